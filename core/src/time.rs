@@ -1,0 +1,63 @@
+//! The only clock type. There is no `now()`: the caller's clock is a parameter of every call.
+
+use core::time::Duration;
+
+/// A point on the caller's monotonic clock, in microseconds. Only differences mean anything.
+///
+/// The epoch is the caller's choice: boot, start of the process, zero in a test. Read the clock rounded *down*,
+/// and round a deadline *up* to the runtime's tick, so that a session is never woken before its time.
+///
+/// All arithmetic saturates: an `Instant` never wraps and never panics.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::Instant;
+///
+/// let start = Instant::from_micros(7_000_000);
+/// let later = start.saturating_add(Duration::from_millis(25_000));
+/// assert_eq!(later.as_micros(), 32_000_000);
+/// assert_eq!(later.saturating_duration_since(start), Duration::from_secs(25));
+/// assert_eq!(start.saturating_duration_since(later), Duration::ZERO);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The instant `micros` microseconds after the clock's epoch.
+    #[must_use]
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the clock's epoch.
+    #[must_use]
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// This instant moved `by` into the future, or the last instant there is.
+    ///
+    /// Fractions of a microsecond are dropped.
+    #[must_use]
+    pub const fn saturating_add(self, by: Duration) -> Self {
+        let micros = by.as_micros();
+        if micros > u64::MAX as u128 {
+            return Self(u64::MAX);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "compared with the maximum just above")]
+        Self(self.0.saturating_add(micros as u64))
+    }
+
+    /// The time from `earlier` to this instant; zero when `earlier` is in fact later.
+    #[must_use]
+    pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
+    /// This instant moved `millis` milliseconds into the future: the periods of a session fit a u32.
+    pub(crate) const fn add_millis(self, millis: u32) -> Self {
+        // A u32 of milliseconds is at most 4.3e12 microseconds, so the product cannot saturate.
+        Self(self.0.saturating_add((millis as u64).saturating_mul(1_000)))
+    }
+}

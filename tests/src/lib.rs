@@ -1,0 +1,1 @@
+//! What the workspace's tests share: the simulated world and the protocol's test data.
