@@ -1,1 +1,446 @@
-//! To be written.
+//! The timing rules alone: when to ping, when to answer, and when a silent peer is gone. No bytes, no transport.
+//!
+//! [`Machine`] is one end of an Engine.IO heartbeat. Its constructor chooses the role and the generation:
+//!
+//! | | asks | answers | rules |
+//! |---|---|---|---|
+//! | [`Machine::eio4_server`] | server: a ping every interval | client | [`eio4`] |
+//! | [`Machine::eio4_client`] | – | – | [`eio4`] |
+//! | [`Machine::eio3_server`] | – | – | [`eio3`] |
+//! | [`Machine::eio3_client`] | client: a ping every interval | server | [`eio3`] |
+//!
+//! Socket.IO 0.9 has machines of its own in [`sio09`]. An image that calls none of a generation's constructors does
+//! not carry its rules.
+//!
+//! Most programs use a [`ServerSession`](crate::ServerSession) or a [`ClientSession`](crate::ClientSession), which
+//! put packets, closing and reasons around a machine. Use a machine alone when all of that exists already:
+//!
+//! ```
+//! use eio_core::heartbeat::{Due, Machine, Reaction};
+//! use eio_core::packet::PacketType;
+//! use eio_core::{Heartbeat, Instant, Liveness};
+//!
+//! let at = |millis: u64| Instant::from_micros(millis * 1_000);
+//! let mut server = Machine::eio4_server(Heartbeat::DEFAULT, Liveness::ExtendOnce, at(0));
+//!
+//! assert_eq!(server.poll_timeout(), Some(at(25_000)));
+//! assert_eq!(server.handle_timeout(at(25_000)), Some(Due::Ping)); // the caller writes a ping
+//! let answer = server.handle_packet(at(25_080), PacketType::Pong);
+//! assert_eq!(answer, Reaction::Answered { rtt_micros: 80_000 });
+//!
+//! assert_eq!(server.handle_timeout(at(50_080)), Some(Due::Ping)); // nobody answers this one
+//! assert_eq!(server.poll_timeout(), Some(at(70_080)));
+//! assert_eq!(server.handle_timeout(at(70_080)), Some(Due::PingTimeout));
+//! assert_eq!(server.poll_timeout(), None);
+//! ```
+
+pub mod eio3;
+pub mod eio4;
+pub mod sio09;
+
+use core::time::Duration;
+
+use crate::packet::PacketType;
+use crate::time::{Clock, Instant};
+use crate::{Heartbeat, Liveness};
+
+/// How a generation and role react. One table per constructor, so that only the rules in use are linked.
+pub(crate) struct Rules {
+    /// The session begins: the first deadlines.
+    open: fn(&mut Machine),
+    /// A packet other than `close` came in.
+    packet: fn(&mut Machine, PacketType) -> Reaction,
+    /// The deadline for silence, counted anew from now: reading resumes after a pause.
+    rearm: fn(&mut Machine),
+}
+
+/// What a handled packet asks of the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use = "a pong may be owed"]
+#[non_exhaustive]
+pub enum Reaction {
+    /// Nothing.
+    None,
+    /// The peer sent its ping: write a pong.
+    Pong,
+    /// The pong that a ping awaited. A round trip longer than 71 minutes reads as `u32::MAX`.
+    Answered {
+        /// Microseconds from the ping to the first pong after it. The wire has no correlation: a pong that was
+        /// on its way before the ping makes this too short, once.
+        rtt_micros: u32,
+    },
+    /// The peer sent the heartbeat packet that only this side may send: end the session.
+    WrongDirection,
+}
+
+/// What has become due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Due {
+    /// Write a ping.
+    Ping,
+    /// The peer was silent for too long. The machine has ended.
+    PingTimeout,
+    /// The application did not read for too long. The machine has ended.
+    ApplicationStalled,
+    /// The peer did not send its handshake in time. The machine has ended.
+    OpenTimeout,
+    /// Closing took too long. The machine has ended.
+    CloseTimeout,
+}
+
+/// What the machine is doing; says what `mark` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The handshake is awaited; `mark` is the deadline.
+    Opening,
+    /// The next ping is due at `mark`.
+    PingDue,
+    /// A pong is awaited; the ping was sent at `mark`.
+    Awaiting,
+    /// This role sends no pings; `mark` is unused.
+    Listening,
+    /// The session closes; `mark` is the deadline for it.
+    Closing,
+    /// All over since `mark`.
+    Ended,
+}
+
+/// What passing `deadline` would mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guard {
+    /// `deadline` is not armed.
+    Off,
+    /// The peer is gone.
+    Silence,
+    /// The application does not read; silence is not judged.
+    Stall,
+}
+
+/// One end of an Engine.IO heartbeat: 56 bytes, no clock, no bytes of the wire.
+///
+/// Every `handle_*` takes the caller's clock. Time never goes backwards: an earlier `now` counts as the latest seen.
+/// Only [`handle_timeout`](Self::handle_timeout) ends a machine for silence, so a packet handled first counts even
+/// after its deadline.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    rules: &'static Rules,
+    clock: Clock,
+    /// See [`Phase`].
+    mark: Instant,
+    /// See [`Guard`].
+    deadline: Instant,
+    last_seen: Instant,
+    interval_millis: u32,
+    timeout_millis: u32,
+    /// `u32::MAX` until a ping is answered.
+    rtt_micros: u32,
+    phase: Phase,
+    guard: Guard,
+    liveness: Liveness,
+    /// The current ping's timeout was already restarted once.
+    extended: bool,
+}
+
+impl core::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Rules")
+    }
+}
+
+/// The one way to make a machine: in its first phase, before its rules have run.
+const fn machine(rules: &'static Rules, liveness: Liveness, now: Instant) -> Machine {
+    Machine {
+        rules,
+        clock: Clock::new(now),
+        mark: now,
+        deadline: now,
+        last_seen: now,
+        interval_millis: 0,
+        timeout_millis: u32::MAX,
+        rtt_micros: u32::MAX,
+        phase: Phase::Opening,
+        guard: Guard::Off,
+        liveness,
+        extended: false,
+    }
+}
+
+impl Machine {
+    /// A server of revision 4: pings, and expects a pong. `now` is when the `open` packet was handed to the transport.
+    #[must_use]
+    pub fn eio4_server(heartbeat: Heartbeat, liveness: Liveness, now: Instant) -> Self {
+        let mut machine = machine(&eio4::SERVER, liveness, now);
+        machine.open(now, heartbeat);
+        machine
+    }
+
+    /// A client of revision 4: expects the server's pings. `now` is when the `open` packet came in.
+    #[must_use]
+    pub fn eio4_client(heartbeat: Heartbeat, now: Instant) -> Self {
+        let mut machine = Self::eio4_client_opening(now, now);
+        machine.open(now, heartbeat);
+        machine
+    }
+
+    /// A server of revision 3: expects the client's pings. `now` is when the `open` packet was handed to the transport.
+    #[must_use]
+    pub fn eio3_server(heartbeat: Heartbeat, liveness: Liveness, now: Instant) -> Self {
+        let mut machine = machine(&eio3::SERVER, liveness, now);
+        machine.open(now, heartbeat);
+        machine
+    }
+
+    /// A client of revision 3: pings, and expects a pong. `now` is when the `open` packet came in.
+    #[must_use]
+    pub fn eio3_client(heartbeat: Heartbeat, now: Instant) -> Self {
+        let mut machine = Self::eio3_client_opening(now, now);
+        machine.open(now, heartbeat);
+        machine
+    }
+
+    /// A client of revision 4 that waits until `open_by` for the handshake.
+    pub(crate) const fn eio4_client_opening(now: Instant, open_by: Instant) -> Self {
+        let mut machine = machine(&eio4::CLIENT, Liveness::PongOnly, now);
+        machine.mark = open_by;
+        machine
+    }
+
+    /// A client of revision 3 that waits until `open_by` for the handshake.
+    pub(crate) const fn eio3_client_opening(now: Instant, open_by: Instant) -> Self {
+        let mut machine = machine(&eio3::CLIENT, Liveness::PongOnly, now);
+        machine.mark = open_by;
+        machine
+    }
+
+    /// Caps the ping timeout that the handshake will announce.
+    pub(crate) const fn cap_timeout(&mut self, ping_timeout: Duration) {
+        if matches!(self.phase, Phase::Opening) {
+            let millis = ping_timeout.as_micros().div_ceil(1_000);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "compared with the maximum in the same expression"
+            )]
+            let millis = if millis > u32::MAX as u128 { u32::MAX } else { millis as u32 };
+            self.timeout_millis = if millis == 0 { 1 } else { millis };
+        }
+    }
+
+    /// The handshake is done: the periods are known and the first deadlines run.
+    pub(crate) fn open(&mut self, now: Instant, heartbeat: Heartbeat) {
+        let now = self.clock.advance(now);
+        self.last_seen = now;
+        self.interval_millis = heartbeat.interval_millis();
+        self.timeout_millis = self.timeout_millis.min(heartbeat.timeout_millis());
+        (self.rules.open)(self);
+    }
+
+    /// A packet other than `close` came in, whichever transport carried it.
+    ///
+    /// Do not report the `upgrade` packet that completes a transport upgrade: it belongs to the upgrade, and neither
+    /// disarms nor extends anything here.
+    pub fn handle_packet(&mut self, now: Instant, packet: PacketType) -> Reaction {
+        let now = self.clock.advance(now);
+        match self.phase {
+            Phase::Opening | Phase::Ended => Reaction::None,
+            Phase::PingDue | Phase::Awaiting | Phase::Listening | Phase::Closing => {
+                self.last_seen = now;
+                (self.rules.packet)(self, packet)
+            }
+        }
+    }
+
+    /// Bytes came in that are not a whole packet yet: a sign of life, and a packet under [`Liveness::AnyPacket`].
+    pub fn handle_activity(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        if self.is_running() {
+            self.last_seen = now;
+            if self.liveness == Liveness::AnyPacket {
+                self.allow_silence(self.sum_millis());
+            }
+        }
+    }
+
+    /// The clock has moved. Does nothing unless the deadline of [`poll_timeout`](Self::poll_timeout) has come, so
+    /// early and repeated calls are harmless. Afterwards the machine has ended, or its deadline is later than `now`.
+    ///
+    /// A late call does not shorten what the peer is given: a ping that was due long ago gets its whole timeout from
+    /// now, and is written before silence is judged.
+    #[must_use = "a ping may be due"]
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
+        let now = self.clock.advance(now);
+        let due = match (self.phase, self.guard) {
+            (_, Guard::Stall) if self.deadline <= now => Due::ApplicationStalled,
+            (Phase::PingDue, _) if self.mark <= now => {
+                self.phase = Phase::Awaiting;
+                self.mark = now;
+                self.extended = false;
+                self.allow_silence(self.timeout_millis);
+                return Some(Due::Ping);
+            }
+            (Phase::Opening, _) if self.mark <= now => Due::OpenTimeout,
+            (Phase::Closing, _) if self.mark <= now && self.mark < self.deadline => Due::CloseTimeout,
+            (_, Guard::Silence) if self.deadline <= now => Due::PingTimeout,
+            _ => return None,
+        };
+        self.end(now);
+        Some(due)
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` only when the machine has ended.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let by_phase = match self.phase {
+            Phase::Opening | Phase::PingDue | Phase::Closing => Some(self.mark),
+            Phase::Awaiting | Phase::Listening | Phase::Ended => None,
+        };
+        let by_guard = match self.guard {
+            Guard::Off => None,
+            Guard::Silence | Guard::Stall => Some(self.deadline),
+        };
+        match (by_phase, by_guard) {
+            (Some(phase), Some(guard)) => Some(phase.min(guard)),
+            (deadline, None) | (None, deadline) => deadline,
+        }
+    }
+
+    /// The caller stops reading because its application does not take what was read. Silence is not judged until
+    /// [`handle_reading_resumed`](Self::handle_reading_resumed); after `stall_timeout` the machine ends with
+    /// [`Due::ApplicationStalled`]. Repeating the call changes nothing.
+    pub fn handle_reading_paused(&mut self, now: Instant, stall_timeout: Duration) {
+        let now = self.clock.advance(now);
+        if self.is_running() && self.guard != Guard::Stall {
+            self.guard = Guard::Stall;
+            self.deadline = now.saturating_add(stall_timeout);
+        }
+    }
+
+    /// The caller reads again. Silence counts from now.
+    pub fn handle_reading_resumed(&mut self, now: Instant) {
+        self.clock.advance(now);
+        if self.guard == Guard::Stall {
+            self.guard = Guard::Off;
+            (self.rules.rearm)(self);
+        }
+    }
+
+    /// This side closes: no more pings. The machine ends after `close_timeout`, or when the deadline for silence
+    /// comes, whichever is first; the ping that was due next counts as sent in its time.
+    pub(crate) fn begin_close(&mut self, now: Instant, close_timeout: Duration) {
+        let now = self.clock.advance(now);
+        if !self.is_running() {
+            return;
+        }
+        if self.guard == Guard::Stall {
+            self.guard = Guard::Off;
+            (self.rules.rearm)(self);
+        }
+        if self.phase == Phase::PingDue {
+            self.guard = Guard::Silence;
+            self.deadline = self.mark.max(now).add_millis(self.timeout_millis);
+        }
+        self.phase = Phase::Closing;
+        self.mark = now.saturating_add(close_timeout);
+    }
+
+    /// All over: no deadline any more.
+    pub(crate) fn end(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        if self.phase != Phase::Ended {
+            self.phase = Phase::Ended;
+            self.guard = Guard::Off;
+            self.mark = now;
+        }
+    }
+
+    /// Whether the deadline for silence has passed: nothing should be sent any more, although only
+    /// [`handle_timeout`](Self::handle_timeout) ends the machine. A ping that is merely due does not count.
+    #[must_use]
+    pub fn is_expired(&self, now: Instant) -> bool {
+        self.guard == Guard::Silence
+            && self.phase != Phase::PingDue
+            && self.deadline <= self.clock.latest(now)
+    }
+
+    /// `pingInterval` as it is in force.
+    #[must_use]
+    pub fn ping_interval(&self) -> Duration {
+        Duration::from_millis(u64::from(self.interval_millis))
+    }
+
+    /// `pingTimeout` as it is in force.
+    #[must_use]
+    pub fn ping_timeout(&self) -> Duration {
+        Duration::from_millis(u64::from(self.timeout_millis))
+    }
+
+    /// The latest round trip, from a ping of this side to the first pong after it. Saturates at 71 minutes.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        (self.rtt_micros != u32::MAX).then(|| Duration::from_micros(u64::from(self.rtt_micros)))
+    }
+
+    /// When the peer last gave a sign of life; the start, if it never did.
+    #[must_use]
+    pub fn last_seen(&self) -> Instant {
+        self.last_seen
+    }
+
+    /// When the machine ended, if it has.
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        (self.phase == Phase::Ended).then_some(self.mark)
+    }
+
+    pub(crate) fn is_opening(&self) -> bool {
+        self.phase == Phase::Opening
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.phase == Phase::Closing
+    }
+
+    /// Open: heartbeats run.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::PingDue | Phase::Awaiting | Phase::Listening)
+    }
+}
+
+/// What the rules of the generations are written in.
+impl Machine {
+    fn now(&self) -> Instant {
+        self.clock.latest_seen()
+    }
+
+    fn sum_millis(&self) -> u32 {
+        self.interval_millis.saturating_add(self.timeout_millis)
+    }
+
+    /// The peer may be silent for so long from now, unless silence is not judged at all.
+    fn allow_silence(&mut self, millis: u32) {
+        if self.guard != Guard::Stall {
+            self.guard = Guard::Silence;
+            self.deadline = self.now().add_millis(millis);
+        }
+    }
+
+    /// No ping awaits its answer, so silence means nothing for now.
+    fn disarm_silence(&mut self) {
+        if self.guard == Guard::Silence {
+            self.guard = Guard::Off;
+        }
+    }
+
+    fn schedule_ping(&mut self, due: Instant) {
+        self.phase = Phase::PingDue;
+        self.mark = due.max(self.now());
+    }
+
+    /// The awaited pong: its round trip.
+    fn measure(&mut self) -> Reaction {
+        let micros = self.now().saturating_duration_since(self.mark).as_micros();
+        self.rtt_micros = u32::try_from(micros).unwrap_or(u32::MAX - 1).min(u32::MAX - 1);
+        Reaction::Answered { rtt_micros: self.rtt_micros }
+    }
+}

@@ -18,6 +18,9 @@ mod time;
 pub mod upgrade;
 pub mod ws;
 
+pub use client::ClientSession;
+pub use server::ServerSession;
+pub use session::{DisconnectReason, Event};
 pub use settings::{Heartbeat, Liveness};
 pub use time::Instant;
 

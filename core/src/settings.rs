@@ -63,7 +63,9 @@ impl Heartbeat {
             return Err(HeartbeatError::Zero { period: Period::PingTimeout });
         }
         match ping_interval.checked_add(ping_timeout) {
-            Some(0..=0x7fff_ffff) => Ok(Self { interval_millis: ping_interval, timeout_millis: ping_timeout }),
+            Some(0..=0x7fff_ffff) => {
+                Ok(Self { interval_millis: ping_interval, timeout_millis: ping_timeout })
+            }
             _ => Err(HeartbeatError::TooLong),
         }
     }
@@ -89,11 +91,6 @@ impl Heartbeat {
     pub(crate) const fn timeout_millis(self) -> u32 {
         self.timeout_millis
     }
-
-    /// I + T: `from_millis` has checked that the sum fits.
-    pub(crate) const fn sum_millis(self) -> u32 {
-        self.interval_millis.saturating_add(self.timeout_millis)
-    }
 }
 
 impl Default for Heartbeat {
@@ -110,7 +107,7 @@ pub(crate) enum Unfit {
 
 /// A period in whole milliseconds.
 pub(crate) const fn whole_millis(period: Duration) -> Result<u32, Unfit> {
-    if period.subsec_nanos() % 1_000_000 != 0 {
+    if !period.subsec_nanos().is_multiple_of(1_000_000) {
         return Err(Unfit::Fraction);
     }
     let millis = period.as_millis();
@@ -161,7 +158,9 @@ pub enum HeartbeatError {
         period: Period,
     },
     /// The two together are longer than [`Heartbeat::MAX_SUM`].
-    #[error("pingInterval + pingTimeout is above 2147483647 ms, where the reference implementations' timers overflow")]
+    #[error(
+        "pingInterval + pingTimeout is above 2147483647 ms, where the reference implementations' timers overflow"
+    )]
     TooLong,
 }
 

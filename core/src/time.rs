@@ -61,3 +61,28 @@ impl Instant {
         Self(self.0.saturating_add((millis as u64).saturating_mul(1_000)))
     }
 }
+
+/// The largest `now` that a machine was given: time that goes backwards stands still instead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(Instant);
+
+impl Clock {
+    pub(crate) const fn new(now: Instant) -> Self {
+        Self(now)
+    }
+
+    /// Takes the caller's clock and returns the time that counts.
+    pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+        self.0 = self.0.max(now);
+        self.0
+    }
+
+    /// The time that counts at `now`, without remembering it.
+    pub(crate) fn latest(self, now: Instant) -> Instant {
+        self.0.max(now)
+    }
+
+    pub(crate) const fn latest_seen(self) -> Instant {
+        self.0
+    }
+}

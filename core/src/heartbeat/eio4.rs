@@ -1,1 +1,105 @@
-//! To be written.
+//! Revision 4: the server asks. I is `ping_interval`, T is `ping_timeout`, `now` is when the input is handled.
+//!
+//! # Server
+//!
+//! | state | input | next ping | deadline for silence | outcome |
+//! |---|---|---|---|---|
+//! | new | opened | now + I | off | |
+//! | open | next ping due | off | now + T | ping |
+//! | ping outstanding | `pong`, with any payload | min(now + I, ping + I + T/2), not before now | off; `AnyPacket`: now + I + T | answered, with its RTT |
+//! | open | `pong` that no ping awaits | unchanged | unchanged; `AnyPacket`: now + I + T | |
+//! | ping outstanding | first other packet since the ping | unchanged | `ExtendOnce`: now + T; `AnyPacket`: now + I + T | |
+//! | open | other packets | unchanged | unchanged; `AnyPacket`: now + I + T | |
+//! | open | `ping` | – | – | wrong direction |
+//! | open, closing | deadline due | – | – | ping timeout |
+//! | closing | any packet | – | unchanged | |
+//! | closing | next ping due | off | now + T | nothing is written |
+//!
+//! Two rules differ from the reference server on purpose. An unawaited pong moves no timer, because a client that
+//! sends pongs faster than I would otherwise never be pinged (B4). And the next ping counts from the previous ping
+//! too, because a client that was just rescued by `ExtendOnce` waits at most I + T between two pings and would give
+//! up on one that comes I after a late pong.
+//!
+//! Worst cases: silence is noticed I + T after the last heartbeat, I + 2T if another packet came in after the ping
+//! (`ExtendOnce`), and I + T after the last packet of any type (`AnyPacket`).
+//!
+//! # Client
+//!
+//! | state | input | deadline for silence | outcome |
+//! |---|---|---|---|
+//! | opening | `open` | now + I + T | |
+//! | open | `ping`, with any payload | now + I + T | pong |
+//! | open | any other packet | unchanged | |
+//! | closing | `ping` | now + I + T | nothing is written |
+//! | open, closing | deadline due | – | ping timeout |
+//!
+//! Messages do not count: the server promised a ping every interval, and a server that stopped pinging is broken even
+//! if it still sends.
+
+use core::time::Duration;
+
+use super::{Machine, Phase, Reaction, Rules};
+use crate::Liveness;
+use crate::packet::PacketType;
+
+pub(super) static SERVER: Rules = Rules { open: open_server, packet: server_packet, rearm: rearm_server };
+
+pub(super) static CLIENT: Rules = Rules { open: open_client, packet: client_packet, rearm: open_client };
+
+fn open_server(machine: &mut Machine) {
+    machine.schedule_ping(machine.now().add_millis(machine.interval_millis));
+}
+
+fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
+    let awaiting = machine.phase == Phase::Awaiting;
+    match (packet, machine.liveness) {
+        _ if machine.phase == Phase::Closing => Reaction::None,
+        (PacketType::Ping, _) => Reaction::WrongDirection,
+        (PacketType::Pong, liveness) => {
+            let mut reaction = Reaction::None;
+            if awaiting {
+                let half_timeout =
+                    Duration::from_micros(u64::from(machine.timeout_millis).saturating_mul(500));
+                let latest = machine.mark.add_millis(machine.interval_millis).saturating_add(half_timeout);
+                reaction = machine.measure();
+                machine.disarm_silence();
+                machine.schedule_ping(machine.now().add_millis(machine.interval_millis).min(latest));
+            }
+            if liveness == Liveness::AnyPacket {
+                machine.allow_silence(machine.sum_millis());
+            }
+            reaction
+        }
+        (_, Liveness::AnyPacket) => {
+            machine.allow_silence(machine.sum_millis());
+            Reaction::None
+        }
+        (_, Liveness::ExtendOnce) if awaiting && !machine.extended => {
+            machine.extended = true;
+            machine.allow_silence(machine.timeout_millis);
+            Reaction::None
+        }
+        (_, Liveness::ExtendOnce | Liveness::PongOnly) => Reaction::None,
+    }
+}
+
+fn rearm_server(machine: &mut Machine) {
+    if machine.phase == Phase::Awaiting {
+        machine.allow_silence(machine.timeout_millis);
+    } else if machine.liveness == Liveness::AnyPacket {
+        machine.allow_silence(machine.sum_millis());
+    }
+}
+
+fn open_client(machine: &mut Machine) {
+    machine.phase = Phase::Listening;
+    machine.allow_silence(machine.sum_millis());
+}
+
+fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
+    if packet != PacketType::Ping {
+        return Reaction::None;
+    }
+    machine.allow_silence(machine.sum_millis());
+    if machine.phase == Phase::Closing { Reaction::None } else { Reaction::Pong }
+}
