@@ -1,5 +1,9 @@
 //! What a session can be told: its heartbeat periods, which traffic counts as life, and its limits.
 
+mod decimal;
+
+pub(crate) use decimal::{Decimal, NotU32};
+
 use core::time::Duration;
 
 /// How often a session pings and how long it waits for the answer. A value that exists is valid.
@@ -63,7 +67,9 @@ impl Heartbeat {
             return Err(HeartbeatError::Zero { period: Period::PingTimeout });
         }
         match ping_interval.checked_add(ping_timeout) {
-            Some(0..=0x7fff_ffff) => Ok(Self { interval_millis: ping_interval, timeout_millis: ping_timeout }),
+            Some(0..=0x7fff_ffff) => {
+                Ok(Self { interval_millis: ping_interval, timeout_millis: ping_timeout })
+            }
             _ => Err(HeartbeatError::TooLong),
         }
     }
@@ -161,7 +167,9 @@ pub enum HeartbeatError {
         period: Period,
     },
     /// The two together are longer than [`Heartbeat::MAX_SUM`].
-    #[error("pingInterval + pingTimeout is above 2147483647 ms, where the reference implementations' timers overflow")]
+    #[error(
+        "pingInterval + pingTimeout is above 2147483647 ms, where the reference implementations' timers overflow"
+    )]
     TooLong,
 }
 
