@@ -124,7 +124,7 @@ impl ClientSession {
                 Some(Event::Opened(handshake))
             }
             Err(error) => {
-                self.lifecycle.end(now, DisconnectReason::BadHandshake(error));
+                self.lifecycle.end(now, DisconnectReason::BadHandshake(error.kind));
                 None
             }
         }
