@@ -109,6 +109,7 @@ impl Default for Heartbeat {
 }
 
 /// Why a period does not fit a `u32` of milliseconds.
+#[derive(Clone, Copy)]
 pub(crate) enum Unfit {
     Fraction,
     TooLong,
@@ -116,7 +117,7 @@ pub(crate) enum Unfit {
 
 /// A period in whole milliseconds.
 pub(crate) const fn whole_millis(period: Duration) -> Result<u32, Unfit> {
-    if period.subsec_nanos() % 1_000_000 != 0 {
+    if !period.subsec_nanos().is_multiple_of(1_000_000) {
         return Err(Unfit::Fraction);
     }
     let millis = period.as_millis();
