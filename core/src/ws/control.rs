@@ -6,7 +6,10 @@ use crate::BufferTooSmall;
 /// A control frame, received or to be sent. Its payload has at most 125 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_enums, reason = "the control frames of RFC 6455; the others are reserved, and refused")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the control frames of RFC 6455; the others are reserved, and refused"
+)]
 pub enum Control<'a> {
     /// Asks for a pong with the same payload.
     Ping(&'a [u8]),

@@ -2,7 +2,7 @@
 
 use super::header::ReceivedHeader;
 use super::utf8::Utf8;
-use super::{Close, CloseCode, Control, Error, OpCode, mask};
+use super::{Close, CloseCode, Control, Error, OpCode, Received, mask};
 use crate::packet::Frame;
 
 /// How many fragments without a single byte one message may have before it is refused.
@@ -108,9 +108,20 @@ impl Decoder {
     /// [`Error`] if the peer broke a rule. Every later call returns the same error.
     pub fn decode<'b>(&mut self, input: &'b mut [u8]) -> Result<Decoded<'b>, Error> {
         let Advance { consumed, found } = self.advance(input)?;
-        let Some(found) = found else { return Ok(Decoded { consumed, item: None }) };
-        let bytes = last_bytes(input, consumed, found.len);
-        Ok(Decoded { consumed, item: Some(self.item(found, bytes)?) })
+        let item = match found {
+            None => None,
+            Some(Found { what: What::Piece { kind, first, last }, len }) => {
+                let bytes = last_bytes(input, consumed, len);
+                Some(Item::Piece(Piece { kind, bytes, first, last }))
+            }
+            Some(Found { what: What::Whole(whole), len }) => {
+                match self.received(whole, last_bytes(input, consumed, len))? {
+                    Received::Message(message) => Some(Item::Message(message)),
+                    Received::Control(control) => Some(Item::Control(control)),
+                }
+            }
+        };
+        Ok(Decoded { consumed, item })
     }
 
     /// Whether a close frame was received: nothing that comes after it matters.
@@ -126,7 +137,7 @@ impl Decoder {
     }
 
     /// Decodes and unmasks up to the next item. The item's bytes are the last that were consumed; text that is a
-    /// whole message and the bodies of close frames are judged by [`item`](Self::item).
+    /// whole message and the bodies of close frames are judged by [`received`](Self::received).
     pub(super) fn advance(&mut self, input: &mut [u8]) -> Result<Advance, Error> {
         match self.end {
             End::Not => {}
@@ -136,21 +147,20 @@ impl Decoder {
         self.step(input).map_err(|error| self.fail(error))
     }
 
-    /// What was found, with its unmasked bytes.
-    pub(super) fn item<'b>(&mut self, found: Found, bytes: &'b [u8]) -> Result<Item<'b>, Error> {
-        match found.what {
-            What::Message(MessageKind::Text) => match core::str::from_utf8(bytes) {
-                Ok(text) => Ok(Item::Message(Frame::Text(text))),
+    /// A whole message or control frame, of its unmasked bytes.
+    pub(super) fn received<'b>(&mut self, whole: Whole, bytes: &'b [u8]) -> Result<Received<'b>, Error> {
+        match whole {
+            Whole::Message(MessageKind::Text) => match core::str::from_utf8(bytes) {
+                Ok(text) => Ok(Received::Message(Frame::Text(text))),
                 Err(_) => Err(self.fail(Error::InvalidUtf8)),
             },
-            What::Message(MessageKind::Binary) => Ok(Item::Message(Frame::Binary(bytes))),
-            What::Piece { kind, first, last } => Ok(Item::Piece(Piece { kind, bytes, first, last })),
-            What::Ping => Ok(Item::Control(Control::Ping(bytes))),
-            What::Pong => Ok(Item::Control(Control::Pong(bytes))),
-            What::Close => match close_body(bytes) {
+            Whole::Message(MessageKind::Binary) => Ok(Received::Message(Frame::Binary(bytes))),
+            Whole::Ping => Ok(Received::Control(Control::Ping(bytes))),
+            Whole::Pong => Ok(Received::Control(Control::Pong(bytes))),
+            Whole::Close => match close_body(bytes) {
                 Ok(close) => {
                     self.end = End::Closed;
-                    Ok(Item::Control(Control::Close(close)))
+                    Ok(Received::Control(Control::Close(close)))
                 }
                 Err(error) => Err(self.fail(error)),
             },
@@ -174,9 +184,9 @@ impl Decoder {
                 return Ok(Advance { consumed, found: None });
             };
             match header.opcode {
-                OpCode::Ping => return Ok(control(What::Ping, header, rest, consumed)),
-                OpCode::Pong => return Ok(control(What::Pong, header, rest, consumed)),
-                OpCode::Close => return Ok(control(What::Close, header, rest, consumed)),
+                OpCode::Ping => return Ok(control(Whole::Ping, header, rest, consumed)),
+                OpCode::Pong => return Ok(control(Whole::Pong, header, rest, consumed)),
+                OpCode::Close => return Ok(control(Whole::Close, header, rest, consumed)),
                 OpCode::Text => self.message = Some(MessageKind::Text),
                 OpCode::Binary => self.message = Some(MessageKind::Binary),
                 OpCode::Continuation => {}
@@ -229,7 +239,7 @@ impl Decoder {
 
         let first = !self.begun;
         let what = if first && last {
-            What::Message(kind)
+            What::Whole(Whole::Message(kind))
         } else {
             if kind == MessageKind::Text {
                 self.utf8.feed(bytes)?;
@@ -251,7 +261,7 @@ impl Decoder {
 }
 
 /// Takes a control frame, if all of it is there.
-fn control(what: What, header: ReceivedHeader, rest: &mut [u8], consumed: usize) -> Advance {
+fn control(whole: Whole, header: ReceivedHeader, rest: &mut [u8], consumed: usize) -> Advance {
     // At most 125, or the header would have been refused.
     let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
     let frame_len = header.header_len.saturating_add(len);
@@ -259,7 +269,8 @@ fn control(what: What, header: ReceivedHeader, rest: &mut [u8], consumed: usize)
         return Advance { consumed, found: None };
     };
     mask::apply(payload, header.key);
-    Advance { consumed: consumed.saturating_add(frame_len), found: Some(Found { what, len }) }
+    let found = Found { what: What::Whole(whole), len };
+    Advance { consumed: consumed.saturating_add(frame_len), found: Some(found) }
 }
 
 /// RFC 6455 section 5.5.1: nothing, or a code and a reason.
@@ -296,7 +307,10 @@ pub struct Decoded<'b> {
 /// One thing that a peer said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_enums, reason = "RFC 6455 has data and control frames, and data may come in pieces")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "RFC 6455 has data and control frames, and data may come in pieces"
+)]
 pub enum Item<'b> {
     /// A whole message, all of it in the input, in one frame: most messages are.
     Message(Frame<'b>),
@@ -335,7 +349,7 @@ pub enum MessageKind {
     Binary,
 }
 
-/// An item before its bytes are looked at; without a borrow, so that [`Reader`](super::Reader) can move them first.
+/// An item without its bytes, and so without a borrow: [`Reader`](super::Reader) moves pieces before it looks at them.
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     pub(super) what: What,
@@ -344,12 +358,16 @@ pub(super) struct Found {
 
 #[derive(Clone, Copy)]
 pub(super) enum What {
-    /// Text is not yet known to be UTF-8.
-    Message(MessageKind),
+    Whole(Whole),
     Piece { kind: MessageKind, first: bool, last: bool },
+}
+
+/// Text is not yet known to be UTF-8, and the body of a close frame not yet checked.
+#[derive(Clone, Copy)]
+pub(super) enum Whole {
+    Message(MessageKind),
     Ping,
     Pong,
-    /// The body is not yet checked.
     Close,
 }
 
@@ -395,7 +413,8 @@ mod tests {
         assert_eq!(decoder.decode(&mut []), Ok(Decoded { consumed: 0, item: None }));
         assert_eq!(decoder.decode(&mut [b'H']), piece(b"H", true, false));
         for byte in *b"ell" {
-            assert_eq!(decoder.decode(&mut [byte]), piece(&[byte], false, false));
+            let (mut input, expected) = ([byte], [byte]);
+            assert_eq!(decoder.decode(&mut input), piece(&expected, false, false));
         }
         assert_eq!(decoder.decode(&mut [b'o']), piece(b"o", false, true));
     }
@@ -431,7 +450,8 @@ mod tests {
             assert_eq!(decoder.decode(&mut [0, 0]), Ok(Decoded { consumed: 2, item: None }));
         }
         assert_eq!(decoder.clone().decode(&mut [0, 0]), Err(Error::EmptyFragments));
-        let end = decoder.decode(&mut [0x80, 0]).map(|decoded| decoded.item);
+        let mut end = [0x80, 0];
+        let end = decoder.decode(&mut end).map(|decoded| decoded.item);
         assert_eq!(end, Ok(Some(Item::Message(Frame::Text("")))));
         assert!(decoder.decode(&mut [0x01, 0]).is_ok(), "the next message counts anew");
     }

@@ -20,7 +20,11 @@ use crate::packet::Frame;
 ///
 /// # Errors
 /// [`BufferTooSmall`] if the frame does not fit; nothing was written then.
-pub fn encode_message(message: Frame<'_>, key: Option<[u8; 4]>, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
+pub fn encode_message(
+    message: Frame<'_>,
+    key: Option<[u8; 4]>,
+    out: &mut [u8],
+) -> Result<usize, BufferTooSmall> {
     let (opcode, payload) = match message {
         Frame::Text(text) => (OpCode::Text, text.as_bytes()),
         Frame::Binary(bytes) => (OpCode::Binary, bytes),
@@ -56,7 +60,10 @@ mod tests {
     #[test]
     fn a_message_that_does_not_fit_is_not_begun() {
         let mut out = [0xee; 6];
-        assert_eq!(encode_message(Frame::Binary(b"Hello"), None, &mut out), Err(BufferTooSmall { needed: 7 }));
+        assert_eq!(
+            encode_message(Frame::Binary(b"Hello"), None, &mut out),
+            Err(BufferTooSmall { needed: 7 })
+        );
         assert_eq!(out, [0xee; 6]);
     }
 }

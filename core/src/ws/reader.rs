@@ -1,7 +1,7 @@
 //! Whole messages in one lent buffer.
 
-use super::decoder::{Advance, What, last_bytes};
-use super::{Control, Decoder, Error, Item};
+use super::decoder::{Advance, Found, What, Whole, last_bytes};
+use super::{Control, Decoder, Error};
 use crate::BufferTooSmall;
 use crate::packet::Frame;
 
@@ -93,7 +93,8 @@ impl<'b> Reader<'b> {
         end: usize,
     ) -> Result<Self, BufferTooSmall> {
         let needed = end.max(Self::OVERHEAD);
-        let Some(room) = buffer.len().checked_sub(needed).and(buffer.len().checked_sub(Self::OVERHEAD)) else {
+        let Some(room) = buffer.len().checked_sub(needed).and(buffer.len().checked_sub(Self::OVERHEAD))
+        else {
             return Err(BufferTooSmall { needed });
         };
         decoder.limit_message_len(room);
@@ -128,27 +129,22 @@ impl<'b> Reader<'b> {
             let input = self.buffer.get_mut(self.start..self.end).unwrap_or_default();
             let Advance { consumed, found } = self.decoder.advance(input)?;
             self.start = self.start.saturating_add(consumed);
-            let Some(mut found) = found else { return Ok(None) };
-            let (end, len) = match found.what {
+            let Some(Found { what, len }) = found else { return Ok(None) };
+            let (whole, end, len) = match what {
+                What::Whole(whole) => (whole, self.start, len),
                 What::Piece { kind, last, .. } => {
-                    let moved_to = self.message_len.saturating_add(found.len);
-                    self.move_down(self.start.saturating_sub(found.len), self.start);
+                    self.move_down(self.start.saturating_sub(len), self.start);
+                    let message_len = self.message_len.saturating_add(len);
                     if !last {
-                        self.message_len = moved_to;
+                        self.message_len = message_len;
                         continue;
                     }
                     self.message_len = 0;
-                    found.what = What::Message(kind);
-                    (moved_to, moved_to)
+                    (Whole::Message(kind), message_len, message_len)
                 }
-                _ => (self.start, found.len),
             };
             let bytes = last_bytes(self.buffer, end, len);
-            return match self.decoder.item(found, bytes)? {
-                Item::Message(message) => Ok(Some(Received::Message(message))),
-                Item::Control(control) => Ok(Some(Received::Control(control))),
-                Item::Piece(_) => Ok(None),
-            };
+            return self.decoder.received(whole, bytes).map(Some);
         }
     }
 

@@ -32,19 +32,14 @@ fn compress(state: [u32; 5], block: [u32; 16]) -> [u32; 5] {
             _ => (b ^ c ^ d, 0xca62_c1d6_u32),
         };
         let [word, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12, w13, w14, w15] = window;
-        let next = a.rotate_left(5).wrapping_add(mix).wrapping_add(e).wrapping_add(constant).wrapping_add(word);
+        let next =
+            a.rotate_left(5).wrapping_add(mix).wrapping_add(e).wrapping_add(constant).wrapping_add(word);
         (a, b, c, d, e) = (next, a, b.rotate_left(30), c, d);
         let scheduled = (word ^ w2 ^ w8 ^ w13).rotate_left(1);
         window = [w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12, w13, w14, w15, scheduled];
     }
     let [h0, h1, h2, h3, h4] = state;
-    [
-        h0.wrapping_add(a),
-        h1.wrapping_add(b),
-        h2.wrapping_add(c),
-        h3.wrapping_add(d),
-        h4.wrapping_add(e),
-    ]
+    [h0.wrapping_add(a), h1.wrapping_add(b), h2.wrapping_add(c), h3.wrapping_add(d), h4.wrapping_add(e)]
 }
 
 const INITIAL: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
