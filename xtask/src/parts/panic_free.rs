@@ -8,6 +8,7 @@
 mod image;
 mod public_api;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
@@ -52,7 +53,7 @@ pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
     lint.env("EIO_ENTRY_POINTS", &whole);
     job.run(lint)?;
 
-    let mut reaching = Vec::new();
+    let mut reaching = BTreeMap::new();
     for target in BARE_METAL {
         let mut sizes = Vec::new();
         for level in OPT_LEVELS {
@@ -62,7 +63,9 @@ pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
             }
             let image = Image::build(job, target, level, &whole)?;
             if image.holds_panics(job)? {
-                reaching.extend(image.ways_to_panic(job)?);
+                for way in image.ways_to_panic(job)? {
+                    reaching.entry(way).or_insert_with(|| image.label.clone());
+                }
             }
             sizes.push(format!("{} bytes at opt-level {level}", image.flash(job)?));
         }
@@ -72,10 +75,8 @@ pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
             return failed(format!("an image that wants to allocate was not refused ({target})"));
         }
     }
-    reaching.sort();
-    reaching.dedup();
-    for way in &reaching {
-        job.say(&format!("may panic: {way}"));
+    for (way, image) in &reaching {
+        job.say(&format!("may panic: {way} ({image})"));
     }
     if reaching.is_empty() { Ok(()) } else { failed("the panic machinery can be reached, by the ways above") }
 }
