@@ -1,6 +1,6 @@
 //! The command line: what was asked for, or one sentence that says what is wrong with it.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 
 use crate::part::{PARTS, Part, Verb};
 

@@ -159,7 +159,7 @@ impl<'a> Crate<'a> {
         for method in self.functions(implementation)? {
             let public = !interface.is_null() || method["visibility"] == "public";
             let concrete = is_concrete(&method["inner"]["function"]);
-            if public && !(derived && !concrete) {
+            if public && (concrete || !derived) {
                 let name = format!("{prefix}::{}", method["name"].as_str()?);
                 let nameable = !name.contains('?');
                 entry_points.push(EntryPoint::new(name, concrete && !generic && nameable));
@@ -206,7 +206,9 @@ impl<'a> Crate<'a> {
             "tuple" => {
                 let fields: Option<Vec<_>> =
                     inner.as_array()?.iter().map(|field| self.spelled(field)).collect();
-                Some(format!("({})", fields?.iter().map(|field| format!("{field}, ")).collect::<String>()))
+                let fields = fields?;
+                let comma = if fields.len() == 1 { "," } else { "" };
+                Some(format!("({}{comma})", fields.join(", ")))
             }
             // A type parameter, and whatever is rarer: the name then says that it takes a hand.
             _ => Some("?".to_owned()),
