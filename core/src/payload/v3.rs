@@ -52,6 +52,9 @@ impl Framing {
 /// The framing follows from the request's content type. An empty body is an error in text framing, and holds no packet
 /// in binary framing; `0:` holds no packet. Lengths are plain decimal digits, leading zeros allowed.
 ///
+/// In binary framing all markers and lengths are checked first, as the reference server does: when one of them is
+/// wrong, that error is all there is. A packet that is wrong in itself is found in its turn.
+///
 /// ```
 /// use eio_core::packet::{Frame, Packet};
 /// use eio_core::payload::{v3, DEFAULT_MAX_PACKETS};
@@ -94,6 +97,12 @@ impl<'a> Iterator for Decoder<'a> {
             if rest.is_empty() {
                 let missing = at == 0 && self.framing == Framing::Text;
                 return missing.then_some(Err(DecodeError::new(DecodeErrorKind::Empty, 0)));
+            }
+            if at == 0
+                && self.framing == Framing::Binary
+                && let Err(error) = check_binary(rest)
+            {
+                return Some(Err(error));
             }
             let packet = self.step(rest).map_err(|error| error.after(at)).transpose();
             if packet.is_some() {
@@ -160,6 +169,27 @@ fn split_text(body: &[u8]) -> Result<Split<'_>, DecodeError> {
 const MAX_DIGITS: usize = 311;
 
 fn split_binary(body: &[u8]) -> Result<Split<'_>, DecodeError> {
+    let (header, marker, packet, next) = cut_binary(body)?;
+    let frame = if marker == 0 {
+        Frame::Text(utf8(packet).map_err(|error| error.after(header))?)
+    } else {
+        Frame::Binary(packet)
+    };
+    Ok((header, frame, next))
+}
+
+/// Whether the markers and lengths in `body` lead to its end.
+fn check_binary(body: &[u8]) -> Result<(), DecodeError> {
+    let mut rest = body;
+    while !rest.is_empty() {
+        let at = body.len().saturating_sub(rest.len());
+        (_, _, _, rest) = cut_binary(rest).map_err(|error| error.after(at))?;
+    }
+    Ok(())
+}
+
+/// The length of what precedes the first packet of `body`, its marker, the packet, and what follows it.
+fn cut_binary(body: &[u8]) -> Result<(usize, u8, &[u8], &[u8]), DecodeError> {
     let Some((&marker, rest)) = body.split_first() else {
         return Err(DecodeError::new(DecodeErrorKind::Empty, 0));
     };
@@ -172,17 +202,11 @@ fn split_binary(body: &[u8]) -> Result<Split<'_>, DecodeError> {
         return Err(DecodeError::new(DecodeErrorKind::InvalidLength, past_digits));
     }
     let length = number(rest.iter().take(digits).copied());
-    let header = past_digits.saturating_add(1);
     let rest = rest.get(past_digits..).unwrap_or_default();
     let Some((packet, next)) = rest.split_at_checked(length) else {
         return Err(DecodeError::new(DecodeErrorKind::InvalidLength, 1));
     };
-    let frame = if marker == 0 {
-        Frame::Text(utf8(packet).map_err(|error| error.after(header))?)
-    } else {
-        Frame::Binary(packet)
-    };
-    Ok((header, frame, next))
+    Ok((past_digits.saturating_add(1), marker, packet, next))
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
