@@ -45,7 +45,7 @@ const STRICTER: [Stricter; 7] = [
             let packet = refused.packet();
             let type_len = if refused.form.is_revision_3() { 2 } else { 1 };
             packet.first() == Some(&b'b')
-                && packet.get(type_len..).is_some_and(|text| !is_base64(text))
+                && packet.get(type_len..).is_some_and(|text| !is_base64(text) || !packet.is_ascii())
                 && refused.theirs.is_some_and(|theirs| matches!(theirs.data, Bytes::Binary(_)))
         },
     },
