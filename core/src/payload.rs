@@ -41,7 +41,7 @@
 //!
 //! | refused | why |
 //! |---|---|
-//! | a lone surrogate in text | UTF-8 has none (RFC 3629 section 3), so no Rust string and no WebSocket text frame can carry it; the reference invents U+FFFD in its place |
+//! | text that is not UTF-8, such as a lone surrogate | no string and no text frame can carry it (RFC 3629 section 3, RFC 6455 section 8.1); the reference invents U+FFFD in its place |
 //! | junk in base64 | skipping what does not belong there hides corruption; the reference leaves it to Node's decoder |
 //! | no type, or an unknown one, in a binary packet | the reference hands its application an undefined type and goes on; a peer that sends one is broken, and in text the reference refuses it too |
 //! | a length that is not plain decimal digits | whatever JavaScript reads as a number (spaces, signs, fractions, exponents, hexadecimal) no client writes, and two readers that disagree on a length are a way to smuggle packets |

@@ -25,13 +25,12 @@ struct Stricter {
     shown: fn(&Refused<'_>) -> bool,
 }
 
-const LONE_SURROGATE: &str = "a lone surrogate in text";
+const LONE_SURROGATE: &str = "text that is not UTF-8, such as a lone surrogate";
 
 const STRICTER: [Stricter; 7] = [
     Stricter {
         behaviour: LONE_SURROGATE,
-        reason: "UTF-8 has none (RFC 3629 section 3), so no Rust string and no WebSocket text frame can carry it; \
-                 the reference invents U+FFFD in its place",
+        reason: "no string and no text frame can carry it (RFC 3629 section 3, RFC 6455 section 8.1); the reference invents U+FFFD in its place",
         shown: |refused| {
             matches!(refused.input.get(refused.at..), Some([0xed, 0xa0..=0xbf, ..]))
                 && refused.kind == DecodeErrorKind::InvalidUtf8
