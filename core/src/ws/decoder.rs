@@ -404,19 +404,14 @@ mod tests {
         let mut decoder = Decoder::client(10);
         let mut header = *b"\x81\x05";
         assert_eq!(decoder.decode(&mut header), Ok(Decoded { consumed: 2, item: None }));
-        let piece = |bytes, first, last| {
-            Ok(Decoded {
-                consumed: 1,
-                item: Some(Item::Piece(Piece { kind: MessageKind::Text, bytes, first, last })),
-            })
-        };
         assert_eq!(decoder.decode(&mut []), Ok(Decoded { consumed: 0, item: None }));
-        assert_eq!(decoder.decode(&mut [b'H']), piece(b"H", true, false));
-        for byte in *b"ell" {
-            let (mut input, expected) = ([byte], [byte]);
-            assert_eq!(decoder.decode(&mut input), piece(&expected, false, false));
+        for (i, byte) in b"Hello".iter().enumerate() {
+            let mut input = [*byte];
+            let bytes = core::slice::from_ref(byte);
+            let piece = Piece { kind: MessageKind::Text, bytes, first: i == 0, last: i == 4 };
+            let expected = Decoded { consumed: 1, item: Some(Item::Piece(piece)) };
+            assert_eq!(decoder.decode(&mut input), Ok(expected));
         }
-        assert_eq!(decoder.decode(&mut [b'o']), piece(b"o", false, true));
     }
 
     #[test]
