@@ -1,1 +1,5 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
