@@ -31,7 +31,11 @@ fn every_vector_holds_or_is_a_known_stricter_verdict() {
             Err(difference) => failed.push(format!("{}: {difference}", vector["id"])),
         }
     }
-    println!("sio09.json: {} vectors, {held} hold, {stricter} stricter, {} fail", vectors.len(), failed.len());
+    println!(
+        "sio09.json: {} vectors, {held} hold, {stricter} stricter, {} fail",
+        vectors.len(),
+        failed.len()
+    );
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
@@ -46,18 +50,26 @@ const NOT_UNICODE: &str = "a lone surrogate, which no body or message on the wir
 /// Why a text in which the reference finds a packet is ignored here.
 fn stricter(text: &str, kind: PacketErrorKind) -> Option<&'static str> {
     let reason = match kind {
-        PacketErrorKind::UnknownType(':') => "colons before the packet; the reference's pattern is not anchored",
+        PacketErrorKind::UnknownType(':') => {
+            "colons before the packet; the reference's pattern is not anchored"
+        }
         PacketErrorKind::InvalidJson if serde_json::from_str::<Value>(json_of(text)).is_err() => {
             "JSON that does not parse; the reference hands out false, or an event without a name"
         }
         PacketErrorKind::TooDeep => "JSON nested deeper than 64 levels",
         PacketErrorKind::InvalidEvent => match serde_json::from_str::<Value>(json_of(text)) {
-            Ok(Value::Object(event)) if !event.get("name").is_some_and(Value::is_string) => "an event without a name",
-            Ok(Value::Object(event)) if !event.get("args").is_none_or(is_list) => "an event's arguments are no array",
+            Ok(Value::Object(event)) if !event.get("name").is_some_and(Value::is_string) => {
+                "an event without a name"
+            }
+            Ok(Value::Object(event)) if !event.get("args").is_none_or(is_list) => {
+                "an event's arguments are no array"
+            }
             Ok(Value::Object(_)) => return None,
             _ => "an event that is no object",
         },
-        PacketErrorKind::InvalidArgs if serde_json::from_str(json_of(text)).is_ok_and(|args| !is_list(&args)) => {
+        PacketErrorKind::InvalidArgs
+            if serde_json::from_str(json_of(text)).is_ok_and(|args| !is_list(&args)) =>
+        {
             "an acknowledgement's arguments are no array"
         }
         PacketErrorKind::InvalidId if has_odd_id(text) => "an id that could not be echoed as it is, or none",
@@ -119,7 +131,9 @@ fn compare(text: &str, ours: &Result<Packet<'_>, PacketError>, expected: &Value)
             }
         }
         Err(_) if ignored => Ok(None),
-        Err(error) => stricter(text, error.kind).map(Some).ok_or_else(|| format!("ours {error}, the reference's {expected}")),
+        Err(error) => stricter(text, error.kind)
+            .map(Some)
+            .ok_or_else(|| format!("ours {error}, the reference's {expected}")),
         Ok(packet) => Err(format!("ours {packet:?}, the reference ignores it")),
     }
 }
@@ -135,7 +149,8 @@ fn value_of(packet: &Packet<'_>) -> Result<Value, String> {
     if Packet::decode(&text) != Ok(*packet) {
         return Err(format!("{text:?} does not decode to {packet:?}"));
     }
-    let parse = |json: &str| serde_json::from_str::<Value>(json).map_err(|error| format!("{json:?}: {error}"));
+    let parse =
+        |json: &str| serde_json::from_str::<Value>(json).map_err(|error| format!("{json:?}: {error}"));
     let mut value = Map::new();
     let name = match packet.body() {
         Body::Disconnect => "disconnect",
@@ -185,12 +200,22 @@ fn value_of(packet: &Packet<'_>) -> Result<Value, String> {
 /// Why a packet that the reference's encoder writes cannot be made here.
 fn not_sent(packet: &Value, refusal: &Refusal) -> Option<&'static str> {
     let reason = match refusal {
-        Refusal::Made(PacketErrorKind::InvalidEndpoint) => "an endpoint that receivers would read differently",
+        Refusal::Made(PacketErrorKind::InvalidEndpoint) => {
+            "an endpoint that receivers would read differently"
+        }
         Refusal::Made(PacketErrorKind::TooDeep) => "JSON nested deeper than 64 levels",
-        Refusal::Shape if packet["type"] == "event" && !packet["name"].is_string() => "an event without a name",
-        Refusal::Shape if !packet["args"].is_null() && !packet["args"].is_array() => "arguments that are no array",
-        Refusal::Shape if packet["type"] == "ack" && packet["ackId"].is_null() => "an acknowledgement of nothing",
-        Refusal::Shape if packet["type"] == "json" && packet["data"].is_null() => "no JSON where there has to be some",
+        Refusal::Shape if packet["type"] == "event" && !packet["name"].is_string() => {
+            "an event without a name"
+        }
+        Refusal::Shape if !packet["args"].is_null() && !packet["args"].is_array() => {
+            "arguments that are no array"
+        }
+        Refusal::Shape if packet["type"] == "ack" && packet["ackId"].is_null() => {
+            "an acknowledgement of nothing"
+        }
+        Refusal::Shape if packet["type"] == "json" && packet["data"].is_null() => {
+            "no JSON where there has to be some"
+        }
         _ => return None,
     };
     Some(reason)
@@ -275,15 +300,25 @@ fn encode_checked(packet: &Packet<'_>) -> String {
 // ---- polling bodies
 
 /// Why packets that the reference finds in a polling body are ignored here.
-fn stricter_body(body: &str, kind: PayloadErrorKind, ours: &[Value], expected: &[Value]) -> Option<&'static str> {
+fn stricter_body(
+    body: &str,
+    kind: PayloadErrorKind,
+    ours: &[Value],
+    expected: &[Value],
+) -> Option<&'static str> {
     // What comes before the error must agree.
-    if ours.len() > expected.len() || !ours.iter().zip(expected).all(|(ours, expected)| same(ours, expected)) {
+    if ours.len() > expected.len() || !ours.iter().zip(expected).all(|(ours, expected)| same(ours, expected))
+    {
         return None;
     }
     let marks = body.matches('\u{fffd}').count();
     match kind {
-        PayloadErrorKind::InvalidLength if marks >= 2 => Some("a length that does not fit; the reference delivers pieces"),
-        PayloadErrorKind::MissingMark if marks >= 2 => Some("a packet behind rubbish, which the reference skips"),
+        PayloadErrorKind::InvalidLength if marks >= 2 => {
+            Some("a length that does not fit; the reference delivers pieces")
+        }
+        PayloadErrorKind::MissingMark if marks >= 2 => {
+            Some("a packet behind rubbish, which the reference skips")
+        }
         _ => None,
     }
 }
@@ -299,7 +334,9 @@ fn run_decode_payload(vector: &Value) -> Outcome {
         match text.map(|text| (text, Packet::decode(text))) {
             Ok((_, Ok(packet))) => ours.push(value_of(&packet)?),
             Ok((text, Err(error))) => ignored = ignored.or(stricter(text, error.kind)),
-            Err(error) if error.at > body.len() => return Err(format!("position {} is outside of {body:?}", error.at)),
+            Err(error) if error.at > body.len() => {
+                return Err(format!("position {} is outside of {body:?}", error.at));
+            }
             Err(error) => stopped = Some(error.kind),
         }
     }
@@ -314,12 +351,17 @@ fn run_decode_payload(vector: &Value) -> Outcome {
 }
 
 fn run_encode_payload(vector: &Value) -> Outcome {
-    let packets: Vec<&str> = vector["packets"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let packets: Vec<&str> =
+        vector["packets"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let needed = encode_payload(packets.iter().copied(), &mut []).map_or_else(|error| error.needed, str::len);
     let mut out = vec![0; needed];
     let ours = encode_payload(packets.iter().copied(), &mut out).map_err(|error| error.to_string())?;
     let expected = &vector["out"];
-    if expected["text"] == *ours { Ok(None) } else { Err(format!("ours {ours:?}, the reference's {expected}")) }
+    if expected["text"] == *ours {
+        Ok(None)
+    } else {
+        Err(format!("ours {ours:?}, the reference's {expected}"))
+    }
 }
 
 /// `None` if the text is not Unicode.

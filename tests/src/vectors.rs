@@ -13,13 +13,12 @@ use serde_json::Value;
 /// If the file is missing, is not in the format `eio-codec-vectors/1`, or holds no vector.
 #[must_use]
 pub fn load(file: &str) -> Vec<Value> {
-    let directory = env::var_os("EIO_VECTORS").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/data/vectors")),
-        PathBuf::from,
-    );
+    let directory = env::var_os("EIO_VECTORS")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/data/vectors")), PathBuf::from);
     let path = directory.join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut whole: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut whole: Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert_eq!(whole["format"], "eio-codec-vectors/1", "{}", path.display());
     match whole["vectors"].take() {
         Value::Array(vectors) if !vectors.is_empty() => vectors,
