@@ -1,5 +1,6 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
 
+pub mod javascript;
 pub mod vectors;
 
 #[cfg(doctest)]
