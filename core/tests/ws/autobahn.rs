@@ -156,7 +156,7 @@ impl Stream {
     }
 
     /// As the case says, in one piece, byte by byte, and in two pieces cut at every border. Long streams are cut in
-    /// two only near their ends and around their frames.
+    /// two only around their first frames and near their end.
     fn cuttings(&self, chop: &Value) -> Vec<Vec<&[u8]>> {
         let bytes = &self.bytes[..];
         let mut cuttings =
@@ -164,7 +164,8 @@ impl Stream {
         if let Some(octets) = chop.as_u64() {
             cuttings.push(bytes.chunks(usize::try_from(octets).unwrap()).collect());
         }
-        let near = |place: usize| self.frame_ends.iter().chain(&[0]).any(|end| place.abs_diff(*end) < 20);
+        let borders: Vec<_> = self.frame_ends.iter().take(3).copied().chain([0, bytes.len()]).collect();
+        let near = |place: usize| borders.iter().any(|border| place.abs_diff(*border) < 20);
         for place in (1..bytes.len()).filter(|&place| bytes.len() < 600 || near(place)) {
             cuttings.push(support::cut(bytes, &[place]));
         }
