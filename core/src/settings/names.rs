@@ -101,37 +101,43 @@ impl OldKey {
     }
 }
 
-/// The other settings of Socket.IO 0.9: they concern logs, the HTTP server and what it serves, not sessions.
-///
-/// 1.x and 2.x took `transports`, `origins`, `resource` and `authorization` of them.
-const OTHER_OLD_NAMES: [&str; 22] = [
-    "authorization",
-    "blacklist",
-    "browser client",
-    "browser client cache",
-    "browser client etag",
-    "browser client expires",
-    "browser client gzip",
-    "browser client handler",
-    "browser client minification",
-    "client store expiration",
-    "destroy upgrade",
-    "flash policy port",
-    "flash policy server",
-    "log",
-    "log colors",
-    "log level",
-    "logger",
-    "match origin protocol",
-    "origins",
-    "resource",
-    "store",
-    "transports",
-];
+/// An old setting that concerns logs, the HTTP server or what it serves, not sessions.
+pub(super) struct OtherOldName {
+    pub(super) name: &'static str,
+    /// Whether 1.x and 2.x refused it.
+    pub(super) only_v0_9: bool,
+}
 
-/// `name`, if it is one of the old settings that do not concern sessions.
-pub(super) fn other_old_name(name: &str) -> Option<&'static str> {
-    OTHER_OLD_NAMES.into_iter().find(|known| *known == name)
+impl OtherOldName {
+    /// What `io.set` of 1.x and 2.x still took.
+    const KEPT: [&'static str; 4] = ["authorization", "origins", "resource", "transports"];
+
+    const DROPPED: [&'static str; 18] = [
+        "blacklist",
+        "browser client",
+        "browser client cache",
+        "browser client etag",
+        "browser client expires",
+        "browser client gzip",
+        "browser client handler",
+        "browser client minification",
+        "client store expiration",
+        "destroy upgrade",
+        "flash policy port",
+        "flash policy server",
+        "log",
+        "log colors",
+        "log level",
+        "logger",
+        "match origin protocol",
+        "store",
+    ];
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let find = |names: &[&'static str]| names.iter().copied().find(|known| *known == name);
+        let kept = find(&Self::KEPT).map(|name| Self { name, only_v0_9: false });
+        kept.or_else(|| find(&Self::DROPPED).map(|name| Self { name, only_v0_9: true }))
+    }
 }
 
 /// The sentence that refuses an old name among settings of today.

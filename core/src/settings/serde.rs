@@ -8,10 +8,24 @@ use core::fmt;
 use ::serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use ::serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::names::{Key, OldKey, OldNameRefused, other_old_name};
+use super::names::{Key, OldKey, OldNameRefused, OtherOldName};
 use super::server::Limit;
 use super::{Heartbeat, Liveness, Settings, SettingsError};
 
+/// Reads the names in the table at [`Settings`]; what is left out keeps its default.
+///
+/// ```
+/// use eio_core::settings::Settings;
+///
+/// let settings: Settings = serde_json::from_str(r#"{"pingInterval":10000,"ping_timeout":5000}"#)?;
+/// assert_eq!(settings.app_stall_timeout().as_secs(), 15);
+///
+/// let error = serde_json::from_str::<Settings>(r#"{"heartbeat interval":25}"#).unwrap_err();
+/// assert!(error.to_string().starts_with(
+///     "`heartbeat interval` is an old setting of Socket.IO: write `pingInterval`, in milliseconds."
+/// ));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 impl<'de> Deserialize<'de> for Settings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const EXPECTED: &[&str] = &[
@@ -30,6 +44,7 @@ impl<'de> Deserialize<'de> for Settings {
     }
 }
 
+/// Reads `pingInterval` and `pingTimeout`, in milliseconds; what is left out keeps its default.
 impl<'de> Deserialize<'de> for Heartbeat {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = &["pingInterval", "pingTimeout"];
@@ -38,6 +53,7 @@ impl<'de> Deserialize<'de> for Heartbeat {
     }
 }
 
+/// Writes every setting by the first of its names, but for an `appStallTimeout` that follows the heartbeat.
 impl Serialize for Settings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = if self.app_stall_millis.is_some() { 8 } else { 7 };
@@ -148,12 +164,12 @@ impl<'de> Visitor<'de> for SettingsVisitor {
                 Key::CloseTimeout => &mut given.close_timeout,
                 Key::AppStallTimeout => &mut given.app_stall_timeout,
                 Key::Liveness => {
-                    vacant(&given.liveness, name)?;
+                    vacant(given.liveness.as_ref(), name)?;
                     given.liveness = Some(Named { name, value: map.next_value()? });
                     continue;
                 }
             };
-            vacant(slot, name)?;
+            vacant(slot.as_ref(), name)?;
             *slot = Some(Named { name, value: map.next_value_seed(NumberSeed { name, key })? });
         }
         Ok(given)
@@ -161,7 +177,7 @@ impl<'de> Visitor<'de> for SettingsVisitor {
 }
 
 /// Fails if a setting has been given already, by this name or another.
-fn vacant<T, E: Error>(slot: &Option<Named<T>>, name: &'static str) -> Result<(), E> {
+fn vacant<T, E: Error>(slot: Option<&Named<T>>, name: &'static str) -> Result<(), E> {
     match slot {
         None => Ok(()),
         Some(before) if before.name == name => Err(E::duplicate_field(name)),
@@ -201,7 +217,7 @@ impl Visitor<'_> for KeySeed {
         if let Some(old) = OldKey::named(name) {
             return Err(E::custom(OldNameRefused(old)));
         }
-        if let Some(old) = other_old_name(name) {
+        if let Some(OtherOldName { name: old, .. }) = OtherOldName::named(name) {
             return Err(E::custom(format_args!(
                 "`{old}` is an old setting of Socket.IO that does not concern sessions: leave it out here"
             )));

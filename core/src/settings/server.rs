@@ -244,7 +244,7 @@ impl Limit {
     pub const fn unit(self) -> &'static str {
         match self {
             Self::MaxPayload => "bytes",
-            Self::MaxPackets => "packets",
+            Self::MaxPackets => "per payload",
             Self::UpgradeTimeout | Self::CloseTimeout | Self::AppStallTimeout => "ms",
         }
     }

@@ -7,6 +7,20 @@ use ::serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use super::{Draft, Entry, LegacySettings, Measure, OldSettings, ValueProblem};
 use crate::settings::NotU32;
 
+/// Reads a map of old settings. Numbers may be integers or floats, as the format has them: a float stands for the
+/// decimal it was read from.
+///
+/// ```
+/// use eio_core::settings::LegacySettings;
+/// use serde::de::DeserializeSeed;
+///
+/// let file = r#"{"heartbeat interval": 25, "heartbeat timeout": 0.6, "destroy buffer size": 10E7}"#;
+/// let old = LegacySettings::V0_9.deserialize(&mut serde_json::Deserializer::from_str(file))?;
+/// assert_eq!(old.heartbeat().ping_interval().as_millis(), 25_000);
+/// assert_eq!(old.heartbeat().ping_timeout().as_millis(), 600);
+/// assert_eq!(old.max_payload(), 100_000_000);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 impl<'de> DeserializeSeed<'de> for LegacySettings {
     type Value = OldSettings;
 
