@@ -1,5 +1,9 @@
 //! What a session can be told: its heartbeat periods, which traffic counts as life, and its limits.
 
+mod decimal;
+
+pub(crate) use decimal::{Decimal, NotU32};
+
 use core::time::Duration;
 
 /// How often a session pings and how long it waits for the answer. A value that exists is valid.
@@ -100,6 +104,7 @@ impl Default for Heartbeat {
 }
 
 /// Why a period does not fit a `u32` of milliseconds.
+#[derive(Clone, Copy)]
 pub(crate) enum Unfit {
     Fraction,
     TooLong,
