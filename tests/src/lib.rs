@@ -1,3 +1,4 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
 
 pub mod vectors;
+pub mod world;
