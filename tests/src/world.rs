@@ -70,6 +70,7 @@ pub const fn ms(millis: u64) -> Duration {
 /// Whole microseconds, rounded down. No story lasts 2^63 of them.
 pub(crate) const fn micros(duration: Duration) -> u64 {
     let micros = duration.as_micros();
+    #[expect(clippy::cast_possible_truncation, reason = "compared with the maximum in the same expression")]
     if micros > i64::MAX as u128 { i64::MAX.cast_unsigned() } else { micros as u64 }
 }
 

@@ -40,7 +40,7 @@ pub(crate) trait Subject: Clone + Debug {
 pub(crate) struct Lanes<S: Subject> {
     scene: Scene,
     name: &'static str,
-    lanes: Vec<(u64, S)>,
+    copies: Vec<(u64, S)>,
     /// The latest reading that was handed in.
     latest: Reading,
     ending: Option<S::Ending>,
@@ -91,9 +91,9 @@ impl<S: Subject> Lanes<S> {
         now: Reading,
         new: impl Fn(Instant) -> S,
     ) -> Self {
-        let lanes: Vec<_> = epochs.iter().map(|&epoch| (epoch, new(at(epoch, now)))).collect();
+        let copies: Vec<_> = epochs.iter().map(|&epoch| (epoch, new(at(epoch, now)))).collect();
         let lanes =
-            Self { scene: scene.clone(), name, lanes, latest: now, ending: None, written_after_end: 0 };
+            Self { scene: scene.clone(), name, copies, latest: now, ending: None, written_after_end: 0 };
         lanes.check();
         lanes
     }
@@ -107,7 +107,7 @@ impl<S: Subject> Lanes<S> {
     ) -> R {
         self.check_backwards_call(now, &call);
         self.latest = self.latest.max(now);
-        let mut answers = self.lanes.iter_mut().map(|(epoch, machine)| call(machine, at(*epoch, now)));
+        let mut answers = self.copies.iter_mut().map(|(epoch, machine)| call(machine, at(*epoch, now)));
         let answer = answers.next().expect("at least one epoch");
         for other in answers {
             if other != answer {
@@ -132,7 +132,7 @@ impl<S: Subject> Lanes<S> {
 
     #[track_caller]
     pub(crate) fn poll_transmit(&mut self) -> Option<S::Output> {
-        let mut outputs = self.lanes.iter_mut().map(|(_, machine)| machine.poll_transmit());
+        let mut outputs = self.copies.iter_mut().map(|(_, machine)| machine.poll_transmit());
         let output = outputs.next().expect("at least one epoch");
         for other in outputs {
             if other != output {
@@ -179,7 +179,7 @@ impl<S: Subject> Lanes<S> {
         question: impl Fn(&S, Instant, u64) -> R,
     ) -> R {
         let mut answers =
-            self.lanes.iter().map(|(epoch, machine)| question(machine, at(*epoch, now), *epoch));
+            self.copies.iter().map(|(epoch, machine)| question(machine, at(*epoch, now), *epoch));
         let answer = answers.next().expect("at least one epoch");
         for other in answers {
             if other != answer {
@@ -190,7 +190,7 @@ impl<S: Subject> Lanes<S> {
     }
 
     fn first(&self) -> &(u64, S) {
-        self.lanes.first().expect("at least one epoch")
+        self.copies.first().expect("at least one epoch")
     }
 
     /// Rule 4: whatever is handed in with an earlier `now` counts as handed in at the latest.
@@ -223,7 +223,7 @@ impl<S: Subject> Lanes<S> {
     fn check(&self) {
         let (first_epoch, first) = self.first();
         let expected = sight(first, at(*first_epoch, self.latest), *first_epoch);
-        for (epoch, machine) in &self.lanes {
+        for (epoch, machine) in &self.copies {
             let now = at(*epoch, self.latest);
             let seen = sight(machine, now, *epoch);
             if seen != expected {

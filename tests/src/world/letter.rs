@@ -1,6 +1,6 @@
 //! What travels between two ends: packets, and the ways in which a connection stops.
 
-use std::fmt;
+use core::fmt;
 
 use eio_core::packet::{Data, DecodeError, DecodeErrorKind, Frame, Packet, PacketType, v4};
 

@@ -1,7 +1,7 @@
 //! One direction of the connection between two ends. It keeps the order, as TCP does.
 
+use core::cell::RefCell;
 use core::time::Duration;
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 

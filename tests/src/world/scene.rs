@@ -1,8 +1,8 @@
 //! What everybody in a world shares: the true time, and the timeline that a failing story is printed with.
 
-use std::cell::{Cell, RefCell};
+use core::cell::{Cell, RefCell};
+use core::fmt::{self, Write as _};
 use std::collections::VecDeque;
-use std::fmt::{self, Write as _};
 use std::rc::Rc;
 
 use super::letter::Letter;
