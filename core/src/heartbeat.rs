@@ -16,6 +16,7 @@
 //! put packets, closing and reasons around a machine. Use a machine alone when all of that exists already:
 //!
 //! ```
+//! use core::time::Duration;
 //! use eio_core::heartbeat::{Due, Machine, Reaction};
 //! use eio_core::packet::PacketType;
 //! use eio_core::{Heartbeat, Instant, Liveness};
@@ -26,7 +27,8 @@
 //! assert_eq!(server.poll_timeout(), Some(at(25_000)));
 //! assert_eq!(server.handle_timeout(at(25_000)), Some(Due::Ping)); // the caller writes a ping
 //! let answer = server.handle_packet(at(25_080), PacketType::Pong);
-//! assert_eq!(answer, Reaction::Answered { rtt_micros: 80_000 });
+//! assert_eq!(answer, Reaction::Answered);
+//! assert_eq!(server.rtt(), Some(Duration::from_millis(80)));
 //!
 //! assert_eq!(server.handle_timeout(at(50_080)), Some(Due::Ping)); // nobody answers this one
 //! assert_eq!(server.poll_timeout(), Some(at(70_080)));
@@ -46,12 +48,10 @@ use crate::{Heartbeat, Liveness};
 
 /// How a generation and role react. One table per constructor, so that only the rules in use are linked.
 pub(crate) struct Rules {
-    /// The session begins: the first deadlines.
-    open: fn(&mut Machine),
+    /// This role sends the pings.
+    pings: bool,
     /// A packet other than `close` came in.
     packet: fn(&mut Machine, PacketType) -> Reaction,
-    /// The deadline for silence, counted anew from now: reading resumes after a pause.
-    rearm: fn(&mut Machine),
 }
 
 /// What a handled packet asks of the caller.
@@ -64,12 +64,8 @@ pub enum Reaction {
     None,
     /// The peer sent its ping: write a pong.
     Pong,
-    /// The pong that a ping awaited. A round trip longer than 71 minutes reads as `u32::MAX`.
-    Answered {
-        /// Microseconds from the ping to the first pong after it. The wire has no correlation: a pong that was
-        /// on its way before the ping makes this too short, once.
-        rtt_micros: u32,
-    },
+    /// The pong that a ping awaited; [`Machine::rtt`] is its round trip.
+    Answered,
     /// The peer sent the heartbeat packet that only this side may send: end the session.
     WrongDirection,
 }
@@ -91,32 +87,21 @@ pub enum Due {
     CloseTimeout,
 }
 
-/// What the machine is doing; says what `mark` means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the machine is doing, and what its two instants mean then. Packets count in the phases before `Opening`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 enum Phase {
-    /// The handshake is awaited; `mark` is the deadline.
-    Opening,
-    /// The next ping is due at `mark`.
+    /// The next ping is due at `timer`. Silence needs no deadline: the ping comes first, and has its own.
     PingDue,
-    /// A pong is awaited; the ping was sent at `mark`.
+    /// A pong is awaited until `timer`; the ping was sent at `mark`.
     Awaiting,
-    /// This role sends no pings; `mark` is unused.
+    /// This role sends no pings: it expects the peer's until `timer`.
     Listening,
-    /// The session closes; `mark` is the deadline for it.
+    /// The session closes: the peer's silence counts until `timer`, its patience ends at `mark`.
     Closing,
+    /// The handshake is awaited until `timer`.
+    Opening,
     /// All over since `mark`.
     Ended,
-}
-
-/// What passing `deadline` would mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Guard {
-    /// `deadline` is not armed.
-    Off,
-    /// The peer is gone.
-    Silence,
-    /// The application does not read; silence is not judged.
-    Stall,
 }
 
 /// One end of an Engine.IO heartbeat: 56 bytes, no clock, no bytes of the wire.
@@ -128,17 +113,18 @@ enum Guard {
 pub struct Machine {
     rules: &'static Rules,
     clock: Clock,
-    /// See [`Phase`].
+    /// The one deadline of the phase; while the application is stalled, the deadline for that.
+    timer: Instant,
+    /// The other instant of the phase; while the application is stalled, when the next ping is due.
     mark: Instant,
-    /// See [`Guard`].
-    deadline: Instant,
     last_seen: Instant,
     interval_millis: u32,
     timeout_millis: u32,
-    /// `u32::MAX` until a ping is answered.
+    /// Above [`MAX_RTT_MICROS`] until a ping is answered.
     rtt_micros: u32,
     phase: Phase,
-    guard: Guard,
+    /// The application does not read, so silence is not judged.
+    stalled: bool,
     liveness: Liveness,
     /// The current ping's timeout was already restarted once.
     extended: bool,
@@ -150,19 +136,22 @@ impl core::fmt::Debug for Rules {
     }
 }
 
-/// The one way to make a machine: in its first phase, before its rules have run.
-const fn machine(rules: &'static Rules, liveness: Liveness, now: Instant) -> Machine {
+/// The longest round trip that is told apart: 71 minutes.
+const MAX_RTT_MICROS: u32 = u32::MAX - 1;
+
+/// The one way to make a machine: waiting for its handshake until `open_by`.
+const fn opening(rules: &'static Rules, liveness: Liveness, now: Instant, open_by: Instant) -> Machine {
     Machine {
         rules,
         clock: Clock::new(now),
+        timer: open_by,
         mark: now,
-        deadline: now,
         last_seen: now,
         interval_millis: 0,
         timeout_millis: u32::MAX,
         rtt_micros: u32::MAX,
         phase: Phase::Opening,
-        guard: Guard::Off,
+        stalled: false,
         liveness,
         extended: false,
     }
@@ -172,7 +161,7 @@ impl Machine {
     /// A server of revision 4: pings, and expects a pong. `now` is when the `open` packet was handed to the transport.
     #[must_use]
     pub fn eio4_server(heartbeat: Heartbeat, liveness: Liveness, now: Instant) -> Self {
-        let mut machine = machine(&eio4::SERVER, liveness, now);
+        let mut machine = opening(&eio4::SERVER, liveness, now, now);
         machine.open(now, heartbeat);
         machine
     }
@@ -188,7 +177,7 @@ impl Machine {
     /// A server of revision 3: expects the client's pings. `now` is when the `open` packet was handed to the transport.
     #[must_use]
     pub fn eio3_server(heartbeat: Heartbeat, liveness: Liveness, now: Instant) -> Self {
-        let mut machine = machine(&eio3::SERVER, liveness, now);
+        let mut machine = opening(&eio3::SERVER, liveness, now, now);
         machine.open(now, heartbeat);
         machine
     }
@@ -203,16 +192,12 @@ impl Machine {
 
     /// A client of revision 4 that waits until `open_by` for the handshake.
     pub(crate) const fn eio4_client_opening(now: Instant, open_by: Instant) -> Self {
-        let mut machine = machine(&eio4::CLIENT, Liveness::PongOnly, now);
-        machine.mark = open_by;
-        machine
+        opening(&eio4::CLIENT, Liveness::PongOnly, now, open_by)
     }
 
     /// A client of revision 3 that waits until `open_by` for the handshake.
     pub(crate) const fn eio3_client_opening(now: Instant, open_by: Instant) -> Self {
-        let mut machine = machine(&eio3::CLIENT, Liveness::PongOnly, now);
-        machine.mark = open_by;
-        machine
+        opening(&eio3::CLIENT, Liveness::PongOnly, now, open_by)
     }
 
     /// Caps the ping timeout that the handshake will announce.
@@ -234,7 +219,12 @@ impl Machine {
         self.last_seen = now;
         self.interval_millis = heartbeat.interval_millis();
         self.timeout_millis = self.timeout_millis.min(heartbeat.timeout_millis());
-        (self.rules.open)(self);
+        if self.rules.pings {
+            self.schedule_ping(now.add_millis(self.interval_millis));
+        } else {
+            self.phase = Phase::Listening;
+            self.allow_silence(self.sum_millis());
+        }
     }
 
     /// A packet other than `close` came in, whichever transport carried it.
@@ -243,13 +233,11 @@ impl Machine {
     /// disarms nor extends anything here.
     pub fn handle_packet(&mut self, now: Instant, packet: PacketType) -> Reaction {
         let now = self.clock.advance(now);
-        match self.phase {
-            Phase::Opening | Phase::Ended => Reaction::None,
-            Phase::PingDue | Phase::Awaiting | Phase::Listening | Phase::Closing => {
-                self.last_seen = now;
-                (self.rules.packet)(self, packet)
-            }
+        if self.phase >= Phase::Opening {
+            return Reaction::None;
         }
+        self.last_seen = now;
+        (self.rules.packet)(self, packet)
     }
 
     /// Bytes came in that are not a whole packet yet: a sign of life, and a packet under [`Liveness::AnyPacket`].
@@ -258,7 +246,7 @@ impl Machine {
         if self.is_running() {
             self.last_seen = now;
             if self.liveness == Liveness::AnyPacket {
-                self.allow_silence(self.sum_millis());
+                self.count_any_packet();
             }
         }
     }
@@ -268,22 +256,37 @@ impl Machine {
     ///
     /// A late call does not shorten what the peer is given: a ping that was due long ago gets its whole timeout from
     /// now, and is written before silence is judged.
+    #[inline]
     #[must_use = "a ping may be due"]
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
         let now = self.clock.advance(now);
-        let due = match (self.phase, self.guard) {
-            (_, Guard::Stall) if self.deadline <= now => Due::ApplicationStalled,
-            (Phase::PingDue, _) if self.mark <= now => {
-                self.phase = Phase::Awaiting;
-                self.mark = now;
-                self.extended = false;
-                self.allow_silence(self.timeout_millis);
-                return Some(Due::Ping);
-            }
-            (Phase::Opening, _) if self.mark <= now => Due::OpenTimeout,
-            (Phase::Closing, _) if self.mark <= now && self.mark < self.deadline => Due::CloseTimeout,
-            (_, Guard::Silence) if self.deadline <= now => Due::PingTimeout,
-            _ => return None,
+        match self.phase {
+            // What nearly every call finds.
+            Phase::PingDue if !self.stalled => (self.timer <= now).then(|| self.ping(now)),
+            _ if self.next_deadline() <= now => self.expire(now),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn ping(&mut self, now: Instant) -> Due {
+        self.phase = Phase::Awaiting;
+        self.mark = now;
+        self.extended = false;
+        self.allow_silence(self.timeout_millis);
+        Due::Ping
+    }
+
+    /// A deadline other than the usual ping's has come.
+    #[cold]
+    fn expire(&mut self, now: Instant) -> Option<Due> {
+        let due = match self.phase {
+            Phase::Ended => return None,
+            Phase::PingDue if self.timer > now => return Some(self.ping(now)),
+            _ if self.stalled => Due::ApplicationStalled,
+            Phase::Opening => Due::OpenTimeout,
+            Phase::Closing if self.mark < self.timer => Due::CloseTimeout,
+            Phase::PingDue | Phase::Awaiting | Phase::Listening | Phase::Closing => Due::PingTimeout,
         };
         self.end(now);
         Some(due)
@@ -292,18 +295,7 @@ impl Machine {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` only when the machine has ended.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let by_phase = match self.phase {
-            Phase::Opening | Phase::PingDue | Phase::Closing => Some(self.mark),
-            Phase::Awaiting | Phase::Listening | Phase::Ended => None,
-        };
-        let by_guard = match self.guard {
-            Guard::Off => None,
-            Guard::Silence | Guard::Stall => Some(self.deadline),
-        };
-        match (by_phase, by_guard) {
-            (Some(phase), Some(guard)) => Some(phase.min(guard)),
-            (deadline, None) | (None, deadline) => deadline,
-        }
+        (self.phase != Phase::Ended).then(|| self.next_deadline())
     }
 
     /// The caller stops reading because its application does not take what was read. Silence is not judged until
@@ -311,18 +303,26 @@ impl Machine {
     /// [`Due::ApplicationStalled`]. Repeating the call changes nothing.
     pub fn handle_reading_paused(&mut self, now: Instant, stall_timeout: Duration) {
         let now = self.clock.advance(now);
-        if self.is_running() && self.guard != Guard::Stall {
-            self.guard = Guard::Stall;
-            self.deadline = now.saturating_add(stall_timeout);
+        if self.is_running() && !self.stalled {
+            self.stalled = true;
+            if self.phase == Phase::PingDue {
+                self.mark = self.timer;
+            }
+            self.timer = now.saturating_add(stall_timeout);
         }
     }
 
     /// The caller reads again. Silence counts from now.
     pub fn handle_reading_resumed(&mut self, now: Instant) {
         self.clock.advance(now);
-        if self.guard == Guard::Stall {
-            self.guard = Guard::Off;
-            (self.rules.rearm)(self);
+        if self.stalled {
+            self.stalled = false;
+            match self.phase {
+                Phase::PingDue => self.timer = self.mark,
+                Phase::Awaiting => self.allow_silence(self.timeout_millis),
+                Phase::Listening => self.allow_silence(self.sum_millis()),
+                Phase::Opening | Phase::Closing | Phase::Ended => {}
+            }
         }
     }
 
@@ -333,13 +333,9 @@ impl Machine {
         if !self.is_running() {
             return;
         }
-        if self.guard == Guard::Stall {
-            self.guard = Guard::Off;
-            (self.rules.rearm)(self);
-        }
+        self.handle_reading_resumed(now);
         if self.phase == Phase::PingDue {
-            self.guard = Guard::Silence;
-            self.deadline = self.mark.max(now).add_millis(self.timeout_millis);
+            self.timer = self.timer.max(now).add_millis(self.timeout_millis);
         }
         self.phase = Phase::Closing;
         self.mark = now.saturating_add(close_timeout);
@@ -350,7 +346,7 @@ impl Machine {
         let now = self.clock.advance(now);
         if self.phase != Phase::Ended {
             self.phase = Phase::Ended;
-            self.guard = Guard::Off;
+            self.stalled = false;
             self.mark = now;
         }
     }
@@ -359,27 +355,23 @@ impl Machine {
     /// [`handle_timeout`](Self::handle_timeout) ends the machine. A ping that is merely due does not count.
     #[must_use]
     pub fn is_expired(&self, now: Instant) -> bool {
-        self.guard == Guard::Silence
-            && self.phase != Phase::PingDue
-            && self.deadline <= self.clock.latest(now)
+        let judged =
+            !self.stalled && matches!(self.phase, Phase::Awaiting | Phase::Listening | Phase::Closing);
+        judged && self.timer <= self.clock.latest(now)
     }
 
-    /// `pingInterval` as it is in force.
+    /// The periods in force; `None` while the handshake is awaited.
     #[must_use]
-    pub fn ping_interval(&self) -> Duration {
-        Duration::from_millis(u64::from(self.interval_millis))
-    }
-
-    /// `pingTimeout` as it is in force.
-    #[must_use]
-    pub fn ping_timeout(&self) -> Duration {
-        Duration::from_millis(u64::from(self.timeout_millis))
+    pub fn heartbeat(&self) -> Option<Heartbeat> {
+        Heartbeat::from_millis(self.interval_millis, self.timeout_millis).ok()
     }
 
     /// The latest round trip, from a ping of this side to the first pong after it. Saturates at 71 minutes.
+    ///
+    /// The wire has no correlation: a pong that was on its way before the ping makes this too short, once.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
-        (self.rtt_micros != u32::MAX).then(|| Duration::from_micros(u64::from(self.rtt_micros)))
+        (self.rtt_micros <= MAX_RTT_MICROS).then(|| Duration::from_micros(u64::from(self.rtt_micros)))
     }
 
     /// When the peer last gave a sign of life; the start, if it never did.
@@ -417,30 +409,44 @@ impl Machine {
         self.interval_millis.saturating_add(self.timeout_millis)
     }
 
-    /// The peer may be silent for so long from now, unless silence is not judged at all.
-    fn allow_silence(&mut self, millis: u32) {
-        if self.guard != Guard::Stall {
-            self.guard = Guard::Silence;
-            self.deadline = self.now().add_millis(millis);
+    fn next_deadline(&self) -> Instant {
+        match self.phase {
+            Phase::Closing => self.timer.min(self.mark),
+            Phase::PingDue if self.stalled => self.timer.min(self.mark),
+            _ => self.timer,
         }
     }
 
-    /// No ping awaits its answer, so silence means nothing for now.
-    fn disarm_silence(&mut self) {
-        if self.guard == Guard::Silence {
-            self.guard = Guard::Off;
+    /// The peer may be silent for so long from now, unless silence is not judged at all.
+    fn allow_silence(&mut self, millis: u32) {
+        if !self.stalled {
+            self.timer = self.now().add_millis(millis);
+        }
+    }
+
+    /// [`Liveness::AnyPacket`]: the peer may be silent for a whole period from now. While a ping is due next, its
+    /// own timeout comes later anyway.
+    fn count_any_packet(&mut self) {
+        if let Phase::Awaiting | Phase::Listening = self.phase {
+            self.allow_silence(self.sum_millis());
         }
     }
 
     fn schedule_ping(&mut self, due: Instant) {
+        let due = due.max(self.now());
         self.phase = Phase::PingDue;
-        self.mark = due.max(self.now());
+        if self.stalled {
+            self.mark = due;
+        } else {
+            self.timer = due;
+        }
     }
 
     /// The awaited pong: its round trip.
+    #[expect(clippy::cast_possible_truncation, reason = "compared with the maximum in the line before")]
     fn measure(&mut self) -> Reaction {
-        let micros = self.now().saturating_duration_since(self.mark).as_micros();
-        self.rtt_micros = u32::try_from(micros).unwrap_or(u32::MAX - 1).min(u32::MAX - 1);
-        Reaction::Answered { rtt_micros: self.rtt_micros }
+        let micros = self.now().micros_since(self.mark).min(MAX_RTT_MICROS.into());
+        self.rtt_micros = micros as u32;
+        Reaction::Answered
     }
 }

@@ -7,6 +7,7 @@ mod client;
 pub mod detect;
 pub mod handshake;
 pub mod heartbeat;
+mod json;
 pub mod legacy;
 pub mod packet;
 pub mod payload;
@@ -14,6 +15,7 @@ mod server;
 pub mod session;
 pub mod settings;
 pub mod socketio;
+mod text;
 mod time;
 pub mod upgrade;
 pub mod ws;
@@ -34,3 +36,7 @@ pub struct BufferTooSmall {
     /// How many bytes the whole output takes.
     pub needed: usize,
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -83,7 +83,7 @@ impl ServerSession {
                 lifecycle.owed.pong = true;
                 Some(Event::Heartbeat { rtt: None })
             }
-            Reaction::Answered { .. } => Some(Event::Heartbeat { rtt: lifecycle.machine.rtt() }),
+            Reaction::Answered => Some(Event::Heartbeat { rtt: lifecycle.machine.rtt() }),
             Reaction::None if packet.packet_type == PacketType::Message && lifecycle.machine.is_running() => {
                 Some(Event::Message(packet.data))
             }

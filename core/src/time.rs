@@ -55,10 +55,20 @@ impl Instant {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
+    /// This instant moved `micros` microseconds into the future, or the last instant there is.
+    pub(crate) const fn add_micros(self, micros: u64) -> Self {
+        Self(self.0.saturating_add(micros))
+    }
+
     /// This instant moved `millis` milliseconds into the future: the periods of a session fit a u32.
     pub(crate) const fn add_millis(self, millis: u32) -> Self {
         // A u32 of milliseconds is at most 4.3e12 microseconds, so the product cannot saturate.
-        Self(self.0.saturating_add((millis as u64).saturating_mul(1_000)))
+        self.add_micros((millis as u64).saturating_mul(1_000))
+    }
+
+    /// Microseconds from `earlier` to this instant; zero when `earlier` is in fact later.
+    pub(crate) const fn micros_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
     }
 }
 

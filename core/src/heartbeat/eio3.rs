@@ -33,49 +33,39 @@ use super::{Machine, Phase, Reaction, Rules};
 use crate::Liveness;
 use crate::packet::PacketType;
 
-pub(super) static SERVER: Rules = Rules { open: listen, packet: server_packet, rearm: listen };
+pub(super) static SERVER: Rules = Rules { pings: false, packet: server_packet };
 
-pub(super) static CLIENT: Rules = Rules { open: open_client, packet: client_packet, rearm: rearm_client };
-
-fn listen(machine: &mut Machine) {
-    machine.phase = Phase::Listening;
-    machine.allow_silence(machine.sum_millis());
-}
+pub(super) static CLIENT: Rules = Rules { pings: true, packet: client_packet };
 
 fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
-    match (packet, machine.liveness) {
+    match packet {
         _ if machine.phase == Phase::Closing => Reaction::None,
-        (PacketType::Ping, _) => {
+        PacketType::Ping => {
             machine.allow_silence(machine.sum_millis());
             Reaction::Pong
         }
-        (PacketType::Pong, _) => Reaction::WrongDirection,
-        (_, Liveness::AnyPacket) => {
-            machine.allow_silence(machine.sum_millis());
+        PacketType::Pong => Reaction::WrongDirection,
+        _ => {
+            if machine.liveness == Liveness::AnyPacket {
+                machine.count_any_packet();
+            }
             Reaction::None
         }
-        (_, Liveness::ExtendOnce | Liveness::PongOnly) => Reaction::None,
     }
-}
-
-fn open_client(machine: &mut Machine) {
-    machine.schedule_ping(machine.now().add_millis(machine.interval_millis));
 }
 
 fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
-    machine.allow_silence(machine.sum_millis());
-    if packet != PacketType::Pong || machine.phase != Phase::Awaiting {
-        return Reaction::None;
-    }
-    let reaction = machine.measure();
-    machine.schedule_ping(machine.now().add_millis(machine.interval_millis));
-    reaction
-}
-
-fn rearm_client(machine: &mut Machine) {
-    if machine.phase == Phase::Awaiting {
-        machine.allow_silence(machine.timeout_millis);
-    } else {
-        machine.allow_silence(machine.sum_millis());
+    match machine.phase {
+        Phase::Awaiting if packet == PacketType::Pong => {
+            let reaction = machine.measure();
+            machine.schedule_ping(machine.now().add_millis(machine.interval_millis));
+            reaction
+        }
+        Phase::Awaiting | Phase::Closing => {
+            machine.allow_silence(machine.sum_millis());
+            Reaction::None
+        }
+        // The next ping comes before any silence could matter.
+        _ => Reaction::None,
     }
 }

@@ -36,64 +36,39 @@
 //! Messages do not count: the server promised a ping every interval, and a server that stopped pinging is broken even
 //! if it still sends.
 
-use core::time::Duration;
-
 use super::{Machine, Phase, Reaction, Rules};
 use crate::Liveness;
 use crate::packet::PacketType;
 
-pub(super) static SERVER: Rules = Rules { open: open_server, packet: server_packet, rearm: rearm_server };
+pub(super) static SERVER: Rules = Rules { pings: true, packet: server_packet };
 
-pub(super) static CLIENT: Rules = Rules { open: open_client, packet: client_packet, rearm: open_client };
-
-fn open_server(machine: &mut Machine) {
-    machine.schedule_ping(machine.now().add_millis(machine.interval_millis));
-}
+pub(super) static CLIENT: Rules = Rules { pings: false, packet: client_packet };
 
 fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
     let awaiting = machine.phase == Phase::Awaiting;
-    match (packet, machine.liveness) {
-        _ if machine.phase == Phase::Closing => Reaction::None,
-        (PacketType::Ping, _) => Reaction::WrongDirection,
-        (PacketType::Pong, liveness) => {
-            let mut reaction = Reaction::None;
-            if awaiting {
-                let half_timeout =
-                    Duration::from_micros(u64::from(machine.timeout_millis).saturating_mul(500));
-                let latest = machine.mark.add_millis(machine.interval_millis).saturating_add(half_timeout);
-                reaction = machine.measure();
-                machine.disarm_silence();
-                machine.schedule_ping(machine.now().add_millis(machine.interval_millis).min(latest));
-            }
-            if liveness == Liveness::AnyPacket {
-                machine.allow_silence(machine.sum_millis());
-            }
+    match packet {
+        PacketType::Pong if awaiting => {
+            let reaction = machine.measure();
+            let interval = u64::from(machine.interval_millis).saturating_mul(1_000);
+            let half_timeout = u64::from(machine.timeout_millis).saturating_mul(500);
+            let after_ping = machine.mark.add_micros(interval.saturating_add(half_timeout));
+            machine.schedule_ping(machine.now().add_micros(interval).min(after_ping));
             reaction
         }
-        (_, Liveness::AnyPacket) => {
-            machine.allow_silence(machine.sum_millis());
+        _ if machine.phase == Phase::Closing => Reaction::None,
+        PacketType::Ping => Reaction::WrongDirection,
+        _ => {
+            match machine.liveness {
+                Liveness::AnyPacket => machine.count_any_packet(),
+                Liveness::ExtendOnce if awaiting && !machine.extended => {
+                    machine.extended = true;
+                    machine.allow_silence(machine.timeout_millis);
+                }
+                Liveness::ExtendOnce | Liveness::PongOnly => {}
+            }
             Reaction::None
         }
-        (_, Liveness::ExtendOnce) if awaiting && !machine.extended => {
-            machine.extended = true;
-            machine.allow_silence(machine.timeout_millis);
-            Reaction::None
-        }
-        (_, Liveness::ExtendOnce | Liveness::PongOnly) => Reaction::None,
     }
-}
-
-fn rearm_server(machine: &mut Machine) {
-    if machine.phase == Phase::Awaiting {
-        machine.allow_silence(machine.timeout_millis);
-    } else if machine.liveness == Liveness::AnyPacket {
-        machine.allow_silence(machine.sum_millis());
-    }
-}
-
-fn open_client(machine: &mut Machine) {
-    machine.phase = Phase::Listening;
-    machine.allow_silence(machine.sum_millis());
 }
 
 fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
