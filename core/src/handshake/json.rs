@@ -1,12 +1,14 @@
 //! The part of JSON (RFC 8259) that an open packet needs: one pass, no recursion, no copy.
 
-use super::{HandshakeError, HandshakeErrorKind, Syntax};
+use super::{HandshakeErrorKind, Syntax};
 use crate::settings::Decimal;
 
 /// How deep a value that is skipped may be nested: arrays and objects open at once, the open packet's own excluded.
 pub(super) const MAX_DEPTH: u32 = 32;
 
 /// Walks through a text from token to token. White space before a token is skipped with it.
+///
+/// After a failure it stands where that is, so that errors need not carry their position.
 pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -31,6 +33,16 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
+    /// Where the scanner stands: after a failure, where that is.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Goes back to where a token began, to fail there.
+    pub(super) const fn back_to(&mut self, at: usize) {
+        self.at = at;
+    }
+
     /// Takes the one-byte token `byte`, if it is next.
     pub(super) fn eat(&mut self, byte: u8) -> bool {
         let eaten = self.peek() == Some(byte);
@@ -41,8 +53,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the one-byte token `byte`, or fails.
-    pub(super) fn expect(&mut self, byte: u8, otherwise: Syntax) -> Result<(), HandshakeError> {
-        if self.eat(byte) { Ok(()) } else { Err(self.syntax(otherwise)) }
+    pub(super) fn expect(&mut self, byte: u8, otherwise: Syntax) -> Result<(), HandshakeErrorKind> {
+        if self.eat(byte) { Ok(()) } else { Err(otherwise.into()) }
     }
 
     /// Takes `null`, if it is next.
@@ -51,9 +63,9 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a key and its colon; the key's escapes are checked and left as they are (see [`spells`]).
-    pub(super) fn key(&mut self) -> Result<&'a str, HandshakeError> {
+    pub(super) fn key(&mut self) -> Result<&'a str, HandshakeErrorKind> {
         if self.peek() != Some(b'"') {
-            return Err(self.syntax(Syntax::Key));
+            return Err(Syntax::Key.into());
         }
         let key = self.string()?;
         self.expect(b':', Syntax::Colon)?;
@@ -61,7 +73,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a string whose opening quote has been peeked at; its escapes are checked and left as they are.
-    pub(super) fn string(&mut self) -> Result<&'a str, HandshakeError> {
+    pub(super) fn string(&mut self) -> Result<&'a str, HandshakeErrorKind> {
         self.advance(1);
         let start = self.at;
         loop {
@@ -80,15 +92,15 @@ impl<'a> Scanner<'a> {
                 {
                     self.advance(6);
                 }
-                [b'\\', ..] => return Err(self.syntax(Syntax::Escape)),
-                [_, ..] => return Err(self.syntax(Syntax::ControlCharacter)),
-                [] => return Err(self.syntax(Syntax::Quote)),
+                [b'\\', ..] => return Err(Syntax::Escape.into()),
+                [_, ..] => return Err(Syntax::ControlCharacter.into()),
+                [] => return Err(Syntax::Quote.into()),
             }
         }
     }
 
     /// Takes a number.
-    pub(super) fn number(&mut self) -> Result<Decimal, HandshakeError> {
+    pub(super) fn number(&mut self) -> Result<Decimal, HandshakeErrorKind> {
         match Decimal::read(self.rest()) {
             Ok((number, length)) => {
                 self.advance(length);
@@ -96,13 +108,13 @@ impl<'a> Scanner<'a> {
             }
             Err(offset) => {
                 self.advance(offset);
-                Err(self.syntax(Syntax::Digit))
+                Err(Syntax::Digit.into())
             }
         }
     }
 
     /// Takes any one value, checking its grammar.
-    pub(super) fn skip_value(&mut self) -> Result<(), HandshakeError> {
+    pub(super) fn skip_value(&mut self) -> Result<(), HandshakeErrorKind> {
         // What is open: its depth, and for each level whether it is an object, the innermost in the lowest bit.
         let mut depth = 0_u32;
         let mut objects = 0_u32;
@@ -110,7 +122,7 @@ impl<'a> Scanner<'a> {
             match self.peek() {
                 Some(open @ (b'{' | b'[')) => {
                     if depth >= MAX_DEPTH {
-                        return Err(self.fail(HandshakeErrorKind::TooDeep));
+                        return Err(HandshakeErrorKind::TooDeep);
                     }
                     self.advance(1);
                     depth = depth.saturating_add(1);
@@ -129,7 +141,7 @@ impl<'a> Scanner<'a> {
                     self.number()?;
                 }
                 _ if self.eat_null() || self.eat_literal("true") || self.eat_literal("false") => {}
-                _ => return Err(self.syntax(Syntax::Value)),
+                _ => return Err(Syntax::Value.into()),
             }
             // A value has ended, and perhaps with it what it stands in.
             loop {
@@ -148,15 +160,6 @@ impl<'a> Scanner<'a> {
                 objects = objects.wrapping_shr(1);
             }
         }
-    }
-
-    /// An error at the next token, or where the scanner stopped inside one.
-    pub(super) fn fail(&self, kind: HandshakeErrorKind) -> HandshakeError {
-        HandshakeError { at: self.at, kind }
-    }
-
-    fn syntax(&self, syntax: Syntax) -> HandshakeError {
-        self.fail(HandshakeErrorKind::Syntax(syntax))
     }
 
     fn eat_literal(&mut self, literal: &str) -> bool {
