@@ -209,7 +209,7 @@ impl<'a> Fields<'a> {
                 scanner.expect(b',', Syntax::Comma)?;
             }
         }
-        if scanner.peek().is_some() {
+        if !scanner.at_end() {
             return Err(Syntax::End.into());
         }
         // What is missing is missed at the closing brace.
@@ -266,7 +266,7 @@ impl<'a> Fields<'a> {
 
 fn read_sid<'a>(scanner: &mut Scanner<'a>) -> Result<Sid<'a>, HandshakeErrorKind> {
     let at = scanner.position();
-    if scanner.peek() != Some(b'"') {
+    if scanner.peek() != b'"' {
         return Err(HandshakeErrorKind::WrongType(Field::Sid));
     }
     Sid::new(scanner.string()?).map_err(|error| {
@@ -287,7 +287,7 @@ fn read_upgrades(scanner: &mut Scanner<'_>) -> Result<Transports, HandshakeError
         return Ok(upgrades);
     }
     loop {
-        if scanner.peek() != Some(b'"') {
+        if scanner.peek() != b'"' {
             return Err(HandshakeErrorKind::WrongType(Field::Upgrades));
         }
         let name = scanner.string()?;
@@ -303,7 +303,7 @@ fn read_upgrades(scanner: &mut Scanner<'_>) -> Result<Transports, HandshakeError
 /// A whole number; one above `u32::MAX` reads as `u32::MAX`, which is too long a period and no limit to a payload.
 fn read_number(scanner: &mut Scanner<'_>, field: Field) -> Result<u32, HandshakeErrorKind> {
     let at = scanner.position();
-    if !matches!(scanner.peek(), Some(b'-' | b'0'..=b'9')) {
+    if !matches!(scanner.peek(), b'-' | b'0'..=b'9') {
         return Err(HandshakeErrorKind::WrongType(field));
     }
     let kind = match scanner.number()?.to_u32(0) {
