@@ -1,5 +1,9 @@
 //! What a session can be told: its heartbeat periods, which traffic counts as life, and its limits.
 
+mod decimal;
+
+pub(crate) use decimal::{Decimal, NotU32};
+
 use core::time::Duration;
 
 /// How often a session pings and how long it waits for the answer. A value that exists is valid.
