@@ -140,7 +140,8 @@ pub struct Machine {
     phase: Phase,
     guard: Guard,
     liveness: Liveness,
-    /// The current ping's timeout was already restarted once.
+    /// A packet restarted the current ping's timeout, so that more than the plain timeout is allowed, or
+    /// (`ExtendOnce`) that no other packet may.
     extended: bool,
 }
 
@@ -258,7 +259,7 @@ impl Machine {
         if self.is_running() {
             self.last_seen = now;
             if self.liveness == Liveness::AnyPacket {
-                self.allow_silence(self.sum_millis());
+                self.allow_whole_silence();
             }
         }
     }
@@ -317,7 +318,8 @@ impl Machine {
         }
     }
 
-    /// The caller reads again. Silence counts from now.
+    /// The caller reads again. Silence counts anew from now, and may last as long as it was allowed to before the
+    /// pause.
     pub fn handle_reading_resumed(&mut self, now: Instant) {
         self.clock.advance(now);
         if self.guard == Guard::Stall {
@@ -425,6 +427,12 @@ impl Machine {
         }
     }
 
+    /// A packet came in that counts as life by itself: an interval and a timeout from now.
+    fn allow_whole_silence(&mut self) {
+        self.extended = true;
+        self.allow_silence(self.sum_millis());
+    }
+
     /// No ping awaits its answer, so silence means nothing for now.
     fn disarm_silence(&mut self) {
         if self.guard == Guard::Silence {
@@ -442,5 +450,45 @@ impl Machine {
         let micros = self.now().saturating_duration_since(self.mark).as_micros();
         self.rtt_micros = u32::try_from(micros).unwrap_or(u32::MAX - 1).min(u32::MAX - 1);
         Reaction::Answered { rtt_micros: self.rtt_micros }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1_000)
+    }
+
+    /// Pings every 10 ms and waits 2 ms.
+    fn brisk() -> Heartbeat {
+        Heartbeat::from_millis(10, 2).unwrap()
+    }
+
+    #[test]
+    fn a_pause_never_brings_the_deadline_forward() {
+        let server = Machine::eio4_server(brisk(), Liveness::AnyPacket, at(0));
+        let client = Machine::eio3_client(brisk(), at(0));
+        for mut machine in [server, client] {
+            assert_eq!(machine.handle_timeout(at(10)), Some(Due::Ping));
+            assert_eq!(machine.handle_packet(at(11), PacketType::Message), Reaction::None);
+            assert_eq!(machine.poll_timeout(), Some(at(23)));
+            machine.handle_reading_paused(at(12), Duration::from_millis(12));
+            machine.handle_reading_resumed(at(13));
+            assert_eq!(machine.poll_timeout(), Some(at(25)));
+        }
+    }
+
+    #[test]
+    fn after_a_pause_an_unanswered_ping_has_its_whole_timeout() {
+        let server = Machine::eio4_server(brisk(), Liveness::ExtendOnce, at(0));
+        let client = Machine::eio3_client(brisk(), at(0));
+        for mut machine in [server, client] {
+            assert_eq!(machine.handle_timeout(at(10)), Some(Due::Ping));
+            machine.handle_reading_paused(at(11), Duration::from_millis(12));
+            machine.handle_reading_resumed(at(20));
+            assert_eq!(machine.poll_timeout(), Some(at(22)));
+        }
     }
 }

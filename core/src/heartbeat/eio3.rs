@@ -63,7 +63,7 @@ fn open_client(machine: &mut Machine) {
 }
 
 fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
-    machine.allow_silence(machine.sum_millis());
+    machine.allow_whole_silence();
     if packet != PacketType::Pong || machine.phase != Phase::Awaiting {
         return Reaction::None;
     }
@@ -73,7 +73,7 @@ fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
 }
 
 fn rearm_client(machine: &mut Machine) {
-    if machine.phase == Phase::Awaiting {
+    if machine.phase == Phase::Awaiting && !machine.extended {
         machine.allow_silence(machine.timeout_millis);
     } else {
         machine.allow_silence(machine.sum_millis());

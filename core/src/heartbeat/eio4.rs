@@ -66,12 +66,12 @@ fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
                 machine.schedule_ping(machine.now().add_millis(machine.interval_millis).min(latest));
             }
             if liveness == Liveness::AnyPacket {
-                machine.allow_silence(machine.sum_millis());
+                machine.allow_whole_silence();
             }
             reaction
         }
         (_, Liveness::AnyPacket) => {
-            machine.allow_silence(machine.sum_millis());
+            machine.allow_whole_silence();
             Reaction::None
         }
         (_, Liveness::ExtendOnce) if awaiting && !machine.extended => {
@@ -84,9 +84,10 @@ fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
 }
 
 fn rearm_server(machine: &mut Machine) {
-    if machine.phase == Phase::Awaiting {
+    let any_packet = machine.liveness == Liveness::AnyPacket;
+    if machine.phase == Phase::Awaiting && !(any_packet && machine.extended) {
         machine.allow_silence(machine.timeout_millis);
-    } else if machine.liveness == Liveness::AnyPacket {
+    } else if any_packet {
         machine.allow_silence(machine.sum_millis());
     }
 }
