@@ -1,0 +1,64 @@
+//! Plausible errors, made in the model on purpose: the comparison has to notice every one.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::machine;
+
+/// What the model does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    None,
+    /// The next ping is due an interval after the pong, however late that was.
+    NextPingCountsFromThePong,
+    /// A pong that no ping awaits postpones the next ping.
+    UnawaitedPongMovesThePing,
+    /// `Liveness::AnyPacket` is taken for `PongOnly`.
+    AnyPacketIsIgnored,
+    /// Every packet restarts the timeout, not only the first after a ping.
+    EveryPacketExtends,
+    /// A message from the server counts as its ping.
+    MessagesCountForAClient,
+    /// A late wake-up eats the peer's time.
+    PeriodsCountFromTheMissedDeadline,
+    /// After a late wake-up the peer is given up before it was asked.
+    SilenceIsJudgedBeforeThePing,
+    /// The peer is given up while nobody reads what it sends.
+    SilenceIsJudgedWhilePaused,
+    /// A clock that steps back is believed.
+    TimeGoesBack,
+}
+
+/// Every mistake that the life of a bare machine can show.
+const MACHINES: [Mistake; 9] = [
+    Mistake::NextPingCountsFromThePong,
+    Mistake::UnawaitedPongMovesThePing,
+    Mistake::AnyPacketIsIgnored,
+    Mistake::EveryPacketExtends,
+    Mistake::MessagesCountForAClient,
+    Mistake::PeriodsCountFromTheMissedDeadline,
+    Mistake::SilenceIsJudgedBeforeThePing,
+    Mistake::SilenceIsJudgedWhilePaused,
+    Mistake::TimeGoesBack,
+];
+
+/// Whether `compare` finds a counterexample within the default number of cases.
+fn is_noticed<L: core::fmt::Debug>(
+    lives: &impl Strategy<Value = L>,
+    compare: impl Fn(&L) -> Result<(), TestCaseError>,
+) -> bool {
+    let config = Config { cases: 256, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    TestRunner::new_with_rng(config, rng).run(lives, |life| compare(&life)).is_err()
+}
+
+#[test]
+fn the_comparison_of_machines_notices_every_mistake() {
+    for mistake in MACHINES {
+        assert!(
+            is_noticed(&machine::life(), |life| machine::compare(life, mistake)),
+            "{mistake:?} went unnoticed"
+        );
+    }
+    assert!(!is_noticed(&machine::life(), |life| machine::compare(life, Mistake::None)));
+}

@@ -1,0 +1,536 @@
+//! The heartbeat tables of revisions 3 and 4, and what a session puts around them, in the plainest form there is.
+
+use eio_core::packet::PacketType;
+use eio_core::{Heartbeat, Liveness};
+
+use crate::mistakes::Mistake;
+
+/// Microseconds on the caller's clock.
+pub(crate) type Micros = u64;
+
+/// Which table applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Server4,
+    Client4,
+    Server3,
+    Client3,
+}
+
+impl Role {
+    pub(crate) const ALL: [Self; 4] = [Self::Server4, Self::Client4, Self::Server3, Self::Client3];
+
+    /// The side whose heartbeats are asked for is the side that asks.
+    fn asks(self) -> bool {
+        matches!(self, Self::Server4 | Self::Client3)
+    }
+
+    pub(crate) fn is_server(self) -> bool {
+        matches!(self, Self::Server4 | Self::Server3)
+    }
+}
+
+/// Everything that can happen to a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Input {
+    /// A packet other than a client's handshake.
+    Packet(PacketType),
+    /// A client's handshake, with the periods that it announces.
+    Handshake(Heartbeat),
+    /// An `open` packet that is no handshake.
+    BadHandshake,
+    /// Something that is no packet.
+    Garbage,
+    /// A part of a packet.
+    Activity,
+    /// The clock moved.
+    Wake,
+    /// The application stopped reading, and may for so long.
+    Pause(Micros),
+    /// The application reads again.
+    Resume,
+    /// This side closes, and waits for so long.
+    Close(Micros),
+    /// This side's `close` was written.
+    Closed,
+    TransportClosed,
+    TransportError,
+    Violation,
+    /// One control packet is taken to be written.
+    Take,
+}
+
+/// What an input leads to, beside timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Nothing,
+    /// A pong is owed.
+    PingCame,
+    /// The awaited pong came so long after the ping.
+    Answered(Micros),
+    /// The peer sent the heartbeat that only this side sends.
+    WrongDirection,
+    Message,
+    Opened,
+    /// A ping is owed.
+    PingDue,
+    Ended(Cause),
+    Took(Option<Owed>),
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    LocalClose,
+    PeerClose,
+    TransportClosed,
+    TransportError,
+    PingTimeout,
+    Garbage,
+    WrongDirection,
+    Violation,
+    OpenTimeout,
+    BadHandshake,
+    Unexpected,
+    Stalled,
+}
+
+/// A control packet that waits to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owed {
+    Pong,
+    Ping,
+    Close,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Opening,
+    Open,
+    Closing,
+    Ended,
+}
+
+/// The peer may be silent for `allowance`, counted from `since`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Silence {
+    since: Micros,
+    allowance: Micros,
+}
+
+impl Silence {
+    fn deadline(self) -> Micros {
+        self.since.saturating_add(self.allowance)
+    }
+}
+
+/// A session: how it began, and everything that happened to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) role: Role,
+    pub(crate) liveness: Liveness,
+    pub(crate) mistake: Mistake,
+    start: State,
+    history: Vec<(Micros, Input)>,
+}
+
+/// What the history amounts to.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    pub(crate) last_seen: Micros,
+    pub(crate) rtt: Option<Micros>,
+    pub(crate) said: Said,
+    pub(crate) interval: Micros,
+    pub(crate) timeout: Micros,
+    /// The latest time of any input.
+    pub(crate) clock: Micros,
+    /// Why and when it ended.
+    pub(crate) end: Option<(Cause, Micros)>,
+    owed: Vec<Owed>,
+    open_by: Option<Micros>,
+    close_by: Option<Micros>,
+    next_ping: Option<Micros>,
+    /// When the ping that awaits its pong was sent.
+    unanswered: Option<Micros>,
+    extended: bool,
+    silence: Option<Silence>,
+    stalled_by: Option<Micros>,
+    /// The longest `pingTimeout` that the handshake may set.
+    timeout_at_most: Option<Micros>,
+}
+
+impl Model {
+    /// A session, or a bare machine, that is open from `now` on.
+    pub(crate) fn open(
+        role: Role,
+        liveness: Liveness,
+        heartbeat: Heartbeat,
+        now: Micros,
+        mistake: Mistake,
+    ) -> Self {
+        let mut model = Self::opening(role, 0, None, now, mistake);
+        model.liveness = liveness;
+        model.start.open(role, heartbeat, now);
+        model
+    }
+
+    /// A client that awaits its handshake for `open_timeout`.
+    pub(crate) fn opening(
+        role: Role,
+        open_timeout: Micros,
+        timeout_at_most: Option<Micros>,
+        now: Micros,
+        mistake: Mistake,
+    ) -> Self {
+        let start = State {
+            phase: Phase::Opening,
+            last_seen: now,
+            rtt: None,
+            said: Said::Nothing,
+            interval: 0,
+            timeout: 0,
+            clock: now,
+            end: None,
+            owed: Vec::new(),
+            open_by: Some(now.saturating_add(open_timeout)),
+            close_by: None,
+            next_ping: None,
+            unanswered: None,
+            extended: false,
+            silence: None,
+            stalled_by: None,
+            timeout_at_most,
+        };
+        Self { role, liveness: Liveness::default(), mistake, start, history: Vec::new() }
+    }
+
+    pub(crate) fn happens(&mut self, at: Micros, input: Input) {
+        self.history.push((at, input));
+    }
+
+    /// Plays the whole history again.
+    pub(crate) fn state(&self) -> State {
+        let mut state = self.start.clone();
+        for &(at, input) in &self.history {
+            let now = state.clock.max(at);
+            state.clock = if self.mistake == Mistake::TimeGoesBack { at } else { now };
+            state.said = Said::Nothing;
+            state.said = match input {
+                Input::Take => Said::Took(state.take()),
+                _ if state.phase == Phase::Ended => Said::Nothing,
+                _ => self.step(&mut state, now, input),
+            };
+        }
+        state
+    }
+
+    fn step(&self, state: &mut State, now: Micros, input: Input) -> Said {
+        let now = if self.mistake == Mistake::TimeGoesBack { state.clock } else { now };
+        match input {
+            Input::Take => Said::Nothing,
+            Input::Wake => self.wake(state, now),
+            Input::Pause(allowance) => {
+                if state.phase == Phase::Open && state.stalled_by.is_none() {
+                    state.stalled_by = Some(now.saturating_add(allowance));
+                }
+                Said::Nothing
+            }
+            Input::Resume => {
+                state.resume(now);
+                Said::Nothing
+            }
+            Input::Close(allowance) => {
+                state.close(now, allowance);
+                Said::Nothing
+            }
+            Input::Closed => {
+                if state.phase == Phase::Closing {
+                    state.owed.retain(|owed| *owed != Owed::Close);
+                    state.end(now, Cause::LocalClose)
+                } else {
+                    Said::Nothing
+                }
+            }
+            Input::TransportClosed => state.end(now, Cause::TransportClosed),
+            Input::TransportError => state.end(now, Cause::TransportError),
+            Input::Violation => {
+                state.last_seen = now;
+                state.end(now, Cause::Violation)
+            }
+            Input::Activity => {
+                state.last_seen = now;
+                if state.phase == Phase::Open && self.role.is_server() && self.liveness == Liveness::AnyPacket
+                {
+                    state.listen_for(now, state.interval + state.timeout);
+                }
+                Said::Nothing
+            }
+            Input::Packet(_) | Input::Handshake(_) | Input::BadHandshake | Input::Garbage => {
+                state.last_seen = now;
+                match state.phase {
+                    Phase::Opening => self.packet_while_opening(state, now, input),
+                    Phase::Open => self.packet_while_open(state, now, input),
+                    Phase::Closing => self.packet_while_closing(state, now, input),
+                    Phase::Ended => Said::Nothing,
+                }
+            }
+        }
+    }
+
+    fn packet_while_opening(&self, state: &mut State, now: Micros, input: Input) -> Said {
+        match input {
+            Input::Handshake(heartbeat) => {
+                state.open(self.role, heartbeat, now);
+                Said::Opened
+            }
+            Input::BadHandshake => state.end(now, Cause::BadHandshake),
+            Input::Packet(PacketType::Close) => state.end(now, Cause::PeerClose),
+            Input::Garbage => state.end(now, Cause::Garbage),
+            _ => state.end(now, Cause::Unexpected),
+        }
+    }
+
+    fn packet_while_open(&self, state: &mut State, now: Micros, input: Input) -> Said {
+        let packet = match input {
+            Input::Packet(PacketType::Close) => return state.end(now, Cause::PeerClose),
+            Input::Garbage => return state.end(now, Cause::Garbage),
+            Input::Packet(packet) => packet,
+            // A server ignores `open`; a client has had its handshake.
+            _ if self.role.is_server() => PacketType::Open,
+            _ => return state.end(now, Cause::Unexpected),
+        };
+        let (interval, timeout) = (state.interval, state.timeout);
+        let whole = interval + timeout;
+        let message = if packet == PacketType::Message { Said::Message } else { Said::Nothing };
+        match (self.role, packet) {
+            (Role::Server4, PacketType::Ping) | (Role::Server3, PacketType::Pong) => Said::WrongDirection,
+
+            (Role::Server4, PacketType::Pong) if state.unanswered.is_some() => {
+                let ping = state.unanswered.take().expect("just seen");
+                state.silence = None;
+                let mut next = now.saturating_add(interval);
+                if self.mistake != Mistake::NextPingCountsFromThePong {
+                    next = next.min(ping.saturating_add(interval + timeout / 2)).max(now);
+                }
+                state.next_ping = Some(next);
+                if self.any_packet() {
+                    state.listen_for(now, whole);
+                }
+                state.answered(now - ping)
+            }
+            (Role::Server4, PacketType::Pong) if self.mistake == Mistake::UnawaitedPongMovesThePing => {
+                state.next_ping = Some(now.saturating_add(interval));
+                Said::Nothing
+            }
+            (Role::Server4, _) => {
+                let may_extend = !state.extended || self.mistake == Mistake::EveryPacketExtends;
+                if self.any_packet() {
+                    state.listen_for(now, whole);
+                } else if self.liveness == Liveness::ExtendOnce && state.unanswered.is_some() && may_extend {
+                    state.listen_for(now, timeout);
+                    state.extended = true;
+                }
+                message
+            }
+
+            (Role::Client4 | Role::Server3, PacketType::Ping) => {
+                state.listen_for(now, whole);
+                state.owe(Owed::Pong);
+                Said::PingCame
+            }
+            (Role::Client4, _) => {
+                if self.mistake == Mistake::MessagesCountForAClient && packet == PacketType::Message {
+                    state.listen_for(now, whole);
+                }
+                message
+            }
+            (Role::Server3, _) => {
+                if self.any_packet() {
+                    state.listen_for(now, whole);
+                }
+                message
+            }
+
+            (Role::Client3, PacketType::Pong) if state.unanswered.is_some() => {
+                let ping = state.unanswered.take().expect("just seen");
+                state.listen_for(now, whole);
+                state.next_ping = Some(now.saturating_add(interval));
+                state.answered(now - ping)
+            }
+            (Role::Client3, _) => {
+                state.listen_for(now, whole);
+                message
+            }
+        }
+    }
+
+    /// This side has said its last word; only the deadlines of a client still move.
+    fn packet_while_closing(&self, state: &mut State, now: Micros, input: Input) -> Said {
+        match (self.role, input) {
+            (_, Input::Packet(PacketType::Close)) => return state.end(now, Cause::PeerClose),
+            (_, Input::Garbage) => return state.end(now, Cause::Garbage),
+            (Role::Client4 | Role::Client3, Input::Handshake(_) | Input::BadHandshake) => {
+                return state.end(now, Cause::Unexpected);
+            }
+            (Role::Client4, Input::Packet(PacketType::Ping)) | (Role::Client3, Input::Packet(_)) => {
+                state.listen_for(now, state.interval + state.timeout);
+            }
+            _ => {}
+        }
+        Said::Nothing
+    }
+
+    fn wake(&self, state: &mut State, now: Micros) -> Said {
+        let due = |deadline: Option<Micros>| deadline.is_some_and(|deadline| deadline <= now);
+        if due(state.open_by) {
+            return state.end(now, Cause::OpenTimeout);
+        }
+        let judged = state.judged_silence_with(self.mistake).map(Silence::deadline);
+        if state.phase == Phase::Closing {
+            // Whichever was first; silence says more when both were.
+            let first = [state.close_by, judged].into_iter().flatten().min();
+            if due(first) {
+                let cause = if first == judged { Cause::PingTimeout } else { Cause::LocalClose };
+                return state.end(now, cause);
+            }
+            return Said::Nothing;
+        }
+        if due(state.stalled_by) {
+            return state.end(now, Cause::Stalled);
+        }
+        // A ping that was due long ago is written first, and its whole timeout counts from now.
+        if due(state.next_ping) && self.mistake != Mistake::SilenceIsJudgedBeforeThePing
+            || due(state.next_ping) && !due(judged)
+        {
+            let since = match self.mistake {
+                Mistake::PeriodsCountFromTheMissedDeadline => state.next_ping.expect("due"),
+                _ => now,
+            };
+            state.next_ping = None;
+            state.unanswered = Some(now);
+            state.extended = false;
+            state.listen_for(since, state.timeout);
+            state.owe(Owed::Ping);
+            return Said::PingDue;
+        }
+        if due(judged) {
+            return state.end(now, Cause::PingTimeout);
+        }
+        Said::Nothing
+    }
+
+    fn any_packet(&self) -> bool {
+        self.liveness == Liveness::AnyPacket && self.mistake != Mistake::AnyPacketIsIgnored
+    }
+}
+
+impl State {
+    /// When something is due; `None` once the session has ended.
+    pub(crate) fn deadline(&self) -> Option<Micros> {
+        if self.phase == Phase::Ended {
+            return None;
+        }
+        let silence = self.judged_silence().map(Silence::deadline);
+        [self.open_by, self.close_by, self.next_ping, silence, self.stalled_by].into_iter().flatten().min()
+    }
+
+    /// Whether the deadline for silence has passed at `now`. One that lies behind a ping still to be sent has not:
+    /// the ping will set it anew.
+    pub(crate) fn is_expired(&self, now: Micros) -> bool {
+        let now = now.max(self.clock);
+        self.next_ping.is_none() && self.judged_silence().is_some_and(|silence| silence.deadline() <= now)
+    }
+
+    /// Silence is not judged while the application does not read.
+    fn judged_silence(&self) -> Option<Silence> {
+        self.silence.filter(|_| self.stalled_by.is_none() && self.phase != Phase::Ended)
+    }
+
+    fn judged_silence_with(&self, mistake: Mistake) -> Option<Silence> {
+        if mistake == Mistake::SilenceIsJudgedWhilePaused { self.silence } else { self.judged_silence() }
+    }
+
+    fn open(&mut self, role: Role, heartbeat: Heartbeat, now: Micros) {
+        let micros =
+            |period: core::time::Duration| Micros::try_from(period.as_micros()).expect("32 bits of ms");
+        self.phase = Phase::Open;
+        self.open_by = None;
+        self.interval = micros(heartbeat.ping_interval());
+        self.timeout = micros(heartbeat.ping_timeout());
+        if let Some(most) = self.timeout_at_most {
+            self.timeout = self.timeout.min(most);
+        }
+        if role.asks() {
+            self.next_ping = Some(now.saturating_add(self.interval));
+        } else {
+            self.listen_for(now, self.interval + self.timeout);
+        }
+    }
+
+    fn listen_for(&mut self, since: Micros, allowance: Micros) {
+        self.silence = Some(Silence { since, allowance });
+    }
+
+    fn answered(&mut self, rtt: Micros) -> Said {
+        self.rtt = Some(rtt);
+        Said::Answered(rtt)
+    }
+
+    /// Silence counts anew from now, and for as long as it was allowed to last.
+    fn resume(&mut self, now: Micros) {
+        if self.stalled_by.take().is_some()
+            && let Some(silence) = &mut self.silence
+        {
+            silence.since = now;
+        }
+    }
+
+    fn close(&mut self, now: Micros, allowance: Micros) {
+        match self.phase {
+            Phase::Opening => {
+                self.end(now, Cause::LocalClose);
+            }
+            Phase::Open => {
+                self.phase = Phase::Closing;
+                self.close_by = Some(now.saturating_add(allowance));
+                self.owe(Owed::Close);
+                // There is no application any more that could fail to read.
+                self.resume(now);
+                // The ping that is not written any more would have given the peer this long.
+                if let Some(ping) = self.next_ping.take() {
+                    self.listen_for(ping.max(now), self.timeout);
+                }
+            }
+            Phase::Closing | Phase::Ended => {}
+        }
+    }
+
+    fn end(&mut self, now: Micros, cause: Cause) -> Said {
+        let peer_listens =
+            !matches!(cause, Cause::PeerClose | Cause::TransportClosed | Cause::TransportError);
+        let close_waits = self.owed.contains(&Owed::Close);
+        let closing = self.phase == Phase::Closing;
+        // Closing is the first cause of whatever follows, and silence is the word for a peer that does not take it.
+        let cause = if closing && cause != Cause::PingTimeout { Cause::LocalClose } else { cause };
+        self.owed.clear();
+        if peer_listens && (!closing || close_waits) {
+            self.owed.push(Owed::Close);
+        }
+        self.phase = Phase::Ended;
+        self.end = Some((cause, now));
+        Said::Ended(cause)
+    }
+
+    fn owe(&mut self, packet: Owed) {
+        if !self.owed.contains(&packet) {
+            self.owed.push(packet);
+        }
+    }
+
+    fn take(&mut self) -> Option<Owed> {
+        // The `close` packet goes last.
+        let at = self.owed.iter().position(|owed| *owed != Owed::Close).or(self.owed.first().map(|_| 0))?;
+        Some(self.owed.remove(at))
+    }
+}
