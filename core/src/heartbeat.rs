@@ -64,7 +64,7 @@ pub enum Reaction {
     None,
     /// The peer sent its ping: write a pong.
     Pong,
-    /// The pong that a ping awaited. A round trip longer than 71 minutes reads as `u32::MAX`.
+    /// The pong that a ping awaited. A round trip longer than 71 minutes reads as `u32::MAX - 1`.
     Answered {
         /// Microseconds from the ping to the first pong after it. The wire has no correlation: a pong that was
         /// on its way before the ping makes this too short, once.
@@ -256,11 +256,12 @@ impl Machine {
     /// Bytes came in that are not a whole packet yet: a sign of life, and a packet under [`Liveness::AnyPacket`].
     pub fn handle_activity(&mut self, now: Instant) {
         let now = self.clock.advance(now);
-        if self.is_running() {
-            self.last_seen = now;
-            if self.liveness == Liveness::AnyPacket {
-                self.allow_whole_silence();
-            }
+        if self.phase == Phase::Ended {
+            return;
+        }
+        self.last_seen = now;
+        if self.is_running() && self.liveness == Liveness::AnyPacket {
+            self.allow_whole_silence();
         }
     }
 
@@ -345,6 +346,11 @@ impl Machine {
         }
         self.phase = Phase::Closing;
         self.mark = now.saturating_add(close_timeout);
+    }
+
+    /// The clock has moved, and nothing else has happened.
+    pub(crate) fn handle_clock(&mut self, now: Instant) {
+        self.clock.advance(now);
     }
 
     /// All over: no deadline any more.
