@@ -243,23 +243,32 @@ impl Lifecycle {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        match self.machine.handle_timeout(now) {
-            None => {}
-            Some(Due::Ping) => self.owed.ping = true,
-            Some(Due::PingTimeout) => self.end(now, DisconnectReason::PingTimeout),
-            Some(Due::ApplicationStalled) => self.end(now, DisconnectReason::ApplicationStalled),
-            Some(Due::OpenTimeout) => self.end(now, DisconnectReason::OpenTimeout),
-            Some(Due::CloseTimeout) => self.end(now, DisconnectReason::LocalClose),
-        }
+        let closing = self.machine.is_closing();
+        let reason = match self.machine.handle_timeout(now) {
+            None => return,
+            Some(Due::Ping) => {
+                self.owed.ping = true;
+                return;
+            }
+            Some(Due::PingTimeout) => DisconnectReason::PingTimeout,
+            Some(Due::ApplicationStalled) => DisconnectReason::ApplicationStalled,
+            Some(Due::OpenTimeout) => DisconnectReason::OpenTimeout,
+            Some(Due::CloseTimeout) => DisconnectReason::LocalClose,
+        };
+        self.settle(reason, closing);
+    }
+
+    pub(crate) fn end(&mut self, now: Instant, reason: DisconnectReason) {
+        let closing = self.machine.is_closing();
+        self.machine.end(now);
+        self.settle(reason, closing);
     }
 
     /// The first cause wins; once this side closes, that is the cause of any end but silence.
-    pub(crate) fn end(&mut self, now: Instant, reason: DisconnectReason) {
+    fn settle(&mut self, reason: DisconnectReason, closing: bool) {
         if self.reason.is_some() {
             return;
         }
-        let closing = self.machine.is_closing();
-        self.machine.end(now);
         self.owed.ping = false;
         self.owed.pong = false;
         if closing {
@@ -477,6 +486,18 @@ mod tests {
             let mut session = ClientSession::eio4(Duration::from_secs(10), at(0));
             let _ = session.handle_packet(at(7), packet);
             assert_eq!(silent_for(session.disconnect()), Some(Duration::ZERO), "{packet:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_closes_in_vain_says_so_once() {
+        for close_timeout in [Duration::from_secs(1), Duration::from_secs(60)] {
+            let mut session = server();
+            session.close(at(0), close_timeout);
+            assert_eq!(session.poll_transmit(), Some(Control::Close));
+            session.handle_timeout(at(60_000));
+            assert!(session.disconnect().is_some());
+            assert_eq!(session.poll_transmit(), None);
         }
     }
 
