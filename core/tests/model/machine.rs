@@ -92,7 +92,8 @@ pub(crate) fn saturated(rtt: Micros) -> u32 {
 /// Lets one life happen to a machine and to the model, and compares all there is to see after each call.
 pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError> {
     let mut machine = machine(life);
-    let mut model = Model::open(life.role, life.liveness, life.heartbeat, life.epoch, mistake);
+    let mut model =
+        Model::open(life.role, life.liveness, life.heartbeat, life.epoch, mistake).without_session();
     let mut previous = life.epoch;
     let mut latest = life.epoch;
     for &(when, op) in &life.calls {

@@ -8,7 +8,7 @@
 
 mod machine;
 mod mistakes;
-// mod session;
+mod session;
 // mod sio09;
 mod tables;
 mod times;

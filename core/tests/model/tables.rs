@@ -39,6 +39,8 @@ pub(crate) enum Input {
     Handshake(Heartbeat),
     /// An `open` packet that is no handshake.
     BadHandshake,
+    /// An `open` packet that carries bytes.
+    BinaryOpen,
     /// Something that is no packet.
     Garbage,
     /// A part of a packet.
@@ -127,9 +129,11 @@ impl Silence {
 /// A session: how it began, and everything that happened to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
-    pub(crate) role: Role,
-    pub(crate) liveness: Liveness,
-    pub(crate) mistake: Mistake,
+    role: Role,
+    liveness: Liveness,
+    mistake: Mistake,
+    /// A machine without a session around it: it reports the wrong direction, and somebody else ends it.
+    is_bare: bool,
     start: State,
     history: Vec<(Micros, Input)>,
 }
@@ -202,7 +206,12 @@ impl Model {
             stalled_by: None,
             timeout_at_most,
         };
-        Self { role, liveness: Liveness::default(), mistake, start, history: Vec::new() }
+        Self { role, liveness: Liveness::default(), mistake, is_bare: false, start, history: Vec::new() }
+    }
+
+    pub(crate) fn without_session(mut self) -> Self {
+        self.is_bare = true;
+        self
     }
 
     pub(crate) fn happens(&mut self, at: Micros, input: Input) {
@@ -213,6 +222,8 @@ impl Model {
     pub(crate) fn state(&self) -> State {
         let mut state = self.start.clone();
         for &(at, input) in &self.history {
+            // Taking a packet takes no time.
+            let at = if matches!(input, Input::Take) { state.clock } else { at };
             let now = state.clock.max(at);
             state.clock = if self.mistake == Mistake::TimeGoesBack { at } else { now };
             state.said = Said::Nothing;
@@ -266,7 +277,11 @@ impl Model {
                 }
                 Said::Nothing
             }
-            Input::Packet(_) | Input::Handshake(_) | Input::BadHandshake | Input::Garbage => {
+            Input::Packet(_)
+            | Input::Handshake(_)
+            | Input::BadHandshake
+            | Input::BinaryOpen
+            | Input::Garbage => {
                 state.last_seen = now;
                 match state.phase {
                     Phase::Opening => self.packet_while_opening(state, now, input),
@@ -304,7 +319,12 @@ impl Model {
         let whole = interval + timeout;
         let message = if packet == PacketType::Message { Said::Message } else { Said::Nothing };
         match (self.role, packet) {
-            (Role::Server4, PacketType::Ping) | (Role::Server3, PacketType::Pong) => Said::WrongDirection,
+            (Role::Server4, PacketType::Ping) | (Role::Server3, PacketType::Pong) if self.is_bare => {
+                Said::WrongDirection
+            }
+            (Role::Server4, PacketType::Ping) | (Role::Server3, PacketType::Pong) => {
+                state.end(now, Cause::WrongDirection)
+            }
 
             (Role::Server4, PacketType::Pong) if state.unanswered.is_some() => {
                 let ping = state.unanswered.take().expect("just seen");
@@ -370,7 +390,10 @@ impl Model {
         match (self.role, input) {
             (_, Input::Packet(PacketType::Close)) => return state.end(now, Cause::PeerClose),
             (_, Input::Garbage) => return state.end(now, Cause::Garbage),
-            (Role::Client4 | Role::Client3, Input::Handshake(_) | Input::BadHandshake) => {
+            (
+                Role::Client4 | Role::Client3,
+                Input::Handshake(_) | Input::BadHandshake | Input::BinaryOpen,
+            ) => {
                 return state.end(now, Cause::Unexpected);
             }
             (Role::Client4, Input::Packet(PacketType::Ping)) | (Role::Client3, Input::Packet(_)) => {
