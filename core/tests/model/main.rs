@@ -9,7 +9,7 @@
 mod machine;
 mod mistakes;
 mod session;
-// mod sio09;
+mod sio09;
 mod tables;
 mod times;
-// mod upgrade;
+mod upgrade;

@@ -25,6 +25,8 @@ pub(crate) enum Mistake {
     SilenceIsJudgedBeforeThePing,
     /// The peer is given up while nobody reads what it sends.
     SilenceIsJudgedWhilePaused,
+    /// A second probe does not restart the ticks of an upgrade.
+    RepeatedProbeIsIgnored,
     /// A clock that steps back is believed.
     TimeGoesBack,
 }
