@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::machine;
+use crate::{machine, session, sio09, upgrade};
 
 /// What the model does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,24 +25,19 @@ pub(crate) enum Mistake {
     SilenceIsJudgedBeforeThePing,
     /// The peer is given up while nobody reads what it sends.
     SilenceIsJudgedWhilePaused,
+    /// A peer's `close` packet is ignored, as the references do on WebSocket.
+    PeerCloseIsIgnored,
+    /// A client takes a second handshake, as the reference does.
+    SecondHandshakeIsTaken,
+    /// A session that closes in vain owes its peer another close packet.
+    CloseIsOwedTwice,
+    /// Closing lasts until the peer is silent for too long.
+    ClosingIsNotBounded,
     /// A second probe does not restart the ticks of an upgrade.
     RepeatedProbeIsIgnored,
     /// A clock that steps back is believed.
     TimeGoesBack,
 }
-
-/// Every mistake that the life of a bare machine can show.
-const MACHINES: [Mistake; 9] = [
-    Mistake::NextPingCountsFromThePong,
-    Mistake::UnawaitedPongMovesThePing,
-    Mistake::AnyPacketIsIgnored,
-    Mistake::EveryPacketExtends,
-    Mistake::MessagesCountForAClient,
-    Mistake::PeriodsCountFromTheMissedDeadline,
-    Mistake::SilenceIsJudgedBeforeThePing,
-    Mistake::SilenceIsJudgedWhilePaused,
-    Mistake::TimeGoesBack,
-];
 
 /// Whether `compare` finds a counterexample within the default number of cases.
 fn is_noticed<L: core::fmt::Debug>(
@@ -54,13 +49,61 @@ fn is_noticed<L: core::fmt::Debug>(
     TestRunner::new_with_rng(config, rng).run(lives, |life| compare(&life)).is_err()
 }
 
+fn assert_noticed<L: core::fmt::Debug>(
+    mistakes: &[Mistake],
+    lives: &impl Strategy<Value = L>,
+    compare: impl Fn(&L, Mistake) -> Result<(), TestCaseError>,
+) {
+    assert!(!is_noticed(lives, |life| compare(life, Mistake::None)));
+    for &mistake in mistakes {
+        assert!(is_noticed(lives, |life| compare(life, mistake)), "{mistake:?} went unnoticed");
+    }
+}
+
 #[test]
 fn the_comparison_of_machines_notices_every_mistake() {
-    for mistake in MACHINES {
-        assert!(
-            is_noticed(&machine::life(), |life| machine::compare(life, mistake)),
-            "{mistake:?} went unnoticed"
-        );
-    }
-    assert!(!is_noticed(&machine::life(), |life| machine::compare(life, Mistake::None)));
+    let mistakes = [
+        Mistake::NextPingCountsFromThePong,
+        Mistake::UnawaitedPongMovesThePing,
+        Mistake::AnyPacketIsIgnored,
+        Mistake::EveryPacketExtends,
+        Mistake::MessagesCountForAClient,
+        Mistake::PeriodsCountFromTheMissedDeadline,
+        Mistake::SilenceIsJudgedBeforeThePing,
+        Mistake::SilenceIsJudgedWhilePaused,
+        Mistake::TimeGoesBack,
+    ];
+    assert_noticed(&mistakes, &machine::life(), machine::compare);
+}
+
+#[test]
+fn the_comparison_of_sessions_notices_every_mistake() {
+    let mistakes = [
+        Mistake::NextPingCountsFromThePong,
+        Mistake::UnawaitedPongMovesThePing,
+        Mistake::AnyPacketIsIgnored,
+        Mistake::EveryPacketExtends,
+        Mistake::MessagesCountForAClient,
+        Mistake::PeriodsCountFromTheMissedDeadline,
+        Mistake::SilenceIsJudgedBeforeThePing,
+        Mistake::SilenceIsJudgedWhilePaused,
+        Mistake::PeerCloseIsIgnored,
+        Mistake::SecondHandshakeIsTaken,
+        Mistake::CloseIsOwedTwice,
+        Mistake::ClosingIsNotBounded,
+        Mistake::TimeGoesBack,
+    ];
+    assert_noticed(&mistakes, &session::life(), session::compare);
+}
+
+#[test]
+fn the_comparison_of_socket_io_0_9_notices_every_mistake() {
+    let mistakes = [Mistake::UnawaitedPongMovesThePing, Mistake::PeriodsCountFromTheMissedDeadline];
+    assert_noticed(&mistakes, &sio09::life(), sio09::compare);
+}
+
+#[test]
+fn the_comparison_of_upgrades_notices_every_mistake() {
+    let mistakes = [Mistake::RepeatedProbeIsIgnored, Mistake::PeriodsCountFromTheMissedDeadline];
+    assert_noticed(&mistakes, &upgrade::life(), upgrade::compare);
 }

@@ -131,7 +131,6 @@ impl Silence {
 pub(crate) struct Model {
     role: Role,
     liveness: Liveness,
-    mistake: Mistake,
     /// A machine without a session around it: it reports the wrong direction, and somebody else ends it.
     is_bare: bool,
     start: State,
@@ -162,6 +161,7 @@ pub(crate) struct State {
     stalled_by: Option<Micros>,
     /// The longest `pingTimeout` that the handshake may set.
     timeout_at_most: Option<Micros>,
+    mistake: Mistake,
 }
 
 impl Model {
@@ -205,8 +205,9 @@ impl Model {
             silence: None,
             stalled_by: None,
             timeout_at_most,
+            mistake,
         };
-        Self { role, liveness: Liveness::default(), mistake, is_bare: false, start, history: Vec::new() }
+        Self { role, liveness: Liveness::default(), is_bare: false, start, history: Vec::new() }
     }
 
     pub(crate) fn without_session(mut self) -> Self {
@@ -225,7 +226,7 @@ impl Model {
             // Taking a packet takes no time.
             let at = if matches!(input, Input::Take) { state.clock } else { at };
             let now = state.clock.max(at);
-            state.clock = if self.mistake == Mistake::TimeGoesBack { at } else { now };
+            state.clock = if state.mistake == Mistake::TimeGoesBack { at } else { now };
             state.said = Said::Nothing;
             state.said = match input {
                 Input::Take => Said::Took(state.take()),
@@ -237,7 +238,7 @@ impl Model {
     }
 
     fn step(&self, state: &mut State, now: Micros, input: Input) -> Said {
-        let now = if self.mistake == Mistake::TimeGoesBack { state.clock } else { now };
+        let now = if state.mistake == Mistake::TimeGoesBack { state.clock } else { now };
         match input {
             Input::Take => Said::Nothing,
             Input::Wake => self.wake(state, now),
@@ -308,6 +309,15 @@ impl Model {
 
     fn packet_while_open(&self, state: &mut State, now: Micros, input: Input) -> Said {
         let packet = match input {
+            Input::Packet(PacketType::Close) if state.mistake == Mistake::PeerCloseIsIgnored => {
+                return Said::Nothing;
+            }
+            Input::Handshake(heartbeat)
+                if !self.role.is_server() && state.mistake == Mistake::SecondHandshakeIsTaken =>
+            {
+                state.open(self.role, heartbeat, now);
+                return Said::Opened;
+            }
             Input::Packet(PacketType::Close) => return state.end(now, Cause::PeerClose),
             Input::Garbage => return state.end(now, Cause::Garbage),
             Input::Packet(packet) => packet,
@@ -330,22 +340,22 @@ impl Model {
                 let ping = state.unanswered.take().expect("just seen");
                 state.silence = None;
                 let mut next = now.saturating_add(interval);
-                if self.mistake != Mistake::NextPingCountsFromThePong {
+                if state.mistake != Mistake::NextPingCountsFromThePong {
                     next = next.min(ping.saturating_add(interval + timeout / 2)).max(now);
                 }
                 state.next_ping = Some(next);
-                if self.any_packet() {
+                if self.any_packet(state) {
                     state.listen_for(now, whole);
                 }
                 state.answered(now - ping)
             }
-            (Role::Server4, PacketType::Pong) if self.mistake == Mistake::UnawaitedPongMovesThePing => {
+            (Role::Server4, PacketType::Pong) if state.mistake == Mistake::UnawaitedPongMovesThePing => {
                 state.next_ping = Some(now.saturating_add(interval));
                 Said::Nothing
             }
             (Role::Server4, _) => {
-                let may_extend = !state.extended || self.mistake == Mistake::EveryPacketExtends;
-                if self.any_packet() {
+                let may_extend = !state.extended || state.mistake == Mistake::EveryPacketExtends;
+                if self.any_packet(state) {
                     state.listen_for(now, whole);
                 } else if self.liveness == Liveness::ExtendOnce && state.unanswered.is_some() && may_extend {
                     state.listen_for(now, timeout);
@@ -360,13 +370,13 @@ impl Model {
                 Said::PingCame
             }
             (Role::Client4, _) => {
-                if self.mistake == Mistake::MessagesCountForAClient && packet == PacketType::Message {
+                if state.mistake == Mistake::MessagesCountForAClient && packet == PacketType::Message {
                     state.listen_for(now, whole);
                 }
                 message
             }
             (Role::Server3, _) => {
-                if self.any_packet() {
+                if self.any_packet(state) {
                     state.listen_for(now, whole);
                 }
                 message
@@ -409,7 +419,7 @@ impl Model {
         if due(state.open_by) {
             return state.end(now, Cause::OpenTimeout);
         }
-        let judged = state.judged_silence_with(self.mistake).map(Silence::deadline);
+        let judged = state.judged_silence().map(Silence::deadline);
         if state.phase == Phase::Closing {
             // Whichever was first; silence says more when both were.
             let first = [state.close_by, judged].into_iter().flatten().min();
@@ -423,10 +433,10 @@ impl Model {
             return state.end(now, Cause::Stalled);
         }
         // A ping that was due long ago is written first, and its whole timeout counts from now.
-        if due(state.next_ping) && self.mistake != Mistake::SilenceIsJudgedBeforeThePing
+        if due(state.next_ping) && state.mistake != Mistake::SilenceIsJudgedBeforeThePing
             || due(state.next_ping) && !due(judged)
         {
-            let since = match self.mistake {
+            let since = match state.mistake {
                 Mistake::PeriodsCountFromTheMissedDeadline => state.next_ping.expect("due"),
                 _ => now,
             };
@@ -443,8 +453,8 @@ impl Model {
         Said::Nothing
     }
 
-    fn any_packet(&self) -> bool {
-        self.liveness == Liveness::AnyPacket && self.mistake != Mistake::AnyPacketIsIgnored
+    fn any_packet(&self, state: &State) -> bool {
+        self.liveness == Liveness::AnyPacket && state.mistake != Mistake::AnyPacketIsIgnored
     }
 }
 
@@ -467,11 +477,8 @@ impl State {
 
     /// Silence is not judged while the application does not read.
     fn judged_silence(&self) -> Option<Silence> {
-        self.silence.filter(|_| self.stalled_by.is_none() && self.phase != Phase::Ended)
-    }
-
-    fn judged_silence_with(&self, mistake: Mistake) -> Option<Silence> {
-        if mistake == Mistake::SilenceIsJudgedWhilePaused { self.silence } else { self.judged_silence() }
+        let is_judged = self.stalled_by.is_none() || self.mistake == Mistake::SilenceIsJudgedWhilePaused;
+        self.silence.filter(|_| is_judged && self.phase != Phase::Ended)
     }
 
     fn open(&mut self, role: Role, heartbeat: Heartbeat, now: Micros) {
@@ -516,7 +523,9 @@ impl State {
             }
             Phase::Open => {
                 self.phase = Phase::Closing;
-                self.close_by = Some(now.saturating_add(allowance));
+                if self.mistake != Mistake::ClosingIsNotBounded {
+                    self.close_by = Some(now.saturating_add(allowance));
+                }
                 self.owe(Owed::Close);
                 // There is no application any more that could fail to read.
                 self.resume(now);
@@ -537,7 +546,7 @@ impl State {
         // Closing is the first cause of whatever follows, and silence is the word for a peer that does not take it.
         let cause = if closing && cause != Cause::PingTimeout { Cause::LocalClose } else { cause };
         self.owed.clear();
-        if peer_listens && (!closing || close_waits) {
+        if peer_listens && (!closing || close_waits || self.mistake == Mistake::CloseIsOwedTwice) {
             self.owed.push(Owed::Close);
         }
         self.phase = Phase::Ended;
