@@ -94,12 +94,12 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
     let mut machine = machine(life);
     let mut model =
         Model::open(life.role, life.liveness, life.heartbeat, life.epoch, mistake).without_session();
+    let mut expected = model.state();
     let mut previous = life.epoch;
     let mut latest = life.epoch;
     for &(when, op) in &life.calls {
-        let before = model.state();
-        let periods = (before.interval, before.timeout);
-        let now = when.micros(previous, before.deadline(), periods.0, periods.1);
+        let periods = (expected.interval, expected.timeout);
+        let now = when.micros(previous, expected.deadline(), periods.0, periods.1);
         previous = now;
         let input = match op {
             Op::Packet(packet) => Input::Packet(packet),
@@ -109,14 +109,13 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
             Op::Resume => Input::Resume,
         };
         model.happens(now, input);
-        let expected = model.state();
+        expected = model.state();
 
         let mut twin = machine.clone();
         let (reaction, due) = call(&mut machine, now, op, periods);
         latest = latest.max(now);
         let twins = call(&mut twin, latest, op, periods);
         prop_assert_eq!((reaction, due), twins, "a clock that steps back stands still");
-        prop_assert_eq!(format!("{machine:?}"), format!("{twin:?}"));
 
         let (expected_reaction, expected_due) = match expected.said {
             Said::PingCame => (Reaction::Pong, None),

@@ -298,15 +298,16 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
             .map(|span| span.micros(interval, timeout).div_ceil(1_000).max(1).saturating_mul(1_000));
         Model::opening(life.role, open_timeout, at_most, life.epoch, mistake)
     };
+    let mut expected = model.state();
     let mut previous = life.epoch;
     let mut latest = life.epoch;
     let mut the_end: Option<Disconnect> = None;
     for &(when, op) in &life.calls {
-        let now = when.micros(previous, model.state().deadline(), interval, timeout);
+        let now = when.micros(previous, expected.deadline(), interval, timeout);
         previous = now;
         latest = if matches!(op, Op::Transmit) { latest } else { latest.max(now) };
         model.happens(now, input(op, life));
-        let expected = model.state();
+        expected = model.state();
 
         let mut twin = session.clone();
         let said = session.call(now, op, life);
