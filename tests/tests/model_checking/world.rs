@@ -32,8 +32,8 @@ pub(crate) struct Setting {
     pub(crate) breaks: bool,
     /// Whether an end may close.
     pub(crate) closes: bool,
-    /// How long an upgrade may take, if there may be one.
-    pub(crate) upgrade_timeout: Option<Ticks>,
+    /// How long the server and the client give an upgrade, if there may be one.
+    pub(crate) upgrade_timeouts: Option<(Ticks, Ticks)>,
     /// The search ends here.
     pub(crate) horizon: Ticks,
 }
@@ -99,7 +99,7 @@ pub(crate) enum Step {
     WakeUpgrade(Side),
     /// The client's last poll is answered.
     PausePolling,
-    /// The WebSocket is closed, and both sides hear of it.
+    /// The WebSocket is closed, or breaks, and whoever has not heard of it yet does now.
     CloseCandidate,
     /// The WebSocket swallows everything from now on.
     HangCandidate,
@@ -141,6 +141,8 @@ struct Upgrade {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Candidate {
     Alive,
+    /// One side gave it up and said so in this tick.
+    Closing(Ticks),
     Hung,
     Closed,
 }
@@ -165,7 +167,6 @@ pub(crate) struct World {
     upgrade: Option<Upgrade>,
 }
 
-/// All that decides about the future. The age of the last sign of life and the round trip do not.
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?} {:?} ", self.now, self.server, self.client)?;
@@ -268,7 +269,7 @@ impl World {
         }
         if let Some(upgrade) = &self.upgrade {
             self.steps_of(upgrade, setting, &mut steps);
-        } else if setting.upgrade_timeout.is_some() && self.broken_since.is_none() && self.both_open() {
+        } else if setting.upgrade_timeouts.is_some() && self.broken_since.is_none() && self.both_open() {
             steps.push(Step::OpenCandidate);
         }
         if self.may_tick(setting) {
@@ -294,8 +295,10 @@ impl World {
         if upgrade.client.wants_pause() && self.to_server.is_empty() && self.to_client.is_empty() {
             steps.push(Step::PausePolling);
         }
-        if upgrade.candidate == Candidate::Alive && setting.breaks {
-            steps.extend([Step::CloseCandidate, Step::HangCandidate]);
+        match upgrade.candidate {
+            Candidate::Alive if setting.breaks => steps.extend([Step::CloseCandidate, Step::HangCandidate]),
+            Candidate::Closing(_) => steps.push(Step::CloseCandidate),
+            _ => {}
         }
     }
 
@@ -312,7 +315,12 @@ impl World {
         let upgrade = self.upgrade.as_ref().is_none_or(|upgrade| {
             let polls_end = upgrade.pausing_since.is_none_or(|since| now <= since);
             let can_pause = self.to_server.is_empty() && self.to_client.is_empty();
-            !is_overdue(&upgrade.to_server, now, setting)
+            let is_closed = match upgrade.candidate {
+                Candidate::Closing(since) => now < since + setting.delay,
+                _ => true,
+            };
+            is_closed
+                && !is_overdue(&upgrade.to_server, now, setting)
                 && !is_overdue(&upgrade.to_client, now, setting)
                 && (self.vanished == Some(Side::Server) || !is_late(upgrade.server.poll_timeout()))
                 && (self.vanished == Some(Side::Client) || !is_late(upgrade.client.poll_timeout()))
@@ -373,10 +381,10 @@ impl World {
             }
             Step::Cut => self.cut(),
             Step::OpenCandidate => {
-                let timeout = lasting(setting.upgrade_timeout.expect("upgrades are allowed"));
+                let (servers, clients) = setting.upgrade_timeouts.expect("upgrades are allowed");
                 self.upgrade = Some(Upgrade {
-                    server: ServerUpgrade::new(timeout, now),
-                    client: ClientUpgrade::new(timeout, now),
+                    server: ServerUpgrade::new(lasting(servers), now),
+                    client: ClientUpgrade::new(lasting(clients), now),
                     to_server: Link::new(),
                     to_client: Link::new(),
                     candidate: Candidate::Alive,
@@ -544,6 +552,10 @@ impl World {
                 }
             }
         }
+        let is_failed = |outcome| matches!(outcome, Some(UpgradeOutcome::Failed(_)));
+        if works && (is_failed(upgrade.server.outcome()) || is_failed(upgrade.client.outcome())) {
+            upgrade.candidate = Candidate::Closing(now);
+        }
         // The client went to a WebSocket that does not carry anything.
         if upgrade.client.outcome() == Some(UpgradeOutcome::Upgraded) && !works && !is_cut {
             self.cut();
@@ -579,6 +591,9 @@ impl World {
             if !is_allowed {
                 return Err(format!("{side:?}: a live peer was given up: {reason}"));
             }
+        }
+        if !setting.breaks && self.broken_since.is_some() {
+            return Err("the session was lost to its upgrade".to_owned());
         }
         if let Some(since) = self.broken_since
             && self.now > since + setting.notice()
