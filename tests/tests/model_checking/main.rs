@@ -38,7 +38,7 @@ const UPGRADE: Setting = Setting {
     ping_timeout: 6,
     messages: 0,
     upgrade_timeouts: Some((5, 3)),
-    horizon: 9,
+    horizon: 10,
     ..EIO4
 };
 

@@ -310,7 +310,8 @@ impl World {
         };
         let sessions = Side::BOTH.into_iter().all(|side| {
             let deadline = either!(self.session(side), session => session.poll_timeout());
-            !is_overdue(self.link(side), now, setting) && !(self.is_up(side) && is_late(deadline))
+            let is_settled = !self.is_up(side) || !is_late(deadline);
+            is_settled && !is_overdue(self.link(side), now, setting)
         });
         let upgrade = self.upgrade.as_ref().is_none_or(|upgrade| {
             let polls_end = upgrade.pausing_since.is_none_or(|since| now <= since);
