@@ -5,6 +5,13 @@
 //! comparison can fail: each is a plausible error in the model, and the same comparison must find it.
 //!
 //! `PROPTEST_CASES` sets the number of cases of each property, as usual.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod machine;
 mod mistakes;

@@ -11,7 +11,9 @@ use proptest::prelude::*;
 use crate::machine::saturated;
 use crate::mistakes::Mistake;
 use crate::tables::{Cause, Input, Micros, Model, Owed, Phase, Role, Said};
-use crate::times::{LAST_SAFE, Span, When, at, epoch, heartbeat, lasting, liveness, probes, span, when};
+use crate::times::{
+    LAST_SAFE, Span, When, at, epoch, heartbeat, lasting, liveness, periods, probes, span, when,
+};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
@@ -222,11 +224,6 @@ struct Look {
     last_seen: Instant,
 }
 
-fn periods(heartbeat: Heartbeat) -> (Micros, Micros) {
-    let micros = |period: Duration| Micros::try_from(period.as_micros()).expect("32 bits of ms");
-    (micros(heartbeat.ping_interval()), micros(heartbeat.ping_timeout()))
-}
-
 fn garbage(role: Role, which: usize) -> DecodeError {
     let decoded = match role {
         Role::Server4 | Role::Client4 => v4::decode(GARBAGE[which]),
@@ -363,38 +360,50 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
             prop_assert_eq!(session.check_send(probe), may_send, "at {}, after {:?} at {}", probe, op, now);
         }
 
-        // What holds without any model.
-        prop_assert_eq!(look.deadline.is_none(), look.end.is_some(), "only an ended session has no deadline");
-        if let Some(end) = the_end {
-            prop_assert_eq!(look.end, Some(end), "the first cause wins");
-            prop_assert_eq!(said.0, Told::Nothing, "nothing is told after the end");
-            prop_assert!(matches!(said.1, None | Some(Control::Close)), "nothing but a close after the end");
-        } else if let Some(end) = look.end {
-            let silence = matches!(
-                end.reason,
-                DisconnectReason::PingTimeout
-                    | DisconnectReason::OpenTimeout
-                    | DisconnectReason::ApplicationStalled
-            );
-            prop_assert!(!silence || matches!(op, Op::Timeout), "only `handle_timeout` judges silence");
-        }
+        keeps_the_rules(&session, op, said, the_end, latest, life)?;
         the_end = look.end;
-        if the_end.is_some() {
-            let mut drained = session.clone();
-            let outputs =
-                core::iter::from_fn(|| either!(&mut drained, session => session.poll_transmit())).count();
-            prop_assert!(outputs <= 1, "at most one close packet after the end");
-        }
-        if matches!(op, Op::Timeout) && latest <= LAST_SAFE {
-            prop_assert!(look.deadline.is_none_or(|deadline| deadline > at(latest)), "deadline still due");
-            let mut again = session.clone();
-            let _ = again.call(latest, op, life);
-            prop_assert_eq!(again.look(), look, "a repeated call does nothing");
-        }
         // An ended session may forget the time.
         if the_end.is_none() {
             prop_assert_eq!(format!("{session:?}"), format!("{twin:?}"), "asking changes nothing");
         }
+    }
+    Ok(())
+}
+
+/// What holds without any model: one end, one deadline, nothing after the end, silence judged by `handle_timeout` alone.
+fn keeps_the_rules(
+    session: &Session,
+    op: Op,
+    said: (Told, Option<Control>),
+    ended_before: Option<Disconnect>,
+    latest: Micros,
+    life: &Life,
+) -> Result<(), TestCaseError> {
+    let look = session.look();
+    prop_assert_eq!(look.deadline.is_none(), look.end.is_some(), "only an ended session has no deadline");
+    if let Some(end) = ended_before {
+        prop_assert_eq!(look.end, Some(end), "the first cause wins");
+        prop_assert_eq!(said.0, Told::Nothing, "nothing is told after the end");
+        prop_assert!(matches!(said.1, None | Some(Control::Close)), "nothing but a close after the end");
+    } else if let Some(end) = look.end {
+        let silence = matches!(
+            end.reason,
+            DisconnectReason::PingTimeout
+                | DisconnectReason::OpenTimeout
+                | DisconnectReason::ApplicationStalled
+        );
+        prop_assert!(!silence || matches!(op, Op::Timeout), "only `handle_timeout` judges silence");
+    }
+    if look.end.is_some() {
+        let mut drained = session.clone();
+        let outputs = core::iter::from_fn(|| either!(&mut drained, session => session.poll_transmit()));
+        prop_assert!(outputs.count() <= 1, "at most one close packet after the end");
+    }
+    if matches!(op, Op::Timeout) && latest <= LAST_SAFE {
+        prop_assert!(look.deadline.is_none_or(|deadline| deadline > at(latest)), "deadline still due");
+        let mut again = session.clone();
+        let _ = again.call(latest, op, life);
+        prop_assert_eq!(again.look(), look, "a repeated call does nothing");
     }
     Ok(())
 }

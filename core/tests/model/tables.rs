@@ -1,9 +1,12 @@
 //! The heartbeat tables of revisions 3 and 4, and what a session puts around them, in the plainest form there is.
 
+mod state;
+
 use eio_core::packet::PacketType;
 use eio_core::{Heartbeat, Liveness};
 
 use crate::mistakes::Mistake;
+use state::State;
 
 /// Microseconds on the caller's clock.
 pub(crate) type Micros = u64;
@@ -113,19 +116,6 @@ pub(crate) enum Phase {
     Ended,
 }
 
-/// The peer may be silent for `allowance`, counted from `since`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Silence {
-    since: Micros,
-    allowance: Micros,
-}
-
-impl Silence {
-    fn deadline(self) -> Micros {
-        self.since.saturating_add(self.allowance)
-    }
-}
-
 /// A session: how it began, and everything that happened to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
@@ -135,33 +125,6 @@ pub(crate) struct Model {
     is_bare: bool,
     start: State,
     history: Vec<(Micros, Input)>,
-}
-
-/// What the history amounts to.
-#[derive(Clone, Debug)]
-pub(crate) struct State {
-    pub(crate) phase: Phase,
-    pub(crate) last_seen: Micros,
-    pub(crate) rtt: Option<Micros>,
-    pub(crate) said: Said,
-    pub(crate) interval: Micros,
-    pub(crate) timeout: Micros,
-    /// The latest time of any input.
-    pub(crate) clock: Micros,
-    /// Why and when it ended.
-    pub(crate) end: Option<(Cause, Micros)>,
-    owed: Vec<Owed>,
-    open_by: Option<Micros>,
-    close_by: Option<Micros>,
-    next_ping: Option<Micros>,
-    /// When the ping that awaits its pong was sent.
-    unanswered: Option<Micros>,
-    extended: bool,
-    silence: Option<Silence>,
-    stalled_by: Option<Micros>,
-    /// The longest `pingTimeout` that the handshake may set.
-    timeout_at_most: Option<Micros>,
-    mistake: Mistake,
 }
 
 impl Model {
@@ -241,7 +204,7 @@ impl Model {
         let now = if state.mistake == Mistake::TimeGoesBack { state.clock } else { now };
         match input {
             Input::Take => Said::Nothing,
-            Input::Wake => self.wake(state, now),
+            Input::Wake => state.wake(now),
             Input::Pause(allowance) => {
                 if state.phase == Phase::Open && state.stalled_by.is_none() {
                     state.stalled_by = Some(now.saturating_add(allowance));
@@ -414,155 +377,7 @@ impl Model {
         Said::Nothing
     }
 
-    fn wake(&self, state: &mut State, now: Micros) -> Said {
-        let due = |deadline: Option<Micros>| deadline.is_some_and(|deadline| deadline <= now);
-        if due(state.open_by) {
-            return state.end(now, Cause::OpenTimeout);
-        }
-        let judged = state.judged_silence().map(Silence::deadline);
-        if state.phase == Phase::Closing {
-            // Whichever was first; silence says more when both were.
-            let first = [state.close_by, judged].into_iter().flatten().min();
-            if due(first) {
-                let cause = if first == judged { Cause::PingTimeout } else { Cause::LocalClose };
-                return state.end(now, cause);
-            }
-            return Said::Nothing;
-        }
-        if due(state.stalled_by) {
-            return state.end(now, Cause::Stalled);
-        }
-        // A ping that was due long ago is written first, and its whole timeout counts from now.
-        if due(state.next_ping) && state.mistake != Mistake::SilenceIsJudgedBeforeThePing
-            || due(state.next_ping) && !due(judged)
-        {
-            let since = match state.mistake {
-                Mistake::PeriodsCountFromTheMissedDeadline => state.next_ping.expect("due"),
-                _ => now,
-            };
-            state.next_ping = None;
-            state.unanswered = Some(now);
-            state.extended = false;
-            state.listen_for(since, state.timeout);
-            state.owe(Owed::Ping);
-            return Said::PingDue;
-        }
-        if due(judged) {
-            return state.end(now, Cause::PingTimeout);
-        }
-        Said::Nothing
-    }
-
     fn any_packet(&self, state: &State) -> bool {
         self.liveness == Liveness::AnyPacket && state.mistake != Mistake::AnyPacketIsIgnored
-    }
-}
-
-impl State {
-    /// When something is due; `None` once the session has ended.
-    pub(crate) fn deadline(&self) -> Option<Micros> {
-        if self.phase == Phase::Ended {
-            return None;
-        }
-        let silence = self.judged_silence().map(Silence::deadline);
-        [self.open_by, self.close_by, self.next_ping, silence, self.stalled_by].into_iter().flatten().min()
-    }
-
-    /// Whether the deadline for silence has passed at `now`. One that lies behind a ping still to be sent has not:
-    /// the ping will set it anew.
-    pub(crate) fn is_expired(&self, now: Micros) -> bool {
-        let now = now.max(self.clock);
-        self.next_ping.is_none() && self.judged_silence().is_some_and(|silence| silence.deadline() <= now)
-    }
-
-    /// Silence is not judged while the application does not read.
-    fn judged_silence(&self) -> Option<Silence> {
-        let is_judged = self.stalled_by.is_none() || self.mistake == Mistake::SilenceIsJudgedWhilePaused;
-        self.silence.filter(|_| is_judged && self.phase != Phase::Ended)
-    }
-
-    fn open(&mut self, role: Role, heartbeat: Heartbeat, now: Micros) {
-        let micros =
-            |period: core::time::Duration| Micros::try_from(period.as_micros()).expect("32 bits of ms");
-        self.phase = Phase::Open;
-        self.open_by = None;
-        self.interval = micros(heartbeat.ping_interval());
-        self.timeout = micros(heartbeat.ping_timeout());
-        if let Some(most) = self.timeout_at_most {
-            self.timeout = self.timeout.min(most);
-        }
-        if role.asks() {
-            self.next_ping = Some(now.saturating_add(self.interval));
-        } else {
-            self.listen_for(now, self.interval + self.timeout);
-        }
-    }
-
-    fn listen_for(&mut self, since: Micros, allowance: Micros) {
-        self.silence = Some(Silence { since, allowance });
-    }
-
-    fn answered(&mut self, rtt: Micros) -> Said {
-        self.rtt = Some(rtt);
-        Said::Answered(rtt)
-    }
-
-    /// Silence counts anew from now, and for as long as it was allowed to last.
-    fn resume(&mut self, now: Micros) {
-        if self.stalled_by.take().is_some()
-            && let Some(silence) = &mut self.silence
-        {
-            silence.since = now;
-        }
-    }
-
-    fn close(&mut self, now: Micros, allowance: Micros) {
-        match self.phase {
-            Phase::Opening => {
-                self.end(now, Cause::LocalClose);
-            }
-            Phase::Open => {
-                self.phase = Phase::Closing;
-                if self.mistake != Mistake::ClosingIsNotBounded {
-                    self.close_by = Some(now.saturating_add(allowance));
-                }
-                self.owe(Owed::Close);
-                // There is no application any more that could fail to read.
-                self.resume(now);
-                // The ping that is not written any more would have given the peer this long.
-                if let Some(ping) = self.next_ping.take() {
-                    self.listen_for(ping.max(now), self.timeout);
-                }
-            }
-            Phase::Closing | Phase::Ended => {}
-        }
-    }
-
-    fn end(&mut self, now: Micros, cause: Cause) -> Said {
-        let peer_listens =
-            !matches!(cause, Cause::PeerClose | Cause::TransportClosed | Cause::TransportError);
-        let close_waits = self.owed.contains(&Owed::Close);
-        let closing = self.phase == Phase::Closing;
-        // Closing is the first cause of whatever follows, and silence is the word for a peer that does not take it.
-        let cause = if closing && cause != Cause::PingTimeout { Cause::LocalClose } else { cause };
-        self.owed.clear();
-        if peer_listens && (!closing || close_waits || self.mistake == Mistake::CloseIsOwedTwice) {
-            self.owed.push(Owed::Close);
-        }
-        self.phase = Phase::Ended;
-        self.end = Some((cause, now));
-        Said::Ended(cause)
-    }
-
-    fn owe(&mut self, packet: Owed) {
-        if !self.owed.contains(&packet) {
-            self.owed.push(packet);
-        }
-    }
-
-    fn take(&mut self) -> Option<Owed> {
-        // The `close` packet goes last.
-        let at = self.owed.iter().position(|owed| *owed != Owed::Close).or(self.owed.first().map(|_| 0))?;
-        Some(self.owed.remove(at))
     }
 }

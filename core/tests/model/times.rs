@@ -118,6 +118,12 @@ pub(crate) fn liveness() -> impl Strategy<Value = Liveness> {
     prop_oneof![Just(Liveness::PongOnly), Just(Liveness::ExtendOnce), Just(Liveness::AnyPacket)]
 }
 
+/// The two periods of a heartbeat.
+pub(crate) fn periods(heartbeat: Heartbeat) -> (Micros, Micros) {
+    let micros = |period: Duration| Micros::try_from(period.as_micros()).expect("32 bits of milliseconds");
+    (micros(heartbeat.ping_interval()), micros(heartbeat.ping_timeout()))
+}
+
 pub(crate) fn at(micros: Micros) -> Instant {
     Instant::from_micros(micros)
 }

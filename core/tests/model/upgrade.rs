@@ -104,14 +104,14 @@ impl Upgrade {
         };
         match (self, op) {
             (Self::Server(end), Op::Packet(..) | Op::Binary(_) | Op::Garbage) => {
-                end.handle_packet(now, packet)
+                end.handle_packet(now, packet);
             }
             (Self::Server(end), Op::TransportClosed) => end.handle_transport_closed(),
             (Self::Server(end), Op::SessionEnded) => end.handle_session_ended(),
             (Self::Server(end), Op::Timeout) => end.handle_timeout(now),
             (Self::Server(end), Op::Transmit) => return end.poll_transmit(),
             (Self::Client(end), Op::Packet(..) | Op::Binary(_) | Op::Garbage) => {
-                end.handle_packet(now, packet)
+                end.handle_packet(now, packet);
             }
             (Self::Client(end), Op::TransportClosed) => end.handle_transport_closed(),
             (Self::Client(end), Op::SessionEnded) => end.handle_session_ended(),
