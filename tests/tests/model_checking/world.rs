@@ -8,49 +8,28 @@ use eio_core::handshake::{Handshake, Sid};
 use eio_core::packet::{Packet, PacketType};
 use eio_core::session::{CLOSE_TIMEOUT, Control};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeOutcome};
-use eio_core::{ClientSession, DisconnectReason, Event, Heartbeat, Instant, Liveness, ServerSession};
+use eio_core::{ClientSession, Event, Heartbeat, Instant, ServerSession};
+
+/// The same call on either role.
+macro_rules! either {
+    ($session:expr, $inner:ident => $call:expr) => {
+        match $session {
+            Session::Server($inner) => $call,
+            Session::Client($inner) => $call,
+        }
+    };
+}
+
+mod promises;
+mod setting;
+mod steps;
+
+pub(crate) use setting::{Revision, Setting};
 
 /// Time is counted in ticks, which are as long as the pace of an upgrade's noops.
 pub(crate) type Ticks = u32;
 
 const MILLIS_PER_TICK: u32 = 100;
-
-/// What is fixed during one search.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Setting {
-    pub(crate) revision: Revision,
-    pub(crate) liveness: Liveness,
-    pub(crate) ping_interval: Ticks,
-    pub(crate) ping_timeout: Ticks,
-    /// A packet is under way for at most so long.
-    pub(crate) delay: Ticks,
-    /// A machine is woken at most so long after its deadline.
-    pub(crate) lateness: Ticks,
-    /// How many messages each end may send.
-    pub(crate) messages: u8,
-    /// Whether an end may vanish and the link may break.
-    pub(crate) breaks: bool,
-    /// Whether an end may close.
-    pub(crate) closes: bool,
-    /// How long the server and the client give an upgrade, if there may be one.
-    pub(crate) upgrade_timeouts: Option<(Ticks, Ticks)>,
-    /// The search ends here.
-    pub(crate) horizon: Ticks,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Revision {
-    Four,
-    Three,
-}
-
-impl Setting {
-    /// When the death of a peer must have been noticed: an interval and a timeout after its last packet came in, and
-    /// both the ping and the end may come late.
-    fn notice(self) -> Ticks {
-        self.delay + self.ping_interval + self.ping_timeout + 2 * self.lateness
-    }
-}
 
 fn at(ticks: Ticks) -> Instant {
     Instant::from_micros(u64::from(ticks) * u64::from(MILLIS_PER_TICK) * 1_000)
@@ -112,15 +91,6 @@ type Link<P> = VecDeque<(Ticks, P)>;
 enum Session {
     Server(ServerSession),
     Client(ClientSession),
-}
-
-macro_rules! either {
-    ($session:expr, $inner:ident => $call:expr) => {
-        match $session {
-            Session::Server($inner) => $call,
-            Session::Client($inner) => $call,
-        }
-    };
 }
 
 /// An upgrade in progress, or over.
@@ -235,99 +205,6 @@ impl World {
             upgrade.server.outcome() == Some(UpgradeOutcome::Upgraded)
                 && upgrade.client.outcome() == Some(UpgradeOutcome::Upgraded)
         })
-    }
-
-    /// All that can happen next.
-    pub(crate) fn steps(&self, setting: Setting) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for side in Side::BOTH {
-            if !self.link(side).is_empty() {
-                steps.push(Step::Deliver(side));
-            }
-            if !self.is_up(side) {
-                continue;
-            }
-            // Whatever must have arrived is read before anything expires.
-            let deadline = either!(self.session(side), session => session.poll_timeout());
-            if deadline.is_some_and(|deadline| deadline <= at(self.now))
-                && !is_overdue(self.link(side), self.now, setting)
-            {
-                steps.push(Step::Wake(side));
-            }
-            if self.may_say(side) > 0 && either!(self.session(side), session => session.is_open()) {
-                steps.push(Step::Say(side));
-            }
-            if self.may_close && self.broken_since.is_none() {
-                steps.push(Step::Close(side));
-            }
-            if self.may_break && self.broken_since.is_none() {
-                steps.push(Step::Vanish(side));
-            }
-        }
-        if self.may_break && self.broken_since.is_none() {
-            steps.push(Step::Cut);
-        }
-        if let Some(upgrade) = &self.upgrade {
-            self.steps_of(upgrade, setting, &mut steps);
-        } else if setting.upgrade_timeouts.is_some() && self.broken_since.is_none() && self.both_open() {
-            steps.push(Step::OpenCandidate);
-        }
-        if self.may_tick(setting) {
-            steps.push(Step::Tick);
-        }
-        steps
-    }
-
-    fn steps_of(&self, upgrade: &Upgrade, setting: Setting, steps: &mut Vec<Step>) {
-        for side in Side::BOTH {
-            let (link, deadline) = match side {
-                Side::Server => (&upgrade.to_server, upgrade.server.poll_timeout()),
-                Side::Client => (&upgrade.to_client, upgrade.client.poll_timeout()),
-            };
-            if !link.is_empty() {
-                steps.push(Step::DeliverOnCandidate(side));
-            }
-            let is_due = deadline.is_some_and(|deadline| deadline <= at(self.now));
-            if is_due && self.vanished != Some(side) && !is_overdue(link, self.now, setting) {
-                steps.push(Step::WakeUpgrade(side));
-            }
-        }
-        if upgrade.client.wants_pause() && self.to_server.is_empty() && self.to_client.is_empty() {
-            steps.push(Step::PausePolling);
-        }
-        match upgrade.candidate {
-            Candidate::Alive if setting.breaks => steps.extend([Step::CloseCandidate, Step::HangCandidate]),
-            Candidate::Closing(_) => steps.push(Step::CloseCandidate),
-            _ => {}
-        }
-    }
-
-    /// Time stands still until whatever must happen in this tick has happened.
-    fn may_tick(&self, setting: Setting) -> bool {
-        let now = self.now;
-        let is_late = |deadline: Option<Instant>| {
-            deadline.is_some_and(|deadline| at(now) >= deadline.saturating_add(lasting(setting.lateness)))
-        };
-        let sessions = Side::BOTH.into_iter().all(|side| {
-            let deadline = either!(self.session(side), session => session.poll_timeout());
-            let is_settled = !self.is_up(side) || !is_late(deadline);
-            is_settled && !is_overdue(self.link(side), now, setting)
-        });
-        let upgrade = self.upgrade.as_ref().is_none_or(|upgrade| {
-            let polls_end = upgrade.pausing_since.is_none_or(|since| now <= since);
-            let can_pause = self.to_server.is_empty() && self.to_client.is_empty();
-            let is_closed = match upgrade.candidate {
-                Candidate::Closing(since) => now < since + setting.delay,
-                _ => true,
-            };
-            is_closed
-                && !is_overdue(&upgrade.to_server, now, setting)
-                && !is_overdue(&upgrade.to_client, now, setting)
-                && (self.vanished == Some(Side::Server) || !is_late(upgrade.server.poll_timeout()))
-                && (self.vanished == Some(Side::Client) || !is_late(upgrade.client.poll_timeout()))
-                && (polls_end || !can_pause || !upgrade.client.wants_pause())
-        });
-        sessions && upgrade
     }
 
     /// What the world is after `step`, or which promise it breaks.
@@ -563,70 +440,6 @@ impl World {
         }
     }
 
-    /// The promises.
-    fn check(&self, setting: Setting, step: Step) -> Result<(), String> {
-        for side in Side::BOTH {
-            let session = self.session(side);
-            let deadline = either!(session, session => session.poll_timeout());
-            let end = either!(session, session => session.disconnect());
-            if deadline.is_none() != end.is_some() {
-                return Err(format!("{side:?}: a session without a deadline"));
-            }
-            let longest = at(self.now).saturating_add(CLOSE_TIMEOUT);
-            if deadline.is_some_and(|deadline| deadline > longest) {
-                return Err(format!("{side:?}: a deadline too far away"));
-            }
-            if step == Step::Wake(side) && deadline.is_some_and(|deadline| deadline <= at(self.now)) {
-                return Err(format!("{side:?}: woken in vain"));
-            }
-            let Some(reason) = end.map(|end| end.reason) else { continue };
-            let is_allowed = match reason {
-                DisconnectReason::PingTimeout | DisconnectReason::TransportClosed => {
-                    self.broken_since.is_some()
-                }
-                DisconnectReason::LocalClose => self.closed_since.is_some(),
-                // A peer that gave up says so, as far as its word still arrives.
-                DisconnectReason::PeerClose => self.closed_since.is_some() || self.broken_since.is_some(),
-                _ => false,
-            };
-            if !is_allowed {
-                return Err(format!("{side:?}: a live peer was given up: {reason}"));
-            }
-        }
-        if !setting.breaks && self.broken_since.is_some() {
-            return Err("the session was lost to its upgrade".to_owned());
-        }
-        if let Some(since) = self.broken_since
-            && self.now > since + setting.notice()
-            && let Some(side) = Side::BOTH.into_iter().find(|&side| self.is_up(side))
-        {
-            return Err(format!("{side:?}: a dead peer went unnoticed"));
-        }
-        if let Some(since) = self.closed_since
-            && self.broken_since.is_none()
-            && self.now > since + self.longest_upgrade(setting) + setting.delay
-            && let Some(side) = Side::BOTH.into_iter().find(|&side| self.is_up(side))
-        {
-            return Err(format!("{side:?}: a close went unheard"));
-        }
-        if let Some(upgrade) = &self.upgrade {
-            for (deadline, outcome) in [
-                (upgrade.server.poll_timeout(), upgrade.server.outcome()),
-                (upgrade.client.poll_timeout(), upgrade.client.outcome()),
-            ] {
-                if deadline.is_none() != outcome.is_some() {
-                    return Err("an upgrade without a deadline".to_owned());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// How long packets may wait for an upgrade.
-    fn longest_upgrade(&self, setting: Setting) -> Ticks {
-        if self.upgrade.is_some() { 1 + 2 * setting.delay } else { 0 }
-    }
-
     fn both_open(&self) -> bool {
         Side::BOTH.into_iter().all(|side| either!(self.session(side), session => session.is_open()))
     }
@@ -670,9 +483,4 @@ impl World {
             Side::Client => &mut self.to_client,
         }
     }
-}
-
-/// Whether a packet must have arrived by now.
-fn is_overdue<P>(link: &Link<P>, now: Ticks, setting: Setting) -> bool {
-    link.front().is_some_and(|&(sent, _)| now >= sent + setting.delay)
 }
