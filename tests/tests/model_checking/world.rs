@@ -255,6 +255,10 @@ impl World {
                 self.break_down();
                 if let Some(upgrade) = &mut self.upgrade {
                     upgrade.candidate = Candidate::Hung;
+                    match side {
+                        Side::Server => upgrade.buffered.clear(),
+                        Side::Client => upgrade.held.clear(),
+                    }
                 }
             }
             Step::Cut => self.cut(),
