@@ -1,1 +1,133 @@
-//! To be written.
+//! The client's end of a session.
+
+use core::time::Duration;
+
+use crate::handshake::Handshake;
+use crate::heartbeat::{Machine, Reaction};
+use crate::packet::{Data, DecodeError, Packet, PacketType};
+use crate::session::{
+    Control, Disconnect, DisconnectReason, Event, Lifecycle, SendError, Violation, shared_verbs,
+};
+use crate::{Heartbeat, Instant};
+
+/// The client's end of a session, from the moment the transport connects. At most 64 bytes.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::packet::{Frame, v4};
+/// use eio_core::session::{Control, DisconnectReason, Event};
+/// use eio_core::{ClientSession, Instant};
+///
+/// let at = |millis: u64| Instant::from_micros(millis * 1_000);
+/// let mut session = ClientSession::eio4(Duration::from_secs(10), at(0));
+///
+/// let open = r#"0{"sid":"Qd3cV1","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+/// let Some(Event::Opened(handshake)) = session.handle_packet(at(40), v4::decode(Frame::Text(open))) else {
+///     panic!("a handshake");
+/// };
+/// assert_eq!(handshake.sid.as_str(), "Qd3cV1");
+///
+/// session.handle_packet(at(25_040), v4::decode(Frame::Text("2")));
+/// assert_eq!(session.poll_transmit(), Some(Control::Pong));
+///
+/// assert_eq!(session.poll_timeout(), Some(at(70_040))); // 45 s after the ping
+/// session.handle_timeout(at(70_040));
+/// assert_eq!(session.disconnect().map(|end| end.reason), Some(DisconnectReason::PingTimeout));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ClientSession {
+    lifecycle: Lifecycle,
+}
+
+impl ClientSession {
+    /// A session of revision 4: the server pings. It ends if no handshake arrives within `open_timeout`, for which
+    /// the reference Engine.IO client has no limit and Socket.IO's has 20 s.
+    #[must_use]
+    pub const fn eio4(open_timeout: Duration, now: Instant) -> Self {
+        Self {
+            lifecycle: Lifecycle::new(Machine::eio4_client_opening(now, now.saturating_add(open_timeout))),
+        }
+    }
+
+    /// A session of revision 3: this side pings. As [`eio4`](Self::eio4) otherwise.
+    #[must_use]
+    pub const fn eio3(open_timeout: Duration, now: Instant) -> Self {
+        Self {
+            lifecycle: Lifecycle::new(Machine::eio3_client_opening(now, now.saturating_add(open_timeout))),
+        }
+    }
+
+    /// Be stricter than the handshake: the server's `pingTimeout` counts as at most `ping_timeout`, which is rounded
+    /// up to a whole millisecond. Has no effect once the session is open.
+    #[must_use]
+    pub const fn with_ping_timeout_at_most(mut self, ping_timeout: Duration) -> Self {
+        self.lifecycle.machine.cap_timeout(ping_timeout);
+        self
+    }
+
+    /// One packet came in, or something that is none. Takes what [`packet`](crate::packet) and
+    /// [`payload`](crate::payload) decoders yield.
+    ///
+    /// The first packet must be the server's handshake, and there must be no second one. A `close` packet ends the
+    /// session on any transport, and so does an error.
+    pub fn handle_packet<'p>(
+        &mut self,
+        now: Instant,
+        packet: Result<Packet<'p>, DecodeError>,
+    ) -> Option<Event<'p>> {
+        let lifecycle = &mut self.lifecycle;
+        let packet = match packet {
+            Ok(packet) => packet,
+            Err(error) => {
+                lifecycle.end_by_peer(now, DisconnectReason::ServerError(error.kind));
+                return None;
+            }
+        };
+        match packet.packet_type {
+            PacketType::Close => {
+                lifecycle.end_by_peer(now, DisconnectReason::PeerClose);
+                return None;
+            }
+            PacketType::Open if lifecycle.machine.is_opening() => return self.handle_open(now, packet.data),
+            PacketType::Open => {
+                lifecycle.end_by_peer(now, DisconnectReason::UnexpectedPacket);
+                return None;
+            }
+            _ if lifecycle.machine.is_opening() => {
+                lifecycle.end_by_peer(now, DisconnectReason::UnexpectedPacket);
+                return None;
+            }
+            _ => {}
+        }
+        match lifecycle.machine.handle_packet(now, packet.packet_type) {
+            Reaction::Pong => {
+                lifecycle.owed.pong = true;
+                Some(Event::Heartbeat { rtt: None })
+            }
+            Reaction::Answered => Some(Event::Heartbeat { rtt: lifecycle.machine.rtt() }),
+            Reaction::None if packet.packet_type == PacketType::Message && lifecycle.machine.is_running() => {
+                Some(Event::Message(packet.data))
+            }
+            Reaction::None | Reaction::WrongDirection => None,
+        }
+    }
+
+    fn handle_open<'p>(&mut self, now: Instant, data: Data<'p>) -> Option<Event<'p>> {
+        let Data::Text(json) = data else {
+            self.lifecycle.end_by_peer(now, DisconnectReason::UnexpectedPacket);
+            return None;
+        };
+        match Handshake::parse(json) {
+            Ok(handshake) => {
+                self.lifecycle.machine.open(now, handshake.heartbeat);
+                Some(Event::Opened(handshake))
+            }
+            Err(error) => {
+                self.lifecycle.end_by_peer(now, DisconnectReason::BadHandshake(error.kind));
+                None
+            }
+        }
+    }
+
+    shared_verbs!();
+}

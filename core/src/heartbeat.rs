@@ -1,1 +1,458 @@
-//! To be written.
+//! The timing rules alone: when to ping, when to answer, and when a silent peer is gone. No bytes, no transport.
+//!
+//! [`Machine`] is one end of an Engine.IO heartbeat. Its constructor chooses the role and the generation:
+//!
+//! | | asks | answers | rules |
+//! |---|---|---|---|
+//! | [`Machine::eio4_server`] | server: a ping every interval | client | [`eio4`] |
+//! | [`Machine::eio4_client`] | – | – | [`eio4`] |
+//! | [`Machine::eio3_server`] | – | – | [`eio3`] |
+//! | [`Machine::eio3_client`] | client: a ping every interval | server | [`eio3`] |
+//!
+//! Socket.IO 0.9 has machines of its own in [`sio09`]. An image that calls none of a generation's constructors does
+//! not carry its rules.
+//!
+//! Most programs use a [`ServerSession`](crate::ServerSession) or a [`ClientSession`](crate::ClientSession), which
+//! put packets, closing and reasons around a machine. Use a machine alone when all of that exists already:
+//!
+//! ```
+//! use core::time::Duration;
+//! use eio_core::heartbeat::{Due, Machine, Reaction};
+//! use eio_core::packet::PacketType;
+//! use eio_core::{Heartbeat, Instant, Liveness};
+//!
+//! let at = |millis: u64| Instant::from_micros(millis * 1_000);
+//! let mut server = Machine::eio4_server(Heartbeat::DEFAULT, Liveness::ExtendOnce, at(0));
+//!
+//! assert_eq!(server.poll_timeout(), Some(at(25_000)));
+//! assert_eq!(server.handle_timeout(at(25_000)), Some(Due::Ping)); // the caller writes a ping
+//! let answer = server.handle_packet(at(25_080), PacketType::Pong);
+//! assert_eq!(answer, Reaction::Answered);
+//! assert_eq!(server.rtt(), Some(Duration::from_millis(80)));
+//!
+//! assert_eq!(server.handle_timeout(at(50_080)), Some(Due::Ping)); // nobody answers this one
+//! assert_eq!(server.poll_timeout(), Some(at(70_080)));
+//! assert_eq!(server.handle_timeout(at(70_080)), Some(Due::PingTimeout));
+//! assert_eq!(server.poll_timeout(), None);
+//! ```
+
+pub mod eio3;
+pub mod eio4;
+pub mod sio09;
+
+use core::time::Duration;
+
+use crate::packet::PacketType;
+use crate::time::{Clock, Instant};
+use crate::{Heartbeat, Liveness};
+
+/// How a generation and role react. One table per constructor, so that only the rules in use are linked.
+pub(crate) struct Rules {
+    /// This role sends the pings.
+    pings: bool,
+    /// A packet other than `close` came in.
+    packet: fn(&mut Machine, PacketType) -> Reaction,
+}
+
+/// What a handled packet asks of the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use = "a pong may be owed"]
+#[non_exhaustive]
+pub enum Reaction {
+    /// Nothing.
+    None,
+    /// The peer sent its ping: write a pong.
+    Pong,
+    /// The pong that a ping awaited; [`Machine::rtt`] is its round trip.
+    Answered,
+    /// The peer sent the heartbeat packet that only this side may send: end the session.
+    WrongDirection,
+}
+
+/// What has become due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Due {
+    /// Write a ping.
+    Ping,
+    /// The peer was silent for too long. The machine has ended.
+    PingTimeout,
+    /// The application did not read for too long. The machine has ended.
+    ApplicationStalled,
+    /// The peer did not send its handshake in time. The machine has ended.
+    OpenTimeout,
+    /// Closing took too long. The machine has ended.
+    CloseTimeout,
+}
+
+/// What the machine is doing, and what its two instants mean then. Packets count in the phases before `Opening`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+enum Phase {
+    /// The next ping is due at `timer`. Silence needs no deadline: the ping comes first, and has its own.
+    PingDue,
+    /// A pong is awaited until `timer`; the ping was sent at `mark`.
+    Awaiting,
+    /// This role sends no pings: it expects the peer's until `timer`.
+    Listening,
+    /// The session closes: the peer's silence counts until `timer`, its patience ends at `mark`.
+    Closing,
+    /// The handshake is awaited until `timer`.
+    Opening,
+    /// All over since `mark`.
+    Ended,
+}
+
+/// One end of an Engine.IO heartbeat: 56 bytes, no clock, no bytes of the wire.
+///
+/// Every `handle_*` takes the caller's clock. Time never goes backwards: an earlier `now` counts as the latest seen.
+/// Only [`handle_timeout`](Self::handle_timeout) ends a machine for silence, so a packet handled first counts even
+/// after its deadline.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    rules: &'static Rules,
+    clock: Clock,
+    /// The one deadline of the phase; while the application is stalled, the deadline for that.
+    timer: Instant,
+    /// The other instant of the phase; while the application is stalled, when the next ping is due.
+    mark: Instant,
+    last_seen: Instant,
+    interval_millis: u32,
+    timeout_millis: u32,
+    /// Above [`MAX_RTT_MICROS`] until a ping is answered.
+    rtt_micros: u32,
+    phase: Phase,
+    /// The application does not read, so silence is not judged.
+    stalled: bool,
+    liveness: Liveness,
+    /// The current ping's timeout was already restarted once.
+    extended: bool,
+}
+
+impl core::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Rules")
+    }
+}
+
+/// The longest round trip that is told apart: 71 minutes.
+const MAX_RTT_MICROS: u32 = u32::MAX - 1;
+
+/// The one way to make a machine: waiting for its handshake until `open_by`.
+const fn opening(rules: &'static Rules, liveness: Liveness, now: Instant, open_by: Instant) -> Machine {
+    Machine {
+        rules,
+        clock: Clock::new(now),
+        timer: open_by,
+        mark: now,
+        last_seen: now,
+        interval_millis: 0,
+        timeout_millis: u32::MAX,
+        rtt_micros: u32::MAX,
+        phase: Phase::Opening,
+        stalled: false,
+        liveness,
+        extended: false,
+    }
+}
+
+impl Machine {
+    /// A server of revision 4: pings, and expects a pong. `now` is when the `open` packet was handed to the transport.
+    #[must_use]
+    pub fn eio4_server(heartbeat: Heartbeat, liveness: Liveness, now: Instant) -> Self {
+        let mut machine = opening(&eio4::SERVER, liveness, now, now);
+        machine.open(now, heartbeat);
+        machine
+    }
+
+    /// A client of revision 4: expects the server's pings. `now` is when the `open` packet came in.
+    #[must_use]
+    pub fn eio4_client(heartbeat: Heartbeat, now: Instant) -> Self {
+        let mut machine = Self::eio4_client_opening(now, now);
+        machine.open(now, heartbeat);
+        machine
+    }
+
+    /// A server of revision 3: expects the client's pings. `now` is when the `open` packet was handed to the transport.
+    #[must_use]
+    pub fn eio3_server(heartbeat: Heartbeat, liveness: Liveness, now: Instant) -> Self {
+        let mut machine = opening(&eio3::SERVER, liveness, now, now);
+        machine.open(now, heartbeat);
+        machine
+    }
+
+    /// A client of revision 3: pings, and expects a pong. `now` is when the `open` packet came in.
+    #[must_use]
+    pub fn eio3_client(heartbeat: Heartbeat, now: Instant) -> Self {
+        let mut machine = Self::eio3_client_opening(now, now);
+        machine.open(now, heartbeat);
+        machine
+    }
+
+    /// A client of revision 4 that waits until `open_by` for the handshake.
+    pub(crate) const fn eio4_client_opening(now: Instant, open_by: Instant) -> Self {
+        opening(&eio4::CLIENT, Liveness::PongOnly, now, open_by)
+    }
+
+    /// A client of revision 3 that waits until `open_by` for the handshake.
+    pub(crate) const fn eio3_client_opening(now: Instant, open_by: Instant) -> Self {
+        opening(&eio3::CLIENT, Liveness::PongOnly, now, open_by)
+    }
+
+    /// Caps the ping timeout that the handshake will announce.
+    pub(crate) const fn cap_timeout(&mut self, ping_timeout: Duration) {
+        if matches!(self.phase, Phase::Opening) {
+            let millis = ping_timeout.as_micros().div_ceil(1_000);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "compared with the maximum in the same expression"
+            )]
+            let millis = if millis > u32::MAX as u128 { u32::MAX } else { millis as u32 };
+            self.timeout_millis = if millis == 0 { 1 } else { millis };
+        }
+    }
+
+    /// The handshake is done: the periods are known and the first deadlines run.
+    pub(crate) fn open(&mut self, now: Instant, heartbeat: Heartbeat) {
+        let now = self.clock.advance(now);
+        self.last_seen = now;
+        self.interval_millis = heartbeat.interval_millis();
+        self.timeout_millis = self.timeout_millis.min(heartbeat.timeout_millis());
+        if self.rules.pings {
+            self.schedule_ping(now.add_millis(self.interval_millis));
+        } else {
+            self.phase = Phase::Listening;
+            self.allow_silence(self.sum_millis());
+        }
+    }
+
+    /// A packet other than `close` came in, whichever transport carried it.
+    ///
+    /// Do not report the `upgrade` packet that completes a transport upgrade: it belongs to the upgrade, and neither
+    /// disarms nor extends anything here.
+    pub fn handle_packet(&mut self, now: Instant, packet: PacketType) -> Reaction {
+        let now = self.clock.advance(now);
+        if self.phase >= Phase::Opening {
+            return Reaction::None;
+        }
+        self.last_seen = now;
+        (self.rules.packet)(self, packet)
+    }
+
+    /// Bytes came in that are not a whole packet yet: a sign of life, and a packet under [`Liveness::AnyPacket`].
+    pub fn handle_activity(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        if self.phase == Phase::Ended {
+            return;
+        }
+        self.last_seen = now;
+        if self.is_running() && self.liveness == Liveness::AnyPacket {
+            self.count_any_packet();
+        }
+    }
+
+    /// The clock has moved. Does nothing unless the deadline of [`poll_timeout`](Self::poll_timeout) has come, so
+    /// early and repeated calls are harmless. Afterwards the machine has ended, or its deadline is later than `now`.
+    ///
+    /// A late call does not shorten what the peer is given: a ping that was due long ago gets its whole timeout from
+    /// now, and is written before silence is judged.
+    #[inline]
+    #[must_use = "a ping may be due"]
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
+        let now = self.clock.advance(now);
+        match self.phase {
+            // What nearly every call finds.
+            Phase::PingDue if !self.stalled => (self.timer <= now).then(|| self.ping(now)),
+            _ if self.next_deadline() <= now => self.expire(now),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn ping(&mut self, now: Instant) -> Due {
+        self.phase = Phase::Awaiting;
+        self.mark = now;
+        self.extended = false;
+        self.allow_silence(self.timeout_millis);
+        Due::Ping
+    }
+
+    /// A deadline other than the usual ping's has come.
+    #[cold]
+    fn expire(&mut self, now: Instant) -> Option<Due> {
+        let due = match self.phase {
+            Phase::Ended => return None,
+            Phase::PingDue if self.timer > now => return Some(self.ping(now)),
+            _ if self.stalled => Due::ApplicationStalled,
+            Phase::Opening => Due::OpenTimeout,
+            Phase::Closing if self.mark < self.timer => Due::CloseTimeout,
+            Phase::PingDue | Phase::Awaiting | Phase::Listening | Phase::Closing => Due::PingTimeout,
+        };
+        self.end(now);
+        Some(due)
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` only when the machine has ended.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        (self.phase != Phase::Ended).then(|| self.next_deadline())
+    }
+
+    /// The caller stops reading because its application does not take what was read. Silence is not judged until
+    /// [`handle_reading_resumed`](Self::handle_reading_resumed); after `stall_timeout` the machine ends with
+    /// [`Due::ApplicationStalled`]. Repeating the call changes nothing.
+    pub fn handle_reading_paused(&mut self, now: Instant, stall_timeout: Duration) {
+        let now = self.clock.advance(now);
+        if self.is_running() && !self.stalled {
+            self.stalled = true;
+            if self.phase == Phase::PingDue {
+                self.mark = self.timer;
+            }
+            self.timer = now.saturating_add(stall_timeout);
+        }
+    }
+
+    /// The caller reads again. Silence counts from now.
+    pub fn handle_reading_resumed(&mut self, now: Instant) {
+        self.clock.advance(now);
+        if self.stalled {
+            self.stalled = false;
+            match self.phase {
+                Phase::PingDue => self.timer = self.mark,
+                Phase::Awaiting => self.allow_silence(self.timeout_millis),
+                Phase::Listening => self.allow_silence(self.sum_millis()),
+                Phase::Opening | Phase::Closing | Phase::Ended => {}
+            }
+        }
+    }
+
+    /// This side closes: no more pings. The machine ends after `close_timeout`, or when the deadline for silence
+    /// comes, whichever is first; the ping that was due next counts as sent in its time.
+    pub(crate) fn begin_close(&mut self, now: Instant, close_timeout: Duration) {
+        let now = self.clock.advance(now);
+        if !self.is_running() {
+            return;
+        }
+        self.handle_reading_resumed(now);
+        if self.phase == Phase::PingDue {
+            self.timer = self.timer.max(now).add_millis(self.timeout_millis);
+        }
+        self.phase = Phase::Closing;
+        self.mark = now.saturating_add(close_timeout);
+    }
+
+    /// The clock has moved, and nothing else has happened.
+    pub(crate) fn handle_clock(&mut self, now: Instant) {
+        self.clock.advance(now);
+    }
+
+    /// All over: no deadline any more.
+    pub(crate) fn end(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        if self.phase != Phase::Ended {
+            self.phase = Phase::Ended;
+            self.stalled = false;
+            self.mark = now;
+        }
+    }
+
+    /// Whether the deadline for silence has passed: nothing should be sent any more, although only
+    /// [`handle_timeout`](Self::handle_timeout) ends the machine. A ping that is merely due does not count.
+    #[must_use]
+    pub fn is_expired(&self, now: Instant) -> bool {
+        let judged =
+            !self.stalled && matches!(self.phase, Phase::Awaiting | Phase::Listening | Phase::Closing);
+        judged && self.timer <= self.clock.latest(now)
+    }
+
+    /// The periods in force; `None` while the handshake is awaited.
+    #[must_use]
+    pub fn heartbeat(&self) -> Option<Heartbeat> {
+        Heartbeat::from_millis(self.interval_millis, self.timeout_millis).ok()
+    }
+
+    /// The latest round trip, from a ping of this side to the first pong after it. Saturates at 71 minutes.
+    ///
+    /// The wire has no correlation: a pong that was on its way before the ping makes this too short, once.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        (self.rtt_micros <= MAX_RTT_MICROS).then(|| Duration::from_micros(u64::from(self.rtt_micros)))
+    }
+
+    /// When the peer last gave a sign of life; the start, if it never did.
+    #[must_use]
+    pub fn last_seen(&self) -> Instant {
+        self.last_seen
+    }
+
+    /// When the machine ended, if it has.
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        (self.phase == Phase::Ended).then_some(self.mark)
+    }
+
+    pub(crate) fn is_opening(&self) -> bool {
+        self.phase == Phase::Opening
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.phase == Phase::Closing
+    }
+
+    /// Open: heartbeats run.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::PingDue | Phase::Awaiting | Phase::Listening)
+    }
+}
+
+/// What the rules of the generations are written in.
+impl Machine {
+    fn now(&self) -> Instant {
+        self.clock.latest_seen()
+    }
+
+    fn sum_millis(&self) -> u32 {
+        self.interval_millis.saturating_add(self.timeout_millis)
+    }
+
+    fn next_deadline(&self) -> Instant {
+        match self.phase {
+            Phase::Closing => self.timer.min(self.mark),
+            Phase::PingDue if self.stalled => self.timer.min(self.mark),
+            _ => self.timer,
+        }
+    }
+
+    /// The peer may be silent for so long from now, unless silence is not judged at all.
+    fn allow_silence(&mut self, millis: u32) {
+        if !self.stalled {
+            self.timer = self.now().add_millis(millis);
+        }
+    }
+
+    /// [`Liveness::AnyPacket`]: the peer may be silent for a whole period from now. While a ping is due next, its
+    /// own timeout comes later anyway.
+    fn count_any_packet(&mut self) {
+        if let Phase::Awaiting | Phase::Listening = self.phase {
+            self.allow_silence(self.sum_millis());
+        }
+    }
+
+    fn schedule_ping(&mut self, due: Instant) {
+        let due = due.max(self.now());
+        self.phase = Phase::PingDue;
+        if self.stalled {
+            self.mark = due;
+        } else {
+            self.timer = due;
+        }
+    }
+
+    /// The awaited pong: its round trip.
+    #[expect(clippy::cast_possible_truncation, reason = "compared with the maximum in the line before")]
+    fn measure(&mut self) -> Reaction {
+        let micros = self.now().micros_since(self.mark).min(MAX_RTT_MICROS.into());
+        self.rtt_micros = micros as u32;
+        Reaction::Answered
+    }
+}

@@ -7,6 +7,7 @@ mod client;
 pub mod detect;
 pub mod handshake;
 pub mod heartbeat;
+mod json;
 pub mod legacy;
 pub mod packet;
 pub mod payload;
@@ -14,10 +15,14 @@ mod server;
 pub mod session;
 pub mod settings;
 pub mod socketio;
+mod text;
 mod time;
 pub mod upgrade;
 pub mod ws;
 
+pub use client::ClientSession;
+pub use server::ServerSession;
+pub use session::{DisconnectReason, Event};
 pub use settings::{Heartbeat, Liveness};
 pub use time::Instant;
 

@@ -1,1 +1,106 @@
-//! To be written.
+//! The server's end of a session.
+
+use core::time::Duration;
+
+use crate::heartbeat::{Machine, Reaction};
+use crate::packet::{DecodeError, Packet, PacketType};
+use crate::session::{
+    Control, Disconnect, DisconnectReason, Event, Lifecycle, SendError, Violation, shared_verbs,
+};
+use crate::{Heartbeat, Instant, Liveness};
+
+/// The server's end of a session, from the `open` packet on. At most 64 bytes; the sid lives with the caller.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::packet::{Frame, v4};
+/// use eio_core::session::{Control, DisconnectReason};
+/// use eio_core::{Heartbeat, Instant, Liveness, ServerSession};
+///
+/// let at = |millis: u64| Instant::from_micros(millis * 1_000);
+/// let mut session = ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), at(0));
+///
+/// session.handle_timeout(at(25_000));
+/// assert_eq!(session.poll_transmit(), Some(Control::Ping));
+/// session.handle_packet(at(25_080), v4::decode(Frame::Text("3")));
+/// assert_eq!(session.rtt(), Some(Duration::from_millis(80)));
+///
+/// session.handle_timeout(at(50_080));
+/// assert_eq!(session.poll_transmit(), Some(Control::Ping)); // the client's battery is dead
+/// session.handle_timeout(at(70_080));
+/// let end = session.disconnect().expect("20 s without a pong");
+/// assert_eq!(end.reason, DisconnectReason::PingTimeout);
+/// assert_eq!(end.silent_for, Duration::from_secs(45));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ServerSession {
+    lifecycle: Lifecycle,
+}
+
+impl ServerSession {
+    /// A session of revision 4: this side pings. `now` is when the `open` packet was handed to the transport.
+    #[must_use]
+    pub fn eio4(heartbeat: Heartbeat, liveness: Liveness, now: Instant) -> Self {
+        Self { lifecycle: Lifecycle::new(Machine::eio4_server(heartbeat, liveness, now)) }
+    }
+
+    /// A session of revision 3: the client pings. `now` is when the `open` packet was handed to the transport.
+    #[must_use]
+    pub fn eio3(heartbeat: Heartbeat, liveness: Liveness, now: Instant) -> Self {
+        Self { lifecycle: Lifecycle::new(Machine::eio3_server(heartbeat, liveness, now)) }
+    }
+
+    /// One packet came in, or something that is none. Takes what [`packet`](crate::packet) and
+    /// [`payload`](crate::payload) decoders yield.
+    ///
+    /// A `close` packet ends the session on any transport, and so does an error. `open`, `upgrade` and `noop` are
+    /// ignored, as by the reference server. The `upgrade` packet that completes a transport upgrade belongs to
+    /// [`ServerUpgrade`](crate::upgrade::ServerUpgrade), not here.
+    pub fn handle_packet<'p>(
+        &mut self,
+        now: Instant,
+        packet: Result<Packet<'p>, DecodeError>,
+    ) -> Option<Event<'p>> {
+        let lifecycle = &mut self.lifecycle;
+        let packet = match packet {
+            Ok(packet) => packet,
+            Err(error) => {
+                lifecycle.end_by_peer(now, DisconnectReason::ParseError(error.kind));
+                return None;
+            }
+        };
+        if packet.packet_type == PacketType::Close {
+            lifecycle.end_by_peer(now, DisconnectReason::PeerClose);
+            return None;
+        }
+        match lifecycle.machine.handle_packet(now, packet.packet_type) {
+            Reaction::WrongDirection => {
+                lifecycle.end(now, DisconnectReason::WrongDirection);
+                None
+            }
+            Reaction::Pong => {
+                lifecycle.owed.pong = true;
+                Some(Event::Heartbeat { rtt: None })
+            }
+            Reaction::Answered => Some(Event::Heartbeat { rtt: lifecycle.machine.rtt() }),
+            Reaction::None if packet.packet_type == PacketType::Message && lifecycle.machine.is_running() => {
+                Some(Event::Message(packet.data))
+            }
+            Reaction::None => None,
+        }
+    }
+
+    shared_verbs!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ClientSession;
+
+    #[test]
+    fn sessions_fit_one_cache_line() {
+        assert!(size_of::<ServerSession>() <= 64, "{}", size_of::<ServerSession>());
+        assert!(size_of::<ClientSession>() <= 64, "{}", size_of::<ClientSession>());
+    }
+}

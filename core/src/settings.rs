@@ -1,5 +1,16 @@
 //! What a session can be told: its heartbeat periods, which traffic counts as life, and its limits.
 
+mod decimal;
+mod legacy;
+mod names;
+#[cfg(feature = "serde")]
+mod serde;
+mod server;
+
+pub(crate) use decimal::{Decimal, NotU32};
+pub use legacy::{LegacyError, LegacySettings, Measure, OldSettings, ValueProblem};
+pub use server::{Limit, Settings, SettingsError};
+
 use core::time::Duration;
 
 /// How often a session pings and how long it waits for the answer. A value that exists is valid.
@@ -92,7 +103,7 @@ impl Heartbeat {
         self.timeout_millis
     }
 
-    /// I + T: `from_millis` has checked that the sum fits.
+    /// Valid periods fit together: the sum does not saturate.
     pub(crate) const fn sum_millis(self) -> u32 {
         self.interval_millis.saturating_add(self.timeout_millis)
     }
@@ -105,6 +116,7 @@ impl Default for Heartbeat {
 }
 
 /// Why a period does not fit a `u32` of milliseconds.
+#[derive(Clone, Copy)]
 pub(crate) enum Unfit {
     Fraction,
     TooLong,
@@ -112,7 +124,7 @@ pub(crate) enum Unfit {
 
 /// A period in whole milliseconds.
 pub(crate) const fn whole_millis(period: Duration) -> Result<u32, Unfit> {
-    if period.subsec_nanos() % 1_000_000 != 0 {
+    if !period.subsec_nanos().is_multiple_of(1_000_000) {
         return Err(Unfit::Fraction);
     }
     let millis = period.as_millis();
@@ -175,7 +187,11 @@ pub enum HeartbeatError {
 /// case it leads to (I is `ping_interval`, T is `ping_timeout`; see [`detect`](crate::detect)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(::serde::Deserialize, ::serde::Serialize),
+    serde(rename_all = "kebab-case")
+)]
 #[expect(clippy::exhaustive_enums, reason = "the three rules that reference servers have had")]
 pub enum Liveness {
     /// Only the heartbeat itself: the awaited pong (EIO4) or a ping (EIO3). At most I + T after the last one.

@@ -55,9 +55,44 @@ impl Instant {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
+    /// This instant moved `micros` microseconds into the future, or the last instant there is.
+    pub(crate) const fn add_micros(self, micros: u64) -> Self {
+        Self(self.0.saturating_add(micros))
+    }
+
     /// This instant moved `millis` milliseconds into the future: the periods of a session fit a u32.
     pub(crate) const fn add_millis(self, millis: u32) -> Self {
         // A u32 of milliseconds is at most 4.3e12 microseconds, so the product cannot saturate.
-        Self(self.0.saturating_add((millis as u64).saturating_mul(1_000)))
+        self.add_micros((millis as u64).saturating_mul(1_000))
+    }
+
+    /// Microseconds from `earlier` to this instant; zero when `earlier` is in fact later.
+    pub(crate) const fn micros_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// The largest `now` that a machine was given: time that goes backwards stands still instead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(Instant);
+
+impl Clock {
+    pub(crate) const fn new(now: Instant) -> Self {
+        Self(now)
+    }
+
+    /// Takes the caller's clock and returns the time that counts.
+    pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+        self.0 = self.0.max(now);
+        self.0
+    }
+
+    /// The time that counts at `now`, without remembering it.
+    pub(crate) fn latest(self, now: Instant) -> Instant {
+        self.0.max(now)
+    }
+
+    pub(crate) const fn latest_seen(self) -> Instant {
+        self.0
     }
 }

@@ -1,1 +1,358 @@
-//! To be written.
+//! Moving a session from polling to WebSocket: the probe exchange, one machine for each role.
+//!
+//! ```text
+//!   client                                      server
+//!     │  WebSocket opened with the session's sid   │   ServerUpgrade::new
+//!     │ ──────────────── 2probe ─────────────────▶ │
+//!     │ ◀─────────────── 3probe ────────────────── │   every 100 ms: 6 to a pending poll
+//!     │  polling pauses: no request in flight      │
+//!     │ ────────────────── 5 ────────────────────▶ │   upgraded
+//! ```
+//!
+//! The new WebSocket is only a candidate until the exchange is done. Feed it to these machines, not to the session,
+//! and go on feeding polling to the session: heartbeats never stop for an upgrade, and neither does a `5` disarm or
+//! extend anything. A failed upgrade costs the candidate; the session lives on with polling.
+//!
+//! Each machine has one deadline, and ends with an [`UpgradeOutcome`].
+
+use core::time::Duration;
+
+use crate::packet::{Data, DecodeError, Packet, PacketType};
+use crate::time::{Clock, Instant};
+
+/// How long an upgrade may take, unless set otherwise: 10 s, as the reference server.
+pub const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a pending poll is answered with a noop while a server upgrades: 100 ms, as the reference server.
+///
+/// The client must end its poll before it sends `5`, and the poll ends only when it is answered.
+const NOOP_INTERVAL_MILLIS: u32 = 100;
+
+/// How an upgrade ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_enums, reason = "an upgrade succeeds or fails")]
+pub enum UpgradeOutcome {
+    /// The session now lives on the candidate.
+    Upgraded,
+    /// The session stays where it was. Close the candidate; the client may try again.
+    Failed(UpgradeFailure),
+}
+
+/// Why an upgrade failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum UpgradeFailure {
+    /// It took longer than the upgrade timeout.
+    #[error("upgrade timeout")]
+    Timeout,
+    /// The peer sent something else than the next step of the exchange.
+    #[error("unexpected packet in an upgrade")]
+    UnexpectedPacket,
+    /// The candidate's connection ended.
+    #[error("the new transport closed")]
+    TransportClosed,
+    /// The session ended meanwhile.
+    #[error("the session ended")]
+    SessionEnded,
+}
+
+/// A packet that an upgrade wants written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_enums, reason = "the exchange has these four packets")]
+pub enum UpgradeControl {
+    /// Client: `2probe` on the candidate.
+    PingProbe,
+    /// Server: `3probe` on the candidate.
+    PongProbe,
+    /// Server: `6` as the answer to a pending poll; dropped when none is pending.
+    Noop,
+    /// Client: `5` on the candidate, before anything else that the session sends there.
+    Upgrade,
+}
+
+impl UpgradeControl {
+    /// The packet to write.
+    #[must_use]
+    pub const fn packet(self) -> Packet<'static> {
+        match self {
+            Self::PingProbe => Packet::PING_PROBE,
+            Self::PongProbe => Packet::PONG_PROBE,
+            Self::Noop => Packet::NOOP,
+            Self::Upgrade => Packet::UPGRADE,
+        }
+    }
+
+    /// The packet as text, which is its form in both revisions.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PingProbe => "2probe",
+            Self::PongProbe => "3probe",
+            Self::Noop => "6",
+            Self::Upgrade => "5",
+        }
+    }
+}
+
+fn is_probe(packet: &Packet<'_>, packet_type: PacketType) -> bool {
+    packet.packet_type == packet_type && packet.data == Data::Text("probe")
+}
+
+/// The server's end of an upgrade.
+///
+/// | input on the candidate | effect |
+/// |---|---|
+/// | `2probe` | `3probe`; from then on a noop every 100 ms, the first after 100 ms |
+/// | `5`, also without a probe before it | upgraded |
+/// | anything else | failed |
+/// | nothing within the upgrade timeout | failed |
+///
+/// ```
+/// use eio_core::packet::{Frame, v4};
+/// use eio_core::upgrade::{ServerUpgrade, UPGRADE_TIMEOUT, UpgradeControl, UpgradeOutcome};
+/// use eio_core::Instant;
+///
+/// let at = |millis: u64| Instant::from_micros(millis * 1_000);
+/// let mut upgrade = ServerUpgrade::new(UPGRADE_TIMEOUT, at(0));
+/// upgrade.handle_packet(at(5), v4::decode(Frame::Text("2probe")));
+/// assert_eq!(upgrade.poll_transmit(), Some(UpgradeControl::PongProbe));
+/// upgrade.handle_timeout(at(105));
+/// assert_eq!(upgrade.poll_transmit(), Some(UpgradeControl::Noop)); // releases the client's pending poll
+/// upgrade.handle_packet(at(110), v4::decode(Frame::Text("5")));
+/// assert_eq!(upgrade.outcome(), Some(UpgradeOutcome::Upgraded));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ServerUpgrade {
+    clock: Clock,
+    deadline: Instant,
+    /// Armed by the probe.
+    next_noop: Option<Instant>,
+    owes_pong: bool,
+    owes_noop: bool,
+    outcome: Option<UpgradeOutcome>,
+}
+
+impl ServerUpgrade {
+    /// `now` is when the candidate opened.
+    #[must_use]
+    pub const fn new(upgrade_timeout: Duration, now: Instant) -> Self {
+        Self {
+            clock: Clock::new(now),
+            deadline: now.saturating_add(upgrade_timeout),
+            next_noop: None,
+            owes_pong: false,
+            owes_noop: false,
+            outcome: None,
+        }
+    }
+
+    /// One packet came in on the candidate, or something that is none.
+    pub fn handle_packet(&mut self, now: Instant, packet: Result<Packet<'_>, DecodeError>) {
+        let now = self.clock.advance(now);
+        match packet {
+            _ if self.outcome.is_some() => {}
+            Ok(packet) if is_probe(&packet, PacketType::Ping) => {
+                self.owes_pong = true;
+                self.next_noop = Some(now.add_millis(NOOP_INTERVAL_MILLIS));
+            }
+            Ok(Packet { packet_type: PacketType::Upgrade, .. }) => self.end(UpgradeOutcome::Upgraded),
+            Ok(_) | Err(_) => self.fail(UpgradeFailure::UnexpectedPacket),
+        }
+    }
+
+    /// The candidate's connection ended.
+    pub fn handle_transport_closed(&mut self) {
+        self.fail(UpgradeFailure::TransportClosed);
+    }
+
+    /// The session that was to move ended.
+    pub fn handle_session_ended(&mut self) {
+        self.fail(UpgradeFailure::SessionEnded);
+    }
+
+    /// The clock has moved. Early and repeated calls do nothing; afterwards the upgrade has ended, or its deadline is
+    /// later than `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        if self.deadline <= now {
+            self.fail(UpgradeFailure::Timeout);
+        } else if self.outcome.is_none() && self.next_noop.is_some_and(|due| due <= now) {
+            self.owes_noop = true;
+            self.next_noop = Some(now.add_millis(NOOP_INTERVAL_MILLIS));
+        }
+    }
+
+    /// The next packet to write, until there is none. Each is yielded once; after the end there is none.
+    #[must_use = "a packet that is not written is lost"]
+    pub fn poll_transmit(&mut self) -> Option<UpgradeControl> {
+        if core::mem::take(&mut self.owes_pong) {
+            Some(UpgradeControl::PongProbe)
+        } else if core::mem::take(&mut self.owes_noop) {
+            Some(UpgradeControl::Noop)
+        } else {
+            None
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` only when the upgrade has ended.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match (self.outcome, self.next_noop) {
+            (Some(_), _) => None,
+            (None, Some(noop)) => Some(noop.min(self.deadline)),
+            (None, None) => Some(self.deadline),
+        }
+    }
+
+    /// How the upgrade ended, if it has. It never changes.
+    #[must_use]
+    pub const fn outcome(&self) -> Option<UpgradeOutcome> {
+        self.outcome
+    }
+
+    fn fail(&mut self, failure: UpgradeFailure) {
+        self.end(UpgradeOutcome::Failed(failure));
+    }
+
+    fn end(&mut self, outcome: UpgradeOutcome) {
+        if self.outcome.is_none() {
+            self.outcome = Some(outcome);
+            self.owes_pong = false;
+            self.owes_noop = false;
+        }
+    }
+}
+
+/// What a client's upgrade waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The server's `3probe`.
+    Pong,
+    /// The caller: polling has no request in flight.
+    Pause,
+    Ended(UpgradeOutcome),
+}
+
+/// The client's end of an upgrade.
+///
+/// | input | effect |
+/// |---|---|
+/// | candidate opened | `2probe` |
+/// | `3probe` on the candidate | the caller pauses polling: no new request, those in flight finish |
+/// | polling is paused | `5`; upgraded |
+/// | anything else on the candidate | failed |
+/// | not done within the upgrade timeout | failed |
+///
+/// ```
+/// use eio_core::packet::{Frame, v4};
+/// use eio_core::upgrade::{ClientUpgrade, UPGRADE_TIMEOUT, UpgradeControl, UpgradeOutcome};
+/// use eio_core::Instant;
+///
+/// let at = |millis: u64| Instant::from_micros(millis * 1_000);
+/// let mut upgrade = ClientUpgrade::new(UPGRADE_TIMEOUT, at(0));
+/// assert_eq!(upgrade.poll_transmit(), Some(UpgradeControl::PingProbe));
+/// upgrade.handle_packet(at(30), v4::decode(Frame::Text("3probe")));
+/// assert!(upgrade.wants_pause());
+/// upgrade.handle_polling_paused(at(130));
+/// assert_eq!(upgrade.poll_transmit(), Some(UpgradeControl::Upgrade));
+/// assert_eq!(upgrade.outcome(), Some(UpgradeOutcome::Upgraded));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ClientUpgrade {
+    clock: Clock,
+    deadline: Instant,
+    step: Step,
+    owed: Option<UpgradeControl>,
+}
+
+impl ClientUpgrade {
+    /// `now` is when the candidate opened.
+    #[must_use]
+    pub const fn new(upgrade_timeout: Duration, now: Instant) -> Self {
+        Self {
+            clock: Clock::new(now),
+            deadline: now.saturating_add(upgrade_timeout),
+            step: Step::Pong,
+            owed: Some(UpgradeControl::PingProbe),
+        }
+    }
+
+    /// One packet came in on the candidate, or something that is none.
+    pub fn handle_packet(&mut self, now: Instant, packet: Result<Packet<'_>, DecodeError>) {
+        self.clock.advance(now);
+        match (self.step, packet) {
+            (Step::Ended(_), _) => {}
+            (Step::Pong, Ok(packet)) if is_probe(&packet, PacketType::Pong) => self.step = Step::Pause,
+            (Step::Pong | Step::Pause, _) => self.fail(UpgradeFailure::UnexpectedPacket),
+        }
+    }
+
+    /// Whether the probe was answered, so that the caller is to stop polling: it starts no new request, holds its
+    /// messages back, waits until no request is in flight, and then calls
+    /// [`handle_polling_paused`](Self::handle_polling_paused).
+    #[must_use]
+    pub fn wants_pause(&self) -> bool {
+        self.step == Step::Pause
+    }
+
+    /// No polling request is in flight any more. Does nothing unless [`wants_pause`](Self::wants_pause).
+    pub fn handle_polling_paused(&mut self, now: Instant) {
+        self.clock.advance(now);
+        if self.step == Step::Pause {
+            self.step = Step::Ended(UpgradeOutcome::Upgraded);
+            self.owed = Some(UpgradeControl::Upgrade);
+        }
+    }
+
+    /// The candidate's connection ended.
+    pub fn handle_transport_closed(&mut self) {
+        self.fail(UpgradeFailure::TransportClosed);
+    }
+
+    /// The session that was to move ended.
+    pub fn handle_session_ended(&mut self) {
+        self.fail(UpgradeFailure::SessionEnded);
+    }
+
+    /// The clock has moved. Early and repeated calls do nothing; afterwards the upgrade has ended, or its deadline is
+    /// later than `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.deadline <= self.clock.advance(now) {
+            self.fail(UpgradeFailure::Timeout);
+        }
+    }
+
+    /// The next packet to write on the candidate. Each is yielded once; after a failure there is none.
+    #[must_use = "a packet that is not written is lost"]
+    pub fn poll_transmit(&mut self) -> Option<UpgradeControl> {
+        self.owed.take()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` only when the upgrade has ended.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.step {
+            Step::Pong | Step::Pause => Some(self.deadline),
+            Step::Ended(_) => None,
+        }
+    }
+
+    /// How the upgrade ended, if it has. It never changes.
+    #[must_use]
+    pub const fn outcome(&self) -> Option<UpgradeOutcome> {
+        match self.step {
+            Step::Ended(outcome) => Some(outcome),
+            Step::Pong | Step::Pause => None,
+        }
+    }
+
+    fn fail(&mut self, failure: UpgradeFailure) {
+        if let Step::Pong | Step::Pause = self.step {
+            self.step = Step::Ended(UpgradeOutcome::Failed(failure));
+            self.owed = None;
+        }
+    }
+}

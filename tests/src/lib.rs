@@ -1,5 +1,9 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
 
+pub mod javascript;
+pub mod vectors;
+pub mod world;
+
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -1,1 +1,71 @@
-//! To be written.
+//! Revision 3: the client asks. I is `ping_interval`, T is `ping_timeout`, `now` is when the input is handled.
+//!
+//! # Server
+//!
+//! | state | input | deadline for silence | outcome |
+//! |---|---|---|---|
+//! | new | opened | now + I + T | |
+//! | open | `ping`, with any payload | now + I + T | pong, always bare |
+//! | open | other packets | unchanged; `AnyPacket`: now + I + T | |
+//! | open | `pong` | – | wrong direction |
+//! | open, closing | deadline due | – | ping timeout |
+//! | closing | any packet | unchanged | |
+//!
+//! `ExtendOnce` is the same as `PongOnly` here: no ping of the server's is ever outstanding. An upgrade leaves the
+//! deadline alone, where the reference servers lose it, some for ever (B2).
+//!
+//! # Client
+//!
+//! | state | input | next ping | deadline for silence | outcome |
+//! |---|---|---|---|---|
+//! | opening | `open` | now + I | off | |
+//! | open | next ping due | off | now + T | ping |
+//! | ping outstanding | `pong` | now + I | now + I + T | answered, with its RTT |
+//! | open | any other packet, and a `pong` that no ping awaits | unchanged | now + I + T | |
+//! | open, closing | deadline due | – | – | ping timeout |
+//! | closing | any packet | off | now + I + T | nothing is written |
+//!
+//! A ping is sent once: without its pong none follows. In this generation messages do count as life for a client, as
+//! they do in the reference. An unawaited pong does not postpone the next ping, where the reference lets a server that
+//! sends pongs unasked silence its clients.
+
+use super::{Machine, Phase, Reaction, Rules};
+use crate::Liveness;
+use crate::packet::PacketType;
+
+pub(super) static SERVER: Rules = Rules { pings: false, packet: server_packet };
+
+pub(super) static CLIENT: Rules = Rules { pings: true, packet: client_packet };
+
+fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
+    match packet {
+        _ if machine.phase == Phase::Closing => Reaction::None,
+        PacketType::Ping => {
+            machine.allow_silence(machine.sum_millis());
+            Reaction::Pong
+        }
+        PacketType::Pong => Reaction::WrongDirection,
+        _ => {
+            if machine.liveness == Liveness::AnyPacket {
+                machine.count_any_packet();
+            }
+            Reaction::None
+        }
+    }
+}
+
+fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
+    match machine.phase {
+        Phase::Awaiting if packet == PacketType::Pong => {
+            let reaction = machine.measure();
+            machine.schedule_ping(machine.now().add_millis(machine.interval_millis));
+            reaction
+        }
+        Phase::Awaiting | Phase::Closing => {
+            machine.allow_silence(machine.sum_millis());
+            Reaction::None
+        }
+        // The next ping comes before any silence could matter.
+        _ => Reaction::None,
+    }
+}

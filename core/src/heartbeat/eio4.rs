@@ -1,1 +1,80 @@
-//! To be written.
+//! Revision 4: the server asks. I is `ping_interval`, T is `ping_timeout`, `now` is when the input is handled.
+//!
+//! # Server
+//!
+//! | state | input | next ping | deadline for silence | outcome |
+//! |---|---|---|---|---|
+//! | new | opened | now + I | off | |
+//! | open | next ping due | off | now + T | ping |
+//! | ping outstanding | `pong`, with any payload | min(now + I, ping + I + T/2), not before now | off; `AnyPacket`: now + I + T | answered, with its RTT |
+//! | open | `pong` that no ping awaits | unchanged | unchanged; `AnyPacket`: now + I + T | |
+//! | ping outstanding | first other packet since the ping | unchanged | `ExtendOnce`: now + T; `AnyPacket`: now + I + T | |
+//! | open | other packets | unchanged | unchanged; `AnyPacket`: now + I + T | |
+//! | open | `ping` | – | – | wrong direction |
+//! | open, closing | deadline due | – | – | ping timeout |
+//! | closing | any packet | – | unchanged | |
+//! | closing | next ping due | off | now + T | nothing is written |
+//!
+//! Two rules differ from the reference server on purpose. An unawaited pong moves no timer, because a client that
+//! sends pongs faster than I would otherwise never be pinged (B4). And the next ping counts from the previous ping
+//! too, because a client that was just rescued by `ExtendOnce` waits at most I + T between two pings and would give
+//! up on one that comes I after a late pong.
+//!
+//! Worst cases: silence is noticed I + T after the last heartbeat, I + 2T if another packet came in after the ping
+//! (`ExtendOnce`), and I + T after the last packet of any type (`AnyPacket`).
+//!
+//! # Client
+//!
+//! | state | input | deadline for silence | outcome |
+//! |---|---|---|---|
+//! | opening | `open` | now + I + T | |
+//! | open | `ping`, with any payload | now + I + T | pong |
+//! | open | any other packet | unchanged | |
+//! | closing | `ping` | now + I + T | nothing is written |
+//! | open, closing | deadline due | – | ping timeout |
+//!
+//! Messages do not count: the server promised a ping every interval, and a server that stopped pinging is broken even
+//! if it still sends.
+
+use super::{Machine, Phase, Reaction, Rules};
+use crate::Liveness;
+use crate::packet::PacketType;
+
+pub(super) static SERVER: Rules = Rules { pings: true, packet: server_packet };
+
+pub(super) static CLIENT: Rules = Rules { pings: false, packet: client_packet };
+
+fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
+    let awaiting = machine.phase == Phase::Awaiting;
+    match packet {
+        PacketType::Pong if awaiting => {
+            let reaction = machine.measure();
+            let interval = u64::from(machine.interval_millis).saturating_mul(1_000);
+            let half_timeout = u64::from(machine.timeout_millis).saturating_mul(500);
+            let after_ping = machine.mark.add_micros(interval.saturating_add(half_timeout));
+            machine.schedule_ping(machine.now().add_micros(interval).min(after_ping));
+            reaction
+        }
+        _ if machine.phase == Phase::Closing => Reaction::None,
+        PacketType::Ping => Reaction::WrongDirection,
+        _ => {
+            match machine.liveness {
+                Liveness::AnyPacket => machine.count_any_packet(),
+                Liveness::ExtendOnce if awaiting && !machine.extended => {
+                    machine.extended = true;
+                    machine.allow_silence(machine.timeout_millis);
+                }
+                Liveness::ExtendOnce | Liveness::PongOnly => {}
+            }
+            Reaction::None
+        }
+    }
+}
+
+fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
+    if packet != PacketType::Ping {
+        return Reaction::None;
+    }
+    machine.allow_silence(machine.sum_millis());
+    if machine.phase == Phase::Closing { Reaction::None } else { Reaction::Pong }
+}

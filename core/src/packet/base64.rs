@@ -1,6 +1,246 @@
-//! Binary data that travels as text.
+//! Binary data that travels as text (RFC 4648 section 4).
+//!
+//! Written here rather than taken from a library because the core promises that no input can make it panic, down to
+//! the release image: slices are cut only into arrays of known length, so no check is left that could fail.
 
-/// Base64 text that is known to be valid. `decode` writes the bytes into the caller's buffer.
+use super::{DecodeError, DecodeErrorKind, writer::Writer};
+use crate::BufferTooSmall;
+
+/// Base64 text that is known to be valid. [`decode`](Self::decode) writes the bytes into the caller's buffer.
+///
+/// Peers differ in what they write, so both alphabets of RFC 4648 (sections 4 and 5) are read, even mixed, padding may
+/// be missing or not fit (at most two `=`), and bits behind the last byte are ignored, all as the reference
+/// implementations do. Anything else is an error: unlike them, this type never skips junk.
+///
+/// Two values are equal when their symbols are equal, whatever the padding.
+///
+/// ```
+/// use eio_core::packet::Base64;
+///
+/// let text = Base64::new("AQIDBA==")?;
+/// let mut buffer = [0; 16];
+/// assert_eq!(text.decoded_len(), 4);
+/// assert_eq!(text.decode(&mut buffer)?, [1, 2, 3, 4]);
+/// assert_eq!(text, Base64::new("AQIDBA")?);
+/// assert_eq!(Base64::new("AQ!D").unwrap_err().at, 2);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Base64<'a>(&'a str);
+pub struct Base64<'a>(
+    /// Symbols of either alphabet, without padding; never 4n + 1 of them.
+    &'a str,
+);
+
+impl<'a> Base64<'a> {
+    /// Checks `text`, in one pass over it.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind::InvalidBase64`] at the first byte that cannot stand where it stands, or at the end of
+    /// `text` when a symbol is missing there.
+    pub fn new(text: &'a str) -> Result<Self, DecodeError> {
+        let count = text.bytes().position(|byte| value(byte).is_none()).unwrap_or(text.len());
+        let symbols = text.get(..count).unwrap_or_default();
+        let padding = text.get(count..).unwrap_or_default();
+        let junk = if count % 4 == 1 {
+            Some(0)
+        } else {
+            padding.bytes().enumerate().position(|(index, byte)| byte != b'=' || index >= 2)
+        };
+        match junk {
+            Some(index) => Err(DecodeError::new(DecodeErrorKind::InvalidBase64, index).after(count)),
+            None => Ok(Self(symbols)),
+        }
+    }
+
+    /// How many bytes the text stands for.
+    #[must_use]
+    pub const fn decoded_len(&self) -> usize {
+        let count = self.0.len();
+        (count / 4).saturating_mul(3).saturating_add((count % 4).saturating_sub(1))
+    }
+
+    /// Writes the bytes into `out` and returns them.
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`] when `out` is shorter than [`decoded_len`](Self::decoded_len); nothing was written then.
+    pub fn decode<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], BufferTooSmall> {
+        let mut writer = Writer::new(out);
+        writer.reserve(self.decoded_len())?;
+        self.decode_into(writer.advance(self.decoded_len()));
+        Ok(writer.finish())
+    }
+
+    /// Fills `out`, whose length is `decoded_len()`.
+    pub(super) fn decode_into(self, out: &mut [u8]) {
+        let (triples, last) = out.as_chunks_mut::<3>();
+        let mut groups = self.groups();
+        // `for_each` lets the loop over whole groups run without asking each time whether they are over.
+        triples.iter_mut().zip(groups.by_ref()).for_each(|(triple, group)| *triple = group.bytes);
+        if let (false, Some(group)) = (last.is_empty(), groups.next()) {
+            last.iter_mut().zip(group.bytes).for_each(|(to, from)| *to = from);
+        }
+    }
+
+    /// Writes the text in its canonical form, standard alphabet and full padding, into `out`, whose length is
+    /// `encoded_len(decoded_len())`.
+    pub(super) fn rewrite_into(self, out: &mut [u8]) {
+        write_groups(self.groups(), out);
+    }
+
+    fn groups(self) -> impl Iterator<Item = Group> {
+        let (quads, rest) = self.0.as_bytes().as_chunks::<4>();
+        let mut quad = [b'A'; 4];
+        quad.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        let mut last = Group { bytes: decode_quad(quad), len: rest.len().saturating_sub(1) };
+        last.bytes.iter_mut().skip(last.len).for_each(|beyond| *beyond = 0);
+        let whole = quads.iter().map(|quad| Group { bytes: decode_quad(*quad), len: 3 });
+        whole.chain((!rest.is_empty()).then_some(last))
+    }
+}
+
+/// How many bytes of text stand for `len` bytes of data, padding included.
+pub(super) const fn encoded_len(len: usize) -> usize {
+    len.div_ceil(3).saturating_mul(4)
+}
+
+/// Writes `data` as text into `out`, whose length is `encoded_len(data.len())`.
+pub(super) fn encode_into(data: &[u8], out: &mut [u8]) {
+    let (triples, rest) = data.as_chunks::<3>();
+    let mut last = Group { bytes: [0; 3], len: rest.len() };
+    last.bytes.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let whole = triples.iter().map(|triple| Group { bytes: *triple, len: 3 });
+    write_groups(whole.chain((!rest.is_empty()).then_some(last)), out);
+}
+
+fn write_groups(groups: impl Iterator<Item = Group>, out: &mut [u8]) {
+    let (quads, _) = out.as_chunks_mut::<4>();
+    quads.iter_mut().zip(groups).for_each(|(quad, group)| *quad = group.symbols());
+}
+
+/// What four symbols stand for: three bytes, or at the very end one or two.
+#[derive(Clone, Copy)]
+struct Group {
+    /// The bytes; zero beyond `len`.
+    bytes: [u8; 3],
+    len: usize,
+}
+
+impl Group {
+    const fn symbols(self) -> [u8; 4] {
+        let [a, b, c] = self.bytes;
+        [
+            symbol(a >> 2),
+            symbol(a << 4 | b >> 4),
+            if self.len > 1 { symbol(b << 2 | c >> 6) } else { b'=' },
+            if self.len > 2 { symbol(c) } else { b'=' },
+        ]
+    }
+}
+
+fn decode_quad(quad: [u8; 4]) -> [u8; 3] {
+    let [a, b, c, d] = quad.map(|symbol| value(symbol).unwrap_or(0));
+    [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]
+}
+
+/// The symbol that stands for the lowest six bits of `bits`.
+const fn symbol(bits: u8) -> u8 {
+    match bits & 0x3f {
+        low @ 0..=25 => b'A'.saturating_add(low),
+        low @ 26..=51 => b'a'.saturating_add(low.saturating_sub(26)),
+        low @ 52..=61 => b'0'.saturating_add(low.saturating_sub(52)),
+        62 => b'+',
+        _ => b'/',
+    }
+}
+
+/// The six bits that `symbol` stands for in either alphabet.
+const fn value(symbol: u8) -> Option<u8> {
+    Some(match symbol {
+        b'A'..=b'Z' => symbol.wrapping_sub(b'A'),
+        b'a'..=b'z' => symbol.wrapping_sub(b'a').wrapping_add(26),
+        b'0'..=b'9' => symbol.wrapping_sub(b'0').wrapping_add(52),
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VECTORS: [(&[u8], &str); 7] = [
+        (b"", ""),
+        (b"f", "Zg=="),
+        (b"fo", "Zm8="),
+        (b"foo", "Zm9v"),
+        (b"foob", "Zm9vYg=="),
+        (b"fooba", "Zm9vYmE="),
+        (b"foobar", "Zm9vYmFy"),
+    ];
+
+    #[test]
+    fn the_test_vectors_of_rfc_4648_hold_in_both_directions() {
+        for (data, text) in VECTORS {
+            let mut out = [0; 8];
+            let out = &mut out[..encoded_len(data.len())];
+            encode_into(data, out);
+            assert_eq!(out, text.as_bytes());
+            let mut out = [0; 6];
+            assert_eq!(Base64::new(text).unwrap().decode(&mut out).unwrap(), data);
+        }
+    }
+
+    #[test]
+    fn every_symbol_stands_for_its_own_number() {
+        for bits in 0..64 {
+            assert_eq!(value(symbol(bits)), Some(bits));
+        }
+        assert_eq!((0..=255).filter(|byte| value(*byte).is_some()).count(), 66);
+    }
+
+    #[test]
+    fn padding_may_be_missing_partial_or_superfluous() {
+        for text in ["AQIDBA", "AQIDBA=", "AQIDBA=="] {
+            assert_eq!(Base64::new(text).unwrap().decode(&mut [0; 4]).unwrap(), [1, 2, 3, 4]);
+        }
+        for text in ["", "=", "=="] {
+            assert_eq!(Base64::new(text).unwrap().decoded_len(), 0);
+        }
+        assert_eq!(Base64::new("AAAA=").unwrap().decoded_len(), 3);
+    }
+
+    #[test]
+    fn junk_is_refused_where_it_stands() {
+        for (text, at) in [
+            ("A", 1),
+            ("A=", 1),
+            ("AAAAA", 5),
+            ("AQ ID", 2),
+            ("!", 0),
+            ("€", 0),
+            ("AQ€", 2),
+            ("AQ===", 4),
+            ("AQ==AQ==", 4),
+            ("AQ=D", 3),
+            ("AQID\n", 4),
+        ] {
+            let error = Base64::new(text).unwrap_err();
+            assert_eq!((error.kind, error.at), (DecodeErrorKind::InvalidBase64, at), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn rewriting_makes_any_accepted_text_canonical() {
+        for (text, canonical) in
+            [("-_-_", "+/+/"), ("AQIDBB==", "AQIDBA=="), ("AQI", "AQI="), ("AAAA==", "AAAA"), ("==", "")]
+        {
+            let text = Base64::new(text).unwrap();
+            let mut out = [0; 8];
+            let out = &mut out[..encoded_len(text.decoded_len())];
+            text.rewrite_into(out);
+            assert_eq!(out, canonical.as_bytes());
+        }
+    }
+}

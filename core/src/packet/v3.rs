@@ -1,1 +1,96 @@
-//! Revision 3.
+//! Revision 3: Socket.IO 1 and 2, and newer servers that allow old clients.
+//!
+//! | packet | text frame | binary frame |
+//! |---|---|---|
+//! | text | type digit, then the text | – |
+//! | binary | `b`, type digit, then base64 | type as a number (4, not `4`), then the bytes |
+//!
+//! Any packet can be binary, although only messages are. Source: the Engine.IO protocol, revision 3, "Encoding".
+
+use super::{Base64, Data, DecodeError, Frame, Packet, decode_plain, packet_type, writer::Writer};
+use crate::BufferTooSmall;
+
+/// The packet in `frame`. Base64 is accepted in text frames from anyone, also from peers that could send binary frames.
+///
+/// # Errors
+/// [`DecodeError`]: the frame is empty or has no known type where its type should be, or has bad base64.
+///
+/// ```
+/// use eio_core::packet::{v3, Frame, Packet, PacketType};
+///
+/// assert_eq!(v3::decode(Frame::Text("2probe")), Ok(Packet::PING_PROBE));
+/// assert_eq!(v3::decode(Frame::Binary(&[4, 1, 2])), Ok(Packet::message(Frame::Binary(&[1, 2]))));
+/// assert_eq!(v3::decode(Frame::Text("b4AQ")).unwrap().packet_type, PacketType::Message);
+/// assert_eq!(v3::decode(Frame::Text("b9AQ")).unwrap_err().at, 1);
+/// ```
+pub fn decode(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+    match frame {
+        Frame::Text(text) => {
+            let Some(rest) = text.strip_prefix('b') else { return decode_plain(text) };
+            let packet_type = packet_type(rest.as_bytes(), b'0').map_err(|error| error.after(1))?;
+            let base64 = Base64::new(rest.get(1..).unwrap_or_default()).map_err(|error| error.after(2))?;
+            Ok(Packet { packet_type, data: Data::Base64(base64) })
+        }
+        Frame::Binary(bytes) => {
+            let packet_type = packet_type(bytes, 0)?;
+            Ok(Packet { packet_type, data: Data::Binary(bytes.get(1..).unwrap_or_default()) })
+        }
+    }
+}
+
+/// Writes `packet` as one frame. `supports_binary` is false for a peer that asked for base64 (`b64` in its query).
+///
+/// # Errors
+/// [`BufferTooSmall`] when `out` is shorter than [`encoded_len`]; nothing was written then.
+///
+/// ```
+/// use eio_core::packet::{v3, Frame, Packet};
+///
+/// let mut buffer = [0; 64];
+/// let packet = Packet::message(Frame::Binary(&[1, 2, 3, 4]));
+/// assert_eq!(v3::encode(&packet, true, &mut buffer), Ok(Frame::Binary(&[4, 1, 2, 3, 4])));
+/// assert_eq!(v3::encode(&packet, false, &mut buffer), Ok(Frame::Text("b4AQIDBA==")));
+/// assert_eq!(v3::encode(&Packet::PONG, true, &mut []).unwrap_err().needed, 1);
+/// ```
+pub fn encode<'o>(
+    packet: &Packet<'_>,
+    supports_binary: bool,
+    out: &'o mut [u8],
+) -> Result<Frame<'o>, BufferTooSmall> {
+    let mut writer = Writer::new(out);
+    writer.reserve(encoded_len(packet, supports_binary))?;
+    if supports_binary && packet.data.is_binary() {
+        write_binary(packet, &mut writer);
+        Ok(Frame::Binary(writer.finish()))
+    } else {
+        write_text(packet, &mut writer);
+        Ok(Frame::Text(writer.finish_text()))
+    }
+}
+
+/// The length in bytes of the frame that [`encode`] makes of `packet`.
+#[must_use]
+pub const fn encoded_len(packet: &Packet<'_>, supports_binary: bool) -> usize {
+    if !packet.data.is_binary() {
+        packet.data.text_len().saturating_add(1)
+    } else if supports_binary {
+        packet.data.raw_len().saturating_add(1)
+    } else {
+        packet.data.text_len().saturating_add(2)
+    }
+}
+
+/// Writes `packet` as text; the caller has reserved `encoded_len(packet, false)`.
+pub(crate) fn write_text(packet: &Packet<'_>, writer: &mut Writer<'_>) {
+    if packet.data.is_binary() {
+        writer.byte(b'b');
+    }
+    writer.byte(packet.packet_type.as_ascii());
+    packet.data.write_text(writer);
+}
+
+/// Writes `packet` as bytes; the caller has reserved `encoded_len(packet, true)`.
+pub(crate) fn write_binary(packet: &Packet<'_>, writer: &mut Writer<'_>) {
+    writer.byte(packet.packet_type.digit());
+    packet.data.write_raw(writer);
+}

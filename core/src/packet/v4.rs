@@ -1,1 +1,86 @@
-//! Revision 4.
+//! Revision 4: Socket.IO 3 and 4.
+//!
+//! | packet | text frame | binary frame |
+//! |---|---|---|
+//! | text | type digit, then the text | – |
+//! | binary message | `b`, then base64 | the bytes alone |
+//!
+//! Only messages can be binary, and nothing but `b` says so: there is no type digit behind it.
+//! Source: the Engine.IO protocol, revision 4, "Packet encoding".
+
+use super::{Base64, Data, DecodeError, Frame, Packet, PacketType, decode_plain, writer::Writer};
+use crate::BufferTooSmall;
+
+/// The packet in `frame`. Base64 is accepted in text frames from anyone, also from peers that could send binary frames.
+///
+/// # Errors
+/// [`DecodeError`]: the frame is empty text, starts with neither a digit from 0 to 6 nor `b`, or has bad base64.
+///
+/// ```
+/// use eio_core::packet::{v4, Frame, Packet, PacketType};
+///
+/// assert_eq!(v4::decode(Frame::Text("2")), Ok(Packet::PING));
+/// assert_eq!(v4::decode(Frame::Text("4hi")), Ok(Packet::text(PacketType::Message, "hi")));
+/// assert_eq!(v4::decode(Frame::Binary(&[1, 2])), Ok(Packet::message(Frame::Binary(&[1, 2]))));
+/// assert_eq!(v4::decode(Frame::Text("bAQ!D")).unwrap_err().at, 3);
+/// ```
+pub fn decode(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+    let Frame::Text(text) = frame else { return Ok(Packet::message(frame)) };
+    let Some(base64) = text.strip_prefix('b') else { return decode_plain(text) };
+    let base64 = Base64::new(base64).map_err(|error| error.after(1))?;
+    Ok(Packet { packet_type: PacketType::Message, data: Data::Base64(base64) })
+}
+
+/// Writes `packet` as one frame.
+///
+/// `supports_binary` is false for a peer that asked for base64 (`b64` in its query). A binary message to any other is
+/// its own frame: its bytes are returned as they are, and `out` is not touched. Binary data makes any packet a message.
+///
+/// # Errors
+/// [`BufferTooSmall`]; never when `out` is at least [`encoded_len`] long.
+///
+/// ```
+/// use eio_core::packet::{v4, Frame, Packet};
+///
+/// let mut buffer = [0; 64];
+/// let packet = Packet::message(Frame::Text("hi"));
+/// assert_eq!(v4::encode(&packet, true, &mut buffer), Ok(Frame::Text("4hi")));
+///
+/// let packet = Packet::message(Frame::Binary(&[1, 2, 3, 4]));
+/// assert_eq!(v4::encode(&packet, true, &mut []), Ok(Frame::Binary(&[1, 2, 3, 4])));
+/// assert_eq!(v4::encode(&packet, false, &mut buffer), Ok(Frame::Text("bAQIDBA==")));
+/// assert_eq!(v4::encode(&packet, false, &mut [0; 4]).unwrap_err().needed, 9);
+/// ```
+pub fn encode<'o>(
+    packet: &Packet<'o>,
+    supports_binary: bool,
+    out: &'o mut [u8],
+) -> Result<Frame<'o>, BufferTooSmall> {
+    match packet.data {
+        Data::Binary(bytes) if supports_binary => Ok(Frame::Binary(bytes)),
+        Data::Base64(text) if supports_binary => text.decode(out).map(Frame::Binary),
+        _ => {
+            let mut writer = Writer::new(out);
+            writer.reserve(text_len(packet))?;
+            write_text(packet, &mut writer);
+            Ok(Frame::Text(writer.finish_text()))
+        }
+    }
+}
+
+/// The length in bytes of the frame that [`encode`] makes of `packet`.
+#[must_use]
+pub const fn encoded_len(packet: &Packet<'_>, supports_binary: bool) -> usize {
+    if supports_binary && packet.data.is_binary() { packet.data.raw_len() } else { text_len(packet) }
+}
+
+/// The length in bytes of `packet` as text.
+pub(crate) const fn text_len(packet: &Packet<'_>) -> usize {
+    packet.data.text_len().saturating_add(1)
+}
+
+/// Writes `packet` as text; the caller has reserved `text_len`.
+pub(crate) fn write_text(packet: &Packet<'_>, writer: &mut Writer<'_>) {
+    writer.byte(if packet.data.is_binary() { b'b' } else { packet.packet_type.as_ascii() });
+    packet.data.write_text(writer);
+}

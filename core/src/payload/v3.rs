@@ -1,1 +1,349 @@
-//! To be written.
+//! Revision 3: packets with their lengths in front.
+//!
+//! | framing | a packet | its length counts |
+//! |---|---|---|
+//! | [`Framing::Text`] | `<length>:<packet>`, length in decimal digits | UTF-16 code units, as JavaScript does: `2:4€`, `3:4😀` |
+//! | [`Framing::Binary`] | 0x00 (text) or 0x01 (bytes), the length's digits as numbers 0 to 9, 0xFF, packet | bytes |
+//!
+//! Text framing carries binary packets as base64. Binary framing is for peers that can read it, and is used when at
+//! least one packet of a payload is binary: [`Framing::of`].
+
+use core::iter::FusedIterator;
+
+use crate::BufferTooSmall;
+use crate::packet::{Data, DecodeError, DecodeErrorKind, Frame, Packet, Writer, v3};
+
+/// How packets are put into one payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_enums, reason = "revision 3 is final and has these two")]
+pub enum Framing {
+    /// Text, content type `text/plain; charset=UTF-8`.
+    Text,
+    /// Bytes, content type `application/octet-stream` without parameters.
+    Binary,
+}
+
+impl Framing {
+    /// The framing that the reference server chooses for `packets`: binary when the peer can read that (its query had
+    /// no `b64`) and one of them needs it, text otherwise.
+    ///
+    /// ```
+    /// use eio_core::packet::{Frame, Packet};
+    /// use eio_core::payload::v3::Framing;
+    ///
+    /// let packets = [Packet::PONG, Packet::message(Frame::Binary(&[1, 2]))];
+    /// assert_eq!(Framing::of(&packets, true), Framing::Binary);
+    /// assert_eq!(Framing::of(&packets, false), Framing::Text);
+    /// assert_eq!(Framing::of(&packets[..1], true), Framing::Text);
+    /// ```
+    #[must_use]
+    pub fn of<'p, 'a: 'p>(packets: impl IntoIterator<Item = &'p Packet<'a>>, supports_binary: bool) -> Self {
+        if supports_binary && packets.into_iter().any(|packet| packet.data.is_binary()) {
+            Self::Binary
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// The packets in `body`, at most `max_packets` of them (see [`DEFAULT_MAX_PACKETS`](super::DEFAULT_MAX_PACKETS)).
+///
+/// The framing follows from the request's content type. An empty body is an error in text framing, and holds no packet
+/// in binary framing; `0:` holds no packet. Lengths are plain decimal digits, leading zeros allowed.
+///
+/// In binary framing all markers and lengths are checked first, as the reference server does: when one of them is
+/// wrong, that error is all there is. A packet that is wrong in itself is found in its turn.
+///
+/// ```
+/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::payload::{v3, DEFAULT_MAX_PACKETS};
+///
+/// let mut packets = v3::decode(v3::Framing::Text, "2:4€1:29:4".as_bytes(), DEFAULT_MAX_PACKETS);
+/// assert_eq!(packets.next(), Some(Ok(Packet::message(Frame::Text("€")))));
+/// assert_eq!(packets.next(), Some(Ok(Packet::PING)));
+/// assert_eq!(packets.next().unwrap().unwrap_err().at, 9);
+/// assert_eq!(packets.next(), None);
+///
+/// let mut packets = v3::decode(v3::Framing::Binary, &[1, 3, 0xff, 4, 1, 2], DEFAULT_MAX_PACKETS);
+/// assert_eq!(packets.next(), Some(Ok(Packet::message(Frame::Binary(&[1, 2])))));
+/// assert_eq!(packets.next(), None);
+/// ```
+pub const fn decode(framing: Framing, body: &[u8], max_packets: usize) -> Decoder<'_> {
+    Decoder { framing, rest: Some(body), at: 0, left: max_packets }
+}
+
+/// Yields the packets of one payload; see [`decode`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Decoder<'a> {
+    framing: Framing,
+    /// What is still to be decoded; none when the payload, or the trust in it, is at its end.
+    rest: Option<&'a [u8]>,
+    /// Where `rest` begins in the payload.
+    at: usize,
+    /// How many more packets are allowed.
+    left: usize,
+}
+
+impl<'a> Iterator for Decoder<'a> {
+    type Item = Result<Packet<'a>, DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // Each turn consumes at least the two bytes of a packet of length zero.
+        loop {
+            let at = self.at;
+            let rest = self.rest.take()?;
+            if rest.is_empty() {
+                let missing = at == 0 && self.framing == Framing::Text;
+                return missing.then_some(Err(DecodeError::new(DecodeErrorKind::Empty, 0)));
+            }
+            if at == 0
+                && self.framing == Framing::Binary
+                && let Err(error) = check_binary(rest)
+            {
+                return Some(Err(error));
+            }
+            let packet = self.step(rest).map_err(|error| error.after(at)).transpose();
+            if packet.is_some() {
+                return packet;
+            }
+        }
+    }
+}
+
+impl FusedIterator for Decoder<'_> {}
+
+impl<'a> Decoder<'a> {
+    /// Takes the first packet off `rest`; none when its length is zero and the framing allows that. Errors are
+    /// positioned in `rest`.
+    fn step(&mut self, rest: &'a [u8]) -> Result<Option<Packet<'a>>, DecodeError> {
+        let cut = match self.framing {
+            Framing::Text => cut_text(rest),
+            Framing::Binary => cut_binary(rest),
+        }?;
+        let packet = if self.framing == Framing::Text && cut.packet.is_empty() {
+            None
+        } else {
+            let left = self.left.checked_sub(1);
+            self.left = left.ok_or(DecodeError::new(DecodeErrorKind::TooManyPackets, 0))?;
+            Some(cut.decode().map_err(|error| error.after(cut.header))?)
+        };
+        self.at = self.at.saturating_add(rest.len()).saturating_sub(cut.next.len());
+        self.rest = Some(cut.next);
+        Ok(packet)
+    }
+}
+
+/// The first packet of a payload, cut off what follows it.
+struct Cut<'a> {
+    /// The length of the marker and the length prefix.
+    header: usize,
+    is_text: bool,
+    packet: &'a [u8],
+    next: &'a [u8],
+}
+
+impl<'a> Cut<'a> {
+    fn decode(&self) -> Result<Packet<'a>, DecodeError> {
+        v3::decode(if self.is_text { Frame::Text(utf8(self.packet)?) } else { Frame::Binary(self.packet) })
+    }
+}
+
+fn cut_text(body: &[u8]) -> Result<Cut<'_>, DecodeError> {
+    let digits = body.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(body.len());
+    if digits == 0 || body.get(digits) != Some(&b':') {
+        return Err(DecodeError::new(DecodeErrorKind::InvalidLength, digits));
+    }
+    let length = number(body.iter().take(digits).map(|digit| digit.wrapping_sub(b'0')));
+    let header = digits.saturating_add(1);
+    let rest = body.get(header..).unwrap_or_default();
+
+    // The packet ends before the first character that the length does not cover. A count below the length then means
+    // that the payload is too short, one above it that the last character takes two units where one was left.
+    let mut units = 0_usize;
+    let end = rest.iter().position(|byte| {
+        let width = utf16_units(*byte);
+        let beyond = width > 0 && units >= length;
+        units = units.saturating_add(if beyond { 0 } else { width });
+        beyond
+    });
+    let (packet, next) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or_default();
+    if units != length {
+        // Bytes that are no characters cannot be counted, so they are the first thing wrong.
+        utf8(packet).map_err(|error| error.after(header))?;
+        return Err(DecodeError::new(DecodeErrorKind::InvalidLength, 0));
+    }
+    Ok(Cut { header, is_text: true, packet, next })
+}
+
+/// Longer numbers in binary framing are refused, as the reference server does: it stops behind the digits of the
+/// largest number that JavaScript has.
+const MAX_DIGITS: usize = 311;
+
+fn cut_binary(body: &[u8]) -> Result<Cut<'_>, DecodeError> {
+    let Some((&marker, rest)) = body.split_first() else {
+        return Err(DecodeError::new(DecodeErrorKind::Empty, 0));
+    };
+    if marker > 1 {
+        return Err(DecodeError::new(DecodeErrorKind::InvalidMarker(marker), 0));
+    }
+    let digits = rest.iter().take(MAX_DIGITS).take_while(|byte| **byte <= 9).count();
+    let past_digits = digits.saturating_add(1);
+    if digits == 0 || rest.get(digits) != Some(&0xff) {
+        return Err(DecodeError::new(DecodeErrorKind::InvalidLength, past_digits));
+    }
+    let length = number(rest.iter().take(digits).copied());
+    let rest = rest.get(past_digits..).unwrap_or_default();
+    let Some((packet, next)) = rest.split_at_checked(length) else {
+        return Err(DecodeError::new(DecodeErrorKind::InvalidLength, 1));
+    };
+    Ok(Cut { header: past_digits.saturating_add(1), is_text: marker == 0, packet, next })
+}
+
+/// Whether the markers and lengths in `body` lead to its end.
+fn check_binary(body: &[u8]) -> Result<(), DecodeError> {
+    let mut rest = body;
+    while !rest.is_empty() {
+        let at = body.len().saturating_sub(rest.len());
+        rest = cut_binary(rest).map_err(|error| error.after(at))?.next;
+    }
+    Ok(())
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
+    core::str::from_utf8(bytes)
+        .map_err(|error| DecodeError::new(DecodeErrorKind::InvalidUtf8, error.valid_up_to()))
+}
+
+/// The number with these decimal digits, or the largest there is: no payload is that long.
+fn number(digits: impl Iterator<Item = u8>) -> usize {
+    digits.fold(0_usize, |number, digit| number.saturating_mul(10).saturating_add(usize::from(digit)))
+}
+
+/// The decimal digits of `number`, each from 0 to 9, the most significant first.
+fn digits(number: usize) -> impl Iterator<Item = u8> {
+    let mut reversed = [0; 20];
+    let mut rest = number;
+    let mut count = 0_usize;
+    for place in &mut reversed {
+        *place = u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        count = count.saturating_add(1);
+        if rest == 0 {
+            break;
+        }
+    }
+    reversed.into_iter().take(count).rev()
+}
+
+/// How many UTF-16 code units the character takes that starts with `byte` in UTF-8; none when no character does.
+const fn utf16_units(byte: u8) -> usize {
+    match byte {
+        0x80..=0xbf => 0,
+        0xf0.. => 2,
+        _ => 1,
+    }
+}
+
+/// Writes a payload, packet by packet, into the caller's buffer.
+///
+/// ```
+/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::payload::v3::{Encoder, Framing};
+///
+/// let packets = [Packet::message(Frame::Text("😀")), Packet::message(Frame::Binary(&[255]))];
+/// let mut buffer = [0; 64];
+/// let mut payload = Encoder::new(Framing::of(&packets, false), &mut buffer);
+/// for packet in &packets {
+///     payload.push(packet)?;
+/// }
+/// assert_eq!(payload.finish(), "3:4😀6:b4/w==".as_bytes());
+///
+/// let mut payload = Encoder::new(Framing::of(&packets, true), &mut buffer);
+/// for packet in &packets {
+///     payload.push(packet)?;
+/// }
+/// assert_eq!(payload.finish(), b"\x00\x05\xff4\xf0\x9f\x98\x80\x01\x02\xff\x04\xff");
+/// # Ok::<(), eio_core::BufferTooSmall>(())
+/// ```
+#[derive(Debug)]
+pub struct Encoder<'o> {
+    framing: Framing,
+    writer: Writer<'o>,
+}
+
+impl<'o> Encoder<'o> {
+    /// An empty payload in `out`, whose length is the limit on the payload's.
+    #[must_use]
+    pub const fn new(framing: Framing, out: &'o mut [u8]) -> Self {
+        Self { framing, writer: Writer::new(out) }
+    }
+
+    /// Adds `packet`.
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`], where `needed` is the length of the payload with this packet. The payload is what it was
+    /// before, and a shorter packet may still fit.
+    pub fn push(&mut self, packet: &Packet<'_>) -> Result<(), BufferTooSmall> {
+        match self.framing {
+            Framing::Text => self.push_text(packet),
+            Framing::Binary => self.push_binary(packet),
+        }
+    }
+
+    fn push_text(&mut self, packet: &Packet<'_>) -> Result<(), BufferTooSmall> {
+        let bytes = v3::encoded_len(packet, false);
+        let units = match packet.data {
+            // The type's digit, then the text.
+            Data::Text(text) => text.bytes().map(utf16_units).fold(1, usize::saturating_add),
+            _ => bytes,
+        };
+        let header = digits(units).count().saturating_add(1);
+        self.writer.reserve(bytes.saturating_add(header))?;
+        digits(units).for_each(|digit| self.writer.byte(digit.wrapping_add(b'0')));
+        self.writer.byte(b':');
+        v3::write_text(packet, &mut self.writer);
+        Ok(())
+    }
+
+    fn push_binary(&mut self, packet: &Packet<'_>) -> Result<(), BufferTooSmall> {
+        let bytes = v3::encoded_len(packet, true);
+        let header = digits(bytes).count().saturating_add(2);
+        self.writer.reserve(bytes.saturating_add(header))?;
+        self.writer.byte(u8::from(packet.data.is_binary()));
+        digits(bytes).for_each(|digit| self.writer.byte(digit));
+        self.writer.byte(0xff);
+        if packet.data.is_binary() {
+            v3::write_binary(packet, &mut self.writer);
+        } else {
+            v3::write_text(packet, &mut self.writer);
+        }
+        Ok(())
+    }
+
+    /// The length in bytes of the payload so far.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.writer.len()
+    }
+
+    /// Whether no packet was added yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.writer.len() == 0
+    }
+
+    /// How many bytes of the buffer are free. The next packet needs some of them for its length.
+    #[must_use]
+    pub const fn remaining(&self) -> usize {
+        self.writer.remaining()
+    }
+
+    /// The payload. Without packets it is `0:` in text framing, which every peer reads as nothing, and empty in
+    /// binary framing.
+    #[must_use]
+    pub fn finish(self) -> &'o [u8] {
+        if self.framing == Framing::Text && self.is_empty() { b"0:" } else { self.writer.finish() }
+    }
+}

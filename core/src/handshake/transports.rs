@@ -1,0 +1,111 @@
+//! The transports that a session can move between, and sets of them.
+
+use core::fmt;
+
+/// A way to carry packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Transport {
+    /// HTTP long-polling.
+    Polling,
+    /// WebSocket (RFC 6455).
+    WebSocket,
+    /// WebTransport, which newer reference servers offer.
+    WebTransport,
+}
+
+impl Transport {
+    /// Every transport that has a name in the protocol, in the order the reference server lists them.
+    pub const ALL: [Self; 3] = [Self::Polling, Self::WebSocket, Self::WebTransport];
+
+    /// The name in queries (`transport=websocket`) and in the open packet's `upgrades`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::WebSocket => "websocket",
+            Self::WebTransport => "webtransport",
+        }
+    }
+
+    /// The transport of that name; names are compared byte by byte.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|transport| transport.as_str() == name)
+    }
+}
+
+/// A set of transports.
+///
+/// ```
+/// use eio_core::handshake::{Transport, Transports};
+///
+/// let upgrades = Transports::NONE.with(Transport::WebSocket);
+/// assert!(upgrades.contains(Transport::WebSocket));
+/// assert!(!upgrades.contains(Transport::WebTransport));
+/// assert!(upgrades.iter().eq([Transport::WebSocket]));
+/// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Transports(u8);
+
+impl Transports {
+    /// No transport: a session that stays where it is.
+    pub const NONE: Self = Self(0);
+
+    /// This set and `transport`.
+    #[must_use]
+    pub const fn with(self, transport: Transport) -> Self {
+        Self(self.0 | Self::bit(transport))
+    }
+
+    /// Whether `transport` is in the set.
+    #[must_use]
+    pub const fn contains(self, transport: Transport) -> bool {
+        self.0 & Self::bit(transport) != 0
+    }
+
+    /// Whether the set has no member.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The members, in the order of [`Transport::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Transport> {
+        Transport::ALL.into_iter().filter(move |transport| self.contains(*transport))
+    }
+
+    const fn bit(transport: Transport) -> u8 {
+        match transport {
+            Transport::Polling => 1,
+            Transport::WebSocket => 2,
+            Transport::WebTransport => 4,
+        }
+    }
+}
+
+impl FromIterator<Transport> for Transports {
+    fn from_iter<I: IntoIterator<Item = Transport>>(transports: I) -> Self {
+        transports.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+impl fmt::Debug for Transports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Transports {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        let mut separator = "";
+        defmt::write!(f, "{{");
+        for transport in self.iter() {
+            defmt::write!(f, "{=str}{=str}", separator, transport.as_str());
+            separator = ", ";
+        }
+        defmt::write!(f, "}}");
+    }
+}
