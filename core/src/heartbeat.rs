@@ -126,7 +126,8 @@ pub struct Machine {
     /// The application does not read, so silence is not judged.
     stalled: bool,
     liveness: Liveness,
-    /// The current ping's timeout was already restarted once.
+    /// A packet restarted the current ping's timeout: under `ExtendOnce` no other packet may, and where any packet
+    /// counts, more than the plain timeout is allowed.
     extended: bool,
 }
 
@@ -313,13 +314,18 @@ impl Machine {
         }
     }
 
-    /// The caller reads again. Silence counts from now.
+    /// The caller reads again. Silence counts anew from now, and may last as long as it was allowed to before the
+    /// pause.
     pub fn handle_reading_resumed(&mut self, now: Instant) {
         self.clock.advance(now);
         if self.stalled {
             self.stalled = false;
             match self.phase {
                 Phase::PingDue => self.timer = self.mark,
+                // Only where any packet counts does this mean a whole period.
+                Phase::Awaiting if self.extended && self.liveness != Liveness::ExtendOnce => {
+                    self.allow_silence(self.sum_millis());
+                }
                 Phase::Awaiting => self.allow_silence(self.timeout_millis),
                 Phase::Listening => self.allow_silence(self.sum_millis()),
                 Phase::Opening | Phase::Closing | Phase::Ended => {}
@@ -434,6 +440,7 @@ impl Machine {
     /// own timeout comes later anyway.
     fn count_any_packet(&mut self) {
         if let Phase::Awaiting | Phase::Listening = self.phase {
+            self.extended = true;
             self.allow_silence(self.sum_millis());
         }
     }

@@ -61,7 +61,11 @@ fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
             machine.schedule_ping(machine.now().add_millis(machine.interval_millis));
             reaction
         }
-        Phase::Awaiting | Phase::Closing => {
+        Phase::Awaiting => {
+            machine.count_any_packet();
+            Reaction::None
+        }
+        Phase::Closing => {
             machine.allow_silence(machine.sum_millis());
             Reaction::None
         }
