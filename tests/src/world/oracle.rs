@@ -147,14 +147,11 @@ impl Oracle {
                 PacketType::Close => DisconnectReason::PeerClose,
                 _ => DisconnectReason::UnexpectedPacket,
             };
-            return self.end(now, reason);
+            return self.end_by_peer(now, reason);
         }
         let closing = self.closing.is_some();
         if packet == PacketType::Close {
-            if !closing {
-                self.last_seen = fact.at;
-            }
-            return self.end(now, DisconnectReason::PeerClose);
+            return self.end_by_peer(now, DisconnectReason::PeerClose);
         }
         self.last_seen = fact.at;
         // A closing server has stopped listening; a closing client has not.
@@ -189,11 +186,11 @@ impl Oracle {
     /// A part of a packet came in.
     pub(crate) fn activity(&mut self, now: Reading) {
         let fact = self.fact(now);
-        if self.is_open() {
+        if self.ended.is_none() {
             self.last_seen = fact.at;
-            if self.liveness == Liveness::AnyPacket && self.role == Role::Server {
-                self.any = Some(fact);
-            }
+        }
+        if self.is_open() && self.liveness == Liveness::AnyPacket && self.role == Role::Server {
+            self.any = Some(fact);
         }
     }
 
@@ -246,17 +243,18 @@ impl Oracle {
         }
     }
 
+    /// What the peer sent is the cause. Broken or unwelcome, it is a sign of life.
+    pub(crate) fn end_by_peer(&mut self, now: Reading, reason: DisconnectReason) {
+        self.activity(now);
+        self.end(now, reason);
+    }
+
     pub(crate) fn end(&mut self, now: Reading, reason: DisconnectReason) {
         let now = self.fact(now).at;
         if self.ended.is_some() {
             return;
         }
-        let listens = !matches!(
-            reason,
-            DisconnectReason::PeerClose
-                | DisconnectReason::TransportClosed
-                | DisconnectReason::TransportError
-        );
+        let listens = !matches!(reason, DisconnectReason::PeerClose | DisconnectReason::TransportClosed);
         let close = if self.closing.is_some() { self.owed.contains(&Control::Close) } else { true };
         self.owed = if listens && close { vec![Control::Close] } else { Vec::new() };
         let reason = match reason {
@@ -316,9 +314,10 @@ impl Oracle {
         });
         let pinged =
             self.pinged.filter(|_| self.awaiting()).map(|ping| (ping, ping.at + self.timeout)).or(unsent);
+        // Silence counts anew from the end of a pause, and may last as long as before it.
         let resumed = self.resumed.map(|fact| {
-            let allowed = if self.asks() && self.awaiting() { self.timeout } else { both };
-            (fact, fact.at + allowed)
+            let asked = self.asks() && self.awaiting() && self.pinged > self.any.filter(|any| *any < fact);
+            (fact, fact.at + if asked { self.timeout } else { both })
         });
         let newest =
             |facts: [Option<(Fact, Reading)>; 3]| facts.into_iter().flatten().max().map(|(_, by)| by);
