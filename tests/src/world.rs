@@ -322,6 +322,11 @@ impl World {
         self.client.begin_upgrade(upgrade_timeout);
     }
 
+    /// Stands above the timeline if the story fails: the seed it was made from, say.
+    pub fn set_title(&self, title: impl Into<String>) {
+        self.scene.set_title(title.into());
+    }
+
     /// Cuts both directions.
     pub fn cut(&self) {
         self.to_server.cut();

@@ -101,6 +101,7 @@ fn in_ten_thousand_worlds_the_living_stay_and_the_dead_are_noticed() {
         let random = &mut Random::new(seed);
         let weather = Weather::fair(random);
         let world = &mut weather.world(random);
+        world.set_title(format!("seed {seed}"));
         let death = random.up_to(3 * weather.period());
 
         run(world, &weather, random, death);
@@ -124,6 +125,7 @@ fn in_foul_weather_the_rules_hold_whatever_happens() {
         let weather =
             Weather { latency: fair.latency * 4, jitter: fair.jitter * 8, stall: fair.period() * 2, ..fair };
         let world = &mut weather.world(random);
+        world.set_title(format!("seed {seed}"));
         let until = 6 * weather.period();
         while world.now() < until {
             happen(world, &weather, random);
