@@ -177,8 +177,11 @@ fn while_it_closes_no_message_reaches_the_application_and_no_ping_is_answered() 
     world.server.assert_wrote(&[(1, "1")]);
 }
 
+/// Something that a story does.
+type Deed = fn(&mut World);
+
 /// What may end a session that closes, besides its limits.
-fn endings() -> [(&'static str, fn(&mut World)); 6] {
+fn endings() -> [(&'static str, Deed); 6] {
     [
         ("its close packet left", |world| world.server.handle_closed()),
         ("the peer closes", |world| world.client.say(Packet::CLOSE)),
@@ -205,7 +208,7 @@ fn whatever_ends_a_closing_session_it_was_closed_by_this_side() {
 
 #[test]
 fn of_two_causes_the_first_wins() {
-    let causes: [(DisconnectReason, fn(&mut World)); 5] = [
+    let causes: [(DisconnectReason, Deed); 5] = [
         (DisconnectReason::PeerClose, |world| world.client.say(Packet::CLOSE)),
         (DisconnectReason::TransportClosed, |world| world.client.hang_up()),
         (DisconnectReason::TransportError, |world| world.client.reset()),
