@@ -30,10 +30,12 @@
 //!
 //! Source: the Engine.IO protocol, revision 4 and revision 3, "Handshake".
 
+mod error;
 mod json;
 mod sid;
 mod transports;
 
+pub use error::{HandshakeError, HandshakeErrorKind, Syntax};
 pub use sid::{Sid, SidError};
 pub use transports::{Transport, Transports};
 
@@ -209,7 +211,7 @@ impl<'a> Fields<'a> {
                 scanner.expect(b',', Syntax::Comma)?;
             }
         }
-        if scanner.peek().is_some() {
+        if !scanner.at_end() {
             return Err(Syntax::End.into());
         }
         // What is missing is missed at the closing brace.
@@ -244,7 +246,7 @@ impl<'a> Fields<'a> {
             Field::Upgrades => self.upgrades = read_upgrades(scanner)?,
             Field::MaxPayload if scanner.eat_null() => {}
             Field::MaxPayload => {
-                self.max_payload = Some(read_number(scanner, field)?).filter(|bytes| *bytes != 0)
+                self.max_payload = Some(read_number(scanner, field)?).filter(|bytes| *bytes != 0);
             }
             Field::PingInterval | Field::PingTimeout => {
                 let millis = read_number(scanner, field)?;
@@ -266,7 +268,7 @@ impl<'a> Fields<'a> {
 
 fn read_sid<'a>(scanner: &mut Scanner<'a>) -> Result<Sid<'a>, HandshakeErrorKind> {
     let at = scanner.position();
-    if scanner.peek() != Some(b'"') {
+    if scanner.peek() != b'"' {
         return Err(HandshakeErrorKind::WrongType(Field::Sid));
     }
     Sid::new(scanner.string()?).map_err(|error| {
@@ -287,7 +289,7 @@ fn read_upgrades(scanner: &mut Scanner<'_>) -> Result<Transports, HandshakeError
         return Ok(upgrades);
     }
     loop {
-        if scanner.peek() != Some(b'"') {
+        if scanner.peek() != b'"' {
             return Err(HandshakeErrorKind::WrongType(Field::Upgrades));
         }
         let name = scanner.string()?;
@@ -303,7 +305,7 @@ fn read_upgrades(scanner: &mut Scanner<'_>) -> Result<Transports, HandshakeError
 /// A whole number; one above `u32::MAX` reads as `u32::MAX`, which is too long a period and no limit to a payload.
 fn read_number(scanner: &mut Scanner<'_>, field: Field) -> Result<u32, HandshakeErrorKind> {
     let at = scanner.position();
-    if !matches!(scanner.peek(), Some(b'-' | b'0'..=b'9')) {
+    if !matches!(scanner.peek(), b'-' | b'0'..=b'9') {
         return Err(HandshakeErrorKind::WrongType(field));
     }
     let kind = match scanner.number()?.to_u32(0) {
@@ -361,92 +363,4 @@ impl Field {
             Self::MaxPayload => "a number: expected whole bytes without quotes",
         }
     }
-}
-
-/// Why a text is not the data of an `open` packet, and where.
-///
-/// A client cannot hold a session with such a server: it ends the session and says this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[error("{kind}, at byte {at}")]
-#[non_exhaustive]
-pub struct HandshakeError {
-    /// The offset of the offending byte in the text that was given to [`Handshake::parse`]; its length when the text
-    /// ends too early. What is missing is missed at the closing brace.
-    pub at: usize,
-    /// What is wrong there.
-    pub kind: HandshakeErrorKind,
-}
-
-/// What is wrong with an `open` packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum HandshakeErrorKind {
-    /// It is not JSON, or not one JSON object.
-    #[error("the open packet is not a JSON object: {0}")]
-    Syntax(#[from] Syntax),
-    /// A value that would have been skipped is nested too deep.
-    #[error(
-        "a value in the open packet is nested too deep: expected at most 32 arrays and objects in each other"
-    )]
-    TooDeep,
-    /// A key without which there is no session.
-    #[error("the open packet has no {}: expected it before the closing brace", .0.as_str())]
-    Missing(Field),
-    /// A key that occurs twice: whichever value was meant, some reader would take the other.
-    #[error("the open packet has {} twice: expected it once", .0.as_str())]
-    Duplicate(Field),
-    /// A value of the wrong kind.
-    #[error("{} is not {}", .0.as_str(), .0.expected())]
-    WrongType(Field),
-    /// A number below zero.
-    #[error("{} is negative: expected a whole number above zero", .0.as_str())]
-    Negative(Field),
-    /// A number that is not whole.
-    #[error("{} is not whole: expected a number without a fraction", .0.as_str())]
-    Fraction(Field),
-    /// A string that cannot name a session.
-    #[error("{0}")]
-    Sid(#[from] SidError),
-    /// Periods that are zero or, together, too long.
-    #[error("{0}")]
-    Heartbeat(#[from] HeartbeatError),
-}
-
-/// Which piece of JSON was expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Syntax {
-    /// The brace that opens the object.
-    #[error("expected {{")]
-    Object,
-    /// A key.
-    #[error("expected a key in double quotes")]
-    Key,
-    /// The colon behind a key.
-    #[error("expected a colon")]
-    Colon,
-    /// What follows a value.
-    #[error("expected a comma or a closing bracket")]
-    Comma,
-    /// A value of any kind.
-    #[error("expected a value")]
-    Value,
-    /// The quote that ends a string.
-    #[error("expected the closing quote of a string")]
-    Quote,
-    /// A control character, which a string holds only as an escape.
-    #[error("expected a control character to be escaped")]
-    ControlCharacter,
-    /// A backslash that begins none of JSON's escapes.
-    #[error("expected one of the escapes of JSON behind the backslash")]
-    Escape,
-    /// A digit of a number.
-    #[error("expected a digit")]
-    Digit,
-    /// Nothing: the object has ended.
-    #[error("expected nothing behind the closing brace")]
-    End,
 }

@@ -103,7 +103,7 @@ impl Heartbeat {
         self.timeout_millis
     }
 
-    /// I + T: `from_millis` has checked that the sum fits.
+    /// Valid periods fit together: the sum does not saturate.
     pub(crate) const fn sum_millis(self) -> u32 {
         self.interval_millis.saturating_add(self.timeout_millis)
     }

@@ -19,12 +19,18 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
-    /// The byte that the next token begins with; the token stays.
-    pub(super) fn peek(&mut self) -> Option<u8> {
-        let white =
-            self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
-        self.advance(white);
-        self.rest().first().copied()
+    /// The byte that the next token begins with, which stays; zero, which no token begins with, at the end.
+    pub(super) fn peek(&mut self) -> u8 {
+        while matches!(self.byte(), b' ' | b'\t' | b'\n' | b'\r') {
+            self.advance(1);
+        }
+        self.byte()
+    }
+
+    /// Whether nothing but white space is left.
+    pub(super) fn at_end(&mut self) -> bool {
+        self.peek();
+        self.at >= self.text.len()
     }
 
     /// Where the next token begins.
@@ -45,7 +51,7 @@ impl<'a> Scanner<'a> {
 
     /// Takes the one-byte token `byte`, if it is next.
     pub(super) fn eat(&mut self, byte: u8) -> bool {
-        let eaten = self.peek() == Some(byte);
+        let eaten = self.peek() == byte;
         if eaten {
             self.advance(1);
         }
@@ -64,7 +70,7 @@ impl<'a> Scanner<'a> {
 
     /// Takes a key and its colon; the key's escapes are checked and left as they are (see [`spells`]).
     pub(super) fn key(&mut self) -> Result<&'a str, HandshakeErrorKind> {
-        if self.peek() != Some(b'"') {
+        if self.peek() != b'"' {
             return Err(Syntax::Key.into());
         }
         let key = self.string()?;
@@ -74,29 +80,41 @@ impl<'a> Scanner<'a> {
 
     /// Takes a string whose opening quote has been peeked at; its escapes are checked and left as they are.
     pub(super) fn string(&mut self) -> Result<&'a str, HandshakeErrorKind> {
-        self.advance(1);
-        let start = self.at;
+        let start = self.at.saturating_add(1);
         loop {
-            let plain = self.rest().iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | ..0x20)).count();
-            self.advance(plain);
-            match self.rest() {
-                [b'"', ..] => {
+            self.advance(1);
+            match self.byte() {
+                b'"' => {
                     // Both ends touch a quote, so they are character borders.
                     let inside = self.text.get(start..self.at).unwrap_or_default();
                     self.advance(1);
                     return Ok(inside);
                 }
-                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.advance(2),
-                [b'\\', b'u', digits @ ..]
-                    if digits.iter().take(4).filter(|digit| digit.is_ascii_hexdigit()).count() == 4 =>
-                {
-                    self.advance(6);
-                }
-                [b'\\', ..] => return Err(Syntax::Escape.into()),
-                [_, ..] => return Err(Syntax::ControlCharacter.into()),
-                [] => return Err(Syntax::Quote.into()),
+                b'\\' => self.escape()?,
+                ..0x20 if self.at < self.text.len() => return Err(Syntax::ControlCharacter.into()),
+                ..0x20 => return Err(Syntax::Quote.into()),
+                _ => {}
             }
         }
+    }
+
+    /// Goes from the backslash of an escape to the last byte of it.
+    fn escape(&mut self) -> Result<(), HandshakeErrorKind> {
+        let backslash = self.at;
+        self.advance(1);
+        let known = match self.byte() {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => true,
+            b'u' => (0..4).all(|_| {
+                self.advance(1);
+                self.byte().is_ascii_hexdigit()
+            }),
+            _ => false,
+        };
+        if known {
+            return Ok(());
+        }
+        self.back_to(backslash);
+        Err(Syntax::Escape.into())
     }
 
     /// Takes a number.
@@ -120,24 +138,24 @@ impl<'a> Scanner<'a> {
         let mut objects = 0_u32;
         loop {
             match self.peek() {
-                Some(open @ (b'{' | b'[')) => {
+                open @ (b'{' | b'[') => {
                     if depth >= MAX_DEPTH {
                         return Err(HandshakeErrorKind::TooDeep);
                     }
                     self.advance(1);
                     depth = depth.saturating_add(1);
                     objects = objects.wrapping_shl(1) | u32::from(open == b'{');
-                    if !matches!(self.peek(), Some(b'}' | b']')) {
+                    if !matches!(self.peek(), b'}' | b']') {
                         if open == b'{' {
                             self.key()?;
                         }
                         continue;
                     }
                 }
-                Some(b'"') => {
+                b'"' => {
                     self.string()?;
                 }
-                Some(b'-' | b'0'..=b'9') => {
+                b'-' | b'0'..=b'9' => {
                     self.number()?;
                 }
                 _ if self.eat_null() || self.eat_literal("true") || self.eat_literal("false") => {}
@@ -169,6 +187,11 @@ impl<'a> Scanner<'a> {
             self.advance(literal.len());
         }
         eaten
+    }
+
+    /// The byte where the scanner stands, or zero at the end.
+    fn byte(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or_default()
     }
 
     fn rest(&self) -> &'a [u8] {
