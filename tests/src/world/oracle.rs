@@ -25,6 +25,9 @@ struct Fact {
     order: u64,
 }
 
+/// The longest round trip that a session tells apart, in microseconds.
+const LONGEST_RTT: Reading = 0xffff_fffe;
+
 /// The facts of one end's story.
 #[derive(Clone, Debug)]
 pub(crate) struct Oracle {
@@ -35,6 +38,8 @@ pub(crate) struct Oracle {
     timeout: Reading,
     /// The client's own limit for the timeout.
     timeout_at_most: Reading,
+    /// When a server's first ping is due, if before its interval.
+    first_ping_after: Reading,
     now: Reading,
     order: u64,
 
@@ -67,7 +72,7 @@ struct Closing {
     ping_due: Option<Reading>,
 }
 
-const fn millis(duration: core::time::Duration) -> Reading {
+const fn reading(duration: core::time::Duration) -> Reading {
     super::micros(duration).cast_signed()
 }
 
@@ -95,6 +100,7 @@ impl Oracle {
             interval: 0,
             timeout: 0,
             timeout_at_most: Reading::MAX,
+            first_ping_after: Reading::MAX,
             now,
             order: 0,
             open_by: now,
@@ -116,7 +122,11 @@ impl Oracle {
     }
 
     pub(crate) fn limit_timeout(&mut self, at_most: core::time::Duration) {
-        self.timeout_at_most = millis(at_most);
+        self.timeout_at_most = reading(at_most);
+    }
+
+    pub(crate) fn bring_first_ping_forward(&mut self, after: core::time::Duration) {
+        self.first_ping_after = reading(after);
     }
 
     fn fact(&mut self, now: Reading) -> Fact {
@@ -130,8 +140,8 @@ impl Oracle {
     /// The handshake is done.
     pub(crate) fn open(&mut self, now: Reading, heartbeat: Heartbeat) {
         let fact = self.fact(now);
-        self.interval = millis(heartbeat.ping_interval());
-        self.timeout = millis(heartbeat.ping_timeout()).min(self.timeout_at_most);
+        self.interval = reading(heartbeat.ping_interval());
+        self.timeout = reading(heartbeat.ping_timeout()).min(self.timeout_at_most);
         self.opened = Some(fact);
         self.last_seen = fact.at;
     }
@@ -173,7 +183,7 @@ impl Oracle {
                 self.other_since_ping = self.other_since_ping.or(Some(fact));
             } else if awaiting && !closing {
                 self.answered = Some(fact);
-                self.rtt = self.pinged.map(|ping| fact.at - ping.at);
+                self.rtt = self.pinged.map(|ping| (fact.at - ping.at).min(LONGEST_RTT));
             }
         } else if packet == PacketType::Ping {
             self.peer_ping = Some(fact);
@@ -296,7 +306,7 @@ impl Oracle {
                 calm.min(promised).max(answered.at)
             }
             (_, Some(answered)) => answered.at + self.interval,
-            (_, None) => opened.at + self.interval,
+            (_, None) => opened.at + self.interval.min(self.first_ping_after),
         })
     }
 
