@@ -1,0 +1,198 @@
+//! Polling bodies: one packet as it is, or several with their lengths in front.
+
+use crate::BufferTooSmall;
+use crate::text::{self, Decimal, read_decimal};
+
+/// Stands before and behind each length.
+const MARK: &str = "\u{fffd}";
+
+/// Takes a polling body apart, in time linear in its length.
+///
+/// A body that does not begin with U+FFFD is one packet. Otherwise each packet has U+FFFD, its length in UTF-16 code
+/// units and U+FFFD in front. An empty body holds no packet. At most `max_packets` are handed out.
+///
+/// ```
+/// use eio_core::legacy::decode_payload;
+///
+/// let body = "\u{fffd}5\u{fffd}3:::a\u{fffd}6\u{fffd}3:::😀";
+/// let mut packets = decode_payload(body, 16);
+/// assert_eq!(packets.next(), Some(Ok("3:::a")));
+/// assert_eq!(packets.next(), Some(Ok("3:::😀")));
+/// assert_eq!(packets.next(), None);
+/// ```
+#[must_use]
+pub const fn decode_payload(body: &str, max_packets: usize) -> Packets<'_> {
+    Packets { body, at: 0, remaining: max_packets }
+}
+
+/// The texts of the packets in a polling body, each for [`Packet::decode`](super::Packet::decode). After an error
+/// there are no more.
+#[derive(Clone, Debug)]
+pub struct Packets<'a> {
+    body: &'a str,
+    at: usize,
+    remaining: usize,
+}
+
+impl<'a> Iterator for Packets<'a> {
+    type Item = Result<&'a str, PayloadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.body.len() {
+            return None;
+        }
+        let packet = self.take_packet();
+        if packet.is_err() {
+            self.at = self.body.len();
+        }
+        Some(packet)
+    }
+}
+
+impl core::iter::FusedIterator for Packets<'_> {}
+
+impl<'a> Packets<'a> {
+    fn take_packet(&mut self) -> Result<&'a str, PayloadError> {
+        let error = |at, kind| PayloadError { at, kind };
+        self.remaining =
+            self.remaining.checked_sub(1).ok_or(error(self.at, PayloadErrorKind::TooManyPackets))?;
+        if self.at == 0 && !self.body.starts_with(MARK) {
+            self.at = self.body.len();
+            return Ok(self.body);
+        }
+        let number = self.skip_mark(self.at)?;
+        let digits = self.body.get(number..).unwrap_or_default();
+        // A length beyond a u32 is beyond any body.
+        let (length, width) = read_decimal(digits, u64::from(u32::MAX))
+            .ok_or(error(number, PayloadErrorKind::InvalidLength))?;
+        let start = self.skip_mark(number.saturating_add(width))?;
+        let rest = self.body.get(start..).unwrap_or_default();
+        let packet = take_utf16(rest, length).ok_or(error(number, PayloadErrorKind::InvalidLength))?;
+        self.at = start.saturating_add(packet.len());
+        Ok(packet)
+    }
+
+    /// The offset behind the U+FFFD at `at`.
+    fn skip_mark(&self, at: usize) -> Result<usize, PayloadError> {
+        if self.body.get(at..).is_some_and(|rest| rest.starts_with(MARK)) {
+            return Ok(at.saturating_add(MARK.len()));
+        }
+        Err(PayloadError { at, kind: PayloadErrorKind::MissingMark })
+    }
+}
+
+/// The first `units` UTF-16 code units of `text`. `None` if there are fewer, or if a surrogate pair would be split.
+fn take_utf16(text: &str, units: u64) -> Option<&str> {
+    let mut remaining = units;
+    let mut end = 0_usize;
+    for character in text.chars() {
+        if remaining == 0 {
+            break;
+        }
+        remaining = remaining.checked_sub(if u32::from(character) > 0xffff { 2 } else { 1 })?;
+        end = end.saturating_add(character.len_utf8());
+    }
+    if remaining == 0 { text.get(..end) } else { None }
+}
+
+/// Puts the texts of packets into one polling body, and returns it. A single packet is written as it is, and no packet
+/// as nothing.
+///
+/// ```
+/// use eio_core::legacy::encode_payload;
+///
+/// let mut out = [0; 32];
+/// assert_eq!(encode_payload(["2::"], &mut out), Ok("2::"));
+/// assert_eq!(encode_payload(["2::", "8::"], &mut out), Ok("\u{fffd}3\u{fffd}2::\u{fffd}3\u{fffd}8::"));
+/// ```
+///
+/// # Errors
+/// [`BufferTooSmall`] says how many bytes it takes; nothing is written then.
+pub fn encode_payload<'o, 'p, I>(packets: I, out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall>
+where
+    I: IntoIterator<Item = &'p str>,
+    I::IntoIter: Clone,
+{
+    let packets = packets.into_iter();
+    let single = packets.clone().nth(1).is_none();
+    text::write(out, |put| {
+        for packet in packets.clone() {
+            if !single {
+                put(MARK);
+                put(Decimal::new(utf16_length(packet)).as_str());
+                put(MARK);
+            }
+            put(packet);
+        }
+    })
+}
+
+fn utf16_length(text: &str) -> u64 {
+    text.chars().fold(0, |sum: u64, character| sum.saturating_add(character.len_utf16() as u64))
+}
+
+/// Why a polling body cannot be taken apart, and where. The packets before are good; the rest is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[error("{kind}, at byte {at}")]
+#[non_exhaustive]
+pub struct PayloadError {
+    /// The offset of the offending byte in the body.
+    pub at: usize,
+    /// What is wrong there.
+    pub kind: PayloadErrorKind,
+}
+
+/// What is wrong with a polling body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PayloadErrorKind {
+    /// No U+FFFD where a length begins or ends.
+    #[error("missing U+FFFD beside a length")]
+    MissingMark,
+    /// A length that is no number, exceeds the body, or splits a surrogate pair.
+    #[error("invalid length: expected the packet's number of UTF-16 code units")]
+    InvalidLength,
+    /// More packets than the caller's limit.
+    #[error("too many packets in one body")]
+    TooManyPackets,
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn lengths_that_do_not_fit_end_the_body_where_they_stand() {
+        for (body, at, kind) in [
+            ("\u{fffd}", 3, PayloadErrorKind::InvalidLength),
+            ("\u{fffd}3", 4, PayloadErrorKind::MissingMark),
+            ("\u{fffd}x\u{fffd}3:::a", 3, PayloadErrorKind::InvalidLength),
+            ("\u{fffd}9\u{fffd}3:::a", 3, PayloadErrorKind::InvalidLength),
+            ("\u{fffd}5\u{fffd}3:::😀", 3, PayloadErrorKind::InvalidLength),
+            ("\u{fffd}99999999999999999999\u{fffd}3:::a", 3, PayloadErrorKind::InvalidLength),
+        ] {
+            let items: Vec<_> = decode_payload(body, 8).collect();
+            assert_eq!(items, [Err(PayloadError { at, kind })], "{body}");
+        }
+        let items: Vec<_> = decode_payload("\u{fffd}2\u{fffd}3:::a", 8).collect();
+        assert_eq!(items, [Ok("3:"), Err(PayloadError { at: 9, kind: PayloadErrorKind::MissingMark })]);
+    }
+
+    #[test]
+    fn the_cap_on_packets_is_kept() {
+        let body = "\u{fffd}0\u{fffd}\u{fffd}0\u{fffd}\u{fffd}0\u{fffd}";
+        assert_eq!(decode_payload(body, 3).collect::<Vec<_>>(), [Ok(""), Ok(""), Ok("")]);
+        let kind = PayloadErrorKind::TooManyPackets;
+        assert_eq!(
+            decode_payload(body, 2).collect::<Vec<_>>(),
+            [Ok(""), Ok(""), Err(PayloadError { at: 14, kind })]
+        );
+        assert_eq!(decode_payload("2::", 0).collect::<Vec<_>>(), [Err(PayloadError { at: 0, kind })]);
+        assert_eq!(decode_payload("", 0).count(), 0);
+    }
+}

@@ -1,0 +1,172 @@
+//! Binary packets and their attachments, kept in step.
+
+use super::{Args, Packet, PacketError, PacketErrorKind};
+use crate::json::{self, Kind};
+use crate::packet::Frame;
+use crate::text::read_decimal;
+
+/// Keeps packets and the attachments that follow them in step, without keeping any of their bytes.
+///
+/// An event with binary arguments travels as one text message, with a placeholder for each of them, and then one
+/// binary message each, in order, with nothing between. Whoever uses no binary data can do without this type, and
+/// call [`Packet::decode`] on each text.
+///
+/// ```
+/// use eio_core::packet::Frame;
+/// use eio_core::socketio::{self, Body, Decoder, Received};
+///
+/// let mut decoder = Decoder::new();
+/// let header = r#"51-["image",{"_placeholder":true,"num":0}]"#;
+/// let Received::Packet(packet) = decoder.decode(Frame::Text(header))? else { unreachable!() };
+/// let Body::Event(event) = packet.body() else { unreachable!() };
+/// assert_eq!(event.args().iter().next().and_then(socketio::placeholder), Some(0));
+/// assert_eq!(decoder.missing(), 1);
+///
+/// let image = Received::Attachment { num: 0, data: b"\x89PNG", last: true };
+/// assert_eq!(decoder.decode(Frame::Binary(b"\x89PNG"))?, image);
+/// assert_eq!(decoder.missing(), 0);
+/// # Ok::<(), eio_core::socketio::PacketError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Decoder {
+    announced: u32,
+    received: u32,
+}
+
+/// What one message was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_enums, reason = "a message is a packet or an attachment")]
+pub enum Received<'a> {
+    /// A packet. Its [`attachments`](Packet::attachments) come in the messages that follow.
+    Packet(Packet<'a>),
+    /// One attachment of the packet before.
+    Attachment {
+        /// Its number, from 0: the one that its placeholder carries.
+        num: u32,
+        /// Its bytes.
+        data: &'a [u8],
+        /// Whether the packet is complete now.
+        last: bool,
+    },
+}
+
+impl Decoder {
+    /// A decoder that expects a packet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { announced: 0, received: 0 }
+    }
+
+    /// Takes the next message of the session.
+    ///
+    /// # Errors
+    /// As [`Packet::decode`]; besides, a text where an attachment was due, and a binary message where none was.
+    /// Reference implementations end the connection then. The decoder stays as it was.
+    pub fn decode<'a>(&mut self, message: Frame<'a>) -> Result<Received<'a>, PacketError> {
+        match message {
+            Frame::Text(_) if self.missing() > 0 => {
+                Err(PacketError { at: 0, kind: PacketErrorKind::AttachmentMissing })
+            }
+            Frame::Text(text) => {
+                let packet = Packet::decode(text)?;
+                *self = Self { announced: packet.attachments, received: 0 };
+                Ok(Received::Packet(packet))
+            }
+            Frame::Binary(_) if self.missing() == 0 => {
+                Err(PacketError { at: 0, kind: PacketErrorKind::UnexpectedBinary })
+            }
+            Frame::Binary(data) => {
+                let num = self.received;
+                self.received = self.received.saturating_add(1);
+                Ok(Received::Attachment { num, data, last: self.missing() == 0 })
+            }
+        }
+    }
+
+    /// How many attachments of the last packet are still to come.
+    #[must_use]
+    pub const fn missing(&self) -> u32 {
+        self.announced.saturating_sub(self.received)
+    }
+}
+
+/// The number of the attachment that belongs in the place of this JSON value, if the value is a placeholder.
+///
+/// ```
+/// use eio_core::socketio::placeholder;
+///
+/// assert_eq!(placeholder(r#"{"_placeholder":true,"num":3}"#), Some(3));
+/// assert_eq!(placeholder(r#"{"num":3}"#), None);
+/// ```
+#[must_use]
+pub fn placeholder(value: &str) -> Option<u32> {
+    if json::member(value, PLACEHOLDER)? != "true" {
+        return None;
+    }
+    plain_number(json::member(value, NUM)?)
+}
+
+/// Checks that every placeholder among `values`, at any depth, names one of `attachments`.
+///
+/// The reference implementations find out only when the last attachment is there; a caller that looks up attachments
+/// by these numbers is better off knowing from the start.
+pub(super) fn check_placeholders(values: Args<'_>, attachments: u32) -> Result<(), PacketError> {
+    let list = values.as_str();
+    let mut at = 0;
+    while at < list.len() {
+        at = json::skip_whitespace(list, check_value(list, at, attachments)?).saturating_add(1);
+    }
+    Ok(())
+}
+
+/// The same for the value at `at`; returns the offset behind it.
+fn check_value(text: &str, at: usize, attachments: u32) -> Result<usize, PacketError> {
+    let mut reader = json::Reader::new(text, at, 0);
+    let mut member = Member::Other;
+    // One bit per open container, the innermost lowest: says it is a placeholder, has a valid number.
+    let (mut marked, mut numbered) = (0_u64, 0_u64);
+    while let Some(token) = reader.next()? {
+        // As in JavaScript, the last of several members with one name counts.
+        match member {
+            Member::Mark => marked = (marked & !1) | u64::from(token.kind == Kind::True),
+            Member::Num => {
+                let valid = token.kind == Kind::Number
+                    && plain_number(token.raw).is_some_and(|num| num < attachments);
+                numbered = (numbered & !1) | u64::from(valid);
+            }
+            Member::Other => {}
+        }
+        member = Member::Other;
+        match token.kind {
+            Kind::Key if json::raw_eq(token.raw, PLACEHOLDER) => member = Member::Mark,
+            Kind::Key if json::raw_eq(token.raw, NUM) => member = Member::Num,
+            Kind::Object | Kind::Array => (marked, numbered) = (marked << 1, numbered << 1),
+            Kind::ObjectEnd | Kind::ArrayEnd => {
+                if marked & !numbered & 1 == 1 {
+                    return Err(PacketError { at: token.at, kind: PacketErrorKind::InvalidPlaceholder });
+                }
+                (marked, numbered) = (marked >> 1, numbered >> 1);
+            }
+            _ => {}
+        }
+    }
+    Ok(reader.at())
+}
+
+const PLACEHOLDER: &str = "_placeholder";
+const NUM: &str = "num";
+
+/// Whose value the next token is or begins.
+enum Member {
+    Mark,
+    Num,
+    Other,
+}
+
+/// A number written as digits and nothing else.
+fn plain_number(text: &str) -> Option<u32> {
+    let (number, length) = read_decimal(text, u64::from(u32::MAX))?;
+    if length == text.len() { u32::try_from(number).ok() } else { None }
+}

@@ -1,0 +1,162 @@
+//! Events and their arguments, as Socket.IO 5 and 0.9 both have them.
+
+use crate::json::{self, Kind, Token};
+
+/// An event: a name and its arguments.
+///
+/// Two events are equal when their texts are; different escapes make them different. To ask which event it is,
+/// use [`is`](Self::is).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Event<'a> {
+    name: Name<'a>,
+    args: Args<'a>,
+}
+
+/// How the name stands in the text that it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Name<'a> {
+    /// Means what it says.
+    Plain(&'a str),
+    /// Contains escapes.
+    Escaped(&'a str),
+    /// A number, which JavaScript allows.
+    Number(&'a str),
+}
+
+impl<'a> Event<'a> {
+    /// From text that is known to be a valid list of values.
+    pub(crate) const fn new(name: &'a str, args: Args<'a>) -> Self {
+        Self { name: Name::Plain(name), args }
+    }
+
+    /// From the text of a packet. `None` if `name` cannot be one.
+    pub(crate) fn from_json(name: Token<'a>, args: Args<'a>) -> Option<Self> {
+        let name = match name.kind {
+            Kind::String if name.raw.contains('\\') => Name::Escaped(name.raw),
+            Kind::String => Name::Plain(name.raw),
+            Kind::Number => Name::Number(name.raw),
+            _ => return None,
+        };
+        Some(Self { name, args })
+    }
+
+    /// The event's name. `None` if it arrived with escapes, which take a buffer to decode; [`is`](Self::is)
+    /// recognises such names too. JavaScript also allows numbers as names: they are given as they stand.
+    #[must_use]
+    pub const fn name(&self) -> Option<&'a str> {
+        match self.name {
+            Name::Plain(name) | Name::Number(name) => Some(name),
+            Name::Escaped(_) => None,
+        }
+    }
+
+    /// Whether this is the event `name`, however its sender escaped it. Some servers escape all that is not ASCII.
+    ///
+    /// ```
+    /// use eio_core::socketio::{Body, Packet};
+    ///
+    /// let packet = Packet::decode(r#"2["\u00e9tat",1]"#)?;
+    /// let Body::Event(event) = packet.body() else { unreachable!() };
+    /// assert!(event.is("état"));
+    /// assert_eq!(event.name(), None);
+    /// # Ok::<(), eio_core::socketio::PacketError>(())
+    /// ```
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        match self.name {
+            Name::Plain(own) | Name::Number(own) => own == name,
+            Name::Escaped(own) => json::raw_eq(own, name),
+        }
+    }
+
+    /// What the event carries.
+    #[must_use]
+    pub const fn args(&self) -> Args<'a> {
+        self.args
+    }
+
+    /// Hands `put` the name as a JSON value.
+    pub(crate) fn put_name(&self, put: &mut dyn FnMut(&str)) {
+        let quote = if matches!(self.name, Name::Number(_)) { "" } else { "\"" };
+        put(quote);
+        match self.name {
+            Name::Plain(name) => json::escape(name, put),
+            Name::Escaped(name) | Name::Number(name) => put(name),
+        }
+        put(quote);
+    }
+}
+
+/// The arguments of an event or of an acknowledgement: JSON values with commas between them, checked, as raw text.
+///
+/// ```
+/// use eio_core::socketio::{Body, Packet};
+///
+/// let packet = Packet::decode(r#"2["reading",21.5,{"unit":"C"}]"#)?;
+/// let Body::Event(event) = packet.body() else { unreachable!() };
+/// let mut args = event.args().iter();
+/// assert_eq!(args.next().and_then(|json| json.parse().ok()), Some(21.5));
+/// assert_eq!(args.next(), Some(r#"{"unit":"C"}"#));
+/// assert_eq!(args.next(), None);
+/// # Ok::<(), eio_core::socketio::PacketError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Args<'a>(&'a str);
+
+impl<'a> Args<'a> {
+    /// From text that is known to be a valid list of values.
+    pub(crate) fn new(list: &'a str) -> Self {
+        Self(json::trim(list))
+    }
+
+    /// All of them as they stand: an array's text without its brackets, empty if there are none.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text of each value, one after the other.
+    #[must_use]
+    pub const fn iter(self) -> ArgsIter<'a> {
+        ArgsIter { rest: self.0 }
+    }
+}
+
+impl<'a> IntoIterator for Args<'a> {
+    type Item = &'a str;
+    type IntoIter = ArgsIter<'a>;
+
+    fn into_iter(self) -> ArgsIter<'a> {
+        self.iter()
+    }
+}
+
+/// The text of each argument; see [`Args::iter`].
+#[derive(Clone, Debug)]
+pub struct ArgsIter<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for ArgsIter<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let start = json::skip_whitespace(self.rest, 0);
+        let end = json::skip_value(self.rest, start, 0).ok()?;
+        let value = self.rest.get(start..end)?;
+        let comma = json::skip_whitespace(self.rest, end);
+        self.rest = self.rest.get(comma.saturating_add(1)..).unwrap_or_default();
+        Some(value)
+    }
+}
+
+impl core::iter::FusedIterator for ArgsIter<'_> {}

@@ -1,0 +1,101 @@
+//! Writing text into a caller's buffer: the whole of it, or nothing.
+
+use crate::BufferTooSmall;
+
+/// Writes the parts that `parts` hands out, in order, and returns the text.
+///
+/// `parts` runs twice, first to measure and then to write, and hands out the same parts both times.
+pub(crate) fn write(out: &mut [u8], parts: impl Fn(&mut dyn FnMut(&str))) -> Result<&str, BufferTooSmall> {
+    let mut needed = 0_usize;
+    parts(&mut |part| needed = needed.saturating_add(part.len()));
+    let Some(out) = out.get_mut(..needed) else { return Err(BufferTooSmall { needed }) };
+
+    let mut rest = &mut *out;
+    parts(&mut |part| {
+        if let Some((head, tail)) = core::mem::take(&mut rest).split_at_mut_checked(part.len()) {
+            for (slot, byte) in head.iter_mut().zip(part.as_bytes()) {
+                *slot = *byte;
+            }
+            rest = tail;
+        }
+    });
+    // Whole strings one behind the other are always valid UTF-8.
+    Ok(core::str::from_utf8(out).unwrap_or_default())
+}
+
+/// A number's decimal digits.
+pub(crate) struct Decimal {
+    /// 2^64 − 1 has twenty digits.
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    pub(crate) fn new(mut number: u64) -> Self {
+        let mut digits = [b'0'; 20];
+        let mut start = digits.len();
+        for slot in digits.iter_mut().rev() {
+            *slot = b'0'.wrapping_add((number % 10) as u8);
+            start = start.saturating_sub(1);
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        Self { digits, start }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        core::str::from_utf8(self.digits.get(self.start..).unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+/// Reads decimal digits at the start of `text`: the number, and how many bytes it takes. `None` without a digit, or
+/// for a number above `max`. Leading zeros are read as JavaScript's `Number` does.
+pub(crate) fn read_decimal(text: &str, max: u64) -> Option<(u64, usize)> {
+    let mut number = 0_u64;
+    let mut length = 0_usize;
+    for digit in text.bytes().take_while(u8::is_ascii_digit) {
+        number = number.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))?;
+        if number > max {
+            return None;
+        }
+        length = length.wrapping_add(1);
+    }
+    (length > 0).then_some((number, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_written_whole_or_not_at_all() {
+        let parts = |put: &mut dyn FnMut(&str)| ["4", "", "é", "2"].into_iter().for_each(put);
+        let mut out = [b'.'; 6];
+        assert_eq!(write(&mut out[..3], parts), Err(BufferTooSmall { needed: 4 }));
+        assert_eq!(out, [b'.'; 6]);
+        assert_eq!(write(&mut out, parts), Ok("4é2"));
+        assert_eq!(write(&mut out[..4], parts), Ok("4é2"));
+        assert_eq!(out, *b"4\xc3\xa92..");
+    }
+
+    #[test]
+    fn numbers_are_written_in_decimal() {
+        for (number, text) in [(0, "0"), (9, "9"), (10, "10"), (u64::MAX, "18446744073709551615")] {
+            assert_eq!(Decimal::new(number).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_up_to_the_maximum() {
+        assert_eq!(read_decimal("12x", 99), Some((12, 2)));
+        assert_eq!(read_decimal("007", 99), Some((7, 3)));
+        assert_eq!(read_decimal("99", 99), Some((99, 2)));
+        for text in ["", "x", "-1", "100", "18446744073709551616"] {
+            assert_eq!(read_decimal(text, 99), None, "{text}");
+        }
+        assert_eq!(read_decimal("18446744073709551615", u64::MAX), Some((u64::MAX, 20)));
+        assert_eq!(read_decimal("18446744073709551616", u64::MAX), None);
+    }
+}
