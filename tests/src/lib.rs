@@ -1,1 +1,3 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
+
+pub mod replay;
