@@ -188,9 +188,10 @@ impl DisconnectReason {
         }
     }
 
-    /// Whether the peer is to be told with a `close` packet, as far as it still listens.
+    /// Whether the peer is to be told with a `close` packet, as far as it still listens. After a failed request it
+    /// does: polling has another connection, and a peer that is not told keeps its session until its own timeout.
     const fn owes_close(self) -> bool {
-        !matches!(self, Self::PeerClose | Self::TransportClosed | Self::TransportError)
+        !matches!(self, Self::PeerClose | Self::TransportClosed)
     }
 }
 
@@ -346,7 +347,8 @@ macro_rules! shared_verbs {
             self.lifecycle.end(now, DisconnectReason::TransportClosed);
         }
 
-        /// The transport failed: a reset, an aborted request, a write that did not succeed.
+        /// The transport failed: a reset, an aborted request, a write that did not succeed. On polling the peer may
+        /// still be reached by another request: [`Control::Close`] is owed, and dropped where nothing can carry it.
         pub fn handle_transport_error(&mut self, now: Instant) {
             self.lifecycle.end(now, DisconnectReason::TransportError);
         }
@@ -436,3 +438,22 @@ pub(crate) use shared_verbs;
 
 /// How long a closing session waits for its messages and its `close` packet to leave: 30 s, as the reference server.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ClientSession;
+
+    #[test]
+    fn a_peer_that_may_still_listen_is_told_of_a_failed_request() {
+        let now = Instant::from_micros(0);
+        let mut failed = ClientSession::eio4(Duration::from_secs(20), now);
+        failed.handle_transport_error(now);
+        assert_eq!(failed.poll_transmit(), Some(Control::Close));
+        assert_eq!(failed.poll_transmit(), None);
+
+        let mut closed = ClientSession::eio4(Duration::from_secs(20), now);
+        closed.handle_transport_closed(now);
+        assert_eq!(closed.poll_transmit(), None);
+    }
+}
