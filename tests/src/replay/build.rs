@@ -1,7 +1,7 @@
 //! From a recording's traffic to plans: which machines take part, what they are told, and what they should do.
 
 use eio_core::handshake::{Handshake, Transport};
-use eio_core::packet::PacketType;
+use eio_core::packet::{Packet, PacketType};
 use eio_core::session::Violation;
 use eio_core::{Heartbeat, Liveness};
 
@@ -52,6 +52,8 @@ struct Says {
     server_closes: Vec<Micros>,
     clock_steps: Vec<(Micros, Micros)>,
     blocked: Vec<(Micros, Micros)>,
+    /// From when on what somebody sends is lost.
+    cut: Vec<(Micros, Who)>,
     /// When a request's connection was destroyed, and by whom.
     destroyed: Vec<(Micros, Who, u64)>,
 }
@@ -66,6 +68,7 @@ impl Says {
             server_closes: Vec::new(),
             clock_steps: Vec::new(),
             blocked: Vec::new(),
+            cut: Vec::new(),
             destroyed: Vec::new(),
         };
         let socket_io = versions::is_socket_io(&transcript.server);
@@ -101,9 +104,19 @@ impl Says {
             }
         } else if text.contains("block") {
             self.blocked.extend(duration_in(text).map(|by| (at, at + by)));
+        } else if text.contains("dropped from here") {
+            let one_way = [("client to server", Who::Client), ("server to client", Who::Server)];
+            let one_way = one_way.into_iter().find(|(words, _)| text.contains(words)).map(|(_, who)| who);
+            let lost = [Who::Client, Who::Server].into_iter().filter(|who| one_way.is_none_or(|only| only == *who));
+            self.cut.extend(lost.map(|who| (at, who)));
         } else if let Some((_, id)) = text.split_once("destroys TCP connection of request ") {
             self.destroyed.extend(id.trim().parse().ok().map(|id| (at, who, id)));
         }
+    }
+
+    /// Whether what `who` sends at `at` is lost.
+    fn is_cut(&self, who: Who, at: Micros) -> bool {
+        self.cut.iter().any(|(from, sender)| *sender == who && *from <= at)
     }
 
     /// Whose end each recorded end is: that of the session with traffic nearest to it. Of those that ended already,
@@ -362,10 +375,12 @@ impl<'t> Builder<'t> {
     }
 
     /// The peer ended a WebSocket. What is recorded is the end of the closing handshake, which the reference may have
-    /// reported before.
+    /// reported before. If the reference names another cause for its end, it had not noticed.
     fn socket_end(&mut self, socket: &Socket, end: Option<&(Micros, Option<String>)>) {
         let Some((at, who)) = socket.closed else { return };
-        if who == self.me() {
+        let noticed =
+            end.is_none_or(|(_, reason)| !matches!(reason.as_deref(), Some("ping timeout" | "forced close" | "parse error")));
+        if who == self.me() || !noticed || self.says.is_cut(who, at) {
             return;
         }
         let reported = end.filter(|(reported, reason)| {
@@ -404,9 +419,10 @@ impl<'t> Builder<'t> {
         for socket in &wire.sockets {
             for frame in socket.frames.iter().filter(|frame| frame.from == Who::Server) {
                 let Some(Ok(packet)) = decode_frame(self.revision, &frame.data) else { continue };
-                let carries = carrier.is_some_and(|(from, carrier)| carrier.conn == socket.conn && from <= frame.at);
                 match packet.packet_type {
-                    PacketType::Pong if !carries => self.show(frame.at, What::ProbeAnswer(socket.conn)),
+                    PacketType::Pong if packet == Packet::PONG_PROBE && !socket.direct => {
+                        self.show(frame.at, What::ProbeAnswer(socket.conn));
+                    }
                     PacketType::Ping => self.show(frame.at, What::Ping),
                     PacketType::Pong => self.show(frame.at, What::Pong),
                     _ => {}

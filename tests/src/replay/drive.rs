@@ -12,7 +12,7 @@ use eio_core::session::{CLOSE_TIMEOUT, Control, DisconnectReason, SendError, Vio
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeFailure, UpgradeOutcome};
 use eio_core::{ClientSession, Instant, ServerSession};
 
-use super::plan::{Fact, JITTER, Plan, Role, What};
+use super::plan::{Fact, GRAIN, JITTER, Plan, Role, What};
 use super::transcript::Micros;
 use super::wire::{Revision, decode_frame, each_packet};
 
@@ -47,7 +47,8 @@ pub(crate) enum Step {
     Upgraded,
     /// A candidate was turned away.
     Refused(u64),
-    Emitted(What),
+    /// At the time when it was sent; `due` is when it was to be.
+    Emitted { what: What, due: Micros },
     Ended(DisconnectReason),
 }
 
@@ -59,6 +60,7 @@ pub(crate) struct Ignored {
     pub(crate) packet: Option<PacketType>,
 }
 
+#[derive(Clone)]
 enum Session {
     Server(ServerSession),
     Client(ClientSession),
@@ -97,8 +99,12 @@ struct Driver<'p> {
     candidate: Option<(u64, Upgrade)>,
     /// The close packet waits for a poll.
     close_waits: bool,
+    /// The recording's time, as far as the replay has come.
+    now: Micros,
     /// How far the machine's clock is ahead of the recording's.
     ahead: Micros,
+    /// When it last jumped: nothing that passed in the jump is due before.
+    stepped: Micros,
     /// When pending polls were answered by the machine before the recording's answer.
     answered: Vec<Micros>,
     /// For the next ping: when the last one was sent, and when its pong came.
@@ -128,7 +134,9 @@ pub(crate) fn drive(plan: &Plan, ignored: &[Ignored]) -> Run {
         main: plan.direct,
         candidate: None,
         close_waits: false,
+        now: plan.begins,
         ahead: 0,
+        stepped: 0,
         answered: Vec::new(),
         last_ping: None,
         last_pong: None,
@@ -141,9 +149,10 @@ pub(crate) fn drive(plan: &Plan, ignored: &[Ignored]) -> Run {
     for (index, input) in plan.inputs.iter().enumerate() {
         let at = driver.readable_at(input.at);
         driver.wake_until(at);
+        driver.now = driver.now.max(at);
         driver.handle(index, at, &input.fact);
     }
-    driver.wake_until(plan.ends + 1);
+    driver.wake_until(plan.ends + GRAIN);
     driver.run.deadline = both!(&driver.session, session => session.poll_timeout()).map(|at| driver.recorded(at));
     driver.run
 }
@@ -163,24 +172,30 @@ impl Driver<'_> {
         blocked.map_or(at, |(_, to)| *to)
     }
 
-    /// Lets everything happen that is due before `limit`.
+    /// Lets everything happen that is due before `limit`, and a ping that the recording sent at `limit`: inputs of
+    /// the same time came after it.
     fn wake_until(&mut self, limit: Micros) {
         loop {
             let session = both!(&self.session, session => session.poll_timeout());
             let upgrade = self.candidate.as_ref().and_then(|(_, upgrade)| either!(upgrade, u => u.poll_timeout()));
-            let session_due = session.map(|at| self.recorded(at));
-            let upgrade_due = upgrade.map(|at| self.recorded(at));
-            let session_wake = session_due.map(|due| (self.session_wake(due), due, true));
-            let upgrade_wake = upgrade_due.map(|due| (self.awake(due), due, false));
-            let Some((wake, due, of_session)) = [session_wake, upgrade_wake].into_iter().flatten().min() else { return };
-            if wake >= limit {
+            let session_due = session.map(|at| self.recorded(at).max(self.stepped));
+            let upgrade_due = upgrade.map(|at| self.recorded(at).max(self.stepped));
+            let ping = session_due.and_then(|due| self.recorded_ping(due));
+            let of_session = session_due.map(|due| (ping.unwrap_or_else(|| self.awake(due)), due, true));
+            let of_upgrade = upgrade_due.map(|due| (self.awake(due), due, false));
+            let Some((wake, due, is_session)) = [of_session, of_upgrade].into_iter().flatten().min() else { return };
+            let wake = wake.max(self.now);
+            if wake > limit || (wake == limit && !(is_session && ping.is_some())) {
                 return;
             }
-            let now = self.machine(wake);
-            if of_session {
+            self.now = wake;
+            if is_session {
+                // The recording's clock may lag behind by its grain; the machine's must have come to the deadline.
+                let now = self.machine(wake.max(due));
                 both!(&mut self.session, session => session.handle_timeout(now));
                 self.drain(wake, due);
             } else if let Some((_, upgrade)) = &mut self.candidate {
+                let now = Instant::from_micros(wake + self.ahead);
                 either!(upgrade, upgrade => upgrade.handle_timeout(now));
                 self.drain_upgrade(wake, due);
             }
@@ -193,22 +208,19 @@ impl Driver<'_> {
         blocked.map_or(due, |(_, to)| *to + CATCH_UP)
     }
 
-    /// The same for the session, whose pings follow the recording's if those are a little late.
-    fn session_wake(&mut self, due: Micros) -> Micros {
-        let mut preview = match &self.session {
-            Session::Server(session) => Session::Server(session.clone()),
-            Session::Client(session) => Session::Client(session.clone()),
-        };
+    /// If a ping is due next and the recording sent it at about that time: then.
+    fn recorded_ping(&self, due: Micros) -> Option<Micros> {
+        let mut preview = self.session.clone();
         let now = self.machine(due);
         both!(&mut preview, session => session.handle_timeout(now));
-        let pings = both!(&mut preview, session => session.poll_transmit()) == Some(Control::Ping);
-        let recorded = self.plan.recorded.emissions.iter().filter(|emission| emission.what == What::Ping);
-        let next = recorded.map(|emission| emission.at).nth(self.pings);
-        match next {
-            Some(at) if pings && (due..=due + JITTER).contains(&at) => at,
-            Some(at) if pings && self.capped_until(due).is_some_and(|late| (late..=late + JITTER).contains(&at)) => at,
-            _ => self.awake(due),
+        if both!(&mut preview, session => session.poll_transmit()) != Some(Control::Ping) {
+            return None;
         }
+        let pings = self.plan.recorded.emissions.iter().filter(|emission| emission.what == What::Ping);
+        let at = pings.map(|emission| emission.at).nth(self.pings)?;
+        let expected = [Some(due), self.capped_until(due)];
+        let about = |expected: Micros| at + GRAIN >= expected && at <= expected + JITTER;
+        expected.into_iter().flatten().any(about).then_some(at)
     }
 
     /// When the reference would send the ping that is due, if that is later: it waits for the interval after the pong.
@@ -217,7 +229,7 @@ impl Driver<'_> {
         let interval = micros(self.plan.heartbeat.ping_interval());
         let half_timeout = micros(self.plan.heartbeat.ping_timeout()) / 2;
         let revision_four_server = self.plan.role == Role::Server && self.plan.revision == Revision::V4;
-        let capped = revision_four_server && due == ping + interval + half_timeout && due + GRACE < pong + interval;
+        let capped = revision_four_server && due == ping + interval + half_timeout && due + GRAIN < pong + interval;
         capped.then_some(pong + interval)
     }
 
@@ -325,7 +337,7 @@ impl Driver<'_> {
                 let busy = self.main.is_some() || self.candidate.is_some();
                 if busy || !matches || !self.plan.offers_upgrade {
                     self.run.trace.push((at, Step::Refused(conn)));
-                    self.emit(at, What::CandidateClosed(conn));
+                    self.emit(at, at, What::CandidateClosed(conn));
                 } else {
                     self.candidate = Some((conn, Upgrade::Server(ServerUpgrade::new(timeout, now))));
                 }
@@ -341,11 +353,9 @@ impl Driver<'_> {
     /// before anybody has expired the session.
     fn step_clock(&mut self, at: Micros, by: Micros) {
         self.ahead += by;
+        self.stepped = at;
         let now = self.machine(at);
-        let mut preview = match &self.session {
-            Session::Server(session) => Session::Server(session.clone()),
-            Session::Client(session) => Session::Client(session.clone()),
-        };
+        let mut preview = self.session.clone();
         both!(&mut preview, session => session.handle_timeout(now));
         let expires = both!(&preview, session => session.disconnect())
             .is_some_and(|end| end.reason == DisconnectReason::PingTimeout);
@@ -353,7 +363,6 @@ impl Driver<'_> {
         if expires && refusal != Some(SendError::Expired) {
             self.run.broken = Some((at, format!("sending past the deadline was answered {refusal:?}")));
         }
-        self.wake_until(at + 1);
     }
 
     /// Takes what the session wants written. `due` is when it was to be written.
@@ -365,13 +374,13 @@ impl Driver<'_> {
                     if let Some(late) = self.capped_until(due) {
                         self.run.capped.push((due, late));
                     }
-                    self.last_ping = Some(at);
+                    self.last_ping = Some(at.max(due));
                     self.pings += 1;
-                    self.emit(due, What::Ping);
+                    self.emit(at, due, What::Ping);
                 }
-                Control::Pong => self.emit(due, What::Pong),
+                Control::Pong => self.emit(at, due, What::Pong),
                 Control::Close => {
-                    self.emit(due, What::Close);
+                    self.emit(at, due, What::Close);
                     let polls = self.plan.role == Role::Server && self.main.is_none();
                     self.close_waits = polls && self.pending_poll(at).is_none();
                     if !self.close_waits {
@@ -399,10 +408,10 @@ impl Driver<'_> {
         let Some((conn, mut upgrade)) = self.candidate.take() else { return };
         while let Some(control) = either!(&mut upgrade, upgrade => upgrade.poll_transmit()) {
             match control {
-                UpgradeControl::PingProbe => self.emit(due, What::Probe(conn)),
-                UpgradeControl::PongProbe => self.emit(due, What::ProbeAnswer(conn)),
-                UpgradeControl::Upgrade => self.emit(due, What::Upgrade(conn)),
-                UpgradeControl::Noop => self.release_poll(due),
+                UpgradeControl::PingProbe => self.emit(at, due, What::Probe(conn)),
+                UpgradeControl::PongProbe => self.emit(at, due, What::ProbeAnswer(conn)),
+                UpgradeControl::Upgrade => self.emit(at, due, What::Upgrade(conn)),
+                UpgradeControl::Noop => self.release_poll(at, due),
             }
         }
         match either!(&upgrade, upgrade => upgrade.outcome()) {
@@ -414,7 +423,7 @@ impl Driver<'_> {
             Some(UpgradeOutcome::Failed(failure)) => {
                 let gives_up = matches!(failure, UpgradeFailure::Timeout | UpgradeFailure::UnexpectedPacket);
                 if self.plan.role == Role::Server && gives_up {
-                    self.emit(due, What::CandidateClosed(conn));
+                    self.emit(at, due, What::CandidateClosed(conn));
                 }
             }
         }
@@ -422,14 +431,14 @@ impl Driver<'_> {
 
     /// A noop answers a poll that is pending, and nothing otherwise. One that the recording answered at this very
     /// time with something else, or that came in at this very time, was not pending there.
-    fn release_poll(&mut self, due: Micros) {
+    fn release_poll(&mut self, at: Micros, due: Micros) {
         let Some((from, to)) = self.pending_poll(due) else { return };
         let answer = self.plan.recorded.emissions.iter().find(|emission| emission.at == to);
         let is_noop = answer.is_some_and(|emission| emission.what == What::Noop);
         let too_close = due < from + 5_000 || to < due + JITTER;
         if is_noop || !too_close {
             self.answered.push(from);
-            self.emit(due, What::Noop);
+            self.emit(at, due, What::Noop);
         }
     }
 
@@ -440,18 +449,15 @@ impl Driver<'_> {
         pending.map(|window| (window.from, window.to)).find(|(from, _)| !self.answered.contains(from))
     }
 
-    fn emit(&mut self, due: Micros, what: What) {
+    fn emit(&mut self, at: Micros, due: Micros, what: What) {
         if matches!(what, What::Ping | What::Pong)
             && let Some((from, _)) = self.pending_poll(due)
         {
             self.answered.push(from);
         }
-        self.run.trace.push((due, Step::Emitted(what)));
+        self.run.trace.push((at, Step::Emitted { what, due }));
     }
 }
-
-/// Two deadlines this close are the same.
-const GRACE: Micros = 1_000;
 
 /// A period in the recordings' unit.
 pub(crate) fn micros(period: Duration) -> Micros {

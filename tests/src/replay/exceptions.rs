@@ -66,7 +66,7 @@ impl Case<'_> {
         let (at, reason) = (*at, *reason);
         // The reference ended no earlier, or it is another story.
         let outlived = recorded.as_ref().is_none_or(|(recorded, _)| *recorded > at + JITTER);
-        let before_end = self.steps().rev().find(|(_, step)| !matches!(step, Step::Ended(_) | Step::Emitted(_)));
+        let before_end = self.steps().rev().find(|(_, step)| !matches!(step, Step::Ended(_) | Step::Emitted { .. }));
         match (reason, before_end.map(|(_, step)| step)) {
             (DisconnectReason::PingTimeout, _) if outlived && self.deadline() == Some(at) => self.unnoticed_silence(at),
             (DisconnectReason::PeerClose, Some(Step::Packet { packet: PacketType::Close, input, socket: true })) => {
@@ -104,7 +104,7 @@ impl Case<'_> {
         let upgraded = self.steps().find(|(_, step)| *step == Step::Upgraded).map(|(at, _)| *at);
         match (self.plan.role, self.plan.revision, upgraded) {
             (Role::Server, Revision::V4, Some(upgraded)) => {
-                let ping = self.last(|step| *step == Step::Emitted(What::Ping))?;
+                let ping = self.last(|step| matches!(step, Step::Emitted { what: What::Ping, .. }))?;
                 let answered = self.steps().any(|(at, step)| *at >= upgraded && is_packet(step, PacketType::Pong));
                 if ping <= upgraded && upgraded < at && !answered { stop("B1") } else { None }
             }
@@ -178,7 +178,7 @@ impl Case<'_> {
         for (at, step) in self.steps().take_while(|(at, _)| *at < due) {
             match step {
                 Step::Opened => base = Some(*at),
-                Step::Emitted(What::Ping) => ping = Some(*at),
+                Step::Emitted { what: What::Ping, due } => ping = Some(*at.max(due)),
                 Step::Packet { packet: PacketType::Pong, .. } if ping.is_some() => {
                     let latest = ping.map(|ping| ping + half_timeout).unwrap_or(*at);
                     base = Some((*at).min(latest));
@@ -206,9 +206,9 @@ impl Case<'_> {
         let mut extended = true;
         for (at, step) in self.steps() {
             let later = match (self.plan.role, self.plan.revision, step) {
-                (Role::Server, Revision::V4, Step::Emitted(What::Ping)) => {
+                (Role::Server, Revision::V4, Step::Emitted { what: What::Ping, due }) => {
                     extended = false;
-                    Some(at + timeout)
+                    Some(at.max(due) + timeout)
                 }
                 (Role::Server, Revision::V4, Step::Packet { packet, .. }) => match self.plan.liveness {
                     Liveness::AnyPacket => Some(at + interval + timeout),
@@ -227,7 +227,9 @@ impl Case<'_> {
                 }
                 (Role::Client, Revision::V4, Step::Packet { packet: PacketType::Ping, .. })
                 | (Role::Client, Revision::V3, Step::Packet { .. }) => Some(at + interval + timeout),
-                (Role::Client, Revision::V3, Step::Emitted(What::Ping)) => Some(at + timeout),
+                (Role::Client, Revision::V3, Step::Emitted { what: What::Ping, due }) => {
+                    Some(at.max(due) + timeout)
+                },
                 _ => None,
             };
             deadline = later.or(deadline);

@@ -61,8 +61,8 @@ pub(crate) fn compare(plan: &Plan, run: &Run) -> (Spread, Option<Difference>) {
     let ours: Vec<(Micros, What)> = run
         .trace
         .iter()
-        .filter_map(|(at, step)| match step {
-            Step::Emitted(what) => Some((*at, *what)),
+        .filter_map(|(_, step)| match step {
+            Step::Emitted { what, due } => Some((*due, *what)),
             _ => None,
         })
         .collect();

@@ -146,12 +146,12 @@ impl Recorded {
     /// when it next could. Shortly before a window closes, the next one is possible too.
     pub(crate) fn writable(&self, due: Micros) -> impl Iterator<Item = Micros> {
         let mut settled = false;
-        self.windows.iter().filter(move |window| window.to >= due).map_while(move |window| {
+        self.windows.iter().filter(move |window| window.to.saturating_add(GRAIN) >= due).map_while(move |window| {
             if settled {
                 return None;
             }
             let at = due.max(window.from);
-            settled = window.to - at > JITTER || !window.poll;
+            settled = window.to.saturating_sub(at) > JITTER || !window.poll;
             Some(at)
         })
     }
