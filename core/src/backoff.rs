@@ -1,1 +1,236 @@
-//! To be written.
+//! How long a client waits before it connects again.
+//!
+//! When a server restarts, all its clients lose their sessions in the same second. If each comes back after the same
+//! delay, they come back together, and the server falls over again. So the delay is drawn at random, from a window
+//! that doubles with every failure up to a cap. And a server that accepts sessions only to drop them at once must not
+//! be taken for a healthy one: the window shrinks again only after a session that has lasted.
+//!
+//! Before attempt n (0 is the first), the delay is uniform over the whole milliseconds of
+//!
+//! ```text
+//! [ min, min(max, min × 2^(n+1)) ]
+//! ```
+//!
+//! so that it is never below `min`, never above `max`, and once the cap is reached spread over all of `min` to `max`.
+//! (The reference client varies its delay by half as long as it grows, and not at all once it is capped: its clients
+//! come back in step, every five seconds.)
+//!
+//! The random numbers are the caller's: boards have a hardware source, tests a seed. They need not be secret, but
+//! they must differ between clients; a counter, or a seed shared by a whole fleet, undoes the spreading.
+
+use core::time::Duration;
+
+use crate::Instant;
+use crate::settings::{Unfit, whole_millis};
+
+/// The delays between attempts to connect: exponential, capped, jittered, and reset only by a session that lasted.
+///
+/// It never gives up; a client that wants to looks at [`attempts`](Self::attempts).
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::{Instant, backoff::Backoff};
+///
+/// let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30))?;
+/// assert_eq!(backoff.next_delay(0), Duration::from_secs(1)); // the shortest: between 1 s and 2 s
+/// assert_eq!(backoff.next_delay(u32::MAX), Duration::from_secs(4)); // the longest: between 1 s and 4 s
+/// assert_eq!(backoff.next_delay(1 << 31), Duration::from_millis(4_500)); // the middle: between 1 s and 8 s
+///
+/// // A session that ends after 5 s changes nothing; one that lasts 30 s starts over.
+/// backoff.handle_connected(Instant::from_micros(10_000_000));
+/// backoff.handle_disconnected(Instant::from_micros(15_000_000));
+/// assert_eq!(backoff.attempts(), 3);
+/// backoff.handle_connected(Instant::from_micros(20_000_000));
+/// backoff.handle_disconnected(Instant::from_micros(50_000_000));
+/// assert_eq!(backoff.attempts(), 0);
+/// # Ok::<(), eio_core::backoff::BackoffError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Backoff {
+    min_millis: u32,
+    max_millis: u32,
+    stable_millis: u32,
+    attempts: u32,
+    connected_at: Option<Instant>,
+}
+
+impl Backoff {
+    /// From 1 s up to 30 s; a session is stable after 30 s.
+    ///
+    /// The reference client waits between half a second and five. Thirty spread 10,000 clients of a server that is
+    /// down over half a minute, and still find it soon after it is back.
+    pub const DEFAULT: Self = Self {
+        min_millis: 1_000,
+        max_millis: 30_000,
+        stable_millis: 30_000,
+        attempts: 0,
+        connected_at: None,
+    };
+
+    /// Delays from `min` to `max`, with stable sessions as in [`DEFAULT`](Self::DEFAULT).
+    ///
+    /// `min` is also the width of the first window: 10,000 clients that a restarting server drops come back within
+    /// one `min`. With `min` equal to `max` every delay is the same, and nothing is spread.
+    ///
+    /// # Errors
+    /// Both must be whole milliseconds above zero and at most `u32::MAX` of them (49 days), and `min` at most `max`.
+    pub const fn new(min: Duration, max: Duration) -> Result<Self, BackoffError> {
+        let min_millis = match whole_millis(min) {
+            Ok(0) => return Err(BackoffError::Zero { setting: BackoffSetting::Min }),
+            Ok(millis) => millis,
+            Err(unfit) => return Err(BackoffError::unfit(unfit, BackoffSetting::Min)),
+        };
+        let max_millis = match whole_millis(max) {
+            Ok(millis) => millis,
+            Err(unfit) => return Err(BackoffError::unfit(unfit, BackoffSetting::Max)),
+        };
+        if min_millis > max_millis {
+            return Err(BackoffError::MinAboveMax);
+        }
+        Ok(Self { min_millis, max_millis, ..Self::DEFAULT })
+    }
+
+    /// The same, counting a session as stable once it has lasted for `stable_after`.
+    ///
+    /// Zero makes every session stable. Below the time that a broken server takes to drop a session it defeats the
+    /// growth of the delays.
+    ///
+    /// # Errors
+    /// It must be whole milliseconds, at most `u32::MAX` of them.
+    pub const fn with_stable_after(mut self, stable_after: Duration) -> Result<Self, BackoffError> {
+        match whole_millis(stable_after) {
+            Ok(millis) => self.stable_millis = millis,
+            Err(unfit) => return Err(BackoffError::unfit(unfit, BackoffSetting::StableAfter)),
+        }
+        Ok(self)
+    }
+
+    /// How long to wait before the next attempt, which this call counts.
+    ///
+    /// `random` is uniform over all of `u32`; the delay is the same for the same `random` and number of attempts.
+    /// Zero gives the shortest delay of the window, `u32::MAX` the longest.
+    #[must_use]
+    pub const fn next_delay(&mut self, random: u32) -> Duration {
+        let min = self.min_millis as u64;
+        let width = self.longest_millis().saturating_sub(min).saturating_add(1);
+        self.attempts = self.attempts.saturating_add(1);
+        // Below 2^32 × 2^32: the product fits, and its upper half is uniform over 0..width.
+        let drawn = width.saturating_mul(random as u64).wrapping_shr(32);
+        Duration::from_millis(min.saturating_add(drawn))
+    }
+
+    /// A session has opened: its handshake has arrived, not merely its TCP connection.
+    pub const fn handle_connected(&mut self, now: Instant) {
+        self.connected_at = Some(now);
+    }
+
+    /// The session has ended. If it lasted long enough, the next delay is a first one again.
+    ///
+    /// Without a session before it, or called again, it does nothing.
+    pub const fn handle_disconnected(&mut self, now: Instant) {
+        if let Some(connected_at) = self.connected_at.take()
+            && now.saturating_duration_since(connected_at).as_millis() >= self.stable_millis as u128
+        {
+            self.attempts = 0;
+        }
+    }
+
+    /// How many attempts have been made since the last stable session (or since the beginning): how often
+    /// [`next_delay`](Self::next_delay) has been called.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The longest delay that the next attempt can draw.
+    const fn longest_millis(&self) -> u64 {
+        let doublings = self.attempts.saturating_add(1);
+        // A u32 doubled 32 times fits a u64, and is above any cap.
+        let doublings = if doublings < 32 { doublings } else { 32 };
+        let grown = (self.min_millis as u64).wrapping_shl(doublings);
+        let max = self.max_millis as u64;
+        if grown < max { grown } else { max }
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Which of its settings a [`BackoffError`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum BackoffSetting {
+    /// The shortest delay.
+    Min,
+    /// The longest delay.
+    Max,
+    /// How long a session lasts before it counts as stable.
+    StableAfter,
+}
+
+impl BackoffSetting {
+    /// A name for messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Min => "the shortest delay",
+            Self::Max => "the longest delay",
+            Self::StableAfter => "the time after which a session is stable",
+        }
+    }
+}
+
+/// Why durations are not those of a [`Backoff`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum BackoffError {
+    /// A delay of zero: the client would try in a tight loop.
+    #[error("{} is zero: expected at least 1 ms", .setting.as_str())]
+    Zero {
+        /// Which setting.
+        setting: BackoffSetting,
+    },
+    /// Finer than the millisecond that delays are counted in.
+    #[error("{} is not a whole number of milliseconds", .setting.as_str())]
+    Fraction {
+        /// Which setting.
+        setting: BackoffSetting,
+    },
+    /// More than a `u32` of milliseconds.
+    #[error("{} is too long: expected at most 4294967295 ms", .setting.as_str())]
+    TooLong {
+        /// Which setting.
+        setting: BackoffSetting,
+    },
+    /// The two in the wrong order.
+    #[error("the shortest delay is longer than the longest")]
+    MinAboveMax,
+}
+
+impl BackoffError {
+    const fn unfit(unfit: Unfit, setting: BackoffSetting) -> Self {
+        match unfit {
+            Unfit::Fraction => Self::Fraction { setting },
+            Unfit::TooLong => Self::TooLong { setting },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_four_billion_attempts_the_count_stays_and_the_delay_is_the_cap() {
+        let mut backoff = Backoff { attempts: u32::MAX, ..Backoff::DEFAULT };
+        assert_eq!(backoff.next_delay(u32::MAX), Duration::from_secs(30));
+        assert_eq!(backoff.next_delay(0), Duration::from_secs(1));
+        assert_eq!(backoff.attempts(), u32::MAX);
+    }
+}

@@ -38,7 +38,7 @@ pub use sid::{Sid, SidError};
 pub use transports::{Transport, Transports};
 
 use crate::BufferTooSmall;
-use crate::settings::{Decimal, Heartbeat, HeartbeatError, NotU32, Period};
+use crate::settings::{Heartbeat, HeartbeatError, NotU32, Period};
 use json::Scanner;
 
 /// What a server tells its client when a session opens.
@@ -183,7 +183,6 @@ fn put_number(number: u32, put: &mut impl FnMut(&[u8])) {
     let mut rest = number;
     let mut unused = MAX_DIGITS;
     for digit in digits.iter_mut().rev() {
-        #[expect(clippy::cast_possible_truncation, reason = "a remainder of ten")]
         let value = (rest % 10) as u8;
         *digit = b'0' | value;
         rest /= 10;

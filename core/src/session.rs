@@ -29,7 +29,7 @@
 
 use core::time::Duration;
 
-use crate::handshake::{Handshake, HandshakeError};
+use crate::handshake::{Handshake, HandshakeErrorKind};
 use crate::heartbeat::{Due, Machine};
 use crate::packet::{Data, DecodeErrorKind, Packet};
 use crate::time::Instant;
@@ -160,7 +160,7 @@ pub enum DisconnectReason {
     OpenTimeout,
     /// Client: the `open` packet cannot be used.
     #[error("bad handshake: {0}")]
-    BadHandshake(HandshakeError),
+    BadHandshake(HandshakeErrorKind),
     /// Client: a packet before the `open` packet, or a second `open` packet.
     #[error("unexpected packet: expected one open packet, first")]
     UnexpectedPacket,
@@ -418,6 +418,12 @@ macro_rules! shared_verbs {
         #[must_use]
         pub fn is_open(&self) -> bool {
             self.lifecycle.machine.is_running()
+        }
+
+        /// The periods in force; `None` while the handshake is awaited.
+        #[must_use]
+        pub fn heartbeat(&self) -> Option<Heartbeat> {
+            self.lifecycle.machine.heartbeat()
         }
 
         /// The latest round trip of a ping of this side.

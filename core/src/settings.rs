@@ -104,6 +104,7 @@ impl Default for Heartbeat {
 }
 
 /// Why a period does not fit a `u32` of milliseconds.
+#[derive(Clone, Copy)]
 pub(crate) enum Unfit {
     Fraction,
     TooLong,

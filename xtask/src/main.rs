@@ -1,2 +1,47 @@
-//! The developer's one command.
-fn main() {}
+//! The developer's one command: `cargo xtask check`, `cargo xtask test`, `cargo xtask prove`.
+//!
+//! A *part* is one thing that must hold ([`part::PARTS`] lists them all); a *verb* runs the parts that belong to it
+//! and closes with a summary. [`need`] installs what the chosen parts need, [`runner`] runs them one after the
+//! other, each in a [`job::Job`], which captures what its commands print.
+
+mod cli;
+mod job;
+mod need;
+mod part;
+mod parts;
+mod runner;
+mod stopwatch;
+mod workspace;
+
+use std::process::ExitCode;
+
+/// The exit code of a command line that makes no sense.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let order = match cli::parse(&arguments) {
+        Ok(order) => order,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match order {
+        cli::Order::Help => print!("{}", cli::help()),
+        cli::Order::List => print!("{}", cli::list()),
+        cli::Order::Run { title, parts, verbose } => {
+            let workspace = match workspace::Workspace::load() {
+                Ok(workspace) => workspace,
+                Err(sentence) => {
+                    eprintln!("{sentence}");
+                    return ExitCode::FAILURE;
+                }
+            };
+            if !runner::run(&title, &parts, verbose, &workspace) {
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}

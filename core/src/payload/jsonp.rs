@@ -90,7 +90,7 @@ const fn hex_digit(byte: u8) -> u8 {
 ///
 /// let mut body = *b"d=4a%5Cnb%1E4c%5C%5Cnd";
 /// assert_eq!(jsonp::decode(&mut body), Some(&b"4a\nb\x1e4c\\nd"[..]));
-/// assert_eq!(jsonp::decode(&mut *b"e=4".to_owned()), None);
+/// assert_eq!(jsonp::decode(&mut [b'e', b'=', b'4']), None);
 /// ```
 pub fn decode(body: &mut [u8]) -> Option<&[u8]> {
     let field = body.split_mut(|byte| *byte == b'&').find(|field| field.starts_with(b"d="))?;

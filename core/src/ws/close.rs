@@ -1,0 +1,137 @@
+//! Close codes and what a close frame says (RFC 6455 sections 5.5.1 and 7.4).
+
+use core::fmt;
+
+/// Why an endpoint closes a connection, as a number on the wire.
+///
+/// Any number can be held, since logs and APIs use some that never travel; [`is_sendable`](Self::is_sendable) says
+/// which may.
+///
+/// ```
+/// use eio_core::ws::CloseCode;
+///
+/// assert_eq!(CloseCode::GOING_AWAY.as_u16(), 1001);
+/// assert_eq!(CloseCode::GOING_AWAY.to_string(), "1001 (going away)");
+/// assert!(!CloseCode::NO_STATUS.is_sendable());
+/// assert!(CloseCode::new(4000).is_sendable());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct CloseCode(u16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection is fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// 1001: the server shuts down, or the browser leaves the page.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// 1002: the peer broke the WebSocket protocol.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1003: a kind of message that this endpoint does not take, say binary where only text makes sense.
+    pub const UNSUPPORTED_DATA: Self = Self(1003);
+    /// 1005: the close frame carried no code. Never travels.
+    pub const NO_STATUS: Self = Self(1005);
+    /// 1006: the connection ended without a close frame. Never travels.
+    pub const ABNORMAL: Self = Self(1006);
+    /// 1007: a message's bytes contradict its kind, say text that is not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// 1008: a message against this endpoint's policy, and no code says more.
+    pub const POLICY_VIOLATION: Self = Self(1008);
+    /// 1009: a message longer than this endpoint takes.
+    pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    /// 1010: the client needs an extension that the server did not offer.
+    pub const MANDATORY_EXTENSION: Self = Self(1010);
+    /// 1011: the server met a condition that it did not expect.
+    pub const INTERNAL_ERROR: Self = Self(1011);
+    /// 1012: the server restarts; reconnect after a random delay. From the IANA registry, as 1013 and 1014.
+    pub const SERVICE_RESTART: Self = Self(1012);
+    /// 1013: the server is overloaded; try later, or elsewhere.
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
+    /// 1014: a gateway got an invalid response from the server behind it.
+    pub const BAD_GATEWAY: Self = Self(1014);
+    /// 1015: the TLS handshake failed. Never travels.
+    pub const TLS_HANDSHAKE: Self = Self(1015);
+
+    /// The code with this number.
+    #[must_use]
+    pub const fn new(code: u16) -> Self {
+        Self(code)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn as_u16(self) -> u16 {
+        self.0
+    }
+
+    /// Whether the code may be in a close frame: 1000–1003 and 1007–1014, 3000–3999 (registered by libraries) or
+    /// 4000–4999 (private). A close frame with any other is refused, and never written.
+    #[must_use]
+    pub const fn is_sendable(self) -> bool {
+        matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+
+    /// What the number stands for, of the codes that RFC 6455 or the IANA registry define.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::NORMAL => "normal closure",
+            Self::GOING_AWAY => "going away",
+            Self::PROTOCOL_ERROR => "protocol error",
+            Self::UNSUPPORTED_DATA => "unsupported data",
+            Self::NO_STATUS => "no status received",
+            Self::ABNORMAL => "abnormal closure",
+            Self::INVALID_PAYLOAD => "invalid payload data",
+            Self::POLICY_VIOLATION => "policy violation",
+            Self::MESSAGE_TOO_BIG => "message too big",
+            Self::MANDATORY_EXTENSION => "mandatory extension",
+            Self::INTERNAL_ERROR => "internal error",
+            Self::SERVICE_RESTART => "service restart",
+            Self::TRY_AGAIN_LATER => "try again later",
+            Self::BAD_GATEWAY => "bad gateway",
+            Self::TLS_HANDSHAKE => "TLS handshake",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{} ({name})", self.0),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// The body of a close frame that has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_structs, reason = "RFC 6455 section 5.5.1: a code and a reason")]
+pub struct Close<'a> {
+    /// Why the sender closes.
+    pub code: CloseCode,
+    /// Words for a log, not for a person; at most 123 bytes, often none.
+    pub reason: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_the_defined_registered_and_private_codes_may_travel() {
+        for code in 0..=u16::MAX {
+            let defined = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
+            let expected = defined.contains(&code) || (3000..5000).contains(&code);
+            assert_eq!(CloseCode::new(code).is_sendable(), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn the_codes_that_never_travel_still_have_names() {
+        for code in [CloseCode::NO_STATUS, CloseCode::ABNORMAL, CloseCode::TLS_HANDSHAKE] {
+            assert!(code.name().is_some() && !code.is_sendable());
+        }
+        assert_eq!(CloseCode::new(1004).name(), None);
+    }
+}

@@ -1,0 +1,153 @@
+//! Control frames: ping, pong, close (RFC 6455 section 5.5).
+
+use super::{Close, CloseCode, FrameHeader, OpCode, mask};
+use crate::BufferTooSmall;
+
+/// A control frame, received or to be sent. Its payload has at most 125 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the control frames of RFC 6455; the others are reserved, and refused"
+)]
+pub enum Control<'a> {
+    /// Asks for a pong with the same payload.
+    Ping(&'a [u8]),
+    /// Answers a ping; unasked, it says that the sender lives, and wants no answer.
+    Pong(&'a [u8]),
+    /// The sender will send nothing more. Without a body, nobody knows why.
+    Close(Option<Close<'a>>),
+}
+
+impl<'a> Control<'a> {
+    /// The longest payload of a control frame.
+    pub const MAX_PAYLOAD: usize = 125;
+
+    /// The longest control frame with its header: a buffer of this length holds any.
+    pub const MAX_LEN: usize = 131;
+
+    /// What RFC 6455 sections 5.5.1 to 5.5.3 want sent back: a ping's payload as a pong, a close's code as a close
+    /// (unless this side closed first), and nothing for a pong.
+    ///
+    /// ```
+    /// use eio_core::ws::{Close, CloseCode, Control};
+    ///
+    /// assert_eq!(Control::Ping(b"hi").reply(), Some(Control::Pong(b"hi")));
+    /// assert_eq!(Control::Pong(b"hi").reply(), None);
+    /// let close = Control::Close(Some(Close { code: CloseCode::NORMAL, reason: "done" }));
+    /// assert_eq!(close.reply(), Some(Control::Close(Some(Close { code: CloseCode::NORMAL, reason: "" }))));
+    /// ```
+    #[must_use]
+    pub fn reply(&self) -> Option<Self> {
+        match *self {
+            Self::Ping(payload) => Some(Self::Pong(payload)),
+            Self::Pong(_) => None,
+            Self::Close(body) => Some(Self::Close(body.map(|Close { code, .. }| Close { code, reason: "" }))),
+        }
+    }
+
+    /// Writes the whole frame, masked if a key is given, and returns its length.
+    ///
+    /// ```
+    /// use eio_core::ws::{Close, CloseCode, Control};
+    ///
+    /// let mut out = [0; Control::MAX_LEN];
+    /// let close = Control::Close(Some(Close { code: CloseCode::NORMAL, reason: "bye" }));
+    /// let len = close.encode(None, &mut out)?;
+    /// assert_eq!(&out[..len], b"\x88\x05\x03\xe8bye");
+    /// # Ok::<(), eio_core::ws::EncodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`EncodeError`] if the payload is too long, the close code must not travel, or `out` is too small. Nothing
+    /// was written then.
+    pub fn encode(&self, key: Option<[u8; 4]>, out: &mut [u8]) -> Result<usize, EncodeError> {
+        let (opcode, head, tail): (_, &[u8], &'a [u8]) = match *self {
+            Self::Ping(payload) => (OpCode::Ping, &[], payload),
+            Self::Pong(payload) => (OpCode::Pong, &[], payload),
+            Self::Close(None) => (OpCode::Close, &[], &[]),
+            Self::Close(Some(Close { code, .. })) if !code.is_sendable() => {
+                return Err(EncodeError::CloseCode(code));
+            }
+            Self::Close(Some(Close { code, reason })) => {
+                (OpCode::Close, &code.as_u16().to_be_bytes(), reason.as_bytes())
+            }
+        };
+        let payload_len = head.len().saturating_add(tail.len());
+        if payload_len > Self::MAX_PAYLOAD {
+            return Err(EncodeError::PayloadTooLong { len: payload_len });
+        }
+        let header = FrameHeader { mask: key, ..FrameHeader::new(opcode, payload_len) };
+        let header_len = header.encoded_len();
+        let needed = header_len.saturating_add(payload_len);
+        let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+        header.encode(out)?;
+        let payload = out.get_mut(header_len..).unwrap_or_default();
+        for (out, &byte) in payload.iter_mut().zip(head.iter().chain(tail)) {
+            *out = byte;
+        }
+        if let Some(key) = key {
+            mask::mask(payload, key, 0);
+        }
+        Ok(needed)
+    }
+}
+
+/// Why a control frame was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// More than 125 bytes of payload; in a close frame the code takes 2 of them.
+    #[error("control payload of {len} bytes: expected at most 125")]
+    PayloadTooLong {
+        /// The length of the payload, a close code included.
+        len: usize,
+    },
+    /// A code that may not be in a close frame.
+    #[error("close code {0} must not be sent")]
+    CloseCode(CloseCode),
+    /// The frame does not fit.
+    #[error(transparent)]
+    BufferTooSmall(#[from] BufferTooSmall),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_frame_has_the_stated_length() {
+        let mut out = [0; 200];
+        let len = Control::Ping(&[7; Control::MAX_PAYLOAD]).encode(Some([1; 4]), &mut out).unwrap();
+        assert_eq!(len, Control::MAX_LEN);
+        assert_eq!(out[..6], [0x89, 0xfd, 1, 1, 1, 1]);
+        assert_eq!(out[6..131], [6; 125]);
+        assert_eq!(out[131..], [0; 69]);
+    }
+
+    #[test]
+    fn a_frame_that_breaks_the_rules_is_not_written() {
+        let mut out = [0xee; 200];
+        let reason = core::str::from_utf8(&[b'x'; 124]).unwrap();
+        let close = |code, reason| Control::Close(Some(Close { code, reason }));
+        assert_eq!(
+            Control::Pong(&[0; 126]).encode(None, &mut out),
+            Err(EncodeError::PayloadTooLong { len: 126 })
+        );
+        assert_eq!(
+            close(CloseCode::NORMAL, reason).encode(None, &mut out),
+            Err(EncodeError::PayloadTooLong { len: 126 })
+        );
+        assert!(close(CloseCode::NORMAL, &reason[1..]).encode(None, &mut [0; 127]).is_ok());
+        assert_eq!(
+            close(CloseCode::ABNORMAL, "").encode(None, &mut out),
+            Err(EncodeError::CloseCode(CloseCode::ABNORMAL))
+        );
+        assert_eq!(
+            Control::Ping(b"abc").encode(None, &mut out[..4]),
+            Err(EncodeError::BufferTooSmall(BufferTooSmall { needed: 5 }))
+        );
+        assert_eq!(out, [0xee; 200]);
+    }
+}

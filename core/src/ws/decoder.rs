@@ -1,0 +1,463 @@
+//! The stream decoder: bytes to messages, pieces of messages and control frames.
+
+use super::header::ReceivedHeader;
+use super::utf8::Utf8;
+use super::{Close, CloseCode, Control, Error, OpCode, Received, mask};
+use crate::packet::Frame;
+
+/// How many fragments without a single byte one message may have before it is refused.
+///
+/// Each costs a peer a few bytes and brings a message no nearer to its end, so without a limit a message could stay
+/// open for ever without reaching the limit on its length. Fragments with bytes need no limit of their own.
+pub const MAX_EMPTY_FRAGMENTS: u8 = 32;
+
+/// Decodes what a peer sends, in place, however the bytes were cut on their way.
+///
+/// 32 bytes that own no buffer. The caller reads bytes into any buffer, decodes until nothing more comes out, and
+/// keeps only the bytes that were not consumed: at most [`MAX_INCOMPLETE`](Self::MAX_INCOMPLETE), and none between
+/// frames.
+///
+/// ```
+/// use eio_core::ws::{Control, Decoder, Item, MessageKind};
+///
+/// // "Hello" in two fragments with a ping between them, as in RFC 6455 section 5.7.
+/// let mut decoder = Decoder::client(1_000);
+/// let mut input = *b"\x01\x03Hel\x89\x02hi\x80\x02lo";
+/// let (mut at, mut text, mut pings) = (0, Vec::new(), 0);
+/// while let decoded = decoder.decode(&mut input[at..])? {
+///     at += decoded.consumed;
+///     match decoded.item {
+///         Some(Item::Message(message)) => println!("a whole message: {message:?}"),
+///         Some(Item::Piece(piece)) => text.extend_from_slice(piece.bytes),
+///         Some(Item::Control(Control::Ping(_))) => pings += 1,
+///         Some(Item::Control(_)) => {}
+///         None => break, // read more, after what is left of `input`
+///     }
+/// }
+/// assert_eq!((at, &text[..], pings), (input.len(), &b"Hello"[..], 1));
+/// # Ok::<(), eio_core::ws::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    max_message_len: u32,
+    /// What the headers of the open message have announced so far.
+    message_len: u32,
+    /// How many bytes of the current data frame are still to come.
+    frame_left: u32,
+    /// The masking key, turned so that its least significant byte is for the next byte.
+    key: u32,
+    end: End,
+    /// The kind of the open message: from its first frame's header to its last byte.
+    message: Option<MessageKind>,
+    utf8: Utf8,
+    empty_fragments: u8,
+    /// Whether the peer is a client, whose frames are masked.
+    masked: bool,
+    /// Whether the current data frame is its message's last.
+    fin: bool,
+    /// Whether a piece of the open message was handed out.
+    begun: bool,
+}
+
+impl Decoder {
+    /// The most bytes that are ever left for the next call: a control frame that lacks its last byte.
+    pub const MAX_INCOMPLETE: usize = Control::MAX_LEN - 1;
+
+    /// Decodes what a client sends to a server: every frame is masked.
+    ///
+    /// A message of more than `max_message_len` bytes, over all its fragments, is refused.
+    #[must_use]
+    pub const fn server(max_message_len: u32) -> Self {
+        Self::new(max_message_len, true)
+    }
+
+    /// Decodes what a server sends to a client: no frame is masked.
+    ///
+    /// A message of more than `max_message_len` bytes, over all its fragments, is refused.
+    #[must_use]
+    pub const fn client(max_message_len: u32) -> Self {
+        Self::new(max_message_len, false)
+    }
+
+    const fn new(max_message_len: u32, masked: bool) -> Self {
+        Self {
+            max_message_len,
+            message_len: 0,
+            frame_left: 0,
+            key: 0,
+            end: End::Not,
+            message: None,
+            utf8: Utf8::START,
+            empty_fragments: 0,
+            masked,
+            fin: false,
+            begun: false,
+        }
+    }
+
+    /// Decodes the next item at the start of `input`.
+    ///
+    /// The first `consumed` bytes are done with, and changed where they had to be unmasked; the others were not
+    /// touched. Without an item there is nothing more in `input` to decode: give what was not consumed again, with
+    /// more bytes after it. As long as a data frame lasts, its bytes come out as they come in; a header or a control
+    /// frame is consumed once it is complete.
+    ///
+    /// After a close frame, everything is consumed and ignored.
+    ///
+    /// # Errors
+    /// [`Error`] if the peer broke a rule. Every later call returns the same error.
+    pub fn decode<'b>(&mut self, input: &'b mut [u8]) -> Result<Decoded<'b>, Error> {
+        let Advance { consumed, found } = self.advance(input)?;
+        let item = match found {
+            None => None,
+            Some(Found { what: What::Piece { kind, first, last }, len }) => {
+                let bytes = last_bytes(input, consumed, len);
+                Some(Item::Piece(Piece { kind, bytes, first, last }))
+            }
+            Some(Found { what: What::Whole(whole), len }) => {
+                match self.received(whole, last_bytes(input, consumed, len))? {
+                    Received::Message(message) => Some(Item::Message(message)),
+                    Received::Control(control) => Some(Item::Control(control)),
+                }
+            }
+        };
+        Ok(Decoded { consumed, item })
+    }
+
+    /// Whether a close frame was received: nothing that comes after it matters.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.end, End::Closed)
+    }
+
+    /// Lowers the limit on messages to what the caller has room for.
+    pub(super) fn limit_message_len(&mut self, room: usize) {
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
+        self.max_message_len = self.max_message_len.min(room);
+    }
+
+    /// Decodes and unmasks up to the next item. The item's bytes are the last that were consumed; text that is a
+    /// whole message and the bodies of close frames are judged by [`received`](Self::received).
+    pub(super) fn advance(&mut self, input: &mut [u8]) -> Result<Advance, Error> {
+        match self.end {
+            End::Not => {}
+            End::Closed => return Ok(Advance { consumed: input.len(), found: None }),
+            End::Failed(error) => return Err(error),
+        }
+        self.step(input).map_err(|error| self.fail(error))
+    }
+
+    /// A whole message or control frame, of its unmasked bytes.
+    pub(super) fn received<'b>(&mut self, whole: Whole, bytes: &'b [u8]) -> Result<Received<'b>, Error> {
+        match whole {
+            Whole::Message(MessageKind::Text) => match core::str::from_utf8(bytes) {
+                Ok(text) => Ok(Received::Message(Frame::Text(text))),
+                Err(_) => Err(self.fail(Error::InvalidUtf8)),
+            },
+            Whole::Message(MessageKind::Binary) => Ok(Received::Message(Frame::Binary(bytes))),
+            Whole::Ping => Ok(Received::Control(Control::Ping(bytes))),
+            Whole::Pong => Ok(Received::Control(Control::Pong(bytes))),
+            Whole::Close => match close_body(bytes) {
+                Ok(close) => {
+                    self.end = End::Closed;
+                    Ok(Received::Control(Control::Close(close)))
+                }
+                Err(error) => Err(self.fail(error)),
+            },
+        }
+    }
+
+    fn fail(&mut self, error: Error) -> Error {
+        self.end = End::Failed(error);
+        error
+    }
+
+    fn step(&mut self, input: &mut [u8]) -> Result<Advance, Error> {
+        let mut consumed: usize = 0;
+        // Each turn consumes a header, 2 bytes at least.
+        loop {
+            let rest = input.get_mut(consumed..).unwrap_or_default();
+            if self.frame_left > 0 {
+                return self.payload(rest, consumed);
+            }
+            let Some(header) = ReceivedHeader::read(rest, self.masked, self.message.is_some())? else {
+                return Ok(Advance { consumed, found: None });
+            };
+            match header.opcode {
+                OpCode::Ping => return Ok(control(Whole::Ping, header, rest, consumed)),
+                OpCode::Pong => return Ok(control(Whole::Pong, header, rest, consumed)),
+                OpCode::Close => return Ok(control(Whole::Close, header, rest, consumed)),
+                OpCode::Text => self.message = Some(MessageKind::Text),
+                OpCode::Binary => self.message = Some(MessageKind::Binary),
+                OpCode::Continuation => {}
+            }
+            self.begin_frame(header)?;
+            consumed = consumed.saturating_add(header.header_len);
+            if self.frame_left == 0 && self.fin {
+                return self.payload(&mut [], consumed);
+            }
+        }
+    }
+
+    /// Takes over a data frame's header: the limits hold before a byte of it is looked at.
+    fn begin_frame(&mut self, header: ReceivedHeader) -> Result<(), Error> {
+        let too_long = Error::MessageTooLong { max: self.max_message_len };
+        let frame_len = u32::try_from(header.payload_len).map_err(|_| too_long)?;
+        self.message_len = self.message_len.checked_add(frame_len).ok_or(too_long)?;
+        if self.message_len > self.max_message_len {
+            return Err(too_long);
+        }
+        if frame_len == 0 && !header.fin {
+            self.empty_fragments = self.empty_fragments.saturating_add(1);
+            if self.empty_fragments > MAX_EMPTY_FRAGMENTS {
+                return Err(Error::EmptyFragments);
+            }
+        }
+        self.frame_left = frame_len;
+        self.fin = header.fin;
+        self.key = header.key;
+        Ok(())
+    }
+
+    /// Takes what `rest` has of the current data frame's payload.
+    fn payload(&mut self, rest: &mut [u8], consumed: usize) -> Result<Advance, Error> {
+        let wanted = usize::try_from(self.frame_left).unwrap_or(usize::MAX);
+        let bytes = match rest.get_mut(..wanted) {
+            Some(all) => all,
+            None => rest,
+        };
+        let len = bytes.len();
+        let last = self.fin && len == wanted;
+        let Some(kind) = self.message.filter(|_| len > 0 || last) else {
+            return Ok(Advance { consumed, found: None });
+        };
+
+        mask::apply(bytes, self.key);
+        self.key = mask::advance(self.key, len);
+        // `bytes` has at most `frame_left` of them.
+        self.frame_left = self.frame_left.saturating_sub(u32::try_from(len).unwrap_or(u32::MAX));
+
+        let first = !self.begun;
+        let what = if first && last {
+            What::Whole(Whole::Message(kind))
+        } else {
+            if kind == MessageKind::Text {
+                self.utf8.feed(bytes)?;
+            }
+            What::Piece { kind, first, last }
+        };
+        self.begun = true;
+        if last {
+            if !self.utf8.is_complete() {
+                return Err(Error::InvalidUtf8);
+            }
+            self.message = None;
+            self.message_len = 0;
+            self.empty_fragments = 0;
+            self.begun = false;
+        }
+        Ok(Advance { consumed: consumed.saturating_add(len), found: Some(Found { what, len }) })
+    }
+}
+
+/// Takes a control frame, if all of it is there.
+fn control(whole: Whole, header: ReceivedHeader, rest: &mut [u8], consumed: usize) -> Advance {
+    // At most 125, or the header would have been refused.
+    let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+    let frame_len = header.header_len.saturating_add(len);
+    let Some(payload) = rest.get_mut(header.header_len..frame_len) else {
+        return Advance { consumed, found: None };
+    };
+    mask::apply(payload, header.key);
+    let found = Found { what: What::Whole(whole), len };
+    Advance { consumed: consumed.saturating_add(frame_len), found: Some(found) }
+}
+
+/// RFC 6455 section 5.5.1: nothing, or a code and a reason.
+fn close_body(body: &[u8]) -> Result<Option<Close<'_>>, Error> {
+    let Some((&code, reason)) = body.split_first_chunk() else {
+        return if body.is_empty() { Ok(None) } else { Err(Error::TruncatedCloseCode) };
+    };
+    let code = u16::from_be_bytes(code);
+    if !CloseCode::new(code).is_sendable() {
+        return Err(Error::InvalidCloseCode(code));
+    }
+    match core::str::from_utf8(reason) {
+        Ok(reason) => Ok(Some(Close { code: CloseCode::new(code), reason })),
+        Err(_) => Err(Error::InvalidCloseReason),
+    }
+}
+
+/// The last `len` of the first `consumed` bytes.
+pub(super) fn last_bytes(input: &[u8], consumed: usize, len: usize) -> &[u8] {
+    input.get(consumed.saturating_sub(len)..consumed).unwrap_or_default()
+}
+
+/// What [`Decoder::decode`] did with its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_structs, reason = "an answer has these two parts")]
+pub struct Decoded<'b> {
+    /// How many bytes at the start of the input are done with. The item's bytes are the last of them.
+    pub consumed: usize,
+    /// What they end with, or `None` if more bytes are needed.
+    pub item: Option<Item<'b>>,
+}
+
+/// One thing that a peer said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "RFC 6455 has data and control frames, and data may come in pieces"
+)]
+pub enum Item<'b> {
+    /// A whole message, all of it in the input, in one frame: most messages are.
+    Message(Frame<'b>),
+    /// The next bytes of a message that is not there as a whole.
+    Piece(Piece<'b>),
+    /// A control frame; it may stand between two pieces of a message.
+    Control(Control<'b>),
+}
+
+/// Some bytes of a message, in order. A message has at least two pieces, or comes as [`Item::Message`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_structs, reason = "a piece is some bytes and where they stand")]
+pub struct Piece<'b> {
+    /// The kind of the message.
+    pub kind: MessageKind,
+    /// The bytes; empty only in a last piece.
+    ///
+    /// In a text message they may begin or end inside a character. All pieces so far are the beginning of valid
+    /// UTF-8, and all pieces up to the last are valid UTF-8.
+    pub bytes: &'b [u8],
+    /// Whether the message begins here.
+    pub first: bool,
+    /// Whether the message ends here.
+    pub last: bool,
+}
+
+/// What a message's bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_enums, reason = "RFC 6455 has two kinds of data messages")]
+pub enum MessageKind {
+    /// UTF-8.
+    Text,
+    /// Anything.
+    Binary,
+}
+
+/// An item without its bytes, and so without a borrow: [`Reader`](super::Reader) moves pieces before it looks at them.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) what: What,
+    pub(super) len: usize,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum What {
+    Whole(Whole),
+    Piece { kind: MessageKind, first: bool, last: bool },
+}
+
+/// Text is not yet known to be UTF-8, and the body of a close frame not yet checked.
+#[derive(Clone, Copy)]
+pub(super) enum Whole {
+    Message(MessageKind),
+    Ping,
+    Pong,
+    Close,
+}
+
+pub(super) struct Advance {
+    pub(super) consumed: usize,
+    pub(super) found: Option<Found>,
+}
+
+/// Whether there is anything more to decode.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Not,
+    Closed,
+    Failed(Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_is_32_bytes() {
+        assert_eq!(size_of::<Decoder>(), 32);
+    }
+
+    #[test]
+    fn a_decoder_can_live_in_a_static() {
+        static DECODER: Decoder = Decoder::server(100);
+        assert!(!DECODER.is_closed());
+    }
+
+    #[test]
+    fn a_payload_comes_out_as_it_comes_in() {
+        let mut decoder = Decoder::client(10);
+        let mut header = *b"\x81\x05";
+        assert_eq!(decoder.decode(&mut header), Ok(Decoded { consumed: 2, item: None }));
+        assert_eq!(decoder.decode(&mut []), Ok(Decoded { consumed: 0, item: None }));
+        for (i, byte) in b"Hello".iter().enumerate() {
+            let mut input = [*byte];
+            let bytes = core::slice::from_ref(byte);
+            let piece = Piece { kind: MessageKind::Text, bytes, first: i == 0, last: i == 4 };
+            let expected = Decoded { consumed: 1, item: Some(Item::Piece(piece)) };
+            assert_eq!(decoder.decode(&mut input), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_message_after_empty_fragments_is_still_whole() {
+        let mut input = *b"\x01\x00\x00\x00\x80\x02hi";
+        let decoded = Decoder::client(2).decode(&mut input);
+        assert_eq!(decoded, Ok(Decoded { consumed: 8, item: Some(Item::Message(Frame::Text("hi"))) }));
+    }
+
+    #[test]
+    fn the_limit_holds_over_all_fragments_and_from_the_header_on() {
+        let mut decoder = Decoder::client(5);
+        assert!(decoder.decode(&mut b"\x02\x03abc".to_vec()).is_ok());
+        let error = Error::MessageTooLong { max: 5 };
+        assert_eq!(decoder.decode(&mut b"\x80\x03".to_vec()), Err(error));
+        assert_eq!(decoder.decode(&mut []), Err(error), "an error is for ever");
+
+        let longest = *b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff";
+        assert_eq!(
+            Decoder::client(u32::MAX).decode(&mut longest.clone()),
+            Err(Error::MessageTooLong { max: u32::MAX })
+        );
+        assert!(Decoder::client(0).decode(&mut b"\x81\x00".to_vec()).is_ok());
+    }
+
+    #[test]
+    fn empty_fragments_have_a_limit_of_their_own() {
+        let mut decoder = Decoder::client(100);
+        assert!(decoder.decode(&mut [0x01, 0]).is_ok());
+        for _ in 1..MAX_EMPTY_FRAGMENTS {
+            assert_eq!(decoder.decode(&mut [0, 0]), Ok(Decoded { consumed: 2, item: None }));
+        }
+        assert_eq!(decoder.clone().decode(&mut [0, 0]), Err(Error::EmptyFragments));
+        let mut end = [0x80, 0];
+        let end = decoder.decode(&mut end).map(|decoded| decoded.item);
+        assert_eq!(end, Ok(Some(Item::Message(Frame::Text("")))));
+        assert!(decoder.decode(&mut [0x01, 0]).is_ok(), "the next message counts anew");
+    }
+
+    #[test]
+    fn nothing_after_a_close_frame_matters() {
+        let mut decoder = Decoder::client(100);
+        let mut input = *b"\x88\x00\xff\xff\x81\x01x";
+        let close = decoder.decode(&mut input);
+        assert_eq!(close, Ok(Decoded { consumed: 2, item: Some(Item::Control(Control::Close(None))) }));
+        assert!(decoder.is_closed());
+        assert_eq!(decoder.decode(&mut input[2..]), Ok(Decoded { consumed: 5, item: None }));
+    }
+}

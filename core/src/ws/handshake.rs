@@ -1,0 +1,173 @@
+//! The challenge of the opening handshake and its answer (RFC 6455 sections 4.1 and 4.2.2).
+
+use super::sha1::sha1;
+
+/// The value of `Sec-WebSocket-Key`: 16 random bytes of the client's in base64.
+///
+/// It proves nothing about anybody's identity; it proves that the answer comes from a WebSocket server that has seen
+/// this request, and not from a cache.
+///
+/// ```
+/// use eio_core::ws::Key;
+///
+/// // A client asks, and checks the answer.
+/// let key = Key::from_random(*b"the sample nonce");
+/// assert_eq!(key.as_str(), "dGhlIHNhbXBsZSBub25jZQ==");
+///
+/// // A server answers: the value of `Sec-WebSocket-Accept`.
+/// let answer = Key::parse(b"dGhlIHNhbXBsZSBub25jZQ==")?.accept();
+/// assert_eq!(&answer, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// assert!(key.is_accepted_by(&answer));
+/// # Ok::<(), eio_core::ws::InvalidKey>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Key([u8; Self::LEN]);
+
+impl Key {
+    /// The length of the value: always 24 characters.
+    pub const LEN: usize = 24;
+
+    /// A client's key. The bytes have to be new and unpredictable for every connection.
+    #[must_use]
+    pub fn from_random(random: [u8; 16]) -> Self {
+        Self(base64(&random))
+    }
+
+    /// A server's view of a client's key, without the white space around the header's value.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] unless `value` is the base64 form of 16 bytes: 22 characters of the standard alphabet and
+    /// `==`. Answer with status 400 (RFC 6455 section 4.2.2).
+    pub fn parse(value: &[u8]) -> Result<Self, InvalidKey> {
+        let key: [u8; Self::LEN] = value.try_into().map_err(|_| InvalidKey)?;
+        let [digits @ .., b'=', b'='] = &key else { return Err(InvalidKey) };
+        // The last digit holds 2 bits of data and 4 that are no data. They are not judged: clients that fill them
+        // exist, and the answer is computed from the characters, not from the bytes they stand for.
+        let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        if digits.iter().all(is_digit) { Ok(Self(key)) } else { Err(InvalidKey) }
+    }
+
+    /// The key as the value of `Sec-WebSocket-Key`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Only ASCII is ever held.
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The server's answer: the value of `Sec-WebSocket-Accept`, 28 ASCII characters.
+    #[must_use]
+    pub fn accept(&self) -> [u8; 28] {
+        let mut challenge = [0; 60];
+        for (out, &byte) in challenge.iter_mut().zip(self.0.iter().chain(GUID)) {
+            *out = byte;
+        }
+        base64(&sha1(&challenge))
+    }
+
+    /// Whether `answer` is what a WebSocket server that received this key sends. Anything else is to be treated as
+    /// a failed connection (RFC 6455 section 4.1).
+    #[must_use]
+    pub fn is_accepted_by(&self, answer: &[u8]) -> bool {
+        self.accept() == *answer
+    }
+}
+
+/// A `Sec-WebSocket-Key` that is not 16 bytes in base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[error("invalid Sec-WebSocket-Key: expected 16 bytes in base64, 24 characters")]
+#[non_exhaustive]
+pub struct InvalidKey;
+
+/// RFC 6455 section 1.3.
+const GUID: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Base64 with padding (RFC 4648 section 4). `N` has to be the length of the encoded form.
+///
+/// The lengths are known here, and only here, so that no path can panic.
+fn base64<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut out = [b'='; N];
+    let (groups, rest) = bytes.as_chunks::<3>();
+    let (quads, _) = out.as_chunks_mut::<4>();
+    let mut quads = quads.iter_mut();
+    for (&[a, b, c], quad) in groups.iter().zip(quads.by_ref()) {
+        *quad = digits([a, b, c]);
+    }
+    match (rest, quads.next()) {
+        (&[a], Some([first, second, ..])) => [*first, *second, ..] = digits([a, 0, 0]),
+        (&[a, b], Some([first, second, third, _])) => [*first, *second, *third, _] = digits([a, b, 0]),
+        _ => {}
+    }
+    out
+}
+
+/// Four digits for three bytes.
+fn digits([a, b, c]: [u8; 3]) -> [u8; 4] {
+    let group = u32::from_be_bytes([0, a, b, c]);
+    [18, 12, 6, 0].map(|shift| digit(group >> shift))
+}
+
+/// The digit for the lowest 6 bits.
+const fn digit(bits: u32) -> u8 {
+    let value = (bits & 0x3f) as u8;
+    match value {
+        0..=25 => b'A'.wrapping_add(value),
+        26..=51 => b'a'.wrapping_add(value.wrapping_sub(26)),
+        52..=61 => b'0'.wrapping_add(value.wrapping_sub(52)),
+        62 => b'+',
+        _ => b'/',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::base64::Engine as _;
+    use ::base64::engine::general_purpose::STANDARD;
+
+    #[test]
+    fn the_accept_key_is_that_of_an_independent_sha_1_and_base64() {
+        for seed in 0..=u8::MAX {
+            let key = Key::from_random(core::array::from_fn(|i| {
+                seed.wrapping_mul(31).wrapping_add(u8::try_from(i).unwrap().wrapping_mul(seed | 1))
+            }));
+            let mut other = sha1_smol::Sha1::new();
+            other.update(key.as_str().as_bytes());
+            other.update(GUID);
+            let mut expected = [0; 28];
+            assert_eq!(STANDARD.encode_slice(other.digest().bytes(), &mut expected), Ok(28));
+            assert_eq!(key.accept(), expected);
+            assert_eq!(STANDARD.decode_slice(key.as_str(), &mut [0; 18]), Ok(16));
+            assert_eq!(Key::parse(key.as_str().as_bytes()), Ok(key));
+        }
+    }
+
+    #[test]
+    fn a_key_is_22_digits_and_two_equals_signs() {
+        for bad in [
+            &b""[..],
+            b"dGhlIHNhbXBsZSBub25jZQ=",
+            b"dGhlIHNhbXBsZSBub25jZQ===",
+            b"dGhlIHNhbXBsZSBub25jZWE=",
+            b"dGhlIHNhbXBsZSBub25jZWFh",
+            b" GhlIHNhbXBsZSBub25jZQ==",
+            b"dGhlIHNhbXBs-SBub25jZQ==",
+            b"dGhlIHNhbXBs\xffSBub25jZQ==",
+            b"dGhlIHNhbXBs=SBub25jZQ==",
+        ] {
+            assert_eq!(Key::parse(bad), Err(InvalidKey), "{bad:?}");
+        }
+        assert!(Key::parse(b"dGhlIHNhbXBsZSBub25jZR==").is_ok(), "unused bits are not judged");
+    }
+
+    #[test]
+    fn only_the_exact_answer_is_accepted() {
+        let key = Key::from_random([7; 16]);
+        let answer = key.accept();
+        assert!(key.is_accepted_by(&answer));
+        assert!(!key.is_accepted_by(&answer[1..]));
+        assert!(!key.is_accepted_by(b""));
+        assert!(!Key::from_random([8; 16]).is_accepted_by(&answer));
+    }
+}

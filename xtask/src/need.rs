@@ -1,0 +1,195 @@
+//! What a part needs beyond cargo, and how a machine gets it.
+//!
+//! Before the parts run, [`provide`] installs whatever the chosen ones lack: with rustup, with cargo, and, as root on
+//! Debian and its relatives, with apt-get. Elsewhere it says what is missing and, where it can, the one line that
+//! installs it. Nothing is asked; a part that lacks something fails and says so, and the others still run.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::job::Job;
+
+/// Something that must be on the machine before a part can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The standard library for another platform.
+    Target(&'static str),
+    /// A component of the toolchain in use.
+    Component(&'static str),
+    /// The nightly toolchain, with these components.
+    Nightly(&'static [&'static str]),
+    /// A cargo subcommand, `cargo-<name>`. Whatever version is present will do; this one is installed.
+    CargoTool { name: &'static str, version: &'static str },
+    /// A program on the path, and the Debian package that brings it.
+    Program { name: &'static str, package: &'static str },
+}
+
+impl Need {
+    /// Its name, for people.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Target(triple) => format!("target {triple}"),
+            Self::Component(component) => format!("component {component}"),
+            Self::Nightly(components) => format!("nightly with {}", components.join(" and ")),
+            Self::CargoTool { name, version } => format!("cargo-{name} {version}"),
+            Self::Program { name, .. } => name.to_owned(),
+        }
+    }
+
+    /// Whether the machine has it already.
+    pub(crate) fn is_met(self) -> bool {
+        match self {
+            Self::Target(triple) => lists(&["target", "list", "--installed"], &[triple]),
+            Self::Component(component) => lists(&["component", "list", "--installed"], &[component]),
+            Self::Nightly(components) => {
+                lists(&["component", "list", "--installed", "--toolchain", "nightly"], components)
+            }
+            Self::CargoTool { name, .. } => on_path(&format!("cargo-{name}")),
+            Self::Program { name, .. } => on_path(name),
+        }
+    }
+
+    /// The command that installs it.
+    fn installer(self, machine: Machine) -> Result<Command, String> {
+        let (program, arguments): (_, Vec<&str>) = match self {
+            Self::Target(triple) => ("rustup", vec!["target", "add", triple]),
+            Self::Component(component) => ("rustup", vec!["component", "add", component]),
+            Self::Nightly(components) if lists(&["toolchain", "list"], &["nightly"]) => {
+                ("rustup", [&["component", "add", "--toolchain", "nightly"], components].concat())
+            }
+            Self::Nightly(components) => {
+                let install = ["toolchain", "install", "nightly", "--profile", "minimal"].as_slice();
+                let components: Vec<_> = components.iter().flat_map(|&name| ["--component", name]).collect();
+                ("rustup", [install, &components].concat())
+            }
+            Self::CargoTool { name, version } => {
+                let mut install = Command::new("cargo");
+                install.args(["install", "--locked", &format!("cargo-{name}@{version}")]);
+                return Ok(install);
+            }
+            Self::Program { name, package } => match machine {
+                Machine::Root => return Ok(apt_get(package)),
+                Machine::User => {
+                    return Err(format!("{name} is missing: run `sudo apt-get install --yes {package}`"));
+                }
+                Machine::Other => {
+                    return Err(format!(
+                        "{name} is missing: install it (on Debian the package is {package})"
+                    ));
+                }
+            },
+        };
+        if !on_path("rustup") {
+            return Err(format!("{} is missing, and rustup, which would add it, as well", self.name()));
+        }
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Ok(command)
+    }
+}
+
+/// Installs what is missing. The names of those that could not be installed come back, each with the reason.
+pub(crate) fn provide(needs: &[Need], job: &mut Job<'_>) -> Vec<(Need, String)> {
+    let machine = Machine::detect();
+    let mut unmet = Vec::new();
+    for &need in needs {
+        if need.is_met() {
+            continue;
+        }
+        job.say(&format!("installing {}", need.name()));
+        let installed = need
+            .installer(machine)
+            .and_then(|command| job.run(command).map_err(|stop| stop.sentence().to_owned()))
+            .and_then(|_| if need.is_met() { Ok(()) } else { Err("it is still missing".to_owned()) });
+        if let Err(reason) = installed {
+            unmet.push((need, format!("{} could not be installed: {reason}", need.name())));
+        }
+    }
+    unmet
+}
+
+/// What may be installed here without asking anybody.
+#[derive(Clone, Copy)]
+enum Machine {
+    /// Debian or a relative, and we are root.
+    Root,
+    /// Debian or a relative, as anybody else.
+    User,
+    /// Another system.
+    Other,
+}
+
+impl Machine {
+    fn detect() -> Self {
+        if !on_path("apt-get") {
+            return Self::Other;
+        }
+        let root = printed("id", &["-u"]).is_some_and(|id| id.trim() == "0");
+        if root { Self::Root } else { Self::User }
+    }
+}
+
+/// The package lists of a fresh machine are empty or old, so they are fetched first.
+fn apt_get(package: &str) -> Command {
+    let script = format!("apt-get update && apt-get install --yes --no-install-recommends {package}");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// Whether rustup's list has a line for each name; lines carry the platform behind the name.
+fn lists(arguments: &[&str], names: &[&str]) -> bool {
+    printed("rustup", arguments).is_some_and(|list| {
+        names
+            .iter()
+            .all(|name| list.lines().any(|line| line == *name || line.starts_with(&format!("{name}-"))))
+    })
+}
+
+/// What a command prints, if it succeeds.
+fn printed(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| is_file(&folder.join(program))))
+}
+
+fn is_file(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QEMU: Need = Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" };
+
+    #[test]
+    fn root_installs_packages_without_being_asked() {
+        let command = QEMU.installer(Machine::Root).unwrap();
+        let script = command.get_args().last().unwrap().to_str().unwrap();
+        assert!(script.contains("install --yes") && script.ends_with(" qemu-system-arm"), "{script}");
+        assert!(command.get_envs().any(|(name, _)| name == "DEBIAN_FRONTEND"));
+    }
+
+    #[test]
+    fn anybody_else_gets_the_one_line_to_run() {
+        let sentence = QEMU.installer(Machine::User).unwrap_err();
+        assert!(sentence.contains("`sudo apt-get install --yes qemu-system-arm`"), "{sentence}");
+    }
+
+    #[test]
+    fn other_systems_are_told_what_is_missing() {
+        let sentence = QEMU.installer(Machine::Other).unwrap_err();
+        assert!(sentence.starts_with("qemu-system-arm is missing"), "{sentence}");
+    }
+
+    #[test]
+    fn programs_are_found_on_the_path_only() {
+        assert!(on_path("cargo"));
+        assert!(!on_path("no-such-program-anywhere"));
+    }
+}

@@ -1,0 +1,166 @@
+//! The list of everything that is checked. A new part is one entry here and one function in [`parts`](crate::parts).
+
+use crate::job::{Job, Stop};
+use crate::need::Need;
+use crate::parts::{bare_metal, host, lints, long, packages, panic_free};
+
+/// One thing that must hold.
+pub(crate) struct Part {
+    /// Its name on the command line.
+    pub(crate) name: &'static str,
+    /// What holds when it passes.
+    pub(crate) about: &'static str,
+    /// The first verb that runs it.
+    pub(crate) verb: Verb,
+    /// What the machine must have.
+    pub(crate) needs: &'static [Need],
+    /// A part that takes longer hangs, and fails. Well above what two cold cores need.
+    pub(crate) limit_minutes: u64,
+    /// Does it: runs commands, leaves notes, returns why it does not hold.
+    pub(crate) run: fn(&mut Job<'_>) -> Result<(), Stop>,
+}
+
+/// What `cargo xtask` can be told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// The quick loop.
+    Check,
+    /// Everything that a change must pass: what `check` runs, and more.
+    Test,
+    /// Proofs that take longer than a change should wait.
+    Prove,
+}
+
+impl Verb {
+    pub(crate) const ALL: [Self; 3] = [Self::Check, Self::Test, Self::Prove];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Test => "test",
+            Self::Prove => "prove",
+        }
+    }
+
+    /// The parts it runs.
+    pub(crate) fn parts(self) -> Vec<&'static Part> {
+        let runs = |part: &&Part| part.verb == self || (self == Self::Test && part.verb == Verb::Check);
+        PARTS.iter().filter(runs).collect()
+    }
+}
+
+/// The platforms that the core is built for in every change: the smallest Cortex-M, one with a floating-point unit,
+/// and RISC-V without atomic instructions.
+pub(crate) const BARE_METAL: [&str; 3] =
+    ["thumbv6m-none-eabi", "thumbv7em-none-eabihf", "riscv32imc-unknown-none-elf"];
+
+const BARE_METAL_TARGETS: [Need; 3] =
+    [Need::Target(BARE_METAL[0]), Need::Target(BARE_METAL[1]), Need::Target(BARE_METAL[2])];
+
+/// Every part, in the order in which they run: what fails fastest comes first.
+pub(crate) const PARTS: &[Part] = &[
+    Part {
+        name: "fmt",
+        about: "the code has the one format",
+        verb: Verb::Check,
+        needs: &[Need::Component("rustfmt")],
+        limit_minutes: 2,
+        run: lints::fmt,
+    },
+    Part {
+        name: "clippy",
+        about: "no warning in any crate, with any choice of its features",
+        verb: Verb::Check,
+        needs: &[Need::Component("clippy")],
+        limit_minutes: 10,
+        run: lints::clippy,
+    },
+    Part {
+        name: "host-tests",
+        about: "unit tests, integration tests and the examples in the documentation",
+        verb: Verb::Check,
+        needs: &[Need::Program { name: "cc", package: "gcc libc6-dev" }],
+        limit_minutes: 15,
+        run: host::tests,
+    },
+    Part {
+        name: "docs",
+        about: "the documentation, private items included, has no warning and no dead link",
+        verb: Verb::Test,
+        needs: &[],
+        limit_minutes: 5,
+        run: lints::docs,
+    },
+    Part {
+        name: "bare-metal",
+        about: "the core builds for microcontrollers, with any choice of its features",
+        verb: Verb::Test,
+        needs: &BARE_METAL_TARGETS,
+        limit_minutes: 5,
+        run: bare_metal::build,
+    },
+    Part {
+        name: "panic-free",
+        about: "an image that holds every public function of the core can neither panic nor allocate",
+        verb: Verb::Test,
+        needs: &[
+            BARE_METAL_TARGETS[0],
+            BARE_METAL_TARGETS[1],
+            BARE_METAL_TARGETS[2],
+            Need::Component("clippy"),
+            Need::Component("llvm-tools"),
+        ],
+        limit_minutes: 10,
+        run: panic_free::prove,
+    },
+    Part {
+        name: "package",
+        about: "what will be published packs, and builds from its package",
+        verb: Verb::Test,
+        needs: &[],
+        limit_minutes: 5,
+        run: packages::pack,
+    },
+    Part {
+        name: "deny",
+        about: "licences, sources and versions of all dependencies are allowed",
+        verb: Verb::Test,
+        needs: &[CARGO_DENY],
+        limit_minutes: 2,
+        run: packages::deny,
+    },
+    Part {
+        name: "msrv",
+        about: "everything compiles with the oldest compiler that Cargo.toml promises",
+        verb: Verb::Test,
+        needs: &[],
+        limit_minutes: 10,
+        run: host::oldest_compiler,
+    },
+    Part {
+        name: "advisories",
+        about: "no dependency has a known vulnerability",
+        verb: Verb::Prove,
+        needs: &[CARGO_DENY],
+        limit_minutes: 5,
+        run: packages::advisories,
+    },
+    Part {
+        name: "properties",
+        about: "the property tests, with forty times as many cases",
+        verb: Verb::Prove,
+        needs: &[],
+        limit_minutes: 120,
+        run: long::properties,
+    },
+    Part {
+        name: "miri",
+        about: "the core's unit tests meet no undefined behaviour",
+        verb: Verb::Prove,
+        needs: &[Need::Nightly(&["miri", "rust-src"])],
+        limit_minutes: 120,
+        run: long::miri,
+    },
+];
+
+const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };

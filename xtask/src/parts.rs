@@ -1,0 +1,8 @@
+//! What each part does. They are listed in [`part`](crate::part).
+
+pub(crate) mod bare_metal;
+pub(crate) mod host;
+pub(crate) mod lints;
+pub(crate) mod long;
+pub(crate) mod packages;
+pub(crate) mod panic_free;

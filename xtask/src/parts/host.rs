@@ -1,0 +1,32 @@
+//! What runs on the developer's own machine.
+
+use crate::job::{Job, Stop, failed};
+
+/// All tests of the workspace. The core's `serde` feature is on, because it brings tests of its own; `defmt` is not:
+/// its log statements need a board's linker script.
+pub(crate) fn tests(job: &mut Job<'_>) -> Result<(), Stop> {
+    job.cargo(["test", "--workspace", "--features", "eio-core/serde", "--no-fail-fast"]).map(drop)
+}
+
+/// The version is read from `rust-version`, so that it is written in one place.
+pub(crate) fn oldest_compiler(job: &mut Job<'_>) -> Result<(), Stop> {
+    let core = job.workspace.package("eio-core");
+    let Some(version) = core.and_then(|package| package.rust_version.clone()) else {
+        return failed("eio-core names no rust-version");
+    };
+    let mut list = std::process::Command::new("rustup");
+    list.args(["toolchain", "list"]);
+    let installed = job.run(list)?;
+    let matching =
+        |name: &&str| name.starts_with(&format!("{version}.")) || name.starts_with(&format!("{version}-"));
+    let Some(toolchain) = installed.split_whitespace().find(matching) else {
+        return Err(Stop::NotRun(format!(
+            "rust {version} is not installed (`rustup toolchain install {version} --profile minimal`); \
+             clippy has checked the standard library's functions against that version"
+        )));
+    };
+    let mut check = std::process::Command::new("rustup");
+    check.args(["run", toolchain, "cargo", "check", "--workspace", "--all-targets"]);
+    check.arg("--target-dir").arg(job.workspace.target.join("oldest-compiler"));
+    job.run(check).map(drop)
+}

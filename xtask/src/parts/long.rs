@@ -1,0 +1,27 @@
+//! Proofs that take longer than a change should wait.
+
+use std::process::Command;
+
+use crate::job::{Job, Stop};
+
+/// proptest's default is 256 cases; optimised code runs forty times as many in about the time that tests take.
+pub(crate) fn properties(job: &mut Job<'_>) -> Result<(), Stop> {
+    let mut command = Command::new("cargo");
+    command
+        .args(["test", "--release", "--workspace", "--features", "eio-core/serde", "--no-fail-fast"])
+        .env("PROPTEST_CASES", "10000");
+    job.run(command).map(drop)
+}
+
+/// The core itself forbids unsafe code; its dependencies do not. Property tests are cut short: Miri is about a
+/// thousand times slower than the processor.
+pub(crate) fn miri(job: &mut Job<'_>) -> Result<(), Stop> {
+    let mut command = Command::new("rustup");
+    command
+        .args(["run", "nightly", "cargo", "miri", "test", "--package", "eio-core", "--lib", "--no-fail-fast"])
+        .arg("--target-dir")
+        .arg(job.workspace.target.join("miri"))
+        .env("MIRIFLAGS", "-Zmiri-disable-isolation")
+        .env("PROPTEST_CASES", "4");
+    job.run(command).map(drop)
+}

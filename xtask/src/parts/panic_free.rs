@@ -1,0 +1,172 @@
+//! The proof that the core can neither panic nor allocate.
+//!
+//! [`public_api`] reads the compiler's own list of the core's public functions; from it a list of entry points is
+//! written, which the image in `tests/panic-free` takes the addresses of; [`image`] builds it and reads the symbols
+//! that the linker kept. Before an image is believed, the same image with a panic planted in it must be caught, and
+//! one with an allocation must not link.
+
+mod image;
+mod public_api;
+
+use core::fmt::Write as _;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use self::image::{Image, OPT_LEVELS, PACKAGE};
+use self::public_api::EntryPoint;
+use crate::job::{Job, Stop, failed};
+use crate::part::BARE_METAL;
+
+/// Where generic functions are instantiated by hand.
+const BY_HAND: &str = "tests/panic-free/src/by_hand.rs";
+
+/// A function that panics for some arguments, and its line in the list.
+const PLANTED_PANIC: &str = "fn planted(bytes: &[u8], at: usize) -> u8 { bytes[at] }";
+const KEEP_PLANTED_PANIC: &str = "    keep(planted as *const ());\n";
+/// Whoever names this crate needs an allocator.
+const PLANTED_ALLOCATION: &str = "extern crate alloc;";
+/// What the compiler says when there is none.
+const NO_ALLOCATOR: &str = "no global memory allocator found";
+
+pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
+    let entry_points = entry_points(job)?;
+    job.note(format!("{} public functions of eio-core, each kept whole", entry_points.len()));
+    let whole = write_list(job, "entry_points.rs", &entry_points, "", "")?;
+    let with_panic =
+        write_list(job, "entry_points_and_a_panic.rs", &entry_points, PLANTED_PANIC, KEEP_PLANTED_PANIC)?;
+    let with_allocation =
+        write_list(job, "entry_points_and_an_allocation.rs", &entry_points, PLANTED_ALLOCATION, "")?;
+
+    let mut lint = Command::new("cargo");
+    lint.args([
+        "clippy",
+        "--no-deps",
+        "--package",
+        PACKAGE,
+        "--target",
+        BARE_METAL[0],
+        "--",
+        "--deny",
+        "warnings",
+    ]);
+    lint.env("EIO_ENTRY_POINTS", &whole);
+    job.run(lint)?;
+
+    let mut reaching = BTreeMap::new();
+    for target in BARE_METAL {
+        let mut sizes = Vec::new();
+        for level in OPT_LEVELS {
+            let planted = Image::build(job, target, level, &with_panic)?;
+            if !planted.holds_panics(job)? {
+                return failed(format!("a planted panic was not noticed ({target}, opt-level {level})"));
+            }
+            let image = Image::build(job, target, level, &whole)?;
+            if image.holds_panics(job)? {
+                for (function, way) in image.ways_to_panic(job)? {
+                    reaching.entry(function).or_insert(way);
+                }
+            }
+            sizes.push(format!("{} bytes at opt-level {level}", image.flash(job)?));
+        }
+        job.note(format!("{target}: {}", sizes.join(", ")));
+        let refusal = Image::attempt(job, target, OPT_LEVELS[0], &with_allocation)?;
+        if !refusal.contains(NO_ALLOCATOR) {
+            return failed(format!("an image that wants to allocate was not refused ({target})"));
+        }
+    }
+    for way in reaching.values() {
+        job.note(format!("may panic: {way}"));
+    }
+    if reaching.is_empty() { Ok(()) } else { failed("the panic machinery can be reached, by the ways above") }
+}
+
+/// Every public function. Fails naming those that the image would not hold.
+fn entry_points(job: &mut Job<'_>) -> Result<Vec<EntryPoint>, Stop> {
+    let entry_points = public_api::of_core(job)?;
+    let path = job.workspace.root.join(BY_HAND);
+    let by_hand =
+        std::fs::read_to_string(path).map_err(|error| Stop::Failed(format!("{BY_HAND}: {error}")))?;
+    let differences = differences(&entry_points, &names_in(&by_hand));
+    if differences.is_empty() {
+        return Ok(entry_points);
+    }
+    for difference in differences {
+        job.note(difference);
+    }
+    failed(format!("{BY_HAND} does not hold what it should, which is named above"))
+}
+
+/// The names that the table of functions instantiated by hand claims.
+fn names_in(source: &str) -> Vec<&str> {
+    source.split('"').skip(1).step_by(2).filter(|text| text.contains("eio_core::")).collect()
+}
+
+fn differences(entry_points: &[EntryPoint], by_hand: &[&str]) -> Vec<String> {
+    let wanted = || entry_points.iter().filter(|entry_point| entry_point.address.is_none());
+    let missing = wanted()
+        .filter(|entry_point| !by_hand.contains(&entry_point.name.as_str()))
+        .map(|entry_point| format!("{} is generic and must be instantiated there", entry_point.name));
+    let needless = by_hand
+        .iter()
+        .filter(|name| !wanted().any(|entry_point| entry_point.name == **name))
+        .map(|name| format!("{name} stands there, but is no generic public function"));
+    missing.chain(needless).collect()
+}
+
+/// Writes the list of entry points that the image includes, and what was planted into it.
+fn write_list(
+    job: &Job<'_>,
+    file: &str,
+    entry_points: &[EntryPoint],
+    planted: &str,
+    keep_planted: &str,
+) -> Result<PathBuf, Stop> {
+    let path = job.workspace.target.join("xtask").join(file);
+    let mut text = format!(
+        "{planted}\n\
+         #[allow(clippy::too_many_lines, elided_lifetimes_in_paths, reason = \"written for the linker, not for readers\")]\n\
+         fn keep_entry_points() {{\n    \
+             #[allow(unused_imports, reason = \"traits that Rust does not bring into scope by itself\")]\n    \
+             use core::{{borrow::Borrow, error::Error, ops::Deref, str::FromStr}};\n"
+    );
+    for address in entry_points.iter().filter_map(|entry_point| entry_point.address.as_deref()) {
+        let _ = writeln!(text, "    keep({address} as *const ());");
+    }
+    text.push_str(keep_planted);
+    text.push_str("}\n");
+    // A file that is the same keeps its date, and what was built from it.
+    if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
+        std::fs::write(&path, text).map_err(|error| Stop::Failed(format!("{}: {error}", path.display())))?;
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generic(name: &str) -> EntryPoint {
+        EntryPoint { name: name.to_owned(), address: None }
+    }
+
+    #[test]
+    fn a_generic_function_that_nobody_instantiates_is_named() {
+        let differences =
+            differences(&[generic("eio_core::a::f"), generic("eio_core::a::g")], &["eio_core::a::g"]);
+        assert_eq!(differences, ["eio_core::a::f is generic and must be instantiated there"]);
+    }
+
+    #[test]
+    fn an_instance_of_nothing_is_named() {
+        let differences = differences(&[], &["eio_core::a::gone"]);
+        assert_eq!(differences, ["eio_core::a::gone stands there, but is no generic public function"]);
+    }
+
+    #[test]
+    fn names_are_read_from_the_table() {
+        let source =
+            "&[(\"eio_core::a::f\", f::<u8> as *const ()), (\n    \"eio_core::B::g\",\n    g as *const ())]";
+        assert_eq!(names_in(source), ["eio_core::a::f", "eio_core::B::g"]);
+    }
+}

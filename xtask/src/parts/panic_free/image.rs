@@ -1,0 +1,189 @@
+//! One linked image, and what its symbols say.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::job::{Job, Stop, failed};
+
+pub(super) const PACKAGE: &str = "eio-panic-free";
+
+/// The optimisation levels that firmware is built with.
+pub(super) const OPT_LEVELS: [&str; 3] = ["s", "z", "3"];
+
+/// An image that was built.
+pub(super) struct Image {
+    file: PathBuf,
+    /// For whom, and how, for people.
+    label: String,
+}
+
+impl Image {
+    /// Builds the image around a list of entry points.
+    pub(super) fn build(job: &mut Job<'_>, target: &str, level: &str, list: &Path) -> Result<Self, Stop> {
+        job.run(building(target, level, list))?;
+        // The next build of the same target writes over it.
+        let built = job.workspace.target.join(target).join("release").join(PACKAGE);
+        let stem = list.file_stem().unwrap_or_default().to_string_lossy();
+        let file = job.workspace.target.join("xtask").join(format!("{target}-{level}-{stem}.elf"));
+        match std::fs::copy(&built, &file) {
+            Ok(_) => Ok(Self { file, label: format!("{target}, opt-level {level}") }),
+            Err(error) => failed(format!("{}: {error}", built.display())),
+        }
+    }
+
+    /// What the compiler says about an image that it may refuse.
+    pub(super) fn attempt(job: &mut Job<'_>, target: &str, level: &str, list: &Path) -> Result<String, Stop> {
+        job.outcome(building(target, level, list)).map(|(_, printed)| printed)
+    }
+
+    /// Whether any part of the panic machinery is in the image.
+    pub(super) fn holds_panics(&self, job: &mut Job<'_>) -> Result<bool, Stop> {
+        let symbols = self.read_by(job, "llvm-nm", &["--demangle", "--format=just-symbols"])?;
+        // An image without symbols would prove anything.
+        if !symbols.lines().any(|symbol| symbol.contains("eio_core::")) {
+            return failed(format!("no function of eio-core is in the image ({})", self.label));
+        }
+        Ok(symbols.lines().any(is_panic))
+    }
+
+    /// The functions of the core from which the panic machinery can be reached, each with a shortest way there. At
+    /// least one, if the image holds panics.
+    pub(super) fn ways_to_panic(&self, job: &mut Job<'_>) -> Result<BTreeMap<String, String>, Stop> {
+        let arguments = ["--disassemble", "--demangle", "--no-show-raw-insn"];
+        let listing = self.read_by(job, "llvm-objdump", &arguments)?;
+        let mut ways = ways(&mentions(&listing));
+        if ways.is_empty() {
+            ways.insert(String::new(), "by a way that the disassembly does not show".to_owned());
+        }
+        Ok(ways.into_iter().map(|(function, way)| (function, format!("{way} ({})", self.label))).collect())
+    }
+
+    /// How many bytes of flash it takes: code, constants and the initial values of variables.
+    pub(super) fn flash(&self, job: &mut Job<'_>) -> Result<u64, Stop> {
+        let printed = self.read_by(job, "llvm-size", &[])?;
+        // `   text    data     bss     dec     hex filename`, and a line of numbers.
+        let numbers = printed.lines().nth(1).unwrap_or_default();
+        let sizes: Vec<u64> =
+            numbers.split_whitespace().take(2).filter_map(|size| size.parse().ok()).collect();
+        match sizes[..] {
+            [text, data] => Ok(text + data),
+            _ => failed("llvm-size printed something else than sizes"),
+        }
+    }
+
+    /// What a tool of the toolchain's own LLVM says about the image; it knows every target that the compiler knows.
+    fn read_by(&self, job: &mut Job<'_>, tool: &str, arguments: &[&str]) -> Result<String, Stop> {
+        let mut sysroot = Command::new("rustc");
+        sysroot.args(["--print", "target-libdir"]);
+        let folder = PathBuf::from(job.run(sysroot)?.trim()).with_file_name("bin");
+        let mut command = Command::new(folder.join(tool));
+        command.args(arguments).arg(&self.file);
+        job.run(command)
+    }
+}
+
+/// A release build as firmware does it, whatever the workspace's own profile says; symbols stay.
+fn building(target: &str, level: &str, list: &Path) -> Command {
+    let profile = [
+        ("OPT_LEVEL", level),
+        ("LTO", "fat"),
+        ("CODEGEN_UNITS", "1"),
+        ("PANIC", "abort"),
+        ("DEBUG", "false"),
+        ("STRIP", "none"),
+        ("DEBUG_ASSERTIONS", "false"),
+        ("OVERFLOW_CHECKS", "false"),
+    ];
+    let mut command = Command::new("cargo");
+    command.args(["build", "--release", "--package", PACKAGE, "--target", target]);
+    command.envs(profile.map(|(name, value)| (format!("CARGO_PROFILE_RELEASE_{name}"), value)));
+    command.env("EIO_ENTRY_POINTS", list);
+    // Names without hashes, types included. Only what is built for the target is named so.
+    command.env("RUSTFLAGS", "-Csymbol-mangling-version=v0");
+    command
+}
+
+/// Whether a symbol belongs to the panic machinery: whatever panics goes through `core::panicking` to the handler.
+fn is_panic(symbol: &str) -> bool {
+    symbol.contains("core::panicking::") || symbol.contains("rust_begin_unwind")
+}
+
+/// Which functions a disassembled function mentions, by the names of both.
+fn mentions(listing: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut mentions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut current = "";
+    for line in listing.lines() {
+        let Some((name, after)) = line.split_once(" <").and_then(|(_, rest)| rest.rsplit_once('>')) else {
+            continue;
+        };
+        if after == ":" {
+            // `00020110 <core::panicking::panic_fmt>:` opens a function.
+            current = name;
+        } else {
+            // `   20114:  bl  0x20110 <core::panicking::panic_fmt>` mentions one, perhaps its middle: `<it+0x12>`.
+            let whole = name.split_once("+0x").map_or(name, |(whole, _)| whole);
+            mentions.entry(current).or_default().insert(whole);
+        }
+    }
+    mentions
+}
+
+/// From the panic machinery upwards, level by level, to the first functions of the core.
+fn ways(mentions: &BTreeMap<&str, BTreeSet<&str>>) -> BTreeMap<String, String> {
+    let panics: BTreeSet<&str> = mentions.values().flatten().copied().filter(|name| is_panic(name)).collect();
+    let mut open: VecDeque<Vec<&str>> = panics.into_iter().map(|name| vec![name]).collect();
+    let mut seen = BTreeSet::new();
+    let mut ways = BTreeMap::new();
+    while let Some(way) = open.pop_front() {
+        let Some(&top) = way.first() else { continue };
+        let callers =
+            mentions.iter().filter(|(_, mentioned)| mentioned.contains(top)).map(|(caller, _)| *caller);
+        for caller in callers.filter(|caller| !is_panic(caller) && seen.insert(*caller)) {
+            let longer: Vec<&str> = [&[caller], way.as_slice()].concat();
+            if caller.contains("eio_core::") {
+                ways.insert(caller.to_owned(), longer.join(" -> "));
+            } else {
+                open.push_back(longer);
+            }
+        }
+    }
+    ways
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTING: &str = "\
+00020100 <core::panicking::panic_fmt>:
+   20100:      	b	0x20100 <core::panicking::panic_fmt>
+
+00020110 <core::slice::index::slice_index_fail>:
+   20114:      	bl	0x20100 <core::panicking::panic_fmt> @ imm = #-0x10
+
+00020120 <<eio_core::packet::Packet>::decode>:
+   20122:      	beq	0x20126 <<eio_core::packet::Packet>::decode+0x6>
+   20124:      	bl	0x20110 <core::slice::index::slice_index_fail>
+
+00020130 <eio_core::time::Instant::as_micros>:
+   20132:      	bx	lr
+";
+
+    #[test]
+    fn a_way_to_panic_names_the_function_of_the_core_and_what_lies_between() {
+        assert_eq!(
+            ways(&mentions(LISTING)).into_values().collect::<Vec<_>>(),
+            [
+                "<eio_core::packet::Packet>::decode -> core::slice::index::slice_index_fail -> core::panicking::panic_fmt"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_handler_and_all_of_core_panicking_are_panics() {
+        assert!(is_panic("core::panicking::panic_bounds_check"));
+        assert!(is_panic("__rustc[7f2aa9c1]::rust_begin_unwind"));
+        assert!(!is_panic("eio_core::packet::v4::decode"));
+    }
+}

@@ -1,0 +1,267 @@
+//! The core's public functions, as rustdoc lists them.
+//!
+//! rustdoc's JSON is not a stable format, which is why the toolchain is asked for it with `RUSTC_BOOTSTRAP`; the
+//! toolchain is pinned, and a field that moved is an error here, never a shorter list.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::job::{Job, Stop, failed};
+
+/// A public function.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct EntryPoint {
+    /// Its path from outside: `eio_core::Instant::from_micros`.
+    pub(super) name: String,
+    /// The expression that is the function; none if types must be chosen first.
+    pub(super) address: Option<String>,
+}
+
+/// Every public function of `eio-core`: free ones, those of types, and those of traits implemented for types.
+///
+/// Left out: formatting (`core::fmt`, `defmt`), which may panic by its nature; and derived code that is generic over
+/// the caller's type, which is `Hash`.
+pub(super) fn of_core(job: &mut Job<'_>) -> Result<Vec<EntryPoint>, Stop> {
+    // Some build scripts look at RUSTC_BOOTSTRAP: with a folder of its own, nothing else is built anew.
+    let folder = job.workspace.target.join("xtask").join("api");
+    let mut command = Command::new("cargo");
+    command
+        .args(["rustdoc", "--package", "eio-core", "--lib", "--target-dir"])
+        .arg(&folder)
+        .args(["--", "-Zunstable-options", "--output-format=json"])
+        .env("RUSTC_BOOTSTRAP", "1");
+    job.run(command)?;
+    let path = folder.join("doc").join("eio_core.json");
+    let text = std::fs::read(&path).map_err(|error| Stop::Failed(format!("{}: {error}", path.display())))?;
+    let listing =
+        serde_json::from_slice(&text).map_err(|error| Stop::Failed(format!("rustdoc's JSON: {error}")))?;
+    let entry_points = Crate::read(&listing).and_then(|list| list.entry_points());
+    match entry_points {
+        Some(entry_points) if !entry_points.is_empty() => Ok(entry_points),
+        _ => failed("rustdoc's JSON has another form than expected: the toolchain has changed"),
+    }
+}
+
+/// A crate as rustdoc describes it.
+struct Crate<'a> {
+    index: &'a Value,
+    /// Paths of everything that is mentioned, foreign items too.
+    mentioned: &'a Value,
+    /// From an item's id to the path by which a user of the crate reaches it.
+    public: BTreeMap<String, String>,
+}
+
+impl<'a> Crate<'a> {
+    fn read(listing: &'a Value) -> Option<Self> {
+        let root = id_of(&listing["root"])?;
+        let mut this =
+            Self { index: &listing["index"], mentioned: &listing["paths"], public: BTreeMap::new() };
+        let name = this.item(&root)?["name"].as_str()?.to_owned();
+        this.walk(&root, &name)?;
+        Some(this)
+    }
+
+    fn item(&self, id: &str) -> Option<&'a Value> {
+        self.index.get(id)
+    }
+
+    /// Notes the path of everything public below an item. The first path found counts.
+    fn walk(&mut self, module: &str, path: &str) -> Option<()> {
+        let index = self.index;
+        let mut modules = vec![(module.to_owned(), path.to_owned())];
+        while let Some((id, path)) = modules.pop() {
+            if self.public.insert(id.clone(), path.clone()).is_some() {
+                continue;
+            }
+            let items = self.item(&id)?["inner"]["module"]["items"].as_array()?;
+            // Items that rustdoc strips are not in the index.
+            for item in items.iter().filter_map(|id| index.get(id_of(id)?)) {
+                let (target, name) = match item["inner"].get("use") {
+                    None => (id_of(&item["id"])?, item["name"].as_str()?),
+                    Some(import) => {
+                        let Some(target) = id_of(&import["id"]).filter(|id| index.get(id).is_some()) else {
+                            continue;
+                        };
+                        (target, import["name"].as_str()?)
+                    }
+                };
+                let glob = item["inner"]["use"]["is_glob"].as_bool().unwrap_or(false);
+                let inner = if glob { path.clone() } else { format!("{path}::{name}") };
+                if self.item(&target)?["inner"].get("module").is_some() {
+                    modules.push((target, inner));
+                } else {
+                    self.public.entry(target).or_insert(inner);
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn entry_points(&self) -> Option<Vec<EntryPoint>> {
+        let mut entry_points = Vec::new();
+        for (id, path) in &self.public {
+            let item = self.item(id)?;
+            if let Some(function) = item["inner"].get("function") {
+                entry_points.push(EntryPoint::new(path.clone(), is_concrete(function)));
+            }
+            if let Some(definition) = item["inner"].get("trait") {
+                for method in self.functions(definition)? {
+                    if method["inner"]["function"]["has_body"].as_bool()? {
+                        entry_points
+                            .push(EntryPoint::new(format!("{path}::{}", method["name"].as_str()?), false));
+                    }
+                }
+            }
+        }
+        for item in self.index.as_object()?.values() {
+            if let Some(implementation) = item["inner"].get("impl") {
+                self.implementation(item, implementation, &mut entry_points)?;
+            }
+        }
+        entry_points.sort_by(|a, b| a.name.cmp(&b.name));
+        Some(entry_points)
+    }
+
+    /// The functions of one `impl` block.
+    fn implementation(
+        &self,
+        item: &Value,
+        implementation: &Value,
+        entry_points: &mut Vec<EntryPoint>,
+    ) -> Option<()> {
+        let of_the_compiler =
+            implementation["is_synthetic"].as_bool()? || !implementation["blanket_impl"].is_null();
+        if of_the_compiler || item["crate_id"].as_u64()? != 0 {
+            return Some(());
+        }
+        let generic = has_type_parameters(&implementation["generics"])?;
+        let subject = self.spelled(&implementation["for"]);
+        let derived = item["attrs"].as_array()?.iter().any(|attribute| attribute == "automatically_derived");
+        let interface = &implementation["trait"];
+        let prefix = if interface.is_null() {
+            // A type that no path leads to is private, and so is what it can do.
+            let Some(subject) = subject else { return Some(()) };
+            subject
+        } else {
+            let path = &self.mentioned[&id_of(&interface["id"])?]["path"];
+            let words: Vec<_> = path.as_array()?.iter().filter_map(Value::as_str).collect();
+            if words.starts_with(&["core", "fmt"])
+                || matches!(words.first(), Some(&("defmt" | "serde" | "serde_core")))
+            {
+                return Some(());
+            }
+            let Some(subject) = subject else { return Some(()) };
+            let arguments = self.type_arguments(&interface["args"]).unwrap_or_else(|| "<?>".to_owned());
+            format!("<{subject} as {}{arguments}>", words.last()?)
+        };
+        for method in self.functions(implementation)? {
+            let public = !interface.is_null() || method["visibility"] == "public";
+            let concrete = is_concrete(&method["inner"]["function"]);
+            if public && (concrete || !derived) {
+                let name = format!("{prefix}::{}", method["name"].as_str()?);
+                let nameable = !name.contains('?');
+                entry_points.push(EntryPoint::new(name, concrete && !generic && nameable));
+            }
+        }
+        Some(())
+    }
+
+    fn functions(&self, container: &Value) -> Option<Vec<&'a Value>> {
+        let items = container["items"].as_array()?.iter();
+        Some(
+            items
+                .filter_map(|id| self.item(&id_of(id)?))
+                .filter(|item| item["inner"].get("function").is_some())
+                .collect(),
+        )
+    }
+
+    /// A type as source text, lifetimes left to the compiler; none if it cannot be named from outside.
+    fn spelled(&self, kind: &Value) -> Option<String> {
+        let (form, inner) = kind.as_object()?.iter().next()?;
+        match form.as_str() {
+            "primitive" => inner.as_str().map(str::to_owned),
+            "resolved_path" => {
+                let id = id_of(&inner["id"])?;
+                let path = match self.public.get(&id) {
+                    Some(path) => path.clone(),
+                    None if self.mentioned[&id]["crate_id"] == 0 => return None,
+                    None => self.mentioned[&id]["path"]
+                        .as_array()?
+                        .iter()
+                        .filter_map(Value::as_str)
+                        .collect::<Vec<_>>()
+                        .join("::"),
+                };
+                Some(path + &self.type_arguments(&inner["args"])?)
+            }
+            "borrowed_ref" => {
+                let mutable = if inner["is_mutable"].as_bool()? { "mut " } else { "" };
+                Some(format!("&{mutable}{}", self.spelled(&inner["type"])?))
+            }
+            "slice" => Some(format!("[{}]", self.spelled(inner)?)),
+            "array" => Some(format!("[{}; {}]", self.spelled(&inner["type"])?, inner["len"].as_str()?)),
+            "tuple" => {
+                let fields: Option<Vec<_>> =
+                    inner.as_array()?.iter().map(|field| self.spelled(field)).collect();
+                let fields = fields?;
+                let comma = if fields.len() == 1 { "," } else { "" };
+                Some(format!("({}{comma})", fields.join(", ")))
+            }
+            // A type parameter, and whatever is rarer: the name then says that it takes a hand.
+            _ => Some("?".to_owned()),
+        }
+    }
+
+    /// The types among generic arguments, in angle brackets; nothing if there are none.
+    fn type_arguments(&self, arguments: &Value) -> Option<String> {
+        let Some(arguments) = arguments["angle_bracketed"]["args"].as_array() else {
+            return Some(String::new());
+        };
+        let types: Option<Vec<_>> = arguments
+            .iter()
+            .filter(|argument| argument.get("lifetime").is_none())
+            .map(|argument| argument.get("type").map_or(Some("?".to_owned()), |kind| self.spelled(kind)))
+            .collect();
+        let types = types?;
+        Some(if types.is_empty() { String::new() } else { format!("<{}>", types.join(", ")) })
+    }
+}
+
+impl EntryPoint {
+    fn new(name: String, concrete: bool) -> Self {
+        let address = concrete.then(|| name.clone());
+        Self { name, address }
+    }
+}
+
+/// Whether a function is one function: no type parameter, no `impl Trait` on either side.
+fn is_concrete(function: &Value) -> bool {
+    has_type_parameters(&function["generics"]) == Some(false) && !mentions(&function["sig"], "impl_trait")
+}
+
+fn has_type_parameters(generics: &Value) -> Option<bool> {
+    let parameters = generics["params"].as_array()?;
+    Some(parameters.iter().any(|parameter| parameter["kind"].get("lifetime").is_none()))
+}
+
+/// Whether a key stands anywhere in a value.
+fn mentions(value: &Value, key: &str) -> bool {
+    let mut left = vec![value];
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Array(values) => left.extend(values),
+            Value::Object(fields) if fields.contains_key(key) => return true,
+            Value::Object(fields) => left.extend(fields.values()),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Ids are numbers where they are mentioned, and strings where they are keys.
+fn id_of(id: &Value) -> Option<String> {
+    id.as_u64().map(|id| id.to_string())
+}

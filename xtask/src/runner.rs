@@ -1,0 +1,192 @@
+//! Runs the chosen parts one after the other, to the last, and closes with the summary.
+
+use core::time::Duration;
+
+use crate::job::{Job, Stop};
+use crate::need::{self, Need};
+use crate::part::Part;
+use crate::stopwatch::{Spoken, Stopwatch};
+use crate::workspace::Workspace;
+
+/// Runs the parts. True if none failed.
+pub(crate) fn run(title: &str, parts: &[&Part], verbose: bool, workspace: &Workspace) -> bool {
+    let watch = Stopwatch::start();
+    let log = workspace.target.join("xtask");
+    println!("cargo xtask {title}: {}, logs in {}", counted(parts.len(), "part"), log.display());
+    let unmet = set_up(parts, verbose, workspace);
+    let reports: Vec<Report> = (1..)
+        .zip(parts)
+        .map(|(position, part)| {
+            report(part, &format!("[{position:2}/{}]", parts.len()), &unmet, verbose, workspace)
+        })
+        .collect();
+    print!("{}", summary(&reports, watch.elapsed()));
+    !reports.iter().any(Report::has_failed)
+}
+
+/// How a part went.
+struct Report {
+    name: &'static str,
+    result: Result<(), Stop>,
+    took: Duration,
+    notes: Vec<String>,
+    /// The test runners' own closing lines.
+    test_results: Vec<String>,
+}
+
+impl Report {
+    fn has_failed(&self) -> bool {
+        matches!(self.result, Err(Stop::Failed(_)))
+    }
+
+    fn word(&self) -> &'static str {
+        match self.result {
+            Ok(()) => "passed",
+            Err(Stop::Failed(_)) => "FAILED",
+            Err(Stop::NotRun(_)) => "not run",
+        }
+    }
+}
+
+/// Installs what the parts need and the machine lacks. What could not be installed comes back with the reason.
+fn set_up(parts: &[&Part], verbose: bool, workspace: &Workspace) -> Vec<(Need, String)> {
+    const LIMIT: Duration = Duration::from_mins(20);
+    let mut needs: Vec<Need> = Vec::new();
+    for need in parts.iter().flat_map(|part| part.needs) {
+        if !needs.contains(need) {
+            needs.push(*need);
+        }
+    }
+    needs.retain(|need| !need.is_met());
+    if needs.is_empty() {
+        return Vec::new();
+    }
+    let mut job = match Job::start(workspace, "[set-up]".to_owned(), "set-up", LIMIT, verbose) {
+        Ok(job) => job,
+        Err(error) => return needs.into_iter().map(|need| (need, error.to_string())).collect(),
+    };
+    let unmet = need::provide(&needs, &mut job);
+    let (took, transcript, _) = job.finish();
+    if !unmet.is_empty() && !verbose {
+        print!("{transcript}");
+    }
+    for (_, sentence) in &unmet {
+        println!("[set-up] {sentence}");
+    }
+    println!("[set-up] done in {}", Spoken(took));
+    unmet
+}
+
+/// Runs one part and says how it went.
+fn report(
+    part: &Part,
+    label: &str,
+    unmet: &[(Need, String)],
+    verbose: bool,
+    workspace: &Workspace,
+) -> Report {
+    println!("{label} {}: {}", part.name, part.about);
+    let limit = Duration::from_mins(part.limit_minutes);
+    let (result, took, transcript, notes) =
+        match Job::start(workspace, format!("{label} {}:", part.name), part.name, limit, verbose) {
+            Err(error) => (
+                Err(Stop::Failed(format!("its log cannot be written: {error}"))),
+                Duration::ZERO,
+                String::new(),
+                vec![],
+            ),
+            Ok(mut job) => {
+                let result = match unmet.iter().find(|(need, _)| part.needs.contains(need)) {
+                    Some((_, sentence)) => Err(Stop::Failed(sentence.clone())),
+                    None => (part.run)(&mut job),
+                };
+                let (took, transcript, notes) = job.finish();
+                (result, took, transcript, notes)
+            }
+        };
+    let report = Report { name: part.name, result, took, notes, test_results: test_results(&transcript) };
+    if report.has_failed() && !verbose {
+        print!("{transcript}");
+    }
+    for note in &report.notes {
+        println!("{label} {}: {note}", part.name);
+    }
+    let why = report.result.as_ref().err().map(|stop| format!(": {}", stop.sentence())).unwrap_or_default();
+    println!("{label} {}: {} in {}{why}", part.name, report.word(), Spoken(took));
+    report
+}
+
+/// The standard test runner's own closing lines, each below the line that says what was tested.
+fn test_results(transcript: &str) -> Vec<String> {
+    const KEPT: [&str; 3] = ["Running ", "Doc-tests ", "test result: "];
+    let lines = transcript.lines().map(str::trim);
+    lines.filter(|line| KEPT.iter().any(|start| line.starts_with(start))).map(str::to_owned).collect()
+}
+
+/// The table of the parts, the test runners' lines, and the count that closes it all.
+fn summary(reports: &[Report], took: Duration) -> String {
+    let width = reports.iter().map(|report| report.name.len()).max().unwrap_or(0).max("together".len());
+    let mut lines = vec![String::new(), format!("{:width$}  {:7}  {:>12}", "part", "result", "time")];
+    for report in reports {
+        let why =
+            report.result.as_ref().err().map(|stop| format!("  {}", stop.sentence())).unwrap_or_default();
+        lines.push(format!("{:width$}  {:7}  {:>12}{why}", report.name, report.word(), Spoken(report.took)));
+    }
+    lines.push(format!("{:width$}  {:7}  {:>12}", "together", "", Spoken(took)));
+    let results: Vec<_> = reports.iter().flat_map(|report| &report.test_results).cloned().collect();
+    if !results.is_empty() {
+        lines.push(String::new());
+        lines.extend(results);
+    }
+    let count = |word| reports.iter().filter(|report| report.word() == word).count();
+    lines.push(String::new());
+    if count("not run") > 0 {
+        lines.push(format!("{} not run, for the reason given above", count("not run")));
+    }
+    lines.push(format!("{} passed, {} failed", count("passed"), count("FAILED")));
+    lines.join("\n") + "\n"
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn went(name: &'static str, result: Result<(), Stop>) -> Report {
+        Report { name, result, took: Duration::from_secs(2), notes: vec![], test_results: vec![] }
+    }
+
+    #[test]
+    fn the_last_line_counts_the_parts() {
+        let reports = [
+            went("one", Ok(())),
+            went("two", Err(Stop::Failed("it broke".to_owned()))),
+            went("three", Err(Stop::NotRun("no such compiler".to_owned()))),
+        ];
+        let text = summary(&reports, Duration::from_secs(6));
+        assert_eq!(text.lines().last(), Some("1 passed, 1 failed"));
+        assert!(text.contains("FAILED") && text.contains("it broke"), "{text}");
+        assert!(text.contains("1 not run") && text.contains("no such compiler"), "{text}");
+    }
+
+    #[test]
+    fn the_test_runners_closing_lines_are_kept_with_what_they_speak_of() {
+        let transcript = "     Running unittests src/lib.rs (target/debug/deps/eio_core-0123abcd)\n\
+             running 3 tests\n\
+             test result: ok. 3 passed; 0 failed; 0 ignored\n\
+             \x20  Doc-tests eio_core\n\
+             test result: ok. 5 passed; 0 failed; 0 ignored\n";
+        assert_eq!(
+            test_results(transcript),
+            [
+                "Running unittests src/lib.rs (target/debug/deps/eio_core-0123abcd)",
+                "test result: ok. 3 passed; 0 failed; 0 ignored",
+                "Doc-tests eio_core",
+                "test result: ok. 5 passed; 0 failed; 0 ignored",
+            ]
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! What `cargo metadata` says about the workspace.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// The workspace that this program was built in.
+pub(crate) struct Workspace {
+    /// The repository's root.
+    pub(crate) root: PathBuf,
+    /// Where cargo puts what it builds.
+    pub(crate) target: PathBuf,
+    /// The members, in the order of their names.
+    pub(crate) packages: Vec<Package>,
+}
+
+/// A member of the workspace.
+pub(crate) struct Package {
+    pub(crate) name: String,
+    /// Names of its features, `default` included where there is one.
+    pub(crate) features: Vec<String>,
+    /// The oldest compiler it promises to work with.
+    pub(crate) rust_version: Option<String>,
+}
+
+impl Workspace {
+    pub(crate) fn load() -> Result<Self, String> {
+        let output = Command::new("cargo")
+            .args(["metadata", "--no-deps", "--format-version", "1"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("cargo metadata did not start: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim()));
+        }
+        let metadata = serde_json::from_slice(&output.stdout)
+            .map_err(|error| format!("cargo metadata printed no JSON: {error}"))?;
+        Self::read(&metadata).ok_or_else(|| "cargo metadata has another form than expected".to_owned())
+    }
+
+    fn read(metadata: &Value) -> Option<Self> {
+        let mut packages =
+            metadata["packages"].as_array()?.iter().map(Package::read).collect::<Option<Vec<_>>>()?;
+        packages.sort_by(|a, b| a.name.cmp(&b.name));
+        Some(Self {
+            root: metadata["workspace_root"].as_str()?.into(),
+            target: metadata["target_directory"].as_str()?.into(),
+            packages,
+        })
+    }
+
+    pub(crate) fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.iter().find(|package| package.name == name)
+    }
+}
+
+impl Package {
+    fn read(package: &Value) -> Option<Self> {
+        Some(Self {
+            name: package["name"].as_str()?.to_owned(),
+            features: package["features"].as_object()?.keys().cloned().collect(),
+            rust_version: package["rust_version"].as_str().map(str::to_owned),
+        })
+    }
+
+    /// Every choice of features that is worth building: none, each alone, all together.
+    pub(crate) fn feature_choices(&self) -> Vec<Vec<String>> {
+        let arguments = |list: &str| vec!["--no-default-features".to_owned(), format!("--features={list}")];
+        let mut choices = vec![vec!["--no-default-features".to_owned()]];
+        choices.extend(self.features.iter().map(|feature| arguments(feature)));
+        if self.features.len() > 1 {
+            choices.push(arguments(&self.features.join(",")));
+        }
+        choices
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_features(features: &[&str]) -> Package {
+        let features = features.iter().map(|&name| name.to_owned()).collect();
+        Package { name: "any".to_owned(), features, rust_version: None }
+    }
+
+    #[test]
+    fn features_are_chosen_none_each_and_all() {
+        assert_eq!(with_features(&[]).feature_choices().len(), 1);
+        assert_eq!(with_features(&["a"]).feature_choices().len(), 2);
+        let choices = with_features(&["a", "b"]).feature_choices();
+        assert_eq!(choices.len(), 4);
+        assert_eq!(choices[3], ["--no-default-features", "--features=a,b"]);
+    }
+
+    #[test]
+    fn this_workspace_is_read() {
+        let workspace = Workspace::load().unwrap();
+        assert!(workspace.root.join("xtask").is_dir());
+        assert!(workspace.package("eio-core").is_some_and(|core| core.rust_version.is_some()));
+    }
+}
