@@ -12,6 +12,7 @@ use eio_core::session::{CLOSE_TIMEOUT, Control, DisconnectReason, SendError, Vio
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeFailure, UpgradeOutcome};
 use eio_core::{ClientSession, Instant, ServerSession};
 
+use super::judge::Performed;
 use super::plan::{Fact, GRAIN, JITTER, Plan, Role, What};
 use super::transcript::Micros;
 use super::wire::{Revision, decode_frame, each_packet};
@@ -27,13 +28,8 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct Run {
     pub(crate) trace: Vec<(Micros, Step)>,
     pub(crate) end: Option<(Micros, DisconnectReason)>,
-    /// The deadline that remains, if the session has not ended.
-    pub(crate) deadline: Option<Micros>,
-    /// Pings that came before the reference's, because the next one counts from the previous one too: when ours was
-    /// due, and when the reference's was.
-    pub(crate) capped: Vec<(Micros, Micros)>,
-    /// What the caller should have been told, and was not.
-    pub(crate) broken: Option<(Micros, String)>,
+    /// The same for the judge.
+    pub(crate) performed: Performed,
 }
 
 /// One thing that happened to the machine.
@@ -153,7 +149,6 @@ pub(crate) fn drive(plan: &Plan, ignored: &[Ignored]) -> Run {
         driver.handle(index, at, &input.fact);
     }
     driver.wake_until(plan.ends + GRAIN);
-    driver.run.deadline = both!(&driver.session, session => session.poll_timeout()).map(|at| driver.recorded(at));
     driver.run
 }
 
@@ -361,7 +356,7 @@ impl Driver<'_> {
             .is_some_and(|end| end.reason == DisconnectReason::PingTimeout);
         let refusal = both!(&self.session, session => session.check_send(now)).err();
         if expires && refusal != Some(SendError::Expired) {
-            self.run.broken = Some((at, format!("sending past the deadline was answered {refusal:?}")));
+            self.run.performed.broken = Some((at, format!("sending past the deadline was answered {refusal:?}")));
         }
     }
 
@@ -372,7 +367,7 @@ impl Driver<'_> {
             match control {
                 Control::Ping => {
                     if let Some(late) = self.capped_until(due) {
-                        self.run.capped.push((due, late));
+                        self.run.performed.capped.push((due, late));
                     }
                     self.last_ping = Some(at.max(due));
                     self.pings += 1;
@@ -395,6 +390,7 @@ impl Driver<'_> {
             // A deadline that passed while the loop was blocked is reported when the block is over.
             let at = if at == due { due } else { at };
             self.run.end = Some((at, end.reason));
+            self.run.performed.end = Some((at, end.reason.as_str()));
             self.run.trace.push((at, Step::Ended(end.reason)));
             if let Some((_, upgrade)) = &mut self.candidate {
                 either!(upgrade, upgrade => upgrade.handle_session_ended());
@@ -456,6 +452,7 @@ impl Driver<'_> {
             self.answered.push(from);
         }
         self.run.trace.push((at, Step::Emitted { what, due }));
+        self.run.performed.emissions.push((due, what));
     }
 }
 

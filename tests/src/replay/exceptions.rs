@@ -62,8 +62,8 @@ fn stop(id: &'static str) -> Option<Exception> {
 impl Case<'_> {
     /// Ours ended, and the reference did not, or not for that reason.
     fn ended(&self) -> Option<Exception> {
-        let Differs::End { ours: Some((at, reason)), recorded } = &self.difference.kind else { return None };
-        let (at, reason) = (*at, *reason);
+        let Differs::End { recorded, .. } = &self.difference.kind else { return None };
+        let (at, reason) = self.run.end?;
         // The reference ended no earlier, or it is another story.
         let outlived = recorded.as_ref().is_none_or(|(recorded, _)| *recorded > at + JITTER);
         let before_end = self.steps().rev().find(|(_, step)| !matches!(step, Step::Ended(_) | Step::Emitted { .. }));
@@ -79,7 +79,7 @@ impl Case<'_> {
                 Some(Exception { id: "12.4", resume })
             }
             (DisconnectReason::BadHandshake(error), _) if self.plan.role == Role::Client => {
-                let of_sid = matches!(error.kind, HandshakeErrorKind::Missing(Field::Sid) | HandshakeErrorKind::Sid(_));
+                let of_sid = matches!(error, HandshakeErrorKind::Missing(Field::Sid) | HandshakeErrorKind::Sid(_));
                 stop(if of_sid { "rule 8" } else { "12.8" })
             }
             (DisconnectReason::UnexpectedPacket, _) if self.plan.role == Role::Client => stop("12.8"),

@@ -1,10 +1,21 @@
 //! Machine against recording: the first difference, if there is one.
 
-use eio_core::session::DisconnectReason;
-
-use super::drive::{Run, Step};
-use super::plan::{Emission, GRAIN, JITTER, Plan, What};
+use super::plan::{Emission, GRAIN, JITTER, Recorded, What};
 use super::transcript::Micros;
+
+/// What a machine did in a recording's place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Performed {
+    /// What it sent, and when that was due.
+    pub(crate) emissions: Vec<(Micros, What)>,
+    /// When it ended, and why in the reference's words.
+    pub(crate) end: Option<(Micros, &'static str)>,
+    /// Pings that came before the reference's, because the next one counts from the previous one too: when ours was
+    /// due, and when the reference's was.
+    pub(crate) capped: Vec<(Micros, Micros)>,
+    /// What the caller should have been told, and was not.
+    pub(crate) broken: Option<(Micros, String)>,
+}
 
 /// The first thing in which a machine and a recording differ.
 #[derive(Clone, Debug)]
@@ -19,7 +30,7 @@ pub(crate) enum Differs {
     /// The machine sent something that the recording lacks, or has at another time.
     Emission { ours: Option<(Micros, What)>, recorded: Option<(Micros, What)> },
     /// The sessions ended otherwise.
-    End { ours: Option<(Micros, DisconnectReason)>, recorded: Option<(Micros, Option<String>)> },
+    End { ours: Option<(Micros, &'static str)>, recorded: Option<(Micros, Option<String>)> },
     /// The caller was not told what it should have been.
     Broken(String),
 }
@@ -54,32 +65,22 @@ impl Spread {
     }
 }
 
-/// Compares; the spread covers what agreed.
-pub(crate) fn compare(plan: &Plan, run: &Run) -> (Spread, Option<Difference>) {
-    let mut spread = Spread::default();
+/// Compares, to the recording's end at `ends`; the spread covers what agreed.
+pub(crate) fn compare(recorded: &Recorded, ends: Micros, ours: &Performed) -> (Spread, Option<Difference>) {
+    let mut comparison = Comparison { recorded, ends, ours, spread: Spread::default() };
     let mut differences = Vec::new();
-    let ours: Vec<(Micros, What)> = run
-        .trace
-        .iter()
-        .filter_map(|(_, step)| match step {
-            Step::Emitted { what, due } => Some((*due, *what)),
-            _ => None,
-        })
-        .collect();
     let mut kinds: Vec<What> = Vec::new();
-    for what in ours.iter().map(|(_, what)| what).chain(plan.recorded.emissions.iter().map(|e| &e.what)) {
-        if !kinds.contains(what) {
-            kinds.push(*what);
+    let recorded_kinds = recorded.emissions.iter().map(|emission| emission.what);
+    for what in ours.emissions.iter().map(|(_, what)| *what).chain(recorded_kinds) {
+        if !kinds.contains(&what) {
+            kinds.push(what);
         }
     }
     for kind in kinds {
-        let ours: Vec<Micros> = ours.iter().filter(|(_, what)| *what == kind).map(|(at, _)| *at).collect();
-        let recorded: Vec<Emission> =
-            plan.recorded.emissions.iter().filter(|emission| emission.what == kind).copied().collect();
-        differences.extend(compare_kind(plan, run, kind, &ours, &recorded, &mut spread));
+        differences.extend(comparison.kind(kind));
     }
-    differences.extend(compare_ends(plan, run, &mut spread));
-    if let Some((at, text)) = &run.broken {
+    differences.extend(comparison.end());
+    if let Some((at, text)) = &ours.broken {
         differences.push(Difference { at: *at, kind: Differs::Broken(text.clone()) });
     }
     // At the same time an end explains more than what was sent because of it.
@@ -87,72 +88,92 @@ pub(crate) fn compare(plan: &Plan, run: &Run) -> (Spread, Option<Difference>) {
         let is_end = matches!(difference.kind, Differs::End { .. });
         (difference.at, !is_end)
     });
-    (spread, first)
+    (comparison.spread, first)
 }
 
-fn compare_kind(
-    plan: &Plan,
-    run: &Run,
-    kind: What,
-    ours: &[Micros],
-    recorded: &[Emission],
-    spread: &mut Spread,
-) -> Option<Difference> {
-    let mut recorded = recorded.iter();
-    for due in ours {
-        // A ping that is earlier than the reference's for a known reason is compared with what the reference's rule
-        // says; that reason is an exception of its own.
-        let capped = run.capped.iter().find(|(capped, _)| kind == What::Ping && capped == due);
-        let expected = capped.map_or(*due, |(_, late)| *late);
-        let agreed = |at: Micros| match kind {
-            What::Ping | What::Pong | What::Close | What::Noop => plan.recorded.agrees(expected, at),
-            What::Probe(_) | What::ProbeAnswer(_) | What::Upgrade(_) | What::CandidateClosed(_) => {
-                at + GRAIN >= expected && at <= expected + JITTER
-            }
-        };
-        let missing = || match kind {
-            What::Ping | What::Pong | What::Close | What::Noop => plan.recorded.may_be_missing(*due, plan.ends),
-            What::Probe(_) | What::ProbeAnswer(_) | What::Upgrade(_) | What::CandidateClosed(_) => {
-                due + JITTER >= plan.ends
-            }
-        };
-        let next = recorded.clone().next();
-        match next {
-            Some(emission) if agreed(emission.at) => {
-                let wire = plan.recorded.writable(expected).filter(|wire| emission.at + GRAIN >= *wire).last();
-                spread.note(wire.unwrap_or(expected), emission.at);
-                recorded.next();
-            }
-            _ if missing() => {}
-            _ => {
-                let seen = next.map(|emission| (emission.at, kind));
-                let at = seen.map_or(*due, |(at, _)| at.min(*due));
-                return Some(Difference { at, kind: Differs::Emission { ours: Some((*due, kind)), recorded: seen } });
-            }
-        }
-    }
-    let extra = recorded.find(|emission| !emission.optional)?;
-    let seen = Some((extra.at, kind));
-    Some(Difference { at: extra.at, kind: Differs::Emission { ours: None, recorded: seen } })
+struct Comparison<'c> {
+    recorded: &'c Recorded,
+    ends: Micros,
+    ours: &'c Performed,
+    spread: Spread,
 }
 
-fn compare_ends(plan: &Plan, run: &Run, spread: &mut Spread) -> Option<Difference> {
-    let recorded = plan.recorded.end.as_ref().map(|end| (end.at, end.reason.clone()));
-    let differs = |at| Some(Difference { at, kind: Differs::End { ours: run.end, recorded: recorded.clone() } });
-    match (&run.end, &recorded) {
-        (None, None) => None,
-        (Some((ours, _)), None) if ours + JITTER >= plan.ends => None,
-        (Some((ours, _)), None) => differs(*ours),
-        (None, Some((at, _))) => differs(*at),
-        (Some((ours, reason)), Some((at, word))) => {
-            let same_word = word.as_deref().is_none_or(|word| word == reason.as_str());
-            let in_time = at + GRAIN >= *ours && *at <= ours + JITTER;
-            if same_word && in_time {
-                spread.note(*ours, *at);
-                None
-            } else {
-                differs((*ours).min(*at))
+impl Comparison<'_> {
+    /// One kind of packet, each of ours with the recording's next.
+    fn kind(&mut self, kind: What) -> Option<Difference> {
+        let mut recorded = self.recorded.emissions.iter().filter(|emission| emission.what == kind);
+        let ours = self.ours.emissions.iter().filter(|(_, what)| *what == kind);
+        for (due, _) in ours {
+            // A ping that is earlier than the reference's for a known reason is compared with what the reference's
+            // rule says; that reason is an exception of its own.
+            let capped = self.ours.capped.iter().find(|(capped, _)| kind == What::Ping && capped == due);
+            let expected = capped.map_or(*due, |(_, late)| *late);
+            let next = recorded.clone().next();
+            match next {
+                Some(emission) if self.agrees(kind, expected, emission.at) => {
+                    let wire = self.recorded.writable(expected).filter(|wire| emission.at + GRAIN >= *wire).last();
+                    self.spread.note(wire.unwrap_or(expected), emission.at);
+                    recorded.next();
+                }
+                _ if self.may_be_missing(kind, *due) => {}
+                _ => {
+                    let seen = next.map(|emission| (emission.at, kind));
+                    let at = seen.map_or(*due, |(at, _)| at.min(*due));
+                    let kind = Differs::Emission { ours: Some((*due, kind)), recorded: seen };
+                    return Some(Difference { at, kind });
+                }
             }
         }
+        let over = |emission: &&Emission| !emission.optional && !self.is_aftermath(emission);
+        let extra = recorded.find(over)?;
+        let kind = Differs::Emission { ours: None, recorded: Some((extra.at, kind)) };
+        Some(Difference { at: extra.at, kind })
     }
+
+    fn agrees(&self, kind: What, expected: Micros, at: Micros) -> bool {
+        if is_of_session(kind) {
+            self.recorded.agrees(expected, at)
+        } else {
+            at + GRAIN >= expected && at <= expected + JITTER
+        }
+    }
+
+    fn may_be_missing(&self, kind: What, due: Micros) -> bool {
+        if is_of_session(kind) {
+            self.recorded.may_be_missing(due, self.ends)
+        } else {
+            due + JITTER >= self.ends
+        }
+    }
+
+    /// A candidate that is given up because the session has ended.
+    fn is_aftermath(&self, emission: &Emission) -> bool {
+        let ended = self.recorded.end.as_ref().is_some_and(|end| end.at <= emission.at + GRAIN);
+        matches!(emission.what, What::CandidateClosed(_)) && ended
+    }
+
+    fn end(&mut self) -> Option<Difference> {
+        let recorded = self.recorded.end.as_ref().map(|end| (end.at, end.reason.clone()));
+        let ours = self.ours.end;
+        let at = match (ours, &recorded) {
+            (None, None) => return None,
+            (Some((ours, _)), None) if ours + JITTER >= self.ends => return None,
+            (Some((ours, _)), None) => ours,
+            (None, Some((at, _))) => *at,
+            (Some((ours, reason)), Some((at, word))) => {
+                let same_word = word.as_deref().is_none_or(|word| word == reason);
+                if same_word && at + GRAIN >= ours && *at <= ours + JITTER {
+                    self.spread.note(ours, *at);
+                    return None;
+                }
+                ours.min(*at)
+            }
+        };
+        Some(Difference { at, kind: Differs::End { ours, recorded } })
+    }
+}
+
+/// What waits for a carrier, unlike what an upgrade does on its candidate.
+fn is_of_session(kind: What) -> bool {
+    matches!(kind, What::Ping | What::Pong | What::Close | What::Noop)
 }
