@@ -111,7 +111,7 @@ impl Comparison<'_> {
             let next = recorded.clone().next();
             match next {
                 Some(emission) if self.agrees(kind, expected, emission.at) => {
-                    let wire = self.recorded.writable(expected).filter(|wire| emission.at + GRAIN >= *wire).last();
+                    let wire = self.recorded.writable(expected).filter(|wire| *wire <= emission.at).last();
                     self.spread.note(wire.unwrap_or(expected), emission.at);
                     recorded.next();
                 }
