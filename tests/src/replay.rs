@@ -30,6 +30,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 mod transcript;
+mod unheard;
 mod versions;
 mod wire;
 
@@ -225,6 +226,7 @@ fn describe(kind: &Differs) -> String {
                 reason.as_deref().unwrap_or("for a reason of its own")
             )),
         ),
+        Differs::Admitted => "the reference let an upgrade in that must be refused".into(),
         Differs::Broken(text) => text.clone(),
     }
 }

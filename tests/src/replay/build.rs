@@ -7,6 +7,7 @@ use eio_core::{Heartbeat, Liveness};
 
 use super::plan::{Emission, End, Fact, Input, JITTER, Plan, Recorded, Role, What, Window, heartbeat_of};
 use super::transcript::{Body, Kind, Micros, Transcript, Who};
+use super::unheard;
 use super::versions::{self, Library};
 use super::wire::{
     Exchange, Outcome, Revision, Socket, Wire, decode_frame, each_packet, posted_payload, unwrap_jsonp,
@@ -30,10 +31,13 @@ pub(crate) fn plans(transcript: &Transcript) -> Result<Vec<Plan>, String> {
             plans.push(Builder::new(transcript, wire, &says, Role::Server, Some(library)).server(library, end)?);
         }
         if nothing_recorded {
-            plans.extend(unheard_server(transcript, &says, library)?);
+            plans.extend(unheard::server(transcript, &says, library)?);
         }
     }
     if client.is_some() {
+        if nothing_recorded {
+            plans.extend(unheard::client(transcript, &says));
+        }
         for (index, wire) in wires.iter().enumerate() {
             let until = wires.get(index + 1).map_or(Micros::MAX, |next| next.started);
             plans.push(Builder::new(transcript, wire, &says, Role::Client, server).client(until));
@@ -43,15 +47,15 @@ pub(crate) fn plans(transcript: &Transcript) -> Result<Vec<Plan>, String> {
 }
 
 /// What the libraries and the script said about the sessions, without naming them.
-struct Says {
-    connections: Vec<Micros>,
-    server_ends: Vec<(Micros, Option<String>)>,
-    client_ends: Vec<(Micros, Option<String>)>,
+pub(crate) struct Says {
+    pub(crate) connections: Vec<Micros>,
+    pub(crate) server_ends: Vec<(Micros, Option<String>)>,
+    pub(crate) client_ends: Vec<(Micros, Option<String>)>,
     client_opens: Vec<Micros>,
     /// When the server's application called `close`.
     server_closes: Vec<Micros>,
     clock_steps: Vec<(Micros, Micros)>,
-    blocked: Vec<(Micros, Micros)>,
+    pub(crate) blocked: Vec<(Micros, Micros)>,
     /// From when on what somebody sends is lost.
     cut: Vec<(Micros, Who)>,
     /// When a request's connection was destroyed, and by whom.
@@ -167,59 +171,6 @@ fn duration_in(text: &str) -> Option<Micros> {
     })
 }
 
-/// A server whose client was another process: only what the server's library said is known.
-fn unheard_server(transcript: &Transcript, says: &Says, library: Library) -> Result<Option<Plan>, String> {
-    let Some(begins) = says.connections.first().copied() else { return Ok(None) };
-    let millis = |option| transcript.number(option).map_or(0, |millis| millis as u32);
-    let heartbeat = Heartbeat::from_millis(millis("pingInterval"), millis("pingTimeout"))
-        .map_err(|error| format!("the server's periods: {error}"))?;
-    let protocol = transcript.events.iter().find_map(|event| match &event.kind {
-        Kind::Api { args, .. } => args["protocol"].as_u64(),
-        _ => None,
-    });
-    let revision = versions::revision(Some(library), if protocol == Some(3) { "3" } else { "4" });
-    let packets = transcript.events.iter().filter_map(|event| match &event.kind {
-        Kind::Api { event: name, args } if name == "packet" && event.who == Who::Server => {
-            let packet = match args["type"].as_str()? {
-                "open" => PacketType::Open,
-                "close" => PacketType::Close,
-                "ping" => PacketType::Ping,
-                "pong" => PacketType::Pong,
-                "message" => PacketType::Message,
-                "upgrade" => PacketType::Upgrade,
-                _ => PacketType::Noop,
-            };
-            Some(Input { at: event.at, fact: Fact::Packet(packet) })
-        }
-        _ => None,
-    });
-    let mut inputs: Vec<Input> = packets.collect();
-    let end = says.server_ends.first().map(|(at, reason)| End { at: *at, reason: reason.clone() });
-    if let Some(End { at, reason: Some(reason) }) = &end {
-        let fact = match reason.as_str() {
-            "forced close" => Some(Fact::Close { at_once: true }),
-            "transport close" => Some(Fact::SocketClosed { conn: 0, failed: false }),
-            "transport error" => Some(Fact::SocketClosed { conn: 0, failed: true }),
-            _ => None,
-        };
-        inputs.extend(fact.map(|fact| Input { at: *at, fact }));
-    }
-    Ok(Some(Plan {
-        role: Role::Server,
-        revision,
-        liveness: library.liveness(),
-        heartbeat,
-        begins,
-        ends: transcript.end(),
-        direct: Some(0),
-        offers_upgrade: false,
-        upgrade_timeout: 0,
-        inputs,
-        blocked: says.blocked.clone(),
-        recorded: Recorded { end, deaf: true, ..Recorded::default() },
-    }))
-}
-
 struct Builder<'t> {
     transcript: &'t Transcript,
     wire: &'t Wire,
@@ -300,7 +251,7 @@ impl<'t> Builder<'t> {
 
         self.polled(begins, limit);
         self.sockets_of_client(limit, end.as_ref());
-        self.said_by_server(begins);
+        self.said_by_server(begins, end.as_ref());
         self.closed_by_server(begins, open_at, end.as_ref());
         self.recorded.end = end.map(|(at, reason)| End { at, reason });
         Ok(self.finish(library.liveness(), heartbeat, begins, offers_upgrade, upgrade_timeout))
@@ -348,8 +299,8 @@ impl<'t> Builder<'t> {
 
     /// The client gave a request up.
     fn failed_request(&mut self, exchange: &Exchange) {
-        if let Some((at, Outcome::Failed(Who::Client))) = exchange.outcome {
-            let destroyed = self.says.destroyed.iter().find(|(_, who, id)| *who == Who::Client && *id == exchange.id);
+        if let Some((at, Outcome::Failed(Who::Client | Who::Observer))) = exchange.outcome {
+            let destroyed = self.says.destroyed.iter().find(|(_, who, id)| *who != Who::Server && *id == exchange.id);
             let at = destroyed.map_or(at, |(destroyed, ..)| *destroyed);
             self.tell(at, Fact::PollingFailed);
         }
@@ -361,7 +312,6 @@ impl<'t> Builder<'t> {
             if let Some(opened) = socket.opened.filter(|_| !socket.direct) {
                 let matches = socket.eio == wire.eio;
                 self.tell(opened, Fact::Candidate { conn: socket.conn, matches });
-                self.recorded.admitted.push(socket.conn);
             }
             for frame in socket.frames.iter().filter(|frame| frame.from == Who::Client && !frame.dropped) {
                 if frame.data.len() as u64 > limit {
@@ -378,9 +328,9 @@ impl<'t> Builder<'t> {
     /// reported before. If the reference names another cause for its end, it had not noticed.
     fn socket_end(&mut self, socket: &Socket, end: Option<&(Micros, Option<String>)>) {
         let Some((at, who)) = socket.closed else { return };
-        let noticed =
-            end.is_none_or(|(_, reason)| !matches!(reason.as_deref(), Some("ping timeout" | "forced close" | "parse error")));
-        if who == self.me() || !noticed || self.says.is_cut(who, at) {
+        let reason = end.and_then(|(_, reason)| reason.as_deref());
+        let noticed = !matches!(reason, Some("ping timeout" | "forced close" | "parse error"));
+        if (who == self.me() && !self.died(at, end)) || !noticed || self.says.is_cut(who, at) {
             return;
         }
         let reported = end.filter(|(reported, reason)| {
@@ -390,8 +340,15 @@ impl<'t> Builder<'t> {
         self.tell(at, Fact::SocketClosed { conn: socket.conn, failed: false });
     }
 
+    /// Whether a WebSocket that ended at `at` did so by itself, whoever is said to have ended it.
+    fn died(&self, at: Micros, end: Option<&(Micros, Option<String>)>) -> bool {
+        end.is_some_and(|(reported, reason)| {
+            reason.as_deref() == Some("transport close") && reported.abs_diff(at) <= JITTER
+        })
+    }
+
     /// What the server sent.
-    fn said_by_server(&mut self, begins: Micros) {
+    fn said_by_server(&mut self, begins: Micros, end: Option<&(Micros, Option<String>)>) {
         let wire = self.wire;
         let upgraded = self.upgraded();
         let carrier = self.carriers(begins);
@@ -431,7 +388,7 @@ impl<'t> Builder<'t> {
             let carries = carrier.is_some_and(|(_, carrier)| carrier.conn == socket.conn);
             if let Some((at, who)) = socket.closed {
                 if carries {
-                    let optional = who != Who::Server;
+                    let optional = who != Who::Server || self.died(at, end);
                     self.recorded.emissions.push(Emission { at, what: What::Close, optional });
                 } else if who == Who::Server {
                     self.show(at, What::CandidateClosed(socket.conn));
@@ -514,7 +471,7 @@ impl<'t> Builder<'t> {
                 self.tell(at, Fact::ClockStep(by));
             }
         }
-        self.said_by_client(begins, upgraded);
+        self.said_by_client(begins, upgraded, end.as_ref());
         self.closed_by_client(end.as_ref());
         let (_, json) = wire.open_packet(self.revision).unwrap_or_default();
         let heartbeat = heartbeat_of(&json).unwrap_or_default();
@@ -544,7 +501,12 @@ impl<'t> Builder<'t> {
     }
 
     /// What the client sent.
-    fn said_by_client(&mut self, begins: Micros, upgraded: Option<(Micros, u64)>) {
+    fn said_by_client(
+        &mut self,
+        begins: Micros,
+        upgraded: Option<(Micros, u64)>,
+        end: Option<&(Micros, Option<String>)>,
+    ) {
         let wire = self.wire;
         for post in &wire.posts {
             let Some(body) = posted_payload(post) else { continue };
@@ -576,7 +538,7 @@ impl<'t> Builder<'t> {
                 }
             }
             if let (Some(_), Some((at, who))) = (carries, socket.closed) {
-                let optional = who != Who::Client;
+                let optional = who != Who::Client || self.died(at, end);
                 self.recorded.emissions.push(Emission { at, what: What::Close, optional });
             }
         }

@@ -20,6 +20,9 @@ use super::wire::{Revision, decode_frame, each_packet};
 /// How long after a late wake-up an adapter still looks for what came in meanwhile.
 const CATCH_UP: Micros = 10_000;
 
+/// How long a packet may take from its sender to the reader.
+const SETTLING: Micros = 5_000;
+
 /// How long a client waits for its handshake: what Socket.IO's does.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -161,10 +164,14 @@ impl Driver<'_> {
         at.as_micros().saturating_sub(self.ahead)
     }
 
-    /// When something that came in at `at` could be read.
+    /// When something that came in at `at` could be read. What was sent just before a block, and shows no effect in
+    /// the recording, was not.
     fn readable_at(&self, at: Micros) -> Micros {
-        let blocked = self.plan.blocked.iter().find(|(from, to)| (*from..*to).contains(&at));
-        blocked.map_or(at, |(_, to)| *to)
+        let blocked = self.plan.blocked.iter().find(|(from, to)| (from.saturating_sub(SETTLING)..*to).contains(&at));
+        let Some((from, to)) = blocked else { return at };
+        let effects = self.plan.recorded.emissions.iter().map(|emission| emission.at);
+        let read = at < *from && effects.into_iter().any(|effect| (at..from + SETTLING).contains(&effect));
+        if read { at } else { *to }
     }
 
     /// Lets everything happen that is due before `limit`, and a ping that the recording sent at `limit`: inputs of
@@ -330,8 +337,10 @@ impl Driver<'_> {
         match self.plan.role {
             Role::Server => {
                 let busy = self.main.is_some() || self.candidate.is_some();
-                if busy || !matches || !self.plan.offers_upgrade {
+                if !matches || !self.plan.offers_upgrade {
                     self.run.trace.push((at, Step::Refused(conn)));
+                    self.run.performed.refused.push((at, conn));
+                } else if busy {
                     self.emit(at, at, What::CandidateClosed(conn));
                 } else {
                     self.candidate = Some((conn, Upgrade::Server(ServerUpgrade::new(timeout, now))));
@@ -387,8 +396,9 @@ impl Driver<'_> {
         if let Some(end) = both!(&self.session, session => session.disconnect())
             && self.run.end.is_none()
         {
-            // A deadline that passed while the loop was blocked is reported when the block is over.
-            let at = if at == due { due } else { at };
+            // A deadline that passed in a block is reported when the block is over, and the rest was read in vain.
+            let blocked = self.plan.blocked.iter().find(|(from, to)| (*from..*to).contains(&due));
+            let at = blocked.map_or(at, |(_, to)| *to);
             self.run.end = Some((at, end.reason));
             self.run.performed.end = Some((at, end.reason.as_str()));
             self.run.trace.push((at, Step::Ended(end.reason)));

@@ -117,7 +117,7 @@ impl Case<'_> {
                     (false, _) => stop("B2"),
                 }
             }
-            (Role::Client, ..) if !self.plan.recorded.opened => stop("B28"),
+            (Role::Client, ..) if self.hangs() => stop("B28"),
             _ => None,
         }
     }
@@ -150,22 +150,22 @@ impl Case<'_> {
         })
     }
 
-    /// Something was sent by one of the two only.
+    /// Something was sent by one of the two only, or the reference let in what ours refused.
     fn emitted(&self) -> Option<Exception> {
-        let Differs::Emission { ours, recorded } = &self.difference.kind else { return None };
-        match (ours, recorded) {
-            (Some((due, What::Ping)), _) => self.unasked_pongs(*due),
-            (_, Some((_, What::ProbeAnswer(conn)))) | (Some((_, What::CandidateClosed(conn))), _) => {
-                let refused = self.steps().any(|(_, step)| *step == Step::Refused(*conn));
-                let admitted = self.plan.recorded.admitted.contains(conn);
-                match (refused && admitted, self.plan.offers_upgrade) {
-                    (false, _) => None,
-                    (true, false) => stop("B27"),
-                    (true, true) => stop("B6"),
-                }
-            }
+        match &self.difference.kind {
+            Differs::Admitted if !self.plan.offers_upgrade => stop("B27"),
+            Differs::Admitted => stop("B6"),
+            Differs::Emission { ours: Some(_), .. } if self.hangs() => stop("B28"),
+            Differs::Emission { ours: Some((due, What::Ping)), .. } => self.unasked_pongs(*due),
             _ => None,
         }
+    }
+
+    /// The reference client got a handshake, and never opened.
+    fn hangs(&self) -> bool {
+        self.plan.role == Role::Client
+            && !self.plan.recorded.opened
+            && self.steps().any(|(_, step)| *step == Step::Opened)
     }
 
     /// Ours pings although unasked pongs came in, an interval after the last awaited one.

@@ -13,6 +13,8 @@ pub(crate) struct Performed {
     /// Pings that came before the reference's, because the next one counts from the previous one too: when ours was
     /// due, and when the reference's was.
     pub(crate) capped: Vec<(Micros, Micros)>,
+    /// Candidates for an upgrade that were refused before they opened; the recording let them in.
+    pub(crate) refused: Vec<(Micros, u64)>,
     /// What the caller should have been told, and was not.
     pub(crate) broken: Option<(Micros, String)>,
 }
@@ -31,6 +33,8 @@ pub(crate) enum Differs {
     Emission { ours: Option<(Micros, What)>, recorded: Option<(Micros, What)> },
     /// The sessions ended otherwise.
     End { ours: Option<(Micros, &'static str)>, recorded: Option<(Micros, Option<String>)> },
+    /// The recording let a candidate in that must be refused.
+    Admitted,
     /// The caller was not told what it should have been.
     Broken(String),
 }
@@ -80,13 +84,14 @@ pub(crate) fn compare(recorded: &Recorded, ends: Micros, ours: &Performed) -> (S
         differences.extend(comparison.kind(kind));
     }
     differences.extend(comparison.end());
+    differences.extend(ours.refused.iter().map(|(at, _)| Difference { at: *at, kind: Differs::Admitted }));
     if let Some((at, text)) = &ours.broken {
         differences.push(Difference { at: *at, kind: Differs::Broken(text.clone()) });
     }
     // At the same time an end explains more than what was sent because of it.
     let first = differences.into_iter().min_by_key(|difference| {
-        let is_end = matches!(difference.kind, Differs::End { .. });
-        (difference.at, !is_end)
+        let is_cause = matches!(difference.kind, Differs::End { .. } | Differs::Admitted);
+        (difference.at, !is_cause)
     });
     (comparison.spread, first)
 }
@@ -124,7 +129,8 @@ impl Comparison<'_> {
                 }
             }
         }
-        let over = |emission: &&Emission| !emission.optional && !self.is_aftermath(emission);
+        let refused = self.ours.refused.iter().any(|(_, conn)| kind == What::CandidateClosed(*conn));
+        let over = |emission: &&Emission| !emission.optional && !refused && !self.is_aftermath(emission);
         let extra = recorded.find(over)?;
         let kind = Differs::Emission { ours: None, recorded: Some((extra.at, kind)) };
         Some(Difference { at: extra.at, kind })

@@ -186,7 +186,7 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     /// The traffic of one session, sorted into what its machine is told and what the recording shows.
-    fn read(&self, socket: bool) -> Side {
+    fn read(&self) -> Side {
         let mut side = Side { ends: self.transcript.end(), begins: Micros::MAX, ..Side::default() };
         let mut conns = Vec::new();
         let mut requests: Vec<(u64, bool, Micros)> = Vec::new();
@@ -238,7 +238,7 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        self.end(&mut side, socket);
+        self.end(&mut side);
         side.inputs.sort_by_key(|(at, _)| *at);
         side
     }
@@ -272,7 +272,7 @@ impl Reader<'_> {
 
     /// How the library says that the session ended. Timeouts have names on a server, but none on a client, where every
     /// end that nothing else explains is one.
-    fn end(&self, side: &mut Side, socket: bool) {
+    fn end(&self, side: &mut Side) {
         let says = |event: &&super::transcript::Event| matches!(&event.kind, Kind::Api { event, .. } if event == "disconnect");
         let window = side.begins..self.until;
         let mut ends = self.transcript.events.iter().filter(says).filter(|event| window.contains(&event.at));
@@ -282,24 +282,19 @@ impl Reader<'_> {
         let is_timeout = word.is_some_and(|word| word.ends_with(" timeout"));
         let peer_ended =
             side.inputs.iter().any(|(at, fact)| *fact == Fact::End && at.abs_diff(event.at) <= JITTER);
-        let reason = match (word, is_timeout) {
-            (Some(word), true) => Some(word.to_owned()),
-            (Some(_), false) => None,
-            (None, _) => None,
-        };
+        let reason = word.filter(|_| is_timeout).map(str::to_owned);
         let unexplained = word.is_none() && !peer_ended && !self.is_server;
         if !is_timeout && !unexplained {
             side.inputs.retain(|(at, fact)| *fact != Fact::End || *at <= event.at);
             side.inputs.push((event.at, Fact::End));
         }
-        let _ = socket;
         side.recorded.end = Some(End { at: event.at, reason });
     }
 
     fn server(&self, handshake: &Handshake<'_>) -> Result<Option<(Machine, Side)>, String> {
         let Some(transport) = self.transport() else { return Ok(None) };
         let socket = transport == "websocket";
-        let side = self.read(socket);
+        let side = self.read();
         let seconds = |option: &str, default: f64| {
             Duration::try_from_secs_f64(self.transcript.number(option).unwrap_or(default))
                 .map_err(|error| format!("{option}: {error}"))
@@ -323,7 +318,7 @@ impl Reader<'_> {
     fn client(&self, at: Micros, handshake: &Handshake<'_>) -> Result<Option<(Machine, Side)>, String> {
         let Some(transport) = self.transport() else { return Ok(None) };
         let socket = transport == "websocket";
-        let mut side = self.read(socket);
+        let mut side = self.read();
         side.begins = at;
         let heartbeat = handshake.heartbeat_timeout().filter(|_| socket);
         let client = Client::new(heartbeat, handshake.close_timeout(), Instant::from_micros(at));

@@ -105,8 +105,6 @@ pub(crate) struct Recorded {
     pub(crate) deaf: bool,
     /// The client's library said that its session opened.
     pub(crate) opened: bool,
-    /// Candidates that the server let in, although that may be wrong.
-    pub(crate) admitted: Vec<u64>,
 }
 
 /// Something that the recorded side sent.
