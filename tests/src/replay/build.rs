@@ -5,7 +5,7 @@ use eio_core::packet::{Packet, PacketType};
 use eio_core::session::Violation;
 use eio_core::{Heartbeat, Liveness};
 
-use super::plan::{Emission, End, Fact, Input, JITTER, Plan, Recorded, Role, What, Window, heartbeat_of};
+use super::plan::{Emission, End, Fact, Input, JITTER, Plan, Recorded, Role, What, Window, WindowKind, heartbeat_of};
 use super::transcript::{Body, Kind, Micros, Transcript, Who};
 use super::unheard;
 use super::versions::{self, Library};
@@ -272,7 +272,12 @@ impl<'t> Builder<'t> {
                 self.tell(from, Fact::PollingViolation(Violation::OverlappingRequests));
             } else if poll.status().is_none_or(|status| status == 200) {
                 self.tell(from, Fact::Poll);
-                self.recorded.windows.push(Window { from, to, poll: true });
+                let (to, kind) = match poll.outcome {
+                    None => (Micros::MAX, WindowKind::Request),
+                    Some((_, Outcome::Failed(_))) => (to, WindowKind::Lost),
+                    Some(_) => (to, WindowKind::Request),
+                };
+                self.recorded.windows.push(Window { from, to, kind });
             }
         }
         for (index, post) in wire.posts.iter().enumerate() {
@@ -410,7 +415,7 @@ impl<'t> Builder<'t> {
     fn add_carrier(&mut self, carrier: Option<(Micros, &Socket)>) {
         if let Some((from, socket)) = carrier {
             let to = socket.closed.map_or(Micros::MAX, |(at, _)| at);
-            self.recorded.windows.push(Window { from, to, poll: false });
+            self.recorded.windows.push(Window { from, to, kind: WindowKind::Socket });
         }
     }
 
@@ -564,12 +569,12 @@ impl<'t> Builder<'t> {
         let mut from = self.wire.started;
         for post in &self.wire.posts {
             if post.at <= until {
-                self.recorded.windows.push(Window { from, to: post.at, poll: true });
+                self.recorded.windows.push(Window { from, to: post.at, kind: WindowKind::Request });
             }
             from = post.span(recording_ends).1;
         }
         if from <= until {
-            self.recorded.windows.push(Window { from, to: until, poll: true });
+            self.recorded.windows.push(Window { from, to: until, kind: WindowKind::Request });
         }
     }
 

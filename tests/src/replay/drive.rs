@@ -13,15 +13,12 @@ use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeFai
 use eio_core::{ClientSession, Instant, ServerSession};
 
 use super::judge::Performed;
-use super::plan::{Fact, GRAIN, JITTER, Plan, Role, What};
+use super::plan::{Fact, GRAIN, JITTER, Plan, Role, SETTLING, What, WindowKind};
 use super::transcript::Micros;
 use super::wire::{Revision, decode_frame, each_packet};
 
 /// How long after a late wake-up an adapter still looks for what came in meanwhile.
 const CATCH_UP: Micros = 10_000;
-
-/// How long a packet may take from its sender to the reader.
-const SETTLING: Micros = 5_000;
 
 /// How long a client waits for its handshake: what Socket.IO's does.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -151,7 +148,8 @@ pub(crate) fn drive(plan: &Plan, ignored: &[Ignored]) -> Run {
         driver.now = driver.now.max(at);
         driver.handle(index, at, &input.fact);
     }
-    driver.wake_until(plan.ends + GRAIN);
+    let blocked = plan.blocked.iter().map(|(_, to)| to + CATCH_UP).max().unwrap_or_default();
+    driver.wake_until(blocked.max(plan.ends) + GRAIN);
     driver.run
 }
 
@@ -372,6 +370,9 @@ impl Driver<'_> {
     /// Takes what the session wants written. `due` is when it was to be written.
     fn drain(&mut self, at: Micros, due: Micros) {
         let now = self.machine(at);
+        // What fell due in a block is done when it is over; the rest of the time until now was for reading.
+        let block = self.plan.blocked.iter().find(|(from, to)| (*from..*to).contains(&due));
+        let due = block.map_or(due, |(_, to)| *to);
         while let Some(control) = both!(&mut self.session, session => session.poll_transmit()) {
             match control {
                 Control::Ping => {
@@ -396,9 +397,7 @@ impl Driver<'_> {
         if let Some(end) = both!(&self.session, session => session.disconnect())
             && self.run.end.is_none()
         {
-            // A deadline that passed in a block is reported when the block is over, and the rest was read in vain.
-            let blocked = self.plan.blocked.iter().find(|(from, to)| (*from..*to).contains(&due));
-            let at = blocked.map_or(at, |(_, to)| *to);
+            let at = if block.is_some() { due } else { at };
             self.run.end = Some((at, end.reason));
             self.run.performed.end = Some((at, end.reason.as_str()));
             self.run.trace.push((at, Step::Ended(end.reason)));
@@ -441,7 +440,7 @@ impl Driver<'_> {
         let Some((from, to)) = self.pending_poll(due) else { return };
         let answer = self.plan.recorded.emissions.iter().find(|emission| emission.at == to);
         let is_noop = answer.is_some_and(|emission| emission.what == What::Noop);
-        let too_close = due < from + 5_000 || to < due + JITTER;
+        let too_close = due < from + SETTLING || to < due + JITTER;
         if is_noop || !too_close {
             self.answered.push(from);
             self.emit(at, due, What::Noop);
@@ -450,7 +449,7 @@ impl Driver<'_> {
 
     /// The poll that is pending at `at`: when it came in, and when the recording answers it.
     fn pending_poll(&self, at: Micros) -> Option<(Micros, Micros)> {
-        let polls = self.plan.recorded.windows.iter().filter(|window| window.poll);
+        let polls = self.plan.recorded.windows.iter().filter(|window| window.kind != WindowKind::Socket);
         let pending = polls.filter(|window| window.from <= at && at <= window.to);
         pending.map(|window| (window.from, window.to)).find(|(from, _)| !self.answered.contains(from))
     }

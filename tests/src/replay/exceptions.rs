@@ -17,6 +17,7 @@
 //! | `12.6` | `1` over WebSocket is ignored | the session ends |
 //! | `12.8` | client: unusable timing, no handshake first, or a second one | the session ends at once |
 //! | `12.11` | server: the next ping counts from the pong alone | at most T/2 late |
+//! | `rule 2` | 0.9 client without heartbeats: gives up at once | the close timeout counts |
 //! | `rule 8` | what the reference ignores or calls a parse error, being no packet, too large, or a handshake without a sid | the reason says so |
 //! | `rule 11` | revision 3 client: unasked pongs, and the next ping is put off | a ping I after the last awaited pong |
 //!

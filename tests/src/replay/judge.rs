@@ -1,6 +1,6 @@
 //! Machine against recording: the first difference, if there is one.
 
-use super::plan::{Emission, GRAIN, JITTER, Recorded, What};
+use super::plan::{Emission, GRAIN, JITTER, Recorded, SETTLING, What};
 use super::transcript::Micros;
 
 /// What a machine did in a recording's place.
@@ -116,7 +116,7 @@ impl Comparison<'_> {
             let next = recorded.clone().next();
             match next {
                 Some(emission) if self.agrees(kind, expected, emission.at) => {
-                    let wire = self.recorded.writable(expected).filter(|wire| *wire <= emission.at).last();
+                    let wire = self.recorded.writable(expected).map(|(wire, _)| wire).filter(|wire| *wire <= emission.at).last();
                     self.spread.note(wire.unwrap_or(expected), emission.at);
                     recorded.next();
                 }
@@ -148,7 +148,7 @@ impl Comparison<'_> {
         if is_of_session(kind) {
             self.recorded.may_be_missing(due, self.ends)
         } else {
-            due + JITTER >= self.ends
+            due + SETTLING >= self.ends
         }
     }
 

@@ -129,39 +129,64 @@ pub(crate) struct End {
 pub(crate) struct Window {
     pub(crate) from: Micros,
     pub(crate) to: Micros,
-    /// A pending poll: its answer closes it.
-    pub(crate) poll: bool,
+    pub(crate) kind: WindowKind,
+}
+
+/// What could be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WindowKind {
+    /// A request: a poll that is pending, whose answer closes the window, or the next post, which closes it too.
+    Request,
+    /// A poll that was never answered because its connection died.
+    Lost,
+    /// A WebSocket.
+    Socket,
 }
 
 /// How late the recording's timers and sockets may be.
 pub(crate) const JITTER: Micros = 25_000;
 
+/// How long a packet may take from its sender to the reader.
+pub(crate) const SETTLING: Micros = 5_000;
+
 /// How early: the recording's timers count whole milliseconds of a clock that is rounded down.
 pub(crate) const GRAIN: Micros = 1_000;
 
 impl Recorded {
-    /// When something that was due at `due` could have reached the wire: then, if this side could write; otherwise
-    /// when it next could. Shortly before a window closes, the next one is possible too.
-    pub(crate) fn writable(&self, due: Micros) -> impl Iterator<Item = Micros> {
+    /// When something that was due at `due` could have reached the wire, and in which window: then, if this side could
+    /// write; otherwise when it next could. Shortly before a window closes, the next one is possible too.
+    pub(crate) fn writable(&self, due: Micros) -> impl Iterator<Item = (Micros, Window)> {
         let mut settled = false;
-        self.windows.iter().filter(move |window| window.to.saturating_add(GRAIN) >= due).map_while(move |window| {
+        let open = self.windows.iter().filter(move |window| window.to.saturating_add(GRAIN) >= due);
+        open.copied().map_while(move |window| {
             if settled {
                 return None;
             }
             let at = due.max(window.from);
-            settled = window.to.saturating_sub(at) > JITTER || !window.poll;
-            Some(at)
+            settled = window.to.saturating_sub(at) > JITTER || window.kind == WindowKind::Socket;
+            Some((at, window))
         })
     }
 
     /// Whether an emission that was due at `due` may have been recorded at `at`.
     pub(crate) fn agrees(&self, due: Micros, at: Micros) -> bool {
-        self.writable(due).any(|wire| at + GRAIN >= wire && at <= wire + JITTER)
+        self.writable(due).any(|(wire, _)| at + GRAIN >= wire && at <= wire + JITTER)
     }
 
-    /// Whether what was due at `due` need not be in a recording that ends at `ends`.
+    /// Whether what was due at `due` need not be in a recording that ends at `ends`: nothing could carry it, or not
+    /// until the very end.
     pub(crate) fn may_be_missing(&self, due: Micros, ends: Micros) -> bool {
-        self.deaf || self.writable(due).next().is_none() || self.writable(due).any(|wire| wire + JITTER >= ends)
+        let windows = self.writable(due).filter(|(_, window)| match window.kind {
+            WindowKind::Request => window.to > due,
+            WindowKind::Lost => false,
+            WindowKind::Socket => true,
+        });
+        let mut windows = windows.peekable();
+        self.deaf
+            || windows.peek().is_none()
+            || windows.any(|(wire, window)| {
+                wire + SETTLING >= ends && (window.to > ends || window.kind == WindowKind::Socket)
+            })
     }
 }
 
