@@ -144,8 +144,13 @@ fn replay(name: String, transcript: &Transcript) -> Report {
         Ok(plans) => plans,
         Err(error) => return unreadable(name, error),
     };
-    let mut report =
-        Report { name, verdict: Verdict::Agrees, sides: plans.len(), notes: Vec::new(), spread: Spread::default() };
+    let mut report = Report {
+        name,
+        verdict: Verdict::Agrees,
+        sides: plans.len(),
+        notes: Vec::new(),
+        spread: Spread::default(),
+    };
     if plans.is_empty() {
         report.notes.push("no session began: nothing was to be sent, and nothing was".into());
     }

@@ -13,7 +13,8 @@ fn main() -> ExitCode {
     let notes = arguments.iter().any(|argument| argument == "--notes");
     let filters = filters(&arguments);
     let directory = directory();
-    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    let wanted =
+        |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     if listing {
         println!("transcripts: test");
         return ExitCode::SUCCESS;
@@ -52,13 +53,17 @@ fn filters(arguments: &[String]) -> Vec<&String> {
 
 /// The closing lines; true if nothing differs.
 fn summarize(reports: &[Report]) -> bool {
-    let count = |wanted: fn(&Verdict) -> bool| reports.iter().filter(|report| wanted(&report.verdict)).count();
+    let count =
+        |wanted: fn(&Verdict) -> bool| reports.iter().filter(|report| wanted(&report.verdict)).count();
     let agree = count(|verdict| matches!(verdict, Verdict::Agrees));
     let excepted = count(|verdict| matches!(verdict, Verdict::Excepted(_)));
     let differ = reports.len() - agree - excepted;
     let sides: usize = reports.iter().map(|report| report.sides).sum();
     println!();
-    println!("{} recordings, {sides} sides of sessions: {agree} agree, {excepted} excepted, {differ} differ", reports.len());
+    println!(
+        "{} recordings, {sides} sides of sessions: {agree} agree, {excepted} excepted, {differ} differ",
+        reports.len()
+    );
     if let Some((compared, least, most)) = spread_millis(reports) {
         println!("{compared} times compared: the recording is {least:.1} to {most:.1} ms later");
     }

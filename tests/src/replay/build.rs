@@ -5,7 +5,9 @@ use eio_core::packet::{Packet, PacketType};
 use eio_core::session::Violation;
 use eio_core::{Heartbeat, Liveness};
 
-use super::plan::{Emission, End, Fact, Input, JITTER, Plan, Recorded, Role, What, Window, WindowKind, heartbeat_of};
+use super::plan::{
+    Emission, End, Fact, Input, JITTER, Plan, Recorded, Role, What, Window, WindowKind, heartbeat_of,
+};
 use super::transcript::{Body, Kind, Micros, Transcript, Who};
 use super::unheard;
 use super::versions::{self, Library};
@@ -28,7 +30,9 @@ pub(crate) fn plans(transcript: &Transcript) -> Result<Vec<Plan>, String> {
         wires.retain(|wire| wire.open_packet(versions::revision(server, &wire.eio)).is_some());
         let ends = says.server_ends(&wires);
         for (wire, end) in wires.iter().zip(ends) {
-            plans.push(Builder::new(transcript, wire, &says, Role::Server, Some(library)).server(library, end)?);
+            plans.push(
+                Builder::new(transcript, wire, &says, Role::Server, Some(library)).server(library, end)?,
+            );
         }
         if nothing_recorded {
             plans.extend(unheard::server(transcript, &says, library)?);
@@ -111,7 +115,8 @@ impl Says {
         } else if text.contains("dropped from here") {
             let one_way = [("client to server", Who::Client), ("server to client", Who::Server)];
             let one_way = one_way.into_iter().find(|(words, _)| text.contains(words)).map(|(_, who)| who);
-            let lost = [Who::Client, Who::Server].into_iter().filter(|who| one_way.is_none_or(|only| only == *who));
+            let lost =
+                [Who::Client, Who::Server].into_iter().filter(|who| one_way.is_none_or(|only| only == *who));
             self.cut.extend(lost.map(|who| (at, who)));
         } else if let Some((_, id)) = text.split_once("destroys TCP connection of request ") {
             self.destroyed.extend(id.trim().parse().ok().map(|id| (at, who, id)));
@@ -128,9 +133,10 @@ impl Says {
     fn server_ends(&self, wires: &[Wire]) -> Vec<Option<(Micros, Option<String>)>> {
         let mut ends = vec![None; wires.len()];
         for (at, reason) in &self.server_ends {
-            let open = wires.iter().enumerate().filter(|(index, wire)| {
-                ends.get(*index).is_some_and(Option::is_none) && wire.started <= *at
-            });
+            let open = wires
+                .iter()
+                .enumerate()
+                .filter(|(index, wire)| ends.get(*index).is_some_and(Option::is_none) && wire.started <= *at);
             if let Some((index, _)) = open.min_by_key(|(_, wire)| wire.distance(*at))
                 && let Some(end) = ends.get_mut(index)
             {
@@ -145,7 +151,8 @@ impl Wire {
     /// From `at` to this session's nearest event.
     fn distance(&self, at: Micros) -> Micros {
         let exchanges = self.polls.iter().chain(&self.posts);
-        let requests = exchanges.flat_map(|exchange| [Some(exchange.at), exchange.outcome.as_ref().map(|(at, _)| *at)]);
+        let requests =
+            exchanges.flat_map(|exchange| [Some(exchange.at), exchange.outcome.as_ref().map(|(at, _)| *at)]);
         let sockets = self.sockets.iter().flat_map(|socket| {
             let frames = socket.frames.iter().map(|frame| Some(frame.at));
             frames.chain([Some(socket.at), socket.closed.map(|(at, _)| at)])
@@ -221,7 +228,8 @@ impl<'t> Builder<'t> {
         let fives = candidates.flat_map(|socket| {
             let fives = socket.frames.iter().filter(|frame| {
                 let packet = decode_frame(self.revision, &frame.data).and_then(Result::ok);
-                frame.from == Who::Client && packet.is_some_and(|packet| packet.packet_type == PacketType::Upgrade)
+                frame.from == Who::Client
+                    && packet.is_some_and(|packet| packet.packet_type == PacketType::Upgrade)
             });
             fives.map(|frame| (frame.at, socket.conn))
         });
@@ -241,11 +249,18 @@ impl<'t> Builder<'t> {
         let (open_at, json) = self.wire.open_packet(self.revision).ok_or("no open packet")?;
         let heartbeat = heartbeat_of(&json).map_err(|error| format!("the server's open packet: {error}"))?;
         let handshake = Handshake::parse(&json).map_err(|error| error.to_string())?;
-        let connection = self.says.connections.iter().filter(|at| **at <= open_at && **at >= self.wire.started).max();
+        let connection =
+            self.says.connections.iter().filter(|at| **at <= open_at && **at >= self.wire.started).max();
         let begins = connection.copied().unwrap_or(open_at);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of bytes or milliseconds")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of bytes or milliseconds"
+        )]
         let option = |name: &str| self.transcript.number(name).map(|value| value as u64);
-        let limit = option("maxHttpBufferSize").or(handshake.max_payload.map(u64::from)).unwrap_or(library.max_payload());
+        let limit = option("maxHttpBufferSize")
+            .or(handshake.max_payload.map(u64::from))
+            .unwrap_or(library.max_payload());
         let upgrade_timeout = option("upgradeTimeout").unwrap_or(10_000) * 1_000;
         let offers_upgrade = handshake.upgrades.contains(Transport::WebSocket);
 
@@ -305,7 +320,8 @@ impl<'t> Builder<'t> {
     /// The client gave a request up.
     fn failed_request(&mut self, exchange: &Exchange) {
         if let Some((at, Outcome::Failed(Who::Client | Who::Observer))) = exchange.outcome {
-            let destroyed = self.says.destroyed.iter().find(|(_, who, id)| *who != Who::Server && *id == exchange.id);
+            let destroyed =
+                self.says.destroyed.iter().find(|(_, who, id)| *who != Who::Server && *id == exchange.id);
             let at = destroyed.map_or(at, |(destroyed, ..)| *destroyed);
             self.tell(at, Fact::PollingFailed);
         }
@@ -359,10 +375,14 @@ impl<'t> Builder<'t> {
         let carrier = self.carriers(begins);
         let probed: Vec<Micros> = self.probe_frames().collect();
         for poll in &wire.polls {
-            let Some((at, Outcome::Response { status: 200, content_type, body })) = &poll.outcome else { continue };
+            let Some((at, Outcome::Response { status: 200, content_type, body })) = &poll.outcome else {
+                continue;
+            };
             let Some(body) = unwrap_jsonp(body) else { continue };
             let mut found = Vec::new();
-            each_packet(self.revision, content_type, &body, |packet| found.extend(packet.map(|p| p.packet_type)));
+            each_packet(self.revision, content_type, &body, |packet| {
+                found.extend(packet.map(|p| p.packet_type))
+            });
             for packet_type in found {
                 let moved = upgraded.is_some_and(|(moved, _)| *at >= moved);
                 match packet_type {
@@ -421,9 +441,11 @@ impl<'t> Builder<'t> {
 
     /// The application's `close()`: recorded as such, or to be seen from its effect.
     fn closed_by_server(&mut self, begins: Micros, open_at: Micros, end: Option<&(Micros, Option<String>)>) {
-        let forced = end.filter(|(_, reason)| reason.as_deref().is_some_and(|reason| reason.starts_with("forced")));
+        let forced =
+            end.filter(|(_, reason)| reason.as_deref().is_some_and(|reason| reason.starts_with("forced")));
         let Some((ended, _)) = forced.cloned() else { return };
-        if let Some(called) = self.says.server_closes.iter().find(|called| (begins..=ended).contains(called)) {
+        if let Some(called) = self.says.server_closes.iter().find(|called| (begins..=ended).contains(called))
+        {
             self.tell(*called, Fact::Close { at_once: false });
             return;
         }
@@ -447,7 +469,9 @@ impl<'t> Builder<'t> {
         for exchange in wire.polls.iter().chain(&wire.posts) {
             match &exchange.outcome {
                 Some((at, Outcome::Failed(_))) => self.tell(*at, Fact::PollingFailed),
-                Some((at, Outcome::Response { status, .. })) if *status != 200 => self.tell(*at, Fact::PollingFailed),
+                Some((at, Outcome::Response { status, .. })) if *status != 200 => {
+                    self.tell(*at, Fact::PollingFailed)
+                }
                 _ => {}
             }
         }
@@ -592,7 +616,8 @@ impl<'t> Builder<'t> {
             // Socket.IO's own reasons: it closes the engine, on its own or because its namespace was left.
             _ => {
                 let closed = self.wire.sockets.iter().filter_map(|socket| socket.closed);
-                let closed = closed.map(|(closed, _)| closed).find(|closed| closed >= at && *closed <= at + JITTER);
+                let closed =
+                    closed.map(|(closed, _)| closed).find(|closed| closed >= at && *closed <= at + JITTER);
                 self.tell(closed.unwrap_or(*at), Fact::Close { at_once: true });
                 self.recorded.end = Some(End { at: closed.unwrap_or(*at), reason: None });
             }

@@ -37,14 +37,23 @@ pub(crate) struct Run {
 pub(crate) enum Step {
     Opened,
     /// A packet of the peer, from this input, by this carrier.
-    Packet { packet: PacketType, input: usize, socket: bool },
+    Packet {
+        packet: PacketType,
+        input: usize,
+        socket: bool,
+    },
     /// Something that is no packet.
-    Garbage { input: usize },
+    Garbage {
+        input: usize,
+    },
     Upgraded,
     /// A candidate was turned away.
     Refused(u64),
     /// At the time when it was sent; `due` is when it was to be.
-    Emitted { what: What, due: Micros },
+    Emitted {
+        what: What,
+        due: Micros,
+    },
     Ended(DisconnectReason),
 }
 
@@ -165,7 +174,8 @@ impl Driver<'_> {
     /// When something that came in at `at` could be read. What was sent just before a block, and shows no effect in
     /// the recording, was not.
     fn readable_at(&self, at: Micros) -> Micros {
-        let blocked = self.plan.blocked.iter().find(|(from, to)| (from.saturating_sub(SETTLING)..*to).contains(&at));
+        let blocked =
+            self.plan.blocked.iter().find(|(from, to)| (from.saturating_sub(SETTLING)..*to).contains(&at));
         let Some((from, to)) = blocked else { return at };
         let effects = self.plan.recorded.emissions.iter().map(|emission| emission.at);
         let read = at < *from && effects.into_iter().any(|effect| (at..from + SETTLING).contains(&effect));
@@ -177,13 +187,16 @@ impl Driver<'_> {
     fn wake_until(&mut self, limit: Micros) {
         loop {
             let session = both!(&self.session, session => session.poll_timeout());
-            let upgrade = self.candidate.as_ref().and_then(|(_, upgrade)| either!(upgrade, u => u.poll_timeout()));
+            let upgrade =
+                self.candidate.as_ref().and_then(|(_, upgrade)| either!(upgrade, u => u.poll_timeout()));
             let session_due = session.map(|at| self.recorded(at).max(self.stepped));
             let upgrade_due = upgrade.map(|at| self.recorded(at).max(self.stepped));
             let ping = session_due.and_then(|due| self.recorded_ping(due));
             let of_session = session_due.map(|due| (ping.unwrap_or_else(|| self.awake(due)), due, true));
             let of_upgrade = upgrade_due.map(|due| (self.awake(due), due, false));
-            let Some((wake, due, is_session)) = [of_session, of_upgrade].into_iter().flatten().min() else { return };
+            let Some((wake, due, is_session)) = [of_session, of_upgrade].into_iter().flatten().min() else {
+                return;
+            };
             let wake = wake.max(self.now);
             if wake > limit || (wake == limit && !(is_session && ping.is_some())) {
                 return;
@@ -229,7 +242,8 @@ impl Driver<'_> {
         let interval = micros(self.plan.heartbeat.ping_interval());
         let half_timeout = micros(self.plan.heartbeat.ping_timeout()) / 2;
         let revision_four_server = self.plan.role == Role::Server && self.plan.revision == Revision::V4;
-        let capped = revision_four_server && due == ping + interval + half_timeout && due + GRAIN < pong + interval;
+        let capped =
+            revision_four_server && due == ping + interval + half_timeout && due + GRAIN < pong + interval;
         capped.then_some(pong + interval)
     }
 
@@ -244,13 +258,17 @@ impl Driver<'_> {
                 let Some(packet) = decode_frame(plan.revision, data) else { return };
                 if self.main == Some(*conn) {
                     self.packet(index, at, packet, true);
-                } else if let Some((_, upgrade)) = self.candidate.as_mut().filter(|(candidate, _)| candidate == conn) {
+                } else if let Some((_, upgrade)) =
+                    self.candidate.as_mut().filter(|(candidate, _)| candidate == conn)
+                {
                     either!(upgrade, upgrade => upgrade.handle_packet(now, packet));
                     self.drain_upgrade(at, at);
                 }
             }
             Fact::Payload { content_type, body } if self.main.is_none() => {
-                each_packet(plan.revision, content_type, body, |packet| self.packet(index, at, packet, false));
+                each_packet(plan.revision, content_type, body, |packet| {
+                    self.packet(index, at, packet, false)
+                });
             }
             Fact::Packet(packet_type) => {
                 self.packet(index, at, Ok(Packet::text(*packet_type, "")), plan.direct.is_some());
@@ -301,7 +319,10 @@ impl Driver<'_> {
                 }
             }
             Fact::ClockStep(by) => self.step_clock(at, *by),
-            Fact::Payload { .. } | Fact::PollingFailed | Fact::PollingViolation(_) | Fact::TooLarge { .. } => {}
+            Fact::Payload { .. }
+            | Fact::PollingFailed
+            | Fact::PollingViolation(_)
+            | Fact::TooLarge { .. } => {}
         }
     }
 
@@ -317,7 +338,8 @@ impl Driver<'_> {
             Ok(packet) => (at, Step::Packet { packet: packet.packet_type, input, socket }),
             Err(_) => (at, Step::Garbage { input }),
         });
-        let awaited = self.last_pong.is_none_or(|pong| self.last_ping > Some(pong)) && self.last_ping.is_some();
+        let awaited =
+            self.last_pong.is_none_or(|pong| self.last_ping > Some(pong)) && self.last_ping.is_some();
         if kind == Some(PacketType::Pong) && awaited {
             self.last_pong = Some(at);
         }
@@ -363,7 +385,8 @@ impl Driver<'_> {
             .is_some_and(|end| end.reason == DisconnectReason::PingTimeout);
         let refusal = both!(&self.session, session => session.check_send(now)).err();
         if expires && refusal != Some(SendError::Expired) {
-            self.run.performed.broken = Some((at, format!("sending past the deadline was answered {refusal:?}")));
+            self.run.performed.broken =
+                Some((at, format!("sending past the deadline was answered {refusal:?}")));
         }
     }
 

@@ -67,10 +67,16 @@ impl Case<'_> {
         let (at, reason) = self.run.end?;
         // The reference ended no earlier, or it is another story.
         let outlived = recorded.as_ref().is_none_or(|(recorded, _)| *recorded > at + JITTER);
-        let before_end = self.steps().rev().find(|(_, step)| !matches!(step, Step::Ended(_) | Step::Emitted { .. }));
+        let before_end =
+            self.steps().rev().find(|(_, step)| !matches!(step, Step::Ended(_) | Step::Emitted { .. }));
         match (reason, before_end.map(|(_, step)| step)) {
-            (DisconnectReason::PingTimeout, _) if outlived && self.deadline() == Some(at) => self.unnoticed_silence(at),
-            (DisconnectReason::PeerClose, Some(Step::Packet { packet: PacketType::Close, input, socket: true })) => {
+            (DisconnectReason::PingTimeout, _) if outlived && self.deadline() == Some(at) => {
+                self.unnoticed_silence(at)
+            }
+            (
+                DisconnectReason::PeerClose,
+                Some(Step::Packet { packet: PacketType::Close, input, socket: true }),
+            ) => {
                 let input = *input;
                 let resume = Some(Ignored { input, packet: Some(PacketType::Close) });
                 Some(Exception { id: "12.6", resume })
@@ -80,7 +86,8 @@ impl Case<'_> {
                 Some(Exception { id: "12.4", resume })
             }
             (DisconnectReason::BadHandshake(error), _) if self.plan.role == Role::Client => {
-                let of_sid = matches!(error, HandshakeErrorKind::Missing(Field::Sid) | HandshakeErrorKind::Sid(_));
+                let of_sid =
+                    matches!(error, HandshakeErrorKind::Missing(Field::Sid) | HandshakeErrorKind::Sid(_));
                 stop(if of_sid { "rule 8" } else { "12.8" })
             }
             (DisconnectReason::UnexpectedPacket, _) if self.plan.role == Role::Client => stop("12.8"),
@@ -92,7 +99,9 @@ impl Case<'_> {
             }
             (DisconnectReason::Violation(Violation::PayloadTooLarge), _) => {
                 let same_time = recorded.as_ref().is_some_and(|(recorded, word)| {
-                    recorded + GRAIN >= at && *recorded <= at + JITTER && word.as_deref() == Some("parse error")
+                    recorded + GRAIN >= at
+                        && *recorded <= at + JITTER
+                        && word.as_deref() == Some("parse error")
                 });
                 if same_time { stop("rule 8") } else { None }
             }
@@ -106,12 +115,14 @@ impl Case<'_> {
         match (self.plan.role, self.plan.revision, upgraded) {
             (Role::Server, Revision::V4, Some(upgraded)) => {
                 let ping = self.last(|step| matches!(step, Step::Emitted { what: What::Ping, .. }))?;
-                let answered = self.steps().any(|(at, step)| *at >= upgraded && is_packet(step, PacketType::Pong));
+                let answered =
+                    self.steps().any(|(at, step)| *at >= upgraded && is_packet(step, PacketType::Pong));
                 if ping <= upgraded && upgraded < at && !answered { stop("B1") } else { None }
             }
             (Role::Server, Revision::V3, Some(upgraded)) if upgraded < at => {
                 let any_packet = self.plan.liveness == Liveness::AnyPacket;
-                let silent = !self.steps().any(|(at, step)| *at > upgraded && matches!(step, Step::Packet { .. }));
+                let silent =
+                    !self.steps().any(|(at, step)| *at > upgraded && matches!(step, Step::Packet { .. }));
                 match (any_packet, silent) {
                     (true, true) => stop("12.2"),
                     (true, false) => None,
@@ -230,7 +241,7 @@ impl Case<'_> {
                 | (Role::Client, Revision::V3, Step::Packet { .. }) => Some(at + interval + timeout),
                 (Role::Client, Revision::V3, Step::Emitted { what: What::Ping, due }) => {
                     Some(at.max(due) + timeout)
-                },
+                }
                 _ => None,
             };
             deadline = later.or(deadline);

@@ -116,7 +116,12 @@ impl Comparison<'_> {
             let next = recorded.clone().next();
             match next {
                 Some(emission) if self.agrees(kind, expected, emission.at) => {
-                    let wire = self.recorded.writable(expected).map(|(wire, _)| wire).filter(|wire| *wire <= emission.at).last();
+                    let wire = self
+                        .recorded
+                        .writable(expected)
+                        .map(|(wire, _)| wire)
+                        .filter(|wire| *wire <= emission.at)
+                        .last();
                     self.spread.note(wire.unwrap_or(expected), emission.at);
                     recorded.next();
                 }

@@ -62,7 +62,10 @@ pub(super) fn replay(name: String, transcript: &Transcript) -> Report {
         match difference {
             None => {}
             // Without heartbeats the reference client sets a timer of zero; ours has its close timeout.
-            Some(_) if side.gave_up_at_once() && performed.end.is_none_or(|(at, _)| at >= side.begins + JITTER) => {
+            Some(_)
+                if side.gave_up_at_once()
+                    && performed.end.is_none_or(|(at, _)| at >= side.begins + JITTER) =>
+            {
                 report.verdict = Verdict::Excepted(vec!["rule 2"]);
             }
             Some(difference) => {
@@ -126,7 +129,8 @@ fn wake_until(machine: &mut Machine, side: &Side, limit: Micros, ours: &mut Perf
         };
         let Some(due) = deadline.map(Instant::as_micros) else { return };
         let nth = ours.emissions.len();
-        let recorded = side.recorded.emissions.iter().filter(|e| matches!(e.what, What::Ping | What::Noop)).nth(nth);
+        let recorded =
+            side.recorded.emissions.iter().filter(|e| matches!(e.what, What::Ping | What::Noop)).nth(nth);
         let sent = recorded.map(|emission| emission.at).filter(|at| at + GRAIN >= due && *at <= due + JITTER);
         let wake = sent.unwrap_or(due);
         if wake > limit || (wake == limit && sent.is_none()) {
@@ -185,7 +189,8 @@ fn handshakes(transcript: &Transcript) -> Vec<(Micros, String)> {
             }
             Kind::Response { id, status: 200, body: Body::Text(text), .. } if asked.contains(id) => {
                 let jsonp = text.split_once("](").and_then(|(_, call)| call.strip_suffix(");"));
-                let text = jsonp.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_else(|| text.clone());
+                let text =
+                    jsonp.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_else(|| text.clone());
                 found.push((event.at, text));
             }
             _ => {}
@@ -215,13 +220,19 @@ impl Reader<'_> {
                 Kind::Connect { conn, url } if self.owns(url) => {
                     conns.push(*conn);
                     side.begins = side.begins.min(at);
-                    side.recorded.windows.push(Window { from: at, to: Micros::MAX, kind: WindowKind::Socket });
+                    side.recorded.windows.push(Window {
+                        from: at,
+                        to: Micros::MAX,
+                        kind: WindowKind::Socket,
+                    });
                 }
                 Kind::Frame { conn, data: Body::Text(text), dropped } if conns.contains(conn) => {
                     self.packet(&mut side, at, event.who, text, *dropped);
                 }
                 Kind::Frame { conn, .. } if conns.contains(conn) => {}
-                Kind::Closed { conn } if conns.contains(conn) && (event.who == Who::Server) != self.is_server => {
+                Kind::Closed { conn }
+                    if conns.contains(conn) && (event.who == Who::Server) != self.is_server =>
+                {
                     side.inputs.push((at, Fact::End));
                 }
                 Kind::Request { id, method, url, body, .. } if self.owns(url) => {
@@ -235,7 +246,8 @@ impl Reader<'_> {
                     }
                 }
                 Kind::Response { id, body, .. } => {
-                    let Some((_, true, from)) = requests.iter().find(|(known, ..)| known == id).copied() else {
+                    let Some((_, true, from)) = requests.iter().find(|(known, ..)| known == id).copied()
+                    else {
                         continue;
                     };
                     let Body::Text(text) = body else { continue };
@@ -282,7 +294,9 @@ impl Reader<'_> {
             }
             (_, false) if dropped => {}
             (PacketBody::Heartbeat, false) => side.inputs.push((at, Fact::Heartbeat)),
-            (PacketBody::Disconnect, false) if packet.endpoint().is_empty() => side.inputs.push((at, Fact::End)),
+            (PacketBody::Disconnect, false) if packet.endpoint().is_empty() => {
+                side.inputs.push((at, Fact::End))
+            }
             (_, false) => side.inputs.push((at, Fact::OtherPacket)),
             (_, true) => {}
         }

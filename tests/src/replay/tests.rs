@@ -101,7 +101,12 @@ impl Scene {
 
     fn get(self, at: f64, id: u64, eio: u8, sid: &str) -> Self {
         let url = format!("/engine.io/?EIO={eio}&transport=polling{sid}");
-        self.event(at, "client", "http_request", json!({ "id": id, "method": "GET", "url": url, "body": null }))
+        self.event(
+            at,
+            "client",
+            "http_request",
+            json!({ "id": id, "method": "GET", "url": url, "body": null }),
+        )
     }
 
     fn post(self, at: f64, id: u64, eio: u8, text: &str) -> Self {
@@ -118,8 +123,12 @@ impl Scene {
     /// A candidate for an upgrade.
     fn candidate(self, at: f64, eio: u8) -> Self {
         let url = format!("/engine.io/?EIO={eio}&transport=websocket&sid=SID");
-        self.event(at, "client", "ws_connect", json!({ "conn": 1, "url": url }))
-            .event(at, "server", "ws_open", json!({ "conn": 1 }))
+        self.event(at, "client", "ws_connect", json!({ "conn": 1, "url": url })).event(
+            at,
+            "server",
+            "ws_open",
+            json!({ "conn": 1 }),
+        )
     }
 
     fn frame(self, at: f64, who: &str, text: &str) -> Self {
@@ -155,6 +164,7 @@ impl Scene {
 }
 
 fn open_packet(upgrades: &[&str], interval: u64, timeout: u64) -> String {
-    let handshake = json!({ "sid": "SID", "upgrades": upgrades, "pingInterval": interval, "pingTimeout": timeout });
+    let handshake =
+        json!({ "sid": "SID", "upgrades": upgrades, "pingInterval": interval, "pingTimeout": timeout });
     format!("0{handshake}")
 }

@@ -161,7 +161,11 @@ fn parse_event(event: &Value) -> Result<Event, String> {
 
 fn parse_fields(event: &Value, kind: &str) -> Result<Event, String> {
     let millis = event["t_ms"].as_f64().filter(|millis| *millis >= 0.0).ok_or("no time `t_ms`")?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time of a test, not negative")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a time of a test, not negative"
+    )]
     let at = (millis * 1_000.0).round() as Micros;
     let who = match event["who"].as_str() {
         Some("client") => Who::Client,

@@ -17,7 +17,11 @@ const CONN: u64 = 0;
 /// A server whose client was another process.
 pub(crate) fn server(transcript: &Transcript, says: &Says, library: Library) -> Result<Option<Plan>, String> {
     let Some(begins) = says.connections.first().copied() else { return Ok(None) };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what does not fit is refused")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "what does not fit is refused"
+    )]
     let millis = |option| transcript.number(option).map_or(0, |millis| millis as u32);
     let heartbeat = Heartbeat::from_millis(millis("pingInterval"), millis("pingTimeout"))
         .map_err(|error| format!("the server's periods: {error}"))?;

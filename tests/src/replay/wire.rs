@@ -1,8 +1,8 @@
 //! What travelled, sorted by session: requests with their answers, and WebSockets with their frames.
 
+use eio_core::packet::{Data, Frame};
 use eio_core::packet::{DecodeError, Packet, PacketType, v3, v4};
 use eio_core::payload::{self, DEFAULT_MAX_PACKETS, jsonp};
-use eio_core::packet::{Data, Frame};
 
 use super::transcript::{Body, Kind, Micros, Transcript, Who};
 
@@ -40,7 +40,11 @@ pub(crate) struct Exchange {
 /// How a request ended.
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
-    Response { status: u64, content_type: String, body: Body },
+    Response {
+        status: u64,
+        content_type: String,
+        body: Body,
+    },
     /// Its connection died; `Who` killed it.
     Failed(Who),
 }
@@ -113,8 +117,11 @@ impl Wire {
                     }
                 }
                 Kind::Response { id, status, content_type, body } => {
-                    let outcome =
-                        Outcome::Response { status: *status, content_type: content_type.clone(), body: body.clone() };
+                    let outcome = Outcome::Response {
+                        status: *status,
+                        content_type: content_type.clone(),
+                        body: body.clone(),
+                    };
                     end_exchange(&mut wires, *id, event.at, outcome);
                 }
                 Kind::RequestFailed { id } => {
@@ -146,7 +153,9 @@ impl Wire {
                         }
                     }
                 }
-                Kind::Opened { conn } => with_socket(&mut wires, *conn, |socket| socket.opened = Some(event.at)),
+                Kind::Opened { conn } => {
+                    with_socket(&mut wires, *conn, |socket| socket.opened = Some(event.at))
+                }
                 Kind::Rejected { conn } => {
                     with_socket(&mut wires, *conn, |socket| socket.rejected = Some(event.at));
                 }
@@ -207,7 +216,9 @@ impl Wire {
             _ => None,
         }));
         for socket in &self.sockets {
-            texts.extend(socket.frames.iter().filter(|frame| frame.from == Who::Server).map(|frame| &frame.data));
+            texts.extend(
+                socket.frames.iter().filter(|frame| frame.from == Who::Server).map(|frame| &frame.data),
+            );
         }
         let sids = texts.into_iter().filter_map(|body| match body {
             Body::Text(text) => sid_in(text),
@@ -241,7 +252,9 @@ fn end_exchange(wires: &mut [Wire], id: u64, at: Micros, outcome: Outcome) {
 }
 
 fn with_socket(wires: &mut [Wire], conn: u64, change: impl FnOnce(&mut Socket)) {
-    if let Some(socket) = wires.iter_mut().flat_map(|wire| &mut wire.sockets).find(|socket| socket.conn == conn) {
+    if let Some(socket) =
+        wires.iter_mut().flat_map(|wire| &mut wire.sockets).find(|socket| socket.conn == conn)
+    {
         change(socket);
     }
 }

@@ -8,7 +8,8 @@ use super::{change, differs, is_end, is_frame, recording, remove, shift, verdict
 #[test]
 fn a_ping_100_ms_late_or_early_differs() {
     for millis in [-100.0, -3.0, 30.0, 100.0] {
-        for name in ["eio4--timeout-websocket", "eio4-655--timeout-websocket", "eio4--upgrade-then-heartbeat"] {
+        for name in ["eio4--timeout-websocket", "eio4-655--timeout-websocket", "eio4--upgrade-then-heartbeat"]
+        {
             let mut lie = recording(name);
             change(&mut lie, |event| is_frame(event, "server", "2"), |event| shift(event, millis));
             assert!(differs(&lie), "{name} {millis}");
@@ -18,7 +19,8 @@ fn a_ping_100_ms_late_or_early_differs() {
 
 #[test]
 fn a_ping_100_ms_late_on_polling_differs() {
-    let is_ping = |event: &serde_json::Value| event["kind"] == "http_response" && event["body"]["text"] == "2";
+    let is_ping =
+        |event: &serde_json::Value| event["kind"] == "http_response" && event["body"]["text"] == "2";
     for millis in [-100.0, 100.0] {
         let mut lie = recording("eio4--heartbeat-polling");
         change(&mut lie, is_ping, |event| shift(event, millis));
@@ -92,7 +94,8 @@ fn another_reason_differs() {
 
 #[test]
 fn an_end_at_the_wrong_time_differs() {
-    for name in ["eio4--timeout-websocket", "eio3on6--timeout-polling-nopoll", "eio4-client--wrong-direction"] {
+    for name in ["eio4--timeout-websocket", "eio3on6--timeout-polling-nopoll", "eio4-client--wrong-direction"]
+    {
         for millis in [-50.0, -3.0, 30.0, 300.0] {
             let mut lie = recording(name);
             change(&mut lie, is_end, |event| shift(event, millis));
@@ -136,7 +139,8 @@ fn an_answer_to_a_probe_that_is_missing_differs() {
 #[test]
 fn noops_at_another_pace_differ() {
     let mut lie = recording("eio4--upgrade-noop-cadence");
-    let is_noop = |event: &serde_json::Value| event["kind"] == "http_response" && event["body"]["text"] == "6";
+    let is_noop =
+        |event: &serde_json::Value| event["kind"] == "http_response" && event["body"]["text"] == "6";
     change(&mut lie, is_noop, |event| shift(event, 60.0));
     assert!(differs(&lie));
 }

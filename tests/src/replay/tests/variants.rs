@@ -21,7 +21,8 @@ fn a_ping_that_nobody_polls_for_expires_like_any_other() {
 fn a_late_message_restarts_the_timeout_once() {
     let scene = |at| {
         let scene = Scene::new("eio4", SERVER, "raw").socket(1.0, 4, 300, 200);
-        let scene = scene.frame(302.0, "server", "2").frame(491.0, "client", "4x").frame(600.0, "client", "4x");
+        let scene =
+            scene.frame(302.0, "server", "2").frame(491.0, "client", "4x").frame(600.0, "client", "4x");
         scene.end(at, "server", "ping timeout").socket_closed(at + 0.5, "server").verdict()
     };
     assert_eq!(scene(692.0), Verdict::Agrees);
@@ -73,7 +74,8 @@ fn a_revision_3_session_still_expires_after_an_upgrade() {
         let scene = scene.frame(3.0, "client", "2probe").frame(3.2, "server", "3probe");
         scene.frame(4.0, "client", "5")
     };
-    let silent = |scene: Scene| scene.end(2_600.0, "server", "transport close").socket_closed(2_600.0, "client");
+    let silent =
+        |scene: Scene| scene.end(2_600.0, "server", "transport close").socket_closed(2_600.0, "client");
     assert_eq!(silent(upgraded(SERVER)).verdict(), excepted("B2"));
     assert_eq!(silent(upgraded("engine.io 3.6.2")).verdict(), excepted("12.2"));
     let pinged = |server| upgraded(server).frame(100.0, "client", "2").frame(100.2, "server", "3");
@@ -84,7 +86,8 @@ fn a_revision_3_session_still_expires_after_an_upgrade() {
 
 #[test]
 fn a_black_hole_after_an_upgrade_is_noticed_by_ours_on_both_sides() {
-    let scene = Scene::new("eio3", SERVER, "engine.io-client 3.5.6").polling(1.0, 3, 300, 200).candidate(2.0, 3);
+    let scene =
+        Scene::new("eio3", SERVER, "engine.io-client 3.5.6").polling(1.0, 3, 300, 200).candidate(2.0, 3);
     let scene = scene.event(1.2, "client", "api", json!({ "event": "open" }));
     let scene = scene.frame(3.0, "client", "2probe").frame(3.2, "server", "3probe").frame(4.0, "client", "5");
     let scene = scene.frame(302.0, "client", "2").frame(302.2, "server", "3");
@@ -111,7 +114,8 @@ fn an_upgrade_that_was_not_offered_is_refused() {
 
 #[test]
 fn an_upgrade_in_another_revision_is_refused() {
-    let scene = Scene::new("eio4", "engine.io 6.6.9", "raw").polling(1.0, 4, 25_000, 20_000).candidate(3.0, 3);
+    let scene =
+        Scene::new("eio4", "engine.io 6.6.9", "raw").polling(1.0, 4, 25_000, 20_000).candidate(3.0, 3);
     let scene = scene.frame(4.0, "client", "2").socket_closed(6.0, "server");
     assert_eq!(scene.verdict(), excepted("B6"));
 }
@@ -145,7 +149,8 @@ fn a_block_without_anything_to_read_ends_when_it_is_over() {
 
 #[test]
 fn a_pong_while_upgrading_is_sent_behind_the_upgrade() {
-    let scene = Scene::new("eio4", SCRIPT, "engine.io-client 6.6.8").polling(1.0, 4, 300, 200).candidate(2.0, 4);
+    let scene =
+        Scene::new("eio4", SCRIPT, "engine.io-client 6.6.8").polling(1.0, 4, 300, 200).candidate(2.0, 4);
     let scene = scene.event(1.2, "client", "api", json!({ "event": "open" })).get(3.0, 2, 4, "&sid=SID");
     let scene = scene.frame(3.5, "client", "2probe").frame(3.6, "server", "3probe");
     let scene = scene.answer(250.0, 2, "2").frame(252.0, "client", "5").frame(252.1, "client", "3");
@@ -157,7 +162,8 @@ fn a_pong_while_upgrading_is_sent_behind_the_upgrade() {
 fn the_next_ping_counts_from_the_previous_one_too() {
     let scene = |next: f64| {
         let scene = Scene::new("eio4", SERVER, "raw").socket(1.0, 4, 300, 200).frame(302.0, "server", "2");
-        let scene = scene.frame(480.0, "client", "3").frame(next, "server", "2").frame(next + 150.0, "client", "3");
+        let scene =
+            scene.frame(480.0, "client", "3").frame(next, "server", "2").frame(next + 150.0, "client", "3");
         scene.end(next + 160.0, "server", "transport close").socket_closed(next + 160.0, "client").verdict()
     };
     assert_eq!(scene(781.0), excepted("12.11"));
