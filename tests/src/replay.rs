@@ -27,6 +27,8 @@ mod exceptions;
 mod judge;
 mod legacy;
 mod plan;
+mod run;
+mod says;
 #[cfg(test)]
 mod tests;
 mod transcript;

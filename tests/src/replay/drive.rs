@@ -12,8 +12,8 @@ use eio_core::session::{CLOSE_TIMEOUT, Control, DisconnectReason, SendError, Vio
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeFailure, UpgradeOutcome};
 use eio_core::{ClientSession, Instant, ServerSession};
 
-use super::judge::Performed;
 use super::plan::{Fact, GRAIN, JITTER, Plan, Role, SETTLING, What, WindowKind};
+use super::run::{Ignored, Run, Step};
 use super::transcript::Micros;
 use super::wire::{Revision, decode_frame, each_packet};
 
@@ -22,48 +22,6 @@ const CATCH_UP: Micros = 10_000;
 
 /// How long a client waits for its handshake: what Socket.IO's does.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// What the machine did and was told, in order.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Run {
-    pub(crate) trace: Vec<(Micros, Step)>,
-    pub(crate) end: Option<(Micros, DisconnectReason)>,
-    /// The same for the judge.
-    pub(crate) performed: Performed,
-}
-
-/// One thing that happened to the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    Opened,
-    /// A packet of the peer, from this input, by this carrier.
-    Packet {
-        packet: PacketType,
-        input: usize,
-        socket: bool,
-    },
-    /// Something that is no packet.
-    Garbage {
-        input: usize,
-    },
-    Upgraded,
-    /// A candidate was turned away.
-    Refused(u64),
-    /// At the time when it was sent; `due` is when it was to be.
-    Emitted {
-        what: What,
-        due: Micros,
-    },
-    Ended(DisconnectReason),
-}
-
-/// An input whose packets of some kind are to be taken as noops: the reference ignored them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ignored {
-    pub(crate) input: usize,
-    /// None: what is no packet.
-    pub(crate) packet: Option<PacketType>,
-}
 
 #[derive(Clone)]
 enum Session {
@@ -238,13 +196,14 @@ impl Driver<'_> {
 
     /// When the reference would send the ping that is due, if that is later: it waits for the interval after the pong.
     fn capped_until(&self, due: Micros) -> Option<Micros> {
-        let (ping, pong) = (self.last_ping?, self.last_pong?);
+        let (asked, answered) = (self.last_ping?, self.last_pong?);
         let interval = micros(self.plan.heartbeat.ping_interval());
         let half_timeout = micros(self.plan.heartbeat.ping_timeout()) / 2;
         let revision_four_server = self.plan.role == Role::Server && self.plan.revision == Revision::V4;
-        let capped =
-            revision_four_server && due == ping + interval + half_timeout && due + GRAIN < pong + interval;
-        capped.then_some(pong + interval)
+        let capped = revision_four_server
+            && due == asked + interval + half_timeout
+            && due + GRAIN < answered + interval;
+        capped.then_some(answered + interval)
     }
 
     fn handle(&mut self, index: usize, at: Micros, fact: &Fact) {
@@ -267,7 +226,7 @@ impl Driver<'_> {
             }
             Fact::Payload { content_type, body } if self.main.is_none() => {
                 each_packet(plan.revision, content_type, body, |packet| {
-                    self.packet(index, at, packet, false)
+                    self.packet(index, at, packet, false);
                 });
             }
             Fact::Packet(packet_type) => {

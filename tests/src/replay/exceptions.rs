@@ -29,9 +29,10 @@ use eio_core::handshake::{Field, HandshakeErrorKind};
 use eio_core::packet::PacketType;
 use eio_core::session::{DisconnectReason, Violation};
 
-use super::drive::{Ignored, Run, Step, micros};
+use super::drive::micros;
 use super::judge::{Difference, Differs};
 use super::plan::{GRAIN, JITTER, Plan, Role, What};
+use super::run::{Ignored, Run, Step};
 use super::transcript::Micros;
 use super::wire::Revision;
 
@@ -56,8 +57,9 @@ pub(crate) fn explain(plan: &Plan, run: &Run, difference: &Difference) -> Option
     case.ended().or_else(|| case.stayed_open()).or_else(|| case.emitted())
 }
 
-fn stop(id: &'static str) -> Option<Exception> {
-    Some(Exception { id, resume: None })
+/// After this one, the rest of the session is not compared.
+const fn stop(id: &'static str) -> Exception {
+    Exception { id, resume: None }
 }
 
 impl Case<'_> {
@@ -88,9 +90,9 @@ impl Case<'_> {
             (DisconnectReason::BadHandshake(error), _) if self.plan.role == Role::Client => {
                 let of_sid =
                     matches!(error, HandshakeErrorKind::Missing(Field::Sid) | HandshakeErrorKind::Sid(_));
-                stop(if of_sid { "rule 8" } else { "12.8" })
+                Some(stop(if of_sid { "rule 8" } else { "12.8" }))
             }
-            (DisconnectReason::UnexpectedPacket, _) if self.plan.role == Role::Client => stop("12.8"),
+            (DisconnectReason::UnexpectedPacket, _) if self.plan.role == Role::Client => Some(stop("12.8")),
             (DisconnectReason::ParseError(_), Some(Step::Garbage { input }))
                 if outlived && self.plan.revision == Revision::V3 =>
             {
@@ -103,7 +105,7 @@ impl Case<'_> {
                         && *recorded <= at + JITTER
                         && word.as_deref() == Some("parse error")
                 });
-                if same_time { stop("rule 8") } else { None }
+                if same_time { Some(stop("rule 8")) } else { None }
             }
             _ => None,
         }
@@ -117,19 +119,19 @@ impl Case<'_> {
                 let ping = self.last(|step| matches!(step, Step::Emitted { what: What::Ping, .. }))?;
                 let answered =
                     self.steps().any(|(at, step)| *at >= upgraded && is_packet(step, PacketType::Pong));
-                if ping <= upgraded && upgraded < at && !answered { stop("B1") } else { None }
+                if ping <= upgraded && upgraded < at && !answered { Some(stop("B1")) } else { None }
             }
             (Role::Server, Revision::V3, Some(upgraded)) if upgraded < at => {
                 let any_packet = self.plan.liveness == Liveness::AnyPacket;
                 let silent =
                     !self.steps().any(|(at, step)| *at > upgraded && matches!(step, Step::Packet { .. }));
                 match (any_packet, silent) {
-                    (true, true) => stop("12.2"),
+                    (true, true) => Some(stop("12.2")),
                     (true, false) => None,
-                    (false, _) => stop("B2"),
+                    (false, _) => Some(stop("B2")),
                 }
             }
-            (Role::Client, ..) if self.hangs() => stop("B28"),
+            (Role::Client, ..) if self.hangs() => Some(stop("B28")),
             _ => None,
         }
     }
@@ -149,25 +151,25 @@ impl Case<'_> {
             Role::Client => PacketType::Ping,
         };
         let read = self.steps().filter(|(at, step)| *at <= end.at + JITTER && is_packet(step, evidence));
-        let last = read.map(|(at, _)| *at).last()?;
+        let last = read.map(|(at, _)| *at).max()?;
         let was_open = self.run.end.is_none_or(|(at, _)| at > end.at);
         let allowance = micros(self.plan.heartbeat.ping_interval() + self.plan.heartbeat.ping_timeout());
         let pings_due = self.plan.role == Role::Server || self.plan.revision == Revision::V4;
         if !(blocked && was_open && pings_due && last + allowance > end.at) {
             return None;
         }
-        stop(match self.plan.role {
+        Some(stop(match self.plan.role {
             Role::Server => "B3",
             Role::Client => "12.1",
-        })
+        }))
     }
 
     /// Something was sent by one of the two only, or the reference let in what ours refused.
     fn emitted(&self) -> Option<Exception> {
         match &self.difference.kind {
-            Differs::Admitted if !self.plan.offers_upgrade => stop("B27"),
-            Differs::Admitted => stop("B6"),
-            Differs::Emission { ours: Some(_), .. } if self.hangs() => stop("B28"),
+            Differs::Admitted if !self.plan.offers_upgrade => Some(stop("B27")),
+            Differs::Admitted => Some(stop("B6")),
+            Differs::Emission { ours: Some(_), .. } if self.hangs() => Some(stop("B28")),
             Differs::Emission { ours: Some((due, What::Ping)), .. } => self.unasked_pongs(*due),
             _ => None,
         }
@@ -192,7 +194,7 @@ impl Case<'_> {
                 Step::Opened => base = Some(*at),
                 Step::Emitted { what: What::Ping, due } => ping = Some(*at.max(due)),
                 Step::Packet { packet: PacketType::Pong, .. } if ping.is_some() => {
-                    let latest = ping.map(|ping| ping + half_timeout).unwrap_or(*at);
+                    let latest = ping.map_or(*at, |ping| ping + half_timeout);
                     base = Some((*at).min(latest));
                     (ping, unasked) = (None, false);
                 }
@@ -204,8 +206,8 @@ impl Case<'_> {
             return None;
         }
         match (self.plan.role, self.plan.revision) {
-            (Role::Server, Revision::V4) => stop("B4"),
-            (Role::Client, Revision::V3) => stop("rule 11"),
+            (Role::Server, Revision::V4) => Some(stop("B4")),
+            (Role::Client, Revision::V3) => Some(stop("rule 11")),
             _ => None,
         }
     }

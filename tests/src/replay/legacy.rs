@@ -295,7 +295,7 @@ impl Reader<'_> {
             (_, false) if dropped => {}
             (PacketBody::Heartbeat, false) => side.inputs.push((at, Fact::Heartbeat)),
             (PacketBody::Disconnect, false) if packet.endpoint().is_empty() => {
-                side.inputs.push((at, Fact::End))
+                side.inputs.push((at, Fact::End));
             }
             (_, false) => side.inputs.push((at, Fact::OtherPacket)),
             (_, true) => {}

@@ -5,8 +5,8 @@ use eio_core::packet::PacketType;
 use eio_core::{Heartbeat, Liveness};
 use serde_json::Value;
 
-use super::build::Says;
 use super::plan::{End, Fact, Input, Plan, Recorded, Role, heartbeat_of};
+use super::says::Says;
 use super::transcript::{Body, Kind, Micros, Transcript, Who};
 use super::versions::{self, Library};
 use super::wire::Revision;
@@ -31,7 +31,7 @@ pub(crate) fn server(transcript: &Transcript, says: &Says, library: Library) -> 
     });
     let revision = versions::revision(Some(library), if protocol == Some(3) { "3" } else { "4" });
     let mut inputs = packets(transcript, Who::Server);
-    let end = says.server_ends.first().map(|(at, reason)| End { at: *at, reason: reason.clone() });
+    let end = says.server_ends.first().cloned();
     inputs.extend(end.as_ref().and_then(cause));
     Ok(Some(Plan {
         role: Role::Server,
@@ -64,7 +64,7 @@ pub(crate) fn client(transcript: &Transcript, says: &Says) -> Option<Plan> {
     let data = Body::Text(format!("0{open}"));
     let mut inputs = vec![Input { at: begins, fact: Fact::Frame { conn: CONN, data } }];
     inputs.extend(packets(transcript, Who::Client));
-    let end = says.client_ends.first().map(|(at, reason)| End { at: *at, reason: reason.clone() });
+    let end = says.client_ends.first().cloned();
     inputs.extend(end.as_ref().and_then(cause));
     Some(Plan {
         role: Role::Client,

@@ -1,7 +1,6 @@
-//! What travelled, sorted by session: requests with their answers, and WebSockets with their frames.
+//! What travelled, sorted by session: requests with their answers, and what each WebSocket carried.
 
-use eio_core::packet::{Data, Frame};
-use eio_core::packet::{DecodeError, Packet, PacketType, v3, v4};
+use eio_core::packet::{Data, DecodeError, Frame, Packet, PacketType, v3, v4};
 use eio_core::payload::{self, DEFAULT_MAX_PACKETS, jsonp};
 
 use super::transcript::{Body, Kind, Micros, Transcript, Who};
@@ -154,7 +153,7 @@ impl Wire {
                     }
                 }
                 Kind::Opened { conn } => {
-                    with_socket(&mut wires, *conn, |socket| socket.opened = Some(event.at))
+                    with_socket(&mut wires, *conn, |socket| socket.opened = Some(event.at));
                 }
                 Kind::Rejected { conn } => {
                     with_socket(&mut wires, *conn, |socket| socket.rejected = Some(event.at));
