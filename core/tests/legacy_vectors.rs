@@ -1,6 +1,14 @@
 //! Every vector of `sio09.json`: Socket.IO 0.9 packets and polling bodies with the verdicts of the reference parser.
 //! Ours agrees, or ignores more for a reason that [`stricter`], [`stricter_body`] and [`not_sent`] name by what the
 //! packet does, never by its id.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the input is the test's own, and a test may panic"
+)]
 
 use eio_core::legacy::{
     AckRequest, Advice, Body, Packet, PacketError, PacketErrorKind, PayloadErrorKind, Reason, decode_payload,
@@ -106,7 +114,7 @@ fn has_odd_id(text: &str) -> bool {
 }
 
 fn run_decode(vector: &Value) -> Outcome {
-    let Some(text) = text_of(&vector["in"])? else { return Ok(Some(NOT_UNICODE)) };
+    let Ok(text) = vectors::text(&vector["in"]).ok_or("no text")? else { return Ok(Some(NOT_UNICODE)) };
     let ours = Packet::decode(&text);
     if let Err(PacketError { at, .. }) = ours
         && at > text.len()
@@ -213,6 +221,15 @@ fn not_sent(packet: &Value, refusal: &Refusal) -> Option<&'static str> {
         Refusal::Shape if packet["type"] == "ack" && packet["ackId"].is_null() => {
             "an acknowledgement of nothing"
         }
+        Refusal::Shape if packet["ack"] == "data" && number(&packet["id"]).is_none_or(|id| id == 0) => {
+            "a request for an acknowledgement of nothing: a plus without an id"
+        }
+        Refusal::Shape if !packet["id"].is_null() && number(&packet["id"]).is_none() => {
+            "an id that is no whole number"
+        }
+        Refusal::Shape if packet["type"] == "ack" && number(&packet["ackId"]).is_none() => {
+            "an id that is no whole number"
+        }
         Refusal::Shape if packet["type"] == "json" && packet["data"].is_null() => {
             "no JSON where there has to be some"
         }
@@ -276,16 +293,22 @@ fn encode(packet: &Value) -> Result<String, Refusal> {
         _ => return Err(Refusal::Shape),
     };
     made = made.in_endpoint(text("endpoint"))?;
-    // The number 0 is no id to JavaScript's `||`.
-    if let Some(id) = number(&packet["id"]).filter(|_| packet["id"] != 0) {
-        made = made.with_ack_request(AckRequest { id, with_data: packet["ack"] == "data" });
+    match (&packet["id"], packet["ack"] == "data") {
+        // No ids to JavaScript's `||`.
+        (Value::Null, false) => {}
+        (id, false) if *id == 0 || *id == "" => {}
+        (id, with_data) => {
+            let id = number(id).filter(|_| *id != 0).ok_or(Refusal::Shape)?;
+            made = made.with_ack_request(AckRequest { id, with_data });
+        }
     }
     Ok(encode_checked(&made))
 }
 
 /// An id, which the reference takes as a number or as digits.
 fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
 
 /// The packet's text. On the way, checks that the buffer's size is asked for exactly.
@@ -324,7 +347,7 @@ fn stricter_body(
 }
 
 fn run_decode_payload(vector: &Value) -> Outcome {
-    let Some(body) = text_of(&vector["in"])? else { return Ok(Some(NOT_UNICODE)) };
+    let Ok(body) = vectors::text(&vector["in"]).ok_or("no text")? else { return Ok(Some(NOT_UNICODE)) };
     let all = vector["out"].as_array().ok_or("expected a list")?;
     let expected: Vec<Value> = all.iter().filter(|packet| packet["type"].is_string()).cloned().collect();
     let mut ours = Vec::new();
@@ -362,15 +385,4 @@ fn run_encode_payload(vector: &Value) -> Outcome {
     } else {
         Err(format!("ours {ours:?}, the reference's {expected}"))
     }
-}
-
-/// `None` if the text is not Unicode.
-fn text_of(data: &Value) -> Result<Option<String>, String> {
-    if let Some(text) = data["text"].as_str() {
-        return Ok(Some(text.to_owned()));
-    }
-    let hex = data["utf16_hex"].as_str().ok_or_else(|| format!("unknown data {data}"))?;
-    let unit = |unit: &[u8]| u16::from_str_radix(std::str::from_utf8(unit).ok()?, 16).ok();
-    let units: Option<Vec<u16>> = hex.as_bytes().chunks(4).map(unit).collect();
-    Ok(String::from_utf16(&units.ok_or("bad utf16_hex")?).ok())
 }

@@ -3,6 +3,7 @@
 pub mod javascript;
 pub mod replay;
 pub mod vectors;
+pub mod world;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
