@@ -10,14 +10,14 @@
 //! the recorded times (the loopback of one machine is quicker than the clock's noise), decoded by this project's
 //! codecs, and wakes when it asks to. What it sends, when, and why it ends is compared with what the library did:
 //!
-//! - The recording must never be earlier than the machine, and at most [25 ms](plan) later: timers of the recorded
+//! - The recording must never be earlier than the machine, and at most 25 ms later: timers of the recorded
 //!   event loops fire late, never early. They count whole milliseconds, so 1 ms is allowed for rounding.
 //! - A packet counts from when it was generated. While a side could not write (no poll pending, a post in flight, an
 //!   upgrade under way), its packet is expected when it next could.
 //! - What HTTP does beside the sessions (status codes, a noop that answers a poll at the end) is not compared.
 //! - Nothing may be sent that the recording lacks, nor be lacking.
 //!
-//! Differences that are meant stand in [`exceptions`], keyed by what happened. After one of them the inputs may make
+//! Differences that are meant stand in `exceptions`, keyed by what happened. After one of them the inputs may make
 //! no sense any more; the rest of that session is then not compared, unless the reference merely ignored a packet, in
 //! which case the replay goes on without it.
 
