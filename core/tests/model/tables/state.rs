@@ -150,8 +150,7 @@ impl State {
     }
 
     pub(super) fn end(&mut self, now: Micros, cause: Cause) -> Said {
-        let peer_listens =
-            !matches!(cause, Cause::PeerClose | Cause::TransportClosed | Cause::TransportError);
+        let peer_listens = !matches!(cause, Cause::PeerClose | Cause::TransportClosed);
         let close_waits = self.owed.contains(&Owed::Close);
         let closing = self.phase == Phase::Closing;
         // Closing is the first cause of whatever follows, and silence is the word for a peer that does not take it.
