@@ -579,6 +579,21 @@ mod both {
     }
 
     #[test]
+    fn a_client_that_was_mute_for_less_than_its_timeout_stays() {
+        let mut world = World::connected(Heartbeat::DEFAULT);
+        world.client.mute();
+        world.run_until(ms(44_000)); // its pong is lost
+        world.client.unmute();
+        world.client.say(MESSAGE); // restarts the timeout, once
+        world.run_until(ms(60_000));
+        world.client.say(Packet::PONG);
+        world.run_until(ms(100_000));
+        world.server.assert_open();
+        // 60 000: the ping had waited for 35 s, so the next was due at once.
+        world.client.assert_heard(&[(25_000, "2"), (60_000, "2"), (85_000, "2")]);
+    }
+
+    #[test]
     fn sending_is_refused_from_the_deadline_for_silence_on_and_not_because_a_ping_is_due() {
         use eio_core::session::SendError;
         let mut world = server(Liveness::ExtendOnce);
