@@ -335,7 +335,7 @@ impl Machine {
             match self.phase {
                 Phase::PingDue => self.timer = self.mark,
                 Phase::Awaiting if self.extended && self.liveness != Liveness::ExtendOnce => {
-                    self.count_packet()
+                    self.count_packet();
                 }
                 Phase::Awaiting => self.allow_silence(self.timeout_millis),
                 Phase::Listening => self.allow_silence(self.sum_millis()),
