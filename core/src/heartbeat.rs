@@ -484,7 +484,7 @@ mod tests {
     use super::*;
 
     fn at(millis: u64) -> Instant {
-        Instant::from_micros(millis * 1_000)
+        Instant::from_micros(0).saturating_add(Duration::from_millis(millis))
     }
 
     /// Pings every 10 ms and waits 2 ms.
