@@ -1,5 +1,7 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
 
+#[cfg(feature = "firmware")]
+pub mod firmware;
 pub mod javascript;
 pub mod replay;
 pub mod vectors;
