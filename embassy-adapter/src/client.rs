@@ -99,8 +99,27 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// # Errors
     /// How the session ended; the same again at every later call. What came in before the end is delivered first.
     pub async fn recv(&mut self) -> Result<Event<'_>, Disconnect> {
+        self.ready().await?;
+        // There is one; nothing here may panic.
+        Ok(self.last_event().unwrap_or(Event::Message(Data::Text(""))))
+    }
+
+    /// Waits until there is a message: [`recv`](Self::recv) without the borrow, for loops that look at a message before
+    /// they decide to return it. [`last_event`](Self::last_event) is that message then.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn ready(&mut self) -> Result<(), Disconnect> {
         self.drive(Goal::Message).await?;
-        Ok(self.link.take_message())
+        self.link.mark_seen();
+        Ok(())
+    }
+
+    /// What [`recv`](Self::recv) returned last, or [`ready`](Self::ready) waited for; `None` once another call has needed
+    /// its place.
+    #[must_use]
+    pub fn last_event(&self) -> Option<Event<'_>> {
+        self.link.message()
     }
 
     /// Sends a message: text or bytes. Waits until the frames before it have left.
@@ -251,6 +270,10 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     #[must_use]
     pub fn last_seen(&self) -> embassy_time::Instant {
         clock::not_before(self.link.state.session.last_seen())
+    }
+
+    pub(crate) fn joins_by_itself(&self) -> bool {
+        self.link.state.revision().digit == "3"
     }
 
     /// The two halves of the stream.

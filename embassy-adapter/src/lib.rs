@@ -14,6 +14,7 @@ mod outbox;
 mod reconnect;
 mod response;
 mod settings;
+pub mod socketio;
 
 pub use client::{Client, Event};
 pub use endpoint::Endpoint;

@@ -33,6 +33,8 @@ pub(crate) struct State<'b> {
     pub(crate) close_timeout: Duration,
     /// A message that was decoded, and lies in the inbox until the application has seen it.
     message: Option<Message>,
+    /// Whether the application has seen it.
+    seen: bool,
     /// Whether a message in pieces is being dropped, because nobody may see it.
     dropping: bool,
     /// How reading ended. The session is told when everything received before has been handled.
@@ -76,18 +78,8 @@ pub(crate) enum ReadEnd {
 
 #[derive(Clone, Copy)]
 enum Message {
-    Whole {
-        kind: MessageKind,
-        place: Place,
-    },
-    Piece {
-        kind: MessageKind,
-        place: Place,
-        first: bool,
-        last: bool,
-    },
-    /// The application has seen it: its place is free.
-    Seen,
+    Whole { kind: MessageKind, place: Place },
+    Piece { kind: MessageKind, place: Place, first: bool, last: bool },
 }
 
 impl<'b> Link<'b> {
@@ -111,6 +103,7 @@ impl<'b> Link<'b> {
             app_stall_timeout: settings.app_stall_timeout,
             close_timeout: settings.close_timeout,
             message: None,
+            seen: false,
             dropping: false,
             read_end: None,
             write_failed: false,
@@ -134,6 +127,7 @@ impl<'b> Link<'b> {
     pub(crate) fn process(&mut self, now: Instant) {
         while !self.holds_message() && self.state.session.disconnect().is_none() {
             self.state.message = None;
+            self.state.seen = false;
             match self.inbox.next() {
                 Ok(None) => return,
                 Ok(Some(found)) => self.state.handle(now, &self.inbox, &mut self.outbox, found),
@@ -144,19 +138,22 @@ impl<'b> Link<'b> {
 
     /// Whether a message waits for the application.
     pub(crate) const fn holds_message(&self) -> bool {
-        matches!(self.state.message, Some(Message::Whole { .. } | Message::Piece { .. }))
+        self.state.message.is_some() && !self.state.seen
     }
 
-    /// Hands the message over; its bytes stay until the next call of [`process`](Self::process).
-    pub(crate) fn take_message(&mut self) -> Event<'_> {
-        match self.state.message.replace(Message::Seen) {
-            Some(Message::Piece { kind, place, first, last }) => {
+    /// The application sees the message now. It stays until the next call of [`process`](Self::process).
+    pub(crate) const fn mark_seen(&mut self) {
+        self.state.seen = true;
+    }
+
+    /// The last message.
+    pub(crate) fn message(&self) -> Option<Event<'_>> {
+        Some(match self.state.message? {
+            Message::Whole { kind, place } => self.data(kind, place),
+            Message::Piece { kind, place, first, last } => {
                 Event::Piece(Piece { kind, bytes: self.inbox.bytes(place), first, last })
             }
-            Some(Message::Whole { kind, place }) => self.data(kind, place),
-            // Nobody takes a message that is not there.
-            None | Some(Message::Seen) => Event::Message(Data::Text("")),
-        }
+        })
     }
 
     /// A message at a place, which was decoded before: there, it did not fail.
