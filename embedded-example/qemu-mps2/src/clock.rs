@@ -36,7 +36,7 @@ embassy_time_driver::time_driver_impl!(static CLOCK: Clock = Clock {
 });
 
 /// Starts counting and lets the alarm through. Before, the time is zero.
-pub(crate) fn start() {
+pub fn start() {
     PRESCALE.write(CYCLES_PER_MICRO - 1);
     COUNTER.write(0);
     critical_section::with(|section| CLOCK.arm(section));

@@ -12,7 +12,7 @@ use static_cell::StaticCell;
 static WOKEN: AtomicBool = AtomicBool::new(false);
 
 /// Spawns the first tasks and runs them for ever.
-pub(crate) fn run(spawn: impl FnOnce(Spawner)) -> ! {
+pub fn run(spawn: impl FnOnce(Spawner)) -> ! {
     static EXECUTOR: StaticCell<raw::Executor> = StaticCell::new();
     let executor: &'static raw::Executor = EXECUTOR.init(raw::Executor::new(core::ptr::null_mut()));
     spawn(executor.spawner());

@@ -5,7 +5,9 @@ use core::panic::PanicInfo;
 use cortex_m_rt::{ExceptionFrame, exception};
 
 /// A test asked for something that it did not get.
-pub(crate) const FAILED: i32 = 1;
+pub const FAILED: i32 = 1;
+/// Nobody stopped it in time.
+pub const TOO_LONG: i32 = 100;
 const PANICKED: i32 = 101;
 const FAULTED: i32 = 102;
 const UNKNOWN_INTERRUPT: i32 = 103;
@@ -34,6 +36,6 @@ fn defmt_panic() -> ! {
 }
 
 /// Ends QEMU.
-pub(crate) fn exit(code: i32) -> ! {
+pub fn exit(code: i32) -> ! {
     semihosting::process::exit(code)
 }

@@ -22,7 +22,7 @@ const BUFFER: usize = (MTU + FCS).next_multiple_of(4);
 static WAKER: AtomicWaker = AtomicWaker::new();
 
 /// The controller. There is one, so make one.
-pub(crate) struct Lan9118 {
+pub struct Lan9118 {
     address: [u8; 6],
     link: LinkState,
     incoming: [u8; BUFFER],
@@ -31,7 +31,7 @@ pub(crate) struct Lan9118 {
 
 impl Lan9118 {
     /// Resets the controller and starts it. `None`: it does not answer.
-    pub(crate) fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         HW_CFG.write(HW_CFG_RESET);
         wait_until(|| HW_CFG.read() & HW_CFG_RESET == 0)?;
         if BYTE_TEST.read() != 0x8765_4321 {
@@ -131,7 +131,7 @@ impl Driver for Lan9118 {
 }
 
 /// A received frame.
-pub(crate) struct Received<'a>(&'a mut [u8]);
+pub struct Received<'a>(&'a mut [u8]);
 
 impl RxToken for Received<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, read: F) -> R {
@@ -140,7 +140,7 @@ impl RxToken for Received<'_> {
 }
 
 /// Room for one frame to send.
-pub(crate) struct Room<'a>(&'a mut [u8; BUFFER]);
+pub struct Room<'a>(&'a mut [u8; BUFFER]);
 
 impl TxToken for Room<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
