@@ -59,8 +59,11 @@ impl Board {
             COUNT.fetch_add(1, Ordering::Relaxed)
         ));
         let mut child = Command::new("qemu-system-arm")
-            .args(["-M", "mps2-an386", "-nic", "user,id=n0,model=lan9118", "-display", "none"])
-            .args(["-monitor", "none", "-serial", "null", "-semihosting-config", "enable=on,target=native"])
+            .args(["-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "null"])
+            .args(["-semihosting-config", "enable=on,target=native"])
+            // Between the board and the world stands a switch, so that there are two cables to pull.
+            .args(["-nic", "hubport,id=plug,hubid=0,model=lan9118"])
+            .args(["-netdev", "user,id=world", "-netdev", "hubport,id=uplink,hubid=0,netdev=world"])
             .args(["-qmp", &format!("unix:{},server=on,wait=off", socket.display())])
             .args(["-append", arguments, "-kernel"])
             .arg(&image)
@@ -114,12 +117,30 @@ impl Board {
         &self.seen
     }
 
-    /// Pulls the network cable, or plugs it in.
+    /// What [`log`](Self::log), or waiting for a line, has taken in until now.
+    #[must_use]
+    pub fn seen(&self) -> &[Line] {
+        &self.seen
+    }
+
+    /// Cuts the line behind the switch, or mends it: packets vanish, and the board's Ethernet controller sees nothing.
     ///
     /// # Panics
     /// When QEMU refuses.
-    pub fn set_link(&mut self, up: bool) {
-        let command = json!({"execute": "set_link", "arguments": {"name": "n0", "up": up}});
+    pub fn set_line(&mut self, up: bool) {
+        self.set_link("world", up);
+    }
+
+    /// Pulls the cable out of the board, or plugs it in: its Ethernet controller sees that.
+    ///
+    /// # Panics
+    /// When QEMU refuses.
+    pub fn set_plug(&mut self, up: bool) {
+        self.set_link("plug", up);
+    }
+
+    fn set_link(&mut self, name: &str, up: bool) {
+        let command = json!({"execute": "set_link", "arguments": {"name": name, "up": up}});
         self.qmp.execute(&command).expect("QEMU sets the link");
     }
 
