@@ -27,6 +27,9 @@ class DevicesGateway implements OnGatewayConnection, OnGatewayDisconnect {
   handleConnection(client: Socket): void {
     this.latest = client;
     report({ event: "open", sid: client.id, auth: client.handshake.auth });
+    client.conn.on("packet", (packet) => {
+      if (packet.type === "pong") report({ event: "pong", sid: client.id });
+    });
     client.on("disconnect", (reason) => report({ event: "reason", sid: client.id, reason }));
   }
 

@@ -4,7 +4,9 @@ use core::time::Duration;
 
 use serde_json::json;
 
-use crate::{SOON, assert_at_the_bound, assert_content, assert_readings_in_order, engine_io, readings};
+use crate::{
+    SOON, WINDOW, assert_at_the_bound, assert_content, assert_readings_in_order, engine_io, readings, reason,
+};
 
 #[test]
 fn when_the_line_is_cut_both_ends_notice_at_their_bounds_and_the_board_comes_back() {
