@@ -1,0 +1,104 @@
+//! What all sessions of one server share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::message::Message;
+use crate::session_id::SessionId;
+use crate::socket::Disconnect;
+use crate::state::State;
+
+/// Settings, clock and the registry of sessions.
+pub(crate) struct Hub {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    /// Signalled when the last session of a closing server ends.
+    pub(crate) drained: Notify,
+    closing: AtomicBool,
+    sessions: Mutex<HashMap<SessionId, Arc<State>>>,
+}
+
+impl Hub {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            clock: Clock::start(),
+            drained: Notify::new(),
+            closing: AtomicBool::new(false),
+            sessions: Mutex::new(HashMap::new()),
+        }
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<State>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<State>> {
+        self.sessions().get(&SessionId::parse(id)?).cloned()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sessions().len()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<State>> {
+        self.sessions().values().cloned().collect()
+    }
+
+    /// `false` when the server is full or closing.
+    pub(crate) fn insert(&self, state: &Arc<State>) -> bool {
+        let mut sessions = self.sessions();
+        if sessions.len() >= self.config.max_sessions || self.is_closing() {
+            return false;
+        }
+        sessions.insert(state.id, Arc::clone(state));
+        drop(sessions);
+        tracing::debug!(sid = %state.id, peer = ?state.peer, "session opened");
+        true
+    }
+
+    pub(crate) fn begin_close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn session_ended(&self, state: &State, end: &Disconnect) {
+        let mut sessions = self.sessions();
+        sessions.remove(&state.id);
+        if sessions.is_empty() {
+            self.drained.notify_waiters();
+        }
+        drop(sessions);
+        tracing::debug!(
+            sid = %state.id,
+            reason = end.reason.as_str(),
+            detail = %end.reason,
+            silent_ms = end.silent_for.as_millis(),
+            transport = end.transport.as_str(),
+            "session ended"
+        );
+    }
+
+    pub(crate) fn message_received(&self, state: &State, message: &Message) {
+        tracing::trace!(sid = %state.id, bytes = message.len(), "message");
+        if let Some(observer) = &self.config.observer {
+            observer.message(state.id, message);
+        }
+    }
+
+    pub(crate) fn heartbeat(&self, state: &State, rtt: Option<Duration>) {
+        tracing::trace!(sid = %state.id, ?rtt, "heartbeat");
+        if let Some(observer) = &self.config.observer {
+            observer.heartbeat(state.id, rtt);
+        }
+    }
+}

@@ -1,0 +1,541 @@
+//! What one session's task, its HTTP requests and its application share.
+//!
+//! One mutex, held for short, never across an await. The core's [`ServerSession`] decides; this file moves messages
+//! between the queues and wakes whoever waits.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
+use eio_core::session::{Control, Event, Violation};
+use eio_core::{BufferTooSmall, Instant, ServerSession};
+use hyper::upgrade::OnUpgrade;
+use tokio::sync::Notify;
+
+use crate::hub::Hub;
+use crate::message::Message;
+use crate::session_id::SessionId;
+use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
+
+/// Which wire forms a session uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revision {
+    V3,
+    V4,
+}
+
+impl Revision {
+    pub(crate) fn decode(self, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+        match self {
+            Self::V3 => v3::decode(frame),
+            Self::V4 => v4::decode(frame),
+        }
+    }
+
+    pub(crate) fn encoded_len(self, packet: &Packet<'_>, supports_binary: bool) -> usize {
+        match self {
+            Self::V3 => v3::encoded_len(packet, supports_binary),
+            Self::V4 => v4::encoded_len(packet, supports_binary),
+        }
+    }
+
+    pub(crate) fn encode<'o>(
+        self,
+        packet: &Packet<'_>,
+        supports_binary: bool,
+        out: &'o mut [u8],
+    ) -> Result<Frame<'o>, BufferTooSmall> {
+        match self {
+            Self::V3 => v3::encode(packet, supports_binary, out),
+            Self::V4 => v4::encode(packet, supports_binary, out),
+        }
+    }
+}
+
+/// One session, for all who deal with it.
+pub(crate) struct State {
+    pub(crate) id: SessionId,
+    pub(crate) revision: Revision,
+    /// Binary messages travel as base64 to this client (`b64=1`).
+    pub(crate) base64_only: bool,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) hub: Arc<Hub>,
+    /// Signalled when the outbox has room again, and when the session ends.
+    pub(crate) changed: Notify,
+    inner: Mutex<Inner>,
+}
+
+/// What the mutex guards.
+pub(crate) struct Inner {
+    pub(crate) session: ServerSession,
+    pub(crate) transport: Transport,
+    inbox: VecDeque<Message>,
+    outbox: VecDeque<Outgoing>,
+    outbox_bytes: usize,
+    /// The inbox is full, so nothing is read.
+    paused: bool,
+    /// A poll is pending; its waker once it has waited.
+    poll: Option<Option<Waker>>,
+    post_in_flight: bool,
+    /// The request with data waits for room in the inbox.
+    post: Option<Waker>,
+    /// An upgrade wants the pending poll answered with a noop.
+    noop_due: bool,
+    /// A WebSocket request with this session's sid: the session's task takes it up.
+    candidate: Option<OnUpgrade>,
+    upgrading: bool,
+    task: Option<Waker>,
+    reader: Option<Waker>,
+    /// The application's `Socket` is gone: nobody will read.
+    deaf: bool,
+    end: Option<Disconnect>,
+    /// Closing began while no poll was pending: its answer begins with a noop, as the reference's does.
+    close_waits_for_poll: bool,
+}
+
+/// A message on its way out, perhaps encoded already.
+#[derive(Clone, Debug)]
+pub(crate) enum Outgoing {
+    Message(Message),
+    Prepared(Arc<crate::broadcast::PreparedMessage>),
+}
+
+impl Outgoing {
+    pub(crate) fn message(&self) -> &Message {
+        match self {
+            Self::Message(message) => message,
+            Self::Prepared(prepared) => prepared.message(),
+        }
+    }
+
+    pub(crate) fn into_message(self) -> Message {
+        match self {
+            Self::Message(message) => message,
+            Self::Prepared(prepared) => prepared.message().clone(),
+        }
+    }
+}
+
+/// What answers a poll.
+pub(crate) enum PollAnswer {
+    Packets { controls: Vec<Packet<'static>>, messages: Vec<Outgoing> },
+    Overlap,
+}
+
+impl State {
+    pub(crate) fn new(
+        id: SessionId,
+        revision: Revision,
+        base64_only: bool,
+        peer: Option<SocketAddr>,
+        hub: Arc<Hub>,
+        session: ServerSession,
+        transport: Transport,
+    ) -> Self {
+        let inner = Inner {
+            session,
+            transport,
+            inbox: VecDeque::new(),
+            outbox: VecDeque::new(),
+            outbox_bytes: 0,
+            paused: false,
+            poll: None,
+            post_in_flight: false,
+            post: None,
+            noop_due: false,
+            candidate: None,
+            upgrading: false,
+            task: None,
+            reader: None,
+            deaf: false,
+            end: None,
+            close_waits_for_poll: false,
+        };
+        Self { id, revision, base64_only, peer, hub, changed: Notify::new(), inner: Mutex::new(inner) }
+    }
+
+    /// A panic of an application elsewhere must not take this session with it.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.hub.clock.now()
+    }
+
+    /// Changes the session, then tells whoever has to know what came of it.
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Inner, Instant) -> T) -> T {
+        let now = self.now();
+        let mut inner = self.lock();
+        let result = change(&mut inner, now);
+        self.settle(&mut inner);
+        result
+    }
+
+    /// Notices the end once, as soon as it is there, before anything is written.
+    fn settle(&self, inner: &mut Inner) {
+        if inner.end.is_none()
+            && let Some(end) = inner.session.disconnect()
+        {
+            let disconnect = Disconnect {
+                reason: end.reason,
+                silent_for: end.silent_for,
+                transport: inner.transport,
+                unsent: inner.outbox.len(),
+            };
+            self.hub.session_ended(self, &disconnect);
+            inner.end = Some(disconnect);
+            inner.wake_task();
+            inner.wake_reader();
+            inner.wake_poll();
+            inner.wake_post();
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Whether a message may enter the outbox, and in it goes.
+    pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
+        let now = self.now();
+        let mut inner = self.lock();
+        let refusal = match inner.session.check_send(now) {
+            Err(error) => Some(SendErrorKind::Session(error)),
+            Ok(()) if !inner.has_room(&self.hub.config) => None,
+            Ok(()) => {
+                inner.outbox_bytes += outgoing.message().len();
+                inner.outbox.push_back(outgoing);
+                inner.wake_writer();
+                return Ok(());
+            }
+        };
+        drop(inner);
+        let message = outgoing.message().clone();
+        Err(match refusal {
+            Some(kind) => TrySendError::Refused(SendError { message, kind }),
+            None => TrySendError::Full(message),
+        })
+    }
+
+    /// The next message for the application, or how the session ended once all have been taken.
+    pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
+        let now = self.now();
+        let mut inner = self.lock();
+        if let Some(message) = inner.inbox.pop_front() {
+            if inner.paused && inner.inbox.len() <= self.hub.config.inbox_messages / 2 {
+                inner.paused = false;
+                inner.session.handle_reading_resumed(now);
+                inner.wake_task();
+                inner.wake_post();
+            }
+            if inner.inbox.is_empty() {
+                inner.inbox = VecDeque::new();
+            }
+            return Poll::Ready(Ok(message));
+        }
+        if let Some(end) = &inner.end {
+            return Poll::Ready(Err(end.clone()));
+        }
+        remember(&mut inner.reader, cx);
+        Poll::Pending
+    }
+
+    /// A poll begins. At most one may be pending.
+    pub(crate) fn begin_poll(&self) -> bool {
+        self.update(|inner, now| {
+            if inner.poll.is_some() {
+                inner.session.handle_violation(now, Violation::OverlappingRequests);
+                return false;
+            }
+            inner.poll = Some(None);
+            true
+        })
+    }
+
+    /// The answer to the pending poll, once there is something to say.
+    pub(crate) fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<PollAnswer> {
+        let answer = self.update(|inner, now| {
+            let answer = inner.take_answer(now);
+            if answer.is_none() {
+                let slot = inner.poll.get_or_insert_default();
+                remember(slot, cx);
+            } else {
+                inner.poll = None;
+            }
+            answer
+        });
+        match answer {
+            None => Poll::Pending,
+            Some((controls, messages)) => {
+                if !messages.is_empty() {
+                    self.changed.notify_waiters();
+                }
+                Poll::Ready(PollAnswer::Packets { controls, messages })
+            }
+        }
+    }
+
+    /// The client went away with its poll unanswered.
+    pub(crate) fn abort_poll(&self) {
+        self.update(|inner, now| {
+            inner.poll = None;
+            if inner.transport == Transport::Polling {
+                inner.session.handle_transport_error(now);
+            }
+        });
+    }
+
+    pub(crate) fn begin_post(&self) -> bool {
+        self.update(|inner, now| {
+            if inner.post_in_flight {
+                inner.session.handle_violation(now, Violation::OverlappingRequests);
+                return false;
+            }
+            inner.post_in_flight = true;
+            true
+        })
+    }
+
+    /// The request with data is over; `aborted` when the client went away in the middle of it.
+    pub(crate) fn end_post(&self, aborted: bool) {
+        self.update(|inner, now| {
+            inner.post_in_flight = false;
+            if aborted && inner.transport == Transport::Polling {
+                inner.session.handle_transport_error(now);
+            }
+        });
+    }
+
+    /// Ready once the inbox has room, or the session has ended: until then a request with data is not answered.
+    pub(crate) fn poll_room_for_post(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut inner = self.lock();
+        if inner.paused && inner.end.is_none() {
+            remember(&mut inner.post, cx);
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        let close_timeout = self.hub.config.close_timeout;
+        self.update(|inner, now| {
+            inner.close_waits_for_poll = inner.transport == Transport::Polling && inner.poll.is_none();
+            inner.session.close(now, close_timeout);
+            inner.wake_writer();
+            inner.wake_task();
+        });
+    }
+
+    /// The application's `Socket` was dropped: what still comes in goes nowhere, and the session closes.
+    pub(crate) fn abandon(&self) {
+        {
+            let now = self.now();
+            let mut inner = self.lock();
+            inner.deaf = true;
+            inner.inbox = VecDeque::new();
+            if inner.paused {
+                inner.paused = false;
+                inner.session.handle_reading_resumed(now);
+                inner.wake_task();
+                inner.wake_post();
+            }
+        }
+        self.close();
+    }
+}
+
+impl Inner {
+    /// One packet from the peer, or something that is none.
+    pub(crate) fn handle_packet(
+        &mut self,
+        now: Instant,
+        packet: Result<Packet<'_>, DecodeError>,
+        state: &State,
+    ) {
+        let hub = &state.hub;
+        match self.session.handle_packet(now, packet) {
+            Some(Event::Message(data)) => {
+                let message = Message::from_data(data);
+                hub.message_received(state, &message);
+                if !self.deaf {
+                    self.inbox.push_back(message);
+                    self.wake_reader();
+                    if self.inbox.len() >= hub.config.inbox_messages && !self.paused {
+                        self.paused = true;
+                        self.session.handle_reading_paused(now, hub.config.app_stall_timeout());
+                    }
+                }
+            }
+            Some(Event::Heartbeat { rtt }) => hub.heartbeat(state, rtt),
+            Some(_) | None => {}
+        }
+    }
+
+    /// The clock has moved: sends what is due, ends what has expired.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.session.handle_timeout(now);
+        if self.transport == Transport::Polling {
+            // A ping may be due; it goes out with the pending poll.
+            self.wake_poll();
+        }
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    pub(crate) fn end(&self) -> Option<&Disconnect> {
+        self.end.as_ref()
+    }
+
+    pub(crate) fn is_upgrading(&self) -> bool {
+        self.upgrading
+    }
+
+    pub(crate) fn is_poll_pending(&self) -> bool {
+        self.poll.is_some()
+    }
+
+    /// A WebSocket request with this session's sid; `false` when the session cannot move now.
+    pub(crate) fn offer_candidate(&mut self, candidate: OnUpgrade) -> bool {
+        if self.upgrading || self.transport != Transport::Polling || self.end.is_some() {
+            return false;
+        }
+        self.upgrading = true;
+        self.candidate = Some(candidate);
+        self.wake_task();
+        true
+    }
+
+    pub(crate) fn take_candidate(&mut self) -> Option<OnUpgrade> {
+        self.candidate.take()
+    }
+
+    pub(crate) fn end_upgrade(&mut self, upgraded: bool) {
+        self.upgrading = false;
+        self.noop_due = false;
+        if upgraded {
+            self.transport = Transport::WebSocket;
+            self.wake_poll();
+        }
+    }
+
+    /// The pending poll, if there is one, is answered with a noop.
+    pub(crate) fn answer_with_noop(&mut self) {
+        if self.poll.is_some() {
+            self.noop_due = true;
+            self.wake_poll();
+        }
+    }
+
+    /// The next message to write on a WebSocket.
+    pub(crate) fn pop_outgoing(&mut self) -> Option<Outgoing> {
+        let outgoing = self.outbox.pop_front()?;
+        self.outbox_bytes -= outgoing.message().len();
+        if self.outbox.is_empty() {
+            self.outbox = VecDeque::new();
+        }
+        Some(outgoing)
+    }
+
+    pub(crate) fn has_outgoing(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// What the application sent and nobody will.
+    pub(crate) fn take_unsent(&mut self) -> Vec<Message> {
+        self.outbox_bytes = 0;
+        core::mem::take(&mut self.outbox).into_iter().map(|outgoing| outgoing.message().clone()).collect()
+    }
+
+    pub(crate) fn set_task(&mut self, cx: &Context<'_>) {
+        remember(&mut self.task, cx);
+    }
+
+    fn has_room(&self, config: &crate::config::Config) -> bool {
+        self.outbox.len() < config.outbox_messages && self.outbox_bytes < config.outbox_bytes
+    }
+
+    /// Packets for the pending poll: heartbeats first, a close packet last.
+    fn take_answer(&mut self, now: Instant) -> Option<(Vec<Packet<'static>>, Vec<Outgoing>)> {
+        let mut controls = Vec::new();
+        if self.transport != Transport::Polling {
+            // The session moved away from under this poll.
+            return Some((vec![Packet::CLOSE], Vec::new()));
+        }
+        if self.end.is_some() {
+            let packet = match self.session.poll_transmit() {
+                Some(Control::Close) => Packet::CLOSE,
+                _ if self.session.disconnect().is_some_and(|end| {
+                    end.reason == eio_core::DisconnectReason::PeerClose
+                }) =>
+                {
+                    Packet::NOOP
+                }
+                _ => Packet::CLOSE,
+            };
+            return Some((vec![packet], Vec::new()));
+        }
+        let mut close = false;
+        while let Some(control) = self.session.poll_transmit() {
+            match control {
+                Control::Close => close = true,
+                Control::Ping | Control::Pong => controls.push(control.packet()),
+            }
+        }
+        let messages: Vec<_> = core::mem::take(&mut self.outbox).into();
+        self.outbox_bytes = 0;
+        if close {
+            // Encoded behind the messages by the caller: a close packet is always the payload's last.
+            if core::mem::take(&mut self.close_waits_for_poll) {
+                controls.push(Packet::NOOP);
+            }
+            controls.push(Packet::CLOSE);
+            self.session.handle_closed(now);
+        } else if core::mem::take(&mut self.noop_due) && controls.is_empty() && messages.is_empty() {
+            controls.push(Packet::NOOP);
+        }
+        (!controls.is_empty() || !messages.is_empty()).then_some((controls, messages))
+    }
+
+    fn wake_writer(&mut self) {
+        if self.transport == Transport::Polling {
+            self.wake_poll();
+        } else {
+            self.wake_task();
+        }
+    }
+
+    pub(crate) fn wake_task(&mut self) {
+        if let Some(waker) = self.task.take() {
+            waker.wake();
+        }
+    }
+
+    fn wake_reader(&mut self) {
+        if let Some(waker) = self.reader.take() {
+            waker.wake();
+        }
+    }
+
+    fn wake_poll(&mut self) {
+        if let Some(waker) = self.poll.as_mut().and_then(Option::take) {
+            waker.wake();
+        }
+    }
+
+    fn wake_post(&mut self) {
+        if let Some(waker) = self.post.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Keeps the waker of whoever waits now.
+fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
+    match slot {
+        Some(waker) if waker.will_wake(cx.waker()) => {}
+        _ => *slot = Some(cx.waker().clone()),
+    }
+}

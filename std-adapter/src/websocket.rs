@@ -1,0 +1,390 @@
+//! Bytes of one WebSocket: read into a scratch buffer that all connections of a thread share, decoded in place, and
+//! written without copies where that pays. An idle connection owns no buffer.
+
+use std::cell::RefCell;
+use std::io::{self, Read as _};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use eio_core::packet::{Frame, Packet};
+use eio_core::ws::{self, Close, CloseCode, Decoder, FrameHeader, Item, MessageKind, OpCode};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use crate::message::Message;
+use crate::state::{Outgoing, Revision};
+
+/// A close frame without a reason.
+const MAX_CLOSE_FRAME: usize = 4;
+
+/// How much one read takes at most; also what the scratch buffer of a thread holds.
+const SCRATCH: usize = 64 * 1024;
+
+/// How much is handed to the kernel at once. A heartbeat that becomes due waits for no more than this.
+const CHUNK: usize = 16 * 1024;
+
+/// Messages from this size on are written from where they are, not copied.
+const LARGE: usize = 8 * 1024;
+
+thread_local! {
+    static SCRATCH_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The connection under a WebSocket.
+#[derive(Debug)]
+enum Stream {
+    /// The socket itself, which can be looked at past the runtime's cached readiness, and reset.
+    Tcp(TcpStream),
+    /// TLS, or whatever else the HTTP server ran on.
+    Other(Box<Upgraded>),
+}
+
+/// What reading has come to.
+#[derive(Debug)]
+pub(crate) enum ReadEnd {
+    /// The peer closed, with or without a close frame.
+    Closed,
+    /// The peer broke the framing.
+    Violation(ws::Error),
+}
+
+/// The WebSocket of a session, or of a candidate for one.
+#[derive(Debug)]
+pub(crate) struct WebSocketIo {
+    stream: Stream,
+    decoder: Decoder,
+    /// Received bytes that are no whole header or control frame yet. hyper's leftovers at first.
+    tail: Vec<u8>,
+    /// A message of which some pieces came in.
+    partial: Vec<u8>,
+    /// Encoded bytes that the kernel did not take yet.
+    chunk: Bytes,
+    /// A large payload that follows the chunk.
+    large: Bytes,
+    /// The answer to the peer's latest RFC 6455 ping.
+    pong: Vec<u8>,
+    pong_due: bool,
+    close_queued: bool,
+    close_sent: bool,
+    close_code: Option<CloseCode>,
+    revision: Revision,
+    base64_only: bool,
+}
+
+impl WebSocketIo {
+    pub(crate) fn new(upgraded: Upgraded, revision: Revision, base64_only: bool, max_message: u32) -> Self {
+        let (stream, tail) = match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
+            Err(upgraded) => (Stream::Other(Box::new(upgraded)), Vec::new()),
+        };
+        Self {
+            stream,
+            decoder: Decoder::server(max_message),
+            tail,
+            partial: Vec::new(),
+            chunk: Bytes::new(),
+            large: Bytes::new(),
+            pong: Vec::new(),
+            pong_due: false,
+            close_queued: false,
+            close_sent: false,
+            close_code: None,
+            revision,
+            base64_only,
+        }
+    }
+
+    /// Hands over every frame that is ready, until `wants_more` says no or nothing is left to read.
+    ///
+    /// `Pending` means that all that was there has been handed over, or that no more is wanted.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        wants_more: impl FnMut() -> bool,
+        handle: impl FnMut(Frame<'_>),
+    ) -> Poll<ReadEnd> {
+        self.read_with(|stream, room| stream.poll_read(cx, room), wants_more, handle)
+    }
+
+    /// The same, asking the socket itself instead of the runtime, which may not have looked for a while.
+    ///
+    /// `None` when the connection is not a plain socket.
+    pub(crate) fn read_past_runtime(
+        &mut self,
+        wants_more: impl FnMut() -> bool,
+        handle: impl FnMut(Frame<'_>),
+    ) -> Option<Poll<ReadEnd>> {
+        let Stream::Tcp(_) = self.stream else { return None };
+        Some(self.read_with(Stream::read_now, wants_more, handle))
+    }
+
+    fn read_with(
+        &mut self,
+        mut read: impl FnMut(&mut Stream, &mut [u8]) -> Poll<io::Result<usize>>,
+        mut wants_more: impl FnMut() -> bool,
+        mut handle: impl FnMut(Frame<'_>),
+    ) -> Poll<ReadEnd> {
+        // Out of its cell while in use: `handle` may run code that reads another connection.
+        let mut scratch = SCRATCH_BUFFER.take();
+        scratch.resize(SCRATCH, 0);
+        let mut filled = self.untail(&mut scratch);
+        let end = loop {
+            // Bytes from before go first: they came with the HTTP request, or reading was paused.
+            let mut at = 0;
+            let mut end = None;
+            while end.is_none() && at < filled && wants_more() {
+                match self.decode(scratch.get_mut(at..filled).unwrap_or_default(), &mut handle) {
+                    Ok((consumed, found)) => {
+                        at += consumed;
+                        if self.decoder.is_closed() {
+                            end = Some(ReadEnd::Closed);
+                        } else if !found {
+                            break;
+                        }
+                    }
+                    Err(error) => end = Some(ReadEnd::Violation(error)),
+                }
+            }
+            if let Some(end) = end {
+                break Poll::Ready(end);
+            }
+            scratch.copy_within(at..filled, 0);
+            filled -= at;
+            if !wants_more() {
+                break Poll::Pending;
+            }
+            match read(&mut self.stream, scratch.get_mut(filled..).unwrap_or_default()) {
+                Poll::Pending => break Poll::Pending,
+                Poll::Ready(Ok(0) | Err(_)) => break Poll::Ready(ReadEnd::Closed),
+                Poll::Ready(Ok(len)) => filled += len,
+            }
+        };
+        self.tail = scratch.get(..filled).unwrap_or_default().to_vec();
+        SCRATCH_BUFFER.set(scratch);
+        end
+    }
+
+    /// Puts what was left over at the front of `scratch`.
+    fn untail(&mut self, scratch: &mut [u8]) -> usize {
+        let tail = core::mem::take(&mut self.tail);
+        match scratch.get_mut(..tail.len()) {
+            Some(front) => front.copy_from_slice(&tail),
+            None => debug_assert!(false, "a tail is at most one scratch buffer"),
+        }
+        tail.len()
+    }
+
+    /// Decodes up to the next item: how much was consumed, and whether there was one.
+    fn decode(
+        &mut self,
+        input: &mut [u8],
+        handle: &mut impl FnMut(Frame<'_>),
+    ) -> Result<(usize, bool), ws::Error> {
+        let decoded = self.decoder.decode(input)?;
+        match decoded.item {
+            None => return Ok((decoded.consumed, false)),
+            Some(Item::Message(frame)) => handle(frame),
+            Some(Item::Piece(piece)) => {
+                self.partial.extend_from_slice(piece.bytes);
+                if piece.last {
+                    let message = core::mem::take(&mut self.partial);
+                    match piece.kind {
+                        MessageKind::Binary => handle(Frame::Binary(&message)),
+                        // The decoder has checked the whole message.
+                        MessageKind::Text => handle(Frame::Text(core::str::from_utf8(&message).unwrap_or_default())),
+                    }
+                }
+            }
+            Some(Item::Control(ws::Control::Ping(payload))) => {
+                // Only the latest of several is answered (RFC 6455 section 5.5.3).
+                self.pong = payload.to_vec();
+                self.pong_due = true;
+            }
+            Some(Item::Control(ws::Control::Pong(_) | ws::Control::Close(_))) => {}
+        }
+        Ok((decoded.consumed, true))
+    }
+
+    /// Writes what is left, then what `next` yields, until nothing is left or the kernel takes no more.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut next: impl FnMut() -> Option<ToWrite>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            while !self.chunk.is_empty() || !self.large.is_empty() {
+                let bufs = [io::IoSlice::new(&self.chunk), io::IoSlice::new(&self.large)];
+                let written = ready!(self.stream.poll_write(cx, &bufs))?;
+                if written == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                let of_chunk = written.min(self.chunk.len());
+                self.chunk.advance(of_chunk);
+                self.large.advance(written - of_chunk);
+            }
+            self.chunk = Bytes::new();
+            self.large = Bytes::new();
+            if self.close_sent {
+                return self.stream.poll_flush(cx);
+            }
+            let mut chunk = Vec::new();
+            if core::mem::take(&mut self.pong_due) {
+                put_frame(&mut chunk, OpCode::Pong, &core::mem::take(&mut self.pong));
+            }
+            while chunk.len() < CHUNK && self.large.is_empty() {
+                let Some(item) = next() else { break };
+                self.encode(item, &mut chunk);
+            }
+            if self.close_queued && chunk.len() < CHUNK && self.large.is_empty() {
+                let mut frame = [0; MAX_CLOSE_FRAME];
+                let close = ws::Control::Close(self.close_code.map(|code| Close { code, reason: "" }));
+                let len = close.encode(None, &mut frame).unwrap_or_default();
+                chunk.extend_from_slice(frame.get(..len).unwrap_or_default());
+                self.close_sent = true;
+            }
+            if chunk.is_empty() {
+                return self.stream.poll_flush(cx);
+            }
+            self.chunk = chunk.into();
+        }
+    }
+
+    fn encode(&mut self, item: ToWrite, chunk: &mut Vec<u8>) {
+        let message = match item {
+            ToWrite::Control(text) => return put_frame(chunk, OpCode::Text, text.as_bytes()),
+            ToWrite::Message(Outgoing::Prepared(prepared)) if self.revision == Revision::V4 && !self.base64_only => {
+                if prepared.frame().len() < LARGE {
+                    chunk.extend_from_slice(prepared.frame());
+                } else {
+                    self.large = prepared.frame().clone();
+                }
+                return;
+            }
+            ToWrite::Message(outgoing) => outgoing.into_message(),
+        };
+        let (opcode, prefix): (_, &[u8]) = match (&message, self.revision) {
+            (Message::Binary(_), _) if self.base64_only => return self.put_base64(chunk, &message),
+            (Message::Text(_), _) => (OpCode::Text, b"4"),
+            (Message::Binary(_), Revision::V4) => (OpCode::Binary, b""),
+            (Message::Binary(_), Revision::V3) => (OpCode::Binary, &[4]),
+        };
+        put_header(chunk, opcode, prefix.len() + message.len());
+        chunk.extend_from_slice(prefix);
+        if message.len() < LARGE {
+            chunk.extend_from_slice(message.as_bytes());
+        } else {
+            self.large = message.into_bytes();
+        }
+    }
+
+    fn put_base64(&self, chunk: &mut Vec<u8>, message: &Message) {
+        let packet = Packet::message(message.as_frame());
+        let len = self.revision.encoded_len(&packet, false);
+        put_header(chunk, OpCode::Text, len);
+        let start = chunk.len();
+        chunk.resize(start + len, 0);
+        let encoded = self.revision.encode(&packet, false, chunk.get_mut(start..).unwrap_or_default());
+        debug_assert!(encoded.is_ok(), "the buffer has the length that was asked for");
+    }
+
+    /// Ends the WebSocket with a close frame. Nothing is written after it.
+    pub(crate) fn close(&mut self, code: Option<CloseCode>) {
+        if self.close_queued {
+            return;
+        }
+        self.close_queued = true;
+        self.close_code = code;
+    }
+
+    /// Whether all that was to be written has left, a close frame included.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.chunk.is_empty() && self.large.is_empty() && (!self.close_queued || self.close_sent)
+    }
+
+    /// Whether the peer's close frame came in.
+    pub(crate) fn peer_closed(&self) -> bool {
+        self.decoder.is_closed()
+    }
+
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_shutdown(cx)
+    }
+
+    /// Drops the connection with a reset, so that the kernel does not keep unsent data for a dead peer.
+    pub(crate) fn abort(self) {
+        if let Stream::Tcp(stream) = &self.stream {
+            // Without it the connection closes in order, which is slower and no less correct.
+            let _ = SockRef::from(stream).set_linger(Some(core::time::Duration::ZERO));
+        }
+    }
+}
+
+/// One thing to write.
+#[derive(Debug)]
+pub(crate) enum ToWrite {
+    /// A packet of the session or of an upgrade.
+    Control(&'static str),
+    Message(Outgoing),
+}
+
+fn put_header(chunk: &mut Vec<u8>, opcode: OpCode, len: usize) {
+    let mut header = [0; 14];
+    let header_len = FrameHeader::new(opcode, len).encode(&mut header).unwrap_or_default();
+    chunk.extend_from_slice(header.get(..header_len).unwrap_or_default());
+}
+
+fn put_frame(chunk: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
+    put_header(chunk, opcode, payload.len());
+    chunk.extend_from_slice(payload);
+}
+
+impl Stream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => {
+                let mut buf = tokio::io::ReadBuf::new(room);
+                ready!(AsyncRead::poll_read(Pin::new(stream), cx, &mut buf))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
+            Self::Other(stream) => {
+                let mut buf = hyper::rt::ReadBuf::new(room);
+                ready!(hyper::rt::Read::poll_read(Pin::new(stream), cx, buf.unfilled()))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
+        }
+    }
+
+    /// Reads from the socket itself. `Pending` when nothing is there.
+    fn read_now(&mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
+        let Self::Tcp(stream) = self else { return Poll::Pending };
+        match SockRef::from(&*stream).read(room) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            result => Poll::Ready(result),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => AsyncWrite::poll_write_vectored(Pin::new(stream), cx, bufs),
+            Self::Other(stream) => hyper::rt::Write::poll_write_vectored(Pin::new(stream), cx, bufs),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(_) => Poll::Ready(Ok(())),
+            Self::Other(stream) => hyper::rt::Write::poll_flush(Pin::new(stream), cx),
+        }
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
+            Self::Other(stream) => hyper::rt::Write::poll_shutdown(Pin::new(stream), cx),
+        }
+    }
+}
