@@ -55,7 +55,7 @@ pub use payload::{Packets, PayloadError, PayloadErrorKind, decode_payload, encod
 use crate::BufferTooSmall;
 use crate::json::{self, Kind, Reader};
 use crate::socketio::{Args, Event};
-use crate::text::{self, Decimal, read_decimal};
+use crate::text::{self, Decimal, read_decimal, split_once};
 
 /// One packet. A value that exists is valid: whatever it holds, [`encode`](Self::encode) writes a packet that
 /// [`decode`](Self::decode) reads.
@@ -226,7 +226,7 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// [`PacketErrorKind::InvalidEndpoint`] if `endpoint` contains a colon.
     pub fn in_endpoint(self, endpoint: &'a str) -> Result<Self, PacketError> {
-        match endpoint.find(':') {
+        match endpoint.bytes().position(|byte| byte == b':') {
             Some(at) => Err(PacketError { at, kind: PacketErrorKind::InvalidEndpoint }),
             None => Ok(Self { endpoint, ..self }),
         }
@@ -272,7 +272,7 @@ impl<'a> Packet<'a> {
         expect_colon(text, at)?;
         let start = at.saturating_add(1);
         let rest = text.get(start..).unwrap_or_default();
-        let endpoint = rest.split(':').next().unwrap_or(rest);
+        let (endpoint, _) = split_once(rest, b':');
         // The colon before the data may be missing when nothing follows.
         let at = start.saturating_add(endpoint.len()).saturating_add(1).min(text.len());
         let data = text.get(at..).unwrap_or_default();
@@ -295,7 +295,7 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// [`BufferTooSmall`] says how many bytes it takes; nothing is written then.
     pub fn encode<'o>(&self, out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
-        text::write(out, |put| {
+        text::write(out, &|put| {
             put(match self.body {
                 Body::Disconnect => "0:",
                 Body::Connect(_) => "1:",
@@ -453,15 +453,15 @@ fn ack_body(text: &str, at: usize) -> Result<Body<'_>, PacketError> {
 }
 
 fn error_body(data: &str) -> Body<'_> {
-    let mut parts = data.split('+');
-    let reason = match parts.next() {
-        Some("0") => Some(Reason::TransportNotSupported),
-        Some("1") => Some(Reason::ClientNotHandshaken),
-        Some("2") => Some(Reason::Unauthorized),
+    let (reason, rest) = split_once(data, b'+');
+    let reason = match reason {
+        "0" => Some(Reason::TransportNotSupported),
+        "1" => Some(Reason::ClientNotHandshaken),
+        "2" => Some(Reason::Unauthorized),
         _ => None,
     };
-    let advice = match parts.next() {
-        Some("0") => Some(Advice::Reconnect),
+    let advice = match rest.map(|rest| split_once(rest, b'+')) {
+        Some(("0", _)) => Some(Advice::Reconnect),
         _ => None,
     };
     Body::Error { reason, advice }

@@ -36,3 +36,7 @@ pub struct BufferTooSmall {
     /// How many bytes the whole output takes.
     pub needed: usize,
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -68,7 +68,7 @@ pub use event::{Args, ArgsIter, Event};
 
 use crate::BufferTooSmall;
 use crate::json::{self, Kind, Reader};
-use crate::text::{self, Decimal, read_decimal};
+use crate::text::{self, Decimal, read_decimal, split_once};
 
 /// The most attachments that a packet may have: 10, the default limit of socket.io-parser 4.2.
 pub const MAX_ATTACHMENTS: u32 = 10;
@@ -255,7 +255,7 @@ impl<'a> Packet<'a> {
         let mut namespace = "/";
         if text.as_bytes().get(at) == Some(&b'/') {
             let rest = text.get(at..).unwrap_or_default();
-            namespace = rest.split(',').next().unwrap_or(rest);
+            (namespace, _) = split_once(rest, b',');
             // The comma may be missing when nothing follows.
             at = at.saturating_add(namespace.len()).saturating_add(1).min(text.len());
         }
@@ -288,7 +288,7 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// [`BufferTooSmall`] says how many bytes it takes; nothing is written then.
     pub fn encode<'o>(&self, out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
-        text::write(out, |put| {
+        text::write(out, &|put| {
             put(match (self.body, self.attachments) {
                 (Body::Connect(_), _) => "0",
                 (Body::Disconnect, _) => "1",

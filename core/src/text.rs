@@ -4,8 +4,12 @@ use crate::BufferTooSmall;
 
 /// Writes the parts that `parts` hands out, in order, and returns the text.
 ///
-/// `parts` runs twice, first to measure and then to write, and hands out the same parts both times.
-pub(crate) fn write(out: &mut [u8], parts: impl Fn(&mut dyn FnMut(&str))) -> Result<&str, BufferTooSmall> {
+/// `parts` runs twice, first to measure and then to write, and hands out the same parts both times. It is not a
+/// generic parameter, because its code would then be in the image twice.
+pub(crate) fn write<'o>(
+    out: &'o mut [u8],
+    parts: &dyn Fn(&mut dyn FnMut(&str)),
+) -> Result<&'o str, BufferTooSmall> {
     let mut needed = 0_usize;
     parts(&mut |part| needed = needed.saturating_add(part.len()));
     let Some(out) = out.get_mut(..needed) else { return Err(BufferTooSmall { needed }) };
@@ -50,6 +54,16 @@ impl Decimal {
     }
 }
 
+/// `text` up to the first `delimiter`, an ASCII character, and what follows that, if it is there.
+///
+/// `str::split` and `str::find` with a `char` would do, but bring an index check that can panic into the image.
+pub(crate) fn split_once(text: &str, delimiter: u8) -> (&str, Option<&str>) {
+    match text.bytes().position(|byte| byte == delimiter) {
+        Some(at) => (text.get(..at).unwrap_or_default(), text.get(at.saturating_add(1)..)),
+        None => (text, None),
+    }
+}
+
 /// Reads decimal digits at the start of `text`: the number, and how many bytes it takes. `None` without a digit, or
 /// for a number above `max`. Leading zeros are read as JavaScript's `Number` does.
 pub(crate) fn read_decimal(text: &str, max: u64) -> Option<(u64, usize)> {
@@ -71,13 +85,20 @@ mod tests {
 
     #[test]
     fn text_is_written_whole_or_not_at_all() {
-        let parts = |put: &mut dyn FnMut(&str)| ["4", "", "é", "2"].into_iter().for_each(put);
+        let parts = &|put: &mut dyn FnMut(&str)| ["4", "", "é", "2"].into_iter().for_each(put);
         let mut out = [b'.'; 6];
         assert_eq!(write(&mut out[..3], parts), Err(BufferTooSmall { needed: 4 }));
         assert_eq!(out, [b'.'; 6]);
         assert_eq!(write(&mut out, parts), Ok("4é2"));
         assert_eq!(write(&mut out[..4], parts), Ok("4é2"));
         assert_eq!(out, *b"4\xc3\xa92..");
+    }
+
+    #[test]
+    fn text_is_split_at_the_first_delimiter() {
+        assert_eq!(split_once("é:b:c", b':'), ("é", Some("b:c")));
+        assert_eq!(split_once(":", b':'), ("", Some("")));
+        assert_eq!(split_once("ab", b':'), ("ab", None));
     }
 
     #[test]

@@ -1,6 +1,15 @@
 //! Every codec vector recorded from the reference implementations holds, or stands in the table of stricter verdicts.
 
-use std::ops::Range;
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+use core::ops::Range;
 
 use eio_core::BufferTooSmall;
 use eio_core::packet::{self, Base64, Data, DecodeError, DecodeErrorKind, Frame, Packet, PacketType};
@@ -11,19 +20,17 @@ use serde_json::Value;
 /// Input that the reference accepts and we refuse, by what is peculiar about it.
 struct Stricter {
     behaviour: &'static str,
-    #[expect(dead_code, reason = "for whoever reads the table")]
     reason: &'static str,
     /// Whether the refused input shows that behaviour. Looks at the input itself: an error of ours proves nothing.
     shown: fn(&Refused<'_>) -> bool,
 }
 
-const LONE_SURROGATE: &str = "a lone surrogate in text";
+const LONE_SURROGATE: &str = "text that is not UTF-8, such as a lone surrogate";
 
 const STRICTER: [Stricter; 7] = [
     Stricter {
         behaviour: LONE_SURROGATE,
-        reason: "UTF-8 has none (RFC 3629 section 3), so no Rust string and no WebSocket text frame can carry it; \
-                 the reference invents U+FFFD in its place",
+        reason: "no string and no text frame can carry it (RFC 3629 section 3, RFC 6455 section 8.1); the reference invents U+FFFD in its place",
         shown: |refused| {
             matches!(refused.input.get(refused.at..), Some([0xed, 0xa0..=0xbf, ..]))
                 && refused.kind == DecodeErrorKind::InvalidUtf8
@@ -36,7 +43,7 @@ const STRICTER: [Stricter; 7] = [
             let packet = refused.packet();
             let type_len = if refused.form.is_revision_3() { 2 } else { 1 };
             packet.first() == Some(&b'b')
-                && packet.get(type_len..).is_some_and(|text| !is_base64(text))
+                && packet.get(type_len..).is_some_and(|text| !is_base64(text) || !packet.is_ascii())
                 && refused.theirs.is_some_and(|theirs| matches!(theirs.data, Bytes::Binary(_)))
         },
     },
@@ -107,6 +114,14 @@ fn every_vector_of_revision_4_holds_or_is_refused_for_a_documented_reason() {
 #[test]
 fn every_vector_of_revision_3_holds_or_is_refused_for_a_documented_reason() {
     run("eio3.json", Revision::V3);
+}
+
+#[test]
+fn the_documentation_lists_what_is_refused_and_why() {
+    for entry in STRICTER {
+        let row = format!("//! | {} | {} |\n", entry.behaviour, entry.reason);
+        assert!(include_str!("../src/payload.rs").contains(&row), "the table lacks:\n{row}");
+    }
 }
 
 fn run(file: &str, revision: Revision) {
@@ -240,7 +255,7 @@ fn packets_of_revision_3(framing: Framing, body: &[u8]) -> Vec<Range<usize>> {
                 covered.map(char::len_utf8).sum()
             }
         };
-        at = start + bytes;
+        at = start.saturating_add(bytes).min(body.len());
         packets.push(start..at);
     }
     packets
@@ -266,7 +281,7 @@ fn decode_packet(vector: &Value, revision: Revision, tally: &mut Tally) {
     let form = if revision == Revision::V3 { Form::Packet3 } else { Form::Packet4 };
     let frame = match bytes {
         Bytes::Binary(_) => Ok(Frame::Binary(&wire)),
-        Bytes::Text(_) => std::str::from_utf8(&wire).map(Frame::Text),
+        Bytes::Text(_) => core::str::from_utf8(&wire).map(Frame::Text),
     };
     let packet = match frame {
         Ok(frame) if revision == Revision::V3 => packet::v3::decode(frame),
@@ -356,7 +371,7 @@ impl Owned {
         let decoded = Decoded::read(value);
         let (text, base64) = match decoded.data {
             Bytes::Text(_) => (Some(decoded.data.to_text()?), ""),
-            _ => (None, value["data"]["base64"].as_str().unwrap()),
+            Bytes::Binary(_) => (None, value["data"]["base64"].as_str().unwrap()),
         };
         Some(Self {
             packet_type: decoded.packet_type.unwrap(),

@@ -10,13 +10,14 @@ use std::task::{Context, Poll, Waker};
 
 use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::{Control, Event, Violation};
-use eio_core::{BufferTooSmall, Instant, ServerSession};
+use eio_core::{BufferTooSmall, Heartbeat, Instant, ServerSession};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
 use crate::hub::Hub;
 use crate::message::Message;
 use crate::session_id::SessionId;
+use crate::websocket::ToWrite;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
 
 /// Which wire forms a session uses.
@@ -87,6 +88,10 @@ pub(crate) struct Inner {
     candidate: Option<OnUpgrade>,
     upgrading: bool,
     task: Option<Waker>,
+    /// Something changed since the task's pass began.
+    dirty: bool,
+    /// `close` was called: the close frame goes out behind the last message.
+    close_due: bool,
     reader: Option<Waker>,
     /// The application's `Socket` is gone: nobody will read.
     deaf: bool,
@@ -148,12 +153,22 @@ impl State {
             candidate: None,
             upgrading: false,
             task: None,
+            dirty: false,
+            close_due: false,
             reader: None,
             deaf: false,
             end: None,
             close_waits_for_poll: false,
         };
         Self { id, revision, base64_only, peer, hub, changed: Notify::new(), inner: Mutex::new(inner) }
+    }
+
+    /// A session of this one's revision.
+    pub(crate) fn new_session(&self, heartbeat: Heartbeat, now: Instant) -> ServerSession {
+        match self.revision {
+            Revision::V3 => ServerSession::eio3(heartbeat, self.hub.config.liveness, now),
+            Revision::V4 => ServerSession::eio4(heartbeat, self.hub.config.liveness, now),
+        }
     }
 
     /// A panic of an application elsewhere must not take this session with it.
@@ -429,8 +444,7 @@ impl Inner {
         }
     }
 
-    /// The next message to write on a WebSocket.
-    pub(crate) fn pop_outgoing(&mut self) -> Option<Outgoing> {
+    fn pop_outgoing(&mut self) -> Option<Outgoing> {
         let outgoing = self.outbox.pop_front()?;
         self.outbox_bytes -= outgoing.message().len();
         if self.outbox.is_empty() {
@@ -439,18 +453,52 @@ impl Inner {
         Some(outgoing)
     }
 
-    pub(crate) fn has_outgoing(&self) -> bool {
-        !self.outbox.is_empty()
-    }
-
     /// What the application sent and nobody will.
     pub(crate) fn take_unsent(&mut self) -> Vec<Message> {
         self.outbox_bytes = 0;
         core::mem::take(&mut self.outbox).into_iter().map(|outgoing| outgoing.message().clone()).collect()
     }
 
-    pub(crate) fn set_task(&mut self, cx: &Context<'_>) {
-        remember(&mut self.task, cx);
+    /// The task looks at everything now.
+    pub(crate) fn begin_pass(&mut self) {
+        self.dirty = false;
+        self.task = None;
+    }
+
+    /// Whether something changed since the pass began; if not, the task will be woken when it does.
+    pub(crate) fn end_pass(&mut self, cx: &Context<'_>) -> bool {
+        if !self.dirty {
+            remember(&mut self.task, cx);
+        }
+        self.dirty
+    }
+
+    /// The `open` packet was handed to the transport only now: heartbeats count from here.
+    pub(crate) fn restart(&mut self, state: &State, now: Instant) {
+        if self.end.is_none() {
+            self.session = state.new_session(self.session.heartbeat(), now);
+        }
+    }
+
+    /// How many messages wait for a transport.
+    pub(crate) fn outgoing(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// What a WebSocket writes next: heartbeats overtake messages.
+    pub(crate) fn next_to_write(&mut self) -> Option<ToWrite> {
+        while let Some(control) = self.session.poll_transmit() {
+            match control {
+                Control::Close => self.close_due = true,
+                Control::Ping | Control::Pong => return Some(ToWrite::Control(control.as_str())),
+            }
+        }
+        self.pop_outgoing().map(ToWrite::Message)
+    }
+
+    /// All that was sent before `close` has been taken: the close frame's turn.
+    pub(crate) fn may_close(&self) -> bool {
+        self.close_due && self.outbox.is_empty()
     }
 
     fn has_room(&self, config: &crate::config::Config) -> bool {
@@ -508,6 +556,7 @@ impl Inner {
     }
 
     pub(crate) fn wake_task(&mut self) {
+        self.dirty = true;
         if let Some(waker) = self.task.take() {
             waker.wake();
         }

@@ -10,15 +10,15 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use eio_core::packet::Frame;
-use eio_core::session::{Control, SendError, Violation};
+use eio_core::session::{SendError, Violation};
 use eio_core::upgrade::{ServerUpgrade, UpgradeControl, UpgradeOutcome};
-use eio_core::ws::{self, CloseCode};
+use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Instant};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use tokio::time::Sleep;
 
-use crate::socket::{Socket, Transport};
+use crate::socket::Socket;
 use crate::state::{Inner, State};
 use crate::websocket::{FrameSink, ReadEnd, ToWrite, WebSocketIo};
 
@@ -141,7 +141,7 @@ impl Task {
                 Poll::Pending => return,
                 Poll::Ready(Ok(upgraded)) => {
                     let mut io = Box::new(WebSocketIo::new(upgraded, &self.state));
-                    io.put_first(core::mem::take(open));
+                    io.put_first(open);
                     self.state.update(|inner, _| inner.restart(&self.state, now));
                     self.io = Io::WebSocket(io);
                 }
@@ -444,12 +444,4 @@ impl FrameSink for Deaf {
     fn handle(&mut self, _: Frame<'_>) {}
 
     fn handle_activity(&mut self) {}
-}
-
-/// What the session itself wants written, before any message.
-pub(crate) fn control_text(control: Control) -> Option<&'static str> {
-    match control {
-        Control::Ping | Control::Pong => Some(control.as_str()),
-        Control::Close => None,
-    }
 }

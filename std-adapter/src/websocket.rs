@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::message::Message;
-use crate::state::{Outgoing, Revision};
+use crate::state::{Outgoing, Revision, State};
 
 /// A close frame without a reason.
 const MAX_CLOSE_FRAME: usize = 4;
@@ -43,6 +43,16 @@ enum Stream {
     Other(Box<Upgraded>),
 }
 
+/// Takes what was read.
+pub(crate) trait FrameSink {
+    /// Whether reading may go on.
+    fn wants_more(&self) -> bool;
+    /// One whole WebSocket message.
+    fn handle(&mut self, frame: Frame<'_>);
+    /// A piece of a message that is not whole yet.
+    fn handle_activity(&mut self);
+}
+
 /// What reading has come to.
 #[derive(Debug)]
 pub(crate) enum ReadEnd {
@@ -53,7 +63,6 @@ pub(crate) enum ReadEnd {
 }
 
 /// The WebSocket of a session, or of a candidate for one.
-#[derive(Debug)]
 pub(crate) struct WebSocketIo {
     stream: Stream,
     decoder: Decoder,
@@ -76,14 +85,14 @@ pub(crate) struct WebSocketIo {
 }
 
 impl WebSocketIo {
-    pub(crate) fn new(upgraded: Upgraded, revision: Revision, base64_only: bool, max_message: u32) -> Self {
+    pub(crate) fn new(upgraded: Upgraded, state: &State) -> Self {
         let (stream, tail) = match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
             Err(upgraded) => (Stream::Other(Box::new(upgraded)), Vec::new()),
         };
         Self {
             stream,
-            decoder: Decoder::server(max_message),
+            decoder: Decoder::server(state.hub.config.max_payload),
             tail,
             partial: Vec::new(),
             chunk: Bytes::new(),
@@ -93,8 +102,8 @@ impl WebSocketIo {
             close_queued: false,
             close_sent: false,
             close_code: None,
-            revision,
-            base64_only,
+            revision: state.revision,
+            base64_only: state.base64_only,
         }
     }
 
@@ -104,29 +113,23 @@ impl WebSocketIo {
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        wants_more: impl FnMut() -> bool,
-        handle: impl FnMut(Frame<'_>),
+        sink: &mut impl FrameSink,
     ) -> Poll<ReadEnd> {
-        self.read_with(|stream, room| stream.poll_read(cx, room), wants_more, handle)
+        self.read_with(|stream, room| stream.poll_read(cx, room), sink)
     }
 
     /// The same, asking the socket itself instead of the runtime, which may not have looked for a while.
     ///
     /// `None` when the connection is not a plain socket.
-    pub(crate) fn read_past_runtime(
-        &mut self,
-        wants_more: impl FnMut() -> bool,
-        handle: impl FnMut(Frame<'_>),
-    ) -> Option<Poll<ReadEnd>> {
+    pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ReadEnd>> {
         let Stream::Tcp(_) = self.stream else { return None };
-        Some(self.read_with(Stream::read_now, wants_more, handle))
+        Some(self.read_with(Stream::read_now, sink))
     }
 
     fn read_with(
         &mut self,
         mut read: impl FnMut(&mut Stream, &mut [u8]) -> Poll<io::Result<usize>>,
-        mut wants_more: impl FnMut() -> bool,
-        mut handle: impl FnMut(Frame<'_>),
+        sink: &mut impl FrameSink,
     ) -> Poll<ReadEnd> {
         // Out of its cell while in use: `handle` may run code that reads another connection.
         let mut scratch = SCRATCH_BUFFER.take();
@@ -136,8 +139,8 @@ impl WebSocketIo {
             // Bytes from before go first: they came with the HTTP request, or reading was paused.
             let mut at = 0;
             let mut end = None;
-            while end.is_none() && at < filled && wants_more() {
-                match self.decode(scratch.get_mut(at..filled).unwrap_or_default(), &mut handle) {
+            while end.is_none() && at < filled && sink.wants_more() {
+                match self.decode(scratch.get_mut(at..filled).unwrap_or_default(), sink) {
                     Ok((consumed, found)) => {
                         at += consumed;
                         if self.decoder.is_closed() {
@@ -154,7 +157,7 @@ impl WebSocketIo {
             }
             scratch.copy_within(at..filled, 0);
             filled -= at;
-            if !wants_more() {
+            if !sink.wants_more() {
                 break Poll::Pending;
             }
             match read(&mut self.stream, scratch.get_mut(filled..).unwrap_or_default()) {
@@ -182,20 +185,21 @@ impl WebSocketIo {
     fn decode(
         &mut self,
         input: &mut [u8],
-        handle: &mut impl FnMut(Frame<'_>),
+        sink: &mut impl FrameSink,
     ) -> Result<(usize, bool), ws::Error> {
         let decoded = self.decoder.decode(input)?;
         match decoded.item {
             None => return Ok((decoded.consumed, false)),
-            Some(Item::Message(frame)) => handle(frame),
+            Some(Item::Message(frame)) => sink.handle(frame),
             Some(Item::Piece(piece)) => {
                 self.partial.extend_from_slice(piece.bytes);
+                sink.handle_activity();
                 if piece.last {
                     let message = core::mem::take(&mut self.partial);
                     match piece.kind {
-                        MessageKind::Binary => handle(Frame::Binary(&message)),
+                        MessageKind::Binary => sink.handle(Frame::Binary(&message)),
                         // The decoder has checked the whole message.
-                        MessageKind::Text => handle(Frame::Text(core::str::from_utf8(&message).unwrap_or_default())),
+                        MessageKind::Text => sink.handle(Frame::Text(core::str::from_utf8(&message).unwrap_or_default())),
                     }
                 }
             }
@@ -291,6 +295,13 @@ impl WebSocketIo {
         debug_assert!(encoded.is_ok(), "the buffer has the length that was asked for");
     }
 
+    /// Goes out before anything else.
+    pub(crate) fn put_first(&mut self, packet: &str) {
+        let mut chunk = Vec::new();
+        put_frame(&mut chunk, OpCode::Text, packet.as_bytes());
+        self.chunk = chunk.into();
+    }
+
     /// Ends the WebSocket with a close frame. Nothing is written after it.
     pub(crate) fn close(&mut self, code: Option<CloseCode>) {
         if self.close_queued {
@@ -300,9 +311,9 @@ impl WebSocketIo {
         self.close_code = code;
     }
 
-    /// Whether all that was to be written has left, a close frame included.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.chunk.is_empty() && self.large.is_empty() && (!self.close_queued || self.close_sent)
+    /// Whether the close frame has left.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.close_sent && self.chunk.is_empty() && self.large.is_empty()
     }
 
     /// Whether the peer's close frame came in.

@@ -1,3 +1,8 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
 
+pub mod javascript;
 pub mod vectors;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

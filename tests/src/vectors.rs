@@ -1,8 +1,8 @@
 //! The codec vectors: inputs and what the reference implementations make of them. Format: `data/README.md`.
 
+use core::fmt::Debug;
 use std::collections::BTreeMap;
 use std::env;
-use std::fmt::Debug;
 use std::fs;
 use std::path::PathBuf;
 

@@ -153,12 +153,12 @@ impl<'a> Job<'a> {
     pub(crate) fn say(&mut self, text: &str) {
         self.clear_progress();
         println!("{} {text}", self.label);
-        self.keep(text);
+        self.write(text);
     }
 
     /// A fact to print beside the part's result.
     pub(crate) fn note(&mut self, text: String) {
-        self.keep(&text);
+        self.write(&text);
         self.notes.push(text);
     }
 
@@ -169,16 +169,16 @@ impl<'a> Job<'a> {
     }
 
     fn record(&mut self, line: &str) {
-        self.keep(line);
+        self.transcript.push_str(line);
+        self.transcript.push('\n');
+        self.write(line);
         if self.verbose {
             println!("{line}");
         }
     }
 
-    fn keep(&mut self, line: &str) {
-        self.transcript.push_str(line);
-        self.transcript.push('\n');
-        // The transcript in memory is what counts; a full disk shows itself elsewhere.
+    fn write(&mut self, line: &str) {
+        // What the log lacks is on the terminal, where it counts; a full disk shows itself elsewhere.
         let _ = writeln!(self.log, "{line}");
     }
 

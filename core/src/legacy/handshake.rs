@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::BufferTooSmall;
 use crate::settings::{Heartbeat, Unfit, whole_millis};
-use crate::text::{self, Decimal, read_decimal};
+use crate::text::{self, Decimal, read_decimal, split_once};
 
 /// What the server tells a client before the session: `sid:heartbeat timeout:close timeout:transports`.
 ///
@@ -70,12 +70,11 @@ impl<'a> Handshake<'a> {
     /// [`HandshakeError`] names the field. A close timeout must be there: a session without one could stay silent for
     /// ever. Bodies such as `handshake unauthorized` come with another status than 200, and are none of these.
     pub fn decode(body: &'a str) -> Result<Self, HandshakeError> {
-        let mut fields = body.splitn(4, ':');
-        let mut field = |field| fields.next().ok_or(HandshakeError::Missing { field });
-        let sid = field(HandshakeField::Sid)?;
-        let heartbeat = field(HandshakeField::HeartbeatTimeout)?;
-        let close = field(HandshakeField::CloseTimeout)?;
-        let transports = field(HandshakeField::Transports)?;
+        let missing = |field| HandshakeError::Missing { field };
+        let (sid, rest) = split_once(body, b':');
+        let (heartbeat, rest) = split_once(rest.ok_or(missing(HandshakeField::HeartbeatTimeout))?, b':');
+        let (close, rest) = split_once(rest.ok_or(missing(HandshakeField::CloseTimeout))?, b':');
+        let transports = rest.ok_or(missing(HandshakeField::Transports))?;
         check_sid(sid)?;
         check_transports(transports)?;
         let heartbeat_millis = match heartbeat {
@@ -92,7 +91,7 @@ impl<'a> Handshake<'a> {
     /// # Errors
     /// [`BufferTooSmall`] says how many bytes it takes; nothing is written then.
     pub fn encode<'o>(&self, out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
-        text::write(out, |put| {
+        text::write(out, &|put| {
             put(self.sid);
             put(":");
             if let Some(millis) = self.heartbeat_millis {
@@ -126,7 +125,7 @@ impl<'a> Handshake<'a> {
 
     /// The names of the transports that the server offers, its favourite first.
     pub fn transports(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
-        self.transports.split(',').filter(|name| !name.is_empty())
+        self.transports.split(|character| character == ',').filter(|name| !name.is_empty())
     }
 }
 
@@ -163,7 +162,8 @@ fn check_millis(millis: u64, field: HandshakeField) -> Result<u32, HandshakeErro
 
 /// Digits, and perhaps a point and up to three more: JavaScript's form of the numbers that make sense here.
 fn read_seconds(text: &str, field: HandshakeField) -> Result<u32, HandshakeError> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let (whole, fraction) = split_once(text, b'.');
+    let fraction = fraction.unwrap_or("0");
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number(whole) || !is_number(fraction) {
         return Err(HandshakeError::NotANumber { field });

@@ -115,7 +115,7 @@ where
 {
     let packets = packets.into_iter();
     let single = packets.clone().nth(1).is_none();
-    text::write(out, |put| {
+    text::write(out, &|put| {
         for packet in packets.clone() {
             if !single {
                 put(MARK);

@@ -52,6 +52,9 @@ impl Framing {
 /// The framing follows from the request's content type. An empty body is an error in text framing, and holds no packet
 /// in binary framing; `0:` holds no packet. Lengths are plain decimal digits, leading zeros allowed.
 ///
+/// In binary framing all markers and lengths are checked first, as the reference server does: when one of them is
+/// wrong, that error is all there is. A packet that is wrong in itself is found in its turn.
+///
 /// ```
 /// use eio_core::packet::{Frame, Packet};
 /// use eio_core::payload::{v3, DEFAULT_MAX_PACKETS};
@@ -95,6 +98,12 @@ impl<'a> Iterator for Decoder<'a> {
                 let missing = at == 0 && self.framing == Framing::Text;
                 return missing.then_some(Err(DecodeError::new(DecodeErrorKind::Empty, 0)));
             }
+            if at == 0
+                && self.framing == Framing::Binary
+                && let Err(error) = check_binary(rest)
+            {
+                return Some(Err(error));
+            }
             let packet = self.step(rest).map_err(|error| error.after(at)).transpose();
             if packet.is_some() {
                 return packet;
@@ -109,27 +118,39 @@ impl<'a> Decoder<'a> {
     /// Takes the first packet off `rest`; none when its length is zero and the framing allows that. Errors are
     /// positioned in `rest`.
     fn step(&mut self, rest: &'a [u8]) -> Result<Option<Packet<'a>>, DecodeError> {
-        let (header, frame, next) = match self.framing {
-            Framing::Text => split_text(rest),
-            Framing::Binary => split_binary(rest),
+        let cut = match self.framing {
+            Framing::Text => cut_text(rest),
+            Framing::Binary => cut_binary(rest),
         }?;
-        let packet = if self.framing == Framing::Text && frame == Frame::Text("") {
+        let packet = if self.framing == Framing::Text && cut.packet.is_empty() {
             None
         } else {
             let left = self.left.checked_sub(1);
             self.left = left.ok_or(DecodeError::new(DecodeErrorKind::TooManyPackets, 0))?;
-            Some(v3::decode(frame).map_err(|error| error.after(header))?)
+            Some(cut.decode().map_err(|error| error.after(cut.header))?)
         };
-        self.at = self.at.saturating_add(rest.len()).saturating_sub(next.len());
-        self.rest = Some(next);
+        self.at = self.at.saturating_add(rest.len()).saturating_sub(cut.next.len());
+        self.rest = Some(cut.next);
         Ok(packet)
     }
 }
 
-/// The length of what precedes the first packet of a payload, that packet, and what follows it.
-type Split<'a> = (usize, Frame<'a>, &'a [u8]);
+/// The first packet of a payload, cut off what follows it.
+struct Cut<'a> {
+    /// The length of the marker and the length prefix.
+    header: usize,
+    is_text: bool,
+    packet: &'a [u8],
+    next: &'a [u8],
+}
 
-fn split_text(body: &[u8]) -> Result<Split<'_>, DecodeError> {
+impl<'a> Cut<'a> {
+    fn decode(&self) -> Result<Packet<'a>, DecodeError> {
+        v3::decode(if self.is_text { Frame::Text(utf8(self.packet)?) } else { Frame::Binary(self.packet) })
+    }
+}
+
+fn cut_text(body: &[u8]) -> Result<Cut<'_>, DecodeError> {
     let digits = body.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(body.len());
     if digits == 0 || body.get(digits) != Some(&b':') {
         return Err(DecodeError::new(DecodeErrorKind::InvalidLength, digits));
@@ -148,18 +169,19 @@ fn split_text(body: &[u8]) -> Result<Split<'_>, DecodeError> {
         beyond
     });
     let (packet, next) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or_default();
-    let text = utf8(packet).map_err(|error| error.after(header))?;
     if units != length {
+        // Bytes that are no characters cannot be counted, so they are the first thing wrong.
+        utf8(packet).map_err(|error| error.after(header))?;
         return Err(DecodeError::new(DecodeErrorKind::InvalidLength, 0));
     }
-    Ok((header, Frame::Text(text), next))
+    Ok(Cut { header, is_text: true, packet, next })
 }
 
 /// Longer numbers in binary framing are refused, as the reference server does: it stops behind the digits of the
 /// largest number that JavaScript has.
 const MAX_DIGITS: usize = 311;
 
-fn split_binary(body: &[u8]) -> Result<Split<'_>, DecodeError> {
+fn cut_binary(body: &[u8]) -> Result<Cut<'_>, DecodeError> {
     let Some((&marker, rest)) = body.split_first() else {
         return Err(DecodeError::new(DecodeErrorKind::Empty, 0));
     };
@@ -172,17 +194,21 @@ fn split_binary(body: &[u8]) -> Result<Split<'_>, DecodeError> {
         return Err(DecodeError::new(DecodeErrorKind::InvalidLength, past_digits));
     }
     let length = number(rest.iter().take(digits).copied());
-    let header = past_digits.saturating_add(1);
     let rest = rest.get(past_digits..).unwrap_or_default();
     let Some((packet, next)) = rest.split_at_checked(length) else {
         return Err(DecodeError::new(DecodeErrorKind::InvalidLength, 1));
     };
-    let frame = if marker == 0 {
-        Frame::Text(utf8(packet).map_err(|error| error.after(header))?)
-    } else {
-        Frame::Binary(packet)
-    };
-    Ok((header, frame, next))
+    Ok(Cut { header: past_digits.saturating_add(1), is_text: marker == 0, packet, next })
+}
+
+/// Whether the markers and lengths in `body` lead to its end.
+fn check_binary(body: &[u8]) -> Result<(), DecodeError> {
+    let mut rest = body;
+    while !rest.is_empty() {
+        let at = body.len().saturating_sub(rest.len());
+        rest = cut_binary(rest).map_err(|error| error.after(at))?.next;
+    }
+    Ok(())
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {

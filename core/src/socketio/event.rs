@@ -34,7 +34,7 @@ impl<'a> Event<'a> {
     /// From the text of a packet. `None` if `name` cannot be one.
     pub(crate) fn from_json(name: Token<'a>, args: Args<'a>) -> Option<Self> {
         let name = match name.kind {
-            Kind::String if name.raw.contains('\\') => Name::Escaped(name.raw),
+            Kind::String if name.raw.bytes().any(|byte| byte == b'\\') => Name::Escaped(name.raw),
             Kind::String => Name::Plain(name.raw),
             Kind::Number => Name::Number(name.raw),
             _ => return None,

@@ -404,19 +404,14 @@ mod tests {
         let mut decoder = Decoder::client(10);
         let mut header = *b"\x81\x05";
         assert_eq!(decoder.decode(&mut header), Ok(Decoded { consumed: 2, item: None }));
-        let piece = |bytes, first, last| {
-            Ok(Decoded {
-                consumed: 1,
-                item: Some(Item::Piece(Piece { kind: MessageKind::Text, bytes, first, last })),
-            })
-        };
         assert_eq!(decoder.decode(&mut []), Ok(Decoded { consumed: 0, item: None }));
-        assert_eq!(decoder.decode(&mut [b'H']), piece(b"H", true, false));
-        for byte in *b"ell" {
-            let (mut input, expected) = ([byte], [byte]);
-            assert_eq!(decoder.decode(&mut input), piece(&expected, false, false));
+        for (i, byte) in b"Hello".iter().enumerate() {
+            let mut input = [*byte];
+            let bytes = core::slice::from_ref(byte);
+            let piece = Piece { kind: MessageKind::Text, bytes, first: i == 0, last: i == 4 };
+            let expected = Decoded { consumed: 1, item: Some(Item::Piece(piece)) };
+            assert_eq!(decoder.decode(&mut input), Ok(expected));
         }
-        assert_eq!(decoder.decode(&mut [b'o']), piece(b"o", false, true));
     }
 
     #[test]
@@ -429,9 +424,9 @@ mod tests {
     #[test]
     fn the_limit_holds_over_all_fragments_and_from_the_header_on() {
         let mut decoder = Decoder::client(5);
-        assert!(decoder.decode(&mut *b"\x02\x03abc".to_vec()).is_ok());
+        assert!(decoder.decode(&mut b"\x02\x03abc".to_vec()).is_ok());
         let error = Error::MessageTooLong { max: 5 };
-        assert_eq!(decoder.decode(&mut *b"\x80\x03".to_vec()), Err(error));
+        assert_eq!(decoder.decode(&mut b"\x80\x03".to_vec()), Err(error));
         assert_eq!(decoder.decode(&mut []), Err(error), "an error is for ever");
 
         let longest = *b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff";
@@ -439,7 +434,7 @@ mod tests {
             Decoder::client(u32::MAX).decode(&mut longest.clone()),
             Err(Error::MessageTooLong { max: u32::MAX })
         );
-        assert!(Decoder::client(0).decode(&mut *b"\x81\x00".to_vec()).is_ok());
+        assert!(Decoder::client(0).decode(&mut b"\x81\x00".to_vec()).is_ok());
     }
 
     #[test]
@@ -460,8 +455,8 @@ mod tests {
     fn nothing_after_a_close_frame_matters() {
         let mut decoder = Decoder::client(100);
         let mut input = *b"\x88\x00\xff\xff\x81\x01x";
-        let decoded = decoder.decode(&mut input);
-        assert_eq!(decoded, Ok(Decoded { consumed: 2, item: Some(Item::Control(Control::Close(None))) }));
+        let close = decoder.decode(&mut input);
+        assert_eq!(close, Ok(Decoded { consumed: 2, item: Some(Item::Control(Control::Close(None))) }));
         assert!(decoder.is_closed());
         assert_eq!(decoder.decode(&mut input[2..]), Ok(Decoded { consumed: 5, item: None }));
     }

@@ -22,7 +22,12 @@ pub fn mask(payload: &mut [u8], key: [u8; 4], offset: usize) {
 
 /// The key for the byte after the next `len`. A key is held so that its least significant byte masks the next byte.
 pub(super) const fn advance(key: u32, len: usize) -> u32 {
-    key.rotate_right((len as u32 & 3) << 3)
+    match len & 3 {
+        0 => key,
+        1 => key.rotate_right(8),
+        2 => key.rotate_right(16),
+        _ => key.rotate_right(24),
+    }
 }
 
 /// Masks with a key whose least significant byte is for the first byte.

@@ -156,9 +156,11 @@ impl<'b> Reader<'b> {
 
     /// Moves `from..to` down to the end of the open message.
     fn move_down(&mut self, from: usize, to: usize) {
-        // The conditions hold always; spelled out, they leave `copy_within` no way to panic.
-        if self.message_len < from && from <= to && to <= self.buffer.len() {
-            self.buffer.copy_within(from..to, self.message_len);
+        let gap = from.saturating_sub(self.message_len);
+        let window = self.buffer.get_mut(self.message_len..to).unwrap_or_default();
+        // It is never longer; said here, that leaves `copy_within` no way to panic.
+        if gap > 0 && gap <= window.len() {
+            window.copy_within(gap.., 0);
         }
     }
 }

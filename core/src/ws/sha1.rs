@@ -20,6 +20,7 @@ pub(super) fn sha1(message: &[u8; 60]) -> [u8; 20] {
     digest
 }
 
+#[expect(clippy::many_single_char_names, reason = "the names of FIPS 180-4")]
 fn compress(state: [u32; 5], block: [u32; 16]) -> [u32; 5] {
     // `window` holds the message schedule's next 16 words.
     let mut window = block;

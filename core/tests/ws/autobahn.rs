@@ -74,11 +74,43 @@ fn the_list_of_cases_is_whole() {
         *counts.entry(group).or_default() += 1;
     }
     let expected = [
-        ("1.1", 8), ("1.2", 8), ("2", 11), ("3", 7), ("4.1", 5), ("4.2", 5), ("5", 20), ("6.1", 3), ("6.2", 4),
-        ("6.3", 2), ("6.4", 4), ("6.5", 5), ("6.6", 11), ("6.7", 4), ("6.8", 2), ("6.9", 4), ("6.10", 3),
-        ("6.11", 5), ("6.12", 8), ("6.13", 5), ("6.14", 10), ("6.15", 1), ("6.16", 3), ("6.17", 5), ("6.18", 5),
-        ("6.19", 5), ("6.20", 7), ("6.21", 8), ("6.22", 34), ("6.23", 7), ("7.1", 6), ("7.3", 6), ("7.5", 1),
-        ("7.7", 13), ("7.9", 9), ("7.13", 2), ("10.1", 1),
+        ("1.1", 8),
+        ("1.2", 8),
+        ("2", 11),
+        ("3", 7),
+        ("4.1", 5),
+        ("4.2", 5),
+        ("5", 20),
+        ("6.1", 3),
+        ("6.2", 4),
+        ("6.3", 2),
+        ("6.4", 4),
+        ("6.5", 5),
+        ("6.6", 11),
+        ("6.7", 4),
+        ("6.8", 2),
+        ("6.9", 4),
+        ("6.10", 3),
+        ("6.11", 5),
+        ("6.12", 8),
+        ("6.13", 5),
+        ("6.14", 10),
+        ("6.15", 1),
+        ("6.16", 3),
+        ("6.17", 5),
+        ("6.18", 5),
+        ("6.19", 5),
+        ("6.20", 7),
+        ("6.21", 8),
+        ("6.22", 34),
+        ("6.23", 7),
+        ("7.1", 6),
+        ("7.3", 6),
+        ("7.5", 1),
+        ("7.7", 13),
+        ("7.9", 9),
+        ("7.13", 2),
+        ("10.1", 1),
     ];
     let expected = expected.map(|(group, count)| (group.to_owned(), count)).into_iter().collect();
     assert_eq!(counts, expected);
@@ -127,7 +159,8 @@ impl Stream {
     /// two only near their ends and around their frames.
     fn cuttings(&self, chop: &Value) -> Vec<Vec<&[u8]>> {
         let bytes = &self.bytes[..];
-        let mut cuttings = vec![vec![bytes], bytes.chunks(1).collect(), support::cut(bytes, &self.frame_ends)];
+        let mut cuttings =
+            vec![vec![bytes], bytes.chunks(1).collect(), support::cut(bytes, &self.frame_ends)];
         if let Some(octets) = chop.as_u64() {
             cuttings.push(bytes.chunks(usize::try_from(octets).unwrap()).collect());
         }
@@ -194,9 +227,7 @@ fn echo(role: Role, outcome: &Outcome) -> Vec<(u8, Vec<u8>)> {
             Event::Binary(bytes) => {
                 ws::encode_message(eio_core::packet::Frame::Binary(bytes), key, &mut out).unwrap()
             }
-            Event::Ping(payload) => {
-                Control::Ping(payload).reply().unwrap().encode(key, &mut out).unwrap()
-            }
+            Event::Ping(payload) => Control::Ping(payload).reply().unwrap().encode(key, &mut out).unwrap(),
             Event::Pong(payload) => {
                 assert_eq!(Control::Pong(payload).reply(), None);
                 continue;
@@ -256,7 +287,7 @@ fn payload(value: &Value) -> Vec<u8> {
     let once = match (value["text"].as_str(), value["hex"].as_str()) {
         (Some(text), _) => text.as_bytes().to_vec(),
         (_, Some(hex)) => {
-            let pairs = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+            let pairs = hex.as_bytes().chunks(2).map(|pair| core::str::from_utf8(pair).unwrap());
             pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
         }
         _ => Vec::new(),

@@ -1,7 +1,7 @@
 //! What the tests of the codec share: frames written without it, and two ways to play a stream into it.
 
 use eio_core::packet::Frame;
-use eio_core::ws::{Control, Decoder, Error, Item, Piece, Reader, Received};
+use eio_core::ws::{Control, Decoded, Decoder, Error, Item, MessageKind, Piece, Reader, Received};
 
 /// The role of the endpoint under test; its peer has the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,9 @@ impl From<Control<'_>> for Event {
         match control {
             Control::Ping(payload) => Self::Ping(payload.to_vec()),
             Control::Pong(payload) => Self::Pong(payload.to_vec()),
-            Control::Close(body) => Self::Close(body.map(|body| (body.code.as_u16(), body.reason.to_owned()))),
+            Control::Close(body) => {
+                Self::Close(body.map(|body| (body.code.as_u16(), body.reason.to_owned())))
+            }
         }
     }
 }
@@ -81,17 +83,16 @@ pub(crate) fn decode<'c>(role: Role, limit: u32, chunks: impl IntoIterator<Item 
         let mut at = 0;
         loop {
             let before = pending[at..pending.len().min(at + 300)].to_vec();
-            let decoded = match decoder.decode(&mut pending[at..]) {
-                Ok(decoded) => decoded,
+            let Decoded { consumed, item } = match decoder.decode(&mut pending[at..]) {
+                Ok(step) => step,
                 Err(error) => {
                     assert_eq!(decoder.decode(&mut []), Err(error), "an error is for ever");
                     outcome.refused = Some((error, fed));
                     return outcome;
                 }
             };
-            let consumed = decoded.consumed;
-            let needs_more = decoded.item.is_none();
-            match decoded.item {
+            let needs_more = item.is_none();
+            match item {
                 Some(Item::Message(whole)) => outcome.events.push(whole.into()),
                 Some(Item::Piece(Piece { kind, bytes, first, last })) => {
                     assert_eq!(first, message.is_empty());
@@ -99,10 +100,10 @@ pub(crate) fn decode<'c>(role: Role, limit: u32, chunks: impl IntoIterator<Item 
                     assert!(last || !bytes.is_empty());
                     message.extend_from_slice(bytes);
                     if last {
-                        let bytes = std::mem::take(&mut message);
+                        let bytes = core::mem::take(&mut message);
                         outcome.events.push(match kind {
-                            eio_core::ws::MessageKind::Text => Event::Text(String::from_utf8(bytes).unwrap()),
-                            eio_core::ws::MessageKind::Binary => Event::Binary(bytes),
+                            MessageKind::Text => Event::Text(String::from_utf8(bytes).unwrap()),
+                            MessageKind::Binary => Event::Binary(bytes),
                         });
                     }
                 }
@@ -168,18 +169,23 @@ pub(crate) fn frame(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> 
 }
 
 /// The same with a length in so many extra bytes, needed or not: 0, 2 or 8.
-pub(crate) fn frame_with_length(first: u8, key: Option<[u8; 4]>, payload: &[u8], length_form: usize) -> Vec<u8> {
+pub(crate) fn frame_with_length(
+    first: u8,
+    key: Option<[u8; 4]>,
+    payload: &[u8],
+    length_form: usize,
+) -> Vec<u8> {
     let len = payload.len() as u64;
     let mask_bit = if key.is_some() { 0x80 } else { 0 };
     let mut bytes = vec![first];
     match length_form {
         0 => bytes.push(mask_bit | u8::try_from(len).unwrap()),
         2 => {
-            bytes.push(mask_bit | 126);
+            bytes.push(mask_bit | 0x7e);
             bytes.extend(u16::try_from(len).unwrap().to_be_bytes());
         }
         _ => {
-            bytes.push(mask_bit | 127);
+            bytes.push(mask_bit | 0x7f);
             bytes.extend(len.to_be_bytes());
         }
     }
@@ -194,5 +200,5 @@ pub(crate) fn cut<'b>(bytes: &'b [u8], places: &[usize]) -> Vec<&'b [u8]> {
     places.sort_unstable();
     places.push(bytes.len());
     let mut from = 0;
-    places.iter().map(|&to| &bytes[std::mem::replace(&mut from, to)..to]).collect()
+    places.iter().map(|&to| &bytes[core::mem::replace(&mut from, to)..to]).collect()
 }

@@ -7,7 +7,7 @@
 //!
 //! The image never runs. It takes the *address* of every function, which obliges the compiler to keep the function
 //! whole, ready for any argument whatever. The list of functions is written by `cargo xtask` from the compiler's own
-//! list of the crate's public items, so that none can be forgotten; those that are generic stand in [`by_hand`].
+//! list of the crate's public items, so that none can be forgotten; those that are generic stand in `by_hand.rs`.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

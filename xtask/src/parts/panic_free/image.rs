@@ -1,6 +1,6 @@
 //! One linked image, and what its symbols say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,7 +15,7 @@ pub(super) const OPT_LEVELS: [&str; 3] = ["s", "z", "3"];
 pub(super) struct Image {
     file: PathBuf,
     /// For whom, and how, for people.
-    pub(super) label: String,
+    label: String,
 }
 
 impl Image {
@@ -47,16 +47,16 @@ impl Image {
         Ok(symbols.lines().any(is_panic))
     }
 
-    /// The ways from functions of the core to the panic machinery, at least one.
-    pub(super) fn ways_to_panic(&self, job: &mut Job<'_>) -> Result<Vec<String>, Stop> {
+    /// The functions of the core from which the panic machinery can be reached, each with a shortest way there. At
+    /// least one, if the image holds panics.
+    pub(super) fn ways_to_panic(&self, job: &mut Job<'_>) -> Result<BTreeMap<String, String>, Stop> {
         let arguments = ["--disassemble", "--demangle", "--no-show-raw-insn"];
         let listing = self.read_by(job, "llvm-objdump", &arguments)?;
-        let ways = ways(&mentions(&listing));
-        Ok(if ways.is_empty() {
-            vec!["by a way that the disassembly does not show".to_owned()]
-        } else {
-            ways
-        })
+        let mut ways = ways(&mentions(&listing));
+        if ways.is_empty() {
+            ways.insert(String::new(), "by a way that the disassembly does not show".to_owned());
+        }
+        Ok(ways.into_iter().map(|(function, way)| (function, format!("{way} ({})", self.label))).collect())
     }
 
     /// How many bytes of flash it takes: code, constants and the initial values of variables.
@@ -129,24 +129,22 @@ fn mentions(listing: &str) -> BTreeMap<&str, BTreeSet<&str>> {
     mentions
 }
 
-/// From the panic machinery upwards to the first function of the core, or to where nobody calls any more.
-fn ways(mentions: &BTreeMap<&str, BTreeSet<&str>>) -> Vec<String> {
-    let panics = mentions.values().flatten().copied().filter(|name| is_panic(name));
-    let mut open: Vec<Vec<&str>> =
-        panics.collect::<BTreeSet<_>>().into_iter().map(|name| vec![name]).collect();
+/// From the panic machinery upwards, level by level, to the first functions of the core.
+fn ways(mentions: &BTreeMap<&str, BTreeSet<&str>>) -> BTreeMap<String, String> {
+    let panics: BTreeSet<&str> = mentions.values().flatten().copied().filter(|name| is_panic(name)).collect();
+    let mut open: VecDeque<Vec<&str>> = panics.into_iter().map(|name| vec![name]).collect();
     let mut seen = BTreeSet::new();
-    let mut ways = Vec::new();
-    while let Some(way) = open.pop() {
-        let Some(&top) = way.last() else { continue };
+    let mut ways = BTreeMap::new();
+    while let Some(way) = open.pop_front() {
+        let Some(&top) = way.first() else { continue };
         let callers =
             mentions.iter().filter(|(_, mentioned)| mentioned.contains(top)).map(|(caller, _)| *caller);
-        for caller in callers.filter(|caller| !is_panic(caller)) {
-            let mut longer = way.clone();
-            longer.push(caller);
+        for caller in callers.filter(|caller| !is_panic(caller) && seen.insert(*caller)) {
+            let longer: Vec<&str> = [&[caller], way.as_slice()].concat();
             if caller.contains("eio_core::") {
-                ways.push(longer.iter().rev().copied().collect::<Vec<_>>().join(" -> "));
-            } else if seen.insert(caller) {
-                open.push(longer);
+                ways.insert(caller.to_owned(), longer.join(" -> "));
+            } else {
+                open.push_back(longer);
             }
         }
     }
@@ -175,7 +173,7 @@ mod tests {
     #[test]
     fn a_way_to_panic_names_the_function_of_the_core_and_what_lies_between() {
         assert_eq!(
-            ways(&mentions(LISTING)),
+            ways(&mentions(LISTING)).into_values().collect::<Vec<_>>(),
             [
                 "<eio_core::packet::Packet>::decode -> core::slice::index::slice_index_fail -> core::panicking::panic_fmt"
             ]
