@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use crate::Instant;
 use crate::handshake::Handshake;
 use crate::heartbeat::{Machine, Reaction};
 use crate::packet::{Data, DecodeError, Packet, PacketType};
 use crate::session::{
     Control, Disconnect, DisconnectReason, Event, Lifecycle, SendError, Violation, shared_verbs,
 };
+use crate::{Heartbeat, Instant};
 
 /// The client's end of a session, from the moment the transport connects. At most 64 bytes.
 ///

@@ -360,16 +360,10 @@ impl Machine {
         judged && self.timer <= self.clock.latest(now)
     }
 
-    /// `pingInterval` as it is in force.
+    /// The periods in force; `None` while the handshake is awaited.
     #[must_use]
-    pub fn ping_interval(&self) -> Duration {
-        Duration::from_millis(u64::from(self.interval_millis))
-    }
-
-    /// `pingTimeout` as it is in force.
-    #[must_use]
-    pub fn ping_timeout(&self) -> Duration {
-        Duration::from_millis(u64::from(self.timeout_millis))
+    pub fn heartbeat(&self) -> Option<Heartbeat> {
+        Heartbeat::from_millis(self.interval_millis, self.timeout_millis).ok()
     }
 
     /// The latest round trip, from a ping of this side to the first pong after it. Saturates at 71 minutes.

@@ -418,6 +418,12 @@ macro_rules! shared_verbs {
             self.lifecycle.machine.is_running()
         }
 
+        /// The periods in force; `None` while the handshake is awaited.
+        #[must_use]
+        pub fn heartbeat(&self) -> Option<Heartbeat> {
+            self.lifecycle.machine.heartbeat()
+        }
+
         /// The latest round trip of a ping of this side.
         #[must_use]
         pub fn rtt(&self) -> Option<Duration> {

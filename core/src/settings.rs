@@ -67,7 +67,9 @@ impl Heartbeat {
             return Err(HeartbeatError::Zero { period: Period::PingTimeout });
         }
         match ping_interval.checked_add(ping_timeout) {
-            Some(0..=0x7fff_ffff) => Ok(Self { interval_millis: ping_interval, timeout_millis: ping_timeout }),
+            Some(0..=0x7fff_ffff) => {
+                Ok(Self { interval_millis: ping_interval, timeout_millis: ping_timeout })
+            }
             _ => Err(HeartbeatError::TooLong),
         }
     }
@@ -161,7 +163,9 @@ pub enum HeartbeatError {
         period: Period,
     },
     /// The two together are longer than [`Heartbeat::MAX_SUM`].
-    #[error("pingInterval + pingTimeout is above 2147483647 ms, where the reference implementations' timers overflow")]
+    #[error(
+        "pingInterval + pingTimeout is above 2147483647 ms, where the reference implementations' timers overflow"
+    )]
     TooLong,
 }
 
