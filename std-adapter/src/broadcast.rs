@@ -8,7 +8,7 @@ use crate::message::Message;
 
 /// A message and its WebSocket frame. A server's frames are not masked, so that one serves every receiver.
 #[derive(Debug)]
-pub struct PreparedMessage {
+pub(crate) struct PreparedMessage {
     message: Message,
     frame: Bytes,
 }
@@ -16,7 +16,7 @@ pub struct PreparedMessage {
 impl PreparedMessage {
     /// Encodes `message` once.
     #[must_use]
-    pub fn new(message: Message) -> Self {
+    pub(crate) fn new(message: Message) -> Self {
         let packet = Packet::message(message.as_frame());
         let opcode = if message.as_text().is_some() { OpCode::Text } else { OpCode::Binary };
         let len = v4::encoded_len(&packet, true);

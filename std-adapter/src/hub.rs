@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use eio_core::upgrade::UpgradeOutcome;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
@@ -21,6 +22,7 @@ pub(crate) struct Hub {
     /// Signalled when the last session of a closing server ends.
     pub(crate) drained: Notify,
     closing: AtomicBool,
+    began_closing: Notify,
     sessions: Mutex<HashMap<SessionId, Arc<State>>>,
 }
 
@@ -31,6 +33,7 @@ impl Hub {
             clock: Clock::start(),
             drained: Notify::new(),
             closing: AtomicBool::new(false),
+            began_closing: Notify::new(),
             sessions: Mutex::new(HashMap::new()),
         }
     }
@@ -59,12 +62,27 @@ impl Hub {
         }
         sessions.insert(state.id, Arc::clone(state));
         drop(sessions);
-        tracing::debug!(sid = %state.id, peer = ?state.peer, "session opened");
+        let transport = state.lock().transport;
+        tracing::debug!(sid = %state.id, peer = ?state.peer, transport = transport.as_str(), "session opened");
+        if let Some(observer) = &self.config.observer {
+            observer.opened(state.id, transport);
+        }
         true
     }
 
     pub(crate) fn begin_close(&self) {
         self.closing.store(true, Ordering::SeqCst);
+        self.began_closing.notify_waiters();
+    }
+
+    /// Ready once the server is told to shut down.
+    pub(crate) async fn closing(&self) {
+        let began = self.began_closing.notified();
+        tokio::pin!(began);
+        began.as_mut().enable();
+        if !self.is_closing() {
+            began.await;
+        }
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -86,6 +104,16 @@ impl Hub {
             transport = end.transport.as_str(),
             "session ended"
         );
+        if let Some(observer) = &self.config.observer {
+            observer.closed(state.id, end);
+        }
+    }
+
+    pub(crate) fn upgrade_ended(&self, state: &State, outcome: UpgradeOutcome) {
+        tracing::debug!(sid = %state.id, ?outcome, "upgrade ended");
+        if let Some(observer) = &self.config.observer {
+            observer.upgrade(state.id, outcome);
+        }
     }
 
     pub(crate) fn message_received(&self, state: &State, message: &Message) {

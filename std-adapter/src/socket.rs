@@ -207,7 +207,10 @@ impl Drop for Socket {
 
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("id", &self.id()).field("transport", &self.transport()).finish_non_exhaustive()
+        f.debug_struct("Socket")
+            .field("id", &self.id())
+            .field("transport", &self.transport())
+            .finish_non_exhaustive()
     }
 }
 

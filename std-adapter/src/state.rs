@@ -10,15 +10,15 @@ use std::task::{Context, Poll, Waker};
 
 use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::{Control, Event, Violation};
-use eio_core::{BufferTooSmall, Heartbeat, Instant, ServerSession};
+use eio_core::{BufferTooSmall, DisconnectReason, Heartbeat, Instant, ServerSession};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
 use crate::hub::Hub;
 use crate::message::Message;
 use crate::session_id::SessionId;
-use crate::websocket::ToWrite;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
+use crate::websocket::ToWrite;
 
 /// Which wire forms a session uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,13 @@ pub(crate) enum Revision {
 }
 
 impl Revision {
+    fn session(self, hub: &Hub, heartbeat: Heartbeat, now: Instant) -> ServerSession {
+        match self {
+            Self::V3 => ServerSession::eio3(heartbeat, hub.config.liveness, now),
+            Self::V4 => ServerSession::eio4(heartbeat, hub.config.liveness, now),
+        }
+    }
+
     pub(crate) fn decode(self, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
         match self {
             Self::V3 => v3::decode(frame),
@@ -44,7 +51,7 @@ impl Revision {
 
     pub(crate) fn encode<'o>(
         self,
-        packet: &Packet<'_>,
+        packet: &Packet<'o>,
         supports_binary: bool,
         out: &'o mut [u8],
     ) -> Result<Frame<'o>, BufferTooSmall> {
@@ -123,10 +130,10 @@ impl Outgoing {
     }
 }
 
-/// What answers a poll.
-pub(crate) enum PollAnswer {
-    Packets { controls: Vec<Packet<'static>>, messages: Vec<Outgoing> },
-    Overlap,
+/// What answers a poll: the session's own packets, a close packet last, and the messages that go before it.
+pub(crate) struct PollAnswer {
+    pub(crate) controls: Vec<Packet<'static>>,
+    pub(crate) messages: Vec<Outgoing>,
 }
 
 impl State {
@@ -136,9 +143,10 @@ impl State {
         base64_only: bool,
         peer: Option<SocketAddr>,
         hub: Arc<Hub>,
-        session: ServerSession,
+        heartbeat: Option<Heartbeat>,
         transport: Transport,
     ) -> Self {
+        let session = revision.session(&hub, heartbeat.unwrap_or(hub.config.heartbeat), hub.clock.now());
         let inner = Inner {
             session,
             transport,
@@ -161,14 +169,6 @@ impl State {
             close_waits_for_poll: false,
         };
         Self { id, revision, base64_only, peer, hub, changed: Notify::new(), inner: Mutex::new(inner) }
-    }
-
-    /// A session of this one's revision.
-    pub(crate) fn new_session(&self, heartbeat: Heartbeat, now: Instant) -> ServerSession {
-        match self.revision {
-            Revision::V3 => ServerSession::eio3(heartbeat, self.hub.config.liveness, now),
-            Revision::V4 => ServerSession::eio4(heartbeat, self.hub.config.liveness, now),
-        }
     }
 
     /// A panic of an application elsewhere must not take this session with it.
@@ -281,11 +281,11 @@ impl State {
         });
         match answer {
             None => Poll::Pending,
-            Some((controls, messages)) => {
-                if !messages.is_empty() {
+            Some(answer) => {
+                if !answer.messages.is_empty() {
                     self.changed.notify_waiters();
                 }
-                Poll::Ready(PollAnswer::Packets { controls, messages })
+                Poll::Ready(answer)
             }
         }
     }
@@ -404,14 +404,6 @@ impl Inner {
         self.end.as_ref()
     }
 
-    pub(crate) fn is_upgrading(&self) -> bool {
-        self.upgrading
-    }
-
-    pub(crate) fn is_poll_pending(&self) -> bool {
-        self.poll.is_some()
-    }
-
     /// A WebSocket request with this session's sid; `false` when the session cannot move now.
     pub(crate) fn offer_candidate(&mut self, candidate: OnUpgrade) -> bool {
         if self.upgrading || self.transport != Transport::Polling || self.end.is_some() {
@@ -475,8 +467,10 @@ impl Inner {
 
     /// The `open` packet was handed to the transport only now: heartbeats count from here.
     pub(crate) fn restart(&mut self, state: &State, now: Instant) {
+        self.outbox.extend(state.hub.config.initial_packet.clone().map(Outgoing::Message));
         if self.end.is_none() {
-            self.session = state.new_session(self.session.heartbeat(), now);
+            let heartbeat = self.session.heartbeat().unwrap_or(state.hub.config.heartbeat);
+            self.session = state.revision.session(&state.hub, heartbeat, now);
         }
     }
 
@@ -506,24 +500,17 @@ impl Inner {
     }
 
     /// Packets for the pending poll: heartbeats first, a close packet last.
-    fn take_answer(&mut self, now: Instant) -> Option<(Vec<Packet<'static>>, Vec<Outgoing>)> {
+    fn take_answer(&mut self, now: Instant) -> Option<PollAnswer> {
         let mut controls = Vec::new();
         if self.transport != Transport::Polling {
             // The session moved away from under this poll.
-            return Some((vec![Packet::CLOSE], Vec::new()));
+            return Some(PollAnswer { controls: vec![Packet::CLOSE], messages: Vec::new() });
         }
         if self.end.is_some() {
-            let packet = match self.session.poll_transmit() {
-                Some(Control::Close) => Packet::CLOSE,
-                _ if self.session.disconnect().is_some_and(|end| {
-                    end.reason == eio_core::DisconnectReason::PeerClose
-                }) =>
-                {
-                    Packet::NOOP
-                }
-                _ => Packet::CLOSE,
-            };
-            return Some((vec![packet], Vec::new()));
+            let peer_closed =
+                matches!(self.end, Some(Disconnect { reason: DisconnectReason::PeerClose, .. }));
+            let packet = if peer_closed { Packet::NOOP } else { Packet::CLOSE };
+            return Some(PollAnswer { controls: vec![packet], messages: Vec::new() });
         }
         let mut close = false;
         while let Some(control) = self.session.poll_transmit() {
@@ -544,7 +531,13 @@ impl Inner {
         } else if core::mem::take(&mut self.noop_due) && controls.is_empty() && messages.is_empty() {
             controls.push(Packet::NOOP);
         }
-        (!controls.is_empty() || !messages.is_empty()).then_some((controls, messages))
+        (!controls.is_empty() || !messages.is_empty()).then_some(PollAnswer { controls, messages })
+    }
+
+    /// A payload was handled: a pong may be owed, and a poll may be waiting to carry it.
+    pub(crate) fn wake_answers(&mut self) {
+        self.wake_poll();
+        self.wake_task();
     }
 
     fn wake_writer(&mut self) {

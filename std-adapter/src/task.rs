@@ -174,7 +174,7 @@ impl Task {
             ReadEnd::Closed => inner.session.handle_transport_closed(now),
             ReadEnd::Violation(error) => {
                 io.close(Some(error.close_code()));
-                let too_large = error.close_code() == CloseCode::TOO_BIG;
+                let too_large = error.close_code() == CloseCode::MESSAGE_TOO_BIG;
                 let violation = if too_large { Violation::PayloadTooLarge } else { Violation::WebSocket };
                 inner.session.handle_violation(now, violation);
             }

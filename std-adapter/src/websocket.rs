@@ -110,11 +110,7 @@ impl WebSocketIo {
     /// Hands over every frame that is ready, until `wants_more` says no or nothing is left to read.
     ///
     /// `Pending` means that all that was there has been handed over, or that no more is wanted.
-    pub(crate) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        sink: &mut impl FrameSink,
-    ) -> Poll<ReadEnd> {
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, sink: &mut impl FrameSink) -> Poll<ReadEnd> {
         self.read_with(|stream, room| stream.poll_read(cx, room), sink)
     }
 
@@ -182,11 +178,7 @@ impl WebSocketIo {
     }
 
     /// Decodes up to the next item: how much was consumed, and whether there was one.
-    fn decode(
-        &mut self,
-        input: &mut [u8],
-        sink: &mut impl FrameSink,
-    ) -> Result<(usize, bool), ws::Error> {
+    fn decode(&mut self, input: &mut [u8], sink: &mut impl FrameSink) -> Result<(usize, bool), ws::Error> {
         let decoded = self.decoder.decode(input)?;
         match decoded.item {
             None => return Ok((decoded.consumed, false)),
@@ -199,7 +191,9 @@ impl WebSocketIo {
                     match piece.kind {
                         MessageKind::Binary => sink.handle(Frame::Binary(&message)),
                         // The decoder has checked the whole message.
-                        MessageKind::Text => sink.handle(Frame::Text(core::str::from_utf8(&message).unwrap_or_default())),
+                        MessageKind::Text => {
+                            sink.handle(Frame::Text(core::str::from_utf8(&message).unwrap_or_default()))
+                        }
                     }
                 }
             }
@@ -260,7 +254,9 @@ impl WebSocketIo {
     fn encode(&mut self, item: ToWrite, chunk: &mut Vec<u8>) {
         let message = match item {
             ToWrite::Control(text) => return put_frame(chunk, OpCode::Text, text.as_bytes()),
-            ToWrite::Message(Outgoing::Prepared(prepared)) if self.revision == Revision::V4 && !self.base64_only => {
+            ToWrite::Message(Outgoing::Prepared(prepared))
+                if self.revision == Revision::V4 && !self.base64_only =>
+            {
                 if prepared.frame().len() < LARGE {
                     chunk.extend_from_slice(prepared.frame());
                 } else {
@@ -372,7 +368,8 @@ impl Stream {
     /// Reads from the socket itself. `Pending` when nothing is there.
     fn read_now(&mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
         let Self::Tcp(stream) = self else { return Poll::Pending };
-        match SockRef::from(&*stream).read(room) {
+        let socket = SockRef::from(&*stream);
+        match (&*socket).read(room) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             result => Poll::Ready(result),
         }
