@@ -1,1 +1,352 @@
-//! To be written.
+//! How long a dead peer can go unnoticed: the worst cases, computed from the settings.
+//!
+//! A peer is dead when nothing of it arrives any more and nothing says so: a pulled cable, an empty battery, a black
+//! hole on the way. (When the connection itself ends, the session ends at once.) The functions answer three questions:
+//!
+//! - [`after_heartbeat`](Detection::after_heartbeat): how long after the peer's last *heartbeat* can the session still
+//!   be open? Without a bound (`None`) where other packets can put off the end for ever. What counts as the peer's
+//!   heartbeat: an awaited pong or a ping; the echo in Socket.IO 0.9; the opening of the session stands for the first.
+//! - [`after_packet`](Detection::after_packet): how long after its last *packet of any type*?
+//! - [`after_death_min`](Detection::after_death_min), [`after_death_max`](Detection::after_death_max): how long after
+//!   it died? The longest is from the moment behind its last packet; the shortest, from the moment before its next
+//!   heartbeat was due. The shortest supposes a peer that has answered at once: one that dies with an answer
+//!   overdue is noticed earlier, by as much as it was late.
+//!
+//! With I for `ping_interval`, T for `ping_timeout`, Hi, Ht, Ct and Pd for Socket.IO 0.9's heartbeat interval, heartbeat
+//! timeout, close timeout and polling duration, and in brackets the defaults (25 s, 20 s; 25 s, 60 s, 60 s, 20 s):
+//!
+//! | session | after the last heartbeat | after the last packet | after death |
+//! |---|---|---|---|
+//! | [`eio4_server`], [`PongOnly`](Liveness::PongOnly) | I + T (45 s) | I + T (45 s) | T to I + T (20 to 45 s) |
+//! | [`eio4_server`], [`ExtendOnce`](Liveness::ExtendOnce) | I + 2T (65 s) | I + T (45 s) | T to I + T (20 to 45 s) |
+//! | [`eio4_server`], [`AnyPacket`](Liveness::AnyPacket) | unbounded | I + T (45 s) | T to I + T (20 to 45 s) |
+//! | [`eio4_client`] | I + T (45 s) | I + T (45 s) | T to I + T (20 to 45 s) |
+//! | [`eio3_server`], `PongOnly` and `ExtendOnce` | I + T (45 s) | I + T (45 s) | T to I + T (20 to 45 s) |
+//! | [`eio3_server`], `AnyPacket` | unbounded | I + T (45 s) | T to I + T (20 to 45 s) |
+//! | [`eio3_client`] | unbounded | I + T (45 s) | T to I + T (20 to 45 s) |
+//! | [`sio09_server`] | Hi + Ht (85 s) | Hi + Ht (85 s) | Ht to Hi + Ht (60 to 85 s) |
+//! | [`sio09_server_polling`] | Pd + Ct (80 s) | Pd + Ct (80 s) | Ct to Pd + Ct (60 to 80 s) |
+//! | [`sio09_client`] | unbounded | min(Ht, Ct) (60 s) | min(Ht, Ct) − Hi to min(Ht, Ct) (35 to 60 s) |
+//! | [`sio09_client_polling`] | unbounded | Ct (60 s) | Ct − Pd to Ct (40 to 60 s) |
+//!
+//! The numbers leave out what is not a setting: the time on the wire, the caller's scheduling, and an application that
+//! does not read. They hold through an upgrade, which disarms no deadline here. [`largest_message`] answers the opposite
+//! question: what a live peer may send without being taken for dead.
+//!
+//! ```
+//! use core::time::Duration;
+//! use eio_core::{Heartbeat, Liveness, detect};
+//!
+//! let server = detect::eio4_server(Heartbeat::DEFAULT, Liveness::ExtendOnce);
+//! assert_eq!(server.after_heartbeat, Some(Duration::from_secs(65)));
+//! assert_eq!(server.after_packet, Duration::from_secs(45));
+//! assert_eq!(server.after_death_min, Duration::from_secs(20));
+//! assert_eq!(server.after_death_max, Duration::from_secs(45));
+//!
+//! let legacy = detect::sio09_server(Duration::from_secs(25), Duration::from_secs(60));
+//! assert_eq!(legacy.after_heartbeat, Some(Duration::from_secs(85)));
+//! ```
+
+use core::time::Duration;
+
+use crate::{Heartbeat, Liveness};
+
+/// How long a dead peer can go unnoticed; see the [module](self) for what each number means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Detection {
+    /// The longest time from the peer's last heartbeat to the end of the session. `None`: other packets can put the end
+    /// off for ever.
+    pub after_heartbeat: Option<Duration>,
+    /// The longest time from the peer's last packet, of any type, to the end.
+    pub after_packet: Duration,
+    /// The shortest time from the peer's death to the end, if it answered at once while it lived.
+    pub after_death_min: Duration,
+    /// The longest time from the peer's death to the end.
+    pub after_death_max: Duration,
+}
+
+/// A server that pings, and a client that answers (Engine.IO revision 4).
+///
+/// A ping is due at most I after the pong before, and its answer T later; the first other packet after a ping may restart
+/// the T ([`ExtendOnce`](Liveness::ExtendOnce)), or any packet may give the client another I + T
+/// ([`AnyPacket`](Liveness::AnyPacket)).
+///
+/// ```
+/// use eio_core::{Heartbeat, Liveness, detect};
+///
+/// // Messages alone keep such a session open.
+/// assert_eq!(detect::eio4_server(Heartbeat::DEFAULT, Liveness::AnyPacket).after_heartbeat, None);
+/// ```
+#[must_use]
+pub const fn eio4_server(heartbeat: Heartbeat, liveness: Liveness) -> Detection {
+    let silence = silence(heartbeat);
+    let after_heartbeat = match liveness {
+        Liveness::PongOnly => Some(silence),
+        Liveness::ExtendOnce => Some(silence.saturating_add(heartbeat.ping_timeout())),
+        Liveness::AnyPacket => None,
+    };
+    eio(heartbeat, after_heartbeat)
+}
+
+/// A client that waits for pings (Engine.IO revision 4): each gives the server another I + T, and nothing else does.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::{Heartbeat, detect};
+///
+/// let client = detect::eio4_client(Heartbeat::DEFAULT);
+/// assert_eq!(client.after_heartbeat, Some(Duration::from_secs(45)));
+/// ```
+#[must_use]
+pub const fn eio4_client(heartbeat: Heartbeat) -> Detection {
+    eio(heartbeat, Some(silence(heartbeat)))
+}
+
+/// A server that waits for pings (Engine.IO revision 3): each gives the client another I + T, and so does any other packet
+/// under [`AnyPacket`](Liveness::AnyPacket).
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::{Heartbeat, Liveness, detect};
+///
+/// let server = detect::eio3_server(Heartbeat::DEFAULT, Liveness::ExtendOnce);
+/// assert_eq!(server.after_heartbeat, Some(Duration::from_secs(45)));
+/// ```
+#[must_use]
+pub const fn eio3_server(heartbeat: Heartbeat, liveness: Liveness) -> Detection {
+    let after_heartbeat = match liveness {
+        Liveness::PongOnly | Liveness::ExtendOnce => Some(silence(heartbeat)),
+        Liveness::AnyPacket => None,
+    };
+    eio(heartbeat, after_heartbeat)
+}
+
+/// A client that pings (Engine.IO revision 3): the answer is due T later, but any packet gives the server another I + T.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::{Heartbeat, detect};
+///
+/// let client = detect::eio3_client(Heartbeat::DEFAULT);
+/// assert_eq!(client.after_heartbeat, None);
+/// assert_eq!(client.after_packet, Duration::from_secs(45));
+/// ```
+#[must_use]
+pub const fn eio3_client(heartbeat: Heartbeat) -> Detection {
+    eio(heartbeat, None)
+}
+
+/// A Socket.IO 0.9 server on WebSocket, with heartbeats: it sends one at most Hi after the echo before, and waits Ht.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::detect;
+///
+/// let server = detect::sio09_server(Duration::from_secs(25), Duration::from_secs(60));
+/// assert_eq!(server.after_death_max, Duration::from_secs(85));
+/// ```
+#[must_use]
+pub const fn sio09_server(heartbeat_interval: Duration, heartbeat_timeout: Duration) -> Detection {
+    let longest = heartbeat_interval.saturating_add(heartbeat_timeout);
+    bounds(Some(longest), longest, heartbeat_timeout)
+}
+
+/// A Socket.IO 0.9 server on polling, where only polls count: it holds each for at most Pd, and waits Ct for the next one.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::detect;
+///
+/// let server = detect::sio09_server_polling(Duration::from_secs(20), Duration::from_secs(60));
+/// assert_eq!(server.after_packet, Duration::from_secs(80));
+/// ```
+#[must_use]
+pub const fn sio09_server_polling(polling_duration: Duration, close_timeout: Duration) -> Detection {
+    let longest = polling_duration.saturating_add(close_timeout);
+    bounds(Some(longest), longest, close_timeout)
+}
+
+/// A Socket.IO 0.9 client on WebSocket: any packet gives the server another Ht, and another Ct.
+///
+/// `heartbeat_interval` is the server's, and is not transmitted. `heartbeat_timeout` is `None` if the handshake says that
+/// heartbeats are off; the server may then die any time before the close timeout, and the interval has no meaning.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::detect;
+///
+/// let seconds = Duration::from_secs;
+/// let client = detect::sio09_client(seconds(25), Some(seconds(60)), seconds(60));
+/// assert_eq!(client.after_packet, seconds(60));
+/// assert_eq!(client.after_death_min, seconds(35));
+/// ```
+#[must_use]
+pub const fn sio09_client(
+    heartbeat_interval: Duration,
+    heartbeat_timeout: Option<Duration>,
+    close_timeout: Duration,
+) -> Detection {
+    match heartbeat_timeout {
+        Some(heartbeat_timeout) => {
+            // The shorter of the two: `Ord::min` is not const.
+            let longest = close_timeout.saturating_sub(close_timeout.saturating_sub(heartbeat_timeout));
+            bounds(None, longest, longest.saturating_sub(heartbeat_interval))
+        }
+        None => bounds(None, close_timeout, Duration::ZERO),
+    }
+}
+
+/// A Socket.IO 0.9 client on polling: any packet, of which one comes at least every Pd, gives the server another Ct.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::detect;
+///
+/// let client = detect::sio09_client_polling(Duration::from_secs(20), Duration::from_secs(60));
+/// assert_eq!(client.after_death_min, Duration::from_secs(40));
+/// assert_eq!(client.after_death_max, Duration::from_secs(60));
+/// ```
+#[must_use]
+pub const fn sio09_client_polling(polling_duration: Duration, close_timeout: Duration) -> Detection {
+    bounds(None, close_timeout, close_timeout.saturating_sub(polling_duration))
+}
+
+/// The largest message, in bytes, that a link of `bytes_per_second` carries `within` a time.
+///
+/// A heartbeat overtakes messages that wait, but not the one that is being written: with `within` = T, this is the largest
+/// message that a live peer can send without being taken for dead. Take off what the link needs besides: a round trip,
+/// and, where both ends send large messages at once, half of the time for each direction. Larger data is better sent
+/// in pieces. One byte more takes longer.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::{Heartbeat, detect};
+///
+/// // 9,600 bit/s, ten bits to the byte.
+/// assert_eq!(detect::largest_message(960, Heartbeat::DEFAULT.ping_timeout()), 19_200);
+/// ```
+#[must_use]
+pub const fn largest_message(bytes_per_second: u64, within: Duration) -> u64 {
+    const NANOS: u64 = 1_000_000_000;
+    let nanos = within.subsec_nanos() as u64;
+    // Split so that no product below exceeds a u64; the sum is exact, rounded down.
+    let whole = (bytes_per_second / NANOS).saturating_mul(nanos);
+    let rest = (bytes_per_second % NANOS).saturating_mul(nanos) / NANOS;
+    bytes_per_second.saturating_mul(within.as_secs()).saturating_add(whole).saturating_add(rest)
+}
+
+/// I + T: what Engine.IO's heartbeats promise.
+const fn silence(heartbeat: Heartbeat) -> Duration {
+    heartbeat.ping_interval().saturating_add(heartbeat.ping_timeout())
+}
+
+const fn eio(heartbeat: Heartbeat, after_heartbeat: Option<Duration>) -> Detection {
+    bounds(after_heartbeat, silence(heartbeat), heartbeat.ping_timeout())
+}
+
+const fn bounds(after_heartbeat: Option<Duration>, longest: Duration, shortest: Duration) -> Detection {
+    Detection { after_heartbeat, after_packet: longest, after_death_min: shortest, after_death_max: longest }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn detection(after_heartbeat: Option<u64>, after_packet: u64, after_death: (u64, u64)) -> Detection {
+        Detection {
+            after_heartbeat: after_heartbeat.map(s),
+            after_packet: s(after_packet),
+            after_death_min: s(after_death.0),
+            after_death_max: s(after_death.1),
+        }
+    }
+
+    #[test]
+    fn an_eio4_server_has_the_worst_case_of_its_policy() {
+        let of = |liveness| eio4_server(Heartbeat::DEFAULT, liveness);
+        assert_eq!(of(Liveness::PongOnly), detection(Some(45), 45, (20, 45)));
+        assert_eq!(of(Liveness::ExtendOnce), detection(Some(65), 45, (20, 45)));
+        assert_eq!(of(Liveness::AnyPacket), detection(None, 45, (20, 45)));
+    }
+
+    #[test]
+    fn an_eio4_client_counts_pings_only() {
+        assert_eq!(eio4_client(Heartbeat::DEFAULT), detection(Some(45), 45, (20, 45)));
+    }
+
+    #[test]
+    fn an_eio3_server_knows_no_extension() {
+        let of = |liveness| eio3_server(Heartbeat::DEFAULT, liveness);
+        assert_eq!(of(Liveness::PongOnly), detection(Some(45), 45, (20, 45)));
+        assert_eq!(of(Liveness::ExtendOnce), of(Liveness::PongOnly));
+        assert_eq!(of(Liveness::AnyPacket), detection(None, 45, (20, 45)));
+    }
+
+    #[test]
+    fn an_eio3_client_lives_on_any_packet() {
+        assert_eq!(eio3_client(Heartbeat::DEFAULT), detection(None, 45, (20, 45)));
+    }
+
+    #[test]
+    fn a_0_9_server_waits_for_the_echo_or_for_the_next_poll() {
+        assert_eq!(sio09_server(s(25), s(60)), detection(Some(85), 85, (60, 85)));
+        assert_eq!(sio09_server_polling(s(20), s(60)), detection(Some(80), 80, (60, 80)));
+    }
+
+    #[test]
+    fn a_0_9_client_obeys_the_shorter_of_its_timeouts() {
+        assert_eq!(sio09_client(s(25), Some(s(60)), s(60)), detection(None, 60, (35, 60)));
+        assert_eq!(sio09_client(s(25), Some(s(40)), s(60)), detection(None, 40, (15, 40)));
+        assert_eq!(sio09_client(s(25), Some(s(60)), s(20)), detection(None, 20, (0, 20)));
+        assert_eq!(sio09_client(s(25), None, s(60)), detection(None, 60, (0, 60)));
+        assert_eq!(sio09_client_polling(s(20), s(60)), detection(None, 60, (40, 60)));
+        assert_eq!(sio09_client_polling(s(70), s(60)), detection(None, 60, (0, 60)));
+    }
+
+    /// I = 300 ms and T = 200 ms (0.9: 0.3 s and 0.6 s), as measured on the reference implementations, which take up to
+    /// 3 ms longer.
+    #[test]
+    fn the_bounds_are_those_measured_on_the_reference() {
+        let heartbeat = Heartbeat::from_millis(300, 200).unwrap();
+        let ms = Duration::from_millis;
+        assert_eq!(eio4_server(heartbeat, Liveness::PongOnly).after_heartbeat, Some(ms(500)));
+        assert_eq!(eio4_server(heartbeat, Liveness::ExtendOnce).after_heartbeat, Some(ms(700)));
+        assert_eq!(eio4_client(heartbeat).after_packet, ms(500));
+        assert_eq!(sio09_server(ms(300), ms(600)).after_death_max, ms(900));
+        assert_eq!(sio09_client(ms(300), Some(ms(600)), ms(800)).after_packet, ms(600));
+    }
+
+    #[test]
+    fn the_longest_settings_saturate() {
+        let longest = Heartbeat::from_millis(1, 0x7fff_fffe).unwrap();
+        let detection = eio4_server(longest, Liveness::ExtendOnce);
+        assert_eq!(detection.after_heartbeat, Some(Duration::from_millis(0xffff_fffd)));
+        assert_eq!(sio09_server(Duration::MAX, Duration::MAX).after_packet, Duration::MAX);
+        assert_eq!(
+            sio09_client(Duration::MAX, Some(Duration::MAX), Duration::MAX).after_packet,
+            Duration::MAX
+        );
+        assert_eq!(largest_message(u64::MAX, Duration::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn the_largest_message_is_exact_and_rounded_down() {
+        assert_eq!(largest_message(1, Duration::from_millis(1_999)), 1);
+        assert_eq!(largest_message(1_000, Duration::from_millis(1_999)), 1_999);
+        assert_eq!(largest_message(0, s(20)), 0);
+        assert_eq!(largest_message(1_000, Duration::ZERO), 0);
+        assert_eq!(largest_message(u64::MAX, Duration::from_nanos(999_999_999)), 18_446_744_055_262_807_541);
+        let exact = |rate: u64, nanos: u64| u128::from(rate) * u128::from(nanos) / 1_000_000_000;
+        for (rate, nanos) in
+            [(3, 333_333_334), (12_345_678_901, 987_654_321), (7_777_777_777_777, 1_000_000_007)]
+        {
+            assert_eq!(u128::from(largest_message(rate, Duration::from_nanos(nanos))), exact(rate, nanos));
+        }
+    }
+}

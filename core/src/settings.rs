@@ -1,8 +1,15 @@
 //! What a session can be told: its heartbeat periods, which traffic counts as life, and its limits.
 
 mod decimal;
+mod legacy;
+mod names;
+#[cfg(feature = "serde")]
+mod serde;
+mod server;
 
 pub(crate) use decimal::{Decimal, NotU32};
+pub use legacy::{LegacyError, LegacySettings, Measure, OldSettings, ValueProblem};
+pub use server::{Limit, Settings, SettingsError};
 
 use core::time::Duration;
 
@@ -175,7 +182,11 @@ pub enum HeartbeatError {
 /// case it leads to (I is `ping_interval`, T is `ping_timeout`; see [`detect`](crate::detect)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(::serde::Deserialize, ::serde::Serialize),
+    serde(rename_all = "kebab-case")
+)]
 #[expect(clippy::exhaustive_enums, reason = "the three rules that reference servers have had")]
 pub enum Liveness {
     /// Only the heartbeat itself: the awaited pong (EIO4) or a ping (EIO3). At most I + T after the last one.

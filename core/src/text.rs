@@ -2,14 +2,14 @@
 
 use crate::BufferTooSmall;
 
+/// Hands out strings, one after the other.
+pub(crate) type Parts<'a> = dyn Fn(&mut dyn FnMut(&str)) + 'a;
+
 /// Writes the parts that `parts` hands out, in order, and returns the text.
 ///
 /// `parts` runs twice, first to measure and then to write, and hands out the same parts both times. It is not a
 /// generic parameter, because its code would then be in the image twice.
-pub(crate) fn write<'o>(
-    out: &'o mut [u8],
-    parts: &dyn Fn(&mut dyn FnMut(&str)),
-) -> Result<&'o str, BufferTooSmall> {
+pub(crate) fn write<'o>(out: &'o mut [u8], parts: &Parts<'_>) -> Result<&'o str, BufferTooSmall> {
     let mut needed = 0_usize;
     parts(&mut |part| needed = needed.saturating_add(part.len()));
     let Some(out) = out.get_mut(..needed) else { return Err(BufferTooSmall { needed }) };

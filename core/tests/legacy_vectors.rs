@@ -1,6 +1,14 @@
 //! Every vector of `sio09.json`: Socket.IO 0.9 packets and polling bodies with the verdicts of the reference parser.
 //! Ours agrees, or ignores more for a reason that [`stricter`], [`stricter_body`] and [`not_sent`] name by what the
 //! packet does, never by its id.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the input is the test's own, and a test may panic"
+)]
 
 use eio_core::legacy::{
     AckRequest, Advice, Body, Packet, PacketError, PacketErrorKind, PayloadErrorKind, Reason, decode_payload,
@@ -106,7 +114,7 @@ fn has_odd_id(text: &str) -> bool {
 }
 
 fn run_decode(vector: &Value) -> Outcome {
-    let Some(text) = text_of(&vector["in"])? else { return Ok(Some(NOT_UNICODE)) };
+    let Ok(text) = vectors::text(&vector["in"]).ok_or("no text")? else { return Ok(Some(NOT_UNICODE)) };
     let ours = Packet::decode(&text);
     if let Err(PacketError { at, .. }) = ours
         && at > text.len()
@@ -324,7 +332,7 @@ fn stricter_body(
 }
 
 fn run_decode_payload(vector: &Value) -> Outcome {
-    let Some(body) = text_of(&vector["in"])? else { return Ok(Some(NOT_UNICODE)) };
+    let Ok(body) = vectors::text(&vector["in"]).ok_or("no text")? else { return Ok(Some(NOT_UNICODE)) };
     let all = vector["out"].as_array().ok_or("expected a list")?;
     let expected: Vec<Value> = all.iter().filter(|packet| packet["type"].is_string()).cloned().collect();
     let mut ours = Vec::new();
@@ -362,15 +370,4 @@ fn run_encode_payload(vector: &Value) -> Outcome {
     } else {
         Err(format!("ours {ours:?}, the reference's {expected}"))
     }
-}
-
-/// `None` if the text is not Unicode.
-fn text_of(data: &Value) -> Result<Option<String>, String> {
-    if let Some(text) = data["text"].as_str() {
-        return Ok(Some(text.to_owned()));
-    }
-    let hex = data["utf16_hex"].as_str().ok_or_else(|| format!("unknown data {data}"))?;
-    let unit = |unit: &[u8]| u16::from_str_radix(std::str::from_utf8(unit).ok()?, 16).ok();
-    let units: Option<Vec<u16>> = hex.as_bytes().chunks(4).map(unit).collect();
-    Ok(String::from_utf16(&units.ok_or("bad utf16_hex")?).ok())
 }

@@ -1,6 +1,6 @@
 //! JSON as JavaScript sees and writes it, to compare with what reference implementations produced.
 
-use std::fmt::Write;
+use core::fmt::Write as _;
 
 use serde_json::{Number, Value};
 
@@ -51,7 +51,7 @@ fn write_value(value: &Value, out: &mut String) {
     }
 }
 
-/// ECMA-262, "Number::toString": digits up to 21 of them, an exponent beyond, both shortest.
+/// ECMA-262, `Number::toString`: digits up to 21 of them, an exponent beyond, both shortest.
 fn write_number(number: &Number, out: &mut String) {
     let number = number.as_f64().unwrap_or(f64::NAN);
     let scientific = format!("{:e}", number.abs());

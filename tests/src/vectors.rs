@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
+use std::string::FromUtf16Error;
 
 use serde_json::Value;
 
@@ -142,4 +143,22 @@ impl Tally {
         println!("{file}: {} held; stricter: {}", self.held, stricter.join(", "));
         assert!(self.mismatches.is_empty(), "{file}:\n{}", self.mismatches.join("\n"));
     }
+}
+
+/// The text of `{"text"}` or `{"utf16_hex"}`; of the latter, an error if it holds half a surrogate pair. `None` for other
+/// data.
+///
+/// # Panics
+/// If `utf16_hex` is not groups of four hexadecimal digits.
+#[must_use]
+pub fn text(data: &Value) -> Option<Result<String, FromUtf16Error>> {
+    if let Some(text) = data["text"].as_str() {
+        return Some(Ok(text.to_owned()));
+    }
+    let hex = data["utf16_hex"].as_str()?;
+    assert!(hex.is_ascii() && hex.len().is_multiple_of(4), "utf16_hex: {hex}");
+    let unit =
+        |at| u16::from_str_radix(&hex[at..at + 4], 16).unwrap_or_else(|error| panic!("utf16_hex: {error}"));
+    let units: Vec<u16> = (0..hex.len()).step_by(4).map(unit).collect();
+    Some(String::from_utf16(&units))
 }

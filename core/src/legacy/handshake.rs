@@ -125,7 +125,7 @@ impl<'a> Handshake<'a> {
 
     /// The names of the transports that the server offers, its favourite first.
     pub fn transports(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
-        self.transports.split(|character| character == ',').filter(|name| !name.is_empty())
+        self.transports.split([',']).filter(|name| !name.is_empty())
     }
 }
 

@@ -288,6 +288,25 @@ mod tests {
     }
 
     #[test]
+    fn a_length_in_more_bytes_than_it_needs_or_above_63_bits_is_refused() {
+        let read = |bytes: &[u8]| {
+            ReceivedHeader::read(bytes, false, false).map(|header| header.unwrap().payload_len)
+        };
+        let long = |len: u64| {
+            let mut bytes = [0x82, 127, 0, 0, 0, 0, 0, 0, 0, 0];
+            bytes[2..].copy_from_slice(&len.to_be_bytes());
+            read(&bytes)
+        };
+        assert_eq!(read(&[0x82, 126, 0, 125]), Err(Error::NonMinimalLength));
+        assert_eq!(read(&[0x82, 126, 0, 126]), Ok(126));
+        assert_eq!(long(0xffff), Err(Error::NonMinimalLength));
+        assert_eq!(long(0x1_0000), Ok(0x1_0000));
+        assert_eq!(long(u64::MAX >> 1), Ok(u64::MAX >> 1));
+        assert_eq!(long((u64::MAX >> 1) + 1), Err(Error::LengthTopBit));
+        assert_eq!(long(u64::MAX), Err(Error::LengthTopBit));
+    }
+
+    #[test]
     fn a_frame_made_in_place_equals_header_and_masked_payload() {
         for payload_len in [0, 5, 125, 126, 300] {
             for key in [None, Some([0x37, 0xfa, 0x21, 0x3d])] {

@@ -32,12 +32,11 @@ pub(super) const fn advance(key: u32, len: usize) -> u32 {
 
 /// Masks with a key whose least significant byte is for the first byte.
 pub(super) fn apply(payload: &mut [u8], key: u32) {
-    let wide = u64::from(key) | u64::from(key) << 32;
-    let (chunks, rest) = payload.as_chunks_mut::<8>();
-    for chunk in chunks {
-        *chunk = (u64::from_le_bytes(*chunk) ^ wide).to_le_bytes();
+    let (words, rest) = payload.as_chunks_mut::<4>();
+    for word in words {
+        *word = (u32::from_le_bytes(*word) ^ key).to_le_bytes();
     }
-    for (byte, key) in rest.iter_mut().zip(wide.to_le_bytes()) {
+    for (byte, key) in rest.iter_mut().zip(key.to_le_bytes()) {
         *byte ^= key;
     }
 }

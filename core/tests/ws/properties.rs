@@ -1,7 +1,9 @@
 //! What holds for all bytes: encoding and decoding are inverses, and decoding always gets on.
 
 use eio_core::packet::Frame;
-use eio_core::ws::{self, CloseCode, Control, Decoded, Decoder, FrameHeader, Item, Key, OpCode, Reader};
+use eio_core::ws::{
+    self, CloseCode, Control, Decoded, Decoder, FrameHeader, Item, Key, OpCode, Reader, Received,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -154,6 +156,19 @@ fn a_reader_needs_room_for_a_control_frame() {
     let mut buffer = [0; 200];
     let error = Reader::with_received(Decoder::client(9), &mut buffer, 0, 201).unwrap_err();
     assert_eq!(error.needed, 201);
+}
+
+/// The end of the buffer is the end of what can have been received.
+#[test]
+fn a_reader_takes_no_more_than_it_has_room_for() {
+    let mut buffer = [0x8a, 0].repeat(100);
+    let mut reader = Reader::new(Decoder::client(9), &mut buffer).unwrap();
+    reader.filled(usize::MAX);
+    for _ in 0..100 {
+        assert_eq!(reader.poll(), Ok(Some(Received::Control(Control::Pong(b"")))));
+    }
+    assert_eq!(reader.poll(), Ok(None));
+    assert_eq!(reader.spare().len(), 200);
 }
 
 /// A caller that reports more than it was lent is wrong, and still nothing panics.

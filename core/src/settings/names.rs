@@ -1,0 +1,170 @@
+//! What settings have been called: the names of today, and the old names of Socket.IO with spaces in them.
+
+#[cfg(feature = "serde")]
+use core::fmt;
+
+/// A setting of today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    PingInterval,
+    PingTimeout,
+    Liveness,
+    MaxPayload,
+    MaxPackets,
+    UpgradeTimeout,
+    CloseTimeout,
+    AppStallTimeout,
+}
+
+impl Key {
+    /// Every name of every setting; the first of each is the one that messages use.
+    const NAMES: [(&'static str, Self); 17] = [
+        ("pingInterval", Self::PingInterval),
+        ("ping_interval", Self::PingInterval),
+        ("pingTimeout", Self::PingTimeout),
+        ("ping_timeout", Self::PingTimeout),
+        ("liveness", Self::Liveness),
+        ("maxPayload", Self::MaxPayload),
+        ("max_payload", Self::MaxPayload),
+        ("maxHttpBufferSize", Self::MaxPayload),
+        ("max_http_buffer_size", Self::MaxPayload),
+        ("maxPackets", Self::MaxPackets),
+        ("max_packets", Self::MaxPackets),
+        ("upgradeTimeout", Self::UpgradeTimeout),
+        ("upgrade_timeout", Self::UpgradeTimeout),
+        ("closeTimeout", Self::CloseTimeout),
+        ("close_timeout", Self::CloseTimeout),
+        ("appStallTimeout", Self::AppStallTimeout),
+        ("app_stall_timeout", Self::AppStallTimeout),
+    ];
+
+    /// The setting called `name`, and that name for as long as the program runs.
+    pub(super) fn named(name: &str) -> Option<(&'static str, Self)> {
+        Self::NAMES.into_iter().find(|(known, _)| *known == name)
+    }
+
+    /// The name that messages use.
+    #[cfg(feature = "serde")]
+    pub(super) fn name(self) -> &'static str {
+        Self::NAMES.into_iter().find(|(_, key)| *key == self).map_or("", |(name, _)| name)
+    }
+
+    /// What it was called in Socket.IO 0.9 to 2.x, if it existed.
+    pub(super) const fn old(self) -> Option<OldKey> {
+        match self {
+            Self::PingInterval => Some(OldKey::HeartbeatInterval),
+            Self::PingTimeout => Some(OldKey::HeartbeatTimeout),
+            Self::MaxPayload => Some(OldKey::BufferSize),
+            Self::Liveness
+            | Self::MaxPackets
+            | Self::UpgradeTimeout
+            | Self::CloseTimeout
+            | Self::AppStallTimeout => None,
+        }
+    }
+}
+
+/// A setting of Socket.IO 0.9; 1.x and 2.x still took the first three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OldKey {
+    HeartbeatInterval,
+    HeartbeatTimeout,
+    BufferSize,
+    CloseTimeout,
+    PollingDuration,
+    Heartbeats,
+}
+
+impl OldKey {
+    const ALL: [Self; 6] = [
+        Self::HeartbeatInterval,
+        Self::HeartbeatTimeout,
+        Self::BufferSize,
+        Self::CloseTimeout,
+        Self::PollingDuration,
+        Self::Heartbeats,
+    ];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::HeartbeatInterval => "heartbeat interval",
+            Self::HeartbeatTimeout => "heartbeat timeout",
+            Self::BufferSize => "destroy buffer size",
+            Self::CloseTimeout => "close timeout",
+            Self::PollingDuration => "polling duration",
+            Self::Heartbeats => "heartbeats",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.name() == name)
+    }
+}
+
+/// An old setting that concerns logs, the HTTP server or what it serves, not sessions.
+pub(super) struct OtherOldName {
+    pub(super) name: &'static str,
+    /// Whether 1.x and 2.x refused it.
+    pub(super) only_v0_9: bool,
+}
+
+impl OtherOldName {
+    /// What `io.set` of 1.x and 2.x still took.
+    const KEPT: [&'static str; 4] = ["authorization", "origins", "resource", "transports"];
+
+    const DROPPED: [&'static str; 18] = [
+        "blacklist",
+        "browser client",
+        "browser client cache",
+        "browser client etag",
+        "browser client expires",
+        "browser client gzip",
+        "browser client handler",
+        "browser client minification",
+        "client store expiration",
+        "destroy upgrade",
+        "flash policy port",
+        "flash policy server",
+        "log",
+        "log colors",
+        "log level",
+        "logger",
+        "match origin protocol",
+        "store",
+    ];
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let find = |names: &[&'static str]| names.iter().copied().find(|known| *known == name);
+        let kept = find(&Self::KEPT).map(|name| Self { name, only_v0_9: false });
+        kept.or_else(|| find(&Self::DROPPED).map(|name| Self { name, only_v0_9: true }))
+    }
+}
+
+/// The sentence that refuses an old name among settings of today.
+#[cfg(feature = "serde")]
+pub(super) struct OldNameRefused(pub(super) OldKey);
+
+#[cfg(feature = "serde")]
+impl fmt::Display for OldNameRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let today = match self.0 {
+            OldKey::HeartbeatInterval => "write `pingInterval`, in milliseconds",
+            OldKey::HeartbeatTimeout => "write `pingTimeout`, in milliseconds",
+            OldKey::BufferSize => "write `maxPayload` or `maxHttpBufferSize`, in bytes",
+            OldKey::CloseTimeout => {
+                "it bounded the silence of polling clients, as `pingInterval` and `pingTimeout` do now, \
+                 and has nothing to do with `closeTimeout`"
+            }
+            OldKey::PollingDuration => "it bounded how long a poll is held, as `pingInterval` does now",
+            OldKey::Heartbeats => {
+                "sessions always have heartbeats now, timed by `pingInterval` and `pingTimeout`"
+            }
+        };
+        let old = self.0.name();
+        write!(
+            f,
+            "`{old}` is an old setting of Socket.IO: {today}. The units differ: old times are seconds in 0.9, \
+             milliseconds in 1.x and 2.x; LegacySettings::V0_9 and LegacySettings::V1_V2 read them"
+        )
+    }
+}
