@@ -79,23 +79,22 @@ impl ClientSession {
         let packet = match packet {
             Ok(packet) => packet,
             Err(error) => {
-                lifecycle.end(now, DisconnectReason::ServerError(error.kind));
+                lifecycle.end_by_peer(now, DisconnectReason::ServerError(error.kind));
                 return None;
             }
         };
         match packet.packet_type {
             PacketType::Close => {
-                lifecycle.machine.handle_activity(now);
-                lifecycle.end(now, DisconnectReason::PeerClose);
+                lifecycle.end_by_peer(now, DisconnectReason::PeerClose);
                 return None;
             }
             PacketType::Open if lifecycle.machine.is_opening() => return self.handle_open(now, packet.data),
             PacketType::Open => {
-                lifecycle.end(now, DisconnectReason::UnexpectedPacket);
+                lifecycle.end_by_peer(now, DisconnectReason::UnexpectedPacket);
                 return None;
             }
             _ if lifecycle.machine.is_opening() => {
-                lifecycle.end(now, DisconnectReason::UnexpectedPacket);
+                lifecycle.end_by_peer(now, DisconnectReason::UnexpectedPacket);
                 return None;
             }
             _ => {}
@@ -115,7 +114,7 @@ impl ClientSession {
 
     fn handle_open<'p>(&mut self, now: Instant, data: Data<'p>) -> Option<Event<'p>> {
         let Data::Text(json) = data else {
-            self.lifecycle.end(now, DisconnectReason::UnexpectedPacket);
+            self.lifecycle.end_by_peer(now, DisconnectReason::UnexpectedPacket);
             return None;
         };
         match Handshake::parse(json) {
@@ -124,7 +123,7 @@ impl ClientSession {
                 Some(Event::Opened(handshake))
             }
             Err(error) => {
-                self.lifecycle.end(now, DisconnectReason::BadHandshake(error.kind));
+                self.lifecycle.end_by_peer(now, DisconnectReason::BadHandshake(error.kind));
                 None
             }
         }

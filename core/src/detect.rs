@@ -84,7 +84,7 @@ pub const fn eio4_server(heartbeat: Heartbeat, liveness: Liveness) -> Detection 
     let silence = silence(heartbeat);
     let after_heartbeat = match liveness {
         Liveness::PongOnly => Some(silence),
-        Liveness::ExtendOnce => Some(silence.saturating_add(heartbeat.ping_timeout())),
+        Liveness::ExtendOnce => Some(sum(silence, heartbeat.ping_timeout())),
         Liveness::AnyPacket => None,
     };
     eio(heartbeat, after_heartbeat)
@@ -149,7 +149,7 @@ pub const fn eio3_client(heartbeat: Heartbeat) -> Detection {
 /// ```
 #[must_use]
 pub const fn sio09_server(heartbeat_interval: Duration, heartbeat_timeout: Duration) -> Detection {
-    let longest = heartbeat_interval.saturating_add(heartbeat_timeout);
+    let longest = sum(heartbeat_interval, heartbeat_timeout);
     bounds(Some(longest), longest, heartbeat_timeout)
 }
 
@@ -164,7 +164,7 @@ pub const fn sio09_server(heartbeat_interval: Duration, heartbeat_timeout: Durat
 /// ```
 #[must_use]
 pub const fn sio09_server_polling(polling_duration: Duration, close_timeout: Duration) -> Detection {
-    let longest = polling_duration.saturating_add(close_timeout);
+    let longest = sum(polling_duration, close_timeout);
     bounds(Some(longest), longest, close_timeout)
 }
 
@@ -191,8 +191,8 @@ pub const fn sio09_client(
     match heartbeat_timeout {
         Some(heartbeat_timeout) => {
             // The shorter of the two: `Ord::min` is not const.
-            let longest = close_timeout.saturating_sub(close_timeout.saturating_sub(heartbeat_timeout));
-            bounds(None, longest, longest.saturating_sub(heartbeat_interval))
+            let longest = difference(close_timeout, difference(close_timeout, heartbeat_timeout));
+            bounds(None, longest, difference(longest, heartbeat_interval))
         }
         None => bounds(None, close_timeout, Duration::ZERO),
     }
@@ -210,7 +210,7 @@ pub const fn sio09_client(
 /// ```
 #[must_use]
 pub const fn sio09_client_polling(polling_duration: Duration, close_timeout: Duration) -> Detection {
-    bounds(None, close_timeout, close_timeout.saturating_sub(polling_duration))
+    bounds(None, close_timeout, difference(close_timeout, polling_duration))
 }
 
 /// The largest message, in bytes, that a link of `bytes_per_second` carries `within` a time.
@@ -229,7 +229,7 @@ pub const fn sio09_client_polling(polling_duration: Duration, close_timeout: Dur
 /// ```
 #[must_use]
 pub const fn largest_message(bytes_per_second: u64, within: Duration) -> u64 {
-    const NANOS: u64 = 1_000_000_000;
+    const NANOS: u64 = NANOS_PER_SEC as u64;
     let nanos = within.subsec_nanos() as u64;
     // Split so that no product below exceeds a u64; the sum is exact, rounded down.
     let whole = (bytes_per_second / NANOS).saturating_mul(nanos);
@@ -239,7 +239,7 @@ pub const fn largest_message(bytes_per_second: u64, within: Duration) -> u64 {
 
 /// I + T: what Engine.IO's heartbeats promise.
 const fn silence(heartbeat: Heartbeat) -> Duration {
-    heartbeat.ping_interval().saturating_add(heartbeat.ping_timeout())
+    sum(heartbeat.ping_interval(), heartbeat.ping_timeout())
 }
 
 const fn eio(heartbeat: Heartbeat, after_heartbeat: Option<Duration>) -> Detection {
@@ -248,6 +248,26 @@ const fn eio(heartbeat: Heartbeat, after_heartbeat: Option<Duration>) -> Detecti
 
 const fn bounds(after_heartbeat: Option<Duration>, longest: Duration, shortest: Duration) -> Detection {
     Detection { after_heartbeat, after_packet: longest, after_death_min: shortest, after_death_max: longest }
+}
+
+const NANOS_PER_SEC: u32 = 1_000_000_000;
+
+/// `Duration::saturating_add`, which brings a panic into the image: nothing tells the compiler that the carry is right.
+const fn sum(a: Duration, b: Duration) -> Duration {
+    let nanos = a.subsec_nanos().saturating_add(b.subsec_nanos());
+    let carry = (nanos / NANOS_PER_SEC) as u64;
+    let Some(secs) = a.as_secs().checked_add(b.as_secs()) else { return Duration::MAX };
+    let Some(secs) = secs.checked_add(carry) else { return Duration::MAX };
+    Duration::new(secs, nanos % NANOS_PER_SEC)
+}
+
+/// `Duration::saturating_sub`, for the same reason.
+const fn difference(a: Duration, b: Duration) -> Duration {
+    let nanos = a.subsec_nanos().saturating_add(NANOS_PER_SEC).saturating_sub(b.subsec_nanos());
+    let borrow = (nanos < NANOS_PER_SEC) as u64;
+    let Some(secs) = a.as_secs().checked_sub(b.as_secs()) else { return Duration::ZERO };
+    let Some(secs) = secs.checked_sub(borrow) else { return Duration::ZERO };
+    Duration::new(secs, nanos % NANOS_PER_SEC)
 }
 
 #[cfg(test)]
@@ -333,6 +353,23 @@ mod tests {
             Duration::MAX
         );
         assert_eq!(largest_message(u64::MAX, Duration::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn sums_and_differences_are_those_of_duration() {
+        let samples = [0, 1, 999_999_999, 1_000_000_000, 1_000_000_001, 5_500_000_000, u64::MAX]
+            .map(Duration::from_nanos);
+        let samples = samples.into_iter().chain([
+            Duration::MAX,
+            Duration::new(u64::MAX, 0),
+            Duration::new(u64::MAX, 1),
+        ]);
+        for a in samples.clone() {
+            for b in samples.clone() {
+                assert_eq!(sum(a, b), a.saturating_add(b), "{a:?} + {b:?}");
+                assert_eq!(difference(a, b), a.saturating_sub(b), "{a:?} - {b:?}");
+            }
+        }
     }
 
     #[test]

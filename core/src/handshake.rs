@@ -30,10 +30,12 @@
 //!
 //! Source: the Engine.IO protocol, revision 4 and revision 3, "Handshake".
 
+mod error;
 mod json;
 mod sid;
 mod transports;
 
+pub use error::{HandshakeError, HandshakeErrorKind, Syntax};
 pub use sid::{Sid, SidError};
 pub use transports::{Transport, Transports};
 
@@ -116,23 +118,8 @@ impl<'a> Handshake<'a> {
     /// [`HandshakeError`] says what was expected, and at which byte of `json`.
     pub fn parse(json: &'a str) -> Result<Self, HandshakeError> {
         let mut scanner = Scanner::new(json);
-        let mut fields = Fields::default();
-        scanner.expect(b'{', Syntax::Object)?;
-        let mut end = scanner.position();
-        if !scanner.eat(b'}') {
-            loop {
-                fields.read(&mut scanner)?;
-                end = scanner.position();
-                if scanner.eat(b'}') {
-                    break;
-                }
-                scanner.expect(b',', Syntax::Comma)?;
-            }
-        }
-        if scanner.peek().is_some() {
-            return Err(scanner.fail(HandshakeErrorKind::Syntax(Syntax::End)));
-        }
-        fields.finish(end)
+        let handshake = Fields::default().read(&mut scanner);
+        handshake.map_err(|kind| HandshakeError { at: scanner.at(), kind })
     }
 
     /// Writes the data of an `open` packet, byte by byte as the reference server (engine.io 6.6.12) does. Without a
@@ -201,87 +188,109 @@ struct Fields<'a> {
     seen: u8,
     sid: Option<Sid<'a>>,
     upgrades: Transports,
-    ping_interval: Option<u32>,
-    ping_timeout: Option<u32>,
+    /// Zero until it has occurred, when it is above zero. The same for `ping_timeout`.
+    ping_interval: u32,
+    ping_timeout: u32,
     max_payload: Option<u32>,
     /// Where the last of the two timings stands: an error about both together points there.
     timing_at: usize,
 }
 
 impl<'a> Fields<'a> {
+    /// Reads the whole object. After a failure `scanner` stands where it is.
+    fn read(mut self, scanner: &mut Scanner<'a>) -> Result<Handshake<'a>, HandshakeErrorKind> {
+        scanner.expect(b'{', Syntax::Object)?;
+        let mut end = scanner.position();
+        if !scanner.eat(b'}') {
+            loop {
+                self.read_member(scanner)?;
+                end = scanner.position();
+                if scanner.eat(b'}') {
+                    break;
+                }
+                scanner.expect(b',', Syntax::Comma)?;
+            }
+        }
+        if !scanner.at_end() {
+            return Err(Syntax::End.into());
+        }
+        // What is missing is missed at the closing brace.
+        scanner.back_to(end);
+        let sid = self.sid.ok_or(HandshakeErrorKind::Missing(Field::Sid))?;
+        if self.ping_interval == 0 {
+            return Err(HandshakeErrorKind::Missing(Field::PingInterval));
+        }
+        if self.ping_timeout == 0 {
+            return Err(HandshakeErrorKind::Missing(Field::PingTimeout));
+        }
+        scanner.back_to(self.timing_at);
+        let heartbeat = Heartbeat::from_millis(self.ping_interval, self.ping_timeout)?;
+        Ok(Handshake { sid, upgrades: self.upgrades, heartbeat, max_payload: self.max_payload })
+    }
+
     /// Reads one key and its value.
-    fn read(&mut self, scanner: &mut Scanner<'a>) -> Result<(), HandshakeError> {
+    fn read_member(&mut self, scanner: &mut Scanner<'a>) -> Result<(), HandshakeErrorKind> {
         let key_at = scanner.position();
         let key = scanner.key()?;
         let Some(field) = Field::ALL.into_iter().find(|field| json::spells(key, field.as_str())) else {
             return scanner.skip_value();
         };
-        let bit = field.bit();
-        if self.seen & bit != 0 {
-            return Err(HandshakeError { at: key_at, kind: HandshakeErrorKind::Duplicate(field) });
+        if self.seen & field.bit() != 0 {
+            scanner.back_to(key_at);
+            return Err(HandshakeErrorKind::Duplicate(field));
         }
-        self.seen |= bit;
+        self.seen |= field.bit();
+        let value_at = scanner.position();
         match field {
             Field::Sid => self.sid = Some(read_sid(scanner)?),
             Field::Upgrades => self.upgrades = read_upgrades(scanner)?,
-            Field::PingInterval => self.ping_interval = Some(self.read_period(scanner, field)?),
-            Field::PingTimeout => self.ping_timeout = Some(self.read_period(scanner, field)?),
             Field::MaxPayload if scanner.eat_null() => {}
-            Field::MaxPayload => match read_number(scanner, field)? {
-                0 => {}
-                bytes => self.max_payload = Some(bytes),
-            },
+            Field::MaxPayload => {
+                self.max_payload = Some(read_number(scanner, field)?).filter(|bytes| *bytes != 0);
+            }
+            Field::PingInterval | Field::PingTimeout => {
+                let millis = read_number(scanner, field)?;
+                self.timing_at = value_at;
+                let (slot, period) = match field {
+                    Field::PingTimeout => (&mut self.ping_timeout, Period::PingTimeout),
+                    _ => (&mut self.ping_interval, Period::PingInterval),
+                };
+                if millis == 0 {
+                    scanner.back_to(value_at);
+                    return Err(HeartbeatError::Zero { period }.into());
+                }
+                *slot = millis;
+            }
         }
         Ok(())
     }
-
-    fn read_period(&mut self, scanner: &mut Scanner<'a>, field: Field) -> Result<u32, HandshakeError> {
-        self.timing_at = scanner.position();
-        let period = if field == Field::PingTimeout { Period::PingTimeout } else { Period::PingInterval };
-        match read_number(scanner, field)? {
-            0 => Err(HandshakeError {
-                at: self.timing_at,
-                kind: HandshakeErrorKind::Heartbeat(HeartbeatError::Zero { period }),
-            }),
-            millis => Ok(millis),
-        }
-    }
-
-    /// The handshake, if nothing is missing; the object ends at `end`.
-    fn finish(self, end: usize) -> Result<Handshake<'a>, HandshakeError> {
-        let missing = |field| HandshakeError { at: end, kind: HandshakeErrorKind::Missing(field) };
-        let sid = self.sid.ok_or(missing(Field::Sid))?;
-        let ping_interval = self.ping_interval.ok_or(missing(Field::PingInterval))?;
-        let ping_timeout = self.ping_timeout.ok_or(missing(Field::PingTimeout))?;
-        let heartbeat = Heartbeat::from_millis(ping_interval, ping_timeout).map_err(|error| {
-            HandshakeError { at: self.timing_at, kind: HandshakeErrorKind::Heartbeat(error) }
-        })?;
-        Ok(Handshake { sid, upgrades: self.upgrades, heartbeat, max_payload: self.max_payload })
-    }
 }
 
-fn read_sid<'a>(scanner: &mut Scanner<'a>) -> Result<Sid<'a>, HandshakeError> {
+fn read_sid<'a>(scanner: &mut Scanner<'a>) -> Result<Sid<'a>, HandshakeErrorKind> {
     let at = scanner.position();
-    if scanner.peek() != Some(b'"') {
-        return Err(scanner.fail(HandshakeErrorKind::WrongType(Field::Sid)));
+    if scanner.peek() != b'"' {
+        return Err(HandshakeErrorKind::WrongType(Field::Sid));
     }
-    Sid::new(scanner.string()?).map_err(|error| HandshakeError { at, kind: HandshakeErrorKind::Sid(error) })
+    Sid::new(scanner.string()?).map_err(|error| {
+        scanner.back_to(at);
+        error.into()
+    })
 }
 
-fn read_upgrades(scanner: &mut Scanner<'_>) -> Result<Transports, HandshakeError> {
+fn read_upgrades(scanner: &mut Scanner<'_>) -> Result<Transports, HandshakeErrorKind> {
     let mut upgrades = Transports::NONE;
     if scanner.eat_null() {
         return Ok(upgrades);
     }
     if !scanner.eat(b'[') {
-        return Err(scanner.fail(HandshakeErrorKind::WrongType(Field::Upgrades)));
+        return Err(HandshakeErrorKind::WrongType(Field::Upgrades));
     }
     if scanner.eat(b']') {
         return Ok(upgrades);
     }
     loop {
-        if scanner.peek() != Some(b'"') {
-            return Err(scanner.fail(HandshakeErrorKind::WrongType(Field::Upgrades)));
+        if scanner.peek() != b'"' {
+            return Err(HandshakeErrorKind::WrongType(Field::Upgrades));
         }
         let name = scanner.string()?;
         let known = Transport::ALL.into_iter().find(|transport| json::spells(name, transport.as_str()));
@@ -294,17 +303,19 @@ fn read_upgrades(scanner: &mut Scanner<'_>) -> Result<Transports, HandshakeError
 }
 
 /// A whole number; one above `u32::MAX` reads as `u32::MAX`, which is too long a period and no limit to a payload.
-fn read_number(scanner: &mut Scanner<'_>, field: Field) -> Result<u32, HandshakeError> {
+fn read_number(scanner: &mut Scanner<'_>, field: Field) -> Result<u32, HandshakeErrorKind> {
     let at = scanner.position();
-    if !matches!(scanner.peek(), Some(b'-' | b'0'..=b'9')) {
-        return Err(scanner.fail(HandshakeErrorKind::WrongType(field)));
+    if !matches!(scanner.peek(), b'-' | b'0'..=b'9') {
+        return Err(HandshakeErrorKind::WrongType(field));
     }
-    match scanner.number()?.to_u32(0) {
-        Ok(number) => Ok(number),
-        Err(NotU32::TooLarge) => Ok(u32::MAX),
-        Err(NotU32::Negative) => Err(HandshakeError { at, kind: HandshakeErrorKind::Negative(field) }),
-        Err(NotU32::Fraction) => Err(HandshakeError { at, kind: HandshakeErrorKind::Fraction(field) }),
-    }
+    let kind = match scanner.number()?.to_u32(0) {
+        Ok(number) => return Ok(number),
+        Err(NotU32::TooLarge) => return Ok(u32::MAX),
+        Err(NotU32::Negative) => HandshakeErrorKind::Negative(field),
+        Err(NotU32::Fraction) => HandshakeErrorKind::Fraction(field),
+    };
+    scanner.back_to(at);
+    Err(kind)
 }
 
 /// A key of the open packet.
@@ -352,92 +363,4 @@ impl Field {
             Self::MaxPayload => "a number: expected whole bytes without quotes",
         }
     }
-}
-
-/// Why a text is not the data of an `open` packet, and where.
-///
-/// A client cannot hold a session with such a server: it ends the session and says this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[error("{kind}, at byte {at}")]
-#[non_exhaustive]
-pub struct HandshakeError {
-    /// The offset of the offending byte in the text that was given to [`Handshake::parse`]; its length when the text
-    /// ends too early. What is missing is missed at the closing brace.
-    pub at: usize,
-    /// What is wrong there.
-    pub kind: HandshakeErrorKind,
-}
-
-/// What is wrong with an `open` packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum HandshakeErrorKind {
-    /// It is not JSON, or not one JSON object.
-    #[error("the open packet is not a JSON object: {0}")]
-    Syntax(Syntax),
-    /// A value that would have been skipped is nested too deep.
-    #[error(
-        "a value in the open packet is nested too deep: expected at most 32 arrays and objects in each other"
-    )]
-    TooDeep,
-    /// A key without which there is no session.
-    #[error("the open packet has no {}: expected it before the closing brace", .0.as_str())]
-    Missing(Field),
-    /// A key that occurs twice: whichever value was meant, some reader would take the other.
-    #[error("the open packet has {} twice: expected it once", .0.as_str())]
-    Duplicate(Field),
-    /// A value of the wrong kind.
-    #[error("{} is not {}", .0.as_str(), .0.expected())]
-    WrongType(Field),
-    /// A number below zero.
-    #[error("{} is negative: expected a whole number above zero", .0.as_str())]
-    Negative(Field),
-    /// A number that is not whole.
-    #[error("{} is not whole: expected a number without a fraction", .0.as_str())]
-    Fraction(Field),
-    /// A string that cannot name a session.
-    #[error("{0}")]
-    Sid(SidError),
-    /// Periods that are zero or, together, too long.
-    #[error("{0}")]
-    Heartbeat(HeartbeatError),
-}
-
-/// Which piece of JSON was expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Syntax {
-    /// The brace that opens the object.
-    #[error("expected {{")]
-    Object,
-    /// A key.
-    #[error("expected a key in double quotes")]
-    Key,
-    /// The colon behind a key.
-    #[error("expected a colon")]
-    Colon,
-    /// What follows a value.
-    #[error("expected a comma or a closing bracket")]
-    Comma,
-    /// A value of any kind.
-    #[error("expected a value")]
-    Value,
-    /// The quote that ends a string.
-    #[error("expected the closing quote of a string")]
-    Quote,
-    /// A control character, which a string holds only as an escape.
-    #[error("expected a control character to be escaped")]
-    ControlCharacter,
-    /// A backslash that begins none of JSON's escapes.
-    #[error("expected one of the escapes of JSON behind the backslash")]
-    Escape,
-    /// A digit of a number.
-    #[error("expected a digit")]
-    Digit,
-    /// Nothing: the object has ended.
-    #[error("expected nothing behind the closing brace")]
-    End,
 }

@@ -243,11 +243,12 @@ impl Machine {
     /// Bytes came in that are not a whole packet yet: a sign of life, and a packet under [`Liveness::AnyPacket`].
     pub fn handle_activity(&mut self, now: Instant) {
         let now = self.clock.advance(now);
-        if self.is_running() {
-            self.last_seen = now;
-            if self.liveness == Liveness::AnyPacket {
-                self.count_any_packet();
-            }
+        if self.phase == Phase::Ended {
+            return;
+        }
+        self.last_seen = now;
+        if self.is_running() && self.liveness == Liveness::AnyPacket {
+            self.count_any_packet();
         }
     }
 
@@ -339,6 +340,11 @@ impl Machine {
         }
         self.phase = Phase::Closing;
         self.mark = now.saturating_add(close_timeout);
+    }
+
+    /// The clock has moved, and nothing else has happened.
+    pub(crate) fn handle_clock(&mut self, now: Instant) {
+        self.clock.advance(now);
     }
 
     /// All over: no deadline any more.

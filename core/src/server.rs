@@ -65,13 +65,12 @@ impl ServerSession {
         let packet = match packet {
             Ok(packet) => packet,
             Err(error) => {
-                lifecycle.end(now, DisconnectReason::ParseError(error.kind));
+                lifecycle.end_by_peer(now, DisconnectReason::ParseError(error.kind));
                 return None;
             }
         };
         if packet.packet_type == PacketType::Close {
-            lifecycle.machine.handle_activity(now);
-            lifecycle.end(now, DisconnectReason::PeerClose);
+            lifecycle.end_by_peer(now, DisconnectReason::PeerClose);
             return None;
         }
         match lifecycle.machine.handle_packet(now, packet.packet_type) {

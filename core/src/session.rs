@@ -188,9 +188,10 @@ impl DisconnectReason {
         }
     }
 
-    /// Whether the peer is to be told with a `close` packet, as far as it still listens.
+    /// Whether the peer is to be told with a `close` packet, as far as it still listens. After a failed request it
+    /// does: polling has another connection, and a peer that is not told keeps its session until its own timeout.
     const fn owes_close(self) -> bool {
-        !matches!(self, Self::PeerClose | Self::TransportClosed | Self::TransportError)
+        !matches!(self, Self::PeerClose | Self::TransportClosed)
     }
 }
 
@@ -243,23 +244,32 @@ impl Lifecycle {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        match self.machine.handle_timeout(now) {
-            None => {}
-            Some(Due::Ping) => self.owed.ping = true,
-            Some(Due::PingTimeout) => self.end(now, DisconnectReason::PingTimeout),
-            Some(Due::ApplicationStalled) => self.end(now, DisconnectReason::ApplicationStalled),
-            Some(Due::OpenTimeout) => self.end(now, DisconnectReason::OpenTimeout),
-            Some(Due::CloseTimeout) => self.end(now, DisconnectReason::LocalClose),
-        }
+        let closing = self.machine.is_closing();
+        let reason = match self.machine.handle_timeout(now) {
+            None => return,
+            Some(Due::Ping) => {
+                self.owed.ping = true;
+                return;
+            }
+            Some(Due::PingTimeout) => DisconnectReason::PingTimeout,
+            Some(Due::ApplicationStalled) => DisconnectReason::ApplicationStalled,
+            Some(Due::OpenTimeout) => DisconnectReason::OpenTimeout,
+            Some(Due::CloseTimeout) => DisconnectReason::LocalClose,
+        };
+        self.settle(reason, closing);
+    }
+
+    pub(crate) fn end(&mut self, now: Instant, reason: DisconnectReason) {
+        let closing = self.machine.is_closing();
+        self.machine.end(now);
+        self.settle(reason, closing);
     }
 
     /// The first cause wins; once this side closes, that is the cause of any end but silence.
-    pub(crate) fn end(&mut self, now: Instant, reason: DisconnectReason) {
+    fn settle(&mut self, reason: DisconnectReason, closing: bool) {
         if self.reason.is_some() {
             return;
         }
-        let closing = self.machine.is_closing();
-        self.machine.end(now);
         self.owed.ping = false;
         self.owed.pong = false;
         if closing {
@@ -275,16 +285,23 @@ impl Lifecycle {
         }
     }
 
+    /// What the peer sent is the cause. Broken or unwelcome, it is a sign of life.
+    pub(crate) fn end_by_peer(&mut self, now: Instant, reason: DisconnectReason) {
+        self.machine.handle_activity(now);
+        self.end(now, reason);
+    }
+
     pub(crate) fn close(&mut self, now: Instant, close_timeout: Duration) {
         if self.machine.is_opening() {
             self.end(now, DisconnectReason::LocalClose);
-        } else if self.machine.is_running() {
+        } else {
+            self.owed.close |= self.machine.is_running();
             self.machine.begin_close(now, close_timeout);
-            self.owed.close = true;
         }
     }
 
     pub(crate) fn handle_closed(&mut self, now: Instant) {
+        self.machine.handle_clock(now);
         if self.machine.is_closing() {
             self.end(now, DisconnectReason::LocalClose);
             self.owed.close = false;
@@ -346,14 +363,15 @@ macro_rules! shared_verbs {
             self.lifecycle.end(now, DisconnectReason::TransportClosed);
         }
 
-        /// The transport failed: a reset, an aborted request, a write that did not succeed.
+        /// The transport failed: a reset, an aborted request, a write that did not succeed. On polling the peer may
+        /// still be reached by another request: [`Control::Close`] is owed, and dropped where nothing can carry it.
         pub fn handle_transport_error(&mut self, now: Instant) {
             self.lifecycle.end(now, DisconnectReason::TransportError);
         }
 
         /// The peer broke a rule that only the transport can see.
         pub fn handle_violation(&mut self, now: Instant, violation: Violation) {
-            self.lifecycle.end(now, DisconnectReason::Violation(violation));
+            self.lifecycle.end_by_peer(now, DisconnectReason::Violation(violation));
         }
 
         /// The application does not take what was read, so the caller stops reading. Silence is not judged until
@@ -430,8 +448,8 @@ macro_rules! shared_verbs {
             self.lifecycle.machine.rtt()
         }
 
-        /// When the peer last gave a sign of life: any packet, or bytes reported by
-        /// [`handle_activity`](Self::handle_activity). The start, if it never did.
+        /// When the peer last gave a sign of life: any packet, anything else that it sent and that ended the session,
+        /// or bytes reported by [`handle_activity`](Self::handle_activity). The start, if it never did.
         #[must_use]
         pub fn last_seen(&self) -> Instant {
             self.lifecycle.machine.last_seen()
@@ -442,3 +460,81 @@ pub(crate) use shared_verbs;
 
 /// How long a closing session waits for its messages and its `close` packet to leave: 30 s, as the reference server.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{DecodeError, PacketType};
+    use crate::{ClientSession, Heartbeat, Liveness, ServerSession};
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1_000)
+    }
+
+    fn server() -> ServerSession {
+        ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), at(0))
+    }
+
+    #[test]
+    fn what_a_peer_breaks_a_rule_with_is_its_last_sign_of_life() {
+        let garbage = || Err(DecodeError { at: 0, kind: DecodeErrorKind::Empty });
+        let silent_for = |end: Option<Disconnect>| end.map(|end| end.silent_for);
+
+        let mut session = server();
+        let _ = session.handle_packet(at(7), garbage());
+        assert_eq!(silent_for(session.disconnect()), Some(Duration::ZERO));
+
+        let mut session = server();
+        session.handle_violation(at(7), Violation::PayloadTooLarge);
+        assert_eq!(silent_for(session.disconnect()), Some(Duration::ZERO));
+
+        for packet in
+            [garbage(), Ok(Packet::NOOP), Ok(Packet::text(PacketType::Open, "{}")), Ok(Packet::CLOSE)]
+        {
+            let mut session = ClientSession::eio4(Duration::from_secs(10), at(0));
+            let _ = session.handle_packet(at(7), packet);
+            assert_eq!(silent_for(session.disconnect()), Some(Duration::ZERO), "{packet:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_closes_in_vain_says_so_once() {
+        for close_timeout in [Duration::from_secs(1), Duration::from_secs(60)] {
+            let mut session = server();
+            session.close(at(0), close_timeout);
+            assert_eq!(session.poll_transmit(), Some(Control::Close));
+            session.handle_timeout(at(60_000));
+            assert!(session.disconnect().is_some());
+            assert_eq!(session.poll_transmit(), None);
+        }
+    }
+
+    #[test]
+    fn bytes_are_a_sign_of_life_in_a_closing_session_too() {
+        let mut session = server();
+        session.close(at(1), CLOSE_TIMEOUT);
+        session.handle_activity(at(2));
+        assert_eq!(session.last_seen(), at(2));
+    }
+
+    #[test]
+    fn a_call_without_effect_still_moves_the_clock() {
+        let mut session = server();
+        session.handle_closed(at(30_000));
+        session.handle_timeout(at(25_000));
+        assert_eq!(session.poll_timeout(), Some(at(50_000)));
+    }
+
+    #[test]
+    fn a_peer_that_may_still_listen_is_told_of_a_failed_request() {
+        let now = Instant::from_micros(0);
+        let mut failed = ClientSession::eio4(Duration::from_secs(20), now);
+        failed.handle_transport_error(now);
+        assert_eq!(failed.poll_transmit(), Some(Control::Close));
+        assert_eq!(failed.poll_transmit(), None);
+
+        let mut closed = ClientSession::eio4(Duration::from_secs(20), now);
+        closed.handle_transport_closed(now);
+        assert_eq!(closed.poll_transmit(), None);
+    }
+}

@@ -102,6 +102,11 @@ impl Heartbeat {
     pub(crate) const fn timeout_millis(self) -> u32 {
         self.timeout_millis
     }
+
+    /// Valid periods fit together: the sum does not saturate.
+    pub(crate) const fn sum_millis(self) -> u32 {
+        self.interval_millis.saturating_add(self.timeout_millis)
+    }
 }
 
 impl Default for Heartbeat {

@@ -220,7 +220,7 @@ fn a_sid_is_a_string_of_visible_ascii_without_escapes() {
     let too_long = format!("\"{}\"", "a".repeat(65));
     for (value, kind) in [
         (r#""""#, Kind::Sid(SidError::Empty)),
-        (too_long.as_str(), Kind::Sid(SidError::TooLong { len: 65 })),
+        (too_long.as_str(), Kind::Sid(SidError::TooLong)),
         (r#""a b""#, Kind::Sid(SidError::Character { at: 1 })),
         (r#""ab\u0063""#, Kind::Sid(SidError::Character { at: 2 })),
         (r#""\/""#, Kind::Sid(SidError::Character { at: 0 })),

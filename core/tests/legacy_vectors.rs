@@ -221,6 +221,15 @@ fn not_sent(packet: &Value, refusal: &Refusal) -> Option<&'static str> {
         Refusal::Shape if packet["type"] == "ack" && packet["ackId"].is_null() => {
             "an acknowledgement of nothing"
         }
+        Refusal::Shape if packet["ack"] == "data" && number(&packet["id"]).is_none_or(|id| id == 0) => {
+            "a request for an acknowledgement of nothing: a plus without an id"
+        }
+        Refusal::Shape if !packet["id"].is_null() && number(&packet["id"]).is_none() => {
+            "an id that is no whole number"
+        }
+        Refusal::Shape if packet["type"] == "ack" && number(&packet["ackId"]).is_none() => {
+            "an id that is no whole number"
+        }
         Refusal::Shape if packet["type"] == "json" && packet["data"].is_null() => {
             "no JSON where there has to be some"
         }
@@ -284,16 +293,22 @@ fn encode(packet: &Value) -> Result<String, Refusal> {
         _ => return Err(Refusal::Shape),
     };
     made = made.in_endpoint(text("endpoint"))?;
-    // The number 0 is no id to JavaScript's `||`.
-    if let Some(id) = number(&packet["id"]).filter(|_| packet["id"] != 0) {
-        made = made.with_ack_request(AckRequest { id, with_data: packet["ack"] == "data" });
+    match (&packet["id"], packet["ack"] == "data") {
+        // No ids to JavaScript's `||`.
+        (Value::Null, false) => {}
+        (id, false) if *id == 0 || *id == "" => {}
+        (id, with_data) => {
+            let id = number(id).filter(|_| *id != 0).ok_or(Refusal::Shape)?;
+            made = made.with_ack_request(AckRequest { id, with_data });
+        }
     }
     Ok(encode_checked(&made))
 }
 
 /// An id, which the reference takes as a number or as digits.
 fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
 
 /// The packet's text. On the way, checks that the buffer's size is asked for exactly.

@@ -1,5 +1,4 @@
 //! Settings: what is valid, what is refused and in which words, and that no old value changes its size unnoticed.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use core::time::Duration;
 

@@ -2,6 +2,7 @@
 
 pub mod javascript;
 pub mod vectors;
+pub mod world;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -1,12 +1,14 @@
 //! The part of JSON (RFC 8259) that an open packet needs: one pass, no recursion, no copy.
 
-use super::{HandshakeError, HandshakeErrorKind, Syntax};
+use super::{HandshakeErrorKind, Syntax};
 use crate::settings::Decimal;
 
 /// How deep a value that is skipped may be nested: arrays and objects open at once, the open packet's own excluded.
 pub(super) const MAX_DEPTH: u32 = 32;
 
 /// Walks through a text from token to token. White space before a token is skipped with it.
+///
+/// After a failure it stands where that is, so that errors need not carry their position.
 pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -17,12 +19,18 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
-    /// The byte that the next token begins with; the token stays.
-    pub(super) fn peek(&mut self) -> Option<u8> {
-        let white =
-            self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
-        self.advance(white);
-        self.rest().first().copied()
+    /// The byte that the next token begins with, which stays; zero, which no token begins with, at the end.
+    pub(super) fn peek(&mut self) -> u8 {
+        while matches!(self.byte(), b' ' | b'\t' | b'\n' | b'\r') {
+            self.advance(1);
+        }
+        self.byte()
+    }
+
+    /// Whether nothing but white space is left.
+    pub(super) fn at_end(&mut self) -> bool {
+        self.peek();
+        self.at >= self.text.len()
     }
 
     /// Where the next token begins.
@@ -31,9 +39,19 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
+    /// Where the scanner stands: after a failure, where that is.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Goes back to where a token began, to fail there.
+    pub(super) const fn back_to(&mut self, at: usize) {
+        self.at = at;
+    }
+
     /// Takes the one-byte token `byte`, if it is next.
     pub(super) fn eat(&mut self, byte: u8) -> bool {
-        let eaten = self.peek() == Some(byte);
+        let eaten = self.peek() == byte;
         if eaten {
             self.advance(1);
         }
@@ -41,8 +59,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the one-byte token `byte`, or fails.
-    pub(super) fn expect(&mut self, byte: u8, otherwise: Syntax) -> Result<(), HandshakeError> {
-        if self.eat(byte) { Ok(()) } else { Err(self.syntax(otherwise)) }
+    pub(super) fn expect(&mut self, byte: u8, otherwise: Syntax) -> Result<(), HandshakeErrorKind> {
+        if self.eat(byte) { Ok(()) } else { Err(otherwise.into()) }
     }
 
     /// Takes `null`, if it is next.
@@ -51,9 +69,9 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a key and its colon; the key's escapes are checked and left as they are (see [`spells`]).
-    pub(super) fn key(&mut self) -> Result<&'a str, HandshakeError> {
-        if self.peek() != Some(b'"') {
-            return Err(self.syntax(Syntax::Key));
+    pub(super) fn key(&mut self) -> Result<&'a str, HandshakeErrorKind> {
+        if self.peek() != b'"' {
+            return Err(Syntax::Key.into());
         }
         let key = self.string()?;
         self.expect(b':', Syntax::Colon)?;
@@ -61,34 +79,46 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a string whose opening quote has been peeked at; its escapes are checked and left as they are.
-    pub(super) fn string(&mut self) -> Result<&'a str, HandshakeError> {
-        self.advance(1);
-        let start = self.at;
+    pub(super) fn string(&mut self) -> Result<&'a str, HandshakeErrorKind> {
+        let start = self.at.saturating_add(1);
         loop {
-            let plain = self.rest().iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | ..0x20)).count();
-            self.advance(plain);
-            match self.rest() {
-                [b'"', ..] => {
+            self.advance(1);
+            match self.byte() {
+                b'"' => {
                     // Both ends touch a quote, so they are character borders.
                     let inside = self.text.get(start..self.at).unwrap_or_default();
                     self.advance(1);
                     return Ok(inside);
                 }
-                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.advance(2),
-                [b'\\', b'u', digits @ ..]
-                    if digits.iter().take(4).filter(|digit| digit.is_ascii_hexdigit()).count() == 4 =>
-                {
-                    self.advance(6);
-                }
-                [b'\\', ..] => return Err(self.syntax(Syntax::Escape)),
-                [_, ..] => return Err(self.syntax(Syntax::ControlCharacter)),
-                [] => return Err(self.syntax(Syntax::Quote)),
+                b'\\' => self.escape()?,
+                ..0x20 if self.at < self.text.len() => return Err(Syntax::ControlCharacter.into()),
+                ..0x20 => return Err(Syntax::Quote.into()),
+                _ => {}
             }
         }
     }
 
+    /// Goes from the backslash of an escape to the last byte of it.
+    fn escape(&mut self) -> Result<(), HandshakeErrorKind> {
+        let backslash = self.at;
+        self.advance(1);
+        let known = match self.byte() {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => true,
+            b'u' => (0..4).all(|_| {
+                self.advance(1);
+                self.byte().is_ascii_hexdigit()
+            }),
+            _ => false,
+        };
+        if known {
+            return Ok(());
+        }
+        self.back_to(backslash);
+        Err(Syntax::Escape.into())
+    }
+
     /// Takes a number.
-    pub(super) fn number(&mut self) -> Result<Decimal, HandshakeError> {
+    pub(super) fn number(&mut self) -> Result<Decimal, HandshakeErrorKind> {
         match Decimal::read(self.rest()) {
             Ok((number, length)) => {
                 self.advance(length);
@@ -96,40 +126,40 @@ impl<'a> Scanner<'a> {
             }
             Err(offset) => {
                 self.advance(offset);
-                Err(self.syntax(Syntax::Digit))
+                Err(Syntax::Digit.into())
             }
         }
     }
 
     /// Takes any one value, checking its grammar.
-    pub(super) fn skip_value(&mut self) -> Result<(), HandshakeError> {
+    pub(super) fn skip_value(&mut self) -> Result<(), HandshakeErrorKind> {
         // What is open: its depth, and for each level whether it is an object, the innermost in the lowest bit.
         let mut depth = 0_u32;
         let mut objects = 0_u32;
         loop {
             match self.peek() {
-                Some(open @ (b'{' | b'[')) => {
+                open @ (b'{' | b'[') => {
                     if depth >= MAX_DEPTH {
-                        return Err(self.fail(HandshakeErrorKind::TooDeep));
+                        return Err(HandshakeErrorKind::TooDeep);
                     }
                     self.advance(1);
                     depth = depth.saturating_add(1);
                     objects = objects.wrapping_shl(1) | u32::from(open == b'{');
-                    if !matches!(self.peek(), Some(b'}' | b']')) {
+                    if !matches!(self.peek(), b'}' | b']') {
                         if open == b'{' {
                             self.key()?;
                         }
                         continue;
                     }
                 }
-                Some(b'"') => {
+                b'"' => {
                     self.string()?;
                 }
-                Some(b'-' | b'0'..=b'9') => {
+                b'-' | b'0'..=b'9' => {
                     self.number()?;
                 }
                 _ if self.eat_null() || self.eat_literal("true") || self.eat_literal("false") => {}
-                _ => return Err(self.syntax(Syntax::Value)),
+                _ => return Err(Syntax::Value.into()),
             }
             // A value has ended, and perhaps with it what it stands in.
             loop {
@@ -150,15 +180,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// An error at the next token, or where the scanner stopped inside one.
-    pub(super) fn fail(&self, kind: HandshakeErrorKind) -> HandshakeError {
-        HandshakeError { at: self.at, kind }
-    }
-
-    fn syntax(&self, syntax: Syntax) -> HandshakeError {
-        self.fail(HandshakeErrorKind::Syntax(syntax))
-    }
-
     fn eat_literal(&mut self, literal: &str) -> bool {
         self.peek();
         let eaten = self.rest().starts_with(literal.as_bytes());
@@ -166,6 +187,11 @@ impl<'a> Scanner<'a> {
             self.advance(literal.len());
         }
         eaten
+    }
+
+    /// The byte where the scanner stands, or zero at the end.
+    fn byte(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or_default()
     }
 
     fn rest(&self) -> &'a [u8] {

@@ -34,11 +34,12 @@ impl<'a> Sid<'a> {
             return Err(SidError::Empty);
         }
         if text.len() > Self::MAX_LEN {
-            return Err(SidError::TooLong { len: text.len() });
+            return Err(SidError::TooLong);
         }
         // Without a quote or a backslash the open packet holds it as it is.
         match text.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'"' || byte == b'\\') {
-            Some(at) => Err(SidError::Character { at }),
+            // Below MAX_LEN, so the fallback is never taken.
+            Some(at) => Err(SidError::Character { at: u8::try_from(at).unwrap_or(u8::MAX) }),
             None => Ok(Self(text)),
         }
     }
@@ -80,18 +81,15 @@ pub enum SidError {
     #[error("the sid is empty: expected 1 to 64 visible ASCII characters")]
     Empty,
     /// More than [`Sid::MAX_LEN`] characters.
-    #[error("the sid is {len} bytes long: expected 1 to 64 visible ASCII characters")]
-    TooLong {
-        /// Its length in bytes.
-        len: usize,
-    },
+    #[error("the sid is too long: expected 1 to 64 visible ASCII characters")]
+    TooLong,
     /// A character that is not visible ASCII, or a quote, or a backslash (and with it any JSON escape).
     #[error(
         "byte {at} of the sid is not allowed: expected visible ASCII characters other than quote and backslash"
     )]
     Character {
         /// Its offset in the identifier, in bytes.
-        at: usize,
+        at: u8,
     },
 }
 
@@ -121,6 +119,6 @@ mod tests {
             assert_eq!(Sid::new(&text).is_ok(), allowed, "{byte:#04x}");
         }
         assert_eq!(Sid::new("aé"), Err(SidError::Character { at: 1 }));
-        assert_eq!(Sid::new(&"x".repeat(65)), Err(SidError::TooLong { len: 65 }));
+        assert_eq!(Sid::new(&"x".repeat(65)), Err(SidError::TooLong));
     }
 }

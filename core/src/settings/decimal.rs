@@ -24,101 +24,95 @@ impl Decimal {
     ///
     /// Fails with the offset at which a digit was expected.
     pub(crate) fn read(text: &[u8]) -> Result<(Self, usize), usize> {
-        let mut significand = Significand { digits: 0, long: false, zeros: 0, places: 0 };
         let negative = text.first() == Some(&b'-');
-        let mut at = usize::from(negative);
-        if text.get(at) == Some(&b'0') {
-            // Nothing may follow a leading zero, so that `012` ends here and its reader stumbles over the `1`.
-            at = at.saturating_add(1);
-        } else {
-            at = digits(text, at, |digit| significand.push(digit))?;
-        }
-        if text.get(at) == Some(&b'.') {
-            at = digits(text, at.saturating_add(1), |digit| {
-                significand.push(digit);
-                significand.places = significand.places.saturating_add(1);
-            })?;
-        }
+        let start = usize::from(negative);
+        let leading_zero = text.get(start) == Some(&b'0');
+        let mut number = Self { negative, digits: 0, exponent: 0, long: false };
+        // Zeros after the last other digit: part of `digits` only if another digit follows.
+        let mut zeros = 0_u32;
         let mut power = 0_i32;
-        if matches!(text.get(at), Some(b'e' | b'E')) {
+        let mut power_negative = false;
+        let mut part = Part::Whole;
+        let mut digit_due = true;
+        let mut at = start;
+        loop {
+            let byte = text.get(at).copied().unwrap_or_default();
+            match (byte, part) {
+                // Nothing may follow a leading zero: `012` ends here, and its reader stumbles over the `1`.
+                (b'0'..=b'9', Part::Whole) if leading_zero && !digit_due => break,
+                (b'0'..=b'9', Part::Power) => {
+                    power = power.saturating_mul(10).saturating_add(i32::from(byte & 0x0f));
+                    digit_due = false;
+                }
+                (b'0'..=b'9', _) => {
+                    if part == Part::Fraction {
+                        number.exponent = number.exponent.saturating_sub(1);
+                    }
+                    if byte != b'0' {
+                        let longer = times_ten(number.digits, zeros.saturating_add(1))
+                            .and_then(|digits| digits.checked_add(u32::from(byte & 0x0f)));
+                        match longer {
+                            Some(digits) => number.digits = digits,
+                            None => number.long = true,
+                        }
+                        zeros = 0;
+                    } else if number.digits != 0 {
+                        zeros = zeros.saturating_add(1);
+                    }
+                    digit_due = false;
+                }
+                _ if digit_due => return Err(at),
+                (b'.', Part::Whole) => {
+                    part = Part::Fraction;
+                    digit_due = true;
+                }
+                (b'e' | b'E', Part::Whole | Part::Fraction) => {
+                    part = Part::Power;
+                    digit_due = true;
+                    let sign = text.get(at.saturating_add(1));
+                    power_negative = sign == Some(&b'-');
+                    at = at.saturating_add(usize::from(power_negative || sign == Some(&b'+')));
+                }
+                _ => break,
+            }
             at = at.saturating_add(1);
-            let sign = text.get(at).copied();
-            if matches!(sign, Some(b'+' | b'-')) {
-                at = at.saturating_add(1);
-            }
-            at = digits(text, at, |digit| power = power.saturating_mul(10).saturating_add(i32::from(digit)))?;
-            if sign == Some(b'-') {
-                power = power.saturating_neg();
-            }
         }
-        let Significand { digits, long, zeros, places } = significand;
-        let exponent = power.saturating_add_unsigned(zeros).saturating_sub_unsigned(places);
-        Ok((Self { negative, digits, exponent, long }, at))
+        if power_negative {
+            power = power.saturating_neg();
+        }
+        number.exponent = number.exponent.saturating_add_unsigned(zeros).saturating_add(power);
+        Ok((number, at))
     }
 
     /// This number times `10^shift`, which must be whole.
-    pub(crate) const fn to_u32(self, shift: i32) -> Result<u32, NotU32> {
-        let exponent = self.exponent.saturating_add(shift);
+    pub(crate) fn to_u32(self, shift: i32) -> Result<u32, NotU32> {
         if self.digits == 0 {
             return Ok(0);
         }
         if self.negative {
             return Err(NotU32::Negative);
         }
-        if exponent < 0 {
+        let Ok(exponent) = u32::try_from(self.exponent.saturating_add(shift)) else {
             return Err(NotU32::Fraction);
-        }
+        };
         if self.long {
             return Err(NotU32::TooLarge);
         }
-        match 10_u32.checked_pow(exponent.unsigned_abs()) {
-            Some(power) => match self.digits.checked_mul(power) {
-                Some(value) => Ok(value),
-                None => Err(NotU32::TooLarge),
-            },
-            None => Err(NotU32::TooLarge),
-        }
+        times_ten(self.digits, exponent).ok_or(NotU32::TooLarge)
     }
 }
 
-/// The digits before the exponent, while they are read.
-struct Significand {
-    digits: u32,
-    long: bool,
-    /// Zeros read after the last other digit: part of the number only if another digit follows.
-    zeros: u32,
-    /// Digits read after the point.
-    places: u32,
+/// Where in a number a digit stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Fraction,
+    Power,
 }
 
-impl Significand {
-    fn push(&mut self, digit: u8) {
-        if digit == 0 {
-            if self.digits != 0 {
-                self.zeros = self.zeros.saturating_add(1);
-            }
-            return;
-        }
-        let longer = 10_u32
-            .checked_pow(self.zeros.saturating_add(1))
-            .and_then(|power| self.digits.checked_mul(power))
-            .and_then(|digits| digits.checked_add(u32::from(digit)));
-        match longer {
-            Some(digits) => self.digits = digits,
-            None => self.long = true,
-        }
-        self.zeros = 0;
-    }
-}
-
-/// Hands every digit from offset `from` on to `each`; the offset behind them, which is an error if there are none.
-fn digits(text: &[u8], from: usize, mut each: impl FnMut(u8)) -> Result<usize, usize> {
-    let mut at = from;
-    while let Some(digit @ b'0'..=b'9') = text.get(at) {
-        each(digit & 0x0f);
-        at = at.saturating_add(1);
-    }
-    if at == from { Err(at) } else { Ok(at) }
+/// `value × 10^power`, in at most ten steps unless `value` is zero.
+fn times_ten(value: u32, power: u32) -> Option<u32> {
+    (0..power).try_fold(value, |value, _| value.checked_mul(10))
 }
 
 #[cfg(test)]

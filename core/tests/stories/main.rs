@@ -1,0 +1,12 @@
+//! Stories of sessions on a simulated network, as timetables. At every step of each the world checks the rules that
+//! every session keeps, at several epochs of the clock: see `eio_tests::world`.
+
+mod clock;
+mod close;
+mod garbage;
+mod lateness;
+mod peers;
+mod random;
+mod silence;
+mod sio09;
+mod upgrade;
