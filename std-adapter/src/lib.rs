@@ -1,9 +1,14 @@
 //! Engine.IO on tokio: a server whose disconnects come on time and with a true reason, and a client.
 
 mod broadcast;
+mod client;
 mod clock;
 mod config;
+mod grace;
 mod hub;
+mod lingering;
+mod mailbox;
+mod mask_keys;
 mod message;
 mod observer;
 mod polling;
@@ -17,6 +22,10 @@ mod state;
 mod task;
 mod websocket;
 
+pub use client::{
+    Client, ClientBuildError, ClientBuilder, ClientEvent, ClientSender, ClientSocket, ConnectError,
+    HandshakeInfo, Reconnecting, Refused,
+};
 pub use message::Message;
 pub use observer::Observer;
 pub use server::{BuildError, Server, ServerBuilder};

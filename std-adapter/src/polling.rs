@@ -37,7 +37,8 @@ pub(crate) async fn get(state: Arc<State>, query: &Query) -> Response<Body> {
 
 /// A payload of these packets, in the form that this client takes.
 pub(crate) fn payload_response(state: &State, query: &Query, packets: &[Packet<'_>]) -> Response<Body> {
-    let (content_type, payload) = encode(state, packets);
+    let (framing, payload) = encode(state.revision, state.base64_only, packets);
+    let content_type = if framing == Framing::Binary { BINARY } else { TEXT };
     let Some(j) = &query.jsonp else { return respond(StatusCode::OK, content_type, payload) };
     let mut body = vec![0; payload.len()];
     let needed = match jsonp::encode(j, &payload, &mut body) {
@@ -49,13 +50,14 @@ pub(crate) fn payload_response(state: &State, query: &Query, packets: &[Packet<'
     respond(StatusCode::OK, TEXT, body)
 }
 
-fn encode(state: &State, packets: &[Packet<'_>]) -> (&'static str, Vec<u8>) {
-    let framing = match state.revision {
+/// A payload of these packets, and its form.
+pub(crate) fn encode(revision: Revision, base64_only: bool, packets: &[Packet<'_>]) -> (Framing, Vec<u8>) {
+    let framing = match revision {
         Revision::V4 => Framing::Text,
-        Revision::V3 => Framing::of(packets, !state.base64_only),
+        Revision::V3 => Framing::of(packets, !base64_only),
     };
-    let mut out = vec![0; packets.iter().map(|packet| packet_bound(state, packet)).sum()];
-    let len = match state.revision {
+    let mut out = vec![0; packets.iter().map(|packet| packet_bound(revision, packet)).sum()];
+    let len = match revision {
         Revision::V4 => {
             let mut encoder = payload::v4::Encoder::new(&mut out);
             let fits = packets.iter().all(|packet| encoder.push(packet).is_ok());
@@ -70,13 +72,16 @@ fn encode(state: &State, packets: &[Packet<'_>]) -> (&'static str, Vec<u8>) {
         }
     };
     out.truncate(len);
-    (if framing == Framing::Binary { BINARY } else { TEXT }, out)
+    (framing, out)
 }
 
 /// At least what a packet takes in a payload: its longest form, and a separator or a length prefix.
-fn packet_bound(state: &State, packet: &Packet<'_>) -> usize {
-    const PREFIX: usize = 24;
-    state.revision.encoded_len(packet, false).max(state.revision.encoded_len(packet, true)) + PREFIX
+pub(crate) fn packet_bound(revision: Revision, packet: &Packet<'_>) -> usize {
+    let overhead = match revision {
+        Revision::V4 => 1,
+        Revision::V3 => 24,
+    };
+    revision.encoded_len(packet, false).max(revision.encoded_len(packet, true)) + overhead
 }
 
 /// A client that goes away with its poll unanswered has lost what the answer would have held.
