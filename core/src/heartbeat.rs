@@ -166,6 +166,18 @@ impl Machine {
         machine
     }
 
+    /// Brings the first ping forward to `delay` from now, so that sessions that open together do not ping together.
+    /// Only shortens: a longer `delay` than `ping_interval` changes nothing, and neither does a role without pings.
+    ///
+    /// For a machine that was just made.
+    #[must_use]
+    pub fn with_first_ping_after(mut self, delay: Duration) -> Self {
+        if self.phase == Phase::PingDue {
+            self.timer = self.timer.min(self.now().saturating_add(delay));
+        }
+        self
+    }
+
     /// A client of revision 4: expects the server's pings. `now` is when the `open` packet came in.
     #[must_use]
     pub fn eio4_client(heartbeat: Heartbeat, now: Instant) -> Self {
@@ -220,7 +232,7 @@ impl Machine {
         self.interval_millis = heartbeat.interval_millis();
         self.timeout_millis = self.timeout_millis.min(heartbeat.timeout_millis());
         if self.rules.pings {
-            self.schedule_ping(now.add_millis(self.interval_millis));
+            self.schedule_ping(self.interval_micros());
         } else {
             self.phase = Phase::Listening;
             self.allow_silence(self.sum_millis());
@@ -411,6 +423,10 @@ impl Machine {
         self.clock.latest_seen()
     }
 
+    fn interval_micros(&self) -> u64 {
+        u64::from(self.interval_millis).saturating_mul(1_000)
+    }
+
     fn sum_millis(&self) -> u32 {
         self.interval_millis.saturating_add(self.timeout_millis)
     }
@@ -438,8 +454,8 @@ impl Machine {
         }
     }
 
-    fn schedule_ping(&mut self, due: Instant) {
-        let due = due.max(self.now());
+    fn schedule_ping(&mut self, after_micros: u64) {
+        let due = self.now().add_micros(after_micros);
         self.phase = Phase::PingDue;
         if self.stalled {
             self.mark = due;
@@ -448,11 +464,11 @@ impl Machine {
         }
     }
 
-    /// The awaited pong: its round trip.
-    #[expect(clippy::cast_possible_truncation, reason = "compared with the maximum in the line before")]
-    fn measure(&mut self) -> Reaction {
-        let micros = self.now().micros_since(self.mark).min(MAX_RTT_MICROS.into());
-        self.rtt_micros = micros as u32;
-        Reaction::Answered
+    /// The awaited pong: how many microseconds it took, exactly.
+    #[expect(clippy::cast_possible_truncation, reason = "compared with the maximum in the same line")]
+    fn measure(&mut self) -> u64 {
+        let micros = self.now().micros_since(self.mark);
+        self.rtt_micros = micros.min(MAX_RTT_MICROS.into()) as u32;
+        micros
     }
 }

@@ -1,6 +1,6 @@
 //! Sessions: what a heartbeat [`Machine`] becomes once it opens, closes and ends for a reason.
 //!
-//! [`ServerSession`] and [`ClientSession`] are driven alike. Facts come in by `handle_*`, each with the caller's
+//! [`ServerSession`](crate::ServerSession) and [`ClientSession`](crate::ClientSession) are driven alike. Facts come in by `handle_*`, each with the caller's
 //! clock; wishes are plain verbs; results come out by `poll_*`. Any order of calls is legal.
 //!
 //! ```text
@@ -16,7 +16,7 @@
 //! ```
 //!
 //! A session that has not ended always has a deadline. The end is a state: the first cause wins, and
-//! [`disconnect`](ServerSession::disconnect) tells it for ever.
+//! [`disconnect`](crate::ServerSession::disconnect) tells it for ever.
 //!
 //! The caller's loop, whatever the runtime:
 //!

@@ -57,9 +57,9 @@ fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
 fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
     match machine.phase {
         Phase::Awaiting if packet == PacketType::Pong => {
-            let reaction = machine.measure();
-            machine.schedule_ping(machine.now().add_millis(machine.interval_millis));
-            reaction
+            machine.measure();
+            machine.schedule_ping(machine.interval_micros());
+            Reaction::Answered
         }
         Phase::Awaiting | Phase::Closing => {
             machine.allow_silence(machine.sum_millis());
