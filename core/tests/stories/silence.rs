@@ -48,6 +48,21 @@ mod eio4_server {
     }
 
     #[test]
+    fn the_first_ping_may_be_brought_forward_and_not_put_off() {
+        for (delay, first) in [(0, 0), (7_000, 7_000), (25_000, 25_000), (60_000, 25_000)] {
+            let mut world = server(Liveness::default()).first_ping_after(ms(delay));
+            world.run_until(ms(first));
+            world.client.say(Packet::PONG);
+            world.run_until(ms(first + 45_000));
+            let (next, end) = (first + 25_000, first + 45_000);
+            world.server.assert_wrote(&[(first, "2"), (next, "2"), (end, "1")]);
+        }
+        let mut world = eio3_server(Liveness::default()).first_ping_after(ms(7_000));
+        world.run_until(ms(45_000));
+        world.server.assert_wrote(&[(45_000, "1")]);
+    }
+
+    #[test]
     fn a_ping_allows_a_silence_of_one_timeout() {
         for liveness in POLICIES {
             let mut world = server(liveness);
