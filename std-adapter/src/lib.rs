@@ -2,11 +2,18 @@
 
 mod broadcast;
 mod clock;
+mod compression;
 mod config;
+mod connection;
+mod cookie;
+mod cors;
 mod hub;
+mod limits;
 mod message;
 mod observer;
+mod origins;
 mod polling;
+mod proxies;
 mod request;
 mod respond;
 mod server;
@@ -17,8 +24,12 @@ mod state;
 mod task;
 mod websocket;
 
+pub use cookie::{Cookie, InvalidCookie, SameSite};
+pub use cors::Cors;
 pub use message::Message;
 pub use observer::Observer;
+pub use origins::{AllowedOrigins, InvalidOrigin, Origin};
+pub use proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
 pub use server::{BuildError, Server, ServerBuilder};
 pub use service::{EngineService, PeerAddr};
 pub use session_id::SessionId;

@@ -135,7 +135,7 @@ impl Socket {
     ///
     /// Messages that came in before the end can still be received.
     pub async fn closed(&self) -> Disconnect {
-        closed(&self.state).await
+        self.state.ended().await
     }
 
     /// How the session ended, if it has.
@@ -244,7 +244,7 @@ impl Sender {
 
     /// As [`Socket::closed`].
     pub async fn closed(&self) -> Disconnect {
-        closed(&self.state).await
+        self.state.ended().await
     }
 
     /// As [`Socket::peer_addr`].
@@ -316,18 +316,6 @@ async fn send(state: &State, mut outgoing: Outgoing) -> Result<(), SendError> {
             Ok(()) => return Ok(()),
             Err(TrySendError::Refused(error)) => return Err(error),
             Err(TrySendError::Full(message)) => outgoing = Outgoing::Message(message),
-        }
-        changed.await;
-    }
-}
-
-async fn closed(state: &State) -> Disconnect {
-    loop {
-        let changed = state.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
-        if let Some(end) = state.lock().end() {
-            return end.clone();
         }
         changed.await;
     }

@@ -329,6 +329,19 @@ impl State {
         });
     }
 
+    /// How the session ended, once it has.
+    pub(crate) async fn ended(&self) -> Disconnect {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(end) = self.lock().end() {
+                return end.clone();
+            }
+            changed.await;
+        }
+    }
+
     /// Ready once the inbox has room, or the session has ended: until then a request with data is not answered.
     pub(crate) fn poll_room_for_post(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.lock();
