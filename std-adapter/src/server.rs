@@ -2,17 +2,21 @@
 
 mod http;
 
+use core::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::request::Parts;
+use ::http::{Request, Response};
 use eio_core::payload::DEFAULT_MAX_PACKETS;
 use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::upgrade::UPGRADE_TIMEOUT;
 use eio_core::{Heartbeat, Liveness};
+use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tower_service::Service;
 
 use crate::broadcast::PreparedMessage;
 use crate::config::{Config, HttpConfig};
@@ -300,6 +304,24 @@ impl Server {
     /// # Errors
     /// What `accept` says, when it is not about a single connection.
     pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
+        self.serve_with(listener, self.service()).await
+    }
+
+    /// The same for a service that answers other requests too, and hands those of sessions to
+    /// [`service`](Self::service): a router, usually. A connection whose answer stands still, taken or given, for longer
+    /// than twice the [request timeout](ServerBuilder::request_timeout) is dropped: endless answers say something now
+    /// and then.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub async fn serve_with<S, B>(&self, listener: TcpListener, service: S) -> std::io::Result<()>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
+        B: http_body::Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -316,7 +338,8 @@ impl Server {
                 }
             };
             let _ = stream.set_nodelay(true);
-            tokio::spawn(connection::serve(Arc::clone(&self.hub), stream, Some(peer)));
+            let (hub, service) = (Arc::clone(&self.hub), service.clone());
+            tokio::spawn(connection::serve(hub, stream, Some(peer), service));
         }
     }
 
@@ -326,7 +349,7 @@ impl Server {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        connection::serve(Arc::clone(&self.hub), io, peer).await;
+        connection::serve(Arc::clone(&self.hub), io, peer, self.service()).await;
     }
 
     /// How many sessions are open.
