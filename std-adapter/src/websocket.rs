@@ -11,6 +11,7 @@ use eio_core::packet::{Frame, Packet};
 use eio_core::ws::{self, Close, CloseCode, Decoder, FrameHeader, Item, MessageKind, OpCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -86,10 +87,7 @@ pub(crate) struct WebSocketIo {
 
 impl WebSocketIo {
     pub(crate) fn new(upgraded: Upgraded, state: &State) -> Self {
-        let (stream, tail) = match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
-            Err(upgraded) => (Stream::Other(Box::new(upgraded)), Vec::new()),
-        };
+        let (stream, tail) = Stream::of(upgraded);
         Self {
             stream,
             decoder: Decoder::server(state.hub.config.max_payload),
@@ -350,6 +348,19 @@ fn put_frame(chunk: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
 }
 
 impl Stream {
+    /// The connection that was an HTTP server's, and what that had read beyond the request.
+    fn of(upgraded: Upgraded) -> (Self, Vec<u8>) {
+        // Servers that choose between HTTP/1.1 and HTTP/2, axum's and our own among them, wrap the socket once more.
+        let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => return (Self::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
+            Err(upgraded) => upgraded,
+        };
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => (Self::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
+            Err(upgraded) => (Self::Other(Box::new(upgraded)), Vec::new()),
+        }
+    }
+
     fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => {
