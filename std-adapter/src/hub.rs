@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::message::Message;
 use crate::session_id::SessionId;
-use crate::socket::Disconnect;
+use crate::socket::{Disconnect, Sender};
 use crate::state::State;
 
 /// Settings, clock and the registry of sessions.
@@ -65,7 +65,7 @@ impl Hub {
         let transport = state.lock().transport;
         tracing::debug!(sid = %state.id, peer = ?state.peer, transport = transport.as_str(), "session opened");
         if let Some(observer) = &self.config.observer {
-            observer.opened(state.id, transport);
+            observer.opened(&Sender { state: Arc::clone(state) });
         }
         true
     }
@@ -120,6 +120,13 @@ impl Hub {
         tracing::trace!(sid = %state.id, bytes = message.len(), "message");
         if let Some(observer) = &self.config.observer {
             observer.message(state.id, message);
+        }
+    }
+
+    pub(crate) fn pinged(&self, state: &State) {
+        tracing::trace!(sid = %state.id, "ping");
+        if let Some(observer) = &self.config.observer {
+            observer.ping(state.id);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Building a server, running it, and its handle.
 
+use core::convert::Infallible;
+use core::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +10,11 @@ use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::upgrade::UPGRADE_TIMEOUT;
 use eio_core::{Heartbeat, Liveness};
 use http::request::Parts;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpListener;
+use tower_service::Service;
 
 use crate::broadcast::PreparedMessage;
 use crate::config::Config;
@@ -271,6 +276,22 @@ impl Server {
     /// # Errors
     /// What `accept` says, when it is not about a single connection.
     pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
+        self.serve_with(listener, self.service()).await
+    }
+
+    /// The same for a service that answers other requests too, and hands those of sessions to
+    /// [`service`](Self::service): a router, usually.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub async fn serve_with<S, B>(&self, listener: TcpListener, service: S) -> std::io::Result<()>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -287,15 +308,17 @@ impl Server {
                 }
             };
             let _ = stream.set_nodelay(true);
-            let service = self.service();
+            let service = service.clone();
             let timeout = self.hub.config.request_timeout;
             tokio::spawn(async move {
-                let service =
-                    hyper::service::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
-                        request.extensions_mut().insert(PeerAddr(peer));
-                        let mut service = service.clone();
-                        tower_service::Service::call(&mut service, request)
-                    });
+                let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+                    request.extensions_mut().insert(PeerAddr(peer));
+                    let mut service = service.clone();
+                    async move {
+                        poll_fn(|cx| service.poll_ready(cx)).await?;
+                        service.call(request).await
+                    }
+                });
                 let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
                 builder.http1().timer(TokioTimer::new()).header_read_timeout(timeout);
                 builder.http2().timer(TokioTimer::new());

@@ -28,6 +28,14 @@ pub(crate) enum Revision {
 }
 
 impl Revision {
+    /// The number that clients give as `EIO`.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::V3 => 3,
+            Self::V4 => 4,
+        }
+    }
+
     fn session(self, hub: &Hub, heartbeat: Heartbeat, now: Instant) -> ServerSession {
         match self {
             Self::V3 => ServerSession::eio3(heartbeat, hub.config.liveness, now),
@@ -270,7 +278,7 @@ impl State {
     /// The answer to the pending poll, once there is something to say.
     pub(crate) fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<PollAnswer> {
         let answer = self.update(|inner, now| {
-            let answer = inner.take_answer(now);
+            let answer = inner.take_answer(self, now);
             if answer.is_none() {
                 let slot = inner.poll.get_or_insert_default();
                 remember(slot, cx);
@@ -480,14 +488,23 @@ impl Inner {
     }
 
     /// What a WebSocket writes next: heartbeats overtake messages.
-    pub(crate) fn next_to_write(&mut self) -> Option<ToWrite> {
-        while let Some(control) = self.session.poll_transmit() {
+    pub(crate) fn next_to_write(&mut self, state: &State) -> Option<ToWrite> {
+        while let Some(control) = self.next_control(state) {
             match control {
                 Control::Close => self.close_due = true,
                 Control::Ping | Control::Pong => return Some(ToWrite::Control(control.as_str())),
             }
         }
         self.pop_outgoing().map(ToWrite::Message)
+    }
+
+    /// What the session itself wants written next; whoever watches hears of pings.
+    fn next_control(&mut self, state: &State) -> Option<Control> {
+        let control = self.session.poll_transmit();
+        if control == Some(Control::Ping) {
+            state.hub.pinged(state);
+        }
+        control
     }
 
     /// All that was sent before `close` has been taken: the close frame's turn.
@@ -500,7 +517,7 @@ impl Inner {
     }
 
     /// Packets for the pending poll: heartbeats first, a close packet last.
-    fn take_answer(&mut self, now: Instant) -> Option<PollAnswer> {
+    fn take_answer(&mut self, state: &State, now: Instant) -> Option<PollAnswer> {
         let mut controls = Vec::new();
         if self.transport != Transport::Polling {
             // The session moved away from under this poll.
@@ -513,7 +530,7 @@ impl Inner {
             return Some(PollAnswer { controls: vec![packet], messages: Vec::new() });
         }
         let mut close = false;
-        while let Some(control) = self.session.poll_transmit() {
+        while let Some(control) = self.next_control(state) {
             match control {
                 Control::Close => close = true,
                 Control::Ping | Control::Pong => controls.push(control.packet()),
