@@ -126,7 +126,8 @@ pub struct Machine {
     /// The application does not read, so silence is not judged.
     stalled: bool,
     liveness: Liveness,
-    /// The current ping's timeout was already restarted once.
+    /// A packet has put off the current ping's timeout: no other packet may (`ExtendOnce`), or silence may now last an
+    /// interval and a timeout (where any packet counts).
     extended: bool,
 }
 
@@ -260,7 +261,7 @@ impl Machine {
         }
         self.last_seen = now;
         if self.is_running() && self.liveness == Liveness::AnyPacket {
-            self.count_any_packet();
+            self.count_packet();
         }
     }
 
@@ -325,13 +326,17 @@ impl Machine {
         }
     }
 
-    /// The caller reads again. Silence counts from now.
+    /// The caller reads again. Silence counts anew from now, and may last as long as it was allowed to before the
+    /// pause.
     pub fn handle_reading_resumed(&mut self, now: Instant) {
         self.clock.advance(now);
         if self.stalled {
             self.stalled = false;
             match self.phase {
                 Phase::PingDue => self.timer = self.mark,
+                Phase::Awaiting if self.extended && self.liveness != Liveness::ExtendOnce => {
+                    self.count_packet();
+                }
                 Phase::Awaiting => self.allow_silence(self.timeout_millis),
                 Phase::Listening => self.allow_silence(self.sum_millis()),
                 Phase::Opening | Phase::Closing | Phase::Ended => {}
@@ -446,10 +451,11 @@ impl Machine {
         }
     }
 
-    /// [`Liveness::AnyPacket`]: the peer may be silent for a whole period from now. While a ping is due next, its
-    /// own timeout comes later anyway.
-    fn count_any_packet(&mut self) {
-        if let Phase::Awaiting | Phase::Listening = self.phase {
+    /// A packet came in that counts as life by itself: the peer may be silent for an interval and a timeout from now.
+    /// While a ping is due next, its own timeout comes later anyway.
+    fn count_packet(&mut self) {
+        if let Phase::Awaiting | Phase::Listening | Phase::Closing = self.phase {
+            self.extended = true;
             self.allow_silence(self.sum_millis());
         }
     }
@@ -470,5 +476,45 @@ impl Machine {
         let micros = self.now().micros_since(self.mark);
         self.rtt_micros = micros.min(MAX_RTT_MICROS.into()) as u32;
         micros
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(0).saturating_add(Duration::from_millis(millis))
+    }
+
+    /// Pings every 10 ms and waits 2 ms.
+    fn brisk() -> Heartbeat {
+        Heartbeat::from_millis(10, 2).unwrap()
+    }
+
+    #[test]
+    fn a_pause_never_brings_the_deadline_forward() {
+        let server = Machine::eio4_server(brisk(), Liveness::AnyPacket, at(0));
+        let client = Machine::eio3_client(brisk(), at(0));
+        for mut machine in [server, client] {
+            assert_eq!(machine.handle_timeout(at(10)), Some(Due::Ping));
+            assert_eq!(machine.handle_packet(at(11), PacketType::Message), Reaction::None);
+            assert_eq!(machine.poll_timeout(), Some(at(23)));
+            machine.handle_reading_paused(at(12), Duration::from_millis(12));
+            machine.handle_reading_resumed(at(13));
+            assert_eq!(machine.poll_timeout(), Some(at(25)));
+        }
+    }
+
+    #[test]
+    fn after_a_pause_an_unanswered_ping_has_its_whole_timeout() {
+        let server = Machine::eio4_server(brisk(), Liveness::ExtendOnce, at(0));
+        let client = Machine::eio3_client(brisk(), at(0));
+        for mut machine in [server, client] {
+            assert_eq!(machine.handle_timeout(at(10)), Some(Due::Ping));
+            machine.handle_reading_paused(at(11), Duration::from_millis(12));
+            machine.handle_reading_resumed(at(20));
+            assert_eq!(machine.poll_timeout(), Some(at(22)));
+        }
     }
 }

@@ -59,7 +59,7 @@ fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
         PacketType::Ping => Reaction::WrongDirection,
         _ => {
             match machine.liveness {
-                Liveness::AnyPacket => machine.count_any_packet(),
+                Liveness::AnyPacket => machine.count_packet(),
                 Liveness::ExtendOnce if awaiting && !machine.extended => {
                     machine.extended = true;
                     machine.allow_silence(machine.timeout_millis);
