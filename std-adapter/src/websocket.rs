@@ -348,9 +348,9 @@ fn put_frame(chunk: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
 }
 
 impl Stream {
-    /// The connection under hyper, and what hyper had read of it already.
+    /// The connection that was an HTTP server's, and what that had read beyond the request.
     fn of(upgraded: Upgraded) -> (Self, Vec<u8>) {
-        // hyper-util's server that finds out which HTTP is spoken wraps the connection once more; hyper's own does not.
+        // Servers that choose between HTTP/1.1 and HTTP/2, axum's and our own among them, wrap the socket once more.
         let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => return (Self::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
             Err(upgraded) => upgraded,
