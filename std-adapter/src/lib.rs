@@ -15,6 +15,7 @@ mod lingering;
 mod mailbox;
 mod mask_keys;
 mod message;
+pub mod metrics;
 mod observer;
 mod origins;
 mod polling;
