@@ -232,7 +232,7 @@ impl Case<'_> {
     }
 
     /// Text in which our session identifiers are replaced by the recorded ones.
-    fn with_their_sid(&self, text: &str) -> String {
+    pub(crate) fn with_their_sid(&self, text: &str) -> String {
         let sids = self.ours.sids.iter();
         sids.fold(text.to_owned(), |text, (theirs, ours)| text.replace(ours.as_str(), theirs))
     }
