@@ -6,7 +6,7 @@
 //! | `12.4` | took, or ignored, a heartbeat in the wrong direction (before 4.1) | ends the session |
 //! | `12.6` | ignored a close packet over WebSocket | ends the session |
 //! | `12.9` | answered a post of garbage with `ok`; switched protocols for a version that it does not speak | status 400, before anything is switched |
-//! | `12.11`, `B4` | let pongs that no ping awaited put off its pings | pings when the last awaited one says |
+//! | `12.11`, `B4` | let late pongs, or pongs that no ping awaited, put off its pings | pings when it is time |
 //! | `B3` | judged silence before it read what was there | reads first |
 //! | `B6` | let in a WebSocket of another revision than its session's (before 6.6.10) | status 400 |
 //! | `B26` | reset a post that was in flight during an upgrade, and lost its messages | takes it, and answers |
@@ -29,7 +29,7 @@
 use eio_core::DisconnectReason;
 use eio_core::packet::PacketType;
 
-use crate::judge::{Case, Difference, Packet, Place, packets};
+use crate::judge::{Case, Difference, Packet, Place, packets, time};
 use crate::play::is_revision_4;
 use crate::recording::{Body, Exchange, Micros, Opening, Outcome, Socket, parameter};
 
@@ -195,18 +195,15 @@ impl Case<'_> {
         let end = self.end(Place::Socket(socket));
         match difference {
             Difference::Refused { ours: 400, text } => self.refused(socket, text),
-            // The first frame of a version that nobody speaks was no frame.
-            Difference::Close { recorded: Some(1005), ours: Some(1006) }
+            Difference::Close { recorded, ours: Some((ours, 1006)) }
                 if end == Some(DisconnectReason::PingTimeout) =>
             {
-                same_way("abort")
+                match recorded {
+                    Some((recorded, 1005)) if time(*recorded, *ours).is_none() => same_way("abort"),
+                    _ => self.noticed_silence(socket),
+                }
             }
-            Difference::Close { recorded: None, ours: Some(1006) }
-                if end == Some(DisconnectReason::PingTimeout) =>
-            {
-                self.noticed_silence(socket)
-            }
-            Difference::Close { recorded: None, ours: Some(1005) }
+            Difference::Close { recorded: None, ours: Some((_, 1005)) }
                 if end == Some(DisconnectReason::PeerClose) =>
             {
                 let said_close = socket.sent.iter().any(|(_, body)| body.text() == Some("1"));
@@ -238,13 +235,34 @@ impl Case<'_> {
         })
     }
 
-    /// Ours pings where the recorded server let unasked pongs put it off.
+    /// Ours pings where the recorded server let unasked pongs, or late ones, put it off.
     fn of_pings(&self, socket: &Socket, difference: &Difference) -> Option<Exception> {
+        if let Difference::Time { recorded, ours } = difference {
+            return if ours < recorded && self.was_answered_late(socket, *recorded) {
+                parts("12.11")
+            } else {
+                None
+            };
+        }
         let Difference::Frame { at, ours: Some(Body::Text(ours)), .. } = difference else { return None };
         let pongs = socket.sent.iter().filter(|(sent, body)| sent <= at && body.text() == Some("3")).count();
         let pings =
             socket.received.iter().filter(|(sent, body)| sent <= at && body.text() == Some("2")).count();
         if ours == "2" && pongs > pings { parts("B4") } else { None }
+    }
+
+    /// The ping at this time is behind one that was answered later than half the timeout.
+    fn was_answered_late(&self, socket: &Socket, ping: Micros) -> bool {
+        let half = self.recording.options["pingTimeout"].as_u64().unwrap_or(20_000) * 500;
+        let is_ping = |body: &Body| body.text() == Some("2");
+        let pings = || socket.received.iter().filter(|(_, body)| is_ping(body)).map(|(at, _)| *at);
+        let pong = |after| {
+            let mut pongs =
+                socket.sent.iter().filter(|(_, body)| body.text() == Some("3")).map(|(at, _)| *at);
+            pongs.find(|at| *at > after)
+        };
+        pings().any(|at| at == ping)
+            && pings().any(|at| at < ping && pong(at).is_some_and(|pong| pong - at > half))
     }
 
     /// A WebSocket that the recorded server opened, if only to close it.

@@ -28,6 +28,12 @@ const HEADERS: [&str; 13] = [
     "access-control-max-age",
 ];
 
+/// How much later than ours the recorded server may be: its event loop was busy, and timers fire late.
+const LATE: Micros = 25_000;
+
+/// How much earlier: our clock goes in whole milliseconds here.
+const EARLY: Micros = 3_000;
+
 /// A packet, to compare and to explain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
@@ -85,10 +91,15 @@ pub(crate) enum Difference {
         recorded: Option<Body>,
         ours: Option<Body>,
     },
-    /// How the WebSocket was closed by the server: its code, none if it was not.
+    /// How the WebSocket was closed by the server: when, and with which code; none if it was not.
     Close {
-        recorded: Option<u16>,
-        ours: Option<u16>,
+        recorded: Option<(Micros, u16)>,
+        ours: Option<(Micros, u16)>,
+    },
+    /// The same thing, at another time.
+    Time {
+        recorded: Micros,
+        ours: Micros,
     },
 }
 
@@ -198,8 +209,17 @@ impl Case<'_> {
             (Some((_, Outcome::Answer(recorded))), None | Some(None)) => {
                 vec![Difference::Unanswered { recorded: recorded.status }]
             }
-            (Some((_, Outcome::Answer(recorded))), Some(Some(ours))) => {
-                self.answers(recorded, ours, is_revision_4(self.recording, &exchange.url))
+            (Some((at, Outcome::Answer(recorded))), Some(Some(ours))) => {
+                let mut differences =
+                    self.answers(recorded, ours, is_revision_4(self.recording, &exchange.url));
+                let our_at = self.ours.exchanges.get(&exchange.id).map_or(0, |(at, _)| *at);
+                // When the pieces of a body without a length were sent was not recorded.
+                if exchange.body.is_none()
+                    || exchange.headers.iter().any(|(name, _)| name == "content-length")
+                {
+                    differences.extend(time(*at, our_at));
+                }
+                differences
             }
         }
     }
@@ -267,9 +287,12 @@ impl Case<'_> {
             });
             let at =
                 [recorded.map(|(at, _)| *at), ours.as_ref().map(|(at, _)| *at)].into_iter().flatten().min();
+            let at = at.unwrap_or_default();
+            if let (Some((theirs, _)), Some((ours, _))) = (recorded, &ours) {
+                differences.extend(time(*theirs, *ours).map(|difference| (at, difference)));
+            }
             let (recorded, ours) = (recorded.map(|(_, body)| body.clone()), ours.map(|(_, body)| body));
             if recorded != ours {
-                let at = at.unwrap_or_default();
                 differences.push((at, Difference::Frame { at, recorded, ours }));
             }
         }
@@ -277,16 +300,23 @@ impl Case<'_> {
         let client_closed =
             socket.closed.filter(|(_, closer, _)| *closer == Closer::Client).map(|(at, ..)| at);
         let closed = ours.closed.filter(|(at, _)| client_closed.is_none_or(|client| *at < client));
-        let at = recorded.map(|(at, ..)| at).into_iter().chain(closed.map(|(at, _)| at)).min();
-        let (recorded, ours) = (recorded.map(|(.., code)| code), closed.map(|(_, code)| code));
-        if let Some(at) = at
-            && recorded != ours
-        {
-            differences.push((at, Difference::Close { recorded, ours }));
+        let recorded = recorded.map(|(at, _, code)| (at, code));
+        let (code, our_code) = (recorded.map(|(_, code)| code), closed.map(|(_, code)| code));
+        let at = recorded.into_iter().chain(closed).map(|(at, _)| at).min().unwrap_or_default();
+        if code != our_code {
+            differences.push((at, Difference::Close { recorded, ours: closed }));
+        } else if let (Some((theirs, _)), Some((ours, _))) = (recorded, closed) {
+            differences.extend(time(theirs, ours).map(|difference| (at, difference)));
         }
         differences.sort_by_key(|(at, _)| *at);
         differences
     }
+}
+
+/// Whether two times that should be one are too far apart.
+pub(crate) fn time(recorded: Micros, ours: Micros) -> Option<Difference> {
+    let agree = recorded + EARLY >= ours && recorded <= ours + LATE;
+    (!agree).then_some(Difference::Time { recorded, ours })
 }
 
 /// The packets that an answer carries; none if it is no payload.
