@@ -126,7 +126,8 @@ pub struct Machine {
     /// The application does not read, so silence is not judged.
     stalled: bool,
     liveness: Liveness,
-    /// The current ping's timeout was already restarted once.
+    /// A packet has put off the current ping's timeout: no other packet may (`ExtendOnce`), or silence may now last an
+    /// interval and a timeout (where any packet counts).
     extended: bool,
 }
 
@@ -164,6 +165,18 @@ impl Machine {
         let mut machine = opening(&eio4::SERVER, liveness, now, now);
         machine.open(now, heartbeat);
         machine
+    }
+
+    /// Brings the first ping forward to `delay` from now, so that sessions that open together do not ping together.
+    /// Only shortens: a longer `delay` than `ping_interval` changes nothing, and neither does a role without pings.
+    ///
+    /// For a machine that was just made.
+    #[must_use]
+    pub fn with_first_ping_after(mut self, delay: Duration) -> Self {
+        if self.phase == Phase::PingDue {
+            self.timer = self.timer.min(self.now().saturating_add(delay));
+        }
+        self
     }
 
     /// A client of revision 4: expects the server's pings. `now` is when the `open` packet came in.
@@ -220,7 +233,7 @@ impl Machine {
         self.interval_millis = heartbeat.interval_millis();
         self.timeout_millis = self.timeout_millis.min(heartbeat.timeout_millis());
         if self.rules.pings {
-            self.schedule_ping(now.add_millis(self.interval_millis));
+            self.schedule_ping(self.interval_micros());
         } else {
             self.phase = Phase::Listening;
             self.allow_silence(self.sum_millis());
@@ -248,7 +261,7 @@ impl Machine {
         }
         self.last_seen = now;
         if self.is_running() && self.liveness == Liveness::AnyPacket {
-            self.count_any_packet();
+            self.count_packet();
         }
     }
 
@@ -313,13 +326,17 @@ impl Machine {
         }
     }
 
-    /// The caller reads again. Silence counts from now.
+    /// The caller reads again. Silence counts anew from now, and may last as long as it was allowed to before the
+    /// pause.
     pub fn handle_reading_resumed(&mut self, now: Instant) {
         self.clock.advance(now);
         if self.stalled {
             self.stalled = false;
             match self.phase {
                 Phase::PingDue => self.timer = self.mark,
+                Phase::Awaiting if self.extended && self.liveness != Liveness::ExtendOnce => {
+                    self.count_packet();
+                }
                 Phase::Awaiting => self.allow_silence(self.timeout_millis),
                 Phase::Listening => self.allow_silence(self.sum_millis()),
                 Phase::Opening | Phase::Closing | Phase::Ended => {}
@@ -411,6 +428,10 @@ impl Machine {
         self.clock.latest_seen()
     }
 
+    fn interval_micros(&self) -> u64 {
+        u64::from(self.interval_millis).saturating_mul(1_000)
+    }
+
     fn sum_millis(&self) -> u32 {
         self.interval_millis.saturating_add(self.timeout_millis)
     }
@@ -430,16 +451,17 @@ impl Machine {
         }
     }
 
-    /// [`Liveness::AnyPacket`]: the peer may be silent for a whole period from now. While a ping is due next, its
-    /// own timeout comes later anyway.
-    fn count_any_packet(&mut self) {
-        if let Phase::Awaiting | Phase::Listening = self.phase {
+    /// A packet came in that counts as life by itself: the peer may be silent for an interval and a timeout from now.
+    /// While a ping is due next, its own timeout comes later anyway.
+    fn count_packet(&mut self) {
+        if let Phase::Awaiting | Phase::Listening | Phase::Closing = self.phase {
+            self.extended = true;
             self.allow_silence(self.sum_millis());
         }
     }
 
-    fn schedule_ping(&mut self, due: Instant) {
-        let due = due.max(self.now());
+    fn schedule_ping(&mut self, after_micros: u64) {
+        let due = self.now().add_micros(after_micros);
         self.phase = Phase::PingDue;
         if self.stalled {
             self.mark = due;
@@ -448,11 +470,51 @@ impl Machine {
         }
     }
 
-    /// The awaited pong: its round trip.
-    #[expect(clippy::cast_possible_truncation, reason = "compared with the maximum in the line before")]
-    fn measure(&mut self) -> Reaction {
-        let micros = self.now().micros_since(self.mark).min(MAX_RTT_MICROS.into());
-        self.rtt_micros = micros as u32;
-        Reaction::Answered
+    /// The awaited pong: how many microseconds it took, exactly.
+    #[expect(clippy::cast_possible_truncation, reason = "compared with the maximum in the same line")]
+    fn measure(&mut self) -> u64 {
+        let micros = self.now().micros_since(self.mark);
+        self.rtt_micros = micros.min(MAX_RTT_MICROS.into()) as u32;
+        micros
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(0).saturating_add(Duration::from_millis(millis))
+    }
+
+    /// Pings every 10 ms and waits 2 ms.
+    fn brisk() -> Heartbeat {
+        Heartbeat::from_millis(10, 2).unwrap()
+    }
+
+    #[test]
+    fn a_pause_never_brings_the_deadline_forward() {
+        let server = Machine::eio4_server(brisk(), Liveness::AnyPacket, at(0));
+        let client = Machine::eio3_client(brisk(), at(0));
+        for mut machine in [server, client] {
+            assert_eq!(machine.handle_timeout(at(10)), Some(Due::Ping));
+            assert_eq!(machine.handle_packet(at(11), PacketType::Message), Reaction::None);
+            assert_eq!(machine.poll_timeout(), Some(at(23)));
+            machine.handle_reading_paused(at(12), Duration::from_millis(12));
+            machine.handle_reading_resumed(at(13));
+            assert_eq!(machine.poll_timeout(), Some(at(25)));
+        }
+    }
+
+    #[test]
+    fn after_a_pause_an_unanswered_ping_has_its_whole_timeout() {
+        let server = Machine::eio4_server(brisk(), Liveness::ExtendOnce, at(0));
+        let client = Machine::eio3_client(brisk(), at(0));
+        for mut machine in [server, client] {
+            assert_eq!(machine.handle_timeout(at(10)), Some(Due::Ping));
+            machine.handle_reading_paused(at(11), Duration::from_millis(12));
+            machine.handle_reading_resumed(at(20));
+            assert_eq!(machine.poll_timeout(), Some(at(22)));
+        }
     }
 }

@@ -1,4 +1,120 @@
-//! Engine.IO sessions and heartbeats without a runtime.
+//! Engine.IO sessions and heartbeats without a runtime: `no_std`, no `alloc`, no `unsafe`, no reachable panic.
+//!
+//! Engine.IO is the transport under Socket.IO: a session over HTTP long-polling or WebSocket, kept alive by pings. This
+//! crate is the part that decides: when to ping, when to answer, when a silent peer is gone, and why a session ended.
+//! It owns no socket, reads no clock and keeps no queue. The caller hands in packets and the time, and does what it is
+//! told.
+//!
+//! ```text
+//!                bytes                 packets                                 packets             bytes
+//!   socket ───────────────▶ packet, ───────────▶ ┌───────────────────────┐ ───────────▶ packet, ───────────▶ socket
+//!                           payload,             │ ServerSession         │  poll_       payload,
+//!   clock  ─────────────────────────── now ────▶ │ ClientSession         │  transmit    ws
+//!                           ws                   │  one heartbeat        │ ───────────▶ messages, the end ──▶ application
+//!   timer  ◀──────────────────── poll_timeout ── │  one deadline         │  Event, disconnect
+//!          ──────────────────▶ handle_timeout ─▶ └───────────────────────┘
+//! ```
+//!
+//! # The caller's loop
+//!
+//! The same five steps on any runtime, here against a scripted server on a fake clock. Read *all* that is ready before
+//! `handle_timeout`: whatever was handled before counts, so that a stalled caller never declares a live peer dead.
+//!
+//! ```
+//! use core::time::Duration;
+//! use eio_core::packet::{Data, Frame, v4};
+//! use eio_core::{ClientSession, DisconnectReason, Event, Instant};
+//!
+//! let at = |millis: u64| Instant::from_micros(millis * 1_000);
+//! // What the server says, and when. After 50 s its cable is pulled.
+//! let mut script = [
+//!     (0, r#"0{"sid":"x7","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#),
+//!     (300, "4hello"),
+//!     (25_000, "2"),
+//!     (50_000, "2"),
+//! ]
+//! .into_iter()
+//! .peekable();
+//!
+//! let mut session = ClientSession::eio4(Duration::from_secs(20), at(0));
+//! let mut sent = Vec::new();
+//! let mut now = at(0);
+//! let end = loop {
+//!     // 1. All that is ready.
+//!     while let Some((_, text)) = script.next_if(|(when, _)| at(*when) <= now) {
+//!         match session.handle_packet(now, v4::decode(Frame::Text(text))) {
+//!             Some(Event::Opened(handshake)) => assert_eq!(handshake.sid.as_str(), "x7"),
+//!             Some(Event::Message(data)) => assert_eq!(data, Data::Text("hello")),
+//!             _ => {}
+//!         }
+//!     }
+//!     // 2. Then the clock.
+//!     session.handle_timeout(now);
+//!     // 3. What the session itself wants sent, ahead of queued messages.
+//!     while let Some(control) = session.poll_transmit() {
+//!         sent.push((now, control.as_str()));
+//!     }
+//!     // 4. The end is a state.
+//!     if let Some(end) = session.disconnect() {
+//!         break end;
+//!     }
+//!     // 5. Sleep until something is ready or the deadline comes: here, time jumps there.
+//!     let deadline = session.poll_timeout().expect("a session that has not ended has a deadline");
+//!     now = script.peek().map_or(deadline, |(when, _)| at(*when).min(deadline));
+//! };
+//! assert_eq!(sent, [(at(25_000), "3"), (at(50_000), "3"), (at(95_000), "1")]);
+//! assert_eq!(end.reason, DisconnectReason::PingTimeout);
+//! assert_eq!(end.silent_for, Duration::from_secs(45));
+//! ```
+//!
+//! # The layers
+//!
+//! Bottom to top; each can be used without those above it, and has a running example on its page.
+//!
+//! | layer | what it is |
+//! |---|---|
+//! | [`Instant`] | the caller's clock, microseconds, saturating |
+//! | [`settings`] | [`Heartbeat`] periods that are valid once they exist, [`Liveness`] policies, limits, old configurations |
+//! | [`packet`], [`payload`] | bytes to packets and back, revisions 4 and 3, borrowing |
+//! | [`handshake`] | the `open` packet's JSON |
+//! | [`heartbeat`] | the timing rules alone, for every role and generation |
+//! | [`session`]: [`ServerSession`], [`ClientSession`] | opening, open, closing, ended, and the reason |
+//! | [`upgrade`] | the probe exchange that moves a session from polling to WebSocket |
+//! | [`ws`] | RFC 6455 framing in the caller's buffers |
+//! | [`backoff`] | when to try again |
+//! | [`detect`] | what a setting means: how long a dead peer can go unnoticed |
+//! | [`socketio`] | the packets with which a raw client lives on a Socket.IO server |
+//! | [`legacy`] | Socket.IO 0.9 |
+//!
+//! # How long a dead peer can go unnoticed
+//!
+//! With the default periods, I = 25 s and T = 20 s, and a caller that wakes up on time ([`detect`] computes it for
+//! others, and has the rest of the table):
+//!
+//! | session | after its last heartbeat | after its last packet | after its death |
+//! |---|---|---|---|
+//! | EIO4 server, [`Liveness::PongOnly`] | I + T: 45 s | 45 s | 20 to 45 s |
+//! | EIO4 server, [`Liveness::ExtendOnce`] (default) | I + 2T: 65 s | 45 s | 20 to 45 s |
+//! | EIO4 server, [`Liveness::AnyPacket`] | unbounded while packets come | 45 s | 20 to 45 s |
+//! | EIO4 client | 45 s | 45 s | 20 to 45 s |
+//! | EIO3 server | 45 s | 45 s | 20 to 45 s |
+//! | EIO3 client | unbounded while packets come | 45 s | 20 to 45 s |
+//!
+//! # Sizes
+//!
+//! A session is 64 bytes on a 64-bit machine, whatever its role and revision; a [`heartbeat::Machine`] is 56. The sid,
+//! buffers and queues live with the caller.
+//!
+//! # Features
+//!
+//! `defmt` derives `defmt::Format`; `serde` reads and writes the settings. Neither changes any behaviour. The crate
+//! does not log: it returns what happened.
+//!
+//! # Glossary
+//!
+//! EIO4 and EIO3 are revisions 4 and 3 of the protocol, as Socket.IO 3 and 4, and 1 and 2, use them. The *reference*
+//! is engine.io, the JavaScript server, and engine.io-client; where its versions differ, the version is named. Numbers
+//! such as B4 name failures of existing implementations, listed in the repository's `docs/peers.md`.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -20,6 +20,7 @@ pub mod v4;
 mod writer;
 
 pub use base64::Base64;
+pub(crate) use base64::encode_into as encode_base64;
 pub(crate) use writer::Writer;
 
 /// One WebSocket message: exactly one packet.

@@ -50,6 +50,25 @@ impl ServerSession {
         Self { lifecycle: Lifecycle::new(Machine::eio3_server(heartbeat, liveness, now)) }
     }
 
+    /// Brings the first ping forward to `delay` from now, so that sessions that open together do not ping together.
+    /// Only shortens: a longer `delay` than `ping_interval` changes nothing, and neither does revision 3, where the
+    /// client pings. For a session that was just made.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use eio_core::{Heartbeat, Instant, Liveness, ServerSession};
+    ///
+    /// let now = Instant::from_micros(0);
+    /// let session = ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), now)
+    ///     .with_first_ping_after(Duration::from_secs(7));
+    /// assert_eq!(session.poll_timeout(), Some(Instant::from_micros(7_000_000)));
+    /// ```
+    #[must_use]
+    pub fn with_first_ping_after(mut self, delay: Duration) -> Self {
+        self.lifecycle.machine = self.lifecycle.machine.with_first_ping_after(delay);
+        self
+    }
+
     /// One packet came in, or something that is none. Takes what [`packet`](crate::packet) and
     /// [`payload`](crate::payload) decoders yield.
     ///

@@ -1,6 +1,6 @@
 //! Sessions: what a heartbeat [`Machine`] becomes once it opens, closes and ends for a reason.
 //!
-//! [`ServerSession`] and [`ClientSession`] are driven alike. Facts come in by `handle_*`, each with the caller's
+//! [`ServerSession`](crate::ServerSession) and [`ClientSession`](crate::ClientSession) are driven alike. Facts come in by `handle_*`, each with the caller's
 //! clock; wishes are plain verbs; results come out by `poll_*`. Any order of calls is legal.
 //!
 //! ```text
@@ -16,7 +16,7 @@
 //! ```
 //!
 //! A session that has not ended always has a deadline. The end is a state: the first cause wins, and
-//! [`disconnect`](ServerSession::disconnect) tells it for ever.
+//! [`disconnect`](crate::ServerSession::disconnect) tells it for ever.
 //!
 //! The caller's loop, whatever the runtime:
 //!
@@ -468,7 +468,7 @@ mod tests {
     use crate::{ClientSession, Heartbeat, Liveness, ServerSession};
 
     fn at(millis: u64) -> Instant {
-        Instant::from_micros(millis * 1_000)
+        Instant::from_micros(0).saturating_add(Duration::from_millis(millis))
     }
 
     fn server() -> ServerSession {
@@ -499,7 +499,7 @@ mod tests {
 
     #[test]
     fn a_session_that_closes_in_vain_says_so_once() {
-        for close_timeout in [Duration::from_secs(1), Duration::from_secs(60)] {
+        for close_timeout in [Duration::from_secs(1), Duration::from_mins(1)] {
             let mut session = server();
             session.close(at(0), close_timeout);
             assert_eq!(session.poll_transmit(), Some(Control::Close));

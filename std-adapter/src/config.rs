@@ -1,15 +1,19 @@
 //! What a server can be told. Built and validated by [`ServerBuilder`](crate::ServerBuilder).
 
+mod http;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::request::Parts;
 use eio_core::{Heartbeat, Liveness};
-use http::request::Parts;
 
 use crate::message::Message;
 use crate::observer::Observer;
 use crate::socket::Socket;
 use crate::task::Application;
+
+pub(crate) use self::http::HttpConfig;
 
 /// Asks whether a client may open a session.
 pub(crate) type AllowRequest =
@@ -23,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) path: String,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) liveness: Liveness,
+    pub(crate) first_ping_jitter: Duration,
     pub(crate) upgrade_timeout: Duration,
     pub(crate) close_timeout: Duration,
     pub(crate) app_stall_timeout: Option<Duration>,
@@ -38,10 +43,10 @@ pub(crate) struct Config {
     pub(crate) allow_upgrades: bool,
     pub(crate) eio3: bool,
     pub(crate) initial_packet: Option<Message>,
-    pub(crate) cookie: Option<String>,
     pub(crate) allow_request: Option<AllowRequest>,
     pub(crate) choose_heartbeat: Option<ChooseHeartbeat>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) http: HttpConfig,
     pub(crate) application: Box<dyn Fn(Socket) -> Application + Send + Sync>,
 }
 

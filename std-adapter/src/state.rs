@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::{Control, Event, Violation};
@@ -16,6 +17,7 @@ use tokio::sync::Notify;
 
 use crate::hub::Hub;
 use crate::message::Message;
+use crate::metrics;
 use crate::session_id::SessionId;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
 use crate::websocket::ToWrite;
@@ -28,10 +30,24 @@ pub(crate) enum Revision {
 }
 
 impl Revision {
+    /// The number that clients give as `EIO`.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::V3 => 3,
+            Self::V4 => 4,
+        }
+    }
+
     fn session(self, hub: &Hub, heartbeat: Heartbeat, now: Instant) -> ServerSession {
         match self {
             Self::V3 => ServerSession::eio3(heartbeat, hub.config.liveness, now),
-            Self::V4 => ServerSession::eio4(heartbeat, hub.config.liveness, now),
+            Self::V4 => {
+                let session = ServerSession::eio4(heartbeat, hub.config.liveness, now);
+                match first_ping(heartbeat, hub.config.first_ping_jitter) {
+                    Some(delay) => session.with_first_ping_after(delay),
+                    None => session,
+                }
+            }
         }
     }
 
@@ -60,6 +76,13 @@ impl Revision {
             Self::V4 => v4::encode(packet, supports_binary, out),
         }
     }
+}
+
+/// When the first ping is due, if not after a whole interval: up to `jitter` earlier.
+fn first_ping(heartbeat: Heartbeat, jitter: Duration) -> Option<Duration> {
+    let random = if jitter.is_zero() { return None } else { getrandom::u32().ok()? };
+    let earlier = jitter.mul_f64(f64::from(random) / f64::from(u32::MAX));
+    Some(heartbeat.ping_interval().saturating_sub(earlier))
 }
 
 /// One session, for all who deal with it.
@@ -270,7 +293,7 @@ impl State {
     /// The answer to the pending poll, once there is something to say.
     pub(crate) fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<PollAnswer> {
         let answer = self.update(|inner, now| {
-            let answer = inner.take_answer(now);
+            let answer = inner.take_answer(self, now);
             if answer.is_none() {
                 let slot = inner.poll.get_or_insert_default();
                 remember(slot, cx);
@@ -319,6 +342,19 @@ impl State {
                 inner.session.handle_transport_error(now);
             }
         });
+    }
+
+    /// How the session ended, once it has.
+    pub(crate) async fn ended(&self) -> Disconnect {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(end) = self.lock().end() {
+                return end.clone();
+            }
+            changed.await;
+        }
     }
 
     /// Ready once the inbox has room, or the session has ended: until then a request with data is not answered.
@@ -438,7 +474,9 @@ impl Inner {
 
     fn pop_outgoing(&mut self) -> Option<Outgoing> {
         let outgoing = self.outbox.pop_front()?;
-        self.outbox_bytes -= outgoing.message().len();
+        let len = outgoing.message().len();
+        self.outbox_bytes -= len;
+        metrics::message_sent(len);
         if self.outbox.is_empty() {
             self.outbox = VecDeque::new();
         }
@@ -467,7 +505,10 @@ impl Inner {
 
     /// The `open` packet was handed to the transport only now: heartbeats count from here.
     pub(crate) fn restart(&mut self, state: &State, now: Instant) {
-        self.outbox.extend(state.hub.config.initial_packet.clone().map(Outgoing::Message));
+        if let Some(message) = state.hub.config.initial_packet.clone() {
+            self.outbox_bytes += message.len();
+            self.outbox.push_back(Outgoing::Message(message));
+        }
         if self.end.is_none() {
             let heartbeat = self.session.heartbeat().unwrap_or(state.hub.config.heartbeat);
             self.session = state.revision.session(&state.hub, heartbeat, now);
@@ -480,14 +521,23 @@ impl Inner {
     }
 
     /// What a WebSocket writes next: heartbeats overtake messages.
-    pub(crate) fn next_to_write(&mut self) -> Option<ToWrite> {
-        while let Some(control) = self.session.poll_transmit() {
+    pub(crate) fn next_to_write(&mut self, state: &State) -> Option<ToWrite> {
+        while let Some(control) = self.next_control(state) {
             match control {
                 Control::Close => self.close_due = true,
                 Control::Ping | Control::Pong => return Some(ToWrite::Control(control.as_str())),
             }
         }
         self.pop_outgoing().map(ToWrite::Message)
+    }
+
+    /// What the session itself wants written next; whoever watches hears of pings.
+    fn next_control(&mut self, state: &State) -> Option<Control> {
+        let control = self.session.poll_transmit();
+        if control == Some(Control::Ping) {
+            state.hub.pinged(state);
+        }
+        control
     }
 
     /// All that was sent before `close` has been taken: the close frame's turn.
@@ -500,7 +550,7 @@ impl Inner {
     }
 
     /// Packets for the pending poll: heartbeats first, a close packet last.
-    fn take_answer(&mut self, now: Instant) -> Option<PollAnswer> {
+    fn take_answer(&mut self, state: &State, now: Instant) -> Option<PollAnswer> {
         let mut controls = Vec::new();
         if self.transport != Transport::Polling {
             // The session moved away from under this poll.
@@ -513,13 +563,14 @@ impl Inner {
             return Some(PollAnswer { controls: vec![packet], messages: Vec::new() });
         }
         let mut close = false;
-        while let Some(control) = self.session.poll_transmit() {
+        while let Some(control) = self.next_control(state) {
             match control {
                 Control::Close => close = true,
                 Control::Ping | Control::Pong => controls.push(control.packet()),
             }
         }
         let messages: Vec<_> = core::mem::take(&mut self.outbox).into();
+        messages.iter().for_each(|outgoing| metrics::message_sent(outgoing.message().len()));
         self.outbox_bytes = 0;
         if close {
             // Encoded behind the messages by the caller: a close packet is always the payload's last.

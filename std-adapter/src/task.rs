@@ -249,7 +249,7 @@ impl Task {
         }
         let (written, made_room) = self.state.update(|inner, _| {
             let before = inner.outgoing();
-            let mut written = io.poll_write(cx, || inner.next_to_write());
+            let mut written = io.poll_write(cx, || inner.next_to_write(&self.state));
             if matches!(written, Poll::Ready(Ok(()))) && inner.may_close() {
                 io.close(None);
                 written = io.poll_write(cx, || None);

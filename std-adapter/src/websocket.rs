@@ -11,6 +11,7 @@ use eio_core::packet::{Frame, Packet};
 use eio_core::ws::{self, Close, CloseCode, Decoder, FrameHeader, Item, MessageKind, OpCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -95,10 +96,7 @@ pub(crate) struct WebSocketIo {
 impl WebSocketIo {
     /// The server's end, once the 101 response has left.
     pub(crate) fn new(upgraded: Upgraded, state: &State) -> Self {
-        let (stream, tail) = match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
-            Err(upgraded) => (Stream::Other(Box::new(upgraded)), Vec::new()),
-        };
+        let (stream, tail) = Stream::of(upgraded);
         let decoder = Decoder::server(state.hub.config.max_payload);
         Self { base64_only: state.base64_only, ..Self::with(stream, decoder, tail, state.revision) }
     }
@@ -421,6 +419,19 @@ impl Mask {
 }
 
 impl Stream {
+    /// The connection that was an HTTP server's, and what that had read beyond the request.
+    fn of(upgraded: Upgraded) -> (Self, Vec<u8>) {
+        // Servers that choose between HTTP/1.1 and HTTP/2, axum's and our own among them, wrap the socket once more.
+        let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => return (Self::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
+            Err(upgraded) => upgraded,
+        };
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => (Self::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
+            Err(upgraded) => (Self::Other(Box::new(upgraded)), Vec::new()),
+        }
+    }
+
     /// The socket, if nothing is between it and the frames.
     fn tcp(&self) -> Option<&TcpStream> {
         match self {
@@ -481,6 +492,62 @@ impl Stream {
             Self::Tcp(stream) => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
             Self::Dialed(stream) => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
             Self::Other(stream) => hyper::rt::Write::poll_shutdown(Pin::new(stream), cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::convert::Infallible;
+
+    use http::{Request, Response, StatusCode};
+    use hyper::body::Incoming;
+    use hyper_util::rt::TokioExecutor;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// Upgrades a connection whose client sends a frame without waiting, and returns what the session gets of it.
+    async fn upgraded(any_http: bool) -> (Stream, Vec<u8>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, mut receiver) = mpsc::channel(1);
+        let client = tokio::spawn(async move {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            let head = "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nframe";
+            client.write_all(head.as_bytes()).await.unwrap();
+            let _ = client.read(&mut [0; 512]).await;
+            client
+        });
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let sender = sender.clone();
+            tokio::spawn(async move { sender.send(hyper::upgrade::on(&mut request).await.unwrap()).await });
+            let mut response = Response::new(String::new());
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            async move { Ok::<_, Infallible>(response) }
+        });
+        let io = TokioIo::new(listener.accept().await.unwrap().0);
+        if any_http {
+            auto::Builder::new(TokioExecutor::new())
+                .serve_connection_with_upgrades(io, service)
+                .await
+                .unwrap();
+        } else {
+            let server = hyper::server::conn::http1::Builder::new();
+            server.serve_connection(io, service).with_upgrades().await.unwrap();
+        }
+        drop(client.await);
+        Stream::of(receiver.recv().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_found_under_both_of_hypers_servers_with_what_was_read_of_it() {
+        for any_http in [true, false] {
+            let (stream, tail) = upgraded(any_http).await;
+            assert!(matches!(stream, Stream::Tcp(_)), "{stream:?}");
+            assert_eq!(tail, b"frame");
         }
     }
 }

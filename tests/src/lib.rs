@@ -1,6 +1,7 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
 
 pub mod javascript;
+pub mod replay;
 pub mod vectors;
 pub mod world;
 

@@ -106,6 +106,7 @@ struct Plan {
     heartbeat: Heartbeat,
     liveness: Liveness,
     timeout_at_most: Option<Duration>,
+    first_ping_after: Option<Duration>,
     epochs: Vec<u64>,
     server_is_script: bool,
     client_is_script: bool,
@@ -124,6 +125,7 @@ impl World {
             heartbeat,
             liveness: Liveness::default(),
             timeout_at_most: None,
+            first_ping_after: None,
             epochs: EPOCHS.to_vec(),
             server_is_script: false,
             client_is_script: false,
@@ -181,6 +183,13 @@ impl World {
         self.replan(|plan| plan.timeout_at_most = Some(timeout))
     }
 
+    /// The same with a server of revision 4 whose first ping comes earlier.
+    #[must_use]
+    #[track_caller]
+    pub fn first_ping_after(self, delay: Duration) -> Self {
+        self.replan(|plan| plan.first_ping_after = Some(delay))
+    }
+
     /// The same at other epochs than [`EPOCHS`].
     #[must_use]
     #[track_caller]
@@ -231,14 +240,22 @@ impl World {
 }
 
 fn server(scene: &Scene, plan: &Plan) -> (Lanes<Session>, Oracle) {
-    let &Plan { generation, heartbeat, liveness, .. } = plan;
+    let &Plan { generation, heartbeat, liveness, first_ping_after, .. } = plan;
     let session = Lanes::new(scene, end::name(Role::Server), &plan.epochs, 0, |now| {
-        Session::Server(match generation {
+        let session = match generation {
             Generation::Eio4 => ServerSession::eio4(heartbeat, liveness, now),
             Generation::Eio3 => ServerSession::eio3(heartbeat, liveness, now),
+        };
+        Session::Server(match first_ping_after {
+            None => session,
+            Some(delay) => session.with_first_ping_after(delay),
         })
     });
-    (session, Oracle::server(generation, heartbeat, liveness, 0))
+    let mut oracle = Oracle::server(generation, heartbeat, liveness, 0);
+    if let Some(delay) = first_ping_after {
+        oracle.bring_first_ping_forward(delay);
+    }
+    (session, oracle)
 }
 
 fn client(scene: &Scene, plan: &Plan) -> (Lanes<Session>, Oracle) {
@@ -322,16 +339,15 @@ impl World {
         self.client.begin_upgrade(upgrade_timeout);
     }
 
+    /// Stands above the timeline if the story fails: the seed it was made from, say.
+    pub fn set_title(&self, title: impl Into<String>) {
+        self.scene.set_title(title.into());
+    }
+
     /// Cuts both directions.
     pub fn cut(&self) {
         self.to_server.cut();
         self.to_client.cut();
-    }
-
-    /// The heartbeat that the ends agreed on.
-    #[must_use]
-    pub fn heartbeat(&self) -> Heartbeat {
-        self.plan.heartbeat
     }
 
     fn next_wake(&self) -> Option<u64> {

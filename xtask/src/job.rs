@@ -86,6 +86,16 @@ impl<'a> Job<'a> {
         if status.success() { Ok(printed) } else { failed(format!("`{line}` failed ({status})")) }
     }
 
+    /// Runs every command at the root, also after one has failed, and then tells of the first that did.
+    pub(crate) fn run_all(&mut self, commands: impl IntoIterator<Item = Command>) -> Result<(), Stop> {
+        let mut result = Ok(());
+        for command in commands {
+            let outcome = self.run(command).map(drop);
+            result = result.and(outcome);
+        }
+        result
+    }
+
     /// Runs a command at the root, whatever its exit code.
     pub(crate) fn outcome(&mut self, mut command: Command) -> Result<(ExitStatus, String), Stop> {
         let line = spelled(&command);
@@ -278,6 +288,16 @@ mod tests {
         let mut job = job(&workspace, "test-of-failure", Duration::from_mins(1));
         let stop = job.run(shell("exit 3")).unwrap_err();
         assert!(stop.sentence().contains("`sh -c exit 3` failed"), "{}", stop.sentence());
+    }
+
+    #[test]
+    fn a_failure_does_not_keep_the_others_from_running() {
+        let workspace = Workspace::load().unwrap();
+        let mut job = job(&workspace, "test-of-many", Duration::from_mins(1));
+        let stop = job.run_all(["exit 3", "echo later", "exit 4"].map(shell)).unwrap_err();
+        assert!(stop.sentence().contains("exit 3"), "{}", stop.sentence());
+        let (_, transcript, _) = job.finish();
+        assert!(transcript.contains("\nlater\n"), "{transcript}");
     }
 
     #[test]

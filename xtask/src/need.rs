@@ -96,7 +96,9 @@ pub(crate) fn provide(needs: &[Need], job: &mut Job<'_>) -> Vec<(Need, String)> 
         if need.is_met() {
             continue;
         }
-        job.say(&format!("installing {}", need.name()));
+        let patience =
+            if matches!(need, Need::CargoTool { .. }) { ", which compiles for some minutes" } else { "" };
+        job.say(&format!("installing {}{patience}", need.name()));
         let installed = need
             .installer(machine)
             .and_then(|command| job.run(command).map_err(|stop| stop.sentence().to_owned()))

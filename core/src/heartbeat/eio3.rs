@@ -47,7 +47,7 @@ fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
         PacketType::Pong => Reaction::WrongDirection,
         _ => {
             if machine.liveness == Liveness::AnyPacket {
-                machine.count_any_packet();
+                machine.count_packet();
             }
             Reaction::None
         }
@@ -57,15 +57,13 @@ fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
 fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
     match machine.phase {
         Phase::Awaiting if packet == PacketType::Pong => {
-            let reaction = machine.measure();
-            machine.schedule_ping(machine.now().add_millis(machine.interval_millis));
-            reaction
+            machine.measure();
+            machine.schedule_ping(machine.interval_micros());
+            Reaction::Answered
         }
-        Phase::Awaiting | Phase::Closing => {
-            machine.allow_silence(machine.sum_millis());
+        _ => {
+            machine.count_packet();
             Reaction::None
         }
-        // The next ping comes before any silence could matter.
-        _ => Reaction::None,
     }
 }

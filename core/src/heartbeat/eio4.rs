@@ -48,18 +48,18 @@ fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
     let awaiting = machine.phase == Phase::Awaiting;
     match packet {
         PacketType::Pong if awaiting => {
-            let reaction = machine.measure();
-            let interval = u64::from(machine.interval_millis).saturating_mul(1_000);
+            let round_trip = machine.measure();
+            let interval = machine.interval_micros();
             let half_timeout = u64::from(machine.timeout_millis).saturating_mul(500);
-            let after_ping = machine.mark.add_micros(interval.saturating_add(half_timeout));
-            machine.schedule_ping(machine.now().add_micros(interval).min(after_ping));
-            reaction
+            let since_ping = interval.saturating_add(half_timeout).saturating_sub(round_trip);
+            machine.schedule_ping(interval.min(since_ping));
+            Reaction::Answered
         }
         _ if machine.phase == Phase::Closing => Reaction::None,
         PacketType::Ping => Reaction::WrongDirection,
         _ => {
             match machine.liveness {
-                Liveness::AnyPacket => machine.count_any_packet(),
+                Liveness::AnyPacket => machine.count_packet(),
                 Liveness::ExtendOnce if awaiting && !machine.extended => {
                     machine.extended = true;
                     machine.allow_silence(machine.timeout_millis);

@@ -105,7 +105,7 @@ pub(super) const fn encoded_len(len: usize) -> usize {
 }
 
 /// Writes `data` as text into `out`, whose length is `encoded_len(data.len())`.
-pub(super) fn encode_into(data: &[u8], out: &mut [u8]) {
+pub(crate) fn encode_into(data: &[u8], out: &mut [u8]) {
     let (triples, rest) = data.as_chunks::<3>();
     let mut last = Group { bytes: [0; 3], len: rest.len() };
     last.bytes.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);

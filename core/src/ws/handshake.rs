@@ -1,6 +1,7 @@
 //! The challenge of the opening handshake and its answer (RFC 6455 sections 4.1 and 4.2.2).
 
 use super::sha1::sha1;
+use crate::packet::encode_base64;
 
 /// The value of `Sec-WebSocket-Key`: 16 random bytes of the client's in base64.
 ///
@@ -83,41 +84,11 @@ pub struct InvalidKey;
 /// RFC 6455 section 1.3.
 const GUID: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Base64 with padding (RFC 4648 section 4). `N` has to be the length of the encoded form.
-///
-/// The lengths are known here, and only here, so that no path can panic.
+/// `bytes` as base64 of `N` digits, which is their encoded length.
 fn base64<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    let mut out = [b'='; N];
-    let (groups, rest) = bytes.as_chunks::<3>();
-    let (quads, _) = out.as_chunks_mut::<4>();
-    let mut quads = quads.iter_mut();
-    for (&[a, b, c], quad) in groups.iter().zip(quads.by_ref()) {
-        *quad = digits([a, b, c]);
-    }
-    match (rest, quads.next()) {
-        (&[a], Some([first, second, ..])) => [*first, *second, ..] = digits([a, 0, 0]),
-        (&[a, b], Some([first, second, third, _])) => [*first, *second, *third, _] = digits([a, b, 0]),
-        _ => {}
-    }
+    let mut out = [0; N];
+    encode_base64(bytes, &mut out);
     out
-}
-
-/// Four digits for three bytes.
-fn digits([a, b, c]: [u8; 3]) -> [u8; 4] {
-    let group = u32::from_be_bytes([0, a, b, c]);
-    [18, 12, 6, 0].map(|shift| digit(group >> shift))
-}
-
-/// The digit for the lowest 6 bits.
-const fn digit(bits: u32) -> u8 {
-    let value = (bits & 0x3f) as u8;
-    match value {
-        0..=25 => b'A'.wrapping_add(value),
-        26..=51 => b'a'.wrapping_add(value.wrapping_sub(26)),
-        52..=61 => b'0'.wrapping_add(value.wrapping_sub(52)),
-        62 => b'+',
-        _ => b'/',
-    }
 }
 
 #[cfg(test)]

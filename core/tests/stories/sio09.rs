@@ -77,13 +77,10 @@ fn a_server_that_wakes_up_late_gives_the_whole_timeout_from_then() {
 fn an_echo_that_is_handled_before_the_late_expiry_counts() {
     let mut server = server();
     server.run_until(ms(25_000));
-    server.call(|_, _| ());
-    // The runtime is blocked until 200 s; then what is ready is handled first.
-    let mut blocked = server;
-    blocked.call(|server, now| {
-        server.handle_heartbeat(now.saturating_add(ms(175_000)));
-    });
-    assert_eq!(blocked.deadline(), Some(225_000));
+    server.sleep_until_call(ms(200_000), Server::handle_heartbeat); // nobody looked for 175 s
+    server.run_until(ms(200_000));
+    server.assert_due(&[(25_000, Due::Heartbeat)]);
+    assert_eq!(server.deadline(), Some(225_000));
 }
 
 #[test]

@@ -2,5 +2,49 @@
 //!
 //! `cargo xtask test panic-free` names each one that is missing here, and each one here that need not be.
 
+use eio_core::BufferTooSmall;
+use eio_core::handshake::{Transport, Transports};
+use eio_core::legacy::{self, Handshake};
+use eio_core::packet::Packet;
+use eio_core::payload::v3::Framing;
+use eio_core::settings::{LegacyError, LegacySettings, OldSettings};
+
 /// The functions, each under the name by which `cargo xtask` asks for it.
-pub(crate) const ENTRY_POINTS: &[(&str, *const ())] = &[];
+pub(crate) const ENTRY_POINTS: &[(&str, *const ())] = &[
+    (
+        "<eio_core::handshake::Transports as FromIterator<eio_core::handshake::Transport>>::from_iter",
+        collect_transports as *const (),
+    ),
+    ("eio_core::handshake::Transports::iter", last_transport as *const ()),
+    ("eio_core::legacy::Handshake::transports", last_legacy_transport as *const ()),
+    ("eio_core::legacy::encode_payload", encode_legacy_payload as *const ()),
+    ("eio_core::payload::v3::Framing::of", framing_of as *const ()),
+    ("eio_core::settings::LegacySettings::read", read_old_settings as *const ()),
+];
+
+fn collect_transports(transports: &[Transport]) -> Transports {
+    transports.iter().copied().collect()
+}
+
+fn last_transport(transports: Transports) -> Option<Transport> {
+    transports.iter().last()
+}
+
+fn last_legacy_transport<'a>(handshake: &Handshake<'a>) -> Option<&'a str> {
+    handshake.transports().last()
+}
+
+fn encode_legacy_payload<'o>(packets: &[&str], out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
+    legacy::encode_payload(packets.iter().copied(), out)
+}
+
+fn framing_of(packets: &[Packet<'_>], supports_binary: bool) -> Framing {
+    Framing::of(packets, supports_binary)
+}
+
+fn read_old_settings<'a>(
+    settings: LegacySettings,
+    pairs: &[(&'a str, &'a str)],
+) -> Result<OldSettings, LegacyError<'a>> {
+    settings.read(pairs.iter().copied())
+}

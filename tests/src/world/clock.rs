@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::micros;
 
-/// Microseconds since the story began, as an end sees them; below zero after a step back.
+/// Microseconds since the story began, as an end sees them.
 pub(crate) type Reading = i64;
 
 #[derive(Clone, Debug, Default)]
@@ -35,7 +35,8 @@ impl EndClock {
 
     /// What the clock shows at the true time `now`, rounded down.
     pub(crate) fn read(&mut self, now: u64) -> Reading {
-        let shown = now.cast_signed() + self.offset;
+        // Set back further than that, it would not count from the same beginning.
+        let shown = (now.cast_signed() + self.offset).max(0);
         match &mut self.ticks {
             None => shown,
             Some(ticks) => {

@@ -228,7 +228,7 @@ impl End {
         self.say_to_log(format!("sees a violation: {violation}"));
         self.act(
             |session, now| session.handle_violation(now, violation),
-            |oracle, now| oracle.end(now, DisconnectReason::Violation(violation)),
+            |oracle, now| oracle.end_by_peer(now, DisconnectReason::Violation(violation)),
         );
         self.write();
     }

@@ -118,6 +118,13 @@ impl<M: Legacy> Machine<M> {
         self.expire();
     }
 
+    /// Nobody calls anything until `time`, and then this is handed in first.
+    #[track_caller]
+    pub fn sleep_until_call(&mut self, time: Duration, call: impl Fn(&mut M, Instant)) {
+        self.scene.advance(micros(time));
+        self.call(call);
+    }
+
     /// Hands something in now.
     #[track_caller]
     pub fn call(&mut self, call: impl Fn(&mut M, Instant)) {

@@ -25,6 +25,9 @@ struct Fact {
     order: u64,
 }
 
+/// The longest round trip that a session tells apart, in microseconds.
+const LONGEST_RTT: Reading = 0xffff_fffe;
+
 /// The facts of one end's story.
 #[derive(Clone, Debug)]
 pub(crate) struct Oracle {
@@ -35,6 +38,8 @@ pub(crate) struct Oracle {
     timeout: Reading,
     /// The client's own limit for the timeout.
     timeout_at_most: Reading,
+    /// When a server's first ping is due, if before its interval.
+    first_ping_after: Reading,
     now: Reading,
     order: u64,
 
@@ -67,7 +72,7 @@ struct Closing {
     ping_due: Option<Reading>,
 }
 
-const fn millis(duration: core::time::Duration) -> Reading {
+const fn reading(duration: core::time::Duration) -> Reading {
     super::micros(duration).cast_signed()
 }
 
@@ -95,6 +100,7 @@ impl Oracle {
             interval: 0,
             timeout: 0,
             timeout_at_most: Reading::MAX,
+            first_ping_after: Reading::MAX,
             now,
             order: 0,
             open_by: now,
@@ -116,7 +122,11 @@ impl Oracle {
     }
 
     pub(crate) fn limit_timeout(&mut self, at_most: core::time::Duration) {
-        self.timeout_at_most = millis(at_most);
+        self.timeout_at_most = reading(at_most);
+    }
+
+    pub(crate) fn bring_first_ping_forward(&mut self, after: core::time::Duration) {
+        self.first_ping_after = reading(after);
     }
 
     fn fact(&mut self, now: Reading) -> Fact {
@@ -130,8 +140,8 @@ impl Oracle {
     /// The handshake is done.
     pub(crate) fn open(&mut self, now: Reading, heartbeat: Heartbeat) {
         let fact = self.fact(now);
-        self.interval = millis(heartbeat.ping_interval());
-        self.timeout = millis(heartbeat.ping_timeout()).min(self.timeout_at_most);
+        self.interval = reading(heartbeat.ping_interval());
+        self.timeout = reading(heartbeat.ping_timeout()).min(self.timeout_at_most);
         self.opened = Some(fact);
         self.last_seen = fact.at;
     }
@@ -147,14 +157,11 @@ impl Oracle {
                 PacketType::Close => DisconnectReason::PeerClose,
                 _ => DisconnectReason::UnexpectedPacket,
             };
-            return self.end(now, reason);
+            return self.end_by_peer(now, reason);
         }
         let closing = self.closing.is_some();
         if packet == PacketType::Close {
-            if !closing {
-                self.last_seen = fact.at;
-            }
-            return self.end(now, DisconnectReason::PeerClose);
+            return self.end_by_peer(now, DisconnectReason::PeerClose);
         }
         self.last_seen = fact.at;
         // A closing server has stopped listening; a closing client has not.
@@ -176,7 +183,7 @@ impl Oracle {
                 self.other_since_ping = self.other_since_ping.or(Some(fact));
             } else if awaiting && !closing {
                 self.answered = Some(fact);
-                self.rtt = self.pinged.map(|ping| fact.at - ping.at);
+                self.rtt = self.pinged.map(|ping| (fact.at - ping.at).min(LONGEST_RTT));
             }
         } else if packet == PacketType::Ping {
             self.peer_ping = Some(fact);
@@ -189,11 +196,11 @@ impl Oracle {
     /// A part of a packet came in.
     pub(crate) fn activity(&mut self, now: Reading) {
         let fact = self.fact(now);
-        if self.is_open() {
+        if self.ended.is_none() {
             self.last_seen = fact.at;
-            if self.liveness == Liveness::AnyPacket && self.role == Role::Server {
-                self.any = Some(fact);
-            }
+        }
+        if self.is_open() && self.liveness == Liveness::AnyPacket && self.role == Role::Server {
+            self.any = Some(fact);
         }
     }
 
@@ -246,17 +253,18 @@ impl Oracle {
         }
     }
 
+    /// What the peer sent is the cause. Broken or unwelcome, it is a sign of life.
+    pub(crate) fn end_by_peer(&mut self, now: Reading, reason: DisconnectReason) {
+        self.activity(now);
+        self.end(now, reason);
+    }
+
     pub(crate) fn end(&mut self, now: Reading, reason: DisconnectReason) {
         let now = self.fact(now).at;
         if self.ended.is_some() {
             return;
         }
-        let listens = !matches!(
-            reason,
-            DisconnectReason::PeerClose
-                | DisconnectReason::TransportClosed
-                | DisconnectReason::TransportError
-        );
+        let listens = !matches!(reason, DisconnectReason::PeerClose | DisconnectReason::TransportClosed);
         let close = if self.closing.is_some() { self.owed.contains(&Control::Close) } else { true };
         self.owed = if listens && close { vec![Control::Close] } else { Vec::new() };
         let reason = match reason {
@@ -298,7 +306,7 @@ impl Oracle {
                 calm.min(promised).max(answered.at)
             }
             (_, Some(answered)) => answered.at + self.interval,
-            (_, None) => opened.at + self.interval,
+            (_, None) => opened.at + self.interval.min(self.first_ping_after),
         })
     }
 
@@ -316,9 +324,10 @@ impl Oracle {
         });
         let pinged =
             self.pinged.filter(|_| self.awaiting()).map(|ping| (ping, ping.at + self.timeout)).or(unsent);
+        // Silence counts anew from the end of a pause, and may last as long as before it.
         let resumed = self.resumed.map(|fact| {
-            let allowed = if self.asks() && self.awaiting() { self.timeout } else { both };
-            (fact, fact.at + allowed)
+            let asked = self.asks() && self.awaiting() && self.pinged > self.any.filter(|any| *any < fact);
+            (fact, fact.at + if asked { self.timeout } else { both })
         });
         let newest =
             |facts: [Option<(Fact, Reading)>; 3]| facts.into_iter().flatten().max().map(|(_, by)| by);

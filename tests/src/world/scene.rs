@@ -19,6 +19,7 @@ struct Inner {
     now: Cell<u64>,
     lines: RefCell<VecDeque<Line>>,
     dropped: Cell<u64>,
+    title: RefCell<String>,
 }
 
 #[derive(Debug)]
@@ -64,6 +65,10 @@ impl Scene {
         self.0.now.set(now);
     }
 
+    pub(crate) fn set_title(&self, title: String) {
+        *self.0.title.borrow_mut() = title;
+    }
+
     pub(crate) fn note(&self, who: &'static str, what: Note) {
         let mut lines = self.0.lines.borrow_mut();
         if lines.len() == KEPT {
@@ -81,6 +86,7 @@ impl Scene {
     #[track_caller]
     pub(crate) fn fail(&self, who: &str, why: fmt::Arguments<'_>) -> ! {
         let mut story = String::new();
+        let title = self.0.title.borrow();
         let dropped = self.0.dropped.get();
         if dropped > 0 {
             let _ = writeln!(story, "  ({dropped} earlier lines are not kept)");
@@ -88,7 +94,7 @@ impl Scene {
         for Line { at, who, what } in &*self.0.lines.borrow() {
             let _ = writeln!(story, "  {:>14} {who:<6} {what}", Millis(*at));
         }
-        panic!("{who} at {}: {why}\nthe story so far:\n{story}", Millis(self.now()));
+        panic!("{who} at {}: {why}\nthe story so far: {title}\n{story}", Millis(self.now()));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Microcontrollers: no operating system, no standard library.
 
+use std::process::Command;
+
 use crate::job::{Job, Stop, failed};
 use crate::part::BARE_METAL;
 
@@ -8,12 +10,12 @@ pub(crate) fn build(job: &mut Job<'_>) -> Result<(), Stop> {
     let Some(core) = job.workspace.package("eio-core") else {
         return failed("the workspace has no package eio-core");
     };
-    for target in BARE_METAL {
-        for choice in core.feature_choices() {
-            let mut arguments = vec!["build", "--package", "eio-core", "--target", target];
-            arguments.extend(choice.iter().map(String::as_str));
-            job.cargo(arguments)?;
-        }
-    }
-    Ok(())
+    let builds = BARE_METAL.into_iter().flat_map(|target| {
+        core.feature_choices().into_iter().map(move |choice| {
+            let mut command = Command::new("cargo");
+            command.args(["build", "--package", "eio-core", "--target", target]).args(choice);
+            command
+        })
+    });
+    job.run_all(builds)
 }

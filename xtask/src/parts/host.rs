@@ -1,5 +1,7 @@
 //! What runs on the developer's own machine.
 
+use std::process::Command;
+
 use crate::job::{Job, Stop, failed};
 
 /// All tests of the workspace. The core's `serde` feature is on, because it brings tests of its own; `defmt` is not:
@@ -14,7 +16,7 @@ pub(crate) fn oldest_compiler(job: &mut Job<'_>) -> Result<(), Stop> {
     let Some(version) = core.and_then(|package| package.rust_version.clone()) else {
         return failed("eio-core names no rust-version");
     };
-    let mut list = std::process::Command::new("rustup");
+    let mut list = Command::new("rustup");
     list.args(["toolchain", "list"]);
     let installed = job.run(list)?;
     let matching =
@@ -25,7 +27,7 @@ pub(crate) fn oldest_compiler(job: &mut Job<'_>) -> Result<(), Stop> {
              clippy has checked the standard library's functions against that version"
         )));
     };
-    let mut check = std::process::Command::new("rustup");
+    let mut check = Command::new("rustup");
     check.args(["run", toolchain, "cargo", "check", "--workspace", "--all-targets"]);
     check.arg("--target-dir").arg(job.workspace.target.join("oldest-compiler"));
     job.run(check).map(drop)

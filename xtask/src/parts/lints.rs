@@ -10,15 +10,15 @@ pub(crate) fn fmt(job: &mut Job<'_>) -> Result<(), Stop> {
 
 /// Each crate by itself: in one build of the workspace, a feature that one crate asks for would be on for all.
 pub(crate) fn clippy(job: &mut Job<'_>) -> Result<(), Stop> {
-    for package in &job.workspace.packages {
-        for choice in package.feature_choices() {
-            let mut arguments = vec!["clippy", "--no-deps", "--package", &package.name, "--all-targets"];
-            arguments.extend(choice.iter().map(String::as_str));
-            arguments.extend(["--", "--deny", "warnings"]);
-            job.cargo(arguments)?;
-        }
-    }
-    Ok(())
+    let choices = job.workspace.packages.iter().flat_map(|package| {
+        package.feature_choices().into_iter().map(move |choice| {
+            let mut command = Command::new("cargo");
+            command.args(["clippy", "--no-deps", "--package", &package.name, "--all-targets"]);
+            command.args(choice).args(["--", "--deny", "warnings"]);
+            command
+        })
+    });
+    job.run_all(choices)
 }
 
 pub(crate) fn docs(job: &mut Job<'_>) -> Result<(), Stop> {

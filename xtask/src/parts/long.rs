@@ -13,8 +13,8 @@ pub(crate) fn properties(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(command).map(drop)
 }
 
-/// The core itself forbids unsafe code; its dependencies do not. Property tests are cut short: Miri is about a
-/// thousand times slower than the processor.
+/// Not in every change, because it takes minutes and finds little: the core itself forbids unsafe code, and only its
+/// dependencies do not. Property tests are cut short: Miri is about a thousand times slower than the processor.
 pub(crate) fn miri(job: &mut Job<'_>) -> Result<(), Stop> {
     let mut command = Command::new("rustup");
     command

@@ -10,10 +10,11 @@ const PUBLISHED: [&str; 1] = ["eio-core"];
 /// `cargo package` builds what it has packed. An uncommitted change is no reason to refuse: a change is tested
 /// before it is committed.
 pub(crate) fn pack(job: &mut Job<'_>) -> Result<(), Stop> {
-    for package in PUBLISHED {
-        job.cargo(["package", "--allow-dirty", "--package", package])?;
-    }
-    Ok(())
+    job.run_all(PUBLISHED.map(|package| {
+        let mut command = Command::new("cargo");
+        command.args(["package", "--allow-dirty", "--package", package]);
+        command
+    }))
 }
 
 pub(crate) fn deny(job: &mut Job<'_>) -> Result<(), Stop> {

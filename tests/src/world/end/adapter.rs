@@ -78,8 +78,8 @@ impl End {
                         let _ = content.decoded().map(|packet| session.handle_packet(now, packet));
                     },
                     |oracle, now| match role {
-                        Role::Server => oracle.end(now, DisconnectReason::ParseError(kind)),
-                        Role::Client => oracle.end(now, DisconnectReason::ServerError(kind)),
+                        Role::Server => oracle.end_by_peer(now, DisconnectReason::ParseError(kind)),
+                        Role::Client => oracle.end_by_peer(now, DisconnectReason::ServerError(kind)),
                     },
                 );
             }
@@ -111,7 +111,7 @@ impl End {
         } else if let (PacketType::Open, Some(end), None) = (packet_type, mind.session.ending(), before)
             && matches!(end.reason, DisconnectReason::BadHandshake(_))
         {
-            mind.oracle.end(now, end.reason);
+            mind.oracle.end_by_peer(now, end.reason);
         } else {
             mind.oracle.packet(now, packet_type);
         }

@@ -265,3 +265,82 @@ fn mentions(value: &Value, key: &str) -> bool {
 fn id_of(id: &Value) -> Option<String> {
     id.as_u64().map(|id| id.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A crate `eio_core` with the private module `time`, of which the type `Instant` is re-exported.
+    fn listing(of_instant: &Value) -> Value {
+        json!({
+            "root": 0,
+            "index": {
+                "0": { "id": 0, "name": "eio_core", "inner": { "module": { "items": [1, 9] } } },
+                "1": { "id": 1, "name": null, "inner": { "use": { "name": "Instant", "id": 2, "is_glob": false } } },
+                "2": { "id": 2, "name": "Instant", "inner": { "struct": {} } },
+                "3": {
+                    "id": 3, "name": null, "crate_id": 0, "attrs": [],
+                    "inner": { "impl": {
+                        "is_synthetic": false, "blanket_impl": null, "generics": { "params": [] },
+                        "for": { "resolved_path": { "id": 2, "args": null } },
+                        "trait": of_instant, "items": [4, 5, 6],
+                    } },
+                },
+                "4": function(4, "concrete", "public", &json!([])),
+                "5": function(5, "generic", "public", &json!([{ "name": "T", "kind": { "type": {} } }])),
+                "6": function(6, "hidden", "default", &json!([{ "name": "'a", "kind": { "lifetime": {} } }])),
+            },
+            "paths": {
+                "7": { "crate_id": 1, "path": ["core", "iter", "traits", "Iterator"] },
+                "8": { "crate_id": 1, "path": ["core", "fmt", "Display"] },
+            },
+        })
+    }
+
+    fn function(id: u64, name: &str, visibility: &str, parameters: &Value) -> Value {
+        json!({
+            "id": id, "name": name, "visibility": visibility,
+            "inner": { "function": { "generics": { "params": parameters }, "sig": {}, "has_body": true } },
+        })
+    }
+
+    fn entry_points(of_instant: &Value) -> Vec<(String, bool)> {
+        let listing = listing(of_instant);
+        let entry_points = Crate::read(&listing).and_then(|list| list.entry_points()).unwrap();
+        entry_points
+            .into_iter()
+            .map(|entry_point| (entry_point.name, entry_point.address.is_some()))
+            .collect()
+    }
+
+    #[test]
+    fn public_functions_are_named_as_users_reach_them_and_generic_ones_take_a_hand() {
+        assert_eq!(
+            entry_points(&Value::Null),
+            [
+                ("eio_core::Instant::concrete".to_owned(), true),
+                ("eio_core::Instant::generic".to_owned(), false)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_trait_makes_its_functions_public() {
+        let names = entry_points(&json!({ "id": 7, "args": null }));
+        assert!(names.contains(&("<eio_core::Instant as Iterator>::hidden".to_owned(), true)), "{names:?}");
+    }
+
+    #[test]
+    fn formatting_is_left_out() {
+        assert_eq!(entry_points(&json!({ "id": 8, "args": null })), []);
+    }
+
+    #[test]
+    fn a_listing_of_another_form_is_no_shorter_list() {
+        let mut listing = listing(&Value::Null);
+        listing["index"]["3"]["inner"]["impl"]["items"] = Value::Null;
+        assert!(Crate::read(&listing).and_then(|list| list.entry_points()).is_none());
+    }
+}

@@ -1,0 +1,22 @@
+//! The machines beside a slow, obvious model: random calls at random times, every output and deadline compared.
+//!
+//! The model is the protocol's tables written down line by line ([`tables`], [`sio09`], [`upgrade`]). It keeps the
+//! whole history of a session and works everything out again after each call. The [`mistakes`] prove that the
+//! comparison can fail: each is a plausible error in the model, and the same comparison must find it.
+//!
+//! `PROPTEST_CASES` sets the number of cases of each property, as usual.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod machine;
+mod mistakes;
+mod session;
+mod sio09;
+mod tables;
+mod times;
+mod upgrade;
