@@ -1,9 +1,12 @@
 //! Engine.IO on tokio: a server whose disconnects come on time and with a true reason, and a client.
 
 mod broadcast;
+mod candidate;
 mod clock;
 mod config;
+mod grace;
 mod hub;
+mod lingering;
 mod message;
 mod observer;
 mod polling;

@@ -23,6 +23,13 @@ pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// Lets everybody else have their turn, while time stands still.
+pub(crate) async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// When a session ended, counted from the start of its world, and how.
 #[derive(Debug)]
 pub(crate) struct End {
@@ -310,6 +317,7 @@ impl Polling {
     pub(crate) async fn begin_poll(&mut self) {
         let query = self.query();
         self.poll.send_request("GET", &query, b"").await;
+        settle().await;
     }
 
     /// A whole poll: the packets of its answer.
