@@ -180,7 +180,7 @@ impl Connection {
     }
 
     async fn receive(&mut self) -> bool {
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = vec![0; 16 * 1024];
         let len = self.pipe.read(&mut chunk).await.unwrap_or(0);
         self.received.extend_from_slice(&chunk[..len]);
         len > 0
