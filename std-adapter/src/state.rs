@@ -467,7 +467,10 @@ impl Inner {
 
     /// The `open` packet was handed to the transport only now: heartbeats count from here.
     pub(crate) fn restart(&mut self, state: &State, now: Instant) {
-        self.outbox.extend(state.hub.config.initial_packet.clone().map(Outgoing::Message));
+        if let Some(message) = state.hub.config.initial_packet.clone() {
+            self.outbox_bytes += message.len();
+            self.outbox.push_back(Outgoing::Message(message));
+        }
         if self.end.is_none() {
             let heartbeat = self.session.heartbeat().unwrap_or(state.hub.config.heartbeat);
             self.session = state.revision.session(&state.hub, heartbeat, now);
