@@ -73,7 +73,6 @@ def open_client(id, url, options, burst=None):
             "pingInterval": round(client.ping_interval * 1000),
             "pingTimeout": round(client.ping_timeout * 1000),
         })
-        client.tell("open")
         if burst:
             threading.Thread(target=send_burst, args=(client,), kwargs=burst, daemon=True).start()
 
@@ -86,6 +85,8 @@ def open_client(id, url, options, burst=None):
             engineio_path=options.get("path", "/engine.io/"),
             headers=options.get("extraHeaders"),
         )
+        # Not earlier: the threads that `disconnect` waits for start after the handler of `connect`.
+        client.tell("open")
         if len(transports) > 1:
             client.tell("upgrade" if client.current_transport == "websocket" else "upgrade-error")
     except engineio.exceptions.ConnectionError as error:

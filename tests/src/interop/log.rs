@@ -19,9 +19,9 @@ impl Log {
     /// How many lines are kept: floods are long.
     const LINES: usize = 4000;
 
-    #[expect(clippy::new_without_default, reason = "it starts a clock")]
+    /// An empty one; its time starts now.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         Self { start: Instant::now(), lines: Arc::default() }
     }
 

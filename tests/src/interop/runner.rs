@@ -4,6 +4,7 @@ use core::pin::Pin;
 use core::time::Duration;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -89,19 +90,24 @@ async fn run_all(cases: Vec<Case>, at_once: usize, filtered: usize) -> ExitCode 
     for (name, log) in &failures {
         println!("\n---- {name} ----\n{}", log.text());
     }
-    let verdict = if failures.is_empty() { "ok" } else { "FAILED" };
+    let stray_panics = STRAY_PANICS.load(Ordering::SeqCst);
+    if stray_panics > 0 {
+        println!("\n{stray_panics} panics outside of the cases, printed where they happened");
+    }
+    let holds = failures.is_empty() && stray_panics == 0;
+    let verdict = if holds { "ok" } else { "FAILED" };
     println!(
         "\ntest result: {verdict}. {passed} passed; {} failed; 0 ignored; 0 measured; {filtered} filtered out; \
          finished in {:.2}s\n",
         failures.len(),
         start.elapsed().as_secs_f64()
     );
-    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The name and the log of the case, if it failed.
 async fn run_one(case: Case) -> Option<(String, Log)> {
-    let log = Log::new();
+    let log = Log::start();
     let start = Instant::now();
     let run = LOG.scope(log.clone(), (case.run)(log.clone()));
     let mut task = tokio::spawn(run);
@@ -120,10 +126,14 @@ async fn run_one(case: Case) -> Option<(String, Log)> {
     (!passed).then_some((case.name, log))
 }
 
+/// Panics of tasks that are no case's own: of a server, say.
+static STRAY_PANICS: AtomicUsize = AtomicUsize::new(0);
+
 fn tell_panics_to_logs() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if LOG.try_with(|log| log.line("test", &panic.to_string())).is_err() {
+            STRAY_PANICS.fetch_add(1, Ordering::SeqCst);
             usual(panic);
         }
     }));

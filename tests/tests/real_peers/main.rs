@@ -8,7 +8,7 @@ mod clients;
 use std::process::ExitCode;
 
 /// How many cases run at a time: most of what they do is waiting.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 10;
 
 fn main() -> ExitCode {
     eio_tests::interop::run(clients::cases(), AT_ONCE)
