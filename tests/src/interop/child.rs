@@ -28,7 +28,11 @@ impl Child {
     ///
     /// # Panics
     /// When it does not start.
-    pub fn start(mut command: Command, who: &'static str, log: &Log) -> (Self, UnboundedReceiver<Map<String, Value>>) {
+    pub fn start(
+        mut command: Command,
+        who: &'static str,
+        log: &Log,
+    ) -> (Self, UnboundedReceiver<Map<String, Value>>) {
         command.current_dir(interop_folder());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));

@@ -51,7 +51,8 @@ tokio::task_local! {
 pub fn run(cases: Vec<Case>, at_once: usize) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filters = filters(&arguments);
-    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    let wanted =
+        |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let all = cases.len();
     let cases: Vec<Case> = cases.into_iter().filter(|case| wanted(&case.name)).collect();
     if arguments.iter().any(|argument| argument == "--list") {

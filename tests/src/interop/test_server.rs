@@ -25,7 +25,8 @@ pub struct TestServer {
 impl TestServer {
     /// A server whose sessions hand what they receive to the test.
     pub async fn start(log: &Log, settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
-        Self::start_with(log, settings, |socket, received| async move { listen(socket, received).await }).await
+        Self::start_with(log, settings, |socket, received| async move { listen(socket, received).await })
+            .await
     }
 
     /// A server that sends every message back, and hands it to the test as well.
@@ -166,4 +167,3 @@ impl Observer for LogObserver {
         self.line(id, &format!("ended: {disconnect}"));
     }
 }
-

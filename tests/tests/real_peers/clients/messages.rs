@@ -89,7 +89,11 @@ async fn a_thousand_each_way(peer: Peer, log: Log) {
         client.upgraded().await;
         if peer.kind != StockKind::Python {
             // That one says nothing to its application before its upgrade is over.
-            assert_eq!(transports_up, ["polling", "websocket"], "the upgrade fell between messages to the server");
+            assert_eq!(
+                transports_up,
+                ["polling", "websocket"],
+                "the upgrade fell between messages to the server"
+            );
             assert_eq!(transports_down, ["polling", "websocket"], "and between messages to the client");
         }
     }

@@ -8,8 +8,12 @@ pub(super) fn cases(kind: StockKind, cases: &mut Vec<Case>) {
     let named = |sentence: &str| format!("{}: {sentence}", kind.name());
     cases.push(Case::new(named("headers as a browser sends them"), move |log| browser_headers(kind, log)));
     cases.push(Case::new(named("a refused session is told so"), move |log| refused(kind, log)));
-    cases.push(Case::new(named("without upgrades a session stays where it is"), move |log| no_upgrades(kind, log)));
-    cases.push(Case::new(named("the first message comes with the handshake"), move |log| initial_packet(kind, log)));
+    cases.push(Case::new(named("without upgrades a session stays where it is"), move |log| {
+        no_upgrades(kind, log)
+    }));
+    cases.push(Case::new(named("the first message comes with the handshake"), move |log| {
+        initial_packet(kind, log)
+    }));
     cases.push(Case::new(named("another path"), move |log| another_path(kind, log)));
     if kind != StockKind::Python {
         cases.push(Case::new(named("a client that asks for base64"), move |log| base64_only(kind, log)));
@@ -65,7 +69,12 @@ async fn refused(kind: StockKind, log: Log) {
     let mut client = if kind == StockKind::Python {
         clients.open(&format!("{}/?token=right", server.url()), Mode::WebSocket)
     } else {
-        clients.open_with(&server.url(), Mode::WebSocket, json!({ "query": { "token": "right" } }), json!(null))
+        clients.open_with(
+            &server.url(),
+            Mode::WebSocket,
+            json!({ "query": { "token": "right" } }),
+            json!(null),
+        )
     };
     client.opened().await;
 }
@@ -95,8 +104,7 @@ async fn another_path(kind: StockKind, log: Log) {
     let server = TestServer::start_echo(&log, |server| server.path("/my/chat/")).await;
     let mut clients = StockClients::start(kind, &log);
     for mode in Mode::ALL {
-        let mut client =
-            clients.open_with(&server.url(), mode, json!({ "path": "/my/chat/" }), json!(null));
+        let mut client = clients.open_with(&server.url(), mode, json!({ "path": "/my/chat/" }), json!(null));
         client.opened().await;
         client.send(&Message::text("hello"));
         assert_eq!(client.message().await, Message::text("hello"));
