@@ -14,7 +14,7 @@
 //! | in the packet | what happens |
 //! |---|---|
 //! | keys in any order, unknown keys with any value, white space | accepted |
-//! | a key spelled with `\u` escapes | the same key |
+//! | a known key or name spelled with escapes | unknown: no server writes letters so |
 //! | a known key twice | refused |
 //! | `sid` missing, not a string, with an escape, or no [`Sid`] | refused |
 //! | `upgrades` missing or `null` | no upgrades |
@@ -117,7 +117,9 @@ impl<'a> Handshake<'a> {
     /// # Errors
     /// [`HandshakeError`] says what was expected, and at which byte of `json`.
     pub fn parse(json: &'a str) -> Result<Self, HandshakeError> {
-        Fields::default().read(json)
+        let mut fields = Fields::default();
+        let handshake = fields.read(json);
+        handshake.map_err(|kind| HandshakeError { at: fields.at, kind })
     }
 
     /// Writes the data of an `open` packet, byte by byte as the reference server (engine.io 6.6.12) does. Without a
@@ -157,6 +159,8 @@ const MAX_DIGITS: usize = 10;
 /// What has been read of an open packet so far.
 #[derive(Default)]
 struct Fields<'a> {
+    /// Where the last token stands, or the failure, so that errors need not carry their position.
+    at: usize,
     /// One bit for each [`Field`] that has occurred.
     seen: u8,
     sid: Option<Sid<'a>>,
@@ -164,71 +168,80 @@ struct Fields<'a> {
     /// Zero until it has occurred, when it is above zero. The same for `ping_timeout`.
     ping_interval: u32,
     ping_timeout: u32,
-    max_payload: Option<u32>,
+    max_payload: u32,
     /// Where the last of the two timings stands: an error about both together points there.
     timing_at: usize,
 }
 
 impl<'a> Fields<'a> {
     /// Reads the whole object.
-    fn read(mut self, json: &'a str) -> Result<Handshake<'a>, HandshakeError> {
+    fn read(&mut self, json: &'a str) -> Result<Handshake<'a>, HandshakeErrorKind> {
         let mut reader = Reader::new(json, 0, 0);
-        let object = reader.next()?;
-        if object.kind != Kind::Object {
-            return Err(HandshakeErrorKind::Json.at(object.at));
+        if self.token(reader.next())?.kind != Kind::Object {
+            return Err(HandshakeErrorKind::Json);
         }
-        let end = loop {
-            let key = reader.next()?;
+        loop {
+            let key = self.token(reader.next())?;
             if key.kind != Kind::Key {
-                break key.at;
+                break;
             }
-            self.read_member(key, &mut reader)?;
-        };
-        json::expect_end(json, reader.at())?;
-        // What is missing is missed at the closing brace.
-        let missing = |field| HandshakeErrorKind::Missing(field).at(end);
-        let sid = self.sid.ok_or(missing(Field::Sid))?;
+            self.read_member(key.raw, &mut reader)?;
+        }
+        if let Err(error) = json::expect_end(json, reader.at()) {
+            return Err(self.stumble(error));
+        }
+        // What is missing is missed at the closing brace, which was the last token.
+        let sid = self.sid.ok_or(HandshakeErrorKind::Missing(Field::Sid))?;
         if self.ping_interval == 0 {
-            return Err(missing(Field::PingInterval));
+            return Err(HandshakeErrorKind::Missing(Field::PingInterval));
         }
         if self.ping_timeout == 0 {
-            return Err(missing(Field::PingTimeout));
+            return Err(HandshakeErrorKind::Missing(Field::PingTimeout));
         }
-        match Heartbeat::from_millis(self.ping_interval, self.ping_timeout) {
-            Ok(heartbeat) => {
-                Ok(Handshake { sid, upgrades: self.upgrades, heartbeat, max_payload: self.max_payload })
-            }
-            Err(error) => Err(HandshakeErrorKind::Heartbeat(error).at(self.timing_at)),
-        }
+        self.at = self.timing_at;
+        let heartbeat = Heartbeat::from_millis(self.ping_interval, self.ping_timeout)?;
+        Ok(Handshake::new(sid, heartbeat).with_upgrades(self.upgrades).with_max_payload(self.max_payload))
     }
 
     /// Reads the value that belongs to `key`.
-    fn read_member(&mut self, key: Token<'a>, reader: &mut Reader<'a>) -> Result<(), HandshakeError> {
-        let Some(field) = Field::ALL.into_iter().find(|field| json::raw_eq(key.raw, field.as_str())) else {
-            return Ok(reader.skip_value()?);
+    fn read_member(&mut self, key: &str, reader: &mut Reader<'a>) -> Result<(), HandshakeErrorKind> {
+        let Some(field) = Field::ALL.into_iter().find(|field| key == field.as_str()) else {
+            return reader.skip_value().map_err(|error| self.stumble(error));
         };
         if self.seen & field.bit() != 0 {
-            return Err(HandshakeErrorKind::Duplicate(field).at(key.at));
+            return Err(HandshakeErrorKind::Duplicate(field));
         }
         self.seen |= field.bit();
-        let value = reader.next()?;
+        let value = self.token(reader.next())?;
         match (field, value.kind) {
-            (Field::Upgrades | Field::MaxPayload, Kind::Null) => {}
-            (Field::Sid, Kind::String) => match Sid::new(value.raw) {
-                Ok(sid) => self.sid = Some(sid),
-                Err(error) => return Err(HandshakeErrorKind::Sid(error).at(value.at)),
-            },
-            (Field::Upgrades, Kind::Array) => self.upgrades = read_upgrades(reader)?,
-            (Field::PingInterval | Field::PingTimeout | Field::MaxPayload, Kind::Number) => {
-                self.read_number(field, value).map_err(|kind| kind.at(value.at))?;
+            (Field::Upgrades | Field::MaxPayload, Kind::Null) => Ok(()),
+            (Field::Sid, Kind::String) => {
+                self.sid = Some(Sid::new(value.raw)?);
+                Ok(())
             }
-            _ => return Err(HandshakeErrorKind::WrongType(field).at(value.at)),
+            (Field::Upgrades, Kind::Array) => self.read_upgrades(reader),
+            (Field::PingInterval | Field::PingTimeout | Field::MaxPayload, Kind::Number) => {
+                self.read_number(field, value.raw)
+            }
+            _ => Err(HandshakeErrorKind::WrongType(field)),
         }
-        Ok(())
     }
 
-    fn read_number(&mut self, field: Field, value: Token<'a>) -> Result<(), HandshakeErrorKind> {
-        let number = match json::number_to_u32(value.raw, 0) {
+    /// Reads the names in the array that has been opened.
+    fn read_upgrades(&mut self, reader: &mut Reader<'a>) -> Result<(), HandshakeErrorKind> {
+        loop {
+            let name = self.token(reader.next())?;
+            match name.kind {
+                Kind::String => {}
+                Kind::ArrayEnd => return Ok(()),
+                _ => return Err(HandshakeErrorKind::WrongType(Field::Upgrades)),
+            }
+            self.upgrades = Transport::from_name(name.raw).into_iter().fold(self.upgrades, Transports::with);
+        }
+    }
+
+    fn read_number(&mut self, field: Field, raw: &str) -> Result<(), HandshakeErrorKind> {
+        let number = match json::number_to_u32(raw, 0) {
             Ok(number) => number,
             // Too long for a period, and no limit to a payload.
             Err(NotU32::TooLarge) => u32::MAX,
@@ -239,7 +252,7 @@ impl<'a> Fields<'a> {
             Field::PingInterval => (&mut self.ping_interval, Period::PingInterval),
             Field::PingTimeout => (&mut self.ping_timeout, Period::PingTimeout),
             _ => {
-                self.max_payload = Some(number).filter(|bytes| *bytes != 0);
+                self.max_payload = number;
                 return Ok(());
             }
         };
@@ -247,23 +260,27 @@ impl<'a> Fields<'a> {
             return Err(HeartbeatError::Zero { period }.into());
         }
         *slot = number;
-        self.timing_at = value.at;
+        self.timing_at = self.at;
         Ok(())
     }
-}
 
-/// The names in the array that has been opened.
-fn read_upgrades(reader: &mut Reader<'_>) -> Result<Transports, HandshakeError> {
-    let mut upgrades = Transports::NONE;
-    loop {
-        let name = reader.next()?;
-        match name.kind {
-            Kind::String => {}
-            Kind::ArrayEnd => return Ok(upgrades),
-            _ => return Err(HandshakeErrorKind::WrongType(Field::Upgrades).at(name.at)),
+    /// Notes where the reader is.
+    fn token(&mut self, token: Result<Token<'a>, json::Error>) -> Result<Token<'a>, HandshakeErrorKind> {
+        match token {
+            Ok(token) => {
+                self.at = token.at;
+                Ok(token)
+            }
+            Err(error) => Err(self.stumble(error)),
         }
-        let known = Transport::ALL.into_iter().find(|transport| json::raw_eq(name.raw, transport.as_str()));
-        upgrades = known.into_iter().fold(upgrades, Transports::with);
+    }
+
+    fn stumble(&mut self, error: json::Error) -> HandshakeErrorKind {
+        self.at = error.at;
+        match error.kind {
+            json::ErrorKind::Invalid => HandshakeErrorKind::Json,
+            json::ErrorKind::TooDeep => HandshakeErrorKind::TooDeep,
+        }
     }
 }
 

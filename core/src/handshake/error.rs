@@ -1,7 +1,6 @@
 //! Why a client cannot live with an open packet, in sentences.
 
 use super::{Field, SidError};
-use crate::json;
 use crate::settings::HeartbeatError;
 
 /// Why a text is not the data of an `open` packet, and where.
@@ -52,20 +51,4 @@ pub enum HandshakeErrorKind {
     /// Periods that are zero or, together, too long.
     #[error("{0}")]
     Heartbeat(#[from] HeartbeatError),
-}
-
-impl HandshakeErrorKind {
-    pub(super) const fn at(self, at: usize) -> HandshakeError {
-        HandshakeError { at, kind: self }
-    }
-}
-
-impl From<json::Error> for HandshakeError {
-    fn from(error: json::Error) -> Self {
-        let kind = match error.kind {
-            json::ErrorKind::Invalid => HandshakeErrorKind::Json,
-            json::ErrorKind::TooDeep => HandshakeErrorKind::TooDeep,
-        };
-        kind.at(error.at)
-    }
 }
