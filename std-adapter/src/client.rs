@@ -16,8 +16,8 @@ mod task;
 mod tls;
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use ::http::uri::PathAndQuery;
@@ -48,7 +48,7 @@ pub use socket::{ClientSender, ClientSocket};
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn main() -> Result<(), Box<dyn core::error::Error>> {
 /// # let server = eio_tokio::Server::builder(|mut socket: eio_tokio::Socket| async move {
 /// #     while let Ok(message) = socket.recv().await {
 /// #         let _ = socket.send(message).await;

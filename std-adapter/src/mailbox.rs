@@ -1,7 +1,7 @@
 //! Messages between a session's task and its application: two bounded queues, and the wakers of both sides.
 
+use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
-use std::task::{Context, Poll, Waker};
 
 use crate::message::Message;
 use crate::state::Outgoing;

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::future::poll_fn;
-use std::time::Duration;
+use core::time::Duration;
 
 use crate::client::handshake::{HandshakeInfo, ShortSid};
 use crate::client::state::Shared;

@@ -3,9 +3,9 @@
 //! One mutex, held for short, never across an await. The core's [`ClientSession`] decides; this file moves messages
 //! between the queues, wakes whoever waits, and tells the observer.
 
+use core::task::{Context, Poll};
+use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 use eio_core::packet::{DecodeError, Packet};
 use eio_core::payload::v3::Framing;

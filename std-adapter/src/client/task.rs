@@ -5,10 +5,10 @@
 
 use core::future::poll_fn;
 use core::pin::Pin;
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use eio_core::handshake::Transport as Upgrade;
