@@ -164,8 +164,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long an application may leave its inbox full before its session ends as stalled. Default: ping interval
-    /// plus ping timeout.
+    /// How long an application may leave its inbox full before its session ends as stalled. Default: the session's
+    /// ping interval plus its ping timeout.
     #[must_use]
     pub fn app_stall_timeout(mut self, timeout: Duration) -> Self {
         self.config.app_stall_timeout = Some(timeout);
@@ -188,10 +188,12 @@ impl ServerBuilder {
         self
     }
 
-    /// How many received messages wait for the application before the server stops reading. Default: 256.
+    /// How many received messages, and how many bytes of them, wait for the application before the server stops
+    /// reading. Default: 256 messages, 1 MiB; the message or the request that reaches the limit still goes in.
     #[must_use]
-    pub fn inbox(mut self, messages: usize) -> Self {
+    pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
         self.config.inbox_messages = messages;
+        self.config.inbox_bytes = bytes;
         self
     }
 
@@ -272,7 +274,8 @@ impl ServerBuilder {
         }?;
         let limits = [
             ("max_sessions", config.max_sessions as u64),
-            ("inbox", config.inbox_messages as u64),
+            ("inbox messages", config.inbox_messages as u64),
+            ("inbox bytes", config.inbox_bytes as u64),
             ("outbox messages", config.outbox_messages as u64),
             ("outbox bytes", config.outbox_bytes as u64),
             ("the number of headers of max_request_head", config.http.max_headers as u64),
@@ -320,6 +323,7 @@ impl Server {
                 max_packets: DEFAULT_MAX_PACKETS,
                 max_sessions: 1_000_000,
                 inbox_messages: 256,
+                inbox_bytes: 1024 * 1024,
                 outbox_messages: 256,
                 outbox_bytes: 1024 * 1024,
                 polling: true,
@@ -432,9 +436,10 @@ impl Server {
             .count()
     }
 
-    /// Stops accepting, closes every session, and waits until all have ended, or for `limit`.
+    /// Stops accepting, closes every session, and waits until all have delivered what was sent before, but at most
+    /// for `limit`: then the others end with what they have not sent.
     ///
-    /// Returns how many sessions had not ended by then.
+    /// Returns how many those were. Dropping the future leaves the server closing, without a limit of its own.
     pub async fn shutdown(&self, limit: Duration) -> usize {
         self.hub.begin_close();
         for state in self.hub.all() {
@@ -451,8 +456,14 @@ impl Server {
                 drained.await;
             }
         };
-        let _ = tokio::time::timeout(limit, drained).await;
-        self.hub.len()
+        if tokio::time::timeout(limit, drained).await.is_ok() {
+            return 0;
+        }
+        let cut_short = self.hub.all();
+        for state in &cut_short {
+            state.update(|inner, now| inner.session.handle_transport_error(now));
+        }
+        cut_short.len()
     }
 }
 

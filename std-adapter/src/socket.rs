@@ -45,7 +45,8 @@ pub struct Disconnect {
     pub silent_for: Duration,
     /// What carried the session at its end.
     pub transport: Transport,
-    /// How many messages the application had sent that no transport took; [`Socket::take_unsent`] returns them.
+    /// How many messages the application had sent that no transport took as a whole; [`Socket::take_unsent`] returns
+    /// them.
     pub unsent: usize,
 }
 
@@ -96,8 +97,8 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(state: Arc<State>, request: Parts) -> Self {
-        Self { state, request: Some(Box::new(request)) }
+    pub(crate) fn new(state: Arc<State>, request: Box<Parts>) -> Self {
+        Self { state, request: Some(request) }
     }
 
     /// The next message. After the last one, how the session ended, as often as asked.

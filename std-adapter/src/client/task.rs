@@ -31,7 +31,7 @@ use crate::grace::Grace;
 use crate::lingering::{LINGER, Lingering};
 use crate::polling::encode;
 use crate::socket::Transport;
-use crate::websocket::{FrameSink, ReadEnd, ToWrite, WebSocketIo};
+use crate::websocket::{FrameSink, FrameSource, Nothing, ReadEnd, ToWrite, WebSocketIo};
 
 /// How many passes one poll makes before it lets others run.
 const MAX_PASSES: usize = 16;
@@ -255,8 +255,7 @@ impl Task {
             upgrade.handle_polling_paused(now);
         }
         if let Some(io) = io {
-            let next = || upgrade.poll_transmit().map(|control| ToWrite::Control(control.as_str()));
-            if matches!(io.poll_write(cx, next), Poll::Ready(Err(_))) {
+            if matches!(io.poll_write(cx, &mut ProbeSource(upgrade)), Poll::Ready(Err(_))) {
                 upgrade.handle_transport_closed();
             }
         }
@@ -270,7 +269,7 @@ impl Task {
                 self.websocket = Some(io);
                 self.state.lock().transport = Transport::WebSocket;
             }
-            Some(io) => self.lingering.push(Lingering::new(io, None, now)),
+            Some(io) => self.lingering.extend(Lingering::new(io, None, false, now)),
             None => {}
         }
         self.state.emit(ClientEvent::UpgradeEnded(outcome));
@@ -313,7 +312,7 @@ impl Task {
                 return !self.state.lock().is_overdue(now);
             }
         }
-        self.grace.extend(now, late)
+        self.grace.extend(now, late, false)
     }
 
     fn write(&mut self, cx: &mut Context<'_>) {
@@ -323,10 +322,10 @@ impl Task {
                 return false;
             }
             let before = inner.mail.outgoing();
-            let mut written = io.poll_write(cx, || inner.next_to_write(&self.state));
+            let mut written = io.poll_write(cx, &mut SessionSource { inner, state: &self.state });
             if matches!(written, Poll::Ready(Ok(()))) && inner.may_close() {
                 io.close(None);
-                written = io.poll_write(cx, || None);
+                written = io.poll_write(cx, &mut Nothing);
             }
             match written {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
@@ -426,7 +425,11 @@ impl Task {
             DisconnectReason::PingTimeout => io.abort(),
             DisconnectReason::TransportError => {}
             DisconnectReason::TransportClosed if !io.peer_closed() => {}
-            _ => self.lingering.push(Lingering::new(io, None, now)),
+            _ => {
+                let peer_said_goodbye =
+                    matches!(reason, DisconnectReason::PeerClose | DisconnectReason::TransportClosed);
+                self.lingering.extend(Lingering::new(io, None, peer_said_goodbye, now));
+            }
         }
     }
 
@@ -481,6 +484,31 @@ impl Drop for Task {
     fn drop(&mut self) {
         self.state.update(|inner, now| inner.session.handle_transport_error(now));
     }
+}
+
+/// What the session writes.
+struct SessionSource<'a> {
+    inner: &'a mut Inner,
+    state: &'a State,
+}
+
+impl FrameSource for SessionSource<'_> {
+    fn next(&mut self) -> Option<ToWrite> {
+        self.inner.next_to_write(self.state)
+    }
+
+    fn written(&mut self, _: usize) {}
+}
+
+/// What an upgrade writes on its candidate.
+struct ProbeSource<'a>(&'a mut ClientUpgrade);
+
+impl FrameSource for ProbeSource<'_> {
+    fn next(&mut self) -> Option<ToWrite> {
+        self.0.poll_transmit().map(|control| ToWrite::Control(control.as_str()))
+    }
+
+    fn written(&mut self, _: usize) {}
 }
 
 /// Frames of the session itself.
