@@ -103,9 +103,10 @@ impl Task {
             self.state.lock().mail.begin_pass();
             let now = self.state.now();
             self.open(cx);
-            self.read(cx, now);
             self.answers(cx);
+            // A candidate that succeeds may bring frames of the session: they are read in the same pass.
             self.drive_candidate(cx, now);
+            self.read(cx, now);
             self.expire(now);
             self.write(cx);
             self.request();
@@ -254,10 +255,10 @@ impl Task {
         if upgrade.wants_pause() && !self.get.is_busy() && !self.post.is_busy() {
             upgrade.handle_polling_paused(now);
         }
-        if let Some(io) = io {
-            if matches!(io.poll_write(cx, &mut ProbeSource(upgrade)), Poll::Ready(Err(_))) {
-                upgrade.handle_transport_closed();
-            }
+        if let Some(io) = io
+            && matches!(io.poll_write(cx, &mut ProbeSource(upgrade)), Poll::Ready(Err(_)))
+        {
+            upgrade.handle_transport_closed();
         }
         let Some(outcome) = upgrade.outcome() else { return };
         let io = self.candidate.take().and_then(|candidate| candidate.io);
