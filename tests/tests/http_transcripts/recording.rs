@@ -19,6 +19,8 @@ pub(crate) struct Recording {
     pub(crate) closes: Vec<Micros>,
     /// When a session ended with `forced close`.
     pub(crate) forced: Vec<Micros>,
+    /// When the server's event loop was blocked, from and to.
+    pub(crate) blocked: Vec<(Micros, Micros)>,
     pub(crate) ends: Micros,
 }
 
@@ -157,6 +159,7 @@ impl Recording {
             sockets: Vec::new(),
             closes: Vec::new(),
             forced: Vec::new(),
+            blocked: Vec::new(),
             ends: 0,
         };
         let events = root["events"].as_array().ok_or("no array `events`")?;
@@ -228,7 +231,14 @@ impl Recording {
                     self.exchanges.iter_mut().find(|exchange| exchange.id == id)?.aborted = Some(at);
                 }
             }
-            "ws_error" | "note" => {}
+            "note" => {
+                let text = event["text"].as_str()?;
+                if let Some((_, length)) = text.split_once("blocked for ") {
+                    let millis: u64 = length.split(' ').next()?.parse().ok()?;
+                    self.blocked.push((at, at + millis * 1_000));
+                }
+            }
+            "ws_error" => {}
             _ => return None,
         }
         Some(())
