@@ -4,10 +4,9 @@
 //! that never says which HTTP it speaks, one that keeps its HTTP/2 alive without asking for anything, and one that
 //! does not take its answer.
 
-use core::pin::pin;
+use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -67,7 +66,7 @@ where
     if !settings.http2 {
         builder = builder.http1_only();
     }
-    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
+    let mut connection = Box::pin(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
     let mut leaving = hub.is_closing();
     loop {
         let error = tokio::select! {

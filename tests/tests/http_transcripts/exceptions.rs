@@ -42,10 +42,12 @@ pub(crate) struct Exception {
     pub(crate) parts: bool,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "always the answer to whether there is one")]
 fn same_way(id: &'static str) -> Option<Exception> {
     Some(Exception { id, parts: false })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "always the answer to whether there is one")]
 fn parts(id: &'static str) -> Option<Exception> {
     Some(Exception { id, parts: true })
 }
@@ -136,11 +138,9 @@ impl Case<'_> {
                 parts("CVE-2026-59725")
             }
             Difference::Body { .. } => self.of_body(exchange),
-            Difference::Status { recorded: 200, ours: 400 } if is_post && self.ended_by_garbage(place) => {
-                same_way("12.9")
-            }
-            // What goes with the status.
-            Difference::Header { name: "content-type" | "cache-control", recorded: Some(_), ours: None }
+            // And what goes with the status.
+            Difference::Status { recorded: 200, ours: 400 }
+            | Difference::Header { name: "content-type" | "cache-control", recorded: Some(_), ours: None }
                 if is_post && self.ended_by_garbage(place) =>
             {
                 same_way("12.9")
@@ -284,10 +284,11 @@ impl Case<'_> {
             };
         }
         let Difference::Frame { at, ours: Some(Body::Text(ours)), .. } = difference else { return None };
-        let pongs = socket.sent.iter().filter(|(sent, body)| sent <= at && body.text() == Some("3")).count();
+        let answers =
+            socket.sent.iter().filter(|(sent, body)| sent <= at && body.text() == Some("3")).count();
         let pings =
             socket.received.iter().filter(|(sent, body)| sent <= at && body.text() == Some("2")).count();
-        if ours == "2" && pongs > pings { parts("B4") } else { None }
+        if ours == "2" && answers > pings { parts("B4") } else { None }
     }
 
     /// The ping at this time is behind one that was answered later than half the timeout.
@@ -295,13 +296,13 @@ impl Case<'_> {
         let half = self.recording.options["pingTimeout"].as_u64().unwrap_or(20_000) * 500;
         let is_ping = |body: &Body| body.text() == Some("2");
         let pings = || socket.received.iter().filter(|(_, body)| is_ping(body)).map(|(at, _)| *at);
-        let pong = |after| {
-            let mut pongs =
+        let answer = |after| {
+            let mut answers =
                 socket.sent.iter().filter(|(_, body)| body.text() == Some("3")).map(|(at, _)| *at);
-            pongs.find(|at| *at > after)
+            answers.find(|at| *at > after)
         };
         pings().any(|at| at == ping)
-            && pings().any(|at| at < ping && pong(at).is_some_and(|pong| pong - at > half))
+            && pings().any(|at| at < ping && answer(at).is_some_and(|answer| answer - at > half))
     }
 
     /// A WebSocket that the recorded server opened, if only to close it.

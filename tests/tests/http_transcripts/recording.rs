@@ -116,15 +116,11 @@ impl Body {
     }
 }
 
-/// The value of a query parameter in a URL; the last one.
+/// The value of a query parameter in a URL.
 pub(crate) fn parameter<'u>(url: &'u str, name: &str) -> Option<&'u str> {
     let (_, query) = url.split_once('?')?;
-    query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .filter(|(key, _)| *key == name)
-        .map(|(_, v)| v)
-        .last()
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// The `sid` in an open packet, in a JSONP script too.
@@ -213,8 +209,8 @@ impl Recording {
             "ws_close" => {
                 let closer = if by_client { Closer::Client } else { Closer::Server };
                 let code = event["code"].as_u64().and_then(|code| code.try_into().ok()).unwrap_or(1005);
-                let closed = &mut socket?.closed;
-                *closed = closed.or(Some((at, closer, code)));
+                let end = &mut socket?.closed;
+                *end = end.or(Some((at, closer, code)));
             }
             "api" => {
                 let args = &event["args"];
