@@ -27,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) path: String,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) liveness: Liveness,
+    pub(crate) first_ping_jitter: Duration,
     pub(crate) upgrade_timeout: Duration,
     pub(crate) close_timeout: Duration,
     pub(crate) app_stall_timeout: Option<Duration>,

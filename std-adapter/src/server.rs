@@ -11,6 +11,7 @@ use ::http::request::Parts;
 use ::http::{Request, Response};
 use eio_core::payload::DEFAULT_MAX_PACKETS;
 use eio_core::session::CLOSE_TIMEOUT;
+use eio_core::settings::{Settings, SettingsError};
 use eio_core::upgrade::UPGRADE_TIMEOUT;
 use eio_core::{Heartbeat, Liveness};
 use hyper::body::Incoming;
@@ -48,6 +49,9 @@ pub enum BuildError {
     /// Neither polling nor WebSocket.
     #[error("no transport is enabled: expected polling, websocket or both")]
     NoTransport,
+    /// A setting of the core outside its bounds.
+    #[error("{0}")]
+    Settings(#[from] SettingsError),
     /// A limit of zero, which would refuse everything.
     #[error("{0} is zero: expected at least 1")]
     Zero(&'static str),
@@ -64,6 +68,38 @@ impl ServerBuilder {
     #[must_use]
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.config.heartbeat = heartbeat;
+        self
+    }
+
+    /// Takes all settings of the core at once, as they may come from a configuration file (feature `serde`):
+    /// heartbeat, liveness, payload limits and timeouts. Setters called later change single ones.
+    ///
+    /// ```
+    /// use eio_core::settings::Settings;
+    /// use eio_tokio::Server;
+    ///
+    /// let settings = Settings::DEFAULT.with_max_payload(65_536)?;
+    /// let server = Server::builder(|_socket| async {}).settings(settings).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.config.heartbeat = settings.heartbeat();
+        self.config.liveness = settings.liveness();
+        self.config.max_payload = settings.max_payload();
+        self.config.max_packets = usize::try_from(settings.max_packets()).unwrap_or(usize::MAX);
+        self.config.upgrade_timeout = settings.upgrade_timeout();
+        self.config.close_timeout = settings.close_timeout();
+        self.config.app_stall_timeout = Some(settings.app_stall_timeout());
+        self
+    }
+
+    /// Brings the first ping of every session forward by a random time of up to `jitter`, so that clients that
+    /// connect together, as after a restart, are not pinged together for ever. It never comes later than an interval.
+    /// Default: zero.
+    #[must_use]
+    pub fn first_ping_jitter(mut self, jitter: Duration) -> Self {
+        self.config.first_ping_jitter = jitter;
         self
     }
 
@@ -225,8 +261,16 @@ impl ServerBuilder {
         if !config.polling && !config.websocket {
             return Err(BuildError::NoTransport);
         }
+        // The core's settings know their bounds.
+        let settings = Settings::DEFAULT
+            .with_max_payload(config.max_payload)
+            .and_then(|settings| settings.with_upgrade_timeout(config.upgrade_timeout))
+            .and_then(|settings| settings.with_close_timeout(config.close_timeout));
+        match config.app_stall_timeout {
+            Some(timeout) => settings.and_then(|settings| settings.with_app_stall_timeout(timeout)),
+            None => settings,
+        }?;
         let limits = [
-            ("max_payload", u64::from(config.max_payload)),
             ("max_sessions", config.max_sessions as u64),
             ("inbox", config.inbox_messages as u64),
             ("outbox messages", config.outbox_messages as u64),
@@ -267,6 +311,7 @@ impl Server {
                 path: "/engine.io/".to_owned(),
                 heartbeat: Heartbeat::DEFAULT,
                 liveness: Liveness::default(),
+                first_ping_jitter: Duration::ZERO,
                 upgrade_timeout: UPGRADE_TIMEOUT,
                 close_timeout: CLOSE_TIMEOUT,
                 app_stall_timeout: None,

@@ -67,6 +67,12 @@ pub enum SendErrorKind {
     /// The session closes, has ended, or its peer is silent past its deadline.
     #[error("{0}")]
     Session(eio_core::session::SendError),
+    /// A client's message is larger than the server takes: it would have cost the session.
+    #[error("the message is too large: the server takes {max_payload} bytes in one payload")]
+    TooLarge {
+        /// What the server said in its handshake.
+        max_payload: u32,
+    },
 }
 
 /// A message that cannot be sent at once.

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::{Control, Event, Violation};
@@ -16,6 +17,7 @@ use tokio::sync::Notify;
 
 use crate::hub::Hub;
 use crate::message::Message;
+use crate::metrics;
 use crate::session_id::SessionId;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
 use crate::websocket::ToWrite;
@@ -39,7 +41,13 @@ impl Revision {
     fn session(self, hub: &Hub, heartbeat: Heartbeat, now: Instant) -> ServerSession {
         match self {
             Self::V3 => ServerSession::eio3(heartbeat, hub.config.liveness, now),
-            Self::V4 => ServerSession::eio4(heartbeat, hub.config.liveness, now),
+            Self::V4 => {
+                let session = ServerSession::eio4(heartbeat, hub.config.liveness, now);
+                match first_ping(heartbeat, hub.config.first_ping_jitter) {
+                    Some(delay) => session.with_first_ping_after(delay),
+                    None => session,
+                }
+            }
         }
     }
 
@@ -68,6 +76,13 @@ impl Revision {
             Self::V4 => v4::encode(packet, supports_binary, out),
         }
     }
+}
+
+/// When the first ping is due, if not after a whole interval: up to `jitter` earlier.
+fn first_ping(heartbeat: Heartbeat, jitter: Duration) -> Option<Duration> {
+    let random = if jitter.is_zero() { return None } else { getrandom::u32().ok()? };
+    let earlier = jitter.mul_f64(f64::from(random) / f64::from(u32::MAX));
+    Some(heartbeat.ping_interval().saturating_sub(earlier))
 }
 
 /// One session, for all who deal with it.
@@ -459,7 +474,9 @@ impl Inner {
 
     fn pop_outgoing(&mut self) -> Option<Outgoing> {
         let outgoing = self.outbox.pop_front()?;
-        self.outbox_bytes -= outgoing.message().len();
+        let len = outgoing.message().len();
+        self.outbox_bytes -= len;
+        metrics::message_sent(len);
         if self.outbox.is_empty() {
             self.outbox = VecDeque::new();
         }
@@ -550,6 +567,7 @@ impl Inner {
             }
         }
         let messages: Vec<_> = core::mem::take(&mut self.outbox).into();
+        messages.iter().for_each(|outgoing| metrics::message_sent(outgoing.message().len()));
         self.outbox_bytes = 0;
         if close {
             // Encoded behind the messages by the caller: a close packet is always the payload's last.

@@ -141,7 +141,8 @@ impl Task {
                 Poll::Pending => return,
                 Poll::Ready(Ok(upgraded)) => {
                     let mut io = Box::new(WebSocketIo::new(upgraded, &self.state));
-                    io.put_first(open);
+                    // A server masks nothing, so it needs no random bytes that could be missing.
+                    let _ = io.put_first(open);
                     self.state.update(|inner, _| inner.restart(&self.state, now));
                     self.io = Io::WebSocket(io);
                 }
