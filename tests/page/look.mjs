@@ -130,7 +130,7 @@ async function survivesAReload(page) {
 }
 
 async function everyLook(page) {
-  for (const [width, height, size] of [[1280, 860, "wide"], [820, 1000, "medium"], [360, 780, "narrow"]]) {
+  for (const [width, height, size] of [[1280, 860, "wide"], [820, 1180, "medium"], [360, 1280, "narrow"]]) {
     for (const colorScheme of ["light", "dark"]) {
       await page.setViewportSize({ width, height });
       await page.emulateMedia({ colorScheme });
@@ -144,5 +144,5 @@ async function everyLook(page) {
 }
 
 async function shoot(page, name) {
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: name.startsWith("wide") });
 }
