@@ -173,7 +173,7 @@ impl Machine {
     /// For a machine that was just made.
     #[must_use]
     pub fn with_first_ping_after(mut self, delay: Duration) -> Self {
-        if self.phase == Phase::PingDue {
+        if self.phase == Phase::PingDue && !self.stalled {
             self.timer = self.timer.min(self.now().saturating_add(delay));
         }
         self

@@ -33,8 +33,8 @@ pub(crate) enum Mistake {
     CloseIsOwedTwice,
     /// Closing lasts until the peer is silent for too long.
     ClosingIsNotBounded,
-    /// A second probe does not restart the ticks of an upgrade.
-    RepeatedProbeIsIgnored,
+    /// A second probe restarts the ticks of an upgrade.
+    RepeatedProbeRestartsTheTicks,
     /// A clock that steps back is believed.
     TimeGoesBack,
 }
@@ -104,6 +104,6 @@ fn the_comparison_of_socket_io_0_9_notices_every_mistake() {
 
 #[test]
 fn the_comparison_of_upgrades_notices_every_mistake() {
-    let mistakes = [Mistake::RepeatedProbeIsIgnored, Mistake::PeriodsCountFromTheMissedDeadline];
+    let mistakes = [Mistake::RepeatedProbeRestartsTheTicks, Mistake::PeriodsCountFromTheMissedDeadline];
     assert_noticed(&mistakes, &upgrade::life(), upgrade::compare);
 }
