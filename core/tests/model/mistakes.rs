@@ -39,12 +39,14 @@ pub(crate) enum Mistake {
     TimeGoesBack,
 }
 
-/// Whether `compare` finds a counterexample within the default number of cases.
+/// Whether `compare` finds a counterexample within the usual number of cases, or more if more are asked for.
 fn is_noticed<L: core::fmt::Debug>(
     lives: &impl Strategy<Value = L>,
     compare: impl Fn(&L) -> Result<(), TestCaseError>,
 ) -> bool {
-    let config = Config { cases: 256, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+    let usual = Config::default();
+    let config =
+        Config { cases: usual.cases.max(256), failure_persistence: None, max_shrink_iters: 0, ..usual };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     TestRunner::new_with_rng(config, rng).run(lives, |life| compare(&life)).is_err()
 }
