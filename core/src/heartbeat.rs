@@ -335,7 +335,7 @@ impl Machine {
             match self.phase {
                 Phase::PingDue => self.timer = self.mark,
                 Phase::Awaiting if self.extended && self.liveness != Liveness::ExtendOnce => {
-                    self.count_packet()
+                    self.count_packet();
                 }
                 Phase::Awaiting => self.allow_silence(self.timeout_millis),
                 Phase::Listening => self.allow_silence(self.sum_millis()),
@@ -484,7 +484,7 @@ mod tests {
     use super::*;
 
     fn at(millis: u64) -> Instant {
-        Instant::from_micros(millis * 1_000)
+        Instant::from_micros(0).saturating_add(Duration::from_millis(millis))
     }
 
     /// Pings every 10 ms and waits 2 ms.

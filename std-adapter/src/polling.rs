@@ -7,10 +7,11 @@ use bytes::Bytes;
 use eio_core::packet::Packet;
 use eio_core::payload::{self, jsonp, v3::Framing};
 use eio_core::session::Violation;
-use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
+use crate::compression::{Encoding, compress};
 use crate::request::Query;
 use crate::respond::{Body, empty, respond};
 use crate::state::{PollAnswer, Revision, State};
@@ -20,42 +21,66 @@ const BINARY: &str = "application/octet-stream";
 const HTML: &str = "text/html";
 
 /// Answers a poll as soon as there is something to say.
-pub(crate) async fn get(state: Arc<State>, query: &Query) -> Response<Body> {
+pub(crate) async fn get(state: Arc<State>, query: &Query, request: &HeaderMap) -> Response<Body> {
     if !state.begin_poll() {
         return empty(StatusCode::BAD_REQUEST);
     }
     let mut pending = PendingPoll { state: &state, answered: false };
-    let PollAnswer { controls, messages } = poll_fn(|cx| state.poll_answer(cx)).await;
-    pending.answered = true;
-    let mut packets = controls;
+    let PollAnswer { controls: mut packets, messages } = poll_fn(|cx| state.poll_answer(cx)).await;
     // A close packet, and the noop before it, stay behind the messages.
     let close = packets.iter().position(|packet| *packet == Packet::CLOSE).unwrap_or(packets.len());
     let messages = messages.iter().map(|outgoing| Packet::message(outgoing.message().as_frame()));
     packets.splice(close..close, messages);
-    payload_response(&state, query, &packets)
+    let response = payload_response(&state, query, &packets);
+    drop(packets);
+    let len = response.body().size_hint().lower();
+    let worth_it = |threshold: usize| len >= u64::try_from(threshold).unwrap_or(u64::MAX);
+    let response = match Encoding::accepted(request) {
+        Some(encoding) if state.hub.config.http.compression_threshold.is_some_and(worth_it) => {
+            compress(response, encoding).await
+        }
+        _ => response,
+    };
+    pending.answered = true;
+    response
 }
 
-/// A payload of these packets, in the form that this client takes.
+/// A payload of these packets, in the form that this client takes. No cache may keep it.
 pub(crate) fn payload_response(state: &State, query: &Query, packets: &[Packet<'_>]) -> Response<Body> {
-    let (content_type, payload) = encode(state, packets);
-    let Some(j) = &query.jsonp else { return respond(StatusCode::OK, content_type, payload) };
-    let mut body = vec![0; payload.len()];
-    let needed = match jsonp::encode(j, &payload, &mut body) {
-        Ok(body) => return respond(StatusCode::OK, TEXT, body.to_vec()),
-        Err(too_small) => too_small.needed,
-    };
-    body.resize(needed, 0);
-    let body = jsonp::encode(j, &payload, &mut body).map(<[u8]>::to_vec).unwrap_or_default();
-    respond(StatusCode::OK, TEXT, body)
+    // A script holds text only.
+    let (framing, payload) = encode(state.revision, state.base64_only || query.jsonp.is_some(), packets);
+    let content_type = if framing == Framing::Binary { BINARY } else { TEXT };
+    match &query.jsonp {
+        None => uncached(content_type, payload),
+        Some(j) => uncached(TEXT, script(j, &payload)),
+    }
 }
 
-fn encode(state: &State, packets: &[Packet<'_>]) -> (&'static str, Vec<u8>) {
-    let framing = match state.revision {
+/// The script that hands `payload` to the function numbered `j`.
+fn script(j: &str, payload: &[u8]) -> Vec<u8> {
+    let mut script = Vec::new();
+    if let Err(too_small) = jsonp::encode(j, payload, &mut script) {
+        script.resize(too_small.needed, 0);
+    }
+    let len = jsonp::encode(j, payload, &mut script).map_or(0, <[u8]>::len);
+    script.truncate(len);
+    script
+}
+
+fn uncached(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = respond(StatusCode::OK, content_type, body);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A payload of these packets, and its form.
+pub(crate) fn encode(revision: Revision, base64_only: bool, packets: &[Packet<'_>]) -> (Framing, Vec<u8>) {
+    let framing = match revision {
         Revision::V4 => Framing::Text,
-        Revision::V3 => Framing::of(packets, !state.base64_only),
+        Revision::V3 => Framing::of(packets, !base64_only),
     };
-    let mut out = vec![0; packets.iter().map(|packet| packet_bound(state, packet)).sum()];
-    let len = match state.revision {
+    let mut out = vec![0; packets.iter().map(|packet| packet_bound(revision, packet)).sum()];
+    let len = match revision {
         Revision::V4 => {
             let mut encoder = payload::v4::Encoder::new(&mut out);
             let fits = packets.iter().all(|packet| encoder.push(packet).is_ok());
@@ -70,13 +95,16 @@ fn encode(state: &State, packets: &[Packet<'_>]) -> (&'static str, Vec<u8>) {
         }
     };
     out.truncate(len);
-    (if framing == Framing::Binary { BINARY } else { TEXT }, out)
+    (framing, out)
 }
 
 /// At least what a packet takes in a payload: its longest form, and a separator or a length prefix.
-fn packet_bound(state: &State, packet: &Packet<'_>) -> usize {
-    const PREFIX: usize = 24;
-    state.revision.encoded_len(packet, false).max(state.revision.encoded_len(packet, true)) + PREFIX
+pub(crate) fn packet_bound(revision: Revision, packet: &Packet<'_>) -> usize {
+    let overhead = match revision {
+        Revision::V4 => 1,
+        Revision::V3 => 24,
+    };
+    revision.encoded_len(packet, false).max(revision.encoded_len(packet, true)) + overhead
 }
 
 /// A client that goes away with its poll unanswered has lost what the answer would have held.
@@ -94,7 +122,7 @@ impl Drop for PendingPoll<'_> {
 }
 
 /// Takes a payload from the client.
-pub(crate) async fn post<B>(state: Arc<State>, query: &Query, parts: &Parts, body: B) -> Response<Body>
+pub(crate) async fn post<B>(state: Arc<State>, query: &Query, request: &HeaderMap, body: B) -> Response<Body>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -103,34 +131,54 @@ where
         return empty(StatusCode::BAD_REQUEST);
     }
     let mut in_flight = PostInFlight { state: &state, received: false };
-    let is_binary = parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == BINARY);
+    let is_binary = request.get(header::CONTENT_TYPE).is_some_and(|value| value == BINARY);
     if is_binary && state.revision == Revision::V4 {
         in_flight.received = true;
         state.update(|inner, now| inner.session.handle_violation(now, Violation::ContentType));
         return empty(StatusCode::BAD_REQUEST);
     }
-    let limit = usize::try_from(state.hub.config.max_payload).unwrap_or(usize::MAX);
-    let collected = Limited::new(body, limit).collect();
-    let body = match tokio::time::timeout(state.hub.config.request_timeout, collected).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            in_flight.received = true;
-            return empty(StatusCode::PAYLOAD_TOO_LARGE);
+    let payload = match receive(&state, body).await {
+        Ok(payload) => payload,
+        Err(status) => {
+            // The session outlives a payload that is too large: its client may send a smaller one.
+            in_flight.received = status == StatusCode::PAYLOAD_TOO_LARGE;
+            return empty(status);
         }
-        Ok(Err(_)) => return empty(StatusCode::BAD_REQUEST),
-        Err(_) => return empty(StatusCode::REQUEST_TIMEOUT),
     };
     in_flight.received = true;
-    if !accept(&state, query, body, is_binary) {
+    if !accept(&state, query, payload, is_binary) {
         return empty(StatusCode::BAD_REQUEST);
     }
     poll_fn(|cx| state.poll_room_for_post(cx)).await;
-    let mut response = respond(StatusCode::OK, HTML, "ok");
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    uncached(HTML, "ok")
 }
 
-/// Hands the packets of a payload to the session; `false` when it holds something that ended the session.
+/// The body of a request, or the status to refuse it with. One that announces too much is refused unread.
+async fn receive<B>(state: &State, body: B) -> Result<Bytes, StatusCode>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let config = &state.hub.config;
+    if body.size_hint().lower() > u64::from(config.max_payload) {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let limit = usize::try_from(config.max_payload).unwrap_or(usize::MAX);
+    let received = tokio::select! {
+        biased;
+        received = Limited::new(body, limit).collect() => received,
+        // Nobody waits for the rest.
+        _ = state.ended() => return Err(StatusCode::BAD_REQUEST),
+        () = tokio::time::sleep(config.request_timeout) => return Err(StatusCode::REQUEST_TIMEOUT),
+    };
+    match received {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::BAD_REQUEST),
+    }
+}
+
+/// Hands the packets of a payload to the session; `false` when it holds something that is no packet.
 fn accept(state: &State, query: &Query, body: Bytes, is_binary: bool) -> bool {
     let mut form;
     let payload: &[u8] = if query.jsonp.is_some() {
@@ -156,7 +204,7 @@ fn accept(state: &State, query: &Query, body: Bytes, is_binary: bool) -> bool {
         }
         inner.wake_answers();
         let reason = inner.session.disconnect().map(|end| end.reason);
-        !reason.is_some_and(|reason| reason.as_str() == "parse error" || reason.as_str() == "transport error")
+        !reason.is_some_and(|reason| reason.as_str() == "parse error")
     })
 }
 

@@ -10,12 +10,12 @@ use eio_core::handshake::{Handshake, Sid, Transport as Upgrade, Transports};
 use eio_core::packet::{Packet, PacketType};
 use eio_core::ws::Key;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tower_service::Service;
 
 use crate::hub::Hub;
 use crate::polling;
-use crate::request::{Query, has_token, is_websocket_upgrade};
+use crate::request::{Query, has_token, is_internet_explorer, is_websocket_upgrade};
 use crate::respond::{Body, Refusal, empty};
 use crate::session_id::SessionId;
 use crate::socket::Transport;
@@ -24,6 +24,12 @@ use crate::task;
 
 /// The address of the connection that a request came in on: put it into the request's extensions, as
 /// [`Server::serve`](crate::Server::serve) does, and sockets know their peer.
+///
+/// Without it, all clients are one to the limit on handshakes per address, and trusted proxies are not asked.
+///
+/// In the head that [`allow_request`](crate::ServerBuilder::allow_request) and
+/// [`Socket::request`](crate::Socket::request) see, it is the client's address behind
+/// [trusted proxies](crate::ServerBuilder::trusted_proxies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an address")]
 pub struct PeerAddr(pub SocketAddr);
@@ -75,15 +81,57 @@ where
     if !request.uri().path().starts_with(&hub.config.path) {
         return empty(StatusCode::NOT_FOUND);
     }
-    let upgrade = is_websocket_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
-    let (parts, body) = request.into_parts();
-    let query = Query::parse(&parts);
-    if let Some(upgrade) = upgrade {
-        return websocket(hub, parts, &query, upgrade)
-            .await
-            .unwrap_or_else(|refusal| refusal.upgrade_response());
+    let upgrade = hyper::upgrade::on(&mut request);
+    let (mut parts, body) = request.into_parts();
+    name_sender(&hub, &mut parts);
+    let mut headers = hub.config.http.common_headers(&parts);
+    let mut response = match &hub.config.http.cors {
+        Some(cors) if parts.method == Method::OPTIONS => cors.preflight(&parts, &mut headers),
+        _ => {
+            let query = Query::parse(&parts);
+            if is_websocket_upgrade(&parts) {
+                websocket(hub, parts, &query, upgrade)
+                    .await
+                    .unwrap_or_else(|refusal| refusal.upgrade_response())
+            } else {
+                drop(upgrade);
+                plain(hub, parts, &query, body).await.unwrap_or_else(|refusal| refusal.response())
+            }
+        }
+    };
+    put_all(response.headers_mut(), headers);
+    response
+}
+
+/// Puts `more` in the place of what is there under the same names.
+fn put_all(headers: &mut HeaderMap, more: HeaderMap) {
+    let mut name = None;
+    for (next, value) in more {
+        match (next, &name) {
+            (Some(next), _) => {
+                headers.insert(&next, value);
+                name = Some(next);
+            }
+            // A further value of the last name.
+            (None, Some(name)) => {
+                headers.append(name, value);
+            }
+            (None, None) => {}
+        }
     }
-    plain(hub, parts, &query, body).await.unwrap_or_else(|refusal| refusal.response())
+}
+
+/// Replaces the connection's address by that of whoever trusted proxies speak for.
+fn name_sender(hub: &Hub, parts: &mut Parts) {
+    let peer = parts.extensions.get::<PeerAddr>().copied();
+    if let (Some(PeerAddr(peer)), Some(proxies)) = (peer, &hub.config.http.trusted_proxies) {
+        let sender = proxies.sender(peer, &parts.headers);
+        parts.extensions.insert(PeerAddr(sender));
+    }
+}
+
+fn sender(parts: &Parts) -> Option<SocketAddr> {
+    parts.extensions.get::<PeerAddr>().map(|peer| peer.0)
 }
 
 /// A request without an upgrade.
@@ -94,46 +142,50 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let transport = transport(&hub, query)?;
-    check_origin(&parts)?;
-    if let Some(sid) = &query.sid {
+    check_origin(&hub, &parts, query)?;
+    let mut response = if let Some(sid) = &query.sid {
         let state = known(&hub, sid, query)?;
         if transport != Transport::Polling || state.lock().transport != Transport::Polling {
             return Err(Refusal::BadRequest);
         }
-        return Ok(match parts.method {
-            Method::GET => {
-                let mut response = polling::get(Arc::clone(&state), query).await;
-                response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-                response
-            }
-            Method::POST => polling::post(state, query, &parts, body).await,
-            _ => empty(StatusCode::INTERNAL_SERVER_ERROR),
-        });
-    }
-    if parts.method != Method::GET {
-        return Err(Refusal::BadHandshakeMethod);
-    }
-    if transport != Transport::Polling {
-        return Err(Refusal::BadRequest);
-    }
-    allow(&hub, &parts).await?;
-    let state = open(&hub, &parts, query, transport)?;
-    let open = open_text(&state);
-    let mut packets = vec![Packet::text(PacketType::Open, &open)];
-    packets.extend(hub.config.initial_packet.as_ref().map(|message| Packet::message(message.as_frame())));
-    let mut response = polling::payload_response(&state, query, &packets);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(name) = &hub.config.cookie {
-        let cookie = format!("{name}={}; Path=/; HttpOnly; SameSite=Lax", state.id.as_str());
-        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        match parts.method {
+            Method::GET => polling::get(state, query, &parts.headers).await,
+            Method::POST => polling::post(state, query, &parts.headers, body).await,
+            // The session does not mind.
+            _ => return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)),
+        }
+    } else {
+        if parts.method != Method::GET {
+            return Err(Refusal::BadHandshakeMethod);
+        }
+        if transport != Transport::Polling {
+            return Err(Refusal::BadRequest);
+        }
+        let state = open(&hub, &parts, query, transport).await?;
+        let open = open_text(&state);
+        let mut packets = vec![Packet::text(PacketType::Open, &open)];
+        packets.extend(hub.config.initial_packet.as_ref().map(|message| Packet::message(message.as_frame())));
+        let mut response = polling::payload_response(&state, query, &packets);
+        if let Some(cookie) = hub.config.http.cookie.as_ref().and_then(|cookie| cookie.header(state.id)) {
             response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
-    }
-    tokio::spawn(task::run_polling(state, parts));
+        hub.config.http.add_initial_headers(&parts, response.headers_mut());
+        protect_old_browsers(&parts.headers, &mut response);
+        tokio::spawn(task::run_polling(state, parts));
+        return Ok(response);
+    };
+    protect_old_browsers(&parts.headers, &mut response);
     Ok(response)
 }
 
-/// A WebSocket request: a new session, or a candidate for an old one.
+fn protect_old_browsers(request: &HeaderMap, response: &mut Response<Body>) {
+    if is_internet_explorer(request) {
+        response.headers_mut().insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    }
+}
+
+/// A WebSocket request: a new session, or a candidate for an old one. All checks come before the answer that switches
+/// protocols, after which no refusal can be told.
 async fn websocket(
     hub: Arc<Hub>,
     parts: Parts,
@@ -141,8 +193,12 @@ async fn websocket(
     upgrade: hyper::upgrade::OnUpgrade,
 ) -> Result<Response<Body>, Refusal> {
     let transport = transport(&hub, query)?;
-    check_origin(&parts)?;
-    if transport != Transport::WebSocket || parts.method != Method::GET {
+    check_origin(&hub, &parts, query)?;
+    let candidate_of = query.sid.as_ref().map(|sid| known(&hub, sid, query)).transpose()?;
+    if parts.method != Method::GET {
+        return Err(Refusal::BadHandshakeMethod);
+    }
+    if transport != Transport::WebSocket {
         return Err(Refusal::BadRequest);
     }
     let key = parts
@@ -151,20 +207,20 @@ async fn websocket(
         .and_then(|key| Key::parse(key.as_bytes()).ok())
         .ok_or(Refusal::BadRequest)?;
     if !has_token(&parts.headers, header::SEC_WEBSOCKET_VERSION, "13") {
-        return Err(Refusal::BadRequest);
+        return Err(Refusal::WebSocketVersion);
     }
-    if let Some(sid) = &query.sid {
-        let state = known(&hub, sid, query)?;
+    if let Some(state) = candidate_of {
         if !hub.config.allow_upgrades || !state.update(|inner, _| inner.offer_candidate(upgrade)) {
             return Err(Refusal::BadRequest);
         }
         return Ok(switching_protocols(&key));
     }
-    allow(&hub, &parts).await?;
-    let state = open(&hub, &parts, query, transport)?;
+    let state = open(&hub, &parts, query, transport).await?;
     let packet = format!("0{}", open_text(&state));
+    let mut response = switching_protocols(&key);
+    hub.config.http.add_initial_headers(&parts, response.headers_mut());
     tokio::spawn(task::run_websocket(state, upgrade, packet, parts));
-    Ok(switching_protocols(&key))
+    Ok(response)
 }
 
 fn switching_protocols(key: &Key) -> Response<Body> {
@@ -186,12 +242,16 @@ fn transport(hub: &Hub, query: &Query) -> Result<Transport, Refusal> {
     }
 }
 
-/// An `Origin` with characters that no header may carry is refused, as by the reference.
-fn check_origin(parts: &Parts) -> Result<(), Refusal> {
-    match parts.headers.get(header::ORIGIN) {
-        Some(origin) if origin.to_str().is_err() => Err(Refusal::BadRequest),
-        _ => Ok(()),
+/// An `Origin` that is not text is refused, as by the reference; then one that may not connect.
+fn check_origin(hub: &Hub, parts: &Parts, query: &Query) -> Result<(), Refusal> {
+    if parts.headers.get(header::ORIGIN).is_some_and(|origin| origin.to_str().is_err()) {
+        return Err(Refusal::BadRequest);
     }
+    if hub.config.http.allowed_origins.allow(parts, query.jsonp.is_some()) {
+        return Ok(());
+    }
+    tracing::debug!(origin = ?parts.headers.get(header::ORIGIN), peer = ?sender(parts), "origin not allowed");
+    Err(Refusal::Origin)
 }
 
 /// The session that a request names, if its revision fits.
@@ -201,26 +261,42 @@ fn known(hub: &Hub, sid: &str, query: &Query) -> Result<Arc<State>, Refusal> {
     if state.revision == revision { Ok(state) } else { Err(Refusal::BadRequest) }
 }
 
-async fn allow(hub: &Hub, parts: &Parts) -> Result<(), Refusal> {
-    let Some(allow_request) = &hub.config.allow_request else { return Ok(()) };
-    allow_request(parts).await.map_err(|message| {
-        Refusal::Forbidden(if message.is_empty() { "Forbidden".to_owned() } else { message })
-    })
-}
-
-/// A new session, registered.
-fn open(hub: &Arc<Hub>, parts: &Parts, query: &Query, transport: Transport) -> Result<Arc<State>, Refusal> {
+/// A new session, registered, if its sender, the application and the protocol allow it.
+async fn open(
+    hub: &Arc<Hub>,
+    parts: &Parts,
+    query: &Query,
+    transport: Transport,
+) -> Result<Arc<State>, Refusal> {
+    let peer = sender(parts);
+    if let Some(limiter) = &hub.config.http.handshakes {
+        limiter
+            .admit(hub.clock.now(), peer.map(|peer| peer.ip()))
+            .map_err(|retry_after| Refusal::TooManyHandshakes { retry_after })?;
+    }
+    allow(hub, parts).await?;
     let revision = match query.eio.as_deref() {
         Some("4") => Revision::V4,
         _ if hub.config.eio3 => Revision::V3,
         _ => return Err(Refusal::UnsupportedProtocolVersion),
     };
     let heartbeat = hub.config.choose_heartbeat.as_ref().and_then(|choose| choose(parts));
-    let id = SessionId::random().map_err(|_| Refusal::BadRequest)?;
-    let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
+    // Without random numbers no session can be named.
+    let id = SessionId::random().map_err(|_| Refusal::Full)?;
     let state = State::new(id, revision, query.base64_only, peer, Arc::clone(hub), heartbeat, transport);
     let state = Arc::new(state);
-    if hub.insert(&state) { Ok(state) } else { Err(Refusal::BadRequest) }
+    if hub.insert(&state) { Ok(state) } else { Err(Refusal::Full) }
+}
+
+/// Asks the application, which may think as long as a request may take.
+async fn allow(hub: &Hub, parts: &Parts) -> Result<(), Refusal> {
+    let Some(allow_request) = &hub.config.allow_request else { return Ok(()) };
+    match tokio::time::timeout(hub.config.request_timeout, allow_request(parts)).await {
+        Ok(decision) => decision.map_err(|message| {
+            Refusal::Forbidden(if message.is_empty() { "Forbidden".to_owned() } else { message })
+        }),
+        Err(_) => Err(Refusal::NoDecision),
+    }
 }
 
 /// The data of the `open` packet.

@@ -350,12 +350,6 @@ impl World {
         self.to_client.cut();
     }
 
-    /// The heartbeat that the ends agreed on.
-    #[must_use]
-    pub fn heartbeat(&self) -> Heartbeat {
-        self.plan.heartbeat
-    }
-
     fn next_wake(&self) -> Option<u64> {
         self.server.next_wake().into_iter().chain(self.client.next_wake()).min()
     }

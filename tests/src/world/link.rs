@@ -31,7 +31,6 @@ struct Inner {
     busy_until: u64,
     last_arrival: u64,
     under_way: VecDeque<(u64, Letter)>,
-    lost: u64,
 }
 
 impl Link {
@@ -48,7 +47,6 @@ impl Link {
             busy_until: 0,
             last_arrival: 0,
             under_way: VecDeque::new(),
-            lost: 0,
         })))
     }
 
@@ -105,16 +103,9 @@ impl Link {
         }
     }
 
-    /// How many packets were lost.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.0.borrow().lost
-    }
-
     pub(crate) fn send(&self, letter: Letter) {
         let link = &mut *self.0.borrow_mut();
         if link.cut {
-            link.lost += 1;
             link.scene.note(link.from, Note::Loses(letter));
             return;
         }

@@ -85,8 +85,8 @@ impl Scene {
     /// The story went wrong: tells it.
     #[track_caller]
     pub(crate) fn fail(&self, who: &str, why: fmt::Arguments<'_>) -> ! {
-        let mut story = self.0.title.borrow().clone();
-        story.push('\n');
+        let mut story = String::new();
+        let title = self.0.title.borrow();
         let dropped = self.0.dropped.get();
         if dropped > 0 {
             let _ = writeln!(story, "  ({dropped} earlier lines are not kept)");
@@ -94,7 +94,7 @@ impl Scene {
         for Line { at, who, what } in &*self.0.lines.borrow() {
             let _ = writeln!(story, "  {:>14} {who:<6} {what}", Millis(*at));
         }
-        panic!("{who} at {}: {why}\nthe story so far:\n{story}", Millis(self.now()));
+        panic!("{who} at {}: {why}\nthe story so far: {title}\n{story}", Millis(self.now()));
     }
 }
 

@@ -128,12 +128,6 @@ impl End {
         self.written.iter().filter(|(_, letter)| letter.to_string() == text).count()
     }
 
-    /// When it last heard or was told something, in milliseconds since the story began, rounded down.
-    #[must_use]
-    pub fn last_heard_at(&self) -> Option<u64> {
-        self.heard.last().map(|(at, _)| at / 1_000)
-    }
-
     /// Its upgrade ended so.
     #[track_caller]
     pub fn assert_upgrade(&self, outcome: UpgradeOutcome) {
