@@ -6,8 +6,8 @@
 
 use core::convert::Infallible;
 use core::future::poll_fn;
-use core::pin::{Pin, pin};
 use core::net::SocketAddr;
+use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
