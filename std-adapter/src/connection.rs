@@ -7,7 +7,7 @@
 use core::convert::Infallible;
 use core::future::poll_fn;
 use core::net::SocketAddr;
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
