@@ -406,21 +406,22 @@ fn json_body(text: &str, at: usize) -> Result<Body<'_>, PacketError> {
 fn event_body(text: &str, at: usize) -> Result<Body<'_>, PacketError> {
     let malformed = PacketError { at, kind: PacketErrorKind::InvalidEvent };
     let mut reader = Reader::new(text, at, 0);
-    if !matches!(reader.next()?, Some(token) if token.kind == Kind::Object) {
+    if reader.next()?.kind != Kind::Object {
         return Err(malformed);
     }
     let (mut name, mut args) = (None, Some(Args::default()));
     // As in JavaScript, the last of several members with one name counts.
-    while let Some(key) = reader.next()? {
+    loop {
+        let key = reader.next()?;
         if key.kind != Kind::Key {
             break;
         }
         let value = reader.clone().next()?;
         reader.skip_value()?;
         if json::raw_eq(key.raw, "name") {
-            name = value.filter(|token| token.kind == Kind::String);
+            name = Some(value).filter(|token| token.kind == Kind::String);
         } else if json::raw_eq(key.raw, "args") {
-            args = value.and_then(|token| read_args(text, token, reader.at()));
+            args = read_args(text, value, reader.at());
         }
     }
     json::expect_end(text, reader.finish()?)?;
@@ -446,7 +447,7 @@ fn ack_body(text: &str, at: usize) -> Result<Body<'_>, PacketError> {
     let first = Reader::new(text, at, 0).next()?;
     let end = json::skip_value(text, at, 0)?;
     json::expect_end(text, end)?;
-    match first.and_then(|token| read_args(text, token, end)) {
+    match read_args(text, first, end) {
         Some(args) => Ok(Body::Ack { id, args }),
         None => Err(PacketError { at, kind: PacketErrorKind::InvalidArgs }),
     }

@@ -381,10 +381,9 @@ fn document<'a>(
     kinds: &[Kind],
 ) -> Result<&'a str, PacketError> {
     let mut reader = Reader::new(text, at, 0);
-    match reader.next()? {
-        Some(token) if kinds.contains(&token.kind) => {}
-        Some(token) => return Err(wrong(token.at, expected)),
-        None => return Err(wrong(at, expected)),
+    let first = reader.next()?;
+    if !kinds.contains(&first.kind) {
+        return Err(wrong(first.at, expected));
     }
     json::expect_end(text, reader.finish()?)?;
     Ok(json::trim(text.get(at..).unwrap_or_default()))
@@ -392,7 +391,7 @@ fn document<'a>(
 
 fn event_body(text: &str, at: usize, attachments: u32) -> Result<Body<'_>, PacketError> {
     let mut reader = open_array(text, at, Expected::NamedArray)?;
-    let name = reader.next()?.ok_or(wrong(at, Expected::NamedArray))?;
+    let name = reader.next()?;
     // Behind the name stands a comma, or the end of the array.
     let after_name = json::skip_whitespace(text, reader.at());
     let (args, start) = rest_of_array(text, reader, after_name.saturating_add(1))?;
@@ -412,7 +411,7 @@ fn ack_body(text: &str, at: usize, attachments: u32) -> Result<Body<'_>, PacketE
 
 fn open_array(text: &str, at: usize, expected: Expected) -> Result<Reader<'_>, PacketError> {
     let mut reader = Reader::new(text, at, 0);
-    if at < text.len() && matches!(reader.next()?, Some(token) if token.kind == Kind::Array) {
+    if at < text.len() && reader.next()?.kind == Kind::Array {
         return Ok(reader);
     }
     Err(wrong(at, expected))

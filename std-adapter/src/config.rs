@@ -27,14 +27,17 @@ pub(crate) struct Config {
     pub(crate) path: String,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) liveness: Liveness,
+    pub(crate) first_ping_jitter: Duration,
     pub(crate) upgrade_timeout: Duration,
     pub(crate) close_timeout: Duration,
+    /// Of each session its own interval plus timeout, unless set.
     pub(crate) app_stall_timeout: Option<Duration>,
     pub(crate) request_timeout: Duration,
     pub(crate) max_payload: u32,
     pub(crate) max_packets: usize,
     pub(crate) max_sessions: usize,
     pub(crate) inbox_messages: usize,
+    pub(crate) inbox_bytes: usize,
     pub(crate) outbox_messages: usize,
     pub(crate) outbox_bytes: usize,
     pub(crate) polling: bool,
@@ -47,11 +50,4 @@ pub(crate) struct Config {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) http: HttpConfig,
     pub(crate) application: Box<dyn Fn(Socket) -> Application + Send + Sync>,
-}
-
-impl Config {
-    /// How long an application may leave its inbox full.
-    pub(crate) fn app_stall_timeout(&self) -> Duration {
-        self.app_stall_timeout.unwrap_or(self.heartbeat.ping_interval() + self.heartbeat.ping_timeout())
-    }
 }

@@ -4,18 +4,25 @@
 //! that never says which HTTP it speaks, one that keeps its HTTP/2 alive without asking for anything, and one that
 //! does not take its answer.
 
+use core::convert::Infallible;
+use core::future::poll_fn;
 use core::net::SocketAddr;
+use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::sync::Arc;
 
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tower_service::Service;
 
 use crate::hub::Hub;
-use crate::service::{EngineService, PeerAddr};
+use crate::service::PeerAddr;
 
 /// What hyper needs for the head of a request at least.
 pub(crate) const MIN_HEAD: usize = 8 * 1024;
@@ -27,23 +34,29 @@ const MAX_STREAMS: u32 = 128;
 const HTTP2_PING: Duration = Duration::from_secs(20);
 
 /// Serves the requests of one connection until it ends, becomes a WebSocket, or is no longer worth keeping.
-pub(crate) async fn serve<I>(hub: Arc<Hub>, io: I, peer: Option<SocketAddr>)
+pub(crate) async fn serve<I, S, B>(hub: Arc<Hub>, io: I, peer: Option<SocketAddr>, service: S)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: http_body::Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     let activity = Arc::new(Activity::default());
     let service = {
-        let (engine, activity) = (EngineService::new(Arc::clone(&hub)), Arc::clone(&activity));
-        hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
+        let activity = Arc::clone(&activity);
+        hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let under_way = UnderWay::begin(&activity);
             if let Some(peer) = peer {
                 request.extensions_mut().insert(PeerAddr(peer));
             }
-            let answer = tower_service::Service::call(&mut engine.clone(), request);
+            let (mut service, activity) = (service.clone(), Arc::clone(&activity));
             async move {
-                let answer = answer.await;
+                poll_fn(|cx| service.poll_ready(cx)).await?;
+                let answer = service.call(request).await?;
                 drop(under_way);
-                answer
+                Ok::<_, Infallible>(answer.map(|body| Watched { body, activity }))
             }
         })
     };
@@ -101,7 +114,7 @@ where
 #[derive(Debug, Default)]
 struct Activity {
     under_way: AtomicUsize,
-    /// A request came, or was answered, since the last look.
+    /// A request came, or was answered, or a piece of an answer was asked for, since the last look.
     stirred: AtomicBool,
     /// There was a request at all.
     spoke: AtomicBool,
@@ -147,6 +160,34 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.stirred.store(true, Ordering::Relaxed);
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The body of an answer. Every piece of it that is asked for shows that the one before was taken.
+struct Watched<B> {
+    body: B,
+    activity: Arc<Activity>,
+}
+
+impl<B: http_body::Body + Unpin> http_body::Body for Watched<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        self.activity.stirred.store(true, Ordering::Relaxed);
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -11,8 +11,9 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::message::Message;
+use crate::metrics;
 use crate::session_id::SessionId;
-use crate::socket::Disconnect;
+use crate::socket::{Disconnect, Sender};
 use crate::state::State;
 
 /// Settings, clock and the registry of sessions.
@@ -64,8 +65,9 @@ impl Hub {
         drop(sessions);
         let transport = state.lock().transport;
         tracing::debug!(sid = %state.id, peer = ?state.peer, transport = transport.as_str(), "session opened");
+        metrics::session_opened(transport);
         if let Some(observer) = &self.config.observer {
-            observer.opened(state.id, transport);
+            observer.opened(&Sender { state: Arc::clone(state) });
         }
         true
     }
@@ -104,6 +106,7 @@ impl Hub {
             transport = end.transport.as_str(),
             "session ended"
         );
+        metrics::session_ended(end);
         if let Some(observer) = &self.config.observer {
             observer.closed(state.id, end);
         }
@@ -111,6 +114,7 @@ impl Hub {
 
     pub(crate) fn upgrade_ended(&self, state: &State, outcome: UpgradeOutcome) {
         tracing::debug!(sid = %state.id, ?outcome, "upgrade ended");
+        metrics::upgrade_ended(outcome);
         if let Some(observer) = &self.config.observer {
             observer.upgrade(state.id, outcome);
         }
@@ -118,13 +122,23 @@ impl Hub {
 
     pub(crate) fn message_received(&self, state: &State, message: &Message) {
         tracing::trace!(sid = %state.id, bytes = message.len(), "message");
+        metrics::message_received(message.len());
         if let Some(observer) = &self.config.observer {
             observer.message(state.id, message);
         }
     }
 
+    pub(crate) fn pinged(&self, state: &State) {
+        tracing::trace!(sid = %state.id, "ping");
+        metrics::ping_sent();
+        if let Some(observer) = &self.config.observer {
+            observer.ping(state.id);
+        }
+    }
+
     pub(crate) fn heartbeat(&self, state: &State, rtt: Option<Duration>) {
         tracing::trace!(sid = %state.id, ?rtt, "heartbeat");
+        metrics::heartbeat_received(rtt);
         if let Some(observer) = &self.config.observer {
             observer.heartbeat(state.id, rtt);
         }

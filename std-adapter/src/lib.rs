@@ -1,15 +1,22 @@
 //! Engine.IO on tokio: a server whose disconnects come on time and with a true reason, and a client.
 
 mod broadcast;
+mod candidate;
+mod client;
 mod clock;
 mod compression;
 mod config;
 mod connection;
 mod cookie;
 mod cors;
+mod grace;
 mod hub;
 mod limits;
+mod lingering;
+mod mailbox;
+mod mask_keys;
 mod message;
+pub mod metrics;
 mod observer;
 mod origins;
 mod polling;
@@ -24,6 +31,10 @@ mod state;
 mod task;
 mod websocket;
 
+pub use client::{
+    Client, ClientBuildError, ClientBuilder, ClientEvent, ClientSender, ClientSocket, ConnectError,
+    HandshakeInfo, Reconnecting, Refused,
+};
 pub use cookie::{Cookie, InvalidCookie, SameSite};
 pub use cors::Cors;
 pub use message::Message;

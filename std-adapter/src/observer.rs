@@ -6,23 +6,25 @@ use eio_core::upgrade::UpgradeOutcome;
 
 use crate::message::Message;
 use crate::session_id::SessionId;
-use crate::socket::{Disconnect, Transport};
+use crate::socket::{Disconnect, Sender};
 
 /// Is told what happens to all sessions, as a dashboard or an event log wants to know it.
 ///
-/// Called from the sessions' own tasks with a lock held: return at once, and do not call the server back.
+/// Called where it happens, with the session's lock held: return at once, and ask neither the server nor a [`Sender`]
+/// anything (keep it for later).
 pub trait Observer: Send + Sync {
-    /// A session opened.
-    fn opened(&self, id: SessionId, transport: Transport) {
-        let _ = (id, transport);
+    /// A session opened. `session` does not keep it alive; here, and only here, it may be asked at once.
+    fn opened(&self, session: &Sender) {
+        let _ = session;
     }
 
-    /// The server wrote a ping, or a client of revision 3 sent one.
+    /// A ping of the server's was handed to the transport. Clients of revision 3 ping themselves, which is a
+    /// [`heartbeat`](Self::heartbeat).
     fn ping(&self, id: SessionId) {
         let _ = id;
     }
 
-    /// A heartbeat came in; `rtt` when it answers a ping of the server's.
+    /// The client's heartbeat came in: its pong, with the round trip, or the ping of a client of revision 3, without.
     fn heartbeat(&self, id: SessionId, rtt: Option<Duration>) {
         let _ = (id, rtt);
     }

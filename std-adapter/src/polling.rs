@@ -47,7 +47,9 @@ pub(crate) async fn get(state: Arc<State>, query: &Query, request: &HeaderMap) -
 
 /// A payload of these packets, in the form that this client takes. No cache may keep it.
 pub(crate) fn payload_response(state: &State, query: &Query, packets: &[Packet<'_>]) -> Response<Body> {
-    let (content_type, payload) = encode(state, packets, query.jsonp.is_some());
+    // A script holds text only.
+    let (framing, payload) = encode(state.revision, state.base64_only || query.jsonp.is_some(), packets);
+    let content_type = if framing == Framing::Binary { BINARY } else { TEXT };
     match &query.jsonp {
         None => uncached(content_type, payload),
         Some(j) => uncached(TEXT, script(j, &payload)),
@@ -71,14 +73,14 @@ fn uncached(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body
     response
 }
 
-/// A script holds text only.
-fn encode(state: &State, packets: &[Packet<'_>], in_script: bool) -> (&'static str, Vec<u8>) {
-    let framing = match state.revision {
+/// A payload of these packets, and its form.
+pub(crate) fn encode(revision: Revision, base64_only: bool, packets: &[Packet<'_>]) -> (Framing, Vec<u8>) {
+    let framing = match revision {
         Revision::V4 => Framing::Text,
-        Revision::V3 => Framing::of(packets, !state.base64_only && !in_script),
+        Revision::V3 => Framing::of(packets, !base64_only),
     };
-    let mut out = vec![0; packets.iter().map(|packet| packet_bound(state, packet)).sum()];
-    let len = match state.revision {
+    let mut out = vec![0; packets.iter().map(|packet| packet_bound(revision, packet)).sum()];
+    let len = match revision {
         Revision::V4 => {
             let mut encoder = payload::v4::Encoder::new(&mut out);
             let fits = packets.iter().all(|packet| encoder.push(packet).is_ok());
@@ -93,13 +95,16 @@ fn encode(state: &State, packets: &[Packet<'_>], in_script: bool) -> (&'static s
         }
     };
     out.truncate(len);
-    (if framing == Framing::Binary { BINARY } else { TEXT }, out)
+    (framing, out)
 }
 
 /// At least what a packet takes in a payload: its longest form, and a separator or a length prefix.
-fn packet_bound(state: &State, packet: &Packet<'_>) -> usize {
-    const PREFIX: usize = 24;
-    state.revision.encoded_len(packet, false).max(state.revision.encoded_len(packet, true)) + PREFIX
+pub(crate) fn packet_bound(revision: Revision, packet: &Packet<'_>) -> usize {
+    let overhead = match revision {
+        Revision::V4 => 1,
+        Revision::V3 => 24,
+    };
+    revision.encoded_len(packet, false).max(revision.encoded_len(packet, true)) + overhead
 }
 
 /// A client that goes away with its poll unanswered has lost what the answer would have held.

@@ -81,6 +81,7 @@ impl Refusal {
 
     /// The answer to a plain HTTP request.
     pub(crate) fn response(&self) -> Response<Body> {
+        crate::metrics::refused(self.code());
         let body = format!("{{\"code\":{},\"message\":{}}}", self.code(), json_string(self.message()));
         let response = respond(self.status(), "application/json", body);
         self.with_hints(response)

@@ -2,17 +2,22 @@
 
 mod http;
 
+use core::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::request::Parts;
+use ::http::{Request, Response};
 use eio_core::payload::DEFAULT_MAX_PACKETS;
 use eio_core::session::CLOSE_TIMEOUT;
+use eio_core::settings::{Settings, SettingsError};
 use eio_core::upgrade::UPGRADE_TIMEOUT;
 use eio_core::{Heartbeat, Liveness};
+use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tower_service::Service;
 
 use crate::broadcast::PreparedMessage;
 use crate::config::{Config, HttpConfig};
@@ -44,6 +49,9 @@ pub enum BuildError {
     /// Neither polling nor WebSocket.
     #[error("no transport is enabled: expected polling, websocket or both")]
     NoTransport,
+    /// A setting of the core outside its bounds.
+    #[error("{0}")]
+    Settings(#[from] SettingsError),
     /// A limit of zero, which would refuse everything.
     #[error("{0} is zero: expected at least 1")]
     Zero(&'static str),
@@ -60,6 +68,38 @@ impl ServerBuilder {
     #[must_use]
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.config.heartbeat = heartbeat;
+        self
+    }
+
+    /// Takes all settings of the core at once, as they may come from a configuration file (feature `serde`):
+    /// heartbeat, liveness, payload limits and timeouts. Setters called later change single ones.
+    ///
+    /// ```
+    /// use eio_core::settings::Settings;
+    /// use eio_tokio::Server;
+    ///
+    /// let settings = Settings::DEFAULT.with_max_payload(65_536)?;
+    /// let server = Server::builder(|_socket| async {}).settings(settings).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.config.heartbeat = settings.heartbeat();
+        self.config.liveness = settings.liveness();
+        self.config.max_payload = settings.max_payload();
+        self.config.max_packets = usize::try_from(settings.max_packets()).unwrap_or(usize::MAX);
+        self.config.upgrade_timeout = settings.upgrade_timeout();
+        self.config.close_timeout = settings.close_timeout();
+        self.config.app_stall_timeout = Some(settings.app_stall_timeout());
+        self
+    }
+
+    /// Brings the first ping of every session forward by a random time of up to `jitter`, so that clients that
+    /// connect together, as after a restart, are not pinged together for ever. It never comes later than an interval.
+    /// Default: zero.
+    #[must_use]
+    pub fn first_ping_jitter(mut self, jitter: Duration) -> Self {
+        self.config.first_ping_jitter = jitter;
         self
     }
 
@@ -124,8 +164,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long an application may leave its inbox full before its session ends as stalled. Default: ping interval
-    /// plus ping timeout.
+    /// How long an application may leave its inbox full before its session ends as stalled. Default: the session's
+    /// ping interval plus its ping timeout.
     #[must_use]
     pub fn app_stall_timeout(mut self, timeout: Duration) -> Self {
         self.config.app_stall_timeout = Some(timeout);
@@ -148,10 +188,12 @@ impl ServerBuilder {
         self
     }
 
-    /// How many received messages wait for the application before the server stops reading. Default: 256.
+    /// How many received messages, and how many bytes of them, wait for the application before the server stops
+    /// reading. Default: 256 messages, 1 MiB; the message or the request that reaches the limit still goes in.
     #[must_use]
-    pub fn inbox(mut self, messages: usize) -> Self {
+    pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
         self.config.inbox_messages = messages;
+        self.config.inbox_bytes = bytes;
         self
     }
 
@@ -221,10 +263,19 @@ impl ServerBuilder {
         if !config.polling && !config.websocket {
             return Err(BuildError::NoTransport);
         }
+        // The core's settings know their bounds.
+        let settings = Settings::DEFAULT
+            .with_max_payload(config.max_payload)
+            .and_then(|settings| settings.with_upgrade_timeout(config.upgrade_timeout))
+            .and_then(|settings| settings.with_close_timeout(config.close_timeout));
+        match config.app_stall_timeout {
+            Some(timeout) => settings.and_then(|settings| settings.with_app_stall_timeout(timeout)),
+            None => settings,
+        }?;
         let limits = [
-            ("max_payload", u64::from(config.max_payload)),
             ("max_sessions", config.max_sessions as u64),
-            ("inbox", config.inbox_messages as u64),
+            ("inbox messages", config.inbox_messages as u64),
+            ("inbox bytes", config.inbox_bytes as u64),
             ("outbox messages", config.outbox_messages as u64),
             ("outbox bytes", config.outbox_bytes as u64),
             ("the number of headers of max_request_head", config.http.max_headers as u64),
@@ -263,6 +314,7 @@ impl Server {
                 path: "/engine.io/".to_owned(),
                 heartbeat: Heartbeat::DEFAULT,
                 liveness: Liveness::default(),
+                first_ping_jitter: Duration::ZERO,
                 upgrade_timeout: UPGRADE_TIMEOUT,
                 close_timeout: CLOSE_TIMEOUT,
                 app_stall_timeout: None,
@@ -271,6 +323,7 @@ impl Server {
                 max_packets: DEFAULT_MAX_PACKETS,
                 max_sessions: 1_000_000,
                 inbox_messages: 256,
+                inbox_bytes: 1024 * 1024,
                 outbox_messages: 256,
                 outbox_bytes: 1024 * 1024,
                 polling: true,
@@ -300,6 +353,24 @@ impl Server {
     /// # Errors
     /// What `accept` says, when it is not about a single connection.
     pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
+        self.serve_with(listener, self.service()).await
+    }
+
+    /// The same for a service that answers other requests too, and hands those of sessions to
+    /// [`service`](Self::service): a router, usually. A connection whose answer stands still, taken or given, for longer
+    /// than twice the [request timeout](ServerBuilder::request_timeout) is dropped: endless answers say something now
+    /// and then.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub async fn serve_with<S, B>(&self, listener: TcpListener, service: S) -> std::io::Result<()>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
+        B: http_body::Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -316,7 +387,8 @@ impl Server {
                 }
             };
             let _ = stream.set_nodelay(true);
-            tokio::spawn(connection::serve(Arc::clone(&self.hub), stream, Some(peer)));
+            let (hub, service) = (Arc::clone(&self.hub), service.clone());
+            tokio::spawn(connection::serve(hub, stream, Some(peer), service));
         }
     }
 
@@ -326,7 +398,7 @@ impl Server {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        connection::serve(Arc::clone(&self.hub), io, peer).await;
+        connection::serve(Arc::clone(&self.hub), io, peer, self.service()).await;
     }
 
     /// How many sessions are open.
@@ -364,9 +436,10 @@ impl Server {
             .count()
     }
 
-    /// Stops accepting, closes every session, and waits until all have ended, or for `limit`.
+    /// Stops accepting, closes every session, and waits until all have delivered what was sent before, but at most
+    /// for `limit`: then the others end with what they have not sent.
     ///
-    /// Returns how many sessions had not ended by then.
+    /// Returns how many those were. Dropping the future leaves the server closing, without a limit of its own.
     pub async fn shutdown(&self, limit: Duration) -> usize {
         self.hub.begin_close();
         for state in self.hub.all() {
@@ -383,8 +456,14 @@ impl Server {
                 drained.await;
             }
         };
-        let _ = tokio::time::timeout(limit, drained).await;
-        self.hub.len()
+        if tokio::time::timeout(limit, drained).await.is_ok() {
+            return 0;
+        }
+        let cut_short = self.hub.all();
+        for state in &cut_short {
+            state.update(|inner, now| inner.session.handle_transport_error(now));
+        }
+        cut_short.len()
     }
 }
 

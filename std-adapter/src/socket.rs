@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eio_core::DisconnectReason;
+use eio_core::{DisconnectReason, Heartbeat};
 use http::request::Parts;
 
 use crate::message::Message;
@@ -45,7 +45,8 @@ pub struct Disconnect {
     pub silent_for: Duration,
     /// What carried the session at its end.
     pub transport: Transport,
-    /// How many messages the application had sent that no transport took; [`Socket::take_unsent`] returns them.
+    /// How many messages the application had sent that no transport took as a whole; [`Socket::take_unsent`] returns
+    /// them.
     pub unsent: usize,
 }
 
@@ -67,6 +68,12 @@ pub enum SendErrorKind {
     /// The session closes, has ended, or its peer is silent past its deadline.
     #[error("{0}")]
     Session(eio_core::session::SendError),
+    /// A client's message is larger than the server takes: it would have cost the session.
+    #[error("the message is too large: the server takes {max_payload} bytes in one payload")]
+    TooLarge {
+        /// What the server said in its handshake.
+        max_payload: u32,
+    },
 }
 
 /// A message that cannot be sent at once.
@@ -90,8 +97,8 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(state: Arc<State>, request: Parts) -> Self {
-        Self { state, request: Some(Box::new(request)) }
+    pub(crate) fn new(state: Arc<State>, request: Box<Parts>) -> Self {
+        Self { state, request: Some(request) }
     }
 
     /// The next message. After the last one, how the session ended, as often as asked.
@@ -245,6 +252,52 @@ impl Sender {
     /// As [`Socket::closed`].
     pub async fn closed(&self) -> Disconnect {
         self.state.ended().await
+    }
+
+    /// As [`Socket::peer_addr`].
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.state.peer
+    }
+
+    /// As [`Socket::transport`].
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.state.lock().transport
+    }
+
+    /// As [`Socket::rtt`].
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.state.lock().session.rtt()
+    }
+
+    /// As [`Socket::last_seen`].
+    #[must_use]
+    pub fn last_seen(&self) -> Duration {
+        let now = self.state.now();
+        now.saturating_duration_since(self.state.lock().session.last_seen())
+    }
+
+    /// The revision of the protocol that the client speaks: 3 or 4.
+    #[must_use]
+    pub fn revision(&self) -> u8 {
+        self.state.revision.number()
+    }
+
+    /// The session's periods, as announced to the client.
+    #[must_use]
+    pub fn heartbeat(&self) -> Heartbeat {
+        self.state.lock().session.heartbeat().unwrap_or(self.state.hub.config.heartbeat)
+    }
+
+    /// How long until the session does something unless the client does: sends its next ping, or ends because the
+    /// answer to the last one (revision 3: the client's next ping) is overdue. `None` once it has ended.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let now = self.state.now();
+        let deadline = self.state.lock().session.poll_timeout()?;
+        Some(deadline.saturating_duration_since(now))
     }
 
     /// The session's identifier.

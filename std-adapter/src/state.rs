@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::{Control, Event, Violation};
@@ -14,8 +15,10 @@ use eio_core::{BufferTooSmall, DisconnectReason, Heartbeat, Instant, ServerSessi
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
+use crate::config::Config;
 use crate::hub::Hub;
 use crate::message::Message;
+use crate::metrics;
 use crate::session_id::SessionId;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
 use crate::websocket::ToWrite;
@@ -28,10 +31,24 @@ pub(crate) enum Revision {
 }
 
 impl Revision {
+    /// The number that clients give as `EIO`.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::V3 => 3,
+            Self::V4 => 4,
+        }
+    }
+
     fn session(self, hub: &Hub, heartbeat: Heartbeat, now: Instant) -> ServerSession {
         match self {
             Self::V3 => ServerSession::eio3(heartbeat, hub.config.liveness, now),
-            Self::V4 => ServerSession::eio4(heartbeat, hub.config.liveness, now),
+            Self::V4 => {
+                let session = ServerSession::eio4(heartbeat, hub.config.liveness, now);
+                match first_ping(heartbeat, hub.config.first_ping_jitter) {
+                    Some(delay) => session.with_first_ping_after(delay),
+                    None => session,
+                }
+            }
         }
     }
 
@@ -62,6 +79,13 @@ impl Revision {
     }
 }
 
+/// When the first ping is due, if not after a whole interval: up to `jitter` earlier.
+fn first_ping(heartbeat: Heartbeat, jitter: Duration) -> Option<Duration> {
+    let random = if jitter.is_zero() { return None } else { getrandom::u32().ok()? };
+    let earlier = jitter.mul_f64(f64::from(random) / f64::from(u32::MAX));
+    Some(heartbeat.ping_interval().saturating_sub(earlier))
+}
+
 /// One session, for all who deal with it.
 pub(crate) struct State {
     pub(crate) id: SessionId,
@@ -75,17 +99,29 @@ pub(crate) struct State {
     inner: Mutex<Inner>,
 }
 
+/// The poll that waits for an answer.
+enum PendingPoll {
+    None,
+    /// Its request has come.
+    Begun,
+    /// Nothing was there to answer it with.
+    Waiting(Waker),
+}
+
 /// What the mutex guards.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct Inner {
     pub(crate) session: ServerSession,
     pub(crate) transport: Transport,
     inbox: VecDeque<Message>,
+    inbox_bytes: usize,
     outbox: VecDeque<Outgoing>,
     outbox_bytes: usize,
+    /// So many messages at the front of the outbox are being written by a WebSocket.
+    in_writing: usize,
     /// The inbox is full, so nothing is read.
     paused: bool,
-    /// A poll is pending; its waker once it has waited.
-    poll: Option<Option<Waker>>,
+    poll: PendingPoll,
     post_in_flight: bool,
     /// The request with data waits for room in the inbox.
     post: Option<Waker>,
@@ -151,10 +187,12 @@ impl State {
             session,
             transport,
             inbox: VecDeque::new(),
+            inbox_bytes: 0,
             outbox: VecDeque::new(),
             outbox_bytes: 0,
+            in_writing: 0,
             paused: false,
-            poll: None,
+            poll: PendingPoll::None,
             post_in_flight: false,
             post: None,
             noop_due: false,
@@ -218,8 +256,7 @@ impl State {
             Err(error) => Some(SendErrorKind::Session(error)),
             Ok(()) if !inner.has_room(&self.hub.config) => None,
             Ok(()) => {
-                inner.outbox_bytes += outgoing.message().len();
-                inner.outbox.push_back(outgoing);
+                inner.push_outgoing(outgoing);
                 inner.wake_writer();
                 return Ok(());
             }
@@ -236,15 +273,9 @@ impl State {
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
         let now = self.now();
         let mut inner = self.lock();
-        if let Some(message) = inner.inbox.pop_front() {
-            if inner.paused && inner.inbox.len() <= self.hub.config.inbox_messages / 2 {
-                inner.paused = false;
-                inner.session.handle_reading_resumed(now);
-                inner.wake_task();
-                inner.wake_post();
-            }
-            if inner.inbox.is_empty() {
-                inner.inbox = VecDeque::new();
+        if let Some(message) = inner.pop_incoming() {
+            if inner.paused && inner.wants_to_resume(&self.hub.config) {
+                inner.resume(now);
             }
             return Poll::Ready(Ok(message));
         }
@@ -258,11 +289,11 @@ impl State {
     /// A poll begins. At most one may be pending.
     pub(crate) fn begin_poll(&self) -> bool {
         self.update(|inner, now| {
-            if inner.poll.is_some() {
+            if inner.has_poll() {
                 inner.session.handle_violation(now, Violation::OverlappingRequests);
                 return false;
             }
-            inner.poll = Some(None);
+            inner.poll = PendingPoll::Begun;
             true
         })
     }
@@ -270,13 +301,11 @@ impl State {
     /// The answer to the pending poll, once there is something to say.
     pub(crate) fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<PollAnswer> {
         let answer = self.update(|inner, now| {
-            let answer = inner.take_answer(now);
-            if answer.is_none() {
-                let slot = inner.poll.get_or_insert_default();
-                remember(slot, cx);
-            } else {
-                inner.poll = None;
-            }
+            let answer = inner.take_answer(self, now);
+            inner.poll = match answer {
+                Some(_) => PendingPoll::None,
+                None => PendingPoll::Waiting(cx.waker().clone()),
+            };
             answer
         });
         match answer {
@@ -293,7 +322,7 @@ impl State {
     /// The client went away with its poll unanswered.
     pub(crate) fn abort_poll(&self) {
         self.update(|inner, now| {
-            inner.poll = None;
+            inner.poll = PendingPoll::None;
             if inner.transport == Transport::Polling {
                 inner.session.handle_transport_error(now);
             }
@@ -348,7 +377,7 @@ impl State {
     pub(crate) fn close(&self) {
         let close_timeout = self.hub.config.close_timeout;
         self.update(|inner, now| {
-            inner.close_waits_for_poll = inner.transport == Transport::Polling && inner.poll.is_none();
+            inner.close_waits_for_poll = inner.transport == Transport::Polling && !inner.has_poll();
             inner.session.close(now, close_timeout);
             inner.wake_writer();
             inner.wake_task();
@@ -363,10 +392,7 @@ impl State {
             inner.deaf = true;
             inner.inbox = VecDeque::new();
             if inner.paused {
-                inner.paused = false;
-                inner.session.handle_reading_resumed(now);
-                inner.wake_task();
-                inner.wake_post();
+                inner.resume(now);
             }
         }
         self.close();
@@ -387,11 +413,14 @@ impl Inner {
                 let message = Message::from_data(data);
                 hub.message_received(state, &message);
                 if !self.deaf {
+                    self.inbox_bytes += message.len();
                     self.inbox.push_back(message);
                     self.wake_reader();
-                    if self.inbox.len() >= hub.config.inbox_messages && !self.paused {
-                        self.paused = true;
-                        self.session.handle_reading_paused(now, hub.config.app_stall_timeout());
+                    let config = &hub.config;
+                    let is_full =
+                        self.inbox.len() >= config.inbox_messages || self.inbox_bytes >= config.inbox_bytes;
+                    if is_full && !self.paused {
+                        self.pause(now, config);
                     }
                 }
             }
@@ -407,6 +436,10 @@ impl Inner {
             // A ping may be due; it goes out with the pending poll.
             self.wake_poll();
         }
+    }
+
+    fn has_poll(&self) -> bool {
+        !matches!(self.poll, PendingPoll::None)
     }
 
     pub(crate) fn is_paused(&self) -> bool {
@@ -443,25 +476,69 @@ impl Inner {
 
     /// The pending poll, if there is one, is answered with a noop.
     pub(crate) fn answer_with_noop(&mut self) {
-        if self.poll.is_some() {
+        if self.has_poll() {
             self.noop_due = true;
             self.wake_poll();
         }
     }
 
-    fn pop_outgoing(&mut self) -> Option<Outgoing> {
-        let outgoing = self.outbox.pop_front()?;
-        self.outbox_bytes -= outgoing.message().len();
+    /// Stops reading; silence is not judged meanwhile.
+    fn pause(&mut self, now: Instant, config: &Config) {
+        self.paused = true;
+        let timeout = config.app_stall_timeout.or_else(|| {
+            let heartbeat = self.session.heartbeat()?;
+            Some(heartbeat.ping_interval() + heartbeat.ping_timeout())
+        });
+        self.session.handle_reading_paused(now, timeout.unwrap_or_default());
+    }
+
+    /// Reads again. Not at the first free place, so that there is something to read for every wake-up.
+    fn resume(&mut self, now: Instant) {
+        self.paused = false;
+        self.session.handle_reading_resumed(now);
+        self.wake_task();
+        self.wake_post();
+    }
+
+    fn wants_to_resume(&self, config: &Config) -> bool {
+        self.inbox.len() <= config.inbox_messages / 2 && self.inbox_bytes <= config.inbox_bytes / 2
+    }
+
+    fn pop_incoming(&mut self) -> Option<Message> {
+        let message = self.inbox.pop_front()?;
+        self.inbox_bytes -= message.len();
+        if self.inbox.is_empty() {
+            self.inbox = VecDeque::new();
+        }
+        Some(message)
+    }
+
+    fn push_outgoing(&mut self, outgoing: Outgoing) {
+        self.outbox_bytes += outgoing.message().len();
+        self.outbox.push_back(outgoing);
+    }
+
+    /// The WebSocket has handed the oldest messages to the kernel.
+    pub(crate) fn messages_written(&mut self, count: usize) {
+        for outgoing in self.outbox.drain(..count.min(self.in_writing)) {
+            metrics::message_sent(outgoing.message().len());
+            self.outbox_bytes -= outgoing.message().len();
+            self.in_writing -= 1;
+        }
         if self.outbox.is_empty() {
             self.outbox = VecDeque::new();
         }
-        Some(outgoing)
     }
 
     /// What the application sent and nobody will.
     pub(crate) fn take_unsent(&mut self) -> Vec<Message> {
+        self.take_outbox().into_iter().map(Outgoing::into_message).collect()
+    }
+
+    fn take_outbox(&mut self) -> Vec<Outgoing> {
         self.outbox_bytes = 0;
-        core::mem::take(&mut self.outbox).into_iter().map(|outgoing| outgoing.message().clone()).collect()
+        self.in_writing = 0;
+        core::mem::take(&mut self.outbox).into()
     }
 
     /// The task looks at everything now.
@@ -478,13 +555,13 @@ impl Inner {
         self.dirty
     }
 
-    /// The `open` packet was handed to the transport only now: heartbeats count from here.
+    /// The `open` packet was handed to the transport only now: heartbeats count from here, unless all is over already.
     pub(crate) fn restart(&mut self, state: &State, now: Instant) {
-        if let Some(message) = state.hub.config.initial_packet.clone() {
-            self.outbox_bytes += message.len();
-            self.outbox.push_back(Outgoing::Message(message));
+        if let Some(first) = &state.hub.config.initial_packet {
+            self.outbox_bytes += first.len();
+            self.outbox.push_front(Outgoing::Message(first.clone()));
         }
-        if self.end.is_none() {
+        if self.session.is_open() {
             let heartbeat = self.session.heartbeat().unwrap_or(state.hub.config.heartbeat);
             self.session = state.revision.session(&state.hub, heartbeat, now);
         }
@@ -496,14 +573,25 @@ impl Inner {
     }
 
     /// What a WebSocket writes next: heartbeats overtake messages.
-    pub(crate) fn next_to_write(&mut self) -> Option<ToWrite> {
-        while let Some(control) = self.session.poll_transmit() {
+    pub(crate) fn next_to_write(&mut self, state: &State) -> Option<ToWrite> {
+        while let Some(control) = self.next_control(state) {
             match control {
                 Control::Close => self.close_due = true,
                 Control::Ping | Control::Pong => return Some(ToWrite::Control(control.as_str())),
             }
         }
-        self.pop_outgoing().map(ToWrite::Message)
+        let outgoing = self.outbox.get(self.in_writing)?.clone();
+        self.in_writing += 1;
+        Some(ToWrite::Message(outgoing))
+    }
+
+    /// What the session itself wants written next; whoever watches hears of pings.
+    fn next_control(&mut self, state: &State) -> Option<Control> {
+        let control = self.session.poll_transmit();
+        if control == Some(Control::Ping) {
+            state.hub.pinged(state);
+        }
+        control
     }
 
     /// All that was sent before `close` has been taken: the close frame's turn.
@@ -511,12 +599,12 @@ impl Inner {
         self.close_due && self.outbox.is_empty()
     }
 
-    fn has_room(&self, config: &crate::config::Config) -> bool {
+    fn has_room(&self, config: &Config) -> bool {
         self.outbox.len() < config.outbox_messages && self.outbox_bytes < config.outbox_bytes
     }
 
     /// Packets for the pending poll: heartbeats first, a close packet last.
-    fn take_answer(&mut self, now: Instant) -> Option<PollAnswer> {
+    fn take_answer(&mut self, state: &State, now: Instant) -> Option<PollAnswer> {
         let mut controls = Vec::new();
         if self.transport != Transport::Polling {
             // The session moved away from under this poll.
@@ -529,17 +617,17 @@ impl Inner {
             return Some(PollAnswer { controls: vec![packet], messages: Vec::new() });
         }
         let mut close = false;
-        while let Some(control) = self.session.poll_transmit() {
+        while let Some(control) = self.next_control(state) {
             match control {
                 Control::Close => close = true,
                 Control::Ping | Control::Pong => controls.push(control.packet()),
             }
         }
-        let messages: Vec<_> = core::mem::take(&mut self.outbox).into();
-        self.outbox_bytes = 0;
+        let messages = self.take_outbox();
+        messages.iter().for_each(|outgoing| metrics::message_sent(outgoing.message().len()));
         if close {
             // Encoded behind the messages by the caller: a close packet is always the payload's last.
-            if core::mem::take(&mut self.close_waits_for_poll) {
+            if core::mem::take(&mut self.close_waits_for_poll) && messages.is_empty() {
                 controls.push(Packet::NOOP);
             }
             controls.push(Packet::CLOSE);
@@ -578,8 +666,8 @@ impl Inner {
     }
 
     fn wake_poll(&mut self) {
-        if let Some(waker) = self.poll.as_mut().and_then(Option::take) {
-            waker.wake();
+        if let PendingPoll::Waiting(waker) = &mut self.poll {
+            waker.wake_by_ref();
         }
     }
 

@@ -2,6 +2,7 @@
 //! written without copies where that pays. An idle connection owns no buffer.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, Read as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -16,14 +17,20 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::client::Dialed;
+use crate::mask_keys;
 use crate::message::Message;
 use crate::state::{Outgoing, Revision, State};
 
-/// A close frame without a reason.
-const MAX_CLOSE_FRAME: usize = 4;
+/// A masked close frame without a reason.
+const MAX_CLOSE_FRAME: usize = 8;
 
 /// How much one read takes at most; also what the scratch buffer of a thread holds.
 const SCRATCH: usize = 64 * 1024;
+
+/// How often a socket is read at most before the silence of its peer is judged: 16 MiB, more than a kernel holds.
+/// What came in after that is not evidence that was there in time.
+const MAX_READS: usize = 256;
 
 /// How much is handed to the kernel at once. A heartbeat that becomes due waits for no more than this.
 const CHUNK: usize = 16 * 1024;
@@ -40,6 +47,8 @@ thread_local! {
 enum Stream {
     /// The socket itself, which can be looked at past the runtime's cached readiness, and reset.
     Tcp(TcpStream),
+    /// What a client has dialed.
+    Dialed(Dialed),
     /// TLS, or whatever else the HTTP server ran on.
     Other(Box<Upgraded>),
 }
@@ -54,13 +63,62 @@ pub(crate) trait FrameSink {
     fn handle_activity(&mut self);
 }
 
+/// Gives what is to be written.
+pub(crate) trait FrameSource {
+    /// What comes next, if anything does.
+    fn next(&mut self) -> Option<ToWrite>;
+    /// So many of the messages that [`next`](Self::next) gave, the oldest ones, are with the kernel as a whole.
+    fn written(&mut self, messages: usize);
+}
+
+/// Nothing more is to be written.
+pub(crate) struct Nothing;
+
+impl FrameSource for Nothing {
+    fn next(&mut self) -> Option<ToWrite> {
+        None
+    }
+
+    fn written(&mut self, _: usize) {}
+}
+
+/// Nobody listens any more.
+struct Deaf;
+
+impl FrameSink for Deaf {
+    fn wants_more(&self) -> bool {
+        true
+    }
+
+    fn handle(&mut self, _: Frame<'_>) {}
+
+    fn handle_activity(&mut self) {}
+}
+
 /// What reading has come to.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum ReadEnd {
     /// The peer closed, with or without a close frame.
     Closed,
     /// The peer broke the framing.
     Violation(ws::Error),
+}
+
+/// A frame on its way to the kernel.
+#[derive(Clone, Copy, Debug)]
+struct Unwritten {
+    /// Where it ends, from the start of its chunk.
+    end: usize,
+    is_message: bool,
+}
+
+/// How far our close frame has come.
+#[derive(Clone, Copy, Debug)]
+enum Closing {
+    No,
+    Queued(Option<CloseCode>),
+    /// It is the last of the frames on their way, or the kernel has it.
+    Written(Option<CloseCode>),
 }
 
 /// The WebSocket of a session, or of a candidate for one.
@@ -75,33 +133,54 @@ pub(crate) struct WebSocketIo {
     chunk: Bytes,
     /// A large payload that follows the chunk.
     large: Bytes,
-    /// The answer to the peer's latest RFC 6455 ping.
-    pong: Vec<u8>,
-    pong_due: bool,
-    close_queued: bool,
-    close_sent: bool,
-    close_code: Option<CloseCode>,
+    /// With what a client masks its large payload, piece by piece.
+    large_mask: Mask,
+    /// A client masks what it sends, a server does not (RFC 6455 section 5.3).
+    masks: bool,
+    /// The frames in chunk and large payload that the kernel did not take as a whole yet.
+    frames: VecDeque<Unwritten>,
+    /// How much of chunk and large payload the kernel has taken.
+    taken: usize,
+    /// A part of the first of the frames is with the kernel.
+    mid_frame: bool,
+    /// The answer that is owed to the peer's latest RFC 6455 ping.
+    pong: Option<Vec<u8>>,
+    closing: Closing,
     revision: Revision,
     base64_only: bool,
 }
 
 impl WebSocketIo {
+    /// The server's end, once the 101 response has left.
     pub(crate) fn new(upgraded: Upgraded, state: &State) -> Self {
         let (stream, tail) = Stream::of(upgraded);
+        let decoder = Decoder::server(state.hub.config.max_payload);
+        Self { base64_only: state.base64_only, ..Self::with(stream, decoder, tail, state.revision) }
+    }
+
+    /// The client's end, once the 101 response was read; `received` came right behind it.
+    pub(crate) fn client(stream: Dialed, received: &[u8], revision: Revision, max_message: u32) -> Self {
+        let decoder = Decoder::client(max_message);
+        Self { masks: true, ..Self::with(Stream::Dialed(stream), decoder, received.to_vec(), revision) }
+    }
+
+    fn with(stream: Stream, decoder: Decoder, tail: Vec<u8>, revision: Revision) -> Self {
         Self {
             stream,
-            decoder: Decoder::server(state.hub.config.max_payload),
+            decoder,
             tail,
             partial: Vec::new(),
             chunk: Bytes::new(),
             large: Bytes::new(),
-            pong: Vec::new(),
-            pong_due: false,
-            close_queued: false,
-            close_sent: false,
-            close_code: None,
-            revision: state.revision,
-            base64_only: state.base64_only,
+            large_mask: Mask::default(),
+            masks: false,
+            frames: VecDeque::new(),
+            taken: 0,
+            mid_frame: false,
+            pong: None,
+            closing: Closing::No,
+            revision,
+            base64_only: false,
         }
     }
 
@@ -112,12 +191,38 @@ impl WebSocketIo {
         self.read_with(|stream, room| stream.poll_read(cx, room), sink)
     }
 
+    /// Reads what still comes in, and forgets it. Ready once nothing can come any more.
+    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.decoder.decode(&mut []).is_ok()
+            && let ReadEnd::Closed = ready!(self.poll_read(cx, &mut Deaf))
+        {
+            return Poll::Ready(());
+        }
+        // What follows a broken frame cannot be decoded, but unread it would turn our close into a reset.
+        let mut scratch = SCRATCH_BUFFER.take();
+        scratch.resize(SCRATCH, 0);
+        let end = loop {
+            match self.stream.poll_read(cx, &mut scratch) {
+                Poll::Pending => break Poll::Pending,
+                Poll::Ready(Ok(0) | Err(_)) => break Poll::Ready(()),
+                Poll::Ready(Ok(_)) => {}
+            }
+        };
+        SCRATCH_BUFFER.set(scratch);
+        end
+    }
+
     /// The same, asking the socket itself instead of the runtime, which may not have looked for a while.
     ///
     /// `None` when the connection is not a plain socket.
     pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ReadEnd>> {
-        let Stream::Tcp(_) = self.stream else { return None };
-        Some(self.read_with(Stream::read_now, sink))
+        self.stream.tcp()?;
+        let mut reads = 0..MAX_READS;
+        let read = |stream: &mut Stream, room: &mut [u8]| match reads.next() {
+            Some(_) => stream.read_now(room),
+            None => Poll::Pending,
+        };
+        Some(self.read_with(read, sink))
     }
 
     fn read_with(
@@ -127,7 +232,7 @@ impl WebSocketIo {
     ) -> Poll<ReadEnd> {
         // Out of its cell while in use: `handle` may run code that reads another connection.
         let mut scratch = SCRATCH_BUFFER.take();
-        scratch.resize(SCRATCH, 0);
+        scratch.resize(SCRATCH.max(self.tail.len()), 0);
         let mut filled = self.untail(&mut scratch);
         let end = loop {
             // Bytes from before go first: they came with the HTTP request, or reading was paused.
@@ -147,6 +252,7 @@ impl WebSocketIo {
                 }
             }
             if let Some(end) = end {
+                filled = 0;
                 break Poll::Ready(end);
             }
             scratch.copy_within(at..filled, 0);
@@ -170,7 +276,7 @@ impl WebSocketIo {
         let tail = core::mem::take(&mut self.tail);
         match scratch.get_mut(..tail.len()) {
             Some(front) => front.copy_from_slice(&tail),
-            None => debug_assert!(false, "a tail is at most one scratch buffer"),
+            None => debug_assert!(false, "the scratch buffer has room for the tail"),
         }
         tail.len()
     }
@@ -190,30 +296,33 @@ impl WebSocketIo {
                         MessageKind::Binary => sink.handle(Frame::Binary(&message)),
                         // The decoder has checked the whole message.
                         MessageKind::Text => {
-                            sink.handle(Frame::Text(core::str::from_utf8(&message).unwrap_or_default()))
+                            sink.handle(Frame::Text(core::str::from_utf8(&message).unwrap_or_default()));
                         }
                     }
                 }
             }
             Some(Item::Control(ws::Control::Ping(payload))) => {
                 // Only the latest of several is answered (RFC 6455 section 5.5.3).
-                self.pong = payload.to_vec();
-                self.pong_due = true;
+                self.pong = Some(payload.to_vec());
             }
             Some(Item::Control(ws::Control::Pong(_) | ws::Control::Close(_))) => {}
         }
         Ok((decoded.consumed, true))
     }
 
-    /// Writes what is left, then what `next` yields, until nothing is left or the kernel takes no more.
+    /// Writes what is left, then what `source` yields, until nothing is left or the kernel takes no more.
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        mut next: impl FnMut() -> Option<ToWrite>,
+        source: &mut impl FrameSource,
     ) -> Poll<io::Result<()>> {
         loop {
             while !self.chunk.is_empty() || !self.large.is_empty() {
-                let bufs = [io::IoSlice::new(&self.chunk), io::IoSlice::new(&self.large)];
+                if self.masks && self.chunk.is_empty() {
+                    self.chunk = self.large_mask.piece(&mut self.large);
+                }
+                let large: &[u8] = if self.masks { &[] } else { &self.large };
+                let bufs = [io::IoSlice::new(&self.chunk), io::IoSlice::new(large)];
                 let written = ready!(self.stream.poll_write(cx, &bufs))?;
                 if written == 0 {
                     return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -221,46 +330,97 @@ impl WebSocketIo {
                 let of_chunk = written.min(self.chunk.len());
                 self.chunk.advance(of_chunk);
                 self.large.advance(written - of_chunk);
+                source.written(self.count_messages(written));
             }
-            self.chunk = Bytes::new();
-            self.large = Bytes::new();
-            if self.close_sent {
+            self.clear();
+            if let Closing::Written(_) = self.closing {
                 return self.stream.poll_flush(cx);
             }
             let mut chunk = Vec::new();
-            if core::mem::take(&mut self.pong_due) {
-                put_frame(&mut chunk, OpCode::Pong, &core::mem::take(&mut self.pong));
+            if let Some(payload) = self.pong.take() {
+                self.put_frame(&mut chunk, OpCode::Pong, &payload)?;
+                self.end_frame(&chunk, false);
             }
             while chunk.len() < CHUNK && self.large.is_empty() {
-                let Some(item) = next() else { break };
-                self.encode(item, &mut chunk);
+                let Some(item) = source.next() else { break };
+                let is_message = matches!(item, ToWrite::Message(_));
+                self.encode(item, &mut chunk)?;
+                self.end_frame(&chunk, is_message);
             }
-            if self.close_queued && chunk.len() < CHUNK && self.large.is_empty() {
+            if let Closing::Queued(code) = self.closing
+                && chunk.len() < CHUNK
+                && self.large.is_empty()
+            {
                 let mut frame = [0; MAX_CLOSE_FRAME];
-                let close = ws::Control::Close(self.close_code.map(|code| Close { code, reason: "" }));
-                let len = close.encode(None, &mut frame).unwrap_or_default();
+                let close = ws::Control::Close(code.map(|code| Close { code, reason: "" }));
+                let len = close.encode(self.key()?, &mut frame).unwrap_or_default();
                 chunk.extend_from_slice(frame.get(..len).unwrap_or_default());
-                self.close_sent = true;
+                self.end_frame(&chunk, false);
+                self.closing = Closing::Written(code);
             }
-            if chunk.is_empty() {
+            if chunk.is_empty() && self.large.is_empty() {
                 return self.stream.poll_flush(cx);
             }
             self.chunk = chunk.into();
         }
     }
 
-    fn encode(&mut self, item: ToWrite, chunk: &mut Vec<u8>) {
+    /// What `chunk` and the large payload end with now is a frame.
+    fn end_frame(&mut self, chunk: &[u8], is_message: bool) {
+        self.frames.push_back(Unwritten { end: chunk.len() + self.large.len(), is_message });
+    }
+
+    /// The kernel took so many bytes more: how many messages were completed by them.
+    fn count_messages(&mut self, written: usize) -> usize {
+        let mut messages = 0;
+        self.taken += written;
+        self.mid_frame = true;
+        while let Some(frame) = self.frames.front().filter(|frame| frame.end <= self.taken) {
+            messages += usize::from(frame.is_message);
+            self.mid_frame = frame.end < self.taken;
+            self.frames.pop_front();
+        }
+        messages
+    }
+
+    /// Nothing is on its way, so nothing is kept for it.
+    fn clear(&mut self) {
+        self.chunk = Bytes::new();
+        self.large = Bytes::new();
+        self.frames = VecDeque::new();
+        self.taken = 0;
+    }
+
+    /// Takes back every frame that has not begun, so that a close frame can follow. `false` when the kernel has a
+    /// part of a frame: its rest has to follow first.
+    pub(crate) fn retract(&mut self) -> bool {
+        let Some(first) = self.frames.front().copied() else { return true };
+        if let Closing::Written(code) = self.closing {
+            self.closing = Closing::Queued(code);
+        }
+        if !self.mid_frame {
+            self.clear();
+            return true;
+        }
+        let left = first.end - self.taken;
+        self.large.truncate(left.saturating_sub(self.chunk.len()));
+        self.chunk.truncate(left);
+        self.frames.truncate(1);
+        false
+    }
+
+    fn encode(&mut self, item: ToWrite, chunk: &mut Vec<u8>) -> io::Result<()> {
         let message = match item {
-            ToWrite::Control(text) => return put_frame(chunk, OpCode::Text, text.as_bytes()),
+            ToWrite::Control(text) => return self.put_frame(chunk, OpCode::Text, text.as_bytes()),
             ToWrite::Message(Outgoing::Prepared(prepared))
-                if self.revision == Revision::V4 && !self.base64_only =>
+                if self.revision == Revision::V4 && !self.base64_only && !self.masks =>
             {
                 if prepared.frame().len() < LARGE {
                     chunk.extend_from_slice(prepared.frame());
                 } else {
                     self.large = prepared.frame().clone();
                 }
-                return;
+                return Ok(());
             }
             ToWrite::Message(outgoing) => outgoing.into_message(),
         };
@@ -270,44 +430,61 @@ impl WebSocketIo {
             (Message::Binary(_), Revision::V4) => (OpCode::Binary, b""),
             (Message::Binary(_), Revision::V3) => (OpCode::Binary, &[4]),
         };
-        put_header(chunk, opcode, prefix.len() + message.len());
-        chunk.extend_from_slice(prefix);
+        let key = self.key()?;
+        put_header(chunk, opcode, prefix.len() + message.len(), key);
+        let mut mask = Mask { key, offset: 0 };
+        mask.put(chunk, prefix);
         if message.len() < LARGE {
-            chunk.extend_from_slice(message.as_bytes());
+            mask.put(chunk, message.as_bytes());
         } else {
             self.large = message.into_bytes();
+            self.large_mask = mask;
         }
+        Ok(())
     }
 
-    fn put_base64(&self, chunk: &mut Vec<u8>, message: &Message) {
+    fn put_base64(&self, chunk: &mut Vec<u8>, message: &Message) -> io::Result<()> {
         let packet = Packet::message(message.as_frame());
-        let len = self.revision.encoded_len(&packet, false);
-        put_header(chunk, OpCode::Text, len);
-        let start = chunk.len();
-        chunk.resize(start + len, 0);
-        let encoded = self.revision.encode(&packet, false, chunk.get_mut(start..).unwrap_or_default());
+        let mut payload = vec![0; self.revision.encoded_len(&packet, false)];
+        let encoded = self.revision.encode(&packet, false, &mut payload);
         debug_assert!(encoded.is_ok(), "the buffer has the length that was asked for");
+        self.put_frame(chunk, OpCode::Text, &payload)
+    }
+
+    fn put_frame(&self, chunk: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) -> io::Result<()> {
+        let key = self.key()?;
+        put_header(chunk, opcode, payload.len(), key);
+        Mask { key, offset: 0 }.put(chunk, payload);
+        Ok(())
+    }
+
+    /// A fresh masking key for every frame of a client.
+    fn key(&self) -> io::Result<Option<[u8; 4]>> {
+        self.masks.then(mask_keys::next).transpose()
     }
 
     /// Goes out before anything else.
-    pub(crate) fn put_first(&mut self, packet: &str) {
+    ///
+    /// # Errors
+    /// For a client, when the system has no random bytes.
+    pub(crate) fn put_first(&mut self, packet: &str) -> io::Result<()> {
         let mut chunk = Vec::new();
-        put_frame(&mut chunk, OpCode::Text, packet.as_bytes());
+        self.put_frame(&mut chunk, OpCode::Text, packet.as_bytes())?;
+        self.end_frame(&chunk, false);
         self.chunk = chunk.into();
+        Ok(())
     }
 
     /// Ends the WebSocket with a close frame. Nothing is written after it.
     pub(crate) fn close(&mut self, code: Option<CloseCode>) {
-        if self.close_queued {
-            return;
+        if let Closing::No = self.closing {
+            self.closing = Closing::Queued(code);
         }
-        self.close_queued = true;
-        self.close_code = code;
     }
 
     /// Whether the close frame has left.
     pub(crate) fn is_closed(&self) -> bool {
-        self.close_sent && self.chunk.is_empty() && self.large.is_empty()
+        matches!(self.closing, Closing::Written(_)) && self.frames.is_empty()
     }
 
     /// Whether the peer's close frame came in.
@@ -321,10 +498,13 @@ impl WebSocketIo {
 
     /// Drops the connection with a reset, so that the kernel does not keep unsent data for a dead peer.
     pub(crate) fn abort(self) {
-        if let Stream::Tcp(stream) = &self.stream {
-            // Without it the connection closes in order, which is slower and no less correct.
-            let _ = SockRef::from(stream).set_linger(Some(core::time::Duration::ZERO));
-        }
+        let socket = match &self.stream {
+            Stream::Tcp(stream) => stream,
+            Stream::Dialed(stream) => stream.socket(),
+            Stream::Other(_) => return,
+        };
+        // Without it the connection closes in order, which is slower and no less correct.
+        let _ = SockRef::from(socket).set_linger(Some(core::time::Duration::ZERO));
     }
 }
 
@@ -336,21 +516,44 @@ pub(crate) enum ToWrite {
     Message(Outgoing),
 }
 
-fn put_header(chunk: &mut Vec<u8>, opcode: OpCode, len: usize) {
-    let mut header = [0; 14];
-    let header_len = FrameHeader::new(opcode, len).encode(&mut header).unwrap_or_default();
-    chunk.extend_from_slice(header.get(..header_len).unwrap_or_default());
+fn put_header(chunk: &mut Vec<u8>, opcode: OpCode, len: usize, mask: Option<[u8; 4]>) {
+    let mut bytes = [0; FrameHeader::MAX_LEN];
+    let header = FrameHeader { mask, ..FrameHeader::new(opcode, len) };
+    let header_len = header.encode(&mut bytes).unwrap_or_default();
+    chunk.extend_from_slice(bytes.get(..header_len).unwrap_or_default());
 }
 
-fn put_frame(chunk: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
-    put_header(chunk, opcode, payload.len());
-    chunk.extend_from_slice(payload);
+/// Where in a frame's payload masking has come to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mask {
+    key: Option<[u8; 4]>,
+    offset: usize,
+}
+
+impl Mask {
+    /// Appends the next bytes of the payload, masked if a key says so.
+    fn put(&mut self, chunk: &mut Vec<u8>, payload: &[u8]) {
+        let start = chunk.len();
+        chunk.extend_from_slice(payload);
+        if let Some(key) = self.key {
+            ws::mask(chunk.get_mut(start..).unwrap_or_default(), key, self.offset);
+            self.offset += payload.len();
+        }
+    }
+
+    /// Takes the next piece of a large payload, masked.
+    fn piece(&mut self, large: &mut Bytes) -> Bytes {
+        let piece = large.split_to(large.len().min(CHUNK));
+        let mut masked = Vec::with_capacity(piece.len());
+        self.put(&mut masked, &piece);
+        masked.into()
+    }
 }
 
 impl Stream {
-    /// The connection under hyper, and what hyper had read of it already.
+    /// The connection that was an HTTP server's, and what that had read beyond the request.
     fn of(upgraded: Upgraded) -> (Self, Vec<u8>) {
-        // hyper-util's server that finds out which HTTP is spoken wraps the connection once more; hyper's own does not.
+        // Servers that choose between HTTP/1.1 and HTTP/2, axum's and our own among them, wrap the socket once more.
         let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => return (Self::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
             Err(upgraded) => upgraded,
@@ -361,9 +564,23 @@ impl Stream {
         }
     }
 
+    /// The socket, if nothing is between it and the frames.
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            Self::Dialed(stream) => stream.tcp(),
+            Self::Other(_) => None,
+        }
+    }
+
     fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => {
+                let mut buf = tokio::io::ReadBuf::new(room);
+                ready!(AsyncRead::poll_read(Pin::new(stream), cx, &mut buf))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
+            Self::Dialed(stream) => {
                 let mut buf = tokio::io::ReadBuf::new(room);
                 ready!(AsyncRead::poll_read(Pin::new(stream), cx, &mut buf))?;
                 Poll::Ready(Ok(buf.filled().len()))
@@ -378,8 +595,8 @@ impl Stream {
 
     /// Reads from the socket itself. `Pending` when nothing is there.
     fn read_now(&mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        let Self::Tcp(stream) = self else { return Poll::Pending };
-        let socket = SockRef::from(&*stream);
+        let Some(stream) = self.tcp() else { return Poll::Pending };
+        let socket = SockRef::from(stream);
         match (&*socket).read(room) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             result => Poll::Ready(result),
@@ -389,6 +606,7 @@ impl Stream {
     fn poll_write(&mut self, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => AsyncWrite::poll_write_vectored(Pin::new(stream), cx, bufs),
+            Self::Dialed(stream) => AsyncWrite::poll_write_vectored(Pin::new(stream), cx, bufs),
             Self::Other(stream) => hyper::rt::Write::poll_write_vectored(Pin::new(stream), cx, bufs),
         }
     }
@@ -396,6 +614,7 @@ impl Stream {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(_) => Poll::Ready(Ok(())),
+            Self::Dialed(stream) => AsyncWrite::poll_flush(Pin::new(stream), cx),
             Self::Other(stream) => hyper::rt::Write::poll_flush(Pin::new(stream), cx),
         }
     }
@@ -403,6 +622,7 @@ impl Stream {
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(stream) => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
+            Self::Dialed(stream) => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
             Self::Other(stream) => hyper::rt::Write::poll_shutdown(Pin::new(stream), cx),
         }
     }

@@ -1,0 +1,27 @@
+//! `eio`: Engine.IO on the command line.
+
+mod args;
+mod clock;
+mod duration;
+mod output;
+mod serve;
+mod settings;
+mod simulate;
+mod style;
+mod usage;
+
+use std::process::ExitCode;
+
+use args::Command;
+
+fn main() -> ExitCode {
+    let command = match args::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(answer) => return answer.print(),
+    };
+    let outcome = match command {
+        Command::Serve(options) => serve::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
+    };
+    outcome.unwrap_or_else(|wrong| wrong.print())
+}
