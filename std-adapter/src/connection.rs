@@ -41,7 +41,7 @@ where
     S::Future: Send,
     B: http_body::Body + Send + Unpin + 'static,
     B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     let activity = Arc::new(Activity::default());
     let service = {
