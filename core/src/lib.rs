@@ -106,7 +106,7 @@
 //! [`ws::Decoder`] 32, and an [`upgrade`] at most 40 while it lasts. The sid, buffers and queues live with the caller.
 //!
 //! In flash, on a Cortex-M4 at `opt-level = "z"` with fat LTO: a [`ClientSession`] with its handshake and packets takes
-//! 5.5 KiB. What is not called is not linked: Socket.IO packets are another 6 KiB, and revision 3 comes with its
+//! 5.6 KiB. What is not called is not linked: Socket.IO packets are another 6 KiB, and revision 3 comes with its
 //! constructors.
 //!
 //! # Features

@@ -1,7 +1,9 @@
-//! Sessions: what a heartbeat [`Machine`] becomes once it opens, closes and ends for a reason.
+//! Sessions: what a heartbeat [`Machine`](crate::heartbeat::Machine) becomes once it opens, closes and ends for a
+//! reason.
 //!
-//! [`ServerSession`](crate::ServerSession) and [`ClientSession`](crate::ClientSession) are driven alike. Facts come in by `handle_*`, each with the caller's
-//! clock; wishes are plain verbs; results come out by `poll_*`. Any order of calls is legal.
+//! [`ServerSession`](crate::ServerSession) and [`ClientSession`](crate::ClientSession) are driven alike. Facts come in
+//! by `handle_*`, each with the caller's clock; wishes are plain verbs; results come out by `poll_*`. Any order of
+//! calls is legal.
 //!
 //! ```text
 //!                 open packet           close()                 close packet written,

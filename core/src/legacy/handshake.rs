@@ -13,7 +13,7 @@ use crate::text::{self, Decimal, read_decimal, split_once};
 /// heartbeats (25 s by default) is not transmitted.
 ///
 /// Browsers without cross-origin requests asked for it, and for everything after it, as JSONP (`?jsonp=0`, answered by
-/// `io.j[0]("…");`). That transport is not offered here: no browser that speaks 0.9 today needs it.
+/// `io.j[0]("…");`). That transport is not offered here.
 ///
 /// ```
 /// use core::time::Duration;

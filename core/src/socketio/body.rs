@@ -12,15 +12,15 @@ pub enum Body<'a> {
     Connect(&'a str),
     /// Leaves the namespace. The Engine.IO session stays open.
     Disconnect,
-    /// Something happened. With [`attachments`](Packet::attachments), a "binary event".
+    /// Something happened. With [`attachments`](super::Packet::attachments), a "binary event".
     Event(Event<'a>),
-    /// Answers the event whose [`id`](Packet::id) this packet repeats. With attachments, a "binary ack".
+    /// Answers the event whose [`id`](super::Packet::id) this packet repeats. With attachments, a "binary ack".
     Ack(Args<'a>),
     /// The server refuses the namespace: the text of an object with a `message`, or of a string, or nothing (`""`).
     ConnectError(&'a str),
 }
 
-/// Names that [`Packet::event`] and [`Packet::decode`] refuse: they mean something else to Socket.IO's users.
+/// Names that events are refused for: they mean something else to Socket.IO's users.
 const RESERVED_EVENTS: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
