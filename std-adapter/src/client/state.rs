@@ -146,9 +146,9 @@ impl State {
     }
 
     /// Waits for the handshake.
-    pub(crate) async fn opened(&self) -> Result<(), ConnectError> {
+    pub(crate) async fn opened(&self) -> Result<HandshakeInfo, ConnectError> {
         self.changed_until(|inner| match (&inner.handshake, &inner.end) {
-            (Some(_), _) => Some(Ok(())),
+            (Some(handshake), _) => Some(Ok(handshake.clone())),
             (None, Some(end)) => Some(Err(inner.connect_error(end.reason))),
             (None, None) => None,
         })
