@@ -5,4 +5,5 @@ pub(crate) mod host;
 pub(crate) mod lints;
 pub(crate) mod long;
 pub(crate) mod packages;
+pub(crate) mod page;
 pub(crate) mod panic_free;
