@@ -69,7 +69,12 @@ fn print(event: ClientEvent) {
             println!("open {} {}", transport.as_str(), handshake.heartbeat().ping_interval().as_millis());
         }
         ClientEvent::Closed(end) => {
-            println!("closed {} unsent={} on={} ({end})", end.reason.as_str(), end.unsent, end.transport.as_str());
+            println!(
+                "closed {} unsent={} on={} ({end})",
+                end.reason.as_str(),
+                end.unsent,
+                end.transport.as_str()
+            );
         }
         ClientEvent::Message(message) => println!("message {}", message.len()),
         ClientEvent::UpgradeEnded(outcome) => println!("upgrade {outcome:?}"),
