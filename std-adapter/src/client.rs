@@ -253,10 +253,11 @@ impl ClientBuilder {
         self
     }
 
-    /// How many received messages wait for the application before the client stops reading. Default: 256. One answer
-    /// to a poll may exceed it.
-    pub fn inbox(mut self, messages: usize) -> Self {
+    /// How many received messages, and how many bytes of them, wait for the application before the client stops
+    /// reading. Default: 256 messages, 1 MiB; the message or the answer that reaches the limit still goes in.
+    pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
         self.limits.inbox_messages = messages;
+        self.limits.inbox_bytes = bytes;
         self
     }
 
@@ -305,7 +306,8 @@ impl ClientBuilder {
         let first = *transports.first().ok_or(ClientBuildError::NoTransport)?;
         let limits = [
             ("max_payload", u64::from(self.max_payload)),
-            ("inbox", self.limits.inbox_messages as u64),
+            ("inbox messages", self.limits.inbox_messages as u64),
+            ("inbox bytes", self.limits.inbox_bytes as u64),
             ("outbox messages", self.limits.outbox_messages as u64),
             ("outbox bytes", self.limits.outbox_bytes as u64),
         ];

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ::http::request::Parts;
 use eio_core::{Heartbeat, Liveness};
 
+use crate::mailbox::Limits;
 use crate::message::Message;
 use crate::observer::Observer;
 use crate::socket::Socket;
@@ -36,10 +37,7 @@ pub(crate) struct Config {
     pub(crate) max_payload: u32,
     pub(crate) max_packets: usize,
     pub(crate) max_sessions: usize,
-    pub(crate) inbox_messages: usize,
-    pub(crate) inbox_bytes: usize,
-    pub(crate) outbox_messages: usize,
-    pub(crate) outbox_bytes: usize,
+    pub(crate) limits: Limits,
     pub(crate) polling: bool,
     pub(crate) websocket: bool,
     pub(crate) allow_upgrades: bool,

@@ -25,6 +25,7 @@ use crate::connection;
 use crate::cors::Cors;
 use crate::hub::Hub;
 use crate::limits::HandshakeLimiter;
+use crate::mailbox::Limits;
 use crate::message::Message;
 use crate::observer::Observer;
 use crate::origins::AllowedOrigins;
@@ -192,8 +193,8 @@ impl ServerBuilder {
     /// reading. Default: 256 messages, 1 MiB; the message or the request that reaches the limit still goes in.
     #[must_use]
     pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
-        self.config.inbox_messages = messages;
-        self.config.inbox_bytes = bytes;
+        self.config.limits.inbox_messages = messages;
+        self.config.limits.inbox_bytes = bytes;
         self
     }
 
@@ -201,8 +202,8 @@ impl ServerBuilder {
     /// refuses. Default: 256 messages, 1 MiB; the message that reaches the limit still goes in.
     #[must_use]
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
-        self.config.outbox_messages = messages;
-        self.config.outbox_bytes = bytes;
+        self.config.limits.outbox_messages = messages;
+        self.config.limits.outbox_bytes = bytes;
         self
     }
 
@@ -274,10 +275,10 @@ impl ServerBuilder {
         }?;
         let limits = [
             ("max_sessions", config.max_sessions as u64),
-            ("inbox messages", config.inbox_messages as u64),
-            ("inbox bytes", config.inbox_bytes as u64),
-            ("outbox messages", config.outbox_messages as u64),
-            ("outbox bytes", config.outbox_bytes as u64),
+            ("inbox messages", config.limits.inbox_messages as u64),
+            ("inbox bytes", config.limits.inbox_bytes as u64),
+            ("outbox messages", config.limits.outbox_messages as u64),
+            ("outbox bytes", config.limits.outbox_bytes as u64),
             ("the number of headers of max_request_head", config.http.max_headers as u64),
             ("handshakes_per_address", self.handshakes.map_or(1, |(count, _)| count.into())),
             ("the period of handshakes_per_address", self.handshakes.map_or(1, |(_, period)| micros(period))),
@@ -322,10 +323,7 @@ impl Server {
                 max_payload: 1_000_000,
                 max_packets: DEFAULT_MAX_PACKETS,
                 max_sessions: 1_000_000,
-                inbox_messages: 256,
-                inbox_bytes: 1024 * 1024,
-                outbox_messages: 256,
-                outbox_bytes: 1024 * 1024,
+                limits: Limits::DEFAULT,
                 polling: true,
                 websocket: true,
                 allow_upgrades: true,

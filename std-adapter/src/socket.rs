@@ -154,7 +154,7 @@ impl Socket {
     /// The messages that were sent and that no transport took, once the session has ended.
     pub fn take_unsent(&mut self) -> Vec<Message> {
         let mut inner = self.state.lock();
-        if inner.end().is_some() { inner.take_unsent() } else { Vec::new() }
+        if inner.end().is_some() { inner.mail.take_unsent() } else { Vec::new() }
     }
 
     /// The head of the request that opened the session; `None` after [`take_request`](Self::take_request).

@@ -3,7 +3,6 @@
 //! One mutex, held for short, never across an await. The core's [`ServerSession`] decides; this file moves messages
 //! between the queues and wakes whoever waits.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -17,6 +16,7 @@ use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::hub::Hub;
+use crate::mailbox::{Mailbox, Taken, remember};
 use crate::message::Message;
 use crate::metrics;
 use crate::session_id::SessionId;
@@ -113,14 +113,7 @@ enum PendingPoll {
 pub(crate) struct Inner {
     pub(crate) session: ServerSession,
     pub(crate) transport: Transport,
-    inbox: VecDeque<Message>,
-    inbox_bytes: usize,
-    outbox: VecDeque<Outgoing>,
-    outbox_bytes: usize,
-    /// So many messages at the front of the outbox are being written by a WebSocket.
-    in_writing: usize,
-    /// The inbox is full, so nothing is read.
-    paused: bool,
+    pub(crate) mail: Mailbox,
     poll: PendingPoll,
     post_in_flight: bool,
     /// The request with data waits for room in the inbox.
@@ -130,14 +123,8 @@ pub(crate) struct Inner {
     /// A WebSocket request with this session's sid: the session's task takes it up.
     candidate: Option<OnUpgrade>,
     upgrading: bool,
-    task: Option<Waker>,
-    /// Something changed since the task's pass began.
-    dirty: bool,
     /// `close` was called: the close frame goes out behind the last message.
     close_due: bool,
-    reader: Option<Waker>,
-    /// The application's `Socket` is gone: nobody will read.
-    deaf: bool,
     end: Option<Disconnect>,
     /// Closing began while no poll was pending: its answer begins with a noop, as the reference's does.
     close_waits_for_poll: bool,
@@ -186,23 +173,14 @@ impl State {
         let inner = Inner {
             session,
             transport,
-            inbox: VecDeque::new(),
-            inbox_bytes: 0,
-            outbox: VecDeque::new(),
-            outbox_bytes: 0,
-            in_writing: 0,
-            paused: false,
+            mail: Mailbox::default(),
             poll: PendingPoll::None,
             post_in_flight: false,
             post: None,
             noop_due: false,
             candidate: None,
             upgrading: false,
-            task: None,
-            dirty: false,
             close_due: false,
-            reader: None,
-            deaf: false,
             end: None,
             close_waits_for_poll: false,
         };
@@ -236,12 +214,12 @@ impl State {
                 reason: end.reason,
                 silent_for: end.silent_for,
                 transport: inner.transport,
-                unsent: inner.outbox.len(),
+                unsent: inner.mail.outgoing(),
             };
             self.hub.session_ended(self, &disconnect);
             inner.end = Some(disconnect);
-            inner.wake_task();
-            inner.wake_reader();
+            inner.mail.wake_task();
+            inner.mail.wake_reader();
             inner.wake_poll();
             inner.wake_post();
             self.changed.notify_waiters();
@@ -254,9 +232,9 @@ impl State {
         let mut inner = self.lock();
         let refusal = match inner.session.check_send(now) {
             Err(error) => Some(SendErrorKind::Session(error)),
-            Ok(()) if !inner.has_room(&self.hub.config) => None,
+            Ok(()) if !inner.mail.has_room(&self.hub.config.limits) => None,
             Ok(()) => {
-                inner.push_outgoing(outgoing);
+                inner.mail.post(outgoing);
                 inner.wake_writer();
                 return Ok(());
             }
@@ -273,16 +251,18 @@ impl State {
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
         let now = self.now();
         let mut inner = self.lock();
-        if let Some(message) = inner.pop_incoming() {
-            if inner.paused && inner.wants_to_resume(&self.hub.config) {
+        match inner.mail.take(&self.hub.config.limits) {
+            Some(Taken::Message(message)) => return Poll::Ready(Ok(message)),
+            Some(Taken::MessageAndRoom(message)) => {
                 inner.resume(now);
+                return Poll::Ready(Ok(message));
             }
-            return Poll::Ready(Ok(message));
+            None => {}
         }
         if let Some(end) = &inner.end {
             return Poll::Ready(Err(end.clone()));
         }
-        remember(&mut inner.reader, cx);
+        inner.mail.wait(cx);
         Poll::Pending
     }
 
@@ -366,7 +346,7 @@ impl State {
     /// Ready once the inbox has room, or the session has ended: until then a request with data is not answered.
     pub(crate) fn poll_room_for_post(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.lock();
-        if inner.paused && inner.end.is_none() {
+        if inner.mail.is_paused() && inner.end.is_none() {
             remember(&mut inner.post, cx);
             Poll::Pending
         } else {
@@ -380,7 +360,7 @@ impl State {
             inner.close_waits_for_poll = inner.transport == Transport::Polling && !inner.has_poll();
             inner.session.close(now, close_timeout);
             inner.wake_writer();
-            inner.wake_task();
+            inner.mail.wake_task();
         });
     }
 
@@ -389,9 +369,7 @@ impl State {
         {
             let now = self.now();
             let mut inner = self.lock();
-            inner.deaf = true;
-            inner.inbox = VecDeque::new();
-            if inner.paused {
+            if inner.mail.abandon() {
                 inner.resume(now);
             }
         }
@@ -412,16 +390,8 @@ impl Inner {
             Some(Event::Message(data)) => {
                 let message = Message::from_data(data);
                 hub.message_received(state, &message);
-                if !self.deaf {
-                    self.inbox_bytes += message.len();
-                    self.inbox.push_back(message);
-                    self.wake_reader();
-                    let config = &hub.config;
-                    let is_full =
-                        self.inbox.len() >= config.inbox_messages || self.inbox_bytes >= config.inbox_bytes;
-                    if is_full && !self.paused {
-                        self.pause(now, config);
-                    }
+                if self.mail.deliver(message, &hub.config.limits) {
+                    self.pause(now, &hub.config);
                 }
             }
             Some(Event::Heartbeat { rtt }) => hub.heartbeat(state, rtt),
@@ -442,10 +412,6 @@ impl Inner {
         !matches!(self.poll, PendingPoll::None)
     }
 
-    pub(crate) fn is_paused(&self) -> bool {
-        self.paused
-    }
-
     pub(crate) fn end(&self) -> Option<&Disconnect> {
         self.end.as_ref()
     }
@@ -457,7 +423,7 @@ impl Inner {
         }
         self.upgrading = true;
         self.candidate = Some(candidate);
-        self.wake_task();
+        self.mail.wake_task();
         true
     }
 
@@ -482,9 +448,8 @@ impl Inner {
         }
     }
 
-    /// Stops reading; silence is not judged meanwhile.
+    /// The inbox is full: nothing is read, and silence is not judged.
     fn pause(&mut self, now: Instant, config: &Config) {
-        self.paused = true;
         let timeout = config.app_stall_timeout.or_else(|| {
             let heartbeat = self.session.heartbeat()?;
             Some(heartbeat.ping_interval() + heartbeat.ping_timeout())
@@ -492,84 +457,28 @@ impl Inner {
         self.session.handle_reading_paused(now, timeout.unwrap_or_default());
     }
 
-    /// Reads again. Not at the first free place, so that there is something to read for every wake-up.
+    /// The inbox has room again.
     fn resume(&mut self, now: Instant) {
-        self.paused = false;
         self.session.handle_reading_resumed(now);
-        self.wake_task();
+        self.mail.wake_task();
         self.wake_post();
-    }
-
-    fn wants_to_resume(&self, config: &Config) -> bool {
-        self.inbox.len() <= config.inbox_messages / 2 && self.inbox_bytes <= config.inbox_bytes / 2
-    }
-
-    fn pop_incoming(&mut self) -> Option<Message> {
-        let message = self.inbox.pop_front()?;
-        self.inbox_bytes -= message.len();
-        if self.inbox.is_empty() {
-            self.inbox = VecDeque::new();
-        }
-        Some(message)
-    }
-
-    fn push_outgoing(&mut self, outgoing: Outgoing) {
-        self.outbox_bytes += outgoing.message().len();
-        self.outbox.push_back(outgoing);
     }
 
     /// The WebSocket has handed the oldest messages to the kernel.
     pub(crate) fn messages_written(&mut self, count: usize) {
-        for outgoing in self.outbox.drain(..count.min(self.in_writing)) {
-            metrics::message_sent(outgoing.message().len());
-            self.outbox_bytes -= outgoing.message().len();
-            self.in_writing -= 1;
-        }
-        if self.outbox.is_empty() {
-            self.outbox = VecDeque::new();
-        }
-    }
-
-    /// What the application sent and nobody will.
-    pub(crate) fn take_unsent(&mut self) -> Vec<Message> {
-        self.take_outbox().into_iter().map(Outgoing::into_message).collect()
-    }
-
-    fn take_outbox(&mut self) -> Vec<Outgoing> {
-        self.outbox_bytes = 0;
-        self.in_writing = 0;
-        core::mem::take(&mut self.outbox).into()
-    }
-
-    /// The task looks at everything now.
-    pub(crate) fn begin_pass(&mut self) {
-        self.dirty = false;
-        self.task = None;
-    }
-
-    /// Whether something changed since the pass began; if not, the task will be woken when it does.
-    pub(crate) fn end_pass(&mut self, cx: &Context<'_>) -> bool {
-        if !self.dirty {
-            remember(&mut self.task, cx);
-        }
-        self.dirty
+        let bytes = self.mail.written(count);
+        metrics::messages_sent(count, bytes);
     }
 
     /// The `open` packet was handed to the transport only now: heartbeats count from here, unless all is over already.
     pub(crate) fn restart(&mut self, state: &State, now: Instant) {
         if let Some(first) = &state.hub.config.initial_packet {
-            self.outbox_bytes += first.len();
-            self.outbox.push_front(Outgoing::Message(first.clone()));
+            self.mail.post_first(Outgoing::Message(first.clone()));
         }
         if self.session.is_open() {
             let heartbeat = self.session.heartbeat().unwrap_or(state.hub.config.heartbeat);
             self.session = state.revision.session(&state.hub, heartbeat, now);
         }
-    }
-
-    /// How many messages wait for a transport.
-    pub(crate) fn outgoing(&self) -> usize {
-        self.outbox.len()
     }
 
     /// What a WebSocket writes next: heartbeats overtake messages.
@@ -580,9 +489,7 @@ impl Inner {
                 Control::Ping | Control::Pong => return Some(ToWrite::Control(control.as_str())),
             }
         }
-        let outgoing = self.outbox.get(self.in_writing)?.clone();
-        self.in_writing += 1;
-        Some(ToWrite::Message(outgoing))
+        self.mail.begin_writing().map(ToWrite::Message)
     }
 
     /// What the session itself wants written next; whoever watches hears of pings.
@@ -596,11 +503,7 @@ impl Inner {
 
     /// All that was sent before `close` has been taken: the close frame's turn.
     pub(crate) fn may_close(&self) -> bool {
-        self.close_due && self.outbox.is_empty()
-    }
-
-    fn has_room(&self, config: &Config) -> bool {
-        self.outbox.len() < config.outbox_messages && self.outbox_bytes < config.outbox_bytes
+        self.close_due && self.mail.outgoing() == 0
     }
 
     /// Packets for the pending poll: heartbeats first, a close packet last.
@@ -623,8 +526,9 @@ impl Inner {
                 Control::Ping | Control::Pong => controls.push(control.packet()),
             }
         }
-        let messages = self.take_outbox();
-        messages.iter().for_each(|outgoing| metrics::message_sent(outgoing.message().len()));
+        let messages = self.mail.take_outgoing();
+        let bytes = messages.iter().map(|outgoing| outgoing.message().len()).sum();
+        metrics::messages_sent(messages.len(), bytes);
         if close {
             // Encoded behind the messages by the caller: a close packet is always the payload's last.
             if core::mem::take(&mut self.close_waits_for_poll) && messages.is_empty() {
@@ -641,27 +545,14 @@ impl Inner {
     /// A payload was handled: a pong may be owed, and a poll may be waiting to carry it.
     pub(crate) fn wake_answers(&mut self) {
         self.wake_poll();
-        self.wake_task();
+        self.mail.wake_task();
     }
 
     fn wake_writer(&mut self) {
         if self.transport == Transport::Polling {
             self.wake_poll();
         } else {
-            self.wake_task();
-        }
-    }
-
-    pub(crate) fn wake_task(&mut self) {
-        self.dirty = true;
-        if let Some(waker) = self.task.take() {
-            waker.wake();
-        }
-    }
-
-    fn wake_reader(&mut self) {
-        if let Some(waker) = self.reader.take() {
-            waker.wake();
+            self.mail.wake_task();
         }
     }
 
@@ -675,13 +566,5 @@ impl Inner {
         if let Some(waker) = self.post.take() {
             waker.wake();
         }
-    }
-}
-
-/// Keeps the waker of whoever waits now.
-fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
-    match slot {
-        Some(waker) if waker.will_wake(cx.waker()) => {}
-        _ => *slot = Some(cx.waker().clone()),
     }
 }

@@ -82,7 +82,7 @@ async fn run(state: Arc<State>, io: Io, request: Parts) {
 impl Task {
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
         for _ in 0..MAX_PASSES {
-            self.state.lock().begin_pass();
+            self.state.lock().mail.begin_pass();
             let now = self.state.now();
             self.open(cx, now);
             // A candidate that succeeds brings frames behind its `5`: they are read in the same pass.
@@ -95,7 +95,7 @@ impl Task {
             if self.is_done() {
                 return Poll::Ready(());
             }
-            if self.state.lock().end_pass(cx) {
+            if self.state.lock().mail.end_pass(cx).is_ready() {
                 // Something changed meanwhile: look again.
                 continue;
             }
@@ -228,7 +228,7 @@ impl Task {
             return self.close_websocket(reason, now);
         }
         let made_room = self.state.update(|inner, _| {
-            let before = inner.outgoing();
+            let before = inner.mail.outgoing();
             let mut written = io.poll_write(cx, &mut SessionSource { inner, state: &self.state });
             if matches!(written, Poll::Ready(Ok(()))) && inner.may_close() {
                 io.close(None);
@@ -239,7 +239,7 @@ impl Task {
                 Poll::Ready(Err(_)) => inner.session.handle_transport_error(now),
                 _ => {}
             }
-            inner.outgoing() < before
+            inner.mail.outgoing() < before
         });
         if made_room {
             self.state.changed.notify_waiters();
@@ -329,7 +329,7 @@ struct SessionSink<'a> {
 
 impl FrameSink for SessionSink<'_> {
     fn wants_more(&self) -> bool {
-        !self.inner.is_paused() && self.inner.session.disconnect().is_none()
+        !self.inner.mail.is_paused() && self.inner.session.disconnect().is_none()
     }
 
     fn handle(&mut self, frame: Frame<'_>) {

@@ -33,7 +33,7 @@ fn settings_that_cannot_be_are_refused_before_anything_is_sent() {
         ClientBuildError::ReservedHeader("Sec-WebSocket-Key".into())
     );
     assert_eq!(refused(client().max_payload(0)), ClientBuildError::Zero("max_payload"));
-    assert_eq!(refused(client().inbox(0)), ClientBuildError::Zero("inbox"));
+    assert_eq!(refused(client().inbox(0, 1)), ClientBuildError::Zero("inbox messages"));
     assert_eq!(refused(client().outbox(0, 1)), ClientBuildError::Zero("outbox messages"));
     assert_eq!(refused(client().outbox(1, 0)), ClientBuildError::Zero("outbox bytes"));
     assert!(client().build().is_ok());

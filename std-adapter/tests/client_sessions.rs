@@ -312,7 +312,7 @@ async fn an_application_that_does_not_read_is_stalled_not_silent() {
             .heartbeat(heartbeat),
         )
         .await;
-        let client = way.client(address).inbox(10).app_stall_timeout(Duration::from_millis(1_500));
+        let client = way.client(address).inbox(10, 1_000_000).app_stall_timeout(Duration::from_millis(1_500));
         let mut socket = client.build().unwrap().connect().await.unwrap();
         let started = tokio::time::Instant::now();
         let end = socket.closed().await;

@@ -370,7 +370,7 @@ impl Inner {
     pub(crate) fn next_to_write(&mut self, state: &State) -> Option<ToWrite> {
         match self.next_control(state) {
             Some(control) => Some(ToWrite::Control(control.as_str())),
-            None => self.mail.pop_outgoing().map(ToWrite::Message),
+            None => self.mail.begin_writing().map(ToWrite::Message),
         }
     }
 

@@ -19,6 +19,7 @@ use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
 use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Instant};
 use http::{HeaderValue, Method, Request, header};
+use tokio::task::coop;
 use tokio::time::Sleep;
 
 use crate::client::config::Body;
@@ -300,6 +301,7 @@ impl Task {
 
     /// Whether the verdict has to wait, or evidence was found that the runtime had not told of.
     fn may_still_speak(&mut self, now: Instant, late: Duration) -> bool {
+        let mut unread = false;
         if let Some(io) = &mut self.websocket {
             let asked = self.state.update(|inner, _| {
                 let mut sink = SessionSink { inner, state: &self.state, now };
@@ -311,8 +313,10 @@ impl Task {
                 }
                 return !self.state.lock().is_overdue(now);
             }
+            // A task that has used up its share of the runtime finds nothing ready, whatever there is.
+            unread = !coop::has_budget_remaining();
         }
-        self.grace.extend(now, late, false)
+        self.grace.extend(now, late, unread)
     }
 
     fn write(&mut self, cx: &mut Context<'_>) {
@@ -497,7 +501,9 @@ impl FrameSource for SessionSource<'_> {
         self.inner.next_to_write(self.state)
     }
 
-    fn written(&mut self, _: usize) {}
+    fn written(&mut self, messages: usize) {
+        self.inner.mail.written(messages);
+    }
 }
 
 /// What an upgrade writes on its candidate.

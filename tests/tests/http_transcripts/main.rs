@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use eio_tests::command_line::filters;
 use eio_tests::replay::directory;
 
 use crate::recording::Recording;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
         println!("http_transcripts: test");
         return ExitCode::SUCCESS;
     }
-    let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let filters = filters(&arguments);
     let wanted =
         |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let directory = directory();
