@@ -2,7 +2,9 @@
 
 pub(crate) mod bare_metal;
 pub(crate) mod host;
+pub(crate) mod interop;
 pub(crate) mod lints;
 pub(crate) mod long;
 pub(crate) mod packages;
+pub(crate) mod page;
 pub(crate) mod panic_free;

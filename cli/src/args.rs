@@ -1,0 +1,133 @@
+//! The command line as a whole.
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::connect;
+use crate::serve;
+use crate::simulate;
+use crate::usage::Answer;
+
+/// Engine.IO sessions and heartbeats on the command line.
+///
+/// Without a command, `eio` does what `eio serve` does with its defaults.
+#[derive(Debug, Parser)]
+#[command(name = "eio", version, override_usage = "eio [COMMAND]", disable_help_subcommand = true, after_help = EXAMPLES)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  eio                            serve on 127.0.0.1:3000, with a page at /
+  eio serve --echo --json        a server to test clients against, one event a line
+  eio connect --socketio https://app.example
+                                 learn why \"ping timeout\" fires
+  eio simulate --ping-interval 10s --ping-timeout 5s
+                                 what these periods mean, before they are used";
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(serve::Options),
+    Connect(connect::Options),
+    Simulate(simulate::Options),
+}
+
+/// Reads the command line, the program's name first.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Answer> {
+    let mut arguments: Vec<_> = arguments.into_iter().collect();
+    if arguments.len() < 2 {
+        arguments = vec!["eio".into(), "serve".into()];
+    }
+    let mut command = Line::command();
+    let named = arguments.get(1).and_then(|name| name.to_str());
+    let whose = match named.and_then(|name| command.find_subcommand(name)) {
+        Some(known) => format!("eio {}", known.get_name()),
+        None => "eio".to_owned(),
+    };
+    let line = command
+        .try_get_matches_from_mut(arguments)
+        .and_then(|matches| Line::from_arg_matches(&matches))
+        .map_err(|error| Answer::from_clap(error, &whose))?;
+    Ok(line.command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, Answer> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    fn sentence(line: &str) -> String {
+        match parsed(line) {
+            Err(Answer::Wrong { sentence, command }) => format!("{sentence} [{command}]"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_serves_with_the_defaults_that_the_help_states() {
+        let (implied, stated) = (parsed("eio").unwrap(), parsed("eio serve").unwrap());
+        assert_eq!(format!("{implied:?}"), format!("{stated:?}"));
+        let spelled = parsed(
+            "eio serve --listen 127.0.0.1:3000 --path /engine.io/ --ping-interval 25s --ping-timeout 20s \
+             --upgrade-timeout 10s --max-payload 1000000 --transports polling,websocket --liveness extend-once",
+        );
+        assert_eq!(format!("{:?}", spelled.unwrap()), format!("{stated:?}"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_one_sentence_that_names_it() {
+        for (line, expected) in [
+            ("eio srve", "the command \"srve\" is unknown: did you mean serve [eio]"),
+            ("eio serve now", "the argument \"now\" was not expected [eio serve]"),
+            ("eio serve --lisen x", "the option --lisen is unknown: did you mean --listen [eio serve]"),
+            ("eio serve --frobnicate", "the option --frobnicate is unknown [eio serve]"),
+            ("eio serve --listen", "--listen has no value [eio serve]"),
+            (
+                "eio serve --listen 3000",
+                "--listen: \"3000\": expected HOST:PORT, such as 127.0.0.1:3000 [eio serve]",
+            ),
+            (
+                "eio serve --ping-interval 25",
+                "--ping-interval: \"25\": no unit: expected ms, s, m or h, as in 25s or 25ms [eio serve]",
+            ),
+            (
+                "eio serve --ping-timeout 5x",
+                "--ping-timeout: \"5x\": the unit \"x\" is unknown: expected ms, s, m or h [eio serve]",
+            ),
+            (
+                "eio serve --liveness never",
+                "--liveness: \"never\" is not one of extend-once, pong-only, any-packet [eio serve]",
+            ),
+            (
+                "eio serve --transports polling,carrier-pigeon",
+                "--transports: \"carrier-pigeon\" is not one of polling, websocket [eio serve]",
+            ),
+            (
+                "eio serve --max-payload 1MB",
+                "--max-payload: \"1MB\": expected a number of bytes from 1 to 4294967295 [eio serve]",
+            ),
+            ("eio serve --json --json", "--json is given twice [eio serve]"),
+        ] {
+            assert_eq!(sentence(line), expected);
+        }
+    }
+
+    #[test]
+    fn help_is_no_mistake() {
+        for line in ["eio --help", "eio -h", "eio serve --help", "eio simulate -h", "eio --version"] {
+            assert!(matches!(parsed(line), Err(Answer::Text(_))), "{line}");
+        }
+    }
+}

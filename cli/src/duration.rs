@@ -1,0 +1,163 @@
+//! Durations as people write and read them.
+
+use core::time::Duration;
+
+/// Why a text is no duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DurationError {
+    #[error("no unit: expected ms, s, m or h, as in {number}s or {number}ms")]
+    NoUnit { number: String },
+    #[error("the unit {0:?} is unknown: expected ms, s, m or h")]
+    UnknownUnit(String),
+    #[error("expected a number and a unit, such as 25s, 1.5s, 300ms, 2m or 1h")]
+    NoNumber,
+    #[error("shorter than a microsecond, or longer than a thousand years")]
+    OutOfRange,
+}
+
+/// Reads `25s`, `1.5s`, `300ms`, `2m`, `1h`. A number alone is refused: some tools would take seconds, others
+/// milliseconds.
+pub(crate) fn parse(text: &str) -> Result<Duration, DurationError> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    if number.is_empty() {
+        return Err(DurationError::NoNumber);
+    }
+    let micros_per_unit = match unit.trim() {
+        "ms" => 1_000,
+        "s" => 1_000_000,
+        "m" | "min" => 60_000_000,
+        "h" => 3_600_000_000,
+        "" => return Err(DurationError::NoUnit { number: number.to_owned() }),
+        unknown => return Err(DurationError::UnknownUnit(unknown.to_owned())),
+    };
+    let micros = scaled(number, micros_per_unit).ok_or(DurationError::NoNumber)?;
+    match u64::try_from(micros) {
+        Ok(micros)
+            if micros <= LONGEST_MICROS && (micros > 0 || number.bytes().all(|b| b"0.".contains(&b))) =>
+        {
+            Ok(Duration::from_micros(micros))
+        }
+        _ => Err(DurationError::OutOfRange),
+    }
+}
+
+/// A thousand years: no caller can overflow by adding a few of them.
+const LONGEST_MICROS: u64 = 1_000 * 366 * 86_400 * 1_000_000;
+
+/// A decimal number times `unit`, rounded down; `None` if the text is no such number.
+fn scaled(number: &str, unit: u128) -> Option<u128> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let (whole, fraction) = if whole.is_empty() { ("0", fraction) } else { (whole, fraction) };
+    if number == "." || fraction.contains('.') {
+        return None;
+    }
+    let whole = whole.parse::<u128>().unwrap_or(u128::MAX).checked_mul(unit).unwrap_or(u128::MAX);
+    // More digits than nine are below a microsecond of any unit here.
+    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    let fraction = digits.parse::<u128>().ok()? * unit / 1_000_000_000;
+    Some(whole.saturating_add(fraction))
+}
+
+/// A duration for people: `45.0 s`, `300 ms`, `0.7 ms`, `2 min 5 s`, `3 h 10 min`.
+pub(crate) fn spoken(duration: Duration) -> String {
+    let millis = duration.as_secs_f64() * 1_000.0;
+    let seconds = duration.as_secs();
+    if millis < 9.95 {
+        format!("{millis:.1} ms")
+    } else if millis < 999.5 {
+        format!("{millis:.0} ms")
+    } else if duration.as_millis() < 120_000 {
+        format!("{:.1} s", duration.as_secs_f64())
+    } else if seconds < 7_200 {
+        format!("{} min {} s", seconds / 60, seconds % 60)
+    } else if seconds < 172_800 {
+        format!("{} h {} min", seconds / 3_600, seconds / 60 % 60)
+    } else {
+        format!("{} days {} h", seconds / 86_400, seconds / 3_600 % 24)
+    }
+}
+
+/// To the millisecond: `25.080 s`.
+pub(crate) fn exact(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    format!("{}.{:03} s", millis / 1_000, millis % 1_000)
+}
+
+/// The same for settings, which are round numbers: `25 s`, `2.5 s`, `300 ms`.
+pub(crate) fn setting(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    if millis < 1_000 { format!("{millis} ms") } else { format!("{} s", duration.as_secs_f64()) }
+}
+
+/// Whole milliseconds, rounded down, as JSON has them.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds with microseconds behind the point.
+pub(crate) fn precise_millis(duration: Duration) -> f64 {
+    Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)).as_secs_f64() * 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_with_a_unit_is_a_duration() {
+        for (text, micros) in [
+            ("25s", 25_000_000),
+            ("300ms", 300_000),
+            ("1.5s", 1_500_000),
+            (".5s", 500_000),
+            ("2m", 120_000_000),
+            ("2 min", 120_000_000),
+            ("1h", 3_600_000_000),
+            ("0s", 0),
+            ("0.0001s", 100),
+            ("1.0000000000001s", 1_000_000),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_micros(micros)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_alone_is_refused_because_units_differ_between_tools() {
+        assert_eq!(parse("25"), Err(DurationError::NoUnit { number: "25".to_owned() }));
+    }
+
+    #[test]
+    fn what_is_no_duration_is_said() {
+        assert_eq!(parse("25x"), Err(DurationError::UnknownUnit("x".to_owned())));
+        assert_eq!(parse("1h30"), Err(DurationError::UnknownUnit("h30".to_owned())));
+        for text in ["", "s", "-5s", ".s", "1.2.3s", "soon"] {
+            assert_eq!(parse(text), Err(DurationError::NoNumber), "{text}");
+        }
+        for text in ["99999999999999999999999999999999999999999999s", "10000000h", "0.0000001s"] {
+            assert_eq!(parse(text), Err(DurationError::OutOfRange), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_spoken_with_the_digits_that_matter() {
+        for (micros, text) in [
+            (0, "0.0 ms"),
+            (740, "0.7 ms"),
+            (9_949, "9.9 ms"),
+            (9_960, "10 ms"),
+            (300_400, "300 ms"),
+            (999_600, "1.0 s"),
+            (45_000_000, "45.0 s"),
+            (125_000_000, "2 min 5 s"),
+            (11_400_000_000, "3 h 10 min"),
+            (180_000_000_000, "2 days 2 h"),
+        ] {
+            assert_eq!(spoken(Duration::from_micros(micros)), text);
+        }
+        assert_eq!(setting(Duration::from_secs(25)), "25 s");
+        assert_eq!(setting(Duration::from_millis(2_500)), "2.5 s");
+        assert_eq!(setting(Duration::from_millis(300)), "300 ms");
+    }
+}

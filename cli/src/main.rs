@@ -1,0 +1,32 @@
+//! `eio`: Engine.IO on the command line.
+
+mod args;
+mod clock;
+mod connect;
+mod duration;
+mod interrupt;
+mod log;
+mod output;
+mod preview;
+mod serve;
+mod settings;
+mod simulate;
+mod style;
+mod usage;
+
+use std::process::ExitCode;
+
+use args::Command;
+
+fn main() -> ExitCode {
+    let command = match args::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(answer) => return answer.print(),
+    };
+    let outcome = match command {
+        Command::Serve(options) => serve::run(&options),
+        Command::Connect(options) => connect::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
+    };
+    outcome.unwrap_or_else(|wrong| wrong.print())
+}

@@ -1,0 +1,121 @@
+//! `eio serve`: a server to test clients against, every session of which can be watched.
+
+mod board;
+mod event;
+mod feed;
+mod options;
+mod pages;
+mod watch;
+
+use core::num::NonZeroUsize;
+use core::time::Duration;
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use eio_tokio::{Server, Socket};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+
+use self::board::Board;
+use self::event::Event;
+pub(crate) use self::options::Options;
+use self::pages::Pages;
+use self::watch::Watch;
+use crate::clock::Clock;
+use crate::interrupt::{INTERRUPTED, Interrupts};
+use crate::log::Log;
+use crate::usage::Answer;
+
+/// How long closing sessions may take to tell their clients.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the last answers take to leave: they are handed to the kernel by tasks of their own.
+const LAST_ANSWERS: Duration = Duration::from_millis(100);
+
+/// Serves until it is interrupted.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Answer> {
+    let wrong = |sentence| Answer::wrong("eio serve", sentence);
+    let runtime =
+        runtime(options.workers).map_err(|error| wrong(format!("the runtime does not start: {error}")))?;
+    let code = runtime.block_on(serve(options)).map_err(wrong)?;
+    // Connections that are still open end with their runtime.
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+fn runtime(workers: Option<NonZeroUsize>) -> io::Result<Runtime> {
+    match workers.map(NonZeroUsize::get) {
+        Some(1) => Builder::new_current_thread().enable_all().build(),
+        Some(workers) => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
+        None => Builder::new_multi_thread().enable_all().build(),
+    }
+}
+
+async fn serve(options: &Options) -> Result<ExitCode, String> {
+    let clock = Clock::start();
+    let heartbeat = options.timing.heartbeat()?;
+    let log = Log::start(clock, options.json);
+    let board = Arc::new(Board::default());
+    let watch = Watch::new(clock, Arc::clone(&board), log.clone());
+    let builder = options.configure(Server::builder(application(options.echo)), heartbeat).observer(watch);
+    let server = builder.build().map_err(|error| error.to_string())?;
+    let listener = listen(&options.listen).await?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let mut interrupts = Interrupts::new().map_err(|error| format!("signals cannot be heard: {error}"))?;
+    let pages = Pages::new(&server, board, clock, &options.path, &options.about(heartbeat));
+
+    log.put(Event::Listening {
+        address,
+        path: options.path.clone(),
+        heartbeat,
+        liveness: options.timing.liveness(),
+    });
+    tokio::select! {
+        served = server.serve_with(listener, pages) => served.map_err(|error| error.to_string())?,
+        () = interrupts.next() => {}
+        () = log.closed() => {}
+    }
+    log.put(Event::Closing { sessions: server.len() });
+    let code = tokio::select! {
+        _ = server.shutdown(CLOSE_LIMIT) => {
+            tokio::time::sleep(LAST_ANSWERS).await;
+            ExitCode::SUCCESS
+        }
+        () = interrupts.next() => ExitCode::from(INTERRUPTED),
+    };
+    log.finish().await;
+    Ok(code)
+}
+
+/// What a session's application does: takes every message, and sends it back if asked to.
+fn application(echo: bool) -> impl Fn(Socket) -> Running + Send + Sync + 'static {
+    move |mut socket| {
+        // An idle session need not remember how it was asked for.
+        drop(socket.take_request());
+        Box::pin(async move {
+            while let Ok(message) = socket.recv().await {
+                if echo && socket.send(message).await.is_err() {
+                    break;
+                }
+            }
+        })
+    }
+}
+
+type Running = core::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+async fn listen(at: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(at).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("{at} is taken by another program: choose another address with --listen")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("{at} is not for everybody to listen on: choose a port above 1023 with --listen")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{at} is no address of this machine: choose another with --listen")
+        }
+        _ => format!("cannot listen on {at}: {error}"),
+    })
+}

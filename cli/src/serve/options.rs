@@ -1,0 +1,208 @@
+//! The options of `eio serve`, and the server they describe.
+
+use core::num::{NonZeroU32, NonZeroUsize};
+use core::time::Duration;
+
+use clap::{Args, ValueEnum};
+use eio_core::{Heartbeat, detect};
+use eio_tokio::{Cors, InvalidOrigin, ServerBuilder};
+use serde_json::{Value, json};
+
+use crate::duration::{self, millis};
+use crate::settings::{Timing, liveness_name};
+
+/// Serve Engine.IO, and show every session
+///
+/// Any Engine.IO client may connect; messages are taken and counted, and sent back with --echo. Every open, upgrade,
+/// ping, pong, message and close is a line on standard output, and a page at / shows the sessions live.
+///
+/// Ctrl-C closes every session and exits with code 0; a second Ctrl-C leaves at once, with code 130. A bad option, or
+/// an address that cannot be listened on, is told on standard error, with code 2.
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
+pub(crate) struct Options {
+    /// Where to listen; port 0 takes a free one, which the first line of output names
+    ///
+    /// Beyond 127.0.0.1 and ::1, everybody who reaches the port can open sessions and look at the page, which shows
+    /// sessions under short names, without addresses and without what messages say.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000", value_parser = host_and_port)]
+    pub(crate) listen: String,
+
+    /// Where sessions live: requests whose path begins with this (Socket.IO clients ask at /socket.io/)
+    #[arg(long, value_name = "PATH", default_value = "/engine.io/", value_parser = path)]
+    pub(crate) path: String,
+
+    #[command(flatten)]
+    pub(crate) timing: Timing,
+
+    /// How long an upgrade from polling to WebSocket may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    upgrade_timeout: Duration,
+
+    /// The largest message, and the largest request body, in bytes
+    #[arg(long, value_name = "BYTES", default_value = "1000000", value_parser = bytes)]
+    max_payload: NonZeroU32,
+
+    /// Which transports may open a session: polling, websocket, or both with a comma
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "polling,websocket",
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    transports: Vec<Transport>,
+
+    /// Refuse to move sessions from polling to WebSocket
+    #[arg(long)]
+    no_upgrades: bool,
+
+    /// Serve clients of revision 3 too: Socket.IO 1 and 2
+    #[arg(long)]
+    eio3: bool,
+
+    /// Let pages of this origin use the server from a browser, such as https://app.example; * for pages of all origins
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    cors: Option<Cors>,
+
+    /// How many threads serve [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = workers)]
+    pub(crate) workers: Option<NonZeroUsize>,
+
+    /// Send every message back to its sender
+    #[arg(long)]
+    pub(crate) echo: bool,
+
+    /// Print events as JSON, one per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const AFTER_HELP: &str = "\
+Events, one per line; --json prints each as an object with these members:
+  listening  url, address, path, ping_interval_ms, ping_timeout_ms, liveness
+  open       transport, eio (the protocol's revision: 3 or 4), peer
+  upgrade    outcome
+  ping       from (the server; in revision 3, the client)
+  pong       rtt_ms
+  message    kind (text or binary), bytes, and for text its beginning as data
+  close      reason, detail, silent_ms (since the client's last sign of life),
+             transport, lived_ms, unsent
+Every event has at (UTC) and ms (since the start); those of a session have
+session (a number, counted from 1) and sid (its first four characters, because
+whoever knows the whole of it can speak for the client).
+
+Examples:
+  eio serve --echo
+  eio serve --listen 0.0.0.0:3000 --path /socket.io/
+  eio serve --ping-interval 2s --ping-timeout 1s     watch silence being noticed
+  eio serve --json | grep '\"event\":\"close\"'";
+
+impl Options {
+    /// Says these options to a builder.
+    pub(crate) fn configure(&self, builder: ServerBuilder, heartbeat: Heartbeat) -> ServerBuilder {
+        let builder = match &self.cors {
+            Some(cors) => builder.cors(cors.clone()),
+            None => builder,
+        };
+        builder
+            .heartbeat(heartbeat)
+            .liveness(self.timing.liveness())
+            .path(&self.path)
+            .upgrade_timeout(self.upgrade_timeout)
+            .max_payload(self.max_payload.get())
+            .transports(self.allows(Transport::Polling), self.allows(Transport::Websocket))
+            .allow_upgrades(!self.no_upgrades)
+            .eio3(self.eio3)
+    }
+
+    /// What the page says about the server.
+    pub(crate) fn about(&self, heartbeat: Heartbeat) -> Value {
+        let liveness = self.timing.liveness();
+        let detection = detect::eio4_server(heartbeat, liveness);
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "path": self.path,
+            "websocket": self.allows(Transport::Websocket),
+            "polling": self.allows(Transport::Polling),
+            "eio3": self.eio3,
+            "echo": self.echo,
+            "interval_ms": millis(heartbeat.ping_interval()),
+            "timeout_ms": millis(heartbeat.ping_timeout()),
+            "liveness": liveness_name(liveness),
+            "noticed_min_ms": millis(detection.after_death_min),
+            "noticed_max_ms": millis(detection.after_death_max),
+        })
+    }
+
+    fn allows(&self, transport: Transport) -> bool {
+        self.transports.contains(&transport)
+    }
+}
+
+/// What may carry a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Transport {
+    Polling,
+    Websocket,
+}
+
+fn host_and_port(text: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str = "expected HOST:PORT, such as 127.0.0.1:3000";
+    let (host, port) = text.rsplit_once(':').ok_or(EXPECTED)?;
+    // An IPv6 address stands in brackets, or its last group would be taken for a port.
+    let bare_ipv6 = host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
+    if host.is_empty() || bare_ipv6 || port.parse::<u16>().is_err() {
+        return Err(EXPECTED);
+    }
+    Ok(text.to_owned())
+}
+
+fn path(text: &str) -> Result<String, &'static str> {
+    if !text.starts_with('/') {
+        return Err("expected a path that begins with a slash, such as /socket.io/");
+    }
+    if text.contains(['?', '#']) || text.parse::<http::Uri>().is_err() {
+        return Err("expected a path alone, as it stands in a request");
+    }
+    Ok(text.to_owned())
+}
+
+fn origin(text: &str) -> Result<Cors, InvalidOrigin> {
+    Cors::origins([text])
+}
+
+fn bytes(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.parse().map_err(|_| "expected a number of bytes from 1 to 4294967295")
+}
+
+fn workers(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|workers: &NonZeroUsize| workers.get() <= 1_024)
+        .ok_or("expected a number from 1 to 1024")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_host_and_a_port() {
+        for text in ["127.0.0.1:3000", "localhost:0", "[::1]:80", "0.0.0.0:65535"] {
+            assert!(host_and_port(text).is_ok(), "{text}");
+        }
+        for text in ["", "3000", ":3000", "localhost", "::1", "::1:3000", "a:65536", "a:b"] {
+            assert!(host_and_port(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_a_path_and_nothing_more() {
+        assert!(path("/").is_ok() && path("/a/b/").is_ok());
+        for text in ["", "engine.io/", "/a?b", "/a#b", "/a b", "http://a/"] {
+            assert!(path(text).is_err(), "{text}");
+        }
+    }
+}

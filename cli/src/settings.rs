@@ -1,0 +1,120 @@
+//! Options that several commands share.
+
+use core::time::Duration;
+
+use clap::{Args, ValueEnum};
+use eio_core::{Heartbeat, Liveness};
+
+use crate::duration;
+
+/// The periods of the heartbeat, and what counts as one.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Timing {
+    /// How long after a heartbeat the next ping is sent
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = duration::parse)]
+    ping_interval: Duration,
+
+    /// How long the answer to a ping may take before the peer counts as gone
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration::parse)]
+    ping_timeout: Duration,
+
+    /// Which packets of a client count, to a server, as a sign that it lives
+    #[arg(long, value_name = "RULE", default_value = "extend-once")]
+    liveness: Rule,
+}
+
+impl Timing {
+    /// Checks the periods.
+    pub(crate) fn heartbeat(&self) -> Result<Heartbeat, String> {
+        Heartbeat::new(self.ping_interval, self.ping_timeout).map_err(|error| {
+            // The error names a period as the wire does; here it is an option.
+            error
+                .to_string()
+                .replace("pingInterval", "--ping-interval")
+                .replace("pingTimeout", "--ping-timeout")
+        })
+    }
+
+    pub(crate) fn liveness(&self) -> Liveness {
+        match self.liveness {
+            Rule::ExtendOnce => Liveness::ExtendOnce,
+            Rule::PongOnly => Liveness::PongOnly,
+            Rule::AnyPacket => Liveness::AnyPacket,
+        }
+    }
+}
+
+/// A revision of the protocol, as `EIO` in a request names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Revision {
+    /// Socket.IO 3 and 4
+    #[value(name = "4")]
+    V4,
+    /// Socket.IO 1 and 2
+    #[value(name = "3")]
+    V3,
+}
+
+impl Revision {
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::V3 => 3,
+            Self::V4 => 4,
+        }
+    }
+}
+
+/// [`Liveness`] on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Rule {
+    /// The pong, and the first other packet after a ping gives the client as much time again (engine.io 6.6.11 and newer)
+    ExtendOnce,
+    /// Only the pong; from clients of revision 3, only a ping (engine.io 6.6.0 to 6.6.10)
+    PongOnly,
+    /// Any packet (engine.io up to 6.5): messages alone keep a session open
+    AnyPacket,
+}
+
+/// The name of a rule, as on the command line.
+pub(crate) fn liveness_name(liveness: Liveness) -> &'static str {
+    match liveness {
+        Liveness::ExtendOnce => "extend-once",
+        Liveness::PongOnly => "pong-only",
+        Liveness::AnyPacket => "any-packet",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_periods_are_told_by_their_options() {
+        let timing =
+            |ping_interval, ping_timeout| Timing { ping_interval, ping_timeout, liveness: Rule::ExtendOnce };
+        let second = Duration::from_secs(1);
+        assert!(timing(second, second).heartbeat().is_ok());
+        for (wrong, named) in [
+            (timing(Duration::ZERO, second), "--ping-interval is zero"),
+            (timing(second, Duration::from_micros(1_500)), "--ping-timeout is not a whole number"),
+            (
+                timing(Duration::from_secs(2_000_000), Duration::from_secs(2_000_000)),
+                "--ping-interval + --ping-timeout is above",
+            ),
+        ] {
+            let sentence = wrong.heartbeat().unwrap_err();
+            assert!(sentence.starts_with(named), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn rules_have_the_same_name_everywhere() {
+        for rule in Rule::value_variants() {
+            let liveness =
+                Timing { ping_interval: Duration::ZERO, ping_timeout: Duration::ZERO, liveness: *rule }
+                    .liveness();
+            let name = rule.to_possible_value().map(|value| value.get_name().to_owned());
+            assert_eq!(name.as_deref(), Some(liveness_name(liveness)));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Bad command lines, each told in one sentence.
+
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// The exit code of a command line, or a setting, that cannot be obeyed.
+pub(crate) const BAD_USAGE: u8 = 2;
+
+/// What to print instead of doing something.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Help, or the version.
+    Text(clap::Error),
+    /// What is wrong, and the command whose help tells more.
+    Wrong { sentence: String, command: String },
+}
+
+impl Answer {
+    pub(crate) fn wrong(command: &str, sentence: impl Into<String>) -> Self {
+        Self::Wrong { sentence: sentence.into(), command: command.to_owned() }
+    }
+
+    /// What clap has to say, in our words.
+    pub(crate) fn from_clap(error: clap::Error, command: &str) -> Self {
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Self::Text(error),
+            _ => Self::wrong(command, sentence(&error)),
+        }
+    }
+
+    /// Prints it: help on standard output, what is wrong on standard error.
+    pub(crate) fn print(self) -> ExitCode {
+        match self {
+            Self::Text(text) => {
+                // A reader that has seen enough has gone.
+                let _ = text.print();
+                ExitCode::SUCCESS
+            }
+            Self::Wrong { sentence, command } => {
+                eprintln!("eio: {sentence}.\nTry '{command} --help'.");
+                ExitCode::from(BAD_USAGE)
+            }
+        }
+    }
+}
+
+fn sentence(error: &clap::Error) -> String {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        Some(ContextValue::StyledStrs(texts)) => {
+            texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        }
+        _ => String::new(),
+    };
+    let argument = text(ContextKind::InvalidArg);
+    // `--listen <HOST:PORT>` without its placeholder.
+    let option = argument.split(" <").next().unwrap_or_default();
+    let value = text(ContextKind::InvalidValue);
+    let likely = |kind| match text(kind) {
+        likely if likely.is_empty() => String::new(),
+        likely => format!(": did you mean {likely}?").trim_end_matches('?').to_owned(),
+    };
+    match error.kind() {
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
+            format!("{option} has no value")
+        }
+        ErrorKind::InvalidValue => {
+            format!("{option}: {value:?} is not one of {}", text(ContextKind::ValidValue))
+        }
+        ErrorKind::ValueValidation => match core::error::Error::source(error) {
+            Some(source) => format!("{option}: {value:?}: {source}"),
+            None => format!("{option}: {value:?} cannot be used"),
+        },
+        ErrorKind::UnknownArgument if !option.starts_with('-') => {
+            format!("the argument {option:?} was not expected")
+        }
+        ErrorKind::UnknownArgument => {
+            format!("the option {option} is unknown{}", likely(ContextKind::SuggestedArg))
+        }
+        ErrorKind::InvalidSubcommand => format!(
+            "the command {:?} is unknown{}",
+            text(ContextKind::InvalidSubcommand),
+            likely(ContextKind::SuggestedSubcommand)
+        ),
+        ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
+        ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
+            prior if prior == argument || prior.is_empty() => format!("{option} is given twice"),
+            prior => format!("{option} and {prior} exclude each other"),
+        },
+        ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
+        _ => {
+            let rendered = error.render().to_string();
+            let line = rendered.lines().next().unwrap_or_default();
+            line.trim_start_matches("error: ").to_owned()
+        }
+    }
+}

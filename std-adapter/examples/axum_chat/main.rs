@@ -1,0 +1,50 @@
+//! A chat room in axum: a page, and an Engine.IO server mounted beside it.
+//!
+//! `cargo run --example axum_chat`, then open <http://127.0.0.1:3000> in two tabs, and close one of them.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
+use eio_core::Heartbeat;
+use eio_tokio::{Message, Server, Socket};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Sessions speak to everybody through the server's handle, which exists only once it is built.
+    let room = Arc::new(OnceLock::<Server>::new());
+    let server = Server::builder({
+        let room = Arc::clone(&room);
+        move |socket| chat(socket, Arc::clone(&room))
+    })
+    // Short periods, so that a tab that dies without a word is missed within 8 s.
+    .heartbeat(Heartbeat::new(Duration::from_secs(5), Duration::from_secs(3))?)
+    .build()?;
+    room.get_or_init(|| server.clone());
+
+    let router = Router::new()
+        .route("/", get(|| async { Html(include_str!("page.html")) }))
+        .route_service("/engine.io/", server.service());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, router).await?;
+    Ok(())
+}
+
+async fn chat(mut socket: Socket, room: Arc<OnceLock<Server>>) {
+    let Some(server) = room.get() else { return };
+    let name = format!("guest {}", socket.id());
+    server.broadcast(format!("{name} has come: {} here", server.len()));
+    let end = loop {
+        match socket.recv().await {
+            Ok(Message::Text(text)) => {
+                server.broadcast(format!("{name}: {text}"));
+            }
+            Ok(Message::Binary(_)) => {}
+            Err(end) => break end,
+        }
+    };
+    server.broadcast(format!("{name} has gone: {}", end.reason));
+}

@@ -1,0 +1,42 @@
+//! One message for many sessions, encoded once.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use eio_core::packet::{Packet, v4};
+use eio_core::ws::{FrameHeader, OpCode};
+
+use crate::message::Message;
+
+/// A message and its WebSocket frame. A server's frames are not masked, so that one serves every receiver.
+#[derive(Debug)]
+pub(crate) struct PreparedMessage {
+    message: Message,
+    frame: Bytes,
+}
+
+impl PreparedMessage {
+    /// Encodes `message` once.
+    #[must_use]
+    pub(crate) fn new(message: Message) -> Self {
+        let packet = Packet::message(message.as_frame());
+        let opcode = if message.as_text().is_some() { OpCode::Text } else { OpCode::Binary };
+        let len = v4::encoded_len(&packet, true);
+        let mut header = [0; 14];
+        let header_len = FrameHeader::new(opcode, len).encode(&mut header).unwrap_or_default();
+        let mut frame = BytesMut::with_capacity(header_len + len);
+        frame.put_slice(&header[..header_len]);
+        if message.as_text().is_some() {
+            frame.put_u8(b'4');
+        }
+        frame.put_slice(message.as_bytes());
+        Self { message, frame: frame.freeze() }
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The frame as revision 4 sends it.
+    pub(crate) fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+}

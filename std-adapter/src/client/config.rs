@@ -1,0 +1,80 @@
+//! What a client can be told. Built and validated by [`ClientBuilder`](crate::ClientBuilder).
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use eio_core::Heartbeat;
+use http::{HeaderMap, HeaderValue, Request, Uri, header};
+use http_body_util::Full;
+
+use crate::client::endpoint::Endpoint;
+use crate::client::error::ConnectError;
+use crate::client::event::ClientEvent;
+#[cfg(feature = "tls")]
+use crate::client::tls::Tls;
+use crate::mailbox::Limits;
+use crate::socket::Transport;
+use crate::state::Revision;
+
+/// The body of a request.
+pub(crate) type Body = Full<bytes::Bytes>;
+
+/// Is told what happens.
+pub(crate) type OnEvent = Arc<dyn Fn(ClientEvent) + Send + Sync>;
+
+/// Everything a client's sessions are made by.
+pub(crate) struct Config {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Tls>,
+    pub(crate) revision: Revision,
+    /// Sessions open on this one.
+    pub(crate) first: Transport,
+    /// A session on polling moves to WebSocket where the server offers it.
+    pub(crate) upgrade: bool,
+    pub(crate) open_timeout: Duration,
+    pub(crate) upgrade_timeout: Duration,
+    pub(crate) close_timeout: Duration,
+    pub(crate) app_stall_timeout: Option<Duration>,
+    pub(crate) ping_timeout_at_most: Option<Duration>,
+    pub(crate) max_payload: u32,
+    pub(crate) max_packets: usize,
+    pub(crate) limits: Limits,
+    pub(crate) on_event: Option<OnEvent>,
+}
+
+impl Config {
+    /// How long an application may leave its inbox full.
+    pub(crate) fn app_stall_timeout(&self, heartbeat: Heartbeat) -> Duration {
+        self.app_stall_timeout.unwrap_or(heartbeat.ping_interval() + heartbeat.ping_timeout())
+    }
+
+    pub(crate) fn target(
+        &self,
+        transport: Transport,
+        sid: Option<&str>,
+        stamp: u64,
+    ) -> Result<Uri, ConnectError> {
+        self.endpoint
+            .target(&self.path, transport, self.revision, sid, stamp)
+            .map_err(ConnectError::unsendable)
+    }
+
+    /// A request with what every request carries.
+    pub(crate) fn request(&self, target: Uri, body: Body) -> Request<Body> {
+        let mut request = Request::new(body);
+        *request.uri_mut() = target;
+        let headers = request.headers_mut();
+        if let Ok(host) = HeaderValue::from_str(&self.endpoint.authority) {
+            headers.insert(header::HOST, host);
+        }
+        let agent = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
+        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        // `extend` replaces what has the same name, and keeps all values of a name that comes twice.
+        headers.extend(self.headers.clone());
+        request
+    }
+}

@@ -1,0 +1,170 @@
+//! Why there is no client, and why there is no session.
+
+use std::io;
+use std::sync::Arc;
+
+use eio_core::DisconnectReason;
+use http::StatusCode;
+
+/// Why settings are no client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientBuildError {
+    /// The URL cannot be used.
+    #[error("the URL {url:?} cannot be used: {why}")]
+    Url {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A URL of another protocol.
+    #[error("the scheme {0:?} is not supported: expected http, https, ws or wss")]
+    Scheme(String),
+    /// `https` or `wss` in a build without the feature `tls`.
+    #[error("TLS is not built in: enable the feature `tls`")]
+    NoTls,
+    /// A certificate that cannot be trusted because it cannot be read.
+    #[error("a root certificate cannot be used: {0}")]
+    RootCertificate(String),
+    /// No root certificate at all: no server could be trusted.
+    #[error("no root certificate: add one, or keep the public ones")]
+    NoRoots,
+    /// The path must begin with a slash and hold only what a path may.
+    #[error("the path {0:?} cannot be used: expected a slash first, and no query")]
+    Path(String),
+    /// A header that HTTP cannot carry.
+    #[error("the header {0:?} cannot be sent")]
+    Header(String),
+    /// A header that the client itself sets.
+    #[error("the header {0:?} is set by the client itself")]
+    ReservedHeader(String),
+    /// No transport.
+    #[error("no transport is enabled: expected polling, websocket or both")]
+    NoTransport,
+    /// A limit of zero, which would refuse everything.
+    #[error("{0} is zero: expected at least 1")]
+    Zero(&'static str),
+}
+
+/// Why no session came about.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The settings are no client; connecting again will not help.
+    #[error(transparent)]
+    Build(#[from] ClientBuildError),
+    /// The name was not found, or nobody accepted the connection.
+    #[error("cannot connect: {0}")]
+    Io(#[source] Arc<io::Error>),
+    /// The server could not prove who it is, or does not speak TLS.
+    #[error("TLS failed: {0}")]
+    Tls(#[source] Arc<io::Error>),
+    /// The connection ended, or what came was no HTTP.
+    #[error("the request failed: {0}")]
+    Http(#[source] Arc<hyper::Error>),
+    /// The server answered with an error.
+    #[error("refused by the server: {0}")]
+    Refused(Refused),
+    /// The answer to the WebSocket handshake is none (RFC 6455 section 4.1).
+    #[error("no WebSocket: {0}")]
+    NotWebSocket(&'static str),
+    /// A payload larger than this client takes.
+    #[error("the server's answer is larger than the {max_payload} bytes that are allowed")]
+    TooLarge {
+        /// The client's own limit.
+        max_payload: u32,
+    },
+    /// There was no handshake within the open timeout.
+    #[error("timed out: the server sent no handshake")]
+    Timeout,
+    /// A request with data was not answered for twice the time in which silence ends a session.
+    #[error("timed out: the server did not answer a request with data")]
+    RequestTimeout,
+    /// The system has no random bytes for keys.
+    #[error("no random bytes: {0}")]
+    Random(#[source] Arc<io::Error>),
+    /// The server spoke, but not as a session begins.
+    #[error("no session: {0}")]
+    Session(DisconnectReason),
+}
+
+impl ConnectError {
+    pub(crate) fn io(error: io::Error) -> Self {
+        Self::Io(Arc::new(error))
+    }
+
+    pub(crate) fn http(error: hyper::Error) -> Self {
+        Self::Http(Arc::new(error))
+    }
+
+    pub(crate) fn random(error: io::Error) -> Self {
+        Self::Random(Arc::new(error))
+    }
+
+    /// A request that cannot even be written, whose parts were all checked when the client was built.
+    pub(crate) fn unsendable(error: http::Error) -> Self {
+        Self::io(io::Error::new(io::ErrorKind::InvalidInput, error))
+    }
+}
+
+/// What a server said when it refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The status of its answer.
+    pub status: StatusCode,
+    /// Its error code, from 0 (`Transport unknown`) to 5 (`Unsupported protocol version`), if it gave one.
+    pub code: Option<u8>,
+    /// What it said: the message beside the code, or the first 256 characters of the body.
+    pub message: String,
+}
+
+impl Refused {
+    /// How much of a body is read to learn why.
+    pub(crate) const MAX_BODY: usize = 4096;
+
+    pub(crate) fn new(status: StatusCode, body: &[u8]) -> Self {
+        let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+        let code =
+            json.as_ref().and_then(|json| json.get("code")?.as_u64()).and_then(|code| code.try_into().ok());
+        let text = String::from_utf8_lossy(body);
+        let message = json.as_ref().and_then(|json| json.get("message")?.as_str()).unwrap_or(&text);
+        Self { status, code, message: message.trim().chars().take(256).collect() }
+    }
+}
+
+impl core::fmt::Display for Refused {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "status {}", self.status)?;
+        if let Some(code) = self.code {
+            write!(f, ", code {code}")?;
+        }
+        // Escaped: a server's text must not write to somebody's terminal.
+        if self.message.is_empty() { Ok(()) } else { write!(f, ", {:?}", self.message) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_tells_the_protocols_code_and_message() {
+        let refused = Refused::new(StatusCode::BAD_REQUEST, br#"{"code":1,"message":"Session ID unknown"}"#);
+        assert_eq!((refused.code, refused.message.as_str()), (Some(1), "Session ID unknown"));
+        assert_eq!(refused.to_string(), "status 400 Bad Request, code 1, \"Session ID unknown\"");
+    }
+
+    #[test]
+    fn any_other_body_is_told_in_part_and_escaped() {
+        let body = format!("<html>\u{1b}[31m{}", "x".repeat(10_000));
+        let refused = Refused::new(StatusCode::BAD_GATEWAY, body.as_bytes());
+        assert_eq!(refused.code, None);
+        assert_eq!(refused.message.chars().count(), 256);
+        assert!(!refused.to_string().contains('\u{1b}'));
+        assert_eq!(Refused::new(StatusCode::NOT_FOUND, b"").to_string(), "status 404 Not Found");
+        assert_eq!(Refused::new(StatusCode::NOT_FOUND, b"[1,2]").message, "[1,2]");
+        assert_eq!(Refused::new(StatusCode::NOT_FOUND, br#"{"code":700}"#).code, None);
+    }
+}

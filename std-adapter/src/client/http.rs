@@ -1,0 +1,264 @@
+//! HTTP requests, one at a time on each of a client's connections.
+//!
+//! Each connection is driven by the future that uses it, and so by the session's own task: nothing is spawned, and
+//! dropping the session drops everything.
+
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::sync::atomic::AtomicBool;
+use core::task::{Context, Poll, ready};
+use core::time::Duration;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use eio_core::Instant;
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+
+use crate::client::config::{Body, Config};
+use crate::client::dial::{Dialed, dial};
+use crate::client::error::{ConnectError, Refused};
+use crate::clock::Clock;
+
+/// What requests need to know.
+#[derive(Clone)]
+pub(crate) struct Dialer {
+    pub(crate) config: Arc<Config>,
+    pub(crate) clock: Clock,
+    /// Once set, connections are reset when they are dropped.
+    pub(crate) reset: Arc<AtomicBool>,
+}
+
+/// One connection, idle or in use.
+pub(crate) struct HttpConnection {
+    sender: SendRequest<Body>,
+    connection: Connection<TokioIo<Dialed>, Body>,
+    ended: bool,
+    /// When the server will have closed it, going by its `Keep-Alive` header.
+    stale_at: Option<Instant>,
+}
+
+impl HttpConnection {
+    pub(crate) async fn open(dialer: &Dialer) -> Result<Self, ConnectError> {
+        let stream = dial(&dialer.config, &dialer.reset).await?;
+        let (sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(ConnectError::http)?;
+        Ok(Self { sender, connection, ended: false, stale_at: None })
+    }
+
+    /// Sends a request and reads the head of the answer.
+    pub(crate) async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Unsent> {
+        let answer = self.sender.try_send_request(request);
+        self.drive(answer).await.map_err(|mut error| match error.take_message() {
+            Some(request) => Unsent::NotBegun(Box::new(request), error.into_error()),
+            None => Unsent::Failed(error.into_error()),
+        })
+    }
+
+    /// Runs the connection until `future`, which uses it, is done.
+    pub(crate) async fn drive<F: Future>(&mut self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            let _ = self.poll_connection(cx);
+            future.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Ready once the connection has ended, or its stream can be taken.
+    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.ended {
+            // How it ended, the request that suffers from it tells.
+            let _ = ready!(self.connection.poll_without_shutdown(cx));
+            self.ended = true;
+        }
+        Poll::Ready(())
+    }
+
+    /// The stream behind an answer that switched protocols, and what was read past that answer.
+    pub(crate) async fn into_stream(mut self) -> (Dialed, Bytes) {
+        poll_fn(|cx| self.poll_connection(cx)).await;
+        let parts = self.connection.into_parts();
+        (parts.io.into_inner(), parts.read_buf)
+    }
+
+    /// Reads a body of at most `limit` bytes.
+    pub(crate) async fn read(&mut self, body: Incoming, limit: usize) -> Result<Bytes, ReadError> {
+        match self.drive(Limited::new(body, limit).collect()).await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(ReadError::TooLarge),
+            Err(error) => match error.downcast::<hyper::Error>() {
+                Ok(error) => Err(ReadError::Http(*error)),
+                Err(_) => Err(ReadError::TooLarge),
+            },
+        }
+    }
+
+    /// Why the server refused, from the answer that says so.
+    pub(crate) async fn refusal(&mut self, answer: Response<Incoming>) -> ConnectError {
+        let status = answer.status();
+        // A longer body is not understood, and a broken one neither: the status is what counts.
+        let body = self.read(answer.into_body(), Refused::MAX_BODY).await.unwrap_or_default();
+        ConnectError::Refused(Refused::new(status, &body))
+    }
+
+    /// The connection again, if another request may use it.
+    async fn recycle(mut self, dialer: &Dialer, keep_alive: Option<Duration>) -> Option<Self> {
+        let sender = &mut self.sender;
+        let connection = &mut self.connection;
+        poll_fn(|cx| {
+            let ended = connection.poll_without_shutdown(cx).is_ready();
+            if ended { Poll::Ready(Err(())) } else { sender.poll_ready(cx).map_err(drop) }
+        })
+        .await
+        .ok()?;
+        self.stale_at = keep_alive.map(|time| dialer.clock.now().saturating_add(time));
+        Some(self)
+    }
+}
+
+/// Why there is no answer.
+pub(crate) enum Unsent {
+    /// The connection was closed before the request began: it may be sent again.
+    NotBegun(Box<Request<Body>>, hyper::Error),
+    Failed(hyper::Error),
+}
+
+/// Why a body could not be read.
+pub(crate) enum ReadError {
+    TooLarge,
+    Http(hyper::Error),
+}
+
+/// A polling request that was answered with status 200.
+pub(crate) struct Answer {
+    /// `application/octet-stream`: the binary framing of revision 3.
+    pub(crate) is_binary: bool,
+    pub(crate) body: Bytes,
+}
+
+type Exchange = Pin<Box<dyn Future<Output = (Option<HttpConnection>, Result<Answer, ConnectError>)> + Send>>;
+
+/// A connection for one kind of request, with at most one of them in flight.
+#[derive(Default)]
+pub(crate) struct Lane {
+    idle: Option<Box<HttpConnection>>,
+    in_flight: Option<Exchange>,
+}
+
+impl Lane {
+    pub(crate) fn is_busy(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    /// Sends a request. The lane must not be busy.
+    pub(crate) fn start(&mut self, dialer: &Dialer, request: Request<Body>) {
+        debug_assert!(!self.is_busy(), "one request at a time");
+        let dialer = dialer.clone();
+        let idle = self.idle.take().map(|idle| *idle);
+        self.in_flight = Some(Box::pin(exchange(dialer, idle, request)));
+    }
+
+    /// The answer to the request in flight.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, ConnectError>> {
+        if let Some(in_flight) = &mut self.in_flight {
+            let (connection, answer) = ready!(in_flight.as_mut().poll(cx));
+            self.in_flight = None;
+            self.idle = connection.map(Box::new);
+            return Poll::Ready(answer);
+        }
+        // The server may close a connection that it does not see used.
+        if self.idle.as_mut().is_some_and(|idle| idle.poll_connection(cx).is_ready()) {
+            self.idle = None;
+        }
+        Poll::Pending
+    }
+
+    /// Drops the request in flight, and its connection with it.
+    pub(crate) fn abort(&mut self) {
+        self.in_flight = None;
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+async fn exchange(
+    dialer: Dialer,
+    mut idle: Option<HttpConnection>,
+    mut request: Request<Body>,
+) -> (Option<HttpConnection>, Result<Answer, ConnectError>) {
+    let now = dialer.clock.now();
+    let (mut connection, answer) = loop {
+        let reused = idle.take().filter(|idle| idle.stale_at.is_none_or(|stale_at| now < stale_at));
+        let was_reused = reused.is_some();
+        let mut connection = match reused {
+            Some(connection) => connection,
+            None => match HttpConnection::open(&dialer).await {
+                Ok(connection) => connection,
+                Err(error) => return (None, Err(error)),
+            },
+        };
+        match connection.send(request).await {
+            Ok(answer) => break (connection, answer),
+            // The server closed it while it was idle. Not a byte of the request has left.
+            Err(Unsent::NotBegun(unsent, _)) if was_reused => request = *unsent,
+            Err(Unsent::NotBegun(_, error) | Unsent::Failed(error)) => {
+                return (None, Err(ConnectError::http(error)));
+            }
+        }
+    };
+    if answer.status() != StatusCode::OK {
+        let refusal = connection.refusal(answer).await;
+        return (None, Err(refusal));
+    }
+    let is_binary = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/octet-stream"));
+    let keep_alive = keep_alive(answer.headers());
+    let max_payload = dialer.config.max_payload;
+    let body =
+        match connection.read(answer.into_body(), usize::try_from(max_payload).unwrap_or(usize::MAX)).await {
+            Ok(body) => body,
+            Err(ReadError::TooLarge) => return (None, Err(ConnectError::TooLarge { max_payload })),
+            Err(ReadError::Http(error)) => return (None, Err(ConnectError::http(error))),
+        };
+    let connection = connection.recycle(&dialer, keep_alive).await;
+    (connection, Ok(Answer { is_binary, body }))
+}
+
+/// How long an idle connection is safe to use, if the server has said how long it keeps one.
+///
+/// A second less than announced: a request that meets the server's close on its way is lost.
+fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("keep-alive")?.to_str().ok()?;
+    let timeout = value.split(',').find_map(|parameter| parameter.trim().strip_prefix("timeout="))?;
+    let seconds: u64 = timeout.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.saturating_sub(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_given_up_a_second_before_the_server_does() {
+        let seconds = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("keep-alive", value.parse().unwrap());
+            keep_alive(&headers).map(|time| time.as_secs())
+        };
+        assert_eq!(seconds("timeout=5"), Some(4));
+        assert_eq!(seconds("max=100, timeout=72"), Some(71));
+        assert_eq!(seconds("timeout=0"), Some(0));
+        assert_eq!(seconds("max=100"), None);
+        assert_eq!(seconds("timeout=soon"), None);
+        assert_eq!(keep_alive(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,423 @@
+//! What a client session's task and its application share.
+//!
+//! One mutex, held for short, never across an await. The core's [`ClientSession`] decides; this file moves messages
+//! between the queues, wakes whoever waits, and tells the observer.
+
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use eio_core::packet::{DecodeError, Packet};
+use eio_core::payload::v3::Framing;
+use eio_core::session::{Control, Event, SendError as CoreSendError};
+use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, payload};
+use tokio::sync::Notify;
+
+use crate::client::error::ConnectError;
+use crate::client::event::ClientEvent;
+use crate::client::handshake::{HandshakeInfo, ShortSid};
+use crate::client::http::{Answer, Dialer};
+use crate::mailbox::{Mailbox, Taken};
+use crate::message::Message;
+use crate::polling::packet_bound;
+use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
+use crate::state::{Outgoing, Revision};
+use crate::websocket::ToWrite;
+
+/// How much messages may fill of one request with data. A heartbeat that becomes due waits for the request in flight.
+const BATCH: usize = 64 * 1024;
+
+/// One session, for all who deal with it.
+pub(crate) struct State {
+    pub(crate) dialer: Dialer,
+    /// Signalled when the session opens, when the outbox has room again, and when the session ends.
+    pub(crate) changed: Notify,
+    inner: Mutex<Inner>,
+}
+
+/// What the mutex guards.
+pub(crate) struct Inner {
+    pub(crate) session: ClientSession,
+    pub(crate) transport: Transport,
+    pub(crate) mail: Mailbox,
+    /// `close` was called: the close packet goes out behind the last message.
+    close_due: bool,
+    handshake: Option<HandshakeInfo>,
+    /// When the server's latest ping came, or the session opened.
+    last_ping: Instant,
+    /// Why the session will not open.
+    failure: Option<ConnectError>,
+    end: Option<Disconnect>,
+    ended_at: Option<Instant>,
+}
+
+/// What one request with data carries.
+pub(crate) struct Batch {
+    pub(crate) controls: Vec<Packet<'static>>,
+    pub(crate) messages: Vec<Message>,
+    /// It ends with the close packet.
+    pub(crate) closes: bool,
+}
+
+impl State {
+    pub(crate) fn new(dialer: Dialer) -> Self {
+        let config = &dialer.config;
+        let now = dialer.clock.now();
+        let mut session = match config.revision {
+            Revision::V4 => ClientSession::eio4(config.open_timeout, now),
+            Revision::V3 => ClientSession::eio3(config.open_timeout, now),
+        };
+        if let Some(at_most) = config.ping_timeout_at_most {
+            session = session.with_ping_timeout_at_most(at_most);
+        }
+        let inner = Inner {
+            session,
+            transport: config.first,
+            mail: Mailbox::default(),
+            close_due: false,
+            handshake: None,
+            last_ping: now,
+            failure: None,
+            end: None,
+            ended_at: None,
+        };
+        let state = Self { dialer, changed: Notify::new(), inner: Mutex::new(inner) };
+        state.emit(ClientEvent::Connecting);
+        state
+    }
+
+    /// A panic of an application elsewhere must not take this session with it.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.dialer.clock.now()
+    }
+
+    pub(crate) fn revision(&self) -> Revision {
+        self.dialer.config.revision
+    }
+
+    pub(crate) fn emit(&self, event: ClientEvent) {
+        if let Some(on_event) = &self.dialer.config.on_event {
+            on_event(event);
+        }
+    }
+
+    /// Changes the session, then tells whoever has to know what came of it.
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Inner, Instant) -> T) -> T {
+        let now = self.now();
+        let mut inner = self.lock();
+        let result = change(&mut inner, now);
+        self.settle(&mut inner, now);
+        result
+    }
+
+    /// Notices the end once, as soon as it is there, before anything is written.
+    fn settle(&self, inner: &mut Inner, now: Instant) {
+        if inner.end.is_none()
+            && let Some(end) = inner.session.disconnect()
+        {
+            let disconnect = Disconnect {
+                reason: end.reason,
+                silent_for: end.silent_for,
+                transport: inner.transport,
+                unsent: inner.mail.outgoing(),
+            };
+            tracing::debug!(
+                sid = %ShortSid(inner.handshake.as_ref().map_or("", HandshakeInfo::sid)),
+                reason = end.reason.as_str(),
+                detail = %end.reason,
+                silent_ms = end.silent_for.as_millis(),
+                transport = inner.transport.as_str(),
+                "client session ended"
+            );
+            inner.end = Some(disconnect.clone());
+            inner.ended_at = Some(now);
+            self.emit(match inner.handshake {
+                Some(_) => ClientEvent::Closed(disconnect),
+                None => ClientEvent::ConnectFailed { error: inner.connect_error(end.reason) },
+            });
+            inner.mail.wake_task();
+            inner.mail.wake_reader();
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Waits for the handshake.
+    pub(crate) async fn opened(&self) -> Result<HandshakeInfo, ConnectError> {
+        self.changed_until(|inner| match (&inner.handshake, &inner.end) {
+            (Some(handshake), _) => Some(Ok(handshake.clone())),
+            (None, Some(end)) => Some(Err(inner.connect_error(end.reason))),
+            (None, None) => None,
+        })
+        .await
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn closed(&self) -> Disconnect {
+        self.changed_until(|inner| inner.end.clone()).await
+    }
+
+    async fn changed_until<T>(&self, mut look: impl FnMut(&Inner) -> Option<T>) -> T {
+        loop {
+            // Registered before the look, so that a change in between is not missed.
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let seen = look(&self.lock());
+            if let Some(seen) = seen {
+                return seen;
+            }
+            changed.await;
+        }
+    }
+
+    /// Sends a message as soon as the outbox has room.
+    pub(crate) async fn send(&self, mut message: Message) -> Result<(), SendError> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            match self.try_send(message) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Refused(error)) => return Err(error),
+                Err(TrySendError::Full(handed_back)) => message = handed_back,
+            }
+            changed.await;
+        }
+    }
+
+    /// Whether a message may enter the outbox, and in it goes.
+    pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+        let now = self.now();
+        let mut inner = self.lock();
+        let kind = match inner.session.check_send(now) {
+            Err(error) => SendErrorKind::Session(error),
+            Ok(()) => match inner.max_payload_below(&message, self.revision()) {
+                Some(max_payload) => SendErrorKind::TooLarge { max_payload },
+                None if inner.mail.has_room(&self.dialer.config.limits) => {
+                    inner.mail.post(Outgoing::Message(message));
+                    inner.mail.wake_task();
+                    return Ok(());
+                }
+                None => return Err(TrySendError::Full(message)),
+            },
+        };
+        Err(TrySendError::Refused(SendError { message, kind }))
+    }
+
+    /// The next message for the application, or how the session ended once all have been taken.
+    pub(crate) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Message, Disconnect>> {
+        let now = self.now();
+        let mut inner = self.lock();
+        match inner.mail.take(&self.dialer.config.limits) {
+            Some(Taken::Message(message)) => return Poll::Ready(Ok(message)),
+            Some(Taken::MessageAndRoom(message)) => {
+                inner.session.handle_reading_resumed(now);
+                inner.mail.wake_task();
+                return Poll::Ready(Ok(message));
+            }
+            None => {}
+        }
+        if let Some(end) = &inner.end {
+            return Poll::Ready(Err(end.clone()));
+        }
+        inner.mail.wait(cx);
+        Poll::Pending
+    }
+
+    pub(crate) fn close(&self) {
+        let close_timeout = self.dialer.config.close_timeout;
+        self.update(|inner, now| {
+            inner.session.close(now, close_timeout);
+            inner.mail.wake_task();
+        });
+    }
+
+    /// The application is gone: what still comes in goes nowhere, and the session closes.
+    pub(crate) fn abandon(&self) {
+        self.update(|inner, now| {
+            if inner.mail.abandon() {
+                inner.session.handle_reading_resumed(now);
+            }
+        });
+        self.close();
+    }
+}
+
+impl Inner {
+    /// One packet from the server, or something that is none.
+    pub(crate) fn handle_packet(
+        &mut self,
+        now: Instant,
+        packet: Result<Packet<'_>, DecodeError>,
+        state: &State,
+    ) {
+        let left = self.session.poll_timeout().map(|deadline| deadline.saturating_duration_since(now));
+        match self.session.handle_packet(now, packet) {
+            Some(Event::Opened(handshake)) => {
+                let handshake = HandshakeInfo::new(&handshake);
+                tracing::debug!(?handshake, transport = self.transport.as_str(), "client session opened");
+                self.last_ping = now;
+                self.handshake = Some(handshake.clone());
+                state.emit(ClientEvent::Opened { handshake, transport: self.transport });
+                state.changed.notify_waiters();
+            }
+            Some(Event::Message(data)) => {
+                let message = Message::from_data(data);
+                tracing::trace!(bytes = message.len(), "message");
+                state.emit(ClientEvent::Message(message.clone()));
+                let config = &state.dialer.config;
+                if self.mail.deliver(message, &config.limits)
+                    && let Some(heartbeat) = self.session.heartbeat()
+                {
+                    self.session.handle_reading_paused(now, config.app_stall_timeout(heartbeat));
+                }
+            }
+            Some(Event::Heartbeat { rtt }) if state.revision() == Revision::V3 => {
+                tracing::trace!(?rtt, "pong");
+                state.emit(ClientEvent::PongReceived { rtt });
+            }
+            Some(Event::Heartbeat { .. }) => {
+                let after = now.saturating_duration_since(self.last_ping);
+                let interval = self.session.heartbeat().map_or(Duration::ZERO, Heartbeat::ping_interval);
+                let late = after.saturating_sub(interval);
+                self.last_ping = now;
+                tracing::trace!(?after, ?late, "ping");
+                state.emit(ClientEvent::PingReceived { after, late, left: left.unwrap_or_default() });
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// The packets of an answer to a poll.
+    pub(crate) fn handle_payload(&mut self, now: Instant, answer: &Answer, state: &State) {
+        let max_packets = state.dialer.config.max_packets;
+        match state.revision() {
+            Revision::V4 => {
+                for packet in payload::v4::decode(&answer.body, max_packets) {
+                    self.handle_packet(now, packet, state);
+                }
+            }
+            Revision::V3 => {
+                let framing = if answer.is_binary { Framing::Binary } else { Framing::Text };
+                for packet in payload::v3::decode(framing, &answer.body, max_packets) {
+                    self.handle_packet(now, packet, state);
+                }
+            }
+        }
+    }
+
+    /// A request failed, and with it the transport.
+    pub(crate) fn fail(&mut self, error: ConnectError) {
+        self.failure.get_or_insert(error);
+    }
+
+    pub(crate) fn handshake(&self) -> Option<&HandshakeInfo> {
+        self.handshake.as_ref()
+    }
+
+    pub(crate) fn end(&self) -> Option<&Disconnect> {
+        self.end.as_ref()
+    }
+
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        self.ended_at
+    }
+
+    /// Whether the session has expired and nobody has said so yet.
+    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
+        matches!(self.session.check_send(now), Err(CoreSendError::Expired | CoreSendError::NotOpen))
+    }
+
+    fn connect_error(&self, reason: DisconnectReason) -> ConnectError {
+        match (&self.failure, reason) {
+            (Some(failure), _) => failure.clone(),
+            (None, DisconnectReason::OpenTimeout) => ConnectError::Timeout,
+            (None, reason) => ConnectError::Session(reason),
+        }
+    }
+
+    /// The server's limit, if the message is above it.
+    fn max_payload_below(&self, message: &Message, revision: Revision) -> Option<u32> {
+        let max_payload = self.handshake.as_ref()?.max_payload()?;
+        let packet = Packet::message(message.as_frame());
+        // An upgrade on the way can only make it shorter.
+        let binary_as_it_is = self.transport == Transport::WebSocket || revision == Revision::V3;
+        let len = revision.encoded_len(&packet, binary_as_it_is);
+        (u64::try_from(len).unwrap_or(u64::MAX) > u64::from(max_payload)).then_some(max_payload)
+    }
+
+    /// The session's own next packet, but for the close packet, which is noted.
+    fn next_control(&mut self, state: &State) -> Option<Control> {
+        while let Some(control) = self.session.poll_transmit() {
+            match control {
+                Control::Close => self.close_due = true,
+                Control::Ping => {
+                    state.emit(ClientEvent::PingSent);
+                    return Some(control);
+                }
+                Control::Pong => {
+                    state.emit(ClientEvent::PongSent);
+                    return Some(control);
+                }
+            }
+        }
+        None
+    }
+
+    /// What a WebSocket writes next: heartbeats overtake messages.
+    pub(crate) fn next_to_write(&mut self, state: &State) -> Option<ToWrite> {
+        match self.next_control(state) {
+            Some(control) => Some(ToWrite::Control(control.as_str())),
+            None => self.mail.begin_writing().map(ToWrite::Message),
+        }
+    }
+
+    /// All that was sent before `close` has been taken: the close frame's turn.
+    pub(crate) fn may_close(&self) -> bool {
+        self.close_due && self.mail.outgoing() == 0
+    }
+
+    /// What the next request with data carries: heartbeats first, a close packet last, and in between as many messages
+    /// as the server takes in one payload, up to [`BATCH`]. A single message goes out whatever its size.
+    pub(crate) fn next_batch(&mut self, state: &State) -> Option<Batch> {
+        let revision = state.revision();
+        let mut batch = Batch { controls: Vec::new(), messages: Vec::new(), closes: false };
+        while let Some(control) = self.next_control(state) {
+            batch.controls.push(control.packet());
+        }
+        let max_payload = self.handshake.as_ref().and_then(HandshakeInfo::max_payload).unwrap_or(u32::MAX);
+        let limit = usize::try_from(max_payload).unwrap_or(usize::MAX).min(BATCH);
+        let mut room = limit.saturating_sub(
+            batch.controls.iter().chain([&Packet::CLOSE]).map(|packet| packet_bound(revision, packet)).sum(),
+        );
+        while let Some(outgoing) = self.mail.next_outgoing() {
+            let len = packet_bound(revision, &Packet::message(outgoing.message().as_frame()));
+            if len > room && !(batch.messages.is_empty() && batch.controls.is_empty()) {
+                break;
+            }
+            room = room.saturating_sub(len);
+            batch.messages.extend(self.mail.pop_outgoing().map(Outgoing::into_message));
+        }
+        batch.closes = self.may_close();
+        self.close_due &= !batch.closes;
+        (batch.closes || !batch.controls.is_empty() || !batch.messages.is_empty()).then_some(batch)
+    }
+}
+
+/// Names the session in the logs of its owner.
+impl core::fmt::Debug for State {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let inner = self.lock();
+        f.debug_struct("State")
+            .field("handshake", &inner.handshake)
+            .field("end", &inner.end)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shared handles of one session.
+pub(crate) type Shared = Arc<State>;

@@ -1,0 +1,586 @@
+//! The one task of a client's session: its requests, its WebSocket, a candidate for one, and its heartbeat.
+//!
+//! Each turn reads all that is ready, expires what is due, and writes. Nothing is awaited in between, so a stalled
+//! writer hides no silence and a hanging poll delays no heartbeat.
+
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::sync::atomic::Ordering;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use eio_core::handshake::Transport as Upgrade;
+use eio_core::packet::{Frame, Packet};
+use eio_core::payload::v3::Framing;
+use eio_core::session::{Control, Violation};
+use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
+use eio_core::ws::CloseCode;
+use eio_core::{DisconnectReason, Instant};
+use http::{HeaderValue, Method, Request, header};
+use tokio::task::coop;
+use tokio::time::Sleep;
+
+use crate::client::config::Body;
+use crate::client::error::ConnectError;
+use crate::client::event::ClientEvent;
+use crate::client::http::{Answer, Lane};
+use crate::client::opening;
+use crate::client::state::{Batch, Inner, Shared, State};
+use crate::grace::Grace;
+use crate::lingering::{LINGER, Lingering};
+use crate::polling::encode;
+use crate::socket::Transport;
+use crate::websocket::{FrameSink, FrameSource, Nothing, ReadEnd, ToWrite, WebSocketIo};
+
+/// How late a runtime that has stalled is at least, and how long it is given to read what came meanwhile.
+const STALLED: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many passes one poll makes before it lets others run.
+const MAX_PASSES: usize = 16;
+
+type Opening = Pin<Box<dyn Future<Output = Result<Box<WebSocketIo>, ConnectError>> + Send>>;
+
+/// A WebSocket that may become the session's.
+struct Candidate {
+    opening: Option<Opening>,
+    io: Option<Box<WebSocketIo>>,
+    upgrade: ClientUpgrade,
+}
+
+struct Task {
+    state: Shared,
+    /// The WebSocket that the session opens on.
+    opening: Option<Opening>,
+    websocket: Option<Box<WebSocketIo>>,
+    get: Lane,
+    post: Lane,
+    /// The request with data in flight ends with a close packet.
+    post_closes: bool,
+    /// Until when that request may take. What it holds back, heartbeats among it, is worth nothing by then.
+    post_until: Option<Instant>,
+    candidate: Option<Candidate>,
+    may_upgrade: bool,
+    lingering: Vec<Lingering>,
+    /// The end was seen, and the transport follows it.
+    ended: bool,
+    /// Until when the close packet of an ended session may take.
+    farewell: Option<Instant>,
+    grace: Grace,
+    /// Tells requests apart, for caches.
+    stamp: u64,
+}
+
+/// Runs a session from its first connection to its end.
+pub(crate) async fn run(state: Shared) {
+    let mut random = [0; 8];
+    // Without random bytes the stamps start at zero, which only a cache could mind.
+    let _ = getrandom::fill(&mut random);
+    let config = Arc::clone(&state.dialer.config);
+    let mut task = Task {
+        opening: None,
+        websocket: None,
+        get: Lane::default(),
+        post: Lane::default(),
+        post_closes: false,
+        post_until: None,
+        candidate: None,
+        may_upgrade: config.upgrade,
+        lingering: Vec::new(),
+        ended: false,
+        farewell: None,
+        grace: Grace::default(),
+        stamp: u64::from_le_bytes(random) >> 16,
+        state,
+    };
+    if config.first == Transport::WebSocket {
+        task.opening = Some(Box::pin(opening::open(task.state.dialer.clone(), None)));
+    } else {
+        task.poll_server();
+    }
+    let timer = tokio::time::sleep(Duration::ZERO);
+    tokio::pin!(timer);
+    poll_fn(|cx| task.poll(cx, timer.as_mut())).await;
+}
+
+impl Task {
+    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
+        for _ in 0..MAX_PASSES {
+            self.state.lock().mail.begin_pass();
+            let now = self.state.now();
+            self.open(cx);
+            self.answers(cx);
+            // A candidate that succeeds may bring frames of the session: they are read in the same pass.
+            self.drive_candidate(cx, now);
+            self.read(cx, now);
+            self.expire(now);
+            self.expire_post(now);
+            self.write(cx);
+            self.request();
+            self.end(now);
+            self.lingering.retain_mut(|lingering| lingering.poll(cx, now).is_pending());
+            if self.is_done() {
+                return Poll::Ready(());
+            }
+            if self.state.lock().mail.end_pass(cx).is_ready() {
+                continue;
+            }
+            let Some(wake_at) = self.next_deadline() else { return Poll::Pending };
+            let wake_at = self.state.dialer.clock.deadline(wake_at);
+            if timer.deadline() != wake_at {
+                timer.as_mut().reset(wake_at);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes up the WebSocket that the session opens on.
+    fn open(&mut self, cx: &mut Context<'_>) {
+        let Some(opening) = &mut self.opening else { return };
+        let Poll::Ready(opened) = opening.as_mut().poll(cx) else { return };
+        self.opening = None;
+        match opened {
+            Ok(io) => {
+                self.websocket = Some(io);
+                // Frames may have come right behind the answer.
+                self.state.lock().mail.wake_task();
+            }
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// A request failed, and the session with it.
+    fn failed(&mut self, error: ConnectError) {
+        tracing::debug!(%error, "request failed");
+        self.state.update(|inner, now| {
+            let too_large = matches!(error, ConnectError::TooLarge { .. });
+            if inner.handshake().is_some() && inner.end().is_none() {
+                self.state.emit(ClientEvent::RequestFailed { error });
+            } else {
+                inner.fail(error);
+            }
+            if too_large {
+                inner.session.handle_violation(now, Violation::PayloadTooLarge);
+            } else {
+                inner.session.handle_transport_error(now);
+            }
+        });
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let Some(io) = &mut self.websocket else { return };
+        let end = self.state.update(|inner, _| {
+            let mut sink = SessionSink { inner, state: &self.state, now };
+            io.poll_read(cx, &mut sink)
+        });
+        if let Poll::Ready(end) = end {
+            self.read_ended(end);
+        }
+    }
+
+    fn read_ended(&mut self, end: ReadEnd) {
+        let Some(io) = &mut self.websocket else { return };
+        self.state.update(|inner, now| match end {
+            ReadEnd::Closed => inner.session.handle_transport_closed(now),
+            ReadEnd::Violation(error) => {
+                io.close(Some(error.close_code()));
+                let too_large = error.close_code() == CloseCode::MESSAGE_TOO_BIG;
+                let violation = if too_large { Violation::PayloadTooLarge } else { Violation::WebSocket };
+                inner.session.handle_violation(now, violation);
+            }
+        });
+    }
+
+    /// Takes what the server answered to requests.
+    fn answers(&mut self, cx: &mut Context<'_>) {
+        if let Poll::Ready(answer) = self.get.poll(cx) {
+            match answer {
+                Ok(answer) => self.payload(&answer),
+                Err(error) => self.failed(error),
+            }
+            self.state.lock().mail.wake_task();
+        }
+        if let Poll::Ready(answer) = self.post.poll(cx) {
+            self.farewell = None;
+            self.post_until = None;
+            match answer {
+                Ok(_) if self.post_closes => {
+                    self.state.update(|inner, now| inner.session.handle_closed(now));
+                }
+                Ok(_) => {}
+                Err(error) => self.failed(error),
+            }
+            self.state.lock().mail.wake_task();
+        }
+    }
+
+    fn payload(&mut self, answer: &Answer) {
+        let upgrades = self.state.update(|inner, now| {
+            inner.handle_payload(now, answer, &self.state);
+            inner.handshake().is_some_and(|handshake| handshake.upgrades().contains(Upgrade::WebSocket))
+        });
+        if upgrades && core::mem::take(&mut self.may_upgrade) && self.state.lock().session.is_open() {
+            self.start_upgrade();
+        }
+    }
+
+    fn start_upgrade(&mut self) {
+        let dialer = self.state.dialer.clone();
+        let upgrade = ClientUpgrade::new(dialer.config.upgrade_timeout, self.state.now());
+        let opening: Opening = Box::pin(opening::open(dialer, self.sid()));
+        self.state.emit(ClientEvent::UpgradeStarted);
+        self.candidate = Some(Candidate { opening: Some(opening), io: None, upgrade });
+    }
+
+    fn drive_candidate(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let Some(Candidate { opening, io, upgrade }) = &mut self.candidate else { return };
+        // A session that closes does so where it is.
+        if !self.state.lock().session.is_open() {
+            upgrade.handle_session_ended();
+        }
+        if let Some(Poll::Ready(opened)) = opening.as_mut().map(|opening| opening.as_mut().poll(cx)) {
+            *opening = None;
+            match opened {
+                Ok(opened) => *io = Some(opened),
+                Err(error) => {
+                    tracing::debug!(%error, "no WebSocket to upgrade to");
+                    self.state.emit(ClientEvent::UpgradeFailed { error });
+                    upgrade.handle_transport_closed();
+                }
+            }
+        }
+        if let Some(io) = io {
+            let mut sink = CandidateSink { upgrade, state: &self.state, now };
+            if io.poll_read(cx, &mut sink).is_ready() {
+                upgrade.handle_transport_closed();
+            }
+        }
+        upgrade.handle_timeout(now);
+        if upgrade.wants_pause() && !self.get.is_busy() && !self.post.is_busy() {
+            upgrade.handle_polling_paused(now);
+        }
+        if let Some(io) = io
+            && matches!(io.poll_write(cx, &mut ProbeSource(upgrade)), Poll::Ready(Err(_)))
+        {
+            upgrade.handle_transport_closed();
+        }
+        let Some(outcome) = upgrade.outcome() else { return };
+        let io = self.candidate.take().and_then(|candidate| candidate.io);
+        tracing::debug!(?outcome, "upgrade ended");
+        match io {
+            Some(io) if outcome == UpgradeOutcome::Upgraded => {
+                self.get.clear();
+                self.post.clear();
+                self.post_until = None;
+                self.websocket = Some(io);
+                self.state.lock().transport = Transport::WebSocket;
+            }
+            Some(io) => self.lingering.extend(Lingering::new(io, None, false, now)),
+            None => {}
+        }
+        self.state.emit(ClientEvent::UpgradeEnded(outcome));
+        // Polling goes on, or the WebSocket takes over what was held back.
+        self.state.lock().mail.wake_task();
+    }
+
+    /// Ends what has expired, and sends what is due. All that was ready has been read before; after a late wake-up
+    /// that is not believed until the socket itself, or some turns of the runtime, have nothing to say.
+    fn expire(&mut self, now: Instant) {
+        if self.grace.is_running(now) {
+            return;
+        }
+        let (deadline, overdue) = {
+            let inner = self.state.lock();
+            (inner.session.poll_timeout(), inner.is_overdue(now))
+        };
+        let Some(deadline) = deadline.filter(|deadline| *deadline <= now) else {
+            self.grace.end();
+            return;
+        };
+        if overdue && self.may_still_speak(now, now.saturating_duration_since(deadline)) {
+            return;
+        }
+        self.grace.end();
+        self.state.update(|inner, _| inner.session.handle_timeout(now));
+    }
+
+    /// Gives up a request with data that the server does not answer.
+    fn expire_post(&mut self, now: Instant) {
+        let Some(until) = self.post_until.filter(|until| *until <= now) else { return };
+        self.post_until = None;
+        if now.saturating_duration_since(until) > STALLED {
+            // After a stall of the runtime the answer may be there, unread.
+            self.post_until = Some(now.saturating_add(PATIENCE));
+        } else if self.post.is_busy() {
+            self.failed(ConnectError::RequestTimeout);
+        }
+    }
+
+    /// Whether the verdict has to wait, or evidence was found that the runtime had not told of.
+    fn may_still_speak(&mut self, now: Instant, late: Duration) -> bool {
+        if let Some(io) = &mut self.websocket {
+            let asked = self.state.update(|inner, _| {
+                let mut sink = SessionSink { inner, state: &self.state, now };
+                io.read_past_runtime(&mut sink)
+            });
+            if let Some(end) = asked {
+                if let Poll::Ready(end) = end {
+                    self.read_ended(end);
+                }
+                return !self.state.lock().is_overdue(now);
+            }
+        }
+        // A task that has used up its share of the runtime finds nothing ready, whatever there is.
+        self.grace.extend(now, late, !coop::has_budget_remaining())
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) {
+        let Some(io) = &mut self.websocket else { return };
+        let made_room = self.state.update(|inner, now| {
+            if inner.end().is_some() {
+                return false;
+            }
+            let before = inner.mail.outgoing();
+            let mut written = io.poll_write(cx, &mut SessionSource { inner, state: &self.state });
+            if matches!(written, Poll::Ready(Ok(()))) && inner.may_close() {
+                io.close(None);
+                written = io.poll_write(cx, &mut Nothing);
+            }
+            match written {
+                Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
+                Poll::Ready(Err(_)) => inner.session.handle_transport_error(now),
+                _ => {}
+            }
+            inner.mail.outgoing() < before
+        });
+        if made_room {
+            self.state.changed.notify_waiters();
+        }
+    }
+
+    /// Starts the requests of polling: always a poll, and one with data when there is some.
+    fn request(&mut self) {
+        let pausing = self.candidate.as_ref().is_some_and(|candidate| candidate.upgrade.wants_pause());
+        let (polling, full) = {
+            let inner = self.state.lock();
+            let polling =
+                inner.transport == Transport::Polling && inner.handshake().is_some() && inner.end().is_none();
+            (polling, inner.mail.is_paused())
+        };
+        if !polling || pausing {
+            return;
+        }
+        if !self.get.is_busy() && !full && !self.post_closes {
+            self.poll_server();
+        }
+        if !self.post.is_busy()
+            && let Some(batch) = self.state.update(|inner, _| inner.next_batch(&self.state))
+        {
+            self.state.changed.notify_waiters();
+            self.post_closes = batch.closes;
+            self.post_batch(&batch);
+            let heartbeat = self.state.lock().session.heartbeat();
+            self.post_until = heartbeat.map(|heartbeat| {
+                let silence = heartbeat.ping_interval() + heartbeat.ping_timeout();
+                self.state.now().saturating_add(silence).saturating_add(silence)
+            });
+        }
+    }
+
+    fn poll_server(&mut self) {
+        match self.polling_request(Method::GET, Body::default()) {
+            Ok(request) => self.get.start(&self.state.dialer, request),
+            Err(error) => self.failed(error),
+        }
+        // The new request is polled in another pass.
+        self.state.lock().mail.wake_task();
+    }
+
+    fn post_batch(&mut self, batch: &Batch) {
+        let messages = batch.messages.iter().map(|message| Packet::message(message.as_frame()));
+        let close = batch.closes.then_some(Packet::CLOSE);
+        let packets: Vec<_> = batch.controls.iter().copied().chain(messages).chain(close).collect();
+        let (framing, payload) = encode(self.state.revision(), false, &packets);
+        let content_type =
+            if framing == Framing::Binary { "application/octet-stream" } else { "text/plain;charset=UTF-8" };
+        match self.polling_request(Method::POST, Body::new(Bytes::from(payload))) {
+            Ok(mut request) => {
+                request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+                self.post.start(&self.state.dialer, request);
+            }
+            Err(error) => self.failed(error),
+        }
+        self.state.lock().mail.wake_task();
+    }
+
+    fn polling_request(&mut self, method: Method, body: Body) -> Result<Request<Body>, ConnectError> {
+        self.stamp = self.stamp.wrapping_add(1);
+        let config = &self.state.dialer.config;
+        let target = config.target(Transport::Polling, self.sid().as_deref(), self.stamp)?;
+        let mut request = config.request(target, body);
+        *request.method_mut() = method;
+        Ok(request)
+    }
+
+    fn sid(&self) -> Option<String> {
+        self.state.lock().handshake().map(|handshake| handshake.sid().to_owned())
+    }
+
+    /// The session has ended and everybody knows: the connections follow.
+    fn end(&mut self, now: Instant) {
+        let Some(reason) = self.state.lock().end().map(|end| end.reason) else { return };
+        self.opening = None;
+        if let Some(io) = self.websocket.take() {
+            self.end_websocket(io, reason, now);
+        }
+        if !core::mem::replace(&mut self.ended, true) {
+            self.end_polling(reason, now);
+        }
+        if self.farewell.is_some_and(|until| until <= now) {
+            self.farewell = None;
+            self.reset(true);
+            self.post.clear();
+        }
+    }
+
+    fn end_websocket(&mut self, io: Box<WebSocketIo>, reason: DisconnectReason, now: Instant) {
+        match reason {
+            // Nobody is there to read a close frame.
+            DisconnectReason::PingTimeout => io.abort(),
+            DisconnectReason::TransportError => {}
+            DisconnectReason::TransportClosed if !io.peer_closed() => {}
+            _ => {
+                let peer_said_goodbye =
+                    matches!(reason, DisconnectReason::PeerClose | DisconnectReason::TransportClosed);
+                self.lingering.extend(Lingering::new(io, None, peer_said_goodbye, now));
+            }
+        }
+    }
+
+    /// Drops the requests in flight, and tells the server of the end if it does not know.
+    fn end_polling(&mut self, reason: DisconnectReason, now: Instant) {
+        self.reset(reason == DisconnectReason::PingTimeout);
+        self.get.clear();
+        self.post.abort();
+        self.post_until = None;
+        self.reset(false);
+        let (owed, polling) = {
+            let mut inner = self.state.lock();
+            let owed = core::iter::from_fn(|| inner.session.poll_transmit())
+                .any(|control| control == Control::Close);
+            (owed, inner.transport == Transport::Polling && inner.handshake().is_some())
+        };
+        if owed && polling {
+            self.farewell = Some(now.saturating_add(LINGER));
+            self.post_batch(&Batch { controls: Vec::new(), messages: Vec::new(), closes: true });
+        } else {
+            self.post.clear();
+        }
+    }
+
+    /// Whether connections that are dropped from now on are reset, so that the kernel does not keep unsent data for a
+    /// dead peer.
+    fn reset(&self, reset: bool) {
+        self.state.dialer.reset.store(reset, Ordering::Relaxed);
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let session = self.state.lock().session.poll_timeout();
+        let session = match (session, self.grace.until()) {
+            (Some(deadline), Some(grace)) => Some(deadline.max(grace)),
+            (deadline, _) => deadline,
+        };
+        let upgrade = self.candidate.as_ref().and_then(|candidate| candidate.upgrade.poll_timeout());
+        let lingering = self.lingering.iter().map(|lingering| lingering.until).min();
+        [session, upgrade, lingering, self.post_until, self.farewell].into_iter().flatten().min()
+    }
+
+    fn is_done(&self) -> bool {
+        self.ended
+            && self.candidate.is_none()
+            && self.farewell.is_none()
+            && self.lingering.is_empty()
+            && self.state.lock().end().is_some()
+    }
+}
+
+/// The runtime went away: nobody must wait for this session any more.
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.state.update(|inner, now| inner.session.handle_transport_error(now));
+    }
+}
+
+/// What the session writes.
+struct SessionSource<'a> {
+    inner: &'a mut Inner,
+    state: &'a State,
+}
+
+impl FrameSource for SessionSource<'_> {
+    fn next(&mut self) -> Option<ToWrite> {
+        self.inner.next_to_write(self.state)
+    }
+
+    fn written(&mut self, messages: usize) {
+        self.inner.mail.written(messages);
+    }
+}
+
+/// What an upgrade writes on its candidate.
+struct ProbeSource<'a>(&'a mut ClientUpgrade);
+
+impl FrameSource for ProbeSource<'_> {
+    fn next(&mut self) -> Option<ToWrite> {
+        self.0.poll_transmit().map(|control| ToWrite::Control(control.as_str()))
+    }
+
+    fn written(&mut self, _: usize) {}
+}
+
+/// Frames of the session itself.
+struct SessionSink<'a> {
+    inner: &'a mut Inner,
+    state: &'a State,
+    now: Instant,
+}
+
+impl FrameSink for SessionSink<'_> {
+    fn wants_more(&self) -> bool {
+        !self.inner.mail.is_paused() && self.inner.session.disconnect().is_none()
+    }
+
+    fn handle(&mut self, frame: Frame<'_>) {
+        let packet = self.state.revision().decode(frame);
+        self.inner.handle_packet(self.now, packet, self.state);
+    }
+
+    fn handle_activity(&mut self) {
+        self.inner.session.handle_activity(self.now);
+    }
+}
+
+/// Frames of a candidate, up to the packet that decides.
+struct CandidateSink<'a> {
+    upgrade: &'a mut ClientUpgrade,
+    state: &'a State,
+    now: Instant,
+}
+
+impl FrameSink for CandidateSink<'_> {
+    fn wants_more(&self) -> bool {
+        self.upgrade.outcome().is_none()
+    }
+
+    fn handle(&mut self, frame: Frame<'_>) {
+        self.upgrade.handle_packet(self.now, self.state.revision().decode(frame));
+    }
+
+    fn handle_activity(&mut self) {}
+}

@@ -1,0 +1,29 @@
+//! The one place where time is read.
+
+use eio_core::Instant;
+
+/// tokio's clock since some start: microseconds, rounded down. Follows tokio's paused time in tests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: tokio::time::Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { start: tokio::time::Instant::now() }
+    }
+
+    pub(crate) fn now(self) -> Instant {
+        let micros = self.start.elapsed().as_micros();
+        Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// The runtime's instant for `at`. tokio's timer rounds it up to its tick of 1 ms.
+    pub(crate) fn deadline(self, at: Instant) -> tokio::time::Instant {
+        let since_start = core::time::Duration::from_micros(at.as_micros());
+        self.start.checked_add(since_start).unwrap_or_else(|| {
+            // Farther than the platform's clock reaches: wake up in a day and look again.
+            self.start + self.start.elapsed() + core::time::Duration::from_hours(24)
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! What a server can be told. Built and validated by [`ServerBuilder`](crate::ServerBuilder).
+
+mod http;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::request::Parts;
+use eio_core::{Heartbeat, Liveness};
+
+use crate::mailbox::Limits;
+use crate::message::Message;
+use crate::observer::Observer;
+use crate::socket::Socket;
+use crate::task::Application;
+
+pub(crate) use self::http::HttpConfig;
+
+/// Asks whether a client may open a session.
+pub(crate) type AllowRequest =
+    Arc<dyn Fn(&Parts) -> core::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+/// Chooses a session's own periods.
+pub(crate) type ChooseHeartbeat = Arc<dyn Fn(&Parts) -> Option<Heartbeat> + Send + Sync>;
+
+/// Everything a server's sessions are served by.
+pub(crate) struct Config {
+    pub(crate) path: String,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) liveness: Liveness,
+    pub(crate) first_ping_jitter: Duration,
+    pub(crate) upgrade_timeout: Duration,
+    pub(crate) close_timeout: Duration,
+    /// Of each session its own interval plus timeout, unless set.
+    pub(crate) app_stall_timeout: Option<Duration>,
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_payload: u32,
+    pub(crate) max_packets: usize,
+    pub(crate) max_sessions: usize,
+    pub(crate) limits: Limits,
+    pub(crate) polling: bool,
+    pub(crate) websocket: bool,
+    pub(crate) allow_upgrades: bool,
+    pub(crate) eio3: bool,
+    pub(crate) initial_packet: Option<Message>,
+    pub(crate) allow_request: Option<AllowRequest>,
+    pub(crate) choose_heartbeat: Option<ChooseHeartbeat>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) http: HttpConfig,
+    pub(crate) application: Box<dyn Fn(Socket) -> Application + Send + Sync>,
+}

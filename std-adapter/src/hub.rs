@@ -1,0 +1,146 @@
+//! What all sessions of one server share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use eio_core::upgrade::UpgradeOutcome;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::message::Message;
+use crate::metrics;
+use crate::session_id::SessionId;
+use crate::socket::{Disconnect, Sender};
+use crate::state::State;
+
+/// Settings, clock and the registry of sessions.
+pub(crate) struct Hub {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    /// Signalled when the last session of a closing server ends.
+    pub(crate) drained: Notify,
+    closing: AtomicBool,
+    began_closing: Notify,
+    sessions: Mutex<HashMap<SessionId, Arc<State>>>,
+}
+
+impl Hub {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            clock: Clock::start(),
+            drained: Notify::new(),
+            closing: AtomicBool::new(false),
+            began_closing: Notify::new(),
+            sessions: Mutex::new(HashMap::new()),
+        }
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<State>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<State>> {
+        self.sessions().get(&SessionId::parse(id)?).cloned()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sessions().len()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<State>> {
+        self.sessions().values().cloned().collect()
+    }
+
+    /// `false` when the server is full or closing.
+    pub(crate) fn insert(&self, state: &Arc<State>) -> bool {
+        let mut sessions = self.sessions();
+        if sessions.len() >= self.config.max_sessions || self.is_closing() {
+            return false;
+        }
+        sessions.insert(state.id, Arc::clone(state));
+        drop(sessions);
+        let transport = state.lock().transport;
+        tracing::debug!(sid = %state.id, peer = ?state.peer, transport = transport.as_str(), "session opened");
+        metrics::session_opened(transport);
+        if let Some(observer) = &self.config.observer {
+            observer.opened(&Sender { state: Arc::clone(state) });
+        }
+        true
+    }
+
+    pub(crate) fn begin_close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        self.began_closing.notify_waiters();
+    }
+
+    /// Ready once the server is told to shut down.
+    pub(crate) async fn closing(&self) {
+        let began = self.began_closing.notified();
+        tokio::pin!(began);
+        began.as_mut().enable();
+        if !self.is_closing() {
+            began.await;
+        }
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn session_ended(&self, state: &State, end: &Disconnect) {
+        let mut sessions = self.sessions();
+        sessions.remove(&state.id);
+        if sessions.is_empty() {
+            self.drained.notify_waiters();
+        }
+        drop(sessions);
+        tracing::debug!(
+            sid = %state.id,
+            reason = end.reason.as_str(),
+            detail = %end.reason,
+            silent_ms = end.silent_for.as_millis(),
+            transport = end.transport.as_str(),
+            "session ended"
+        );
+        metrics::session_ended(end);
+        if let Some(observer) = &self.config.observer {
+            observer.closed(state.id, end);
+        }
+    }
+
+    pub(crate) fn upgrade_ended(&self, state: &State, outcome: UpgradeOutcome) {
+        tracing::debug!(sid = %state.id, ?outcome, "upgrade ended");
+        metrics::upgrade_ended(outcome);
+        if let Some(observer) = &self.config.observer {
+            observer.upgrade(state.id, outcome);
+        }
+    }
+
+    pub(crate) fn message_received(&self, state: &State, message: &Message) {
+        tracing::trace!(sid = %state.id, bytes = message.len(), "message");
+        metrics::message_received(message.len());
+        if let Some(observer) = &self.config.observer {
+            observer.message(state.id, message);
+        }
+    }
+
+    pub(crate) fn pinged(&self, state: &State) {
+        tracing::trace!(sid = %state.id, "ping");
+        metrics::ping_sent();
+        if let Some(observer) = &self.config.observer {
+            observer.ping(state.id);
+        }
+    }
+
+    pub(crate) fn heartbeat(&self, state: &State, rtt: Option<Duration>) {
+        tracing::trace!(sid = %state.id, ?rtt, "heartbeat");
+        metrics::heartbeat_received(rtt);
+        if let Some(observer) = &self.config.observer {
+            observer.heartbeat(state.id, rtt);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Engine.IO on tokio: a server whose disconnects come on time and with a true reason, and a client.
+
+mod broadcast;
+mod candidate;
+mod client;
+mod clock;
+mod compression;
+mod config;
+mod connection;
+mod cookie;
+mod cors;
+mod grace;
+mod hub;
+mod limits;
+mod lingering;
+mod mailbox;
+mod mask_keys;
+mod message;
+pub mod metrics;
+mod observer;
+mod origins;
+mod polling;
+mod proxies;
+mod request;
+mod respond;
+mod server;
+mod service;
+mod session_id;
+mod socket;
+mod state;
+mod task;
+mod websocket;
+
+pub use client::{
+    Client, ClientBuildError, ClientBuilder, ClientEvent, ClientSender, ClientSocket, ConnectError,
+    HandshakeInfo, Reconnecting, Refused,
+};
+pub use cookie::{Cookie, InvalidCookie, SameSite};
+pub use cors::Cors;
+pub use message::Message;
+pub use observer::Observer;
+pub use origins::{AllowedOrigins, InvalidOrigin, Origin};
+pub use proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
+pub use server::{BuildError, Server, ServerBuilder};
+pub use service::{EngineService, PeerAddr};
+pub use session_id::SessionId;
+pub use socket::{Disconnect, SendError, SendErrorKind, Sender, Socket, Transport, TrySendError};

@@ -1,0 +1,267 @@
+//! Which pages may connect.
+
+use core::fmt;
+use core::str::FromStr;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::uri::{Authority, Scheme, Uri};
+use http::{HeaderValue, header};
+
+/// Where a page comes from, as its browser says: scheme, host, and a port if it is not the scheme's own (RFC 6454).
+///
+/// Written as browsers write it: `https://example.org`, `http://localhost:5173`, or `null` for pages without an origin
+/// (files, sandboxed frames). A path, even a lone slash, is an error, because no browser ever sends one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin(String);
+
+/// What is no origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not an origin: expected a scheme and a host and nothing behind them, as in https://example.org"
+)]
+#[non_exhaustive]
+pub struct InvalidOrigin(pub String);
+
+impl Origin {
+    /// As in a header.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.0).ok()
+    }
+}
+
+impl FromStr for Origin {
+    type Err = InvalidOrigin;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
+        let invalid = || InvalidOrigin(text.to_owned());
+        if text == "null" {
+            return Ok(Self(text.to_owned()));
+        }
+        let (scheme, authority) = text.split_once("://").ok_or_else(invalid)?;
+        let scheme: Scheme = scheme.to_ascii_lowercase().parse().map_err(|_| invalid())?;
+        let authority: Authority = authority.to_ascii_lowercase().parse().map_err(|_| invalid())?;
+        if authority.as_str().contains('@') || authority.host().is_empty() {
+            return Err(invalid());
+        }
+        Ok(Self(format!("{scheme}://{}", without_own_port(&authority))))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads a list of origins; `*` is none.
+pub(crate) fn parse_all<I>(origins: I) -> Result<Vec<Origin>, InvalidOrigin>
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    origins.into_iter().map(|origin| origin.as_ref().parse()).collect()
+}
+
+/// Which pages may open and use sessions, on every transport.
+///
+/// CORS keeps pages of other sites from *reading polling answers*; it does not apply to WebSockets, which any page may
+/// open, with the cookies of its visitor (cross-site WebSocket hijacking). If cookies, client certificates or the
+/// network's borders tell your application who is talking, choose [`SameOrigin`](Self::SameOrigin) or a
+/// [list](Self::list).
+///
+/// Requests without an `Origin` pass: they come from programs that are no browser, which can claim any origin they
+/// like, or from a page of this same origin. What browsers mark as coming from another site is refused even so
+/// (`Sec-Fetch-Site`), and so is a JSONP request whose `Referer` is not of an allowed origin, because a script element
+/// sends no `Origin`.
+///
+/// The server's own origin is always allowed: the one whose host and port are those that the request was sent to. A
+/// reverse proxy therefore has to pass the `Host` on as it came.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum AllowedOrigins {
+    /// Every page.
+    Any,
+    /// Pages of this server only.
+    SameOrigin,
+    /// Pages of this server and of these origins.
+    List(Vec<Origin>),
+    /// Pages of this server, and those whose origin the function accepts.
+    Matching(Arc<dyn Fn(&str) -> bool + Send + Sync>),
+}
+
+impl AllowedOrigins {
+    /// Pages of this server and of these origins.
+    ///
+    /// # Errors
+    /// [`InvalidOrigin`] names the first that is none.
+    pub fn list<I>(origins: I) -> Result<Self, InvalidOrigin>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        parse_all(origins).map(Self::List)
+    }
+
+    /// Pages of this server, and those whose origin `accepts` says yes to.
+    pub fn matching(accepts: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self::Matching(Arc::new(accepts))
+    }
+
+    /// Whether this request may be served; `jsonp` when its answer would be a script.
+    pub(crate) fn allow(&self, request: &Parts, jsonp: bool) -> bool {
+        if let Self::Any = self {
+            return true;
+        }
+        let text =
+            |name| request.headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
+        match text(header::ORIGIN) {
+            Some(origin) => self.allows_origin(request, origin),
+            None if text(header::HeaderName::from_static("sec-fetch-site")) == Some("cross-site") => false,
+            None if jsonp => text(header::REFERER)
+                .and_then(origin_of_url)
+                .is_some_and(|origin| self.allows_origin(request, origin)),
+            None => true,
+        }
+    }
+
+    fn allows_origin(&self, request: &Parts, origin: &str) -> bool {
+        is_own(request, origin)
+            || match self {
+                Self::Any => true,
+                Self::SameOrigin => false,
+                Self::List(origins) => origin.parse::<Origin>().is_ok_and(|origin| origins.contains(&origin)),
+                Self::Matching(accepts) => accepts(origin),
+            }
+    }
+}
+
+impl fmt::Debug for AllowedOrigins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("Any"),
+            Self::SameOrigin => f.write_str("SameOrigin"),
+            Self::List(origins) => f.debug_tuple("List").field(origins).finish(),
+            Self::Matching(_) => f.write_str("Matching(..)"),
+        }
+    }
+}
+
+/// Whether a page of this origin came from where the request goes. The scheme is not compared: TLS may have ended at
+/// a proxy, and whoever can serve pages on the same host and port over plain HTTP can read the cookies anyway.
+fn is_own(request: &Parts, origin: &str) -> bool {
+    let target: Option<Authority> = match request.headers.get(header::HOST) {
+        Some(host) => host.to_str().ok().and_then(|host| host.to_ascii_lowercase().parse().ok()),
+        // HTTP/2 says it in the URI.
+        None => request.uri.authority().cloned(),
+    };
+    let (Some(target), Ok(Origin(origin))) = (target, origin.parse::<Origin>()) else { return false };
+    origin.split_once("://").is_some_and(|(_, host)| host == without_own_port(&target))
+}
+
+/// Host and port, the port only if it is neither of HTTP nor of HTTPS.
+fn without_own_port(authority: &Authority) -> String {
+    let host = authority.host().to_ascii_lowercase();
+    let (_, behind) = authority.as_str().split_at_checked(authority.host().len()).unwrap_or_default();
+    match behind {
+        "" | ":80" | ":443" => host,
+        _ => host + behind,
+    }
+}
+
+/// `https://example.org` of `https://example.org/chat?a=b`.
+fn origin_of_url(url: &str) -> Option<&str> {
+    let uri: Uri = url.parse().ok()?;
+    let authority = uri.authority()?;
+    url.get(..uri.scheme_str()?.len() + "://".len() + authority.as_str().len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&str, &str)]) -> Parts {
+        let mut builder = http::Request::builder().uri("/engine.io/");
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        builder.body(()).unwrap().into_parts().0
+    }
+
+    fn allows(origins: &AllowedOrigins, origin: &str) -> bool {
+        origins.allow(&request(&[("host", "chat.example.org"), ("origin", origin)]), false)
+    }
+
+    #[test]
+    fn origins_are_read_as_browsers_write_them() {
+        for (text, origin) in [
+            ("https://Example.org", "https://example.org"),
+            ("https://example.org:443", "https://example.org"),
+            ("http://localhost:5173", "http://localhost:5173"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("capacitor://localhost", "capacitor://localhost"),
+            ("https://example.org:99999", "https://example.org:99999"),
+            ("null", "null"),
+        ] {
+            assert_eq!(text.parse::<Origin>().unwrap().as_str(), origin);
+        }
+        for text in ["", "example.org", "https://", "https://example.org/", "https://a@b", "*", "https://a b"]
+        {
+            assert_eq!(text.parse::<Origin>(), Err(InvalidOrigin(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn pages_of_other_origins_are_refused_unless_listed() {
+        let same = AllowedOrigins::SameOrigin;
+        assert!(allows(&same, "https://chat.example.org"));
+        assert!(allows(&same, "http://chat.example.org"));
+        assert!(!allows(&same, "https://example.org"));
+        assert!(!allows(&same, "https://chat.example.org.evil.test"));
+        assert!(!allows(&same, "https://chat.example.org:8443"));
+        assert!(!allows(&same, "null"));
+
+        let list = AllowedOrigins::list(["https://app.example.org", "null"]).unwrap();
+        assert!(allows(&list, "https://app.example.org"));
+        assert!(allows(&list, "https://chat.example.org"));
+        assert!(allows(&list, "null"));
+        assert!(!allows(&list, "http://app.example.org"));
+        assert!(!allows(&list, "https://evil.test"));
+
+        let matching = AllowedOrigins::matching(|origin| origin.ends_with(".preview.example.org"));
+        assert!(allows(&matching, "https://pr-7.preview.example.org"));
+        assert!(!allows(&matching, "https://evil.test"));
+        assert!(allows(&AllowedOrigins::Any, "https://evil.test"));
+    }
+
+    #[test]
+    fn programs_that_are_no_browser_need_no_origin() {
+        assert!(AllowedOrigins::SameOrigin.allow(&request(&[("host", "a")]), false));
+    }
+
+    #[test]
+    fn a_page_cannot_hide_its_origin_behind_a_script_element() {
+        let same = AllowedOrigins::SameOrigin;
+        let cross = [("host", "a.test"), ("sec-fetch-site", "cross-site")];
+        assert!(!same.allow(&request(&cross), false));
+        assert!(!same.allow(&request(&[("host", "a.test")]), true));
+        assert!(!same.allow(&request(&[("host", "a.test"), ("referer", "http://b.test/a.test/")]), true));
+        assert!(same.allow(&request(&[("host", "a.test"), ("referer", "http://a.test/chat?x=y")]), true));
+    }
+
+    #[test]
+    fn over_http_2_the_uri_names_the_host() {
+        let (parts, ()) = http::Request::builder()
+            .uri("https://chat.example.org/engine.io/")
+            .header("origin", "https://chat.example.org")
+            .body(())
+            .unwrap()
+            .into_parts();
+        assert!(AllowedOrigins::SameOrigin.allow(&parts, false));
+    }
+}

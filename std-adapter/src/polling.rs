@@ -1,0 +1,221 @@
+//! Polls and requests with data of a session that exists.
+
+use core::future::poll_fn;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use eio_core::packet::Packet;
+use eio_core::payload::{self, jsonp, v3::Framing};
+use eio_core::session::Violation;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use crate::compression::{Encoding, compress};
+use crate::request::Query;
+use crate::respond::{Body, empty, respond};
+use crate::state::{PollAnswer, Revision, State};
+
+const TEXT: &str = "text/plain; charset=UTF-8";
+const BINARY: &str = "application/octet-stream";
+const HTML: &str = "text/html";
+
+/// Answers a poll as soon as there is something to say.
+pub(crate) async fn get(state: Arc<State>, query: &Query, request: &HeaderMap) -> Response<Body> {
+    if !state.begin_poll() {
+        return empty(StatusCode::BAD_REQUEST);
+    }
+    let mut pending = PendingPoll { state: &state, answered: false };
+    let PollAnswer { controls: mut packets, messages } = poll_fn(|cx| state.poll_answer(cx)).await;
+    // A close packet, and the noop before it, stay behind the messages.
+    let close = packets.iter().position(|packet| *packet == Packet::CLOSE).unwrap_or(packets.len());
+    let messages = messages.iter().map(|outgoing| Packet::message(outgoing.message().as_frame()));
+    packets.splice(close..close, messages);
+    let response = payload_response(&state, query, &packets);
+    drop(packets);
+    let len = response.body().size_hint().lower();
+    let worth_it = |threshold: usize| len >= u64::try_from(threshold).unwrap_or(u64::MAX);
+    let response = match Encoding::accepted(request) {
+        Some(encoding) if state.hub.config.http.compression_threshold.is_some_and(worth_it) => {
+            compress(response, encoding).await
+        }
+        _ => response,
+    };
+    pending.answered = true;
+    response
+}
+
+/// A payload of these packets, in the form that this client takes. No cache may keep it.
+pub(crate) fn payload_response(state: &State, query: &Query, packets: &[Packet<'_>]) -> Response<Body> {
+    // A script holds text only.
+    let (framing, payload) = encode(state.revision, state.base64_only || query.jsonp.is_some(), packets);
+    let content_type = if framing == Framing::Binary { BINARY } else { TEXT };
+    match &query.jsonp {
+        None => uncached(content_type, payload),
+        Some(j) => uncached(TEXT, script(j, &payload)),
+    }
+}
+
+/// The script that hands `payload` to the function numbered `j`.
+fn script(j: &str, payload: &[u8]) -> Vec<u8> {
+    let mut script = Vec::new();
+    if let Err(too_small) = jsonp::encode(j, payload, &mut script) {
+        script.resize(too_small.needed, 0);
+    }
+    let len = jsonp::encode(j, payload, &mut script).map_or(0, <[u8]>::len);
+    script.truncate(len);
+    script
+}
+
+fn uncached(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = respond(StatusCode::OK, content_type, body);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A payload of these packets, and its form.
+pub(crate) fn encode(revision: Revision, base64_only: bool, packets: &[Packet<'_>]) -> (Framing, Vec<u8>) {
+    let framing = match revision {
+        Revision::V4 => Framing::Text,
+        Revision::V3 => Framing::of(packets, !base64_only),
+    };
+    let mut out = vec![0; packets.iter().map(|packet| packet_bound(revision, packet)).sum()];
+    let len = match revision {
+        Revision::V4 => {
+            let mut encoder = payload::v4::Encoder::new(&mut out);
+            let fits = packets.iter().all(|packet| encoder.push(packet).is_ok());
+            debug_assert!(fits, "the buffer was measured");
+            encoder.finish().len()
+        }
+        Revision::V3 => {
+            let mut encoder = payload::v3::Encoder::new(framing, &mut out);
+            let fits = packets.iter().all(|packet| encoder.push(packet).is_ok());
+            debug_assert!(fits, "the buffer was measured");
+            encoder.finish().len()
+        }
+    };
+    out.truncate(len);
+    (framing, out)
+}
+
+/// At least what a packet takes in a payload: its longest form, and a separator or a length prefix.
+pub(crate) fn packet_bound(revision: Revision, packet: &Packet<'_>) -> usize {
+    let overhead = match revision {
+        Revision::V4 => 1,
+        Revision::V3 => 24,
+    };
+    revision.encoded_len(packet, false).max(revision.encoded_len(packet, true)) + overhead
+}
+
+/// A client that goes away with its poll unanswered has lost what the answer would have held.
+struct PendingPoll<'a> {
+    state: &'a State,
+    answered: bool,
+}
+
+impl Drop for PendingPoll<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.state.abort_poll();
+        }
+    }
+}
+
+/// Takes a payload from the client.
+pub(crate) async fn post<B>(state: Arc<State>, query: &Query, request: &HeaderMap, body: B) -> Response<Body>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    if !state.begin_post() {
+        return empty(StatusCode::BAD_REQUEST);
+    }
+    let mut in_flight = PostInFlight { state: &state, received: false };
+    let is_binary = request.get(header::CONTENT_TYPE).is_some_and(|value| value == BINARY);
+    if is_binary && state.revision == Revision::V4 {
+        in_flight.received = true;
+        state.update(|inner, now| inner.session.handle_violation(now, Violation::ContentType));
+        return empty(StatusCode::BAD_REQUEST);
+    }
+    let payload = match receive(&state, body).await {
+        Ok(payload) => payload,
+        Err(status) => {
+            // The session outlives a payload that is too large: its client may send a smaller one.
+            in_flight.received = status == StatusCode::PAYLOAD_TOO_LARGE;
+            return empty(status);
+        }
+    };
+    in_flight.received = true;
+    if !accept(&state, query, &payload, is_binary) {
+        return empty(StatusCode::BAD_REQUEST);
+    }
+    poll_fn(|cx| state.poll_room_for_post(cx)).await;
+    uncached(HTML, "ok")
+}
+
+/// The body of a request, or the status to refuse it with. One that announces too much is refused unread.
+async fn receive<B>(state: &State, body: B) -> Result<Bytes, StatusCode>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    let config = &state.hub.config;
+    if body.size_hint().lower() > u64::from(config.max_payload) {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let limit = usize::try_from(config.max_payload).unwrap_or(usize::MAX);
+    let received = tokio::select! {
+        biased;
+        received = Limited::new(body, limit).collect() => received,
+        // Nobody waits for the rest.
+        _ = state.ended() => return Err(StatusCode::BAD_REQUEST),
+        () = tokio::time::sleep(config.request_timeout) => return Err(StatusCode::REQUEST_TIMEOUT),
+    };
+    match received {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::BAD_REQUEST),
+    }
+}
+
+/// Hands the packets of a payload to the session; `false` when it holds something that is no packet.
+fn accept(state: &State, query: &Query, body: &[u8], is_binary: bool) -> bool {
+    let mut form;
+    let payload: &[u8] = if query.jsonp.is_some() {
+        form = body.to_vec();
+        jsonp::decode(&mut form).unwrap_or_default()
+    } else {
+        body
+    };
+    let max_packets = state.hub.config.max_packets;
+    state.update(|inner, now| {
+        match state.revision {
+            Revision::V4 => {
+                for packet in payload::v4::decode(payload, max_packets) {
+                    inner.handle_packet(now, packet, state);
+                }
+            }
+            Revision::V3 => {
+                let framing = if is_binary { Framing::Binary } else { Framing::Text };
+                for packet in payload::v3::decode(framing, payload, max_packets) {
+                    inner.handle_packet(now, packet, state);
+                }
+            }
+        }
+        inner.wake_answers();
+        let reason = inner.session.disconnect().map(|end| end.reason);
+        reason.is_none_or(|reason| reason.as_str() != "parse error")
+    })
+}
+
+/// A client that goes away in the middle of its payload has lost a part of it.
+struct PostInFlight<'a> {
+    state: &'a State,
+    received: bool,
+}
+
+impl Drop for PostInFlight<'_> {
+    fn drop(&mut self) {
+        self.state.end_post(!self.received);
+    }
+}

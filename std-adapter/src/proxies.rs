@@ -1,0 +1,257 @@
+//! Who is really asking, when proxies stand in between.
+
+use core::net::{IpAddr, SocketAddr};
+use core::str::FromStr;
+
+use http::{HeaderMap, HeaderName, header};
+
+/// Which proxies are believed when they say whom they speak for.
+///
+/// A request's sender is the connection's other end. If that is a trusted proxy, it is whoever the proxy says that it
+/// speaks for; if that is a trusted proxy too, the one that this one speaks for, and so on: the first that is not
+/// trusted, from the right. What stands to the left of it was written by nobody who is trusted and counts for nothing.
+///
+/// Only one header is read, the one that your proxies write: a proxy that writes one of them passes the other on as
+/// the client made it up.
+///
+/// ```
+/// use eio_tokio::{Forwarding, TrustedProxies};
+///
+/// let proxies = TrustedProxies::new(Forwarding::XForwardedFor, ["10.0.0.0/8", "::1"])?;
+/// # Ok::<(), eio_tokio::InvalidNetwork>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedProxies {
+    forwarding: Forwarding,
+    networks: Vec<Network>,
+}
+
+/// The header by which proxies say whom they speak for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Forwarding {
+    /// `X-Forwarded-For: 192.0.2.60, 10.0.0.7`, as nearly all write it.
+    XForwardedFor,
+    /// `Forwarded: for=192.0.2.60, for="[2001:db8::17]:4711"` (RFC 7239).
+    Forwarded,
+}
+
+/// Addresses with a common beginning: `10.0.0.0/8`, `2001:db8::/32`, or a single one, `::1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+/// What is no network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither an address nor a network, as 10.0.0.0/8 is one")]
+#[non_exhaustive]
+pub struct InvalidNetwork(pub String);
+
+impl TrustedProxies {
+    /// Believes what proxies with these addresses, or from these networks, say in this header.
+    ///
+    /// # Errors
+    /// [`InvalidNetwork`] names the first that is none.
+    pub fn new<I>(forwarding: Forwarding, networks: I) -> Result<Self, InvalidNetwork>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let networks =
+            networks.into_iter().map(|network| network.as_ref().parse()).collect::<Result<_, _>>()?;
+        Ok(Self { forwarding, networks })
+    }
+
+    fn trust(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(address))
+    }
+
+    /// The sender of a request that came in on a connection from `peer`. Its port is 0 when no proxy told it.
+    pub(crate) fn sender(&self, peer: SocketAddr, headers: &HeaderMap) -> SocketAddr {
+        let mut sender = peer;
+        if !self.trust(sender.ip()) {
+            return sender;
+        }
+        let hops = match self.forwarding {
+            Forwarding::XForwardedFor => x_forwarded_for(headers),
+            Forwarding::Forwarded => forwarded(headers),
+        };
+        for hop in hops.into_iter().rev() {
+            // A proxy may hide whom it speaks for: then the proxy is all that is known.
+            let Some(hop) = hop else { break };
+            sender = hop;
+            if !self.trust(sender.ip()) {
+                break;
+            }
+        }
+        sender
+    }
+}
+
+impl Network {
+    /// Whether `address` is one of it. An IPv4 address in IPv6's clothes is the IPv4 address.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let differing = network.to_bits() ^ address.to_bits();
+                differing.leading_zeros() >= u32::from(self.prefix)
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let differing = network.to_bits() ^ address.to_bits();
+                differing.leading_zeros() >= u32::from(self.prefix)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        Self { address, prefix: if address.is_ipv4() { 32 } else { 128 } }
+    }
+}
+
+impl FromStr for Network {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
+        let invalid = || InvalidNetwork(text.to_owned());
+        let Some((address, prefix)) = text.split_once('/') else {
+            return text.parse::<IpAddr>().map(Self::from).map_err(|_| invalid());
+        };
+        let whole = Self { address: address.parse().map_err(|_| invalid())?, prefix: 0 };
+        let longest = if whole.address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.parse().ok().filter(|prefix| *prefix <= longest).ok_or_else(invalid)?;
+        Ok(Self { prefix, ..whole })
+    }
+}
+
+/// The hops of `X-Forwarded-For`, the nearest one last; none for what is no address.
+fn x_forwarded_for(headers: &HeaderMap) -> Vec<Option<SocketAddr>> {
+    let name = HeaderName::from_static("x-forwarded-for");
+    let values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
+    values.flat_map(|value| value.split(',')).map(|hop| parse_node(hop.trim())).collect()
+}
+
+/// The hops of `Forwarded`, the nearest one last; none for what is no address.
+fn forwarded(headers: &HeaderMap) -> Vec<Option<SocketAddr>> {
+    let values = headers.get_all(header::FORWARDED).iter().map(|value| value.to_str().unwrap_or_default());
+    values.flat_map(|value| split_unquoted(value, ',')).map(forwarded_for).collect()
+}
+
+/// The `for` of one element: `for="[2001:db8::17]:4711";proto=https`.
+fn forwarded_for(element: &str) -> Option<SocketAddr> {
+    split_unquoted(element, ';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        let value = value.trim();
+        let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+        name.trim().eq_ignore_ascii_case("for").then(|| parse_node(unquoted))
+    })?
+}
+
+/// `192.0.2.60`, `192.0.2.60:4711`, `2001:db8::17`, `[2001:db8::17]` or `[2001:db8::17]:4711`.
+fn parse_node(node: &str) -> Option<SocketAddr> {
+    let bare = node.strip_prefix('[').and_then(|node| node.strip_suffix(']')).unwrap_or(node);
+    let address = bare.parse().map(|address: IpAddr| SocketAddr::new(address, 0));
+    let address = address.or_else(|_| node.parse::<SocketAddr>()).ok()?;
+    Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+}
+
+/// Splits where `separator` stands outside of quotes (RFC 9110 section 5.6.4).
+fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |character| {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => return character == separator && !quoted,
+        }
+        false
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: &str = "10.0.0.7:40000";
+
+    fn sender(forwarding: Forwarding, peer: &str, values: &[&str]) -> String {
+        let proxies = TrustedProxies::new(forwarding, ["10.0.0.0/8", "2001:db8:1::/48", "::1"]).unwrap();
+        let mut headers = HeaderMap::new();
+        for value in values {
+            let name = match forwarding {
+                Forwarding::XForwardedFor => HeaderName::from_static("x-forwarded-for"),
+                Forwarding::Forwarded => header::FORWARDED,
+            };
+            headers.append(name, value.parse().unwrap());
+        }
+        proxies.sender(peer.parse().unwrap(), &headers).to_string()
+    }
+
+    #[test]
+    fn an_untrusted_peer_speaks_for_itself() {
+        let claim = ["192.0.2.1"];
+        assert_eq!(sender(Forwarding::XForwardedFor, "198.51.100.9:1", &claim), "198.51.100.9:1");
+    }
+
+    #[test]
+    fn the_first_untrusted_hop_from_the_right_is_the_sender() {
+        for (values, expected) in [
+            (&["192.0.2.1"][..], "192.0.2.1:0"),
+            (&["192.0.2.1:4711"], "192.0.2.1:4711"),
+            (&["6.6.6.6, 192.0.2.1, 10.1.2.3"], "192.0.2.1:0"),
+            (&["6.6.6.6", "192.0.2.1", "10.1.2.3"], "192.0.2.1:0"),
+            (&["2001:db8::17"], "[2001:db8::17]:0"),
+            (&["[2001:db8::17]:99, 2001:db8:1::5"], "[2001:db8::17]:99"),
+            (&["::ffff:192.0.2.1"], "192.0.2.1:0"),
+            (&["10.1.1.1, 10.2.2.2"], "10.1.1.1:0"),
+            (&[], PEER),
+            (&["192.0.2.1, unknown"], PEER),
+            (&["192.0.2.1, "], PEER),
+            (&["192.0.2.1, unknown, 10.9.9.9"], "10.9.9.9:0"),
+        ] {
+            assert_eq!(sender(Forwarding::XForwardedFor, PEER, values), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn forwarded_is_read_with_its_quotes() {
+        for (values, expected) in [
+            (&["for=192.0.2.60;proto=http;by=203.0.113.43"][..], "192.0.2.60:0"),
+            (&["proto=https;For=\"[2001:db8:cafe::17]:4711\""], "[2001:db8:cafe::17]:4711"),
+            (&["for=6.6.6.6, for=192.0.2.43", "for=10.3.3.3"], "192.0.2.43:0"),
+            (&["for=192.0.2.43, for=_hidden"], PEER),
+            (&["for=\"a, for=192.0.2.43\""], PEER),
+            (&["for=\"\\\"\", for=192.0.2.43"], "192.0.2.43:0"),
+            (&["host=example.org"], PEER),
+        ] {
+            assert_eq!(sender(Forwarding::Forwarded, PEER, values), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_mapped_peer_is_the_address_it_maps() {
+        assert_eq!(sender(Forwarding::XForwardedFor, "[::ffff:10.0.0.7]:1", &["192.0.2.1"]), "192.0.2.1:0");
+    }
+
+    #[test]
+    fn networks_are_read_strictly() {
+        let contains = |network: &str, address: &str| {
+            network.parse::<Network>().unwrap().contains(address.parse().unwrap())
+        };
+        assert!(contains("0.0.0.0/0", "8.8.8.8"));
+        assert!(contains("192.0.2.128/25", "192.0.2.200"));
+        assert!(!contains("192.0.2.128/25", "192.0.2.100"));
+        assert!(contains("::/0", "2001:db8::1"));
+        assert!(!contains("::/0", "8.8.8.8"));
+        for text in ["", "10.0.0.0/33", "10.0.0.0/-1", "::/129", "10.0.0", "10.0.0.0/", "a/8"] {
+            assert_eq!(text.parse::<Network>(), Err(InvalidNetwork(text.to_owned())));
+        }
+    }
+}

@@ -1,0 +1,481 @@
+//! Building a server, running it, and its handle.
+
+mod http;
+
+use core::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::request::Parts;
+use ::http::{Request, Response};
+use eio_core::payload::DEFAULT_MAX_PACKETS;
+use eio_core::session::CLOSE_TIMEOUT;
+use eio_core::settings::{Settings, SettingsError};
+use eio_core::upgrade::UPGRADE_TIMEOUT;
+use eio_core::{Heartbeat, Liveness};
+use hyper::body::Incoming;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tower_service::Service;
+
+use crate::broadcast::PreparedMessage;
+use crate::config::{Config, HttpConfig};
+use crate::connection;
+use crate::cors::Cors;
+use crate::hub::Hub;
+use crate::limits::HandshakeLimiter;
+use crate::mailbox::Limits;
+use crate::message::Message;
+use crate::observer::Observer;
+use crate::origins::AllowedOrigins;
+use crate::service::EngineService;
+use crate::socket::{Sender, Socket};
+use crate::state::Outgoing;
+
+/// Settings of a [`Server`]. Each setter says its default.
+pub struct ServerBuilder {
+    config: Config,
+    allowed_origins: Option<AllowedOrigins>,
+    handshakes: Option<(u32, Duration)>,
+}
+
+/// Why settings are no server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The path must begin with a slash.
+    #[error("the path {0:?} does not begin with a slash")]
+    Path(String),
+    /// Neither polling nor WebSocket.
+    #[error("no transport is enabled: expected polling, websocket or both")]
+    NoTransport,
+    /// A setting of the core outside its bounds.
+    #[error("{0}")]
+    Settings(#[from] SettingsError),
+    /// A limit of zero, which would refuse everything.
+    #[error("{0} is zero: expected at least 1")]
+    Zero(&'static str),
+    /// A request head of less than hyper's buffer.
+    #[error("max_request_head is {0} bytes: expected at least 8192")]
+    RequestHead(usize),
+    /// Credentials for [any](crate::Cors::any) origin, which no browser takes.
+    #[error("cors: credentials are not allowed for any origin, expected a list of origins")]
+    CredentialsForAnyOrigin,
+}
+
+impl ServerBuilder {
+    /// The periods of the heartbeat. Default: a ping every 25 s, answered within 20 s.
+    #[must_use]
+    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.config.heartbeat = heartbeat;
+        self
+    }
+
+    /// Takes all settings of the core at once, as they may come from a configuration file (feature `serde`):
+    /// heartbeat, liveness, payload limits and timeouts. Setters called later change single ones.
+    ///
+    /// ```
+    /// use eio_core::settings::Settings;
+    /// use eio_tokio::Server;
+    ///
+    /// let settings = Settings::DEFAULT.with_max_payload(65_536)?;
+    /// let server = Server::builder(|_socket| async {}).settings(settings).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.config.heartbeat = settings.heartbeat();
+        self.config.liveness = settings.liveness();
+        self.config.max_payload = settings.max_payload();
+        self.config.max_packets = usize::try_from(settings.max_packets()).unwrap_or(usize::MAX);
+        self.config.upgrade_timeout = settings.upgrade_timeout();
+        self.config.close_timeout = settings.close_timeout();
+        self.config.app_stall_timeout = Some(settings.app_stall_timeout());
+        self
+    }
+
+    /// Brings the first ping of every session forward by a random time of up to `jitter`, so that clients that
+    /// connect together, as after a restart, are not pinged together for ever. It never comes later than an interval.
+    /// Default: zero.
+    #[must_use]
+    pub fn first_ping_jitter(mut self, jitter: Duration) -> Self {
+        self.config.first_ping_jitter = jitter;
+        self
+    }
+
+    /// Which packets count as a sign of life. Default: [`Liveness::ExtendOnce`].
+    #[must_use]
+    pub fn liveness(mut self, liveness: Liveness) -> Self {
+        self.config.liveness = liveness;
+        self
+    }
+
+    /// Where the server answers: every path that begins with this, and a slash if it does not end with one. Default:
+    /// `/engine.io/`; Socket.IO clients ask at `/socket.io/`.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.config.path = path.into();
+        if !self.config.path.ends_with('/') {
+            self.config.path.push('/');
+        }
+        self
+    }
+
+    /// Which transports may open a session. Default: both.
+    #[must_use]
+    pub fn transports(mut self, polling: bool, websocket: bool) -> Self {
+        self.config.polling = polling;
+        self.config.websocket = websocket;
+        self
+    }
+
+    /// Whether a session may move from polling to WebSocket; if not, requests to do so are refused. Default: yes.
+    #[must_use]
+    pub fn allow_upgrades(mut self, allow: bool) -> Self {
+        self.config.allow_upgrades = allow;
+        self
+    }
+
+    /// Whether clients of revision 3 (Socket.IO 1 and 2) are served too. Default: no.
+    #[must_use]
+    pub fn eio3(mut self, allow: bool) -> Self {
+        self.config.eio3 = allow;
+        self
+    }
+
+    /// The largest request body, and the largest WebSocket message, in bytes. Default: 1,000,000.
+    #[must_use]
+    pub fn max_payload(mut self, bytes: u32) -> Self {
+        self.config.max_payload = bytes;
+        self
+    }
+
+    /// How long an upgrade may take. Default: 10 s.
+    #[must_use]
+    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
+        self.config.upgrade_timeout = timeout;
+        self
+    }
+
+    /// How long a closing session may take to deliver what was sent before. Default: 30 s.
+    #[must_use]
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.config.close_timeout = timeout;
+        self
+    }
+
+    /// How long an application may leave its inbox full before its session ends as stalled. Default: the session's
+    /// ping interval plus its ping timeout.
+    #[must_use]
+    pub fn app_stall_timeout(mut self, timeout: Duration) -> Self {
+        self.config.app_stall_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a request's head, its body, and `allow_request` may each take. A body that takes longer ends its session
+    /// with status 408. Also how long [`serve`](Server::serve) keeps a connection that asks for nothing, or does not take
+    /// its answer: at most three times as long. Default: 30 s.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.config.request_timeout = timeout;
+        self
+    }
+
+    /// How many sessions may be open at once; more get status 503. Default: 1,000,000.
+    #[must_use]
+    pub fn max_sessions(mut self, sessions: usize) -> Self {
+        self.config.max_sessions = sessions;
+        self
+    }
+
+    /// How many received messages, and how many bytes of them, wait for the application before the server stops
+    /// reading. Default: 256 messages, 1 MiB; the message or the request that reaches the limit still goes in.
+    #[must_use]
+    pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
+        self.config.limits.inbox_messages = messages;
+        self.config.limits.inbox_bytes = bytes;
+        self
+    }
+
+    /// How many sent messages, and how many bytes of them, wait for a transport before `send` waits and `try_send`
+    /// refuses. Default: 256 messages, 1 MiB; the message that reaches the limit still goes in.
+    #[must_use]
+    pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
+        self.config.limits.outbox_messages = messages;
+        self.config.limits.outbox_bytes = bytes;
+        self
+    }
+
+    /// A message that every session receives right behind its handshake. Default: none.
+    #[must_use]
+    pub fn initial_packet(mut self, message: impl Into<Message>) -> Self {
+        self.config.initial_packet = Some(message.into());
+        self
+    }
+
+    /// Asks about every new session; an error refuses it with status 403 and this message. An answer that takes longer
+    /// than a [request may take](Self::request_timeout) is a refusal with status 503. Default: all are allowed.
+    #[must_use]
+    pub fn allow_request<F, R>(mut self, allow: F) -> Self
+    where
+        F: Fn(&Parts) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.config.allow_request = Some(Arc::new(move |parts| Box::pin(allow(parts))));
+        self
+    }
+
+    /// Chooses a session's own periods by its opening request; `None` takes the server's.
+    #[must_use]
+    pub fn heartbeat_for<F>(mut self, choose: F) -> Self
+    where
+        F: Fn(&Parts) -> Option<Heartbeat> + Send + Sync + 'static,
+    {
+        self.config.choose_heartbeat = Some(Arc::new(choose));
+        self
+    }
+
+    /// Watches every session. Default: nobody.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.config.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`BuildError`] says which setting cannot be.
+    pub fn build(self) -> Result<Server, BuildError> {
+        let mut config = self.config;
+        if !config.path.starts_with('/') {
+            return Err(BuildError::Path(config.path));
+        }
+        let http = &mut config.http;
+        if http.cors.as_ref().is_some_and(Cors::is_contradictory) {
+            return Err(BuildError::CredentialsForAnyOrigin);
+        }
+        if http.max_head < connection::MIN_HEAD {
+            return Err(BuildError::RequestHead(http.max_head));
+        }
+        let from_cors = || http.cors.as_ref().map(Cors::allowed_origins);
+        http.allowed_origins = self.allowed_origins.or_else(from_cors).unwrap_or(AllowedOrigins::Any);
+        if !config.polling && !config.websocket {
+            return Err(BuildError::NoTransport);
+        }
+        // The core's settings know their bounds.
+        let settings = Settings::DEFAULT
+            .with_max_payload(config.max_payload)
+            .and_then(|settings| settings.with_upgrade_timeout(config.upgrade_timeout))
+            .and_then(|settings| settings.with_close_timeout(config.close_timeout));
+        match config.app_stall_timeout {
+            Some(timeout) => settings.and_then(|settings| settings.with_app_stall_timeout(timeout)),
+            None => settings,
+        }?;
+        let limits = [
+            ("max_sessions", config.max_sessions as u64),
+            ("inbox messages", config.limits.inbox_messages as u64),
+            ("inbox bytes", config.limits.inbox_bytes as u64),
+            ("outbox messages", config.limits.outbox_messages as u64),
+            ("outbox bytes", config.limits.outbox_bytes as u64),
+            ("the number of headers of max_request_head", config.http.max_headers as u64),
+            ("handshakes_per_address", self.handshakes.map_or(1, |(count, _)| count.into())),
+            ("the period of handshakes_per_address", self.handshakes.map_or(1, |(_, period)| micros(period))),
+        ];
+        if let Some((name, _)) = limits.into_iter().find(|(_, limit)| *limit == 0) {
+            return Err(BuildError::Zero(name));
+        }
+        config.http.handshakes = self.handshakes.map(|(count, period)| HandshakeLimiter::new(count, period));
+        Ok(Server { hub: Arc::new(Hub::new(config)) })
+    }
+}
+
+impl core::fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ServerBuilder").finish_non_exhaustive()
+    }
+}
+
+/// A server: accepts, counts, finds, closes. Cloning gives another handle to the same one.
+#[derive(Clone)]
+pub struct Server {
+    hub: Arc<Hub>,
+}
+
+impl Server {
+    /// A server whose every session is given to `application`, which runs in the session's own task.
+    pub fn builder<F, R>(application: F) -> ServerBuilder
+    where
+        F: Fn(Socket) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        ServerBuilder {
+            config: Config {
+                path: "/engine.io/".to_owned(),
+                heartbeat: Heartbeat::DEFAULT,
+                liveness: Liveness::default(),
+                first_ping_jitter: Duration::ZERO,
+                upgrade_timeout: UPGRADE_TIMEOUT,
+                close_timeout: CLOSE_TIMEOUT,
+                app_stall_timeout: None,
+                request_timeout: Duration::from_secs(30),
+                max_payload: 1_000_000,
+                max_packets: DEFAULT_MAX_PACKETS,
+                max_sessions: 1_000_000,
+                limits: Limits::DEFAULT,
+                polling: true,
+                websocket: true,
+                allow_upgrades: true,
+                eio3: false,
+                initial_packet: None,
+                allow_request: None,
+                choose_heartbeat: None,
+                observer: None,
+                http: HttpConfig::default(),
+                application: Box::new(move |socket| Box::pin(application(socket))),
+            },
+            allowed_origins: None,
+            handshakes: None,
+        }
+    }
+
+    /// The service to mount into a router.
+    #[must_use]
+    pub fn service(&self) -> EngineService {
+        EngineService::new(Arc::clone(&self.hub))
+    }
+
+    /// Serves every connection that `listener` accepts, until the server is shut down.
+    ///
+    /// # Errors
+    /// What `accept` says, when it is not about a single connection.
+    pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
+        self.serve_with(listener, self.service()).await
+    }
+
+    /// The same for a service that answers other requests too, and hands those of sessions to
+    /// [`service`](Self::service): a router, usually. A connection whose answer stands still, taken or given, for longer
+    /// than twice the [request timeout](ServerBuilder::request_timeout) is dropped: endless answers say something now
+    /// and then.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub async fn serve_with<S, B>(&self, listener: TcpListener, service: S) -> std::io::Result<()>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
+        B: http_body::Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.hub.closing() => return Ok(()),
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if is_about_one_connection(&error) => continue,
+                Err(error) => {
+                    // Out of descriptors, most likely: sessions that end will free some.
+                    tracing::warn!(%error, "cannot accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let _ = stream.set_nodelay(true);
+            let (hub, service) = (Arc::clone(&self.hub), service.clone());
+            tokio::spawn(connection::serve(hub, stream, Some(peer), service));
+        }
+    }
+
+    /// Serves the requests of one connection, a TLS one for instance, until it ends or becomes a WebSocket. All limits
+    /// of [`serve`](Self::serve) hold. `peer` is the other end's address, if it has one.
+    pub async fn serve_connection<I>(&self, io: I, peer: Option<SocketAddr>)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        connection::serve(Arc::clone(&self.hub), io, peer, self.service()).await;
+    }
+
+    /// How many sessions are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.hub.len()
+    }
+
+    /// Whether no session is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The session with this sid.
+    #[must_use]
+    pub fn get(&self, sid: &str) -> Option<Sender> {
+        self.hub.find(sid).map(|state| Sender { state })
+    }
+
+    /// All sessions that are open now, in no order.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Sender> {
+        self.hub.all().into_iter().map(|state| Sender { state }).collect()
+    }
+
+    /// Sends one message to every session, encoded once. Sessions whose outbox is full do not get it; returns how
+    /// many did.
+    pub fn broadcast(&self, message: impl Into<Message>) -> usize {
+        let prepared = Arc::new(PreparedMessage::new(message.into()));
+        let sessions = self.hub.all();
+        sessions
+            .iter()
+            .filter(|state| state.try_send(Outgoing::Prepared(Arc::clone(&prepared))).is_ok())
+            .count()
+    }
+
+    /// Stops accepting, closes every session, and waits until all have delivered what was sent before, but at most
+    /// for `limit`: then the others end with what they have not sent.
+    ///
+    /// Returns how many those were. Dropping the future leaves the server closing, without a limit of its own.
+    pub async fn shutdown(&self, limit: Duration) -> usize {
+        self.hub.begin_close();
+        for state in self.hub.all() {
+            state.close();
+        }
+        let drained = async {
+            loop {
+                let drained = self.hub.drained.notified();
+                tokio::pin!(drained);
+                drained.as_mut().enable();
+                if self.hub.len() == 0 {
+                    return;
+                }
+                drained.await;
+            }
+        };
+        if tokio::time::timeout(limit, drained).await.is_ok() {
+            return 0;
+        }
+        let cut_short = self.hub.all();
+        for state in &cut_short {
+            state.update(|inner, now| inner.session.handle_transport_error(now));
+        }
+        cut_short.len()
+    }
+}
+
+impl core::fmt::Debug for Server {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Server").field("sessions", &self.len()).finish_non_exhaustive()
+    }
+}
+
+fn micros(period: Duration) -> u64 {
+    u64::try_from(period.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn is_about_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

@@ -1,0 +1,321 @@
+//! HTTP requests: which are ours, which are refused, and who answers the rest.
+
+use core::convert::Infallible;
+use core::net::SocketAddr;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::sync::Arc;
+
+use eio_core::handshake::{Handshake, Sid, Transport as Upgrade, Transports};
+use eio_core::packet::{Packet, PacketType};
+use eio_core::ws::Key;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use tower_service::Service;
+
+use crate::hub::Hub;
+use crate::polling;
+use crate::request::{Query, has_token, is_internet_explorer, is_websocket_upgrade};
+use crate::respond::{Body, Refusal, empty};
+use crate::session_id::SessionId;
+use crate::socket::Transport;
+use crate::state::{Revision, State};
+use crate::task;
+
+/// The address of the connection that a request came in on: put it into the request's extensions, as
+/// [`Server::serve`](crate::Server::serve) does, and sockets know their peer.
+///
+/// Without it, all clients are one to the limit on handshakes per address, and trusted proxies are not asked.
+///
+/// In the head that [`allow_request`](crate::ServerBuilder::allow_request) and
+/// [`Socket::request`](crate::Socket::request) see, it is the client's address behind
+/// [trusted proxies](crate::ServerBuilder::trusted_proxies).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "an address")]
+pub struct PeerAddr(pub SocketAddr);
+
+/// Answers Engine.IO requests: a [`tower_service::Service`] for axum, tower and hyper.
+#[derive(Clone)]
+pub struct EngineService {
+    hub: Arc<Hub>,
+}
+
+impl EngineService {
+    pub(crate) fn new(hub: Arc<Hub>) -> Self {
+        Self { hub }
+    }
+}
+
+impl core::fmt::Debug for EngineService {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("EngineService").finish_non_exhaustive()
+    }
+}
+
+impl<B> Service<Request<B>> for EngineService
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let hub = Arc::clone(&self.hub);
+        Box::pin(async move { Ok(answer(hub, request).await) })
+    }
+}
+
+async fn answer<B>(hub: Arc<Hub>, mut request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    if !request.uri().path().starts_with(&hub.config.path) {
+        return empty(StatusCode::NOT_FOUND);
+    }
+    let upgrade = hyper::upgrade::on(&mut request);
+    let (mut parts, body) = request.into_parts();
+    name_sender(&hub, &mut parts);
+    let mut headers = hub.config.http.common_headers(&parts);
+    let mut response = match &hub.config.http.cors {
+        Some(cors) if parts.method == Method::OPTIONS => cors.preflight(&parts, &mut headers),
+        _ => {
+            let query = Query::parse(&parts);
+            if is_websocket_upgrade(&parts) {
+                websocket(hub, parts, &query, upgrade)
+                    .await
+                    .unwrap_or_else(|refusal| refusal.upgrade_response())
+            } else {
+                drop(upgrade);
+                plain(hub, parts, &query, body).await.unwrap_or_else(|refusal| refusal.response())
+            }
+        }
+    };
+    put_all(response.headers_mut(), headers);
+    response
+}
+
+/// Puts `more` in the place of what is there under the same names.
+fn put_all(headers: &mut HeaderMap, more: HeaderMap) {
+    let mut name = None;
+    for (next, value) in more {
+        match (next, &name) {
+            (Some(next), _) => {
+                headers.insert(&next, value);
+                name = Some(next);
+            }
+            // A further value of the last name.
+            (None, Some(name)) => {
+                headers.append(name, value);
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// Replaces the connection's address by that of whoever trusted proxies speak for.
+fn name_sender(hub: &Hub, parts: &mut Parts) {
+    let peer = parts.extensions.get::<PeerAddr>().copied();
+    if let (Some(PeerAddr(peer)), Some(proxies)) = (peer, &hub.config.http.trusted_proxies) {
+        let sender = proxies.sender(peer, &parts.headers);
+        parts.extensions.insert(PeerAddr(sender));
+    }
+}
+
+fn sender(parts: &Parts) -> Option<SocketAddr> {
+    parts.extensions.get::<PeerAddr>().map(|peer| peer.0)
+}
+
+/// A request without an upgrade.
+async fn plain<B>(hub: Arc<Hub>, parts: Parts, query: &Query, body: B) -> Result<Response<Body>, Refusal>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    let transport = transport(&hub, query)?;
+    check_origin(&hub, &parts, query)?;
+    let mut response = if let Some(sid) = &query.sid {
+        let state = known(&hub, sid, query)?;
+        if transport != Transport::Polling || state.lock().transport != Transport::Polling {
+            return Err(Refusal::BadRequest);
+        }
+        match parts.method {
+            Method::GET => polling::get(state, query, &parts.headers).await,
+            Method::POST => polling::post(state, query, &parts.headers, body).await,
+            // The session does not mind.
+            _ => return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)),
+        }
+    } else {
+        if parts.method != Method::GET {
+            return Err(Refusal::BadHandshakeMethod);
+        }
+        if transport != Transport::Polling {
+            return Err(Refusal::BadRequest);
+        }
+        let state = open(&hub, &parts, query, transport).await?;
+        let open = open_text(&state);
+        let mut packets = vec![Packet::text(PacketType::Open, &open)];
+        packets.extend(hub.config.initial_packet.as_ref().map(|message| Packet::message(message.as_frame())));
+        let mut response = polling::payload_response(&state, query, &packets);
+        if let Some(cookie) = hub.config.http.cookie.as_ref().and_then(|cookie| cookie.header(state.id)) {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        hub.config.http.add_initial_headers(&parts, response.headers_mut());
+        protect_old_browsers(&parts.headers, &mut response);
+        tokio::spawn(task::run_polling(state, parts));
+        return Ok(response);
+    };
+    protect_old_browsers(&parts.headers, &mut response);
+    Ok(response)
+}
+
+fn protect_old_browsers(request: &HeaderMap, response: &mut Response<Body>) {
+    if is_internet_explorer(request) {
+        response.headers_mut().insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    }
+}
+
+/// A WebSocket request: a new session, or a candidate for an old one. All checks come before the answer that switches
+/// protocols, after which no refusal can be told.
+async fn websocket(
+    hub: Arc<Hub>,
+    parts: Parts,
+    query: &Query,
+    upgrade: hyper::upgrade::OnUpgrade,
+) -> Result<Response<Body>, Refusal> {
+    let transport = transport(&hub, query)?;
+    check_origin(&hub, &parts, query)?;
+    let candidate_of = query.sid.as_ref().map(|sid| known(&hub, sid, query)).transpose()?;
+    if parts.method != Method::GET {
+        return Err(Refusal::BadHandshakeMethod);
+    }
+    if transport != Transport::WebSocket {
+        return Err(Refusal::BadRequest);
+    }
+    let key = parts
+        .headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .and_then(|key| Key::parse(key.as_bytes()).ok())
+        .ok_or(Refusal::BadRequest)?;
+    if !has_token(&parts.headers, header::SEC_WEBSOCKET_VERSION, "13") {
+        return Err(Refusal::WebSocketVersion);
+    }
+    if let Some(state) = candidate_of {
+        if !hub.config.allow_upgrades || !state.update(|inner, _| inner.offer_candidate(upgrade)) {
+            return Err(Refusal::BadRequest);
+        }
+        return Ok(switching_protocols(&key));
+    }
+    let state = open(&hub, &parts, query, transport).await?;
+    let packet = format!("0{}", open_text(&state));
+    let mut response = switching_protocols(&key);
+    hub.config.http.add_initial_headers(&parts, response.headers_mut());
+    tokio::spawn(task::run_websocket(state, upgrade, packet, parts));
+    Ok(response)
+}
+
+fn switching_protocols(key: &Key) -> Response<Body> {
+    let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_bytes(&key.accept()) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    response
+}
+
+fn transport(hub: &Hub, query: &Query) -> Result<Transport, Refusal> {
+    match query.transport.as_deref() {
+        Some("polling") if hub.config.polling => Ok(Transport::Polling),
+        Some("websocket") if hub.config.websocket => Ok(Transport::WebSocket),
+        _ => Err(Refusal::TransportUnknown),
+    }
+}
+
+/// An `Origin` that is not text is refused, as by the reference; then one that may not connect.
+fn check_origin(hub: &Hub, parts: &Parts, query: &Query) -> Result<(), Refusal> {
+    if parts.headers.get(header::ORIGIN).is_some_and(|origin| origin.to_str().is_err()) {
+        return Err(Refusal::BadRequest);
+    }
+    if hub.config.http.allowed_origins.allow(parts, query.jsonp.is_some()) {
+        return Ok(());
+    }
+    tracing::debug!(origin = ?parts.headers.get(header::ORIGIN), peer = ?sender(parts), "origin not allowed");
+    Err(Refusal::Origin)
+}
+
+/// The session that a request names, if its revision fits.
+fn known(hub: &Hub, sid: &str, query: &Query) -> Result<Arc<State>, Refusal> {
+    let state = hub.find(sid).ok_or(Refusal::SessionUnknown)?;
+    let revision = if query.eio.as_deref() == Some("4") { Revision::V4 } else { Revision::V3 };
+    if state.revision == revision { Ok(state) } else { Err(Refusal::BadRequest) }
+}
+
+/// A new session, registered, if its sender, the application and the protocol allow it.
+async fn open(
+    hub: &Arc<Hub>,
+    parts: &Parts,
+    query: &Query,
+    transport: Transport,
+) -> Result<Arc<State>, Refusal> {
+    let peer = sender(parts);
+    if let Some(limiter) = &hub.config.http.handshakes {
+        limiter
+            .admit(hub.clock.now(), peer.map(|peer| peer.ip()))
+            .map_err(|retry_after| Refusal::TooManyHandshakes { retry_after })?;
+    }
+    allow(hub, parts).await?;
+    let revision = match query.eio.as_deref() {
+        Some("4") => Revision::V4,
+        _ if hub.config.eio3 => Revision::V3,
+        _ => return Err(Refusal::UnsupportedProtocolVersion),
+    };
+    let heartbeat = hub.config.choose_heartbeat.as_ref().and_then(|choose| choose(parts));
+    // Without random numbers no session can be named.
+    let id = SessionId::random().map_err(|_| Refusal::Full)?;
+    let state = State::new(id, revision, query.base64_only, peer, Arc::clone(hub), heartbeat, transport);
+    let state = Arc::new(state);
+    if hub.insert(&state) { Ok(state) } else { Err(Refusal::Full) }
+}
+
+/// Asks the application, which may think as long as a request may take.
+async fn allow(hub: &Hub, parts: &Parts) -> Result<(), Refusal> {
+    let Some(allow_request) = &hub.config.allow_request else { return Ok(()) };
+    match tokio::time::timeout(hub.config.request_timeout, allow_request(parts)).await {
+        Ok(decision) => decision.map_err(|message| {
+            Refusal::Forbidden(if message.is_empty() { "Forbidden".to_owned() } else { message })
+        }),
+        Err(_) => Err(Refusal::NoDecision),
+    }
+}
+
+/// The data of the `open` packet.
+fn open_text(state: &State) -> String {
+    let hub = &state.hub;
+    let inner = state.lock();
+    let upgrades =
+        if inner.transport == Transport::Polling && hub.config.allow_upgrades && hub.config.websocket {
+            Transports::NONE.with(Upgrade::WebSocket)
+        } else {
+            Transports::NONE
+        };
+    let mut out = [0; Handshake::MAX_LEN];
+    Sid::new(state.id.as_str())
+        .ok()
+        .zip(inner.session.heartbeat())
+        .map(|(sid, heartbeat)| {
+            Handshake::new(sid, heartbeat).with_upgrades(upgrades).with_max_payload(hub.config.max_payload)
+        })
+        .and_then(|handshake| handshake.encode(&mut out).map(str::to_owned).ok())
+        .unwrap_or_default()
+}

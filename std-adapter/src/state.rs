@@ -1,0 +1,570 @@
+//! What one session's task, its HTTP requests and its application share.
+//!
+//! One mutex, held for short, never across an await. The core's [`ServerSession`] decides; this file moves messages
+//! between the queues and wakes whoever waits.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
+use eio_core::session::{Control, Event, Violation};
+use eio_core::{BufferTooSmall, DisconnectReason, Heartbeat, Instant, ServerSession};
+use hyper::upgrade::OnUpgrade;
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::hub::Hub;
+use crate::mailbox::{Mailbox, Taken, remember};
+use crate::message::Message;
+use crate::metrics;
+use crate::session_id::SessionId;
+use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
+use crate::websocket::ToWrite;
+
+/// Which wire forms a session uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revision {
+    V3,
+    V4,
+}
+
+impl Revision {
+    /// The number that clients give as `EIO`.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::V3 => 3,
+            Self::V4 => 4,
+        }
+    }
+
+    fn session(self, hub: &Hub, heartbeat: Heartbeat, now: Instant) -> ServerSession {
+        match self {
+            Self::V3 => ServerSession::eio3(heartbeat, hub.config.liveness, now),
+            Self::V4 => {
+                let session = ServerSession::eio4(heartbeat, hub.config.liveness, now);
+                match first_ping(heartbeat, hub.config.first_ping_jitter) {
+                    Some(delay) => session.with_first_ping_after(delay),
+                    None => session,
+                }
+            }
+        }
+    }
+
+    pub(crate) fn decode(self, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+        match self {
+            Self::V3 => v3::decode(frame),
+            Self::V4 => v4::decode(frame),
+        }
+    }
+
+    pub(crate) fn encoded_len(self, packet: &Packet<'_>, supports_binary: bool) -> usize {
+        match self {
+            Self::V3 => v3::encoded_len(packet, supports_binary),
+            Self::V4 => v4::encoded_len(packet, supports_binary),
+        }
+    }
+
+    pub(crate) fn encode<'o>(
+        self,
+        packet: &Packet<'o>,
+        supports_binary: bool,
+        out: &'o mut [u8],
+    ) -> Result<Frame<'o>, BufferTooSmall> {
+        match self {
+            Self::V3 => v3::encode(packet, supports_binary, out),
+            Self::V4 => v4::encode(packet, supports_binary, out),
+        }
+    }
+}
+
+/// When the first ping is due, if not after a whole interval: up to `jitter` earlier.
+fn first_ping(heartbeat: Heartbeat, jitter: Duration) -> Option<Duration> {
+    let random = if jitter.is_zero() { return None } else { getrandom::u32().ok()? };
+    let earlier = jitter.mul_f64(f64::from(random) / f64::from(u32::MAX));
+    Some(heartbeat.ping_interval().saturating_sub(earlier))
+}
+
+/// One session, for all who deal with it.
+pub(crate) struct State {
+    pub(crate) id: SessionId,
+    pub(crate) revision: Revision,
+    /// Binary messages travel as base64 to this client (`b64=1`).
+    pub(crate) base64_only: bool,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) hub: Arc<Hub>,
+    /// Signalled when the outbox has room again, and when the session ends.
+    pub(crate) changed: Notify,
+    inner: Mutex<Inner>,
+}
+
+/// The poll that waits for an answer.
+enum PendingPoll {
+    None,
+    /// Its request has come.
+    Begun,
+    /// Nothing was there to answer it with.
+    Waiting(Waker),
+}
+
+/// What the mutex guards.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
+pub(crate) struct Inner {
+    pub(crate) session: ServerSession,
+    pub(crate) transport: Transport,
+    pub(crate) mail: Mailbox,
+    poll: PendingPoll,
+    post_in_flight: bool,
+    /// The request with data waits for room in the inbox.
+    post: Option<Waker>,
+    /// An upgrade wants the pending poll answered with a noop.
+    noop_due: bool,
+    /// A WebSocket request with this session's sid: the session's task takes it up.
+    candidate: Option<OnUpgrade>,
+    upgrading: bool,
+    /// `close` was called: the close frame goes out behind the last message.
+    close_due: bool,
+    end: Option<Disconnect>,
+    /// Closing began while no poll was pending: its answer begins with a noop, as the reference's does.
+    close_waits_for_poll: bool,
+}
+
+/// A message on its way out, perhaps encoded already.
+#[derive(Clone, Debug)]
+pub(crate) enum Outgoing {
+    Message(Message),
+    Prepared(Arc<crate::broadcast::PreparedMessage>),
+}
+
+impl Outgoing {
+    pub(crate) fn message(&self) -> &Message {
+        match self {
+            Self::Message(message) => message,
+            Self::Prepared(prepared) => prepared.message(),
+        }
+    }
+
+    pub(crate) fn into_message(self) -> Message {
+        match self {
+            Self::Message(message) => message,
+            Self::Prepared(prepared) => prepared.message().clone(),
+        }
+    }
+}
+
+/// What answers a poll: the session's own packets, a close packet last, and the messages that go before it.
+pub(crate) struct PollAnswer {
+    pub(crate) controls: Vec<Packet<'static>>,
+    pub(crate) messages: Vec<Outgoing>,
+}
+
+impl State {
+    pub(crate) fn new(
+        id: SessionId,
+        revision: Revision,
+        base64_only: bool,
+        peer: Option<SocketAddr>,
+        hub: Arc<Hub>,
+        heartbeat: Option<Heartbeat>,
+        transport: Transport,
+    ) -> Self {
+        let session = revision.session(&hub, heartbeat.unwrap_or(hub.config.heartbeat), hub.clock.now());
+        let inner = Inner {
+            session,
+            transport,
+            mail: Mailbox::default(),
+            poll: PendingPoll::None,
+            post_in_flight: false,
+            post: None,
+            noop_due: false,
+            candidate: None,
+            upgrading: false,
+            close_due: false,
+            end: None,
+            close_waits_for_poll: false,
+        };
+        Self { id, revision, base64_only, peer, hub, changed: Notify::new(), inner: Mutex::new(inner) }
+    }
+
+    /// A panic of an application elsewhere must not take this session with it.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.hub.clock.now()
+    }
+
+    /// Changes the session, then tells whoever has to know what came of it.
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Inner, Instant) -> T) -> T {
+        let now = self.now();
+        let mut inner = self.lock();
+        let result = change(&mut inner, now);
+        self.settle(&mut inner);
+        result
+    }
+
+    /// Notices the end once, as soon as it is there, before anything is written.
+    fn settle(&self, inner: &mut Inner) {
+        if inner.end.is_none()
+            && let Some(end) = inner.session.disconnect()
+        {
+            let disconnect = Disconnect {
+                reason: end.reason,
+                silent_for: end.silent_for,
+                transport: inner.transport,
+                unsent: inner.mail.outgoing(),
+            };
+            self.hub.session_ended(self, &disconnect);
+            inner.end = Some(disconnect);
+            inner.mail.wake_task();
+            inner.mail.wake_reader();
+            inner.wake_poll();
+            inner.wake_post();
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Whether a message may enter the outbox, and in it goes.
+    pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
+        let now = self.now();
+        let mut inner = self.lock();
+        let refusal = match inner.session.check_send(now) {
+            Err(error) => Some(SendErrorKind::Session(error)),
+            Ok(()) if !inner.mail.has_room(&self.hub.config.limits) => None,
+            Ok(()) => {
+                inner.mail.post(outgoing);
+                inner.wake_writer();
+                return Ok(());
+            }
+        };
+        drop(inner);
+        let message = outgoing.message().clone();
+        Err(match refusal {
+            Some(kind) => TrySendError::Refused(SendError { message, kind }),
+            None => TrySendError::Full(message),
+        })
+    }
+
+    /// The next message for the application, or how the session ended once all have been taken.
+    pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
+        let now = self.now();
+        let mut inner = self.lock();
+        match inner.mail.take(&self.hub.config.limits) {
+            Some(Taken::Message(message)) => return Poll::Ready(Ok(message)),
+            Some(Taken::MessageAndRoom(message)) => {
+                inner.resume(now);
+                return Poll::Ready(Ok(message));
+            }
+            None => {}
+        }
+        if let Some(end) = &inner.end {
+            return Poll::Ready(Err(end.clone()));
+        }
+        inner.mail.wait(cx);
+        Poll::Pending
+    }
+
+    /// A poll begins. At most one may be pending.
+    pub(crate) fn begin_poll(&self) -> bool {
+        self.update(|inner, now| {
+            if inner.has_poll() {
+                inner.session.handle_violation(now, Violation::OverlappingRequests);
+                return false;
+            }
+            inner.poll = PendingPoll::Begun;
+            true
+        })
+    }
+
+    /// The answer to the pending poll, once there is something to say.
+    pub(crate) fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<PollAnswer> {
+        let answer = self.update(|inner, now| {
+            let answer = inner.take_answer(self, now);
+            inner.poll = match answer {
+                Some(_) => PendingPoll::None,
+                None => PendingPoll::Waiting(cx.waker().clone()),
+            };
+            answer
+        });
+        match answer {
+            None => Poll::Pending,
+            Some(answer) => {
+                if !answer.messages.is_empty() {
+                    self.changed.notify_waiters();
+                }
+                Poll::Ready(answer)
+            }
+        }
+    }
+
+    /// The client went away with its poll unanswered.
+    pub(crate) fn abort_poll(&self) {
+        self.update(|inner, now| {
+            inner.poll = PendingPoll::None;
+            if inner.transport == Transport::Polling {
+                inner.session.handle_transport_error(now);
+            }
+        });
+    }
+
+    pub(crate) fn begin_post(&self) -> bool {
+        self.update(|inner, now| {
+            if inner.post_in_flight {
+                inner.session.handle_violation(now, Violation::OverlappingRequests);
+                return false;
+            }
+            inner.post_in_flight = true;
+            true
+        })
+    }
+
+    /// The request with data is over; `aborted` when the client went away in the middle of it.
+    pub(crate) fn end_post(&self, aborted: bool) {
+        self.update(|inner, now| {
+            inner.post_in_flight = false;
+            if aborted && inner.transport == Transport::Polling {
+                inner.session.handle_transport_error(now);
+            }
+        });
+    }
+
+    /// How the session ended, once it has.
+    pub(crate) async fn ended(&self) -> Disconnect {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(end) = self.lock().end() {
+                return end.clone();
+            }
+            changed.await;
+        }
+    }
+
+    /// Ready once the inbox has room, or the session has ended: until then a request with data is not answered.
+    pub(crate) fn poll_room_for_post(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut inner = self.lock();
+        if inner.mail.is_paused() && inner.end.is_none() {
+            remember(&mut inner.post, cx);
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        let close_timeout = self.hub.config.close_timeout;
+        self.update(|inner, now| {
+            inner.close_waits_for_poll = inner.transport == Transport::Polling && !inner.has_poll();
+            inner.session.close(now, close_timeout);
+            inner.wake_writer();
+            inner.mail.wake_task();
+        });
+    }
+
+    /// The application's `Socket` was dropped: what still comes in goes nowhere, and the session closes.
+    pub(crate) fn abandon(&self) {
+        {
+            let now = self.now();
+            let mut inner = self.lock();
+            if inner.mail.abandon() {
+                inner.resume(now);
+            }
+        }
+        self.close();
+    }
+}
+
+impl Inner {
+    /// One packet from the peer, or something that is none.
+    pub(crate) fn handle_packet(
+        &mut self,
+        now: Instant,
+        packet: Result<Packet<'_>, DecodeError>,
+        state: &State,
+    ) {
+        let hub = &state.hub;
+        match self.session.handle_packet(now, packet) {
+            Some(Event::Message(data)) => {
+                let message = Message::from_data(data);
+                hub.message_received(state, &message);
+                if self.mail.deliver(message, &hub.config.limits) {
+                    self.pause(now, &hub.config);
+                }
+            }
+            Some(Event::Heartbeat { rtt }) => hub.heartbeat(state, rtt),
+            Some(_) | None => {}
+        }
+    }
+
+    /// The clock has moved: sends what is due, ends what has expired.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.session.handle_timeout(now);
+        if self.transport == Transport::Polling {
+            // A ping may be due; it goes out with the pending poll.
+            self.wake_poll();
+        }
+    }
+
+    fn has_poll(&self) -> bool {
+        !matches!(self.poll, PendingPoll::None)
+    }
+
+    pub(crate) fn end(&self) -> Option<&Disconnect> {
+        self.end.as_ref()
+    }
+
+    /// A WebSocket request with this session's sid; `false` when the session cannot move now.
+    pub(crate) fn offer_candidate(&mut self, candidate: OnUpgrade) -> bool {
+        if self.upgrading || self.transport != Transport::Polling || self.end.is_some() {
+            return false;
+        }
+        self.upgrading = true;
+        self.candidate = Some(candidate);
+        self.mail.wake_task();
+        true
+    }
+
+    pub(crate) fn take_candidate(&mut self) -> Option<OnUpgrade> {
+        self.candidate.take()
+    }
+
+    pub(crate) fn end_upgrade(&mut self, upgraded: bool) {
+        self.upgrading = false;
+        self.noop_due = false;
+        if upgraded {
+            self.transport = Transport::WebSocket;
+            self.wake_poll();
+        }
+    }
+
+    /// The pending poll, if there is one, is answered with a noop.
+    pub(crate) fn answer_with_noop(&mut self) {
+        if self.has_poll() {
+            self.noop_due = true;
+            self.wake_poll();
+        }
+    }
+
+    /// The inbox is full: nothing is read, and silence is not judged.
+    fn pause(&mut self, now: Instant, config: &Config) {
+        let timeout = config.app_stall_timeout.or_else(|| {
+            let heartbeat = self.session.heartbeat()?;
+            Some(heartbeat.ping_interval() + heartbeat.ping_timeout())
+        });
+        self.session.handle_reading_paused(now, timeout.unwrap_or_default());
+    }
+
+    /// The inbox has room again.
+    fn resume(&mut self, now: Instant) {
+        self.session.handle_reading_resumed(now);
+        self.mail.wake_task();
+        self.wake_post();
+    }
+
+    /// The WebSocket has handed the oldest messages to the kernel.
+    pub(crate) fn messages_written(&mut self, count: usize) {
+        let bytes = self.mail.written(count);
+        metrics::messages_sent(count, bytes);
+    }
+
+    /// The `open` packet was handed to the transport only now: heartbeats count from here, unless all is over already.
+    pub(crate) fn restart(&mut self, state: &State, now: Instant) {
+        if let Some(first) = &state.hub.config.initial_packet {
+            self.mail.post_first(Outgoing::Message(first.clone()));
+        }
+        if self.session.is_open() {
+            let heartbeat = self.session.heartbeat().unwrap_or(state.hub.config.heartbeat);
+            self.session = state.revision.session(&state.hub, heartbeat, now);
+        }
+    }
+
+    /// What a WebSocket writes next: heartbeats overtake messages.
+    pub(crate) fn next_to_write(&mut self, state: &State) -> Option<ToWrite> {
+        while let Some(control) = self.next_control(state) {
+            match control {
+                Control::Close => self.close_due = true,
+                Control::Ping | Control::Pong => return Some(ToWrite::Control(control.as_str())),
+            }
+        }
+        self.mail.begin_writing().map(ToWrite::Message)
+    }
+
+    /// What the session itself wants written next; whoever watches hears of pings.
+    fn next_control(&mut self, state: &State) -> Option<Control> {
+        let control = self.session.poll_transmit();
+        if control == Some(Control::Ping) {
+            state.hub.pinged(state);
+        }
+        control
+    }
+
+    /// All that was sent before `close` has been taken: the close frame's turn.
+    pub(crate) fn may_close(&self) -> bool {
+        self.close_due && self.mail.outgoing() == 0
+    }
+
+    /// Packets for the pending poll: heartbeats first, a close packet last.
+    fn take_answer(&mut self, state: &State, now: Instant) -> Option<PollAnswer> {
+        let mut controls = Vec::new();
+        if self.transport != Transport::Polling {
+            // The session moved away from under this poll.
+            return Some(PollAnswer { controls: vec![Packet::CLOSE], messages: Vec::new() });
+        }
+        if self.end.is_some() {
+            let peer_closed =
+                matches!(self.end, Some(Disconnect { reason: DisconnectReason::PeerClose, .. }));
+            let packet = if peer_closed { Packet::NOOP } else { Packet::CLOSE };
+            return Some(PollAnswer { controls: vec![packet], messages: Vec::new() });
+        }
+        let mut close = false;
+        while let Some(control) = self.next_control(state) {
+            match control {
+                Control::Close => close = true,
+                Control::Ping | Control::Pong => controls.push(control.packet()),
+            }
+        }
+        let messages = self.mail.take_outgoing();
+        let bytes = messages.iter().map(|outgoing| outgoing.message().len()).sum();
+        metrics::messages_sent(messages.len(), bytes);
+        if close {
+            // Encoded behind the messages by the caller: a close packet is always the payload's last.
+            if core::mem::take(&mut self.close_waits_for_poll) && messages.is_empty() {
+                controls.push(Packet::NOOP);
+            }
+            controls.push(Packet::CLOSE);
+            self.session.handle_closed(now);
+        } else if core::mem::take(&mut self.noop_due) && controls.is_empty() && messages.is_empty() {
+            controls.push(Packet::NOOP);
+        }
+        (!controls.is_empty() || !messages.is_empty()).then_some(PollAnswer { controls, messages })
+    }
+
+    /// A payload was handled: a pong may be owed, and a poll may be waiting to carry it.
+    pub(crate) fn wake_answers(&mut self) {
+        self.wake_poll();
+        self.mail.wake_task();
+    }
+
+    fn wake_writer(&mut self) {
+        if self.transport == Transport::Polling {
+            self.wake_poll();
+        } else {
+            self.mail.wake_task();
+        }
+    }
+
+    fn wake_poll(&mut self) {
+        if let PendingPoll::Waiting(waker) = &mut self.poll {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn wake_post(&mut self) {
+        if let Some(waker) = self.post.take() {
+            waker.wake();
+        }
+    }
+}

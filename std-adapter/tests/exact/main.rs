@@ -1,0 +1,9 @@
+//! What the server promises, exact to the millisecond: paused time, and pipes in memory instead of sockets.
+
+mod support;
+
+mod application;
+mod closing;
+mod faults;
+mod silence;
+mod upgrade;

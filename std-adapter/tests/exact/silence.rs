@@ -1,0 +1,164 @@
+//! A silent peer is noticed at the bound: not a millisecond before it, and not one after.
+
+use eio_core::Liveness;
+use eio_tokio::Server;
+
+use crate::support::{Polling, Reason, WebSocket, World, listen, ms, settle};
+
+/// Either transport, from the side of a client that polls and pongs only when told to.
+enum Peer {
+    WebSocket(Box<WebSocket>),
+    Polling(Box<Polling>),
+}
+
+impl Peer {
+    async fn open(world: &World, transport: &str, revision: u8) -> Self {
+        match transport {
+            "websocket" => Self::WebSocket(Box::new(world.websocket(revision).await)),
+            _ => {
+                let mut polling = world.polling(revision).await;
+                polling.begin_poll().await;
+                Self::Polling(Box::new(polling))
+            }
+        }
+    }
+
+    async fn send(&mut self, packet: &str) {
+        match self {
+            Self::WebSocket(websocket) => websocket.send(packet).await,
+            Self::Polling(polling) => assert_eq!(polling.post(&[packet]).await.0, 200),
+        }
+        settle().await;
+    }
+}
+
+struct Case {
+    liveness: Liveness,
+    revision: u8,
+    /// What the client sends, and when.
+    sends: &'static [(u64, &'static str)],
+    /// When the session ends, and for how long the client had been silent then.
+    ends: u64,
+    silent: u64,
+}
+
+const CASES: &[Case] = {
+    const fn case(
+        liveness: Liveness,
+        revision: u8,
+        sends: &'static [(u64, &'static str)],
+        ends: u64,
+        silent: u64,
+    ) -> Case {
+        Case { liveness, revision, sends, ends, silent }
+    }
+    use Liveness::{AnyPacket, ExtendOnce, PongOnly};
+    &[
+        // Silent from the start: one interval and one timeout, whatever the policy.
+        case(PongOnly, 4, &[], 500, 500),
+        case(ExtendOnce, 4, &[], 500, 500),
+        case(AnyPacket, 4, &[], 500, 500),
+        case(PongOnly, 3, &[], 500, 500),
+        case(ExtendOnce, 3, &[], 500, 500),
+        case(AnyPacket, 3, &[], 500, 500),
+        // Silent after the first heartbeat.
+        case(ExtendOnce, 4, &[(350, "3")], 850, 500),
+        case(ExtendOnce, 3, &[(300, "2")], 800, 500),
+        // A message in the last moment, and another one that comes too late to help.
+        case(PongOnly, 4, &[(499, "4x")], 500, 1),
+        case(ExtendOnce, 4, &[(499, "4x")], 699, 200),
+        case(ExtendOnce, 4, &[(499, "4x"), (698, "4y")], 699, 1),
+        case(AnyPacket, 4, &[(499, "4x"), (998, "4y")], 1498, 500),
+        case(PongOnly, 3, &[(499, "4x")], 500, 1),
+        case(ExtendOnce, 3, &[(499, "4x")], 500, 1),
+        case(AnyPacket, 3, &[(499, "4x")], 999, 500),
+        // Pongs that no ping awaits are no promise for later.
+        case(ExtendOnce, 4, &[(100, "3"), (200, "3"), (299, "3")], 500, 201),
+    ]
+};
+
+async fn run(case: &Case, transport: &str) {
+    let mut world = World::new(Server::builder(listen).liveness(case.liveness));
+    let mut peer = Peer::open(&world, transport, case.revision).await;
+    for (at, packet) in case.sends {
+        world.at(*at).await;
+        world.assert_alive();
+        peer.send(packet).await;
+    }
+    world.at(case.ends - 1).await;
+    world.assert_alive();
+    let disconnect = world.assert_ends(case.ends, Reason::PingTimeout).await;
+    assert_eq!(disconnect.silent_for, ms(case.silent));
+    assert_eq!(disconnect.transport.as_str(), transport);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_on_websocket_is_noticed_at_the_bound_of_each_policy_and_revision() {
+    for case in CASES {
+        run(case, "websocket").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_on_polling_is_noticed_at_the_bound_of_each_policy_and_revision() {
+    for case in CASES {
+        run(case, "polling").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_polling_client_that_never_polls_is_noticed_at_the_bound_too() {
+    let mut world = World::new(Server::builder(listen));
+    let _polling = world.polling(4).await;
+    world.assert_ends(500, Reason::PingTimeout).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_poll_gets_the_ping_and_the_next_one_the_close_packet() {
+    let mut world = World::new(Server::builder(listen));
+    let mut polling = world.polling(4).await;
+    assert_eq!(polling.poll().await, ["2"]);
+    assert_eq!(world.elapsed(), ms(300));
+    assert_eq!(polling.poll().await, ["1"]);
+    world.assert_ends(500, Reason::PingTimeout).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_of_rfc_6455_are_answered_and_are_no_sign_of_life() {
+    use crate::support::Received;
+    use eio_core::ws::OpCode;
+
+    let mut world = World::new(Server::builder(listen).liveness(Liveness::AnyPacket));
+    let mut websocket = world.websocket(4).await;
+    world.at(400).await;
+    websocket.connection.write(&WebSocket::frame(OpCode::Ping, b"hello")).await;
+    assert_eq!(websocket.text().await, "2");
+    assert_eq!(websocket.next().await, Received::Pong(b"hello".to_vec()));
+    world.assert_ends(500, Reason::PingTimeout).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_received_message_is_life_under_any_packet_only() {
+    use eio_core::ws::OpCode;
+
+    for (liveness, ends) in [(Liveness::ExtendOnce, 500), (Liveness::AnyPacket, 900)] {
+        let mut world = World::new(Server::builder(listen).liveness(liveness));
+        let mut websocket = world.websocket(4).await;
+        world.at(400).await;
+        let frame = WebSocket::frame(OpCode::Text, &[b'4'; 10_000]);
+        websocket.connection.write(&frame[..5_000]).await;
+        world.assert_ends(ends, Reason::PingTimeout).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_answers_in_the_last_moment_lives_on() {
+    let mut world = World::new(Server::builder(listen));
+    let mut websocket = world.websocket(4).await;
+    for _ in 0..1_000 {
+        assert_eq!(websocket.text().await, "2");
+        tokio::time::sleep(ms(199)).await;
+        websocket.send("3").await;
+    }
+    world.assert_alive();
+}

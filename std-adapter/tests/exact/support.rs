@@ -1,0 +1,379 @@
+//! A server on pipes, and a client that sends exactly what a test tells it to.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use eio_core::Heartbeat;
+use eio_core::ws::{self, Decoder, FrameHeader, Item, MessageKind, OpCode};
+use eio_tokio::{Disconnect, Observer, Server, ServerBuilder, SessionId, Socket};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+pub(crate) use eio_core::DisconnectReason as Reason;
+
+/// A ping every 300 ms, answered within 200 ms.
+pub(crate) const I: Duration = ms(300);
+pub(crate) const T: Duration = ms(200);
+
+pub(crate) const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Lets everybody else have their turn, while time stands still.
+pub(crate) async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// When a session ended, counted from the start of its world, and how.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) at: Duration,
+    pub(crate) disconnect: Disconnect,
+}
+
+/// A server, its clients' pipes, and what it reported.
+pub(crate) struct World {
+    pub(crate) server: Server,
+    start: Instant,
+    ends: mpsc::UnboundedReceiver<End>,
+}
+
+struct Ends {
+    start: Instant,
+    sender: mpsc::UnboundedSender<End>,
+}
+
+impl Observer for Ends {
+    fn closed(&self, _: SessionId, disconnect: &Disconnect) {
+        let _ = self.sender.send(End { at: self.start.elapsed(), disconnect: disconnect.clone() });
+    }
+}
+
+impl World {
+    /// The heartbeat is `I` and `T`; revision 3 is served too.
+    pub(crate) fn new(builder: ServerBuilder) -> Self {
+        let start = Instant::now();
+        let (sender, ends) = mpsc::unbounded_channel();
+        let server = builder
+            .heartbeat(Heartbeat::new(I, T).unwrap())
+            .eio3(true)
+            .observer(Ends { start, sender })
+            .build()
+            .unwrap();
+        Self { server, start, ends }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(crate) async fn at(&self, millis: u64) {
+        tokio::time::sleep_until(self.start + ms(millis)).await;
+    }
+
+    /// A new connection to the server.
+    pub(crate) fn connect(&self) -> Connection {
+        self.connect_with_room(64 * 1024)
+    }
+
+    /// A connection that holds so many bytes in each direction before its writer must wait.
+    pub(crate) fn connect_with_room(&self, bytes: usize) -> Connection {
+        let (near, far) = tokio::io::duplex(bytes);
+        let service = TowerToHyperService::new(self.server.service());
+        let task = tokio::spawn(async move {
+            let connection =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service);
+            let _ = connection.with_upgrades().await;
+        });
+        Connection { pipe: near, received: Vec::new(), _task: task }
+    }
+
+    /// A session on WebSocket, its `open` packet received.
+    pub(crate) async fn websocket(&self, revision: u8) -> WebSocket {
+        let mut websocket = self.connect().upgrade(revision, None).await;
+        assert!(websocket.text().await.starts_with("0{"));
+        websocket
+    }
+
+    /// A session on polling, its `open` packet received.
+    pub(crate) async fn polling(&self, revision: u8) -> Polling {
+        let mut connection = self.connect();
+        let (status, body) =
+            connection.request("GET", &format!("EIO={revision}&transport=polling&b64=1"), b"").await;
+        assert_eq!(status, 200, "{body}");
+        let sid = body.split('"').nth(3).unwrap().to_owned();
+        Polling { revision, sid, poll: connection, data: self.connect() }
+    }
+
+    /// The next end of a session, which must come.
+    pub(crate) async fn end(&mut self) -> End {
+        tokio::time::timeout(Duration::from_secs(600), self.ends.recv()).await.expect("no end").unwrap()
+    }
+
+    /// No session has ended so far.
+    pub(crate) fn assert_alive(&mut self) {
+        if let Ok(end) = self.ends.try_recv() {
+            panic!("{end:?}");
+        }
+        assert_ne!(self.server.len(), 0);
+    }
+
+    /// The next end is this one, at this time; afterwards the server knows of no session.
+    pub(crate) async fn assert_ends(&mut self, at: u64, reason: Reason) -> Disconnect {
+        let end = self.end().await;
+        assert_eq!((end.at, end.disconnect.reason), (ms(at), reason), "{:?}", end.disconnect);
+        assert_eq!(self.server.len(), 0);
+        end.disconnect
+    }
+}
+
+/// A connection that speaks HTTP until it is upgraded.
+pub(crate) struct Connection {
+    pipe: DuplexStream,
+    received: Vec<u8>,
+    _task: JoinHandle<()>,
+}
+
+impl Connection {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
+        self.pipe.write_all(bytes).await.unwrap();
+    }
+
+    pub(crate) async fn send_request(&mut self, method: &str, query: &str, body: &[u8]) {
+        let head = format!(
+            "{method} /engine.io/?{query} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        self.write(head.as_bytes()).await;
+        self.write(body).await;
+    }
+
+    /// The next response: its status and its body. A connection that ends before is status 0.
+    pub(crate) async fn response(&mut self) -> (u16, String) {
+        let head_len = loop {
+            if let Some(at) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if !self.receive().await {
+                return (0, String::new());
+            }
+        };
+        let head = String::from_utf8(self.received.drain(..head_len).collect()).unwrap().to_lowercase();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next());
+        let length = if status == 101 { 0 } else { length.map_or(0, |length| length.parse().unwrap()) };
+        while self.received.len() < length {
+            assert!(self.receive().await, "the body was cut short");
+        }
+        (status, String::from_utf8(self.received.drain(..length).collect()).unwrap())
+    }
+
+    pub(crate) async fn request(&mut self, method: &str, query: &str, body: &[u8]) -> (u16, String) {
+        self.send_request(method, query, body).await;
+        self.response().await
+    }
+
+    async fn receive(&mut self) -> bool {
+        let mut chunk = vec![0; 16 * 1024];
+        let len = self.pipe.read(&mut chunk).await.unwrap_or(0);
+        self.received.extend_from_slice(&chunk[..len]);
+        len > 0
+    }
+
+    pub(crate) async fn send_upgrade(&mut self, revision: u8, sid: Option<&str>) {
+        let sid = sid.map(|sid| format!("&sid={sid}")).unwrap_or_default();
+        let head = format!(
+            "GET /engine.io/?EIO={revision}&transport=websocket{sid} HTTP/1.1\r\nhost: x\r\n\
+             connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+             sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        self.write(head.as_bytes()).await;
+    }
+
+    /// Becomes a WebSocket: of a new session, or a candidate for one that exists.
+    pub(crate) async fn upgrade(mut self, revision: u8, sid: Option<&str>) -> WebSocket {
+        self.send_upgrade(revision, sid).await;
+        let (status, body) = self.response().await;
+        assert_eq!(status, 101, "{body}");
+        self.into_websocket()
+    }
+
+    pub(crate) fn into_websocket(self) -> WebSocket {
+        WebSocket { connection: self, decoder: Decoder::client(u32::MAX), message: Vec::new() }
+    }
+}
+
+/// What a WebSocket receives.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    Text(String),
+    Binary(Vec<u8>),
+    Pong(Vec<u8>),
+    /// A close frame with its code, or the end of the connection with none.
+    Close(Option<u16>),
+    End,
+}
+
+/// A client's WebSocket that does nothing by itself.
+pub(crate) struct WebSocket {
+    pub(crate) connection: Connection,
+    decoder: Decoder,
+    message: Vec<u8>,
+}
+
+impl WebSocket {
+    pub(crate) fn frame(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
+        let key = [1, 2, 3, 4];
+        let mut bytes = vec![0; FrameHeader::MAX_LEN];
+        let header = FrameHeader { mask: Some(key), ..FrameHeader::new(opcode, payload.len()) };
+        let len = header.encode(&mut bytes).unwrap();
+        bytes.truncate(len);
+        bytes.extend_from_slice(payload);
+        ws::mask(&mut bytes[len..], key, 0);
+        bytes
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
+        self.connection.write(&Self::frame(OpCode::Text, text.as_bytes())).await;
+    }
+
+    pub(crate) async fn next(&mut self) -> Received {
+        loop {
+            let decoded = self.decoder.decode(&mut self.connection.received).unwrap();
+            let item = match decoded.item {
+                None => None,
+                Some(Item::Message(eio_core::packet::Frame::Text(text))) => {
+                    Some(Received::Text(text.to_owned()))
+                }
+                Some(Item::Message(eio_core::packet::Frame::Binary(bytes))) => {
+                    Some(Received::Binary(bytes.to_vec()))
+                }
+                Some(Item::Piece(piece)) => {
+                    self.message.extend_from_slice(piece.bytes);
+                    let whole = piece.last.then(|| core::mem::take(&mut self.message));
+                    let consumed = decoded.consumed;
+                    let item = whole.map(|message| match piece.kind {
+                        MessageKind::Text => Received::Text(String::from_utf8(message).unwrap()),
+                        MessageKind::Binary => Received::Binary(message),
+                    });
+                    self.connection.received.drain(..consumed);
+                    match item {
+                        Some(item) => return item,
+                        None => continue,
+                    }
+                }
+                Some(Item::Control(ws::Control::Close(close))) => {
+                    Some(Received::Close(close.map(|close| close.code.as_u16())))
+                }
+                Some(Item::Control(ws::Control::Pong(payload))) => Some(Received::Pong(payload.to_vec())),
+                Some(Item::Control(ws::Control::Ping(_))) => panic!("the server sends no pings of RFC 6455"),
+            };
+            let consumed = decoded.consumed;
+            self.connection.received.drain(..consumed);
+            match item {
+                Some(item) => return item,
+                None if self.connection.receive().await => {}
+                None => return Received::End,
+            }
+        }
+    }
+
+    pub(crate) async fn text(&mut self) -> String {
+        match self.next().await {
+            Received::Text(text) => text,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A polling client that does nothing by itself.
+pub(crate) struct Polling {
+    pub(crate) revision: u8,
+    pub(crate) sid: String,
+    pub(crate) poll: Connection,
+    pub(crate) data: Connection,
+}
+
+impl Polling {
+    pub(crate) fn query(&self) -> String {
+        format!("EIO={}&transport=polling&b64=1&sid={}", self.revision, self.sid)
+    }
+
+    /// Packets in the payload format of the revision.
+    pub(crate) fn payload(&self, packets: &[&str]) -> String {
+        if self.revision == 4 {
+            packets.join("\u{1e}")
+        } else {
+            packets.iter().map(|packet| format!("{}:{packet}", packet.len())).collect()
+        }
+    }
+
+    pub(crate) async fn begin_poll(&mut self) {
+        let query = self.query();
+        self.poll.send_request("GET", &query, b"").await;
+        settle().await;
+    }
+
+    /// A whole poll: the packets of its answer.
+    pub(crate) async fn poll(&mut self) -> Vec<String> {
+        self.begin_poll().await;
+        self.poll_answer().await
+    }
+
+    pub(crate) async fn poll_answer(&mut self) -> Vec<String> {
+        let (status, body) = self.poll.response().await;
+        assert_eq!(status, 200, "{body}");
+        if self.revision == 4 {
+            body.split('\u{1e}').map(str::to_owned).collect()
+        } else {
+            let mut rest = body.as_str();
+            let mut packets = Vec::new();
+            while let Some((len, tail)) = rest.split_once(':') {
+                let (packet, tail) = tail.split_at(len.parse().unwrap());
+                packets.push(packet.to_owned());
+                rest = tail;
+            }
+            packets
+        }
+    }
+
+    pub(crate) async fn post(&mut self, packets: &[&str]) -> (u16, String) {
+        let (query, payload) = (self.query(), self.payload(packets));
+        self.data.request("POST", &query, payload.as_bytes()).await
+    }
+}
+
+/// What the application of a test received, and how its sessions ended.
+#[derive(Clone, Default)]
+pub(crate) struct Journal(Arc<Mutex<Vec<String>>>);
+
+impl Journal {
+    pub(crate) fn note(&self, text: impl Into<String>) {
+        self.0.lock().unwrap().push(text.into());
+    }
+
+    pub(crate) fn read(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Notes every message and the end.
+    pub(crate) async fn follow(&self, socket: &mut Socket) {
+        loop {
+            match socket.recv().await {
+                Ok(message) => self.note(String::from_utf8_lossy(message.as_bytes())),
+                Err(end) => return self.note(format!("end: {}", end.reason.as_str())),
+            }
+        }
+    }
+}
+
+/// An application that reads and says nothing.
+pub(crate) async fn listen(mut socket: Socket) {
+    while socket.recv().await.is_ok() {}
+}

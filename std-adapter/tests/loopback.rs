@@ -1,0 +1,78 @@
+//! What only real sockets show. Time is real here: nothing is judged by how fast it happens.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use eio_core::Heartbeat;
+use eio_tokio::{Server, Socket};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+const UPGRADE: &str = "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n\
+     upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+async fn listen(mut socket: Socket) {
+    while socket.recv().await.is_ok() {}
+}
+
+fn server() -> Server {
+    let short = Duration::from_millis(100);
+    Server::builder(listen).heartbeat(Heartbeat::new(short, short).unwrap()).build().unwrap()
+}
+
+/// Reads until the connection ends: in order, or with a reset.
+async fn ends_by_reset(address: SocketAddr) -> bool {
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(UPGRADE.as_bytes()).await.unwrap();
+    let mut received = [0; 1024];
+    loop {
+        match client.read(&mut received).await {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_for_silence_resets_its_connection() {
+    let server = server();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move { server.serve(listener).await }
+    });
+    assert!(ends_by_reset(address).await);
+    serving.abort();
+}
+
+#[tokio::test]
+async fn it_does_so_in_axum_too() {
+    let service = server().service();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().fallback_service(service);
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    assert!(ends_by_reset(address).await);
+    serving.abort();
+}
+
+#[tokio::test]
+async fn and_in_bare_hyper() {
+    use hyper_util::rt::TokioIo;
+    use hyper_util::service::TowerToHyperService;
+
+    let service = server().service();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = TowerToHyperService::new(service);
+        let connection =
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let _ = connection.with_upgrades().await;
+    });
+    assert!(ends_by_reset(address).await);
+    serving.abort();
+}
