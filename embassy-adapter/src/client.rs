@@ -294,11 +294,10 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             if self.link.inbox.is_full() {
                 return Err(ConnectError::HeadTooLong);
             }
-            if let Some(end) = self.link.state.session.disconnect() {
-                return Err(end.into());
-            }
-            let until = self.link.state.wake_at(clock::now());
-            let progress = self.turn(Some(until.unwrap_or(Instant::from_micros(0)))).await;
+            let Some(until) = self.link.wait_until(clock::now()) else {
+                return self.link.state.session.disconnect().map_or(Ok(()), |end| Err(end.into()));
+            };
+            let progress = self.turn(Some(until)).await;
             if !progress.read {
                 self.link.settle(clock::now());
             }
