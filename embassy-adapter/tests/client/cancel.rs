@@ -102,8 +102,9 @@ fn sending_may_be_dropped_after_any_number_of_polls() {
                 sent.extend(server.take());
             }
             let messages: Vec<_> = sent.iter().filter(|sent| **sent != text("3")).cloned().collect();
-            let expected: Vec<_> =
-                (0..10_u8).map(|i| text(&format!("4{}", format!("{i}").repeat(1 + 14 * usize::from(i))))).collect();
+            let expected: Vec<_> = (0..10_u8)
+                .map(|i| text(&format!("4{}", format!("{i}").repeat(1 + 14 * usize::from(i)))))
+                .collect();
             assert_eq!(messages, expected, "{patience} polls, window {window}");
             assert!(sent.contains(&text("3")));
         }

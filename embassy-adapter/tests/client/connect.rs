@@ -115,8 +115,14 @@ fn a_response_that_is_no_answer_to_the_request_is_refused_and_says_why() {
     let body = "HTTP/1.1 400 Bad Request\r\nContent-Length: 34\r\n\r\n{\"code\":0,\"message\":\"Transport unknown\"}";
     assert_eq!(answered(|_| body.to_owned()), ConnectError::Refused { status: 400 });
     assert_eq!(answered(|_| "SSH-2.0-OpenSSH_9.2\r\n\r\n".to_owned()), ConnectError::NotHttp);
-    assert_eq!(answered(|switch| switch.replace("Upgrade: websocket", "Upgrade: h2c")), ConnectError::NotWebSocket);
-    assert_eq!(answered(|switch| switch.replace("Connection: Upgrade", "Connection: close")), ConnectError::NotWebSocket);
+    assert_eq!(
+        answered(|switch| switch.replace("Upgrade: websocket", "Upgrade: h2c")),
+        ConnectError::NotWebSocket
+    );
+    assert_eq!(
+        answered(|switch| switch.replace("Connection: Upgrade", "Connection: close")),
+        ConnectError::NotWebSocket
+    );
     let with = |header: &str, switch: String| switch.replace("\r\n\r\n", &format!("\r\n{header}\r\n\r\n"));
     for header in ["Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Protocol: chat"] {
         assert_eq!(answered(|switch| with(header, switch)), ConnectError::NotWebSocket, "{header}");
@@ -209,8 +215,7 @@ fn the_open_timeout_counts_from_the_start_through_every_step() {
         if step == 1 {
             server.set_window(10);
         }
-        let settings =
-            Settings { open_timeout: core::time::Duration::from_millis(700), ..Settings::DEFAULT };
+        let settings = Settings { open_timeout: core::time::Duration::from_millis(700), ..Settings::DEFAULT };
         let endpoint = Endpoint::engineio("host");
         let task = Task::new();
         let mut connect =

@@ -271,8 +271,7 @@ fn the_round_trip_of_the_link_is_measured_when_asked() {
 #[test]
 fn a_shorter_timeout_than_the_server_asks_for_is_kept() {
     let _clock = world::clock();
-    let settings =
-        Settings { ping_timeout_at_most: Some(Duration::from_millis(50)), ..Settings::DEFAULT };
+    let settings = Settings { ping_timeout_at_most: Some(Duration::from_millis(50)), ..Settings::DEFAULT };
     let (mut client, _server) = open_with(&settings, 512, 512, OPEN);
     waits(client.recv());
     world::advance(350_000);

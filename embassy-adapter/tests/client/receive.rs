@@ -199,7 +199,8 @@ fn every_way_to_end_has_its_reason_and_comes_after_what_was_sent_before() {
         ),
         (
             |server| {
-                server.control(Control::Close(Some(Close { code: CloseCode::GOING_AWAY, reason: "restart" })));
+                server
+                    .control(Control::Close(Some(Close { code: CloseCode::GOING_AWAY, reason: "restart" })));
             },
             DisconnectReason::TransportClosed,
             Some(CloseCode::GOING_AWAY),
@@ -246,10 +247,7 @@ fn random_bytes_never_do_harm() {
     let _clock = world::clock();
     let rng = world::rng();
     for _ in 0..500 {
-        let settings = Settings {
-            max_message_len: (rng() % 2 == 0).then_some(2_000),
-            ..Settings::DEFAULT
-        };
+        let settings = Settings { max_message_len: (rng() % 2 == 0).then_some(2_000), ..Settings::DEFAULT };
         let (mut client, mut server) = open_with(&settings, 300, 300, OPEN);
         let mut wire = fragments(OpCode::Text, &[b'4'; 700], 100);
         for _ in 0..(rng() % 4) {

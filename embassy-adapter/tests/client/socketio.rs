@@ -8,7 +8,9 @@ use eio_core::DisconnectReason;
 use eio_embassy::socketio::{Incoming, Socket, SocketError, refusal};
 use eio_embassy::{Revision, SendError, Settings};
 
-use crate::world::{self, OPEN, Reader, Server, Task, TestClient, Writer, done, open, open_with, text, waits};
+use crate::world::{
+    self, OPEN, Reader, Server, Task, TestClient, Writer, done, open, open_with, text, waits,
+};
 
 const TIMEOUT: Duration = Duration::from_millis(400);
 

@@ -18,8 +18,7 @@ use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 pub(crate) type TestClient = Client<'static, Reader, Writer>;
 
 /// The handshake of most tests: I = 300 ms, T = 200 ms.
-pub(crate) const OPEN: &str =
-    r#"0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":[],"pingInterval":300,"pingTimeout":200,"maxPayload":100000}"#;
+pub(crate) const OPEN: &str = r#"0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":[],"pingInterval":300,"pingTimeout":200,"maxPayload":100000}"#;
 
 /// embassy-time's mock clock is global: one test at a time has it, from zero.
 pub(crate) fn clock() -> MutexGuard<'static, ()> {
