@@ -137,8 +137,9 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     pub async fn send(&mut self, message: Frame<'_>) -> Result<(), SendError> {
         let piece = whole(message);
         let len = piece.bytes.len();
-        let mut resumes = self.link.outbox.open_message() == Some(piece.kind);
-        if self.link.outbox.open_message().is_some() && self.link.state.total != Some(len) {
+        let open = self.link.outbox.open_message();
+        let mut resumes = open.is_some();
+        if resumes && (open, self.link.state.total) != (Some(piece.kind), Some(len)) {
             return Err(SendError::Unfinished);
         }
         let prefix = self.link.state.prefix_len(piece.kind);
@@ -294,11 +295,11 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             if self.link.inbox.is_full() {
                 return Err(ConnectError::HeadTooLong);
             }
-            if let Some(end) = self.link.state.session.disconnect() {
-                return Err(end.into());
-            }
-            let until = self.link.state.wake_at(clock::now());
-            let progress = self.turn(Some(until.unwrap_or(Instant::from_micros(0)))).await;
+            let Some(until) = self.link.wait_until(clock::now()) else {
+                return self.link.state.session.disconnect().map_or(Ok(()), |end| Err(end.into()));
+            };
+            let until = Some(until).filter(|_| !self.link.state.write_failed);
+            let progress = self.turn(until).await;
             if !progress.read {
                 self.link.settle(clock::now());
             }
@@ -314,7 +315,10 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             let reached = match goal {
                 Goal::Open => self.link.state.session.is_open(),
                 Goal::Message => self.link.holds_message(),
-                Goal::Room => self.link.outbox.is_idle() && self.link.state.session.is_open(),
+                Goal::Room => {
+                    self.link.state.write_failed
+                        || self.link.outbox.is_idle() && self.link.state.session.is_open()
+                }
             };
             if reached {
                 if !self.link.outbox.is_idle() {
@@ -326,7 +330,9 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             let Some(until) = self.link.wait_until(now) else {
                 return self.link.state.session.disconnect().map_or(Ok(()), Err);
             };
-            let progress = self.turn(Some(until)).await;
+            // After a failed write, only what is there already can still say why.
+            let until = Some(until).filter(|_| !self.link.state.write_failed);
+            let progress = self.turn(until).await;
             if !progress.read {
                 self.link.settle(clock::now());
             }
@@ -340,6 +346,9 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             self.turn(None).await;
         }
         self.drive(Goal::Room).await.map_err(|_| SendError::Closed)?;
+        if self.link.state.write_failed {
+            return Err(SendError::Closed);
+        }
         match self.link.state.session.check_send(clock::now()) {
             Ok(()) => Ok(()),
             Err(Refusal::Expired) => Err(SendError::Expired),
