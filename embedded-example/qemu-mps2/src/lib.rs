@@ -18,6 +18,7 @@ pub mod clock;
 pub mod executor;
 pub mod fault;
 mod interrupts;
+#[cfg(feature = "app")]
 pub mod judge;
 pub mod lan9118;
 mod mmio;
@@ -26,19 +27,20 @@ pub mod random;
 pub mod wakes;
 
 use defmt_semihosting as _;
-use mmio::Register;
 
 defmt::timestamp!("{=u64:us}", embassy_time::Instant::now().as_micros());
 
 /// The first of the board's two user LEDs.
+#[cfg(feature = "app")]
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Led;
 
+#[cfg(feature = "app")]
 impl app::Lamp for Led {
     fn set(&mut self, on: bool) {
         // SAFETY: FPGAIO of AN386, table 3-1: LED0.
-        const LED0: Register = unsafe { Register::at(0x4002_8000) };
+        const LED0: mmio::Register = unsafe { mmio::Register::at(0x4002_8000) };
         LED0.write(u32::from(on));
         defmt::debug!("lamp {=bool}", on);
     }
