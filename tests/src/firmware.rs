@@ -13,6 +13,6 @@ mod log;
 mod peer;
 mod qmp;
 
-pub use board::{Board, Power};
+pub use board::{Board, Power, pause};
 pub use log::Line;
 pub use peer::{Peer, Report};

@@ -144,6 +144,11 @@ impl Board {
         self.qmp.execute(&command).expect("QEMU sets the link");
     }
 
+    /// Whether the firmware has not ended.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Waits until the firmware ends by itself, and returns its exit code.
     ///
     /// # Panics
@@ -191,7 +196,8 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
+/// Waits, where nothing tells when something outside has happened.
 #[expect(clippy::disallowed_methods, reason = "nothing tells when another process is done")]
-pub(super) fn pause(time: Duration) {
+pub fn pause(time: Duration) {
     thread::sleep(time);
 }

@@ -40,6 +40,22 @@ impl Peer {
         Self::start(command)
     }
 
+    /// Starts this project's own server, `eio serve`, which has to be built: `cargo build --package eio-cli`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn eio(port: u16, ping_interval: u64, ping_timeout: u64) -> Self {
+        // Where cargo puts it: beside this program, or one folder above a test.
+        let here = std::env::current_exe().expect("this program has a name");
+        let eio = here.ancestors().skip(1).take(2).map(|folder| folder.join("eio")).find(|eio| eio.exists());
+        let mut command = Command::new(eio.expect("`cargo build --package eio-cli` has built it"));
+        command.args(["serve", "--json", "--listen", &format!("127.0.0.1:{port}")]);
+        command.args(["--ping-interval", &format!("{ping_interval}ms")]);
+        command.args(["--ping-timeout", &format!("{ping_timeout}ms")]);
+        Self::start(command)
+    }
+
     /// Starts any server that speaks as those in `tests/nest` do.
     ///
     /// # Panics
@@ -61,7 +77,10 @@ impl Peer {
         });
         let mut peer = Self { child, reports, seen: Vec::new(), port: 0 };
         let listening = peer.expect("listening", Duration::from_secs(30));
-        peer.port = listening["port"].as_u64().and_then(|port| port.try_into().ok()).expect("a port");
+        let address =
+            listening["address"].as_str().and_then(|address| address.rsplit_once(':')?.1.parse().ok());
+        let port = listening["port"].as_u64().or(address);
+        peer.port = port.and_then(|port| port.try_into().ok()).expect("a port");
         peer
     }
 

@@ -14,14 +14,14 @@ fn when_the_line_is_cut_both_ends_notice_at_their_bounds_and_the_board_comes_bac
     server.order(json!({"do": "text", "text": "every 100"}));
     server.expect("pong", SOON);
     server.expect("pong", SOON);
-    let last = server.wait("a reading", SOON, |report| report["event"] == "text");
+    let reading = server.wait("a reading", SOON, |report| report["event"] == "text");
     board.set_line(false);
     let lost = board.expect("lost ", SOON);
     assert_at_the_bound(&lost, Duration::from_millis(1_500));
     let close = server.expect("close", SOON);
     assert_eq!(close["reason"], "ping timeout");
     // At most I + 2T after its last packet; the host's clock, read by a busy host.
-    let passed = close["at"].as_u64().zip(last["at"].as_u64()).map(|(close, last)| close - last);
+    let passed = close["at"].as_u64().zip(reading["at"].as_u64()).map(|(close, reading)| close - reading);
     assert!(passed.is_some_and(|passed| passed < 2_000 + 1_000), "{close}");
 
     board.expect("waiting ", SOON);

@@ -1,10 +1,11 @@
-//! The example firmware on an emulated board, against real servers: engine.io, Socket.IO and a NestJS gateway.
+//! The example firmware on an emulated board, against real servers: engine.io, Socket.IO and a NestJS gateway, and our own.
 //!
 //! What the board says is judged by the board's own clock, to 100 ms; what the servers say by the host's, generously.
 //! The boards run one at a time. `cargo xtask test firmware` builds what these tests need, and runs them.
 
 mod bounds;
 mod chaos;
+mod eio_serve;
 mod ends;
 mod link;
 mod messages;
