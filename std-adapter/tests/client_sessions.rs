@@ -261,6 +261,40 @@ async fn a_send_waits_for_room_and_dropping_it_sends_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn dropping_recv_send_and_closed_at_every_await_loses_and_doubles_nothing() {
+    /// Polls once and drops.
+    async fn once<F: Future>(future: F) -> Option<F::Output> {
+        tokio::select! {
+            biased;
+            output = future => Some(output),
+            () = core::future::ready(()) => None,
+        }
+    }
+    for way in Way::ALL {
+        let (_server, address) = serve(Server::builder(echo)).await;
+        let mut socket = way.client(address).outbox(3, 1_000).build().unwrap().connect().await.unwrap();
+        let mut sent = 0;
+        let mut received = 0;
+        while received < 2_000 {
+            if sent < 2_000 && once(socket.send(format!("{sent}"))).await.is_some_and(|sent| sent.is_ok()) {
+                sent += 1;
+            }
+            if let Some(message) = once(socket.recv()).await {
+                assert_eq!(message.unwrap(), Message::text(format!("{received}")), "{way:?}");
+                received += 1;
+            }
+            assert!(once(socket.closed()).await.is_none());
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(sent, 2_000);
+        assert!(
+            tokio::time::timeout(Duration::from_secs(1), socket.recv()).await.is_err(),
+            "nothing else came"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_the_server_would_not_take_is_handed_back() {
     let (_server, address) = serve(Server::builder(echo).max_payload(1_000)).await;
     for way in [Way::Polling, Way::WebSocket] {
