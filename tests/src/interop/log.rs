@@ -1,7 +1,8 @@
 //! What happened in one case, for whoever has to find out why it failed.
 
 use core::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
@@ -9,15 +10,23 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub struct Log {
     start: Instant,
-    lines: Arc<Mutex<Vec<String>>>,
+    lines: Arc<Mutex<Lines>>,
+}
+
+/// The first lines, and the latest: floods are long.
+#[derive(Debug, Default)]
+struct Lines {
+    first: Vec<String>,
+    left_out: usize,
+    latest: VecDeque<String>,
 }
 
 impl Log {
     /// How much of a line is kept: messages can be megabytes.
     const WIDTH: usize = 240;
 
-    /// How many lines are kept: floods are long.
-    const LINES: usize = 4000;
+    /// How many of the first lines, and of the latest, are kept.
+    const LINES: usize = 500;
 
     /// An empty one; its time starts now.
     #[must_use]
@@ -34,17 +43,34 @@ impl Log {
                 let _ = write!(line, "{}… ({} bytes)", &what[..cut], what.len());
             }
         }
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() < Self::LINES {
-            lines.push(line);
-        } else if lines.len() == Self::LINES {
-            lines.push("          … and so on".to_owned());
+        let mut lines = self.lines();
+        if lines.first.len() < Self::LINES {
+            lines.first.push(line);
+            return;
+        }
+        lines.latest.push_back(line);
+        if lines.latest.len() > Self::LINES {
+            lines.latest.pop_front();
+            lines.left_out += 1;
         }
     }
 
     /// All lines.
     #[must_use]
     pub fn text(&self) -> String {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+        let lines = self.lines();
+        let mut text = lines.first.join("\n");
+        if lines.left_out > 0 {
+            let _ = write!(text, "\n          … {} lines …", lines.left_out);
+        }
+        for line in &lines.latest {
+            text.push('\n');
+            text.push_str(line);
+        }
+        text
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

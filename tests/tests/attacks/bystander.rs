@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use core::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::connection::{Connection, text};
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// One session on WebSocket and one on polling.
 pub(crate) struct Bystanders {
     stop: Arc<AtomicBool>,
-    tasks: [JoinHandle<io::Result<Seen>>; 2],
+    tasks: JoinSet<io::Result<Seen>>,
 }
 
 /// What a session saw.
@@ -31,7 +31,7 @@ pub(crate) struct Seen {
 }
 
 impl Bystanders {
-    pub(crate) const COUNT: usize = 2;
+    pub(crate) const COUNT: u64 = 2;
 
     pub(crate) async fn join(address: SocketAddr) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -39,19 +39,26 @@ impl Bystanders {
         let mut polls = Connection::open(address).await?;
         let posts = Connection::open(address).await?;
         let sid = polls.open_polling(4).await?;
-        let tasks = [
-            tokio::spawn(talk_on_websocket(websocket, Arc::clone(&stop))),
-            tokio::spawn(talk_on_polling(polls, posts, sid, Arc::clone(&stop))),
-        ];
+        let mut tasks = JoinSet::new();
+        tasks.spawn(talk_on_websocket(websocket, Arc::clone(&stop)));
+        tasks.spawn(talk_on_polling(polls, posts, sid, Arc::clone(&stop)));
         Ok(Self { stop, tasks })
     }
 
-    /// Ends both sessions, and says what they saw. An error is what ended one before its time.
-    pub(crate) async fn leave(self) -> io::Result<Vec<Seen>> {
+    /// Panics when one was ended before its time, and says what by.
+    pub(crate) fn are_there(&mut self) {
+        if let Some(ended) = self.tasks.try_join_next() {
+            panic!("a well-behaved session ended: {ended:?}");
+        }
+    }
+
+    /// Ends both sessions once they have been pinged, and says what they saw. An error is what ended one before its
+    /// time.
+    pub(crate) async fn leave(mut self) -> io::Result<Vec<Seen>> {
         self.stop.store(true, Ordering::SeqCst);
         let mut seen = Vec::new();
-        for task in self.tasks {
-            seen.push(task.await.map_err(io::Error::other)??);
+        while let Some(task) = self.tasks.join_next().await {
+            seen.push(task.map_err(io::Error::other)??);
         }
         Ok(seen)
     }
@@ -59,7 +66,7 @@ impl Bystanders {
 
 async fn talk_on_websocket(mut connection: Connection, stop: Arc<AtomicBool>) -> io::Result<Seen> {
     let mut seen = Seen::default();
-    while !stop.load(Ordering::SeqCst) {
+    while seen.pings == 0 || !stop.load(Ordering::SeqCst) {
         let message = format!("4message {}", seen.echoes);
         let sent = Instant::now();
         connection.send(&text(&message)).await?;
@@ -89,7 +96,7 @@ async fn talk_on_polling(
 ) -> io::Result<Seen> {
     let query = format!("EIO=4&transport=polling&sid={sid}");
     let mut seen = Seen::default();
-    while !stop.load(Ordering::SeqCst) {
+    while seen.pings == 0 || !stop.load(Ordering::SeqCst) {
         let message = format!("4message {}", seen.echoes);
         let sent = Instant::now();
         post(&mut posts, &query, &message).await?;

@@ -3,6 +3,7 @@
 use std::io;
 
 use eio_tests::interop::Case;
+use tokio::task::JoinSet;
 
 use crate::attack::{Target, case};
 use crate::connection::{Connection, upgrade_request};
@@ -83,20 +84,30 @@ async fn invalid_transports(target: Target, size: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Of `size` bytes, each in a packet of its own; in the target, in a header's name, in its value.
+/// Of `size` bytes, each in a packet of its own: in the target, in a header's name, in its value. The connection is
+/// closed when the head is too large, and when it takes too long.
 async fn endless_head(target: Target, size: usize) -> io::Result<()> {
     let starts =
         ["GET /engine.io/?", "GET /engine.io/?EIO=4 HTTP/1.1\r\nHost: a\r\nX", "GET / HTTP/1.1\r\nX: "];
+    let mut attackers = JoinSet::new();
     for start in starts {
-        let mut connection = Connection::open(target.address).await?;
-        connection.send(start.as_bytes()).await?;
-        for _ in 0..size {
-            if connection.send(b"a").await.is_err() {
-                // Cut off, as it should be sooner or later.
-                break;
+        let address = target.address;
+        attackers.spawn(async move {
+            let mut connection = Connection::open(address).await?;
+            connection.send(start.as_bytes()).await?;
+            for _ in 0..size {
+                if connection.send(b"a").await.is_err() {
+                    break;
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-        }
+            let answer = String::from_utf8_lossy(&connection.rest().await).into_owned();
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+            io::Result::Ok(())
+        });
+    }
+    while let Some(attacker) = attackers.join_next().await {
+        attacker.map_err(io::Error::other)??;
     }
     Ok(())
 }
@@ -120,7 +131,7 @@ async fn very_many_headers(target: Target, size: usize) -> io::Result<()> {
 }
 
 async fn unauthorized(target: Target, size: usize) -> io::Result<()> {
-    let before = target.server.sessions().await;
+    let before = target.server.state().await.sessions;
     for _ in 0..size {
         let mut connection = Connection::open(target.address).await?;
         let answer = connection.get("EIO=4&transport=polling&token=wrong").await?;
@@ -130,6 +141,6 @@ async fn unauthorized(target: Target, size: usize) -> io::Result<()> {
         let answer = connection.response().await?;
         assert_eq!((answer.status, &*answer.body), (400, "wrong token"));
     }
-    assert_eq!(target.server.sessions().await, before, "none of them got a session");
+    assert_eq!(target.server.state().await.sessions, before, "none of them got a session");
     Ok(())
 }

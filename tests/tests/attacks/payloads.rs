@@ -47,14 +47,9 @@ async fn tiny_packets(target: Target, size: usize) -> io::Result<()> {
 async fn too_many_packets(target: Target, size: usize) -> io::Result<()> {
     let v4 = "4\x1e".repeat(490_000) + "4";
     let v3 = "1:4".repeat(330_000);
-    let zero = "0:".repeat(490_000);
     let v3_binary = [0, 1, 0xff, b'4'].repeat(240_000);
-    let bodies: [(u8, &str, &[u8]); 4] = [
-        (4, TEXT, v4.as_bytes()),
-        (3, TEXT, v3.as_bytes()),
-        (3, TEXT, zero.as_bytes()),
-        (3, BINARY, &v3_binary),
-    ];
+    let bodies: [(u8, &str, &[u8]); 3] =
+        [(4, TEXT, v4.as_bytes()), (3, TEXT, v3.as_bytes()), (3, BINARY, &v3_binary)];
     for _ in 0..size {
         for (revision, content_type, body) in bodies {
             let mut connection = Connection::open(target.address).await?;
@@ -64,6 +59,12 @@ async fn too_many_packets(target: Target, size: usize) -> io::Result<()> {
             assert_eq!(answer.status, 400, "{} bytes of revision {revision}", body.len());
             assert_eq!(target.server.end_of(&sid).await, "parse error");
         }
+        // A length of zero is no packet, and no mistake, in the reference's reading.
+        let mut connection = Connection::open(target.address).await?;
+        let query = format!("EIO=3&transport=polling&sid={}", connection.open_polling(3).await?);
+        let answer = connection.post(&query, TEXT, "0:".repeat(490_000).as_bytes()).await?;
+        assert_eq!(answer.status, 200);
+        assert_eq!(connection.post(&query, TEXT, b"1:1").await?.status, 200);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     /// Resident memory, in bytes.
-    pub(crate) memory: u64,
+    pub(crate) resident: u64,
     /// Processor time since its start.
     pub(crate) processor: Duration,
 }
@@ -21,7 +21,7 @@ pub(crate) fn usage(id: u32) -> Usage {
     let ticks: u64 =
         fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     // A tick is a hundredth of a second on every Linux: USER_HZ is part of its interface.
-    Usage { memory: kib * 1024, processor: Duration::from_millis(ticks * 10) }
+    Usage { resident: kib * 1024, processor: Duration::from_millis(ticks * 10) }
 }
 
 /// How many descriptors this process may have open.

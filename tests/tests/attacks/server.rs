@@ -31,7 +31,7 @@ pub(crate) const PING_TIMEOUT: Duration = Duration::from_millis(2000);
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// How many sessions may be open.
-pub(crate) const MAX_SESSIONS: usize = 3000;
+pub(crate) const MAX_SESSIONS: u32 = 3000;
 
 /// The largest request body and message.
 pub(crate) const MAX_PAYLOAD: u32 = 1_000_000;
@@ -45,7 +45,7 @@ pub(crate) fn serve() -> ExitCode {
             .request_timeout(REQUEST_TIMEOUT)
             .upgrade_timeout(Duration::from_millis(1000))
             .close_timeout(Duration::from_millis(1000))
-            .max_sessions(MAX_SESSIONS)
+            .max_sessions(MAX_SESSIONS as usize)
             .max_payload(MAX_PAYLOAD)
             .eio3(true)
             .allow_request(|parts| {
@@ -62,7 +62,8 @@ pub(crate) fn serve() -> ExitCode {
         tokio::spawn(async move { serving.serve(listener).await });
         let mut commands = BufReader::new(tokio::io::stdin()).lines();
         while let Ok(Some(_)) = commands.next_line().await {
-            println!("{}", json!({ "event": "sessions", "count": server.len() }));
+            let heap = crate::ALLOCATOR.current_usage();
+            println!("{}", json!({ "event": "state", "sessions": server.len(), "heap": heap }));
         }
     });
     ExitCode::SUCCESS
@@ -88,12 +89,21 @@ impl Observer for TellsEnds {
     }
 }
 
+/// What the server says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    /// How many sessions are open.
+    pub(crate) sessions: u64,
+    /// How many bytes are allocated.
+    pub(crate) heap: u64,
+}
+
 /// The server under attack, as the attacker's process sees it.
 pub(crate) struct Attacked {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     child: Child,
-    counts: tokio::sync::Mutex<UnboundedReceiver<usize>>,
+    states: tokio::sync::Mutex<UnboundedReceiver<State>>,
     ends: Arc<Mutex<HashMap<String, String>>>,
 }
 
@@ -105,28 +115,30 @@ impl Attacked {
         let first = soon("the server to listen", events.recv()).await.expect("the server lives");
         let address = first.get("address").and_then(Value::as_str).expect("it tells its address");
         let address = address.parse().expect("an address");
-        let (counted, counts) = tokio::sync::mpsc::unbounded_channel();
+        let (tell, states) = tokio::sync::mpsc::unbounded_channel();
         let ends = Arc::new(Mutex::new(HashMap::new()));
         let told = Arc::clone(&ends);
         tokio::spawn(async move {
             while let Some(event) = events.recv().await {
-                if let Some(count) = event.get("count").and_then(Value::as_u64) {
-                    let _ = counted.send(usize::try_from(count).unwrap_or(usize::MAX));
+                let number = |name| event.get(name).and_then(Value::as_u64);
+                if let Some((sessions, heap)) = number("sessions").zip(number("heap")) {
+                    // Nobody asks any more when the test has ended.
+                    let _ = tell.send(State { sessions, heap });
                 } else {
                     let text = |name| text(&event, name);
                     told.lock().unwrap_or_else(PoisonError::into_inner).insert(text("sid"), text("reason"));
                 }
             }
         });
-        Self { address, child, counts: tokio::sync::Mutex::new(counts), ends }
+        Self { address, child, states: tokio::sync::Mutex::new(states), ends }
     }
 
-    /// How many sessions are open.
-    pub(crate) async fn sessions(&self) -> usize {
-        let mut counts = self.counts.lock().await;
+    /// What it holds.
+    pub(crate) async fn state(&self) -> State {
+        let mut states = self.states.lock().await;
         // A server that is gone does not answer.
-        let _ = self.child.commands().send(json!("sessions"));
-        soon("the server to count its sessions", counts.recv()).await.expect("the server lives")
+        let _ = self.child.commands().send(json!("state"));
+        soon("the server to tell its state", states.recv()).await.expect("the server lives")
     }
 
     /// Why a session ended, in the reference's words.
