@@ -50,6 +50,22 @@ impl ClientSession {
     }
 
     /// A session of revision 3: this side pings. As [`eio4`](Self::eio4) otherwise.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use eio_core::packet::{Frame, v3};
+    /// use eio_core::session::Control;
+    /// use eio_core::{ClientSession, Instant};
+    ///
+    /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
+    /// let mut session = ClientSession::eio3(Duration::from_secs(10), at(0));
+    /// let open = r#"0{"sid":"x7","upgrades":[],"pingInterval":25000,"pingTimeout":5000}"#;
+    /// session.handle_packet(at(40), v3::decode(Frame::Text(open)));
+    /// session.handle_timeout(at(25_040));
+    /// assert_eq!(session.poll_transmit(), Some(Control::Ping));
+    /// session.handle_packet(at(25_100), v3::decode(Frame::Text("3")));
+    /// assert_eq!(session.rtt(), Some(Duration::from_millis(60)));
+    /// ```
     #[must_use]
     pub const fn eio3(open_timeout: Duration, now: Instant) -> Self {
         Self {
@@ -58,7 +74,7 @@ impl ClientSession {
     }
 
     /// Be stricter than the handshake: the server's `pingTimeout` counts as at most `ping_timeout`, which is rounded
-    /// up to a whole millisecond. Has no effect once the session is open.
+    /// up to a whole millisecond, 1 ms at least. The last call counts. Has no effect once the session is open.
     #[must_use]
     pub const fn with_ping_timeout_at_most(mut self, ping_timeout: Duration) -> Self {
         self.lifecycle.machine.cap_timeout(ping_timeout);

@@ -14,7 +14,7 @@
 //! | in the packet | what happens |
 //! |---|---|
 //! | keys in any order, unknown keys with any value, white space | accepted |
-//! | a key spelled with `\u` escapes | the same key |
+//! | a known key or name spelled with escapes | unknown: no server writes letters so |
 //! | a known key twice | refused |
 //! | `sid` missing, not a string, with an escape, or no [`Sid`] | refused |
 //! | `upgrades` missing or `null` | no upgrades |
@@ -25,23 +25,23 @@
 //! | `maxPayload` missing, `null` or zero (how "no limit" is announced) | no limit |
 //! | `maxPayload` above `u32::MAX` | `u32::MAX` |
 //! | `maxPayload` in quotes, negative, not whole | refused |
-//! | a value nested more than 32 arrays and objects deep | refused |
+//! | more than 64 arrays and objects in each other, the packet's own object included | refused |
 //! | anything behind the object | refused |
 //!
 //! Source: the Engine.IO protocol, revision 4 and revision 3, "Handshake".
 
 mod error;
-mod json;
 mod sid;
 mod transports;
 
-pub use error::{HandshakeError, HandshakeErrorKind, Syntax};
+pub use error::{HandshakeError, HandshakeErrorKind};
 pub use sid::{Sid, SidError};
 pub use transports::{Transport, Transports};
 
 use crate::BufferTooSmall;
-use crate::settings::{Heartbeat, HeartbeatError, NotU32, Period};
-use json::Scanner;
+use crate::json::{self, Kind, NotU32, Reader, Token};
+use crate::settings::{Heartbeat, HeartbeatError, Period};
+use crate::text::{self, Decimal};
 
 /// What a server tells its client when a session opens.
 ///
@@ -117,9 +117,9 @@ impl<'a> Handshake<'a> {
     /// # Errors
     /// [`HandshakeError`] says what was expected, and at which byte of `json`.
     pub fn parse(json: &'a str) -> Result<Self, HandshakeError> {
-        let mut scanner = Scanner::new(json);
-        let handshake = Fields::default().read(&mut scanner);
-        handshake.map_err(|kind| HandshakeError { at: scanner.at(), kind })
+        let mut fields = Fields::default();
+        let handshake = fields.read(json);
+        handshake.map_err(|kind| HandshakeError { at: fields.at, kind })
     }
 
     /// Writes the data of an `open` packet, byte by byte as the reference server (engine.io 6.6.12) does. Without a
@@ -129,61 +129,38 @@ impl<'a> Handshake<'a> {
     /// [`BufferTooSmall`] if `out` does not hold it; nothing has been written then. [`MAX_LEN`](Self::MAX_LEN) bytes
     /// always do.
     pub fn encode<'b>(&self, out: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-        let mut needed = 0_usize;
-        self.pieces(|piece| needed = needed.saturating_add(piece.len()));
-        let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-        let mut slots = out.iter_mut();
-        self.pieces(|piece| piece.iter().zip(slots.by_ref()).for_each(|(byte, slot)| *slot = *byte));
-        // It consists of ASCII, so this never falls back.
-        Ok(core::str::from_utf8(out).unwrap_or_default())
-    }
-
-    /// Hands the text over, piece by piece.
-    fn pieces(&self, mut put: impl FnMut(&[u8])) {
-        put(br#"{"sid":""#);
-        put(self.sid.as_str().as_bytes());
-        put(br#"","upgrades":["#);
-        let mut quote: &[u8] = b"\"";
-        for transport in self.upgrades.iter() {
-            put(quote);
-            put(transport.as_str().as_bytes());
-            put(b"\"");
-            quote = b",\"";
-        }
-        put(br#"],"pingInterval":"#);
-        put_number(self.heartbeat.interval_millis(), &mut put);
-        put(br#","pingTimeout":"#);
-        put_number(self.heartbeat.timeout_millis(), &mut put);
-        if let Some(bytes @ 1..) = self.max_payload {
-            put(br#","maxPayload":"#);
-            put_number(bytes, &mut put);
-        }
-        put(b"}");
+        text::write(out, &|put| {
+            put(r#"{"sid":""#);
+            put(self.sid.as_str());
+            put(r#"","upgrades":["#);
+            let mut quote = "\"";
+            for transport in self.upgrades.iter() {
+                put(quote);
+                put(transport.as_str());
+                put("\"");
+                quote = ",\"";
+            }
+            put(r#"],"pingInterval":"#);
+            put(Decimal::new(self.heartbeat.interval_millis().into()).as_str());
+            put(r#","pingTimeout":"#);
+            put(Decimal::new(self.heartbeat.timeout_millis().into()).as_str());
+            if let Some(bytes @ 1..) = self.max_payload {
+                put(r#","maxPayload":"#);
+                put(Decimal::new(bytes.into()).as_str());
+            }
+            put("}");
+        })
     }
 }
 
 /// The digits of `u32::MAX`.
 const MAX_DIGITS: usize = 10;
 
-fn put_number(number: u32, put: &mut impl FnMut(&[u8])) {
-    let mut digits = [0; MAX_DIGITS];
-    let mut rest = number;
-    let mut unused = MAX_DIGITS;
-    for digit in digits.iter_mut().rev() {
-        let value = (rest % 10) as u8;
-        *digit = b'0' | value;
-        rest /= 10;
-        unused = unused.saturating_sub(1);
-        if rest == 0 {
-            break;
-        }
-    }
-    put(digits.get(unused..).unwrap_or_default());
-}
-
 /// What has been read of an open packet so far.
 #[derive(Default)]
 struct Fields<'a> {
+    /// Where the last token stands, or the failure, so that errors need not carry their position.
+    at: usize,
     /// One bit for each [`Field`] that has occurred.
     seen: u8,
     sid: Option<Sid<'a>>,
@@ -191,31 +168,29 @@ struct Fields<'a> {
     /// Zero until it has occurred, when it is above zero. The same for `ping_timeout`.
     ping_interval: u32,
     ping_timeout: u32,
-    max_payload: Option<u32>,
+    max_payload: u32,
     /// Where the last of the two timings stands: an error about both together points there.
     timing_at: usize,
 }
 
 impl<'a> Fields<'a> {
-    /// Reads the whole object. After a failure `scanner` stands where it is.
-    fn read(mut self, scanner: &mut Scanner<'a>) -> Result<Handshake<'a>, HandshakeErrorKind> {
-        scanner.expect(b'{', Syntax::Object)?;
-        let mut end = scanner.position();
-        if !scanner.eat(b'}') {
-            loop {
-                self.read_member(scanner)?;
-                end = scanner.position();
-                if scanner.eat(b'}') {
-                    break;
-                }
-                scanner.expect(b',', Syntax::Comma)?;
+    /// Reads the whole object.
+    fn read(&mut self, json: &'a str) -> Result<Handshake<'a>, HandshakeErrorKind> {
+        let mut reader = Reader::new(json, 0, 0);
+        if self.token(reader.next())?.kind != Kind::Object {
+            return Err(HandshakeErrorKind::Json);
+        }
+        loop {
+            let key = self.token(reader.next())?;
+            if key.kind != Kind::Key {
+                break;
             }
+            self.read_member(key.raw, &mut reader)?;
         }
-        if !scanner.at_end() {
-            return Err(Syntax::End.into());
+        if let Err(error) = json::expect_end(json, reader.at()) {
+            return Err(self.stumble(error));
         }
-        // What is missing is missed at the closing brace.
-        scanner.back_to(end);
+        // What is missing is missed at the closing brace, which was the last token.
         let sid = self.sid.ok_or(HandshakeErrorKind::Missing(Field::Sid))?;
         if self.ping_interval == 0 {
             return Err(HandshakeErrorKind::Missing(Field::PingInterval));
@@ -223,99 +198,90 @@ impl<'a> Fields<'a> {
         if self.ping_timeout == 0 {
             return Err(HandshakeErrorKind::Missing(Field::PingTimeout));
         }
-        scanner.back_to(self.timing_at);
+        self.at = self.timing_at;
         let heartbeat = Heartbeat::from_millis(self.ping_interval, self.ping_timeout)?;
-        Ok(Handshake { sid, upgrades: self.upgrades, heartbeat, max_payload: self.max_payload })
+        Ok(Handshake::new(sid, heartbeat).with_upgrades(self.upgrades).with_max_payload(self.max_payload))
     }
 
-    /// Reads one key and its value.
-    fn read_member(&mut self, scanner: &mut Scanner<'a>) -> Result<(), HandshakeErrorKind> {
-        let key_at = scanner.position();
-        let key = scanner.key()?;
-        let Some(field) = Field::ALL.into_iter().find(|field| json::spells(key, field.as_str())) else {
-            return scanner.skip_value();
+    /// Reads the value that belongs to `key`.
+    fn read_member(&mut self, key: &str, reader: &mut Reader<'a>) -> Result<(), HandshakeErrorKind> {
+        let Some(field) = Field::ALL.into_iter().find(|field| key == field.as_str()) else {
+            return reader.skip_value().map_err(|error| self.stumble(error));
         };
         if self.seen & field.bit() != 0 {
-            scanner.back_to(key_at);
             return Err(HandshakeErrorKind::Duplicate(field));
         }
         self.seen |= field.bit();
-        let value_at = scanner.position();
-        match field {
-            Field::Sid => self.sid = Some(read_sid(scanner)?),
-            Field::Upgrades => self.upgrades = read_upgrades(scanner)?,
-            Field::MaxPayload if scanner.eat_null() => {}
-            Field::MaxPayload => {
-                self.max_payload = Some(read_number(scanner, field)?).filter(|bytes| *bytes != 0);
+        let value = self.token(reader.next())?;
+        match (field, value.kind) {
+            (Field::Upgrades | Field::MaxPayload, Kind::Null) => Ok(()),
+            (Field::Sid, Kind::String) => {
+                self.sid = Some(Sid::new(value.raw)?);
+                Ok(())
             }
-            Field::PingInterval | Field::PingTimeout => {
-                let millis = read_number(scanner, field)?;
-                self.timing_at = value_at;
-                let (slot, period) = match field {
-                    Field::PingTimeout => (&mut self.ping_timeout, Period::PingTimeout),
-                    _ => (&mut self.ping_interval, Period::PingInterval),
-                };
-                if millis == 0 {
-                    scanner.back_to(value_at);
-                    return Err(HeartbeatError::Zero { period }.into());
-                }
-                *slot = millis;
+            (Field::Upgrades, Kind::Array) => self.read_upgrades(reader),
+            (Field::PingInterval | Field::PingTimeout | Field::MaxPayload, Kind::Number) => {
+                self.read_number(field, value.raw)
             }
+            _ => Err(HandshakeErrorKind::WrongType(field)),
         }
+    }
+
+    /// Reads the names in the array that has been opened.
+    fn read_upgrades(&mut self, reader: &mut Reader<'a>) -> Result<(), HandshakeErrorKind> {
+        loop {
+            let name = self.token(reader.next())?;
+            match name.kind {
+                Kind::String => {}
+                Kind::ArrayEnd => return Ok(()),
+                _ => return Err(HandshakeErrorKind::WrongType(Field::Upgrades)),
+            }
+            self.upgrades = Transport::from_name(name.raw).into_iter().fold(self.upgrades, Transports::with);
+        }
+    }
+
+    fn read_number(&mut self, field: Field, raw: &str) -> Result<(), HandshakeErrorKind> {
+        let number = match json::number_to_u32(raw, 0) {
+            Ok(number) => number,
+            // Too long for a period, and no limit to a payload.
+            Err(NotU32::TooLarge) => u32::MAX,
+            Err(NotU32::Negative) => return Err(HandshakeErrorKind::Negative(field)),
+            Err(NotU32::Fraction) => return Err(HandshakeErrorKind::Fraction(field)),
+        };
+        let (slot, period) = match field {
+            Field::PingInterval => (&mut self.ping_interval, Period::PingInterval),
+            Field::PingTimeout => (&mut self.ping_timeout, Period::PingTimeout),
+            _ => {
+                self.max_payload = number;
+                return Ok(());
+            }
+        };
+        if number == 0 {
+            return Err(HeartbeatError::Zero { period }.into());
+        }
+        *slot = number;
+        self.timing_at = self.at;
         Ok(())
     }
-}
 
-fn read_sid<'a>(scanner: &mut Scanner<'a>) -> Result<Sid<'a>, HandshakeErrorKind> {
-    let at = scanner.position();
-    if scanner.peek() != b'"' {
-        return Err(HandshakeErrorKind::WrongType(Field::Sid));
-    }
-    Sid::new(scanner.string()?).map_err(|error| {
-        scanner.back_to(at);
-        error.into()
-    })
-}
-
-fn read_upgrades(scanner: &mut Scanner<'_>) -> Result<Transports, HandshakeErrorKind> {
-    let mut upgrades = Transports::NONE;
-    if scanner.eat_null() {
-        return Ok(upgrades);
-    }
-    if !scanner.eat(b'[') {
-        return Err(HandshakeErrorKind::WrongType(Field::Upgrades));
-    }
-    if scanner.eat(b']') {
-        return Ok(upgrades);
-    }
-    loop {
-        if scanner.peek() != b'"' {
-            return Err(HandshakeErrorKind::WrongType(Field::Upgrades));
+    /// Notes where the reader is.
+    fn token(&mut self, token: Result<Token<'a>, json::Error>) -> Result<Token<'a>, HandshakeErrorKind> {
+        match token {
+            Ok(token) => {
+                self.at = token.at;
+                Ok(token)
+            }
+            Err(error) => Err(self.stumble(error)),
         }
-        let name = scanner.string()?;
-        let known = Transport::ALL.into_iter().find(|transport| json::spells(name, transport.as_str()));
-        upgrades = known.into_iter().fold(upgrades, Transports::with);
-        if scanner.eat(b']') {
-            return Ok(upgrades);
-        }
-        scanner.expect(b',', Syntax::Comma)?;
     }
-}
 
-/// A whole number; one above `u32::MAX` reads as `u32::MAX`, which is too long a period and no limit to a payload.
-fn read_number(scanner: &mut Scanner<'_>, field: Field) -> Result<u32, HandshakeErrorKind> {
-    let at = scanner.position();
-    if !matches!(scanner.peek(), b'-' | b'0'..=b'9') {
-        return Err(HandshakeErrorKind::WrongType(field));
+    fn stumble(&mut self, error: json::Error) -> HandshakeErrorKind {
+        self.at = error.at;
+        match error.kind {
+            json::ErrorKind::Invalid => HandshakeErrorKind::Json,
+            json::ErrorKind::TooDeep => HandshakeErrorKind::TooDeep,
+        }
     }
-    let kind = match scanner.number()?.to_u32(0) {
-        Ok(number) => return Ok(number),
-        Err(NotU32::TooLarge) => return Ok(u32::MAX),
-        Err(NotU32::Negative) => HandshakeErrorKind::Negative(field),
-        Err(NotU32::Fraction) => HandshakeErrorKind::Fraction(field),
-    };
-    scanner.back_to(at);
-    Err(kind)
 }
 
 /// A key of the open packet.

@@ -1,13 +1,11 @@
 //! What a session can be told: its heartbeat periods, which traffic counts as life, and its limits.
 
-mod decimal;
 mod legacy;
 mod names;
 #[cfg(feature = "serde")]
 mod serde;
 mod server;
 
-pub(crate) use decimal::{Decimal, NotU32};
 pub use legacy::{LegacyError, LegacySettings, Measure, OldSettings, ValueProblem};
 pub use server::{Limit, Settings, SettingsError};
 

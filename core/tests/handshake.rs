@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use eio_core::handshake::{
-    Field, Handshake, HandshakeErrorKind as Kind, Sid, SidError, Syntax, Transport, Transports,
+    Field, Handshake, HandshakeErrorKind as Kind, Sid, SidError, Transport, Transports,
 };
 use eio_core::settings::{HeartbeatError, Period};
 use eio_core::{BufferTooSmall, Heartbeat};
@@ -73,18 +73,11 @@ fn white_space_unknown_keys_and_any_order_are_accepted() {
 }
 
 #[test]
-fn an_escaped_key_is_the_same_key() {
-    let json =
-        r#"{"\u0073id":"x","ping\u0049nterval":300,"pingTimeou\u0074":200,"upgrades":["\u0077ebsocket"]}"#;
-    let handshake = Handshake::parse(json).unwrap();
-    assert_eq!(handshake.sid.as_str(), "x");
-    assert!(handshake.upgrades.contains(Transport::WebSocket));
-
-    let twice = r#"{"sid":"x","s\u0069\u0064":"y","pingInterval":300,"pingTimeout":200}"#;
-    assert_eq!(refused(twice), (Kind::Duplicate(Field::Sid), 11));
-
-    let others = r#"{"\nsid":1,"sid\u0000":2,"\u0073":3,"\ud83d\ude00sid":4,"sid":"x","pingInterval":300,"pingTimeout":200}"#;
+fn a_key_with_escapes_is_an_unknown_key() {
+    let others = r#"{"\nsid":1,"sid\u0000":2,"\u0073id":3,"\ud83d\ude00sid":4,"sid":"x","pingInterval":300,"pingTimeout":200}"#;
     assert_eq!(Handshake::parse(others), Handshake::parse(GOOD));
+    let escaped = r#"{"\u0073id":"x","pingInterval":300,"pingTimeout":200}"#;
+    assert_eq!(refused(escaped), (Kind::Missing(Field::Sid), escaped.len() - 1));
 }
 
 #[test]
@@ -117,8 +110,8 @@ fn timing_that_would_end_the_session_silently_is_refused() {
             ("null", Kind::WrongType(field)),
             ("true", Kind::WrongType(field)),
             ("[300]", Kind::WrongType(field)),
-            ("+300", Kind::WrongType(field)),
-            ("NaN", Kind::WrongType(field)),
+            ("+300", Kind::Json),
+            ("NaN", Kind::Json),
             ("-300", Kind::Negative(field)),
             ("-0.5", Kind::Negative(field)),
             ("0.5", Kind::Fraction(field)),
@@ -201,11 +194,11 @@ fn upgrades_are_a_list_of_names_of_which_unknown_ones_are_ignored() {
         ("{}", wrong),
         ("1", wrong),
         ("[1]", wrong),
-        ("[,]", wrong),
+        ("[,]", Err(Kind::Json)),
         (r#"["websocket",null]"#, wrong),
-        (r#"["websocket",]"#, wrong),
+        (r#"["websocket",]"#, Err(Kind::Json)),
         (r#"[["websocket"]]"#, wrong),
-        (r#"["websocket"}"#, Err(Kind::Syntax(Syntax::Comma))),
+        (r#"["websocket"}"#, Err(Kind::Json)),
     ] {
         let (json, _) = with_member("upgrades", value);
         let read = Handshake::parse(&json).map(|handshake| handshake.upgrades).map_err(|error| error.kind);
@@ -234,63 +227,49 @@ fn a_sid_is_a_string_of_visible_ascii_without_escapes() {
 }
 
 #[test]
-fn what_is_not_one_json_object_says_what_was_expected_and_where() {
-    for (json, syntax, at) in [
-        ("", Syntax::Object, 0),
-        ("  ", Syntax::Object, 2),
-        ("null", Syntax::Object, 0),
-        ("[]", Syntax::Object, 0),
-        ("\u{feff}{}", Syntax::Object, 0),
-        ("{", Syntax::Key, 1),
-        ("{,}", Syntax::Key, 1),
-        ("{'sid':1}", Syntax::Key, 1),
-        ("{sid:1}", Syntax::Key, 1),
-        (r#"{"a"}"#, Syntax::Colon, 4),
-        (r#"{"a":1,}"#, Syntax::Key, 7),
-        (r#"{"a":1 "b":2}"#, Syntax::Comma, 7),
-        (r#"{"a":01}"#, Syntax::Comma, 6),
-        (r#"{"a":1"#, Syntax::Comma, 6),
-        (r#"{"a":1]"#, Syntax::Comma, 6),
-        (r#"{"a":[1}"#, Syntax::Comma, 7),
-        (r#"{"a":{"b":1]"#, Syntax::Comma, 11),
-        (r#"{"a":{]}"#, Syntax::Comma, 6),
-        (r#"{"a":[1,]}"#, Syntax::Value, 8),
-        (r#"{"a":}"#, Syntax::Value, 5),
-        (r#"{"a":nul}"#, Syntax::Value, 5),
-        (r#"{"a":.5}"#, Syntax::Value, 5),
-        (r#"{"a":-}"#, Syntax::Digit, 6),
-        (r#"{"a":1.}"#, Syntax::Digit, 7),
-        (r#"{"a":1e+}"#, Syntax::Digit, 8),
-        (r#"{"a"#, Syntax::Quote, 3),
-        (r#"{"a":"b\"#, Syntax::Escape, 7),
-        (r#"{"a":"\x"}"#, Syntax::Escape, 6),
-        (r#"{"a":"\u00g0"}"#, Syntax::Escape, 6),
-        (r#"{"a":"\u00"}"#, Syntax::Escape, 6),
-        ("{\"a\":\"b\nc\"}", Syntax::ControlCharacter, 7),
-        (r#"{"sid":"x","pingInterval":300,"pingTimeout":200}}"#, Syntax::End, 48),
-        (r#"{"sid":"x","pingInterval":300,"pingTimeout":200} 0"#, Syntax::End, 49),
+fn what_is_not_one_json_object_is_refused_at_the_offending_byte() {
+    for (json, at) in [
+        ("", 0),
+        ("  ", 2),
+        ("null", 0),
+        ("[]", 0),
+        ("\u{feff}{}", 0),
+        ("{", 1),
+        ("{,}", 1),
+        ("{'sid':1}", 1),
+        (r#"{"a"}"#, 4),
+        (r#"{"a":1,}"#, 7),
+        (r#"{"a":1 "b":2}"#, 7),
+        (r#"{"a":01}"#, 6),
+        (r#"{"a":1"#, 6),
+        (r#"{"a":{]}"#, 6),
+        (r#"{"a":}"#, 5),
+        (r#"{"a":-}"#, 6),
+        (r#"{"a"#, 3),
+        (r#"{"a":"\u00g0"}"#, 10),
+        ("{\"a\":\"b\nc\"}", 7),
+        (r#"{"sid":"x","pingInterval":300,"pingTimeout":200}}"#, 48),
+        (r#"{"sid":"x","pingInterval":300,"pingTimeout":200} 0"#, 49),
     ] {
-        assert_eq!(refused(json), (Kind::Syntax(syntax), at), "{json}");
+        assert_eq!(refused(json), (Kind::Json, at), "{json}");
     }
 }
 
 #[test]
-fn nesting_is_bounded_at_32_levels() {
+fn nesting_is_bounded_at_64_levels() {
     let nested = |levels: usize| {
         let (json, at) = with_member("a", &format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
         Handshake::parse(&json).map(|_| ()).map_err(|error| (error.kind, error.at - at))
     };
-    assert_eq!(nested(32), Ok(()));
-    assert_eq!(nested(33), Err((Kind::TooDeep, 32)));
-    assert_eq!(nested(1_000_000), Err((Kind::TooDeep, 32)));
-    let mixed = format!("{}1{}", r#"[{"a":"#.repeat(16), "}]".repeat(16));
-    assert!(Handshake::parse(&with_member("a", &mixed).0).is_ok());
+    assert_eq!(nested(63), Ok(()));
+    assert_eq!(nested(64), Err((Kind::TooDeep, 63)));
+    assert_eq!(nested(1_000_000), Err((Kind::TooDeep, 63)));
 }
 
 #[test]
 fn errors_are_sentences() {
     for (json, sentence) in [
-        ("hello", "the open packet is not a JSON object: expected {, at byte 0"),
+        ("hello", "the open packet is not a JSON object, at byte 0"),
         (
             r#"{"sid":"x","pingTimeout":200}"#,
             "the open packet has no pingInterval: expected it before the closing brace, at byte 28",
@@ -363,7 +342,10 @@ fn ours(json: &str) -> Option<Meaning> {
 
 /// The same by way of `serde_json`, which keeps the last of two members with one key.
 fn oracle(json: &str) -> Option<Meaning> {
-    let value: Value = serde_json::from_str(json).ok()?;
+    meaning(&serde_json::from_str(json).ok()?)
+}
+
+fn meaning(value: &Value) -> Option<Meaning> {
     let object = value.as_object()?;
     let sid = object.get("sid")?.as_str()?.to_owned();
     let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
@@ -476,9 +458,11 @@ proptest! {
         let end = (start + cut).min(damaged.len());
         damaged.splice(start..end, paste.chars());
         let damaged: String = damaged.into_iter().collect();
-        match Handshake::parse(&damaged) {
-            Ok(_) => prop_assert_eq!(ours(&damaged), oracle(&damaged), "{}", damaged),
-            Err(error) => prop_assert!(damaged.is_char_boundary(error.at), "{} in {}", error, damaged),
+        match (Handshake::parse(&damaged), serde_json::from_str(&damaged)) {
+            // A value that we skip need not fit a float: RFC 8259 section 6 leaves that to the reader.
+            (Ok(_), Err(error)) => prop_assert!(error.to_string().contains("number out of range"), "{}", damaged),
+            (Ok(_), Ok(value)) => prop_assert_eq!(ours(&damaged), meaning(&value), "{}", damaged),
+            (Err(error), _) => prop_assert!(damaged.is_char_boundary(error.at), "{} in {}", error, damaged),
         }
     }
 

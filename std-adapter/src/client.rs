@@ -16,8 +16,8 @@ mod task;
 mod tls;
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use ::http::uri::PathAndQuery;
@@ -46,9 +46,13 @@ pub use socket::{ClientSender, ClientSocket};
 
 /// Opens sessions with one server. Cloning is cheap.
 ///
+/// Not offered: WebTransport, permessage-deflate, compressed answers, HTTP proxies, redirects (which are a refusal, with
+/// their status), and keeping cookies between requests. Behind a load balancer that pins clients by cookie, use
+/// WebSocket only.
+///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn main() -> Result<(), Box<dyn core::error::Error>> {
 /// # let server = eio_tokio::Server::builder(|mut socket: eio_tokio::Socket| async move {
 /// #     while let Ok(message) = socket.recv().await {
 /// #         let _ = socket.send(message).await;
@@ -118,11 +122,8 @@ impl Client {
     pub async fn connect(&self) -> Result<ClientSocket, ConnectError> {
         let dialer = Dialer { config: Arc::clone(&self.config), clock: self.clock, reset: Arc::default() };
         let state = Arc::new(State::new(dialer));
-        // From here on the socket's drop ends the session, also while it opens.
-        let socket = ClientSocket::new(Arc::clone(&state));
         tokio::spawn(task::run(Arc::clone(&state)));
-        state.opened().await?;
-        Ok(socket)
+        ClientSocket::open(state).await
     }
 
     /// Opens sessions one after another, with the delays of `backoff` in between.
@@ -253,10 +254,11 @@ impl ClientBuilder {
         self
     }
 
-    /// How many received messages wait for the application before the client stops reading. Default: 256. One answer
-    /// to a poll may exceed it.
-    pub fn inbox(mut self, messages: usize) -> Self {
+    /// How many received messages, and how many bytes of them, wait for the application before the client stops
+    /// reading. Default: 256 messages, 1 MiB; the message or the answer that reaches the limit still goes in.
+    pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
         self.limits.inbox_messages = messages;
+        self.limits.inbox_bytes = bytes;
         self
     }
 
@@ -305,7 +307,8 @@ impl ClientBuilder {
         let first = *transports.first().ok_or(ClientBuildError::NoTransport)?;
         let limits = [
             ("max_payload", u64::from(self.max_payload)),
-            ("inbox", self.limits.inbox_messages as u64),
+            ("inbox messages", self.limits.inbox_messages as u64),
+            ("inbox bytes", self.limits.inbox_bytes as u64),
             ("outbox messages", self.limits.outbox_messages as u64),
             ("outbox bytes", self.limits.outbox_bytes as u64),
         ];

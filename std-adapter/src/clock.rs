@@ -23,7 +23,7 @@ impl Clock {
         let since_start = core::time::Duration::from_micros(at.as_micros());
         self.start.checked_add(since_start).unwrap_or_else(|| {
             // Farther than the platform's clock reaches: wake up in a day and look again.
-            self.start + self.start.elapsed() + core::time::Duration::from_secs(86_400)
+            self.start + self.start.elapsed() + core::time::Duration::from_hours(24)
         })
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ::http::request::Parts;
 use eio_core::{Heartbeat, Liveness};
 
+use crate::mailbox::Limits;
 use crate::message::Message;
 use crate::observer::Observer;
 use crate::socket::Socket;
@@ -30,14 +31,13 @@ pub(crate) struct Config {
     pub(crate) first_ping_jitter: Duration,
     pub(crate) upgrade_timeout: Duration,
     pub(crate) close_timeout: Duration,
+    /// Of each session its own interval plus timeout, unless set.
     pub(crate) app_stall_timeout: Option<Duration>,
     pub(crate) request_timeout: Duration,
     pub(crate) max_payload: u32,
     pub(crate) max_packets: usize,
     pub(crate) max_sessions: usize,
-    pub(crate) inbox_messages: usize,
-    pub(crate) outbox_messages: usize,
-    pub(crate) outbox_bytes: usize,
+    pub(crate) limits: Limits,
     pub(crate) polling: bool,
     pub(crate) websocket: bool,
     pub(crate) allow_upgrades: bool,
@@ -48,11 +48,4 @@ pub(crate) struct Config {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) http: HttpConfig,
     pub(crate) application: Box<dyn Fn(Socket) -> Application + Send + Sync>,
-}
-
-impl Config {
-    /// How long an application may leave its inbox full.
-    pub(crate) fn app_stall_timeout(&self) -> Duration {
-        self.app_stall_timeout.unwrap_or(self.heartbeat.ping_interval() + self.heartbeat.ping_timeout())
-    }
 }

@@ -1,6 +1,7 @@
 //! Engine.IO on tokio: a server whose disconnects come on time and with a true reason, and a client.
 
 mod broadcast;
+mod candidate;
 mod client;
 mod clock;
 mod compression;

@@ -1,13 +1,12 @@
-//! WebSockets on their way out.
+//! A WebSocket on its way out.
 
 use core::task::{Context, Poll};
 use core::time::Duration;
 
 use eio_core::Instant;
-use eio_core::packet::Frame;
 use eio_core::ws::CloseCode;
 
-use crate::websocket::{FrameSink, WebSocketIo};
+use crate::websocket::{Nothing, WebSocketIo};
 
 /// How long an ended session may take to say goodbye: to deliver its close frame, and to hear the peer's.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
@@ -17,42 +16,45 @@ pub(crate) const LINGER: Duration = Duration::from_secs(5);
 /// It delivers its close frame, then waits for the peer to close: a connection that is dropped with unread bytes is
 /// reset, and the reset may overtake the close frame.
 pub(crate) struct Lingering {
-    io: Box<WebSocketIo>,
+    io: Option<Box<WebSocketIo>>,
     pub(crate) until: Instant,
 }
 
 impl Lingering {
-    pub(crate) fn new(mut io: Box<WebSocketIo>, code: Option<CloseCode>, now: Instant) -> Self {
+    /// Messages that have not begun are not written any more: they were reported as unsent. So was one of which the
+    /// kernel has a part, and so it must not arrive: that connection is reset, unless the peer has said that it takes
+    /// no more messages.
+    pub(crate) fn new(
+        mut io: Box<WebSocketIo>,
+        code: Option<CloseCode>,
+        peer_said_goodbye: bool,
+        now: Instant,
+    ) -> Option<Self> {
+        if !io.retract() && !peer_said_goodbye {
+            io.abort();
+            return None;
+        }
         io.close(code);
-        Self { io, until: now.saturating_add(LINGER) }
+        Some(Self { io: Some(io), until: now.saturating_add(LINGER) })
     }
 
     /// Ready once there is nothing more to wait for.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let Some(io) = &mut self.io else { return Poll::Ready(()) };
         if self.until <= now {
+            if let Some(io) = self.io.take() {
+                io.abort();
+            }
             return Poll::Ready(());
         }
-        match self.io.poll_write(cx, || None) {
+        match io.poll_write(cx, &mut Nothing) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Err(_)) => return Poll::Ready(()),
             Poll::Ready(Ok(())) => {}
         }
-        if self.io.peer_closed() || matches!(self.io.poll_shutdown(cx), Poll::Ready(Err(_))) {
+        if io.peer_closed() || matches!(io.poll_shutdown(cx), Poll::Ready(Err(_))) {
             return Poll::Ready(());
         }
-        self.io.poll_read(cx, &mut Deaf).map(drop)
+        io.poll_drain(cx)
     }
-}
-
-/// Nobody listens any more.
-struct Deaf;
-
-impl FrameSink for Deaf {
-    fn wants_more(&self) -> bool {
-        true
-    }
-
-    fn handle(&mut self, _: Frame<'_>) {}
-
-    fn handle_activity(&mut self) {}
 }

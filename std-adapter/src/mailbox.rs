@@ -1,7 +1,7 @@
 //! Messages between a session's task and its application: two bounded queues, and the wakers of both sides.
 
+use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
-use std::task::{Context, Poll, Waker};
 
 use crate::message::Message;
 use crate::state::Outgoing;
@@ -11,6 +11,8 @@ use crate::state::Outgoing;
 pub(crate) struct Limits {
     /// Received messages that wait for the application before reading stops.
     pub(crate) inbox_messages: usize,
+    /// The bytes of those; the message that reaches the limit still goes in.
+    pub(crate) inbox_bytes: usize,
     /// Sent messages that wait for a transport.
     pub(crate) outbox_messages: usize,
     /// The bytes of those; the message that reaches the limit still goes in.
@@ -18,8 +20,12 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) const DEFAULT: Self =
-        Self { inbox_messages: 256, outbox_messages: 256, outbox_bytes: 1024 * 1024 };
+    pub(crate) const DEFAULT: Self = Self {
+        inbox_messages: 256,
+        inbox_bytes: 1024 * 1024,
+        outbox_messages: 256,
+        outbox_bytes: 1024 * 1024,
+    };
 }
 
 /// What taking a message out of the inbox has come to.
@@ -33,8 +39,11 @@ pub(crate) enum Taken {
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
     inbox: VecDeque<Message>,
+    inbox_bytes: usize,
     outbox: VecDeque<Outgoing>,
     outbox_bytes: usize,
+    /// So many messages at the front of the outbox are being written by a WebSocket.
+    in_writing: usize,
     /// The inbox is full, so nothing is read.
     paused: bool,
     /// The application is gone: nobody will read.
@@ -51,17 +60,21 @@ impl Mailbox {
         if self.deaf {
             return false;
         }
+        self.inbox_bytes += message.len();
         self.inbox.push_back(message);
         self.wake_reader();
-        let full = self.inbox.len() >= limits.inbox_messages && !self.paused;
-        self.paused |= full;
-        full
+        let full = self.inbox.len() >= limits.inbox_messages || self.inbox_bytes >= limits.inbox_bytes;
+        full && !core::mem::replace(&mut self.paused, true)
     }
 
     /// The next message for the application.
     pub(crate) fn take(&mut self, limits: &Limits) -> Option<Taken> {
         let message = self.inbox.pop_front()?;
-        let resumed = self.paused && self.inbox.len() <= limits.inbox_messages / 2;
+        self.inbox_bytes -= message.len();
+        // Not at the first free place, so that there is something to read for every wake-up.
+        let half_empty =
+            self.inbox.len() <= limits.inbox_messages / 2 && self.inbox_bytes <= limits.inbox_bytes / 2;
+        let resumed = self.paused && half_empty;
         if self.inbox.is_empty() {
             self.inbox = VecDeque::new();
         }
@@ -81,6 +94,7 @@ impl Mailbox {
     pub(crate) fn abandon(&mut self) -> bool {
         self.deaf = true;
         self.inbox = VecDeque::new();
+        self.inbox_bytes = 0;
         core::mem::take(&mut self.paused)
     }
 
@@ -97,10 +111,18 @@ impl Mailbox {
         self.outbox.push_back(outgoing);
     }
 
+    /// Goes out before all others.
+    pub(crate) fn post_first(&mut self, outgoing: Outgoing) {
+        self.outbox_bytes += outgoing.message().len();
+        self.outbox.push_front(outgoing);
+    }
+
+    /// What a request with data carries next.
     pub(crate) fn next_outgoing(&self) -> Option<&Outgoing> {
         self.outbox.front()
     }
 
+    /// A request with data takes the next message.
     pub(crate) fn pop_outgoing(&mut self) -> Option<Outgoing> {
         let outgoing = self.outbox.pop_front()?;
         self.outbox_bytes -= outgoing.message().len();
@@ -110,15 +132,40 @@ impl Mailbox {
         Some(outgoing)
     }
 
-    /// How many messages wait for a transport.
+    /// A WebSocket begins with the next message, which stays here until it is [`written`](Self::written).
+    pub(crate) fn begin_writing(&mut self) -> Option<Outgoing> {
+        let outgoing = self.outbox.get(self.in_writing)?.clone();
+        self.in_writing += 1;
+        Some(outgoing)
+    }
+
+    /// The WebSocket has handed the oldest messages to the kernel. Returns their bytes.
+    pub(crate) fn written(&mut self, messages: usize) -> usize {
+        let messages = messages.min(self.in_writing);
+        self.in_writing -= messages;
+        let bytes = self.outbox.drain(..messages).map(|outgoing| outgoing.message().len()).sum();
+        self.outbox_bytes -= bytes;
+        if self.outbox.is_empty() {
+            self.outbox = VecDeque::new();
+        }
+        bytes
+    }
+
+    /// Everything that waits for a transport.
+    pub(crate) fn take_outgoing(&mut self) -> Vec<Outgoing> {
+        self.outbox_bytes = 0;
+        self.in_writing = 0;
+        core::mem::take(&mut self.outbox).into()
+    }
+
+    /// How many messages no transport has taken as a whole.
     pub(crate) fn outgoing(&self) -> usize {
         self.outbox.len()
     }
 
     /// What the application sent and nobody will.
     pub(crate) fn take_unsent(&mut self) -> Vec<Message> {
-        self.outbox_bytes = 0;
-        core::mem::take(&mut self.outbox).into_iter().map(Outgoing::into_message).collect()
+        self.take_outgoing().into_iter().map(Outgoing::into_message).collect()
     }
 
     /// The task looks at everything now.
@@ -151,7 +198,7 @@ impl Mailbox {
 }
 
 /// Keeps the waker of whoever waits now.
-fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
+pub(crate) fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
     match slot {
         Some(waker) if waker.will_wake(cx.waker()) => {}
         _ => *slot = Some(cx.waker().clone()),

@@ -77,14 +77,14 @@ pub(crate) fn message_received(bytes: usize) {
     nothing!(bytes);
 }
 
-pub(crate) fn message_sent(bytes: usize) {
+pub(crate) fn messages_sent(messages: usize, bytes: usize) {
     #[cfg(feature = "metrics")]
     {
-        counter!("eio_messages_sent_total").increment(1);
+        counter!("eio_messages_sent_total").increment(messages as u64);
         counter!("eio_bytes_sent_total").increment(bytes as u64);
     }
     #[cfg(not(feature = "metrics"))]
-    nothing!(bytes);
+    nothing!(messages, bytes);
 }
 
 pub(crate) fn upgrade_ended(outcome: UpgradeOutcome) {

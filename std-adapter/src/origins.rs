@@ -167,9 +167,10 @@ fn is_own(request: &Parts, origin: &str) -> bool {
 /// Host and port, the port only if it is neither of HTTP nor of HTTPS.
 fn without_own_port(authority: &Authority) -> String {
     let host = authority.host().to_ascii_lowercase();
-    match authority.port_u16() {
-        None | Some(80 | 443) => host,
-        Some(port) => format!("{host}:{port}"),
+    let (_, behind) = authority.as_str().split_at_checked(authority.host().len()).unwrap_or_default();
+    match behind {
+        "" | ":80" | ":443" => host,
+        _ => host + behind,
     }
 }
 
@@ -204,6 +205,7 @@ mod tests {
             ("http://localhost:5173", "http://localhost:5173"),
             ("http://[::1]:80", "http://[::1]"),
             ("capacitor://localhost", "capacitor://localhost"),
+            ("https://example.org:99999", "https://example.org:99999"),
             ("null", "null"),
         ] {
             assert_eq!(text.parse::<Origin>().unwrap().as_str(), origin);

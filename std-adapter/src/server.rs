@@ -25,6 +25,7 @@ use crate::connection;
 use crate::cors::Cors;
 use crate::hub::Hub;
 use crate::limits::HandshakeLimiter;
+use crate::mailbox::Limits;
 use crate::message::Message;
 use crate::observer::Observer;
 use crate::origins::AllowedOrigins;
@@ -164,8 +165,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long an application may leave its inbox full before its session ends as stalled. Default: ping interval
-    /// plus ping timeout.
+    /// How long an application may leave its inbox full before its session ends as stalled. Default: the session's
+    /// ping interval plus its ping timeout.
     #[must_use]
     pub fn app_stall_timeout(mut self, timeout: Duration) -> Self {
         self.config.app_stall_timeout = Some(timeout);
@@ -188,10 +189,12 @@ impl ServerBuilder {
         self
     }
 
-    /// How many received messages wait for the application before the server stops reading. Default: 256.
+    /// How many received messages, and how many bytes of them, wait for the application before the server stops
+    /// reading. Default: 256 messages, 1 MiB; the message or the request that reaches the limit still goes in.
     #[must_use]
-    pub fn inbox(mut self, messages: usize) -> Self {
-        self.config.inbox_messages = messages;
+    pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
+        self.config.limits.inbox_messages = messages;
+        self.config.limits.inbox_bytes = bytes;
         self
     }
 
@@ -199,8 +202,8 @@ impl ServerBuilder {
     /// refuses. Default: 256 messages, 1 MiB; the message that reaches the limit still goes in.
     #[must_use]
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
-        self.config.outbox_messages = messages;
-        self.config.outbox_bytes = bytes;
+        self.config.limits.outbox_messages = messages;
+        self.config.limits.outbox_bytes = bytes;
         self
     }
 
@@ -272,9 +275,10 @@ impl ServerBuilder {
         }?;
         let limits = [
             ("max_sessions", config.max_sessions as u64),
-            ("inbox", config.inbox_messages as u64),
-            ("outbox messages", config.outbox_messages as u64),
-            ("outbox bytes", config.outbox_bytes as u64),
+            ("inbox messages", config.limits.inbox_messages as u64),
+            ("inbox bytes", config.limits.inbox_bytes as u64),
+            ("outbox messages", config.limits.outbox_messages as u64),
+            ("outbox bytes", config.limits.outbox_bytes as u64),
             ("the number of headers of max_request_head", config.http.max_headers as u64),
             ("handshakes_per_address", self.handshakes.map_or(1, |(count, _)| count.into())),
             ("the period of handshakes_per_address", self.handshakes.map_or(1, |(_, period)| micros(period))),
@@ -319,9 +323,7 @@ impl Server {
                 max_payload: 1_000_000,
                 max_packets: DEFAULT_MAX_PACKETS,
                 max_sessions: 1_000_000,
-                inbox_messages: 256,
-                outbox_messages: 256,
-                outbox_bytes: 1024 * 1024,
+                limits: Limits::DEFAULT,
                 polling: true,
                 websocket: true,
                 allow_upgrades: true,
@@ -432,9 +434,10 @@ impl Server {
             .count()
     }
 
-    /// Stops accepting, closes every session, and waits until all have ended, or for `limit`.
+    /// Stops accepting, closes every session, and waits until all have delivered what was sent before, but at most
+    /// for `limit`: then the others end with what they have not sent.
     ///
-    /// Returns how many sessions had not ended by then.
+    /// Returns how many those were. Dropping the future leaves the server closing, without a limit of its own.
     pub async fn shutdown(&self, limit: Duration) -> usize {
         self.hub.begin_close();
         for state in self.hub.all() {
@@ -451,8 +454,14 @@ impl Server {
                 drained.await;
             }
         };
-        let _ = tokio::time::timeout(limit, drained).await;
-        self.hub.len()
+        if tokio::time::timeout(limit, drained).await.is_ok() {
+            return 0;
+        }
+        let cut_short = self.hub.all();
+        for state in &cut_short {
+            state.update(|inner, now| inner.session.handle_transport_error(now));
+        }
+        cut_short.len()
     }
 }
 

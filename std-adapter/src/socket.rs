@@ -45,7 +45,8 @@ pub struct Disconnect {
     pub silent_for: Duration,
     /// What carried the session at its end.
     pub transport: Transport,
-    /// How many messages the application had sent that no transport took; [`Socket::take_unsent`] returns them.
+    /// How many messages the application had sent that no transport took as a whole; [`Socket::take_unsent`] returns
+    /// them.
     pub unsent: usize,
 }
 
@@ -96,8 +97,8 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(state: Arc<State>, request: Parts) -> Self {
-        Self { state, request: Some(Box::new(request)) }
+    pub(crate) fn new(state: Arc<State>, request: Box<Parts>) -> Self {
+        Self { state, request: Some(request) }
     }
 
     /// The next message. After the last one, how the session ended, as often as asked.
@@ -153,7 +154,7 @@ impl Socket {
     /// The messages that were sent and that no transport took, once the session has ended.
     pub fn take_unsent(&mut self) -> Vec<Message> {
         let mut inner = self.state.lock();
-        if inner.end().is_some() { inner.take_unsent() } else { Vec::new() }
+        if inner.end().is_some() { inner.mail.take_unsent() } else { Vec::new() }
     }
 
     /// The head of the request that opened the session; `None` after [`take_request`](Self::take_request).

@@ -3,7 +3,6 @@
 //! One mutex, held for short, never across an await. The core's [`ServerSession`] decides; this file moves messages
 //! between the queues and wakes whoever waits.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -15,7 +14,9 @@ use eio_core::{BufferTooSmall, DisconnectReason, Heartbeat, Instant, ServerSessi
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
+use crate::config::Config;
 use crate::hub::Hub;
+use crate::mailbox::{Mailbox, Taken, remember};
 use crate::message::Message;
 use crate::metrics;
 use crate::session_id::SessionId;
@@ -98,17 +99,22 @@ pub(crate) struct State {
     inner: Mutex<Inner>,
 }
 
+/// The poll that waits for an answer.
+enum PendingPoll {
+    None,
+    /// Its request has come.
+    Begun,
+    /// Nothing was there to answer it with.
+    Waiting(Waker),
+}
+
 /// What the mutex guards.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct Inner {
     pub(crate) session: ServerSession,
     pub(crate) transport: Transport,
-    inbox: VecDeque<Message>,
-    outbox: VecDeque<Outgoing>,
-    outbox_bytes: usize,
-    /// The inbox is full, so nothing is read.
-    paused: bool,
-    /// A poll is pending; its waker once it has waited.
-    poll: Option<Option<Waker>>,
+    pub(crate) mail: Mailbox,
+    poll: PendingPoll,
     post_in_flight: bool,
     /// The request with data waits for room in the inbox.
     post: Option<Waker>,
@@ -117,14 +123,8 @@ pub(crate) struct Inner {
     /// A WebSocket request with this session's sid: the session's task takes it up.
     candidate: Option<OnUpgrade>,
     upgrading: bool,
-    task: Option<Waker>,
-    /// Something changed since the task's pass began.
-    dirty: bool,
     /// `close` was called: the close frame goes out behind the last message.
     close_due: bool,
-    reader: Option<Waker>,
-    /// The application's `Socket` is gone: nobody will read.
-    deaf: bool,
     end: Option<Disconnect>,
     /// Closing began while no poll was pending: its answer begins with a noop, as the reference's does.
     close_waits_for_poll: bool,
@@ -173,21 +173,14 @@ impl State {
         let inner = Inner {
             session,
             transport,
-            inbox: VecDeque::new(),
-            outbox: VecDeque::new(),
-            outbox_bytes: 0,
-            paused: false,
-            poll: None,
+            mail: Mailbox::default(),
+            poll: PendingPoll::None,
             post_in_flight: false,
             post: None,
             noop_due: false,
             candidate: None,
             upgrading: false,
-            task: None,
-            dirty: false,
             close_due: false,
-            reader: None,
-            deaf: false,
             end: None,
             close_waits_for_poll: false,
         };
@@ -221,12 +214,12 @@ impl State {
                 reason: end.reason,
                 silent_for: end.silent_for,
                 transport: inner.transport,
-                unsent: inner.outbox.len(),
+                unsent: inner.mail.outgoing(),
             };
             self.hub.session_ended(self, &disconnect);
             inner.end = Some(disconnect);
-            inner.wake_task();
-            inner.wake_reader();
+            inner.mail.wake_task();
+            inner.mail.wake_reader();
             inner.wake_poll();
             inner.wake_post();
             self.changed.notify_waiters();
@@ -239,10 +232,9 @@ impl State {
         let mut inner = self.lock();
         let refusal = match inner.session.check_send(now) {
             Err(error) => Some(SendErrorKind::Session(error)),
-            Ok(()) if !inner.has_room(&self.hub.config) => None,
+            Ok(()) if !inner.mail.has_room(&self.hub.config.limits) => None,
             Ok(()) => {
-                inner.outbox_bytes += outgoing.message().len();
-                inner.outbox.push_back(outgoing);
+                inner.mail.post(outgoing);
                 inner.wake_writer();
                 return Ok(());
             }
@@ -259,33 +251,29 @@ impl State {
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
         let now = self.now();
         let mut inner = self.lock();
-        if let Some(message) = inner.inbox.pop_front() {
-            if inner.paused && inner.inbox.len() <= self.hub.config.inbox_messages / 2 {
-                inner.paused = false;
-                inner.session.handle_reading_resumed(now);
-                inner.wake_task();
-                inner.wake_post();
+        match inner.mail.take(&self.hub.config.limits) {
+            Some(Taken::Message(message)) => return Poll::Ready(Ok(message)),
+            Some(Taken::MessageAndRoom(message)) => {
+                inner.resume(now);
+                return Poll::Ready(Ok(message));
             }
-            if inner.inbox.is_empty() {
-                inner.inbox = VecDeque::new();
-            }
-            return Poll::Ready(Ok(message));
+            None => {}
         }
         if let Some(end) = &inner.end {
             return Poll::Ready(Err(end.clone()));
         }
-        remember(&mut inner.reader, cx);
+        inner.mail.wait(cx);
         Poll::Pending
     }
 
     /// A poll begins. At most one may be pending.
     pub(crate) fn begin_poll(&self) -> bool {
         self.update(|inner, now| {
-            if inner.poll.is_some() {
+            if inner.has_poll() {
                 inner.session.handle_violation(now, Violation::OverlappingRequests);
                 return false;
             }
-            inner.poll = Some(None);
+            inner.poll = PendingPoll::Begun;
             true
         })
     }
@@ -294,12 +282,10 @@ impl State {
     pub(crate) fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<PollAnswer> {
         let answer = self.update(|inner, now| {
             let answer = inner.take_answer(self, now);
-            if answer.is_none() {
-                let slot = inner.poll.get_or_insert_default();
-                remember(slot, cx);
-            } else {
-                inner.poll = None;
-            }
+            inner.poll = match answer {
+                Some(_) => PendingPoll::None,
+                None => PendingPoll::Waiting(cx.waker().clone()),
+            };
             answer
         });
         match answer {
@@ -316,7 +302,7 @@ impl State {
     /// The client went away with its poll unanswered.
     pub(crate) fn abort_poll(&self) {
         self.update(|inner, now| {
-            inner.poll = None;
+            inner.poll = PendingPoll::None;
             if inner.transport == Transport::Polling {
                 inner.session.handle_transport_error(now);
             }
@@ -360,7 +346,7 @@ impl State {
     /// Ready once the inbox has room, or the session has ended: until then a request with data is not answered.
     pub(crate) fn poll_room_for_post(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.lock();
-        if inner.paused && inner.end.is_none() {
+        if inner.mail.is_paused() && inner.end.is_none() {
             remember(&mut inner.post, cx);
             Poll::Pending
         } else {
@@ -371,10 +357,10 @@ impl State {
     pub(crate) fn close(&self) {
         let close_timeout = self.hub.config.close_timeout;
         self.update(|inner, now| {
-            inner.close_waits_for_poll = inner.transport == Transport::Polling && inner.poll.is_none();
+            inner.close_waits_for_poll = inner.transport == Transport::Polling && !inner.has_poll();
             inner.session.close(now, close_timeout);
             inner.wake_writer();
-            inner.wake_task();
+            inner.mail.wake_task();
         });
     }
 
@@ -383,13 +369,8 @@ impl State {
         {
             let now = self.now();
             let mut inner = self.lock();
-            inner.deaf = true;
-            inner.inbox = VecDeque::new();
-            if inner.paused {
-                inner.paused = false;
-                inner.session.handle_reading_resumed(now);
-                inner.wake_task();
-                inner.wake_post();
+            if inner.mail.abandon() {
+                inner.resume(now);
             }
         }
         self.close();
@@ -409,13 +390,8 @@ impl Inner {
             Some(Event::Message(data)) => {
                 let message = Message::from_data(data);
                 hub.message_received(state, &message);
-                if !self.deaf {
-                    self.inbox.push_back(message);
-                    self.wake_reader();
-                    if self.inbox.len() >= hub.config.inbox_messages && !self.paused {
-                        self.paused = true;
-                        self.session.handle_reading_paused(now, hub.config.app_stall_timeout());
-                    }
+                if self.mail.deliver(message, &hub.config.limits) {
+                    self.pause(now, &hub.config);
                 }
             }
             Some(Event::Heartbeat { rtt }) => hub.heartbeat(state, rtt),
@@ -432,8 +408,8 @@ impl Inner {
         }
     }
 
-    pub(crate) fn is_paused(&self) -> bool {
-        self.paused
+    fn has_poll(&self) -> bool {
+        !matches!(self.poll, PendingPoll::None)
     }
 
     pub(crate) fn end(&self) -> Option<&Disconnect> {
@@ -447,7 +423,7 @@ impl Inner {
         }
         self.upgrading = true;
         self.candidate = Some(candidate);
-        self.wake_task();
+        self.mail.wake_task();
         true
     }
 
@@ -466,55 +442,43 @@ impl Inner {
 
     /// The pending poll, if there is one, is answered with a noop.
     pub(crate) fn answer_with_noop(&mut self) {
-        if self.poll.is_some() {
+        if self.has_poll() {
             self.noop_due = true;
             self.wake_poll();
         }
     }
 
-    fn pop_outgoing(&mut self) -> Option<Outgoing> {
-        let outgoing = self.outbox.pop_front()?;
-        let len = outgoing.message().len();
-        self.outbox_bytes -= len;
-        metrics::message_sent(len);
-        if self.outbox.is_empty() {
-            self.outbox = VecDeque::new();
-        }
-        Some(outgoing)
+    /// The inbox is full: nothing is read, and silence is not judged.
+    fn pause(&mut self, now: Instant, config: &Config) {
+        let timeout = config.app_stall_timeout.or_else(|| {
+            let heartbeat = self.session.heartbeat()?;
+            Some(heartbeat.ping_interval() + heartbeat.ping_timeout())
+        });
+        self.session.handle_reading_paused(now, timeout.unwrap_or_default());
     }
 
-    /// What the application sent and nobody will.
-    pub(crate) fn take_unsent(&mut self) -> Vec<Message> {
-        self.outbox_bytes = 0;
-        core::mem::take(&mut self.outbox).into_iter().map(|outgoing| outgoing.message().clone()).collect()
+    /// The inbox has room again.
+    fn resume(&mut self, now: Instant) {
+        self.session.handle_reading_resumed(now);
+        self.mail.wake_task();
+        self.wake_post();
     }
 
-    /// The task looks at everything now.
-    pub(crate) fn begin_pass(&mut self) {
-        self.dirty = false;
-        self.task = None;
+    /// The WebSocket has handed the oldest messages to the kernel.
+    pub(crate) fn messages_written(&mut self, count: usize) {
+        let bytes = self.mail.written(count);
+        metrics::messages_sent(count, bytes);
     }
 
-    /// Whether something changed since the pass began; if not, the task will be woken when it does.
-    pub(crate) fn end_pass(&mut self, cx: &Context<'_>) -> bool {
-        if !self.dirty {
-            remember(&mut self.task, cx);
-        }
-        self.dirty
-    }
-
-    /// The `open` packet was handed to the transport only now: heartbeats count from here.
+    /// The `open` packet was handed to the transport only now: heartbeats count from here, unless all is over already.
     pub(crate) fn restart(&mut self, state: &State, now: Instant) {
-        self.outbox.extend(state.hub.config.initial_packet.clone().map(Outgoing::Message));
-        if self.end.is_none() {
+        if let Some(first) = &state.hub.config.initial_packet {
+            self.mail.post_first(Outgoing::Message(first.clone()));
+        }
+        if self.session.is_open() {
             let heartbeat = self.session.heartbeat().unwrap_or(state.hub.config.heartbeat);
             self.session = state.revision.session(&state.hub, heartbeat, now);
         }
-    }
-
-    /// How many messages wait for a transport.
-    pub(crate) fn outgoing(&self) -> usize {
-        self.outbox.len()
     }
 
     /// What a WebSocket writes next: heartbeats overtake messages.
@@ -525,7 +489,7 @@ impl Inner {
                 Control::Ping | Control::Pong => return Some(ToWrite::Control(control.as_str())),
             }
         }
-        self.pop_outgoing().map(ToWrite::Message)
+        self.mail.begin_writing().map(ToWrite::Message)
     }
 
     /// What the session itself wants written next; whoever watches hears of pings.
@@ -539,11 +503,7 @@ impl Inner {
 
     /// All that was sent before `close` has been taken: the close frame's turn.
     pub(crate) fn may_close(&self) -> bool {
-        self.close_due && self.outbox.is_empty()
-    }
-
-    fn has_room(&self, config: &crate::config::Config) -> bool {
-        self.outbox.len() < config.outbox_messages && self.outbox_bytes < config.outbox_bytes
+        self.close_due && self.mail.outgoing() == 0
     }
 
     /// Packets for the pending poll: heartbeats first, a close packet last.
@@ -566,12 +526,12 @@ impl Inner {
                 Control::Ping | Control::Pong => controls.push(control.packet()),
             }
         }
-        let messages: Vec<_> = core::mem::take(&mut self.outbox).into();
-        messages.iter().for_each(|outgoing| metrics::message_sent(outgoing.message().len()));
-        self.outbox_bytes = 0;
+        let messages = self.mail.take_outgoing();
+        let bytes = messages.iter().map(|outgoing| outgoing.message().len()).sum();
+        metrics::messages_sent(messages.len(), bytes);
         if close {
             // Encoded behind the messages by the caller: a close packet is always the payload's last.
-            if core::mem::take(&mut self.close_waits_for_poll) {
+            if core::mem::take(&mut self.close_waits_for_poll) && messages.is_empty() {
                 controls.push(Packet::NOOP);
             }
             controls.push(Packet::CLOSE);
@@ -585,33 +545,20 @@ impl Inner {
     /// A payload was handled: a pong may be owed, and a poll may be waiting to carry it.
     pub(crate) fn wake_answers(&mut self) {
         self.wake_poll();
-        self.wake_task();
+        self.mail.wake_task();
     }
 
     fn wake_writer(&mut self) {
         if self.transport == Transport::Polling {
             self.wake_poll();
         } else {
-            self.wake_task();
-        }
-    }
-
-    pub(crate) fn wake_task(&mut self) {
-        self.dirty = true;
-        if let Some(waker) = self.task.take() {
-            waker.wake();
-        }
-    }
-
-    fn wake_reader(&mut self) {
-        if let Some(waker) = self.reader.take() {
-            waker.wake();
+            self.mail.wake_task();
         }
     }
 
     fn wake_poll(&mut self) {
-        if let Some(waker) = self.poll.as_mut().and_then(Option::take) {
-            waker.wake();
+        if let PendingPoll::Waiting(waker) = &mut self.poll {
+            waker.wake_by_ref();
         }
     }
 
@@ -619,13 +566,5 @@ impl Inner {
         if let Some(waker) = self.post.take() {
             waker.wake();
         }
-    }
-}
-
-/// Keeps the waker of whoever waits now.
-fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
-    match slot {
-        Some(waker) if waker.will_wake(cx.waker()) => {}
-        _ => *slot = Some(cx.waker().clone()),
     }
 }

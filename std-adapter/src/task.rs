@@ -7,35 +7,28 @@ use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use eio_core::packet::Frame;
 use eio_core::session::{SendError, Violation};
-use eio_core::upgrade::{ServerUpgrade, UpgradeControl, UpgradeOutcome};
+use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Instant};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
+use tokio::task::coop;
 use tokio::time::Sleep;
 
+use crate::candidate::Candidate;
+use crate::grace::Grace;
+use crate::lingering::Lingering;
 use crate::socket::Socket;
 use crate::state::{Inner, State};
-use crate::websocket::{FrameSink, ReadEnd, ToWrite, WebSocketIo};
+use crate::websocket::{FrameSink, FrameSource, Nothing, ReadEnd, ToWrite, WebSocketIo};
 
 /// The application of one session.
 pub(crate) type Application = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// A wake-up this late means that the runtime was stalled: it may not know yet what is ready.
-const LATE: Duration = Duration::from_millis(10);
-
-/// How long a turn of grace is, for transports that cannot be asked directly.
-const GRACE: Duration = Duration::from_millis(5);
-
-/// How many turns of grace a late expiry is given.
-const GRACE_TURNS: u8 = 4;
-
-/// How long an ended WebSocket may take to deliver its close frame and to hear the peer's.
-const LINGER: Duration = Duration::from_secs(5);
 
 /// How many passes one poll makes before it lets others run.
 const MAX_PASSES: usize = 16;
@@ -50,30 +43,15 @@ enum Io {
     Gone,
 }
 
-/// A WebSocket that is on its way out.
-struct Lingering {
-    io: Box<WebSocketIo>,
-    until: Instant,
-}
-
-/// A WebSocket that may become the session's.
-struct Candidate {
-    opening: Option<OnUpgrade>,
-    io: Option<Box<WebSocketIo>>,
-    upgrade: ServerUpgrade,
-    owes_pong: bool,
-}
-
 struct Task {
     state: Arc<State>,
     io: Io,
-    candidate: Option<Candidate>,
+    candidate: Option<Box<Candidate>>,
     lingering: Vec<Lingering>,
     /// The head of the opening request, until the application starts.
-    request: Option<Parts>,
+    request: Option<Box<Parts>>,
     application: Option<Application>,
-    grace_turns: u8,
-    grace_until: Option<Instant>,
+    grace: Grace,
 }
 
 /// Runs a session that opened on polling: its `open` packet is in the answer to the request.
@@ -92,10 +70,9 @@ async fn run(state: Arc<State>, io: Io, request: Parts) {
         io,
         candidate: None,
         lingering: Vec::new(),
-        request: Some(request),
+        request: Some(Box::new(request)),
         application: None,
-        grace_turns: 0,
-        grace_until: None,
+        grace: Grace::default(),
     };
     let timer = tokio::time::sleep(Duration::ZERO);
     tokio::pin!(timer);
@@ -105,11 +82,12 @@ async fn run(state: Arc<State>, io: Io, request: Parts) {
 impl Task {
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
         for _ in 0..MAX_PASSES {
-            self.state.lock().begin_pass();
+            self.state.lock().mail.begin_pass();
             let now = self.state.now();
             self.open(cx, now);
-            self.read(cx, now);
+            // A candidate that succeeds brings frames behind its `5`: they are read in the same pass.
             self.drive_candidate(cx, now);
+            self.read(cx, now);
             self.drive_application(cx);
             self.expire(now);
             self.write(cx, now);
@@ -117,7 +95,7 @@ impl Task {
             if self.is_done() {
                 return Poll::Ready(());
             }
-            if self.state.lock().end_pass(cx) {
+            if self.state.lock().mail.end_pass(cx).is_ready() {
                 // Something changed meanwhile: look again.
                 continue;
             }
@@ -134,27 +112,28 @@ impl Task {
         Poll::Pending
     }
 
-    /// Starts what begins with the session: the WebSocket once it is there, and the application.
+    /// A session that begins on WebSocket begins with the 101 response.
     fn open(&mut self, cx: &mut Context<'_>, now: Instant) {
-        if let Io::Opening(upgrade, open) = &mut self.io {
-            match Pin::new(upgrade).poll(cx) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(upgraded)) => {
-                    let mut io = Box::new(WebSocketIo::new(upgraded, &self.state));
-                    // A server masks nothing, so it needs no random bytes that could be missing.
-                    let _ = io.put_first(open);
-                    self.state.update(|inner, _| inner.restart(&self.state, now));
-                    self.io = Io::WebSocket(io);
-                }
-                Poll::Ready(Err(_)) => {
-                    self.io = Io::Gone;
-                    self.state.update(|inner, now| inner.session.handle_transport_error(now));
-                }
+        let Io::Opening(upgrade, open) = &mut self.io else { return };
+        match Pin::new(upgrade).poll(cx) {
+            Poll::Ready(Ok(upgraded)) => {
+                let mut io = Box::new(WebSocketIo::new(upgraded, &self.state));
+                // A server masks nothing, so it needs no random bytes that could be missing.
+                let _ = io.put_first(open);
+                self.state.update(|inner, _| inner.restart(&self.state, now));
+                self.io = Io::WebSocket(io);
             }
-        }
-        if let Some(request) = self.request.take() {
-            let socket = Socket::new(Arc::clone(&self.state), request);
-            self.application = Some((self.state.hub.config.application)(socket));
+            Poll::Ready(Err(_)) => {
+                self.state.update(|inner, now| inner.session.handle_transport_error(now));
+                self.request = None;
+                self.io = Io::Gone;
+            }
+            // A client that does not take the response is a silent one.
+            Poll::Pending if self.state.lock().end().is_some() => {
+                self.request = None;
+                self.io = Io::Gone;
+            }
+            Poll::Pending => {}
         }
     }
 
@@ -183,17 +162,29 @@ impl Task {
     }
 
     fn drive_application(&mut self, cx: &mut Context<'_>) {
-        if let Some(application) = &mut self.application
-            && application.as_mut().poll(cx).is_ready()
-        {
-            self.application = None;
+        if let Io::Opening(..) = self.io {
+            return;
         }
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| {
+            if let Some(request) = self.request.take() {
+                let socket = Socket::new(Arc::clone(&self.state), request);
+                self.application = Some((self.state.hub.config.application)(socket));
+            }
+            self.application.as_mut().map(|application| application.as_mut().poll(cx))
+        }));
+        match polled {
+            Ok(None | Some(Poll::Pending)) => return,
+            Ok(Some(Poll::Ready(()))) => {}
+            // It is never polled again, so nobody sees what it left half done.
+            Err(_) => tracing::error!(sid = %self.state.id, "the application panicked: its session closes"),
+        }
+        self.application = None;
     }
 
     /// Ends what has expired, and sends what is due. All that was ready has been read before; after a late wake-up
     /// that is not believed until the socket itself, or some turns of the runtime, have nothing to say.
     fn expire(&mut self, now: Instant) {
-        if self.grace_until.is_some_and(|until| now < until) {
+        if self.grace.is_running(now) {
             return;
         }
         let (deadline, expired) = {
@@ -201,20 +192,18 @@ impl Task {
             (inner.session.poll_timeout(), inner.session.check_send(now) == Err(SendError::Expired))
         };
         let Some(deadline) = deadline.filter(|deadline| *deadline <= now) else {
-            self.grace_turns = 0;
-            self.grace_until = None;
-            return;
+            return self.grace.end();
         };
         if expired && self.may_still_speak(now, now.saturating_duration_since(deadline)) {
             return;
         }
-        self.grace_turns = 0;
-        self.grace_until = None;
+        self.grace.end();
         self.state.update(|inner, _| inner.handle_timeout(now));
     }
 
     /// Whether the verdict has to wait, or evidence was found that the runtime had not told of.
     fn may_still_speak(&mut self, now: Instant, late: Duration) -> bool {
+        let mut unread = false;
         if let Io::WebSocket(io) = &mut self.io {
             let asked = self.state.update(|inner, _| {
                 let mut sink = SessionSink { inner, state: &self.state, now };
@@ -226,42 +215,32 @@ impl Task {
                 }
                 return self.state.lock().session.check_send(now).is_ok();
             }
+            // A task that has used up its share of the runtime finds nothing ready, whatever there is.
+            unread = !coop::has_budget_remaining();
         }
-        if self.grace_turns == 0 && late <= LATE {
-            return false;
-        }
-        if self.grace_until.is_some_and(|until| now.saturating_duration_since(until) <= LATE) {
-            self.grace_turns += 1;
-        }
-        self.grace_until = Some(now.saturating_add(GRACE));
-        if self.grace_turns == 0 {
-            self.grace_turns = 1;
-        }
-        self.grace_turns <= GRACE_TURNS
+        self.grace.extend(now, late, unread)
     }
 
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) {
         let Io::WebSocket(io) = &mut self.io else { return };
         let end = self.state.lock().end().map(|end| end.reason);
         if let Some(reason) = end {
-            self.close_websocket(reason, now);
-            return;
+            return self.close_websocket(reason, now);
         }
-        let (written, made_room) = self.state.update(|inner, _| {
-            let before = inner.outgoing();
-            let mut written = io.poll_write(cx, || inner.next_to_write(&self.state));
+        let made_room = self.state.update(|inner, _| {
+            let before = inner.mail.outgoing();
+            let mut written = io.poll_write(cx, &mut SessionSource { inner, state: &self.state });
             if matches!(written, Poll::Ready(Ok(()))) && inner.may_close() {
                 io.close(None);
-                written = io.poll_write(cx, || None);
+                written = io.poll_write(cx, &mut Nothing);
             }
-            match &written {
+            match written {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
                 Poll::Ready(Err(_)) => inner.session.handle_transport_error(now),
                 _ => {}
             }
-            (written, inner.outgoing() < before)
+            inner.mail.outgoing() < before
         });
-        drop(written);
         if made_room {
             self.state.changed.notify_waiters();
         }
@@ -273,106 +252,51 @@ impl Task {
 
     /// The session has ended and everybody knows: the connection follows.
     fn close_websocket(&mut self, reason: DisconnectReason, now: Instant) {
-        let Io::WebSocket(mut io) = core::mem::replace(&mut self.io, Io::Gone) else { return };
+        let Io::WebSocket(io) = core::mem::replace(&mut self.io, Io::Gone) else { return };
         match reason {
             // Nobody is there to read a close frame.
             DisconnectReason::PingTimeout => io.abort(),
             DisconnectReason::TransportError => {}
             DisconnectReason::TransportClosed if !io.peer_closed() => {}
             _ => {
-                io.close(None);
-                self.lingering.push(Lingering { io, until: now.saturating_add(LINGER) });
+                let peer_said_goodbye =
+                    matches!(reason, DisconnectReason::PeerClose | DisconnectReason::TransportClosed);
+                self.lingering.extend(Lingering::new(io, None, peer_said_goodbye, now));
             }
         }
     }
 
-    /// Delivers close frames, then waits for the peer to close: a connection that is dropped with unread bytes is
-    /// reset, and the reset may overtake the close frame.
     fn linger(&mut self, cx: &mut Context<'_>, now: Instant) {
-        self.lingering.retain_mut(|lingering| {
-            if lingering.until <= now {
-                return false;
-            }
-            match lingering.io.poll_write(cx, || None) {
-                Poll::Pending => return true,
-                Poll::Ready(Err(_)) => return false,
-                Poll::Ready(Ok(())) => {}
-            }
-            if lingering.io.peer_closed() || matches!(lingering.io.poll_shutdown(cx), Poll::Ready(Err(_))) {
-                return false;
-            }
-            lingering.io.poll_read(cx, &mut Deaf).is_pending()
-        });
+        if !self.lingering.is_empty() {
+            self.lingering.retain_mut(|lingering| lingering.poll(cx, now).is_pending());
+        }
     }
 
     fn drive_candidate(&mut self, cx: &mut Context<'_>, now: Instant) {
         if let Some(opening) = self.state.lock().take_candidate() {
-            let upgrade = ServerUpgrade::new(self.state.hub.config.upgrade_timeout, now);
-            self.candidate = Some(Candidate { opening: Some(opening), io: None, upgrade, owes_pong: false });
+            let timeout = self.state.hub.config.upgrade_timeout;
+            self.candidate = Some(Box::new(Candidate::new(opening, timeout, now)));
         }
         let Some(candidate) = &mut self.candidate else { return };
-        if let Some(opening) = &mut candidate.opening {
-            match Pin::new(opening).poll(cx) {
-                Poll::Pending => {}
-                Poll::Ready(Ok(upgraded)) => {
-                    candidate.opening = None;
-                    candidate.io = Some(Box::new(WebSocketIo::new(upgraded, &self.state)));
-                }
-                Poll::Ready(Err(_)) => candidate.upgrade.handle_transport_closed(),
-            }
-        }
-        if self.state.lock().end().is_some() {
-            candidate.upgrade.handle_session_ended();
-        }
-        if let Some(io) = &mut candidate.io {
-            let mut sink = CandidateSink { upgrade: &mut candidate.upgrade, state: &self.state, now };
-            if io.poll_read(cx, &mut sink).is_ready() {
-                candidate.upgrade.handle_transport_closed();
-            }
-        }
-        candidate.upgrade.handle_timeout(now);
-        while let Some(control) = candidate.upgrade.poll_transmit() {
-            match control {
-                UpgradeControl::PongProbe => candidate.owes_pong = true,
-                UpgradeControl::Noop => self.state.lock().answer_with_noop(),
-                UpgradeControl::PingProbe | UpgradeControl::Upgrade => {}
-            }
-        }
-        if let Some(io) = &mut candidate.io {
-            let written = io.poll_write(cx, || {
-                core::mem::take(&mut candidate.owes_pong)
-                    .then_some(ToWrite::Control(UpgradeControl::PongProbe.as_str()))
-            });
-            if matches!(written, Poll::Ready(Err(_))) {
-                candidate.upgrade.handle_transport_closed();
-            }
-        }
-        let Some(outcome) = candidate.upgrade.outcome() else { return };
-        let io = self.candidate.take().and_then(|candidate| candidate.io);
+        let Some(outcome) = candidate.drive(cx, &self.state, now) else { return };
+        let io = self.candidate.take().and_then(|candidate| candidate.into_io());
         let upgraded = outcome == UpgradeOutcome::Upgraded;
         self.state.update(|inner, _| inner.end_upgrade(upgraded));
         self.state.hub.upgrade_ended(&self.state, outcome);
         match io {
-            Some(io) if upgraded => {
-                self.io = Io::WebSocket(io);
-                // Frames behind the `5` are waiting in it.
-                self.state.lock().wake_task();
-            }
-            Some(mut io) => {
-                io.close(None);
-                self.lingering.push(Lingering { io, until: now.saturating_add(LINGER) });
-            }
+            Some(io) if upgraded => self.io = Io::WebSocket(io),
+            Some(io) => self.lingering.extend(Lingering::new(io, None, false, now)),
             None => {}
         }
     }
 
     fn next_deadline(&self) -> Option<Instant> {
         let session = self.state.lock().session.poll_timeout();
-        let session = match (session, self.grace_until) {
+        let session = match (session, self.grace.until()) {
             (Some(deadline), Some(grace)) => Some(deadline.max(grace)),
             (deadline, _) => deadline,
         };
-        let upgrade = self.candidate.as_ref().and_then(|candidate| candidate.upgrade.poll_timeout());
+        let upgrade = self.candidate.as_ref().and_then(|candidate| candidate.deadline());
         let lingering = self.lingering.iter().map(|lingering| lingering.until).min();
         [session, upgrade, lingering].into_iter().flatten().min()
     }
@@ -389,7 +313,10 @@ impl Task {
 /// The runtime went away, or the application panicked: nobody must wait for this session any more.
 impl Drop for Task {
     fn drop(&mut self) {
-        self.state.update(|inner, now| inner.session.handle_transport_error(now));
+        self.state.update(|inner, now| {
+            inner.session.handle_transport_error(now);
+            drop(inner.take_candidate());
+        });
     }
 }
 
@@ -402,7 +329,7 @@ struct SessionSink<'a> {
 
 impl FrameSink for SessionSink<'_> {
     fn wants_more(&self) -> bool {
-        !self.inner.is_paused() && self.inner.session.disconnect().is_none()
+        !self.inner.mail.is_paused() && self.inner.session.disconnect().is_none()
     }
 
     fn handle(&mut self, frame: Frame<'_>) {
@@ -415,34 +342,18 @@ impl FrameSink for SessionSink<'_> {
     }
 }
 
-/// Frames of a candidate, up to the packet that decides.
-struct CandidateSink<'a> {
-    upgrade: &'a mut ServerUpgrade,
+/// What the session itself and its application send.
+struct SessionSource<'a> {
+    inner: &'a mut Inner,
     state: &'a State,
-    now: Instant,
 }
 
-impl FrameSink for CandidateSink<'_> {
-    fn wants_more(&self) -> bool {
-        self.upgrade.outcome().is_none()
+impl FrameSource for SessionSource<'_> {
+    fn next(&mut self) -> Option<ToWrite> {
+        self.inner.next_to_write(self.state)
     }
 
-    fn handle(&mut self, frame: Frame<'_>) {
-        self.upgrade.handle_packet(self.now, self.state.revision.decode(frame));
+    fn written(&mut self, messages: usize) {
+        self.inner.messages_written(messages);
     }
-
-    fn handle_activity(&mut self) {}
-}
-
-/// Nobody listens any more.
-struct Deaf;
-
-impl FrameSink for Deaf {
-    fn wants_more(&self) -> bool {
-        true
-    }
-
-    fn handle(&mut self, _: Frame<'_>) {}
-
-    fn handle_activity(&mut self) {}
 }

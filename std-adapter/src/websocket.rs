@@ -2,6 +2,7 @@
 //! written without copies where that pays. An idle connection owns no buffer.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, Read as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -26,6 +27,10 @@ const MAX_CLOSE_FRAME: usize = 8;
 
 /// How much one read takes at most; also what the scratch buffer of a thread holds.
 const SCRATCH: usize = 64 * 1024;
+
+/// How often a socket is read at most before the silence of its peer is judged: 16 MiB, more than a kernel holds.
+/// What came in after that is not evidence that was there in time.
+const MAX_READS: usize = 256;
 
 /// How much is handed to the kernel at once. A heartbeat that becomes due waits for no more than this.
 const CHUNK: usize = 16 * 1024;
@@ -58,13 +63,62 @@ pub(crate) trait FrameSink {
     fn handle_activity(&mut self);
 }
 
+/// Gives what is to be written.
+pub(crate) trait FrameSource {
+    /// What comes next, if anything does.
+    fn next(&mut self) -> Option<ToWrite>;
+    /// So many of the messages that [`next`](Self::next) gave, the oldest ones, are with the kernel as a whole.
+    fn written(&mut self, messages: usize);
+}
+
+/// Nothing more is to be written.
+pub(crate) struct Nothing;
+
+impl FrameSource for Nothing {
+    fn next(&mut self) -> Option<ToWrite> {
+        None
+    }
+
+    fn written(&mut self, _: usize) {}
+}
+
+/// Nobody listens any more.
+struct Deaf;
+
+impl FrameSink for Deaf {
+    fn wants_more(&self) -> bool {
+        true
+    }
+
+    fn handle(&mut self, _: Frame<'_>) {}
+
+    fn handle_activity(&mut self) {}
+}
+
 /// What reading has come to.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum ReadEnd {
     /// The peer closed, with or without a close frame.
     Closed,
     /// The peer broke the framing.
     Violation(ws::Error),
+}
+
+/// A frame on its way to the kernel.
+#[derive(Clone, Copy, Debug)]
+struct Unwritten {
+    /// Where it ends, from the start of its chunk.
+    end: usize,
+    is_message: bool,
+}
+
+/// How far our close frame has come.
+#[derive(Clone, Copy, Debug)]
+enum Closing {
+    No,
+    Queued(Option<CloseCode>),
+    /// It is the last of the frames on their way, or the kernel has it.
+    Written(Option<CloseCode>),
 }
 
 /// The WebSocket of a session, or of a candidate for one.
@@ -83,12 +137,15 @@ pub(crate) struct WebSocketIo {
     large_mask: Mask,
     /// A client masks what it sends, a server does not (RFC 6455 section 5.3).
     masks: bool,
-    /// The answer to the peer's latest RFC 6455 ping.
-    pong: Vec<u8>,
-    pong_due: bool,
-    close_queued: bool,
-    close_sent: bool,
-    close_code: Option<CloseCode>,
+    /// The frames in chunk and large payload that the kernel did not take as a whole yet.
+    frames: VecDeque<Unwritten>,
+    /// How much of chunk and large payload the kernel has taken.
+    taken: usize,
+    /// A part of the first of the frames is with the kernel.
+    mid_frame: bool,
+    /// The answer that is owed to the peer's latest RFC 6455 ping.
+    pong: Option<Vec<u8>>,
+    closing: Closing,
     revision: Revision,
     base64_only: bool,
 }
@@ -117,11 +174,11 @@ impl WebSocketIo {
             large: Bytes::new(),
             large_mask: Mask::default(),
             masks: false,
-            pong: Vec::new(),
-            pong_due: false,
-            close_queued: false,
-            close_sent: false,
-            close_code: None,
+            frames: VecDeque::new(),
+            taken: 0,
+            mid_frame: false,
+            pong: None,
+            closing: Closing::No,
             revision,
             base64_only: false,
         }
@@ -134,12 +191,38 @@ impl WebSocketIo {
         self.read_with(|stream, room| stream.poll_read(cx, room), sink)
     }
 
+    /// Reads what still comes in, and forgets it. Ready once nothing can come any more.
+    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.decoder.decode(&mut []).is_ok()
+            && let ReadEnd::Closed = ready!(self.poll_read(cx, &mut Deaf))
+        {
+            return Poll::Ready(());
+        }
+        // What follows a broken frame cannot be decoded, but unread it would turn our close into a reset.
+        let mut scratch = SCRATCH_BUFFER.take();
+        scratch.resize(SCRATCH, 0);
+        let end = loop {
+            match self.stream.poll_read(cx, &mut scratch) {
+                Poll::Pending => break Poll::Pending,
+                Poll::Ready(Ok(0) | Err(_)) => break Poll::Ready(()),
+                Poll::Ready(Ok(_)) => {}
+            }
+        };
+        SCRATCH_BUFFER.set(scratch);
+        end
+    }
+
     /// The same, asking the socket itself instead of the runtime, which may not have looked for a while.
     ///
     /// `None` when the connection is not a plain socket.
     pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ReadEnd>> {
         self.stream.tcp()?;
-        Some(self.read_with(Stream::read_now, sink))
+        let mut reads = 0..MAX_READS;
+        let read = |stream: &mut Stream, room: &mut [u8]| match reads.next() {
+            Some(_) => stream.read_now(room),
+            None => Poll::Pending,
+        };
+        Some(self.read_with(read, sink))
     }
 
     fn read_with(
@@ -169,6 +252,7 @@ impl WebSocketIo {
                 }
             }
             if let Some(end) = end {
+                filled = 0;
                 break Poll::Ready(end);
             }
             scratch.copy_within(at..filled, 0);
@@ -212,26 +296,25 @@ impl WebSocketIo {
                         MessageKind::Binary => sink.handle(Frame::Binary(&message)),
                         // The decoder has checked the whole message.
                         MessageKind::Text => {
-                            sink.handle(Frame::Text(core::str::from_utf8(&message).unwrap_or_default()))
+                            sink.handle(Frame::Text(core::str::from_utf8(&message).unwrap_or_default()));
                         }
                     }
                 }
             }
             Some(Item::Control(ws::Control::Ping(payload))) => {
                 // Only the latest of several is answered (RFC 6455 section 5.5.3).
-                self.pong = payload.to_vec();
-                self.pong_due = true;
+                self.pong = Some(payload.to_vec());
             }
             Some(Item::Control(ws::Control::Pong(_) | ws::Control::Close(_))) => {}
         }
         Ok((decoded.consumed, true))
     }
 
-    /// Writes what is left, then what `next` yields, until nothing is left or the kernel takes no more.
+    /// Writes what is left, then what `source` yields, until nothing is left or the kernel takes no more.
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        mut next: impl FnMut() -> Option<ToWrite>,
+        source: &mut impl FrameSource,
     ) -> Poll<io::Result<()>> {
         loop {
             while !self.chunk.is_empty() || !self.large.is_empty() {
@@ -247,33 +330,83 @@ impl WebSocketIo {
                 let of_chunk = written.min(self.chunk.len());
                 self.chunk.advance(of_chunk);
                 self.large.advance(written - of_chunk);
+                source.written(self.count_messages(written));
             }
-            self.chunk = Bytes::new();
-            self.large = Bytes::new();
-            if self.close_sent {
+            self.clear();
+            if let Closing::Written(_) = self.closing {
                 return self.stream.poll_flush(cx);
             }
             let mut chunk = Vec::new();
-            if core::mem::take(&mut self.pong_due) {
-                let payload = core::mem::take(&mut self.pong);
+            if let Some(payload) = self.pong.take() {
                 self.put_frame(&mut chunk, OpCode::Pong, &payload)?;
+                self.end_frame(&chunk, false);
             }
             while chunk.len() < CHUNK && self.large.is_empty() {
-                let Some(item) = next() else { break };
+                let Some(item) = source.next() else { break };
+                let is_message = matches!(item, ToWrite::Message(_));
                 self.encode(item, &mut chunk)?;
+                self.end_frame(&chunk, is_message);
             }
-            if self.close_queued && chunk.len() < CHUNK && self.large.is_empty() {
+            if let Closing::Queued(code) = self.closing
+                && chunk.len() < CHUNK
+                && self.large.is_empty()
+            {
                 let mut frame = [0; MAX_CLOSE_FRAME];
-                let close = ws::Control::Close(self.close_code.map(|code| Close { code, reason: "" }));
+                let close = ws::Control::Close(code.map(|code| Close { code, reason: "" }));
                 let len = close.encode(self.key()?, &mut frame).unwrap_or_default();
                 chunk.extend_from_slice(frame.get(..len).unwrap_or_default());
-                self.close_sent = true;
+                self.end_frame(&chunk, false);
+                self.closing = Closing::Written(code);
             }
-            if chunk.is_empty() {
+            if chunk.is_empty() && self.large.is_empty() {
                 return self.stream.poll_flush(cx);
             }
             self.chunk = chunk.into();
         }
+    }
+
+    /// What `chunk` and the large payload end with now is a frame.
+    fn end_frame(&mut self, chunk: &[u8], is_message: bool) {
+        self.frames.push_back(Unwritten { end: chunk.len() + self.large.len(), is_message });
+    }
+
+    /// The kernel took so many bytes more: how many messages were completed by them.
+    fn count_messages(&mut self, written: usize) -> usize {
+        let mut messages = 0;
+        self.taken += written;
+        self.mid_frame = true;
+        while let Some(frame) = self.frames.front().filter(|frame| frame.end <= self.taken) {
+            messages += usize::from(frame.is_message);
+            self.mid_frame = frame.end < self.taken;
+            self.frames.pop_front();
+        }
+        messages
+    }
+
+    /// Nothing is on its way, so nothing is kept for it.
+    fn clear(&mut self) {
+        self.chunk = Bytes::new();
+        self.large = Bytes::new();
+        self.frames = VecDeque::new();
+        self.taken = 0;
+    }
+
+    /// Takes back every frame that has not begun, so that a close frame can follow. `false` when the kernel has a
+    /// part of a frame: its rest has to follow first.
+    pub(crate) fn retract(&mut self) -> bool {
+        let Some(first) = self.frames.front().copied() else { return true };
+        if let Closing::Written(code) = self.closing {
+            self.closing = Closing::Queued(code);
+        }
+        if !self.mid_frame {
+            self.clear();
+            return true;
+        }
+        let left = first.end - self.taken;
+        self.large.truncate(left.saturating_sub(self.chunk.len()));
+        self.chunk.truncate(left);
+        self.frames.truncate(1);
+        false
     }
 
     fn encode(&mut self, item: ToWrite, chunk: &mut Vec<u8>) -> io::Result<()> {
@@ -337,22 +470,21 @@ impl WebSocketIo {
     pub(crate) fn put_first(&mut self, packet: &str) -> io::Result<()> {
         let mut chunk = Vec::new();
         self.put_frame(&mut chunk, OpCode::Text, packet.as_bytes())?;
+        self.end_frame(&chunk, false);
         self.chunk = chunk.into();
         Ok(())
     }
 
     /// Ends the WebSocket with a close frame. Nothing is written after it.
     pub(crate) fn close(&mut self, code: Option<CloseCode>) {
-        if self.close_queued {
-            return;
+        if let Closing::No = self.closing {
+            self.closing = Closing::Queued(code);
         }
-        self.close_queued = true;
-        self.close_code = code;
     }
 
     /// Whether the close frame has left.
     pub(crate) fn is_closed(&self) -> bool {
-        self.close_sent && self.chunk.is_empty() && self.large.is_empty()
+        matches!(self.closing, Closing::Written(_)) && self.frames.is_empty()
     }
 
     /// Whether the peer's close frame came in.

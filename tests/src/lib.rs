@@ -1,5 +1,8 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
 
+pub mod command_line;
+#[cfg(feature = "interop")]
+pub mod interop;
 pub mod javascript;
 pub mod replay;
 pub mod vectors;

@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+use eio_tests::command_line::filters;
 use eio_tests::replay::{Report, Verdict, directory, replay_directory, spread_millis};
 
 fn main() -> ExitCode {
@@ -35,20 +36,6 @@ fn main() -> ExitCode {
     // A filter that is meant for other tests of a run finds nothing here, which is no failure.
     let is_empty = reports.is_empty() && filters.is_empty();
     if summarize(&reports, is_empty) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// What is left when the test runner's flags, and the values of those that have one, are taken out.
-fn filters(arguments: &[String]) -> Vec<&String> {
-    let valued = ["--color", "--format", "--logfile", "--skip", "--test-threads", "-Z", "--shuffle-seed"];
-    let mut filters = Vec::new();
-    let mut is_value = false;
-    for argument in arguments {
-        if !is_value && !argument.starts_with('-') {
-            filters.push(argument);
-        }
-        is_value = valued.contains(&argument.as_str());
-    }
-    filters
 }
 
 /// The closing lines; true if there was something to replay, and nothing differs.

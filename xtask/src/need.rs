@@ -22,6 +22,8 @@ pub(crate) enum Need {
     CargoTool { name: &'static str, version: &'static str },
     /// A program on the path, and the Debian package that brings it.
     Program { name: &'static str, package: &'static str },
+    /// Python 3 that can make virtual environments: on Debian that is a package of its own.
+    PythonEnvironments,
 }
 
 impl Need {
@@ -33,6 +35,7 @@ impl Need {
             Self::Nightly(components) => format!("nightly with {}", components.join(" and ")),
             Self::CargoTool { name, version } => format!("cargo-{name} {version}"),
             Self::Program { name, .. } => name.to_owned(),
+            Self::PythonEnvironments => "python3 with venv".to_owned(),
         }
     }
 
@@ -46,6 +49,7 @@ impl Need {
             }
             Self::CargoTool { name, .. } => on_path(&format!("cargo-{name}")),
             Self::Program { name, .. } => on_path(name),
+            Self::PythonEnvironments => printed("python3", &["-c", "import ensurepip, venv"]).is_some(),
         }
     }
 
@@ -67,17 +71,8 @@ impl Need {
                 install.args(["install", "--locked", &format!("cargo-{name}@{version}")]);
                 return Ok(install);
             }
-            Self::Program { name, package } => match machine {
-                Machine::Root => return Ok(apt_get(package)),
-                Machine::User => {
-                    return Err(format!("{name} is missing: run `sudo apt-get install --yes {package}`"));
-                }
-                Machine::Other => {
-                    return Err(format!(
-                        "{name} is missing: install it (on Debian the package is {package})"
-                    ));
-                }
-            },
+            Self::Program { package, .. } => return self.from_debian(package, machine),
+            Self::PythonEnvironments => return self.from_debian("python3-venv", machine),
         };
         if !on_path("rustup") {
             return Err(format!("{} is missing, and rustup, which would add it, as well", self.name()));
@@ -85,6 +80,18 @@ impl Need {
         let mut command = Command::new(program);
         command.args(arguments);
         Ok(command)
+    }
+
+    /// The command that installs a package, or what to do where we may not.
+    fn from_debian(self, package: &str, machine: Machine) -> Result<Command, String> {
+        let name = self.name();
+        match machine {
+            Machine::Root => Ok(apt_get(package)),
+            Machine::User => Err(format!("{name} is missing: run `sudo apt-get install --yes {package}`")),
+            Machine::Other => {
+                Err(format!("{name} is missing: install it (on Debian the package is {package})"))
+            }
+        }
     }
 }
 

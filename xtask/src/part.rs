@@ -2,7 +2,7 @@
 
 use crate::job::{Job, Stop};
 use crate::need::Need;
-use crate::parts::{bare_metal, host, lints, long, packages, page, panic_free};
+use crate::parts::{bare_metal, host, interop, lints, long, packages, page, panic_free};
 
 /// One thing that must hold.
 pub(crate) struct Part {
@@ -124,6 +124,26 @@ pub(crate) const PARTS: &[Part] = &[
         ],
         limit_minutes: 10,
         run: panic_free::prove,
+    },
+    Part {
+        name: "real-peers",
+        about: "other people's clients with our server, and our client with their servers",
+        verb: Verb::Test,
+        needs: &[
+            Need::Program { name: "node", package: "nodejs" },
+            Need::Program { name: "npm", package: "npm" },
+            Need::PythonEnvironments,
+        ],
+        limit_minutes: 10,
+        run: interop::real_peers,
+    },
+    Part {
+        name: "attacks",
+        about: "what killed or starved other servers leaves ours as it was",
+        verb: Verb::Test,
+        needs: &[],
+        limit_minutes: 10,
+        run: interop::attacks,
     },
     Part {
         name: "package",

@@ -2,6 +2,7 @@
 
 pub(crate) mod bare_metal;
 pub(crate) mod host;
+pub(crate) mod interop;
 pub(crate) mod lints;
 pub(crate) mod long;
 pub(crate) mod packages;

@@ -11,8 +11,9 @@ use crate::settings::HeartbeatError;
 #[error("{kind}, at byte {at}")]
 #[non_exhaustive]
 pub struct HandshakeError {
-    /// The offset of the offending byte in the text that was given to [`Handshake::parse`](super::Handshake::parse); its length when the text
-    /// ends too early. What is missing is missed at the closing brace.
+    /// The offset of the offending byte in the text that was given to
+    /// [`Handshake::parse`](super::Handshake::parse); its length when the text ends too early. What is missing is
+    /// missed at the closing brace.
     pub at: usize,
     /// What is wrong there.
     pub kind: HandshakeErrorKind,
@@ -24,12 +25,10 @@ pub struct HandshakeError {
 #[non_exhaustive]
 pub enum HandshakeErrorKind {
     /// It is not JSON, or not one JSON object.
-    #[error("the open packet is not a JSON object: {0}")]
-    Syntax(#[from] Syntax),
-    /// A value that would have been skipped is nested too deep.
-    #[error(
-        "a value in the open packet is nested too deep: expected at most 32 arrays and objects in each other"
-    )]
+    #[error("the open packet is not a JSON object")]
+    Json,
+    /// Arrays and objects inside each other, deeper than anybody needs.
+    #[error("the open packet is nested too deep: expected at most 64 arrays and objects in each other")]
     TooDeep,
     /// A key without which there is no session.
     #[error("the open packet has no {}: expected it before the closing brace", .0.as_str())]
@@ -52,41 +51,4 @@ pub enum HandshakeErrorKind {
     /// Periods that are zero or, together, too long.
     #[error("{0}")]
     Heartbeat(#[from] HeartbeatError),
-}
-
-/// Which piece of JSON was expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Syntax {
-    /// The brace that opens the object.
-    #[error("expected {{")]
-    Object,
-    /// A key.
-    #[error("expected a key in double quotes")]
-    Key,
-    /// The colon behind a key.
-    #[error("expected a colon")]
-    Colon,
-    /// What follows a value.
-    #[error("expected a comma or a closing bracket")]
-    Comma,
-    /// A value of any kind.
-    #[error("expected a value")]
-    Value,
-    /// The quote that ends a string.
-    #[error("expected the closing quote of a string")]
-    Quote,
-    /// A control character, which a string holds only as an escape.
-    #[error("expected a control character to be escaped")]
-    ControlCharacter,
-    /// A backslash that begins none of JSON's escapes.
-    #[error("expected one of the escapes of JSON behind the backslash")]
-    Escape,
-    /// A digit of a number.
-    #[error("expected a digit")]
-    Digit,
-    /// Nothing: the object has ended.
-    #[error("expected nothing behind the closing brace")]
-    End,
 }

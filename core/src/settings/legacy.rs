@@ -10,7 +10,8 @@ use core::time::Duration;
 
 use super::names::{Key, OldKey, OtherOldName};
 use super::server::MIN_PAYLOAD;
-use super::{Decimal, Heartbeat, NotU32, Settings};
+use super::{Heartbeat, Settings};
+use crate::json::{Kind, NotU32, Reader, number_to_u32};
 
 /// Reads old settings, such as `heartbeat interval`. Which of the two it is decides what their numbers mean.
 ///
@@ -96,9 +97,9 @@ impl LegacySettings {
                 }
                 continue;
             }
-            match Decimal::read(value.as_bytes()) {
-                Ok((number, length)) if length == value.len() => {
-                    draft.number(entry, number.to_u32(entry.measure.shift()))?;
+            match Reader::new(value, 0, 0).next() {
+                Ok(token) if token.kind == Kind::Number && token.raw.len() == value.len() => {
+                    draft.number(entry, number_to_u32(value, entry.measure.shift()))?;
                 }
                 _ => return Err(entry.refuse(ValueProblem::NotANumber)),
             }

@@ -127,7 +127,8 @@ fn check_value(text: &str, at: usize, attachments: u32) -> Result<usize, PacketE
     let mut member = Member::Other;
     // One bit per open container, the innermost lowest: says it is a placeholder, has a valid number.
     let (mut marked, mut numbered) = (0_u64, 0_u64);
-    while let Some(token) = reader.next()? {
+    loop {
+        let token = reader.next()?;
         // As in JavaScript, the last of several members with one name counts.
         match member {
             Member::Mark => marked = (marked & !1) | u64::from(token.kind == Kind::True),
@@ -142,6 +143,7 @@ fn check_value(text: &str, at: usize, attachments: u32) -> Result<usize, PacketE
         match token.kind {
             Kind::Key if json::raw_eq(token.raw, PLACEHOLDER) => member = Member::Mark,
             Kind::Key if json::raw_eq(token.raw, NUM) => member = Member::Num,
+            Kind::End => return Ok(reader.at()),
             Kind::Object | Kind::Array => (marked, numbered) = (marked << 1, numbered << 1),
             Kind::ObjectEnd | Kind::ArrayEnd => {
                 if marked & !numbered & 1 == 1 {
@@ -152,7 +154,6 @@ fn check_value(text: &str, at: usize, attachments: u32) -> Result<usize, PacketE
             _ => {}
         }
     }
-    Ok(reader.at())
 }
 
 const PLACEHOLDER: &str = "_placeholder";

@@ -1,7 +1,7 @@
 //! What a client can be told. Built and validated by [`ClientBuilder`](crate::ClientBuilder).
 
+use core::time::Duration;
 use std::sync::Arc;
-use std::time::Duration;
 
 use eio_core::Heartbeat;
 use http::{HeaderMap, HeaderValue, Request, Uri, header};

@@ -1,12 +1,12 @@
 //! Connections to the server: TCP, and TLS above it.
 
+use core::future::poll_fn;
 use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll};
-use std::future::poll_fn;
+use core::time::Duration;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use socket2::SockRef;
@@ -63,8 +63,8 @@ pub(crate) async fn dial(config: &Config, reset: &Arc<AtomicBool>) -> Result<Dia
 }
 
 /// The same error, of the kind of the system's error within.
-fn io_error<E: std::error::Error + Send + Sync + 'static>(error: E) -> io::Error {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+fn io_error<E: core::error::Error + Send + Sync + 'static>(error: E) -> io::Error {
+    let mut source: Option<&(dyn core::error::Error + 'static)> = Some(&error);
     let mut kind = io::ErrorKind::Other;
     let mut text = error.to_string();
     while let Some(cause) = source {
@@ -80,6 +80,7 @@ fn io_error<E: std::error::Error + Send + Sync + 'static>(error: E) -> io::Error
 
 impl Dialed {
     /// The socket, if nothing is between it and the bytes.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unnecessary_wraps, reason = "only TLS comes in between"))]
     pub(crate) fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Tcp(tcp) => Some(&tcp.stream),

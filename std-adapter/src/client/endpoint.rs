@@ -81,7 +81,9 @@ impl Endpoint {
         sid: Option<&str>,
         stamp: u64,
     ) -> Result<Uri, http::Error> {
-        let mut query = Serializer::new(format!("{path}?"));
+        let start = format!("{path}?");
+        let path_len = start.len();
+        let mut query = Serializer::for_suffix(start, path_len);
         query.append_pair("EIO", if revision == Revision::V4 { "4" } else { "3" });
         query.append_pair("transport", transport.as_str());
         if let Some(sid) = sid {

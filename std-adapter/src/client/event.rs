@@ -1,6 +1,6 @@
 //! What a client tells whoever watches it.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use eio_core::upgrade::UpgradeOutcome;
 

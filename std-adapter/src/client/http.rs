@@ -5,10 +5,10 @@
 
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
+use core::sync::atomic::AtomicBool;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use eio_core::Instant;

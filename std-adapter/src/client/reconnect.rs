@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::pin::Pin;
-use std::time::Duration;
+use core::time::Duration;
 
 use eio_core::Instant;
 use eio_core::backoff::Backoff;
@@ -22,7 +22,7 @@ use crate::client::state::Shared;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn main() -> Result<(), Box<dyn core::error::Error>> {
 /// # let server = eio_tokio::Server::builder(|mut socket: eio_tokio::Socket| async move {
 /// #     let _ = socket.recv().await;
 /// # }).build()?;

@@ -5,10 +5,10 @@
 
 use core::future::poll_fn;
 use core::pin::Pin;
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use eio_core::handshake::Transport as Upgrade;
@@ -19,6 +19,7 @@ use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
 use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Instant};
 use http::{HeaderValue, Method, Request, header};
+use tokio::task::coop;
 use tokio::time::Sleep;
 
 use crate::client::config::Body;
@@ -31,7 +32,11 @@ use crate::grace::Grace;
 use crate::lingering::{LINGER, Lingering};
 use crate::polling::encode;
 use crate::socket::Transport;
-use crate::websocket::{FrameSink, ReadEnd, ToWrite, WebSocketIo};
+use crate::websocket::{FrameSink, FrameSource, Nothing, ReadEnd, ToWrite, WebSocketIo};
+
+/// How late a runtime that has stalled is at least, and how long it is given to read what came meanwhile.
+const STALLED: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many passes one poll makes before it lets others run.
 const MAX_PASSES: usize = 16;
@@ -54,6 +59,8 @@ struct Task {
     post: Lane,
     /// The request with data in flight ends with a close packet.
     post_closes: bool,
+    /// Until when that request may take. What it holds back, heartbeats among it, is worth nothing by then.
+    post_until: Option<Instant>,
     candidate: Option<Candidate>,
     may_upgrade: bool,
     lingering: Vec<Lingering>,
@@ -78,6 +85,7 @@ pub(crate) async fn run(state: Shared) {
         get: Lane::default(),
         post: Lane::default(),
         post_closes: false,
+        post_until: None,
         candidate: None,
         may_upgrade: config.upgrade,
         lingering: Vec::new(),
@@ -103,10 +111,12 @@ impl Task {
             self.state.lock().mail.begin_pass();
             let now = self.state.now();
             self.open(cx);
-            self.read(cx, now);
             self.answers(cx);
+            // A candidate that succeeds may bring frames of the session: they are read in the same pass.
             self.drive_candidate(cx, now);
+            self.read(cx, now);
             self.expire(now);
+            self.expire_post(now);
             self.write(cx);
             self.request();
             self.end(now);
@@ -198,6 +208,7 @@ impl Task {
         }
         if let Poll::Ready(answer) = self.post.poll(cx) {
             self.farewell = None;
+            self.post_until = None;
             match answer {
                 Ok(_) if self.post_closes => {
                     self.state.update(|inner, now| inner.session.handle_closed(now));
@@ -254,11 +265,10 @@ impl Task {
         if upgrade.wants_pause() && !self.get.is_busy() && !self.post.is_busy() {
             upgrade.handle_polling_paused(now);
         }
-        if let Some(io) = io {
-            let next = || upgrade.poll_transmit().map(|control| ToWrite::Control(control.as_str()));
-            if matches!(io.poll_write(cx, next), Poll::Ready(Err(_))) {
-                upgrade.handle_transport_closed();
-            }
+        if let Some(io) = io
+            && matches!(io.poll_write(cx, &mut ProbeSource(upgrade)), Poll::Ready(Err(_)))
+        {
+            upgrade.handle_transport_closed();
         }
         let Some(outcome) = upgrade.outcome() else { return };
         let io = self.candidate.take().and_then(|candidate| candidate.io);
@@ -267,10 +277,11 @@ impl Task {
             Some(io) if outcome == UpgradeOutcome::Upgraded => {
                 self.get.clear();
                 self.post.clear();
+                self.post_until = None;
                 self.websocket = Some(io);
                 self.state.lock().transport = Transport::WebSocket;
             }
-            Some(io) => self.lingering.push(Lingering::new(io, None, now)),
+            Some(io) => self.lingering.extend(Lingering::new(io, None, false, now)),
             None => {}
         }
         self.state.emit(ClientEvent::UpgradeEnded(outcome));
@@ -299,6 +310,18 @@ impl Task {
         self.state.update(|inner, _| inner.session.handle_timeout(now));
     }
 
+    /// Gives up a request with data that the server does not answer.
+    fn expire_post(&mut self, now: Instant) {
+        let Some(until) = self.post_until.filter(|until| *until <= now) else { return };
+        self.post_until = None;
+        if now.saturating_duration_since(until) > STALLED {
+            // After a stall of the runtime the answer may be there, unread.
+            self.post_until = Some(now.saturating_add(PATIENCE));
+        } else if self.post.is_busy() {
+            self.failed(ConnectError::RequestTimeout);
+        }
+    }
+
     /// Whether the verdict has to wait, or evidence was found that the runtime had not told of.
     fn may_still_speak(&mut self, now: Instant, late: Duration) -> bool {
         if let Some(io) = &mut self.websocket {
@@ -313,7 +336,8 @@ impl Task {
                 return !self.state.lock().is_overdue(now);
             }
         }
-        self.grace.extend(now, late)
+        // A task that has used up its share of the runtime finds nothing ready, whatever there is.
+        self.grace.extend(now, late, !coop::has_budget_remaining())
     }
 
     fn write(&mut self, cx: &mut Context<'_>) {
@@ -323,10 +347,10 @@ impl Task {
                 return false;
             }
             let before = inner.mail.outgoing();
-            let mut written = io.poll_write(cx, || inner.next_to_write(&self.state));
+            let mut written = io.poll_write(cx, &mut SessionSource { inner, state: &self.state });
             if matches!(written, Poll::Ready(Ok(()))) && inner.may_close() {
                 io.close(None);
-                written = io.poll_write(cx, || None);
+                written = io.poll_write(cx, &mut Nothing);
             }
             match written {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
@@ -361,6 +385,11 @@ impl Task {
             self.state.changed.notify_waiters();
             self.post_closes = batch.closes;
             self.post_batch(&batch);
+            let heartbeat = self.state.lock().session.heartbeat();
+            self.post_until = heartbeat.map(|heartbeat| {
+                let silence = heartbeat.ping_interval() + heartbeat.ping_timeout();
+                self.state.now().saturating_add(silence).saturating_add(silence)
+            });
         }
     }
 
@@ -426,7 +455,11 @@ impl Task {
             DisconnectReason::PingTimeout => io.abort(),
             DisconnectReason::TransportError => {}
             DisconnectReason::TransportClosed if !io.peer_closed() => {}
-            _ => self.lingering.push(Lingering::new(io, None, now)),
+            _ => {
+                let peer_said_goodbye =
+                    matches!(reason, DisconnectReason::PeerClose | DisconnectReason::TransportClosed);
+                self.lingering.extend(Lingering::new(io, None, peer_said_goodbye, now));
+            }
         }
     }
 
@@ -435,6 +468,7 @@ impl Task {
         self.reset(reason == DisconnectReason::PingTimeout);
         self.get.clear();
         self.post.abort();
+        self.post_until = None;
         self.reset(false);
         let (owed, polling) = {
             let mut inner = self.state.lock();
@@ -464,7 +498,7 @@ impl Task {
         };
         let upgrade = self.candidate.as_ref().and_then(|candidate| candidate.upgrade.poll_timeout());
         let lingering = self.lingering.iter().map(|lingering| lingering.until).min();
-        [session, upgrade, lingering, self.farewell].into_iter().flatten().min()
+        [session, upgrade, lingering, self.post_until, self.farewell].into_iter().flatten().min()
     }
 
     fn is_done(&self) -> bool {
@@ -481,6 +515,33 @@ impl Drop for Task {
     fn drop(&mut self) {
         self.state.update(|inner, now| inner.session.handle_transport_error(now));
     }
+}
+
+/// What the session writes.
+struct SessionSource<'a> {
+    inner: &'a mut Inner,
+    state: &'a State,
+}
+
+impl FrameSource for SessionSource<'_> {
+    fn next(&mut self) -> Option<ToWrite> {
+        self.inner.next_to_write(self.state)
+    }
+
+    fn written(&mut self, messages: usize) {
+        self.inner.mail.written(messages);
+    }
+}
+
+/// What an upgrade writes on its candidate.
+struct ProbeSource<'a>(&'a mut ClientUpgrade);
+
+impl FrameSource for ProbeSource<'_> {
+    fn next(&mut self) -> Option<ToWrite> {
+        self.0.poll_transmit().map(|control| ToWrite::Control(control.as_str()))
+    }
+
+    fn written(&mut self, _: usize) {}
 }
 
 /// Frames of the session itself.

@@ -89,9 +89,9 @@ impl ServerBuilder {
     /// From how many bytes on an answer to a poll is compressed for clients that accept gzip or deflate; `None` never.
     /// Default: 1,024.
     ///
-    /// Costs some 10 ms of processor time per megabyte, in turns that let other sessions run, and 300 KiB of memory
-    /// meanwhile. Whoever can make a server send his own text beside a secret, and can see how long the answers are, can
-    /// guess the secret (BREACH): switch it off where that matters.
+    /// Costs 15 to 25 ms of processor time per megabyte, in turns that let other sessions run, and some 400 KiB of
+    /// memory meanwhile. Whoever can make a server send their own text beside a secret, and can see how long the answers
+    /// are, can guess the secret (BREACH): switch it off where that matters.
     #[must_use]
     pub fn compression(mut self, threshold: Option<usize>) -> Self {
         self.config.http.compression_threshold = threshold;

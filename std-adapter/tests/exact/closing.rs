@@ -1,1 +1,210 @@
-//! x
+//! Closing, from either side, on either transport: what was sent before arrives, and it never takes longer than allowed.
+
+use eio_tokio::{Server, Socket};
+use tokio::sync::mpsc;
+
+use crate::support::{Journal, Reason, Received, World, listen, ms};
+
+/// Sends a little, closes, and stays for as long as the session does.
+async fn speak_and_close(mut socket: Socket) {
+    for number in 0..100 {
+        socket.send(number.to_string()).await.unwrap();
+    }
+    socket.close();
+    assert!(socket.send("late").await.is_err());
+    while socket.recv().await.is_ok() {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_delivers_what_was_sent_before_on_websocket() {
+    let mut world = World::new(Server::builder(speak_and_close));
+    let mut websocket = world.websocket(4).await;
+    for number in 0..100 {
+        assert_eq!(websocket.text().await, format!("4{number}"));
+    }
+    assert_eq!(websocket.next().await, Received::Close(None));
+    assert_eq!(world.assert_ends(0, Reason::LocalClose).await.unsent, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_delivers_what_was_sent_before_on_polling() {
+    let mut world = World::new(Server::builder(speak_and_close));
+    let mut polling = world.polling(4).await;
+    world.at(77).await;
+    let packets = polling.poll().await;
+    let expected = (0..100).map(|number| format!("4{number}")).chain(["1".to_owned()]);
+    assert_eq!(packets, expected.collect::<Vec<_>>());
+    assert_eq!(world.assert_ends(77, Reason::LocalClose).await.unsent, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_poll_is_answered_with_the_close_packet_and_a_later_one_with_a_noop_before_it() {
+    let mut world = World::new(Server::builder(|mut socket: Socket| async move {
+        let _ = socket.recv().await;
+    }));
+    let mut polling = world.polling(4).await;
+    polling.begin_poll().await;
+    assert_eq!(polling.post(&["4x"]).await.0, 200);
+    assert_eq!(polling.poll_answer().await, ["1"]);
+    world.assert_ends(0, Reason::LocalClose).await;
+
+    let mut world = World::new(Server::builder(|_| async {}));
+    let mut polling = world.polling(4).await;
+    tokio::task::yield_now().await;
+    assert_eq!(polling.poll().await, ["6", "1"]);
+    world.assert_ends(0, Reason::LocalClose).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_ends_with_the_close_timeout_or_with_the_deadline_for_silence_if_that_comes_first() {
+    for (close_timeout, ends, reason) in [(100, 100, Reason::LocalClose), (30_000, 500, Reason::PingTimeout)]
+    {
+        // On WebSocket the writer hangs.
+        let mut world = World::new(
+            Server::builder(|mut socket: Socket| async move {
+                socket.send(vec![0; 1_000_000]).await.unwrap();
+                socket.close();
+                while socket.recv().await.is_ok() {}
+                assert_eq!(socket.take_unsent().len(), 1);
+            })
+            .close_timeout(ms(close_timeout)),
+        );
+        let _websocket = world.websocket(4).await;
+        assert_eq!(world.assert_ends(ends, reason).await.unsent, 1);
+
+        // On polling no poll comes.
+        let mut world = World::new(Server::builder(speak_and_close).close_timeout(ms(close_timeout)));
+        let _polling = world.polling(4).await;
+        assert_eq!(world.assert_ends(ends, reason).await.unsent, 100);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_peers_close_packet_ends_the_session_on_any_transport() {
+    let mut world = World::new(Server::builder(listen));
+    let mut websocket = world.websocket(4).await;
+    websocket.send("1").await;
+    assert_eq!(websocket.next().await, Received::Close(None));
+    world.assert_ends(0, Reason::PeerClose).await;
+
+    let journal = Journal::default();
+    let noted = journal.clone();
+    let mut world = World::new(Server::builder(move |mut socket: Socket| {
+        let journal = noted.clone();
+        async move { journal.follow(&mut socket).await }
+    }));
+    let mut polling = world.polling(4).await;
+    polling.begin_poll().await;
+    assert_eq!(polling.post(&["4last", "1", "4never"]).await, (200, "ok".to_owned()));
+    assert_eq!(polling.poll_answer().await, ["6"]);
+    world.assert_ends(0, Reason::PeerClose).await;
+    assert_eq!(journal.read(), ["last", "end: transport close"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_frame_is_answered_and_messages_before_it_arrive() {
+    use crate::support::WebSocket;
+    use eio_core::ws::OpCode;
+
+    let journal = Journal::default();
+    let noted = journal.clone();
+    let mut world = World::new(Server::builder(move |mut socket: Socket| {
+        let journal = noted.clone();
+        async move { journal.follow(&mut socket).await }
+    }));
+    let mut websocket = world.websocket(4).await;
+    websocket.send("4last").await;
+    websocket.connection.write(&WebSocket::frame(OpCode::Close, &1000_u16.to_be_bytes())).await;
+    assert_eq!(websocket.next().await, Received::Close(None));
+    world.assert_ends(0, Reason::TransportClosed).await;
+    assert_eq!(journal.read(), ["last", "end: transport close"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_initial_packet_comes_first_and_closing_before_the_101_response_is_not_forgotten() {
+    let (sender, mut sockets) = mpsc::unbounded_channel();
+    let mut world = World::new(
+        Server::builder(move |socket: Socket| {
+            let _ = sender.send(socket);
+            async {}
+        })
+        .initial_packet("first"),
+    );
+    // The client takes the response when it reads it.
+    let mut slow = world.connect_with_room(16);
+    slow.send_upgrade(4, None).await;
+    world.at(50).await;
+    assert_eq!(world.server.broadcast("second"), 1);
+    assert_eq!(slow.response().await.0, 101);
+    let mut websocket = slow.into_websocket();
+    assert!(websocket.text().await.starts_with('0'));
+    assert_eq!(websocket.text().await, "4first");
+    assert_eq!(websocket.text().await, "4second");
+    let socket = sockets.recv().await.unwrap();
+    for _ in 0..1_000 {
+        socket.send("more").await.unwrap();
+        assert_eq!(websocket.text().await, "4more");
+    }
+    drop((socket, websocket));
+    world.assert_ends(50, Reason::LocalClose).await;
+
+    let mut slow = world.connect_with_room(16);
+    slow.send_upgrade(4, None).await;
+    world.at(100).await;
+    world.server.sessions()[0].close();
+    assert_eq!(slow.response().await.0, 101);
+    let mut websocket = slow.into_websocket();
+    assert!(websocket.text().await.starts_with('0'));
+    assert_eq!(websocket.text().await, "4first");
+    assert_eq!(websocket.next().await, Received::Close(None));
+    world.assert_ends(100, Reason::LocalClose).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_drains_every_session_and_takes_no_new_one() {
+    let mut world = World::new(Server::builder(|mut socket: Socket| async move {
+        for number in 0..10 {
+            socket.send(number.to_string()).await.unwrap();
+        }
+        while socket.recv().await.is_ok() {}
+    }));
+    let mut websocket = world.websocket(4).await;
+    let mut polling = world.polling(4).await;
+    let shutdown = tokio::spawn({
+        let server = world.server.clone();
+        async move { server.shutdown(ms(10_000)).await }
+    });
+    world.at(10).await;
+    let mut late = world.connect();
+    assert_ne!(late.request("GET", "EIO=4&transport=polling", b"").await.0, 200);
+    for number in 0..10 {
+        assert_eq!(websocket.text().await, format!("4{number}"));
+    }
+    assert_eq!(websocket.next().await, Received::Close(None));
+    let packets = polling.poll().await;
+    assert_eq!((packets.len(), packets[10].as_str()), (11, "1"));
+    assert_eq!(shutdown.await.unwrap(), 0);
+    assert_eq!(world.elapsed(), ms(10));
+    for _ in 0..2 {
+        let end = world.end().await.disconnect;
+        assert_eq!((end.reason, end.unsent), (Reason::LocalClose, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_ends_what_does_not_drain_when_its_limit_comes() {
+    let mut world = World::new(Server::builder(|mut socket: Socket| async move {
+        socket.send(vec![0; 1_000_000]).await.unwrap();
+        while socket.recv().await.is_ok() {}
+    }));
+    let _websocket = world.websocket(4).await;
+    let _polling = world.polling(4).await;
+    tokio::task::yield_now().await;
+    assert_eq!(world.server.shutdown(ms(100)).await, 2);
+    assert_eq!(world.elapsed(), ms(100));
+    for _ in 0..2 {
+        let end = world.end().await.disconnect;
+        assert_eq!((end.reason, end.unsent), (Reason::LocalClose, 1));
+    }
+    assert!(world.server.is_empty());
+}

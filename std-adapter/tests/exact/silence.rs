@@ -3,7 +3,7 @@
 use eio_core::Liveness;
 use eio_tokio::Server;
 
-use crate::support::{Polling, Reason, WebSocket, World, listen, ms};
+use crate::support::{Polling, Reason, WebSocket, World, listen, ms, settle};
 
 /// Either transport, from the side of a client that polls and pongs only when told to.
 enum Peer {
@@ -28,10 +28,7 @@ impl Peer {
             Self::WebSocket(websocket) => websocket.send(packet).await,
             Self::Polling(polling) => assert_eq!(polling.post(&[packet]).await.0, 200),
         }
-        // Time stands still, but the server must have its turn.
-        for _ in 0..20 {
-            tokio::task::yield_now().await;
-        }
+        settle().await;
     }
 }
 

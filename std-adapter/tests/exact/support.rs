@@ -23,6 +23,13 @@ pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// Lets everybody else have their turn, while time stands still.
+pub(crate) async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// When a session ended, counted from the start of its world, and how.
 #[derive(Debug)]
 pub(crate) struct End {
@@ -173,7 +180,7 @@ impl Connection {
     }
 
     async fn receive(&mut self) -> bool {
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = vec![0; 16 * 1024];
         let len = self.pipe.read(&mut chunk).await.unwrap_or(0);
         self.received.extend_from_slice(&chunk[..len]);
         len > 0
@@ -310,6 +317,7 @@ impl Polling {
     pub(crate) async fn begin_poll(&mut self) {
         let query = self.query();
         self.poll.send_request("GET", &query, b"").await;
+        settle().await;
     }
 
     /// A whole poll: the packets of its answer.

@@ -5,7 +5,7 @@ use core::fmt;
 use ::serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
 use super::{Draft, Entry, LegacySettings, Measure, OldSettings, ValueProblem};
-use crate::settings::NotU32;
+use crate::json::NotU32;
 
 /// Reads a map of old settings. Numbers may be integers or floats, as the format has them: a float stands for the
 /// decimal it was read from.

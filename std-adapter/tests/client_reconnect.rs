@@ -1,0 +1,170 @@
+//! One session after another: when the next attempt is made, what is reported, and that nothing is sent twice.
+
+#[path = "support/client.rs"]
+mod support;
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex};
+
+use eio_core::DisconnectReason;
+use eio_core::backoff::Backoff;
+use eio_tokio::{ClientEvent, ConnectError, Message, Server, Socket};
+use support::{Events, Way, scripted, serve};
+use tokio::time::Instant;
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// The delays that were reported, each with its attempt.
+fn waits(events: &Events) -> Vec<(Duration, u32)> {
+    let wait = |event| match event {
+        ClientEvent::Waiting { delay, attempt } => Some((delay, attempt)),
+        _ => None,
+    };
+    events.all().into_iter().filter_map(wait).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_retried_after_delays_that_grow_up_to_the_cap() {
+    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&attempts);
+    let started = Instant::now();
+    let address = scripted(move |mut raw| {
+        noted.lock().unwrap().push(started.elapsed());
+        async move {
+            raw.request().await;
+            raw.answer("503 Service Unavailable", "").await;
+        }
+    })
+    .await;
+    let events = Events::default();
+    let client = events.watch(Way::Polling.client(address)).build().unwrap();
+    let mut sessions =
+        client.reconnecting(Backoff::new(millis(100), millis(1_000)).unwrap()).max_attempts(20);
+    let ConnectError::Refused(refused) = sessions.next().await.unwrap_err() else { panic!() };
+    assert_eq!(refused.status.as_u16(), 503);
+    let attempts = attempts.lock().unwrap().clone();
+    assert_eq!(attempts.len(), 20);
+    assert!(attempts[0] <= millis(2), "the first at once: {attempts:?}");
+    let waits = waits(&events);
+    for (n, pair) in attempts.windows(2).enumerate() {
+        let (delay, attempt) = waits[n];
+        assert_eq!(attempt, u32::try_from(n).unwrap() + 1);
+        let longest = millis(1_000.min(100 << (n + 1).min(10)));
+        assert!((millis(100)..=longest).contains(&delay), "attempt {n}: {delay:?}");
+        let waited = pair[1] - pair[0];
+        assert!(waited >= delay && waited <= delay + millis(4), "attempt {n}: {waited:?} for {delay:?}");
+    }
+    let failures = events.all().iter().filter(|e| matches!(e, ClientEvent::ConnectFailed { .. })).count();
+    assert_eq!(failures, 20);
+    let distinct: std::collections::HashSet<_> = waits.iter().map(|(delay, _)| delay).collect();
+    assert!(distinct.len() > 5, "jittered: {waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_session_is_a_fresh_one_and_nothing_is_sent_twice() {
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&got);
+    let (_server, address) = serve(Server::builder(move |mut socket: Socket| {
+        let noted = Arc::clone(&noted);
+        async move {
+            // Hangs up after ten messages.
+            for _ in 0..10 {
+                let Ok(message) = socket.recv().await else { return };
+                noted.lock().unwrap().push(message.as_text().unwrap().to_owned());
+            }
+        }
+    }))
+    .await;
+    for way in Way::ALL {
+        got.lock().unwrap().clear();
+        let events = Events::default();
+        let client = events.watch(way.client(address)).build().unwrap();
+        let mut sessions = client.reconnecting(Backoff::new(millis(500), millis(500)).unwrap());
+        let mut sids = std::collections::HashSet::new();
+        let mut ended = None;
+        for session in 0..3 {
+            let mut socket = sessions.next().await.unwrap();
+            if let Some(ended) = ended {
+                let waited = Instant::now() - ended;
+                assert!((millis(500)..=millis(510)).contains(&waited), "{way:?}: {waited:?}");
+            }
+            sids.insert(socket.handshake().sid().to_owned());
+            for i in 0..10 {
+                socket.send(format!("{session}.{i}")).await.unwrap();
+            }
+            let end = socket.recv().await.unwrap_err();
+            ended = Some(Instant::now());
+            assert_eq!(end.reason.as_str(), "transport close");
+            assert_eq!(socket.take_unsent(), Vec::<Message>::new());
+            assert!(socket.send("late").await.is_err());
+        }
+        assert_eq!(sids.len(), 3);
+        let expected: Vec<_> =
+            (0..3).flat_map(|session| (0..10).map(move |i| format!("{session}.{i}"))).collect();
+        assert_eq!(*got.lock().unwrap(), expected, "{way:?}");
+        assert_eq!(sessions.attempts(), 2, "short sessions do not shrink the delays");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_session_that_lasted_starts_the_delays_over() {
+    let (server, address) = serve(Server::builder(support::echo)).await;
+    let client = Way::WebSocket.client(address).build().unwrap();
+    let mut sessions = client.reconnecting(Backoff::new(millis(100), millis(60_000)).unwrap());
+    for attempts in [0, 1, 2, 3, 1] {
+        let socket = sessions.next().await.unwrap();
+        assert_eq!(sessions.attempts(), attempts);
+        let lasts = if attempts == 3 { 31 } else { 1 };
+        tokio::time::sleep(Duration::from_secs(lasts)).await;
+        server.sessions()[0].close();
+        assert_eq!(socket.closed().await.reason.as_str(), "transport close");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_next_neither_shortens_the_delay_nor_doubles_the_attempt() {
+    let accepted = Arc::new(Mutex::new(0));
+    let noted = Arc::clone(&accepted);
+    let address = scripted(move |mut raw| {
+        *noted.lock().unwrap() += 1;
+        async move {
+            raw.request().await;
+            tokio::time::sleep(millis(300)).await;
+            raw.answer("503 Service Unavailable", "").await;
+        }
+    })
+    .await;
+    let client = Way::Polling.client(address).build().unwrap();
+    let mut sessions =
+        client.reconnecting(Backoff::new(millis(1_000), millis(1_000)).unwrap()).max_attempts(3);
+    let started = Instant::now();
+    let error = loop {
+        if let Ok(ended) = tokio::time::timeout(millis(7), sessions.next()).await {
+            break ended.unwrap_err();
+        }
+    };
+    assert!(matches!(error, ConnectError::Refused(_)));
+    assert_eq!(*accepted.lock().unwrap(), 3);
+    // Three attempts of 300 ms with a second before the second and the third.
+    let elapsed = started.elapsed();
+    assert!(elapsed >= millis(2_900) && elapsed <= millis(2_950), "{elapsed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_the_application_closed_is_followed_by_another_when_asked_for() {
+    let (_server, address) = serve(Server::builder(support::echo)).await;
+    let client = Way::WebSocket.client(address).build().unwrap();
+    let mut sessions = client.reconnecting(Backoff::new(millis(100), millis(100)).unwrap());
+    let socket = sessions.next().await.unwrap();
+    socket.close();
+    assert_eq!(socket.closed().await.reason, DisconnectReason::LocalClose);
+    let second = sessions.next().await.unwrap();
+    // While a session is open, there is no next one.
+    assert!(tokio::time::timeout(Duration::from_secs(100), sessions.next()).await.is_err());
+    drop(second);
+    let mut third = sessions.next().await.unwrap();
+    third.send("hello").await.unwrap();
+    assert_eq!(third.recv().await.unwrap(), Message::text("hello"));
+}

@@ -1,0 +1,229 @@
+//! Every way in which there is no client, no session, or no session any more, with its typed error.
+
+#[path = "support/client.rs"]
+mod support;
+
+use eio_core::DisconnectReason;
+use eio_tokio::{Client, ClientBuildError, ClientEvent, ConnectError, Message, Server, Transport};
+use support::{Events, Way, echo, open_packet, scripted, serve};
+
+async fn connect_error(way: Way, address: std::net::SocketAddr) -> ConnectError {
+    way.client(address).build().unwrap().connect().await.unwrap_err()
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused_before_anything_is_sent() {
+    let refused = |builder: eio_tokio::ClientBuilder| builder.build().unwrap_err();
+    let client = || Client::builder("http://localhost");
+    assert!(matches!(refused(Client::builder("")), ClientBuildError::Url { .. }));
+    assert!(matches!(refused(Client::builder("localhost")), ClientBuildError::Url { .. }));
+    assert_eq!(refused(Client::builder("ftp://localhost")), ClientBuildError::Scheme("ftp".into()));
+    assert_eq!(refused(client().path("socket.io")), ClientBuildError::Path("socket.io/".into()));
+    assert_eq!(refused(client().path("/a?b")), ClientBuildError::Path("/a?b/".into()));
+    assert_eq!(refused(client().path("/a b")), ClientBuildError::Path("/a b/".into()));
+    assert_eq!(refused(client().transports([])), ClientBuildError::NoTransport);
+    assert_eq!(refused(client().header("x y", "z")), ClientBuildError::Header("x y".into()));
+    assert_eq!(refused(client().header("x", "a\r\nb: c")), ClientBuildError::Header("x".into()));
+    assert_eq!(
+        refused(client().header("Upgrade", "h2c")),
+        ClientBuildError::ReservedHeader("Upgrade".into())
+    );
+    assert_eq!(
+        refused(client().header("Sec-WebSocket-Key", "x")),
+        ClientBuildError::ReservedHeader("Sec-WebSocket-Key".into())
+    );
+    assert_eq!(refused(client().max_payload(0)), ClientBuildError::Zero("max_payload"));
+    assert_eq!(refused(client().inbox(0, 1)), ClientBuildError::Zero("inbox messages"));
+    assert_eq!(refused(client().outbox(0, 1)), ClientBuildError::Zero("outbox messages"));
+    assert_eq!(refused(client().outbox(1, 0)), ClientBuildError::Zero("outbox bytes"));
+    assert!(client().build().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_that_nobody_listens_on_is_an_io_error() {
+    let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for way in Way::ALL {
+        let ConnectError::Io(error) = connect_error(way, address).await else { panic!("{way:?}") };
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{way:?}: {error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_servers_refusal_comes_with_status_code_and_message() {
+    let builder = Server::builder(echo).allow_request(|_| async { Err("not today".to_owned()) });
+    let (_server, address) = serve(builder).await;
+    let ConnectError::Refused(refused) = connect_error(Way::Polling, address).await else { panic!() };
+    assert_eq!((refused.status.as_u16(), refused.code, &*refused.message), (403, Some(4), "not today"));
+    let ConnectError::Refused(refused) = connect_error(Way::WebSocket, address).await else { panic!() };
+    assert!(refused.status.is_client_error());
+    assert_eq!(refused.message, "not today");
+
+    let (_server, address) = serve(Server::builder(echo).transports(true, false)).await;
+    let ConnectError::Refused(refused) = connect_error(Way::WebSocket, address).await else { panic!() };
+    assert_eq!((refused.status.as_u16(), &*refused.message), (400, "Transport unknown"));
+
+    let (_server, address) = serve(Server::builder(echo)).await;
+    let client = Client::builder(format!("http://{address}")).eio3(true).build().unwrap();
+    let ConnectError::Refused(refused) = client.connect().await.unwrap_err() else { panic!() };
+    assert_eq!((refused.status.as_u16(), refused.code), (400, Some(5)));
+    let client = Client::builder(format!("http://{address}/elsewhere")).build().unwrap();
+    let ConnectError::Refused(refused) = client.connect().await.unwrap_err() else { panic!() };
+    assert_eq!((refused.status.as_u16(), refused.code, &*refused.message), (404, None, ""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_http_or_no_websocket_is_told_apart() {
+    let gibberish = scripted(|mut raw| async move {
+        raw.request().await;
+        raw.write("SSH-2.0-OpenSSH\r\n\r\n").await;
+    })
+    .await;
+    let hangs_up = scripted(|mut raw| async move {
+        raw.request().await;
+    })
+    .await;
+    for way in [Way::Polling, Way::WebSocket] {
+        assert!(matches!(connect_error(way, gibberish).await, ConnectError::Http(_)), "{way:?}");
+        assert!(matches!(connect_error(way, hangs_up).await, ConnectError::Http(_)), "{way:?}");
+    }
+
+    let wrong_key = scripted(|mut raw| async move {
+        raw.request().await;
+        raw.switch_protocols("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==").await;
+    })
+    .await;
+    let ConnectError::NotWebSocket(why) = connect_error(Way::WebSocket, wrong_key).await else { panic!() };
+    assert!(why.contains("Sec-WebSocket-Accept"), "{why}");
+    let plain = scripted(|mut raw| async move {
+        raw.request().await;
+        raw.answer("200 OK", "<h1>Hello</h1>").await;
+    })
+    .await;
+    let ConnectError::Refused(refused) = connect_error(Way::WebSocket, plain).await else { panic!() };
+    assert_eq!((refused.status.as_u16(), &*refused.message), (200, "<h1>Hello</h1>"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_begin_as_a_session_does_is_no_session() {
+    let cases = [
+        ("<html>", "transport error"),
+        ("", "transport error"),
+        ("4message first", "unexpected packet"),
+        ("1", "transport close"),
+        (r#"0{"sid":"x","upgrades":[],"pingInterval":"25000","pingTimeout":20000}"#, "bad handshake"),
+        (r#"0{"sid":"x","upgrades":[],"pingInterval":25000}"#, "bad handshake"),
+        ("0not json", "bad handshake"),
+    ];
+    for (body, word) in cases {
+        let address = scripted(move |mut raw| async move {
+            raw.request().await;
+            raw.answer("200 OK", body).await;
+            raw.request().await;
+        })
+        .await;
+        let ConnectError::Session(reason) = connect_error(Way::Polling, address).await else {
+            panic!("{body}")
+        };
+        assert_eq!(reason.as_str(), word, "{body}");
+        let address = scripted(move |mut raw| async move {
+            let request = raw.request().await;
+            raw.switch_protocols(&request).await;
+            raw.text(body).await;
+            while raw.frame().await.is_some() {}
+        })
+        .await;
+        let ConnectError::Session(reason) = connect_error(Way::WebSocket, address).await else {
+            panic!("{body}")
+        };
+        assert_eq!(reason.as_str(), word, "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_answer_is_cut_off() {
+    let address = scripted(|mut raw| async move {
+        raw.request().await;
+        raw.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        let chunk = format!("1000\r\n{}\r\n", "0".repeat(4096));
+        while tokio::io::AsyncWriteExt::write_all(&mut raw.0, chunk.as_bytes()).await.is_ok() {}
+    })
+    .await;
+    let client = Client::builder(format!("http://{address}")).max_payload(100_000).build().unwrap();
+    let error = client.connect().await.unwrap_err();
+    assert!(matches!(error, ConnectError::TooLarge { max_payload: 100_000 }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_poll_or_post_ends_the_session_as_a_transport_error() {
+    for failing in ["GET", "POST"] {
+        for answer in ["500 Internal Server Error", "400 Bad Request", "302 Found", "204 No Content", ""] {
+            let address = scripted(move |mut raw| async move {
+                loop {
+                    let request = raw.request().await;
+                    if request.is_empty() {
+                        return;
+                    }
+                    if !request.contains("sid=") {
+                        raw.answer("200 OK", &open_packet(25_000, 20_000, "")).await;
+                    } else if !request.starts_with(failing) {
+                        if request.starts_with("GET") {
+                            tokio::time::sleep(core::time::Duration::from_secs(60)).await;
+                        }
+                        raw.answer("200 OK", "ok").await;
+                    } else if answer.is_empty() {
+                        return;
+                    } else {
+                        raw.answer(answer, r#"{"code":1,"message":"Session ID unknown"}"#).await;
+                    }
+                }
+            })
+            .await;
+            let events = Events::default();
+            let client = events.watch(Way::Polling.client(address)).build().unwrap();
+            let mut socket = client.connect().await.unwrap();
+            let _ = socket.try_send("x");
+            let end = socket.recv().await.unwrap_err();
+            assert_eq!(end.reason, DisconnectReason::TransportError, "{failing} {answer}");
+            assert_eq!(end.transport, Transport::Polling);
+            let error = events
+                .wait_for(|event| match event {
+                    ClientEvent::RequestFailed { error } => Some(error.clone()),
+                    _ => None,
+                })
+                .await;
+            if answer.starts_with('4') {
+                let ConnectError::Refused(refused) = error else { panic!("{error}") };
+                assert_eq!((refused.status.as_u16(), refused.code), (400, Some(1)));
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_connection_that_the_server_closed_is_replaced_without_harm() {
+    // Says that a poll's connection ends, as it should; closes that of a request with data without a word.
+    let address = scripted(|mut raw| async move {
+        let request = raw.request().await;
+        if request.starts_with("POST") {
+            raw.answer("200 OK", "ok").await;
+            tokio::time::sleep(core::time::Duration::from_millis(1)).await;
+            return;
+        }
+        let mut body = open_packet(25_000, 20_000, "");
+        if request.contains("sid=") {
+            tokio::time::sleep(core::time::Duration::from_millis(50)).await;
+            body = "6".to_owned();
+        }
+        let length = body.len();
+        raw.write(format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"))
+            .await;
+    })
+    .await;
+    let client = Way::Polling.client(address).build().unwrap();
+    let socket = client.connect().await.unwrap();
+    for i in 0..20 {
+        socket.send(Message::text(format!("{i}"))).await.unwrap();
+        tokio::time::sleep(core::time::Duration::from_millis(33)).await;
+        assert_eq!(socket.disconnect(), None);
+    }
+}

@@ -1,0 +1,448 @@
+//! The client against servers that fall silent: the end comes on time, with the true reason, whatever else hangs.
+
+#[path = "support/client.rs"]
+mod support;
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex};
+
+use eio_core::DisconnectReason;
+use eio_core::session::SendError as CoreSendError;
+use eio_core::upgrade::{UpgradeFailure, UpgradeOutcome};
+use eio_tokio::{Client, ClientEvent, ConnectError, Message, SendErrorKind, Transport, TrySendError};
+use support::{Events, Raw, open_packet, scripted};
+use tokio::io::AsyncReadExt as _;
+use tokio::time::Instant;
+
+/// What a connection ended with: bytes to read, an orderly end, or a reset.
+async fn end_of(raw: &mut Raw) -> std::io::Result<Vec<u8>> {
+    let mut rest = Vec::new();
+    raw.0.read_to_end(&mut rest).await.map(|_| rest)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_websocket_ends_exactly_after_interval_plus_timeout_and_is_reset() {
+    let reset = Arc::new(Mutex::new(None));
+    let noted = Arc::clone(&reset);
+    let address = scripted(move |mut raw| {
+        let noted = Arc::clone(&noted);
+        async move {
+            let request = raw.request().await;
+            raw.switch_protocols(&request).await;
+            raw.text(&open_packet(300, 200, "")).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            raw.text("2").await;
+            // Messages are no sign of life to a client of revision 4.
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            raw.text("4still talking").await;
+            let end = end_of(&mut raw).await;
+            *noted.lock().unwrap() = Some(end.map_err(|error| error.kind()));
+        }
+    })
+    .await;
+    let mut socket = Client::builder(format!("ws://{address}")).build().unwrap().connect().await.unwrap();
+    let opened = Instant::now();
+    assert_eq!(socket.recv().await.unwrap(), Message::text("still talking"));
+    let end = socket.recv().await.unwrap_err();
+    let elapsed = opened.elapsed();
+    assert_eq!(end.reason, DisconnectReason::PingTimeout);
+    assert!(elapsed >= Duration::from_millis(800) && elapsed <= Duration::from_millis(802), "{elapsed:?}");
+    assert!(end.silent_for >= Duration::from_millis(99) && end.silent_for <= Duration::from_millis(102));
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let end = reset.lock().unwrap().take().unwrap();
+    assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset), "no orderly end for a dead peer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_on_polling_ends_while_the_poll_hangs_and_the_server_is_told() {
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&requests);
+    let address = scripted(move |mut raw| {
+        let noted = Arc::clone(&noted);
+        async move {
+            loop {
+                let request = raw.request().await;
+                if request.is_empty() {
+                    break;
+                }
+                noted.lock().unwrap().push(request.clone());
+                if request.starts_with("POST") {
+                    raw.answer("200 OK", "ok").await;
+                } else if !request.contains("sid=") {
+                    raw.answer("200 OK", &open_packet(300, 200, "")).await;
+                } // the poll hangs
+            }
+        }
+    })
+    .await;
+    let mut socket = Client::builder(format!("http://{address}")).build().unwrap().connect().await.unwrap();
+    let opened = Instant::now();
+    socket.send("hello").await.unwrap();
+    let end = socket.recv().await.unwrap_err();
+    let elapsed = opened.elapsed();
+    assert_eq!((end.reason, end.transport), (DisconnectReason::PingTimeout, Transport::Polling));
+    assert!(elapsed >= Duration::from_millis(500) && elapsed <= Duration::from_millis(502), "{elapsed:?}");
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let requests = requests.lock().unwrap();
+    let bodies: Vec<_> = requests
+        .iter()
+        .filter(|request| request.starts_with("POST"))
+        .map(|request| request.split_once("\r\n\r\n").unwrap().1)
+        .collect();
+    assert_eq!(bodies, ["4hello", "1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_write_hides_no_silence() {
+    for scheme in ["http", "ws"] {
+        let address = scripted(|mut raw| async move {
+            let (request, _) = raw.head().await;
+            if request.contains("transport=websocket") {
+                raw.switch_protocols(&request).await;
+                raw.text(&open_packet(300, 200, "")).await;
+            } else if request.starts_with("GET") && !request.contains("sid=") {
+                raw.answer("200 OK", &open_packet(300, 200, "").replace("1000000", "0")).await;
+            }
+            // Nothing more is read, and nothing is closed.
+            tokio::time::sleep(Duration::from_secs(3_600)).await;
+        })
+        .await;
+        let client =
+            Client::builder(format!("{scheme}://{address}")).outbox(100, 100_000_000).build().unwrap();
+        let mut socket = client.connect().await.unwrap();
+        let opened = Instant::now();
+        // More than the kernel's buffers of both ends hold.
+        let (count, len) = if scheme == "ws" { (50, 900_000) } else { (1, 20_000_000) };
+        for _ in 0..count {
+            socket.try_send("x".repeat(len)).unwrap();
+        }
+        let end = socket.recv().await.unwrap_err();
+        let elapsed = opened.elapsed();
+        assert_eq!(end.reason, DisconnectReason::PingTimeout, "{scheme}");
+        assert!(elapsed >= Duration::from_millis(500), "{scheme}: {elapsed:?}");
+        assert!(elapsed <= Duration::from_millis(510), "{scheme}: {elapsed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_revision_3_pings_by_itself_and_gives_up_without_an_answer() {
+    let pings = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&pings);
+    let address = scripted(move |mut raw| {
+        let noted = Arc::clone(&noted);
+        async move {
+            let request = raw.request().await;
+            raw.switch_protocols(&request).await;
+            raw.text(&open_packet(300, 200, "")).await;
+            let opened = Instant::now();
+            for _ in 0..2 {
+                assert_eq!(raw.frame().await.as_deref(), Some("2"));
+                noted.lock().unwrap().push(opened.elapsed().as_millis());
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                raw.text("3").await;
+            }
+            let _ = end_of(&mut raw).await;
+        }
+    })
+    .await;
+    let client = Client::builder(format!("ws://{address}")).eio3(true).build().unwrap();
+    let mut socket = client.connect().await.unwrap();
+    let opened = Instant::now();
+    let end = socket.recv().await.unwrap_err();
+    assert_eq!(end.reason, DisconnectReason::PingTimeout);
+    // Pings at 300 and 620, answered 20 ms later, and at 940, which nobody answers.
+    assert!((1_140..=1_146).contains(&opened.elapsed().as_millis()), "{:?}", opened.elapsed());
+    let pings = pings.lock().unwrap().clone();
+    assert!((299..=302).contains(&pings[0]) && (619..=624).contains(&pings[1]), "{pings:?}");
+    assert!((20..=21).contains(&socket.rtt().unwrap().as_millis()), "{:?}", socket.rtt());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_may_be_stricter_than_the_handshake() {
+    let address = scripted(|mut raw| async move {
+        let request = raw.request().await;
+        raw.switch_protocols(&request).await;
+        raw.text(&open_packet(300, 60_000, "")).await;
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+    })
+    .await;
+    let client = Client::builder(format!("ws://{address}")).ping_timeout_at_most(Duration::from_millis(100));
+    let socket = client.build().unwrap().connect().await.unwrap();
+    let opened = Instant::now();
+    assert_eq!(
+        socket.handshake().heartbeat().ping_timeout(),
+        Duration::from_secs(60),
+        "as the server said it"
+    );
+    assert_eq!(socket.closed().await.reason, DisconnectReason::PingTimeout);
+    assert!((400..=402).contains(&opened.elapsed().as_millis()), "{:?}", opened.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_for_a_server_past_its_deadline_is_handed_back() {
+    let address = scripted(|mut raw| async move {
+        let request = raw.request().await;
+        raw.switch_protocols(&request).await;
+        raw.text(&open_packet(300, 200, "")).await;
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+    })
+    .await;
+    let socket = Client::builder(format!("ws://{address}")).build().unwrap().connect().await.unwrap();
+    assert!(socket.time_to_deadline() <= Duration::from_millis(500));
+    // As after a suspend: the clock has moved on, and no task has run yet.
+    tokio::time::advance(Duration::from_millis(501)).await;
+    match socket.try_send("lost?").unwrap_err() {
+        TrySendError::Refused(error) => {
+            let refused = [CoreSendError::Expired, CoreSendError::Closed].map(SendErrorKind::Session);
+            assert!(refused.contains(&error.kind), "{error}");
+            assert_eq!(error.message, Message::text("lost?"));
+        }
+        other => panic!("{other}"),
+    }
+    assert_eq!(socket.closed().await.reason, DisconnectReason::PingTimeout);
+    assert_eq!(socket.time_to_deadline(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn pings_that_wait_in_the_socket_of_a_stalled_runtime_count() {
+    let (ready, opened) = std::sync::mpsc::channel();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // A server on a thread of its own pings on while the client's runtime stands still.
+    let server = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let len = stream.read(&mut request).unwrap();
+        let request = String::from_utf8_lossy(&request[..len]).to_string();
+        let key = support::header(&request, "sec-websocket-key").unwrap();
+        let accept = eio_core::ws::Key::parse(key.as_bytes()).unwrap().accept();
+        let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+        write!(stream, "{head}Sec-WebSocket-Accept: {}\r\n\r\n", core::str::from_utf8(&accept).unwrap())
+            .unwrap();
+        let open = open_packet(100, 100, "");
+        stream.write_all(&[0x81, u8::try_from(open.len()).unwrap()]).unwrap();
+        stream.write_all(open.as_bytes()).unwrap();
+        opened.recv().unwrap();
+        stream.write_all(b"\x81\x012").unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let mut socket = Client::builder(format!("ws://{address}")).build().unwrap().connect().await.unwrap();
+    ready.send(()).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the runtime is to stand still")]
+    std::thread::sleep(Duration::from_millis(300));
+    // The ping came 200 ms before anybody looked, and counts from now.
+    let now = Instant::now();
+    let end = socket.recv().await.unwrap_err();
+    assert_eq!(end.reason, DisconnectReason::PingTimeout);
+    assert!(now.elapsed() >= Duration::from_millis(190), "{:?}", now.elapsed());
+    server.join().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn opening_has_a_limit_whatever_the_server_withholds() {
+    // Nothing at all; half an answer; a WebSocket without a handshake.
+    for step in 0..3 {
+        for scheme in ["http", "ws"] {
+            let address = scripted(move |mut raw| async move {
+                let request = raw.request().await;
+                match step {
+                    0 => {}
+                    1 => raw.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0{").await,
+                    _ if request.contains("websocket") => raw.switch_protocols(&request).await,
+                    _ => raw.write("HTTP/1.1 200 OK\r\n").await,
+                }
+                let _ = end_of(&mut raw).await;
+            })
+            .await;
+            let client =
+                Client::builder(format!("{scheme}://{address}")).open_timeout(Duration::from_secs(7));
+            let started = Instant::now();
+            let error = client.build().unwrap().connect().await.unwrap_err();
+            assert!(matches!(error, ConnectError::Timeout), "{scheme}, {step}: {error}");
+            assert!((7_000..=7_002).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_connect_gives_the_session_up() {
+    let closed = Arc::new(Mutex::new(false));
+    let noted = Arc::clone(&closed);
+    let address = scripted(move |mut raw| {
+        let noted = Arc::clone(&noted);
+        async move {
+            let request = raw.request().await;
+            raw.switch_protocols(&request).await;
+            let _ = end_of(&mut raw).await;
+            *noted.lock().unwrap() = true;
+        }
+    })
+    .await;
+    let client = Client::builder(format!("ws://{address}")).build().unwrap();
+    assert!(tokio::time::timeout(Duration::from_secs(1), client.connect()).await.is_err());
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert!(*closed.lock().unwrap());
+}
+
+/// Serves polling, and gives WebSocket requests to `websocket`.
+async fn polling_and<F, R>(websocket: F) -> std::net::SocketAddr
+where
+    F: Fn(Raw, String) -> R + Clone + Send + 'static,
+    R: Future<Output = ()> + Send,
+{
+    let polled = Arc::new(Mutex::new(0));
+    scripted(move |mut raw| {
+        let websocket = websocket.clone();
+        let polled = Arc::clone(&polled);
+        async move {
+            loop {
+                let request = raw.request().await;
+                if request.is_empty() {
+                    break;
+                }
+                if request.contains("transport=websocket") {
+                    return websocket(raw, request).await;
+                }
+                if request.starts_with("POST") {
+                    raw.answer("200 OK", "ok").await;
+                } else if !request.contains("sid=") {
+                    raw.answer("200 OK", &open_packet(300, 200, r#""websocket""#)).await;
+                } else {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    let count = {
+                        let mut polled = polled.lock().unwrap();
+                        *polled += 1;
+                        *polled
+                    };
+                    let body = if count % 3 == 0 { "2" } else { "6" };
+                    raw.answer("200 OK", &format!("{body}\u{1e}4{count}")).await;
+                }
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_that_fails_leaves_polling_alone() {
+    type Script = fn(Raw, String) -> core::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+    let refuse: Script =
+        |mut raw, _| Box::pin(async move { raw.answer("400 Bad Request", "Bad request").await });
+    let silent: Script = |mut raw, request| {
+        Box::pin(async move {
+            raw.switch_protocols(&request).await;
+            let _ = end_of(&mut raw).await;
+        })
+    };
+    let wrong: Script = |mut raw, request| {
+        Box::pin(async move {
+            raw.switch_protocols(&request).await;
+            raw.text("3prob").await;
+            let _ = end_of(&mut raw).await;
+        })
+    };
+    let closes: Script = |mut raw, request| {
+        Box::pin(async move {
+            raw.switch_protocols(&request).await;
+            assert_eq!(raw.frame().await.as_deref(), Some("2probe"));
+        })
+    };
+    let cases = [
+        (refuse, UpgradeFailure::TransportClosed, 0..=5),
+        (silent, UpgradeFailure::Timeout, 2_000..=2_005),
+        (wrong, UpgradeFailure::UnexpectedPacket, 0..=5),
+        (closes, UpgradeFailure::TransportClosed, 0..=5),
+    ];
+    for (script, failure, when) in cases {
+        let address = polling_and(script).await;
+        let events = Events::default();
+        let client = events
+            .watch(Client::builder(format!("http://{address}")))
+            .upgrade_timeout(Duration::from_secs(2))
+            .build()
+            .unwrap();
+        let mut socket = client.connect().await.unwrap();
+        let opened = Instant::now();
+        let outcome = events
+            .wait_for(|event| match event {
+                ClientEvent::UpgradeEnded(outcome) => Some(*outcome),
+                _ => None,
+            })
+            .await;
+        assert_eq!(outcome, UpgradeOutcome::Failed(failure));
+        assert!(when.contains(&opened.elapsed().as_millis()), "{failure:?} {:?}", opened.elapsed());
+        for count in 1..=50 {
+            assert_eq!(socket.recv().await.unwrap(), Message::text(format!("{count}")));
+        }
+        assert_eq!(socket.transport(), Transport::Polling);
+        let refused = events.all().iter().any(|event| matches!(event, ClientEvent::UpgradeFailed { .. }));
+        assert_eq!(refused, script as usize == refuse as usize);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn polling_goes_on_during_a_probe_and_five_comes_only_when_it_is_paused() {
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&order);
+    let address = polling_and(move |mut raw, request| {
+        let noted = Arc::clone(&noted);
+        async move {
+            raw.switch_protocols(&request).await;
+            for _ in 0..2 {
+                let frame = raw.frame().await.unwrap();
+                noted.lock().unwrap().push(frame.clone());
+                if frame == "2probe" {
+                    tokio::time::sleep(Duration::from_millis(450)).await;
+                    raw.text("3probe").await;
+                }
+            }
+            raw.text("4over here").await;
+            let frame = raw.frame().await.unwrap();
+            noted.lock().unwrap().push(frame);
+            let _ = end_of(&mut raw).await;
+        }
+    })
+    .await;
+    let mut socket = Client::builder(format!("http://{address}")).build().unwrap().connect().await.unwrap();
+    for count in 1..=5 {
+        assert_eq!(socket.recv().await.unwrap(), Message::text(format!("{count}")));
+    }
+    assert_eq!(socket.transport(), Transport::WebSocket);
+    assert_eq!(socket.recv().await.unwrap(), Message::text("over here"));
+    socket.send("here too").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(*order.lock().unwrap(), ["2probe", "5", "4here too"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_with_data_that_is_never_answered_ends_the_session() {
+    let address = scripted(|mut raw| async move {
+        loop {
+            let request = raw.request().await;
+            if request.is_empty() {
+                return;
+            }
+            if !request.contains("sid=") {
+                raw.answer("200 OK", &open_packet(300, 200, "")).await;
+            } else if request.starts_with("GET") {
+                // Pings go on and on.
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                raw.answer("200 OK", "2").await;
+            }
+        }
+    })
+    .await;
+    let events = Events::default();
+    let client = events.watch(Client::builder(format!("http://{address}"))).build().unwrap();
+    let mut socket = client.connect().await.unwrap();
+    socket.send("hello").await.unwrap();
+    let sent = Instant::now();
+    let end = socket.recv().await.unwrap_err();
+    assert_eq!(end.reason, DisconnectReason::TransportError);
+    assert!((1_000..=1_003).contains(&sent.elapsed().as_millis()), "{:?}", sent.elapsed());
+    let timed_out = |event: &ClientEvent| {
+        matches!(event, ClientEvent::RequestFailed { error: ConnectError::RequestTimeout })
+    };
+    assert!(events.all().iter().any(timed_out));
+}

@@ -1,0 +1,35 @@
+//! Our programs against other people's, and against those who mean harm: what these tests share.
+//!
+//! A test is a [`Case`]: a name and a future that panics when something does not hold. Cases run beside one another
+//! in one process. Each has a [`Log`] of its own, which is printed when the case fails: what our side did and what
+//! the other side's process said, in the order in which it happened.
+
+mod child;
+mod log;
+mod messages;
+mod runner;
+mod stock_client;
+mod test_server;
+
+pub use child::{Child, interop_folder};
+pub use log::Log;
+pub use messages::{from_json, to_json};
+pub use runner::{Case, run};
+pub use stock_client::{Closed, Mode, StockClient, StockClients, StockKind};
+pub use test_server::{ServerEnd, TestServer};
+
+use core::time::Duration;
+
+/// How long anything that must happen may take before a test gives up. Machines are slow when all cases start.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for something that must happen.
+///
+/// # Panics
+/// When it does not, naming `what`.
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited for {PATIENCE:?}, in vain, for {what}"),
+    }
+}

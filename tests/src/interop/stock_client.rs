@@ -1,0 +1,284 @@
+//! Stock clients: processes of other people's libraries, each of which may hold many sessions.
+//!
+//! Commands to such a process, a line of JSON each: `open` with `id`, `url`, `options` as the JavaScript client takes
+//! them, and a `burst` to send once open; `send` with `id` and a message; `burst` with `id`, `prefix`, `count`, and
+//! how many in `each` round with which `pause` in milliseconds; `close` with `id`. What it tells, with the `id` and
+//! the `transport` of that moment: `handshake`, `open`, `heartbeat`, `message`, `upgrade`, `upgrade-error` and
+//! `error` with a `detail`, `close` with a `reason`.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use eio_tokio::Message;
+use serde_json::{Map, Value, json};
+use tokio::process::Command;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use super::{Child, Log, from_json, soon, to_json};
+
+/// A library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "tests name them all")]
+pub enum StockKind {
+    /// engine.io-client 6: revision 4.
+    JavaScript6,
+    /// engine.io-client 3.5: revision 3.
+    JavaScript3,
+    /// python-engineio: revision 4.
+    Python,
+}
+
+impl StockKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::JavaScript6, Self::JavaScript3, Self::Python];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::JavaScript6 => "engine.io-client 6",
+            Self::JavaScript3 => "engine.io-client 3.5",
+            Self::Python => "python-engineio",
+        }
+    }
+
+    fn command(self) -> Command {
+        let program = |name: &str, arguments: &[&str]| {
+            let mut command = Command::new(name);
+            command.args(arguments);
+            command
+        };
+        match self {
+            Self::JavaScript6 => program("node", &["client.cjs", "engine.io-client-6"]),
+            Self::JavaScript3 => program("node", &["client.cjs", "engine.io-client-3"]),
+            Self::Python => program(&python(), &["client.py"]),
+        }
+    }
+}
+
+/// The interpreter of the virtual environment: `EIO_INTEROP_PYTHON`, or where `cargo xtask` makes it.
+fn python() -> String {
+    std::env::var("EIO_INTEROP_PYTHON").unwrap_or_else(|_| {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        root.join("../target/interop/venv/bin/python").to_string_lossy().into_owned()
+    })
+}
+
+/// How a client connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "tests name them all")]
+pub enum Mode {
+    /// Long-polling only.
+    Polling,
+    /// WebSocket from the start.
+    WebSocket,
+    /// Polling first, then WebSocket.
+    Upgrade,
+}
+
+impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Polling, Self::WebSocket, Self::Upgrade];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::WebSocket => "WebSocket",
+            Self::Upgrade => "an upgrade",
+        }
+    }
+
+    /// The transports, as the JavaScript client names them.
+    #[must_use]
+    pub fn transports(self) -> &'static [&'static str] {
+        match self {
+            Self::Polling => &["polling"],
+            Self::WebSocket => &["websocket"],
+            Self::Upgrade => &["polling", "websocket"],
+        }
+    }
+}
+
+type Event = Map<String, Value>;
+type Inboxes = Arc<Mutex<HashMap<u64, UnboundedSender<Event>>>>;
+
+/// A process of one library.
+#[derive(Debug)]
+pub struct StockClients {
+    child: Child,
+    inboxes: Inboxes,
+    next: u64,
+}
+
+impl StockClients {
+    /// Starts the process.
+    #[must_use]
+    pub fn start(kind: StockKind, log: &Log) -> Self {
+        let (child, mut events) = Child::start(kind.command(), "client", log);
+        let inboxes = Inboxes::default();
+        let routes = Arc::clone(&inboxes);
+        tokio::spawn(async move {
+            while let Some(event) = events.recv().await {
+                let id = event.get("id").and_then(Value::as_u64).unwrap_or_default();
+                if let Some(inbox) = routes.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
+                    // A session that nobody looks at any more.
+                    let _ = inbox.send(event);
+                }
+            }
+            // The process has ended: nobody waits any longer.
+            routes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        });
+        Self { child, inboxes, next: 0 }
+    }
+
+    /// Opens a session.
+    pub fn open(&mut self, url: &str, mode: Mode) -> StockClient {
+        self.open_with(url, mode, json!({}), json!(null))
+    }
+
+    /// Opens a session with more options than the transports, and perhaps a burst of messages once it is open.
+    pub fn open_with(&mut self, url: &str, mode: Mode, mut options: Value, burst: Value) -> StockClient {
+        self.next += 1;
+        let id = self.next;
+        let (inbox, events) = mpsc::unbounded_channel();
+        self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).insert(id, inbox);
+        options["transports"] = json!(mode.transports());
+        let client = StockClient { id, commands: self.child.commands(), events, waiting: VecDeque::new() };
+        client.command("open", json!({ "url": url, "options": options, "burst": burst }));
+        client
+    }
+
+    /// Ends the process by SIGKILL.
+    pub async fn kill(&mut self) {
+        self.child.kill().await;
+    }
+}
+
+/// One session of a stock client.
+#[derive(Debug)]
+pub struct StockClient {
+    id: u64,
+    commands: UnboundedSender<Value>,
+    events: UnboundedReceiver<Event>,
+    /// Events that came while others were waited for.
+    waiting: VecDeque<Event>,
+}
+
+/// How a client's session ended, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed {
+    /// The library's reason.
+    pub reason: String,
+    /// Details, where it gives some.
+    pub detail: String,
+}
+
+impl StockClient {
+    fn command(&self, command: &str, mut what: Value) {
+        what["command"] = command.into();
+        what["id"] = self.id.into();
+        // A process that has ended says so by the events that stay away.
+        let _ = self.commands.send(what);
+    }
+
+    /// Sends a message.
+    pub fn send(&self, message: &Message) {
+        let (kind, value) = to_json(message);
+        self.command("send", json!({ kind: value }));
+    }
+
+    /// Sends `count` messages, `prefix` and a number, ten at a time.
+    pub fn burst(&self, prefix: &str, count: usize, pause_ms: u64) {
+        self.command("burst", json!({ "prefix": prefix, "count": count, "pause": pause_ms }));
+    }
+
+    /// Closes the session.
+    pub fn close(&self) {
+        self.command("close", json!({}));
+    }
+
+    /// Waits until the session is open; returns the handshake.
+    pub async fn opened(&mut self) -> Value {
+        let handshake = self.event("handshake").await;
+        self.event("open").await;
+        handshake.get("handshake").cloned().unwrap_or_default()
+    }
+
+    /// Waits until the session has moved to WebSocket.
+    pub async fn upgraded(&mut self) {
+        self.event("upgrade").await;
+    }
+
+    /// Waits for an upgrade to fail.
+    pub async fn upgrade_failed(&mut self) {
+        self.event("upgrade-error").await;
+    }
+
+    /// Waits until it has sent or answered a heartbeat.
+    pub async fn heartbeat(&mut self) {
+        self.event("heartbeat").await;
+    }
+
+    /// The next message.
+    pub async fn message(&mut self) -> Message {
+        self.message_and_transport().await.0
+    }
+
+    /// The next message, and the name of the transport that the client used when it came.
+    pub async fn message_and_transport(&mut self) -> (Message, String) {
+        let event = self.event("message").await;
+        (from_json(&event), text(&event, "transport"))
+    }
+
+    /// Waits for the end.
+    pub async fn closed(&mut self) -> Closed {
+        let event = self.event("close").await;
+        Closed { reason: text(&event, "reason"), detail: text(&event, "detail") }
+    }
+
+    /// Waits for an error, such as a refused connection.
+    pub async fn error(&mut self) -> String {
+        text(&self.event("error").await, "detail")
+    }
+
+    /// Whether it has told of such an event that nobody has asked for yet.
+    pub fn has_told(&mut self, kind: &str) -> bool {
+        while let Ok(event) = self.events.try_recv() {
+            self.waiting.push_back(event);
+        }
+        self.waiting.iter().any(|event| is(event, kind))
+    }
+
+    /// The next event of this kind; others stay for those who ask for them.
+    async fn event(&mut self, kind: &str) -> Event {
+        if let Some(at) = self.waiting.iter().position(|event| is(event, kind)) {
+            return self.waiting.remove(at).unwrap_or_default();
+        }
+        soon(&format!("the client's `{kind}`"), async {
+            loop {
+                let Some(event) = self.events.recv().await else {
+                    panic!("the client's process ended before its `{kind}`");
+                };
+                if is(&event, kind) {
+                    return event;
+                }
+                let is_end = is(&event, "close");
+                self.waiting.push_back(event);
+                assert!(!is_end, "the session closed before its `{kind}`: {:?}", self.waiting.back());
+            }
+        })
+        .await
+    }
+}
+
+fn is(event: &Event, kind: &str) -> bool {
+    event.get("event").and_then(Value::as_str) == Some(kind)
+}
+
+fn text(event: &Event, name: &str) -> String {
+    event.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,26 @@
+//! Real faults in real time: processes stopped and killed, cables pulled, readers and writers stalled, a runtime that
+//! stands still under the pongs of thousands. Whoever is dead ends on time and for the right reason; nobody else ends.
+//!
+//! `cargo xtask test faults` runs this as root, which network namespaces need. The clients, and where memory is
+//! measured the server, are processes of their own: this program, told so by its environment.
+
+mod idle;
+mod network;
+mod process;
+mod roles;
+mod single;
+mod stalled_runtime;
+mod witness;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if roles::play() {
+        return ExitCode::SUCCESS;
+    }
+    let mut cases = single::cases();
+    cases.extend(stalled_runtime::cases());
+    cases.extend(idle::cases());
+    // One after the other: each measures time or memory.
+    eio_tests::interop::run(cases, 1)
+}

@@ -1,0 +1,56 @@
+//! A network namespace with one cable, which can be pulled.
+
+use std::process::Command;
+
+/// A namespace, and the pair of interfaces that connects it with ours.
+pub(crate) struct Network {
+    name: String,
+    /// Our address.
+    pub(crate) host: String,
+}
+
+impl Network {
+    pub(crate) fn new() -> Self {
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|this| {
+            use std::os::unix::fs::MetadataExt as _;
+            this.uid() == 0
+        });
+        assert!(
+            is_root,
+            "network namespaces need root: sudo -E env PATH=$PATH cargo test -p eio-tests --features interop --test faults"
+        );
+        let id = std::process::id();
+        let name = format!("eio{id}");
+        let (a, b) = (id / 250 % 250, id % 250);
+        let network = Self { host: format!("10.{a}.{b}.1"), name };
+        let (name, host) = (&network.name, &network.host);
+        ip(&format!("netns add {name}"));
+        ip(&format!("link add {name} type veth peer name cable netns {name}"));
+        ip(&format!("addr add {host}/30 dev {name}"));
+        ip(&format!("link set {name} up"));
+        ip(&format!("-n {name} addr add 10.{a}.{b}.2/30 dev cable"));
+        ip(&format!("-n {name} link set cable up"));
+        network
+    }
+
+    /// The command that runs another one inside.
+    pub(crate) fn inside(&self) -> [&str; 4] {
+        ["ip", "netns", "exec", &self.name]
+    }
+
+    pub(crate) fn pull_cable(&self) {
+        ip(&format!("-n {} link set cable down", self.name));
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // The interfaces go with it.
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+    }
+}
+
+fn ip(arguments: &str) {
+    let done = Command::new("ip").args(arguments.split(' ')).status().expect("iproute2 is not installed");
+    assert!(done.success(), "`ip {arguments}` failed");
+}

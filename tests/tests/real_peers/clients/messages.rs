@@ -1,0 +1,126 @@
+//! Messages arrive whole, once, and in order.
+
+use core::time::Duration;
+
+use eio_tests::interop::{Case, Log, Mode, ServerEnd, StockClient, StockClients, StockKind, TestServer};
+use eio_tokio::Message;
+use serde_json::json;
+
+use super::Peer;
+
+pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
+    cases.push(peer.case("every kind of message comes back as it went", every_kind));
+    cases.push(peer.case("messages of a megabyte come back as they went", a_megabyte));
+    cases.push(peer.case("a thousand messages cross a thousand others", a_thousand_each_way));
+}
+
+async fn every_kind(peer: Peer, log: Log) {
+    let server = TestServer::start_echo(&log, |server| server).await;
+    let mut clients = StockClients::start(peer.kind, &log);
+    let mut client = peer.open(&mut clients, &server).await;
+    let mut at_server = server.accept().await;
+    let all_bytes: Vec<u8> = (0..=255).collect();
+    let mut messages = vec![
+        Message::text("hello"),
+        Message::text("€ is three bytes, 😀 and 𝒳 are four, e\u{301} is two characters"),
+        Message::text("\u{0} \u{7f} \u{80} \u{7ff} \u{800} \u{fffd} \u{ffff} \u{10000} \u{10ffff}"),
+        Message::text("line\nline\r\n\ttab \\n \" % & = + ; 12:4"),
+        Message::text("4"),
+        Message::text("2probe"),
+        Message::text("b4AQ=="),
+        Message::text(""),
+        Message::binary(vec![0]),
+        Message::binary(vec![4, 0xff, 0x1e]),
+        Message::binary(all_bytes),
+    ];
+    if peer.kind != StockKind::Python {
+        // python-engineio takes an empty binary frame for no packet at all, and gives the session up.
+        messages.push(Message::binary(vec![]));
+    }
+    for message in &messages {
+        client.send(message);
+        assert_eq!(at_server.message().await, *message, "as the server got it");
+        assert_eq!(client.message().await, *message, "as it came back");
+    }
+    // All at once, so that they share payloads.
+    for message in &messages {
+        client.send(message);
+    }
+    for message in &messages {
+        assert_eq!(client.message().await, *message, "as it came back among others");
+    }
+}
+
+async fn a_megabyte(peer: Peer, log: Log) {
+    let server = TestServer::start_echo(&log, |server| server).await;
+    let mut clients = StockClients::start(peer.kind, &log);
+    let mut client = peer.open(&mut clients, &server).await;
+    let text: String = "ab😀é".chars().cycle().take(350_000).collect();
+    let bytes: Vec<u8> = (0..1_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    for message in [Message::text("x".repeat(1_000_000)), Message::text(text), Message::binary(bytes)] {
+        client.send(&message);
+        let back = client.message().await;
+        assert!(back == message, "{} bytes came back differently, as {}", message.len(), back.len());
+    }
+}
+
+/// Numbered in both directions. The session upgrades, if it does, while they flow.
+async fn a_thousand_each_way(peer: Peer, log: Log) {
+    const COUNT: usize = 1000;
+    const PAUSE: Duration = Duration::from_millis(3);
+    let server = TestServer::start(&log, |server| server).await;
+    let mut clients = StockClients::start(peer.kind, &log);
+    let burst = json!({ "prefix": "up ", "count": COUNT, "pause": 3 });
+    let mut client = clients.open_with(&server.url(), peer.mode, json!({}), burst);
+    let mut at_server = server.accept().await;
+    let sender = at_server.sender.clone();
+    let sending = tokio::spawn(async move {
+        for number in 0..COUNT {
+            if number % 10 == 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            sender.send(format!("down {number}")).await.expect("the session lives");
+        }
+    });
+    let (transports_up, transports_down) =
+        tokio::join!(all_arrive_at_server(&mut at_server, COUNT), all_arrive_at_client(&mut client, COUNT));
+    sending.await.expect("every message was taken");
+    if peer.mode == Mode::Upgrade {
+        client.upgraded().await;
+        if peer.kind != StockKind::Python {
+            // That one says nothing to its application before its upgrade is over.
+            assert_eq!(
+                transports_up,
+                ["polling", "websocket"],
+                "the upgrade fell between messages to the server"
+            );
+            assert_eq!(transports_down, ["polling", "websocket"], "and between messages to the client");
+        }
+    }
+    client.send(&Message::text("no more"));
+    assert_eq!(at_server.message().await, Message::text("no more"), "nothing arrives twice at the server");
+    at_server.sender.send("no more").await.expect("the session lives");
+    assert_eq!(client.message().await, Message::text("no more"), "nothing arrives twice at the client");
+}
+
+async fn all_arrive_at_server(at_server: &mut ServerEnd, count: usize) -> Vec<String> {
+    let mut transports = Vec::new();
+    for number in 0..count {
+        let (message, transport) = at_server.message_and_transport().await;
+        assert_eq!(message, Message::text(format!("up {number}")), "in order at the server");
+        transports.push(transport.as_str().to_owned());
+    }
+    transports.dedup();
+    transports
+}
+
+async fn all_arrive_at_client(client: &mut StockClient, count: usize) -> Vec<String> {
+    let mut transports = Vec::new();
+    for number in 0..count {
+        let (message, transport) = client.message_and_transport().await;
+        assert_eq!(message, Message::text(format!("down {number}")), "in order at the client");
+        transports.push(transport);
+    }
+    transports.dedup();
+    transports
+}

@@ -1,0 +1,15 @@
+//! Other people's Engine.IO programs against ours, in real time, on loopback.
+//!
+//! `cargo xtask test real-peers` installs those programs and runs this. An argument keeps the cases whose names
+//! contain it.
+
+mod clients;
+
+use std::process::ExitCode;
+
+/// How many cases run at a time: most of what they do is waiting.
+const AT_ONCE: usize = 10;
+
+fn main() -> ExitCode {
+    eio_tests::interop::run(clients::cases(), AT_ONCE)
+}
