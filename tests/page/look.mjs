@@ -165,5 +165,5 @@ async function everyLook(page) {
 }
 
 async function shoot(page, name) {
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: name.startsWith("wide") });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: ["wide", "ended"].some((long) => name.startsWith(long)) });
 }
