@@ -3,7 +3,10 @@
 mod args;
 mod clock;
 mod duration;
+mod interrupt;
+mod log;
 mod output;
+mod preview;
 mod serve;
 mod settings;
 mod simulate;

@@ -18,11 +18,13 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 use self::board::Board;
-use self::event::{Event, Log};
+use self::event::Event;
 pub(crate) use self::options::Options;
 use self::pages::Pages;
 use self::watch::Watch;
 use crate::clock::Clock;
+use crate::interrupt::{INTERRUPTED, Interrupts};
+use crate::log::Log;
 use crate::usage::Answer;
 
 /// How long closing sessions may take to tell their clients.
@@ -30,9 +32,6 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What the last answers take to leave: they are handed to the kernel by tasks of their own.
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
-
-/// The exit code of a program that was interrupted: 128 and the number of the signal.
-const INTERRUPTED: u8 = 130;
 
 /// Serves until it is interrupted.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Answer> {
@@ -119,42 +118,4 @@ async fn listen(at: &str) -> Result<TcpListener, String> {
         }
         _ => format!("cannot listen on {at}: {error}"),
     })
-}
-
-/// Ctrl-C, and what `kill` and service managers send.
-struct Interrupts {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Interrupts {
-    /// From here on they no longer end the program by themselves.
-    #[cfg(unix)]
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-    fn new() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            core::future::pending().await
-        }
-    }
 }

@@ -29,6 +29,9 @@
 //! | [`sio09_client`] | unbounded | min(Ht, Ct) (60 s) | min(Ht, Ct) − Hi to min(Ht, Ct) (35 to 60 s) |
 //! | [`sio09_client_polling`] | unbounded | Ct (60 s) | Ct − Pd to Ct (40 to 60 s) |
 //!
+//! A Socket.IO 0.9 server on WebSocket whose heartbeats are off has no row, and no machine: nothing would ever tell it
+//! that its client is dead. Its clients can live with such a server, because they have the close timeout.
+//!
 //! The numbers leave out what is not a setting: the time on the wire, the caller's scheduling, and an application that
 //! does not read. They hold through an upgrade, which disarms no deadline here. [`largest_message`] answers the opposite
 //! question: what a live peer may send without being taken for dead.

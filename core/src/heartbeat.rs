@@ -38,6 +38,7 @@
 
 pub mod eio3;
 pub mod eio4;
+mod rules;
 pub mod sio09;
 
 use core::time::Duration;
@@ -45,14 +46,7 @@ use core::time::Duration;
 use crate::packet::PacketType;
 use crate::time::{Clock, Instant};
 use crate::{Heartbeat, Liveness};
-
-/// How a generation and role react. One table per constructor, so that only the rules in use are linked.
-pub(crate) struct Rules {
-    /// This role sends the pings.
-    pings: bool,
-    /// A packet other than `close` came in.
-    packet: fn(&mut Machine, PacketType) -> Reaction,
-}
+use rules::Rules;
 
 /// What a handled packet asks of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,12 +125,6 @@ pub struct Machine {
     extended: bool,
 }
 
-impl core::fmt::Debug for Rules {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Rules")
-    }
-}
-
 /// The longest round trip that is told apart: 71 minutes.
 const MAX_RTT_MICROS: u32 = u32::MAX - 1;
 
@@ -173,7 +161,7 @@ impl Machine {
     /// For a machine that was just made.
     #[must_use]
     pub fn with_first_ping_after(mut self, delay: Duration) -> Self {
-        if self.phase == Phase::PingDue {
+        if self.phase == Phase::PingDue && !self.stalled {
             self.timer = self.timer.min(self.now().saturating_add(delay));
         }
         self
@@ -419,63 +407,6 @@ impl Machine {
     /// Open: heartbeats run.
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::PingDue | Phase::Awaiting | Phase::Listening)
-    }
-}
-
-/// What the rules of the generations are written in.
-impl Machine {
-    fn now(&self) -> Instant {
-        self.clock.latest_seen()
-    }
-
-    fn interval_micros(&self) -> u64 {
-        u64::from(self.interval_millis).saturating_mul(1_000)
-    }
-
-    fn sum_millis(&self) -> u32 {
-        self.interval_millis.saturating_add(self.timeout_millis)
-    }
-
-    fn next_deadline(&self) -> Instant {
-        match self.phase {
-            Phase::Closing => self.timer.min(self.mark),
-            Phase::PingDue if self.stalled => self.timer.min(self.mark),
-            _ => self.timer,
-        }
-    }
-
-    /// The peer may be silent for so long from now, unless silence is not judged at all.
-    fn allow_silence(&mut self, millis: u32) {
-        if !self.stalled {
-            self.timer = self.now().add_millis(millis);
-        }
-    }
-
-    /// A packet came in that counts as life by itself: the peer may be silent for an interval and a timeout from now.
-    /// While a ping is due next, its own timeout comes later anyway.
-    fn count_packet(&mut self) {
-        if let Phase::Awaiting | Phase::Listening | Phase::Closing = self.phase {
-            self.extended = true;
-            self.allow_silence(self.sum_millis());
-        }
-    }
-
-    fn schedule_ping(&mut self, after_micros: u64) {
-        let due = self.now().add_micros(after_micros);
-        self.phase = Phase::PingDue;
-        if self.stalled {
-            self.mark = due;
-        } else {
-            self.timer = due;
-        }
-    }
-
-    /// The awaited pong: how many microseconds it took, exactly.
-    #[expect(clippy::cast_possible_truncation, reason = "compared with the maximum in the same line")]
-    fn measure(&mut self) -> u64 {
-        let micros = self.now().micros_since(self.mark);
-        self.rtt_micros = micros.min(MAX_RTT_MICROS.into()) as u32;
-        micros
     }
 }
 

@@ -44,18 +44,21 @@
 //!
 //! Source: the Socket.IO 0.9 specification, "Encoding"; socket.io 0.9.19, `lib/parser.js`.
 
+mod body;
 mod error;
 mod handshake;
 mod payload;
 
+pub use body::{AckRequest, Advice, Body, Reason};
 pub use error::{PacketError, PacketErrorKind};
 pub use handshake::{Handshake, HandshakeError, HandshakeField};
 pub use payload::{Packets, PayloadError, PayloadErrorKind, decode_payload, encode_payload};
 
 use crate::BufferTooSmall;
-use crate::json::{self, Kind, Reader};
+use crate::json;
 use crate::socketio::{Args, Event};
-use crate::text::{self, Decimal, read_decimal, split_once};
+use crate::text::{self, Decimal, split_once};
+use body::{ack_body, error_body, event_body, json_body, put_data, read_id};
 
 /// One packet. A value that exists is valid: whatever it holds, [`encode`](Self::encode) writes a packet that
 /// [`decode`](Self::decode) reads.
@@ -65,104 +68,6 @@ pub struct Packet<'a> {
     endpoint: &'a str,
     ack_request: Option<AckRequest>,
     body: Body<'a>,
-}
-
-/// What a packet is for, and what it carries. JSON is raw text, checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_enums, reason = "protocol 1 has these nine types")]
-pub enum Body<'a> {
-    /// Leaves the endpoint; for the empty endpoint, ends the session.
-    Disconnect,
-    /// Joins the endpoint, or says that it is joined. Carries a query string (`?a=1`), or nothing (`""`).
-    Connect(&'a str),
-    /// The server asks whether the client is there; the client sends the same back.
-    Heartbeat,
-    /// Text.
-    Message(&'a str),
-    /// The text of a JSON value.
-    Json(&'a str),
-    /// Something happened.
-    Event(Event<'a>),
-    /// Answers a packet that asked for it.
-    Ack {
-        /// The id of the packet that is answered.
-        id: u64,
-        /// What the answer carries.
-        args: Args<'a>,
-    },
-    /// Something failed.
-    Error {
-        /// What; `None` if it is not said, or unknown.
-        reason: Option<Reason>,
-        /// What the client should do; `None` if it is not said, or unknown.
-        advice: Option<Advice>,
-    },
-    /// Nothing: answers a poll that would otherwise last too long.
-    Noop,
-}
-
-/// Asks the receiver of a packet to acknowledge it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_structs, reason = "the wire has room for these two")]
-pub struct AckRequest {
-    /// What the acknowledgement is to repeat.
-    pub id: u64,
-    /// `+` on the wire: the application answers, with arguments. Otherwise the library confirms the arrival by itself.
-    pub with_data: bool,
-}
-
-/// Why the server sends [`Body::Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_enums, reason = "protocol 1 has these three")]
-pub enum Reason {
-    /// `0`: the transport is not offered.
-    TransportNotSupported,
-    /// `1`: the session id is unknown.
-    ClientNotHandshaken,
-    /// `2`: the application refused the client.
-    Unauthorized,
-}
-
-impl Reason {
-    /// The reference's words.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TransportNotSupported => "transport not supported",
-            Self::ClientNotHandshaken => "client not handshaken",
-            Self::Unauthorized => "unauthorized",
-        }
-    }
-
-    const fn digit(self) -> &'static str {
-        match self {
-            Self::TransportNotSupported => "0",
-            Self::ClientNotHandshaken => "1",
-            Self::Unauthorized => "2",
-        }
-    }
-}
-
-/// What [`Body::Error`] tells the client to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_enums, reason = "protocol 1 has this one")]
-pub enum Advice {
-    /// `0`: shake hands again.
-    Reconnect,
-}
-
-impl Advice {
-    /// The reference's word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Reconnect => "reconnect",
-        }
-    }
 }
 
 impl<'a> Packet<'a> {
@@ -322,49 +227,6 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// The colon before the data, and the data; neither, if there is none.
-fn put_data(body: &Body<'_>, put: &mut dyn FnMut(&str)) {
-    match body {
-        Body::Disconnect
-        | Body::Connect("")
-        | Body::Heartbeat
-        | Body::Message("")
-        | Body::Error { reason: None, advice: None }
-        | Body::Noop => {}
-        Body::Connect(data) | Body::Message(data) | Body::Json(data) => {
-            put(":");
-            put(data);
-        }
-        Body::Event(event) => {
-            put(":{\"name\":");
-            event.put_name(put);
-            if !event.args().is_empty() {
-                put(",\"args\":[");
-                put(event.args().as_str());
-                put("]");
-            }
-            put("}");
-        }
-        Body::Ack { id, args } => {
-            put(":");
-            put(Decimal::new(*id).as_str());
-            if !args.is_empty() {
-                put("+[");
-                put(args.as_str());
-                put("]");
-            }
-        }
-        Body::Error { reason, advice } => {
-            put(":");
-            put(reason.map_or("", Reason::digit));
-            match advice {
-                Some(Advice::Reconnect) => put("+0"),
-                None => {}
-            }
-        }
-    }
-}
-
 fn expect_colon(text: &str, at: usize) -> Result<(), PacketError> {
     if text.as_bytes().get(at) == Some(&b':') {
         return Ok(());
@@ -386,84 +248,4 @@ fn read_ack_request(text: &str, at: usize) -> Result<(Option<AckRequest>, usize)
     }
     // A plus without an id asks for nothing.
     Ok((id.map(|id| AckRequest { id, with_data }), at))
-}
-
-/// An id that will be written as it was read; returns the offset behind it.
-fn read_id(text: &str, at: usize) -> Result<(u64, usize), PacketError> {
-    let rest = text.get(at..).unwrap_or_default();
-    match read_decimal(rest, u64::MAX) {
-        Some((id, length)) if length == 1 || !rest.starts_with('0') => Ok((id, at.saturating_add(length))),
-        _ => Err(PacketError { at, kind: PacketErrorKind::InvalidId }),
-    }
-}
-
-fn json_body(text: &str, at: usize) -> Result<Body<'_>, PacketError> {
-    json::expect_end(text, json::skip_value(text, at, 0)?)?;
-    Ok(Body::Json(json::trim(text.get(at..).unwrap_or_default())))
-}
-
-/// An object with a `name`, a string, and perhaps `args`, an array. Other members are ignored.
-fn event_body(text: &str, at: usize) -> Result<Body<'_>, PacketError> {
-    let malformed = PacketError { at, kind: PacketErrorKind::InvalidEvent };
-    let mut reader = Reader::new(text, at, 0);
-    if reader.next()?.kind != Kind::Object {
-        return Err(malformed);
-    }
-    let (mut name, mut args) = (None, Some(Args::default()));
-    // As in JavaScript, the last of several members with one name counts.
-    loop {
-        let key = reader.next()?;
-        if key.kind != Kind::Key {
-            break;
-        }
-        let value = reader.clone().next()?;
-        reader.skip_value()?;
-        if json::raw_eq(key.raw, "name") {
-            name = Some(value).filter(|token| token.kind == Kind::String);
-        } else if json::raw_eq(key.raw, "args") {
-            args = read_args(text, value, reader.at());
-        }
-    }
-    json::expect_end(text, reader.finish()?)?;
-    let event = name.zip(args).and_then(|(name, args)| Event::from_json(name, args));
-    event.map(Body::Event).ok_or(malformed)
-}
-
-/// The arguments in the array that begins with `first` and ends before `end`; none in `null`.
-fn read_args<'a>(text: &'a str, first: json::Token<'a>, end: usize) -> Option<Args<'a>> {
-    match first.kind {
-        Kind::Array => text.get(first.at.saturating_add(1)..end.saturating_sub(1)).map(Args::new),
-        Kind::Null => Some(Args::default()),
-        _ => None,
-    }
-}
-
-fn ack_body(text: &str, at: usize) -> Result<Body<'_>, PacketError> {
-    let (id, at) = read_id(text, at)?;
-    let at = if text.as_bytes().get(at) == Some(&b'+') { at.saturating_add(1) } else { at };
-    if at == text.len() {
-        return Ok(Body::Ack { id, args: Args::default() });
-    }
-    let first = Reader::new(text, at, 0).next()?;
-    let end = json::skip_value(text, at, 0)?;
-    json::expect_end(text, end)?;
-    match read_args(text, first, end) {
-        Some(args) => Ok(Body::Ack { id, args }),
-        None => Err(PacketError { at, kind: PacketErrorKind::InvalidArgs }),
-    }
-}
-
-fn error_body(data: &str) -> Body<'_> {
-    let (reason, rest) = split_once(data, b'+');
-    let reason = match reason {
-        "0" => Some(Reason::TransportNotSupported),
-        "1" => Some(Reason::ClientNotHandshaken),
-        "2" => Some(Reason::Unauthorized),
-        _ => None,
-    };
-    let advice = match rest.map(|rest| split_once(rest, b'+')) {
-        Some(("0", _)) => Some(Advice::Reconnect),
-        _ => None,
-    };
-    Body::Error { reason, advice }
 }

@@ -74,7 +74,7 @@
 //! | layer | what it is |
 //! |---|---|
 //! | [`Instant`] | the caller's clock, microseconds, saturating |
-//! | [`settings`] | [`Heartbeat`] periods that are valid once they exist, [`Liveness`] policies, limits, old configurations |
+//! | [`settings`] | [`Heartbeat`] periods that are valid once they exist, [`Liveness`] policies, a server's [`Settings`], old configurations |
 //! | [`packet`], [`payload`] | bytes to packets and back, revisions 4 and 3, borrowing |
 //! | [`handshake`] | the `open` packet's JSON |
 //! | [`heartbeat`] | the timing rules alone, for every role and generation |
@@ -102,8 +102,12 @@
 //!
 //! # Sizes
 //!
-//! A session is 64 bytes on a 64-bit machine, whatever its role and revision; a [`heartbeat::Machine`] is 56. The sid,
-//! buffers and queues live with the caller.
+//! A session is 64 bytes on a 64-bit machine, whatever its role and revision; a [`heartbeat::Machine`] is 56, a
+//! [`ws::Decoder`] 32, and an [`upgrade`] at most 40 while it lasts. The sid, buffers and queues live with the caller.
+//!
+//! In flash, on a Cortex-M4 at `opt-level = "z"` with fat LTO: a [`ClientSession`] with its handshake and packets takes
+//! 5.5 KiB. What is not called is not linked: Socket.IO packets are another 6 KiB, and revision 3 comes with its
+//! constructors.
 //!
 //! # Features
 //!
@@ -139,7 +143,7 @@ pub mod ws;
 pub use client::ClientSession;
 pub use server::ServerSession;
 pub use session::{DisconnectReason, Event};
-pub use settings::{Heartbeat, Liveness};
+pub use settings::{Heartbeat, Liveness, Settings};
 pub use time::Instant;
 
 /// The caller's buffer is too small for what was to be written into it. Nothing was written, and nothing is lost:

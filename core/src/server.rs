@@ -111,15 +111,3 @@ impl ServerSession {
 
     shared_verbs!();
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ClientSession;
-
-    #[test]
-    fn sessions_fit_one_cache_line() {
-        assert!(size_of::<ServerSession>() <= 64, "{}", size_of::<ServerSession>());
-        assert!(size_of::<ClientSession>() <= 64, "{}", size_of::<ClientSession>());
-    }
-}

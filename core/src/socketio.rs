@@ -58,27 +58,26 @@
 //!
 //! Source: the Socket.IO protocol, revision 5, "Packet encoding".
 
+mod body;
 mod decoder;
 mod error;
 mod event;
 
+pub use body::Body;
 pub use decoder::{Decoder, Received, placeholder};
 pub use error::{Expected, PacketError, PacketErrorKind};
 pub use event::{Args, ArgsIter, Event};
 
 use crate::BufferTooSmall;
-use crate::json::{self, Kind, Reader};
+use crate::json;
 use crate::text::{self, Decimal, read_decimal, split_once};
+use body::{ack_body, check_reserved, connect_body, connect_error_body, event_body, wrong};
 
 /// The most attachments that a packet may have: 10, the default limit of socket.io-parser 4.2.
 pub const MAX_ATTACHMENTS: u32 = 10;
 
 /// The largest acknowledgement number: 2^53 − 1. JavaScript's peers cannot tell larger ones apart.
 pub const MAX_ID: u64 = (1 << 53) - 1;
-
-/// Names that [`Packet::event`] and [`Packet::decode`] refuse: they mean something else to Socket.IO's users.
-const RESERVED_EVENTS: [&str; 6] =
-    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 /// One Socket.IO packet. A value that exists is valid: whatever it holds, [`encode`](Self::encode) writes a packet that
 /// [`decode`](Self::decode) reads.
@@ -89,23 +88,6 @@ pub struct Packet<'a> {
     id: Option<u64>,
     attachments: u32,
     body: Body<'a>,
-}
-
-/// What a packet is for, and what it carries. JSON is raw text, checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_enums, reason = "revision 5 of the protocol has these, and two binary forms")]
-pub enum Body<'a> {
-    /// Asks to join the namespace, or says that the socket has: an object's text, or nothing (`""`).
-    Connect(&'a str),
-    /// Leaves the namespace. The Engine.IO session stays open.
-    Disconnect,
-    /// Something happened. With [`attachments`](Packet::attachments), a "binary event".
-    Event(Event<'a>),
-    /// Answers the event whose [`id`](Packet::id) this packet repeats. With attachments, a "binary ack".
-    Ack(Args<'a>),
-    /// The server refuses the namespace: the text of an object with a `message`, or of a string, or nothing (`""`).
-    ConnectError(&'a str),
 }
 
 impl<'a> Packet<'a> {
@@ -360,91 +342,4 @@ fn read_attachments(text: &str, at: usize) -> Result<(u32, usize), PacketError> 
         Some((number, _)) => Ok((u32::try_from(number).unwrap_or(MAX_ATTACHMENTS), end.saturating_add(1))),
         None => Err(PacketError { at, kind: PacketErrorKind::TooManyAttachments }),
     }
-}
-
-fn connect_body(text: &str, at: usize) -> Result<Body<'_>, PacketError> {
-    if at == text.len() {
-        return Ok(Body::Connect(""));
-    }
-    document(text, at, Expected::Object, &[Kind::Object]).map(Body::Connect)
-}
-
-fn connect_error_body(text: &str, at: usize) -> Result<Body<'_>, PacketError> {
-    document(text, at, Expected::ObjectOrString, &[Kind::Object, Kind::String]).map(Body::ConnectError)
-}
-
-/// The one value that `text` holds from `at` on, without the whitespace around it.
-fn document<'a>(
-    text: &'a str,
-    at: usize,
-    expected: Expected,
-    kinds: &[Kind],
-) -> Result<&'a str, PacketError> {
-    let mut reader = Reader::new(text, at, 0);
-    let first = reader.next()?;
-    if !kinds.contains(&first.kind) {
-        return Err(wrong(first.at, expected));
-    }
-    json::expect_end(text, reader.finish()?)?;
-    Ok(json::trim(text.get(at..).unwrap_or_default()))
-}
-
-fn event_body(text: &str, at: usize, attachments: u32) -> Result<Body<'_>, PacketError> {
-    let mut reader = open_array(text, at, Expected::NamedArray)?;
-    let name = reader.next()?;
-    // Behind the name stands a comma, or the end of the array.
-    let after_name = json::skip_whitespace(text, reader.at());
-    let (args, start) = rest_of_array(text, reader, after_name.saturating_add(1))?;
-    let event = Event::from_json(name, args).ok_or(wrong(name.at, Expected::NamedArray))?;
-    check_reserved(&event, name.at)?;
-    check_attached(args, start, attachments)?;
-    Ok(Body::Event(event))
-}
-
-fn ack_body(text: &str, at: usize, attachments: u32) -> Result<Body<'_>, PacketError> {
-    let reader = open_array(text, at, Expected::Array)?;
-    let start = reader.at();
-    let (args, start) = rest_of_array(text, reader, start)?;
-    check_attached(args, start, attachments)?;
-    Ok(Body::Ack(args))
-}
-
-fn open_array(text: &str, at: usize, expected: Expected) -> Result<Reader<'_>, PacketError> {
-    let mut reader = Reader::new(text, at, 0);
-    if at < text.len() && reader.next()?.kind == Kind::Array {
-        return Ok(reader);
-    }
-    Err(wrong(at, expected))
-}
-
-/// Reads the array to its end, which must be the text's, and returns the values from `start` on and their offset.
-fn rest_of_array<'a>(
-    text: &'a str,
-    reader: Reader<'a>,
-    start: usize,
-) -> Result<(Args<'a>, usize), PacketError> {
-    let end = reader.finish()?;
-    json::expect_end(text, end)?;
-    let start = json::skip_whitespace(text, start);
-    // Empty when the array ended right behind the name.
-    Ok((Args::new(text.get(start..end.saturating_sub(1)).unwrap_or_default()), start))
-}
-
-fn check_attached(args: Args<'_>, start: usize, attachments: u32) -> Result<(), PacketError> {
-    if attachments == 0 {
-        return Ok(());
-    }
-    decoder::check_placeholders(args, attachments)
-        .map_err(|error| PacketError { at: error.at.saturating_add(start), ..error })
-}
-
-fn check_reserved(event: &Event<'_>, at: usize) -> Result<(), PacketError> {
-    if RESERVED_EVENTS.iter().any(|name| event.is(name)) {
-        return Err(PacketError { at, kind: PacketErrorKind::ReservedName });
-    }
-    Ok(())
-}
-
-const fn wrong(at: usize, expected: Expected) -> PacketError {
-    PacketError { at, kind: PacketErrorKind::WrongData(expected) }
 }

@@ -1,6 +1,7 @@
 //! Writing text into a caller's buffer: the whole of it, or nothing.
 
 use crate::BufferTooSmall;
+use crate::packet::Writer;
 
 /// Hands out strings, one after the other.
 pub(crate) type Parts<'a> = dyn Fn(&mut dyn FnMut(&str)) + 'a;
@@ -12,19 +13,10 @@ pub(crate) type Parts<'a> = dyn Fn(&mut dyn FnMut(&str)) + 'a;
 pub(crate) fn write<'o>(out: &'o mut [u8], parts: &Parts<'_>) -> Result<&'o str, BufferTooSmall> {
     let mut needed = 0_usize;
     parts(&mut |part| needed = needed.saturating_add(part.len()));
-    let Some(out) = out.get_mut(..needed) else { return Err(BufferTooSmall { needed }) };
-
-    let mut rest = &mut *out;
-    parts(&mut |part| {
-        if let Some((head, tail)) = core::mem::take(&mut rest).split_at_mut_checked(part.len()) {
-            for (slot, byte) in head.iter_mut().zip(part.as_bytes()) {
-                *slot = *byte;
-            }
-            rest = tail;
-        }
-    });
-    // Whole strings one behind the other are always valid UTF-8.
-    Ok(core::str::from_utf8(out).unwrap_or_default())
+    let mut writer = Writer::new(out);
+    writer.reserve(needed)?;
+    parts(&mut |part| writer.bytes(part.as_bytes()));
+    Ok(writer.finish_text())
 }
 
 /// A number's decimal digits.

@@ -20,8 +20,16 @@ use core::time::Duration;
 use crate::packet::{Data, DecodeError, Packet, PacketType};
 use crate::time::{Clock, Instant};
 
-/// How long an upgrade may take, unless set otherwise: 10 s, as the reference server.
+/// How long a server lets an upgrade take, unless set otherwise: 10 s, as the reference server.
 pub const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client should let an upgrade take: 5 s, half of what servers do.
+///
+/// A client that sends `5` has left polling. If the server gives up while that `5` is on its way, it closes the
+/// candidate, and the session has no transport left. So the client has to be the one that gives up first, by more
+/// than the slowest way to the server takes; a client with the server's own timeout can lose a healthy session. (The
+/// reference client has no timeout here at all, B28.)
+pub const CLIENT_UPGRADE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often a pending poll is answered with a noop while a server upgrades: 100 ms, as the reference server.
 ///
@@ -106,6 +114,7 @@ fn is_probe(packet: &Packet<'_>, packet_type: PacketType) -> bool {
 /// | input on the candidate | effect |
 /// |---|---|
 /// | `2probe` | `3probe`; from then on a noop every 100 ms, the first after 100 ms |
+/// | `2probe` again | `3probe` again; the noops go on in their time |
 /// | `5`, also without a probe before it | upgraded |
 /// | anything else | failed |
 /// | nothing within the upgrade timeout | failed |
@@ -156,7 +165,8 @@ impl ServerUpgrade {
             _ if self.outcome.is_some() => {}
             Ok(packet) if is_probe(&packet, PacketType::Ping) => {
                 self.owes_pong = true;
-                self.next_noop = Some(now.add_millis(NOOP_INTERVAL_MILLIS));
+                // Were the ticks to start anew, as in the reference, probes in quick succession would hold them off.
+                self.next_noop.get_or_insert(now.add_millis(NOOP_INTERVAL_MILLIS));
             }
             Ok(Packet { packet_type: PacketType::Upgrade, .. }) => self.end(UpgradeOutcome::Upgraded),
             Ok(_) | Err(_) => self.fail(UpgradeFailure::UnexpectedPacket),
@@ -241,18 +251,18 @@ enum Step {
 /// | input | effect |
 /// |---|---|
 /// | candidate opened | `2probe` |
-/// | `3probe` on the candidate | the caller pauses polling: no new request, those in flight finish |
+/// | `3probe` on the candidate, once `2probe` was taken | the caller pauses polling: no new request, those in flight finish |
 /// | polling is paused | `5`; upgraded |
 /// | anything else on the candidate | failed |
 /// | not done within the upgrade timeout | failed |
 ///
 /// ```
 /// use eio_core::packet::{Frame, v4};
-/// use eio_core::upgrade::{ClientUpgrade, UPGRADE_TIMEOUT, UpgradeControl, UpgradeOutcome};
+/// use eio_core::upgrade::{CLIENT_UPGRADE_TIMEOUT, ClientUpgrade, UpgradeControl, UpgradeOutcome};
 /// use eio_core::Instant;
 ///
 /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
-/// let mut upgrade = ClientUpgrade::new(UPGRADE_TIMEOUT, at(0));
+/// let mut upgrade = ClientUpgrade::new(CLIENT_UPGRADE_TIMEOUT, at(0));
 /// assert_eq!(upgrade.poll_transmit(), Some(UpgradeControl::PingProbe));
 /// upgrade.handle_packet(at(30), v4::decode(Frame::Text("3probe")));
 /// assert!(upgrade.wants_pause());
@@ -269,7 +279,8 @@ pub struct ClientUpgrade {
 }
 
 impl ClientUpgrade {
-    /// `now` is when the candidate opened.
+    /// `now` is when the candidate opened. The timeout should be [`CLIENT_UPGRADE_TIMEOUT`], and has to be shorter than
+    /// the server's.
     #[must_use]
     pub const fn new(upgrade_timeout: Duration, now: Instant) -> Self {
         Self {
@@ -285,14 +296,17 @@ impl ClientUpgrade {
         self.clock.advance(now);
         match (self.step, packet) {
             (Step::Ended(_), _) => {}
-            (Step::Pong, Ok(packet)) if is_probe(&packet, PacketType::Pong) => self.step = Step::Pause,
+            // An answer to a probe that nobody has sent is none.
+            (Step::Pong, Ok(packet)) if is_probe(&packet, PacketType::Pong) && self.owed.is_none() => {
+                self.step = Step::Pause;
+            }
             (Step::Pong | Step::Pause, _) => self.fail(UpgradeFailure::UnexpectedPacket),
         }
     }
 
     /// Whether the probe was answered, so that the caller is to stop polling: it starts no new request, holds its
     /// messages back, waits until no request is in flight, and then calls
-    /// [`handle_polling_paused`](Self::handle_polling_paused).
+    /// [`handle_polling_paused`](Self::handle_polling_paused). If the upgrade fails first, polling goes on.
     #[must_use]
     pub fn wants_pause(&self) -> bool {
         self.step == Step::Pause
@@ -353,6 +367,73 @@ impl ClientUpgrade {
         if let Step::Pong | Step::Pause = self.step {
             self.step = Step::Ended(UpgradeOutcome::Failed(failure));
             self.owed = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis.saturating_mul(1_000))
+    }
+
+    /// Both ends begin together, the client has left polling at `paused`, and its `5` takes until `arrives`.
+    fn outcomes(client_timeout: Duration, paused: u64, arrives: u64) -> [Option<UpgradeOutcome>; 2] {
+        let mut client = ClientUpgrade::new(client_timeout, at(0));
+        let mut server = ServerUpgrade::new(UPGRADE_TIMEOUT, at(0));
+        assert_eq!(client.poll_transmit(), Some(UpgradeControl::PingProbe));
+        server.handle_packet(at(1), Ok(Packet::PING_PROBE));
+        client.handle_packet(at(2), Ok(Packet::PONG_PROBE));
+        client.handle_timeout(at(paused));
+        client.handle_polling_paused(at(paused));
+        server.handle_timeout(at(arrives));
+        if client.poll_transmit() == Some(UpgradeControl::Upgrade) {
+            server.handle_packet(at(arrives), Ok(Packet::UPGRADE));
+        }
+        [client.outcome(), server.outcome()]
+    }
+
+    #[test]
+    fn only_a_client_that_gives_up_before_the_server_never_moves_alone() {
+        let upgraded = Some(UpgradeOutcome::Upgraded);
+        let timeout = Some(UpgradeOutcome::Failed(UpgradeFailure::Timeout));
+        assert_eq!(outcomes(UPGRADE_TIMEOUT, 9_999, 10_001), [upgraded, timeout], "the session is lost");
+        assert_eq!(outcomes(CLIENT_UPGRADE_TIMEOUT, 4_999, 9_999), [upgraded, upgraded]);
+        assert_eq!(outcomes(CLIENT_UPGRADE_TIMEOUT, 5_000, 5_001), [timeout, None]);
+    }
+
+    #[test]
+    fn an_answer_to_a_probe_that_was_not_sent_fails_the_upgrade() {
+        let mut client = ClientUpgrade::new(CLIENT_UPGRADE_TIMEOUT, at(0));
+        client.handle_packet(at(1), Ok(Packet::PONG_PROBE));
+        assert_eq!(client.outcome(), Some(UpgradeOutcome::Failed(UpgradeFailure::UnexpectedPacket)));
+        assert_eq!(client.poll_transmit(), None);
+    }
+
+    #[test]
+    fn probes_in_quick_succession_hold_no_noop_off() {
+        let mut server = ServerUpgrade::new(UPGRADE_TIMEOUT, at(0));
+        for millis in [0, 60, 99] {
+            server.handle_packet(at(millis), Ok(Packet::PING_PROBE));
+            assert_eq!(server.poll_transmit(), Some(UpgradeControl::PongProbe));
+        }
+        assert_eq!(server.poll_timeout(), Some(at(100)));
+        server.handle_timeout(at(100));
+        assert_eq!(server.poll_transmit(), Some(UpgradeControl::Noop));
+    }
+
+    #[test]
+    fn what_is_written_is_the_packet() {
+        for control in [
+            UpgradeControl::PingProbe,
+            UpgradeControl::PongProbe,
+            UpgradeControl::Noop,
+            UpgradeControl::Upgrade,
+        ] {
+            let decoded = crate::packet::v4::decode(crate::packet::Frame::Text(control.as_str()));
+            assert_eq!(decoded, Ok(control.packet()));
         }
     }
 }

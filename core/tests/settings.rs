@@ -20,7 +20,7 @@ fn the_defaults_are_those_of_the_reference_server() {
     assert_eq!(settings.heartbeat().ping_timeout(), ms(20_000));
     assert_eq!(settings.liveness(), Liveness::ExtendOnce);
     assert_eq!(settings.max_payload(), 1_000_000);
-    assert_eq!(settings.max_packets(), 10_000);
+    assert_eq!(settings.max_packets(), 16_384);
     assert_eq!(settings.upgrade_timeout(), ms(10_000));
     assert_eq!(settings.close_timeout(), ms(30_000));
     assert_eq!(settings.app_stall_timeout(), ms(45_000));

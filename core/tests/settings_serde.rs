@@ -285,7 +285,7 @@ fn what_is_wrong_in_an_old_file_is_said() {
 fn settings_are_written_by_the_names_that_are_read() {
     assert_eq!(
         serde_json::to_string(&Settings::DEFAULT).unwrap(),
-        r#"{"pingInterval":25000,"pingTimeout":20000,"liveness":"extend-once","maxPayload":1000000,"maxPackets":10000,"upgradeTimeout":10000,"closeTimeout":30000}"#
+        r#"{"pingInterval":25000,"pingTimeout":20000,"liveness":"extend-once","maxPayload":1000000,"maxPackets":16384,"upgradeTimeout":10000,"closeTimeout":30000}"#
     );
     let heartbeat = serde_json::to_string(&Heartbeat::DEFAULT).unwrap();
     assert_eq!(heartbeat, r#"{"pingInterval":25000,"pingTimeout":20000}"#);

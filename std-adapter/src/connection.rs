@@ -6,11 +6,11 @@
 
 use core::convert::Infallible;
 use core::future::poll_fn;
+use core::net::SocketAddr;
 use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{Request, Response};
@@ -79,7 +79,7 @@ where
     if !settings.http2 {
         builder = builder.http1_only();
     }
-    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
+    let mut connection = Box::pin(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
     let mut leaving = hub.is_closing();
     loop {
         let error = tokio::select! {

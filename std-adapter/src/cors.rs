@@ -162,16 +162,15 @@ impl Cors {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         put(headers, header::ACCESS_CONTROL_ALLOW_METHODS, join(&self.methods));
-        let allowed_headers = match &self.allowed_headers {
-            Some(allowed) => join(allowed),
-            None => {
-                let vary = match common.get(header::VARY) {
-                    Some(_) => "Origin, Access-Control-Request-Headers",
-                    None => "Access-Control-Request-Headers",
-                };
-                common.insert(header::VARY, HeaderValue::from_static(vary));
-                request.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned()
-            }
+        let allowed_headers = if let Some(allowed) = &self.allowed_headers {
+            join(allowed)
+        } else {
+            let vary = match common.get(header::VARY) {
+                Some(_) => "Origin, Access-Control-Request-Headers",
+                None => "Access-Control-Request-Headers",
+            };
+            common.insert(header::VARY, HeaderValue::from_static(vary));
+            request.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned()
         };
         put(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers);
         put(headers, header::ACCESS_CONTROL_MAX_AGE, self.max_age.map(|age| age.as_secs().into()));
@@ -262,7 +261,7 @@ mod tests {
         let cors = Cors::origins(["https://a.test"])
             .unwrap()
             .methods([Method::GET, Method::POST])
-            .max_age(Duration::from_secs(600));
+            .max_age(Duration::from_mins(10));
         let mut common = cors.headers(&request);
         let response = cors.preflight(&request, &mut common);
         assert_eq!(response.status(), 204);

@@ -125,7 +125,7 @@ impl Drop for PendingPoll<'_> {
 pub(crate) async fn post<B>(state: Arc<State>, query: &Query, request: &HeaderMap, body: B) -> Response<Body>
 where
     B: http_body::Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     if !state.begin_post() {
         return empty(StatusCode::BAD_REQUEST);
@@ -146,7 +146,7 @@ where
         }
     };
     in_flight.received = true;
-    if !accept(&state, query, payload, is_binary) {
+    if !accept(&state, query, &payload, is_binary) {
         return empty(StatusCode::BAD_REQUEST);
     }
     poll_fn(|cx| state.poll_room_for_post(cx)).await;
@@ -157,7 +157,7 @@ where
 async fn receive<B>(state: &State, body: B) -> Result<Bytes, StatusCode>
 where
     B: http_body::Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     let config = &state.hub.config;
     if body.size_hint().lower() > u64::from(config.max_payload) {
@@ -179,13 +179,13 @@ where
 }
 
 /// Hands the packets of a payload to the session; `false` when it holds something that is no packet.
-fn accept(state: &State, query: &Query, body: Bytes, is_binary: bool) -> bool {
+fn accept(state: &State, query: &Query, body: &[u8], is_binary: bool) -> bool {
     let mut form;
     let payload: &[u8] = if query.jsonp.is_some() {
         form = body.to_vec();
         jsonp::decode(&mut form).unwrap_or_default()
     } else {
-        &body
+        body
     };
     let max_packets = state.hub.config.max_packets;
     state.update(|inner, now| {
@@ -204,7 +204,7 @@ fn accept(state: &State, query: &Query, body: Bytes, is_binary: bool) -> bool {
         }
         inner.wake_answers();
         let reason = inner.session.disconnect().map(|end| end.reason);
-        !reason.is_some_and(|reason| reason.as_str() == "parse error")
+        reason.is_none_or(|reason| reason.as_str() != "parse error")
     })
 }
 

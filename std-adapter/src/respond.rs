@@ -1,5 +1,6 @@
 //! Responses, as the reference server words them.
 
+use core::fmt::Write as _;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -120,7 +121,7 @@ fn json_string(text: &str) -> String {
         match character {
             '"' => json.push_str("\\\""),
             '\\' => json.push_str("\\\\"),
-            c if c < ' ' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c < ' ' => _ = write!(json, "\\u{:04x}", u32::from(c)),
             c => json.push(c),
         }
     }

@@ -1,9 +1,9 @@
 //! HTTP requests: which are ours, which are refused, and who answers the rest.
 
 use core::convert::Infallible;
+use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use eio_core::handshake::{Handshake, Sid, Transport as Upgrade, Transports};
@@ -56,7 +56,7 @@ impl<B> Service<Request<B>> for EngineService
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -76,7 +76,7 @@ async fn answer<B>(hub: Arc<Hub>, mut request: Request<B>) -> Response<Body>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     if !request.uri().path().starts_with(&hub.config.path) {
         return empty(StatusCode::NOT_FOUND);
@@ -139,7 +139,7 @@ async fn plain<B>(hub: Arc<Hub>, parts: Parts, query: &Query, body: B) -> Result
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     let transport = transport(&hub, query)?;
     check_origin(&hub, &parts, query)?;

@@ -185,8 +185,23 @@ impl Board {
         });
         // Sessions take their own lock before this one: nobody may ask them while holding it.
         drop(inner);
-        let live: Vec<Value> =
-            rows.into_iter().map(|(number, opened_at, row)| row.to_json(number, opened_at, now)).collect();
+        let live: Vec<(SessionId, u64, Value)> = rows
+            .into_iter()
+            .map(|(number, opened_at, row)| {
+                (row.session.id(), row.version, row.to_json(number, opened_at, now))
+            })
+            .collect();
+        // What was asked a moment later may contradict the row. Such a row has changed again, and comes next time.
+        let inner = self.lock();
+        let unchanged = |id: &SessionId, version: u64| {
+            inner.live.get(id).and_then(|live| live.row.as_ref()).is_some_and(|row| row.version == version)
+        };
+        let live: Vec<Value> = live
+            .into_iter()
+            .filter(|(id, version, _)| unchanged(id, *version))
+            .map(|(.., json)| json)
+            .collect();
+        drop(inner);
         Some((version, json!({ "all": seen.is_none(), "totals": totals, "live": live, "ended": ended })))
     }
 }

@@ -7,17 +7,19 @@ use eio_core::upgrade::UpgradeOutcome;
 use eio_tokio::{Disconnect, Message, Observer, Sender, SessionId};
 
 use super::board::Board;
-use super::event::{Event, Log, Preview};
+use super::event::Event;
 use crate::clock::Clock;
+use crate::log::Log;
+use crate::preview::Preview;
 
 pub(crate) struct Watch {
     clock: Clock,
     board: Arc<Board>,
-    log: Log,
+    log: Log<Event>,
 }
 
 impl Watch {
-    pub(crate) fn new(clock: Clock, board: Arc<Board>, log: Log) -> Self {
+    pub(crate) fn new(clock: Clock, board: Arc<Board>, log: Log<Event>) -> Self {
         Self { clock, board, log }
     }
 }

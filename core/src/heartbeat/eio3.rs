@@ -29,7 +29,8 @@
 //! they do in the reference. An unawaited pong does not postpone the next ping, where the reference lets a server that
 //! sends pongs unasked silence its clients.
 
-use super::{Machine, Phase, Reaction, Rules};
+use super::rules::Rules;
+use super::{Machine, Phase, Reaction};
 use crate::Liveness;
 use crate::packet::PacketType;
 

@@ -36,7 +36,8 @@
 //! Messages do not count: the server promised a ping every interval, and a server that stopped pinging is broken even
 //! if it still sends.
 
-use super::{Machine, Phase, Reaction, Rules};
+use super::rules::Rules;
+use super::{Machine, Phase, Reaction};
 use crate::Liveness;
 use crate::packet::PacketType;
 

@@ -12,6 +12,9 @@ use crate::text::{self, Decimal, read_decimal, split_once};
 /// timeout without data. On the wire they are *seconds*, with a fraction if need be. How often the server sends its
 /// heartbeats (25 s by default) is not transmitted.
 ///
+/// Browsers without cross-origin requests asked for it, and for everything after it, as JSONP (`?jsonp=0`, answered by
+/// `io.j[0]("…");`). That transport is not offered here: no browser that speaks 0.9 today needs it.
+///
 /// ```
 /// use core::time::Duration;
 /// use eio_core::legacy::Handshake;

@@ -12,6 +12,7 @@ use core::iter::FusedIterator;
 
 use crate::BufferTooSmall;
 use crate::packet::{Data, DecodeError, DecodeErrorKind, Frame, Packet, Writer, v3};
+use crate::text::Decimal;
 
 /// How packets are put into one payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -221,22 +222,6 @@ fn number(digits: impl Iterator<Item = u8>) -> usize {
     digits.fold(0_usize, |number, digit| number.saturating_mul(10).saturating_add(usize::from(digit)))
 }
 
-/// The decimal digits of `number`, each from 0 to 9, the most significant first.
-fn digits(number: usize) -> impl Iterator<Item = u8> {
-    let mut reversed = [0; 20];
-    let mut rest = number;
-    let mut count = 0_usize;
-    for place in &mut reversed {
-        *place = u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        count = count.saturating_add(1);
-        if rest == 0 {
-            break;
-        }
-    }
-    reversed.into_iter().take(count).rev()
-}
-
 /// How many UTF-16 code units the character takes that starts with `byte` in UTF-8; none when no character does.
 const fn utf16_units(byte: u8) -> usize {
     match byte {
@@ -299,9 +284,10 @@ impl<'o> Encoder<'o> {
             Data::Text(text) => text.bytes().map(utf16_units).fold(1, usize::saturating_add),
             _ => bytes,
         };
-        let header = digits(units).count().saturating_add(1);
+        let digits = Decimal::new(units as u64);
+        let header = digits.as_str().len().saturating_add(1);
         self.writer.reserve(bytes.saturating_add(header))?;
-        digits(units).for_each(|digit| self.writer.byte(digit.wrapping_add(b'0')));
+        self.writer.bytes(digits.as_str().as_bytes());
         self.writer.byte(b':');
         v3::write_text(packet, &mut self.writer);
         Ok(())
@@ -309,10 +295,11 @@ impl<'o> Encoder<'o> {
 
     fn push_binary(&mut self, packet: &Packet<'_>) -> Result<(), BufferTooSmall> {
         let bytes = v3::encoded_len(packet, true);
-        let header = digits(bytes).count().saturating_add(2);
+        let digits = Decimal::new(bytes as u64);
+        let header = digits.as_str().len().saturating_add(2);
         self.writer.reserve(bytes.saturating_add(header))?;
         self.writer.byte(u8::from(packet.data.is_binary()));
-        digits(bytes).for_each(|digit| self.writer.byte(digit));
+        digits.as_str().bytes().for_each(|digit| self.writer.byte(digit.wrapping_sub(b'0')));
         self.writer.byte(0xff);
         if packet.data.is_binary() {
             v3::write_binary(packet, &mut self.writer);

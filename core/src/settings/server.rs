@@ -12,7 +12,7 @@ use super::{Heartbeat, Liveness, Unfit, whole_millis};
 /// | [`heartbeat`](Self::heartbeat) | 25 s, 20 s | [`Heartbeat::new`] | `pingInterval`, `pingTimeout` |
 /// | [`liveness`](Self::liveness) | `ExtendOnce` | – | `liveness`: `pong-only`, `extend-once`, `any-packet` |
 /// | [`max_payload`](Self::max_payload) | 1,000,000 bytes | 6 to 2^31 − 1 | `maxPayload`, `maxHttpBufferSize` |
-/// | [`max_packets`](Self::max_packets) | 10,000 | above 0 | `maxPackets` |
+/// | [`max_packets`](Self::max_packets) | 16,384 | above 0 | `maxPackets` |
 /// | [`upgrade_timeout`](Self::upgrade_timeout) | 10 s | 1 ms to 2^31 − 1 ms | `upgradeTimeout` |
 /// | [`close_timeout`](Self::close_timeout) | 30 s | 1 ms to 2^31 − 1 ms | `closeTimeout` |
 /// | [`app_stall_timeout`](Self::app_stall_timeout) | I + T | 1 ms to 2^31 − 1 ms | `appStallTimeout` |
@@ -56,7 +56,7 @@ impl Settings {
         heartbeat: Heartbeat::DEFAULT,
         liveness: Liveness::ExtendOnce,
         max_payload: 1_000_000,
-        max_packets: 10_000,
+        max_packets: 16_384,
         upgrade_millis: 10_000,
         close_millis: 30_000,
         app_stall_millis: None,
@@ -296,4 +296,19 @@ pub enum SettingsError {
         /// Which limit.
         limit: Limit,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::DEFAULT_MAX_PACKETS;
+    use crate::session::CLOSE_TIMEOUT;
+    use crate::upgrade::UPGRADE_TIMEOUT;
+
+    #[test]
+    fn the_defaults_are_those_that_the_layers_recommend() {
+        assert_eq!(usize::try_from(Settings::DEFAULT.max_packets()), Ok(DEFAULT_MAX_PACKETS));
+        assert_eq!(Settings::DEFAULT.upgrade_timeout(), UPGRADE_TIMEOUT);
+        assert_eq!(Settings::DEFAULT.close_timeout(), CLOSE_TIMEOUT);
+    }
 }

@@ -119,6 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
     fn exactly_the_defined_registered_and_private_codes_may_travel() {
         for code in 0..=u16::MAX {
             let defined = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];

@@ -78,6 +78,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
     fn every_character_is_accepted_at_every_cut() {
         for character in '\0'..=char::MAX {
             let mut buffer = [0; 4];
@@ -89,6 +90,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
     fn every_pair_of_bytes_is_judged_as_the_standard_library_does_and_as_early() {
         for first in 0..=u8::MAX {
             for second in 0..=u8::MAX {

@@ -33,18 +33,20 @@ pub(crate) enum Mistake {
     CloseIsOwedTwice,
     /// Closing lasts until the peer is silent for too long.
     ClosingIsNotBounded,
-    /// A second probe does not restart the ticks of an upgrade.
-    RepeatedProbeIsIgnored,
+    /// A second probe restarts the ticks of an upgrade.
+    RepeatedProbeRestartsTheTicks,
     /// A clock that steps back is believed.
     TimeGoesBack,
 }
 
-/// Whether `compare` finds a counterexample within the default number of cases.
+/// Whether `compare` finds a counterexample within the usual number of cases, or more if more are asked for.
 fn is_noticed<L: core::fmt::Debug>(
     lives: &impl Strategy<Value = L>,
     compare: impl Fn(&L) -> Result<(), TestCaseError>,
 ) -> bool {
-    let config = Config { cases: 256, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+    let usual = Config::default();
+    let config =
+        Config { cases: usual.cases.max(256), failure_persistence: None, max_shrink_iters: 0, ..usual };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     TestRunner::new_with_rng(config, rng).run(lives, |life| compare(&life)).is_err()
 }
@@ -104,6 +106,6 @@ fn the_comparison_of_socket_io_0_9_notices_every_mistake() {
 
 #[test]
 fn the_comparison_of_upgrades_notices_every_mistake() {
-    let mistakes = [Mistake::RepeatedProbeIsIgnored, Mistake::PeriodsCountFromTheMissedDeadline];
+    let mistakes = [Mistake::RepeatedProbeRestartsTheTicks, Mistake::PeriodsCountFromTheMissedDeadline];
     assert_noticed(&mistakes, &upgrade::life(), upgrade::compare);
 }

@@ -60,9 +60,12 @@ pub(crate) fn life() -> impl Strategy<Value = Life> {
     ];
     (any::<bool>(), timeout, epoch(), first, proptest::collection::vec((when(), op()), 0..40)).prop_map(
         |(is_server, timeout, epoch, first, mut calls)| {
-            if let Some((when, _)) = first {
+            if let Some((when, taken)) = first {
                 let probe = if is_server { PacketType::Ping } else { PacketType::Pong };
                 calls.insert(0, (when, Op::Packet(probe, Text::Probe)));
+                if taken {
+                    calls.insert(0, (when, Op::Transmit));
+                }
             }
             Life { is_server, timeout, epoch, calls }
         },
@@ -194,8 +197,8 @@ fn replay(life: &Life, history: &[(Micros, Op)], mistake: Mistake) -> State {
         match (life.is_server, op) {
             (true, Op::Packet(PacketType::Ping, Text::Probe)) => {
                 state.owe(UpgradeControl::PongProbe);
-                // A repeated probe starts the ticks anew, as in the reference.
-                if state.next_noop.is_none() || mistake != Mistake::RepeatedProbeIsIgnored {
+                // A repeated probe does not start the ticks anew.
+                if state.next_noop.is_none() || mistake == Mistake::RepeatedProbeRestartsTheTicks {
                     state.next_noop = Some(now.saturating_add(TICK));
                 }
             }
@@ -203,12 +206,14 @@ fn replay(life: &Life, history: &[(Micros, Op)], mistake: Mistake) -> State {
                 state.owed.clear();
                 state.outcome = Some(UpgradeOutcome::Upgraded);
             }
-            (false, Op::Packet(PacketType::Pong, Text::Probe)) if !state.wants_pause => {
+            // What comes before the probe was even taken answers nothing.
+            (false, Op::Packet(PacketType::Pong, Text::Probe))
+                if !state.wants_pause && state.owed.is_empty() =>
+            {
                 state.wants_pause = true;
             }
             (_, Op::Packet(..) | Op::Binary(_) | Op::Garbage) => state.fail(UpgradeFailure::UnexpectedPacket),
             (false, Op::Paused) if state.wants_pause => {
-                // A probe that was answered before it was even taken is not needed any more.
                 state.owed = vec![UpgradeControl::Upgrade];
                 state.outcome = Some(UpgradeOutcome::Upgraded);
             }

@@ -19,7 +19,6 @@ use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
 use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Instant};
 use http::{HeaderValue, Method, Request, header};
-use tokio::task::coop;
 use tokio::time::Sleep;
 
 use crate::client::config::Body;
@@ -28,7 +27,7 @@ use crate::client::event::ClientEvent;
 use crate::client::http::{Answer, Lane};
 use crate::client::opening;
 use crate::client::state::{Batch, Inner, Shared, State};
-use crate::grace::Grace;
+use crate::grace::{Backlog, Grace};
 use crate::lingering::{LINGER, Lingering};
 use crate::polling::encode;
 use crate::socket::Transport;
@@ -301,7 +300,6 @@ impl Task {
 
     /// Whether the verdict has to wait, or evidence was found that the runtime had not told of.
     fn may_still_speak(&mut self, now: Instant, late: Duration) -> bool {
-        let mut unread = false;
         if let Some(io) = &mut self.websocket {
             let asked = self.state.update(|inner, _| {
                 let mut sink = SessionSink { inner, state: &self.state, now };
@@ -313,10 +311,8 @@ impl Task {
                 }
                 return !self.state.lock().is_overdue(now);
             }
-            // A task that has used up its share of the runtime finds nothing ready, whatever there is.
-            unread = !coop::has_budget_remaining();
         }
-        self.grace.extend(now, late, unread)
+        self.grace.extend(now, late, Backlog::look())
     }
 
     fn write(&mut self, cx: &mut Context<'_>) {

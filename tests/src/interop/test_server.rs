@@ -146,8 +146,8 @@ impl LogObserver {
 }
 
 impl Observer for LogObserver {
-    fn opened(&self, id: SessionId, transport: Transport) {
-        self.line(id, &format!("opened on {}", transport.as_str()));
+    fn opened(&self, session: &Sender) {
+        self.line(session.id(), &format!("opened on {}", session.transport().as_str()));
     }
 
     fn heartbeat(&self, id: SessionId, rtt: Option<core::time::Duration>) {

@@ -20,7 +20,7 @@ pub(crate) async fn request(
 ) -> Option<Answer> {
     let mut head = format!("{} {url} HTTP/1.1\r\nhost: localhost\r\n", exchange.method);
     for (name, value) in &exchange.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value, "\r\n"]);
     }
     let body = exchange.body.as_ref().map(Body::bytes);
     let has_length = exchange.headers.iter().any(|(name, _)| name == "content-length");
@@ -96,7 +96,7 @@ pub(crate) enum Order {
 /// What a WebSocket told.
 pub(crate) enum Seen {
     Opened,
-    Rejected(Option<Answer>),
+    Rejected(Answer),
     Frame(Body),
     /// The server's close frame had this code: 1005 if none, 1006 if there was no frame.
     Closed(u16),
@@ -124,7 +124,8 @@ pub(crate) async fn websocket(
             assert!(key.is_accepted_by(accept.as_bytes()), "the key is accepted");
             rest
         }
-        answer => return tell(Seen::Rejected(answer.map(|(answer, _)| answer))),
+        Some((answer, _)) => return tell(Seen::Rejected(answer)),
+        None => return tell(Seen::Closed(1006)),
     };
     tell(Seen::Opened);
     let mut decoder = Decoder::client(u32::MAX);
@@ -132,10 +133,10 @@ pub(crate) async fn websocket(
     let mut closing = false;
     loop {
         while !unread.is_empty() {
-            let decoded = decoder.decode(&mut unread).expect("a server's frames are valid");
-            let consumed = decoded.consumed;
-            let has_item = decoded.item.is_some();
-            match decoded.item {
+            let next = decoder.decode(&mut unread).expect("a server's frames are valid");
+            let consumed = next.consumed;
+            let has_item = next.item.is_some();
+            match next.item {
                 Some(Item::Message(Frame::Text(text))) => tell(Seen::Frame(Body::Text(text.to_owned()))),
                 Some(Item::Message(Frame::Binary(bytes))) => tell(Seen::Frame(Body::Binary(bytes.to_vec()))),
                 Some(Item::Piece(piece)) => {

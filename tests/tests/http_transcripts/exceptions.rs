@@ -8,10 +8,11 @@
 //! | `12.9` | answered a post of garbage with `ok`; switched protocols for a version that it does not speak | status 400, before anything is switched |
 //! | `12.11`, `B4` | let late pongs, or pongs that no ping awaited, put off its pings | pings when it is time |
 //! | `B3` | judged silence before it read what was there | reads first |
-//! | `B6` | let in a WebSocket of another revision than its session's (before 6.6.10) | status 400 |
+//! | `B6` | let in requests of another revision than their session's, and died of one (before 6.6.10) | status 400 |
 //! | `B26` | reset a post that was in flight during an upgrade, and lost its messages | takes it, and answers |
 //! | `B27` | upgraded although upgrades were off; switched protocols for a request that names polling, or a session that has a WebSocket already, to close at once | status 400 before the switch |
 //! | `11 overlap` | reset the first of two posts at once (all), answered the second with 500 (3.x) | both get status 400, as the document wants |
+//! | `CVE-2026-59725` | never answered a post of `application/octet-stream` in revision 4 (before 6.6.10) | status 400 |
 //! | `abort` | sent a close frame to a silent peer | resets the connection, so that the kernel keeps nothing for it |
 //! | `overtake` | sent a heartbeat behind the messages that waited | sends it in front |
 //!
@@ -28,8 +29,9 @@
 
 use eio_core::DisconnectReason;
 use eio_core::packet::PacketType;
+use eio_core::session::Violation;
 
-use crate::judge::{Case, Difference, Packet, Place, packets, time};
+use crate::judge::{Case, Difference, LATE, Packet, Place, packets, time};
 use crate::play::is_revision_4;
 use crate::recording::{Body, Exchange, Micros, Opening, Outcome, Socket, parameter};
 
@@ -40,17 +42,20 @@ pub(crate) struct Exception {
     pub(crate) parts: bool,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "always the answer to whether there is one")]
 fn same_way(id: &'static str) -> Option<Exception> {
     Some(Exception { id, parts: false })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "always the answer to whether there is one")]
 fn parts(id: &'static str) -> Option<Exception> {
     Some(Exception { id, parts: true })
 }
 
 /// The reason of a difference, if it has one.
 pub(crate) fn explain(case: &Case<'_>, place: Place<'_>, difference: &Difference) -> Option<Exception> {
-    case.of_3x(place, difference).or_else(|| match place {
+    let special = case.of_3x(place, difference).or_else(|| case.of_blocked(difference));
+    special.or_else(|| match place {
         Place::Exchange(exchange) => case.of_exchange(exchange, difference),
         Place::Socket(socket) => case.of_socket(socket, difference),
     })
@@ -105,16 +110,37 @@ impl Case<'_> {
         }
     }
 
+    /// The recorded server could not look while it was blocked, and then judged before it looked.
+    fn of_blocked(&self, difference: &Difference) -> Option<Exception> {
+        let in_block =
+            |at: Micros| self.recording.blocked.iter().any(|(from, to)| (*from..=*to + LATE).contains(&at));
+        match difference {
+            Difference::Time { recorded, ours } if ours < recorded && in_block(*recorded) => same_way("B3"),
+            Difference::Close { recorded: Some((recorded, _)), ours } if in_block(*recorded) => {
+                let outlived = ours.is_none_or(|(ours, _)| ours > *recorded);
+                if outlived { parts("B3") } else { None }
+            }
+            _ => None,
+        }
+    }
+
     fn of_exchange(&self, exchange: &Exchange, difference: &Difference) -> Option<Exception> {
         let place = Place::Exchange(exchange);
         let is_post = exchange.method == "POST";
         match difference {
-            Difference::Body { .. } => self.of_body(exchange),
-            Difference::Status { recorded: 200, ours: 400 } if is_post && self.ended_by_garbage(place) => {
-                same_way("12.9")
+            Difference::Status { ours: 400, .. } if self.names_another_revision(place) => parts("B6"),
+            Difference::Answered { .. } | Difference::Early { .. } if self.died_before(exchange) => {
+                parts("B6")
             }
-            // What goes with the status.
-            Difference::Header { name: "content-type" | "cache-control", recorded: Some(_), ours: None }
+            Difference::Early { ours: 400 }
+                if is_post && self.recording.engine < (6, 6, 10) && self.ended_by_content_type(place) =>
+            {
+                parts("CVE-2026-59725")
+            }
+            Difference::Body { .. } => self.of_body(exchange),
+            // And what goes with the status.
+            Difference::Status { recorded: 200, ours: 400 }
+            | Difference::Header { name: "content-type" | "cache-control", recorded: Some(_), ours: None }
                 if is_post && self.ended_by_garbage(place) =>
             {
                 same_way("12.9")
@@ -131,6 +157,29 @@ impl Case<'_> {
             Difference::Answered { ours: 413 } if is_post && self.is_3x() => parts("6.x 413"),
             _ => None,
         }
+    }
+
+    /// The request's `EIO` is not that of the request that opened its session.
+    fn names_another_revision(&self, place: Place<'_>) -> bool {
+        let sid = place.sid();
+        let places = self.recording.exchanges.iter().map(Place::Exchange);
+        let mut opened = places.filter(|other| parameter(other.url(), "sid").is_none() && other.sid() == sid);
+        sid.is_some()
+            && opened
+                .next()
+                .is_some_and(|opened| parameter(opened.url(), "EIO") != parameter(place.url(), "EIO"))
+    }
+
+    /// The recorded server had let in a WebSocket of another revision before.
+    fn died_before(&self, exchange: &Exchange) -> bool {
+        self.recording.sockets.iter().any(|socket| {
+            let opened = matches!(socket.opening, Some(Opening::Opened));
+            opened && socket.at < exchange.at && self.names_another_revision(Place::Socket(socket))
+        })
+    }
+
+    fn ended_by_content_type(&self, place: Place<'_>) -> bool {
+        self.end(place) == Some(DisconnectReason::Violation(Violation::ContentType))
     }
 
     fn ended_by_garbage(&self, place: Place<'_>) -> bool {
@@ -203,18 +252,8 @@ impl Case<'_> {
                     _ => self.noticed_silence(socket),
                 }
             }
-            Difference::Close { recorded: None, ours: Some((_, 1005)) }
-                if end == Some(DisconnectReason::PeerClose) =>
-            {
-                let said_close = socket.sent.iter().any(|(_, body)| body.text() == Some("1"));
-                if said_close { parts("12.6") } else { None }
-            }
             _ => match end? {
-                DisconnectReason::PeerClose
-                    if socket.sent.iter().any(|(_, body)| body.text() == Some("1")) =>
-                {
-                    parts("12.6")
-                }
+                DisconnectReason::PeerClose if said_close_by(socket, difference) => parts("12.6"),
                 DisconnectReason::WrongDirection if self.recording.engine < (4, 1, 0) => parts("12.4"),
                 _ => self.of_pings(socket, difference),
             },
@@ -245,10 +284,11 @@ impl Case<'_> {
             };
         }
         let Difference::Frame { at, ours: Some(Body::Text(ours)), .. } = difference else { return None };
-        let pongs = socket.sent.iter().filter(|(sent, body)| sent <= at && body.text() == Some("3")).count();
+        let answers =
+            socket.sent.iter().filter(|(sent, body)| sent <= at && body.text() == Some("3")).count();
         let pings =
             socket.received.iter().filter(|(sent, body)| sent <= at && body.text() == Some("2")).count();
-        if ours == "2" && pongs > pings { parts("B4") } else { None }
+        if ours == "2" && answers > pings { parts("B4") } else { None }
     }
 
     /// The ping at this time is behind one that was answered later than half the timeout.
@@ -256,19 +296,18 @@ impl Case<'_> {
         let half = self.recording.options["pingTimeout"].as_u64().unwrap_or(20_000) * 500;
         let is_ping = |body: &Body| body.text() == Some("2");
         let pings = || socket.received.iter().filter(|(_, body)| is_ping(body)).map(|(at, _)| *at);
-        let pong = |after| {
-            let mut pongs =
+        let answer = |after| {
+            let mut answers =
                 socket.sent.iter().filter(|(_, body)| body.text() == Some("3")).map(|(at, _)| *at);
-            pongs.find(|at| *at > after)
+            answers.find(|at| *at > after)
         };
         pings().any(|at| at == ping)
-            && pings().any(|at| at < ping && pong(at).is_some_and(|pong| pong - at > half))
+            && pings().any(|at| at < ping && answer(at).is_some_and(|answer| answer - at > half))
     }
 
     /// A WebSocket that the recorded server opened, if only to close it.
     fn refused(&self, socket: &Socket, text: &str) -> Option<Exception> {
         let sid = parameter(&socket.url, "sid");
-        let eio = parameter(&socket.url, "EIO");
         if text == "Unsupported protocol version" && sid.is_none() {
             return same_way("12.9");
         }
@@ -278,15 +317,10 @@ impl Case<'_> {
         if parameter(&socket.url, "transport") == Some("polling") {
             return same_way("B27");
         }
-        let opened = self
-            .recording
-            .exchanges
-            .iter()
-            .find(|exchange| Place::Exchange(exchange).sid().as_deref() == sid);
         if self.recording.options["allowUpgrades"] == false {
             return parts("B27");
         }
-        if opened.is_some_and(|exchange| parameter(&exchange.url, "EIO") != eio) {
+        if self.names_another_revision(Place::Socket(socket)) {
             return parts("B6");
         }
         let another = self.recording.sockets.iter().any(|other| {
@@ -300,6 +334,19 @@ impl Case<'_> {
         });
         if another { same_way("B27") } else { None }
     }
+}
+
+/// The client had sent a close packet when the difference arose.
+fn said_close_by(socket: &Socket, difference: &Difference) -> bool {
+    let at = match difference {
+        Difference::Frame { at, .. } => *at,
+        Difference::Time { recorded, ours } => *recorded.min(ours),
+        Difference::Close { recorded, ours } => {
+            recorded.iter().chain(ours).map(|(at, _)| *at).min().unwrap_or_default()
+        }
+        _ => return false,
+    };
+    socket.sent.iter().any(|(sent, body)| *sent <= at && body.text() == Some("1"))
 }
 
 /// An open packet as it was before 6.2.

@@ -39,7 +39,7 @@ pub(crate) struct Performance {
 #[derive(Default)]
 pub(crate) struct SocketSeen {
     pub(crate) opened: bool,
-    pub(crate) rejected: Option<Option<Answer>>,
+    pub(crate) rejected: Option<Answer>,
     pub(crate) frames: Vec<(Micros, Body)>,
     pub(crate) closed: Option<(Micros, u16)>,
 }

@@ -19,6 +19,8 @@ pub(crate) struct Recording {
     pub(crate) closes: Vec<Micros>,
     /// When a session ended with `forced close`.
     pub(crate) forced: Vec<Micros>,
+    /// When the server's event loop was blocked, from and to.
+    pub(crate) blocked: Vec<(Micros, Micros)>,
     pub(crate) ends: Micros,
 }
 
@@ -114,15 +116,11 @@ impl Body {
     }
 }
 
-/// The value of a query parameter in a URL; the last one.
+/// The value of a query parameter in a URL.
 pub(crate) fn parameter<'u>(url: &'u str, name: &str) -> Option<&'u str> {
     let (_, query) = url.split_once('?')?;
-    query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .filter(|(key, _)| *key == name)
-        .map(|(_, v)| v)
-        .last()
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// The `sid` in an open packet, in a JSONP script too.
@@ -157,6 +155,7 @@ impl Recording {
             sockets: Vec::new(),
             closes: Vec::new(),
             forced: Vec::new(),
+            blocked: Vec::new(),
             ends: 0,
         };
         let events = root["events"].as_array().ok_or("no array `events`")?;
@@ -210,8 +209,8 @@ impl Recording {
             "ws_close" => {
                 let closer = if by_client { Closer::Client } else { Closer::Server };
                 let code = event["code"].as_u64().and_then(|code| code.try_into().ok()).unwrap_or(1005);
-                let closed = &mut socket?.closed;
-                *closed = closed.or(Some((at, closer, code)));
+                let end = &mut socket?.closed;
+                *end = end.or(Some((at, closer, code)));
             }
             "api" => {
                 let args = &event["args"];
@@ -228,7 +227,14 @@ impl Recording {
                     self.exchanges.iter_mut().find(|exchange| exchange.id == id)?.aborted = Some(at);
                 }
             }
-            "ws_error" | "note" => {}
+            "note" => {
+                let text = event["text"].as_str()?;
+                if let Some((_, length)) = text.split_once("blocked for ") {
+                    let millis: u64 = length.split(' ').next()?.parse().ok()?;
+                    self.blocked.push((at, at + millis * 1_000));
+                }
+            }
+            "ws_error" => {}
             _ => return None,
         }
         Some(())

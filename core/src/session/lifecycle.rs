@@ -1,0 +1,205 @@
+//! What happens to a session of either role between its opening and its end.
+
+use core::time::Duration;
+
+use super::{Control, Disconnect, DisconnectReason, SendError};
+use crate::heartbeat::{Due, Machine};
+use crate::time::Instant;
+
+/// What both roles are made of: a machine, what is owed to the peer, and the reason of the end.
+#[derive(Clone, Debug)]
+pub(crate) struct Lifecycle {
+    pub(crate) machine: Machine,
+    pub(crate) owed: Owed,
+    reason: Option<DisconnectReason>,
+}
+
+/// Control packets that `poll_transmit` has yet to yield, at most one of each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Owed {
+    pub(crate) ping: bool,
+    pub(crate) pong: bool,
+    close: bool,
+}
+
+impl Lifecycle {
+    pub(crate) const fn new(machine: Machine) -> Self {
+        Self { machine, owed: Owed { ping: false, pong: false, close: false }, reason: None }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        let closing = self.machine.is_closing();
+        let reason = match self.machine.handle_timeout(now) {
+            None => return,
+            Some(Due::Ping) => {
+                self.owed.ping = true;
+                return;
+            }
+            Some(Due::PingTimeout) => DisconnectReason::PingTimeout,
+            Some(Due::ApplicationStalled) => DisconnectReason::ApplicationStalled,
+            Some(Due::OpenTimeout) => DisconnectReason::OpenTimeout,
+            Some(Due::CloseTimeout) => DisconnectReason::LocalClose,
+        };
+        self.settle(reason, closing);
+    }
+
+    pub(crate) fn end(&mut self, now: Instant, reason: DisconnectReason) {
+        let closing = self.machine.is_closing();
+        self.machine.end(now);
+        self.settle(reason, closing);
+    }
+
+    /// The first cause wins; once this side closes, that is the cause of any end but silence.
+    fn settle(&mut self, reason: DisconnectReason, closing: bool) {
+        if self.reason.is_some() {
+            return;
+        }
+        self.owed.ping = false;
+        self.owed.pong = false;
+        if closing {
+            // The close packet was owed since `close`, and is owed still if nobody took it.
+            self.owed.close &= reason.owes_close();
+            self.reason = Some(match reason {
+                DisconnectReason::PingTimeout => reason,
+                _ => DisconnectReason::LocalClose,
+            });
+        } else {
+            self.owed.close = reason.owes_close();
+            self.reason = Some(reason);
+        }
+    }
+
+    /// What the peer sent is the cause. Broken or unwelcome, it is a sign of life.
+    pub(crate) fn end_by_peer(&mut self, now: Instant, reason: DisconnectReason) {
+        self.machine.handle_activity(now);
+        self.end(now, reason);
+    }
+
+    pub(crate) fn close(&mut self, now: Instant, close_timeout: Duration) {
+        if self.machine.is_opening() {
+            self.end(now, DisconnectReason::LocalClose);
+        } else {
+            self.owed.close |= self.machine.is_running();
+            self.machine.begin_close(now, close_timeout);
+        }
+    }
+
+    pub(crate) fn handle_closed(&mut self, now: Instant) {
+        self.machine.handle_clock(now);
+        if self.machine.is_closing() {
+            self.end(now, DisconnectReason::LocalClose);
+            self.owed.close = false;
+        }
+    }
+
+    pub(crate) fn poll_transmit(&mut self) -> Option<Control> {
+        let owed = &mut self.owed;
+        for (flag, control) in [
+            (&mut owed.pong, Control::Pong),
+            (&mut owed.ping, Control::Ping),
+            (&mut owed.close, Control::Close),
+        ] {
+            if core::mem::take(flag) {
+                return Some(control);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn check_send(&self, now: Instant) -> Result<(), SendError> {
+        if self.machine.is_opening() {
+            Err(SendError::NotOpen)
+        } else if !self.machine.is_running() {
+            Err(SendError::Closed)
+        } else if self.machine.is_expired(now) {
+            Err(SendError::Expired)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn disconnect(&self) -> Option<Disconnect> {
+        let ended_at = self.machine.ended_at()?;
+        let silent_for = ended_at.saturating_duration_since(self.machine.last_seen());
+        Some(Disconnect { reason: self.reason?, silent_for })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{DecodeError, DecodeErrorKind, Packet, PacketType};
+    use crate::session::{CLOSE_TIMEOUT, Violation};
+    use crate::{ClientSession, Heartbeat, Liveness, ServerSession};
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(0).saturating_add(Duration::from_millis(millis))
+    }
+
+    fn server() -> ServerSession {
+        ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), at(0))
+    }
+
+    #[test]
+    fn what_a_peer_breaks_a_rule_with_is_its_last_sign_of_life() {
+        let garbage = || Err(DecodeError { at: 0, kind: DecodeErrorKind::Empty });
+        let silent_for = |end: Option<Disconnect>| end.map(|end| end.silent_for);
+
+        let mut session = server();
+        let _ = session.handle_packet(at(7), garbage());
+        assert_eq!(silent_for(session.disconnect()), Some(Duration::ZERO));
+
+        let mut session = server();
+        session.handle_violation(at(7), Violation::PayloadTooLarge);
+        assert_eq!(silent_for(session.disconnect()), Some(Duration::ZERO));
+
+        for packet in
+            [garbage(), Ok(Packet::NOOP), Ok(Packet::text(PacketType::Open, "{}")), Ok(Packet::CLOSE)]
+        {
+            let mut session = ClientSession::eio4(Duration::from_secs(10), at(0));
+            let _ = session.handle_packet(at(7), packet);
+            assert_eq!(silent_for(session.disconnect()), Some(Duration::ZERO), "{packet:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_closes_in_vain_says_so_once() {
+        for close_timeout in [Duration::from_secs(1), Duration::from_mins(1)] {
+            let mut session = server();
+            session.close(at(0), close_timeout);
+            assert_eq!(session.poll_transmit(), Some(Control::Close));
+            session.handle_timeout(at(60_000));
+            assert!(session.disconnect().is_some());
+            assert_eq!(session.poll_transmit(), None);
+        }
+    }
+
+    #[test]
+    fn bytes_are_a_sign_of_life_in_a_closing_session_too() {
+        let mut session = server();
+        session.close(at(1), CLOSE_TIMEOUT);
+        session.handle_activity(at(2));
+        assert_eq!(session.last_seen(), at(2));
+    }
+
+    #[test]
+    fn a_call_without_effect_still_moves_the_clock() {
+        let mut session = server();
+        session.handle_closed(at(30_000));
+        session.handle_timeout(at(25_000));
+        assert_eq!(session.poll_timeout(), Some(at(50_000)));
+    }
+
+    #[test]
+    fn a_peer_that_may_still_listen_is_told_of_a_failed_request() {
+        let now = Instant::from_micros(0);
+        let mut failed = ClientSession::eio4(Duration::from_secs(20), now);
+        failed.handle_transport_error(now);
+        assert_eq!(failed.poll_transmit(), Some(Control::Close));
+        assert_eq!(failed.poll_transmit(), None);
+
+        let mut closed = ClientSession::eio4(Duration::from_secs(20), now);
+        closed.handle_transport_closed(now);
+        assert_eq!(closed.poll_transmit(), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! Why and how a session ended.
+
+use core::time::Duration;
+
+use crate::handshake::HandshakeErrorKind;
+use crate::packet::DecodeErrorKind;
+
+/// How the peer misbehaved, where only the transport can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Violation {
+    /// A frame or request body above `max_payload`.
+    #[error("payload too large")]
+    PayloadTooLarge,
+    /// A second poll, or a second request with data, while one was in flight.
+    #[error("overlapping requests")]
+    OverlappingRequests,
+    /// A request body of a type that the revision does not have, such as `application/octet-stream` in revision 4.
+    #[error("content type not supported")]
+    ContentType,
+    /// Bytes on a WebSocket that break RFC 6455.
+    #[error("WebSocket protocol error")]
+    WebSocket,
+}
+
+/// Why a session ended. The first cause wins and never changes.
+///
+/// | variant | [`as_str`](Self::as_str) | who did it |
+/// |---|---|---|
+/// | `LocalClose` | `forced close` | this side called `close` |
+/// | `PeerClose` | `transport close` | the peer sent `close` |
+/// | `TransportClosed` | `transport close` | the connection ended in order |
+/// | `TransportError` | `transport error` | the connection failed |
+/// | `PingTimeout` | `ping timeout` | the peer was silent |
+/// | `ParseError` | `parse error` | a client sent bytes that are no packet |
+/// | `ServerError` | `transport error` | a server sent bytes that are no packet |
+/// | `WrongDirection` | `transport error` | a client sent the server's heartbeat packet |
+/// | `Violation` | `transport error` | see [`Violation`] |
+/// | `OpenTimeout` | `open timeout` | the server sent no handshake |
+/// | `BadHandshake` | `bad handshake` | the server's handshake cannot be used |
+/// | `UnexpectedPacket` | `unexpected packet` | the server sent another packet before the handshake, or a second one |
+/// | `ApplicationStalled` | `application stalled` | this side's application did not read |
+///
+/// The first five words are the reference implementations'; the last four have no counterpart there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// `close` was called on this side.
+    #[error("forced close: closed by this side")]
+    LocalClose,
+    /// The peer sent a `close` packet.
+    #[error("transport close: the peer sent a close packet")]
+    PeerClose,
+    /// The transport ended in order, without a `close` packet.
+    #[error("transport close: the connection ended")]
+    TransportClosed,
+    /// The transport failed.
+    #[error("transport error: the connection failed")]
+    TransportError,
+    /// The peer gave no sign of life in time.
+    #[error("ping timeout: the peer was silent")]
+    PingTimeout,
+    /// Server: the client sent something that is no packet.
+    #[error("parse error: {0}")]
+    ParseError(DecodeErrorKind),
+    /// Client: the server sent something that is no packet.
+    #[error("transport error: {0}")]
+    ServerError(DecodeErrorKind),
+    /// Server: the client sent a ping in revision 4, or a pong in revision 3.
+    #[error("transport error: invalid heartbeat direction")]
+    WrongDirection,
+    /// The peer broke a rule of the transport.
+    #[error("transport error: {0}")]
+    Violation(Violation),
+    /// Client: no `open` packet within the open timeout.
+    #[error("open timeout: the server sent no handshake")]
+    OpenTimeout,
+    /// Client: the `open` packet cannot be used.
+    #[error("bad handshake: {0}")]
+    BadHandshake(HandshakeErrorKind),
+    /// Client: a packet before the `open` packet, or a second `open` packet.
+    #[error("unexpected packet: expected one open packet, first")]
+    UnexpectedPacket,
+    /// The application did not take what was read, for longer than the stall timeout.
+    #[error("application stalled: it did not read")]
+    ApplicationStalled,
+}
+
+impl DisconnectReason {
+    /// The reference implementations' word for it, or our own where they have none.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LocalClose => "forced close",
+            Self::PeerClose | Self::TransportClosed => "transport close",
+            Self::TransportError | Self::ServerError(_) | Self::WrongDirection | Self::Violation(_) => {
+                "transport error"
+            }
+            Self::PingTimeout => "ping timeout",
+            Self::ParseError(_) => "parse error",
+            Self::OpenTimeout => "open timeout",
+            Self::BadHandshake(_) => "bad handshake",
+            Self::UnexpectedPacket => "unexpected packet",
+            Self::ApplicationStalled => "application stalled",
+        }
+    }
+
+    /// Whether the peer is to be told with a `close` packet, as far as it still listens. After a failed request it
+    /// does: polling has another connection, and a peer that is not told keeps its session until its own timeout.
+    pub(super) const fn owes_close(self) -> bool {
+        !matches!(self, Self::PeerClose | Self::TransportClosed)
+    }
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Disconnect {
+    /// The first cause.
+    pub reason: DisconnectReason,
+    /// From the peer's last sign of life to the end.
+    pub silent_for: Duration,
+}

@@ -1,0 +1,164 @@
+//! Nothing that a client sends, or does not send, takes for ever or grows without end.
+
+use core::time::Duration;
+
+use eio_core::DisconnectReason;
+use tokio::io::AsyncWriteExt as _;
+
+use crate::support::{POLLING, WEBSOCKET, read, send, stage, time_to_end};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[tokio::test(start_paused = true)]
+async fn handshakes_per_address_are_limited_on_both_transports_and_the_wait_is_told() {
+    let stage = stage(|builder| builder.handshakes_per_address(2, MINUTE));
+    assert_eq!(stage.get(POLLING, &[]).await.status, 200);
+    assert_eq!(stage.upgrade(WEBSOCKET, &[]).await.status, 101);
+    let refused = stage.get(POLLING, &[]).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("30")));
+    assert_eq!(refused.text(), r#"{"code":4,"message":"Too many handshakes"}"#);
+    let refused = stage.upgrade(WEBSOCKET, &[]).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("30")));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(stage.get(POLLING, &[]).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_server_says_so() {
+    let stage = stage(|builder| builder.max_sessions(1));
+    stage.open().await;
+    assert_eq!(stage.get(POLLING, &[]).await.status, 503);
+    let refused = stage.upgrade(WEBSOCKET, &[]).await;
+    assert_eq!((refused.status, refused.text()), (503, "Server full"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_that_cannot_decide_refuses() {
+    let stage = stage(|builder| builder.allow_request(|_| core::future::pending()));
+    let refused = stage.get(POLLING, &[]).await;
+    assert_eq!((refused.status, refused.text()), (503, r#"{"code":4,"message":"Not decided in time"}"#));
+    assert_eq!(stage.server.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_above_the_limit_is_refused_unread_and_the_session_lives() {
+    let stage = stage(|builder| builder.max_payload(10));
+    let path = format!("{POLLING}&sid={}", stage.open().await);
+    let full = stage.ask("POST", &path, &[], "4123456789").await;
+    assert_eq!((full.status, full.text()), (200, "ok"));
+    // Only announced: nothing of it was sent.
+    let announced = stage.ask("POST", &path, &["content-length: 11"], "").await;
+    assert_eq!((announced.status, announced.body.len()), (413, 0));
+    let chunked =
+        stage.ask("POST", &path, &["transfer-encoding: chunked"], "6\r\n412345\r\n5\r\n67890\r\n").await;
+    assert_eq!((chunked.status, chunked.body.len()), (413, 0));
+    assert_eq!(stage.ask("POST", &path, &[], "4x").await.status, 200);
+    assert_eq!(stage.seen.lock().unwrap().messages, ["123456789", "x"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_ends_ends_the_session() {
+    let stage = stage(|builder| builder.request_timeout(Duration::from_secs(5)));
+    let path = format!("{POLLING}&sid={}", stage.open().await);
+    let mut connection = stage.connect();
+    send(&mut connection, "POST", &path, &["content-length: 100"], "4").await;
+    let start = tokio::time::Instant::now();
+    let answer = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let _ = connection.write_all(b"x").await;
+            if let Ok(answer) = tokio::time::timeout(Duration::from_millis(1), read(&mut connection)).await {
+                return answer.unwrap();
+            }
+        }
+    }
+    .await;
+    assert_eq!(answer.status, 408);
+    assert!(start.elapsed() < Duration::from_secs(7), "{:?}", start.elapsed());
+    let ends = core::mem::take(&mut stage.seen.lock().unwrap().ends);
+    assert_eq!(ends.iter().map(|end| end.reason).collect::<Vec<_>>(), [DisconnectReason::TransportError]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn heads_are_limited_in_bytes_and_in_headers() {
+    let stage = stage(|builder| builder.max_request_head(8 * 1024, 20));
+    let long = format!("x: {}", "a".repeat(9_000));
+    assert_eq!(stage.get(POLLING, &[&long]).await.status, 431);
+    assert_eq!(stage.get(POLLING, &["a: b"; 21]).await.status, 431);
+    let long = format!("{POLLING}&t={}", "a".repeat(9_000));
+    assert!([414, 431].contains(&stage.get(&long, &[]).await.status));
+    assert_eq!(stage.get(POLLING, &["a: b"; 10]).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_asks_for_nothing_is_dropped() {
+    let stage = stage(|builder| builder.request_timeout(Duration::from_secs(5)));
+    for beginning in
+        ["", "P", "GET", "GET /engine.io/ HTTP/1.1\r\nhost: a\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
+    {
+        let mut connection = stage.connect();
+        connection.write_all(beginning.as_bytes()).await.unwrap();
+        let waited = time_to_end(&mut connection).await;
+        assert!(waited <= Duration::from_secs(6), "{beginning:?}: {waited:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_comes_byte_by_byte_is_not_waited_for() {
+    let stage = stage(|builder| builder.request_timeout(Duration::from_secs(5)));
+    let (mut reader, mut writer) = tokio::io::split(stage.connect());
+    let start = tokio::time::Instant::now();
+    tokio::spawn(async move {
+        for byte in format!("GET {POLLING} HTTP/1.1\r\nhost: a\r\n\r\n").into_bytes() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if writer.write_all(&[byte]).await.is_err() {
+                return;
+            }
+        }
+    });
+    while !matches!(tokio::io::AsyncReadExt::read(&mut reader, &mut [0; 256]).await, Ok(0) | Err(_)) {}
+    assert!(start.elapsed() <= Duration::from_secs(11), "{:?}", start.elapsed());
+    assert_eq!(stage.server.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_kept_alive_for_nothing_is_closed() {
+    let stage = stage(|builder| builder.request_timeout(Duration::from_secs(5)));
+    let mut connection = stage.connect();
+    send(&mut connection, "GET", POLLING, &[], "").await;
+    assert_eq!(read(&mut connection).await.unwrap().status, 200);
+    assert!(time_to_end(&mut connection).await <= Duration::from_secs(15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_poll_keeps_its_connection() {
+    let stage = stage(|builder| builder.request_timeout(Duration::from_secs(5)));
+    let path = format!("{POLLING}&sid={}", stage.open().await);
+    let start = tokio::time::Instant::now();
+    assert_eq!(stage.get(&path, &[]).await.text(), "2");
+    assert_eq!(start.elapsed().as_secs(), 25);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_takes_is_dropped() {
+    let stage = stage(|builder| builder.request_timeout(Duration::from_secs(5)));
+    let (ours, theirs) = tokio::io::duplex(64);
+    let server = stage.server.clone();
+    let connection_ended = tokio::spawn(async move { server.serve_connection(theirs, None).await });
+    let mut connection = ours;
+    send(&mut connection, "GET", POLLING, &["connection: close"], "").await;
+    let start = tokio::time::Instant::now();
+    connection_ended.await.unwrap();
+    assert!(start.elapsed() <= Duration::from_secs(20), "{:?}", start.elapsed());
+    drop(connection);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_shuts_down_closes_idle_connections() {
+    let stage = stage(|builder| builder);
+    let mut connection = stage.connect();
+    send(&mut connection, "GET", "/elsewhere", &[], "").await;
+    assert_eq!(read(&mut connection).await.unwrap().status, 404);
+    assert_eq!(stage.server.shutdown(MINUTE).await, 0);
+    assert_eq!(time_to_end(&mut connection).await, Duration::ZERO);
+}

@@ -1,0 +1,8 @@
+//! What servers on the internet need of the HTTP side, each on in-memory connections and a clock that does not run.
+
+mod limits;
+mod origins;
+mod polling;
+mod support;
+mod upgrade;
+mod versions;

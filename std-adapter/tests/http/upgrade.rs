@@ -1,0 +1,64 @@
+//! Requests for WebSockets are refused before anything is switched, or not at all.
+
+use crate::support::{POLLING, UPGRADE, WEBSOCKET, read, send, stage};
+
+#[tokio::test(start_paused = true)]
+async fn b27_upgrades_that_are_off_are_refused() {
+    let stage = stage(|builder| builder.allow_upgrades(false));
+    let opened = stage.get(POLLING, &[]).await;
+    assert!(opened.text().contains("\"upgrades\":[]"));
+    let refused = stage.upgrade(&format!("{WEBSOCKET}&sid={}", opened.sid()), &[]).await;
+    assert_eq!((refused.status, refused.text()), (400, "Bad request"));
+    assert_eq!(refused.header("content-type"), Some("text/html"));
+    assert_eq!(refused.header("connection"), Some("close"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn b27_every_refusal_comes_before_the_switch() {
+    let stage = stage(|builder| builder);
+    let sid = stage.open().await;
+    for (path, message) in [
+        ("/engine.io/?EIO=4&transport=polling".to_owned(), "Bad request"),
+        ("/engine.io/?EIO=4&transport=abc".to_owned(), "Transport unknown"),
+        ("/engine.io/?EIO=2&transport=websocket".to_owned(), "Unsupported protocol version"),
+        (format!("{WEBSOCKET}&sid=unknown"), "Session ID unknown"),
+        (format!("/engine.io/?EIO=3&transport=websocket&sid={sid}"), "Bad request"),
+    ] {
+        let refused = stage.upgrade(&path, &[]).await;
+        assert_eq!((refused.status, refused.text()), (400, message), "{path}");
+    }
+    let mut first = stage.connect();
+    send(&mut first, "GET", &format!("{WEBSOCKET}&sid={sid}"), &UPGRADE, "").await;
+    assert_eq!(read(&mut first).await.unwrap().status, 101);
+    assert_eq!(stage.upgrade(&format!("{WEBSOCKET}&sid={sid}"), &[]).await.status, 400);
+    assert_eq!(stage.server.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opening_handshake_that_is_none_is_refused() {
+    let stage = stage(|builder| builder);
+    let ask = async |version: &str, key: &str| {
+        let headers = ["connection: keep-alive, Upgrade", "upgrade: WebSocket", version, key];
+        stage.get(WEBSOCKET, &headers).await
+    };
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
+    let old = ask("sec-websocket-version: 8", key).await;
+    assert_eq!((old.status, old.header("sec-websocket-version")), (426, Some("13")));
+    assert_eq!(ask("sec-websocket-version: 13", "sec-websocket-key: short").await.status, 400);
+    assert_eq!(ask("sec-websocket-version: 13", key).await.status, 101);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_application_refuses_is_told_in_its_words() {
+    let stage = stage(|builder| {
+        builder.allow_request(|head| {
+            let refusal = head.headers.get("x-refuse").map(|words| words.to_str().unwrap().to_owned());
+            async { refusal.map_or(Ok(()), Err) }
+        })
+    });
+    let refused = stage.upgrade(WEBSOCKET, &["x-refuse: not you"]).await;
+    assert_eq!((refused.status, refused.text()), (400, "not you"));
+    let refused = stage.get(POLLING, &["x-refuse: not you"]).await;
+    assert_eq!((refused.status, refused.text()), (403, r#"{"code":4,"message":"not you"}"#));
+    assert_eq!(stage.get(POLLING, &[]).await.status, 200);
+}

@@ -1,0 +1,81 @@
+//! HTTP/2 carries polling; WebSockets are HTTP/1.1's.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
+use crate::support::{POLLING, Stage, WEBSOCKET, read, stage};
+
+/// A connection that knows beforehand that the server speaks HTTP/2.
+async fn connect(stage: &Stage) -> SendRequest<Full<Bytes>> {
+    let io = TokioIo::new(stage.connect());
+    let (sender, connection) = handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+async fn ask(
+    sender: &mut SendRequest<Full<Bytes>>,
+    method: &str,
+    path: &str,
+    body: &'static str,
+) -> Response<Incoming> {
+    let request = Request::builder().method(method).uri(format!("http://chat.example.org{path}"));
+    sender.send_request(request.body(Full::from(body)).unwrap()).await.unwrap()
+}
+
+async fn text(response: Response<Incoming>) -> String {
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_sessions_poll_over_one_connection() {
+    let stage = stage(|builder| builder);
+    let mut sender = connect(&stage).await;
+    let mut polls = Vec::new();
+    for _ in 0..50 {
+        let opened = text(ask(&mut sender, "GET", POLLING, "").await).await;
+        let (_, rest) = opened.split_once("\"sid\":\"").unwrap();
+        let path = format!("{POLLING}&sid={}", rest.split('"').next().unwrap());
+        assert_eq!(text(ask(&mut sender, "POST", &path, "4hello").await).await, "ok");
+        let mut sender = sender.clone();
+        polls.push(tokio::spawn(async move { text(ask(&mut sender, "GET", &path, "").await).await }));
+    }
+    assert_eq!(stage.server.len(), 50);
+    assert_eq!(stage.seen.lock().unwrap().messages.len(), 50);
+    stage.server.broadcast("to all");
+    for poll in polls {
+        assert_eq!(poll.await.unwrap(), "4to all");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_over_http_2_is_refused() {
+    let stage = stage(|builder| builder);
+    let mut sender = connect(&stage).await;
+    let refused = ask(&mut sender, "GET", WEBSOCKET, "").await;
+    assert_eq!(refused.status(), 400);
+    assert_eq!(text(refused).await, r#"{"code":3,"message":"Bad request"}"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_http_2_connection_that_is_kept_for_nothing_is_closed() {
+    let stage = stage(|builder| builder.request_timeout(Duration::from_secs(5)));
+    let mut sender = connect(&stage).await;
+    assert_eq!(ask(&mut sender, "GET", "/elsewhere", "").await.status(), 404);
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    assert!(sender.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn http_2_can_be_switched_off() {
+    let stage = stage(|builder| builder.http2(false).request_timeout(Duration::from_secs(5)));
+    let mut connection = stage.connect();
+    tokio::io::AsyncWriteExt::write_all(&mut connection, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    assert!(read(&mut connection).await.is_none());
+}

@@ -1,0 +1,155 @@
+//! Attacks by very many connections.
+
+use core::time::Duration;
+use std::io;
+
+use eio_tests::interop::Case;
+use tokio::task::JoinSet;
+
+use crate::attack::{Target, case};
+use crate::connection::{Connection, frame, upgrade_request};
+use crate::process::descriptor_limit;
+use crate::server::{MAX_SESSIONS, PING_INTERVAL, PING_TIMEOUT, REQUEST_TIMEOUT};
+
+/// A byte this often.
+const DRIP: Duration = Duration::from_millis(300);
+
+/// How much later than its limit the server may close, on a machine that is busy with thousands of connections.
+const LATE: Duration = Duration::from_millis(2500);
+
+pub(super) fn cases(cases: &mut Vec<Case>) {
+    cases.push(case("slow loris: one byte of a head at a time", crowd(), slow_heads));
+    cases.push(case("slow loris: connections that never speak", crowd(), never_speaks));
+    cases.push(case("slow loris: one byte of a body at a time", crowd(), slow_bodies));
+    cases.push(case("slow loris: one byte of a frame at a time", crowd(), slow_frames));
+    cases.push(case("slow loris: upgrades that stand still", crowd(), slow_upgrades));
+    cases.push(case("CVE-2026-48802: more sessions than allowed", MAX_SESSIONS / 3, too_many_sessions));
+}
+
+/// Four times as many are thousands, where descriptors allow; other cases need some at the same time.
+fn crowd() -> usize {
+    (descriptor_limit() / 32).clamp(20, 500)
+}
+
+/// Runs one attacker per connection, and wants each to have been closed within `limit`.
+async fn all_closed<R>(size: usize, limit: Duration, attacker: impl Fn(usize) -> R) -> io::Result<()>
+where
+    R: Future<Output = io::Result<Duration>> + Send + 'static,
+{
+    let mut attackers = JoinSet::new();
+    for number in 0..size {
+        attackers.spawn(attacker(number));
+    }
+    let mut slowest = Duration::ZERO;
+    while let Some(took) = attackers.join_next().await {
+        slowest = slowest.max(took.map_err(io::Error::other)??);
+    }
+    assert!(slowest < limit, "a connection was closed after {slowest:?}, not within {limit:?}");
+    Ok(())
+}
+
+async fn slow_heads(target: Target, size: usize) -> io::Result<()> {
+    all_closed(size, REQUEST_TIMEOUT + LATE, |number| async move {
+        let connection = Connection::open(target.address).await?;
+        let head = if number % 2 == 0 {
+            "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\nX: yyyyyyyyyyyyyyyyyyyyyyyy"
+        } else {
+            // Might be HTTP/2 until its last byte.
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r"
+        };
+        Ok(connection.drip(head.bytes(), DRIP).await)
+    })
+    .await
+}
+
+async fn never_speaks(target: Target, size: usize) -> io::Result<()> {
+    all_closed(size, REQUEST_TIMEOUT + LATE, |number| async move {
+        let mut connection = Connection::open(target.address).await?;
+        if number % 4 == 1 {
+            // The beginning of HTTP/2, and nothing more.
+            connection.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
+        }
+        if number % 4 == 2 {
+            // One request, and then nothing more.
+            connection.get("EIO=4&transport=none").await?;
+        }
+        Ok(connection.drip([], DRIP).await)
+    })
+    .await
+}
+
+async fn slow_bodies(target: Target, size: usize) -> io::Result<()> {
+    // The session's own time, or the body's; and then the connection's, for the next head.
+    let limit = 2 * REQUEST_TIMEOUT + PING_INTERVAL + PING_TIMEOUT + LATE;
+    all_closed(size, limit, |_| async move {
+        let mut connection = Connection::open(target.address).await?;
+        let sid = connection.open_polling(4).await?;
+        let head = format!(
+            "POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n\
+             Content-Length: 1000\r\n\r\n"
+        );
+        connection.send(head.as_bytes()).await?;
+        Ok(connection.drip([b'4'; 1000], DRIP).await)
+    })
+    .await
+}
+
+async fn slow_frames(target: Target, size: usize) -> io::Result<()> {
+    all_closed(size, PING_INTERVAL + PING_TIMEOUT + LATE, |number| async move {
+        let (connection, _) = Connection::open_websocket(target.address).await?;
+        // Half of them in the header, half in a payload.
+        let frame = if number % 2 == 0 { frame(0x82, &[0; 70_000]) } else { frame(0x81, &[b'4'; 100]) };
+        Ok(connection.drip(frame, DRIP).await)
+    })
+    .await
+}
+
+/// Their sessions are silent, so that they end as well.
+async fn slow_upgrades(target: Target, size: usize) -> io::Result<()> {
+    all_closed(size, PING_INTERVAL + PING_TIMEOUT + LATE, |number| async move {
+        let mut session = Connection::open(target.address).await?;
+        let sid = session.open_polling(4).await?;
+        let mut candidate = Connection::open(target.address).await?;
+        candidate.send(upgrade_request(&format!("EIO=4&transport=websocket&sid={sid}")).as_bytes()).await?;
+        let answer = candidate.response().await?;
+        assert_eq!(answer.status, 101);
+        let bytes = match number % 3 {
+            // Nothing, an endless frame, and a probe that nothing follows.
+            0 => Vec::new(),
+            1 => frame(0x81, &[b'2'; 1000]),
+            _ => frame(0x81, b"2probe"),
+        };
+        Ok(candidate.drip(bytes, DRIP / 10).await)
+    })
+    .await
+}
+
+/// The limit holds for newcomers; who is there stays.
+async fn too_many_sessions(target: Target, size: usize) -> io::Result<()> {
+    let mut attackers = JoinSet::new();
+    for _ in 0..8 {
+        let address = target.address;
+        attackers.spawn(async move {
+            let mut connection = Connection::open(address).await?;
+            let mut refused = 0;
+            for _ in 0..size / 8 {
+                let answer = connection.get("EIO=4&transport=polling").await?;
+                assert!(matches!(answer.status, 200 | 400 | 503), "{answer:?}");
+                refused += usize::from(answer.status != 200);
+            }
+            io::Result::Ok(refused)
+        });
+    }
+    let mut refused = 0;
+    while let Some(count) = attackers.join_next().await {
+        refused += count.map_err(io::Error::other)??;
+    }
+    assert!(target.server.sessions().await <= MAX_SESSIONS);
+    if size < MAX_SESSIONS {
+        assert_eq!(refused, 0, "there was room for {size}");
+    } else {
+        // Some of the first may be gone before the last come.
+        assert!(refused > 0, "there was no room for {size}");
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! What killed or starved other implementations, tried on our server, over loopback, bounded in count and in time.
+//!
+//! The attacks are those of the last table of `docs/peers.md`. Each is made on a server in a process of its own,
+//! three times: once so that everything is warm, once for comparison, and once four times as large. All the while
+//! two well-behaved sessions talk to the server and answer its pings. It holds, for each attack:
+//!
+//! - every attempt is answered or closed as documented, which the attack itself checks;
+//! - the well-behaved sessions live, and none of their messages waits longer than [`attack::PATIENT`];
+//! - the server's sessions are gone again, and its resident memory returns to within [`attack::MEMORY`] of what it
+//!   was before the large attempt;
+//! - the processor time of the large attempt is less than [`attack::LINEAR`] times that of the small one.
+
+mod attack;
+mod bystander;
+mod connection;
+mod crowds;
+mod frames;
+mod heads;
+mod payloads;
+mod process;
+mod server;
+
+use std::process::ExitCode;
+
+/// The attackers' work and the servers' fill the processors: more at a time would measure the waiting.
+const AT_ONCE: usize = 3;
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(server::ARGUMENT) {
+        return server::serve();
+    }
+    let mut cases = Vec::new();
+    heads::cases(&mut cases);
+    payloads::cases(&mut cases);
+    frames::cases(&mut cases);
+    crowds::cases(&mut cases);
+    eio_tests::interop::run(cases, AT_ONCE)
+}

@@ -1,0 +1,66 @@
+//! What the documents say about the tests is true.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The rows of the table that follows `heading`, each as its first cell and the rest.
+fn table(document: &str, heading: &str) -> BTreeMap<String, String> {
+    let (_, section) = document.split_once(heading).unwrap_or_else(|| panic!("no section {heading:?}"));
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| B"));
+    rows.filter_map(|row| row.split_once(" | "))
+        .map(|(id, rest)| (format!("B{id}"), rest.to_owned()))
+        .collect()
+}
+
+/// The words between backticks.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_failure_of_a_peer_names_tests_that_exist_or_who_owes_one() {
+    let document = read("docs/peers.md");
+    let failures = table(&document, "\n## Failures\n");
+    let tests = table(&document, "\n## Where each is tried\n");
+    assert_eq!(failures.len(), 28);
+    assert!(failures.keys().eq(tests.keys()), "{:?} {:?}", failures.keys(), tests.keys());
+    for (failure, cell) in tests {
+        if cell.starts_with("owed by ") {
+            continue;
+        }
+        let mut named = 0;
+        let mut source = String::new();
+        for word in code(&cell) {
+            if word.contains('/') {
+                source = read(word);
+            } else {
+                assert!(source.contains(&format!("#[test]\nfn {word}(")), "{failure}: no test {word}");
+                named += 1;
+            }
+        }
+        assert!(named > 0, "{failure} names no test");
+    }
+}
+
+#[test]
+fn every_story_about_a_failure_is_listed_with_it() {
+    let tests = table(&read("docs/peers.md"), "\n## Where each is tried\n");
+    for line in read("core/tests/stories/peers.rs").lines() {
+        let Some(name) =
+            line.strip_prefix("fn b").and_then(|rest| rest.split_once('(')).map(|(name, _)| name)
+        else {
+            continue;
+        };
+        let number = name.split('_').next().unwrap_or_default();
+        let listed =
+            tests.get(&format!("B{number}")).is_some_and(|cell| cell.contains(&format!("`b{name}`")));
+        assert!(listed, "b{name} is not listed under B{number}");
+    }
+}
