@@ -4,6 +4,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Numbers the namespaces of this process: the kernel takes its time to forget a name.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
 /// A namespace, and the pair of interfaces that connects it with ours.
 pub(crate) struct Network {
     name: String,
@@ -18,8 +21,6 @@ impl Network {
             is_root,
             "network namespaces need root: sudo -E env PATH=$PATH cargo test -p eio-tests --features interop --test faults"
         );
-        // The kernel takes its time to forget a name.
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         let id = std::process::id();
         let name = format!("eio{id}-{number}");
