@@ -217,7 +217,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long the move to WebSocket may take, its connection included. Default: 5 s, which is less than what servers allow: with equal limits a server could give up while the last packet of the exchange is under way, and the session would be lost.
+    /// How long the move to WebSocket may take, its connection included. Default: 5 s, less than servers allow: with
+    /// equal limits a server could give up while the exchange's last packet is under way, and the session be lost.
     pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
         self.upgrade_timeout = timeout;
         self
