@@ -1,8 +1,8 @@
 //! What clients ask for when they connect, and what they are told.
 
 use eio_tests::interop::{Case, Log, Mode, StockClients, StockKind, TestServer};
-use eio_tokio::Message;
-use serde_json::json;
+use eio_tokio::{Cookie, Message};
+use serde_json::{Value, json};
 
 pub(super) fn cases(kind: StockKind, cases: &mut Vec<Case>) {
     let named = |sentence: &str| format!("{}: {sentence}", kind.name());
@@ -21,7 +21,8 @@ pub(super) fn cases(kind: StockKind, cases: &mut Vec<Case>) {
 }
 
 async fn browser_headers(kind: StockKind, log: Log) {
-    let server = TestServer::start_echo(&log, |server| server.cookie("io")).await;
+    let server =
+        TestServer::start_echo(&log, |server| server.cookie(Cookie::new("io").expect("a valid name"))).await;
     let mut clients = StockClients::start(kind, &log);
     let cookie = format!("session={}; theme=dark", "c".repeat(3000));
     let options = json!({ "extraHeaders": {
@@ -41,7 +42,7 @@ async fn browser_headers(kind: StockKind, log: Log) {
         "Cookie": cookie,
     }});
     for mode in Mode::ALL {
-        let mut client = clients.open_with(&server.url(), mode, options.clone(), json!(null));
+        let mut client = clients.open_with(&server.url(), mode, options.clone(), &Value::Null);
         client.opened().await;
         if mode == Mode::Upgrade {
             client.upgraded().await;
@@ -73,7 +74,7 @@ async fn refused(kind: StockKind, log: Log) {
             &server.url(),
             Mode::WebSocket,
             json!({ "query": { "token": "right" } }),
-            json!(null),
+            &Value::Null,
         )
     };
     client.opened().await;
@@ -104,7 +105,7 @@ async fn another_path(kind: StockKind, log: Log) {
     let server = TestServer::start_echo(&log, |server| server.path("/my/chat/")).await;
     let mut clients = StockClients::start(kind, &log);
     for mode in Mode::ALL {
-        let mut client = clients.open_with(&server.url(), mode, json!({ "path": "/my/chat/" }), json!(null));
+        let mut client = clients.open_with(&server.url(), mode, json!({ "path": "/my/chat/" }), &Value::Null);
         client.opened().await;
         client.send(&Message::text("hello"));
         assert_eq!(client.message().await, Message::text("hello"));
@@ -116,7 +117,7 @@ async fn base64_only(kind: StockKind, log: Log) {
     let mut clients = StockClients::start(kind, &log);
     for mode in Mode::ALL {
         let options = json!({ "forceBase64": true });
-        let mut client = clients.open_with(&server.url(), mode, options, json!(null));
+        let mut client = clients.open_with(&server.url(), mode, options, &Value::Null);
         client.opened().await;
         if mode == Mode::Upgrade {
             client.upgraded().await;
