@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::connect;
 use crate::serve;
 use crate::simulate;
 use crate::usage::Answer;
@@ -12,7 +13,7 @@ use crate::usage::Answer;
 ///
 /// Without a command, `eio` does what `eio serve` does with its defaults.
 #[derive(Debug, Parser)]
-#[command(name = "eio", version, disable_help_subcommand = true, after_help = EXAMPLES)]
+#[command(name = "eio", version, override_usage = "eio [COMMAND]", disable_help_subcommand = true, after_help = EXAMPLES)]
 struct Line {
     #[command(subcommand)]
     command: Command,
@@ -20,15 +21,18 @@ struct Line {
 
 const EXAMPLES: &str = "\
 Examples:
-  eio                                     serve on 127.0.0.1:3000, with a page that shows every session
-  eio serve --echo --json                 a server to test clients against, one event per line
+  eio                            serve on 127.0.0.1:3000, with a page at /
+  eio serve --echo --json        a server to test clients against, one event a line
+  eio connect --socketio https://app.example
+                                 learn why \"ping timeout\" fires
   eio simulate --ping-interval 10s --ping-timeout 5s
-                                          what these periods mean, before anybody depends on them";
+                                 what these periods mean, before they are used";
 
 /// What can be asked for.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Serve(serve::Options),
+    Connect(connect::Options),
     Simulate(simulate::Options),
 }
 

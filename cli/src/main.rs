@@ -2,6 +2,7 @@
 
 mod args;
 mod clock;
+mod connect;
 mod duration;
 mod interrupt;
 mod log;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     };
     let outcome = match command {
         Command::Serve(options) => serve::run(&options),
+        Command::Connect(options) => connect::run(&options),
         Command::Simulate(options) => simulate::run(&options),
     };
     outcome.unwrap_or_else(|wrong| wrong.print())

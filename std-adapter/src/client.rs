@@ -46,6 +46,10 @@ pub use socket::{ClientSender, ClientSocket};
 
 /// Opens sessions with one server. Cloning is cheap.
 ///
+/// Not offered: WebTransport, permessage-deflate, compressed answers, HTTP proxies, redirects (which are a refusal, with
+/// their status), and keeping cookies between requests. Behind a load balancer that pins clients by cookie, use
+/// WebSocket only.
+///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn core::error::Error>> {
@@ -118,11 +122,8 @@ impl Client {
     pub async fn connect(&self) -> Result<ClientSocket, ConnectError> {
         let dialer = Dialer { config: Arc::clone(&self.config), clock: self.clock, reset: Arc::default() };
         let state = Arc::new(State::new(dialer));
-        // From here on the socket's drop ends the session, also while it opens.
-        let socket = ClientSocket::new(Arc::clone(&state));
         tokio::spawn(task::run(Arc::clone(&state)));
-        state.opened().await?;
-        Ok(socket)
+        ClientSocket::open(state).await
     }
 
     /// Opens sessions one after another, with the delays of `backoff` in between.

@@ -2,7 +2,7 @@
 
 use crate::job::{Job, Stop};
 use crate::need::Need;
-use crate::parts::{bare_metal, host, interop, lints, long, packages, panic_free};
+use crate::parts::{bare_metal, host, interop, lints, long, packages, page, panic_free};
 
 /// One thing that must hold.
 pub(crate) struct Part {
@@ -90,6 +90,18 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[],
         limit_minutes: 5,
         run: lints::docs,
+    },
+    Part {
+        name: "page",
+        about: "the page of `eio serve` does in Chromium what it promises",
+        verb: Verb::Test,
+        needs: &[
+            Need::Program { name: "node", package: "nodejs" },
+            Need::Program { name: "npm", package: "npm" },
+            Need::Program { name: "chromium", package: "chromium fonts-dejavu-core" },
+        ],
+        limit_minutes: 10,
+        run: page::look,
     },
     Part {
         name: "bare-metal",

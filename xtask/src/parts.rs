@@ -6,4 +6,5 @@ pub(crate) mod interop;
 pub(crate) mod lints;
 pub(crate) mod long;
 pub(crate) mod packages;
+pub(crate) mod page;
 pub(crate) mod panic_free;

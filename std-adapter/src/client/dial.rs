@@ -80,6 +80,7 @@ fn io_error<E: core::error::Error + Send + Sync + 'static>(error: E) -> io::Erro
 
 impl Dialed {
     /// The socket, if nothing is between it and the bytes.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unnecessary_wraps, reason = "only TLS comes in between"))]
     pub(crate) fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Tcp(tcp) => Some(&tcp.stream),

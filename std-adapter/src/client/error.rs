@@ -78,6 +78,9 @@ pub enum ConnectError {
     /// There was no handshake within the open timeout.
     #[error("timed out: the server sent no handshake")]
     Timeout,
+    /// A request with data was not answered for twice the time in which silence ends a session.
+    #[error("timed out: the server did not answer a request with data")]
+    RequestTimeout,
     /// The system has no random bytes for keys.
     #[error("no random bytes: {0}")]
     Random(#[source] Arc<io::Error>),

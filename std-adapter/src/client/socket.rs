@@ -4,6 +4,7 @@ use core::fmt;
 use core::future::poll_fn;
 use core::time::Duration;
 
+use crate::client::error::ConnectError;
 use crate::client::handshake::{HandshakeInfo, ShortSid};
 use crate::client::state::Shared;
 use crate::message::Message;
@@ -13,16 +14,29 @@ use crate::socket::{Disconnect, SendError, Transport, TrySendError};
 ///
 /// Dropping it closes the session. For sending from elsewhere, take a [`ClientSender`].
 pub struct ClientSocket {
-    state: Shared,
+    session: Abandon,
+    handshake: HandshakeInfo,
+}
+
+/// Ends the session when it is dropped.
+struct Abandon(Shared);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 impl ClientSocket {
-    pub(crate) fn new(state: Shared) -> Self {
-        Self { state }
+    /// Takes up a session once it is open. Dropping the future gives the session up.
+    pub(crate) async fn open(state: Shared) -> Result<Self, ConnectError> {
+        let session = Abandon(state);
+        let handshake = session.0.opened().await?;
+        Ok(Self { session, handshake })
     }
 
     pub(crate) fn state(&self) -> &Shared {
-        &self.state
+        &self.session.0
     }
 
     /// The next message. After the last one, how the session ended, as often as asked.
@@ -36,7 +50,7 @@ impl ClientSocket {
     /// # Errors
     /// [`Disconnect`] when the session has ended and all messages that came in before were taken.
     pub async fn recv(&mut self) -> Result<Message, Disconnect> {
-        poll_fn(|cx| self.state.poll_recv(cx)).await
+        poll_fn(|cx| self.state().poll_recv(cx)).await
     }
 
     /// Sends a message as soon as the outbox has room. Messages arrive in the order of their sending.
@@ -47,7 +61,7 @@ impl ClientSocket {
     /// [`SendError`] hands the message back when the session closes, has ended, or the server is silent past its
     /// deadline; and when the message is larger than the server takes.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.state.send(message.into()).await
+        self.state().send(message.into()).await
     }
 
     /// Sends a message if the outbox has room now.
@@ -55,68 +69,64 @@ impl ClientSocket {
     /// # Errors
     /// [`TrySendError`] hands the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.state.try_send(message.into())
+        self.state().try_send(message.into())
     }
 
     /// Closes the session: what was sent before still goes out, within the close timeout.
     pub fn close(&self) {
-        self.state.close();
+        self.state().close();
     }
 
     /// How the session ended, once it has.
     ///
     /// Messages that came in before the end can still be received.
     pub async fn closed(&self) -> Disconnect {
-        self.state.closed().await
+        self.state().closed().await
     }
 
     /// How the session ended, if it has.
     #[must_use]
     pub fn disconnect(&self) -> Option<Disconnect> {
-        self.state.lock().end().cloned()
+        self.state().lock().end().cloned()
     }
 
     /// The messages that were sent and that no transport took, once the session has ended.
     ///
     /// What a transport had taken may or may not have arrived: it is not among them, so that nothing is sent twice.
     pub fn take_unsent(&mut self) -> Vec<Message> {
-        let mut inner = self.state.lock();
+        let mut inner = self.state().lock();
         if inner.end().is_some() { inner.mail.take_unsent() } else { Vec::new() }
     }
 
     /// A handle that can send and close from elsewhere.
     #[must_use]
     pub fn sender(&self) -> ClientSender {
-        ClientSender { state: Shared::clone(&self.state) }
+        ClientSender { state: Shared::clone(self.state()) }
     }
 
     /// What the server said when the session opened.
-    ///
-    /// # Panics
-    /// Never: a socket exists only once the handshake has arrived.
     #[must_use]
-    pub fn handshake(&self) -> HandshakeInfo {
-        let inner = self.state.lock();
-        inner.handshake().cloned().unwrap_or_else(|| unreachable!("a socket is made of an open session"))
+    pub fn handshake(&self) -> &HandshakeInfo {
+        &self.handshake
     }
 
     /// What carries the session now.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        self.state.lock().transport
+        self.state().lock().transport
     }
 
     /// The latest round trip of this side's ping, in revision 3. In revision 4 the server pings, and only it knows.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
-        self.state.lock().session.rtt()
+        self.state().lock().session.rtt()
     }
 
     /// How long ago the server gave its last sign of life.
     #[must_use]
     pub fn last_seen(&self) -> Duration {
-        let now = self.state.now();
-        now.saturating_duration_since(self.state.lock().session.last_seen())
+        let now = self.state().now();
+        now.saturating_duration_since(self.state().lock().session.last_seen())
     }
 
     /// How long until the session's next deadline; zero once it has ended.
@@ -125,21 +135,15 @@ impl ClientSocket {
     /// a ping of ours is unanswered, and when the next ping is due otherwise.
     #[must_use]
     pub fn time_to_deadline(&self) -> Duration {
-        let now = self.state.now();
-        let deadline = self.state.lock().session.poll_timeout();
+        let now = self.state().now();
+        let deadline = self.state().lock().session.poll_timeout();
         deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(now))
-    }
-}
-
-impl Drop for ClientSocket {
-    fn drop(&mut self) {
-        self.state.abandon();
     }
 }
 
 impl fmt::Debug for ClientSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt_session(&self.state, f.debug_struct("ClientSocket"))
+        fmt_session(self.state(), f.debug_struct("ClientSocket"))
     }
 }
 

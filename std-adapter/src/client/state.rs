@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use eio_core::packet::{DecodeError, Packet};
 use eio_core::payload::v3::Framing;
 use eio_core::session::{Control, Event, SendError as CoreSendError};
-use eio_core::{ClientSession, DisconnectReason, Instant, payload};
+use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, payload};
 use tokio::sync::Notify;
 
 use crate::client::error::ConnectError;
@@ -23,6 +23,9 @@ use crate::polling::packet_bound;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
 use crate::state::{Outgoing, Revision};
 use crate::websocket::ToWrite;
+
+/// How much messages may fill of one request with data. A heartbeat that becomes due waits for the request in flight.
+const BATCH: usize = 64 * 1024;
 
 /// One session, for all who deal with it.
 pub(crate) struct State {
@@ -143,9 +146,9 @@ impl State {
     }
 
     /// Waits for the handshake.
-    pub(crate) async fn opened(&self) -> Result<(), ConnectError> {
+    pub(crate) async fn opened(&self) -> Result<HandshakeInfo, ConnectError> {
         self.changed_until(|inner| match (&inner.handshake, &inner.end) {
-            (Some(_), _) => Some(Ok(())),
+            (Some(handshake), _) => Some(Ok(handshake.clone())),
             (None, Some(end)) => Some(Err(inner.connect_error(end.reason))),
             (None, None) => None,
         })
@@ -279,8 +282,7 @@ impl Inner {
             }
             Some(Event::Heartbeat { .. }) => {
                 let after = now.saturating_duration_since(self.last_ping);
-                let interval =
-                    self.session.heartbeat().map_or(Duration::ZERO, |heartbeat| heartbeat.ping_interval());
+                let interval = self.session.heartbeat().map_or(Duration::ZERO, Heartbeat::ping_interval);
                 let late = after.saturating_sub(interval);
                 self.last_ping = now;
                 tracing::trace!(?after, ?late, "ping");
@@ -380,7 +382,7 @@ impl Inner {
     }
 
     /// What the next request with data carries: heartbeats first, a close packet last, and in between as many messages
-    /// as the server takes in one payload. A single message goes out whatever its size.
+    /// as the server takes in one payload, up to [`BATCH`]. A single message goes out whatever its size.
     pub(crate) fn next_batch(&mut self, state: &State) -> Option<Batch> {
         let revision = state.revision();
         let mut batch = Batch { controls: Vec::new(), messages: Vec::new(), closes: false };
@@ -388,7 +390,7 @@ impl Inner {
             batch.controls.push(control.packet());
         }
         let max_payload = self.handshake.as_ref().and_then(HandshakeInfo::max_payload).unwrap_or(u32::MAX);
-        let limit = usize::try_from(max_payload).unwrap_or(usize::MAX);
+        let limit = usize::try_from(max_payload).unwrap_or(usize::MAX).min(BATCH);
         let mut room = limit.saturating_sub(
             batch.controls.iter().chain([&Packet::CLOSE]).map(|packet| packet_bound(revision, packet)).sum(),
         );

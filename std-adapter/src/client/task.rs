@@ -34,6 +34,10 @@ use crate::polling::encode;
 use crate::socket::Transport;
 use crate::websocket::{FrameSink, FrameSource, Nothing, ReadEnd, ToWrite, WebSocketIo};
 
+/// How late a runtime that has stalled is at least, and how long it is given to read what came meanwhile.
+const STALLED: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// How many passes one poll makes before it lets others run.
 const MAX_PASSES: usize = 16;
 
@@ -55,6 +59,8 @@ struct Task {
     post: Lane,
     /// The request with data in flight ends with a close packet.
     post_closes: bool,
+    /// Until when that request may take. What it holds back, heartbeats among it, is worth nothing by then.
+    post_until: Option<Instant>,
     candidate: Option<Candidate>,
     may_upgrade: bool,
     lingering: Vec<Lingering>,
@@ -79,6 +85,7 @@ pub(crate) async fn run(state: Shared) {
         get: Lane::default(),
         post: Lane::default(),
         post_closes: false,
+        post_until: None,
         candidate: None,
         may_upgrade: config.upgrade,
         lingering: Vec::new(),
@@ -104,10 +111,12 @@ impl Task {
             self.state.lock().mail.begin_pass();
             let now = self.state.now();
             self.open(cx);
-            self.read(cx, now);
             self.answers(cx);
+            // A candidate that succeeds may bring frames of the session: they are read in the same pass.
             self.drive_candidate(cx, now);
+            self.read(cx, now);
             self.expire(now);
+            self.expire_post(now);
             self.write(cx);
             self.request();
             self.end(now);
@@ -199,6 +208,7 @@ impl Task {
         }
         if let Poll::Ready(answer) = self.post.poll(cx) {
             self.farewell = None;
+            self.post_until = None;
             match answer {
                 Ok(_) if self.post_closes => {
                     self.state.update(|inner, now| inner.session.handle_closed(now));
@@ -255,10 +265,10 @@ impl Task {
         if upgrade.wants_pause() && !self.get.is_busy() && !self.post.is_busy() {
             upgrade.handle_polling_paused(now);
         }
-        if let Some(io) = io {
-            if matches!(io.poll_write(cx, &mut ProbeSource(upgrade)), Poll::Ready(Err(_))) {
-                upgrade.handle_transport_closed();
-            }
+        if let Some(io) = io
+            && matches!(io.poll_write(cx, &mut ProbeSource(upgrade)), Poll::Ready(Err(_)))
+        {
+            upgrade.handle_transport_closed();
         }
         let Some(outcome) = upgrade.outcome() else { return };
         let io = self.candidate.take().and_then(|candidate| candidate.io);
@@ -267,6 +277,7 @@ impl Task {
             Some(io) if outcome == UpgradeOutcome::Upgraded => {
                 self.get.clear();
                 self.post.clear();
+                self.post_until = None;
                 self.websocket = Some(io);
                 self.state.lock().transport = Transport::WebSocket;
             }
@@ -299,9 +310,20 @@ impl Task {
         self.state.update(|inner, _| inner.session.handle_timeout(now));
     }
 
+    /// Gives up a request with data that the server does not answer.
+    fn expire_post(&mut self, now: Instant) {
+        let Some(until) = self.post_until.filter(|until| *until <= now) else { return };
+        self.post_until = None;
+        if now.saturating_duration_since(until) > STALLED {
+            // After a stall of the runtime the answer may be there, unread.
+            self.post_until = Some(now.saturating_add(PATIENCE));
+        } else if self.post.is_busy() {
+            self.failed(ConnectError::RequestTimeout);
+        }
+    }
+
     /// Whether the verdict has to wait, or evidence was found that the runtime had not told of.
     fn may_still_speak(&mut self, now: Instant, late: Duration) -> bool {
-        let mut unread = false;
         if let Some(io) = &mut self.websocket {
             let asked = self.state.update(|inner, _| {
                 let mut sink = SessionSink { inner, state: &self.state, now };
@@ -313,10 +335,9 @@ impl Task {
                 }
                 return !self.state.lock().is_overdue(now);
             }
-            // A task that has used up its share of the runtime finds nothing ready, whatever there is.
-            unread = !coop::has_budget_remaining();
         }
-        self.grace.extend(now, late, unread)
+        // A task that has used up its share of the runtime finds nothing ready, whatever there is.
+        self.grace.extend(now, late, !coop::has_budget_remaining())
     }
 
     fn write(&mut self, cx: &mut Context<'_>) {
@@ -364,6 +385,11 @@ impl Task {
             self.state.changed.notify_waiters();
             self.post_closes = batch.closes;
             self.post_batch(&batch);
+            let heartbeat = self.state.lock().session.heartbeat();
+            self.post_until = heartbeat.map(|heartbeat| {
+                let silence = heartbeat.ping_interval() + heartbeat.ping_timeout();
+                self.state.now().saturating_add(silence).saturating_add(silence)
+            });
         }
     }
 
@@ -442,6 +468,7 @@ impl Task {
         self.reset(reason == DisconnectReason::PingTimeout);
         self.get.clear();
         self.post.abort();
+        self.post_until = None;
         self.reset(false);
         let (owed, polling) = {
             let mut inner = self.state.lock();
@@ -471,7 +498,7 @@ impl Task {
         };
         let upgrade = self.candidate.as_ref().and_then(|candidate| candidate.upgrade.poll_timeout());
         let lingering = self.lingering.iter().map(|lingering| lingering.until).min();
-        [session, upgrade, lingering, self.farewell].into_iter().flatten().min()
+        [session, upgrade, lingering, self.post_until, self.farewell].into_iter().flatten().min()
     }
 
     fn is_done(&self) -> bool {

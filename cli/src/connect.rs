@@ -1,0 +1,147 @@
+//! `eio connect`: a session with any server, and every heartbeat of it in sight.
+
+mod event;
+mod input;
+mod options;
+mod socketio;
+mod story;
+
+use core::time::Duration;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use eio_tokio::{Client, ClientEvent, ClientSender, ClientSocket, Message};
+use tokio::runtime::Builder;
+
+use self::event::Event;
+pub(crate) use self::options::Options;
+use self::socketio::Namespace;
+use self::story::{End, Story};
+use crate::clock::Clock;
+use crate::interrupt::{INTERRUPTED, Interrupts};
+use crate::log::Log;
+use crate::usage::Answer;
+
+/// How long a closing session may take to tell its server.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs one session to its end.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Answer> {
+    let wrong = |sentence| Answer::wrong("eio connect", sentence);
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| wrong(format!("the runtime does not start: {error}")))?;
+    let code = runtime.block_on(connect(options)).map_err(wrong)?;
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+async fn connect(options: &Options) -> Result<ExitCode, String> {
+    let clock = Clock::start();
+    let log = Log::start(clock, options.json);
+    let story = Arc::new(Mutex::new(Story::new(clock, options.eio)));
+    let client = options.client(listener(log.clone(), Arc::clone(&story)))?;
+    let mut interrupts = Interrupts::new().map_err(|error| format!("signals cannot be heard: {error}"))?;
+
+    log.put(Event::Connecting { url: options.url.clone() });
+    let end = tokio::select! {
+        end = session(options, &client, &log) => end,
+        () = interrupts.next() => return Ok(ExitCode::from(INTERRUPTED)),
+        () = log.closed() => return Ok(ExitCode::SUCCESS),
+    };
+    let end = match end {
+        Ok(mut running) => running.until_the_end(&log, &mut interrupts).await,
+        Err(end) => end,
+    };
+    let told = story.lock().unwrap_or_else(PoisonError::into_inner).tell(&end);
+    let code = told.code;
+    log.put(Event::End(told));
+    log.finish().await;
+    Ok(ExitCode::from(code))
+}
+
+/// Puts what the client tells into the log, and into the story that is told at the end.
+fn listener(log: Log<Event>, story: Arc<Mutex<Story>>) -> impl Fn(ClientEvent) + Send + Sync + 'static {
+    move |event| {
+        story.lock().unwrap_or_else(PoisonError::into_inner).hear(&event);
+        if let Some(event) = Event::of_client(&event) {
+            log.put(event);
+        }
+    }
+}
+
+/// Opens the session and joins the namespace, if there is one to join.
+async fn session(options: &Options, client: &Client, log: &Log<Event>) -> Result<Running, End> {
+    let socket = client.connect().await.map_err(End::NotConnected)?;
+    let namespace = options.namespace();
+    if let Some(namespace) = &namespace
+        && let Some(join) = namespace.join(options.eio)
+    {
+        // An outbox that is empty takes it; an end in between is seen right away.
+        let _ = socket.try_send(join);
+    }
+    let lines = input::lines();
+    tokio::spawn(send(lines, socket.sender(), namespace.clone(), log.clone()));
+    Ok(Running { socket, namespace })
+}
+
+/// Sends what is typed, as fast as the connection takes it.
+async fn send(mut lines: input::Lines, sender: ClientSender, namespace: Option<Namespace>, log: Log<Event>) {
+    while let Some(line) = lines.recv().await {
+        let message = match &namespace {
+            None => Ok(line),
+            Some(namespace) => namespace.event(&line),
+        };
+        match message {
+            Ok(message) => {
+                if let Err(error) = sender.send(message).await {
+                    log.put(Event::NotSent { why: error.kind.to_string() });
+                }
+            }
+            Err(why) => log.put(Event::NotSent { why }),
+        }
+    }
+}
+
+/// An open session.
+struct Running {
+    socket: ClientSocket,
+    namespace: Option<Namespace>,
+}
+
+impl Running {
+    async fn until_the_end(&mut self, log: &Log<Event>, interrupts: &mut Interrupts) -> End {
+        let left = loop {
+            tokio::select! {
+                received = self.socket.recv() => match received {
+                    Ok(message) => if let Some(end) = self.show(&message, log) { break Some(end) },
+                    Err(disconnect) => return End::Disconnected(disconnect),
+                },
+                () = interrupts.next() => break None,
+                () = log.closed() => break None,
+            }
+        };
+        if let Some(leave) = self.namespace.as_ref().filter(|_| left.is_none()).map(Namespace::leave) {
+            let _ = self.socket.try_send(leave);
+        }
+        self.socket.close();
+        let disconnect = tokio::select! {
+            disconnect = self.socket.closed() => disconnect,
+            () = tokio::time::sleep(CLOSE_LIMIT) => return left.unwrap_or(End::Interrupted),
+            () = interrupts.next() => return End::Interrupted,
+        };
+        left.unwrap_or(End::Disconnected(disconnect))
+    }
+
+    /// Shows a message. Some of a Socket.IO server's end the session.
+    fn show(&self, message: &Message, log: &Log<Event>) -> Option<End> {
+        let Some(namespace) = &self.namespace else {
+            log.put(Event::message(message));
+            return None;
+        };
+        let (event, end) = namespace.read(message);
+        log.put(event);
+        end
+    }
+}

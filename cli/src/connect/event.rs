@@ -1,0 +1,275 @@
+//! What `eio connect` prints: a line for each event, for people or as JSON.
+
+use core::time::Duration;
+use std::io::{self, Write};
+
+use eio_core::handshake::Transport as Upgrade;
+use eio_core::upgrade::UpgradeOutcome;
+use eio_tokio::{ClientEvent, ConnectError, HandshakeInfo, Message, Transport};
+use serde_json::{Value, json};
+
+use super::story::Told;
+use crate::duration::{millis, precise_millis, setting, spoken};
+use crate::log::{Report, lost_text, outcome_words};
+use crate::preview::Preview;
+use crate::style::{Style, Tone, harmless};
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    Connecting {
+        url: String,
+    },
+    Open {
+        handshake: HandshakeInfo,
+        transport: Transport,
+    },
+    Upgrading,
+    UpgradeFailed {
+        error: ConnectError,
+    },
+    Upgrade {
+        outcome: UpgradeOutcome,
+    },
+    /// The server's.
+    Ping {
+        after: Duration,
+        late: Duration,
+        left: Duration,
+    },
+    PongSent,
+    PingSent,
+    /// The server's.
+    Pong {
+        rtt: Option<Duration>,
+    },
+    Message {
+        preview: Preview,
+    },
+    RequestFailed {
+        error: ConnectError,
+    },
+    NotSent {
+        why: String,
+    },
+    /// Socket.IO: the namespace answered.
+    Joined {
+        namespace: String,
+        sid: Option<String>,
+    },
+    /// Socket.IO: the namespace refused.
+    RefusedNamespace {
+        namespace: String,
+        why: String,
+    },
+    /// Socket.IO: the server disconnected this client.
+    Left {
+        namespace: String,
+    },
+    /// Socket.IO: an event.
+    Happened {
+        name: String,
+        arguments: Preview,
+        asks: Option<u64>,
+    },
+    /// Socket.IO: an acknowledgement.
+    Ack {
+        id: u64,
+        arguments: Preview,
+    },
+    End(Told),
+    Lost {
+        count: u64,
+    },
+}
+
+impl Event {
+    pub(crate) fn message(message: &Message) -> Self {
+        Self::Message { preview: Preview::of(message) }
+    }
+
+    /// What is worth a line at once. Messages get theirs when they are read, the end when its story is told.
+    pub(crate) fn of_client(event: &ClientEvent) -> Option<Self> {
+        Some(match event {
+            ClientEvent::Opened { handshake, transport } => {
+                Self::Open { handshake: handshake.clone(), transport: *transport }
+            }
+            ClientEvent::PingReceived { after, late, left } => {
+                Self::Ping { after: *after, late: *late, left: *left }
+            }
+            ClientEvent::PongSent => Self::PongSent,
+            ClientEvent::PingSent => Self::PingSent,
+            ClientEvent::PongReceived { rtt } => Self::Pong { rtt: *rtt },
+            ClientEvent::UpgradeStarted => Self::Upgrading,
+            ClientEvent::UpgradeFailed { error } => Self::UpgradeFailed { error: error.clone() },
+            ClientEvent::UpgradeEnded(outcome) => Self::Upgrade { outcome: *outcome },
+            ClientEvent::RequestFailed { error } => Self::RequestFailed { error: error.clone() },
+            _ => return None,
+        })
+    }
+}
+
+impl Report for Event {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Connecting { .. } => "connecting",
+            Self::Open { .. } => "open",
+            Self::Upgrading => "upgrading",
+            Self::UpgradeFailed { .. } | Self::RequestFailed { .. } => "failed",
+            Self::Upgrade { .. } => "upgrade",
+            Self::Ping { .. } | Self::PingSent => "ping",
+            Self::PongSent | Self::Pong { .. } => "pong",
+            Self::Message { .. } => "message",
+            Self::NotSent { .. } => "not sent",
+            Self::Joined { .. } => "joined",
+            Self::RefusedNamespace { .. } => "refused",
+            Self::Left { .. } => "left",
+            Self::Happened { .. } => "event",
+            Self::Ack { .. } => "ack",
+            Self::End(_) => "close",
+            Self::Lost { .. } => "lost",
+        }
+    }
+
+    fn tone(&self) -> Tone {
+        match self {
+            Self::Open { .. } | Self::Joined { .. } => Tone::Good,
+            Self::Upgrade { outcome: UpgradeOutcome::Upgraded } => Tone::Good,
+            Self::UpgradeFailed { .. }
+            | Self::RequestFailed { .. }
+            | Self::Upgrade { .. }
+            | Self::NotSent { .. }
+            | Self::Lost { .. } => Tone::Notable,
+            Self::RefusedNamespace { .. } | Self::Left { .. } => Tone::Bad,
+            Self::End(told) => {
+                if told.code == 0 {
+                    Tone::Good
+                } else {
+                    Tone::Bad
+                }
+            }
+            Self::Ping { late, .. } if *late >= NOTABLY_LATE => Tone::Notable,
+            Self::Message { .. } | Self::Happened { .. } | Self::Ack { .. } => Tone::Strong,
+            _ => Tone::Dim,
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::Connecting { url } => json!({ "url": url }),
+            Self::Open { handshake, transport } => {
+                let upgrades: Vec<&str> = if handshake.upgrades().contains(Upgrade::WebSocket) {
+                    vec!["websocket"]
+                } else {
+                    vec![]
+                };
+                json!({
+                    "sid": short(handshake.sid()),
+                    "transport": transport.as_str(),
+                    "ping_interval_ms": millis(handshake.heartbeat().ping_interval()),
+                    "ping_timeout_ms": millis(handshake.heartbeat().ping_timeout()),
+                    "max_payload": handshake.max_payload(),
+                    "upgrades": upgrades,
+                })
+            }
+            Self::Upgrading => json!({}),
+            Self::UpgradeFailed { error } => json!({ "what": "upgrade", "error": error.to_string() }),
+            Self::RequestFailed { error } => json!({ "what": "request", "error": error.to_string() }),
+            Self::Upgrade { outcome } => json!({ "outcome": outcome_words(*outcome) }),
+            Self::Ping { after, late, left } => json!({
+                "from": "server",
+                "after_ms": precise_millis(*after),
+                "late_ms": precise_millis(*late),
+                "left_ms": millis(*left),
+            }),
+            Self::PingSent | Self::PongSent => json!({ "from": "client" }),
+            Self::Pong { rtt } => json!({ "from": "server", "rtt_ms": rtt.map(precise_millis) }),
+            Self::Message { preview } => preview.json(),
+            Self::NotSent { why } => json!({ "why": why }),
+            Self::Joined { namespace, sid } => json!({ "namespace": namespace, "sid": sid }),
+            Self::RefusedNamespace { namespace, why } => json!({ "namespace": namespace, "why": why }),
+            Self::Left { namespace } => json!({ "namespace": namespace }),
+            Self::Happened { name, arguments, asks } => {
+                json!({ "name": name, "arguments": arguments.json(), "id": asks })
+            }
+            Self::Ack { id, arguments } => json!({ "id": id, "arguments": arguments.json() }),
+            Self::End(told) => told.json(),
+            Self::Lost { count } => json!({ "count": count }),
+        }
+    }
+
+    fn text(&self, style: Style, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Connecting { url } => write!(out, " {}", harmless(url)),
+            Self::Open { handshake, transport } => open_text(handshake, *transport, out),
+            Self::Upgrading => write!(out, "opening a WebSocket"),
+            Self::UpgradeFailed { error } | Self::RequestFailed { error } => write!(out, "{error}"),
+            Self::Upgrade { outcome } => out.write_all(outcome_words(*outcome).as_bytes()),
+            Self::Ping { after, late, left } => {
+                let late = if *late < Duration::from_millis(1) {
+                    "on time".to_owned()
+                } else {
+                    format!("{} late", spoken(*late))
+                };
+                write!(out, "received after {}, {}", spoken(*after), style.paint(self.tone(), late))?;
+                let facts = format!("  ({} were left)", spoken(*left));
+                write!(out, "{}", style.paint(Tone::Dim, facts))
+            }
+            Self::PongSent | Self::PingSent => write!(out, "sent"),
+            Self::Pong { rtt: Some(rtt) } => write!(out, "received after {}", spoken(*rtt)),
+            Self::Pong { rtt: None } => write!(out, "received, though no ping awaited it"),
+            Self::Message { preview } => preview.write(style, out),
+            Self::NotSent { why } => out.write_all(harmless(why).as_bytes()),
+            Self::Joined { namespace, sid } => {
+                write!(out, "{}", harmless(namespace))?;
+                sid.as_ref().map_or(Ok(()), |sid| write!(out, ", as {}…", harmless(sid)))
+            }
+            Self::RefusedNamespace { namespace, why } => {
+                write!(out, "by {}: {}", harmless(namespace), harmless(why))
+            }
+            Self::Left { namespace } => {
+                write!(out, "{}: the server disconnected this client", harmless(namespace))
+            }
+            Self::Happened { name, arguments, asks } => {
+                write!(out, "{}  ", style.paint(Tone::Strong, harmless(name)))?;
+                arguments.write(style, out)?;
+                asks.map_or(Ok(()), |id| write!(out, ", asks for acknowledgement {id}"))
+            }
+            Self::Ack { id, arguments } => {
+                write!(out, "{id}  ")?;
+                arguments.write(style, out)
+            }
+            Self::End(told) => told.text(out),
+            Self::Lost { count } => lost_text(*count, out),
+        }
+    }
+
+    fn lost(count: u64) -> Self {
+        Self::Lost { count }
+    }
+}
+
+/// A ping that is later than this deserves a second look.
+const NOTABLY_LATE: Duration = Duration::from_millis(500);
+
+fn open_text(handshake: &HandshakeInfo, transport: Transport, out: &mut dyn Write) -> io::Result<()> {
+    let heartbeat = handshake.heartbeat();
+    write!(
+        out,
+        "{}, on {}; a ping every {}, answered within {}",
+        harmless(&short(handshake.sid())),
+        transport.as_str(),
+        setting(heartbeat.ping_interval()),
+        setting(heartbeat.ping_timeout())
+    )?;
+    if let Some(bytes) = handshake.max_payload() {
+        write!(out, "; at most {bytes} bytes at once")?;
+    }
+    Ok(())
+}
+
+/// Enough of a sid to follow it through a log: whoever knows the whole can speak for this client.
+fn short(sid: &str) -> String {
+    let shown = sid.chars().count().min(8) / 2;
+    sid.chars().take(shown).chain(['…']).collect()
+}

@@ -1,0 +1,199 @@
+//! The options of `eio connect`, and the client they describe.
+
+use clap::{Args, ValueEnum};
+use eio_core::socketio::Packet;
+use eio_tokio::{Client, ClientEvent, Transport};
+
+use super::socketio::Namespace;
+use crate::settings::Revision;
+
+/// Open a session with any server, and watch its heartbeats
+///
+/// Shows the handshake, each heartbeat with its delay against what the server promised, and messages. Lines from
+/// standard input are sent as messages. Ctrl-C closes the session; when it ends otherwise, the last line says why, in
+/// a sentence that helps to find the cause, and the exit code tells the reasons apart.
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct Options {
+    /// The server: http://, https://, ws:// or wss://, a host, and a path if sessions are not at /engine.io/
+    ///
+    /// http and https open on polling and move to WebSocket if the server offers it; ws and wss open on WebSocket.
+    pub(crate) url: String,
+
+    /// The revision of the protocol: 4 for Socket.IO 3 and 4, 3 for Socket.IO 1 and 2
+    #[arg(long, value_name = "3|4", default_value = "4", hide_possible_values = true)]
+    pub(crate) eio: Revision,
+
+    /// Use this transport alone, and never move
+    #[arg(long, value_name = "NAME")]
+    transport: Option<TransportName>,
+
+    /// Where sessions are, if the URL does not say [default: /engine.io/, with --socketio /socket.io/]
+    #[arg(long, value_name = "PATH")]
+    path: Option<String>,
+
+    /// Join a namespace and stay on a Socket.IO server [default namespace: /]
+    ///
+    /// Events are shown by name. A line of input is sent as the event "message" with the line as its argument, or, if it
+    /// is a JSON array such as ["chat", "hello", 1], as the event that it names.
+    #[arg(long, value_name = "NAMESPACE", num_args = 0..=1, require_equals = true, default_missing_value = "/",
+          value_parser = namespace)]
+    socketio: Option<String>,
+
+    /// What to join the namespace with: a JSON object, such as {"token":"..."}
+    #[arg(long, value_name = "JSON", default_value = "", hide_default_value = true, requires = "socketio",
+          value_parser = auth)]
+    auth: String,
+
+    /// A header for every request, such as 'Authorization: Bearer ...'; may be repeated
+    #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
+    header: Vec<(String, String)>,
+
+    /// Print events as JSON, one per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    the session was closed here, with Ctrl-C
+  2    bad usage
+  3    no connection: nobody listens, the name is unknown, TLS failed, or no answer
+  4    refused by the server: wrong path, transport, revision or namespace
+  5    ping timeout: the server fell silent
+  6    transport close: the server, or something in between, closed
+  7    transport error: the connection broke
+  8    the server broke the protocol
+  9    application stalled: this side did not read
+  10   the Socket.IO server disconnected this client
+  130  interrupted before the session was open, or twice
+
+Events, one per line; --json prints each as an object with these members:
+  connecting  url
+  open        sid (its beginning), transport, ping_interval_ms, ping_timeout_ms,
+              max_payload, upgrades
+  upgrade     outcome
+  ping        from (the server; in revision 3 this client), and from the server:
+              after_ms (since the ping before), late_ms (against its promise),
+              left_ms (until the session would have ended)
+  pong        from, and in revision 3 rtt_ms
+  message     kind, bytes, data
+  joined, event, ack, left, refused                           with --socketio
+  close       reason, detail, sentence, exit_code, silent_ms, lived_ms,
+              heartbeats, transport
+
+Examples:
+  eio connect http://127.0.0.1:3000
+  eio connect --socketio https://app.example
+  eio connect --socketio=/admin --auth '{\"token\":\"t\"}' wss://app.example
+  eio connect --json ws://127.0.0.1:3000 | grep '\"late_ms\"'";
+
+impl Options {
+    /// The client. What is wrong with the options comes back as a sentence.
+    pub(crate) fn client(
+        &self,
+        on_event: impl Fn(ClientEvent) + Send + Sync + 'static,
+    ) -> Result<Client, String> {
+        let mut builder = Client::builder(&self.url).eio3(self.eio == Revision::V3).on_event(on_event);
+        if let Some(transport) = self.transport {
+            builder = builder.transports([transport.into()]);
+        }
+        if let Some(path) = self.path.as_deref().or_else(|| self.default_path()) {
+            builder = builder.path(path);
+        }
+        for (name, value) in &self.header {
+            builder = builder.header(name, value);
+        }
+        builder.build().map_err(|error| error.to_string())
+    }
+
+    /// The path of Socket.IO servers, unless the URL has one.
+    fn default_path(&self) -> Option<&'static str> {
+        let uri: http::Uri = self.url.parse().ok()?;
+        (self.socketio.is_some() && matches!(uri.path(), "" | "/")).then_some("/socket.io/")
+    }
+
+    /// The namespace to join.
+    pub(crate) fn namespace(&self) -> Option<Namespace> {
+        self.socketio.as_ref().map(|name| Namespace::new(name, &self.auth))
+    }
+}
+
+/// What may carry a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TransportName {
+    Polling,
+    Websocket,
+}
+
+impl From<TransportName> for Transport {
+    fn from(name: TransportName) -> Self {
+        match name {
+            TransportName::Polling => Self::Polling,
+            TransportName::Websocket => Self::WebSocket,
+        }
+    }
+}
+
+fn namespace(text: &str) -> Result<String, &'static str> {
+    let name = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
+    match Packet::disconnect().in_namespace(&name) {
+        Ok(_) => Ok(name),
+        Err(_) => Err("expected a namespace, such as /admin, without a comma"),
+    }
+}
+
+fn auth(text: &str) -> Result<String, &'static str> {
+    match Packet::connect(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("expected a JSON object, such as {\"token\":\"...\"}"),
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once(':').ok_or("expected a name, a colon and a value")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn options(line: &str) -> Options {
+        Line::try_parse_from(["eio"].into_iter().chain(line.split_whitespace())).unwrap().options
+    }
+
+    #[test]
+    fn socketio_needs_no_value_and_brings_its_path() {
+        let plain = options("http://h");
+        assert!(plain.namespace().is_none() && plain.default_path().is_none());
+        let root = options("--socketio http://h");
+        assert_eq!(root.socketio.as_deref(), Some("/"));
+        assert_eq!(root.default_path(), Some("/socket.io/"));
+        assert_eq!(options("--socketio=admin http://h").socketio.as_deref(), Some("/admin"));
+        assert_eq!(options("--socketio http://h/own/").default_path(), None);
+    }
+
+    #[test]
+    fn whatever_cannot_be_sent_is_refused() {
+        assert!(namespace("/a,b").is_err());
+        assert!(auth("[]").is_err() && auth("{}").is_ok() && auth("").is_ok());
+        assert!(header("Authorization").is_err());
+        assert_eq!(header("A: b: c"), Ok(("A".to_owned(), "b: c".to_owned())));
+    }
+
+    #[test]
+    fn a_bad_url_is_one_sentence() {
+        for url in ["127.0.0.1:3000", "ftp://h", "http://", "http://user:secret@h"] {
+            let sentence = options(url).client(|_| {}).unwrap_err();
+            assert_eq!(sentence.lines().count(), 1, "{sentence}");
+        }
+    }
+}

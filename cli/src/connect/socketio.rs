@@ -1,0 +1,166 @@
+//! As much Socket.IO as it takes to stay on its servers.
+
+use eio_core::socketio::{Body, Event as SocketIoEvent, Packet, member};
+use eio_tokio::Message;
+use serde_json::Value;
+
+use super::event::Event;
+use super::story::End;
+use crate::preview::Preview;
+use crate::settings::Revision;
+
+/// The namespace that this client lives in.
+#[derive(Clone, Debug)]
+pub(crate) struct Namespace {
+    name: String,
+    auth: String,
+}
+
+impl Namespace {
+    pub(crate) fn new(name: &str, auth: &str) -> Self {
+        Self { name: name.to_owned(), auth: auth.to_owned() }
+    }
+
+    /// The packet that asks to join. Servers of Socket.IO 1 and 2 let everybody into `/` unasked.
+    pub(crate) fn join(&self, revision: Revision) -> Option<Message> {
+        if revision == Revision::V3 && self.name == "/" {
+            return None;
+        }
+        let auth = if revision == Revision::V3 { "" } else { &self.auth };
+        self.encoded(Packet::connect(auth).ok()?)
+    }
+
+    /// The packet that says goodbye.
+    pub(crate) fn leave(&self) -> Message {
+        self.encoded(Packet::disconnect()).unwrap_or_else(|| "1".into())
+    }
+
+    /// A line of input as an event.
+    pub(crate) fn event(&self, line: &Message) -> Result<Message, String> {
+        const NO_EVENT: &str = "a line in brackets is an event: expected [\"name\", argument, ...]";
+        let Some(line) = line.as_text() else {
+            return Err("the line is not text, which Socket.IO sends otherwise".to_owned());
+        };
+        let (name, arguments) = if line.trim_start().starts_with('[') {
+            let Ok(Value::Array(parts)) = serde_json::from_str(line) else { return Err(NO_EVENT.to_owned()) };
+            let Some((Value::String(name), arguments)) = parts.split_first() else {
+                return Err(NO_EVENT.to_owned());
+            };
+            let arguments: Vec<String> = arguments.iter().map(Value::to_string).collect();
+            (name.clone(), arguments.join(","))
+        } else {
+            ("message".to_owned(), Value::from(line).to_string())
+        };
+        let packet = Packet::event(&name, &arguments).map_err(|error| error.to_string())?;
+        self.encoded(packet).ok_or_else(|| NO_EVENT.to_owned())
+    }
+
+    fn encoded(&self, packet: Packet<'_>) -> Option<Message> {
+        let packet = packet.in_namespace(&self.name).ok()?;
+        let mut out = vec![0; packet.encode(&mut []).map_or_else(|error| error.needed, str::len)];
+        packet.encode(&mut out).ok().map(|text| Message::text(text.to_owned()))
+    }
+
+    /// What a message of the server's means, and the end, if it is one.
+    pub(crate) fn read(&self, message: &Message) -> (Event, Option<End>) {
+        let Some(text) = message.as_text() else { return (Event::message(message), None) };
+        let Ok(packet) = Packet::decode(text) else {
+            return (Event::message(message), None);
+        };
+        if packet.namespace() != self.name {
+            return (Event::message(message), None);
+        }
+        let namespace = self.name.clone();
+        match packet.body() {
+            Body::Connect(answer) => {
+                let sid = string(member(answer, "sid"));
+                (Event::Joined { namespace, sid: sid.map(|sid| sid.chars().take(4).collect()) }, None)
+            }
+            Body::ConnectError(data) => {
+                let why = string(Some(member(data, "message").unwrap_or(data))).unwrap_or_default();
+                (
+                    Event::RefusedNamespace { namespace: namespace.clone(), why: why.clone() },
+                    Some(End::NotJoined { namespace, why }),
+                )
+            }
+            Body::Disconnect => {
+                (Event::Left { namespace: namespace.clone() }, Some(End::ThrownOut { namespace }))
+            }
+            Body::Event(event) => (happened(text, &packet, &event), None),
+            Body::Ack(arguments) => {
+                let id = packet.id().unwrap_or_default();
+                (Event::Ack { id, arguments: Preview::of_text(&joined(arguments.iter())) }, None)
+            }
+        }
+    }
+}
+
+fn happened(text: &str, packet: &Packet<'_>, event: &SocketIoEvent<'_>) -> Event {
+    Event::Happened {
+        name: event.name().map_or_else(|| decoded_name(text), str::to_owned),
+        arguments: Preview::of_text(&joined(event.args().iter())),
+        asks: packet.id(),
+    }
+}
+
+/// The name of an event that arrived with escapes.
+fn decoded_name(text: &str) -> String {
+    let array = text.find('[').and_then(|at| text.get(at..)).unwrap_or_default();
+    let parts: Vec<Value> = serde_json::from_str(array).unwrap_or_default();
+    parts.first().and_then(Value::as_str).unwrap_or("(a name that cannot be shown)").to_owned()
+}
+
+fn joined<'a>(arguments: impl Iterator<Item = &'a str>) -> String {
+    arguments.collect::<Vec<_>>().join(", ")
+}
+
+/// The text of a JSON string.
+fn string(json: Option<&str>) -> Option<String> {
+    serde_json::from_str(json?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chat() -> Namespace {
+        Namespace::new("/chat", r#"{"token":"t"}"#)
+    }
+
+    #[test]
+    fn joining_names_the_namespace_and_who_asks() {
+        assert_eq!(chat().join(Revision::V4), Some(Message::text(r#"0/chat,{"token":"t"}"#)));
+        assert_eq!(chat().join(Revision::V3), Some(Message::text("0/chat,")));
+        assert_eq!(Namespace::new("/", "").join(Revision::V4), Some(Message::text("0")));
+        assert_eq!(Namespace::new("/", "").join(Revision::V3), None);
+        assert_eq!(chat().leave(), Message::text("1/chat,"));
+    }
+
+    #[test]
+    fn a_line_is_a_message_or_the_event_that_it_spells() {
+        let event = |line: &str| chat().event(&Message::text(line.to_owned()));
+        assert_eq!(event("say \"hi\""), Ok(Message::text(r#"2/chat,["message","say \"hi\""]"#)));
+        assert_eq!(event(r#"["led",1,{"on":true}]"#), Ok(Message::text(r#"2/chat,["led",1,{"on":true}]"#)));
+        for line in ["[", "[]", "[1]", r#"["disconnect"]"#] {
+            assert!(event(line).is_err(), "{line}");
+        }
+        assert!(chat().event(&Message::binary(vec![0xff])).is_err());
+    }
+
+    #[test]
+    fn the_servers_packets_are_understood() {
+        let read = |text: &str| chat().read(&Message::text(text.to_owned()));
+        let (event, end) = read(r#"0/chat,{"sid":"abcdefgh"}"#);
+        assert!(matches!(event, Event::Joined { sid: Some(sid), .. } if sid == "abcd") && end.is_none());
+        let (_, end) = read(r#"4/chat,{"message":"who are you?"}"#);
+        assert!(matches!(end, Some(End::NotJoined { why, .. }) if why == "who are you?"));
+        let (_, end) = read("1/chat,");
+        assert!(matches!(end, Some(End::ThrownOut { .. })));
+        let (event, _) = read(r#"2/chat,7["\u00e9tat",1,"b"]"#);
+        let Event::Happened { name, asks: Some(7), .. } = event else { panic!("{event:?}") };
+        assert_eq!(name, "état");
+        // Another namespace's packets, and what is no packet, are shown as they are.
+        assert!(matches!(read(r#"2["a"]"#).0, Event::Message { .. }));
+        assert!(matches!(read("hello").0, Event::Message { .. }));
+    }
+}

@@ -1,0 +1,362 @@
+//! How a session ended, told so that it helps to find the cause.
+
+use core::time::Duration;
+use std::io::{self, Write};
+
+use eio_core::{DisconnectReason, Heartbeat};
+use eio_tokio::{ClientEvent, ConnectError, Disconnect, Refused, Transport};
+use serde_json::{Value, json};
+
+use crate::clock::Clock;
+use crate::duration::{millis, setting, spoken};
+use crate::settings::Revision;
+
+/// Why there is no session any more.
+#[derive(Clone, Debug)]
+pub(crate) enum End {
+    NotConnected(ConnectError),
+    Disconnected(Disconnect),
+    /// Closing took too long, or was interrupted.
+    Interrupted,
+    /// A Socket.IO namespace refused this client.
+    NotJoined {
+        namespace: String,
+        why: String,
+    },
+    /// A Socket.IO namespace disconnected this client.
+    ThrownOut {
+        namespace: String,
+    },
+}
+
+/// What is remembered of a session for its end.
+#[derive(Debug)]
+pub(crate) struct Story {
+    clock: Clock,
+    revision: Revision,
+    opened_at: Option<Duration>,
+    heartbeat: Option<Heartbeat>,
+    /// The server's pings, or its pongs in revision 3.
+    heartbeats: u64,
+    last_heartbeat_at: Option<Duration>,
+    latest: Duration,
+    request_error: Option<ConnectError>,
+}
+
+/// The end, in words and in numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) code: u8,
+    reason: &'static str,
+    detail: String,
+    sentence: String,
+    silent_for: Option<Duration>,
+    lived: Option<Duration>,
+    heartbeats: u64,
+    transport: Option<Transport>,
+}
+
+impl Story {
+    pub(crate) fn new(clock: Clock, revision: Revision) -> Self {
+        Self {
+            clock,
+            revision,
+            opened_at: None,
+            heartbeat: None,
+            heartbeats: 0,
+            last_heartbeat_at: None,
+            latest: Duration::ZERO,
+            request_error: None,
+        }
+    }
+
+    /// Remembers what the end may have to do with.
+    pub(crate) fn hear(&mut self, event: &ClientEvent) {
+        let now = self.clock.elapsed();
+        match event {
+            ClientEvent::Opened { handshake, .. } => {
+                self.opened_at = Some(now);
+                self.heartbeat = Some(handshake.heartbeat());
+            }
+            ClientEvent::PingReceived { late, .. } => {
+                self.heartbeats += 1;
+                self.last_heartbeat_at = Some(now);
+                self.latest = self.latest.max(*late);
+            }
+            ClientEvent::PongReceived { .. } => {
+                self.heartbeats += 1;
+                self.last_heartbeat_at = Some(now);
+            }
+            ClientEvent::RequestFailed { error } => self.request_error = Some(error.clone()),
+            _ => {}
+        }
+    }
+
+    /// Tells the end.
+    pub(crate) fn tell(&self, end: &End) -> Told {
+        let now = self.clock.elapsed();
+        let lived = self.opened_at.map(|opened| now.saturating_sub(opened));
+        let told = |code, reason, detail: String, sentence: String| Told {
+            code,
+            reason,
+            detail,
+            sentence,
+            silent_for: None,
+            lived,
+            heartbeats: self.heartbeats,
+            transport: None,
+        };
+        match end {
+            End::NotConnected(error) => {
+                let (code, reason) = connect_code(error);
+                told(code, reason, error.to_string(), connect_sentence(error))
+            }
+            End::Disconnected(end) => Told {
+                silent_for: Some(end.silent_for),
+                transport: Some(end.transport),
+                ..told(
+                    code(end.reason),
+                    end.reason.as_str(),
+                    end.reason.to_string(),
+                    self.sentence(end.reason, end.silent_for, now),
+                )
+            },
+            End::Interrupted => {
+                let sentence = "this side closed, and did not wait for the server to confirm it".to_owned();
+                told(crate::interrupt::INTERRUPTED, "forced close", "interrupted".to_owned(), sentence)
+            }
+            End::NotJoined { namespace, why } => told(
+                4,
+                "connect error",
+                why.clone(),
+                format!(
+                    "the namespace {namespace} refused this client: {why:?}; it may want --auth, or not exist"
+                ),
+            ),
+            End::ThrownOut { namespace } => told(
+                10,
+                "server disconnect",
+                "the server disconnected this client".to_owned(),
+                format!(
+                    "the server disconnected this client from {namespace} on purpose; heartbeats were in order"
+                ),
+            ),
+        }
+    }
+
+    /// What ended the session, what that usually means, and what the heartbeats looked like before.
+    fn sentence(&self, reason: DisconnectReason, silent_for: Duration, now: Duration) -> String {
+        let since_heartbeat =
+            now.saturating_sub(self.last_heartbeat_at.or(self.opened_at).unwrap_or_default());
+        let cause = match reason {
+            DisconnectReason::PingTimeout => return self.timeout_sentence(silent_for, since_heartbeat),
+            DisconnectReason::LocalClose => "closed by this side".to_owned(),
+            DisconnectReason::PeerClose => {
+                "the server closed the session on purpose: its application did, it shut down, or it missed our \
+                 answers to its pings"
+                    .to_owned()
+            }
+            DisconnectReason::TransportClosed => format!(
+                "the connection was closed without a word about the session: the server's process ended, or \
+                 something in between closed it{}",
+                self.idle_hint(silent_for)
+            ),
+            DisconnectReason::TransportError => {
+                let error = self.request_error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+                format!("the connection broke{error}: the server or the network reset it")
+            }
+            other => format!("{other}: the server, or something in between, does not speak the protocol as agreed"),
+        };
+        format!("{}: {cause}; {}", reason.as_str(), self.record(since_heartbeat))
+    }
+
+    fn timeout_sentence(&self, silent_for: Duration, since_heartbeat: Duration) -> String {
+        let heartbeat = self.heartbeat.unwrap_or_default();
+        let (interval, timeout) = (setting(heartbeat.ping_interval()), setting(heartbeat.ping_timeout()));
+        let first = match self.revision {
+            Revision::V4 => format!(
+                "ping timeout: no ping for {}, the server promised one every {interval} and {timeout} more were waited",
+                spoken(since_heartbeat)
+            ),
+            Revision::V3 => format!("ping timeout: the server did not answer our ping within {timeout}"),
+        };
+        // Anything later than the last heartbeat shows that the way is open.
+        let spoke_since = silent_for + Duration::from_secs(1) < since_heartbeat;
+        let cause = if spoke_since {
+            format!(
+                "but other packets came until {} before the end: the network works, the server's heartbeat is stuck",
+                spoken(silent_for)
+            )
+        } else {
+            format!(
+                "and nothing else came for {} either: the network is cut without a trace, or the server hangs",
+                spoken(silent_for)
+            )
+        };
+        format!("{first}; {cause}; {}", self.record(since_heartbeat))
+    }
+
+    /// Proxies close connections that look idle; the usual limits are known.
+    fn idle_hint(&self, silent_for: Duration) -> String {
+        const LIMITS: [u64; 6] = [30, 55, 60, 100, 300, 350];
+        let near = |limit: &u64| (*limit..=limit + 2).contains(&silent_for.as_secs());
+        let Some(limit) = LIMITS.iter().find(|limit| near(limit)) else { return String::new() };
+        let interval = self.heartbeat.unwrap_or_default().ping_interval();
+        format!(
+            ", and {limit} s of silence is a usual idle limit of proxies: a ping interval of {} must be below it",
+            setting(interval)
+        )
+    }
+
+    fn record(&self, since_heartbeat: Duration) -> String {
+        match (self.heartbeats, self.revision) {
+            (0, _) => "no heartbeat was seen before".to_owned(),
+            (count, Revision::V4) => format!(
+                "{count} pings before, the last one {} earlier, at most {} late",
+                spoken(since_heartbeat),
+                spoken(self.latest)
+            ),
+            (count, Revision::V3) => {
+                format!("{count} pongs before, the last one {} earlier", spoken(since_heartbeat))
+            }
+        }
+    }
+}
+
+impl Told {
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "reason": self.reason,
+            "detail": self.detail,
+            "sentence": self.sentence,
+            "exit_code": self.code,
+            "silent_ms": self.silent_for.map(millis),
+            "lived_ms": self.lived.map(millis),
+            "heartbeats": self.heartbeats,
+            "transport": self.transport.map(Transport::as_str),
+        })
+    }
+
+    pub(crate) fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        write!(out, "{}", crate::style::harmless(&self.sentence))?;
+        self.lived
+            .map_or(Ok(()), |lived| write!(out, " (open for {}, exit code {})", spoken(lived), self.code))
+    }
+}
+
+/// The exit code of a session's end.
+fn code(reason: DisconnectReason) -> u8 {
+    match reason {
+        DisconnectReason::LocalClose => 0,
+        DisconnectReason::PingTimeout => 5,
+        DisconnectReason::PeerClose | DisconnectReason::TransportClosed => 6,
+        DisconnectReason::TransportError => 7,
+        DisconnectReason::ApplicationStalled => 9,
+        _ => 8,
+    }
+}
+
+/// The exit code, and a word, of a session that never opened.
+fn connect_code(error: &ConnectError) -> (u8, &'static str) {
+    match error {
+        ConnectError::Refused(_) | ConnectError::NotWebSocket(_) => (4, "refused"),
+        ConnectError::Session(_) | ConnectError::TooLarge { .. } => (8, "no session"),
+        _ => (3, "no connection"),
+    }
+}
+
+/// What is wrong, and what to try.
+fn connect_sentence(error: &ConnectError) -> String {
+    let hint = match error {
+        ConnectError::Io(error) => match error.kind() {
+            io::ErrorKind::ConnectionRefused => {
+                "nobody listens there: is the server running, and the port right?"
+            }
+            io::ErrorKind::TimedOut => "packets get no answer: a firewall, or a host that is down",
+            _ => "",
+        },
+        ConnectError::Timeout => "somebody listens, but does not answer as an Engine.IO server",
+        ConnectError::Tls(_) => "does the server speak TLS on this port, with a certificate for this name?",
+        ConnectError::Refused(refused) => refusal_hint(refused),
+        ConnectError::NotWebSocket(_) => {
+            "a proxy in between may not pass WebSockets on: try --transport polling"
+        }
+        _ => "",
+    };
+    if hint.is_empty() { error.to_string() } else { format!("{error}; {hint}") }
+}
+
+fn refusal_hint(refused: &Refused) -> &'static str {
+    match (refused.code, refused.status.as_u16()) {
+        (Some(0), _) => "the server does not offer this transport: try --transport with the other one",
+        (Some(3), _) => "the server did not like the request: is there a proxy that changes it?",
+        (Some(4), _) | (_, 401 | 403) => "the server wants to know who asks: --header or --auth may help",
+        (Some(5), _) => "the server does not speak this revision: try --eio 3 or --eio 4",
+        (_, 404) => {
+            "no sessions at this path: Socket.IO servers have them at /socket.io/, which --path can say"
+        }
+        (_, 429) => "too many sessions from here: wait a while",
+        (_, 502..=504) => "a proxy answered: the server behind it is down",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A session of the default periods that opened, and saw its heartbeats, when its clock started.
+    fn story(revision: Revision, heartbeats: u64) -> Story {
+        let mut story = Story::new(Clock::start(), revision);
+        story.opened_at = Some(Duration::ZERO);
+        story.heartbeat = Some(Heartbeat::DEFAULT);
+        story.heartbeats = heartbeats;
+        story.latest = Duration::from_millis(3);
+        story
+    }
+
+    fn sentence(story: &Story, since_s: u64, reason: DisconnectReason, silent_s: u64) -> String {
+        story.sentence(reason, Duration::from_secs(silent_s), Duration::from_secs(since_s))
+    }
+
+    #[tokio::test]
+    async fn a_ping_timeout_says_what_was_promised_and_whether_the_network_works() {
+        let silent = sentence(&story(Revision::V4, 3), 45, DisconnectReason::PingTimeout, 45);
+        assert_eq!(
+            silent,
+            "ping timeout: no ping for 45.0 s, the server promised one every 25 s and 20 s more were waited; and \
+             nothing else came for 45.0 s either: the network is cut without a trace, or the server hangs; 3 pings \
+             before, the last one 45.0 s earlier, at most 3.0 ms late"
+        );
+        let stuck = sentence(&story(Revision::V4, 0), 45, DisconnectReason::PingTimeout, 2);
+        assert!(stuck.contains("the network works, the server's heartbeat is stuck"), "{stuck}");
+        let legacy = sentence(&story(Revision::V3, 2), 20, DisconnectReason::PingTimeout, 20);
+        assert!(
+            legacy.starts_with("ping timeout: the server did not answer our ping within 20 s;"),
+            "{legacy}"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_idle_limits_of_proxies_are_recognized() {
+        let cut = sentence(&story(Revision::V4, 0), 60, DisconnectReason::TransportClosed, 60);
+        assert!(cut.contains("60 s of silence is a usual idle limit of proxies"), "{cut}");
+        let cut = sentence(&story(Revision::V4, 0), 10, DisconnectReason::TransportClosed, 10);
+        assert!(!cut.contains("proxies"), "{cut}");
+    }
+
+    #[test]
+    fn every_reason_has_the_code_that_the_help_states() {
+        for (reason, expected) in [
+            (DisconnectReason::LocalClose, 0),
+            (DisconnectReason::PingTimeout, 5),
+            (DisconnectReason::PeerClose, 6),
+            (DisconnectReason::TransportClosed, 6),
+            (DisconnectReason::TransportError, 7),
+            (DisconnectReason::UnexpectedPacket, 8),
+            (DisconnectReason::ApplicationStalled, 9),
+        ] {
+            assert_eq!(code(reason), expected, "{reason:?}");
+        }
+    }
+}

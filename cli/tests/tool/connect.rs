@@ -1,0 +1,109 @@
+//! `eio connect` against servers that behave, refuse, fall silent and vanish.
+
+use crate::peer::SilentServer;
+use crate::program::{Eio, lines_of};
+
+fn serve(options: &[&str]) -> (Eio, String) {
+    let mut server = Eio::start(&[&["serve", "--json", "--listen", "127.0.0.1:0"], options].concat());
+    let url = server.event("listening")["url"].as_str().unwrap().to_owned();
+    (server, url)
+}
+
+#[test]
+fn a_session_is_shown_from_its_handshake_to_ctrl_c() {
+    let (_server, url) = serve(&["--echo", "--ping-interval", "200ms", "--ping-timeout", "5s"]);
+    let mut client = Eio::start(&["connect", "--json", &url]);
+    assert_eq!(client.event("connecting")["url"], *url);
+    let open = client.event("open");
+    assert_eq!(open["transport"], "polling");
+    assert_eq!(open["ping_interval_ms"], 200);
+    assert_eq!(open["sid"].as_str().unwrap().chars().count(), 5);
+    assert_eq!(client.event("upgrade")["outcome"], "websocket");
+    client.say("grüß dich");
+    assert_eq!(client.event("message")["data"], "grüß dich");
+    let ping = client.event("ping");
+    assert_eq!(ping["from"], "server");
+    let (after, late) = (ping["after_ms"].as_f64().unwrap(), ping["late_ms"].as_f64().unwrap());
+    assert!((190.0..2_000.0).contains(&after) && late < 2_000.0, "{ping}");
+    assert_eq!(client.event("pong")["from"], "client");
+    client.interrupt();
+    let close = client.event("close");
+    assert_eq!(close["reason"], "forced close");
+    assert_eq!(client.exit_code(), 0);
+}
+
+#[test]
+fn a_session_of_revision_3_shows_round_trips() {
+    let (_server, url) = serve(&["--eio3", "--ping-interval", "200ms", "--ping-timeout", "5s"]);
+    let mut client = Eio::start(&["connect", "--json", "--eio", "3", "--transport", "websocket", &url]);
+    assert_eq!(client.event("open")["transport"], "websocket");
+    assert_eq!(client.event("ping")["from"], "client");
+    assert!(client.event("pong")["rtt_ms"].as_f64().unwrap() < 2_000.0);
+}
+
+#[test]
+fn a_silent_server_is_a_ping_timeout_with_a_sentence_that_helps() {
+    let server = SilentServer::start(300, 200);
+    let mut client = Eio::start(&["connect", &server.url()]);
+    assert_eq!(client.exit_code(), 5);
+    let last = client.rest().pop().unwrap();
+    assert!(last.contains("ping timeout: no ping for 50"), "{last}");
+    assert!(last.contains("the server promised one every 300 ms and 200 ms more were waited"), "{last}");
+    assert!(last.contains("exit code 5"), "{last}");
+}
+
+#[test]
+fn a_server_that_stops_is_a_transport_close() {
+    let (mut server, url) = serve(&[]);
+    let mut client = Eio::start(&["connect", "--json", "--transport", "websocket", &url]);
+    client.event("open");
+    server.interrupt();
+    let close = client.event("close");
+    assert_eq!((&close["reason"], &close["exit_code"]), (&"transport close".into(), &6.into()));
+    assert_eq!(client.exit_code(), 6);
+    assert_eq!(server.exit_code(), 0);
+}
+
+#[test]
+fn no_session_is_told_apart_by_its_exit_code() {
+    // A port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut client = Eio::start(&["connect", &format!("http://{free}")]);
+    assert_eq!(client.exit_code(), 3);
+    assert!(client.rest().pop().unwrap().contains("nobody listens there"));
+
+    let (_server, url) = serve(&["--transports", "polling"]);
+    let mut client = Eio::start(&["connect", "--transport", "websocket", &url]);
+    assert_eq!(client.exit_code(), 4);
+    assert!(client.rest().pop().unwrap().contains("Transport unknown"));
+
+    let mut client = Eio::start(&["connect", "--socketio", &url]);
+    assert_eq!(client.exit_code(), 4);
+    assert!(client.rest().pop().unwrap().contains("no sessions at this path"));
+
+    let mut client = Eio::start(&["connect", "--eio", "3", &url]);
+    assert_eq!(client.exit_code(), 4);
+    assert!(client.rest().pop().unwrap().contains("does not speak this revision"));
+
+    let mut client = Eio::start(&["connect", "localhost"]);
+    assert_eq!(client.exit_code(), 2);
+    assert_eq!(lines_of(&client.errors()).len(), 2);
+}
+
+#[test]
+fn a_namespace_is_joined_and_left() {
+    let server = SilentServer::start(25_000, 20_000).saying(&[
+        "40{\"sid\":\"abcdefgh\"}",
+        "42[\"news\",{\"a\":1}]",
+        "41",
+    ]);
+    let mut client = Eio::start(&["connect", "--json", "--socketio", &server.url()]);
+    let joined = client.event("joined");
+    assert_eq!((&joined["namespace"], &joined["sid"]), (&"/".into(), &"abcd".into()));
+    let event = client.event("event");
+    assert_eq!(event["name"], "news");
+    assert_eq!(event["arguments"]["data"], "{\"a\":1}");
+    client.event("left");
+    assert_eq!(client.event("close")["exit_code"], 10);
+    assert_eq!(client.exit_code(), 10);
+}

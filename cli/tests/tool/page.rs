@@ -1,0 +1,43 @@
+//! The page in headless Chromium, driven by `tests/page/look.mjs`: what it shows has to agree with what the server says.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::program::Eio;
+
+#[test]
+#[ignore = "needs node, npm packages and chromium, which `cargo xtask test page` installs"]
+fn a_person_opens_sessions_and_watches_silence_being_noticed() {
+    let mut server = Eio::start(&[
+        "serve",
+        "--json",
+        "--listen",
+        "127.0.0.1:0",
+        "--ping-interval",
+        "1500ms",
+        "--ping-timeout",
+        "4s",
+    ]);
+    let url = server.event("listening")["url"].as_str().unwrap().to_owned();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+    std::fs::create_dir_all(&folder).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/page/look.mjs");
+    let output = Command::new("node").arg(script).arg(&url).arg(&folder).output().expect("node starts");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaints}");
+    println!("screenshots are in {}", folder.display());
+
+    let mut closed = Vec::new();
+    for _ in 0..12 {
+        let close = server.event("close");
+        closed.push((close["session"].clone(), close["reason"].clone(), close["silent_ms"].clone()));
+    }
+    let (_, reason, silent) = closed.iter().find(|(session, ..)| *session == 9).expect("session 9 ended");
+    assert_eq!(*reason, "ping timeout");
+    let silent = silent.as_u64().unwrap();
+    assert!((4_000..=6_500).contains(&silent), "silent for {silent} ms");
+    let in_order = closed.iter().filter(|(_, reason, _)| *reason == "transport close").count();
+    assert_eq!(in_order, 11);
+    server.interrupt();
+    assert_eq!(server.exit_code(), 0);
+}

@@ -1,0 +1,156 @@
+//! The other ends: clients and servers of a few lines, on bare sockets.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the server listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    stream.set_nodelay(true).expect("nodelay can be set");
+    stream
+}
+
+/// The whole answer to a GET, head and body.
+pub(crate) fn get(address: &str, target: &str) -> String {
+    let mut stream = connect(address);
+    write!(
+        stream,
+        "GET {target} HTTP/1.1\r\nHost: {address}\r\nOrigin: https://app.example\r\nConnection: close\r\n\r\n"
+    )
+    .expect("the server reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the server answers");
+    answer
+}
+
+/// The data of the first server-sent events.
+pub(crate) fn events(address: &str, count: usize) -> Vec<String> {
+    let mut stream = connect(address);
+    write!(stream, "GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("the server reads");
+    let lines = BufReader::new(stream).lines().map(|line| line.expect("the server writes"));
+    lines.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned)).take(count).collect()
+}
+
+/// An Engine.IO client on WebSocket that does nothing by itself.
+pub(crate) struct WebSocket {
+    stream: BufReader<TcpStream>,
+    pub(crate) sid: String,
+}
+
+impl WebSocket {
+    pub(crate) fn open(address: &str, eio: u8) -> Self {
+        let mut stream = connect(address);
+        write!(
+            stream,
+            "GET /engine.io/?EIO={eio}&transport=websocket HTTP/1.1\r\nHost: {address}\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        .expect("the server reads");
+        let mut stream = BufReader::new(stream);
+        skip_head(&mut stream);
+        let mut client = Self { stream, sid: String::new() };
+        let open = client.next().expect("an open packet");
+        let handshake: serde_json::Value = serde_json::from_str(&open[1..]).expect("a handshake");
+        handshake["sid"].as_str().expect("a sid").clone_into(&mut client.sid);
+        client
+    }
+
+    /// The next packet; `None` once a close frame or the end has come.
+    pub(crate) fn next(&mut self) -> Option<String> {
+        let mut head = [0; 2];
+        self.stream.read_exact(&mut head).ok()?;
+        let length = match head[1] {
+            126 => {
+                let mut length = [0; 2];
+                self.stream.read_exact(&mut length).ok()?;
+                usize::from(u16::from_be_bytes(length))
+            }
+            length => usize::from(length),
+        };
+        let mut payload = vec![0; length];
+        self.stream.read_exact(&mut payload).ok()?;
+        (head[0] == 0x81).then(|| String::from_utf8(payload).expect("text"))
+    }
+
+    /// Sends a short packet, masked with zeros.
+    pub(crate) fn send(&mut self, packet: &str) {
+        let length = u8::try_from(packet.len()).expect("a short packet");
+        let frame = [&[0x81, 0x80 | length, 0, 0, 0, 0], packet.as_bytes()].concat();
+        self.stream.get_mut().write_all(&frame).expect("the server reads");
+    }
+}
+
+/// A server that opens one session on WebSocket, says what it was told to say, and nothing more. It never pings.
+pub(crate) struct SilentServer {
+    listener: TcpListener,
+    open: String,
+    says: Vec<String>,
+}
+
+impl SilentServer {
+    pub(crate) fn start(ping_interval: u32, ping_timeout: u32) -> Self {
+        let open = format!(
+            "0{{\"sid\":\"silent\",\"upgrades\":[],\"pingInterval\":{ping_interval},\
+             \"pingTimeout\":{ping_timeout},\"maxPayload\":1000000}}"
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self { listener, open, says: Vec::new() }
+    }
+
+    pub(crate) fn saying(mut self, packets: &[&str]) -> Self {
+        self.says = packets.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Where it is; from here on it serves.
+    pub(crate) fn url(self) -> String {
+        let url = format!("ws://{}", self.listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            let (stream, _) = self.listener.accept().expect("a client");
+            let mut stream = BufReader::new(stream);
+            let key = skip_head(&mut stream).expect("a key");
+            let key = eio_core::ws::Key::parse(key.as_bytes()).expect("a key");
+            let accept = key.accept();
+            let mut answer =
+                b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                               Sec-WebSocket-Accept: "
+                    .to_vec();
+            answer.extend_from_slice(&accept);
+            answer.extend_from_slice(b"\r\n\r\n");
+            for packet in [&self.open].into_iter().chain(&self.says) {
+                let length = u16::try_from(packet.len()).expect("a short packet").to_be_bytes();
+                answer.extend_from_slice(&[0x81]);
+                match length {
+                    [0, length] if length < 126 => answer.push(length),
+                    [high, low] => answer.extend_from_slice(&[126, high, low]),
+                }
+                answer.extend_from_slice(packet.as_bytes());
+            }
+            stream.get_mut().write_all(&answer).expect("the client reads");
+            // Takes what comes until the client leaves.
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        url
+    }
+}
+
+/// Reads up to the empty line; returns the key of a WebSocket request.
+fn skip_head(stream: &mut BufReader<TcpStream>) -> Option<String> {
+    let mut key = None;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).expect("a head");
+        let line = line.trim_end();
+        if line.is_empty() {
+            return key;
+        }
+        let header = line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
+        if let Some((_, value)) = header {
+            key = Some(value.to_owned());
+        }
+    }
+}

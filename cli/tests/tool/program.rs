@@ -1,0 +1,138 @@
+//! The program under test: its lines, its end. Killed, whatever happens.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Eio {
+    child: Child,
+    lines: Receiver<String>,
+    /// Dropped to make the reader stop and close the pipe.
+    reading: Option<Sender<()>>,
+}
+
+impl Eio {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_eio"))
+            .args(arguments)
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stdout = child.stdout.take().expect("standard output is piped");
+        let (reading, stop) = mpsc::channel();
+        Self { child, lines: lines(stdout, stop), reading: Some(reading) }
+    }
+
+    /// The next line of standard output.
+    pub(crate) fn line(&mut self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("a line in time")
+    }
+
+    /// The next event of this kind; others before it are passed over.
+    pub(crate) fn event(&mut self, kind: &str) -> Value {
+        let mut passed = Vec::new();
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                panic!("no {kind:?} came, but {passed:#?}, and on standard error {:?}", self.errors());
+            };
+            let event: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            if event["event"] == kind {
+                return event;
+            }
+            passed.push(line);
+        }
+    }
+
+    /// What is left of standard output, once the program has ended.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        self.lines.iter().collect()
+    }
+
+    /// All of standard error, once the program has ended.
+    pub(crate) fn errors(&mut self) -> String {
+        let mut errors = String::new();
+        if self.child.try_wait().is_ok_and(|status| status.is_some())
+            && let Some(stderr) = &mut self.child.stderr
+        {
+            let _ = stderr.read_to_string(&mut errors);
+        }
+        errors
+    }
+
+    /// Types a line.
+    pub(crate) fn say(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().expect("standard input is piped");
+        writeln!(stdin, "{line}").expect("the program reads");
+        stdin.flush().expect("the program reads");
+    }
+
+    /// Ctrl-C.
+    pub(crate) fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-INT", &id]).status().expect("kill runs");
+        assert!(status.success(), "the program is still there");
+    }
+
+    /// Closes the other end of standard output.
+    pub(crate) fn stop_reading(&mut self) {
+        self.reading = None;
+    }
+
+    pub(crate) fn exit_code(&mut self) -> i32 {
+        self.exit_code_within(PATIENCE)
+    }
+
+    pub(crate) fn exit_code_within(&mut self, limit: Duration) -> i32 {
+        const TICK: Duration = Duration::from_millis(10);
+        for _ in 0..limit.as_millis() / TICK.as_millis() {
+            if let Some(status) = self.child.try_wait().expect("the program can be waited for") {
+                return status.code().unwrap_or_else(|| panic!("ended by a signal: {status}"));
+            }
+            pause(TICK);
+        }
+        panic!("the program did not end within {limit:?}");
+    }
+}
+
+impl Drop for Eio {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of a text.
+pub(crate) fn lines_of(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
+
+/// Lines as they come, read by a thread until the pipe ends or the test stops it.
+fn lines(stdout: ChildStdout, stop: Receiver<()>) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        while stdout.read_line(&mut line).is_ok_and(|length| length > 0) {
+            let stopped = matches!(stop.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+            if stopped || sender.send(line.trim_end_matches('\n').to_owned()).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+    lines
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process cannot be waited for otherwise")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}

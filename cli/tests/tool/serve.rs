@@ -1,0 +1,203 @@
+//! `eio serve` and its events, its signals, its page.
+
+use crate::peer::{WebSocket, get};
+use crate::program::{Eio, lines_of};
+
+const QUICK: [&str; 4] = ["--ping-interval", "200ms", "--ping-timeout", "400ms"];
+
+/// A server that prints events, and its address.
+fn serve(options: &[&str]) -> (Eio, String) {
+    let mut server = Eio::start(&[&["serve", "--json", "--listen", "127.0.0.1:0"], options].concat());
+    let address = server.event("listening")["address"].as_str().unwrap().to_owned();
+    (server, address)
+}
+
+#[test]
+fn the_first_line_says_where_it_listens() {
+    let mut server = Eio::start(&["serve", "--listen", "127.0.0.1:0"]);
+    let line = server.line();
+    assert!(line.starts_with("eio listens on http://127.0.0.1:"), "{line}");
+    // Nobody sees colours here.
+    assert!(!line.contains('\x1b'), "{line}");
+    server.interrupt();
+    assert_eq!(server.exit_code(), 0);
+    assert_eq!(server.errors(), "");
+}
+
+#[test]
+fn a_taken_port_is_one_sentence_and_code_2() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut server = Eio::start(&["serve", "--listen", &address]);
+    assert_eq!(server.exit_code(), 2);
+    let errors = server.errors();
+    let expected = [
+        format!("eio: {address} is taken by another program: choose another address with --listen."),
+        "Try 'eio serve --help'.".to_owned(),
+    ];
+    assert_eq!(lines_of(&errors), expected);
+    assert!(server.rest().is_empty());
+}
+
+#[test]
+fn a_bad_option_is_one_sentence_and_code_2() {
+    for options in [
+        &["serve", "--ping-interval", "25"][..],
+        &["serve", "--ping-timeout", "0s"],
+        &["serve", "--transports", "pigeon"],
+        &["serve", "--path", "engine.io"],
+        &["serve", "--cors", "example.org/path"],
+        &["serve", "--no-such-thing"],
+        &["serve", "--workers", "0"],
+        &["srve"],
+        &["simulate", "--bandwidth", "fast"],
+    ] {
+        let mut program = Eio::start(options);
+        assert_eq!(program.exit_code(), 2, "{options:?}");
+        let errors = program.errors();
+        let lines = lines_of(&errors);
+        assert_eq!(lines.len(), 2, "{errors}");
+        assert!(lines[0].starts_with("eio: ") && lines[0].ends_with('.'), "{errors}");
+        assert!(lines[1].starts_with("Try 'eio") && lines[1].ends_with(" --help'."), "{errors}");
+        assert!(program.rest().is_empty());
+    }
+}
+
+#[test]
+fn help_goes_to_standard_output() {
+    for options in [
+        &["--help"][..],
+        &["-h"],
+        &["serve", "--help"],
+        &["connect", "--help"],
+        &["simulate", "-h"],
+        &["--version"],
+    ] {
+        let mut program = Eio::start(options);
+        assert_eq!(program.exit_code(), 0, "{options:?}");
+        assert!(!program.rest().is_empty() && program.errors().is_empty());
+    }
+}
+
+#[test]
+fn a_session_is_told_from_its_opening_to_the_silence_that_ends_it() {
+    let (mut server, address) = serve(&[&["--echo"], &QUICK[..]].concat());
+    let mut client = WebSocket::open(&address, 4);
+    let open = server.event("open");
+    assert_eq!(
+        (&open["transport"], &open["eio"], &open["session"]),
+        (&"websocket".into(), &4.into(), &1.into())
+    );
+    assert_eq!(open["sid"], format!("{}…", &client.sid[..4]));
+    assert!(open["peer"].as_str().unwrap().starts_with("127.0.0.1:"));
+
+    client.send("4hello");
+    let message = server.event("message");
+    assert_eq!(
+        (&message["kind"], &message["bytes"], &message["data"]),
+        (&"text".into(), &5.into(), &"hello".into())
+    );
+    assert_eq!(client.next().as_deref(), Some("4hello"));
+
+    assert_eq!(client.next().as_deref(), Some("2"));
+    assert_eq!(server.event("ping")["from"], "server");
+    client.send("3");
+    let pong = server.event("pong");
+    assert!(pong["rtt_ms"].as_f64().unwrap() > 0.0, "{pong}");
+
+    // From here on it is silent.
+    assert_eq!(client.next().as_deref(), Some("2"));
+    let close = server.event("close");
+    assert_eq!((&close["reason"], &close["transport"]), (&"ping timeout".into(), &"websocket".into()));
+    assert_eq!(close["detail"], "ping timeout: the peer was silent");
+    let silent = close["silent_ms"].as_u64().unwrap();
+    assert!((600..1_600).contains(&silent), "silent for {silent} ms");
+    assert!(close["lived_ms"].as_u64().unwrap() >= silent);
+    assert_eq!(close["sid"], open["sid"]);
+}
+
+#[test]
+fn clients_of_revision_3_ping_themselves() {
+    let (mut server, address) = serve(&["--eio3"]);
+    let mut client = WebSocket::open(&address, 3);
+    client.send("2");
+    assert_eq!(client.next().as_deref(), Some("3"));
+    assert_eq!(server.event("open")["eio"], 3);
+    assert_eq!(server.event("ping")["from"], "client");
+}
+
+#[test]
+fn ctrl_c_closes_every_session() {
+    let (mut server, address) = serve(&[]);
+    let mut clients = [4, 4].map(|eio| WebSocket::open(&address, eio));
+    server.event("open");
+    server.event("open");
+    server.interrupt();
+    assert_eq!(server.event("closing")["sessions"], 2);
+    for _ in &clients {
+        assert_eq!(server.event("close")["reason"], "forced close");
+    }
+    for client in &mut clients {
+        assert_eq!(client.next(), None, "a close frame ends what comes in");
+    }
+    assert_eq!(server.exit_code(), 0);
+}
+
+#[test]
+fn a_second_ctrl_c_leaves_at_once() {
+    let (mut server, address) = serve(&[]);
+    // This client polls for nothing, so that its session cannot be told that it closes.
+    let open = get(&address, "/engine.io/?EIO=4&transport=polling");
+    assert!(open.contains("\"sid\""), "{open}");
+    server.event("open");
+    server.interrupt();
+    server.event("closing");
+    let interrupted = std::time::Duration::from_secs(2);
+    server.interrupt();
+    assert_eq!(server.exit_code_within(interrupted), 130);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_server() {
+    let (mut server, address) = serve(&QUICK);
+    server.stop_reading();
+    let _client = WebSocket::open(&address, 4);
+    assert_eq!(server.exit_code(), 0);
+}
+
+#[test]
+fn transports_that_are_off_are_refused() {
+    let (_server, address) = serve(&["--transports", "websocket", "--cors", "https://app.example"]);
+    let refused = get(&address, "/engine.io/?EIO=4&transport=polling");
+    assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("Transport unknown"), "{refused}");
+    assert!(refused.contains("access-control-allow-origin: https://app.example"), "{refused}");
+    let refused = get(&address, "/engine.io/?EIO=3&transport=websocket");
+    assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
+}
+
+#[test]
+fn the_page_allows_its_own_script_and_nothing_else() {
+    let (_server, address) = serve(&[]);
+    let (first, second) = (get(&address, "/"), get(&address, "/"));
+    assert!(first.starts_with("HTTP/1.1 200"), "{first}");
+    let policy = |page: &str| {
+        let line = page.lines().find(|line| line.starts_with("content-security-policy: "));
+        line.expect("a policy").to_owned()
+    };
+    assert!(policy(&first).contains("default-src 'none'"));
+    assert_ne!(policy(&first), policy(&second), "the nonce is another one every time");
+    let nonce = policy(&first).split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned();
+    assert_eq!(first.matches(&format!("nonce=\"{nonce}\"")).count(), 2);
+    assert!(get(&address, "/favicon.ico").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn the_pages_data_names_no_session_whole() {
+    let (mut server, address) = serve(&[]);
+    let client = WebSocket::open(&address, 4);
+    server.event("open");
+    let data = crate::peer::events(&address, 2);
+    assert!(data[0].starts_with("{\"version\":"), "{}", data[0]);
+    assert!(data[1].contains("\"number\":1") && data[1].contains(&client.sid[..4]), "{}", data[1]);
+    assert!(!data.concat().contains(&client.sid) && !data.concat().contains("127.0.0.1"));
+}
