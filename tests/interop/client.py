@@ -106,9 +106,6 @@ def main():
             ).start()
         elif kind == "send":
             clients[command["id"]].send(from_json(command))
-        elif kind == "burst":
-            client = clients[command.pop("id")]
-            threading.Thread(target=send_burst, args=(client,), kwargs=command, daemon=True).start()
         elif kind == "close":
             threading.Thread(target=clients[command["id"]].disconnect, daemon=True).start()
 

@@ -65,7 +65,7 @@ async fn slow_heads(target: Target, size: usize) -> io::Result<()> {
             // Might be HTTP/2 until its last byte.
             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r"
         };
-        Ok(connection.drip(head.bytes(), DRIP).await)
+        Ok(connection.drip(head.into(), DRIP).await)
     })
     .await
 }
@@ -81,7 +81,7 @@ async fn never_speaks(target: Target, size: usize) -> io::Result<()> {
             // One request, and then nothing more.
             connection.get("EIO=4&transport=none").await?;
         }
-        Ok(connection.drip([], DRIP).await)
+        Ok(connection.drip(Vec::new(), DRIP).await)
     })
     .await
 }
@@ -97,7 +97,7 @@ async fn slow_bodies(target: Target, size: usize) -> io::Result<()> {
              Content-Length: 1000\r\n\r\n"
         );
         connection.send(head.as_bytes()).await?;
-        Ok(connection.drip([b'4'; 1000], DRIP).await)
+        Ok(connection.drip(vec![b'4'; 1000], DRIP).await)
     })
     .await
 }
@@ -106,7 +106,7 @@ async fn slow_frames(target: Target, size: usize) -> io::Result<()> {
     all_closed(size, PING_INTERVAL + PING_TIMEOUT + LATE, |number| async move {
         let (connection, _) = Connection::open_websocket(target.address).await?;
         // Half of them in the header, half in a payload.
-        let frame = if number % 2 == 0 { frame(0x82, &[0; 70_000]) } else { frame(0x81, &[b'4'; 100]) };
+        let frame = if number % 2 == 0 { frame(0x82, &vec![0; 70_000]) } else { frame(0x81, &[b'4'; 100]) };
         Ok(connection.drip(frame, DRIP).await)
     })
     .await
