@@ -14,11 +14,12 @@ enum Peer {
 impl Peer {
     async fn open(world: &World, transport: &str, revision: u8) -> Self {
         if transport == "websocket" {
-            return Self::WebSocket(Box::new(world.websocket(revision).await));
+            Self::WebSocket(Box::new(world.websocket(revision).await))
+        } else {
+            let mut polling = world.polling(revision).await;
+            polling.begin_poll().await;
+            Self::Polling(Box::new(polling))
         }
-        let mut polling = world.polling(revision).await;
-        polling.begin_poll().await;
-        Self::Polling(Box::new(polling))
     }
 
     async fn send(&mut self, packet: &str) {

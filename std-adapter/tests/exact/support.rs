@@ -310,7 +310,7 @@ impl Polling {
         if self.revision == 4 {
             packets.join("\u{1e}")
         } else {
-            packets.iter().map(|packet| [&packet.len().to_string(), ":", packet].concat()).collect()
+            packets.iter().flat_map(|packet| [packet.len().to_string(), format!(":{packet}")]).collect()
         }
     }
 
