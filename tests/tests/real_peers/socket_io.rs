@@ -124,7 +124,7 @@ async fn bytes(mode: Mode, log: Log) {
     let packet = event("files", args).with_attachments(2).expect("as many as placeholders");
     client.send(packet).await;
     client.send_bytes(&[0, 1, 0xff]).await;
-    client.send_bytes(&[4; 70_000]).await;
+    client.send_bytes(&vec![4; 70_000]).await;
     let seen = at_server.event("event").await;
     assert_eq!(seen["args"][0], json!({ "hex": "0001ff" }));
     assert_eq!(seen["args"][1], json!("between"));
