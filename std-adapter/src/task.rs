@@ -17,11 +17,10 @@ use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Instant};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use tokio::task::coop;
 use tokio::time::Sleep;
 
 use crate::candidate::Candidate;
-use crate::grace::Grace;
+use crate::grace::{Backlog, Grace};
 use crate::lingering::Lingering;
 use crate::socket::Socket;
 use crate::state::{Inner, State};
@@ -203,7 +202,6 @@ impl Task {
 
     /// Whether the verdict has to wait, or evidence was found that the runtime had not told of.
     fn may_still_speak(&mut self, now: Instant, late: Duration) -> bool {
-        let mut unread = false;
         if let Io::WebSocket(io) = &mut self.io {
             let asked = self.state.update(|inner, _| {
                 let mut sink = SessionSink { inner, state: &self.state, now };
@@ -215,10 +213,8 @@ impl Task {
                 }
                 return self.state.lock().session.check_send(now).is_ok();
             }
-            // A task that has used up its share of the runtime finds nothing ready, whatever there is.
-            unread = !coop::has_budget_remaining();
         }
-        self.grace.extend(now, late, unread)
+        self.grace.extend(now, late, Backlog::look())
     }
 
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) {

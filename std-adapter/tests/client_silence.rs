@@ -104,7 +104,7 @@ async fn a_stalled_write_hides_no_silence() {
                 raw.answer("200 OK", &open_packet(300, 200, "").replace("1000000", "0")).await;
             }
             // Nothing more is read, and nothing is closed.
-            tokio::time::sleep(Duration::from_secs(3_600)).await;
+            tokio::time::sleep(Duration::from_hours(1)).await;
         })
         .await;
         let client =
@@ -163,7 +163,7 @@ async fn a_client_may_be_stricter_than_the_handshake() {
         let request = raw.request().await;
         raw.switch_protocols(&request).await;
         raw.text(&open_packet(300, 60_000, "")).await;
-        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
     })
     .await;
     let client = Client::builder(format!("ws://{address}")).ping_timeout_at_most(Duration::from_millis(100));
@@ -171,7 +171,7 @@ async fn a_client_may_be_stricter_than_the_handshake() {
     let opened = Instant::now();
     assert_eq!(
         socket.handshake().heartbeat().ping_timeout(),
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         "as the server said it"
     );
     assert_eq!(socket.closed().await.reason, DisconnectReason::PingTimeout);
@@ -184,7 +184,7 @@ async fn a_message_for_a_server_past_its_deadline_is_handed_back() {
         let request = raw.request().await;
         raw.switch_protocols(&request).await;
         raw.text(&open_packet(300, 200, "")).await;
-        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
     })
     .await;
     let socket = Client::builder(format!("ws://{address}")).build().unwrap().connect().await.unwrap();

@@ -146,6 +146,14 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::attacks,
     },
     Part {
+        name: "faults",
+        about: "whoever is stopped, killed, unplugged or stalled is noticed on time, and nobody else",
+        verb: Verb::Test,
+        needs: &[Need::Program { name: "ip", package: "iproute2" }],
+        limit_minutes: 10,
+        run: interop::faults,
+    },
+    Part {
         name: "package",
         about: "what will be published packs, and builds from its package",
         verb: Verb::Test,

@@ -60,7 +60,7 @@ async fn fleet(address: &str, count: &str, transport: Transport) {
     let orders = Arc::new(Orders {
         address: address.parse().unwrap(),
         hold,
-        pongs: AtomicUsize::new(0),
+        pongs: AtomicUsize::new(usize::MAX / 2),
         open: AtomicUsize::new(0),
         lost: AtomicUsize::new(0),
     });

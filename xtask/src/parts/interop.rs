@@ -12,16 +12,23 @@ const FOLDER: &str = "tests/interop";
 pub(crate) fn real_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     install_from_npm(job)?;
     install_from_pypi(job)?;
-    run_test(job, "real_peers")
+    run_test(job, "real_peers").map(drop)
 }
 
 /// What killed or starved other implementations, tried on our server.
 pub(crate) fn attacks(job: &mut Job<'_>) -> Result<(), Stop> {
-    run_test(job, "attacks")
+    run_test(job, "attacks").map(drop)
 }
 
-fn run_test(job: &mut Job<'_>, name: &str) -> Result<(), Stop> {
-    job.cargo(["test", "--package", "eio-tests", "--features", "interop", "--test", name]).map(drop)
+/// Real faults in real time. Root, because it makes network namespaces; what it measures, it prints.
+pub(crate) fn faults(job: &mut Job<'_>) -> Result<(), Stop> {
+    let printed = run_test(job, "faults")?;
+    printed.lines().filter(|line| line.contains("resident")).for_each(|line| job.note(line.to_owned()));
+    Ok(())
+}
+
+fn run_test(job: &mut Job<'_>, name: &str) -> Result<String, Stop> {
+    job.cargo(["test", "--package", "eio-tests", "--features", "interop", "--test", name])
 }
 
 fn install_from_npm(job: &mut Job<'_>) -> Result<(), Stop> {
