@@ -132,8 +132,13 @@ fn a_response_that_is_no_answer_to_the_request_is_refused_and_says_why() {
     assert_eq!(answered(|switch| switch.replace("-Accept", "-Other")), ConnectError::WrongAcceptKey);
     let again = |switch: String| with("Sec-WebSocket-Accept: dGhlIHNhbXBsZSBub25jZQ==", switch);
     assert_eq!(answered(again), ConnectError::WrongAcceptKey);
-    let many = |switch: String| with(&vec!["X: y"; 40].join("\r\n"), switch);
-    assert_eq!(answered(many), ConnectError::NotHttp);
+    for broken in ["no colon", ": no name", " folded: x", "a b: c"] {
+        assert_eq!(answered(|switch| with(broken, switch)), ConnectError::NotHttp, "{broken}");
+    }
+    for first in ["HTTP/1.1 101x", "HTTP/1.1 1", "HTTP/1.0 101 x", "HTTP/1.1 1o1 x", "HTTP/1.1  101"] {
+        let first = |switch: String| switch.replacen("HTTP/1.1 101 Switching Protocols", first, 1);
+        assert_eq!(answered(first), ConnectError::NotHttp);
+    }
     let long = |switch: String| with(&format!("X: {}", "y".repeat(512)), switch);
     assert_eq!(answered(long), ConnectError::HeadTooLong);
     let endless = failure(&Settings::DEFAULT, |server, _| server.raw(&[b'x'; 5000]));
@@ -145,6 +150,7 @@ fn headers_in_other_cases_and_lists_are_understood() {
     let _clock = world::clock();
     let answer = |server: &mut Server, switch: String| {
         let switch = switch
+            .replace("HTTP/1.1 101 Switching Protocols", "HTTP/1.1 101\r\nServer:\r\nX: \u{e4}: b")
             .replace("Upgrade: websocket", "UPGRADE: WebSocket")
             .replace("Connection: Upgrade", "connection:  keep-alive , upgrade ");
         server.raw(switch.as_bytes());
