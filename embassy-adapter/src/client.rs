@@ -80,7 +80,8 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         rng: &'b mut dyn FnMut() -> u32,
         settings: &Settings,
     ) -> Result<Self, ConnectError> {
-        let link = Link::new(buffers, rng, settings, clock::now())?;
+        buffers.check()?;
+        let link = Link::new(buffers, rng, settings, clock::now());
         let mut client = Self { reader, writer, link };
         let key = Key::from_random(client.link.state.random_bytes());
         let digit = client.link.state.revision().digit;

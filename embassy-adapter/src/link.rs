@@ -10,12 +10,12 @@ use eio_core::{ClientSession, DisconnectReason, Event as SessionEvent, Instant};
 
 use crate::inbox::{Found, Inbox, Place};
 use crate::outbox::{Outbox, fill};
-use crate::{Buffers, ConnectError, Event, Revision, SendError, Settings};
+use crate::{Buffers, Event, Revision, SendError, Settings};
 
 /// Later than this, a wake-up says more about this board than about the server: before silence is judged, the other
-/// tasks get [`GRACE`] to bring in what lies in the network's buffers.
-const LATE: Duration = Duration::from_millis(10);
-const GRACE: Duration = Duration::from_millis(5);
+/// tasks get [`GRACE_MICROS`] to bring in what lies in the network's buffers.
+const LATE_MICROS: u64 = 10_000;
+const GRACE_MICROS: u64 = 5_000;
 
 /// What a client holds beside its stream. `session`, `inbox` and `outbox` are apart, because a read that waits
 /// borrows the one and a write the other.
@@ -88,10 +88,10 @@ impl<'b> Link<'b> {
         rng: &'b mut dyn FnMut() -> u32,
         settings: &Settings,
         now: Instant,
-    ) -> Result<Self, ConnectError> {
+    ) -> Self {
         let Buffers { rx, tx } = buffers;
-        let inbox = Inbox::new(rx, settings.max_message_len)?;
-        let outbox = Outbox::new(tx)?;
+        let inbox = Inbox::new(rx, settings.max_message_len);
+        let outbox = Outbox::new(tx);
         let mut session = (settings.revision.session)(settings.open_timeout, now);
         if let Some(most) = settings.ping_timeout_at_most {
             session = session.with_ping_timeout_at_most(most);
@@ -120,7 +120,7 @@ impl<'b> Link<'b> {
             sent: 0,
             total: None,
         };
-        Ok(Self { inbox, outbox, state })
+        Self { inbox, outbox, state }
     }
 
     /// Decodes what was received, up to a message for the application.
@@ -310,8 +310,8 @@ impl State<'_> {
     pub(crate) fn expire(&mut self, now: Instant) {
         let Some(deadline) = self.session.poll_timeout().filter(|deadline| *deadline <= now) else { return };
         match self.grace {
-            None if now.saturating_duration_since(deadline) > LATE => {
-                self.grace = Some(now.saturating_add(GRACE));
+            None if now.as_micros().saturating_sub(deadline.as_micros()) > LATE_MICROS => {
+                self.grace = Some(Instant::from_micros(now.as_micros().saturating_add(GRACE_MICROS)));
             }
             Some(grace) if now < grace => {}
             _ => {

@@ -6,8 +6,6 @@
 
 use eio_core::ws::{Control, FrameHeader, MessageKind, OpCode};
 
-use crate::ConnectError;
-
 pub(crate) struct Outbox<'b> {
     /// [`FRAME`] bytes for the payload of a ping, then the frame: room for its header, and its payload.
     buffer: &'b mut [u8],
@@ -28,14 +26,11 @@ const PAYLOAD: usize = FRAME + FrameHeader::MAX_LEN;
 impl<'b> Outbox<'b> {
     /// What the buffer needs beside the longest payload of a frame.
     pub(crate) const OVERHEAD: usize = PAYLOAD;
-    /// The payload that must fit: that of a control frame.
-    const MIN_LEN: usize = PAYLOAD + Control::MAX_PAYLOAD;
+    /// The payload of a control frame must fit.
+    pub(crate) const MIN_LEN: usize = PAYLOAD + Control::MAX_PAYLOAD;
 
-    pub(crate) fn new(buffer: &'b mut [u8]) -> Result<Self, ConnectError> {
-        if buffer.len() < Self::MIN_LEN {
-            return Err(ConnectError::TxTooSmall { needed: Self::MIN_LEN });
-        }
-        Ok(Self { buffer, start: 0, end: 0, ping: None, open: None })
+    pub(crate) const fn new(buffer: &'b mut [u8]) -> Self {
+        Self { buffer, start: 0, end: 0, ping: None, open: None }
     }
 
     /// The longest payload of a frame.
