@@ -45,9 +45,9 @@ pub enum Event<'a> {
 /// is, nothing happens; an application that comes back late first reads what has arrived, and nobody is declared dead
 /// for its own absence.
 pub struct Client<'b, R, W> {
-    reader: R,
-    writer: W,
-    link: Link<'b>,
+    pub(crate) reader: R,
+    pub(crate) writer: W,
+    pub(crate) link: Link<'b>,
 }
 
 /// What the client waits for.
@@ -112,7 +112,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// As [`recv`](Self::recv).
     pub async fn ready(&mut self) -> Result<(), Disconnect> {
         self.drive(Goal::Message).await?;
-        self.link.mark_seen();
+        self.link.state.mark_seen();
         Ok(())
     }
 
@@ -291,6 +291,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
                 let head = self.link.inbox.received().get(..len).unwrap_or_default();
                 response::check(head, key)?;
                 self.link.inbox.consume(len);
+                self.link.begin_frames();
                 return Ok(());
             }
             if self.link.inbox.is_full() {

@@ -1,8 +1,8 @@
 //! Futures dropped at every await point: no byte is lost, and none is sent or delivered twice.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::Poll;
+use core::future::Future;
+use core::pin::pin;
+use core::task::Poll;
 
 use eio_core::packet::Frame;
 use eio_core::ws::Control;

@@ -1,7 +1,7 @@
 //! Opening: the request, the response, the handshake, and everything that can be wrong with them.
 
-use std::pin::pin;
-use std::task::Poll;
+use core::pin::pin;
+use core::task::Poll;
 
 use eio_core::handshake::HandshakeErrorKind;
 use eio_core::session::Violation;

@@ -1,6 +1,6 @@
 //! What the server sends: messages of all sizes and cuts, control frames, the end, and garbage.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use eio_core::packet::{Data, Frame};
 use eio_core::session::Violation;
@@ -76,9 +76,9 @@ fn every_cut_of_the_stream_is_the_same() {
         let mut rest = Some(&wire[cut..]);
         while messages.len() < 3 {
             let task = world::Task::new();
-            match task.poll(std::pin::pin!(client.recv())) {
-                std::task::Poll::Ready(event) => messages.push(received(event.expect("alive"))),
-                std::task::Poll::Pending => server.raw(rest.take().expect("all has come")),
+            match task.poll(core::pin::pin!(client.recv())) {
+                core::task::Poll::Ready(event) => messages.push(received(event.expect("alive"))),
+                core::task::Poll::Pending => server.raw(rest.take().expect("all has come")),
             }
         }
         let expected = [text("Gr\u{fc}\u{df}e \u{1f600}"), Sent::Binary(vec![7; 200]), text("end")];

@@ -1,8 +1,8 @@
 //! What the application sends: whole, in fragments, in pieces, against a slow stream, and the close.
 
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
 
 use eio_core::DisconnectReason;
 use eio_core::packet::Frame;

@@ -1,8 +1,8 @@
 //! Socket.IO on top: joining, events, answers, attachments, refusals.
 
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
 
 use eio_core::DisconnectReason;
 use eio_embassy::socketio::{Incoming, Socket, SocketError, refusal};
