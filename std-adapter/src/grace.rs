@@ -46,46 +46,51 @@ impl Backlog {
     }
 }
 
-/// The turns that a late expiry has been given.
+/// The turns that a late expiry has been given. Nearly always there are none, and nothing is kept.
 #[derive(Debug, Default)]
-pub(crate) struct Grace {
-    turns: u8,
-    until: Option<Instant>,
-    /// When the first turn began, and how late that was.
-    began: Option<(Instant, Duration)>,
+pub(crate) struct Grace(Option<Box<Turns>>);
+
+#[derive(Debug)]
+struct Turns {
+    count: u8,
+    /// When the present one is over.
+    until: Instant,
+    /// When the first one began, and how late that was.
+    began: Instant,
+    stall: Duration,
 }
 
 impl Grace {
     /// Whether the present turn is not over yet.
     pub(crate) fn is_running(&self, now: Instant) -> bool {
-        self.until.is_some_and(|until| now < until)
+        self.until().is_some_and(|until| now < until)
     }
 
     /// When the present turn is over.
     pub(crate) fn until(&self) -> Option<Instant> {
-        self.until
+        self.0.as_ref().map(|turns| turns.until)
     }
 
     /// There is nothing to judge, or it was judged.
     pub(crate) fn end(&mut self) {
-        *self = Self::default();
+        self.0 = None;
     }
 
     /// Whether an expiry that is noticed `late` has to wait for another turn.
     pub(crate) fn extend(&mut self, now: Instant, late: Duration, backlog: Backlog) -> bool {
-        if self.began.is_none() && late <= LATE && backlog != Backlog::Unread {
+        if self.0.is_none() && late <= LATE && backlog != Backlog::Unread {
             return false;
         }
-        let (began, stall) = *self.began.get_or_insert((now, late));
-        let waited = now.saturating_duration_since(began);
+        let turns =
+            self.0.get_or_insert_with(|| Box::new(Turns { count: 0, until: now, began: now, stall: late }));
         // A turn in which the runtime was behind again proves nothing, and is not counted. But without an end to this
         // patience, no dead peer would be noticed under a load that is always too high.
-        let stalled = self.until.is_some_and(|until| now.saturating_duration_since(until) > LATE);
-        if backlog == Backlog::None && !stalled {
-            self.turns = self.turns.saturating_add(1);
+        if backlog == Backlog::None && now.saturating_duration_since(turns.until) <= LATE {
+            turns.count = turns.count.saturating_add(1);
         }
-        self.until = Some(now.saturating_add(TURN));
-        (self.turns <= TURNS || waited < stall.min(ENOUGH)) && waited < stall.max(ENOUGH)
+        turns.until = now.saturating_add(TURN);
+        let waited = now.saturating_duration_since(turns.began);
+        (turns.count <= TURNS || waited < turns.stall.min(ENOUGH)) && waited < turns.stall.max(ENOUGH)
     }
 }
 

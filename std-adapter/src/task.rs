@@ -4,7 +4,7 @@
 //! in between, so a stalled writer delays no heartbeat and a slow application hides no silence.
 
 use core::future::poll_fn;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::panic::{self, AssertUnwindSafe};
@@ -37,7 +37,7 @@ enum Io {
     /// HTTP requests, which other tasks answer.
     Polling,
     /// The 101 response is on its way; then this goes first.
-    Opening(OnUpgrade, String),
+    Opening(OnUpgrade, Box<str>),
     WebSocket(Box<WebSocketIo>),
     Gone,
 }
@@ -54,16 +54,23 @@ struct Task {
 }
 
 /// Runs a session that opened on polling: its `open` packet is in the answer to the request.
-pub(crate) async fn run_polling(state: Arc<State>, request: Parts) {
-    run(state, Io::Polling, request).await;
+pub(crate) fn run_polling(state: Arc<State>, request: Parts) -> impl Future<Output = ()> + Send {
+    run(state, Io::Polling, request)
 }
 
 /// Runs a session that opens on WebSocket as soon as the 101 response has left.
-pub(crate) async fn run_websocket(state: Arc<State>, upgrade: OnUpgrade, open: String, request: Parts) {
-    run(state, Io::Opening(upgrade, open), request).await;
+pub(crate) fn run_websocket(
+    state: Arc<State>,
+    upgrade: OnUpgrade,
+    open: String,
+    request: Parts,
+) -> impl Future<Output = ()> + Send {
+    run(state, Io::Opening(upgrade, open.into_boxed_str()), request)
 }
 
-async fn run(state: Arc<State>, io: Io, request: Parts) {
+/// What the future holds it holds for as long as the session lives: the task and its timer, and nothing else. The
+/// arguments of an `async fn` would stay beside them.
+fn run(state: Arc<State>, io: Io, request: Parts) -> impl Future<Output = ()> + Send {
     let mut task = Task {
         state,
         io,
@@ -73,9 +80,10 @@ async fn run(state: Arc<State>, io: Io, request: Parts) {
         application: None,
         grace: Grace::default(),
     };
-    let timer = tokio::time::sleep(Duration::ZERO);
-    tokio::pin!(timer);
-    poll_fn(|cx| task.poll(cx, timer.as_mut())).await;
+    async move {
+        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+        poll_fn(|cx| task.poll(cx, timer.as_mut())).await;
+    }
 }
 
 impl Task {

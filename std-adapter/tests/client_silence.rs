@@ -93,7 +93,31 @@ async fn silence_on_polling_ends_while_the_poll_hangs_and_the_server_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_write_hides_no_silence() {
+async fn b21_a_client_sends_no_pong_that_nobody_asked_for() {
+    let first = Arc::new(Mutex::new(None));
+    let noted = Arc::clone(&first);
+    let address = scripted(move |mut raw| {
+        let noted = Arc::clone(&noted);
+        async move {
+            let request = raw.request().await;
+            raw.switch_protocols(&request).await;
+            raw.text(&open_packet(300, 200, "")).await;
+            let unasked = tokio::time::timeout(Duration::from_millis(300), raw.frame()).await;
+            raw.text("2").await;
+            *noted.lock().unwrap() = Some((unasked.is_ok(), raw.frame().await));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    })
+    .await;
+    let mut socket = Client::builder(format!("ws://{address}")).build().unwrap().connect().await.unwrap();
+    assert!(socket.recv().await.is_err());
+    let (unasked, pong) = first.lock().unwrap().take().unwrap();
+    assert!(!unasked, "nothing was asked for before the ping");
+    assert_eq!(pong.as_deref(), Some("3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn b22_a_stalled_write_hides_no_silence() {
     for scheme in ["http", "ws"] {
         let address = scripted(|mut raw| async move {
             let (request, _) = raw.head().await;
@@ -240,7 +264,7 @@ async fn pings_that_wait_in_the_socket_of_a_stalled_runtime_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn opening_has_a_limit_whatever_the_server_withholds() {
+async fn b28_opening_has_a_limit_whatever_the_server_withholds() {
     // Nothing at all; half an answer; a WebSocket without a handshake.
     for step in 0..3 {
         for scheme in ["http", "ws"] {

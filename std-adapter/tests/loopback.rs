@@ -76,3 +76,37 @@ async fn and_in_bare_hyper() {
     assert!(ends_by_reset(address).await);
     serving.abort();
 }
+
+#[tokio::test]
+async fn sessions_outlive_the_future_that_accepted_them() {
+    let server = Server::builder(|mut socket: Socket| async move {
+        while let Ok(message) = socket.recv().await {
+            let _ = socket.send(message).await;
+        }
+    })
+    .build()
+    .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let opened = async {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(UPGRADE.as_bytes()).await.unwrap();
+        let mut received = Vec::new();
+        while !received.windows(2).any(|window| window == b"0{") {
+            assert_ne!(client.read_buf(&mut received).await.unwrap(), 0);
+        }
+        client
+    };
+    let mut client = tokio::select! {
+        _ = server.serve(listener) => panic!("it serves for ever"),
+        client = opened => client,
+    };
+    // Nobody accepts any more, and the session goes on: a masked frame with `4hi` comes back.
+    assert!(TcpStream::connect(address).await.is_err());
+    client.write_all(&[0x81, 0x83, 0, 0, 0, 0, b'4', b'h', b'i']).await.unwrap();
+    let mut received = Vec::new();
+    while !received.ends_with(b"4hi") {
+        assert_ne!(client.read_buf(&mut received).await.unwrap(), 0);
+    }
+    assert_eq!(server.shutdown(Duration::from_secs(5)).await, 0);
+}
