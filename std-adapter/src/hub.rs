@@ -22,8 +22,8 @@ use crate::state::State;
 pub(crate) struct Hub {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
-    /// Signalled when the last session of a closing server ends.
-    pub(crate) drained: Notify,
+    /// Signalled when the last session ends, and when a server without any begins to close.
+    emptied: Notify,
     closing: AtomicBool,
     began_closing: Notify,
     sessions: Mutex<HashSet<ById>>,
@@ -34,7 +34,7 @@ impl Hub {
         Self {
             config,
             clock: Clock::start(),
-            drained: Notify::new(),
+            emptied: Notify::new(),
             closing: AtomicBool::new(false),
             began_closing: Notify::new(),
             sessions: Mutex::new(HashSet::new()),
@@ -77,6 +77,7 @@ impl Hub {
     pub(crate) fn begin_close(&self) {
         self.closing.store(true, Ordering::SeqCst);
         self.began_closing.notify_waiters();
+        self.emptied.notify_waiters();
     }
 
     /// Ready once the server is told to shut down.
@@ -86,6 +87,19 @@ impl Hub {
         began.as_mut().enable();
         if !self.is_closing() {
             began.await;
+        }
+    }
+
+    /// Ready once the server is told to shut down and has no session left.
+    pub(crate) async fn drained(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            if self.is_closing() && self.len() == 0 {
+                return;
+            }
+            emptied.await;
         }
     }
 
@@ -102,7 +116,7 @@ impl Hub {
             sessions.shrink_to(room);
         }
         if sessions.is_empty() {
-            self.drained.notify_waiters();
+            self.emptied.notify_waiters();
         }
         drop(sessions);
         tracing::debug!(

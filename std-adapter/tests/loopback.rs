@@ -110,3 +110,44 @@ async fn sessions_outlive_the_future_that_accepted_them() {
     }
     assert_eq!(server.shutdown(Duration::from_secs(5)).await, 0);
 }
+
+#[tokio::test]
+async fn a_server_that_shuts_down_answers_polls_on_new_connections_until_its_last_session_has_ended() {
+    async fn get(address: SocketAddr, query: &str) -> String {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /engine.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        );
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    let server = Server::builder(listen).build().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move { server.serve(listener).await }
+    });
+    let answer = get(address, "").await;
+    let (sid, _) = answer.split_once("\"sid\":\"").unwrap().1.split_once('"').unwrap();
+    let shutdown = {
+        let server = server.clone();
+        tokio::spawn(async move { server.shutdown(Duration::from_secs(20)).await })
+    };
+    while get(address, "").await.starts_with("HTTP/1.1 200") {
+        // Not told yet.
+        tokio::task::yield_now().await;
+    }
+    let answer = get(address, &format!("&sid={sid}")).await;
+    assert!(answer.ends_with("\r\n\r\n6\x1e1"), "{answer}");
+    // Those that got in before the server was told end with its limit, unless they poll as well.
+    for session in server.sessions() {
+        get(address, &format!("&sid={}", session.id().as_str())).await;
+    }
+    assert_eq!(shutdown.await.unwrap(), 0);
+    serving.await.unwrap().unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}
