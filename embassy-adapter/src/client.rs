@@ -1,5 +1,6 @@
 //! The session over a stream.
 
+use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
@@ -264,6 +265,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
 
     /// What the server's close frame said, if it sent one: [`CloseCode::NO_STATUS`] for one without a code.
     #[must_use]
+    #[expect(clippy::misnamed_getters, reason = "the other field is what this side will say")]
     pub const fn close_code(&self) -> Option<CloseCode> {
         self.link.state.peer_close
     }
@@ -407,6 +409,15 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             link.handle_written(written);
         }
         progress
+    }
+}
+
+impl<R: Read, W: Write> fmt::Debug for Client<'_, R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("sid", &self.sid())
+            .field("disconnect", &self.disconnect())
+            .finish_non_exhaustive()
     }
 }
 

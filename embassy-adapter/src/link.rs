@@ -25,6 +25,7 @@ pub(crate) struct Link<'b> {
     pub(crate) state: State<'b>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "facts that hold or do not, each on its own")]
 pub(crate) struct State<'b> {
     pub(crate) session: ClientSession,
     rng: &'b mut dyn FnMut() -> u32,

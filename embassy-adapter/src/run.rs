@@ -270,6 +270,7 @@ async fn time(shared: &Shared<'_, '_>) -> Disconnect {
 /// Only for [`Client::run`], and only over streams whose `flush` does not wait for the peer: one that waits for the
 /// peer's acknowledgement, as that of TCP sockets, has to be kept from the TLS connection.
 #[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a writer in a wrapper")]
 pub struct Flushed<W>(pub W);
 
 impl<W: Write> embedded_io_async::ErrorType for Flushed<W> {

@@ -11,7 +11,7 @@ use eio_embassy::{Buffers, Client, ConnectError, Endpoint, Revision, Settings};
 use crate::world::{self, OPEN, Server, Task, buffers, connect_with, open, rng};
 
 fn failure(settings: &Settings, answer: impl FnOnce(&mut Server, String)) -> ConnectError {
-    connect_with(settings, buffers(512, 512), answer).err().expect("no session")
+    connect_with(settings, buffers(512, 512), answer).map(drop).expect_err("no session")
 }
 
 fn answered(answer: impl FnOnce(String) -> String) -> ConnectError {
@@ -233,7 +233,7 @@ fn the_open_timeout_counts_from_the_start_through_every_step() {
         }
         for _ in 0..699 {
             world::advance(1_000);
-            if step == 3 && world::now() % 10_000 == 0 {
+            if step == 3 && world::now().is_multiple_of(10_000) {
                 server.raw(b"H");
             }
             assert!(task.poll(connect.as_mut()).is_pending(), "step {step} at {}", world::now());
@@ -256,7 +256,7 @@ fn buffers_that_are_too_small_say_how_large_they_must_be() {
         let mut connect = pin!(Client::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
         match Task::new().poll(connect.as_mut()) {
             Poll::Pending => Ok(()),
-            Poll::Ready(result) => Err(result.err().expect("no session")),
+            Poll::Ready(result) => Err(result.expect_err("no session")),
         }
     };
     let (rx, tx) = (Buffers::RX_OVERHEAD + 1, Buffers::TX_OVERHEAD + 125);

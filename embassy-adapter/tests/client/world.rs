@@ -39,6 +39,7 @@ pub(crate) fn now() -> u64 {
 
 /// One direction of a stream.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "ways to fail, each on its own")]
 struct Pipe {
     bytes: VecDeque<u8>,
     /// How many bytes it holds before a write waits.
@@ -82,13 +83,11 @@ impl End {
                     return Poll::Pending;
                 }
             }
-            match ready(&mut pipe) {
-                Some(value) => Poll::Ready(value),
-                None => {
-                    pipe.waker = Some(cx.waker().clone());
-                    Poll::Pending
-                }
+            if let Some(value) = ready(&mut pipe) {
+                return Poll::Ready(value);
             }
+            pipe.waker = Some(cx.waker().clone());
+            Poll::Pending
         })
     }
 }
