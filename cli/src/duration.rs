@@ -53,7 +53,7 @@ fn scaled(number: &str, unit: u128) -> Option<u128> {
     if number == "." || fraction.contains('.') {
         return None;
     }
-    let whole = whole.parse::<u128>().unwrap_or(u128::MAX).checked_mul(unit).unwrap_or(u128::MAX);
+    let whole = whole.parse::<u128>().unwrap_or(u128::MAX).saturating_mul(unit);
     // More digits than nine are below a microsecond of any unit here.
     let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
     let fraction = digits.parse::<u128>().ok()? * unit / 1_000_000_000;

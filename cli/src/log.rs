@@ -134,7 +134,7 @@ impl<E: Report> Line<E> {
         if let Some(subject) = self.event.subject() {
             write!(out, "{subject}  ")?;
         }
-        write!(out, "{}", style.paint(self.event.tone(), format!("{:<9}", self.event.kind())))?;
+        write!(out, "{}", style.paint(self.event.tone(), format!("{:<11}", self.event.kind())))?;
         self.event.text(style, out)?;
         out.write_all(b"\n")
     }
@@ -180,7 +180,7 @@ mod tests {
         };
         assert_eq!(
             written(Form::Text(Style::PLAIN)),
-            "    1.234  lost     7 events: standard output was too slow\n"
+            "    1.234  lost       7 events: standard output was too slow\n"
         );
         assert_eq!(
             written(Form::Json),

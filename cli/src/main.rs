@@ -28,5 +28,5 @@ fn main() -> ExitCode {
         Command::Connect(options) => connect::run(&options),
         Command::Simulate(options) => simulate::run(&options),
     };
-    outcome.unwrap_or_else(|wrong| wrong.print())
+    outcome.unwrap_or_else(usage::Answer::print)
 }

@@ -6,7 +6,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::io::{self, BufWriter, Write};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -103,11 +103,8 @@ impl<L: Line> Output<L> {
 fn write_all<L: Line>(lines: &Receiver<L>, out: &mut impl Write) -> io::Result<()> {
     while let Ok(line) = lines.recv() {
         line.write(out)?;
-        loop {
-            match lines.try_recv() {
-                Ok(line) => line.write(out)?,
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(line) = lines.try_recv() {
+            line.write(out)?;
         }
         out.flush()?;
     }
@@ -176,7 +173,7 @@ mod tests {
             .map(|count| count.parse::<usize>().unwrap())
             .sum();
         let repeated = text.lines().filter(|line| *line == "last").count();
-        assert!(numbers >= QUEUE && numbers < PUT, "{numbers} lines of {PUT}");
+        assert!((QUEUE..PUT).contains(&numbers), "{numbers} lines of {PUT}");
         assert!(lost >= PUT - numbers && repeated >= 1, "{lost} lost, {numbers} written");
     }
 

@@ -72,7 +72,7 @@ async fn serve(options: &Options) -> Result<ExitCode, String> {
         liveness: options.timing.liveness(),
     });
     tokio::select! {
-        served = server.serve_with(listener, pages) => served.map_err(|error| error.to_string())?,
+        stopped = server.serve_with(listener, pages) => stopped.map_err(|error| error.to_string())?,
         () = interrupts.next() => {}
         () = log.closed() => {}
     }

@@ -116,8 +116,8 @@ fn print(
     heading("A peer that dies without a word is noticed", style, out)?;
     writeln!(
         out,
-        "  {:<14}{:<24}{:<24}{}",
-        "", "after its death", "after its last packet", "after its last heartbeat"
+        "  {:<14}{:<24}{:<24}after its last heartbeat",
+        "", "after its death", "after its last packet"
     )?;
     for (role, detection) in options.detections(heartbeat) {
         let death =

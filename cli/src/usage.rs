@@ -1,5 +1,6 @@
 //! Bad command lines, each told in one sentence.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -38,7 +39,8 @@ impl Answer {
                 ExitCode::SUCCESS
             }
             Self::Wrong { sentence, command } => {
-                eprintln!("eio: {sentence}.\nTry '{command} --help'.");
+                // Where nobody can be told, the exit code still tells.
+                let _ = writeln!(std::io::stderr(), "eio: {sentence}.\nTry '{command} --help'.");
                 ExitCode::from(BAD_USAGE)
             }
         }

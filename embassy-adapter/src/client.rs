@@ -1,5 +1,6 @@
 //! The session over a stream.
 
+use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
@@ -45,9 +46,9 @@ pub enum Event<'a> {
 /// is, nothing happens; an application that comes back late first reads what has arrived, and nobody is declared dead
 /// for its own absence.
 pub struct Client<'b, R, W> {
-    reader: R,
-    writer: W,
-    link: Link<'b>,
+    pub(crate) reader: R,
+    pub(crate) writer: W,
+    pub(crate) link: Link<'b>,
 }
 
 /// What the client waits for.
@@ -80,7 +81,8 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         rng: &'b mut dyn FnMut() -> u32,
         settings: &Settings,
     ) -> Result<Self, ConnectError> {
-        let link = Link::new(buffers, rng, settings, clock::now())?;
+        buffers.check()?;
+        let link = Link::new(buffers, rng, settings, clock::now());
         let mut client = Self { reader, writer, link };
         let key = Key::from_random(client.link.state.random_bytes());
         let digit = client.link.state.revision().digit;
@@ -111,7 +113,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// As [`recv`](Self::recv).
     pub async fn ready(&mut self) -> Result<(), Disconnect> {
         self.drive(Goal::Message).await?;
-        self.link.mark_seen();
+        self.link.state.mark_seen();
         Ok(())
     }
 
@@ -263,6 +265,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
 
     /// What the server's close frame said, if it sent one: [`CloseCode::NO_STATUS`] for one without a code.
     #[must_use]
+    #[expect(clippy::misnamed_getters, reason = "the other field is what this side will say")]
     pub const fn close_code(&self) -> Option<CloseCode> {
         self.link.state.peer_close
     }
@@ -290,6 +293,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
                 let head = self.link.inbox.received().get(..len).unwrap_or_default();
                 response::check(head, key)?;
                 self.link.inbox.consume(len);
+                self.link.begin_frames();
                 return Ok(());
             }
             if self.link.inbox.is_full() {
@@ -405,6 +409,15 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             link.handle_written(written);
         }
         progress
+    }
+}
+
+impl<R: Read, W: Write> fmt::Debug for Client<'_, R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("sid", &self.sid())
+            .field("disconnect", &self.disconnect())
+            .finish_non_exhaustive()
     }
 }
 

@@ -61,18 +61,14 @@ impl<'a> Endpoint<'a> {
 
     /// No line break or space can smuggle anything into the request.
     fn check(&self) -> Result<(), ConnectError> {
-        let visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-        let value = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-        let headers = self
-            .headers
-            .iter()
-            .all(|(name, text)| !name.is_empty() && !name.contains(':') && visible(name) && value(text));
-        let line = !self.host.is_empty() && visible(self.host) && visible(self.path) && visible(self.query);
-        if line && headers && self.path.starts_with('/') && !self.path.contains(['?', '#']) {
-            Ok(())
-        } else {
-            Err(ConnectError::InvalidEndpoint)
+        let mut valid = self.path.starts_with('/') && !self.host.is_empty();
+        for (text, forbidden) in [(self.host, b' '), (self.path, b'?'), (self.query, b'#')] {
+            valid &= is_visible(text, b' ', forbidden);
         }
+        for (name, value) in self.headers {
+            valid &= !name.is_empty() && is_visible(name, b' ', b':') && is_visible(value, 0, 0);
+        }
+        if valid { Ok(()) } else { Err(ConnectError::InvalidEndpoint) }
     }
 
     fn pieces(&self, revision: &str, key: &Key, put: &mut dyn FnMut(&str)) {
@@ -99,4 +95,9 @@ impl<'a> Endpoint<'a> {
         }
         put("\r\n\r\n");
     }
+}
+
+/// Whether `text` is ASCII that can be seen, or a space, and neither of two bytes is in it.
+fn is_visible(text: &str, forbidden: u8, other: u8) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != forbidden && byte != other)
 }

@@ -29,7 +29,7 @@ pub enum ConnectError {
         /// The HTTP status.
         status: u16,
     },
-    /// What came back is not the head of an HTTP/1.1 response, or has more than 32 headers.
+    /// What came back is not the head of an HTTP/1.1 response.
     #[error("the answer is not HTTP")]
     NotHttp,
     /// The head of the response is longer than the receive buffer.

@@ -7,8 +7,6 @@ use core::cell::Cell;
 use eio_core::packet::Frame;
 use eio_core::ws::{Control, Decoder, Error, Item, MessageKind};
 
-use crate::ConnectError;
-
 /// A place in the buffer.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
@@ -54,21 +52,16 @@ impl<'b> Inbox<'b> {
     /// What the buffer needs beside the longest message: room for a control frame in the middle of it.
     pub(crate) const OVERHEAD: usize = Control::MAX_LEN;
 
+    /// A buffer in which no message fits is none.
+    pub(crate) const MIN_LEN: usize = Self::OVERHEAD + 1;
+
     /// `max_message_len` is the limit for messages in pieces; `None` means none, and the buffer is the limit.
-    pub(crate) fn new(buffer: &'b mut [u8], max_message_len: Option<u32>) -> Result<Self, ConnectError> {
-        let Some(room @ 1..) = buffer.len().checked_sub(Self::OVERHEAD) else {
-            return Err(ConnectError::RxTooSmall { needed: Self::OVERHEAD.saturating_add(1) });
-        };
+    pub(crate) fn new(buffer: &'b mut [u8], max_message_len: Option<u32>) -> Self {
+        let room = buffer.len().saturating_sub(Self::OVERHEAD);
         let limit = max_message_len.unwrap_or(u32::try_from(room).unwrap_or(u32::MAX));
-        Ok(Self {
-            buffer,
-            decoder: Decoder::client(limit),
-            kept: 0,
-            start: 0,
-            end: 0,
-            begun: false,
-            pieces: max_message_len.is_some(),
-        })
+        let pieces = max_message_len.is_some();
+        let decoder = Decoder::client(limit);
+        Self { buffer, decoder, kept: 0, start: 0, end: 0, begun: false, pieces }
     }
 
     /// Decodes the next thing in what was received; `None` if that takes more bytes.

@@ -13,6 +13,7 @@ mod net;
 mod outbox;
 mod reconnect;
 mod response;
+mod run;
 mod settings;
 pub mod socketio;
 
@@ -22,4 +23,5 @@ pub use error::{ConnectError, SendError};
 #[cfg(feature = "embassy-net")]
 pub use net::{Limits, TcpClient, TcpConnector};
 pub use reconnect::{Attempt, Loss, Reconnect, Report, State};
+pub use run::{Command, Flushed, Message};
 pub use settings::{Buffers, Revision, Settings};

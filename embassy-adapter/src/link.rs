@@ -9,13 +9,13 @@ use eio_core::ws::{self, CloseCode, MessageKind, OpCode, Piece};
 use eio_core::{ClientSession, DisconnectReason, Event as SessionEvent, Instant};
 
 use crate::inbox::{Found, Inbox, Place};
-use crate::outbox::{Outbox, fill};
-use crate::{Buffers, ConnectError, Event, Revision, SendError, Settings};
+use crate::outbox::{Outbox, SavedPing, fill};
+use crate::{Buffers, Event, Revision, SendError, Settings};
 
 /// Later than this, a wake-up says more about this board than about the server: before silence is judged, the other
-/// tasks get [`GRACE`] to bring in what lies in the network's buffers.
-const LATE: Duration = Duration::from_millis(10);
-const GRACE: Duration = Duration::from_millis(5);
+/// tasks get [`GRACE_MICROS`] to bring in what lies in the network's buffers.
+const LATE_MICROS: u64 = 10_000;
+const GRACE_MICROS: u64 = 5_000;
 
 /// What a client holds beside its stream. `session`, `inbox` and `outbox` are apart, because a read that waits
 /// borrows the one and a write the other.
@@ -25,12 +25,14 @@ pub(crate) struct Link<'b> {
     pub(crate) state: State<'b>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "facts that hold or do not, each on its own")]
 pub(crate) struct State<'b> {
     pub(crate) session: ClientSession,
     rng: &'b mut dyn FnMut() -> u32,
     revision: Revision,
     app_stall_timeout: Option<Duration>,
     pub(crate) close_timeout: Duration,
+    ping: SavedPing<'b>,
     /// A message that was decoded, and lies in the inbox until the application has seen it.
     message: Option<Message>,
     /// Whether the application has seen it.
@@ -88,10 +90,10 @@ impl<'b> Link<'b> {
         rng: &'b mut dyn FnMut() -> u32,
         settings: &Settings,
         now: Instant,
-    ) -> Result<Self, ConnectError> {
+    ) -> Self {
         let Buffers { rx, tx } = buffers;
-        let inbox = Inbox::new(rx, settings.max_message_len)?;
-        let outbox = Outbox::new(tx)?;
+        let inbox = Inbox::new(rx, settings.max_message_len);
+        let outbox = Outbox::new(tx);
         let mut session = (settings.revision.session)(settings.open_timeout, now);
         if let Some(most) = settings.ping_timeout_at_most {
             session = session.with_ping_timeout_at_most(most);
@@ -102,6 +104,7 @@ impl<'b> Link<'b> {
             revision: settings.revision,
             app_stall_timeout: settings.app_stall_timeout,
             close_timeout: settings.close_timeout,
+            ping: SavedPing::none(),
             message: None,
             seen: false,
             dropping: false,
@@ -120,78 +123,39 @@ impl<'b> Link<'b> {
             sent: 0,
             total: None,
         };
-        Ok(Self { inbox, outbox, state })
+        Self { inbox, outbox, state }
+    }
+
+    /// The request has gone and was answered: from now on there are frames.
+    pub(crate) fn begin_frames(&mut self) {
+        self.outbox.clear();
+        self.state.ping = self.outbox.split_off_ping();
     }
 
     /// Decodes what was received, up to a message for the application.
     pub(crate) fn process(&mut self, now: Instant) {
-        while !self.holds_message() && self.state.session.disconnect().is_none() {
-            self.state.message = None;
-            self.state.seen = false;
-            match self.inbox.next() {
-                Ok(None) => return,
-                Ok(Some(found)) => self.state.handle(now, &self.inbox, &mut self.outbox, found),
-                Err(error) => self.state.handle_broken(now, error),
-            }
-        }
+        self.state.process(now, &mut self.inbox);
     }
 
     /// Whether a message waits for the application.
     pub(crate) const fn holds_message(&self) -> bool {
-        self.state.message.is_some() && !self.state.seen
-    }
-
-    /// The application sees the message now. It stays until the next call of [`process`](Self::process).
-    pub(crate) const fn mark_seen(&mut self) {
-        self.state.seen = true;
+        self.state.holds_message()
     }
 
     /// The last message.
     pub(crate) fn message(&self) -> Option<Event<'_>> {
-        Some(match self.state.message? {
-            Message::Whole { kind, place } => self.data(kind, place),
-            Message::Piece { kind, place, first, last } => {
-                Event::Piece(Piece { kind, bytes: self.inbox.bytes(place), first, last })
-            }
-        })
-    }
-
-    /// A message at a place, which was decoded before: there, it did not fail.
-    fn data(&self, kind: MessageKind, place: Place) -> Event<'_> {
-        let packet = (self.state.revision.decode)(self.inbox.frame(kind, place));
-        Event::Message(packet.map_or(Data::Text(""), |packet| packet.data))
+        self.state.message(&self.inbox)
     }
 
     /// Puts the next frame that the session itself wants sent, if there is room and one is due.
     pub(crate) fn fill_outbox(&mut self, now: Instant) {
-        if self.outbox.is_idle() && !self.state.write_failed {
-            self.state.put_control(now, &mut self.outbox);
-        }
+        self.state.fill(now, &mut self.outbox);
     }
 
     /// Puts a message, or as much of it as the buffer holds, and returns how many of its bytes that is. There is
     /// room.
     pub(crate) fn put(&mut self, piece: Piece<'_>) -> Result<usize, SendError> {
-        let Piece { kind, bytes, first, last } = piece;
-        match self.outbox.open_message() {
-            Some(_) if first => return Err(SendError::Unfinished),
-            Some(open) if open != kind => return Err(SendError::NotBegun),
-            None if !first => return Err(SendError::NotBegun),
-            _ => {}
-        }
-        let prefix: &[u8] = if first { self.state.prefix(kind) } else { &[] };
-        let before = if first { prefix.len() } else { self.state.sent };
-        self.state.check_len(before.saturating_add(bytes.len()))?;
-        let room = self.outbox.capacity().saturating_sub(prefix.len());
-        let taken = bytes.get(..room).unwrap_or(bytes);
-        let mut slots = self.outbox.payload().iter_mut();
-        fill(&mut slots, prefix);
-        fill(&mut slots, taken);
-        let last = last && taken.len() == bytes.len();
-        let key = self.state.key();
-        self.outbox.put_message(kind, last, prefix.len().saturating_add(taken.len()), key);
-        self.state.sent = before.saturating_add(taken.len());
-        Ok(taken.len())
+        self.state.put(piece, &mut self.outbox)
     }
 
     /// Puts a text message that `write` writes in place, and returns what `write` returns. There is room.
@@ -218,37 +182,18 @@ impl<'b> Link<'b> {
 
     /// What a read gave: `Some(0)` is the end of the stream, `None` its failure.
     pub(crate) fn handle_read(&mut self, now: Instant, read: Option<usize>) {
-        match read {
-            Some(0) => self.state.read_end = Some(ReadEnd::Closed),
-            None => self.state.read_end = Some(ReadEnd::Failed),
-            Some(len) => {
-                self.inbox.filled(len);
-                self.state.session.handle_activity(now);
-            }
-        }
+        self.state.handle_read(now, read, &mut self.inbox);
     }
 
     /// What a write gave: how many bytes the stream took; `None` is its failure.
     pub(crate) fn handle_written(&mut self, written: Option<usize>) {
-        match written {
-            None | Some(0) => {
-                self.state.write_failed = true;
-                self.outbox.clear();
-            }
-            Some(len) => self.outbox.written(len),
-        }
+        self.state.handle_written(written, &mut self.outbox);
     }
 
     /// Until when to wait for the stream; `None` once the session has ended. Everything received has been decoded.
     pub(crate) fn wait_until(&mut self, now: Instant) -> Option<Instant> {
-        self.judge_application(now);
-        if !self.holds_message() {
-            match self.state.read_end {
-                Some(ReadEnd::Closed) => self.state.session.handle_transport_closed(now),
-                Some(ReadEnd::Failed) => self.state.session.handle_transport_error(now),
-                None => {}
-            }
-        }
+        self.state.judge_application(now);
+        self.state.handle_read_end(now);
         self.state.wake_at(now)
     }
 
@@ -279,24 +224,128 @@ impl<'b> Link<'b> {
         }
         None
     }
-
-    /// Reading stands still while a message waits for the application, and goes on when it was taken.
-    fn judge_application(&mut self, now: Instant) {
-        let holds = self.holds_message();
-        let state = &mut self.state;
-        if holds == state.paused {
-            return;
-        }
-        state.paused = holds;
-        if !holds {
-            state.session.handle_reading_resumed(now);
-        } else if let Some(timeout) = state.app_stall_timeout.or_else(|| state.silence()) {
-            state.session.handle_reading_paused(now, timeout);
-        }
-    }
 }
 
 impl State<'_> {
+    /// What a read gave: `Some(0)` is the end of the stream, `None` its failure.
+    pub(crate) fn handle_read(&mut self, now: Instant, read: Option<usize>, inbox: &mut Inbox<'_>) {
+        match read {
+            Some(0) => self.read_end = Some(ReadEnd::Closed),
+            None => self.read_end = Some(ReadEnd::Failed),
+            Some(len) => {
+                inbox.filled(len);
+                self.session.handle_activity(now);
+            }
+        }
+    }
+
+    /// What a write gave: how many bytes the stream took; `None` is its failure. Returns whether it can go on.
+    pub(crate) fn handle_written(&mut self, written: Option<usize>, outbox: &mut Outbox<'_>) -> bool {
+        match written {
+            None | Some(0) => {
+                self.write_failed = true;
+                outbox.clear();
+            }
+            Some(len) => outbox.written(len),
+        }
+        !self.write_failed
+    }
+
+    /// What came in before the end of the stream has been handled: the session is told.
+    pub(crate) fn handle_read_end(&mut self, now: Instant) {
+        if self.holds_message() {
+            return;
+        }
+        match self.read_end {
+            Some(ReadEnd::Closed) => self.session.handle_transport_closed(now),
+            Some(ReadEnd::Failed) => self.session.handle_transport_error(now),
+            None => {}
+        }
+    }
+
+    /// Reading stands still while a message waits for the application, and goes on when it was taken.
+    pub(crate) fn judge_application(&mut self, now: Instant) {
+        let holds = self.holds_message();
+        if holds == self.paused {
+            return;
+        }
+        self.paused = holds;
+        if !holds {
+            self.session.handle_reading_resumed(now);
+        } else if let Some(timeout) = self.app_stall_timeout.or_else(|| self.silence()) {
+            self.session.handle_reading_paused(now, timeout);
+        }
+    }
+
+    /// Decodes what was received, up to a message for the application.
+    pub(crate) fn process(&mut self, now: Instant, inbox: &mut Inbox<'_>) {
+        while !self.holds_message() && self.session.disconnect().is_none() {
+            self.message = None;
+            self.seen = false;
+            match inbox.next() {
+                Ok(None) => return,
+                Ok(Some(found)) => self.handle(now, inbox, found),
+                Err(error) => self.handle_broken(now, error),
+            }
+        }
+    }
+
+    /// Whether a message waits for the application.
+    pub(crate) const fn holds_message(&self) -> bool {
+        self.message.is_some() && !self.seen
+    }
+
+    /// The application sees the message now. It stays until the next call of [`process`](Self::process).
+    pub(crate) const fn mark_seen(&mut self) {
+        self.seen = true;
+    }
+
+    /// The last message.
+    pub(crate) fn message<'i>(&self, inbox: &'i Inbox<'_>) -> Option<Event<'i>> {
+        Some(match self.message? {
+            Message::Whole { kind, place } => {
+                // It was decoded before, and did not fail then.
+                let packet = (self.revision.decode)(inbox.frame(kind, place));
+                Event::Message(packet.map_or(Data::Text(""), |packet| packet.data))
+            }
+            Message::Piece { kind, place, first, last } => {
+                Event::Piece(Piece { kind, bytes: inbox.bytes(place), first, last })
+            }
+        })
+    }
+
+    /// Puts the next frame that the session itself wants sent, if there is room and one is due.
+    pub(crate) fn fill(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
+        if outbox.is_idle() && !self.write_failed {
+            self.put_control(now, outbox);
+        }
+    }
+
+    /// Puts a message, or as much of it as the buffer holds, and returns how many of its bytes that is. There is
+    /// room.
+    pub(crate) fn put(&mut self, piece: Piece<'_>, outbox: &mut Outbox<'_>) -> Result<usize, SendError> {
+        let Piece { kind, bytes, first, last } = piece;
+        match outbox.open_message() {
+            Some(_) if first => return Err(SendError::Unfinished),
+            Some(open) if open != kind => return Err(SendError::NotBegun),
+            None if !first => return Err(SendError::NotBegun),
+            _ => {}
+        }
+        let prefix: &[u8] = if first { self.prefix(kind) } else { &[] };
+        let before = if first { prefix.len() } else { self.sent };
+        self.check_len(before.saturating_add(bytes.len()))?;
+        let room = outbox.capacity().saturating_sub(prefix.len());
+        let taken = bytes.get(..room).unwrap_or(bytes);
+        let mut slots = outbox.payload().iter_mut();
+        fill(&mut slots, prefix);
+        fill(&mut slots, taken);
+        let last = last && taken.len() == bytes.len();
+        let key = self.key();
+        outbox.put_message(kind, last, prefix.len().saturating_add(taken.len()), key);
+        self.sent = before.saturating_add(taken.len());
+        Ok(taken.len())
+    }
+
     /// When to look again if nothing happens. `None` once the session has ended.
     pub(crate) fn wake_at(&mut self, now: Instant) -> Option<Instant> {
         let deadline = self.session.poll_timeout()?;
@@ -310,8 +359,8 @@ impl State<'_> {
     pub(crate) fn expire(&mut self, now: Instant) {
         let Some(deadline) = self.session.poll_timeout().filter(|deadline| *deadline <= now) else { return };
         match self.grace {
-            None if now.saturating_duration_since(deadline) > LATE => {
-                self.grace = Some(now.saturating_add(GRACE));
+            None if now.as_micros().saturating_sub(deadline.as_micros()) > LATE_MICROS => {
+                self.grace = Some(Instant::from_micros(now.as_micros().saturating_add(GRACE_MICROS)));
             }
             Some(grace) if now < grace => {}
             _ => {
@@ -385,7 +434,7 @@ impl State<'_> {
         self.prefix(kind).len()
     }
 
-    fn handle(&mut self, now: Instant, inbox: &Inbox<'_>, outbox: &mut Outbox<'_>, found: Found) {
+    fn handle(&mut self, now: Instant, inbox: &Inbox<'_>, found: Found) {
         match found {
             Found::Message { kind, place } => {
                 let packet = (self.revision.decode)(inbox.frame(kind, place));
@@ -403,7 +452,7 @@ impl State<'_> {
             Found::Piece { kind, place, first, last } => {
                 self.handle_piece(now, inbox, kind, place, first, last);
             }
-            Found::Ping(payload) => outbox.save_ping(inbox.bytes(payload)),
+            Found::Ping(payload) => self.ping.save(inbox.bytes(payload)),
             Found::Pong(payload) => {
                 if let Probe::Sent(at) = self.probe
                     && inbox.bytes(payload) == at.as_micros().to_be_bytes()
@@ -478,7 +527,6 @@ impl State<'_> {
                 }
             }
         }
-        let key = self.key();
         if self.owes_close {
             // A close frame is the last: what else was owed no longer matters.
             self.owes_close = false;
@@ -488,10 +536,11 @@ impl State<'_> {
                 None => self.put_frame(outbox, OpCode::Close, &[]),
             }
         } else if self.session.disconnect().is_none() {
-            if outbox.put_pong(key) {
-                return;
-            }
-            if matches!(self.probe, Probe::Wanted) {
+            if let Some(payload) = self.ping.take() {
+                fill(&mut outbox.payload().iter_mut(), payload);
+                let key = (self.rng)().to_ne_bytes();
+                outbox.put(OpCode::Pong, true, payload.len(), key);
+            } else if matches!(self.probe, Probe::Wanted) {
                 self.probe = Probe::Sent(now);
                 self.put_frame(outbox, OpCode::Ping, &now.as_micros().to_be_bytes());
             }

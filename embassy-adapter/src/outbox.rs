@@ -1,4 +1,4 @@
-//! What goes out: one frame at a time in one lent buffer, with a place for the ping that is still to be answered.
+//! What goes out: one frame at a time in one lent buffer.
 //!
 //! A frame is put whole and stays until the stream has taken its last byte, so a dropped future neither loses nor
 //! doubles one. There is never a second frame behind it: what is put next, a heartbeat or a message, is decided when
@@ -6,36 +6,28 @@
 
 use eio_core::ws::{Control, FrameHeader, MessageKind, OpCode};
 
-use crate::ConnectError;
-
 pub(crate) struct Outbox<'b> {
-    /// [`FRAME`] bytes for the payload of a ping, then the frame: room for its header, and its payload.
+    /// Room for a header, and a frame's payload.
     buffer: &'b mut [u8],
     /// What is still to be written.
     start: usize,
     end: usize,
-    /// The length of the payload of the ping that is to be answered.
-    ping: Option<usize>,
     /// The message whose last fragment has not been put.
     open: Option<MessageKind>,
 }
 
-/// Where a frame begins, with room for the longest header.
-const FRAME: usize = Control::MAX_PAYLOAD;
 /// Where a frame's payload begins.
-const PAYLOAD: usize = FRAME + FrameHeader::MAX_LEN;
+const PAYLOAD: usize = FrameHeader::MAX_LEN;
 
 impl<'b> Outbox<'b> {
-    /// What the buffer needs beside the longest payload of a frame.
-    pub(crate) const OVERHEAD: usize = PAYLOAD;
-    /// The payload that must fit: that of a control frame.
-    const MIN_LEN: usize = PAYLOAD + Control::MAX_PAYLOAD;
+    /// What the caller's buffer needs beside the longest payload of a frame: its header, and the payload of the ping
+    /// that is still to be answered.
+    pub(crate) const OVERHEAD: usize = SavedPing::LEN + PAYLOAD;
+    /// The payload of a control frame must fit.
+    pub(crate) const MIN_LEN: usize = Self::OVERHEAD + Control::MAX_PAYLOAD;
 
-    pub(crate) fn new(buffer: &'b mut [u8]) -> Result<Self, ConnectError> {
-        if buffer.len() < Self::MIN_LEN {
-            return Err(ConnectError::TxTooSmall { needed: Self::MIN_LEN });
-        }
-        Ok(Self { buffer, start: 0, end: 0, ping: None, open: None })
+    pub(crate) const fn new(buffer: &'b mut [u8]) -> Self {
+        Self { buffer, start: 0, end: 0, open: None }
     }
 
     /// The longest payload of a frame.
@@ -61,12 +53,19 @@ impl<'b> Outbox<'b> {
     /// Nothing more will be written of what was put.
     pub(crate) fn clear(&mut self) {
         self.start = self.end;
-        self.ping = None;
     }
 
     /// The message whose last fragment has not been put: nothing but control frames and the rest of it may follow.
     pub(crate) const fn open_message(&self) -> Option<MessageKind> {
         self.open
+    }
+
+    /// Gives up the part of the buffer that holds a ping. Nothing is pending.
+    pub(crate) fn split_off_ping(&mut self) -> SavedPing<'b> {
+        let buffer = core::mem::take(&mut self.buffer);
+        let (bytes, rest) = buffer.split_at_mut_checked(SavedPing::LEN).unwrap_or_default();
+        self.buffer = rest;
+        SavedPing { bytes, len: None }
     }
 
     /// The whole buffer, for what comes before the first frame; then [`begin`](Self::begin).
@@ -88,8 +87,7 @@ impl<'b> Outbox<'b> {
     /// Makes a frame of the first `len` bytes of [`payload`](Self::payload), which fit.
     pub(crate) fn put(&mut self, opcode: OpCode, fin: bool, len: usize, key: [u8; 4]) {
         let header = FrameHeader { fin, mask: Some(key), ..FrameHeader::new(opcode, len) };
-        let frame = self.buffer.get_mut(FRAME..).unwrap_or_default();
-        if header.frame_in_place(frame).is_ok() {
+        if header.frame_in_place(self.buffer).is_ok() {
             self.start = PAYLOAD.saturating_sub(header.encoded_len());
             self.end = PAYLOAD.saturating_add(len);
         }
@@ -106,22 +104,32 @@ impl<'b> Outbox<'b> {
         self.open = if last { None } else { Some(kind) };
         self.put(opcode, last, len, key);
     }
+}
 
-    /// Remembers a ping, in place of one that was not answered yet (RFC 6455 section 5.5.3 allows it).
-    pub(crate) fn save_ping(&mut self, payload: &[u8]) {
-        let len = payload.len().min(FRAME);
-        fill(&mut self.buffer.iter_mut(), payload.get(..len).unwrap_or_default());
-        self.ping = Some(len);
+/// The payload of the ping that is still to be answered.
+pub(crate) struct SavedPing<'b> {
+    bytes: &'b mut [u8],
+    len: Option<usize>,
+}
+
+impl SavedPing<'_> {
+    /// The longest payload of a ping.
+    pub(crate) const LEN: usize = Control::MAX_PAYLOAD;
+
+    /// Room for nothing.
+    pub(crate) const fn none() -> Self {
+        Self { bytes: &mut [], len: None }
     }
 
-    /// Puts the pong for the remembered ping, if there is one.
-    pub(crate) fn put_pong(&mut self, key: [u8; 4]) -> bool {
-        let Some(len) = self.ping.take() else { return false };
-        if let Some((saved, frame)) = self.buffer.split_at_mut_checked(PAYLOAD) {
-            fill(&mut frame.iter_mut(), saved.get(..len).unwrap_or_default());
-        }
-        self.put(OpCode::Pong, true, len, key);
-        true
+    /// Remembers a ping, in place of one that was not answered yet (RFC 6455 section 5.5.3 allows it).
+    pub(crate) fn save(&mut self, payload: &[u8]) {
+        fill(&mut self.bytes.iter_mut(), payload);
+        self.len = Some(payload.len());
+    }
+
+    /// The payload of the pong that is owed.
+    pub(crate) fn take(&mut self) -> Option<&[u8]> {
+        self.bytes.get(..self.len.take()?)
     }
 }
 

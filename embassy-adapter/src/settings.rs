@@ -7,6 +7,10 @@ use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::{ClientSession, Instant};
 
+use crate::ConnectError;
+use crate::inbox::Inbox;
+use crate::outbox::Outbox;
+
 /// The memory of a session, lent by the caller: two buffers of any length from a few hundred bytes on.
 ///
 /// | buffer | at least | what it decides |
@@ -26,9 +30,19 @@ pub struct Buffers<'b> {
 
 impl Buffers<'_> {
     /// What [`rx`](Self::rx) needs beside the longest message: a control frame may come in the middle of it.
-    pub const RX_OVERHEAD: usize = crate::inbox::Inbox::OVERHEAD;
+    pub const RX_OVERHEAD: usize = Inbox::OVERHEAD;
     /// What [`tx`](Self::tx) needs beside the longest frame: its header, and the payload of a ping to be answered.
-    pub const TX_OVERHEAD: usize = crate::outbox::Outbox::OVERHEAD;
+    pub const TX_OVERHEAD: usize = Outbox::OVERHEAD;
+
+    pub(crate) const fn check(&self) -> Result<(), ConnectError> {
+        if self.rx.len() < Inbox::MIN_LEN {
+            Err(ConnectError::RxTooSmall { needed: Inbox::MIN_LEN })
+        } else if self.tx.len() < Outbox::MIN_LEN {
+            Err(ConnectError::TxTooSmall { needed: Outbox::MIN_LEN })
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// Limits and choices of one session. Every field has a default.

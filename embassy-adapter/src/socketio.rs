@@ -26,6 +26,7 @@
 //! # }
 //! ```
 
+use core::fmt;
 use core::time::Duration;
 
 use eio_core::packet::{Data, Frame};
@@ -122,6 +123,15 @@ pub struct Socket<'c, 'b, R, W> {
     ours: bool,
     /// The number of the last event that asked for an acknowledgement.
     last_id: u64,
+}
+
+impl<R: Read, W: Write> fmt::Debug for Socket<'_, '_, R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("namespace", &self.namespace)
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a message means to a socket.

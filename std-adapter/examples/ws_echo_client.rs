@@ -16,7 +16,7 @@ mod http;
 /// Suites send messages of up to 16 MiB.
 const MAX_MESSAGE: u32 = 64 * 1024 * 1024;
 
-fn main() -> io::Result<()> {
+fn main() {
     let Some(port) = std::env::args().nth(1).and_then(|port| port.parse::<u16>().ok()) else {
         eprintln!("usage: ws_echo_client PORT");
         std::process::exit(2);
@@ -31,7 +31,6 @@ fn main() -> io::Result<()> {
         }
     }
     println!("{connections} connections");
-    Ok(())
 }
 
 /// One connection; `false` when the server refused to speak WebSocket.

@@ -24,7 +24,7 @@ use ::http::uri::PathAndQuery;
 use eio_core::backoff::Backoff;
 use eio_core::payload::DEFAULT_MAX_PACKETS;
 use eio_core::session::CLOSE_TIMEOUT;
-use eio_core::upgrade::UPGRADE_TIMEOUT;
+use eio_core::upgrade::CLIENT_UPGRADE_TIMEOUT;
 
 use crate::client::config::Config;
 use crate::client::endpoint::Endpoint;
@@ -98,7 +98,7 @@ impl Client {
             transports: None,
             upgrade: true,
             open_timeout: Duration::from_secs(20),
-            upgrade_timeout: UPGRADE_TIMEOUT,
+            upgrade_timeout: CLIENT_UPGRADE_TIMEOUT,
             close_timeout: CLOSE_TIMEOUT,
             app_stall_timeout: None,
             ping_timeout_at_most: None,
@@ -217,7 +217,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long the move to WebSocket may take, its connection included. Default: 10 s.
+    /// How long the move to WebSocket may take, its connection included. Default: 5 s, less than servers allow: with
+    /// equal limits a server could give up while the exchange's last packet is under way, and the session be lost.
     pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
         self.upgrade_timeout = timeout;
         self

@@ -24,6 +24,10 @@ pub(crate) type AllowRequest =
 pub(crate) type ChooseHeartbeat = Arc<dyn Fn(&Parts) -> Option<Heartbeat> + Send + Sync>;
 
 /// Everything a server's sessions are served by.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, each with a name of the reference's"
+)]
 pub(crate) struct Config {
     pub(crate) path: String,
     pub(crate) heartbeat: Heartbeat,

@@ -1,6 +1,8 @@
 //! What all sessions of one server share.
 
-use std::collections::HashMap;
+use core::borrow::Borrow;
+use core::hash::{Hash, Hasher};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,11 +22,11 @@ use crate::state::State;
 pub(crate) struct Hub {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
-    /// Signalled when the last session of a closing server ends.
-    pub(crate) drained: Notify,
+    /// Signalled when the last session ends, and when a server without any begins to close.
+    emptied: Notify,
     closing: AtomicBool,
     began_closing: Notify,
-    sessions: Mutex<HashMap<SessionId, Arc<State>>>,
+    sessions: Mutex<HashSet<ById>>,
 }
 
 impl Hub {
@@ -32,19 +34,19 @@ impl Hub {
         Self {
             config,
             clock: Clock::start(),
-            drained: Notify::new(),
+            emptied: Notify::new(),
             closing: AtomicBool::new(false),
             began_closing: Notify::new(),
-            sessions: Mutex::new(HashMap::new()),
+            sessions: Mutex::new(HashSet::new()),
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<State>>> {
+    fn sessions(&self) -> MutexGuard<'_, HashSet<ById>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<Arc<State>> {
-        self.sessions().get(&SessionId::parse(id)?).cloned()
+        self.sessions().get(&SessionId::parse(id)?).map(|found| Arc::clone(&found.0))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -52,7 +54,7 @@ impl Hub {
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<State>> {
-        self.sessions().values().cloned().collect()
+        self.sessions().iter().map(|session| Arc::clone(&session.0)).collect()
     }
 
     /// `false` when the server is full or closing.
@@ -61,7 +63,7 @@ impl Hub {
         if sessions.len() >= self.config.max_sessions || self.is_closing() {
             return false;
         }
-        sessions.insert(state.id, Arc::clone(state));
+        sessions.insert(ById(Arc::clone(state)));
         drop(sessions);
         let transport = state.lock().transport;
         tracing::debug!(sid = %state.id, peer = ?state.peer, transport = transport.as_str(), "session opened");
@@ -75,6 +77,7 @@ impl Hub {
     pub(crate) fn begin_close(&self) {
         self.closing.store(true, Ordering::SeqCst);
         self.began_closing.notify_waiters();
+        self.emptied.notify_waiters();
     }
 
     /// Ready once the server is told to shut down.
@@ -87,6 +90,19 @@ impl Hub {
         }
     }
 
+    /// Ready once the server is told to shut down and has no session left.
+    pub(crate) async fn drained(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            if self.is_closing() && self.len() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
     }
@@ -94,8 +110,13 @@ impl Hub {
     pub(crate) fn session_ended(&self, state: &State, end: &Disconnect) {
         let mut sessions = self.sessions();
         sessions.remove(&state.id);
+        if sessions.len() < sessions.capacity() / 8 {
+            // After a wave of sessions its memory goes back.
+            let room = sessions.len() * 2;
+            sessions.shrink_to(room);
+        }
         if sessions.is_empty() {
-            self.drained.notify_waiters();
+            self.emptied.notify_waiters();
         }
         drop(sessions);
         tracing::debug!(
@@ -144,3 +165,26 @@ impl Hub {
         }
     }
 }
+
+/// A session, found by its identifier.
+struct ById(Arc<State>);
+
+impl Borrow<SessionId> for ById {
+    fn borrow(&self) -> &SessionId {
+        &self.0.id
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.id.hash(hasher);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}

@@ -346,7 +346,8 @@ impl Server {
         EngineService::new(Arc::clone(&self.hub))
     }
 
-    /// Serves every connection that `listener` accepts, until the server is shut down.
+    /// Serves every connection that `listener` accepts, until the server is shut down and its last session has ended:
+    /// meanwhile polling clients come on new connections for what is left to them.
     ///
     /// # Errors
     /// What `accept` says, when it is not about a single connection.
@@ -372,7 +373,7 @@ impl Server {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.hub.closing() => return Ok(()),
+                () = self.hub.drained() => return Ok(()),
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
@@ -434,7 +435,7 @@ impl Server {
             .count()
     }
 
-    /// Stops accepting, closes every session, and waits until all have delivered what was sent before, but at most
+    /// Takes no new session, closes every one, and waits until all have delivered what was sent before, but at most
     /// for `limit`: then the others end with what they have not sent.
     ///
     /// Returns how many those were. Dropping the future leaves the server closing, without a limit of its own.
@@ -443,18 +444,7 @@ impl Server {
         for state in self.hub.all() {
             state.close();
         }
-        let drained = async {
-            loop {
-                let drained = self.hub.drained.notified();
-                tokio::pin!(drained);
-                drained.as_mut().enable();
-                if self.hub.len() == 0 {
-                    return;
-                }
-                drained.await;
-            }
-        };
-        if tokio::time::timeout(limit, drained).await.is_ok() {
+        if tokio::time::timeout(limit, self.hub.drained()).await.is_ok() {
             return 0;
         }
         let cut_short = self.hub.all();

@@ -4,7 +4,7 @@
 //! in between, so a stalled writer delays no heartbeat and a slow application hides no silence.
 
 use core::future::poll_fn;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::panic::{self, AssertUnwindSafe};
@@ -17,11 +17,11 @@ use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Instant};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use tokio::task::coop;
 use tokio::time::Sleep;
 
 use crate::candidate::Candidate;
-use crate::grace::Grace;
+use crate::grace::{Backlog, Grace};
+use crate::head::Head;
 use crate::lingering::Lingering;
 use crate::socket::Socket;
 use crate::state::{Inner, State};
@@ -38,7 +38,7 @@ enum Io {
     /// HTTP requests, which other tasks answer.
     Polling,
     /// The 101 response is on its way; then this goes first.
-    Opening(OnUpgrade, String),
+    Opening(OnUpgrade, Box<str>),
     WebSocket(Box<WebSocketIo>),
     Gone,
 }
@@ -49,34 +49,42 @@ struct Task {
     candidate: Option<Box<Candidate>>,
     lingering: Vec<Lingering>,
     /// The head of the opening request, until the application starts.
-    request: Option<Box<Parts>>,
+    head: Option<Box<Head>>,
     application: Option<Application>,
     grace: Grace,
 }
 
 /// Runs a session that opened on polling: its `open` packet is in the answer to the request.
-pub(crate) async fn run_polling(state: Arc<State>, request: Parts) {
-    run(state, Io::Polling, request).await;
+pub(crate) fn run_polling(state: Arc<State>, request: Parts) -> impl Future<Output = ()> + Send {
+    run(state, Io::Polling, request)
 }
 
 /// Runs a session that opens on WebSocket as soon as the 101 response has left.
-pub(crate) async fn run_websocket(state: Arc<State>, upgrade: OnUpgrade, open: String, request: Parts) {
-    run(state, Io::Opening(upgrade, open), request).await;
+pub(crate) fn run_websocket(
+    state: Arc<State>,
+    upgrade: OnUpgrade,
+    open: String,
+    request: Parts,
+) -> impl Future<Output = ()> + Send {
+    run(state, Io::Opening(upgrade, open.into_boxed_str()), request)
 }
 
-async fn run(state: Arc<State>, io: Io, request: Parts) {
+/// What the future holds it holds for as long as the session lives: the task and its timer, and nothing else. The
+/// arguments of an `async fn` would stay beside them.
+fn run(state: Arc<State>, io: Io, request: Parts) -> impl Future<Output = ()> + Send {
     let mut task = Task {
         state,
         io,
         candidate: None,
         lingering: Vec::new(),
-        request: Some(Box::new(request)),
+        head: Some(Box::new(Head::new(request))),
         application: None,
         grace: Grace::default(),
     };
-    let timer = tokio::time::sleep(Duration::ZERO);
-    tokio::pin!(timer);
-    poll_fn(|cx| task.poll(cx, timer.as_mut())).await;
+    async move {
+        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+        poll_fn(|cx| task.poll(cx, timer.as_mut())).await;
+    }
 }
 
 impl Task {
@@ -125,12 +133,12 @@ impl Task {
             }
             Poll::Ready(Err(_)) => {
                 self.state.update(|inner, now| inner.session.handle_transport_error(now));
-                self.request = None;
+                self.head = None;
                 self.io = Io::Gone;
             }
             // A client that does not take the response is a silent one.
             Poll::Pending if self.state.lock().end().is_some() => {
-                self.request = None;
+                self.head = None;
                 self.io = Io::Gone;
             }
             Poll::Pending => {}
@@ -166,8 +174,8 @@ impl Task {
             return;
         }
         let polled = panic::catch_unwind(AssertUnwindSafe(|| {
-            if let Some(request) = self.request.take() {
-                let socket = Socket::new(Arc::clone(&self.state), request);
+            if let Some(head) = self.head.take() {
+                let socket = Socket::new(Arc::clone(&self.state), head);
                 self.application = Some((self.state.hub.config.application)(socket));
             }
             self.application.as_mut().map(|application| application.as_mut().poll(cx))
@@ -203,7 +211,6 @@ impl Task {
 
     /// Whether the verdict has to wait, or evidence was found that the runtime had not told of.
     fn may_still_speak(&mut self, now: Instant, late: Duration) -> bool {
-        let mut unread = false;
         if let Io::WebSocket(io) = &mut self.io {
             let asked = self.state.update(|inner, _| {
                 let mut sink = SessionSink { inner, state: &self.state, now };
@@ -215,10 +222,8 @@ impl Task {
                 }
                 return self.state.lock().session.check_send(now).is_ok();
             }
-            // A task that has used up its share of the runtime finds nothing ready, whatever there is.
-            unread = !coop::has_budget_remaining();
         }
-        self.grace.extend(now, late, unread)
+        self.grace.extend(now, late, Backlog::look())
     }
 
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) {
@@ -303,7 +308,7 @@ impl Task {
 
     fn is_done(&self) -> bool {
         self.application.is_none()
-            && self.request.is_none()
+            && self.head.is_none()
             && self.candidate.is_none()
             && self.lingering.is_empty()
             && self.state.lock().end().is_some()

@@ -167,7 +167,7 @@ async fn a_failed_poll_or_post_ends_the_session_as_a_transport_error() {
                         raw.answer("200 OK", &open_packet(25_000, 20_000, "")).await;
                     } else if !request.starts_with(failing) {
                         if request.starts_with("GET") {
-                            tokio::time::sleep(core::time::Duration::from_secs(60)).await;
+                            tokio::time::sleep(core::time::Duration::from_mins(1)).await;
                         }
                         raw.answer("200 OK", "ok").await;
                     } else if answer.is_empty() {

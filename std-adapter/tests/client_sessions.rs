@@ -204,7 +204,7 @@ async fn heartbeats_keep_a_session_for_a_day_and_tell_how_punctual_they_are() {
             let events = Events::default();
             let client = events.watch(way.client(address)).eio3(eio3).build().unwrap();
             let mut socket = client.connect().await.unwrap();
-            tokio::time::sleep(Duration::from_secs(86_400)).await;
+            tokio::time::sleep(Duration::from_hours(24)).await;
             socket.send("still there").await.unwrap();
             assert_eq!(socket.recv().await.unwrap(), Message::text("still there"));
             let mut heartbeats = 0;
@@ -243,21 +243,55 @@ async fn a_send_waits_for_room_and_dropping_it_sends_nothing() {
     .await;
     let client = Way::Polling.client(address).outbox(1, 1_000).build().unwrap();
     let mut socket = client.connect().await.unwrap();
-    let mut sent = Vec::new();
+    let mut accepted = Vec::new();
     for i in 0..50 {
         let send = socket.send(format!("{i}"));
         if tokio::time::timeout(Duration::ZERO, send).await.is_ok() {
-            sent.push(i);
+            accepted.push(i);
         }
         if matches!(socket.try_send(format!("{}", i + 100)), Ok(())) {
-            sent.push(i + 100);
+            accepted.push(i + 100);
         }
     }
-    assert!(sent.len() < 100, "some had to wait");
-    for i in sent {
+    assert!(accepted.len() < 100, "some had to wait");
+    for i in accepted {
         assert_eq!(socket.recv().await.unwrap(), Message::text(format!("{i}")));
     }
     assert!(tokio::time::timeout(Duration::from_secs(2), socket.recv()).await.is_err(), "nothing else came");
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_recv_send_and_closed_at_every_await_loses_and_doubles_nothing() {
+    /// Polls once and drops.
+    async fn once<F: Future>(future: F) -> Option<F::Output> {
+        tokio::select! {
+            biased;
+            output = future => Some(output),
+            () = core::future::ready(()) => None,
+        }
+    }
+    for way in Way::ALL {
+        let (_server, address) = serve(Server::builder(echo)).await;
+        let mut socket = way.client(address).outbox(3, 1_000).build().unwrap().connect().await.unwrap();
+        let mut sent = 0;
+        let mut received = 0;
+        while received < 2_000 {
+            if sent < 2_000 && once(socket.send(format!("{sent}"))).await.is_some_and(|sent| sent.is_ok()) {
+                sent += 1;
+            }
+            if let Some(message) = once(socket.recv()).await {
+                assert_eq!(message.unwrap(), Message::text(format!("{received}")), "{way:?}");
+                received += 1;
+            }
+            assert!(once(socket.closed()).await.is_none());
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(sent, 2_000);
+        assert!(
+            tokio::time::timeout(Duration::from_secs(1), socket.recv()).await.is_err(),
+            "nothing else came"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -53,7 +53,8 @@ impl Authority {
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else { return };
                     let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                    let _ = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
+                    let _ =
+                        Box::pin(builder.serve_connection_with_upgrades(TokioIo::new(stream), service)).await;
                 });
             }
         });

@@ -76,3 +76,78 @@ async fn and_in_bare_hyper() {
     assert!(ends_by_reset(address).await);
     serving.abort();
 }
+
+#[tokio::test]
+async fn sessions_outlive_the_future_that_accepted_them() {
+    let server = Server::builder(|mut socket: Socket| async move {
+        while let Ok(message) = socket.recv().await {
+            let _ = socket.send(message).await;
+        }
+    })
+    .build()
+    .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let opened = async {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(UPGRADE.as_bytes()).await.unwrap();
+        let mut received = Vec::new();
+        while !received.windows(2).any(|window| window == b"0{") {
+            assert_ne!(client.read_buf(&mut received).await.unwrap(), 0);
+        }
+        client
+    };
+    let mut client = tokio::select! {
+        _ = server.serve(listener) => panic!("it serves for ever"),
+        client = opened => client,
+    };
+    // Nobody accepts any more, and the session goes on: a masked frame with `4hi` comes back.
+    assert!(TcpStream::connect(address).await.is_err());
+    client.write_all(&[0x81, 0x83, 0, 0, 0, 0, b'4', b'h', b'i']).await.unwrap();
+    let mut received = Vec::new();
+    while !received.ends_with(b"4hi") {
+        assert_ne!(client.read_buf(&mut received).await.unwrap(), 0);
+    }
+    assert_eq!(server.shutdown(Duration::from_secs(5)).await, 0);
+}
+
+#[tokio::test]
+async fn a_server_that_shuts_down_answers_polls_on_new_connections_until_its_last_session_has_ended() {
+    async fn get(address: SocketAddr, query: &str) -> String {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /engine.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        );
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    let server = Server::builder(listen).build().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move { server.serve(listener).await }
+    });
+    let answer = get(address, "").await;
+    let (sid, _) = answer.split_once("\"sid\":\"").unwrap().1.split_once('"').unwrap();
+    let shutdown = {
+        let server = server.clone();
+        tokio::spawn(async move { server.shutdown(Duration::from_secs(20)).await })
+    };
+    while get(address, "").await.starts_with("HTTP/1.1 200") {
+        // Not told yet.
+        tokio::task::yield_now().await;
+    }
+    let answer = get(address, &format!("&sid={sid}")).await;
+    assert!(answer.ends_with("\r\n\r\n6\x1e1"), "{answer}");
+    // Those that got in before the server was told end with its limit, unless they poll as well.
+    for session in server.sessions() {
+        get(address, &format!("&sid={}", session.id().as_str())).await;
+    }
+    assert_eq!(shutdown.await.unwrap(), 0);
+    serving.await.unwrap().unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}

@@ -1,9 +1,9 @@
 // Drives Chromium through the page of `eio serve`, as a person would use it, and takes screenshots.
 //
-//   node look.mjs URL FOLDER
+//   node look.mjs URL FOLDER [OTHERS]
 //
-// The server at URL has a ping interval of a few hundred milliseconds. Prints nothing and exits with code 0 if all is
-// as it should be.
+// The server at URL pings every second or so; OTHERS sessions of other clients are open on it, one on polling, one of
+// revision 3. Prints nothing and exits with code 0 if all is as it should be.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -11,7 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [url, folder] = process.argv.slice(2);
+const [url, folder, already = "0"] = process.argv.slice(2);
+const others = Number(already);
 const origin = new URL(url).origin;
 const PATIENCE = 20_000;
 
@@ -43,9 +44,7 @@ try {
 
   await page.goto(url);
   await page.getByRole("status").getByText("live", { exact: true }).waitFor();
-  await page.getByText("No session is open.").waitFor();
-  await shoot(page, "empty");
-
+  await seesTheOthers(page);
   await opensASession(page);
   await opensWithTheKeyboard(page);
   await opensTen(page);
@@ -61,6 +60,11 @@ try {
   await rm(profile, { recursive: true, force: true });
 }
 
+/** The name of the tab's own session `number`. */
+function own(number) {
+  return others + number;
+}
+
 /** The row of an open session. */
 function row(page, number) {
   return page.locator("#live tbody tr").filter({ has: page.getByText(`#${number}`, { exact: true }) });
@@ -71,9 +75,22 @@ function endedRow(page, number) {
   return page.locator("#ended tbody tr").filter({ has: page.getByText(`#${number}`, { exact: true }) });
 }
 
+/** Sessions of other clients are shown, and cannot be touched. */
+async function seesTheOthers(page) {
+  if (others === 0) {
+    await page.getByText("No session is open.").waitFor();
+  } else {
+    await page.locator("#live").getByText("polling", { exact: true }).waitFor();
+    await page.locator("#live").getByText("websocket, EIO 3", { exact: true }).waitFor();
+    await page.locator("#live").getByText(/client’s ping due in \d/).waitFor();
+    assert.equal(await page.locator("#live tbody tr").count(), others);
+    assert.equal(await page.locator("#live tbody button").count(), 0);
+  }
+}
+
 async function opensASession(page) {
   await page.getByRole("button", { name: "Open a session" }).click();
-  const first = row(page, 1);
+  const first = row(page, own(1));
   await first.getByText("websocket", { exact: true }).waitFor();
   await first.getByText("this tab").waitFor();
   // It lives: heartbeats come in while one looks.
@@ -86,25 +103,25 @@ async function opensASession(page) {
 async function opensWithTheKeyboard(page) {
   await page.getByRole("button", { name: "Open a session" }).focus();
   await page.keyboard.press("Enter");
-  await row(page, 2).waitFor();
+  await row(page, own(2)).waitFor();
 }
 
 async function opensTen(page) {
   await page.getByRole("button", { name: "Open ten" }).click();
-  await row(page, 12).waitFor();
-  assert.equal(await page.locator("#live tbody tr").count(), 12);
-  assert.equal(await page.locator("#open").textContent(), "12");
+  await row(page, own(12)).waitFor();
+  assert.equal(await page.locator("#live tbody tr").count(), own(12));
+  assert.equal(await page.locator("#open").textContent(), String(own(12)));
   // The newest come first.
-  assert.match(await page.locator("#live tbody tr").first().textContent(), /^#12/);
+  assert.match(await page.locator("#live tbody tr").first().textContent(), new RegExp(`^#${own(12)}`));
 }
 
 async function fallsSilent(page) {
-  const button = page.getByRole("button", { name: "Go silent: session 9" });
-  await button.click();
-  await page.getByRole("button", { name: "Answer again: session 9", pressed: true }).waitFor();
-  await row(page, 9).getByText(/no answer yet: ends in \d/).waitFor();
-  await row(page, 9).locator(".clock.waiting").waitFor();
-  return 9;
+  const number = own(9);
+  await page.getByRole("button", { name: `Go silent: session ${number}` }).click();
+  await page.getByRole("button", { name: `Answer again: session ${number}`, pressed: true }).waitFor();
+  await row(page, number).getByText(/no answer yet: ends in \d/).waitFor();
+  await row(page, number).locator(".clock.waiting").waitFor();
+  return number;
 }
 
 async function isNoticed(page, number) {
@@ -112,21 +129,22 @@ async function isNoticed(page, number) {
   await ended.getByText("ping timeout", { exact: true }).waitFor();
   await ended.getByText("the peer was silent").waitFor();
   assert.equal(await row(page, number).count(), 0);
-  assert.equal(await page.locator("#open").textContent(), "11");
+  assert.equal(await page.locator("#open").textContent(), String(own(11)));
   await page.getByRole("log").getByText(new RegExp(`Session ${number} ended: ping timeout, after [\\d.]+ m?s of silence`)).waitFor();
 }
 
 async function closes(page) {
-  await page.getByRole("button", { name: "Close session 3" }).click();
-  await endedRow(page, 3).getByText("transport close", { exact: true }).waitFor();
+  await page.getByRole("button", { name: `Close session ${own(3)}` }).click();
+  await endedRow(page, own(3)).getByText("transport close", { exact: true }).waitFor();
 }
 
 /** Another look at the same server sees what is there; the tab's own sessions are gone with the tab. */
 async function survivesAReload(page) {
   await page.reload();
   await page.getByRole("status").getByText("live", { exact: true }).waitFor();
-  await endedRow(page, 9).getByText("ping timeout", { exact: true }).waitFor();
-  await page.getByText("No session is open.").waitFor();
+  await endedRow(page, own(9)).getByText("ping timeout", { exact: true }).waitFor();
+  await page.waitForFunction((count) => document.querySelector("#open").textContent === count, String(others));
+  await seesTheOthers(page);
 }
 
 async function everyLook(page) {
@@ -135,14 +153,17 @@ async function everyLook(page) {
       await page.setViewportSize({ width, height });
       await page.emulateMedia({ colorScheme });
       await shoot(page, `${size}-${colorScheme}`);
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      assert.ok(overflow <= 0, `${size}: ${overflow} pixels stick out`);
     }
+  }
+  for (let width = 320; width <= 1440; width += 40) {
+    await page.setViewportSize({ width, height: 860 });
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `${overflow} pixels stick out of ${width}`);
   }
   await page.setViewportSize({ width: 1280, height: 860 });
   await page.emulateMedia({ colorScheme: "light" });
 }
 
 async function shoot(page, name) {
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: name.startsWith("wide") });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: ["wide", "ended"].some((long) => name.startsWith(long)) });
 }

@@ -5,17 +5,22 @@
 //! the other side's process said, in the order in which it happened.
 
 mod child;
+mod events;
 mod log;
 mod messages;
+mod our_client;
 mod runner;
 mod stock_client;
+mod stock_server;
 mod test_server;
 
 pub use child::{Child, interop_folder};
 pub use log::Log;
 pub use messages::{from_json, to_json};
+pub use our_client::OurClient;
 pub use runner::{Case, run};
 pub use stock_client::{Closed, Mode, StockClient, StockClients, StockKind};
+pub use stock_server::{ServerKind, StockServer, StockSession};
 pub use test_server::{ServerEnd, TestServer};
 
 use core::time::Duration;
@@ -28,8 +33,6 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// # Panics
 /// When it does not, naming `what`.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited for {PATIENCE:?}, in vain, for {what}"),
-    }
+    let in_time = tokio::time::timeout(PATIENCE, future).await;
+    in_time.unwrap_or_else(|_| panic!("waited for {PATIENCE:?}, in vain, for {what}"))
 }

@@ -71,8 +71,8 @@ impl Need {
                 install.args(["install", "--locked", &format!("cargo-{name}@{version}")]);
                 return Ok(install);
             }
-            Self::Program { package, .. } => return self.from_debian(package, machine),
-            Self::PythonEnvironments => return self.from_debian("python3-venv", machine),
+            Self::Program { package, .. } => return self.by_apt(package, machine),
+            Self::PythonEnvironments => return self.by_apt("python3-venv", machine),
         };
         if !on_path("rustup") {
             return Err(format!("{} is missing, and rustup, which would add it, as well", self.name()));
@@ -83,7 +83,7 @@ impl Need {
     }
 
     /// The command that installs a package, or what to do where we may not.
-    fn from_debian(self, package: &str, machine: Machine) -> Result<Command, String> {
+    fn by_apt(self, package: &str, machine: Machine) -> Result<Command, String> {
         let name = self.name();
         match machine {
             Machine::Root => Ok(apt_get(package)),

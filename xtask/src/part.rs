@@ -146,6 +146,14 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::attacks,
     },
     Part {
+        name: "faults",
+        about: "whoever is stopped, killed, unplugged or stalled is noticed on time, and nobody else",
+        verb: Verb::Test,
+        needs: &[Need::Program { name: "ip", package: "iproute2" }],
+        limit_minutes: 10,
+        run: interop::faults,
+    },
+    Part {
         name: "firmware-lints",
         about: "the firmware has the one format and no warning",
         verb: Verb::Test,

@@ -120,7 +120,7 @@ impl Report for Event {
             Self::Ping { .. } | Self::PingSent => "ping",
             Self::PongSent | Self::Pong { .. } => "pong",
             Self::Message { .. } => "message",
-            Self::NotSent { .. } => "not sent",
+            Self::NotSent { .. } => "unsent",
             Self::Joined { .. } => "joined",
             Self::RefusedNamespace { .. } => "refused",
             Self::Left { .. } => "left",
@@ -133,8 +133,9 @@ impl Report for Event {
 
     fn tone(&self) -> Tone {
         match self {
-            Self::Open { .. } | Self::Joined { .. } => Tone::Good,
-            Self::Upgrade { outcome: UpgradeOutcome::Upgraded } => Tone::Good,
+            Self::Open { .. } | Self::Joined { .. } | Self::Upgrade { outcome: UpgradeOutcome::Upgraded } => {
+                Tone::Good
+            }
             Self::UpgradeFailed { .. }
             | Self::RequestFailed { .. }
             | Self::Upgrade { .. }
@@ -200,7 +201,7 @@ impl Report for Event {
 
     fn text(&self, style: Style, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::Connecting { url } => write!(out, " {}", harmless(url)),
+            Self::Connecting { url } => write!(out, "{}", harmless(url)),
             Self::Open { handshake, transport } => open_text(handshake, *transport, out),
             Self::Upgrading => write!(out, "opening a WebSocket"),
             Self::UpgradeFailed { error } | Self::RequestFailed { error } => write!(out, "{error}"),

@@ -175,7 +175,7 @@ impl Story {
         let (interval, timeout) = (setting(heartbeat.ping_interval()), setting(heartbeat.ping_timeout()));
         let first = match self.revision {
             Revision::V4 => format!(
-                "ping timeout: no ping for {}, the server promised one every {interval} and {timeout} more were waited",
+                "ping timeout: no ping for {}, the server promised one every {interval}, and this side waited {timeout} more",
                 spoken(since_heartbeat)
             ),
             Revision::V3 => format!("ping timeout: the server did not answer our ping within {timeout}"),
@@ -324,7 +324,7 @@ mod tests {
         let silent = sentence(&story(Revision::V4, 3), 45, DisconnectReason::PingTimeout, 45);
         assert_eq!(
             silent,
-            "ping timeout: no ping for 45.0 s, the server promised one every 25 s and 20 s more were waited; and \
+            "ping timeout: no ping for 45.0 s, the server promised one every 25 s, and this side waited 20 s more; and \
              nothing else came for 45.0 s either: the network is cut without a trace, or the server hangs; 3 pings \
              before, the last one 45.0 s earlier, at most 3.0 ms late"
         );

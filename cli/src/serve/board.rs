@@ -71,7 +71,7 @@ struct Ended {
     version: u64,
     name: Name,
     end: Disconnect,
-    ended_at: Duration,
+    at: Duration,
     lived: Duration,
     messages: u64,
 }
@@ -147,7 +147,7 @@ impl Board {
         }
         let version = inner.version;
         let messages = live.row.map_or(0, |row| row.messages);
-        inner.ended.push_back(Ended { version, name, end: end.clone(), ended_at: now, lived, messages });
+        inner.ended.push_back(Ended { version, name, end: end.clone(), at: now, lived, messages });
         Some((name, lived))
     }
 
@@ -261,7 +261,7 @@ impl Ended {
             "detail": self.end.reason.to_string(),
             "silent_ms": millis(self.end.silent_for),
             "lived_ms": millis(self.lived),
-            "ended_ms": millis(now.saturating_sub(self.ended_at)),
+            "ended_ms": millis(now.saturating_sub(self.at)),
             "messages": self.messages,
         })
     }

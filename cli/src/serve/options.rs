@@ -24,7 +24,7 @@ use crate::settings::{Timing, liveness_name};
 pub(crate) struct Options {
     /// Where to listen; port 0 takes a free one, which the first line of output names
     ///
-    /// Beyond 127.0.0.1 and ::1, everybody who reaches the port can open sessions and look at the page, which shows
+    /// Beyond this machine, everybody who reaches the port can open sessions and look at the page, which shows
     /// sessions under short names, without addresses and without what messages say.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000", value_parser = host_and_port)]
     pub(crate) listen: String,
@@ -62,8 +62,12 @@ pub(crate) struct Options {
     #[arg(long)]
     eio3: bool,
 
-    /// Let pages of this origin use the server from a browser, such as https://app.example; * for pages of all origins
-    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        value_parser = origin,
+        help = "Let pages of this origin use the server, such as https://app.example; * for all origins"
+    )]
     cors: Option<Cors>,
 
     /// How many threads serve [default: one for each core]

@@ -217,7 +217,8 @@ impl Stage {
                 play.note(self.now, Act::Dies(play.dead));
                 continue;
             }
-            while let Some((_, to, packet)) = self.wire.pop_front_if(|(at, ..)| *at <= self.now) {
+            while self.wire.front().is_some_and(|(at, ..)| *at <= self.now) {
+                let Some((_, to, packet)) = self.wire.pop_front() else { break };
                 if alive || to == survivor {
                     self.deliver(to, packet, play);
                 }

@@ -48,7 +48,10 @@ fn a_silent_server_is_a_ping_timeout_with_a_sentence_that_helps() {
     assert_eq!(client.exit_code(), 5);
     let last = client.rest().pop().unwrap();
     assert!(last.contains("ping timeout: no ping for 50"), "{last}");
-    assert!(last.contains("the server promised one every 300 ms and 200 ms more were waited"), "{last}");
+    assert!(
+        last.contains("the server promised one every 300 ms, and this side waited 200 ms more"),
+        "{last}"
+    );
     assert!(last.contains("exit code 5"), "{last}");
 }
 

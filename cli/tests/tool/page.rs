@@ -15,14 +15,27 @@ fn a_person_opens_sessions_and_watches_silence_being_noticed() {
         "127.0.0.1:0",
         "--ping-interval",
         "1500ms",
+        "--eio3",
         "--ping-timeout",
         "4s",
     ]);
     let url = server.event("listening")["url"].as_str().unwrap().to_owned();
+    let mut others =
+        [&["--transport", "polling"][..], &["--eio", "3", "--transport", "websocket"]].map(|options| {
+            let mut client = Eio::start(&[&["connect", "--json", &url], options].concat());
+            client.event("open");
+            client
+        });
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
     std::fs::create_dir_all(&folder).unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/page/look.mjs");
-    let output = Command::new("node").arg(script).arg(&url).arg(&folder).output().expect("node starts");
+    let output = Command::new("node")
+        .arg(script)
+        .arg(&url)
+        .arg(&folder)
+        .arg(others.len().to_string())
+        .output()
+        .expect("node starts");
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{complaints}");
     println!("screenshots are in {}", folder.display());
@@ -32,7 +45,8 @@ fn a_person_opens_sessions_and_watches_silence_being_noticed() {
         let close = server.event("close");
         closed.push((close["session"].clone(), close["reason"].clone(), close["silent_ms"].clone()));
     }
-    let (_, reason, silent) = closed.iter().find(|(session, ..)| *session == 9).expect("session 9 ended");
+    let (_, reason, silent) =
+        closed.iter().find(|(session, ..)| *session == 11).expect("its ninth session ended");
     assert_eq!(*reason, "ping timeout");
     let silent = silent.as_u64().unwrap();
     assert!((4_000..=6_500).contains(&silent), "silent for {silent} ms");
@@ -40,4 +54,7 @@ fn a_person_opens_sessions_and_watches_silence_being_noticed() {
     assert_eq!(in_order, 11);
     server.interrupt();
     assert_eq!(server.exit_code(), 0);
+    for client in &mut others {
+        assert_eq!(client.exit_code(), 6);
+    }
 }

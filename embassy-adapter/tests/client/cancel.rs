@@ -1,8 +1,8 @@
 //! Futures dropped at every await point: no byte is lost, and none is sent or delivered twice.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::Poll;
+use core::future::Future;
+use core::pin::pin;
+use core::task::Poll;
 
 use eio_core::packet::Frame;
 use eio_core::ws::Control;
@@ -139,7 +139,7 @@ fn a_race_between_receiving_and_other_work_loses_nothing() {
     let rng = world::rng();
     let (mut messages, mut numbers, mut sent) = (Vec::new(), Vec::new(), Vec::new());
     while messages.len() < expected.len() || numbers.len() < 50 {
-        if rng() % 3 == 0 && numbers.len() < 50 {
+        if rng().is_multiple_of(3) && numbers.len() < 50 {
             let number = numbers.len().to_string();
             if impatient(client.send(Frame::Text(&number)), (rng() % 5) as usize).is_some() {
                 numbers.push(text(&format!("4{number}")));

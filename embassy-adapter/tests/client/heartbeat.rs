@@ -1,8 +1,8 @@
 //! Pings, pongs, silence, and everything that must not hide it.
 
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
 
 use eio_core::DisconnectReason;
 use eio_core::packet::Frame;

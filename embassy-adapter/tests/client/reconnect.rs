@@ -1,12 +1,12 @@
 //! Attempts, delays, and what the watch shows of them.
 
-use std::cell::RefCell;
-use std::convert::Infallible;
-use std::ops::ControlFlow;
-use std::pin::pin;
+use core::cell::RefCell;
+use core::convert::Infallible;
+use core::ops::ControlFlow;
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
 use std::rc::Rc;
-use std::task::Poll;
-use std::time::Duration;
 
 use eio_core::DisconnectReason;
 use eio_core::backoff::Backoff;

@@ -1,8 +1,8 @@
 //! What the application sends: whole, in fragments, in pieces, against a slow stream, and the close.
 
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
 
 use eio_core::DisconnectReason;
 use eio_core::packet::Frame;
@@ -71,15 +71,11 @@ fn a_long_message_may_be_dropped_anywhere_and_resumed() {
         loop {
             let task = Task::new();
             let mut send = pin!(client.send(Frame::Text(&message)));
-            let mut sent = false;
-            for _ in 0..polls {
-                if task.poll_once(send.as_mut()).is_ready() {
-                    sent = true;
-                    break;
-                }
+            let done = (0..polls).any(|_| {
                 arrived.extend(server.take());
-            }
-            if sent {
+                task.poll_once(send.as_mut()).is_ready()
+            });
+            if done {
                 break;
             }
             begun = true;

@@ -1,8 +1,8 @@
 //! Socket.IO on top: joining, events, answers, attachments, refusals.
 
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
 
 use eio_core::DisconnectReason;
 use eio_embassy::socketio::{Incoming, Socket, SocketError, refusal};
@@ -39,7 +39,7 @@ fn a_client_joins_emits_and_answers() {
     let _clock = world::clock();
     let (mut client, mut server) = open();
     let mut socket =
-        join(&mut client, &mut server, "/", r#"{"token":"t"}"#, r#"40{"sid":"x"}"#).ok().expect("joined");
+        join(&mut client, &mut server, "/", r#"{"token":"t"}"#, r#"40{"sid":"x"}"#).expect("joined");
     assert_eq!(done(socket.emit("reading", "21.5,true")), Ok(()));
     assert_eq!(done(socket.emit_with_ack("hello", "")), Ok(1));
     assert_eq!(done(socket.emit_with_ack("hello", "")), Ok(2));
@@ -78,7 +78,7 @@ fn another_namespace_is_named_in_every_packet_and_its_query_once() {
     let _clock = world::clock();
     let (mut client, mut server) = open();
     let mut socket =
-        join(&mut client, &mut server, "/chat?room=1", "", r#"40/chat,{"sid":"x"}"#).ok().expect("joined");
+        join(&mut client, &mut server, "/chat?room=1", "", r#"40/chat,{"sid":"x"}"#).expect("joined");
     assert_eq!(done(socket.emit("x", "")), Ok(()));
     server.text(r#"42["main"]"#);
     server.text(r#"42/chat,["ours"]"#);
@@ -91,7 +91,7 @@ fn another_namespace_is_named_in_every_packet_and_its_query_once() {
 fn attachments_follow_their_event_and_those_of_others_are_skipped() {
     let _clock = world::clock();
     let (mut client, mut server) = open();
-    let mut socket = join(&mut client, &mut server, "/", "", "40").ok().expect("joined");
+    let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
     server.text(r#"451-/other,["x",{"_placeholder":true,"num":0}]"#);
     server.binary(b"not ours");
     server.text(r#"452-["y",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#);
@@ -116,7 +116,7 @@ fn every_end_says_which() {
     let _clock = world::clock();
     let after = |message: &str| {
         let (mut client, mut server) = open();
-        let mut socket = join(&mut client, &mut server, "/", "", "40").ok().expect("joined");
+        let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
         server.text(message);
         done(socket.recv()).expect_err("an end")
     };
@@ -125,7 +125,7 @@ fn every_end_says_which() {
     assert!(matches!(after("1"), SocketError::Session(end) if end.reason == DisconnectReason::PeerClose));
 
     let (mut client, mut server) = open();
-    let mut socket = join(&mut client, &mut server, "/", "", "40").ok().expect("joined");
+    let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
     assert!(matches!(done(socket.emit("connect", "")), Err(SocketError::Packet(_))));
     assert!(matches!(done(socket.emit("x", "no json")), Err(SocketError::Packet(_))));
     let long = format!("\"{}\"", "x".repeat(600));
@@ -133,7 +133,7 @@ fn every_end_says_which() {
         panic!("it fits");
     };
     let (mut client, mut server) = open_with(&Settings::DEFAULT, 512, needed, OPEN);
-    let mut socket = join(&mut client, &mut server, "/", "", "40").ok().expect("joined");
+    let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
     assert_eq!(done(socket.emit("x", &long)), Ok(()));
 }
 
@@ -153,7 +153,7 @@ fn a_server_of_socket_io_2_joins_its_clients_by_itself() {
     let _clock = world::clock();
     let settings = Settings { revision: Revision::V3, ..Settings::DEFAULT };
     let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
-    let mut socket = join(&mut client, &mut server, "/", "{}", "40").ok().expect("joined");
+    let mut socket = join(&mut client, &mut server, "/", "{}", "40").expect("joined");
     assert_eq!(done(socket.emit("x", "1")), Ok(()));
     assert_eq!(server.take(), [text(r#"42["x",1]"#)]);
 }

@@ -1,13 +1,14 @@
 //! A server made of bytes, a stream that can be slowed, cut and counted, and a clock that stands still until it is moved.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
+use core::future::Future;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Wake;
 
 use eio_core::packet::Frame;
 use eio_core::ws::{self, Control, Decoder, Item, Key, MessageKind};
@@ -38,6 +39,7 @@ pub(crate) fn now() -> u64 {
 
 /// One direction of a stream.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "ways to fail, each on its own")]
 struct Pipe {
     bytes: VecDeque<u8>,
     /// How many bytes it holds before a write waits.
@@ -72,7 +74,7 @@ impl End {
     }
 
     fn wait<T>(&self, mut ready: impl FnMut(&mut Pipe) -> Option<T>) -> impl Future<Output = T> {
-        std::future::poll_fn(move |cx| {
+        core::future::poll_fn(move |cx| {
             let mut pipe = self.0.borrow_mut();
             if pipe.stutters {
                 pipe.stuttered = !pipe.stuttered;
@@ -81,13 +83,11 @@ impl End {
                     return Poll::Pending;
                 }
             }
-            match ready(&mut pipe) {
-                Some(value) => Poll::Ready(value),
-                None => {
-                    pipe.waker = Some(cx.waker().clone());
-                    Poll::Pending
-                }
+            if let Some(value) = ready(&mut pipe) {
+                return Poll::Ready(value);
             }
+            pipe.waker = Some(cx.waker().clone());
+            Poll::Pending
         })
     }
 }
@@ -256,7 +256,7 @@ impl Server {
                 Some(Item::Piece(piece)) => {
                     self.partial.extend_from_slice(piece.bytes);
                     if piece.last {
-                        let whole = std::mem::take(&mut self.partial);
+                        let whole = core::mem::take(&mut self.partial);
                         sent.push(match piece.kind {
                             MessageKind::Text => Sent::Text(String::from_utf8(whole).expect("UTF-8")),
                             MessageKind::Binary => Sent::Binary(whole),
@@ -358,7 +358,7 @@ impl Task {
 
 /// A future that must be done without anything happening meanwhile.
 pub(crate) fn done<F: Future>(future: F) -> F::Output {
-    match Task::new().poll(std::pin::pin!(future)) {
+    match Task::new().poll(core::pin::pin!(future)) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("it waits"),
     }
@@ -366,7 +366,7 @@ pub(crate) fn done<F: Future>(future: F) -> F::Output {
 
 /// A future that must still be waiting.
 pub(crate) fn waits<F: Future>(future: F) {
-    assert!(Task::new().poll(std::pin::pin!(future)).is_pending(), "it does not wait");
+    assert!(Task::new().poll(core::pin::pin!(future)).is_pending(), "it does not wait");
 }
 
 pub(crate) fn buffers(rx: usize, tx: usize) -> Buffers<'static> {

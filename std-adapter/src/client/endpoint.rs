@@ -45,7 +45,8 @@ impl Endpoint {
         if authority.host().is_empty() {
             return Err(bad("no host".to_owned()));
         }
-        if authority.port().is_some_and(|port| port.as_str().parse::<u16>().is_err()) {
+        // A port that is no `u16` is none to the parser.
+        if authority.port_u16().is_none() && authority.as_str() != authority.host() {
             return Err(bad("the port is no number up to 65535".to_owned()));
         }
         let path = Some(uri.path()).filter(|path| !matches!(*path, "" | "/")).map(str::to_owned);

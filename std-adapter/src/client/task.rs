@@ -19,7 +19,6 @@ use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
 use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Instant};
 use http::{HeaderValue, Method, Request, header};
-use tokio::task::coop;
 use tokio::time::Sleep;
 
 use crate::client::config::Body;
@@ -28,7 +27,7 @@ use crate::client::event::ClientEvent;
 use crate::client::http::{Answer, Lane};
 use crate::client::opening;
 use crate::client::state::{Batch, Inner, Shared, State};
-use crate::grace::Grace;
+use crate::grace::{Backlog, Grace};
 use crate::lingering::{LINGER, Lingering};
 use crate::polling::encode;
 use crate::socket::Transport;
@@ -336,8 +335,7 @@ impl Task {
                 return !self.state.lock().is_overdue(now);
             }
         }
-        // A task that has used up its share of the runtime finds nothing ready, whatever there is.
-        self.grace.extend(now, late, !coop::has_budget_remaining())
+        self.grace.extend(now, late, Backlog::look())
     }
 
     fn write(&mut self, cx: &mut Context<'_>) {

@@ -3,6 +3,7 @@
 mod support;
 
 mod application;
+mod cancellation;
 mod closing;
 mod faults;
 mod silence;

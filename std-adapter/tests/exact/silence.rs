@@ -13,13 +13,12 @@ enum Peer {
 
 impl Peer {
     async fn open(world: &World, transport: &str, revision: u8) -> Self {
-        match transport {
-            "websocket" => Self::WebSocket(Box::new(world.websocket(revision).await)),
-            _ => {
-                let mut polling = world.polling(revision).await;
-                polling.begin_poll().await;
-                Self::Polling(Box::new(polling))
-            }
+        if transport == "websocket" {
+            Self::WebSocket(Box::new(world.websocket(revision).await))
+        } else {
+            let mut polling = world.polling(revision).await;
+            polling.begin_poll().await;
+            Self::Polling(Box::new(polling))
         }
     }
 

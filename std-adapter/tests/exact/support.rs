@@ -113,7 +113,7 @@ impl World {
 
     /// The next end of a session, which must come.
     pub(crate) async fn end(&mut self) -> End {
-        tokio::time::timeout(Duration::from_secs(600), self.ends.recv()).await.expect("no end").unwrap()
+        tokio::time::timeout(Duration::from_mins(10), self.ends.recv()).await.expect("no end").unwrap()
     }
 
     /// No session has ended so far.
@@ -310,7 +310,7 @@ impl Polling {
         if self.revision == 4 {
             packets.join("\u{1e}")
         } else {
-            packets.iter().map(|packet| format!("{}:{packet}", packet.len())).collect()
+            packets.iter().flat_map(|packet| [packet.len().to_string(), format!(":{packet}")]).collect()
         }
     }
 

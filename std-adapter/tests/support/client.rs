@@ -94,12 +94,9 @@ impl Raw {
                 let body = request.split_off(at + 4);
                 return (String::from_utf8_lossy(&request).to_string(), body);
             }
-            let mut buffer = [0; 4096];
-            let len = self.0.read(&mut buffer).await.unwrap_or(0);
-            if len == 0 {
+            if self.0.read_buf(&mut request).await.unwrap_or(0) == 0 {
                 return (String::new(), Vec::new());
             }
-            request.extend_from_slice(&buffer[..len]);
         }
     }
 

@@ -28,6 +28,7 @@ impl Child {
     ///
     /// # Panics
     /// When it does not start.
+    #[must_use]
     pub fn start(
         mut command: Command,
         who: &'static str,

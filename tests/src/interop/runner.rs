@@ -47,6 +47,9 @@ tokio::task_local! {
 }
 
 /// Runs the cases that the command line asks for, at most `at_once` of them at a time.
+///
+/// # Panics
+/// When no runtime can be made.
 #[must_use]
 pub fn run(cases: Vec<Case>, at_once: usize) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -56,7 +59,9 @@ pub fn run(cases: Vec<Case>, at_once: usize) -> ExitCode {
     let all = cases.len();
     let cases: Vec<Case> = cases.into_iter().filter(|case| wanted(&case.name)).collect();
     if arguments.iter().any(|argument| argument == "--list") {
-        cases.iter().for_each(|case| println!("{}: test", case.name));
+        for case in &cases {
+            println!("{}: test", case.name);
+        }
         return ExitCode::SUCCESS;
     }
     tell_panics_to_logs();

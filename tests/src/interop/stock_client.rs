@@ -1,21 +1,22 @@
 //! Stock clients: processes of other people's libraries, each of which may hold many sessions.
 //!
 //! Commands to such a process, a line of JSON each: `open` with `id`, `url`, `options` as the JavaScript client takes
-//! them, and a `burst` to send once open; `send` with `id` and a message; `burst` with `id`, `prefix`, `count`, and
-//! how many in `each` round with which `pause` in milliseconds; `close` with `id`. What it tells, with the `id` and
-//! the `transport` of that moment: `handshake`, `open`, `heartbeat`, `message`, `upgrade`, `upgrade-error` and
-//! `error` with a `detail`, `close` with a `reason`.
+//! them, and a `burst` to send once open, of `count` messages, `prefix` and a number, with a `pause` in milliseconds
+//! after every ten; `send` with `id` and a message; `close` with `id`. What it tells, with the `id` and the
+//! `transport` of that moment: `handshake`, `open`, `heartbeat`, `message`, `upgrade`, `upgrade-error` and `error`
+//! with a `detail`, `close` with a `reason`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use eio_tokio::Message;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::process::Command;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedSender};
 
-use super::{Child, Log, from_json, soon, to_json};
+use super::events::{Event, Events, text};
+use super::{Child, Log, from_json, to_json};
 
 /// A library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +103,6 @@ impl Mode {
     }
 }
 
-type Event = Map<String, Value>;
 type Inboxes = Arc<Mutex<HashMap<u64, UnboundedSender<Event>>>>;
 
 /// A process of one library.
@@ -136,17 +136,18 @@ impl StockClients {
 
     /// Opens a session.
     pub fn open(&mut self, url: &str, mode: Mode) -> StockClient {
-        self.open_with(url, mode, json!({}), json!(null))
+        self.open_with(url, mode, json!({}), &Value::Null)
     }
 
     /// Opens a session with more options than the transports, and perhaps a burst of messages once it is open.
-    pub fn open_with(&mut self, url: &str, mode: Mode, mut options: Value, burst: Value) -> StockClient {
+    pub fn open_with(&mut self, url: &str, mode: Mode, mut options: Value, burst: &Value) -> StockClient {
         self.next += 1;
         let id = self.next;
         let (inbox, events) = mpsc::unbounded_channel();
         self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).insert(id, inbox);
         options["transports"] = json!(mode.transports());
-        let client = StockClient { id, commands: self.child.commands(), events, waiting: VecDeque::new() };
+        let client =
+            StockClient { id, commands: self.child.commands(), events: Events::new("the client", events) };
         client.command("open", json!({ "url": url, "options": options, "burst": burst }));
         client
     }
@@ -162,9 +163,7 @@ impl StockClients {
 pub struct StockClient {
     id: u64,
     commands: UnboundedSender<Value>,
-    events: UnboundedReceiver<Event>,
-    /// Events that came while others were waited for.
-    waiting: VecDeque<Event>,
+    events: Events,
 }
 
 /// How a client's session ended, in its own words.
@@ -191,11 +190,6 @@ impl StockClient {
         self.command("send", json!({ kind: value }));
     }
 
-    /// Sends `count` messages, `prefix` and a number, ten at a time.
-    pub fn burst(&self, prefix: &str, count: usize, pause_ms: u64) {
-        self.command("burst", json!({ "prefix": prefix, "count": count, "pause": pause_ms }));
-    }
-
     /// Closes the session.
     pub fn close(&self) {
         self.command("close", json!({}));
@@ -203,24 +197,24 @@ impl StockClient {
 
     /// Waits until the session is open; returns the handshake.
     pub async fn opened(&mut self) -> Value {
-        let handshake = self.event("handshake").await;
-        self.event("open").await;
+        let handshake = self.events.next("handshake").await;
+        self.events.next("open").await;
         handshake.get("handshake").cloned().unwrap_or_default()
     }
 
     /// Waits until the session has moved to WebSocket.
     pub async fn upgraded(&mut self) {
-        self.event("upgrade").await;
+        self.events.next("upgrade").await;
     }
 
     /// Waits for an upgrade to fail.
     pub async fn upgrade_failed(&mut self) {
-        self.event("upgrade-error").await;
+        self.events.next("upgrade-error").await;
     }
 
     /// Waits until it has sent or answered a heartbeat.
     pub async fn heartbeat(&mut self) {
-        self.event("heartbeat").await;
+        self.events.next("heartbeat").await;
     }
 
     /// The next message.
@@ -230,55 +224,23 @@ impl StockClient {
 
     /// The next message, and the name of the transport that the client used when it came.
     pub async fn message_and_transport(&mut self) -> (Message, String) {
-        let event = self.event("message").await;
+        let event = self.events.next("message").await;
         (from_json(&event), text(&event, "transport"))
     }
 
     /// Waits for the end.
     pub async fn closed(&mut self) -> Closed {
-        let event = self.event("close").await;
+        let event = self.events.next("close").await;
         Closed { reason: text(&event, "reason"), detail: text(&event, "detail") }
     }
 
     /// Waits for an error, such as a refused connection.
     pub async fn error(&mut self) -> String {
-        text(&self.event("error").await, "detail")
+        text(&self.events.next("error").await, "detail")
     }
 
     /// Whether it has told of such an event that nobody has asked for yet.
     pub fn has_told(&mut self, kind: &str) -> bool {
-        while let Ok(event) = self.events.try_recv() {
-            self.waiting.push_back(event);
-        }
-        self.waiting.iter().any(|event| is(event, kind))
+        self.events.has(kind)
     }
-
-    /// The next event of this kind; others stay for those who ask for them.
-    async fn event(&mut self, kind: &str) -> Event {
-        if let Some(at) = self.waiting.iter().position(|event| is(event, kind)) {
-            return self.waiting.remove(at).unwrap_or_default();
-        }
-        soon(&format!("the client's `{kind}`"), async {
-            loop {
-                let Some(event) = self.events.recv().await else {
-                    panic!("the client's process ended before its `{kind}`");
-                };
-                if is(&event, kind) {
-                    return event;
-                }
-                let is_end = is(&event, "close");
-                self.waiting.push_back(event);
-                assert!(!is_end, "the session closed before its `{kind}`: {:?}", self.waiting.back());
-            }
-        })
-        .await
-    }
-}
-
-fn is(event: &Event, kind: &str) -> bool {
-    event.get("event").and_then(Value::as_str) == Some(kind)
-}
-
-fn text(event: &Event, name: &str) -> String {
-    event.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

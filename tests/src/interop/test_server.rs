@@ -71,6 +71,9 @@ impl TestServer {
     }
 
     /// The next session that opens.
+    ///
+    /// # Panics
+    /// When none does.
     pub async fn accept(&self) -> ServerEnd {
         let mut accepted = self.accepted.lock().await;
         soon("a session to open", accepted.recv()).await.expect("the server lives")
@@ -121,11 +124,17 @@ pub struct ServerEnd {
 
 impl ServerEnd {
     /// The next message, and what carried the session when the application took it.
+    ///
+    /// # Panics
+    /// When none comes.
     pub async fn message_and_transport(&mut self) -> (Message, Transport) {
         soon("a message at the server", self.messages.recv()).await.expect("the session lives")
     }
 
     /// The next message.
+    ///
+    /// # Panics
+    /// When none comes.
     pub async fn message(&mut self) -> Message {
         self.message_and_transport().await.0
     }

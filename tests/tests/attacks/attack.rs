@@ -12,7 +12,7 @@ use crate::bystander::Bystanders;
 use crate::server::{Attacked, State};
 
 /// How long a well-behaved session's message may be on its way there and back.
-pub(crate) const PATIENT: Duration = Duration::from_millis(1500);
+pub(crate) const PATIENT: Duration = Duration::from_secs(3);
 
 /// How far above what was allocated before the attack that after it may be, in bytes. Less than one for each byte
 /// that the attacks send, or a kilobyte for each connection; enough for tables that have grown.

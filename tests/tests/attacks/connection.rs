@@ -144,10 +144,10 @@ impl Connection {
     }
 
     /// Writes `bytes` one by one, `pause` apart, until the server closes; how long it took to do so.
-    pub(crate) async fn drip(mut self, bytes: impl IntoIterator<Item = u8>, pause: Duration) -> Duration {
+    pub(crate) async fn drip(mut self, bytes: Vec<u8>, pause: Duration) -> Duration {
         let start = tokio::time::Instant::now();
         let mut dripping = bytes.into_iter();
-        let mut answer = [0; 512];
+        let mut answer = vec![0; 512];
         loop {
             tokio::select! {
                 read = self.stream.read(&mut answer) => if !matches!(read, Ok(1..)) { break },
@@ -182,11 +182,11 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         length @ 0..=125 => frame.push(0x80 | u8::try_from(length).unwrap_or_default()),
         length @ 126..=0xffff => {
-            frame.push(0x80 | 126);
+            frame.push(0xfe);
             frame.extend(u16::try_from(length).unwrap_or_default().to_be_bytes());
         }
         length => {
-            frame.push(0x80 | 127);
+            frame.push(0xff);
             frame.extend((length as u64).to_be_bytes());
         }
     }

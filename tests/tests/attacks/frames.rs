@@ -110,29 +110,29 @@ async fn empty_fragments(target: Target, size: usize) -> io::Result<()> {
 /// Another session has said a secret. Whatever comes back to the attacker holds what the attacker said, no more.
 async fn memory_disclosure(target: Target, size: usize) -> io::Result<()> {
     const SECRET: &str = "the-other-session's-secret";
-    let said = "4".to_owned() + &SECRET.repeat(1000);
+    let speech = "4".to_owned() + &SECRET.repeat(1000);
     for _ in 0..size {
-        let (mut victim, _) = Connection::open_websocket(target.address).await?;
-        victim.send(&text(&said)).await?;
-        while victim.frame().await?.payload.len() != said.len() {}
-        let (mut attacker, sid) = Connection::open_websocket(target.address).await?;
+        let (mut victim, ..) = Connection::open_websocket(target.address).await?;
+        victim.send(&text(&speech)).await?;
+        while victim.frame().await?.payload.len() != speech.len() {}
+        let (mut thief, sid) = Connection::open_websocket(target.address).await?;
         for length in [0, 1, 2, 124, 125] {
             let payload = vec![b'p'; length];
-            attacker.send(&frame(0x89, &payload)).await?;
-            let pong = attacker.frame().await?;
+            thief.send(&frame(0x89, &payload)).await?;
+            let pong = thief.frame().await?;
             assert_eq!((pong.first, &pong.payload), (0x8a, &payload), "a pong is what the ping was");
         }
-        attacker.send(&text("4")).await?;
-        assert_eq!(attacker.frame().await?.payload, b"4", "an empty message is empty");
+        thief.send(&text("4")).await?;
+        assert_eq!(thief.frame().await?.payload, b"4", "an empty message is empty");
         // Headers that promise more than comes, a message in pieces with a ping between them, a close without a code.
-        attacker.send(&frame(0x02, b"")).await?;
-        attacker.send(&frame(0x89, b"")).await?;
-        assert_eq!(attacker.frame().await?.payload, b"");
-        attacker.send(&frame(0x80, b"xyz")).await?;
-        assert_eq!(attacker.frame().await?.payload, b"xyz", "pieces of a message");
+        thief.send(&frame(0x02, b"")).await?;
+        thief.send(&frame(0x89, b"")).await?;
+        assert_eq!(thief.frame().await?.payload, b"");
+        thief.send(&frame(0x80, b"xyz")).await?;
+        assert_eq!(thief.frame().await?.payload, b"xyz", "pieces of a message");
         let close = frame(0x88, b"");
-        attacker.send(&[&close[..], b"\x82\xfe\x20\x00"].concat()).await?;
-        let rest = attacker.rest().await;
+        thief.send(&[&close[..], b"\x82\xfe\x20\x00"].concat()).await?;
+        let rest = thief.rest().await;
         assert!(rest.len() <= 4, "nothing but a close frame: {rest:?}");
         assert!(target.server.end_of(&sid).await.starts_with("transport"));
         victim.reset();

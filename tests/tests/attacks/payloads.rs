@@ -24,7 +24,7 @@ pub(super) fn cases(cases: &mut Vec<Case>) {
 
 /// As many packets as a payload may hold, at most. Nobody polls, so that all that comes back has to wait.
 async fn tiny_packets(target: Target, size: usize) -> io::Result<()> {
-    let v4 = ["6"; DEFAULT_MAX_PACKETS][..size].join("\x1e");
+    let v4 = vec!["6"; size].join("\x1e");
     let v3 = "1:6".repeat(size);
     let v3_binary = [0, 1, 0xff, b'6'].repeat(size);
     for (revision, content_type, body) in
@@ -85,7 +85,7 @@ async fn wrong_lengths(target: Target, size: usize) -> io::Result<()> {
     let many_digits = format!("{}:4a", "9".repeat(400));
     let no_colon = "1".repeat(500_000);
     let many_digits_binary = [&[0][..], &[9; 400], &[0xff, b'4']].concat();
-    let endless_binary = [&[0][..], &[1; 500_000]].concat();
+    let endless_binary = [&[0][..], &vec![1; 500_000][..]].concat();
     let text = [
         "",
         ":",

@@ -22,10 +22,10 @@ use crate::process;
 pub(crate) const ARGUMENT: &str = "serve";
 
 /// A ping this often.
-pub(crate) const PING_INTERVAL: Duration = Duration::from_millis(1000);
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Answered within.
-pub(crate) const PING_TIMEOUT: Duration = Duration::from_millis(2000);
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// For the head of a request, and again for its body.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -43,8 +43,8 @@ pub(crate) fn serve() -> ExitCode {
         let server = Server::builder(echo)
             .heartbeat(Heartbeat::new(PING_INTERVAL, PING_TIMEOUT).expect("valid periods"))
             .request_timeout(REQUEST_TIMEOUT)
-            .upgrade_timeout(Duration::from_millis(1000))
-            .close_timeout(Duration::from_millis(1000))
+            .upgrade_timeout(Duration::from_secs(1))
+            .close_timeout(Duration::from_secs(1))
             .max_sessions(MAX_SESSIONS as usize)
             .max_payload(MAX_PAYLOAD)
             .eio3(true)

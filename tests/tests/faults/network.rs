@@ -1,6 +1,11 @@
 //! A network namespace with one cable, which can be pulled.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Numbers the namespaces of this process: the kernel takes its time to forget a name.
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A namespace, and the pair of interfaces that connects it with ours.
 pub(crate) struct Network {
@@ -11,24 +16,22 @@ pub(crate) struct Network {
 
 impl Network {
     pub(crate) fn new() -> Self {
-        let is_root = std::fs::metadata("/proc/self").is_ok_and(|this| {
-            use std::os::unix::fs::MetadataExt as _;
-            this.uid() == 0
-        });
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0);
         assert!(
             is_root,
             "network namespaces need root: sudo -E env PATH=$PATH cargo test -p eio-tests --features interop --test faults"
         );
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
         let id = std::process::id();
-        let name = format!("eio{id}");
-        let (a, b) = (id / 250 % 250, id % 250);
-        let network = Self { host: format!("10.{a}.{b}.1"), name };
+        let name = format!("eio{id}-{number}");
+        let (a, b) = (id % 250, number % 64 * 4);
+        let network = Self { host: format!("10.231.{a}.{}", b + 1), name };
         let (name, host) = (&network.name, &network.host);
         ip(&format!("netns add {name}"));
         ip(&format!("link add {name} type veth peer name cable netns {name}"));
         ip(&format!("addr add {host}/30 dev {name}"));
         ip(&format!("link set {name} up"));
-        ip(&format!("-n {name} addr add 10.{a}.{b}.2/30 dev cable"));
+        ip(&format!("-n {name} addr add 10.231.{a}.{}/30 dev cable", b + 2));
         ip(&format!("-n {name} link set cable up"));
         network
     }

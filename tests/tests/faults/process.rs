@@ -2,19 +2,20 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::roles;
 
 /// How long anything that a process should say may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A process that plays a role. Dropping it kills it.
 pub(crate) struct Process {
     child: Child,
     input: ChildStdin,
-    said: Receiver<String>,
+    said: UnboundedReceiver<String>,
 }
 
 impl Process {
@@ -33,7 +34,7 @@ impl Process {
         let mut child = command.spawn().unwrap();
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let (sender, said) = channel();
+        let (sender, said) = unbounded_channel();
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -45,18 +46,21 @@ impl Process {
     }
 
     /// The next line that it says.
-    pub(crate) fn says(&self) -> String {
-        self.said.recv_timeout(PATIENCE).expect("the process said nothing")
+    pub(crate) async fn says(&mut self) -> String {
+        let said = tokio::time::timeout(PATIENCE, self.said.recv()).await;
+        said.expect("the process says nothing").expect("the process has ended")
     }
 
     /// Waits for a line; another one is a failure.
-    pub(crate) fn must_say(&self, line: &str) {
-        assert_eq!(self.says(), line);
+    pub(crate) async fn must_say(&mut self, line: &str) {
+        assert_eq!(self.says().await, line);
     }
 
-    /// Whether it has said nothing since.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.said.try_recv().is_err()
+    /// It has said nothing since.
+    pub(crate) fn assert_quiet(&mut self) {
+        if let Ok(line) = self.said.try_recv() {
+            panic!("the process said {line:?}");
+        }
     }
 
     pub(crate) fn tell(&mut self, line: &str) {

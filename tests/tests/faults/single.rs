@@ -34,8 +34,8 @@ async fn listen(mut socket: Socket) {
 
 /// A client with some heartbeats behind it.
 async fn client(witness: &mut Witness, transport: &str, inside: &[&str]) -> Process {
-    let process = Process::start(&format!("{transport} {} 1", witness.address), inside);
-    process.must_say("open");
+    let mut process = Process::start(&format!("{transport} {} 1", witness.address), inside);
+    process.must_say("open").await;
     tokio::time::sleep(I * 5 / 2).await;
     witness.assert_no_end();
     process
@@ -84,8 +84,8 @@ async fn reads_nothing() {
         }
     });
     let mut witness = Witness::start("127.0.0.1", builder.outbox(MESSAGES, 60_000_000)).await;
-    let process = Process::start(&format!("reads-nothing {}", witness.address), &[]);
-    process.must_say("open");
+    let mut process = Process::start(&format!("reads-nothing {}", witness.address), &[]);
+    process.must_say("open").await;
     let disconnect = witness.assert_ping_timeout_without_ping().await;
     // The kernels hold a few of them.
     assert!((1..=MESSAGES).contains(&disconnect.unsent), "{} unsent", disconnect.unsent);
@@ -94,7 +94,7 @@ async fn reads_nothing() {
 
 async fn half_a_frame() {
     let mut witness = Witness::start("127.0.0.1", Server::builder(listen)).await;
-    let process = Process::start(&format!("half-a-frame {}", witness.address), &[]);
-    process.must_say("open");
+    let mut process = Process::start(&format!("half-a-frame {}", witness.address), &[]);
+    process.must_say("open").await;
     witness.assert_ping_timeout().await;
 }

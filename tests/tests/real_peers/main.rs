@@ -4,6 +4,9 @@
 //! contain it.
 
 mod clients;
+mod samples;
+mod servers;
+mod socket_io;
 
 use std::process::ExitCode;
 
@@ -11,5 +14,8 @@ use std::process::ExitCode;
 const AT_ONCE: usize = 10;
 
 fn main() -> ExitCode {
-    eio_tests::interop::run(clients::cases(), AT_ONCE)
+    let mut cases = clients::cases();
+    cases.extend(servers::cases());
+    cases.extend(socket_io::cases());
+    eio_tests::interop::run(cases, AT_ONCE)
 }

@@ -1,6 +1,6 @@
 //! Ours against other people's programs, and against those who mean harm.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::job::{Job, Stop};
@@ -11,17 +11,28 @@ const FOLDER: &str = "tests/interop";
 /// Other people's clients against our server, and our client against their servers.
 pub(crate) fn real_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     install_from_npm(job)?;
-    install_from_pypi(job)?;
-    run_test(job, "real_peers")
+    let python = install_from_pypi(job)?;
+    let mut test = test("real_peers");
+    test.env("EIO_INTEROP_PYTHON", python);
+    job.run(test).map(drop)
 }
 
 /// What killed or starved other implementations, tried on our server.
 pub(crate) fn attacks(job: &mut Job<'_>) -> Result<(), Stop> {
-    run_test(job, "attacks")
+    job.run(test("attacks")).map(drop)
 }
 
-fn run_test(job: &mut Job<'_>, name: &str) -> Result<(), Stop> {
-    job.cargo(["test", "--package", "eio-tests", "--features", "interop", "--test", name]).map(drop)
+/// Real faults in real time. Root, because it makes network namespaces; what it measures, it prints.
+pub(crate) fn faults(job: &mut Job<'_>) -> Result<(), Stop> {
+    let printed = job.run(test("faults"))?;
+    printed.lines().filter(|line| line.contains("resident")).for_each(|line| job.note(line.to_owned()));
+    Ok(())
+}
+
+fn test(name: &str) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(["test", "--package", "eio-tests", "--features", "interop", "--test", name]);
+    command
 }
 
 fn install_from_npm(job: &mut Job<'_>) -> Result<(), Stop> {
@@ -34,18 +45,21 @@ fn install_from_npm(job: &mut Job<'_>) -> Result<(), Stop> {
     })
 }
 
-fn install_from_pypi(job: &mut Job<'_>) -> Result<(), Stop> {
+/// Returns the interpreter that has what was installed.
+fn install_from_pypi(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
     let requirements = job.workspace.root.join(FOLDER).join("requirements.txt");
     let environment = job.workspace.target.join("interop/venv");
+    let python = environment.join("bin/python");
     once_for(job, &requirements, &environment.join("installed-requirements.txt"), |job| {
         let mut make = Command::new("python3");
         make.args(["-m", "venv", "--clear"]).arg(&environment);
         job.run(make)?;
-        let mut install = Command::new(environment.join("bin/python"));
+        let mut install = Command::new(&python);
         install.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--requirement"]);
         install.arg(&requirements);
         job.run(install).map(drop)
-    })
+    })?;
+    Ok(python)
 }
 
 /// Installs unless the same list was installed before: its copy lies beside what came of it.

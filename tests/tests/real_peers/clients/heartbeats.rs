@@ -5,7 +5,7 @@ use core::time::Duration;
 use eio_core::Heartbeat;
 use eio_tests::interop::{Case, Log, Mode, StockClients, StockKind, TestServer};
 use eio_tokio::Message;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Peer;
@@ -55,7 +55,7 @@ async fn two_paces(peer: Peer, log: Log) {
     let mut fast = if peer.kind == StockKind::Python {
         clients.open(&format!("{}/?pace=fast", server.url()), peer.mode)
     } else {
-        clients.open_with(&server.url(), peer.mode, json!({ "query": { "pace": "fast" } }), json!(null))
+        clients.open_with(&server.url(), peer.mode, json!({ "query": { "pace": "fast" } }), &Value::Null)
     };
     let handshake = slow.opened().await;
     assert_eq!((&handshake["pingInterval"], &handshake["pingTimeout"]), (&json!(20_000), &json!(15_000)));

@@ -7,6 +7,7 @@ use eio_tokio::Message;
 use serde_json::json;
 
 use super::Peer;
+use crate::samples;
 
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("every kind of message comes back as it went", every_kind));
@@ -19,23 +20,10 @@ async fn every_kind(peer: Peer, log: Log) {
     let mut clients = StockClients::start(peer.kind, &log);
     let mut client = peer.open(&mut clients, &server).await;
     let mut at_server = server.accept().await;
-    let all_bytes: Vec<u8> = (0..=255).collect();
-    let mut messages = vec![
-        Message::text("hello"),
-        Message::text("€ is three bytes, 😀 and 𝒳 are four, e\u{301} is two characters"),
-        Message::text("\u{0} \u{7f} \u{80} \u{7ff} \u{800} \u{fffd} \u{ffff} \u{10000} \u{10ffff}"),
-        Message::text("line\nline\r\n\ttab \\n \" % & = + ; 12:4"),
-        Message::text("4"),
-        Message::text("2probe"),
-        Message::text("b4AQ=="),
-        Message::text(""),
-        Message::binary(vec![0]),
-        Message::binary(vec![4, 0xff, 0x1e]),
-        Message::binary(all_bytes),
-    ];
-    if peer.kind != StockKind::Python {
-        // python-engineio takes an empty binary frame for no packet at all, and gives the session up.
-        messages.push(Message::binary(vec![]));
+    let mut messages = samples::every_kind();
+    if peer.kind == StockKind::Python {
+        // It takes an empty binary frame for no packet at all, and gives the session up.
+        messages.pop();
     }
     for message in &messages {
         client.send(message);
@@ -55,9 +43,7 @@ async fn a_megabyte(peer: Peer, log: Log) {
     let server = TestServer::start_echo(&log, |server| server).await;
     let mut clients = StockClients::start(peer.kind, &log);
     let mut client = peer.open(&mut clients, &server).await;
-    let text: String = "ab😀é".chars().cycle().take(350_000).collect();
-    let bytes: Vec<u8> = (0..1_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    for message in [Message::text("x".repeat(1_000_000)), Message::text(text), Message::binary(bytes)] {
+    for message in samples::megabytes() {
         client.send(&message);
         let back = client.message().await;
         assert!(back == message, "{} bytes came back differently, as {}", message.len(), back.len());
@@ -71,7 +57,7 @@ async fn a_thousand_each_way(peer: Peer, log: Log) {
     let server = TestServer::start(&log, |server| server).await;
     let mut clients = StockClients::start(peer.kind, &log);
     let burst = json!({ "prefix": "up ", "count": COUNT, "pause": 3 });
-    let mut client = clients.open_with(&server.url(), peer.mode, json!({}), burst);
+    let mut client = clients.open_with(&server.url(), peer.mode, json!({}), &burst);
     let mut at_server = server.accept().await;
     let sender = at_server.sender.clone();
     let sending = tokio::spawn(async move {

@@ -1,0 +1,31 @@
+// What all programs in JavaScript share: lines of JSON in and out, messages in them, and bursts of messages.
+"use strict";
+
+exports.say = (event) => process.stdout.write(JSON.stringify(event) + "\n");
+
+// An empty message comes as `undefined` from one of the clients; bytes come as an ArrayBuffer or a Buffer.
+exports.toJson = (data = "") =>
+  typeof data === "string" ? { text: data } : { hex: Buffer.from(data).toString("hex") };
+
+exports.fromJson = ({ text, hex }) => (text === undefined ? Buffer.from(hex, "hex") : text);
+
+// Numbered messages, a few in each round of the event loop, so that they go on while other things happen.
+exports.sendBurst = (socket, { prefix, count, each = 10, pause = 0 }) => {
+  let next = 0;
+  const round = () => {
+    for (let i = 0; i < each && next < count; i++) socket.send(prefix + next++);
+    if (next < count) setTimeout(round, pause);
+  };
+  round();
+};
+
+// Runs the command that each line names, and ends the process with the lines.
+exports.obey = (commands) => {
+  require("readline")
+    .createInterface({ input: process.stdin })
+    .on("line", (line) => {
+      const { command, ...rest } = JSON.parse(line);
+      commands[command](rest);
+    })
+    .on("close", () => process.exit(0));
+};

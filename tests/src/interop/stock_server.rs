@@ -1,0 +1,185 @@
+//! Stock servers: processes of other people's libraries.
+//!
+//! Commands to such a process, a line of JSON each: `send` with `id` and a message; `close` with `id`; `close-all`. A
+//! Socket.IO server takes `emit` and `ask` (an event that wants an acknowledgement) with `id`, `namespace`, `name` and
+//! `args`; `leave` with `id`, `namespace` and whether to `close` the connection; and `close-all`. What they tell, with
+//! the `id` and the `transport` of that moment: `open` with the `revision`, `heartbeat`, `message`, `upgrade`, `error`,
+//! `close` with a `reason`; and, from Socket.IO, `join`, `event`, `answer`, `leave` with a `reason`.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use eio_tokio::Message;
+use serde_json::{Map, Value, json};
+use tokio::process::Command;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use super::events::{Events, text};
+use super::{Child, Closed, Log, from_json, soon, to_json};
+
+/// A library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "tests name them all")]
+pub enum ServerKind {
+    /// engine.io 6: revision 4, and 3 if allowed.
+    Engine6,
+    /// engine.io 3.6: revision 3.
+    Engine3,
+    /// socket.io 4, on engine.io 6.
+    SocketIo4,
+}
+
+impl ServerKind {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Engine6 => "engine.io 6",
+            Self::Engine3 => "engine.io 3.6",
+            Self::SocketIo4 => "socket.io 4",
+        }
+    }
+
+    fn command(self, options: &Value) -> Command {
+        let mut command = Command::new("node");
+        match self {
+            Self::Engine6 => command.args(["server.cjs", "engine.io-6"]),
+            Self::Engine3 => command.args(["server.cjs", "engine.io-3"]),
+            Self::SocketIo4 => command.arg("socketio.cjs"),
+        };
+        command.arg(options.to_string());
+        command
+    }
+}
+
+/// A process of one library.
+#[derive(Debug)]
+pub struct StockServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+    opened: UnboundedReceiver<StockSession>,
+}
+
+impl StockServer {
+    /// Starts the process, and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn start(kind: ServerKind, options: &Value, log: &Log) -> Self {
+        let (child, mut events) = Child::start(kind.command(options), "server", log);
+        let first = soon("the server to listen", events.recv()).await.expect("the server's process lives");
+        let port = first.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
+        let address = SocketAddr::from(([127, 0, 0, 1], port.expect("its first line tells the port")));
+        let (open, opened) = mpsc::unbounded_channel();
+        let commands = child.commands();
+        tokio::spawn(async move {
+            let mut inboxes = HashMap::new();
+            while let Some(event) = events.recv().await {
+                let inbox: &UnboundedSender<_> = inboxes.entry(text(&event, "id")).or_insert_with_key(|id| {
+                    let (inbox, events) = mpsc::unbounded_channel();
+                    let events = Events::new("the server", events);
+                    // A test that looks at no session of the server's has dropped the receiver.
+                    let _ = open.send(StockSession { id: id.clone(), commands: commands.clone(), events });
+                    inbox
+                });
+                // A session that nobody looks at any more.
+                let _ = inbox.send(event);
+            }
+        });
+        Self { address, child, opened }
+    }
+
+    /// The URL of its Engine.IO endpoint's host.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The next session that opens.
+    ///
+    /// # Panics
+    /// When none does.
+    pub async fn accept(&mut self) -> StockSession {
+        soon("a session to open at the server", self.opened.recv()).await.expect("the server's process lives")
+    }
+
+    /// Closes the server with all its sessions.
+    pub fn close_all(&self) {
+        // A process that has ended says so by the events that stay away.
+        let _ = self.child.commands().send(json!({ "command": "close-all" }));
+    }
+
+    /// Ends the process by SIGKILL.
+    pub async fn kill(&mut self) {
+        self.child.kill().await;
+    }
+
+    /// The process's id, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+}
+
+/// The server's end of one session.
+#[derive(Debug)]
+pub struct StockSession {
+    id: String,
+    commands: UnboundedSender<Value>,
+    events: Events,
+}
+
+impl StockSession {
+    /// Its identifier.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Sends a command with this session's id.
+    pub fn command(&self, command: &str, mut what: Value) {
+        what["command"] = command.into();
+        what["id"] = self.id.clone().into();
+        // A process that has ended says so by the events that stay away.
+        let _ = self.commands.send(what);
+    }
+
+    /// Sends a message.
+    pub fn send(&self, message: &Message) {
+        let (kind, value) = to_json(message);
+        self.command("send", json!({ kind: value }));
+    }
+
+    /// Closes the session.
+    pub fn close(&self) {
+        self.command("close", json!({}));
+    }
+
+    /// The next event of this kind, whole.
+    pub async fn event(&mut self, kind: &str) -> Map<String, Value> {
+        self.events.next(kind).await
+    }
+
+    /// The next message.
+    pub async fn message(&mut self) -> Message {
+        from_json(&self.events.next("message").await)
+    }
+
+    /// The next message, and the name of the session's transport when it came.
+    pub async fn message_and_transport(&mut self) -> (Message, String) {
+        let event = self.events.next("message").await;
+        (from_json(&event), text(&event, "transport"))
+    }
+
+    /// Waits until the session has moved to WebSocket.
+    pub async fn upgraded(&mut self) {
+        self.events.next("upgrade").await;
+    }
+
+    /// Waits for the end.
+    pub async fn closed(&mut self) -> Closed {
+        let event = self.events.next("close").await;
+        Closed { reason: text(&event, "reason"), detail: text(&event, "detail") }
+    }
+}
