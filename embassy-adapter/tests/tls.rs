@@ -4,7 +4,6 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    clippy::panic,
     reason = "a test that goes wrong may panic"
 )]
 
@@ -33,15 +32,15 @@ struct OpenSsl {
 
 impl OpenSsl {
     /// A server that knows this key.
-    fn start(key: &[u8]) -> Self {
+    fn start(key: &[u8; 16]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .expect("a free port")
             .port();
-        let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = u128::from_be_bytes(*key);
         let process = Process::new("openssl")
             .args(["s_server", "-accept", &port.to_string(), "-tls1_3", "-nocert", "-quiet"])
-            .args(["-psk", &key, "-psk_identity", IDENTITY])
+            .args(["-psk", &format!("{key:032x}"), "-psk_identity", IDENTITY])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -105,8 +104,8 @@ fn serve(mut from: ChildStdout, mut to: ChildStdin) -> Vec<String> {
         let mut byte = [0];
         from.read_exact(&mut byte).expect("more bytes");
         unread.extend(byte);
-        let decoded = decoder.decode(&mut unread).expect("a client that keeps the rules");
-        let last = match decoded.item {
+        let found = decoder.decode(&mut unread).expect("a client that keeps the rules");
+        let last = match found.item {
             Some(Item::Message(Frame::Text(text))) => {
                 message.extend(text.as_bytes());
                 true
@@ -120,7 +119,7 @@ fn serve(mut from: ChildStdout, mut to: ChildStdin) -> Vec<String> {
         if last {
             seen.push(String::from_utf8(core::mem::take(&mut message)).expect("UTF-8"));
         }
-        let consumed = decoded.consumed;
+        let consumed = found.consumed;
         unread.drain(..consumed);
     }
     write_text(&mut to, "4welcome");
