@@ -204,12 +204,13 @@ impl Machine {
     /// Caps the ping timeout that the handshake will announce.
     pub(crate) const fn cap_timeout(&mut self, ping_timeout: Duration) {
         if matches!(self.phase, Phase::Opening) {
-            let millis = ping_timeout.as_micros().div_ceil(1_000);
+            let fraction = ping_timeout.subsec_micros().div_ceil(1_000) as u64;
+            let millis = ping_timeout.as_secs().saturating_mul(1_000).saturating_add(fraction);
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "compared with the maximum in the same expression"
             )]
-            let millis = if millis > u32::MAX as u128 { u32::MAX } else { millis as u32 };
+            let millis = if millis > u32::MAX as u64 { u32::MAX } else { millis as u32 };
             self.timeout_millis = if millis == 0 { 1 } else { millis };
         }
     }

@@ -10,6 +10,7 @@ mod connection;
 mod cookie;
 mod cors;
 mod grace;
+mod head;
 mod hub;
 mod limits;
 mod lingering;

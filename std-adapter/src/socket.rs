@@ -9,6 +9,7 @@ use std::time::Duration;
 use eio_core::{DisconnectReason, Heartbeat};
 use http::request::Parts;
 
+use crate::head::Head;
 use crate::message::Message;
 use crate::session_id::SessionId;
 use crate::state::{Outgoing, State};
@@ -93,12 +94,12 @@ pub enum TrySendError {
 /// Dropping it closes the session. For sending from elsewhere, take a [`Sender`].
 pub struct Socket {
     state: Arc<State>,
-    request: Option<Box<Parts>>,
+    head: Option<Box<Head>>,
 }
 
 impl Socket {
-    pub(crate) fn new(state: Arc<State>, request: Box<Parts>) -> Self {
-        Self { state, request: Some(request) }
+    pub(crate) fn new(state: Arc<State>, head: Box<Head>) -> Self {
+        Self { state, head: Some(head) }
     }
 
     /// The next message. After the last one, how the session ended, as often as asked.
@@ -158,14 +159,16 @@ impl Socket {
     }
 
     /// The head of the request that opened the session; `None` after [`take_request`](Self::take_request).
+    ///
+    /// Kept packed until it is asked for here, a few hundred bytes for most clients; then unpacked as well.
     #[must_use]
     pub fn request(&self) -> Option<&Parts> {
-        self.request.as_deref()
+        self.head.as_ref().map(|head| head.get(self.state.peer))
     }
 
-    /// Takes the head of the request, whose memory an idle session need not hold.
+    /// Takes the head of the request, so that the session does not keep it any longer.
     pub fn take_request(&mut self) -> Option<Parts> {
-        self.request.take().map(|parts| *parts)
+        self.head.take().map(|head| head.into_parts(self.state.peer))
     }
 
     /// A handle that can send and close from elsewhere.

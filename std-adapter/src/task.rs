@@ -21,6 +21,7 @@ use tokio::time::Sleep;
 
 use crate::candidate::Candidate;
 use crate::grace::{Backlog, Grace};
+use crate::head::Head;
 use crate::lingering::Lingering;
 use crate::socket::Socket;
 use crate::state::{Inner, State};
@@ -48,7 +49,7 @@ struct Task {
     candidate: Option<Box<Candidate>>,
     lingering: Vec<Lingering>,
     /// The head of the opening request, until the application starts.
-    request: Option<Box<Parts>>,
+    head: Option<Box<Head>>,
     application: Option<Application>,
     grace: Grace,
 }
@@ -76,7 +77,7 @@ fn run(state: Arc<State>, io: Io, request: Parts) -> impl Future<Output = ()> + 
         io,
         candidate: None,
         lingering: Vec::new(),
-        request: Some(Box::new(request)),
+        head: Some(Box::new(Head::new(request))),
         application: None,
         grace: Grace::default(),
     };
@@ -132,12 +133,12 @@ impl Task {
             }
             Poll::Ready(Err(_)) => {
                 self.state.update(|inner, now| inner.session.handle_transport_error(now));
-                self.request = None;
+                self.head = None;
                 self.io = Io::Gone;
             }
             // A client that does not take the response is a silent one.
             Poll::Pending if self.state.lock().end().is_some() => {
-                self.request = None;
+                self.head = None;
                 self.io = Io::Gone;
             }
             Poll::Pending => {}
@@ -173,8 +174,8 @@ impl Task {
             return;
         }
         let polled = panic::catch_unwind(AssertUnwindSafe(|| {
-            if let Some(request) = self.request.take() {
-                let socket = Socket::new(Arc::clone(&self.state), request);
+            if let Some(head) = self.head.take() {
+                let socket = Socket::new(Arc::clone(&self.state), head);
                 self.application = Some((self.state.hub.config.application)(socket));
             }
             self.application.as_mut().map(|application| application.as_mut().poll(cx))
@@ -307,7 +308,7 @@ impl Task {
 
     fn is_done(&self) -> bool {
         self.application.is_none()
-            && self.request.is_none()
+            && self.head.is_none()
             && self.candidate.is_none()
             && self.lingering.is_empty()
             && self.state.lock().end().is_some()

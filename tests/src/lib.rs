@@ -1,6 +1,8 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
 
 pub mod command_line;
+#[cfg(feature = "firmware")]
+pub mod firmware;
 #[cfg(feature = "interop")]
 pub mod interop;
 pub mod javascript;

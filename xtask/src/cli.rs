@@ -8,11 +8,22 @@ use crate::part::{PARTS, Part, Verb};
 pub(crate) enum Order {
     Help,
     List,
-    Run { title: String, parts: Vec<&'static Part>, verbose: bool },
+    Run {
+        title: String,
+        parts: Vec<&'static Part>,
+        verbose: bool,
+    },
+    /// Shows the firmware at work, with this server or our own.
+    Firmware {
+        server: Option<String>,
+    },
 }
 
 /// Reads the arguments that follow `cargo xtask`.
 pub(crate) fn parse(arguments: &[String]) -> Result<Order, String> {
+    if let Some(("firmware", options)) = arguments.split_first().map(|(verb, rest)| (verb.as_str(), rest)) {
+        return firmware(options);
+    }
     let mut verbose = false;
     let mut words = Vec::new();
     for argument in arguments {
@@ -33,11 +44,28 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Order, String> {
         };
     }
     let Some(verb) = Verb::ALL.into_iter().find(|known| known.name() == *verb) else {
-        return Err(format!("unknown command {verb}: `cargo xtask` knows check, test, prove, list and help"));
+        return Err(format!(
+            "unknown command {verb}: `cargo xtask` knows check, test, prove, firmware, list and help"
+        ));
     };
     let parts = if names.is_empty() { verb.parts() } else { named(names)? };
     let title = [verb.name()].iter().chain(names).copied().collect::<Vec<_>>().join(" ");
     Ok(Order::Run { title, parts, verbose })
+}
+
+/// Reads what follows `cargo xtask firmware`.
+fn firmware(options: &[String]) -> Result<Order, String> {
+    match options {
+        [] => Ok(Order::Firmware { server: None }),
+        [name, server] if name == "--server" && server.starts_with("http://") => {
+            Ok(Order::Firmware { server: Some(server.clone()) })
+        }
+        [help] if help == "--help" || help == "-h" => Ok(Order::Help),
+        _ => Err(
+            "`cargo xtask firmware` takes --server and a URL, such as http://192.168.1.2:3000/, or nothing"
+                .to_owned(),
+        ),
+    }
 }
 
 /// The parts with these names, in the order of the list, each once. Whatever verb they belong to, they run.
@@ -59,6 +87,7 @@ pub(crate) fn help() -> String {
          cargo xtask test            everything that a change must pass\n\
          cargo xtask prove           long proofs, beyond what every change waits for\n\
          cargo xtask <verb> <part>.. only these parts\n\
+         cargo xtask firmware        shows a board and a server at work, until Ctrl-C (--server URL: with that server)\n\
          cargo xtask list            every part, and what it checks\n\
          \n\
          Options: --verbose (show the output of every command), --help\n\
@@ -123,6 +152,14 @@ mod tests {
             let Err(sentence) = parsed(line) else { panic!("`{line}` was accepted") };
             assert!(sentence.contains(named) && sentence.lines().count() == 1, "{sentence}");
         }
+    }
+
+    #[test]
+    fn the_firmware_is_shown_with_our_server_or_another() {
+        assert!(matches!(parsed("firmware"), Ok(Order::Firmware { server: None })));
+        let Ok(Order::Firmware { server }) = parsed("firmware --server http://host:3000/") else { panic!() };
+        assert_eq!(server.as_deref(), Some("http://host:3000/"));
+        assert!(parsed("firmware --server ftp://host").is_err() && parsed("firmware now").is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The developer's one command: `cargo xtask check`, `cargo xtask test`, `cargo xtask prove`.
+//! The developer's one command: `cargo xtask check`, `cargo xtask test`, `cargo xtask prove`, `cargo xtask firmware`.
 //!
 //! A *part* is one thing that must hold ([`part::PARTS`] lists them all); a *verb* runs the parts that belong to it
 //! and closes with a summary. [`need`] installs what the chosen parts need, [`runner`] runs them one after the
@@ -30,6 +30,14 @@ fn main() -> ExitCode {
     match order {
         cli::Order::Help => print!("{}", cli::help()),
         cli::Order::List => print!("{}", cli::list()),
+        cli::Order::Firmware { server } => {
+            let shown = workspace::Workspace::load()
+                .and_then(|workspace| runner::demonstrate(&workspace, server.as_deref()));
+            if let Err(sentence) = shown {
+                eprintln!("{sentence}");
+                return ExitCode::FAILURE;
+            }
+        }
         cli::Order::Run { title, parts, verbose } => {
             let workspace = match workspace::Workspace::load() {
                 Ok(workspace) => workspace,

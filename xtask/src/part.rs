@@ -2,7 +2,7 @@
 
 use crate::job::{Job, Stop};
 use crate::need::Need;
-use crate::parts::{bare_metal, host, interop, lints, long, packages, page, panic_free};
+use crate::parts::{bare_metal, firmware, host, interop, lints, long, packages, page, panic_free};
 
 /// One thing that must hold.
 pub(crate) struct Part {
@@ -154,6 +154,46 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::faults,
     },
     Part {
+        name: "firmware-lints",
+        about: "the firmware has the one format and no warning",
+        verb: Verb::Test,
+        needs: &[Need::Target(firmware::TARGET), Need::Component("rustfmt"), Need::Component("clippy")],
+        limit_minutes: 10,
+        run: firmware::lint,
+    },
+    Part {
+        name: "firmware",
+        about: "the firmware on an emulated board lives with engine.io, Socket.IO, NestJS and our server",
+        verb: Verb::Test,
+        needs: &FIRMWARE_NEEDS,
+        limit_minutes: 30,
+        run: firmware::on_qemu,
+    },
+    Part {
+        name: "sizes",
+        about: "the client costs no more flash and RAM than its budget",
+        verb: Verb::Test,
+        needs: &[Need::Target(firmware::TARGET), Need::Component("llvm-tools")],
+        limit_minutes: 10,
+        run: firmware::sizes,
+    },
+    Part {
+        name: "pico",
+        about: "the same application links for a Raspberry Pi Pico with a W5500",
+        verb: Verb::Test,
+        needs: &[BARE_METAL_TARGETS[0], Need::Component("llvm-tools")],
+        limit_minutes: 15,
+        run: firmware::pico,
+    },
+    Part {
+        name: "boards",
+        about: "and for a Nucleo-H743ZI and an ESP32-C3",
+        verb: Verb::Prove,
+        needs: &[BARE_METAL_TARGETS[1], BARE_METAL_TARGETS[2], Need::Component("llvm-tools")],
+        limit_minutes: 60,
+        run: firmware::other_boards,
+    },
+    Part {
         name: "package",
         about: "what will be published packs, and builds from its package",
         verb: Verb::Test,
@@ -201,6 +241,15 @@ pub(crate) const PARTS: &[Part] = &[
         limit_minutes: 120,
         run: long::miri,
     },
+];
+
+/// What the emulated board and the servers around it need.
+pub(crate) const FIRMWARE_NEEDS: [Need; 5] = [
+    Need::Target(firmware::TARGET),
+    Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" },
+    Need::Program { name: "node", package: "nodejs" },
+    Need::Program { name: "npm", package: "npm" },
+    Need::Program { name: "cc", package: "gcc libc6-dev" },
 ];
 
 const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };

@@ -1,6 +1,7 @@
 //! What each part does. They are listed in [`part`](crate::part).
 
 pub(crate) mod bare_metal;
+pub(crate) mod firmware;
 pub(crate) mod host;
 pub(crate) mod interop;
 pub(crate) mod lints;

@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use crate::job::{Job, Stop};
 use crate::need::{self, Need};
-use crate::part::Part;
+use crate::part::{PARTS, Part};
+use crate::parts::firmware::demonstrate as demonstration;
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
@@ -22,6 +23,24 @@ pub(crate) fn run(title: &str, parts: &[&Part], verbose: bool, workspace: &Works
         .collect();
     print!("{}", summary(&reports, watch.elapsed()));
     !reports.iter().any(Report::has_failed)
+}
+
+/// Shows the firmware at work, until Ctrl-C or until the board stops.
+pub(crate) fn demonstrate(workspace: &Workspace, server: Option<&str>) -> Result<(), String> {
+    const LIMIT: Duration = Duration::from_mins(30);
+    let needs: Vec<&Part> = PARTS.iter().filter(|part| part.name == "firmware").collect();
+    let unmet = set_up(&needs, false, workspace);
+    // The servers of the tests take no part in it.
+    let missing = unmet.iter().find(|(need, _)| !["node", "npm"].contains(&need.name().as_str()));
+    if let Some((_, sentence)) = missing {
+        return Err(sentence.clone());
+    }
+    let label = "[firmware]".to_owned();
+    let mut job =
+        Job::start(workspace, label, "show-firmware", LIMIT, false).map_err(|error| error.to_string())?;
+    let shown = demonstration(&mut job, server);
+    let (_, transcript, _) = job.finish();
+    shown.map_err(|stop| format!("{transcript}{}", stop.sentence()))
 }
 
 /// How a part went.

@@ -1,0 +1,72 @@
+//! The clock of embassy-time, and how its ticks meet the session's microseconds.
+
+use core::time::Duration;
+
+use eio_core::Instant;
+use embassy_time::{TICK_HZ, Timer};
+
+const MICROS_PER_SECOND: u64 = 1_000_000;
+
+/// The time, rounded down to a microsecond.
+pub(crate) fn now() -> Instant {
+    Instant::from_micros(embassy_time::Instant::now().as_micros())
+}
+
+/// The first tick that is not before `duration` from now.
+#[cfg_attr(not(feature = "embassy-net"), expect(dead_code, reason = "the limits of the connector"))]
+pub(crate) fn after(duration: Duration) -> embassy_time::Instant {
+    not_before(now().saturating_add(duration))
+}
+
+/// Fires at the first tick that is not before `deadline`.
+pub(crate) fn timer(deadline: Instant) -> Timer {
+    Timer::at(not_before(deadline))
+}
+
+/// The first tick that is not before `deadline`: `embassy_time::Instant::from_micros` rounds down, and a session that
+/// is woken a fraction of a tick early has to be woken again.
+pub(crate) const fn not_before(deadline: Instant) -> embassy_time::Instant {
+    embassy_time::Instant::from_ticks(ticks(deadline.as_micros(), TICK_HZ))
+}
+
+/// Seconds and the rest of one apart: neither product overflows at any time that a board lives to see.
+const fn ticks(micros: u64, tick_hz: u64) -> u64 {
+    let (seconds, rest) = (micros / MICROS_PER_SECOND, micros % MICROS_PER_SECOND);
+    let whole = seconds.saturating_mul(tick_hz);
+    whole.saturating_add(rest.saturating_mul(tick_hz).div_ceil(MICROS_PER_SECOND))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_rounded_up_to_the_tick() {
+        for (tick_hz, micros, expected) in [
+            (1_000_000, 1_234_567, 1_234_567),
+            (32_768, 0, 0),
+            (32_768, 1, 1),
+            (32_768, 30, 1),
+            (32_768, 31, 2),
+            (32_768, 1_000_000, 32_768),
+            (32_768, 1_000_001, 32_769),
+            (1_000, 999, 1),
+            (1_000, 1_001, 2),
+            (1_000_000_000, 7, 7_000),
+            (1_000_000_000, u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(ticks(micros, tick_hz), expected, "{micros} us at {tick_hz} Hz");
+        }
+    }
+
+    #[test]
+    fn no_tick_is_before_its_deadline_and_none_is_a_whole_tick_late() {
+        for tick_hz in [1, 100, 1_000, 32_768, 1_000_000, 12_000_000] {
+            for micros in (0..4_000_000).step_by(997) {
+                let ticks = u128::from(ticks(micros, tick_hz));
+                let exact = u128::from(micros) * u128::from(tick_hz);
+                assert!(ticks * 1_000_000 >= exact && ticks * 1_000_000 < exact + 1_000_000);
+            }
+        }
+    }
+}

@@ -1,0 +1,564 @@
+//! One session without its stream: what every byte that came in means, and which frame goes out next.
+
+use core::time::Duration;
+
+use eio_core::handshake::Sid;
+use eio_core::packet::{Data, Frame, Packet, PacketType};
+use eio_core::session::{Control, Disconnect, Violation};
+use eio_core::ws::{self, CloseCode, MessageKind, OpCode, Piece};
+use eio_core::{ClientSession, DisconnectReason, Event as SessionEvent, Instant};
+
+use crate::inbox::{Found, Inbox, Place};
+use crate::outbox::{Outbox, SavedPing, fill};
+use crate::{Buffers, Event, Revision, SendError, Settings};
+
+/// Later than this, a wake-up says more about this board than about the server: before silence is judged, the other
+/// tasks get [`GRACE_MICROS`] to bring in what lies in the network's buffers.
+const LATE_MICROS: u64 = 10_000;
+const GRACE_MICROS: u64 = 5_000;
+
+/// What a client holds beside its stream. `session`, `inbox` and `outbox` are apart, because a read that waits
+/// borrows the one and a write the other.
+pub(crate) struct Link<'b> {
+    pub(crate) inbox: Inbox<'b>,
+    pub(crate) outbox: Outbox<'b>,
+    pub(crate) state: State<'b>,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "facts that hold or do not, each on its own")]
+pub(crate) struct State<'b> {
+    pub(crate) session: ClientSession,
+    rng: &'b mut dyn FnMut() -> u32,
+    revision: Revision,
+    app_stall_timeout: Option<Duration>,
+    pub(crate) close_timeout: Duration,
+    ping: SavedPing<'b>,
+    /// A message that was decoded, and lies in the inbox until the application has seen it.
+    message: Option<Message>,
+    /// Whether the application has seen it.
+    seen: bool,
+    /// Whether a message in pieces is being dropped, because nobody may see it.
+    dropping: bool,
+    /// How reading ended. The session is told when everything received before has been handled.
+    pub(crate) read_end: Option<ReadEnd>,
+    /// The session is told when nothing is left to read, which may say why.
+    pub(crate) write_failed: bool,
+    /// Whether reading stands still for the application.
+    paused: bool,
+    /// After a late wake-up: silence is not judged before.
+    grace: Option<Instant>,
+    /// What a close frame to the server will say.
+    close_code: Option<CloseCode>,
+    /// What the server's close frame said.
+    pub(crate) peer_close: Option<CloseCode>,
+    /// Whether the server's close frame is to be answered.
+    owes_close: bool,
+    max_payload: Option<u32>,
+    sid: [u8; Sid::MAX_LEN],
+    sid_len: u8,
+    probe: Probe,
+    rtt: Option<Duration>,
+    /// Of the message in fragments that is being sent: how many bytes have left the caller, and the length of the
+    /// whole, if `send` knows it.
+    pub(crate) sent: usize,
+    pub(crate) total: Option<usize>,
+}
+
+/// A WebSocket ping of ours, which measures the link.
+#[derive(Clone, Copy)]
+enum Probe {
+    None,
+    Wanted,
+    Sent(Instant),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum ReadEnd {
+    Closed,
+    Failed,
+}
+
+#[derive(Clone, Copy)]
+enum Message {
+    Whole { kind: MessageKind, place: Place },
+    Piece { kind: MessageKind, place: Place, first: bool, last: bool },
+}
+
+impl<'b> Link<'b> {
+    pub(crate) fn new(
+        buffers: Buffers<'b>,
+        rng: &'b mut dyn FnMut() -> u32,
+        settings: &Settings,
+        now: Instant,
+    ) -> Self {
+        let Buffers { rx, tx } = buffers;
+        let inbox = Inbox::new(rx, settings.max_message_len);
+        let outbox = Outbox::new(tx);
+        let mut session = (settings.revision.session)(settings.open_timeout, now);
+        if let Some(most) = settings.ping_timeout_at_most {
+            session = session.with_ping_timeout_at_most(most);
+        }
+        let state = State {
+            session,
+            rng,
+            revision: settings.revision,
+            app_stall_timeout: settings.app_stall_timeout,
+            close_timeout: settings.close_timeout,
+            ping: SavedPing::none(),
+            message: None,
+            seen: false,
+            dropping: false,
+            read_end: None,
+            write_failed: false,
+            paused: false,
+            grace: None,
+            close_code: None,
+            peer_close: None,
+            owes_close: false,
+            max_payload: None,
+            sid: [0; Sid::MAX_LEN],
+            sid_len: 0,
+            probe: Probe::None,
+            rtt: None,
+            sent: 0,
+            total: None,
+        };
+        Self { inbox, outbox, state }
+    }
+
+    /// The request has gone and was answered: from now on there are frames.
+    pub(crate) fn begin_frames(&mut self) {
+        self.outbox.clear();
+        self.state.ping = self.outbox.split_off_ping();
+    }
+
+    /// Decodes what was received, up to a message for the application.
+    pub(crate) fn process(&mut self, now: Instant) {
+        self.state.process(now, &mut self.inbox);
+    }
+
+    /// Whether a message waits for the application.
+    pub(crate) const fn holds_message(&self) -> bool {
+        self.state.holds_message()
+    }
+
+    /// The last message.
+    pub(crate) fn message(&self) -> Option<Event<'_>> {
+        self.state.message(&self.inbox)
+    }
+
+    /// Puts the next frame that the session itself wants sent, if there is room and one is due.
+    pub(crate) fn fill_outbox(&mut self, now: Instant) {
+        self.state.fill(now, &mut self.outbox);
+    }
+
+    /// Puts a message, or as much of it as the buffer holds, and returns how many of its bytes that is. There is
+    /// room.
+    pub(crate) fn put(&mut self, piece: Piece<'_>) -> Result<usize, SendError> {
+        self.state.put(piece, &mut self.outbox)
+    }
+
+    /// Puts a text message that `write` writes in place, and returns what `write` returns. There is room.
+    pub(crate) fn put_text_with(
+        &mut self,
+        write: impl FnOnce(&mut [u8]) -> Result<usize, eio_core::BufferTooSmall>,
+    ) -> Result<(), SendError> {
+        if self.outbox.open_message().is_some() {
+            return Err(SendError::Unfinished);
+        }
+        let prefix = self.state.prefix(MessageKind::Text);
+        let room = self.outbox.payload();
+        fill(&mut room.iter_mut(), prefix);
+        let len = write(room.get_mut(prefix.len()..).unwrap_or_default()).map_err(|error| {
+            let needed = error.needed.saturating_add(prefix.len()).saturating_add(Outbox::OVERHEAD);
+            SendError::BufferTooSmall { needed }
+        })?;
+        let len = len.saturating_add(prefix.len());
+        self.state.check_len(len)?;
+        let key = self.state.key();
+        self.outbox.put_message(MessageKind::Text, true, len, key);
+        Ok(())
+    }
+
+    /// What a read gave: `Some(0)` is the end of the stream, `None` its failure.
+    pub(crate) fn handle_read(&mut self, now: Instant, read: Option<usize>) {
+        self.state.handle_read(now, read, &mut self.inbox);
+    }
+
+    /// What a write gave: how many bytes the stream took; `None` is its failure.
+    pub(crate) fn handle_written(&mut self, written: Option<usize>) {
+        self.state.handle_written(written, &mut self.outbox);
+    }
+
+    /// Until when to wait for the stream; `None` once the session has ended. Everything received has been decoded.
+    pub(crate) fn wait_until(&mut self, now: Instant) -> Option<Instant> {
+        self.state.judge_application(now);
+        self.state.handle_read_end(now);
+        self.state.wake_at(now)
+    }
+
+    /// Nothing was there to read: what is due happens.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        if self.state.write_failed && !self.holds_message() {
+            self.state.session.handle_transport_error(now);
+        }
+        self.state.expire(now);
+    }
+
+    /// This side closes. What the application has not taken is dropped.
+    pub(crate) fn begin_close(&mut self, now: Instant) {
+        self.state.message = None;
+        self.state.session.close(now, self.state.close_timeout);
+    }
+
+    /// The end of a session that closes, once nothing is left to be written, or to be waited for.
+    pub(crate) fn try_finish(&mut self, now: Instant, limit: Instant) -> Option<Disconnect> {
+        let silent = matches!(
+            self.state.session.disconnect().map(|end| end.reason),
+            Some(DisconnectReason::PingTimeout | DisconnectReason::OpenTimeout)
+        );
+        if self.outbox.is_idle() || self.state.write_failed || silent || now >= limit {
+            self.state.session.handle_closed(now);
+            self.state.session.handle_timeout(now);
+            return self.state.session.disconnect();
+        }
+        None
+    }
+}
+
+impl State<'_> {
+    /// What a read gave: `Some(0)` is the end of the stream, `None` its failure.
+    pub(crate) fn handle_read(&mut self, now: Instant, read: Option<usize>, inbox: &mut Inbox<'_>) {
+        match read {
+            Some(0) => self.read_end = Some(ReadEnd::Closed),
+            None => self.read_end = Some(ReadEnd::Failed),
+            Some(len) => {
+                inbox.filled(len);
+                self.session.handle_activity(now);
+            }
+        }
+    }
+
+    /// What a write gave: how many bytes the stream took; `None` is its failure. Returns whether it can go on.
+    pub(crate) fn handle_written(&mut self, written: Option<usize>, outbox: &mut Outbox<'_>) -> bool {
+        match written {
+            None | Some(0) => {
+                self.write_failed = true;
+                outbox.clear();
+            }
+            Some(len) => outbox.written(len),
+        }
+        !self.write_failed
+    }
+
+    /// What came in before the end of the stream has been handled: the session is told.
+    pub(crate) fn handle_read_end(&mut self, now: Instant) {
+        if self.holds_message() {
+            return;
+        }
+        match self.read_end {
+            Some(ReadEnd::Closed) => self.session.handle_transport_closed(now),
+            Some(ReadEnd::Failed) => self.session.handle_transport_error(now),
+            None => {}
+        }
+    }
+
+    /// Reading stands still while a message waits for the application, and goes on when it was taken.
+    pub(crate) fn judge_application(&mut self, now: Instant) {
+        let holds = self.holds_message();
+        if holds == self.paused {
+            return;
+        }
+        self.paused = holds;
+        if !holds {
+            self.session.handle_reading_resumed(now);
+        } else if let Some(timeout) = self.app_stall_timeout.or_else(|| self.silence()) {
+            self.session.handle_reading_paused(now, timeout);
+        }
+    }
+
+    /// Decodes what was received, up to a message for the application.
+    pub(crate) fn process(&mut self, now: Instant, inbox: &mut Inbox<'_>) {
+        while !self.holds_message() && self.session.disconnect().is_none() {
+            self.message = None;
+            self.seen = false;
+            match inbox.next() {
+                Ok(None) => return,
+                Ok(Some(found)) => self.handle(now, inbox, found),
+                Err(error) => self.handle_broken(now, error),
+            }
+        }
+    }
+
+    /// Whether a message waits for the application.
+    pub(crate) const fn holds_message(&self) -> bool {
+        self.message.is_some() && !self.seen
+    }
+
+    /// The application sees the message now. It stays until the next call of [`process`](Self::process).
+    pub(crate) const fn mark_seen(&mut self) {
+        self.seen = true;
+    }
+
+    /// The last message.
+    pub(crate) fn message<'i>(&self, inbox: &'i Inbox<'_>) -> Option<Event<'i>> {
+        Some(match self.message? {
+            Message::Whole { kind, place } => {
+                // It was decoded before, and did not fail then.
+                let packet = (self.revision.decode)(inbox.frame(kind, place));
+                Event::Message(packet.map_or(Data::Text(""), |packet| packet.data))
+            }
+            Message::Piece { kind, place, first, last } => {
+                Event::Piece(Piece { kind, bytes: inbox.bytes(place), first, last })
+            }
+        })
+    }
+
+    /// Puts the next frame that the session itself wants sent, if there is room and one is due.
+    pub(crate) fn fill(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
+        if outbox.is_idle() && !self.write_failed {
+            self.put_control(now, outbox);
+        }
+    }
+
+    /// Puts a message, or as much of it as the buffer holds, and returns how many of its bytes that is. There is
+    /// room.
+    pub(crate) fn put(&mut self, piece: Piece<'_>, outbox: &mut Outbox<'_>) -> Result<usize, SendError> {
+        let Piece { kind, bytes, first, last } = piece;
+        match outbox.open_message() {
+            Some(_) if first => return Err(SendError::Unfinished),
+            Some(open) if open != kind => return Err(SendError::NotBegun),
+            None if !first => return Err(SendError::NotBegun),
+            _ => {}
+        }
+        let prefix: &[u8] = if first { self.prefix(kind) } else { &[] };
+        let before = if first { prefix.len() } else { self.sent };
+        self.check_len(before.saturating_add(bytes.len()))?;
+        let room = outbox.capacity().saturating_sub(prefix.len());
+        let taken = bytes.get(..room).unwrap_or(bytes);
+        let mut slots = outbox.payload().iter_mut();
+        fill(&mut slots, prefix);
+        fill(&mut slots, taken);
+        let last = last && taken.len() == bytes.len();
+        let key = self.key();
+        outbox.put_message(kind, last, prefix.len().saturating_add(taken.len()), key);
+        self.sent = before.saturating_add(taken.len());
+        Ok(taken.len())
+    }
+
+    /// When to look again if nothing happens. `None` once the session has ended.
+    pub(crate) fn wake_at(&mut self, now: Instant) -> Option<Instant> {
+        let deadline = self.session.poll_timeout()?;
+        if now < deadline {
+            self.grace = None;
+        }
+        Some(self.grace.map_or(deadline, |grace| grace.max(deadline)))
+    }
+
+    /// Nothing more was ready: what is due happens.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        let Some(deadline) = self.session.poll_timeout().filter(|deadline| *deadline <= now) else { return };
+        match self.grace {
+            None if now.as_micros().saturating_sub(deadline.as_micros()) > LATE_MICROS => {
+                self.grace = Some(Instant::from_micros(now.as_micros().saturating_add(GRACE_MICROS)));
+            }
+            Some(grace) if now < grace => {}
+            _ => {
+                self.grace = None;
+                self.session.handle_timeout(now);
+            }
+        }
+    }
+
+    /// The length of the silence that the periods allow.
+    fn silence(&self) -> Option<Duration> {
+        let heartbeat = self.session.heartbeat()?;
+        Some(heartbeat.ping_interval().saturating_add(heartbeat.ping_timeout()))
+    }
+
+    pub(crate) fn sid(&self) -> &str {
+        let sid = self.sid.get(..usize::from(self.sid_len)).unwrap_or_default();
+        core::str::from_utf8(sid).unwrap_or_default()
+    }
+
+    pub(crate) const fn max_payload(&self) -> Option<u32> {
+        self.max_payload
+    }
+
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        self.rtt.or_else(|| self.session.rtt())
+    }
+
+    /// A WebSocket ping is to be sent, unless one is on its way.
+    pub(crate) fn want_probe(&mut self) {
+        if matches!(self.probe, Probe::None) {
+            self.probe = Probe::Wanted;
+        }
+    }
+
+    pub(crate) fn random_bytes(&mut self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        let (words, _) = bytes.as_chunks_mut::<4>();
+        for word in words {
+            *word = self.key();
+        }
+        bytes
+    }
+
+    pub(crate) fn key(&mut self) -> [u8; 4] {
+        (self.rng)().to_ne_bytes()
+    }
+
+    pub(crate) fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// What stands before a message's own bytes.
+    fn prefix(&self, kind: MessageKind) -> &'static [u8] {
+        match kind {
+            MessageKind::Text => b"4",
+            MessageKind::Binary => self.revision.binary_prefix,
+        }
+    }
+
+    /// Whether the server takes a message of `len` bytes.
+    pub(crate) fn check_len(&self, len: usize) -> Result<(), SendError> {
+        match self.max_payload {
+            Some(max) if u32::try_from(len).is_ok_and(|len| len <= max) => Ok(()),
+            Some(max) => Err(SendError::TooLarge { max }),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn prefix_len(&self, kind: MessageKind) -> usize {
+        self.prefix(kind).len()
+    }
+
+    fn handle(&mut self, now: Instant, inbox: &Inbox<'_>, found: Found) {
+        match found {
+            Found::Message { kind, place } => {
+                let packet = (self.revision.decode)(inbox.frame(kind, place));
+                match self.session.handle_packet(now, packet) {
+                    Some(SessionEvent::Message(_)) => self.message = Some(Message::Whole { kind, place }),
+                    Some(SessionEvent::Opened(handshake)) => {
+                        self.max_payload = handshake.max_payload;
+                        let sid = handshake.sid.as_str().as_bytes();
+                        fill(&mut self.sid.iter_mut(), sid);
+                        self.sid_len = u8::try_from(sid.len()).unwrap_or_default();
+                    }
+                    _ => {}
+                }
+            }
+            Found::Piece { kind, place, first, last } => {
+                self.handle_piece(now, inbox, kind, place, first, last);
+            }
+            Found::Ping(payload) => self.ping.save(inbox.bytes(payload)),
+            Found::Pong(payload) => {
+                if let Probe::Sent(at) = self.probe
+                    && inbox.bytes(payload) == at.as_micros().to_be_bytes()
+                {
+                    self.probe = Probe::None;
+                    self.rtt = Some(now.saturating_duration_since(at));
+                }
+            }
+            Found::Close(code) => {
+                self.peer_close = Some(code.map_or(CloseCode::NO_STATUS, CloseCode::new));
+                self.close_code = code.map(CloseCode::new);
+                self.owes_close = true;
+                self.session.handle_transport_closed(now);
+            }
+        }
+    }
+
+    fn handle_piece(
+        &mut self,
+        now: Instant,
+        inbox: &Inbox<'_>,
+        kind: MessageKind,
+        mut place: Place,
+        first: bool,
+        last: bool,
+    ) {
+        if first {
+            let prefix = self.prefix(kind);
+            if !self.session.is_open() || !inbox.bytes(place).starts_with(prefix) {
+                // No other packet may be as long as that: a handshake, base64.
+                self.dropping = !last;
+                if self.session.heartbeat().is_none() || self.session.is_open() {
+                    self.close_code = Some(CloseCode::MESSAGE_TOO_BIG);
+                    self.session.handle_violation(now, Violation::PayloadTooLarge);
+                }
+                return;
+            }
+            place = place.skip(prefix.len());
+        }
+        if last {
+            let whole = Packet { packet_type: PacketType::Message, data: Data::Text("") };
+            let wanted = self.session.handle_packet(now, Ok(whole)).is_some();
+            if core::mem::take(&mut self.dropping) || !wanted {
+                return;
+            }
+        } else if self.dropping || !self.session.is_open() {
+            self.dropping = true;
+            return;
+        }
+        self.message = Some(Message::Piece { kind, place, first, last });
+    }
+
+    fn handle_broken(&mut self, now: Instant, error: ws::Error) {
+        self.close_code = Some(error.close_code());
+        let violation = match error {
+            ws::Error::MessageTooLong { .. } => Violation::PayloadTooLarge,
+            _ => Violation::WebSocket,
+        };
+        self.session.handle_violation(now, violation);
+    }
+
+    fn put_control(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
+        // Between the fragments of a message only control frames may stand, and a heartbeat is none. A session that
+        // ends sends none anyway.
+        if outbox.open_message().is_none() || !self.session.is_open() {
+            while let Some(control) = self.session.poll_transmit() {
+                if control == Control::Close {
+                    self.owes_close = true;
+                } else if self.session.is_open() {
+                    self.put_frame(outbox, OpCode::Text, control.as_str().as_bytes());
+                    return;
+                }
+            }
+        }
+        if self.owes_close {
+            // A close frame is the last: what else was owed no longer matters.
+            self.owes_close = false;
+            let code = self.close_code.filter(|code| code.is_sendable());
+            match code {
+                Some(code) => self.put_frame(outbox, OpCode::Close, &code.as_u16().to_be_bytes()),
+                None => self.put_frame(outbox, OpCode::Close, &[]),
+            }
+        } else if self.session.disconnect().is_none() {
+            if let Some(payload) = self.ping.take() {
+                fill(&mut outbox.payload().iter_mut(), payload);
+                let key = (self.rng)().to_ne_bytes();
+                outbox.put(OpCode::Pong, true, payload.len(), key);
+            } else if matches!(self.probe, Probe::Wanted) {
+                self.probe = Probe::Sent(now);
+                self.put_frame(outbox, OpCode::Ping, &now.as_micros().to_be_bytes());
+            }
+        }
+    }
+
+    fn put_frame(&mut self, outbox: &mut Outbox<'_>, opcode: OpCode, payload: &[u8]) {
+        fill(&mut outbox.payload().iter_mut(), payload);
+        let key = self.key();
+        outbox.put(opcode, true, payload.len(), key);
+    }
+}
+
+/// A whole message as the piece that it is.
+pub(crate) fn whole(message: Frame<'_>) -> Piece<'_> {
+    let (kind, bytes) = match message {
+        Frame::Text(text) => (MessageKind::Text, text.as_bytes()),
+        Frame::Binary(bytes) => (MessageKind::Binary, bytes),
+    };
+    Piece { kind, bytes, first: true, last: true }
+}

@@ -1,0 +1,290 @@
+//! A session in a task of its own, for streams whose futures must not be dropped.
+//!
+//! A TLS connection that is dropped in the middle of writing a record cannot go on. [`Client::run`] never drops a read
+//! or a write that waits: it owns both until the session ends, and the application talks to it through two channels.
+//! It costs a copy of each message, and the channels' memory.
+
+use core::cell::RefCell;
+use core::pin::pin;
+
+use eio_core::packet::{Data, Frame};
+use eio_core::session::{Disconnect, Violation};
+use eio_core::ws::{MessageKind, Piece};
+use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_sync::blocking_mutex::raw::{NoopRawMutex, RawMutex};
+use embassy_sync::channel::Channel;
+use embassy_sync::signal::Signal;
+use embedded_io_async::{Read, Write};
+
+use crate::inbox::Inbox;
+use crate::link::{Link, State, whole};
+use crate::outbox::{Outbox, fill};
+use crate::{Client, Event, clock};
+
+/// A message that owns its bytes: at most `N` of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Message<const N: usize> {
+    kind: MessageKind,
+    len: usize,
+    bytes: [u8; N],
+}
+
+impl<const N: usize> Message<N> {
+    /// A copy of a message; `None` if it is longer than `N` bytes.
+    ///
+    /// ```
+    /// use eio_core::packet::Frame;
+    /// use eio_embassy::Message;
+    ///
+    /// let message: Message<16> = Message::new(Frame::Text("21.5")).expect("it fits");
+    /// assert_eq!(message.as_frame(), Frame::Text("21.5"));
+    /// assert!(Message::<3>::new(Frame::Text("21.5")).is_none());
+    /// ```
+    #[must_use]
+    pub fn new(message: Frame<'_>) -> Option<Self> {
+        let piece = whole(message);
+        let mut bytes = [0; N];
+        let len = piece.bytes.len();
+        fill(&mut bytes.get_mut(..len)?.iter_mut(), piece.bytes);
+        Some(Self { kind: piece.kind, len, bytes })
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn as_frame(&self) -> Frame<'_> {
+        let bytes = self.bytes.get(..self.len).unwrap_or_default();
+        match self.kind {
+            MessageKind::Text => Frame::Text(core::str::from_utf8(bytes).unwrap_or_default()),
+            MessageKind::Binary => Frame::Binary(bytes),
+        }
+    }
+}
+
+impl<const N: usize> core::fmt::Debug for Message<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.as_frame().fmt(f)
+    }
+}
+
+/// What the application wants of a session that runs in a task of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command<const N: usize> {
+    /// Send this message. One that the server does not accept, because it is longer than its `maxPayload`, is dropped.
+    Send(Message<N>),
+    /// Measure the link; see [`Client::measure_rtt`].
+    MeasureRtt,
+    /// Close the session. What was commanded before is sent first.
+    Close,
+}
+
+/// What the three loops of a session share.
+struct Shared<'s, 'b> {
+    state: RefCell<&'s mut State<'b>>,
+    /// Something that the writer waits for may have come about.
+    to_write: Signal<NoopRawMutex, ()>,
+    /// The deadline may have moved.
+    to_time: Signal<NoopRawMutex, ()>,
+}
+
+impl<'b> Shared<'_, 'b> {
+    /// What came in changes the state, and the other loops look at it. Nothing is borrowed across an await.
+    fn receive<T>(&self, change: impl FnOnce(&mut State<'b>) -> T) -> T {
+        self.to_write.signal(());
+        self.decide(change)
+    }
+
+    /// What the writer decides changes the state, and the deadline with it.
+    fn decide<T>(&self, change: impl FnOnce(&mut State<'b>) -> T) -> T {
+        self.to_time.signal(());
+        change(&mut self.state.borrow_mut())
+    }
+}
+
+impl<R: Read, W: Write> Client<'_, R, W> {
+    /// Holds the session until it ends, without ever dropping a read or a write that waits.
+    ///
+    /// `commands` is what the application wants, `messages` what the server sent. While `messages` is full nothing is
+    /// read, so that the server's silence is not judged; after
+    /// [`app_stall_timeout`](crate::Settings::app_stall_timeout) the session ends with
+    /// [`ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled). A message longer than `N` ends it with
+    /// [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge).
+    ///
+    /// The stream's `write` must not need a `flush` to have an effect: wrap one that buffers in [`Flushed`]. After the
+    /// end nothing can be sent any more: drop the client and close what the stream runs over. The future itself may be
+    /// dropped with the same consequence.
+    pub async fn run<M: RawMutex, const N: usize, const IN: usize, const OUT: usize>(
+        &mut self,
+        commands: &Channel<M, Command<N>, IN>,
+        messages: &Channel<M, Message<N>, OUT>,
+    ) -> Disconnect {
+        let Self { reader, writer, link } = self;
+        let Link { inbox, outbox, state } = link;
+        let shared = Shared { state: RefCell::new(state), to_write: Signal::new(), to_time: Signal::new() };
+        let reading = pin!(read(&shared, inbox, reader, messages));
+        let writing = pin!(write(&shared, outbox, writer, commands));
+        // The clock comes last: in each turn, what can be read is read before time is judged.
+        match select3(reading, writing, time(&shared)).await {
+            Either3::First(never) | Either3::Second(never) => match never {},
+            Either3::Third(end) => end,
+        }
+    }
+}
+
+/// Reads for ever; the end is noticed by [`time`].
+async fn read<M: RawMutex, const N: usize, const OUT: usize>(
+    shared: &Shared<'_, '_>,
+    inbox: &mut Inbox<'_>,
+    reader: &mut impl Read,
+    messages: &Channel<M, Message<N>, OUT>,
+) -> core::convert::Infallible {
+    loop {
+        while let Some(message) = shared.receive(|state| next(state, inbox)) {
+            if messages.try_send(message).is_err() {
+                shared.receive(|state| state.judge_application(clock::now()));
+                messages.send(message).await;
+            }
+            shared.receive(|state| {
+                state.mark_seen();
+                state.judge_application(clock::now());
+            });
+        }
+        let ended = shared.receive(|state| {
+            state.handle_read_end(clock::now());
+            state.session.disconnect().is_some()
+        });
+        if ended {
+            core::future::pending::<()>().await;
+        }
+        let read = reader.read(inbox.spare(false)).await.ok();
+        shared.receive(|state| state.handle_read(clock::now(), read, inbox));
+    }
+}
+
+/// The next message; it still counts as held until it is marked as seen.
+fn next<const N: usize>(state: &mut State<'_>, inbox: &mut Inbox<'_>) -> Option<Message<N>> {
+    let now = clock::now();
+    state.process(now, inbox);
+    if !state.holds_message() {
+        return None;
+    }
+    let message = match state.message(inbox)? {
+        Event::Message(Data::Text(text)) => Message::new(Frame::Text(text)),
+        Event::Message(Data::Binary(bytes)) => Message::new(Frame::Binary(bytes)),
+        Event::Message(Data::Base64(base64)) => {
+            let mut bytes = [0; N];
+            base64.decode(&mut bytes).ok().and_then(|bytes| Message::new(Frame::Binary(bytes)))
+        }
+        Event::Piece(_) => None,
+    };
+    if message.is_none() {
+        state.session.handle_violation(now, Violation::PayloadTooLarge);
+        state.mark_seen();
+    }
+    message
+}
+
+/// Writes for ever; the end is noticed by [`time`].
+async fn write<M: RawMutex, const N: usize, const IN: usize>(
+    shared: &Shared<'_, '_>,
+    outbox: &mut Outbox<'_>,
+    writer: &mut impl Write,
+    commands: &Channel<M, Command<N>, IN>,
+) -> core::convert::Infallible {
+    let mut message: Option<Message<N>> = None;
+    let mut begun = 0;
+    let mut closing = false;
+    loop {
+        put(&mut shared.state.borrow_mut(), outbox, &mut message, &mut begun);
+        if !outbox.is_idle() {
+            let written = writer.write(outbox.pending()).await.ok();
+            if shared.state.borrow_mut().handle_written(written, outbox) {
+                continue;
+            }
+            shared.decide(|state| state.session.handle_transport_error(clock::now()));
+        }
+        if closing {
+            shared.decide(|state| state.session.handle_closed(clock::now()));
+        }
+        match select(shared.to_write.wait(), commands.receive()).await {
+            Either::First(()) => {}
+            Either::Second(Command::Send(next)) => {
+                message = Some(next);
+                begun = 0;
+            }
+            Either::Second(Command::MeasureRtt) => shared.state.borrow_mut().want_probe(),
+            Either::Second(Command::Close) => {
+                closing = true;
+                shared.decide(|state| state.session.close(clock::now(), state.close_timeout));
+            }
+        }
+    }
+}
+
+/// Puts the next frame: what the session owes, or the message or its next fragment.
+fn put<const N: usize>(
+    state: &mut State<'_>,
+    outbox: &mut Outbox<'_>,
+    message: &mut Option<Message<N>>,
+    begun: &mut usize,
+) {
+    state.fill(clock::now(), outbox);
+    let Some(sending) = message.filter(|_| outbox.is_idle()) else { return };
+    let piece = whole(sending.as_frame());
+    let rest = piece.bytes.get(*begun..).unwrap_or_default();
+    let too_long = state.check_len(piece.bytes.len().saturating_add(1)).is_err();
+    if too_long || !state.session.is_open() {
+        *message = None;
+        return;
+    }
+    match state.put(Piece { bytes: rest, first: *begun == 0, ..piece }, outbox) {
+        Ok(taken) if taken < rest.len() => *begun = begun.saturating_add(taken),
+        _ => *message = None,
+    }
+}
+
+/// Waits for the end.
+async fn time(shared: &Shared<'_, '_>) -> Disconnect {
+    loop {
+        let until = {
+            let mut state = shared.state.borrow_mut();
+            let now = clock::now();
+            if state.wake_at(now).is_some_and(|until| until <= now) {
+                state.expire(now);
+                shared.to_write.signal(());
+            }
+            if let Some(end) = state.session.disconnect() {
+                return end;
+            }
+            state.wake_at(now)
+        };
+        if let Some(until) = until {
+            select(shared.to_time.wait(), clock::timer(until)).await;
+        }
+    }
+}
+
+/// A writer that flushes after every write, for streams that keep what is written to themselves until they are
+/// flushed, as TLS connections do: each frame becomes a record of its own.
+///
+/// Only for [`Client::run`], and only over streams whose `flush` does not wait for the peer: one that waits for the
+/// peer's acknowledgement, as that of TCP sockets, has to be kept from the TLS connection.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a writer in a wrapper")]
+pub struct Flushed<W>(pub W);
+
+impl<W: Write> embedded_io_async::ErrorType for Flushed<W> {
+    type Error = W::Error;
+}
+
+impl<W: Write> Write for Flushed<W> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+        let written = self.0.write(bytes).await?;
+        self.0.flush().await?;
+        Ok(written)
+    }
+
+    async fn flush(&mut self) -> Result<(), Self::Error> {
+        self.0.flush().await
+    }
+}

@@ -1,0 +1,125 @@
+//! What a client can be told: where to connect, with which limits, in which buffers.
+
+use core::fmt;
+use core::time::Duration;
+
+use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
+use eio_core::session::CLOSE_TIMEOUT;
+use eio_core::{ClientSession, Instant};
+
+use crate::ConnectError;
+use crate::inbox::Inbox;
+use crate::outbox::Outbox;
+
+/// The memory of a session, lent by the caller: two buffers of any length from a few hundred bytes on.
+///
+/// | buffer | at least | what it decides |
+/// |---|---|---|
+/// | `rx` | 132, and the head of the server's HTTP response (about 200, behind proxies up to 1,000) | the longest message that comes in whole: `rx.len() - RX_OVERHEAD` |
+/// | `tx` | 264, and the request (about 180 and the endpoint's own length) | the longest frame: `tx.len() - TX_OVERHEAD`; longer messages go out in fragments |
+///
+/// Lengths of messages include the packet's type, one byte, before text (and in revision 3 before bytes).
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a session has these two buffers")]
+pub struct Buffers<'b> {
+    /// Holds what comes in until it is complete. Larger messages: see [`Settings::max_message_len`].
+    pub rx: &'b mut [u8],
+    /// Holds the frame that is being sent.
+    pub tx: &'b mut [u8],
+}
+
+impl Buffers<'_> {
+    /// What [`rx`](Self::rx) needs beside the longest message: a control frame may come in the middle of it.
+    pub const RX_OVERHEAD: usize = Inbox::OVERHEAD;
+    /// What [`tx`](Self::tx) needs beside the longest frame: its header, and the payload of a ping to be answered.
+    pub const TX_OVERHEAD: usize = Outbox::OVERHEAD;
+
+    pub(crate) const fn check(&self) -> Result<(), ConnectError> {
+        if self.rx.len() < Inbox::MIN_LEN {
+            Err(ConnectError::RxTooSmall { needed: Inbox::MIN_LEN })
+        } else if self.tx.len() < Outbox::MIN_LEN {
+            Err(ConnectError::TxTooSmall { needed: Outbox::MIN_LEN })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Limits and choices of one session. Every field has a default.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_embassy::Settings;
+///
+/// let settings = Settings { open_timeout: Duration::from_secs(5), ..Settings::DEFAULT };
+/// assert_eq!(settings.max_message_len, None);
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "built by functional update from DEFAULT")]
+pub struct Settings {
+    /// From the start of [`connect`](crate::Client::connect) to the server's handshake, all of the request and the
+    /// response included. 20 s, as Socket.IO clients.
+    pub open_timeout: Duration,
+    /// How long [`close`](crate::Client::close) waits for a frame to leave, at most: 5 s. The server's deadline for
+    /// silence bounds it too.
+    pub close_timeout: Duration,
+    /// While the application waits in [`send`](crate::Client::send) with a message in the receive buffer that it has
+    /// not taken, nothing can be read, so silence is not judged; after this time the session ends with
+    /// [`ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled). `None`: the session's own
+    /// `pingInterval + pingTimeout`.
+    pub app_stall_timeout: Option<Duration>,
+    /// `None`: a message that does not fit into the receive buffer ends the session, with
+    /// [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge). `Some(limit)`: it comes in pieces, as
+    /// [`Event::Piece`](crate::Event::Piece), and only one above `limit` bytes ends the session.
+    pub max_message_len: Option<u32>,
+    /// Counts the server's `pingTimeout` as at most this: notices a dead server sooner than the server asks for.
+    pub ping_timeout_at_most: Option<Duration>,
+    /// The revision of the protocol.
+    pub revision: Revision,
+}
+
+impl Settings {
+    /// Revision 4, and the limits that each field's documentation states.
+    pub const DEFAULT: Self = Self {
+        open_timeout: Duration::from_secs(20),
+        close_timeout: Duration::from_secs(5),
+        app_stall_timeout: None,
+        max_message_len: None,
+        ping_timeout_at_most: None,
+        revision: Revision::V4,
+    };
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+const _: () = assert!(Settings::DEFAULT.close_timeout.as_millis() <= CLOSE_TIMEOUT.as_millis());
+
+/// A revision of the protocol. An image that never names [`V3`](Self::V3) does not carry it.
+#[derive(Clone, Copy)]
+pub struct Revision {
+    /// The value of `EIO` in the query.
+    pub(crate) digit: &'static str,
+    pub(crate) session: fn(Duration, Instant) -> ClientSession,
+    pub(crate) decode: for<'f> fn(Frame<'f>) -> Result<Packet<'f>, DecodeError>,
+    /// What stands before the bytes of a binary message.
+    pub(crate) binary_prefix: &'static [u8],
+}
+
+impl Revision {
+    /// Socket.IO 3 and 4: the server pings.
+    pub const V4: Self =
+        Self { digit: "4", session: ClientSession::eio4, decode: v4::decode, binary_prefix: &[] };
+    /// Socket.IO 1 and 2, and newer servers with `allowEIO3`: the client pings.
+    pub const V3: Self =
+        Self { digit: "3", session: ClientSession::eio3, decode: v3::decode, binary_prefix: &[4] };
+}
+
+impl fmt::Debug for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.digit)
+    }
+}

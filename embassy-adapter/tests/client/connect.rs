@@ -1,0 +1,304 @@
+//! Opening: the request, the response, the handshake, and everything that can be wrong with them.
+
+use core::pin::pin;
+use core::task::Poll;
+
+use eio_core::handshake::HandshakeErrorKind;
+use eio_core::session::Violation;
+use eio_core::{DisconnectReason, Heartbeat};
+use eio_embassy::{Buffers, Client, ConnectError, Endpoint, Revision, Settings};
+
+use crate::world::{self, OPEN, Server, Task, buffers, connect_with, open, rng};
+
+fn failure(settings: &Settings, answer: impl FnOnce(&mut Server, String)) -> ConnectError {
+    connect_with(settings, buffers(512, 512), answer).map(drop).expect_err("no session")
+}
+
+fn answered(answer: impl FnOnce(String) -> String) -> ConnectError {
+    failure(&Settings::DEFAULT, |server, switch| {
+        server.raw(answer(switch).as_bytes());
+        server.text(OPEN);
+        server.hang_up();
+    })
+}
+
+#[test]
+fn the_request_is_what_a_server_expects() {
+    let _clock = world::clock();
+    let (mut server, reader, writer) = Server::new();
+    let endpoint = Endpoint {
+        query: "device=7&x=%20",
+        headers: &[("Authorization", "Bearer a b"), ("X-Empty", "")],
+        ..Endpoint::socketio("example.com:3000")
+    };
+    let settings = Settings { revision: Revision::V3, ..Settings::DEFAULT };
+    let mut connect = pin!(Client::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
+    assert!(Task::new().poll(connect.as_mut()).is_pending());
+    let (request, _) = server.request();
+    let lines: Vec<_> = request.split("\r\n").collect();
+    let key = lines[5].strip_prefix("Sec-WebSocket-Key: ").expect("a key");
+    assert_eq!(key.len(), 24);
+    let expected = [
+        "GET /socket.io/?EIO=3&transport=websocket&device=7&x=%20 HTTP/1.1",
+        "Host: example.com:3000",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        lines[5],
+        "Authorization: Bearer a b",
+        "X-Empty: ",
+        "",
+        "",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn an_open_session_knows_what_the_server_said() {
+    let _clock = world::clock();
+    let (client, _server) = open();
+    assert_eq!(client.sid(), "lv_VI97HAXpY6yYWAAAC");
+    assert_eq!(Heartbeat::from_millis(300, 200), Ok(client.heartbeat()));
+    assert_eq!(client.max_payload(), Some(100_000));
+    assert!(client.is_open());
+    assert_eq!(client.disconnect(), None);
+    assert_eq!(client.rtt(), None);
+    assert_eq!(client.time_to_deadline(), Some(core::time::Duration::from_millis(500)));
+}
+
+#[test]
+fn the_answer_may_come_in_any_two_pieces_and_byte_by_byte() {
+    let _clock = world::clock();
+    let script = |switch: String| {
+        let mut bytes = switch.into_bytes();
+        bytes.extend(world::frame(eio_core::packet::Frame::Text(OPEN)));
+        bytes.extend(world::frame(eio_core::packet::Frame::Text("4hello")));
+        bytes
+    };
+    for cut in 0..300 {
+        let (mut server, reader, writer) = Server::new();
+        let endpoint = Endpoint::engineio("host");
+        let task = Task::new();
+        let mut connect = Box::pin(Client::connect(
+            reader,
+            writer,
+            &endpoint,
+            buffers(512, 512),
+            rng(),
+            &Settings::DEFAULT,
+        ));
+        assert!(task.poll(connect.as_mut()).is_pending());
+        let bytes = script(server.request().1);
+        let (head, tail) = bytes.split_at(cut.min(bytes.len()));
+        server.raw(head);
+        let mut early = task.poll(connect.as_mut());
+        if early.is_pending() {
+            server.raw(tail);
+            early = task.poll(connect.as_mut());
+        } else {
+            server.raw(tail);
+        }
+        let Poll::Ready(Ok(mut client)) = early else { panic!("cut at {cut}") };
+        assert_eq!(world::received(world::done(client.recv()).expect("a message")), world::text("hello"));
+    }
+    let (mut client, _server) = connect_with(&Settings::DEFAULT, buffers(512, 512), |server, switch| {
+        server.set_at_once(1, 1);
+        server.raw(&script(switch));
+    })
+    .expect("a session");
+    assert_eq!(world::received(world::done(client.recv()).expect("a message")), world::text("hello"));
+}
+
+#[test]
+fn a_response_that_is_no_answer_to_the_request_is_refused_and_says_why() {
+    let _clock = world::clock();
+    let body = "HTTP/1.1 400 Bad Request\r\nContent-Length: 34\r\n\r\n{\"code\":0,\"message\":\"Transport unknown\"}";
+    assert_eq!(answered(|_| body.to_owned()), ConnectError::Refused { status: 400 });
+    assert_eq!(answered(|_| "SSH-2.0-OpenSSH_9.2\r\n\r\n".to_owned()), ConnectError::NotHttp);
+    assert_eq!(
+        answered(|switch| switch.replace("Upgrade: websocket", "Upgrade: h2c")),
+        ConnectError::NotWebSocket
+    );
+    assert_eq!(
+        answered(|switch| switch.replace("Connection: Upgrade", "Connection: close")),
+        ConnectError::NotWebSocket
+    );
+    let with = |header: &str, switch: String| switch.replace("\r\n\r\n", &format!("\r\n{header}\r\n\r\n"));
+    for header in ["Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Protocol: chat"] {
+        assert_eq!(answered(|switch| with(header, switch)), ConnectError::NotWebSocket, "{header}");
+    }
+    let wrong = |switch: String| switch.replace("Sec-WebSocket-Accept: ", "Sec-WebSocket-Accept: x");
+    assert_eq!(answered(wrong), ConnectError::WrongAcceptKey);
+    assert_eq!(answered(|switch| switch.replace("-Accept", "-Other")), ConnectError::WrongAcceptKey);
+    let again = |switch: String| with("Sec-WebSocket-Accept: dGhlIHNhbXBsZSBub25jZQ==", switch);
+    assert_eq!(answered(again), ConnectError::WrongAcceptKey);
+    for broken in ["no colon", ": no name", " folded: x", "a b: c"] {
+        assert_eq!(answered(|switch| with(broken, switch)), ConnectError::NotHttp, "{broken}");
+    }
+    for first in ["HTTP/1.1 101x", "HTTP/1.1 1", "HTTP/1.0 101 x", "HTTP/1.1 1o1 x", "HTTP/1.1  101"] {
+        let first = |switch: String| switch.replacen("HTTP/1.1 101 Switching Protocols", first, 1);
+        assert_eq!(answered(first), ConnectError::NotHttp);
+    }
+    let long = |switch: String| with(&format!("X: {}", "y".repeat(512)), switch);
+    assert_eq!(answered(long), ConnectError::HeadTooLong);
+    let endless = failure(&Settings::DEFAULT, |server, _| server.raw(&[b'x'; 5000]));
+    assert_eq!(endless, ConnectError::HeadTooLong);
+}
+
+#[test]
+fn headers_in_other_cases_and_lists_are_understood() {
+    let _clock = world::clock();
+    let answer = |server: &mut Server, switch: String| {
+        let switch = switch
+            .replace("HTTP/1.1 101 Switching Protocols", "HTTP/1.1 101\r\nServer:\r\nX: \u{e4}: b")
+            .replace("Upgrade: websocket", "UPGRADE: WebSocket")
+            .replace("Connection: Upgrade", "connection:  keep-alive , upgrade ");
+        server.raw(switch.as_bytes());
+        server.text(OPEN);
+    };
+    assert!(connect_with(&Settings::DEFAULT, buffers(512, 512), answer).is_ok());
+}
+
+#[test]
+fn a_handshake_that_cannot_be_used_ends_the_session_with_its_reason() {
+    let _clock = world::clock();
+    let reason = |packet: &'static str| {
+        failure(&Settings::DEFAULT, |server, switch| {
+            server.raw(switch.as_bytes());
+            server.text(packet);
+        })
+        .reason()
+        .expect("the session's own reason")
+    };
+    assert!(matches!(
+        reason(r#"0{"sid":"x","pingInterval":"25000","pingTimeout":20000}"#),
+        DisconnectReason::BadHandshake(HandshakeErrorKind::WrongType(_))
+    ));
+    assert_eq!(reason("4early"), DisconnectReason::UnexpectedPacket);
+    assert_eq!(reason("1"), DisconnectReason::PeerClose);
+    assert!(matches!(reason("x"), DisconnectReason::ServerError(_)));
+    let too_long = failure(&Settings::DEFAULT, |server, switch| {
+        server.raw(switch.as_bytes());
+        server.text(&format!("0{}", " ".repeat(600)));
+    });
+    assert_eq!(too_long.reason(), Some(DisconnectReason::Violation(Violation::PayloadTooLarge)));
+    let settings = Settings { max_message_len: Some(5_000), ..Settings::DEFAULT };
+    let in_pieces = failure(&settings, |server, switch| {
+        server.raw(switch.as_bytes());
+        server.text(&format!("0{}", " ".repeat(600)));
+    });
+    assert_eq!(in_pieces.reason(), Some(DisconnectReason::Violation(Violation::PayloadTooLarge)));
+}
+
+#[test]
+fn the_end_of_the_stream_is_noticed_at_every_step() {
+    let _clock = world::clock();
+    let end = |answer: fn(&mut Server, String)| failure(&Settings::DEFAULT, answer).reason();
+    assert_eq!(end(|server, _| server.hang_up()), Some(DisconnectReason::TransportClosed));
+    assert_eq!(end(|server, _| server.reset()), Some(DisconnectReason::TransportError));
+    assert_eq!(
+        end(|server, switch| {
+            server.raw(&switch.as_bytes()[..20]);
+            server.hang_up();
+        }),
+        Some(DisconnectReason::TransportClosed)
+    );
+    assert_eq!(
+        end(|server, switch| {
+            server.raw(switch.as_bytes());
+            server.hang_up();
+        }),
+        Some(DisconnectReason::TransportClosed)
+    );
+}
+
+#[test]
+fn the_open_timeout_counts_from_the_start_through_every_step() {
+    // The server does nothing; takes no byte; switches protocols and is silent; sends a byte now and then.
+    for step in 0..4 {
+        let _clock = world::clock();
+        let (mut server, reader, writer) = Server::new();
+        if step == 1 {
+            server.set_window(10);
+        }
+        let settings = Settings { open_timeout: core::time::Duration::from_millis(700), ..Settings::DEFAULT };
+        let endpoint = Endpoint::engineio("host");
+        let task = Task::new();
+        let mut connect =
+            pin!(Client::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
+        assert!(task.poll(connect.as_mut()).is_pending());
+        if step == 2 {
+            let (_, switch) = server.request();
+            server.raw(switch.as_bytes());
+        }
+        for _ in 0..699 {
+            world::advance(1_000);
+            if step == 3 && world::now().is_multiple_of(10_000) {
+                server.raw(b"H");
+            }
+            assert!(task.poll(connect.as_mut()).is_pending(), "step {step} at {}", world::now());
+        }
+        world::advance(999);
+        assert!(task.poll(connect.as_mut()).is_pending(), "step {step}");
+        world::advance(1);
+        assert!(task.is_woken(), "step {step}");
+        let Poll::Ready(Err(error)) = task.poll(connect.as_mut()) else { panic!("step {step}") };
+        assert_eq!(error.reason(), Some(DisconnectReason::OpenTimeout), "step {step}");
+    }
+}
+
+#[test]
+fn buffers_that_are_too_small_say_how_large_they_must_be() {
+    let _clock = world::clock();
+    let attempt = |rx, tx| {
+        let (_server, reader, writer) = Server::new();
+        let (endpoint, settings) = (Endpoint::engineio("host"), Settings::DEFAULT);
+        let mut connect = pin!(Client::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
+        match Task::new().poll(connect.as_mut()) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(result) => Err(result.expect_err("no session")),
+        }
+    };
+    let (rx, tx) = (Buffers::RX_OVERHEAD + 1, Buffers::TX_OVERHEAD + 125);
+    assert_eq!(attempt(rx, tx), Ok(()));
+    assert_eq!(attempt(rx - 1, tx), Err(ConnectError::RxTooSmall { needed: rx }));
+    assert_eq!(attempt(rx, tx - 1), Err(ConnectError::TxTooSmall { needed: tx }));
+
+    let (_server, reader, writer) = Server::new();
+    let endpoint = Endpoint { query: &"x".repeat(300), ..Endpoint::engineio("host") };
+    let settings = Settings::DEFAULT;
+    let mut connect = pin!(Client::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
+    let Poll::Ready(Err(ConnectError::TxTooSmall { needed })) = Task::new().poll(connect.as_mut()) else {
+        panic!("it fits");
+    };
+    let (_server, reader, writer) = Server::new();
+    let mut connect = pin!(Client::connect(reader, writer, &endpoint, buffers(rx, needed), rng(), &settings));
+    assert!(Task::new().poll(connect.as_mut()).is_pending());
+}
+
+#[test]
+fn nothing_can_be_smuggled_into_the_request() {
+    let _clock = world::clock();
+    let base = Endpoint::engineio("host");
+    for endpoint in [
+        Endpoint { host: "a\r\nX: y", ..base },
+        Endpoint { host: "", ..base },
+        Endpoint { path: "no-slash", ..base },
+        Endpoint { path: "/a b", ..base },
+        Endpoint { path: "/a?b=c", ..base },
+        Endpoint { query: "a b", ..base },
+        Endpoint { query: "a\n", ..base },
+        Endpoint { headers: &[("X", "y\r\nZ: w")], ..base },
+        Endpoint { headers: &[("X:", "y")], ..base },
+        Endpoint { headers: &[("", "y")], ..base },
+        Endpoint { headers: &[("X", "\u{e4}")], ..base },
+    ] {
+        let (mut server, reader, writer) = Server::new();
+        let settings = Settings::DEFAULT;
+        let mut connect =
+            pin!(Client::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
+        let Poll::Ready(Err(error)) = Task::new().poll(connect.as_mut()) else { panic!("{endpoint:?}") };
+        assert_eq!(error, ConnectError::InvalidEndpoint);
+        assert!(server.take_raw().is_empty());
+    }
+}

@@ -1,0 +1,279 @@
+//! Pings, pongs, silence, and everything that must not hide it.
+
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
+
+use eio_core::DisconnectReason;
+use eio_core::packet::Frame;
+use eio_core::session::Disconnect;
+use eio_core::ws::Control;
+use eio_embassy::{Revision, SendError, Settings};
+
+use crate::world::{self, OPEN, Sent, Task, TestClient, done, open, open_with, text, waits};
+
+fn end_of(client: &mut TestClient) -> Disconnect {
+    done(client.recv()).expect_err("the session has ended")
+}
+
+#[test]
+fn a_ping_is_answered_and_postpones_the_end() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    for _ in 0..20 {
+        world::advance(300_000);
+        server.text("2");
+        waits(client.recv());
+        assert_eq!(server.take(), [text("3")]);
+        assert_eq!(client.time_to_deadline(), Some(Duration::from_millis(500)));
+    }
+}
+
+#[test]
+fn silence_ends_the_session_at_the_deadline_and_not_a_microsecond_before() {
+    let _clock = world::clock();
+    let (mut client, _server) = open();
+    let task = Task::new();
+    let mut recv = Box::pin(client.recv());
+    assert!(task.poll(recv.as_mut()).is_pending());
+    world::advance(499_999);
+    assert!(!task.is_woken());
+    assert!(task.poll(recv.as_mut()).is_pending());
+    world::advance(1);
+    assert!(task.is_woken());
+    let Poll::Ready(Err(end)) = task.poll(recv.as_mut()) else { panic!("still alive") };
+    assert_eq!(end.reason, DisconnectReason::PingTimeout);
+    assert_eq!(end.silent_for, Duration::from_millis(500));
+    drop(recv);
+    assert_eq!(end_of(&mut client), end, "for ever");
+    assert_eq!(done(client.send(Frame::Text("late"))), Err(SendError::Closed));
+    assert_eq!(client.time_to_deadline(), None);
+}
+
+#[test]
+fn a_server_that_only_talks_is_silent() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    let mut messages = 0;
+    let end = loop {
+        world::advance(10_000);
+        server.text("4x");
+        server.control(Control::Ping(b"alive"));
+        assert!(done(client.recv()).is_ok());
+        messages += 1;
+        // What is there is read first; then the clock counts.
+        if let Poll::Ready(result) = Task::new().poll(pin!(client.recv())) {
+            break result.expect_err("nothing more was sent");
+        }
+    };
+    assert_eq!(end.reason, DisconnectReason::PingTimeout);
+    assert_eq!((world::now(), messages), (500_000, 50));
+}
+
+#[test]
+fn a_write_that_hangs_hides_nothing() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    server.set_window(0);
+    assert_eq!(done(client.send(Frame::Text("kept by the client"))), Ok(()));
+    // Another waits for room, until the deadline.
+    let task = Task::new();
+    let mut send = Box::pin(client.send(Frame::Text("never")));
+    assert!(task.poll(send.as_mut()).is_pending());
+    world::advance(499_999);
+    assert!(task.poll(send.as_mut()).is_pending());
+    world::advance(1);
+    assert_eq!(task.poll(send.as_mut()), Poll::Ready(Err(SendError::Closed)));
+    drop(send);
+    assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
+    assert_eq!(server.take(), []);
+}
+
+#[test]
+fn a_write_that_hangs_does_not_keep_pings_from_being_read() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    server.set_window(3);
+    assert_eq!(done(client.send(Frame::Text("half of it"))), Ok(()));
+    for _ in 0..5 {
+        world::advance(400_000);
+        server.text("2");
+        waits(client.recv());
+    }
+    // The pong goes as soon as the message has, once for all pings.
+    server.set_window(1000);
+    waits(client.recv());
+    assert_eq!(server.take(), [text("4half of it"), text("3")]);
+}
+
+#[test]
+fn a_heartbeat_overtakes_the_message_that_waits() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    server.set_window(3);
+    assert_eq!(done(client.send(Frame::Text("first"))), Ok(()));
+    let task = Task::new();
+    {
+        let mut send = pin!(client.send(Frame::Text("second")));
+        assert!(task.poll(send.as_mut()).is_pending());
+        server.text("2");
+        assert!(task.poll(send.as_mut()).is_pending());
+        server.set_window(1000);
+        assert_eq!(task.poll(send.as_mut()), Poll::Ready(Ok(())));
+    }
+    assert_eq!(server.take(), [text("4first"), text("3"), text("4second")]);
+}
+
+#[test]
+fn an_application_that_never_runs_dry_still_answers() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    server.text("2");
+    for _ in 0..100 {
+        server.text("4x");
+    }
+    // Every call finds a message at once.
+    assert_eq!(world::received(done(client.recv()).expect("a message")), text("x"));
+    assert_eq!(server.take(), [text("3")]);
+}
+
+#[test]
+fn what_arrived_while_the_application_was_away_counts() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    waits(client.recv());
+    server.text("2");
+    server.text("4late");
+    world::advance(60_000_000);
+    assert_eq!(world::received(done(client.recv()).expect("alive")), text("late"));
+    assert_eq!(server.take(), [text("3")]);
+    assert_eq!(client.time_to_deadline(), Some(Duration::from_millis(500)));
+}
+
+#[test]
+fn sending_after_an_absence_looks_for_a_sign_of_life_first() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    server.text("2");
+    world::advance(60_000_000);
+    assert_eq!(done(client.send(Frame::Text("hi"))), Ok(()));
+    assert_eq!(server.take(), [text("3"), text("4hi")]);
+    world::advance(60_000_000);
+    assert_eq!(done(client.send(Frame::Text("ho"))), Err(SendError::Expired));
+    assert_eq!(server.take(), []);
+}
+
+#[test]
+fn after_a_late_wake_up_the_network_gets_five_milliseconds() {
+    for ping in [false, true] {
+        let _clock = world::clock();
+        let (mut client, mut server) = open();
+        let task = Task::new();
+        let mut recv = pin!(client.recv());
+        assert!(task.poll(recv.as_mut()).is_pending());
+        world::advance(500_000 + 10_001);
+        assert!(task.poll(recv.as_mut()).is_pending(), "not believed");
+        world::advance(4_999);
+        assert!(task.poll(recv.as_mut()).is_pending());
+        if ping {
+            server.text("2");
+        }
+        world::advance(1);
+        match task.poll(recv.as_mut()) {
+            Poll::Pending => assert!(ping),
+            Poll::Ready(Err(end)) => assert!(!ping && end.reason == DisconnectReason::PingTimeout),
+            Poll::Ready(Ok(event)) => panic!("{event:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_wake_up_that_is_hardly_late_is_believed() {
+    let _clock = world::clock();
+    let (mut client, _server) = open();
+    waits(client.recv());
+    world::advance(510_000);
+    assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
+}
+
+#[test]
+fn it_wakes_for_bytes_and_for_its_deadline_and_for_nothing_else() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    let task = Task::new();
+    let mut recv = pin!(client.recv());
+    assert!(task.poll(recv.as_mut()).is_pending());
+    let (mut wakes, mut last) = (Vec::new(), task.wakes());
+    for millis in 1..=3_000_u64 {
+        world::advance(1_000);
+        if millis % 300 == 0 {
+            server.text("2");
+        }
+        if task.is_woken() {
+            assert!(task.poll(recv.as_mut()).is_pending());
+            wakes.push((millis, task.wakes() - last));
+            last = task.wakes();
+        }
+    }
+    // One for every ping. And where the timer queue keeps the earliest time that a task has asked for, one for the
+    // deadline that a ping has put off.
+    let pings: Vec<_> = wakes.iter().filter(|(millis, _)| millis % 300 == 0).collect();
+    assert_eq!(pings.len(), 10, "{wakes:?}");
+    assert!(wakes.len() <= 2 * pings.len(), "{wakes:?}");
+    assert!(wakes.iter().all(|&(millis, count)| millis % 100 == 0 && count == 1), "{wakes:?}");
+}
+
+#[test]
+fn a_client_of_revision_3_pings_and_learns_the_round_trip() {
+    let _clock = world::clock();
+    let settings = Settings { revision: Revision::V3, ..Settings::DEFAULT };
+    let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
+    waits(client.recv());
+    world::advance(299_999);
+    waits(client.recv());
+    assert_eq!(server.take(), []);
+    world::advance(1);
+    waits(client.recv());
+    assert_eq!(server.take(), [text("2")]);
+    world::advance(7_000);
+    server.text("3");
+    waits(client.recv());
+    assert_eq!(client.rtt(), Some(Duration::from_millis(7)));
+
+    assert_eq!(done(client.send(Frame::Binary(&[1, 2]))), Ok(()));
+    assert_eq!(server.take(), [Sent::Binary(vec![4, 1, 2])]);
+    server.binary(&[4, 8, 9]);
+    assert_eq!(world::received(done(client.recv()).expect("a message")), Sent::Binary(vec![8, 9]));
+
+    world::advance(300_000);
+    waits(client.recv());
+    world::advance(200_000);
+    assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
+}
+
+#[test]
+fn the_round_trip_of_the_link_is_measured_when_asked() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    client.measure_rtt();
+    client.measure_rtt();
+    waits(client.recv());
+    let sent = server.take();
+    let [Sent::Ping(payload)] = &sent[..] else { panic!("{sent:?}") };
+    world::advance(12_345);
+    server.control(Control::Pong(b"somebody else's"));
+    server.control(Control::Pong(payload));
+    waits(client.recv());
+    assert_eq!(client.rtt(), Some(Duration::from_micros(12_345)));
+    assert_eq!(client.time_to_deadline(), Some(Duration::from_micros(500_000 - 12_345)), "no sign of life");
+}
+
+#[test]
+fn a_shorter_timeout_than_the_server_asks_for_is_kept() {
+    let _clock = world::clock();
+    let settings = Settings { ping_timeout_at_most: Some(Duration::from_millis(50)), ..Settings::DEFAULT };
+    let (mut client, _server) = open_with(&settings, 512, 512, OPEN);
+    waits(client.recv());
+    world::advance(350_000);
+    assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
+}

@@ -1,0 +1,19 @@
+//! The client against a server made of bytes, on embassy-time's mock clock.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong may panic"
+)]
+
+mod cancel;
+mod connect;
+mod heartbeat;
+mod receive;
+mod reconnect;
+mod run;
+mod send;
+mod socketio;
+mod world;

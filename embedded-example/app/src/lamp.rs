@@ -1,0 +1,66 @@
+//! The lamp: blinks while there is a session, unless it was told otherwise.
+
+use eio_embassy::State;
+use embassy_futures::select::{Either3, select3};
+use embassy_sync::blocking_mutex::raw::RawMutex;
+use embassy_sync::signal::Signal;
+use embassy_sync::watch::DynReceiver;
+use embassy_time::{Duration, Timer};
+
+use crate::Lamp;
+
+/// Half a second on, half a second off.
+const HALF: Duration = Duration::from_millis(500);
+
+/// What the lamp is to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Blink while connected.
+    #[default]
+    Auto,
+    /// Be on.
+    On,
+    /// Be off.
+    Off,
+}
+
+impl Mode {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "on" => Some(Self::On),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+}
+
+/// Runs the lamp for ever: a task of its own, so that its timer wakes nobody else.
+pub async fn run<M: RawMutex>(
+    lamp: &mut impl Lamp,
+    mut state: DynReceiver<'_, State>,
+    modes: &Signal<M, Mode>,
+) -> ! {
+    let (mut mode, mut connected, mut lit) = (Mode::Auto, false, false);
+    loop {
+        lit = match mode {
+            Mode::On => true,
+            Mode::Off => false,
+            Mode::Auto => connected && !lit,
+        };
+        lamp.set(lit);
+        let blinking = connected && mode == Mode::Auto;
+        let pause = async {
+            if blinking {
+                Timer::after(HALF).await;
+            } else {
+                core::future::pending::<()>().await;
+            }
+        };
+        match select3(state.changed(), modes.wait(), pause).await {
+            Either3::First(state) => connected = matches!(state, State::Open { .. }),
+            Either3::Second(wanted) => mode = wanted,
+            Either3::Third(()) => {}
+        }
+    }
+}

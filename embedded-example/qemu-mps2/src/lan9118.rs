@@ -1,0 +1,288 @@
+//! A driver for the LAN9118 Ethernet controller, behind embassy-net.
+//!
+//! The controller holds a queue of received frames and a queue of frames to send. Each is read or written through one
+//! address, a word at a time, and beside each runs a queue of status words. Register names are those of the data
+//! sheet (SMSC LAN9118, revision 1.5).
+
+use core::task::Context;
+
+use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
+use embassy_sync::waitqueue::AtomicWaker;
+
+use crate::interrupts::{Interrupt, unmask};
+use crate::mmio::Register;
+
+/// The largest Ethernet frame, without its check sequence.
+const MTU: usize = 1514;
+/// The check sequence that follows every received frame.
+const FCS: usize = 4;
+const BUFFER: usize = (MTU + FCS).next_multiple_of(4);
+
+/// Whoever waits for the interrupt.
+static WAKER: AtomicWaker = AtomicWaker::new();
+
+/// The controller. There is one, so make one.
+pub struct Lan9118 {
+    address: [u8; 6],
+    link: LinkState,
+    incoming: [u8; BUFFER],
+    outgoing: [u8; BUFFER],
+}
+
+impl Lan9118 {
+    /// Resets the controller and starts it. `None`: it does not answer.
+    pub fn start() -> Option<Self> {
+        HW_CFG.write(HW_CFG_RESET);
+        wait_until(|| HW_CFG.read() & HW_CFG_RESET == 0)?;
+        if BYTE_TEST.read() != 0x8765_4321 {
+            return None;
+        }
+        // The address comes from the controller's EEPROM.
+        let [a, b, c, d] = read_mac(MAC_ADDRL)?.to_le_bytes();
+        let [e, f, ..] = read_mac(MAC_ADDRH)?.to_le_bytes();
+
+        HW_CFG.write(HW_CFG_MUST_BE_ONE | HW_CFG_TX_FIFO_5_KIB);
+        // Nobody reads the status of sent frames: let it be overwritten.
+        TX_CFG.write(TX_CFG_ON | TX_CFG_ALLOW_STATUS_OVERRUN);
+        RX_CFG.write(0);
+        // An interrupt for one received frame, and for room for one in the transmit queue (in units of 64 bytes).
+        FIFO_INT.write(TX_ROOM.div_ceil(64) << 24);
+        write_phy(PHY_INTERRUPT_MASK, PHY_LINK_DOWN | PHY_NEGOTIATED)?;
+        write_mac(MAC_CR, MAC_CR_FULL_DUPLEX | MAC_CR_TRANSMIT | MAC_CR_RECEIVE)?;
+
+        let mut controller = Self {
+            address: [a, b, c, d, e, f],
+            link: LinkState::Down,
+            incoming: [0; BUFFER],
+            outgoing: [0; BUFFER],
+        };
+        controller.read_link();
+        INT_STS.write(u32::MAX);
+        INT_EN.write(RECEIVED | PHY);
+        // From reset the line is active low, open drain, and so reads as raised: it is let through only now.
+        IRQ_CFG.write(IRQ_CFG_ENABLE | IRQ_CFG_ACTIVE_HIGH | IRQ_CFG_PUSH_PULL);
+        // SAFETY: the controller is set up, and the handler shares nothing but an atomic waker.
+        unsafe { unmask(Interrupt::Ethernet) };
+        Some(controller)
+    }
+
+    /// Asks the PHY, and lets it interrupt again.
+    fn read_link(&mut self) {
+        // Reading the source clears it.
+        let _ = read_phy(PHY_INTERRUPT_SOURCE);
+        INT_STS.write(PHY);
+        let up = read_phy(PHY_STATUS).is_some_and(|status| status & PHY_STATUS_LINK != 0);
+        self.link = if up { LinkState::Up } else { LinkState::Down };
+    }
+}
+
+impl Driver for Lan9118 {
+    type RxToken<'a> = Received<'a>;
+    type TxToken<'a> = Room<'a>;
+
+    fn receive(&mut self, context: &mut Context<'_>) -> Option<(Received<'_>, Room<'_>)> {
+        WAKER.register(context.waker());
+        // The stack may answer a frame while it holds it.
+        if !has_room() {
+            return None;
+        }
+        let len = loop {
+            if !has_received() {
+                return None;
+            }
+            let status = RX_STATUS_FIFO.read();
+            let len = (status >> 16 & 0x3FFF) as usize;
+            if status & RX_STATUS_ERROR == 0 && (FCS..=BUFFER).contains(&len) {
+                break len;
+            }
+            for _ in 0..len.div_ceil(4) {
+                RX_DATA_FIFO.read();
+            }
+        };
+        for word in self.incoming[..len.next_multiple_of(4)].chunks_exact_mut(4) {
+            word.copy_from_slice(&RX_DATA_FIFO.read().to_le_bytes());
+        }
+        Some((Received(&mut self.incoming[..len - FCS]), Room(&mut self.outgoing)))
+    }
+
+    fn transmit(&mut self, context: &mut Context<'_>) -> Option<Room<'_>> {
+        WAKER.register(context.waker());
+        has_room().then_some(Room(&mut self.outgoing))
+    }
+
+    fn link_state(&mut self, context: &mut Context<'_>) -> LinkState {
+        WAKER.register(context.waker());
+        if INT_STS.read() & PHY != 0 {
+            self.read_link();
+        }
+        self.link
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        capabilities.max_transmission_unit = MTU;
+        capabilities.max_burst_size = Some(1);
+        capabilities
+    }
+
+    fn hardware_address(&self) -> HardwareAddress {
+        HardwareAddress::Ethernet(self.address)
+    }
+}
+
+/// A received frame.
+pub struct Received<'a>(&'a mut [u8]);
+
+impl RxToken for Received<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, read: F) -> R {
+        read(self.0)
+    }
+}
+
+/// Room for one frame to send.
+pub struct Room<'a>(&'a mut [u8; BUFFER]);
+
+impl TxToken for Room<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
+        let result = write(&mut self.0[..len]);
+        // At most MTU.
+        let len = len as u32;
+        TX_DATA_FIFO.write(TX_FIRST_SEGMENT | TX_LAST_SEGMENT | len);
+        TX_DATA_FIFO.write(len);
+        for word in self.0[..len.next_multiple_of(4) as usize].as_chunks().0 {
+            TX_DATA_FIFO.write(u32::from_le_bytes(*word));
+        }
+        result
+    }
+}
+
+/// Whether a received frame waits. If not, the interrupt will tell of the next one.
+fn has_received() -> bool {
+    let waits = || RX_FIFO_INF.read() & RX_STATUS_USED != 0;
+    if waits() {
+        return true;
+    }
+    INT_STS.write(RECEIVED);
+    INT_EN.write(RECEIVED | PHY);
+    // One may have come before the bit was cleared.
+    waits()
+}
+
+/// Whether a frame to send finds room. If not, the interrupt will tell when.
+fn has_room() -> bool {
+    let fits = || (TX_FIFO_INF.read() & TX_DATA_FREE) >= TX_ROOM;
+    if fits() {
+        return true;
+    }
+    INT_STS.write(TRANSMIT_ROOM);
+    INT_EN.write(RECEIVED | PHY | TRANSMIT_ROOM);
+    fits()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn ETHERNET() {
+    // Until the driver has looked, nothing more needs to be said.
+    INT_EN.write(0);
+    WAKER.wake();
+}
+
+/// Waits for what the controller does within microseconds; `None` if it does not.
+fn wait_until(done: impl Fn() -> bool) -> Option<()> {
+    (0..100_000).any(|_| done()).then_some(())
+}
+
+fn read_mac(register: u32) -> Option<u32> {
+    MAC_CSR_CMD.write(MAC_CSR_BUSY | MAC_CSR_READ | register);
+    wait_until(|| MAC_CSR_CMD.read() & MAC_CSR_BUSY == 0)?;
+    Some(MAC_CSR_DATA.read())
+}
+
+fn write_mac(register: u32, value: u32) -> Option<()> {
+    MAC_CSR_DATA.write(value);
+    MAC_CSR_CMD.write(MAC_CSR_BUSY | register);
+    wait_until(|| MAC_CSR_CMD.read() & MAC_CSR_BUSY == 0)
+}
+
+fn read_phy(register: u32) -> Option<u32> {
+    write_mac(MAC_MII_ACC, PHY_ADDRESS | register << 6 | MII_BUSY)?;
+    wait_until(|| read_mac(MAC_MII_ACC).is_some_and(|state| state & MII_BUSY == 0))?;
+    read_mac(MAC_MII_DATA)
+}
+
+fn write_phy(register: u32, value: u32) -> Option<()> {
+    write_mac(MAC_MII_DATA, value)?;
+    write_mac(MAC_MII_ACC, PHY_ADDRESS | register << 6 | MII_WRITE | MII_BUSY)?;
+    wait_until(|| read_mac(MAC_MII_ACC).is_some_and(|state| state & MII_BUSY == 0))
+}
+
+/// The register at this offset.
+const fn register(offset: usize) -> Register {
+    // SAFETY: AN386 maps the controller here; the offsets are from the data sheet, section 5.
+    unsafe { Register::at(0x4020_0000 + offset) }
+}
+
+const RX_DATA_FIFO: Register = register(0x00);
+const TX_DATA_FIFO: Register = register(0x20);
+const RX_STATUS_FIFO: Register = register(0x40);
+const IRQ_CFG: Register = register(0x54);
+const INT_STS: Register = register(0x58);
+const INT_EN: Register = register(0x5C);
+const BYTE_TEST: Register = register(0x64);
+const FIFO_INT: Register = register(0x68);
+const RX_CFG: Register = register(0x6C);
+const TX_CFG: Register = register(0x70);
+const HW_CFG: Register = register(0x74);
+const RX_FIFO_INF: Register = register(0x7C);
+const TX_FIFO_INF: Register = register(0x80);
+const MAC_CSR_CMD: Register = register(0xA4);
+const MAC_CSR_DATA: Register = register(0xA8);
+
+const IRQ_CFG_ENABLE: u32 = 1 << 8;
+const IRQ_CFG_ACTIVE_HIGH: u32 = 1 << 4;
+const IRQ_CFG_PUSH_PULL: u32 = 1 << 0;
+
+// In INT_STS and INT_EN.
+const PHY: u32 = 1 << 18;
+const TRANSMIT_ROOM: u32 = 1 << 9;
+const RECEIVED: u32 = 1 << 3;
+
+const HW_CFG_MUST_BE_ONE: u32 = 1 << 20;
+const HW_CFG_TX_FIFO_5_KIB: u32 = 5 << 16;
+const HW_CFG_RESET: u32 = 1 << 0;
+
+const TX_CFG_ALLOW_STATUS_OVERRUN: u32 = 1 << 2;
+const TX_CFG_ON: u32 = 1 << 1;
+
+const RX_STATUS_USED: u32 = 0xFF << 16;
+const RX_STATUS_ERROR: u32 = 1 << 15;
+
+const TX_DATA_FREE: u32 = 0xFFFF;
+/// The largest frame and its two command words.
+const TX_ROOM: u32 = BUFFER as u32 + 8;
+const TX_FIRST_SEGMENT: u32 = 1 << 13;
+const TX_LAST_SEGMENT: u32 = 1 << 12;
+
+const MAC_CSR_BUSY: u32 = 1 << 31;
+const MAC_CSR_READ: u32 = 1 << 30;
+// Registers of the MAC, behind MAC_CSR.
+const MAC_CR: u32 = 1;
+const MAC_ADDRH: u32 = 2;
+const MAC_ADDRL: u32 = 3;
+const MAC_MII_ACC: u32 = 6;
+const MAC_MII_DATA: u32 = 7;
+
+const MAC_CR_FULL_DUPLEX: u32 = 1 << 20;
+const MAC_CR_TRANSMIT: u32 = 1 << 3;
+const MAC_CR_RECEIVE: u32 = 1 << 2;
+
+const MII_WRITE: u32 = 1 << 1;
+const MII_BUSY: u32 = 1 << 0;
+// Registers of the PHY, behind MAC_MII.
+const PHY_ADDRESS: u32 = 1 << 11;
+const PHY_STATUS: u32 = 1;
+const PHY_INTERRUPT_SOURCE: u32 = 29;
+const PHY_INTERRUPT_MASK: u32 = 30;
+
+const PHY_STATUS_LINK: u32 = 1 << 2;
+const PHY_NEGOTIATED: u32 = 1 << 6;
+const PHY_LINK_DOWN: u32 = 1 << 4;

@@ -1,0 +1,47 @@
+//! A board that exists only in QEMU: Arm's MPS2 with FPGA image AN386, a Cortex-M4F at 25 MHz and a LAN9118 Ethernet
+//! controller, with the memory of a small microcontroller.
+//!
+//! QEMU runs it well in real time, with a real network stack on a real (if emulated) wire, so what holds here holds on
+//! a desk. Worth reading for their own sake: [`lan9118`], an embassy-net driver, and [`clock`], an embassy-time driver.
+//!
+//! | file | |
+//! |---|---|
+//! | `clock.rs` | embassy-time from a counter and an alarm |
+//! | `lan9118.rs` | embassy-net from an Ethernet controller |
+//! | `executor.rs` | embassy-executor that sleeps by WFI |
+//! | `judge.rs` | is the session's end reported when it should be? |
+//! | `arguments.rs`, `fault.rs` | how a test talks to the firmware: a command line in, an exit code out |
+#![no_std]
+
+pub mod arguments;
+pub mod clock;
+pub mod executor;
+pub mod fault;
+mod interrupts;
+#[cfg(feature = "app")]
+pub mod judge;
+pub mod lan9118;
+mod mmio;
+pub mod network;
+pub mod random;
+pub mod wakes;
+
+use defmt_semihosting as _;
+
+defmt::timestamp!("{=u64:us}", embassy_time::Instant::now().as_micros());
+
+/// The first of the board's two user LEDs.
+#[cfg(feature = "app")]
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Led;
+
+#[cfg(feature = "app")]
+impl app::Lamp for Led {
+    fn set(&mut self, on: bool) {
+        // SAFETY: FPGAIO of AN386, table 3-1: LED0.
+        const LED0: mmio::Register = unsafe { mmio::Register::at(0x4002_8000) };
+        LED0.write(u32::from(on));
+        defmt::debug!("lamp {=bool}", on);
+    }
+}

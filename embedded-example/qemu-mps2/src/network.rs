@@ -1,0 +1,41 @@
+//! The network stack of this board.
+
+use embassy_net::{Config, Runner, Stack, StackResources};
+use embassy_time::{Duration, Timer};
+use static_cell::StaticCell;
+
+use crate::fault;
+use crate::lan9118::Lan9118;
+
+/// TCP, DNS and DHCP.
+const SOCKETS: usize = 3;
+
+/// Starts the controller and makes the stack. DHCP gives it an address; `seed` chooses its port numbers.
+pub fn start(seed: u64) -> (Stack<'static>, Runner<'static, Lan9118>) {
+    static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    let Some(controller) = Lan9118::start() else {
+        defmt::error!("the Ethernet controller does not answer");
+        fault::exit(fault::FAILED)
+    };
+    embassy_net::new(
+        controller,
+        Config::dhcpv4(Default::default()),
+        RESOURCES.init(StackResources::new()),
+        seed,
+    )
+}
+
+/// Runs the stack.
+#[embassy_executor::task]
+pub async fn run(mut runner: Runner<'static, Lan9118>) -> ! {
+    runner.run().await
+}
+
+/// Wakes the processor every 10 ms, for QEMU alone: while it sleeps, QEMU's user network may hold packets back for up
+/// to a second. It is a task of its own and wakes nobody else; on a real board there is no such thing.
+#[embassy_executor::task]
+pub async fn keep_qemu_awake() -> ! {
+    loop {
+        Timer::after(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,136 @@
+//! The firmware: on the emulated board, on real boards, and how large it is.
+
+mod budget;
+mod demonstration;
+
+use std::path::Path;
+use std::process::Command;
+
+use self::budget::Budget;
+pub(crate) use self::demonstration::demonstrate;
+use crate::job::{Job, Stop, failed};
+
+/// The firmware's own workspace: its targets are none of the host's.
+const FOLDER: &str = "embedded-example";
+const MANIFEST: &str = "embedded-example/Cargo.toml";
+/// Of the emulated board.
+pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
+/// The servers that the tests start.
+const SERVERS: &str = "tests/nest";
+/// NestJS wants at least this.
+const OLDEST_NODE: u32 = 20;
+
+/// Everything on the emulated board.
+pub(crate) fn on_qemu(job: &mut Job<'_>) -> Result<(), Stop> {
+    prepare_servers(job)?;
+    build_image(job)?;
+    // Our own server is one of those that the board meets.
+    job.cargo(["build", "--package", "eio-cli"])?;
+    let test = ["test", "--package", "eio-tests", "--features", "firmware", "--test", "firmware"];
+    job.cargo(test.into_iter().chain(["--", "--test-threads=1"])).map(drop)
+}
+
+/// The format, and the lints for all that the emulated board runs.
+pub(crate) fn lint(job: &mut Job<'_>) -> Result<(), Stop> {
+    job.cargo(["fmt", "--manifest-path", MANIFEST, "--all", "--check"])?;
+    let mut clippy = cargo("clippy", TARGET);
+    clippy.args(["--package", "app", "--package", "qemu-mps2", "--package", "sizes"]);
+    clippy.args(["--", "--deny", "warnings"]);
+    job.run(clippy).map(drop)
+}
+
+/// The same application for a real board: it compiles and links.
+pub(crate) fn board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
+    let mut build = cargo("build", target);
+    build.args(["--release", "--package", package]);
+    job.run(build)?;
+    let image = job.workspace.root.join(FOLDER).join("target").join(target).join("release").join(package);
+    let (flash, ram) = sections(job, &image)?;
+    job.note(format!("{package}: {flash} bytes of flash, {ram} of RAM, stack aside"));
+    Ok(())
+}
+
+/// Raspberry Pi Pico with a W5500, the smallest.
+pub(crate) fn pico(job: &mut Job<'_>) -> Result<(), Stop> {
+    board(job, "pico-w5500", "thumbv6m-none-eabi")
+}
+
+/// The boards whose manufacturers' support crates take minutes to compile.
+pub(crate) fn other_boards(job: &mut Job<'_>) -> Result<(), Stop> {
+    board(job, "nucleo-h743zi", TARGET)?;
+    board(job, "esp32c3", "riscv32imc-unknown-none-elf")
+}
+
+/// What the client costs: images that differ in one thing each, held against a budget.
+pub(crate) fn sizes(job: &mut Job<'_>) -> Result<(), Stop> {
+    let budget = Budget::read(&job.workspace.root.join(FOLDER).join("sizes/budget.json"))?;
+    let mut over = Vec::new();
+    for (feature, log) in [("", "off"), ("defmt", "info")] {
+        let mut build = cargo("build", TARGET);
+        build.args(["--release", "--package", "sizes", "--features", feature]).env("DEFMT_LOG", log);
+        job.run(build)?;
+        let folder = job.workspace.root.join(FOLDER).join("target").join(TARGET).join("release");
+        let (stack_flash, stack_ram) = sections(job, &folder.join("stack"))?;
+        for image in ["client", "connector", "socketio"] {
+            let (flash, ram) = sections(job, &folder.join(image))?;
+            let name = if feature.is_empty() { image.to_owned() } else { format!("{image} with {feature}") };
+            let (flash, ram) =
+                (flash.saturating_sub(stack_flash), ram.saturating_sub(stack_ram + budget.lent()));
+            let line = budget.compare(&name, flash, ram)?;
+            job.note(line.text);
+            over.extend(line.over);
+        }
+    }
+    if over.is_empty() { Ok(()) } else { failed(over.join("; ")) }
+}
+
+/// Packages for the servers, compiled, once for each list of them.
+fn prepare_servers(job: &mut Job<'_>) -> Result<(), Stop> {
+    let mut install = Command::new("npm");
+    install.args(["--prefix", SERVERS, "ci", "--no-audit", "--no-fund"]);
+    job.run(install)?;
+    let mut ask = Command::new("node");
+    ask.arg("--version");
+    let version = job.run(ask)?;
+    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    if major.is_none_or(|major: u32| major < OLDEST_NODE) {
+        // The registry has it as well; the tests prefer the one that lies beside the packages.
+        let mut newer = Command::new("npm");
+        newer.args(["--prefix", SERVERS, "install", "--no-save", "--no-audit", "--no-fund", "node@22"]);
+        job.run(newer)?;
+    }
+    let mut compile = Command::new("npm");
+    compile.args(["--prefix", SERVERS, "run", "build"]);
+    job.run(compile).map(drop)
+}
+
+/// The image that the tests and the demonstration run.
+fn build_image(job: &mut Job<'_>) -> Result<(), Stop> {
+    let mut build = cargo("build", TARGET);
+    build.args(["--release", "--package", "qemu-mps2"]).env("DEFMT_LOG", "info");
+    job.run(build).map(drop)
+}
+
+/// Cargo for the firmware's workspace.
+fn cargo(verb: &str, target: &str) -> Command {
+    let mut command = Command::new("cargo");
+    command.args([verb, "--manifest-path", MANIFEST, "--target", target]);
+    command
+}
+
+/// How many bytes of flash and of RAM an image takes.
+fn sections(job: &mut Job<'_>, image: &Path) -> Result<(u64, u64), Stop> {
+    let mut sysroot = Command::new("rustc");
+    sysroot.args(["--print", "target-libdir"]);
+    let folder = Path::new(job.run(sysroot)?.trim()).with_file_name("bin");
+    let mut size = Command::new(folder.join("llvm-size"));
+    size.arg(image);
+    let printed = job.run(size)?;
+    // `   text    data     bss     dec     hex filename`, and a line of numbers.
+    let numbers = printed.lines().nth(1).unwrap_or_default().split_whitespace();
+    let numbers: Vec<u64> = numbers.take(3).filter_map(|number| number.parse().ok()).collect();
+    match numbers[..] {
+        [text, data, bss] => Ok((text + data, data + bss)),
+        _ => failed("llvm-size printed something else than sizes"),
+    }
+}

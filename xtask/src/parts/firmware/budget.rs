@@ -1,0 +1,64 @@
+//! What the client may cost, and whether it does.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::job::{Stop, failed};
+
+/// `budget.json`: for each image its limits in bytes.
+pub(super) struct Budget(Value);
+
+/// A measurement beside its limit.
+pub(super) struct Line {
+    pub(super) text: String,
+    /// What is wrong, if the limit is exceeded.
+    pub(super) over: Option<String>,
+}
+
+impl Budget {
+    pub(super) fn read(path: &Path) -> Result<Self, Stop> {
+        let broken = |error: String| Stop::Failed(format!("{}: {error}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| broken(error.to_string()))?;
+        serde_json::from_str(&text).map(Self).map_err(|error| broken(error.to_string()))
+    }
+
+    /// The buffers that the caller lends: they are in the images, and not the client's.
+    pub(super) fn lent(&self) -> u64 {
+        self.0["lent"].as_u64().unwrap_or(0)
+    }
+
+    pub(super) fn compare(&self, name: &str, flash: u64, ram: u64) -> Result<Line, Stop> {
+        let limits = &self.0["images"][name];
+        let (Some(most_flash), Some(most_ram)) = (limits["flash"].as_u64(), limits["ram"].as_u64()) else {
+            return failed(format!("budget.json has no limits for {name}"));
+        };
+        let text =
+            format!("{name}: {flash} bytes of flash (limit {most_flash}), {ram} of RAM (limit {most_ram})");
+        let over = (flash > most_flash || ram > most_ram).then(|| format!("over budget: {text}"));
+        Ok(Line { text, over })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn budget() -> Budget {
+        Budget(json!({"lent": 10, "images": {"client": {"flash": 100, "ram": 50}}}))
+    }
+
+    #[test]
+    fn one_byte_too_many_is_too_many() {
+        assert!(budget().compare("client", 100, 50).unwrap().over.is_none());
+        assert!(budget().compare("client", 101, 50).unwrap().over.is_some());
+        assert!(budget().compare("client", 100, 51).unwrap().over.is_some());
+    }
+
+    #[test]
+    fn an_image_without_limits_fails() {
+        assert!(budget().compare("other", 1, 1).is_err());
+    }
+}
