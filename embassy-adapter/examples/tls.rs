@@ -272,6 +272,10 @@ fn main() -> std::io::Result<()> {
     let (commands, messages) = (Commands::new(), Messages::new());
     let _ = commands.try_send(Command::Send(Message::new(Frame::Text("hello")).expect("it fits")));
     let end = block_on(session(reader, writer, &shared, &mut host_random, &commands, &messages));
-    println!("{end:?}");
+    match end {
+        End::Tls(error) => println!("no TLS connection: {error:?}"),
+        End::Connect(error) => println!("no session: {error}"),
+        End::Session(end) => println!("{} after {:?} of silence", end.reason, end.silent_for),
+    }
     Ok(())
 }

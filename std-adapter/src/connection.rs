@@ -80,12 +80,13 @@ where
         builder = builder.http1_only();
     }
     let mut connection = Box::pin(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
-    let mut leaving = hub.is_closing();
+    let mut leaving = false;
     loop {
         let error = tokio::select! {
             biased;
             ended = connection.as_mut() => ended.err(),
-            () = hub.closing(), if !leaving => {
+            // Not as soon as it begins to close: a poll that is on its way would meet a closed connection.
+            () = hub.drained(), if !leaving => {
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
                 continue;

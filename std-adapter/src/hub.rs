@@ -22,10 +22,9 @@ use crate::state::State;
 pub(crate) struct Hub {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
-    /// Signalled when the last session ends, and when a server without any begins to close.
+    /// Signalled when a server begins to close, and when the last session of one that closes ends.
     emptied: Notify,
     closing: AtomicBool,
-    began_closing: Notify,
     sessions: Mutex<HashSet<ById>>,
 }
 
@@ -36,7 +35,6 @@ impl Hub {
             clock: Clock::start(),
             emptied: Notify::new(),
             closing: AtomicBool::new(false),
-            began_closing: Notify::new(),
             sessions: Mutex::new(HashSet::new()),
         }
     }
@@ -76,18 +74,7 @@ impl Hub {
 
     pub(crate) fn begin_close(&self) {
         self.closing.store(true, Ordering::SeqCst);
-        self.began_closing.notify_waiters();
         self.emptied.notify_waiters();
-    }
-
-    /// Ready once the server is told to shut down.
-    pub(crate) async fn closing(&self) {
-        let began = self.began_closing.notified();
-        tokio::pin!(began);
-        began.as_mut().enable();
-        if !self.is_closing() {
-            began.await;
-        }
     }
 
     /// Ready once the server is told to shut down and has no session left.
@@ -103,7 +90,7 @@ impl Hub {
         }
     }
 
-    pub(crate) fn is_closing(&self) -> bool {
+    fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
     }
 
@@ -115,7 +102,7 @@ impl Hub {
             let room = sessions.len() * 2;
             sessions.shrink_to(room);
         }
-        if sessions.is_empty() {
+        if sessions.is_empty() && self.is_closing() {
             self.emptied.notify_waiters();
         }
         drop(sessions);
