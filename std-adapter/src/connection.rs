@@ -84,28 +84,22 @@ where
         builder = builder.http1_only();
     }
     let mut connection = Box::pin(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
-    let mut leaving = hub.is_closing();
-    let mut told = false;
+    let mut leaving = false;
     loop {
         let patience = if leaving { patience.min(LEAVING) } else { patience };
         let error = tokio::select! {
             biased;
             ended = connection.as_mut() => ended.err(),
-            () = hub.closing(), if !leaving => {
-                (leaving, told) = (true, true);
-                connection.as_mut().graceful_shutdown();
-                continue;
-            }
-            // It came while the server was closing already, and may carry a session's last poll.
-            () = hub.drained(), if leaving && !told => {
-                told = true;
+            // Not as soon as it begins to close: a poll that is on its way would meet a closed connection.
+            () = hub.drained(), if !leaving => {
+                leaving = true;
                 connection.as_mut().graceful_shutdown();
                 continue;
             }
             () = tokio::time::sleep(patience) => match activity.judge(leaving) {
                 Verdict::Busy => continue,
                 Verdict::Idle => {
-                    (leaving, told) = (true, true);
+                    leaving = true;
                     connection.as_mut().graceful_shutdown();
                     continue;
                 }

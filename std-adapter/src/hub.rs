@@ -22,13 +22,11 @@ use crate::state::State;
 pub(crate) struct Hub {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
-    /// Signalled when the last session ends, when the last connection does, and when a server without any begins to
-    /// close.
+    /// Signalled when a server begins to close, when its last session ends, and when its last connection does.
     emptied: Notify,
     /// How many connections of [`Server::serve`](crate::Server::serve) speak HTTP.
     connections: AtomicUsize,
     closing: AtomicBool,
-    began_closing: Notify,
     sessions: Mutex<HashSet<ById>>,
 }
 
@@ -40,7 +38,6 @@ impl Hub {
             emptied: Notify::new(),
             connections: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
-            began_closing: Notify::new(),
             sessions: Mutex::new(HashSet::new()),
         }
     }
@@ -86,18 +83,7 @@ impl Hub {
 
     pub(crate) fn begin_close(&self) {
         self.closing.store(true, Ordering::SeqCst);
-        self.began_closing.notify_waiters();
         self.emptied.notify_waiters();
-    }
-
-    /// Ready once the server is told to shut down.
-    pub(crate) async fn closing(&self) {
-        let began = self.began_closing.notified();
-        tokio::pin!(began);
-        began.as_mut().enable();
-        if !self.is_closing() {
-            began.await;
-        }
     }
 
     /// Ready once the server is told to shut down and has no session left.
@@ -123,7 +109,7 @@ impl Hub {
         }
     }
 
-    pub(crate) fn is_closing(&self) -> bool {
+    fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
     }
 
@@ -135,7 +121,7 @@ impl Hub {
             let room = sessions.len() * 2;
             sessions.shrink_to(room);
         }
-        if sessions.is_empty() {
+        if sessions.is_empty() && self.is_closing() {
             self.emptied.notify_waiters();
         }
         drop(sessions);

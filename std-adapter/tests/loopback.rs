@@ -143,7 +143,7 @@ async fn a_server_that_shuts_down_answers_polls_on_new_connections_until_its_las
     }
     let answer = get(address, &format!("&sid={sid}")).await;
     assert!(answer.ends_with("\r\n\r\n6\x1e1"), "{answer}");
-    // Those that got in before the server was told end with its limit, unless they poll as well.
+    // Those that got in before the server was told would end with its limit.
     for session in server.sessions() {
         get(address, &format!("&sid={}", session.id().as_str())).await;
     }

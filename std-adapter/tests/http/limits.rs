@@ -162,3 +162,19 @@ async fn a_server_that_shuts_down_closes_idle_connections() {
     assert_eq!(stage.server.shutdown(MINUTE).await, 0);
     assert_eq!(time_to_end(&mut connection).await, Duration::ZERO);
 }
+
+#[tokio::test(start_paused = true)]
+async fn but_not_those_that_a_polling_session_may_come_back_on() {
+    let stage = stage(|builder| builder);
+    let path = format!("{POLLING}&sid={}", stage.open().await);
+    let mut connection = stage.connect();
+    send(&mut connection, "GET", "/elsewhere", &[], "").await;
+    assert_eq!(read(&mut connection).await.unwrap().status, 404);
+    let server = stage.server.clone();
+    let shutdown = tokio::spawn(async move { server.shutdown(MINUTE).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    send(&mut connection, "GET", &path, &[], "").await;
+    assert_eq!(read(&mut connection).await.unwrap().text(), "6\x1e1");
+    assert_eq!(shutdown.await.unwrap(), 0);
+    assert_eq!(time_to_end(&mut connection).await, Duration::ZERO);
+}
