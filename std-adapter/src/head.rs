@@ -51,13 +51,11 @@ impl Head {
     }
 
     pub(crate) fn into_parts(mut self, peer: Option<SocketAddr>) -> Parts {
-        match self.unpacked.take() {
-            Some(parts) => *parts,
-            None => {
-                let extensions = core::mem::take(&mut self.extensions);
-                self.unpack(peer, extensions)
-            }
+        if let Some(parts) = self.unpacked.take() {
+            return *parts;
         }
+        let extensions = core::mem::take(&mut self.extensions);
+        self.unpack(peer, extensions)
     }
 
     fn unpack(&self, peer: Option<SocketAddr>, mut extensions: Extensions) -> Parts {

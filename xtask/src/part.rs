@@ -105,7 +105,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "bare-metal",
-        about: "the core builds for microcontrollers, with any choice of its features",
+        about: "core and client build for microcontrollers, with any choice of their features",
         verb: Verb::Test,
         needs: &BARE_METAL_TARGETS,
         limit_minutes: 5,

@@ -292,7 +292,11 @@ impl Server {
 }
 
 pub(crate) fn frame(message: Frame<'_>) -> Vec<u8> {
-    let mut out = vec![0; 1 << 17];
+    let len = match message {
+        Frame::Text(text) => text.len(),
+        Frame::Binary(bytes) => bytes.len(),
+    };
+    let mut out = vec![0; len + ws::FrameHeader::MAX_LEN];
     let len = ws::encode_message(message, None, &mut out).expect("room");
     out.truncate(len);
     out

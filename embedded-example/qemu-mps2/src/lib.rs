@@ -24,6 +24,7 @@ pub mod lan9118;
 mod mmio;
 pub mod network;
 pub mod random;
+pub mod recorder;
 pub mod wakes;
 
 use defmt_semihosting as _;

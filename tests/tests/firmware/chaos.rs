@@ -113,7 +113,7 @@ impl Deed {
     ];
 }
 
-/// SplitMix64.
+/// Numbers from a seed (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {

@@ -9,6 +9,7 @@ mod eio_serve;
 mod ends;
 mod link;
 mod messages;
+mod replay;
 mod socketio;
 
 use core::time::Duration;

@@ -1,0 +1,281 @@
+//! A session over TLS 1.3, with a key that board and server share: no certificate, no clock.
+//!
+//! `cargo run --example tls -- 127.0.0.1:8443` against a server behind, say,
+//!
+//! ```text
+//! openssl s_server -accept 8443 -tls1_3 -nocert -psk 0123456789abcdef0123456789abcdef -psk_identity board-7 -quiet
+//! ```
+//!
+//! What it takes on a board, beside the session's own buffers:
+//!
+//! | | |
+//! |---|---|
+//! | buffer for received records | as long as the longest record that the server sends, with 256 bytes of overhead: 16,640 bytes, or less where the server honours `max_fragment_length`, as OpenSSL does: 1,280 here |
+//! | buffer for sent records | 1,024 bytes or more: a frame that is longer goes out in several records |
+//! | clock | none with a shared key. With certificates, their dates can only be checked by a clock that was set, and without that check a stolen expired certificate is as good as a valid one |
+//! | randomness | cryptographic: here it makes the session's keys, so a seeded generator will not do |
+//!
+//! A shared key is all that authenticates the server: [`OnlySharedKey`] refuses every certificate, so that no server
+//! can talk the board out of it. A certificate that nobody verifies is worse than none, and no line of this example
+//! shows how to accept one.
+
+#![expect(clippy::expect_used, reason = "a host without randomness can do nothing")]
+
+use core::cell::RefCell;
+use core::future::Future;
+use core::task::{Context, Poll, Waker};
+use std::io::{ErrorKind as StdErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+
+use eio_core::packet::Frame;
+use eio_embassy::{Buffers, Client, Command, ConnectError, Endpoint, Flushed, Message, Settings};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::channel::Channel;
+use embassy_sync::mutex::Mutex;
+use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
+use embedded_tls::{
+    Aes128GcmSha256, CertificateRef, CertificateVerifyRef, CryptoProvider, CryptoRngCore, FlushPolicy,
+    MaxFragmentLength, TlsConfig, TlsConnection, TlsContext, TlsError, TlsVerifier,
+};
+
+/// What the application wants, and what it gets: at most 256 bytes each.
+pub(crate) type Commands = Channel<NoopRawMutex, Command<256>, 4>;
+/// See [`Commands`].
+pub(crate) type Messages = Channel<NoopRawMutex, Message<256>, 4>;
+
+/// The key that board and server share, and its name.
+pub(crate) struct SharedKey<'k> {
+    /// 16 random bytes or more; every board has its own.
+    pub(crate) key: &'k [u8],
+    /// What the server finds the key by.
+    pub(crate) identity: &'k str,
+}
+
+/// Why there was no session, or how it ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// TLS failed: a wrong key, a server that wants to show a certificate instead, a connection that ended.
+    Tls(TlsError),
+    /// There is a TLS connection, and no session.
+    Connect(ConnectError),
+    /// The session ended.
+    Session(eio_core::session::Disconnect),
+}
+
+/// Holds a session over TLS until it ends. Reader and writer are the two halves of a TCP connection.
+///
+/// TLS does not survive a dropped future, so the session runs by [`Client::run`], and the application talks to it
+/// through channels from another task.
+pub(crate) async fn session(
+    reader: impl Read,
+    writer: impl Write,
+    shared: &SharedKey<'_>,
+    random: &mut dyn FnMut() -> u32,
+    commands: &Commands,
+    messages: &Messages,
+) -> End {
+    let random = RefCell::new(random);
+    // On a board these four live in statics.
+    let (mut received, mut sent) = ([0; 1_280], [0; 1_024]);
+    let (mut rx, mut tx) = ([0; 512], [0; 512]);
+
+    let (reader, writer) = (Mutex::new(reader), Mutex::new(writer));
+    let halves = Halves { reader: &reader, writer: &writer };
+    let config = TlsConfig::new()
+        .with_psk(shared.key, &[shared.identity.as_bytes()])
+        .with_max_fragment_length(MaxFragmentLength::Bits10);
+    let mut tls = TlsConnection::new(halves, &mut received, &mut sent);
+    // TCP acknowledges in its own time; a heartbeat does not wait for it.
+    tls.set_flush_policy(FlushPolicy::Relaxed);
+    let provider = OnlySharedKey { random: Random(&random), refusal: RefuseCertificates };
+    if let Err(error) = tls.open(TlsContext::new(&config, provider)).await {
+        return End::Tls(error);
+    }
+
+    let (reader, writer) = tls.split();
+    let endpoint = Endpoint::socketio("board.example");
+    let buffers = Buffers { rx: &mut rx, tx: &mut tx };
+    let mut masks = || (random.borrow_mut())();
+    let settings = Settings::DEFAULT;
+    let connect = Client::connect(reader, Flushed(writer), &endpoint, buffers, &mut masks, &settings);
+    match connect.await {
+        Ok(mut client) => End::Session(client.run(commands, messages).await),
+        Err(error) => End::Connect(error),
+    }
+}
+
+/// The two halves of one connection, for a TLS connection that is to be split itself: its reader uses the one half, its
+/// writer the other, so that neither ever waits for a lock.
+struct Halves<'h, R, W> {
+    reader: &'h Mutex<NoopRawMutex, R>,
+    writer: &'h Mutex<NoopRawMutex, W>,
+}
+
+impl<R, W> Clone for Halves<'_, R, W> {
+    fn clone(&self) -> Self {
+        Self { reader: self.reader, writer: self.writer }
+    }
+}
+
+impl<R: Read, W: Write> ErrorType for Halves<'_, R, W> {
+    type Error = ErrorKind;
+}
+
+impl<R: Read, W: Write> Read for Halves<'_, R, W> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, ErrorKind> {
+        self.reader.lock().await.read(buf).await.map_err(|error| embedded_io_async::Error::kind(&error))
+    }
+}
+
+impl<R: Read, W: Write> Write for Halves<'_, R, W> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, ErrorKind> {
+        self.writer.lock().await.write(buf).await.map_err(|error| embedded_io_async::Error::kind(&error))
+    }
+
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
+        // embassy-net's `flush` waits until the peer has acknowledged everything; with a cut link, for ever.
+        Ok(())
+    }
+}
+
+/// Randomness for the handshake, from the same source as everything else.
+struct Random<'r, 'f>(&'r RefCell<&'f mut dyn FnMut() -> u32>);
+
+impl rand_core::RngCore for Random<'_, '_> {
+    fn next_u32(&mut self) -> u32 {
+        (self.0.borrow_mut())()
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        rand_core::impls::next_u64_via_u32(self)
+    }
+
+    fn fill_bytes(&mut self, dest: &mut [u8]) {
+        rand_core::impls::fill_bytes_via_next(self, dest);
+    }
+
+    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), rand_core::Error> {
+        self.fill_bytes(dest);
+        Ok(())
+    }
+}
+
+impl rand_core::CryptoRng for Random<'_, '_> {}
+
+/// Authenticates the server by the shared key and by nothing else.
+struct OnlySharedKey<'r, 'f> {
+    random: Random<'r, 'f>,
+    refusal: RefuseCertificates,
+}
+
+impl CryptoProvider for OnlySharedKey<'_, '_> {
+    type CipherSuite = Aes128GcmSha256;
+    type Signature = &'static [u8];
+
+    fn rng(&mut self) -> impl CryptoRngCore {
+        &mut self.random
+    }
+
+    fn verifier(&mut self) -> Result<&mut impl TlsVerifier<Aes128GcmSha256>, TlsError> {
+        Ok(&mut self.refusal)
+    }
+}
+
+/// A server that has the key shows no certificate.
+struct RefuseCertificates;
+
+impl TlsVerifier<Aes128GcmSha256> for RefuseCertificates {
+    fn set_hostname_verification(&mut self, _hostname: &str) -> Result<(), TlsError> {
+        Ok(())
+    }
+
+    fn verify_certificate(
+        &mut self,
+        _transcript: &<Aes128GcmSha256 as embedded_tls::TlsCipherSuite>::Hash,
+        _certificate: CertificateRef<'_>,
+    ) -> Result<(), TlsError> {
+        Err(TlsError::InvalidCertificate)
+    }
+
+    fn verify_signature(&mut self, _verify: CertificateVerifyRef<'_>) -> Result<(), TlsError> {
+        Err(TlsError::InvalidSignature)
+    }
+}
+
+/// The host's TCP, in place of a board's.
+pub(crate) struct HostTcp(TcpStream);
+
+impl HostTcp {
+    /// Both halves of a connection to this address.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub(crate) fn connect(address: &str) -> std::io::Result<(Self, Self)> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nonblocking(true)?;
+        Ok((Self(stream.try_clone()?), Self(stream)))
+    }
+}
+
+impl ErrorType for HostTcp {
+    type Error = ErrorKind;
+}
+
+/// Nobody wakes it: [`block_on`] polls all the time, which a board would not do.
+async fn retry(mut attempt: impl FnMut() -> std::io::Result<usize>) -> Result<usize, ErrorKind> {
+    core::future::poll_fn(move |_| match attempt() {
+        Err(error) if error.kind() == StdErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result.map_err(|_| ErrorKind::Other)),
+    })
+    .await
+}
+
+impl Read for HostTcp {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, ErrorKind> {
+        retry(|| self.0.read(buf)).await
+    }
+}
+
+impl Write for HostTcp {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, ErrorKind> {
+        retry(|| self.0.write(buf)).await
+    }
+
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+}
+
+/// An executor for one future.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = core::pin::pin!(future);
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return value;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// The operating system's randomness.
+pub(crate) fn host_random() -> u32 {
+    let mut bytes = [0; 4];
+    std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).expect("randomness");
+    u32::from_ne_bytes(bytes)
+}
+
+fn main() -> std::io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8443".to_owned());
+    let (reader, writer) = HostTcp::connect(&address)?;
+    let key = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef_u128.to_be_bytes();
+    let shared = SharedKey { key: &key, identity: "board-7" };
+    let (commands, messages) = (Commands::new(), Messages::new());
+    let _ = commands.try_send(Command::Send(Message::new(Frame::Text("hello")).expect("it fits")));
+    let end = block_on(session(reader, writer, &shared, &mut host_random, &commands, &messages));
+    match end {
+        End::Tls(error) => println!("no TLS connection: {error:?}"),
+        End::Connect(error) => println!("no session: {error}"),
+        End::Session(end) => println!("{} after {:?} of silence", end.reason, end.silent_for),
+    }
+    Ok(())
+}

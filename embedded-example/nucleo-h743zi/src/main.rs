@@ -1,0 +1,105 @@
+//! The example application on an ST Nucleo-H743ZI: Ethernet controller on the chip, LAN8742A beside it.
+//!
+//! The server's address stands below, in [`SERVER`]. `cargo run --release` here flashes it with probe-rs.
+#![no_std]
+#![no_main]
+
+use app::client::{Memory, Server, Speaks};
+use app::lamp::Mode;
+use app::{Lamp, StandIn, client, lamp};
+use defmt_rtt as _;
+use eio_core::backoff::Backoff;
+use eio_embassy::State;
+use embassy_executor::Spawner;
+use embassy_net::{Config, Stack, StackResources};
+use embassy_stm32::eth::{self, Ethernet, GenericPhy, PacketQueue, Sma};
+use embassy_stm32::gpio::{Level, Output, Speed};
+use embassy_stm32::peripherals::{ETH, ETH_SMA, RNG};
+use embassy_stm32::rng::{self, Rng};
+use embassy_stm32::{bind_interrupts, rcc};
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::signal::Signal;
+use embassy_sync::watch::Watch;
+use panic_probe as _;
+use static_cell::StaticCell;
+
+/// Where readings go.
+const SERVER: Server<'static> =
+    Server { name: "192.168.1.2", port: 3000, host: "192.168.1.2:3000", speaks: Speaks::EngineIo };
+/// A locally administered address. Give each board its own.
+const MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 2];
+
+static STATE: Watch<CriticalSectionRawMutex, State, 1> = Watch::new();
+static MODES: Signal<CriticalSectionRawMutex, Mode> = Signal::new();
+
+bind_interrupts!(struct Interrupts {
+    ETH => eth::InterruptHandler;
+    RNG => rng::InterruptHandler<RNG>;
+});
+
+type Device = Ethernet<'static, ETH, GenericPhy<Sma<'static, ETH_SMA>>>;
+
+#[embassy_executor::main]
+async fn main(spawner: Spawner) {
+    let mut config = embassy_stm32::Config::default();
+    // The clock of the random number generator.
+    config.rcc.hsi48 = Some(rcc::Hsi48Config::default());
+    let pins = embassy_stm32::init(config);
+    let mut random = Rng::new(pins.RNG, Interrupts);
+
+    static PACKETS: StaticCell<PacketQueue<4, 4>> = StaticCell::new();
+    let device = Ethernet::new(
+        PACKETS.init(PacketQueue::new()),
+        pins.ETH,
+        Interrupts,
+        pins.PA1,
+        pins.PA7,
+        pins.PC4,
+        pins.PC5,
+        pins.PG13,
+        pins.PB13,
+        pins.PG11,
+        MAC,
+        pins.ETH_SMA,
+        pins.PA2,
+        pins.PC1,
+    );
+
+    static RESOURCES: StaticCell<StackResources<3>> = StaticCell::new();
+    let seed = u64::from(random.next_u32()) << 32 | u64::from(random.next_u32());
+    let resources = RESOURCES.init(StackResources::new());
+    let (stack, runner) = embassy_net::new(device, Config::dhcpv4(Default::default()), resources, seed);
+    let led = Led(Output::new(pins.PB0, Level::Low, Speed::Low));
+    spawner.spawn(run_stack(runner).expect("spawned once"));
+    spawner.spawn(run_session(stack, random).expect("spawned once"));
+    spawner.spawn(run_lamp(led).expect("spawned once"));
+}
+
+#[embassy_executor::task]
+async fn run_stack(mut runner: embassy_net::Runner<'static, Device>) -> ! {
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn run_session(stack: Stack<'static>, mut random: Rng<'static, RNG>) {
+    static MEMORY: StaticCell<Memory> = StaticCell::new();
+    let memory = MEMORY.init_with(Memory::new);
+    let next = move || random.next_u32();
+    let (state, mut sensor) = (STATE.dyn_sender(), StandIn::default());
+    client::run(stack, SERVER, memory, Backoff::DEFAULT, next, state, &MODES, &mut sensor).await;
+    defmt::info!("stopped by the server");
+}
+
+#[embassy_executor::task]
+async fn run_lamp(mut led: Led) -> ! {
+    let state = STATE.dyn_receiver().expect("the only one");
+    lamp::run(&mut led, state, &MODES).await
+}
+
+struct Led(Output<'static>);
+
+impl Lamp for Led {
+    fn set(&mut self, on: bool) {
+        self.0.set_level(on.into());
+    }
+}

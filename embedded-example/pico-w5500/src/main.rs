@@ -1,0 +1,127 @@
+//! The example application on a Raspberry Pi Pico with a W5500 Ethernet module: the W5500-EVB-Pico's wiring.
+//!
+//! | W5500 | Pico |
+//! |---|---|
+//! | SCK, MOSI, MISO, CS | GPIO 18, 19, 16, 17 (SPI 0) |
+//! | INT, RST | GPIO 21, 20 |
+//!
+//! The server's address stands below, in [`SERVER`]. `cargo run --release` here flashes it with probe-rs.
+#![no_std]
+#![no_main]
+
+use app::client::{Memory, Server, Speaks};
+use app::lamp::Mode;
+use app::{Lamp, StandIn, client, lamp};
+use defmt_rtt as _;
+use eio_core::backoff::Backoff;
+use eio_embassy::State;
+use embassy_executor::Spawner;
+use embassy_net::{Config, Stack, StackResources};
+use embassy_net_wiznet::chip::W5500;
+use embassy_rp::clocks::RoscRng;
+use embassy_rp::gpio::{Input, Level, Output, Pull};
+use embassy_rp::peripherals::{DMA_CH0, DMA_CH1, SPI0};
+use embassy_rp::spi::{self, Async, Spi};
+use embassy_rp::{bind_interrupts, dma};
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::signal::Signal;
+use embassy_sync::watch::Watch;
+use embassy_time::Delay;
+use embedded_hal_bus::spi::ExclusiveDevice;
+use panic_probe as _;
+use static_cell::StaticCell;
+
+/// Where readings go.
+const SERVER: Server<'static> =
+    Server { name: "192.168.1.2", port: 3000, host: "192.168.1.2:3000", speaks: Speaks::EngineIo };
+/// A locally administered address. Give each board its own.
+const MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
+
+static STATE: Watch<CriticalSectionRawMutex, State, 1> = Watch::new();
+static MODES: Signal<CriticalSectionRawMutex, Mode> = Signal::new();
+
+bind_interrupts!(struct Interrupts {
+    DMA_IRQ_0 => dma::InterruptHandler<DMA_CH0>, dma::InterruptHandler<DMA_CH1>;
+});
+
+type EthernetSpi = ExclusiveDevice<Spi<'static, SPI0, Async>, Output<'static>, Delay>;
+type EthernetRunner =
+    embassy_net_wiznet::Runner<'static, W5500, EthernetSpi, Input<'static>, Output<'static>>;
+
+#[embassy_executor::main]
+async fn main(spawner: Spawner) {
+    let pins = embassy_rp::init(Default::default());
+    let mut random = RoscRng;
+
+    let mut config = spi::Config::default();
+    config.frequency = 30_000_000;
+    let bus = Spi::new(
+        pins.SPI0,
+        pins.PIN_18,
+        pins.PIN_19,
+        pins.PIN_16,
+        pins.DMA_CH0,
+        pins.DMA_CH1,
+        Interrupts,
+        config,
+    );
+    let select = Output::new(pins.PIN_17, Level::High);
+    let spi = ExclusiveDevice::new(bus, select, Delay).expect("the pin goes high");
+    static ETHERNET: StaticCell<embassy_net_wiznet::State<4, 4>> = StaticCell::new();
+    let (device, ethernet) = embassy_net_wiznet::new(
+        MAC,
+        ETHERNET.init(embassy_net_wiznet::State::new()),
+        spi,
+        Input::new(pins.PIN_21, Pull::Up),
+        Output::new(pins.PIN_20, Level::High),
+    )
+    .await
+    .expect("the W5500 answers");
+
+    static RESOURCES: StaticCell<StackResources<3>> = StaticCell::new();
+    let (stack, runner) = embassy_net::new(
+        device,
+        Config::dhcpv4(Default::default()),
+        RESOURCES.init(StackResources::new()),
+        random.next_u64(),
+    );
+    spawner.spawn(run_ethernet(ethernet).expect("spawned once"));
+    spawner.spawn(run_stack(runner).expect("spawned once"));
+    spawner.spawn(run_session(stack).expect("spawned once"));
+    spawner.spawn(run_lamp(Led(Output::new(pins.PIN_25, Level::Low))).expect("spawned once"));
+}
+
+#[embassy_executor::task]
+async fn run_ethernet(runner: EthernetRunner) -> ! {
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn run_stack(mut runner: embassy_net::Runner<'static, embassy_net_wiznet::Device<'static>>) -> ! {
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn run_session(stack: Stack<'static>) {
+    static MEMORY: StaticCell<Memory> = StaticCell::new();
+    let memory = MEMORY.init_with(Memory::new);
+    let mut random = RoscRng;
+    let next = move || random.next_u32();
+    let (state, mut sensor) = (STATE.dyn_sender(), StandIn::default());
+    client::run(stack, SERVER, memory, Backoff::DEFAULT, next, state, &MODES, &mut sensor).await;
+    defmt::info!("stopped by the server");
+}
+
+#[embassy_executor::task]
+async fn run_lamp(mut led: Led) -> ! {
+    let state = STATE.dyn_receiver().expect("the only one");
+    lamp::run(&mut led, state, &MODES).await
+}
+
+struct Led(Output<'static>);
+
+impl Lamp for Led {
+    fn set(&mut self, on: bool) {
+        self.0.set_level(on.into());
+    }
+}

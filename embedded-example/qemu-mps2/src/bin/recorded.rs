@@ -1,0 +1,77 @@
+//! One session over a stream that is logged byte for byte, so that the host can replay it. Also the shortest program
+//! that holds a session: any stream will do, and nothing connects again.
+//!
+//! Argument: `port`, of a server on the machine that runs QEMU.
+#![no_std]
+#![no_main]
+
+use eio_core::packet::{Data, Frame};
+use eio_embassy::{Buffers, Client, Endpoint, Event, Settings};
+use embassy_net::tcp::TcpSocket;
+use embassy_net::{Ipv4Address, Stack};
+use embassy_time::Timer;
+use heapless::String;
+use qemu_mps2::arguments::Arguments;
+use qemu_mps2::random::Random;
+use qemu_mps2::recorder::Recorder;
+use qemu_mps2::{clock, executor, fault, network};
+use static_cell::ConstStaticCell;
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    clock::start();
+    let port = Arguments::read().number("port").unwrap_or(3000);
+    let (stack, runner) = network::start(1);
+    executor::run(|spawner| match (network::run(runner), network::keep_qemu_awake(), session(stack, port)) {
+        (Ok(run), Ok(awake), Ok(session)) => {
+            spawner.spawn(run);
+            spawner.spawn(awake);
+            spawner.spawn(session);
+        }
+        _ => fault::exit(fault::FAILED),
+    })
+}
+
+#[embassy_executor::task]
+async fn session(stack: Stack<'static>, port: u16) {
+    static TCP: ConstStaticCell<[[u8; 1024]; 2]> = ConstStaticCell::new([[0; 1024]; 2]);
+    static LENT: ConstStaticCell<[[u8; 512]; 2]> = ConstStaticCell::new([[0; 512]; 2]);
+    let [tcp_rx, tcp_tx] = TCP.take();
+    let [rx, tx] = LENT.take();
+    stack.wait_config_up().await;
+    let mut socket = TcpSocket::new(stack, tcp_rx, tcp_tx);
+    socket.set_nagle_enabled(false);
+    if socket.connect((Ipv4Address::new(10, 0, 2, 2), port)).await.is_err() {
+        defmt::error!("no connection");
+        fault::exit(fault::FAILED);
+    }
+    let (reader, writer) = socket.split();
+    let mut random = Random::new(1);
+    let mut next = || random.next_u32();
+    let endpoint = Endpoint::engineio("10.0.2.2");
+    defmt::info!("begin");
+    let client = Client::connect(
+        Recorder(reader),
+        Recorder(writer),
+        &endpoint,
+        Buffers { rx, tx },
+        &mut next,
+        &Settings::DEFAULT,
+    );
+    let Ok(mut client) = client.await else {
+        defmt::error!("no session");
+        fault::exit(fault::FAILED)
+    };
+    let end = loop {
+        let mut answer = String::<64>::new();
+        match client.recv().await {
+            Ok(Event::Message(Data::Text(text))) => _ = answer.push_str(text),
+            Ok(_) => continue,
+            Err(end) => break end,
+        }
+        let _ = client.send(Frame::Text(&answer)).await;
+    };
+    defmt::info!("end silent_us={} reason={=str}", end.silent_for.as_micros() as u64, end.reason.as_str());
+    Timer::after_millis(10).await;
+    fault::exit(0);
+}
