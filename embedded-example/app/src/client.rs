@@ -1,7 +1,6 @@
 //! The session's task: connects, lets the application talk, connects again.
 
 use core::ops::ControlFlow;
-use core::time::Duration;
 
 use eio_core::backoff::Backoff;
 use eio_embassy::{Buffers, Endpoint, Reconnect, Settings, State, TcpConnector};
@@ -9,7 +8,7 @@ use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::signal::Signal;
 use embassy_sync::watch::DynSender;
-use embassy_time::{Instant, Timer};
+use embassy_time::{Duration, Instant, Timer};
 
 use crate::lamp::Mode;
 use crate::reading::{Json, Readings};
@@ -56,6 +55,7 @@ pub struct Memory {
 
 impl Memory {
     /// All zero, and so in `.bss`.
+    #[must_use]
     pub const fn new() -> Self {
         Self { tcp_rx: [0; 1024], tcp_tx: [0; 1024], rx: [0; 512], tx: [0; 512] }
     }
@@ -96,7 +96,7 @@ pub async fn run<M: RawMutex>(
             Speaks::EngineIo => engineio::talk(client, &mut desk).await,
             Speaks::SocketIo { namespace, auth } => socketio::talk(client, namespace, auth, &mut desk).await,
         })
-        .await
+        .await;
 }
 
 /// What outlives a session.
@@ -117,9 +117,7 @@ impl<'a, S: Sensor, M: RawMutex> Desk<'a, S, M> {
     /// Waits until a reading is due, and takes it. Nothing is lost if the future is dropped.
     pub(crate) async fn reading(&mut self) -> Json {
         let Some(every) = self.every else { return core::future::pending().await };
-        let micros = u64::try_from(every.as_micros()).unwrap_or(u64::MAX);
-        let due = self.last.saturating_add(embassy_time::Duration::from_micros(micros));
-        Timer::at(due).await;
+        Timer::at(self.last.saturating_add(every)).await;
         // After a pause, the next one is a whole period away.
         self.last = Instant::now();
         self.readings.next(self.sensor)

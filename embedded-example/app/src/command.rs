@@ -9,12 +9,13 @@
 //! | `upload text 5000` | – | the same as text |
 //! | `stop` | `stop` | the board closes the session and stops |
 
-use core::time::Duration;
+use embassy_time::Duration;
 
 use crate::lamp::Mode;
 
 /// A command that needs nothing but itself; `say` has a text, and is read where it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) enum Command {
     Lamp(Mode),
     Every(Option<Duration>),

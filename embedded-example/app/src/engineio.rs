@@ -19,6 +19,7 @@ use crate::pattern::{Digest, Pattern};
 const LONGEST_SAYING: usize = 256;
 
 /// What a message asks for. It borrows nothing, because the answer needs the client that the message is in.
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put the text on")]
 enum Wish {
     Nothing,
     Obey(Command),
@@ -38,11 +39,17 @@ pub(crate) async fn talk<S: Sensor, M: RawMutex>(
             Either::First(Ok(event)) => understand(event, &mut incoming),
             Either::First(Err(_)) => return AGAIN,
             Either::Second(reading) => {
+                #[cfg(feature = "defmt")]
+                defmt::info!("reports {=str}", reading.as_str());
                 // What cannot be sent is not kept: the next reading is newer. If the session has ended, `recv` says so.
                 let _ = client.send(Frame::Text(&reading)).await;
                 Wish::Nothing
             }
         };
+        #[cfg(feature = "defmt")]
+        if let Wish::Obey(command) = &wish {
+            defmt::info!("obeys {}", command);
+        }
         let _ = match wish {
             Wish::Nothing => Ok(()),
             Wish::Obey(Command::Stop) => return STOP,

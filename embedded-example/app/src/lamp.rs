@@ -14,6 +14,7 @@ const HALF: Duration = Duration::from_millis(500);
 
 /// What the lamp is to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Mode {
     /// Blink while connected.
     #[default]

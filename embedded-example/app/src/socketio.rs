@@ -19,6 +19,7 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_SAYING: usize = 256;
 
 /// What an event asks for, borrowing nothing.
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put the text on")]
 enum Wish {
     Nothing,
     Obey(Command),
@@ -40,12 +41,19 @@ pub(crate) async fn talk<S: Sensor, M: RawMutex>(
             Either::First(Ok(incoming)) => understand(incoming),
             Either::First(Err(_)) => return AGAIN,
             Either::Second(reading) => {
+                #[cfg(feature = "defmt")]
+                defmt::info!("reports {=str}", reading.as_str());
                 let _ = socket.emit("reading", &reading).await;
                 (Wish::Nothing, None)
             }
         };
+        #[cfg(feature = "defmt")]
+        if let Wish::Obey(command) = &wish {
+            defmt::info!("obeys {}", command);
+        }
         let done: Result<(), SocketError> = match wish {
-            Wish::Nothing => Ok(()),
+            // An upload is for the plain protocol, where a message can be streamed.
+            Wish::Nothing | Wish::Obey(Command::Upload { .. }) => Ok(()),
             Wish::Obey(Command::Stop) => return STOP,
             Wish::Obey(Command::Lamp(mode)) => {
                 desk.modes.signal(mode);
@@ -55,7 +63,6 @@ pub(crate) async fn talk<S: Sensor, M: RawMutex>(
                 desk.set_every(period);
                 Ok(())
             }
-            Wish::Obey(Command::Upload { .. }) => Ok(()),
             Wish::SayAgain(json) => socket.emit("said", &json).await,
         };
         if let Some(id) = ack {

@@ -11,7 +11,7 @@ use defmt_rtt as _;
 use eio_core::backoff::Backoff;
 use eio_embassy::State;
 use embassy_executor::Spawner;
-use embassy_net::{Config, Stack, StackResources};
+use embassy_net::{Config, DhcpConfig, Stack, StackResources};
 use embassy_stm32::eth::{self, Ethernet, GenericPhy, PacketQueue, Sma};
 use embassy_stm32::gpio::{Level, Output, Speed};
 use embassy_stm32::peripherals::{ETH, ETH_SMA, RNG};
@@ -68,7 +68,7 @@ async fn main(spawner: Spawner) {
     static RESOURCES: StaticCell<StackResources<3>> = StaticCell::new();
     let seed = u64::from(random.next_u32()) << 32 | u64::from(random.next_u32());
     let resources = RESOURCES.init(StackResources::new());
-    let (stack, runner) = embassy_net::new(device, Config::dhcpv4(Default::default()), resources, seed);
+    let (stack, runner) = embassy_net::new(device, Config::dhcpv4(DhcpConfig::default()), resources, seed);
     let led = Led(Output::new(pins.PB0, Level::Low, Speed::Low));
     spawner.spawn(run_stack(runner).expect("spawned once"));
     spawner.spawn(run_session(stack, random).expect("spawned once"));

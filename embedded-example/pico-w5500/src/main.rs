@@ -16,7 +16,7 @@ use defmt_rtt as _;
 use eio_core::backoff::Backoff;
 use eio_embassy::State;
 use embassy_executor::Spawner;
-use embassy_net::{Config, Stack, StackResources};
+use embassy_net::{Config, DhcpConfig, Stack, StackResources};
 use embassy_net_wiznet::chip::W5500;
 use embassy_rp::clocks::RoscRng;
 use embassy_rp::gpio::{Input, Level, Output, Pull};
@@ -50,7 +50,7 @@ type EthernetRunner =
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
-    let pins = embassy_rp::init(Default::default());
+    let pins = embassy_rp::init(embassy_rp::config::Config::default());
     let mut random = RoscRng;
 
     let mut config = spi::Config::default();
@@ -81,7 +81,7 @@ async fn main(spawner: Spawner) {
     static RESOURCES: StaticCell<StackResources<3>> = StaticCell::new();
     let (stack, runner) = embassy_net::new(
         device,
-        Config::dhcpv4(Default::default()),
+        Config::dhcpv4(DhcpConfig::default()),
         RESOURCES.init(StackResources::new()),
         random.next_u64(),
     );

@@ -33,11 +33,13 @@ impl Arguments {
     }
 
     /// The value after `name=`.
+    #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// The same as a number.
+    #[must_use]
     pub fn number<N: core::str::FromStr>(&self, name: &str) -> Option<N> {
         self.text(name)?.parse().ok()
     }

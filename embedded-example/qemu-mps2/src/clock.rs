@@ -20,11 +20,15 @@ const LONGEST_ALARM: u64 = 120_000_000;
 
 // SAFETY: FPGAIO of AN386, table 3-1: COUNTER and PRESCALE.
 const COUNTER: Register = unsafe { Register::at(0x4002_8018) };
+// SAFETY: as above.
 const PRESCALE: Register = unsafe { Register::at(0x4002_801C) };
 // SAFETY: CMSDK timer 0 at 0x4000_0000: CTRL, VALUE, RELOAD and INTCLEAR.
 const CONTROL: Register = unsafe { Register::at(0x4000_0000) };
+// SAFETY: as above.
 const VALUE: Register = unsafe { Register::at(0x4000_0004) };
+// SAFETY: as above.
 const RELOAD: Register = unsafe { Register::at(0x4000_0008) };
+// SAFETY: as above.
 const INTERRUPT_CLEAR: Register = unsafe { Register::at(0x4000_000C) };
 
 const ENABLE: u32 = 1 << 0;

@@ -28,6 +28,7 @@ const WINDOW: Duration = Duration::from_millis(100);
 static GUILTY: AtomicBool = AtomicBool::new(false);
 
 /// Whether all that was seen came when it should.
+#[must_use]
 pub fn is_content() -> bool {
     !GUILTY.load(Ordering::Relaxed)
 }
@@ -48,11 +49,7 @@ pub async fn watch(mut states: DynReceiver<'static, State>, wakes: &'static Wake
         match states.changed().await {
             State::Open { heartbeat, since, .. } => {
                 let (interval, timeout) = (heartbeat.ping_interval(), heartbeat.ping_timeout());
-                defmt::info!(
-                    "open interval={} timeout={}",
-                    interval.as_millis() as u64,
-                    timeout.as_millis() as u64
-                );
+                defmt::info!("open interval={} timeout={}", millis(interval), millis(timeout));
                 current = Some(Current { heartbeat, since, wakes: wakes.count() });
                 told = None;
             }
@@ -84,7 +81,7 @@ fn tell(loss: Loss, current: Option<Current>, wakes: &Wakes) {
             defmt::info!(
                 "lost open_us={} silent_us={} wakes={} reason={=str}",
                 open.as_micros(),
-                end.silent_for.as_micros() as u64,
+                micros(end.silent_for),
                 woken,
                 end.reason.as_str(),
             );
@@ -104,6 +101,16 @@ fn judge(end: Disconnect, current: Current, open: Duration) {
     if end.reason == DisconnectReason::PingTimeout && open < bound {
         guilty("too early");
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// For the log, which has no numbers of 128 bits.
+#[must_use]
+pub fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn guilty(what: &str) {

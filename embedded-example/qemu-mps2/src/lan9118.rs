@@ -31,6 +31,7 @@ pub struct Lan9118 {
 
 impl Lan9118 {
     /// Resets the controller and starts it. `None`: it does not answer.
+    #[must_use]
     pub fn start() -> Option<Self> {
         HW_CFG.write(HW_CFG_RESET);
         wait_until(|| HW_CFG.read() & HW_CFG_RESET == 0)?;
@@ -38,8 +39,11 @@ impl Lan9118 {
             return None;
         }
         // The address comes from the controller's EEPROM.
-        let [a, b, c, d] = read_mac(MAC_ADDRL)?.to_le_bytes();
-        let [e, f, ..] = read_mac(MAC_ADDRH)?.to_le_bytes();
+        let mut address = [0; 6];
+        let words = [read_mac(MAC_ADDRL)?.to_le_bytes(), read_mac(MAC_ADDRH)?.to_le_bytes()];
+        for (to, from) in address.iter_mut().zip(words.as_flattened()) {
+            *to = *from;
+        }
 
         HW_CFG.write(HW_CFG_MUST_BE_ONE | HW_CFG_TX_FIFO_5_KIB);
         // Nobody reads the status of sent frames: let it be overwritten.
@@ -50,12 +54,8 @@ impl Lan9118 {
         write_phy(PHY_INTERRUPT_MASK, PHY_LINK_DOWN | PHY_NEGOTIATED)?;
         write_mac(MAC_CR, MAC_CR_FULL_DUPLEX | MAC_CR_TRANSMIT | MAC_CR_RECEIVE)?;
 
-        let mut controller = Self {
-            address: [a, b, c, d, e, f],
-            link: LinkState::Down,
-            incoming: [0; BUFFER],
-            outgoing: [0; BUFFER],
-        };
+        let mut controller =
+            Self { address, link: LinkState::Down, incoming: [0; BUFFER], outgoing: [0; BUFFER] };
         controller.read_link();
         INT_STS.write(u32::MAX);
         INT_EN.write(RECEIVED | PHY);
@@ -145,11 +145,11 @@ pub struct Room<'a>(&'a mut [u8; BUFFER]);
 impl TxToken for Room<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
         let result = write(&mut self.0[..len]);
-        // At most MTU.
-        let len = len as u32;
+        let padded = len.next_multiple_of(4);
+        let len = u32::try_from(len).unwrap_or(0);
         TX_DATA_FIFO.write(TX_FIRST_SEGMENT | TX_LAST_SEGMENT | len);
         TX_DATA_FIFO.write(len);
-        for word in self.0[..len.next_multiple_of(4) as usize].as_chunks().0 {
+        for word in self.0[..padded].as_chunks().0 {
             TX_DATA_FIFO.write(u32::from_le_bytes(*word));
         }
         result
@@ -258,6 +258,7 @@ const RX_STATUS_ERROR: u32 = 1 << 15;
 
 const TX_DATA_FREE: u32 = 0xFFFF;
 /// The largest frame and its two command words.
+#[expect(clippy::cast_possible_truncation, reason = "1,520")]
 const TX_ROOM: u32 = BUFFER as u32 + 8;
 const TX_FIRST_SEGMENT: u32 = 1 << 13;
 const TX_LAST_SEGMENT: u32 = 1 << 12;

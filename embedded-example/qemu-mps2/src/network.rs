@@ -1,6 +1,6 @@
 //! The network stack of this board.
 
-use embassy_net::{Config, Runner, Stack, StackResources};
+use embassy_net::{Config, DhcpConfig, Runner, Stack, StackResources};
 use embassy_time::{Duration, Timer};
 use static_cell::StaticCell;
 
@@ -19,7 +19,7 @@ pub fn start(seed: u64) -> (Stack<'static>, Runner<'static, Lan9118>) {
     };
     embassy_net::new(
         controller,
-        Config::dhcpv4(Default::default()),
+        Config::dhcpv4(DhcpConfig::default()),
         RESOURCES.init(StackResources::new()),
         seed,
     )

@@ -1,12 +1,13 @@
 //! Randomness that repeats: every run of a test with the same seed draws the same numbers. A real board has a source
 //! in hardware.
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
+/// `SplitMix64` (Steele, Lea and Flood, 2014).
 #[derive(Clone, Copy, Debug)]
 pub struct Random(u64);
 
 impl Random {
     /// Seeded.
+    #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }

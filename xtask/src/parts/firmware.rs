@@ -15,6 +15,12 @@ const FOLDER: &str = "embedded-example";
 const MANIFEST: &str = "embedded-example/Cargo.toml";
 /// Of the emulated board.
 pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
+/// The real boards, each with the processor that it has.
+const BOARDS: [(&str, &str); 3] = [
+    ("pico-w5500", "thumbv6m-none-eabi"),
+    ("nucleo-h743zi", TARGET),
+    ("esp32-c3", "riscv32imc-unknown-none-elf"),
+];
 /// The servers that the tests start.
 const SERVERS: &str = "tests/nest";
 /// NestJS wants at least this.
@@ -39,26 +45,12 @@ pub(crate) fn lint(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(clippy).map(drop)
 }
 
-/// The same application for a real board: it compiles and links.
-pub(crate) fn board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
-    let mut build = cargo("build", target);
-    build.args(["--release", "--package", package]);
-    job.run(build)?;
-    let image = job.workspace.root.join(FOLDER).join("target").join(target).join("release").join(package);
-    let (flash, ram) = sections(job, &image)?;
-    job.note(format!("{package}: {flash} bytes of flash, {ram} of RAM, stack aside"));
+/// The same application for real boards: nobody has them at hand here, but it compiles and links.
+pub(crate) fn boards(job: &mut Job<'_>) -> Result<(), Stop> {
+    for (package, target) in BOARDS {
+        board(job, package, target)?;
+    }
     Ok(())
-}
-
-/// Raspberry Pi Pico with a W5500, the smallest.
-pub(crate) fn pico(job: &mut Job<'_>) -> Result<(), Stop> {
-    board(job, "pico-w5500", "thumbv6m-none-eabi")
-}
-
-/// The boards whose manufacturers' support crates take minutes to compile.
-pub(crate) fn other_boards(job: &mut Job<'_>) -> Result<(), Stop> {
-    board(job, "nucleo-h743zi", TARGET)?;
-    board(job, "esp32c3", "riscv32imc-unknown-none-elf")
 }
 
 /// What the client costs: images that differ in one thing each, held against a budget.
@@ -116,6 +108,17 @@ fn cargo(verb: &str, target: &str) -> Command {
     let mut command = Command::new("cargo");
     command.args([verb, "--manifest-path", MANIFEST, "--target", target]);
     command
+}
+
+/// Builds and links an image, and says how large it is.
+fn board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
+    let mut build = cargo("build", target);
+    build.args(["--release", "--package", package]);
+    job.run(build)?;
+    let image = job.workspace.root.join(FOLDER).join("target").join(target).join("release").join(package);
+    let (flash, ram) = sections(job, &image)?;
+    job.note(format!("{package}: {flash} bytes of flash, {ram} of RAM, stack aside"));
+    Ok(())
 }
 
 /// How many bytes of flash and of RAM an image takes.

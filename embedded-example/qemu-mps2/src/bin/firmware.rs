@@ -13,6 +13,7 @@
 #![no_main]
 
 use core::fmt::Write as _;
+use core::pin::pin;
 use core::time::Duration;
 
 use app::client::{Memory, Server, Speaks};
@@ -90,7 +91,7 @@ async fn session(stack: Stack<'static>, arguments: &'static Arguments, seed: u64
     let (state, mut sensor) = (STATE.dyn_sender(), StandIn::default());
     let run =
         client::run(stack, server, memory, backoff, move || random.next_u32(), state, &MODES, &mut sensor);
-    WAKES.counting(run).await;
+    WAKES.counting(pin!(run)).await;
     defmt::info!("stopped by the server");
     // The judge's last word comes first.
     Timer::after_millis(10).await;

@@ -71,7 +71,11 @@ async fn session(stack: Stack<'static>, port: u16) {
         }
         let _ = client.send(Frame::Text(&answer)).await;
     };
-    defmt::info!("end silent_us={} reason={=str}", end.silent_for.as_micros() as u64, end.reason.as_str());
+    defmt::info!(
+        "end silent_us={} reason={=str}",
+        qemu_mps2::judge::micros(end.silent_for),
+        end.reason.as_str()
+    );
     Timer::after_millis(10).await;
     fault::exit(0);
 }

@@ -1,0 +1,111 @@
+//! The example application on an ESP32-C3, over Wi-Fi. The lamp is on GPIO 8.
+//!
+//! The network and the server stand below, in [`NETWORK`] and [`SERVER`]. `cargo run --release` here flashes it with
+//! espflash. The radio's own tasks need a heap; the session does not touch it.
+#![no_std]
+#![no_main]
+
+use app::client::{Memory, Server, Speaks};
+use app::lamp::Mode;
+use app::{Lamp, StandIn, client, lamp};
+use eio_core::backoff::Backoff;
+use eio_embassy::State;
+use embassy_executor::Spawner;
+use embassy_net::{Config, DhcpConfig, Stack, StackResources};
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::signal::Signal;
+use embassy_sync::watch::Watch;
+use embassy_time::Timer;
+use esp_backtrace as _;
+use esp_hal::gpio::{Level, Output, OutputConfig};
+use esp_hal::ram;
+use esp_hal::rng::Rng;
+use esp_hal::timer::timg::TimerGroup;
+use esp_println as _;
+use esp_radio::wifi::sta::StationConfig;
+use esp_radio::wifi::{self, AuthenticationMethodConfig, ControllerConfig, Interface, WifiController};
+use static_cell::StaticCell;
+
+/// The wireless network's name, and its password.
+const NETWORK: (&str, &str) = ("network", "password");
+/// Where readings go.
+const SERVER: Server<'static> =
+    Server { name: "192.168.1.2", port: 3000, host: "192.168.1.2:3000", speaks: Speaks::EngineIo };
+/// Between attempts to join the network.
+const JOIN_AGAIN_SECONDS: u64 = 5;
+
+static STATE: Watch<CriticalSectionRawMutex, State, 1> = Watch::new();
+static MODES: Signal<CriticalSectionRawMutex, Mode> = Signal::new();
+
+esp_bootloader_esp_idf::esp_app_desc!();
+
+#[esp_rtos::main]
+async fn main(spawner: Spawner) {
+    static RESOURCES: StaticCell<StackResources<3>> = StaticCell::new();
+    let chip = esp_hal::init(esp_hal::Config::default());
+    esp_alloc::heap_allocator!(#[ram(reclaimed)] size: 64 * 1024);
+    esp_alloc::heap_allocator!(size: 36 * 1024);
+    let timers = TimerGroup::new(chip.TIMG0);
+    esp_rtos::start(timers.timer0, chip.FROM_CPU_INTR0);
+
+    let station = StationConfig::default()
+        .with_ssid(NETWORK.0.try_into().expect("at most 32 bytes"))
+        .with_authentication(AuthenticationMethodConfig::Wpa2Personal(
+            NETWORK.1.try_into().expect("at most 64 bytes"),
+        ));
+    let mut controller =
+        WifiController::new(chip.WIFI, ControllerConfig::default()).expect("the radio starts");
+    controller.set_config(&wifi::Config::Station(station)).expect("a valid configuration");
+
+    let random = Rng::new();
+    let seed = u64::from(random.random()) << 32 | u64::from(random.random());
+    let resources = RESOURCES.init(StackResources::new());
+    let (stack, runner) =
+        embassy_net::new(Interface::station(), Config::dhcpv4(DhcpConfig::default()), resources, seed);
+    let led = Led(Output::new(chip.GPIO8, Level::Low, OutputConfig::default()));
+    spawner.spawn(run_radio(controller).expect("spawned once"));
+    spawner.spawn(run_stack(runner).expect("spawned once"));
+    spawner.spawn(run_session(stack).expect("spawned once"));
+    spawner.spawn(run_lamp(led).expect("spawned once"));
+}
+
+/// Joins the network, and joins it again whenever it was lost.
+#[embassy_executor::task]
+async fn run_radio(mut controller: WifiController<'static>) -> ! {
+    loop {
+        if controller.connect_async().await.is_ok() {
+            let _ = controller.wait_for_disconnect_async().await;
+        }
+        Timer::after_secs(JOIN_AGAIN_SECONDS).await;
+    }
+}
+
+#[embassy_executor::task]
+async fn run_stack(mut runner: embassy_net::Runner<'static, Interface>) -> ! {
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn run_session(stack: Stack<'static>) {
+    static MEMORY: StaticCell<Memory> = StaticCell::new();
+    let memory = MEMORY.init_with(Memory::new);
+    // While the radio is on, these numbers are truly random.
+    let next = || Rng::new().random();
+    let (state, mut sensor) = (STATE.dyn_sender(), StandIn::default());
+    client::run(stack, SERVER, memory, Backoff::DEFAULT, next, state, &MODES, &mut sensor).await;
+    defmt::info!("stopped by the server");
+}
+
+#[embassy_executor::task]
+async fn run_lamp(mut led: Led) -> ! {
+    let state = STATE.dyn_receiver().expect("the only one");
+    lamp::run(&mut led, state, &MODES).await
+}
+
+struct Led(Output<'static>);
+
+impl Lamp for Led {
+    fn set(&mut self, on: bool) {
+        self.0.set_level(on.into());
+    }
+}
