@@ -113,3 +113,7 @@ pub use net::{Limits, TcpClient, TcpConnector};
 pub use reconnect::{Attempt, Loss, Reconnect, Report, State};
 pub use run::{Command, Flushed, Message};
 pub use settings::{Buffers, Revision, Settings};
+
+#[cfg(all(doctest, feature = "embassy-net"))]
+#[doc = include_str!("../../docs/firmware.md")]
+struct FirmwarePage;
