@@ -33,6 +33,9 @@ const MAX_STREAMS: u32 = 128;
 /// How often an HTTP/2 connection is asked whether anybody is there, and how long the answer may take.
 const HTTP2_PING: Duration = Duration::from_secs(20);
 
+/// How long a connection that is to end may do nothing.
+const LEAVING: Duration = Duration::from_secs(5);
+
 /// Serves the requests of one connection until it ends, becomes a WebSocket, or is no longer worth keeping.
 pub(crate) async fn serve<I, S, B>(hub: Arc<Hub>, io: I, peer: Option<SocketAddr>, service: S)
 where
@@ -43,6 +46,7 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
+    let _connected = hub.connected();
     let activity = Arc::new(Activity::default());
     let service = {
         let activity = Arc::clone(&activity);
@@ -82,6 +86,7 @@ where
     let mut connection = Box::pin(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
     let mut leaving = false;
     loop {
+        let patience = if leaving { patience.min(LEAVING) } else { patience };
         let error = tokio::select! {
             biased;
             ended = connection.as_mut() => ended.err(),

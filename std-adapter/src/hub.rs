@@ -2,8 +2,8 @@
 
 use core::borrow::Borrow;
 use core::hash::{Hash, Hasher};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,8 +22,10 @@ use crate::state::State;
 pub(crate) struct Hub {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
-    /// Signalled when a server begins to close, and when the last session of one that closes ends.
+    /// Signalled when a server begins to close, when its last session ends, and when its last connection does.
     emptied: Notify,
+    /// How many connections of [`Server::serve`](crate::Server::serve) speak HTTP.
+    connections: AtomicUsize,
     closing: AtomicBool,
     sessions: Mutex<HashSet<ById>>,
 }
@@ -34,6 +36,7 @@ impl Hub {
             config,
             clock: Clock::start(),
             emptied: Notify::new(),
+            connections: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             sessions: Mutex::new(HashSet::new()),
         }
@@ -72,6 +75,12 @@ impl Hub {
         true
     }
 
+    /// A connection speaks HTTP for as long as the guard lives.
+    pub(crate) fn connected(self: &Arc<Self>) -> Connected {
+        self.connections.fetch_add(1, Ordering::SeqCst);
+        Connected(Arc::clone(self))
+    }
+
     pub(crate) fn begin_close(&self) {
         self.closing.store(true, Ordering::SeqCst);
         self.emptied.notify_waiters();
@@ -79,11 +88,21 @@ impl Hub {
 
     /// Ready once the server is told to shut down and has no session left.
     pub(crate) async fn drained(&self) {
+        self.emptied_until(|| self.is_closing() && self.len() == 0).await;
+    }
+
+    /// Ready once the connections have ended too, and with them the answers that ended the last sessions.
+    pub(crate) async fn quiet(&self) {
+        self.emptied_until(|| self.len() == 0 && self.connections.load(Ordering::SeqCst) == 0).await;
+    }
+
+    async fn emptied_until(&self, is_so: impl Fn() -> bool) {
         loop {
+            // Registered before the look, so that an end in between is not missed.
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
             emptied.as_mut().enable();
-            if self.is_closing() && self.len() == 0 {
+            if is_so() {
                 return;
             }
             emptied.await;
@@ -149,6 +168,17 @@ impl Hub {
         metrics::heartbeat_received(rtt);
         if let Some(observer) = &self.config.observer {
             observer.heartbeat(state.id, rtt);
+        }
+    }
+}
+
+/// One connection that speaks HTTP.
+pub(crate) struct Connected(Arc<Hub>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        if self.0.connections.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.emptied.notify_waiters();
         }
     }
 }

@@ -435,8 +435,9 @@ impl Server {
             .count()
     }
 
-    /// Takes no new session, closes every one, and waits until all have delivered what was sent before, but at most
-    /// for `limit`: then the others end with what they have not sent.
+    /// Takes no new session, closes every one, and waits until all have delivered what was sent before, and the
+    /// connections of [`serve`](Self::serve) their answers, but at most for `limit`: then the sessions that are left
+    /// end with what they have not sent.
     ///
     /// Returns how many those were. Dropping the future leaves the server closing, without a limit of its own.
     pub async fn shutdown(&self, limit: Duration) -> usize {
@@ -444,7 +445,7 @@ impl Server {
         for state in self.hub.all() {
             state.close();
         }
-        if tokio::time::timeout(limit, self.hub.drained()).await.is_ok() {
+        if tokio::time::timeout(limit, self.hub.quiet()).await.is_ok() {
             return 0;
         }
         let cut_short = self.hub.all();

@@ -81,9 +81,11 @@ fn run(state: Arc<State>, io: Io, request: Parts) -> impl Future<Output = ()> + 
         application: None,
         grace: Grace::default(),
     };
+    // What the application logs stands in it, too.
+    let span = tracing::debug_span!("session", sid = %task.state.id);
     async move {
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
-        poll_fn(|cx| task.poll(cx, timer.as_mut())).await;
+        poll_fn(|cx| span.in_scope(|| task.poll(cx, timer.as_mut()))).await;
     }
 }
 

@@ -151,3 +151,48 @@ async fn a_server_that_shuts_down_answers_polls_on_new_connections_until_its_las
     serving.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+#[test]
+fn the_answers_that_end_sessions_leave_before_shutdown_is_over() {
+    use std::io::{Read as _, Write as _};
+
+    const LARGE: usize = 20_000_000;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (sender, sent) = std::sync::mpsc::channel();
+    let server = Server::builder(move |mut socket: Socket| {
+        let sender = sender.clone();
+        async move {
+            sender.send(socket.send("x".repeat(LARGE)).await.is_ok()).unwrap();
+            while socket.recv().await.is_ok() {}
+        }
+    })
+    .build()
+    .unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn({
+        let server = server.clone();
+        async move { server.serve(listener).await }
+    });
+    let mut client = std::net::TcpStream::connect(address).unwrap();
+    let mut ask = |query: &str| {
+        write!(client, "GET /engine.io/?{query} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut chunk = vec![0; 64 * 1024];
+        let len = client.read(&mut chunk).unwrap();
+        String::from_utf8(chunk[..len].to_vec()).unwrap()
+    };
+    let opened = ask("EIO=4&transport=polling");
+    let sid = opened.split("sid\":\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(sent.recv().unwrap());
+    server.get(sid).unwrap().close();
+    // The session ends with the answer to this poll, of which the client reads a little now and the rest later.
+    let first = ask(&format!("EIO=4&transport=polling&sid={sid}"));
+    let reading = std::thread::spawn(move || {
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).unwrap();
+        first.len() + rest.len()
+    });
+    assert_eq!(runtime.block_on(server.shutdown(Duration::from_secs(30))), 0);
+    runtime.shutdown_background();
+    assert!(reading.join().unwrap() > LARGE);
+}

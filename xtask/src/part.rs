@@ -164,7 +164,7 @@ pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "firmware",
         about: "the firmware on an emulated board lives with engine.io, Socket.IO, NestJS and our server",
-        verb: Verb::Test,
+        verb: Verb::Prove,
         needs: &FIRMWARE_NEEDS,
         limit_minutes: 30,
         run: firmware::on_qemu,
@@ -180,7 +180,7 @@ pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "boards",
         about: "the same application links for a Raspberry Pi Pico, a Nucleo-H743ZI and an ESP32-C3",
-        verb: Verb::Test,
+        verb: Verb::Prove,
         needs: &[
             BARE_METAL_TARGETS[0],
             BARE_METAL_TARGETS[1],

@@ -208,7 +208,7 @@ async fn event_before_joining(mode: Mode, log: Log) {
 }
 
 async fn idle(mode: Mode, log: Log) {
-    let options = json!({ "pingInterval": 300, "pingTimeout": 900 });
+    let options = json!({ "pingInterval": 300, "pingTimeout": 5000 });
     let (_server, mut at_server, mut client) = joined(mode, &log, options).await;
     for _ in 0..6 {
         at_server.event("heartbeat").await;

@@ -16,7 +16,7 @@ pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("many sessions at once", many_at_once));
 }
 
-const PACE: (u64, u64) = (400, 1000);
+const PACE: (u64, u64) = (400, 5000);
 
 fn heartbeat((interval, timeout): (u64, u64)) -> Heartbeat {
     Heartbeat::new(Duration::from_millis(interval), Duration::from_millis(timeout)).expect("valid periods")
@@ -36,7 +36,7 @@ async fn an_idle_session_lives(peer: Peer, log: Log) {
     let interval = Duration::from_millis(PACE.0);
     // The first may have been waited for late.
     assert!(took > interval * (BEATS - 1), "{BEATS} heartbeats within {took:?}");
-    assert!(took < interval * BEATS + Duration::from_secs(2), "{BEATS} heartbeats took {took:?}");
+    assert!(took < interval * BEATS + Duration::from_secs(5), "{BEATS} heartbeats took {took:?}");
     client.send(&Message::text("alive"));
     assert_eq!(client.message().await, Message::text("alive"));
     assert_eq!(server.server.len(), 1);

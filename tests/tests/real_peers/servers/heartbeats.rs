@@ -17,7 +17,7 @@ pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
 async fn an_idle_session_lives(peer: Peer, log: Log) {
     const BEATS: u32 = 6;
     const INTERVAL: Duration = Duration::from_millis(400);
-    let options = json!({ "echo": true, "pingInterval": 400, "pingTimeout": 1000 });
+    let options = json!({ "echo": true, "pingInterval": 400, "pingTimeout": 5000 });
     let mut server = peer.start(options, &log).await;
     let mut client = peer.open(&server, &log).await;
     let mut at_server = server.accept().await;
@@ -32,7 +32,7 @@ async fn an_idle_session_lives(peer: Peer, log: Log) {
     let took = start.elapsed();
     // The first may have been waited for late.
     assert!(took > INTERVAL * (BEATS - 1), "{BEATS} heartbeats within {took:?}");
-    assert!(took < INTERVAL * BEATS + Duration::from_secs(2), "{BEATS} heartbeats took {took:?}");
+    assert!(took < INTERVAL * BEATS + Duration::from_secs(5), "{BEATS} heartbeats took {took:?}");
     client.send("alive").await.expect("the session lives");
     assert_eq!(client.message().await, Message::text("alive"));
     assert_eq!(client.rtt().is_some(), peer.eio3, "the round trip is known to whoever pings");
