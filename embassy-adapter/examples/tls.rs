@@ -97,9 +97,9 @@ pub(crate) async fn session(
     let buffers = Buffers { rx: &mut rx, tx: &mut tx };
     let mut masks = || (random.borrow_mut())();
     let settings = Settings::DEFAULT;
-    let connect = Client::connect(reader, Flushed(writer), &endpoint, buffers, &mut masks, &settings);
-    match connect.await {
-        Ok(mut client) => End::Session(client.run(commands, messages).await),
+    let mut client = Client::new(reader, Flushed(writer), buffers, &mut masks, &settings);
+    match client.connect(&endpoint).await {
+        Ok(()) => End::Session(client.run(commands, messages).await),
         Err(error) => End::Connect(error),
     }
 }

@@ -7,13 +7,14 @@ use core::task::Poll;
 use core::time::Duration;
 
 use eio_core::packet::{Data, Frame};
-use eio_core::session::{Disconnect, SendError as Refusal};
-use eio_core::ws::{CloseCode, Key, Piece};
+use eio_core::session::Disconnect;
+use eio_core::ws::{CloseCode, Piece};
 use eio_core::{BufferTooSmall, Heartbeat, Instant};
 use embedded_io_async::{Read, Write};
 
+use crate::drive::{Goal, Pass};
 use crate::link::{Link, whole};
-use crate::{Buffers, ConnectError, Endpoint, SendError, Settings, clock, response};
+use crate::{Buffers, ConnectError, Endpoint, SendError, Settings, clock};
 
 /// What the server sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,46 +52,33 @@ pub struct Client<'b, R, W> {
     pub(crate) link: Link<'b>,
 }
 
-/// What the client waits for.
-#[derive(Clone, Copy, PartialEq)]
-enum Goal {
-    /// The handshake.
-    Open,
-    /// A message for the application.
-    Message,
-    /// Room for a frame of the application.
-    Room,
-}
-
 impl<'b, R: Read, W: Write> Client<'b, R, W> {
-    /// Asks for a WebSocket on a stream that is connected, and opens a session.
+    /// A client over a stream that is connected. Nothing is sent before [`connect`](Self::connect), and
+    /// [`Settings::open_timeout`] runs from now.
     ///
     /// `rng` is called for every frame and has to be unpredictable to others (RFC 6455 section 10.3): a hardware
     /// source, or a generator seeded by one.
-    ///
-    /// All of it takes at most [`Settings::open_timeout`]. Nothing has to be cleaned up after a failure, or if the
-    /// future is dropped: close the stream.
-    ///
-    /// # Errors
-    /// [`ConnectError`].
-    pub async fn connect(
+    pub fn new(
         reader: R,
         writer: W,
-        endpoint: &Endpoint<'_>,
         buffers: Buffers<'b>,
         rng: &'b mut dyn FnMut() -> u32,
-        settings: &Settings,
-    ) -> Result<Self, ConnectError> {
-        buffers.check()?;
-        let link = Link::new(buffers, rng, settings, clock::now());
-        let mut client = Self { reader, writer, link };
-        let key = Key::from_random(client.link.state.random_bytes());
-        let digit = client.link.state.revision().digit;
-        let len = endpoint.write(digit, &key, client.link.outbox.raw())?;
-        client.link.outbox.begin(len);
-        client.switch_protocols(&key).await?;
-        client.drive(Goal::Open).await?;
-        Ok(client)
+        settings: &'b Settings,
+    ) -> Self {
+        Self { reader, writer, link: Link::new(buffers, rng, settings, clock::now()) }
+    }
+
+    /// Asks for a WebSocket, and opens a session. What follows needs it once; a session that is open already stays as
+    /// it is.
+    ///
+    /// All of it ends within [`Settings::open_timeout`]. If the future is dropped, call it again, and it goes on where
+    /// it was; after an error, close the stream.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; the same again at every later call, except for what is wrong with the arguments.
+    pub async fn connect(&mut self, endpoint: &Endpoint<'_>) -> Result<(), ConnectError> {
+        self.link.request(endpoint)?;
+        self.reach(Goal::Open).await.map_err(|end| self.link.why_not_open(end))
     }
 
     /// Waits for the next message, and keeps the session alive meanwhile.
@@ -112,7 +100,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub async fn ready(&mut self) -> Result<(), Disconnect> {
-        self.drive(Goal::Message).await?;
+        self.reach(Goal::Message).await?;
         self.link.state.mark_seen();
         Ok(())
     }
@@ -137,27 +125,15 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// # Errors
     /// [`SendError`]; [`SendError::Unfinished`] for another message than the one that was begun.
     pub async fn send(&mut self, message: Frame<'_>) -> Result<(), SendError> {
-        let piece = whole(message);
-        let len = piece.bytes.len();
-        let open = self.link.outbox.open_message();
-        let mut resumes = open.is_some();
-        if resumes && (open, self.link.state.total) != (Some(piece.kind), Some(len)) {
-            return Err(SendError::Unfinished);
-        }
-        let prefix = self.link.state.prefix_len(piece.kind);
-        self.link.state.check_len(len.saturating_add(prefix))?;
+        let whole = whole(message);
+        let mut rest = self.link.resume(whole)?;
         loop {
-            self.room().await?;
-            let begun = if resumes { self.link.state.sent.saturating_sub(prefix) } else { 0 };
-            let rest = piece.bytes.get(begun..).unwrap_or_default();
-            let taken = self.link.put(Piece { bytes: rest, first: !resumes, ..piece })?;
-            self.link.state.total = Some(len);
-            if taken == rest.len() {
-                break;
+            let taken = self.put(rest, Some(whole.bytes.len())).await?;
+            if taken == rest.bytes.len() {
+                return Ok(());
             }
-            resumes = true;
+            rest = Piece { bytes: rest.bytes.get(taken..).unwrap_or_default(), first: false, ..rest };
         }
-        self.push().await
     }
 
     /// Sends a message that is made piece by piece, and so need not be in memory. Returns how many bytes of this piece
@@ -170,11 +146,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// # Errors
     /// [`SendError`].
     pub async fn send_piece(&mut self, piece: Piece<'_>) -> Result<usize, SendError> {
-        self.room().await?;
-        let taken = self.link.put(piece)?;
-        self.link.state.total = None;
-        self.push().await?;
-        Ok(taken)
+        self.put(piece, None).await
     }
 
     /// Sends a text message that `write` writes into the send buffer, returning its length.
@@ -193,20 +165,10 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// session that has ended already stays as it is: a server that closed in order, or broke a rule, gets its close
     /// frame; one that is silent is not waited for. If the future is dropped, call it again.
     pub async fn close(&mut self) -> Disconnect {
-        let now = clock::now();
-        let limit = now.saturating_add(self.link.state.close_timeout);
-        self.link.begin_close(now);
         loop {
-            let now = clock::now();
-            self.link.process(now);
-            self.link.fill_outbox(now);
-            if let Some(end) = self.link.try_finish(now, limit) {
+            let closed = self.link.begin_close(clock::now());
+            if let Err(end) = self.reach(closed).await {
                 return end;
-            }
-            let until = self.link.state.wake_at(now).map_or(limit, |deadline| deadline.min(limit));
-            let progress = self.turn(Some(until)).await;
-            if !progress.read {
-                self.link.settle(clock::now());
             }
         }
     }
@@ -277,7 +239,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     }
 
     pub(crate) fn joins_by_itself(&self) -> bool {
-        self.link.state.revision().digit == "3"
+        self.link.state.settings.revision.digit == "3"
     }
 
     /// The two halves of the stream.
@@ -285,103 +247,50 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         (self.reader, self.writer)
     }
 
-    /// Reads the head of the response.
-    async fn switch_protocols(&mut self, key: &Key) -> Result<(), ConnectError> {
-        let mut scanned = 0;
-        loop {
-            if let Some(len) = response::head_len(self.link.inbox.received(), &mut scanned) {
-                let head = self.link.inbox.received().get(..len).unwrap_or_default();
-                response::check(head, key)?;
-                self.link.inbox.consume(len);
-                self.link.begin_frames();
-                return Ok(());
-            }
-            if self.link.inbox.is_full() {
-                return Err(ConnectError::HeadTooLong);
-            }
-            let Some(until) = self.link.wait_until(clock::now()) else {
-                return self.link.state.session.disconnect().map_or(Ok(()), |end| Err(end.into()));
-            };
-            let until = Some(until).filter(|_| !self.link.state.write_failed);
-            let progress = self.turn(until).await;
-            if !progress.read {
-                self.link.settle(clock::now());
-            }
-        }
-    }
-
-    /// Reads, decodes, answers and waits until the goal is reached or the session ends.
-    async fn drive(&mut self, goal: Goal) -> Result<(), Disconnect> {
-        loop {
-            let now = clock::now();
-            self.link.process(now);
-            self.link.fill_outbox(now);
-            let reached = match goal {
-                Goal::Open => self.link.state.session.is_open(),
-                Goal::Message => self.link.holds_message(),
-                Goal::Room => {
-                    self.link.state.write_failed
-                        || self.link.outbox.is_idle() && self.link.state.session.is_open()
-                }
-            };
-            if reached {
-                if !self.link.outbox.is_idle() {
-                    // Does not wait: an application that always finds a message would never get to write.
-                    self.turn(None).await;
-                }
-                return Ok(());
-            }
-            let Some(until) = self.link.wait_until(now) else {
-                return self.link.state.session.disconnect().map_or(Ok(()), Err);
-            };
-            // After a failed write, only what is there already can still say why.
-            let until = Some(until).filter(|_| !self.link.state.write_failed);
-            let progress = self.turn(until).await;
-            if !progress.read {
-                self.link.settle(clock::now());
-            }
-        }
+    /// Puts a piece of a message when there is room, and writes what the stream takes at once.
+    async fn put(&mut self, piece: Piece<'_>, total: Option<usize>) -> Result<usize, SendError> {
+        self.room().await?;
+        let taken = self.link.put(piece, total)?;
+        self.push().await?;
+        Ok(taken)
     }
 
     /// Waits for room for a frame.
     async fn room(&mut self) -> Result<(), SendError> {
-        if self.link.state.session.check_send(clock::now()) == Err(Refusal::Expired) {
-            // What has arrived may be a sign of life.
-            self.turn(None).await;
-        }
-        self.drive(Goal::Room).await.map_err(|_| SendError::Closed)?;
-        if self.link.state.write_failed {
-            return Err(SendError::Closed);
-        }
-        match self.link.state.session.check_send(clock::now()) {
-            Ok(()) => Ok(()),
-            Err(Refusal::Expired) => Err(SendError::Expired),
-            Err(_) => Err(SendError::Closed),
-        }
+        let _ = self.reach(Goal::Room).await;
+        self.link.check_send(clock::now())
     }
 
     /// Writes what the stream takes at once.
     async fn push(&mut self) -> Result<(), SendError> {
-        while !self.link.outbox.is_idle() && self.turn(None).await.written {}
+        let _ = self.reach(Goal::Written).await;
         if self.link.state.write_failed { Err(SendError::Closed) } else { Ok(()) }
     }
 
-    /// Reads and writes once, as far as there is something to read or write. Without `until` it does not wait.
+    /// Reads, decodes, answers and waits until the goal is reached or the session ends.
+    async fn reach(&mut self, goal: Goal) -> Result<(), Disconnect> {
+        let mut pass = Pass::to(goal);
+        while let Some(until) = self.link.step(clock::now(), &mut pass) {
+            self.turn(until, &mut pass).await;
+        }
+        self.link.outcome(goal)
+    }
+
+    /// Reads and writes once, as far as there is something to read or write, or until a time that may have come.
     ///
     /// The only place where this crate waits for the stream. Each turn polls the read, the write and the clock, in that
     /// order, so that neither starves the other, and time is judged only when nothing was there to read.
-    async fn turn(&mut self, until: Option<Instant>) -> Progress {
+    async fn turn(&mut self, until: Instant, pass: &mut Pass) {
         let Self { reader, writer, link } = self;
-        let holds = link.holds_message();
         let Link { inbox, outbox, state } = link;
-        let spare = inbox.spare(holds);
+        let spare = inbox.spare(state.holds_message());
         let pending = outbox.pending();
         let mut reading = !spare.is_empty() && state.read_end.is_none();
         let mut writing = !pending.is_empty() && !state.write_failed;
         let (read, written) = {
             let mut read = pin!(reader.read(spare));
             let mut write = pin!(writer.write(pending));
-            let mut timer = pin!(clock::timer(until.unwrap_or(Instant::from_micros(0))));
+            let mut timer = pin!(clock::timer(until));
             poll_fn(|cx| {
                 let mut results = (None, None);
                 if reading && let Poll::Ready(result) = read.as_mut().poll(cx) {
@@ -392,8 +301,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
                     writing = false;
                     results.1 = Some(result.ok());
                 }
-                let due = || until.is_none_or(|until| clock::now() >= until);
-                if results != (None, None) || due() || timer.as_mut().poll(cx).is_ready() {
+                if results != (None, None) || clock::now() >= until || timer.as_mut().poll(cx).is_ready() {
                     Poll::Ready(results)
                 } else {
                     Poll::Pending
@@ -401,14 +309,14 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             })
             .await
         };
-        let progress = Progress { read: read.is_some(), written: written.is_some() };
+        pass.read = read.is_some();
+        pass.written = written.is_some();
         if let Some(read) = read {
-            link.handle_read(clock::now(), read);
+            state.handle_read(clock::now(), read, inbox);
         }
         if let Some(written) = written {
-            link.handle_written(written);
+            state.handle_written(written, outbox);
         }
-        progress
     }
 }
 
@@ -419,10 +327,4 @@ impl<R: Read, W: Write> fmt::Debug for Client<'_, R, W> {
             .field("disconnect", &self.disconnect())
             .finish_non_exhaustive()
     }
-}
-
-/// What one turn did.
-struct Progress {
-    read: bool,
-    written: bool,
 }

@@ -140,6 +140,11 @@ impl<'b> Inbox<'b> {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
+    /// The length of the whole buffer.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Whether there is no room for another byte.
     pub(crate) fn is_full(&self) -> bool {
         self.kept == 0 && self.start == 0 && self.end == self.buffer.len()

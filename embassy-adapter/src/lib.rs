@@ -92,6 +92,7 @@
 
 mod client;
 mod clock;
+mod drive;
 mod endpoint;
 mod error;
 mod inbox;

@@ -4,13 +4,13 @@ use core::time::Duration;
 
 use eio_core::handshake::Sid;
 use eio_core::packet::{Data, Frame, Packet, PacketType};
-use eio_core::session::{Control, Disconnect, Violation};
-use eio_core::ws::{self, CloseCode, MessageKind, OpCode, Piece};
+use eio_core::session::{Control, Violation};
+use eio_core::ws::{self, CloseCode, Key, MessageKind, OpCode, Piece};
 use eio_core::{ClientSession, DisconnectReason, Event as SessionEvent, Instant};
 
 use crate::inbox::{Found, Inbox, Place};
 use crate::outbox::{Outbox, SavedPing, fill};
-use crate::{Buffers, Event, Revision, SendError, Settings};
+use crate::{Buffers, ConnectError, Event, SendError, Settings, response};
 
 /// Later than this, a wake-up says more about this board than about the server: before silence is judged, the other
 /// tasks get [`GRACE_MICROS`] to bring in what lies in the network's buffers.
@@ -29,9 +29,8 @@ pub(crate) struct Link<'b> {
 pub(crate) struct State<'b> {
     pub(crate) session: ClientSession,
     rng: &'b mut dyn FnMut() -> u32,
-    revision: Revision,
-    app_stall_timeout: Option<Duration>,
-    pub(crate) close_timeout: Duration,
+    pub(crate) settings: &'b Settings,
+    pub(crate) phase: Phase,
     ping: SavedPing<'b>,
     /// A message that was decoded, and lies in the inbox until the application has seen it.
     message: Option<Message>,
@@ -59,9 +58,22 @@ pub(crate) struct State<'b> {
     probe: Probe,
     rtt: Option<Duration>,
     /// Of the message in fragments that is being sent: how many bytes have left the caller, and the length of the
-    /// whole, if `send` knows it.
-    pub(crate) sent: usize,
-    pub(crate) total: Option<usize>,
+    /// whole, if it is known.
+    sent: usize,
+    total: Option<usize>,
+}
+
+/// How far the connection is.
+#[derive(Clone, Copy)]
+pub(crate) enum Phase {
+    New,
+    /// The request is in the send buffer, or has left; so much of what came back was searched for the end of a head.
+    Requested {
+        key: Key,
+        scanned: usize,
+    },
+    Refused(ConnectError),
+    Frames,
 }
 
 /// A WebSocket ping of ours, which measures the link.
@@ -88,7 +100,7 @@ impl<'b> Link<'b> {
     pub(crate) fn new(
         buffers: Buffers<'b>,
         rng: &'b mut dyn FnMut() -> u32,
-        settings: &Settings,
+        settings: &'b Settings,
         now: Instant,
     ) -> Self {
         let Buffers { rx, tx } = buffers;
@@ -101,9 +113,8 @@ impl<'b> Link<'b> {
         let state = State {
             session,
             rng,
-            revision: settings.revision,
-            app_stall_timeout: settings.app_stall_timeout,
-            close_timeout: settings.close_timeout,
+            settings,
+            phase: Phase::New,
             ping: SavedPing::none(),
             message: None,
             seen: false,
@@ -126,20 +137,27 @@ impl<'b> Link<'b> {
         Self { inbox, outbox, state }
     }
 
-    /// The request has gone and was answered: from now on there are frames.
-    pub(crate) fn begin_frames(&mut self) {
-        self.outbox.clear();
-        self.state.ping = self.outbox.split_off_ping();
-    }
-
-    /// Decodes what was received, up to a message for the application.
-    pub(crate) fn process(&mut self, now: Instant) {
-        self.state.process(now, &mut self.inbox);
-    }
-
-    /// Whether a message waits for the application.
-    pub(crate) const fn holds_message(&self) -> bool {
-        self.state.holds_message()
+    /// Looks for the answer to the request: from it on there are frames.
+    pub(crate) fn switch_protocols(&mut self, now: Instant) {
+        let Phase::Requested { key, scanned } = &mut self.state.phase else { return };
+        let received = self.inbox.received();
+        let answer = match response::head_len(received, scanned) {
+            Some(len) => response::check(received.get(..len).unwrap_or_default(), key).map(|()| len),
+            None if self.inbox.is_full() => Err(ConnectError::HeadTooLong),
+            None => return,
+        };
+        match answer {
+            Ok(len) => {
+                self.inbox.consume(len);
+                self.outbox.clear();
+                self.state.ping = self.outbox.split_off_ping();
+                self.state.phase = Phase::Frames;
+            }
+            Err(error) => {
+                self.state.phase = Phase::Refused(error);
+                self.state.session.handle_violation(now, Violation::WebSocket);
+            }
+        }
     }
 
     /// The last message.
@@ -147,15 +165,26 @@ impl<'b> Link<'b> {
         self.state.message(&self.inbox)
     }
 
-    /// Puts the next frame that the session itself wants sent, if there is room and one is due.
-    pub(crate) fn fill_outbox(&mut self, now: Instant) {
-        self.state.fill(now, &mut self.outbox);
+    /// What is left to send of a message, of which an earlier call may have sent the beginning.
+    pub(crate) fn resume<'m>(&self, message: Piece<'m>) -> Result<Piece<'m>, SendError> {
+        let Some(open) = self.outbox.open_message() else {
+            self.state
+                .check_len(message.bytes.len().saturating_add(self.state.prefix(message.kind).len()))?;
+            return Ok(message);
+        };
+        if (open, self.state.total) != (message.kind, Some(message.bytes.len())) {
+            return Err(SendError::Unfinished);
+        }
+        let begun = self.state.sent.saturating_sub(self.state.prefix(open).len());
+        Ok(Piece { bytes: message.bytes.get(begun..).unwrap_or_default(), first: false, ..message })
     }
 
     /// Puts a message, or as much of it as the buffer holds, and returns how many of its bytes that is. There is
-    /// room.
-    pub(crate) fn put(&mut self, piece: Piece<'_>) -> Result<usize, SendError> {
-        self.state.put(piece, &mut self.outbox)
+    /// room. `total` is the length of the whole message, if it is known.
+    pub(crate) fn put(&mut self, piece: Piece<'_>, total: Option<usize>) -> Result<usize, SendError> {
+        let taken = self.state.put(piece, &mut self.outbox)?;
+        self.state.total = total;
+        Ok(taken)
     }
 
     /// Puts a text message that `write` writes in place, and returns what `write` returns. There is room.
@@ -180,39 +209,16 @@ impl<'b> Link<'b> {
         Ok(())
     }
 
-    /// What a read gave: `Some(0)` is the end of the stream, `None` its failure.
-    pub(crate) fn handle_read(&mut self, now: Instant, read: Option<usize>) {
-        self.state.handle_read(now, read, &mut self.inbox);
-    }
-
-    /// What a write gave: how many bytes the stream took; `None` is its failure.
-    pub(crate) fn handle_written(&mut self, written: Option<usize>) {
-        self.state.handle_written(written, &mut self.outbox);
-    }
-
-    /// Until when to wait for the stream; `None` once the session has ended. Everything received has been decoded.
-    pub(crate) fn wait_until(&mut self, now: Instant) -> Option<Instant> {
-        self.state.judge_application(now);
-        self.state.handle_read_end(now);
-        self.state.wake_at(now)
-    }
-
     /// Nothing was there to read: what is due happens.
     pub(crate) fn settle(&mut self, now: Instant) {
-        if self.state.write_failed && !self.holds_message() {
+        if self.state.write_failed && !self.state.holds_message() {
             self.state.session.handle_transport_error(now);
         }
         self.state.expire(now);
     }
 
-    /// This side closes. What the application has not taken is dropped.
-    pub(crate) fn begin_close(&mut self, now: Instant) {
-        self.state.message = None;
-        self.state.session.close(now, self.state.close_timeout);
-    }
-
-    /// The end of a session that closes, once nothing is left to be written, or to be waited for.
-    pub(crate) fn try_finish(&mut self, now: Instant, limit: Instant) -> Option<Disconnect> {
+    /// Ends a session that closes, once nothing is left to be written, or to be waited for; says whether it has ended.
+    pub(crate) fn try_finish(&mut self, now: Instant, limit: Instant) -> bool {
         let silent = matches!(
             self.state.session.disconnect().map(|end| end.reason),
             Some(DisconnectReason::PingTimeout | DisconnectReason::OpenTimeout)
@@ -220,9 +226,9 @@ impl<'b> Link<'b> {
         if self.outbox.is_idle() || self.state.write_failed || silent || now >= limit {
             self.state.session.handle_closed(now);
             self.state.session.handle_timeout(now);
-            return self.state.session.disconnect();
+            return self.state.session.disconnect().is_some();
         }
-        None
+        false
     }
 }
 
@@ -272,14 +278,14 @@ impl State<'_> {
         self.paused = holds;
         if !holds {
             self.session.handle_reading_resumed(now);
-        } else if let Some(timeout) = self.app_stall_timeout.or_else(|| self.silence()) {
+        } else if let Some(timeout) = self.settings.app_stall_timeout.or_else(|| self.silence()) {
             self.session.handle_reading_paused(now, timeout);
         }
     }
 
     /// Decodes what was received, up to a message for the application.
     pub(crate) fn process(&mut self, now: Instant, inbox: &mut Inbox<'_>) {
-        while !self.holds_message() && self.session.disconnect().is_none() {
+        while matches!(self.phase, Phase::Frames) && !self.holds_message() && !self.has_ended() {
             self.message = None;
             self.seen = false;
             match inbox.next() {
@@ -295,6 +301,16 @@ impl State<'_> {
         self.message.is_some() && !self.seen
     }
 
+    /// Nobody will see it.
+    pub(crate) fn drop_message(&mut self) {
+        self.message = None;
+    }
+
+    /// Whether there is nothing left to wait for.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.session.disconnect().is_some()
+    }
+
     /// The application sees the message now. It stays until the next call of [`process`](Self::process).
     pub(crate) const fn mark_seen(&mut self) {
         self.seen = true;
@@ -305,7 +321,7 @@ impl State<'_> {
         Some(match self.message? {
             Message::Whole { kind, place } => {
                 // It was decoded before, and did not fail then.
-                let packet = (self.revision.decode)(inbox.frame(kind, place));
+                let packet = (self.settings.revision.decode)(inbox.frame(kind, place));
                 Event::Message(packet.map_or(Data::Text(""), |packet| packet.data))
             }
             Message::Piece { kind, place, first, last } => {
@@ -316,7 +332,7 @@ impl State<'_> {
 
     /// Puts the next frame that the session itself wants sent, if there is room and one is due.
     pub(crate) fn fill(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
-        if outbox.is_idle() && !self.write_failed {
+        if matches!(self.phase, Phase::Frames) && outbox.is_idle() && !self.write_failed {
             self.put_control(now, outbox);
         }
     }
@@ -396,28 +412,24 @@ impl State<'_> {
         }
     }
 
-    pub(crate) fn random_bytes(&mut self) -> [u8; 16] {
+    pub(crate) fn random_key(&mut self) -> Key {
         let mut bytes = [0; 16];
         let (words, _) = bytes.as_chunks_mut::<4>();
         for word in words {
             *word = self.key();
         }
-        bytes
+        Key::from_random(bytes)
     }
 
     pub(crate) fn key(&mut self) -> [u8; 4] {
         (self.rng)().to_ne_bytes()
     }
 
-    pub(crate) fn revision(&self) -> Revision {
-        self.revision
-    }
-
     /// What stands before a message's own bytes.
     fn prefix(&self, kind: MessageKind) -> &'static [u8] {
         match kind {
             MessageKind::Text => b"4",
-            MessageKind::Binary => self.revision.binary_prefix,
+            MessageKind::Binary => self.settings.revision.binary_prefix,
         }
     }
 
@@ -430,14 +442,10 @@ impl State<'_> {
         }
     }
 
-    pub(crate) fn prefix_len(&self, kind: MessageKind) -> usize {
-        self.prefix(kind).len()
-    }
-
     fn handle(&mut self, now: Instant, inbox: &Inbox<'_>, found: Found) {
         match found {
             Found::Message { kind, place } => {
-                let packet = (self.revision.decode)(inbox.frame(kind, place));
+                let packet = (self.settings.revision.decode)(inbox.frame(kind, place));
                 match self.session.handle_packet(now, packet) {
                     Some(SessionEvent::Message(_)) => self.message = Some(Message::Whole { kind, place }),
                     Some(SessionEvent::Opened(handshake)) => {
@@ -535,7 +543,7 @@ impl State<'_> {
                 Some(code) => self.put_frame(outbox, OpCode::Close, &code.as_u16().to_be_bytes()),
                 None => self.put_frame(outbox, OpCode::Close, &[]),
             }
-        } else if self.session.disconnect().is_none() {
+        } else if !self.has_ended() {
             if let Some(payload) = self.ping.take() {
                 fill(&mut outbox.payload().iter_mut(), payload);
                 let key = (self.rng)().to_ne_bytes();

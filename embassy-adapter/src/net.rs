@@ -179,10 +179,10 @@ impl<'a> TcpConnector<'a> {
     ) -> (ControlFlow<B>, Loss) {
         let (reader, writer) = self.socket.split();
         let (rng, report) = attempt.split();
-        let mut client = match Client::connect(reader, writer, endpoint, buffers, rng, settings).await {
-            Ok(client) => client,
-            Err(error) => return (ControlFlow::Continue(()), error.into()),
-        };
+        let mut client = Client::new(reader, writer, buffers, rng, settings);
+        if let Err(error) = client.connect(endpoint).await {
+            return (ControlFlow::Continue(()), error.into());
+        }
         report.opened(&client);
         let flow = session(&mut client).await;
         let end = client.close().await;

@@ -99,7 +99,7 @@ impl From<Disconnect> for Loss {
 ///     .run(async |attempt| {
 ///         let (rng, report) = attempt.split();
 ///         report.connecting();
-///         // Connect a modem here, then `Client::connect(.., rng, ..)` and `report.opened(&client)`.
+///         // Connect a modem here, then `Client::new(.., rng, ..)`, `connect` and `report.opened(&client)`.
 ///         # let _ = rng;
 ///         ControlFlow::Continue(Loss::Unreachable)
 ///     })
@@ -113,7 +113,7 @@ pub struct Reconnect<'a> {
 }
 
 impl<'a> Reconnect<'a> {
-    /// `rng` is used for the delays, and lent to the attempts; see [`Client::connect`].
+    /// `rng` is used for the delays, and lent to the attempts; see [`Client::new`].
     pub const fn new(backoff: Backoff, rng: &'a mut dyn FnMut() -> u32, watch: DynSender<'a, State>) -> Self {
         Self { backoff, rng, watch }
     }

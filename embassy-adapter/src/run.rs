@@ -215,7 +215,7 @@ async fn write<M: RawMutex, const N: usize, const IN: usize>(
             Either::Second(Command::MeasureRtt) => shared.state.borrow_mut().want_probe(),
             Either::Second(Command::Close) => {
                 closing = true;
-                shared.decide(|state| state.session.close(clock::now(), state.close_timeout));
+                shared.decide(|state| state.session.close(clock::now(), state.settings.close_timeout));
             }
         }
     }

@@ -7,7 +7,6 @@ use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::{ClientSession, Instant};
 
-use crate::ConnectError;
 use crate::inbox::Inbox;
 use crate::outbox::Outbox;
 
@@ -33,16 +32,6 @@ impl Buffers<'_> {
     pub const RX_OVERHEAD: usize = Inbox::OVERHEAD;
     /// What [`tx`](Self::tx) needs beside the longest frame: its header, and the payload of a ping to be answered.
     pub const TX_OVERHEAD: usize = Outbox::OVERHEAD;
-
-    pub(crate) const fn check(&self) -> Result<(), ConnectError> {
-        if self.rx.len() < Inbox::MIN_LEN {
-            Err(ConnectError::RxTooSmall { needed: Inbox::MIN_LEN })
-        } else if self.tx.len() < Outbox::MIN_LEN {
-            Err(ConnectError::TxTooSmall { needed: Outbox::MIN_LEN })
-        } else {
-            Ok(())
-        }
-    }
 }
 
 /// Limits and choices of one session. Every field has a default.

@@ -6,7 +6,7 @@ use core::task::Poll;
 use eio_core::handshake::HandshakeErrorKind;
 use eio_core::session::Violation;
 use eio_core::{DisconnectReason, Heartbeat};
-use eio_embassy::{Buffers, Client, ConnectError, Endpoint, Revision, Settings};
+use eio_embassy::{Buffers, ConnectError, Endpoint, Revision, Settings};
 
 use crate::world::{self, OPEN, Server, Task, buffers, connect_with, open, rng};
 
@@ -32,7 +32,7 @@ fn the_request_is_what_a_server_expects() {
         ..Endpoint::socketio("example.com:3000")
     };
     let settings = Settings { revision: Revision::V3, ..Settings::DEFAULT };
-    let mut connect = pin!(Client::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
+    let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
     assert!(Task::new().poll(connect.as_mut()).is_pending());
     let (request, _) = server.request();
     let lines: Vec<_> = request.split("\r\n").collect();
@@ -79,14 +79,8 @@ fn the_answer_may_come_in_any_two_pieces_and_byte_by_byte() {
         let (mut server, reader, writer) = Server::new();
         let endpoint = Endpoint::engineio("host");
         let task = Task::new();
-        let mut connect = Box::pin(Client::connect(
-            reader,
-            writer,
-            &endpoint,
-            buffers(512, 512),
-            rng(),
-            &Settings::DEFAULT,
-        ));
+        let mut connect =
+            Box::pin(world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &Settings::DEFAULT));
         assert!(task.poll(connect.as_mut()).is_pending());
         let bytes = script(server.request().1);
         let (head, tail) = bytes.split_at(cut.min(bytes.len()));
@@ -225,7 +219,7 @@ fn the_open_timeout_counts_from_the_start_through_every_step() {
         let endpoint = Endpoint::engineio("host");
         let task = Task::new();
         let mut connect =
-            pin!(Client::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
+            pin!(world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
         assert!(task.poll(connect.as_mut()).is_pending());
         if step == 2 {
             let (_, switch) = server.request();
@@ -253,7 +247,7 @@ fn buffers_that_are_too_small_say_how_large_they_must_be() {
     let attempt = |rx, tx| {
         let (_server, reader, writer) = Server::new();
         let (endpoint, settings) = (Endpoint::engineio("host"), Settings::DEFAULT);
-        let mut connect = pin!(Client::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
+        let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
         match Task::new().poll(connect.as_mut()) {
             Poll::Pending => Ok(()),
             Poll::Ready(result) => Err(result.expect_err("no session")),
@@ -267,12 +261,12 @@ fn buffers_that_are_too_small_say_how_large_they_must_be() {
     let (_server, reader, writer) = Server::new();
     let endpoint = Endpoint { query: &"x".repeat(300), ..Endpoint::engineio("host") };
     let settings = Settings::DEFAULT;
-    let mut connect = pin!(Client::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
+    let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
     let Poll::Ready(Err(ConnectError::TxTooSmall { needed })) = Task::new().poll(connect.as_mut()) else {
         panic!("it fits");
     };
     let (_server, reader, writer) = Server::new();
-    let mut connect = pin!(Client::connect(reader, writer, &endpoint, buffers(rx, needed), rng(), &settings));
+    let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(rx, needed), rng(), &settings));
     assert!(Task::new().poll(connect.as_mut()).is_pending());
 }
 
@@ -296,7 +290,7 @@ fn nothing_can_be_smuggled_into_the_request() {
         let (mut server, reader, writer) = Server::new();
         let settings = Settings::DEFAULT;
         let mut connect =
-            pin!(Client::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
+            pin!(world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
         let Poll::Ready(Err(error)) = Task::new().poll(connect.as_mut()) else { panic!("{endpoint:?}") };
         assert_eq!(error, ConnectError::InvalidEndpoint);
         assert!(server.take_raw().is_empty());

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use eio_core::DisconnectReason;
 use eio_core::backoff::Backoff;
 use eio_core::packet::Frame;
-use eio_embassy::{Client, Endpoint, Loss, Reconnect, Settings, State};
+use eio_embassy::{Endpoint, Loss, Reconnect, Settings, State};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::watch::Watch;
 
@@ -67,7 +67,7 @@ fn a_session_that_lasted_starts_over_and_nothing_is_sent_twice() {
         let (server, reader, writer) = Server::new();
         servers.borrow_mut().push(server);
         let (endpoint, settings) = (Endpoint::engineio("host"), Settings::DEFAULT);
-        let connect = Client::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings);
+        let connect = world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings);
         let mut client = match connect.await {
             Ok(client) => client,
             Err(error) => return ControlFlow::Continue(error.into()),

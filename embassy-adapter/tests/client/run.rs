@@ -11,7 +11,7 @@ use eio_core::DisconnectReason;
 use eio_core::packet::Frame;
 use eio_core::session::{Disconnect, Violation};
 use eio_core::ws::Control;
-use eio_embassy::{Client, Command, Endpoint, Message, Settings};
+use eio_embassy::{Command, Endpoint, Message, Settings};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
@@ -85,8 +85,7 @@ fn story(
     let writer = Strict { stream: writer, dropped: dropped.clone() };
     let endpoint = Endpoint::engineio("host");
     let task = Task::new();
-    let mut connect =
-        Box::pin(Client::connect(reader, writer, &endpoint, buffers(800, 400), rng(), settings));
+    let mut connect = Box::pin(world::connect(reader, writer, &endpoint, buffers(800, 400), rng(), settings));
     assert!(task.poll(connect.as_mut()).is_pending());
     let (_, switch) = server.request();
     server.raw(switch.as_bytes());

@@ -276,18 +276,21 @@ impl Server {
 
     /// Reads the request, and returns its text and the answer that switches protocols.
     pub(crate) fn request(&mut self) -> (String, String) {
-        let request = String::from_utf8(self.take_raw()).expect("a request is text");
-        let key = request
-            .lines()
-            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
-            .expect("a request for a WebSocket has a key");
+        let request = self.take_raw();
+        let answer = Self::answer_to(&request).expect("a whole request for a WebSocket");
+        (String::from_utf8(request).expect("a request is text"), answer)
+    }
+
+    /// The answer to a request, once all of it is there.
+    pub(crate) fn answer_to(request: &[u8]) -> Option<String> {
+        let request = core::str::from_utf8(request).ok()?.strip_suffix("\r\n\r\n")?;
+        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))?;
         let accept = Key::parse(key.as_bytes()).expect("a valid key").accept();
-        let accept = String::from_utf8(accept.to_vec()).expect("ASCII");
-        let answer = format!(
+        let accept = core::str::from_utf8(&accept).expect("ASCII");
+        Some(format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
-        );
-        (request, answer)
+        ))
     }
 }
 
@@ -386,6 +389,20 @@ pub(crate) fn rng() -> &'static mut dyn FnMut() -> u32 {
     }))
 }
 
+/// A client that has connected.
+pub(crate) async fn connect<R: Read, W: Write>(
+    reader: R,
+    writer: W,
+    endpoint: &Endpoint<'_>,
+    buffers: Buffers<'static>,
+    rng: &'static mut dyn FnMut() -> u32,
+    settings: &Settings,
+) -> Result<Client<'static, R, W>, ConnectError> {
+    let mut client = Client::new(reader, writer, buffers, rng, Box::leak(Box::new(*settings)));
+    client.connect(endpoint).await?;
+    Ok(client)
+}
+
 /// What connecting to a server that answers like this leads to.
 pub(crate) fn connect_with(
     settings: &Settings,
@@ -395,7 +412,7 @@ pub(crate) fn connect_with(
     let (mut server, reader, writer) = Server::new();
     let endpoint = Endpoint::engineio("host");
     let task = Task::new();
-    let mut connect = Box::pin(Client::connect(reader, writer, &endpoint, buffers, rng(), settings));
+    let mut connect = Box::pin(connect(reader, writer, &endpoint, buffers, rng(), settings));
     if let Poll::Ready(result) = task.poll(connect.as_mut()) {
         return result.map(|client| (client, server));
     }

@@ -50,18 +50,12 @@ async fn session(stack: Stack<'static>, port: u16) {
     let mut next = || random.next_u32();
     let endpoint = Endpoint::engineio("10.0.2.2");
     defmt::info!("begin");
-    let client = Client::connect(
-        Recorder(reader),
-        Recorder(writer),
-        &endpoint,
-        Buffers { rx, tx },
-        &mut next,
-        &Settings::DEFAULT,
-    );
-    let Ok(mut client) = client.await else {
+    let buffers = Buffers { rx, tx };
+    let mut client = Client::new(Recorder(reader), Recorder(writer), buffers, &mut next, &Settings::DEFAULT);
+    if client.connect(&endpoint).await.is_err() {
         defmt::error!("no session");
         fault::exit(fault::FAILED)
-    };
+    }
     let end = loop {
         let mut answer = String::<64>::new();
         match client.recv().await {

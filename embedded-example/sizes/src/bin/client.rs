@@ -48,8 +48,8 @@ async fn exchange(
     let (rx, tx) = lending.split_at_mut(LENT / 2);
     let endpoint = Endpoint::engineio("server.example:3000");
     let buffers = Buffers { rx, tx };
-    let mut client =
-        Client::connect(reader, writer, &endpoint, buffers, random, &Settings::DEFAULT).await.ok()?;
+    let mut client = Client::new(reader, writer, buffers, random, &Settings::DEFAULT);
+    client.connect(&endpoint).await.ok()?;
     loop {
         let byte = match client.recv().await {
             Ok(Event::Message(Data::Binary(bytes))) => *bytes.first()?,
