@@ -78,7 +78,8 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// [`ConnectError`]; the same again at every later call, except for what is wrong with the arguments.
     pub async fn connect(&mut self, endpoint: &Endpoint<'_>) -> Result<(), ConnectError> {
         self.link.request(endpoint)?;
-        self.reach(Goal::Open).await.map_err(|end| self.link.why_not_open(end))
+        let _ = self.reach(Goal::Open).await;
+        self.link.state.check_open()
     }
 
     /// Waits for the next message, and keeps the session alive meanwhile.
@@ -100,9 +101,8 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub async fn ready(&mut self) -> Result<(), Disconnect> {
-        self.reach(Goal::Message).await?;
-        self.link.state.mark_seen();
-        Ok(())
+        let _ = self.reach(Goal::Message).await;
+        self.link.state.take_message()
     }
 
     /// What [`recv`](Self::recv) returned last, or [`ready`](Self::ready) waited for; `None` once another call has needed
@@ -127,13 +127,13 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     pub async fn send(&mut self, message: Frame<'_>) -> Result<(), SendError> {
         let whole = whole(message);
         let mut rest = self.link.resume(whole)?;
-        loop {
-            let taken = self.put(rest, Some(whole.bytes.len())).await?;
-            if taken == rest.bytes.len() {
-                return Ok(());
-            }
+        self.reach(Goal::Sent(&mut |link| {
+            let taken = link.put(rest, Some(whole.bytes.len()))?;
+            let all = taken == rest.bytes.len();
             rest = Piece { bytes: rest.bytes.get(taken..).unwrap_or_default(), first: false, ..rest };
-        }
+            Ok(all)
+        }))
+        .await
     }
 
     /// Sends a message that is made piece by piece, and so need not be in memory. Returns how many bytes of this piece
@@ -146,17 +146,21 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// # Errors
     /// [`SendError`].
     pub async fn send_piece(&mut self, piece: Piece<'_>) -> Result<usize, SendError> {
-        self.put(piece, None).await
+        let mut taken = 0;
+        self.reach(Goal::Sent(&mut |link| {
+            taken = link.put(piece, None)?;
+            Ok(true)
+        }))
+        .await?;
+        Ok(taken)
     }
 
     /// Sends a text message that `write` writes into the send buffer, returning its length.
     pub(crate) async fn send_text_with(
         &mut self,
-        write: impl FnOnce(&mut [u8]) -> Result<usize, BufferTooSmall>,
+        write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>,
     ) -> Result<(), SendError> {
-        self.room().await?;
-        self.link.put_text_with(write)?;
-        self.push().await
+        self.reach(Goal::Sent(&mut |link| link.put_text_with(&write).map(|()| true))).await
     }
 
     /// Ends the session: what was sent goes out, then a close frame. Then close the stream.
@@ -167,7 +171,8 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     pub async fn close(&mut self) -> Disconnect {
         loop {
             let closed = self.link.begin_close(clock::now());
-            if let Err(end) = self.reach(closed).await {
+            let _ = self.reach(closed).await;
+            if let Some(end) = self.disconnect() {
                 return end;
             }
         }
@@ -247,40 +252,21 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         (self.reader, self.writer)
     }
 
-    /// Puts a piece of a message when there is room, and writes what the stream takes at once.
-    async fn put(&mut self, piece: Piece<'_>, total: Option<usize>) -> Result<usize, SendError> {
-        self.room().await?;
-        let taken = self.link.put(piece, total)?;
-        self.push().await?;
-        Ok(taken)
-    }
-
-    /// Waits for room for a frame.
-    async fn room(&mut self) -> Result<(), SendError> {
-        let _ = self.reach(Goal::Room).await;
-        self.link.check_send(clock::now())
-    }
-
-    /// Writes what the stream takes at once.
-    async fn push(&mut self) -> Result<(), SendError> {
-        let _ = self.reach(Goal::Written).await;
-        if self.link.state.write_failed { Err(SendError::Closed) } else { Ok(()) }
-    }
-
-    /// Reads, decodes, answers and waits until the goal is reached or the session ends.
-    async fn reach(&mut self, goal: Goal) -> Result<(), Disconnect> {
+    /// Reads, decodes, answers and waits until the goal is reached or the session ends, and says whether everything was
+    /// sent that was to be sent.
+    async fn reach(&mut self, goal: Goal<'_>) -> Result<(), SendError> {
         let mut pass = Pass::to(goal);
         while let Some(until) = self.link.step(clock::now(), &mut pass) {
             self.turn(until, &mut pass).await;
         }
-        self.link.outcome(goal)
+        if self.link.state.write_failed { Err(SendError::Closed) } else { pass.sent }
     }
 
     /// Reads and writes once, as far as there is something to read or write, or until a time that may have come.
     ///
     /// The only place where this crate waits for the stream. Each turn polls the read, the write and the clock, in that
     /// order, so that neither starves the other, and time is judged only when nothing was there to read.
-    async fn turn(&mut self, until: Instant, pass: &mut Pass) {
+    async fn turn(&mut self, until: Instant, pass: &mut Pass<'_>) {
         let Self { reader, writer, link } = self;
         let Link { inbox, outbox, state } = link;
         let spare = inbox.spare(state.holds_message());

@@ -3,7 +3,7 @@
 //! Nothing here waits, and nothing depends on the kind of the stream, so that an image holds it once.
 
 use eio_core::Instant;
-use eio_core::session::{Disconnect, SendError as Refusal};
+use eio_core::session::SendError as Refusal;
 
 use crate::inbox::Inbox;
 use crate::link::{Link, Phase};
@@ -11,34 +11,33 @@ use crate::outbox::Outbox;
 use crate::{ConnectError, Endpoint, SendError};
 
 /// What a call waits for. The end of the session ends every wait.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Goal {
+pub(crate) enum Goal<'p> {
     /// The handshake.
     Open,
     /// A message for the application.
     Message,
-    /// Room for a frame of the application.
-    Room,
-    /// What the stream takes at once has been written.
-    Written,
+    /// Room for a frame, as often as this wants to put one: it returns whether that was the last.
+    Sent(&'p mut dyn FnMut(&mut Link<'_>) -> Result<bool, SendError>),
     /// The end, and until this time for what is still to be written.
     Closed(Instant),
 }
 
 /// A call under way.
-pub(crate) struct Pass {
-    goal: Goal,
+pub(crate) struct Pass<'p> {
+    goal: Goal<'p>,
+    /// Whether everything has been put that was to be sent, or why not.
+    pub(crate) sent: Result<(), SendError>,
     /// What the last turn did.
     pub(crate) read: bool,
     pub(crate) written: bool,
-    /// The goal is reached, and only what the stream does at once is still done.
-    leaving: bool,
+    /// Whether the last turn was one without waiting, which proves nothing about the server.
+    hurried: bool,
 }
 
-impl Pass {
-    pub(crate) const fn to(goal: Goal) -> Self {
+impl<'p> Pass<'p> {
+    pub(crate) const fn to(goal: Goal<'p>) -> Self {
         // As if something had been read: what is there already is looked at before anything is judged.
-        Self { goal, read: true, written: true, leaving: false }
+        Self { goal, sent: Err(SendError::Closed), read: true, written: true, hurried: false }
     }
 }
 
@@ -60,42 +59,50 @@ impl Link<'_> {
         Ok(())
     }
 
-    /// Why the session is not open.
-    pub(crate) fn why_not_open(&self, end: Disconnect) -> ConnectError {
-        if let Phase::Refused(error) = self.state.phase { error } else { end.into() }
-    }
-
     /// Decodes, answers, judges: until when to read and write next, or `None` if the call is to return. A time that has
     /// come means once, without waiting.
-    pub(crate) fn step(&mut self, now: Instant, pass: &mut Pass) -> Option<Instant> {
-        if !pass.read && !pass.leaving {
+    pub(crate) fn step(&mut self, now: Instant, pass: &mut Pass<'_>) -> Option<Instant> {
+        let hurried = core::mem::take(&mut pass.hurried);
+        if !pass.read && !hurried {
             self.settle(now);
         }
         self.switch_protocols(now);
         self.state.process(now, &mut self.inbox);
         self.state.fill(now, &mut self.outbox);
-        let reached = match pass.goal {
+        let reached = match &mut pass.goal {
             Goal::Open => self.state.session.is_open(),
             Goal::Message => self.state.holds_message(),
-            Goal::Room => self.state.write_failed || self.outbox.is_idle() && self.state.session.is_open(),
-            Goal::Written => true,
+            Goal::Sent(put) => {
+                if pass.sent.is_err() && self.has_room() {
+                    pass.sent = self.check_send(now);
+                    if pass.sent == Err(SendError::Expired) && !hurried {
+                        // What has arrived, and nobody has read, may be a sign of life.
+                        pass.hurried = true;
+                        return Some(now);
+                    }
+                    match pass.sent.and_then(|()| put(self)) {
+                        Ok(true) => pass.written = true,
+                        Ok(false) => pass.sent = Err(SendError::Closed),
+                        Err(error) => {
+                            pass.sent = Err(error);
+                            return None;
+                        }
+                    }
+                }
+                pass.sent.is_ok()
+            }
             Goal::Closed(limit) => {
+                let limit = *limit;
                 if self.try_finish(now, limit) {
                     return None;
                 }
                 return Some(self.state.wake_at(now).map_or(limit, |deadline| deadline.min(limit)));
             }
         };
-        let leaving = core::mem::replace(&mut pass.leaving, reached);
         if reached {
-            // An application that always finds a message would never get to write; and a server that seems silent may
-            // have given a sign of life that nobody has read.
-            let look = if leaving {
-                pass.written && !self.outbox.is_idle()
-            } else {
-                !self.outbox.is_idle() || self.check_send(now) == Err(SendError::Expired)
-            };
-            return look.then_some(now);
+            // An application that always finds a message would never get to write.
+            pass.hurried = !self.outbox.is_idle() && (pass.written || !hurried);
+            return pass.hurried.then_some(now);
         }
         self.state.judge_application(now);
         self.state.handle_read_end(now);
@@ -103,16 +110,13 @@ impl Link<'_> {
         self.state.wake_at(now).map(|until| if self.state.write_failed { now } else { until })
     }
 
-    /// How a call ends.
-    pub(crate) fn outcome(&self, goal: Goal) -> Result<(), Disconnect> {
-        match self.state.session.disconnect() {
-            Some(end) if goal != Goal::Message || !self.state.holds_message() => Err(end),
-            _ => Ok(()),
-        }
+    /// Whether a frame can be put, or never will be.
+    fn has_room(&self) -> bool {
+        self.state.write_failed || self.outbox.is_idle() && self.state.session.is_open()
     }
 
     /// Whether the application may send now.
-    pub(crate) fn check_send(&self, now: Instant) -> Result<(), SendError> {
+    fn check_send(&self, now: Instant) -> Result<(), SendError> {
         match self.state.session.check_send(now) {
             Ok(()) if !self.state.write_failed => Ok(()),
             Err(Refusal::Expired) => Err(SendError::Expired),
@@ -121,7 +125,7 @@ impl Link<'_> {
     }
 
     /// This side closes. What the application has not taken is dropped.
-    pub(crate) fn begin_close(&mut self, now: Instant) -> Goal {
+    pub(crate) fn begin_close(&mut self, now: Instant) -> Goal<'static> {
         let timeout = self.state.settings.close_timeout;
         self.state.drop_message();
         self.state.session.close(now, timeout);

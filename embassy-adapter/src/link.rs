@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use eio_core::handshake::Sid;
 use eio_core::packet::{Data, Frame, Packet, PacketType};
-use eio_core::session::{Control, Violation};
+use eio_core::session::{Control, Disconnect, Violation};
 use eio_core::ws::{self, CloseCode, Key, MessageKind, OpCode, Piece};
 use eio_core::{ClientSession, DisconnectReason, Event as SessionEvent, Instant};
 
@@ -190,7 +190,7 @@ impl<'b> Link<'b> {
     /// Puts a text message that `write` writes in place, and returns what `write` returns. There is room.
     pub(crate) fn put_text_with(
         &mut self,
-        write: impl FnOnce(&mut [u8]) -> Result<usize, eio_core::BufferTooSmall>,
+        write: &dyn Fn(&mut [u8]) -> Result<usize, eio_core::BufferTooSmall>,
     ) -> Result<(), SendError> {
         if self.outbox.open_message().is_some() {
             return Err(SendError::Unfinished);
@@ -314,6 +314,26 @@ impl State<'_> {
     /// The application sees the message now. It stays until the next call of [`process`](Self::process).
     pub(crate) const fn mark_seen(&mut self) {
         self.seen = true;
+    }
+
+    /// Whether the session is open, or why not.
+    pub(crate) fn check_open(&self) -> Result<(), ConnectError> {
+        match (self.phase, self.session.disconnect()) {
+            (Phase::Refused(error), _) => Err(error),
+            (_, Some(end)) => Err(end.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The application sees its message now, or how the session ended.
+    pub(crate) fn take_message(&mut self) -> Result<(), Disconnect> {
+        match self.session.disconnect() {
+            Some(end) if !self.holds_message() => Err(end),
+            _ => {
+                self.mark_seen();
+                Ok(())
+            }
+        }
     }
 
     /// The last message.
