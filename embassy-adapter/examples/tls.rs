@@ -97,7 +97,10 @@ pub(crate) async fn session(
     let buffers = Buffers { rx: &mut rx, tx: &mut tx };
     let mut masks = || (random.borrow_mut())();
     let settings = Settings::DEFAULT;
-    let mut client = Client::new(reader, Flushed(writer), buffers, &mut masks, &settings);
+    let mut client = match Client::new(reader, Flushed(writer), buffers, &mut masks, &settings) {
+        Ok(client) => client,
+        Err(error) => return End::Connect(error),
+    };
     match client.connect(&endpoint).await {
         Ok(()) => End::Session(client.run(commands, messages).await),
         Err(error) => End::Connect(error),

@@ -58,14 +58,17 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     ///
     /// `rng` is called for every frame and has to be unpredictable to others (RFC 6455 section 10.3): a hardware
     /// source, or a generator seeded by one.
+    ///
+    /// # Errors
+    /// [`ConnectError::RxTooSmall`] and [`ConnectError::TxTooSmall`].
     pub fn new(
         reader: R,
         writer: W,
         buffers: Buffers<'b>,
         rng: &'b mut dyn FnMut() -> u32,
         settings: &'b Settings,
-    ) -> Self {
-        Self { reader, writer, link: Link::new(buffers, rng, settings, clock::now()) }
+    ) -> Result<Self, ConnectError> {
+        Ok(Self { reader, writer, link: Link::new(buffers, rng, settings, clock::now())? })
     }
 
     /// Asks for a WebSocket, and opens a session. What follows needs it once; a session that is open already stays as
@@ -75,7 +78,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// it was; after an error, close the stream.
     ///
     /// # Errors
-    /// [`ConnectError`]; the same again at every later call, except for what is wrong with the arguments.
+    /// [`ConnectError`]; the same again at every later call, except for what is wrong with the endpoint.
     pub async fn connect(&mut self, endpoint: &Endpoint<'_>) -> Result<(), ConnectError> {
         self.link.request(endpoint)?;
         let _ = self.reach(Goal::Open).await;
@@ -269,9 +272,10 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     async fn turn(&mut self, until: Instant, pass: &mut Pass<'_>) {
         let Self { reader, writer, link } = self;
         let Link { inbox, outbox, state } = link;
-        let spare = inbox.spare(state.holds_message());
+        // A message that the application has not seen lies where the next bytes would.
+        let mut reading = state.read_end.is_none() && !state.holds_message();
+        let spare = if reading { inbox.spare() } else { &mut [] };
         let pending = outbox.pending();
-        let mut reading = !spare.is_empty() && state.read_end.is_none();
         let mut writing = !pending.is_empty() && !state.write_failed;
         let (read, written) = {
             let mut read = pin!(reader.read(spare));

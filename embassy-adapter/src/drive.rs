@@ -5,9 +5,7 @@
 use eio_core::Instant;
 use eio_core::session::SendError as Refusal;
 
-use crate::inbox::Inbox;
 use crate::link::{Link, Phase};
-use crate::outbox::Outbox;
 use crate::{ConnectError, Endpoint, SendError};
 
 /// What a call waits for. The end of the session ends every wait.
@@ -45,12 +43,6 @@ impl Link<'_> {
     /// Puts the request for a WebSocket into the send buffer, unless that was done before.
     pub(crate) fn request(&mut self, endpoint: &Endpoint<'_>) -> Result<(), ConnectError> {
         if let Phase::New = self.state.phase {
-            if self.inbox.capacity() < Inbox::MIN_LEN {
-                return Err(ConnectError::RxTooSmall { needed: Inbox::MIN_LEN });
-            }
-            if self.outbox.raw().len() < Outbox::MIN_LEN {
-                return Err(ConnectError::TxTooSmall { needed: Outbox::MIN_LEN });
-            }
             let key = self.state.random_key();
             let len = endpoint.write(self.state.settings.revision.digit, &key, self.outbox.raw())?;
             self.outbox.begin(len);

@@ -50,54 +50,57 @@ impl<'a> Endpoint<'a> {
 
     /// Writes the request (RFC 6455 section 4.1), and returns its length.
     pub(crate) fn write(&self, revision: &str, key: &Key, out: &mut [u8]) -> Result<usize, ConnectError> {
-        self.check()?;
-        let mut needed: usize = 0;
-        self.pieces(revision, key, &mut |piece| needed = needed.saturating_add(piece.len()));
-        let out = out.get_mut(..needed).ok_or(ConnectError::TxTooSmall { needed })?;
-        let mut slots = out.iter_mut();
-        self.pieces(revision, key, &mut |piece| fill(&mut slots, piece.as_bytes()));
-        Ok(needed)
-    }
-
-    /// No line break or space can smuggle anything into the request.
-    fn check(&self) -> Result<(), ConnectError> {
-        let mut valid = self.path.starts_with('/') && !self.host.is_empty();
-        for (text, forbidden) in [(self.host, b' '), (self.path, b'?'), (self.query, b'#')] {
-            valid &= is_visible(text, b' ', forbidden);
+        let mut writer = Writer { out, len: 0, valid: true };
+        writer.own("GET ");
+        writer.valid &= self.path.starts_with('/') && !self.host.is_empty();
+        writer.callers(self.path, " ?");
+        writer.own("?EIO=");
+        writer.own(revision);
+        writer.own("&transport=websocket");
+        if !self.query.is_empty() {
+            writer.own("&");
         }
+        writer.callers(self.query, " #");
+        writer.own(" HTTP/1.1\r\nHost: ");
+        writer.callers(self.host, " ");
+        writer.own("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");
+        writer.own(key.as_str());
         for (name, value) in self.headers {
-            valid &= !name.is_empty() && is_visible(name, b' ', b':') && is_visible(value, 0, 0);
+            writer.valid &= !name.is_empty();
+            writer.own("\r\n");
+            writer.callers(name, " :");
+            writer.own(": ");
+            writer.callers(value, "");
         }
-        if valid { Ok(()) } else { Err(ConnectError::InvalidEndpoint) }
-    }
-
-    fn pieces(&self, revision: &str, key: &Key, put: &mut dyn FnMut(&str)) {
-        let separator = if self.query.is_empty() { "" } else { "&" };
-        for piece in [
-            "GET ",
-            self.path,
-            "?EIO=",
-            revision,
-            "&transport=websocket",
-            separator,
-            self.query,
-            " HTTP/1.1\r\nHost: ",
-            self.host,
-            "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ",
-            key.as_str(),
-        ] {
-            put(piece);
+        writer.own("\r\n\r\n");
+        if !writer.valid {
+            Err(ConnectError::InvalidEndpoint)
+        } else if writer.len > writer.out.len() {
+            Err(ConnectError::TxTooSmall { needed: writer.len })
+        } else {
+            Ok(writer.len)
         }
-        for (name, value) in self.headers {
-            for piece in ["\r\n", name, ": ", value] {
-                put(piece);
-            }
-        }
-        put("\r\n\r\n");
     }
 }
 
-/// Whether `text` is ASCII that can be seen, or a space, and neither of two bytes is in it.
-fn is_visible(text: &str, forbidden: u8, other: u8) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != forbidden && byte != other)
+/// Writes as much as there is room for, and counts the rest.
+struct Writer<'o> {
+    out: &'o mut [u8],
+    len: usize,
+    valid: bool,
+}
+
+impl Writer<'_> {
+    fn own(&mut self, text: &str) {
+        fill(&mut self.out.get_mut(self.len..).unwrap_or_default().iter_mut(), text.as_bytes());
+        self.len = self.len.saturating_add(text.len());
+    }
+
+    /// Text of the caller: visible ASCII and spaces, without what is forbidden here, so that no line break can smuggle
+    /// anything into the request.
+    fn callers(&mut self, text: &str, forbidden: &str) {
+        let allowed = |byte: u8| matches!(byte, b' '..=b'~') && !forbidden.as_bytes().contains(&byte);
+        self.valid &= text.bytes().all(allowed);
+        self.own(text);
+    }
 }

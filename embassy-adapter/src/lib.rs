@@ -95,7 +95,6 @@ mod clock;
 mod drive;
 mod endpoint;
 mod error;
-mod inbox;
 mod link;
 #[cfg(feature = "embassy-net")]
 mod net;

@@ -3,12 +3,13 @@
 use core::time::Duration;
 
 use eio_core::handshake::Sid;
-use eio_core::packet::{Data, Frame, Packet, PacketType};
+use eio_core::packet::{Data, DecodeError, Frame, Packet, PacketType};
 use eio_core::session::{Control, Disconnect, Violation};
-use eio_core::ws::{self, CloseCode, Key, MessageKind, OpCode, Piece};
-use eio_core::{ClientSession, DisconnectReason, Event as SessionEvent, Instant};
+use eio_core::ws::{
+    self, CloseCode, Control as WsControl, Decoder, Key, MessageKind, OpCode, Piece, Reader, Received,
+};
+use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Event as SessionEvent, Instant};
 
-use crate::inbox::{Found, Inbox, Place};
 use crate::outbox::{Outbox, SavedPing, fill};
 use crate::{Buffers, ConnectError, Event, SendError, Settings, response};
 
@@ -20,7 +21,7 @@ const GRACE_MICROS: u64 = 5_000;
 /// What a client holds beside its stream. `session`, `inbox` and `outbox` are apart, because a read that waits
 /// borrows the one and a write the other.
 pub(crate) struct Link<'b> {
-    pub(crate) inbox: Inbox<'b>,
+    pub(crate) inbox: Reader<'b>,
     pub(crate) outbox: Outbox<'b>,
     pub(crate) state: State<'b>,
 }
@@ -32,10 +33,7 @@ pub(crate) struct State<'b> {
     pub(crate) settings: &'b Settings,
     pub(crate) phase: Phase,
     ping: SavedPing<'b>,
-    /// A message that was decoded, and lies in the inbox until the application has seen it.
-    message: Option<Message>,
-    /// Whether the application has seen it.
-    seen: bool,
+    mail: Mail,
     /// Whether a message in pieces is being dropped, because nobody may see it.
     dropping: bool,
     /// How reading ended. The session is told when everything received before has been handled.
@@ -90,10 +88,14 @@ pub(crate) enum ReadEnd {
     Failed,
 }
 
-#[derive(Clone, Copy)]
-enum Message {
-    Whole { kind: MessageKind, place: Place },
-    Piece { kind: MessageKind, place: Place, first: bool, last: bool },
+/// The message or piece that came in last.
+#[derive(Clone, Copy, PartialEq)]
+enum Mail {
+    None,
+    /// It lies in the inbox until the application has seen it.
+    Held,
+    /// It still lies there.
+    Seen,
 }
 
 impl<'b> Link<'b> {
@@ -102,10 +104,14 @@ impl<'b> Link<'b> {
         rng: &'b mut dyn FnMut() -> u32,
         settings: &'b Settings,
         now: Instant,
-    ) -> Self {
+    ) -> Result<Self, ConnectError> {
         let Buffers { rx, tx } = buffers;
-        let inbox = Inbox::new(rx, settings.max_message_len);
-        let outbox = Outbox::new(tx);
+        let inbox = match settings.max_message_len {
+            Some(limit) => Reader::in_pieces(Decoder::client(limit), rx),
+            None => Reader::new(Decoder::client(u32::MAX), rx),
+        };
+        let inbox = inbox.map_err(|BufferTooSmall { needed, .. }| ConnectError::RxTooSmall { needed })?;
+        let outbox = Outbox::new(tx)?;
         let mut session = (settings.revision.session)(settings.open_timeout, now);
         if let Some(most) = settings.ping_timeout_at_most {
             session = session.with_ping_timeout_at_most(most);
@@ -116,8 +122,7 @@ impl<'b> Link<'b> {
             settings,
             phase: Phase::New,
             ping: SavedPing::none(),
-            message: None,
-            seen: false,
+            mail: Mail::None,
             dropping: false,
             read_end: None,
             write_failed: false,
@@ -134,21 +139,21 @@ impl<'b> Link<'b> {
             sent: 0,
             total: None,
         };
-        Self { inbox, outbox, state }
+        Ok(Self { inbox, outbox, state })
     }
 
     /// Looks for the answer to the request: from it on there are frames.
     pub(crate) fn switch_protocols(&mut self, now: Instant) {
         let Phase::Requested { key, scanned } = &mut self.state.phase else { return };
-        let received = self.inbox.received();
+        let received = self.inbox.unread();
         let answer = match response::head_len(received, scanned) {
             Some(len) => response::check(received.get(..len).unwrap_or_default(), key).map(|()| len),
-            None if self.inbox.is_full() => Err(ConnectError::HeadTooLong),
+            None if self.inbox.spare().is_empty() => Err(ConnectError::HeadTooLong),
             None => return,
         };
         match answer {
             Ok(len) => {
-                self.inbox.consume(len);
+                self.inbox.skip(len);
                 self.outbox.clear();
                 self.state.ping = self.outbox.split_off_ping();
                 self.state.phase = Phase::Frames;
@@ -190,7 +195,7 @@ impl<'b> Link<'b> {
     /// Puts a text message that `write` writes in place, and returns what `write` returns. There is room.
     pub(crate) fn put_text_with(
         &mut self,
-        write: &dyn Fn(&mut [u8]) -> Result<usize, eio_core::BufferTooSmall>,
+        write: &dyn Fn(&mut [u8]) -> Result<usize, BufferTooSmall>,
     ) -> Result<(), SendError> {
         if self.outbox.open_message().is_some() {
             return Err(SendError::Unfinished);
@@ -234,7 +239,7 @@ impl<'b> Link<'b> {
 
 impl State<'_> {
     /// What a read gave: `Some(0)` is the end of the stream, `None` its failure.
-    pub(crate) fn handle_read(&mut self, now: Instant, read: Option<usize>, inbox: &mut Inbox<'_>) {
+    pub(crate) fn handle_read(&mut self, now: Instant, read: Option<usize>, inbox: &mut Reader<'_>) {
         match read {
             Some(0) => self.read_end = Some(ReadEnd::Closed),
             None => self.read_end = Some(ReadEnd::Failed),
@@ -284,13 +289,12 @@ impl State<'_> {
     }
 
     /// Decodes what was received, up to a message for the application.
-    pub(crate) fn process(&mut self, now: Instant, inbox: &mut Inbox<'_>) {
+    pub(crate) fn process(&mut self, now: Instant, inbox: &mut Reader<'_>) {
         while matches!(self.phase, Phase::Frames) && !self.holds_message() && !self.has_ended() {
-            self.message = None;
-            self.seen = false;
-            match inbox.next() {
+            self.mail = Mail::None;
+            match inbox.poll() {
                 Ok(None) => return,
-                Ok(Some(found)) => self.handle(now, inbox, found),
+                Ok(Some(received)) => self.handle(now, received),
                 Err(error) => self.handle_broken(now, error),
             }
         }
@@ -298,12 +302,12 @@ impl State<'_> {
 
     /// Whether a message waits for the application.
     pub(crate) const fn holds_message(&self) -> bool {
-        self.message.is_some() && !self.seen
+        matches!(self.mail, Mail::Held)
     }
 
     /// Nobody will see it.
     pub(crate) fn drop_message(&mut self) {
-        self.message = None;
+        self.mail = Mail::None;
     }
 
     /// Whether there is nothing left to wait for.
@@ -313,7 +317,7 @@ impl State<'_> {
 
     /// The application sees the message now. It stays until the next call of [`process`](Self::process).
     pub(crate) const fn mark_seen(&mut self) {
-        self.seen = true;
+        self.mail = Mail::Seen;
     }
 
     /// Whether the session is open, or why not.
@@ -337,17 +341,13 @@ impl State<'_> {
     }
 
     /// The last message.
-    pub(crate) fn message<'i>(&self, inbox: &'i Inbox<'_>) -> Option<Event<'i>> {
-        Some(match self.message? {
-            Message::Whole { kind, place } => {
-                // It was decoded before, and did not fail then.
-                let packet = (self.settings.revision.decode)(inbox.frame(kind, place));
-                Event::Message(packet.map_or(Data::Text(""), |packet| packet.data))
-            }
-            Message::Piece { kind, place, first, last } => {
-                Event::Piece(Piece { kind, bytes: inbox.bytes(place), first, last })
-            }
-        })
+    pub(crate) fn message<'i>(&self, inbox: &'i Reader<'_>) -> Option<Event<'i>> {
+        match inbox.last().filter(|_| self.mail != Mail::None)? {
+            // It was decoded before, and did not fail then.
+            Received::Message(frame) => Some(Event::Message(self.decode(frame).ok()?.data)),
+            Received::Piece(piece) => Some(Event::Piece(self.without_prefix(piece)?)),
+            Received::Control(_) => None,
+        }
     }
 
     /// Puts the next frame that the session itself wants sent, if there is room and one is due.
@@ -462,65 +462,52 @@ impl State<'_> {
         }
     }
 
-    fn handle(&mut self, now: Instant, inbox: &Inbox<'_>, found: Found) {
-        match found {
-            Found::Message { kind, place } => {
-                let packet = (self.settings.revision.decode)(inbox.frame(kind, place));
-                match self.session.handle_packet(now, packet) {
-                    Some(SessionEvent::Message(_)) => self.message = Some(Message::Whole { kind, place }),
-                    Some(SessionEvent::Opened(handshake)) => {
-                        self.max_payload = handshake.max_payload;
-                        let sid = handshake.sid.as_str().as_bytes();
-                        fill(&mut self.sid.iter_mut(), sid);
-                        self.sid_len = u8::try_from(sid.len()).unwrap_or_default();
-                    }
-                    _ => {}
+    fn decode<'f>(&self, frame: Frame<'f>) -> Result<Packet<'f>, DecodeError> {
+        (self.settings.revision.decode)(frame)
+    }
+
+    fn handle(&mut self, now: Instant, received: Received<'_>) {
+        match received {
+            Received::Message(frame) => match self.session.handle_packet(now, self.decode(frame)) {
+                Some(SessionEvent::Message(_)) => self.mail = Mail::Held,
+                Some(SessionEvent::Opened(handshake)) => {
+                    self.max_payload = handshake.max_payload;
+                    let sid = handshake.sid.as_str().as_bytes();
+                    fill(&mut self.sid.iter_mut(), sid);
+                    self.sid_len = u8::try_from(sid.len()).unwrap_or_default();
                 }
-            }
-            Found::Piece { kind, place, first, last } => {
-                self.handle_piece(now, inbox, kind, place, first, last);
-            }
-            Found::Ping(payload) => self.ping.save(inbox.bytes(payload)),
-            Found::Pong(payload) => {
+                _ => {}
+            },
+            Received::Piece(piece) => self.handle_piece(now, piece),
+            Received::Control(WsControl::Ping(payload)) => self.ping.save(payload),
+            Received::Control(WsControl::Pong(payload)) => {
                 if let Probe::Sent(at) = self.probe
-                    && inbox.bytes(payload) == at.as_micros().to_be_bytes()
+                    && payload == at.as_micros().to_be_bytes()
                 {
                     self.probe = Probe::None;
                     self.rtt = Some(now.saturating_duration_since(at));
                 }
             }
-            Found::Close(code) => {
-                self.peer_close = Some(code.map_or(CloseCode::NO_STATUS, CloseCode::new));
-                self.close_code = code.map(CloseCode::new);
+            Received::Control(WsControl::Close(close)) => {
+                self.close_code = close.map(|close| close.code);
+                self.peer_close = Some(self.close_code.unwrap_or(CloseCode::NO_STATUS));
                 self.owes_close = true;
                 self.session.handle_transport_closed(now);
             }
         }
     }
 
-    fn handle_piece(
-        &mut self,
-        now: Instant,
-        inbox: &Inbox<'_>,
-        kind: MessageKind,
-        mut place: Place,
-        first: bool,
-        last: bool,
-    ) {
-        if first {
-            let prefix = self.prefix(kind);
-            if !self.session.is_open() || !inbox.bytes(place).starts_with(prefix) {
-                // No other packet may be as long as that: a handshake, base64.
-                self.dropping = !last;
-                if self.session.heartbeat().is_none() || self.session.is_open() {
-                    self.close_code = Some(CloseCode::MESSAGE_TOO_BIG);
-                    self.session.handle_violation(now, Violation::PayloadTooLarge);
-                }
-                return;
+    fn handle_piece(&mut self, now: Instant, piece: Piece<'_>) {
+        if piece.first && (!self.session.is_open() || self.without_prefix(piece).is_none()) {
+            // No other packet may be as long as that: a handshake, base64.
+            self.dropping = !piece.last;
+            if self.session.heartbeat().is_none() || self.session.is_open() {
+                self.close_code = Some(CloseCode::MESSAGE_TOO_BIG);
+                self.session.handle_violation(now, Violation::PayloadTooLarge);
             }
-            place = place.skip(prefix.len());
+            return;
         }
-        if last {
+        if piece.last {
             let whole = Packet { packet_type: PacketType::Message, data: Data::Text("") };
             let wanted = self.session.handle_packet(now, Ok(whole)).is_some();
             if core::mem::take(&mut self.dropping) || !wanted {
@@ -530,7 +517,16 @@ impl State<'_> {
             self.dropping = true;
             return;
         }
-        self.message = Some(Message::Piece { kind, place, first, last });
+        self.mail = Mail::Held;
+    }
+
+    /// A piece without what stands before a message's own bytes; `None` if it does not begin with that.
+    fn without_prefix<'p>(&self, piece: Piece<'p>) -> Option<Piece<'p>> {
+        if !piece.first {
+            return Some(piece);
+        }
+        let bytes = piece.bytes.strip_prefix(self.prefix(piece.kind))?;
+        Some(Piece { bytes, ..piece })
     }
 
     fn handle_broken(&mut self, now: Instant, error: ws::Error) {

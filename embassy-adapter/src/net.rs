@@ -179,7 +179,10 @@ impl<'a> TcpConnector<'a> {
     ) -> (ControlFlow<B>, Loss) {
         let (reader, writer) = self.socket.split();
         let (rng, report) = attempt.split();
-        let mut client = Client::new(reader, writer, buffers, rng, settings);
+        let mut client = match Client::new(reader, writer, buffers, rng, settings) {
+            Ok(client) => client,
+            Err(error) => return (ControlFlow::Continue(()), error.into()),
+        };
         if let Err(error) = client.connect(endpoint).await {
             return (ControlFlow::Continue(()), error.into());
         }

@@ -6,6 +6,8 @@
 
 use eio_core::ws::{Control, FrameHeader, MessageKind, OpCode};
 
+use crate::ConnectError;
+
 pub(crate) struct Outbox<'b> {
     /// Room for a header, and a frame's payload.
     buffer: &'b mut [u8],
@@ -26,8 +28,11 @@ impl<'b> Outbox<'b> {
     /// The payload of a control frame must fit.
     pub(crate) const MIN_LEN: usize = Self::OVERHEAD + Control::MAX_PAYLOAD;
 
-    pub(crate) const fn new(buffer: &'b mut [u8]) -> Self {
-        Self { buffer, start: 0, end: 0, open: None }
+    pub(crate) const fn new(buffer: &'b mut [u8]) -> Result<Self, ConnectError> {
+        if buffer.len() < Self::MIN_LEN {
+            return Err(ConnectError::TxTooSmall { needed: Self::MIN_LEN });
+        }
+        Ok(Self { buffer, start: 0, end: 0, open: None })
     }
 
     /// The longest payload of a frame.

@@ -19,28 +19,28 @@ pub(crate) fn head_len(received: &[u8], scanned: &mut usize) -> Option<usize> {
 ///
 /// One pass over the lines, and no table of them: a general parser for HTTP is a third of the size of the whole client.
 pub(crate) fn check(head: &[u8], key: &Key) -> Result<(), ConnectError> {
-    let mut lines = head.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r"));
-    let status_line = lines.next().flatten().ok_or(ConnectError::NotHttp)?;
-    let status = status(status_line).ok_or(ConnectError::NotHttp)?;
+    let mut lines = head;
+    let status = status(line(&mut lines)).ok_or(ConnectError::NotHttp)?;
     if status != 101 {
         return Err(ConnectError::Refused { status });
     }
     let (mut upgrade, mut connection, mut unwanted) = (false, false, false);
     let (mut accepted, mut answers) = (false, 0_usize);
-    for line in lines {
-        // The empty line is the last; behind it `split` yields what follows its line feed, which is nothing.
-        let Some(line) = line.filter(|line| !line.is_empty()) else { break };
+    loop {
+        let line = line(&mut lines);
+        if line.is_empty() {
+            break;
+        }
         let (name, value) = header(line).ok_or(ConnectError::NotHttp)?;
-        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
-        if is("upgrade") {
-            upgrade |= lists(value, "websocket");
-        } else if is("connection") {
-            connection |= lists(value, "upgrade");
-        } else if is("sec-websocket-accept") {
-            answers = answers.saturating_add(1);
-            accepted = key.is_accepted_by(value);
-        } else if is("sec-websocket-extensions") || is("sec-websocket-protocol") {
-            unwanted |= !value.is_empty();
+        match NAMES.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
+            Some(0) => upgrade |= lists(value, "websocket"),
+            Some(1) => connection |= lists(value, "upgrade"),
+            Some(2) => {
+                answers = answers.saturating_add(1);
+                accepted = key.is_accepted_by(value);
+            }
+            Some(_) => unwanted |= !value.is_empty(),
+            None => {}
         }
     }
     if !upgrade || !connection || unwanted {
@@ -52,16 +52,29 @@ pub(crate) fn check(head: &[u8], key: &Key) -> Result<(), ConnectError> {
     }
 }
 
+/// The headers that matter: what the first two list, what the third answers, and what nobody asked for.
+const NAMES: [&str; 5] =
+    ["upgrade", "connection", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"];
+
+/// Takes the next line, without what ends it.
+fn line<'h>(lines: &mut &'h [u8]) -> &'h [u8] {
+    let end = lines.iter().position(|&byte| byte == b'\n').unwrap_or(lines.len());
+    let (line, rest) = lines.split_at_checked(end).unwrap_or_default();
+    *lines = rest.get(1..).unwrap_or_default();
+    line.strip_suffix(b"\r").unwrap_or_default()
+}
+
 /// The three digits of `HTTP/1.1 101 Switching Protocols`; the words may be missing.
 fn status(line: &[u8]) -> Option<u16> {
     let (digits, rest) = line.strip_prefix(b"HTTP/1.1 ")?.split_first_chunk::<3>()?;
-    if !matches!(rest.first(), None | Some(b' ')) {
+    if !matches!(rest.first(), None | Some(b' ')) || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    digits.iter().try_fold(0_u16, |number, &digit| {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-        Some(number.saturating_mul(10).saturating_add(u16::from(digit)))
-    })
+    Some(
+        digits
+            .iter()
+            .fold(0_u16, |number, digit| number.wrapping_mul(10).wrapping_add(u16::from(digit & 0xf))),
+    )
 }
 
 /// A header's name and value. A line that is folded into the one before has no name.
@@ -69,7 +82,7 @@ fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (name, value) = line.split_at_checked(colon)?;
     let valid = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
-    valid.then(|| (name, value.strip_prefix(b":").unwrap_or(value).trim_ascii()))
+    valid.then(|| (name, value.get(1..).unwrap_or_default().trim_ascii()))
 }
 
 /// Whether a comma-separated list has this item, in any case.

@@ -9,14 +9,13 @@ use core::pin::pin;
 
 use eio_core::packet::{Data, Frame};
 use eio_core::session::{Disconnect, Violation};
-use eio_core::ws::{MessageKind, Piece};
+use eio_core::ws::{MessageKind, Piece, Reader};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_sync::blocking_mutex::raw::{NoopRawMutex, RawMutex};
 use embassy_sync::channel::Channel;
 use embassy_sync::signal::Signal;
 use embedded_io_async::{Read, Write};
 
-use crate::inbox::Inbox;
 use crate::link::{Link, State, whole};
 use crate::outbox::{Outbox, fill};
 use crate::{Client, Event, clock};
@@ -134,7 +133,7 @@ impl<R: Read, W: Write> Client<'_, R, W> {
 /// Reads for ever; the end is noticed by [`time`].
 async fn read<M: RawMutex, const N: usize, const OUT: usize>(
     shared: &Shared<'_, '_>,
-    inbox: &mut Inbox<'_>,
+    inbox: &mut Reader<'_>,
     reader: &mut impl Read,
     messages: &Channel<M, Message<N>, OUT>,
 ) -> core::convert::Infallible {
@@ -156,13 +155,13 @@ async fn read<M: RawMutex, const N: usize, const OUT: usize>(
         if ended {
             core::future::pending::<()>().await;
         }
-        let read = reader.read(inbox.spare(false)).await.ok();
+        let read = reader.read(inbox.spare()).await.ok();
         shared.receive(|state| state.handle_read(clock::now(), read, inbox));
     }
 }
 
 /// The next message; it still counts as held until it is marked as seen.
-fn next<const N: usize>(state: &mut State<'_>, inbox: &mut Inbox<'_>) -> Option<Message<N>> {
+fn next<const N: usize>(state: &mut State<'_>, inbox: &mut Reader<'_>) -> Option<Message<N>> {
     let now = clock::now();
     state.process(now, inbox);
     if !state.holds_message() {

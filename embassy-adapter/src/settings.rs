@@ -5,9 +5,9 @@ use core::time::Duration;
 
 use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::CLOSE_TIMEOUT;
+use eio_core::ws::Reader;
 use eio_core::{ClientSession, Instant};
 
-use crate::inbox::Inbox;
 use crate::outbox::Outbox;
 
 /// The memory of a session, lent by the caller: two buffers of any length from a few hundred bytes on.
@@ -29,7 +29,7 @@ pub struct Buffers<'b> {
 
 impl Buffers<'_> {
     /// What [`rx`](Self::rx) needs beside the longest message: a control frame may come in the middle of it.
-    pub const RX_OVERHEAD: usize = Inbox::OVERHEAD;
+    pub const RX_OVERHEAD: usize = Reader::OVERHEAD;
     /// What [`tx`](Self::tx) needs beside the longest frame: its header, and the payload of a ping to be answered.
     pub const TX_OVERHEAD: usize = Outbox::OVERHEAD;
 }

@@ -77,11 +77,13 @@ fn serve(mut stream: TcpStream) -> io::Result<String> {
     let clock = Clock::start();
     let mut session = ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), clock.now());
     // One buffer holds what has come in, whole frames or not.
-    let mut buffer = vec![0; MAX_PAYLOAD as usize + Reader::OVERHEAD];
-    let start = rest.len().min(buffer.len());
-    buffer[..start].copy_from_slice(&rest[..start]);
-    let mut reader = Reader::with_received(Decoder::server(MAX_PAYLOAD), &mut buffer, 0, start)
-        .map_err(io::Error::other)?;
+    let buffer_len = MAX_PAYLOAD as usize + Reader::OVERHEAD;
+    let mut buffer = vec![0; buffer_len];
+    let mut reader = Reader::new(Decoder::server(MAX_PAYLOAD), &mut buffer).map_err(io::Error::other)?;
+    // What came behind the request.
+    let early = rest.len().min(buffer_len);
+    reader.spare()[..early].copy_from_slice(&rest[..early]);
+    reader.filled(early);
     loop {
         // 1. All that is ready.
         if let Err(error) = handle(&mut stream, &mut session, &mut reader, &clock) {
@@ -123,6 +125,7 @@ fn handle(
     while let Some(received) = reader.poll()? {
         let frame = match received {
             Received::Message(frame) => frame,
+            Received::Piece(_) => continue, // only from a reader that was asked for pieces
             Received::Control(control) => {
                 let mut reply = [0; Control::MAX_LEN];
                 let len = control.reply().map(|control| control.encode(None, &mut reply));

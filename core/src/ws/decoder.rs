@@ -110,15 +110,12 @@ impl Decoder {
         let Advance { consumed, found } = self.advance(input)?;
         let item = match found {
             None => None,
-            Some(Found { what: What::Piece { kind, first, last }, len }) => {
-                let bytes = last_bytes(input, consumed, len);
-                Some(Item::Piece(Piece { kind, bytes, first, last }))
-            }
-            Some(Found { what: What::Whole(whole), len }) => {
-                match self.received(whole, last_bytes(input, consumed, len))? {
-                    Received::Message(message) => Some(Item::Message(message)),
-                    Received::Control(control) => Some(Item::Control(control)),
-                }
+            Some(Found { what, len }) => {
+                Some(match self.received(what, last_bytes(input, consumed, len))? {
+                    Received::Message(message) => Item::Message(message),
+                    Received::Piece(piece) => Item::Piece(piece),
+                    Received::Control(control) => Item::Control(control),
+                })
             }
         };
         Ok(Decoded { consumed, item })
@@ -147,24 +144,13 @@ impl Decoder {
         self.step(input).map_err(|error| self.fail(error))
     }
 
-    /// A whole message or control frame, of its unmasked bytes.
-    pub(super) fn received<'b>(&mut self, whole: Whole, bytes: &'b [u8]) -> Result<Received<'b>, Error> {
-        match whole {
-            Whole::Message(MessageKind::Text) => match core::str::from_utf8(bytes) {
-                Ok(text) => Ok(Received::Message(Frame::Text(text))),
-                Err(_) => Err(self.fail(Error::InvalidUtf8)),
-            },
-            Whole::Message(MessageKind::Binary) => Ok(Received::Message(Frame::Binary(bytes))),
-            Whole::Ping => Ok(Received::Control(Control::Ping(bytes))),
-            Whole::Pong => Ok(Received::Control(Control::Pong(bytes))),
-            Whole::Close => match close_body(bytes) {
-                Ok(close) => {
-                    self.end = End::Closed;
-                    Ok(Received::Control(Control::Close(close)))
-                }
-                Err(error) => Err(self.fail(error)),
-            },
+    /// An item, of its unmasked bytes.
+    pub(super) fn received<'b>(&mut self, what: What, bytes: &'b [u8]) -> Result<Received<'b>, Error> {
+        let received = received(what, bytes).map_err(|error| self.fail(error))?;
+        if let Received::Control(Control::Close(_)) = received {
+            self.end = End::Closed;
         }
+        Ok(received)
     }
 
     fn fail(&mut self, error: Error) -> Error {
@@ -273,6 +259,21 @@ fn control(whole: Whole, header: ReceivedHeader, rest: &mut [u8], consumed: usiz
     Advance { consumed: consumed.saturating_add(frame_len), found: Some(found) }
 }
 
+/// An item, of its unmasked bytes, of which text and the bodies of close frames are judged here.
+pub(super) fn received(what: What, bytes: &[u8]) -> Result<Received<'_>, Error> {
+    Ok(match what {
+        What::Piece { kind, first, last } => Received::Piece(Piece { kind, bytes, first, last }),
+        What::Whole(Whole::Message(MessageKind::Text)) => match core::str::from_utf8(bytes) {
+            Ok(text) => Received::Message(Frame::Text(text)),
+            Err(_) => return Err(Error::InvalidUtf8),
+        },
+        What::Whole(Whole::Message(MessageKind::Binary)) => Received::Message(Frame::Binary(bytes)),
+        What::Whole(Whole::Ping) => Received::Control(Control::Ping(bytes)),
+        What::Whole(Whole::Pong) => Received::Control(Control::Pong(bytes)),
+        What::Whole(Whole::Close) => Received::Control(Control::Close(close_body(bytes)?)),
+    })
+}
+
 /// RFC 6455 section 5.5.1: nothing, or a code and a reason.
 fn close_body(body: &[u8]) -> Result<Option<Close<'_>>, Error> {
     let Some((&code, reason)) = body.split_first_chunk() else {
@@ -294,20 +295,20 @@ pub(super) fn last_bytes(input: &[u8], consumed: usize, len: usize) -> &[u8] {
 }
 
 /// An item without its bytes, and so without a borrow: [`Reader`](super::Reader) moves pieces before it looks at them.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) what: What,
     pub(super) len: usize,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum What {
     Whole(Whole),
     Piece { kind: MessageKind, first: bool, last: bool },
 }
 
 /// Text is not yet known to be UTF-8, and the body of a close frame not yet checked.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Whole {
     Message(MessageKind),
     Ping,

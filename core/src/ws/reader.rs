@@ -1,9 +1,9 @@
-//! Whole messages in one lent buffer.
+//! Messages in one lent buffer.
 
 use core::cell::Cell;
 
-use super::decoder::{Advance, Found, What, Whole, last_bytes};
-use super::{Control, Decoder, Error};
+use super::decoder::{self, Advance, Found, What, Whole, last_bytes};
+use super::{Control, Decoder, Error, Piece};
 use crate::BufferTooSmall;
 use crate::packet::Frame;
 
@@ -27,7 +27,7 @@ use crate::packet::Frame;
 ///             Received::Message(Frame::Text(text)) => seen.push(text.to_owned()),
 ///             Received::Message(Frame::Binary(bytes)) => seen.push(format!("{} bytes", bytes.len())),
 ///             Received::Control(Control::Ping(_)) => seen.push("ping".to_owned()),
-///             Received::Control(_) => {}
+///             Received::Control(_) | Received::Piece(_) => {}
 ///         }
 ///     }
 ///     // Any read will do, here one of at most 4 bytes.
@@ -44,8 +44,8 @@ use crate::packet::Frame;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A message may have as many bytes as the buffer without [`OVERHEAD`](Self::OVERHEAD); a longer one is refused by
-/// its header with [`Error::MessageTooLong`]. Whoever wants it in pieces uses the [`Decoder`] itself.
+/// A message may have as many bytes as the buffer without [`OVERHEAD`](Self::OVERHEAD). A longer one is refused by
+/// its header with [`Error::MessageTooLong`], or comes in pieces: [`in_pieces`](Self::in_pieces).
 #[derive(Debug)]
 pub struct Reader<'b> {
     decoder: Decoder,
@@ -54,6 +54,11 @@ pub struct Reader<'b> {
     message_len: usize,
     start: usize,
     end: usize,
+    /// What was handed out last, and where it ends.
+    last: Option<(Found, usize)>,
+    /// Whether a message longer than the buffer comes in pieces, and whether one has begun.
+    pieces: bool,
+    begun: bool,
 }
 
 impl<'b> Reader<'b> {
@@ -64,43 +69,70 @@ impl<'b> Reader<'b> {
     /// is less.
     ///
     /// # Errors
-    /// [`BufferTooSmall`] if the buffer is shorter than [`OVERHEAD`](Self::OVERHEAD).
-    pub fn new(decoder: Decoder, buffer: &'b mut [u8]) -> Result<Self, BufferTooSmall> {
-        Self::with_received(decoder, buffer, 0, 0)
+    /// [`BufferTooSmall`] if the buffer is not longer than [`OVERHEAD`](Self::OVERHEAD).
+    pub fn new(mut decoder: Decoder, buffer: &'b mut [u8]) -> Result<Self, BufferTooSmall> {
+        decoder.limit_message_len(buffer.len().saturating_sub(Self::OVERHEAD));
+        let mut reader = Self::in_pieces(decoder, buffer)?;
+        reader.pieces = false;
+        Ok(reader)
     }
 
-    /// A reader over a buffer that holds received bytes already, at `start..end`: what came behind the head of the
-    /// HTTP response, and was read into the same buffer.
+    /// The same, with the decoder's limit alone: a message that the buffer does not hold comes in pieces, each as long
+    /// as the buffer allows.
+    ///
+    /// ```
+    /// use eio_core::ws::{Decoder, MessageKind, Piece, Reader, Received};
+    ///
+    /// let mut buffer = [0; Reader::OVERHEAD + 3];
+    /// let mut reader = Reader::in_pieces(Decoder::client(1_000), &mut buffer)?;
+    /// reader.spare()[..7].copy_from_slice(b"\x81\x05Hello");
+    /// reader.filled(7);
+    /// let piece = |bytes, first, last| Piece { kind: MessageKind::Text, bytes, first, last };
+    /// assert_eq!(reader.poll()?, Some(Received::Message(eio_core::packet::Frame::Text("Hello"))), "it was all there");
+    ///
+    /// for (byte, received) in [(b"\x81\x05H", None), (b"ell", Some(piece(b"Hell", true, false)))] {
+    ///     reader.spare()[..3].copy_from_slice(byte);
+    ///     reader.filled(3);
+    ///     assert_eq!(reader.poll()?, received.map(Received::Piece));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`] if the buffer is not longer than [`OVERHEAD`](Self::OVERHEAD).
+    pub const fn in_pieces(decoder: Decoder, buffer: &'b mut [u8]) -> Result<Self, BufferTooSmall> {
+        if buffer.len() <= Self::OVERHEAD {
+            return Err(BufferTooSmall { needed: Self::OVERHEAD + 1 });
+        }
+        let (message_len, start, end) = (0, 0, 0);
+        Ok(Self { decoder, buffer, message_len, start, end, last: None, pieces: true, begun: false })
+    }
+
+    /// What was received and not decoded: behind the last item, or all of it before the first
+    /// [`poll`](Self::poll), such as the head of the HTTP response that comes before the frames.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The first `len` bytes of [`unread`](Self::unread) are no frames, and are done with.
     ///
     /// ```
     /// use eio_core::packet::Frame;
     /// use eio_core::ws::{Decoder, Reader, Received};
     ///
     /// let mut buffer = [0; 256];
-    /// let (head, frame) = (b"HTTP/1.1 101 ..\r\n\r\n", b"\x81\x012");
-    /// let end = head.len() + frame.len();
-    /// buffer[..end].copy_from_slice(&[&head[..], &frame[..]].concat());
+    /// let mut reader = Reader::new(Decoder::client(1_000), &mut buffer)?;
+    /// let received = b"HTTP/1.1 101 ..\r\n\r\n\x81\x012";
+    /// reader.spare()[..received.len()].copy_from_slice(received);
+    /// reader.filled(received.len());
     ///
-    /// let mut reader = Reader::with_received(Decoder::client(1_000), &mut buffer, head.len(), end)?;
+    /// reader.skip(received.len() - 3);
     /// assert_eq!(reader.poll()?, Some(Received::Message(Frame::Text("2"))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    /// # Errors
-    /// [`BufferTooSmall`] if the buffer is shorter than [`OVERHEAD`](Self::OVERHEAD), or than `end`.
-    pub fn with_received(
-        mut decoder: Decoder,
-        buffer: &'b mut [u8],
-        start: usize,
-        end: usize,
-    ) -> Result<Self, BufferTooSmall> {
-        let needed = end.max(Self::OVERHEAD);
-        let Some(room) = buffer.len().checked_sub(needed).and(buffer.len().checked_sub(Self::OVERHEAD))
-        else {
-            return Err(BufferTooSmall { needed });
-        };
-        decoder.limit_message_len(room);
-        Ok(Self { decoder, buffer, message_len: 0, start: start.min(end), end })
+    pub fn skip(&mut self, len: usize) {
+        self.start = self.start.saturating_add(len).min(self.end);
     }
 
     /// Where to read the peer's next bytes to.
@@ -108,6 +140,7 @@ impl<'b> Reader<'b> {
     /// Never empty if [`poll`](Self::poll) was called until it returned `None`. Bytes that are written here and not
     /// reported by [`filled`](Self::filled) do not exist.
     pub fn spare(&mut self) -> &mut [u8] {
+        self.last = None;
         // The received bytes move to the open message. After `poll` has returned `None` these are at most
         // `Decoder::MAX_INCOMPLETE`, so that reading stays linear.
         self.move_down(self.start, self.end);
@@ -122,32 +155,49 @@ impl<'b> Reader<'b> {
         self.end = self.end.saturating_add(len).min(self.buffer.len());
     }
 
-    /// The next message or control frame in what was received, or `None` if it takes more bytes.
+    /// The next message, piece or control frame in what was received, or `None` if it takes more bytes.
     ///
     /// # Errors
     /// [`Error`] if the peer broke a rule. Every later call returns the same error.
     pub fn poll(&mut self) -> Result<Option<Received<'_>>, Error> {
+        self.last = None;
         loop {
             let input = self.buffer.get_mut(self.start..self.end).unwrap_or_default();
             let Advance { consumed, found } = self.decoder.advance(input)?;
             self.start = self.start.saturating_add(consumed);
-            let Some(Found { what, len }) = found else { return Ok(None) };
-            let (whole, end, len) = match what {
-                What::Whole(whole) => (whole, self.start, len),
-                What::Piece { kind, last, .. } => {
-                    self.move_down(self.start.saturating_sub(len), self.start);
-                    let message_len = self.message_len.saturating_add(len);
-                    if !last {
-                        self.message_len = message_len;
-                        continue;
-                    }
-                    self.message_len = 0;
-                    (Whole::Message(kind), message_len, message_len)
+            let Some(Found { mut what, mut len }) = found else { return Ok(None) };
+            let mut end = self.start;
+            if let What::Piece { kind, last, .. } = what {
+                self.move_down(end.saturating_sub(len), end);
+                self.message_len = self.message_len.saturating_add(len);
+                if !last && (!self.pieces || self.message_len < self.room()) {
+                    continue;
                 }
-            };
-            let bytes = last_bytes(self.buffer, end, len);
-            return self.decoder.received(whole, bytes).map(Some);
+                end = core::mem::take(&mut self.message_len);
+                len = end;
+                let first = !core::mem::replace(&mut self.begun, !last);
+                what = match first && last {
+                    true => What::Whole(Whole::Message(kind)),
+                    false => What::Piece { kind, first, last },
+                };
+            }
+            self.last = Some((Found { what, len }, end));
+            return self.decoder.received(what, last_bytes(self.buffer, end, len)).map(Some);
         }
+    }
+
+    /// What [`poll`](Self::poll) returned last, once more. `None` before the first, after an error, and once
+    /// [`spare`](Self::spare) has taken its place.
+    #[must_use]
+    pub fn last(&self) -> Option<Received<'_>> {
+        let (Found { what, len }, end) = self.last?;
+        // It was judged before.
+        decoder::received(what, last_bytes(self.buffer, end, len)).ok()
+    }
+
+    /// What the buffer leaves for a message.
+    const fn room(&self) -> usize {
+        self.buffer.len().saturating_sub(Self::OVERHEAD)
     }
 
     /// Whether a close frame was received: nothing that comes after it matters.
@@ -171,10 +221,15 @@ impl<'b> Reader<'b> {
 /// What a [`Reader`] hands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_enums, reason = "RFC 6455 has data and control frames")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "RFC 6455 has data and control frames, and data may come in pieces"
+)]
 pub enum Received<'b> {
     /// A whole message, however many fragments it came in.
     Message(Frame<'b>),
+    /// A part of a message that is longer than the buffer; only from [`Reader::in_pieces`].
+    Piece(Piece<'b>),
     /// A control frame; it may come between the fragments of a message.
     Control(Control<'b>),
 }

@@ -145,6 +145,7 @@ pub(crate) fn read<'c>(role: Role, limit: u32, chunks: impl IntoIterator<Item = 
                 match reader.poll() {
                     Ok(Some(Received::Message(message))) => outcome.events.push(message.into()),
                     Ok(Some(Received::Control(control))) => outcome.events.push(control.into()),
+                    Ok(Some(Received::Piece(piece))) => panic!("in pieces unasked: {piece:?}"),
                     Ok(None) => break,
                     Err(error) => {
                         assert_eq!(reader.poll(), Err(error), "an error is for ever");

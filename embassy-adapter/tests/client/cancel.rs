@@ -169,7 +169,8 @@ fn connecting_may_be_dropped_at_any_poll_and_goes_on() {
         let (mut server, reader, writer) = Server::new();
         server.set_stutters();
         server.set_at_once(5, 5);
-        let mut client = Client::new(reader, writer, buffers(400, 300), rng(), &Settings::DEFAULT);
+        let mut client =
+            Client::new(reader, writer, buffers(400, 300), rng(), &Settings::DEFAULT).expect("room");
         let endpoint = Endpoint::engineio("host");
         let (mut request, mut answered) = (Vec::new(), false);
         while !client.is_open() {

@@ -398,7 +398,7 @@ pub(crate) async fn connect<R: Read, W: Write>(
     rng: &'static mut dyn FnMut() -> u32,
     settings: &Settings,
 ) -> Result<Client<'static, R, W>, ConnectError> {
-    let mut client = Client::new(reader, writer, buffers, rng, Box::leak(Box::new(*settings)));
+    let mut client = Client::new(reader, writer, buffers, rng, Box::leak(Box::new(*settings)))?;
     client.connect(endpoint).await?;
     Ok(client)
 }

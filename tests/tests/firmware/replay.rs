@@ -91,7 +91,7 @@ fn replay(log: &[Line]) -> Replayed {
                     replayed.messages += usize::from(matches!(event, Some(eio_core::Event::Message(_))));
                 }
                 Received::Control(WsControl::Close(_)) => session.handle_transport_closed(now),
-                Received::Control(_) => {}
+                Received::Control(_) | Received::Piece(_) => {}
             }
             replayed.drain(&mut session, now);
         }

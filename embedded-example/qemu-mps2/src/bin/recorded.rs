@@ -51,7 +51,8 @@ async fn session(stack: Stack<'static>, port: u16) {
     let endpoint = Endpoint::engineio("10.0.2.2");
     defmt::info!("begin");
     let buffers = Buffers { rx, tx };
-    let mut client = Client::new(Recorder(reader), Recorder(writer), buffers, &mut next, &Settings::DEFAULT);
+    let client = Client::new(Recorder(reader), Recorder(writer), buffers, &mut next, &Settings::DEFAULT);
+    let mut client = client.expect("buffers of a length that does");
     if client.connect(&endpoint).await.is_err() {
         defmt::error!("no session");
         fault::exit(fault::FAILED)

@@ -48,7 +48,7 @@ async fn exchange(
     let (rx, tx) = lending.split_at_mut(LENT / 2);
     let endpoint = Endpoint::engineio("server.example:3000");
     let buffers = Buffers { rx, tx };
-    let mut client = Client::new(reader, writer, buffers, random, &Settings::DEFAULT);
+    let mut client = Client::new(reader, writer, buffers, random, &Settings::DEFAULT).ok()?;
     client.connect(&endpoint).await.ok()?;
     loop {
         let byte = match client.recv().await {
