@@ -242,7 +242,7 @@ pub const fn largest_message(bytes_per_second: u64, within: Duration) -> u64 {
 
 /// I + T: what Engine.IO's heartbeats promise.
 const fn silence(heartbeat: Heartbeat) -> Duration {
-    sum(heartbeat.ping_interval(), heartbeat.ping_timeout())
+    heartbeat.max_silence()
 }
 
 const fn eio(heartbeat: Heartbeat, after_heartbeat: Option<Duration>) -> Detection {

@@ -375,7 +375,9 @@ impl Machine {
     /// The periods in force; `None` while the handshake is awaited.
     #[must_use]
     pub fn heartbeat(&self) -> Option<Heartbeat> {
-        Heartbeat::from_millis(self.interval_millis, self.timeout_millis).ok()
+        // Zero while opening.
+        let heartbeat = Heartbeat::from_valid_millis(self.interval_millis, self.timeout_millis);
+        (self.interval_millis > 0).then_some(heartbeat)
     }
 
     /// The latest round trip, from a ping of this side to the first pong after it. Saturates at 71 minutes.

@@ -93,6 +93,24 @@ impl Heartbeat {
         Duration::from_millis(self.timeout_millis as u64)
     }
 
+    /// How long a peer may be silent: `pingInterval + pingTimeout` after a heartbeat it counts as gone.
+    ///
+    /// ```
+    /// use eio_core::Heartbeat;
+    /// use core::time::Duration;
+    ///
+    /// assert_eq!(Heartbeat::DEFAULT.max_silence(), Duration::from_secs(45));
+    /// ```
+    #[must_use]
+    pub const fn max_silence(self) -> Duration {
+        Duration::from_millis(self.sum_millis() as u64)
+    }
+
+    /// Periods that were checked before.
+    pub(crate) const fn from_valid_millis(interval_millis: u32, timeout_millis: u32) -> Self {
+        Self { interval_millis, timeout_millis }
+    }
+
     pub(crate) const fn interval_millis(self) -> u32 {
         self.interval_millis
     }

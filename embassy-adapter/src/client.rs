@@ -273,40 +273,28 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         let Self { reader, writer, link } = self;
         let Link { inbox, outbox, state } = link;
         // A message that the application has not seen lies where the next bytes would.
-        let mut reading = state.read_end.is_none() && !state.holds_message();
+        let reading = state.read_end.is_none() && !state.holds_message();
         let spare = if reading { inbox.spare() } else { &mut [] };
         let pending = outbox.pending();
-        let mut writing = !pending.is_empty() && !state.write_failed;
-        let (read, written) = {
-            let mut read = pin!(reader.read(spare));
-            let mut write = pin!(writer.write(pending));
-            let mut timer = pin!(clock::timer(until));
-            poll_fn(|cx| {
-                let mut results = (None, None);
-                if reading && let Poll::Ready(result) = read.as_mut().poll(cx) {
-                    reading = false;
-                    results.0 = Some(result.ok());
-                }
-                if writing && let Poll::Ready(result) = write.as_mut().poll(cx) {
-                    writing = false;
-                    results.1 = Some(result.ok());
-                }
-                if results != (None, None) || clock::now() >= until || timer.as_mut().poll(cx).is_ready() {
-                    Poll::Ready(results)
-                } else {
-                    Poll::Pending
-                }
-            })
-            .await
-        };
-        pass.read = read.is_some();
-        pass.written = written.is_some();
-        if let Some(read) = read {
-            state.handle_read(clock::now(), read, inbox);
-        }
-        if let Some(written) = written {
-            state.handle_written(written, outbox);
-        }
+        let writing = !pending.is_empty() && !state.write_failed;
+        let mut read = pin!(reader.read(spare));
+        let mut write = pin!(writer.write(pending));
+        let mut timer = pin!(clock::timer(until));
+        poll_fn(|cx| {
+            if reading && let Poll::Ready(result) = read.as_mut().poll(cx) {
+                pass.read = Some(result.ok());
+            }
+            if writing && let Poll::Ready(result) = write.as_mut().poll(cx) {
+                pass.written = Some(result.ok());
+            }
+            let progress = pass.read.is_some() || pass.written.is_some();
+            if progress || clock::now() >= until || timer.as_mut().poll(cx).is_ready() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 }
 

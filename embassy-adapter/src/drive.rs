@@ -25,17 +25,26 @@ pub(crate) struct Pass<'p> {
     goal: Goal<'p>,
     /// Whether everything has been put that was to be sent, or why not.
     pub(crate) sent: Result<(), SendError>,
-    /// What the last turn did.
-    pub(crate) read: bool,
-    pub(crate) written: bool,
-    /// Whether the last turn was one without waiting, which proves nothing about the server.
-    hurried: bool,
+    /// What the last turn read and wrote: nothing, how many bytes, or `Some(None)` for a failure.
+    pub(crate) read: Option<Option<usize>>,
+    pub(crate) written: Option<Option<usize>>,
+    last: Last,
+}
+
+/// The turn before a step.
+#[derive(Clone, Copy, PartialEq)]
+enum Last {
+    /// There was none: what is there already is looked at before anything is judged.
+    None,
+    /// It did not wait, which proves nothing about the server.
+    Hurried,
+    /// It waited.
+    Patient,
 }
 
 impl<'p> Pass<'p> {
     pub(crate) const fn to(goal: Goal<'p>) -> Self {
-        // As if something had been read: what is there already is looked at before anything is judged.
-        Self { goal, sent: Err(SendError::Closed), read: true, written: true, hurried: false }
+        Self { goal, sent: Err(SendError::Closed), read: None, written: None, last: Last::None }
     }
 }
 
@@ -54,9 +63,15 @@ impl Link<'_> {
     /// Decodes, answers, judges: until when to read and write next, or `None` if the call is to return. A time that has
     /// come means once, without waiting.
     pub(crate) fn step(&mut self, now: Instant, pass: &mut Pass<'_>) -> Option<Instant> {
-        let hurried = core::mem::take(&mut pass.hurried);
-        if !pass.read && !hurried {
-            self.settle(now);
+        let last = core::mem::replace(&mut pass.last, Last::Patient);
+        let mut progress = pass.written.is_some();
+        if let Some(written) = pass.written.take() {
+            self.state.handle_written(written, &mut self.outbox);
+        }
+        match pass.read.take() {
+            Some(read) => self.state.handle_read(now, read, &mut self.inbox),
+            None if last == Last::Patient => self.settle(now),
+            None => {}
         }
         self.switch_protocols(now);
         self.state.process(now, &mut self.inbox);
@@ -67,13 +82,13 @@ impl Link<'_> {
             Goal::Sent(put) => {
                 if pass.sent.is_err() && self.has_room() {
                     pass.sent = self.check_send(now);
-                    if pass.sent == Err(SendError::Expired) && !hurried {
+                    if pass.sent == Err(SendError::Expired) && last != Last::Hurried {
                         // What has arrived, and nobody has read, may be a sign of life.
-                        pass.hurried = true;
+                        pass.last = Last::Hurried;
                         return Some(now);
                     }
                     match pass.sent.and_then(|()| put(self)) {
-                        Ok(true) => pass.written = true,
+                        Ok(true) => progress = true,
                         Ok(false) => pass.sent = Err(SendError::Closed),
                         Err(error) => {
                             pass.sent = Err(error);
@@ -93,8 +108,8 @@ impl Link<'_> {
         };
         if reached {
             // An application that always finds a message would never get to write.
-            pass.hurried = !self.outbox.is_idle() && (pass.written || !hurried);
-            return pass.hurried.then_some(now);
+            pass.last = Last::Hurried;
+            return (!self.outbox.is_idle() && (progress || last != Last::Hurried)).then_some(now);
         }
         self.state.judge_application(now);
         self.state.handle_read_end(now);

@@ -8,7 +8,7 @@ use eio_core::session::{Control, Disconnect, Violation};
 use eio_core::ws::{
     self, CloseCode, Control as WsControl, Decoder, Key, MessageKind, OpCode, Piece, Reader, Received,
 };
-use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Event as SessionEvent, Instant};
+use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Event as SessionEvent, Heartbeat, Instant};
 
 use crate::outbox::{Outbox, SavedPing, fill};
 use crate::{Buffers, ConnectError, Event, SendError, Settings, response};
@@ -283,7 +283,7 @@ impl State<'_> {
         self.paused = holds;
         if !holds {
             self.session.handle_reading_resumed(now);
-        } else if let Some(timeout) = self.settings.app_stall_timeout.or_else(|| self.silence()) {
+        } else if let Some(timeout) = self.settings.app_stall_timeout.or(self.session.heartbeat().map(Heartbeat::max_silence)) {
             self.session.handle_reading_paused(now, timeout);
         }
     }
@@ -404,12 +404,6 @@ impl State<'_> {
                 self.session.handle_timeout(now);
             }
         }
-    }
-
-    /// The length of the silence that the periods allow.
-    fn silence(&self) -> Option<Duration> {
-        let heartbeat = self.session.heartbeat()?;
-        Some(heartbeat.ping_interval().saturating_add(heartbeat.ping_timeout()))
     }
 
     pub(crate) fn sid(&self) -> &str {

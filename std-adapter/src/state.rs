@@ -452,7 +452,7 @@ impl Inner {
     fn pause(&mut self, now: Instant, config: &Config) {
         let timeout = config.app_stall_timeout.or_else(|| {
             let heartbeat = self.session.heartbeat()?;
-            Some(heartbeat.ping_interval() + heartbeat.ping_timeout())
+            Some(heartbeat.max_silence())
         });
         self.session.handle_reading_paused(now, timeout.unwrap_or_default());
     }

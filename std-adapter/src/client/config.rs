@@ -48,7 +48,7 @@ pub(crate) struct Config {
 impl Config {
     /// How long an application may leave its inbox full.
     pub(crate) fn app_stall_timeout(&self, heartbeat: Heartbeat) -> Duration {
-        self.app_stall_timeout.unwrap_or(heartbeat.ping_interval() + heartbeat.ping_timeout())
+        self.app_stall_timeout.unwrap_or(heartbeat.max_silence())
     }
 
     pub(crate) fn target(

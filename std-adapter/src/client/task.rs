@@ -385,7 +385,7 @@ impl Task {
             self.post_batch(&batch);
             let heartbeat = self.state.lock().session.heartbeat();
             self.post_until = heartbeat.map(|heartbeat| {
-                let silence = heartbeat.ping_interval() + heartbeat.ping_timeout();
+                let silence = heartbeat.max_silence();
                 self.state.now().saturating_add(silence).saturating_add(silence)
             });
         }

@@ -153,7 +153,7 @@ impl Case<'_> {
         let read = self.steps().filter(|(at, step)| *at <= end.at + JITTER && is_packet(step, evidence));
         let last = read.map(|(at, _)| *at).max()?;
         let was_open = self.run.end.is_none_or(|(at, _)| at > end.at);
-        let allowance = micros(self.plan.heartbeat.ping_interval() + self.plan.heartbeat.ping_timeout());
+        let allowance = micros(self.plan.heartbeat.max_silence());
         let pings_due = self.plan.role == Role::Server || self.plan.revision == Revision::V4;
         if !(blocked && was_open && pings_due && last + allowance > end.at) {
             return None;
