@@ -12,7 +12,7 @@ use eio_core::ws::{CloseCode, Piece};
 use eio_core::{BufferTooSmall, Heartbeat, Instant};
 use embedded_io_async::{Read, Write};
 
-use crate::drive::{Goal, Pass};
+use crate::drive::{Failed, Goal, Pass};
 use crate::link::{Link, whole};
 use crate::{Buffers, ConnectError, Endpoint, SendError, Settings, clock};
 
@@ -282,10 +282,10 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         let mut timer = pin!(clock::timer(until));
         poll_fn(|cx| {
             if reading && let Poll::Ready(result) = read.as_mut().poll(cx) {
-                pass.read = Some(result.ok());
+                pass.read = Some(result.map_err(|_| Failed));
             }
             if writing && let Poll::Ready(result) = write.as_mut().poll(cx) {
-                pass.written = Some(result.ok());
+                pass.written = Some(result.map_err(|_| Failed));
             }
             let progress = pass.read.is_some() || pass.written.is_some();
             if progress || clock::now() >= until || timer.as_mut().poll(cx).is_ready() {

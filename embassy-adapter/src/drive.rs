@@ -25,11 +25,15 @@ pub(crate) struct Pass<'p> {
     goal: Goal<'p>,
     /// Whether everything has been put that was to be sent, or why not.
     pub(crate) sent: Result<(), SendError>,
-    /// What the last turn read and wrote: nothing, how many bytes, or `Some(None)` for a failure.
-    pub(crate) read: Option<Option<usize>>,
-    pub(crate) written: Option<Option<usize>>,
+    /// How many bytes the last turn read and wrote, if the stream had an answer.
+    pub(crate) read: Option<Result<usize, Failed>>,
+    pub(crate) written: Option<Result<usize, Failed>>,
     last: Last,
 }
+
+/// The stream failed; nobody asks how.
+#[derive(Clone, Copy)]
+pub(crate) struct Failed;
 
 /// The turn before a step.
 #[derive(Clone, Copy, PartialEq)]

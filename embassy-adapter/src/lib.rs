@@ -72,7 +72,7 @@
 //! | `tx` | the longest frame and [`Buffers::TX_OVERHEAD`] (139), at least 264; longer messages go out in fragments |
 //! | TCP's buffers, over embassy-net | the caller's choice: 1,024 each way are plenty |
 //! | a longer message comes in | the session ends with [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge), or it comes in pieces: [`Settings::max_message_len`] |
-//! | a client and all futures of connecting, receiving, sending, on a 32-bit machine | about 1,060 |
+//! | a client and all futures of connecting, receiving, sending, on a 32-bit machine | about 640 |
 //!
 //! # Time and randomness
 //!

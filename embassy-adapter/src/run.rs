@@ -16,6 +16,7 @@ use embassy_sync::channel::Channel;
 use embassy_sync::signal::Signal;
 use embedded_io_async::{Read, Write};
 
+use crate::drive::Failed;
 use crate::link::{Link, State, whole};
 use crate::outbox::{Outbox, fill};
 use crate::{Client, Event, clock};
@@ -155,7 +156,7 @@ async fn read<M: RawMutex, const N: usize, const OUT: usize>(
         if ended {
             core::future::pending::<()>().await;
         }
-        let read = reader.read(inbox.spare()).await.ok();
+        let read = reader.read(inbox.spare()).await.map_err(|_| Failed);
         shared.receive(|state| state.handle_read(clock::now(), read, inbox));
     }
 }
@@ -196,7 +197,7 @@ async fn write<M: RawMutex, const N: usize, const IN: usize>(
     loop {
         put(&mut shared.state.borrow_mut(), outbox, &mut message, &mut begun);
         if !outbox.is_idle() {
-            let written = writer.write(outbox.pending()).await.ok();
+            let written = writer.write(outbox.pending()).await.map_err(|_| Failed);
             if shared.state.borrow_mut().handle_written(written, outbox) {
                 continue;
             }

@@ -176,9 +176,10 @@ impl<'b> Reader<'b> {
                 end = core::mem::take(&mut self.message_len);
                 len = end;
                 let first = !core::mem::replace(&mut self.begun, !last);
-                what = match first && last {
-                    true => What::Whole(Whole::Message(kind)),
-                    false => What::Piece { kind, first, last },
+                what = if first && last {
+                    What::Whole(Whole::Message(kind))
+                } else {
+                    What::Piece { kind, first, last }
                 };
             }
             self.last = Some((Found { what, len }, end));
