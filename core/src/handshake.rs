@@ -205,7 +205,7 @@ impl<'a> Fields<'a> {
 
     /// Reads the value that belongs to `key`.
     fn read_member(&mut self, key: &str, reader: &mut Reader<'a>) -> Result<(), HandshakeErrorKind> {
-        let Some(field) = Field::ALL.into_iter().find(|field| key == field.as_str()) else {
+        let Some(field) = Field::ALL.iter().copied().find(|field| key == field.as_str()) else {
             return reader.skip_value().map_err(|error| self.stumble(error));
         };
         if self.seen & field.bit() != 0 {
