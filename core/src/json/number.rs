@@ -26,7 +26,8 @@ pub(crate) fn number_to_u32(raw: &str, shift: i32) -> Result<u32, NotU32> {
                 power = power.saturating_sub(behind_point);
                 zeros = zeros.saturating_add(1);
                 if digit != b'0' {
-                    whole = times_ten(whole, zeros).and_then(|whole| whole.checked_add((digit & 0x0f).into()));
+                    whole =
+                        times_ten(whole, zeros).and_then(|whole| whole.checked_add((digit & 0x0f).into()));
                     zeros = 0;
                 }
             }
