@@ -39,7 +39,7 @@ pub use sid::{Sid, SidError};
 pub use transports::{Transport, Transports};
 
 use crate::BufferTooSmall;
-use crate::json::{self, Kind, NotU32, Reader, Token};
+use crate::json::{self, Kind, NotU32, Reader};
 use crate::settings::{Heartbeat, HeartbeatError, Period};
 use crate::text::{self, Decimal};
 
@@ -117,9 +117,11 @@ impl<'a> Handshake<'a> {
     /// # Errors
     /// [`HandshakeError`] says what was expected, and at which byte of `json`.
     pub fn parse(json: &'a str) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::default();
-        let handshake = fields.read(json);
-        handshake.map_err(|kind| HandshakeError { at: fields.at, kind })
+        let mut fields = Fields::new(json);
+        let sid = fields.read().map_err(|kind| HandshakeError { at: fields.reader.token_at(), kind })?;
+        let heartbeat = Heartbeat::from_millis(fields.ping_interval, fields.ping_timeout)
+            .map_err(|error| HandshakeError { at: fields.timing_at, kind: error.into() })?;
+        Ok(Self::new(sid, heartbeat).with_upgrades(fields.upgrades).with_max_payload(fields.max_payload))
     }
 
     /// Writes the data of an `open` packet, byte by byte as the reference server (engine.io 6.6.12) does. Without a
@@ -157,10 +159,8 @@ impl<'a> Handshake<'a> {
 const MAX_DIGITS: usize = 10;
 
 /// What has been read of an open packet so far.
-#[derive(Default)]
 struct Fields<'a> {
-    /// Where the last token stands, or the failure, so that errors need not carry their position.
-    at: usize,
+    reader: Reader<'a>,
     /// One bit for each [`Field`] that has occurred.
     seen: u8,
     sid: Option<Sid<'a>>,
@@ -174,22 +174,28 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads the whole object.
-    fn read(&mut self, json: &'a str) -> Result<Handshake<'a>, HandshakeErrorKind> {
-        let mut reader = Reader::new(json, 0, 0);
-        if self.token(reader.next())?.kind != Kind::Object {
+    fn new(json: &'a str) -> Self {
+        Self {
+            reader: Reader::new(json, 0, 0),
+            seen: 0,
+            sid: None,
+            upgrades: Transports::NONE,
+            ping_interval: 0,
+            ping_timeout: 0,
+            max_payload: 0,
+            timing_at: 0,
+        }
+    }
+
+    /// Reads the whole object. An error is about the reader's last token.
+    fn read(&mut self) -> Result<Sid<'a>, HandshakeErrorKind> {
+        if self.reader.step()? != Kind::Object {
             return Err(HandshakeErrorKind::Json);
         }
-        loop {
-            let key = self.token(reader.next())?;
-            if key.kind != Kind::Key {
-                break;
-            }
-            self.read_member(key.raw, &mut reader)?;
+        while self.reader.step()? == Kind::Key {
+            self.read_member()?;
         }
-        if let Err(error) = json::expect_end(json, reader.at()) {
-            return Err(self.stumble(error));
-        }
+        self.reader.expect_end()?;
         // What is missing is missed at the closing brace, which was the last token.
         let sid = self.sid.ok_or(HandshakeErrorKind::Missing(Field::Sid))?;
         if self.ping_interval == 0 {
@@ -198,50 +204,50 @@ impl<'a> Fields<'a> {
         if self.ping_timeout == 0 {
             return Err(HandshakeErrorKind::Missing(Field::PingTimeout));
         }
-        self.at = self.timing_at;
-        let heartbeat = Heartbeat::from_millis(self.ping_interval, self.ping_timeout)?;
-        Ok(Handshake::new(sid, heartbeat).with_upgrades(self.upgrades).with_max_payload(self.max_payload))
+        Ok(sid)
     }
 
-    /// Reads the value that belongs to `key`.
-    fn read_member(&mut self, key: &str, reader: &mut Reader<'a>) -> Result<(), HandshakeErrorKind> {
-        let Some(field) = Field::ALL.into_iter().find(|field| key == field.as_str()) else {
-            return reader.skip_value().map_err(|error| self.stumble(error));
+    /// Reads the value that belongs to the key that has been read.
+    fn read_member(&mut self) -> Result<(), HandshakeErrorKind> {
+        let key = self.reader.raw();
+        let Some(field) = Field::ALL.iter().copied().find(|field| key == field.as_str()) else {
+            return Ok(self.reader.skip_value()?);
         };
         if self.seen & field.bit() != 0 {
             return Err(HandshakeErrorKind::Duplicate(field));
         }
         self.seen |= field.bit();
-        let value = self.token(reader.next())?;
-        match (field, value.kind) {
+        match (field, self.reader.step()?) {
             (Field::Upgrades | Field::MaxPayload, Kind::Null) => Ok(()),
             (Field::Sid, Kind::String) => {
-                self.sid = Some(Sid::new(value.raw)?);
+                self.sid = Some(Sid::new(self.reader.raw())?);
                 Ok(())
             }
-            (Field::Upgrades, Kind::Array) => self.read_upgrades(reader),
+            (Field::Upgrades, Kind::Array) => self.read_upgrades(),
             (Field::PingInterval | Field::PingTimeout | Field::MaxPayload, Kind::Number) => {
-                self.read_number(field, value.raw)
+                self.read_number(field)
             }
             _ => Err(HandshakeErrorKind::WrongType(field)),
         }
     }
 
     /// Reads the names in the array that has been opened.
-    fn read_upgrades(&mut self, reader: &mut Reader<'a>) -> Result<(), HandshakeErrorKind> {
+    fn read_upgrades(&mut self) -> Result<(), HandshakeErrorKind> {
         loop {
-            let name = self.token(reader.next())?;
-            match name.kind {
+            match self.reader.step()? {
                 Kind::String => {}
                 Kind::ArrayEnd => return Ok(()),
                 _ => return Err(HandshakeErrorKind::WrongType(Field::Upgrades)),
             }
-            self.upgrades = Transport::from_name(name.raw).into_iter().fold(self.upgrades, Transports::with);
+            if let Some(transport) = Transport::from_name(self.reader.raw()) {
+                self.upgrades = self.upgrades.with(transport);
+            }
         }
     }
 
-    fn read_number(&mut self, field: Field, raw: &str) -> Result<(), HandshakeErrorKind> {
-        let number = match json::number_to_u32(raw, 0) {
+    /// Reads the value of the number that has been read.
+    fn read_number(&mut self, field: Field) -> Result<(), HandshakeErrorKind> {
+        let number = match json::number_to_u32(self.reader.raw(), 0) {
             Ok(number) => number,
             // Too long for a period, and no limit to a payload.
             Err(NotU32::TooLarge) => u32::MAX,
@@ -260,26 +266,16 @@ impl<'a> Fields<'a> {
             return Err(HeartbeatError::Zero { period }.into());
         }
         *slot = number;
-        self.timing_at = self.at;
+        self.timing_at = self.reader.token_at();
         Ok(())
     }
+}
 
-    /// Notes where the reader is.
-    fn token(&mut self, token: Result<Token<'a>, json::Error>) -> Result<Token<'a>, HandshakeErrorKind> {
-        match token {
-            Ok(token) => {
-                self.at = token.at;
-                Ok(token)
-            }
-            Err(error) => Err(self.stumble(error)),
-        }
-    }
-
-    fn stumble(&mut self, error: json::Error) -> HandshakeErrorKind {
-        self.at = error.at;
-        match error.kind {
-            json::ErrorKind::Invalid => HandshakeErrorKind::Json,
-            json::ErrorKind::TooDeep => HandshakeErrorKind::TooDeep,
+impl From<json::ErrorKind> for HandshakeErrorKind {
+    fn from(kind: json::ErrorKind) -> Self {
+        match kind {
+            json::ErrorKind::Invalid => Self::Json,
+            json::ErrorKind::TooDeep => Self::TooDeep,
         }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) use number::{NotU32, number_to_u32};
 pub(crate) use string::{escape, raw_eq};
 
 /// How many arrays and objects may enclose each other: one bit each in a `u64`.
-pub(crate) const MAX_DEPTH: u32 = u64::BITS;
+pub(crate) const MAX_DEPTH: u8 = 64;
 
 /// Why text is not JSON, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,20 +73,35 @@ enum Expect {
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     text: &'a str,
-    /// After a failure, where that is.
+    /// The offset of the next byte.
     at: usize,
-    outer: u32,
-    depth: u32,
+    /// The next byte; at the end zero, which JSON allows nowhere.
+    byte: u8,
+    expect: Expect,
+    depth: u8,
+    max_depth: u8,
     /// One bit per open container, the innermost lowest: set for an object.
     objects: u64,
-    expect: Expect,
+    /// The last token. After a failure, `token_at` is where that is.
+    token_at: usize,
+    raw: &'a str,
 }
 
 impl<'a> Reader<'a> {
     /// Reads the value that starts at `at`, after whitespace. `outer` containers already enclose it and count
     /// towards [`MAX_DEPTH`].
-    pub(crate) const fn new(text: &'a str, at: usize, outer: u32) -> Self {
-        Self { text, at, outer, depth: outer, objects: 0, expect: Expect::Value }
+    pub(crate) fn new(text: &'a str, at: usize, outer: u8) -> Self {
+        Self {
+            text,
+            at,
+            byte: byte_at(text, at),
+            expect: Expect::Value,
+            depth: 0,
+            max_depth: MAX_DEPTH.saturating_sub(outer),
+            objects: 0,
+            token_at: at,
+            raw: "",
+        }
     }
 
     /// The offset of the first byte that was not read.
@@ -94,16 +109,35 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// Where the last token stands, or the failure.
+    pub(crate) const fn token_at(&self) -> usize {
+        self.token_at
+    }
+
+    /// The last token as it stands in the text.
+    pub(crate) const fn raw(&self) -> &'a str {
+        self.raw
+    }
+
     /// The next token; [`Kind::End`] once the value has ended. What follows the value is not looked at.
     pub(crate) fn next(&mut self) -> Result<Token<'a>, Error> {
-        // A text that ends too early is wrong at its end, which no offset exceeds.
-        self.token().map_err(|kind| Error { at: self.at.min(self.text.len()), kind })
+        let kind = self.step().map_err(|kind| self.error(kind))?;
+        Ok(Token { kind, raw: self.raw, at: self.token_at })
+    }
+
+    /// Goes to the next token. Says no more than its kind, or why there is none: the rest can be asked.
+    pub(crate) fn step(&mut self) -> Result<Kind, ErrorKind> {
+        let kind = self.token();
+        if kind.is_err() {
+            self.token_at = self.at;
+        }
+        kind
     }
 
     /// Reads one whole value or key of the open container.
-    pub(crate) fn skip_value(&mut self) -> Result<(), Error> {
+    pub(crate) fn skip_value(&mut self) -> Result<(), ErrorKind> {
         let depth = self.depth;
-        while self.next()?.kind != Kind::End && self.depth > depth {}
+        while self.step()? != Kind::End && self.depth > depth {}
         Ok(())
     }
 
@@ -113,28 +147,43 @@ impl<'a> Reader<'a> {
         Ok(self.at)
     }
 
-    fn token(&mut self) -> Result<Token<'a>, ErrorKind> {
-        if self.expect == Expect::Nothing {
-            return Ok(Token { kind: Kind::End, raw: "", at: self.at });
-        }
+    /// Checks that nothing but whitespace follows what was read.
+    pub(crate) fn expect_end(&mut self) -> Result<(), ErrorKind> {
         self.skip_whitespace();
-        if self.expect == Expect::CommaOrEnd && self.byte() == b',' {
-            self.advance();
-            self.expect = Expect::Item;
+        if self.at == self.text.len() {
+            return Ok(());
+        }
+        self.token_at = self.at;
+        Err(ErrorKind::Invalid)
+    }
+
+    /// What has just failed, and where.
+    pub(crate) const fn error(&self, kind: ErrorKind) -> Error {
+        Error { at: self.token_at, kind }
+    }
+
+    fn token(&mut self) -> Result<Kind, ErrorKind> {
+        if self.expect != Expect::Nothing {
             self.skip_whitespace();
         }
-        let at = self.at;
+        if self.expect == Expect::CommaOrEnd && self.byte == b',' {
+            self.advance();
+            self.skip_whitespace();
+            self.expect = Expect::Item;
+        }
+        self.token_at = self.at;
         let in_object = self.objects & 1 == 1;
-        let (kind, quotes) = match (self.byte(), self.expect) {
-            (b'}', Expect::ItemOrEnd | Expect::CommaOrEnd) if in_object => (self.close(Kind::ObjectEnd), 0),
-            (b']', Expect::ItemOrEnd | Expect::CommaOrEnd) if !in_object => (self.close(Kind::ArrayEnd), 0),
-            (b'"', Expect::Item | Expect::ItemOrEnd) if in_object => (self.string(Kind::Key)?, 1),
-            (_, Expect::Item | Expect::ItemOrEnd) if in_object => return Err(ErrorKind::Invalid),
-            (b'"', Expect::Value | Expect::Item | Expect::ItemOrEnd) => (self.string(Kind::String)?, 1),
-            (first, Expect::Value | Expect::Item | Expect::ItemOrEnd) => (self.value(first)?, 0),
-            _ => return Err(ErrorKind::Invalid),
+        let end = if in_object { b'}' } else { b']' };
+        let quotes = usize::from(self.byte == b'"');
+        let kind = match self.expect {
+            Expect::Nothing => Kind::End,
+            Expect::ItemOrEnd | Expect::CommaOrEnd if self.byte == end => self.close(in_object),
+            Expect::CommaOrEnd => return Err(ErrorKind::Invalid),
+            Expect::Item | Expect::ItemOrEnd if in_object => self.string(Kind::Key)?,
+            Expect::Value | Expect::Item | Expect::ItemOrEnd => self.value()?,
         };
-        let inside = at.wrapping_add(quotes)..self.at.saturating_sub(quotes);
+        let inside = self.token_at.wrapping_add(quotes)..self.at.saturating_sub(quotes);
+        self.raw = self.text.get(inside).unwrap_or_default();
         self.expect = match kind {
             Kind::Key => {
                 self.skip_whitespace();
@@ -142,22 +191,21 @@ impl<'a> Reader<'a> {
                 Expect::Value
             }
             Kind::Object | Kind::Array => Expect::ItemOrEnd,
-            _ if self.depth == self.outer => Expect::Nothing,
+            _ if self.depth == 0 => Expect::Nothing,
             _ => Expect::CommaOrEnd,
         };
-        Ok(Token { kind, raw: self.text.get(inside).unwrap_or_default(), at })
+        Ok(kind)
     }
 
-    /// Reads what is no string: a container's bracket, a number or a word.
-    fn value(&mut self, first: u8) -> Result<Kind, ErrorKind> {
-        let (kind, word) = match first {
+    fn value(&mut self) -> Result<Kind, ErrorKind> {
+        let (kind, word) = match self.byte {
+            b'"' => return self.string(Kind::String),
             b'{' => return self.open(Kind::Object),
             b'[' => return self.open(Kind::Array),
-            b'-' | b'0'..=b'9' => return self.number(),
             b't' => (Kind::True, "true"),
             b'f' => (Kind::False, "false"),
             b'n' => (Kind::Null, "null"),
-            _ => return Err(ErrorKind::Invalid),
+            _ => return self.number(),
         };
         for letter in word.bytes() {
             self.eat(letter)?;
@@ -166,7 +214,7 @@ impl<'a> Reader<'a> {
     }
 
     fn open(&mut self, kind: Kind) -> Result<Kind, ErrorKind> {
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= self.max_depth {
             return Err(ErrorKind::TooDeep);
         }
         self.depth = self.depth.saturating_add(1);
@@ -175,23 +223,24 @@ impl<'a> Reader<'a> {
         Ok(kind)
     }
 
-    const fn close(&mut self, kind: Kind) -> Kind {
+    fn close(&mut self, in_object: bool) -> Kind {
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
         self.advance();
-        kind
+        if in_object { Kind::ObjectEnd } else { Kind::ArrayEnd }
     }
 
     fn string(&mut self, kind: Kind) -> Result<Kind, ErrorKind> {
+        self.eat(b'"')?;
         loop {
-            self.advance();
-            match self.byte() {
+            match self.byte {
                 b'"' => break,
                 b'\\' => self.escape()?,
                 // RFC 8259 section 7: control characters are written as escapes.
                 0..=0x1f => return Err(ErrorKind::Invalid),
                 _ => {}
             }
+            self.advance();
         }
         self.advance();
         Ok(kind)
@@ -200,14 +249,14 @@ impl<'a> Reader<'a> {
     /// Goes from an escape's backslash to its last byte.
     fn escape(&mut self) -> Result<(), ErrorKind> {
         self.advance();
-        match self.byte() {
+        match self.byte {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => return Ok(()),
             b'u' => {}
             _ => return Err(ErrorKind::Invalid),
         }
         for _ in 0..4 {
             self.advance();
-            if !self.byte().is_ascii_hexdigit() {
+            if !self.byte.is_ascii_hexdigit() {
                 return Err(ErrorKind::Invalid);
             }
         }
@@ -215,22 +264,22 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self) -> Result<Kind, ErrorKind> {
-        if self.byte() == b'-' {
+        if self.byte == b'-' {
             self.advance();
         }
         // Nothing may follow a leading zero: `012` ends here, and whoever reads on stumbles over the `1`.
-        if self.byte() == b'0' {
+        if self.byte == b'0' {
             self.advance();
         } else {
             self.digits()?;
         }
-        if self.byte() == b'.' {
+        if self.byte == b'.' {
             self.advance();
             self.digits()?;
         }
-        if matches!(self.byte(), b'e' | b'E') {
+        if matches!(self.byte, b'e' | b'E') {
             self.advance();
-            if matches!(self.byte(), b'+' | b'-') {
+            if matches!(self.byte, b'+' | b'-') {
                 self.advance();
             }
             self.digits()?;
@@ -240,17 +289,17 @@ impl<'a> Reader<'a> {
 
     /// At least one digit.
     fn digits(&mut self) -> Result<(), ErrorKind> {
-        if !self.byte().is_ascii_digit() {
+        if !self.byte.is_ascii_digit() {
             return Err(ErrorKind::Invalid);
         }
-        while self.byte().is_ascii_digit() {
+        while self.byte.is_ascii_digit() {
             self.advance();
         }
         Ok(())
     }
 
     fn eat(&mut self, byte: u8) -> Result<(), ErrorKind> {
-        if self.byte() != byte {
+        if self.byte != byte {
             return Err(ErrorKind::Invalid);
         }
         self.advance();
@@ -258,25 +307,27 @@ impl<'a> Reader<'a> {
     }
 
     fn skip_whitespace(&mut self) {
-        self.at = skip_whitespace(self.text, self.at);
+        while matches!(self.byte, b' ' | b'\t' | b'\n' | b'\r') {
+            self.advance();
+        }
     }
 
-    /// The next byte; at the end zero, which JSON allows nowhere.
-    fn byte(&self) -> u8 {
-        self.text.as_bytes().get(self.at).copied().unwrap_or_default()
-    }
-
-    const fn advance(&mut self) {
+    /// Goes on to the next byte. There is one: the zero behind the last is never gone over.
+    fn advance(&mut self) {
         self.at = self.at.wrapping_add(1);
+        self.byte = byte_at(self.text, self.at);
     }
 }
 
+fn byte_at(text: &str, at: usize) -> u8 {
+    text.as_bytes().get(at).copied().unwrap_or_default()
+}
+
 /// The offset of the first byte at or behind `at` that is not JSON's whitespace.
-pub(crate) fn skip_whitespace(text: &str, mut at: usize) -> usize {
-    while matches!(text.as_bytes().get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-        at = at.wrapping_add(1);
-    }
-    at
+pub(crate) fn skip_whitespace(text: &str, at: usize) -> usize {
+    let mut reader = Reader::new(text, at, 0);
+    reader.skip_whitespace();
+    reader.at
 }
 
 /// `text` without JSON's whitespace around it.
@@ -285,19 +336,19 @@ pub(crate) fn trim(text: &str) -> &str {
 }
 
 /// Checks the value that starts at `at` and returns the offset behind it.
-pub(crate) fn skip_value(text: &str, at: usize, outer: u32) -> Result<usize, Error> {
+pub(crate) fn skip_value(text: &str, at: usize, outer: u8) -> Result<usize, Error> {
     Reader::new(text, at, outer).finish()
 }
 
 /// Checks that nothing but whitespace follows `at`.
 pub(crate) fn expect_end(text: &str, at: usize) -> Result<(), Error> {
-    let at = skip_whitespace(text, at);
-    if at < text.len() { Err(Error { at, kind: ErrorKind::Invalid }) } else { Ok(()) }
+    let mut reader = Reader::new(text, at, 0);
+    reader.expect_end().map_err(|kind| reader.error(kind))
 }
 
 /// Checks that `text` is a list of values with commas between them, or nothing: an array without its brackets,
 /// inside `outer` containers, its own included.
-pub(crate) fn check_list(text: &str, outer: u32) -> Result<(), Error> {
+pub(crate) fn check_list(text: &str, outer: u8) -> Result<(), Error> {
     let mut at = skip_whitespace(text, 0);
     if at == text.len() {
         return Ok(());

@@ -32,7 +32,7 @@ impl Transport {
     /// The transport of that name; names are compared byte by byte.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|transport| transport.as_str() == name)
+        Self::ALL.iter().copied().find(|transport| transport.as_str() == name)
     }
 }
 

@@ -10,66 +10,60 @@ pub(crate) enum NotU32 {
 
 /// What the JSON number `raw` is, times `10^shift`: exact, in every spelling of the number.
 pub(crate) fn number_to_u32(raw: &str, shift: i32) -> Result<u32, NotU32> {
-    let mut left = digits_before_point(raw).saturating_add(shift);
-    let negative = raw.starts_with('-');
-    let mut number = 0_u64;
-    for byte in raw.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            continue;
-        }
-        if digit > 0 && negative {
-            return Err(NotU32::Negative);
-        }
-        if left > 0 {
-            number = times_ten(number).wrapping_add(digit.into());
-            left = left.saturating_sub(1);
-        } else if digit > 0 {
-            return Err(NotU32::Fraction);
-        }
-    }
-    // The zeros that are not written out: ten of them are too many, unless the number is zero.
-    while left > 0 && (1..TOO_LARGE).contains(&number) {
-        number = times_ten(number);
-        left = left.saturating_sub(1);
-    }
-    u32::try_from(number).map_err(|_| NotU32::TooLarge)
-}
-
-/// Stands for every number above `u32::MAX`, so that no product overflows.
-const TOO_LARGE: u64 = 1 << 32;
-
-fn times_ten(number: u64) -> u64 {
-    number.min(TOO_LARGE).wrapping_mul(10)
-}
-
-/// How many digits the number has before its point once the power of ten has moved it; negative when zeros are missing
-/// behind the point.
-fn digits_before_point(raw: &str) -> i32 {
-    // Far beyond the length of any text, and no sum of two overflows.
-    const MAX: i32 = 1 << 27;
-    let (mut digits, mut power, mut power_sign) = (0_i32, 0_i32, 1);
-    let mut part = Part::Whole;
-    for byte in raw.bytes() {
-        match (byte, part) {
-            (b'.', _) => part = Part::Fraction,
-            (b'e' | b'E', _) => part = Part::Power,
-            (b'-', Part::Power) => power_sign = -1,
-            (b'0'..=b'9', Part::Whole) => digits = digits.saturating_add(1),
-            (b'0'..=b'9', Part::Power) => {
-                power = power.min(MAX).wrapping_mul(10).wrapping_add((byte & 0x0f).into());
+    // The number is `whole * 10^power`. Zeros at its end count in `zeros` alone until another digit follows.
+    let (mut whole, mut zeros, mut power) = (Some(0_u32), 0_i32, shift);
+    let (mut negative, mut behind_point) = (false, 0);
+    let mut bytes = raw.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'-' => negative = true,
+            b'.' => behind_point = 1,
+            b'e' | b'E' => {
+                power = power.saturating_add(exponent(bytes));
+                break;
             }
-            _ => {}
+            digit => {
+                power = power.saturating_sub(behind_point);
+                zeros = zeros.saturating_add(1);
+                if digit != b'0' {
+                    whole =
+                        times_ten(whole, zeros).and_then(|whole| whole.checked_add((digit & 0x0f).into()));
+                    zeros = 0;
+                }
+            }
         }
     }
-    digits.min(MAX).wrapping_add(power.min(MAX).wrapping_mul(power_sign))
+    power = power.saturating_add(zeros);
+    match whole {
+        Some(0) => Ok(0),
+        _ if negative => Err(NotU32::Negative),
+        _ if power < 0 => Err(NotU32::Fraction),
+        _ => times_ten(whole, power).ok_or(NotU32::TooLarge),
+    }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Whole,
-    Fraction,
-    Power,
+/// `number * 10^times`; `None` above `u32::MAX`.
+fn times_ten(number: Option<u32>, times: i32) -> Option<u32> {
+    let mut number = number?;
+    for _ in 0..times {
+        number = number.checked_mul(10)?;
+    }
+    Some(number)
+}
+
+/// The power of ten that stands behind the `e`.
+fn exponent(digits: core::str::Bytes<'_>) -> i32 {
+    // Far beyond the length of any text, and no sum overflows.
+    const MAX: i32 = 1 << 27;
+    let (mut power, mut sign) = (0_i32, 1);
+    for byte in digits {
+        match byte {
+            b'-' => sign = -1,
+            b'+' => {}
+            digit => power = power.min(MAX).wrapping_mul(10).wrapping_add((digit & 0x0f).into()),
+        }
+    }
+    power.wrapping_mul(sign)
 }
 
 #[cfg(test)]

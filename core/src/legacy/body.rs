@@ -175,7 +175,7 @@ pub(super) fn event_body(text: &str, at: usize) -> Result<Body<'_>, PacketError>
             break;
         }
         let value = reader.clone().next()?;
-        reader.skip_value()?;
+        reader.skip_value().map_err(|kind| reader.error(kind))?;
         if json::raw_eq(key.raw, "name") {
             name = Some(value).filter(|token| token.kind == Kind::String);
         } else if json::raw_eq(key.raw, "args") {

@@ -73,29 +73,34 @@ impl<'a> Base64<'a> {
 
     /// Fills `out`, whose length is `decoded_len()`.
     pub(super) fn decode_into(self, out: &mut [u8]) {
+        let (quads, rest) = self.0.as_bytes().as_chunks::<4>();
         let (triples, last) = out.as_chunks_mut::<3>();
-        let mut groups = self.groups();
-        // `for_each` lets the loop over whole groups run without asking each time whether they are over.
-        triples.iter_mut().zip(groups.by_ref()).for_each(|(triple, group)| *triple = group.bytes);
-        if let (false, Some(group)) = (last.is_empty(), groups.next()) {
-            last.iter_mut().zip(group.bytes).for_each(|(to, from)| *to = from);
+        for (triple, quad) in triples.iter_mut().zip(quads) {
+            *triple = decode_quad(*quad);
         }
+        let mut quad = [b'A'; 4];
+        quad.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        last.iter_mut().zip(decode_quad(quad)).for_each(|(to, from)| *to = from);
     }
 
     /// Writes the text in its canonical form, standard alphabet and full padding, into `out`, whose length is
     /// `encoded_len(decoded_len())`.
     pub(super) fn rewrite_into(self, out: &mut [u8]) {
-        write_groups(self.groups(), out);
-    }
-
-    fn groups(self) -> impl Iterator<Item = Group> {
-        let (quads, rest) = self.0.as_bytes().as_chunks::<4>();
-        let mut quad = [b'A'; 4];
-        quad.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        let mut last = Group { bytes: decode_quad(quad), len: rest.len().saturating_sub(1) };
-        last.bytes.iter_mut().skip(last.len).for_each(|beyond| *beyond = 0);
-        let whole = quads.iter().map(|quad| Group { bytes: decode_quad(*quad), len: 3 });
-        whole.chain((!rest.is_empty()).then_some(last))
+        let Some((last, others)) = self.0.as_bytes().split_last() else { return };
+        let bits = |symbol: &u8| value(*symbol).unwrap_or(0);
+        out.fill(b'=');
+        for (to, from) in out.iter_mut().zip(others) {
+            *to = symbol(bits(from));
+        }
+        // The last symbol's bits behind the last byte.
+        let ignored = match self.0.len() % 4 {
+            2 => 0x0f,
+            3 => 0x03,
+            _ => 0,
+        };
+        if let Some(to) = out.get_mut(others.len()) {
+            *to = symbol(bits(last) & !ignored);
+        }
     }
 }
 
@@ -106,35 +111,23 @@ pub(super) const fn encoded_len(len: usize) -> usize {
 
 /// Writes `data` as text into `out`, whose length is `encoded_len(data.len())`.
 pub(crate) fn encode_into(data: &[u8], out: &mut [u8]) {
-    let (triples, rest) = data.as_chunks::<3>();
-    let mut last = Group { bytes: [0; 3], len: rest.len() };
-    last.bytes.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    let whole = triples.iter().map(|triple| Group { bytes: *triple, len: 3 });
-    write_groups(whole.chain((!rest.is_empty()).then_some(last)), out);
-}
-
-fn write_groups(groups: impl Iterator<Item = Group>, out: &mut [u8]) {
     let (quads, _) = out.as_chunks_mut::<4>();
-    quads.iter_mut().zip(groups).for_each(|(quad, group)| *quad = group.symbols());
-}
-
-/// What four symbols stand for: three bytes, or at the very end one or two.
-#[derive(Clone, Copy)]
-struct Group {
-    /// The bytes; zero beyond `len`.
-    bytes: [u8; 3],
-    len: usize,
-}
-
-impl Group {
-    const fn symbols(self) -> [u8; 4] {
-        let [a, b, c] = self.bytes;
-        [
-            symbol(a >> 2),
-            symbol(a << 4 | b >> 4),
-            if self.len > 1 { symbol(b << 2 | c >> 6) } else { b'=' },
-            if self.len > 2 { symbol(c) } else { b'=' },
-        ]
+    for (quad, bytes) in quads.iter_mut().zip(data.chunks(3)) {
+        let [a, b, c] = match *bytes {
+            [a, b, c] => [a, b, c],
+            [a, b] => [a, b, 0],
+            [a] => [a, 0, 0],
+            _ => return,
+        };
+        *quad = [
+            a >> 2,
+            (a << 4 | b >> 4) & 0x3f,
+            if bytes.len() > 1 { (b << 2 | c >> 6) & 0x3f } else { PADDING },
+            if bytes.len() > 2 { c & 0x3f } else { PADDING },
+        ];
+    }
+    for bits in out {
+        *bits = symbol(*bits);
     }
 }
 
@@ -143,14 +136,18 @@ fn decode_quad(quad: [u8; 4]) -> [u8; 3] {
     [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]
 }
 
-/// The symbol that stands for the lowest six bits of `bits`.
+/// What stands for no bits.
+const PADDING: u8 = 64;
+
+/// The symbol that stands for six bits, or for [`PADDING`].
 const fn symbol(bits: u8) -> u8 {
-    match bits & 0x3f {
-        low @ 0..=25 => b'A'.saturating_add(low),
-        low @ 26..=51 => b'a'.saturating_add(low.saturating_sub(26)),
-        low @ 52..=61 => b'0'.saturating_add(low.saturating_sub(52)),
+    match bits {
+        0..=25 => b'A'.wrapping_add(bits),
+        26..=51 => b'a'.wrapping_add(bits.wrapping_sub(26)),
+        52..=61 => b'0'.wrapping_add(bits.wrapping_sub(52)),
         62 => b'+',
-        _ => b'/',
+        63 => b'/',
+        _ => b'=',
     }
 }
 

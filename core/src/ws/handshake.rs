@@ -60,9 +60,9 @@ impl Key {
     #[must_use]
     pub fn accept(&self) -> [u8; 28] {
         let mut challenge = [0; 60];
-        for (out, &byte) in challenge.iter_mut().zip(self.0.iter().chain(GUID)) {
-            *out = byte;
-        }
+        let (key, guid) = challenge.split_at_mut(Self::LEN);
+        key.copy_from_slice(&self.0);
+        guid.copy_from_slice(GUID);
         base64(&sha1(&challenge))
     }
 
