@@ -107,7 +107,7 @@ impl Link<'_> {
                 if self.try_finish(now, limit) {
                     return None;
                 }
-                return Some(self.state.wake_at(now).map_or(limit, |deadline| deadline.min(limit)));
+                return Some(self.state.wake_at().map_or(limit, |deadline| deadline.min(limit)));
             }
         };
         if reached {
@@ -118,7 +118,7 @@ impl Link<'_> {
         self.state.judge_application(now);
         self.state.handle_read_end(now);
         // After a failed write, only what is there already can still say why.
-        self.state.wake_at(now).map(|until| if self.state.write_failed { now } else { until })
+        self.state.wake_at().map(|until| if self.state.write_failed { now } else { until })
     }
 
     /// Whether a frame can be put, or never will be.

@@ -19,9 +19,9 @@ use crate::outbox::{Outbox, SavedPing};
 use crate::{Buffers, ConnectError, Event, Settings, response};
 
 /// Later than this, a wake-up says more about this board than about the server: before silence is judged, the other
-/// tasks get [`GRACE_MICROS`] to bring in what lies in the network's buffers.
-const LATE_MICROS: u64 = 10_000;
-const GRACE_MICROS: u64 = 5_000;
+/// tasks get [`GRACE`] to bring in what lies in the network's buffers.
+const LATE: Duration = Duration::from_millis(10);
+const GRACE: Duration = Duration::from_millis(5);
 
 /// What a client holds beside its stream. `session`, `inbox` and `outbox` are apart, because a read that waits
 /// borrows the one and a write the other.
@@ -31,7 +31,6 @@ pub(crate) struct Link<'b> {
     pub(crate) state: State<'b>,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "facts that hold or do not, each on its own")]
 pub(crate) struct State<'b> {
     pub(crate) session: ClientSession,
     rng: &'b mut dyn FnMut() -> u32,
@@ -45,10 +44,8 @@ pub(crate) struct State<'b> {
     pub(crate) read_end: Option<ReadEnd>,
     /// The session is told when nothing is left to read, which may say why.
     pub(crate) write_failed: bool,
-    /// Whether reading stands still for the application.
-    paused: bool,
-    /// After a late wake-up: silence is not judged before.
-    grace: Option<Instant>,
+    /// Silence is not judged before. Later than the session's deadline only after a late wake-up.
+    grace: Instant,
     /// What a close frame to the server will say.
     close_code: Option<CloseCode>,
     /// What the server's close frame said.
@@ -131,8 +128,7 @@ impl<'b> Link<'b> {
             dropping: false,
             read_end: None,
             write_failed: false,
-            paused: false,
-            grace: None,
+            grace: now,
             close_code: None,
             peer_close: None,
             owes_close: false,
@@ -201,12 +197,7 @@ impl<'b> Link<'b> {
 impl State<'_> {
     /// Reading stands still while a message waits for the application, and goes on when it was taken.
     pub(crate) fn judge_application(&mut self, now: Instant) {
-        let holds = self.holds_message();
-        if holds == self.paused {
-            return;
-        }
-        self.paused = holds;
-        if !holds {
+        if !self.holds_message() {
             self.session.handle_reading_resumed(now);
         } else if let Some(timeout) =
             self.settings.app_stall_timeout.or(self.session.heartbeat().map(Heartbeat::max_silence))
@@ -230,26 +221,22 @@ impl State<'_> {
     }
 
     /// When to look again if nothing happens. `None` once the session has ended.
-    pub(crate) fn wake_at(&mut self, now: Instant) -> Option<Instant> {
-        let deadline = self.session.poll_timeout()?;
-        if now < deadline {
-            self.grace = None;
-        }
-        Some(self.grace.map_or(deadline, |grace| grace.max(deadline)))
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        Some(self.session.poll_timeout()?.max(self.grace))
     }
 
     /// Nothing more was ready: what is due happens.
     pub(crate) fn expire(&mut self, now: Instant) {
-        let Some(deadline) = self.session.poll_timeout().filter(|deadline| *deadline <= now) else { return };
-        match self.grace {
-            None if now.as_micros().saturating_sub(deadline.as_micros()) > LATE_MICROS => {
-                self.grace = Some(Instant::from_micros(now.as_micros().saturating_add(GRACE_MICROS)));
-            }
-            Some(grace) if now < grace => {}
-            _ => {
-                self.grace = None;
-                self.session.handle_timeout(now);
-            }
+        let Some(deadline) =
+            self.session.poll_timeout().filter(|deadline| now >= (*deadline).max(self.grace))
+        else {
+            return;
+        };
+        let late = now.saturating_duration_since(deadline) > LATE;
+        if late && self.grace <= deadline {
+            self.grace = now.saturating_add(GRACE);
+        } else {
+            self.session.handle_timeout(now);
         }
     }
 

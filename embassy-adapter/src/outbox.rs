@@ -92,9 +92,9 @@ impl<'b> Outbox<'b> {
     /// Makes a frame of the first `len` bytes of [`payload`](Self::payload), which fit.
     pub(crate) fn put(&mut self, opcode: OpCode, fin: bool, len: usize, key: [u8; 4]) {
         let header = FrameHeader { fin, mask: Some(key), ..FrameHeader::new(opcode, len) };
-        if header.frame_in_place(self.buffer).is_ok() {
-            self.start = PAYLOAD.saturating_sub(header.encoded_len());
+        if let Ok(frame) = header.frame_in_place(self.buffer) {
             self.end = PAYLOAD.saturating_add(len);
+            self.start = self.end.saturating_sub(frame.len());
         }
     }
 

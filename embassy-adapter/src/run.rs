@@ -249,14 +249,14 @@ async fn time(shared: &Shared<'_, '_>) -> Disconnect {
         let until = {
             let mut state = shared.state.borrow_mut();
             let now = clock::now();
-            if state.wake_at(now).is_some_and(|until| until <= now) {
+            if state.wake_at().is_some_and(|until| until <= now) {
                 state.expire(now);
                 shared.to_write.signal(());
             }
             if let Some(end) = state.session.disconnect() {
                 return end;
             }
-            state.wake_at(now)
+            state.wake_at()
         };
         if let Some(until) = until {
             select(shared.to_time.wait(), clock::timer(until)).await;
