@@ -82,8 +82,9 @@ pub(crate) struct Reader<'a> {
     max_depth: u8,
     /// One bit per open container, the innermost lowest: set for an object.
     objects: u64,
-    /// The last token. After a failure, `token_at` is where that is.
+    /// Where the last token starts; after a failure, where that is.
     token_at: usize,
+    /// The last token's text, as in [`Token`].
     raw: &'a str,
 }
 
@@ -114,7 +115,7 @@ impl<'a> Reader<'a> {
         self.token_at
     }
 
-    /// The last token as it stands in the text.
+    /// The last token's text, as in [`Token`].
     pub(crate) const fn raw(&self) -> &'a str {
         self.raw
     }
@@ -125,7 +126,8 @@ impl<'a> Reader<'a> {
         Ok(Token { kind, raw: self.raw, at: self.token_at })
     }
 
-    /// Goes to the next token. Says no more than its kind, or why there is none: the rest can be asked.
+    /// The kind of the next token. [`raw`](Self::raw) and [`token_at`](Self::token_at) know the rest, so that the
+    /// answer fits a register.
     pub(crate) fn step(&mut self) -> Result<Kind, ErrorKind> {
         if self.expect == Expect::Nothing {
             self.token_at = self.at;
@@ -165,11 +167,11 @@ impl<'a> Reader<'a> {
     /// Checks that nothing but whitespace follows what was read.
     pub(crate) fn expect_end(&mut self) -> Result<(), ErrorKind> {
         self.skip_whitespace();
-        if self.at == self.text.len() {
-            return Ok(());
+        if self.at < self.text.len() {
+            self.token_at = self.at;
+            return Err(ErrorKind::Invalid);
         }
-        self.token_at = self.at;
-        Err(ErrorKind::Invalid)
+        Ok(())
     }
 
     /// What has just failed, and where.
@@ -211,6 +213,7 @@ impl<'a> Reader<'a> {
         Some(kind)
     }
 
+    /// Reads a number, a string, a word, or the bracket that begins a container.
     fn value(&mut self) -> Option<Kind> {
         let (kind, word) = match self.byte {
             b'"' => {
