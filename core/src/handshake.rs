@@ -118,8 +118,9 @@ impl<'a> Handshake<'a> {
     /// [`HandshakeError`] says what was expected, and at which byte of `json`.
     pub fn parse(json: &'a str) -> Result<Self, HandshakeError> {
         let mut fields = Fields::new(json);
-        let sid = fields.read().map_err(|kind| HandshakeError { at: fields.reader.token_at(), kind })?;
-        let heartbeat = Heartbeat::from_millis(fields.ping_interval, fields.ping_timeout)
+        let (sid, interval, timeout) =
+            fields.read().map_err(|kind| HandshakeError { at: fields.reader.token_at(), kind })?;
+        let heartbeat = Heartbeat::from_millis(interval, timeout)
             .map_err(|error| HandshakeError { at: fields.timing_at, kind: error.into() })?;
         Ok(Self::new(sid, heartbeat).with_upgrades(fields.upgrades).with_max_payload(fields.max_payload))
     }
@@ -165,9 +166,9 @@ struct Fields<'a> {
     seen: u8,
     sid: Option<Sid<'a>>,
     upgrades: Transports,
-    /// Zero until it has occurred, when it is above zero. The same for `ping_timeout`.
-    ping_interval: u32,
-    ping_timeout: u32,
+    /// Above zero. The same for `ping_timeout`.
+    ping_interval: Option<u32>,
+    ping_timeout: Option<u32>,
     max_payload: u32,
     /// Where the last of the two timings stands: an error about both together points there.
     timing_at: usize,
@@ -180,15 +181,16 @@ impl<'a> Fields<'a> {
             seen: 0,
             sid: None,
             upgrades: Transports::NONE,
-            ping_interval: 0,
-            ping_timeout: 0,
+            ping_interval: None,
+            ping_timeout: None,
             max_payload: 0,
             timing_at: 0,
         }
     }
 
-    /// Reads the whole object. An error is about the reader's last token.
-    fn read(&mut self) -> Result<Sid<'a>, HandshakeErrorKind> {
+    /// Reads the whole object and returns what must not be missing: the sid, and the interval and the timeout of
+    /// pings. An error is about the reader's last token.
+    fn read(&mut self) -> Result<(Sid<'a>, u32, u32), HandshakeErrorKind> {
         if self.reader.step()? != Kind::Object {
             return Err(HandshakeErrorKind::Json);
         }
@@ -198,13 +200,9 @@ impl<'a> Fields<'a> {
         self.reader.expect_end()?;
         // What is missing is missed at the closing brace, which was the last token.
         let sid = self.sid.ok_or(HandshakeErrorKind::Missing(Field::Sid))?;
-        if self.ping_interval == 0 {
-            return Err(HandshakeErrorKind::Missing(Field::PingInterval));
-        }
-        if self.ping_timeout == 0 {
-            return Err(HandshakeErrorKind::Missing(Field::PingTimeout));
-        }
-        Ok(sid)
+        let interval = self.ping_interval.ok_or(HandshakeErrorKind::Missing(Field::PingInterval))?;
+        let timeout = self.ping_timeout.ok_or(HandshakeErrorKind::Missing(Field::PingTimeout))?;
+        Ok((sid, interval, timeout))
     }
 
     /// Reads the value that belongs to the key that has been read.
@@ -265,7 +263,7 @@ impl<'a> Fields<'a> {
         if number == 0 {
             return Err(HeartbeatError::Zero { period }.into());
         }
-        *slot = number;
+        *slot = Some(number);
         self.timing_at = self.reader.token_at();
         Ok(())
     }

@@ -82,8 +82,9 @@ pub(crate) struct Reader<'a> {
     max_depth: u8,
     /// One bit per open container, the innermost lowest: set for an object.
     objects: u64,
-    /// The last token. After a failure, `token_at` is where that is.
+    /// Where the last token starts; after a failure, where that is.
     token_at: usize,
+    /// The last token's text, as in [`Token`].
     raw: &'a str,
 }
 
@@ -114,7 +115,7 @@ impl<'a> Reader<'a> {
         self.token_at
     }
 
-    /// The last token as it stands in the text.
+    /// The last token's text, as in [`Token`].
     pub(crate) const fn raw(&self) -> &'a str {
         self.raw
     }
@@ -125,13 +126,29 @@ impl<'a> Reader<'a> {
         Ok(Token { kind, raw: self.raw, at: self.token_at })
     }
 
-    /// Goes to the next token. Says no more than its kind, or why there is none: the rest can be asked.
+    /// The kind of the next token. [`raw`](Self::raw) and [`token_at`](Self::token_at) know the rest, so that the
+    /// answer fits a register.
     pub(crate) fn step(&mut self) -> Result<Kind, ErrorKind> {
-        let kind = self.token();
-        if kind.is_err() {
+        if self.expect == Expect::Nothing {
             self.token_at = self.at;
+            return Ok(Kind::End);
         }
-        kind
+        let Some(kind) = self.token() else {
+            self.token_at = self.at;
+            return Err(ErrorKind::Invalid);
+        };
+        self.expect = match kind {
+            Kind::Key => Expect::Value,
+            Kind::Object | Kind::Array if self.depth == self.max_depth => return Err(ErrorKind::TooDeep),
+            Kind::Object | Kind::Array => {
+                self.depth = self.depth.wrapping_add(1);
+                self.objects = (self.objects << 1) | u64::from(kind == Kind::Object);
+                Expect::ItemOrEnd
+            }
+            _ if self.depth == 0 => Expect::Nothing,
+            _ => Expect::CommaOrEnd,
+        };
+        Ok(kind)
     }
 
     /// Reads one whole value or key of the open container.
@@ -150,11 +167,11 @@ impl<'a> Reader<'a> {
     /// Checks that nothing but whitespace follows what was read.
     pub(crate) fn expect_end(&mut self) -> Result<(), ErrorKind> {
         self.skip_whitespace();
-        if self.at == self.text.len() {
-            return Ok(());
+        if self.at < self.text.len() {
+            self.token_at = self.at;
+            return Err(ErrorKind::Invalid);
         }
-        self.token_at = self.at;
-        Err(ErrorKind::Invalid)
+        Ok(())
     }
 
     /// What has just failed, and where.
@@ -162,10 +179,9 @@ impl<'a> Reader<'a> {
         Error { at: self.token_at, kind }
     }
 
-    fn token(&mut self) -> Result<Kind, ErrorKind> {
-        if self.expect != Expect::Nothing {
-            self.skip_whitespace();
-        }
+    /// Reads the next token. `None` if the next byte does not belong where it stands.
+    fn token(&mut self) -> Option<Kind> {
+        self.skip_whitespace();
         if self.expect == Expect::CommaOrEnd && self.byte == b',' {
             self.advance();
             self.skip_whitespace();
@@ -175,95 +191,83 @@ impl<'a> Reader<'a> {
         let in_object = self.objects & 1 == 1;
         let end = if in_object { b'}' } else { b']' };
         let quotes = usize::from(self.byte == b'"');
-        let kind = match self.expect {
-            Expect::Nothing => Kind::End,
-            Expect::ItemOrEnd | Expect::CommaOrEnd if self.byte == end => self.close(in_object),
-            Expect::CommaOrEnd => return Err(ErrorKind::Invalid),
-            Expect::Item | Expect::ItemOrEnd if in_object => self.string(Kind::Key)?,
-            Expect::Value | Expect::Item | Expect::ItemOrEnd => self.value()?,
+        let kind = if self.byte == end && matches!(self.expect, Expect::ItemOrEnd | Expect::CommaOrEnd) {
+            self.advance();
+            self.depth = self.depth.wrapping_sub(1);
+            self.objects >>= 1;
+            if in_object { Kind::ObjectEnd } else { Kind::ArrayEnd }
+        } else if self.expect == Expect::CommaOrEnd {
+            return None;
+        } else if in_object && self.expect != Expect::Value {
+            self.string()?;
+            Kind::Key
+        } else {
+            self.value()?
         };
-        let inside = self.token_at.wrapping_add(quotes)..self.at.saturating_sub(quotes);
+        let inside = self.token_at.wrapping_add(quotes)..self.at.wrapping_sub(quotes);
         self.raw = self.text.get(inside).unwrap_or_default();
-        self.expect = match kind {
-            Kind::Key => {
-                self.skip_whitespace();
-                self.eat(b':')?;
-                Expect::Value
-            }
-            Kind::Object | Kind::Array => Expect::ItemOrEnd,
-            _ if self.depth == 0 => Expect::Nothing,
-            _ => Expect::CommaOrEnd,
-        };
-        Ok(kind)
+        if kind == Kind::Key {
+            self.skip_whitespace();
+            self.eat(b':')?;
+        }
+        Some(kind)
     }
 
-    fn value(&mut self) -> Result<Kind, ErrorKind> {
+    /// Reads a number, a string, a word, or the bracket that begins a container.
+    fn value(&mut self) -> Option<Kind> {
         let (kind, word) = match self.byte {
-            b'"' => return self.string(Kind::String),
-            b'{' => return self.open(Kind::Object),
-            b'[' => return self.open(Kind::Array),
+            b'"' => {
+                self.string()?;
+                return Some(Kind::String);
+            }
+            b'{' => (Kind::Object, "{"),
+            b'[' => (Kind::Array, "["),
             b't' => (Kind::True, "true"),
             b'f' => (Kind::False, "false"),
             b'n' => (Kind::Null, "null"),
-            _ => return self.number(),
+            _ => {
+                self.number()?;
+                return Some(Kind::Number);
+            }
         };
         for letter in word.bytes() {
             self.eat(letter)?;
         }
-        Ok(kind)
+        Some(kind)
     }
 
-    fn open(&mut self, kind: Kind) -> Result<Kind, ErrorKind> {
-        if self.depth >= self.max_depth {
-            return Err(ErrorKind::TooDeep);
-        }
-        self.depth = self.depth.saturating_add(1);
-        self.objects = (self.objects << 1) | u64::from(kind == Kind::Object);
-        self.advance();
-        Ok(kind)
-    }
-
-    fn close(&mut self, in_object: bool) -> Kind {
-        self.depth = self.depth.saturating_sub(1);
-        self.objects >>= 1;
-        self.advance();
-        if in_object { Kind::ObjectEnd } else { Kind::ArrayEnd }
-    }
-
-    fn string(&mut self, kind: Kind) -> Result<Kind, ErrorKind> {
+    fn string(&mut self) -> Option<()> {
         self.eat(b'"')?;
-        loop {
+        while self.byte != b'"' {
             match self.byte {
-                b'"' => break,
                 b'\\' => self.escape()?,
                 // RFC 8259 section 7: control characters are written as escapes.
-                0..=0x1f => return Err(ErrorKind::Invalid),
-                _ => {}
+                0..=0x1f => return None,
+                _ => self.advance(),
             }
-            self.advance();
         }
         self.advance();
-        Ok(kind)
+        Some(())
     }
 
-    /// Goes from an escape's backslash to its last byte.
-    fn escape(&mut self) -> Result<(), ErrorKind> {
+    fn escape(&mut self) -> Option<()> {
         self.advance();
         match self.byte {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => return Ok(()),
-            b'u' => {}
-            _ => return Err(ErrorKind::Invalid),
-        }
-        for _ in 0..4 {
-            self.advance();
-            if !self.byte.is_ascii_hexdigit() {
-                return Err(ErrorKind::Invalid);
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.advance(),
+            _ => {
+                self.eat(b'u')?;
+                for _ in 0..4 {
+                    if !self.byte.is_ascii_hexdigit() {
+                        return None;
+                    }
+                    self.advance();
+                }
             }
         }
-        Ok(())
+        Some(())
     }
 
-    fn number(&mut self) -> Result<Kind, ErrorKind> {
+    fn number(&mut self) -> Option<()> {
         if self.byte == b'-' {
             self.advance();
         }
@@ -284,26 +288,26 @@ impl<'a> Reader<'a> {
             }
             self.digits()?;
         }
-        Ok(Kind::Number)
+        Some(())
     }
 
     /// At least one digit.
-    fn digits(&mut self) -> Result<(), ErrorKind> {
+    fn digits(&mut self) -> Option<()> {
         if !self.byte.is_ascii_digit() {
-            return Err(ErrorKind::Invalid);
+            return None;
         }
         while self.byte.is_ascii_digit() {
             self.advance();
         }
-        Ok(())
+        Some(())
     }
 
-    fn eat(&mut self, byte: u8) -> Result<(), ErrorKind> {
+    fn eat(&mut self, byte: u8) -> Option<()> {
         if self.byte != byte {
-            return Err(ErrorKind::Invalid);
+            return None;
         }
         self.advance();
-        Ok(())
+        Some(())
     }
 
     fn skip_whitespace(&mut self) {

@@ -40,17 +40,14 @@ impl<'a> Base64<'a> {
     /// `text` when a symbol is missing there.
     pub fn new(text: &'a str) -> Result<Self, DecodeError> {
         let count = text.bytes().position(|byte| value(byte).is_none()).unwrap_or(text.len());
-        let symbols = text.get(..count).unwrap_or_default();
-        let padding = text.get(count..).unwrap_or_default();
-        let junk = if count % 4 == 1 {
-            Some(0)
-        } else {
-            padding.bytes().enumerate().position(|(index, byte)| byte != b'=' || index >= 2)
-        };
-        match junk {
-            Some(index) => Err(DecodeError::new(DecodeErrorKind::InvalidBase64, index).after(count)),
-            None => Ok(Self(symbols)),
+        let (symbols, rest) = text.split_at_checked(count).unwrap_or_default();
+        // Four symbols stand for three bytes, three for two, two for one, and one for nothing.
+        let complete = count % 4 != 1;
+        let padding = rest.bytes().take(2).take_while(|byte| complete && *byte == b'=').count();
+        if complete && padding == rest.len() {
+            return Ok(Self(symbols));
         }
+        Err(DecodeError::new(DecodeErrorKind::InvalidBase64, count.saturating_add(padding)))
     }
 
     /// How many bytes the text stands for.

@@ -6,13 +6,14 @@
 pub(super) fn sha1(message: &[u8; 60]) -> [u8; 20] {
     // The message, the bit that ends it, zeros, and its length in bits: exactly two blocks of 16 words.
     let mut head = [0x8000_0000; 16];
-    let mut tail = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 480];
     let (message_words, _) = message.as_chunks::<4>();
     for (word, &bytes) in head.iter_mut().zip(message_words) {
         *word = u32::from_be_bytes(bytes);
     }
     let mut state = INITIAL;
     compress(&mut state, &mut head);
+    let mut tail = [0; 16];
+    tail[15] = 480;
     compress(&mut state, &mut tail);
     let mut digest = [0; 20];
     let (digest_words, _) = digest.as_chunks_mut::<4>();
