@@ -35,15 +35,18 @@ pub(crate) struct Pass<'p> {
 #[derive(Clone, Copy)]
 pub(crate) struct Failed;
 
-/// The turn before a step.
+/// What the turn before a step was for. Silence is judged after one that has waited, and after no other.
 #[derive(Clone, Copy, PartialEq)]
 enum Last {
-    /// There was none: what is there already is looked at before anything is judged.
+    /// There was none.
     None,
-    /// It did not wait, which proves nothing about the server.
-    Hurried,
-    /// It waited.
-    Patient,
+    /// To wait.
+    Wait,
+    /// To look for a sign of life that has arrived, and nobody has read.
+    Look,
+    /// To write what the stream takes at once: the goal is reached. Nothing new is answered then, or a server that
+    /// always sends could keep the call from returning.
+    Leave,
 }
 
 impl<'p> Pass<'p> {
@@ -67,28 +70,29 @@ impl Link<'_> {
     /// Decodes, answers, judges: until when to read and write next, or `None` if the call is to return. A time that has
     /// come means once, without waiting.
     pub(crate) fn step(&mut self, now: Instant, pass: &mut Pass<'_>) -> Option<Instant> {
-        let last = core::mem::replace(&mut pass.last, Last::Patient);
+        let last = core::mem::replace(&mut pass.last, Last::Wait);
         let mut progress = pass.written.is_some();
         if let Some(written) = pass.written.take() {
             self.state.handle_written(written, &mut self.outbox);
         }
         match pass.read.take() {
             Some(read) => self.state.handle_read(now, read, &mut self.inbox),
-            None if last == Last::Patient => self.settle(now),
+            None if last == Last::Wait => self.settle(now),
             None => {}
         }
         self.switch_protocols(now);
         self.state.process(now, &mut self.inbox);
-        self.state.fill(now, &mut self.outbox);
+        if last != Last::Leave {
+            self.state.fill(now, &mut self.outbox);
+        }
         let reached = match &mut pass.goal {
             Goal::Open => self.state.session.is_open(),
             Goal::Message => self.state.holds_message(),
             Goal::Sent(put) => {
                 if pass.sent.is_err() && self.has_room() {
                     pass.sent = self.check_send(now);
-                    if pass.sent == Err(SendError::Expired) && last != Last::Hurried {
-                        // What has arrived, and nobody has read, may be a sign of life.
-                        pass.last = Last::Hurried;
+                    if pass.sent == Err(SendError::Expired) && last != Last::Look {
+                        pass.last = Last::Look;
                         return Some(now);
                     }
                     match pass.sent.and_then(|()| put(self)) {
@@ -112,8 +116,8 @@ impl Link<'_> {
         };
         if reached {
             // An application that always finds a message would never get to write.
-            pass.last = Last::Hurried;
-            return (!self.outbox.is_idle() && (progress || last != Last::Hurried)).then_some(now);
+            pass.last = Last::Leave;
+            return (!self.outbox.is_idle() && (progress || last != Last::Leave)).then_some(now);
         }
         self.state.judge_application(now);
         self.state.handle_read_end(now);

@@ -4,11 +4,12 @@ use core::pin::pin;
 use core::task::Poll;
 
 use eio_core::handshake::HandshakeErrorKind;
+use eio_core::packet::Frame;
 use eio_core::session::Violation;
 use eio_core::{DisconnectReason, Heartbeat};
-use eio_embassy::{Buffers, ConnectError, Endpoint, Revision, Settings};
+use eio_embassy::{Buffers, Client, ConnectError, Endpoint, Revision, SendError, Settings};
 
-use crate::world::{self, OPEN, Server, Task, buffers, connect_with, open, rng};
+use crate::world::{self, OPEN, Server, Task, buffers, connect_with, done, open, rng, waits};
 
 fn failure(settings: &Settings, answer: impl FnOnce(&mut Server, String)) -> ConnectError {
     connect_with(settings, buffers(512, 512), answer).map(drop).expect_err("no session")
@@ -295,4 +296,24 @@ fn nothing_can_be_smuggled_into_the_request() {
         assert_eq!(error, ConnectError::InvalidEndpoint);
         assert!(server.take_raw().is_empty());
     }
+}
+
+#[test]
+fn a_client_that_never_asked_for_a_session_sends_nothing_and_ends() {
+    let _clock = world::clock();
+    let client = || {
+        let (server, reader, writer) = Server::new();
+        (Client::new(reader, writer, buffers(512, 512), rng(), &Settings::DEFAULT).expect("room"), server)
+    };
+    let (mut closed, mut server) = client();
+    assert_eq!(done(closed.close()).reason, DisconnectReason::LocalClose);
+    assert!(server.take_raw().is_empty());
+
+    let (mut waiting, mut server) = client();
+    waits(waiting.recv());
+    waits(waiting.send(Frame::Text("early")));
+    world::advance(20_000_000);
+    assert_eq!(done(waiting.send(Frame::Text("late"))), Err(SendError::Closed));
+    assert_eq!(waiting.disconnect().map(|end| end.reason), Some(DisconnectReason::OpenTimeout));
+    assert!(server.take_raw().is_empty());
 }
