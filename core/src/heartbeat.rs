@@ -81,11 +81,14 @@ pub enum Due {
     CloseTimeout,
 }
 
-/// What the machine is doing, and what its two instants mean then. Packets count in the phases before `Opening`.
+/// What the machine is doing, and what its two instants mean then. Heartbeats run in the phases before `Closing`,
+/// packets count in those before `Opening`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 enum Phase {
     /// The next ping is due at `timer`. Silence needs no deadline: the ping comes first, and has its own.
     PingDue,
+    /// The same while the application is stalled: the next ping is due at `mark`.
+    PingDueStalled,
     /// A pong is awaited until `timer`; the ping was sent at `mark`.
     Awaiting,
     /// This role sends no pings: it expects the peer's until `timer`.
@@ -109,7 +112,7 @@ pub struct Machine {
     clock: Clock,
     /// The one deadline of the phase; while the application is stalled, the deadline for that.
     timer: Instant,
-    /// The other instant of the phase; while the application is stalled, when the next ping is due.
+    /// The other instant of the phase.
     mark: Instant,
     last_seen: Instant,
     interval_millis: u32,
@@ -161,8 +164,8 @@ impl Machine {
     /// For a machine that was just made.
     #[must_use]
     pub fn with_first_ping_after(mut self, delay: Duration) -> Self {
-        if self.phase == Phase::PingDue && !self.stalled {
-            self.timer = self.timer.min(self.now().saturating_add(delay));
+        if self.phase == Phase::PingDue {
+            self.timer = self.timer.min(self.clock.latest_seen().saturating_add(delay));
         }
         self
     }
@@ -222,10 +225,10 @@ impl Machine {
         self.interval_millis = heartbeat.interval_millis();
         self.timeout_millis = self.timeout_millis.min(heartbeat.timeout_millis());
         if self.rules.pings {
-            self.schedule_ping(self.interval_micros());
+            self.schedule_ping(now.add_micros(self.interval_micros()));
         } else {
             self.phase = Phase::Listening;
-            self.allow_silence(self.sum_millis());
+            self.allow_silence(now, self.sum_millis());
         }
     }
 
@@ -239,7 +242,7 @@ impl Machine {
             return Reaction::None;
         }
         self.last_seen = now;
-        (self.rules.packet)(self, packet)
+        (self.rules.packet)(self, now, packet)
     }
 
     /// Bytes came in that are not a whole packet yet: a sign of life, and a packet under [`Liveness::AnyPacket`].
@@ -250,7 +253,7 @@ impl Machine {
         }
         self.last_seen = now;
         if self.is_running() && self.liveness == Liveness::AnyPacket {
-            self.count_packet();
+            self.count_packet(now);
         }
     }
 
@@ -263,33 +266,41 @@ impl Machine {
     #[must_use = "a ping may be due"]
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
         let now = self.clock.advance(now);
-        match self.phase {
-            // What nearly every call finds.
-            Phase::PingDue if !self.stalled => (self.timer <= now).then(|| self.ping(now)),
-            _ if self.next_deadline() <= now => self.expire(now),
-            _ => None,
+        // What nearly every call finds; everything else stays out of line.
+        if self.phase != Phase::PingDue {
+            return self.expire(now);
         }
+        if self.timer > now {
+            return None;
+        }
+        self.timer = now.add_millis(self.timeout_millis);
+        Some(self.ping(now))
     }
 
+    /// The ping is written now. Its timeout is the caller's to set: a stalled application has another deadline.
     #[inline]
     fn ping(&mut self, now: Instant) -> Due {
         self.phase = Phase::Awaiting;
         self.mark = now;
         self.extended = false;
-        self.allow_silence(self.timeout_millis);
         Due::Ping
     }
 
-    /// A deadline other than the usual ping's has come.
+    /// A deadline other than the usual ping's may have come.
     #[cold]
     fn expire(&mut self, now: Instant) -> Option<Due> {
+        if self.next_deadline() > now {
+            return None;
+        }
         let due = match self.phase {
             Phase::Ended => return None,
-            Phase::PingDue if self.timer > now => return Some(self.ping(now)),
+            Phase::PingDueStalled if self.timer > now => return Some(self.ping(now)),
             _ if self.stalled => Due::ApplicationStalled,
             Phase::Opening => Due::OpenTimeout,
             Phase::Closing if self.mark < self.timer => Due::CloseTimeout,
-            Phase::PingDue | Phase::Awaiting | Phase::Listening | Phase::Closing => Due::PingTimeout,
+            Phase::PingDue | Phase::PingDueStalled | Phase::Awaiting | Phase::Listening | Phase::Closing => {
+                Due::PingTimeout
+            }
         };
         self.end(now);
         Some(due)
@@ -309,6 +320,7 @@ impl Machine {
         if self.is_running() && !self.stalled {
             self.stalled = true;
             if self.phase == Phase::PingDue {
+                self.phase = Phase::PingDueStalled;
                 self.mark = self.timer;
             }
             self.timer = now.saturating_add(stall_timeout);
@@ -318,17 +330,20 @@ impl Machine {
     /// The caller reads again. Silence counts anew from now, and may last as long as it was allowed to before the
     /// pause.
     pub fn handle_reading_resumed(&mut self, now: Instant) {
-        self.clock.advance(now);
+        let now = self.clock.advance(now);
         if self.stalled {
             self.stalled = false;
             match self.phase {
-                Phase::PingDue => self.timer = self.mark,
-                Phase::Awaiting if self.extended && self.liveness != Liveness::ExtendOnce => {
-                    self.count_packet();
+                Phase::PingDueStalled => {
+                    self.phase = Phase::PingDue;
+                    self.timer = self.mark;
                 }
-                Phase::Awaiting => self.allow_silence(self.timeout_millis),
-                Phase::Listening => self.allow_silence(self.sum_millis()),
-                Phase::Opening | Phase::Closing | Phase::Ended => {}
+                Phase::Awaiting if self.extended && self.liveness != Liveness::ExtendOnce => {
+                    self.count_packet(now);
+                }
+                Phase::Awaiting => self.allow_silence(now, self.timeout_millis),
+                Phase::Listening => self.allow_silence(now, self.sum_millis()),
+                Phase::PingDue | Phase::Opening | Phase::Closing | Phase::Ended => {}
             }
         }
     }
@@ -409,7 +424,7 @@ impl Machine {
 
     /// Open: heartbeats run.
     pub(crate) fn is_running(&self) -> bool {
-        matches!(self.phase, Phase::PingDue | Phase::Awaiting | Phase::Listening)
+        self.phase < Phase::Closing
     }
 }
 

@@ -6,6 +6,8 @@ use std::io::{self, BufRead as _, BufReader, IsTerminal as _, PipeReader, Write 
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 
+use serde_json::Value;
+
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
@@ -67,6 +69,13 @@ impl<'a> Job<'a> {
             transcript: String::new(),
             notes: Vec::new(),
         })
+    }
+
+    /// A JSON file, named from the root.
+    pub(crate) fn read_json(&self, path: &str) -> Result<Value, Stop> {
+        let broken = |error: &dyn core::fmt::Display| Stop::Failed(format!("{path}: {error}"));
+        let text = std::fs::read_to_string(self.workspace.root.join(path)).map_err(|error| broken(&error))?;
+        serde_json::from_str(&text).map_err(|error| broken(&error))
     }
 
     /// A cargo command, run at the root by the toolchain in use.

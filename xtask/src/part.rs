@@ -2,7 +2,9 @@
 
 use crate::job::{Job, Stop};
 use crate::need::Need;
-use crate::parts::{bare_metal, firmware, host, interop, lints, long, packages, page, panic_free};
+use crate::parts::{
+    bare_metal, firmware, host, instructions, interop, lints, long, packages, page, panic_free,
+};
 
 /// One thing that must hold.
 pub(crate) struct Part {
@@ -176,6 +178,14 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[Need::Target(firmware::TARGET), Need::Component("llvm-tools")],
         limit_minutes: 10,
         run: firmware::sizes,
+    },
+    Part {
+        name: "instructions",
+        about: "the core's hot paths take no more instructions than their budget",
+        verb: Verb::Test,
+        needs: &[Need::Program { name: "valgrind", package: "valgrind" }],
+        limit_minutes: 5,
+        run: instructions::count,
     },
     Part {
         name: "boards",

@@ -3,6 +3,7 @@
 pub(crate) mod bare_metal;
 pub(crate) mod firmware;
 pub(crate) mod host;
+pub(crate) mod instructions;
 pub(crate) mod interop;
 pub(crate) mod lints;
 pub(crate) mod long;

@@ -33,37 +33,38 @@ use super::rules::Rules;
 use super::{Machine, Phase, Reaction};
 use crate::Liveness;
 use crate::packet::PacketType;
+use crate::time::Instant;
 
 pub(super) static SERVER: Rules = Rules { pings: false, packet: server_packet };
 
 pub(super) static CLIENT: Rules = Rules { pings: true, packet: client_packet };
 
-fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
+fn server_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Reaction {
     match packet {
         _ if machine.phase == Phase::Closing => Reaction::None,
         PacketType::Ping => {
-            machine.allow_silence(machine.sum_millis());
+            machine.allow_silence(now, machine.sum_millis());
             Reaction::Pong
         }
         PacketType::Pong => Reaction::WrongDirection,
         _ => {
             if machine.liveness == Liveness::AnyPacket {
-                machine.count_packet();
+                machine.count_packet(now);
             }
             Reaction::None
         }
     }
 }
 
-fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
+fn client_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Reaction {
     match machine.phase {
         Phase::Awaiting if packet == PacketType::Pong => {
-            machine.measure();
-            machine.schedule_ping(machine.interval_micros());
+            machine.measure(now);
+            machine.schedule_ping(now.add_micros(machine.interval_micros()));
             Reaction::Answered
         }
         _ => {
-            machine.count_packet();
+            machine.count_packet(now);
             Reaction::None
         }
     }

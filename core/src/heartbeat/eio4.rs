@@ -40,30 +40,32 @@ use super::rules::Rules;
 use super::{Machine, Phase, Reaction};
 use crate::Liveness;
 use crate::packet::PacketType;
+use crate::time::Instant;
 
 pub(super) static SERVER: Rules = Rules { pings: true, packet: server_packet };
 
 pub(super) static CLIENT: Rules = Rules { pings: false, packet: client_packet };
 
-fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
+fn server_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Reaction {
     let awaiting = machine.phase == Phase::Awaiting;
     match packet {
         PacketType::Pong if awaiting => {
-            let round_trip = machine.measure();
+            let round_trip = machine.measure(now);
             let interval = machine.interval_micros();
             let half_timeout = u64::from(machine.timeout_millis).saturating_mul(500);
-            let since_ping = interval.saturating_add(half_timeout).saturating_sub(round_trip);
-            machine.schedule_ping(interval.min(since_ping));
+            // What it took beyond T/2 comes off the wait: the next ping is due I + T/2 after this one.
+            let late = round_trip.saturating_sub(half_timeout);
+            machine.schedule_ping(now.add_micros(interval.saturating_sub(late)));
             Reaction::Answered
         }
         _ if machine.phase == Phase::Closing => Reaction::None,
         PacketType::Ping => Reaction::WrongDirection,
         _ => {
             match machine.liveness {
-                Liveness::AnyPacket => machine.count_packet(),
+                Liveness::AnyPacket => machine.count_packet(now),
                 Liveness::ExtendOnce if awaiting && !machine.extended => {
                     machine.extended = true;
-                    machine.allow_silence(machine.timeout_millis);
+                    machine.allow_silence(now, machine.timeout_millis);
                 }
                 Liveness::ExtendOnce | Liveness::PongOnly => {}
             }
@@ -72,10 +74,10 @@ fn server_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
     }
 }
 
-fn client_packet(machine: &mut Machine, packet: PacketType) -> Reaction {
+fn client_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Reaction {
     if packet != PacketType::Ping {
         return Reaction::None;
     }
-    machine.allow_silence(machine.sum_millis());
+    machine.allow_silence(now, machine.sum_millis());
     if machine.phase == Phase::Closing { Reaction::None } else { Reaction::Pong }
 }

@@ -9,7 +9,7 @@ pub(super) struct Rules {
     /// This role sends the pings.
     pub(super) pings: bool,
     /// A packet other than `close` came in.
-    pub(super) packet: fn(&mut Machine, PacketType) -> Reaction,
+    pub(super) packet: fn(&mut Machine, Instant, PacketType) -> Reaction,
 }
 
 impl core::fmt::Debug for Rules {
@@ -19,10 +19,6 @@ impl core::fmt::Debug for Rules {
 }
 
 impl Machine {
-    pub(super) fn now(&self) -> Instant {
-        self.clock.latest_seen()
-    }
-
     pub(super) fn interval_micros(&self) -> u64 {
         u64::from(self.interval_millis).saturating_mul(1_000)
     }
@@ -33,42 +29,41 @@ impl Machine {
 
     pub(super) fn next_deadline(&self) -> Instant {
         match self.phase {
-            Phase::Closing => self.timer.min(self.mark),
-            Phase::PingDue if self.stalled => self.timer.min(self.mark),
+            Phase::Closing | Phase::PingDueStalled => self.timer.min(self.mark),
             _ => self.timer,
         }
     }
 
     /// The peer may be silent for so long from now, unless silence is not judged at all.
-    pub(super) fn allow_silence(&mut self, millis: u32) {
+    pub(super) fn allow_silence(&mut self, now: Instant, millis: u32) {
         if !self.stalled {
-            self.timer = self.now().add_millis(millis);
+            self.timer = now.add_millis(millis);
         }
     }
 
     /// A packet came in that counts as life by itself: the peer may be silent for an interval and a timeout from now.
     /// While a ping is due next, its own timeout comes later anyway.
-    pub(super) fn count_packet(&mut self) {
+    pub(super) fn count_packet(&mut self, now: Instant) {
         if let Phase::Awaiting | Phase::Listening | Phase::Closing = self.phase {
             self.extended = true;
-            self.allow_silence(self.sum_millis());
+            self.allow_silence(now, self.sum_millis());
         }
     }
 
-    pub(super) fn schedule_ping(&mut self, after_micros: u64) {
-        let due = self.now().add_micros(after_micros);
-        self.phase = Phase::PingDue;
+    pub(super) fn schedule_ping(&mut self, due: Instant) {
         if self.stalled {
+            self.phase = Phase::PingDueStalled;
             self.mark = due;
         } else {
+            self.phase = Phase::PingDue;
             self.timer = due;
         }
     }
 
     /// The awaited pong: how many microseconds it took, exactly.
     #[expect(clippy::cast_possible_truncation, reason = "compared with the maximum in the same line")]
-    pub(super) fn measure(&mut self) -> u64 {
-        let micros = self.now().micros_since(self.mark);
+    pub(super) fn measure(&mut self, now: Instant) -> u64 {
+        let micros = now.micros_since(self.mark);
         self.rtt_micros = micros.min(MAX_RTT_MICROS.into()) as u32;
         micros
     }

@@ -55,7 +55,7 @@ pub(crate) fn boards(job: &mut Job<'_>) -> Result<(), Stop> {
 
 /// What the client costs: images that differ in one thing each, held against a budget.
 pub(crate) fn sizes(job: &mut Job<'_>) -> Result<(), Stop> {
-    let budget = Budget::read(&job.workspace.root.join(FOLDER).join("sizes/budget.json"))?;
+    let budget = Budget(job.read_json("embedded-example/sizes/budget.json")?);
     let mut over = Vec::new();
     for (feature, log) in [("", "off"), ("defmt", "info")] {
         let mut build = cargo("build", TARGET);

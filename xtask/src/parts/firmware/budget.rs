@@ -1,13 +1,11 @@
 //! What the client may cost, and whether it does.
 
-use std::path::Path;
-
 use serde_json::Value;
 
 use crate::job::{Stop, failed};
 
 /// `budget.json`: for each image its limits in bytes.
-pub(super) struct Budget(Value);
+pub(super) struct Budget(pub(super) Value);
 
 /// A measurement beside its limit.
 pub(super) struct Line {
@@ -17,12 +15,6 @@ pub(super) struct Line {
 }
 
 impl Budget {
-    pub(super) fn read(path: &Path) -> Result<Self, Stop> {
-        let broken = |error: String| Stop::Failed(format!("{}: {error}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| broken(error.to_string()))?;
-        serde_json::from_str(&text).map(Self).map_err(|error| broken(error.to_string()))
-    }
-
     /// The buffers that the caller lends: they are in the images, and not the client's.
     pub(super) fn lent(&self) -> u64 {
         self.0["lent"].as_u64().unwrap_or(0)

@@ -1,0 +1,101 @@
+//! How many instructions the core's hot paths take, counted by callgrind and held against a budget.
+//!
+//! A count is a fact about one binary, not a measurement that scatters: it is the same on every run, on a busy machine
+//! too. It changes with the code and with the compiler, and the compiler is pinned.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::job::{Job, Stop, failed};
+
+const PACKAGE: &str = "eio-benches";
+const BUDGET: &str = "benches/budget.json";
+/// The processors that the budget speaks of.
+const ARCHITECTURE: &str = "x86_64";
+/// How far above its budget a case may lie: a compiler's mood, not a change of the code.
+const TOLERATED_PERCENT: u64 = 2;
+/// Two runs of a case differ by so many repetitions. Both numbers have as many digits: reading them costs the same.
+const TIMES: [u64; 2] = [1_000, 2_000];
+
+pub(crate) fn count(job: &mut Job<'_>) -> Result<(), Stop> {
+    if std::env::consts::ARCH != ARCHITECTURE {
+        return Err(Stop::NotRun(format!("the budget is one for {ARCHITECTURE}")));
+    }
+    let budget = job.read_json(BUDGET)?;
+    job.cargo(["build", "--release", "--package", PACKAGE])?;
+    let program = job.workspace.target.join("release").join(PACKAGE);
+    let cases = job.run(Command::new(&program))?;
+    let mut over = Vec::new();
+    for (name, about) in cases.lines().filter_map(|line| line.split_once('\t')) {
+        let counted = per_time(job, &program, name, "run")?;
+        let count = counted.saturating_sub(per_time(job, &program, name, "bare")?);
+        let limit = limit(&budget, name)?;
+        job.note(format!("{count:5} instructions (budget {limit:5})  {name}: {about}"));
+        if exceeds(count, limit) {
+            over.push(format!("{name} takes {count} instructions, and its budget is {limit}"));
+        }
+    }
+    if over.is_empty() { Ok(()) } else { failed(format!("over budget: {}", over.join("; "))) }
+}
+
+/// What one repetition takes: start and set-up are the same in both runs.
+fn per_time(job: &mut Job<'_>, program: &Path, name: &str, what: &str) -> Result<u64, Stop> {
+    let [few, many] = TIMES;
+    let difference = total(job, program, [name, what, &many.to_string()])?.saturating_sub(total(
+        job,
+        program,
+        [name, what, &few.to_string()],
+    )?);
+    let times = many - few;
+    Ok((difference + times / 2) / times)
+}
+
+/// All instructions of one run, from the program's start to its end.
+fn total(job: &mut Job<'_>, program: &Path, arguments: [&str; 3]) -> Result<u64, Stop> {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program).args(arguments);
+    let printed = job.run(command)?;
+    collected(&printed).ok_or_else(|| Stop::Failed("callgrind printed no count".to_owned()))
+}
+
+/// The number in callgrind's line `==4711== Collected : 370189`.
+fn collected(printed: &str) -> Option<u64> {
+    let line = printed.lines().find(|line| line.contains("Collected"))?;
+    line.rsplit_once(':')?.1.trim().parse().ok()
+}
+
+fn limit(budget: &Value, name: &str) -> Result<u64, Stop> {
+    budget[name].as_u64().ok_or_else(|| Stop::Failed(format!("{BUDGET} has no number for {name}")))
+}
+
+fn exceeds(count: u64, limit: u64) -> bool {
+    count * 100 > limit * (100 + TOLERATED_PERCENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_is_read_from_what_callgrind_prints() {
+        let printed = "==71== Events    : Ir\n==71== Collected : 370189\n==71== \n";
+        assert_eq!(collected(printed), Some(370_189));
+        assert_eq!(collected("valgrind: no such file"), None);
+    }
+
+    #[test]
+    fn two_per_cent_above_the_budget_are_tolerated_and_no_more() {
+        assert!(!exceeds(102, 100));
+        assert!(exceeds(103, 100));
+        assert!(!exceeds(61, 60));
+        assert!(exceeds(62, 60));
+    }
+
+    #[test]
+    fn a_case_without_a_budget_fails() {
+        assert!(limit(&serde_json::json!({"known": 1}), "known").is_ok());
+        assert!(limit(&serde_json::json!({"known": 1}), "unknown").is_err());
+    }
+}
