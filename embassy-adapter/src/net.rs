@@ -4,7 +4,7 @@ use core::ops::ControlFlow;
 use core::time::Duration;
 
 use embassy_net::dns::DnsQueryType;
-use embassy_net::tcp::{ConnectError as TcpError, TcpReader, TcpSocket, TcpWriter};
+use embassy_net::tcp::{ConnectError as TcpError, State as TcpState, TcpReader, TcpSocket, TcpWriter};
 use embassy_net::{IpEndpoint, Stack};
 use embassy_time::with_deadline;
 
@@ -110,7 +110,9 @@ impl<'a> TcpConnector<'a> {
     /// `session` may return at any time: a session that is still open is closed then. After one that ended for
     /// silence the TCP connection is reset, so that nothing is kept for a dead server.
     ///
-    /// May be dropped, which leaves the TCP connection as it is until the next call.
+    /// May be dropped, which closes the TCP connection: the stack delivers what was written, and FIN, but no close
+    /// frame. The watch goes on showing what it showed. Drop the connector itself only some milliseconds later: it takes
+    /// the socket from the stack, and the server hears no more.
     pub async fn run<B>(
         &mut self,
         reconnect: &mut Reconnect<'_>,
@@ -120,10 +122,11 @@ impl<'a> TcpConnector<'a> {
         mut session: impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
     ) -> B {
         let Buffers { rx, tx } = buffers;
+        let this = ClosedOnDrop(self);
         reconnect
             .run(async |attempt| {
                 let buffers = Buffers { rx: &mut *rx, tx: &mut *tx };
-                self.attempt(attempt, endpoint, buffers, settings, &mut session).await
+                this.0.attempt(attempt, endpoint, buffers, settings, &mut session).await
             })
             .await
     }
@@ -136,9 +139,12 @@ impl<'a> TcpConnector<'a> {
         settings: &Settings,
         session: &mut impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
     ) -> ControlFlow<B, Loss> {
-        if !self.stack.is_config_up() {
+        if !self.is_online() {
             attempt.report().offline();
-            self.stack.wait_config_up().await;
+            while !self.is_online() {
+                self.stack.wait_link_up().await;
+                self.stack.wait_config_up().await;
+            }
         }
         attempt.report().connecting();
         let (flow, loss) = match self.dial().await {
@@ -146,14 +152,22 @@ impl<'a> TcpConnector<'a> {
             Err(loss) => (ControlFlow::Continue(()), loss),
         };
         attempt.report().lost(loss);
-        self.shut_down(&loss).await;
+        self.shut_down(loss.is_orderly()).await;
         flow.map_continue(|()| loss)
+    }
+
+    /// Whether there is a link and an address: an address that was not given by DHCP stays without a link.
+    fn is_online(&self) -> bool {
+        self.stack.is_link_up() && self.stack.is_config_up()
     }
 
     /// Resolves the name and connects.
     async fn dial(&mut self) -> Result<(), Loss> {
-        // What an attempt that was dropped may have left behind.
-        self.socket.abort();
+        if self.socket.state() != TcpState::Closed {
+            // What an earlier call has left behind, or a server that does not close its own half: the socket would
+            // forget it without a word.
+            self.shut_down(false).await;
+        }
         let deadline = clock::after(self.limits.dns_timeout);
         let query = with_deadline(deadline, self.stack.dns_query(self.name, DnsQueryType::A)).await;
         let addresses = query.ok().and_then(Result::ok).ok_or(Loss::Unresolved)?;
@@ -190,9 +204,9 @@ impl<'a> TcpConnector<'a> {
     }
 
     /// Ends the connection: in order where somebody listens, with a reset where nobody does.
-    async fn shut_down(&mut self, loss: &Loss) {
+    async fn shut_down(&mut self, orderly: bool) {
         let deadline = clock::after(self.limits.shutdown_timeout);
-        if loss.is_orderly() {
+        if orderly {
             self.socket.close();
             if with_deadline(deadline, self.socket.flush()).await.is_ok() {
                 return;
@@ -201,5 +215,14 @@ impl<'a> TcpConnector<'a> {
         self.socket.abort();
         // Only until the reset is on the wire; nobody acknowledges it.
         let _ = with_deadline(deadline, self.socket.flush()).await;
+    }
+}
+
+/// Closes the connection when `run` is dropped. Otherwise that has happened already.
+struct ClosedOnDrop<'c, 'a>(&'c mut TcpConnector<'a>);
+
+impl Drop for ClosedOnDrop<'_, '_> {
+    fn drop(&mut self) {
+        self.0.socket.close();
     }
 }

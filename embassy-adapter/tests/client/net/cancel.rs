@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use eio_embassy::{Endpoint, Settings, TcpClient};
 use embassy_time::Timer;
 
-use super::lab::{Journal, Lab, PORT, talk};
+use super::lab::{FAR, Journal, Lab, PORT, talk};
 use crate::world::{self, OPEN, Sent, Task, buffers};
 
 /// A server that answers every client, and ends each session another way: by the number that the application sends, it
@@ -78,9 +78,10 @@ fn drive<F: Future>(
 }
 
 /// Drops `run` after so many polls, and calls it again after a pause. Returns whether there was something to drop.
-fn story(polls: usize, pause: usize) -> bool {
+fn story(name: &'static str, polls: usize, delay: u64, pause: usize) -> bool {
     let mut lab = Lab::new();
     lab.cable.set_link(false);
+    lab.cable.set_delay(delay);
     lab.pass(1);
     lab.listen();
     lab.serve_names(|_| Some([10, 0, 0, 2]));
@@ -91,9 +92,9 @@ fn story(polls: usize, pause: usize) -> bool {
     });
     let mut script = Script::default();
     let journal = Journal::default();
-    let mut connector = lab.connector("server.example", PORT);
+    let mut connector = lab.connector(name, PORT);
     let mut reconnect = lab.reconnect();
-    let (endpoint, settings) = (Endpoint::engineio("server.example"), Settings::DEFAULT);
+    let (endpoint, settings) = (Endpoint::engineio(name), Settings::DEFAULT);
     let mut application = async |client: &mut TcpClient<'_>| talk(client, &journal).await;
     let mut results = Vec::new();
     for polls in [polls, usize::MAX] {
@@ -102,25 +103,32 @@ fn story(polls: usize, pause: usize) -> bool {
                 connector.run(&mut reconnect, &endpoint, buffers(512, 400), &settings, &mut application);
             results.push(drive(&mut lab, &mut script, pin!(run), polls, 60_000));
         }
-        drive(&mut lab, &mut script, pin!(pending::<()>()), 1, pause);
+        drive(&mut lab, &mut script, pin!(pending::<()>()), usize::MAX, pause);
         if pause > 0 {
-            let open = (0..lab.connections()).filter(|connection| lab.end(*connection).is_none());
-            assert_eq!(open.count(), 0, "after {polls} polls");
+            assert_eq!(left_open(&lab), [], "after {polls} polls");
         }
     }
     assert_eq!(results.pop(), Some(Some("stopped")), "after {polls} polls");
-    drive(&mut lab, &mut script, pin!(pending::<()>()), 1, 1_000);
+    drive(&mut lab, &mut script, pin!(pending::<()>()), usize::MAX, 100);
+    assert_eq!(left_open(&lab), [], "after {polls} polls");
     let numbers: HashSet<_> = script.numbers.iter().collect();
     assert_eq!(numbers.len(), script.numbers.len(), "after {polls} polls: {:?}", script.numbers);
     assert!(script.numbers.iter().all(|number| *number < journal.sent.get()));
     results == [None]
 }
 
+/// The connections that their server still holds for open.
+fn left_open(lab: &Lab) -> Vec<usize> {
+    (0..lab.connections()).filter(|connection| lab.end(*connection).is_none()).collect()
+}
+
 #[test]
 fn it_works_again_and_sends_nothing_twice_and_leaves_no_connection_open() {
     let _clock = world::clock();
-    for pause in [0, 100] {
-        let polls = (0..1_000).find(|polls| !story(*polls, pause)).expect("an end");
-        assert!(polls > 20, "{polls}");
+    for name in [FAR, "server.example"] {
+        for (delay, pause) in [(0, 0), (0, 100), (2, 0), (2, 100)] {
+            let polls = (0..1_000).find(|polls| !story(name, *polls, delay, pause)).expect("an end");
+            assert!(polls > 15, "{polls}");
+        }
     }
 }
