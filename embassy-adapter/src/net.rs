@@ -19,7 +19,8 @@ pub type TcpClient<'c> = Client<'c, TcpReader<'c>, TcpWriter<'c>>;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "built by functional update from DEFAULT")]
 pub struct Limits {
-    /// To resolve the server's name: 10 s.
+    /// To resolve the server's name: 10 s. As long does embassy-net wait for the first name server: if it is built for
+    /// several (by default, it asks one), the second is asked only with a longer limit.
     pub dns_timeout: Duration,
     /// To establish the TCP connection: 10 s.
     pub connect_timeout: Duration,
@@ -47,6 +48,10 @@ impl Default for Limits {
 ///
 /// It works with TCP keep-alive off and no timeout on the socket, and leaves both so: the session notices a dead server
 /// by itself. Nagle's algorithm is switched off, because it would hold a heartbeat back behind a message.
+///
+/// Without a link or an address it waits for [`Stack::wait_link_up`] and [`Stack::wait_config_up`]. Of several tasks
+/// that wait for one of these, embassy-net 0.9 wakes each whenever another begins to wait, so that they keep the
+/// processor busy until the wait is over: let no other task wait while it does.
 ///
 /// ```no_run
 /// use core::ops::ControlFlow;
@@ -85,6 +90,9 @@ pub struct TcpConnector<'a> {
 impl<'a> TcpConnector<'a> {
     /// `name` is a name or an IPv4 address; the two buffers are the TCP socket's. `tcp_rx` is the window that the
     /// server sees; messages longer than `tcp_tx` wait for the server's acknowledgements.
+    ///
+    /// # Panics
+    /// When the stack's resources have no free socket: it needs one for this, and one for DNS.
     pub fn new(
         stack: Stack<'a>,
         name: &'a str,
@@ -110,9 +118,9 @@ impl<'a> TcpConnector<'a> {
     /// `session` may return at any time: a session that is still open is closed then. After one that ended for
     /// silence the TCP connection is reset, so that nothing is kept for a dead server.
     ///
-    /// May be dropped, which closes the TCP connection: the stack delivers what was written, and FIN, but no close
-    /// frame. The watch goes on showing what it showed. Drop the connector itself only some milliseconds later: it takes
-    /// the socket from the stack, and the server hears no more.
+    /// May be dropped, which closes the TCP connection: without a close frame, but the stack still delivers what was
+    /// written, and FIN. (It resets the connection instead if `run` is called again before that is done, and sends no
+    /// more once the connector itself is dropped.) The watch goes on showing what it showed.
     pub async fn run<B>(
         &mut self,
         reconnect: &mut Reconnect<'_>,
@@ -163,7 +171,7 @@ impl<'a> TcpConnector<'a> {
 
     /// Resolves the name and connects.
     async fn dial(&mut self) -> Result<(), Loss> {
-        if self.socket.state() != TcpState::Closed {
+        if !matches!(self.socket.state(), TcpState::Closed | TcpState::TimeWait) {
             // What an earlier call has left behind, or a server that does not close its own half: the socket would
             // forget it without a word.
             self.shut_down(false).await;

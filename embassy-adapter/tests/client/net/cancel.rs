@@ -33,7 +33,7 @@ impl Script {
                 });
                 continue;
             }
-            for sent in lab.serve(connection, |server| server.take()) {
+            for sent in lab.take(connection) {
                 let Sent::Text(text) = sent else { continue };
                 let number: u32 = text[1..].parse().expect("a number");
                 self.numbers.push(number);

@@ -1,6 +1,7 @@
 //! From a name to a session, and everything that can be in the way.
 
 use core::time::Duration;
+use std::rc::Rc;
 
 use eio_core::packet::Frame;
 use eio_embassy::{ConnectError, Limits, Loss, State};
@@ -32,7 +33,7 @@ fn it_connects_by_address_and_messages_go_both_ways() {
         server.text("2");
     });
     assert_eq!(*journal.received.borrow(), [text("hello"), Sent::Binary(vec![7; 300])]);
-    assert_eq!(lab.serve(server, |server| server.take()), [text("40"), text("3")]);
+    assert_eq!(lab.take(server), [text("40"), text("3")]);
     assert_eq!(world::now(), 0, "none of it needs time");
 }
 
@@ -44,7 +45,7 @@ fn it_connects_by_name() {
     lab.serve_names(|name| (name == "server.example").then_some([10, 0, 0, 2]));
     lab.start("server.example", PORT);
     let server = lab.accept();
-    assert_eq!(lab.serve(server, |server| server.take()), [text("40")]);
+    assert_eq!(lab.take(server), [text("40")]);
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn it_connects_over_a_slow_line_and_each_step_takes_its_time() {
     lab.pass(20);
     assert!(matches!(lab.state(), State::Open { since, .. } if since.as_millis() == 120));
     lab.pass(20);
-    assert_eq!(lab.serve(server, |server| server.take()), [text("40")]);
+    assert_eq!(lab.take(server), [text("40")]);
 }
 
 #[test]
@@ -101,7 +102,8 @@ fn a_name_that_nobody_knows_is_unresolved_at_once() {
 #[test]
 fn a_name_that_is_none_is_unresolved_at_once() {
     let _clock = world::clock();
-    for name in ["", "..", "a..b", "an-overlong-label-an-overlong-label-an-overlong-label-an-overlong-label"] {
+    for name in ["", "..", "a..b", "an-overlong-label-an-overlong-label-an-overlong-label-an-overlong-label"]
+    {
         let mut lab = Lab::new();
         lab.serve_names(|_| None);
         lab.start(name, PORT);
@@ -218,7 +220,7 @@ fn limits_are_kept_to_the_millisecond() {
         let mut lab = Lab::new();
         lab.cable.cut();
         let start = world::now() / 1_000;
-        lab.start_with(name, PORT, limits, Default::default(), async |_| unreachable!());
+        lab.start_with(name, PORT, limits, Rc::default(), async |_| unreachable!());
         lab.pass(5_000);
         let states = lab.take_states();
         assert_eq!(states[0], (start, State::Connecting));

@@ -16,6 +16,7 @@ use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_net::{Config, ConfigV4, Ipv4Address, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::watch::{Receiver, Watch};
+use embassy_time::Timer;
 use embedded_io_async::{Read, Write};
 
 use super::cable::{Cable, Side};
@@ -37,6 +38,8 @@ pub(crate) struct Lab {
     far: Stack<'static>,
     tasks: Vec<Background>,
     connections: Rc<RefCell<Vec<Connection>>>,
+    /// Whether the server leaves its half of a connection open when the client has closed its own.
+    pub(crate) is_lazy: Rc<Cell<bool>>,
     watch: &'static States,
     receiver: Receiver<'static, NoopRawMutex, State, 1>,
     states: Vec<(u64, State)>,
@@ -83,22 +86,20 @@ pub(crate) async fn talk(client: &mut TcpClient<'_>, journal: &Journal) -> Contr
     loop {
         match client.recv().await {
             Ok(Event::Message(Data::Text("stop"))) => return ControlFlow::Break("stopped"),
-            Ok(Event::Message(Data::Text("return"))) => return ControlFlow::Continue(()),
+            Ok(Event::Message(Data::Text("return"))) | Err(_) => return ControlFlow::Continue(()),
             Ok(event) => journal.received.borrow_mut().push(world::received(event)),
-            Err(_) => return ControlFlow::Continue(()),
         }
     }
 }
 
 /// The board's addresses.
 pub(crate) fn board_config() -> StaticConfigV4 {
-    let mut config = StaticConfigV4 {
-        address: Ipv4Cidr::new(Ipv4Address::new(10, 0, 0, 1), 24),
-        gateway: None,
-        dns_servers: Default::default(),
-    };
-    config.dns_servers.push(Ipv4Address::new(10, 0, 0, 2)).expect("room");
-    config
+    config(1, &[Ipv4Address::new(10, 0, 0, 2)])
+}
+
+fn config(last: u8, name_servers: &[Ipv4Address]) -> StaticConfigV4 {
+    let address = Ipv4Cidr::new(Ipv4Address::new(10, 0, 0, last), 24);
+    StaticConfigV4 { address, gateway: None, dns_servers: name_servers.iter().copied().collect() }
 }
 
 pub(crate) fn short_backoff() -> Backoff {
@@ -111,23 +112,18 @@ impl Lab {
     }
 
     /// The board's stack has this configuration.
-    pub(crate) fn with_config(config: ConfigV4) -> Self {
+    pub(crate) fn with_config(near: ConfigV4) -> Self {
         let cable = Cable::new();
-        let far_config = StaticConfigV4 {
-            address: Ipv4Cidr::new(Ipv4Address::new(10, 0, 0, 2), 24),
-            gateway: None,
-            dns_servers: Default::default(),
-        };
         let mut near_config = Config::default();
-        near_config.ipv4 = config;
+        near_config.ipv4 = near;
         let (near, mut near_runner) = embassy_net::new(cable.port(Side::Near), near_config, resources(), 1);
         let (far, mut far_runner) =
-            embassy_net::new(cable.port(Side::Far), Config::ipv4_static(far_config), resources(), 2);
+            embassy_net::new(cable.port(Side::Far), Config::ipv4_static(config(2, &[])), resources(), 2);
         let watch = Box::leak(Box::new(States::new()));
         let receiver = watch.receiver().expect("a receiver");
-        let connections = Rc::default();
+        let (connections, is_lazy) = Default::default();
         let (tasks, states) = (Vec::new(), Vec::new());
-        let mut lab = Self { cable, near, far, tasks, connections, watch, receiver, states };
+        let mut lab = Self { cable, near, far, tasks, connections, is_lazy, watch, receiver, states };
         lab.spawn(async move { near_runner.run().await });
         lab.spawn(async move { far_runner.run().await });
         lab
@@ -145,14 +141,18 @@ impl Lab {
     pub(crate) fn listen(&mut self) {
         for _ in 0..4 {
             let mut socket = TcpSocket::new(self.far, vec![0; 4096].leak(), vec![0; 4096].leak());
-            let connections = self.connections.clone();
+            let (connections, is_lazy) = (self.connections.clone(), self.is_lazy.clone());
             self.spawn(async move {
                 loop {
                     socket.accept(PORT).await.expect("it listens");
                     let (server, reader, writer) = Server::new();
                     let end = Rc::new(Cell::new(None));
                     connections.borrow_mut().push(Connection { server, end: end.clone() });
-                    end.set(Some(carry(&mut socket, reader, writer).await.unwrap_or(End::Reset)));
+                    let how = carry(&mut socket, reader, writer).await.unwrap_or(End::Reset);
+                    end.set(Some(how));
+                    while is_lazy.get() && socket.may_send() {
+                        Timer::after_millis(1).await;
+                    }
                     socket.close();
                     let _ = socket.flush().await;
                 }
@@ -200,8 +200,7 @@ impl Lab {
         self.spawn(async move {
             let endpoint = Endpoint::engineio(name);
             let settings = Settings::DEFAULT;
-            let run =
-                connector.run(&mut reconnect, &endpoint, buffers(1024, 512), &settings, application);
+            let run = connector.run(&mut reconnect, &endpoint, buffers(1024, 512), &settings, application);
             result.set(Some(run.await));
         });
     }
@@ -272,6 +271,11 @@ impl Lab {
         result
     }
 
+    /// What has come to the server in one of its connections.
+    pub(crate) fn take(&mut self, connection: usize) -> Vec<Sent> {
+        self.serve(connection, Server::take)
+    }
+
     /// How many connections the far machine's server has seen.
     pub(crate) fn connections(&self) -> usize {
         self.connections.borrow().len()
@@ -323,7 +327,7 @@ fn resources() -> &'static mut StackResources<8> {
 
 /// Carries bytes between a TCP connection and the server, until one of the two has enough. `None` is a reset.
 async fn carry(socket: &mut TcpSocket<'_>, mut reader: Reader, mut writer: Writer) -> Option<End> {
-    let (mut down, mut up) = ([0; 1024], [0; 1024]);
+    let (mut down, mut up) = ([0; 256], [0; 256]);
     loop {
         let (mut rx, mut tx) = socket.split();
         match select(reader.read(&mut down), rx.read(&mut up)).await {

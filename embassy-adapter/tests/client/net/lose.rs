@@ -8,10 +8,11 @@ use eio_core::DisconnectReason;
 use eio_core::packet::Frame;
 use eio_core::ws::{Close, CloseCode, Control};
 use eio_embassy::{Limits, Loss, State, TcpClient};
+use embassy_net::ConfigV4;
 use embassy_time::Timer;
 
-use super::cable::Side;
-use super::lab::{End, FAR, Journal, Lab, PORT, names};
+use super::cable::{Segment, Side};
+use super::lab::{End, FAR, Journal, Lab, PORT, board_config, names};
 use crate::world::{self, Sent, Server, text};
 
 /// An open session that has lived for 300 ms and got a ping, so that it may be silent until 800 ms.
@@ -22,7 +23,7 @@ fn open() -> (Lab, Journal, usize) {
     let server = lab.accept();
     lab.pass(300);
     lab.serve(server, |server| server.text("2"));
-    assert_eq!(lab.serve(server, |server| server.take()), [text("40"), text("3")]);
+    assert_eq!(lab.take(server), [text("40"), text("3")]);
     assert_eq!(names(&lab.take_states()), ["connecting", "open"]);
     // The acknowledgements are on their way for longer.
     lab.pass(50);
@@ -68,8 +69,8 @@ fn when_the_cable_is_back_it_connects_again_and_nothing_is_sent_twice() {
     let second = lab.accept();
     assert_ne!(first, second);
     assert!(matches!(lab.state(), State::Open { .. }));
-    assert_eq!(lab.serve(second, |server| server.take()), [text("41")]);
-    assert_eq!(lab.serve(first, |server| server.take()), []);
+    assert_eq!(lab.take(second), [text("41")]);
+    assert_eq!(lab.take(first), []);
     assert_eq!(journal.sent.get(), 2);
     // The server that has missed the reset learns it from the answer to its next ping.
     assert_eq!(lab.end(first), None);
@@ -108,7 +109,24 @@ fn a_link_that_is_lost_means_offline_after_the_end_and_a_session_at_once_when_it
     lab.cable.set_link(true);
     let server = lab.accept();
     assert_eq!(names(&lab.take_states()), ["connecting", "open"]);
-    assert_eq!(lab.serve(server, |server| server.take()), [text("41")]);
+    assert_eq!(lab.take(server), [text("41")]);
+}
+
+#[test]
+fn an_address_that_is_lost_is_a_transport_error_at_once() {
+    let _clock = world::clock();
+    let (mut lab, _, _) = open();
+    // What DHCP does when the link goes.
+    lab.near.set_config_v4(ConfigV4::None);
+    lab.cable.set_link(false);
+    lab.settle();
+    assert_eq!(reason(&mut lab), Some(DisconnectReason::TransportError));
+    lab.pass(10_000);
+    assert_eq!(lab.state(), State::Offline);
+    lab.cable.set_link(true);
+    lab.near.set_config_v4(ConfigV4::Static(board_config()));
+    let server = lab.accept();
+    assert_eq!(lab.take(server), [text("41")]);
 }
 
 #[test]
@@ -119,7 +137,7 @@ fn a_server_that_closes_in_order_gets_its_close_frame_and_fin() {
         let close = Close { code: CloseCode::GOING_AWAY, reason: "restart" };
         server.control(Control::Close(Some(close)));
     });
-    assert_eq!(lab.serve(server, |server| server.take()), [Sent::Close(Some(1001))]);
+    assert_eq!(lab.take(server), [Sent::Close(Some(1001))]);
     assert_eq!(lab.end(server), Some(End::Closed));
     lab.pass(50);
     assert_eq!(reason(&mut lab), Some(DisconnectReason::TransportClosed));
@@ -152,7 +170,7 @@ fn a_server_that_resets_is_a_transport_error_at_once() {
     assert_eq!(reason(&mut lab), Some(DisconnectReason::TransportError));
     lab.pass(200);
     let server = lab.accept();
-    assert_eq!(lab.serve(server, |server| server.take()), [text("41")]);
+    assert_eq!(lab.take(server), [text("41")]);
     assert_eq!(*journal.received.borrow(), [text("last")]);
 }
 
@@ -164,12 +182,31 @@ fn an_application_that_returns_ends_the_session_with_a_close_frame_and_fin() {
         lab.cable.set_delay(delay);
         lab.serve(server, |server| server.text("4return"));
         lab.pass(3 * delay);
-        assert_eq!(lab.serve(server, |server| server.take()), [Sent::Close(None)]);
+        assert_eq!(lab.take(server), [Sent::Close(None)]);
         assert_eq!(lab.end(server), Some(End::Closed));
         lab.pass(50);
-        assert!(lab.cable.take_segments(Side::Near).iter().all(|segment| !segment.rst));
         assert_eq!(reason(&mut lab), Some(DisconnectReason::LocalClose));
+        lab.pass(300);
+        let server = lab.accept();
+        lab.pass(3 * delay);
+        assert_eq!(lab.take(server), [text("41")]);
+        assert!(lab.cable.take_segments(Side::Near).iter().all(|segment| !segment.rst));
     }
+}
+
+#[test]
+fn a_server_that_never_closes_its_half_is_reset_before_the_next_attempt() {
+    let _clock = world::clock();
+    let (mut lab, _, first) = open();
+    lab.is_lazy.set(true);
+    lab.serve(first, |server| server.text("4return"));
+    lab.pass(300);
+    let second = lab.accept();
+    assert_eq!(lab.take(second), [text("41")]);
+    let segments = lab.cable.take_segments(Side::Near);
+    let step = |want: fn(&Segment) -> bool| segments.iter().position(want).expect("a segment");
+    let steps = [step(|segment| segment.fin), step(|segment| segment.rst), step(|segment| segment.syn)];
+    assert!(steps.is_sorted(), "{segments:?}");
 }
 
 #[test]
@@ -192,7 +229,7 @@ fn run_returns_when_everything_is_delivered() {
     let mut sent = Vec::new();
     while result.get().is_none() {
         lab.pass(1);
-        sent.extend(lab.serve(server, |server| server.take()));
+        sent.extend(lab.take(server));
     }
     let mut expected: Vec<_> = (0..20).map(|number| text(&format!("4{number:0200}"))).collect();
     expected.push(Sent::Close(None));
@@ -233,7 +270,9 @@ fn a_watcher_sees_the_session_open_until_the_application_returns() {
     lab.pass(1_499);
     assert!(matches!(lab.state(), State::Open { .. }));
     lab.pass(1);
-    let Some(&(1_500, State::Lost(Loss::Session(end)))) = lab.take_states().get(2) else { panic!("it waits") };
+    let Some(&(1_500, State::Lost(Loss::Session(end)))) = lab.take_states().get(2) else {
+        panic!("it waits")
+    };
     assert_eq!(end.reason, DisconnectReason::PingTimeout);
     assert_eq!(end.silent_for.as_millis(), 500, "the end itself was on time");
 }
@@ -244,17 +283,17 @@ fn sessions_that_the_server_ends_at_once_come_ever_more_rarely() {
     let mut lab = Lab::new();
     lab.listen();
     lab.start(FAR, PORT);
-    let mut served = 0;
+    let mut count = 0;
     for _ in 0..60_000 {
         lab.pass(1);
-        if lab.connections() > served {
+        if lab.connections() > count {
             let server = lab.accept();
-            served += 1;
-            assert_eq!(lab.serve(server, |server| server.take()), [text(&format!("4{server}"))]);
+            count += 1;
+            assert_eq!(lab.take(server), [text(&format!("4{server}"))]);
             lab.serve(server, Server::hang_up);
         }
     }
-    assert!((8..25).contains(&served), "{served}");
+    assert!((8..25).contains(&count), "{count}");
     let waits: Vec<_> = lab
         .take_states()
         .iter()
