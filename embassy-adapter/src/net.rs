@@ -3,6 +3,7 @@
 use core::ops::ControlFlow;
 use core::time::Duration;
 
+use embassy_futures::yield_now;
 use embassy_net::dns::DnsQueryType;
 use embassy_net::tcp::{ConnectError as TcpError, State as TcpState, TcpReader, TcpSocket, TcpWriter};
 use embassy_net::{IpEndpoint, Stack};
@@ -147,12 +148,11 @@ impl<'a> TcpConnector<'a> {
         settings: &Settings,
         session: &mut impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
     ) -> ControlFlow<B, Loss> {
-        if !self.is_online() {
+        // An address that was not given by DHCP stays without a link.
+        while !(self.stack.is_link_up() && self.stack.is_config_up()) {
             attempt.report().offline();
-            while !self.is_online() {
-                self.stack.wait_link_up().await;
-                self.stack.wait_config_up().await;
-            }
+            self.stack.wait_link_up().await;
+            self.stack.wait_config_up().await;
         }
         attempt.report().connecting();
         let (flow, loss) = match self.dial().await {
@@ -164,18 +164,16 @@ impl<'a> TcpConnector<'a> {
         flow.map_continue(|()| loss)
     }
 
-    /// Whether there is a link and an address: an address that was not given by DHCP stays without a link.
-    fn is_online(&self) -> bool {
-        self.stack.is_link_up() && self.stack.is_config_up()
-    }
-
     /// Resolves the name and connects.
     async fn dial(&mut self) -> Result<(), Loss> {
-        if !matches!(self.socket.state(), TcpState::Closed | TcpState::TimeWait) {
-            // What an earlier call has left behind, or a server that does not close its own half: the socket would
-            // forget it without a word.
-            self.shut_down(false).await;
+        // A call that was dropped a moment ago, or a server that never closes its half, has left a connection that
+        // connecting would make the socket forget. So reset it; after two turns the stack's task, which the reset wakes,
+        // has had one, whatever the executor's order.
+        if self.socket.state() != TcpState::TimeWait {
+            self.socket.abort();
         }
+        yield_now().await;
+        yield_now().await;
         let deadline = clock::after(self.limits.dns_timeout);
         let query = with_deadline(deadline, self.stack.dns_query(self.name, DnsQueryType::A)).await;
         let addresses = query.ok().and_then(Result::ok).ok_or(Loss::Unresolved)?;
@@ -214,15 +212,20 @@ impl<'a> TcpConnector<'a> {
     /// Ends the connection: in order where somebody listens, with a reset where nobody does.
     async fn shut_down(&mut self, orderly: bool) {
         let deadline = clock::after(self.limits.shutdown_timeout);
-        if orderly {
-            self.socket.close();
-            if with_deadline(deadline, self.socket.flush()).await.is_ok() {
+        let mut orderly = orderly;
+        loop {
+            if orderly {
+                self.socket.close();
+            } else {
+                self.socket.abort();
+            }
+            // A reset only has to be on the wire; nobody acknowledges it.
+            let flushed = with_deadline(deadline, self.socket.flush()).await.is_ok();
+            if flushed || !orderly {
                 return;
             }
+            orderly = false;
         }
-        self.socket.abort();
-        // Only until the reset is on the wire; nobody acknowledges it.
-        let _ = with_deadline(deadline, self.socket.flush()).await;
     }
 }
 

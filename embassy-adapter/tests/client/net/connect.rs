@@ -271,7 +271,7 @@ fn an_address_that_comes_while_the_link_goes_does_not_count() {
     lab.near.set_config_v4(ConfigV4::None);
     lab.cable.set_link(true);
     lab.pass(10);
-    assert_eq!(lab.take_states(), [(0, State::Offline)]);
+    assert!(lab.take_states().iter().all(|(_, state)| *state == State::Offline));
     lab.near.set_config_v4(ConfigV4::Static(board_config()));
     lab.accept();
     assert_eq!(names(&lab.take_states()), ["connecting", "open"]);
