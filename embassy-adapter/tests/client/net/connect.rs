@@ -67,6 +67,24 @@ fn it_connects_over_a_slow_line_and_each_step_takes_its_time() {
 }
 
 #[test]
+fn a_heartbeat_is_not_held_back_behind_a_message() {
+    let _clock = world::clock();
+    let mut lab = Lab::new();
+    lab.listen();
+    lab.cable.set_delay(20);
+    lab.start(FAR, PORT);
+    lab.pass(100);
+    let server = lab.accept();
+    lab.pass(5);
+    // The message leaves at 120 ms, the pong at 125 ms, and the message's acknowledgement comes later.
+    lab.serve(server, |server| server.text("2"));
+    lab.pass(39);
+    assert_eq!(lab.take(server), [text("40")]);
+    lab.pass(1);
+    assert_eq!(lab.take(server), [text("3")]);
+}
+
+#[test]
 fn an_address_needs_no_name_server() {
     let _clock = world::clock();
     let mut config = board_config();

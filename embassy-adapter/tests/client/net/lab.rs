@@ -141,6 +141,7 @@ impl Lab {
     pub(crate) fn listen(&mut self) {
         for _ in 0..4 {
             let mut socket = TcpSocket::new(self.far, vec![0; 4096].leak(), vec![0; 4096].leak());
+            socket.set_nagle_enabled(false);
             let (connections, is_lazy) = (self.connections.clone(), self.is_lazy.clone());
             self.spawn(async move {
                 loop {

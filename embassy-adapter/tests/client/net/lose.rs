@@ -252,7 +252,8 @@ fn an_application_that_returns_to_a_dead_server_waits_for_the_limit_and_resets()
     let states = lab.take_states();
     assert_eq!(names(&states)[..2], ["lost", "waiting"]);
     assert_eq!((states[0].0, states[1].0), (start, start + 2_000));
-    assert!(lab.cable.take_segments(Side::Near).iter().any(|segment| segment.rst));
+    let segments = lab.cable.take_segments(Side::Near);
+    assert!(segments.iter().any(|segment| segment.rst && segment.at == start + 2_000), "{segments:?}");
 }
 
 #[test]
