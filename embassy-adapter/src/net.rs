@@ -3,8 +3,9 @@
 use core::ops::ControlFlow;
 use core::time::Duration;
 
+use embassy_futures::yield_now;
 use embassy_net::dns::DnsQueryType;
-use embassy_net::tcp::{ConnectError as TcpError, TcpReader, TcpSocket, TcpWriter};
+use embassy_net::tcp::{ConnectError as TcpError, State as TcpState, TcpReader, TcpSocket, TcpWriter};
 use embassy_net::{IpEndpoint, Stack};
 use embassy_time::with_deadline;
 
@@ -19,7 +20,8 @@ pub type TcpClient<'c> = Client<'c, TcpReader<'c>, TcpWriter<'c>>;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "built by functional update from DEFAULT")]
 pub struct Limits {
-    /// To resolve the server's name: 10 s.
+    /// To resolve the server's name: 10 s. As long does embassy-net wait for the first name server: if it is built for
+    /// several (by default, it asks one), the second is asked only with a longer limit.
     pub dns_timeout: Duration,
     /// To establish the TCP connection: 10 s.
     pub connect_timeout: Duration,
@@ -47,6 +49,10 @@ impl Default for Limits {
 ///
 /// It works with TCP keep-alive off and no timeout on the socket, and leaves both so: the session notices a dead server
 /// by itself. Nagle's algorithm is switched off, because it would hold a heartbeat back behind a message.
+///
+/// Without a link or an address it waits for [`Stack::wait_link_up`] and [`Stack::wait_config_up`]. Of several tasks
+/// that wait for one of these, embassy-net 0.9 wakes each whenever another begins to wait, so that they keep the
+/// processor busy until the wait is over: let no other task wait while it does.
 ///
 /// ```no_run
 /// use core::ops::ControlFlow;
@@ -85,6 +91,9 @@ pub struct TcpConnector<'a> {
 impl<'a> TcpConnector<'a> {
     /// `name` is a name or an IPv4 address; the two buffers are the TCP socket's. `tcp_rx` is the window that the
     /// server sees; messages longer than `tcp_tx` wait for the server's acknowledgements.
+    ///
+    /// # Panics
+    /// When the stack's resources have no free socket: it needs one for this, and one for DNS.
     pub fn new(
         stack: Stack<'a>,
         name: &'a str,
@@ -110,7 +119,9 @@ impl<'a> TcpConnector<'a> {
     /// `session` may return at any time: a session that is still open is closed then. After one that ended for
     /// silence the TCP connection is reset, so that nothing is kept for a dead server.
     ///
-    /// May be dropped, which leaves the TCP connection as it is until the next call.
+    /// May be dropped, which closes the TCP connection: without a close frame, but the stack still delivers what was
+    /// written, and FIN. (It resets the connection instead if `run` is called again before that is done, and sends no
+    /// more once the connector itself is dropped.) The watch goes on showing what it showed.
     pub async fn run<B>(
         &mut self,
         reconnect: &mut Reconnect<'_>,
@@ -120,10 +131,11 @@ impl<'a> TcpConnector<'a> {
         mut session: impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
     ) -> B {
         let Buffers { rx, tx } = buffers;
+        let this = ClosedOnDrop(self);
         reconnect
             .run(async |attempt| {
                 let buffers = Buffers { rx: &mut *rx, tx: &mut *tx };
-                self.attempt(attempt, endpoint, buffers, settings, &mut session).await
+                this.0.attempt(attempt, endpoint, buffers, settings, &mut session).await
             })
             .await
     }
@@ -136,8 +148,10 @@ impl<'a> TcpConnector<'a> {
         settings: &Settings,
         session: &mut impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
     ) -> ControlFlow<B, Loss> {
-        if !self.stack.is_config_up() {
+        // An address that was not given by DHCP stays without a link.
+        while !(self.stack.is_link_up() && self.stack.is_config_up()) {
             attempt.report().offline();
+            self.stack.wait_link_up().await;
             self.stack.wait_config_up().await;
         }
         attempt.report().connecting();
@@ -146,14 +160,20 @@ impl<'a> TcpConnector<'a> {
             Err(loss) => (ControlFlow::Continue(()), loss),
         };
         attempt.report().lost(loss);
-        self.shut_down(&loss).await;
+        self.shut_down(loss.is_orderly()).await;
         flow.map_continue(|()| loss)
     }
 
     /// Resolves the name and connects.
     async fn dial(&mut self) -> Result<(), Loss> {
-        // What an attempt that was dropped may have left behind.
-        self.socket.abort();
+        // A call that was dropped a moment ago, or a server that never closes its half, has left a connection that
+        // connecting would make the socket forget. So reset it; after two turns the stack's task, which the reset wakes,
+        // has had one, whatever the executor's order.
+        if self.socket.state() != TcpState::TimeWait {
+            self.socket.abort();
+        }
+        yield_now().await;
+        yield_now().await;
         let deadline = clock::after(self.limits.dns_timeout);
         let query = with_deadline(deadline, self.stack.dns_query(self.name, DnsQueryType::A)).await;
         let addresses = query.ok().and_then(Result::ok).ok_or(Loss::Unresolved)?;
@@ -193,16 +213,30 @@ impl<'a> TcpConnector<'a> {
     }
 
     /// Ends the connection: in order where somebody listens, with a reset where nobody does.
-    async fn shut_down(&mut self, loss: &Loss) {
+    async fn shut_down(&mut self, orderly: bool) {
         let deadline = clock::after(self.limits.shutdown_timeout);
-        if loss.is_orderly() {
-            self.socket.close();
-            if with_deadline(deadline, self.socket.flush()).await.is_ok() {
+        let mut orderly = orderly;
+        loop {
+            if orderly {
+                self.socket.close();
+            } else {
+                self.socket.abort();
+            }
+            // A reset only has to be on the wire; nobody acknowledges it.
+            let flushed = with_deadline(deadline, self.socket.flush()).await.is_ok();
+            if flushed || !orderly {
                 return;
             }
+            orderly = false;
         }
-        self.socket.abort();
-        // Only until the reset is on the wire; nobody acknowledges it.
-        let _ = with_deadline(deadline, self.socket.flush()).await;
+    }
+}
+
+/// Closes the connection when `run` is dropped. Otherwise that has happened already.
+struct ClosedOnDrop<'c, 'a>(&'c mut TcpConnector<'a>);
+
+impl Drop for ClosedOnDrop<'_, '_> {
+    fn drop(&mut self) {
+        self.0.socket.close();
     }
 }

@@ -12,15 +12,19 @@ use embedded_io_async::{Read, Write};
 use crate::{Client, ConnectError, clock};
 
 /// What the connection is doing, for whoever watches: a display, a lamp, a log.
+///
+/// A watch keeps the last state only: who looks late may miss those between. And it keeps it when the future that
+/// reports is dropped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum State {
-    /// The board has no link or no address. Nothing is attempted, and no delay grows.
+    /// The board has no link or no address. Nothing is attempted, and no delay grows; the next attempt is made as soon as
+    /// it has both.
     Offline,
     /// A connection is being made: name, TCP, HTTP, handshake.
     Connecting,
-    /// A session is open.
+    /// A session is open, or the application has not come back from one that has ended: see [`State::Lost`].
     Open {
         /// The server's periods: a dead server is noticed after their sum, at most.
         heartbeat: Heartbeat,
@@ -29,7 +33,15 @@ pub enum State {
         /// When it opened.
         since: Instant,
     },
-    /// The session has ended, or none came about.
+    /// The session has ended, or none came about; its connection is being cleaned up.
+    ///
+    /// With [`TcpConnector`](crate::TcpConnector) it comes when the application's closure has returned and the session
+    /// is closed, not when [`recv`](Client::recv) fails: a closure that goes on after that, or that awaits something
+    /// else than the client, is still seen as [`Open`](Self::Open). Let it return at the first error.
+    /// [`silent_for`](Disconnect::silent_for) is counted to the end itself.
+    ///
+    /// When there is nothing to clean up, [`Waiting`](Self::Waiting) follows at once. It is the last state when `run`
+    /// returns.
     Lost(Loss),
     /// Waiting for the next attempt.
     Waiting {
@@ -48,7 +60,8 @@ pub enum Loss {
     /// The server's name has no address, or no name server answered in time.
     #[error("the server's name cannot be resolved")]
     Unresolved,
-    /// There is no way to the server's address.
+    /// Nothing can be sent to the server's address: none of the board's own goes with it, it is 0.0.0.0, or the port is
+    /// 0. An address behind a gateway that does not exist is [`Unreachable`](Self::Unreachable).
     #[error("no route to the server")]
     NoRoute,
     /// The server's machine refused the connection: nothing listens there.
@@ -120,7 +133,8 @@ impl<'a> Reconnect<'a> {
 
     /// Attempts at once, then again after every [`Loss`], until an attempt returns [`ControlFlow::Break`].
     ///
-    /// May be dropped and called again; the delays go on where they were.
+    /// May be dropped and called again; the delays go on growing where they were. But each call attempts at once: call
+    /// it once and leave it running, rather than for every piece of work.
     pub async fn run<B>(
         &mut self,
         mut attempt: impl AsyncFnMut(&mut Attempt<'_, 'a>) -> ControlFlow<B, Loss>,

@@ -11,6 +11,8 @@
 mod cancel;
 mod connect;
 mod heartbeat;
+#[cfg(feature = "embassy-net")]
+mod net;
 mod receive;
 mod reconnect;
 mod run;

@@ -233,6 +233,12 @@ impl Server {
         self.to_client.0.borrow().bytes.len()
     }
 
+    /// Whether bytes came from the client that nobody has taken.
+    #[cfg(feature = "embassy-net")]
+    pub(crate) fn has_bytes(&self) -> bool {
+        !self.from_client.0.borrow().bytes.is_empty()
+    }
+
     /// The bytes that came from the client.
     pub(crate) fn take_raw(&mut self) -> Vec<u8> {
         let mut taken = Vec::new();

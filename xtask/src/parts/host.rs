@@ -4,10 +4,17 @@ use std::process::Command;
 
 use crate::job::{Job, Stop, failed};
 
-/// All tests of the workspace. The core's `serde` feature is on, because it brings tests of its own; `defmt` is not:
-/// its log statements need a board's linker script.
+/// All tests of the workspace. The features that bring tests of their own are on; `defmt` is not: its log statements
+/// need a board's linker script.
 pub(crate) fn tests(job: &mut Job<'_>) -> Result<(), Stop> {
-    job.cargo(["test", "--workspace", "--features", "eio-core/serde", "--no-fail-fast"]).map(drop)
+    job.cargo([
+        "test",
+        "--workspace",
+        "--features",
+        "eio-core/serde,eio-embassy/embassy-net",
+        "--no-fail-fast",
+    ])
+    .map(drop)
 }
 
 /// The version is read from `rust-version`, so that it is written in one place.

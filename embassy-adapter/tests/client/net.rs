@@ -1,0 +1,7 @@
+//! The connector, between two stacks of embassy-net that a cable joins.
+
+mod cable;
+mod cancel;
+mod connect;
+mod lab;
+mod lose;
