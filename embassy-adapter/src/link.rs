@@ -53,8 +53,7 @@ pub(crate) struct State<'b> {
     /// Whether the server's close frame is to be answered.
     owes_close: bool,
     max_payload: Option<u32>,
-    sid: [u8; Sid::MAX_LEN],
-    sid_len: u8,
+    sid: SavedSid,
     probe: Probe,
     rtt: Option<Duration>,
     /// Of the message in fragments that is being sent: how many bytes have left the caller, and the length of the
@@ -74,6 +73,14 @@ pub(crate) enum Phase {
     },
     Refused(ConnectError),
     Frames,
+}
+
+/// The session's id. Its length comes first in memory: bytes that are not aligned are zeroed by the function that every
+/// image has.
+#[repr(C)]
+struct SavedSid {
+    len: u8,
+    bytes: [u8; Sid::MAX_LEN],
 }
 
 /// A WebSocket ping of ours, which measures the link.
@@ -133,8 +140,7 @@ impl<'b> Link<'b> {
             peer_close: None,
             owes_close: false,
             max_payload: None,
-            sid: [0; Sid::MAX_LEN],
-            sid_len: 0,
+            sid: SavedSid { len: 0, bytes: [0; Sid::MAX_LEN] },
             probe: Probe::None,
             rtt: None,
             sent: 0,
@@ -241,7 +247,7 @@ impl State<'_> {
     }
 
     pub(crate) fn sid(&self) -> &str {
-        let sid = self.sid.get(..usize::from(self.sid_len)).unwrap_or_default();
+        let sid = self.sid.bytes.get(..usize::from(self.sid.len)).unwrap_or_default();
         core::str::from_utf8(sid).unwrap_or_default()
     }
 

@@ -99,8 +99,8 @@ impl FrameHeader {
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let needed = self.encoded_len();
         let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-        for (out, byte) in out.iter_mut().zip(self.to_bytes()) {
-            *out = byte;
+        for (out, byte) in out.iter_mut().zip(&self.to_bytes()) {
+            *out = *byte;
         }
         Ok(needed)
     }
@@ -132,8 +132,8 @@ impl FrameHeader {
             mask::mask(payload, key, 0);
         }
         let start = Self::MAX_LEN.saturating_sub(self.encoded_len());
-        for (out, byte) in room.iter_mut().skip(start).zip(self.to_bytes()) {
-            *out = byte;
+        for (out, byte) in room.iter_mut().skip(start).zip(&self.to_bytes()) {
+            *out = *byte;
         }
         Ok(frame.get(start..).unwrap_or_default())
     }

@@ -21,13 +21,9 @@ pub fn mask(payload: &mut [u8], key: [u8; 4], offset: usize) {
 }
 
 /// The key for the byte after the next `len`. A key is held so that its least significant byte masks the next byte.
+#[expect(clippy::cast_possible_truncation, reason = "only its last two bits matter to a rotation of 32 bits")]
 pub(super) const fn advance(key: u32, len: usize) -> u32 {
-    match len & 3 {
-        0 => key,
-        1 => key.rotate_right(8),
-        2 => key.rotate_right(16),
-        _ => key.rotate_right(24),
-    }
+    key.rotate_right((len as u32) << 3)
 }
 
 /// Masks with a key whose least significant byte is for the first byte.
@@ -36,7 +32,7 @@ pub(super) fn apply(payload: &mut [u8], key: u32) {
     for word in words {
         *word = (u32::from_le_bytes(*word) ^ key).to_le_bytes();
     }
-    for (byte, key) in rest.iter_mut().zip(key.to_le_bytes()) {
+    for (byte, key) in rest.iter_mut().zip(&key.to_le_bytes()) {
         *byte ^= key;
     }
 }

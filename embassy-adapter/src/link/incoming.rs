@@ -94,8 +94,8 @@ impl State<'_> {
                 Some(SessionEvent::Opened(handshake)) => {
                     self.max_payload = handshake.max_payload;
                     let sid = handshake.sid.as_str().as_bytes();
-                    fill(&mut self.sid.iter_mut(), sid);
-                    self.sid_len = u8::try_from(sid.len()).unwrap_or_default();
+                    fill(&mut self.sid.bytes.iter_mut(), sid);
+                    self.sid.len = u8::try_from(sid.len()).unwrap_or_default();
                 }
                 _ => {}
             },
