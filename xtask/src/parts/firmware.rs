@@ -8,6 +8,7 @@ use std::process::Command;
 
 use self::budget::Budget;
 pub(crate) use self::demonstration::demonstrate;
+use crate::install;
 use crate::job::{Job, Stop, failed};
 
 /// The firmware's own workspace: its targets are none of the host's.
@@ -23,7 +24,7 @@ const BOARDS: [(&str, &str); 3] = [
 ];
 /// The servers that the tests start.
 const SERVERS: &str = "tests/nest";
-/// NestJS wants at least this.
+/// NestJS 11 wants at least this; Debian 12 has 18.
 const OLDEST_NODE: u32 = 20;
 
 /// Everything on the emulated board.
@@ -76,24 +77,11 @@ pub(crate) fn sizes(job: &mut Job<'_>) -> Result<(), Stop> {
     if over.is_empty() { Ok(()) } else { failed(over.join("; ")) }
 }
 
-/// Packages for the servers, compiled, once for each list of them.
+/// The servers, compiled, and what they run on.
 fn prepare_servers(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut install = Command::new("npm");
-    install.args(["--prefix", SERVERS, "ci", "--no-audit", "--no-fund"]);
-    job.run(install)?;
-    let mut ask = Command::new("node");
-    ask.arg("--version");
-    let version = job.run(ask)?;
-    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
-    if major.is_none_or(|major: u32| major < OLDEST_NODE) {
-        // The registry has it as well; the tests prefer the one that lies beside the packages.
-        let mut newer = Command::new("npm");
-        newer.args(["--prefix", SERVERS, "install", "--no-save", "--no-audit", "--no-fund", "node@22"]);
-        job.run(newer)?;
-    }
-    let mut compile = Command::new("npm");
-    compile.args(["--prefix", SERVERS, "run", "build"]);
-    job.run(compile).map(drop)
+    install::from_npm(job, SERVERS)?;
+    install::node_since(job, SERVERS, OLDEST_NODE)?;
+    job.run(install::npm(SERVERS, &["run", "build"])).map(drop)
 }
 
 /// The image that the tests and the demonstration run.
