@@ -79,7 +79,7 @@ pub(crate) const PARTS: &[Part] = &[
         name: "host-tests",
         about: "unit tests, integration tests and the examples in the documentation",
         verb: Verb::Check,
-        needs: &[Need::Program { name: "cc", package: "gcc libc6-dev" }],
+        needs: &HOST_TEST_NEEDS,
         limit_minutes: 15,
         run: host::tests,
     },
@@ -95,11 +95,7 @@ pub(crate) const PARTS: &[Part] = &[
         name: "page",
         about: "the page of `eio serve` does in Chromium what it promises",
         verb: Verb::Test,
-        needs: &[
-            Need::Program { name: "node", package: "nodejs" },
-            Need::Program { name: "npm", package: "npm" },
-            Need::Program { name: "chromium", package: "chromium fonts-dejavu-core" },
-        ],
+        needs: &[NODE, NPM, KILL, Need::Program { name: "chromium", package: "chromium fonts-dejavu-core" }],
         limit_minutes: 10,
         run: page::look,
     },
@@ -129,11 +125,7 @@ pub(crate) const PARTS: &[Part] = &[
         name: "real-peers",
         about: "other people's clients with our server, and our client with their servers",
         verb: Verb::Test,
-        needs: &[
-            Need::Program { name: "node", package: "nodejs" },
-            Need::Program { name: "npm", package: "npm" },
-            Need::PythonEnvironments,
-        ],
+        needs: &[NODE, NPM, Need::PythonEnvironments, KILL],
         limit_minutes: 10,
         run: interop::real_peers,
     },
@@ -149,7 +141,7 @@ pub(crate) const PARTS: &[Part] = &[
         name: "faults",
         about: "whoever is stopped, killed, unplugged or stalled is noticed on time, and nobody else",
         verb: Verb::Test,
-        needs: &[Need::Program { name: "ip", package: "iproute2" }],
+        needs: &[Need::Program { name: "ip", package: "iproute2" }, KILL],
         limit_minutes: 10,
         run: interop::faults,
     },
@@ -165,7 +157,14 @@ pub(crate) const PARTS: &[Part] = &[
         name: "firmware",
         about: "the firmware on an emulated board lives with engine.io, Socket.IO, NestJS and our server",
         verb: Verb::Prove,
-        needs: &FIRMWARE_NEEDS,
+        needs: &[
+            Need::Target(firmware::TARGET),
+            Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" },
+            NODE,
+            NPM,
+            CC,
+            KILL,
+        ],
         limit_minutes: 30,
         run: firmware::on_qemu,
     },
@@ -226,7 +225,7 @@ pub(crate) const PARTS: &[Part] = &[
         name: "properties",
         about: "the property tests, with forty times as many cases",
         verb: Verb::Prove,
-        needs: &[],
+        needs: &HOST_TEST_NEEDS,
         limit_minutes: 120,
         run: long::properties,
     },
@@ -240,13 +239,12 @@ pub(crate) const PARTS: &[Part] = &[
     },
 ];
 
-/// What the emulated board and the servers around it need.
-pub(crate) const FIRMWARE_NEEDS: [Need; 5] = [
-    Need::Target(firmware::TARGET),
-    Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" },
-    Need::Program { name: "node", package: "nodejs" },
-    Need::Program { name: "npm", package: "npm" },
-    Need::Program { name: "cc", package: "gcc libc6-dev" },
-];
+/// What the tests of the workspace start: the TLS example's server, and signals.
+const HOST_TEST_NEEDS: [Need; 3] = [CC, Need::Program { name: "openssl", package: "openssl" }, KILL];
 
 const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };
+const CC: Need = Need::Program { name: "cc", package: "gcc libc6-dev" };
+/// Sends signals. The one of a shell is built in.
+const KILL: Need = Need::Program { name: "kill", package: "procps" };
+const NODE: Need = Need::Program { name: "node", package: "nodejs" };
+const NPM: Need = Need::Program { name: "npm", package: "npm" };
