@@ -187,12 +187,13 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "boards",
-        about: "the same application links for a Raspberry Pi Pico, a Nucleo-H743ZI and an ESP32-C3",
+        about: "the same application has no warning and links for a Raspberry Pi Pico, a Nucleo-H743ZI and an ESP32-C3",
         verb: Verb::Test,
         needs: &[
             BARE_METAL_TARGETS[0],
             BARE_METAL_TARGETS[1],
             BARE_METAL_TARGETS[2],
+            Need::Component("clippy"),
             Need::Component("llvm-tools"),
         ],
         limit_minutes: 30,
