@@ -147,10 +147,10 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "package",
-        about: "what will be published packs, and builds from its package",
+        about: "what will be published packs, and builds from its packages",
         verb: Verb::Test,
         needs: &[],
-        limit_minutes: 5,
+        limit_minutes: 10,
         run: packages::pack,
     },
     Part {
