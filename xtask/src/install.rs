@@ -12,7 +12,8 @@ const NEWER_NODE: &str = "node@22.23.3";
 pub(crate) fn from_npm(job: &mut Job<'_>, folder: &str) -> Result<(), Stop> {
     let path = job.workspace.root.join(folder);
     let lock = path.join("package-lock.json");
-    once_for(job, &lock, &path.join("node_modules/installed-lock.json"), |job| {
+    // The dot keeps it from npm, which removes whatever else lies there and is on no list.
+    once_for(job, &lock, &path.join("node_modules/.installed-lock.json"), |job| {
         job.run(npm(folder, &["ci", "--no-audit", "--no-fund"])).map(drop)
     })
 }
