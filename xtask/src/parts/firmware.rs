@@ -10,6 +10,7 @@ use self::budget::Budget;
 pub(crate) use self::demonstration::demonstrate;
 use crate::install;
 use crate::job::{Job, Stop, failed};
+use crate::parts::host::workspace_test;
 
 /// The firmware's own workspace: its targets are none of the host's.
 const FOLDER: &str = "embedded-example";
@@ -33,8 +34,9 @@ pub(crate) fn on_qemu(job: &mut Job<'_>) -> Result<(), Stop> {
     build_image(job)?;
     // Our own server is one of those that the board meets.
     job.cargo(["build", "--package", "eio-cli"])?;
-    let test = ["test", "--package", "eio-tests", "--features", "firmware", "--test", "firmware"];
-    job.cargo(test.into_iter().chain(["--", "--test-threads=1"])).map(drop)
+    let mut test = workspace_test(Some("eio-tests/firmware"));
+    test.args(["--test", "firmware", "--", "--test-threads=1"]);
+    job.run(test).map(drop)
 }
 
 /// The format, and the lints for all that the emulated board runs.

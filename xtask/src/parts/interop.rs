@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::install;
 use crate::job::{Job, Stop};
+use crate::parts::host::workspace_test;
 
 /// Where other people's programs are described.
 const FOLDER: &str = "tests/interop";
@@ -31,7 +32,7 @@ pub(crate) fn faults(job: &mut Job<'_>) -> Result<(), Stop> {
 }
 
 fn test(name: &str) -> Command {
-    let mut command = Command::new("cargo");
-    command.args(["test", "--package", "eio-tests", "--features", "interop", "--test", name]);
+    let mut command = workspace_test(Some("eio-tests/interop"));
+    command.args(["--test", name]);
     command
 }
