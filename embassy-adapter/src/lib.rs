@@ -115,5 +115,5 @@ pub use run::{Command, Flushed, Message};
 pub use settings::{Buffers, Revision, Settings};
 
 #[cfg(all(doctest, feature = "embassy-net"))]
-#[doc = include_str!("../../docs/firmware.md")]
+#[doc = include_str!("../firmware.md")]
 struct FirmwarePage;

@@ -1,4 +1,4 @@
-//! Engine.IO on tokio: a server whose disconnects come on time and with a true reason, and a client.
+#![doc = include_str!("../README.md")]
 
 mod broadcast;
 mod candidate;

@@ -5,6 +5,7 @@
 //! other, each in a [`job::Job`], which captures what its commands print.
 
 mod cli;
+mod install;
 mod job;
 mod need;
 mod part;

@@ -81,9 +81,17 @@ pub(crate) const PARTS: &[Part] = &[
         name: "host-tests",
         about: "unit tests, integration tests and the examples in the documentation",
         verb: Verb::Check,
-        needs: &[Need::Program { name: "cc", package: "gcc libc6-dev" }],
+        needs: &HOST_TEST_NEEDS,
         limit_minutes: 15,
         run: host::tests,
+    },
+    Part {
+        name: "deny",
+        about: "licences, sources and versions of all dependencies are allowed",
+        verb: Verb::Test,
+        needs: &[CARGO_DENY],
+        limit_minutes: 2,
+        run: packages::deny,
     },
     Part {
         name: "docs",
@@ -94,68 +102,6 @@ pub(crate) const PARTS: &[Part] = &[
         run: lints::docs,
     },
     Part {
-        name: "page",
-        about: "the page of `eio serve` does in Chromium what it promises",
-        verb: Verb::Test,
-        needs: &[
-            Need::Program { name: "node", package: "nodejs" },
-            Need::Program { name: "npm", package: "npm" },
-            Need::Program { name: "chromium", package: "chromium fonts-dejavu-core" },
-        ],
-        limit_minutes: 10,
-        run: page::look,
-    },
-    Part {
-        name: "bare-metal",
-        about: "core and client build for microcontrollers, with any choice of their features",
-        verb: Verb::Test,
-        needs: &BARE_METAL_TARGETS,
-        limit_minutes: 5,
-        run: bare_metal::build,
-    },
-    Part {
-        name: "panic-free",
-        about: "an image that holds every public function of the core can neither panic nor allocate",
-        verb: Verb::Test,
-        needs: &[
-            BARE_METAL_TARGETS[0],
-            BARE_METAL_TARGETS[1],
-            BARE_METAL_TARGETS[2],
-            Need::Component("clippy"),
-            Need::Component("llvm-tools"),
-        ],
-        limit_minutes: 10,
-        run: panic_free::prove,
-    },
-    Part {
-        name: "real-peers",
-        about: "other people's clients with our server, and our client with their servers",
-        verb: Verb::Test,
-        needs: &[
-            Need::Program { name: "node", package: "nodejs" },
-            Need::Program { name: "npm", package: "npm" },
-            Need::PythonEnvironments,
-        ],
-        limit_minutes: 10,
-        run: interop::real_peers,
-    },
-    Part {
-        name: "attacks",
-        about: "what killed or starved other servers leaves ours as it was",
-        verb: Verb::Test,
-        needs: &[],
-        limit_minutes: 10,
-        run: interop::attacks,
-    },
-    Part {
-        name: "faults",
-        about: "whoever is stopped, killed, unplugged or stalled is noticed on time, and nobody else",
-        verb: Verb::Test,
-        needs: &[Need::Program { name: "ip", package: "iproute2" }],
-        limit_minutes: 10,
-        run: interop::faults,
-    },
-    Part {
         name: "firmware-lints",
         about: "the firmware has the one format and no warning",
         verb: Verb::Test,
@@ -164,12 +110,12 @@ pub(crate) const PARTS: &[Part] = &[
         run: firmware::lint,
     },
     Part {
-        name: "firmware",
-        about: "the firmware on an emulated board lives with engine.io, Socket.IO, NestJS and our server",
-        verb: Verb::Prove,
-        needs: &FIRMWARE_NEEDS,
-        limit_minutes: 30,
-        run: firmware::on_qemu,
+        name: "bare-metal",
+        about: "core and client build for microcontrollers, with any choice of their features",
+        verb: Verb::Test,
+        needs: &BARE_METAL_TARGETS,
+        limit_minutes: 5,
+        run: bare_metal::build,
     },
     Part {
         name: "sizes",
@@ -188,33 +134,34 @@ pub(crate) const PARTS: &[Part] = &[
         run: instructions::count,
     },
     Part {
-        name: "boards",
-        about: "the same application links for a Raspberry Pi Pico, a Nucleo-H743ZI and an ESP32-C3",
-        verb: Verb::Prove,
+        name: "panic-free",
+        about: "an image that holds every public function of the core can neither panic nor allocate",
+        verb: Verb::Test,
         needs: &[
             BARE_METAL_TARGETS[0],
             BARE_METAL_TARGETS[1],
             BARE_METAL_TARGETS[2],
+            Need::Component("clippy"),
             Need::Component("llvm-tools"),
         ],
-        limit_minutes: 30,
-        run: firmware::boards,
+        limit_minutes: 10,
+        run: panic_free::prove,
+    },
+    Part {
+        name: "page",
+        about: "the page of `eio serve` does in Chromium what it promises",
+        verb: Verb::Test,
+        needs: &[NODE, NPM, KILL, Need::Program { name: "chromium", package: "chromium fonts-dejavu-core" }],
+        limit_minutes: 10,
+        run: page::look,
     },
     Part {
         name: "package",
-        about: "what will be published packs, and builds from its package",
+        about: "what will be published packs, and builds from its packages",
         verb: Verb::Test,
         needs: &[],
-        limit_minutes: 5,
+        limit_minutes: 10,
         run: packages::pack,
-    },
-    Part {
-        name: "deny",
-        about: "licences, sources and versions of all dependencies are allowed",
-        verb: Verb::Test,
-        needs: &[CARGO_DENY],
-        limit_minutes: 2,
-        run: packages::deny,
     },
     Part {
         name: "msrv",
@@ -223,6 +170,59 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[],
         limit_minutes: 10,
         run: host::oldest_compiler,
+    },
+    Part {
+        name: "attacks",
+        about: "what killed or starved other servers leaves ours as it was",
+        verb: Verb::Test,
+        needs: &[],
+        limit_minutes: 10,
+        run: interop::attacks,
+    },
+    Part {
+        name: "real-peers",
+        about: "other people's clients with our server, and our client with their servers",
+        verb: Verb::Test,
+        needs: &[NODE, NPM, Need::PythonEnvironments, KILL],
+        limit_minutes: 10,
+        run: interop::real_peers,
+    },
+    Part {
+        name: "faults",
+        about: "whoever is stopped, killed, unplugged or stalled is noticed on time, and nobody else",
+        verb: Verb::Test,
+        needs: &[Need::Program { name: "ip", package: "iproute2" }, KILL],
+        limit_minutes: 10,
+        run: interop::faults,
+    },
+    Part {
+        name: "boards",
+        about: "the same application has no warning and links for a Raspberry Pi Pico, a Nucleo-H743ZI and an ESP32-C3",
+        verb: Verb::Test,
+        needs: &[
+            BARE_METAL_TARGETS[0],
+            BARE_METAL_TARGETS[1],
+            BARE_METAL_TARGETS[2],
+            Need::Component("clippy"),
+            Need::Component("llvm-tools"),
+        ],
+        limit_minutes: 30,
+        run: firmware::boards,
+    },
+    Part {
+        name: "firmware",
+        about: "the firmware on an emulated board lives with engine.io, Socket.IO, NestJS and our server",
+        verb: Verb::Test,
+        needs: &[
+            Need::Target(firmware::TARGET),
+            Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" },
+            NODE,
+            NPM,
+            CC,
+            KILL,
+        ],
+        limit_minutes: 30,
+        run: firmware::on_qemu,
     },
     Part {
         name: "advisories",
@@ -236,7 +236,7 @@ pub(crate) const PARTS: &[Part] = &[
         name: "properties",
         about: "the property tests, with forty times as many cases",
         verb: Verb::Prove,
-        needs: &[],
+        needs: &HOST_TEST_NEEDS,
         limit_minutes: 120,
         run: long::properties,
     },
@@ -250,13 +250,12 @@ pub(crate) const PARTS: &[Part] = &[
     },
 ];
 
-/// What the emulated board and the servers around it need.
-pub(crate) const FIRMWARE_NEEDS: [Need; 5] = [
-    Need::Target(firmware::TARGET),
-    Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" },
-    Need::Program { name: "node", package: "nodejs" },
-    Need::Program { name: "npm", package: "npm" },
-    Need::Program { name: "cc", package: "gcc libc6-dev" },
-];
+/// What the tests of the workspace start: the TLS example's server, and signals.
+const HOST_TEST_NEEDS: [Need; 3] = [CC, Need::Program { name: "openssl", package: "openssl" }, KILL];
 
 const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };
+const CC: Need = Need::Program { name: "cc", package: "gcc libc6-dev" };
+/// Sends signals. The one of a shell is built in.
+const KILL: Need = Need::Program { name: "kill", package: "procps" };
+const NODE: Need = Need::Program { name: "node", package: "nodejs" };
+const NPM: Need = Need::Program { name: "npm", package: "npm" };

@@ -8,7 +8,9 @@ use std::process::Command;
 
 use self::budget::Budget;
 pub(crate) use self::demonstration::demonstrate;
+use crate::install;
 use crate::job::{Job, Stop, failed};
+use crate::parts::host::workspace_test;
 
 /// The firmware's own workspace: its targets are none of the host's.
 const FOLDER: &str = "embedded-example";
@@ -23,7 +25,7 @@ const BOARDS: [(&str, &str); 3] = [
 ];
 /// The servers that the tests start.
 const SERVERS: &str = "tests/nest";
-/// NestJS wants at least this.
+/// NestJS 11 wants at least this; Debian 12 has 18.
 const OLDEST_NODE: u32 = 20;
 
 /// Everything on the emulated board.
@@ -32,8 +34,9 @@ pub(crate) fn on_qemu(job: &mut Job<'_>) -> Result<(), Stop> {
     build_image(job)?;
     // Our own server is one of those that the board meets.
     job.cargo(["build", "--package", "eio-cli"])?;
-    let test = ["test", "--package", "eio-tests", "--features", "firmware", "--test", "firmware"];
-    job.cargo(test.into_iter().chain(["--", "--test-threads=1"])).map(drop)
+    let mut test = workspace_test(Some("eio-tests/firmware"));
+    test.args(["--test", "firmware", "--", "--test-threads=1"]);
+    job.run(test).map(drop)
 }
 
 /// The format, and the lints for all that the emulated board runs.
@@ -45,7 +48,7 @@ pub(crate) fn lint(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(clippy).map(drop)
 }
 
-/// The same application for real boards: nobody has them at hand here, but it compiles and links.
+/// The same application for real boards: nobody has them at hand here, but it has no warning, compiles and links.
 pub(crate) fn boards(job: &mut Job<'_>) -> Result<(), Stop> {
     for (package, target) in BOARDS {
         board(job, package, target)?;
@@ -76,24 +79,11 @@ pub(crate) fn sizes(job: &mut Job<'_>) -> Result<(), Stop> {
     if over.is_empty() { Ok(()) } else { failed(over.join("; ")) }
 }
 
-/// Packages for the servers, compiled, once for each list of them.
+/// The servers, compiled, and what they run on.
 fn prepare_servers(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut install = Command::new("npm");
-    install.args(["--prefix", SERVERS, "ci", "--no-audit", "--no-fund"]);
-    job.run(install)?;
-    let mut ask = Command::new("node");
-    ask.arg("--version");
-    let version = job.run(ask)?;
-    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
-    if major.is_none_or(|major: u32| major < OLDEST_NODE) {
-        // The registry has it as well; the tests prefer the one that lies beside the packages.
-        let mut newer = Command::new("npm");
-        newer.args(["--prefix", SERVERS, "install", "--no-save", "--no-audit", "--no-fund", "node@22"]);
-        job.run(newer)?;
-    }
-    let mut compile = Command::new("npm");
-    compile.args(["--prefix", SERVERS, "run", "build"]);
-    job.run(compile).map(drop)
+    install::from_npm(job, SERVERS)?;
+    install::node_since(job, SERVERS, OLDEST_NODE)?;
+    job.run(install::npm(SERVERS, &["run", "build"])).map(drop)
 }
 
 /// The image that the tests and the demonstration run.
@@ -110,8 +100,9 @@ fn cargo(verb: &str, target: &str) -> Command {
     command
 }
 
-/// Builds and links an image, and says how large it is.
+/// Lints, builds and links an image, and says how large it is.
 fn board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
+    lint_board(job, package, target)?;
     let mut build = cargo("build", target);
     build.args(["--release", "--package", package]);
     job.run(build)?;
@@ -119,6 +110,16 @@ fn board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
     let (flash, ram) = sections(job, &image)?;
     job.note(format!("{package}: {flash} bytes of flash, {ram} of RAM, stack aside"));
     Ok(())
+}
+
+/// Clippy as the compiler of the board's own crate. `cargo clippy` would check all dependencies once more, which takes
+/// minutes, because it uses nothing that a build has made; this takes what the build uses, and a link more.
+fn lint_board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
+    let mut lint = cargo("rustc", target);
+    lint.args(["--release", "--package", package, "--", "--deny", "warnings"]);
+    // What it makes is no image to measure or to flash; the build that follows puts its own in the place.
+    lint.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+    job.run(lint).map(drop)
 }
 
 /// How many bytes of flash and of RAM an image takes.

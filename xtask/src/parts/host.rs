@@ -4,17 +4,23 @@ use std::process::Command;
 
 use crate::job::{Job, Stop, failed};
 
-/// All tests of the workspace. The features that bring tests of their own are on; `defmt` is not: its log statements
-/// need a board's linker script.
+/// All tests of the workspace.
 pub(crate) fn tests(job: &mut Job<'_>) -> Result<(), Stop> {
-    job.cargo([
-        "test",
-        "--workspace",
-        "--features",
-        "eio-core/serde,eio-embassy/embassy-net",
-        "--no-fail-fast",
-    ])
-    .map(drop)
+    let mut command = workspace_test(None);
+    command.arg("--no-fail-fast");
+    job.run(command).map(drop)
+}
+
+/// Tests in the workspace, and with one more feature if that is what they want. Whoever wants some of them takes this
+/// and names them, rather than their package: alone, a package builds its dependencies with fewer features, once more.
+///
+/// The features that bring tests of their own are on; `defmt` is not: its log statements need a board's linker
+/// script.
+pub(crate) fn workspace_test(feature: Option<&str>) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(["test", "--workspace", "--features", "eio-core/serde,eio-embassy/embassy-net"]);
+    command.args(feature.into_iter().flat_map(|feature| ["--features", feature]));
+    command
 }
 
 /// The version is read from `rust-version`, so that it is written in one place.

@@ -3,13 +3,12 @@
 use std::process::Command;
 
 use crate::job::{Job, Stop};
+use crate::parts::host::workspace_test;
 
 /// proptest's default is 256 cases; optimised code runs forty times as many in about the time that tests take.
 pub(crate) fn properties(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut command = Command::new("cargo");
-    command
-        .args(["test", "--release", "--workspace", "--features", "eio-core/serde", "--no-fail-fast"])
-        .env("PROPTEST_CASES", "10000");
+    let mut command = workspace_test(None);
+    command.args(["--release", "--no-fail-fast"]).env("PROPTEST_CASES", "10000");
     job.run(command).map(drop)
 }
 

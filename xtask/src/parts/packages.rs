@@ -5,16 +5,15 @@ use std::process::Command;
 use crate::job::{Job, Stop};
 
 /// The packages that are published.
-const PUBLISHED: [&str; 1] = ["eio-core"];
+const PUBLISHED: [&str; 4] = ["eio-core", "eio-tokio", "eio-embassy", "eio-cli"];
 
-/// `cargo package` builds what it has packed. An uncommitted change is no reason to refuse: a change is tested
-/// before it is committed.
+/// `cargo package` builds what it has packed, each package against the others' packages. An uncommitted change is no
+/// reason to refuse: a change is tested before it is committed.
 pub(crate) fn pack(job: &mut Job<'_>) -> Result<(), Stop> {
-    job.run_all(PUBLISHED.map(|package| {
-        let mut command = Command::new("cargo");
-        command.args(["package", "--allow-dirty", "--package", package]);
-        command
-    }))
+    let mut command = Command::new("cargo");
+    command.args(["package", "--allow-dirty"]);
+    command.args(PUBLISHED.iter().flat_map(|name| ["--package", name]));
+    job.run(command).map(drop)
 }
 
 pub(crate) fn deny(job: &mut Job<'_>) -> Result<(), Stop> {

@@ -1,15 +1,15 @@
 //! The tool's page in a browser.
 
-use std::process::Command;
-
+use crate::install;
 use crate::job::{Job, Stop};
+use crate::parts::host::workspace_test;
 
 /// The npm packages are those of the lock file; the browser is the system's.
 pub(crate) fn look(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut install = Command::new("npm");
-    install.args(["--prefix", "tests/page", "ci", "--no-audit", "--no-fund"]);
-    job.run(install)?;
-    job.cargo(["test", "--package", "eio-cli", "--test", "tool", "--", "--ignored", "page::"])?;
+    install::from_npm(job, "tests/page")?;
+    let mut test = workspace_test(None);
+    test.args(["--test", "tool", "--", "--ignored", "page::"]);
+    job.run(test)?;
     let screenshots = job.workspace.target.join("tmp").join("page");
     job.note(format!("screenshots: {}", screenshots.display()));
     Ok(())
