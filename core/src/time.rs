@@ -40,7 +40,8 @@ impl Instant {
     ///
     /// Fractions of a microsecond are dropped.
     #[must_use]
-    #[inline(never)] // 64-bit arithmetic, rarely used: a microcontroller should hold it once.
+    // Rarely called, and 64-bit arithmetic is long on a microcontroller: its image holds it once.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn saturating_add(self, by: Duration) -> Self {
         // In 64 bits: 128 would cost a microcontroller a kilobyte of arithmetic.
         let micros = by.as_secs().saturating_mul(1_000_000).saturating_add(by.subsec_micros() as u64);

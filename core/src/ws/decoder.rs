@@ -146,11 +146,10 @@ impl Decoder {
 
     /// An item, of its unmasked bytes.
     pub(super) fn received<'b>(&mut self, what: What, bytes: &'b [u8]) -> Result<Received<'b>, Error> {
-        let received = received(what, bytes).map_err(|error| self.fail(error))?;
-        if let Received::Control(Control::Close(_)) = received {
+        if let What::Whole(Whole::Close) = what {
             self.end = End::Closed;
         }
-        Ok(received)
+        received(what, bytes).map_err(|error| self.fail(error))
     }
 
     fn fail(&mut self, error: Error) -> Error {
@@ -188,7 +187,7 @@ impl Decoder {
     /// Takes over a data frame's header: the limits hold before a byte of it is looked at.
     fn begin_frame(&mut self, header: ReceivedHeader) -> Result<(), Error> {
         let too_long = Error::MessageTooLong { max: self.max_message_len };
-        let frame_len = header.payload_len.ok_or(too_long)?;
+        let frame_len = u32::try_from(header.payload_len).map_err(|_| too_long)?;
         self.message_len = self.message_len.checked_add(frame_len).ok_or(too_long)?;
         if self.message_len > self.max_message_len {
             return Err(too_long);
@@ -249,7 +248,7 @@ impl Decoder {
 /// Takes a control frame, if all of it is there.
 fn control(whole: Whole, header: ReceivedHeader, rest: &mut [u8], consumed: usize) -> Advance {
     // At most 125, or the header would have been refused.
-    let len = header.payload_len.and_then(|len| usize::try_from(len).ok()).unwrap_or(usize::MAX);
+    let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
     let frame_len = header.header_len.saturating_add(len);
     let Some(payload) = rest.get_mut(header.header_len..frame_len) else {
         return Advance { consumed, found: None };

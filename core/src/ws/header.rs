@@ -166,8 +166,7 @@ pub(super) struct ReceivedHeader {
     /// Zero in unmasked frames, which changes nothing.
     pub(super) key: u32,
     pub(super) header_len: usize,
-    /// `None` above `u32::MAX`, which no limit allows.
-    pub(super) payload_len: Option<u32>,
+    pub(super) payload_len: u64,
 }
 
 impl ReceivedHeader {
@@ -207,7 +206,7 @@ impl ReceivedHeader {
                 if len < 126 {
                     return Err(Error::NonMinimalLength);
                 }
-                (Some(u32::from(len)), 2, rest)
+                (u64::from(len), 2, rest)
             }
             LEN_64 => {
                 let Some((&bytes, rest)) = rest.split_first_chunk() else { return Ok(None) };
@@ -218,9 +217,9 @@ impl ReceivedHeader {
                 if len > u64::MAX >> 1 {
                     return Err(Error::LengthTopBit);
                 }
-                (u32::try_from(len).ok(), 8, rest)
+                (len, 8, rest)
             }
-            len => (Some(u32::from(len)), 0, rest),
+            len => (u64::from(len), 0, rest),
         };
 
         let (key, key_len) = match (masked, rest.first_chunk()) {
@@ -281,7 +280,7 @@ mod tests {
                 }
                 let read = ReceivedHeader::read(&out, mask.is_some(), false).unwrap().unwrap();
                 assert_eq!(read.header_len, len);
-                assert_eq!(read.payload_len, u32::try_from(payload_len).ok());
+                assert_eq!(read.payload_len, payload_len as u64);
                 assert_eq!((read.fin, read.opcode), (false, OpCode::Text));
                 assert_eq!(read.key.to_le_bytes(), mask.unwrap_or_default());
             }
@@ -299,12 +298,10 @@ mod tests {
             read(&bytes)
         };
         assert_eq!(read(&[0x82, 126, 0, 125]), Err(Error::NonMinimalLength));
-        assert_eq!(read(&[0x82, 126, 0, 126]), Ok(Some(126)));
+        assert_eq!(read(&[0x82, 126, 0, 126]), Ok(126));
         assert_eq!(long(0xffff), Err(Error::NonMinimalLength));
-        assert_eq!(long(0x1_0000), Ok(Some(0x1_0000)));
-        assert_eq!(long(u64::from(u32::MAX)), Ok(Some(u32::MAX)));
-        assert_eq!(long(u64::from(u32::MAX) + 1), Ok(None));
-        assert_eq!(long(u64::MAX >> 1), Ok(None));
+        assert_eq!(long(0x1_0000), Ok(0x1_0000));
+        assert_eq!(long(u64::MAX >> 1), Ok(u64::MAX >> 1));
         assert_eq!(long((u64::MAX >> 1) + 1), Err(Error::LengthTopBit));
         assert_eq!(long(u64::MAX), Err(Error::LengthTopBit));
     }
