@@ -26,7 +26,10 @@ pub use test_server::{ServerEnd, TestServer};
 use core::time::Duration;
 
 /// How long anything that must happen may take before a test gives up. Machines are slow when all cases start.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// How late a machine that has other things to do may notice what it should notice at once.
+pub const LATE: Duration = Duration::from_secs(5);
 
 /// Waits for something that must happen.
 ///

@@ -14,7 +14,7 @@ pub(crate) const I: Duration = Duration::from_millis(700);
 pub(crate) const T: Duration = Duration::from_millis(500);
 
 /// How late a machine that has other things to do may be.
-const LATE: Duration = Duration::from_secs(1);
+const LATE: Duration = Duration::from_secs(3);
 
 /// A server of which every ping and every end is known.
 pub(crate) struct Witness {

@@ -40,7 +40,7 @@ async fn an_idle_session_lives(peer: Peer, log: Log) {
 
 async fn many_at_once(peer: Peer, log: Log) {
     const COUNT: usize = 60;
-    let options = json!({ "echo": true, "pingInterval": 500, "pingTimeout": 5000 });
+    let options = json!({ "echo": true, "pingInterval": 500, "pingTimeout": 20_000 });
     let mut server = peer.start(options, &log).await;
     let url = server.url();
     let mut opening = Vec::new();
@@ -70,6 +70,8 @@ async fn many_at_once(peer: Peer, log: Log) {
         client.ended().await;
     }
     for _ in 0..COUNT {
-        assert_eq!(server.accept().await.closed().await.reason, "transport close");
+        let reason = server.accept().await.closed().await.reason;
+        // A ping that it writes in that moment fails.
+        assert!(["transport close", "transport error"].contains(&reason.as_str()), "{reason}");
     }
 }
