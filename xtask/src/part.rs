@@ -213,14 +213,7 @@ pub(crate) const PARTS: &[Part] = &[
         name: "firmware",
         about: "the firmware on an emulated board lives with engine.io, Socket.IO, NestJS and our server",
         verb: Verb::Test,
-        needs: &[
-            Need::Target(firmware::TARGET),
-            Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" },
-            NODE,
-            NPM,
-            CC,
-            KILL,
-        ],
+        needs: &[EMULATED_BOARD[0], EMULATED_BOARD[1], EMULATED_BOARD[2], NODE, NPM, KILL],
         limit_minutes: 30,
         run: firmware::on_qemu,
     },
@@ -254,6 +247,13 @@ pub(crate) const PARTS: &[Part] = &[
 const HOST_TEST_NEEDS: [Need; 3] = [CC, Need::Program { name: "openssl", package: "openssl" }, KILL];
 
 const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };
+/// What building the firmware and our server, and running both, takes.
+pub(crate) const EMULATED_BOARD: [Need; 3] = [
+    Need::Target(firmware::TARGET),
+    Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" },
+    CC,
+];
+
 const CC: Need = Need::Program { name: "cc", package: "gcc libc6-dev" };
 /// Sends signals. The one of a shell is built in.
 const KILL: Need = Need::Program { name: "kill", package: "procps" };

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::job::{Job, Stop};
 use crate::need::{self, Need};
-use crate::part::{PARTS, Part};
+use crate::part::{EMULATED_BOARD, Part};
 use crate::parts::firmware::demonstrate as demonstration;
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
@@ -14,7 +14,8 @@ pub(crate) fn run(title: &str, parts: &[&Part], verbose: bool, workspace: &Works
     let watch = Stopwatch::start();
     let log = workspace.target.join("xtask");
     println!("cargo xtask {title}: {}, logs in {}", counted(parts.len(), "part"), log.display());
-    let unmet = set_up(parts, verbose, workspace);
+    let needs: Vec<Need> = parts.iter().flat_map(|part| part.needs).copied().collect();
+    let unmet = set_up(&needs, verbose, workspace);
     let reports: Vec<Report> = (1..)
         .zip(parts)
         .map(|(position, part)| {
@@ -28,12 +29,8 @@ pub(crate) fn run(title: &str, parts: &[&Part], verbose: bool, workspace: &Works
 /// Shows the firmware at work, until Ctrl-C or until the board stops.
 pub(crate) fn demonstrate(workspace: &Workspace, server: Option<&str>) -> Result<(), String> {
     const LIMIT: Duration = Duration::from_mins(30);
-    let needs: Vec<&Part> = PARTS.iter().filter(|part| part.name == "firmware").collect();
-    let unmet = set_up(&needs, false, workspace);
-    // The servers of the tests take no part in it.
-    let missing = unmet.iter().find(|(need, _)| !["node", "npm"].contains(&need.name().as_str()));
-    if let Some((_, sentence)) = missing {
-        return Err(sentence.clone());
+    if let Some((_, sentence)) = set_up(&EMULATED_BOARD, false, workspace).into_iter().next() {
+        return Err(sentence);
     }
     let label = "[firmware]".to_owned();
     let mut job =
@@ -67,11 +64,11 @@ impl Report {
     }
 }
 
-/// Installs what the parts need and the machine lacks. What could not be installed comes back with the reason.
-fn set_up(parts: &[&Part], verbose: bool, workspace: &Workspace) -> Vec<(Need, String)> {
+/// Installs what is needed and the machine lacks. What could not be installed comes back with the reason.
+fn set_up(wanted: &[Need], verbose: bool, workspace: &Workspace) -> Vec<(Need, String)> {
     const LIMIT: Duration = Duration::from_mins(20);
     let mut needs: Vec<Need> = Vec::new();
-    for need in parts.iter().flat_map(|part| part.needs) {
+    for need in wanted {
         if !needs.contains(need) {
             needs.push(*need);
         }
