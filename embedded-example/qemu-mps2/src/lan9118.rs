@@ -8,6 +8,7 @@ use core::task::Context;
 
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 use embassy_sync::waitqueue::AtomicWaker;
+use static_cell::ConstStaticCell;
 
 use crate::interrupts::{Interrupt, unmask};
 use crate::mmio::Register;
@@ -25,8 +26,8 @@ static WAKER: AtomicWaker = AtomicWaker::new();
 pub struct Lan9118 {
     address: [u8; 6],
     link: LinkState,
-    incoming: [u8; BUFFER],
-    outgoing: [u8; BUFFER],
+    incoming: &'static mut [u8; BUFFER],
+    outgoing: &'static mut [u8; BUFFER],
 }
 
 impl Lan9118 {
@@ -54,8 +55,11 @@ impl Lan9118 {
         write_phy(PHY_INTERRUPT_MASK, PHY_LINK_DOWN | PHY_NEGOTIATED)?;
         write_mac(MAC_CR, MAC_CR_FULL_DUPLEX | MAC_CR_TRANSMIT | MAC_CR_RECEIVE)?;
 
-        let mut controller =
-            Self { address, link: LinkState::Down, incoming: [0; BUFFER], outgoing: [0; BUFFER] };
+        // Not in the driver itself, which is moved on its way into the stack: each move would need as much of the stack
+        // in memory.
+        static FRAMES: ConstStaticCell<[[u8; BUFFER]; 2]> = ConstStaticCell::new([[0; BUFFER]; 2]);
+        let [incoming, outgoing] = FRAMES.take();
+        let mut controller = Self { address, link: LinkState::Down, incoming, outgoing };
         controller.read_link();
         INT_STS.write(u32::MAX);
         INT_EN.write(RECEIVED | PHY);
@@ -102,12 +106,12 @@ impl Driver for Lan9118 {
         for word in self.incoming[..len.next_multiple_of(4)].chunks_exact_mut(4) {
             word.copy_from_slice(&RX_DATA_FIFO.read().to_le_bytes());
         }
-        Some((Received(&mut self.incoming[..len - FCS]), Room(&mut self.outgoing)))
+        Some((Received(&mut self.incoming[..len - FCS]), Room(self.outgoing)))
     }
 
     fn transmit(&mut self, context: &mut Context<'_>) -> Option<Room<'_>> {
         WAKER.register(context.waker());
-        has_room().then_some(Room(&mut self.outgoing))
+        has_room().then_some(Room(self.outgoing))
     }
 
     fn link_state(&mut self, context: &mut Context<'_>) -> LinkState {
