@@ -34,6 +34,30 @@ pub enum Event<'a> {
 /// The stream's two halves are apart, because the client reads and writes at the same time: TCP sockets, UARTs and TLS
 /// connections have a `split`.
 ///
+/// ```no_run
+/// use eio_core::packet::Frame;
+/// use eio_embassy::{Buffers, Client, Endpoint, Settings};
+/// # use embedded_io_async::{Read, Write};
+///
+/// # async fn example(
+/// #     reader: impl Read,
+/// #     writer: impl Write,
+/// #     mut hardware_random: impl FnMut() -> u32,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// let (mut rx, mut tx) = ([0; 512], [0; 512]);
+/// let buffers = Buffers { rx: &mut rx, tx: &mut tx };
+/// let mut client = Client::new(reader, writer, buffers, &mut hardware_random, &Settings::DEFAULT)?;
+/// client.connect(&Endpoint::engineio("192.0.2.1:3000")).await?;
+///
+/// client.send(Frame::Text("hello")).await?;
+/// let answer = client.recv().await?;
+/// # let _ = answer;
+/// let end = client.close().await;
+/// assert_eq!(end.reason.as_str(), "forced close");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Cancellation
 ///
 /// Any future of this type may be dropped at any await point: no byte is lost, and none is sent or delivered twice.
