@@ -44,7 +44,7 @@ pub enum ConnectError {
     WrongAcceptKey,
     /// The session ended before it was open: its open timeout, a connection that ended, a handshake that cannot be
     /// used.
-    #[error("{}", .0.reason)]
+    #[error(transparent)]
     Ended(Disconnect),
 }
 

@@ -74,7 +74,7 @@ pub enum Loss {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The session ended.
-    #[error("{}", .0.reason)]
+    #[error(transparent)]
     Session(Disconnect),
 }
 

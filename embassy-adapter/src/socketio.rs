@@ -80,7 +80,7 @@ pub enum Incoming<'a> {
 #[non_exhaustive]
 pub enum SocketError {
     /// The session ended.
-    #[error("{}", .0.reason)]
+    #[error(transparent)]
     Session(Disconnect),
     /// The server refuses the namespace; [`refusal`] has its words.
     #[error("the server refused the namespace")]

@@ -114,13 +114,35 @@ impl DisconnectReason {
     }
 }
 
-/// How a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a session ended. For whoever only waits for messages it is an error, and tells itself as one:
+/// `ping timeout: the peer was silent (after 45000 ms of silence)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[error("{reason} (after {} ms of silence)", whole_millis(*silent_for))]
 #[non_exhaustive]
 pub struct Disconnect {
     /// The first cause.
     pub reason: DisconnectReason,
     /// From the peer's last sign of life to the end.
     pub silent_for: Duration,
+}
+
+/// In 64 bits, which last longer than any clock: 128 cost a microcontroller a kilobyte.
+const fn whole_millis(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000).saturating_add(duration.subsec_millis() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn an_end_tells_its_reason_and_the_silence_before_it() {
+        let silent_for = Duration::from_micros(45_000_999);
+        let end = Disconnect { reason: DisconnectReason::PingTimeout, silent_for };
+        assert_eq!(end.to_string(), "ping timeout: the peer was silent (after 45000 ms of silence)");
+    }
 }
