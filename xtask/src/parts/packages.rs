@@ -7,13 +7,38 @@ use crate::job::{Job, Stop};
 /// The packages that are published.
 const PUBLISHED: [&str; 4] = ["eio-core", "eio-tokio", "eio-embassy", "eio-cli"];
 
-/// `cargo package` builds what it has packed, each package against the others' packages. An uncommitted change is no
-/// reason to refuse: a change is tested before it is committed.
+/// Packs the packages, and builds what is in them. Cargo can do both in one step, but builds a package against a copy of
+/// the others' packages that it keeps by their versions, and so against yesterday's of the same version.
+///
+/// An uncommitted change is no reason to refuse: a change is tested before it is committed.
 pub(crate) fn pack(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut command = Command::new("cargo");
-    command.args(["package", "--allow-dirty"]);
-    command.args(PUBLISHED.iter().flat_map(|name| ["--package", name]));
-    job.run(command).map(drop)
+    let mut pack = Command::new("cargo");
+    pack.args(["package", "--no-verify", "--allow-dirty"]);
+    pack.args(PUBLISHED.iter().flat_map(|name| ["--package", name]));
+    job.run(pack)?;
+
+    let folder = job.workspace.target.join("package/unpacked");
+    let broken = |error: std::io::Error| Stop::Failed(format!("{}: {error}", folder.display()));
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(broken)?;
+    }
+    std::fs::create_dir_all(&folder).map_err(broken)?;
+    // A workspace of what would be downloaded, in which each finds the others, and the versions that are locked here.
+    let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"eio-*\"]\n\n[patch.crates-io]";
+    let mut manifest = vec![workspace.to_owned()];
+    for name in PUBLISHED {
+        let unpacked = format!("{name}-{}", env!("CARGO_PKG_VERSION"));
+        let mut unpack = Command::new("tar");
+        unpack.arg("-xzf").arg(folder.with_file_name(format!("{unpacked}.crate"))).arg("-C").arg(&folder);
+        job.run(unpack)?;
+        manifest.push(format!("{name} = {{ path = \"{unpacked}\" }}"));
+    }
+    std::fs::write(folder.join("Cargo.toml"), manifest.join("\n")).map_err(broken)?;
+    std::fs::copy(job.workspace.root.join("Cargo.lock"), folder.join("Cargo.lock")).map_err(broken)?;
+    let mut check = Command::new("cargo");
+    check.args(["check", "--workspace", "--manifest-path"]).arg(folder.join("Cargo.toml"));
+    check.arg("--target-dir").arg(job.workspace.target.join("package/target"));
+    job.run(check).map(drop)
 }
 
 pub(crate) fn deny(job: &mut Job<'_>) -> Result<(), Stop> {
