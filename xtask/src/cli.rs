@@ -87,7 +87,8 @@ pub(crate) fn help() -> String {
          cargo xtask test            everything that a change must pass\n\
          cargo xtask prove           long proofs, beyond what every change waits for\n\
          cargo xtask <verb> <part>.. only these parts\n\
-         cargo xtask firmware        shows a board and a server at work, until Ctrl-C (--server URL: with that server)\n\
+         cargo xtask firmware        shows a board and a server at work, until Ctrl-C; with another server than ours:\n\
+         \u{20}                           --server http://192.168.1.2:3000/socket.io/ (without a path: Engine.IO)\n\
          cargo xtask list            every part, and what it checks\n\
          \n\
          Options: --verbose (show the output of every command), --help\n\

@@ -35,6 +35,7 @@ pub(crate) fn demonstrate(workspace: &Workspace, server: Option<&str>) -> Result
     let label = "[firmware]".to_owned();
     let mut job =
         Job::start(workspace, label, "show-firmware", LIMIT, false).map_err(|error| error.to_string())?;
+    println!("Building the board's image, a server and this display; the first time takes some minutes.");
     let shown = demonstration(&mut job, server);
     let (_, transcript, _) = job.finish();
     shown.map_err(|stop| format!("{transcript}{}", stop.sentence()))

@@ -94,7 +94,7 @@ impl Columns {
             let text = String::from_utf8(output.stdout).ok()?;
             text.split_whitespace().nth(1)?.parse::<usize>().ok()
         });
-        Self { width: size.unwrap_or(160).max(40) / 2 - 2 }
+        Self { width: size.filter(|columns| *columns >= 40).unwrap_or(160) / 2 - 2 }
     }
 
     fn print(&self, left: &str, right: &str) {
