@@ -20,6 +20,7 @@ mod message;
 pub mod metrics;
 mod observer;
 mod origins;
+mod passes;
 mod polling;
 mod proxies;
 mod request;

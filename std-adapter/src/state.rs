@@ -399,6 +399,14 @@ impl Inner {
         }
     }
 
+    /// The WebSocket yields no more: it closed, or the peer broke a rule on it.
+    pub(crate) fn reading_ended(&mut self, now: Instant, violation: Option<Violation>) {
+        match violation {
+            None => self.session.handle_transport_closed(now),
+            Some(violation) => self.session.handle_violation(now, violation),
+        }
+    }
+
     /// The clock has moved: sends what is due, ends what has expired.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.session.handle_timeout(now);

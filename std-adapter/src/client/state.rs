@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eio_core::packet::{DecodeError, Packet};
 use eio_core::payload::v3::Framing;
-use eio_core::session::{Control, Event, SendError as CoreSendError};
+use eio_core::session::{Control, Event, Violation};
 use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, payload};
 use tokio::sync::Notify;
 
@@ -310,6 +310,14 @@ impl Inner {
         }
     }
 
+    /// The WebSocket yields no more: it closed, or the peer broke a rule on it.
+    pub(crate) fn reading_ended(&mut self, now: Instant, violation: Option<Violation>) {
+        match violation {
+            None => self.session.handle_transport_closed(now),
+            Some(violation) => self.session.handle_violation(now, violation),
+        }
+    }
+
     /// A request failed, and with it the transport.
     pub(crate) fn fail(&mut self, error: ConnectError) {
         self.failure.get_or_insert(error);
@@ -325,11 +333,6 @@ impl Inner {
 
     pub(crate) fn ended_at(&self) -> Option<Instant> {
         self.ended_at
-    }
-
-    /// Whether the session has expired and nobody has said so yet.
-    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
-        matches!(self.session.check_send(now), Err(CoreSendError::Expired | CoreSendError::NotOpen))
     }
 
     fn connect_error(&self, reason: DisconnectReason) -> ConnectError {
