@@ -31,6 +31,7 @@ mod session_id;
 mod socket;
 mod state;
 mod task;
+mod waiting;
 mod websocket;
 
 pub use client::{

@@ -168,7 +168,7 @@ where
         biased;
         received = Limited::new(body, limit).collect() => received,
         // Nobody waits for the rest.
-        _ = state.ended() => return Err(StatusCode::BAD_REQUEST),
+        _ = state.closed() => return Err(StatusCode::BAD_REQUEST),
         () = tokio::time::sleep(config.request_timeout) => return Err(StatusCode::REQUEST_TIMEOUT),
     };
     match received {

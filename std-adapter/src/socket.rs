@@ -123,7 +123,7 @@ impl Socket {
     /// [`SendError`] hands the message back when the session closes, has ended, or its peer is silent past its
     /// deadline.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        send(&self.state, Outgoing::Message(message.into())).await
+        self.state.send(message.into()).await
     }
 
     /// Sends a message if the outbox has room now.
@@ -143,7 +143,7 @@ impl Socket {
     ///
     /// Messages that came in before the end can still be received.
     pub async fn closed(&self) -> Disconnect {
-        self.state.ended().await
+        self.state.closed().await
     }
 
     /// How the session ended, if it has.
@@ -236,7 +236,7 @@ impl Sender {
     /// # Errors
     /// As [`Socket::send`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        send(&self.state, Outgoing::Message(message.into())).await
+        self.state.send(message.into()).await
     }
 
     /// As [`Socket::try_send`].
@@ -254,7 +254,7 @@ impl Sender {
 
     /// As [`Socket::closed`].
     pub async fn closed(&self) -> Disconnect {
-        self.state.ended().await
+        self.state.closed().await
     }
 
     /// As [`Socket::peer_addr`].
@@ -313,20 +313,5 @@ impl Sender {
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender").field("id", &self.id()).finish_non_exhaustive()
-    }
-}
-
-async fn send(state: &State, mut outgoing: Outgoing) -> Result<(), SendError> {
-    loop {
-        // Registered before the attempt, so that room made in between is not missed.
-        let changed = state.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
-        match state.try_send(outgoing) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Refused(error)) => return Err(error),
-            Err(TrySendError::Full(message)) => outgoing = Outgoing::Message(message),
-        }
-        changed.await;
     }
 }

@@ -21,6 +21,7 @@ use crate::message::Message;
 use crate::metrics;
 use crate::session_id::SessionId;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
+use crate::waiting::{self, until};
 use crate::websocket::ToWrite;
 
 /// Which wire forms a session uses.
@@ -226,6 +227,11 @@ impl State {
         }
     }
 
+    /// Sends a message as soon as the outbox has room.
+    pub(crate) fn send(&self, message: Message) -> impl Future<Output = Result<(), SendError>> {
+        waiting::send(&self.changed, message, |message| self.try_send(Outgoing::Message(message)))
+    }
+
     /// Whether a message may enter the outbox, and in it goes.
     pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
         let now = self.now();
@@ -330,17 +336,9 @@ impl State {
         });
     }
 
-    /// How the session ended, once it has.
-    pub(crate) async fn ended(&self) -> Disconnect {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if let Some(end) = self.lock().end() {
-                return end.clone();
-            }
-            changed.await;
-        }
+    /// Waits for the end.
+    pub(crate) fn closed(&self) -> impl Future<Output = Disconnect> {
+        until(&self.changed, || self.lock().end.clone())
     }
 
     /// Ready once the inbox has room, or the session has ended: until then a request with data is not answered.

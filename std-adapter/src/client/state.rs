@@ -22,6 +22,7 @@ use crate::message::Message;
 use crate::polling::packet_bound;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
 use crate::state::{Outgoing, Revision};
+use crate::waiting::{self, until};
 use crate::websocket::ToWrite;
 
 /// How much messages may fill of one request with data. A heartbeat that becomes due waits for the request in flight.
@@ -146,47 +147,25 @@ impl State {
     }
 
     /// Waits for the handshake.
-    pub(crate) async fn opened(&self) -> Result<HandshakeInfo, ConnectError> {
-        self.changed_until(|inner| match (&inner.handshake, &inner.end) {
-            (Some(handshake), _) => Some(Ok(handshake.clone())),
-            (None, Some(end)) => Some(Err(inner.connect_error(end.reason))),
-            (None, None) => None,
+    pub(crate) fn opened(&self) -> impl Future<Output = Result<HandshakeInfo, ConnectError>> {
+        until(&self.changed, || {
+            let inner = self.lock();
+            match (&inner.handshake, &inner.end) {
+                (Some(handshake), _) => Some(Ok(handshake.clone())),
+                (None, Some(end)) => Some(Err(inner.connect_error(end.reason))),
+                (None, None) => None,
+            }
         })
-        .await
     }
 
     /// Waits for the end.
-    pub(crate) async fn closed(&self) -> Disconnect {
-        self.changed_until(|inner| inner.end.clone()).await
-    }
-
-    async fn changed_until<T>(&self, mut look: impl FnMut(&Inner) -> Option<T>) -> T {
-        loop {
-            // Registered before the look, so that a change in between is not missed.
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            let seen = look(&self.lock());
-            if let Some(seen) = seen {
-                return seen;
-            }
-            changed.await;
-        }
+    pub(crate) fn closed(&self) -> impl Future<Output = Disconnect> {
+        until(&self.changed, || self.lock().end.clone())
     }
 
     /// Sends a message as soon as the outbox has room.
-    pub(crate) async fn send(&self, mut message: Message) -> Result<(), SendError> {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            match self.try_send(message) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Refused(error)) => return Err(error),
-                Err(TrySendError::Full(handed_back)) => message = handed_back,
-            }
-            changed.await;
-        }
+    pub(crate) fn send(&self, message: Message) -> impl Future<Output = Result<(), SendError>> {
+        waiting::send(&self.changed, message, |message| self.try_send(message))
     }
 
     /// Whether a message may enter the outbox, and in it goes.
