@@ -295,7 +295,7 @@ impl Sender {
     /// The session's periods, as announced to the client.
     #[must_use]
     pub fn heartbeat(&self) -> Heartbeat {
-        self.state.lock().session.heartbeat().unwrap_or(self.state.hub.config.heartbeat)
+        self.state.lock().session.heartbeat().unwrap_or(self.state.hub.config.settings.heartbeat())
     }
 
     /// How long until the session does something unless the client does: sends its next ping, or ends because the

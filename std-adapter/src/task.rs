@@ -221,7 +221,7 @@ impl Task {
 
     fn drive_candidate(&mut self, cx: &mut Context<'_>, now: Instant) {
         if let Some(opening) = self.state.lock().take_candidate() {
-            let timeout = self.state.hub.config.upgrade_timeout;
+            let timeout = self.state.hub.config.settings.upgrade_timeout();
             self.candidate = Some(Box::new(Candidate::new(opening, timeout, now)));
         }
         let Some(candidate) = &mut self.candidate else { return };

@@ -119,7 +119,7 @@ impl WebSocketIo {
     /// The server's end, once the 101 response has left.
     pub(crate) fn new(upgraded: Upgraded, state: &State) -> Self {
         let (stream, tail) = Stream::of(upgraded);
-        let decoder = Decoder::server(state.hub.config.max_payload);
+        let decoder = Decoder::server(state.hub.config.settings.max_payload());
         Self { base64_only: state.base64_only, ..Self::with(stream, decoder, tail, state.revision) }
     }
 

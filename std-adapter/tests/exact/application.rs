@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use eio_core::Heartbeat;
+use eio_core::settings::Settings;
 use eio_tokio::{Message, Server, Socket, TrySendError};
 use tokio::sync::{Mutex, mpsc};
 
@@ -101,6 +103,18 @@ async fn the_stall_timeout_is_a_setting() {
     websocket.send("4x").await;
     let _socket = sockets.recv().await.unwrap();
     world.assert_ends(7_000, Reason::ApplicationStalled).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_timeout_that_settings_leave_open_follows_the_sessions_own_periods() {
+    let own = Heartbeat::new(ms(2_000), ms(1_000)).unwrap();
+    let (mut world, mut sockets) = sockets(|builder| {
+        builder.settings(Settings::DEFAULT).heartbeat_for(move |_| Some(own)).inbox(1, 1_000)
+    });
+    let mut websocket = world.websocket(4).await;
+    websocket.send("4x").await;
+    let _socket = sockets.recv().await.unwrap();
+    world.assert_ends(3_000, Reason::ApplicationStalled).await;
 }
 
 #[tokio::test(start_paused = true)]
