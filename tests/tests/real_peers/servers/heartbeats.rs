@@ -70,6 +70,8 @@ async fn many_at_once(peer: Peer, log: Log) {
         client.ended().await;
     }
     for _ in 0..COUNT {
-        assert_eq!(server.accept().await.closed().await.reason, "transport close");
+        let closed = server.accept().await.closed().await;
+        // A ping that became due when our close frame had come in cannot be written any more.
+        assert!(closed.reason == "transport close" || closed.detail == "write error", "{closed:?}");
     }
 }
