@@ -55,6 +55,18 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     Ok(line.command)
 }
 
+/// A command's options as its tests type them.
+#[cfg(test)]
+pub(crate) fn options<A: clap::Args>(line: &str) -> A {
+    #[derive(Parser)]
+    struct Line<A: clap::Args> {
+        #[command(flatten)]
+        options: A,
+    }
+
+    Line::try_parse_from(["eio"].into_iter().chain(line.split_whitespace())).unwrap().options
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

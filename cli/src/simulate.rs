@@ -200,17 +200,10 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        options: Options,
-    }
+    use crate::args;
 
     fn printed(line: &str) -> String {
-        let options =
-            Line::try_parse_from(["eio"].into_iter().chain(line.split_whitespace())).unwrap().options;
+        let options: Options = args::options(line);
         let heartbeat = options.timing.heartbeat().unwrap();
         let play = options.play(heartbeat).unwrap();
         let mut out = Vec::new();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::request::Parts;
-use eio_core::{Heartbeat, Liveness};
+use eio_core::Heartbeat;
+use eio_core::settings::Settings;
 
 use crate::mailbox::Limits;
 use crate::message::Message;
@@ -30,16 +31,10 @@ pub(crate) type ChooseHeartbeat = Arc<dyn Fn(&Parts) -> Option<Heartbeat> + Send
 )]
 pub(crate) struct Config {
     pub(crate) path: String,
-    pub(crate) heartbeat: Heartbeat,
-    pub(crate) liveness: Liveness,
+    /// Heartbeat, liveness, payload limits and timeouts. A session may have periods of its own.
+    pub(crate) settings: Settings,
     pub(crate) first_ping_jitter: Duration,
-    pub(crate) upgrade_timeout: Duration,
-    pub(crate) close_timeout: Duration,
-    /// Of each session its own interval plus timeout, unless set.
-    pub(crate) app_stall_timeout: Option<Duration>,
     pub(crate) request_timeout: Duration,
-    pub(crate) max_payload: u32,
-    pub(crate) max_packets: usize,
     pub(crate) max_sessions: usize,
     pub(crate) limits: Limits,
     pub(crate) polling: bool,

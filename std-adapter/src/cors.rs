@@ -193,14 +193,7 @@ fn join<T: AsRef<str>>(items: &[T]) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn request(headers: &[(&str, &str)]) -> Parts {
-        let mut builder = http::Request::builder().uri("/engine.io/");
-        for (name, value) in headers {
-            builder = builder.header(*name, *value);
-        }
-        builder.body(()).unwrap().into_parts().0
-    }
+    use crate::request::with_headers;
 
     fn told(headers: &HeaderMap) -> Vec<String> {
         let mut told: Vec<_> =
@@ -211,7 +204,7 @@ mod tests {
 
     #[test]
     fn any_origin_is_a_star_and_varies_with_nothing() {
-        let headers = Cors::any().headers(&request(&[("origin", "https://a.test")]));
+        let headers = Cors::any().headers(&with_headers(&[("origin", "https://a.test")]));
         assert_eq!(told(&headers), ["access-control-allow-origin: *"]);
     }
 
@@ -220,7 +213,7 @@ mod tests {
         let cors = Cors::origins(["https://a.test"]).unwrap().credentials(true);
         for asked in [&[][..], &[("origin", "https://a.test")], &[("origin", "https://b.test")]] {
             assert_eq!(
-                told(&cors.headers(&request(asked))),
+                told(&cors.headers(&with_headers(asked))),
                 [
                     "access-control-allow-credentials: true",
                     "access-control-allow-origin: https://a.test",
@@ -233,7 +226,7 @@ mod tests {
     #[test]
     fn of_several_origins_the_one_that_asks_is_named() {
         let cors = Cors::origins(["https://a.test", "https://b.test"]).unwrap();
-        let headers = |origin| told(&cors.headers(&request(&[("origin", origin)])));
+        let headers = |origin| told(&cors.headers(&with_headers(&[("origin", origin)])));
         assert_eq!(
             headers("https://b.test"),
             ["access-control-allow-origin: https://b.test", "vary: Origin"]
@@ -243,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_reflecting_server_repeats_what_it_is_asked() {
-        let headers = |asked: &[(&str, &str)]| told(&Cors::reflecting().headers(&request(asked)));
+        let headers = |asked: &[(&str, &str)]| told(&Cors::reflecting().headers(&with_headers(asked)));
         assert_eq!(
             headers(&[("origin", "https://a.test")]),
             ["access-control-allow-origin: https://a.test", "vary: Origin"]
@@ -253,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_preflight_is_told_methods_headers_and_how_long_to_remember() {
-        let request = request(&[
+        let request = with_headers(&[
             ("origin", "https://a.test"),
             ("access-control-request-method", "POST"),
             ("access-control-request-headers", "content-type"),

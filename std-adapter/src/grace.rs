@@ -1,16 +1,18 @@
-//! Patience after a stall.
+//! When silence is judged, for both roles.
 //!
-//! A runtime that did not run for a while may not know yet what its sockets hold. So when an expiry is noticed late,
-//! the verdict waits for a few turns of the runtime: evidence that is there will have been read by then.
+//! A runtime that did not run for a while may not know yet what its sockets hold. So an expiry is believed once the
+//! socket itself has been asked; and where there is none to ask and the expiry is noticed late, once the runtime has
+//! had a few turns: evidence that is there will have been read by then.
 
 use core::time::Duration;
 
 use eio_core::Instant;
+use eio_core::session::SendError;
 use tokio::runtime::Handle;
 use tokio::task::coop;
 
 /// A wake-up this late means that the runtime was stalled.
-const LATE: Duration = Duration::from_millis(10);
+pub(crate) const LATE: Duration = Duration::from_millis(10);
 
 /// How long one turn is.
 const TURN: Duration = Duration::from_millis(5);
@@ -20,11 +22,17 @@ const TURNS: u8 = 4;
 
 /// For how long turns go on at least: as long as the stall was, but no longer than this. What came in during a stall
 /// takes its time to be worked off.
-const ENOUGH: Duration = Duration::from_secs(1);
+pub(crate) const ENOUGH: Duration = Duration::from_secs(1);
+
+/// Whether a session has run out of time for its peer to speak in: a verdict that cannot be taken back. `check` is what
+/// its `check_send` says.
+pub(crate) fn is_overdue(check: Result<(), SendError>) -> bool {
+    matches!(check, Err(SendError::Expired | SendError::NotOpen))
+}
 
 /// What the runtime has yet to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Backlog {
+enum Backlog {
     /// Nothing that is known of.
     None,
     /// Tasks wait for their turn, among them perhaps one that holds evidence.
@@ -35,7 +43,7 @@ pub(crate) enum Backlog {
 
 impl Backlog {
     /// What the present task can know of its runtime.
-    pub(crate) fn look() -> Self {
+    fn look() -> Self {
         if !coop::has_budget_remaining() {
             return Self::Unread;
         }
@@ -61,23 +69,57 @@ struct Turns {
 }
 
 impl Grace {
+    /// Whether the session's clock may move to `now`, which sends what is due at its `deadline`, and ends what has
+    /// expired. All that the runtime told of has been read before.
+    ///
+    /// What is [overdue](is_overdue) has to wait while its peer may still speak. `ask` reads from the socket itself
+    /// and says whether the session is overdue all the same; `None` when there is no socket to ask.
+    pub(crate) fn permits(
+        &mut self,
+        now: Instant,
+        deadline: Option<Instant>,
+        is_overdue: bool,
+        ask: impl FnOnce() -> Option<bool>,
+    ) -> bool {
+        if self.is_running(now) {
+            return false;
+        }
+        let due = deadline.filter(|deadline| *deadline <= now);
+        let has_to_wait = match due {
+            Some(deadline) if is_overdue => match ask() {
+                Some(still_overdue) => !still_overdue,
+                None => self.extend(now, now.saturating_duration_since(deadline), Backlog::look()),
+            },
+            _ => false,
+        };
+        if !has_to_wait {
+            self.end();
+        }
+        due.is_some() && !has_to_wait
+    }
+
+    /// When to look again at a session with this deadline: not before the present turn is over.
+    pub(crate) fn put_off(&self, deadline: Option<Instant>) -> Option<Instant> {
+        deadline.map(|deadline| self.until().map_or(deadline, |until| deadline.max(until)))
+    }
+
     /// Whether the present turn is not over yet.
-    pub(crate) fn is_running(&self, now: Instant) -> bool {
+    fn is_running(&self, now: Instant) -> bool {
         self.until().is_some_and(|until| now < until)
     }
 
     /// When the present turn is over.
-    pub(crate) fn until(&self) -> Option<Instant> {
+    fn until(&self) -> Option<Instant> {
         self.0.as_ref().map(|turns| turns.until)
     }
 
     /// There is nothing to judge, or it was judged.
-    pub(crate) fn end(&mut self) {
+    fn end(&mut self) {
         self.0 = None;
     }
 
     /// Whether an expiry that is noticed `late` has to wait for another turn.
-    pub(crate) fn extend(&mut self, now: Instant, late: Duration, backlog: Backlog) -> bool {
+    fn extend(&mut self, now: Instant, late: Duration, backlog: Backlog) -> bool {
         if self.0.is_none() && late <= LATE && backlog != Backlog::Unread {
             return false;
         }
@@ -143,5 +185,42 @@ mod tests {
     #[test]
     fn what_could_not_be_read_is_not_judged_even_in_time() {
         assert_eq!(verdict(5, 0, Backlog::Unread), 1_000);
+    }
+    /// Never asked.
+    fn nothing() -> Option<bool> {
+        unreachable!("there is no verdict to ask about")
+    }
+
+    #[test]
+    fn what_is_due_but_ends_nothing_happens_at_once() {
+        let mut grace = Grace::default();
+        assert!(!grace.permits(at(9), Some(at(10)), false, nothing));
+        assert!(grace.permits(at(10), Some(at(10)), false, nothing));
+        assert!(grace.permits(at(7_000), Some(at(10)), false, nothing));
+        assert!(!grace.permits(at(7_000), None, false, nothing));
+    }
+
+    #[tokio::test]
+    async fn a_verdict_waits_while_the_socket_brings_evidence() {
+        let mut grace = Grace::default();
+        assert!(!grace.permits(at(10), Some(at(10)), true, || Some(false)));
+        assert!(grace.permits(at(10), Some(at(10)), true, || Some(true)));
+        // However late it is: the socket itself has nothing to say.
+        assert!(grace.permits(at(7_000), Some(at(10)), true, || Some(true)));
+        assert_eq!(grace.put_off(Some(at(8_000))), Some(at(8_000)));
+    }
+
+    #[tokio::test]
+    async fn without_a_socket_to_ask_a_late_verdict_waits_for_turns() {
+        let mut grace = Grace::default();
+        assert!(!grace.permits(at(30), Some(at(10)), true, || None));
+        assert_eq!(grace.put_off(Some(at(10))), Some(at(35)));
+        assert_eq!(grace.put_off(Some(at(40))), Some(at(40)));
+        assert_eq!(grace.put_off(None), None);
+        assert!(!grace.permits(at(34), Some(at(10)), true, nothing));
+        assert!(!grace.permits(at(35), Some(at(10)), true, || None));
+        // Evidence came: nothing is due any more, and the turns are over.
+        assert!(!grace.permits(at(40), Some(at(50)), false, nothing));
+        assert_eq!(grace.put_off(Some(at(50))), Some(at(50)));
     }
 }

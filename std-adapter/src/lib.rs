@@ -20,6 +20,7 @@ mod message;
 pub mod metrics;
 mod observer;
 mod origins;
+mod passes;
 mod polling;
 mod proxies;
 mod request;
@@ -30,6 +31,7 @@ mod session_id;
 mod socket;
 mod state;
 mod task;
+mod waiting;
 mod websocket;
 
 pub use client::{

@@ -3,8 +3,7 @@
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use eio_core::Instant;
-use eio_core::ws::CloseCode;
+use eio_core::{DisconnectReason, Instant};
 
 use crate::websocket::{Nothing, WebSocketIo};
 
@@ -21,20 +20,30 @@ pub(crate) struct Lingering {
 }
 
 impl Lingering {
+    /// The connection of a session that has ended for `reason`, if it has something to say still.
+    pub(crate) fn after(io: Box<WebSocketIo>, reason: DisconnectReason, now: Instant) -> Option<Self> {
+        match reason {
+            // Nobody is there to read a close frame.
+            DisconnectReason::PingTimeout => {
+                io.abort();
+                None
+            }
+            DisconnectReason::TransportError => None,
+            DisconnectReason::TransportClosed if !io.peer_closed() => None,
+            DisconnectReason::TransportClosed | DisconnectReason::PeerClose => Self::new(io, true, now),
+            _ => Self::new(io, false, now),
+        }
+    }
+
     /// Messages that have not begun are not written any more: they were reported as unsent. So was one of which the
     /// kernel has a part, and so it must not arrive: that connection is reset, unless the peer has said that it takes
     /// no more messages.
-    pub(crate) fn new(
-        mut io: Box<WebSocketIo>,
-        code: Option<CloseCode>,
-        peer_said_goodbye: bool,
-        now: Instant,
-    ) -> Option<Self> {
+    pub(crate) fn new(mut io: Box<WebSocketIo>, peer_said_goodbye: bool, now: Instant) -> Option<Self> {
         if !io.retract() && !peer_said_goodbye {
             io.abort();
             return None;
         }
-        io.close(code);
+        io.close(None);
         Some(Self { io: Some(io), until: now.saturating_add(LINGER) })
     }
 

@@ -184,17 +184,10 @@ fn origin_of_url(url: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn request(headers: &[(&str, &str)]) -> Parts {
-        let mut builder = http::Request::builder().uri("/engine.io/");
-        for (name, value) in headers {
-            builder = builder.header(*name, *value);
-        }
-        builder.body(()).unwrap().into_parts().0
-    }
+    use crate::request::with_headers;
 
     fn allows(origins: &AllowedOrigins, origin: &str) -> bool {
-        origins.allow(&request(&[("host", "chat.example.org"), ("origin", origin)]), false)
+        origins.allow(&with_headers(&[("host", "chat.example.org"), ("origin", origin)]), false)
     }
 
     #[test]
@@ -241,17 +234,21 @@ mod tests {
 
     #[test]
     fn programs_that_are_no_browser_need_no_origin() {
-        assert!(AllowedOrigins::SameOrigin.allow(&request(&[("host", "a")]), false));
+        assert!(AllowedOrigins::SameOrigin.allow(&with_headers(&[("host", "a")]), false));
     }
 
     #[test]
     fn a_page_cannot_hide_its_origin_behind_a_script_element() {
         let same = AllowedOrigins::SameOrigin;
         let cross = [("host", "a.test"), ("sec-fetch-site", "cross-site")];
-        assert!(!same.allow(&request(&cross), false));
-        assert!(!same.allow(&request(&[("host", "a.test")]), true));
-        assert!(!same.allow(&request(&[("host", "a.test"), ("referer", "http://b.test/a.test/")]), true));
-        assert!(same.allow(&request(&[("host", "a.test"), ("referer", "http://a.test/chat?x=y")]), true));
+        assert!(!same.allow(&with_headers(&cross), false));
+        assert!(!same.allow(&with_headers(&[("host", "a.test")]), true));
+        assert!(
+            !same.allow(&with_headers(&[("host", "a.test"), ("referer", "http://b.test/a.test/")]), true)
+        );
+        assert!(
+            same.allow(&with_headers(&[("host", "a.test"), ("referer", "http://a.test/chat?x=y")]), true)
+        );
     }
 
     #[test]

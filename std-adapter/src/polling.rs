@@ -160,15 +160,15 @@ where
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     let config = &state.hub.config;
-    if body.size_hint().lower() > u64::from(config.max_payload) {
+    if body.size_hint().lower() > u64::from(config.settings.max_payload()) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let limit = usize::try_from(config.max_payload).unwrap_or(usize::MAX);
+    let limit = usize::try_from(config.settings.max_payload()).unwrap_or(usize::MAX);
     let received = tokio::select! {
         biased;
         received = Limited::new(body, limit).collect() => received,
         // Nobody waits for the rest.
-        _ = state.ended() => return Err(StatusCode::BAD_REQUEST),
+        _ = state.closed() => return Err(StatusCode::BAD_REQUEST),
         () = tokio::time::sleep(config.request_timeout) => return Err(StatusCode::REQUEST_TIMEOUT),
     };
     match received {
@@ -187,7 +187,7 @@ fn accept(state: &State, query: &Query, body: &[u8], is_binary: bool) -> bool {
     } else {
         body
     };
-    let max_packets = state.hub.config.max_packets;
+    let max_packets = usize::try_from(state.hub.config.settings.max_packets()).unwrap_or(usize::MAX);
     state.update(|inner, now| {
         match state.revision {
             Revision::V4 => {

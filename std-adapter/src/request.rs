@@ -71,6 +71,16 @@ pub(crate) fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &s
         .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
+/// A request that says this, for tests.
+#[cfg(test)]
+pub(crate) fn with_headers(headers: &[(&str, &str)]) -> Parts {
+    let mut builder = http::Request::builder().uri("/engine.io/");
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    builder.body(()).unwrap().into_parts().0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,10 +9,7 @@ use std::time::Duration;
 
 use ::http::request::Parts;
 use ::http::{Request, Response};
-use eio_core::payload::DEFAULT_MAX_PACKETS;
-use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::settings::{Settings, SettingsError};
-use eio_core::upgrade::UPGRADE_TIMEOUT;
 use eio_core::{Heartbeat, Liveness};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -36,6 +33,8 @@ use crate::state::Outgoing;
 /// Settings of a [`Server`]. Each setter says its default.
 pub struct ServerBuilder {
     config: Config,
+    /// What was asked for and is not in the configuration, because it cannot be.
+    unfit: Option<SettingsError>,
     allowed_origins: Option<AllowedOrigins>,
     handshakes: Option<(u32, Duration)>,
 }
@@ -68,7 +67,7 @@ impl ServerBuilder {
     /// The periods of the heartbeat. Default: a ping every 25 s, answered within 20 s.
     #[must_use]
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        self.config.heartbeat = heartbeat;
+        self.config.settings = self.config.settings.with_heartbeat(heartbeat);
         self
     }
 
@@ -85,13 +84,8 @@ impl ServerBuilder {
     /// ```
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
-        self.config.heartbeat = settings.heartbeat();
-        self.config.liveness = settings.liveness();
-        self.config.max_payload = settings.max_payload();
-        self.config.max_packets = usize::try_from(settings.max_packets()).unwrap_or(usize::MAX);
-        self.config.upgrade_timeout = settings.upgrade_timeout();
-        self.config.close_timeout = settings.close_timeout();
-        self.config.app_stall_timeout = Some(settings.app_stall_timeout());
+        self.config.settings = settings;
+        self.unfit = None;
         self
     }
 
@@ -107,7 +101,7 @@ impl ServerBuilder {
     /// Which packets count as a sign of life. Default: [`Liveness::ExtendOnce`].
     #[must_use]
     pub fn liveness(mut self, liveness: Liveness) -> Self {
-        self.config.liveness = liveness;
+        self.config.settings = self.config.settings.with_liveness(liveness);
         self
     }
 
@@ -146,31 +140,27 @@ impl ServerBuilder {
 
     /// The largest request body, and the largest WebSocket message, in bytes. Default: 1,000,000.
     #[must_use]
-    pub fn max_payload(mut self, bytes: u32) -> Self {
-        self.config.max_payload = bytes;
-        self
+    pub fn max_payload(self, bytes: u32) -> Self {
+        self.set(|settings| settings.with_max_payload(bytes))
     }
 
     /// How long an upgrade may take. Default: 10 s.
     #[must_use]
-    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
-        self.config.upgrade_timeout = timeout;
-        self
+    pub fn upgrade_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.with_upgrade_timeout(timeout))
     }
 
     /// How long a closing session may take to deliver what was sent before. Default: 30 s.
     #[must_use]
-    pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        self.config.close_timeout = timeout;
-        self
+    pub fn close_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.with_close_timeout(timeout))
     }
 
     /// How long an application may leave its inbox full before its session ends as stalled. Default: the session's
     /// ping interval plus its ping timeout.
     #[must_use]
-    pub fn app_stall_timeout(mut self, timeout: Duration) -> Self {
-        self.config.app_stall_timeout = Some(timeout);
-        self
+    pub fn app_stall_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.with_app_stall_timeout(timeout))
     }
 
     /// How long a request's head, its body, and `allow_request` may each take. A body that takes longer ends its session
@@ -243,6 +233,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Changes a setting of the core, which knows its bounds. The first one outside of them is what `build` says.
+    fn set(mut self, change: impl FnOnce(Settings) -> Result<Settings, SettingsError>) -> Self {
+        match change(self.config.settings) {
+            Ok(settings) => self.config.settings = settings,
+            Err(error) => self.unfit = self.unfit.or(Some(error)),
+        }
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -264,15 +263,9 @@ impl ServerBuilder {
         if !config.polling && !config.websocket {
             return Err(BuildError::NoTransport);
         }
-        // The core's settings know their bounds.
-        let settings = Settings::DEFAULT
-            .with_max_payload(config.max_payload)
-            .and_then(|settings| settings.with_upgrade_timeout(config.upgrade_timeout))
-            .and_then(|settings| settings.with_close_timeout(config.close_timeout));
-        match config.app_stall_timeout {
-            Some(timeout) => settings.and_then(|settings| settings.with_app_stall_timeout(timeout)),
-            None => settings,
-        }?;
+        if let Some(error) = self.unfit {
+            return Err(error.into());
+        }
         let limits = [
             ("max_sessions", config.max_sessions as u64),
             ("inbox messages", config.limits.inbox_messages as u64),
@@ -313,15 +306,9 @@ impl Server {
         ServerBuilder {
             config: Config {
                 path: "/engine.io/".to_owned(),
-                heartbeat: Heartbeat::DEFAULT,
-                liveness: Liveness::default(),
+                settings: Settings::DEFAULT,
                 first_ping_jitter: Duration::ZERO,
-                upgrade_timeout: UPGRADE_TIMEOUT,
-                close_timeout: CLOSE_TIMEOUT,
-                app_stall_timeout: None,
                 request_timeout: Duration::from_secs(30),
-                max_payload: 1_000_000,
-                max_packets: DEFAULT_MAX_PACKETS,
                 max_sessions: 1_000_000,
                 limits: Limits::DEFAULT,
                 polling: true,
@@ -335,6 +322,7 @@ impl Server {
                 http: HttpConfig::default(),
                 application: Box::new(move |socket| Box::pin(application(socket))),
             },
+            unfit: None,
             allowed_origins: None,
             handshakes: None,
         }

@@ -314,7 +314,9 @@ fn open_text(state: &State) -> String {
         .ok()
         .zip(inner.session.heartbeat())
         .map(|(sid, heartbeat)| {
-            Handshake::new(sid, heartbeat).with_upgrades(upgrades).with_max_payload(hub.config.max_payload)
+            Handshake::new(sid, heartbeat)
+                .with_upgrades(upgrades)
+                .with_max_payload(hub.config.settings.max_payload())
         })
         .and_then(|handshake| handshake.encode(&mut out).map(str::to_owned).ok())
         .unwrap_or_default()

@@ -93,13 +93,17 @@ pub enum TrySendError {
 ///
 /// Dropping it closes the session. For sending from elsewhere, take a [`Sender`].
 pub struct Socket {
-    state: Arc<State>,
+    sender: Sender,
     head: Option<Box<Head>>,
 }
 
 impl Socket {
     pub(crate) fn new(state: Arc<State>, head: Box<Head>) -> Self {
-        Self { state, head: Some(head) }
+        Self { sender: Sender { state }, head: Some(head) }
+    }
+
+    fn state(&self) -> &State {
+        &self.sender.state
     }
 
     /// The next message. After the last one, how the session ended, as often as asked.
@@ -112,7 +116,7 @@ impl Socket {
     /// # Errors
     /// [`Disconnect`] when the session has ended and all messages that came in before were taken.
     pub async fn recv(&mut self) -> Result<Message, Disconnect> {
-        poll_fn(|cx| self.state.poll_recv(cx)).await
+        poll_fn(|cx| self.state().poll_recv(cx)).await
     }
 
     /// Sends a message as soon as the outbox has room. Messages arrive in the order of their sending.
@@ -123,7 +127,7 @@ impl Socket {
     /// [`SendError`] hands the message back when the session closes, has ended, or its peer is silent past its
     /// deadline.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        send(&self.state, Outgoing::Message(message.into())).await
+        self.state().send(message.into()).await
     }
 
     /// Sends a message if the outbox has room now.
@@ -131,30 +135,30 @@ impl Socket {
     /// # Errors
     /// [`TrySendError`] hands the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.state.try_send(Outgoing::Message(message.into()))
+        self.sender.try_send(message)
     }
 
     /// Closes the session: what was sent before still goes out, within the close timeout.
     pub fn close(&self) {
-        self.state.close();
+        self.sender.close();
     }
 
     /// How the session ended, once it has.
     ///
     /// Messages that came in before the end can still be received.
     pub async fn closed(&self) -> Disconnect {
-        self.state.ended().await
+        self.state().closed().await
     }
 
     /// How the session ended, if it has.
     #[must_use]
     pub fn disconnect(&self) -> Option<Disconnect> {
-        self.state.lock().end().cloned()
+        self.state().lock().end().cloned()
     }
 
     /// The messages that were sent and that no transport took, once the session has ended.
     pub fn take_unsent(&mut self) -> Vec<Message> {
-        let mut inner = self.state.lock();
+        let mut inner = self.state().lock();
         if inner.end().is_some() { inner.mail.take_unsent() } else { Vec::new() }
     }
 
@@ -163,55 +167,55 @@ impl Socket {
     /// Kept packed until it is asked for here, a few hundred bytes for most clients; then unpacked as well.
     #[must_use]
     pub fn request(&self) -> Option<&Parts> {
-        self.head.as_ref().map(|head| head.get(self.state.peer))
+        self.head.as_ref().map(|head| head.get(self.peer_addr()))
     }
 
     /// Takes the head of the request, so that the session does not keep it any longer.
     pub fn take_request(&mut self) -> Option<Parts> {
-        self.head.take().map(|head| head.into_parts(self.state.peer))
+        let peer = self.peer_addr();
+        self.head.take().map(|head| head.into_parts(peer))
     }
 
     /// A handle that can send and close from elsewhere.
     #[must_use]
     pub fn sender(&self) -> Sender {
-        Sender { state: Arc::clone(&self.state) }
+        self.sender.clone()
     }
 
     /// The session's identifier.
     #[must_use]
     pub fn id(&self) -> SessionId {
-        self.state.id
+        self.sender.id()
     }
 
     /// The client's address: that of the connection, or what trusted proxies say.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.state.peer
+        self.sender.peer_addr()
     }
 
     /// What carries the session now.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        self.state.lock().transport
+        self.sender.transport()
     }
 
     /// The latest round trip of the server's ping; `None` before the first, and always for clients of revision 3.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
-        self.state.lock().session.rtt()
+        self.sender.rtt()
     }
 
     /// How long ago the client gave its last sign of life.
     #[must_use]
     pub fn last_seen(&self) -> Duration {
-        let now = self.state.now();
-        now.saturating_duration_since(self.state.lock().session.last_seen())
+        self.sender.last_seen()
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.state.abandon();
+        self.state().abandon();
     }
 }
 
@@ -236,7 +240,7 @@ impl Sender {
     /// # Errors
     /// As [`Socket::send`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        send(&self.state, Outgoing::Message(message.into())).await
+        self.state.send(message.into()).await
     }
 
     /// As [`Socket::try_send`].
@@ -254,7 +258,7 @@ impl Sender {
 
     /// As [`Socket::closed`].
     pub async fn closed(&self) -> Disconnect {
-        self.state.ended().await
+        self.state.closed().await
     }
 
     /// As [`Socket::peer_addr`].
@@ -291,7 +295,7 @@ impl Sender {
     /// The session's periods, as announced to the client.
     #[must_use]
     pub fn heartbeat(&self) -> Heartbeat {
-        self.state.lock().session.heartbeat().unwrap_or(self.state.hub.config.heartbeat)
+        self.state.lock().session.heartbeat().unwrap_or(self.state.hub.config.settings.heartbeat())
     }
 
     /// How long until the session does something unless the client does: sends its next ping, or ends because the
@@ -313,20 +317,5 @@ impl Sender {
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender").field("id", &self.id()).finish_non_exhaustive()
-    }
-}
-
-async fn send(state: &State, mut outgoing: Outgoing) -> Result<(), SendError> {
-    loop {
-        // Registered before the attempt, so that room made in between is not missed.
-        let changed = state.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
-        match state.try_send(outgoing) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Refused(error)) => return Err(error),
-            Err(TrySendError::Full(message)) => outgoing = Outgoing::Message(message),
-        }
-        changed.await;
     }
 }

@@ -10,17 +10,18 @@ use std::time::Duration;
 
 use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::{Control, Event, Violation};
+use eio_core::settings::Settings;
 use eio_core::{BufferTooSmall, DisconnectReason, Heartbeat, Instant, ServerSession};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
-use crate::config::Config;
 use crate::hub::Hub;
 use crate::mailbox::{Mailbox, Taken, remember};
 use crate::message::Message;
 use crate::metrics;
 use crate::session_id::SessionId;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
+use crate::waiting::{self, until};
 use crate::websocket::ToWrite;
 
 /// Which wire forms a session uses.
@@ -41,9 +42,9 @@ impl Revision {
 
     fn session(self, hub: &Hub, heartbeat: Heartbeat, now: Instant) -> ServerSession {
         match self {
-            Self::V3 => ServerSession::eio3(heartbeat, hub.config.liveness, now),
+            Self::V3 => ServerSession::eio3(heartbeat, hub.config.settings.liveness(), now),
             Self::V4 => {
-                let session = ServerSession::eio4(heartbeat, hub.config.liveness, now);
+                let session = ServerSession::eio4(heartbeat, hub.config.settings.liveness(), now);
                 match first_ping(heartbeat, hub.config.first_ping_jitter) {
                     Some(delay) => session.with_first_ping_after(delay),
                     None => session,
@@ -169,7 +170,8 @@ impl State {
         heartbeat: Option<Heartbeat>,
         transport: Transport,
     ) -> Self {
-        let session = revision.session(&hub, heartbeat.unwrap_or(hub.config.heartbeat), hub.clock.now());
+        let session =
+            revision.session(&hub, heartbeat.unwrap_or(hub.config.settings.heartbeat()), hub.clock.now());
         let inner = Inner {
             session,
             transport,
@@ -224,6 +226,11 @@ impl State {
             inner.wake_post();
             self.changed.notify_waiters();
         }
+    }
+
+    /// Sends a message as soon as the outbox has room.
+    pub(crate) fn send(&self, message: Message) -> impl Future<Output = Result<(), SendError>> {
+        waiting::send(&self.changed, message, |message| self.try_send(Outgoing::Message(message)))
     }
 
     /// Whether a message may enter the outbox, and in it goes.
@@ -330,17 +337,9 @@ impl State {
         });
     }
 
-    /// How the session ended, once it has.
-    pub(crate) async fn ended(&self) -> Disconnect {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if let Some(end) = self.lock().end() {
-                return end.clone();
-            }
-            changed.await;
-        }
+    /// Waits for the end.
+    pub(crate) fn closed(&self) -> impl Future<Output = Disconnect> {
+        until(&self.changed, || self.lock().end.clone())
     }
 
     /// Ready once the inbox has room, or the session has ended: until then a request with data is not answered.
@@ -355,7 +354,7 @@ impl State {
     }
 
     pub(crate) fn close(&self) {
-        let close_timeout = self.hub.config.close_timeout;
+        let close_timeout = self.hub.config.settings.close_timeout();
         self.update(|inner, now| {
             inner.close_waits_for_poll = inner.transport == Transport::Polling && !inner.has_poll();
             inner.session.close(now, close_timeout);
@@ -391,11 +390,19 @@ impl Inner {
                 let message = Message::from_data(data);
                 hub.message_received(state, &message);
                 if self.mail.deliver(message, &hub.config.limits) {
-                    self.pause(now, &hub.config);
+                    self.pause(now, &hub.config.settings);
                 }
             }
             Some(Event::Heartbeat { rtt }) => hub.heartbeat(state, rtt),
             Some(_) | None => {}
+        }
+    }
+
+    /// The WebSocket yields no more: it closed, or the peer broke a rule on it.
+    pub(crate) fn reading_ended(&mut self, now: Instant, violation: Option<Violation>) {
+        match violation {
+            None => self.session.handle_transport_closed(now),
+            Some(violation) => self.session.handle_violation(now, violation),
         }
     }
 
@@ -449,12 +456,10 @@ impl Inner {
     }
 
     /// The inbox is full: nothing is read, and silence is not judged.
-    fn pause(&mut self, now: Instant, config: &Config) {
-        let timeout = config.app_stall_timeout.or_else(|| {
-            let heartbeat = self.session.heartbeat()?;
-            Some(heartbeat.max_silence())
-        });
-        self.session.handle_reading_paused(now, timeout.unwrap_or_default());
+    fn pause(&mut self, now: Instant, settings: &Settings) {
+        // The stall timeout follows the session's own periods, unless it has been set.
+        let heartbeat = self.session.heartbeat().unwrap_or(settings.heartbeat());
+        self.session.handle_reading_paused(now, settings.with_heartbeat(heartbeat).app_stall_timeout());
     }
 
     /// The inbox has room again.
@@ -476,7 +481,7 @@ impl Inner {
             self.mail.post_first(Outgoing::Message(first.clone()));
         }
         if self.session.is_open() {
-            let heartbeat = self.session.heartbeat().unwrap_or(state.hub.config.heartbeat);
+            let heartbeat = self.session.heartbeat().unwrap_or(state.hub.config.settings.heartbeat());
             self.session = state.revision.session(&state.hub, heartbeat, now);
         }
     }

@@ -11,27 +11,22 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use eio_core::packet::Frame;
-use eio_core::session::{SendError, Violation};
 use eio_core::upgrade::UpgradeOutcome;
-use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Instant};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use tokio::time::Sleep;
 
 use crate::candidate::Candidate;
-use crate::grace::{Backlog, Grace};
+use crate::grace::{Grace, is_overdue};
 use crate::head::Head;
 use crate::lingering::Lingering;
+use crate::passes::{self, Pass};
 use crate::socket::Socket;
 use crate::state::{Inner, State};
-use crate::websocket::{FrameSink, FrameSource, Nothing, ReadEnd, ToWrite, WebSocketIo};
+use crate::websocket::{FrameSink, FrameSource, ToWrite, WebSocketIo};
 
 /// The application of one session.
 pub(crate) type Application = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// How many passes one poll makes before it lets others run.
-const MAX_PASSES: usize = 16;
 
 /// What carries the session.
 enum Io {
@@ -85,41 +80,32 @@ fn run(state: Arc<State>, io: Io, request: Parts) -> impl Future<Output = ()> + 
     let span = tracing::debug_span!("session", sid = %task.state.id);
     async move {
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
-        poll_fn(|cx| span.in_scope(|| task.poll(cx, timer.as_mut()))).await;
+        poll_fn(|cx| {
+            span.in_scope(|| passes::poll(cx, timer.as_mut(), task.state.hub.clock, |cx| task.pass(cx)))
+        })
+        .await;
     }
 }
 
 impl Task {
-    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
-        for _ in 0..MAX_PASSES {
-            self.state.lock().mail.begin_pass();
-            let now = self.state.now();
-            self.open(cx, now);
-            // A candidate that succeeds brings frames behind its `5`: they are read in the same pass.
-            self.drive_candidate(cx, now);
-            self.read(cx, now);
-            self.drive_application(cx);
-            self.expire(now);
-            self.write(cx, now);
-            self.linger(cx, now);
-            if self.is_done() {
-                return Poll::Ready(());
-            }
-            if self.state.lock().mail.end_pass(cx).is_ready() {
-                // Something changed meanwhile: look again.
-                continue;
-            }
-            let Some(wake_at) = self.next_deadline() else { return Poll::Pending };
-            let wake_at = self.state.hub.clock.deadline(wake_at);
-            if timer.deadline() != wake_at {
-                timer.as_mut().reset(wake_at);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
+    fn pass(&mut self, cx: &mut Context<'_>) -> Pass {
+        self.state.lock().mail.begin_pass();
+        let now = self.state.now();
+        self.open(cx, now);
+        // A candidate that succeeds brings frames behind its `5`: they are read in the same pass.
+        self.drive_candidate(cx, now);
+        self.read(cx, now);
+        self.drive_application(cx);
+        self.expire(now);
+        self.write(cx, now);
+        self.linger(cx, now);
+        if self.is_done() {
+            return Pass::Done;
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        if self.state.lock().mail.end_pass(cx).is_ready() {
+            return Pass::Again;
+        }
+        Pass::Until(self.next_deadline())
     }
 
     /// A session that begins on WebSocket begins with the 101 response.
@@ -149,24 +135,9 @@ impl Task {
 
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
         let Io::WebSocket(io) = &mut self.io else { return };
-        let end = self.state.update(|inner, _| {
-            let mut sink = SessionSink { inner, state: &self.state, now };
-            io.poll_read(cx, &mut sink)
-        });
-        if let Poll::Ready(end) = end {
-            self.read_ended(end);
-        }
-    }
-
-    fn read_ended(&mut self, end: ReadEnd) {
-        let Io::WebSocket(io) = &mut self.io else { return };
-        self.state.update(|inner, now| match end {
-            ReadEnd::Closed => inner.session.handle_transport_closed(now),
-            ReadEnd::Violation(error) => {
-                io.close(Some(error.close_code()));
-                let too_large = error.close_code() == CloseCode::MESSAGE_TOO_BIG;
-                let violation = if too_large { Violation::PayloadTooLarge } else { Violation::WebSocket };
-                inner.session.handle_violation(now, violation);
+        self.state.update(|inner, _| {
+            if let Poll::Ready(end) = io.poll_read(cx, &mut SessionSink { inner, state: &self.state, now }) {
+                inner.reading_ended(now, io.answer_violation(end));
             }
         });
     }
@@ -191,41 +162,25 @@ impl Task {
         self.application = None;
     }
 
-    /// Ends what has expired, and sends what is due. All that was ready has been read before; after a late wake-up
-    /// that is not believed until the socket itself, or some turns of the runtime, have nothing to say.
+    /// Ends what has expired, and sends what is due. All that was ready has been read before.
     fn expire(&mut self, now: Instant) {
-        if self.grace.is_running(now) {
-            return;
-        }
-        let (deadline, expired) = {
+        let (deadline, overdue) = {
             let inner = self.state.lock();
-            (inner.session.poll_timeout(), inner.session.check_send(now) == Err(SendError::Expired))
+            (inner.session.poll_timeout(), is_overdue(inner.session.check_send(now)))
         };
-        let Some(deadline) = deadline.filter(|deadline| *deadline <= now) else {
-            return self.grace.end();
-        };
-        if expired && self.may_still_speak(now, now.saturating_duration_since(deadline)) {
-            return;
-        }
-        self.grace.end();
-        self.state.update(|inner, _| inner.handle_timeout(now));
-    }
-
-    /// Whether the verdict has to wait, or evidence was found that the runtime had not told of.
-    fn may_still_speak(&mut self, now: Instant, late: Duration) -> bool {
-        if let Io::WebSocket(io) = &mut self.io {
-            let asked = self.state.update(|inner, _| {
+        let ask = || {
+            let Io::WebSocket(io) = &mut self.io else { return None };
+            self.state.update(|inner, _| {
                 let mut sink = SessionSink { inner, state: &self.state, now };
-                io.read_past_runtime(&mut sink)
-            });
-            if let Some(end) = asked {
-                if let Poll::Ready(end) = end {
-                    self.read_ended(end);
+                if let Poll::Ready(end) = io.read_past_runtime(&mut sink)? {
+                    inner.reading_ended(now, io.answer_violation(end));
                 }
-                return self.state.lock().session.check_send(now).is_ok();
-            }
+                Some(is_overdue(inner.session.check_send(now)))
+            })
+        };
+        if self.grace.permits(now, deadline, overdue, ask) {
+            self.state.update(|inner, _| inner.handle_timeout(now));
         }
-        self.grace.extend(now, late, Backlog::look())
     }
 
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) {
@@ -236,12 +191,7 @@ impl Task {
         }
         let made_room = self.state.update(|inner, _| {
             let before = inner.mail.outgoing();
-            let mut written = io.poll_write(cx, &mut SessionSource { inner, state: &self.state });
-            if matches!(written, Poll::Ready(Ok(()))) && inner.may_close() {
-                io.close(None);
-                written = io.poll_write(cx, &mut Nothing);
-            }
-            match written {
+            match io.poll_write(cx, &mut SessionSource { inner, state: &self.state }) {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
                 Poll::Ready(Err(_)) => inner.session.handle_transport_error(now),
                 _ => {}
@@ -260,17 +210,7 @@ impl Task {
     /// The session has ended and everybody knows: the connection follows.
     fn close_websocket(&mut self, reason: DisconnectReason, now: Instant) {
         let Io::WebSocket(io) = core::mem::replace(&mut self.io, Io::Gone) else { return };
-        match reason {
-            // Nobody is there to read a close frame.
-            DisconnectReason::PingTimeout => io.abort(),
-            DisconnectReason::TransportError => {}
-            DisconnectReason::TransportClosed if !io.peer_closed() => {}
-            _ => {
-                let peer_said_goodbye =
-                    matches!(reason, DisconnectReason::PeerClose | DisconnectReason::TransportClosed);
-                self.lingering.extend(Lingering::new(io, None, peer_said_goodbye, now));
-            }
-        }
+        self.lingering.extend(Lingering::after(io, reason, now));
     }
 
     fn linger(&mut self, cx: &mut Context<'_>, now: Instant) {
@@ -281,7 +221,7 @@ impl Task {
 
     fn drive_candidate(&mut self, cx: &mut Context<'_>, now: Instant) {
         if let Some(opening) = self.state.lock().take_candidate() {
-            let timeout = self.state.hub.config.upgrade_timeout;
+            let timeout = self.state.hub.config.settings.upgrade_timeout();
             self.candidate = Some(Box::new(Candidate::new(opening, timeout, now)));
         }
         let Some(candidate) = &mut self.candidate else { return };
@@ -292,17 +232,13 @@ impl Task {
         self.state.hub.upgrade_ended(&self.state, outcome);
         match io {
             Some(io) if upgraded => self.io = Io::WebSocket(io),
-            Some(io) => self.lingering.extend(Lingering::new(io, None, false, now)),
+            Some(io) => self.lingering.extend(Lingering::new(io, false, now)),
             None => {}
         }
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let session = self.state.lock().session.poll_timeout();
-        let session = match (session, self.grace.until()) {
-            (Some(deadline), Some(grace)) => Some(deadline.max(grace)),
-            (deadline, _) => deadline,
-        };
+        let session = self.grace.put_off(self.state.lock().session.poll_timeout());
         let upgrade = self.candidate.as_ref().and_then(|candidate| candidate.deadline());
         let lingering = self.lingering.iter().map(|lingering| lingering.until).min();
         [session, upgrade, lingering].into_iter().flatten().min()
@@ -362,5 +298,9 @@ impl FrameSource for SessionSource<'_> {
 
     fn written(&mut self, messages: usize) {
         self.inner.messages_written(messages);
+    }
+
+    fn is_over(&self) -> bool {
+        self.inner.may_close()
     }
 }

@@ -9,6 +9,7 @@ use core::task::{Context, Poll, ready};
 use std::io;
 
 use eio_core::packet::{Frame, Packet};
+use eio_core::session::Violation;
 use eio_core::ws::{self, CloseCode, Decoder, Item, MessageKind, OpCode};
 use hyper::upgrade::Upgraded;
 
@@ -47,6 +48,10 @@ pub(crate) trait FrameSource {
     fn next(&mut self) -> Option<ToWrite>;
     /// So many of the messages that [`next`](Self::next) gave, the oldest ones, are with the kernel as a whole.
     fn written(&mut self, messages: usize);
+    /// Whether nothing will come any more and all is written: our close frame's turn.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// Nothing more is to be written.
@@ -114,7 +119,7 @@ impl WebSocketIo {
     /// The server's end, once the 101 response has left.
     pub(crate) fn new(upgraded: Upgraded, state: &State) -> Self {
         let (stream, tail) = Stream::of(upgraded);
-        let decoder = Decoder::server(state.hub.config.max_payload);
+        let decoder = Decoder::server(state.hub.config.settings.max_payload());
         Self { base64_only: state.base64_only, ..Self::with(stream, decoder, tail, state.revision) }
     }
 
@@ -305,6 +310,9 @@ impl WebSocketIo {
             let Some(item) = source.next() else { break };
             self.encode(item, batch)?;
         }
+        if source.is_over() {
+            self.close(None);
+        }
         if let Closing::Queued(code) = self.closing
             && !batch.is_full()
         {
@@ -379,6 +387,19 @@ impl WebSocketIo {
         batch.put_frame(OpCode::Text, packet.as_bytes(), self.key()?, false);
         self.unwritten = Some(batch);
         Ok(())
+    }
+
+    /// What the peer did that ended the reading, if it did not just close. Our close frame tells it, if there is one
+    /// to come.
+    pub(crate) fn answer_violation(&mut self, end: ReadEnd) -> Option<Violation> {
+        let ReadEnd::Violation(error) = end else { return None };
+        let code = error.close_code();
+        self.close(Some(code));
+        Some(if code == CloseCode::MESSAGE_TOO_BIG {
+            Violation::PayloadTooLarge
+        } else {
+            Violation::WebSocket
+        })
     }
 
     /// Ends the WebSocket with a close frame. Nothing is written after it.

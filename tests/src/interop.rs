@@ -12,6 +12,7 @@ mod our_client;
 mod runner;
 mod stock_client;
 mod stock_server;
+mod stock_session;
 mod test_server;
 
 pub use child::{Child, interop_folder};
@@ -19,8 +20,9 @@ pub use log::Log;
 pub use messages::{from_json, to_json};
 pub use our_client::OurClient;
 pub use runner::{Case, run};
-pub use stock_client::{Closed, Mode, StockClient, StockClients, StockKind};
-pub use stock_server::{ServerKind, StockServer, StockSession};
+pub use stock_client::{Mode, StockClients, StockKind};
+pub use stock_server::{ServerKind, StockServer};
+pub use stock_session::{Closed, StockSession};
 pub use test_server::{ServerEnd, TestServer};
 
 use core::time::Duration;

@@ -6,6 +6,7 @@ pub mod firmware;
 #[cfg(feature = "interop")]
 pub mod interop;
 pub mod javascript;
+pub mod raw;
 pub mod replay;
 pub mod vectors;
 pub mod world;

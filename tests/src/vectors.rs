@@ -55,8 +55,7 @@ impl Bytes {
         } else if let Some(text) = value["text"].as_str() {
             Self::Text(text.encode_utf16().collect())
         } else if let Some(hex) = value["utf16_hex"].as_str() {
-            let unit = |unit| u16::from_str_radix(unit, 16).unwrap_or_else(|_| panic!("no UTF-16: {value}"));
-            Self::Text(hex.split_whitespace().map(unit).collect())
+            Self::Text(utf16(hex))
         } else if let Some(text) = value["base64"].as_str() {
             Self::Binary(from_base64(text))
         } else {
@@ -155,10 +154,15 @@ pub fn text(data: &Value) -> Option<Result<String, FromUtf16Error>> {
     if let Some(text) = data["text"].as_str() {
         return Some(Ok(text.to_owned()));
     }
-    let hex = data["utf16_hex"].as_str()?;
-    assert!(hex.is_ascii() && hex.len().is_multiple_of(4), "utf16_hex: {hex}");
-    let unit =
-        |at| u16::from_str_radix(&hex[at..at + 4], 16).unwrap_or_else(|error| panic!("utf16_hex: {error}"));
-    let units: Vec<u16> = (0..hex.len()).step_by(4).map(unit).collect();
-    Some(String::from_utf16(&units))
+    Some(String::from_utf16(&utf16(data["utf16_hex"].as_str()?)))
+}
+
+/// Code units of four digits each, perhaps with spaces between them.
+fn utf16(hex: &str) -> Vec<u16> {
+    let digits: Vec<char> = hex.chars().filter(|c| !c.is_whitespace()).collect();
+    let unit = |digits: &[char]| {
+        let unit = u16::from_str_radix(&String::from_iter(digits), 16).ok().filter(|_| digits.len() == 4);
+        unit.unwrap_or_else(|| panic!("utf16_hex: {hex}"))
+    };
+    digits.chunks(4).map(unit).collect()
 }

@@ -158,16 +158,10 @@ fn header(text: &str) -> Result<(String, String), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        options: Options,
-    }
+    use crate::args;
 
     fn options(line: &str) -> Options {
-        Line::try_parse_from(["eio"].into_iter().chain(line.split_whitespace())).unwrap().options
+        args::options(line)
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eio_core::packet::{DecodeError, Packet};
 use eio_core::payload::v3::Framing;
-use eio_core::session::{Control, Event, SendError as CoreSendError};
+use eio_core::session::{Control, Event, Violation};
 use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, payload};
 use tokio::sync::Notify;
 
@@ -22,6 +22,7 @@ use crate::message::Message;
 use crate::polling::packet_bound;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
 use crate::state::{Outgoing, Revision};
+use crate::waiting::{self, until};
 use crate::websocket::ToWrite;
 
 /// How much messages may fill of one request with data. A heartbeat that becomes due waits for the request in flight.
@@ -146,47 +147,25 @@ impl State {
     }
 
     /// Waits for the handshake.
-    pub(crate) async fn opened(&self) -> Result<HandshakeInfo, ConnectError> {
-        self.changed_until(|inner| match (&inner.handshake, &inner.end) {
-            (Some(handshake), _) => Some(Ok(handshake.clone())),
-            (None, Some(end)) => Some(Err(inner.connect_error(end.reason))),
-            (None, None) => None,
+    pub(crate) fn opened(&self) -> impl Future<Output = Result<HandshakeInfo, ConnectError>> {
+        until(&self.changed, || {
+            let inner = self.lock();
+            match (&inner.handshake, &inner.end) {
+                (Some(handshake), _) => Some(Ok(handshake.clone())),
+                (None, Some(end)) => Some(Err(inner.connect_error(end.reason))),
+                (None, None) => None,
+            }
         })
-        .await
     }
 
     /// Waits for the end.
-    pub(crate) async fn closed(&self) -> Disconnect {
-        self.changed_until(|inner| inner.end.clone()).await
-    }
-
-    async fn changed_until<T>(&self, mut look: impl FnMut(&Inner) -> Option<T>) -> T {
-        loop {
-            // Registered before the look, so that a change in between is not missed.
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            let seen = look(&self.lock());
-            if let Some(seen) = seen {
-                return seen;
-            }
-            changed.await;
-        }
+    pub(crate) fn closed(&self) -> impl Future<Output = Disconnect> {
+        until(&self.changed, || self.lock().end.clone())
     }
 
     /// Sends a message as soon as the outbox has room.
-    pub(crate) async fn send(&self, mut message: Message) -> Result<(), SendError> {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            match self.try_send(message) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Refused(error)) => return Err(error),
-                Err(TrySendError::Full(handed_back)) => message = handed_back,
-            }
-            changed.await;
-        }
+    pub(crate) fn send(&self, message: Message) -> impl Future<Output = Result<(), SendError>> {
+        waiting::send(&self.changed, message, |message| self.try_send(message))
     }
 
     /// Whether a message may enter the outbox, and in it goes.
@@ -310,6 +289,14 @@ impl Inner {
         }
     }
 
+    /// The WebSocket yields no more: it closed, or the peer broke a rule on it.
+    pub(crate) fn reading_ended(&mut self, now: Instant, violation: Option<Violation>) {
+        match violation {
+            None => self.session.handle_transport_closed(now),
+            Some(violation) => self.session.handle_violation(now, violation),
+        }
+    }
+
     /// A request failed, and with it the transport.
     pub(crate) fn fail(&mut self, error: ConnectError) {
         self.failure.get_or_insert(error);
@@ -325,11 +312,6 @@ impl Inner {
 
     pub(crate) fn ended_at(&self) -> Option<Instant> {
         self.ended_at
-    }
-
-    /// Whether the session has expired and nobody has said so yet.
-    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
-        matches!(self.session.check_send(now), Err(CoreSendError::Expired | CoreSendError::NotOpen))
     }
 
     fn connect_error(&self, reason: DisconnectReason) -> ConnectError {

@@ -16,10 +16,8 @@ use eio_core::packet::{Frame, Packet};
 use eio_core::payload::v3::Framing;
 use eio_core::session::{Control, Violation};
 use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
-use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Instant};
 use http::{HeaderValue, Method, Request, header};
-use tokio::time::Sleep;
 
 use crate::client::config::Body;
 use crate::client::error::ConnectError;
@@ -27,18 +25,12 @@ use crate::client::event::ClientEvent;
 use crate::client::http::{Answer, Lane};
 use crate::client::opening;
 use crate::client::state::{Batch, Inner, Shared, State};
-use crate::grace::{Backlog, Grace};
+use crate::grace::{self, Grace, is_overdue};
 use crate::lingering::{LINGER, Lingering};
+use crate::passes::{self, Pass};
 use crate::polling::encode;
 use crate::socket::Transport;
-use crate::websocket::{FrameSink, FrameSource, Nothing, ReadEnd, ToWrite, WebSocketIo};
-
-/// How late a runtime that has stalled is at least, and how long it is given to read what came meanwhile.
-const STALLED: Duration = Duration::from_millis(10);
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// How many passes one poll makes before it lets others run.
-const MAX_PASSES: usize = 16;
+use crate::websocket::{FrameSink, FrameSource, ToWrite, WebSocketIo};
 
 type Opening = Pin<Box<dyn Future<Output = Result<Box<WebSocketIo>, ConnectError>> + Send>>;
 
@@ -101,42 +93,31 @@ pub(crate) async fn run(state: Shared) {
     }
     let timer = tokio::time::sleep(Duration::ZERO);
     tokio::pin!(timer);
-    poll_fn(|cx| task.poll(cx, timer.as_mut())).await;
+    poll_fn(|cx| passes::poll(cx, timer.as_mut(), task.state.dialer.clock, |cx| task.pass(cx))).await;
 }
 
 impl Task {
-    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
-        for _ in 0..MAX_PASSES {
-            self.state.lock().mail.begin_pass();
-            let now = self.state.now();
-            self.open(cx);
-            self.answers(cx);
-            // A candidate that succeeds may bring frames of the session: they are read in the same pass.
-            self.drive_candidate(cx, now);
-            self.read(cx, now);
-            self.expire(now);
-            self.expire_post(now);
-            self.write(cx);
-            self.request();
-            self.end(now);
-            self.lingering.retain_mut(|lingering| lingering.poll(cx, now).is_pending());
-            if self.is_done() {
-                return Poll::Ready(());
-            }
-            if self.state.lock().mail.end_pass(cx).is_ready() {
-                continue;
-            }
-            let Some(wake_at) = self.next_deadline() else { return Poll::Pending };
-            let wake_at = self.state.dialer.clock.deadline(wake_at);
-            if timer.deadline() != wake_at {
-                timer.as_mut().reset(wake_at);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
+    fn pass(&mut self, cx: &mut Context<'_>) -> Pass {
+        self.state.lock().mail.begin_pass();
+        let now = self.state.now();
+        self.open(cx);
+        self.answers(cx);
+        // A candidate that succeeds may bring frames of the session: they are read in the same pass.
+        self.drive_candidate(cx, now);
+        self.read(cx, now);
+        self.expire(now);
+        self.expire_post(now);
+        self.write(cx);
+        self.request();
+        self.end(now);
+        self.lingering.retain_mut(|lingering| lingering.poll(cx, now).is_pending());
+        if self.is_done() {
+            return Pass::Done;
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        if self.state.lock().mail.end_pass(cx).is_ready() {
+            return Pass::Again;
+        }
+        Pass::Until(self.next_deadline())
     }
 
     /// Takes up the WebSocket that the session opens on.
@@ -174,24 +155,9 @@ impl Task {
 
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
         let Some(io) = &mut self.websocket else { return };
-        let end = self.state.update(|inner, _| {
-            let mut sink = SessionSink { inner, state: &self.state, now };
-            io.poll_read(cx, &mut sink)
-        });
-        if let Poll::Ready(end) = end {
-            self.read_ended(end);
-        }
-    }
-
-    fn read_ended(&mut self, end: ReadEnd) {
-        let Some(io) = &mut self.websocket else { return };
-        self.state.update(|inner, now| match end {
-            ReadEnd::Closed => inner.session.handle_transport_closed(now),
-            ReadEnd::Violation(error) => {
-                io.close(Some(error.close_code()));
-                let too_large = error.close_code() == CloseCode::MESSAGE_TOO_BIG;
-                let violation = if too_large { Violation::PayloadTooLarge } else { Violation::WebSocket };
-                inner.session.handle_violation(now, violation);
+        self.state.update(|inner, _| {
+            if let Poll::Ready(end) = io.poll_read(cx, &mut SessionSink { inner, state: &self.state, now }) {
+                inner.reading_ended(now, io.answer_violation(end));
             }
         });
     }
@@ -280,7 +246,7 @@ impl Task {
                 self.websocket = Some(io);
                 self.state.lock().transport = Transport::WebSocket;
             }
-            Some(io) => self.lingering.extend(Lingering::new(io, None, false, now)),
+            Some(io) => self.lingering.extend(Lingering::new(io, false, now)),
             None => {}
         }
         self.state.emit(ClientEvent::UpgradeEnded(outcome));
@@ -288,54 +254,37 @@ impl Task {
         self.state.lock().mail.wake_task();
     }
 
-    /// Ends what has expired, and sends what is due. All that was ready has been read before; after a late wake-up
-    /// that is not believed until the socket itself, or some turns of the runtime, have nothing to say.
+    /// Ends what has expired, and sends what is due. All that was ready has been read before.
     fn expire(&mut self, now: Instant) {
-        if self.grace.is_running(now) {
-            return;
-        }
         let (deadline, overdue) = {
             let inner = self.state.lock();
-            (inner.session.poll_timeout(), inner.is_overdue(now))
+            (inner.session.poll_timeout(), is_overdue(inner.session.check_send(now)))
         };
-        let Some(deadline) = deadline.filter(|deadline| *deadline <= now) else {
-            self.grace.end();
-            return;
+        let ask = || {
+            let Some(io) = &mut self.websocket else { return None };
+            self.state.update(|inner, _| {
+                let mut sink = SessionSink { inner, state: &self.state, now };
+                if let Poll::Ready(end) = io.read_past_runtime(&mut sink)? {
+                    inner.reading_ended(now, io.answer_violation(end));
+                }
+                Some(is_overdue(inner.session.check_send(now)))
+            })
         };
-        if overdue && self.may_still_speak(now, now.saturating_duration_since(deadline)) {
-            return;
+        if self.grace.permits(now, deadline, overdue, ask) {
+            self.state.update(|inner, _| inner.session.handle_timeout(now));
         }
-        self.grace.end();
-        self.state.update(|inner, _| inner.session.handle_timeout(now));
     }
 
     /// Gives up a request with data that the server does not answer.
     fn expire_post(&mut self, now: Instant) {
         let Some(until) = self.post_until.filter(|until| *until <= now) else { return };
         self.post_until = None;
-        if now.saturating_duration_since(until) > STALLED {
+        if now.saturating_duration_since(until) > grace::LATE {
             // After a stall of the runtime the answer may be there, unread.
-            self.post_until = Some(now.saturating_add(PATIENCE));
+            self.post_until = Some(now.saturating_add(grace::ENOUGH));
         } else if self.post.is_busy() {
             self.failed(ConnectError::RequestTimeout);
         }
-    }
-
-    /// Whether the verdict has to wait, or evidence was found that the runtime had not told of.
-    fn may_still_speak(&mut self, now: Instant, late: Duration) -> bool {
-        if let Some(io) = &mut self.websocket {
-            let asked = self.state.update(|inner, _| {
-                let mut sink = SessionSink { inner, state: &self.state, now };
-                io.read_past_runtime(&mut sink)
-            });
-            if let Some(end) = asked {
-                if let Poll::Ready(end) = end {
-                    self.read_ended(end);
-                }
-                return !self.state.lock().is_overdue(now);
-            }
-        }
-        self.grace.extend(now, late, Backlog::look())
     }
 
     fn write(&mut self, cx: &mut Context<'_>) {
@@ -345,12 +294,7 @@ impl Task {
                 return false;
             }
             let before = inner.mail.outgoing();
-            let mut written = io.poll_write(cx, &mut SessionSource { inner, state: &self.state });
-            if matches!(written, Poll::Ready(Ok(()))) && inner.may_close() {
-                io.close(None);
-                written = io.poll_write(cx, &mut Nothing);
-            }
-            match written {
+            match io.poll_write(cx, &mut SessionSource { inner, state: &self.state }) {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
                 Poll::Ready(Err(_)) => inner.session.handle_transport_error(now),
                 _ => {}
@@ -435,7 +379,7 @@ impl Task {
         let Some(reason) = self.state.lock().end().map(|end| end.reason) else { return };
         self.opening = None;
         if let Some(io) = self.websocket.take() {
-            self.end_websocket(io, reason, now);
+            self.lingering.extend(Lingering::after(io, reason, now));
         }
         if !core::mem::replace(&mut self.ended, true) {
             self.end_polling(reason, now);
@@ -444,20 +388,6 @@ impl Task {
             self.farewell = None;
             self.reset(true);
             self.post.clear();
-        }
-    }
-
-    fn end_websocket(&mut self, io: Box<WebSocketIo>, reason: DisconnectReason, now: Instant) {
-        match reason {
-            // Nobody is there to read a close frame.
-            DisconnectReason::PingTimeout => io.abort(),
-            DisconnectReason::TransportError => {}
-            DisconnectReason::TransportClosed if !io.peer_closed() => {}
-            _ => {
-                let peer_said_goodbye =
-                    matches!(reason, DisconnectReason::PeerClose | DisconnectReason::TransportClosed);
-                self.lingering.extend(Lingering::new(io, None, peer_said_goodbye, now));
-            }
         }
     }
 
@@ -489,11 +419,7 @@ impl Task {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let session = self.state.lock().session.poll_timeout();
-        let session = match (session, self.grace.until()) {
-            (Some(deadline), Some(grace)) => Some(deadline.max(grace)),
-            (deadline, _) => deadline,
-        };
+        let session = self.grace.put_off(self.state.lock().session.poll_timeout());
         let upgrade = self.candidate.as_ref().and_then(|candidate| candidate.upgrade.poll_timeout());
         let lingering = self.lingering.iter().map(|lingering| lingering.until).min();
         [session, upgrade, lingering, self.post_until, self.farewell].into_iter().flatten().min()
@@ -528,6 +454,10 @@ impl FrameSource for SessionSource<'_> {
 
     fn written(&mut self, messages: usize) {
         self.inner.mail.written(messages);
+    }
+
+    fn is_over(&self) -> bool {
+        self.inner.may_close()
     }
 }
 

@@ -3,35 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use eio_core::Heartbeat;
+use eio_core::settings::Settings;
 use eio_tokio::{Message, Server, Socket, TrySendError};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 
-use crate::support::{I, Journal, Reason, T, World, listen, ms};
-
-/// A server whose sessions are handed out to the test.
-fn sockets(
-    configure: impl FnOnce(eio_tokio::ServerBuilder) -> eio_tokio::ServerBuilder,
-) -> (World, mpsc::UnboundedReceiver<Socket>) {
-    let (sender, sockets) = mpsc::unbounded_channel();
-    let builder = Server::builder(move |socket| {
-        let _ = sender.send(socket);
-        async {}
-    });
-    (World::new(configure(builder)), sockets)
-}
+use crate::support::{I, Reason, T, World, follow, handing_out, listen, ms, noting};
 
 #[tokio::test(start_paused = true)]
 async fn b18_a_connect_handler_slower_than_ten_timeouts_delays_no_heartbeat() {
-    let journal = Journal::default();
-    let noted = journal.clone();
-    let mut world = World::new(Server::builder(move |mut socket: Socket| {
-        let journal = noted.clone();
-        async move {
-            tokio::time::sleep(T * 10).await;
-            journal.note("connected");
-            journal.follow(&mut socket).await;
-        }
-    }));
+    let (builder, journal) = noting(|socket, journal| async move {
+        tokio::time::sleep(T * 10).await;
+        journal.note("connected");
+        follow(socket, journal).await;
+    });
+    let mut world = World::new(builder);
     let mut websocket = world.websocket(4).await;
     websocket.send("4early").await;
     for ping in 1..10 {
@@ -70,7 +56,7 @@ async fn b11_a_burst_from_the_connect_handler_is_no_disconnect() {
 #[tokio::test(start_paused = true)]
 async fn an_application_that_never_reads_ends_as_stalled_and_not_as_a_ping_timeout() {
     for transport in ["websocket", "polling"] {
-        let (mut world, mut sockets) = sockets(|builder| builder.inbox(4, 1_000_000));
+        let (mut world, mut sockets) = handing_out(|builder| builder.inbox(4, 1_000_000));
         // Held, and never read.
         let (_websocket, _polling);
         if transport == "websocket" {
@@ -96,7 +82,8 @@ async fn an_application_that_never_reads_ends_as_stalled_and_not_as_a_ping_timeo
 
 #[tokio::test(start_paused = true)]
 async fn the_stall_timeout_is_a_setting() {
-    let (mut world, mut sockets) = sockets(|builder| builder.inbox(1, 1_000).app_stall_timeout(ms(7_000)));
+    let (mut world, mut sockets) =
+        handing_out(|builder| builder.inbox(1, 1_000).app_stall_timeout(ms(7_000)));
     let mut websocket = world.websocket(4).await;
     websocket.send("4x").await;
     let _socket = sockets.recv().await.unwrap();
@@ -104,8 +91,20 @@ async fn the_stall_timeout_is_a_setting() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stall_timeout_that_settings_leave_open_follows_the_sessions_own_periods() {
+    let own = Heartbeat::new(ms(2_000), ms(1_000)).unwrap();
+    let (mut world, mut sockets) = handing_out(|builder| {
+        builder.settings(Settings::DEFAULT).heartbeat_for(move |_| Some(own)).inbox(1, 1_000)
+    });
+    let mut websocket = world.websocket(4).await;
+    websocket.send("4x").await;
+    let _socket = sockets.recv().await.unwrap();
+    world.assert_ends(3_000, Reason::ApplicationStalled).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_application_that_reads_in_time_finds_everything_and_silence_counts_from_then() {
-    let (mut world, mut sockets) = sockets(|builder| builder.inbox(4, 1_000_000));
+    let (mut world, mut sockets) = handing_out(|builder| builder.inbox(4, 1_000_000));
     let mut websocket = world.websocket(4).await;
     for number in 0..10 {
         websocket.send(&format!("4{number}")).await;
@@ -124,7 +123,7 @@ async fn an_application_that_reads_in_time_finds_everything_and_silence_counts_f
 
 #[tokio::test(start_paused = true)]
 async fn bytes_fill_the_inbox_as_messages_do() {
-    let (mut world, mut sockets) = sockets(|builder| builder.inbox(1_000, 50_000));
+    let (mut world, mut sockets) = handing_out(|builder| builder.inbox(1_000, 50_000));
     let mut websocket = world.websocket(4).await;
     let message = format!("4{}", "x".repeat(10_000));
     let writing = tokio::spawn(async move {
@@ -145,7 +144,7 @@ async fn bytes_fill_the_inbox_as_messages_do() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_outbox_makes_send_wait_and_try_send_hand_the_message_back() {
-    let (mut world, mut sockets) = sockets(|builder| builder.outbox(3, 1_000_000));
+    let (mut world, mut sockets) = handing_out(|builder| builder.outbox(3, 1_000_000));
     let mut polling = world.polling(4).await;
     let socket = sockets.recv().await.unwrap();
     for number in 0..3 {
@@ -167,7 +166,7 @@ async fn a_full_outbox_makes_send_wait_and_try_send_hand_the_message_back() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_fill_the_outbox_as_messages_do() {
-    let (world, mut sockets) = sockets(|builder| builder.outbox(1_000, 100));
+    let (world, mut sockets) = handing_out(|builder| builder.outbox(1_000, 100));
     let _polling = world.polling(4).await;
     let socket = sockets.recv().await.unwrap();
     socket.try_send("x".repeat(99)).unwrap();
@@ -177,7 +176,7 @@ async fn bytes_fill_the_outbox_as_messages_do() {
 
 #[tokio::test(start_paused = true)]
 async fn an_expired_session_takes_no_message_even_before_anybody_has_ended_it() {
-    let (mut world, mut sockets) = sockets(|builder| builder);
+    let (mut world, mut sockets) = handing_out(|builder| builder);
     let _websocket = world.websocket(4).await;
     let socket = sockets.recv().await.unwrap();
     world.at(300).await;

@@ -6,12 +6,12 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::collections::VecDeque;
 
-use eio_tokio::{Message, Server, Socket};
+use eio_tokio::{Message, Server};
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Frame};
 use tower_service::Service as _;
 
-use crate::support::{Journal, Reason, World, listen, ms, settle};
+use crate::support::{Reason, World, follow_later, handing_out, listen, ms, noting, settle};
 
 /// Where a future is dropped.
 #[derive(Clone, Copy, Debug)]
@@ -49,22 +49,10 @@ impl Cut {
     }
 }
 
-/// A server whose only session's socket goes to the test.
-fn one_socket(
-    configure: impl FnOnce(eio_tokio::ServerBuilder) -> eio_tokio::ServerBuilder,
-) -> (World, tokio::sync::mpsc::UnboundedReceiver<Socket>) {
-    let (sender, sockets) = tokio::sync::mpsc::unbounded_channel();
-    let builder = Server::builder(move |socket| {
-        let _ = sender.send(socket);
-        async {}
-    });
-    (World::new(configure(builder)), sockets)
-}
-
 #[tokio::test(start_paused = true)]
 async fn recv_loses_nothing_and_yields_nothing_twice() {
     for cut in cuts().filter(|cut| cut.polls > 0) {
-        let (mut world, mut sockets) = one_socket(|builder| builder.inbox(3, 1_000_000));
+        let (mut world, mut sockets) = handing_out(|builder| builder.inbox(3, 1_000_000));
         let mut websocket = world.websocket(4).await;
         let mut socket = sockets.recv().await.unwrap();
         let sending = tokio::spawn(async move {
@@ -102,7 +90,7 @@ async fn recv_loses_nothing_and_yields_nothing_twice() {
 async fn send_sends_once_or_not_at_all() {
     for transport in ["websocket", "polling"] {
         for cut in cuts().filter(|cut| cut.polls > 0) {
-            let (world, mut sockets) = one_socket(|builder| builder.outbox(2, 1_000_000));
+            let (world, mut sockets) = handing_out(|builder| builder.outbox(2, 1_000_000));
             let (mut websocket, mut polling) = (None, None);
             match transport {
                 // Less than one of the messages.
@@ -143,7 +131,7 @@ async fn send_sends_once_or_not_at_all() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_send_takes_nobody_elses_turn() {
     for cut in cuts().filter(|cut| cut.polls > 0) {
-        let (world, mut sockets) = one_socket(|builder| builder.outbox(1, 1_000_000));
+        let (world, mut sockets) = handing_out(|builder| builder.outbox(1, 1_000_000));
         let mut polling = world.polling(4).await;
         let socket = sockets.recv().await.unwrap();
         socket.try_send("first").unwrap();
@@ -174,7 +162,7 @@ async fn a_dropped_send_takes_nobody_elses_turn() {
 #[tokio::test(start_paused = true)]
 async fn closed_may_be_asked_again_and_again() {
     for cut in cuts().filter(|cut| cut.polls > 0) {
-        let (world, mut sockets) = one_socket(|builder| builder);
+        let (world, mut sockets) = handing_out(|builder| builder);
         let websocket = world.websocket(4).await;
         let socket = sockets.recv().await.unwrap();
         let asking = tokio::spawn(async move {
@@ -272,7 +260,7 @@ async fn a_dropped_handshake_leaves_no_session() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_poll_ends_the_session_with_its_messages_unsent() {
     for cut in cuts() {
-        let (mut world, mut sockets) = one_socket(|builder| builder);
+        let (mut world, mut sockets) = handing_out(|builder| builder);
         let polling = world.polling(4).await;
         let mut socket = sockets.recv().await.unwrap();
         let poll = world.server.service().call(request("GET", &polling.query(), &[]));
@@ -303,19 +291,9 @@ async fn a_dropped_poll_ends_the_session_with_its_messages_unsent() {
 async fn a_dropped_request_with_data_delivers_all_of_it_or_nothing() {
     let mut whole = 0;
     for cut in cuts() {
-        let journal = Journal::default();
-        let noted = journal.clone();
         // The inbox is so small that the request waits for the application, too.
-        let mut world = World::new(
-            Server::builder(move |mut socket: Socket| {
-                let journal = noted.clone();
-                async move {
-                    tokio::time::sleep(ms(100)).await;
-                    journal.follow(&mut socket).await;
-                }
-            })
-            .inbox(1, 1_000_000),
-        );
+        let (builder, journal) = noting(follow_later);
+        let mut world = World::new(builder.inbox(1, 1_000_000));
         let polling = world.polling(4).await;
         let post = request("POST", &polling.query(), &["4on", "e\u{1e}4t", "wo"]);
         let answer = cut.apply(world.server.service().call(post)).await;

@@ -1,9 +1,8 @@
 //! Closing, from either side, on either transport: what was sent before arrives, and it never takes longer than allowed.
 
 use eio_tokio::{Server, Socket};
-use tokio::sync::mpsc;
 
-use crate::support::{Journal, Reason, Received, World, listen, ms};
+use crate::support::{Reason, Received, World, follow, handing_out, listen, ms, noting};
 
 /// Sends a little, closes, and stays for as long as the session does.
 async fn speak_and_close(mut socket: Socket) {
@@ -87,12 +86,8 @@ async fn the_peers_close_packet_ends_the_session_on_any_transport() {
     assert_eq!(websocket.next().await, Received::Close(None));
     world.assert_ends(0, Reason::PeerClose).await;
 
-    let journal = Journal::default();
-    let noted = journal.clone();
-    let mut world = World::new(Server::builder(move |mut socket: Socket| {
-        let journal = noted.clone();
-        async move { journal.follow(&mut socket).await }
-    }));
+    let (builder, journal) = noting(follow);
+    let mut world = World::new(builder);
     let mut polling = world.polling(4).await;
     polling.begin_poll().await;
     assert_eq!(polling.post(&["4last", "1", "4never"]).await, (200, "ok".to_owned()));
@@ -106,12 +101,8 @@ async fn a_close_frame_is_answered_and_messages_before_it_arrive() {
     use crate::support::WebSocket;
     use eio_core::ws::OpCode;
 
-    let journal = Journal::default();
-    let noted = journal.clone();
-    let mut world = World::new(Server::builder(move |mut socket: Socket| {
-        let journal = noted.clone();
-        async move { journal.follow(&mut socket).await }
-    }));
+    let (builder, journal) = noting(follow);
+    let mut world = World::new(builder);
     let mut websocket = world.websocket(4).await;
     websocket.send("4last").await;
     websocket.connection.write(&WebSocket::frame(OpCode::Close, &1000_u16.to_be_bytes())).await;
@@ -122,14 +113,7 @@ async fn a_close_frame_is_answered_and_messages_before_it_arrive() {
 
 #[tokio::test(start_paused = true)]
 async fn the_initial_packet_comes_first_and_closing_before_the_101_response_is_not_forgotten() {
-    let (sender, mut sockets) = mpsc::unbounded_channel();
-    let mut world = World::new(
-        Server::builder(move |socket: Socket| {
-            let _ = sender.send(socket);
-            async {}
-        })
-        .initial_packet("first"),
-    );
+    let (mut world, mut sockets) = handing_out(|builder| builder.initial_packet("first"));
     // The client takes the response when it reads it.
     let mut slow = world.connect_with_room(16);
     slow.send_upgrade(4, None).await;

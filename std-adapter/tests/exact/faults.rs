@@ -3,7 +3,7 @@
 use eio_core::ws::OpCode;
 use eio_tokio::{Server, Socket};
 
-use crate::support::{Journal, Reason, Received, WebSocket, World, listen, ms};
+use crate::support::{Journal, Reason, Received, WebSocket, World, follow_later, listen, ms, noting};
 
 /// Sends large messages until the session ends, and notes what did not leave.
 async fn flood(mut socket: Socket, journal: Journal, size: usize) {
@@ -19,11 +19,8 @@ async fn flood(mut socket: Socket, journal: Journal, size: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn b12_b22_a_writer_that_hangs_in_the_middle_of_a_frame_hides_nothing() {
-    let journal = Journal::default();
-    let noted = journal.clone();
-    let mut world = World::new(
-        Server::builder(move |socket| flood(socket, noted.clone(), 100_000)).outbox(50, 50_000_000),
-    );
+    let (builder, journal) = noting(|socket, journal| flood(socket, journal, 100_000));
+    let mut world = World::new(builder.outbox(50, 50_000_000));
     // The pipe takes less than one message, and nobody reads it.
     let mut websocket = world.connect().upgrade(4, None).await;
     assert!(websocket.text().await.starts_with('0'));
@@ -37,11 +34,8 @@ async fn b12_b22_a_writer_that_hangs_in_the_middle_of_a_frame_hides_nothing() {
 #[tokio::test(start_paused = true)]
 async fn what_the_pipe_took_as_a_whole_is_sent_and_the_rest_is_not() {
     for (size, room) in [(10, 1_000), (10, 16_000), (1_000, 5_500), (10_000, 25_000), (30_000, 100_000)] {
-        let journal = Journal::default();
-        let noted = journal.clone();
-        let mut world = World::new(
-            Server::builder(move |socket| flood(socket, noted.clone(), size)).outbox(50, 50_000_000),
-        );
+        let (builder, journal) = noting(move |socket, journal| flood(socket, journal, size));
+        let mut world = World::new(builder.outbox(50, 50_000_000));
         let mut websocket = world.connect_with_room(room).upgrade(4, None).await;
         assert!(websocket.text().await.starts_with('0'));
         let disconnect = world.end().await.disconnect;
@@ -61,9 +55,8 @@ async fn what_the_pipe_took_as_a_whole_is_sent_and_the_rest_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stalled_reader_that_still_answers_lives_and_gets_everything_in_order() {
-    let journal = Journal::default();
-    let noted = journal.clone();
-    let mut world = World::new(Server::builder(move |socket| flood(socket, noted.clone(), 100_000)));
+    let (builder, _) = noting(|socket, journal| flood(socket, journal, 100_000));
+    let mut world = World::new(builder);
     let mut websocket = world.websocket(4).await;
     for _ in 0..10 {
         tokio::time::sleep(ms(150)).await;
@@ -113,15 +106,11 @@ async fn heartbeats_overtake_queued_messages() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_take_the_101_response_is_a_silent_one() {
-    let journal = Journal::default();
-    let noted = journal.clone();
-    let mut world = World::new(Server::builder(move |socket: Socket| {
-        let journal = noted.clone();
-        async move {
-            journal.note("connected");
-            drop(socket);
-        }
-    }));
+    let (builder, journal) = noting(|socket, journal| async move {
+        journal.note("connected");
+        drop(socket);
+    });
+    let mut world = World::new(builder);
     let mut connection = world.connect_with_room(16);
     let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     tokio::time::timeout(ms(1), connection.send_upgrade(4, None)).await.unwrap();
@@ -184,19 +173,12 @@ async fn a_request_body_that_never_ends_is_cut_off() {
 async fn the_largest_payload_passes_and_one_byte_more_does_not() {
     use eio_core::session::Violation;
 
-    let journal = Journal::default();
-    let noted = journal.clone();
-    let mut world = World::new(
-        Server::builder(move |mut socket: Socket| {
-            let journal = noted.clone();
-            async move {
-                while let Ok(message) = socket.recv().await {
-                    journal.note(message.len().to_string());
-                }
-            }
-        })
-        .max_payload(1_000),
-    );
+    let (builder, journal) = noting(|mut socket, journal| async move {
+        while let Ok(message) = socket.recv().await {
+            journal.note(message.len().to_string());
+        }
+    });
+    let mut world = World::new(builder.max_payload(1_000));
     let mut polling = world.polling(4).await;
     let largest = format!("4{}", "x".repeat(999));
     assert_eq!(polling.post(&[&largest]).await.0, 200);
@@ -226,19 +208,9 @@ async fn a_peer_that_goes_on_after_a_violation_still_hears_the_close_frame() {
 
 #[tokio::test(start_paused = true)]
 async fn more_than_a_scratch_buffer_behind_the_request_loses_nothing() {
-    let journal = Journal::default();
-    let noted = journal.clone();
-    let mut world = World::new(
-        Server::builder(move |mut socket: Socket| {
-            let journal = noted.clone();
-            async move {
-                // Reads nothing at first, so that what came is kept.
-                tokio::time::sleep(ms(100)).await;
-                journal.follow(&mut socket).await;
-            }
-        })
-        .inbox(1, 1_000_000),
-    );
+    // What came is kept until somebody reads.
+    let (builder, journal) = noting(follow_later);
+    let mut world = World::new(builder.inbox(1, 1_000_000));
     let mut connection = world.connect_with_room(4_000_000);
     let mut bytes = format!(
         "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nx-long: {}\r\nconnection: upgrade\r\n\

@@ -55,6 +55,30 @@ impl Observer for Ends {
     }
 }
 
+/// A server whose application takes notes.
+pub(crate) fn noting<R>(
+    application: impl Fn(Socket, Journal) -> R + Send + Sync + 'static,
+) -> (ServerBuilder, Journal)
+where
+    R: Future<Output = ()> + Send + 'static,
+{
+    let journal = Journal::default();
+    let notes = journal.clone();
+    (Server::builder(move |socket| application(socket, notes.clone())), journal)
+}
+
+/// A server whose sessions are handed out to the test.
+pub(crate) fn handing_out(
+    configure: impl FnOnce(ServerBuilder) -> ServerBuilder,
+) -> (World, mpsc::UnboundedReceiver<Socket>) {
+    let (sender, sockets) = mpsc::unbounded_channel();
+    let builder = Server::builder(move |socket| {
+        let _ = sender.send(socket);
+        async {}
+    });
+    (World::new(configure(builder)), sockets)
+}
+
 impl World {
     /// The heartbeat is `I` and `T`; revision 3 is served too.
     pub(crate) fn new(builder: ServerBuilder) -> Self {
@@ -361,16 +385,22 @@ impl Journal {
     pub(crate) fn read(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
+}
 
-    /// Notes every message and the end.
-    pub(crate) async fn follow(&self, socket: &mut Socket) {
-        loop {
-            match socket.recv().await {
-                Ok(message) => self.note(String::from_utf8_lossy(message.as_bytes())),
-                Err(end) => return self.note(format!("end: {}", end.reason.as_str())),
-            }
+/// An application that notes every message and the end.
+pub(crate) async fn follow(mut socket: Socket, journal: Journal) {
+    loop {
+        match socket.recv().await {
+            Ok(message) => journal.note(String::from_utf8_lossy(message.as_bytes())),
+            Err(end) => return journal.note(format!("end: {}", end.reason.as_str())),
         }
     }
+}
+
+/// The same, reading nothing at first.
+pub(crate) async fn follow_later(socket: Socket, journal: Journal) {
+    tokio::time::sleep(ms(100)).await;
+    follow(socket, journal).await;
 }
 
 /// An application that reads and says nothing.

@@ -2,7 +2,7 @@
 
 use eio_tokio::{Server, Socket};
 
-use crate::support::{Journal, Polling, Reason, Received, WebSocket, World, listen, ms};
+use crate::support::{Polling, Reason, Received, WebSocket, World, follow, listen, ms, noting};
 
 async fn echo(mut socket: Socket) {
     while let Ok(message) = socket.recv().await {
@@ -104,12 +104,8 @@ async fn b1_b2_silence_after_an_upgrade_is_noticed_in_both_revisions() {
 
 #[tokio::test(start_paused = true)]
 async fn b26_an_upgrade_with_a_post_in_flight_loses_nothing() {
-    let journal = Journal::default();
-    let noted = journal.clone();
-    let mut world = World::new(Server::builder(move |mut socket: Socket| {
-        let journal = noted.clone();
-        async move { journal.follow(&mut socket).await }
-    }));
+    let (builder, journal) = noting(follow);
+    let mut world = World::new(builder);
     let mut polling = world.polling(4).await;
     let head =
         format!("POST /engine.io/?{} HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n4po", polling.query());

@@ -10,13 +10,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eio_tokio::Message;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
-use super::events::{Event, Events, text};
-use super::{Child, Log, from_json, to_json};
+use super::events::{Event, Events};
+use super::{Child, Log, StockSession};
 
 /// A library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,112 +134,25 @@ impl StockClients {
     }
 
     /// Opens a session.
-    pub fn open(&mut self, url: &str, mode: Mode) -> StockClient {
+    pub fn open(&mut self, url: &str, mode: Mode) -> StockSession {
         self.open_with(url, mode, json!({}), &Value::Null)
     }
 
     /// Opens a session with more options than the transports, and perhaps a burst of messages once it is open.
-    pub fn open_with(&mut self, url: &str, mode: Mode, mut options: Value, burst: &Value) -> StockClient {
+    pub fn open_with(&mut self, url: &str, mode: Mode, mut options: Value, burst: &Value) -> StockSession {
         self.next += 1;
         let id = self.next;
         let (inbox, events) = mpsc::unbounded_channel();
         self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).insert(id, inbox);
         options["transports"] = json!(mode.transports());
-        let client =
-            StockClient { id, commands: self.child.commands(), events: Events::new("the client", events) };
-        client.command("open", json!({ "url": url, "options": options, "burst": burst }));
-        client
+        let events = Events::new("the client", events);
+        let session = StockSession::new(id, self.child.commands(), events);
+        session.command("open", json!({ "url": url, "options": options, "burst": burst }));
+        session
     }
 
     /// Ends the process by SIGKILL.
     pub async fn kill(&mut self) {
         self.child.kill().await;
-    }
-}
-
-/// One session of a stock client.
-#[derive(Debug)]
-pub struct StockClient {
-    id: u64,
-    commands: UnboundedSender<Value>,
-    events: Events,
-}
-
-/// How a client's session ended, in its own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Closed {
-    /// The library's reason.
-    pub reason: String,
-    /// Details, where it gives some.
-    pub detail: String,
-}
-
-impl StockClient {
-    fn command(&self, command: &str, mut what: Value) {
-        what["command"] = command.into();
-        what["id"] = self.id.into();
-        // A process that has ended says so by the events that stay away.
-        let _ = self.commands.send(what);
-    }
-
-    /// Sends a message.
-    pub fn send(&self, message: &Message) {
-        let (kind, value) = to_json(message);
-        self.command("send", json!({ kind: value }));
-    }
-
-    /// Closes the session.
-    pub fn close(&self) {
-        self.command("close", json!({}));
-    }
-
-    /// Waits until the session is open; returns the handshake.
-    pub async fn opened(&mut self) -> Value {
-        let handshake = self.events.next("handshake").await;
-        self.events.next("open").await;
-        handshake.get("handshake").cloned().unwrap_or_default()
-    }
-
-    /// Waits until the session has moved to WebSocket.
-    pub async fn upgraded(&mut self) {
-        self.events.next("upgrade").await;
-    }
-
-    /// Waits for an upgrade to fail.
-    pub async fn upgrade_failed(&mut self) {
-        self.events.next("upgrade-error").await;
-    }
-
-    /// Waits until it has sent or answered a heartbeat.
-    pub async fn heartbeat(&mut self) {
-        self.events.next("heartbeat").await;
-    }
-
-    /// The next message.
-    pub async fn message(&mut self) -> Message {
-        self.message_and_transport().await.0
-    }
-
-    /// The next message, and the name of the transport that the client used when it came.
-    pub async fn message_and_transport(&mut self) -> (Message, String) {
-        let event = self.events.next("message").await;
-        (from_json(&event), text(&event, "transport"))
-    }
-
-    /// Waits for the end.
-    pub async fn closed(&mut self) -> Closed {
-        let event = self.events.next("close").await;
-        Closed { reason: text(&event, "reason"), detail: text(&event, "detail") }
-    }
-
-    /// Waits for an error, such as a refused connection.
-    pub async fn error(&mut self) -> String {
-        text(&self.events.next("error").await, "detail")
-    }
-
-    /// Whether it has told of such an event that nobody has asked for yet.
-    pub fn has_told(&mut self, kind: &str) -> bool {
-        self.events.has(kind)
     }
 }

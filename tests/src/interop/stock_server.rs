@@ -9,13 +9,12 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use eio_tokio::Message;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::events::{Events, text};
-use super::{Child, Closed, Log, from_json, soon, to_json};
+use super::{Child, Log, StockSession, soon};
 
 /// A library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +79,7 @@ impl StockServer {
                     let (inbox, events) = mpsc::unbounded_channel();
                     let events = Events::new("the server", events);
                     // A test that looks at no session of the server's has dropped the receiver.
-                    let _ = open.send(StockSession { id: id.clone(), commands: commands.clone(), events });
+                    let _ = open.send(StockSession::new(id.as_str(), commands.clone(), events));
                     inbox
                 });
                 // A session that nobody looks at any more.
@@ -119,67 +118,5 @@ impl StockServer {
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
-    }
-}
-
-/// The server's end of one session.
-#[derive(Debug)]
-pub struct StockSession {
-    id: String,
-    commands: UnboundedSender<Value>,
-    events: Events,
-}
-
-impl StockSession {
-    /// Its identifier.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Sends a command with this session's id.
-    pub fn command(&self, command: &str, mut what: Value) {
-        what["command"] = command.into();
-        what["id"] = self.id.clone().into();
-        // A process that has ended says so by the events that stay away.
-        let _ = self.commands.send(what);
-    }
-
-    /// Sends a message.
-    pub fn send(&self, message: &Message) {
-        let (kind, value) = to_json(message);
-        self.command("send", json!({ kind: value }));
-    }
-
-    /// Closes the session.
-    pub fn close(&self) {
-        self.command("close", json!({}));
-    }
-
-    /// The next event of this kind, whole.
-    pub async fn event(&mut self, kind: &str) -> Map<String, Value> {
-        self.events.next(kind).await
-    }
-
-    /// The next message.
-    pub async fn message(&mut self) -> Message {
-        from_json(&self.events.next("message").await)
-    }
-
-    /// The next message, and the name of the session's transport when it came.
-    pub async fn message_and_transport(&mut self) -> (Message, String) {
-        let event = self.events.next("message").await;
-        (from_json(&event), text(&event, "transport"))
-    }
-
-    /// Waits until the session has moved to WebSocket.
-    pub async fn upgraded(&mut self) {
-        self.events.next("upgrade").await;
-    }
-
-    /// Waits for the end.
-    pub async fn closed(&mut self) -> Closed {
-        let event = self.events.next("close").await;
-        Closed { reason: text(&event, "reason"), detail: text(&event, "detail") }
     }
 }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use core::time::Duration;
 
+use eio_tests::raw::text;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::connection::{Connection, text};
+use crate::connection::Connection;
 
 /// A message this often.
 const PAUSE: Duration = Duration::from_millis(50);

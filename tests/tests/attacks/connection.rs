@@ -6,11 +6,9 @@ use std::net::SocketAddr;
 use core::time::Duration;
 
 use eio_tests::interop::PATIENCE;
+use eio_tests::raw::{sid, upgrade_request};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-/// The masking key of all frames. Any will do.
-const KEY: [u8; 4] = [0x5a, 0xa5, 0x3c, 0xc3];
 
 /// One TCP connection to the server.
 #[derive(Debug)]
@@ -169,37 +167,6 @@ async fn in_time<T>(what: impl Future<Output = io::Result<T>>) -> io::Result<T> 
     tokio::time::timeout(PATIENCE, what).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-pub(crate) fn upgrade_request(query: &str) -> String {
-    format!(
-        "GET /engine.io/?{query} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-}
-
-/// A masked frame.
-pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first];
-    match payload.len() {
-        length @ 0..=125 => frame.push(0x80 | u8::try_from(length).unwrap_or_default()),
-        length @ 126..=0xffff => {
-            frame.push(0xfe);
-            frame.extend(u16::try_from(length).unwrap_or_default().to_be_bytes());
-        }
-        length => {
-            frame.push(0xff);
-            frame.extend((length as u64).to_be_bytes());
-        }
-    }
-    frame.extend(KEY);
-    frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-    frame
-}
-
-/// A whole text message.
-pub(crate) fn text(text: &str) -> Vec<u8> {
-    frame(0x81, text.as_bytes())
-}
-
 /// The lengths of a frame's header and payload, once the header is there.
 fn frame_header(bytes: &[u8]) -> Option<(usize, usize)> {
     match bytes.get(1)? & 0x7f {
@@ -207,8 +174,4 @@ fn frame_header(bytes: &[u8]) -> Option<(usize, usize)> {
         127 => Some((10, usize::try_from(u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?)).ok()?)),
         length => Some((2, usize::from(length))),
     }
-}
-
-fn sid(open: &str) -> Option<String> {
-    Some(open.split_once("\"sid\":\"")?.1.split_once('"')?.0.to_owned())
 }

@@ -6,11 +6,12 @@ use std::io;
 use std::sync::Arc;
 
 use eio_tests::interop::Case;
+use eio_tests::raw::{frame, upgrade_request};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::attack::{Target, case};
-use crate::connection::{Connection, frame, upgrade_request};
+use crate::connection::Connection;
 use crate::process::descriptor_limit;
 use crate::server::{MAX_SESSIONS, PING_INTERVAL, PING_TIMEOUT, REQUEST_TIMEOUT};
 

@@ -3,9 +3,10 @@
 use std::io;
 
 use eio_tests::interop::Case;
+use eio_tests::raw::{frame, text};
 
 use crate::attack::{Target, case};
-use crate::connection::{Connection, frame, text};
+use crate::connection::Connection;
 use crate::server::MAX_PAYLOAD;
 
 pub(super) fn cases(cases: &mut Vec<Case>) {

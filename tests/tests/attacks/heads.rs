@@ -4,10 +4,11 @@ use core::fmt::Write as _;
 use std::io;
 
 use eio_tests::interop::Case;
+use eio_tests::raw::upgrade_request;
 use tokio::task::JoinSet;
 
 use crate::attack::{Target, case};
-use crate::connection::{Connection, upgrade_request};
+use crate::connection::Connection;
 
 pub(super) fn cases(cases: &mut Vec<Case>) {
     cases.push(case("CVE-2022-41940: an upgrade that nobody handles, then a reset", 60, upgrade_then_reset));

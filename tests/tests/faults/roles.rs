@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use eio_core::Heartbeat;
-use eio_core::ws::{self, Decoder, FrameHeader, Item, OpCode};
+use eio_core::ws::{self, Decoder, Item};
+use eio_tests::raw;
 use eio_tokio::{Server, Socket};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -108,28 +109,11 @@ impl Orders {
     }
 }
 
-fn upgrade_request() -> &'static str {
-    "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-     sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-}
-
-/// A masked frame of text.
-fn frame(text: &[u8]) -> Vec<u8> {
-    let key = [1, 2, 3, 4];
-    let mut bytes = vec![0; FrameHeader::MAX_LEN];
-    let header = FrameHeader { mask: Some(key), ..FrameHeader::new(OpCode::Text, text.len()) };
-    let len = header.encode(&mut bytes).unwrap();
-    bytes.truncate(len);
-    bytes.extend_from_slice(text);
-    ws::mask(&mut bytes[len..], key, 0);
-    bytes
-}
-
 /// Connects, and reads up to the end of the 101 response. What came behind it is returned.
 async fn open_websocket(address: SocketAddr) -> Option<(TcpStream, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     stream.set_nodelay(true).ok()?;
-    stream.write_all(upgrade_request().as_bytes()).await.ok()?;
+    stream.write_all(raw::upgrade_request("EIO=4&transport=websocket").as_bytes()).await.ok()?;
     let mut received = Vec::new();
     loop {
         if stream.read_buf(&mut received).await.ok()? == 0 {
@@ -161,7 +145,7 @@ async fn websocket(orders: &Orders, count: usize, opened: impl FnOnce()) {
             }
             if ping {
                 orders.may_pong().await;
-                if stream.write_all(&frame(b"3")).await.is_err() {
+                if stream.write_all(&raw::text("3")).await.is_err() {
                     return;
                 }
                 orders.ponged(count);
@@ -221,7 +205,7 @@ async fn poll_until_lost(orders: &Orders, count: usize, opened: impl FnOnce()) -
     poll.set_nodelay(true).ok()?;
     data.set_nodelay(true).ok()?;
     let open = request(&mut poll, "GET", "EIO=4&transport=polling", "").await?;
-    let query = format!("EIO=4&transport=polling&sid={}", open.split('"').nth(3)?);
+    let query = format!("EIO=4&transport=polling&sid={}", raw::sid(&open)?);
     opened();
     loop {
         let answer = request(&mut poll, "GET", &query, "").await?;
@@ -241,7 +225,7 @@ async fn poll_until_lost(orders: &Orders, count: usize, opened: impl FnOnce()) -
 async fn hang(address: &str, then: &str) {
     let (mut stream, _) = open_websocket(address.parse().unwrap()).await.unwrap();
     if !then.is_empty() {
-        let frame = frame(format!("4{then}").as_bytes());
+        let frame = raw::text(&format!("4{then}"));
         stream.write_all(&frame[..frame.len() / 2]).await.unwrap();
     }
     println!("open");
@@ -267,6 +251,6 @@ fn serve(interval: &str, timeout: &str) {
 }
 
 /// An application that says nothing, and does nothing about memory.
-async fn listen(mut socket: Socket) {
+pub(crate) async fn listen(mut socket: Socket) {
     while socket.recv().await.is_ok() {}
 }

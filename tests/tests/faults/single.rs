@@ -6,6 +6,7 @@ use eio_tokio::{Server, Socket};
 
 use crate::network::Network;
 use crate::process::Process;
+use crate::roles::listen;
 use crate::witness::{I, Witness};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -26,10 +27,6 @@ pub(crate) fn cases() -> Vec<Case> {
         half_a_frame()
     }));
     cases
-}
-
-async fn listen(mut socket: Socket) {
-    while socket.recv().await.is_ok() {}
 }
 
 /// A client with some heartbeats behind it.

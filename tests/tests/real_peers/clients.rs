@@ -5,7 +5,7 @@ mod heartbeats;
 mod messages;
 mod requests;
 
-use eio_tests::interop::{Case, Log, Mode, StockClient, StockClients, StockKind, TestServer};
+use eio_tests::interop::{Case, Log, Mode, StockClients, StockKind, StockSession, TestServer};
 
 /// Every case.
 pub(super) fn cases() -> Vec<Case> {
@@ -40,7 +40,7 @@ impl Peer {
     }
 
     /// Opens a session and waits until it is on its final transport.
-    async fn open(self, clients: &mut StockClients, server: &TestServer) -> StockClient {
+    async fn open(self, clients: &mut StockClients, server: &TestServer) -> StockSession {
         let mut client = clients.open(&server.url(), self.mode);
         client.opened().await;
         if self.mode == Mode::Upgrade {

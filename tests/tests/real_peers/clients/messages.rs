@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use eio_tests::interop::{Case, Log, Mode, ServerEnd, StockClient, StockClients, StockKind, TestServer};
+use eio_tests::interop::{Case, Log, Mode, ServerEnd, StockClients, StockKind, StockSession, TestServer};
 use eio_tokio::Message;
 use serde_json::json;
 
@@ -100,7 +100,7 @@ async fn all_arrive_at_server(at_server: &mut ServerEnd, count: usize) -> Vec<St
     transports
 }
 
-async fn all_arrive_at_client(client: &mut StockClient, count: usize) -> Vec<String> {
+async fn all_arrive_at_client(client: &mut StockSession, count: usize) -> Vec<String> {
     let mut transports = Vec::new();
     for number in 0..count {
         let (message, transport) = client.message_and_transport().await;

@@ -70,8 +70,8 @@ async fn many_at_once(peer: Peer, log: Log) {
         client.ended().await;
     }
     for _ in 0..COUNT {
-        let reason = server.accept().await.closed().await.reason;
-        // A ping that it writes in that moment fails.
-        assert!(["transport close", "transport error"].contains(&reason.as_str()), "{reason}");
+        let closed = server.accept().await.closed().await;
+        // A ping that became due when our close frame had come in cannot be written any more.
+        assert!(closed.reason == "transport close" || closed.detail == "write error", "{closed:?}");
     }
 }
