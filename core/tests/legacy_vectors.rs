@@ -15,40 +15,19 @@ use eio_core::legacy::{
     encode_payload,
 };
 use eio_tests::javascript::{same, stringify};
-use eio_tests::vectors;
+use eio_tests::vectors::{self, Outcome};
 use serde_json::{Map, Value, json};
 
 #[test]
 fn every_vector_holds_or_is_a_known_stricter_verdict() {
-    let vectors = vectors::load("sio09.json");
-    let (mut held, mut stricter, mut failed) = (0, 0, Vec::new());
-    for vector in &vectors {
-        let verdict = match vector["op"].as_str() {
-            Some("sio09_encode") => run_encode(vector),
-            Some("sio09_decode") => run_decode(vector),
-            Some("sio09_encode_payload") => run_encode_payload(vector),
-            Some("sio09_decode_payload") => run_decode_payload(vector),
-            _ => Err("unknown op".to_owned()),
-        };
-        match verdict {
-            Ok(None) => held += 1,
-            Ok(Some(reason)) => {
-                stricter += 1;
-                println!("{} stricter: {reason}", vector["id"]);
-            }
-            Err(difference) => failed.push(format!("{}: {difference}", vector["id"])),
-        }
-    }
-    println!(
-        "sio09.json: {} vectors, {held} hold, {stricter} stricter, {} fail",
-        vectors.len(),
-        failed.len()
-    );
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    vectors::run_all("sio09.json", |op, vector| match op {
+        "sio09_encode" => run_encode(vector),
+        "sio09_decode" => run_decode(vector),
+        "sio09_encode_payload" => run_encode_payload(vector),
+        "sio09_decode_payload" => run_decode_payload(vector),
+        _ => Err("unknown op".to_owned()),
+    });
 }
-
-/// `Ok(None)` if ours agrees, `Ok(Some(reason))` if it is stricter, `Err` with both verdicts otherwise.
-type Outcome = Result<Option<&'static str>, String>;
 
 /// A lone surrogate cannot be in text that is UTF-8.
 const NOT_UNICODE: &str = "a lone surrogate, which no body or message on the wire can carry";

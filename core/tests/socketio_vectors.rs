@@ -12,34 +12,17 @@
 use eio_core::packet::Frame;
 use eio_core::socketio::{Body, Decoder, Expected, MAX_ID, Packet, PacketError, PacketErrorKind, Received};
 use eio_tests::javascript::{same, stringify};
-use eio_tests::vectors;
+use eio_tests::vectors::{self, Outcome};
 use serde_json::{Map, Value, json};
 
 #[test]
 fn every_vector_holds_or_is_a_known_stricter_verdict() {
-    let vectors = vectors::load("sio5.json");
-    let (mut held, mut stricter, mut failed) = (0, 0, Vec::new());
-    for vector in &vectors {
-        let verdict = match vector["op"].as_str() {
-            Some("sio_encode") => run_encode(vector),
-            Some("sio_decode") => run_decode(vector),
-            _ => Err("unknown op".to_owned()),
-        };
-        match verdict {
-            Ok(None) => held += 1,
-            Ok(Some(reason)) => {
-                stricter += 1;
-                println!("{} stricter: {reason}", vector["id"]);
-            }
-            Err(difference) => failed.push(format!("{}: {difference}", vector["id"])),
-        }
-    }
-    println!("sio5.json: {} vectors, {held} hold, {stricter} stricter, {} fail", vectors.len(), failed.len());
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    vectors::run_all("sio5.json", |op, vector| match op {
+        "sio_encode" => run_encode(vector),
+        "sio_decode" => run_decode(vector),
+        _ => Err("unknown op".to_owned()),
+    });
 }
-
-/// `Ok(None)` if ours agrees, `Ok(Some(reason))` if it is stricter, `Err` with both verdicts otherwise.
-type Outcome = Result<Option<&'static str>, String>;
 
 // ---- decoding
 

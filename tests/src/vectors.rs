@@ -144,6 +144,31 @@ impl Tally {
     }
 }
 
+/// What came of one vector: `Ok(None)` if ours agrees with the reference, `Ok(Some(reason))` if it is stricter, `Err` with
+/// both verdicts otherwise.
+pub type Outcome = Result<Option<&'static str>, String>;
+
+/// Runs every vector of `file` by its operation, names those where ours is stricter, and prints a line about all.
+///
+/// # Panics
+/// When anything differed, or an operation is not known: `run` says so by an error.
+pub fn run_all(file: &str, run: impl Fn(&str, &Value) -> Outcome) {
+    let vectors = load(file);
+    let (mut held, mut stricter, mut failed) = (0, 0, Vec::new());
+    for vector in &vectors {
+        match run(vector["op"].as_str().unwrap_or_default(), vector) {
+            Ok(None) => held += 1,
+            Ok(Some(reason)) => {
+                stricter += 1;
+                println!("{} stricter: {reason}", vector["id"]);
+            }
+            Err(difference) => failed.push(format!("{}: {difference}", vector["id"])),
+        }
+    }
+    println!("{file}: {} vectors, {held} hold, {stricter} stricter, {} fail", vectors.len(), failed.len());
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
 /// The text of `{"text"}` or `{"utf16_hex"}`; of the latter, an error if it holds half a surrogate pair. `None` for other
 /// data.
 ///
