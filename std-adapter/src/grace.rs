@@ -186,6 +186,7 @@ mod tests {
     fn what_could_not_be_read_is_not_judged_even_in_time() {
         assert_eq!(verdict(5, 0, Backlog::Unread), 1_000);
     }
+
     /// Never asked.
     fn nothing() -> Option<bool> {
         unreachable!("there is no verdict to ask about")
