@@ -131,7 +131,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         let whole = whole(message);
         let mut rest = self.link.resume(whole)?;
         self.reach(Goal::Sent(&mut |link| {
-            let taken = link.put(rest, Some(whole.bytes.len()))?;
+            let taken = link.put(rest, Some(whole.bytes.len()));
             let all = taken == rest.bytes.len();
             rest = Piece { bytes: rest.bytes.get(taken..).unwrap_or_default(), first: false, ..rest };
             Ok(all)
@@ -151,7 +151,8 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     pub async fn send_piece(&mut self, piece: Piece<'_>) -> Result<usize, SendError> {
         let mut taken = 0;
         self.reach(Goal::Sent(&mut |link| {
-            taken = link.put(piece, None)?;
+            link.check_piece(piece)?;
+            taken = link.put(piece, None);
             Ok(true)
         }))
         .await?;

@@ -194,7 +194,7 @@ impl<'b> Link<'b> {
         if self.outbox.is_idle() || self.state.write_failed || silent || now >= limit {
             self.state.session.handle_closed(now);
             self.state.session.handle_timeout(now);
-            return self.state.session.disconnect().is_some();
+            return self.state.has_ended();
         }
         false
     }
@@ -214,7 +214,7 @@ impl State<'_> {
 
     /// Whether there is nothing left to wait for.
     pub(crate) fn has_ended(&self) -> bool {
-        self.session.disconnect().is_some()
+        self.session.has_ended()
     }
 
     /// Whether the session is open, or why not.
@@ -238,8 +238,7 @@ impl State<'_> {
         else {
             return;
         };
-        let late = now.saturating_duration_since(deadline) > LATE;
-        if late && self.grace <= deadline {
+        if now > deadline.saturating_add(LATE) && self.grace <= deadline {
             self.grace = now.saturating_add(GRACE);
         } else {
             self.session.handle_timeout(now);
