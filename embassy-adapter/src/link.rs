@@ -16,6 +16,7 @@ use eio_core::ws::{CloseCode, Decoder, Key, Reader};
 use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Heartbeat, Instant};
 
 use crate::outbox::{Outbox, SavedPing};
+use crate::settings::Pieces;
 use crate::{Buffers, ConnectError, Event, Settings, response};
 
 /// Later than this, a wake-up says more about this board than about the server: before silence is judged, the other
@@ -115,8 +116,8 @@ impl<'b> Link<'b> {
         now: Instant,
     ) -> Result<Self, ConnectError> {
         let Buffers { rx, tx } = buffers;
-        let inbox = match settings.max_message_len {
-            Some(limit) => Reader::in_pieces(Decoder::client(limit), rx),
+        let inbox = match settings.long_messages.0 {
+            Some(Pieces { limit, .. }) => Reader::in_pieces(Decoder::client(limit), rx),
             None => Reader::new(Decoder::client(u32::MAX), rx),
         };
         let inbox = inbox.map_err(|BufferTooSmall { needed, .. }| ConnectError::RxTooSmall { needed })?;
