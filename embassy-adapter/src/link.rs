@@ -11,7 +11,7 @@ pub(crate) use self::outgoing::whole;
 use core::time::Duration;
 
 use eio_core::handshake::Sid;
-use eio_core::session::Violation;
+use eio_core::session::{Disconnect, Violation};
 use eio_core::ws::{CloseCode, Decoder, Key, Reader};
 use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Heartbeat, Instant};
 
@@ -188,11 +188,14 @@ impl<'b> Link<'b> {
 
     /// Ends a session that closes, once nothing is left to be written, or to be waited for; says whether it has ended.
     pub(crate) fn try_finish(&mut self, now: Instant, limit: Instant) -> bool {
-        let silent = matches!(
-            self.state.session.disconnect().map(|end| end.reason),
-            Some(DisconnectReason::PingTimeout | DisconnectReason::OpenTimeout)
-        );
-        if self.outbox.is_idle() || self.state.write_failed || silent || now >= limit {
+        let is_silent = |end: Disconnect| {
+            matches!(end.reason, DisconnectReason::PingTimeout | DisconnectReason::OpenTimeout)
+        };
+        if self.outbox.is_idle()
+            || self.state.write_failed
+            || now >= limit
+            || self.state.session.disconnect().is_some_and(is_silent)
+        {
             self.state.session.handle_closed(now);
             self.state.session.handle_timeout(now);
             return self.state.has_ended();
