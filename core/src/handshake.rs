@@ -206,6 +206,8 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads the value that belongs to the key that has been read.
+    // Together with its caller it is longer than apart: too few registers for both.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn read_member(&mut self) -> Result<(), HandshakeErrorKind> {
         let key = self.reader.raw();
         let Some(field) = Field::ALL.iter().copied().find(|field| key == field.as_str()) else {

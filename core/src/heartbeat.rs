@@ -225,7 +225,7 @@ impl Machine {
         self.interval_millis = heartbeat.interval_millis();
         self.timeout_millis = self.timeout_millis.min(heartbeat.timeout_millis());
         if self.rules.pings {
-            self.schedule_ping(now.add_micros(self.interval_micros()));
+            self.schedule_ping(now.add_millis(self.interval_millis));
         } else {
             self.phase = Phase::Listening;
             self.allow_silence(now, self.sum_millis());
@@ -412,6 +412,10 @@ impl Machine {
     /// When the machine ended, if it has.
     pub(crate) fn ended_at(&self) -> Option<Instant> {
         (self.phase == Phase::Ended).then_some(self.mark)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.phase == Phase::Ended
     }
 
     pub(crate) fn is_opening(&self) -> bool {

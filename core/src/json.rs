@@ -311,7 +311,7 @@ impl<'a> Reader<'a> {
     }
 
     fn skip_whitespace(&mut self) {
-        while matches!(self.byte, b' ' | b'\t' | b'\n' | b'\r') {
+        while is_whitespace(self.byte) {
             self.advance();
         }
     }
@@ -321,6 +321,10 @@ impl<'a> Reader<'a> {
         self.at = self.at.wrapping_add(1);
         self.byte = byte_at(self.text, self.at);
     }
+}
+
+const fn is_whitespace(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 fn byte_at(text: &str, at: usize) -> u8 {
@@ -336,7 +340,9 @@ pub(crate) fn skip_whitespace(text: &str, at: usize) -> usize {
 
 /// `text` without JSON's whitespace around it.
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\n', '\r'])
+    let start = skip_whitespace(text, 0);
+    let end = text.bytes().rposition(|byte| !is_whitespace(byte)).map_or(start, |last| last.wrapping_add(1));
+    text.get(start..end).unwrap_or_default()
 }
 
 /// Checks the value that starts at `at` and returns the offset behind it.

@@ -50,6 +50,7 @@ impl Instant {
 
     /// The time from `earlier` to this instant; zero when `earlier` is in fact later.
     #[must_use]
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -60,6 +61,7 @@ impl Instant {
     }
 
     /// This instant moved `millis` milliseconds into the future: the periods of a session fit a u32.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) const fn add_millis(self, millis: u32) -> Self {
         // A u32 of milliseconds is at most 4.3e12 microseconds, so the product cannot saturate.
         self.add_micros((millis as u64).saturating_mul(1_000))
@@ -81,6 +83,7 @@ impl Clock {
     }
 
     /// Takes the caller's clock and returns the time that counts.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) fn advance(&mut self, now: Instant) -> Instant {
         self.0 = self.0.max(now);
         self.0

@@ -9,7 +9,7 @@ use core::time::Duration;
 use eio_core::packet::{Data, Frame};
 use eio_core::session::Disconnect;
 use eio_core::ws::{CloseCode, Piece};
-use eio_core::{BufferTooSmall, Heartbeat, Instant};
+use eio_core::{BufferTooSmall, Heartbeat};
 use embedded_io_async::{Read, Write};
 
 use crate::drive::{Failed, Goal, Pass};
@@ -23,7 +23,7 @@ use crate::{Buffers, ConnectError, Endpoint, SendError, Settings, clock};
 pub enum Event<'a> {
     /// A whole message.
     Message(Data<'a>),
-    /// A part of a message that is longer than the receive buffer, with [`Settings::max_message_len`]. The pieces of
+    /// A part of a message that is longer than the receive buffer, with [`LongMessages::in_pieces`](crate::LongMessages::in_pieces). The pieces of
     /// a message come in order, and no other message between them. Those of a text may be cut inside a character;
     /// together they are UTF-8.
     Piece(Piece<'a>),
@@ -155,7 +155,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         let whole = whole(message);
         let mut rest = self.link.resume(whole)?;
         self.reach(Goal::Sent(&mut |link| {
-            let taken = link.put(rest, Some(whole.bytes.len()))?;
+            let taken = link.put(rest, Some(whole.bytes.len()));
             let all = taken == rest.bytes.len();
             rest = Piece { bytes: rest.bytes.get(taken..).unwrap_or_default(), first: false, ..rest };
             Ok(all)
@@ -175,7 +175,8 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     pub async fn send_piece(&mut self, piece: Piece<'_>) -> Result<usize, SendError> {
         let mut taken = 0;
         self.reach(Goal::Sent(&mut |link| {
-            taken = link.put(piece, None)?;
+            link.check_piece(piece)?;
+            taken = link.put(piece, None);
             Ok(true)
         }))
         .await?;
@@ -281,44 +282,39 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
 
     /// Reads, decodes, answers and waits until the goal is reached or the session ends, and says whether everything was
     /// sent that was to be sent.
-    async fn reach(&mut self, goal: Goal<'_>) -> Result<(), SendError> {
-        let mut pass = Pass::to(goal);
-        while let Some(until) = self.link.step(clock::now(), &mut pass) {
-            self.turn(until, &mut pass).await;
-        }
-        if self.link.state.write_failed { Err(SendError::Closed) } else { pass.sent }
-    }
-
-    /// Reads and writes once, as far as there is something to read or write, or until a time that may have come.
     ///
     /// The only place where this crate waits for the stream. Each turn polls the read, the write and the clock, in that
     /// order, so that neither starves the other, and time is judged only when nothing was there to read.
-    async fn turn(&mut self, until: Instant, pass: &mut Pass<'_>) {
+    async fn reach(&mut self, goal: Goal<'_>) -> Result<(), SendError> {
         let Self { reader, writer, link } = self;
-        let Link { inbox, outbox, state } = link;
-        // A message that the application has not seen lies where the next bytes would.
-        let reading = state.read_end.is_none() && !state.holds_message();
-        let spare = if reading { inbox.spare() } else { &mut [] };
-        let pending = outbox.pending();
-        let writing = !pending.is_empty() && !state.write_failed;
-        let mut read = pin!(reader.read(spare));
-        let mut write = pin!(writer.write(pending));
-        let mut timer = pin!(clock::timer(until));
-        poll_fn(|cx| {
-            if reading && let Poll::Ready(result) = read.as_mut().poll(cx) {
-                pass.read = Some(result.map_err(|_| Failed));
-            }
-            if writing && let Poll::Ready(result) = write.as_mut().poll(cx) {
-                pass.written = Some(result.map_err(|_| Failed));
-            }
-            let progress = pass.read.is_some() || pass.written.is_some();
-            if progress || clock::now() >= until || timer.as_mut().poll(cx).is_ready() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+        let mut pass = Pass::to(goal);
+        while let Some(until) = link.step(clock::now(), &mut pass) {
+            let Link { inbox, outbox, state } = &mut *link;
+            // A message that the application has not seen lies where the next bytes would.
+            let reading = state.read_end.is_none() && !state.holds_message();
+            let spare = if reading { inbox.spare() } else { &mut [] };
+            let pending = outbox.pending();
+            let writing = !pending.is_empty() && !state.write_failed;
+            let mut read = pin!(reader.read(spare));
+            let mut write = pin!(writer.write(pending));
+            let mut timer = pin!(clock::timer(until));
+            poll_fn(|cx| {
+                if reading && let Poll::Ready(result) = read.as_mut().poll(cx) {
+                    pass.read = Some(result.map_err(|_| Failed));
+                }
+                if writing && let Poll::Ready(result) = write.as_mut().poll(cx) {
+                    pass.written = Some(result.map_err(|_| Failed));
+                }
+                let progress = pass.read.is_some() || pass.written.is_some();
+                if progress || clock::now() >= until || timer.as_mut().poll(cx).is_ready() {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+        }
+        if link.state.write_failed { Err(SendError::Closed) } else { pass.sent }
     }
 }
 

@@ -57,6 +57,8 @@ impl<'p> Pass<'p> {
 
 impl Link<'_> {
     /// Puts the request for a WebSocket into the send buffer, unless that was done before.
+    // Together with its caller it is longer than apart: too few registers for both.
+    #[inline(never)]
     pub(crate) fn request(&mut self, endpoint: &Endpoint<'_>) -> Result<(), ConnectError> {
         if let Phase::New = self.state.phase {
             let key = self.state.random_key();

@@ -71,7 +71,7 @@
 //! | `rx` | the longest message that comes in whole and [`Buffers::RX_OVERHEAD`] (131); at least the head of the HTTP response |
 //! | `tx` | the longest frame and [`Buffers::TX_OVERHEAD`] (139), at least 264; longer messages go out in fragments |
 //! | TCP's buffers, over embassy-net | the caller's choice: 1,024 each way are plenty |
-//! | a longer message comes in | the session ends with [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge), or it comes in pieces: [`Settings::max_message_len`] |
+//! | a longer message comes in | the session ends with [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge), or it comes in pieces: [`Settings::long_messages`] |
 //! | a client and all futures of connecting, receiving, sending, on a 32-bit machine | about 640 |
 //!
 //! # Time and randomness
@@ -112,7 +112,7 @@ pub use error::{ConnectError, SendError};
 pub use net::{Limits, TcpClient, TcpConnector};
 pub use reconnect::{Attempt, Loss, Reconnect, Report, State};
 pub use run::{Command, Flushed, Message};
-pub use settings::{Buffers, Revision, Settings};
+pub use settings::{Buffers, LongMessages, Revision, Settings};
 
 #[cfg(all(doctest, feature = "embassy-net"))]
 #[doc = include_str!("../firmware.md")]

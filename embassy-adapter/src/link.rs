@@ -11,11 +11,12 @@ pub(crate) use self::outgoing::whole;
 use core::time::Duration;
 
 use eio_core::handshake::Sid;
-use eio_core::session::Violation;
+use eio_core::session::{Disconnect, Violation};
 use eio_core::ws::{CloseCode, Decoder, Key, Reader};
 use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Heartbeat, Instant};
 
 use crate::outbox::{Outbox, SavedPing};
+use crate::settings::Pieces;
 use crate::{Buffers, ConnectError, Event, Settings, response};
 
 /// Later than this, a wake-up says more about this board than about the server: before silence is judged, the other
@@ -115,8 +116,8 @@ impl<'b> Link<'b> {
         now: Instant,
     ) -> Result<Self, ConnectError> {
         let Buffers { rx, tx } = buffers;
-        let inbox = match settings.max_message_len {
-            Some(limit) => Reader::in_pieces(Decoder::client(limit), rx),
+        let inbox = match settings.long_messages.0 {
+            Some(Pieces { limit, .. }) => Reader::in_pieces(Decoder::client(limit), rx),
             None => Reader::new(Decoder::client(u32::MAX), rx),
         };
         let inbox = inbox.map_err(|BufferTooSmall { needed, .. }| ConnectError::RxTooSmall { needed })?;
@@ -187,14 +188,17 @@ impl<'b> Link<'b> {
 
     /// Ends a session that closes, once nothing is left to be written, or to be waited for; says whether it has ended.
     pub(crate) fn try_finish(&mut self, now: Instant, limit: Instant) -> bool {
-        let silent = matches!(
-            self.state.session.disconnect().map(|end| end.reason),
-            Some(DisconnectReason::PingTimeout | DisconnectReason::OpenTimeout)
-        );
-        if self.outbox.is_idle() || self.state.write_failed || silent || now >= limit {
+        let is_silent = |end: Disconnect| {
+            matches!(end.reason, DisconnectReason::PingTimeout | DisconnectReason::OpenTimeout)
+        };
+        if self.outbox.is_idle()
+            || self.state.write_failed
+            || now >= limit
+            || self.state.session.disconnect().is_some_and(is_silent)
+        {
             self.state.session.handle_closed(now);
             self.state.session.handle_timeout(now);
-            return self.state.session.disconnect().is_some();
+            return self.state.has_ended();
         }
         false
     }
@@ -214,7 +218,7 @@ impl State<'_> {
 
     /// Whether there is nothing left to wait for.
     pub(crate) fn has_ended(&self) -> bool {
-        self.session.disconnect().is_some()
+        self.session.has_ended()
     }
 
     /// Whether the session is open, or why not.
@@ -238,8 +242,7 @@ impl State<'_> {
         else {
             return;
         };
-        let late = now.saturating_duration_since(deadline) > LATE;
-        if late && self.grace <= deadline {
+        if now > deadline.saturating_add(LATE) && self.grace <= deadline {
             self.grace = now.saturating_add(GRACE);
         } else {
             self.session.handle_timeout(now);

@@ -151,7 +151,7 @@ async fn read<M: RawMutex, const N: usize, const OUT: usize>(
         }
         let ended = shared.receive(|state| {
             state.handle_read_end(clock::now());
-            state.session.disconnect().is_some()
+            state.has_ended()
         });
         if ended {
             core::future::pending::<()>().await;
@@ -237,9 +237,10 @@ fn put<const N: usize>(
         *message = None;
         return;
     }
-    match state.put(Piece { bytes: rest, first: *begun == 0, ..piece }, outbox) {
-        Ok(taken) if taken < rest.len() => *begun = begun.saturating_add(taken),
-        _ => *message = None,
+    let taken = state.put(Piece { bytes: rest, first: *begun == 0, ..piece }, outbox);
+    *begun = begun.saturating_add(taken);
+    if taken == rest.len() {
+        *message = None;
     }
 }
 

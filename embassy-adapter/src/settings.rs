@@ -5,9 +5,11 @@ use core::time::Duration;
 
 use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::CLOSE_TIMEOUT;
-use eio_core::ws::Reader;
+use eio_core::ws::{Piece, Reader};
 use eio_core::{ClientSession, Instant};
 
+use crate::Event;
+use crate::link::State;
 use crate::outbox::Outbox;
 
 /// The memory of a session, lent by the caller: two buffers of any length from a few hundred bytes on.
@@ -21,7 +23,7 @@ use crate::outbox::Outbox;
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a session has these two buffers")]
 pub struct Buffers<'b> {
-    /// Holds what comes in until it is complete. Larger messages: see [`Settings::max_message_len`].
+    /// Holds what comes in until it is complete. Larger messages: see [`Settings::long_messages`].
     pub rx: &'b mut [u8],
     /// Holds the frame that is being sent.
     pub tx: &'b mut [u8],
@@ -41,7 +43,7 @@ impl Buffers<'_> {
 /// use eio_embassy::Settings;
 ///
 /// let settings = Settings { open_timeout: Duration::from_secs(5), ..Settings::DEFAULT };
-/// assert_eq!(settings.max_message_len, None);
+/// assert_eq!(settings.close_timeout, Duration::from_secs(5));
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "built by functional update from DEFAULT")]
@@ -57,10 +59,8 @@ pub struct Settings {
     /// [`ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled). `None`: the session's own
     /// `pingInterval + pingTimeout`.
     pub app_stall_timeout: Option<Duration>,
-    /// `None`: a message that does not fit into the receive buffer ends the session, with
-    /// [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge). `Some(limit)`: it comes in pieces, as
-    /// [`Event::Piece`](crate::Event::Piece), and only one above `limit` bytes ends the session.
-    pub max_message_len: Option<u32>,
+    /// What becomes of a message that does not fit into the receive buffer: refused, or in pieces.
+    pub long_messages: LongMessages,
     /// Counts the server's `pingTimeout` as at most this: notices a dead server sooner than the server asks for.
     pub ping_timeout_at_most: Option<Duration>,
     /// The revision of the protocol.
@@ -73,7 +73,7 @@ impl Settings {
         open_timeout: Duration::from_secs(20),
         close_timeout: Duration::from_secs(5),
         app_stall_timeout: None,
-        max_message_len: None,
+        long_messages: LongMessages::REFUSED,
         ping_timeout_at_most: None,
         revision: Revision::V4,
     };
@@ -86,6 +86,53 @@ impl Default for Settings {
 }
 
 const _: () = assert!(Settings::DEFAULT.close_timeout.as_millis() <= CLOSE_TIMEOUT.as_millis());
+
+/// What becomes of messages that do not fit into the receive buffer. An image that never names
+/// [`in_pieces`](Self::in_pieces) does not carry what that takes.
+///
+/// ```
+/// use eio_embassy::{LongMessages, Settings};
+///
+/// let settings = Settings { long_messages: LongMessages::in_pieces(100_000), ..Settings::DEFAULT };
+/// # let _ = settings;
+/// ```
+#[derive(Clone, Copy)]
+pub struct LongMessages(pub(crate) Option<Pieces>);
+
+impl LongMessages {
+    /// Such a message ends the session, with
+    /// [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge).
+    pub const REFUSED: Self = Self(None);
+
+    /// Such a message comes in pieces, as [`Event::Piece`], and only one above `limit` bytes ends the session.
+    #[must_use]
+    pub const fn in_pieces(limit: u32) -> Self {
+        Self(Some(Pieces {
+            limit,
+            handle: |state, now, piece| state.handle_piece(now, piece),
+            event: |state, piece| state.without_prefix(piece).map(Event::Piece),
+        }))
+    }
+}
+
+impl fmt::Debug for LongMessages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("REFUSED"),
+            Some(Pieces { limit, .. }) => write!(f, "in_pieces({limit})"),
+        }
+    }
+}
+
+/// How messages in pieces are handled.
+#[derive(Clone, Copy)]
+pub(crate) struct Pieces {
+    pub(crate) limit: u32,
+    /// A piece came in.
+    pub(crate) handle: fn(&mut State<'_>, Instant, Piece<'_>),
+    /// The piece as the application sees it.
+    pub(crate) event: for<'p> fn(&State<'_>, Piece<'p>) -> Option<Event<'p>>,
+}
 
 /// A revision of the protocol. An image that never names [`V3`](Self::V3) does not carry it.
 #[derive(Clone, Copy)]

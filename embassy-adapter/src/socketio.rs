@@ -96,7 +96,7 @@ pub enum SocketError {
     #[error("parse error: {0}")]
     Packet(#[from] PacketError),
     /// A packet longer than the receive buffer came in pieces
-    /// ([`Settings::max_message_len`](crate::Settings::max_message_len)): nobody can read it.
+    /// ([`Settings::long_messages`](crate::Settings::long_messages)): nobody can read it.
     #[error("a packet longer than the receive buffer")]
     TooLong,
     /// What was to be sent was not.

@@ -52,34 +52,31 @@ fn hex4(raw: &mut core::str::Chars<'_>) -> Option<u32> {
 
 /// Hands `put` the contents of the JSON string that stands for `text`, escaped as JavaScript's `JSON.stringify` does.
 pub(crate) fn escape(text: &str, put: &mut dyn FnMut(&str)) {
-    for piece in text.split_inclusive(needs_escape) {
-        match piece.char_indices().next_back() {
-            Some((at, last)) if needs_escape(last) => {
-                put(piece.get(..at).unwrap_or_default());
-                put_escaped(last, put);
-            }
-            _ => put(piece),
+    let mut start = 0;
+    // Whatever is escaped is one byte long.
+    for (at, byte) in text.bytes().enumerate() {
+        if matches!(byte, b'"' | b'\\' | b'\0'..=b'\x1f') {
+            put(text.get(start..at).unwrap_or_default());
+            put_escaped(byte, put);
+            start = at.wrapping_add(1);
         }
     }
+    put(text.get(start..).unwrap_or_default());
 }
 
-const fn needs_escape(character: char) -> bool {
-    matches!(character, '"' | '\\' | '\0'..='\u{1f}')
-}
-
-fn put_escaped(character: char, put: &mut dyn FnMut(&str)) {
+fn put_escaped(byte: u8, put: &mut dyn FnMut(&str)) {
     const HEX: &str = "0123456789abcdef";
-    match character {
-        '"' => put("\\\""),
-        '\\' => put("\\\\"),
-        '\u{8}' => put("\\b"),
-        '\u{c}' => put("\\f"),
-        '\n' => put("\\n"),
-        '\r' => put("\\r"),
-        '\t' => put("\\t"),
+    match byte {
+        b'"' => put("\\\""),
+        b'\\' => put("\\\\"),
+        b'\x08' => put("\\b"),
+        b'\x0c' => put("\\f"),
+        b'\n' => put("\\n"),
+        b'\r' => put("\\r"),
+        b'\t' => put("\\t"),
         _ => {
-            let low = (u32::from(character) & 0xf) as usize;
-            put(if u32::from(character) & 0x10 == 0 { "\\u000" } else { "\\u001" });
+            let low = usize::from(byte & 0xf);
+            put(if byte & 0x10 == 0 { "\\u000" } else { "\\u001" });
             put(HEX.get(low..low.wrapping_add(1)).unwrap_or_default());
         }
     }

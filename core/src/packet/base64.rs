@@ -110,21 +110,14 @@ pub(super) const fn encoded_len(len: usize) -> usize {
 pub(crate) fn encode_into(data: &[u8], out: &mut [u8]) {
     let (quads, _) = out.as_chunks_mut::<4>();
     for (quad, bytes) in quads.iter_mut().zip(data.chunks(3)) {
-        let [a, b, c] = match *bytes {
-            [a, b, c] => [a, b, c],
-            [a, b] => [a, b, 0],
-            [a] => [a, 0, 0],
-            _ => return,
-        };
-        *quad = [
-            a >> 2,
-            (a << 4 | b >> 4) & 0x3f,
-            if bytes.len() > 1 { (b << 2 | c >> 6) & 0x3f } else { PADDING },
-            if bytes.len() > 2 { c & 0x3f } else { PADDING },
-        ];
-    }
-    for bits in out {
-        *bits = symbol(*bits);
+        let mut group = [0; 4];
+        group.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        let mut bits = u32::from_be_bytes(group);
+        for (at, to) in quad.iter_mut().enumerate() {
+            let [first, ..] = (bits >> 2).to_be_bytes();
+            *to = if at <= bytes.len() { symbol(first) } else { b'=' };
+            bits <<= 6;
+        }
     }
 }
 
@@ -133,18 +126,14 @@ fn decode_quad(quad: [u8; 4]) -> [u8; 3] {
     [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]
 }
 
-/// What stands for no bits.
-const PADDING: u8 = 64;
-
-/// The symbol that stands for six bits, or for [`PADDING`].
+/// The symbol that stands for six bits.
 const fn symbol(bits: u8) -> u8 {
     match bits {
         0..=25 => b'A'.wrapping_add(bits),
         26..=51 => b'a'.wrapping_add(bits.wrapping_sub(26)),
         52..=61 => b'0'.wrapping_add(bits.wrapping_sub(52)),
         62 => b'+',
-        63 => b'/',
-        _ => b'=',
+        _ => b'/',
     }
 }
 

@@ -168,8 +168,9 @@ mod tests {
             let mut session = server();
             session.close(at(0), close_timeout);
             assert_eq!(session.poll_transmit(), Some(Control::Close));
+            assert!(!session.has_ended());
             session.handle_timeout(at(60_000));
-            assert!(session.disconnect().is_some());
+            assert!(session.has_ended() && session.disconnect().is_some());
             assert_eq!(session.poll_transmit(), None);
         }
     }

@@ -89,6 +89,12 @@ macro_rules! shared_verbs {
             self.lifecycle.disconnect()
         }
 
+        /// Whether the session has ended: [`disconnect`](Self::disconnect) says how.
+        #[must_use]
+        pub fn has_ended(&self) -> bool {
+            self.lifecycle.machine.has_ended()
+        }
+
         /// Whether the handshake is done and nothing has closed or ended the session.
         #[must_use]
         pub fn is_open(&self) -> bool {

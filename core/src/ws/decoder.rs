@@ -157,6 +157,8 @@ impl Decoder {
         error
     }
 
+    // Together with its caller it is longer than apart: too few registers for both.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn step(&mut self, input: &mut [u8]) -> Result<Advance, Error> {
         let mut consumed: usize = 0;
         // Each turn consumes a header, 2 bytes at least.

@@ -6,9 +6,9 @@ use eio_core::ws::{self, CloseCode, Control, Piece, Reader, Received};
 use eio_core::{Event as SessionEvent, Instant};
 
 use super::{Mail, Phase, Probe, ReadEnd, State};
-use crate::Event;
 use crate::drive::Failed;
 use crate::outbox::fill;
+use crate::{Event, LongMessages};
 
 impl State<'_> {
     /// What a read gave: no bytes are the end of the stream.
@@ -78,7 +78,7 @@ impl State<'_> {
         match inbox.last().filter(|_| self.mail != Mail::None)? {
             // It was decoded before, and did not fail then.
             Received::Message(frame) => Some(Event::Message(self.decode(frame).ok()?.data)),
-            Received::Piece(piece) => Some(Event::Piece(self.without_prefix(piece)?)),
+            Received::Piece(piece) => (self.settings.long_messages.0?.event)(self, piece),
             Received::Control(_) => None,
         }
     }
@@ -99,7 +99,11 @@ impl State<'_> {
                 }
                 _ => {}
             },
-            Received::Piece(piece) => self.handle_piece(now, piece),
+            Received::Piece(piece) => {
+                if let LongMessages(Some(pieces)) = self.settings.long_messages {
+                    (pieces.handle)(self, now, piece);
+                }
+            }
             Received::Control(Control::Ping(payload)) => self.ping.save(payload),
             Received::Control(Control::Pong(payload)) => {
                 if let Probe::Sent(at) = self.probe
@@ -118,7 +122,8 @@ impl State<'_> {
         }
     }
 
-    fn handle_piece(&mut self, now: Instant, piece: Piece<'_>) {
+    /// A part of a message that is longer than the inbox came in.
+    pub(crate) fn handle_piece(&mut self, now: Instant, piece: Piece<'_>) {
         if piece.first && (!self.session.is_open() || self.without_prefix(piece).is_none()) {
             // No other packet may be as long as that: a handshake, base64.
             self.dropping = !piece.last;
@@ -142,7 +147,7 @@ impl State<'_> {
     }
 
     /// A piece without what stands before a message's own bytes; `None` if it does not begin with that.
-    fn without_prefix<'p>(&self, piece: Piece<'p>) -> Option<Piece<'p>> {
+    pub(crate) fn without_prefix<'p>(&self, piece: Piece<'p>) -> Option<Piece<'p>> {
         if !piece.first {
             return Some(piece);
         }

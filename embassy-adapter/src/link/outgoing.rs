@@ -27,10 +27,20 @@ impl Link<'_> {
 
     /// Puts a message, or as much of it as the buffer holds, and returns how many of its bytes that is. There is
     /// room. `total` is the length of the whole message, if it is known.
-    pub(crate) fn put(&mut self, piece: Piece<'_>, total: Option<usize>) -> Result<usize, SendError> {
-        let taken = self.state.put(piece, &mut self.outbox)?;
+    pub(crate) fn put(&mut self, piece: Piece<'_>, total: Option<usize>) -> usize {
         self.state.total = total;
-        Ok(taken)
+        self.state.put(piece, &mut self.outbox)
+    }
+
+    /// Whether a piece is what comes next, and the server takes so much.
+    pub(crate) fn check_piece(&self, piece: Piece<'_>) -> Result<(), SendError> {
+        let before = match self.outbox.open_message() {
+            Some(_) if piece.first => return Err(SendError::Unfinished),
+            None if piece.first => self.state.prefix(piece.kind).len(),
+            Some(open) if open == piece.kind => self.state.sent,
+            _ => return Err(SendError::NotBegun),
+        };
+        self.state.check_len(before.saturating_add(piece.bytes.len()))
     }
 
     /// Puts a text message that `write` writes in place, and returns what `write` returns. There is room.
@@ -78,17 +88,10 @@ impl State<'_> {
 
     /// Puts a message, or as much of it as the buffer holds, and returns how many of its bytes that is. There is
     /// room.
-    pub(crate) fn put(&mut self, piece: Piece<'_>, outbox: &mut Outbox<'_>) -> Result<usize, SendError> {
+    pub(crate) fn put(&mut self, piece: Piece<'_>, outbox: &mut Outbox<'_>) -> usize {
         let Piece { kind, bytes, first, last } = piece;
-        match outbox.open_message() {
-            Some(_) if first => return Err(SendError::Unfinished),
-            Some(open) if open != kind => return Err(SendError::NotBegun),
-            None if !first => return Err(SendError::NotBegun),
-            _ => {}
-        }
         let prefix: &[u8] = if first { self.prefix(kind) } else { &[] };
         let before = if first { prefix.len() } else { self.sent };
-        self.check_len(before.saturating_add(bytes.len()))?;
         let room = outbox.capacity().saturating_sub(prefix.len());
         let taken = bytes.get(..room).unwrap_or(bytes);
         let mut slots = outbox.payload().iter_mut();
@@ -98,7 +101,7 @@ impl State<'_> {
         let key = self.key();
         outbox.put_message(kind, last, prefix.len().saturating_add(taken.len()), key);
         self.sent = before.saturating_add(taken.len());
-        Ok(taken.len())
+        taken.len()
     }
 
     pub(crate) fn random_key(&mut self) -> Key {
@@ -131,43 +134,43 @@ impl State<'_> {
         }
     }
 
+    /// Puts the frame that is due first, if one is.
     fn put_control(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
-        // Between the fragments of a message only control frames may stand, and a heartbeat is none. A session that
-        // ends sends none anyway.
-        if outbox.open_message().is_none() || !self.session.is_open() {
-            while let Some(control) = self.session.poll_transmit() {
-                if control == Control::Close {
-                    self.owes_close = true;
-                } else if self.session.is_open() {
-                    self.put_frame(outbox, OpCode::Text, control.as_str().as_bytes());
-                    return;
-                }
-            }
-        }
-        if self.owes_close {
+        let (code, sent_at);
+        let (opcode, payload): (_, &[u8]) = if let Some(heartbeat) = self.heartbeat(outbox) {
+            (OpCode::Text, heartbeat.as_str().as_bytes())
+        } else if core::mem::take(&mut self.owes_close) {
             // A close frame is the last: what else was owed no longer matters.
-            self.owes_close = false;
-            let code = self.close_code.filter(|code| code.is_sendable());
-            match code {
-                Some(code) => self.put_frame(outbox, OpCode::Close, &code.as_u16().to_be_bytes()),
-                None => self.put_frame(outbox, OpCode::Close, &[]),
-            }
-        } else if !self.has_ended() {
-            if let Some(payload) = self.ping.take() {
-                fill(&mut outbox.payload().iter_mut(), payload);
-                let key = (self.rng)().to_ne_bytes();
-                outbox.put(OpCode::Pong, true, payload.len(), key);
-            } else if matches!(self.probe, Probe::Wanted) {
-                self.probe = Probe::Sent(now);
-                self.put_frame(outbox, OpCode::Ping, &now.as_micros().to_be_bytes());
-            }
-        }
+            code = self.close_code.map(|code| code.as_u16().to_be_bytes());
+            (OpCode::Close, code.as_ref().map_or(&[], |code| code))
+        } else if self.has_ended() {
+            return;
+        } else if let Some(payload) = self.ping.take() {
+            (OpCode::Pong, payload)
+        } else if matches!(self.probe, Probe::Wanted) {
+            self.probe = Probe::Sent(now);
+            sent_at = now.as_micros().to_be_bytes();
+            (OpCode::Ping, &sent_at)
+        } else {
+            return;
+        };
+        fill(&mut outbox.payload().iter_mut(), payload);
+        outbox.put(opcode, true, payload.len(), (self.rng)().to_ne_bytes());
     }
 
-    fn put_frame(&mut self, outbox: &mut Outbox<'_>, opcode: OpCode, payload: &[u8]) {
-        fill(&mut outbox.payload().iter_mut(), payload);
-        let key = self.key();
-        outbox.put(opcode, true, payload.len(), key);
+    /// The heartbeat that is due. Between the fragments of a message only control frames may stand, and a heartbeat is
+    /// none; a session that ends sends none anyway.
+    fn heartbeat(&mut self, outbox: &Outbox<'_>) -> Option<Control> {
+        if outbox.open_message().is_some() && self.session.is_open() {
+            return None;
+        }
+        loop {
+            match self.session.poll_transmit()? {
+                Control::Close => self.owes_close = true,
+                heartbeat if self.session.is_open() => return Some(heartbeat),
+                _ => {}
+            }
+        }
     }
 
     /// A WebSocket ping is to be sent, unless one is on its way.

@@ -7,7 +7,7 @@ use eio_core::handshake::HandshakeErrorKind;
 use eio_core::packet::Frame;
 use eio_core::session::Violation;
 use eio_core::{DisconnectReason, Heartbeat};
-use eio_embassy::{Buffers, Client, ConnectError, Endpoint, Revision, SendError, Settings};
+use eio_embassy::{Buffers, Client, ConnectError, Endpoint, LongMessages, Revision, SendError, Settings};
 
 use crate::world::{self, OPEN, Server, Task, buffers, connect_with, done, open, rng, waits};
 
@@ -177,7 +177,7 @@ fn a_handshake_that_cannot_be_used_ends_the_session_with_its_reason() {
         server.text(&format!("0{}", " ".repeat(600)));
     });
     assert_eq!(too_long.reason(), Some(DisconnectReason::Violation(Violation::PayloadTooLarge)));
-    let settings = Settings { max_message_len: Some(5_000), ..Settings::DEFAULT };
+    let settings = Settings { long_messages: LongMessages::in_pieces(5_000), ..Settings::DEFAULT };
     let in_pieces = failure(&settings, |server, switch| {
         server.raw(switch.as_bytes());
         server.text(&format!("0{}", " ".repeat(600)));

@@ -6,7 +6,7 @@ use eio_core::DisconnectReason;
 use eio_core::packet::{Data, Frame};
 use eio_core::session::Violation;
 use eio_core::ws::{Close, CloseCode, Control, FrameHeader, MessageKind, OpCode};
-use eio_embassy::{Buffers, Event, Settings};
+use eio_embassy::{Buffers, Event, LongMessages, Settings};
 
 use crate::world::{self, OPEN, Sent, Server, TestClient, done, open, open_with, received, text, waits};
 
@@ -126,7 +126,7 @@ fn collect(client: &mut TestClient) -> (MessageKind, Vec<u8>, usize) {
 #[test]
 fn a_longer_message_comes_in_pieces_if_asked() {
     let _clock = world::clock();
-    let settings = Settings { max_message_len: Some(10_000), ..Settings::DEFAULT };
+    let settings = Settings { long_messages: LongMessages::in_pieces(10_000), ..Settings::DEFAULT };
     let payload: Vec<u8> = (0..9_999).map(|i: u32| b'a' + u8::try_from(i % 26).unwrap()).collect();
     let packet = [b"4", &payload[..]].concat();
     for at_once in [1, 7, 100, 5_000, usize::MAX] {
@@ -154,7 +154,7 @@ fn a_longer_message_comes_in_pieces_if_asked() {
 #[test]
 fn a_packet_that_is_no_message_cannot_come_in_pieces() {
     let _clock = world::clock();
-    let settings = Settings { max_message_len: Some(10_000), ..Settings::DEFAULT };
+    let settings = Settings { long_messages: LongMessages::in_pieces(10_000), ..Settings::DEFAULT };
     for first in ["2", "0", "b", "x"] {
         let (mut client, mut server) = open_with(&settings, 400, 512, OPEN);
         server.text(&format!("{first}{}", "A".repeat(1_000)));
@@ -247,8 +247,9 @@ fn random_bytes_never_do_harm() {
     let _clock = world::clock();
     let rng = world::rng();
     for _ in 0..500 {
-        let settings =
-            Settings { max_message_len: rng().is_multiple_of(2).then_some(2_000), ..Settings::DEFAULT };
+        let long_messages =
+            if rng().is_multiple_of(2) { LongMessages::in_pieces(2_000) } else { LongMessages::REFUSED };
+        let settings = Settings { long_messages, ..Settings::DEFAULT };
         let (mut client, mut server) = open_with(&settings, 300, 300, OPEN);
         let mut wire = fragments(OpCode::Text, &[b'4'; 700], 100);
         for _ in 0..(rng() % 4) {
