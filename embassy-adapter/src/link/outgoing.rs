@@ -5,7 +5,7 @@ use eio_core::session::Control;
 use eio_core::ws::{Key, MessageKind, OpCode, Piece};
 use eio_core::{BufferTooSmall, Instant};
 
-use super::{Link, Phase, Probe, State};
+use super::{Farewell, Link, Phase, Probe, State};
 use crate::SendError;
 use crate::drive::Failed;
 use crate::outbox::{Outbox, fill};
@@ -71,7 +71,8 @@ impl State<'_> {
 
     /// Puts the next frame that the session itself wants sent, if there is room and one is due.
     pub(crate) fn fill(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
-        if matches!(self.phase, Phase::Frames) && outbox.is_idle() && !self.write_failed {
+        let last = self.farewell == Farewell::Sent;
+        if matches!(self.phase, Phase::Frames) && outbox.is_idle() && !self.write_failed && !last {
             self.put_control(now, outbox);
         }
     }
@@ -137,16 +138,16 @@ impl State<'_> {
         if outbox.open_message().is_none() || !self.session.is_open() {
             while let Some(control) = self.session.poll_transmit() {
                 if control == Control::Close {
-                    self.owes_close = true;
+                    self.owe_close();
                 } else if self.session.is_open() {
                     self.put_frame(outbox, OpCode::Text, control.as_str().as_bytes());
                     return;
                 }
             }
         }
-        if self.owes_close {
+        if self.farewell == Farewell::Owed {
             // A close frame is the last: what else was owed no longer matters.
-            self.owes_close = false;
+            self.farewell = Farewell::Sent;
             let code = self.close_code.filter(|code| code.is_sendable());
             match code {
                 Some(code) => self.put_frame(outbox, OpCode::Close, &code.as_u16().to_be_bytes()),
@@ -168,6 +169,13 @@ impl State<'_> {
         fill(&mut outbox.payload().iter_mut(), payload);
         let key = self.key();
         outbox.put(opcode, true, payload.len(), key);
+    }
+
+    /// A close frame is to be sent, unless one was.
+    pub(super) fn owe_close(&mut self) {
+        if self.farewell == Farewell::NotDue {
+            self.farewell = Farewell::Owed;
+        }
     }
 
     /// A WebSocket ping is to be sent, unless one is on its way.
