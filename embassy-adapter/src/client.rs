@@ -136,7 +136,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// its place.
     #[must_use]
     pub fn last_event(&self) -> Option<Event<'_>> {
-        self.link.message()
+        self.link.seen_message()
     }
 
     /// Sends a message: text or bytes. Waits until the frames before it have left.

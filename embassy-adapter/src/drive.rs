@@ -92,14 +92,17 @@ impl Link<'_> {
             Goal::Message => self.state.holds_message(),
             Goal::Sent(put) => {
                 if pass.sent.is_err() && self.has_room() {
-                    pass.sent = self.check_send(now);
-                    if pass.sent == Err(SendError::Expired) && last != Last::Look {
+                    let allowed = self.check_send(now);
+                    if allowed == Err(SendError::Expired) && last != Last::Look {
                         pass.last = Last::Look;
                         return Some(now);
                     }
-                    match pass.sent.and_then(|()| put(self)) {
-                        Ok(true) => progress = true,
-                        Ok(false) => pass.sent = Err(SendError::Closed),
+                    match allowed.and_then(|()| put(self)) {
+                        Ok(true) => {
+                            pass.sent = Ok(());
+                            progress = true;
+                        }
+                        Ok(false) => {}
                         Err(error) => {
                             pass.sent = Err(error);
                             return None;

@@ -51,8 +51,8 @@ pub(crate) struct State<'b> {
     close_code: Option<CloseCode>,
     /// What the server's close frame said.
     pub(crate) peer_close: Option<CloseCode>,
-    /// Whether the server's close frame is to be answered.
-    owes_close: bool,
+    /// The close frame to the server.
+    farewell: Farewell,
     max_payload: Option<u32>,
     sid: SavedSid,
     probe: Probe,
@@ -90,6 +90,14 @@ enum Probe {
     None,
     Wanted,
     Sent(Instant),
+}
+
+/// The close frame to the server: the last frame of this side, and sent once, even if both sides close at once.
+#[derive(Clone, Copy, PartialEq)]
+enum Farewell {
+    NotDue,
+    Owed,
+    Sent,
 }
 
 #[derive(Clone, Copy)]
@@ -139,7 +147,7 @@ impl<'b> Link<'b> {
             grace: now,
             close_code: None,
             peer_close: None,
-            owes_close: false,
+            farewell: Farewell::NotDue,
             max_payload: None,
             sid: SavedSid { len: 0, bytes: [0; Sid::MAX_LEN] },
             probe: Probe::None,
@@ -173,9 +181,9 @@ impl<'b> Link<'b> {
         }
     }
 
-    /// The last message.
-    pub(crate) fn message(&self) -> Option<Event<'_>> {
-        self.state.message(&self.inbox)
+    /// The last message that the application has seen.
+    pub(crate) fn seen_message(&self) -> Option<Event<'_>> {
+        if self.state.holds_message() { None } else { self.state.message(&self.inbox) }
     }
 
     /// Nothing was there to read: what is due happens.

@@ -116,7 +116,7 @@ impl State<'_> {
             Received::Control(Control::Close(close)) => {
                 self.close_code = close.map(|close| close.code);
                 self.peer_close = Some(self.close_code.unwrap_or(CloseCode::NO_STATUS));
-                self.owes_close = true;
+                self.owe_close();
                 self.session.handle_transport_closed(now);
             }
         }

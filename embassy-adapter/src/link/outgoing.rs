@@ -5,7 +5,7 @@ use eio_core::session::Control;
 use eio_core::ws::{Key, MessageKind, OpCode, Piece};
 use eio_core::{BufferTooSmall, Instant};
 
-use super::{Link, Phase, Probe, State};
+use super::{Farewell, Link, Phase, Probe, State};
 use crate::SendError;
 use crate::drive::Failed;
 use crate::outbox::{Outbox, fill};
@@ -81,7 +81,8 @@ impl State<'_> {
 
     /// Puts the next frame that the session itself wants sent, if there is room and one is due.
     pub(crate) fn fill(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
-        if matches!(self.phase, Phase::Frames) && outbox.is_idle() && !self.write_failed {
+        let last = self.farewell == Farewell::Sent;
+        if matches!(self.phase, Phase::Frames) && outbox.is_idle() && !self.write_failed && !last {
             self.put_control(now, outbox);
         }
     }
@@ -139,8 +140,9 @@ impl State<'_> {
         let (code, sent_at);
         let (opcode, payload): (_, &[u8]) = if let Some(heartbeat) = self.heartbeat(outbox) {
             (OpCode::Text, heartbeat.as_str().as_bytes())
-        } else if core::mem::take(&mut self.owes_close) {
+        } else if self.farewell == Farewell::Owed {
             // A close frame is the last: what else was owed no longer matters.
+            self.farewell = Farewell::Sent;
             code = self.close_code.map(|code| code.as_u16().to_be_bytes());
             (OpCode::Close, code.as_ref().map_or(&[], |code| code))
         } else if self.has_ended() {
@@ -166,10 +168,17 @@ impl State<'_> {
         }
         loop {
             match self.session.poll_transmit()? {
-                Control::Close => self.owes_close = true,
+                Control::Close => self.owe_close(),
                 heartbeat if self.session.is_open() => return Some(heartbeat),
                 _ => {}
             }
+        }
+    }
+
+    /// A close frame is to be sent, unless one was.
+    pub(super) fn owe_close(&mut self) {
+        if self.farewell == Farewell::NotDue {
+            self.farewell = Farewell::Owed;
         }
     }
 

@@ -18,4 +18,5 @@ mod reconnect;
 mod run;
 mod send;
 mod socketio;
+mod storm;
 mod world;

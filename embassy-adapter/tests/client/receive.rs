@@ -268,3 +268,19 @@ fn random_bytes_never_do_harm() {
         assert_eq!(done(client.close()), end);
     }
 }
+
+#[test]
+fn the_last_event_is_no_message_that_has_yet_to_be_received() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    server.text("4one");
+    assert_eq!(done(client.recv()).map(received), Ok(text("one")));
+    server.set_window(0);
+    assert_eq!(done(client.send(Frame::Text("a"))), Ok(()));
+    server.text("4two");
+    // Its place is taken while this waits for room.
+    waits(client.send(Frame::Text("b")));
+    assert_eq!(client.last_event(), None);
+    assert_eq!(done(client.recv()).map(received), Ok(text("two")));
+    assert_eq!(client.last_event().map(received), Some(text("two")));
+}

@@ -1,15 +1,20 @@
 //! What the application sends: whole, in fragments, in pieces, against a slow stream, and the close.
 
+use core::cell::Cell;
 use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
+use std::rc::Rc;
 
 use eio_core::DisconnectReason;
 use eio_core::packet::Frame;
-use eio_core::ws::{MessageKind, Piece};
-use eio_embassy::{Buffers, SendError, Settings};
+use eio_core::ws::{Close, CloseCode, Control, MessageKind, Piece};
+use eio_embassy::{Buffers, Client, Endpoint, SendError, Settings};
+use embedded_io_async::{ErrorKind, ErrorType, Read};
 
-use crate::world::{self, OPEN, Sent, Task, done, open, open_with, received, text, waits};
+use crate::world::{
+    self, OPEN, Sent, Server, Task, buffers, done, open, open_with, received, rng, text, waits,
+};
 
 #[test]
 fn messages_go_out_as_they_are() {
@@ -248,4 +253,109 @@ fn a_close_in_the_middle_of_a_message_is_possible() {
     server.set_window(10_000);
     assert_eq!(done(client.close()).reason, DisconnectReason::LocalClose);
     assert_eq!(server.take(), [Sent::Close(None)]);
+}
+
+#[test]
+fn a_send_that_finds_the_servers_close_says_that_the_session_is_closed() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    world::advance(10_000_000);
+    server.control(Control::Close(Some(Close { code: CloseCode::GOING_AWAY, reason: "" })));
+    assert_eq!(done(client.send(Frame::Text("x"))), Err(SendError::Closed));
+    assert!(client.disconnect().is_some());
+}
+
+#[test]
+fn a_send_that_found_a_sign_of_life_and_then_loses_the_session_says_that_it_is_closed() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    world::advance(10_000_000);
+    server.set_window(0);
+    server.text("2");
+    let task = Task::new();
+    {
+        let mut send = pin!(client.send(Frame::Text("x")));
+        assert!(task.poll(send.as_mut()).is_pending(), "the pong is in the way");
+        server.hang_up();
+        assert_eq!(task.poll(send.as_mut()), Poll::Ready(Err(SendError::Closed)));
+    }
+    assert!(client.disconnect().is_some());
+}
+
+#[test]
+fn a_send_that_is_refused_for_silence_judges_nobody() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    // Less than the lateness after which nothing is believed.
+    world::advance(505_000);
+    assert_eq!(done(client.send(Frame::Text("x"))), Err(SendError::Expired));
+    assert_eq!(client.disconnect(), None);
+    server.text("2");
+    assert_eq!(done(client.send(Frame::Text("x"))), Ok(()));
+    assert_eq!(server.take(), [text("3"), text("4x")]);
+}
+
+#[test]
+fn what_is_sent_leaves_at_once_also_in_many_small_writes() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    server.set_at_once(usize::MAX, 10);
+    let message = "x".repeat(100);
+    assert_eq!(done(client.send(Frame::Text(&message))), Ok(()));
+    assert_eq!(server.take(), [text(&format!("4{message}"))]);
+}
+
+/// A stream that has one more WebSocket ping at every read, once it is told to.
+struct Flood<R> {
+    stream: R,
+    begun: Rc<Cell<bool>>,
+    reads: Rc<Cell<usize>>,
+}
+
+impl<R: Read<Error = ErrorKind>> ErrorType for Flood<R> {
+    type Error = ErrorKind;
+}
+
+impl<R: Read<Error = ErrorKind>> Read for Flood<R> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, ErrorKind> {
+        if !self.begun.get() {
+            return self.stream.read(buf).await;
+        }
+        self.reads.set(self.reads.get() + 1);
+        assert!(self.reads.get() < 1_000, "the call does not return");
+        buf[..2].copy_from_slice(b"\x89\x00");
+        Ok(2)
+    }
+}
+
+#[test]
+fn a_server_that_never_stops_to_ping_keeps_no_call_from_returning() {
+    let _clock = world::clock();
+    let (mut server, reader, writer) = Server::new();
+    let (begun, reads) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
+    let reader = Flood { stream: reader, begun: begun.clone(), reads };
+    let mut client = Client::new(reader, writer, buffers(512, 512), rng(), &Settings::DEFAULT).expect("room");
+    let endpoint = Endpoint::engineio("host");
+    waits(client.connect(&endpoint));
+    let (_, switch) = server.request();
+    server.raw(switch.as_bytes());
+    server.text(OPEN);
+    assert_eq!(done(client.connect(&endpoint)), Ok(()));
+    begun.set(true);
+    // The writes are slow, so that there is always something to write.
+    server.set_at_once(usize::MAX, 3);
+    assert_eq!(done(client.send(Frame::Text("x"))), Ok(()));
+    done(client.close());
+}
+
+#[test]
+fn one_close_frame_is_sent_and_nothing_after_it() {
+    let _clock = world::clock();
+    for arrives in [Control::Close(None), Control::Ping(b"x")] {
+        let (mut client, mut server) = open();
+        server.control(arrives);
+        done(client.close());
+        let raw = server.take_raw();
+        assert_eq!(raw.len(), 6, "{arrives:?}: {raw:02x?}");
+    }
 }
