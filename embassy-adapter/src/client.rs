@@ -249,10 +249,11 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// Whether messages can be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.link.state.session.is_open()
+        self.link.state.session.is_open() && !self.link.state.write_failed
     }
 
-    /// How the session ended, if it has.
+    /// How the session ended, if it has. A connection that has failed is told of by [`recv`](Self::recv) first, behind
+    /// what came in before.
     #[must_use]
     pub fn disconnect(&self) -> Option<Disconnect> {
         self.link.state.session.disconnect()

@@ -95,7 +95,7 @@ impl Link<'_> {
                     let allowed = self.check_send(now);
                     if allowed == Err(SendError::Expired) && last != Last::Look {
                         pass.last = Last::Look;
-                        return Some(now);
+                        return Some(self.state.look_until(now));
                     }
                     match allowed.and_then(|()| put(self)) {
                         Ok(true) => {

@@ -7,10 +7,10 @@ use eio_core::session::{Disconnect, DisconnectReason};
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The buffer for receiving is too short for any message.
+    /// The buffer for receiving is too short for any message, or for the server's handshake.
     #[error("the receive buffer is too small: {needed} bytes are needed")]
     RxTooSmall {
-        /// The least that works.
+        /// A length that works.
         needed: usize,
     },
     /// The buffer for sending does not hold the request, or no control frame.
@@ -19,8 +19,10 @@ pub enum ConnectError {
         /// The least that works.
         needed: usize,
     },
-    /// Host, path, query or a header has a character that would end its line.
-    #[error("the endpoint has a character that cannot be in a request: expected visible ASCII")]
+    /// There is no host, the path does not begin with a slash, or a character would end what it stands in.
+    #[error(
+        "the endpoint cannot be put in a request: expected a host, a path with a slash first, and visible ASCII"
+    )]
     InvalidEndpoint,
     /// The server answered with this status instead of 101. 400 is what an Engine.IO server says to a wrong query;
     /// 404 mostly means a wrong path.
@@ -29,8 +31,8 @@ pub enum ConnectError {
         /// The HTTP status.
         status: u16,
     },
-    /// What came back is not the head of an HTTP/1.1 response.
-    #[error("the answer is not HTTP")]
+    /// What came back is not the head of an HTTP/1 response.
+    #[error("the answer is not HTTP/1")]
     NotHttp,
     /// The head of the response is longer than the receive buffer.
     #[error("the head of the response does not fit into the receive buffer")]
@@ -71,7 +73,8 @@ impl From<Disconnect> for ConnectError {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SendError {
-    /// The session closes or has ended: [`Client::disconnect`](crate::Client::disconnect) says how.
+    /// The session closes or has ended, or was never opened, or the connection has failed.
+    /// [`Client::recv`](crate::Client::recv) says how, after what had come in before.
     #[error("the session is closed")]
     Closed,
     /// The server has been silent past its deadline: the end is about to be reported.

@@ -11,7 +11,7 @@ pub(crate) use self::outgoing::whole;
 use core::time::Duration;
 
 use eio_core::handshake::Sid;
-use eio_core::session::{Disconnect, Violation};
+use eio_core::session::Disconnect;
 use eio_core::ws::{CloseCode, Decoder, Key, Reader};
 use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Heartbeat, Instant};
 
@@ -24,7 +24,7 @@ use crate::{Buffers, ConnectError, Event, Settings, response};
 const LATE: Duration = Duration::from_millis(10);
 const GRACE: Duration = Duration::from_millis(5);
 
-/// What a client holds beside its stream. `session`, `inbox` and `outbox` are apart, because a read that waits
+/// What a client holds beside its stream. `inbox`, `outbox` and `state` are apart, because a read that waits
 /// borrows the one and a write the other.
 pub(crate) struct Link<'b> {
     pub(crate) inbox: Reader<'b>,
@@ -164,6 +164,7 @@ impl<'b> Link<'b> {
         let received = self.inbox.unread();
         let answer = match response::head_len(received, scanned) {
             Some(len) => response::check(received.get(..len).unwrap_or_default(), key).map(|()| len),
+            None if !response::may_be_http(received) => Err(ConnectError::NotHttp),
             None if self.inbox.spare().is_empty() => Err(ConnectError::HeadTooLong),
             None => return,
         };
@@ -176,7 +177,7 @@ impl<'b> Link<'b> {
             }
             Err(error) => {
                 self.state.phase = Phase::Refused(error);
-                self.state.session.handle_violation(now, Violation::WebSocket);
+                self.state.session.handle_transport_error(now);
             }
         }
     }
@@ -245,15 +246,20 @@ impl State<'_> {
 
     /// Nothing more was ready: what is due happens.
     pub(crate) fn expire(&mut self, now: Instant) {
-        let Some(deadline) =
-            self.session.poll_timeout().filter(|deadline| now >= (*deadline).max(self.grace))
-        else {
-            return;
-        };
-        if now > deadline.saturating_add(LATE) && self.grace <= deadline {
-            self.grace = now.saturating_add(GRACE);
-        } else {
+        if self.wake_at().is_some_and(|wake_at| wake_at <= now) && self.look_until(now) == now {
             self.session.handle_timeout(now);
+        }
+    }
+
+    /// Until when a deadline that has passed is not believed. Only after a late wake-up is that a while from now, and
+    /// once for each deadline.
+    pub(crate) fn look_until(&mut self, now: Instant) -> Instant {
+        match self.session.poll_timeout() {
+            Some(deadline) if now > deadline.saturating_add(LATE) && self.grace <= deadline => {
+                self.grace = now.saturating_add(GRACE);
+                self.grace
+            }
+            _ => now,
         }
     }
 

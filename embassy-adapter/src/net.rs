@@ -20,7 +20,7 @@ pub type TcpClient<'c> = Client<'c, TcpReader<'c>, TcpWriter<'c>>;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "built by functional update from DEFAULT")]
 pub struct Limits {
-    /// To resolve the server's name: 10 s. As long does embassy-net wait for the first name server: if it is built for
+    /// To resolve the server's name: 10 s. For as long does embassy-net wait for the first name server: if it is built for
     /// several (by default, it asks one), the second is asked only with a longer limit.
     pub dns_timeout: Duration,
     /// To establish the TCP connection: 10 s.

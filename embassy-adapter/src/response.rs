@@ -15,6 +15,14 @@ pub(crate) fn head_len(received: &[u8], scanned: &mut usize) -> Option<usize> {
     Some(from.saturating_add(at).saturating_add(END.len()))
 }
 
+/// Whether this can be the beginning of a response.
+pub(crate) fn may_be_http(received: &[u8]) -> bool {
+    received.iter().zip(HTTP).all(|(received, expected)| received == expected)
+}
+
+/// What every response begins with.
+const HTTP: &[u8] = b"HTTP/1.";
+
 /// Checks the head of a response, which ends with an empty line. Says which rule of RFC 6455 section 4.1 it breaks.
 ///
 /// One pass over the lines, and no table of them: a general parser for HTTP is a third of the size of the whole client.
@@ -64,17 +72,18 @@ fn line<'h>(lines: &mut &'h [u8]) -> &'h [u8] {
     line.strip_suffix(b"\r").unwrap_or_default()
 }
 
-/// The three digits of `HTTP/1.1 101 Switching Protocols`; the words may be missing.
+/// The three digits of `HTTP/1.1 101 Switching Protocols`; the words may be missing. A server that refuses may be an
+/// old one; one that switches speaks HTTP/1.1.
 fn status(line: &[u8]) -> Option<u16> {
-    let (digits, rest) = line.strip_prefix(b"HTTP/1.1 ")?.split_first_chunk::<3>()?;
+    let (minor, rest) = line.strip_prefix(HTTP)?.split_first()?;
+    let (digits, rest) = rest.strip_prefix(b" ")?.split_first_chunk::<3>()?;
     if !matches!(rest.first(), None | Some(b' ')) || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(
-        digits
-            .iter()
-            .fold(0_u16, |number, digit| number.wrapping_mul(10).wrapping_add(u16::from(digit & 0xf))),
-    )
+    let status = digits
+        .iter()
+        .fold(0_u16, |number, digit| number.wrapping_mul(10).wrapping_add(u16::from(digit & 0xf)));
+    (*minor == b'1' || status != 101).then_some(status)
 }
 
 /// A header's name and value. A line that is folded into the one before has no name.

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use eio_core::handshake::Handshake;
 use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::ws::{Piece, Reader};
@@ -16,7 +17,7 @@ use crate::outbox::Outbox;
 ///
 /// | buffer | at least | what it decides |
 /// |---|---|---|
-/// | `rx` | 132, and the head of the server's HTTP response (about 200, behind proxies up to 1,000) | the longest message that comes in whole: `rx.len() - RX_OVERHEAD` |
+/// | `rx` | [`RX_ENOUGH`](Self::RX_ENOUGH) (330) for the handshake, and the head of the server's HTTP response (about 200, behind proxies up to 1,000) | the longest message that comes in whole: `rx.len() - RX_OVERHEAD` |
 /// | `tx` | 264, and the request (about 180 and the endpoint's own length) | the longest frame: `tx.len() - TX_OVERHEAD`; longer messages go out in fragments |
 ///
 /// Lengths of messages include the packet's type, one byte, before text (and in revision 3 before bytes).
@@ -32,6 +33,8 @@ pub struct Buffers<'b> {
 impl Buffers<'_> {
     /// What [`rx`](Self::rx) needs beside the longest message: a control frame may come in the middle of it.
     pub const RX_OVERHEAD: usize = Reader::OVERHEAD;
+    /// A length of [`rx`](Self::rx) in which every handshake fits.
+    pub const RX_ENOUGH: usize = Self::RX_OVERHEAD + "0".len() + Handshake::MAX_LEN;
     /// What [`tx`](Self::tx) needs beside the longest frame: its header, and the payload of a ping to be answered.
     pub const TX_OVERHEAD: usize = Outbox::OVERHEAD;
 }

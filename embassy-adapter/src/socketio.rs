@@ -121,6 +121,8 @@ pub struct Socket<'c, 'b, R, W> {
     /// How many attachments the last packet announced, and whether they are for this namespace.
     attachments: u32,
     ours: bool,
+    /// Whether the server has thrown the client out of the namespace.
+    expelled: bool,
     /// The number of the last event that asked for an acknowledgement.
     last_id: u64,
 }
@@ -164,8 +166,15 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
         let deadline = clock::not_before(clock::now().saturating_add(timeout));
         // A query belongs to the request alone.
         let name = namespace.split('?').next().unwrap_or(namespace);
-        let mut socket =
-            Self { client, namespace: name, decoder: Decoder::new(), attachments: 0, ours: true, last_id: 0 };
+        let mut socket = Self {
+            client,
+            namespace: name,
+            decoder: Decoder::new(),
+            attachments: 0,
+            ours: true,
+            expelled: false,
+            last_id: 0,
+        };
         let joined = with_deadline(deadline, async {
             if name != "/" || !socket.client.joins_by_itself() {
                 let packet = Packet::connect(auth)?.in_namespace(namespace)?;
@@ -231,8 +240,10 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
     /// # Errors
     /// As [`emit`](Self::emit).
     pub async fn send(&mut self, packet: Packet<'_>) -> Result<(), SocketError> {
-        let namespace = self.namespace;
-        let packet = packet.in_namespace(namespace)?;
+        if self.expelled {
+            return Err(SocketError::Disconnected);
+        }
+        let packet = packet.in_namespace(self.namespace)?;
         self.client.send_text_with(|out| packet.encode(out).map(str::len)).await?;
         Ok(())
     }
@@ -265,7 +276,10 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
         match packet.body() {
             Body::Connect(_) => Ok(Verdict::Joined),
             Body::ConnectError(_) => Err(SocketError::Refused),
-            Body::Disconnect => Err(SocketError::Disconnected),
+            Body::Disconnect => {
+                self.expelled = true;
+                Err(SocketError::Disconnected)
+            }
             Body::Event(_) | Body::Ack(_) => Ok(Verdict::Deliver),
         }
     }

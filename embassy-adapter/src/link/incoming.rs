@@ -8,7 +8,11 @@ use eio_core::{Event as SessionEvent, Instant};
 use super::{Mail, Phase, Probe, ReadEnd, State};
 use crate::drive::Failed;
 use crate::outbox::fill;
-use crate::{Event, LongMessages};
+use crate::{Buffers, ConnectError, Event, LongMessages};
+
+/// The longest message that a handshake is.
+#[expect(clippy::cast_possible_truncation, reason = "some hundred bytes")]
+const HANDSHAKE_MAX: u32 = (Buffers::RX_ENOUGH - Buffers::RX_OVERHEAD) as u32;
 
 impl State<'_> {
     /// What a read gave: no bytes are the end of the stream.
@@ -158,7 +162,13 @@ impl State<'_> {
     fn handle_broken(&mut self, now: Instant, error: ws::Error) {
         self.close_code = Some(error.close_code());
         let violation = match error {
-            ws::Error::MessageTooLong { .. } => Violation::PayloadTooLarge,
+            ws::Error::MessageTooLong { max } => {
+                // The first message is the handshake.
+                if self.session.heartbeat().is_none() && max < HANDSHAKE_MAX {
+                    self.phase = Phase::Refused(ConnectError::RxTooSmall { needed: Buffers::RX_ENOUGH });
+                }
+                Violation::PayloadTooLarge
+            }
             _ => Violation::WebSocket,
         };
         self.session.handle_violation(now, violation);

@@ -136,8 +136,12 @@ fn a_response_that_is_no_answer_to_the_request_is_refused_and_says_why() {
     }
     let long = |switch: String| with(&format!("X: {}", "y".repeat(512)), switch);
     assert_eq!(answered(long), ConnectError::HeadTooLong);
-    let endless = failure(&Settings::DEFAULT, |server, _| server.raw(&[b'x'; 5000]));
+    let endless =
+        failure(&Settings::DEFAULT, |server, _| server.raw(&[b"HTTP/1.1 101 ", &[b'x'; 5000][..]].concat()));
     assert_eq!(endless, ConnectError::HeadTooLong);
+    let other = failure(&Settings::DEFAULT, |server, _| server.raw(b"SSH-2.0"));
+    assert_eq!(other, ConnectError::NotHttp, "before its line ends");
+    assert_eq!(answered(|_| "HTTP/1.0 501 x\r\n\r\n".to_owned()), ConnectError::Refused { status: 501 });
 }
 
 #[test]
@@ -177,6 +181,11 @@ fn a_handshake_that_cannot_be_used_ends_the_session_with_its_reason() {
         server.text(&format!("0{}", " ".repeat(600)));
     });
     assert_eq!(too_long.reason(), Some(DisconnectReason::Violation(Violation::PayloadTooLarge)));
+    let small = connect_with(&Settings::DEFAULT, buffers(200, 512), |server, switch| {
+        server.raw(switch.as_bytes());
+        server.text(OPEN);
+    });
+    assert_eq!(small.err(), Some(ConnectError::RxTooSmall { needed: Buffers::RX_ENOUGH }));
     let settings = Settings { long_messages: LongMessages::in_pieces(5_000), ..Settings::DEFAULT };
     let in_pieces = failure(&settings, |server, switch| {
         server.raw(switch.as_bytes());
@@ -229,7 +238,8 @@ fn the_open_timeout_counts_from_the_start_through_every_step() {
         for _ in 0..699 {
             world::advance(1_000);
             if step == 3 && world::now().is_multiple_of(10_000) {
-                server.raw(b"H");
+                let sent = (world::now() / 10_000) as usize;
+                server.raw(b"HTTP/1.1 101 ".get(sent - 1..sent).unwrap_or(b"x"));
             }
             assert!(task.poll(connect.as_mut()).is_pending(), "step {step} at {}", world::now());
         }

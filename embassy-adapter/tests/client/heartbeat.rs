@@ -159,8 +159,28 @@ fn sending_after_an_absence_looks_for_a_sign_of_life_first() {
     assert_eq!(done(client.send(Frame::Text("hi"))), Ok(()));
     assert_eq!(server.take(), [text("3"), text("4hi")]);
     world::advance(60_000_000);
-    assert_eq!(done(client.send(Frame::Text("ho"))), Err(SendError::Expired));
+    {
+        let task = Task::new();
+        let mut send = pin!(client.send(Frame::Text("ho")));
+        assert!(task.poll(send.as_mut()).is_pending(), "the network gets five milliseconds");
+        world::advance(5_000);
+        assert_eq!(task.poll(send.as_mut()), Poll::Ready(Err(SendError::Expired)));
+    }
     assert_eq!(server.take(), []);
+}
+
+#[test]
+fn a_ping_that_the_network_still_held_lets_a_late_message_go() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    world::advance(60_000_000);
+    let task = Task::new();
+    let mut send = pin!(client.send(Frame::Text("hi")));
+    assert!(task.poll(send.as_mut()).is_pending());
+    world::advance(4_000);
+    server.text("2");
+    assert_eq!(task.poll(send.as_mut()), Poll::Ready(Ok(())));
+    assert_eq!(server.take(), [text("3"), text("4hi")]);
 }
 
 #[test]

@@ -112,6 +112,18 @@ fn a_refusal_keeps_its_words() {
 }
 
 #[test]
+fn nothing_is_sent_to_a_namespace_that_the_server_has_closed() {
+    let _clock = world::clock();
+    let (mut client, mut server) = open();
+    let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
+    server.text("41");
+    assert_eq!(done(socket.recv()).err(), Some(SocketError::Disconnected));
+    server.take();
+    assert_eq!(done(socket.emit("reading", "1")), Err(SocketError::Disconnected));
+    assert_eq!(server.take(), []);
+}
+
+#[test]
 fn every_end_says_which() {
     let _clock = world::clock();
     let after = |message: &str| {

@@ -27,11 +27,16 @@ pub(crate) fn count(job: &mut Job<'_>) -> Result<(), Stop> {
     job.cargo(["build", "--release", "--package", PACKAGE])?;
     let program = job.workspace.target.join("release").join(PACKAGE);
     let cases = job.run(Command::new(&program))?;
+    let cases: Vec<_> = cases.lines().filter_map(|line| line.split_once('\t')).collect();
+    every_budget_is_spent(&budget, &cases)?;
     let mut over = Vec::new();
-    for (name, about) in cases.lines().filter_map(|line| line.split_once('\t')) {
+    for (name, about) in cases {
         let counted = per_time(job, &program, name, "run")?;
         let count = counted.saturating_sub(per_time(job, &program, name, "bare")?);
         let limit = limit(&budget, name)?;
+        if count == 0 {
+            return failed(format!("{name} takes no instructions: it is not what runs"));
+        }
         job.note(format!("{count:5} instructions (budget {limit:5})  {name}: {about}"));
         if exceeds(count, limit) {
             over.push(format!("{name} takes {count} instructions, and its budget is {limit}"));
@@ -70,6 +75,16 @@ fn limit(budget: &Value, name: &str) -> Result<u64, Stop> {
     budget[name].as_u64().ok_or_else(|| Stop::Failed(format!("{BUDGET} has no number for {name}")))
 }
 
+/// Otherwise a case that vanished would hold its budget for ever.
+fn every_budget_is_spent(budget: &Value, cases: &[(&str, &str)]) -> Result<(), Stop> {
+    let names = budget.as_object().into_iter().flat_map(|budget| budget.keys());
+    let unspent: Vec<_> = names.filter(|name| !cases.iter().any(|(case, _)| case == name)).cloned().collect();
+    if unspent.is_empty() && !cases.is_empty() {
+        return Ok(());
+    }
+    failed(format!("{PACKAGE} does not know what {BUDGET} has a number for: {}", unspent.join(", ")))
+}
+
 fn exceeds(count: u64, limit: u64) -> bool {
     count * 100 > limit * (100 + TOLERATED_PERCENT)
 }
@@ -91,6 +106,14 @@ mod tests {
         assert!(exceeds(103, 100));
         assert!(!exceeds(61, 60));
         assert!(exceeds(62, 60));
+    }
+
+    #[test]
+    fn a_budget_without_a_case_fails() {
+        let budget = serde_json::json!({"known": 1});
+        assert!(every_budget_is_spent(&budget, &[("known", "")]).is_ok());
+        assert!(every_budget_is_spent(&budget, &[("other", "")]).is_err());
+        assert!(every_budget_is_spent(&serde_json::json!({}), &[]).is_err());
     }
 
     #[test]
