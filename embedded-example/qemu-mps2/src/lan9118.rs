@@ -22,6 +22,10 @@ const BUFFER: usize = (MTU + FCS).next_multiple_of(4);
 /// Whoever waits for the interrupt.
 static WAKER: AtomicWaker = AtomicWaker::new();
 
+/// The frames that come in and go out. Not in the driver itself: that is moved, and each move would take as much of the
+/// processor's stack.
+static FRAMES: ConstStaticCell<[[u8; BUFFER]; 2]> = ConstStaticCell::new([[0; BUFFER]; 2]);
+
 /// The controller. There is one, so make one.
 pub struct Lan9118 {
     address: [u8; 6],
@@ -55,9 +59,6 @@ impl Lan9118 {
         write_phy(PHY_INTERRUPT_MASK, PHY_LINK_DOWN | PHY_NEGOTIATED)?;
         write_mac(MAC_CR, MAC_CR_FULL_DUPLEX | MAC_CR_TRANSMIT | MAC_CR_RECEIVE)?;
 
-        // Not in the driver itself, which is moved on its way into the stack: each move would need as much of the stack
-        // in memory.
-        static FRAMES: ConstStaticCell<[[u8; BUFFER]; 2]> = ConstStaticCell::new([[0; BUFFER]; 2]);
         let [incoming, outgoing] = FRAMES.take();
         let mut controller = Self { address, link: LinkState::Down, incoming, outgoing };
         controller.read_link();
