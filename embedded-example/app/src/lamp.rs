@@ -6,8 +6,7 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::signal::Signal;
 use embassy_sync::watch::DynReceiver;
 use embassy_time::{Duration, Timer};
-
-use crate::Lamp;
+use embedded_hal::digital::OutputPin;
 
 /// Half a second on, half a second off.
 const HALF: Duration = Duration::from_millis(500);
@@ -38,7 +37,7 @@ impl Mode {
 
 /// Runs the lamp for ever: a task of its own, so that its timer wakes nobody else.
 pub async fn run<M: RawMutex>(
-    lamp: &mut impl Lamp,
+    lamp: &mut impl OutputPin,
     mut state: DynReceiver<'_, State>,
     modes: &Signal<M, Mode>,
 ) -> ! {
@@ -49,7 +48,8 @@ pub async fn run<M: RawMutex>(
             Mode::Off => false,
             Mode::Auto => connected && !lit,
         };
-        lamp.set(lit);
+        // A lamp that cannot be switched is no reason to stop.
+        let _ = lamp.set_state(lit.into());
         let blinking = connected && mode == Mode::Auto;
         let pause = async {
             if blinking {

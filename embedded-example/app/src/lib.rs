@@ -1,7 +1,7 @@
 //! One application for every board: a sensor that reports to a server once a second, obeys commands, blinks while it
 //! is connected, and survives whatever happens to the network and the server.
 //!
-//! A board brings a network stack, a [`Sensor`], a [`Lamp`] and randomness, and runs two futures for ever, best as two
+//! A board brings a network stack, a [`Sensor`], a lamp on an output pin and randomness, and runs two futures for ever, best as two
 //! tasks: [`client::run`], which holds the session, and [`lamp::run`], which shows what it is doing. Everything else is
 //! here, and nothing here knows a board.
 //!
@@ -9,7 +9,7 @@
 //!   Sensor ──▶ client::run ◀──▶ eio-embassy ◀──▶ embassy-net ◀──▶ server
 //!                  │ state, lamp mode
 //!                  ▼
-//!   Lamp  ◀── lamp::run
+//!   lamp  ◀── lamp::run
 //! ```
 #![no_std]
 
@@ -25,12 +25,6 @@ mod socketio;
 pub trait Sensor {
     /// The temperature in thousandths of a degree Celsius. Takes no time worth mentioning.
     fn millidegrees(&mut self) -> i32;
-}
-
-/// Something to see.
-pub trait Lamp {
-    /// Switches it on or off.
-    fn set(&mut self, on: bool);
 }
 
 /// For boards without a sensor: a temperature that walks about.

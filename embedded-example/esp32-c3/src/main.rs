@@ -7,7 +7,7 @@
 
 use app::client::{Memory, Server, Speaks};
 use app::lamp::Mode;
-use app::{Lamp, StandIn, client, lamp};
+use app::{StandIn, client, lamp};
 use eio_core::backoff::Backoff;
 use eio_embassy::State;
 use embassy_executor::Spawner;
@@ -62,7 +62,7 @@ async fn main(spawner: Spawner) {
     let resources = RESOURCES.init(StackResources::new());
     let (stack, runner) =
         embassy_net::new(Interface::station(), Config::dhcpv4(DhcpConfig::default()), resources, seed);
-    let led = Led(Output::new(chip.GPIO8, Level::Low, OutputConfig::default()));
+    let led = Output::new(chip.GPIO8, Level::Low, OutputConfig::default());
     spawner.spawn(run_radio(controller).expect("spawned once"));
     spawner.spawn(run_stack(runner).expect("spawned once"));
     spawner.spawn(run_session(stack).expect("spawned once"));
@@ -97,15 +97,7 @@ async fn run_session(stack: Stack<'static>) {
 }
 
 #[embassy_executor::task]
-async fn run_lamp(mut led: Led) -> ! {
+async fn run_lamp(mut led: Output<'static>) -> ! {
     let state = STATE.dyn_receiver().expect("the only one");
     lamp::run(&mut led, state, &MODES).await
-}
-
-struct Led(Output<'static>);
-
-impl Lamp for Led {
-    fn set(&mut self, on: bool) {
-        self.0.set_level(on.into());
-    }
 }

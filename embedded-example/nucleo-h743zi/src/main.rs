@@ -6,7 +6,7 @@
 
 use app::client::{Memory, Server, Speaks};
 use app::lamp::Mode;
-use app::{Lamp, StandIn, client, lamp};
+use app::{StandIn, client, lamp};
 use defmt_rtt as _;
 use eio_core::backoff::Backoff;
 use eio_embassy::State;
@@ -69,7 +69,7 @@ async fn main(spawner: Spawner) {
     let seed = u64::from(random.next_u32()) << 32 | u64::from(random.next_u32());
     let resources = RESOURCES.init(StackResources::new());
     let (stack, runner) = embassy_net::new(device, Config::dhcpv4(DhcpConfig::default()), resources, seed);
-    let led = Led(Output::new(pins.PB0, Level::Low, Speed::Low));
+    let led = Output::new(pins.PB0, Level::Low, Speed::Low);
     spawner.spawn(run_stack(runner).expect("spawned once"));
     spawner.spawn(run_session(stack, random).expect("spawned once"));
     spawner.spawn(run_lamp(led).expect("spawned once"));
@@ -91,15 +91,7 @@ async fn run_session(stack: Stack<'static>, mut random: Rng<'static, RNG>) {
 }
 
 #[embassy_executor::task]
-async fn run_lamp(mut led: Led) -> ! {
+async fn run_lamp(mut led: Output<'static>) -> ! {
     let state = STATE.dyn_receiver().expect("the only one");
     lamp::run(&mut led, state, &MODES).await
-}
-
-struct Led(Output<'static>);
-
-impl Lamp for Led {
-    fn set(&mut self, on: bool) {
-        self.0.set_level(on.into());
-    }
 }

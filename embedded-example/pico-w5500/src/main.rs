@@ -11,7 +11,7 @@
 
 use app::client::{Memory, Server, Speaks};
 use app::lamp::Mode;
-use app::{Lamp, StandIn, client, lamp};
+use app::{StandIn, client, lamp};
 use defmt_rtt as _;
 use eio_core::backoff::Backoff;
 use eio_embassy::State;
@@ -88,7 +88,7 @@ async fn main(spawner: Spawner) {
     spawner.spawn(run_ethernet(ethernet).expect("spawned once"));
     spawner.spawn(run_stack(runner).expect("spawned once"));
     spawner.spawn(run_session(stack).expect("spawned once"));
-    spawner.spawn(run_lamp(Led(Output::new(pins.PIN_25, Level::Low))).expect("spawned once"));
+    spawner.spawn(run_lamp(Output::new(pins.PIN_25, Level::Low)).expect("spawned once"));
 }
 
 #[embassy_executor::task]
@@ -113,15 +113,7 @@ async fn run_session(stack: Stack<'static>) {
 }
 
 #[embassy_executor::task]
-async fn run_lamp(mut led: Led) -> ! {
+async fn run_lamp(mut led: Output<'static>) -> ! {
     let state = STATE.dyn_receiver().expect("the only one");
     lamp::run(&mut led, state, &MODES).await
-}
-
-struct Led(Output<'static>);
-
-impl Lamp for Led {
-    fn set(&mut self, on: bool) {
-        self.0.set_level(on.into());
-    }
 }

@@ -38,11 +38,29 @@ defmt::timestamp!("{=u64:us}", embassy_time::Instant::now().as_micros());
 pub struct Led;
 
 #[cfg(feature = "app")]
-impl app::Lamp for Led {
-    fn set(&mut self, on: bool) {
+impl Led {
+    fn switch(on: bool) {
         // SAFETY: FPGAIO of AN386, table 3-1: LED0.
         const LED0: mmio::Register = unsafe { mmio::Register::at(0x4002_8000) };
         LED0.write(u32::from(on));
         defmt::debug!("lamp {=bool}", on);
+    }
+}
+
+#[cfg(feature = "app")]
+impl embedded_hal::digital::ErrorType for Led {
+    type Error = core::convert::Infallible;
+}
+
+#[cfg(feature = "app")]
+impl embedded_hal::digital::OutputPin for Led {
+    fn set_low(&mut self) -> Result<(), Self::Error> {
+        Self::switch(false);
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Self::Error> {
+        Self::switch(true);
+        Ok(())
     }
 }
