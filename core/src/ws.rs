@@ -66,7 +66,7 @@ mod reader;
 mod sha1;
 mod utf8;
 
-pub use close::{Close, CloseCode};
+pub use close::{Close, CloseCode, CloseError};
 pub use control::{Control, EncodeError};
 pub use decoder::{Decoder, MAX_EMPTY_FRAGMENTS};
 pub use encode::encode_message;

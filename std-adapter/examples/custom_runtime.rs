@@ -110,7 +110,11 @@ fn serve(mut stream: TcpStream) -> io::Result<String> {
         match stream.read(reader.spare()) {
             Ok(len) if len > 0 => reader.filled(len),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
-            Ok(_) | Err(_) => session.handle_transport_closed(clock.now()),
+            Ok(_) => session.handle_transport_closed(clock.now()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                session.handle_transport_reset(clock.now());
+            }
+            Err(_) => session.handle_transport_error(clock.now()),
         }
     }
 }
@@ -134,8 +138,8 @@ fn handle(
                 {
                     session.handle_transport_error(clock.now());
                 }
-                if let Control::Close(_) = control {
-                    session.handle_transport_closed(clock.now());
+                if let Control::Close(close) = control {
+                    session.handle_close_frame(clock.now(), close);
                 }
                 continue;
             }

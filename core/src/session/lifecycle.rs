@@ -1,10 +1,12 @@
 //! What happens to a session of either role between its opening and its end.
 
+use core::num::NonZeroU16;
 use core::time::Duration;
 
 use super::{Control, Disconnect, DisconnectReason, SendError};
 use crate::heartbeat::{Due, Machine};
 use crate::time::Instant;
+use crate::ws::{Close, CloseCode};
 
 /// What both roles are made of: a machine, what is owed to the peer, and the reason of the end.
 #[derive(Clone, Debug)]
@@ -12,6 +14,8 @@ pub(crate) struct Lifecycle {
     pub(crate) machine: Machine,
     pub(crate) owed: Owed,
     reason: Option<DisconnectReason>,
+    /// What the peer's close frame said. No code is 0.
+    close_code: Option<NonZeroU16>,
 }
 
 /// Control packets that `poll_transmit` has yet to yield, at most one of each.
@@ -24,7 +28,8 @@ pub(crate) struct Owed {
 
 impl Lifecycle {
     pub(crate) const fn new(machine: Machine) -> Self {
-        Self { machine, owed: Owed { ping: false, pong: false, close: false }, reason: None }
+        let owed = Owed { ping: false, pong: false, close: false };
+        Self { machine, owed, reason: None, close_code: None }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -75,6 +80,15 @@ impl Lifecycle {
         self.end(now, reason);
     }
 
+    /// A WebSocket's close frame is the peer's last word.
+    pub(crate) fn handle_close_frame(&mut self, now: Instant, close: Option<Close<'_>>) {
+        if !self.machine.has_ended() {
+            let code = close.map_or(CloseCode::NO_STATUS, |close| close.code());
+            self.close_code = NonZeroU16::new(code.as_u16());
+        }
+        self.end_by_peer(now, DisconnectReason::TransportClosed);
+    }
+
     pub(crate) fn close(&mut self, now: Instant, close_timeout: Duration) {
         if self.machine.is_opening() {
             self.end(now, DisconnectReason::LocalClose);
@@ -121,7 +135,8 @@ impl Lifecycle {
     pub(crate) fn disconnect(&self) -> Option<Disconnect> {
         let ended_at = self.machine.ended_at()?;
         let silent_for = ended_at.saturating_duration_since(self.machine.last_seen());
-        Some(Disconnect { reason: self.reason?, silent_for })
+        let close_code = self.close_code.map(|code| CloseCode::new(code.get()));
+        Some(Disconnect { reason: self.reason?, silent_for, close_code })
     }
 }
 
@@ -199,8 +214,40 @@ mod tests {
         assert_eq!(failed.poll_transmit(), Some(Control::Close));
         assert_eq!(failed.poll_transmit(), None);
 
-        let mut closed = ClientSession::eio4(Duration::from_secs(20), now);
-        closed.handle_transport_closed(now);
-        assert_eq!(closed.poll_transmit(), None);
+        for end in [ClientSession::handle_transport_closed, ClientSession::handle_transport_reset] {
+            let mut closed = ClientSession::eio4(Duration::from_secs(20), now);
+            end(&mut closed, now);
+            assert_eq!(closed.poll_transmit(), None);
+        }
+    }
+
+    #[test]
+    fn a_close_frame_is_the_last_sign_of_life_and_its_code_is_kept() {
+        let bye = Close::new(CloseCode::new(4001), "bye").ok();
+        for (close, code) in [(bye, CloseCode::new(4001)), (None, CloseCode::NO_STATUS)] {
+            let mut session = server();
+            session.handle_close_frame(at(7), close);
+            let end = session.disconnect().expect("a close frame ends a session");
+            assert_eq!(end.reason, DisconnectReason::TransportClosed);
+            assert_eq!((end.close_code, end.silent_for), (Some(code), Duration::ZERO));
+            assert_eq!(session.poll_transmit(), None);
+        }
+    }
+
+    #[test]
+    fn a_close_frame_that_crosses_our_own_tells_its_code_and_one_behind_the_end_changes_nothing() {
+        let gone = Close::new(CloseCode::GOING_AWAY, "").ok();
+        let mut session = server();
+        session.close(at(1), CLOSE_TIMEOUT);
+        session.handle_close_frame(at(2), gone);
+        let end = session.disconnect().map(|end| (end.reason, end.close_code));
+        assert_eq!(end, Some((DisconnectReason::LocalClose, Some(CloseCode::GOING_AWAY))));
+
+        let mut session = server();
+        session.handle_transport_reset(at(1));
+        let end = session.disconnect();
+        session.handle_close_frame(at(2), gone);
+        assert_eq!(session.disconnect(), end);
+        assert_eq!(end.and_then(|end| end.close_code), None);
     }
 }

@@ -1,9 +1,11 @@
 //! Why and how a session ended.
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::handshake::HandshakeErrorKind;
 use crate::packet::DecodeErrorKind;
+use crate::ws::CloseCode;
 
 /// How the peer misbehaved, where only the transport can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -30,7 +32,8 @@ pub enum Violation {
 /// |---|---|---|
 /// | `LocalClose` | `forced close` | this side called `close` |
 /// | `PeerClose` | `transport close` | the peer sent `close` |
-/// | `TransportClosed` | `transport close` | the connection ended in order |
+/// | `TransportClosed` | `transport close` | the peer closed the connection in order, with or without a close frame |
+/// | `TransportReset` | `transport close` | the connection was reset |
 /// | `TransportError` | `transport error` | the connection failed |
 /// | `PingTimeout` | `ping timeout` | the peer was silent |
 /// | `ParseError` | `parse error` | a client sent bytes that are no packet |
@@ -53,10 +56,15 @@ pub enum DisconnectReason {
     /// The peer sent a `close` packet.
     #[error("transport close: the peer sent a close packet")]
     PeerClose,
-    /// The transport ended in order, without a `close` packet.
+    /// The transport ended in order, without a `close` packet. If a close frame of RFC 6455 ended it,
+    /// [`Disconnect::close_code`] is what that said.
     #[error("transport close: the connection ended")]
     TransportClosed,
-    /// The transport failed.
+    /// The connection was reset: the peer's process died or dropped it, or something in between did. The reference has
+    /// one word for this and for an orderly end.
+    #[error("transport close: the connection was reset")]
+    TransportReset,
+    /// The transport failed otherwise: a request that was aborted or refused, a read or write that did not succeed.
     #[error("transport error: the connection failed")]
     TransportError,
     /// The peer gave no sign of life in time.
@@ -94,7 +102,7 @@ impl DisconnectReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::LocalClose => "forced close",
-            Self::PeerClose | Self::TransportClosed => "transport close",
+            Self::PeerClose | Self::TransportClosed | Self::TransportReset => "transport close",
             Self::TransportError | Self::ServerError(_) | Self::WrongDirection | Self::Violation(_) => {
                 "transport error"
             }
@@ -110,21 +118,34 @@ impl DisconnectReason {
     /// Whether the peer is to be told with a `close` packet, as far as it still listens. After a failed request it
     /// does: polling has another connection, and a peer that is not told keeps its session until its own timeout.
     pub(super) const fn owes_close(self) -> bool {
-        !matches!(self, Self::PeerClose | Self::TransportClosed)
+        !matches!(self, Self::PeerClose | Self::TransportClosed | Self::TransportReset)
     }
 }
 
 /// How a session ended. For whoever only waits for messages it is an error, and tells itself as one:
-/// `ping timeout: the peer was silent (after 45000 ms of silence)`.
+/// `ping timeout: the peer was silent (after 45000 ms of silence)`, or
+/// `transport close: the connection ended, close code 4001 (after 0 ms of silence)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[error("{reason} (after {} ms of silence)", whole_millis(*silent_for))]
+#[error("{reason}{} (after {} ms of silence)", WithCode(*close_code), whole_millis(*silent_for))]
 #[non_exhaustive]
 pub struct Disconnect {
     /// The first cause.
     pub reason: DisconnectReason,
     /// From the peer's last sign of life to the end.
     pub silent_for: Duration,
+    /// What the peer's close frame said, if one came in before the end: [`CloseCode::NO_STATUS`] for one without a
+    /// code. The frame's text is not kept here: [`ws::Close`](crate::ws::Close) borrows it while the frame is decoded.
+    pub close_code: Option<CloseCode>,
+}
+
+/// The close code in a sentence about the end.
+struct WithCode(Option<CloseCode>);
+
+impl fmt::Display for WithCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |code| write!(f, ", close code {}", code.as_u16()))
+    }
 }
 
 /// In 64 bits, which last longer than any clock: 128 cost a microcontroller a kilobyte.
@@ -142,7 +163,20 @@ mod tests {
     #[test]
     fn an_end_tells_its_reason_and_the_silence_before_it() {
         let silent_for = Duration::from_micros(45_000_999);
-        let end = Disconnect { reason: DisconnectReason::PingTimeout, silent_for };
+        let end = Disconnect { reason: DisconnectReason::PingTimeout, silent_for, close_code: None };
         assert_eq!(end.to_string(), "ping timeout: the peer was silent (after 45000 ms of silence)");
+    }
+
+    #[test]
+    fn an_end_by_a_close_frame_tells_its_code() {
+        let end = Disconnect {
+            reason: DisconnectReason::TransportClosed,
+            silent_for: Duration::ZERO,
+            close_code: Some(CloseCode::new(4001)),
+        };
+        assert_eq!(
+            end.to_string(),
+            "transport close: the connection ended, close code 4001 (after 0 ms of silence)"
+        );
     }
 }

@@ -17,13 +17,29 @@ macro_rules! shared_verbs {
             self.lifecycle.handle_timeout(now);
         }
 
-        /// The transport ended in order: the peer closed the connection.
+        /// The transport ended in order: the peer closed the connection. For a WebSocket that said so in a close frame
+        /// there is [`handle_close_frame`](Self::handle_close_frame).
         pub fn handle_transport_closed(&mut self, now: Instant) {
             self.lifecycle.end(now, DisconnectReason::TransportClosed);
         }
 
-        /// The transport failed: a reset, an aborted request, a write that did not succeed. On polling the peer may
+        /// The peer's close frame came in, with a body or without one (RFC 6455 section 5.5.1). Takes what
+        /// [`ws::Control::Close`](crate::ws::Control::Close) carries. It is a sign of life, and ends the session as
+        /// [`DisconnectReason::TransportClosed`]. The code is kept for [`Disconnect::close_code`], the text is not.
+        ///
+        /// The caller still owes the WebSocket the answer, [`ws::Control::reply`](crate::ws::Control::reply).
+        pub fn handle_close_frame(&mut self, now: Instant, close: Option<crate::ws::Close<'_>>) {
+            self.lifecycle.handle_close_frame(now, close);
+        }
+
+        /// The connection was reset. Nobody is there to be told: no [`Control::Close`] is owed.
+        pub fn handle_transport_reset(&mut self, now: Instant) {
+            self.lifecycle.end(now, DisconnectReason::TransportReset);
+        }
+
+        /// The transport failed: an aborted request, a read or write that did not succeed. On polling the peer may
         /// still be reached by another request: [`Control::Close`] is owed, and dropped where nothing can carry it.
+        /// For a connection that was reset there is [`handle_transport_reset`](Self::handle_transport_reset).
         pub fn handle_transport_error(&mut self, now: Instant) {
             self.lifecycle.end(now, DisconnectReason::TransportError);
         }

@@ -103,15 +103,70 @@ impl fmt::Display for CloseCode {
     }
 }
 
-/// The body of a close frame that has one.
+/// The body of a close frame that has one: a code that may be sent, and at most 123 bytes of text (RFC 6455 section
+/// 5.5.1).
+///
+/// ```
+/// use eio_core::ws::{Close, CloseCode, CloseError};
+///
+/// let bye = Close::new(CloseCode::new(4001), "bye")?;
+/// assert_eq!((bye.code().as_u16(), bye.reason()), (4001, "bye"));
+/// assert_eq!(Close::new(CloseCode::ABNORMAL, ""), Err(CloseError::Code(CloseCode::ABNORMAL)));
+/// # Ok::<(), CloseError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_structs, reason = "RFC 6455 section 5.5.1: a code and a reason")]
 pub struct Close<'a> {
+    pub(super) code: CloseCode,
+    pub(super) reason: &'a str,
+}
+
+impl<'a> Close<'a> {
+    /// The longest reason, in bytes: a control frame has 125, and the code takes 2 of them.
+    pub const MAX_REASON: usize = 123;
+
+    /// A code and words for it.
+    ///
+    /// # Errors
+    /// [`CloseError`] for a code that is not [sendable](CloseCode::is_sendable), and for a reason longer than
+    /// [`MAX_REASON`](Self::MAX_REASON).
+    pub const fn new(code: CloseCode, reason: &'a str) -> Result<Self, CloseError> {
+        if !code.is_sendable() {
+            return Err(CloseError::Code(code));
+        }
+        if reason.len() > Self::MAX_REASON {
+            return Err(CloseError::ReasonTooLong { len: reason.len() });
+        }
+        Ok(Self { code, reason })
+    }
+
     /// Why the sender closes.
-    pub code: CloseCode,
-    /// Words for a log, not for a person; at most 123 bytes, often none.
-    pub reason: &'a str,
+    #[must_use]
+    pub const fn code(&self) -> CloseCode {
+        self.code
+    }
+
+    /// Words for a log, not for a person; often none.
+    #[must_use]
+    pub const fn reason(&self) -> &'a str {
+        self.reason
+    }
+}
+
+/// Why a code and a reason are no body of a close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum CloseError {
+    /// A code that may not be in a close frame.
+    #[error("close code {0} must not be sent: expected 1000 to 1003, 1007 to 1014, or 3000 to 4999")]
+    Code(CloseCode),
+    /// The reason is too long.
+    #[error("close reason of {len} bytes: expected at most 123")]
+    ReasonTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
 }
 
 #[cfg(test)]
@@ -134,5 +189,16 @@ mod tests {
             assert!(code.name().is_some() && !code.is_sendable());
         }
         assert_eq!(CloseCode::new(1004).name(), None);
+    }
+
+    #[test]
+    fn a_body_that_no_close_frame_can_carry_is_refused() {
+        let reason = core::str::from_utf8(&[b'x'; 124]).unwrap();
+        let new = |code, reason| Close::new(code, reason).map(|_| ());
+        assert_eq!(new(CloseCode::NORMAL, reason), Err(CloseError::ReasonTooLong { len: 124 }));
+        assert_eq!(new(CloseCode::NORMAL, &reason[1..]), Ok(()));
+        for code in [CloseCode::NO_STATUS, CloseCode::ABNORMAL, CloseCode::TLS_HANDSHAKE, CloseCode::new(0)] {
+            assert_eq!(new(code, ""), Err(CloseError::Code(code)));
+        }
     }
 }

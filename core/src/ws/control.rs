@@ -1,6 +1,6 @@
 //! Control frames: ping, pong, close (RFC 6455 section 5.5).
 
-use super::{Close, CloseCode, FrameHeader, OpCode, mask};
+use super::{Close, FrameHeader, OpCode, mask};
 use crate::BufferTooSmall;
 
 /// A control frame, received or to be sent. Its payload has at most 125 bytes.
@@ -34,15 +34,16 @@ impl<'a> Control<'a> {
     ///
     /// assert_eq!(Control::Ping(b"hi").reply(), Some(Control::Pong(b"hi")));
     /// assert_eq!(Control::Pong(b"hi").reply(), None);
-    /// let close = Control::Close(Some(Close { code: CloseCode::NORMAL, reason: "done" }));
-    /// assert_eq!(close.reply(), Some(Control::Close(Some(Close { code: CloseCode::NORMAL, reason: "" }))));
+    /// let close = Control::Close(Some(Close::new(CloseCode::NORMAL, "done")?));
+    /// assert_eq!(close.reply(), Some(Control::Close(Some(Close::new(CloseCode::NORMAL, "")?))));
+    /// # Ok::<(), eio_core::ws::CloseError>(())
     /// ```
     #[must_use]
     pub fn reply(&self) -> Option<Self> {
         match *self {
             Self::Ping(payload) => Some(Self::Pong(payload)),
             Self::Pong(_) => None,
-            Self::Close(body) => Some(Self::Close(body.map(|Close { code, .. }| Close { code, reason: "" }))),
+            Self::Close(body) => Some(Self::Close(body.map(|close| Close { reason: "", ..close }))),
         }
     }
 
@@ -52,23 +53,19 @@ impl<'a> Control<'a> {
     /// use eio_core::ws::{Close, CloseCode, Control};
     ///
     /// let mut out = [0; Control::MAX_LEN];
-    /// let close = Control::Close(Some(Close { code: CloseCode::NORMAL, reason: "bye" }));
+    /// let close = Control::Close(Some(Close::new(CloseCode::NORMAL, "bye")?));
     /// let len = close.encode(None, &mut out)?;
     /// assert_eq!(&out[..len], b"\x88\x05\x03\xe8bye");
-    /// # Ok::<(), eio_core::ws::EncodeError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`EncodeError`] if the payload is too long, the close code must not travel, or `out` is too small. Nothing
-    /// was written then.
+    /// [`EncodeError`] if the payload is too long, or `out` is too small. Nothing was written then.
     pub fn encode(&self, key: Option<[u8; 4]>, out: &mut [u8]) -> Result<usize, EncodeError> {
         let (opcode, head, tail): (_, &[u8], &'a [u8]) = match *self {
             Self::Ping(payload) => (OpCode::Ping, &[], payload),
             Self::Pong(payload) => (OpCode::Pong, &[], payload),
             Self::Close(None) => (OpCode::Close, &[], &[]),
-            Self::Close(Some(Close { code, .. })) if !code.is_sendable() => {
-                return Err(EncodeError::CloseCode(code));
-            }
             Self::Close(Some(Close { code, reason })) => {
                 (OpCode::Close, &code.as_u16().to_be_bytes(), reason.as_bytes())
             }
@@ -98,15 +95,12 @@ impl<'a> Control<'a> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// More than 125 bytes of payload; in a close frame the code takes 2 of them.
+    /// More than 125 bytes of payload.
     #[error("control payload of {len} bytes: expected at most 125")]
     PayloadTooLong {
-        /// The length of the payload, a close code included.
+        /// The length of the payload.
         len: usize,
     },
-    /// A code that may not be in a close frame.
-    #[error("close code {0} must not be sent")]
-    CloseCode(CloseCode),
     /// The frame does not fit.
     #[error(transparent)]
     BufferTooSmall(#[from] BufferTooSmall),
@@ -129,20 +123,9 @@ mod tests {
     #[test]
     fn a_frame_that_breaks_the_rules_is_not_written() {
         let mut out = [0xee; 200];
-        let reason = core::str::from_utf8(&[b'x'; 124]).unwrap();
-        let close = |code, reason| Control::Close(Some(Close { code, reason }));
         assert_eq!(
             Control::Pong(&[0; 126]).encode(None, &mut out),
             Err(EncodeError::PayloadTooLong { len: 126 })
-        );
-        assert_eq!(
-            close(CloseCode::NORMAL, reason).encode(None, &mut out),
-            Err(EncodeError::PayloadTooLong { len: 126 })
-        );
-        assert!(close(CloseCode::NORMAL, &reason[1..]).encode(None, &mut [0; 127]).is_ok());
-        assert_eq!(
-            close(CloseCode::ABNORMAL, "").encode(None, &mut out),
-            Err(EncodeError::CloseCode(CloseCode::ABNORMAL))
         );
         assert_eq!(
             Control::Ping(b"abc").encode(None, &mut out[..4]),

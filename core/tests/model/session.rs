@@ -5,6 +5,7 @@ use core::time::Duration;
 use eio_core::handshake::{Handshake, Sid};
 use eio_core::packet::{Data, DecodeError, Frame, Packet, PacketType, v3, v4};
 use eio_core::session::{Control, Disconnect, SendError, Violation};
+use eio_core::ws::{Close, CloseCode};
 use eio_core::{ClientSession, DisconnectReason, Event, Heartbeat, Instant, Liveness, ServerSession};
 use proptest::prelude::*;
 
@@ -34,6 +35,9 @@ pub(crate) enum Op {
     Close(Span),
     Closed,
     TransportClosed,
+    /// One of the [`CLOSE_CODES`].
+    CloseFrame(usize),
+    TransportReset,
     TransportError,
     Violation(usize),
     Transmit,
@@ -47,6 +51,9 @@ const VIOLATIONS: [Violation; 4] = [
     Violation::ContentType,
     Violation::WebSocket,
 ];
+
+/// 1005 stands for a close frame without a code.
+const CLOSE_CODES: [u16; 3] = [1005, 1000, 4999];
 
 /// One session's life.
 #[derive(Clone, Debug)]
@@ -90,6 +97,8 @@ fn op(role: Role) -> impl Strategy<Value = Op> {
         Just(Op::BinaryOpen),
         (0..GARBAGE.len()).prop_map(Op::Garbage),
         Just(Op::TransportClosed),
+        (0..CLOSE_CODES.len()).prop_map(Op::CloseFrame),
+        Just(Op::TransportReset),
         Just(Op::TransportError),
         (0..VIOLATIONS.len()).prop_map(Op::Violation),
         any_packet,
@@ -182,6 +191,11 @@ impl Session {
             Op::Close(allowance) => either!(self, session => session.close(now, span(allowance))),
             Op::Closed => either!(self, session => session.handle_closed(now)),
             Op::TransportClosed => either!(self, session => session.handle_transport_closed(now)),
+            Op::CloseFrame(which) => {
+                let close = Close::new(CloseCode::new(CLOSE_CODES[which]), "bye").ok();
+                either!(self, session => session.handle_close_frame(now, close));
+            }
+            Op::TransportReset => either!(self, session => session.handle_transport_reset(now)),
             Op::TransportError => either!(self, session => session.handle_transport_error(now)),
             Op::Violation(which) => {
                 either!(self, session => session.handle_violation(now, VIOLATIONS[which]));
@@ -249,6 +263,8 @@ fn input(op: Op, life: &Life) -> Input {
         Op::Close(allowance) => Input::Close(span(allowance)),
         Op::Closed => Input::Closed,
         Op::TransportClosed => Input::TransportClosed,
+        Op::CloseFrame(which) => Input::CloseFrame(CLOSE_CODES[which]),
+        Op::TransportReset => Input::TransportReset,
         Op::TransportError => Input::TransportError,
         Op::Violation(_) => Input::Violation,
         Op::Transmit => Input::Take,
@@ -261,6 +277,7 @@ fn is_reason(reason: DisconnectReason, cause: Cause, op: Op, role: Role) -> bool
         (Cause::LocalClose, DisconnectReason::LocalClose, _)
         | (Cause::PeerClose, DisconnectReason::PeerClose, _)
         | (Cause::TransportClosed, DisconnectReason::TransportClosed, _)
+        | (Cause::TransportReset, DisconnectReason::TransportReset, _)
         | (Cause::TransportError, DisconnectReason::TransportError, _)
         | (Cause::PingTimeout, DisconnectReason::PingTimeout, _)
         | (Cause::WrongDirection, DisconnectReason::WrongDirection, _)
@@ -338,6 +355,7 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
                     now
                 );
                 prop_assert_eq!(end.silent_for, lasting(ended_at - expected.last_seen));
+                prop_assert_eq!(end.close_code.map(CloseCode::as_u16), expected.close_code);
             }
             (end, expected_end) => {
                 prop_assert!(

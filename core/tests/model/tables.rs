@@ -59,6 +59,9 @@ pub(crate) enum Input {
     /// This side's `close` was written.
     Closed,
     TransportClosed,
+    /// The peer's close frame came, with this code.
+    CloseFrame(u16),
+    TransportReset,
     TransportError,
     Violation,
     /// One control packet is taken to be written.
@@ -89,6 +92,7 @@ pub(crate) enum Cause {
     LocalClose,
     PeerClose,
     TransportClosed,
+    TransportReset,
     TransportError,
     PingTimeout,
     Garbage,
@@ -159,6 +163,7 @@ impl Model {
             timeout: 0,
             clock: now,
             end: None,
+            close_code: None,
             owed: Vec::new(),
             open_by: Some(now.saturating_add(open_timeout)),
             close_by: None,
@@ -228,6 +233,8 @@ impl Model {
                 }
             }
             Input::TransportClosed => state.end(now, Cause::TransportClosed),
+            Input::CloseFrame(code) => state.close_frame(now, code),
+            Input::TransportReset => state.end(now, Cause::TransportReset),
             Input::TransportError => state.end(now, Cause::TransportError),
             Input::Violation => {
                 state.last_seen = now;

@@ -181,12 +181,14 @@ fn while_it_closes_no_message_reaches_the_application_and_no_ping_is_answered() 
 type Deed = fn(&mut World);
 
 /// What may end a session that closes, besides its limits.
-fn endings() -> [(&'static str, Deed); 6] {
+fn endings() -> [(&'static str, Deed); 8] {
     [
         ("its close packet left", |world| world.server.handle_closed()),
         ("the peer closes", |world| world.client.say(Packet::CLOSE)),
         ("the connection ends", |world| world.client.hang_up()),
-        ("the connection fails", |world| world.client.reset()),
+        ("the peer sends a close frame", |world| world.client.say_close_frame(Some(4001))),
+        ("the connection is reset", |world| world.client.reset()),
+        ("the connection fails", |world| world.client.fail_request()),
         ("the peer sends garbage", |world| world.client.say_frame("x")),
         ("the peer breaks a rule", |world| world.server.handle_violation(Violation::PayloadTooLarge)),
     ]
@@ -208,10 +210,12 @@ fn whatever_ends_a_closing_session_it_was_closed_by_this_side() {
 
 #[test]
 fn of_two_causes_the_first_wins() {
-    let causes: [(DisconnectReason, Deed); 5] = [
+    let causes: [(DisconnectReason, Deed); 7] = [
         (DisconnectReason::PeerClose, |world| world.client.say(Packet::CLOSE)),
         (DisconnectReason::TransportClosed, |world| world.client.hang_up()),
-        (DisconnectReason::TransportError, |world| world.client.reset()),
+        (DisconnectReason::TransportClosed, |world| world.client.say_close_frame(Some(4001))),
+        (DisconnectReason::TransportReset, |world| world.client.reset()),
+        (DisconnectReason::TransportError, |world| world.client.fail_request()),
         (DisconnectReason::WrongDirection, |world| world.client.say(Packet::PING)),
         (DisconnectReason::Violation(Violation::WebSocket), |world| {
             world.server.handle_violation(Violation::WebSocket);
@@ -235,7 +239,9 @@ fn a_connection_that_ends_is_no_close_packet() {
     for generation in GENERATIONS {
         for (end, reason, wrote) in [
             (End::hang_up as fn(&mut End), DisconnectReason::TransportClosed, 0),
-            (End::reset, DisconnectReason::TransportError, 1), // another request may still carry it
+            (|client| client.say_close_frame(None), DisconnectReason::TransportClosed, 0),
+            (End::reset, DisconnectReason::TransportReset, 0),
+            (End::fail_request, DisconnectReason::TransportError, 1), // another request may still carry it
         ] {
             let mut world = connected(generation);
             end(&mut world.client);
@@ -250,7 +256,9 @@ fn a_connection_that_ends_is_no_close_packet() {
 fn a_connection_that_fails_while_a_client_opens_ends_it() {
     for (end, reason) in [
         (End::hang_up as fn(&mut End), DisconnectReason::TransportClosed),
-        (End::reset, DisconnectReason::TransportError),
+        (End::reset, DisconnectReason::TransportReset),
+        (End::fail_request, DisconnectReason::TransportError),
+        (|server| server.say_close_frame(Some(1013)), DisconnectReason::TransportClosed),
         (|server| server.say(Packet::CLOSE), DisconnectReason::PeerClose),
     ] {
         let mut world = World::client_opening();

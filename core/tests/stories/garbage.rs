@@ -200,7 +200,7 @@ fn what_follows_garbage_in_one_batch_is_not_heard() {
 
 /// Does one of everything that can be done to a server's end.
 fn anything(world: &mut World, random: &mut Random) {
-    match random.below(21) {
+    match random.below(23) {
         0 => world.client.say(Packet::PING),
         1 => world.client.say(Packet::PONG),
         2 => world.client.say(Packet::CLOSE),
@@ -221,6 +221,8 @@ fn anything(world: &mut World, random: &mut Random) {
         17 => world.server.unjam(),
         18 => world.server.handle_timeout(),
         19 => world.server.stall(ms(random.below(30_000))),
+        20 => world.client.fail_request(),
+        21 => world.client.say_close_frame(Some(4001)),
         _ => world.server.step_clock_back(ms(random.below(10_000))),
     }
 }

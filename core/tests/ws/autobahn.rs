@@ -236,14 +236,15 @@ fn echo(role: Role, outcome: &Outcome) -> Vec<(u8, Vec<u8>)> {
                 continue;
             }
             Event::Close(body) => {
-                let body = body.as_ref().map(|(code, reason)| Close { code: CloseCode::new(*code), reason });
+                let body =
+                    body.as_ref().map(|(code, reason)| Close::new(CloseCode::new(*code), reason).unwrap());
                 Control::Close(body).reply().unwrap().encode(key, &mut out).unwrap()
             }
         };
         answers.push(parse(&out[..len], key.is_some()));
     }
     if let Some(error) = outcome.error() {
-        let close = Close { code: error.close_code(), reason: "" };
+        let close = Close::new(error.close_code(), "").unwrap();
         let len = Control::Close(Some(close)).encode(key, &mut out).unwrap();
         answers.push(parse(&out[..len], key.is_some()));
     }

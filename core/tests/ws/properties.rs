@@ -37,7 +37,7 @@ proptest! {
         code in any::<u16>().prop_map(CloseCode::new).prop_filter("sendable", |code| code.is_sendable()),
         reason in "[ -~]{0,123}",
     ) {
-        let close = ws::Close { code, reason: &reason };
+        let close = ws::Close::new(code, &reason).unwrap();
         for control in
             [Control::Ping(&payload), Control::Pong(&payload), Control::Close(None), Control::Close(Some(close))]
         {

@@ -52,7 +52,7 @@ impl From<Control<'_>> for Event {
             Control::Ping(payload) => Self::Ping(payload.to_vec()),
             Control::Pong(payload) => Self::Pong(payload.to_vec()),
             Control::Close(body) => {
-                Self::Close(body.map(|body| (body.code.as_u16(), body.reason.to_owned())))
+                Self::Close(body.map(|body| (body.code().as_u16(), body.reason().to_owned())))
             }
         }
     }

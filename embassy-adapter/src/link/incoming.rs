@@ -118,7 +118,7 @@ impl State<'_> {
                 }
             }
             Received::Control(Control::Close(close)) => {
-                self.close_code = close.map(|close| close.code);
+                self.close_code = close.map(|close| close.code());
                 self.peer_close = Some(self.close_code.unwrap_or(CloseCode::NO_STATUS));
                 self.owe_close();
                 self.session.handle_transport_closed(now);

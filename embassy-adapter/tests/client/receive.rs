@@ -199,8 +199,7 @@ fn every_way_to_end_has_its_reason_and_comes_after_what_was_sent_before() {
         ),
         (
             |server| {
-                server
-                    .control(Control::Close(Some(Close { code: CloseCode::GOING_AWAY, reason: "restart" })));
+                server.control(Control::Close(Some(Close::new(CloseCode::GOING_AWAY, "restart").unwrap())));
             },
             DisconnectReason::TransportClosed,
             Some(CloseCode::GOING_AWAY),

@@ -260,7 +260,7 @@ fn a_send_that_finds_the_servers_close_says_that_the_session_is_closed() {
     let _clock = world::clock();
     let (mut client, mut server) = open();
     world::advance(10_000_000);
-    server.control(Control::Close(Some(Close { code: CloseCode::GOING_AWAY, reason: "" })));
+    server.control(Control::Close(Some(Close::new(CloseCode::GOING_AWAY, "").unwrap())));
     assert_eq!(done(client.send(Frame::Text("x"))), Err(SendError::Closed));
     assert!(client.disconnect().is_some());
 }

@@ -272,7 +272,7 @@ impl Server {
                 Some(Item::Control(Control::Ping(data))) => sent.push(Sent::Ping(data.to_vec())),
                 Some(Item::Control(Control::Pong(data))) => sent.push(Sent::Pong(data.to_vec())),
                 Some(Item::Control(Control::Close(close))) => {
-                    sent.push(Sent::Close(close.map(|close| close.code.as_u16())));
+                    sent.push(Sent::Close(close.map(|close| close.code().as_u16())));
                 }
             }
         }

@@ -21,8 +21,8 @@ pub(crate) fn echo(
             let found = match decoder.decode(&mut input[at..]) {
                 Ok(found) => found,
                 Err(error) => {
-                    let close = eio_core::ws::Close { code: error.close_code(), reason: "" };
-                    return write_control(stream, Control::Close(Some(close)), key());
+                    let close = eio_core::ws::Close::new(error.close_code(), "").ok();
+                    return write_control(stream, Control::Close(close), key());
                 }
             };
             at += found.consumed;

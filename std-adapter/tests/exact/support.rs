@@ -293,7 +293,7 @@ impl WebSocket {
                     }
                 }
                 Some(Item::Control(ws::Control::Close(close))) => {
-                    Some(Received::Close(close.map(|close| close.code.as_u16())))
+                    Some(Received::Close(close.map(|close| close.code().as_u16())))
                 }
                 Some(Item::Control(ws::Control::Pong(payload))) => Some(Received::Pong(payload.to_vec())),
                 Some(Item::Control(ws::Control::Ping(_))) => panic!("the server sends no pings of RFC 6455"),

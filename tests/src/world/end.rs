@@ -147,6 +147,16 @@ impl End {
         self.post(Letter { path: Path::Session, content: Content::Reset });
     }
 
+    /// A request of it fails; the peer is told.
+    pub fn fail_request(&mut self) {
+        self.post(Letter { path: Path::Session, content: Content::Failure });
+    }
+
+    /// It writes a close frame, with a code that may be sent or without one.
+    pub fn say_close_frame(&mut self, code: Option<u16>) {
+        self.post(Letter { path: Path::Session, content: Content::CloseFrame(code) });
+    }
+
     /// The candidate's connection ends; the peer is told.
     pub fn hang_up_candidate(&mut self) {
         self.post(Letter { path: Path::Candidate, content: Content::Fin });

@@ -29,6 +29,10 @@ pub(crate) enum Content {
     Fin,
     /// The connection was reset.
     Reset,
+    /// A request failed, and another one may still reach the peer.
+    Failure,
+    /// A WebSocket's close frame, and its code if it has one.
+    CloseFrame(Option<u16>),
 }
 
 /// A packet's data, owned.
@@ -79,7 +83,11 @@ impl Letter {
         let len = match &self.content {
             Content::Packet(_, Body::Text(text)) => text.len() + 1,
             Content::Packet(_, Body::Binary(bytes)) => bytes.len(),
-            Content::Garbage(_) | Content::Fin | Content::Reset => 1,
+            Content::Garbage(_)
+            | Content::Fin
+            | Content::Reset
+            | Content::Failure
+            | Content::CloseFrame(_) => 1,
         };
         len as u64
     }
@@ -97,7 +105,7 @@ impl Content {
                 Some(Ok(Packet { packet_type: *packet_type, data }))
             }
             Self::Garbage(kind) => Some(Err(undecodable(*kind))),
-            Self::Fin | Self::Reset => None,
+            Self::Fin | Self::Reset | Self::Failure | Self::CloseFrame(_) => None,
         }
     }
 }
@@ -118,6 +126,9 @@ impl fmt::Display for Letter {
             Content::Garbage(kind) => write!(f, "<{kind}>")?,
             Content::Fin => f.write_str("<end of connection>")?,
             Content::Reset => f.write_str("<reset>")?,
+            Content::Failure => f.write_str("<failed request>")?,
+            Content::CloseFrame(None) => f.write_str("<close frame>")?,
+            Content::CloseFrame(Some(code)) => write!(f, "<close frame {code}>")?,
         }
         match self.path {
             Path::Session => Ok(()),

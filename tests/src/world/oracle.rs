@@ -264,7 +264,12 @@ impl Oracle {
         if self.ended.is_some() {
             return;
         }
-        let listens = !matches!(reason, DisconnectReason::PeerClose | DisconnectReason::TransportClosed);
+        let listens = !matches!(
+            reason,
+            DisconnectReason::PeerClose
+                | DisconnectReason::TransportClosed
+                | DisconnectReason::TransportReset
+        );
         let close = if self.closing.is_some() { self.owed.contains(&Control::Close) } else { true };
         self.owed = if listens && close { vec![Control::Close] } else { Vec::new() };
         let reason = match reason {

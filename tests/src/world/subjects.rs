@@ -5,6 +5,7 @@ use core::time::Duration;
 use eio_core::packet::{DecodeError, Packet};
 use eio_core::session::{Control, Disconnect, SendError};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeOutcome};
+use eio_core::ws::Close;
 use eio_core::{ClientSession, Event, Heartbeat, Instant, ServerSession};
 
 use super::clock::Reading;
@@ -63,6 +64,14 @@ impl Session {
 
     pub(crate) fn handle_transport_closed(&mut self, now: Instant) {
         either!(self, session => session.handle_transport_closed(now));
+    }
+
+    pub(crate) fn handle_transport_reset(&mut self, now: Instant) {
+        either!(self, session => session.handle_transport_reset(now));
+    }
+
+    pub(crate) fn handle_close_frame(&mut self, now: Instant, close: Option<Close<'_>>) {
+        either!(self, session => session.handle_close_frame(now, close));
     }
 
     pub(crate) fn handle_transport_error(&mut self, now: Instant) {

@@ -90,7 +90,7 @@ fn replay(log: &[Line]) -> Replayed {
                     let event = session.handle_packet(now, v4::decode(frame));
                     replayed.messages += usize::from(matches!(event, Some(eio_core::Event::Message(_))));
                 }
-                Received::Control(WsControl::Close(_)) => session.handle_transport_closed(now),
+                Received::Control(WsControl::Close(close)) => session.handle_close_frame(now, close),
                 Received::Control(_) | Received::Piece(_) => {}
             }
             replayed.drain(&mut session, now);

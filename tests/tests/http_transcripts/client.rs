@@ -150,7 +150,7 @@ pub(crate) async fn websocket(
                     }
                 }
                 Some(Item::Control(Control::Close(close))) => {
-                    tell(Seen::Closed(close.map_or(1005, |close| close.code.as_u16())));
+                    tell(Seen::Closed(close.map_or(1005, |close| close.code().as_u16())));
                     if !closing {
                         send_control(&mut writer, &Control::Close(None)).await;
                     }
@@ -182,8 +182,9 @@ pub(crate) async fn websocket(
                 }
                 Some(Order::Close(code)) => {
                     closing = true;
-                    let close = ws::Close { code: ws::CloseCode::new(code), reason: "" };
-                    send_control(&mut writer, &Control::Close((code != 1005).then_some(close))).await;
+                    // 1005 is none, and is not sent.
+                    let close = ws::Close::new(ws::CloseCode::new(code), "").ok();
+                    send_control(&mut writer, &Control::Close(close)).await;
                 }
                 Some(Order::Destroy) => return,
                 None => core::future::pending().await,

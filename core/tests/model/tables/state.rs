@@ -19,6 +19,8 @@ pub(crate) struct State {
     pub(crate) clock: Micros,
     /// Why and when it ended.
     pub(crate) end: Option<(Cause, Micros)>,
+    /// What the peer's close frame said.
+    pub(crate) close_code: Option<u16>,
     pub(super) owed: Vec<Owed>,
     pub(super) open_by: Option<Micros>,
     pub(super) close_by: Option<Micros>,
@@ -150,7 +152,8 @@ impl State {
     }
 
     pub(super) fn end(&mut self, now: Micros, cause: Cause) -> Said {
-        let peer_listens = !matches!(cause, Cause::PeerClose | Cause::TransportClosed);
+        let peer_listens =
+            !matches!(cause, Cause::PeerClose | Cause::TransportClosed | Cause::TransportReset);
         let close_waits = self.owed.contains(&Owed::Close);
         let closing = self.phase == Phase::Closing;
         // Closing is the first cause of whatever follows, and silence is the word for a peer that does not take it.
@@ -162,6 +165,12 @@ impl State {
         self.phase = Phase::Ended;
         self.end = Some((cause, now));
         Said::Ended(cause)
+    }
+
+    pub(super) fn close_frame(&mut self, now: Micros, code: u16) -> Said {
+        self.last_seen = now;
+        self.close_code = Some(code);
+        self.end(now, Cause::TransportClosed)
     }
 
     pub(super) fn owe(&mut self, packet: Owed) {

@@ -134,7 +134,7 @@ fn a_server_that_closes_in_order_gets_its_close_frame_and_fin() {
     let _clock = world::clock();
     let (mut lab, _, server) = open();
     lab.serve(server, |server| {
-        let close = Close { code: CloseCode::GOING_AWAY, reason: "restart" };
+        let close = Close::new(CloseCode::GOING_AWAY, "restart").unwrap();
         server.control(Control::Close(Some(close)));
     });
     assert_eq!(lab.take(server), [Sent::Close(Some(1001))]);

@@ -6,6 +6,7 @@ use eio_core::Instant;
 use eio_core::packet::PacketType;
 use eio_core::session::{Control, DisconnectReason};
 use eio_core::upgrade::{UpgradeControl, UpgradeOutcome};
+use eio_core::ws::{Close, CloseCode};
 
 use super::{End, Mind};
 use crate::world::clock::Reading;
@@ -68,9 +69,19 @@ impl End {
             Content::Fin => self.act(Session::handle_transport_closed, |oracle, now| {
                 oracle.end(now, DisconnectReason::TransportClosed);
             }),
-            Content::Reset => self.act(Session::handle_transport_error, |oracle, now| {
+            Content::Reset => self.act(Session::handle_transport_reset, |oracle, now| {
+                oracle.end(now, DisconnectReason::TransportReset);
+            }),
+            Content::Failure => self.act(Session::handle_transport_error, |oracle, now| {
                 oracle.end(now, DisconnectReason::TransportError);
             }),
+            Content::CloseFrame(code) => {
+                let close = code.and_then(|code| Close::new(CloseCode::new(code), "").ok());
+                self.act(
+                    |session, now| session.handle_close_frame(now, close),
+                    |oracle, now| oracle.end_by_peer(now, DisconnectReason::TransportClosed),
+                );
+            }
             Content::Garbage(kind) => {
                 let (kind, role) = (*kind, self.role);
                 self.act(
@@ -125,7 +136,7 @@ impl End {
     fn hear_on_candidate(&mut self, letter: &Letter) {
         let now = self.read_clock();
         let Some(upgrade) = &mut self.upgrade else { return };
-        if letter.content == Content::Fin || letter.content == Content::Reset {
+        if letter.content.decoded().is_none() {
             upgrade.call(now, |upgrade, _| upgrade.handle_transport_closed());
         } else {
             upgrade.call(now, |upgrade, now| {
