@@ -22,7 +22,6 @@ use std::sync::Arc;
 use ::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use ::http::uri::PathAndQuery;
 use eio_core::backoff::Backoff;
-use eio_core::payload::DEFAULT_MAX_PACKETS;
 use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::upgrade::CLIENT_UPGRADE_TIMEOUT;
 
@@ -103,6 +102,7 @@ impl Client {
             app_stall_timeout: None,
             ping_timeout_at_most: None,
             max_payload: 16 * 1024 * 1024,
+            max_packets_per_payload: 16,
             limits: Limits::DEFAULT,
             on_event: None,
             #[cfg(feature = "tls")]
@@ -165,6 +165,7 @@ pub struct ClientBuilder {
     app_stall_timeout: Option<Duration>,
     ping_timeout_at_most: Option<Duration>,
     max_payload: u32,
+    max_packets_per_payload: usize,
     limits: Limits,
     on_event: Option<config::OnEvent>,
     #[cfg(feature = "tls")]
@@ -249,9 +250,22 @@ impl ClientBuilder {
     /// The largest answer to a poll, and the largest WebSocket message, that is taken from the server, in bytes. A
     /// larger one ends the session. Default: 16 MiB.
     ///
+    /// How many packets an answer holds is not limited. Each takes some 40 bytes of memory besides its own, so that an
+    /// answer of nothing but empty messages takes 20 times its size.
+    ///
     /// What the server takes is for it to say: larger messages are refused by `send`.
     pub fn max_payload(mut self, bytes: u32) -> Self {
         self.max_payload = bytes;
+        self
+    }
+
+    /// How many packets one request with data carries at most; the others follow in the next request, at once and in
+    /// order. Default: 16, which is all that python-engineio takes: of a request with more it drops every packet, and
+    /// answers `ok`.
+    ///
+    /// What comes from the server is limited by [`max_payload`](Self::max_payload) alone.
+    pub fn max_packets_per_payload(mut self, packets: usize) -> Self {
+        self.max_packets_per_payload = packets;
         self
     }
 
@@ -308,6 +322,7 @@ impl ClientBuilder {
         let first = *transports.first().ok_or(ClientBuildError::NoTransport)?;
         let limits = [
             ("max_payload", u64::from(self.max_payload)),
+            ("max_packets_per_payload", self.max_packets_per_payload as u64),
             ("inbox messages", self.limits.inbox_messages as u64),
             ("inbox bytes", self.limits.inbox_bytes as u64),
             ("outbox messages", self.limits.outbox_messages as u64),
@@ -337,7 +352,7 @@ impl ClientBuilder {
             app_stall_timeout: self.app_stall_timeout,
             ping_timeout_at_most: self.ping_timeout_at_most,
             max_payload: self.max_payload,
-            max_packets: DEFAULT_MAX_PACKETS,
+            max_packets_per_payload: self.max_packets_per_payload,
             limits: self.limits,
             on_event: self.on_event,
         };

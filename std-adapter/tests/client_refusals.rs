@@ -33,6 +33,10 @@ fn settings_that_cannot_be_are_refused_before_anything_is_sent() {
         ClientBuildError::ReservedHeader("Sec-WebSocket-Key".into())
     );
     assert_eq!(refused(client().max_payload(0)), ClientBuildError::Zero("max_payload"));
+    assert_eq!(
+        refused(client().max_packets_per_payload(0)),
+        ClientBuildError::Zero("max_packets_per_payload")
+    );
     assert_eq!(refused(client().inbox(0, 1)), ClientBuildError::Zero("inbox messages"));
     assert_eq!(refused(client().outbox(0, 1)), ClientBuildError::Zero("outbox messages"));
     assert_eq!(refused(client().outbox(1, 0)), ClientBuildError::Zero("outbox bytes"));

@@ -40,7 +40,8 @@ pub(crate) struct Config {
     pub(crate) app_stall_timeout: Option<Duration>,
     pub(crate) ping_timeout_at_most: Option<Duration>,
     pub(crate) max_payload: u32,
-    pub(crate) max_packets: usize,
+    /// How many packets one request with data carries.
+    pub(crate) max_packets_per_payload: usize,
     pub(crate) limits: Limits,
     pub(crate) on_event: Option<OnEvent>,
 }

@@ -37,16 +37,21 @@ pub(crate) struct HttpConnection {
     sender: SendRequest<Body>,
     connection: Connection<TokioIo<Dialed>, Body>,
     ended: bool,
-    /// When the server will have closed it, going by its `Keep-Alive` header.
-    stale_at: Option<Instant>,
+    /// From when on the server may have closed it without having said so.
+    stale_at: Instant,
 }
+
+/// How long an idle connection is used if the server has not promised to keep it. A server that closes one says so by
+/// nothing but its close, and a request that meets that close on its way is lost: it cannot be sent again, because
+/// nobody knows whether the server took it. Servers keep idle connections for at least 5 s (uvicorn, Node).
+const UNPROMISED: Duration = Duration::from_secs(1);
 
 impl HttpConnection {
     pub(crate) async fn open(dialer: &Dialer) -> Result<Self, ConnectError> {
         let stream = dial(&dialer.config, &dialer.reset).await?;
         let (sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(ConnectError::http)?;
-        Ok(Self { sender, connection, ended: false, stale_at: None })
+        Ok(Self { sender, connection, ended: false, stale_at: dialer.clock.now() })
     }
 
     /// Sends a request and reads the head of the answer.
@@ -106,7 +111,7 @@ impl HttpConnection {
     }
 
     /// The connection again, if another request may use it.
-    async fn recycle(mut self, dialer: &Dialer, keep_alive: Option<Duration>) -> Option<Self> {
+    async fn recycle(mut self, dialer: &Dialer, keep_alive: Duration) -> Option<Self> {
         let sender = &mut self.sender;
         let connection = &mut self.connection;
         poll_fn(|cx| {
@@ -115,7 +120,7 @@ impl HttpConnection {
         })
         .await
         .ok()?;
-        self.stale_at = keep_alive.map(|time| dialer.clock.now().saturating_add(time));
+        self.stale_at = dialer.clock.now().saturating_add(keep_alive);
         Some(self)
     }
 }
@@ -195,7 +200,7 @@ async fn exchange(
 ) -> (Option<HttpConnection>, Result<Answer, ConnectError>) {
     let now = dialer.clock.now();
     let (mut connection, answer) = loop {
-        let reused = idle.take().filter(|idle| idle.stale_at.is_none_or(|stale_at| now < stale_at));
+        let reused = idle.take().filter(|idle| now < idle.stale_at);
         let was_reused = reused.is_some();
         let mut connection = match reused {
             Some(connection) => connection,
@@ -233,14 +238,16 @@ async fn exchange(
     (connection, Ok(Answer { is_binary, body }))
 }
 
-/// How long an idle connection is safe to use, if the server has said how long it keeps one.
-///
-/// A second less than announced: a request that meets the server's close on its way is lost.
-fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get("keep-alive")?.to_str().ok()?;
-    let timeout = value.split(',').find_map(|parameter| parameter.trim().strip_prefix("timeout="))?;
-    let seconds: u64 = timeout.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.saturating_sub(1)))
+/// How long an idle connection is safe to use: a second less than the server has promised to keep it, so that no
+/// request meets the server's close on its way, and [`UNPROMISED`] where it has promised nothing.
+fn keep_alive(headers: &HeaderMap) -> Duration {
+    let promised = || {
+        let value = headers.get("keep-alive")?.to_str().ok()?;
+        let mut parameters = value.split(',').filter_map(|parameter| parameter.split_once('='));
+        let (_, seconds) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?;
+        seconds.trim().parse().ok()
+    };
+    promised().map_or(UNPROMISED, |seconds: u64| Duration::from_secs(seconds.saturating_sub(1)))
 }
 
 #[cfg(test)]
@@ -252,13 +259,15 @@ mod tests {
         let seconds = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert("keep-alive", value.parse().unwrap());
-            keep_alive(&headers).map(|time| time.as_secs())
+            keep_alive(&headers).as_secs()
         };
-        assert_eq!(seconds("timeout=5"), Some(4));
-        assert_eq!(seconds("max=100, timeout=72"), Some(71));
-        assert_eq!(seconds("timeout=0"), Some(0));
-        assert_eq!(seconds("max=100"), None);
-        assert_eq!(seconds("timeout=soon"), None);
-        assert_eq!(keep_alive(&HeaderMap::new()), None);
+        assert_eq!(seconds("timeout=5"), 4);
+        assert_eq!(seconds("max=100, Timeout=72"), 71);
+        assert_eq!(seconds("timeout=0"), 0);
+        assert_eq!(seconds("timeout=18446744073709551615"), u64::MAX - 1);
+        for promise_nothing in ["max=100", "timeout=soon", "timeout", ""] {
+            assert_eq!(seconds(promise_nothing), 1, "{promise_nothing:?}");
+        }
+        assert_eq!(keep_alive(&HeaderMap::new()), UNPROMISED);
     }
 }

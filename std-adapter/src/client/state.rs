@@ -273,7 +273,8 @@ impl Inner {
 
     /// The packets of an answer to a poll.
     pub(crate) fn handle_payload(&mut self, now: Instant, answer: &Answer, state: &State) {
-        let max_packets = state.dialer.config.max_packets;
+        // As many as it holds: its bytes are what is limited.
+        let max_packets = usize::MAX;
         match state.revision() {
             Revision::V4 => {
                 for packet in payload::v4::decode(&answer.body, max_packets) {
@@ -364,13 +365,16 @@ impl Inner {
     }
 
     /// What the next request with data carries: heartbeats first, a close packet last, and in between as many messages
-    /// as the server takes in one payload, up to [`BATCH`]. A single message goes out whatever its size.
+    /// as the server takes in one payload, up to [`BATCH`] and the limit on packets. A single message goes out whatever
+    /// its size; what does not fit follows in the next request.
     pub(crate) fn next_batch(&mut self, state: &State) -> Option<Batch> {
         let revision = state.revision();
         let mut batch = Batch { controls: Vec::new(), messages: Vec::new(), closes: false };
         while let Some(control) = self.next_control(state) {
             batch.controls.push(control.packet());
         }
+        let mut packets_left =
+            state.dialer.config.max_packets_per_payload.saturating_sub(batch.controls.len());
         let max_payload = self.handshake.as_ref().and_then(HandshakeInfo::max_payload).unwrap_or(u32::MAX);
         let limit = usize::try_from(max_payload).unwrap_or(usize::MAX).min(BATCH);
         let mut room = limit.saturating_sub(
@@ -378,13 +382,15 @@ impl Inner {
         );
         while let Some(outgoing) = self.mail.next_outgoing() {
             let len = packet_bound(revision, &Packet::message(outgoing.message().as_frame()));
-            if len > room && !(batch.messages.is_empty() && batch.controls.is_empty()) {
+            let is_first = batch.messages.is_empty() && batch.controls.is_empty();
+            if packets_left == 0 || (len > room && !is_first) {
                 break;
             }
             room = room.saturating_sub(len);
+            packets_left -= 1;
             batch.messages.extend(self.mail.pop_outgoing().map(Outgoing::into_message));
         }
-        batch.closes = self.may_close();
+        batch.closes = self.may_close() && packets_left > 0;
         self.close_due &= !batch.closes;
         (batch.closes || !batch.controls.is_empty() || !batch.messages.is_empty()).then_some(batch)
     }
