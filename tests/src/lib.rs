@@ -7,6 +7,8 @@ pub mod firmware;
 pub mod interop;
 pub mod javascript;
 pub mod raw;
+#[cfg(any(test, feature = "interop"))]
+pub mod relay;
 pub mod replay;
 pub mod vectors;
 pub mod world;
