@@ -218,6 +218,14 @@ pub(crate) const PARTS: &[Part] = &[
         run: firmware::on_qemu,
     },
     Part {
+        name: "soak",
+        about: "two hundred clients with intervals around the usual idle limits lose no session in half an hour",
+        verb: Verb::Prove,
+        needs: &[],
+        limit_minutes: 120,
+        run: interop::soak,
+    },
+    Part {
         name: "advisories",
         about: "no dependency has a known vulnerability",
         verb: Verb::Prove,

@@ -24,6 +24,16 @@ pub(crate) fn attacks(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(test("attacks")).map(drop)
 }
 
+/// Heartbeats that meet the limits of idle connections, for as many minutes as `EIO_SOAK_MINUTES` says, or for thirty.
+/// How many clients there were and what became of them is printed.
+pub(crate) fn soak(job: &mut Job<'_>) -> Result<(), Stop> {
+    let mut long = test("soak");
+    long.env("EIO_SOAK_MINUTES", std::env::var("EIO_SOAK_MINUTES").unwrap_or_else(|_| "30".to_owned()));
+    let printed = job.run(long)?;
+    printed.lines().filter_map(|line| line.strip_prefix("soak: ")).for_each(|line| job.note(line.to_owned()));
+    Ok(())
+}
+
 /// Real faults in real time. Root, because it makes network namespaces; what it measures, it prints.
 pub(crate) fn faults(job: &mut Job<'_>) -> Result<(), Stop> {
     let printed = job.run(test("faults"))?;
