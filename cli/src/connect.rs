@@ -20,6 +20,7 @@ use self::story::{End, Story};
 use crate::clock::Clock;
 use crate::interrupt::{INTERRUPTED, Interrupts};
 use crate::log::Log;
+use crate::output::OnError;
 use crate::usage::Answer;
 
 /// How long a closing session may take to tell its server.
@@ -32,23 +33,25 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Answer> {
         .enable_all()
         .build()
         .map_err(|error| wrong(format!("the runtime does not start: {error}")))?;
-    let code = runtime.block_on(connect(options)).map_err(wrong)?;
+    let code = runtime.block_on(connect(options))?;
     runtime.shutdown_background();
     Ok(code)
 }
 
-async fn connect(options: &Options) -> Result<ExitCode, String> {
+async fn connect(options: &Options) -> Result<ExitCode, Answer> {
+    let wrong = |sentence| Answer::wrong("eio connect", sentence);
     let clock = Clock::start();
-    let log = Log::start(clock, options.json);
+    let log = Log::start(clock, options.json, OnError::End);
     let story = Arc::new(Mutex::new(Story::new(clock, options.eio)));
-    let client = options.client(listener(log.clone(), Arc::clone(&story)))?;
-    let mut interrupts = Interrupts::new().map_err(|error| format!("signals cannot be heard: {error}"))?;
+    let client = options.client(listener(log.clone(), Arc::clone(&story))).map_err(wrong)?;
+    let mut interrupts =
+        Interrupts::new().map_err(|error| wrong(format!("signals cannot be heard: {error}")))?;
 
     log.put(Event::Connecting { url: options.url.clone() });
     let end = tokio::select! {
         end = session(options, &client, &log) => end,
         () = interrupts.next() => return Ok(ExitCode::from(INTERRUPTED)),
-        () = log.closed() => return Ok(ExitCode::SUCCESS),
+        closed = log.closed() => return Ok(closed.map(|()| ExitCode::SUCCESS)?),
     };
     let end = match end {
         Ok(mut running) => running.until_the_end(&log, &mut interrupts).await,
@@ -57,7 +60,7 @@ async fn connect(options: &Options) -> Result<ExitCode, String> {
     let told = story.lock().unwrap_or_else(PoisonError::into_inner).tell(&end);
     let code = told.code;
     log.put(Event::End(told));
-    log.finish().await;
+    log.finish().await?;
     Ok(ExitCode::from(code))
 }
 
@@ -119,7 +122,7 @@ impl Running {
                     Err(disconnect) => return End::Disconnected(disconnect),
                 },
                 () = interrupts.next() => break None,
-                () = log.closed() => break None,
+                _ = log.closed() => break None,
             }
         };
         if let Some(leave) = self.namespace.as_ref().filter(|_| left.is_none()).map(Namespace::leave) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, Moment};
 use crate::duration::millis;
-use crate::output::{self, Output};
+use crate::output::{self, OnError, Output, OutputError};
 use crate::style::{Style, Tone};
 
 /// An event that a command reports.
@@ -35,7 +35,7 @@ pub(crate) trait Report: Send + 'static {
 
 /// What [`Report::lost`] says.
 pub(crate) fn lost_text(count: u64, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "{count} events: standard output was too slow")
+    write!(out, "{count} events: standard output did not take them in time")
 }
 
 /// How an upgrade ended, in words.
@@ -68,9 +68,9 @@ impl<E> Clone for Log<E> {
 
 impl<E: Report> Log<E> {
     /// A log on standard output.
-    pub(crate) fn start(clock: Clock, json: bool) -> Self {
+    pub(crate) fn start(clock: Clock, json: bool, on_error: OnError) -> Self {
         let form = if json { Form::Json } else { Form::Text(Style::of_stdout()) };
-        Self { clock, form, output: Output::start(io::stdout()) }
+        Self { clock, form, output: Output::start(io::stdout(), on_error) }
     }
 
     /// Prints an event, now or as soon as those before it are out; never waits.
@@ -79,14 +79,14 @@ impl<E: Report> Log<E> {
         self.output.put(Line { at: Moment::now(), since_start, form: self.form, event });
     }
 
-    /// Ready once nobody reads standard output any more.
-    pub(crate) async fn closed(&self) {
-        self.output.closed().await;
+    /// Ready once nobody reads standard output any more, or, with [`OnError::End`], it cannot be written.
+    pub(crate) async fn closed(&self) -> Result<(), OutputError> {
+        self.output.closed().await
     }
 
     /// Prints what waits to be printed, and nothing afterwards.
-    pub(crate) async fn finish(&self) {
-        self.output.finish().await;
+    pub(crate) async fn finish(&self) -> Result<(), OutputError> {
+        self.output.finish().await
     }
 }
 
@@ -180,7 +180,7 @@ mod tests {
         };
         assert_eq!(
             written(Form::Text(Style::PLAIN)),
-            "    1.234  lost       7 events: standard output was too slow\n"
+            "    1.234  lost       7 events: standard output did not take them in time\n"
         );
         assert_eq!(
             written(Form::Json),

@@ -25,7 +25,8 @@ use self::watch::Watch;
 use crate::clock::Clock;
 use crate::interrupt::{INTERRUPTED, Interrupts};
 use crate::log::Log;
-use crate::usage::Answer;
+use crate::output::{OnError, OutputError};
+use crate::usage::{self, Answer};
 
 /// How long closing sessions may take to tell their clients.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -55,7 +56,7 @@ fn runtime(workers: Option<NonZeroUsize>) -> io::Result<Runtime> {
 async fn serve(options: &Options) -> Result<ExitCode, String> {
     let clock = Clock::start();
     let heartbeat = options.timing.heartbeat()?;
-    let log = Log::start(clock, options.json);
+    let log = Log::start(clock, options.json, OnError::Retry(Box::new(tell_of_output)));
     let board = Arc::new(Board::default());
     let watch = Watch::new(clock, Arc::clone(&board), log.clone());
     let builder = options.configure(Server::builder(application(options.echo)), heartbeat).observer(watch);
@@ -74,7 +75,8 @@ async fn serve(options: &Options) -> Result<ExitCode, String> {
     tokio::select! {
         stopped = server.serve_with(listener, pages) => stopped.map_err(|error| error.to_string())?,
         () = interrupts.next() => {}
-        () = log.closed() => {}
+        // Nobody reads any more. An error does not come this way.
+        _ = log.closed() => {}
     }
     log.put(Event::Closing { sessions: server.len() });
     let code = tokio::select! {
@@ -84,8 +86,21 @@ async fn serve(options: &Options) -> Result<ExitCode, String> {
         }
         () = interrupts.next() => ExitCode::from(INTERRUPTED),
     };
-    log.finish().await;
+    // Whatever could not be written has been told.
+    let _ = log.finish().await;
     Ok(code)
+}
+
+/// Sessions matter more than the log of them: they go on without it, and whoever runs the server is told.
+fn tell_of_output(result: Result<(), &OutputError>) {
+    match result {
+        Ok(()) => usage::complain(format_args!("standard output is written again")),
+        Err(error) => {
+            usage::complain(format_args!(
+                "{error}; sessions go on, and events are lost unless it works again soon"
+            ));
+        }
+    }
 }
 
 /// What a session's application does: takes every message, and sends it back if asked to.

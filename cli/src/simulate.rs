@@ -16,7 +16,7 @@ use self::play::{Play, Role};
 use crate::duration::{self, exact, setting};
 use crate::settings::{Revision, Timing, liveness_name};
 use crate::style::{Style, Tone};
-use crate::usage::Answer;
+use crate::usage::{self, Answer};
 
 /// Say what heartbeat periods mean, before anybody depends on them
 ///
@@ -67,14 +67,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Answer> {
     let wrong = |sentence| Answer::wrong("eio simulate", sentence);
     let heartbeat = options.timing.heartbeat().map_err(wrong)?;
     let play = options.play(heartbeat).map_err(wrong)?;
-    let written = print(options, heartbeat, &play, Style::of_stdout(), &mut io::stdout().lock());
-    match written {
-        // A reader that has seen enough has gone.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(wrong(format!("standard output cannot be written: {error}")))
-        }
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    usage::written(print(options, heartbeat, &play, Style::of_stdout(), &mut io::stdout().lock()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Options {

@@ -1,9 +1,15 @@
-//! Bad command lines, each told in one sentence.
+//! Commands that cannot do what they were told, each with one sentence and an exit code.
 
-use std::io::Write as _;
+use core::fmt;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::output::OutputError;
+
+/// The exit code of a command whose output could not be written.
+pub(crate) const NO_OUTPUT: u8 = 1;
 
 /// The exit code of a command line, or a setting, that cannot be obeyed.
 pub(crate) const BAD_USAGE: u8 = 2;
@@ -15,6 +21,14 @@ pub(crate) enum Answer {
     Text(clap::Error),
     /// What is wrong, and the command whose help tells more.
     Wrong { sentence: String, command: String },
+    /// Output that could not be written.
+    NoOutput(OutputError),
+}
+
+impl From<OutputError> for Answer {
+    fn from(error: OutputError) -> Self {
+        Self::NoOutput(error)
+    }
 }
 
 impl Answer {
@@ -33,18 +47,33 @@ impl Answer {
     /// Prints it: help on standard output, what is wrong on standard error.
     pub(crate) fn print(self) -> ExitCode {
         match self {
-            Self::Text(text) => {
-                // A reader that has seen enough has gone.
-                let _ = text.print();
-                ExitCode::SUCCESS
-            }
+            Self::Text(text) => match written(text.print()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => Self::from(error).print(),
+            },
             Self::Wrong { sentence, command } => {
-                // Where nobody can be told, the exit code still tells.
-                let _ = writeln!(std::io::stderr(), "eio: {sentence}.\nTry '{command} --help'.");
+                complain(format_args!("{sentence}.\nTry '{command} --help'"));
                 ExitCode::from(BAD_USAGE)
+            }
+            Self::NoOutput(error) => {
+                complain(format_args!("{error}"));
+                ExitCode::from(NO_OUTPUT)
             }
         }
     }
+}
+
+/// What came of writing to standard output, which is flushed first. A reader that has seen enough has gone: no error.
+pub(crate) fn written(result: io::Result<()>) -> Result<(), OutputError> {
+    match result.and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Says what is wrong on standard error. Where that cannot be written either, only the exit code tells.
+pub(crate) fn complain(sentence: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "eio: {sentence}.");
 }
 
 fn sentence(error: &clap::Error) -> String {

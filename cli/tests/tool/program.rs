@@ -19,17 +19,19 @@ pub(crate) struct Eio {
 
 impl Eio {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_eio"))
-            .args(arguments)
-            .env_remove("NO_COLOR")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let stdout = child.stdout.take().expect("standard output is piped");
+        Self::start_with(arguments, |_| {})
+    }
+
+    /// With another standard output or standard error than pipes to this test.
+    pub(crate) fn start_with(arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eio"));
+        command.args(arguments).env_remove("NO_COLOR");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        change(&mut command);
+        let mut child = command.spawn().expect("the program starts");
         let (reading, stop) = mpsc::channel();
-        Self { child, lines: lines(stdout, stop), reading: Some(reading) }
+        let lines = child.stdout.take().map_or_else(|| mpsc::channel().1, |stdout| lines(stdout, stop));
+        Self { child, lines, reading: Some(reading) }
     }
 
     /// The next line of standard output.
@@ -68,11 +70,34 @@ impl Eio {
         errors
     }
 
+    /// The next line of standard error; waits for it.
+    pub(crate) fn complaint(&mut self) -> String {
+        let stderr = self.child.stderr.as_mut().expect("standard error is piped");
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while stderr.read(&mut byte).is_ok_and(|length| length > 0) && byte != [b'\n'] {
+            line.extend(byte);
+        }
+        String::from_utf8(line).expect("text")
+    }
+
     /// Types a line.
     pub(crate) fn say(&mut self, line: &str) {
         let stdin = self.child.stdin.as_mut().expect("standard input is piped");
         writeln!(stdin, "{line}").expect("the program reads");
         stdin.flush().expect("the program reads");
+    }
+
+    /// Waits until somebody listens there.
+    pub(crate) fn wait_for_port(&mut self, address: &str) {
+        const TICK: Duration = Duration::from_millis(10);
+        for _ in 0..PATIENCE.as_millis() / TICK.as_millis() {
+            if std::net::TcpStream::connect(address).is_ok() {
+                return;
+            }
+            pause(TICK);
+        }
+        panic!("nobody listens on {address}");
     }
 
     /// Ctrl-C.

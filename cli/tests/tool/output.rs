@@ -1,0 +1,104 @@
+//! Standard output and standard error on a full disk: sessions live on, and what could not be told is an exit code.
+
+#![cfg(target_os = "linux")]
+
+use std::fs::{File, OpenOptions};
+use std::net::TcpListener;
+
+use crate::peer::{WebSocket, get};
+use crate::program::{Eio, lines_of};
+
+/// The device on which everything is refused, as on a full disk.
+fn full() -> File {
+    OpenOptions::new().write(true).open("/dev/full").expect("/dev/full is writable")
+}
+
+const NOT_WRITTEN: &str = "eio: standard output cannot be written: No space left on device (os error 28)";
+
+/// A server whose standard output is full, and its address.
+fn serve_without_log(stderr: Option<File>) -> (Eio, String) {
+    // A port that was free a moment ago.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let quick = ["--ping-interval", "50ms", "--ping-timeout", "5s"];
+    let arguments = [&["serve", "--json", "--listen", &address][..], &quick].concat();
+    let mut server = Eio::start_with(&arguments, |command| {
+        command.stdout(full());
+        stderr.map(|stderr| command.stderr(stderr));
+    });
+    server.wait_for_port(&address);
+    (server, address)
+}
+
+/// A session that is open, sees heartbeats, and is answered.
+fn live(address: &str) {
+    let mut client = WebSocket::open(address, 4);
+    for _ in 0..3 {
+        assert_eq!(client.next().as_deref(), Some("2"));
+        client.send("3");
+    }
+    assert!(get(address, "/").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_full_disk_under_its_log_leaves_a_server_at_work_and_is_told_once() {
+    let (mut server, address) = serve_without_log(None);
+    let complaint = server.complaint();
+    assert!(complaint.starts_with(NOT_WRITTEN) && complaint.contains("sessions go on"), "{complaint}");
+    live(&address);
+    server.interrupt();
+    assert_eq!(server.exit_code(), 0);
+    assert_eq!(server.errors(), "", "it was told once");
+}
+
+#[test]
+fn a_server_that_can_tell_nobody_anything_serves() {
+    let (mut server, address) = serve_without_log(Some(full()));
+    live(&address);
+    server.interrupt();
+    assert_eq!(server.exit_code(), 0);
+}
+
+#[test]
+fn a_full_disk_under_connect_closes_its_session_and_is_code_1() {
+    let mut server = Eio::start(&["serve", "--json", "--listen", "127.0.0.1:0"]);
+    let url = server.event("listening")["url"].as_str().unwrap().to_owned();
+    for options in [&[][..], &["--json"], &["--transport", "polling"], &["--transport", "websocket"]] {
+        let arguments = [&["connect", &url], options].concat();
+        let mut client = Eio::start_with(&arguments, |command| {
+            command.stdout(full());
+        });
+        assert_eq!(client.exit_code(), 1, "{options:?}");
+        assert_eq!(lines_of(&client.errors()), [format!("{NOT_WRITTEN}.")]);
+    }
+}
+
+#[test]
+fn whatever_is_only_printed_is_code_1_on_a_full_disk() {
+    for arguments in
+        [&["simulate"][..], &["--help"], &["serve", "--help"], &["connect", "-h"], &["--version"]]
+    {
+        let mut program = Eio::start_with(arguments, |command| {
+            command.stdout(full());
+        });
+        assert_eq!(program.exit_code(), 1, "{arguments:?}");
+        assert_eq!(lines_of(&program.errors()), [format!("{NOT_WRITTEN}.")]);
+    }
+}
+
+#[test]
+fn exit_codes_are_the_same_where_standard_error_is_full() {
+    for (arguments, code) in [
+        (&["srve"][..], 2),
+        (&["serve", "--listen", "nowhere"], 2),
+        (&["connect", "localhost"], 2),
+        (&["simulate", "--bandwidth", "fast"], 2),
+        (&["simulate"], 1),
+        (&["connect", "http://127.0.0.1:1"], 1),
+        (&["--help"], 1),
+    ] {
+        let mut program = Eio::start_with(arguments, |command| {
+            command.stdout(full()).stderr(full());
+        });
+        assert_eq!(program.exit_code(), code, "{arguments:?}");
+    }
+}
