@@ -38,11 +38,14 @@ pub(crate) trait Line: Send + 'static {
 
 /// What happens when lines cannot be written although their reader has not gone: the disk is full, for example.
 pub(crate) enum OnError {
-    /// Lines wait, and writing is tried again every second. Called with the first error, and when writing works again.
-    Retry(Box<dyn FnMut(Result<(), &OutputError>) + Send>),
+    /// Lines wait, and writing is tried again every second.
+    Retry(Tell),
     /// The output ends, and [`Output::closed`] and [`Output::finish`] return the error.
     End,
 }
+
+/// Hears of the first of several errors, and of the first success after them.
+type Tell = Box<dyn FnMut(Result<(), &OutputError>) + Send>;
 
 /// Why lines could not be written, although their reader has not gone.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 
 use serde_json::Value;
 
+use crate::programs;
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
@@ -140,10 +141,12 @@ impl<'a> Job<'a> {
         loop {
             match lines.recv_timeout(TICK) {
                 Ok(text) => {
-                    self.record(&text);
                     printed.push_str(&text);
                     printed.push('\n');
-                    last = text;
+                    if !text.starts_with(programs::MESSAGE) {
+                        self.record(&text);
+                        last = text;
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     // A process that the child left behind may hold the pipe open for ever.
@@ -157,12 +160,13 @@ impl<'a> Job<'a> {
                 }
             }
             if self.watch.elapsed() > self.limit {
-                end_with_descendants(&mut child);
+                let left_behind = end_with_descendants(&mut child);
                 // Whoever holds the pipe is about to die; what it still had to say belongs to the log.
                 while let Ok(text) = lines.recv_timeout(LAST_WORDS) {
                     self.record(&text);
                 }
-                return failed(format!("`{line}` was stopped: the part's limit is {}", Spoken(self.limit)));
+                let limit = Spoken(self.limit);
+                return failed(format!("`{line}` was stopped: the part's limit is {limit}{left_behind}"));
             }
             self.show_progress(&last);
         }
@@ -240,7 +244,8 @@ fn lines_of(reader: PipeReader) -> Receiver<String> {
 }
 
 /// Ends a child and all that it has started, found by their parents' ids: cargo alone would leave its tests running.
-fn end_with_descendants(child: &mut Child) {
+/// Returns what to add to the sentence about it where they cannot be found.
+fn end_with_descendants(child: &mut Child) -> &'static str {
     let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -257,6 +262,11 @@ fn end_with_descendants(child: &mut Child) {
     let _ = Command::new("kill").arg("-KILL").args(ids).stdin(Stdio::null()).stderr(Stdio::null()).status();
     let _ = child.kill();
     let _ = child.wait();
+    if cfg!(target_os = "linux") {
+        ""
+    } else {
+        "; what it has started may still run: finding that needs Linux"
+    }
 }
 
 /// The parent's id is the fourth field of `stat`, the second after the name, which stands in parentheses.

@@ -3,6 +3,10 @@
 //! A *part* is one thing that must hold ([`part::PARTS`] lists them all); a *verb* runs the parts that belong to it
 //! and closes with a summary. [`need`] installs what the chosen parts need, [`runner`] runs them one after the
 //! other, each in a [`job::Job`], which captures what its commands print.
+//!
+//! Two things need Linux. A command that exceeds its part's limit is stopped with all that it has started, which is
+//! found through `/proc`; elsewhere it is stopped alone. The parts `attacks` and `faults`, which read `/proc` and make
+//! network namespaces, are not run elsewhere.
 
 mod cli;
 mod install;
@@ -10,6 +14,7 @@ mod job;
 mod need;
 mod part;
 mod parts;
+mod programs;
 mod runner;
 mod stopwatch;
 mod workspace;

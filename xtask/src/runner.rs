@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::job::{Job, Stop};
 use crate::need::{self, Need};
 use crate::part::{EMULATED_BOARD, Part};
-use crate::parts::firmware::demonstrate as demonstration;
+use crate::parts::firmware;
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
@@ -36,9 +36,9 @@ pub(crate) fn demonstrate(workspace: &Workspace, server: Option<&str>) -> Result
     let mut job =
         Job::start(workspace, label, "show-firmware", LIMIT, false).map_err(|error| error.to_string())?;
     println!("Building the board's image, a server and this display; the first time takes some minutes.");
-    let shown = demonstration(&mut job, server);
+    let prepared = firmware::prepare(&mut job, server);
     let (_, transcript, _) = job.finish();
-    shown.map_err(|stop| format!("{transcript}{}", stop.sentence()))
+    firmware::show(prepared.map_err(|stop| format!("{transcript}{}", stop.sentence()))?)
 }
 
 /// How a part went.
@@ -140,7 +140,7 @@ fn test_results(transcript: &str) -> Vec<String> {
     lines.filter(|line| KEPT.iter().any(|start| line.starts_with(start))).map(str::to_owned).collect()
 }
 
-/// The table of the parts, the test runners' lines, and the count that closes it all.
+/// The table of the parts, the test runners' lines, why parts failed, and the count that closes it all.
 fn summary(reports: &[Report], took: Duration) -> String {
     let width = reports.iter().map(|report| report.name.len()).max().unwrap_or(0).max("together".len());
     let mut lines = vec![String::new(), format!("{:width$}  {:7}  {:>12}", "part", "result", "time")];
@@ -160,6 +160,10 @@ fn summary(reports: &[Report], took: Duration) -> String {
     if count("not run") > 0 {
         lines.push(format!("{} not run, for the reason given above", count("not run")));
     }
+    let failures = reports.iter().filter(|report| report.has_failed());
+    lines.extend(failures.filter_map(|report| {
+        Some(format!("{} failed: {}", report.name, report.result.as_ref().err()?.sentence()))
+    }));
     lines.push(format!("{} passed, {} failed", count("passed"), count("FAILED")));
     lines.join("\n") + "\n"
 }
@@ -177,14 +181,20 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_counts_the_parts() {
-        let reports = [
+    fn the_last_lines_say_why_parts_failed_and_count_them() {
+        let mut reports = [
             went("one", Ok(())),
             went("two", Err(Stop::Failed("it broke".to_owned()))),
             went("three", Err(Stop::NotRun("no such compiler".to_owned()))),
         ];
+        // However many tests there were.
+        reports[0].test_results = vec!["test result: ok. 3 passed".to_owned(); 100];
         let text = summary(&reports, Duration::from_secs(6));
-        assert_eq!(text.lines().last(), Some("1 passed, 1 failed"));
+        let last: Vec<_> = text.lines().rev().take(3).collect();
+        assert_eq!(
+            last,
+            ["1 passed, 1 failed", "two failed: it broke", "1 not run, for the reason given above"]
+        );
         assert!(text.contains("FAILED") && text.contains("it broke"), "{text}");
         assert!(text.contains("1 not run") && text.contains("no such compiler"), "{text}");
     }

@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::log::{Line, decode};
 use super::qmp::Qmp;
+use crate::built::target_directory;
 
 /// The right to run a board. There is one: two emulated machines would make each other late.
 #[derive(Debug)]
@@ -183,11 +184,12 @@ impl Drop for Board {
     }
 }
 
-/// Where the image lies; the variable `EIO_IMAGES` names another folder.
+/// Where the image is: in the folder that `EIO_IMAGES` names, or where cargo puts it.
 fn image(name: &str) -> PathBuf {
-    const FOLDER: &str = "embedded-example/target/thumbv7em-none-eabihf/release";
-    let folder = std::env::var_os("EIO_IMAGES")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(FOLDER), PathBuf::from);
+    let folder = std::env::var_os("EIO_IMAGES").map_or_else(
+        || target_directory("embedded-example/Cargo.toml").join("thumbv7em-none-eabihf/release"),
+        PathBuf::from,
+    );
     folder.join(name)
 }
 

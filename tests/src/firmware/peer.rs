@@ -46,10 +46,7 @@ impl Peer {
     /// When it does not start.
     #[must_use]
     pub fn eio(port: u16, ping_interval: u64, ping_timeout: u64) -> Self {
-        // Where cargo puts it: beside this program, or one folder above a test.
-        let here = std::env::current_exe().expect("this program has a name");
-        let eio = here.ancestors().skip(1).take(2).map(|folder| folder.join("eio")).find(|eio| eio.exists());
-        let mut command = Command::new(eio.expect("`cargo build --package eio-cli` has built it"));
+        let mut command = Command::new(crate::built::eio());
         command.args(["serve", "--json", "--listen", &format!("127.0.0.1:{port}")]);
         command.args(["--ping-interval", &format!("{ping_interval}ms")]);
         command.args(["--ping-timeout", &format!("{ping_timeout}ms")]);

@@ -7,7 +7,6 @@
 //! with a `detail`, `close` with a `reason`.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -16,6 +15,7 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 
 use super::events::{Event, Events};
 use super::{Child, Log, StockSession};
+use crate::built::target_directory;
 
 /// A library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +60,7 @@ impl StockKind {
 /// The interpreter of the virtual environment: `EIO_INTEROP_PYTHON`, or where `cargo xtask` makes it.
 fn python() -> String {
     std::env::var("EIO_INTEROP_PYTHON").unwrap_or_else(|_| {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        root.join("../target/interop/venv/bin/python").to_string_lossy().into_owned()
+        target_directory("Cargo.toml").join("interop/venv/bin/python").to_string_lossy().into_owned()
     })
 }
 

@@ -1,9 +1,10 @@
 //! Real faults in real time: processes stopped and killed, cables pulled, readers and writers stalled, a runtime that
-//! stands still under the pongs of thousands. Whoever is dead ends on time and for the right reason; nobody else ends.
+//! stands still under the pongs of thousands, a disk that is full under the tool's output. Whoever is dead ends on time and for the right reason; nobody else ends.
 //!
-//! `cargo xtask test faults` runs this as root, which network namespaces need. The clients, and where memory is
+//! `cargo xtask test faults` runs this as root, which network namespaces and disks need. The clients, and where memory is
 //! measured the server, are processes of their own: this program, told so by its environment.
 
+mod full_disk;
 mod idle;
 mod network;
 mod process;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let mut cases = single::cases();
     cases.extend(stalled_runtime::cases());
     cases.extend(idle::cases());
+    cases.extend(full_disk::cases());
     // One after the other: each measures time or memory.
     eio_tests::interop::run(cases, 1)
 }

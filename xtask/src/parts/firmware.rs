@@ -3,17 +3,17 @@
 mod budget;
 mod demonstration;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use self::budget::Budget;
-pub(crate) use self::demonstration::demonstrate;
+pub(crate) use self::demonstration::{prepare, show};
 use crate::install;
 use crate::job::{Job, Stop, failed};
-use crate::parts::host::workspace_test;
+use crate::parts::host::{build_tool, workspace_test};
+use crate::programs::Programs;
 
 /// The firmware's own workspace: its targets are none of the host's.
-const FOLDER: &str = "embedded-example";
 const MANIFEST: &str = "embedded-example/Cargo.toml";
 /// Of the emulated board.
 pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
@@ -28,13 +28,17 @@ const SERVERS: &str = "tests/nest";
 /// NestJS 11 wants at least this; Debian 12 has 18.
 const OLDEST_NODE: u32 = 20;
 
+/// What brings the tests on the emulated board.
+const FEATURE: &str = "eio-tests/firmware";
+
 /// Everything on the emulated board.
 pub(crate) fn on_qemu(job: &mut Job<'_>) -> Result<(), Stop> {
     prepare_servers(job)?;
-    build_image(job)?;
+    let images = build_image(job)?;
     // Our own server is one of those that the board meets.
-    job.cargo(["build", "--package", "eio-cli"])?;
-    let mut test = workspace_test(Some("eio-tests/firmware"));
+    build_tool(job, FEATURE)?;
+    let mut test = workspace_test(Some(FEATURE));
+    test.env(IMAGES, images);
     test.args(["--test", "firmware", "--", "--test-threads=1"]);
     job.run(test).map(drop)
 }
@@ -63,11 +67,10 @@ pub(crate) fn sizes(job: &mut Job<'_>) -> Result<(), Stop> {
     for (feature, log) in [("", "off"), ("defmt", "info")] {
         let mut build = cargo("build", TARGET);
         build.args(["--release", "--package", "sizes", "--features", feature]).env("DEFMT_LOG", log);
-        job.run(build)?;
-        let folder = job.workspace.root.join(FOLDER).join("target").join(TARGET).join("release");
-        let (stack_flash, stack_ram) = sections(job, &folder.join("stack"))?;
+        let images = Programs::build(job, build)?;
+        let (stack_flash, stack_ram) = sections(job, images.path("stack")?)?;
         for image in ["client", "connector", "socketio"] {
-            let (flash, ram) = sections(job, &folder.join(image))?;
+            let (flash, ram) = sections(job, images.path(image)?)?;
             let name = if feature.is_empty() { image.to_owned() } else { format!("{image} with {feature}") };
             let (flash, ram) =
                 (flash.saturating_sub(stack_flash), ram.saturating_sub(stack_ram + budget.lent()));
@@ -86,11 +89,15 @@ fn prepare_servers(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(install::npm(SERVERS, &["run", "build"])).map(drop)
 }
 
-/// The image that the tests and the demonstration run.
-fn build_image(job: &mut Job<'_>) -> Result<(), Stop> {
+/// Tells the tests and the demonstration in which folder the board's images are.
+const IMAGES: &str = "EIO_IMAGES";
+
+/// The images that the tests and the demonstration run: their folder.
+fn build_image(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
     let mut build = cargo("build", TARGET);
     build.args(["--release", "--package", "qemu-mps2"]).env("DEFMT_LOG", "info");
-    job.run(build).map(drop)
+    let images = Programs::build(job, build)?;
+    Ok(images.path("firmware")?.parent().unwrap_or(Path::new("")).to_owned())
 }
 
 /// Cargo for the firmware's workspace.
@@ -105,9 +112,8 @@ fn board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
     lint_board(job, package, target)?;
     let mut build = cargo("build", target);
     build.args(["--release", "--package", package]);
-    job.run(build)?;
-    let image = job.workspace.root.join(FOLDER).join("target").join(target).join("release").join(package);
-    let (flash, ram) = sections(job, &image)?;
+    let images = Programs::build(job, build)?;
+    let (flash, ram) = sections(job, images.path(package)?)?;
     job.note(format!("{package}: {flash} bytes of flash, {ram} of RAM, stack aside"));
     Ok(())
 }

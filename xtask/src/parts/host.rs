@@ -23,6 +23,14 @@ pub(crate) fn workspace_test(feature: Option<&str>) -> Command {
     command
 }
 
+/// Builds the tool, `eio`, for tests that have this feature. The tool's own test has it built, and so with the
+/// dependencies that are there already; alone, its package builds them with fewer features, once more.
+pub(crate) fn build_tool(job: &mut Job<'_>, feature: &str) -> Result<(), Stop> {
+    let mut build = workspace_test(Some(feature));
+    build.args(["--test", "tool", "--no-run"]);
+    job.run(build).map(drop)
+}
+
 /// The version is read from `rust-version`, so that it is written in one place.
 pub(crate) fn oldest_compiler(job: &mut Job<'_>) -> Result<(), Stop> {
     let core = job.workspace.package("eio-core");

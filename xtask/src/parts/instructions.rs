@@ -9,6 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::job::{Job, Stop, failed};
+use crate::programs::Programs;
 
 const PACKAGE: &str = "eio-benches";
 const BUDGET: &str = "benches/budget.json";
@@ -24,15 +25,17 @@ pub(crate) fn count(job: &mut Job<'_>) -> Result<(), Stop> {
         return Err(Stop::NotRun(format!("the budget is one for {ARCHITECTURE}")));
     }
     let budget = job.read_json(BUDGET)?;
-    job.cargo(["build", "--release", "--package", PACKAGE])?;
-    let program = job.workspace.target.join("release").join(PACKAGE);
-    let cases = job.run(Command::new(&program))?;
+    let mut build = Command::new("cargo");
+    build.args(["build", "--release", "--package", PACKAGE]);
+    let programs = Programs::build(job, build)?;
+    let program = programs.path(PACKAGE)?;
+    let cases = job.run(Command::new(program))?;
     let cases: Vec<_> = cases.lines().filter_map(|line| line.split_once('\t')).collect();
     every_budget_is_spent(&budget, &cases)?;
     let mut over = Vec::new();
     for (name, about) in cases {
-        let counted = per_time(job, &program, name, "run")?;
-        let count = counted.saturating_sub(per_time(job, &program, name, "bare")?);
+        let counted = per_time(job, program, name, "run")?;
+        let count = counted.saturating_sub(per_time(job, program, name, "bare")?);
         let limit = limit(&budget, name)?;
         if count == 0 {
             return failed(format!("{name} takes no instructions: it is not what runs"));

@@ -4,10 +4,13 @@ use std::process::Command;
 
 use crate::install;
 use crate::job::{Job, Stop};
-use crate::parts::host::workspace_test;
+use crate::parts::host::{build_tool, workspace_test};
 
 /// Where other people's programs are described.
 const FOLDER: &str = "tests/interop";
+
+/// What brings their tests.
+const INTEROP: &str = "eio-tests/interop";
 
 /// Other people's clients against our server, and our client against their servers.
 pub(crate) fn real_peers(job: &mut Job<'_>) -> Result<(), Stop> {
@@ -21,6 +24,7 @@ pub(crate) fn real_peers(job: &mut Job<'_>) -> Result<(), Stop> {
 
 /// What killed or starved other implementations, tried on our server.
 pub(crate) fn attacks(job: &mut Job<'_>) -> Result<(), Stop> {
+    needs_linux("it reads in `/proc` what a server holds")?;
     job.run(test("attacks")).map(drop)
 }
 
@@ -34,15 +38,24 @@ pub(crate) fn soak(job: &mut Job<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Real faults in real time. Root, because it makes network namespaces; what it measures, it prints.
+/// Real faults in real time. Root, because it makes network namespaces and mounts a small disk; what it measures, it
+/// prints.
 pub(crate) fn faults(job: &mut Job<'_>) -> Result<(), Stop> {
+    needs_linux("it makes network namespaces")?;
+    // Whose disk is full.
+    build_tool(job, INTEROP)?;
     let printed = job.run(test("faults"))?;
     printed.lines().filter(|line| line.contains("resident")).for_each(|line| job.note(line.to_owned()));
     Ok(())
 }
 
+/// Elsewhere a part is not run.
+fn needs_linux(why: &str) -> Result<(), Stop> {
+    if cfg!(target_os = "linux") { Ok(()) } else { Err(Stop::NotRun(format!("needs Linux: {why}"))) }
+}
+
 fn test(name: &str) -> Command {
-    let mut command = workspace_test(Some("eio-tests/interop"));
+    let mut command = workspace_test(Some(INTEROP));
     command.args(["--test", name]);
     command
 }

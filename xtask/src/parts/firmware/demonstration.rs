@@ -2,21 +2,29 @@
 
 use std::process::{Command, Stdio};
 
-use super::build_image;
-use crate::job::{Job, Stop, failed};
+use super::{IMAGES, build_image};
+use crate::job::{Job, Stop};
+use crate::programs::Programs;
 
-/// Builds the image, our server and the program that shows both, and runs it. Without `server`, our own is started.
-pub(crate) fn demonstrate(job: &mut Job<'_>, server: Option<&str>) -> Result<(), Stop> {
-    build_image(job)?;
+/// Builds the image, our server and the program that shows both, which is returned. Without `server`, it starts our
+/// own.
+pub(crate) fn prepare(job: &mut Job<'_>, server: Option<&str>) -> Result<Command, Stop> {
+    let images = build_image(job)?;
     if server.is_none() {
         job.cargo(["build", "--package", "eio-cli"])?;
     }
-    job.cargo(["build", "--package", "eio-tests", "--features", "firmware", "--bin", "show-firmware"])?;
-    let mut show = Command::new(job.workspace.target.join("debug/show-firmware"));
-    show.args(server).stdin(Stdio::null());
+    let mut build = Command::new("cargo");
+    build.args(["build", "--package", "eio-tests", "--features", "firmware", "--bin", "show-firmware"]);
+    let mut show = Command::new(Programs::build(job, build)?.path("show-firmware")?);
+    show.args(server).env(IMAGES, images).stdin(Stdio::null());
+    Ok(show)
+}
+
+/// Runs what was prepared, on this terminal.
+pub(crate) fn show(mut show: Command) -> Result<(), String> {
     match show.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => failed(format!("the demonstration ended with {status}")),
-        Err(error) => failed(format!("{show:?}: {error}")),
+        Ok(status) => Err(format!("the demonstration ended with {status}, for the reason just above")),
+        Err(error) => Err(format!("{}: {error}", show.get_program().to_string_lossy())),
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::job::{Job, Stop, failed};
+use crate::programs::Programs;
 
 pub(super) const PACKAGE: &str = "eio-panic-free";
 
@@ -21,12 +22,12 @@ pub(super) struct Image {
 impl Image {
     /// Builds the image around a list of entry points.
     pub(super) fn build(job: &mut Job<'_>, target: &str, level: &str, list: &Path) -> Result<Self, Stop> {
-        job.run(building(target, level, list))?;
+        let programs = Programs::build(job, building(target, level, list))?;
         // The next build of the same target writes over it.
-        let built = job.workspace.target.join(target).join("release").join(PACKAGE);
+        let built = programs.path(PACKAGE)?;
         let stem = list.file_stem().unwrap_or_default().to_string_lossy();
         let file = job.workspace.target.join("xtask").join(format!("{target}-{level}-{stem}.elf"));
-        match std::fs::copy(&built, &file) {
+        match std::fs::copy(built, &file) {
             Ok(_) => Ok(Self { file, label: format!("{target}, opt-level {level}") }),
             Err(error) => failed(format!("{}: {error}", built.display())),
         }
