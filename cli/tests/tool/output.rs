@@ -21,11 +21,11 @@ fn serve_without_log(stderr: Option<File>) -> (Eio, String) {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let quick = ["--ping-interval", "50ms", "--ping-timeout", "5s"];
     let arguments = [&["serve", "--json", "--listen", &address][..], &quick].concat();
-    let mut server = Eio::start_with(&arguments, |command| {
+    let server = Eio::start_with(&arguments, |command| {
         command.stdout(full());
         stderr.map(|stderr| command.stderr(stderr));
     });
-    server.wait_for_port(&address);
+    Eio::wait_for_port(&address);
     (server, address)
 }
 

@@ -89,7 +89,7 @@ impl Eio {
     }
 
     /// Waits until somebody listens there.
-    pub(crate) fn wait_for_port(&mut self, address: &str) {
+    pub(crate) fn wait_for_port(address: &str) {
         const TICK: Duration = Duration::from_millis(10);
         for _ in 0..PATIENCE.as_millis() / TICK.as_millis() {
             if std::net::TcpStream::connect(address).is_ok() {
