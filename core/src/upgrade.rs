@@ -117,6 +117,7 @@ fn is_probe(packet: &Packet<'_>, packet_type: PacketType) -> bool {
 /// | `2probe` again | `3probe` again; the noops go on in their time |
 /// | `5`, also without a probe before it | upgraded |
 /// | anything else | failed |
+/// | one of the last two right behind `2probe` | the same, and `3probe` first |
 /// | nothing within the upgrade timeout | failed |
 ///
 /// ```
@@ -195,7 +196,10 @@ impl ServerUpgrade {
         }
     }
 
-    /// The next packet to write, until there is none. Each is yielded once; after the end there is none.
+    /// The next packet to write, until there is none. Each is yielded once.
+    ///
+    /// After the end only a probe's answer remains, where the packet that decided came right behind the probe: it goes
+    /// out before anything else on the candidate, as the reference server (engine.io 6.6.12) sends it.
     #[must_use = "a packet that is not written is lost"]
     pub fn poll_transmit(&mut self) -> Option<UpgradeControl> {
         if core::mem::take(&mut self.owes_pong) {
@@ -230,7 +234,11 @@ impl ServerUpgrade {
     fn end(&mut self, outcome: UpgradeOutcome) {
         if self.outcome.is_none() {
             self.outcome = Some(outcome);
-            self.owes_pong = false;
+            // Whoever sent the packet that decided may have asked right before it, and still listens.
+            self.owes_pong &= matches!(
+                outcome,
+                UpgradeOutcome::Upgraded | UpgradeOutcome::Failed(UpgradeFailure::UnexpectedPacket)
+            );
             self.owes_noop = false;
         }
     }
@@ -422,6 +430,26 @@ mod tests {
         assert_eq!(server.poll_timeout(), Some(at(100)));
         server.handle_timeout(at(100));
         assert_eq!(server.poll_transmit(), Some(UpgradeControl::Noop));
+    }
+
+    #[test]
+    fn a_probe_is_answered_whatever_comes_right_behind_it() {
+        let answer = |then: fn(&mut ServerUpgrade)| {
+            let mut server = ServerUpgrade::new(UPGRADE_TIMEOUT, at(0));
+            server.handle_packet(at(1), Ok(Packet::PING_PROBE));
+            then(&mut server);
+            assert!(server.outcome().is_some());
+            let answer = server.poll_transmit();
+            assert_eq!(server.poll_transmit(), None);
+            answer
+        };
+        let pong = Some(UpgradeControl::PongProbe);
+        assert_eq!(answer(|server| server.handle_packet(at(1), Ok(Packet::UPGRADE))), pong);
+        assert_eq!(answer(|server| server.handle_packet(at(1), Ok(Packet::PING))), pong);
+        // Nobody is there to read it, or too late.
+        assert_eq!(answer(ServerUpgrade::handle_transport_closed), None);
+        assert_eq!(answer(ServerUpgrade::handle_session_ended), None);
+        assert_eq!(answer(|server| server.handle_timeout(at(10_000))), None);
     }
 
     #[test]

@@ -152,6 +152,12 @@ impl State {
         self.owed.clear();
     }
 
+    /// The packet that decides came behind a probe, perhaps one that is not answered yet.
+    fn decide(&mut self, outcome: UpgradeOutcome) {
+        self.outcome = Some(outcome);
+        self.owed.retain(|owed| *owed == UpgradeControl::PongProbe);
+    }
+
     fn owe(&mut self, packet: UpgradeControl) {
         if !self.owed.contains(&packet) {
             self.owed.push(packet);
@@ -203,8 +209,7 @@ fn replay(life: &Life, history: &[(Micros, Op)], mistake: Mistake) -> State {
                 }
             }
             (true, Op::Packet(PacketType::Upgrade, _) | Op::Binary(PacketType::Upgrade)) => {
-                state.owed.clear();
-                state.outcome = Some(UpgradeOutcome::Upgraded);
+                state.decide(UpgradeOutcome::Upgraded);
             }
             // What comes before the probe was even taken answers nothing.
             (false, Op::Packet(PacketType::Pong, Text::Probe))
@@ -212,7 +217,9 @@ fn replay(life: &Life, history: &[(Micros, Op)], mistake: Mistake) -> State {
             {
                 state.wants_pause = true;
             }
-            (_, Op::Packet(..) | Op::Binary(_) | Op::Garbage) => state.fail(UpgradeFailure::UnexpectedPacket),
+            (_, Op::Packet(..) | Op::Binary(_) | Op::Garbage) => {
+                state.decide(UpgradeOutcome::Failed(UpgradeFailure::UnexpectedPacket));
+            }
             (false, Op::Paused) if state.wants_pause => {
                 state.owed = vec![UpgradeControl::Upgrade];
                 state.outcome = Some(UpgradeOutcome::Upgraded);

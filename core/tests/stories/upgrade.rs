@@ -78,6 +78,7 @@ fn the_move_may_come_without_a_probe_and_right_behind_it() {
         world.run_until(ms(1_000));
         world.server.assert_upgrade(UpgradeOutcome::Upgraded);
         world.server.assert_open();
+        assert_eq!(world.server.wrote("3probe (candidate)"), frames.len() - 1);
     }
 }
 

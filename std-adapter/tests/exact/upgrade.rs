@@ -153,17 +153,33 @@ async fn b27_an_upgrade_that_is_not_allowed_is_refused() {
     world.assert_alive();
 }
 
-#[tokio::test(start_paused = true)]
-async fn probe_and_upgrade_may_come_at_once_with_messages_behind_them() {
-    let mut world = World::new(Server::builder(echo));
-    let polling = world.polling(4).await;
-    let mut websocket = candidate(&world, &polling).await;
-    let packets = ["2probe", "5", "4one", "4two"];
+/// Writes these packets in one piece.
+async fn send_at_once(websocket: &mut WebSocket, packets: &[&str]) {
     let bytes: Vec<u8> = packets
         .iter()
         .flat_map(|packet| WebSocket::frame(eio_core::ws::OpCode::Text, packet.as_bytes()))
         .collect();
     websocket.connection.write(&bytes).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_is_answered_although_what_comes_with_it_ends_the_upgrade() {
+    let mut world = World::new(Server::builder(echo));
+    let polling = world.polling(4).await;
+    let mut websocket = candidate(&world, &polling).await;
+    send_at_once(&mut websocket, &["2probe", "4hello"]).await;
+    assert_eq!(websocket.text().await, "3probe");
+    assert_eq!(websocket.next().await, Received::Close(None));
+    world.assert_alive();
+}
+
+#[tokio::test(start_paused = true)]
+async fn probe_and_upgrade_may_come_at_once_with_messages_behind_them() {
+    let mut world = World::new(Server::builder(echo));
+    let polling = world.polling(4).await;
+    let mut websocket = candidate(&world, &polling).await;
+    send_at_once(&mut websocket, &["2probe", "5", "4one", "4two"]).await;
+    assert_eq!(websocket.text().await, "3probe");
     assert_eq!(websocket.text().await, "4one");
     assert_eq!(websocket.text().await, "4two");
     world.assert_alive();

@@ -195,7 +195,7 @@ impl Subject for Upgrade {
     }
 
     fn may_follow_end(output: UpgradeControl) -> bool {
-        output == UpgradeControl::Upgrade
+        matches!(output, UpgradeControl::Upgrade | UpgradeControl::PongProbe)
     }
 
     fn look(&self, _: Instant, _: u64) -> bool {
