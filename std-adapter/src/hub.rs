@@ -4,6 +4,7 @@ use core::borrow::Borrow;
 use core::hash::{Hash, Hasher};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +15,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::message::Message;
 use crate::metrics;
+use crate::observer::RefusedRequest;
+use crate::respond::Refusal;
 use crate::session_id::SessionId;
-use crate::socket::{Disconnect, Sender};
+use crate::socket::{Disconnect, Sender, Transport};
 use crate::state::State;
 
 /// Settings, clock and the registry of sessions.
@@ -111,6 +114,29 @@ impl Hub {
 
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
+    }
+
+    /// A request was refused.
+    pub(crate) fn refused(&self, refusal: &Refusal, transport: Transport, peer: Option<SocketAddr>) {
+        let refused = RefusedRequest {
+            transport,
+            peer,
+            status: refusal.status(transport),
+            code: refusal.code(),
+            message: refusal.message(),
+        };
+        tracing::debug!(
+            transport = transport.as_str(),
+            ?peer,
+            status = refused.status.as_u16(),
+            code = refused.code,
+            message = refused.message,
+            "request refused"
+        );
+        metrics::refused(refused.code, transport);
+        if let Some(observer) = &self.config.observer {
+            observer.refused(&refused);
+        }
     }
 
     pub(crate) fn session_ended(&self, state: &State, end: &Disconnect) {

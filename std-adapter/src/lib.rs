@@ -19,6 +19,7 @@ mod mask_keys;
 mod message;
 pub mod metrics;
 mod observer;
+mod opening_handshake;
 mod origins;
 mod passes;
 mod polling;
@@ -41,7 +42,7 @@ pub use client::{
 pub use cookie::{Cookie, InvalidCookie, SameSite};
 pub use cors::Cors;
 pub use message::Message;
-pub use observer::Observer;
+pub use observer::{Observer, RefusedRequest};
 pub use origins::{AllowedOrigins, InvalidOrigin, Origin};
 pub use proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
 pub use server::{BuildError, Server, ServerBuilder};

@@ -12,7 +12,7 @@
 //! | `eio_messages_received_total`, `eio_messages_sent_total` | counter | |
 //! | `eio_bytes_received_total`, `eio_bytes_sent_total` | counter, payloads of messages | |
 //! | `eio_upgrades_total` | counter | `outcome`: `upgraded`, or why it failed |
-//! | `eio_refusals_total` | counter | `code`: the protocol's error code |
+//! | `eio_refusals_total` | counter | `code`: the protocol's error code; `transport`: what was asked for |
 
 use core::time::Duration;
 
@@ -100,9 +100,10 @@ pub(crate) fn upgrade_ended(outcome: UpgradeOutcome) {
     nothing!(outcome);
 }
 
-pub(crate) fn refused(code: u8) {
+pub(crate) fn refused(code: u8, transport: Transport) {
     #[cfg(feature = "metrics")]
-    counter!("eio_refusals_total", "code" => code.to_string()).increment(1);
+    counter!("eio_refusals_total", "code" => code.to_string(), "transport" => transport.as_str())
+        .increment(1);
     #[cfg(not(feature = "metrics"))]
-    nothing!(code);
+    nothing!(code, transport);
 }

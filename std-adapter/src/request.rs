@@ -1,7 +1,8 @@
 //! What a request's query and headers say.
 
 use http::request::Parts;
-use http::{HeaderMap, Version, header};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Version, header};
 
 /// The query parameters that the protocol knows.
 ///
@@ -45,6 +46,28 @@ impl Query {
         query.sid = query.sid.filter(|sid| !sid.is_empty());
         query
     }
+}
+
+/// Whether `path` is at `root`, which ends with a slash: below it, or the root itself, with its slash or without.
+pub(crate) fn is_at(root: &str, path: &str) -> bool {
+    path.starts_with(root) || root.strip_suffix('/') == Some(path)
+}
+
+/// Whether the request says which server it means, once and in a form that can be read: HTTP/1.1 demands it
+/// (RFC 9112 section 3.2), and who gets to answer two hosts is nothing that two servers agree on.
+pub(crate) fn names_its_host(parts: &Parts) -> bool {
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => parts.version != Version::HTTP_11,
+        (Some(host), None) => is_host(host),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether a `Host` is a host, and perhaps a port. Empty is allowed where a target has none.
+fn is_host(host: &HeaderValue) -> bool {
+    host.is_empty()
+        || host.to_str().is_ok_and(|host| !host.contains('@') && host.parse::<Authority>().is_ok())
 }
 
 /// Whether the request asks for a WebSocket. Only HTTP/1.1 has a way to ask that is served here.
@@ -100,6 +123,33 @@ mod tests {
         assert!(read.base64_only);
         assert!(!query("b64=").base64_only);
         assert_eq!(query("sid=").sid, None);
+    }
+
+    #[test]
+    fn a_path_is_at_its_root_with_a_slash_at_the_end_or_without() {
+        for path in ["/engine.io/", "/engine.io", "/engine.io/x", "/engine.io//"] {
+            assert!(is_at("/engine.io/", path), "{path}");
+        }
+        for path in ["/engine.iox", "/engine", "/", "/x/engine.io/"] {
+            assert!(!is_at("/engine.io/", path), "{path}");
+        }
+        assert!(is_at("/", "/") && is_at("/", "/x"));
+    }
+
+    #[test]
+    fn a_request_of_http_1_1_names_one_host() {
+        let names = |headers: &[(&str, &str)]| names_its_host(&with_headers(headers));
+        for host in ["example.org", "example.org:8080", "[::1]:80", "a_b.test", ""] {
+            assert!(names(&[("host", host)]), "{host}");
+        }
+        for host in ["a b", "a@b", "a/b", "a, b", "http://a", "[::1"] {
+            assert!(!names(&[("host", host)]), "{host}");
+        }
+        assert!(!names(&[]));
+        assert!(!names(&[("host", "a"), ("host", "a")]));
+        let mut old = with_headers(&[]);
+        old.version = Version::HTTP_10;
+        assert!(names_its_host(&old));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
+use crate::socket::Transport;
+
 /// What every response of the service carries.
 pub(crate) type Body = Full<Bytes>;
 
@@ -20,6 +22,8 @@ pub(crate) enum Refusal {
     SessionUnknown,
     BadHandshakeMethod,
     BadRequest,
+    /// A header that breaks a rule, in words.
+    Header(&'static str),
     /// What `allow_request` said.
     Forbidden(String),
     UnsupportedProtocolVersion,
@@ -38,12 +42,13 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    fn code(&self) -> u8 {
+    /// The protocol's code.
+    pub(crate) fn code(&self) -> u8 {
         match self {
             Self::TransportUnknown => 0,
             Self::SessionUnknown => 1,
             Self::BadHandshakeMethod => 2,
-            Self::BadRequest | Self::WebSocketVersion => 3,
+            Self::BadRequest | Self::Header(_) | Self::WebSocketVersion => 3,
             Self::Forbidden(_)
             | Self::Origin
             | Self::TooManyHandshakes { .. }
@@ -53,12 +58,13 @@ impl Refusal {
         }
     }
 
-    fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         match self {
             Self::TransportUnknown => "Transport unknown",
             Self::SessionUnknown => "Session ID unknown",
             Self::BadHandshakeMethod => "Bad handshake method",
             Self::BadRequest => "Bad request",
+            Self::Header(words) => words,
             Self::Forbidden(message) => message,
             Self::UnsupportedProtocolVersion => "Unsupported protocol version",
             Self::Origin => "Origin not allowed",
@@ -69,8 +75,10 @@ impl Refusal {
         }
     }
 
-    fn status(&self) -> StatusCode {
+    /// The status of the answer. A WebSocket request that the application refuses gets 400, as the reference answers it.
+    pub(crate) fn status(&self, transport: Transport) -> StatusCode {
         match self {
+            Self::Forbidden(_) if transport == Transport::WebSocket => StatusCode::BAD_REQUEST,
             Self::Forbidden(_) | Self::Origin => StatusCode::FORBIDDEN,
             Self::TooManyHandshakes { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Full | Self::NoDecision => StatusCode::SERVICE_UNAVAILABLE,
@@ -79,20 +87,17 @@ impl Refusal {
         }
     }
 
-    /// The answer to a plain HTTP request.
-    pub(crate) fn response(&self) -> Response<Body> {
-        crate::metrics::refused(self.code());
-        let body = format!("{{\"code\":{},\"message\":{}}}", self.code(), json_string(self.message()));
-        let response = respond(self.status(), "application/json", body);
-        self.with_hints(response)
-    }
-
-    /// The answer to a WebSocket request, which the reference answers without JSON, and with status 400 whatever the
-    /// protocol's code.
-    pub(crate) fn upgrade_response(&self) -> Response<Body> {
-        let status = if let Self::Forbidden(_) = self { StatusCode::BAD_REQUEST } else { self.status() };
-        let mut response = respond(status, "text/html", self.message().to_owned());
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    /// The answer to a request of this transport. A WebSocket request is answered without JSON, as by the reference.
+    pub(crate) fn response(&self, transport: Transport) -> Response<Body> {
+        let status = self.status(transport);
+        let response = if transport == Transport::WebSocket {
+            let mut response = respond(status, "text/html", self.message().to_owned());
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        } else {
+            let body = format!("{{\"code\":{},\"message\":{}}}", self.code(), json_string(self.message()));
+            respond(status, "application/json", body)
+        };
         self.with_hints(response)
     }
 
@@ -163,6 +168,11 @@ mod tests {
             (Refusal::SessionUnknown, 400, r#"{"code":1,"message":"Session ID unknown"}"#),
             (Refusal::BadHandshakeMethod, 400, r#"{"code":2,"message":"Bad handshake method"}"#),
             (Refusal::BadRequest, 400, r#"{"code":3,"message":"Bad request"}"#),
+            (
+                Refusal::Header("Missing, repeated or invalid Host header"),
+                400,
+                r#"{"code":3,"message":"Missing, repeated or invalid Host header"}"#,
+            ),
             (Refusal::Forbidden("a \"b\"\n\\".into()), 403, r#"{"code":4,"message":"a \"b\"\u000a\\"}"#),
             (
                 Refusal::UnsupportedProtocolVersion,
@@ -172,7 +182,7 @@ mod tests {
             (Refusal::Origin, 403, r#"{"code":4,"message":"Origin not allowed"}"#),
             (Refusal::Full, 503, r#"{"code":4,"message":"Server full"}"#),
         ] {
-            let response = refusal.response();
+            let response = refusal.response(Transport::Polling);
             assert_eq!(response.status(), status);
             assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
             assert_eq!(text(response).await, body);
@@ -181,21 +191,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_websocket_is_told_in_plain_words_and_closed() {
-        let response = Refusal::Forbidden("not you".into()).upgrade_response();
+        let response = Refusal::Forbidden("not you".into()).response(Transport::WebSocket);
         assert_eq!(response.status(), 400);
         assert_eq!(response.headers()[header::CONNECTION], "close");
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/html");
         assert_eq!(text(response).await, "not you");
-        assert_eq!(
-            Refusal::WebSocketVersion.upgrade_response().headers()[header::SEC_WEBSOCKET_VERSION],
-            "13"
-        );
+        let response = Refusal::WebSocketVersion.response(Transport::WebSocket);
+        assert_eq!(response.headers()[header::SEC_WEBSOCKET_VERSION], "13");
     }
 
     #[test]
     fn a_client_that_comes_too_often_is_told_when_to_come_back() {
         let retry_after = Duration::from_millis(1_001);
-        let response = Refusal::TooManyHandshakes { retry_after }.response();
+        let response = Refusal::TooManyHandshakes { retry_after }.response(Transport::Polling);
         assert_eq!(response.status(), 429);
         assert_eq!(response.headers()[header::RETRY_AFTER], "2");
     }

@@ -105,8 +105,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Where the server answers: every path that begins with this, and a slash if it does not end with one. Default:
-    /// `/engine.io/`; Socket.IO clients ask at `/socket.io/`.
+    /// Where the server answers: at this path, with a slash at its end or without (clients have an option for that,
+    /// `addTrailingSlash`), and at every path below it. Default: `/engine.io/`; Socket.IO clients ask at `/socket.io/`.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.config.path = path.into();
@@ -204,8 +204,10 @@ impl ServerBuilder {
         self
     }
 
-    /// Asks about every new session; an error refuses it with status 403 and this message. An answer that takes longer
-    /// than a [request may take](Self::request_timeout) is a refusal with status 503. Default: all are allowed.
+    /// Asks about every new session; an error refuses it, and this message is told: with status 403 as a part of the
+    /// protocol's JSON on polling, with status 400 as the body on WebSocket, as the reference answers. (Browsers show a page
+    /// neither status nor body of a refused WebSocket.) An answer that takes longer than a
+    /// [request may take](Self::request_timeout) is a refusal with status 503. Default: all are allowed.
     #[must_use]
     pub fn allow_request<F, R>(mut self, allow: F) -> Self
     where

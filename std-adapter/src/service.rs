@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use eio_core::handshake::{Handshake, Sid, Transport as Upgrade, Transports};
 use eio_core::packet::{Packet, PacketType};
-use eio_core::ws::Key;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tower_service::Service;
 
 use crate::hub::Hub;
+use crate::opening_handshake::OpeningHandshake;
 use crate::polling;
-use crate::request::{Query, has_token, is_internet_explorer, is_websocket_upgrade};
+use crate::request::{Query, is_at, is_internet_explorer, is_websocket_upgrade, names_its_host};
 use crate::respond::{Body, Refusal, empty};
 use crate::session_id::SessionId;
 use crate::socket::Transport;
@@ -43,6 +43,22 @@ pub struct EngineService {
 impl EngineService {
     pub(crate) fn new(hub: Arc<Hub>) -> Self {
         Self { hub }
+    }
+
+    /// Whether requests for this path are answered, rather than refused with status 404: those at the server's
+    /// [path](crate::ServerBuilder::path), with a slash at its end or without, and below it. A router asks here, or sends
+    /// all of these on.
+    ///
+    /// ```
+    /// let server = eio_tokio::Server::builder(|_socket| async {}).build()?;
+    /// let service = server.service();
+    /// assert!(service.serves("/engine.io/") && service.serves("/engine.io"));
+    /// assert!(!service.serves("/engine.iox"));
+    /// # Ok::<(), eio_tokio::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn serves(&self, path: &str) -> bool {
+        is_at(&self.hub.config.path, path)
     }
 }
 
@@ -78,7 +94,7 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
-    if !request.uri().path().starts_with(&hub.config.path) {
+    if !is_at(&hub.config.path, request.uri().path()) {
         return empty(StatusCode::NOT_FOUND);
     }
     let upgrade = hyper::upgrade::on(&mut request);
@@ -89,14 +105,20 @@ where
         Some(cors) if parts.method == Method::OPTIONS => cors.preflight(&parts, &mut headers),
         _ => {
             let query = Query::parse(&parts);
-            if is_websocket_upgrade(&parts) {
-                websocket(hub, parts, &query, upgrade)
-                    .await
-                    .unwrap_or_else(|refusal| refusal.upgrade_response())
+            let asked = if is_websocket_upgrade(&parts) { Transport::WebSocket } else { Transport::Polling };
+            let peer = sender(&parts);
+            let answered = if !names_its_host(&parts) {
+                Err(Refusal::Header("Missing, repeated or invalid Host header"))
+            } else if asked == Transport::WebSocket {
+                websocket(&hub, parts, &query, upgrade).await
             } else {
                 drop(upgrade);
-                plain(hub, parts, &query, body).await.unwrap_or_else(|refusal| refusal.response())
-            }
+                plain(&hub, parts, &query, body).await
+            };
+            answered.unwrap_or_else(|refusal| {
+                hub.refused(&refusal, asked, peer);
+                refusal.response(asked)
+            })
         }
     };
     put_all(response.headers_mut(), headers);
@@ -135,16 +157,16 @@ fn sender(parts: &Parts) -> Option<SocketAddr> {
 }
 
 /// A request without an upgrade.
-async fn plain<B>(hub: Arc<Hub>, parts: Parts, query: &Query, body: B) -> Result<Response<Body>, Refusal>
+async fn plain<B>(hub: &Arc<Hub>, parts: Parts, query: &Query, body: B) -> Result<Response<Body>, Refusal>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
-    let transport = transport(&hub, query)?;
-    check_origin(&hub, &parts, query)?;
+    let transport = transport(hub, query)?;
+    check_origin(hub, &parts, query)?;
     let mut response = if let Some(sid) = &query.sid {
-        let state = known(&hub, sid, query)?;
+        let state = known(hub, sid, query)?;
         if transport != Transport::Polling || state.lock().transport != Transport::Polling {
             return Err(Refusal::BadRequest);
         }
@@ -161,7 +183,7 @@ where
         if transport != Transport::Polling {
             return Err(Refusal::BadRequest);
         }
-        let state = open(&hub, &parts, query, transport).await?;
+        let state = open(hub, &parts, query, transport).await?;
         let open = open_text(&state);
         let mut packets = vec![Packet::text(PacketType::Open, &open)];
         packets.extend(hub.config.initial_packet.as_ref().map(|message| Packet::message(message.as_frame())));
@@ -187,51 +209,50 @@ fn protect_old_browsers(request: &HeaderMap, response: &mut Response<Body>) {
 /// A WebSocket request: a new session, or a candidate for an old one. All checks come before the answer that switches
 /// protocols, after which no refusal can be told.
 async fn websocket(
-    hub: Arc<Hub>,
+    hub: &Arc<Hub>,
     parts: Parts,
     query: &Query,
     upgrade: hyper::upgrade::OnUpgrade,
 ) -> Result<Response<Body>, Refusal> {
-    let transport = transport(&hub, query)?;
-    check_origin(&hub, &parts, query)?;
-    let candidate_of = query.sid.as_ref().map(|sid| known(&hub, sid, query)).transpose()?;
-    if parts.method != Method::GET {
-        return Err(Refusal::BadHandshakeMethod);
-    }
+    let transport = transport(hub, query)?;
+    check_origin(hub, &parts, query)?;
+    let candidate_of = query.sid.as_ref().map(|sid| known(hub, sid, query)).transpose()?;
+    let handshake = OpeningHandshake::read(&parts)?;
     if transport != Transport::WebSocket {
         return Err(Refusal::BadRequest);
-    }
-    let key = parts
-        .headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .and_then(|key| Key::parse(key.as_bytes()).ok())
-        .ok_or(Refusal::BadRequest)?;
-    if !has_token(&parts.headers, header::SEC_WEBSOCKET_VERSION, "13") {
-        return Err(Refusal::WebSocketVersion);
     }
     if let Some(state) = candidate_of {
         if !hub.config.allow_upgrades || !state.update(|inner, _| inner.offer_candidate(upgrade)) {
             return Err(Refusal::BadRequest);
         }
-        return Ok(switching_protocols(&key));
+        return Ok(handshake.accept(choose_subprotocol(hub, &parts, &handshake)));
     }
-    let state = open(&hub, &parts, query, transport).await?;
+    let state = open(hub, &parts, query, transport).await?;
     let packet = format!("0{}", open_text(&state));
-    let mut response = switching_protocols(&key);
+    let mut response = handshake.accept(choose_subprotocol(hub, &parts, &handshake));
     hub.config.http.add_initial_headers(&parts, response.headers_mut());
     tokio::spawn(task::run_websocket(state, upgrade, packet, parts));
     Ok(response)
 }
 
-fn switching_protocols(key: &Key) -> Response<Body> {
-    let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = HeaderValue::from_bytes(&key.accept()) {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+/// Which of the subprotocols that a client offers is answered: the application's choice, or the first. A client that
+/// gets no answer to its offer, or another one, gives up.
+fn choose_subprotocol<'r>(hub: &Hub, parts: &Parts, handshake: &OpeningHandshake<'r>) -> Option<&'r str> {
+    let offered = &handshake.subprotocols;
+    let Some(choose) = &hub.config.http.choose_subprotocol else { return offered.first().copied() };
+    if offered.is_empty() {
+        return None;
     }
-    response
+    let chosen = choose(parts, offered)?;
+    if !offered.contains(&chosen) {
+        tracing::error!(
+            chosen,
+            ?offered,
+            "the application chose a subprotocol that was not offered: none is answered"
+        );
+        return None;
+    }
+    Some(chosen)
 }
 
 fn transport(hub: &Hub, query: &Query) -> Result<Transport, Refusal> {

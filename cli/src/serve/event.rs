@@ -13,7 +13,7 @@ use crate::duration::{millis, precise_millis, setting, spoken};
 use crate::log::{Report, lost_text, outcome_words};
 use crate::preview::Preview;
 use crate::settings::liveness_name;
-use crate::style::{Style, Tone};
+use crate::style::{Style, Tone, harmless};
 
 /// A session in the log: a number that no other has, and its identifier, of which only the beginning is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,14 @@ pub(crate) enum Event {
         end: Disconnect,
         lived: Duration,
     },
+    /// A request that opens no session, and belongs to none.
+    Refused {
+        transport: Transport,
+        status: u16,
+        code: u8,
+        message: String,
+        peer: Option<SocketAddr>,
+    },
     /// The server was told to stop.
     Closing {
         sessions: usize,
@@ -79,6 +87,7 @@ impl Report for Event {
             Self::Pong { .. } => "pong",
             Self::Message { .. } => "message",
             Self::Close { .. } => "close",
+            Self::Refused { .. } => "refused",
             Self::Closing { .. } => "closing",
             Self::Lost { .. } => "lost",
         }
@@ -88,7 +97,7 @@ impl Report for Event {
         match self {
             Self::Listening { .. } => Tone::Strong,
             Self::Open { .. } | Self::Upgrade { outcome: UpgradeOutcome::Upgraded, .. } => Tone::Good,
-            Self::Upgrade { .. } | Self::Lost { .. } => Tone::Notable,
+            Self::Upgrade { .. } | Self::Refused { .. } | Self::Lost { .. } => Tone::Notable,
             Self::Ping { .. } | Self::Pong { .. } | Self::Message { .. } | Self::Closing { .. } => Tone::Dim,
             Self::Close { end, .. } => match end.reason {
                 DisconnectReason::LocalClose
@@ -147,6 +156,10 @@ impl Report for Event {
                 write!(out, "{}", style.paint(Tone::Dim, facts))?;
                 if end.unsent > 0 { write!(out, ", {} messages unsent", end.unsent) } else { Ok(()) }
             }
+            Self::Refused { transport, status, message, peer, .. } => {
+                write!(out, "{}, status {status}: {}", transport.as_str(), harmless(message))?;
+                peer.map_or(Ok(()), |peer| write!(out, ", from {peer}"))
+            }
             Self::Closing { sessions: 0 } => write!(out, "no session is open"),
             Self::Closing { sessions } => write!(out, "{sessions} open; Ctrl-C again leaves at once"),
             Self::Lost { count } => lost_text(*count, out),
@@ -168,7 +181,7 @@ impl Event {
             | Self::Pong { name, .. }
             | Self::Message { name, .. }
             | Self::Close { name, .. } => Some(*name),
-            Self::Listening { .. } | Self::Closing { .. } | Self::Lost { .. } => None,
+            Self::Listening { .. } | Self::Refused { .. } | Self::Closing { .. } | Self::Lost { .. } => None,
         }
     }
 
@@ -200,6 +213,13 @@ impl Event {
                 "transport": end.transport.as_str(),
                 "lived_ms": millis(*lived),
                 "unsent": end.unsent,
+            }),
+            Self::Refused { transport, status, code, message, peer } => json!({
+                "transport": transport.as_str(),
+                "status": status,
+                "code": code,
+                "message": message,
+                "peer": peer.map(|peer| peer.to_string()),
             }),
             Self::Closing { sessions } => json!({ "sessions": sessions }),
             Self::Lost { count } => json!({ "count": count }),

@@ -62,7 +62,8 @@ impl Service<Request<Incoming>> for Pages {
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let route = Route::of(&self.shared.path, request.method(), request.uri());
+        let is_sessions = self.engine.serves(request.uri().path());
+        let route = Route::of(is_sessions, request.method(), request.uri());
         if route == Route::Session {
             let answer = self.engine.call(request);
             return Box::pin(async move { Ok(answer.await?.map(Either::Left)) });
@@ -83,14 +84,15 @@ enum Route {
 }
 
 impl Route {
-    fn of(engine_path: &str, method: &Method, uri: &http::Uri) -> Self {
+    /// `is_sessions`: the path is one of the sessions'.
+    fn of(is_sessions: bool, method: &Method, uri: &http::Uri) -> Self {
         // The sessions' path may be a prefix of ours; their requests always name the protocol's revision.
         let of_a_session =
             uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("EIO=")));
         let route = match uri.path() {
             "/" if !of_a_session => Self::Page,
             "/events" if !of_a_session => Self::Events,
-            path if path.starts_with(engine_path) => return Self::Session,
+            _ if is_sessions => return Self::Session,
             _ => return Self::Nothing,
         };
         if [Method::GET, Method::HEAD].contains(method) { route } else { Self::WrongMethod }
@@ -175,28 +177,29 @@ fn guarded(mut response: Response<Body>, content_type: &'static str) -> Response
 mod tests {
     use super::*;
 
-    fn route(engine_path: &str, uri: &str) -> Route {
-        Route::of(engine_path, &Method::GET, &uri.parse().unwrap())
+    fn route(engine_path: &str, method: &Method, uri: &str) -> Route {
+        let uri: http::Uri = uri.parse().unwrap();
+        let server = Server::builder(|_| async {}).path(engine_path).build().unwrap();
+        Route::of(server.service().serves(uri.path()), method, &uri)
     }
 
-    #[test]
-    fn the_page_is_found_whatever_the_sessions_path() {
-        for path in ["/engine.io/", "/", "/e"] {
-            assert_eq!(route(path, "/"), Route::Page, "{path}");
-            assert_eq!(route(path, "/events"), Route::Events, "{path}");
-            assert_eq!(route(path, &format!("{path}?EIO=4&transport=polling")), Route::Session);
+    #[tokio::test]
+    async fn the_page_is_found_whatever_the_sessions_path() {
+        for path in ["/engine.io/", "/", "/e", "/events"] {
+            assert_eq!(route(path, &Method::GET, "/"), Route::Page, "{path}");
+            assert_eq!(route(path, &Method::GET, "/events"), Route::Events, "{path}");
+            assert_eq!(route(path, &Method::GET, &format!("{path}?EIO=4&transport=polling")), Route::Session);
         }
-        assert_eq!(route("/engine.io/", "/favicon.ico"), Route::Nothing);
-        assert_eq!(route("/e", "/events?transport=websocket&EIO=4"), Route::Session);
+        assert_eq!(route("/engine.io/", &Method::GET, "/engine.io?EIO=4"), Route::Session);
+        assert_eq!(route("/engine.io/", &Method::GET, "/favicon.ico"), Route::Nothing);
+        assert_eq!(route("/e", &Method::GET, "/ears"), Route::Nothing);
     }
 
-    #[test]
-    fn pages_are_only_read_and_sessions_do_what_they_like() {
-        let uri = "/".parse().unwrap();
-        assert_eq!(Route::of("/engine.io/", &Method::POST, &uri), Route::WrongMethod);
-        assert_eq!(Route::of("/engine.io/", &Method::HEAD, &uri), Route::Page);
-        let uri = "/engine.io/?EIO=4".parse().unwrap();
-        assert_eq!(Route::of("/engine.io/", &Method::DELETE, &uri), Route::Session);
+    #[tokio::test]
+    async fn pages_are_only_read_and_sessions_do_what_they_like() {
+        assert_eq!(route("/engine.io/", &Method::POST, "/"), Route::WrongMethod);
+        assert_eq!(route("/engine.io/", &Method::HEAD, "/"), Route::Page);
+        assert_eq!(route("/engine.io/", &Method::DELETE, "/engine.io/?EIO=4"), Route::Session);
     }
 
     #[test]

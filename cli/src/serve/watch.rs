@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use eio_core::upgrade::UpgradeOutcome;
-use eio_tokio::{Disconnect, Message, Observer, Sender, SessionId};
+use eio_tokio::{Disconnect, Message, Observer, RefusedRequest, Sender, SessionId};
 
 use super::board::Board;
 use super::event::Event;
@@ -32,6 +32,16 @@ impl Observer for Watch {
             transport: session.transport(),
             revision: session.revision(),
             peer: session.peer_addr(),
+        });
+    }
+
+    fn refused(&self, request: &RefusedRequest<'_>) {
+        self.log.put(Event::Refused {
+            transport: request.transport,
+            status: request.status.as_u16(),
+            code: request.code,
+            message: request.message.to_owned(),
+            peer: request.peer,
         });
     }
 

@@ -34,6 +34,16 @@ pub(crate) fn events(address: &str, count: usize) -> Vec<String> {
     lines.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned)).take(count).collect()
 }
 
+/// Asks for a WebSocket.
+fn request(stream: &mut TcpStream, address: &str, target: &str, header: &str) {
+    write!(
+        stream,
+        "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{header}\r\n"
+    )
+    .expect("the server reads");
+}
+
 /// An Engine.IO client on WebSocket that does nothing by itself.
 pub(crate) struct WebSocket {
     stream: BufReader<TcpStream>,
@@ -43,13 +53,7 @@ pub(crate) struct WebSocket {
 impl WebSocket {
     pub(crate) fn open(address: &str, eio: u8) -> Self {
         let mut stream = connect(address);
-        write!(
-            stream,
-            "GET /engine.io/?EIO={eio}&transport=websocket HTTP/1.1\r\nHost: {address}\r\n\
-             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
-        .expect("the server reads");
+        request(&mut stream, address, &format!("/engine.io/?EIO={eio}&transport=websocket"), "");
         let mut stream = BufReader::new(stream);
         skip_head(&mut stream);
         let mut client = Self { stream, sid: String::new() };
@@ -57,6 +61,26 @@ impl WebSocket {
         let handshake: serde_json::Value = serde_json::from_str(&open[1..]).expect("a handshake");
         handshake["sid"].as_str().expect("a sid").clone_into(&mut client.sid);
         client
+    }
+
+    /// The head of the answer to a request for a WebSocket that has a header more.
+    pub(crate) fn asked(address: &str, target: &str, header: &str) -> String {
+        let mut stream = BufReader::new(connect(address));
+        request(stream.get_mut(), address, target, header);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(stream.read_line(&mut head).expect("the server answers"), 0, "{head}");
+        }
+        head
+    }
+
+    /// The whole answer to a request for a WebSocket that is refused.
+    pub(crate) fn refused(address: &str, target: &str) -> String {
+        let mut stream = connect(address);
+        request(&mut stream, address, target, "");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the server answers and closes");
+        answer
     }
 
     /// The next packet; `None` once a close frame or the end has come.

@@ -167,12 +167,37 @@ fn a_reader_that_has_seen_enough_ends_the_server() {
 
 #[test]
 fn transports_that_are_off_are_refused() {
-    let (_server, address) = serve(&["--transports", "websocket", "--cors", "https://app.example"]);
+    let (mut server, address) = serve(&["--transports", "websocket", "--cors", "https://app.example"]);
     let refused = get(&address, "/engine.io/?EIO=4&transport=polling");
     assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("Transport unknown"), "{refused}");
     assert!(refused.contains("access-control-allow-origin: https://app.example"), "{refused}");
+    let refused = server.event("refused");
+    assert_eq!(
+        (&refused["transport"], &refused["status"], &refused["code"], &refused["message"]),
+        (&"polling".into(), &400.into(), &0.into(), &"Transport unknown".into())
+    );
+    assert!(refused["peer"].as_str().unwrap().starts_with("127.0.0.1:"));
     let refused = get(&address, "/engine.io/?EIO=3&transport=websocket");
     assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
+}
+
+#[test]
+fn a_refused_websocket_is_a_line_in_the_log() {
+    let mut server = Eio::start(&["serve", "--listen", "127.0.0.1:0"]);
+    let line = server.line();
+    let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap();
+    let refused = WebSocket::refused(address, "/engine.io/?EIO=4&transport=websocket&sid=gone");
+    assert!(refused.starts_with("HTTP/1.1 400") && refused.ends_with("Session ID unknown"), "{refused}");
+    let line = server.line();
+    assert!(line.contains("refused") && line.contains("websocket, status 400: Session ID unknown"), "{line}");
+    // An offer of a subprotocol is no reason.
+    let answer = WebSocket::asked(
+        address,
+        "/engine.io?EIO=4&transport=websocket",
+        "Sec-WebSocket-Protocol: arduino\r\n",
+    );
+    assert!(answer.contains("\r\nsec-websocket-protocol: arduino\r\n"), "{answer}");
+    assert!(server.line().contains("open"));
 }
 
 #[test]

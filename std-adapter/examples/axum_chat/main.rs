@@ -26,7 +26,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let router = Router::new()
         .route("/", get(|| async { Html(include_str!("page.html")) }))
-        .route_service("/engine.io/", server.service());
+        .route_service("/engine.io/", server.service())
+        // Clients may be told to leave the last slash out.
+        .route_service("/engine.io", server.service());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, router).await?;

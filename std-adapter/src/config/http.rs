@@ -14,6 +14,9 @@ use crate::proxies::TrustedProxies;
 /// Adds headers to answers.
 pub(crate) type AddHeaders = Arc<dyn Fn(&Parts, &mut HeaderMap) + Send + Sync>;
 
+/// Chooses one of the subprotocols that a client offers for a WebSocket.
+pub(crate) type ChooseSubprotocol = Arc<dyn for<'o> Fn(&Parts, &[&'o str]) -> Option<&'o str> + Send + Sync>;
+
 /// Everything that only requests and their answers are about.
 pub(crate) struct HttpConfig {
     pub(crate) cors: Option<Cors>,
@@ -24,6 +27,8 @@ pub(crate) struct HttpConfig {
     pub(crate) headers: HeaderMap,
     pub(crate) add_headers: Option<AddHeaders>,
     pub(crate) add_initial_headers: Option<AddHeaders>,
+    /// `None`: the first.
+    pub(crate) choose_subprotocol: Option<ChooseSubprotocol>,
     /// From how many bytes on a polling payload is compressed.
     pub(crate) compression_threshold: Option<usize>,
     pub(crate) http2: bool,
@@ -42,6 +47,7 @@ impl Default for HttpConfig {
             headers: HeaderMap::new(),
             add_headers: None,
             add_initial_headers: None,
+            choose_subprotocol: None,
             compression_threshold: Some(1024),
             http2: true,
             max_head: 16 * 1024,

@@ -86,6 +86,30 @@ impl ServerBuilder {
         self
     }
 
+    /// Chooses which of the subprotocols that a client offers for its WebSocket (`Sec-WebSocket-Protocol`, RFC 6455
+    /// section 1.9) is answered, by the request's head; `None` answers none, which most clients take for a failure.
+    /// Asked only when there is an offer, for new sessions and for upgrades; anything that is not offered counts as `None`,
+    /// and is logged. Default: the first one offered, as the reference (engine.io 6.6.12 on ws 8).
+    ///
+    /// Engine.IO has no subprotocol of its own: what is spoken on the WebSocket stays the same.
+    ///
+    /// ```
+    /// use eio_tokio::Server;
+    ///
+    /// let server = Server::builder(|_socket| async {})
+    ///     .choose_subprotocol(|_request, offered| offered.iter().copied().find(|name| *name == "chat.v2"))
+    ///     .build()?;
+    /// # Ok::<(), eio_tokio::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn choose_subprotocol(
+        mut self,
+        choose: impl for<'o> Fn(&Parts, &[&'o str]) -> Option<&'o str> + Send + Sync + 'static,
+    ) -> Self {
+        self.config.http.choose_subprotocol = Some(Arc::new(choose));
+        self
+    }
+
     /// From how many bytes on an answer to a poll is compressed for clients that accept gzip or deflate; `None` never.
     /// Default: 1,024.
     ///

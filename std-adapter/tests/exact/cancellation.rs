@@ -232,6 +232,7 @@ impl hyper::body::Body for Pieces {
 
 fn request(method: &str, query: &str, body: &[&'static str]) -> http::Request<Pieces> {
     http::Request::builder()
+        .header("host", "x")
         .method(method)
         .uri(format!("/engine.io/?{query}"))
         .body(Pieces::new(body))

@@ -115,7 +115,7 @@ async fn old_browsers_are_told_not_to_mangle_answers() {
 async fn what_fits_no_path_transport_or_method_is_refused_with_its_code() {
     let stage = stage(|builder| builder.path("/chat"));
     for (method, path, status, code) in [
-        ("GET", "/chat?EIO=4&transport=polling", 404, None),
+        ("GET", "/chatter?EIO=4&transport=polling", 404, None),
         ("GET", "/engine.io/?EIO=4&transport=polling", 404, None),
         ("GET", "/chat/anything?EIO=4&transport=polling", 200, None),
         ("GET", "/chat/?EIO=4&transport=constructor", 400, Some(0)),
