@@ -155,6 +155,8 @@ impl Hub {
             sid = %state.id,
             reason = end.reason.as_str(),
             detail = %end.reason,
+            close_code = end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
+            close_reason = end.close_frame.as_ref().map(|frame| tracing::field::debug(frame.reason())),
             silent_ms = end.silent_for.as_millis(),
             transport = end.transport.as_str(),
             "session ended"

@@ -4,6 +4,7 @@ mod broadcast;
 mod candidate;
 mod client;
 mod clock;
+mod close_frame;
 mod compression;
 mod config;
 mod connection;
@@ -39,6 +40,7 @@ pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientEvent, ClientSender, ClientSocket, ConnectError,
     HandshakeInfo, Reconnecting, Refused,
 };
+pub use close_frame::CloseFrame;
 pub use cookie::{Cookie, InvalidCookie, SameSite};
 pub use cors::Cors;
 pub use message::Message;

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use eio_core::{DisconnectReason, Instant};
 
+use crate::close_frame::CloseFrame;
 use crate::websocket::{Nothing, WebSocketIo};
 
 /// How long an ended session may take to say goodbye: to deliver its close frame, and to hear the peer's.
@@ -20,18 +21,27 @@ pub(crate) struct Lingering {
 }
 
 impl Lingering {
-    /// The connection of a session that has ended for `reason`, if it has something to say still.
-    pub(crate) fn after(io: Box<WebSocketIo>, reason: DisconnectReason, now: Instant) -> Option<Self> {
+    /// The connection of a session that has ended for `reason`, if it has something to say still: its `frame`, unless
+    /// there is another to answer.
+    pub(crate) fn after(
+        mut io: Box<WebSocketIo>,
+        reason: DisconnectReason,
+        frame: Option<CloseFrame>,
+        now: Instant,
+    ) -> Option<Self> {
+        let said_goodbye = io.peer_closed() || reason == DisconnectReason::PeerClose;
         match reason {
             // Nobody is there to read a close frame.
             DisconnectReason::PingTimeout => {
                 io.abort();
                 None
             }
-            DisconnectReason::TransportError => None,
-            DisconnectReason::TransportClosed if !io.peer_closed() => None,
-            DisconnectReason::TransportClosed | DisconnectReason::PeerClose => Self::new(io, true, now),
-            _ => Self::new(io, false, now),
+            DisconnectReason::TransportReset | DisconnectReason::TransportError => None,
+            DisconnectReason::TransportClosed if !said_goodbye => None,
+            _ => {
+                io.close(frame);
+                Self::new(io, said_goodbye, now)
+            }
         }
     }
 

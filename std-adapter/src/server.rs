@@ -433,7 +433,7 @@ impl Server {
     pub async fn shutdown(&self, limit: Duration) -> usize {
         self.hub.begin_close();
         for state in self.hub.all() {
-            state.close();
+            state.close(None);
         }
         if tokio::time::timeout(limit, self.hub.quiet()).await.is_ok() {
             return 0;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use eio_core::{DisconnectReason, Heartbeat};
 use http::request::Parts;
 
+use crate::close_frame::CloseFrame;
 use crate::head::Head;
 use crate::message::Message;
 use crate::session_id::SessionId;
@@ -37,7 +38,7 @@ impl Transport {
 
 /// How a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason} (after {} ms of silence, on {})", .silent_for.as_millis(), .transport.as_str())]
+#[error("{reason}{} (after {} ms of silence, on {})", Words(.close_frame.as_ref()), .silent_for.as_millis(), .transport.as_str())]
 #[non_exhaustive]
 pub struct Disconnect {
     /// The first cause.
@@ -49,6 +50,18 @@ pub struct Disconnect {
     /// How many messages the application had sent that no transport took as a whole; [`Socket::take_unsent`] returns
     /// them.
     pub unsent: usize,
+    /// What the peer's close frame said, if a WebSocket carried the session and one came in before the end. A browser's
+    /// `socket.close(4001, "bye")` and a server's arrive here; polling has no close frames.
+    pub close_frame: Option<CloseFrame>,
+}
+
+/// The close frame in a sentence about the end.
+struct Words<'a>(Option<&'a CloseFrame>);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |frame| write!(f, ", close frame {frame}"))
+    }
 }
 
 /// A message that cannot be sent, handed back.
@@ -141,6 +154,28 @@ impl Socket {
     /// Closes the session: what was sent before still goes out, within the close timeout.
     pub fn close(&self) {
         self.sender.close();
+    }
+
+    /// The same, with a code and a reason in the WebSocket's close frame. A browser finds them in its `CloseEvent`, which
+    /// engine.io-client hands on as the `context` of its `close` event.
+    ///
+    /// On polling there is no close frame: its client gets the `close` packet, which says no more than that the session
+    /// ends. Has no effect on a session that closes already.
+    ///
+    /// ```
+    /// use eio_core::ws::{CloseCode, CloseError};
+    /// use eio_tokio::{CloseFrame, Server, Socket};
+    ///
+    /// let elsewhere = CloseFrame::new(CloseCode::new(4001), "signed in elsewhere")?;
+    /// let builder = Server::builder(move |socket: Socket| {
+    ///     let elsewhere = elsewhere.clone();
+    ///     async move { socket.close_with(elsewhere) }
+    /// });
+    /// # let _ = builder;
+    /// # Ok::<(), CloseError>(())
+    /// ```
+    pub fn close_with(&self, frame: CloseFrame) {
+        self.sender.close_with(frame);
     }
 
     /// How the session ended, once it has.
@@ -253,7 +288,12 @@ impl Sender {
 
     /// As [`Socket::close`].
     pub fn close(&self) {
-        self.state.close();
+        self.state.close(None);
+    }
+
+    /// As [`Socket::close_with`].
+    pub fn close_with(&self, frame: CloseFrame) {
+        self.state.close(Some(frame));
     }
 
     /// As [`Socket::closed`].

@@ -11,10 +11,12 @@ use std::time::Duration;
 use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::{Control, Event, Violation};
 use eio_core::settings::Settings;
+use eio_core::ws::Close;
 use eio_core::{BufferTooSmall, DisconnectReason, Heartbeat, Instant, ServerSession};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
+use crate::close_frame::CloseFrame;
 use crate::hub::Hub;
 use crate::mailbox::{Mailbox, Taken, remember};
 use crate::message::Message;
@@ -126,6 +128,10 @@ pub(crate) struct Inner {
     upgrading: bool,
     /// `close` was called: the close frame goes out behind the last message.
     close_due: bool,
+    /// What our close frame will say, if `close_with` was called.
+    close_frame: Option<CloseFrame>,
+    /// What the peer's close frame said, until the end is told.
+    peer_close: Option<CloseFrame>,
     end: Option<Disconnect>,
     /// Closing began while no poll was pending: its answer begins with a noop, as the reference's does.
     close_waits_for_poll: bool,
@@ -183,6 +189,8 @@ impl State {
             candidate: None,
             upgrading: false,
             close_due: false,
+            close_frame: None,
+            peer_close: None,
             end: None,
             close_waits_for_poll: false,
         };
@@ -217,6 +225,7 @@ impl State {
                 silent_for: end.silent_for,
                 transport: inner.transport,
                 unsent: inner.mail.outgoing(),
+                close_frame: inner.peer_close.take(),
             };
             self.hub.session_ended(self, &disconnect);
             inner.end = Some(disconnect);
@@ -353,10 +362,14 @@ impl State {
         }
     }
 
-    pub(crate) fn close(&self) {
+    /// `frame` is what the close frame says, where one can be sent.
+    pub(crate) fn close(&self, frame: Option<CloseFrame>) {
         let close_timeout = self.hub.config.settings.close_timeout();
         self.update(|inner, now| {
             inner.close_waits_for_poll = inner.transport == Transport::Polling && !inner.has_poll();
+            if inner.session.is_open() {
+                inner.close_frame = frame;
+            }
             inner.session.close(now, close_timeout);
             inner.wake_writer();
             inner.mail.wake_task();
@@ -372,7 +385,7 @@ impl State {
                 inner.resume(now);
             }
         }
-        self.close();
+        self.close(None);
     }
 }
 
@@ -398,12 +411,22 @@ impl Inner {
         }
     }
 
-    /// The WebSocket yields no more: it closed, or the peer broke a rule on it.
-    pub(crate) fn reading_ended(&mut self, now: Instant, violation: Option<Violation>) {
-        match violation {
-            None => self.session.handle_transport_closed(now),
-            Some(violation) => self.session.handle_violation(now, violation),
+    /// The peer's close frame came in. It ends the session, and is kept if nothing has ended it before.
+    pub(crate) fn handle_close_frame(&mut self, now: Instant, close: Option<Close<'_>>) {
+        if !self.session.has_ended() {
+            self.peer_close = Some(CloseFrame::received(close));
         }
+        self.session.handle_close_frame(now, close);
+    }
+
+    /// What our close frame will say, if it will say anything.
+    pub(crate) fn close_frame(&self) -> Option<CloseFrame> {
+        self.close_frame.clone()
+    }
+
+    /// The same, once nobody else will need it.
+    pub(crate) fn take_close_frame(&mut self) -> Option<CloseFrame> {
+        self.close_frame.take()
     }
 
     /// The clock has moved: sends what is due, ends what has expired.

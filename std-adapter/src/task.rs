@@ -12,18 +12,20 @@ use std::sync::Arc;
 
 use eio_core::packet::Frame;
 use eio_core::upgrade::UpgradeOutcome;
+use eio_core::ws::Close;
 use eio_core::{DisconnectReason, Instant};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 
 use crate::candidate::Candidate;
+use crate::close_frame::CloseFrame;
 use crate::grace::{Grace, is_overdue};
 use crate::head::Head;
 use crate::lingering::Lingering;
 use crate::passes::{self, Pass};
 use crate::socket::Socket;
 use crate::state::{Inner, State};
-use crate::websocket::{FrameSink, FrameSource, ToWrite, WebSocketIo};
+use crate::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo};
 
 /// The application of one session.
 pub(crate) type Application = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -137,7 +139,7 @@ impl Task {
         let Io::WebSocket(io) = &mut self.io else { return };
         self.state.update(|inner, _| {
             if let Poll::Ready(end) = io.poll_read(cx, &mut SessionSink { inner, state: &self.state, now }) {
-                inner.reading_ended(now, io.answer_violation(end));
+                inner.session.connection_ended(now, end);
             }
         });
     }
@@ -173,7 +175,7 @@ impl Task {
             self.state.update(|inner, _| {
                 let mut sink = SessionSink { inner, state: &self.state, now };
                 if let Poll::Ready(end) = io.read_past_runtime(&mut sink)? {
-                    inner.reading_ended(now, io.answer_violation(end));
+                    inner.session.connection_ended(now, end);
                 }
                 Some(is_overdue(inner.session.check_send(now)))
             })
@@ -193,7 +195,10 @@ impl Task {
             let before = inner.mail.outgoing();
             match io.poll_write(cx, &mut SessionSource { inner, state: &self.state }) {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
-                Poll::Ready(Err(_)) => inner.session.handle_transport_error(now),
+                Poll::Ready(Err(error)) => {
+                    let end = io.write_failed(&error, &mut SessionSink { inner, state: &self.state, now });
+                    inner.session.connection_ended(now, end);
+                }
                 _ => {}
             }
             inner.mail.outgoing() < before
@@ -210,7 +215,8 @@ impl Task {
     /// The session has ended and everybody knows: the connection follows.
     fn close_websocket(&mut self, reason: DisconnectReason, now: Instant) {
         let Io::WebSocket(io) = core::mem::replace(&mut self.io, Io::Gone) else { return };
-        self.lingering.extend(Lingering::after(io, reason, now));
+        let frame = self.state.lock().take_close_frame();
+        self.lingering.extend(Lingering::after(io, reason, frame, now));
     }
 
     fn linger(&mut self, cx: &mut Context<'_>, now: Instant) {
@@ -283,6 +289,10 @@ impl FrameSink for SessionSink<'_> {
     fn handle_activity(&mut self) {
         self.inner.session.handle_activity(self.now);
     }
+
+    fn handle_close(&mut self, close: Option<Close<'_>>) {
+        self.inner.handle_close_frame(self.now, close);
+    }
 }
 
 /// What the session itself and its application send.
@@ -302,5 +312,9 @@ impl FrameSource for SessionSource<'_> {
 
     fn is_over(&self) -> bool {
         self.inner.may_close()
+    }
+
+    fn close_frame(&self) -> Option<CloseFrame> {
+        self.inner.close_frame()
     }
 }

@@ -2,6 +2,7 @@
 //! written without copies where that pays. An idle connection owns no buffer.
 
 mod batch;
+mod end;
 mod stream;
 
 use core::cell::RefCell;
@@ -9,13 +10,14 @@ use core::task::{Context, Poll, ready};
 use std::io;
 
 use eio_core::packet::{Frame, Packet};
-use eio_core::session::Violation;
-use eio_core::ws::{self, CloseCode, Decoder, Item, MessageKind, OpCode};
+use eio_core::ws::{self, Close, Decoder, Item, MessageKind, OpCode};
 use hyper::upgrade::Upgraded;
 
 use self::batch::Batch;
+pub(crate) use self::end::{Carried, ConnectionEnd};
 use self::stream::Stream;
 use crate::client::Dialed;
+use crate::close_frame::CloseFrame;
 use crate::mask_keys;
 use crate::message::Message;
 use crate::state::{Outgoing, Revision, State};
@@ -40,6 +42,8 @@ pub(crate) trait FrameSink {
     fn handle(&mut self, frame: Frame<'_>);
     /// A piece of a message that is not whole yet.
     fn handle_activity(&mut self);
+    /// The peer's close frame, with its body if it has one. Nothing follows it.
+    fn handle_close(&mut self, _: Option<Close<'_>>) {}
 }
 
 /// Gives what is to be written.
@@ -51,6 +55,10 @@ pub(crate) trait FrameSource {
     /// Whether nothing will come any more and all is written: our close frame's turn.
     fn is_over(&self) -> bool {
         false
+    }
+    /// What our close frame says then.
+    fn close_frame(&self) -> Option<CloseFrame> {
+        None
     }
 }
 
@@ -78,22 +86,13 @@ impl FrameSink for Deaf {
     fn handle_activity(&mut self) {}
 }
 
-/// What reading has come to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ReadEnd {
-    /// The peer closed, with or without a close frame.
-    Closed,
-    /// The peer broke the framing.
-    Violation(ws::Error),
-}
-
 /// How far our close frame has come.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Closing {
     No,
-    Queued(Option<CloseCode>),
+    Queued(Option<CloseFrame>),
     /// It is the last of the frames on their way, or the kernel has it.
-    Written(Option<CloseCode>),
+    Written(Option<CloseFrame>),
 }
 
 /// The WebSocket of a session, or of a candidate for one.
@@ -147,14 +146,18 @@ impl WebSocketIo {
     /// Hands over every frame that is ready, until `wants_more` says no or nothing is left to read.
     ///
     /// `Pending` means that all that was there has been handed over, or that no more is wanted.
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, sink: &mut impl FrameSink) -> Poll<ReadEnd> {
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut impl FrameSink,
+    ) -> Poll<ConnectionEnd> {
         self.read_with(|stream, room| stream.poll_read(cx, room), sink)
     }
 
     /// Reads what still comes in, and forgets it. Ready once nothing can come any more.
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.decoder.decode(&mut []).is_ok()
-            && let ReadEnd::Closed = ready!(self.poll_read(cx, &mut Deaf))
+            && !matches!(ready!(self.poll_read(cx, &mut Deaf)), ConnectionEnd::Violation(_))
         {
             return Poll::Ready(());
         }
@@ -175,7 +178,7 @@ impl WebSocketIo {
     /// The same, asking the socket itself instead of the runtime, which may not have looked for a while.
     ///
     /// `None` when the connection is not a plain socket.
-    pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ReadEnd>> {
+    pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ConnectionEnd>> {
         self.stream.tcp()?;
         let mut reads = 0..MAX_READS;
         let read = |stream: &mut Stream, room: &mut [u8]| match reads.next() {
@@ -189,7 +192,7 @@ impl WebSocketIo {
         &mut self,
         mut read: impl FnMut(&mut Stream, &mut [u8]) -> Poll<io::Result<usize>>,
         sink: &mut impl FrameSink,
-    ) -> Poll<ReadEnd> {
+    ) -> Poll<ConnectionEnd> {
         // Out of its cell while in use: `handle` may run code that reads another connection.
         let mut scratch = SCRATCH_BUFFER.take();
         scratch.resize(SCRATCH.max(self.tail.len()), 0);
@@ -203,12 +206,16 @@ impl WebSocketIo {
                     Ok((consumed, found)) => {
                         at += consumed;
                         if self.decoder.is_closed() {
-                            end = Some(ReadEnd::Closed);
+                            end = Some(ConnectionEnd::Closed);
                         } else if !found {
                             break;
                         }
                     }
-                    Err(error) => end = Some(ReadEnd::Violation(error)),
+                    Err(error) => {
+                        // Our close frame tells it, if there is one to come.
+                        self.close(CloseFrame::new(error.close_code(), "").ok());
+                        end = Some(error.into());
+                    }
                 }
             }
             if let Some(end) = end {
@@ -222,8 +229,9 @@ impl WebSocketIo {
             }
             match read(&mut self.stream, scratch.get_mut(filled..).unwrap_or_default()) {
                 Poll::Pending => break Poll::Pending,
-                Poll::Ready(Ok(0) | Err(_)) => break Poll::Ready(ReadEnd::Closed),
+                Poll::Ready(Ok(0)) => break Poll::Ready(ConnectionEnd::Closed),
                 Poll::Ready(Ok(len)) => filled += len,
+                Poll::Ready(Err(error)) => break Poll::Ready((&error).into()),
             }
         };
         self.tail = scratch.get(..filled).unwrap_or_default().into();
@@ -265,7 +273,12 @@ impl WebSocketIo {
                 // Only the latest of several is answered (RFC 6455 section 5.5.3).
                 self.pong = Some(Box::from(payload));
             }
-            Some(Item::Control(ws::Control::Pong(_) | ws::Control::Close(_))) => {}
+            Some(Item::Control(ws::Control::Pong(_))) => {}
+            Some(Item::Control(ws::Control::Close(close))) => {
+                // The answer has the same code (RFC 6455 section 5.5.1).
+                self.close(close.and_then(|close| CloseFrame::new(close.code(), "").ok()));
+                sink.handle_close(close);
+            }
         }
         Ok((decoded.consumed, true))
     }
@@ -311,14 +324,17 @@ impl WebSocketIo {
             self.encode(item, batch)?;
         }
         if source.is_over() {
-            self.close(None);
+            self.close(source.close_frame());
         }
-        if let Closing::Queued(code) = self.closing
+        if let Closing::Queued(frame) = &mut self.closing
             && !batch.is_full()
         {
-            let payload = code.map(|code| code.as_u16().to_be_bytes());
-            batch.put_frame(OpCode::Close, payload.as_ref().map_or(&[], |bytes| bytes), self.key()?, false);
-            self.closing = Closing::Written(code);
+            let frame = frame.take();
+            let payload = frame.as_ref().and_then(CloseFrame::body).map_or_else(Vec::new, |close| {
+                [&close.code().as_u16().to_be_bytes(), close.reason().as_bytes()].concat()
+            });
+            batch.put_frame(OpCode::Close, &payload, self.key()?, false);
+            self.closing = Closing::Written(frame);
         }
         Ok(())
     }
@@ -327,8 +343,8 @@ impl WebSocketIo {
     /// part of a frame: its rest has to follow first.
     pub(crate) fn retract(&mut self) -> bool {
         let Some(unwritten) = &mut self.unwritten else { return true };
-        if let Closing::Written(code) = self.closing {
-            self.closing = Closing::Queued(code);
+        if let Closing::Written(frame) = &mut self.closing {
+            self.closing = Closing::Queued(frame.take());
         }
         unwritten.retract();
         let is_clean = unwritten.is_empty();
@@ -389,23 +405,18 @@ impl WebSocketIo {
         Ok(())
     }
 
-    /// What the peer did that ended the reading, if it did not just close. Our close frame tells it, if there is one
-    /// to come.
-    pub(crate) fn answer_violation(&mut self, end: ReadEnd) -> Option<Violation> {
-        let ReadEnd::Violation(error) = end else { return None };
-        let code = error.close_code();
-        self.close(Some(code));
-        Some(if code == CloseCode::MESSAGE_TOO_BIG {
-            Violation::PayloadTooLarge
-        } else {
-            Violation::WebSocket
-        })
+    /// A write failed: how the connection ended. What came in before, a close frame for one, says more than the write.
+    pub(crate) fn write_failed(&mut self, error: &io::Error, sink: &mut impl FrameSink) -> ConnectionEnd {
+        match self.read_past_runtime(sink) {
+            Some(Poll::Ready(end)) => end,
+            _ => error.into(),
+        }
     }
 
-    /// Ends the WebSocket with a close frame. Nothing is written after it.
-    pub(crate) fn close(&mut self, code: Option<CloseCode>) {
+    /// Ends the WebSocket with a close frame, unless one is due or written already. Nothing is written after it.
+    pub(crate) fn close(&mut self, frame: Option<CloseFrame>) {
         if let Closing::No = self.closing {
-            self.closing = Closing::Queued(code);
+            self.closing = Closing::Queued(frame);
         }
     }
 

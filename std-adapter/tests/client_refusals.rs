@@ -125,10 +125,8 @@ async fn a_server_that_does_not_begin_as_a_session_does_is_no_session() {
             raw.request().await;
         })
         .await;
-        let ConnectError::Session(reason) = connect_error(Way::Polling, address).await else {
-            panic!("{body}")
-        };
-        assert_eq!(reason.as_str(), word, "{body}");
+        let ConnectError::Session(end) = connect_error(Way::Polling, address).await else { panic!("{body}") };
+        assert_eq!(end.reason.as_str(), word, "{body}");
         let address = scripted(move |mut raw| async move {
             let request = raw.request().await;
             raw.switch_protocols(&request).await;
@@ -136,10 +134,10 @@ async fn a_server_that_does_not_begin_as_a_session_does_is_no_session() {
             while raw.frame().await.is_some() {}
         })
         .await;
-        let ConnectError::Session(reason) = connect_error(Way::WebSocket, address).await else {
+        let ConnectError::Session(end) = connect_error(Way::WebSocket, address).await else {
             panic!("{body}")
         };
-        assert_eq!(reason.as_str(), word, "{body}");
+        assert_eq!(end.reason.as_str(), word, "{body}");
     }
 }
 

@@ -3,8 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use eio_core::DisconnectReason;
 use http::StatusCode;
+
+use crate::socket::Disconnect;
 
 /// Why settings are no client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +87,7 @@ pub enum ConnectError {
     Random(#[source] Arc<io::Error>),
     /// The server spoke, but not as a session begins.
     #[error("no session: {0}")]
-    Session(DisconnectReason),
+    Session(Disconnect),
 }
 
 impl ConnectError {

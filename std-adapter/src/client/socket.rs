@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::client::error::ConnectError;
 use crate::client::handshake::{HandshakeInfo, ShortSid};
 use crate::client::state::Shared;
+use crate::close_frame::CloseFrame;
 use crate::message::Message;
 use crate::socket::{Disconnect, SendError, Transport, TrySendError};
 
@@ -74,7 +75,25 @@ impl ClientSocket {
 
     /// Closes the session: what was sent before still goes out, within the close timeout.
     pub fn close(&self) {
-        self.state().close();
+        self.state().close(None);
+    }
+
+    /// The same, with a code and a reason in the WebSocket's close frame. On polling there is no close frame: the server
+    /// gets the `close` packet, which says no more than that the session ends. Has no effect on a session that closes
+    /// already.
+    ///
+    /// ```
+    /// use eio_core::ws::{CloseCode, CloseError};
+    /// use eio_tokio::{ClientSocket, CloseFrame};
+    ///
+    /// fn leave(socket: &ClientSocket) -> Result<(), CloseError> {
+    ///     socket.close_with(CloseFrame::new(CloseCode::new(4001), "bye")?);
+    ///     Ok(())
+    /// }
+    /// # let _ = leave;
+    /// ```
+    pub fn close_with(&self, frame: CloseFrame) {
+        self.state().close(Some(frame));
     }
 
     /// How the session ended, once it has.
@@ -172,7 +191,12 @@ impl ClientSender {
 
     /// As [`ClientSocket::close`].
     pub fn close(&self) {
-        self.state.close();
+        self.state.close(None);
+    }
+
+    /// As [`ClientSocket::close_with`].
+    pub fn close_with(&self, frame: CloseFrame) {
+        self.state.close(Some(frame));
     }
 
     /// As [`ClientSocket::closed`].

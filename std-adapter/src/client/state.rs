@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eio_core::packet::{DecodeError, Packet};
 use eio_core::payload::v3::Framing;
-use eio_core::session::{Control, Event, Violation};
+use eio_core::session::{Control, Event};
+use eio_core::ws::Close;
 use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, payload};
 use tokio::sync::Notify;
 
@@ -17,6 +18,7 @@ use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::handshake::{HandshakeInfo, ShortSid};
 use crate::client::http::{Answer, Dialer};
+use crate::close_frame::CloseFrame;
 use crate::mailbox::{Mailbox, Taken};
 use crate::message::Message;
 use crate::polling::packet_bound;
@@ -43,6 +45,10 @@ pub(crate) struct Inner {
     pub(crate) mail: Mailbox,
     /// `close` was called: the close packet goes out behind the last message.
     close_due: bool,
+    /// What our close frame will say, if `close_with` was called.
+    close_frame: Option<CloseFrame>,
+    /// What the peer's close frame said, until the end is told.
+    peer_close: Option<CloseFrame>,
     handshake: Option<HandshakeInfo>,
     /// When the server's latest ping came, or the session opened.
     last_ping: Instant,
@@ -76,6 +82,8 @@ impl State {
             transport: config.first,
             mail: Mailbox::default(),
             close_due: false,
+            close_frame: None,
+            peer_close: None,
             handshake: None,
             last_ping: now,
             failure: None,
@@ -125,11 +133,14 @@ impl State {
                 silent_for: end.silent_for,
                 transport: inner.transport,
                 unsent: inner.mail.outgoing(),
+                close_frame: inner.peer_close.take(),
             };
             tracing::debug!(
                 sid = %ShortSid(inner.handshake.as_ref().map_or("", HandshakeInfo::sid)),
                 reason = end.reason.as_str(),
                 detail = %end.reason,
+                close_code = disconnect.close_frame.as_ref().map(|frame| frame.code().as_u16()),
+                close_reason = disconnect.close_frame.as_ref().map(|frame| tracing::field::debug(frame.reason())),
                 silent_ms = end.silent_for.as_millis(),
                 transport = inner.transport.as_str(),
                 "client session ended"
@@ -138,7 +149,7 @@ impl State {
             inner.ended_at = Some(now);
             self.emit(match inner.handshake {
                 Some(_) => ClientEvent::Closed(disconnect),
-                None => ClientEvent::ConnectFailed { error: inner.connect_error(end.reason) },
+                None => ClientEvent::ConnectFailed { error: inner.connect_error(&disconnect) },
             });
             inner.mail.wake_task();
             inner.mail.wake_reader();
@@ -152,7 +163,7 @@ impl State {
             let inner = self.lock();
             match (&inner.handshake, &inner.end) {
                 (Some(handshake), _) => Some(Ok(handshake.clone())),
-                (None, Some(end)) => Some(Err(inner.connect_error(end.reason))),
+                (None, Some(end)) => Some(Err(inner.connect_error(end))),
                 (None, None) => None,
             }
         })
@@ -207,9 +218,13 @@ impl State {
         Poll::Pending
     }
 
-    pub(crate) fn close(&self) {
+    /// `frame` is what the close frame says, where one can be sent.
+    pub(crate) fn close(&self, frame: Option<CloseFrame>) {
         let close_timeout = self.dialer.config.close_timeout;
         self.update(|inner, now| {
+            if inner.session.is_open() {
+                inner.close_frame = frame;
+            }
             inner.session.close(now, close_timeout);
             inner.mail.wake_task();
         });
@@ -222,7 +237,7 @@ impl State {
                 inner.session.handle_reading_resumed(now);
             }
         });
-        self.close();
+        self.close(None);
     }
 }
 
@@ -290,12 +305,22 @@ impl Inner {
         }
     }
 
-    /// The WebSocket yields no more: it closed, or the peer broke a rule on it.
-    pub(crate) fn reading_ended(&mut self, now: Instant, violation: Option<Violation>) {
-        match violation {
-            None => self.session.handle_transport_closed(now),
-            Some(violation) => self.session.handle_violation(now, violation),
+    /// The peer's close frame came in. It ends the session, and is kept if nothing has ended it before.
+    pub(crate) fn handle_close_frame(&mut self, now: Instant, close: Option<Close<'_>>) {
+        if !self.session.has_ended() {
+            self.peer_close = Some(CloseFrame::received(close));
         }
+        self.session.handle_close_frame(now, close);
+    }
+
+    /// What our close frame will say, if it will say anything.
+    pub(crate) fn close_frame(&self) -> Option<CloseFrame> {
+        self.close_frame.clone()
+    }
+
+    /// The same, once nobody else will need it.
+    pub(crate) fn take_close_frame(&mut self) -> Option<CloseFrame> {
+        self.close_frame.take()
     }
 
     /// A request failed, and with it the transport.
@@ -315,11 +340,11 @@ impl Inner {
         self.ended_at
     }
 
-    fn connect_error(&self, reason: DisconnectReason) -> ConnectError {
-        match (&self.failure, reason) {
+    fn connect_error(&self, end: &Disconnect) -> ConnectError {
+        match (&self.failure, end.reason) {
             (Some(failure), _) => failure.clone(),
             (None, DisconnectReason::OpenTimeout) => ConnectError::Timeout,
-            (None, reason) => ConnectError::Session(reason),
+            (None, _) => ConnectError::Session(end.clone()),
         }
     }
 

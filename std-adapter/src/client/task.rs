@@ -16,6 +16,7 @@ use eio_core::packet::{Frame, Packet};
 use eio_core::payload::v3::Framing;
 use eio_core::session::{Control, Violation};
 use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
+use eio_core::ws::Close;
 use eio_core::{DisconnectReason, Instant};
 use http::{HeaderValue, Method, Request, header};
 
@@ -25,12 +26,13 @@ use crate::client::event::ClientEvent;
 use crate::client::http::{Answer, Lane};
 use crate::client::opening;
 use crate::client::state::{Batch, Inner, Shared, State};
+use crate::close_frame::CloseFrame;
 use crate::grace::{self, Grace, is_overdue};
 use crate::lingering::{LINGER, Lingering};
 use crate::passes::{self, Pass};
 use crate::polling::encode;
 use crate::socket::Transport;
-use crate::websocket::{FrameSink, FrameSource, ToWrite, WebSocketIo};
+use crate::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo};
 
 type Opening = Pin<Box<dyn Future<Output = Result<Box<WebSocketIo>, ConnectError>> + Send>>;
 
@@ -157,7 +159,7 @@ impl Task {
         let Some(io) = &mut self.websocket else { return };
         self.state.update(|inner, _| {
             if let Poll::Ready(end) = io.poll_read(cx, &mut SessionSink { inner, state: &self.state, now }) {
-                inner.reading_ended(now, io.answer_violation(end));
+                inner.session.connection_ended(now, end);
             }
         });
     }
@@ -265,7 +267,7 @@ impl Task {
             self.state.update(|inner, _| {
                 let mut sink = SessionSink { inner, state: &self.state, now };
                 if let Poll::Ready(end) = io.read_past_runtime(&mut sink)? {
-                    inner.reading_ended(now, io.answer_violation(end));
+                    inner.session.connection_ended(now, end);
                 }
                 Some(is_overdue(inner.session.check_send(now)))
             })
@@ -296,7 +298,10 @@ impl Task {
             let before = inner.mail.outgoing();
             match io.poll_write(cx, &mut SessionSource { inner, state: &self.state }) {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
-                Poll::Ready(Err(_)) => inner.session.handle_transport_error(now),
+                Poll::Ready(Err(error)) => {
+                    let end = io.write_failed(&error, &mut SessionSink { inner, state: &self.state, now });
+                    inner.session.connection_ended(now, end);
+                }
                 _ => {}
             }
             inner.mail.outgoing() < before
@@ -379,7 +384,8 @@ impl Task {
         let Some(reason) = self.state.lock().end().map(|end| end.reason) else { return };
         self.opening = None;
         if let Some(io) = self.websocket.take() {
-            self.lingering.extend(Lingering::after(io, reason, now));
+            let frame = self.state.lock().take_close_frame();
+            self.lingering.extend(Lingering::after(io, reason, frame, now));
         }
         if !core::mem::replace(&mut self.ended, true) {
             self.end_polling(reason, now);
@@ -459,6 +465,10 @@ impl FrameSource for SessionSource<'_> {
     fn is_over(&self) -> bool {
         self.inner.may_close()
     }
+
+    fn close_frame(&self) -> Option<CloseFrame> {
+        self.inner.close_frame()
+    }
 }
 
 /// What an upgrade writes on its candidate.
@@ -491,6 +501,10 @@ impl FrameSink for SessionSink<'_> {
 
     fn handle_activity(&mut self) {
         self.inner.session.handle_activity(self.now);
+    }
+
+    fn handle_close(&mut self, close: Option<Close<'_>>) {
+        self.inner.handle_close_frame(self.now, close);
     }
 }
 

@@ -97,21 +97,6 @@ async fn the_peers_close_packet_ends_the_session_on_any_transport() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_frame_is_answered_and_messages_before_it_arrive() {
-    use crate::support::WebSocket;
-    use eio_core::ws::OpCode;
-
-    let (builder, journal) = noting(follow);
-    let mut world = World::new(builder);
-    let mut websocket = world.websocket(4).await;
-    websocket.send("4last").await;
-    websocket.connection.write(&WebSocket::frame(OpCode::Close, &1000_u16.to_be_bytes())).await;
-    assert_eq!(websocket.next().await, Received::Close(None));
-    world.assert_ends(0, Reason::TransportClosed).await;
-    assert_eq!(journal.read(), ["last", "end: transport close"]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_initial_packet_comes_first_and_closing_before_the_101_response_is_not_forgotten() {
     let (mut world, mut sockets) = handing_out(|builder| builder.initial_packet("first"));
     // The client takes the response when it reads it.

@@ -4,6 +4,7 @@ mod support;
 
 mod application;
 mod cancellation;
+mod close_frames;
 mod closing;
 mod faults;
 mod silence;

@@ -229,7 +229,12 @@ impl Connection {
     }
 
     pub(crate) fn into_websocket(self) -> WebSocket {
-        WebSocket { connection: self, decoder: Decoder::client(u32::MAX), message: Vec::new() }
+        WebSocket {
+            connection: self,
+            decoder: Decoder::client(u32::MAX),
+            message: Vec::new(),
+            close_reason: String::new(),
+        }
     }
 }
 
@@ -249,6 +254,8 @@ pub(crate) struct WebSocket {
     pub(crate) connection: Connection,
     decoder: Decoder,
     message: Vec<u8>,
+    /// What the server's close frame said.
+    pub(crate) close_reason: String,
 }
 
 impl WebSocket {
@@ -293,6 +300,7 @@ impl WebSocket {
                     }
                 }
                 Some(Item::Control(ws::Control::Close(close))) => {
+                    close.map_or("", |close| close.reason()).clone_into(&mut self.close_reason);
                     Some(Received::Close(close.map(|close| close.code().as_u16())))
                 }
                 Some(Item::Control(ws::Control::Pong(payload))) => Some(Received::Pong(payload.to_vec())),

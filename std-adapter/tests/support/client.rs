@@ -131,6 +131,12 @@ impl Raw {
 
     /// The next frame's payload as text, unmasked; `None` at a close frame or the end of the stream.
     pub(crate) async fn frame(&mut self) -> Option<String> {
+        let (opcode, payload) = self.any_frame().await?;
+        (opcode != 8).then(|| String::from_utf8_lossy(&payload).to_string())
+    }
+
+    /// The next frame's opcode and its payload, unmasked; `None` at the end of the stream.
+    pub(crate) async fn any_frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut head = [0; 2];
         self.0.read_exact(&mut head).await.ok()?;
         assert!(head[1] & 0x80 != 0, "a client's frames are masked");
@@ -144,10 +150,7 @@ impl Raw {
         let mut payload = vec![0; length];
         self.0.read_exact(&mut payload).await.ok()?;
         eio_core::ws::mask(&mut payload, key, 0);
-        if head[0] & 0x0f == 8 {
-            return None;
-        }
-        Some(String::from_utf8_lossy(&payload).to_string())
+        Some((head[0] & 0x0f, payload))
     }
 }
 
