@@ -1,6 +1,7 @@
 //! The client: opens sessions with any Engine.IO server, over polling, WebSocket, or one and then the other.
 
 mod config;
+mod credentials;
 mod dial;
 mod endpoint;
 mod error;
@@ -8,7 +9,9 @@ mod event;
 mod handshake;
 mod http;
 mod opening;
+mod proxy;
 mod reconnect;
+mod route;
 mod socket;
 mod state;
 mod task;
@@ -28,11 +31,13 @@ use eio_core::upgrade::CLIENT_UPGRADE_TIMEOUT;
 use crate::client::config::Config;
 use crate::client::endpoint::Endpoint;
 use crate::client::http::Dialer;
+use crate::client::route::{Route, RouteSetting};
 use crate::client::state::State;
 #[cfg(feature = "tls")]
-use crate::client::tls::{Roots, Tls};
+use crate::client::tls::{Tls, TlsSetting};
 use crate::clock::Clock;
 use crate::mailbox::Limits;
+use crate::redact::redact_url;
 use crate::socket::Transport;
 use crate::state::Revision;
 
@@ -40,13 +45,16 @@ pub(crate) use dial::Dialed;
 pub use error::{ClientBuildError, ConnectError, Refused};
 pub use event::ClientEvent;
 pub use handshake::HandshakeInfo;
+pub use proxy::ProxyError;
 pub use reconnect::Reconnecting;
 pub use socket::{ClientSender, ClientSocket};
+#[cfg(feature = "tls")]
+pub use tls::TlsError;
 
 /// Opens sessions with one server. Cloning is cheap.
 ///
-/// Not offered: WebTransport, permessage-deflate, compressed answers, HTTP proxies, redirects (which are a refusal, with
-/// their status), and keeping cookies between requests. Behind a load balancer that pins clients by cookie, use
+/// Not offered: WebTransport, permessage-deflate, compressed answers, redirects (which are a refusal, with their status),
+/// and keeping cookies between requests. Behind a load balancer that pins clients by cookie, use
 /// WebSocket only.
 ///
 /// ```
@@ -87,6 +95,10 @@ impl Client {
     /// A path in the URL, other than `/`, is where the server answers; without one it is `/engine.io/`. Parameters in
     /// the URL's query go along with every request, but for those that the protocol sets itself (`EIO`, `transport`,
     /// `sid`, `t`, `j`, `b64`).
+    ///
+    /// User and password in the URL (`https://user:password@host`, percent-encoded where needed) are sent as `Basic`
+    /// credentials (RFC 7617), unless a [header](ClientBuilder::header) `Authorization` is set. Neither they nor the
+    /// query's values are part of any error, event or log line: see [`redact_url`](crate::redact_url).
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
             url: url.into(),
@@ -106,7 +118,8 @@ impl Client {
             limits: Limits::DEFAULT,
             on_event: None,
             #[cfg(feature = "tls")]
-            roots: Roots { public: true, own: Vec::new() },
+            tls: TlsSetting::default(),
+            route: RouteSetting::Route(Route::Direct),
         }
     }
 
@@ -169,7 +182,8 @@ pub struct ClientBuilder {
     limits: Limits,
     on_event: Option<config::OnEvent>,
     #[cfg(feature = "tls")]
-    roots: Roots,
+    tls: TlsSetting,
+    route: RouteSetting,
 }
 
 impl ClientBuilder {
@@ -294,20 +308,6 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts servers whose certificate chain ends at this one, too: a certificate in DER form.
-    #[cfg(feature = "tls")]
-    pub fn root_certificate(mut self, der: impl Into<Vec<u8>>) -> Self {
-        self.roots.own.push(der.into());
-        self
-    }
-
-    /// Trusts no public authority, only the roots that were added. Default: Mozilla's list, from `webpki-roots`.
-    #[cfg(feature = "tls")]
-    pub fn without_public_roots(mut self) -> Self {
-        self.roots.public = false;
-        self
-    }
-
     /// Checks the settings.
     ///
     /// # Errors
@@ -335,11 +335,16 @@ impl ClientBuilder {
         if endpoint.secure {
             return Err(ClientBuildError::NoTls);
         }
+        let mut headers = headers(&self.headers)?;
+        if let Some(credentials) = endpoint.credentials.clone() {
+            headers.entry(header::AUTHORIZATION).or_insert(credentials);
+        }
         let config = Config {
             path: path(self.path.or_else(|| endpoint.path.clone()))?,
-            headers: headers(&self.headers)?,
+            headers,
+            route: self.route.route(&endpoint)?,
             #[cfg(feature = "tls")]
-            tls: if endpoint.secure { Some(Tls::new(self.roots)?) } else { None },
+            tls: if endpoint.secure { Some(Tls::new(self.tls)?) } else { None },
             endpoint,
             revision: if self.eio3 { Revision::V3 } else { Revision::V4 },
             first,
@@ -375,7 +380,7 @@ fn path(path: Option<String>) -> Result<String, ClientBuildError> {
     let fits = path.starts_with('/')
         && PathAndQuery::try_from(path.as_str())
             .is_ok_and(|parsed| parsed.as_str() == path && parsed.query().is_none());
-    if fits { Ok(path) } else { Err(ClientBuildError::Path(path)) }
+    if fits { Ok(path) } else { Err(ClientBuildError::Path(redact_url(&path))) }
 }
 
 fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, ClientBuildError> {

@@ -15,6 +15,7 @@ mod head;
 mod hub;
 mod limits;
 mod lingering;
+mod listener;
 mod mailbox;
 mod mask_keys;
 mod message;
@@ -25,6 +26,8 @@ mod origins;
 mod passes;
 mod polling;
 mod proxies;
+mod raw_socket;
+mod redact;
 mod request;
 mod respond;
 mod server;
@@ -36,17 +39,24 @@ mod task;
 mod waiting;
 mod websocket;
 
+#[cfg(feature = "tls")]
+pub use client::TlsError;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientEvent, ClientSender, ClientSocket, ConnectError,
-    HandshakeInfo, Reconnecting, Refused,
+    HandshakeInfo, ProxyError, Reconnecting, Refused,
 };
 pub use close_frame::CloseFrame;
 pub use cookie::{Cookie, InvalidCookie, SameSite};
 pub use cors::Cors;
+pub use listener::Listener;
 pub use message::Message;
 pub use observer::{Observer, RefusedRequest};
 pub use origins::{AllowedOrigins, InvalidOrigin, Origin};
 pub use proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
+pub use redact::redact_url;
+#[cfg(feature = "tls")]
+#[doc(no_inline)]
+pub use rustls;
 pub use server::{BuildError, Server, ServerBuilder};
 pub use service::{EngineService, PeerAddr};
 pub use session_id::SessionId;

@@ -24,6 +24,7 @@ use http::{HeaderMap, HeaderName, header};
 pub struct TrustedProxies {
     forwarding: Forwarding,
     networks: Vec<Network>,
+    without_address: bool,
 }
 
 /// The header by which proxies say whom they speak for.
@@ -61,17 +62,38 @@ impl TrustedProxies {
     {
         let networks =
             networks.into_iter().map(|network| network.as_ref().parse()).collect::<Result<_, _>>()?;
-        Ok(Self { forwarding, networks })
+        Ok(Self { forwarding, networks, without_address: false })
     }
 
-    fn trust(&self, address: IpAddr) -> bool {
-        self.networks.iter().any(|network| network.contains(address))
+    /// Believes senders without an address, too: everybody who may connect to the Unix socket that is
+    /// [served](crate::Server::serve). Mounted in another server, it is every request without a
+    /// [`PeerAddr`](crate::PeerAddr), wherever that came from. Default: no.
+    ///
+    /// ```
+    /// use eio_tokio::{Forwarding, TrustedProxies};
+    ///
+    /// // nginx on this machine, over a Unix socket and nothing else.
+    /// let no_address: [&str; 0] = [];
+    /// let proxies = TrustedProxies::new(Forwarding::XForwardedFor, no_address)?.and_without_address();
+    /// # Ok::<(), eio_tokio::InvalidNetwork>(())
+    /// ```
+    #[must_use]
+    pub fn and_without_address(mut self) -> Self {
+        self.without_address = true;
+        self
+    }
+
+    fn trust(&self, sender: Option<SocketAddr>) -> bool {
+        match sender {
+            Some(address) => self.networks.iter().any(|network| network.contains(address.ip())),
+            None => self.without_address,
+        }
     }
 
     /// The sender of a request that came in on a connection from `peer`. Its port is 0 when no proxy told it.
-    pub(crate) fn sender(&self, peer: SocketAddr, headers: &HeaderMap) -> SocketAddr {
+    pub(crate) fn sender(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<SocketAddr> {
         let mut sender = peer;
-        if !self.trust(sender.ip()) {
+        if !self.trust(sender) {
             return sender;
         }
         let hops = match self.forwarding {
@@ -81,8 +103,8 @@ impl TrustedProxies {
         for hop in hops.into_iter().rev() {
             // A proxy may hide whom it speaks for: then the proxy is all that is known.
             let Some(hop) = hop else { break };
-            sender = hop;
-            if !self.trust(sender.ip()) {
+            sender = Some(hop);
+            if !self.trust(sender) {
                 break;
             }
         }
@@ -191,7 +213,20 @@ mod tests {
             };
             headers.append(name, value.parse().unwrap());
         }
-        proxies.sender(peer.parse().unwrap(), &headers).to_string()
+        let sender = proxies.sender(peer.parse().ok(), &headers);
+        assert_eq!(proxies.clone().and_without_address().sender(peer.parse().ok(), &headers), sender);
+        sender.unwrap().to_string()
+    }
+
+    #[test]
+    fn a_sender_without_an_address_is_believed_when_told_so() {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("x-forwarded-for"), "6.6.6.6, 192.0.2.1".parse().unwrap());
+        let proxies = TrustedProxies::new(Forwarding::XForwardedFor, ["10.0.0.0/8"]).unwrap();
+        assert_eq!(proxies.sender(None, &headers), None);
+        let proxies = proxies.and_without_address();
+        assert_eq!(proxies.sender(None, &headers), "192.0.2.1:0".parse().ok());
+        assert_eq!(proxies.sender(None, &HeaderMap::new()), None);
     }
 
     #[test]

@@ -13,7 +13,6 @@ use eio_core::settings::{Settings, SettingsError};
 use eio_core::{Heartbeat, Liveness};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tower_service::Service;
 
 use crate::broadcast::PreparedMessage;
@@ -22,6 +21,7 @@ use crate::connection;
 use crate::cors::Cors;
 use crate::hub::Hub;
 use crate::limits::HandshakeLimiter;
+use crate::listener::Listener;
 use crate::mailbox::Limits;
 use crate::message::Message;
 use crate::observer::Observer;
@@ -339,9 +339,37 @@ impl Server {
     /// Serves every connection that `listener` accepts, until the server is shut down and its last session has ended:
     /// meanwhile polling clients come on new connections for what is left to them.
     ///
+    /// A listener on a Unix socket is bound and cleaned up by its owner: who may connect is what the permissions of the
+    /// socket's file say, and the file stays behind when the listener is dropped. Clients have no address there; see
+    /// [`TrustedProxies::and_without_address`](crate::TrustedProxies::and_without_address) for those of a reverse proxy.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use eio_tokio::{Client, Server};
+    /// use tokio::net::UnixListener;
+    ///
+    /// let directory = std::env::temp_dir().join(format!("eio-{}", std::process::id()));
+    /// std::fs::create_dir_all(&directory)?;
+    /// let path = directory.join("engine.sock");
+    ///
+    /// let server = Server::builder(|_socket| async {}).build()?;
+    /// let listener = UnixListener::bind(&path)?;
+    /// tokio::spawn(async move { server.serve(listener).await });
+    ///
+    /// let client = Client::builder("http://localhost").unix_socket(&path).build()?;
+    /// println!("{:?}", client.connect().await?.handshake());
+    /// std::fs::remove_dir_all(&directory)?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// What `accept` says, when it is not about a single connection.
-    pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
+    pub async fn serve(&self, listener: impl Listener) -> std::io::Result<()> {
         self.serve_with(listener, self.service()).await
     }
 
@@ -352,8 +380,9 @@ impl Server {
     ///
     /// # Errors
     /// As [`serve`](Self::serve).
-    pub async fn serve_with<S, B>(&self, listener: TcpListener, service: S) -> std::io::Result<()>
+    pub async fn serve_with<L, S, B>(&self, mut listener: L, service: S) -> std::io::Result<()>
     where
+        L: Listener,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
         B: http_body::Body + Send + Unpin + 'static,
@@ -375,9 +404,8 @@ impl Server {
                     continue;
                 }
             };
-            let _ = stream.set_nodelay(true);
             let (hub, service) = (Arc::clone(&self.hub), service.clone());
-            tokio::spawn(connection::serve(hub, stream, Some(peer), service));
+            tokio::spawn(connection::serve(hub, stream, peer, service));
         }
     }
 

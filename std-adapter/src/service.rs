@@ -25,7 +25,8 @@ use crate::task;
 /// The address of the connection that a request came in on: put it into the request's extensions, as
 /// [`Server::serve`](crate::Server::serve) does, and sockets know their peer.
 ///
-/// Without it, all clients are one to the limit on handshakes per address, and trusted proxies are not asked.
+/// Without it, all clients are one to the limit on handshakes per address, and proxies are not asked unless
+/// [those without an address](crate::TrustedProxies::and_without_address) are trusted.
 ///
 /// In the head that [`allow_request`](crate::ServerBuilder::allow_request) and
 /// [`Socket::request`](crate::Socket::request) see, it is the client's address behind
@@ -145,9 +146,9 @@ fn put_all(headers: &mut HeaderMap, more: HeaderMap) {
 
 /// Replaces the connection's address by that of whoever trusted proxies speak for.
 fn name_sender(hub: &Hub, parts: &mut Parts) {
-    let peer = parts.extensions.get::<PeerAddr>().copied();
-    if let (Some(PeerAddr(peer)), Some(proxies)) = (peer, &hub.config.http.trusted_proxies) {
-        let sender = proxies.sender(peer, &parts.headers);
+    if let Some(proxies) = &hub.config.http.trusted_proxies
+        && let Some(sender) = proxies.sender(sender(parts), &parts.headers)
+    {
         parts.extensions.insert(PeerAddr(sender));
     }
 }

@@ -179,7 +179,7 @@ impl WebSocketIo {
     ///
     /// `None` when the connection is not a plain socket.
     pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ConnectionEnd>> {
-        self.stream.tcp()?;
+        self.stream.socket()?;
         let mut reads = 0..MAX_READS;
         let read = |stream: &mut Stream, room: &mut [u8]| match reads.next() {
             Some(_) => stream.read_now(room),

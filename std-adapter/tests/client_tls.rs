@@ -1,85 +1,157 @@
-//! TLS: servers whose certificate ends at a root that was added are trusted, and no others.
+//! TLS: servers whose certificate ends at a root that was added are trusted, no others, and each reason has its error.
 #![cfg(feature = "tls")]
 
 #[path = "support/client.rs"]
 mod support;
 
+use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use eio_tokio::{Client, ClientBuildError, ClientBuilder, ConnectError, Message, Server, Transport};
+use eio_tokio::rustls::crypto::{CryptoProvider, ring};
+use eio_tokio::rustls::server::WebPkiClientVerifier;
+use eio_tokio::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+use eio_tokio::{
+    Client, ClientBuildError, ClientBuilder, ConnectError, Message, Server, TlsError, Transport,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::PrivatePkcs8KeyDer;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+/// A certificate and its key.
+struct Identity {
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// Signed by nobody else, as `openssl req -x509` makes it, but for the names.
+    fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let certificate = params.self_signed(&key).unwrap();
+        Self::new(certificate.der().clone(), &key)
+    }
+
+    fn new(certificate: CertificateDer<'static>, key: &KeyPair) -> Self {
+        Self { certificate, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
+    }
+
+    fn clone(&self) -> Self {
+        Self { certificate: self.certificate.clone(), key: self.key.clone_key() }
+    }
+
+    /// Serves TLS as this one.
+    async fn serve(self) -> SocketAddr {
+        let config = server_config().with_no_client_auth().with_single_cert(vec![self.certificate], self.key);
+        serve(config.unwrap()).await
+    }
+}
+
+fn server_config() -> rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier> {
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+}
 
 /// A certificate authority of our own.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    root: Vec<u8>,
+    root: CertificateDer<'static>,
+    pem: String,
 }
 
 impl Authority {
     fn new() -> Self {
+        Self::named("An authority of our own")
+    }
+
+    fn named(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
-        let root = params.self_signed(&key).unwrap().der().to_vec();
-        Self { issuer: Issuer::new(params, key), root }
+        let certificate = params.self_signed(&key).unwrap();
+        let root = certificate.der().clone();
+        let pem = support::pem("CERTIFICATE", &root);
+        Self { issuer: Issuer::new(params, key), root, pem }
+    }
+
+    fn sign(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut params);
+        Identity::new(params.signed_by(&key, &self.issuer).unwrap().der().clone(), &key)
     }
 
     /// Serves TLS with a certificate for `name`.
     async fn serve(&self, name: &str) -> SocketAddr {
-        let key = KeyPair::generate().unwrap();
-        let certificate =
-            CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key.into())
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = Server::builder(support::echo).max_payload(2_000_000).build().unwrap();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
-                let service = hyper_util::service::TowerToHyperService::new(server.service());
-                tokio::spawn(async move {
-                    let Ok(stream) = acceptor.accept(stream).await else { return };
-                    let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                    let _ =
-                        Box::pin(builder.serve_connection_with_upgrades(TokioIo::new(stream), service)).await;
-                });
-            }
-        });
-        address
+        self.sign(name, |_| {}).serve().await
+    }
+
+    fn trusted_by(&self, builder: ClientBuilder) -> ClientBuilder {
+        builder.root_certificate(self.root.to_vec()).without_public_roots()
+    }
+
+    fn store(&self) -> RootCertStore {
+        let mut store = RootCertStore::empty();
+        store.add(self.root.clone()).unwrap();
+        store
     }
 }
 
-async fn refused(builder: ClientBuilder) -> String {
-    match builder.build().unwrap().connect().await.unwrap_err() {
-        ConnectError::Tls(error) => error.to_string(),
-        other => panic!("{other}"),
+/// Serves TLS.
+async fn serve(config: ServerConfig) -> SocketAddr {
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::builder(support::echo).max_payload(2_000_000).build().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            let service = hyper_util::service::TowerToHyperService::new(server.service());
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                let _ = Box::pin(builder.serve_connection_with_upgrades(TokioIo::new(stream), service)).await;
+            });
+        }
+    });
+    address
+}
+
+async fn connect_error(builder: ClientBuilder) -> ConnectError {
+    builder.build().unwrap().connect().await.unwrap_err()
+}
+
+async fn refused(builder: ClientBuilder) -> TlsError {
+    match connect_error(builder).await {
+        ConnectError::Tls(error) => error,
+        other => panic!("{other:?}"),
     }
+}
+
+/// The ways to a server, by scheme.
+fn clients(address: SocketAddr) -> [ClientBuilder; 2] {
+    ["https", "wss"].map(|scheme| Client::builder(format!("{scheme}://localhost:{}", address.port())))
+}
+
+async fn echoes(builder: ClientBuilder) {
+    let mut socket = builder.build().unwrap().connect().await.unwrap();
+    socket.send("over TLS").await.unwrap();
+    assert_eq!(socket.recv().await.unwrap(), Message::text("over TLS"));
 }
 
 #[tokio::test]
 async fn sessions_run_over_https_and_wss_with_a_root_that_was_added() {
     let authority = Authority::new();
-    let port = authority.serve("localhost").await.port();
-    for scheme in ["https", "wss"] {
-        let client = Client::builder(format!("{scheme}://localhost:{port}"))
-            .root_certificate(authority.root.clone())
-            .without_public_roots()
-            .build()
-            .unwrap();
-        let mut socket = client.connect().await.unwrap();
+    for client in clients(authority.serve("localhost").await) {
+        let mut socket = authority.trusted_by(client).build().unwrap().connect().await.unwrap();
         let big = Message::binary(vec![7; 1_000_000]);
         for _ in 0..3 {
             socket.send("over TLS").await.unwrap();
@@ -89,7 +161,7 @@ async fn sessions_run_over_https_and_wss_with_a_root_that_was_added() {
         }
         // Polling has moved to WebSocket by now, or will.
         while socket.transport() != Transport::WebSocket {
-            tokio::time::sleep(core::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         socket.close();
         assert_eq!(socket.closed().await.reason.as_str(), "forced close");
@@ -97,35 +169,229 @@ async fn sessions_run_over_https_and_wss_with_a_root_that_was_added() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_an_address_is_checked_against_it() {
+async fn roots_come_in_pem_form_too() {
     let authority = Authority::new();
-    let address = authority.serve("127.0.0.1").await;
-    let client = Client::builder(format!("wss://{address}")).root_certificate(authority.root.clone());
-    assert!(client.build().unwrap().connect().await.is_ok());
-}
-
-#[tokio::test]
-async fn without_the_root_or_with_another_name_nobody_is_trusted() {
-    let authority = Authority::new();
-    let port = authority.serve("localhost").await.port();
-    for scheme in ["https", "wss"] {
-        let error = refused(Client::builder(format!("{scheme}://localhost:{port}"))).await;
-        assert!(error.contains("UnknownIssuer") || error.contains("unknown issuer"), "{error}");
-        let other = Client::builder(format!("{scheme}://localhost:{port}"))
-            .root_certificate(Authority::new().root)
-            .without_public_roots();
-        refused(other).await;
-        let wrong_name =
-            Client::builder(format!("{scheme}://127.0.0.1:{port}")).root_certificate(authority.root.clone());
-        let error = refused(wrong_name).await;
-        assert!(error.contains("not valid for"), "{error}");
+    let pem = format!("# ours\n{}\n{}", Authority::new().pem, authority.pem);
+    for client in clients(authority.serve("localhost").await) {
+        echoes(client.root_certificates_pem(pem.clone())).await;
     }
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_an_error_of_tls() {
+async fn a_certificate_for_an_address_is_checked_against_it() {
+    let authority = Authority::new();
+    let address = authority.serve("127.0.0.1").await;
+    echoes(authority.trusted_by(Client::builder(format!("wss://{address}")))).await;
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_unknown_authority_is_told_as_that() {
+    let authority = Authority::new();
+    for client in clients(authority.serve("localhost").await) {
+        let other = Authority::named("Another authority");
+        let error = refused(other.trusted_by(client)).await;
+        assert!(matches!(error, TlsError::UnknownIssuer), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            "the server's certificate is signed by an authority that is not trusted"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_authority_that_was_made_anew_under_its_name_is_told_as_that() {
+    for client in clients(Authority::new().serve("localhost").await) {
+        let error = refused(Authority::new().trusted_by(client)).await;
+        assert!(matches!(error, TlsError::BadSignature), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_host_is_told_with_both_names() {
+    let authority = Authority::new();
+    for client in clients(authority.serve("shop.example").await) {
+        let error = refused(authority.trusted_by(client)).await;
+        assert_eq!(
+            error.to_string(),
+            "the server's certificate is not for \"localhost\", but for \"shop.example\""
+        );
+        let TlsError::WrongHost { host, names } = error else { panic!("{error:?}") };
+        assert_eq!((host.as_str(), names), ("localhost", vec!["shop.example".to_owned()]));
+    }
+    let address = authority.serve("localhost").await;
+    let error = refused(authority.trusted_by(Client::builder(format!("wss://{address}")))).await;
+    assert_eq!(error.to_string(), "the server's certificate is not for \"127.0.0.1\", but for \"localhost\"");
+}
+
+#[tokio::test]
+async fn a_certificate_out_of_its_time_is_told_with_how_long() {
+    let authority = Authority::new();
+    let expired = authority.sign("localhost", |params| {
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 1, 1);
+    });
+    let early = authority.sign("localhost", |params| {
+        params.not_before = date_time_ymd(2999, 1, 1);
+        params.not_after = date_time_ymd(2999, 2, 1);
+    });
+    for client in clients(expired.serve().await) {
+        let error = refused(authority.trusted_by(client)).await;
+        let day = Duration::from_hours(24);
+        assert!(matches!(error, TlsError::Expired { ago } if ago > 365 * 20 * day), "{error:?}");
+        assert!(error.to_string().contains("expired") && error.to_string().ends_with("days ago"), "{error}");
+    }
+    for client in clients(early.serve().await) {
+        let error = refused(authority.trusted_by(client)).await;
+        assert!(matches!(error, TlsError::NotValidYet { .. }), "{error:?}");
+        assert!(error.to_string().contains("not valid yet, but in"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_told_as_that_whether_it_calls_itself_an_authority_or_not() {
+    for is_ca in [IsCa::Ca(BasicConstraints::Unconstrained), IsCa::NoCa, IsCa::ExplicitNoCa] {
+        let identity = Identity::self_signed("localhost", |params| params.is_ca = is_ca);
+        for client in clients(identity.serve().await) {
+            let error = refused(client).await;
+            assert!(matches!(error, TlsError::SelfSigned), "{is_ca:?}: {error:?}");
+            assert_eq!(
+                error.to_string(),
+                "the server's certificate is self-signed, and not among those that are trusted"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_trusted_when_it_is_a_root_and_in_order() {
+    let trusting = |client: ClientBuilder, identity: &Identity| {
+        client.root_certificate(identity.certificate.to_vec()).without_public_roots()
+    };
+    for is_ca in [IsCa::Ca(BasicConstraints::Unconstrained), IsCa::NoCa] {
+        let identity = Identity::self_signed("localhost", |params| params.is_ca = is_ca);
+        for client in clients(identity.clone().serve().await) {
+            echoes(trusting(client, &identity)).await;
+        }
+        let other = Identity::self_signed("shop.example", |params| params.is_ca = is_ca);
+        for client in clients(other.clone().serve().await) {
+            let error = refused(trusting(client, &other)).await;
+            assert!(matches!(error, TlsError::WrongHost { .. }), "{error:?}");
+        }
+        let old = Identity::self_signed("localhost", |params| {
+            params.is_ca = is_ca;
+            params.not_after = date_time_ymd(2002, 1, 1);
+        });
+        for client in clients(old.clone().serve().await) {
+            let error = refused(trusting(client, &old)).await;
+            assert!(matches!(error, TlsError::Expired { .. }), "{error:?}");
+        }
+        // The same names and another key.
+        let impostor = Identity::self_signed("localhost", |params| params.is_ca = is_ca);
+        for client in clients(impostor.serve().await) {
+            refused(trusting(client, &identity)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_authoritys_certificate_is_none_of_a_server() {
+    let authority = Authority::new();
+    let identity = authority.sign("localhost", |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "An authority below");
+    });
+    for client in clients(identity.serve().await) {
+        let error = refused(authority.trusted_by(client)).await;
+        assert!(matches!(error, TlsError::AuthorityAsServer), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn https_to_a_plain_port_is_told_as_that() {
     let (_server, address) = support::serve(Server::builder(support::echo)).await;
-    refused(Client::builder(format!("https://{address}"))).await;
+    for client in clients(address) {
+        let error = refused(client).await;
+        assert!(matches!(error, TlsError::NotTls), "{error:?}");
+        assert!(error.to_string().contains("does not speak TLS on this port"), "{error}");
+    }
+    let address = support::scripted(|mut raw| async move {
+        // Node: closes on what it does not understand.
+        let _ = raw.0.read(&mut [0; 4096]).await;
+    })
+    .await;
+    for client in clients(address) {
+        let error = refused(client).await;
+        assert!(matches!(error, TlsError::Io(_)), "{error:?}");
+        assert!(error.to_string().contains("ended during the handshake"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn http_to_a_tls_port_is_told_as_that() {
+    let address = Authority::new().serve("localhost").await;
+    for scheme in ["http", "ws"] {
+        let error = connect_error(Client::builder(format!("{scheme}://{address}"))).await;
+        assert!(matches!(error, ConnectError::SpeaksTls), "{error:?}");
+        assert_eq!(error.to_string(), "the server speaks TLS on this port: expected https or wss in the URL");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_hangs_ends_with_the_open_timeout_and_with_the_future() {
+    let (sender, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    let address = support::scripted(move |mut raw| {
+        let sender = sender.clone();
+        async move {
+            // Takes the handshake, and says nothing.
+            while raw.0.read(&mut [0; 4096]).await.unwrap_or(0) > 0 {}
+            sender.send(()).unwrap();
+        }
+    })
+    .await;
+    for client in clients(address) {
+        let client = client.open_timeout(Duration::from_secs(3)).build().unwrap();
+        let begin = tokio::time::Instant::now();
+        let error = client.connect().await.unwrap_err();
+        assert!(matches!(error, ConnectError::Timeout), "{error:?}");
+        assert!(begin.elapsed() >= Duration::from_secs(3) && begin.elapsed() < Duration::from_secs(4));
+        ended.recv().await.unwrap();
+        assert!(tokio::time::timeout(Duration::from_secs(1), client.connect()).await.is_err());
+        ended.recv().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_of_ones_own_brings_client_certificates_and_another_provider() {
+    let authority = Authority::new();
+    let verifier = WebPkiClientVerifier::builder_with_provider(
+        Arc::new(authority.store()),
+        Arc::new(ring::default_provider()),
+    );
+    let identity = authority.sign("localhost", |_| {});
+    let config = server_config()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![identity.certificate], identity.key);
+    let address = serve(config.unwrap()).await;
+    // A provider of a single cipher suite.
+    let suites = ring::default_provider().cipher_suites.into_iter().take(1).collect();
+    let provider = Arc::new(CryptoProvider { cipher_suites: suites, ..ring::default_provider() });
+    let config = || {
+        ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(authority.store())
+    };
+    for client in clients(address) {
+        let own = authority.sign("a client", |_| {});
+        let mut config = config().with_client_auth_cert(vec![own.certificate], own.key).unwrap();
+        // Not spoken here, and a server that chooses it would be lost.
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        echoes(client.tls_config(config)).await;
+    }
+    for client in clients(address) {
+        let error = refused(client.tls_config(config().with_no_client_auth())).await;
+        assert!(matches!(error, TlsError::ClientCertificateRequired), "{error:?}");
+    }
 }
 
 #[test]
@@ -134,4 +400,22 @@ fn roots_that_cannot_be_read_or_none_at_all_are_refused() {
     let error = https().root_certificate(b"-----BEGIN".to_vec()).build().unwrap_err();
     assert!(matches!(error, ClientBuildError::RootCertificate(_)), "{error}");
     assert_eq!(https().without_public_roots().build().unwrap_err(), ClientBuildError::NoRoots);
+    for pem in [
+        "",
+        "not PEM",
+        "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+    ] {
+        let error = https().root_certificates_pem(pem).build().unwrap_err();
+        assert!(matches!(error, ClientBuildError::RootCertificate(_)), "{pem}: {error}");
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let both = https().tls_config(config).root_certificates_pem(Authority::new().pem);
+    assert_eq!(both.build().unwrap_err(), ClientBuildError::RootsBesideTlsConfig);
 }

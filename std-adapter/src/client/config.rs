@@ -10,6 +10,7 @@ use http_body_util::Full;
 use crate::client::endpoint::Endpoint;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
+use crate::client::route::Route;
 #[cfg(feature = "tls")]
 use crate::client::tls::Tls;
 use crate::mailbox::Limits;
@@ -25,6 +26,7 @@ pub(crate) type OnEvent = Arc<dyn Fn(ClientEvent) + Send + Sync>;
 /// Everything a client's sessions are made by.
 pub(crate) struct Config {
     pub(crate) endpoint: Endpoint,
+    pub(crate) route: Route,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     #[cfg(feature = "tls")]

@@ -1,65 +1,71 @@
-//! Connections to the server: TCP, and TLS above it.
+//! Connections to the server, phase by phase: the way there, a proxy's tunnel, TLS.
+//!
+//! Every phase belongs to the future of [`dial`]: dropping it, as each timeout of the client does, gives up what has
+//! been reached so far.
+
+mod stream;
 
 use core::future::poll_fn;
-use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
-use core::task::{Context, Poll};
-use core::time::Duration;
-use std::io::{self, IoSlice};
+use core::sync::atomic::AtomicBool;
+use std::io;
 use std::sync::Arc;
 
+use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-#[cfg(feature = "tls")]
-use tokio_rustls::client::TlsStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tower_service::Service as _;
 
 use crate::client::config::Config;
 use crate::client::error::ConnectError;
+use crate::client::proxy::ProxyError;
+use crate::client::route::Route;
 
-/// A connection that this client has opened.
-#[derive(Debug)]
-pub(crate) enum Dialed {
-    Tcp(Tcp),
-    #[cfg(feature = "tls")]
-    Tls(Box<TlsStream<Tcp>>),
-}
+pub(crate) use self::stream::{Dialed, Duplex, Link, SpeaksTls};
 
-/// A socket whose connection is reset when it is dropped, if its session says so.
-#[derive(Debug)]
-pub(crate) struct Tcp {
-    stream: TcpStream,
-    reset: Arc<AtomicBool>,
-}
-
-impl Drop for Tcp {
-    fn drop(&mut self) {
-        if self.reset.load(Ordering::Relaxed) {
-            // Without it the connection closes in order, which is slower and no less correct.
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-        }
-    }
-}
-
-/// Connects to the server of `config`, trying its addresses of both families beside each other (RFC 8305).
+/// Connects to the server of `config`.
 ///
 /// Once `reset` is set, dropping the connection resets it.
 pub(crate) async fn dial(config: &Config, reset: &Arc<AtomicBool>) -> Result<Dialed, ConnectError> {
+    let link = match &config.route {
+        Route::Direct => {
+            let base = config.endpoint.base().map_err(ConnectError::unsendable)?;
+            tcp(base, reset).await.map_err(ConnectError::io)?
+        }
+        #[cfg(unix)]
+        Route::Unix(path) => match UnixStream::connect(path).await {
+            Ok(stream) => Link::socket(stream, reset),
+            Err(error) => {
+                let text = format!("{}: {error}", path.display());
+                return Err(ConnectError::io(io::Error::new(error.kind(), text)));
+            }
+        },
+        Route::Own(connect) => {
+            let stream = connect(config.endpoint.host().to_owned(), config.endpoint.port()).await;
+            Link::Own(stream.map_err(ConnectError::io)?)
+        }
+        Route::Proxy(proxy) => {
+            let link = tcp(proxy.uri().clone(), reset).await.map_err(ProxyError::io)?;
+            // Boxed: most connections have no use for the room that it takes.
+            Box::pin(proxy.tunnel(link, &config.endpoint)).await?
+        }
+    };
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &config.tls {
+        let stream = tls.connect(config.endpoint.host(), link).await?;
+        return Ok(Dialed::Tls(Box::new(stream)));
+    }
+    Ok(Dialed::plain(link))
+}
+
+/// Connects to a host, trying its addresses of both families beside each other (RFC 8305).
+async fn tcp(to: Uri, reset: &Arc<AtomicBool>) -> io::Result<Link> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
-    let base = config.endpoint.base().map_err(ConnectError::unsendable)?;
-    poll_fn(|cx| connector.poll_ready(cx)).await.map_err(|error| ConnectError::io(io_error(error)))?;
-    let io = connector.call(base).await.map_err(|error| ConnectError::io(io_error(error)))?;
-    let tcp = Tcp { stream: io.into_inner(), reset: Arc::clone(reset) };
-    #[cfg(feature = "tls")]
-    if let Some(tls) = &config.tls {
-        let stream = tls.connect(config.endpoint.host(), tcp).await?;
-        return Ok(Dialed::Tls(Box::new(stream)));
-    }
-    Ok(Dialed::Tcp(tcp))
+    poll_fn(|cx| connector.poll_ready(cx)).await.map_err(io_error)?;
+    let io = connector.call(to).await.map_err(io_error)?;
+    Ok(Link::socket(io.into_inner(), reset))
 }
 
 /// The same error, of the kind of the system's error within.
@@ -76,114 +82,4 @@ fn io_error<E: core::error::Error + Send + Sync + 'static>(error: E) -> io::Erro
         source = cause.source();
     }
     io::Error::new(kind, text)
-}
-
-impl Dialed {
-    /// The socket, if nothing is between it and the bytes.
-    #[cfg_attr(not(feature = "tls"), expect(clippy::unnecessary_wraps, reason = "only TLS comes in between"))]
-    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
-        match self {
-            Self::Tcp(tcp) => Some(&tcp.stream),
-            #[cfg(feature = "tls")]
-            Self::Tls(_) => None,
-        }
-    }
-
-    /// The socket below everything.
-    pub(crate) fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Tcp(tcp) => &tcp.stream,
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => &tls.get_ref().0.stream,
-        }
-    }
-}
-
-impl AsyncRead for Tcp {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Tcp {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-/// Calls the same on whichever stream it is.
-macro_rules! either {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            Dialed::Tcp(stream) => {
-                let $stream = Pin::new(stream);
-                $call
-            }
-            #[cfg(feature = "tls")]
-            Dialed::Tls(stream) => {
-                let $stream = Pin::new(&mut **stream);
-                $call
-            }
-        }
-    };
-}
-
-impl AsyncRead for Dialed {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_read(cx, buf))
-    }
-}
-
-impl AsyncWrite for Dialed {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write(cx, buf))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => stream.is_write_vectored(),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_shutdown(cx))
-    }
 }

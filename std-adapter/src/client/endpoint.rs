@@ -1,9 +1,13 @@
 //! Where a client connects to: what its URL says, and the target of each request.
 
-use form_urlencoded::Serializer;
-use http::Uri;
+use core::fmt;
 
+use form_urlencoded::Serializer;
+use http::{HeaderValue, Uri};
+
+use crate::client::credentials;
 use crate::client::error::ClientBuildError;
+use crate::redact::redact_url;
 use crate::socket::Transport;
 use crate::state::Revision;
 
@@ -11,13 +15,14 @@ use crate::state::Revision;
 const RESERVED: [&str; 6] = ["EIO", "transport", "sid", "t", "j", "b64"];
 
 /// A server's address, and the path and query of every request to it.
-#[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) secure: bool,
     /// `ws` or `wss`: nothing but WebSocket, unless the builder says otherwise.
     pub(crate) websocket_only: bool,
     /// Host and, if it is not the scheme's own, port: the `Host` header.
     pub(crate) authority: String,
+    /// What user and password in the URL are sent as.
+    pub(crate) credentials: Option<HeaderValue>,
     /// The path in the URL, if it has one.
     pub(crate) path: Option<String>,
     /// The caller's parameters.
@@ -26,7 +31,7 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) fn parse(url: &str) -> Result<Self, ClientBuildError> {
-        let bad = |why: String| ClientBuildError::Url { url: url.to_owned(), why };
+        let bad = |why: String| ClientBuildError::Url { url: redact_url(url), why };
         let uri: Uri = url.parse().map_err(|error: http::uri::InvalidUri| bad(error.to_string()))?;
         let (secure, websocket_only) = match uri.scheme_str() {
             Some("http") => (false, false),
@@ -37,16 +42,13 @@ impl Endpoint {
             None => return Err(bad("no scheme: expected http, https, ws or wss".to_owned())),
         };
         let authority = uri.authority().ok_or_else(|| bad("no host".to_owned()))?;
-        if authority.as_str().contains('@') {
-            return Err(bad(
-                "user names and passwords do not belong here: set an Authorization header".into()
-            ));
-        }
         if authority.host().is_empty() {
             return Err(bad("no host".to_owned()));
         }
+        let (credentials, host_and_port) =
+            credentials::split(authority.as_str()).map_err(|why| bad(why.to_owned()))?;
         // A port that is no `u16` is none to the parser.
-        if authority.port_u16().is_none() && authority.as_str() != authority.host() {
+        if authority.port_u16().is_none() && host_and_port != authority.host() {
             return Err(bad("the port is no number up to 65535".to_owned()));
         }
         let path = Some(uri.path()).filter(|path| !matches!(*path, "" | "/")).map(str::to_owned);
@@ -54,17 +56,32 @@ impl Endpoint {
             .filter(|(name, _)| !RESERVED.contains(&&**name))
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
-        Ok(Self { secure, websocket_only, authority: authority.to_string(), path, query })
+        Ok(Self { secure, websocket_only, authority: host_and_port.to_owned(), credentials, path, query })
     }
 
     /// Without brackets, as certificates name it.
-    #[cfg(feature = "tls")]
     pub(crate) fn host(&self) -> &str {
         let host = match self.authority.rfind(':') {
             Some(colon) if !self.authority[colon..].contains(']') => &self.authority[..colon],
             _ => &self.authority,
         };
         host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The port in the URL, or the scheme's own.
+    pub(crate) fn port(&self) -> u16 {
+        let port = self.authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        port.unwrap_or(if self.secure { 443 } else { 80 })
+    }
+
+    /// Host and port, always both.
+    pub(crate) fn host_and_port(&self) -> String {
+        let host = self.host();
+        if host.contains(':') {
+            format!("[{host}]:{}", self.port())
+        } else {
+            format!("{host}:{}", self.port())
+        }
     }
 
     /// The address to connect to, for a connector that takes it as a URI.
@@ -95,6 +112,16 @@ impl Endpoint {
         }
         query.extend_pairs(&self.query);
         Uri::builder().path_and_query(query.finish()).build()
+    }
+}
+
+/// Without what the URL keeps secret.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("secure", &self.secure)
+            .field("authority", &self.authority)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,22 +160,36 @@ mod tests {
             "the scheme \"ftp\" is not supported: expected http, https, ws or wss"
         );
         assert!(refused("localhost:3000").contains("scheme"), "{}", refused("localhost:3000"));
-        assert!(refused("http://user:secret@h/").contains("Authorization"));
+        assert_eq!(
+            refused("http://ann:secret@h:99999/?token=abc"),
+            "the URL \"http://…@h:99999/?token=…\" cannot be used: the port is no number up to 65535"
+        );
         assert!(refused("http://").contains("http://"));
         assert!(refused("http://h:99999/").contains("port"), "{}", refused("http://h:99999/"));
         assert!(refused("http://exa mple/").contains("exa mple"));
     }
 
-    #[cfg(feature = "tls")]
     #[test]
     fn the_host_of_a_certificate_has_neither_port_nor_brackets() {
-        for (url, host) in [
-            ("https://h", "h"),
-            ("https://h:8443", "h"),
-            ("https://[::1]:8443", "::1"),
-            ("https://[::1]", "::1"),
+        for (url, host, port) in [
+            ("https://h", "h", 443),
+            ("https://h:8443", "h", 8443),
+            ("wss://ann:secret@[::1]:8443", "::1", 8443),
+            ("http://[::1]", "::1", 80),
         ] {
-            assert_eq!(Endpoint::parse(url).unwrap().host(), host);
+            let endpoint = Endpoint::parse(url).unwrap();
+            assert_eq!((endpoint.host(), endpoint.port()), (host, port));
+            let whole = if host == "h" { format!("h:{port}") } else { format!("[::1]:{port}") };
+            assert_eq!(endpoint.host_and_port(), whole);
         }
+    }
+
+    #[test]
+    fn user_and_password_are_sent_as_credentials_and_shown_nowhere() {
+        let endpoint = Endpoint::parse("https://ann:secret@h:1/?token=hidden").unwrap();
+        assert_eq!(endpoint.authority, "h:1");
+        assert_eq!(endpoint.credentials.as_ref().unwrap(), "Basic YW5uOnNlY3JldA==");
+        let debug = format!("{endpoint:?}");
+        assert!(!debug.contains("secret") && !debug.contains("hidden") && !debug.contains("YW5u"), "{debug}");
     }
 }

@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use crate::client::dial::SpeaksTls;
+use crate::client::proxy::ProxyError;
+#[cfg(feature = "tls")]
+use crate::client::tls::TlsError;
 use crate::socket::Disconnect;
 
 /// Why settings are no client.
@@ -14,7 +18,15 @@ pub enum ClientBuildError {
     /// The URL cannot be used.
     #[error("the URL {url:?} cannot be used: {why}")]
     Url {
-        /// As it was given.
+        /// The URL, [redacted](crate::redact_url).
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The proxy's URL cannot be used.
+    #[error("the proxy {url:?} cannot be used: {why}")]
+    Proxy {
+        /// The URL, [redacted](crate::redact_url).
         url: String,
         /// What is wrong with it.
         why: String,
@@ -31,6 +43,9 @@ pub enum ClientBuildError {
     /// No root certificate at all: no server could be trusted.
     #[error("no root certificate: add one, or keep the public ones")]
     NoRoots,
+    /// Root certificates beside a [configuration of TLS](crate::ClientBuilder::tls_config), which has its own.
+    #[error("root certificates have no effect beside a configuration of TLS, which has its own")]
+    RootsBesideTlsConfig,
     /// The path must begin with a slash and hold only what a path may.
     #[error("the path {0:?} cannot be used: expected a slash first, and no query")]
     Path(String),
@@ -58,9 +73,16 @@ pub enum ConnectError {
     /// The name was not found, or nobody accepted the connection.
     #[error("cannot connect: {0}")]
     Io(#[source] Arc<io::Error>),
+    /// There is no way through the proxy.
+    #[error("no way through the proxy: {0}")]
+    Proxy(#[from] ProxyError),
     /// The server could not prove who it is, or does not speak TLS.
+    #[cfg(feature = "tls")]
     #[error("TLS failed: {0}")]
-    Tls(#[source] Arc<io::Error>),
+    Tls(#[from] TlsError),
+    /// An `http` or `ws` URL of a server that speaks TLS on this port.
+    #[error("the server speaks TLS on this port: expected https or wss in the URL")]
+    SpeaksTls,
     /// The connection ended, or what came was no HTTP.
     #[error("the request failed: {0}")]
     Http(#[source] Arc<hyper::Error>),
@@ -95,7 +117,17 @@ impl ConnectError {
         Self::Io(Arc::new(error))
     }
 
+    /// The cause within, if that is one to name.
     pub(crate) fn http(error: hyper::Error) -> Self {
+        let cause = core::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+        let within = cause.and_then(io::Error::get_ref);
+        if matches!(within.and_then(|within| within.downcast_ref()), Some(SpeaksTls)) {
+            return Self::SpeaksTls;
+        }
+        #[cfg(feature = "tls")]
+        if let Some(error) = cause.and_then(TlsError::in_io) {
+            return Self::Tls(error);
+        }
         Self::Http(Arc::new(error))
     }
 

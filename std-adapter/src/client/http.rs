@@ -49,9 +49,13 @@ const UNPROMISED: Duration = Duration::from_secs(1);
 impl HttpConnection {
     pub(crate) async fn open(dialer: &Dialer) -> Result<Self, ConnectError> {
         let stream = dial(&dialer.config, &dialer.reset).await?;
-        let (sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(ConnectError::http)?;
-        Ok(Self { sender, connection, ended: false, stale_at: dialer.clock.now() })
+        Self::on(stream, dialer.clock.now()).await.map_err(ConnectError::http)
+    }
+
+    /// Speaks HTTP on a connection, which is made `now`.
+    pub(crate) async fn on(stream: Dialed, now: Instant) -> hyper::Result<Self> {
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Self { sender, connection, ended: false, stale_at: now })
     }
 
     /// Sends a request and reads the head of the answer.

@@ -1,23 +1,89 @@
-//! TLS by rustls: the ring provider, named roots, and never an unverified server.
+//! TLS by rustls: the ring provider and named roots, or the application's own configuration.
 
-use std::io;
+mod error;
+mod verifier;
+
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::client::dial::Tcp;
-use crate::client::error::{ClientBuildError, ConnectError};
+pub use self::error::TlsError;
+use self::verifier::Verifier;
+use crate::client::ClientBuilder;
+use crate::client::dial::Link;
+use crate::client::error::ClientBuildError;
 
-/// Whom a client trusts.
+/// What a builder was told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TlsSetting {
+    without_public_roots: bool,
+    own: Vec<OwnRoots>,
+    config: Option<Arc<ClientConfig>>,
+}
+
+/// Roots as the application has them.
 #[derive(Clone, Debug)]
-pub(crate) struct Roots {
-    /// Mozilla's list, as of the version of `webpki-roots`.
-    pub(crate) public: bool,
-    pub(crate) own: Vec<Vec<u8>>,
+enum OwnRoots {
+    Der(Vec<u8>),
+    Pem(Vec<u8>),
+}
+
+/// Whom servers are checked against, and how connections are made secret.
+impl ClientBuilder {
+    /// Trusts servers whose certificate chain ends at this one, too: a certificate in DER form. Also trusts a server
+    /// whose certificate is this very one, for the names in it and until it expires.
+    pub fn root_certificate(mut self, der: impl Into<Vec<u8>>) -> Self {
+        self.tls.own.push(OwnRoots::Der(der.into()));
+        self
+    }
+
+    /// Does the same with all certificates of a file in PEM form, as those of authorities usually come: what stands
+    /// between `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----`. Text around them, and keys, are passed
+    /// over; without any certificate, `build` fails.
+    pub fn root_certificates_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.own.push(OwnRoots::Pem(pem.into()));
+        self
+    }
+
+    /// Trusts no public authority, only the roots that were added. Default: Mozilla's list, from `webpki-roots`.
+    pub fn without_public_roots(mut self) -> Self {
+        self.tls.without_public_roots = true;
+        self
+    }
+
+    /// Uses this configuration of TLS: for the roots of the system, client certificates, another crypto provider, or
+    /// rules of your own about servers. Default: TLS 1.2 and 1.3 by ring, with the roots that the other setters tell,
+    /// none of which may be called beside this one.
+    ///
+    /// The configuration must be of the version of rustls that this crate [re-exports](crate::rustls). Its ALPN
+    /// protocols are replaced by `http/1.1`, the only one that the client speaks.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use eio_tokio::Client;
+    /// use eio_tokio::rustls::crypto::ring;
+    /// use eio_tokio::rustls::{ClientConfig, RootCertStore, version};
+    ///
+    /// // Filled by a crate such as `rustls-native-certs`, which reads the system's roots.
+    /// let roots = RootCertStore::empty();
+    /// let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    ///     .with_protocol_versions(&[&version::TLS13])?
+    ///     .with_root_certificates(roots)
+    ///     .with_no_client_auth(); // or `with_client_auth_cert(..)`
+    /// let client = Client::builder("https://app.example").tls_config(config).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tls_config(mut self, config: impl Into<Arc<ClientConfig>>) -> Self {
+        self.tls.config = Some(config.into());
+        self
+    }
 }
 
 /// Makes connections secret and their server known.
@@ -25,31 +91,62 @@ pub(crate) struct Roots {
 pub(crate) struct Tls(TlsConnector);
 
 impl Tls {
-    pub(crate) fn new(roots: Roots) -> Result<Self, ClientBuildError> {
-        let mut store = RootCertStore::empty();
-        if roots.public {
-            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-        for der in roots.own {
-            store
-                .add(CertificateDer::from(der))
-                .map_err(|error| ClientBuildError::RootCertificate(error.to_string()))?;
-        }
-        if store.is_empty() {
-            return Err(ClientBuildError::NoRoots);
-        }
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| ClientBuildError::RootCertificate(error.to_string()))?
-            .with_root_certificates(store)
-            .with_no_client_auth();
+    pub(crate) fn new(setting: TlsSetting) -> Result<Self, ClientBuildError> {
+        let has_roots = setting.without_public_roots || !setting.own.is_empty();
+        let mut config = match setting.config {
+            Some(_) if has_roots => return Err(ClientBuildError::RootsBesideTlsConfig),
+            Some(config) => Arc::unwrap_or_clone(config),
+            None => trusting(!setting.without_public_roots, setting.own)?,
+        };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
-    pub(crate) async fn connect(&self, host: &str, tcp: Tcp) -> Result<TlsStream<Tcp>, ConnectError> {
-        let failed = |error| ConnectError::Tls(Arc::new(error));
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(io::Error::other(error)))?;
-        self.0.connect(name, tcp).await.map_err(failed)
+    pub(crate) async fn connect(&self, host: &str, link: Link) -> Result<TlsStream<Link>, TlsError> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host(host.to_owned()))?;
+        self.0.connect(name, link).await.map_err(TlsError::of)
+    }
+}
+
+/// A configuration that trusts these roots.
+fn trusting(public: bool, own: Vec<OwnRoots>) -> Result<ClientConfig, ClientBuildError> {
+    let unusable = |why: String| ClientBuildError::RootCertificate(why);
+    let own = own.into_iter().map(certificates).collect::<Result<Vec<_>, _>>().map_err(unusable)?.concat();
+    let mut store = RootCertStore::empty();
+    if public {
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    for certificate in &own {
+        store.add(certificate.clone()).map_err(|error| unusable(error.to_string()))?;
+    }
+    if store.is_empty() {
+        return Err(ClientBuildError::NoRoots);
+    }
+    let provider = Arc::new(ring::default_provider());
+    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider))
+        .build()
+        .map_err(|error| unusable(error.to_string()))?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable(error.to_string()))?
+        // Nothing is less strict: see the verifier.
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Verifier::new(webpki, own)))
+        .with_no_client_auth();
+    Ok(config)
+}
+
+fn certificates(roots: OwnRoots) -> Result<Vec<CertificateDer<'static>>, String> {
+    match roots {
+        OwnRoots::Der(der) => Ok(vec![CertificateDer::from(der)]),
+        OwnRoots::Pem(pem) => {
+            let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+            let certificates =
+                certificates.map_err(|error| format!("it is not PEM as it should be: {error}"))?;
+            if certificates.is_empty() {
+                return Err("there is no -----BEGIN CERTIFICATE----- in it, as PEM has it".to_owned());
+            }
+            Ok(certificates)
+        }
     }
 }

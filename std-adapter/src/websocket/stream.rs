@@ -11,14 +11,17 @@ use hyper_util::server::conn::auto;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 use crate::client::Dialed;
+use crate::raw_socket::RawSocket;
 
 /// The connection under a WebSocket.
 #[derive(Debug)]
 pub(super) enum Stream {
     /// The socket itself, which can be looked at past the runtime's cached readiness, and reset.
-    Tcp(TcpStream),
+    Socket(RawSocket),
     /// What a client has dialed.
     Dialed(Dialed),
     /// TLS, or whatever else the HTTP server ran on.
@@ -28,29 +31,30 @@ pub(super) enum Stream {
 impl Stream {
     /// The connection that was an HTTP server's, and what that had read beyond the request.
     pub(super) fn of(upgraded: Upgraded) -> (Self, Vec<u8>) {
-        // Servers that choose between HTTP/1.1 and HTTP/2, axum's and our own among them, wrap the socket once more.
-        let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => return (Self::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
+        let upgraded = match socket_of::<TcpStream>(upgraded) {
+            Ok(socket) => return socket,
             Err(upgraded) => upgraded,
         };
-        match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => (Self::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
-            Err(upgraded) => (Self::Other(Box::new(upgraded)), Vec::new()),
-        }
+        #[cfg(unix)]
+        let upgraded = match socket_of::<UnixStream>(upgraded) {
+            Ok(socket) => return socket,
+            Err(upgraded) => upgraded,
+        };
+        (Self::Other(Box::new(upgraded)), Vec::new())
     }
 
     /// The socket, if nothing is between it and the frames.
-    pub(super) fn tcp(&self) -> Option<&TcpStream> {
+    pub(super) fn socket(&self) -> Option<SockRef<'_>> {
         match self {
-            Self::Tcp(stream) => Some(stream),
-            Self::Dialed(stream) => stream.tcp(),
+            Self::Socket(socket) => Some(socket.system()),
+            Self::Dialed(stream) => stream.plain_socket(),
             Self::Other(_) => None,
         }
     }
 
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
-            Self::Tcp(stream) => {
+            Self::Socket(stream) => {
                 let mut buf = tokio::io::ReadBuf::new(room);
                 ready!(AsyncRead::poll_read(Pin::new(stream), cx, &mut buf))?;
                 Poll::Ready(Ok(buf.filled().len()))
@@ -70,8 +74,7 @@ impl Stream {
 
     /// Reads from the socket itself. `Pending` when nothing is there.
     pub(super) fn read_now(&mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        let Some(stream) = self.tcp() else { return Poll::Pending };
-        let socket = SockRef::from(stream);
+        let Some(socket) = self.socket() else { return Poll::Pending };
         match (&*socket).read(room) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             result => Poll::Ready(result),
@@ -84,7 +87,7 @@ impl Stream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Tcp(stream) => AsyncWrite::poll_write_vectored(Pin::new(stream), cx, bufs),
+            Self::Socket(stream) => AsyncWrite::poll_write_vectored(Pin::new(stream), cx, bufs),
             Self::Dialed(stream) => AsyncWrite::poll_write_vectored(Pin::new(stream), cx, bufs),
             Self::Other(stream) => hyper::rt::Write::poll_write_vectored(Pin::new(stream), cx, bufs),
         }
@@ -92,7 +95,7 @@ impl Stream {
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(_) => Poll::Ready(Ok(())),
+            Self::Socket(_) => Poll::Ready(Ok(())),
             Self::Dialed(stream) => AsyncWrite::poll_flush(Pin::new(stream), cx),
             Self::Other(stream) => hyper::rt::Write::poll_flush(Pin::new(stream), cx),
         }
@@ -100,7 +103,7 @@ impl Stream {
 
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(stream) => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
+            Self::Socket(stream) => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
             Self::Dialed(stream) => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
             Self::Other(stream) => hyper::rt::Write::poll_shutdown(Pin::new(stream), cx),
         }
@@ -109,13 +112,29 @@ impl Stream {
     /// Drops the connection with a reset.
     pub(super) fn abort(self) {
         let socket = match &self {
-            Self::Tcp(stream) => stream,
+            Self::Socket(socket) => Some(socket.system()),
             Self::Dialed(stream) => stream.socket(),
-            Self::Other(_) => return,
+            Self::Other(_) => None,
         };
         // Without it the connection closes in order, which is slower and no less correct.
-        let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+        let _ = socket.map(|socket| socket.set_linger(Some(Duration::ZERO)));
     }
+}
+
+/// The connection if it is a `T`, and what an HTTP server had read beyond the request.
+fn socket_of<T>(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + Into<RawSocket> + 'static,
+{
+    // Servers that choose between HTTP/1.1 and HTTP/2, axum's and our own among them, wrap the socket once more.
+    let (io, read) = match auto::upgrade::downcast::<TokioIo<T>>(upgraded) {
+        Ok(parts) => (parts.io, parts.read_buf),
+        Err(upgraded) => {
+            let parts = upgraded.downcast::<TokioIo<T>>()?;
+            (parts.io, parts.read_buf)
+        }
+    };
+    Ok((Stream::Socket(io.into_inner().into()), read.to_vec()))
 }
 
 #[cfg(test)]
@@ -168,7 +187,7 @@ mod tests {
     async fn the_socket_is_found_under_both_of_hypers_servers_with_what_was_read_of_it() {
         for any_http in [true, false] {
             let (stream, tail) = upgraded(any_http).await;
-            assert!(matches!(stream, Stream::Tcp(_)), "{stream:?}");
+            assert!(matches!(stream, Stream::Socket(RawSocket::Tcp(_))), "{stream:?}");
             assert_eq!(tail, b"frame");
         }
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use eio_tokio::{Client, ClientBuilder, ClientEvent, Server, ServerBuilder, Socket};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Sends every message back.
@@ -73,9 +73,9 @@ impl Events {
 }
 
 /// One connection to a scripted server.
-pub(crate) struct Raw(pub(crate) TcpStream);
+pub(crate) struct Raw<S = TcpStream>(pub(crate) S);
 
-impl Raw {
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     /// Reads a request up to the end of its body; empty when there is none.
     pub(crate) async fn request(&mut self) -> String {
         let (head, mut body) = self.head().await;
@@ -176,6 +176,16 @@ where
         }
     });
     address
+}
+
+/// DER in PEM form (RFC 7468).
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    use base64::Engine as _;
+
+    let mut base64 = vec![0; der.len() * 2];
+    let len = base64::engine::general_purpose::STANDARD.encode_slice(der, &mut base64).unwrap();
+    let lines: Vec<_> = base64[..len].chunks(64).map(|line| core::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 /// An open packet with these periods.

@@ -1,0 +1,249 @@
+//! What a dialed connection is made of: a socket or the application's own stream, and TLS above it where asked.
+
+use core::fmt;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::{Context, Poll, ready};
+use core::time::Duration;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+#[cfg(feature = "tls")]
+use tokio_rustls::client::TlsStream;
+
+use crate::raw_socket::RawSocket;
+
+/// A connection that this client has opened.
+#[derive(Debug)]
+pub(crate) enum Dialed {
+    Plain(Plain),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<Link>>),
+}
+
+/// Where bytes go that nothing encrypts.
+#[derive(Debug)]
+pub(crate) struct Plain {
+    link: Link,
+    /// Something was read. What comes first shows whether the server wants TLS.
+    has_read: bool,
+}
+
+/// The lowest layer.
+pub(crate) enum Link {
+    Socket(DialedSocket),
+    /// What an application's connector returned.
+    Own(Box<dyn Duplex>),
+}
+
+/// A stream of bytes in both directions.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// A socket whose connection is reset when it is dropped, if its session says so.
+#[derive(Debug)]
+pub(crate) struct DialedSocket {
+    socket: RawSocket,
+    reset: Arc<AtomicBool>,
+}
+
+impl Drop for DialedSocket {
+    fn drop(&mut self) {
+        if self.reset.load(Ordering::Relaxed) {
+            // Without it the connection closes in order, which is slower and no less correct.
+            let _ = self.socket.system().set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+/// The server answered a plain request with a record of TLS.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the server speaks TLS on this port: expected https or wss in the URL")]
+pub(crate) struct SpeaksTls;
+
+/// The first byte of a TLS alert or handshake record (RFC 8446 section 5.1). No answer of HTTP/1 begins with it.
+const TLS_RECORDS: [u8; 2] = [0x15, 0x16];
+
+impl Link {
+    /// Once `reset` is set, dropping the connection resets it.
+    pub(crate) fn socket(socket: impl Into<RawSocket>, reset: &Arc<AtomicBool>) -> Self {
+        Self::Socket(DialedSocket { socket: socket.into(), reset: Arc::clone(reset) })
+    }
+
+    fn system(&self) -> Option<SockRef<'_>> {
+        match self {
+            Self::Socket(dialed) => Some(dialed.socket.system()),
+            Self::Own(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(dialed) => dialed.fmt(f),
+            Self::Own(_) => f.write_str("Own(..)"),
+        }
+    }
+}
+
+impl Dialed {
+    pub(crate) fn plain(link: Link) -> Self {
+        Self::Plain(Plain { link, has_read: false })
+    }
+
+    /// The lowest layer, if nothing is above it.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unnecessary_wraps, reason = "only TLS comes above it"))]
+    pub(crate) fn into_link(self) -> Option<Link> {
+        match self {
+            Self::Plain(plain) => Some(plain.link),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => None,
+        }
+    }
+
+    /// The socket, if nothing is between it and the bytes.
+    pub(crate) fn plain_socket(&self) -> Option<SockRef<'_>> {
+        match self {
+            Self::Plain(plain) => plain.link.system(),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => None,
+        }
+    }
+
+    /// The socket below everything, if there is one.
+    pub(crate) fn socket(&self) -> Option<SockRef<'_>> {
+        match self {
+            Self::Plain(plain) => plain.link.system(),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.get_ref().0.system(),
+        }
+    }
+}
+
+impl Plain {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let begin = buf.filled().len();
+        ready!(Pin::new(&mut self.link).poll_read(cx, buf))?;
+        if !self.has_read
+            && let Some(first) = buf.filled().get(begin)
+        {
+            self.has_read = true;
+            if TLS_RECORDS.contains(first) {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, SpeaksTls)));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Calls the same on whichever stream it is.
+macro_rules! either {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Link::Socket(dialed) => {
+                let $stream = Pin::new(&mut dialed.socket);
+                $call
+            }
+            Link::Own(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Link {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, stream => stream.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => stream.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Socket(dialed) => dialed.socket.is_write_vectored(),
+            Self::Own(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_shutdown(cx))
+    }
+}
+
+impl AsyncRead for Dialed {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(plain) => plain.poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
+        }
+    }
+}
+
+/// Calls the same on whichever stream is written to.
+macro_rules! writer {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Dialed::Plain(plain) => {
+                let $stream = Pin::new(&mut plain.link);
+                $call
+            }
+            #[cfg(feature = "tls")]
+            Dialed::Tls(stream) => {
+                let $stream = Pin::new(&mut **stream);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncWrite for Dialed {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        writer!(self, stream => stream.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        writer!(self, stream => stream.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(plain) => plain.link.is_write_vectored(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        writer!(self, stream => stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        writer!(self, stream => stream.poll_shutdown(cx))
+    }
+}

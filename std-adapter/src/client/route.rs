@@ -1,0 +1,142 @@
+//! The way to the server: straight, over a Unix socket, through a proxy, or the application's own.
+
+use core::pin::Pin;
+use std::io;
+#[cfg(unix)]
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::client::ClientBuilder;
+use crate::client::dial::Duplex;
+use crate::client::endpoint::Endpoint;
+use crate::client::error::ClientBuildError;
+use crate::client::proxy::{self, Proxy};
+
+/// An application's own connector.
+pub(crate) type Connect = Arc<dyn Fn(String, u16) -> Connecting + Send + Sync>;
+
+pub(crate) type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Duplex>>> + Send>>;
+
+/// How connections are made.
+pub(crate) enum Route {
+    /// TCP to the URL's host and port.
+    Direct,
+    #[cfg(unix)]
+    Unix(PathBuf),
+    Own(Connect),
+    Proxy(Proxy),
+}
+
+/// What a builder was told.
+pub(crate) enum RouteSetting {
+    Route(Route),
+    /// The proxy with this URL.
+    ProxyUrl(String),
+    /// What the environment says.
+    Environment,
+}
+
+impl RouteSetting {
+    pub(crate) fn route(self, endpoint: &Endpoint) -> Result<Route, ClientBuildError> {
+        match self {
+            Self::Route(route) => Ok(route),
+            Self::ProxyUrl(url) => Proxy::parse(&url).map(Route::Proxy),
+            Self::Environment => {
+                let proxy = proxy::from_env(endpoint, |name| std::env::var(name).ok())?;
+                Ok(proxy.map_or(Route::Direct, Route::Proxy))
+            }
+        }
+    }
+}
+
+/// How connections are made. The setter that is called last counts.
+impl ClientBuilder {
+    /// Makes connections by `connect`, which gets the URL's host, without brackets, and port. Default: TCP to them.
+    ///
+    /// Called for every connection, those of polling and of WebSocket alike, and polling needs up to two at once. The
+    /// limits of the client hold: a future that takes too long is dropped. With `https` or `wss`, TLS runs on top of
+    /// the stream. A failure is told as [`ConnectError::Io`](crate::ConnectError::Io).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn core::error::Error>> {
+    /// use eio_tokio::{Client, Message, Server, Socket};
+    ///
+    /// // A server and its client in one process, without a socket between them.
+    /// let server = Server::builder(|mut socket: Socket| async move {
+    ///     while let Ok(message) = socket.recv().await {
+    ///         let _ = socket.send(message).await;
+    ///     }
+    /// })
+    /// .build()?;
+    /// let client = Client::builder("http://in-process")
+    ///     .connector(move |_host, _port| {
+    ///         let server = server.clone();
+    ///         async move {
+    ///             let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    ///             tokio::spawn(async move { server.serve_connection(theirs, None).await });
+    ///             Ok(ours)
+    ///         }
+    ///     })
+    ///     .build()?;
+    ///
+    /// let mut socket = client.connect().await?;
+    /// socket.send("hello").await?;
+    /// assert_eq!(socket.recv().await?, Message::from("hello"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn connector<F, R, S>(mut self, connect: F) -> Self
+    where
+        F: Fn(String, u16) -> R + Send + Sync + 'static,
+        R: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let connect: Connect = Arc::new(move |host, port| {
+            let connecting = connect(host, port);
+            Box::pin(async move { Ok(Box::new(connecting.await?) as Box<dyn Duplex>) })
+        });
+        self.route = RouteSetting::Route(Route::Own(connect));
+        self
+    }
+
+    /// Connects to the Unix socket at `path`. The URL still says what the requests are about: its host is what `Host`
+    /// and, with `https` or `wss`, the certificate name; `http://localhost` will do. Default: TCP.
+    ///
+    /// A [server](crate::Server::serve) shows how to listen on one.
+    #[cfg(unix)]
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.route = RouteSetting::Route(Route::Unix(path.into()));
+        self
+    }
+
+    /// Connects through the HTTP proxy at `url`: `http://[user:password@]host[:port]`. Default: no proxy.
+    ///
+    /// Every connection is a tunnel (`CONNECT`, RFC 9110 section 9.3.6), polling without TLS too, so the proxy must
+    /// allow tunnels to the server's port. User and password, percent-encoded where needed, go to the proxy as
+    /// `Basic` credentials; the way to the proxy is not encrypted. The port is 80 unless the URL says otherwise. What
+    /// goes wrong before the tunnel stands is a [`ProxyError`](crate::ProxyError).
+    ///
+    /// Not offered: proxies over TLS and SOCKS, for which a [`connector`](Self::connector) can be written.
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.route = RouteSetting::ProxyUrl(url.into());
+        self
+    }
+
+    /// Connects through the proxy that the environment of the process names when the client is built, if it names one.
+    /// Default: the environment is not asked.
+    ///
+    /// For `https` and `wss` that is `https_proxy`, for `http` and `ws` it is `http_proxy`, and `all_proxy` if there is
+    /// none; the names are looked for in lower case first and then in upper case, but for `HTTP_PROXY`, which a CGI
+    /// program gets from its clients. A value without a scheme is an `http://` one; an empty one is no proxy.
+    ///
+    /// No proxy is used for `localhost`, for addresses of this machine, and for what `no_proxy` lists with commas in
+    /// between: `example.org` (with all names below it), `.example.org` (the same), an address, a network such as
+    /// `10.0.0.0/8`, each perhaps with a port behind a colon, or `*` for everything.
+    pub fn proxy_from_env(mut self) -> Self {
+        self.route = RouteSetting::Environment;
+        self
+    }
+}

@@ -1,0 +1,185 @@
+//! Why there is no TLS connection, in the words that its user knows.
+
+use core::fmt;
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+
+use rustls::{AlertDescription, CertificateError, InvalidMessage, OtherError};
+
+/// Why there is no TLS connection.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The server answered, but not in TLS. Most such servers speak plain HTTP on this port.
+    #[error("the server does not speak TLS on this port: expected http or ws in the URL, or another port")]
+    NotTls,
+    /// The certificate is signed by its own key, and is not one of the [roots](crate::ClientBuilder::root_certificate).
+    #[error("the server's certificate is self-signed, and not among those that are trusted")]
+    SelfSigned,
+    /// The authority that signed the certificate is not trusted: a private one, perhaps, or the server does not send
+    /// the certificates between its own and its root.
+    #[error("the server's certificate is signed by an authority that is not trusted")]
+    UnknownIssuer,
+    /// The authority that the certificate names has not signed it. An authority that was made anew under its old name
+    /// looks like this to who trusts the old one.
+    #[error(
+        "the server's certificate is not signed by the trusted authority that it names, but by one of the same name"
+    )]
+    BadSignature,
+    /// The certificate is past its date, or this machine's clock is wrong.
+    #[error("the server's certificate expired {} ago", Rough(*ago))]
+    Expired {
+        /// Since when, in whole seconds.
+        ago: Duration,
+    },
+    /// The certificate's date has not come, or this machine's clock is wrong.
+    #[error("the server's certificate is not valid yet, but in {}", Rough(*wait))]
+    NotValidYet {
+        /// How long until then, in whole seconds.
+        wait: Duration,
+    },
+    /// The certificate is for other names than the URL's host.
+    #[error("the server's certificate is not for {host:?}, but for {}", Names(names))]
+    WrongHost {
+        /// The URL's host.
+        host: String,
+        /// The first names in the certificate, at most eight.
+        names: Vec<String>,
+    },
+    /// The certificate says that it is an authority's, which is no proof for a server. Self-signed ones often say so.
+    #[error("the server's certificate is that of an authority, not of a server")]
+    AuthorityAsServer,
+    /// The server wants a certificate of its client, which a
+    /// [configuration](crate::ClientBuilder::tls_config) can have.
+    #[error("the server wants a client certificate")]
+    ClientCertificateRequired,
+    /// The URL's host is neither a name nor an address that a certificate could be for.
+    #[error("no certificate can be for the host {0:?}")]
+    Host(String),
+    /// Everything else that TLS can fail for.
+    #[error("{0}")]
+    Other(#[source] rustls::Error),
+    /// The connection ended during the handshake.
+    #[error("the connection ended during the handshake: {0}")]
+    Io(#[source] Arc<io::Error>),
+}
+
+/// What our own verifier says of a certificate that nobody else has signed.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the certificate is self-signed")]
+pub(super) struct SelfSigned;
+
+/// How many names of a certificate are told.
+const NAMES: usize = 8;
+
+impl TlsError {
+    pub(super) fn of(error: io::Error) -> Self {
+        Self::in_io(&error).unwrap_or_else(|| Self::Io(Arc::new(error)))
+    }
+
+    /// What TLS said, if it was TLS that failed.
+    pub(crate) fn in_io(error: &io::Error) -> Option<Self> {
+        let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+        Some(match error {
+            rustls::Error::InvalidCertificate(cause) => {
+                Self::of_certificate(cause).unwrap_or_else(|| Self::Other(error.clone()))
+            }
+            // What comes first in a plain answer is no record of TLS, whatever it is taken for.
+            rustls::Error::InvalidMessage(
+                InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+            ) => Self::NotTls,
+            rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+                Self::ClientCertificateRequired
+            }
+            error => Self::Other(error.clone()),
+        })
+    }
+
+    fn of_certificate(cause: &CertificateError) -> Option<Self> {
+        let seconds = |later: u64, earlier: u64| Duration::from_secs(later.saturating_sub(earlier));
+        Some(match cause {
+            CertificateError::UnknownIssuer => Self::UnknownIssuer,
+            CertificateError::BadSignature => Self::BadSignature,
+            CertificateError::ExpiredContext { time, not_after } => {
+                Self::Expired { ago: seconds(time.as_secs(), not_after.as_secs()) }
+            }
+            CertificateError::NotValidYetContext { time, not_before } => {
+                Self::NotValidYet { wait: seconds(not_before.as_secs(), time.as_secs()) }
+            }
+            CertificateError::NotValidForNameContext { expected, presented } => Self::WrongHost {
+                host: expected.to_str().into_owned(),
+                names: presented.iter().take(NAMES).map(|name| plain_name(name)).collect(),
+            },
+            CertificateError::Other(OtherError(other)) if other.is::<SelfSigned>() => Self::SelfSigned,
+            CertificateError::Other(_) if is_authority(cause) => Self::AuthorityAsServer,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether the certificate was refused because it is an authority's.
+pub(super) fn is_authority(cause: &CertificateError) -> bool {
+    let CertificateError::Other(OtherError(other)) = cause else { return false };
+    matches!(other.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+/// `DnsName("example.org")`, as webpki writes it, without its clothes.
+fn plain_name(name: &str) -> String {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+    inner.trim_matches('"').to_owned()
+}
+
+/// The names of a certificate. Quoted: they are the server's text.
+struct Names<'a>(&'a [String]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, name) in self.0.iter().enumerate() {
+            write!(f, "{}{name:?}", if index > 0 { ", " } else { "" })?;
+        }
+        if self.0.is_empty() { f.write_str("no host at all") } else { Ok(()) }
+    }
+}
+
+/// A length of time in its largest unit.
+struct Rough(Duration);
+
+impl fmt::Display for Rough {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MINUTE: u64 = 60;
+        const HOUR: u64 = 60 * MINUTE;
+        const DAY: u64 = 24 * HOUR;
+        let seconds = self.0.as_secs();
+        let (count, unit) = match seconds {
+            0..MINUTE => (seconds, "second"),
+            MINUTE..HOUR => (seconds / MINUTE, "minute"),
+            HOUR..DAY => (seconds / HOUR, "hour"),
+            _ => (seconds / DAY, "day"),
+        };
+        write!(f, "{count} {unit}{}", if count == 1 { "" } else { "s" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_their_largest_unit() {
+        for (seconds, told) in
+            [(0, "0 seconds"), (1, "1 second"), (119, "1 minute"), (7_200, "2 hours"), (172_799, "1 day")]
+        {
+            assert_eq!(Rough(Duration::from_secs(seconds)).to_string(), told);
+        }
+    }
+
+    #[test]
+    fn names_are_told_without_the_librarys_words_and_escaped() {
+        assert_eq!(plain_name("DnsName(\"example.org\")"), "example.org");
+        assert_eq!(plain_name("something else"), "something else");
+        let names = ["a\u{1b}".to_owned(), "b".to_owned()];
+        assert_eq!(Names(&names).to_string(), "\"a\\u{1b}\", \"b\"");
+        assert_eq!(Names(&[]).to_string(), "no host at all");
+    }
+}

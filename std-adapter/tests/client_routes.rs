@@ -1,0 +1,431 @@
+//! The ways to a server: Unix sockets, an application's own streams, and proxies.
+
+#[path = "support/client.rs"]
+mod support;
+
+use core::time::Duration;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use eio_core::DisconnectReason;
+use eio_tokio::{
+    Client, ClientBuildError, ClientBuilder, ConnectError, Message, ProxyError, Server, Transport,
+};
+use support::{Raw, echo, header, open_packet, scripted, serve};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// One client for each way to carry a session.
+fn clients(host: &str) -> [ClientBuilder; 3] {
+    [
+        Client::builder(format!("http://{host}")).upgrade(false),
+        Client::builder(format!("ws://{host}")),
+        Client::builder(format!("http://{host}")),
+    ]
+}
+
+/// Holds a session, and moves it to WebSocket if it may.
+async fn echoes(builder: ClientBuilder) {
+    let mut socket = builder.build().unwrap().connect().await.unwrap();
+    for number in 0..20 {
+        socket.send(format!("message {number}")).await.unwrap();
+        assert_eq!(socket.recv().await.unwrap(), Message::text(format!("message {number}")));
+    }
+    socket.close();
+    assert_eq!(socket.closed().await.reason, DisconnectReason::LocalClose);
+}
+
+/// A connector that gives the other end of every stream to `take`.
+fn duplex(builder: ClientBuilder, take: impl Fn(DuplexStream) + Send + Sync + 'static) -> ClientBuilder {
+    builder.connector(move |_, _| {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        take(theirs);
+        async move { Ok(ours) }
+    })
+}
+
+#[tokio::test]
+async fn an_own_connector_carries_every_kind_of_session() {
+    let server = Server::builder(echo).build().unwrap();
+    for (client, most) in clients("in-process:7").into_iter().zip([2, 1, 3]) {
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        let server = server.clone();
+        echoes(client.connector(move |host, port| {
+            assert_eq!((host.as_str(), port), ("in-process", 7));
+            counted.fetch_add(1, Ordering::Relaxed);
+            let server = server.clone();
+            async move {
+                let (ours, theirs) = tokio::io::duplex(1024);
+                tokio::spawn(async move { server.serve_connection(theirs, None).await });
+                Ok(ours)
+            }
+        }))
+        .await;
+        let connections = connections.load(Ordering::Relaxed);
+        assert!((1..=most).contains(&connections), "{connections} connections");
+    }
+}
+
+#[tokio::test]
+async fn what_an_own_connector_fails_with_is_the_error() {
+    for client in clients("h") {
+        let client = client.connector(|_, _| async {
+            Err::<DuplexStream, _>(io::Error::new(io::ErrorKind::NotFound, "no such modem"))
+        });
+        let error = client.build().unwrap().connect().await.unwrap_err();
+        let ConnectError::Io(error) = error else { panic!("{error:?}") };
+        assert_eq!((error.kind(), error.to_string().as_str()), (io::ErrorKind::NotFound, "no such modem"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_that_hangs_ends_with_the_open_timeout_and_is_dropped() {
+    struct Dropped(Arc<AtomicUsize>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let dropped = Arc::new(AtomicUsize::new(0));
+    for client in clients("h") {
+        let dropped = Arc::clone(&dropped);
+        let client = client.open_timeout(Duration::from_secs(3)).connector(move |_, _| {
+            let guard = Dropped(Arc::clone(&dropped));
+            async move {
+                let _guard = guard;
+                core::future::pending::<io::Result<DuplexStream>>().await
+            }
+        });
+        let begin = Instant::now();
+        let error = client.build().unwrap().connect().await.unwrap_err();
+        assert!(matches!(error, ConnectError::Timeout), "{error:?}");
+        assert!(begin.elapsed() >= Duration::from_secs(3) && begin.elapsed() < Duration::from_millis(3_010));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(dropped.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_on_a_stream_that_is_no_socket_ends_the_session_on_time() {
+    let client = duplex(Client::builder("ws://h"), |theirs| {
+        tokio::spawn(async move {
+            let mut peer = Raw(theirs);
+            let request = peer.request().await;
+            peer.switch_protocols(&request).await;
+            peer.text(&open_packet(300, 200, "")).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            peer.text("2").await;
+            // Nothing more is said, and nothing is closed.
+            core::future::pending::<()>().await;
+        });
+    });
+    let mut socket = client.build().unwrap().connect().await.unwrap();
+    let opened = Instant::now();
+    let end = socket.recv().await.unwrap_err();
+    let elapsed = opened.elapsed();
+    assert_eq!((end.reason, end.transport), (DisconnectReason::PingTimeout, Transport::WebSocket));
+    assert!(elapsed >= Duration::from_millis(800) && elapsed <= Duration::from_millis(802), "{elapsed:?}");
+}
+
+#[cfg(unix)]
+mod unix {
+    use eio_tokio::Socket;
+    use eio_tokio::{Forwarding, TrustedProxies};
+    use tokio::net::{UnixListener, UnixStream};
+
+    use super::*;
+
+    /// A directory of its own, gone with the test.
+    struct Directory(std::path::PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("eio-{name}-{}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&path);
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn socket(&self) -> std::path::PathBuf {
+            self.0.join("s")
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_unix_socket_carries_every_kind_of_session() {
+        let directory = Directory::new("kinds");
+        let server = Server::builder(|socket: Socket| {
+            assert_eq!(socket.peer_addr(), None);
+            echo(socket)
+        });
+        let server = server.build().unwrap();
+        let listener = UnixListener::bind(directory.socket()).unwrap();
+        let handle = server.clone();
+        let serving = tokio::spawn(async move { handle.serve(listener).await });
+        for client in clients("localhost") {
+            echoes(client.unix_socket(directory.socket())).await;
+        }
+        assert_eq!(server.shutdown(Duration::from_secs(5)).await, 0);
+        serving.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_behind_a_unix_sockets_file_is_an_io_error_that_names_it() {
+        let directory = Directory::new("nobody");
+        let error = |path: std::path::PathBuf| async move {
+            let client = Client::builder("http://localhost").unix_socket(&path).build().unwrap();
+            let error = client.connect().await.unwrap_err();
+            assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+            let ConnectError::Io(error) = error else { panic!("{error:?}") };
+            error.kind()
+        };
+        assert_eq!(error(directory.socket()).await, io::ErrorKind::NotFound);
+        drop(UnixListener::bind(directory.socket()).unwrap());
+        assert_eq!(error(directory.socket()).await, io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_on_a_unix_socket_ends_the_session_on_time() {
+        let directory = Directory::new("silence");
+        let listener = UnixListener::bind(directory.socket()).unwrap();
+        let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
+        let heartbeat =
+            eio_core::Heartbeat::new(Duration::from_millis(300), Duration::from_millis(200)).unwrap();
+        let server = Server::builder(move |mut socket: Socket| {
+            let ended = ended.clone();
+            async move {
+                let end = socket.recv().await.unwrap_err();
+                ended.send((Instant::now(), end)).unwrap();
+            }
+        });
+        let server = server.heartbeat(heartbeat).build().unwrap();
+        tokio::spawn(async move { server.serve(listener).await });
+        let opened = Instant::now();
+        let mut peer = Raw(UnixStream::connect(directory.socket()).await.unwrap());
+        peer.write(
+            "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        )
+        .await;
+        let (at, end) = ends.recv().await.unwrap();
+        assert_eq!(end.reason, DisconnectReason::PingTimeout);
+        let elapsed = at - opened;
+        assert!(
+            elapsed >= Duration::from_millis(500) && elapsed <= Duration::from_millis(502),
+            "{elapsed:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_proxy_over_a_unix_socket_is_believed_when_told_so() {
+        let directory = Directory::new("proxy");
+        let proxies = TrustedProxies::new(Forwarding::XForwardedFor, ["10.0.0.0/8"]).unwrap();
+        let server = Server::builder(|socket: Socket| async move {
+            let _ = socket.send(format!("{:?}", socket.peer_addr())).await;
+            socket.closed().await;
+        });
+        let server = server.trusted_proxies(proxies.and_without_address()).build().unwrap();
+        let listener = UnixListener::bind(directory.socket()).unwrap();
+        tokio::spawn(async move { server.serve(listener).await });
+        let client = Client::builder("ws://localhost").unix_socket(directory.socket());
+        let client = client.header("X-Forwarded-For", "6.6.6.6, 192.0.2.1, 10.0.0.9").build().unwrap();
+        let told = client.connect().await.unwrap().recv().await.unwrap();
+        assert_eq!(told, Message::text("Some(192.0.2.1:0)"));
+    }
+}
+
+/// A proxy that opens the tunnels that it is asked for, and notes what it was asked.
+async fn proxy() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&heads);
+    let address = scripted(move |mut raw| {
+        let noted = Arc::clone(&noted);
+        async move {
+            let (head, rest) = raw.head().await;
+            assert!(rest.is_empty(), "nothing is sent before the tunnel stands");
+            noted.lock().unwrap().push(head.clone());
+            let target = head.split(' ').nth(1).unwrap();
+            let mut server = TcpStream::connect(target).await.unwrap();
+            raw.write("HTTP/1.1 200 Connection established\r\nX-Proxy: yes\r\n\r\n").await;
+            let _ = tokio::io::copy_bidirectional(&mut raw.0, &mut server).await;
+        }
+    })
+    .await;
+    (address, heads)
+}
+
+/// Why there is no tunnel through a proxy that answers so.
+async fn refusal(url: impl Fn(SocketAddr) -> String, answer: &'static str) -> ProxyError {
+    let address = scripted(move |mut raw| async move {
+        raw.head().await;
+        raw.write(answer).await;
+        // Until the client has gone.
+        let _ = raw.0.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    let client = Client::builder("ws://server.example").proxy(url(address)).build().unwrap();
+    match client.connect().await.unwrap_err() {
+        ConnectError::Proxy(error) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_carries_every_kind_of_session_and_knows_who_asks() {
+    let (_server, address) = serve(Server::builder(echo)).await;
+    let (proxy, heads) = proxy().await;
+    for client in clients(&address.to_string()) {
+        echoes(client.proxy(format!("http://ann:se%63ret@{proxy}"))).await;
+    }
+    let heads = heads.lock().unwrap();
+    assert!(heads.len() >= 3, "{heads:?}");
+    for head in &*heads {
+        assert!(head.starts_with(&format!("CONNECT {address} HTTP/1.1\r\n")), "{head}");
+        assert_eq!(header(head, "host").as_deref(), Some(address.to_string().as_str()));
+        assert_eq!(header(head, "proxy-authorization").as_deref(), Some("Basic YW5uOnNlY3JldA=="));
+        assert_eq!(header(head, "authorization"), None);
+    }
+}
+
+#[tokio::test]
+async fn each_way_in_which_a_proxy_fails_has_its_error() {
+    let plain = |address: SocketAddr| format!("http://{address}");
+    let named = |address: SocketAddr| format!("http://ann:secret@{address}");
+    let error =
+        refusal(plain, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n").await;
+    assert!(matches!(error, ProxyError::CredentialsMissing), "{error:?}");
+    let error =
+        refusal(named, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n").await;
+    assert!(matches!(error, ProxyError::CredentialsRefused), "{error:?}");
+    assert!(!error.to_string().contains("secret") && !error.to_string().contains("ann"), "{error}");
+    let error = refusal(plain, "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\ndenied").await;
+    assert_eq!(error.to_string(), "the proxy refused the tunnel: status 403 Forbidden");
+    let error = refusal(plain, "SSH-2.0-OpenSSH_9.6\r\n").await;
+    assert!(matches!(error, ProxyError::Http(_)), "{error:?}");
+    let error = refusal(plain, "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\n").await;
+    assert!(matches!(error, ProxyError::TooMuch), "{error:?}");
+    // Nobody listens there.
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let client = Client::builder("http://server.example").proxy(free.to_string()).build().unwrap();
+    let error = client.connect().await.unwrap_err();
+    assert!(matches!(&error, ConnectError::Proxy(ProxyError::Io(_))), "{error:?}");
+    assert!(
+        error.to_string().starts_with("no way through the proxy: cannot connect to the proxy: "),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_proxys_answer_is_read_up_to_a_limit() {
+    let written = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&written);
+    let proxy = scripted(move |mut raw| {
+        let counted = Arc::clone(&counted);
+        async move {
+            raw.head().await;
+            raw.write("HTTP/1.1 200 OK\r\n").await;
+            let line = format!("X-Endless: {}\r\n", "x".repeat(8_000));
+            while raw.0.write_all(line.as_bytes()).await.is_ok() {
+                counted.fetch_add(line.len(), Ordering::Relaxed);
+            }
+        }
+    })
+    .await;
+    let client = Client::builder("ws://server.example").proxy(format!("http://{proxy}")).build().unwrap();
+    let error = client.connect().await.unwrap_err();
+    assert!(matches!(error, ConnectError::Proxy(ProxyError::Http(_))), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_hangs_ends_with_the_open_timeout_and_with_the_future() {
+    let (sender, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    let proxy = scripted(move |mut raw| {
+        let sender = sender.clone();
+        async move {
+            raw.head().await;
+            let _ = raw.0.read(&mut [0]).await;
+            sender.send(()).unwrap();
+        }
+    })
+    .await;
+    for client in clients("server.example") {
+        let client = client.open_timeout(Duration::from_secs(3)).proxy(format!("http://{proxy}"));
+        let client = client.build().unwrap();
+        let begin = Instant::now();
+        let error = client.connect().await.unwrap_err();
+        assert!(matches!(error, ConnectError::Timeout), "{error:?}");
+        assert!(begin.elapsed() >= Duration::from_secs(3) && begin.elapsed() < Duration::from_secs(4));
+        ended.recv().await.unwrap();
+        assert!(tokio::time::timeout(Duration::from_secs(1), client.connect()).await.is_err());
+        ended.recv().await.unwrap();
+    }
+}
+
+#[test]
+fn a_proxy_that_is_none_is_refused_when_the_client_is_built() {
+    for url in ["socks5://ann:secret@p:1", "https://ann:secret@p", "", "http://ann:secret@p:x"] {
+        let error = Client::builder("http://h").proxy(url).build().unwrap_err();
+        assert!(matches!(error, ClientBuildError::Proxy { .. }), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn user_and_password_in_the_url_are_sent_unless_a_header_says_otherwise() {
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&heads);
+    let address = scripted(move |mut raw| {
+        let noted = Arc::clone(&noted);
+        async move {
+            let (head, _) = raw.head().await;
+            noted.lock().unwrap().push(head);
+            raw.answer("401 Unauthorized", "who are you").await;
+        }
+    })
+    .await;
+    for scheme in ["http", "ws"] {
+        let url = format!("{scheme}://ann:se%63ret@{address}/?token=hidden");
+        let own = Client::builder(url.clone()).header("authorization", "Bearer t");
+        for (client, expected) in [(Client::builder(url), "Basic YW5uOnNlY3JldA=="), (own, "Bearer t")] {
+            let client = client.build().unwrap();
+            let error = client.connect().await.unwrap_err();
+            let head = heads.lock().unwrap().pop().unwrap();
+            assert_eq!(header(&head, "authorization").as_deref(), Some(expected));
+            assert_eq!(header(&head, "host").as_deref(), Some(address.to_string().as_str()));
+            let shown = format!("{error} {error:?} {client:?}");
+            assert!(
+                !shown.contains("se%63ret") && !shown.contains("secret") && !shown.contains("hidden"),
+                "{shown}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_error_shows_the_secrets_of_a_url() {
+    for url in [
+        "http://ann:secret@h:99999/?token=secret",
+        "ann:secret@h",
+        "http://ann:sec ret@h?token=secret",
+        "http://ann:secret@",
+        "http://h:1 /?token=secret#secret",
+    ] {
+        let error = Client::builder(url).build().unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("secret") && !shown.contains("sec ret"), "{shown}");
+    }
+    let error = Client::builder("http://h").path("/a?token=secret").build().unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+    let builder = Client::builder("http://ann:secret@h");
+    assert!(!format!("{builder:?}").contains("secret"));
+}
