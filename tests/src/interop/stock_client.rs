@@ -6,14 +6,10 @@
 //! `transport` of that moment: `handshake`, `open`, `heartbeat`, `message`, `upgrade`, `upgrade-error` and `error`
 //! with a `detail`, `close` with a `reason`.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use serde_json::{Value, json};
 use tokio::process::Command;
-use tokio::sync::mpsc::{self, UnboundedSender};
 
-use super::events::{Event, Events};
+use super::routes::Routes;
 use super::{Child, Log, StockSession};
 use crate::built::target_directory;
 
@@ -101,35 +97,19 @@ impl Mode {
     }
 }
 
-type Inboxes = Arc<Mutex<HashMap<u64, UnboundedSender<Event>>>>;
-
 /// A process of one library.
 #[derive(Debug)]
 pub struct StockClients {
     child: Child,
-    inboxes: Inboxes,
-    next: u64,
+    routes: Routes,
 }
 
 impl StockClients {
     /// Starts the process.
     #[must_use]
     pub fn start(kind: StockKind, log: &Log) -> Self {
-        let (child, mut events) = Child::start(kind.command(), "client", log);
-        let inboxes = Inboxes::default();
-        let routes = Arc::clone(&inboxes);
-        tokio::spawn(async move {
-            while let Some(event) = events.recv().await {
-                let id = event.get("id").and_then(Value::as_u64).unwrap_or_default();
-                if let Some(inbox) = routes.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
-                    // A session that nobody looks at any more.
-                    let _ = inbox.send(event);
-                }
-            }
-            // The process has ended: nobody waits any longer.
-            routes.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        });
-        Self { child, inboxes, next: 0 }
+        let (child, events) = Child::start(kind.command(), "client", log);
+        Self { child, routes: Routes::start("the client", events) }
     }
 
     /// Opens a session.
@@ -139,12 +119,8 @@ impl StockClients {
 
     /// Opens a session with more options than the transports, and perhaps a burst of messages once it is open.
     pub fn open_with(&mut self, url: &str, mode: Mode, mut options: Value, burst: &Value) -> StockSession {
-        self.next += 1;
-        let id = self.next;
-        let (inbox, events) = mpsc::unbounded_channel();
-        self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).insert(id, inbox);
+        let (id, events) = self.routes.session();
         options["transports"] = json!(mode.transports());
-        let events = Events::new("the client", events);
         let session = StockSession::new(id, self.child.commands(), events);
         session.command("open", json!({ "url": url, "options": options, "burst": burst }));
         session

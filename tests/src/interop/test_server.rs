@@ -105,8 +105,11 @@ async fn listen(mut socket: Socket, received: UnboundedSender<(Message, Transpor
 
 async fn echo(mut socket: Socket, received: UnboundedSender<(Message, Transport)>) {
     while let Ok(message) = socket.recv().await {
-        let _ = received.send((message.clone(), socket.transport()));
-        if socket.send(message).await.is_err() {
+        let transport = socket.transport();
+        let sent = socket.send(message.clone()).await;
+        // Whoever is handed a message finds its echo on the way.
+        let _ = received.send((message, transport));
+        if sent.is_err() {
             return;
         }
     }

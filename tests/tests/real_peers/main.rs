@@ -4,6 +4,7 @@
 //! contain it.
 
 mod clients;
+mod protocol;
 mod samples;
 mod servers;
 mod socket_io;
@@ -17,5 +18,6 @@ fn main() -> ExitCode {
     let mut cases = clients::cases();
     cases.extend(servers::cases());
     cases.extend(socket_io::cases());
+    cases.extend(protocol::cases());
     eio_tests::interop::run(cases, AT_ONCE)
 }
