@@ -35,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     pub(crate) first_ping_jitter: Duration,
     pub(crate) request_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
     pub(crate) max_sessions: usize,
     pub(crate) limits: Limits,
     pub(crate) polling: bool,

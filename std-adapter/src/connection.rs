@@ -1,28 +1,37 @@
 //! One connection from accept to its end: every phase of it has a limit.
 //!
-//! hyper limits the head of an HTTP/1.1 request, in time and size. What it leaves open is closed here: a connection
-//! that never says which HTTP it speaks, one that keeps its HTTP/2 alive without asking for anything, and one that
-//! does not take its answer.
+//! hyper has limits of its own, which are switched off: its time for the head of a request runs between requests as
+//! well, and its pings end an HTTP/2 connection whose session may be silent for longer. What is kept for how long is
+//! decided in one place, by what the connection does, and is told to the client.
+
+mod activity;
+mod keep_alive;
+mod watched;
 
 use core::convert::Infallible;
 use core::future::poll_fn;
 use core::net::SocketAddr;
-use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use core::task::{Context, Poll, ready};
+use core::pin::pin;
+use core::task::Poll;
 use core::time::Duration;
 use std::sync::Arc;
 
+use eio_core::Instant;
 use http::{Request, Response};
-use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
+pub(crate) use self::activity::Activity;
+use self::activity::{Patience, UnderWay, Verdict};
+use self::watched::WatchedBody;
+pub(crate) use self::watched::WatchedIo;
 use crate::hub::Hub;
 use crate::service::PeerAddr;
+use crate::session_id::SessionId;
+use crate::socket::Transport;
 
 /// What hyper needs for the head of a request at least.
 pub(crate) const MIN_HEAD: usize = 8 * 1024;
@@ -30,11 +39,9 @@ pub(crate) const MIN_HEAD: usize = 8 * 1024;
 /// How many requests an HTTP/2 connection may have under way. A session needs two.
 const MAX_STREAMS: u32 = 128;
 
-/// How often an HTTP/2 connection is asked whether anybody is there, and how long the answer may take.
-const HTTP2_PING: Duration = Duration::from_secs(20);
-
-/// How long a connection that is to end may do nothing.
-const LEAVING: Duration = Duration::from_secs(5);
+/// Which connection a request came on: in its extensions, for the service that knows whose request it is.
+#[derive(Clone, Debug)]
+pub(crate) struct CameOn(pub(crate) Arc<Activity>);
 
 /// Serves the requests of one connection until it ends, becomes a WebSocket, or is no longer worth keeping.
 pub(crate) async fn serve<I, S, B>(hub: Arc<Hub>, io: I, peer: Option<SocketAddr>, service: S)
@@ -47,169 +54,95 @@ where
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     let _connected = hub.connected();
-    let activity = Arc::new(Activity::default());
+    let activity = Activity::begin(hub.clock);
+    let idle = hub.config.idle_timeout;
     let service = {
         let activity = Arc::clone(&activity);
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            let under_way = UnderWay::begin(&activity);
+            let version = request.version();
+            let announces = keep_alive::is_wanted(version, request.headers());
+            let under_way = UnderWay::begin(&activity, version >= http::Version::HTTP_2);
             if let Some(peer) = peer {
                 request.extensions_mut().insert(PeerAddr(peer));
             }
+            request.extensions_mut().insert(CameOn(Arc::clone(&activity)));
             let (mut service, activity) = (service.clone(), Arc::clone(&activity));
             async move {
                 poll_fn(|cx| service.poll_ready(cx)).await?;
-                let answer = service.call(request).await?;
+                let mut answer = service.call(request).await?;
+                let hold = activity.promise(idle);
+                if announces {
+                    keep_alive::announce(hold, answer.status(), answer.headers_mut());
+                }
+                let answer = answer.map(|body| WatchedBody::new(body, &activity));
                 drop(under_way);
-                Ok::<_, Infallible>(answer.map(|body| Watched { body, activity }))
+                Ok::<_, Infallible>(answer)
             }
         })
     };
     let settings = &hub.config.http;
-    let patience = hub.config.request_timeout;
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(patience)
+        .header_read_timeout(None)
         .max_headers(settings.max_headers)
         .max_buf_size(settings.max_head);
     builder
         .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(HTTP2_PING)
-        .keep_alive_timeout(HTTP2_PING)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(u32::try_from(settings.max_head).unwrap_or(u32::MAX));
     if !settings.http2 {
         builder = builder.http1_only();
     }
-    let mut connection = Box::pin(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
-    let mut leaving = false;
-    loop {
-        let patience = if leaving { patience.min(LEAVING) } else { patience };
-        let error = tokio::select! {
-            biased;
-            ended = connection.as_mut() => ended.err(),
-            // Not as soon as it begins to close: a poll that is on its way would meet a closed connection.
-            () = hub.drained(), if !leaving => {
-                leaving = true;
-                connection.as_mut().graceful_shutdown();
-                continue;
+    let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity)));
+    let mut connection = Box::pin(builder.serve_connection_with_upgrades(io, service));
+    let request = hub.config.request_timeout;
+    let patience = Patience { head: request, request, idle };
+    let mut leaving = None;
+    let mut drained = pin!(hub.drained());
+    let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+    // Whatever changes the verdict comes with a poll of the connection, or is its timer.
+    poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, ?peer, "connection ended");
+                }
+                return Poll::Ready(());
             }
-            () = tokio::time::sleep(patience) => match activity.judge(leaving) {
-                Verdict::Busy => continue,
-                Verdict::Idle => {
-                    leaving = true;
-                    connection.as_mut().graceful_shutdown();
-                    continue;
+            // Not as soon as it begins to close: a poll that is on its way would meet a closed connection.
+            let mut close = leaving.is_none() && drained.as_mut().poll(cx).is_ready();
+            match activity.judge(patience, leaving, |id| needed_until(&hub, id)) {
+                Verdict::Keep(until) => {
+                    let until = hub.clock.deadline(until);
+                    if timer.is_elapsed() || until < timer.deadline() {
+                        timer.as_mut().reset(until);
+                    }
+                    if timer.as_mut().poll(cx).is_pending() && !close {
+                        return Poll::Pending;
+                    }
                 }
+                Verdict::Close => close = true,
                 Verdict::Hopeless => {
-                    tracing::debug!(?peer, "connection dropped: it asked for nothing, or did not take its answer");
-                    return;
+                    tracing::debug!(
+                        ?peer,
+                        "connection dropped: it asked for nothing, or did not take its answer"
+                    );
+                    return Poll::Ready(());
                 }
-            },
-        };
-        if let Some(error) = error {
-            tracing::debug!(%error, ?peer, "connection ended");
+            }
+            if close {
+                leaving = Some(hub.clock.now());
+                connection.as_mut().graceful_shutdown();
+            }
         }
-        return;
-    }
+    })
+    .await;
 }
 
-/// What a connection's requests are doing.
-#[derive(Debug, Default)]
-struct Activity {
-    under_way: AtomicUsize,
-    /// A request came, or was answered, or a piece of an answer was asked for, since the last look.
-    stirred: AtomicBool,
-    /// There was a request at all.
-    spoke: AtomicBool,
-}
-
-/// What to do with a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Busy,
-    /// Let it finish what it is writing, and close.
-    Idle,
-    /// Drop it.
-    Hopeless,
-}
-
-impl Activity {
-    /// A look, once per period of patience.
-    fn judge(&self, leaving: bool) -> Verdict {
-        let stirred = self.stirred.swap(false, Ordering::Relaxed);
-        if stirred || self.under_way.load(Ordering::Relaxed) > 0 {
-            Verdict::Busy
-        } else if leaving || !self.spoke.load(Ordering::Relaxed) {
-            Verdict::Hopeless
-        } else {
-            Verdict::Idle
-        }
-    }
-}
-
-/// A request that is being answered.
-#[derive(Debug)]
-struct UnderWay(Arc<Activity>);
-
-impl UnderWay {
-    fn begin(activity: &Arc<Activity>) -> Self {
-        activity.under_way.fetch_add(1, Ordering::Relaxed);
-        activity.spoke.store(true, Ordering::Relaxed);
-        Self(Arc::clone(activity))
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.stirred.store(true, Ordering::Relaxed);
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The body of an answer. Every piece of it that is asked for shows that the one before was taken.
-struct Watched<B> {
-    body: B,
-    activity: Arc<Activity>,
-}
-
-impl<B: http_body::Body + Unpin> http_body::Body for Watched<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.activity.stirred.store(true, Ordering::Relaxed);
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_connection_is_judged_by_what_it_asked_for() {
-        let activity = Arc::new(Activity::default());
-        assert_eq!(activity.judge(false), Verdict::Hopeless);
-        let request = UnderWay::begin(&activity);
-        assert_eq!(activity.judge(false), Verdict::Busy);
-        drop(request);
-        assert_eq!(activity.judge(false), Verdict::Busy);
-        assert_eq!(activity.judge(false), Verdict::Idle);
-        assert_eq!(activity.judge(true), Verdict::Hopeless);
-    }
+/// Until when the session of this name may want its connection back, if it still lives on polling.
+fn needed_until(hub: &Hub, id: SessionId) -> Option<Instant> {
+    let state = hub.find(id.as_str())?;
+    let inner = state.lock();
+    if inner.transport == Transport::Polling { inner.session.poll_timeout() } else { None }
 }

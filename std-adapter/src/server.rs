@@ -30,6 +30,9 @@ use crate::service::EngineService;
 use crate::socket::{Sender, Socket};
 use crate::state::Outgoing;
 
+/// The shortest idle time that can be announced.
+const MIN_IDLE: Duration = Duration::from_secs(1);
+
 /// Settings of a [`Server`]. Each setter says its default.
 pub struct ServerBuilder {
     config: Config,
@@ -55,6 +58,9 @@ pub enum BuildError {
     /// A limit of zero, which would refuse everything.
     #[error("{0} is zero: expected at least 1")]
     Zero(&'static str),
+    /// An idle time that could not be announced.
+    #[error("idle_timeout is {} ms: expected at least 1000", .0.as_millis())]
+    IdleTimeout(Duration),
     /// A request head of less than hyper's buffer.
     #[error("max_request_head is {0} bytes: expected at least 8192")]
     RequestHead(usize),
@@ -164,11 +170,35 @@ impl ServerBuilder {
     }
 
     /// How long a request's head, its body, and `allow_request` may each take. A body that takes longer ends its session
-    /// with status 408. Also how long [`serve`](Server::serve) keeps a connection that asks for nothing, or does not take
-    /// its answer: at most three times as long. Default: 30 s.
+    /// with status 408. Also how long [`serve`](Server::serve) keeps a connection that has never asked for anything, and
+    /// half as long as it keeps one that does not take its answer. Default: 30 s.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_timeout = timeout;
+        self
+    }
+
+    /// How long [`serve`](Server::serve) keeps a connection between two requests. At least 1 s. Default: 75 s, which is
+    /// longer than load balancers keep their own end.
+    ///
+    /// Answers on HTTP/1 announce it in whole seconds, as `Keep-Alive: timeout=75`, and the connection is kept 2 s
+    /// longer than that, for a request that is on its way. Where a session lives on polling, its connections are kept,
+    /// and announced, for ping interval plus ping timeout at least, and stay open for as long as the session needs them:
+    /// a request with a heartbeat never meets a connection that is about to close. HTTP/2 connections are kept as long,
+    /// and announce their end when it comes (RFC 9113 section 6.8).
+    ///
+    /// A connection whose next request has begun is given the [request timeout](Self::request_timeout) to finish it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use eio_tokio::Server;
+    ///
+    /// let server = Server::builder(|_socket| async {}).idle_timeout(Duration::from_secs(620)).build()?;
+    /// # Ok::<(), eio_tokio::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.config.idle_timeout = timeout;
         self
     }
 
@@ -268,6 +298,9 @@ impl ServerBuilder {
         if let Some(error) = self.unfit {
             return Err(error.into());
         }
+        if config.idle_timeout < MIN_IDLE {
+            return Err(BuildError::IdleTimeout(config.idle_timeout));
+        }
         let limits = [
             ("max_sessions", config.max_sessions as u64),
             ("inbox messages", config.limits.inbox_messages as u64),
@@ -311,6 +344,7 @@ impl Server {
                 settings: Settings::DEFAULT,
                 first_ping_jitter: Duration::ZERO,
                 request_timeout: Duration::from_secs(30),
+                idle_timeout: Duration::from_secs(75),
                 max_sessions: 1_000_000,
                 limits: Limits::DEFAULT,
                 polling: true,

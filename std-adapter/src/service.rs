@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tower_service::Service;
 
+use crate::connection::CameOn;
 use crate::hub::Hub;
 use crate::opening_handshake::OpeningHandshake;
 use crate::polling;
@@ -99,6 +100,7 @@ where
         return empty(StatusCode::NOT_FOUND);
     }
     let upgrade = hyper::upgrade::on(&mut request);
+    let came_on = request.extensions_mut().remove::<CameOn>();
     let (mut parts, body) = request.into_parts();
     name_sender(&hub, &mut parts);
     let mut headers = hub.config.http.common_headers(&parts);
@@ -114,7 +116,7 @@ where
                 websocket(&hub, parts, &query, upgrade).await
             } else {
                 drop(upgrade);
-                plain(&hub, parts, &query, body).await
+                plain(&hub, parts, &query, body, came_on).await
             };
             answered.unwrap_or_else(|refusal| {
                 hub.refused(&refusal, asked, peer);
@@ -158,7 +160,13 @@ fn sender(parts: &Parts) -> Option<SocketAddr> {
 }
 
 /// A request without an upgrade.
-async fn plain<B>(hub: &Arc<Hub>, parts: Parts, query: &Query, body: B) -> Result<Response<Body>, Refusal>
+async fn plain<B>(
+    hub: &Arc<Hub>,
+    parts: Parts,
+    query: &Query,
+    body: B,
+    came_on: Option<CameOn>,
+) -> Result<Response<Body>, Refusal>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
@@ -171,6 +179,7 @@ where
         if transport != Transport::Polling || state.lock().transport != Transport::Polling {
             return Err(Refusal::BadRequest);
         }
+        carries(came_on.as_ref(), &state);
         match parts.method {
             Method::GET => polling::get(state, query, &parts.headers).await,
             Method::POST => polling::post(state, query, &parts.headers, body).await,
@@ -185,6 +194,7 @@ where
             return Err(Refusal::BadRequest);
         }
         let state = open(hub, &parts, query, transport).await?;
+        carries(came_on.as_ref(), &state);
         let open = open_text(&state);
         let mut packets = vec![Packet::text(PacketType::Open, &open)];
         packets.extend(hub.config.initial_packet.as_ref().map(|message| Packet::message(message.as_frame())));
@@ -199,6 +209,14 @@ where
     };
     protect_old_browsers(&parts.headers, &mut response);
     Ok(response)
+}
+
+/// The connection that a polling request came on is one that its session needs.
+fn carries(came_on: Option<&CameOn>, state: &State) {
+    let heartbeat = state.lock().session.heartbeat();
+    if let Some((CameOn(activity), heartbeat)) = came_on.zip(heartbeat) {
+        activity.carries(state.id, heartbeat.max_silence());
+    }
 }
 
 fn protect_old_browsers(request: &HeaderMap, response: &mut Response<Body>) {

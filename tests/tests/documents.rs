@@ -29,7 +29,7 @@ fn every_failure_of_a_peer_names_tests_that_exist() {
     let document = read("docs/peers.md");
     let failures = table(&document, "\n## Failures\n");
     let tests = table(&document, "\n## Where each is tried\n");
-    assert_eq!(failures.len(), 30);
+    assert!(failures.len() >= 31, "the table is not found: {failures:?}");
     assert!(failures.keys().eq(tests.keys()), "{:?} {:?}", failures.keys(), tests.keys());
     for (failure, cell) in tests {
         let mut named = 0;

@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
 use crate::client::Dialed;
+use crate::connection::WatchedIo;
 use crate::raw_socket::RawSocket;
 
 /// The connection under a WebSocket.
@@ -126,7 +127,15 @@ fn socket_of<T>(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Into<RawSocket> + 'static,
 {
-    // Servers that choose between HTTP/1.1 and HTTP/2, axum's and our own among them, wrap the socket once more.
+    // Servers that choose between HTTP/1.1 and HTTP/2, axum's and our own among them, wrap the socket once more. Our own
+    // watches it besides.
+    let upgraded = match auto::upgrade::downcast::<TokioIo<WatchedIo<T>>>(upgraded) {
+        Ok(parts) => {
+            let socket = parts.io.into_inner().into_inner();
+            return Ok((Stream::Socket(socket.into()), parts.read_buf.to_vec()));
+        }
+        Err(upgraded) => upgraded,
+    };
     let (io, read) = match auto::upgrade::downcast::<TokioIo<T>>(upgraded) {
         Ok(parts) => (parts.io, parts.read_buf),
         Err(upgraded) => {

@@ -1,7 +1,9 @@
 //! What servers on the internet need of the HTTP side, each on in-memory connections and a clock that does not run.
 
 mod handshake;
+mod keeping;
 mod limits;
+mod link;
 mod origins;
 mod polling;
 mod support;

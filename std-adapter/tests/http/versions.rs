@@ -65,10 +65,13 @@ async fn a_websocket_over_http_2_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn an_http_2_connection_that_is_kept_for_nothing_is_closed() {
-    let stage = stage(|builder| builder.request_timeout(Duration::from_secs(5)));
+    let stage = stage(|builder| builder.idle_timeout(Duration::from_secs(5)));
     let mut sender = connect(&stage).await;
-    assert_eq!(ask(&mut sender, "GET", "/elsewhere", "").await.status(), 404);
-    tokio::time::sleep(Duration::from_secs(16)).await;
+    let refused = ask(&mut sender, "GET", "/elsewhere", "").await;
+    assert_eq!((refused.status().as_u16(), refused.headers().get("keep-alive")), (404, None));
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(!sender.is_closed());
+    tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(sender.is_closed());
 }
 

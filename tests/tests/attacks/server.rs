@@ -30,6 +30,9 @@ pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// For the head of a request, and again for its body.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(1500);
 
+/// Between two requests; two seconds more pass until a connection is closed.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How many sessions may be open.
 pub(crate) const MAX_SESSIONS: u32 = 3000;
 
@@ -43,6 +46,7 @@ pub(crate) fn serve() -> ExitCode {
         let server = Server::builder(echo)
             .heartbeat(Heartbeat::new(PING_INTERVAL, PING_TIMEOUT).expect("valid periods"))
             .request_timeout(REQUEST_TIMEOUT)
+            .idle_timeout(IDLE_TIMEOUT)
             .upgrade_timeout(Duration::from_secs(1))
             .close_timeout(Duration::from_secs(1))
             .max_sessions(MAX_SESSIONS as usize)
