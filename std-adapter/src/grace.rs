@@ -30,6 +30,15 @@ pub(crate) fn is_overdue(check: Result<(), SendError>) -> bool {
     matches!(check, Err(SendError::Expired | SendError::NotOpen))
 }
 
+/// Whether an expiry noticed `late` is believed at once, although there is no socket to ask.
+pub(crate) fn is_believed(late: Duration) -> bool {
+    is_in_time(late, Backlog::look())
+}
+
+fn is_in_time(late: Duration, backlog: Backlog) -> bool {
+    late <= LATE && backlog != Backlog::Unread
+}
+
 /// What the runtime has yet to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backlog {
@@ -120,7 +129,7 @@ impl Grace {
 
     /// Whether an expiry that is noticed `late` has to wait for another turn.
     fn extend(&mut self, now: Instant, late: Duration, backlog: Backlog) -> bool {
-        if self.0.is_none() && late <= LATE && backlog != Backlog::Unread {
+        if self.0.is_none() && is_in_time(late, backlog) {
             return false;
         }
         let turns =

@@ -35,6 +35,7 @@ mod service;
 mod session_id;
 mod socket;
 mod state;
+mod surplus;
 mod task;
 mod waiting;
 mod websocket;

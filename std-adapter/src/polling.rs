@@ -146,7 +146,9 @@ where
         }
     };
     in_flight.received = true;
-    if !accept(&state, query, &payload, is_binary) {
+    let accepted = accept(&state, query, &payload, is_binary);
+    state.expire();
+    if !accepted {
         return empty(StatusCode::BAD_REQUEST);
     }
     poll_fn(|cx| state.poll_room_for_post(cx)).await;

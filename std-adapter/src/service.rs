@@ -21,6 +21,7 @@ use crate::respond::{Body, Refusal, empty};
 use crate::session_id::SessionId;
 use crate::socket::Transport;
 use crate::state::{Revision, State};
+use crate::surplus::turn_away;
 use crate::task;
 
 /// The address of the connection that a request came in on: put it into the request's extensions, as
@@ -181,6 +182,7 @@ where
         }
         carries(came_on.as_ref(), &state);
         match parts.method {
+            Method::GET if !state.catch_up().await => return Err(Refusal::SessionUnknown),
             Method::GET => polling::get(state, query, &parts.headers).await,
             Method::POST => polling::post(state, query, &parts.headers, body).await,
             // The session does not mind.
@@ -226,7 +228,8 @@ fn protect_old_browsers(request: &HeaderMap, response: &mut Response<Body>) {
 }
 
 /// A WebSocket request: a new session, or a candidate for an old one. All checks come before the answer that switches
-/// protocols, after which no refusal can be told.
+/// protocols, after which no refusal can be told; only where a session has no use for one more WebSocket, the protocol
+/// wants that one opened and closed.
 async fn websocket(
     hub: &Arc<Hub>,
     parts: Parts,
@@ -240,15 +243,24 @@ async fn websocket(
     if transport != Transport::WebSocket {
         return Err(Refusal::BadRequest);
     }
+    let mut response = handshake.accept(choose_subprotocol(hub, &parts, &handshake));
     if let Some(state) = candidate_of {
-        if !hub.config.allow_upgrades || !state.update(|inner, _| inner.offer_candidate(upgrade)) {
+        if !hub.config.allow_upgrades {
             return Err(Refusal::BadRequest);
         }
-        return Ok(handshake.accept(choose_subprotocol(hub, &parts, &handshake)));
+        if !state.catch_up().await {
+            return Err(Refusal::SessionUnknown);
+        }
+        return match state.update(|inner, _| inner.offer_candidate(upgrade)) {
+            Ok(()) => Ok(response),
+            Err(upgrade) => {
+                admit(hub, &parts)?;
+                if turn_away(&state, upgrade) { Ok(response) } else { Err(Refusal::BadRequest) }
+            }
+        };
     }
     let state = open(hub, &parts, query, transport).await?;
     let packet = format!("0{}", open_text(&state));
-    let mut response = handshake.accept(choose_subprotocol(hub, &parts, &handshake));
     hub.config.http.add_initial_headers(&parts, response.headers_mut());
     tokio::spawn(task::run_websocket(state, upgrade, packet, parts));
     Ok(response)
@@ -309,11 +321,7 @@ async fn open(
     transport: Transport,
 ) -> Result<Arc<State>, Refusal> {
     let peer = sender(parts);
-    if let Some(limiter) = &hub.config.http.handshakes {
-        limiter
-            .admit(hub.clock.now(), peer.map(|peer| peer.ip()))
-            .map_err(|retry_after| Refusal::TooManyHandshakes { retry_after })?;
-    }
+    admit(hub, parts)?;
     allow(hub, parts).await?;
     let revision = match query.eio.as_deref() {
         Some("4") => Revision::V4,
@@ -326,6 +334,14 @@ async fn open(
     let state = State::new(id, revision, query.base64_only, peer, Arc::clone(hub), heartbeat, transport);
     let state = Arc::new(state);
     if hub.insert(&state) { Ok(state) } else { Err(Refusal::Full) }
+}
+
+/// Counts a handshake of the sender's.
+fn admit(hub: &Hub, parts: &Parts) -> Result<(), Refusal> {
+    let Some(limiter) = &hub.config.http.handshakes else { return Ok(()) };
+    limiter
+        .admit(hub.clock.now(), sender(parts).map(|peer| peer.ip()))
+        .map_err(|retry_after| Refusal::TooManyHandshakes { retry_after })
 }
 
 /// Asks the application, which may think as long as a request may take.

@@ -17,6 +17,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
 use crate::close_frame::CloseFrame;
+use crate::grace::{is_believed, is_overdue};
 use crate::hub::Hub;
 use crate::mailbox::{Mailbox, Taken, remember};
 use crate::message::Message;
@@ -126,6 +127,8 @@ pub(crate) struct Inner {
     /// A WebSocket request with this session's sid: the session's task takes it up.
     candidate: Option<OnUpgrade>,
     upgrading: bool,
+    /// A WebSocket that the session has no use for is being closed.
+    surplus: bool,
     /// `close` was called: the close frame goes out behind the last message.
     close_due: bool,
     /// What our close frame will say, if `close_with` was called.
@@ -188,6 +191,7 @@ impl State {
             noop_due: false,
             candidate: None,
             upgrading: false,
+            surplus: false,
             close_due: false,
             close_frame: None,
             peer_close: None,
@@ -280,6 +284,35 @@ impl State {
         }
         inner.mail.wait(cx);
         Poll::Pending
+    }
+
+    /// A request came in that carries no evidence itself: what has become due meanwhile happens now, without waiting for
+    /// the session's timer, once all that came in beside it has been read. `false` when the session has ended.
+    pub(crate) async fn catch_up(&self) -> bool {
+        if self.is_due(&self.lock()) {
+            // Comes back when the runtime has asked its sockets, and everybody who was woken by that has run.
+            tokio::task::yield_now().await;
+            // What a request with data brings may be evidence.
+            if !self.lock().post_in_flight {
+                self.expire();
+            }
+        }
+        self.lock().end.is_none()
+    }
+
+    /// What has become due happens now: all that came in has been handled. A verdict that the session's task would not
+    /// believe at once is left to it.
+    pub(crate) fn expire(&self) {
+        self.update(|inner, now| {
+            let Some(due) = inner.session.poll_timeout().filter(|due| *due <= now) else { return };
+            if !is_overdue(inner.session.check_send(now)) || is_believed(now.saturating_duration_since(due)) {
+                inner.handle_timeout(now);
+            }
+        });
+    }
+
+    fn is_due(&self, inner: &Inner) -> bool {
+        inner.session.poll_timeout().is_some_and(|due| due <= self.now())
     }
 
     /// A poll begins. At most one may be pending.
@@ -446,15 +479,24 @@ impl Inner {
         self.end.as_ref()
     }
 
-    /// A WebSocket request with this session's sid; `false` when the session cannot move now.
-    pub(crate) fn offer_candidate(&mut self, candidate: OnUpgrade) -> bool {
+    /// A WebSocket request with this session's sid; handed back when the session cannot move now.
+    pub(crate) fn offer_candidate(&mut self, candidate: OnUpgrade) -> Result<(), OnUpgrade> {
         if self.upgrading || self.transport != Transport::Polling || self.end.is_some() {
-            return false;
+            return Err(candidate);
         }
         self.upgrading = true;
         self.candidate = Some(candidate);
         self.mail.wake_task();
-        true
+        Ok(())
+    }
+
+    /// A WebSocket that the session has no use for is to be closed; `false` when one is being closed already.
+    pub(crate) fn begin_surplus(&mut self) -> bool {
+        !core::mem::replace(&mut self.surplus, true)
+    }
+
+    pub(crate) fn end_surplus(&mut self) {
+        self.surplus = false;
     }
 
     pub(crate) fn take_candidate(&mut self) -> Option<OnUpgrade> {

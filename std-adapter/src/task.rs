@@ -18,6 +18,7 @@ use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 
 use crate::candidate::Candidate;
+use crate::clock::Clock;
 use crate::close_frame::CloseFrame;
 use crate::grace::{Grace, is_overdue};
 use crate::head::Head;
@@ -107,7 +108,7 @@ impl Task {
         if self.state.lock().mail.end_pass(cx).is_ready() {
             return Pass::Again;
         }
-        Pass::Until(self.next_deadline())
+        Pass::Until(self.next_deadline(now))
     }
 
     /// A session that begins on WebSocket begins with the 101 response.
@@ -243,8 +244,12 @@ impl Task {
         }
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        let session = self.grace.put_off(self.state.lock().session.poll_timeout());
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let mut session = self.grace.put_off(self.state.lock().session.poll_timeout());
+        if let Io::Polling = self.io {
+            // Beside its requests a wake-up more is nothing, and T begins when the ping does.
+            session = session.map(|deadline| Clock::ahead_of(deadline, now));
+        }
         let upgrade = self.candidate.as_ref().and_then(|candidate| candidate.deadline());
         let lingering = self.lingering.iter().map(|lingering| lingering.until).min();
         [session, upgrade, lingering].into_iter().flatten().min()

@@ -6,6 +6,7 @@ mod application;
 mod cancellation;
 mod close_frames;
 mod closing;
+mod due;
 mod faults;
 mod silence;
 mod upgrade;

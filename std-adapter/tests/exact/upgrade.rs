@@ -2,7 +2,7 @@
 
 use eio_tokio::{Server, Socket};
 
-use crate::support::{Polling, Reason, Received, WebSocket, World, follow, listen, ms, noting};
+use crate::support::{Polling, Reason, Received, WebSocket, World, follow, listen, ms, noting, settle};
 
 async fn echo(mut socket: Socket) {
     while let Ok(message) = socket.recv().await {
@@ -64,14 +64,50 @@ async fn a_candidate_that_sends_anything_else_or_dies_costs_nothing() {
     }
     drop(probed(&world, &polling).await);
     tokio::time::sleep(ms(1)).await;
-    // One at a time.
-    let _first = candidate(&world, &polling).await;
-    let mut second = world.connect();
-    second.send_upgrade(4, Some(&polling.sid)).await;
-    assert_eq!(second.response().await.0, 400);
     assert_eq!(polling.post(&["4still here"]).await.0, 200);
     assert_eq!(polling.poll().await, ["4still here"]);
     world.assert_alive();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_a_session_has_no_use_for_is_opened_and_closed() {
+    let mut world = World::new(Server::builder(echo));
+    let polling = world.polling(4).await;
+    let mut first = candidate(&world, &polling).await;
+    // While it upgrades.
+    let mut second = candidate(&world, &polling).await;
+    assert_eq!(second.next().await, Received::Close(None));
+    assert_eq!(second.next().await, Received::End);
+    drop(second);
+    settle().await;
+    // And after: it hears of nothing that is the session's.
+    first.send("5").await;
+    first.send("4x").await;
+    assert_eq!(first.text().await, "4x");
+    let mut third = candidate(&world, &polling).await;
+    third.send("4y").await;
+    assert_eq!(third.next().await, Received::Close(None));
+    first.send("4z").await;
+    assert_eq!(first.text().await, "4z");
+    world.assert_alive();
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_such_websockets_a_session_has_one_at_a_time_and_none_for_long() {
+    let mut world = World::new(Server::builder(echo));
+    let websocket = world.websocket(4).await;
+    let sid = world.server.sessions()[0].id().as_str().to_owned();
+    // It never closes its own end.
+    let mut surplus = world.connect().upgrade(4, Some(&sid)).await;
+    assert_eq!(surplus.next().await, Received::Close(None));
+    let mut another = world.connect();
+    another.send_upgrade(4, Some(&sid)).await;
+    assert_eq!(another.response().await, (400, "Bad request".to_owned()));
+    drop(websocket);
+    assert_eq!(world.end().await.disconnect.reason, Reason::TransportClosed);
+    let start = world.elapsed();
+    assert_eq!(surplus.next().await, Received::End);
+    assert!(world.elapsed() <= start + ms(5_000));
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,6 +228,7 @@ async fn a_pong_behind_the_upgrade_packet_counts_although_the_deadline_has_passe
     assert_eq!(polling.poll().await, ["2"]);
     let mut websocket = probed(&world, &polling).await;
     world.at(499).await;
+    settle().await;
     // Both at once, and nobody looks at them before the deadline has come.
     let mut bytes = WebSocket::frame(eio_core::ws::OpCode::Text, b"5");
     bytes.extend(WebSocket::frame(eio_core::ws::OpCode::Text, b"3"));

@@ -1,5 +1,7 @@
 //! Requests for WebSockets are refused before anything is switched, or not at all.
 
+use core::time::Duration;
+
 use crate::support::{POLLING, UPGRADE, WEBSOCKET, read, send, stage};
 
 #[tokio::test(start_paused = true)]
@@ -27,11 +29,19 @@ async fn b27_every_refusal_comes_before_the_switch() {
         let refused = stage.upgrade(&path, &[]).await;
         assert_eq!((refused.status, refused.text()), (400, message), "{path}");
     }
-    let mut first = stage.connect();
-    send(&mut first, "GET", &format!("{WEBSOCKET}&sid={sid}"), &UPGRADE, "").await;
-    assert_eq!(read(&mut first).await.unwrap().status, 101);
-    assert_eq!(stage.upgrade(&format!("{WEBSOCKET}&sid={sid}"), &[]).await.status, 400);
     assert_eq!(stage.server.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn websockets_for_one_session_count_for_their_address() {
+    let stage = stage(|builder| builder.handshakes_per_address(2, Duration::from_mins(1)));
+    let path = format!("{WEBSOCKET}&sid={}", stage.open().await);
+    let mut first = stage.connect();
+    send(&mut first, "GET", &path, &UPGRADE, "").await;
+    assert_eq!(read(&mut first).await.unwrap().status, 101);
+    assert_eq!(stage.upgrade(&path, &[]).await.status, 101);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(stage.upgrade(&path, &[]).await.status, 429);
 }
 
 #[tokio::test(start_paused = true)]

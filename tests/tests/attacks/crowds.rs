@@ -18,6 +18,9 @@ use crate::server::{MAX_SESSIONS, PING_INTERVAL, PING_TIMEOUT, REQUEST_TIMEOUT};
 /// A byte this often.
 const DRIP: Duration = Duration::from_millis(300);
 
+/// How long a WebSocket that is being closed may take.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// How much later than its limit the server may close, on a machine that is busy with thousands of connections.
 const LATE: Duration = Duration::from_millis(2500);
 
@@ -27,6 +30,7 @@ pub(super) fn cases(cases: &mut Vec<Case>) {
     cases.push(case("slow loris: one byte of a body at a time", crowd(), slow_bodies));
     cases.push(case("slow loris: one byte of a frame at a time", crowd(), slow_frames));
     cases.push(case("slow loris: upgrades that stand still", crowd(), slow_upgrades));
+    cases.push(case("a session's sid: WebSockets that it has no use for", crowd(), surplus_websockets));
     cases.push(case(
         "CVE-2026-48802: more sessions than allowed",
         MAX_SESSIONS as usize / 3,
@@ -148,6 +152,23 @@ async fn slow_upgrades(target: Target, size: usize) -> io::Result<()> {
     .await?;
     assert!(upgrading.load(Ordering::Relaxed) > 0, "not one upgrade began");
     Ok(())
+}
+
+/// One of them at a time is opened and closed, the others are refused; the session goes on.
+async fn surplus_websockets(target: Target, size: usize) -> io::Result<()> {
+    let (mut session, sid) = Connection::open_websocket(target.address).await?;
+    all_closed(size, LINGER + LATE, move |_| {
+        let (address, request) = (target.address, format!("EIO=4&transport=websocket&sid={sid}"));
+        async move {
+            let mut surplus = Connection::open(address).await?;
+            surplus.send(upgrade_request(&request).as_bytes()).await?;
+            let answer = surplus.response().await?;
+            assert!(matches!(answer.status, 101 | 400), "{answer:?}");
+            Ok(surplus.drip(Vec::new(), DRIP).await)
+        }
+    })
+    .await?;
+    session.send(&frame(0x81, b"4still here")).await
 }
 
 /// The limit holds for newcomers; who is there stays.
