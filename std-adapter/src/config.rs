@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) idle_timeout: Duration,
     pub(crate) max_sessions: usize,
     pub(crate) limits: Limits,
+    /// How many packets the answer to a poll carries.
+    pub(crate) max_packets_per_payload: usize,
     pub(crate) polling: bool,
     pub(crate) websocket: bool,
     pub(crate) allow_upgrades: bool,

@@ -151,10 +151,14 @@ impl Mailbox {
         bytes
     }
 
-    /// Everything that waits for a transport.
-    pub(crate) fn take_outgoing(&mut self) -> Vec<Outgoing> {
+    /// What the answer to a poll carries: the oldest messages, at most so many.
+    pub(crate) fn take_outgoing(&mut self, at_most: usize) -> Vec<Outgoing> {
+        if self.outbox.len() > at_most {
+            let taken: Vec<_> = self.outbox.drain(..at_most).collect();
+            self.outbox_bytes -= taken.iter().map(|outgoing| outgoing.message().len()).sum::<usize>();
+            return taken;
+        }
         self.outbox_bytes = 0;
-        self.in_writing = 0;
         core::mem::take(&mut self.outbox).into()
     }
 
@@ -165,7 +169,8 @@ impl Mailbox {
 
     /// What the application sent and nobody will.
     pub(crate) fn take_unsent(&mut self) -> Vec<Message> {
-        self.take_outgoing().into_iter().map(Outgoing::into_message).collect()
+        self.in_writing = 0;
+        self.take_outgoing(usize::MAX).into_iter().map(Outgoing::into_message).collect()
     }
 
     /// The task looks at everything now.

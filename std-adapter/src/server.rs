@@ -227,6 +227,26 @@ impl ServerBuilder {
         self
     }
 
+    /// How many packets the answer to a poll carries at most; the others follow in the next answer, at once and in order,
+    /// a close packet behind them all. At least 1. Default: 16, which is all that python-engineio's client takes: it ends
+    /// the session at an answer with more.
+    ///
+    /// What comes from clients is limited in bytes, by [`max_payload`](Self::max_payload), and against payloads made of
+    /// nothing but empty packets by [`Settings::max_packets`], which is a thousand times as many.
+    ///
+    /// ```
+    /// use eio_tokio::Server;
+    ///
+    /// // No client of this server minds.
+    /// let server = Server::builder(|_socket| async {}).max_packets_per_payload(usize::MAX).build()?;
+    /// # Ok::<(), eio_tokio::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn max_packets_per_payload(mut self, packets: usize) -> Self {
+        self.config.max_packets_per_payload = packets;
+        self
+    }
+
     /// A message that every session receives right behind its handshake. Default: none.
     #[must_use]
     pub fn initial_packet(mut self, message: impl Into<Message>) -> Self {
@@ -307,6 +327,7 @@ impl ServerBuilder {
             ("inbox bytes", config.limits.inbox_bytes as u64),
             ("outbox messages", config.limits.outbox_messages as u64),
             ("outbox bytes", config.limits.outbox_bytes as u64),
+            ("max_packets_per_payload", config.max_packets_per_payload as u64),
             ("the number of headers of max_request_head", config.http.max_headers as u64),
             ("handshakes_per_address", self.handshakes.map_or(1, |(count, _)| count.into())),
             ("the period of handshakes_per_address", self.handshakes.map_or(1, |(_, period)| micros(period))),
@@ -347,6 +368,7 @@ impl Server {
                 idle_timeout: Duration::from_secs(75),
                 max_sessions: 1_000_000,
                 limits: Limits::DEFAULT,
+                max_packets_per_payload: 16,
                 polling: true,
                 websocket: true,
                 allow_upgrades: true,

@@ -576,7 +576,7 @@ impl Inner {
         self.close_due && self.mail.outgoing() == 0
     }
 
-    /// Packets for the pending poll: heartbeats first, a close packet last.
+    /// Packets for the pending poll: heartbeats first, a close packet last. What finds no room waits for the next poll.
     fn take_answer(&mut self, state: &State, now: Instant) -> Option<PollAnswer> {
         let mut controls = Vec::new();
         if self.transport != Transport::Polling {
@@ -589,23 +589,27 @@ impl Inner {
             let packet = if peer_closed { Packet::NOOP } else { Packet::CLOSE };
             return Some(PollAnswer { controls: vec![packet], messages: Vec::new() });
         }
-        let mut close = false;
         while let Some(control) = self.next_control(state) {
             match control {
-                Control::Close => close = true,
+                Control::Close => self.close_due = true,
                 Control::Ping | Control::Pong => controls.push(control.packet()),
             }
         }
-        let messages = self.mail.take_outgoing();
+        let room = state.hub.config.max_packets_per_payload.saturating_sub(controls.len());
+        let messages = self.mail.take_outgoing(room);
         let bytes = messages.iter().map(|outgoing| outgoing.message().len()).sum();
         metrics::messages_sent(messages.len(), bytes);
-        if close {
-            // Encoded behind the messages by the caller: a close packet is always the payload's last.
-            if core::mem::take(&mut self.close_waits_for_poll) && messages.is_empty() {
+        let room = room.saturating_sub(messages.len());
+        if self.close_due {
+            // Encoded behind the messages by the caller: a close packet is always the last of all.
+            if core::mem::take(&mut self.close_waits_for_poll) && messages.is_empty() && room > 1 {
                 controls.push(Packet::NOOP);
             }
-            controls.push(Packet::CLOSE);
-            self.session.handle_closed(now);
+            if room > 0 && self.mail.outgoing() == 0 {
+                self.close_due = false;
+                controls.push(Packet::CLOSE);
+                self.session.handle_closed(now);
+            }
         } else if core::mem::take(&mut self.noop_due) && controls.is_empty() && messages.is_empty() {
             controls.push(Packet::NOOP);
         }

@@ -9,10 +9,6 @@ import threading
 import time
 
 import engineio
-from engineio.payload import Payload
-
-# By default it takes no payload of more than 16 packets, and gives the session up.
-Payload.max_decode_packets = 16384
 
 clients = {}
 output = threading.Lock()

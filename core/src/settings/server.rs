@@ -86,8 +86,10 @@ impl Settings {
 
     /// The most packets taken from one polling payload.
     ///
-    /// A client that has sent nothing for a while sends all that has gathered in one payload, so this is generous. It
-    /// bounds what a payload of a million empty messages costs. The reference server has no such limit.
+    /// A client that has sent nothing for a while sends all that has gathered in one payload, so this is generous: what
+    /// limits such a client is [`max_payload`](Self::max_payload). It bounds what a payload of half a million empty
+    /// messages costs, each of which takes a queue's place of some 40 bytes for two on the wire. The reference server has
+    /// no such limit; for one in bytes alone, set half of `max_payload`. It does not concern what a server sends.
     #[must_use]
     pub const fn max_packets(&self) -> u32 {
         self.max_packets

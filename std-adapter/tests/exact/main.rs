@@ -2,6 +2,7 @@
 
 mod support;
 
+mod answers;
 mod application;
 mod cancellation;
 mod close_frames;

@@ -12,6 +12,10 @@ use crate::samples;
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("every kind of message comes back as it went", every_kind));
     cases.push(peer.case("messages of a megabyte come back as they went", a_megabyte));
+    cases.push(peer.case(
+        "a hundred messages at once, which one answer to a poll does not hold",
+        b32_more_messages_at_once_than_an_answer_holds,
+    ));
     cases.push(peer.case("a thousand messages cross a thousand others", a_thousand_each_way));
 }
 
@@ -48,6 +52,20 @@ async fn a_megabyte(peer: Peer, log: Log) {
         let back = client.message().await;
         assert!(back == message, "{} bytes came back differently, as {}", message.len(), back.len());
     }
+}
+
+/// python-engineio's client gives its session up at more than 16 packets.
+async fn b32_more_messages_at_once_than_an_answer_holds(peer: Peer, log: Log) {
+    let server = TestServer::start(&log, |server| server).await;
+    let mut clients = StockClients::start(peer.kind, &log);
+    let mut client = peer.open(&mut clients, &server).await;
+    let at_server = server.accept().await;
+    for number in 0..100 {
+        at_server.sender.try_send(format!("down {number}")).expect("the outbox has room");
+    }
+    all_arrive_at_client(&mut client, 100).await;
+    at_server.sender.close();
+    client.closed().await;
 }
 
 /// Numbered in both directions. The session upgrades, if it does, while they flow.
