@@ -131,6 +131,25 @@ mod tests {
                 "--max-payload: \"1MB\": expected a number of bytes from 1 to 4294967295 [eio serve]",
             ),
             ("eio serve --json --json", "--json is given twice [eio serve]"),
+            (
+                "eio connect http://h http://ann:secret@h/?token=secret",
+                "the argument \"http://…@h/?token=…\" was not expected [eio connect]",
+            ),
+            ("eio http://ann:secret@h", "the command \"http://…@h\" is unknown [eio]"),
+            ("eio connect --header secret h", "--header: expected a name, a colon and a value [eio connect]"),
+            (
+                "eio connect --socketio --auth secret h",
+                "--auth: expected a JSON object, such as {\"token\":\"...\"} [eio connect]",
+            ),
+            ("eio connect", "<URL> is missing [eio connect]"),
+            (
+                "eio connect --ca f --insecure https://h",
+                "--ca and --insecure exclude each other [eio connect]",
+            ),
+            (
+                "eio serve --unix s --unix-mode 888",
+                "--unix-mode: \"888\": expected permissions in octal, such as 600 or 660 [eio serve]",
+            ),
         ] {
             assert_eq!(sentence(line), expected);
         }

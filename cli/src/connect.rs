@@ -2,9 +2,11 @@
 
 mod event;
 mod input;
+mod insecure;
 mod options;
 mod socketio;
 mod story;
+mod way;
 
 use core::time::Duration;
 use std::process::ExitCode;
@@ -21,7 +23,7 @@ use crate::clock::Clock;
 use crate::interrupt::{INTERRUPTED, Interrupts};
 use crate::log::Log;
 use crate::output::OnError;
-use crate::usage::Answer;
+use crate::usage::{self, Answer};
 
 /// How long a closing session may take to tell its server.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -47,7 +49,12 @@ async fn connect(options: &Options) -> Result<ExitCode, Answer> {
     let mut interrupts =
         Interrupts::new().map_err(|error| wrong(format!("signals cannot be heard: {error}")))?;
 
-    log.put(Event::Connecting { url: options.url.clone() });
+    if options.way.insecure {
+        usage::complain(format_args!(
+            "--insecure: the server's certificate is not checked, and anybody on the way can read and change what is sent"
+        ));
+    }
+    log.put(Event::connecting(options, &client));
     let end = tokio::select! {
         end = session(options, &client, &log) => end,
         () = interrupts.next() => return Ok(ExitCode::from(INTERRUPTED)),

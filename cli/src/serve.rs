@@ -3,8 +3,11 @@
 mod board;
 mod event;
 mod feed;
+mod listen;
 mod options;
 mod pages;
+#[cfg(unix)]
+mod unix;
 mod watch;
 
 use core::num::NonZeroUsize;
@@ -14,7 +17,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use eio_tokio::{Server, Socket};
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 use self::board::Board;
@@ -61,19 +63,18 @@ async fn serve(options: &Options) -> Result<ExitCode, String> {
     let watch = Watch::new(clock, Arc::clone(&board), log.clone());
     let builder = options.configure(Server::builder(application(options.echo)), heartbeat).observer(watch);
     let server = builder.build().map_err(|error| error.to_string())?;
-    let listener = listen(&options.listen).await?;
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let (listener, place, _left) = listen::listen(options).await?;
     let mut interrupts = Interrupts::new().map_err(|error| format!("signals cannot be heard: {error}"))?;
     let pages = Pages::new(&server, board, clock, &options.path, &options.about(heartbeat));
 
     log.put(Event::Listening {
-        address,
+        place,
         path: options.path.clone(),
         heartbeat,
         liveness: options.timing.liveness(),
     });
     tokio::select! {
-        stopped = server.serve_with(listener, pages) => stopped.map_err(|error| error.to_string())?,
+        stopped = listener.serve(&server, pages) => stopped.map_err(|error| error.to_string())?,
         () = interrupts.next() => {}
         // Nobody reads any more. An error does not come this way.
         _ = log.closed() => {}
@@ -119,18 +120,3 @@ fn application(echo: bool) -> impl Fn(Socket) -> Running + Send + Sync + 'static
 }
 
 type Running = core::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
-
-async fn listen(at: &str) -> Result<TcpListener, String> {
-    TcpListener::bind(at).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!("{at} is taken by another program: choose another address with --listen")
-        }
-        io::ErrorKind::PermissionDenied => {
-            format!("{at} is not for everybody to listen on: choose a port above 1023 with --listen")
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            format!("{at} is no address of this machine: choose another with --listen")
-        }
-        _ => format!("cannot listen on {at}: {error}"),
-    })
-}

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use eio_tokio::redact_url;
 
 use crate::output::OutputError;
 
@@ -76,6 +77,14 @@ pub(crate) fn complain(sentence: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "eio: {sentence}.");
 }
 
+/// What was typed, without secrets if it could be a URL.
+fn shown(typed: String) -> String {
+    if typed.contains("://") || typed.contains('@') { redact_url(&typed) } else { typed }
+}
+
+/// Options whose values are not repeated.
+const SECRET: [&str; 2] = ["--auth", "--header"];
+
 fn sentence(error: &clap::Error) -> String {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -88,7 +97,7 @@ fn sentence(error: &clap::Error) -> String {
     let argument = text(ContextKind::InvalidArg);
     // `--listen <HOST:PORT>` without its placeholder.
     let option = argument.split(" <").next().unwrap_or_default();
-    let value = text(ContextKind::InvalidValue);
+    let value = shown(text(ContextKind::InvalidValue));
     let likely = |kind| match text(kind) {
         likely if likely.is_empty() => String::new(),
         likely => format!(": did you mean {likely}?").trim_end_matches('?').to_owned(),
@@ -100,19 +109,23 @@ fn sentence(error: &clap::Error) -> String {
         ErrorKind::InvalidValue => {
             format!("{option}: {value:?} is not one of {}", text(ContextKind::ValidValue))
         }
+        ErrorKind::ValueValidation if SECRET.contains(&option) => match core::error::Error::source(error) {
+            Some(source) => format!("{option}: {source}"),
+            None => format!("{option}: its value cannot be used"),
+        },
         ErrorKind::ValueValidation => match core::error::Error::source(error) {
             Some(source) => format!("{option}: {value:?}: {source}"),
             None => format!("{option}: {value:?} cannot be used"),
         },
         ErrorKind::UnknownArgument if !option.starts_with('-') => {
-            format!("the argument {option:?} was not expected")
+            format!("the argument {:?} was not expected", shown(option.to_owned()))
         }
         ErrorKind::UnknownArgument => {
             format!("the option {option} is unknown{}", likely(ContextKind::SuggestedArg))
         }
         ErrorKind::InvalidSubcommand => format!(
             "the command {:?} is unknown{}",
-            text(ContextKind::InvalidSubcommand),
+            shown(text(ContextKind::InvalidSubcommand)),
             likely(ContextKind::SuggestedSubcommand)
         ),
         ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),

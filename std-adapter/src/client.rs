@@ -145,6 +145,15 @@ impl Client {
         Reconnecting::new(self.clone(), backoff)
     }
 
+    /// Returns the [proxy](ClientBuilder::proxy) that connections go through, as host and port; `None` without one.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&str> {
+        match &self.config.route {
+            Route::Proxy(proxy) => proxy.uri().authority().map(::http::uri::Authority::as_str),
+            _ => None,
+        }
+    }
+
     fn clock(&self) -> Clock {
         self.clock
     }

@@ -77,8 +77,7 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
-        let root = certificate.der().clone();
-        let pem = support::pem("CERTIFICATE", &root);
+        let (root, pem) = (certificate.der().clone(), certificate.pem());
         Self { issuer: Issuer::new(params, key), root, pem }
     }
 

@@ -5,9 +5,10 @@ use std::io::{self, Write};
 
 use eio_core::handshake::Transport as Upgrade;
 use eio_core::upgrade::UpgradeOutcome;
-use eio_tokio::{ClientEvent, ConnectError, HandshakeInfo, Message, Transport};
+use eio_tokio::{Client, ClientEvent, ConnectError, HandshakeInfo, Message, Transport, redact_url};
 use serde_json::{Value, json};
 
+use super::options::Options;
 use super::story::Told;
 use crate::duration::{millis, precise_millis, setting, spoken};
 use crate::log::{Report, lost_text, outcome_words};
@@ -18,7 +19,10 @@ use crate::style::{Style, Tone, harmless};
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Connecting {
+        /// Redacted.
         url: String,
+        unix: Option<String>,
+        proxy: Option<String>,
     },
     Open {
         handshake: HandshakeInfo,
@@ -84,6 +88,15 @@ pub(crate) enum Event {
 }
 
 impl Event {
+    pub(crate) fn connecting(options: &Options, client: &Client) -> Self {
+        #[cfg(unix)]
+        let unix = options.way.unix.as_ref().map(|path| path.to_string_lossy().into_owned());
+        #[cfg(not(unix))]
+        let unix = None;
+        let proxy = client.proxy().map(str::to_owned);
+        Self::Connecting { url: redact_url(&options.url), unix, proxy }
+    }
+
     pub(crate) fn message(message: &Message) -> Self {
         Self::Message { preview: Preview::of(message) }
     }
@@ -157,7 +170,7 @@ impl Report for Event {
 
     fn json(&self) -> Value {
         match self {
-            Self::Connecting { url } => json!({ "url": url }),
+            Self::Connecting { url, unix, proxy } => json!({ "url": url, "unix": unix, "proxy": proxy }),
             Self::Open { handshake, transport } => {
                 let upgrades: Vec<&str> = if handshake.upgrades().contains(Upgrade::WebSocket) {
                     vec!["websocket"]
@@ -201,7 +214,14 @@ impl Report for Event {
 
     fn text(&self, style: Style, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::Connecting { url } => write!(out, "{}", harmless(url)),
+            Self::Connecting { url, unix, proxy } => {
+                write!(out, "{}", harmless(url))?;
+                match (unix, proxy) {
+                    (Some(path), _) => write!(out, " over the Unix socket {}", harmless(path)),
+                    (None, Some(proxy)) => write!(out, " through the proxy {}", harmless(proxy)),
+                    (None, None) => Ok(()),
+                }
+            }
             Self::Open { handshake, transport } => open_text(handshake, *transport, out),
             Self::Upgrading => write!(out, "opening a WebSocket"),
             Self::UpgradeFailed { error } | Self::RequestFailed { error } => write!(out, "{error}"),

@@ -1,10 +1,13 @@
 //! The options of `eio connect`, and the client they describe.
 
+#[cfg(unix)]
+use clap::builder::ArgPredicate;
 use clap::{Args, ValueEnum};
 use eio_core::socketio::Packet;
 use eio_tokio::{Client, ClientEvent, Transport};
 
 use super::socketio::Namespace;
+use super::way::Way;
 use crate::settings::Revision;
 
 /// Open a session with any server, and watch its heartbeats
@@ -18,6 +21,15 @@ pub(crate) struct Options {
     /// The server: http://, https://, ws:// or wss://, a host, and a path if sessions are not at /engine.io/
     ///
     /// http and https open on polling and move to WebSocket if the server offers it; ws and wss open on WebSocket.
+    /// User and password in the URL are sent as Basic credentials, and shown nowhere; nor are the query's values.
+    #[cfg_attr(
+        unix,
+        arg(
+            required = false,
+            required_unless_present = "unix",
+            default_value_if("unix", ArgPredicate::IsPresent, "http://localhost")
+        )
+    )]
     pub(crate) url: String,
 
     /// The revision of the protocol: 4 for Socket.IO 3 and 4, 3 for Socket.IO 1 and 2
@@ -49,6 +61,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
     header: Vec<(String, String)>,
 
+    #[command(flatten)]
+    pub(crate) way: Way,
+
     /// Print events as JSON, one per line
     #[arg(long)]
     pub(crate) json: bool,
@@ -69,7 +84,7 @@ Exit codes:
   130  interrupted before the session was open, or twice
 
 Events, one per line; --json prints each as an object with these members:
-  connecting  url
+  connecting  url (without its secrets), unix (the socket's path), proxy
   open        sid (its beginning), transport, ping_interval_ms, ping_timeout_ms,
               max_payload, upgrades
   upgrade     outcome
@@ -86,6 +101,8 @@ Examples:
   eio connect http://127.0.0.1:3000
   eio connect --socketio https://app.example
   eio connect --socketio=/admin --auth '{\"token\":\"t\"}' wss://app.example
+  eio connect --ca authority.pem https://intranet.example
+  eio connect --unix /run/user/1000/eio.sock
   eio connect --json ws://127.0.0.1:3000 | grep '\"late_ms\"'";
 
 impl Options {
@@ -104,7 +121,7 @@ impl Options {
         for (name, value) in &self.header {
             builder = builder.header(name, value);
         }
-        builder.build().map_err(|error| error.to_string())
+        self.way.configure(&self.url, builder)?.build().map_err(|error| error.to_string())
     }
 
     /// The path of Socket.IO servers, unless the URL has one.
@@ -185,9 +202,10 @@ mod tests {
 
     #[test]
     fn a_bad_url_is_one_sentence() {
-        for url in ["127.0.0.1:3000", "ftp://h", "http://", "http://user:secret@h"] {
+        for url in ["127.0.0.1:3000", "ftp://h", "http://", "http://user:secret@h:x/?token=secret"] {
             let sentence = options(url).client(|_| {}).unwrap_err();
             assert_eq!(sentence.lines().count(), 1, "{sentence}");
+            assert!(!sentence.contains("secret"), "{sentence}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How a session ended, told so that it helps to find the cause.
 
+mod way;
+
 use core::time::Duration;
 use std::io::{self, Write};
 
@@ -276,7 +278,14 @@ fn connect_sentence(error: &ConnectError) -> String {
             _ => "",
         },
         ConnectError::Timeout => "somebody listens, but does not answer as an Engine.IO server",
-        ConnectError::Tls(_) => "does the server speak TLS on this port, with a certificate for this name?",
+        ConnectError::Tls(error) => way::tls_hint(error),
+        ConnectError::Proxy(error) => way::proxy_hint(error),
+        ConnectError::Http(error) if error.is_incomplete_message() => {
+            "the server closed without an answer: does it want https or wss on this port?"
+        }
+        ConnectError::Refused(refused) if way::wants_tls(refused) => {
+            "the server speaks TLS on this port: expected https or wss in the URL"
+        }
         ConnectError::Refused(refused) => refusal_hint(refused),
         ConnectError::NotWebSocket(_) => {
             "a proxy in between may not pass WebSockets on: try --transport polling"

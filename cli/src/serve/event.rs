@@ -9,6 +9,7 @@ use eio_core::{DisconnectReason, Heartbeat, Liveness};
 use eio_tokio::{Disconnect, SessionId, Transport};
 use serde_json::{Value, json};
 
+use super::listen::Place;
 use crate::duration::{millis, precise_millis, setting, spoken};
 use crate::log::{Report, lost_text, outcome_words};
 use crate::preview::Preview;
@@ -26,7 +27,7 @@ pub(crate) struct Name {
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Listening {
-        address: SocketAddr,
+        place: Place,
         path: String,
         heartbeat: Heartbeat,
         liveness: Liveness,
@@ -109,10 +110,10 @@ impl Report for Event {
     }
 
     fn headline(&self, style: Style) -> Option<String> {
-        let Self::Listening { address, path, heartbeat, .. } = self else { return None };
+        let Self::Listening { place, path, heartbeat, .. } = self else { return None };
         Some(format!(
             "eio listens on {}, sessions at {path}; a ping every {}, answered within {} (Ctrl-C to stop)",
-            style.paint(Tone::Strong, url(*address)),
+            style.paint(Tone::Strong, words(place)),
             setting(heartbeat.ping_interval()),
             setting(heartbeat.ping_timeout()),
         ))
@@ -187,9 +188,22 @@ impl Event {
 
     fn details(&self) -> Value {
         match self {
-            Self::Listening { address, path, heartbeat, liveness } => json!({
-                "url": url(*address),
-                "address": address.to_string(),
+            Self::Listening { place, path, heartbeat, liveness } => json!({
+                "url": match place {
+                    Place::Tcp(address) => Some(url(*address)),
+                    #[cfg(unix)]
+                    Place::Unix(_) => None,
+                },
+                "address": match place {
+                    Place::Tcp(address) => Some(address.to_string()),
+                    #[cfg(unix)]
+                    Place::Unix(_) => None,
+                },
+                "unix": match place {
+                    Place::Tcp(_) => None,
+                    #[cfg(unix)]
+                    Place::Unix(path) => Some(path.to_string_lossy()),
+                },
                 "path": path,
                 "ping_interval_ms": millis(heartbeat.ping_interval()),
                 "ping_timeout_ms": millis(heartbeat.ping_timeout()),
@@ -227,6 +241,15 @@ impl Event {
     }
 }
 
+/// Where a server is, for people.
+fn words(place: &Place) -> String {
+    match place {
+        Place::Tcp(address) => url(*address),
+        #[cfg(unix)]
+        Place::Unix(path) => format!("the Unix socket {}", harmless(&path.to_string_lossy())),
+    }
+}
+
 /// Where a browser on this machine finds a listener.
 fn url(address: SocketAddr) -> String {
     match address {
@@ -258,7 +281,7 @@ mod tests {
             ("[::1]:80", "http://[::1]:80/"),
         ] {
             let (text, json) = both(&Event::Listening {
-                address: address.parse().unwrap(),
+                place: Place::Tcp(address.parse().unwrap()),
                 path: "/engine.io/".to_owned(),
                 heartbeat: Heartbeat::DEFAULT,
                 liveness: Liveness::ExtendOnce,

@@ -2,6 +2,8 @@
 
 use core::num::{NonZeroU32, NonZeroUsize};
 use core::time::Duration;
+#[cfg(unix)]
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use eio_core::{Heartbeat, detect};
@@ -28,6 +30,20 @@ pub(crate) struct Options {
     /// sessions under short names, without addresses and without what messages say.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000", value_parser = host_and_port)]
     pub(crate) listen: String,
+
+    /// Listen on this Unix socket instead of an address
+    ///
+    /// The file is made with the permissions of --unix-mode, and removed when the server ends. A file that is left of
+    /// a server that was killed is replaced; one that somebody listens on, or that is not a socket, is not.
+    #[cfg(unix)]
+    #[arg(long, value_name = "PATH", conflicts_with = "listen")]
+    pub(crate) unix: Option<PathBuf>,
+
+    /// The permissions of the Unix socket's file: who may write to it may connect, which is you alone unless told
+    /// otherwise
+    #[cfg(unix)]
+    #[arg(long, value_name = "OCTAL", default_value = "600", requires = "unix", value_parser = mode)]
+    pub(crate) unix_mode: u32,
 
     /// Where sessions live: requests whose path begins with this (Socket.IO clients ask at /socket.io/)
     #[arg(long, value_name = "PATH", default_value = "/engine.io/", value_parser = path)]
@@ -85,7 +101,8 @@ pub(crate) struct Options {
 
 const AFTER_HELP: &str = "\
 Events, one per line; --json prints each as an object with these members:
-  listening  url, address, path, ping_interval_ms, ping_timeout_ms, liveness
+  listening  url, address, unix (its path, or null), path, ping_interval_ms,
+             ping_timeout_ms, liveness
   open       transport, eio (the protocol's revision: 3 or 4), peer
   upgrade    outcome
   ping       from (the server; in revision 3, the client)
@@ -101,6 +118,7 @@ whoever knows the whole of it can speak for the client).
 Examples:
   eio serve --echo
   eio serve --listen 0.0.0.0:3000 --path /socket.io/
+  eio serve --unix /run/user/1000/eio.sock           for a proxy on this machine
   eio serve --ping-interval 2s --ping-timeout 1s     watch silence being noticed
   eio serve --json | grep '\"event\":\"close\"'";
 
@@ -162,6 +180,14 @@ fn host_and_port(text: &str) -> Result<String, &'static str> {
         return Err(EXPECTED);
     }
     Ok(text.to_owned())
+}
+
+#[cfg(unix)]
+fn mode(text: &str) -> Result<u32, &'static str> {
+    u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| *mode <= 0o777)
+        .ok_or("expected permissions in octal, such as 600 or 660")
 }
 
 fn path(text: &str) -> Result<String, &'static str> {

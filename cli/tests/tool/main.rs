@@ -6,3 +6,4 @@ mod page;
 mod peer;
 mod program;
 mod serve;
+mod way;

@@ -178,16 +178,6 @@ where
     address
 }
 
-/// DER in PEM form (RFC 7468).
-pub(crate) fn pem(label: &str, der: &[u8]) -> String {
-    use base64::Engine as _;
-
-    let mut base64 = vec![0; der.len() * 2];
-    let len = base64::engine::general_purpose::STANDARD.encode_slice(der, &mut base64).unwrap();
-    let lines: Vec<_> = base64[..len].chunks(64).map(|line| core::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-}
-
 /// An open packet with these periods.
 pub(crate) fn open_packet(ping_interval: u32, ping_timeout: u32, upgrades: &str) -> String {
     format!(

@@ -1,0 +1,85 @@
+//! A Unix socket to listen on: who may connect, and what becomes of its file.
+
+use std::fs::{self, Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::net::UnixListener;
+
+/// How many connections wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// The file of a socket that this process listens on. Removed when it is dropped, unless another one has taken its
+/// place.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+/// Listens on a Unix socket whose file has these permissions before anybody can connect.
+///
+/// A file that is left of a program that has ended, which nobody listens on, is replaced.
+pub(crate) fn listen(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile), String> {
+    let shown = path.display();
+    let address = SockAddr::unix(path)
+        .map_err(|_| format!("{shown:?} is too long for a Unix socket: expected at most 107 bytes"))?;
+    let socket = stream_socket().map_err(|error| format!("no Unix socket: {error}"))?;
+    let bound = match socket.bind(&address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            remove_stale(path, &address)?;
+            socket.bind(&address)
+        }
+        bound => bound,
+    };
+    let cannot = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => format!("the directory of {shown:?} does not exist"),
+        io::ErrorKind::PermissionDenied => format!("{shown:?} may not be made here: {error}"),
+        io::ErrorKind::AddrInUse => format!("{shown:?} is taken by another program"),
+        _ => format!("cannot listen on {shown:?}: {error}"),
+    };
+    bound.map_err(cannot)?;
+    let identity = fs::symlink_metadata(path).map(|file| identity(&file)).map_err(cannot)?;
+    let file = SocketFile { path: path.to_owned(), identity };
+    // Nobody can connect before `listen`.
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(cannot)?;
+    socket.listen(BACKLOG).map_err(cannot)?;
+    let listener = UnixListener::from_std(socket.into()).map_err(cannot)?;
+    Ok((listener, file))
+}
+
+fn stream_socket() -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Removes the file of a socket that nobody listens on.
+fn remove_stale(path: &Path, address: &SockAddr) -> Result<(), String> {
+    let shown = path.display();
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    if !is_socket {
+        return Err(format!("{shown:?} exists and is not a socket: choose another path with --unix"));
+    }
+    let refused = stream_socket().and_then(|socket| socket.connect(address));
+    if !refused.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        return Err(format!("{shown:?} is taken by another program: choose another path with --unix"));
+    }
+    fs::remove_file(path).map_err(|error| format!("{shown:?} is left over and cannot be removed: {error}"))
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|file| identity(&file) == self.identity) {
+            // A file that stays is replaced by the next server.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
