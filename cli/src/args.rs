@@ -55,6 +55,12 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     Ok(line.command)
 }
 
+/// The long help of a command.
+#[cfg(test)]
+pub(crate) fn help(command: &str) -> String {
+    Line::command().find_subcommand_mut(command).unwrap().render_long_help().to_string()
+}
+
 /// A command's options as its tests type them.
 #[cfg(test)]
 pub(crate) fn options<A: clap::Args>(line: &str) -> A {

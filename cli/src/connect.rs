@@ -1,6 +1,7 @@
 //! `eio connect`: a session with any server, and every heartbeat of it in sight.
 
 mod event;
+mod exit_code;
 mod input;
 mod insecure;
 mod options;
@@ -8,6 +9,7 @@ mod socketio;
 mod story;
 mod way;
 
+use core::convert::Infallible;
 use core::time::Duration;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +30,9 @@ use crate::usage::{self, Answer};
 /// How long a closing session may take to tell its server.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
+/// After how long is said what a session that does not open waits for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Runs one session to its end.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Answer> {
     let wrong = |sentence| Answer::wrong("eio connect", sentence);
@@ -44,7 +49,7 @@ async fn connect(options: &Options) -> Result<ExitCode, Answer> {
     let wrong = |sentence| Answer::wrong("eio connect", sentence);
     let clock = Clock::start();
     let log = Log::start(clock, options.json, OnError::End);
-    let story = Arc::new(Mutex::new(Story::new(clock, options.eio)));
+    let story = Arc::new(Mutex::new(Story::new(clock, options.eio, options.opens_websocket())));
     let client = options.client(listener(log.clone(), Arc::clone(&story))).map_err(wrong)?;
     let mut interrupts =
         Interrupts::new().map_err(|error| wrong(format!("signals cannot be heard: {error}")))?;
@@ -57,18 +62,19 @@ async fn connect(options: &Options) -> Result<ExitCode, Answer> {
     log.put(Event::connecting(options, &client));
     let end = tokio::select! {
         end = session(options, &client, &log) => end,
+        never = say_what_is_awaited(&log, &story, clock) => match never {},
         () = interrupts.next() => return Ok(ExitCode::from(INTERRUPTED)),
         closed = log.closed() => return Ok(closed.map(|()| ExitCode::SUCCESS)?),
     };
     let end = match end {
-        Ok(mut running) => running.until_the_end(&log, &mut interrupts).await,
+        Ok(mut running) => running.until_the_end(&log, &mut interrupts, options.open_for).await,
         Err(end) => end,
     };
     let told = story.lock().unwrap_or_else(PoisonError::into_inner).tell(&end);
     let code = told.code;
     log.put(Event::End(told));
     log.finish().await?;
-    Ok(ExitCode::from(code))
+    Ok(code.into())
 }
 
 /// Puts what the client tells into the log, and into the story that is told at the end.
@@ -81,6 +87,14 @@ fn listener(log: Log<Event>, story: Arc<Mutex<Story>>) -> impl Fn(ClientEvent) +
     }
 }
 
+/// Says once, where no session comes about for a while, what it waits for.
+async fn say_what_is_awaited(log: &Log<Event>, story: &Mutex<Story>, clock: Clock) -> Infallible {
+    tokio::time::sleep(PATIENCE).await;
+    let is_connected = story.lock().unwrap_or_else(PoisonError::into_inner).is_connected();
+    log.put(Event::Waiting { since: clock.elapsed(), is_connected });
+    core::future::pending().await
+}
+
 /// Opens the session and joins the namespace, if there is one to join.
 async fn session(options: &Options, client: &Client, log: &Log<Event>) -> Result<Running, End> {
     let socket = client.connect().await.map_err(End::NotConnected)?;
@@ -91,8 +105,10 @@ async fn session(options: &Options, client: &Client, log: &Log<Event>) -> Result
         // An outbox that is empty takes it; an end in between is seen right away.
         let _ = socket.try_send(join);
     }
-    let lines = input::lines();
-    tokio::spawn(send(lines, socket.sender(), namespace.clone(), log.clone()));
+    if !options.no_input {
+        let lines = input::lines();
+        tokio::spawn(send(lines, socket.sender(), namespace.clone(), log.clone()));
+    }
     Ok(Running { socket, namespace })
 }
 
@@ -121,13 +137,26 @@ struct Running {
 }
 
 impl Running {
-    async fn until_the_end(&mut self, log: &Log<Event>, interrupts: &mut Interrupts) -> End {
+    async fn until_the_end(
+        &mut self,
+        log: &Log<Event>,
+        interrupts: &mut Interrupts,
+        open_for: Option<Duration>,
+    ) -> End {
+        let time_is_up = async {
+            match open_for {
+                Some(time) => tokio::time::sleep(time).await,
+                None => core::future::pending().await,
+            }
+        };
+        tokio::pin!(time_is_up);
         let left = loop {
             tokio::select! {
                 received = self.socket.recv() => match received {
                     Ok(message) => if let Some(end) = self.show(&message, log) { break Some(end) },
                     Err(disconnect) => return End::Disconnected(disconnect),
                 },
+                () = &mut time_is_up => break None,
                 () = interrupts.next() => break None,
                 _ = log.closed() => break None,
             }

@@ -8,6 +8,7 @@ mod interrupt;
 mod log;
 mod output;
 mod preview;
+mod proxies;
 mod serve;
 mod settings;
 mod simulate;

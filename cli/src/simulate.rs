@@ -14,6 +14,7 @@ use eio_core::{Heartbeat, Liveness};
 use self::link::Bandwidth;
 use self::play::{Play, Role};
 use crate::duration::{self, exact, setting};
+use crate::proxies;
 use crate::settings::{Revision, Timing, liveness_name};
 use crate::style::{Style, Tone};
 use crate::usage::{self, Answer};
@@ -106,6 +107,10 @@ fn print(
         options.eio.number(),
         liveness_name(liveness)
     )?;
+
+    if let Some(warning) = proxies::warning(heartbeat) {
+        writeln!(out, "{}", style.paint(Tone::Notable, format!("Mind that {warning}.")))?;
+    }
 
     heading("A peer that dies without a word is noticed", style, out)?;
     writeln!(
@@ -218,6 +223,15 @@ mod tests {
             }
         }
         assert!(text.contains("ends the session: ping timeout"), "{text}");
+    }
+
+    #[test]
+    fn an_interval_that_proxies_do_not_bear_is_warned_of() {
+        assert!(!printed("").contains("proxies"));
+        assert!(
+            printed("--ping-interval 5m")
+                .contains("\nMind that a ping interval of 300 s is longer than proxies")
+        );
     }
 
     #[test]

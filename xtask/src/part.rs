@@ -251,8 +251,13 @@ pub(crate) const PARTS: &[Part] = &[
     },
 ];
 
-/// What the tests of the workspace start: the TLS example's server, and signals.
-const HOST_TEST_NEEDS: [Need; 3] = [CC, Need::Program { name: "openssl", package: "openssl" }, KILL];
+/// What the tests of the workspace start: the TLS example's server, signals, and terminals.
+const HOST_TEST_NEEDS: [Need; 4] = [
+    CC,
+    Need::Program { name: "openssl", package: "openssl" },
+    KILL,
+    Need::Program { name: "script", package: "bsdutils" },
+];
 
 const CARGO_DENY: Need = Need::CargoTool { name: "deny", version: "0.20.2" };
 /// What building the firmware and our server, and running both, takes.

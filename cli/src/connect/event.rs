@@ -8,11 +8,13 @@ use eio_core::upgrade::UpgradeOutcome;
 use eio_tokio::{Client, ClientEvent, ConnectError, HandshakeInfo, Message, Transport, redact_url};
 use serde_json::{Value, json};
 
+use super::exit_code::ExitCode;
 use super::options::Options;
 use super::story::Told;
 use crate::duration::{millis, precise_millis, setting, spoken};
 use crate::log::{Report, lost_text, outcome_words};
 use crate::preview::Preview;
+use crate::proxies;
 use crate::style::{Style, Tone, harmless};
 
 /// What happened.
@@ -23,6 +25,11 @@ pub(crate) enum Event {
         url: String,
         unix: Option<String>,
         proxy: Option<String>,
+    },
+    /// Nothing has come for a while.
+    Waiting {
+        since: Duration,
+        is_connected: bool,
     },
     Open {
         handshake: HandshakeInfo,
@@ -126,6 +133,7 @@ impl Report for Event {
     fn kind(&self) -> &'static str {
         match self {
             Self::Connecting { .. } => "connecting",
+            Self::Waiting { .. } => "waiting",
             Self::Open { .. } => "open",
             Self::Upgrading => "upgrading",
             Self::UpgradeFailed { .. } | Self::RequestFailed { .. } => "failed",
@@ -153,10 +161,11 @@ impl Report for Event {
             | Self::RequestFailed { .. }
             | Self::Upgrade { .. }
             | Self::NotSent { .. }
+            | Self::Waiting { .. }
             | Self::Lost { .. } => Tone::Notable,
             Self::RefusedNamespace { .. } | Self::Left { .. } => Tone::Bad,
             Self::End(told) => {
-                if told.code == 0 {
+                if told.code == ExitCode::Closed {
                     Tone::Good
                 } else {
                     Tone::Bad
@@ -171,6 +180,10 @@ impl Report for Event {
     fn json(&self) -> Value {
         match self {
             Self::Connecting { url, unix, proxy } => json!({ "url": url, "unix": unix, "proxy": proxy }),
+            Self::Waiting { since, is_connected } => json!({
+                "waited_ms": millis(*since),
+                "awaited": if *is_connected { "handshake" } else { "connection" },
+            }),
             Self::Open { handshake, transport } => {
                 let upgrades: Vec<&str> = if handshake.upgrades().contains(Upgrade::WebSocket) {
                     vec!["websocket"]
@@ -184,10 +197,15 @@ impl Report for Event {
                     "ping_timeout_ms": millis(handshake.heartbeat().ping_timeout()),
                     "max_payload": handshake.max_payload(),
                     "upgrades": upgrades,
+                    "warning": proxies::warning(handshake.heartbeat()),
                 })
             }
             Self::Upgrading => json!({}),
-            Self::UpgradeFailed { error } => json!({ "what": "upgrade", "error": error.to_string() }),
+            Self::UpgradeFailed { error } => json!({
+                "what": "upgrade",
+                "error": error.to_string(),
+                "hint": proxies::stripped_upgrade(error),
+            }),
             Self::RequestFailed { error } => json!({ "what": "request", "error": error.to_string() }),
             Self::Upgrade { outcome } => json!({ "outcome": outcome_words(*outcome) }),
             Self::Ping { after, late, left } => json!({
@@ -223,8 +241,21 @@ impl Report for Event {
                 }
             }
             Self::Open { handshake, transport } => open_text(handshake, *transport, out),
+            Self::Waiting { since, is_connected } => {
+                let awaited = if *is_connected {
+                    "the server has taken the connection, and has not answered: its handshake is awaited. Is this the \
+                     port of an Engine.IO server?"
+                } else {
+                    "a connection is awaited: packets to this host and port get no answer, or TLS gets none"
+                };
+                write!(out, "for {}: {awaited}", spoken(*since))
+            }
             Self::Upgrading => write!(out, "opening a WebSocket"),
-            Self::UpgradeFailed { error } | Self::RequestFailed { error } => write!(out, "{error}"),
+            Self::UpgradeFailed { error } => {
+                write!(out, "{error}")?;
+                proxies::stripped_upgrade(error).map_or(Ok(()), |hint| write!(out, "; {hint}"))
+            }
+            Self::RequestFailed { error } => write!(out, "{error}"),
             Self::Upgrade { outcome } => out.write_all(outcome_words(*outcome).as_bytes()),
             Self::Ping { after, late, left } => {
                 let late = if *late < Duration::from_millis(1) {
@@ -286,7 +317,7 @@ fn open_text(handshake: &HandshakeInfo, transport: Transport, out: &mut dyn Writ
     if let Some(bytes) = handshake.max_payload() {
         write!(out, "; at most {bytes} bytes at once")?;
     }
-    Ok(())
+    proxies::warning(heartbeat).map_or(Ok(()), |warning| write!(out, "; mind that {warning}"))
 }
 
 /// Enough of a sid to follow it through a log: whoever knows the whole can speak for this client.

@@ -1,6 +1,9 @@
 //! Lines from standard input, read by a thread of their own, which nothing waits for.
 
-use std::io::BufRead as _;
+#[cfg(unix)]
+mod terminal;
+
+use std::io::{BufRead, BufReader};
 
 use eio_tokio::Message;
 use tokio::sync::mpsc;
@@ -14,7 +17,7 @@ pub(crate) type Lines = mpsc::Receiver<Message>;
 pub(crate) fn lines() -> Lines {
     let (sender, lines) = mpsc::channel(WAITING);
     std::thread::spawn(move || {
-        for line in std::io::stdin().lock().split(b'\n') {
+        for line in standard_input().split(b'\n') {
             let Ok(mut line) = line else { return };
             if line.ends_with(b"\r") {
                 line.pop();
@@ -25,6 +28,16 @@ pub(crate) fn lines() -> Lines {
         }
     });
     lines
+}
+
+#[cfg(unix)]
+fn standard_input() -> impl BufRead {
+    BufReader::new(terminal::Foreground::new(std::io::stdin()))
+}
+
+#[cfg(not(unix))]
+fn standard_input() -> impl BufRead {
+    BufReader::new(std::io::stdin())
 }
 
 /// Text if it is text.

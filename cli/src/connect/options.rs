@@ -1,22 +1,26 @@
 //! The options of `eio connect`, and the client they describe.
 
+use core::time::Duration;
+
 #[cfg(unix)]
 use clap::builder::ArgPredicate;
 use clap::{Args, ValueEnum};
 use eio_core::socketio::Packet;
 use eio_tokio::{Client, ClientEvent, Transport};
 
+use super::exit_code::ExitCode;
 use super::socketio::Namespace;
 use super::way::Way;
+use crate::duration;
 use crate::settings::Revision;
 
 /// Open a session with any server, and watch its heartbeats
 ///
 /// Shows the handshake, each heartbeat with its delay against what the server promised, and messages. Lines from
-/// standard input are sent as messages. Ctrl-C closes the session; when it ends otherwise, the last line says why, in
-/// a sentence that helps to find the cause, and the exit code tells the reasons apart.
+/// standard input are sent as messages. Ctrl-C closes the session, and --for after a time; when it ends otherwise, the
+/// last line says why, in a sentence that helps to find the cause, and the exit code tells the reasons apart.
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = AFTER_HELP)]
+#[command(after_long_help = after_help())]
 pub(crate) struct Options {
     /// The server: http://, https://, ws:// or wss://, a host, and a path if sessions are not at /engine.io/
     ///
@@ -64,30 +68,35 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) way: Way,
 
+    /// Close the session when it has been open for this long, with code 0
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) open_for: Option<Duration>,
+
+    /// Send nothing: leave standard input alone
+    ///
+    /// A terminal is read only while this program is in its foreground.
+    #[arg(long)]
+    pub(crate) no_input: bool,
+
     /// Print events as JSON, one per line
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-const AFTER_HELP: &str = "\
-Exit codes:
-  0    the session was closed here, with Ctrl-C
-  2    bad usage
-  3    no connection: nobody listens, the name is unknown, TLS failed, or no answer
-  4    refused by the server: wrong path, transport, revision or namespace
-  5    ping timeout: the server fell silent
-  6    transport close: the server, or something in between, closed
-  7    transport error: the connection broke
-  8    the server broke the protocol
-  9    application stalled: this side did not read
-  10   the Socket.IO server disconnected this client
-  130  interrupted before the session was open, or twice
+fn after_help() -> String {
+    format!("Exit codes:\n{}\n{EVENTS_AND_EXAMPLES}", ExitCode::table())
+}
 
+const EVENTS_AND_EXAMPLES: &str = "\
 Events, one per line; --json prints each as an object with these members:
   connecting  url (without its secrets), unix (the socket's path), proxy
+  connecting  url
+  waiting     waited_ms, awaited (connection or handshake): after 2 s without one
   open        sid (its beginning), transport, ping_interval_ms, ping_timeout_ms,
-              max_payload, upgrades
+              max_payload, upgrades, warning (of an interval that is too long
+              for usual proxies)
   upgrade     outcome
+  failed      what (upgrade or request), error, and of an upgrade a hint
   ping        from (the server; in revision 3 this client), and from the server:
               after_ms (since the ping before), late_ms (against its promise),
               left_ms (until the session would have ended)
@@ -100,6 +109,7 @@ Events, one per line; --json prints each as an object with these members:
 Examples:
   eio connect http://127.0.0.1:3000
   eio connect --socketio https://app.example
+  eio connect --for 60s --no-input https://app.example && echo healthy
   eio connect --socketio=/admin --auth '{\"token\":\"t\"}' wss://app.example
   eio connect --ca authority.pem https://intranet.example
   eio connect --unix /run/user/1000/eio.sock
@@ -122,6 +132,13 @@ impl Options {
             builder = builder.header(name, value);
         }
         self.way.configure(&self.url, builder)?.build().map_err(|error| error.to_string())
+    }
+
+    /// Whether sessions open on WebSocket.
+    pub(crate) fn opens_websocket(&self) -> bool {
+        let by_url =
+            || ["ws:", "wss:"].iter().any(|scheme| self.url.to_ascii_lowercase().starts_with(scheme));
+        self.transport.map_or_else(by_url, |transport| transport == TransportName::Websocket)
     }
 
     /// The path of Socket.IO servers, unless the URL has one.

@@ -9,8 +9,10 @@ use eio_core::{DisconnectReason, Heartbeat};
 use eio_tokio::{ClientEvent, ConnectError, Disconnect, Refused, Transport};
 use serde_json::{Value, json};
 
+use super::exit_code::ExitCode;
 use crate::clock::Clock;
 use crate::duration::{millis, setting, spoken};
+use crate::proxies::{closed_in_silence, stripped_upgrade};
 use crate::settings::Revision;
 
 /// Why there is no session any more.
@@ -36,6 +38,9 @@ pub(crate) enum End {
 pub(crate) struct Story {
     clock: Clock,
     revision: Revision,
+    /// The session opens on WebSocket, not on polling.
+    opens_websocket: bool,
+    is_connected: bool,
     opened_at: Option<Duration>,
     heartbeat: Option<Heartbeat>,
     /// The server's pings, or its pongs in revision 3.
@@ -48,7 +53,7 @@ pub(crate) struct Story {
 /// The end, in words and in numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
-    pub(crate) code: u8,
+    pub(crate) code: ExitCode,
     reason: &'static str,
     detail: String,
     sentence: String,
@@ -59,10 +64,12 @@ pub(crate) struct Told {
 }
 
 impl Story {
-    pub(crate) fn new(clock: Clock, revision: Revision) -> Self {
+    pub(crate) fn new(clock: Clock, revision: Revision, opens_websocket: bool) -> Self {
         Self {
             clock,
             revision,
+            opens_websocket,
+            is_connected: false,
             opened_at: None,
             heartbeat: None,
             heartbeats: 0,
@@ -76,6 +83,7 @@ impl Story {
     pub(crate) fn hear(&mut self, event: &ClientEvent) {
         let now = self.clock.elapsed();
         match event {
+            ClientEvent::Connected => self.is_connected = true,
             ClientEvent::Opened { handshake, .. } => {
                 self.opened_at = Some(now);
                 self.heartbeat = Some(handshake.heartbeat());
@@ -92,6 +100,11 @@ impl Story {
             ClientEvent::RequestFailed { error } => self.request_error = Some(error.clone()),
             _ => {}
         }
+    }
+
+    /// Whether there is, or has been, a connection to the server.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.is_connected
     }
 
     /// Tells the end.
@@ -111,7 +124,7 @@ impl Story {
         match end {
             End::NotConnected(error) => {
                 let (code, reason) = connect_code(error);
-                told(code, reason, error.to_string(), connect_sentence(error))
+                told(code, reason, error.to_string(), connect_sentence(error, self.opens_websocket))
             }
             End::Disconnected(end) => Told {
                 silent_for: Some(end.silent_for),
@@ -125,10 +138,10 @@ impl Story {
             },
             End::Interrupted => {
                 let sentence = "this side closed, and did not wait for the server to confirm it".to_owned();
-                told(crate::interrupt::INTERRUPTED, "forced close", "interrupted".to_owned(), sentence)
+                told(ExitCode::Interrupted, "forced close", "interrupted".to_owned(), sentence)
             }
             End::NotJoined { namespace, why } => told(
-                4,
+                ExitCode::Refused,
                 "connect error",
                 why.clone(),
                 format!(
@@ -136,7 +149,7 @@ impl Story {
                 ),
             ),
             End::ThrownOut { namespace } => told(
-                10,
+                ExitCode::ServerDisconnect,
                 "server disconnect",
                 "the server disconnected this client".to_owned(),
                 format!(
@@ -161,11 +174,19 @@ impl Story {
             DisconnectReason::TransportClosed => format!(
                 "the connection was closed without a word about the session: the server's process ended, or \
                  something in between closed it{}",
-                self.idle_hint(silent_for)
+                closed_in_silence(silent_for, self.heartbeat.unwrap_or_default())
+            ),
+            DisconnectReason::TransportReset => format!(
+                "the connection was reset: the server's process died, or something in between dropped it{}",
+                closed_in_silence(silent_for, self.heartbeat.unwrap_or_default())
             ),
             DisconnectReason::TransportError => {
                 let error = self.request_error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
-                format!("the connection broke{error}: the server or the network reset it")
+                let hint = match &self.request_error {
+                    Some(ConnectError::Refused(refused)) if !is_impatience(refused) => String::new(),
+                    _ => closed_in_silence(silent_for, self.heartbeat.unwrap_or_default()),
+                };
+                format!("the connection broke{error}: the server or the network reset it{hint}")
             }
             other => format!("{other}: the server, or something in between, does not speak the protocol as agreed"),
         };
@@ -198,18 +219,6 @@ impl Story {
         format!("{first}; {cause}; {}", self.record(since_heartbeat))
     }
 
-    /// Proxies close connections that look idle; the usual limits are known.
-    fn idle_hint(&self, silent_for: Duration) -> String {
-        const LIMITS: [u64; 6] = [30, 55, 60, 100, 300, 350];
-        let near = |limit: &u64| (*limit..=limit + 2).contains(&silent_for.as_secs());
-        let Some(limit) = LIMITS.iter().find(|limit| near(limit)) else { return String::new() };
-        let interval = self.heartbeat.unwrap_or_default().ping_interval();
-        format!(
-            ", and {limit} s of silence is a usual idle limit of proxies: a ping interval of {} must be below it",
-            setting(interval)
-        )
-    }
-
     fn record(&self, since_heartbeat: Duration) -> String {
         match (self.heartbeats, self.revision) {
             (0, _) => "no heartbeat was seen before".to_owned(),
@@ -231,7 +240,7 @@ impl Told {
             "reason": self.reason,
             "detail": self.detail,
             "sentence": self.sentence,
-            "exit_code": self.code,
+            "exit_code": self.code.number(),
             "silent_ms": self.silent_for.map(millis),
             "lived_ms": self.lived.map(millis),
             "heartbeats": self.heartbeats,
@@ -241,35 +250,44 @@ impl Told {
 
     pub(crate) fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{}", crate::style::harmless(&self.sentence))?;
-        self.lived
-            .map_or(Ok(()), |lived| write!(out, " (open for {}, exit code {})", spoken(lived), self.code))
+        self.lived.map_or(Ok(()), |lived| {
+            write!(out, " (open for {}, exit code {})", spoken(lived), self.code.number())
+        })
     }
 }
 
+/// Whether a proxy has answered a poll that lasted too long for it.
+fn is_impatience(refused: &Refused) -> bool {
+    matches!(refused.status.as_u16(), 408 | 504)
+}
+
 /// The exit code of a session's end.
-fn code(reason: DisconnectReason) -> u8 {
+fn code(reason: DisconnectReason) -> ExitCode {
     match reason {
-        DisconnectReason::LocalClose => 0,
-        DisconnectReason::PingTimeout => 5,
-        DisconnectReason::PeerClose | DisconnectReason::TransportClosed => 6,
-        DisconnectReason::TransportError => 7,
-        DisconnectReason::ApplicationStalled => 9,
-        _ => 8,
+        DisconnectReason::LocalClose => ExitCode::Closed,
+        DisconnectReason::PingTimeout => ExitCode::PingTimeout,
+        DisconnectReason::PeerClose
+        | DisconnectReason::TransportClosed
+        | DisconnectReason::TransportReset => ExitCode::TransportClose,
+        DisconnectReason::TransportError => ExitCode::TransportError,
+        DisconnectReason::ApplicationStalled => ExitCode::ApplicationStalled,
+        _ => ExitCode::BrokenProtocol,
     }
 }
 
 /// The exit code, and a word, of a session that never opened.
-fn connect_code(error: &ConnectError) -> (u8, &'static str) {
+fn connect_code(error: &ConnectError) -> (ExitCode, &'static str) {
     match error {
-        ConnectError::Refused(_) | ConnectError::NotWebSocket(_) => (4, "refused"),
-        ConnectError::Session(_) | ConnectError::TooLarge { .. } => (8, "no session"),
-        _ => (3, "no connection"),
+        ConnectError::Refused(_) | ConnectError::NotWebSocket(_) => (ExitCode::Refused, "refused"),
+        ConnectError::Session(_) | ConnectError::TooLarge { .. } => (ExitCode::BrokenProtocol, "no session"),
+        _ => (ExitCode::NoConnection, "no connection"),
     }
 }
 
 /// What is wrong, and what to try.
-fn connect_sentence(error: &ConnectError) -> String {
+fn connect_sentence(error: &ConnectError, opens_websocket: bool) -> String {
     let hint = match error {
+        _ if opens_websocket && let Some(hint) = stripped_upgrade(error) => hint,
         ConnectError::Io(error) => match error.kind() {
             io::ErrorKind::ConnectionRefused => {
                 "nobody listens there: is the server running, and the port right?"
@@ -287,9 +305,6 @@ fn connect_sentence(error: &ConnectError) -> String {
             "the server speaks TLS on this port: expected https or wss in the URL"
         }
         ConnectError::Refused(refused) => refusal_hint(refused),
-        ConnectError::NotWebSocket(_) => {
-            "a proxy in between may not pass WebSockets on: try --transport polling"
-        }
         _ => "",
     };
     if hint.is_empty() { error.to_string() } else { format!("{error}; {hint}") }
@@ -316,7 +331,7 @@ mod tests {
 
     /// A session of the default periods that opened, and saw its heartbeats, when its clock started.
     fn story(revision: Revision, heartbeats: u64) -> Story {
-        let mut story = Story::new(Clock::start(), revision);
+        let mut story = Story::new(Clock::start(), revision, false);
         story.opened_at = Some(Duration::ZERO);
         story.heartbeat = Some(Heartbeat::DEFAULT);
         story.heartbeats = heartbeats;
@@ -348,10 +363,16 @@ mod tests {
 
     #[tokio::test]
     async fn the_idle_limits_of_proxies_are_recognized() {
-        let cut = sentence(&story(Revision::V4, 0), 60, DisconnectReason::TransportClosed, 60);
-        assert!(cut.contains("60 s of silence is a usual idle limit of proxies"), "{cut}");
-        let cut = sentence(&story(Revision::V4, 0), 10, DisconnectReason::TransportClosed, 10);
-        assert!(!cut.contains("proxies"), "{cut}");
+        for reason in [
+            DisconnectReason::TransportClosed,
+            DisconnectReason::TransportReset,
+            DisconnectReason::TransportError,
+        ] {
+            let cut = sentence(&story(Revision::V4, 0), 20, reason, 20);
+            assert!(cut.contains(", after 20.0 s of silence and before the next ping"), "{cut}");
+            let cut = sentence(&story(Revision::V4, 0), 26, reason, 26);
+            assert!(!cut.contains("silence"), "{cut}");
+        }
     }
 
     #[test]
@@ -361,11 +382,12 @@ mod tests {
             (DisconnectReason::PingTimeout, 5),
             (DisconnectReason::PeerClose, 6),
             (DisconnectReason::TransportClosed, 6),
+            (DisconnectReason::TransportReset, 6),
             (DisconnectReason::TransportError, 7),
             (DisconnectReason::UnexpectedPacket, 8),
             (DisconnectReason::ApplicationStalled, 9),
         ] {
-            assert_eq!(code(reason), expected, "{reason:?}");
+            assert_eq!(code(reason).number(), expected, "{reason:?}");
         }
     }
 }

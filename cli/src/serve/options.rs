@@ -20,6 +20,10 @@ use crate::settings::{Timing, liveness_name};
 ///
 /// Ctrl-C closes every session and exits with code 0; a second Ctrl-C leaves at once, with code 130. A bad option, or
 /// an address that cannot be listened on, is told on standard error, with code 2.
+///
+/// Sessions outlive the log: where standard output cannot be written, because its disk is full for example, that is
+/// told once on standard error, events wait, and writing is tried again every second. When nobody reads standard
+/// output any more, the server ends with code 0.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]

@@ -5,5 +5,7 @@ mod output;
 mod page;
 mod peer;
 mod program;
+mod proxies;
 mod serve;
+mod terminal;
 mod way;

@@ -25,9 +25,22 @@ impl Eio {
     /// With another standard output or standard error than pipes to this test.
     pub(crate) fn start_with(arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_eio"));
-        command.args(arguments).env_remove("NO_COLOR");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         change(&mut command);
+        Self::spawn(command)
+    }
+
+    /// As what a shell runs in a terminal of its own, where `"$EIO"` is the program. What it prints is both outputs.
+    pub(crate) fn start_in_terminal(script: &str) -> Self {
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", script, "/dev/null"]);
+        command.env("SHELL", "/bin/sh").env("EIO", env!("CARGO_BIN_EXE_eio"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        command.env_remove("NO_COLOR");
         let mut child = command.spawn().expect("the program starts");
         let (reading, stop) = mpsc::channel();
         let lines = child.stdout.take().map_or_else(|| mpsc::channel().1, |stdout| lines(stdout, stop));

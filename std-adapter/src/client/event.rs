@@ -15,6 +15,9 @@ use crate::socket::{Disconnect, Transport};
 pub enum ClientEvent {
     /// An attempt to open a session begins.
     Connecting,
+    /// A connection to the server is open, TLS included, and a request goes out on it. Long-polling has several, and a
+    /// session that moves to WebSocket one more.
+    Connected,
     /// No session came about.
     ConnectFailed {
         /// Why.

@@ -21,6 +21,7 @@ use hyper_util::rt::TokioIo;
 use crate::client::config::{Body, Config};
 use crate::client::dial::{Dialed, dial};
 use crate::client::error::{ConnectError, Refused};
+use crate::client::event::ClientEvent;
 use crate::clock::Clock;
 
 /// What requests need to know.
@@ -49,6 +50,9 @@ const UNPROMISED: Duration = Duration::from_secs(1);
 impl HttpConnection {
     pub(crate) async fn open(dialer: &Dialer) -> Result<Self, ConnectError> {
         let stream = dial(&dialer.config, &dialer.reset).await?;
+        if let Some(on_event) = &dialer.config.on_event {
+            on_event(ClientEvent::Connected);
+        }
         Self::on(stream, dialer.clock.now()).await.map_err(ConnectError::http)
     }
 
