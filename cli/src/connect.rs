@@ -103,7 +103,9 @@ async fn session(options: &Options, client: &Client, log: &Log<Event>) -> Result
         && let Some(join) = namespace.join(options.eio)
     {
         // An outbox that is empty takes it; an end in between is seen right away.
-        let _ = socket.try_send(join);
+        if let Err(error) = socket.try_send(join) {
+            log.put(Event::NotSent { why: error.to_string() });
+        }
     }
     if !options.no_input {
         let lines = input::lines();

@@ -37,7 +37,7 @@
 //! # Stricter than the reference
 //!
 //! The reference parsers (engine.io-parser 5.2 for revision 4, 2.2 for revision 3) accept some input that is refused
-//! here, in payloads and in single packets. Everything else is accepted and refused alike.
+//! here, in payloads and in single packets, and write one payload that is not what it was made of. Everything else is accepted and refused alike.
 //!
 //! | refused | why |
 //! |---|---|
@@ -48,6 +48,7 @@
 //! | a length that splits a surrogate pair | it would deliver half a character, which no string can hold |
 //! | a length beyond the end in binary framing | the body was cut off on its way; half a message must not pass for a whole one, and in text framing the reference refuses it too |
 //! | a marker other than 0 and 1 in binary framing | there is none in the protocol, so the framing is lost; the reference takes it for 1 |
+//! | text with U+001E that is to be encoded in a payload of revision 4 | the peer would read two packets, and the second one could be any |
 //!
 //! Source: the Engine.IO protocol, revision 4, "Packet encoding / HTTP long-polling", and revision 3, "Payload".
 

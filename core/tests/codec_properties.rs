@@ -3,6 +3,7 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
@@ -11,6 +12,7 @@ use core::fmt::Debug;
 
 use eio_core::BufferTooSmall;
 use eio_core::packet::{self, Base64, Data, DecodeError, DecodeErrorKind, Frame, Packet, PacketType};
+use eio_core::payload::v4::EncodeError;
 use eio_core::payload::{self, DEFAULT_MAX_PACKETS, jsonp, v3::Framing};
 use eio_tests::vectors::from_base64;
 use proptest::prelude::*;
@@ -109,9 +111,16 @@ fn with_exact_buffer<T: Debug>(encode: impl Fn(&mut [u8]) -> Result<T, BufferToo
     encode(&mut vec![0xaa; needed]).unwrap()
 }
 
+fn too_small(error: EncodeError) -> BufferTooSmall {
+    match error {
+        EncodeError::BufferTooSmall(error) => error,
+        error => panic!("{error}"),
+    }
+}
+
 fn payload_v4(packets: &[OwnedPacket], out: &mut [u8]) -> Result<Vec<u8>, BufferTooSmall> {
     let mut encoder = payload::v4::Encoder::new(out);
-    packets.iter().try_for_each(|packet| encoder.push(&borrow(packet)))?;
+    packets.iter().try_for_each(|packet| encoder.push(&borrow(packet))).map_err(too_small)?;
     Ok(encoder.finish().to_vec())
 }
 
@@ -218,7 +227,7 @@ proptest! {
             let mut buffer = vec![0xaa; size];
             let mut encoder = payload::v4::Encoder::new(&mut buffer);
             encoder.push(&first).unwrap();
-            prop_assert_eq!(encoder.push(&second).unwrap_err().needed, whole.len());
+            prop_assert_eq!(encoder.push(&second).map_err(too_small).unwrap_err().needed, whole.len());
             prop_assert_eq!((encoder.len(), encoder.remaining()), (alone.len(), size - alone.len()));
             prop_assert_eq!(encoder.finish(), &alone[..]);
             prop_assert!(buffer[alone.len()..].iter().all(|byte| *byte == 0xaa));

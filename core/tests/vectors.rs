@@ -25,9 +25,10 @@ struct Stricter {
     shown: fn(&Refused<'_>) -> bool,
 }
 
+const SEPARATOR: &str = "text with U+001E that is to be encoded in a payload of revision 4";
 const LONE_SURROGATE: &str = "text that is not UTF-8, such as a lone surrogate";
 
-const STRICTER: [Stricter; 7] = [
+const STRICTER: [Stricter; 8] = [
     Stricter {
         behaviour: LONE_SURROGATE,
         reason: "no string and no text frame can carry it (RFC 3629 section 3, RFC 6455 section 8.1); the reference invents U+FFFD in its place",
@@ -103,6 +104,12 @@ const STRICTER: [Stricter; 7] = [
                 && refused.input.get(refused.at).is_some_and(|marker| *marker > 1)
                 && matches!(refused.kind, DecodeErrorKind::InvalidMarker(_))
         },
+    },
+    Stricter {
+        behaviour: SEPARATOR,
+        reason: "the peer would read two packets, and the second one could be any",
+        // No decoder can know it.
+        shown: |_| false,
     },
 ];
 
@@ -418,9 +425,24 @@ fn encode_packet(vector: &Value, revision: Revision, tally: &mut Tally) {
     compare(vector, &ours, tally);
 }
 
+fn too_small(error: payload::v4::EncodeError) -> BufferTooSmall {
+    match error {
+        payload::v4::EncodeError::BufferTooSmall(error) => error,
+        error => panic!("{error}"),
+    }
+}
+
 fn encode_payload(vector: &Value, revision: Revision, tally: &mut Tally) {
     let packets = vector["packets"].as_array().expect("packets").iter().map(Owned::read);
     let Some(packets) = packets.collect::<Option<Vec<_>>>() else { return tally.stricter(LONE_SURROGATE) };
+    let forges = |packet: &Owned| payload::v4::find_separator(&packet.packet(false)).is_some();
+    if revision == Revision::V4 && packets.iter().any(forges) {
+        let mut out = [0; 64];
+        let mut encoder = payload::v4::Encoder::new(&mut out);
+        let refused = packets.iter().try_for_each(|packet| encoder.push(&packet.packet(false)));
+        assert!(matches!(refused, Err(payload::v4::EncodeError::Separator { .. })), "{vector}");
+        return tally.stricter(SEPARATOR);
+    }
     let supports_binary = vector["supports_binary"].as_bool().unwrap_or(true);
     let ours = [false, true].map(|as_base64| {
         let packets: Vec<_> = packets.iter().map(|packet| packet.packet(as_base64)).collect();
@@ -433,7 +455,7 @@ fn encode_payload(vector: &Value, revision: Revision, tally: &mut Tally) {
             }
             Revision::V4 => {
                 let mut encoder = payload::v4::Encoder::new(out);
-                packets.iter().try_for_each(|packet| encoder.push(packet))?;
+                packets.iter().try_for_each(|packet| encoder.push(packet)).map_err(too_small)?;
                 Ok(encoder.finish().to_vec())
             }
         });

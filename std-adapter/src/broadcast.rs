@@ -5,6 +5,36 @@ use eio_core::packet::{Packet, v4};
 use eio_core::ws::{FrameHeader, OpCode};
 
 use crate::message::Message;
+use crate::socket::{SendErrorKind, TrySendError};
+
+/// What has become of a [broadcast](crate::Server::broadcast): each session of the server counts once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Broadcast {
+    /// Sessions that get the message.
+    pub sent: usize,
+    /// Sessions whose outbox is full.
+    pub full: usize,
+    /// Sessions on a transport that cannot carry the message: see
+    /// [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
+    pub uncarried: usize,
+    /// Sessions that close, have just ended, or whose peer is silent past its deadline.
+    pub closed: usize,
+}
+
+impl Broadcast {
+    /// One session more.
+    pub(crate) fn count(&mut self, result: Result<(), TrySendError>) {
+        *match result {
+            Ok(()) => &mut self.sent,
+            Err(TrySendError::Full(_)) => &mut self.full,
+            Err(TrySendError::Refused(error)) => match error.kind {
+                SendErrorKind::Separator { .. } => &mut self.uncarried,
+                _ => &mut self.closed,
+            },
+        } += 1;
+    }
+}
 
 /// A message and its WebSocket frame. A server's frames are not masked, so that one serves every receiver.
 #[derive(Debug)]

@@ -40,6 +40,7 @@ mod task;
 mod waiting;
 mod websocket;
 
+pub use broadcast::Broadcast;
 #[cfg(feature = "tls")]
 pub use client::TlsError;
 pub use client::{

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use eio_core::packet::Packet;
+use eio_core::payload::v4::{EncodeError, find_separator};
 use eio_core::payload::{self, jsonp, v3::Framing};
 use eio_core::session::Violation;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -12,6 +13,7 @@ use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::compression::{Encoding, compress};
+use crate::message::Message;
 use crate::request::Query;
 use crate::respond::{Body, empty, respond};
 use crate::state::{PollAnswer, Revision, State};
@@ -45,10 +47,19 @@ pub(crate) async fn get(state: Arc<State>, query: &Query, request: &HeaderMap) -
     response
 }
 
-/// A payload of these packets, in the form that this client takes. No cache may keep it.
+/// A payload of these packets, in the form that this client takes. No cache may keep it. Packets that make no payload
+/// end the session: half of them, or forged ones, are worse.
 pub(crate) fn payload_response(state: &State, query: &Query, packets: &[Packet<'_>]) -> Response<Body> {
     // A script holds text only.
-    let (framing, payload) = encode(state.revision, state.base64_only || query.jsonp.is_some(), packets);
+    let base64_only = state.base64_only || query.jsonp.is_some();
+    let (framing, payload) = match encode(state.revision, base64_only, packets) {
+        Ok(encoded) => encoded,
+        Err(error) => {
+            tracing::error!(sid = %state.id, %error, "a payload cannot be encoded: its session ends");
+            state.update(|inner, now| inner.session.handle_transport_error(now));
+            return empty(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+    };
     let content_type = if framing == Framing::Binary { BINARY } else { TEXT };
     match &query.jsonp {
         None => uncached(content_type, payload),
@@ -74,7 +85,11 @@ fn uncached(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body
 }
 
 /// A payload of these packets, and its form.
-pub(crate) fn encode(revision: Revision, base64_only: bool, packets: &[Packet<'_>]) -> (Framing, Vec<u8>) {
+pub(crate) fn encode(
+    revision: Revision,
+    base64_only: bool,
+    packets: &[Packet<'_>],
+) -> Result<(Framing, Vec<u8>), EncodeError> {
     let framing = match revision {
         Revision::V4 => Framing::Text,
         Revision::V3 => Framing::of(packets, !base64_only),
@@ -83,19 +98,25 @@ pub(crate) fn encode(revision: Revision, base64_only: bool, packets: &[Packet<'_
     let len = match revision {
         Revision::V4 => {
             let mut encoder = payload::v4::Encoder::new(&mut out);
-            let fits = packets.iter().all(|packet| encoder.push(packet).is_ok());
-            debug_assert!(fits, "the buffer was measured");
+            packets.iter().try_for_each(|packet| encoder.push(packet))?;
             encoder.finish().len()
         }
         Revision::V3 => {
             let mut encoder = payload::v3::Encoder::new(framing, &mut out);
-            let fits = packets.iter().all(|packet| encoder.push(packet).is_ok());
-            debug_assert!(fits, "the buffer was measured");
+            packets.iter().try_for_each(|packet| encoder.push(packet))?;
             encoder.finish().len()
         }
     };
     out.truncate(len);
-    (framing, out)
+    Ok((framing, out))
+}
+
+/// Where in a message U+001E stands, which separates packets on polling in revision 4: it cannot be sent there.
+pub(crate) fn separator(revision: Revision, message: &Message) -> Option<usize> {
+    match revision {
+        Revision::V4 => find_separator(&Packet::message(message.as_frame())),
+        Revision::V3 => None,
+    }
 }
 
 /// At least what a packet takes in a payload: its longest form, and a separator or a length prefix.
@@ -219,5 +240,23 @@ struct PostInFlight<'a> {
 impl Drop for PostInFlight<'_> {
     fn drop(&mut self) {
         self.state.end_post(!self.received);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eio_core::packet::Frame;
+
+    use super::*;
+
+    #[test]
+    fn a_text_that_would_forge_packets_is_in_no_payload_of_revision_4() {
+        let packets =
+            [Packet::PING, Packet::message(Frame::Text("hi\u{1e}1")), Packet::message(Frame::Text("ho"))];
+        assert_eq!(encode(Revision::V4, false, &packets), Err(EncodeError::Separator { at: 2 }));
+        let (framing, payload) = encode(Revision::V3, false, &packets).unwrap();
+        assert_eq!((framing, &*payload), (Framing::Text, &b"1:25:4hi\x1e13:4ho"[..]));
+        let bytes = [Packet::message(Frame::Binary(b"hi\x1e1"))];
+        assert_eq!(encode(Revision::V4, false, &bytes).unwrap().1, b"baGkeMQ==");
     }
 }

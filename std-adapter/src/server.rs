@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
-use crate::broadcast::PreparedMessage;
+use crate::broadcast::{Broadcast, PreparedMessage};
 use crate::config::{Config, HttpConfig};
 use crate::connection;
 use crate::cors::Cors;
@@ -26,9 +26,10 @@ use crate::mailbox::Limits;
 use crate::message::Message;
 use crate::observer::Observer;
 use crate::origins::AllowedOrigins;
+use crate::polling::separator;
 use crate::service::EngineService;
 use crate::socket::{Sender, Socket};
-use crate::state::Outgoing;
+use crate::state::{Outgoing, Revision};
 
 /// The shortest idle time that can be announced.
 const MIN_IDLE: Duration = Duration::from_secs(1);
@@ -55,6 +56,13 @@ pub enum BuildError {
     /// A setting of the core outside its bounds.
     #[error("{0}")]
     Settings(#[from] SettingsError),
+    /// The initial packet is text that polling in revision 4 cannot carry: see
+    /// [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
+    #[error("the initial packet has U+001E at byte {at}, which separates packets on polling: send bytes")]
+    InitialPacket {
+        /// Where in the text.
+        at: usize,
+    },
     /// A limit of zero, which would refuse everything.
     #[error("{0} is zero: expected at least 1")]
     Zero(&'static str),
@@ -248,6 +256,9 @@ impl ServerBuilder {
     }
 
     /// A message that every session receives right behind its handshake. Default: none.
+    ///
+    /// Text with U+001E is refused by [`build`](Self::build) unless polling is off: polling in revision 4 cannot carry
+    /// it.
     #[must_use]
     pub fn initial_packet(mut self, message: impl Into<Message>) -> Self {
         self.config.initial_packet = Some(message.into());
@@ -314,6 +325,10 @@ impl ServerBuilder {
         http.allowed_origins = self.allowed_origins.or_else(from_cors).unwrap_or(AllowedOrigins::Any);
         if !config.polling && !config.websocket {
             return Err(BuildError::NoTransport);
+        }
+        let initial = config.initial_packet.as_ref().filter(|_| config.polling);
+        if let Some(at) = initial.and_then(|message| separator(Revision::V4, message)) {
+            return Err(BuildError::InitialPacket { at });
         }
         if let Some(error) = self.unfit {
             return Err(error.into());
@@ -498,15 +513,26 @@ impl Server {
         self.hub.all().into_iter().map(|state| Sender { state }).collect()
     }
 
-    /// Sends one message to every session, encoded once. Sessions whose outbox is full do not get it; returns how
-    /// many did.
-    pub fn broadcast(&self, message: impl Into<Message>) -> usize {
+    /// Sends one message to every session, encoded once. Returns how many get it, and how many do not, and why.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), eio_tokio::BuildError> {
+    /// use eio_tokio::{Broadcast, Server};
+    ///
+    /// let server = Server::builder(|_socket| async {}).build()?;
+    /// let Broadcast { sent, full, .. } = server.broadcast("news");
+    /// assert_eq!((sent, full), (0, 0)); // nobody is there
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn broadcast(&self, message: impl Into<Message>) -> Broadcast {
         let prepared = Arc::new(PreparedMessage::new(message.into()));
-        let sessions = self.hub.all();
-        sessions
-            .iter()
-            .filter(|state| state.try_send(Outgoing::Prepared(Arc::clone(&prepared))).is_ok())
-            .count()
+        let mut broadcast = Broadcast::default();
+        for state in self.hub.all() {
+            broadcast.count(state.try_send(Outgoing::Prepared(Arc::clone(&prepared))));
+        }
+        broadcast
     }
 
     /// Takes no new session, closes every one, and waits until all have delivered what was sent before, and the

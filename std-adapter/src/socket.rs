@@ -82,6 +82,17 @@ pub enum SendErrorKind {
     /// The session closes, has ended, or its peer is silent past its deadline.
     #[error("{0}")]
     Session(eio_core::session::SendError),
+    /// Text with U+001E, to a session that is on polling in revision 4: that character separates packets there, and
+    /// nothing escapes it, so that the peer would read two packets, and the second one could be any. Send it as bytes,
+    /// which travel as base64 there, or without that character. A WebSocket carries it: a session that is about to
+    /// upgrade takes the message once it has.
+    #[error(
+        "text with U+001E at byte {at} cannot be sent on polling, where it separates packets: send bytes"
+    )]
+    Separator {
+        /// Where in the text.
+        at: usize,
+    },
     /// A client's message is larger than the server takes: it would have cost the session.
     #[error("the message is too large: the server takes {max_payload} bytes in one payload")]
     TooLarge {
@@ -138,7 +149,7 @@ impl Socket {
     ///
     /// # Errors
     /// [`SendError`] hands the message back when the session closes, has ended, or its peer is silent past its
-    /// deadline.
+    /// deadline; and when the message is text that this transport cannot carry: see [`SendErrorKind::Separator`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.state().send(message.into()).await
     }

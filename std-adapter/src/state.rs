@@ -22,6 +22,7 @@ use crate::hub::Hub;
 use crate::mailbox::{Mailbox, Taken, remember};
 use crate::message::Message;
 use crate::metrics;
+use crate::polling::separator;
 use crate::session_id::SessionId;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
 use crate::waiting::{self, until};
@@ -252,6 +253,12 @@ impl State {
         let mut inner = self.lock();
         let refusal = match inner.session.check_send(now) {
             Err(error) => Some(SendErrorKind::Session(error)),
+            Ok(())
+                if inner.transport == Transport::Polling
+                    && let Some(at) = separator(self.revision, outgoing.message()) =>
+            {
+                Some(SendErrorKind::Separator { at })
+            }
             Ok(()) if !inner.mail.has_room(&self.hub.config.limits) => None,
             Ok(()) => {
                 inner.mail.post(outgoing);

@@ -403,3 +403,32 @@ async fn neither_logs_nor_debug_output_hold_a_whole_sid() {
         assert!(!text.contains("secret"), "{text}");
     }
 }
+
+/// U+001E separates packets on polling in revision 4, where nothing escapes it.
+#[tokio::test]
+async fn b29_text_that_would_forge_packets_is_sent_only_where_it_can_be() {
+    const FORGED: &str = "hi\u{1e}4forged\u{1e}1";
+    for (way, eio3) in Way::ALL.into_iter().flat_map(|way| [(way, false), (way, true)]) {
+        let (_server, address) = serve(Server::builder(echo).eio3(true)).await;
+        let events = Events::default();
+        let client = events.watch(way.client(address)).eio3(eio3).build().unwrap();
+        let mut socket = client.connect().await.unwrap();
+        let sent = socket.send(FORGED).await;
+        if way == Way::WebSocket || eio3 {
+            sent.unwrap();
+            assert_eq!(socket.recv().await.unwrap(), FORGED.into(), "{way:?}, eio3 {eio3}");
+            continue;
+        }
+        // An upgrade that is under way may still fail.
+        let error = sent.unwrap_err();
+        assert_eq!((error.message, error.kind), (FORGED.into(), SendErrorKind::Separator { at: 2 }));
+        assert!(matches!(socket.try_send(FORGED), Err(TrySendError::Refused(_))));
+        if way == Way::Upgrade {
+            upgraded(&events).await;
+            socket.send(FORGED).await.unwrap();
+            assert_eq!(socket.recv().await.unwrap(), FORGED.into());
+        }
+        socket.send("next").await.unwrap();
+        assert_eq!(socket.recv().await.unwrap(), "next".into());
+    }
+}

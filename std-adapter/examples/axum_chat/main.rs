@@ -42,7 +42,9 @@ async fn chat(mut socket: Socket, room: Arc<OnceLock<Server>>) {
     let end = loop {
         match socket.recv().await {
             Ok(Message::Text(text)) => {
-                server.broadcast(format!("{name}: {text}"));
+                // A line has no control characters. One of them, U+001E, would keep it from guests on polling.
+                let line: String = text.chars().filter(|character| !character.is_control()).collect();
+                server.broadcast(format!("{name}: {line}"));
             }
             Ok(Message::Binary(_)) => {}
             Err(end) => break end,

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use eio_core::payload::v4::EncodeError;
 use http::StatusCode;
 
 use crate::client::dial::SpeaksTls;
@@ -104,6 +105,9 @@ pub enum ConnectError {
     /// A request with data was not answered for twice the time in which silence ends a session.
     #[error("timed out: the server did not answer a request with data")]
     RequestTimeout,
+    /// The messages of a request with data make no payload.
+    #[error("a payload cannot be encoded: {0}")]
+    Unencodable(#[source] EncodeError),
     /// The system has no random bytes for keys.
     #[error("no random bytes: {0}")]
     Random(#[source] Arc<io::Error>),

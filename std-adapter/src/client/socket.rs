@@ -60,7 +60,8 @@ impl ClientSocket {
     ///
     /// # Errors
     /// [`SendError`] hands the message back when the session closes, has ended, or the server is silent past its
-    /// deadline; and when the message is larger than the server takes.
+    /// deadline; when the message is larger than the server takes; and when it is text that this transport cannot
+    /// carry: see [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.state().send(message.into()).await
     }

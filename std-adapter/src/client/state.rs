@@ -21,7 +21,7 @@ use crate::client::http::{Answer, Dialer};
 use crate::close_frame::CloseFrame;
 use crate::mailbox::{Mailbox, Taken};
 use crate::message::Message;
-use crate::polling::packet_bound;
+use crate::polling::{packet_bound, separator};
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
 use crate::state::{Outgoing, Revision};
 use crate::waiting::{self, until};
@@ -185,6 +185,12 @@ impl State {
         let mut inner = self.lock();
         let kind = match inner.session.check_send(now) {
             Err(error) => SendErrorKind::Session(error),
+            Ok(())
+                if inner.transport == Transport::Polling
+                    && let Some(at) = separator(self.revision(), &message) =>
+            {
+                SendErrorKind::Separator { at }
+            }
             Ok(()) => match inner.max_payload_below(&message, self.revision()) {
                 Some(max_payload) => SendErrorKind::TooLarge { max_payload },
                 None if inner.mail.has_room(&self.dialer.config.limits) => {

@@ -353,7 +353,10 @@ impl Task {
         let messages = batch.messages.iter().map(|message| Packet::message(message.as_frame()));
         let close = batch.closes.then_some(Packet::CLOSE);
         let packets: Vec<_> = batch.controls.iter().copied().chain(messages).chain(close).collect();
-        let (framing, payload) = encode(self.state.revision(), false, &packets);
+        let (framing, payload) = match encode(self.state.revision(), false, &packets) {
+            Ok(encoded) => encoded,
+            Err(error) => return self.failed(ConnectError::Unencodable(error)),
+        };
         let content_type =
             if framing == Framing::Binary { "application/octet-stream" } else { "text/plain;charset=UTF-8" };
         match self.polling_request(Method::POST, Body::new(Bytes::from(payload))) {

@@ -106,7 +106,7 @@ async fn the_initial_packet_comes_first_and_closing_before_the_101_response_is_n
     let mut slow = world.connect_with_room(16);
     slow.send_upgrade(4, None).await;
     world.at(50).await;
-    assert_eq!(world.server.broadcast("second"), 1);
+    assert_eq!(world.server.broadcast("second").sent, 1);
     assert_eq!(slow.response().await.0, 101);
     let mut websocket = slow.into_websocket();
     assert!(websocket.text().await.starts_with('0'));

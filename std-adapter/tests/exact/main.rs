@@ -9,5 +9,6 @@ mod close_frames;
 mod closing;
 mod due;
 mod faults;
+mod separator;
 mod silence;
 mod upgrade;

@@ -93,7 +93,7 @@ async fn many_at_once(peer: Peer, log: Log) {
         client.heartbeat().await;
         client.heartbeat().await;
     }
-    assert_eq!(server.server.broadcast("everybody"), count);
+    assert_eq!(server.server.broadcast("everybody").sent, count);
     for client in &mut sessions {
         assert_eq!(client.message().await, Message::text("everybody"));
         client.close();
