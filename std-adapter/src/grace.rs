@@ -32,7 +32,7 @@ pub(crate) fn is_overdue(check: Result<(), SendError>) -> bool {
 
 /// Whether an expiry noticed `late` is believed at once, although there is no socket to ask.
 pub(crate) fn is_believed(late: Duration) -> bool {
-    is_in_time(late, Backlog::look())
+    is_in_time(late, Backlog::look(false))
 }
 
 fn is_in_time(late: Duration, backlog: Backlog) -> bool {
@@ -46,14 +46,15 @@ enum Backlog {
     None,
     /// Tasks wait for their turn, among them perhaps one that holds evidence.
     Tasks,
-    /// The present task has used up its share of the runtime, and so finds nothing ready, whatever there is.
+    /// The present task has used up its share of the runtime, and so finds nothing ready, whatever there is; or it has
+    /// left something unread.
     Unread,
 }
 
 impl Backlog {
     /// What the present task can know of its runtime.
-    fn look() -> Self {
-        if !coop::has_budget_remaining() {
+    fn look(unread: bool) -> Self {
+        if unread || !coop::has_budget_remaining() {
             return Self::Unread;
         }
         match Handle::try_current() {
@@ -82,12 +83,14 @@ impl Grace {
     /// expired. All that the runtime told of has been read before.
     ///
     /// What is [overdue](is_overdue) has to wait while its peer may still speak. `ask` reads from the socket itself
-    /// and says whether the session is overdue all the same; `None` when there is no socket to ask.
+    /// and says whether the session is overdue all the same; `None` when there is no socket to ask. `unread` says that
+    /// there is more to read, which others had to have their turn before.
     pub(crate) fn permits(
         &mut self,
         now: Instant,
         deadline: Option<Instant>,
         is_overdue: bool,
+        unread: bool,
         ask: impl FnOnce() -> Option<bool>,
     ) -> bool {
         if self.is_running(now) {
@@ -95,10 +98,13 @@ impl Grace {
         }
         let due = deadline.filter(|deadline| *deadline <= now);
         let has_to_wait = match due {
-            Some(deadline) if is_overdue => match ask() {
-                Some(still_overdue) => !still_overdue,
-                None => self.extend(now, now.saturating_duration_since(deadline), Backlog::look()),
-            },
+            Some(deadline) if is_overdue => {
+                let late = now.saturating_duration_since(deadline);
+                match ask() {
+                    Some(still_overdue) => !still_overdue,
+                    None => self.extend(now, late, Backlog::look(unread)),
+                }
+            }
             _ => false,
         };
         if !has_to_wait {
@@ -204,33 +210,42 @@ mod tests {
     #[test]
     fn what_is_due_but_ends_nothing_happens_at_once() {
         let mut grace = Grace::default();
-        assert!(!grace.permits(at(9), Some(at(10)), false, nothing));
-        assert!(grace.permits(at(10), Some(at(10)), false, nothing));
-        assert!(grace.permits(at(7_000), Some(at(10)), false, nothing));
-        assert!(!grace.permits(at(7_000), None, false, nothing));
+        assert!(!grace.permits(at(9), Some(at(10)), false, false, nothing));
+        assert!(grace.permits(at(10), Some(at(10)), false, false, nothing));
+        assert!(grace.permits(at(7_000), Some(at(10)), false, false, nothing));
+        assert!(!grace.permits(at(7_000), None, false, false, nothing));
     }
 
     #[tokio::test]
     async fn a_verdict_waits_while_the_socket_brings_evidence() {
         let mut grace = Grace::default();
-        assert!(!grace.permits(at(10), Some(at(10)), true, || Some(false)));
-        assert!(grace.permits(at(10), Some(at(10)), true, || Some(true)));
+        assert!(!grace.permits(at(10), Some(at(10)), true, false, || Some(false)));
+        assert!(grace.permits(at(10), Some(at(10)), true, false, || Some(true)));
         // However late it is: the socket itself has nothing to say.
-        assert!(grace.permits(at(7_000), Some(at(10)), true, || Some(true)));
+        assert!(grace.permits(at(7_000), Some(at(10)), true, false, || Some(true)));
         assert_eq!(grace.put_off(Some(at(8_000))), Some(at(8_000)));
+    }
+
+    #[tokio::test]
+    async fn a_verdict_in_time_waits_for_what_was_left_unread() {
+        let mut grace = Grace::default();
+        assert!(!grace.permits(at(10), Some(at(10)), true, true, || None));
+        assert!(grace.permits(at(15), Some(at(15)), false, false, nothing));
+        // The socket itself was read to its end.
+        assert!(grace.permits(at(20), Some(at(20)), true, true, || Some(true)));
     }
 
     #[tokio::test]
     async fn without_a_socket_to_ask_a_late_verdict_waits_for_turns() {
         let mut grace = Grace::default();
-        assert!(!grace.permits(at(30), Some(at(10)), true, || None));
+        assert!(!grace.permits(at(30), Some(at(10)), true, false, || None));
         assert_eq!(grace.put_off(Some(at(10))), Some(at(35)));
         assert_eq!(grace.put_off(Some(at(40))), Some(at(40)));
         assert_eq!(grace.put_off(None), None);
-        assert!(!grace.permits(at(34), Some(at(10)), true, nothing));
-        assert!(!grace.permits(at(35), Some(at(10)), true, || None));
+        assert!(!grace.permits(at(34), Some(at(10)), true, false, nothing));
+        assert!(!grace.permits(at(35), Some(at(10)), true, false, || None));
         // Evidence came: nothing is due any more, and the turns are over.
-        assert!(!grace.permits(at(40), Some(at(50)), false, nothing));
+        assert!(!grace.permits(at(40), Some(at(50)), false, false, nothing));
         assert_eq!(grace.put_off(Some(at(50))), Some(at(50)));
     }
 }

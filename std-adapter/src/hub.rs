@@ -61,10 +61,19 @@ impl Hub {
         self.sessions().iter().map(|session| Arc::clone(&session.0)).collect()
     }
 
+    /// Whether one more session may open.
+    pub(crate) fn has_room(&self) -> bool {
+        self.has_room_beside(self.len())
+    }
+
+    fn has_room_beside(&self, sessions: usize) -> bool {
+        sessions < self.config.max_sessions && !self.is_closing()
+    }
+
     /// `false` when the server is full or closing.
     pub(crate) fn insert(&self, state: &Arc<State>) -> bool {
         let mut sessions = self.sessions();
-        if sessions.len() >= self.config.max_sessions || self.is_closing() {
+        if !self.has_room_beside(sessions.len()) {
             return false;
         }
         sessions.insert(ById(Arc::clone(state)));

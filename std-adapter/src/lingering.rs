@@ -8,6 +8,9 @@ use eio_core::{DisconnectReason, Instant};
 use crate::close_frame::CloseFrame;
 use crate::websocket::{Nothing, WebSocketIo};
 
+/// How many WebSockets of one session may be on their way out. One more drops the one that has been for longest.
+const AT_ONCE: usize = 4;
+
 /// How long an ended session may take to say goodbye: to deliver its close frame, and to hear the peer's.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
@@ -17,7 +20,9 @@ pub(crate) const LINGER: Duration = Duration::from_secs(5);
 /// reset, and the reset may overtake the close frame.
 pub(crate) struct Lingering {
     io: Option<Box<WebSocketIo>>,
-    pub(crate) until: Instant,
+    /// All was written, and our side is closed.
+    shut: bool,
+    until: Instant,
 }
 
 impl Lingering {
@@ -54,26 +59,66 @@ impl Lingering {
             return None;
         }
         io.close(None);
-        Some(Self { io: Some(io), until: now.saturating_add(LINGER) })
+        Some(Self { io: Some(io), shut: false, until: now.saturating_add(LINGER) })
     }
 
     /// Ready once there is nothing more to wait for.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        let Some(io) = &mut self.io else { return Poll::Ready(()) };
         if self.until <= now {
-            if let Some(io) = self.io.take() {
-                io.abort();
+            self.abort();
+        }
+        let Some(io) = &mut self.io else { return Poll::Ready(()) };
+        if !self.shut {
+            match io.poll_write(cx, &mut Nothing) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => {}
             }
-            return Poll::Ready(());
-        }
-        match io.poll_write(cx, &mut Nothing) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Err(_)) => return Poll::Ready(()),
-            Poll::Ready(Ok(())) => {}
-        }
-        if io.peer_closed() || matches!(io.poll_shutdown(cx), Poll::Ready(Err(_))) {
-            return Poll::Ready(());
+            if io.peer_closed() {
+                return Poll::Ready(());
+            }
+            match io.poll_shutdown(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => self.shut = true,
+            }
         }
         io.poll_drain(cx)
+    }
+
+    fn abort(&mut self) {
+        if let Some(io) = self.io.take() {
+            io.abort();
+        }
+    }
+}
+
+/// The WebSockets of one session that are on their way out. None owns no memory.
+#[derive(Default)]
+pub(crate) struct Departures(Vec<Lingering>);
+
+impl Departures {
+    pub(crate) fn add(&mut self, lingering: Option<Lingering>) {
+        let Some(lingering) = lingering else { return };
+        if self.0.len() >= AT_ONCE {
+            self.0.remove(0).abort();
+        }
+        self.0.push(lingering);
+    }
+
+    /// Lets each go on, as far as it can now.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if !self.0.is_empty() {
+            self.0.retain_mut(|lingering| lingering.poll(cx, now).is_pending());
+        }
+    }
+
+    /// When the next one has to be gone.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.0.iter().map(|lingering| lingering.until).min()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }

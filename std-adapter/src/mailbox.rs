@@ -35,6 +35,17 @@ pub(crate) enum Taken {
     MessageAndRoom(Message),
 }
 
+/// Whether anybody reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Application {
+    /// It will begin.
+    #[default]
+    Awaited,
+    There,
+    /// Nobody will read.
+    Gone,
+}
+
 /// Both queues of one session. An empty queue owns no memory.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
@@ -46,8 +57,9 @@ pub(crate) struct Mailbox {
     in_writing: usize,
     /// The inbox is full, so nothing is read.
     paused: bool,
-    /// The application is gone: nobody will read.
-    deaf: bool,
+    application: Application,
+    /// The session has ended: nothing is sent any more.
+    ended: bool,
     reader: Option<Waker>,
     task: Option<Waker>,
     /// Something changed since the task's pass began.
@@ -57,7 +69,7 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     /// A message for the application; `true` when that has just made the inbox full.
     pub(crate) fn deliver(&mut self, message: Message, limits: &Limits) -> bool {
-        if self.deaf {
+        if let Application::Gone = self.application {
             return false;
         }
         self.inbox_bytes += message.len();
@@ -92,10 +104,34 @@ impl Mailbox {
 
     /// What still comes in goes nowhere; `true` when reading had stopped and may go on.
     pub(crate) fn abandon(&mut self) -> bool {
-        self.deaf = true;
+        self.application = Application::Gone;
         self.inbox = VecDeque::new();
         self.inbox_bytes = 0;
+        self.forget_unsent();
         core::mem::take(&mut self.paused)
+    }
+
+    /// The application has what it reads by.
+    pub(crate) fn listen(&mut self) {
+        self.application = Application::There;
+    }
+
+    /// Whether the application has yet to begin.
+    pub(crate) fn awaits_application(&self) -> bool {
+        self.application == Application::Awaited
+    }
+
+    /// The session has ended. What was not sent is kept for an application that may ask for it.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+        self.forget_unsent();
+    }
+
+    /// Handles that outlive both the session and its application keep no messages.
+    fn forget_unsent(&mut self) {
+        if self.ended && self.application == Application::Gone {
+            drop(self.take_unsent());
+        }
     }
 
     pub(crate) fn is_paused(&self) -> bool {

@@ -251,11 +251,17 @@ async fn websocket(
         if !state.catch_up().await {
             return Err(Refusal::SessionUnknown);
         }
+        if !state.lock().expects_upgrade() {
+            admit(hub, &parts)?;
+        }
         return match state.update(|inner, _| inner.offer_candidate(upgrade)) {
             Ok(()) => Ok(response),
             Err(upgrade) => {
-                admit(hub, &parts)?;
-                if turn_away(&state, upgrade) { Ok(response) } else { Err(Refusal::BadRequest) }
+                if turn_away(&state, upgrade) {
+                    Ok(response)
+                } else {
+                    Err(Refusal::BadRequest)
+                }
             }
         };
     }
@@ -320,6 +326,10 @@ async fn open(
     query: &Query,
     transport: Transport,
 ) -> Result<Arc<State>, Refusal> {
+    // Nobody is asked about a client for whom there is no room.
+    if !hub.has_room() {
+        return Err(Refusal::Full);
+    }
     let peer = sender(parts);
     admit(hub, parts)?;
     allow(hub, parts).await?;

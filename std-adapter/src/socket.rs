@@ -123,6 +123,7 @@ pub struct Socket {
 
 impl Socket {
     pub(crate) fn new(state: Arc<State>, head: Box<Head>) -> Self {
+        state.lock().mail.listen();
         Self { sender: Sender { state }, head: Some(head) }
     }
 

@@ -130,6 +130,8 @@ pub(crate) struct Inner {
     upgrading: bool,
     /// A WebSocket that the session has no use for is being closed.
     surplus: bool,
+    /// A WebSocket has been a candidate already.
+    tried_upgrade: bool,
     /// `close` was called: the close frame goes out behind the last message.
     close_due: bool,
     /// What our close frame will say, if `close_with` was called.
@@ -193,6 +195,7 @@ impl State {
             candidate: None,
             upgrading: false,
             surplus: false,
+            tried_upgrade: false,
             close_due: false,
             close_frame: None,
             peer_close: None,
@@ -232,6 +235,7 @@ impl State {
                 unsent: inner.mail.outgoing(),
                 close_frame: inner.peer_close.take(),
             };
+            inner.mail.end();
             self.hub.session_ended(self, &disconnect);
             inner.end = Some(disconnect);
             inner.mail.wake_task();
@@ -492,6 +496,7 @@ impl Inner {
             return Err(candidate);
         }
         self.upgrading = true;
+        self.tried_upgrade = true;
         self.candidate = Some(candidate);
         self.mail.wake_task();
         Ok(())
@@ -504,6 +509,12 @@ impl Inner {
 
     pub(crate) fn end_surplus(&mut self) {
         self.surplus = false;
+    }
+
+    /// Whether a WebSocket request with this session's sid would be the first one, which belongs to the handshake that
+    /// opened the session. Further ones count as handshakes of their own.
+    pub(crate) fn expects_upgrade(&self) -> bool {
+        self.transport == Transport::Polling && !self.tried_upgrade
     }
 
     pub(crate) fn take_candidate(&mut self) -> Option<OnUpgrade> {

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::close_frame::CloseFrame;
 use crate::grace::{Grace, is_overdue};
 use crate::head::Head;
-use crate::lingering::Lingering;
+use crate::lingering::{Departures, Lingering};
 use crate::passes::{self, Pass};
 use crate::socket::Socket;
 use crate::state::{Inner, State};
@@ -45,7 +45,7 @@ struct Task {
     state: Arc<State>,
     io: Io,
     candidate: Option<Box<Candidate>>,
-    lingering: Vec<Lingering>,
+    lingering: Departures,
     /// The head of the opening request, until the application starts.
     head: Option<Box<Head>>,
     application: Option<Application>,
@@ -74,7 +74,7 @@ fn run(state: Arc<State>, io: Io, request: Parts) -> impl Future<Output = ()> + 
         state,
         io,
         candidate: None,
-        lingering: Vec::new(),
+        lingering: Departures::default(),
         head: Some(Box::new(Head::new(request))),
         application: None,
         grace: Grace::default(),
@@ -101,7 +101,7 @@ impl Task {
         self.drive_application(cx);
         self.expire(now);
         self.write(cx, now);
-        self.linger(cx, now);
+        self.lingering.poll(cx, now);
         if self.is_done() {
             return Pass::Done;
         }
@@ -171,6 +171,7 @@ impl Task {
             let inner = self.state.lock();
             (inner.session.poll_timeout(), is_overdue(inner.session.check_send(now)))
         };
+        let unread = matches!(&self.io, Io::WebSocket(io) if io.has_unread());
         let ask = || {
             let Io::WebSocket(io) = &mut self.io else { return None };
             self.state.update(|inner, _| {
@@ -181,7 +182,7 @@ impl Task {
                 Some(is_overdue(inner.session.check_send(now)))
             })
         };
-        if self.grace.permits(now, deadline, overdue, ask) {
+        if self.grace.permits(now, deadline, overdue, unread, ask) {
             self.state.update(|inner, _| inner.handle_timeout(now));
         }
     }
@@ -217,13 +218,7 @@ impl Task {
     fn close_websocket(&mut self, reason: DisconnectReason, now: Instant) {
         let Io::WebSocket(io) = core::mem::replace(&mut self.io, Io::Gone) else { return };
         let frame = self.state.lock().take_close_frame();
-        self.lingering.extend(Lingering::after(io, reason, frame, now));
-    }
-
-    fn linger(&mut self, cx: &mut Context<'_>, now: Instant) {
-        if !self.lingering.is_empty() {
-            self.lingering.retain_mut(|lingering| lingering.poll(cx, now).is_pending());
-        }
+        self.lingering.add(Lingering::after(io, reason, frame, now));
     }
 
     fn drive_candidate(&mut self, cx: &mut Context<'_>, now: Instant) {
@@ -239,7 +234,7 @@ impl Task {
         self.state.hub.upgrade_ended(&self.state, outcome);
         match io {
             Some(io) if upgraded => self.io = Io::WebSocket(io),
-            Some(io) => self.lingering.extend(Lingering::new(io, false, now)),
+            Some(io) => self.lingering.add(Lingering::new(io, false, now)),
             None => {}
         }
     }
@@ -251,7 +246,7 @@ impl Task {
             session = session.map(|deadline| Clock::ahead_of(deadline, now));
         }
         let upgrade = self.candidate.as_ref().and_then(|candidate| candidate.deadline());
-        let lingering = self.lingering.iter().map(|lingering| lingering.until).min();
+        let lingering = self.lingering.deadline();
         [session, upgrade, lingering].into_iter().flatten().min()
     }
 
@@ -271,6 +266,9 @@ impl Drop for Task {
             inner.session.handle_transport_error(now);
             drop(inner.take_candidate());
         });
+        if self.state.lock().mail.awaits_application() {
+            self.state.abandon();
+        }
     }
 }
 

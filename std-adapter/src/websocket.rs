@@ -25,6 +25,10 @@ use crate::state::{Outgoing, Revision, State};
 /// How much one read takes at most; also what the scratch buffer of a thread holds.
 const SCRATCH: usize = 64 * 1024;
 
+/// How much is read at most before the session's other work has its turn: packets that never fill the inbox would keep
+/// it waiting otherwise.
+const AT_ONCE: usize = 4 * SCRATCH;
+
 /// How often a socket is read at most before the silence of its peer is judged: 16 MiB, more than a kernel holds.
 /// What came in after that is not evidence that was there in time.
 const MAX_READS: usize = 256;
@@ -112,6 +116,7 @@ pub(crate) struct WebSocketIo {
     masks: bool,
     revision: Revision,
     base64_only: bool,
+    unread: bool,
 }
 
 impl WebSocketIo {
@@ -140,18 +145,44 @@ impl WebSocketIo {
             masks: false,
             revision,
             base64_only: false,
+            unread: false,
         }
     }
 
-    /// Hands over every frame that is ready, until `wants_more` says no or nothing is left to read.
+    /// Hands over every frame that is ready, until `wants_more` says no, nothing is left to read, or others have to have
+    /// their turn: then the task is woken again.
     ///
-    /// `Pending` means that all that was there has been handed over, or that no more is wanted.
+    /// `Pending` means that all that was there has been handed over, that no more is wanted, or that there is
+    /// [more](Self::has_unread).
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         sink: &mut impl FrameSink,
     ) -> Poll<ConnectionEnd> {
-        self.read_with(|stream, room| stream.poll_read(cx, room), sink)
+        let mut budget = AT_ONCE;
+        let mut exhausted = false;
+        let read = |stream: &mut Stream, room: &mut [u8]| {
+            if budget == 0 {
+                exhausted = true;
+                return Poll::Pending;
+            }
+            let at_once = room.len().min(budget);
+            let room = room.get_mut(..at_once).unwrap_or_default();
+            let read = ready!(stream.poll_read(cx, room));
+            budget = budget.saturating_sub(*read.as_ref().unwrap_or(&0));
+            Poll::Ready(read)
+        };
+        let end = self.read_with(read, sink);
+        self.unread = exhausted;
+        if exhausted {
+            cx.waker().wake_by_ref();
+        }
+        end
+    }
+
+    /// Whether the last [`poll_read`](Self::poll_read) stopped for the sake of others, with more to read perhaps.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.unread
     }
 
     /// Reads what still comes in, and forgets it. Ready once nothing can come any more.
@@ -164,15 +195,20 @@ impl WebSocketIo {
         // What follows a broken frame cannot be decoded, but unread it would turn our close into a reset.
         let mut scratch = SCRATCH_BUFFER.take();
         scratch.resize(SCRATCH, 0);
-        let end = loop {
-            match self.stream.poll_read(cx, &mut scratch) {
-                Poll::Pending => break Poll::Pending,
-                Poll::Ready(Ok(0) | Err(_)) => break Poll::Ready(()),
-                Poll::Ready(Ok(_)) => {}
-            }
-        };
+        let mut end = None;
+        for _ in 0..AT_ONCE / SCRATCH {
+            end = match self.stream.poll_read(cx, &mut scratch) {
+                Poll::Pending => Some(Poll::Pending),
+                Poll::Ready(Ok(0) | Err(_)) => Some(Poll::Ready(())),
+                Poll::Ready(Ok(_)) => continue,
+            };
+            break;
+        }
         SCRATCH_BUFFER.set(scratch);
-        end
+        end.unwrap_or_else(|| {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
     }
 
     /// The same, asking the socket itself instead of the runtime, which may not have looked for a while.

@@ -135,6 +135,7 @@ impl State {
                 unsent: inner.mail.outgoing(),
                 close_frame: inner.peer_close.take(),
             };
+            inner.mail.end();
             tracing::debug!(
                 sid = %ShortSid(inner.handshake.as_ref().map_or("", HandshakeInfo::sid)),
                 reason = end.reason.as_str(),

@@ -28,7 +28,7 @@ use crate::client::opening;
 use crate::client::state::{Batch, Inner, Shared, State};
 use crate::close_frame::CloseFrame;
 use crate::grace::{self, Grace, is_overdue};
-use crate::lingering::{LINGER, Lingering};
+use crate::lingering::{Departures, LINGER, Lingering};
 use crate::passes::{self, Pass};
 use crate::polling::encode;
 use crate::socket::Transport;
@@ -56,7 +56,7 @@ struct Task {
     post_until: Option<Instant>,
     candidate: Option<Candidate>,
     may_upgrade: bool,
-    lingering: Vec<Lingering>,
+    lingering: Departures,
     /// The end was seen, and the transport follows it.
     ended: bool,
     /// Until when the close packet of an ended session may take.
@@ -81,7 +81,7 @@ pub(crate) async fn run(state: Shared) {
         post_until: None,
         candidate: None,
         may_upgrade: config.upgrade,
-        lingering: Vec::new(),
+        lingering: Departures::default(),
         ended: false,
         farewell: None,
         grace: Grace::default(),
@@ -112,7 +112,7 @@ impl Task {
         self.write(cx);
         self.request();
         self.end(now);
-        self.lingering.retain_mut(|lingering| lingering.poll(cx, now).is_pending());
+        self.lingering.poll(cx, now);
         if self.is_done() {
             return Pass::Done;
         }
@@ -248,7 +248,7 @@ impl Task {
                 self.websocket = Some(io);
                 self.state.lock().transport = Transport::WebSocket;
             }
-            Some(io) => self.lingering.extend(Lingering::new(io, false, now)),
+            Some(io) => self.lingering.add(Lingering::new(io, false, now)),
             None => {}
         }
         self.state.emit(ClientEvent::UpgradeEnded(outcome));
@@ -262,6 +262,7 @@ impl Task {
             let inner = self.state.lock();
             (inner.session.poll_timeout(), is_overdue(inner.session.check_send(now)))
         };
+        let unread = self.websocket.as_ref().is_some_and(|io| io.has_unread());
         let ask = || {
             let Some(io) = &mut self.websocket else { return None };
             self.state.update(|inner, _| {
@@ -272,7 +273,7 @@ impl Task {
                 Some(is_overdue(inner.session.check_send(now)))
             })
         };
-        if self.grace.permits(now, deadline, overdue, ask) {
+        if self.grace.permits(now, deadline, overdue, unread, ask) {
             self.state.update(|inner, _| inner.session.handle_timeout(now));
         }
     }
@@ -388,7 +389,7 @@ impl Task {
         self.opening = None;
         if let Some(io) = self.websocket.take() {
             let frame = self.state.lock().take_close_frame();
-            self.lingering.extend(Lingering::after(io, reason, frame, now));
+            self.lingering.add(Lingering::after(io, reason, frame, now));
         }
         if !core::mem::replace(&mut self.ended, true) {
             self.end_polling(reason, now);
@@ -430,7 +431,7 @@ impl Task {
     fn next_deadline(&self) -> Option<Instant> {
         let session = self.grace.put_off(self.state.lock().session.poll_timeout());
         let upgrade = self.candidate.as_ref().and_then(|candidate| candidate.upgrade.poll_timeout());
-        let lingering = self.lingering.iter().map(|lingering| lingering.until).min();
+        let lingering = self.lingering.deadline();
         [session, upgrade, lingering, self.post_until, self.farewell].into_iter().flatten().min()
     }
 

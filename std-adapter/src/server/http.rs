@@ -41,7 +41,7 @@ impl ServerBuilder {
     }
 
     /// How many sessions one address may open at once, and how many more over every period; an IPv6 network of 64 bits
-    /// counts as one address. Whoever opens more gets status 429 and the time to wait. Both at least 1, the period in
+    /// counts as one address. An upgrade to WebSocket counts as well, from a session's second try on. Whoever opens more gets status 429 and the time to wait. Both at least 1, the period in
     /// microseconds. Default: no limit.
     ///
     /// Behind a proxy, say which ones are [trusted](Self::trusted_proxies), or all clients are one address. Many people

@@ -1,14 +1,17 @@
 //! The application is polled beside the I/O: slow, deaf, busy or broken, it never makes a live peer look silent.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use eio_core::Heartbeat;
 use eio_core::settings::Settings;
 use eio_tokio::{Message, Server, Socket, TrySendError};
 use tokio::sync::Mutex;
 
-use crate::support::{I, Reason, T, World, follow, handing_out, listen, ms, noting};
+use crate::support::{I, Reason, T, WebSocket, World, follow, handing_out, listen, ms, noting};
 
 #[tokio::test(start_paused = true)]
 async fn b18_a_connect_handler_slower_than_ten_timeouts_delays_no_heartbeat() {
@@ -263,4 +266,99 @@ async fn a_sender_outlives_its_session_and_says_so() {
     assert!(matches!(sender.try_send("nobody"), Err(TrySendError::Refused(_))));
     sender.close();
     assert_eq!(sender.closed().await.reason, Reason::TransportClosed);
+}
+
+/// A message, and what tells whether anybody still has it.
+fn traced() -> (Message, Weak<Vec<u8>>) {
+    struct Owner(Arc<Vec<u8>>);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    let owner = Arc::new(vec![7; 1000]);
+    let trace = Arc::downgrade(&owner);
+    (Message::binary(Bytes::from_owner(Owner(owner))), trace)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_outlives_session_and_socket_keeps_no_messages() {
+    for drops_first in [true, false] {
+        let (mut world, mut sockets) = handing_out(|builder| builder);
+        let mut polling = world.polling(4).await;
+        let mut socket = sockets.recv().await.unwrap();
+        let sender = socket.sender();
+        let ((first, first_trace), (second, second_trace)) = (traced(), traced());
+        socket.try_send(first).unwrap();
+        socket.try_send(second).unwrap();
+        assert_eq!(polling.post(&["4hello"]).await.0, 200);
+        if drops_first {
+            drop(socket);
+            world.end().await;
+        } else {
+            assert_eq!(world.end().await.disconnect.unsent, 2);
+            // A socket still has what came in before the end, and what was not sent.
+            assert_eq!(socket.recv().await, Ok("hello".into()));
+            assert!(first_trace.upgrade().is_some() && second_trace.upgrade().is_some());
+            drop(socket);
+        }
+        assert!(first_trace.upgrade().is_none() && second_trace.upgrade().is_none(), "{drops_first}");
+        assert!(sender.try_send("nobody").is_err());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_of_a_session_that_never_opened_keeps_no_messages() {
+    let mut world = World::new(Server::builder(listen));
+    // The answer that opens it does not fit.
+    let mut connection = world.connect_with_room(16);
+    tokio::spawn(async move {
+        connection.send_upgrade(4, None).await;
+        core::future::pending::<()>().await;
+    });
+    while world.server.is_empty() {
+        tokio::time::sleep(ms(1)).await;
+    }
+    let sender = world.server.sessions().pop().unwrap();
+    let (message, trace) = traced();
+    sender.try_send(message).unwrap();
+    assert!(trace.upgrade().is_some());
+    assert_eq!(world.end().await.disconnect.unsent, 1);
+    crate::support::settle().await;
+    assert!(trace.upgrade().is_none());
+    drop(sender);
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_that_never_fill_the_inbox_do_not_keep_the_application_from_its_turn() {
+    const FLOOD: usize = 2 * 1024 * 1024;
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&turns);
+    let world = World::new(Server::builder(move |mut socket: Socket| {
+        let turns = Arc::clone(&counted);
+        async move {
+            let mut received = Box::pin(socket.recv());
+            // Wants a turn whenever there is one.
+            let message = core::future::poll_fn(|cx| {
+                turns.fetch_add(1, Ordering::Relaxed);
+                cx.waker().wake_by_ref();
+                received.as_mut().poll(cx)
+            })
+            .await;
+            drop(received);
+            assert_eq!(message, Ok("the end of the flood".into()));
+            listen(socket).await;
+        }
+    }));
+    let mut websocket = world.connect_with_room(2 * FLOOD).upgrade(4, None).await;
+    let pong = WebSocket::frame(eio_core::ws::OpCode::Text, b"3");
+    let flood = pong.repeat(FLOOD / pong.len());
+    let before = turns.load(Ordering::Relaxed);
+    websocket.connection.write(&flood).await;
+    websocket.send("4the end of the flood").await;
+    crate::support::settle().await;
+    let meanwhile = turns.load(Ordering::Relaxed) - before;
+    // One for each quarter of a megabyte, at least.
+    assert!(meanwhile >= FLOOD / (256 * 1024), "{meanwhile} turns");
+    assert_eq!(world.server.len(), 1);
 }

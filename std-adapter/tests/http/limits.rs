@@ -1,11 +1,15 @@
 //! Nothing that a client sends, or does not send, takes for ever or grows without end.
 
+use core::pin::Pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll};
 use core::time::Duration;
+use std::sync::Arc;
 
 use eio_core::DisconnectReason;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
-use crate::support::{POLLING, WEBSOCKET, read, send, stage, time_to_end};
+use crate::support::{POLLING, UPGRADE, WEBSOCKET, read, send, stage, time_to_end};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -24,12 +28,104 @@ async fn handshakes_per_address_are_limited_on_both_transports_and_the_wait_is_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_server_says_so() {
-    let stage = stage(|builder| builder.max_sessions(1));
+async fn upgrades_beyond_a_sessions_first_count_as_handshakes() {
+    let stage = stage(|builder| builder.handshakes_per_address(2, MINUTE));
+    let sid = stage.open().await;
+    let path = format!("{WEBSOCKET}&sid={sid}");
+    for _ in 0..2 {
+        let mut candidate = stage.connect();
+        send(&mut candidate, "GET", &path, &UPGRADE, "").await;
+        assert_eq!(read(&mut candidate).await.unwrap().status, 101);
+        drop(candidate);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let refused = stage.upgrade(&path, &[]).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("30")));
+    let path = format!("{POLLING}&sid={sid}");
+    assert_eq!(stage.ask("POST", &path, &[], "4still here").await.status, 200);
+}
+
+/// A connection that counts how often its owner closes it.
+struct Counting {
+    io: tokio::io::DuplexStream,
+    shutdowns: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Counting {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Counting {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.shutdowns.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn upgrades_that_fail_at_once_leave_four_connections_behind_and_each_is_closed_once() {
+    let stage = stage(|builder| builder);
+    let sid = stage.open().await;
+    let shutdowns = Arc::new(AtomicUsize::new(0));
+    let mut candidates = Vec::new();
+    for _ in 0..20 {
+        let (mut candidate, io) = tokio::io::duplex(1 << 16);
+        let (server, io) = (stage.server.clone(), Counting { io, shutdowns: Arc::clone(&shutdowns) });
+        tokio::spawn(async move { server.serve_connection(io, None).await });
+        send(&mut candidate, "GET", &format!("{WEBSOCKET}&sid={sid}"), &UPGRADE, "").await;
+        assert_eq!(read(&mut candidate).await.unwrap().status, 101);
+        // A message is no probe. Nobody answers the close frame.
+        candidate.write_all(b"\x81\x82\0\0\0\x004a").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        candidates.push(candidate);
+    }
+    // Every request makes the session look at all that it has.
+    for _ in 0..10 {
+        let path = format!("{POLLING}&sid={sid}");
+        assert_eq!(stage.ask("POST", &path, &[], "4still here").await.status, 200);
+    }
+    assert_eq!(shutdowns.load(Ordering::Relaxed), candidates.len());
+    // Only an end that is dropped refuses what is said to it.
+    let mut kept = 0;
+    for candidate in &mut candidates {
+        kept += usize::from(candidate.write_all(b"x").await.is_ok());
+    }
+    assert_eq!(kept, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_server_asks_nobody_and_says_so() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let stage = stage(|builder| {
+        builder.max_sessions(1).allow_request(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async { Ok(()) }
+        })
+    });
     stage.open().await;
     assert_eq!(stage.get(POLLING, &[]).await.status, 503);
     let refused = stage.upgrade(WEBSOCKET, &[]).await;
     assert_eq!((refused.status, refused.text()), (503, "Server full"));
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(start_paused = true)]

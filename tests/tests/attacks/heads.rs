@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 use std::io;
 
 use eio_tests::interop::Case;
-use eio_tests::raw::upgrade_request;
+use eio_tests::raw::{text, upgrade_request};
 use tokio::task::JoinSet;
 
 use crate::attack::{Target, case};
@@ -15,6 +15,7 @@ pub(super) fn cases(cases: &mut Vec<Case>) {
     cases.push(case("CVE-2023-31125: transports that do not exist", 10, invalid_transports));
     cases.push(case("CVE-2023-43669: a head without end, byte by byte", 10_000, endless_head));
     cases.push(case("CVE-2024-37890: a request with very many headers", 20, very_many_headers));
+    cases.push(case("upgrades that fail at once, again and again", 100, failing_upgrades));
     cases.push(case("CVE-2026-48802: connecting without the right to", 200, unauthorized));
 }
 
@@ -43,6 +44,28 @@ async fn upgrade_then_reset(target: Target, size: usize) -> io::Result<()> {
             connection.reset();
         }
         session.reset();
+    }
+    Ok(())
+}
+
+/// Of one session, whose client keeps every connection that the server closes.
+async fn failing_upgrades(target: Target, size: usize) -> io::Result<()> {
+    let mut session = Connection::open(target.address).await?;
+    let mut sid = session.open_polling(4).await?;
+    let mut kept = Vec::new();
+    for _ in 0..size {
+        let mut candidate = Connection::open(target.address).await?;
+        let query = format!("EIO=4&transport=websocket&sid={sid}");
+        candidate.send(upgrade_request(&query).as_bytes()).await?;
+        let answer = candidate.response().await?;
+        if answer.status == 400 {
+            // The session has ended for its silence, or is not done with the last one.
+            sid = session.open_polling(4).await?;
+            continue;
+        }
+        assert_eq!(answer.status, 101, "{answer:?}");
+        candidate.send(&text("4no probe")).await?;
+        kept.push(candidate);
     }
     Ok(())
 }
