@@ -79,7 +79,7 @@ impl Hub {
         sessions.insert(ById(Arc::clone(state)));
         drop(sessions);
         let transport = state.lock().transport;
-        tracing::debug!(sid = %state.id, peer = ?state.peer, transport = transport.as_str(), "session opened");
+        tracing::debug!(sid = %state.id.short(), peer = ?state.peer, transport = transport.as_str(), "session opened");
         metrics::session_opened(transport);
         if let Some(observer) = &self.config.observer {
             observer.opened(&Sender { state: Arc::clone(state) });
@@ -161,7 +161,7 @@ impl Hub {
         }
         drop(sessions);
         tracing::debug!(
-            sid = %state.id,
+            sid = %state.id.short(),
             reason = end.reason.as_str(),
             detail = %end.reason,
             close_code = end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
@@ -177,7 +177,7 @@ impl Hub {
     }
 
     pub(crate) fn upgrade_ended(&self, state: &State, outcome: UpgradeOutcome) {
-        tracing::debug!(sid = %state.id, ?outcome, "upgrade ended");
+        tracing::debug!(sid = %state.id.short(), ?outcome, "upgrade ended");
         metrics::upgrade_ended(outcome);
         if let Some(observer) = &self.config.observer {
             observer.upgrade(state.id, outcome);
@@ -185,7 +185,7 @@ impl Hub {
     }
 
     pub(crate) fn message_received(&self, state: &State, message: &Message) {
-        tracing::trace!(sid = %state.id, bytes = message.len(), "message");
+        tracing::trace!(sid = %state.id.short(), bytes = message.len(), "message");
         metrics::message_received(message.len());
         if let Some(observer) = &self.config.observer {
             observer.message(state.id, message);
@@ -193,7 +193,7 @@ impl Hub {
     }
 
     pub(crate) fn pinged(&self, state: &State) {
-        tracing::trace!(sid = %state.id, "ping");
+        tracing::trace!(sid = %state.id.short(), "ping");
         metrics::ping_sent();
         if let Some(observer) = &self.config.observer {
             observer.ping(state.id);
@@ -201,7 +201,7 @@ impl Hub {
     }
 
     pub(crate) fn heartbeat(&self, state: &State, rtt: Option<Duration>) {
-        tracing::trace!(sid = %state.id, ?rtt, "heartbeat");
+        tracing::trace!(sid = %state.id.short(), ?rtt, "heartbeat");
         metrics::heartbeat_received(rtt);
         if let Some(observer) = &self.config.observer {
             observer.heartbeat(state.id, rtt);

@@ -2,7 +2,17 @@
 
 use core::fmt;
 
-/// Names a session. Whoever knows it can speak for the client, so it is never logged whole.
+/// Names a session. Whoever knows it can speak for the client, so it does not belong in a log: [`short`](Self::short)
+/// does, and `Debug` is the same. `Display` is the whole identifier, as it travels, and what
+/// [`Server::get`](crate::Server::get) finds.
+///
+/// ```
+/// # use eio_tokio::Socket;
+/// async fn application(mut socket: Socket) {
+///     println!("{} opened", socket.id().short()); // Xm3k… opened
+///     while socket.recv().await.is_ok() {}
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId([u8; Self::LEN]);
 
@@ -22,22 +32,57 @@ impl SessionId {
         text.as_bytes().try_into().ok().map(Self)
     }
 
-    /// The whole identifier. Keep it out of logs.
+    /// The whole identifier, as it travels. Keep it out of logs.
     #[must_use]
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
-}
 
-/// The first four characters: enough to follow a session through a log, too little to take it over.
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}…", self.as_str().get(..4).unwrap_or_default())
+    /// The first four characters and an ellipsis: enough to follow a session through a log, too little to take it over.
+    #[must_use]
+    pub fn short(&self) -> impl fmt::Display + use<> {
+        Short(self.0[..Short::LEN].try_into().unwrap_or_default())
     }
 }
 
+/// The beginning of an identifier.
+struct Short([u8; Self::LEN]);
+
+impl Short {
+    const LEN: usize = 4;
+}
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}…", core::str::from_utf8(&self.0).unwrap_or_default())
+    }
+}
+
+/// As [`short`](SessionId::short): what is printed for debugging ends in logs.
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.short())
+    }
+}
+
+/// The whole identifier: [`short`](SessionId::short) is for logs.
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_printed_for_machines_is_whole() {
+        let id = SessionId::random().unwrap();
+        assert_eq!(id.to_string(), id.as_str());
+        assert_eq!(SessionId::parse(&id.to_string()), Some(id));
+        let short = id.short().to_string();
+        assert_eq!(short, format!("{}…", &id.as_str()[..4]));
+        assert_eq!(format!("{id:?}"), short);
     }
 }

@@ -80,7 +80,7 @@ fn run(state: Arc<State>, io: Io, request: Parts) -> impl Future<Output = ()> + 
         grace: Grace::default(),
     };
     // What the application logs stands in it, too.
-    let span = tracing::debug_span!("session", sid = %task.state.id);
+    let span = tracing::debug_span!("session", sid = %task.state.id.short());
     async move {
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         poll_fn(|cx| {
@@ -160,7 +160,9 @@ impl Task {
             Ok(None | Some(Poll::Pending)) => return,
             Ok(Some(Poll::Ready(()))) => {}
             // It is never polled again, so nobody sees what it left half done.
-            Err(_) => tracing::error!(sid = %self.state.id, "the application panicked: its session closes"),
+            Err(_) => {
+                tracing::error!(sid = %self.state.id.short(), "the application panicked: its session closes");
+            }
         }
         self.application = None;
     }

@@ -235,7 +235,7 @@ impl Row {
             self.beats.iter().map(|beat| json!([beat.rtt.map(precise_millis), ago(beat.at)])).collect();
         json!({
             "number": number,
-            "sid": session.id().to_string(),
+            "sid": session.id().short().to_string(),
             "transport": session.transport().as_str(),
             "revision": session.revision(),
             "age_ms": ago(opened_at),
@@ -255,7 +255,7 @@ impl Ended {
     fn to_json(&self, now: Duration) -> Value {
         json!({
             "number": self.name.number,
-            "sid": self.name.id.to_string(),
+            "sid": self.name.id.short().to_string(),
             "transport": self.end.transport.as_str(),
             "reason": self.end.reason.as_str(),
             "detail": self.end.reason.to_string(),

@@ -120,7 +120,7 @@ impl Report for Event {
     }
 
     fn subject(&self) -> Option<String> {
-        self.name().map(|name| format!("#{:<4} {}", name.number, name.id))
+        self.name().map(|name| format!("#{:<4} {}", name.number, name.id.short()))
     }
 
     fn json(&self) -> Value {
@@ -128,7 +128,7 @@ impl Report for Event {
         if let (Some(name), Some(details)) = (self.name(), details.as_object_mut()) {
             // First who, then what.
             details.shift_insert(0, "session".to_owned(), name.number.into());
-            details.shift_insert(1, "sid".to_owned(), name.id.to_string().into());
+            details.shift_insert(1, "sid".to_owned(), name.id.short().to_string().into());
         }
         details
     }

@@ -217,12 +217,39 @@ fn the_page_allows_its_own_script_and_nothing_else() {
 }
 
 #[test]
-fn the_pages_data_names_no_session_whole() {
-    let (mut server, address) = serve(&[]);
-    let client = WebSocket::open(&address, 4);
-    server.event("open");
-    let data = crate::peer::events(&address, 2);
-    assert!(data[0].starts_with("{\"version\":"), "{}", data[0]);
-    assert!(data[1].contains("\"number\":1") && data[1].contains(&client.sid[..4]), "{}", data[1]);
-    assert!(!data.concat().contains(&client.sid) && !data.concat().contains("127.0.0.1"));
+fn neither_the_page_nor_its_data_nor_a_line_names_a_session_whole() {
+    for form in [&["--json"][..], &[]] {
+        let options = [&["serve", "--listen", "127.0.0.1:0"], form].concat();
+        let mut server = Eio::start(&options);
+        let first = server.line();
+        let url = first.split("http://").nth(1).unwrap();
+        let address = url.split('/').next().unwrap().to_owned();
+        let mut client = WebSocket::open(&address, 4);
+        client.send("4hello");
+        let mut lines = vec![first];
+        while !lines.iter().any(|line| line.contains("hello")) {
+            lines.push(server.line());
+        }
+        let data = crate::peer::events(&address, 2);
+        assert!(data[0].starts_with("{\"version\":"), "{}", data[0]);
+        assert!(data[1].contains("\"number\":1") && data[1].contains(&client.sid[..4]), "{}", data[1]);
+        // It ends, and is remembered.
+        client.send("9");
+        while !lines.iter().any(|line| line.contains("parse error")) {
+            lines.push(server.line());
+        }
+        let remembered = crate::peer::events(&address, 2);
+        assert!(remembered[1].contains("\"lived_ms\""), "{}", remembered[1]);
+        assert!(![&data[..], &remembered].concat().concat().contains("127.0.0.1"));
+        let target = format!("/engine.io/?EIO=4&transport=websocket&sid={}", client.sid);
+        let answers = vec![get(&address, "/"), WebSocket::refused(&address, &target)];
+        lines.push(server.line());
+        server.interrupt();
+        assert_eq!(server.exit_code(), 0);
+        lines.extend(server.rest());
+        lines.push(server.errors());
+        let all = [data, remembered, answers, lines].concat().join("\n");
+        assert!(all.contains(&format!("{}…", &client.sid[..4])), "{all}");
+        assert!(!all.contains(&client.sid), "{all}");
+    }
 }

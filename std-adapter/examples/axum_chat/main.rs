@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn chat(mut socket: Socket, room: Arc<OnceLock<Server>>) {
     let Some(server) = room.get() else { return };
-    let name = format!("guest {}", socket.id());
+    let name = format!("guest {}", socket.id().short());
     server.broadcast(format!("{name} has come: {} here", server.len()));
     let end = loop {
         match socket.recv().await {

@@ -153,7 +153,7 @@ struct LogObserver(Log);
 
 impl LogObserver {
     fn line(&self, id: SessionId, what: &str) {
-        self.0.line("server", &format!("{id} {what}"));
+        self.0.line("server", &format!("{} {what}", id.short()));
     }
 }
 
