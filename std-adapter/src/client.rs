@@ -97,7 +97,8 @@ impl Client {
     /// `sid`, `t`, `j`, `b64`).
     ///
     /// User and password in the URL (`https://user:password@host`, percent-encoded where needed) are sent as `Basic`
-    /// credentials (RFC 7617), unless a [header](ClientBuilder::header) `Authorization` is set. Neither they nor the
+    /// credentials (RFC 7617), which anybody on the way can read without TLS, unless a
+    /// [header](ClientBuilder::header) `Authorization` is set. Neither they nor the
     /// query's values are part of any error, event or log line: see [`redact_url`](crate::redact_url).
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         ClientBuilder {

@@ -8,6 +8,8 @@ use http::request::Parts;
 use http::uri::{Authority, Scheme, Uri};
 use http::{HeaderValue, header};
 
+use crate::redact::redact_url;
+
 /// Where a page comes from, as its browser says: scheme, host, and a port if it is not the scheme's own (RFC 6454).
 ///
 /// Written as browsers write it: `https://example.org`, `http://localhost:5173`, or `null` for pages without an origin
@@ -39,7 +41,7 @@ impl FromStr for Origin {
     type Err = InvalidOrigin;
 
     fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
-        let invalid = || InvalidOrigin(text.to_owned());
+        let invalid = || InvalidOrigin(redact_url(text));
         if text == "null" {
             return Ok(Self(text.to_owned()));
         }
@@ -203,10 +205,15 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Origin>().unwrap().as_str(), origin);
         }
-        for text in ["", "example.org", "https://", "https://example.org/", "https://a@b", "*", "https://a b"]
-        {
+        for text in ["", "example.org", "https://", "https://example.org/", "*", "https://a b"] {
             assert_eq!(text.parse::<Origin>(), Err(InvalidOrigin(text.to_owned())));
         }
+    }
+
+    #[test]
+    fn the_error_shows_no_password() {
+        let error = "https://ann:secret@example.org/".parse::<Origin>().unwrap_err();
+        assert_eq!(error, InvalidOrigin("https://…@example.org/".to_owned()));
     }
 
     #[test]

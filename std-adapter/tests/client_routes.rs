@@ -312,6 +312,9 @@ async fn each_way_in_which_a_proxy_fails_has_its_error() {
     assert_eq!(error.to_string(), "the proxy refused the tunnel: status 403 Forbidden");
     let error = refusal(plain, "SSH-2.0-OpenSSH_9.6\r\n").await;
     assert!(matches!(error, ProxyError::Http(_)), "{error:?}");
+    // An alert of TLS 1.2: handshake failure.
+    let error = refusal(plain, "\x15\x03\x03\0\x02\x02\x28").await;
+    assert!(matches!(error, ProxyError::SpeaksTls), "{error:?}");
     let error = refusal(plain, "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\n").await;
     assert!(matches!(error, ProxyError::TooMuch), "{error:?}");
     // Nobody listens there.

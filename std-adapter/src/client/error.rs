@@ -123,13 +123,11 @@ impl ConnectError {
 
     /// The cause within, if that is one to name.
     pub(crate) fn http(error: hyper::Error) -> Self {
-        let cause = core::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
-        let within = cause.and_then(io::Error::get_ref);
-        if matches!(within.and_then(|within| within.downcast_ref()), Some(SpeaksTls)) {
+        if SpeaksTls::is_behind(&error) {
             return Self::SpeaksTls;
         }
         #[cfg(feature = "tls")]
-        if let Some(error) = cause.and_then(TlsError::in_io) {
+        if let Some(error) = TlsError::behind(&error) {
             return Self::Tls(error);
         }
         Self::Http(Arc::new(error))

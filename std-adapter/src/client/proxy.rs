@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 
 use crate::client::config::Body;
 use crate::client::credentials;
-use crate::client::dial::{Dialed, Link};
+use crate::client::dial::{Dialed, Link, SpeaksTls};
 use crate::client::endpoint::Endpoint;
 use crate::client::error::ClientBuildError;
 use crate::client::http::{HttpConnection, Unsent};
@@ -37,6 +37,9 @@ pub enum ProxyError {
     /// The connection ended, or what came is not HTTP.
     #[error("the proxy did not answer: {0}")]
     Http(#[source] Arc<hyper::Error>),
+    /// What answered speaks TLS on this port, which is not supported.
+    #[error("the proxy speaks TLS on this port: expected the port where it speaks plain HTTP")]
+    SpeaksTls,
     /// Bytes came through the tunnel before this side had sent anything, which no server does.
     #[error("the proxy sent more than its answer")]
     TooMuch,
@@ -48,7 +51,7 @@ impl ProxyError {
     }
 
     fn http(error: hyper::Error) -> Self {
-        Self::Http(Arc::new(error))
+        if SpeaksTls::is_behind(&error) { Self::SpeaksTls } else { Self::Http(Arc::new(error)) }
     }
 }
 

@@ -64,6 +64,14 @@ impl Drop for DialedSocket {
 #[error("the server speaks TLS on this port: expected https or wss in the URL")]
 pub(crate) struct SpeaksTls;
 
+impl SpeaksTls {
+    /// Whether this is why a request failed.
+    pub(crate) fn is_behind(error: &hyper::Error) -> bool {
+        let cause = core::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+        cause.and_then(io::Error::get_ref).is_some_and(|within| within.downcast_ref::<Self>().is_some())
+    }
+}
+
 /// The first byte of a TLS alert or handshake record (RFC 8446 section 5.1). No answer of HTTP/1 begins with it.
 const TLS_RECORDS: [u8; 2] = [0x15, 0x16];
 

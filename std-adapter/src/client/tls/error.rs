@@ -78,8 +78,14 @@ impl TlsError {
         Self::in_io(&error).unwrap_or_else(|| Self::Io(Arc::new(error)))
     }
 
+    /// Why a request failed, if TLS did: a server may look at its client only when the handshake is over.
+    pub(crate) fn behind(error: &hyper::Error) -> Option<Self> {
+        let cause = core::error::Error::source(error)?.downcast_ref::<io::Error>()?;
+        Self::in_io(cause)
+    }
+
     /// What TLS said, if it was TLS that failed.
-    pub(crate) fn in_io(error: &io::Error) -> Option<Self> {
+    fn in_io(error: &io::Error) -> Option<Self> {
         let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
         Some(match error {
             rustls::Error::InvalidCertificate(cause) => {
