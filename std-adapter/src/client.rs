@@ -8,6 +8,7 @@ mod error;
 mod event;
 mod handshake;
 mod http;
+mod notice;
 mod opening;
 mod proxy;
 mod reconnect;
@@ -159,10 +160,9 @@ impl Client {
         self.clock
     }
 
-    fn emit(&self, event: ClientEvent) {
-        if let Some(on_event) = &self.config.on_event {
-            on_event(event);
-        }
+    /// Tells what happens between sessions. A panic of whoever hears of it is logged.
+    fn tell(&self, event: &ClientEvent) {
+        notice::tell(event, "", self.config.on_event.as_ref());
     }
 }
 
@@ -311,8 +311,12 @@ impl ClientBuilder {
 
     /// Is told what happens to this client's sessions. Default: nobody.
     ///
-    /// Called from the session's own task with a lock held: return at once, and do not call the session. To handle
-    /// events at leisure, send them through a channel.
+    /// Called from the session's own task, in order, with no lock held: `on_event` may use the session, but should
+    /// return soon, because the session waits. The application sees the handshake and the end only after their events.
+    ///
+    /// If it panics, the session closes with
+    /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked), which is an event,
+    /// too; under `panic = "abort"` the process ends.
     pub fn on_event(mut self, on_event: impl Fn(ClientEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Some(Arc::new(on_event));
         self

@@ -12,7 +12,7 @@ use eio_core::settings::Settings;
 use crate::mailbox::Limits;
 use crate::message::Message;
 use crate::observer::Observer;
-use crate::socket::Socket;
+use crate::socket::{Disconnect, Sender, Socket};
 use crate::task::Application;
 
 pub(crate) use self::http::HttpConfig;
@@ -20,6 +20,9 @@ pub(crate) use self::http::HttpConfig;
 /// Asks whether a client may open a session.
 pub(crate) type AllowRequest =
     Arc<dyn Fn(&Parts) -> core::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+/// Is told of a session's end once its application has ended too.
+pub(crate) type OnDisconnect = Arc<dyn Fn(Sender, Disconnect) -> Application + Send + Sync>;
 
 /// Chooses a session's own periods.
 pub(crate) type ChooseHeartbeat = Arc<dyn Fn(&Parts) -> Option<Heartbeat> + Send + Sync>;
@@ -48,6 +51,7 @@ pub(crate) struct Config {
     pub(crate) allow_request: Option<AllowRequest>,
     pub(crate) choose_heartbeat: Option<ChooseHeartbeat>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) on_disconnect: Option<OnDisconnect>,
     pub(crate) http: HttpConfig,
     pub(crate) application: Box<dyn Fn(Socket) -> Application + Send + Sync>,
 }

@@ -100,10 +100,14 @@ where
     let patience = Patience { head: request, request, idle };
     let mut leaving = None;
     let mut drained = pin!(hub.drained());
+    let mut given_up = pin!(hub.given_up());
     let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
     // Whatever changes the verdict comes with a poll of the connection, or is its timer.
     poll_fn(|cx| {
         loop {
+            if given_up.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 if let Err(error) = ended {
                     tracing::debug!(%error, ?peer, "connection ended");

@@ -6,19 +6,16 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use eio_core::upgrade::UpgradeOutcome;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::message::Message;
-use crate::metrics;
+use crate::notice;
 use crate::observer::RefusedRequest;
 use crate::respond::Refusal;
 use crate::session_id::SessionId;
-use crate::socket::{Disconnect, Sender, Transport};
+use crate::socket::Transport;
 use crate::state::State;
 
 /// Settings, clock and the registry of sessions.
@@ -30,7 +27,19 @@ pub(crate) struct Hub {
     /// How many connections of [`Server::serve`](crate::Server::serve) speak HTTP.
     connections: AtomicUsize,
     closing: AtomicBool,
-    sessions: Mutex<HashSet<ById>>,
+    /// Applications that are still running are dropped.
+    cutting: AtomicBool,
+    /// Nothing is waited for any more.
+    given_up: AtomicBool,
+    registry: Mutex<Registry>,
+}
+
+/// The sessions that somebody has to do with.
+#[derive(Default)]
+struct Registry {
+    open: HashSet<ById>,
+    /// They have ended, and their applications have something left to do.
+    ending: HashSet<ById>,
 }
 
 impl Hub {
@@ -41,24 +50,26 @@ impl Hub {
             emptied: Notify::new(),
             connections: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
-            sessions: Mutex::new(HashSet::new()),
+            cutting: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+            registry: Mutex::default(),
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashSet<ById>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<Arc<State>> {
-        self.sessions().get(&SessionId::parse(id)?).map(|found| Arc::clone(&found.0))
+        self.registry().open.get(&SessionId::parse(id)?).map(|found| Arc::clone(&found.0))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.sessions().len()
+        self.registry().open.len()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<State>> {
-        self.sessions().iter().map(|session| Arc::clone(&session.0)).collect()
+        self.registry().open.iter().map(|session| Arc::clone(&session.0)).collect()
     }
 
     /// Whether one more session may open.
@@ -70,21 +81,19 @@ impl Hub {
         sessions < self.config.max_sessions && !self.is_closing()
     }
 
-    /// `false` when the server is full or closing.
-    pub(crate) fn insert(&self, state: &Arc<State>) -> bool {
-        let mut sessions = self.sessions();
-        if !self.has_room_beside(sessions.len()) {
-            return false;
+    /// Registers a session; none when the server is full or closing.
+    pub(crate) fn register(&self, state: Arc<State>) -> Option<Registered> {
+        let mut registry = self.registry();
+        if !self.has_room_beside(registry.open.len()) {
+            return None;
         }
-        sessions.insert(ById(Arc::clone(state)));
-        drop(sessions);
-        let transport = state.lock().transport;
-        tracing::debug!(sid = %state.id.short(), peer = ?state.peer, transport = transport.as_str(), "session opened");
-        metrics::session_opened(transport);
-        if let Some(observer) = &self.config.observer {
-            observer.opened(&Sender { state: Arc::clone(state) });
-        }
-        true
+        registry.open.insert(ById(Arc::clone(&state)));
+        Some(Registered { state, handed_over: false })
+    }
+
+    /// Whether anybody wants to hear of messages and heartbeats.
+    pub(crate) fn is_watched(&self) -> bool {
+        notice::is_anybody_listening(self.config.observer.as_ref())
     }
 
     /// A connection speaks HTTP for as long as the guard lives.
@@ -103,9 +112,47 @@ impl Hub {
         self.emptied_until(|| self.is_closing() && self.len() == 0).await;
     }
 
+    /// Ready once the sessions' applications have ended too, or nobody waits for them any more.
+    pub(crate) async fn finished(&self) {
+        self.emptied_until(|| self.given_up.load(Ordering::SeqCst) || self.has_finished()).await;
+    }
+
     /// Ready once the connections have ended too, and with them the answers that ended the last sessions.
     pub(crate) async fn quiet(&self) {
-        self.emptied_until(|| self.len() == 0 && self.connections.load(Ordering::SeqCst) == 0).await;
+        self.emptied_until(|| self.has_finished() && self.connections() == 0).await;
+    }
+
+    fn has_finished(&self) -> bool {
+        let registry = self.registry();
+        registry.open.is_empty() && registry.ending.is_empty()
+    }
+
+    /// How many connections speak HTTP.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Drops the applications that are still running.
+    pub(crate) fn cut_applications(&self) {
+        self.cutting.store(true, Ordering::SeqCst);
+        for state in self.ending() {
+            state.lock().mail.wake_task();
+        }
+    }
+
+    pub(crate) fn cuts_applications(&self) -> bool {
+        self.cutting.load(Ordering::SeqCst)
+    }
+
+    /// Drops the connections, and waits for nothing any more.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
+        self.emptied.notify_waiters();
+    }
+
+    /// Ready once nothing is waited for any more.
+    pub(crate) async fn given_up(&self) {
+        self.emptied_until(|| self.given_up.load(Ordering::SeqCst)).await;
     }
 
     async fn emptied_until(&self, is_so: impl Fn() -> bool) {
@@ -134,77 +181,78 @@ impl Hub {
             code: refusal.code(),
             message: refusal.message(),
         };
-        tracing::debug!(
-            transport = transport.as_str(),
-            ?peer,
-            status = refused.status.as_u16(),
-            code = refused.code,
-            message = refused.message,
-            "request refused"
-        );
-        metrics::refused(refused.code, transport);
-        if let Some(observer) = &self.config.observer {
-            observer.refused(&refused);
-        }
+        notice::tell_refused(&refused, self.config.observer.as_deref());
     }
 
-    pub(crate) fn session_ended(&self, state: &State, end: &Disconnect) {
-        let mut sessions = self.sessions();
-        sessions.remove(&state.id);
-        if sessions.len() < sessions.capacity() / 8 {
-            // After a wave of sessions its memory goes back.
-            let room = sessions.len() * 2;
-            sessions.shrink_to(room);
+    /// The session has ended: nobody finds it any more. Its application may have something left to do.
+    pub(crate) fn session_ended(&self, id: SessionId) {
+        let mut registry = self.registry();
+        if let Some(session) = registry.open.take(&id) {
+            registry.ending.insert(session);
         }
-        if sessions.is_empty() && self.is_closing() {
+        shrink(&mut registry.open);
+        let emptied = registry.open.is_empty();
+        drop(registry);
+        if emptied && self.is_closing() {
             self.emptied.notify_waiters();
         }
-        drop(sessions);
-        tracing::debug!(
-            sid = %state.id.short(),
-            reason = end.reason.as_str(),
-            detail = %end.reason,
-            close_code = end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
-            close_reason = end.close_frame.as_ref().map(|frame| tracing::field::debug(frame.reason())),
-            silent_ms = end.silent_for.as_millis(),
-            transport = end.transport.as_str(),
-            "session ended"
-        );
-        metrics::session_ended(end);
-        if let Some(observer) = &self.config.observer {
-            observer.closed(state.id, end);
+    }
+
+    /// The session has ended, and its application with it.
+    pub(crate) fn application_ended(&self, id: SessionId) {
+        let mut registry = self.registry();
+        let session = registry.ending.take(&id);
+        shrink(&mut registry.ending);
+        let emptied = registry.ending.is_empty();
+        drop(registry);
+        drop(session);
+        if emptied && self.is_closing() {
+            self.emptied.notify_waiters();
         }
     }
 
-    pub(crate) fn upgrade_ended(&self, state: &State, outcome: UpgradeOutcome) {
-        tracing::debug!(sid = %state.id.short(), ?outcome, "upgrade ended");
-        metrics::upgrade_ended(outcome);
-        if let Some(observer) = &self.config.observer {
-            observer.upgrade(state.id, outcome);
-        }
+    /// The sessions that have ended and whose applications have something left to do.
+    pub(crate) fn ending(&self) -> Vec<Arc<State>> {
+        self.registry().ending.iter().map(|session| Arc::clone(&session.0)).collect()
     }
+}
 
-    pub(crate) fn message_received(&self, state: &State, message: &Message) {
-        tracing::trace!(sid = %state.id.short(), bytes = message.len(), "message");
-        metrics::message_received(message.len());
-        if let Some(observer) = &self.config.observer {
-            observer.message(state.id, message);
-        }
+/// After a wave of sessions its memory goes back.
+#[expect(clippy::mutable_key_type, reason = "a session's identifier never changes")]
+fn shrink(sessions: &mut HashSet<ById>) {
+    if sessions.len() < sessions.capacity() / 8 {
+        let room = sessions.len() * 2;
+        sessions.shrink_to(room);
     }
+}
 
-    pub(crate) fn pinged(&self, state: &State) {
-        tracing::trace!(sid = %state.id.short(), "ping");
-        metrics::ping_sent();
-        if let Some(observer) = &self.config.observer {
-            observer.ping(state.id);
-        }
+/// A session that is registered and whose task is yet to be spawned. If that never happens, the session never was.
+pub(crate) struct Registered {
+    state: Arc<State>,
+    handed_over: bool,
+}
+
+impl Registered {
+    /// The session's task takes over.
+    pub(crate) fn hand_over(mut self) -> Arc<State> {
+        self.handed_over = true;
+        Arc::clone(&self.state)
     }
+}
 
-    pub(crate) fn heartbeat(&self, state: &State, rtt: Option<Duration>) {
-        tracing::trace!(sid = %state.id.short(), ?rtt, "heartbeat");
-        metrics::heartbeat_received(rtt);
-        if let Some(observer) = &self.config.observer {
-            observer.heartbeat(state.id, rtt);
+impl core::ops::Deref for Registered {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        if !self.handed_over {
+            self.state.update(|inner, now| inner.session.handle_transport_error(now));
+            self.state.hub.application_ended(self.state.id);
         }
     }
 }

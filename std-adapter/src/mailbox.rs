@@ -48,6 +48,7 @@ enum Application {
 
 /// Both queues of one session. An empty queue owns no memory.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct Mailbox {
     inbox: VecDeque<Message>,
     inbox_bytes: usize,
@@ -61,6 +62,8 @@ pub(crate) struct Mailbox {
     /// The session has ended: nothing is sent any more.
     ended: bool,
     reader: Option<Waker>,
+    /// The reader is to be woken.
+    reader_woken: bool,
     task: Option<Waker>,
     /// Something changed since the task's pass began.
     dirty: bool,
@@ -99,16 +102,18 @@ impl Mailbox {
 
     /// Waits for the next message, or for the end.
     pub(crate) fn wait(&mut self, cx: &Context<'_>) {
+        self.reader_woken = false;
         remember(&mut self.reader, cx);
     }
 
-    /// What still comes in goes nowhere; `true` when reading had stopped and may go on.
-    pub(crate) fn abandon(&mut self) -> bool {
+    /// What still comes in goes nowhere. Returns what was not read, to be dropped elsewhere, and whether reading had
+    /// stopped and may go on.
+    #[must_use]
+    pub(crate) fn abandon(&mut self) -> (VecDeque<Message>, bool) {
         self.application = Application::Gone;
-        self.inbox = VecDeque::new();
         self.inbox_bytes = 0;
         self.forget_unsent();
-        core::mem::take(&mut self.paused)
+        (core::mem::take(&mut self.inbox), core::mem::take(&mut self.paused))
     }
 
     /// The application has what it reads by.
@@ -231,10 +236,15 @@ impl Mailbox {
         }
     }
 
+    /// The reader is woken once the lock is released: its waker may be of other people's making.
     pub(crate) fn wake_reader(&mut self) {
-        if let Some(waker) = self.reader.take() {
-            waker.wake();
-        }
+        self.reader_woken = true;
+    }
+
+    /// The reader's waker, if there is a reason to wake it.
+    #[must_use]
+    pub(crate) fn take_woken_reader(&mut self) -> Option<Waker> {
+        if core::mem::take(&mut self.reader_woken) { self.reader.take() } else { None }
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `eio_bytes_received_total`, `eio_bytes_sent_total` | counter, payloads of messages | |
 //! | `eio_upgrades_total` | counter | `outcome`: `upgraded`, or why it failed |
 //! | `eio_refusals_total` | counter | `code`: the protocol's error code; `transport`: what was asked for |
+//! | `eio_panics_total` | counter | `callback`: whose code panicked, such as `application`, `observer` or `allow_request` |
 
 use core::time::Duration;
 
@@ -98,6 +99,13 @@ pub(crate) fn upgrade_ended(outcome: UpgradeOutcome) {
     }
     #[cfg(not(feature = "metrics"))]
     nothing!(outcome);
+}
+
+pub(crate) fn panicked(callback: &'static str) {
+    #[cfg(feature = "metrics")]
+    counter!("eio_panics_total", "callback" => callback).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    nothing!(callback);
 }
 
 pub(crate) fn refused(code: u8, transport: Transport) {

@@ -30,15 +30,22 @@ pub struct RefusedRequest<'a> {
 
 /// Is told what happens to all sessions, as a dashboard or an event log wants to know it.
 ///
-/// Called where it happens, with the session's lock held: return at once, and ask neither the server nor a [`Sender`]
-/// anything (keep it for later).
+/// What happens to a session is told by that session's own task, after it has happened, with no lock held: an observer may
+/// use the server and any [`Sender`]. It should return soon, because the session waits for it, its heartbeat included.
+///
+/// For each session the calls come in order, each once: first [`opened`](Self::opened), and last
+/// [`closed`](Self::closed), which comes always. Calls for different sessions may come at the same time.
+///
+/// If a call panics, its session closes with
+/// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked), and the log says so. The
+/// calls for other sessions go on, and so do those that are left for this one. Under `panic = "abort"` the process ends.
 pub trait Observer: Send + Sync {
-    /// A session opened. `session` does not keep it alive; here, and only here, it may be asked at once.
+    /// A session opened. `session` does not keep it alive.
     fn opened(&self, session: &Sender) {
         let _ = session;
     }
 
-    /// A request was refused, on polling or on WebSocket. No lock is held.
+    /// A request was refused, on polling or on WebSocket. Called where it is answered; a panic changes nothing.
     fn refused(&self, request: &RefusedRequest<'_>) {
         let _ = request;
     }
@@ -64,7 +71,7 @@ pub trait Observer: Send + Sync {
         let _ = (id, outcome);
     }
 
-    /// A session ended.
+    /// A session ended. Its application may have something left to do.
     fn closed(&self, id: SessionId, disconnect: &Disconnect) {
         let _ = (id, disconnect);
     }

@@ -44,19 +44,21 @@ impl<'r> OpeningHandshake<'r> {
     }
 
     /// The answer, with the subprotocol that was chosen, if any was.
-    pub(crate) fn accept(&self, subprotocol: Option<&str>) -> Response<Body> {
+    pub(crate) fn accept(&self, subprotocol: Option<&str>) -> Result<Response<Body>, Refusal> {
         let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
         let headers = response.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        if let Ok(accept) = HeaderValue::from_bytes(&self.key.accept()) {
-            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-        }
-        // A token, so it is a value.
-        if let Some(Ok(subprotocol)) = subprotocol.map(HeaderValue::from_str) {
+        let accept = HeaderValue::from_bytes(&self.key.accept())
+            .map_err(|_| Refusal::impossible("Sec-WebSocket-Accept"))?;
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        if let Some(subprotocol) = subprotocol {
+            // A token, so it is a value.
+            let subprotocol = HeaderValue::from_str(subprotocol)
+                .map_err(|_| Refusal::impossible("Sec-WebSocket-Protocol"))?;
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
         }
-        response
+        Ok(response)
     }
 }
 

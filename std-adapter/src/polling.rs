@@ -14,8 +14,9 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::compression::{Encoding, compress};
 use crate::message::Message;
+use crate::metrics;
 use crate::request::Query;
-use crate::respond::{Body, empty, respond};
+use crate::respond::{Body, Refusal, empty, respond};
 use crate::state::{PollAnswer, Revision, State};
 
 const TEXT: &str = "text/plain; charset=UTF-8";
@@ -23,17 +24,22 @@ const BINARY: &str = "application/octet-stream";
 const HTML: &str = "text/html";
 
 /// Answers a poll as soon as there is something to say.
-pub(crate) async fn get(state: Arc<State>, query: &Query, request: &HeaderMap) -> Response<Body> {
-    if !state.begin_poll() {
-        return empty(StatusCode::BAD_REQUEST);
-    }
-    let mut pending = PendingPoll { state: &state, answered: false };
+pub(crate) async fn get(
+    state: Arc<State>,
+    query: &Query,
+    request: &HeaderMap,
+) -> Result<Response<Body>, Refusal> {
+    let Some(mut pending) = state.begin_poll() else {
+        return Ok(empty(StatusCode::BAD_REQUEST));
+    };
     let PollAnswer { controls: mut packets, messages } = poll_fn(|cx| state.poll_answer(cx)).await;
+    let bytes = messages.iter().map(|outgoing| outgoing.message().len()).sum();
+    metrics::messages_sent(messages.len(), bytes);
     // A close packet, and the noop before it, stay behind the messages.
     let close = packets.iter().position(|packet| *packet == Packet::CLOSE).unwrap_or(packets.len());
     let messages = messages.iter().map(|outgoing| Packet::message(outgoing.message().as_frame()));
     packets.splice(close..close, messages);
-    let response = payload_response(&state, query, &packets);
+    let response = payload_response(&state, query, &packets)?;
     drop(packets);
     let len = response.body().size_hint().lower();
     let worth_it = |threshold: usize| len >= u64::try_from(threshold).unwrap_or(u64::MAX);
@@ -44,38 +50,42 @@ pub(crate) async fn get(state: Arc<State>, query: &Query, request: &HeaderMap) -
         _ => response,
     };
     pending.answered = true;
-    response
+    Ok(response)
 }
 
-/// A payload of these packets, in the form that this client takes. No cache may keep it. Packets that make no payload
-/// end the session: half of them, or forged ones, are worse.
-pub(crate) fn payload_response(state: &State, query: &Query, packets: &[Packet<'_>]) -> Response<Body> {
+/// A payload of these packets, in the form that this client takes. No cache may keep it.
+///
+/// # Errors
+/// When the packets make no payload, which is logged. The session ends with its request: half of them, or forged ones,
+/// are worse.
+pub(crate) fn payload_response(
+    state: &State,
+    query: &Query,
+    packets: &[Packet<'_>],
+) -> Result<Response<Body>, Refusal> {
     // A script holds text only.
-    let base64_only = state.base64_only || query.jsonp.is_some();
-    let (framing, payload) = match encode(state.revision, base64_only, packets) {
-        Ok(encoded) => encoded,
-        Err(error) => {
-            tracing::error!(sid = %state.id, %error, "a payload cannot be encoded: its session ends");
-            state.update(|inner, now| inner.session.handle_transport_error(now));
-            return empty(StatusCode::INTERNAL_SERVER_ERROR);
-        }
-    };
+    let text_only = state.base64_only || query.jsonp.is_some();
+    let encoded = encode(state.revision, text_only, packets);
+    let (framing, payload) = encoded.map_err(|error| {
+        tracing::error!(sid = %state.id.short(), %error, "a payload cannot be encoded: its session ends");
+        Refusal::Internal
+    })?;
     let content_type = if framing == Framing::Binary { BINARY } else { TEXT };
-    match &query.jsonp {
+    Ok(match &query.jsonp {
         None => uncached(content_type, payload),
-        Some(j) => uncached(TEXT, script(j, &payload)),
-    }
+        Some(j) => uncached(TEXT, script(j, &payload)?),
+    })
 }
 
 /// The script that hands `payload` to the function numbered `j`.
-fn script(j: &str, payload: &[u8]) -> Vec<u8> {
+fn script(j: &str, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut script = Vec::new();
     if let Err(too_small) = jsonp::encode(j, payload, &mut script) {
         script.resize(too_small.needed, 0);
     }
-    let len = jsonp::encode(j, payload, &mut script).map_or(0, <[u8]>::len);
+    let len = jsonp::encode(j, payload, &mut script).map_err(|_| Refusal::impossible("the script"))?.len();
     script.truncate(len);
-    script
+    Ok(script)
 }
 
 fn uncached(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
@@ -85,6 +95,10 @@ fn uncached(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body
 }
 
 /// A payload of these packets, and its form.
+///
+/// # Errors
+/// When a message holds what separates packets, which is refused where it is sent, or when a packet is longer than its
+/// bound. Neither can be.
 pub(crate) fn encode(
     revision: Revision,
     base64_only: bool,
@@ -128,30 +142,15 @@ pub(crate) fn packet_bound(revision: Revision, packet: &Packet<'_>) -> usize {
     revision.encoded_len(packet, false).max(revision.encoded_len(packet, true)) + overhead
 }
 
-/// A client that goes away with its poll unanswered has lost what the answer would have held.
-struct PendingPoll<'a> {
-    state: &'a State,
-    answered: bool,
-}
-
-impl Drop for PendingPoll<'_> {
-    fn drop(&mut self) {
-        if !self.answered {
-            self.state.abort_poll();
-        }
-    }
-}
-
 /// Takes a payload from the client.
 pub(crate) async fn post<B>(state: Arc<State>, query: &Query, request: &HeaderMap, body: B) -> Response<Body>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
-    if !state.begin_post() {
+    let Some(mut in_flight) = state.begin_post() else {
         return empty(StatusCode::BAD_REQUEST);
-    }
-    let mut in_flight = PostInFlight { state: &state, received: false };
+    };
     let is_binary = request.get(header::CONTENT_TYPE).is_some_and(|value| value == BINARY);
     if is_binary && state.revision == Revision::V4 {
         in_flight.received = true;
@@ -229,18 +228,6 @@ fn accept(state: &State, query: &Query, body: &[u8], is_binary: bool) -> bool {
         let reason = inner.session.disconnect().map(|end| end.reason);
         reason.is_none_or(|reason| reason.as_str() != "parse error")
     })
-}
-
-/// A client that goes away in the middle of its payload has lost a part of it.
-struct PostInFlight<'a> {
-    state: &'a State,
-    received: bool,
-}
-
-impl Drop for PostInFlight<'_> {
-    fn drop(&mut self) {
-        self.state.end_post(!self.received);
-    }
 }
 
 #[cfg(test)]

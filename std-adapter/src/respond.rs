@@ -37,11 +37,20 @@ pub(crate) enum Refusal {
     Full,
     /// `allow_request` took too long.
     NoDecision,
+    /// A callback of the application panicked, the system has no random bytes, or what cannot be has happened. The log
+    /// says which.
+    Internal,
     /// Another version of the WebSocket protocol than 13.
     WebSocketVersion,
 }
 
 impl Refusal {
+    /// A part of an answer cannot be written, which cannot be.
+    pub(crate) fn impossible(part: &'static str) -> Self {
+        tracing::error!(part, "a part of an answer cannot be written");
+        Self::Internal
+    }
+
     /// The protocol's code.
     pub(crate) fn code(&self) -> u8 {
         match self {
@@ -53,7 +62,8 @@ impl Refusal {
             | Self::Origin
             | Self::TooManyHandshakes { .. }
             | Self::Full
-            | Self::NoDecision => 4,
+            | Self::NoDecision
+            | Self::Internal => 4,
             Self::UnsupportedProtocolVersion => 5,
         }
     }
@@ -71,6 +81,7 @@ impl Refusal {
             Self::TooManyHandshakes { .. } => "Too many handshakes",
             Self::Full => "Server full",
             Self::NoDecision => "Not decided in time",
+            Self::Internal => "Internal error",
             Self::WebSocketVersion => "WebSocket version not supported",
         }
     }
@@ -83,6 +94,7 @@ impl Refusal {
             Self::TooManyHandshakes { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Full | Self::NoDecision => StatusCode::SERVICE_UNAVAILABLE,
             Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -181,6 +193,7 @@ mod tests {
             ),
             (Refusal::Origin, 403, r#"{"code":4,"message":"Origin not allowed"}"#),
             (Refusal::Full, 503, r#"{"code":4,"message":"Server full"}"#),
+            (Refusal::Internal, 500, r#"{"code":4,"message":"Internal error"}"#),
         ] {
             let response = refusal.response(Transport::Polling);
             assert_eq!(response.status(), status);

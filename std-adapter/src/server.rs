@@ -28,7 +28,8 @@ use crate::observer::Observer;
 use crate::origins::AllowedOrigins;
 use crate::polling::separator;
 use crate::service::EngineService;
-use crate::socket::{Sender, Socket};
+use crate::shutdown::{self, CutOff};
+use crate::socket::{Disconnect, Sender, Socket};
 use crate::state::{Outgoing, Revision};
 
 /// The shortest idle time that can be announced.
@@ -289,6 +290,63 @@ impl ServerBuilder {
         self
     }
 
+    /// Runs `clean_up` once for every session, after everything else: once the session has ended, and once its
+    /// application has returned, has panicked, or was cut off by [`shutdown`](Server::shutdown). What must happen at the
+    /// end of every session belongs here, because a panic skips the end of the application. Default: nothing runs.
+    ///
+    /// The future runs in the session's own task, and `shutdown` waits for it. It does not run when the runtime is
+    /// dropped before, nor under `panic = "abort"` after a panic.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use eio_tokio::{Server, SessionId, Socket};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn core::error::Error>> {
+    /// let online: Arc<Mutex<HashMap<SessionId, String>>> = Arc::default();
+    /// let (arriving, leaving) = (Arc::clone(&online), Arc::clone(&online));
+    /// let server = Server::builder(move |mut socket: Socket| {
+    ///     arriving.lock().unwrap().insert(socket.id(), "somebody".to_owned());
+    ///     async move {
+    ///         while let Ok(message) = socket.recv().await {
+    ///             let number: u32 = message.as_text().unwrap().parse().unwrap(); // a panic, for "seven"
+    ///             println!("{number}");
+    ///         }
+    ///     }
+    /// })
+    /// .on_disconnect(move |session, end| {
+    ///     let leaving = Arc::clone(&leaving);
+    ///     async move {
+    ///         leaving.lock().unwrap().remove(&session.id());
+    ///         println!("{end}"); // forced close: this side's application panicked ..
+    ///     }
+    /// })
+    /// .build()?;
+    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let url = format!("ws://{}", listener.local_addr()?);
+    /// # let serving = tokio::spawn({ let server = server.clone(); async move { server.serve(listener).await } });
+    /// # let mut socket = eio_tokio::Client::builder(url).build()?.connect().await?;
+    /// # assert_eq!(online.lock().unwrap().len(), 1);
+    /// # socket.send("seven").await?;
+    /// # while socket.recv().await.is_ok() {}
+    /// # server.shutdown(std::time::Duration::from_secs(5)).await;
+    /// # serving.await??;
+    /// # assert!(online.lock().unwrap().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_disconnect<F, R>(mut self, clean_up: F) -> Self
+    where
+        F: Fn(Sender, Disconnect) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        self.config.on_disconnect = Some(Arc::new(move |session, end| Box::pin(clean_up(session, end))));
+        self
+    }
+
     /// Watches every session. Default: nobody.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
@@ -369,6 +427,11 @@ pub struct Server {
 
 impl Server {
     /// A server whose every session is given to `application`, which runs in the session's own task.
+    ///
+    /// If the application panics, its session closes with
+    /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked), what was sent before
+    /// still goes out, and the log says so. No other session notices. The same holds for every callback of the server;
+    /// those that a request waits for are answered with status 500. Under `panic = "abort"` the process ends instead.
     pub fn builder<F, R>(application: F) -> ServerBuilder
     where
         F: Fn(Socket) -> R + Send + Sync + 'static,
@@ -392,6 +455,7 @@ impl Server {
                 allow_request: None,
                 choose_heartbeat: None,
                 observer: None,
+                on_disconnect: None,
                 http: HttpConfig::default(),
                 application: Box::new(move |socket| Box::pin(application(socket))),
             },
@@ -408,7 +472,8 @@ impl Server {
     }
 
     /// Serves every connection that `listener` accepts, until the server is shut down and its last session has ended:
-    /// meanwhile polling clients come on new connections for what is left to them.
+    /// meanwhile polling clients come on new connections for what is left to them. Then waits for the applications, as
+    /// [`shutdown`](Self::shutdown) does.
     ///
     /// A listener on a Unix socket is bound and cleaned up by its owner: who may connect is what the permissions of the
     /// socket's file say, and the file stays behind when the listener is dropped. Clients have no address there; see
@@ -463,7 +528,10 @@ impl Server {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.hub.drained() => return Ok(()),
+                () = self.hub.drained() => {
+                    self.hub.finished().await;
+                    return Ok(());
+                }
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
@@ -535,24 +603,23 @@ impl Server {
         broadcast
     }
 
-    /// Takes no new session, closes every one, and waits until all have delivered what was sent before, and the
-    /// connections of [`serve`](Self::serve) their answers, but at most for `limit`: then the sessions that are left
-    /// end with what they have not sent.
+    /// Takes no new session, closes every one, and waits until all have delivered what was sent before, their
+    /// applications have ended, and the connections of [`serve`](Self::serve) have given their answers.
     ///
-    /// Returns how many those were. Dropping the future leaves the server closing, without a limit of its own.
-    pub async fn shutdown(&self, limit: Duration) -> usize {
-        self.hub.begin_close();
-        for state in self.hub.all() {
-            state.close(None);
-        }
-        if tokio::time::timeout(limit, self.hub.quiet()).await.is_ok() {
-            return 0;
-        }
-        let cut_short = self.hub.all();
-        for state in &cut_short {
-            state.update(|inner, now| inner.session.handle_transport_error(now));
-        }
-        cut_short.len()
+    /// Takes at most `limit`, of which everybody gets a part:
+    ///
+    /// | after | |
+    /// |---|---|
+    /// | half of it | the sessions that are left end, with what they have not sent; their applications see the end |
+    /// | three quarters | the applications that are left are dropped, and [`on_disconnect`] runs for them |
+    /// | all of it | the connections that are left are dropped, and nothing is waited for any more |
+    ///
+    /// Returns how much was cut off. Dropping the future leaves the server closing, without a limit of its own. A second
+    /// call waits for the same end; whichever limit comes first holds.
+    ///
+    /// [`on_disconnect`]: ServerBuilder::on_disconnect
+    pub async fn shutdown(&self, limit: Duration) -> CutOff {
+        shutdown::run(&self.hub, limit).await
     }
 }
 

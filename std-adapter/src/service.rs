@@ -1,8 +1,9 @@
 //! HTTP requests: which are ours, which are refused, and who answers the rest.
 
 use core::convert::Infallible;
+use core::future::poll_fn;
 use core::net::SocketAddr;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
@@ -12,8 +13,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tower_service::Service;
 
+use crate::config::ChooseHeartbeat;
 use crate::connection::CameOn;
-use crate::hub::Hub;
+use crate::guard::{Guarded, guarded};
+use crate::hub::{Hub, Registered};
 use crate::opening_handshake::OpeningHandshake;
 use crate::polling;
 use crate::request::{Query, is_at, is_internet_explorer, is_websocket_upgrade, names_its_host};
@@ -87,7 +90,18 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let hub = Arc::clone(&self.hub);
-        Box::pin(async move { Ok(answer(hub, request).await) })
+        Box::pin(async move {
+            let mut answer = pin!(answer(hub, request));
+            // Callbacks are caught one by one. This is for the rest: subscribers of the log, recorders of the metrics.
+            let answered = poll_fn(|cx| match guarded(|| answer.as_mut().poll(cx)) {
+                Ok(poll) => poll.map(Ok),
+                Err(panicked) => Poll::Ready(Err(panicked)),
+            });
+            Ok(answered.await.unwrap_or_else(|panicked| {
+                panicked.report("request", "-");
+                empty(StatusCode::INTERNAL_SERVER_ERROR)
+            }))
+        })
     }
 }
 
@@ -104,7 +118,9 @@ where
     let came_on = request.extensions_mut().remove::<CameOn>();
     let (mut parts, body) = request.into_parts();
     name_sender(&hub, &mut parts);
-    let mut headers = hub.config.http.common_headers(&parts);
+    let Ok(mut headers) = callback("on_headers", || hub.config.http.common_headers(&parts)) else {
+        return headers_panicked(&hub, &parts);
+    };
     let mut response = match &hub.config.http.cors {
         Some(cors) if parts.method == Method::OPTIONS => cors.preflight(&parts, &mut headers),
         _ => {
@@ -127,6 +143,25 @@ where
     };
     put_all(response.headers_mut(), headers);
     response
+}
+
+/// Runs a callback of the application that a request waits for.
+fn callback<T>(name: &'static str, code: impl FnOnce() -> T) -> Result<T, Refusal> {
+    guarded(code).map_err(|panicked| {
+        panicked.report(name, "-");
+        Refusal::Internal
+    })
+}
+
+/// `on_headers` panicked, and the session that the request names ends.
+fn headers_panicked(hub: &Hub, parts: &Parts) -> Response<Body> {
+    let named = Query::parse(parts).sid.and_then(|sid| hub.find(&sid));
+    if let Some(state) = named {
+        state.application_panicked();
+    }
+    let asked = if is_websocket_upgrade(parts) { Transport::WebSocket } else { Transport::Polling };
+    hub.refused(&Refusal::Internal, asked, sender(parts));
+    Refusal::Internal.response(asked)
 }
 
 /// Puts `more` in the place of what is there under the same names.
@@ -183,7 +218,7 @@ where
         carries(came_on.as_ref(), &state);
         match parts.method {
             Method::GET if !state.catch_up().await => return Err(Refusal::SessionUnknown),
-            Method::GET => polling::get(state, query, &parts.headers).await,
+            Method::GET => polling::get(state, query, &parts.headers).await?,
             Method::POST => polling::post(state, query, &parts.headers, body).await,
             // The session does not mind.
             _ => return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)),
@@ -195,18 +230,21 @@ where
         if transport != Transport::Polling {
             return Err(Refusal::BadRequest);
         }
-        let state = open(hub, &parts, query, transport).await?;
-        carries(came_on.as_ref(), &state);
-        let open = open_text(&state);
+        let session = open(hub, &parts, query, transport).await?;
+        carries(came_on.as_ref(), &session);
+        let open = open_text(&session)?;
         let mut packets = vec![Packet::text(PacketType::Open, &open)];
         packets.extend(hub.config.initial_packet.as_ref().map(|message| Packet::message(message.as_frame())));
-        let mut response = polling::payload_response(&state, query, &packets);
-        if let Some(cookie) = hub.config.http.cookie.as_ref().and_then(|cookie| cookie.header(state.id)) {
+        let mut response = polling::payload_response(&session, query, &packets)?;
+        if let Some(cookie) = &hub.config.http.cookie {
+            let cookie = cookie.header(session.id).ok_or_else(|| Refusal::impossible("the cookie"))?;
             response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
-        hub.config.http.add_initial_headers(&parts, response.headers_mut());
+        callback("on_initial_headers", || {
+            hub.config.http.add_initial_headers(&parts, response.headers_mut());
+        })?;
         protect_old_browsers(&parts.headers, &mut response);
-        tokio::spawn(task::run_polling(state, parts));
+        tokio::spawn(task::run_polling(session, parts));
         return Ok(response);
     };
     protect_old_browsers(&parts.headers, &mut response);
@@ -243,7 +281,7 @@ async fn websocket(
     if transport != Transport::WebSocket {
         return Err(Refusal::BadRequest);
     }
-    let mut response = handshake.accept(choose_subprotocol(hub, &parts, &handshake));
+    let mut response = handshake.accept(choose_subprotocol(hub, &parts, &handshake)?)?;
     if let Some(state) = candidate_of {
         if !hub.config.allow_upgrades {
             return Err(Refusal::BadRequest);
@@ -265,31 +303,37 @@ async fn websocket(
             }
         };
     }
-    let state = open(hub, &parts, query, transport).await?;
-    let packet = format!("0{}", open_text(&state));
-    hub.config.http.add_initial_headers(&parts, response.headers_mut());
-    tokio::spawn(task::run_websocket(state, upgrade, packet, parts));
+    let session = open(hub, &parts, query, transport).await?;
+    let packet = format!("0{}", open_text(&session)?);
+    callback("on_initial_headers", || {
+        hub.config.http.add_initial_headers(&parts, response.headers_mut());
+    })?;
+    tokio::spawn(task::run_websocket(session, upgrade, packet, parts));
     Ok(response)
 }
 
 /// Which of the subprotocols that a client offers is answered: the application's choice, or the first. A client that
 /// gets no answer to its offer, or another one, gives up.
-fn choose_subprotocol<'r>(hub: &Hub, parts: &Parts, handshake: &OpeningHandshake<'r>) -> Option<&'r str> {
+fn choose_subprotocol<'r>(
+    hub: &Hub,
+    parts: &Parts,
+    handshake: &OpeningHandshake<'r>,
+) -> Result<Option<&'r str>, Refusal> {
     let offered = &handshake.subprotocols;
-    let Some(choose) = &hub.config.http.choose_subprotocol else { return offered.first().copied() };
+    let Some(choose) = &hub.config.http.choose_subprotocol else { return Ok(offered.first().copied()) };
     if offered.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let chosen = choose(parts, offered)?;
-    if !offered.contains(&chosen) {
+    let chosen = callback("choose_subprotocol", || choose(parts, offered))?;
+    if let Some(chosen) = chosen.filter(|chosen| !offered.contains(chosen)) {
         tracing::error!(
             chosen,
             ?offered,
             "the application chose a subprotocol that was not offered: none is answered"
         );
-        return None;
+        return Ok(None);
     }
-    Some(chosen)
+    Ok(chosen)
 }
 
 fn transport(hub: &Hub, query: &Query) -> Result<Transport, Refusal> {
@@ -325,7 +369,7 @@ async fn open(
     parts: &Parts,
     query: &Query,
     transport: Transport,
-) -> Result<Arc<State>, Refusal> {
+) -> Result<Registered, Refusal> {
     // Nobody is asked about a client for whom there is no room.
     if !hub.has_room() {
         return Err(Refusal::Full);
@@ -338,12 +382,15 @@ async fn open(
         _ if hub.config.eio3 => Revision::V3,
         _ => return Err(Refusal::UnsupportedProtocolVersion),
     };
-    let heartbeat = hub.config.choose_heartbeat.as_ref().and_then(|choose| choose(parts));
+    let choose = |choose: &ChooseHeartbeat| callback("heartbeat_for", || choose(parts));
+    let heartbeat = hub.config.choose_heartbeat.as_ref().map(choose).transpose()?.flatten();
     // Without random numbers no session can be named.
-    let id = SessionId::random().map_err(|_| Refusal::Full)?;
+    let id = SessionId::random().map_err(|error| {
+        tracing::error!(%error, "no session can be named: the system has no random bytes");
+        Refusal::Internal
+    })?;
     let state = State::new(id, revision, query.base64_only, peer, Arc::clone(hub), heartbeat, transport);
-    let state = Arc::new(state);
-    if hub.insert(&state) { Ok(state) } else { Err(Refusal::Full) }
+    hub.register(Arc::new(state)).ok_or(Refusal::Full)
 }
 
 /// Counts a handshake of the sender's.
@@ -357,16 +404,22 @@ fn admit(hub: &Hub, parts: &Parts) -> Result<(), Refusal> {
 /// Asks the application, which may think as long as a request may take.
 async fn allow(hub: &Hub, parts: &Parts) -> Result<(), Refusal> {
     let Some(allow_request) = &hub.config.allow_request else { return Ok(()) };
-    match tokio::time::timeout(hub.config.request_timeout, allow_request(parts)).await {
-        Ok(decision) => decision.map_err(|message| {
+    let deciding = callback("allow_request", || allow_request(parts))?;
+    let mut deciding = Guarded::new("allow_request", deciding);
+    match tokio::time::timeout(hub.config.request_timeout, poll_fn(|cx| deciding.poll(cx))).await {
+        Ok(Ok(decision)) => decision.map_err(|message| {
             Refusal::Forbidden(if message.is_empty() { "Forbidden".to_owned() } else { message })
         }),
+        Ok(Err(panicked)) => {
+            panicked.report("allow_request", "-");
+            Err(Refusal::Internal)
+        }
         Err(_) => Err(Refusal::NoDecision),
     }
 }
 
 /// The data of the `open` packet.
-fn open_text(state: &State) -> String {
+fn open_text(state: &State) -> Result<String, Refusal> {
     let hub = &state.hub;
     let inner = state.lock();
     let upgrades =
@@ -385,5 +438,5 @@ fn open_text(state: &State) -> String {
                 .with_max_payload(hub.config.settings.max_payload())
         })
         .and_then(|handshake| handshake.encode(&mut out).map(str::to_owned).ok())
-        .unwrap_or_default()
+        .ok_or_else(|| Refusal::impossible("the open packet"))
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
 use eio_core::session::{Control, Event, Violation};
 use eio_core::settings::Settings;
+use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::Close;
 use eio_core::{BufferTooSmall, DisconnectReason, Heartbeat, Instant, ServerSession};
 use hyper::upgrade::OnUpgrade;
@@ -18,10 +19,11 @@ use tokio::sync::Notify;
 
 use crate::close_frame::CloseFrame;
 use crate::grace::{is_believed, is_overdue};
+use crate::guard::guarded;
 use crate::hub::Hub;
 use crate::mailbox::{Mailbox, Taken, remember};
 use crate::message::Message;
-use crate::metrics;
+use crate::notice::{self, Notice};
 use crate::polling::separator;
 use crate::session_id::SessionId;
 use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
@@ -104,13 +106,42 @@ pub(crate) struct State {
     inner: Mutex<Inner>,
 }
 
-/// The poll that waits for an answer.
-enum PendingPoll {
+/// How far the poll that is being answered has come.
+enum Poller {
     None,
     /// Its request has come.
     Begun,
     /// Nothing was there to answer it with.
     Waiting(Waker),
+    /// What answers it was taken, and is on its way out.
+    Answering,
+}
+
+/// The poll that is being answered. There is at most one of a session, and only dropping it makes way for the next.
+pub(crate) struct PendingPoll<'a> {
+    state: &'a State,
+    /// A client that goes away with its poll unanswered has lost what the answer would have held.
+    pub(crate) answered: bool,
+}
+
+impl Drop for PendingPoll<'_> {
+    fn drop(&mut self) {
+        self.state.end_poll(self.answered);
+    }
+}
+
+/// The request with data that is being read. There is at most one of a session, and only dropping it makes way for the
+/// next.
+pub(crate) struct PostInFlight<'a> {
+    state: &'a State,
+    /// A client that goes away in the middle of its payload has lost a part of it.
+    pub(crate) received: bool,
+}
+
+impl Drop for PostInFlight<'_> {
+    fn drop(&mut self) {
+        self.state.end_post(self.received);
+    }
 }
 
 /// What the mutex guards.
@@ -119,7 +150,7 @@ pub(crate) struct Inner {
     pub(crate) session: ServerSession,
     pub(crate) transport: Transport,
     pub(crate) mail: Mailbox,
-    poll: PendingPoll,
+    poll: Poller,
     post_in_flight: bool,
     /// The request with data waits for room in the inbox.
     post: Option<Waker>,
@@ -139,8 +170,14 @@ pub(crate) struct Inner {
     /// What the peer's close frame said, until the end is told.
     peer_close: Option<CloseFrame>,
     end: Option<Disconnect>,
+    /// Everybody who waits for the end is to be woken.
+    ended_now: bool,
     /// Closing began while no poll was pending: its answer begins with a noop, as the reference's does.
     close_waits_for_poll: bool,
+    /// What the session's task has yet to tell.
+    notices: Vec<Notice>,
+    /// The application has returned, panicked, or was cut off.
+    pub(crate) application_over: bool,
 }
 
 /// A message on its way out, perhaps encoded already.
@@ -188,7 +225,7 @@ impl State {
             session,
             transport,
             mail: Mailbox::default(),
-            poll: PendingPoll::None,
+            poll: Poller::None,
             post_in_flight: false,
             post: None,
             noop_due: false,
@@ -200,7 +237,10 @@ impl State {
             close_frame: None,
             peer_close: None,
             end: None,
+            ended_now: false,
             close_waits_for_poll: false,
+            notices: vec![Notice::Opened(transport)],
+            application_over: false,
         };
         Self { id, revision, base64_only, peer, hub, changed: Notify::new(), inner: Mutex::new(inner) }
     }
@@ -214,13 +254,63 @@ impl State {
         self.hub.clock.now()
     }
 
-    /// Changes the session, then tells whoever has to know what came of it.
+    /// Changes the session. What came of it the session's task tells later.
     pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Inner, Instant) -> T) -> T {
         let now = self.now();
         let mut inner = self.lock();
         let result = change(&mut inner, now);
         self.settle(&mut inner);
+        if !inner.notices.is_empty() {
+            inner.mail.wake_task();
+        }
+        self.unlock(inner);
         result
+    }
+
+    /// Changes the session, for its task, which tells at once what came of it.
+    pub(crate) fn update_and_tell<T>(self: &Arc<Self>, change: impl FnOnce(&mut Inner, Instant) -> T) -> T {
+        let now = self.now();
+        let mut inner = self.lock();
+        let result = change(&mut inner, now);
+        self.settle(&mut inner);
+        let notices = inner.take_notices();
+        self.unlock(inner);
+        self.tell(notices);
+        result
+    }
+
+    /// Wakes the application only now: its waker may be of its own making.
+    fn unlock(&self, mut inner: MutexGuard<'_, Inner>) {
+        let reader = inner.mail.take_woken_reader();
+        let ended = core::mem::take(&mut inner.ended_now);
+        drop(inner);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        if ended {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Tells observer, log and metrics what has happened. If one of them panics, the session ends, of which all are
+    /// told as well.
+    pub(crate) fn tell(self: &Arc<Self>, mut notices: Vec<Notice>) {
+        while !notices.is_empty() {
+            let panics = notices.iter().filter(|notice| !notice::tell(self, notice)).count();
+            // They may hold messages, of other people's memory.
+            let dropped = guarded(|| drop(notices));
+            if panics == 0 && dropped.is_ok() {
+                return;
+            }
+            self.application_panicked();
+            notices = self.lock().take_notices();
+        }
+    }
+
+    /// The application, or who watches the session, has panicked: it closes.
+    pub(crate) fn application_panicked(&self) {
+        let close_timeout = self.hub.config.settings.close_timeout();
+        self.close_by(None, |session, now| session.handle_application_panicked(now, close_timeout));
     }
 
     /// Notices the end once, as soon as it is there, before anything is written.
@@ -236,13 +326,14 @@ impl State {
                 close_frame: inner.peer_close.take(),
             };
             inner.mail.end();
-            self.hub.session_ended(self, &disconnect);
+            self.hub.session_ended(self.id);
             inner.end = Some(disconnect);
+            inner.ended_now = true;
+            inner.notices.push(Notice::Closed);
             inner.mail.wake_task();
             inner.mail.wake_reader();
             inner.wake_poll();
             inner.wake_post();
-            self.changed.notify_waiters();
         }
     }
 
@@ -326,15 +417,15 @@ impl State {
         inner.session.poll_timeout().is_some_and(|due| due <= self.now())
     }
 
-    /// A poll begins. At most one may be pending.
-    pub(crate) fn begin_poll(&self) -> bool {
+    /// A poll begins. At most one may be under way.
+    pub(crate) fn begin_poll(&self) -> Option<PendingPoll<'_>> {
         self.update(|inner, now| {
-            if inner.has_poll() {
+            if !matches!(inner.poll, Poller::None) {
                 inner.session.handle_violation(now, Violation::OverlappingRequests);
-                return false;
+                return None;
             }
-            inner.poll = PendingPoll::Begun;
-            true
+            inner.poll = Poller::Begun;
+            Some(PendingPoll { state: self, answered: false })
         })
     }
 
@@ -343,8 +434,8 @@ impl State {
         let answer = self.update(|inner, now| {
             let answer = inner.take_answer(self, now);
             inner.poll = match answer {
-                Some(_) => PendingPoll::None,
-                None => PendingPoll::Waiting(cx.waker().clone()),
+                Some(_) => Poller::Answering,
+                None => Poller::Waiting(cx.waker().clone()),
             };
             answer
         });
@@ -359,33 +450,35 @@ impl State {
         }
     }
 
-    /// The client went away with its poll unanswered.
-    pub(crate) fn abort_poll(&self) {
+    /// The poll is over; not `answered` when the client went away before.
+    fn end_poll(&self, answered: bool) {
         self.update(|inner, now| {
-            inner.poll = PendingPoll::None;
-            if inner.transport == Transport::Polling {
-                inner.session.handle_transport_error(now);
+            inner.poll = Poller::None;
+            if !answered && inner.transport == Transport::Polling {
+                inner.request_failed(now);
             }
         });
     }
 
-    pub(crate) fn begin_post(&self) -> bool {
+    /// A request with data begins. At most one may be under way.
+    pub(crate) fn begin_post(&self) -> Option<PostInFlight<'_>> {
         self.update(|inner, now| {
             if inner.post_in_flight {
                 inner.session.handle_violation(now, Violation::OverlappingRequests);
-                return false;
+                return None;
             }
             inner.post_in_flight = true;
-            true
+            Some(PostInFlight { state: self, received: false })
         })
     }
 
-    /// The request with data is over; `aborted` when the client went away in the middle of it.
-    pub(crate) fn end_post(&self, aborted: bool) {
+    /// The request with data is over; not `received` when the client went away in the middle of it.
+    fn end_post(&self, received: bool) {
         self.update(|inner, now| {
             inner.post_in_flight = false;
-            if aborted && inner.transport == Transport::Polling {
-                inner.session.handle_transport_error(now);
+            inner.post = None;
+            if !received && inner.transport == Transport::Polling {
+                inner.request_failed(now);
             }
         });
     }
@@ -395,10 +488,12 @@ impl State {
         until(&self.changed, || self.lock().end.clone())
     }
 
-    /// Ready once the inbox has room, or the session has ended: until then a request with data is not answered.
+    /// Ready once the inbox has room and the observer has heard of most of what came, or the session has ended: until
+    /// then a request with data is not answered.
     pub(crate) fn poll_room_for_post(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.lock();
-        if inner.mail.is_paused() && inner.end.is_none() {
+        let untold = inner.notices.len() > self.hub.config.limits.inbox_messages;
+        if (inner.mail.is_paused() || untold) && inner.end.is_none() {
             remember(&mut inner.post, cx);
             Poll::Pending
         } else {
@@ -409,12 +504,17 @@ impl State {
     /// `frame` is what the close frame says, where one can be sent.
     pub(crate) fn close(&self, frame: Option<CloseFrame>) {
         let close_timeout = self.hub.config.settings.close_timeout();
+        self.close_by(frame, |session, now| session.close(now, close_timeout));
+    }
+
+    fn close_by(&self, frame: Option<CloseFrame>, close: impl FnOnce(&mut ServerSession, Instant)) {
         self.update(|inner, now| {
             inner.close_waits_for_poll = inner.transport == Transport::Polling && !inner.has_poll();
-            if inner.session.is_open() {
+            let was_open = inner.session.is_open();
+            close(&mut inner.session, now);
+            if was_open {
                 inner.close_frame = frame;
             }
-            inner.session.close(now, close_timeout);
             inner.wake_writer();
             inner.mail.wake_task();
         });
@@ -422,14 +522,19 @@ impl State {
 
     /// The application's `Socket` was dropped: what still comes in goes nowhere, and the session closes.
     pub(crate) fn abandon(&self) {
-        {
-            let now = self.now();
-            let mut inner = self.lock();
-            if inner.mail.abandon() {
+        let unread = self.update(|inner, now| {
+            let (unread, resumes) = inner.mail.abandon();
+            if resumes {
                 inner.resume(now);
             }
+            unread
+        });
+        drop(unread);
+        if std::thread::panicking() {
+            self.application_panicked();
+        } else {
+            self.close(None);
         }
-        self.close(None);
     }
 }
 
@@ -445,14 +550,36 @@ impl Inner {
         match self.session.handle_packet(now, packet) {
             Some(Event::Message(data)) => {
                 let message = Message::from_data(data);
-                hub.message_received(state, &message);
+                if hub.is_watched() {
+                    self.notices.push(Notice::Message(message.clone()));
+                }
                 if self.mail.deliver(message, &hub.config.limits) {
                     self.pause(now, &hub.config.settings);
                 }
             }
-            Some(Event::Heartbeat { rtt }) => hub.heartbeat(state, rtt),
+            Some(Event::Heartbeat { rtt }) if hub.is_watched() => self.notices.push(Notice::Heartbeat(rtt)),
             Some(_) | None => {}
         }
+    }
+
+    /// A request ended before its time: its client went away, or somebody's code panicked while it was answered.
+    fn request_failed(&mut self, now: Instant) {
+        if std::thread::panicking() {
+            self.session.handle_application_panicked(now, Duration::ZERO);
+        }
+        self.session.handle_transport_error(now);
+    }
+
+    /// What is yet to be told. A request with data may be waiting for that.
+    pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
+        if !self.notices.is_empty() {
+            self.wake_post();
+        }
+        core::mem::take(&mut self.notices)
+    }
+
+    pub(crate) fn has_notices(&self) -> bool {
+        !self.notices.is_empty()
     }
 
     /// The peer's close frame came in. It ends the session, and is kept if nothing has ended it before.
@@ -482,8 +609,9 @@ impl Inner {
         }
     }
 
+    /// Whether a poll waits for an answer that is yet to be found.
     fn has_poll(&self) -> bool {
-        !matches!(self.poll, PendingPoll::None)
+        matches!(self.poll, Poller::Begun | Poller::Waiting(_))
     }
 
     pub(crate) fn end(&self) -> Option<&Disconnect> {
@@ -521,10 +649,11 @@ impl Inner {
         self.candidate.take()
     }
 
-    pub(crate) fn end_upgrade(&mut self, upgraded: bool) {
+    pub(crate) fn end_upgrade(&mut self, outcome: UpgradeOutcome) {
         self.upgrading = false;
         self.noop_due = false;
-        if upgraded {
+        self.notices.push(Notice::Upgrade(outcome));
+        if outcome == UpgradeOutcome::Upgraded {
             self.transport = Transport::WebSocket;
             self.wake_poll();
         }
@@ -555,7 +684,9 @@ impl Inner {
     /// The WebSocket has handed the oldest messages to the kernel.
     pub(crate) fn messages_written(&mut self, count: usize) {
         let bytes = self.mail.written(count);
-        metrics::messages_sent(count, bytes);
+        if cfg!(feature = "metrics") && count > 0 {
+            self.notices.push(Notice::Sent { messages: count, bytes });
+        }
     }
 
     /// The `open` packet was handed to the transport only now: heartbeats count from here, unless all is over already.
@@ -583,8 +714,8 @@ impl Inner {
     /// What the session itself wants written next; whoever watches hears of pings.
     fn next_control(&mut self, state: &State) -> Option<Control> {
         let control = self.session.poll_transmit();
-        if control == Some(Control::Ping) {
-            state.hub.pinged(state);
+        if control == Some(Control::Ping) && state.hub.is_watched() {
+            self.notices.push(Notice::Ping);
         }
         control
     }
@@ -615,8 +746,6 @@ impl Inner {
         }
         let room = state.hub.config.max_packets_per_payload.saturating_sub(controls.len());
         let messages = self.mail.take_outgoing(room);
-        let bytes = messages.iter().map(|outgoing| outgoing.message().len()).sum();
-        metrics::messages_sent(messages.len(), bytes);
         let room = room.saturating_sub(messages.len());
         if self.close_due {
             // Encoded behind the messages by the caller: a close packet is always the last of all.
@@ -649,7 +778,7 @@ impl Inner {
     }
 
     fn wake_poll(&mut self) {
-        if let PendingPoll::Waiting(waker) = &mut self.poll {
+        if let Poller::Waiting(waker) = &mut self.poll {
             waker.wake_by_ref();
         }
     }

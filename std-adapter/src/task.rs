@@ -7,7 +7,6 @@ use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use core::time::Duration;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use eio_core::packet::Frame;
@@ -21,10 +20,12 @@ use crate::candidate::Candidate;
 use crate::clock::Clock;
 use crate::close_frame::CloseFrame;
 use crate::grace::{Grace, is_overdue};
+use crate::guard::{Guarded, Panicked, guarded};
 use crate::head::Head;
+use crate::hub::Registered;
 use crate::lingering::{Departures, Lingering};
 use crate::passes::{self, Pass};
-use crate::socket::Socket;
+use crate::socket::{Sender, Socket};
 use crate::state::{Inner, State};
 use crate::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo};
 
@@ -46,45 +47,74 @@ struct Task {
     io: Io,
     candidate: Option<Box<Candidate>>,
     lingering: Departures,
-    /// The head of the opening request, until the application starts.
-    head: Option<Box<Head>>,
-    application: Option<Application>,
+    part: Part,
     grace: Grace,
 }
 
+/// The application's part of the session.
+enum Part {
+    /// The session has yet to open; the application gets the head of the opening request.
+    ToStart(Box<Head>),
+    Running(Guarded<()>),
+    /// The application has returned, panicked or was cut off. Next is `on_disconnect`, once the session has ended.
+    Over,
+    /// `on_disconnect` runs.
+    Leaving(Guarded<()>),
+    Left,
+}
+
 /// Runs a session that opened on polling: its `open` packet is in the answer to the request.
-pub(crate) fn run_polling(state: Arc<State>, request: Parts) -> impl Future<Output = ()> + Send {
-    run(state, Io::Polling, request)
+pub(crate) fn run_polling(session: Registered, request: Parts) -> impl Future<Output = ()> + Send {
+    run(session, Io::Polling, request)
 }
 
 /// Runs a session that opens on WebSocket as soon as the 101 response has left.
 pub(crate) fn run_websocket(
-    state: Arc<State>,
+    session: Registered,
     upgrade: OnUpgrade,
     open: String,
     request: Parts,
 ) -> impl Future<Output = ()> + Send {
-    run(state, Io::Opening(upgrade, open.into_boxed_str()), request)
+    run(session, Io::Opening(upgrade, open.into_boxed_str()), request)
 }
 
 /// What the future holds it holds for as long as the session lives: the task and its timer, and nothing else. The
 /// arguments of an `async fn` would stay beside them.
-fn run(state: Arc<State>, io: Io, request: Parts) -> impl Future<Output = ()> + Send {
+fn run(session: Registered, io: Io, request: Parts) -> impl Future<Output = ()> + Send {
+    // What the application logs stands in it, too. A subscriber that panics here finds the session not begun.
+    let mut span = tracing::debug_span!("session", sid = %session.id.short());
     let mut task = Task {
-        state,
+        state: session.hand_over(),
         io,
         candidate: None,
         lingering: Departures::default(),
-        head: Some(Box::new(Head::new(request))),
-        application: None,
+        part: Part::ToStart(Box::new(Head::new(request))),
         grace: Grace::default(),
     };
-    // What the application logs stands in it, too.
-    let span = tracing::debug_span!("session", sid = %task.state.id.short());
     async move {
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         poll_fn(|cx| {
-            span.in_scope(|| passes::poll(cx, timer.as_mut(), task.state.hub.clock, |cx| task.pass(cx)))
+            let timer = timer.as_mut();
+            // Caught within the span, so that it is left in order.
+            let passed = guarded(|| {
+                span.in_scope(|| {
+                    guarded(|| passes::poll(cx, timer, task.state.hub.clock, |cx| task.pass(cx)))
+                })
+            });
+            match passed.and_then(|passed| passed) {
+                Ok(poll) => poll,
+                Err(panicked) => {
+                    panicked.report("session", task.state.id.short());
+                    if span.is_none() {
+                        return Poll::Ready(());
+                    }
+                    // Once more, for the application's sake, and without the subscriber, which may be the cause.
+                    span = tracing::Span::none();
+                    task.break_off();
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            }
         })
         .await;
     }
@@ -92,7 +122,12 @@ fn run(state: Arc<State>, io: Io, request: Parts) -> impl Future<Output = ()> + 
 
 impl Task {
     fn pass(&mut self, cx: &mut Context<'_>) -> Pass {
-        self.state.lock().mail.begin_pass();
+        let notices = {
+            let mut inner = self.state.lock();
+            inner.mail.begin_pass();
+            inner.take_notices()
+        };
+        self.state.tell(notices);
         let now = self.state.now();
         self.open(cx, now);
         // A candidate that succeeds brings frames behind its `5`: they are read in the same pass.
@@ -102,6 +137,7 @@ impl Task {
         self.expire(now);
         self.write(cx, now);
         self.lingering.poll(cx, now);
+        self.drive_end(cx);
         if self.is_done() {
             return Pass::Done;
         }
@@ -117,54 +153,105 @@ impl Task {
         match Pin::new(upgrade).poll(cx) {
             Poll::Ready(Ok(upgraded)) => {
                 let mut io = Box::new(WebSocketIo::new(upgraded, &self.state));
-                // A server masks nothing, so it needs no random bytes that could be missing.
-                let _ = io.put_first(open);
-                self.state.update(|inner, _| inner.restart(&self.state, now));
+                if let Err(error) = io.put_first(open) {
+                    // A server masks nothing, so it needs no random bytes that could be missing.
+                    tracing::error!(sid = %self.state.id.short(), %error, "the open packet cannot be written");
+                    self.state.update_and_tell(|inner, now| inner.session.handle_transport_error(now));
+                    return self.never_opened();
+                }
+                self.state.update_and_tell(|inner, _| inner.restart(&self.state, now));
                 self.io = Io::WebSocket(io);
             }
             Poll::Ready(Err(_)) => {
-                self.state.update(|inner, now| inner.session.handle_transport_error(now));
-                self.head = None;
-                self.io = Io::Gone;
+                self.state.update_and_tell(|inner, now| inner.session.handle_transport_error(now));
+                self.never_opened();
             }
             // A client that does not take the response is a silent one.
-            Poll::Pending if self.state.lock().end().is_some() => {
-                self.head = None;
-                self.io = Io::Gone;
-            }
+            Poll::Pending if self.state.lock().end().is_some() => self.never_opened(),
             Poll::Pending => {}
         }
     }
 
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
         let Io::WebSocket(io) = &mut self.io else { return };
-        self.state.update(|inner, _| {
+        self.state.update_and_tell(|inner, _| {
             if let Poll::Ready(end) = io.poll_read(cx, &mut SessionSink { inner, state: &self.state, now }) {
                 inner.session.connection_ended(now, end);
             }
         });
     }
 
+    /// The client never took the answer that opens the session: its application does not start.
+    fn never_opened(&mut self) {
+        self.io = Io::Gone;
+        self.application_over(Ok(()));
+    }
+
     fn drive_application(&mut self, cx: &mut Context<'_>) {
         if let Io::Opening(..) = self.io {
             return;
         }
-        let polled = panic::catch_unwind(AssertUnwindSafe(|| {
-            if let Some(head) = self.head.take() {
-                let socket = Socket::new(Arc::clone(&self.state), head);
-                self.application = Some((self.state.hub.config.application)(socket));
-            }
-            self.application.as_mut().map(|application| application.as_mut().poll(cx))
-        }));
-        match polled {
-            Ok(None | Some(Poll::Pending)) => return,
-            Ok(Some(Poll::Ready(()))) => {}
-            // It is never polled again, so nobody sees what it left half done.
-            Err(_) => {
-                tracing::error!(sid = %self.state.id.short(), "the application panicked: its session closes");
+        if let Part::ToStart(_) = self.part
+            && let Part::ToStart(head) = core::mem::replace(&mut self.part, Part::Over)
+        {
+            let application = &self.state.hub.config.application;
+            match guarded(|| application(Socket::new(Arc::clone(&self.state), head))) {
+                Ok(application) => self.part = Part::Running(Guarded::new("application", application)),
+                Err(panicked) => self.application_over(Err(panicked)),
             }
         }
-        self.application = None;
+        let Part::Running(application) = &mut self.part else { return };
+        if self.state.hub.cuts_applications() && self.state.lock().end().is_some() {
+            let dropped = application.end();
+            self.application_over(dropped);
+        } else if let Poll::Ready(outcome) = application.poll(cx) {
+            self.application_over(outcome);
+        }
+    }
+
+    fn application_over(&mut self, outcome: Result<(), Panicked>) {
+        self.part = Part::Over;
+        self.state.lock().application_over = true;
+        if let Err(panicked) = outcome {
+            panicked.report("application", self.state.id.short());
+            self.state.application_panicked();
+        }
+    }
+
+    /// The session has ended, and its application with it: `on_disconnect` runs, once.
+    fn drive_end(&mut self, cx: &mut Context<'_>) {
+        if let Part::Over = self.part
+            && let Some(end) = self.state.lock().end().cloned()
+        {
+            self.part = Part::Left;
+            if let Some(on_disconnect) = &self.state.hub.config.on_disconnect {
+                let sender = Sender { state: Arc::clone(&self.state) };
+                match guarded(|| on_disconnect(sender, end)) {
+                    Ok(leaving) => self.part = Part::Leaving(Guarded::new("on_disconnect", leaving)),
+                    Err(panicked) => panicked.report("on_disconnect", self.state.id.short()),
+                }
+            }
+            if let Part::Left = self.part {
+                self.state.hub.application_ended(self.state.id);
+            }
+        }
+        let Part::Leaving(leaving) = &mut self.part else { return };
+        if let Poll::Ready(outcome) = leaving.poll(cx) {
+            self.part = Part::Left;
+            if let Err(panicked) = outcome {
+                panicked.report("on_disconnect", self.state.id.short());
+            }
+            self.state.hub.application_ended(self.state.id);
+        }
+    }
+
+    /// Something panicked that nobody's callback was to blame for: the transport goes, the application stays.
+    fn break_off(&mut self) {
+        self.io = Io::Gone;
+        self.candidate = None;
+        self.lingering = Departures::default();
+        self.state.application_panicked();
+        self.state.update(|inner, now| inner.session.handle_transport_error(now));
     }
 
     /// Ends what has expired, and sends what is due. All that was ready has been read before.
@@ -185,7 +272,7 @@ impl Task {
             })
         };
         if self.grace.permits(now, deadline, overdue, unread, ask) {
-            self.state.update(|inner, _| inner.handle_timeout(now));
+            self.state.update_and_tell(|inner, _| inner.handle_timeout(now));
         }
     }
 
@@ -195,7 +282,7 @@ impl Task {
         if let Some(reason) = end {
             return self.close_websocket(reason, now);
         }
-        let made_room = self.state.update(|inner, _| {
+        let made_room = self.state.update_and_tell(|inner, _| {
             let before = inner.mail.outgoing();
             match io.poll_write(cx, &mut SessionSource { inner, state: &self.state }) {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
@@ -231,11 +318,9 @@ impl Task {
         let Some(candidate) = &mut self.candidate else { return };
         let Some(outcome) = candidate.drive(cx, &self.state, now) else { return };
         let io = self.candidate.take().and_then(|candidate| candidate.into_io());
-        let upgraded = outcome == UpgradeOutcome::Upgraded;
-        self.state.update(|inner, _| inner.end_upgrade(upgraded));
-        self.state.hub.upgrade_ended(&self.state, outcome);
+        self.state.update_and_tell(|inner, _| inner.end_upgrade(outcome));
         match io {
-            Some(io) if upgraded => self.io = Io::WebSocket(io),
+            Some(io) if outcome == UpgradeOutcome::Upgraded => self.io = Io::WebSocket(io),
             Some(io) => self.lingering.add(Lingering::new(io, false, now)),
             None => {}
         }
@@ -253,24 +338,25 @@ impl Task {
     }
 
     fn is_done(&self) -> bool {
-        self.application.is_none()
-            && self.head.is_none()
+        matches!(self.part, Part::Left)
             && self.candidate.is_none()
             && self.lingering.is_empty()
-            && self.state.lock().end().is_some()
+            && !self.state.lock().has_notices()
     }
 }
 
-/// The runtime went away, or the application panicked: nobody must wait for this session any more.
+/// The runtime went away: nobody must wait for this session any more.
 impl Drop for Task {
     fn drop(&mut self) {
-        self.state.update(|inner, now| {
+        self.state.update_and_tell(|inner, now| {
             inner.session.handle_transport_error(now);
             drop(inner.take_candidate());
         });
         if self.state.lock().mail.awaits_application() {
             self.state.abandon();
         }
+        self.part = Part::Left;
+        self.state.hub.application_ended(self.state.id);
     }
 }
 

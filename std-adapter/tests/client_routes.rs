@@ -175,7 +175,7 @@ mod unix {
         for client in clients("localhost") {
             echoes(client.unix_socket(directory.socket())).await;
         }
-        assert_eq!(server.shutdown(Duration::from_secs(5)).await, 0);
+        assert!(server.shutdown(Duration::from_secs(5)).await.is_empty());
         serving.await.unwrap().unwrap();
     }
 

@@ -108,7 +108,7 @@ async fn sessions_outlive_the_future_that_accepted_them() {
     while !received.ends_with(b"4hi") {
         assert_ne!(client.read_buf(&mut received).await.unwrap(), 0);
     }
-    assert_eq!(server.shutdown(Duration::from_secs(5)).await, 0);
+    assert!(server.shutdown(Duration::from_secs(5)).await.is_empty());
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_server_that_shuts_down_answers_polls_on_new_connections_until_its_las
     for session in server.sessions() {
         get(address, &format!("&sid={}", session.id().as_str())).await;
     }
-    assert_eq!(shutdown.await.unwrap(), 0);
+    assert!(shutdown.await.unwrap().is_empty());
     serving.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
@@ -192,7 +192,7 @@ fn the_answers_that_end_sessions_leave_before_shutdown_is_over() {
         client.read_to_end(&mut rest).unwrap();
         first.len() + rest.len()
     });
-    assert_eq!(runtime.block_on(server.shutdown(Duration::from_secs(30))), 0);
+    assert!(runtime.block_on(server.shutdown(Duration::from_secs(30))).is_empty());
     runtime.shutdown_background();
     assert!(reading.join().unwrap() > LARGE);
 }

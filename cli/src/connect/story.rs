@@ -166,6 +166,7 @@ impl Story {
         let cause = match reason {
             DisconnectReason::PingTimeout => return self.timeout_sentence(silent_for, since_heartbeat),
             DisconnectReason::LocalClose => "closed by this side".to_owned(),
+            DisconnectReason::ApplicationPanicked => "this program panicked, which is a bug in it".to_owned(),
             DisconnectReason::PeerClose => {
                 "the server closed the session on purpose: its application did, it shut down, or it missed our \
                  answers to its pings"
@@ -270,7 +271,9 @@ fn code(reason: DisconnectReason) -> ExitCode {
         | DisconnectReason::TransportClosed
         | DisconnectReason::TransportReset => ExitCode::TransportClose,
         DisconnectReason::TransportError => ExitCode::TransportError,
-        DisconnectReason::ApplicationStalled => ExitCode::ApplicationStalled,
+        DisconnectReason::ApplicationStalled | DisconnectReason::ApplicationPanicked => {
+            ExitCode::ApplicationStalled
+        }
         _ => ExitCode::BrokenProtocol,
     }
 }
@@ -386,6 +389,7 @@ mod tests {
             (DisconnectReason::TransportError, 7),
             (DisconnectReason::UnexpectedPacket, 8),
             (DisconnectReason::ApplicationStalled, 9),
+            (DisconnectReason::ApplicationPanicked, 9),
         ] {
             assert_eq!(code(reason).number(), expected, "{reason:?}");
         }

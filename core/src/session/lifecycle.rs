@@ -13,6 +13,7 @@ use crate::ws::{Close, CloseCode};
 pub(crate) struct Lifecycle {
     pub(crate) machine: Machine,
     pub(crate) owed: Owed,
+    /// Why the session ended; while it closes, why it does so unless `close` was called.
     reason: Option<DisconnectReason>,
     /// What the peer's close frame said. No code is 0.
     close_code: Option<NonZeroU16>,
@@ -56,7 +57,7 @@ impl Lifecycle {
 
     /// The first cause wins; once this side closes, that is the cause of any end but silence.
     fn settle(&mut self, reason: DisconnectReason, closing: bool) {
-        if self.reason.is_some() {
+        if self.reason.is_some() && !closing {
             return;
         }
         self.owed.ping = false;
@@ -66,7 +67,7 @@ impl Lifecycle {
             self.owed.close &= reason.owes_close();
             self.reason = Some(match reason {
                 DisconnectReason::PingTimeout => reason,
-                _ => DisconnectReason::LocalClose,
+                _ => self.reason.unwrap_or(DisconnectReason::LocalClose),
             });
         } else {
             self.owed.close = reason.owes_close();
@@ -95,6 +96,17 @@ impl Lifecycle {
         } else {
             self.owed.close |= self.machine.is_running();
             self.machine.begin_close(now, close_timeout);
+        }
+    }
+
+    pub(crate) fn handle_application_panicked(&mut self, now: Instant, close_timeout: Duration) {
+        if self.machine.is_opening() {
+            self.end(now, DisconnectReason::ApplicationPanicked);
+        } else {
+            if self.machine.is_running() {
+                self.reason = Some(DisconnectReason::ApplicationPanicked);
+            }
+            self.close(now, close_timeout);
         }
     }
 
@@ -188,6 +200,29 @@ mod tests {
             assert!(session.has_ended() && session.disconnect().is_some());
             assert_eq!(session.poll_transmit(), None);
         }
+    }
+
+    #[test]
+    fn a_panic_closes_as_close_does_and_the_first_of_both_is_the_reason() {
+        let reason_of = |calls: &[fn(&mut ServerSession)]| {
+            let mut session = server();
+            for call in calls {
+                call(&mut session);
+            }
+            assert!(!session.has_ended() && !session.is_open());
+            assert_eq!(session.poll_transmit(), Some(Control::Close));
+            session.handle_closed(at(1));
+            session.disconnect().map(|end| end.reason)
+        };
+        let panics = |session: &mut ServerSession| session.handle_application_panicked(at(0), CLOSE_TIMEOUT);
+        let closes = |session: &mut ServerSession| session.close(at(0), CLOSE_TIMEOUT);
+        assert_eq!(reason_of(&[panics]), Some(DisconnectReason::ApplicationPanicked));
+        assert_eq!(reason_of(&[panics, closes]), Some(DisconnectReason::ApplicationPanicked));
+        assert_eq!(reason_of(&[closes, panics]), Some(DisconnectReason::LocalClose));
+
+        let mut opening = ClientSession::eio4(Duration::from_secs(20), at(0));
+        opening.handle_application_panicked(at(0), CLOSE_TIMEOUT);
+        assert_eq!(opening.disconnect().map(|end| end.reason), Some(DisconnectReason::ApplicationPanicked));
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub enum Violation {
 /// | variant | [`as_str`](Self::as_str) | who did it |
 /// |---|---|---|
 /// | `LocalClose` | `forced close` | this side called `close` |
+/// | `ApplicationPanicked` | `forced close` | this side's application panicked |
 /// | `PeerClose` | `transport close` | the peer sent `close` |
 /// | `TransportClosed` | `transport close` | the peer closed the connection in order, with or without a close frame |
 /// | `TransportReset` | `transport close` | the connection was reset |
@@ -53,6 +54,9 @@ pub enum DisconnectReason {
     /// `close` was called on this side.
     #[error("forced close: closed by this side")]
     LocalClose,
+    /// This side's application panicked, or a callback that watches the session did.
+    #[error("forced close: this side's application panicked")]
+    ApplicationPanicked,
     /// The peer sent a `close` packet.
     #[error("transport close: the peer sent a close packet")]
     PeerClose,
@@ -101,7 +105,7 @@ impl DisconnectReason {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::LocalClose => "forced close",
+            Self::LocalClose | Self::ApplicationPanicked => "forced close",
             Self::PeerClose | Self::TransportClosed | Self::TransportReset => "transport close",
             Self::TransportError | Self::ServerError(_) | Self::WrongDirection | Self::Violation(_) => {
                 "transport error"

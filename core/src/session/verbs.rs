@@ -71,6 +71,12 @@ macro_rules! shared_verbs {
             self.lifecycle.close(now, close_timeout);
         }
 
+        /// The application panicked. The session closes as [`close`](Self::close) says, and its end tells
+        /// [`DisconnectReason::ApplicationPanicked`], unless it was closing before.
+        pub fn handle_application_panicked(&mut self, now: Instant, close_timeout: Duration) {
+            self.lifecycle.handle_application_panicked(now, close_timeout);
+        }
+
         /// The [`Control::Close`] of a closing session was handed to the transport: the session ends.
         pub fn handle_closed(&mut self, now: Instant) {
             self.lifecycle.handle_closed(now);

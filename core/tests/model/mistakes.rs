@@ -46,7 +46,7 @@ fn is_noticed<L: core::fmt::Debug>(
 ) -> bool {
     let usual = Config::default();
     let config =
-        Config { cases: usual.cases.max(256), failure_persistence: None, max_shrink_iters: 0, ..usual };
+        Config { cases: usual.cases.max(512), failure_persistence: None, max_shrink_iters: 0, ..usual };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     TestRunner::new_with_rng(config, rng).run(lives, |life| compare(&life)).is_err()
 }

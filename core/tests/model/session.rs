@@ -33,6 +33,7 @@ pub(crate) enum Op {
     Pause(Span),
     Resume,
     Close(Span),
+    Panicked(Span),
     Closed,
     TransportClosed,
     /// One of the [`CLOSE_CODES`].
@@ -112,7 +113,9 @@ fn op(role: Role) -> impl Strategy<Value = Op> {
         3 => Just(Op::Activity),
         4 => span().prop_map(Op::Pause),
         4 => Just(Op::Resume),
-        2 => span().prop_map(Op::Close),
+        2 => (span(), any::<bool>()).prop_map(|(allowance, panicked)| {
+            if panicked { Op::Panicked(allowance) } else { Op::Close(allowance) }
+        }),
         1 => Just(Op::Closed),
         12 => Just(Op::Transmit),
         3 => rare,
@@ -189,6 +192,9 @@ impl Session {
             }
             Op::Resume => either!(self, session => session.handle_reading_resumed(now)),
             Op::Close(allowance) => either!(self, session => session.close(now, span(allowance))),
+            Op::Panicked(allowance) => {
+                either!(self, session => session.handle_application_panicked(now, span(allowance)));
+            }
             Op::Closed => either!(self, session => session.handle_closed(now)),
             Op::TransportClosed => either!(self, session => session.handle_transport_closed(now)),
             Op::CloseFrame(which) => {
@@ -261,6 +267,7 @@ fn input(op: Op, life: &Life) -> Input {
         Op::Pause(allowance) => Input::Pause(span(allowance)),
         Op::Resume => Input::Resume,
         Op::Close(allowance) => Input::Close(span(allowance)),
+        Op::Panicked(allowance) => Input::Panicked(span(allowance)),
         Op::Closed => Input::Closed,
         Op::TransportClosed => Input::TransportClosed,
         Op::CloseFrame(which) => Input::CloseFrame(CLOSE_CODES[which]),
@@ -275,6 +282,7 @@ fn input(op: Op, life: &Life) -> Input {
 fn is_reason(reason: DisconnectReason, cause: Cause, op: Op, role: Role) -> bool {
     match (cause, reason, op) {
         (Cause::LocalClose, DisconnectReason::LocalClose, _)
+        | (Cause::Panicked, DisconnectReason::ApplicationPanicked, _)
         | (Cause::PeerClose, DisconnectReason::PeerClose, _)
         | (Cause::TransportClosed, DisconnectReason::TransportClosed, _)
         | (Cause::TransportReset, DisconnectReason::TransportReset, _)

@@ -57,6 +57,8 @@ pub(crate) enum Input {
     /// This side closes, and waits for so long.
     Close(Micros),
     /// This side's `close` was written.
+    /// The same, because the application panicked.
+    Panicked(Micros),
     Closed,
     TransportClosed,
     /// The peer's close frame came, with this code.
@@ -90,6 +92,7 @@ pub(crate) enum Said {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     LocalClose,
+    Panicked,
     PeerClose,
     TransportClosed,
     TransportReset,
@@ -167,6 +170,7 @@ impl Model {
             owed: Vec::new(),
             open_by: Some(now.saturating_add(open_timeout)),
             close_by: None,
+            closing: Cause::LocalClose,
             next_ping: None,
             unanswered: None,
             extended: false,
@@ -221,13 +225,17 @@ impl Model {
                 Said::Nothing
             }
             Input::Close(allowance) => {
-                state.close(now, allowance);
+                state.close(now, allowance, Cause::LocalClose);
+                Said::Nothing
+            }
+            Input::Panicked(allowance) => {
+                state.close(now, allowance, Cause::Panicked);
                 Said::Nothing
             }
             Input::Closed => {
                 if state.phase == Phase::Closing {
                     state.owed.retain(|owed| *owed != Owed::Close);
-                    state.end(now, Cause::LocalClose)
+                    state.end(now, state.closing)
                 } else {
                     Said::Nothing
                 }

@@ -123,12 +123,7 @@ impl Reconnecting {
     fn wait(&mut self, from: Instant) {
         // Without random bytes the longest delay is the kindest.
         let delay: Duration = self.backoff.next_delay(getrandom::u32().unwrap_or(u32::MAX));
-        tracing::debug!(
-            delay_ms = delay.as_millis(),
-            attempt = self.backoff.attempts(),
-            "connecting again later"
-        );
-        self.client.emit(ClientEvent::Waiting { delay, attempt: self.backoff.attempts() });
+        self.client.tell(&ClientEvent::Waiting { delay, attempt: self.backoff.attempts() });
         self.phase = Phase::Waiting(Some(from.saturating_add(delay)));
     }
 }

@@ -1,7 +1,7 @@
 //! What a client session's task and its application share.
 //!
 //! One mutex, held for short, never across an await. The core's [`ClientSession`] decides; this file moves messages
-//! between the queues, wakes whoever waits, and tells the observer.
+//! between the queues, wakes whoever waits, and notes what the session's task tells later, when no lock is held.
 
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -13,12 +13,15 @@ use eio_core::session::{Control, Event};
 use eio_core::ws::Close;
 use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, payload};
 use tokio::sync::Notify;
+use tracing::level_filters::LevelFilter;
 
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
-use crate::client::handshake::{HandshakeInfo, ShortSid};
+use crate::client::handshake::HandshakeInfo;
 use crate::client::http::{Answer, Dialer};
+use crate::client::notice;
 use crate::close_frame::CloseFrame;
+use crate::guard::guarded;
 use crate::mailbox::{Mailbox, Taken};
 use crate::message::Message;
 use crate::polling::{packet_bound, separator};
@@ -56,6 +59,10 @@ pub(crate) struct Inner {
     failure: Option<ConnectError>,
     end: Option<Disconnect>,
     ended_at: Option<Instant>,
+    /// What the session's task has yet to tell.
+    notices: Vec<ClientEvent>,
+    /// It is telling it now.
+    telling: bool,
 }
 
 /// What one request with data carries.
@@ -89,10 +96,10 @@ impl State {
             failure: None,
             end: None,
             ended_at: None,
+            notices: vec![ClientEvent::Connecting],
+            telling: false,
         };
-        let state = Self { dialer, changed: Notify::new(), inner: Mutex::new(inner) };
-        state.emit(ClientEvent::Connecting);
-        state
+        Self { dialer, changed: Notify::new(), inner: Mutex::new(inner) }
     }
 
     /// A panic of an application elsewhere must not take this session with it.
@@ -104,27 +111,83 @@ impl State {
         self.dialer.clock.now()
     }
 
+    /// Whether anybody wants to hear of messages and heartbeats. If not, nothing is noted.
+    fn is_watched(&self) -> bool {
+        self.dialer.config.on_event.is_some() || LevelFilter::current() >= LevelFilter::TRACE
+    }
+
     pub(crate) fn revision(&self) -> Revision {
         self.dialer.config.revision
     }
 
-    pub(crate) fn emit(&self, event: ClientEvent) {
-        if let Some(on_event) = &self.dialer.config.on_event {
-            on_event(event);
-        }
-    }
-
-    /// Changes the session, then tells whoever has to know what came of it.
+    /// Changes the session. What came of it the session's task tells later.
     pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Inner, Instant) -> T) -> T {
         let now = self.now();
         let mut inner = self.lock();
         let result = change(&mut inner, now);
-        self.settle(&mut inner, now);
+        Self::settle(&mut inner, now);
+        if !inner.notices.is_empty() {
+            inner.mail.wake_task();
+        }
+        let reader = inner.mail.take_woken_reader();
+        drop(inner);
+        // Only now: it may be of the application's own making.
+        if let Some(reader) = reader {
+            reader.wake();
+        }
         result
     }
 
+    /// Changes the session, for its task, which tells at once what came of it.
+    pub(crate) fn update_and_tell<T>(&self, change: impl FnOnce(&mut Inner, Instant) -> T) -> T {
+        let result = self.update(change);
+        self.tell();
+        result
+    }
+
+    /// Notes what has happened.
+    pub(crate) fn note(&self, event: ClientEvent) {
+        let mut inner = self.lock();
+        inner.notices.push(event);
+        inner.mail.wake_task();
+    }
+
+    /// Tells what has happened, for the session's task. If whoever hears of it panics, the session ends, which is told
+    /// as well. Only then the application sees what it waits for, so that it never comes before its event.
+    pub(crate) fn tell(&self) {
+        let mut told = false;
+        loop {
+            let (notices, handshake) = {
+                let mut inner = self.lock();
+                inner.telling = !inner.notices.is_empty();
+                (core::mem::take(&mut inner.notices), inner.handshake.clone())
+            };
+            if notices.is_empty() {
+                break;
+            }
+            told = true;
+            let sid = handshake.as_ref().map_or("", HandshakeInfo::sid);
+            let mut panicked = false;
+            for event in notices {
+                panicked |= !notice::tell(&event, sid, self.dialer.config.on_event.as_ref());
+                panicked |= guarded(|| drop(event)).is_err();
+            }
+            if panicked {
+                let close_timeout = self.dialer.config.close_timeout;
+                self.update(|inner, now| {
+                    inner.session.handle_application_panicked(now, close_timeout);
+                    inner.mail.wake_task();
+                });
+            }
+        }
+        if told {
+            self.update(|inner, _| inner.mail.wake_reader());
+            self.changed.notify_waiters();
+        }
+    }
+
     /// Notices the end once, as soon as it is there, before anything is written.
-    fn settle(&self, inner: &mut Inner, now: Instant) {
+    fn settle(inner: &mut Inner, now: Instant) {
         if inner.end.is_none()
             && let Some(end) = inner.session.disconnect()
         {
@@ -136,25 +199,14 @@ impl State {
                 close_frame: inner.peer_close.take(),
             };
             inner.mail.end();
-            tracing::debug!(
-                sid = %ShortSid(inner.handshake.as_ref().map_or("", HandshakeInfo::sid)),
-                reason = end.reason.as_str(),
-                detail = %end.reason,
-                close_code = disconnect.close_frame.as_ref().map(|frame| frame.code().as_u16()),
-                close_reason = disconnect.close_frame.as_ref().map(|frame| tracing::field::debug(frame.reason())),
-                silent_ms = end.silent_for.as_millis(),
-                transport = inner.transport.as_str(),
-                "client session ended"
-            );
             inner.end = Some(disconnect.clone());
             inner.ended_at = Some(now);
-            self.emit(match inner.handshake {
+            let event = match inner.handshake {
                 Some(_) => ClientEvent::Closed(disconnect),
                 None => ClientEvent::ConnectFailed { error: inner.connect_error(&disconnect) },
-            });
+            };
+            inner.notices.push(event);
             inner.mail.wake_task();
-            inner.mail.wake_reader();
-            self.changed.notify_waiters();
         }
     }
 
@@ -162,6 +214,9 @@ impl State {
     pub(crate) fn opened(&self) -> impl Future<Output = Result<HandshakeInfo, ConnectError>> {
         until(&self.changed, || {
             let inner = self.lock();
+            if !inner.is_told() {
+                return None;
+            }
             match (&inner.handshake, &inner.end) {
                 (Some(handshake), _) => Some(Ok(handshake.clone())),
                 (None, Some(end)) => Some(Err(inner.connect_error(end))),
@@ -172,7 +227,10 @@ impl State {
 
     /// Waits for the end.
     pub(crate) fn closed(&self) -> impl Future<Output = Disconnect> {
-        until(&self.changed, || self.lock().end.clone())
+        until(&self.changed, || {
+            let inner = self.lock();
+            inner.end.clone().filter(|_| inner.is_told())
+        })
     }
 
     /// Sends a message as soon as the outbox has room.
@@ -218,7 +276,7 @@ impl State {
             }
             None => {}
         }
-        if let Some(end) = &inner.end {
+        if let Some(end) = inner.end.as_ref().filter(|_| inner.is_told()) {
             return Poll::Ready(Err(end.clone()));
         }
         inner.mail.wait(cx);
@@ -239,11 +297,17 @@ impl State {
 
     /// The application is gone: what still comes in goes nowhere, and the session closes.
     pub(crate) fn abandon(&self) {
-        self.update(|inner, now| {
-            if inner.mail.abandon() {
+        let unread = self.update(|inner, now| {
+            let (unread, resumes) = inner.mail.abandon();
+            if resumes {
                 inner.session.handle_reading_resumed(now);
             }
+            if std::thread::panicking() {
+                inner.session.handle_application_panicked(now, self.dialer.config.close_timeout);
+            }
+            unread
         });
+        drop(unread);
         self.close(None);
     }
 }
@@ -260,16 +324,15 @@ impl Inner {
         match self.session.handle_packet(now, packet) {
             Some(Event::Opened(handshake)) => {
                 let handshake = HandshakeInfo::new(&handshake);
-                tracing::debug!(?handshake, transport = self.transport.as_str(), "client session opened");
                 self.last_ping = now;
                 self.handshake = Some(handshake.clone());
-                state.emit(ClientEvent::Opened { handshake, transport: self.transport });
-                state.changed.notify_waiters();
+                self.notices.push(ClientEvent::Opened { handshake, transport: self.transport });
             }
             Some(Event::Message(data)) => {
                 let message = Message::from_data(data);
-                tracing::trace!(bytes = message.len(), "message");
-                state.emit(ClientEvent::Message(message.clone()));
+                if state.is_watched() {
+                    self.notices.push(ClientEvent::Message(message.clone()));
+                }
                 let config = &state.dialer.config;
                 if self.mail.deliver(message, &config.limits)
                     && let Some(heartbeat) = self.session.heartbeat()
@@ -278,16 +341,15 @@ impl Inner {
                 }
             }
             Some(Event::Heartbeat { rtt }) if state.revision() == Revision::V3 => {
-                tracing::trace!(?rtt, "pong");
-                state.emit(ClientEvent::PongReceived { rtt });
+                self.note_heartbeat(state, ClientEvent::PongReceived { rtt });
             }
             Some(Event::Heartbeat { .. }) => {
                 let after = now.saturating_duration_since(self.last_ping);
                 let interval = self.session.heartbeat().map_or(Duration::ZERO, Heartbeat::ping_interval);
                 let late = after.saturating_sub(interval);
                 self.last_ping = now;
-                tracing::trace!(?after, ?late, "ping");
-                state.emit(ClientEvent::PingReceived { after, late, left: left.unwrap_or_default() });
+                let left = left.unwrap_or_default();
+                self.note_heartbeat(state, ClientEvent::PingReceived { after, late, left });
             }
             Some(_) | None => {}
         }
@@ -328,6 +390,27 @@ impl Inner {
     /// The same, once nobody else will need it.
     pub(crate) fn take_close_frame(&mut self) -> Option<CloseFrame> {
         self.close_frame.take()
+    }
+
+    fn note_heartbeat(&mut self, state: &State, event: ClientEvent) {
+        if state.is_watched() {
+            self.notices.push(event);
+        }
+    }
+
+    /// Notes what has happened.
+    pub(crate) fn note(&mut self, event: ClientEvent) {
+        self.notices.push(event);
+    }
+
+    /// Whether the session has ended, and everybody knows.
+    pub(crate) fn is_over(&self) -> bool {
+        self.end.is_some() && self.is_told()
+    }
+
+    /// Whether everything that has happened has been told.
+    fn is_told(&self) -> bool {
+        self.notices.is_empty() && !self.telling
     }
 
     /// A request failed, and with it the transport.
@@ -371,11 +454,11 @@ impl Inner {
             match control {
                 Control::Close => self.close_due = true,
                 Control::Ping => {
-                    state.emit(ClientEvent::PingSent);
+                    self.note_heartbeat(state, ClientEvent::PingSent);
                     return Some(control);
                 }
                 Control::Pong => {
-                    state.emit(ClientEvent::PongSent);
+                    self.note_heartbeat(state, ClientEvent::PongSent);
                     return Some(control);
                 }
             }

@@ -28,6 +28,7 @@ use crate::client::opening;
 use crate::client::state::{Batch, Inner, Shared, State};
 use crate::close_frame::CloseFrame;
 use crate::grace::{self, Grace, is_overdue};
+use crate::guard::guarded;
 use crate::lingering::{Departures, LINGER, Lingering};
 use crate::passes::{self, Pass};
 use crate::polling::encode;
@@ -95,12 +96,24 @@ pub(crate) async fn run(state: Shared) {
     }
     let timer = tokio::time::sleep(Duration::ZERO);
     tokio::pin!(timer);
-    poll_fn(|cx| passes::poll(cx, timer.as_mut(), task.state.dialer.clock, |cx| task.pass(cx))).await;
+    poll_fn(|cx| {
+        let timer = timer.as_mut();
+        guarded(|| passes::poll(cx, timer, task.state.dialer.clock, |cx| task.pass(cx))).unwrap_or_else(
+            |panicked| {
+                panicked.report("session", "-");
+                task.state
+                    .update(|inner, now| inner.session.handle_application_panicked(now, Duration::ZERO));
+                Poll::Ready(())
+            },
+        )
+    })
+    .await;
 }
 
 impl Task {
     fn pass(&mut self, cx: &mut Context<'_>) -> Pass {
         self.state.lock().mail.begin_pass();
+        self.state.tell();
         let now = self.state.now();
         self.open(cx);
         self.answers(cx);
@@ -139,11 +152,10 @@ impl Task {
 
     /// A request failed, and the session with it.
     fn failed(&mut self, error: ConnectError) {
-        tracing::debug!(%error, "request failed");
-        self.state.update(|inner, now| {
+        self.state.update_and_tell(|inner, now| {
             let too_large = matches!(error, ConnectError::TooLarge { .. });
             if inner.handshake().is_some() && inner.end().is_none() {
-                self.state.emit(ClientEvent::RequestFailed { error });
+                inner.note(ClientEvent::RequestFailed { error });
             } else {
                 inner.fail(error);
             }
@@ -157,7 +169,7 @@ impl Task {
 
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
         let Some(io) = &mut self.websocket else { return };
-        self.state.update(|inner, _| {
+        self.state.update_and_tell(|inner, _| {
             if let Poll::Ready(end) = io.poll_read(cx, &mut SessionSink { inner, state: &self.state, now }) {
                 inner.session.connection_ended(now, end);
             }
@@ -178,7 +190,7 @@ impl Task {
             self.post_until = None;
             match answer {
                 Ok(_) if self.post_closes => {
-                    self.state.update(|inner, now| inner.session.handle_closed(now));
+                    self.state.update_and_tell(|inner, now| inner.session.handle_closed(now));
                 }
                 Ok(_) => {}
                 Err(error) => self.failed(error),
@@ -188,7 +200,7 @@ impl Task {
     }
 
     fn payload(&mut self, answer: &Answer) {
-        let upgrades = self.state.update(|inner, now| {
+        let upgrades = self.state.update_and_tell(|inner, now| {
             inner.handle_payload(now, answer, &self.state);
             inner.handshake().is_some_and(|handshake| handshake.upgrades().contains(Upgrade::WebSocket))
         });
@@ -201,7 +213,7 @@ impl Task {
         let dialer = self.state.dialer.clone();
         let upgrade = ClientUpgrade::new(dialer.config.upgrade_timeout, self.state.now());
         let opening: Opening = Box::pin(opening::open(dialer, self.sid()));
-        self.state.emit(ClientEvent::UpgradeStarted);
+        self.state.note(ClientEvent::UpgradeStarted);
         self.candidate = Some(Candidate { opening: Some(opening), io: None, upgrade });
     }
 
@@ -216,8 +228,7 @@ impl Task {
             match opened {
                 Ok(opened) => *io = Some(opened),
                 Err(error) => {
-                    tracing::debug!(%error, "no WebSocket to upgrade to");
-                    self.state.emit(ClientEvent::UpgradeFailed { error });
+                    self.state.note(ClientEvent::UpgradeFailed { error });
                     upgrade.handle_transport_closed();
                 }
             }
@@ -239,7 +250,6 @@ impl Task {
         }
         let Some(outcome) = upgrade.outcome() else { return };
         let io = self.candidate.take().and_then(|candidate| candidate.io);
-        tracing::debug!(?outcome, "upgrade ended");
         match io {
             Some(io) if outcome == UpgradeOutcome::Upgraded => {
                 self.get.clear();
@@ -251,7 +261,7 @@ impl Task {
             Some(io) => self.lingering.add(Lingering::new(io, false, now)),
             None => {}
         }
-        self.state.emit(ClientEvent::UpgradeEnded(outcome));
+        self.state.note(ClientEvent::UpgradeEnded(outcome));
         // Polling goes on, or the WebSocket takes over what was held back.
         self.state.lock().mail.wake_task();
     }
@@ -274,7 +284,7 @@ impl Task {
             })
         };
         if self.grace.permits(now, deadline, overdue, unread, ask) {
-            self.state.update(|inner, _| inner.session.handle_timeout(now));
+            self.state.update_and_tell(|inner, _| inner.session.handle_timeout(now));
         }
     }
 
@@ -292,7 +302,7 @@ impl Task {
 
     fn write(&mut self, cx: &mut Context<'_>) {
         let Some(io) = &mut self.websocket else { return };
-        let made_room = self.state.update(|inner, now| {
+        let made_room = self.state.update_and_tell(|inner, now| {
             if inner.end().is_some() {
                 return false;
             }
@@ -328,7 +338,7 @@ impl Task {
             self.poll_server();
         }
         if !self.post.is_busy()
-            && let Some(batch) = self.state.update(|inner, _| inner.next_batch(&self.state))
+            && let Some(batch) = self.state.update_and_tell(|inner, _| inner.next_batch(&self.state))
         {
             self.state.changed.notify_waiters();
             self.post_closes = batch.closes;
@@ -440,14 +450,14 @@ impl Task {
             && self.candidate.is_none()
             && self.farewell.is_none()
             && self.lingering.is_empty()
-            && self.state.lock().end().is_some()
+            && self.state.lock().is_over()
     }
 }
 
 /// The runtime went away: nobody must wait for this session any more.
 impl Drop for Task {
     fn drop(&mut self) {
-        self.state.update(|inner, now| inner.session.handle_transport_error(now));
+        self.state.update_and_tell(|inner, now| inner.session.handle_transport_error(now));
     }
 }
 

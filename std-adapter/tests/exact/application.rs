@@ -209,11 +209,11 @@ async fn an_application_that_panics_ends_its_session_and_no_other() {
     websocket.send("4panic").await;
     assert_eq!(websocket.text().await, "4last words");
     assert_eq!(websocket.next().await, crate::support::Received::Close(None));
-    assert_eq!(world.end().await.disconnect.reason, Reason::LocalClose);
+    assert_eq!(world.end().await.disconnect.reason, Reason::ApplicationPanicked);
 
     assert_eq!(polling.post(&["4panic"]).await.0, 200);
     assert_eq!(polling.poll().await, ["4last words", "1"]);
-    assert_eq!(world.end().await.disconnect.reason, Reason::LocalClose);
+    assert_eq!(world.end().await.disconnect.reason, Reason::ApplicationPanicked);
 
     other.send("4hello").await;
     assert_eq!(other.text().await, "4last words");
@@ -229,7 +229,7 @@ async fn an_application_that_panics_before_it_awaits_anything_is_no_worse() {
     let mut websocket = world.connect().upgrade(4, None).await;
     assert!(websocket.text().await.starts_with('0'));
     assert_eq!(websocket.next().await, crate::support::Received::Close(None));
-    world.assert_ends(0, Reason::LocalClose).await;
+    world.assert_ends(0, Reason::ApplicationPanicked).await;
 }
 
 #[tokio::test(start_paused = true)]

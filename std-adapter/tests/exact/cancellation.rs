@@ -195,7 +195,7 @@ async fn a_dropped_shutdown_goes_on_closing_and_can_be_waited_for_again() {
         let mut late = world.connect();
         assert_ne!(late.request("GET", "EIO=4&transport=polling", b"").await.0, 200);
         assert_eq!(polling.poll().await, ["6", "1"]);
-        assert_eq!(world.server.shutdown(ms(400)).await, 0, "{cut:?}");
+        assert!(world.server.shutdown(ms(400)).await.is_empty(), "{cut:?}");
         first.await.unwrap();
         assert!(world.server.is_empty());
     }

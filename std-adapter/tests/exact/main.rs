@@ -4,6 +4,7 @@ mod support;
 
 mod answers;
 mod application;
+mod callbacks;
 mod cancellation;
 mod close_frames;
 mod closing;

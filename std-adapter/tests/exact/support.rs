@@ -84,12 +84,21 @@ impl World {
     pub(crate) fn new(builder: ServerBuilder) -> Self {
         let start = Instant::now();
         let (sender, ends) = mpsc::unbounded_channel();
-        let server = builder
-            .heartbeat(Heartbeat::new(I, T).unwrap())
-            .eio3(true)
-            .observer(Ends { start, sender })
-            .build()
-            .unwrap();
+        Self::of(builder.observer(Ends { start, sender }), start, ends)
+    }
+
+    /// The same, watched by nobody: its ends are not told.
+    pub(crate) fn unobserved(builder: ServerBuilder) -> Self {
+        Self::of(builder, Instant::now(), mpsc::unbounded_channel().1)
+    }
+
+    /// The same, watched by the test itself.
+    pub(crate) fn with_observer(builder: ServerBuilder, observer: impl Observer + 'static) -> Self {
+        Self::unobserved(builder.observer(observer))
+    }
+
+    fn of(builder: ServerBuilder, start: Instant, ends: mpsc::UnboundedReceiver<End>) -> Self {
+        let server = builder.heartbeat(Heartbeat::new(I, T).unwrap()).eio3(true).build().unwrap();
         Self { server, start, ends }
     }
 

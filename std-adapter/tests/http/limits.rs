@@ -256,7 +256,7 @@ async fn a_server_that_shuts_down_closes_idle_connections() {
     let mut connection = stage.connect();
     send(&mut connection, "GET", "/elsewhere", &[], "").await;
     assert_eq!(read(&mut connection).await.unwrap().status, 404);
-    assert_eq!(stage.server.shutdown(MINUTE).await, 0);
+    assert!(stage.server.shutdown(MINUTE).await.is_empty());
     assert_eq!(time_to_end(&mut connection).await, Duration::ZERO);
 }
 
@@ -272,6 +272,6 @@ async fn but_not_those_that_a_polling_session_may_come_back_on() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     send(&mut connection, "GET", &path, &[], "").await;
     assert_eq!(read(&mut connection).await.unwrap().text(), "6\x1e1");
-    assert_eq!(shutdown.await.unwrap(), 0);
+    assert!(shutdown.await.unwrap().is_empty());
     assert_eq!(time_to_end(&mut connection).await, Duration::ZERO);
 }

@@ -24,6 +24,8 @@ pub(crate) struct State {
     pub(super) owed: Vec<Owed>,
     pub(super) open_by: Option<Micros>,
     pub(super) close_by: Option<Micros>,
+    /// Why a closing session closes.
+    pub(super) closing: Cause,
     pub(super) next_ping: Option<Micros>,
     /// When the ping that awaits its pong was sent.
     pub(super) unanswered: Option<Micros>,
@@ -82,7 +84,7 @@ impl State {
             // Whichever was first; silence says more when both were.
             let first = [self.close_by, judged].into_iter().flatten().min();
             if due(first) {
-                let cause = if first == judged { Cause::PingTimeout } else { Cause::LocalClose };
+                let cause = if first == judged { Cause::PingTimeout } else { self.closing };
                 return self.end(now, cause);
             }
             return Said::Nothing;
@@ -129,13 +131,14 @@ impl State {
         }
     }
 
-    pub(super) fn close(&mut self, now: Micros, allowance: Micros) {
+    pub(super) fn close(&mut self, now: Micros, allowance: Micros, cause: Cause) {
         match self.phase {
             Phase::Opening => {
-                self.end(now, Cause::LocalClose);
+                self.end(now, cause);
             }
             Phase::Open => {
                 self.phase = Phase::Closing;
+                self.closing = cause;
                 if self.mistake != Mistake::ClosingIsNotBounded {
                     self.close_by = Some(now.saturating_add(allowance));
                 }
@@ -157,7 +160,7 @@ impl State {
         let close_waits = self.owed.contains(&Owed::Close);
         let closing = self.phase == Phase::Closing;
         // Closing is the first cause of whatever follows, and silence is the word for a peer that does not take it.
-        let cause = if closing && cause != Cause::PingTimeout { Cause::LocalClose } else { cause };
+        let cause = if closing && cause != Cause::PingTimeout { self.closing } else { cause };
         self.owed.clear();
         if peer_listens && (!closing || close_waits || self.mistake == Mistake::CloseIsOwedTwice) {
             self.owed.push(Owed::Close);

@@ -61,7 +61,7 @@ async fn the_server_shuts_down(peer: Peer, log: Log) {
     for _ in 0..3 {
         sessions.push(peer.open(&mut clients, &server).await);
     }
-    assert_eq!(server.server.shutdown(Duration::from_secs(10)).await, 0, "no session is left");
+    assert!(server.server.shutdown(Duration::from_secs(10)).await.is_empty(), "no session is left");
     for client in &mut sessions {
         assert_eq!(client.closed().await.reason, closed_by_server(peer));
     }

@@ -1,0 +1,57 @@
+//! Telling what has happened to a client: to the log, and to whoever asked for its events.
+//!
+//! Both are other people's code, called with no lock held.
+
+use crate::client::config::OnEvent;
+use crate::client::event::ClientEvent;
+use crate::client::handshake::ShortSid;
+use crate::guard::guarded;
+
+/// Tells both; `false` when one of them panicked.
+pub(crate) fn tell(event: &ClientEvent, sid: &str, on_event: Option<&OnEvent>) -> bool {
+    let run = |callback, code: &dyn Fn()| match guarded(code) {
+        Ok(()) => true,
+        Err(panicked) => {
+            panicked.report(callback, ShortSid(sid));
+            false
+        }
+    };
+    // Each of them hears of it, whatever happens to the other.
+    let logged = run("tracing", &|| log(event, sid));
+    let heard = on_event.is_none_or(|on_event| run("on_event", &|| on_event(event.clone())));
+    logged && heard
+}
+
+fn log(event: &ClientEvent, sid: &str) {
+    let sid = ShortSid(sid);
+    match event {
+        ClientEvent::Opened { handshake, transport } => {
+            tracing::debug!(?handshake, transport = transport.as_str(), "client session opened");
+        }
+        ClientEvent::Message(message) => tracing::trace!(%sid, bytes = message.len(), "message"),
+        ClientEvent::PingReceived { after, late, .. } => tracing::trace!(%sid, ?after, ?late, "ping"),
+        ClientEvent::PongReceived { rtt } => tracing::trace!(%sid, ?rtt, "pong"),
+        ClientEvent::UpgradeFailed { error } => tracing::debug!(%sid, %error, "no WebSocket to upgrade to"),
+        ClientEvent::UpgradeEnded(outcome) => tracing::debug!(%sid, ?outcome, "upgrade ended"),
+        ClientEvent::RequestFailed { error } => tracing::debug!(%sid, %error, "request failed"),
+        ClientEvent::ConnectFailed { error } => tracing::debug!(%error, "client session failed to open"),
+        ClientEvent::Closed(end) => tracing::debug!(
+            %sid,
+            reason = end.reason.as_str(),
+            detail = %end.reason,
+            close_code = end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
+            close_reason = end.close_frame.as_ref().map(|frame| tracing::field::debug(frame.reason())),
+            silent_ms = end.silent_for.as_millis(),
+            transport = end.transport.as_str(),
+            "client session ended"
+        ),
+        ClientEvent::Waiting { delay, attempt } => {
+            tracing::debug!(delay_ms = delay.as_millis(), attempt, "connecting again later");
+        }
+        ClientEvent::Connecting
+        | ClientEvent::Connected
+        | ClientEvent::PongSent
+        | ClientEvent::PingSent
+        | ClientEvent::UpgradeStarted => {}
+    }
+}

@@ -1,0 +1,130 @@
+//! What has happened to a session and is yet to be told: to the observer, to the log, to the metrics.
+//!
+//! All of these are other people's code, which may block, panic, or use the session. So what happens is noted while the
+//! session is locked, and told afterwards by the session's own task, in order, with no lock held.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use eio_core::upgrade::UpgradeOutcome;
+use tracing::level_filters::LevelFilter;
+
+use crate::guard::guarded;
+use crate::message::Message;
+use crate::metrics;
+use crate::observer::{Observer, RefusedRequest};
+use crate::socket::{Disconnect, Sender, Transport};
+use crate::state::State;
+
+/// One thing that has happened.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    Opened(Transport),
+    Ping,
+    Heartbeat(Option<Duration>),
+    Message(Message),
+    /// The WebSocket has handed messages to the kernel.
+    Sent {
+        messages: usize,
+        bytes: usize,
+    },
+    Upgrade(UpgradeOutcome),
+    /// The state says how.
+    Closed,
+}
+
+/// Whether anybody wants to hear of messages and heartbeats. If not, nothing is noted.
+///
+/// No subscriber is asked, which would be other people's code again: its most verbose level is known.
+pub(crate) fn is_anybody_listening(observer: Option<&Arc<dyn Observer>>) -> bool {
+    cfg!(feature = "metrics") || observer.is_some() || LevelFilter::current() >= LevelFilter::TRACE
+}
+
+/// Tells everybody; `false` when one of them panicked.
+pub(crate) fn tell(state: &Arc<State>, notice: &Notice) -> bool {
+    let ended = if let Notice::Closed = notice { state.lock().end().cloned() } else { None };
+    let run = |callback, code: &dyn Fn()| match guarded(code) {
+        Ok(()) => true,
+        Err(panicked) => {
+            panicked.report(callback, state.id.short());
+            false
+        }
+    };
+    // Each of them hears of it, whatever happens to the others.
+    let logged = run("tracing", &|| log(state, notice, ended.as_ref()));
+    let counted = run("metrics", &|| count(notice, ended.as_ref()));
+    let observed = match &state.hub.config.observer {
+        Some(observer) => run("observer", &|| observe(&**observer, state, notice, ended.as_ref())),
+        None => true,
+    };
+    logged && counted && observed
+}
+
+/// Tells of a request that was refused.
+pub(crate) fn tell_refused(request: &RefusedRequest<'_>, observer: Option<&dyn Observer>) {
+    let RefusedRequest { transport, peer, status, code, message } = *request;
+    let run = |callback, code: &dyn Fn()| {
+        if let Err(panicked) = guarded(code) {
+            panicked.report(callback, "-");
+        }
+    };
+    run("tracing", &|| {
+        let (transport, status) = (transport.as_str(), status.as_u16());
+        tracing::debug!(transport, ?peer, status, code, message, "request refused");
+    });
+    run("metrics", &|| metrics::refused(code, transport));
+    if let Some(observer) = observer {
+        run("observer", &|| observer.refused(request));
+    }
+}
+
+fn log(state: &State, notice: &Notice, ended: Option<&Disconnect>) {
+    let sid = state.id.short();
+    match notice {
+        Notice::Opened(transport) => {
+            tracing::debug!(%sid, peer = ?state.peer, transport = transport.as_str(), "session opened");
+        }
+        Notice::Ping => tracing::trace!(%sid, "ping"),
+        Notice::Heartbeat(rtt) => tracing::trace!(%sid, ?rtt, "heartbeat"),
+        Notice::Message(message) => tracing::trace!(%sid, bytes = message.len(), "message"),
+        Notice::Sent { .. } => {}
+        Notice::Upgrade(outcome) => tracing::debug!(%sid, ?outcome, "upgrade ended"),
+        Notice::Closed => {
+            let Some(end) = ended else { return };
+            tracing::debug!(
+                %sid,
+                reason = end.reason.as_str(),
+                detail = %end.reason,
+                close_code = end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
+                close_reason = end.close_frame.as_ref().map(|frame| tracing::field::debug(frame.reason())),
+                silent_ms = end.silent_for.as_millis(),
+                transport = end.transport.as_str(),
+                "session ended"
+            );
+        }
+    }
+}
+
+fn count(notice: &Notice, ended: Option<&Disconnect>) {
+    match notice {
+        Notice::Opened(transport) => metrics::session_opened(*transport),
+        Notice::Ping => metrics::ping_sent(),
+        Notice::Heartbeat(rtt) => metrics::heartbeat_received(*rtt),
+        Notice::Message(message) => metrics::message_received(message.len()),
+        Notice::Sent { messages, bytes } => metrics::messages_sent(*messages, *bytes),
+        Notice::Upgrade(outcome) => metrics::upgrade_ended(*outcome),
+        Notice::Closed => ended.into_iter().for_each(metrics::session_ended),
+    }
+}
+
+fn observe(observer: &dyn Observer, state: &Arc<State>, notice: &Notice, ended: Option<&Disconnect>) {
+    match notice {
+        Notice::Opened(_) => observer.opened(&Sender { state: Arc::clone(state) }),
+        Notice::Ping => observer.ping(state.id),
+        Notice::Heartbeat(rtt) => observer.heartbeat(state.id, *rtt),
+        Notice::Message(message) => observer.message(state.id, message),
+        Notice::Sent { .. } => {}
+        Notice::Upgrade(outcome) => observer.upgrade(state.id, *outcome),
+        Notice::Closed => ended.into_iter().for_each(|end| observer.closed(state.id, end)),
+    }
+}

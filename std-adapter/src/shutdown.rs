@@ -1,0 +1,68 @@
+//! Ending a server: sessions first, then their applications, then connections.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::hub::Hub;
+use crate::session_id::SessionId;
+
+/// What [`Server::shutdown`](crate::Server::shutdown) did not wait for, because its limit came first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CutOff {
+    /// Sessions that ended with something left to send, or without a word from their clients.
+    pub sessions: usize,
+    /// Sessions whose application, or [`on_disconnect`](crate::ServerBuilder::on_disconnect), had not ended.
+    pub applications: usize,
+    /// Connections of [`Server::serve`](crate::Server::serve) that had not taken their answers.
+    pub connections: usize,
+}
+
+impl CutOff {
+    /// Whether everything ended in time.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Closes every session, and waits. Each part of the limit that passes in vain cuts something off.
+pub(crate) async fn run(hub: &Hub, limit: Duration) -> CutOff {
+    let start = Instant::now();
+    let mut cut = CutOff::default();
+    hub.begin_close();
+    for state in hub.all() {
+        state.close(None);
+    }
+    if is_quiet_within(hub, start, limit / 2).await {
+        return cut;
+    }
+    for state in hub.all() {
+        state.update(|inner, now| inner.session.handle_transport_error(now));
+        cut.sessions += 1;
+    }
+    if is_quiet_within(hub, start, limit / 4 * 3).await {
+        return cut;
+    }
+    let running = hub.ending().into_iter().filter(|state| !state.lock().application_over);
+    let mut applications: HashSet<SessionId> = running.map(|state| state.id).collect();
+    hub.cut_applications();
+    if !is_quiet_within(hub, start, limit).await {
+        applications.extend(hub.ending().iter().map(|state| state.id));
+        cut.connections = hub.connections();
+        hub.give_up();
+    }
+    cut.applications = applications.len();
+    cut
+}
+
+async fn is_quiet_within(hub: &Hub, start: Instant, part: Duration) -> bool {
+    let Some(end) = start.checked_add(part) else {
+        // Farther than the platform's clock reaches.
+        hub.quiet().await;
+        return true;
+    };
+    tokio::time::timeout_at(end, hub.quiet()).await.is_ok()
+}

@@ -1,0 +1,500 @@
+//! Callbacks that panic, or that use the session they are told of: one session may end of it, and nothing else.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once, Weak};
+use std::time::Duration;
+
+use eio_tokio::{Disconnect, Message, Observer, Sender, Server, ServerBuilder, SessionId, Socket};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::{DefaultGuard, Interest};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::support::{Journal, Reason, Received, WebSocket, World, follow, listen, ms, noting, settle};
+
+/// A world whose observer is the test's own.
+fn observed(builder: ServerBuilder, observer: impl Observer + 'static) -> World {
+    World::with_observer(builder, observer)
+}
+
+/// Notes every call; panics at the ones that are named.
+struct Panics {
+    at: &'static str,
+    journal: Journal,
+}
+
+impl Panics {
+    fn call(&self, name: &'static str) {
+        self.journal.note(name);
+        assert_ne!(name, self.at, "as the test wants it");
+    }
+}
+
+impl Observer for Panics {
+    fn opened(&self, _: &Sender) {
+        self.call("opened");
+    }
+
+    fn ping(&self, _: SessionId) {
+        self.call("ping");
+    }
+
+    fn heartbeat(&self, _: SessionId, _: Option<Duration>) {
+        self.call("heartbeat");
+    }
+
+    fn message(&self, _: SessionId, _: &Message) {
+        self.call("message");
+    }
+
+    fn upgrade(&self, _: SessionId, _: eio_core::upgrade::UpgradeOutcome) {
+        self.call("upgrade");
+    }
+
+    fn closed(&self, _: SessionId, end: &Disconnect) {
+        self.journal.note(format!("{:?}", end.reason));
+        self.call("closed");
+    }
+}
+
+/// How often a name was noted.
+fn count(journal: &Journal, name: &str) -> usize {
+    journal.read().iter().filter(|note| *note == name).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_that_panics_ends_that_session_and_hears_of_the_others() {
+    for at in ["opened", "ping", "heartbeat", "message", "closed"] {
+        let journal = Journal::default();
+        let world = observed(Server::builder(listen), Panics { at, journal: journal.clone() });
+        for round in 1..=2 {
+            let mut websocket = world.connect().upgrade(4, None).await;
+            assert!(websocket.text().await.starts_with('0'));
+            settle().await;
+            if at != "opened" {
+                websocket.send("4hello").await;
+                settle().await;
+            }
+            if at == "ping" || at == "heartbeat" {
+                assert_eq!(websocket.text().await, "2");
+                websocket.send("3").await;
+                settle().await;
+            }
+            if at == "closed" {
+                websocket.send("1").await;
+            }
+            assert_eq!(websocket.next().await, Received::Close(None), "{at}");
+            settle().await;
+            assert_eq!((count(&journal, at), count(&journal, "closed")), (round, round), "{at}");
+            let expected = if at == "closed" { "PeerClose" } else { "ApplicationPanicked" };
+            assert_eq!(count(&journal, expected), round, "{at}: {:?}", journal.read());
+            assert!(world.server.is_empty());
+        }
+        let notes = journal.read();
+        let session = &notes[..notes.len() / 2];
+        assert_eq!((session[0].as_str(), session[session.len() - 1].as_str()), ("opened", "closed"), "{at}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_that_panics_ends_a_polling_session_at_its_pending_poll() {
+    let journal = Journal::default();
+    let world = observed(Server::builder(listen), Panics { at: "message", journal: journal.clone() });
+    let mut polling = world.polling(4).await;
+    polling.begin_poll().await;
+    assert_eq!(polling.post(&["4x"]).await.0, 200);
+    assert_eq!(polling.poll_answer().await, ["1"]);
+    settle().await;
+    assert_eq!(journal.read(), ["opened", "message", "ApplicationPanicked", "closed"]);
+}
+
+/// Panics while it holds a lock that `closed` takes, too.
+#[derive(Default)]
+struct Poisons {
+    sessions: Mutex<Vec<SessionId>>,
+    closed: AtomicUsize,
+}
+
+impl Observer for &'static Poisons {
+    fn opened(&self, session: &Sender) {
+        self.sessions.lock().unwrap().push(session.id());
+    }
+
+    fn message(&self, _: SessionId, message: &Message) {
+        let _sessions = self.sessions.lock().unwrap();
+        assert_ne!(message.as_text(), Some("poison"));
+    }
+
+    fn closed(&self, id: SessionId, _: &Disconnect) {
+        self.closed.fetch_add(1, Ordering::Relaxed);
+        self.sessions.lock().unwrap().retain(|session| *session != id);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_an_observer_has_poisoned_does_not_abort_the_process() {
+    let observer: &'static Poisons = Box::leak(Box::default());
+    let world = observed(Server::builder(follow_quietly), observer);
+    let mut bystander = world.websocket(4).await;
+    let mut websocket = world.websocket(4).await;
+    websocket.send("4poison").await;
+    assert_eq!(websocket.next().await, Received::Close(None));
+    settle().await;
+    assert_eq!(observer.closed.load(Ordering::Relaxed), 1);
+    assert_eq!(world.server.len(), 1);
+    // That it is poisoned for the others is the observer's own business: they end as their calls panic.
+    bystander.send("4hello").await;
+    assert_eq!(bystander.next().await, Received::Close(None));
+    settle().await;
+    assert_eq!(observer.closed.load(Ordering::Relaxed), 2);
+    assert!(world.server.is_empty());
+}
+
+async fn follow_quietly(socket: Socket) {
+    follow(socket, Journal::default()).await;
+}
+
+/// Asks the session that it is told of for all there is.
+#[derive(Default)]
+struct Curious(Mutex<Option<Sender>>, AtomicUsize);
+
+impl Curious {
+    fn ask(&self) {
+        let sender = self.0.lock().unwrap().clone().unwrap();
+        let _ = (
+            sender.transport(),
+            sender.rtt(),
+            sender.last_seen(),
+            sender.heartbeat(),
+            sender.next_deadline(),
+        );
+        let _ = sender.try_send("told");
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Observer for &'static Curious {
+    fn opened(&self, session: &Sender) {
+        *self.0.lock().unwrap() = Some(session.clone());
+        self.ask();
+    }
+
+    fn ping(&self, _: SessionId) {
+        self.ask();
+    }
+
+    fn heartbeat(&self, _: SessionId, _: Option<Duration>) {
+        self.ask();
+    }
+
+    fn message(&self, _: SessionId, _: &Message) {
+        self.ask();
+        self.0.lock().unwrap().clone().unwrap().close();
+    }
+
+    fn closed(&self, _: SessionId, _: &Disconnect) {
+        self.ask();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_may_use_the_session_that_it_is_told_of() {
+    let observer: &'static Curious = Box::leak(Box::default());
+    let world = observed(Server::builder(listen), observer);
+    let mut websocket = world.websocket(4).await;
+    assert_eq!(websocket.text().await, "4told");
+    assert_eq!(websocket.text().await, "2");
+    assert_eq!(websocket.text().await, "4told");
+    websocket.send("3").await;
+    assert_eq!(websocket.text().await, "4told");
+    websocket.send("4bye").await;
+    assert_eq!(websocket.text().await, "4told");
+    assert_eq!(websocket.next().await, Received::Close(None));
+    settle().await;
+    assert_eq!(observer.1.load(Ordering::Relaxed), 5);
+}
+
+/// Sends what is logged to all clients of the server that logs it; panics if told to.
+struct LogsOverTheServer {
+    server: Mutex<Weak<Server>>,
+    journal: Journal,
+    panics_at: Option<&'static str>,
+}
+
+struct Words(String);
+
+impl tracing::field::Visit for Words {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn core::fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+impl Subscriber for LogsOverTheServer {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("eio_tokio")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        self.happens("new span");
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut words = Words(String::new());
+        event.record(&mut words);
+        self.happens(&words.0);
+    }
+
+    fn enter(&self, _: &Id) {
+        if self.panics_at == Some("enter") {
+            self.happens("enter");
+        }
+    }
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// Hears nothing, and lets nobody believe that nobody listens: what a thread without a subscriber learns about an event
+/// counts for all threads otherwise.
+struct Deaf;
+
+impl Subscriber for Deaf {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+impl LogsOverTheServer {
+    /// Listens on this thread, until the guard is dropped.
+    fn listen(self) -> DefaultGuard {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| tracing::subscriber::set_global_default(Deaf).unwrap());
+        tracing::subscriber::set_default(self)
+    }
+
+    fn happens(&self, what: &str) {
+        self.journal.note(what);
+        let server = self.server.lock().unwrap().upgrade();
+        if let Some(server) = server {
+            server.broadcast(format!("log: {what}"));
+            for session in server.sessions() {
+                let _ = session.last_seen();
+            }
+        }
+        assert_ne!(Some(what), self.panics_at, "as the test wants it");
+    }
+}
+
+/// Reads until this text has come.
+async fn hears(websocket: &mut WebSocket, text: &str) {
+    while websocket.text().await != text {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_sent_over_the_server_that_writes_it_does_not_stop_it() {
+    let (builder, journal) = noting(follow);
+    let world = World::unobserved(builder);
+    let server = Arc::new(world.server.clone());
+    let logged = Journal::default();
+    let subscriber = LogsOverTheServer {
+        server: Mutex::new(Arc::downgrade(&server)),
+        journal: logged.clone(),
+        panics_at: None,
+    };
+    let _guard = subscriber.listen();
+    let mut polling = world.polling(4).await;
+    let mut websocket = world.websocket(4).await;
+    hears(&mut websocket, "4log: session opened").await;
+    websocket.send("4hello").await;
+    hears(&mut websocket, "4log: message").await;
+    hears(&mut websocket, "2").await;
+    hears(&mut websocket, "4log: ping").await;
+    websocket.send("3").await;
+    hears(&mut websocket, "4log: heartbeat").await;
+    assert!(polling.poll().await.contains(&"4log: message".to_owned()));
+    polling.post(&["3"]).await;
+    polling.post(&["1"]).await;
+    hears(&mut websocket, "4log: session ended").await;
+    websocket.send("1").await;
+    while !matches!(websocket.next().await, Received::Close(_)) {}
+    settle().await;
+    assert!(world.server.is_empty());
+    assert_eq!(count(&logged, "session ended"), 2);
+    assert_eq!(journal.read(), ["hello", "end: transport close", "end: transport close"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_of_the_log_that_panics_ends_the_session_that_it_is_told_of() {
+    for (at, opens) in [
+        ("session opened", true),
+        ("message", true),
+        ("session ended", true),
+        ("enter", true),
+        ("new span", false),
+    ] {
+        let (builder, journal) = noting(follow);
+        let world = World::unobserved(builder);
+        let mut bystander = world.websocket(4).await;
+        settle().await;
+        let subscriber =
+            LogsOverTheServer { server: Mutex::default(), journal: Journal::default(), panics_at: Some(at) };
+        let guard = subscriber.listen();
+        let mut connection = world.connect();
+        connection.send_upgrade(4, None).await;
+        let (status, _) = connection.response().await;
+        assert_eq!(status, if opens { 101 } else { 500 }, "{at}");
+        if opens {
+            let mut websocket = connection.into_websocket();
+            if at != "enter" {
+                websocket.send("4hello").await;
+            }
+            if at == "session ended" {
+                websocket.send("1").await;
+            }
+            while !matches!(websocket.next().await, Received::Close(_) | Received::End) {}
+        }
+        settle().await;
+        drop(guard);
+        assert_eq!(world.server.len(), 1, "{at}");
+        assert_eq!(count(&journal, "end: forced close"), usize::from(opens && at != "session ended"), "{at}");
+        bystander.send("4still there").await;
+        settle().await;
+        assert!(journal.read().contains(&"still there".to_owned()), "{at}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_callback_panics_is_answered_with_500_and_opens_no_session() {
+    type Configure = fn(ServerBuilder) -> ServerBuilder;
+    let callbacks: [(&str, Configure); 5] = [
+        ("called", |builder| {
+            builder.allow_request(|_| -> core::future::Ready<Result<(), String>> {
+                panic!("as the test wants it")
+            })
+        }),
+        ("polled", |builder| {
+            builder.allow_request(|_| async {
+                tokio::task::yield_now().await;
+                panic!("as the test wants it")
+            })
+        }),
+        ("heartbeat", |builder| builder.heartbeat_for(|_| panic!("as the test wants it"))),
+        ("headers", |builder| builder.on_headers(|_, _| panic!("as the test wants it"))),
+        ("initial headers", |builder| builder.on_initial_headers(|_, _| panic!("as the test wants it"))),
+    ];
+    for (name, configure) in callbacks {
+        let journal = Journal::default();
+        let builder = configure(Server::builder(listen));
+        let world = observed(builder, Panics { at: "", journal: journal.clone() });
+        let (status, body) = world.connect().request("GET", "EIO=4&transport=polling", b"").await;
+        assert_eq!((status, body.as_str()), (500, r#"{"code":4,"message":"Internal error"}"#), "{name}");
+        let mut connection = world.connect();
+        connection.send_upgrade(4, None).await;
+        assert_eq!(connection.response().await, (500, "Internal error".to_owned()), "{name}");
+        settle().await;
+        assert!(world.server.is_empty(), "{name}");
+        assert_eq!(journal.read(), [""; 0], "{name}: it never was a session");
+        assert!(world.server.shutdown(ms(100)).await.is_empty(), "{name}: nothing of it is left");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_request_makes_on_headers_panic_ends() {
+    let builder = Server::builder(listen).on_headers(|request, _| {
+        assert!(!request.uri.query().unwrap_or_default().contains("panic"));
+    });
+    let mut world = World::new(builder);
+    let mut other = world.polling(4).await;
+    let mut polling = world.polling(4).await;
+    let query = format!("{}&panic=1", polling.query());
+    assert_eq!(polling.poll.request("GET", &query, b"").await.0, 500);
+    assert_eq!(polling.poll().await, ["6", "1"]);
+    assert_eq!(world.end().await.disconnect.reason, Reason::ApplicationPanicked);
+    other.begin_poll().await;
+    world.assert_alive();
+}
+
+struct PanicsInItsDrop;
+
+impl Drop for PanicsInItsDrop {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "as the test wants it");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_application_holds_may_panic_when_it_is_dropped() {
+    for way in ["return", "panic"] {
+        let mut world = World::new(Server::builder(|socket: Socket| holding(socket, PanicsInItsDrop)));
+        let mut websocket = world.websocket(4).await;
+        websocket.send(&format!("4{way}")).await;
+        assert_eq!(websocket.next().await, Received::Close(None), "{way}");
+        assert_eq!(world.end().await.disconnect.reason, Reason::ApplicationPanicked, "{way}");
+    }
+}
+
+#[test]
+fn a_runtime_that_goes_away_takes_every_session_with_it_whatever_panics() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let journal = Journal::default();
+    let world = runtime.block_on(async {
+        let builder = Server::builder(|socket: Socket| holding(socket, PanicsInItsDrop));
+        let world = observed(builder, Panics { at: "closed", journal: journal.clone() });
+        for _ in 0..2 {
+            drop(world.polling(4).await);
+        }
+        settle().await;
+        world
+    });
+    drop(runtime);
+    assert_eq!(count(&journal, "closed"), 2);
+    assert!(world.server.is_empty());
+}
+
+/// Holds something until it is told to return or to panic.
+async fn holding(mut socket: Socket, _held: PanicsInItsDrop) {
+    while let Ok(message) = socket.recv().await {
+        match message.as_text() {
+            Some("return") => return,
+            text => assert_ne!(text, Some("panic")),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_a_panic_elsewhere_drops_ends_its_session_as_panicked() {
+    let (mut world, mut sockets) = crate::support::handing_out(|builder| builder);
+    let mut websocket = world.websocket(4).await;
+    let socket = sockets.recv().await.unwrap();
+    let elsewhere = tokio::spawn(async move {
+        socket.try_send("last words").unwrap();
+        panic!("as the test wants it");
+    });
+    assert!(elsewhere.await.is_err());
+    assert_eq!(websocket.text().await, "4last words");
+    assert_eq!(websocket.next().await, Received::Close(None));
+    assert_eq!(world.end().await.disconnect.reason, Reason::ApplicationPanicked);
+}
