@@ -11,7 +11,7 @@ use super::says::Says;
 use super::transcript::{Micros, Transcript, Who};
 use super::unheard;
 use super::versions::{self, Library};
-use super::wire::{Revision, Socket, Wire, decode_frame};
+use super::wire::{Exchange, Outcome, Revision, Socket, Wire, decode_frame};
 
 /// The plans of every session that opened, or began to, for each side that was a library.
 pub(crate) fn plans(transcript: &Transcript) -> Result<Vec<Plan>, String> {
@@ -142,6 +142,26 @@ impl<'t> Builder<'t> {
         }
         let at = died.map_or(at, |reported| reported.min(at));
         self.tell(at, Fact::SocketClosed { conn: socket.conn, failed: false });
+    }
+
+    /// When a request failed without this server's doing. What is recorded is when its connection was seen to die, which
+    /// the library may have reported before; where nothing was recorded, only the library's report tells of it.
+    fn failed(&self, exchange: &Exchange) -> Option<Micros> {
+        let end = self.recorded.end.as_ref();
+        let reported = end.filter(|end| end.reason.as_deref() == Some("transport error")).map(|end| end.at);
+        let reported = reported.filter(|reported| *reported >= exchange.at);
+        match exchange.outcome {
+            None => reported,
+            Some((_, Outcome::Response { .. })) => None,
+            Some((_, Outcome::Failed(Who::Server))) if self.role == Role::Server => None,
+            Some((seen, Outcome::Failed(_))) => {
+                let mut destroyed =
+                    self.says.destroyed.iter().filter(|(_, who, id)| *who != self.me() && *id == exchange.id);
+                let at = destroyed.next().map_or(seen, |(destroyed, ..)| *destroyed);
+                let before = reported.filter(|reported| *reported < at && at - reported <= JITTER);
+                Some(before.unwrap_or(at))
+            }
+        }
     }
 
     /// If a WebSocket that ended at `at` did so by itself, whoever is said to have ended it: when that was reported.

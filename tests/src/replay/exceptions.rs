@@ -7,7 +7,7 @@
 //! | `B1` | revision 4 server: a ping outstanding at packet `5`, then silence, and the session stays open | ping timeout at the deadline |
 //! | `B2` | revision 3 server, 6.6: no ping timeout ever after an upgrade | the same |
 //! | `B3` | server: the loop was blocked, the evidence unread, ping timeout | evidence before expiry: open |
-//! | `B4` | server: unasked pongs, and the next ping is put off | a ping I after the last awaited pong |
+//! | `B4` | server: unasked pongs put the next ping off, or count as its answer | a ping I after the last awaited pong; only what comes after it is its answer |
 //! | `B6` | server: an upgrade in another revision is let in | refused |
 //! | `B27` | server: an upgrade that was not offered is let in | refused |
 //! | `B28` | client: a handshake without its upgrades hangs in opening for ever | opens |
@@ -131,9 +131,29 @@ impl Case<'_> {
                     (false, _) => Some(stop("B2")),
                 }
             }
+            (Role::Server, Revision::V4, None) if self.pong_before_its_ping() => Some(stop("B4")),
             (Role::Client, ..) if self.hangs() => Some(stop("B28")),
             _ => None,
         }
+    }
+
+    /// The ping that ours awaits an answer to was preceded by a pong, which the reference took for the answer: it read
+    /// that after its ping, or takes any.
+    fn pong_before_its_ping(&self) -> bool {
+        let heartbeats = self.steps().rev().filter_map(|(_, step)| match step {
+            Step::Emitted { what: What::Ping, .. } => Some(PacketType::Ping),
+            Step::Packet { packet: PacketType::Pong, .. } => Some(PacketType::Pong),
+            _ => None,
+        });
+        let mut heartbeats = heartbeats.peekable();
+        let mut pongs = 0;
+        if heartbeats.next() != Some(PacketType::Ping) {
+            return false;
+        }
+        while heartbeats.next_if_eq(&PacketType::Pong).is_some() {
+            pongs += 1;
+        }
+        pongs > usize::from(heartbeats.peek().is_some())
     }
 
     /// The reference ended for silence, with the evidence unread; ours read it first.

@@ -3,6 +3,8 @@
 //! What ends a session from outside (a disconnect packet, the connection, the application) ends the machine too; only
 //! heartbeats, their echoes, the answers to polls that waited in vain, and timeouts are the machine's own.
 
+mod namespaces;
+
 use core::time::Duration;
 
 use eio_core::Instant;
@@ -273,6 +275,11 @@ impl Reader<'_> {
         side
     }
 
+    /// Whose side the machine takes.
+    fn me(&self) -> Who {
+        if self.is_server { Who::Server } else { Who::Client }
+    }
+
     fn owns(&self, url: &str) -> bool {
         session_of(url).is_some_and(|(_, sid)| sid == self.sid)
     }
@@ -305,10 +312,8 @@ impl Reader<'_> {
     /// How the library says that the session ended. Timeouts have names on a server, but none on a client, where every
     /// end that nothing else explains is one.
     fn end(&self, side: &mut Side) {
-        let says = |event: &&super::transcript::Event| matches!(&event.kind, Kind::Api { event, .. } if event == "disconnect");
         let window = side.begins..self.until;
-        let mut ends = self.transcript.events.iter().filter(says).filter(|event| window.contains(&event.at));
-        let Some(event) = ends.next() else { return };
+        let Some(event) = namespaces::end_of_session(self, side, window) else { return };
         let Kind::Api { args, .. } = &event.kind else { return };
         let word = args["reason"].as_str();
         let is_timeout = word.is_some_and(|word| word.ends_with(" timeout"));

@@ -1,6 +1,7 @@
 //! The replay must be able to fail, and must not need to know a recording to judge it.
 
 mod altered;
+mod namespaces;
 mod variants;
 
 use serde_json::{Value, json};

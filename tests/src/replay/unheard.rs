@@ -22,8 +22,9 @@ pub(crate) fn server(transcript: &Transcript, says: &Says, library: Library) -> 
         clippy::cast_sign_loss,
         reason = "what does not fit is refused"
     )]
-    let millis = |option| transcript.number(option).map_or(0, |millis| millis as u32);
-    let heartbeat = Heartbeat::from_millis(millis("pingInterval"), millis("pingTimeout"))
+    let millis = |option, default| transcript.number(option).map_or(default, |millis| millis as u32);
+    let (interval, timeout) = library.periods();
+    let heartbeat = Heartbeat::from_millis(millis("pingInterval", interval), millis("pingTimeout", timeout))
         .map_err(|error| format!("the server's periods: {error}"))?;
     let protocol = transcript.events.iter().find_map(|event| match &event.kind {
         Kind::Api { args, .. } => args["protocol"].as_u64(),

@@ -52,6 +52,16 @@ impl Library {
         }
     }
 
+    /// The ping interval and the ping timeout of this server, in milliseconds, unless it is told otherwise.
+    pub(crate) fn periods(self) -> (u32, u32) {
+        let timeout = match self.engine {
+            (0..=2, ..) | (3, 0..=1, _) => 60_000,
+            (3, 2..=5, _) | (4, ..) => 5_000,
+            _ => 20_000,
+        };
+        (25_000, timeout)
+    }
+
     /// The largest payload that this server takes, unless it is told otherwise.
     pub(crate) fn max_payload(self) -> u64 {
         if self.engine >= (3, 6, 0) { 1_000_000 } else { 100_000_000 }

@@ -6,7 +6,7 @@
 //! | `12.4` | took, or ignored, a heartbeat in the wrong direction (before 4.1) | ends the session |
 //! | `12.6` | ignored a close packet over WebSocket | ends the session |
 //! | `12.9` | answered a post of garbage with `ok`; switched protocols for a version that it does not speak | status 400, before anything is switched |
-//! | `12.11`, `B4` | let late pongs, or pongs that no ping awaited, put off its pings | pings when it is time |
+//! | `12.11`, `B4` | let late pongs, or pongs that no ping awaited, put off its pings; took such a pong for the answer to the next ping | pings when it is time, and awaits what comes after its ping (rule 11) |
 //! | `B3` | judged silence before it read what was there | reads first |
 //! | `B6` | let in requests of another revision than their session's, and died of one (before 6.6.10) | status 400 |
 //! | `B26` | reset a post that was in flight during an upgrade, and lost its messages | takes it, and answers |
@@ -26,6 +26,8 @@
 //! | `6.x max-payload` | did not tell its limit in the handshake (before 6.2) |
 //! | `6.x EIO` | spoke revision 3 whatever `EIO` said |
 //! | `6.x 413` | reset a post above the limit, and ended its session |
+
+mod pongs;
 
 use eio_core::DisconnectReason;
 use eio_core::packet::PacketType;
@@ -55,6 +57,7 @@ fn parts(id: &'static str) -> Option<Exception> {
 /// The reason of a difference, if it has one.
 pub(crate) fn explain(case: &Case<'_>, place: Place<'_>, difference: &Difference) -> Option<Exception> {
     let special = case.of_3x(place, difference).or_else(|| case.of_blocked(difference));
+    let special = special.or_else(|| case.of_unasked_pongs(place, difference));
     special.or_else(|| match place {
         Place::Exchange(exchange) => case.of_exchange(exchange, difference),
         Place::Socket(socket) => case.of_socket(socket, difference),
@@ -274,26 +277,15 @@ impl Case<'_> {
         })
     }
 
-    /// Ours pings where the recorded server let unasked pongs, or late ones, put it off.
+    /// Ours pings where the recorded server let late pongs put it off.
     fn of_pings(&self, socket: &Socket, difference: &Difference) -> Option<Exception> {
-        if let Difference::Time { recorded, ours } = difference {
-            return if ours < recorded && self.was_answered_late(socket, *recorded) {
-                parts("12.11")
-            } else {
-                None
-            };
-        }
-        let Difference::Frame { at, ours: Some(Body::Text(ours)), .. } = difference else { return None };
-        let answers =
-            socket.sent.iter().filter(|(sent, body)| sent <= at && body.text() == Some("3")).count();
-        let pings =
-            socket.received.iter().filter(|(sent, body)| sent <= at && body.text() == Some("2")).count();
-        if ours == "2" && answers > pings { parts("B4") } else { None }
+        let Difference::Time { recorded, ours } = difference else { return None };
+        if ours < recorded && self.was_answered_late(socket, *recorded) { parts("12.11") } else { None }
     }
 
     /// The ping at this time is behind one that was answered later than half the timeout.
     fn was_answered_late(&self, socket: &Socket, ping: Micros) -> bool {
-        let half = self.recording.options["pingTimeout"].as_u64().unwrap_or(20_000) * 500;
+        let half = self.period("pingTimeout", 20_000) / 2;
         let is_ping = |body: &Body| body.text() == Some("2");
         let pings = || socket.received.iter().filter(|(_, body)| is_ping(body)).map(|(at, _)| *at);
         let answer = |after| {

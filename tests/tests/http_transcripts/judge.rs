@@ -32,7 +32,7 @@ const HEADERS: [&str; 13] = [
 pub(crate) const LATE: Micros = 50_000;
 
 /// How much earlier: our clock goes in whole milliseconds here.
-const EARLY: Micros = 3_000;
+pub(crate) const EARLY: Micros = 3_000;
 
 /// A packet, to compare and to explain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,8 +231,11 @@ impl Case<'_> {
             differences.push(Difference::Status { recorded: recorded.status, ours: ours.status });
         }
         for name in HEADERS {
-            let recorded = recorded.header(name).map(str::to_owned);
-            let ours = ours.header(name).map(|value| self.with_their_sid(value));
+            // A connection of HTTP/1.1 is kept by itself; saying so is no difference.
+            let is_default = |value: &&str| name == "connection" && value.eq_ignore_ascii_case("keep-alive");
+            let recorded = recorded.header(name).filter(|value| !is_default(value)).map(str::to_owned);
+            let ours = ours.header(name).filter(|value| !is_default(value));
+            let ours = ours.map(|value| self.with_their_sid(value));
             if recorded != ours {
                 differences.push(Difference::Header { name, recorded, ours });
             }

@@ -14,17 +14,17 @@ impl Builder<'_> {
         let wire = self.wire;
         let recording_ends = self.transcript.end();
         let mut ends = self.says.client_ends.iter().filter(|end| (wire.started..until).contains(&end.at));
-        self.recorded.end = ends.next().cloned();
+        self.recorded.end = ends.find(|end| !self.left_a_namespace(end)).cloned();
         self.recorded.opened = self.says.client_opens.iter().any(|at| (wire.started..until).contains(at));
         let begins = wire.started;
         let upgraded = self.upgraded();
         for exchange in wire.polls.iter().chain(&wire.posts) {
-            match &exchange.outcome {
-                Some((at, Outcome::Failed(_))) => self.tell(*at, Fact::PollingFailed),
-                Some((at, Outcome::Response { status, .. })) if *status != 200 => {
-                    self.tell(*at, Fact::PollingFailed);
-                }
-                _ => {}
+            let refused = match &exchange.outcome {
+                Some((at, Outcome::Response { status, .. })) if *status != 200 => Some(*at),
+                _ => None,
+            };
+            if let Some(at) = refused.or_else(|| self.failed(exchange)) {
+                self.tell(at, Fact::PollingFailed);
             }
         }
         for poll in &wire.polls {
@@ -57,6 +57,17 @@ impl Builder<'_> {
         let (_, json) = wire.open_packet(self.revision).unwrap_or_default();
         let heartbeat = heartbeat_of(&json).unwrap_or_default();
         self.finish(Liveness::default(), heartbeat, begins, true, 10_000_000)
+    }
+
+    /// Socket.IO's client reports a session's end and the leaving of one namespace by the same word; after the latter the
+    /// session's traffic goes on.
+    fn left_a_namespace(&self, end: &End) -> bool {
+        if !matches!(end.reason.as_deref(), Some("io client disconnect" | "io server disconnect")) {
+            return false;
+        }
+        let requests = self.wire.polls.iter().chain(&self.wire.posts).map(|exchange| exchange.at);
+        let frames = self.wire.sockets.iter().flat_map(|socket| &socket.frames).map(|frame| frame.at);
+        requests.chain(frames).any(|at| at > end.at + JITTER)
     }
 
     /// Polling is paused when the last request before the recorded `5` was answered; without a `5`, as soon as no

@@ -50,7 +50,7 @@ impl Builder<'_> {
         let recording_ends = self.transcript.end();
         for (index, poll) in wire.polls.iter().enumerate() {
             let (from, to) = poll.span(recording_ends);
-            self.failed_request(poll);
+            let failed = self.failed_request(poll);
             if poll.at <= begins || poll.status().is_some_and(|status| status != 200 && status < 400) {
                 continue;
             }
@@ -59,10 +59,11 @@ impl Builder<'_> {
                 self.tell(from, Fact::PollingViolation(Violation::OverlappingRequests));
             } else if poll.status().is_none_or(|status| status == 200) {
                 self.tell(from, Fact::Poll);
-                let (to, kind) = match poll.outcome {
-                    None => (Micros::MAX, WindowKind::Request),
-                    Some((_, Outcome::Failed(_))) => (to, WindowKind::Lost),
-                    Some(_) => (to, WindowKind::Request),
+                let (to, kind) = match (&poll.outcome, failed) {
+                    (_, Some(failed)) => (failed, WindowKind::Lost),
+                    (None, None) => (Micros::MAX, WindowKind::Request),
+                    (Some((_, Outcome::Failed(_))), None) => (to, WindowKind::Lost),
+                    (Some(_), None) => (to, WindowKind::Request),
                 };
                 self.recorded.windows.push(Window { from, to, kind });
             }
@@ -89,14 +90,11 @@ impl Builder<'_> {
         }
     }
 
-    /// The client gave a request up.
-    fn failed_request(&mut self, exchange: &Exchange) {
-        if let Some((at, Outcome::Failed(Who::Client | Who::Observer))) = exchange.outcome {
-            let destroyed =
-                self.says.destroyed.iter().find(|(_, who, id)| *who != Who::Server && *id == exchange.id);
-            let at = destroyed.map_or(at, |(destroyed, ..)| *destroyed);
-            self.tell(at, Fact::PollingFailed);
-        }
+    /// The client gave a request up, or its connection died.
+    fn failed_request(&mut self, exchange: &Exchange) -> Option<Micros> {
+        let failed = self.failed(exchange)?;
+        self.tell(failed, Fact::PollingFailed);
+        Some(failed)
     }
 
     fn sockets_of_client(&mut self, limit: u64) {

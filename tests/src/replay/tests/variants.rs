@@ -178,3 +178,12 @@ fn a_request_that_was_answered_with_an_error_is_told_to_the_server() {
     let scene = scene.event(40.0, "server", "http_response", failed).end(42.0, "client", "transport error");
     assert_eq!(scene.post(43.0, 3, 4, "1").verdict(), Verdict::Agrees);
 }
+
+#[test]
+fn a_pong_just_before_its_ping_is_no_answer_to_it() {
+    // The reference read it after its ping, and went on.
+    let scene = Scene::new("eio4", SERVER, "raw").socket(1.0, 4, 300, 200).frame(300.0, "client", "3");
+    let scene = scene.frame(302.0, "server", "2").frame(603.0, "server", "2").frame(604.0, "client", "3");
+    let scene = scene.end(700.0, "server", "transport close").socket_closed(700.5, "client");
+    assert_eq!(scene.verdict(), excepted("B4"));
+}
