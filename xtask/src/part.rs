@@ -188,6 +188,14 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::real_peers,
     },
     Part {
+        name: "idle-limits",
+        about: "no session is lost where heartbeats of seconds meet idle limits of seconds, also over poor links",
+        verb: Verb::Test,
+        needs: &[],
+        limit_minutes: 10,
+        run: interop::idle_limits,
+    },
+    Part {
         name: "faults",
         about: "whoever is stopped, killed, unplugged or stalled is noticed on time, and nobody else",
         verb: Verb::Test,

@@ -111,7 +111,7 @@ impl Places {
 
 fn idle_limit(builder: ServerBuilder, limit: Option<Duration>) -> ServerBuilder {
     match limit {
-        Some(limit) => builder.request_timeout(limit),
+        Some(limit) => builder.idle_timeout(limit),
         None => builder,
     }
 }

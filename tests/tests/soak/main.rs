@@ -2,9 +2,9 @@
 //! over real sockets, directly and over links that delay, lose and are slow.
 //!
 //! A connection that was idle for as long as a limit allows is closed just when the next heartbeat wants it, if the
-//! heartbeat's interval is that long; the link's delay lets the two cross. By itself this is a short plan, intervals of
-//! 1 to 3 s against limits of 1 to 3 s. `cargo xtask prove soak` sets `EIO_SOAK_MINUTES` and runs the long one:
-//! intervals of 29, 30, 31 and 60 s against the limits that everything has unless set otherwise.
+//! heartbeat's interval is that long; the link's delay lets the two cross. `cargo xtask test idle-limits` runs a short
+//! plan, intervals of 1 to 3 s against limits of 1 to 3 s. `cargo xtask prove soak` sets `EIO_SOAK_MINUTES` and runs the
+//! long one: intervals of 29, 30, 31 and 60 s against the limits that everything has unless set otherwise.
 
 mod fleet;
 mod plan;

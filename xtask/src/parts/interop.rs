@@ -28,12 +28,23 @@ pub(crate) fn attacks(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(test("attacks")).map(drop)
 }
 
-/// Heartbeats that meet the limits of idle connections, for as many minutes as `EIO_SOAK_MINUTES` says, or for thirty.
-/// How many clients there were and what became of them is printed.
+/// Heartbeats that meet the limits of idle connections, for half a minute.
+pub(crate) fn idle_limits(job: &mut Job<'_>) -> Result<(), Stop> {
+    let mut short = test("soak");
+    short.env_remove("EIO_SOAK_MINUTES");
+    meet_limits(job, short)
+}
+
+/// The same for as many minutes as `EIO_SOAK_MINUTES` says, or for thirty.
 pub(crate) fn soak(job: &mut Job<'_>) -> Result<(), Stop> {
     let mut long = test("soak");
     long.env("EIO_SOAK_MINUTES", std::env::var("EIO_SOAK_MINUTES").unwrap_or_else(|_| "30".to_owned()));
-    let printed = job.run(long)?;
+    meet_limits(job, long)
+}
+
+/// Clients that only answer heartbeats; how many there were and what became of them is printed.
+fn meet_limits(job: &mut Job<'_>, test: Command) -> Result<(), Stop> {
+    let printed = job.run(test)?;
     printed.lines().filter_map(|line| line.strip_prefix("soak: ")).for_each(|line| job.note(line.to_owned()));
     Ok(())
 }

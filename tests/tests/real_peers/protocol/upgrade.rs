@@ -1,6 +1,6 @@
 //! A session moves from polling to a WebSocket, and is then nowhere else.
 
-use eio_tests::interop::{Case, Log};
+use eio_tests::interop::{Case, Log, soon};
 use eio_tokio::Message;
 
 use super::{Revision, Stage};
@@ -8,6 +8,9 @@ use super::{Revision, Stage};
 pub(super) fn cases(revision: Revision, cases: &mut Vec<Case>) {
     cases.push(revision.case("a session moves from polling to a WebSocket", moves));
     cases.push(revision.case("after an upgrade polling is refused, and the session lives", polling_after));
+    cases.push(
+        revision.case("after an upgrade another WebSocket is closed, and the session lives", websocket_after),
+    );
 }
 
 /// "upgrade: successfully upgrades from HTTP long-polling to WebSocket". Protocol, "Upgrade"; revision 3, "Transport
@@ -36,6 +39,20 @@ async fn polling_after(revision: Revision, log: Log) {
     let (sid, mut socket, _at_server) = stage.upgraded().await;
     lives(&mut socket).await;
     assert_eq!(stage.poll(&sid).await.status, 400);
+    lives(&mut socket).await;
+}
+
+/// "upgrade: ignores WebSocket connection with same sid after upgrade". Protocol, "WebSocket": the server must close the
+/// second connection; revision 3, "Transport upgrading". Closed it is as a WebSocket: the switch comes first.
+async fn websocket_after(revision: Revision, log: Log) {
+    let mut stage = Stage::open(revision, &log).await;
+    let (sid, mut socket, _at_server) = stage.upgraded().await;
+    lives(&mut socket).await;
+    let query = stage.websocket(Some(&sid));
+    let mut second = stage.connect(&query);
+    second.opened().await;
+    soon("the second WebSocket to be closed", second.closed()).await;
+    assert!(!second.has_told("message"), "nothing was said on it");
     lives(&mut socket).await;
 }
 
