@@ -122,7 +122,7 @@ whoever knows the whole of it can speak for the client).
 Examples:
   eio serve --echo
   eio serve --listen 0.0.0.0:3000 --path /socket.io/
-  eio serve --unix /run/user/1000/eio.sock           for a proxy on this machine
+  eio serve --unix /run/eio/eio.sock --unix-mode 660 for a proxy in this group
   eio serve --ping-interval 2s --ping-timeout 1s     watch silence being noticed
   eio serve --json | grep '\"event\":\"close\"'";
 

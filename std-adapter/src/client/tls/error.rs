@@ -144,7 +144,7 @@ impl fmt::Display for Names<'_> {
         for (index, name) in self.0.iter().enumerate() {
             write!(f, "{}{name:?}", if index > 0 { ", " } else { "" })?;
         }
-        if self.0.is_empty() { f.write_str("no host at all") } else { Ok(()) }
+        if self.0.is_empty() { f.write_str("no host at all: it has no subjectAltName") } else { Ok(()) }
     }
 }
 
@@ -186,6 +186,6 @@ mod tests {
         assert_eq!(plain_name("something else"), "something else");
         let names = ["a\u{1b}".to_owned(), "b".to_owned()];
         assert_eq!(Names(&names).to_string(), "\"a\\u{1b}\", \"b\"");
-        assert_eq!(Names(&[]).to_string(), "no host at all");
+        assert_eq!(Names(&[]).to_string(), "no host at all: it has no subjectAltName");
     }
 }
