@@ -610,6 +610,7 @@ impl Server {
     ///
     /// | after | |
     /// |---|---|
+    /// | a second, at most half of it | the sessions on polling end that owe nothing but their close packet, and have no request that could take it: a living client would have polled again |
     /// | half of it | the sessions that are left end, with what they have not sent; their applications see the end |
     /// | three quarters | the applications that are left are dropped, and [`on_disconnect`] runs for them |
     /// | all of it | the connections that are left are dropped, and nothing is waited for any more |

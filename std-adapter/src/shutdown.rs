@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::hub::Hub;
 use crate::session_id::SessionId;
+use crate::state::State;
 
 /// What [`Server::shutdown`](crate::Server::shutdown) did not wait for, because its limit came first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,10 @@ impl CutOff {
     }
 }
 
+/// How long a client on polling may take to ask for the close packet, if that is all it is owed: a living one polls again
+/// as soon as it can.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Closes every session, and waits. Each part of the limit that passes in vain cuts something off.
 pub(crate) async fn run(hub: &Hub, limit: Duration) -> CutOff {
     let start = Instant::now();
@@ -36,12 +41,16 @@ pub(crate) async fn run(hub: &Hub, limit: Duration) -> CutOff {
     for state in hub.all() {
         state.close(None);
     }
-    if is_quiet_within(hub, start, limit / 2).await {
-        return cut;
-    }
-    for state in hub.all() {
-        state.update(|inner, now| inner.session.handle_transport_error(now));
-        cut.sessions += 1;
+    for (part, is_cut) in
+        [(FAREWELL.min(limit / 2), State::owes_only_a_close as fn(&State) -> bool), (limit / 2, |_| true)]
+    {
+        if is_quiet_within(hub, start, part).await {
+            return cut;
+        }
+        for state in hub.all().into_iter().filter(|state| is_cut(state)) {
+            state.update(|inner, now| inner.session.handle_transport_error(now));
+            cut.sessions += 1;
+        }
     }
     if is_quiet_within(hub, start, limit / 4 * 3).await {
         return cut;

@@ -520,6 +520,13 @@ impl State {
         });
     }
 
+    /// Whether a closing session has nothing to deliver but its close packet, and no request that could take it.
+    pub(crate) fn owes_only_a_close(&self) -> bool {
+        let inner = self.lock();
+        let is_silent = !inner.has_poll() && !inner.post_in_flight && !inner.upgrading;
+        inner.transport == Transport::Polling && is_silent && inner.mail.outgoing() == 0
+    }
+
     /// The application's `Socket` was dropped: what still comes in goes nowhere, and the session closes.
     pub(crate) fn abandon(&self) {
         let unread = self.update(|inner, now| {

@@ -26,6 +26,20 @@ pub(crate) fn get(address: &str, target: &str) -> String {
     answer
 }
 
+/// The whole answer to a POST.
+pub(crate) fn post(address: &str, target: &str, body: &str) -> String {
+    let mut stream = connect(address);
+    write!(
+        stream,
+        "POST {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("the server reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the server answers");
+    answer
+}
+
 /// The data of the first server-sent events.
 pub(crate) fn events(address: &str, count: usize) -> Vec<String> {
     let mut stream = connect(address);

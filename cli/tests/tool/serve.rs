@@ -1,6 +1,6 @@
 //! `eio serve` and its events, its signals, its page.
 
-use crate::peer::{WebSocket, get};
+use crate::peer::{WebSocket, get, post};
 use crate::program::{Eio, lines_of};
 
 const QUICK: [&str; 4] = ["--ping-interval", "200ms", "--ping-timeout", "400ms"];
@@ -143,13 +143,35 @@ fn ctrl_c_closes_every_session() {
     assert_eq!(server.exit_code(), 0);
 }
 
+/// A session on polling, and no more of it. Returns its sid.
+fn open_polling(address: &str) -> String {
+    let open = get(address, "/engine.io/?EIO=4&transport=polling");
+    let sid = open.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
+    sid.unwrap_or_else(|| panic!("{open}")).to_owned()
+}
+
+#[test]
+fn a_polling_client_that_has_vanished_holds_up_no_end() {
+    let (mut server, address) = serve(&[]);
+    open_polling(&address);
+    server.event("open");
+    server.terminate();
+    let closing = server.event("closing")["ms"].as_u64().unwrap();
+    let close = server.event("close");
+    assert_eq!(close["reason"], "forced close");
+    let took = close["ms"].as_u64().unwrap() - closing;
+    assert!(took < 4_000, "waited for {took} ms");
+    assert_eq!(server.exit_code(), 0);
+}
+
 #[test]
 fn a_second_ctrl_c_leaves_at_once() {
-    let (mut server, address) = serve(&[]);
-    // This client polls for nothing, so that its session cannot be told that it closes.
-    let open = get(&address, "/engine.io/?EIO=4&transport=polling");
-    assert!(open.contains("\"sid\""), "{open}");
-    server.event("open");
+    let (mut server, address) = serve(&["--echo"]);
+    // This client is owed a message that it does not ask for.
+    let sid = open_polling(&address);
+    let target = format!("/engine.io/?EIO=4&transport=polling&sid={sid}");
+    assert!(post(&address, &target, "4hello").starts_with("HTTP/1.1 200"));
+    server.event("message");
     server.interrupt();
     server.event("closing");
     let interrupted = std::time::Duration::from_secs(2);

@@ -164,6 +164,42 @@ async fn shutdown_drains_every_session_and_takes_no_new_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn shutdown_waits_a_second_for_a_polling_client_that_is_owed_nothing_but_a_close() {
+    let mut world = World::patient(Server::builder(listen));
+    let _vanished = world.polling(4).await;
+    let mut between_polls = world.polling(4).await;
+    let shutdown = tokio::spawn({
+        let server = world.server.clone();
+        async move { server.shutdown(ms(10_000)).await }
+    });
+    world.at(900).await;
+    assert_eq!(between_polls.poll().await, ["6", "1"]);
+    assert_eq!(shutdown.await.unwrap().sessions, 1);
+    assert_eq!(world.elapsed(), ms(1_000));
+    for _ in 0..2 {
+        assert_eq!(world.end().await.disconnect.reason, Reason::LocalClose);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_gives_a_polling_client_half_of_its_time_while_a_message_is_owed() {
+    let world = World::patient(Server::builder(|mut socket: Socket| async move {
+        socket.send("owed").await.unwrap();
+        while socket.recv().await.is_ok() {}
+    }));
+    let mut late = world.polling(4).await;
+    tokio::task::yield_now().await;
+    let shutdown = tokio::spawn({
+        let server = world.server.clone();
+        async move { server.shutdown(ms(10_000)).await }
+    });
+    world.at(4_500).await;
+    assert_eq!(late.poll().await, ["4owed", "1"]);
+    assert!(shutdown.await.unwrap().is_empty());
+    assert_eq!(world.elapsed(), ms(4_500));
+}
+
+#[tokio::test(start_paused = true)]
 async fn shutdown_ends_what_does_not_drain_when_half_of_its_limit_has_passed() {
     let mut world = World::new(Server::builder(|mut socket: Socket| async move {
         socket.send(vec![0; 1_000_000]).await.unwrap();

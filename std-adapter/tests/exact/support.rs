@@ -87,6 +87,14 @@ impl World {
         Self::of(builder.observer(Ends { start, sender }), start, ends)
     }
 
+    /// The same, with the default heartbeat: silence does not end a session within the time of a test.
+    pub(crate) fn patient(builder: ServerBuilder) -> Self {
+        let start = Instant::now();
+        let (sender, ends) = mpsc::unbounded_channel();
+        let server = builder.observer(Ends { start, sender }).build().unwrap();
+        Self { server, start, ends }
+    }
+
     /// The same, watched by nobody: its ends are not told.
     pub(crate) fn unobserved(builder: ServerBuilder) -> Self {
         Self::of(builder, Instant::now(), mpsc::unbounded_channel().1)
