@@ -316,7 +316,8 @@ impl ClientBuilder {
     ///
     /// If it panics, the session closes with
     /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked), which is an event,
-    /// too; under `panic = "abort"` the process ends.
+    /// too. A panic at an event that is not a session's, such as [`ClientEvent::Connected`], is logged and ends nothing.
+    /// Under `panic = "abort"` the process ends.
     pub fn on_event(mut self, on_event: impl Fn(ClientEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Some(Arc::new(on_event));
         self

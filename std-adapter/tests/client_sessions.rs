@@ -432,3 +432,31 @@ async fn b29_text_that_would_forge_packets_is_sent_only_where_it_can_be() {
         assert_eq!(socket.recv().await.unwrap(), "next".into());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_told_before_the_session_that_opens_on_it() {
+    for way in Way::ALL {
+        let (_server, address) = serve(Server::builder(echo)).await;
+        let events = Events::default();
+        let _socket = events.watch(way.client(address)).build().unwrap().connect().await.unwrap();
+        let events = events.all();
+        let place = |of: fn(&ClientEvent) -> bool| events.iter().position(of).unwrap();
+        let connecting = place(|event| matches!(event, ClientEvent::Connecting));
+        let connected = place(|event| matches!(event, ClientEvent::Connected));
+        let opened = place(|event| matches!(event, ClientEvent::Opened { .. }));
+        assert!(connecting < connected && connected < opened, "{way:?}: {events:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_who_hears_of_a_connection_ends_nothing() {
+    for way in Way::ALL {
+        let (_server, address) = serve(Server::builder(echo)).await;
+        let client = way.client(address).on_event(|event| {
+            assert!(!matches!(event, ClientEvent::Connected), "whoever hears of it panics");
+        });
+        let mut socket = client.build().unwrap().connect().await.unwrap();
+        socket.send("hello").await.unwrap();
+        assert_eq!(socket.recv().await.unwrap().as_text(), Some("hello"), "{way:?}");
+    }
+}

@@ -22,6 +22,7 @@ use crate::client::config::{Body, Config};
 use crate::client::dial::{Dialed, dial};
 use crate::client::error::{ConnectError, Refused};
 use crate::client::event::ClientEvent;
+use crate::client::notice;
 use crate::clock::Clock;
 
 /// What requests need to know.
@@ -50,9 +51,8 @@ const UNPROMISED: Duration = Duration::from_secs(1);
 impl HttpConnection {
     pub(crate) async fn open(dialer: &Dialer) -> Result<Self, ConnectError> {
         let stream = dial(&dialer.config, &dialer.reset).await?;
-        if let Some(on_event) = &dialer.config.on_event {
-            on_event(ClientEvent::Connected);
-        }
+        // This is about a connection, not about the session: a panic of who hears of it is logged, and ends nothing.
+        notice::tell(&ClientEvent::Connected, "", dialer.config.on_event.as_ref());
         Self::on(stream, dialer.clock.now()).await.map_err(ConnectError::http)
     }
 
