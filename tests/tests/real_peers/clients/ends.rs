@@ -12,6 +12,12 @@ use super::Peer;
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("the client closes", the_client_closes));
     cases.push(peer.case("the server closes, and what it said before arrives", the_server_closes));
+    if peer.mode == Mode::Polling && peer.kind != StockKind::Python {
+        cases.push(peer.case(
+            "the server closes while a poll is pending",
+            b34_our_close_on_polling_is_no_error_to_the_client,
+        ));
+    }
     cases.push(peer.case("the server shuts down", the_server_shuts_down));
     cases.push(peer.case("the client is killed", the_client_is_killed));
     cases.push(peer.case("a message over the limit", a_message_over_the_limit));
@@ -52,6 +58,20 @@ async fn the_server_closes(peer: Peer, log: Log) {
     assert_eq!(end.reason, DisconnectReason::LocalClose, "{end}");
     assert_eq!(end.unsent, 0, "{end}");
     server.emptied().await;
+}
+
+/// B34: another server's close arrives at this client as `transport error`.
+async fn b34_our_close_on_polling_is_no_error_to_the_client(peer: Peer, log: Log) {
+    let server = TestServer::start(&log, |server| server).await;
+    let mut clients = StockClients::start(peer.kind, &log);
+    let mut client = peer.open(&mut clients, &server).await;
+    let at_server = server.accept().await;
+    // By then its next poll is pending.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    at_server.sender.close();
+    assert_eq!(client.closed().await.reason, "transport close");
+    assert!(!client.has_told("error"), "it was no error");
+    assert_eq!(at_server.closed().await.reason, DisconnectReason::LocalClose);
 }
 
 async fn the_server_shuts_down(peer: Peer, log: Log) {
