@@ -102,7 +102,7 @@ pub(crate) async fn session(
         Err(error) => return End::Connect(error),
     };
     match client.connect(&endpoint).await {
-        Ok(()) => End::Session(client.run(commands, messages).await),
+        Ok(()) => End::Session(client.run(commands, messages, |_, why| println!("not sent: {why}")).await),
         Err(error) => End::Connect(error),
     }
 }

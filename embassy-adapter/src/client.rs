@@ -1,14 +1,14 @@
 //! The session over a stream.
 
 use core::fmt;
-use core::future::{Future, poll_fn};
+use core::future::{Future, pending, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 
 use eio_core::packet::{Data, Frame};
 use eio_core::session::Disconnect;
-use eio_core::ws::{CloseCode, Piece};
+use eio_core::ws::{Close, Piece};
 use eio_core::{BufferTooSmall, Heartbeat};
 use embedded_io_async::{Read, Write};
 
@@ -118,8 +118,11 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// How the session ended; the same again at every later call. What came in before the end is delivered first.
     pub async fn recv(&mut self) -> Result<Event<'_>, Disconnect> {
         self.ready().await?;
-        // There is one; nothing here may panic.
-        Ok(self.last_event().unwrap_or(Event::Message(Data::Text(""))))
+        match self.last_event() {
+            Some(event) => Ok(event),
+            // `ready` has seen that there is one.
+            None => pending().await,
+        }
     }
 
     /// Waits until there is a message: [`recv`](Self::recv) without the borrow, for loops that look at a message before
@@ -128,8 +131,12 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub async fn ready(&mut self) -> Result<(), Disconnect> {
-        let _ = self.reach(Goal::Message).await;
-        self.link.state.take_message()
+        loop {
+            let _ = self.reach(Goal::Message).await;
+            if let Some(taken) = self.link.take_message(clock::now()) {
+                return taken;
+            }
+        }
     }
 
     /// What [`recv`](Self::recv) returned last, or [`ready`](Self::ready) waited for; `None` once another call has needed
@@ -197,8 +204,30 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// session that has ended already stays as it is: a server that closed in order, or broke a rule, gets its close
     /// frame; one that is silent is not waited for. If the future is dropped, call it again.
     pub async fn close(&mut self) -> Disconnect {
+        self.end(None).await
+    }
+
+    /// The same, with a code and words for the server's log in the close frame: a server that has ended the session
+    /// before gets its own code back instead.
+    ///
+    /// ```
+    /// use eio_core::session::Disconnect;
+    /// use eio_core::ws::{Close, CloseCode, CloseError};
+    /// use eio_embassy::Client;
+    /// # use embedded_io_async::{Read, Write};
+    ///
+    /// async fn go_to_sleep<R: Read, W: Write>(client: &mut Client<'_, R, W>) -> Result<Disconnect, CloseError> {
+    ///     Ok(client.close_with(Close::new(CloseCode::new(4001), "battery low")?).await)
+    /// }
+    /// # let _ = go_to_sleep::<&[u8], &mut [u8]>;
+    /// ```
+    pub async fn close_with(&mut self, close: Close<'b>) -> Disconnect {
+        self.end(Some(close)).await
+    }
+
+    async fn end(&mut self, close: Option<Close<'b>>) -> Disconnect {
         loop {
-            let closed = self.link.begin_close(clock::now());
+            let closed = self.link.begin_close(close, clock::now());
             let _ = self.reach(closed).await;
             if let Some(end) = self.disconnect() {
                 return end;
@@ -228,10 +257,11 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         Some(self.link.state.session.poll_timeout()?.saturating_duration_since(clock::now()))
     }
 
-    /// The periods that the server announced, less what [`Settings::ping_timeout_at_most`] takes off.
+    /// The periods that the server announced, less what [`Settings::ping_timeout_at_most`] takes off; `None` before it
+    /// has.
     #[must_use]
-    pub fn heartbeat(&self) -> Heartbeat {
-        self.link.state.session.heartbeat().unwrap_or_default()
+    pub fn heartbeat(&self) -> Option<Heartbeat> {
+        self.link.state.session.heartbeat()
     }
 
     /// The longest message that the server accepts, its packet's type included, if it has said so.
@@ -240,16 +270,16 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         self.link.state.max_payload()
     }
 
-    /// The session's id: what the server's log calls it.
+    /// The session's id: what the server's log calls it. `None` before the server has given one.
     #[must_use]
-    pub fn sid(&self) -> &str {
+    pub fn sid(&self) -> Option<&str> {
         self.link.state.sid()
     }
 
     /// Whether messages can be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.link.state.session.is_open() && !self.link.state.write_failed
+        self.link.state.session.is_open() && self.link.state.write_failed.is_none()
     }
 
     /// How the session ended, if it has. A connection that has failed is told of by [`recv`](Self::recv) first, behind
@@ -259,11 +289,11 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         self.link.state.session.disconnect()
     }
 
-    /// What the server's close frame said, if it sent one: [`CloseCode::NO_STATUS`] for one without a code.
+    /// The words of the server's close frame, at most 123 bytes; empty if it sent none. The code is in
+    /// [`Disconnect::close_code`].
     #[must_use]
-    #[expect(clippy::misnamed_getters, reason = "the other field is what this side will say")]
-    pub const fn close_code(&self) -> Option<CloseCode> {
-        self.link.state.peer_close
+    pub fn close_reason(&self) -> &str {
+        self.link.close_reason()
     }
 
     /// When the server last sent anything, on embassy-time's clock.
@@ -295,16 +325,16 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             let reading = state.read_end.is_none() && !state.holds_message();
             let spare = if reading { inbox.spare() } else { &mut [] };
             let pending = outbox.pending();
-            let writing = !pending.is_empty() && !state.write_failed;
+            let writing = !pending.is_empty() && state.write_failed.is_none();
             let mut read = pin!(reader.read(spare));
             let mut write = pin!(writer.write(pending));
             let mut timer = pin!(clock::timer(until));
             poll_fn(|cx| {
                 if reading && let Poll::Ready(result) = read.as_mut().poll(cx) {
-                    pass.read = Some(result.map_err(|_| Failed));
+                    pass.read = Some(result.map_err(|error| Failed::of(&error)));
                 }
                 if writing && let Poll::Ready(result) = write.as_mut().poll(cx) {
-                    pass.written = Some(result.map_err(|_| Failed));
+                    pass.written = Some(result.map_err(|error| Failed::of(&error)));
                 }
                 let progress = pass.read.is_some() || pass.written.is_some();
                 if progress || clock::now() >= until || timer.as_mut().poll(cx).is_ready() {
@@ -315,7 +345,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             })
             .await;
         }
-        if link.state.write_failed { Err(SendError::Closed) } else { pass.sent }
+        if link.state.write_failed.is_some() { Err(SendError::Closed) } else { pass.sent }
     }
 }
 

@@ -4,6 +4,8 @@
 
 use eio_core::Instant;
 use eio_core::session::SendError as Refusal;
+use eio_core::ws::Close;
+use embedded_io_async::{Error, ErrorKind};
 
 use crate::link::{Link, Phase};
 use crate::{ConnectError, Endpoint, SendError};
@@ -31,9 +33,22 @@ pub(crate) struct Pass<'p> {
     last: Last,
 }
 
-/// The stream failed; nobody asks how.
+/// The stream failed.
 #[derive(Clone, Copy)]
-pub(crate) struct Failed;
+pub(crate) enum Failed {
+    /// The connection was reset.
+    Reset,
+    Otherwise,
+}
+
+impl Failed {
+    pub(crate) fn of(error: &impl Error) -> Self {
+        match error.kind() {
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Self::Reset,
+            _ => Self::Otherwise,
+        }
+    }
+}
 
 /// What the turn before a step was for. Silence is judged after one that has waited, and after no other.
 #[derive(Clone, Copy, PartialEq)]
@@ -55,7 +70,7 @@ impl<'p> Pass<'p> {
     }
 }
 
-impl Link<'_> {
+impl<'b> Link<'b> {
     /// Puts the request for a WebSocket into the send buffer, unless that was done before.
     // Together with its caller it is longer than apart: too few registers for both.
     #[inline(never)]
@@ -127,28 +142,27 @@ impl Link<'_> {
         self.state.judge_application(now);
         self.state.handle_read_end(now);
         // After a failed write, only what is there already can still say why.
-        self.state.wake_at().map(|until| if self.state.write_failed { now } else { until })
+        self.state.wake_at().map(|until| if self.state.write_failed.is_some() { now } else { until })
     }
 
     /// Whether a frame can be put, or never will be.
     fn has_room(&self) -> bool {
-        self.state.write_failed || self.outbox.is_idle() && self.state.session.is_open()
+        self.state.write_failed.is_some() || self.outbox.is_idle() && self.state.session.is_open()
     }
 
     /// Whether the application may send now.
     fn check_send(&self, now: Instant) -> Result<(), SendError> {
         match self.state.session.check_send(now) {
-            Ok(()) if !self.state.write_failed => Ok(()),
+            Ok(()) if self.state.write_failed.is_none() => Ok(()),
             Err(Refusal::Expired) => Err(SendError::Expired),
             _ => Err(SendError::Closed),
         }
     }
 
     /// This side closes. What the application has not taken is dropped.
-    pub(crate) fn begin_close(&mut self, now: Instant) -> Goal<'static> {
-        let timeout = self.state.settings.close_timeout;
+    pub(crate) fn begin_close(&mut self, close: Option<Close<'b>>, now: Instant) -> Goal<'static> {
         self.state.drop_message();
-        self.state.session.close(now, timeout);
-        Goal::Closed(now.saturating_add(timeout))
+        self.state.begin_close(close, now);
+        Goal::Closed(now.saturating_add(self.state.settings.close_timeout))
     }
 }

@@ -12,9 +12,10 @@ use core::time::Duration;
 
 use eio_core::handshake::Sid;
 use eio_core::session::Disconnect;
-use eio_core::ws::{CloseCode, Decoder, Key, Reader};
+use eio_core::ws::{Close, Control, Decoder, Key, Reader, Received};
 use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Heartbeat, Instant};
 
+use crate::drive::Failed;
 use crate::outbox::{Outbox, SavedPing};
 use crate::settings::Pieces;
 use crate::{Buffers, ConnectError, Event, Settings, response};
@@ -44,13 +45,11 @@ pub(crate) struct State<'b> {
     /// How reading ended. The session is told when everything received before has been handled.
     pub(crate) read_end: Option<ReadEnd>,
     /// The session is told when nothing is left to read, which may say why.
-    pub(crate) write_failed: bool,
+    pub(crate) write_failed: Option<Failed>,
     /// Silence is not judged before. Later than the session's deadline only after a late wake-up.
     grace: Instant,
     /// What a close frame to the server will say.
-    close_code: Option<CloseCode>,
-    /// What the server's close frame said.
-    pub(crate) peer_close: Option<CloseCode>,
+    close: Option<Close<'b>>,
     /// The close frame to the server.
     farewell: Farewell,
     max_payload: Option<u32>,
@@ -103,7 +102,7 @@ enum Farewell {
 #[derive(Clone, Copy)]
 pub(crate) enum ReadEnd {
     Closed,
-    Failed,
+    Failed(Failed),
 }
 
 /// The message or piece that came in last.
@@ -143,10 +142,9 @@ impl<'b> Link<'b> {
             mail: Mail::None,
             dropping: false,
             read_end: None,
-            write_failed: false,
+            write_failed: None,
             grace: now,
-            close_code: None,
-            peer_close: None,
+            close: None,
             farewell: Farewell::NotDue,
             max_payload: None,
             sid: SavedSid { len: 0, bytes: [0; Sid::MAX_LEN] },
@@ -182,6 +180,30 @@ impl<'b> Link<'b> {
         }
     }
 
+    /// The words of the server's close frame, which lies in the inbox: nothing is read after it.
+    pub(crate) fn close_reason(&self) -> &str {
+        match self.inbox.last() {
+            Some(Received::Control(Control::Close(Some(close)))) => close.reason(),
+            _ => "",
+        }
+    }
+
+    /// The application sees its message now, or how the session ended; `None` if it has to wait.
+    pub(crate) fn take_message(&mut self, now: Instant) -> Option<Result<(), Disconnect>> {
+        let Self { inbox, state, .. } = self;
+        if !state.holds_message() {
+            return state.session.disconnect().map(Err);
+        }
+        if !inbox.has_last() {
+            // What is held lies in the inbox. If it does not all the same, no message is made up in its place.
+            state.drop_message();
+            state.session.handle_transport_error(now);
+            return None;
+        }
+        state.mark_seen();
+        Some(Ok(()))
+    }
+
     /// The last message that the application has seen.
     pub(crate) fn seen_message(&self) -> Option<Event<'_>> {
         if self.state.holds_message() { None } else { self.state.message(&self.inbox) }
@@ -189,8 +211,8 @@ impl<'b> Link<'b> {
 
     /// Nothing was there to read: what is due happens.
     pub(crate) fn settle(&mut self, now: Instant) {
-        if self.state.write_failed && !self.state.holds_message() {
-            self.state.session.handle_transport_error(now);
+        if !self.state.holds_message() {
+            self.state.tell_write_failed(now);
         }
         self.state.expire(now);
     }
@@ -201,7 +223,7 @@ impl<'b> Link<'b> {
             matches!(end.reason, DisconnectReason::PingTimeout | DisconnectReason::OpenTimeout)
         };
         if self.outbox.is_idle()
-            || self.state.write_failed
+            || self.state.write_failed.is_some()
             || now >= limit
             || self.state.session.disconnect().is_some_and(is_silent)
         {
@@ -213,7 +235,7 @@ impl<'b> Link<'b> {
     }
 }
 
-impl State<'_> {
+impl<'b> State<'b> {
     /// Reading stands still while a message waits for the application, and goes on when it was taken.
     pub(crate) fn judge_application(&mut self, now: Instant) {
         if !self.holds_message() {
@@ -222,6 +244,21 @@ impl State<'_> {
             self.settings.app_stall_timeout.or(self.session.heartbeat().map(Heartbeat::max_silence))
         {
             self.session.handle_reading_paused(now, timeout);
+        }
+    }
+
+    /// This side closes. `close` is what the close frame says, unless one is due already.
+    pub(crate) fn begin_close(&mut self, close: Option<Close<'b>>, now: Instant) {
+        if self.session.is_open() {
+            self.close = close;
+        }
+        self.session.close(now, self.settings.close_timeout);
+    }
+
+    /// If a write has failed, that is how the connection ended.
+    pub(crate) fn tell_write_failed(&mut self, now: Instant) {
+        if let Some(failed) = self.write_failed {
+            self.handle_failed(now, failed);
         }
     }
 
@@ -263,9 +300,9 @@ impl State<'_> {
         }
     }
 
-    pub(crate) fn sid(&self) -> &str {
-        let sid = self.sid.bytes.get(..usize::from(self.sid.len)).unwrap_or_default();
-        core::str::from_utf8(sid).unwrap_or_default()
+    pub(crate) fn sid(&self) -> Option<&str> {
+        let sid = self.sid.bytes.get(..usize::from(self.sid.len)).filter(|sid| !sid.is_empty())?;
+        core::str::from_utf8(sid).ok()
     }
 
     pub(crate) const fn max_payload(&self) -> Option<u32> {
@@ -274,5 +311,23 @@ impl State<'_> {
 
     pub(crate) fn rtt(&self) -> Option<Duration> {
         self.rtt.or_else(|| self.session.rtt())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_not_there_is_not_made_up() {
+        let (mut rx, mut tx) = ([0; 512], [0; 512]);
+        let mut rng = || 4;
+        let buffers = Buffers { rx: &mut rx, tx: &mut tx };
+        let now = Instant::from_micros(0);
+        let Ok(mut link) = Link::new(buffers, &mut rng, &Settings::DEFAULT, now) else { panic!("buffers") };
+        link.state.mail = Mail::Held;
+        assert!(link.take_message(now).is_none());
+        let Some(Err(end)) = link.take_message(now) else { panic!("no end") };
+        assert_eq!(end.reason, DisconnectReason::TransportError);
     }
 }

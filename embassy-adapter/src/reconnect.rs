@@ -83,7 +83,12 @@ impl Loss {
     #[cfg_attr(not(feature = "embassy-net"), expect(dead_code, reason = "only TCP has two ways to end"))]
     pub(crate) fn is_orderly(&self) -> bool {
         let Self::Session(end) = self else { return false };
-        !matches!(end.reason, DisconnectReason::PingTimeout | DisconnectReason::TransportError)
+        !matches!(
+            end.reason,
+            DisconnectReason::PingTimeout
+                | DisconnectReason::TransportReset
+                | DisconnectReason::TransportError
+        )
     }
 }
 
@@ -190,11 +195,13 @@ impl Report<'_, '_> {
         self.watch.send(State::Connecting);
     }
 
-    /// A session is open: [`State::Open`]. Once it has lasted, the next delay is a short one again.
+    /// A session is open: [`State::Open`]. Once it has lasted, the next delay is a short one again. Reports nothing of a
+    /// client whose session has not opened.
     pub fn opened<R: Read, W: Write>(&mut self, client: &Client<'_, R, W>) {
+        let Some(heartbeat) = client.heartbeat() else { return };
         self.backoff.handle_connected(clock::now());
         let since = Instant::now();
-        let (heartbeat, max_payload) = (client.heartbeat(), client.max_payload());
+        let max_payload = client.max_payload();
         self.watch.send(State::Open { heartbeat, max_payload, since });
     }
 

@@ -9,7 +9,7 @@ use core::pin::pin;
 
 use eio_core::packet::{Data, Frame};
 use eio_core::session::{Disconnect, Violation};
-use eio_core::ws::{MessageKind, Piece, Reader};
+use eio_core::ws::{Close, MessageKind, Piece, Reader};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_sync::blocking_mutex::raw::{NoopRawMutex, RawMutex};
 use embassy_sync::channel::Channel;
@@ -19,7 +19,7 @@ use embedded_io_async::{Read, Write};
 use crate::drive::Failed;
 use crate::link::{Link, State, whole};
 use crate::outbox::{Outbox, fill};
-use crate::{Client, Event, clock};
+use crate::{Client, Event, SendError, clock};
 
 /// A message that owns its bytes: at most `N` of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,12 +70,14 @@ impl<const N: usize> core::fmt::Debug for Message<N> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command<const N: usize> {
-    /// Send this message. One that the server does not accept, because it is longer than its `maxPayload`, is dropped.
+    /// Send this message. One that cannot be sent goes to [`run`](Client::run)'s `refused`.
     Send(Message<N>),
     /// Measure the link; see [`Client::measure_rtt`].
     MeasureRtt,
     /// Close the session. What was commanded before is sent first.
     Close,
+    /// The same, with a code and words in the close frame; see [`Client::close_with`].
+    CloseWith(Close<'static>),
 }
 
 /// What the three loops of a session share.
@@ -110,6 +112,9 @@ impl<R: Read, W: Write> Client<'_, R, W> {
     /// [`ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled). A message longer than `N` ends it with
     /// [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge).
     ///
+    /// `refused` is called with each message that is not sent, and why: it is longer than the server's `maxPayload`, or
+    /// the session closes. It must not wait. What is still in `commands` at the end stays there.
+    ///
     /// The stream's `write` must not need a `flush` to have an effect: wrap one that buffers in [`Flushed`]. After the
     /// end nothing can be sent any more: drop the client and close what the stream runs over. The future itself may be
     /// dropped with the same consequence.
@@ -117,12 +122,13 @@ impl<R: Read, W: Write> Client<'_, R, W> {
         &mut self,
         commands: &Channel<M, Command<N>, IN>,
         messages: &Channel<M, Message<N>, OUT>,
+        refused: impl FnMut(Message<N>, SendError),
     ) -> Disconnect {
         let Self { reader, writer, link } = self;
         let Link { inbox, outbox, state } = link;
         let shared = Shared { state: RefCell::new(state), to_write: Signal::new(), to_time: Signal::new() };
         let reading = pin!(read(&shared, inbox, reader, messages));
-        let writing = pin!(write(&shared, outbox, writer, commands));
+        let writing = pin!(write(&shared, outbox, writer, commands, refused));
         // The clock comes last: in each turn, what can be read is read before time is judged.
         match select3(reading, writing, time(&shared)).await {
             Either3::First(never) | Either3::Second(never) => match never {},
@@ -156,7 +162,7 @@ async fn read<M: RawMutex, const N: usize, const OUT: usize>(
         if ended {
             core::future::pending::<()>().await;
         }
-        let read = reader.read(inbox.spare()).await.map_err(|_| Failed);
+        let read = reader.read(inbox.spare()).await.map_err(|error| Failed::of(&error));
         shared.receive(|state| state.handle_read(clock::now(), read, inbox));
     }
 }
@@ -190,18 +196,22 @@ async fn write<M: RawMutex, const N: usize, const IN: usize>(
     outbox: &mut Outbox<'_>,
     writer: &mut impl Write,
     commands: &Channel<M, Command<N>, IN>,
+    mut refused: impl FnMut(Message<N>, SendError),
 ) -> core::convert::Infallible {
     let mut message: Option<Message<N>> = None;
     let mut begun = 0;
     let mut closing = false;
     loop {
-        put(&mut shared.state.borrow_mut(), outbox, &mut message, &mut begun);
+        let put = put(&mut shared.state.borrow_mut(), outbox, &mut message, &mut begun);
+        if let Err((message, why)) = put {
+            refused(message, why);
+        }
         if !outbox.is_idle() {
-            let written = writer.write(outbox.pending()).await.map_err(|_| Failed);
+            let written = writer.write(outbox.pending()).await.map_err(|error| Failed::of(&error));
             if shared.state.borrow_mut().handle_written(written, outbox) {
                 continue;
             }
-            shared.decide(|state| state.session.handle_transport_error(clock::now()));
+            shared.decide(|state| state.tell_write_failed(clock::now()));
         }
         if closing {
             shared.decide(|state| state.session.handle_closed(clock::now()));
@@ -215,33 +225,39 @@ async fn write<M: RawMutex, const N: usize, const IN: usize>(
             Either::Second(Command::MeasureRtt) => shared.state.borrow_mut().want_probe(),
             Either::Second(Command::Close) => {
                 closing = true;
-                shared.decide(|state| state.session.close(clock::now(), state.settings.close_timeout));
+                shared.decide(|state| state.begin_close(None, clock::now()));
+            }
+            Either::Second(Command::CloseWith(close)) => {
+                closing = true;
+                shared.decide(|state| state.begin_close(Some(close), clock::now()));
             }
         }
     }
 }
 
-/// Puts the next frame: what the session owes, or the message or its next fragment.
+/// Puts the next frame: what the session owes, or the message or its next fragment. Gives a message back that cannot be
+/// sent.
 fn put<const N: usize>(
     state: &mut State<'_>,
     outbox: &mut Outbox<'_>,
     message: &mut Option<Message<N>>,
     begun: &mut usize,
-) {
+) -> Result<(), (Message<N>, SendError)> {
     state.fill(clock::now(), outbox);
-    let Some(sending) = message.filter(|_| outbox.is_idle()) else { return };
+    let Some(sending) = message.filter(|_| outbox.is_idle()) else { return Ok(()) };
     let piece = whole(sending.as_frame());
     let rest = piece.bytes.get(*begun..).unwrap_or_default();
-    let too_long = state.check_len(piece.bytes.len().saturating_add(1)).is_err();
-    if too_long || !state.session.is_open() {
+    let allowed = if state.session.is_open() { state.check_message(piece) } else { Err(SendError::Closed) };
+    if let Err(why) = allowed {
         *message = None;
-        return;
+        return Err((sending, why));
     }
     let taken = state.put(Piece { bytes: rest, first: *begun == 0, ..piece }, outbox);
     *begun = begun.saturating_add(taken);
     if taken == rest.len() {
         *message = None;
     }
+    Ok(())
 }
 
 /// Waits for the end.

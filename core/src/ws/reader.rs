@@ -201,6 +201,12 @@ impl<'b> Reader<'b> {
         self.buffer.len().saturating_sub(Self::OVERHEAD)
     }
 
+    /// Whether [`last`](Self::last) still has something to return.
+    #[must_use]
+    pub const fn has_last(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// Whether a close frame was received: nothing that comes after it matters.
     #[must_use]
     pub const fn is_closed(&self) -> bool {

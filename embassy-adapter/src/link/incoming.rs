@@ -1,8 +1,8 @@
 //! What comes in: every byte, up to a message for the application.
 
 use eio_core::packet::{Data, DecodeError, Frame, Packet, PacketType};
-use eio_core::session::{Disconnect, Violation};
-use eio_core::ws::{self, CloseCode, Control, Piece, Reader, Received};
+use eio_core::session::Violation;
+use eio_core::ws::{self, Close, CloseCode, Control, Piece, Reader, Received};
 use eio_core::{Event as SessionEvent, Instant};
 
 use super::{Mail, Phase, Probe, ReadEnd, State};
@@ -19,7 +19,7 @@ impl State<'_> {
     pub(crate) fn handle_read(&mut self, now: Instant, read: Result<usize, Failed>, inbox: &mut Reader<'_>) {
         match read {
             Ok(0) => self.read_end = Some(ReadEnd::Closed),
-            Err(Failed) => self.read_end = Some(ReadEnd::Failed),
+            Err(failed) => self.read_end = Some(ReadEnd::Failed(failed)),
             Ok(len) => {
                 inbox.filled(len);
                 self.session.handle_activity(now);
@@ -34,8 +34,16 @@ impl State<'_> {
         }
         match self.read_end {
             Some(ReadEnd::Closed) => self.session.handle_transport_closed(now),
-            Some(ReadEnd::Failed) => self.session.handle_transport_error(now),
+            Some(ReadEnd::Failed(failed)) => self.handle_failed(now, failed),
             None => {}
+        }
+    }
+
+    /// The stream failed, and nothing that was read before says more.
+    pub(crate) fn handle_failed(&mut self, now: Instant, failed: Failed) {
+        match failed {
+            Failed::Reset => self.session.handle_transport_reset(now),
+            Failed::Otherwise => self.session.handle_transport_error(now),
         }
     }
 
@@ -64,17 +72,6 @@ impl State<'_> {
     /// The application sees the message now. It stays until the next call of [`process`](Self::process).
     pub(crate) const fn mark_seen(&mut self) {
         self.mail = Mail::Seen;
-    }
-
-    /// The application sees its message now, or how the session ended.
-    pub(crate) fn take_message(&mut self) -> Result<(), Disconnect> {
-        match self.session.disconnect() {
-            Some(end) if !self.holds_message() => Err(end),
-            _ => {
-                self.mark_seen();
-                Ok(())
-            }
-        }
     }
 
     /// The last message.
@@ -118,10 +115,11 @@ impl State<'_> {
                 }
             }
             Received::Control(Control::Close(close)) => {
-                self.close_code = close.map(|close| close.code());
-                self.peer_close = Some(self.close_code.unwrap_or(CloseCode::NO_STATUS));
+                self.say(close.map(|close| close.code()));
                 self.owe_close();
-                self.session.handle_transport_closed(now);
+                self.session.handle_close_frame(now, close);
+                // What follows a close frame is none of RFC 6455, and would take the place of its words.
+                self.read_end = Some(ReadEnd::Closed);
             }
         }
     }
@@ -132,7 +130,7 @@ impl State<'_> {
             // No other packet may be as long as that: a handshake, base64.
             self.dropping = !piece.last;
             if self.session.heartbeat().is_none() || self.session.is_open() {
-                self.close_code = Some(CloseCode::MESSAGE_TOO_BIG);
+                self.say(Some(CloseCode::MESSAGE_TOO_BIG));
                 self.session.handle_violation(now, Violation::PayloadTooLarge);
             }
             return;
@@ -159,8 +157,13 @@ impl State<'_> {
         Some(Piece { bytes, ..piece })
     }
 
+    /// This code is what a close frame to the server says.
+    fn say(&mut self, code: Option<CloseCode>) {
+        self.close = code.and_then(|code| Close::new(code, "").ok());
+    }
+
     fn handle_broken(&mut self, now: Instant, error: ws::Error) {
-        self.close_code = Some(error.close_code());
+        self.say(Some(error.close_code()));
         let violation = match error {
             ws::Error::MessageTooLong { max } => {
                 // The first message is the handshake.

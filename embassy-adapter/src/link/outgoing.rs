@@ -14,8 +14,7 @@ impl Link<'_> {
     /// What is left to send of a message, of which an earlier call may have sent the beginning.
     pub(crate) fn resume<'m>(&self, message: Piece<'m>) -> Result<Piece<'m>, SendError> {
         let Some(open) = self.outbox.open_message() else {
-            self.state
-                .check_len(message.bytes.len().saturating_add(self.state.prefix(message.kind).len()))?;
+            self.state.check_message(message)?;
             return Ok(message);
         };
         if (open, self.state.total) != (message.kind, Some(message.bytes.len())) {
@@ -70,19 +69,22 @@ impl State<'_> {
     /// What a write gave: how many bytes the stream took. Returns whether it can go on.
     pub(crate) fn handle_written(&mut self, written: Result<usize, Failed>, outbox: &mut Outbox<'_>) -> bool {
         match written {
-            Err(Failed) | Ok(0) => {
-                self.write_failed = true;
-                outbox.clear();
-            }
+            Ok(0) => self.fail(Failed::Otherwise, outbox),
+            Err(failed) => self.fail(failed, outbox),
             Ok(len) => outbox.written(len),
         }
-        !self.write_failed
+        self.write_failed.is_none()
+    }
+
+    fn fail(&mut self, failed: Failed, outbox: &mut Outbox<'_>) {
+        self.write_failed = Some(failed);
+        outbox.clear();
     }
 
     /// Puts the next frame that the session itself wants sent, if there is room and one is due.
     pub(crate) fn fill(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
         let last = self.farewell == Farewell::Sent;
-        if matches!(self.phase, Phase::Frames) && outbox.is_idle() && !self.write_failed && !last {
+        if matches!(self.phase, Phase::Frames) && outbox.is_idle() && self.write_failed.is_none() && !last {
             self.put_control(now, outbox);
         }
     }
@@ -126,6 +128,11 @@ impl State<'_> {
         }
     }
 
+    /// Whether the server takes this message.
+    pub(crate) fn check_message(&self, whole: Piece<'_>) -> Result<(), SendError> {
+        self.check_len(whole.bytes.len().saturating_add(self.prefix(whole.kind).len()))
+    }
+
     /// Whether the server takes a message of `len` bytes.
     pub(crate) fn check_len(&self, len: usize) -> Result<(), SendError> {
         match self.max_payload {
@@ -137,14 +144,21 @@ impl State<'_> {
 
     /// Puts the frame that is due first, if one is.
     fn put_control(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
-        let (code, sent_at);
+        let sent_at;
         let (opcode, payload): (_, &[u8]) = if let Some(heartbeat) = self.heartbeat(outbox) {
             (OpCode::Text, heartbeat.as_str().as_bytes())
         } else if self.farewell == Farewell::Owed {
             // A close frame is the last: what else was owed no longer matters.
             self.farewell = Farewell::Sent;
-            code = self.close_code.map(|code| code.as_u16().to_be_bytes());
-            (OpCode::Close, code.as_ref().map_or(&[], |code| code))
+            let mut slots = outbox.payload().iter_mut();
+            let mut len = 0;
+            if let Some(close) = self.close {
+                fill(&mut slots, &close.code().as_u16().to_be_bytes());
+                fill(&mut slots, close.reason().as_bytes());
+                len = close.reason().len().saturating_add(2);
+            }
+            outbox.put(OpCode::Close, true, len, (self.rng)().to_ne_bytes());
+            return;
         } else if self.has_ended() {
             return;
         } else if let Some(payload) = self.ping.take() {

@@ -58,8 +58,8 @@ fn the_request_is_what_a_server_expects() {
 fn an_open_session_knows_what_the_server_said() {
     let _clock = world::clock();
     let (client, _server) = open();
-    assert_eq!(client.sid(), "lv_VI97HAXpY6yYWAAAC");
-    assert_eq!(Heartbeat::from_millis(300, 200), Ok(client.heartbeat()));
+    assert_eq!(client.sid(), Some("lv_VI97HAXpY6yYWAAAC"));
+    assert_eq!(Heartbeat::from_millis(300, 200).ok(), client.heartbeat());
     assert_eq!(client.max_payload(), Some(100_000));
     assert!(client.is_open());
     assert_eq!(client.disconnect(), None);
@@ -199,7 +199,7 @@ fn the_end_of_the_stream_is_noticed_at_every_step() {
     let _clock = world::clock();
     let end = |answer: fn(&mut Server, String)| failure(&Settings::DEFAULT, answer).reason();
     assert_eq!(end(|server, _| server.hang_up()), Some(DisconnectReason::TransportClosed));
-    assert_eq!(end(|server, _| server.reset()), Some(DisconnectReason::TransportError));
+    assert_eq!(end(|server, _| server.reset()), Some(DisconnectReason::TransportReset));
     assert_eq!(
         end(|server, switch| {
             server.raw(&switch.as_bytes()[..20]);
@@ -326,4 +326,13 @@ fn a_client_that_never_asked_for_a_session_sends_nothing_and_ends() {
     assert_eq!(done(waiting.send(Frame::Text("late"))), Err(SendError::Closed));
     assert_eq!(waiting.disconnect().map(|end| end.reason), Some(DisconnectReason::OpenTimeout));
     assert!(server.take_raw().is_empty());
+}
+
+#[test]
+fn what_the_handshake_announces_is_not_known_before() {
+    let _clock = world::clock();
+    let (_server, reader, writer) = Server::new();
+    let client =
+        Client::new(reader, writer, buffers(1024, 512), rng(), &Settings::DEFAULT).expect("large buffers");
+    assert_eq!((client.heartbeat(), client.sid(), client.max_payload()), (None, None, None));
 }

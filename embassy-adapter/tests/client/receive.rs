@@ -188,8 +188,8 @@ fn every_way_to_end_has_its_reason_and_comes_after_what_was_sent_before() {
     let violation = DisconnectReason::Violation(Violation::WebSocket);
     let ends: [End; 9] = [
         (Server::hang_up, DisconnectReason::TransportClosed, None, &[]),
-        (Server::reset, DisconnectReason::TransportError, None, &[]),
-        (Server::refuse_writes, DisconnectReason::TransportError, None, &[]),
+        (Server::reset, DisconnectReason::TransportReset, None, &[]),
+        (Server::refuse_writes, DisconnectReason::TransportReset, None, &[]),
         (|server| server.text("1"), DisconnectReason::PeerClose, None, &[]),
         (
             |server| server.control(Control::Close(None)),
@@ -222,10 +222,13 @@ fn every_way_to_end_has_its_reason_and_comes_after_what_was_sent_before() {
         assert_eq!(next(&mut client), Ok(text("it")), "{reason}");
         assert_eq!(next(&mut client), Err(reason));
         assert_eq!(next(&mut client), Err(reason), "for ever");
-        assert_eq!(client.close_code(), code);
+        let end = client.disconnect().expect("it has ended");
+        assert_eq!(end.close_code, code);
+        assert_eq!(client.close_reason(), if code == Some(CloseCode::GOING_AWAY) { "restart" } else { "" });
         assert_eq!(server.take(), [], "the end is reported before anything is written");
         assert_eq!(done(client.close()).reason, reason);
         assert_eq!(server.take(), last_words, "{reason}");
+        assert_eq!(client.close_reason(), if code == Some(CloseCode::GOING_AWAY) { "restart" } else { "" });
     }
 }
 

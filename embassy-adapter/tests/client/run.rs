@@ -10,8 +10,8 @@ use std::rc::Rc;
 use eio_core::DisconnectReason;
 use eio_core::packet::Frame;
 use eio_core::session::{Disconnect, Violation};
-use eio_core::ws::Control;
-use eio_embassy::{Command, Endpoint, Message, Settings};
+use eio_core::ws::{Close, CloseCode, Control};
+use eio_embassy::{Command, Endpoint, Message, SendError, Settings};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
@@ -78,6 +78,16 @@ fn story(
     settings: &Settings,
     story: impl FnOnce(&mut Server, &Commands, &Messages, &mut dyn FnMut() -> Option<Disconnect>),
 ) {
+    let refused = story_of(settings, OPEN, story);
+    assert_eq!(refused, [], "every message can be sent");
+}
+
+/// The same with this handshake; returns the messages that were refused, and why.
+fn story_of(
+    settings: &Settings,
+    handshake: &str,
+    story: impl FnOnce(&mut Server, &Commands, &Messages, &mut dyn FnMut() -> Option<Disconnect>),
+) -> Vec<(Message<600>, SendError)> {
     let _clock = world::clock();
     let (mut server, reader, writer) = Server::new();
     let dropped = Rc::new(Cell::new(0));
@@ -89,11 +99,13 @@ fn story(
     assert!(task.poll(connect.as_mut()).is_pending());
     let (_, switch) = server.request();
     server.raw(switch.as_bytes());
-    server.text(OPEN);
+    server.text(handshake);
     let Poll::Ready(Ok(mut client)) = task.poll(connect.as_mut()) else { panic!("no session") };
     dropped.set(0);
     let (commands, messages) = (Commands::new(), Messages::new());
-    let mut run = Box::pin(client.run(&commands, &messages));
+    let refused = core::cell::RefCell::new(Vec::new());
+    let mut run =
+        Box::pin(client.run(&commands, &messages, |message, why| refused.borrow_mut().push((message, why))));
     let mut ended = None;
     story(&mut server, &commands, &messages, &mut || {
         if ended.is_none()
@@ -104,6 +116,8 @@ fn story(
         assert!(ended.is_some() || dropped.get() == 0, "dropped while it waits");
         ended
     });
+    drop(run);
+    refused.into_inner()
 }
 
 fn send(commands: &Commands, message: &str) {
@@ -212,7 +226,7 @@ fn every_end_is_noticed_after_what_came_before_it() {
     type End = (fn(&mut Server), DisconnectReason);
     let ends: [End; 5] = [
         (Server::hang_up, DisconnectReason::TransportClosed),
-        (Server::reset, DisconnectReason::TransportError),
+        (Server::reset, DisconnectReason::TransportReset),
         (|server| server.text("1"), DisconnectReason::PeerClose),
         (|server| server.control(Control::Close(None)), DisconnectReason::TransportClosed),
         (|server| server.binary(&[0; 601]), DisconnectReason::Violation(Violation::PayloadTooLarge)),
@@ -225,4 +239,37 @@ fn every_end_is_noticed_after_what_came_before_it() {
             assert_eq!(messages.try_receive().expect("a message").as_frame(), Frame::Text("before"));
         });
     }
+}
+
+#[test]
+fn a_message_is_as_long_as_it_is_on_the_wire_and_one_that_is_too_long_comes_back() {
+    let handshake = r#"0{"sid":"a","upgrades":[],"pingInterval":300,"pingTimeout":200,"maxPayload":300}"#;
+    let message = |frame| Message::new(frame).expect("it fits");
+    let (longest, longer) = ([7; 300], [7; 301]);
+    let words = "x".repeat(300);
+    let refused = story_of(&Settings::DEFAULT, handshake, |server, commands, _, run| {
+        // Bytes have no prefix in revision 4, text has one.
+        for frame in
+            [Frame::Binary(&longest), Frame::Binary(&longer), Frame::Text(&words[1..]), Frame::Text(&words)]
+        {
+            assert!(commands.try_send(Command::Send(message(frame))).is_ok());
+        }
+        assert_eq!(run(), None);
+        assert_eq!(server.take(), [Sent::Binary(longest.to_vec()), text(&format!("4{}", &words[1..]))]);
+    });
+    let too_large = SendError::TooLarge { max: 300 };
+    assert_eq!(
+        refused,
+        [(message(Frame::Binary(&longer)), too_large), (message(Frame::Text(&words)), too_large)]
+    );
+}
+
+#[test]
+fn a_session_can_be_closed_with_a_code_and_words() {
+    story(&Settings::DEFAULT, |server, commands, _, run| {
+        let close = Close::new(CloseCode::new(4001), "battery low").expect("short words");
+        assert!(commands.try_send(Command::CloseWith(close)).is_ok());
+        assert_eq!(run().map(|end| end.reason), Some(DisconnectReason::LocalClose));
+        assert_eq!(server.take(), [Sent::Close(Some(4001))]);
+    });
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use eio_core::DisconnectReason;
 use eio_core::packet::Frame;
-use eio_core::ws::{Close, CloseCode, Control, MessageKind, Piece};
+use eio_core::ws::{Close, CloseCode, Control, Decoder, Item, MessageKind, Piece};
 use eio_embassy::{Buffers, Client, Endpoint, SendError, Settings};
 use embedded_io_async::{ErrorKind, ErrorType, Read};
 
@@ -357,5 +357,21 @@ fn one_close_frame_is_sent_and_nothing_after_it() {
         done(client.close());
         let raw = server.take_raw();
         assert_eq!(raw.len(), 6, "{arrives:?}: {raw:02x?}");
+    }
+}
+
+#[test]
+fn a_close_frame_carries_a_code_and_words_of_any_length_that_may_be_sent() {
+    let _clock = world::clock();
+    for words in ["", "battery low", &"x".repeat(Close::MAX_REASON)] {
+        // The words live as long as the buffers.
+        let words: &'static str = words.to_owned().leak();
+        let close = Close::new(CloseCode::new(4001), words).unwrap();
+        // The shortest send buffer that there may be.
+        let (mut client, mut server) = world::open_with(&Settings::DEFAULT, 1024, 264, world::OPEN);
+        assert_eq!(done(client.close_with(close)).reason, DisconnectReason::LocalClose);
+        let mut sent = server.take_raw();
+        let decoded = Decoder::server(0).decode(&mut sent).unwrap();
+        assert_eq!(decoded.item, Some(Item::Control(Control::Close(Some(close)))));
     }
 }

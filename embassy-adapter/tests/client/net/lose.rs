@@ -113,14 +113,14 @@ fn a_link_that_is_lost_means_offline_after_the_end_and_a_session_at_once_when_it
 }
 
 #[test]
-fn an_address_that_is_lost_is_a_transport_error_at_once() {
+fn an_address_that_is_lost_resets_the_connection_at_once() {
     let _clock = world::clock();
     let (mut lab, _, _) = open();
     // What DHCP does when the link goes.
     lab.near.set_config_v4(ConfigV4::None);
     lab.cable.set_link(false);
     lab.settle();
-    assert_eq!(reason(&mut lab), Some(DisconnectReason::TransportError));
+    assert_eq!(reason(&mut lab), Some(DisconnectReason::TransportReset));
     lab.pass(10_000);
     assert_eq!(lab.state(), State::Offline);
     lab.cable.set_link(true);
@@ -161,13 +161,13 @@ fn a_server_that_only_sends_fin_is_answered_with_one() {
 }
 
 #[test]
-fn a_server_that_resets_is_a_transport_error_at_once() {
+fn a_server_that_resets_is_told_from_one_that_closes_at_once() {
     let _clock = world::clock();
     let (mut lab, journal, server) = open();
     lab.serve(server, |server| server.text("4last"));
     lab.serve(server, Server::reset);
     assert_eq!(world::now(), 350_000);
-    assert_eq!(reason(&mut lab), Some(DisconnectReason::TransportError));
+    assert_eq!(reason(&mut lab), Some(DisconnectReason::TransportReset));
     lab.pass(200);
     let server = lab.accept();
     assert_eq!(lab.take(server), [text("41")]);
