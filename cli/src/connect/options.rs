@@ -104,7 +104,8 @@ Events, one per line; --json prints each as an object with these members:
   message     kind, bytes, data
   joined, event, ack, left, refused                           with --socketio
   close       reason, detail, sentence, exit_code, silent_ms, lived_ms,
-              heartbeats, transport
+              heartbeats, transport, close_code and close_reason (of the server's
+              close frame, or null)
 
 Examples:
   eio connect http://127.0.0.1:3000

@@ -5,8 +5,9 @@ mod way;
 use core::time::Duration;
 use std::io::{self, Write};
 
+use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Heartbeat};
-use eio_tokio::{ClientEvent, ConnectError, Disconnect, Refused, Transport};
+use eio_tokio::{ClientEvent, CloseFrame, ConnectError, Disconnect, Refused, Transport};
 use serde_json::{Value, json};
 
 use super::exit_code::ExitCode;
@@ -61,6 +62,7 @@ pub(crate) struct Told {
     lived: Option<Duration>,
     heartbeats: u64,
     transport: Option<Transport>,
+    close_frame: Option<CloseFrame>,
 }
 
 impl Story {
@@ -120,6 +122,7 @@ impl Story {
             lived,
             heartbeats: self.heartbeats,
             transport: None,
+            close_frame: None,
         };
         match end {
             End::NotConnected(error) => {
@@ -129,11 +132,12 @@ impl Story {
             End::Disconnected(end) => Told {
                 silent_for: Some(end.silent_for),
                 transport: Some(end.transport),
+                close_frame: end.close_frame.clone(),
                 ..told(
                     code(end.reason),
                     end.reason.as_str(),
                     end.reason.to_string(),
-                    self.sentence(end.reason, end.silent_for, now),
+                    self.sentence(end.reason, end.close_frame.as_ref(), end.silent_for, now),
                 )
             },
             End::Interrupted => {
@@ -160,7 +164,13 @@ impl Story {
     }
 
     /// What ended the session, what that usually means, and what the heartbeats looked like before.
-    fn sentence(&self, reason: DisconnectReason, silent_for: Duration, now: Duration) -> String {
+    fn sentence(
+        &self,
+        reason: DisconnectReason,
+        close_frame: Option<&CloseFrame>,
+        silent_for: Duration,
+        now: Duration,
+    ) -> String {
         let since_heartbeat =
             now.saturating_sub(self.last_heartbeat_at.or(self.opened_at).unwrap_or_default());
         let cause = match reason {
@@ -172,6 +182,7 @@ impl Story {
                  answers to its pings"
                     .to_owned()
             }
+            DisconnectReason::TransportClosed if let Some(frame) = close_frame => closed_by(frame),
             DisconnectReason::TransportClosed => format!(
                 "the connection was closed without a word about the session: the server's process ended, or \
                  something in between closed it{}",
@@ -246,6 +257,8 @@ impl Told {
             "lived_ms": self.lived.map(millis),
             "heartbeats": self.heartbeats,
             "transport": self.transport.map(Transport::as_str),
+            "close_code": self.close_frame.as_ref().map(|frame| frame.code().as_u16()),
+            "close_reason": self.close_frame.as_ref().map(CloseFrame::reason),
         })
     }
 
@@ -255,6 +268,19 @@ impl Told {
             write!(out, " (open for {}, exit code {})", spoken(lived), self.code.number())
         })
     }
+}
+
+/// A server that closes by a close frame, as engine.io does on a WebSocket, means it.
+fn closed_by(frame: &CloseFrame) -> String {
+    let words = if frame.code() == CloseCode::NO_STATUS {
+        "by a close frame without a code".to_owned()
+    } else {
+        format!("by close frame {frame}")
+    };
+    format!(
+        "the server closed the session on purpose, {words}: its application did, it shut down, or it missed our \
+         answers to its pings"
+    )
 }
 
 /// Whether a proxy has answered a poll that lasted too long for it.
@@ -343,7 +369,7 @@ mod tests {
     }
 
     fn sentence(story: &Story, since_s: u64, reason: DisconnectReason, silent_s: u64) -> String {
-        story.sentence(reason, Duration::from_secs(silent_s), Duration::from_secs(since_s))
+        story.sentence(reason, None, Duration::from_secs(silent_s), Duration::from_secs(since_s))
     }
 
     #[tokio::test]
@@ -376,6 +402,26 @@ mod tests {
             let cut = sentence(&story(Revision::V4, 0), 26, reason, 26);
             assert!(!cut.contains("silence"), "{cut}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_closes_by_a_close_frame_has_said_a_word() {
+        let frame = CloseFrame::new(CloseCode::new(4001), "bye").unwrap();
+        let story = story(Revision::V4, 0);
+        let told = story.sentence(
+            DisconnectReason::TransportClosed,
+            Some(&frame),
+            Duration::ZERO,
+            Duration::from_secs(20),
+        );
+        assert!(
+            told.starts_with(
+                "transport close: the server closed the session on purpose, by close frame 4001 \"bye\": "
+            ),
+            "{told}"
+        );
+        let silent = sentence(&story, 20, DisconnectReason::TransportClosed, 20);
+        assert!(silent.contains("without a word"), "{silent}");
     }
 
     #[test]

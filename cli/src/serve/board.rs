@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use eio_tokio::{Disconnect, Sender, SessionId};
+use eio_tokio::{CloseFrame, Disconnect, Sender, SessionId};
 use serde_json::{Value, json};
 
 use super::event::Name;
@@ -259,6 +259,8 @@ impl Ended {
             "transport": self.end.transport.as_str(),
             "reason": self.end.reason.as_str(),
             "detail": self.end.reason.to_string(),
+            "close_code": self.end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
+            "close_reason": self.end.close_frame.as_ref().map(CloseFrame::reason),
             "silent_ms": millis(self.end.silent_for),
             "lived_ms": millis(self.lived),
             "ended_ms": millis(now.saturating_sub(self.at)),

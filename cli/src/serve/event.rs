@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::{DisconnectReason, Heartbeat, Liveness};
-use eio_tokio::{Disconnect, SessionId, Transport};
+use eio_tokio::{CloseFrame, Disconnect, SessionId, Transport};
 use serde_json::{Value, json};
 
 use super::listen::Place;
@@ -148,6 +148,9 @@ impl Report for Event {
             Self::Message { preview, .. } => preview.write(style, out),
             Self::Close { end, lived, .. } => {
                 write!(out, "{}", style.paint(self.tone(), end.reason))?;
+                if let Some(frame) = &end.close_frame {
+                    write!(out, ", close frame {}", harmless(&frame.to_string()))?;
+                }
                 let facts = format!(
                     "  (silent for {}, on {}, after {})",
                     spoken(end.silent_for),
@@ -227,6 +230,8 @@ impl Event {
                 "transport": end.transport.as_str(),
                 "lived_ms": millis(*lived),
                 "unsent": end.unsent,
+                "close_code": end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
+                "close_reason": end.close_frame.as_ref().map(CloseFrame::reason),
             }),
             Self::Refused { transport, status, code, message, peer } => json!({
                 "transport": transport.as_str(),

@@ -113,7 +113,8 @@ Events, one per line; --json prints each as an object with these members:
   pong       rtt_ms
   message    kind (text or binary), bytes, and for text its beginning as data
   close      reason, detail, silent_ms (since the client's last sign of life),
-             transport, lived_ms, unsent
+             transport, lived_ms, unsent, close_code and close_reason (of the
+             client's close frame, or null)
   refused    transport, status, code (the protocol's), message, peer
 Every event has at (UTC) and ms (since the start); those of a session have
 session (a number, counted from 1) and sid (its first four characters, because

@@ -33,6 +33,18 @@ fn a_session_is_shown_from_its_handshake_to_ctrl_c() {
 }
 
 #[test]
+fn text_that_polling_cannot_carry_is_said_to_be_unsent() {
+    let (_server, url) = serve(&["--echo"]);
+    let mut client = Eio::start(&["connect", "--json", "--transport", "polling", &url]);
+    client.event("open");
+    client.say("hi\u{1e}1");
+    let why = client.event("unsent")["why"].as_str().unwrap().to_owned();
+    assert!(why.starts_with("text with U+001E at byte 2 cannot be sent on polling"), "{why}");
+    client.say("next");
+    assert_eq!(client.event("message")["data"], "next");
+}
+
+#[test]
 fn a_session_of_revision_3_shows_round_trips() {
     let (_server, url) = serve(&["--eio3", "--ping-interval", "200ms", "--ping-timeout", "5s"]);
     let mut client = Eio::start(&["connect", "--json", "--eio", "3", "--transport", "websocket", &url]);
@@ -63,6 +75,10 @@ fn a_server_that_stops_is_a_transport_close() {
     server.interrupt();
     let close = client.event("close");
     assert_eq!((&close["reason"], &close["exit_code"]), (&"transport close".into(), &6.into()));
+    // It closes as engine.io does: by a close frame without a code.
+    assert_eq!((&close["close_code"], &close["close_reason"]), (&1005.into(), &"".into()));
+    let sentence = close["sentence"].as_str().unwrap();
+    assert!(sentence.contains("the server closed the session on purpose"), "{sentence}");
     assert_eq!(client.exit_code(), 6);
     assert_eq!(server.exit_code(), 0);
 }

@@ -114,6 +114,14 @@ impl WebSocket {
         (head[0] == 0x81).then(|| String::from_utf8(payload).expect("text"))
     }
 
+    /// Closes with a code and words for it.
+    pub(crate) fn close(&mut self, code: u16, words: &str) {
+        let length = u8::try_from(2 + words.len()).expect("short words");
+        let head = [0x88, 0x80 | length, 0, 0, 0, 0];
+        let frame = [&head[..], &code.to_be_bytes(), words.as_bytes()].concat();
+        self.stream.get_mut().write_all(&frame).expect("the server reads");
+    }
+
     /// Sends a short packet, masked with zeros.
     pub(crate) fn send(&mut self, packet: &str) {
         let length = u8::try_from(packet.len()).expect("a short packet");

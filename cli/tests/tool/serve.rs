@@ -275,3 +275,18 @@ fn neither_the_page_nor_its_data_nor_a_line_names_a_session_whole() {
         assert!(!all.contains(&client.sid), "{all}");
     }
 }
+
+#[test]
+fn a_clients_close_frame_is_told_with_its_code_and_words() {
+    let (mut server, address) = serve(&[]);
+    let mut client = WebSocket::open(&address, 4);
+    server.event("open");
+    client.close(4001, "bye");
+    let close = server.event("close");
+    assert_eq!(
+        (&close["reason"], &close["detail"]),
+        (&"transport close".into(), &"transport close: the connection ended".into())
+    );
+    assert_eq!((&close["close_code"], &close["close_reason"]), (&4001.into(), &"bye".into()));
+    assert!(get(&address, "/").contains("close_reason"), "the page shows it");
+}
