@@ -6,6 +6,7 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::collections::VecDeque;
 
+use eio_core::session::Violation;
 use eio_tokio::{Message, Server};
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Frame};
@@ -347,4 +348,58 @@ async fn an_upgrade_request_that_is_dropped_leaves_nothing() {
         world.assert_alive();
     }
     assert!(opened > 0, "it never came to its end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_poll_beside_an_answer_on_its_way_out_overlaps_and_takes_nothing_from_the_first() {
+    let (mut world, mut sockets) = handing_out(|builder| builder);
+    let polling = world.polling(4).await;
+    let socket = sockets.recv().await.unwrap();
+    // Compressed in several turns.
+    socket.try_send("x".repeat(100_000)).unwrap();
+    let mut service = world.server.service();
+    let mut compressed = request("GET", &polling.query(), &[]);
+    compressed.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
+    let mut first = Box::pin(service.call(compressed));
+    assert!(poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx).is_pending())).await, "it is being compressed");
+    let second = service.call(request("GET", &polling.query(), &[])).await.unwrap();
+    assert_eq!(second.status(), 400, "as of any two polls at once");
+    let end = world.end().await.disconnect;
+    assert_eq!(end.reason, Reason::Violation(Violation::OverlappingRequests));
+    // The first answer was complete, and still comes.
+    assert_eq!(first.await.unwrap().headers()["content-encoding"], "gzip");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_is_dropped_while_its_answer_is_on_its_way_out_ends_the_session() {
+    let (mut world, mut sockets) = handing_out(|builder| builder);
+    let polling = world.polling(4).await;
+    let socket = sockets.recv().await.unwrap();
+    socket.try_send("x".repeat(100_000)).unwrap();
+    let mut service = world.server.service();
+    let mut compressed = request("GET", &polling.query(), &[]);
+    compressed.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
+    let mut first = Box::pin(service.call(compressed));
+    assert!(poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx).is_pending())).await, "it is being compressed");
+    drop(first);
+    assert_eq!(world.end().await.disconnect.reason, Reason::TransportError);
+    // It hangs nobody: the next one hears of the end.
+    let second = service.call(request("GET", &polling.query(), &[])).await.unwrap();
+    assert_eq!(second.status(), 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_request_with_data_overlaps_and_takes_nothing_from_the_first() {
+    let (mut world, _sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
+    let polling = world.polling(4).await;
+    let mut service = world.server.service();
+    // It waits for the application, which does not read.
+    let mut first = Box::pin(service.call(request("POST", &polling.query(), &["4one"])));
+    for _ in 0..5 {
+        assert!(poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx).is_pending())).await);
+    }
+    let second = service.call(request("POST", &polling.query(), &["4two"])).await.unwrap();
+    assert_eq!(second.status(), 400);
+    assert_eq!(world.end().await.disconnect.reason, Reason::Violation(Violation::OverlappingRequests));
+    assert_eq!(first.await.unwrap().status(), 200, "its payload was taken");
 }

@@ -11,5 +11,6 @@ mod closing;
 mod due;
 mod faults;
 mod separator;
+mod shutdown;
 mod silence;
 mod upgrade;
