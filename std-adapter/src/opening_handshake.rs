@@ -1,6 +1,8 @@
 //! What a request for a WebSocket has to say (RFC 6455 section 4.2.1), and the answer that switches protocols
 //! (section 4.2.2).
 
+use std::collections::HashSet;
+
 use eio_core::ws::Key;
 use http::header::{self, HeaderName};
 use http::request::Parts;
@@ -77,9 +79,11 @@ fn has_body(headers: &HeaderMap) -> bool {
 /// different tokens (RFC 6455 section 4.1).
 fn subprotocols(headers: &HeaderMap) -> Option<Vec<&str>> {
     let mut offered = Vec::new();
+    // A head has room for thousands: they are not compared with each other.
+    let mut seen = HashSet::new();
     for list in headers.get_all(header::SEC_WEBSOCKET_PROTOCOL) {
         for subprotocol in list.to_str().ok()?.split(',').map(str::trim) {
-            if !is_token(subprotocol) || offered.contains(&subprotocol) {
+            if !is_token(subprotocol) || !seen.insert(subprotocol) {
                 return None;
             }
             offered.push(subprotocol);

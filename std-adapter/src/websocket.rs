@@ -130,7 +130,10 @@ impl WebSocketIo {
     /// The client's end, once the 101 response was read; `received` came right behind it.
     pub(crate) fn client(stream: Dialed, received: &[u8], revision: Revision, max_message: u32) -> Self {
         let decoder = Decoder::client(max_message);
-        Self { masks: true, ..Self::with(Stream::Dialed(stream), decoder, received.to_vec(), revision) }
+        Self {
+            masks: true,
+            ..Self::with(Stream::Dialed(Box::new(stream)), decoder, received.to_vec(), revision)
+        }
     }
 
     fn with(stream: Stream, decoder: Decoder, tail: Vec<u8>, revision: Revision) -> Self {

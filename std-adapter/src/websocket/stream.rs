@@ -23,8 +23,8 @@ use crate::raw_socket::RawSocket;
 pub(super) enum Stream {
     /// The socket itself, which can be looked at past the runtime's cached readiness, and reset.
     Socket(RawSocket),
-    /// What a client has dialed.
-    Dialed(Dialed),
+    /// What a client has dialed. A server's connection does not hold room for it.
+    Dialed(Box<Dialed>),
     /// TLS, or whatever else the HTTP server ran on.
     Other(Box<Upgraded>),
 }
