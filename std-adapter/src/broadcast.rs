@@ -1,6 +1,7 @@
 //! One message for many sessions, encoded once.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use eio_core::BufferTooSmall;
 use eio_core::packet::{Packet, v4};
 use eio_core::ws::{FrameHeader, OpCode};
 
@@ -40,7 +41,7 @@ impl Broadcast {
 #[derive(Debug)]
 pub(crate) struct PreparedMessage {
     message: Message,
-    frame: Bytes,
+    frame: Result<Bytes, BufferTooSmall>,
 }
 
 impl PreparedMessage {
@@ -51,14 +52,16 @@ impl PreparedMessage {
         let opcode = if message.as_text().is_some() { OpCode::Text } else { OpCode::Binary };
         let len = v4::encoded_len(&packet, true);
         let mut header = [0; 14];
-        let header_len = FrameHeader::new(opcode, len).encode(&mut header).unwrap_or_default();
-        let mut frame = BytesMut::with_capacity(header_len + len);
-        frame.put_slice(&header[..header_len]);
-        if message.as_text().is_some() {
-            frame.put_u8(b'4');
-        }
-        frame.put_slice(message.as_bytes());
-        Self { message, frame: frame.freeze() }
+        let frame = FrameHeader::new(opcode, len).encode(&mut header).map(|header_len| {
+            let mut frame = BytesMut::with_capacity(header_len + len);
+            frame.put_slice(&header[..header_len]);
+            if message.as_text().is_some() {
+                frame.put_u8(b'4');
+            }
+            frame.put_slice(message.as_bytes());
+            frame.freeze()
+        });
+        Self { message, frame }
     }
 
     pub(crate) fn message(&self) -> &Message {
@@ -66,7 +69,10 @@ impl PreparedMessage {
     }
 
     /// The frame as revision 4 sends it.
-    pub(crate) fn frame(&self) -> &Bytes {
-        &self.frame
+    ///
+    /// # Errors
+    /// When the header is longer than a header can be, which ends the sessions that would send it.
+    pub(crate) fn frame(&self) -> Result<&Bytes, BufferTooSmall> {
+        self.frame.as_ref().map_err(|error| *error)
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn next() -> io::Result<[u8; 4]> {
         }
         getrandom::fill(&mut keys.bytes).map_err(io::Error::other)?;
         keys.used = 0;
-        Ok(keys.take().unwrap_or_default())
+        keys.take().ok_or_else(|| io::Error::other("fewer random bytes than a key"))
     })
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use eio_core::BufferTooSmall;
 use eio_core::packet::{Data, Frame};
 
 /// One message: text or bytes. Cloning is cheap, the payload is shared.
@@ -73,17 +74,20 @@ impl Message {
     }
 
     /// Copies a decoded packet's data out of the buffer that it borrows.
-    pub(crate) fn from_data(data: Data<'_>) -> Self {
-        match data {
+    ///
+    /// # Errors
+    /// When base64 is longer than it was measured, which cannot be.
+    pub(crate) fn from_data(data: Data<'_>) -> Result<Self, BufferTooSmall> {
+        Ok(match data {
             Data::Text(text) => Self::Text(text.into()),
             Data::Binary(bytes) => Self::Binary(Bytes::copy_from_slice(bytes)),
             Data::Base64(base64) => {
                 let mut bytes = vec![0; base64.decoded_len()];
-                let len = base64.decode(&mut bytes).map_or(0, <[u8]>::len);
+                let len = base64.decode(&mut bytes)?.len();
                 bytes.truncate(len);
                 Self::Binary(bytes.into())
             }
-        }
+        })
     }
 }
 

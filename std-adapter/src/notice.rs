@@ -6,6 +6,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use eio_core::BufferTooSmall;
 use eio_core::upgrade::UpgradeOutcome;
 use tracing::level_filters::LevelFilter;
 
@@ -29,6 +30,8 @@ pub(crate) enum Notice {
         bytes: usize,
     },
     Upgrade(UpgradeOutcome),
+    /// A message could not be copied, which cannot be: the session ends.
+    Undecodable(BufferTooSmall),
     /// The state says how.
     Closed,
 }
@@ -88,6 +91,9 @@ fn log(state: &State, notice: &Notice, ended: Option<&Disconnect>) {
         Notice::Heartbeat(rtt) => tracing::trace!(%sid, ?rtt, "heartbeat"),
         Notice::Message(message) => tracing::trace!(%sid, bytes = message.len(), "message"),
         Notice::Sent { .. } => {}
+        Notice::Undecodable(error) => {
+            tracing::error!(%sid, %error, "a message cannot be decoded: its session ends");
+        }
         Notice::Upgrade(outcome) => tracing::debug!(%sid, ?outcome, "upgrade ended"),
         Notice::Closed => {
             let Some(end) = ended else { return };
@@ -112,6 +118,7 @@ fn count(notice: &Notice, ended: Option<&Disconnect>) {
         Notice::Heartbeat(rtt) => metrics::heartbeat_received(*rtt),
         Notice::Message(message) => metrics::message_received(message.len()),
         Notice::Sent { messages, bytes } => metrics::messages_sent(*messages, *bytes),
+        Notice::Undecodable(_) => {}
         Notice::Upgrade(outcome) => metrics::upgrade_ended(*outcome),
         Notice::Closed => ended.into_iter().for_each(metrics::session_ended),
     }
@@ -123,7 +130,7 @@ fn observe(observer: &dyn Observer, state: &Arc<State>, notice: &Notice, ended: 
         Notice::Ping => observer.ping(state.id),
         Notice::Heartbeat(rtt) => observer.heartbeat(state.id, *rtt),
         Notice::Message(message) => observer.message(state.id, message),
-        Notice::Sent { .. } => {}
+        Notice::Sent { .. } | Notice::Undecodable(_) => {}
         Notice::Upgrade(outcome) => observer.upgrade(state.id, *outcome),
         Notice::Closed => ended.into_iter().for_each(|end| observer.closed(state.id, end)),
     }

@@ -556,7 +556,13 @@ impl Inner {
         let hub = &state.hub;
         match self.session.handle_packet(now, packet) {
             Some(Event::Message(data)) => {
-                let message = Message::from_data(data);
+                let message = match Message::from_data(data) {
+                    Ok(message) => message,
+                    Err(error) => {
+                        self.notices.push(Notice::Undecodable(error));
+                        return self.session.handle_transport_error(now);
+                    }
+                };
                 if hub.is_watched() {
                     self.notices.push(Notice::Message(message.clone()));
                 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use eio_core::packet::Frame;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::Close;
-use eio_core::{DisconnectReason, Instant};
+use eio_core::{BufferTooSmall, DisconnectReason, Instant};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 
@@ -282,11 +282,13 @@ impl Task {
         if let Some(reason) = end {
             return self.close_websocket(reason, now);
         }
+        let mut impossible = false;
         let made_room = self.state.update_and_tell(|inner, _| {
             let before = inner.mail.outgoing();
             match io.poll_write(cx, &mut SessionSource { inner, state: &self.state }) {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
                 Poll::Ready(Err(error)) => {
+                    impossible = error.get_ref().is_some_and(|error| error.is::<BufferTooSmall>());
                     let end = io.write_failed(&error, &mut SessionSink { inner, state: &self.state, now });
                     inner.session.connection_ended(now, end);
                 }
@@ -294,6 +296,9 @@ impl Task {
             }
             inner.mail.outgoing() < before
         });
+        if impossible {
+            tracing::error!(sid = %self.state.id.short(), "a frame cannot be encoded: its session ends");
+        }
         if made_room {
             self.state.changed.notify_waiters();
         }

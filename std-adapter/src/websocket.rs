@@ -235,7 +235,9 @@ impl WebSocketIo {
         // Out of its cell while in use: `handle` may run code that reads another connection.
         let mut scratch = SCRATCH_BUFFER.take();
         scratch.resize(SCRATCH.max(self.tail.len()), 0);
-        let mut filled = self.untail(&mut scratch);
+        let tail = core::mem::take(&mut self.tail);
+        let mut filled = tail.len();
+        scratch[..filled].copy_from_slice(&tail);
         let end = loop {
             // Bytes from before go first: they came with the HTTP request, or reading was paused.
             let mut at = 0;
@@ -278,16 +280,6 @@ impl WebSocketIo {
         end
     }
 
-    /// Puts what was left over at the front of `scratch`.
-    fn untail(&mut self, scratch: &mut [u8]) -> usize {
-        let tail = core::mem::take(&mut self.tail);
-        match scratch.get_mut(..tail.len()) {
-            Some(front) => front.copy_from_slice(&tail),
-            None => debug_assert!(false, "the scratch buffer has room for the tail"),
-        }
-        tail.len()
-    }
-
     /// Decodes up to the next item: how much was consumed, and whether there was one.
     fn decode(&mut self, input: &mut [u8], sink: &mut impl FrameSink) -> Result<(usize, bool), ws::Error> {
         let decoded = self.decoder.decode(input)?;
@@ -303,7 +295,8 @@ impl WebSocketIo {
                         MessageKind::Binary => sink.handle(Frame::Binary(&message)),
                         // The decoder has checked the whole message.
                         MessageKind::Text => {
-                            sink.handle(Frame::Text(core::str::from_utf8(&message).unwrap_or_default()));
+                            let text = core::str::from_utf8(&message).map_err(|_| ws::Error::InvalidUtf8)?;
+                            sink.handle(Frame::Text(text));
                         }
                     }
                 }
@@ -356,7 +349,7 @@ impl WebSocketIo {
     /// What comes next, in its order: the answer to a ping of RFC 6455, what `source` yields, our close frame.
     fn fill(&mut self, batch: &mut Batch, source: &mut impl FrameSource) -> io::Result<()> {
         if let Some(payload) = self.pong.take() {
-            batch.put_frame(OpCode::Pong, &payload, self.key()?, false);
+            batch.put_frame(OpCode::Pong, &payload, self.key()?, false)?;
         }
         while !batch.is_full() {
             let Some(item) = source.next() else { break };
@@ -372,7 +365,7 @@ impl WebSocketIo {
             let payload = frame.as_ref().and_then(CloseFrame::body).map_or_else(Vec::new, |close| {
                 [&close.code().as_u16().to_be_bytes(), close.reason().as_bytes()].concat()
             });
-            batch.put_frame(OpCode::Close, &payload, self.key()?, false);
+            batch.put_frame(OpCode::Close, &payload, self.key()?, false)?;
             self.closing = Closing::Written(frame);
         }
         Ok(())
@@ -396,36 +389,32 @@ impl WebSocketIo {
     fn encode(&self, item: ToWrite, batch: &mut Batch) -> io::Result<()> {
         let message = match item {
             ToWrite::Control(text) => {
-                batch.put_frame(OpCode::Text, text.as_bytes(), self.key()?, false);
-                return Ok(());
+                return batch.put_frame(OpCode::Text, text.as_bytes(), self.key()?, false);
             }
             ToWrite::Message(Outgoing::Prepared(prepared))
                 if self.revision == Revision::V4 && !self.base64_only && !self.masks =>
             {
-                batch.put_encoded(prepared.frame(), true);
+                batch.put_encoded(prepared.frame().map_err(io::Error::other)?, true);
                 return Ok(());
             }
             ToWrite::Message(outgoing) => outgoing.into_message(),
         };
         let (opcode, prefix): (_, &[u8]) = match (&message, self.revision) {
             (Message::Binary(_), _) if self.base64_only => {
-                batch.put_frame(OpCode::Text, &self.base64(&message), self.key()?, true);
-                return Ok(());
+                return batch.put_frame(OpCode::Text, &self.base64(&message)?, self.key()?, true);
             }
             (Message::Text(_), _) => (OpCode::Text, b"4"),
             (Message::Binary(_), Revision::V4) => (OpCode::Binary, b""),
             (Message::Binary(_), Revision::V3) => (OpCode::Binary, &[4]),
         };
-        batch.put_message(opcode, prefix, message.into_bytes(), self.key()?);
-        Ok(())
+        batch.put_message(opcode, prefix, message.into_bytes(), self.key()?)
     }
 
-    fn base64(&self, message: &Message) -> Vec<u8> {
+    fn base64(&self, message: &Message) -> io::Result<Vec<u8>> {
         let packet = Packet::message(message.as_frame());
         let mut payload = vec![0; self.revision.encoded_len(&packet, false)];
-        let encoded = self.revision.encode(&packet, false, &mut payload);
-        debug_assert!(encoded.is_ok(), "the buffer has the length that was asked for");
-        payload
+        self.revision.encode(&packet, false, &mut payload).map_err(io::Error::other)?;
+        Ok(payload)
     }
 
     /// A fresh masking key for every frame of a client.
@@ -439,7 +428,7 @@ impl WebSocketIo {
     /// For a client, when the system has no random bytes.
     pub(crate) fn put_first(&mut self, packet: &str) -> io::Result<()> {
         let mut batch = Box::<Batch>::default();
-        batch.put_frame(OpCode::Text, packet.as_bytes(), self.key()?, false);
+        batch.put_frame(OpCode::Text, packet.as_bytes(), self.key()?, false)?;
         self.unwritten = Some(batch);
         Ok(())
     }

@@ -329,7 +329,14 @@ impl Inner {
                 self.notices.push(ClientEvent::Opened { handshake, transport: self.transport });
             }
             Some(Event::Message(data)) => {
-                let message = Message::from_data(data);
+                let message = match Message::from_data(data) {
+                    Ok(message) => message,
+                    Err(error) => {
+                        let error = ConnectError::io(std::io::Error::other(error));
+                        self.notices.push(ClientEvent::RequestFailed { error });
+                        return self.session.handle_transport_error(now);
+                    }
+                };
                 if state.is_watched() {
                     self.notices.push(ClientEvent::Message(message.clone()));
                 }

@@ -17,7 +17,7 @@ use eio_core::payload::v3::Framing;
 use eio_core::session::{Control, Violation};
 use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
 use eio_core::ws::Close;
-use eio_core::{DisconnectReason, Instant};
+use eio_core::{BufferTooSmall, DisconnectReason, Instant};
 use http::{HeaderValue, Method, Request, header};
 
 use crate::client::config::Body;
@@ -302,6 +302,7 @@ impl Task {
 
     fn write(&mut self, cx: &mut Context<'_>) {
         let Some(io) = &mut self.websocket else { return };
+        let mut impossible = false;
         let made_room = self.state.update_and_tell(|inner, now| {
             if inner.end().is_some() {
                 return false;
@@ -310,6 +311,7 @@ impl Task {
             match io.poll_write(cx, &mut SessionSource { inner, state: &self.state }) {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
                 Poll::Ready(Err(error)) => {
+                    impossible = error.get_ref().is_some_and(|error| error.is::<BufferTooSmall>());
                     let end = io.write_failed(&error, &mut SessionSink { inner, state: &self.state, now });
                     inner.session.connection_ended(now, end);
                 }
@@ -317,6 +319,9 @@ impl Task {
             }
             inner.mail.outgoing() < before
         });
+        if impossible {
+            tracing::error!("a frame cannot be encoded: its session ends");
+        }
         if made_room {
             self.state.changed.notify_waiters();
         }

@@ -60,10 +60,11 @@ impl Batch {
         payload: &[u8],
         key: Option<[u8; 4]>,
         is_message: bool,
-    ) {
-        self.put_header(opcode, payload.len(), key);
+    ) -> io::Result<()> {
+        self.put_header(opcode, payload.len(), key)?;
         Mask { key, offset: 0 }.put(&mut self.chunk, payload);
         self.end_frame(is_message);
+        Ok(())
     }
 
     /// Puts a message of which `payload` follows the `prefix`, and is not copied if it is large.
@@ -73,8 +74,8 @@ impl Batch {
         prefix: &[u8],
         payload: Bytes,
         key: Option<[u8; 4]>,
-    ) {
-        self.put_header(opcode, prefix.len() + payload.len(), key);
+    ) -> io::Result<()> {
+        self.put_header(opcode, prefix.len() + payload.len(), key)?;
         let mut mask = Mask { key, offset: 0 };
         mask.put(&mut self.chunk, prefix);
         if payload.len() < LARGE {
@@ -84,6 +85,7 @@ impl Batch {
             self.large_mask = mask;
         }
         self.end_frame(true);
+        Ok(())
     }
 
     /// Puts a frame that is encoded already, header and all.
@@ -97,11 +99,12 @@ impl Batch {
         self.end_frame(is_message);
     }
 
-    fn put_header(&mut self, opcode: OpCode, len: usize, mask: Option<[u8; 4]>) {
+    fn put_header(&mut self, opcode: OpCode, len: usize, mask: Option<[u8; 4]>) -> io::Result<()> {
         let mut bytes = [0; FrameHeader::MAX_LEN];
         let header = FrameHeader { mask, ..FrameHeader::new(opcode, len) };
-        let header_len = header.encode(&mut bytes).unwrap_or_default();
-        self.chunk.extend_from_slice(bytes.get(..header_len).unwrap_or_default());
+        let header_len = header.encode(&mut bytes).map_err(io::Error::other)?;
+        self.chunk.extend_from_slice(&bytes[..header_len]);
+        Ok(())
     }
 
     fn end_frame(&mut self, is_message: bool) {
