@@ -68,7 +68,9 @@ impl ExitCode {
             Self::TransportClose => "transport close: the server, or something in between, closed or reset",
             Self::TransportError => "transport error: the connection broke, or a request was refused",
             Self::BrokenProtocol => "the server broke the protocol",
-            Self::ApplicationStalled => "application stalled: this side did not read",
+            Self::ApplicationStalled => {
+                "this side failed: it did not read (application stalled), or panicked, which is a bug"
+            }
             Self::ServerDisconnect => "the Socket.IO server disconnected this client",
             Self::Interrupted => "interrupted before the session was open, or twice",
         }
