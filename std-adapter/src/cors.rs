@@ -6,7 +6,7 @@ use core::time::Duration;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
-use crate::origins::{AllowedOrigins, InvalidOrigin, Origin, parse_all};
+use crate::origins::{AllowedOrigins, InvalidOrigin, OriginPattern, parse_all};
 use crate::respond::{Body, empty};
 
 /// Which pages of other origins may read the answers to polling requests, and how.
@@ -34,7 +34,7 @@ pub struct Cors {
 enum Origins {
     Any,
     Reflect,
-    List(Vec<Origin>),
+    List(Vec<OriginPattern>),
 }
 
 impl Cors {
@@ -65,10 +65,11 @@ impl Cors {
         Self { origins: Origins::Reflect, ..Self::any() }
     }
 
-    /// These origins; [any](Self::any) if one of them is `*`.
+    /// These origins, or those of the subdomains that an [`OriginPattern`] stands for; [any](Self::any) if one of them is
+    /// `*`. A server with an empty list is not built.
     ///
     /// # Errors
-    /// [`InvalidOrigin`] names the first that is none.
+    /// [`InvalidOrigin`] names the first that is none: one that no browser sends could never match.
     pub fn origins<I>(origins: I) -> Result<Self, InvalidOrigin>
     where
         I: IntoIterator,
@@ -124,6 +125,11 @@ impl Cors {
         self.credentials && matches!(self.origins, Origins::Any)
     }
 
+    /// Whether no page would ever be allowed.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(&self.origins, Origins::List(origins) if origins.is_empty())
+    }
+
     /// Who may connect where only this was said: whoever may read.
     pub(crate) fn allowed_origins(&self) -> AllowedOrigins {
         match &self.origins {
@@ -140,9 +146,15 @@ impl Cors {
             Origins::Any => Some(HeaderValue::from_static("*")),
             Origins::Reflect => requested.cloned(),
             // The only one, whoever asks: browsers compare.
-            Origins::List(origins) if origins.len() == 1 => origins.first().and_then(Origin::header),
-            Origins::List(origins) => requested
-                .filter(|requested| origins.iter().any(|origin| origin.as_str() == *requested))
+            Origins::List(patterns) if patterns.len() == 1 && lone_header(patterns).is_some() => {
+                lone_header(patterns)
+            }
+            Origins::List(patterns) => requested
+                .filter(|requested| {
+                    requested
+                        .to_str()
+                        .is_ok_and(|origin| patterns.iter().any(|pattern| pattern.matches_text(origin)))
+                })
                 .cloned(),
         };
         put(&mut headers, header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
@@ -175,6 +187,14 @@ impl Cors {
         put(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers);
         put(headers, header::ACCESS_CONTROL_MAX_AGE, self.max_age.map(|age| age.as_secs().into()));
         response
+    }
+}
+
+/// The header that names the only origin there is.
+fn lone_header(patterns: &[OriginPattern]) -> Option<HeaderValue> {
+    match patterns {
+        [pattern] => pattern.lone_header(),
+        _ => None,
     }
 }
 
@@ -232,6 +252,21 @@ mod tests {
             ["access-control-allow-origin: https://b.test", "vary: Origin"]
         );
         assert_eq!(headers("https://c.test"), ["vary: Origin"]);
+    }
+
+    #[test]
+    fn a_subdomain_that_asks_is_named_and_a_port_that_is_the_schemes_own_is_no_difference() {
+        let cors = Cors::origins(["https://*.a.test"]).unwrap();
+        let headers = |cors: &Cors, origin| told(&cors.headers(&with_headers(&[("origin", origin)])));
+        assert_eq!(
+            headers(&cors, "https://b.a.test"),
+            ["access-control-allow-origin: https://b.a.test", "vary: Origin"]
+        );
+        assert_eq!(headers(&cors, "https://a.test"), ["vary: Origin"]);
+        let cors = Cors::origins(["http://a.test:443", "https://b.test:443"]).unwrap();
+        for origin in ["http://a.test:443", "https://b.test"] {
+            assert_eq!(headers(&cors, origin).len(), 2, "{origin}");
+        }
     }
 
     #[test]

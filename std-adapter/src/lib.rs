@@ -56,7 +56,7 @@ pub use cors::Cors;
 pub use listener::Listener;
 pub use message::Message;
 pub use observer::{Observer, RefusedRequest};
-pub use origins::{AllowedOrigins, InvalidOrigin, Origin};
+pub use origins::{AllowedOrigins, InvalidOrigin, Origin, OriginPattern};
 pub use proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
 pub use redact::redact_url;
 #[cfg(feature = "tls")]

@@ -1,74 +1,17 @@
 //! Which pages may connect.
 
+mod origin;
+
 use core::fmt;
-use core::str::FromStr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::uri::{Authority, Scheme, Uri};
+use http::uri::{Authority, Uri};
 use http::{HeaderValue, header};
 
-use crate::redact::redact_url;
-
-/// Where a page comes from, as its browser says: scheme, host, and a port if it is not the scheme's own (RFC 6454).
-///
-/// Written as browsers write it: `https://example.org`, `http://localhost:5173`, or `null` for pages without an origin
-/// (files, sandboxed frames). A path, even a lone slash, is an error, because no browser ever sends one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Origin(String);
-
-/// What is no origin.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not an origin: expected a scheme and a host and nothing behind them, as in https://example.org"
-)]
-#[non_exhaustive]
-pub struct InvalidOrigin(pub String);
-
-impl Origin {
-    /// As in a header.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub(crate) fn header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.0).ok()
-    }
-}
-
-impl FromStr for Origin {
-    type Err = InvalidOrigin;
-
-    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
-        let invalid = || InvalidOrigin(redact_url(text));
-        if text == "null" {
-            return Ok(Self(text.to_owned()));
-        }
-        let (scheme, authority) = text.split_once("://").ok_or_else(invalid)?;
-        let scheme: Scheme = scheme.to_ascii_lowercase().parse().map_err(|_| invalid())?;
-        let authority: Authority = authority.to_ascii_lowercase().parse().map_err(|_| invalid())?;
-        if authority.as_str().contains('@') || authority.host().is_empty() {
-            return Err(invalid());
-        }
-        Ok(Self(format!("{scheme}://{}", without_own_port(&authority))))
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Reads a list of origins; `*` is none.
-pub(crate) fn parse_all<I>(origins: I) -> Result<Vec<Origin>, InvalidOrigin>
-where
-    I: IntoIterator,
-    I::Item: AsRef<str>,
-{
-    origins.into_iter().map(|origin| origin.as_ref().parse()).collect()
-}
+pub(crate) use self::origin::parse_all;
+use self::origin::split_port;
+pub use self::origin::{InvalidOrigin, Origin, OriginPattern};
 
 /// Which pages may open and use sessions, on every transport.
 ///
@@ -92,16 +35,23 @@ pub enum AllowedOrigins {
     /// Pages of this server only.
     SameOrigin,
     /// Pages of this server and of these origins.
-    List(Vec<Origin>),
+    List(Vec<OriginPattern>),
     /// Pages of this server, and those whose origin the function accepts.
     Matching(Arc<dyn Fn(&str) -> bool + Send + Sync>),
 }
 
 impl AllowedOrigins {
-    /// Pages of this server and of these origins.
+    /// Pages of this server and of these origins, or of the subdomains that an [`OriginPattern`] stands for.
+    ///
+    /// ```
+    /// use eio_tokio::AllowedOrigins;
+    ///
+    /// let origins = AllowedOrigins::list(["https://example.org", "https://*.example.org", "file://"])?;
+    /// # Ok::<(), eio_tokio::InvalidOrigin>(())
+    /// ```
     ///
     /// # Errors
-    /// [`InvalidOrigin`] names the first that is none.
+    /// [`InvalidOrigin`] names the first that is none: one that no browser sends could never match.
     pub fn list<I>(origins: I) -> Result<Self, InvalidOrigin>
     where
         I: IntoIterator,
@@ -115,7 +65,13 @@ impl AllowedOrigins {
         Self::Matching(Arc::new(accepts))
     }
 
-    /// Whether this request may be served; `jsonp` when its answer would be a script.
+    /// Whether a request with this head may be served, also one for something beside the sessions: a page's data, say.
+    #[must_use]
+    pub fn allows(&self, request: &Parts) -> bool {
+        self.allow(request, false)
+    }
+
+    /// The same; `jsonp` when the answer would be a script.
     pub(crate) fn allow(&self, request: &Parts, jsonp: bool) -> bool {
         if let Self::Any = self {
             return true;
@@ -137,7 +93,9 @@ impl AllowedOrigins {
             || match self {
                 Self::Any => true,
                 Self::SameOrigin => false,
-                Self::List(origins) => origin.parse::<Origin>().is_ok_and(|origin| origins.contains(&origin)),
+                Self::List(patterns) => {
+                    origin.parse().is_ok_and(|origin| patterns.iter().any(|pattern| pattern.matches(&origin)))
+                }
                 Self::Matching(accepts) => accepts(origin),
             }
     }
@@ -162,18 +120,15 @@ fn is_own(request: &Parts, origin: &str) -> bool {
         // HTTP/2 says it in the URI.
         None => request.uri.authority().cloned(),
     };
-    let (Some(target), Ok(Origin(origin))) = (target, origin.parse::<Origin>()) else { return false };
-    origin.split_once("://").is_some_and(|(_, host)| host == without_own_port(&target))
+    let (Some(target), Ok(origin)) = (target, origin.parse::<Origin>()) else { return false };
+    let Some((_, host, port)) = origin.parts() else { return false };
+    let (target_host, target_port) = split_port(target.as_str());
+    host.eq_ignore_ascii_case(target_host) && uncommon(port) == uncommon(target_port)
 }
 
-/// Host and port, the port only if it is neither of HTTP nor of HTTPS.
-fn without_own_port(authority: &Authority) -> String {
-    let host = authority.host().to_ascii_lowercase();
-    let (_, behind) = authority.as_str().split_at_checked(authority.host().len()).unwrap_or_default();
-    match behind {
-        "" | ":80" | ":443" => host,
-        _ => host + behind,
-    }
+/// A port that is neither of HTTP nor of HTTPS.
+fn uncommon(port: Option<&str>) -> Option<&str> {
+    port.filter(|port| !matches!(*port, "80" | "443"))
 }
 
 /// `https://example.org` of `https://example.org/chat?a=b`.
@@ -193,30 +148,6 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_read_as_browsers_write_them() {
-        for (text, origin) in [
-            ("https://Example.org", "https://example.org"),
-            ("https://example.org:443", "https://example.org"),
-            ("http://localhost:5173", "http://localhost:5173"),
-            ("http://[::1]:80", "http://[::1]"),
-            ("capacitor://localhost", "capacitor://localhost"),
-            ("https://example.org:99999", "https://example.org:99999"),
-            ("null", "null"),
-        ] {
-            assert_eq!(text.parse::<Origin>().unwrap().as_str(), origin);
-        }
-        for text in ["", "example.org", "https://", "https://example.org/", "*", "https://a b"] {
-            assert_eq!(text.parse::<Origin>(), Err(InvalidOrigin(text.to_owned())));
-        }
-    }
-
-    #[test]
-    fn the_error_shows_no_password() {
-        let error = "https://ann:secret@example.org/".parse::<Origin>().unwrap_err();
-        assert_eq!(error, InvalidOrigin("https://…@example.org/".to_owned()));
-    }
-
-    #[test]
     fn pages_of_other_origins_are_refused_unless_listed() {
         let same = AllowedOrigins::SameOrigin;
         assert!(allows(&same, "https://chat.example.org"));
@@ -231,6 +162,10 @@ mod tests {
         assert!(allows(&list, "https://chat.example.org"));
         assert!(allows(&list, "null"));
         assert!(!allows(&list, "http://app.example.org"));
+        assert!(!allows(&list, "file://"));
+        let list = AllowedOrigins::list(["file://", "https://*.example.com"]).unwrap();
+        assert!(allows(&list, "file://") && allows(&list, "https://a.example.com"));
+        assert!(!allows(&list, "null") && !allows(&list, "https://example.com"));
         assert!(!allows(&list, "https://evil.test"));
 
         let matching = AllowedOrigins::matching(|origin| origin.ends_with(".preview.example.org"));

@@ -51,6 +51,9 @@ pub enum BuildError {
     /// The path must begin with a slash.
     #[error("the path {0:?} does not begin with a slash")]
     Path(String),
+    /// A path that stands in no request.
+    #[error("no request has the path {0:?}: expected a path alone, in the form that it has on the wire")]
+    ImpossiblePath(String),
     /// Neither polling nor WebSocket.
     #[error("no transport is enabled: expected polling, websocket or both")]
     NoTransport,
@@ -76,6 +79,9 @@ pub enum BuildError {
     /// Credentials for [any](crate::Cors::any) origin, which no browser takes.
     #[error("cors: credentials are not allowed for any origin, expected a list of origins")]
     CredentialsForAnyOrigin,
+    /// [`Cors::origins`](crate::Cors::origins) of no origin, which allows nobody.
+    #[error("cors: the list of origins is empty, expected at least one, or no cors at all")]
+    CorsForNobody,
 }
 
 impl ServerBuilder {
@@ -372,9 +378,15 @@ impl ServerBuilder {
         if !config.path.starts_with('/') {
             return Err(BuildError::Path(config.path));
         }
+        if !stands_in_requests(&config.path) {
+            return Err(BuildError::ImpossiblePath(config.path));
+        }
         let http = &mut config.http;
         if http.cors.as_ref().is_some_and(Cors::is_contradictory) {
             return Err(BuildError::CredentialsForAnyOrigin);
+        }
+        if http.cors.as_ref().is_some_and(Cors::is_empty) {
+            return Err(BuildError::CorsForNobody);
         }
         if http.max_head < connection::MIN_HEAD {
             return Err(BuildError::RequestHead(http.max_head));
@@ -632,6 +644,13 @@ impl core::fmt::Debug for Server {
 
 fn micros(period: Duration) -> u64 {
     u64::try_from(period.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Whether a request's path can be this one: no query, no fragment, nothing that has to be escaped.
+fn stands_in_requests(path: &str) -> bool {
+    path.is_ascii()
+        && !path.contains(['?', '#'])
+        && path.parse::<::http::uri::PathAndQuery>().is_ok_and(|parsed| parsed == path)
 }
 
 fn is_about_one_connection(error: &std::io::Error) -> bool {

@@ -73,6 +73,40 @@ fn credentials_for_any_origin_are_no_server() {
     assert_eq!(built.err(), Some(BuildError::CredentialsForAnyOrigin));
 }
 
+#[test]
+fn what_can_never_match_is_no_server() {
+    let nobody = Cors::origins::<[&str; 0]>([]).unwrap();
+    assert_eq!(Server::builder(|_| async {}).cors(nobody).build().err(), Some(BuildError::CorsForNobody));
+    for path in ["/a b", "/a?b", "/a#b", "/caf\u{e9}", "/a\n"] {
+        let built = Server::builder(|_| async {}).path(path).build();
+        assert_eq!(built.err(), Some(BuildError::ImpossiblePath(format!("{path}/"))), "{path}");
+    }
+    for path in ["/", "/a/b", "/caf%C3%A9", "/~a:b@c"] {
+        assert!(Server::builder(|_| async {}).path(path).build().is_ok(), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn subdomains_and_packaged_applications_may_be_listed() {
+    let list = || ["https://*.example.org", "file://"];
+    let stage = stage(|builder| builder.cors(Cors::origins(list()).unwrap()));
+    for (origin, status) in [
+        ("https://app.example.org", 101),
+        ("https://a.b.example.org", 101),
+        ("file://", 101),
+        ("https://example.org", 403),
+        ("https://app.example.org:8443", 403),
+        ("https://app.example.org.evil.test", 403),
+        ("null", 403),
+    ] {
+        let header = format!("origin: {origin}");
+        assert_eq!(stage.upgrade(WEBSOCKET, &[&header]).await.status, status, "{origin}");
+        let polled = stage.get(POLLING, &[&header]).await;
+        assert_eq!(polled.status == 200, status == 101, "{origin}");
+        assert_eq!(polled.header("access-control-allow-origin"), (status == 101).then_some(origin));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_clients_address_is_what_trusted_proxies_say_and_nobody_else() {
     let stage = stage(|builder| {
