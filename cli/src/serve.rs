@@ -3,6 +3,7 @@
 mod board;
 mod event;
 mod feed;
+mod guard;
 mod listen;
 mod options;
 mod pages;
@@ -21,6 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use self::board::Board;
 use self::event::Event;
+use self::guard::Guard;
 pub(crate) use self::options::Options;
 use self::pages::Pages;
 use self::watch::Watch;
@@ -61,11 +63,17 @@ async fn serve(options: &Options) -> Result<ExitCode, String> {
     let log = Log::start(clock, options.json, OnError::Retry(Box::new(tell_of_output)));
     let board = Arc::new(Board::default());
     let watch = Watch::new(clock, Arc::clone(&board), log.clone());
-    let builder = options.configure(Server::builder(application(options.echo)), heartbeat).observer(watch);
-    let server = builder.build().map_err(|error| error.to_string())?;
     let (listener, place, _left) = listen::listen(options).await?;
+    let guard = Guard::new(options, &place);
+    let mut builder =
+        options.configure(Server::builder(application(options.echo)), heartbeat).observer(watch);
+    if let Some(origins) = guard.origins() {
+        builder = builder.allowed_origins(origins);
+    }
+    let server = builder.build().map_err(|error| error.to_string())?;
     let mut interrupts = Interrupts::new().map_err(|error| format!("signals cannot be heard: {error}"))?;
-    let pages = Pages::new(&server, board, clock, &options.path, &options.about(heartbeat));
+    let pages =
+        Pages::new(&server, board, clock, &options.path, &options.about(heartbeat), guard, log.clone());
 
     log.put(Event::Listening {
         place,

@@ -68,6 +68,13 @@ pub(crate) enum Event {
         message: String,
         peer: Option<SocketAddr>,
     },
+    /// A request under a name, or of a page, that this server does not answer to.
+    Stranger {
+        target: String,
+        status: u16,
+        message: String,
+        peer: Option<SocketAddr>,
+    },
     /// The server was told to stop.
     Closing {
         sessions: usize,
@@ -88,7 +95,7 @@ impl Report for Event {
             Self::Pong { .. } => "pong",
             Self::Message { .. } => "message",
             Self::Close { .. } => "close",
-            Self::Refused { .. } => "refused",
+            Self::Refused { .. } | Self::Stranger { .. } => "refused",
             Self::Closing { .. } => "closing",
             Self::Lost { .. } => "lost",
         }
@@ -98,7 +105,9 @@ impl Report for Event {
         match self {
             Self::Listening { .. } => Tone::Strong,
             Self::Open { .. } | Self::Upgrade { outcome: UpgradeOutcome::Upgraded, .. } => Tone::Good,
-            Self::Upgrade { .. } | Self::Refused { .. } | Self::Lost { .. } => Tone::Notable,
+            Self::Upgrade { .. } | Self::Refused { .. } | Self::Stranger { .. } | Self::Lost { .. } => {
+                Tone::Notable
+            }
             Self::Ping { .. } | Self::Pong { .. } | Self::Message { .. } | Self::Closing { .. } => Tone::Dim,
             Self::Close { end, .. } => match end.reason {
                 DisconnectReason::LocalClose
@@ -164,6 +173,10 @@ impl Report for Event {
                 write!(out, "{}, status {status}: {}", transport.as_str(), harmless(message))?;
                 peer.map_or(Ok(()), |peer| write!(out, ", from {peer}"))
             }
+            Self::Stranger { target, status, message, peer } => {
+                write!(out, "{}, status {status}: {message}", harmless(target))?;
+                peer.map_or(Ok(()), |peer| write!(out, ", from {peer}"))
+            }
             Self::Closing { sessions: 0 } => write!(out, "no session is open"),
             Self::Closing { sessions } => write!(out, "{sessions} open; Ctrl-C again leaves at once"),
             Self::Lost { count } => lost_text(*count, out),
@@ -185,7 +198,11 @@ impl Event {
             | Self::Pong { name, .. }
             | Self::Message { name, .. }
             | Self::Close { name, .. } => Some(*name),
-            Self::Listening { .. } | Self::Refused { .. } | Self::Closing { .. } | Self::Lost { .. } => None,
+            Self::Listening { .. }
+            | Self::Refused { .. }
+            | Self::Stranger { .. }
+            | Self::Closing { .. }
+            | Self::Lost { .. } => None,
         }
     }
 
@@ -237,6 +254,12 @@ impl Event {
                 "transport": transport.as_str(),
                 "status": status,
                 "code": code,
+                "message": message,
+                "peer": peer.map(|peer| peer.to_string()),
+            }),
+            Self::Stranger { target, status, message, peer } => json!({
+                "target": target,
+                "status": status,
                 "message": message,
                 "peer": peer.map(|peer| peer.to_string()),
             }),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use eio_core::{Heartbeat, detect};
-use eio_tokio::{Cors, InvalidOrigin, ServerBuilder};
+use eio_tokio::{Cors, InvalidOrigin, OriginPattern, ServerBuilder};
 use serde_json::{Value, json};
 
 use crate::duration::{self, millis};
@@ -88,7 +88,16 @@ pub(crate) struct Options {
         value_parser = origin,
         help = "Let pages of this origin use the server, such as https://app.example; * for all origins"
     )]
-    cors: Option<Cors>,
+    pub(crate) cors: Option<Pages>,
+
+    /// Answer to this name, too; * for every name. May be given more than once
+    ///
+    /// On a loopback address the server answers only to names of this machine (localhost, names below it, and
+    /// addresses), to pages of this machine, and to what --host and --cors name. Otherwise every page in a browser on this
+    /// machine could open sessions, and a stranger's name that is made to point here could read what the page shows.
+    /// On other addresses names are looked at once one is given here.
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    pub(crate) host: Vec<String>,
 
     /// How many threads serve [default: one for each core]
     #[arg(long, value_name = "N", value_parser = workers)]
@@ -115,7 +124,8 @@ Events, one per line; --json prints each as an object with these members:
   close      reason, detail, silent_ms (since the client's last sign of life),
              transport, lived_ms, unsent, close_code and close_reason (of the
              client's close frame, or null)
-  refused    transport, status, code (the protocol's), message, peer
+  refused    transport, status, code (the protocol's), message, peer; where the
+             name or the page is unknown: target, status, message, peer
 Every event has at (UTC) and ms (since the start); those of a session have
 session (a number, counted from 1) and sid (its first four characters, because
 whoever knows the whole of it can speak for the client).
@@ -131,7 +141,7 @@ impl Options {
     /// Says these options to a builder.
     pub(crate) fn configure(&self, builder: ServerBuilder, heartbeat: Heartbeat) -> ServerBuilder {
         let builder = match &self.cors {
-            Some(cors) => builder.cors(cors.clone()),
+            Some(pages) => builder.cors(pages.cors.clone()),
             None => builder,
         };
         builder
@@ -205,8 +215,27 @@ fn path(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-fn origin(text: &str) -> Result<Cors, InvalidOrigin> {
-    Cors::origins([text])
+/// Pages that may use the server.
+#[derive(Clone, Debug)]
+pub(crate) struct Pages {
+    cors: Cors,
+    /// `None` for all.
+    pub(crate) pattern: Option<OriginPattern>,
+}
+
+fn origin(text: &str) -> Result<Pages, InvalidOrigin> {
+    let pattern = if text == "*" { None } else { Some(text.parse()?) };
+    Ok(Pages { cors: Cors::origins([text])?, pattern })
+}
+
+fn host_name(text: &str) -> Result<String, &'static str> {
+    let is_name =
+        !text.contains('*') && text.parse::<http::uri::Authority>().is_ok_and(|name| name.host() == text);
+    if text == "*" || is_name {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("expected a name alone, such as dev.example, or *")
+    }
 }
 
 fn bytes(text: &str) -> Result<NonZeroU32, &'static str> {
@@ -231,6 +260,16 @@ mod tests {
         }
         for text in ["", "3000", ":3000", "localhost", "::1", "::1:3000", "a:65536", "a:b"] {
             assert!(host_and_port(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_alone_or_a_star() {
+        for text in ["dev.example", "DEV", "*", "10.0.2.2"] {
+            assert_eq!(host_name(text), Ok(text.to_ascii_lowercase()));
+        }
+        for text in ["", "dev.example:80", "http://dev.example", "a b", "a@b", "*.example"] {
+            assert!(host_name(text).is_err(), "{text}");
         }
     }
 

@@ -6,7 +6,8 @@ use core::task::{Context, Poll};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use eio_tokio::{EngineService, Server};
+use eio_tokio::{EngineService, PeerAddr, Server};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -15,8 +16,11 @@ use tokio::sync::Semaphore;
 use tower_service::Service;
 
 use super::board::Board;
+use super::event::Event;
 use super::feed::Feed;
+use super::guard::{Guard, Objection};
 use crate::clock::Clock;
+use crate::log::Log;
 
 /// The page. Its script and its style carry a nonce, which is another one in every answer.
 const PAGE: &str = include_str!("page.html");
@@ -42,12 +46,23 @@ struct Shared {
     about: String,
     path: String,
     watchers: Arc<Semaphore>,
+    guard: Guard,
+    log: Log<Event>,
 }
 
 impl Pages {
-    pub(crate) fn new(server: &Server, board: Arc<Board>, clock: Clock, path: &str, about: &Value) -> Self {
+    pub(crate) fn new(
+        server: &Server,
+        board: Arc<Board>,
+        clock: Clock,
+        path: &str,
+        about: &Value,
+        guard: Guard,
+        log: Log<Event>,
+    ) -> Self {
         let watchers = Arc::new(Semaphore::new(WATCHERS));
-        let shared = Shared { board, clock, about: about.to_string(), path: path.to_owned(), watchers };
+        let (about, path) = (about.to_string(), path.to_owned());
+        let shared = Shared { board, clock, about, path, watchers, guard, log };
         Self { engine: server.service(), shared: Arc::new(shared) }
     }
 }
@@ -64,11 +79,15 @@ impl Service<Request<Incoming>> for Pages {
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         let is_sessions = self.engine.serves(request.uri().path());
         let route = Route::of(is_sessions, request.method(), request.uri());
-        if route == Route::Session {
-            let answer = self.engine.call(request);
-            return Box::pin(async move { Ok(answer.await?.map(Either::Left)) });
-        }
-        let answer = self.shared.answer(route);
+        let (parts, body) = request.into_parts();
+        let answer = match self.shared.objection(route, &parts) {
+            Some(objection) => self.shared.refuse(&parts, objection),
+            None if route == Route::Session => {
+                let answer = self.engine.call(Request::from_parts(parts, body));
+                return Box::pin(async move { Ok(answer.await?.map(Either::Left)) });
+            }
+            None => self.shared.answer(route),
+        };
         Box::pin(async move { Ok(answer) })
     }
 }
@@ -100,6 +119,29 @@ impl Route {
 }
 
 impl Shared {
+    /// What speaks against answering. About the origin of a session's request, and about one without a host, the server
+    /// itself says it.
+    fn objection(&self, route: Route, request: &Parts) -> Option<Objection> {
+        let host = self.guard.check_host(request).err();
+        let origin = || self.guard.check_origin(request).err();
+        match route {
+            Route::Session => host.filter(|(status, _)| *status == StatusCode::FORBIDDEN),
+            // A link on another site's page leads here, too, and gives that page nothing.
+            Route::Page if !request.headers.contains_key(header::ORIGIN) => host,
+            _ => host.or_else(origin),
+        }
+    }
+
+    fn refuse(&self, request: &Parts, (status, sentence): Objection) -> Response<Body> {
+        self.log.put(Event::Stranger {
+            target: request.uri.path().to_owned(),
+            status: status.as_u16(),
+            message: sentence.trim_end().to_owned(),
+            peer: request.extensions.get::<PeerAddr>().map(|peer| peer.0),
+        });
+        text(status, sentence)
+    }
+
     fn answer(&self, route: Route) -> Response<Body> {
         match route {
             Route::Page => page(),

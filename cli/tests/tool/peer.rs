@@ -15,12 +15,13 @@ fn connect(address: &str) -> TcpStream {
 
 /// The whole answer to a GET, head and body.
 pub(crate) fn get(address: &str, target: &str) -> String {
+    get_with(address, target, &format!("Host: {address}\r\n"))
+}
+
+/// The same with these headers.
+pub(crate) fn get_with(address: &str, target: &str, headers: &str) -> String {
     let mut stream = connect(address);
-    write!(
-        stream,
-        "GET {target} HTTP/1.1\r\nHost: {address}\r\nOrigin: https://app.example\r\nConnection: close\r\n\r\n"
-    )
-    .expect("the server reads");
+    write!(stream, "GET {target} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").expect("the server reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the server answers");
     answer
@@ -38,6 +39,15 @@ pub(crate) fn post(address: &str, target: &str, body: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the server answers");
     answer
+}
+
+/// The first line of an answer, which may have no end.
+pub(crate) fn first_line(address: &str, target: &str, headers: &str) -> String {
+    let mut stream = connect(address);
+    write!(stream, "GET {target} HTTP/1.1\r\n{headers}\r\n").expect("the server reads");
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).expect("the server answers");
+    line
 }
 
 /// The data of the first server-sent events.

@@ -1,6 +1,6 @@
 //! `eio serve` and its events, its signals, its page.
 
-use crate::peer::{WebSocket, get, post};
+use crate::peer::{WebSocket, get, get_with, post};
 use crate::program::{Eio, lines_of};
 
 const QUICK: [&str; 4] = ["--ping-interval", "200ms", "--ping-timeout", "400ms"];
@@ -190,7 +190,8 @@ fn a_reader_that_has_seen_enough_ends_the_server() {
 #[test]
 fn transports_that_are_off_are_refused() {
     let (mut server, address) = serve(&["--transports", "websocket", "--cors", "https://app.example"]);
-    let refused = get(&address, "/engine.io/?EIO=4&transport=polling");
+    let page = format!("Host: {address}\r\nOrigin: https://app.example\r\n");
+    let refused = get_with(&address, "/engine.io/?EIO=4&transport=polling", &page);
     assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("Transport unknown"), "{refused}");
     assert!(refused.contains("access-control-allow-origin: https://app.example"), "{refused}");
     let refused = server.event("refused");
@@ -289,4 +290,84 @@ fn a_clients_close_frame_is_told_with_its_code_and_words() {
     );
     assert_eq!((&close["close_code"], &close["close_reason"]), (&4001.into(), &"bye".into()));
     assert!(get(&address, "/").contains("close_reason"), "the page shows it");
+}
+
+/// The statuses of the page, of a session on polling, of one on WebSocket, and of what is nowhere, for requests with these
+/// headers.
+fn statuses(address: &str, headers: &str) -> [String; 4] {
+    const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                           Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    let status = |target, headers: &str| {
+        // Only the first line: a WebSocket has no end.
+        let answer = crate::peer::first_line(address, target, headers);
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    [
+        status("/", headers),
+        status("/engine.io/?EIO=4&transport=polling", headers),
+        status("/engine.io/?EIO=4&transport=websocket", &format!("{headers}{UPGRADE}")),
+        status("/events", headers),
+    ]
+}
+
+const ALL: [&str; 4] = ["200", "200", "101", "200"];
+const NONE: [&str; 4] = ["403"; 4];
+
+#[test]
+fn on_a_loopback_address_strangers_get_neither_page_nor_feed_nor_sessions() {
+    let (mut server, address) = serve(&[]);
+    let port = address.rsplit(':').next().unwrap();
+    // Names that may have been made to point here.
+    for host in ["evil.test", &format!("evil.test:{port}"), "localhost.evil.test", "127.0.0.1.evil.test"] {
+        assert_eq!(statuses(&address, &format!("Host: {host}\r\n")), NONE, "{host}");
+        let as_own = format!("Host: {host}\r\nOrigin: http://{host}\r\n");
+        assert_eq!(statuses(&address, &as_own), NONE, "{host}");
+    }
+    let refused = server.event("refused");
+    assert_eq!((&refused["status"], &refused["target"]), (&403.into(), &"/".into()), "{refused}");
+    assert!(refused["message"].as_str().unwrap().contains("add --host evil.test"), "{refused}");
+    // Pages of elsewhere.
+    for origin in ["https://evil.test", "http://localhost.evil.test", "null"] {
+        let page = format!("Host: {address}\r\nOrigin: {origin}\r\n");
+        assert_eq!(statuses(&address, &page), NONE, "{origin}");
+    }
+    let script = format!("Host: {address}\r\nSec-Fetch-Site: cross-site\r\n");
+    assert_eq!(statuses(&address, &script), ["200", "403", "403", "403"], "a link may lead to the page");
+    for host in [address.clone(), format!("localhost:{port}"), "app.localhost".to_owned(), "[::1]".to_owned()]
+    {
+        assert_eq!(statuses(&address, &format!("Host: {host}\r\n")), ALL, "{host}");
+        let page = format!("Host: {host}\r\nOrigin: http://localhost:5173\r\n");
+        assert_eq!(statuses(&address, &page), ALL, "{host}");
+    }
+}
+
+#[test]
+fn what_is_named_may_and_everybody_if_that_is_wanted() {
+    let (_server, address) = serve(&["--host", "Dev.example", "--cors", "https://*.app.example"]);
+    assert_eq!(statuses(&address, "Host: dev.example:3000\r\n"), ALL);
+    for origin in ["https://a.app.example", "https://dev.example", "http://localhost:5173"] {
+        assert_eq!(
+            statuses(&address, &format!("Host: dev.example\r\nOrigin: {origin}\r\n")),
+            ALL,
+            "{origin}"
+        );
+    }
+    assert_eq!(statuses(&address, "Host: dev.example\r\nOrigin: https://app.example\r\n"), NONE);
+    assert_eq!(statuses(&address, "Host: a.dev.example\r\n"), NONE);
+    let (_server, address) = serve(&["--cors", "*"]);
+    assert_eq!(statuses(&address, "Host: localhost\r\nOrigin: https://evil.test\r\n"), ALL);
+    assert_eq!(statuses(&address, "Host: evil.test\r\n"), NONE);
+    for options in [&["--listen", "127.0.0.1:0", "--host", "*"][..], &["--listen", "0.0.0.0:0"]] {
+        let mut server = Eio::start(&[&["serve", "--json"], options].concat());
+        let address = server.event("listening")["address"].as_str().unwrap().replace("0.0.0.0", "127.0.0.1");
+        assert_eq!(statuses(&address, "Host: evil.test\r\nOrigin: http://evil.test\r\n"), ALL, "{options:?}");
+    }
+}
+
+#[test]
+fn a_page_too_is_asked_for_under_one_host() {
+    let (_server, address) = serve(&["--host", "*"]);
+    for hosts in ["", "Host: a\r\nHost: a\r\n"] {
+        assert_eq!(statuses(&address, hosts), ["400"; 4], "{hosts:?}");
+    }
 }

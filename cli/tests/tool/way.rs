@@ -43,7 +43,8 @@ impl Drop for Directory {
 
 /// A server on this machine, and its port.
 fn serve() -> (Eio, u16) {
-    let mut server = Eio::start(&["serve", "--json", "--echo", "--listen", "127.0.0.1:0"]);
+    let mut server =
+        Eio::start(&["serve", "--json", "--echo", "--listen", "127.0.0.1:0", "--host", "app.example"]);
     let address = server.event("listening")["address"].as_str().unwrap().to_owned();
     (server, address.rsplit_once(':').unwrap().1.parse().unwrap())
 }
