@@ -1,6 +1,8 @@
 //! The client: opens sessions with any Engine.IO server, over polling, WebSocket, or one and then the other.
 
+mod attempts;
 mod config;
+mod cookies;
 mod credentials;
 mod dial;
 mod endpoint;
@@ -12,6 +14,7 @@ mod notice;
 mod opening;
 mod proxy;
 mod reconnect;
+mod refusal;
 mod route;
 mod socket;
 mod state;
@@ -31,9 +34,7 @@ use eio_core::upgrade::CLIENT_UPGRADE_TIMEOUT;
 
 use crate::client::config::Config;
 use crate::client::endpoint::Endpoint;
-use crate::client::http::Dialer;
 use crate::client::route::{Route, RouteSetting};
-use crate::client::state::State;
 #[cfg(feature = "tls")]
 use crate::client::tls::{Tls, TlsSetting};
 use crate::clock::Clock;
@@ -43,20 +44,19 @@ use crate::socket::Transport;
 use crate::state::Revision;
 
 pub(crate) use dial::Dialed;
-pub use error::{ClientBuildError, ConnectError, Refused};
+pub use error::{ClientBuildError, ConnectError};
 pub use event::ClientEvent;
 pub use handshake::HandshakeInfo;
 pub use proxy::ProxyError;
 pub use reconnect::Reconnecting;
+pub use refusal::{RefusalKind, Refused};
 pub use socket::{ClientSender, ClientSocket};
 #[cfg(feature = "tls")]
 pub use tls::TlsError;
 
 /// Opens sessions with one server. Cloning is cheap.
 ///
-/// Not offered: WebTransport, permessage-deflate, compressed answers, redirects (which are a refusal, with their status),
-/// and keeping cookies between requests. Behind a load balancer that pins clients by cookie, use
-/// WebSocket only.
+/// Not offered: WebTransport, permessage-deflate, and compressed answers.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -107,8 +107,13 @@ impl Client {
             path: None,
             query: Vec::new(),
             headers: Vec::new(),
+            trailing_slash: true,
+            protocols: Vec::new(),
+            cookies: true,
+            follow_redirects: 0,
             eio3: false,
             transports: None,
+            try_all_transports: false,
             upgrade: true,
             open_timeout: Duration::from_secs(20),
             upgrade_timeout: CLIENT_UPGRADE_TIMEOUT,
@@ -135,10 +140,7 @@ impl Client {
     /// # Panics
     /// Outside of a tokio runtime, or if the runtime's timer or I/O is not enabled.
     pub async fn connect(&self) -> Result<ClientSocket, ConnectError> {
-        let dialer = Dialer { config: Arc::clone(&self.config), clock: self.clock, reset: Arc::default() };
-        let state = Arc::new(State::new(dialer));
-        tokio::spawn(task::run(Arc::clone(&state)));
-        ClientSocket::open(state).await
+        attempts::open(self).await
     }
 
     /// Opens sessions one after another, with the delays of `backoff` in between.
@@ -174,13 +176,19 @@ impl fmt::Debug for Client {
 
 /// Settings of a [`Client`]. Each setter says its default.
 #[must_use]
+#[expect(clippy::struct_excessive_bools, reason = "settings that do not depend on each other")]
 pub struct ClientBuilder {
     url: String,
     path: Option<String>,
     query: Vec<(String, String)>,
     headers: Vec<(String, String)>,
+    trailing_slash: bool,
+    protocols: Vec<String>,
+    cookies: bool,
+    follow_redirects: u32,
     eio3: bool,
     transports: Option<Vec<Transport>>,
+    try_all_transports: bool,
     upgrade: bool,
     open_timeout: Duration,
     upgrade_timeout: Duration,
@@ -198,22 +206,90 @@ pub struct ClientBuilder {
 
 impl ClientBuilder {
     /// Where the server answers. Default: the URL's path, or `/engine.io/`; Socket.IO servers answer at
-    /// `/socket.io/`. A missing slash at the end is added.
+    /// `/socket.io/`. A missing slash at the end is added, unless [told otherwise](Self::trailing_slash).
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// A parameter that goes along with every request. Default: those of the URL.
+    /// Whether a path gets a slash at its end if it has none. Default: yes. Servers whose `addTrailingSlash` is off answer
+    /// at `/engine.io` only.
+    pub fn trailing_slash(mut self, trailing_slash: bool) -> Self {
+        self.trailing_slash = trailing_slash;
+        self
+    }
+
+    /// A parameter that goes along with every request. Default: those of the URL, which go along byte by byte as they
+    /// were written; this one is encoded as a form's, with `%20` for spaces.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((name.into(), value.into()));
         self
     }
 
     /// A header that goes along with every request, such as `Authorization`. Default: none but `Host`, `User-Agent`
-    /// and `Accept`, which can be replaced.
+    /// and `Accept`, which can be replaced, and `Accept-Encoding: identity`, which cannot.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The subprotocols that WebSockets offer, the preferred one first (RFC 6455 section 1.9). Default: none.
+    ///
+    /// The server may choose one of them, which [`ClientSocket::protocol`] returns, or none. An answer with another one
+    /// is a [`ConnectError::NotWebSocket`].
+    pub fn protocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.protocols = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether cookies that the server or a balancer sets go along with the session's later requests, the WebSocket's
+    /// among them. Default: yes. Balancers that pin clients by cookie need it on polling.
+    ///
+    /// They are kept for one session, by name, value, `Path`, `Secure`, `Max-Age` and `Expires` (RFC 6265), and sent to
+    /// the host that set them: 8 KiB at most, the latest ones. A cookie of a [header](Self::header) goes along until the
+    /// server sets it anew.
+    pub fn cookies(mut self, cookies: bool) -> Self {
+        self.cookies = cookies;
+        self
+    }
+
+    /// How many redirects are followed until a session opens: answers 301, 302, 303, 307 and 308 with a `Location`.
+    /// Default: none, and a redirect is a [`ConnectError::Refused`] that tells its location.
+    ///
+    /// Path and query are then those of the location; parameters of the protocol in it are replaced. Headers and
+    /// cookies go along to the same host only. From `https` or `wss` no redirect leads to plain text. A redirect within
+    /// a session, or for its upgrade, is not followed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn core::error::Error>> {
+    /// # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    /// # let server = eio_tokio::Server::builder(|mut socket: eio_tokio::Socket| async move {
+    /// #     let _ = socket.recv().await;
+    /// # }).build()?;
+    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let new_url = format!("http://{}", listener.local_addr()?);
+    /// # tokio::spawn(async move { server.serve(listener).await });
+    /// # let moved = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let url = format!("http://{}", moved.local_addr()?);
+    /// # tokio::spawn(async move {
+    /// #     while let Ok((mut stream, _)) = moved.accept().await {
+    /// #         let _ = stream.read(&mut [0; 4096]).await;
+    /// #         let answer = format!("HTTP/1.1 308 x\r\nLocation: {new_url}/engine.io/\r\nContent-Length: 0\r\n\r\n");
+    /// #         let _ = stream.write_all(answer.as_bytes()).await;
+    /// #     }
+    /// # });
+    /// use eio_tokio::{Client, ConnectError};
+    ///
+    /// let refused = Client::builder(&url).build()?.connect().await;
+    /// let Err(ConnectError::Refused(refused)) = refused else { panic!("this server has moved") };
+    /// println!("moved to {:?}", refused.location); // moved to Some("http://127.0.0.1:3000/engine.io/")
+    /// let socket = Client::builder(&url).follow_redirects(5).build()?.connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn follow_redirects(mut self, at_most: u32) -> Self {
+        self.follow_redirects = at_most;
         self
     }
 
@@ -227,6 +303,16 @@ impl ClientBuilder {
     /// that is in the list too. Default: by the URL's scheme.
     pub fn transports(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
         self.transports = Some(transports.into_iter().collect());
+        self
+    }
+
+    /// Whether a session opens on the next one of the [transports](Self::transports) where the one before is refused: a
+    /// proxy that knows no WebSockets, a server that offers one transport only. Default: no.
+    ///
+    /// All attempts share the [open timeout](Self::open_timeout), and the last one's error is returned. A server that
+    /// cannot be reached is not tried again, and a session that opened does not change its transport for this.
+    pub fn try_all_transports(mut self, try_all: bool) -> Self {
+        self.try_all_transports = try_all;
         self
     }
 
@@ -329,12 +415,16 @@ impl ClientBuilder {
     /// [`ClientBuildError`] says which setting cannot be.
     pub fn build(self) -> Result<Client, ClientBuildError> {
         let mut endpoint = Endpoint::parse(&self.url)?;
-        endpoint.query.extend(self.query);
-        let transports = self.transports.unwrap_or_else(|| {
+        for (name, value) in &self.query {
+            endpoint.add_parameter(name, value)?;
+        }
+        let mut transports = self.transports.unwrap_or_else(|| {
             let both = [Transport::Polling, Transport::WebSocket];
             both.into_iter().filter(|one| *one == Transport::WebSocket || !endpoint.websocket_only).collect()
         });
         let first = *transports.first().ok_or(ClientBuildError::NoTransport)?;
+        transports.retain(|transport| *transport != first);
+        transports.dedup();
         let limits = [
             ("max_payload", u64::from(self.max_payload)),
             ("max_packets_per_payload", self.max_packets_per_payload as u64),
@@ -354,18 +444,26 @@ impl ClientBuilder {
         if let Some(credentials) = endpoint.credentials.clone() {
             headers.entry(header::AUTHORIZATION).or_insert(credentials);
         }
-        let config = Config {
-            path: path(self.path.or_else(|| endpoint.path.clone()))?,
+        #[cfg(feature = "tls")]
+        let tls = if endpoint.secure || self.follow_redirects > 0 { Some(Tls::new(self.tls)?) } else { None };
+        let mut config = Config {
+            path: path(self.path.or_else(|| endpoint.path.clone()), self.trailing_slash)?,
             headers,
             route: self.route.route(&endpoint)?,
             #[cfg(feature = "tls")]
-            tls: if endpoint.secure { Some(Tls::new(self.tls)?) } else { None },
+            tls: tls.clone().filter(|_| endpoint.secure),
+            #[cfg(feature = "tls")]
+            tls_of_redirects: tls,
             endpoint,
+            follow_redirects: self.follow_redirects,
+            offered_protocols: offered(&self.protocols)?,
+            protocols: self.protocols,
+            keep_cookies: self.cookies,
             revision: if self.eio3 { Revision::V3 } else { Revision::V4 },
             first,
-            upgrade: self.upgrade
-                && first == Transport::Polling
-                && transports.contains(&Transport::WebSocket),
+            others: transports,
+            try_all_transports: self.try_all_transports,
+            upgrade: self.upgrade,
             open_timeout: self.open_timeout,
             upgrade_timeout: self.upgrade_timeout,
             close_timeout: self.close_timeout,
@@ -376,6 +474,7 @@ impl ClientBuilder {
             limits: self.limits,
             on_event: self.on_event,
         };
+        config.upgrade &= config.may_upgrade();
         Ok(Client { config: Arc::new(config), clock: Clock::start() })
     }
 }
@@ -387,9 +486,9 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-fn path(path: Option<String>) -> Result<String, ClientBuildError> {
-    let Some(mut path) = path else { return Ok("/engine.io/".to_owned()) };
-    if !path.ends_with('/') {
+fn path(path: Option<String>, trailing_slash: bool) -> Result<String, ClientBuildError> {
+    let mut path = path.unwrap_or_else(|| "/engine.io".to_owned());
+    if trailing_slash && !path.ends_with('/') {
         path.push('/');
     }
     let fits = path.starts_with('/')
@@ -405,6 +504,7 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, ClientBuildError> {
             return Err(ClientBuildError::Header(name.clone()));
         };
         let reserved = [
+            header::ACCEPT_ENCODING,
             header::CONNECTION,
             header::CONTENT_LENGTH,
             header::CONTENT_TYPE,
@@ -417,4 +517,19 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, ClientBuildError> {
         headers.append(parsed, value);
     }
     Ok(headers)
+}
+
+/// The header that offers these subprotocols: tokens, each of them once (RFC 6455 section 4.1).
+fn offered(protocols: &[String]) -> Result<Option<HeaderValue>, ClientBuildError> {
+    let is_token = |name: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        !name.is_empty() && name.bytes().all(allowed)
+    };
+    for (at, protocol) in protocols.iter().enumerate() {
+        if !is_token(protocol) || protocols[..at].contains(protocol) {
+            return Err(ClientBuildError::Protocol(protocol.clone()));
+        }
+    }
+    let offered = (!protocols.is_empty()).then(|| protocols.join(", "));
+    Ok(offered.and_then(|offered| HeaderValue::try_from(offered).ok()))
 }

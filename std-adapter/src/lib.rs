@@ -48,7 +48,7 @@ pub use broadcast::Broadcast;
 pub use client::TlsError;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientEvent, ClientSender, ClientSocket, ConnectError,
-    HandshakeInfo, ProxyError, Reconnecting, Refused,
+    HandshakeInfo, ProxyError, Reconnecting, RefusalKind, Refused,
 };
 pub use close_frame::CloseFrame;
 pub use cookie::{Cookie, InvalidCookie, SameSite};

@@ -168,3 +168,110 @@ async fn a_session_that_the_application_closed_is_followed_by_another_when_asked
     third.send("hello").await.unwrap();
     assert_eq!(third.recv().await.unwrap(), Message::text("hello"));
 }
+
+/// A server that refuses every request like this, and notes when each came.
+async fn refusing(
+    status: &'static str,
+    headers: &'static str,
+) -> (std::net::SocketAddr, Arc<Mutex<Vec<Instant>>>) {
+    let attempts: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let noted = Arc::clone(&attempts);
+    let address = scripted(move |mut raw| {
+        noted.lock().unwrap().push(Instant::now());
+        async move {
+            raw.request().await;
+            raw.write(format!("HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\n\r\n")).await;
+        }
+    })
+    .await;
+    (address, attempts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_how_long_to_wait_is_not_asked_before() {
+    let date = "Date: Sat, 28 Nov 2026 17:00:00 GMT\r\nRetry-After: Sat, 28 Nov 2026 17:00:42 GMT\r\n";
+    let cases = [
+        ("429 Too Many Requests", "Retry-After: 42\r\n", 42),
+        ("503 Service Unavailable", "Retry-After: 42\r\n", 42),
+        ("503 Service Unavailable", date, 42),
+        ("503 Service Unavailable", "Retry-After: 99999999999\r\n", 3600),
+        ("503 Service Unavailable", "Retry-After: soon\r\n", 0),
+    ];
+    for (status, headers, seconds) in cases {
+        let (address, attempts) = refusing(status, headers).await;
+        let client = Way::Polling.client(address).build().unwrap();
+        let mut sessions =
+            client.reconnecting(Backoff::new(millis(100), millis(100)).unwrap()).max_attempts(2);
+        sessions.next().await.unwrap_err();
+        let attempts = attempts.lock().unwrap();
+        let waited = attempts[1] - attempts[0];
+        let asked = Duration::from_secs(seconds);
+        assert!(waited >= asked + millis(100) && waited <= asked + millis(110), "{headers}: {waited:?}");
+    }
+    let (address, attempts) = refusing("503 Service Unavailable", "Retry-After: 42\r\n").await;
+    let client = Way::WebSocket.client(address).build().unwrap();
+    let backoff = Backoff::new(millis(100), millis(100)).unwrap();
+    let mut sessions = client.reconnecting(backoff).max_attempts(2).longest_retry_after(millis(5_000));
+    sessions.next().await.unwrap_err();
+    let attempts = attempts.lock().unwrap();
+    let waited = attempts[1] - attempts[0];
+    assert!(waited >= millis(5_100) && waited <= millis(5_110), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_ends_a_session_says_how_long_to_wait_as_well() {
+    let address = scripted(|mut raw| async move {
+        while let request = raw.request().await
+            && !request.is_empty()
+        {
+            if request.contains("sid=") {
+                raw.write("HTTP/1.1 503 x\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n").await;
+            } else {
+                raw.answer("200 OK", &support::open_packet(25_000, 20_000, "")).await;
+            }
+        }
+    })
+    .await;
+    let client = Way::Polling.client(address).build().unwrap();
+    let mut sessions = client.reconnecting(Backoff::new(millis(100), millis(100)).unwrap());
+    let first = sessions.next().await.unwrap();
+    first.closed().await;
+    let ended = Instant::now();
+    sessions.next().await.unwrap();
+    let waited = ended.elapsed();
+    assert!(waited >= millis(30_100) && waited <= millis(30_110), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_trying_again_will_not_change_is_final() {
+    use http::StatusCode;
+    for status in ["401 Unauthorized", "403 Forbidden", "404 Not Found"] {
+        let (address, attempts) = refusing(status, "").await;
+        let client = Way::Polling.client(address).build().unwrap();
+        let mut sessions = client.reconnecting(Backoff::new(millis(100), millis(100)).unwrap());
+        let ConnectError::Refused(refused) = sessions.next().await.unwrap_err() else { panic!("{status}") };
+        assert!(status.starts_with(refused.status.as_str()));
+        assert_eq!(attempts.lock().unwrap().len(), 1, "{status}");
+        // Asked for, it tries again, after the delay.
+        let asked = Instant::now();
+        sessions.next().await.unwrap_err();
+        assert!(asked.elapsed() >= millis(100) && attempts.lock().unwrap().len() == 2, "{status}");
+    }
+    for (status, final_statuses, attempts_made) in [
+        ("400 Bad Request", None, 5),
+        ("503 Service Unavailable", None, 5),
+        ("404 Not Found", Some(vec![StatusCode::FORBIDDEN]), 5),
+        ("403 Forbidden", Some(vec![]), 5),
+        ("400 Bad Request", Some(vec![StatusCode::BAD_REQUEST]), 1),
+    ] {
+        let (address, attempts) = refusing(status, "").await;
+        let client = Way::WebSocket.client(address).build().unwrap();
+        let mut sessions =
+            client.reconnecting(Backoff::new(millis(100), millis(100)).unwrap()).max_attempts(5);
+        if let Some(final_statuses) = final_statuses {
+            sessions = sessions.final_statuses(final_statuses);
+        }
+        sessions.next().await.unwrap_err();
+        assert_eq!(attempts.lock().unwrap().len(), attempts_made, "{status}");
+    }
+}

@@ -4,7 +4,9 @@
 mod support;
 
 use eio_core::DisconnectReason;
-use eio_tokio::{Client, ClientBuildError, ClientEvent, ConnectError, Message, Server, Transport};
+use eio_tokio::{
+    Client, ClientBuildError, ClientEvent, ConnectError, Message, RefusalKind, Server, Transport,
+};
 use support::{Events, Way, echo, open_packet, scripted, serve};
 
 async fn connect_error(way: Way, address: std::net::SocketAddr) -> ConnectError {
@@ -32,6 +34,15 @@ fn settings_that_cannot_be_are_refused_before_anything_is_sent() {
         refused(client().header("Sec-WebSocket-Key", "x")),
         ClientBuildError::ReservedHeader("Sec-WebSocket-Key".into())
     );
+    assert_eq!(
+        refused(client().header("accept-encoding", "gzip")),
+        ClientBuildError::ReservedHeader("accept-encoding".into())
+    );
+    assert_eq!(refused(client().query("EIO", "3")), ClientBuildError::ReservedParameter("EIO".into()));
+    for protocol in ["", "a b", "a,b", "é", "a/b"] {
+        assert_eq!(refused(client().protocols([protocol])), ClientBuildError::Protocol(protocol.into()));
+    }
+    assert_eq!(refused(client().protocols(["a", "b", "a"])), ClientBuildError::Protocol("a".into()));
     assert_eq!(refused(client().max_payload(0)), ClientBuildError::Zero("max_payload"));
     assert_eq!(
         refused(client().max_packets_per_payload(0)),
@@ -110,7 +121,7 @@ async fn what_is_no_http_or_no_websocket_is_told_apart() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_does_not_begin_as_a_session_does_is_no_session() {
     let cases = [
-        ("<html>", "transport error"),
+        ("7", "transport error"),
         ("", "transport error"),
         ("4message first", "unexpected packet"),
         ("1", "transport close"),
@@ -139,6 +150,224 @@ async fn a_server_that_does_not_begin_as_a_session_does_is_no_session() {
         };
         assert_eq!(end.reason.as_str(), word, "{body}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_none_of_this_client_says_what_it_is() {
+    let answers = |head: &'static str, body: &'static str| {
+        scripted(move |mut raw| async move {
+            raw.request().await;
+            let length = body.len();
+            raw.write(format!("HTTP/1.1 200 OK\r\n{head}Content-Length: {length}\r\n\r\n{body}")).await;
+            raw.request().await;
+        })
+    };
+    let address = answers("Content-Encoding: br\r\n", "\u{3}\u{1}").await;
+    let error = connect_error(Way::Polling, address).await;
+    assert_eq!(error.to_string(), "the server's answer is coded as \"br\", which was not asked for");
+
+    let address = answers("Content-Type: text/html\r\n", "\n<!doctype html><title>Log in</title>").await;
+    let error = connect_error(Way::Polling, address).await;
+    assert!(matches!(&error, ConnectError::WebPage(page) if page.contains("Log in")), "{error}");
+
+    let open = r#"{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+    let address = answers("", Box::leak(format!("{}:0{open}2:40", open.len() + 1).into())).await;
+    let error = connect_error(Way::Polling, address).await;
+    assert_eq!(error.to_string(), "the server speaks revision 3 of the protocol, and this client 4");
+    let address = answers("", Box::leak(format!("0{open}").into())).await;
+    let client = Way::Polling.client(address).eio3(true).build().unwrap();
+    let error = client.connect().await.unwrap_err();
+    assert!(matches!(error, ConnectError::OtherRevision { ours: 3, theirs: 4 }), "{error}");
+}
+
+/// A session whose requests of one method are answered like this, once it is open.
+async fn failing(failing: &'static str, answer: impl Into<String>) -> std::net::SocketAddr {
+    let answer = answer.into();
+    scripted(move |mut raw| {
+        let answer = answer.clone();
+        async move {
+            loop {
+                let request = raw.request().await;
+                if request.is_empty() {
+                    return;
+                }
+                if !request.contains("sid=") {
+                    raw.answer("200 OK", &open_packet(25_000, 20_000, "")).await;
+                } else if request.starts_with(failing) {
+                    raw.write(&answer).await;
+                } else {
+                    if request.starts_with("GET") {
+                        tokio::time::sleep(core::time::Duration::from_mins(1)).await;
+                    }
+                    raw.answer("200 OK", "ok").await;
+                }
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_within_a_session_is_kept_with_what_it_means() {
+    let unknown = r#"{"code":1,"message":"Session ID unknown"}"#;
+    let bad = r#"{"code":3,"message":"Bad request"}"#;
+    let cases = [
+        ("400 Bad Request", "", unknown, RefusalKind::UnknownSession),
+        ("400 Bad Request", "", "\"Invalid session Qd3cV1abcdefghij0123\"", RefusalKind::UnknownSession),
+        ("400 Bad Request", "", bad, RefusalKind::BadRequest),
+        ("302 Found", "Location: https://login.example/\r\n", "", RefusalKind::Redirect),
+        ("401 Unauthorized", "", "<html>", RefusalKind::Unauthorized),
+        ("403 Forbidden", "", "<html>", RefusalKind::Forbidden),
+        ("404 Not Found", "", "<html>", RefusalKind::NotFound),
+        ("413 Payload Too Large", "", "", RefusalKind::PayloadTooLarge),
+        ("429 Too Many Requests", "Retry-After: 7\r\n", "", RefusalKind::TooManyRequests),
+        ("500 Internal Server Error", "", "<html>", RefusalKind::ServerError),
+        ("502 Bad Gateway", "", "<html>", RefusalKind::BadGateway),
+        ("503 Service Unavailable", "Retry-After: 7\r\n", "", RefusalKind::Unavailable),
+        ("504 Gateway Time-out", "", "<html>", RefusalKind::GatewayTimeout),
+    ];
+    for method in ["GET", "POST"] {
+        for (status, headers, body, kind) in cases {
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
+            let address = failing(method, answer).await;
+            let mut socket = Way::Polling.client(address).build().unwrap().connect().await.unwrap();
+            assert!(socket.failure().is_none());
+            let _ = socket.try_send("x");
+            let end = socket.recv().await.unwrap_err();
+            assert_eq!(end.reason, DisconnectReason::TransportError, "{method} {status}");
+            let Some(ConnectError::Refused(refused)) = socket.failure() else { panic!("{method} {status}") };
+            assert_eq!(refused.kind(), kind, "{method} {status}");
+            assert_eq!(refused.location.is_some(), kind == RefusalKind::Redirect, "{method} {status}");
+            assert_eq!(
+                refused.retry_after.is_some(),
+                headers.starts_with("Retry-After"),
+                "{method} {status}"
+            );
+            assert!(!refused.message.contains("Qd3c"), "whoever knows the sid can speak for the client");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_web_page_or_a_coding_within_a_session_is_told_as_what_it_is() {
+    for method in ["GET", "POST"] {
+        let page = "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<html>Log in...";
+        let coded = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x01";
+        for (answer, expected) in [(page, "a web page"), (coded, "coded as \"gzip\"")] {
+            let address = failing(method, answer).await;
+            let mut socket = Way::Polling.client(address).build().unwrap().connect().await.unwrap();
+            let _ = socket.try_send("x");
+            let end = socket.recv().await.unwrap_err();
+            assert_eq!(end.reason, DisconnectReason::TransportError, "{method} {expected}");
+            let failure = socket.failure().unwrap().to_string();
+            assert!(failure.contains(expected), "{method}: {failure}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_told_though_its_body_is_long_or_never_ends() {
+    for (body, whole) in [("x".repeat(100_000), true), ("what came of it".to_owned(), false)] {
+        let length = if whole { body.len() } else { 1_000_000 };
+        let answer = format!("HTTP/1.1 502 x\r\nContent-Length: {length}\r\n\r\n{body}");
+        let address = failing("GET", answer).await;
+        let mut socket = Way::Polling.client(address).build().unwrap().connect().await.unwrap();
+        let started = tokio::time::Instant::now();
+        socket.recv().await.unwrap_err();
+        assert!(started.elapsed() <= core::time::Duration::from_millis(1_010), "{:?}", started.elapsed());
+        let Some(ConnectError::Refused(refused)) = socket.failure() else { panic!() };
+        assert_eq!(
+            (refused.kind(), &*refused.message),
+            (RefusalKind::BadGateway, &body[..body.len().min(256)])
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_ended_otherwise_has_no_failure() {
+    for way in Way::ALL {
+        let (_server, address) = serve(Server::builder(echo)).await;
+        let socket = way.client(address).build().unwrap().connect().await.unwrap();
+        socket.close();
+        socket.closed().await;
+        assert!(socket.failure().is_none(), "{way:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_transport_is_tried_when_the_first_is_refused_and_that_is_wanted() {
+    // A proxy that knows no WebSockets, before a server with both.
+    let open = || open_packet(25_000, 20_000, "\"websocket\"");
+    let no_websockets = scripted(move |mut raw| async move {
+        loop {
+            let request = raw.request().await;
+            if request.is_empty() || request.contains("transport=websocket") {
+                return;
+            }
+            if request.contains("sid=") {
+                tokio::time::sleep(core::time::Duration::from_mins(1)).await;
+            }
+            raw.answer("200 OK", &open()).await;
+        }
+    })
+    .await;
+    let polling_only = serve(Server::builder(echo).transports(true, false)).await;
+    let websocket_only = serve(Server::builder(echo).transports(false, true)).await;
+    let (polling, websocket) = (Transport::Polling, Transport::WebSocket);
+    let cases = [
+        (no_websockets, [websocket, polling], polling),
+        (polling_only.1, [websocket, polling], polling),
+        (websocket_only.1, [polling, websocket], websocket),
+    ];
+    for (address, transports, expected) in cases {
+        let url = format!("http://{address}");
+        let events = Events::default();
+        let client = events.watch(Client::builder(&url)).transports(transports).try_all_transports(true);
+        let socket = client.build().unwrap().connect().await.unwrap();
+        assert_eq!(socket.transport(), expected);
+        tokio::time::sleep(core::time::Duration::from_secs(1)).await;
+        assert_eq!((socket.transport(), socket.disconnect()), (expected, None), "it stays there");
+        let tried = events.all().iter().any(
+            |event| matches!(event, ClientEvent::TryingTransport { transport } if *transport == expected),
+        );
+        assert!(tried, "{:?}", events.all());
+        let client = Client::builder(&url).transports(transports).build().unwrap();
+        client.connect().await.unwrap_err();
+    }
+    // When none is left, the last one's refusal is the reason.
+    let client = Client::builder(format!("http://{}/elsewhere", polling_only.1)).try_all_transports(true);
+    let ConnectError::Refused(refused) = client.build().unwrap().connect().await.unwrap_err() else {
+        panic!()
+    };
+    assert_eq!(refused.kind(), RefusalKind::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_attempts_to_open_a_session_share_the_open_timeout() {
+    let slow = scripted(|mut raw| async move {
+        let request = raw.request().await;
+        tokio::time::sleep(core::time::Duration::from_secs(4)).await;
+        if request.contains("transport=polling") {
+            tokio::time::sleep(core::time::Duration::from_mins(1)).await;
+        }
+        raw.answer("400 Bad Request", "").await;
+    })
+    .await;
+    let client = Client::builder(format!("http://{slow}"))
+        .transports([Transport::WebSocket, Transport::Polling])
+        .try_all_transports(true)
+        .open_timeout(core::time::Duration::from_secs(6))
+        .build()
+        .unwrap();
+    let started = tokio::time::Instant::now();
+    let error = client.connect().await.unwrap_err();
+    assert!(matches!(error, ConnectError::Timeout), "{error}");
+    let took = started.elapsed();
+    assert!(
+        took >= core::time::Duration::from_secs(6) && took < core::time::Duration::from_millis(6_050),
+        "{took:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

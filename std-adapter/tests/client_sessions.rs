@@ -378,7 +378,7 @@ async fn headers_query_and_path_go_along_with_every_request() {
         let _socket = client.connect().await.unwrap();
         let (uri, headers) = heads.recv().await.unwrap();
         assert!(uri.starts_with("/socket.io/?EIO=4&transport="), "{uri}");
-        assert!(uri.ends_with("&room=a+b&token=s%26cret"), "{uri}");
+        assert!(uri.ends_with("&room=a%20b&token=s%26cret"), "{uri}");
         assert_eq!(headers["authorization"], "Bearer 1");
         assert_eq!(headers["user-agent"], "mine");
         assert_eq!(headers.get_all("x-twice").iter().collect::<Vec<_>>(), ["1", "2"]);

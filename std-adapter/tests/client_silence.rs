@@ -283,6 +283,12 @@ async fn b28_opening_has_a_limit_whatever_the_server_withholds() {
                 Client::builder(format!("{scheme}://{address}")).open_timeout(Duration::from_secs(7));
             let started = Instant::now();
             let error = client.build().unwrap().connect().await.unwrap_err();
+            if (scheme, step) == ("ws", 1) {
+                // The rest of a refusal is not worth that wait.
+                assert!(matches!(error, ConnectError::Refused(_)), "{error}");
+                assert!(started.elapsed() <= Duration::from_millis(1_002), "{:?}", started.elapsed());
+                continue;
+            }
             assert!(matches!(error, ConnectError::Timeout), "{scheme}, {step}: {error}");
             assert!((7_000..=7_002).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
         }

@@ -46,10 +46,13 @@ impl Identity {
         Self { certificate: self.certificate.clone(), key: self.key.clone_key() }
     }
 
+    fn config(self) -> ServerConfig {
+        server_config().with_no_client_auth().with_single_cert(vec![self.certificate], self.key).unwrap()
+    }
+
     /// Serves TLS as this one.
     async fn serve(self) -> SocketAddr {
-        let config = server_config().with_no_client_auth().with_single_cert(vec![self.certificate], self.key);
-        serve(config.unwrap()).await
+        serve(self.config()).await
     }
 }
 
@@ -417,4 +420,50 @@ fn roots_that_cannot_be_read_or_none_at_all_are_refused() {
         .with_no_client_auth();
     let both = https().tls_config(config).root_certificates_pem(Authority::new().pem);
     assert_eq!(both.build().unwrap_err(), ClientBuildError::RootsBesideTlsConfig);
+}
+
+/// Answers with a redirect, over whatever stream.
+async fn redirect(mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin, location: &str) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let _ = stream.read(&mut vec![0; 4096]).await;
+    let answer = format!("HTTP/1.1 308 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_redirect_leads_to_tls_and_never_back_to_plain_text() {
+    let authority = Authority::new();
+    let secure = authority.serve("localhost").await;
+    let location = format!("https://localhost:{}/engine.io/", secure.port());
+    let plain = support::scripted(move |raw| {
+        let location = location.clone();
+        async move { redirect(raw.0, &location).await }
+    })
+    .await;
+    for scheme in ["http", "ws"] {
+        let client = Client::builder(format!("{scheme}://localhost:{}", plain.port())).follow_redirects(1);
+        let client = authority.trusted_by(client).build().unwrap();
+        let mut socket = client.connect().await.unwrap();
+        socket.send("hello").await.unwrap();
+        assert_eq!(socket.recv().await.unwrap(), Message::text("hello"), "{scheme}");
+    }
+    // The certificate is checked as ever.
+    let client = Client::builder(format!("http://localhost:{}", plain.port())).follow_redirects(1);
+    assert!(matches!(connect_error(client).await, ConnectError::Tls(_)));
+
+    let (_server, target) = support::serve(Server::builder(support::echo)).await;
+    let acceptor = TlsAcceptor::from(Arc::new(authority.sign("localhost", |_| {}).config()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let secure = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            Box::pin(redirect(stream, &format!("http://localhost:{}/engine.io/", target.port()))).await;
+        }
+    });
+    let client = Client::builder(format!("https://localhost:{}", secure.port())).follow_redirects(5);
+    let error = connect_error(authority.trusted_by(client)).await;
+    let ConnectError::Refused(refused) = error else { panic!("{error}") };
+    assert_eq!(refused.kind(), eio_tokio::RefusalKind::Redirect);
 }

@@ -24,6 +24,7 @@ pub(crate) type Body = Full<bytes::Bytes>;
 pub(crate) type OnEvent = Arc<dyn Fn(ClientEvent) + Send + Sync>;
 
 /// Everything a client's sessions are made by.
+#[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) endpoint: Endpoint,
     pub(crate) route: Route,
@@ -34,8 +35,21 @@ pub(crate) struct Config {
     pub(crate) revision: Revision,
     /// Sessions open on this one.
     pub(crate) first: Transport,
+    /// What else may carry them, in the order of preference.
+    pub(crate) others: Vec<Transport>,
+    /// Where the first one is refused, sessions open on the next one.
+    pub(crate) try_all_transports: bool,
     /// A session on polling moves to WebSocket where the server offers it.
     pub(crate) upgrade: bool,
+    /// How many redirects are followed until a session opens.
+    pub(crate) follow_redirects: u32,
+    /// What redirects to TLS are followed with.
+    #[cfg(feature = "tls")]
+    pub(crate) tls_of_redirects: Option<Tls>,
+    /// Subprotocols that WebSockets ask for, and the header that does.
+    pub(crate) protocols: Vec<String>,
+    pub(crate) offered_protocols: Option<HeaderValue>,
+    pub(crate) keep_cookies: bool,
     pub(crate) open_timeout: Duration,
     pub(crate) upgrade_timeout: Duration,
     pub(crate) close_timeout: Duration,
@@ -76,6 +90,8 @@ impl Config {
         let agent = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        // Without it a server may answer in any coding (RFC 9110 section 12.5.3).
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         // `extend` replaces what has the same name, and keeps all values of a name that comes twice.
         headers.extend(self.headers.clone());
         request

@@ -15,6 +15,7 @@ use crate::state::Revision;
 const RESERVED: [&str; 6] = ["EIO", "transport", "sid", "t", "j", "b64"];
 
 /// A server's address, and the path and query of every request to it.
+#[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) secure: bool,
     /// `ws` or `wss`: nothing but WebSocket, unless the builder says otherwise.
@@ -25,8 +26,8 @@ pub(crate) struct Endpoint {
     pub(crate) credentials: Option<HeaderValue>,
     /// The path in the URL, if it has one.
     pub(crate) path: Option<String>,
-    /// The caller's parameters.
-    pub(crate) query: Vec<(String, String)>,
+    /// The caller's parameters, byte by byte as they were written.
+    pub(crate) query: String,
 }
 
 impl Endpoint {
@@ -52,10 +53,8 @@ impl Endpoint {
             return Err(bad("the port is no number up to 65535".to_owned()));
         }
         let path = Some(uri.path()).filter(|path| !matches!(*path, "" | "/")).map(str::to_owned);
-        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-            .filter(|(name, _)| !RESERVED.contains(&&**name))
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
+        let own = |parameter: &&str| !is_reserved(parameter);
+        let query = uri.query().unwrap_or_default().split('&').filter(own).collect::<Vec<_>>().join("&");
         Ok(Self { secure, websocket_only, authority: host_and_port.to_owned(), credentials, path, query })
     }
 
@@ -66,6 +65,12 @@ impl Endpoint {
             _ => &self.authority,
         };
         host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The URL of `path` there, without a query.
+    pub(crate) fn url(&self, path: &str) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.authority)
     }
 
     /// The port in the URL, or the scheme's own.
@@ -90,6 +95,20 @@ impl Endpoint {
         Uri::builder().scheme(scheme).authority(self.authority.as_str()).path_and_query("/").build()
     }
 
+    /// Adds a parameter of the caller's.
+    pub(crate) fn add_parameter(&mut self, name: &str, value: &str) -> Result<(), ClientBuildError> {
+        if RESERVED.contains(&name) {
+            return Err(ClientBuildError::ReservedParameter(name.to_owned()));
+        }
+        let pair = Serializer::new(String::new()).append_pair(name, value).finish();
+        if !self.query.is_empty() {
+            self.query.push('&');
+        }
+        // A plus is a space to readers of forms only, `%20` is one to everybody.
+        self.query.push_str(&pair.replace('+', "%20"));
+        Ok(())
+    }
+
     /// The target of one request. `stamp` differs from request to request, which keeps caches out.
     pub(crate) fn target(
         &self,
@@ -110,8 +129,12 @@ impl Endpoint {
         if transport == Transport::Polling {
             query.append_pair("t", &format!("{stamp:x}"));
         }
-        query.extend_pairs(&self.query);
-        Uri::builder().path_and_query(query.finish()).build()
+        let mut target = query.finish();
+        if !self.query.is_empty() {
+            target.push('&');
+            target.push_str(&self.query);
+        }
+        Uri::builder().path_and_query(target).build()
     }
 }
 
@@ -123,6 +146,11 @@ impl fmt::Debug for Endpoint {
             .field("authority", &self.authority)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether this part of a query, `name=value` or `name`, is one that the protocol itself sets.
+fn is_reserved(parameter: &str) -> bool {
+    form_urlencoded::parse(parameter.as_bytes()).next().is_some_and(|(name, _)| RESERVED.contains(&&*name))
 }
 
 #[cfg(test)]
@@ -139,15 +167,34 @@ mod tests {
     fn a_target_has_the_protocols_parameters_first_and_the_callers_behind_them() {
         assert_eq!(
             target("http://h/?token=a%20b&x=%26", Transport::Polling, Some("s/1")),
-            "/engine.io/?EIO=4&transport=polling&sid=s%2F1&t=ff&token=a+b&x=%26"
+            "/engine.io/?EIO=4&transport=polling&sid=s%2F1&t=ff&token=a%20b&x=%26"
         );
         assert_eq!(target("ws://h:1", Transport::WebSocket, None), "/engine.io/?EIO=4&transport=websocket");
     }
 
     #[test]
+    fn the_callers_query_passes_through_byte_by_byte() {
+        for query in ["a=%FF%FE", "~=~&x=a+b%20c", "flag", "flag&&=&x==1", "a=%zz", "q='!*()@:/?$,;"] {
+            assert_eq!(
+                target(&format!("ws://h/?{query}"), Transport::WebSocket, None),
+                format!("/engine.io/?EIO=4&transport=websocket&{query}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_parameter_of_the_builder_is_encoded_for_every_reader() {
+        let mut endpoint = Endpoint::parse("ws://h/?x=1").unwrap();
+        endpoint.add_parameter("a b", "c&d=e+f é").unwrap();
+        assert_eq!(endpoint.query, "x=1&a%20b=c%26d%3De%2Bf%20%C3%A9");
+        let refused = endpoint.add_parameter("sid", "x").unwrap_err();
+        assert_eq!(refused.to_string(), "the query parameter \"sid\" is set by the protocol");
+    }
+
+    #[test]
     fn parameters_of_the_protocol_in_a_copied_url_are_left_out() {
         assert_eq!(
-            target("ws://h/socket.io/?EIO=3&transport=polling&sid=x&room=1", Transport::WebSocket, None),
+            target("ws://h/socket.io/?EIO=3&transport=polling&si%64=x&room=1&t", Transport::WebSocket, None),
             "/socket.io/?EIO=4&transport=websocket&room=1"
         );
     }

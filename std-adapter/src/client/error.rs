@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use eio_core::payload::v4::EncodeError;
-use http::StatusCode;
 
 use crate::client::dial::SpeaksTls;
 use crate::client::proxy::ProxyError;
+use crate::client::refusal::Refused;
 #[cfg(feature = "tls")]
 use crate::client::tls::TlsError;
 use crate::socket::Disconnect;
@@ -53,6 +53,14 @@ pub enum ClientBuildError {
     /// A header that HTTP cannot carry.
     #[error("the header {0:?} cannot be sent")]
     Header(String),
+    /// A parameter of the query that the protocol itself sets.
+    #[error("the query parameter {0:?} is set by the protocol")]
+    ReservedParameter(String),
+    /// A subprotocol that a WebSocket cannot ask for, or that is asked for twice.
+    #[error(
+        "the subprotocol {0:?} cannot be offered: expected a token (RFC 6455 section 4.1), and each one once"
+    )]
+    Protocol(String),
     /// A header that the client itself sets.
     #[error("the header {0:?} is set by the client itself")]
     ReservedHeader(String),
@@ -93,6 +101,20 @@ pub enum ConnectError {
     /// The answer to the WebSocket handshake is none (RFC 6455 section 4.1).
     #[error("no WebSocket: {0}")]
     NotWebSocket(&'static str),
+    /// An answer in a coding that this client did not ask for, and does not read: it asks for `identity`.
+    #[error("the server's answer is coded as {0}, which was not asked for")]
+    Coding(String),
+    /// The answer to a request is a web page: of a proxy, of a login, or of a server that is none of Engine.IO.
+    #[error("the answer is a web page and no payload of Engine.IO: {0:?}")]
+    WebPage(String),
+    /// The server speaks the other revision of the protocol.
+    #[error("the server speaks revision {theirs} of the protocol, and this client {ours}")]
+    OtherRevision {
+        /// The client's.
+        ours: u8,
+        /// The server's.
+        theirs: u8,
+    },
     /// A payload larger than this client takes.
     #[error("the server's answer is larger than the {max_payload} bytes that are allowed")]
     TooLarge {
@@ -140,66 +162,5 @@ impl ConnectError {
     /// A request that cannot even be written, whose parts were all checked when the client was built.
     pub(crate) fn unsendable(error: http::Error) -> Self {
         Self::io(io::Error::new(io::ErrorKind::InvalidInput, error))
-    }
-}
-
-/// What a server said when it refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refused {
-    /// The status of its answer.
-    pub status: StatusCode,
-    /// Its error code, from 0 (`Transport unknown`) to 5 (`Unsupported protocol version`), if it gave one.
-    pub code: Option<u8>,
-    /// What it said: the message beside the code, or the first 256 characters of the body.
-    pub message: String,
-}
-
-impl Refused {
-    /// How much of a body is read to learn why.
-    pub(crate) const MAX_BODY: usize = 4096;
-
-    pub(crate) fn new(status: StatusCode, body: &[u8]) -> Self {
-        let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-        let code =
-            json.as_ref().and_then(|json| json.get("code")?.as_u64()).and_then(|code| code.try_into().ok());
-        let text = String::from_utf8_lossy(body);
-        let message = json.as_ref().and_then(|json| json.get("message")?.as_str()).unwrap_or(&text);
-        Self { status, code, message: message.trim().chars().take(256).collect() }
-    }
-}
-
-impl core::fmt::Display for Refused {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "status {}", self.status)?;
-        if let Some(code) = self.code {
-            write!(f, ", code {code}")?;
-        }
-        // Escaped: a server's text must not write to somebody's terminal.
-        if self.message.is_empty() { Ok(()) } else { write!(f, ", {:?}", self.message) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_tells_the_protocols_code_and_message() {
-        let refused = Refused::new(StatusCode::BAD_REQUEST, br#"{"code":1,"message":"Session ID unknown"}"#);
-        assert_eq!((refused.code, refused.message.as_str()), (Some(1), "Session ID unknown"));
-        assert_eq!(refused.to_string(), "status 400 Bad Request, code 1, \"Session ID unknown\"");
-    }
-
-    #[test]
-    fn any_other_body_is_told_in_part_and_escaped() {
-        let body = format!("<html>\u{1b}[31m{}", "x".repeat(10_000));
-        let refused = Refused::new(StatusCode::BAD_GATEWAY, body.as_bytes());
-        assert_eq!(refused.code, None);
-        assert_eq!(refused.message.chars().count(), 256);
-        assert!(!refused.to_string().contains('\u{1b}'));
-        assert_eq!(Refused::new(StatusCode::NOT_FOUND, b"").to_string(), "status 404 Not Found");
-        assert_eq!(Refused::new(StatusCode::NOT_FOUND, b"[1,2]").message, "[1,2]");
-        assert_eq!(Refused::new(StatusCode::NOT_FOUND, br#"{"code":700}"#).code, None);
     }
 }

@@ -23,6 +23,16 @@ pub enum ClientEvent {
         /// Why.
         error: ConnectError,
     },
+    /// The server sent the client elsewhere, and the client [follows](crate::ClientBuilder::follow_redirects).
+    Redirected {
+        /// Where to: a URL without its query, which may hold secrets.
+        to: String,
+    },
+    /// The next transport is [tried](crate::ClientBuilder::try_all_transports).
+    TryingTransport {
+        /// Which one.
+        transport: Transport,
+    },
     /// The handshake arrived: the session is open.
     Opened {
         /// What the server said.

@@ -12,17 +12,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use eio_core::Instant;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use crate::client::config::{Body, Config};
+use crate::client::cookies::Cookies;
 use crate::client::dial::{Dialed, dial};
-use crate::client::error::{ConnectError, Refused};
+use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::notice;
+use crate::client::refusal::Refused;
 use crate::clock::Clock;
 
 /// What requests need to know.
@@ -32,6 +34,26 @@ pub(crate) struct Dialer {
     pub(crate) clock: Clock,
     /// Once set, connections are reset when they are dropped.
     pub(crate) reset: Arc<AtomicBool>,
+    pub(crate) cookies: Arc<Cookies>,
+}
+
+impl Dialer {
+    /// A request with what every request of the session carries.
+    pub(crate) fn request(&self, target: Uri, body: Body) -> Request<Body> {
+        let mut request = self.config.request(target, body);
+        if self.config.keep_cookies {
+            self.cookies.put(request.headers_mut(), self.clock.now());
+        }
+        request
+    }
+
+    /// Takes the cookies that an answer sets.
+    pub(crate) fn take_cookies<B>(&self, answer: &Response<B>) {
+        if self.config.keep_cookies {
+            let Config { endpoint, path, .. } = &*self.config;
+            self.cookies.take(answer.headers(), self.clock.now(), endpoint.secure, path);
+        }
+    }
 }
 
 /// One connection, idle or in use.
@@ -47,6 +69,9 @@ pub(crate) struct HttpConnection {
 /// nothing but its close, and a request that meets that close on its way is lost: it cannot be sent again, because
 /// nobody knows whether the server took it. Servers keep idle connections for at least 5 s (uvicorn, Node).
 const UNPROMISED: Duration = Duration::from_secs(1);
+
+/// How long the body of a refusal may take. Some have no end.
+const REFUSAL_BODY: Duration = Duration::from_secs(1);
 
 impl HttpConnection {
     pub(crate) async fn open(dialer: &Dialer) -> Result<Self, ConnectError> {
@@ -112,10 +137,18 @@ impl HttpConnection {
 
     /// Why the server refused, from the answer that says so.
     pub(crate) async fn refusal(&mut self, answer: Response<Incoming>) -> ConnectError {
-        let status = answer.status();
-        // A longer body is not understood, and a broken one neither: the status is what counts.
-        let body = self.read(answer.into_body(), Refused::MAX_BODY).await.unwrap_or_default();
-        ConnectError::Refused(Refused::new(status, &body))
+        let (head, mut body) = answer.into_parts();
+        let mut beginning = Vec::new();
+        let read = async {
+            while beginning.len() < Refused::MAX_BODY
+                && let Some(Ok(frame)) = self.drive(body.frame()).await
+            {
+                beginning.extend(frame.into_data().unwrap_or_default());
+            }
+        };
+        // What does not come, or is broken, is not worth waiting for: the status is what counts.
+        let _ = tokio::time::timeout(REFUSAL_BODY, read).await;
+        ConnectError::Refused(Refused::new(head.status, &head.headers, &beginning))
     }
 
     /// The connection again, if another request may use it.
@@ -226,9 +259,13 @@ async fn exchange(
             }
         }
     };
+    dialer.take_cookies(&answer);
     if answer.status() != StatusCode::OK {
         let refusal = connection.refusal(answer).await;
         return (None, Err(refusal));
+    }
+    if let Some(coding) = foreign_coding(answer.headers()) {
+        return (None, Err(ConnectError::Coding(coding)));
     }
     let is_binary = answer
         .headers()
@@ -242,8 +279,29 @@ async fn exchange(
             Err(ReadError::TooLarge) => return (None, Err(ConnectError::TooLarge { max_payload })),
             Err(ReadError::Http(error)) => return (None, Err(ConnectError::http(error))),
         };
+    if let Some(page) = web_page(&body) {
+        return (None, Err(ConnectError::WebPage(page)));
+    }
     let connection = connection.recycle(&dialer, keep_alive).await;
     (connection, Ok(Answer { is_binary, body }))
+}
+
+/// The codings of a body that cannot be read, quoted: all but `identity`, which is what the client asks for.
+pub(crate) fn foreign_coding(headers: &HeaderMap) -> Option<String> {
+    let codings = headers.get_all(header::CONTENT_ENCODING);
+    let codings: Vec<_> = codings.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let codings = codings.join(", ");
+    let is_foreign = |coding: &str| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity");
+    let foreign = codings.split(',').any(|coding| is_foreign(coding.trim()));
+    foreign.then(|| format!("{:?}", codings.chars().take(64).collect::<String>()))
+}
+
+/// The beginning of a body that is a web page, as proxies, logins and captive portals answer with status 200. No payload
+/// and no answer to a request with data begins like one.
+fn web_page(body: &[u8]) -> Option<String> {
+    let beginning = body.trim_ascii_start();
+    let beginning = beginning.get(..beginning.len().min(400)).unwrap_or_default();
+    beginning.starts_with(b"<").then(|| String::from_utf8_lossy(beginning).chars().take(100).collect())
 }
 
 /// How long an idle connection is safe to use: a second less than the server has promised to keep it, so that no
@@ -261,6 +319,32 @@ fn keep_alive(headers: &HeaderMap) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_in_another_coding_than_identity_is_named() {
+        let coding = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::CONTENT_ENCODING, value.parse().unwrap());
+            }
+            foreign_coding(&headers)
+        };
+        assert_eq!(coding(&[]), None);
+        assert_eq!(coding(&["Identity"]), None);
+        assert_eq!(coding(&["", "identity, "]), None);
+        assert_eq!(coding(&["gzip"]).as_deref(), Some("\"gzip\""));
+        assert_eq!(coding(&["identity", "br"]).as_deref(), Some("\"identity, br\""));
+        assert!(coding(&[&"x".repeat(500)]).unwrap().len() < 70);
+    }
+
+    #[test]
+    fn a_web_page_is_no_payload() {
+        assert_eq!(web_page(b" \n<!doctype html>").as_deref(), Some("<!doctype html>"));
+        assert_eq!(web_page("<é".repeat(500).as_bytes()).unwrap().chars().count(), 100);
+        for payload in [&b""[..], b"ok", b"0{}", b"4<b>", b"6:4<html", b"\x00\x01\xff4"] {
+            assert_eq!(web_page(payload), None, "{payload:?}");
+        }
+    }
 
     #[test]
     fn a_connection_is_given_up_a_second_before_the_server_does() {

@@ -45,6 +45,10 @@ fn log(event: &ClientEvent, sid: &str) {
             transport = end.transport.as_str(),
             "client session ended"
         ),
+        ClientEvent::Redirected { to } => tracing::debug!(to, "redirected"),
+        ClientEvent::TryingTransport { transport } => {
+            tracing::debug!(transport = transport.as_str(), "trying the next transport");
+        }
         ClientEvent::Waiting { delay, attempt } => {
             tracing::debug!(delay_ms = delay.as_millis(), attempt, "connecting again later");
         }

@@ -3,7 +3,7 @@
 use std::io;
 
 use eio_core::ws::Key;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 
 use crate::client::config::Body;
 use crate::client::error::ConnectError;
@@ -12,14 +12,21 @@ use crate::request::has_token;
 use crate::socket::Transport;
 use crate::websocket::WebSocketIo;
 
+/// A WebSocket that the server has opened.
+pub(crate) struct Opened {
+    pub(crate) io: Box<WebSocketIo>,
+    /// The subprotocol that the server chose.
+    pub(crate) protocol: Option<String>,
+}
+
 /// Opens a WebSocket: for a new session, or for the session `sid` to move to.
-pub(crate) async fn open(dialer: Dialer, sid: Option<String>) -> Result<Box<WebSocketIo>, ConnectError> {
+pub(crate) async fn open(dialer: Dialer, sid: Option<String>) -> Result<Opened, ConnectError> {
     let config = &dialer.config;
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| ConnectError::random(io::Error::other(error)))?;
     let key = Key::from_random(random);
     let target = config.target(Transport::WebSocket, sid.as_deref(), 0)?;
-    let mut request = config.request(target, Body::default());
+    let mut request = dialer.request(target, Body::default());
     let headers = request.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -27,37 +34,64 @@ pub(crate) async fn open(dialer: Dialer, sid: Option<String>) -> Result<Box<WebS
     if let Ok(key) = HeaderValue::from_str(key.as_str()) {
         headers.insert(header::SEC_WEBSOCKET_KEY, key);
     }
+    if let Some(offered) = &config.offered_protocols {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, offered.clone());
+    }
     let mut connection = HttpConnection::open(&dialer).await?;
     let answer = connection.send(request).await.map_err(|unsent| match unsent {
         Unsent::NotBegun(_, error) | Unsent::Failed(error) => ConnectError::http(error),
     })?;
+    dialer.take_cookies(&answer);
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(connection.refusal(answer).await);
     }
+    if answer.version() != Version::HTTP_11 {
+        return Err(ConnectError::NotWebSocket("the answer is not HTTP/1.1"));
+    }
     check(answer.headers(), &key).map_err(ConnectError::NotWebSocket)?;
+    let protocol = chosen(answer.headers(), &config.protocols).map_err(ConnectError::NotWebSocket)?;
     let (stream, received) = connection.into_stream().await;
-    Ok(Box::new(WebSocketIo::client(stream, &received, config.revision, config.max_payload)))
+    let io = Box::new(WebSocketIo::client(stream, &received, config.revision, config.max_payload));
+    Ok(Opened { io, protocol })
 }
 
 /// Whether the answer accepts what was asked for, and nothing else.
 fn check(headers: &HeaderMap, key: &Key) -> Result<(), &'static str> {
-    if !has_token(headers, header::UPGRADE, "websocket") {
+    let upgrade = only(headers, &header::UPGRADE);
+    if !upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         return Err("the answer's Upgrade header does not say websocket");
     }
     if !has_token(headers, header::CONNECTION, "upgrade") {
         return Err("the answer's Connection header does not say Upgrade");
     }
-    let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT);
+    let accept = only(headers, &header::SEC_WEBSOCKET_ACCEPT);
     if !accept.is_some_and(|accept| key.is_accepted_by(accept.as_bytes())) {
         return Err("the answer's Sec-WebSocket-Accept header does not fit the key");
     }
     if headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
         return Err("the answer uses an extension that was not asked for");
     }
-    if headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
-        return Err("the answer uses a subprotocol that was not asked for");
-    }
     Ok(())
+}
+
+/// The subprotocol that the server chose. It need not choose one.
+fn chosen(headers: &HeaderMap, offered: &[String]) -> Result<Option<String>, &'static str> {
+    if !headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
+        return Ok(None);
+    }
+    let chosen = only(headers, &header::SEC_WEBSOCKET_PROTOCOL);
+    let chosen =
+        chosen.and_then(|chosen| offered.iter().find(|offered| offered.as_bytes() == chosen.as_bytes()));
+    match chosen {
+        Some(chosen) => Ok(Some(chosen.clone())),
+        None => Err("the answer uses a subprotocol that was not asked for"),
+    }
+}
+
+/// The value of a header that comes exactly once.
+fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 #[cfg(test)]
@@ -82,10 +116,33 @@ mod tests {
             headers.insert(&name, HeaderValue::from_static("something"));
             assert!(check(&headers, &key).is_err(), "wrong {name}");
         }
-        for name in [header::SEC_WEBSOCKET_EXTENSIONS, header::SEC_WEBSOCKET_PROTOCOL] {
+        let mut headers = good();
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static("permessage-deflate"));
+        assert!(check(&headers, &key).is_err(), "an extension that was not asked for");
+        for name in [header::UPGRADE, header::SEC_WEBSOCKET_ACCEPT] {
             let mut headers = good();
-            headers.insert(&name, HeaderValue::from_static("x"));
-            assert!(check(&headers, &key).is_err(), "with {name}");
+            let value = headers[&name].clone();
+            headers.append(&name, value);
+            assert!(check(&headers, &key).is_err(), "{name} twice");
+        }
+    }
+
+    #[test]
+    fn the_server_chooses_one_of_the_offered_subprotocols_or_none() {
+        let offered = ["soap".to_owned(), "wamp".to_owned()];
+        let answer = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(value));
+            }
+            chosen(&headers, &offered)
+        };
+        assert_eq!(answer(&[]), Ok(None));
+        assert_eq!(answer(&["wamp"]), Ok(Some("wamp".to_owned())));
+        for not_offered in
+            [&["mqtt"][..], &["WAMP"], &["soap, wamp"], &["soap", "wamp"], &["soap", "soap"], &[""]]
+        {
+            assert!(answer(not_offered).is_err(), "{not_offered:?}");
         }
     }
 }

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use eio_core::Instant;
 use eio_core::backoff::Backoff;
+use http::StatusCode;
 
 use crate::client::Client;
 use crate::client::error::ConnectError;
@@ -14,6 +15,10 @@ use crate::client::socket::ClientSocket;
 use crate::client::state::Shared;
 
 /// Opens a session, and when it has ended another one, with the delays of a [`Backoff`] in between.
+///
+/// A refusal that trying again will not change is final: [`next`](Self::next) returns it at once. By default those are
+/// the statuses 401, 403 and 404; [`final_statuses`](Self::final_statuses) sets others. Where a server says how long to
+/// wait (`Retry-After`, which ours sends with 429 and 503), no attempt is made before.
 ///
 /// Each is a session of its own, with its own sid: nothing that was sent in one is sent again in the next.
 /// [`ClientSocket::take_unsent`] returns what never left, and the application knows whether that still matters.
@@ -48,6 +53,8 @@ pub struct Reconnecting {
     client: Client,
     backoff: Backoff,
     max_attempts: Option<u32>,
+    final_statuses: Vec<StatusCode>,
+    longest_retry_after: Duration,
     phase: Phase,
 }
 
@@ -61,7 +68,14 @@ enum Phase {
 
 impl Reconnecting {
     pub(crate) fn new(client: Client, backoff: Backoff) -> Self {
-        Self { client, backoff, max_attempts: None, phase: Phase::Waiting(None) }
+        Self {
+            client,
+            backoff,
+            max_attempts: None,
+            final_statuses: vec![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND],
+            longest_retry_after: Duration::from_hours(1),
+            phase: Phase::Waiting(None),
+        }
     }
 
     /// Gives up after so many attempts without a stable session between them. Default: never.
@@ -71,15 +85,50 @@ impl Reconnecting {
         self
     }
 
+    /// Which refusals are final, by their status, when a session opens. Default: 401, 403 and 404. With none of them
+    /// every refusal is tried again.
+    ///
+    /// A server that refuses a WebSocket may say 400 to what it would refuse with 403 on polling.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
+    /// use core::time::Duration;
+    /// use eio_core::backoff::Backoff;
+    /// use eio_tokio::Client;
+    /// use http::StatusCode;
+    ///
+    /// let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30))?;
+    /// let client = Client::builder("https://app.example").build()?;
+    /// // A server that is being deployed answers 404 for a while.
+    /// let sessions = client.reconnecting(backoff).final_statuses([StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN]);
+    /// # drop(sessions);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn final_statuses(mut self, statuses: impl IntoIterator<Item = StatusCode>) -> Self {
+        self.final_statuses = statuses.into_iter().collect();
+        self
+    }
+
+    /// The longest time for which a server's `Retry-After` is heeded. Default: an hour.
+    #[must_use]
+    pub fn longest_retry_after(mut self, longest: Duration) -> Self {
+        self.longest_retry_after = longest;
+        self
+    }
+
     /// The next session. The first attempt is made at once; each later one after its delay, which counts from the end
-    /// of the session before it. Waits for that end if it has not come.
+    /// of the session before it. Waits for that end if it has not come. Where the server has said how long to wait, the
+    /// delay comes on top of that.
     ///
     /// Dropping the future loses nothing: the next call goes on with the same delay, or the same attempt, which rests
     /// in between.
     ///
     /// # Errors
-    /// The latest [`ConnectError`], once [`max_attempts`](Self::max_attempts) have been made. Calling again tries
-    /// again.
+    /// The latest [`ConnectError`], once [`max_attempts`](Self::max_attempts) have been made, or if it is final: a
+    /// refusal with one of the [final statuses](Self::final_statuses), or settings that are no client. Calling again
+    /// tries again, after the delay.
     pub async fn next(&mut self) -> Result<ClientSocket, ConnectError> {
         loop {
             match &mut self.phase {
@@ -98,17 +147,21 @@ impl Reconnecting {
                     }
                     Err(error) => {
                         let attempts = self.backoff.attempts().saturating_add(1);
-                        self.wait(self.client.clock().now());
-                        if self.max_attempts.is_some_and(|most| attempts >= most) {
+                        self.wait(self.client.clock().now(), Some(&error));
+                        if self.is_final(&error) || self.max_attempts.is_some_and(|most| attempts >= most) {
                             return Err(error);
                         }
                     }
                 },
                 Phase::Open(session) => {
                     session.closed().await;
-                    let ended_at = session.lock().ended_at().unwrap_or_else(|| self.client.clock().now());
+                    let (ended_at, failure) = {
+                        let session = session.lock();
+                        (session.ended_at(), session.failure().cloned())
+                    };
+                    let ended_at = ended_at.unwrap_or_else(|| self.client.clock().now());
                     self.backoff.handle_disconnected(ended_at);
-                    self.wait(ended_at);
+                    self.wait(ended_at, failure.as_ref());
                 }
             }
         }
@@ -120,9 +173,24 @@ impl Reconnecting {
         self.backoff.attempts()
     }
 
-    fn wait(&mut self, from: Instant) {
+    /// Whether trying again would bring the same error.
+    fn is_final(&self, error: &ConnectError) -> bool {
+        match error {
+            ConnectError::Refused(refused) => self.final_statuses.contains(&refused.status),
+            ConnectError::Build(_) => true,
+            _ => false,
+        }
+    }
+
+    fn wait(&mut self, from: Instant, because: Option<&ConnectError>) {
         // Without random bytes the longest delay is the kindest.
-        let delay: Duration = self.backoff.next_delay(getrandom::u32().unwrap_or(u32::MAX));
+        let backoff: Duration = self.backoff.next_delay(getrandom::u32().unwrap_or(u32::MAX));
+        let asked = match because {
+            Some(ConnectError::Refused(refused)) => refused.retry_after.unwrap_or_default(),
+            _ => Duration::ZERO,
+        };
+        // On top, so that those who were told the same time do not all come at the same time.
+        let delay = backoff.saturating_add(asked.min(self.longest_retry_after));
         self.client.tell(&ClientEvent::Waiting { delay, attempt: self.backoff.attempts() });
         self.phase = Phase::Waiting(Some(from.saturating_add(delay)));
     }

@@ -20,6 +20,7 @@ pub(crate) type Connect = Arc<dyn Fn(String, u16) -> Connecting + Send + Sync>;
 pub(crate) type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Duplex>>> + Send>>;
 
 /// How connections are made.
+#[derive(Clone)]
 pub(crate) enum Route {
     /// TCP to the URL's host and port.
     Direct,

@@ -110,6 +110,16 @@ impl ClientSocket {
         self.state().lock().end().cloned()
     }
 
+    /// The request whose failure ended the session, if one did: on polling, a server or a proxy that refuses one ends
+    /// it, and [`ConnectError::Refused`] says with what.
+    ///
+    /// What [`closed`](Self::closed) returns is a transport error then, as in the reference.
+    #[must_use]
+    pub fn failure(&self) -> Option<ConnectError> {
+        let inner = self.state().lock();
+        inner.end().and_then(|_| inner.failure().cloned())
+    }
+
     /// The messages that were sent and that no transport took, once the session has ended.
     ///
     /// What a transport had taken may or may not have arrived: it is not among them, so that nothing is sent twice.
@@ -134,6 +144,13 @@ impl ClientSocket {
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.state().lock().transport
+    }
+
+    /// The subprotocol that the server chose of those that [were offered](crate::ClientBuilder::protocols); `None` if it
+    /// chose none, and while the session is on polling.
+    #[must_use]
+    pub fn protocol(&self) -> Option<String> {
+        self.state().lock().protocol.as_deref().map(str::to_owned)
     }
 
     /// The latest round trip of this side's ping, in revision 3. In revision 4 the server pings, and only it knows.

@@ -55,8 +55,10 @@ pub(crate) struct Inner {
     handshake: Option<HandshakeInfo>,
     /// When the server's latest ping came, or the session opened.
     last_ping: Instant,
-    /// Why the session will not open.
-    failure: Option<ConnectError>,
+    /// Why the session will not open, or the request that ended it.
+    failure: Option<Box<ConnectError>>,
+    /// The subprotocol of its WebSocket.
+    pub(crate) protocol: Option<Box<str>>,
     end: Option<Disconnect>,
     ended_at: Option<Instant>,
     /// What the session's task has yet to tell.
@@ -74,12 +76,13 @@ pub(crate) struct Batch {
 }
 
 impl State {
-    pub(crate) fn new(dialer: Dialer) -> Self {
+    /// A session that opens within `open_timeout`.
+    pub(crate) fn new(dialer: Dialer, open_timeout: Duration) -> Self {
         let config = &dialer.config;
         let now = dialer.clock.now();
         let mut session = match config.revision {
-            Revision::V4 => ClientSession::eio4(config.open_timeout, now),
-            Revision::V3 => ClientSession::eio3(config.open_timeout, now),
+            Revision::V4 => ClientSession::eio4(open_timeout, now),
+            Revision::V3 => ClientSession::eio3(open_timeout, now),
         };
         if let Some(at_most) = config.ping_timeout_at_most {
             session = session.with_ping_timeout_at_most(at_most);
@@ -94,6 +97,7 @@ impl State {
             handshake: None,
             last_ping: now,
             failure: None,
+            protocol: None,
             end: None,
             ended_at: None,
             notices: vec![ClientEvent::Connecting],
@@ -422,7 +426,11 @@ impl Inner {
 
     /// A request failed, and with it the transport.
     pub(crate) fn fail(&mut self, error: ConnectError) {
-        self.failure.get_or_insert(error);
+        self.failure.get_or_insert(Box::new(error));
+    }
+
+    pub(crate) fn failure(&self) -> Option<&ConnectError> {
+        self.failure.as_deref()
     }
 
     pub(crate) fn handshake(&self) -> Option<&HandshakeInfo> {
@@ -439,7 +447,7 @@ impl Inner {
 
     fn connect_error(&self, end: &Disconnect) -> ConnectError {
         match (&self.failure, end.reason) {
-            (Some(failure), _) => failure.clone(),
+            (Some(failure), _) => ConnectError::clone(failure),
             (None, DisconnectReason::OpenTimeout) => ConnectError::Timeout,
             (None, _) => ConnectError::Session(end.clone()),
         }

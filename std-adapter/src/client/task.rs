@@ -24,7 +24,7 @@ use crate::client::config::Body;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::http::{Answer, Lane};
-use crate::client::opening;
+use crate::client::opening::{self, Opened};
 use crate::client::state::{Batch, Inner, Shared, State};
 use crate::close_frame::CloseFrame;
 use crate::grace::{self, Grace, is_overdue};
@@ -33,14 +33,16 @@ use crate::lingering::{Departures, LINGER, Lingering};
 use crate::passes::{self, Pass};
 use crate::polling::encode;
 use crate::socket::Transport;
+use crate::state::Revision;
 use crate::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo};
 
-type Opening = Pin<Box<dyn Future<Output = Result<Box<WebSocketIo>, ConnectError>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<Opened, ConnectError>> + Send>>;
 
 /// A WebSocket that may become the session's.
 struct Candidate {
     opening: Option<Opening>,
     io: Option<Box<WebSocketIo>>,
+    protocol: Option<Box<str>>,
     upgrade: ClientUpgrade,
 }
 
@@ -141,23 +143,27 @@ impl Task {
         let Poll::Ready(opened) = opening.as_mut().poll(cx) else { return };
         self.opening = None;
         match opened {
-            Ok(io) => {
+            Ok(Opened { io, protocol }) => {
                 self.websocket = Some(io);
+                let mut inner = self.state.lock();
+                inner.protocol = protocol.map(String::into_boxed_str);
                 // Frames may have come right behind the answer.
-                self.state.lock().mail.wake_task();
+                inner.mail.wake_task();
             }
             Err(error) => self.failed(error),
         }
     }
 
     /// A request failed, and the session with it.
-    fn failed(&mut self, error: ConnectError) {
+    fn failed(&mut self, mut error: ConnectError) {
+        hide_sid(&mut error, &self.state);
         self.state.update_and_tell(|inner, now| {
             let too_large = matches!(error, ConnectError::TooLarge { .. });
-            if inner.handshake().is_some() && inner.end().is_none() {
-                inner.note(ClientEvent::RequestFailed { error });
-            } else {
-                inner.fail(error);
+            if inner.end().is_none() {
+                inner.fail(error.clone());
+                if inner.handshake().is_some() {
+                    inner.note(ClientEvent::RequestFailed { error });
+                }
             }
             if too_large {
                 inner.session.handle_violation(now, Violation::PayloadTooLarge);
@@ -200,6 +206,11 @@ impl Task {
     }
 
     fn payload(&mut self, answer: &Answer) {
+        if self.state.lock().handshake().is_none()
+            && let Some(error) = other_revision(self.state.revision(), &answer.body)
+        {
+            return self.failed(error);
+        }
         let upgrades = self.state.update_and_tell(|inner, now| {
             inner.handle_payload(now, answer, &self.state);
             inner.handshake().is_some_and(|handshake| handshake.upgrades().contains(Upgrade::WebSocket))
@@ -214,11 +225,11 @@ impl Task {
         let upgrade = ClientUpgrade::new(dialer.config.upgrade_timeout, self.state.now());
         let opening: Opening = Box::pin(opening::open(dialer, self.sid()));
         self.state.note(ClientEvent::UpgradeStarted);
-        self.candidate = Some(Candidate { opening: Some(opening), io: None, upgrade });
+        self.candidate = Some(Candidate { opening: Some(opening), io: None, protocol: None, upgrade });
     }
 
     fn drive_candidate(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let Some(Candidate { opening, io, upgrade }) = &mut self.candidate else { return };
+        let Some(Candidate { opening, io, protocol, upgrade }) = &mut self.candidate else { return };
         // A session that closes does so where it is.
         if !self.state.lock().session.is_open() {
             upgrade.handle_session_ended();
@@ -226,8 +237,12 @@ impl Task {
         if let Some(Poll::Ready(opened)) = opening.as_mut().map(|opening| opening.as_mut().poll(cx)) {
             *opening = None;
             match opened {
-                Ok(opened) => *io = Some(opened),
-                Err(error) => {
+                Ok(opened) => {
+                    *io = Some(opened.io);
+                    *protocol = opened.protocol.map(String::into_boxed_str);
+                }
+                Err(mut error) => {
+                    hide_sid(&mut error, &self.state);
                     self.state.note(ClientEvent::UpgradeFailed { error });
                     upgrade.handle_transport_closed();
                 }
@@ -249,6 +264,7 @@ impl Task {
             upgrade.handle_transport_closed();
         }
         let Some(outcome) = upgrade.outcome() else { return };
+        let protocol = protocol.take();
         let io = self.candidate.take().and_then(|candidate| candidate.io);
         match io {
             Some(io) if outcome == UpgradeOutcome::Upgraded => {
@@ -256,7 +272,9 @@ impl Task {
                 self.post.clear();
                 self.post_until = None;
                 self.websocket = Some(io);
-                self.state.lock().transport = Transport::WebSocket;
+                let mut inner = self.state.lock();
+                inner.transport = Transport::WebSocket;
+                inner.protocol = protocol;
             }
             Some(io) => self.lingering.add(Lingering::new(io, false, now)),
             None => {}
@@ -389,7 +407,7 @@ impl Task {
         self.stamp = self.stamp.wrapping_add(1);
         let config = &self.state.dialer.config;
         let target = config.target(Transport::Polling, self.sid().as_deref(), self.stamp)?;
-        let mut request = config.request(target, body);
+        let mut request = self.state.dialer.request(target, body);
         *request.method_mut() = method;
         Ok(request)
     }
@@ -457,6 +475,35 @@ impl Task {
             && self.lingering.is_empty()
             && self.state.lock().is_over()
     }
+}
+
+/// Servers repeat the sid in what they say of a request, and whoever knows it can speak for this client.
+fn hide_sid(error: &mut ConnectError, state: &State) {
+    let ConnectError::Refused(refused) = error else { return };
+    if let Some(handshake) = state.lock().handshake() {
+        refused.hide(handshake.sid());
+    }
+}
+
+/// Whether the first answer opens a session of the other revision: `97:0{..}` or its binary form is one of revision 3,
+/// `0{..}` one of revision 4.
+fn other_revision(ours: Revision, answer: &[u8]) -> Option<ConnectError> {
+    let opens = |packet: &[u8]| packet.starts_with(b"0{");
+    let theirs = match ours {
+        Revision::V4 => {
+            let packet = match answer {
+                // A mark for text or binary, the length as bytes from 0 to 9, and 255.
+                [0 | 1, framed @ ..] => framed.splitn(2, |byte| *byte == 255).nth(1),
+                text => {
+                    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                    text.get(digits..).filter(|_| digits > 0).and_then(|rest| rest.strip_prefix(b":"))
+                }
+            };
+            packet.is_some_and(opens).then_some(Revision::V3)
+        }
+        Revision::V3 => opens(answer).then_some(Revision::V4),
+    }?;
+    Some(ConnectError::OtherRevision { ours: ours.number(), theirs: theirs.number() })
 }
 
 /// The runtime went away: nobody must wait for this session any more.
@@ -544,4 +591,26 @@ impl FrameSink for CandidateSink<'_> {
     }
 
     fn handle_activity(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_packet_of_the_other_revision_is_recognized() {
+        let theirs = |ours, answer: &[u8]| match other_revision(ours, answer)? {
+            ConnectError::OtherRevision { theirs, .. } => Some(theirs),
+            other => panic!("{other}"),
+        };
+        assert_eq!(theirs(Revision::V4, b"97:0{\"sid\":\"x\"}2:40"), Some(3));
+        assert_eq!(theirs(Revision::V4, b"\x00\x09\x07\xff0{\"sid\":\"x\"}"), Some(3));
+        assert_eq!(theirs(Revision::V3, b"0{\"sid\":\"x\"}\x1e40"), Some(4));
+        for neither in [&b""[..], b"0{}", b":0{", b"97:4x", b"97", b"\x00\x09", b"<html>"] {
+            assert_eq!(theirs(Revision::V4, neither), None, "{neither:?}");
+        }
+        for neither in [&b""[..], b"97:0{}", b"4x", b"0"] {
+            assert_eq!(theirs(Revision::V3, neither), None, "{neither:?}");
+        }
+    }
 }

@@ -1,0 +1,192 @@
+//! How a session is opened where the first answer is none: by following redirects, and on another transport.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::client::Client;
+use crate::client::config::Config;
+use crate::client::cookies::Cookies;
+use crate::client::endpoint::Endpoint;
+use crate::client::error::ConnectError;
+use crate::client::event::ClientEvent;
+use crate::client::http::Dialer;
+use crate::client::socket::ClientSocket;
+use crate::client::state::State;
+use crate::client::task;
+use crate::socket::Transport;
+
+/// Opens a session, within the open timeout, however many attempts it takes.
+pub(crate) async fn open(client: &Client) -> Result<ClientSocket, ConnectError> {
+    let mut config = Arc::clone(&client.config);
+    let until = client.clock.now().saturating_add(config.open_timeout);
+    let mut redirects = config.follow_redirects;
+    let mut cookies = Arc::new(Cookies::default());
+    loop {
+        let dialer = Dialer {
+            config: Arc::clone(&config),
+            clock: client.clock,
+            reset: Arc::default(),
+            cookies: Arc::clone(&cookies),
+        };
+        let open_timeout = until.saturating_duration_since(client.clock.now());
+        let state = Arc::new(State::new(dialer, open_timeout));
+        tokio::spawn(task::run(Arc::clone(&state)));
+        let error = match ClientSocket::open(state).await {
+            Ok(socket) => return Ok(socket),
+            Err(error) => error,
+        };
+        if redirects > 0
+            && let Some(next) = redirected(&config, &error)
+        {
+            redirects -= 1;
+            if !is_same_host(&next.endpoint, &config.endpoint) {
+                cookies = Arc::default();
+            }
+            client.tell(&ClientEvent::Redirected { to: next.endpoint.url(&next.path) });
+            config = Arc::new(next);
+        } else if let Some(next) = on_next_transport(&config, &error) {
+            client.tell(&ClientEvent::TryingTransport { transport: next.first });
+            config = Arc::new(next);
+        } else {
+            return Err(error);
+        }
+    }
+}
+
+/// The same on the next transport, if that may succeed where this one did not. Only the answer of a server depends on
+/// the transport: whether it can be reached, and its certificate, do not.
+fn on_next_transport(config: &Config, error: &ConnectError) -> Option<Config> {
+    let may_depend_on_it = matches!(
+        error,
+        ConnectError::Http(_)
+            | ConnectError::Refused(_)
+            | ConnectError::NotWebSocket(_)
+            | ConnectError::Coding(_)
+            | ConnectError::WebPage(_)
+            | ConnectError::OtherRevision { .. }
+            | ConnectError::TooLarge { .. }
+            | ConnectError::Session(_)
+    );
+    if !config.try_all_transports || !may_depend_on_it || config.others.is_empty() {
+        return None;
+    }
+    let mut next = config.clone();
+    next.first = next.others.remove(0);
+    next.upgrade = config.upgrade && next.may_upgrade();
+    Some(next)
+}
+
+impl Config {
+    /// Whether the transports allow a session to move from polling to WebSocket.
+    pub(crate) fn may_upgrade(&self) -> bool {
+        self.first == Transport::Polling && self.others.contains(&Transport::WebSocket)
+    }
+}
+
+/// The same at the place where a redirect leads, if the error is one that can be followed.
+///
+/// Never from TLS to plain text. Headers of the caller's, which may hold its credentials, go to the same host only.
+fn redirected(config: &Config, error: &ConnectError) -> Option<Config> {
+    let ConnectError::Refused(refused) = error else { return None };
+    let is_redirect = matches!(
+        refused.status,
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    );
+    let location = refused.location.as_deref().filter(|_| is_redirect)?;
+    let url = resolve(&config.endpoint.url(&config.path), location);
+    let endpoint = Endpoint::parse(&url).ok()?;
+    let follows = match (config.endpoint.secure, endpoint.secure) {
+        (true, false) => false,
+        (_, true) => cfg!(feature = "tls"),
+        (false, false) => true,
+    };
+    if !follows {
+        return None;
+    }
+    let mut next = config.clone();
+    next.path = endpoint.path.clone().unwrap_or_else(|| "/".to_owned());
+    if !is_same_host(&endpoint, &config.endpoint) {
+        next.headers.clear();
+    }
+    #[cfg(feature = "tls")]
+    {
+        next.tls = config.tls_of_redirects.clone().filter(|_| endpoint.secure);
+    }
+    next.endpoint = endpoint;
+    Some(next)
+}
+
+/// Ports and schemes aside, as for cookies.
+fn is_same_host(one: &Endpoint, other: &Endpoint) -> bool {
+    one.host().eq_ignore_ascii_case(other.host())
+}
+
+/// What `location` means, seen from `base`: an absolute URL without a query (RFC 3986 section 5.2).
+fn resolve(base: &str, location: &str) -> String {
+    let location = location.trim().split('#').next().unwrap_or_default();
+    let (scheme, rest) = base.split_once("://").unwrap_or(("http", base));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let first = location.split(['/', '?']).next().unwrap_or_default();
+    let has_scheme = first.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    });
+    if has_scheme {
+        return location.to_owned();
+    }
+    if location.starts_with("//") {
+        return format!("{scheme}:{location}");
+    }
+    if location.starts_with('/') {
+        return format!("{scheme}://{authority}{location}");
+    }
+    if location.is_empty() || location.starts_with('?') {
+        return format!("{scheme}://{authority}{path}{location}");
+    }
+    // Relative to the folder of the base's path.
+    let (location, query) = location.split_at(location.find('?').unwrap_or(location.len()));
+    let mut folders: Vec<&str> = path.split('/').collect();
+    folders.pop();
+    for folder in location.split('/') {
+        match folder {
+            // Nothing is above the first.
+            ".." if folders.len() > 1 => drop(folders.pop()),
+            "." | ".." => {}
+            folder => folders.push(folder),
+        }
+    }
+    if location.ends_with('.') {
+        folders.push("");
+    }
+    format!("{scheme}://{authority}{}{query}", folders.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_resolved_against_the_url_that_was_asked() {
+        for (location, expected) in [
+            ("https://b.example:8443/x/?EIO=4", "https://b.example:8443/x/?EIO=4"),
+            ("//b.example/x/", "http://b.example/x/"),
+            ("/other/?a=b", "http://a.example:81/other/?a=b"),
+            ("?a=b", "http://a.example:81/one/two/?a=b"),
+            ("", "http://a.example:81/one/two/"),
+            ("three/?to=http://c/", "http://a.example:81/one/two/three/?to=http://c/"),
+            ("../three/", "http://a.example:81/one/three/"),
+            ("../../../..", "http://a.example:81/"),
+            ("./", "http://a.example:81/one/two/"),
+            ("mailto:x", "mailto:x"),
+            ("/x:y", "http://a.example:81/x:y"),
+            ("/x#part", "http://a.example:81/x"),
+        ] {
+            assert_eq!(resolve("http://a.example:81/one/two/", location), expected, "{location}");
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! What a server says when it refuses, and what that means.
+
+use core::time::Duration;
+use std::time::SystemTime;
+
+use http::{HeaderMap, StatusCode, header};
+
+use crate::client::http::foreign_coding;
+use crate::redact::redact_url;
+
+/// What a server said when it refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The status of its answer.
+    pub status: StatusCode,
+    /// Its error code, from 0 (`Transport unknown`) to 5 (`Unsupported protocol version`), if it gave one.
+    pub code: Option<u8>,
+    /// What it said: the message beside the code, or the first 256 characters of the body.
+    pub message: String,
+    /// Where it sends the client instead: the header `Location`, as it came.
+    pub location: Option<String>,
+    /// How long it asks to wait before the next try: the header `Retry-After`, in seconds or as a date that is later
+    /// than the answer's own `Date`. [`Reconnecting`](crate::Reconnecting) waits that long.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refused {
+    /// How much of a body is read to learn why.
+    pub(crate) const MAX_BODY: usize = 4096;
+
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let (code, message) = match foreign_coding(headers) {
+            Some(coding) => (None, format!("a text that is coded as {coding}, which was not asked for")),
+            None => read(body),
+        };
+        let location = headers.get(header::LOCATION).filter(|_| status.is_redirection());
+        let location = location.map(|location| String::from_utf8_lossy(location.as_bytes()).into_owned());
+        Self { status, code, message, location, retry_after: retry_after(headers) }
+    }
+
+    /// What it means, by its status, by its code, and by the words of servers that give no code.
+    #[must_use]
+    pub fn kind(&self) -> RefusalKind {
+        let by_status = match self.status.as_u16() {
+            300..=399 => RefusalKind::Redirect,
+            400 => RefusalKind::BadRequest,
+            401 | 407 => RefusalKind::Unauthorized,
+            403 => RefusalKind::Forbidden,
+            404 | 410 => RefusalKind::NotFound,
+            405 => RefusalKind::BadMethod,
+            408 | 504 => RefusalKind::GatewayTimeout,
+            413 => RefusalKind::PayloadTooLarge,
+            414 | 431 => RefusalKind::HeadTooLarge,
+            426 => RefusalKind::UpgradeRequired,
+            429 => RefusalKind::TooManyRequests,
+            502 => RefusalKind::BadGateway,
+            503 => RefusalKind::Unavailable,
+            500.. => RefusalKind::ServerError,
+            _ => RefusalKind::Other,
+        };
+        if !matches!(by_status, RefusalKind::BadRequest | RefusalKind::Forbidden) {
+            return by_status;
+        }
+        match self.code {
+            Some(0) => RefusalKind::UnknownTransport,
+            Some(1) => RefusalKind::UnknownSession,
+            Some(2) => RefusalKind::BadMethod,
+            Some(3) => RefusalKind::BadRequest,
+            Some(4) => RefusalKind::Forbidden,
+            Some(5) => RefusalKind::UnsupportedRevision,
+            // The reference's words come without a code where a WebSocket was asked for, python-engineio's always.
+            _ => match self.message.as_str() {
+                "Transport unknown" | "Invalid transport" => RefusalKind::UnknownTransport,
+                "Session ID unknown" => RefusalKind::UnknownSession,
+                "Bad handshake method" => RefusalKind::BadMethod,
+                "Forbidden" => RefusalKind::Forbidden,
+                "Unsupported protocol version" => RefusalKind::UnsupportedRevision,
+                words if words.starts_with("Invalid session") => RefusalKind::UnknownSession,
+                words if words.starts_with("The client is using an unsupported version") => {
+                    RefusalKind::UnsupportedRevision
+                }
+                _ => by_status,
+            },
+        }
+    }
+
+    /// Shortens a sid that the server repeats, which would end up in logs.
+    pub(crate) fn hide(&mut self, sid: &str) {
+        if !sid.is_empty() {
+            self.message = self.message.replace(sid, "…");
+            self.location = self.location.take().map(|location| location.replace(sid, "…"));
+        }
+    }
+}
+
+impl core::fmt::Display for Refused {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "status {}", self.status)?;
+        if let Some(code) = self.code {
+            write!(f, ", code {code}")?;
+        }
+        // Escaped: a server's text must not write to somebody's terminal.
+        if let Some(location) = &self.location {
+            write!(f, ", to {:?}", redact_url(location))?;
+        }
+        if let Some(retry_after) = self.retry_after {
+            write!(f, ", to be tried again after {} s", retry_after.as_secs())?;
+        }
+        if self.message.is_empty() { Ok(()) } else { write!(f, ", {:?}", self.message) }
+    }
+}
+
+/// What a refusal means. Any of them can come when a session opens, and when a proxy or a restarted server answers
+/// within one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalKind {
+    /// 3xx: the server answers elsewhere; see [`Refused::location`].
+    Redirect,
+    /// Code 0: the server does not offer this transport.
+    UnknownTransport,
+    /// Code 1: the server does not know the session. It was restarted, the session has ended there, or a balancer sent
+    /// the request to another server than those before.
+    UnknownSession,
+    /// Code 2, and 405: the server does not take this method here.
+    BadMethod,
+    /// Code 3, and 400 without a code: the request is not what the server expects at this point of the session.
+    BadRequest,
+    /// 401 and 407: the server, or a proxy before it, wants to know who asks.
+    Unauthorized,
+    /// 403, and code 4: the server does not allow it.
+    Forbidden,
+    /// 404 and 410: there is nothing at this path.
+    NotFound,
+    /// Code 5: the server does not speak this revision of the protocol.
+    UnsupportedRevision,
+    /// 413: the request holds more than the server, or a proxy before it, takes.
+    PayloadTooLarge,
+    /// 414 and 431: the request's headers or its query are longer than the server takes.
+    HeadTooLarge,
+    /// 426: the server wants another protocol, or another version of WebSocket.
+    UpgradeRequired,
+    /// 429: too many requests or sessions.
+    TooManyRequests,
+    /// 502: a proxy got no proper answer from the server behind it.
+    BadGateway,
+    /// 503: the server is overloaded or closing, or a proxy has none to ask.
+    Unavailable,
+    /// 504 and 408: a proxy did not wait long enough for the server's answer, or a server for the request.
+    GatewayTimeout,
+    /// Any other status from 500 on: the server failed.
+    ServerError,
+    /// Any other status.
+    Other,
+}
+
+/// The code and the message in a body.
+fn read(body: &[u8]) -> (Option<u8>, String) {
+    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let json = json.as_ref();
+    let code = json.and_then(|json| {
+        let code = json.get("code")?;
+        // engineioxide writes it as a string.
+        code.as_u64().or_else(|| code.as_str()?.parse().ok())?.try_into().ok()
+    });
+    let text = String::from_utf8_lossy(body);
+    // python-engineio sends the message alone.
+    let message = json.and_then(|json| json.get("message").unwrap_or(json).as_str()).unwrap_or(&text);
+    (code, message.trim().chars().take(256).collect())
+}
+
+/// How long a `Retry-After` asks to wait (RFC 9110 section 10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    // Against the server's own clock, so that it does not matter how wrong ours is.
+    let until = httpdate::parse_http_date(value).ok()?;
+    Some(until.duration_since(date(headers)?).unwrap_or_default())
+}
+
+/// When the server answered, by its own clock.
+pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, body: &str) -> Refused {
+        Refused::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+    }
+
+    fn with_headers(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Refused {
+        let headers = headers.iter().map(|(name, value)| {
+            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+        });
+        Refused::new(StatusCode::from_u16(status).unwrap(), &headers.collect(), body.as_bytes())
+    }
+
+    #[test]
+    fn a_refusal_tells_the_protocols_code_and_message() {
+        let refused = refused(400, r#"{"code":1,"message":"Session ID unknown"}"#);
+        assert_eq!((refused.code, refused.message.as_str()), (Some(1), "Session ID unknown"));
+        assert_eq!(refused.to_string(), "status 400 Bad Request, code 1, \"Session ID unknown\"");
+    }
+
+    #[test]
+    fn any_other_body_is_told_in_part_and_escaped() {
+        let long = refused(502, &format!("<html>\u{1b}[31m{}", "x".repeat(10_000)));
+        assert_eq!(long.code, None);
+        assert_eq!(long.message.chars().count(), 256);
+        assert!(!long.to_string().contains('\u{1b}'));
+        assert_eq!(refused(404, "").to_string(), "status 404 Not Found");
+        assert_eq!(refused(404, "[1,2]").message, "[1,2]");
+        assert_eq!(refused(404, r#"{"code":700}"#).code, None);
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_is_told_by_its_coding() {
+        let refused = with_headers(502, &[("content-encoding", "gzip")], "\u{1f}\u{8b}");
+        assert_eq!(refused.message, "a text that is coded as \"gzip\", which was not asked for");
+    }
+
+    #[test]
+    fn every_status_and_code_has_a_meaning() {
+        let with_code =
+            |status, code: u8| refused(status, &format!(r#"{{"code":{code},"message":"m"}}"#)).kind();
+        let codes = [
+            (0, RefusalKind::UnknownTransport),
+            (1, RefusalKind::UnknownSession),
+            (2, RefusalKind::BadMethod),
+            (3, RefusalKind::BadRequest),
+            (4, RefusalKind::Forbidden),
+            (5, RefusalKind::UnsupportedRevision),
+            (6, RefusalKind::BadRequest),
+        ];
+        for (code, kind) in codes {
+            assert_eq!(with_code(400, code), kind, "code {code}");
+        }
+        assert_eq!(with_code(403, 4), RefusalKind::Forbidden);
+        assert_eq!(with_code(403, 7), RefusalKind::Forbidden);
+        assert_eq!(
+            with_code(503, 1),
+            RefusalKind::Unavailable,
+            "a code means something with 400 and 403 only"
+        );
+        let statuses = [
+            (301, RefusalKind::Redirect),
+            (308, RefusalKind::Redirect),
+            (400, RefusalKind::BadRequest),
+            (401, RefusalKind::Unauthorized),
+            (403, RefusalKind::Forbidden),
+            (404, RefusalKind::NotFound),
+            (405, RefusalKind::BadMethod),
+            (407, RefusalKind::Unauthorized),
+            (408, RefusalKind::GatewayTimeout),
+            (410, RefusalKind::NotFound),
+            (413, RefusalKind::PayloadTooLarge),
+            (414, RefusalKind::HeadTooLarge),
+            (418, RefusalKind::Other),
+            (426, RefusalKind::UpgradeRequired),
+            (429, RefusalKind::TooManyRequests),
+            (431, RefusalKind::HeadTooLarge),
+            (500, RefusalKind::ServerError),
+            (502, RefusalKind::BadGateway),
+            (503, RefusalKind::Unavailable),
+            (504, RefusalKind::GatewayTimeout),
+            (599, RefusalKind::ServerError),
+            (200, RefusalKind::Other),
+        ];
+        for (status, kind) in statuses {
+            assert_eq!(refused(status, "<html>").kind(), kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn servers_that_give_no_code_are_understood_by_their_words() {
+        let bodies = [
+            (r#""Invalid session abc""#, RefusalKind::UnknownSession),
+            (r#""Invalid transport""#, RefusalKind::UnknownTransport),
+            (
+                r#""The client is using an unsupported version of the Socket.IO or Engine.IO protocols""#,
+                RefusalKind::UnsupportedRevision,
+            ),
+            (r#"{"code":"1","message":"Session ID unknown"}"#, RefusalKind::UnknownSession),
+            ("Session ID unknown", RefusalKind::UnknownSession),
+            ("Forbidden", RefusalKind::Forbidden),
+            ("anything else", RefusalKind::BadRequest),
+        ];
+        for (body, kind) in bodies {
+            assert_eq!(refused(400, body).kind(), kind, "{body}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_servers_own_clock() {
+        let date = ("date", "Sat, 28 Nov 2026 17:00:00 GMT");
+        let wait = |headers: &[_]| with_headers(503, headers, "").retry_after.map(|wait| wait.as_secs());
+        assert_eq!(wait(&[("retry-after", "120")]), Some(120));
+        assert_eq!(wait(&[date, ("retry-after", "Sat, 28 Nov 2026 17:00:30 GMT")]), Some(30));
+        assert_eq!(wait(&[date, ("retry-after", "Sat, 28 Nov 2026 16:00:00 GMT")]), Some(0));
+        assert_eq!(wait(&[("retry-after", "Sat, 28 Nov 2026 17:00:30 GMT")]), None, "since when?");
+        for unreadable in ["soon", "-1", "1.5", ""] {
+            assert_eq!(wait(&[date, ("retry-after", unreadable)]), None, "{unreadable}");
+        }
+    }
+
+    #[test]
+    fn the_location_of_a_redirect_is_shown_and_no_other() {
+        let elsewhere = [("location", "https://h/\"x")];
+        let redirect = with_headers(302, &elsewhere, "");
+        assert_eq!(redirect.location.as_deref(), Some("https://h/\"x"));
+        assert_eq!(redirect.to_string(), "status 302 Found, to \"https://h/\\\"x\"");
+        assert_eq!(with_headers(201, &elsewhere, "").location, None);
+    }
+
+    #[test]
+    fn a_sid_that_the_server_repeats_is_shortened() {
+        let mut refused =
+            with_headers(307, &[("location", "/engine.io/?sid=abcdefgh")], "\"Invalid session abcdefgh\"");
+        refused.hide("abcdefgh");
+        assert_eq!(refused.message, "Invalid session …");
+        assert_eq!(refused.location.as_deref(), Some("/engine.io/?sid=…"));
+    }
+}
