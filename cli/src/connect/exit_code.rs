@@ -17,12 +17,25 @@ pub(crate) enum ExitCode {
     BrokenProtocol,
     ApplicationStalled,
     ServerDisconnect,
+    UnknownSession,
+    BadRequest,
+    PayloadTooLarge,
+    TooManyRequests,
+    BadGateway,
+    Unavailable,
+    GatewayTimeout,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    Redirected,
+    ServerError,
+    NoPayload,
     Interrupted,
 }
 
 impl ExitCode {
     /// In the order of their numbers.
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 25] = [
         Self::Closed,
         Self::NoOutput,
         Self::BadUsage,
@@ -34,6 +47,19 @@ impl ExitCode {
         Self::BrokenProtocol,
         Self::ApplicationStalled,
         Self::ServerDisconnect,
+        Self::UnknownSession,
+        Self::BadRequest,
+        Self::PayloadTooLarge,
+        Self::TooManyRequests,
+        Self::BadGateway,
+        Self::Unavailable,
+        Self::GatewayTimeout,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::Redirected,
+        Self::ServerError,
+        Self::NoPayload,
         Self::Interrupted,
     ];
 
@@ -50,6 +76,19 @@ impl ExitCode {
             Self::BrokenProtocol => 8,
             Self::ApplicationStalled => 9,
             Self::ServerDisconnect => 10,
+            Self::UnknownSession => 11,
+            Self::BadRequest => 12,
+            Self::PayloadTooLarge => 13,
+            Self::TooManyRequests => 14,
+            Self::BadGateway => 15,
+            Self::Unavailable => 16,
+            Self::GatewayTimeout => 17,
+            Self::Unauthorized => 18,
+            Self::Forbidden => 19,
+            Self::NotFound => 20,
+            Self::Redirected => 21,
+            Self::ServerError => 22,
+            Self::NoPayload => 23,
             Self::Interrupted => INTERRUPTED,
         }
     }
@@ -66,12 +105,27 @@ impl ExitCode {
             Self::Refused => "refused by the server: wrong path, transport, revision or namespace",
             Self::PingTimeout => "ping timeout: the server fell silent",
             Self::TransportClose => "transport close: the server, or something in between, closed or reset",
-            Self::TransportError => "transport error: the connection broke, or a request was refused",
+            Self::TransportError => "transport error: the connection broke",
             Self::BrokenProtocol => "the server broke the protocol",
             Self::ApplicationStalled => {
                 "this side failed: it did not read (application stalled), or panicked, which is a bug"
             }
             Self::ServerDisconnect => "the Socket.IO server disconnected this client",
+            Self::UnknownSession => {
+                "the server no longer knew the session: a restart, or a balancer without stickiness"
+            }
+            Self::BadRequest => "a request of the session was refused as a bad one",
+            Self::PayloadTooLarge => "a message was larger than the server or a proxy takes",
+            Self::TooManyRequests => "too many requests from here",
+            Self::BadGateway => "a proxy got no proper answer from the server",
+            Self::Unavailable => "the server is overloaded or closing, or a proxy has none to ask",
+            Self::GatewayTimeout => "a proxy did not wait long enough for the answer",
+            Self::Unauthorized => "the credentials were refused within the session",
+            Self::Forbidden => "a request of the session was forbidden",
+            Self::NotFound => "the path was gone within the session",
+            Self::Redirected => "a request of the session was redirected",
+            Self::ServerError => "the server failed at a request of the session",
+            Self::NoPayload => "a web page, or a compressed answer, came in place of a payload",
             Self::Interrupted => "interrupted before the session was open, or twice",
         }
     }

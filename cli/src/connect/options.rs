@@ -21,6 +21,7 @@ use crate::settings::Revision;
 /// last line says why, in a sentence that helps to find the cause, and the exit code tells the reasons apart.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = after_help())]
+#[expect(clippy::struct_excessive_bools, reason = "options that do not depend on each other")]
 pub(crate) struct Options {
     /// The server: http://, https://, ws:// or wss://, a host, and a path if sessions are not at /engine.io/
     ///
@@ -47,6 +48,16 @@ pub(crate) struct Options {
     /// Where sessions are, if the URL does not say [default: /engine.io/, with --socketio /socket.io/]
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
+
+    /// Ask for the path as it is, without a slash at its end
+    #[arg(long)]
+    no_trailing_slash: bool,
+
+    /// Follow up to 5 redirects until the session opens
+    ///
+    /// Never from https or wss to plain text; headers and cookies go along to the same host only.
+    #[arg(long)]
+    follow_redirects: bool,
 
     /// Join a namespace and stay on a Socket.IO server [default namespace: /]
     ///
@@ -116,6 +127,9 @@ Examples:
   eio connect --unix /run/user/1000/eio.sock
   eio connect --json ws://127.0.0.1:3000 | grep '\"late_ms\"'";
 
+/// More than any sensible chain.
+const MAX_REDIRECTS: u32 = 5;
+
 impl Options {
     /// The client. What is wrong with the options comes back as a sentence.
     pub(crate) fn client(
@@ -128,6 +142,10 @@ impl Options {
         }
         if let Some(path) = self.path.as_deref().or_else(|| self.default_path()) {
             builder = builder.path(path);
+        }
+        builder = builder.trailing_slash(!self.no_trailing_slash);
+        if self.follow_redirects {
+            builder = builder.follow_redirects(MAX_REDIRECTS);
         }
         for (name, value) in &self.header {
             builder = builder.header(name, value);

@@ -1,5 +1,6 @@
 //! How a session ended, told so that it helps to find the cause.
 
+mod refusal;
 mod way;
 
 use core::time::Duration;
@@ -7,7 +8,7 @@ use std::io::{self, Write};
 
 use eio_core::ws::CloseCode;
 use eio_core::{DisconnectReason, Heartbeat};
-use eio_tokio::{ClientEvent, CloseFrame, ConnectError, Disconnect, Refused, Transport};
+use eio_tokio::{ClientEvent, CloseFrame, ConnectError, Disconnect, RefusalKind, Refused, Transport};
 use serde_json::{Value, json};
 
 use super::exit_code::ExitCode;
@@ -134,7 +135,7 @@ impl Story {
                 transport: Some(end.transport),
                 close_frame: end.close_frame.clone(),
                 ..told(
-                    code(end.reason),
+                    self.refusal(end.reason).map_or_else(|| code(end.reason), refusal::code),
                     end.reason.as_str(),
                     end.reason.to_string(),
                     self.sentence(end.reason, end.close_frame.as_ref(), end.silent_for, now),
@@ -161,6 +162,13 @@ impl Story {
                 ),
             ),
         }
+    }
+
+    /// The answer that ended the session, if one did.
+    fn refusal(&self, reason: DisconnectReason) -> Option<&ConnectError> {
+        let error = self.request_error.as_ref().filter(|_| reason == DisconnectReason::TransportError)?;
+        matches!(error, ConnectError::Refused(_) | ConnectError::WebPage(_) | ConnectError::Coding(_))
+            .then_some(error)
     }
 
     /// What ended the session, what that usually means, and what the heartbeats looked like before.
@@ -192,12 +200,10 @@ impl Story {
                 "the connection was reset: the server's process died, or something in between dropped it{}",
                 closed_in_silence(silent_for, self.heartbeat.unwrap_or_default())
             ),
+            _ if let Some(error) = self.refusal(reason) => refusal::sentence(error, silent_for, self.heartbeat.unwrap_or_default()),
             DisconnectReason::TransportError => {
                 let error = self.request_error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
-                let hint = match &self.request_error {
-                    Some(ConnectError::Refused(refused)) if !is_impatience(refused) => String::new(),
-                    _ => closed_in_silence(silent_for, self.heartbeat.unwrap_or_default()),
-                };
+                let hint = closed_in_silence(silent_for, self.heartbeat.unwrap_or_default());
                 format!("the connection broke{error}: the server or the network reset it{hint}")
             }
             other => format!("{other}: the server, or something in between, does not speak the protocol as agreed"),
@@ -283,11 +289,6 @@ fn closed_by(frame: &CloseFrame) -> String {
     )
 }
 
-/// Whether a proxy has answered a poll that lasted too long for it.
-fn is_impatience(refused: &Refused) -> bool {
-    matches!(refused.status.as_u16(), 408 | 504)
-}
-
 /// The exit code of a session's end.
 fn code(reason: DisconnectReason) -> ExitCode {
     match reason {
@@ -307,8 +308,13 @@ fn code(reason: DisconnectReason) -> ExitCode {
 /// The exit code, and a word, of a session that never opened.
 fn connect_code(error: &ConnectError) -> (ExitCode, &'static str) {
     match error {
-        ConnectError::Refused(_) | ConnectError::NotWebSocket(_) => (ExitCode::Refused, "refused"),
-        ConnectError::Session(_) | ConnectError::TooLarge { .. } => (ExitCode::BrokenProtocol, "no session"),
+        ConnectError::Refused(_) | ConnectError::NotWebSocket(_) | ConnectError::OtherRevision { .. } => {
+            (ExitCode::Refused, "refused")
+        }
+        ConnectError::Session(_)
+        | ConnectError::TooLarge { .. }
+        | ConnectError::WebPage(_)
+        | ConnectError::Coding(_) => (ExitCode::BrokenProtocol, "no session"),
         _ => (ExitCode::NoConnection, "no connection"),
     }
 }
@@ -334,22 +340,37 @@ fn connect_sentence(error: &ConnectError, opens_websocket: bool) -> String {
             "the server speaks TLS on this port: expected https or wss in the URL"
         }
         ConnectError::Refused(refused) => refusal_hint(refused),
+        ConnectError::OtherRevision { theirs: 3, .. } => "try --eio 3",
+        ConnectError::OtherRevision { .. } => "try --eio 4",
+        ConnectError::WebPage(_) => {
+            "is the path right, and does a login or a captive portal answer in between?"
+        }
+        ConnectError::Coding(_) => "a proxy in between compresses what it should not",
         _ => "",
     };
     if hint.is_empty() { error.to_string() } else { format!("{error}; {hint}") }
 }
 
 fn refusal_hint(refused: &Refused) -> &'static str {
-    match (refused.code, refused.status.as_u16()) {
-        (Some(0), _) => "the server does not offer this transport: try --transport with the other one",
-        (Some(3), _) => "the server did not like the request: is there a proxy that changes it?",
-        (Some(4), _) | (_, 401 | 403) => "the server wants to know who asks: --header or --auth may help",
-        (Some(5), _) => "the server does not speak this revision: try --eio 3 or --eio 4",
-        (_, 404) => {
+    match refused.kind() {
+        RefusalKind::UnknownTransport => {
+            "the server does not offer this transport: try --transport with the other one"
+        }
+        RefusalKind::UnsupportedRevision => "the server does not speak this revision: try --eio 3 or --eio 4",
+        RefusalKind::Redirect => "the sessions are elsewhere: give that URL, or --follow-redirects",
+        RefusalKind::Unauthorized | RefusalKind::Forbidden => {
+            "the server wants to know who asks: --header or --auth may help"
+        }
+        RefusalKind::NotFound => {
             "no sessions at this path: Socket.IO servers have them at /socket.io/, which --path can say"
         }
-        (_, 429) => "too many sessions from here: wait a while",
-        (_, 502..=504) => "a proxy answered: the server behind it is down",
+        RefusalKind::TooManyRequests => "too many sessions from here: wait a while",
+        RefusalKind::BadGateway | RefusalKind::Unavailable | RefusalKind::GatewayTimeout => {
+            "a proxy answered: the server behind it is down"
+        }
+        RefusalKind::BadRequest if refused.code == Some(3) => {
+            "the server did not like the request: is there a proxy that changes it?"
+        }
         _ => "",
     }
 }
