@@ -374,7 +374,7 @@ fn a_proxy_that_fails_is_told_with_what_to_try() {
 fn nothing_that_is_printed_shows_user_password_or_token() {
     let (_server, port) = serve();
     for more in [&["--json"][..], &[]] {
-        let url = format!("ws://ann:secret@127.0.0.1:{port}/?token=hidden");
+        let url = format!("ws://visitor-name:secret-word@127.0.0.1:{port}/?token=hidden-word");
         let mut client = Eio::start(&[&["connect", &url], more].concat());
         let connecting = client.line();
         assert!(connecting.contains(&format!("ws://…@127.0.0.1:{port}/?token=…")), "{connecting}");
@@ -383,7 +383,9 @@ fn nothing_that_is_printed_shows_user_password_or_token() {
         assert_eq!(client.exit_code(), 0);
         let printed = connecting + &client.rest().concat() + &client.errors();
         assert!(
-            !printed.contains("secret") && !printed.contains("hidden") && !printed.contains("ann"),
+            !printed.contains("secret-word")
+                && !printed.contains("hidden-word")
+                && !printed.contains("visitor-name"),
             "{printed}"
         );
     }
