@@ -12,7 +12,7 @@ use std::sync::Arc;
 use eio_core::packet::Frame;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::Close;
-use eio_core::{BufferTooSmall, DisconnectReason, Instant};
+use eio_core::{DisconnectReason, Instant};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 
@@ -27,7 +27,7 @@ use crate::lingering::{Departures, Lingering};
 use crate::passes::{self, Pass};
 use crate::socket::{Sender, Socket};
 use crate::state::{Inner, State};
-use crate::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo};
+use crate::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo, is_impossible};
 
 /// The application of one session.
 pub(crate) type Application = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -288,7 +288,7 @@ impl Task {
             match io.poll_write(cx, &mut SessionSource { inner, state: &self.state }) {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
                 Poll::Ready(Err(error)) => {
-                    impossible = error.get_ref().is_some_and(|error| error.is::<BufferTooSmall>());
+                    impossible = is_impossible(&error);
                     let end = io.write_failed(&error, &mut SessionSink { inner, state: &self.state, now });
                     inner.session.connection_ended(now, end);
                 }

@@ -9,6 +9,7 @@ use core::cell::RefCell;
 use core::task::{Context, Poll, ready};
 use std::io;
 
+use eio_core::BufferTooSmall;
 use eio_core::packet::{Frame, Packet};
 use eio_core::ws::{self, Close, Decoder, Item, MessageKind, OpCode};
 use hyper::upgrade::Upgraded;
@@ -466,6 +467,11 @@ impl WebSocketIo {
     pub(crate) fn abort(self) {
         self.stream.abort();
     }
+}
+
+/// Whether a write failed because a frame was longer than it was measured, which cannot be.
+pub(crate) fn is_impossible(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(cause) if cause.is::<BufferTooSmall>())
 }
 
 /// One thing to write.

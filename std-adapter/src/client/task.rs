@@ -17,7 +17,7 @@ use eio_core::payload::v3::Framing;
 use eio_core::session::{Control, Violation};
 use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
 use eio_core::ws::Close;
-use eio_core::{BufferTooSmall, DisconnectReason, Instant};
+use eio_core::{DisconnectReason, Instant};
 use http::{HeaderValue, Method, Request, header};
 
 use crate::client::config::Body;
@@ -34,7 +34,7 @@ use crate::passes::{self, Pass};
 use crate::polling::encode;
 use crate::socket::Transport;
 use crate::state::Revision;
-use crate::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo};
+use crate::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo, is_impossible};
 
 type Opening = Pin<Box<dyn Future<Output = Result<Opened, ConnectError>> + Send>>;
 
@@ -329,7 +329,7 @@ impl Task {
             match io.poll_write(cx, &mut SessionSource { inner, state: &self.state }) {
                 Poll::Ready(Ok(())) if io.is_closed() => inner.session.handle_closed(now),
                 Poll::Ready(Err(error)) => {
-                    impossible = error.get_ref().is_some_and(|error| error.is::<BufferTooSmall>());
+                    impossible = is_impossible(&error);
                     let end = io.write_failed(&error, &mut SessionSink { inner, state: &self.state, now });
                     inner.session.connection_ended(now, end);
                 }
