@@ -40,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) request_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) max_sessions: usize,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) max_connections_per_address: Option<usize>,
     pub(crate) limits: Limits,
     /// How many packets the answer to a poll carries.
     pub(crate) max_packets_per_payload: usize,

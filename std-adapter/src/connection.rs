@@ -28,6 +28,7 @@ pub(crate) use self::activity::Activity;
 use self::activity::{Patience, UnderWay, Verdict};
 use self::watched::WatchedBody;
 pub(crate) use self::watched::WatchedIo;
+use crate::accept::Permit;
 use crate::hub::Hub;
 use crate::service::PeerAddr;
 use crate::session_id::SessionId;
@@ -39,13 +40,23 @@ pub(crate) const MIN_HEAD: usize = 8 * 1024;
 /// How many requests an HTTP/2 connection may have under way. A session needs two.
 const MAX_STREAMS: u32 = 128;
 
+/// How long a connection may take for the head of a request while others wait to be accepted.
+const PRESSED: Duration = Duration::from_secs(1);
+
 /// Which connection a request came on: in its extensions, for the service that knows whose request it is.
 #[derive(Clone, Debug)]
 pub(crate) struct CameOn(pub(crate) Arc<Activity>);
 
 /// Serves the requests of one connection until it ends, becomes a WebSocket, or is no longer worth keeping.
-pub(crate) async fn serve<I, S, B>(hub: Arc<Hub>, io: I, peer: Option<SocketAddr>, service: S)
-where
+///
+/// `permit` stays with the connection, also as a WebSocket.
+pub(crate) async fn serve<I, S, B>(
+    hub: Arc<Hub>,
+    io: I,
+    peer: Option<SocketAddr>,
+    service: S,
+    permit: Option<Permit>,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
@@ -94,14 +105,14 @@ where
     if !settings.http2 {
         builder = builder.http1_only();
     }
-    let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity)));
+    let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity), permit));
     let mut connection = Box::pin(builder.serve_connection_with_upgrades(io, service));
     let request = hub.config.request_timeout;
-    let patience = Patience { head: request, request, idle };
     let mut leaving = None;
     let mut drained = pin!(hub.drained());
     let mut given_up = pin!(hub.given_up());
     let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+    let mut pressed = pin!(hub.gate.pressed());
     // Whatever changes the verdict comes with a poll of the connection, or is its timer.
     poll_fn(|cx| {
         loop {
@@ -116,7 +127,11 @@ where
             }
             // Not as soon as it begins to close: a poll that is on its way would meet a closed connection.
             let mut close = leaving.is_none() && drained.as_mut().poll(cx).is_ready();
-            match activity.judge(patience, leaving, |id| needed_until(&hub, id)) {
+            while activity.awaits_head() && pressed.as_mut().poll(cx).is_ready() {
+                pressed.set(hub.gate.pressed());
+            }
+            let head = if hub.gate.is_short(hub.clock.now()) { request.min(PRESSED) } else { request };
+            match activity.judge(Patience { head, request, idle }, leaving, |id| needed_until(&hub, id)) {
                 Verdict::Keep(until) => {
                     let until = hub.clock.deadline(until);
                     if timer.is_elapsed() || until < timer.deadline() {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::accept::Gate;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::notice;
@@ -22,6 +23,7 @@ use crate::state::State;
 pub(crate) struct Hub {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
+    pub(crate) gate: Arc<Gate>,
     /// Signalled when a server begins to close, when its last session ends, and when its last connection does.
     emptied: Notify,
     /// How many connections of [`Server::serve`](crate::Server::serve) speak HTTP.
@@ -45,6 +47,7 @@ struct Registry {
 impl Hub {
     pub(crate) fn new(config: Config) -> Self {
         Self {
+            gate: Gate::new(config.max_connections, config.max_connections_per_address),
             config,
             clock: Clock::start(),
             emptied: Notify::new(),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod accept;
 mod broadcast;
 mod candidate;
 mod client;
@@ -55,7 +56,7 @@ pub use cookie::{Cookie, InvalidCookie, SameSite};
 pub use cors::Cors;
 pub use listener::Listener;
 pub use message::Message;
-pub use observer::{Observer, RefusedRequest};
+pub use observer::{CannotAccept, Observer, RefusedRequest};
 pub use origins::{AllowedOrigins, InvalidOrigin, Origin, OriginPattern};
 pub use proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
 pub use redact::redact_url;

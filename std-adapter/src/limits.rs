@@ -70,7 +70,7 @@ impl HandshakeLimiter {
 }
 
 /// What one party has at least: an IPv4 address, or an IPv6 network of 64 bits.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),

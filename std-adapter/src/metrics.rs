@@ -14,6 +14,8 @@
 //! | `eio_upgrades_total` | counter | `outcome`: `upgraded`, or why it failed |
 //! | `eio_refusals_total` | counter | `code`: the protocol's error code; `transport`: what was asked for |
 //! | `eio_panics_total` | counter | `callback`: whose code panicked, such as `application`, `observer` or `allow_request` |
+//! | `eio_accept_failures_total` | counter, tries to accept a connection that failed | `why`: `error`, or `max_connections` |
+//! | `eio_connections_refused_total` | counter, connections beyond those that their address may have | |
 
 use core::time::Duration;
 
@@ -106,6 +108,18 @@ pub(crate) fn panicked(callback: &'static str) {
     counter!("eio_panics_total", "callback" => callback).increment(1);
     #[cfg(not(feature = "metrics"))]
     nothing!(callback);
+}
+
+pub(crate) fn cannot_accept(why: &'static str) {
+    #[cfg(feature = "metrics")]
+    counter!("eio_accept_failures_total", "why" => why).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    nothing!(why);
+}
+
+pub(crate) fn connection_refused() {
+    #[cfg(feature = "metrics")]
+    counter!("eio_connections_refused_total").increment(1);
 }
 
 pub(crate) fn refused(code: u8, transport: Transport) {

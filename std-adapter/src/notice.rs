@@ -4,6 +4,7 @@
 //! session is locked, and told afterwards by the session's own task, in order, with no lock held.
 
 use core::time::Duration;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use eio_core::BufferTooSmall;
@@ -13,7 +14,7 @@ use tracing::level_filters::LevelFilter;
 use crate::guard::guarded;
 use crate::message::Message;
 use crate::metrics;
-use crate::observer::{Observer, RefusedRequest};
+use crate::observer::{CannotAccept, Observer, RefusedRequest};
 use crate::socket::{Disconnect, Sender, Transport};
 use crate::state::State;
 
@@ -66,18 +67,47 @@ pub(crate) fn tell(state: &Arc<State>, notice: &Notice) -> bool {
 /// Tells of a request that was refused.
 pub(crate) fn tell_refused(request: &RefusedRequest<'_>, observer: Option<&dyn Observer>) {
     let RefusedRequest { transport, peer, status, code, message } = *request;
-    let run = |callback, code: &dyn Fn()| {
-        if let Err(panicked) = guarded(code) {
-            panicked.report(callback, "-");
-        }
-    };
-    run("tracing", &|| {
+    without_session("tracing", || {
         let (transport, status) = (transport.as_str(), status.as_u16());
         tracing::debug!(transport, ?peer, status, code, message, "request refused");
     });
-    run("metrics", &|| metrics::refused(code, transport));
+    without_session("metrics", || metrics::refused(code, transport));
     if let Some(observer) = observer {
-        run("observer", &|| observer.refused(request));
+        without_session("observer", || observer.refused(request));
+    }
+}
+
+/// Tells of a failure to accept connections: of each to those who count, and of one that `is_new` to all.
+pub(crate) fn tell_cannot_accept(why: &CannotAccept<'_>, is_new: bool, observer: Option<&dyn Observer>) {
+    without_session("metrics", || metrics::cannot_accept(why.as_str()));
+    if is_new {
+        without_session("tracing", || tracing::warn!(%why, "no connection can be accepted"));
+        if let Some(observer) = observer {
+            without_session("observer", || observer.cannot_accept(why));
+        }
+    }
+}
+
+/// Tells that connections are accepted again, after so long.
+pub(crate) fn tell_accepts_again(after: Duration, observer: Option<&dyn Observer>) {
+    without_session("tracing", || {
+        tracing::warn!(after_ms = after.as_millis(), "connections are accepted again");
+    });
+    if let Some(observer) = observer {
+        without_session("observer", || observer.accepts_again(after));
+    }
+}
+
+/// Tells of a connection beyond those that its address may have.
+pub(crate) fn tell_connection_refused(peer: Option<SocketAddr>) {
+    without_session("tracing", || tracing::debug!(?peer, "connection refused: its address has too many"));
+    without_session("metrics", metrics::connection_refused);
+}
+
+/// Runs other people's code that is told of no session. Its panic ends nothing.
+fn without_session(callback: &'static str, code: impl FnOnce()) {
+    if let Err(panicked) = guarded(code) {
+        panicked.report(callback, "-");
     }
 }
 

@@ -28,6 +28,28 @@ pub struct RefusedRequest<'a> {
     pub message: &'a str,
 }
 
+/// Why [`Server::serve`](crate::Server::serve) can accept no connection at present.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotAccept<'a> {
+    /// The listener says so: the process is out of descriptors, most likely.
+    #[error("{0}")]
+    Error(&'a std::io::Error),
+    /// As many connections are open as [`max_connections`](crate::ServerBuilder::max_connections) allows.
+    #[error("all of the {0} connections that may be open are")]
+    MaxConnections(usize),
+}
+
+impl CannotAccept<'_> {
+    /// A name for counters.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Error(_) => "error",
+            Self::MaxConnections(_) => "max_connections",
+        }
+    }
+}
+
 /// Is told what happens to all sessions, as a dashboard or an event log wants to know it.
 ///
 /// What happens to a session is told by that session's own task, after it has happened, with no lock held: an observer may
@@ -48,6 +70,17 @@ pub trait Observer: Send + Sync {
     /// A request was refused, on polling or on WebSocket. Called where it is answered; a panic changes nothing.
     fn refused(&self, request: &RefusedRequest<'_>) {
         let _ = request;
+    }
+
+    /// [`Server::serve`](crate::Server::serve) can accept no connection at present. Told once, however often accepting
+    /// fails until [`accepts_again`](Self::accepts_again). A panic changes nothing.
+    fn cannot_accept(&self, why: &CannotAccept<'_>) {
+        let _ = why;
+    }
+
+    /// Accepting has not failed for five seconds, after it did for this long. A panic changes nothing.
+    fn accepts_again(&self, after: Duration) {
+        let _ = after;
     }
 
     /// A ping of the server's was handed to the transport. Clients of revision 3 ping themselves, which is a

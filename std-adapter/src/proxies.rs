@@ -83,7 +83,7 @@ impl TrustedProxies {
         self
     }
 
-    fn trust(&self, sender: Option<SocketAddr>) -> bool {
+    pub(crate) fn trust(&self, sender: Option<SocketAddr>) -> bool {
         match sender {
             Some(address) => self.networks.iter().any(|network| network.contains(address.ip())),
             None => self.without_address,

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
+use crate::accept;
 use crate::broadcast::{Broadcast, PreparedMessage};
 use crate::config::{Config, HttpConfig};
 use crate::connection;
@@ -224,6 +225,41 @@ impl ServerBuilder {
         self
     }
 
+    /// How many connections of [`serve`](Server::serve) may be open at once, WebSockets included; more wait until one
+    /// ends. While they do, a connection that has not sent the head of a request is closed after 1 s instead of the
+    /// [request timeout](Self::request_timeout). At least 1. Default: as many as the process has descriptors for, with
+    /// the same short time once it runs out of them.
+    ///
+    /// Leave some of the process's descriptors to the rest of the application. A session on polling has two connections
+    /// now and then.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.config.max_connections = Some(connections);
+        self
+    }
+
+    /// How many connections of [`serve`](Server::serve) one address may have open at once, WebSockets included; an IPv6
+    /// network of 64 bits counts as one address. More are closed as they come, unanswered. At least 1. Default: no
+    /// limit.
+    ///
+    /// What counts is the address of the connection itself. Those of [trusted proxies](Self::trusted_proxies), and those
+    /// that have none, are not limited. A browser opens up to six for polling, and many people may share one address.
+    ///
+    /// ```
+    /// use eio_tokio::Server;
+    ///
+    /// let server = Server::builder(|_socket| async {})
+    ///     .max_connections(10_000)
+    ///     .max_connections_per_address(100)
+    ///     .build()?;
+    /// # Ok::<(), eio_tokio::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
+        self.config.max_connections_per_address = Some(connections);
+        self
+    }
+
     /// How many received messages, and how many bytes of them, wait for the application before the server stops
     /// reading. Default: 256 messages, 1 MiB; the message or the request that reaches the limit still goes in.
     #[must_use]
@@ -408,6 +444,11 @@ impl ServerBuilder {
         }
         let limits = [
             ("max_sessions", config.max_sessions as u64),
+            ("max_connections", config.max_connections.map_or(1, |limit| limit as u64)),
+            (
+                "max_connections_per_address",
+                config.max_connections_per_address.map_or(1, |limit| limit as u64),
+            ),
             ("inbox messages", config.limits.inbox_messages as u64),
             ("inbox bytes", config.limits.inbox_bytes as u64),
             ("outbox messages", config.limits.outbox_messages as u64),
@@ -457,6 +498,8 @@ impl Server {
                 request_timeout: Duration::from_secs(30),
                 idle_timeout: Duration::from_secs(75),
                 max_sessions: 1_000_000,
+                max_connections: None,
+                max_connections_per_address: None,
                 limits: Limits::DEFAULT,
                 max_packets_per_payload: 16,
                 polling: true,
@@ -515,8 +558,12 @@ impl Server {
     /// # fn main() {}
     /// ```
     ///
+    /// When accepting fails, for want of descriptors most likely, it is tried again ten times a second. That is told
+    /// once, by a warning and [`Observer::cannot_accept`], and so is its end. Meanwhile connections that have not asked
+    /// for anything are given a second for that.
+    ///
     /// # Errors
-    /// What `accept` says, when it is not about a single connection.
+    /// None at present.
     pub async fn serve(&self, listener: impl Listener) -> std::io::Result<()> {
         self.serve_with(listener, self.service()).await
     }
@@ -528,7 +575,7 @@ impl Server {
     ///
     /// # Errors
     /// As [`serve`](Self::serve).
-    pub async fn serve_with<L, S, B>(&self, mut listener: L, service: S) -> std::io::Result<()>
+    pub async fn serve_with<L, S, B>(&self, listener: L, service: S) -> std::io::Result<()>
     where
         L: Listener,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
@@ -537,27 +584,9 @@ impl Server {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = self.hub.drained() => {
-                    self.hub.finished().await;
-                    return Ok(());
-                }
-            };
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) if is_about_one_connection(&error) => continue,
-                Err(error) => {
-                    // Out of descriptors, most likely: sessions that end will free some.
-                    tracing::warn!(%error, "cannot accept");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let (hub, service) = (Arc::clone(&self.hub), service.clone());
-            tokio::spawn(connection::serve(hub, stream, peer, service));
-        }
+        accept::serve(Arc::clone(&self.hub), listener, service).await;
+        self.hub.finished().await;
+        Ok(())
     }
 
     /// Serves the requests of one connection, a TLS one for instance, until it ends or becomes a WebSocket. All limits
@@ -566,7 +595,7 @@ impl Server {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        connection::serve(Arc::clone(&self.hub), io, peer, self.service()).await;
+        connection::serve(Arc::clone(&self.hub), io, peer, self.service(), None).await;
     }
 
     /// How many sessions are open.
@@ -651,9 +680,4 @@ fn stands_in_requests(path: &str) -> bool {
     path.is_ascii()
         && !path.contains(['?', '#'])
         && path.parse::<::http::uri::PathAndQuery>().is_ok_and(|parsed| parsed == path)
-}
-
-fn is_about_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

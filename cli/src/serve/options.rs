@@ -74,6 +74,17 @@ pub(crate) struct Options {
     )]
     transports: Vec<Transport>,
 
+    /// How many connections may be open at once, WebSockets included; more wait [default: what descriptors allow]
+    ///
+    /// While some wait, connections that have not asked for anything are closed after a second. That nobody can be
+    /// accepted is told on standard error, once, and so is that it is over; the same where descriptors run out.
+    #[arg(long, value_name = "N", value_parser = connections)]
+    max_connections: Option<NonZeroUsize>,
+
+    /// How many connections one address may have open at once; more are closed unanswered [default: no limit]
+    #[arg(long, value_name = "N", value_parser = connections)]
+    max_connections_per_address: Option<NonZeroUsize>,
+
     /// Refuse to move sessions from polling to WebSocket
     #[arg(long)]
     no_upgrades: bool,
@@ -142,6 +153,14 @@ impl Options {
     pub(crate) fn configure(&self, builder: ServerBuilder, heartbeat: Heartbeat) -> ServerBuilder {
         let builder = match &self.cors {
             Some(pages) => builder.cors(pages.cors.clone()),
+            None => builder,
+        };
+        let builder = match self.max_connections {
+            Some(connections) => builder.max_connections(connections.get()),
+            None => builder,
+        };
+        let builder = match self.max_connections_per_address {
+            Some(connections) => builder.max_connections_per_address(connections.get()),
             None => builder,
         };
         builder
@@ -240,6 +259,10 @@ fn host_name(text: &str) -> Result<String, &'static str> {
 
 fn bytes(text: &str) -> Result<NonZeroU32, &'static str> {
     text.parse().map_err(|_| "expected a number of bytes from 1 to 4294967295")
+}
+
+fn connections(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "expected a number of connections, at least 1")
 }
 
 fn workers(text: &str) -> Result<NonZeroUsize, &'static str> {

@@ -4,13 +4,15 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use eio_core::upgrade::UpgradeOutcome;
-use eio_tokio::{Disconnect, Message, Observer, RefusedRequest, Sender, SessionId};
+use eio_tokio::{CannotAccept, Disconnect, Message, Observer, RefusedRequest, Sender, SessionId};
 
 use super::board::Board;
 use super::event::Event;
 use crate::clock::Clock;
+use crate::duration::spoken;
 use crate::log::Log;
 use crate::preview::Preview;
+use crate::usage::complain;
 
 pub(crate) struct Watch {
     clock: Clock,
@@ -33,6 +35,18 @@ impl Observer for Watch {
             revision: session.revision(),
             peer: session.peer_addr(),
         });
+    }
+
+    fn cannot_accept(&self, why: &CannotAccept<'_>) {
+        let advice = match why {
+            CannotAccept::MaxConnections(_) => "allow more with --max-connections",
+            _ => "if descriptors are out, allow the process more (ulimit -n)",
+        };
+        complain(format_args!("no connection can be accepted: {why}; {advice}"));
+    }
+
+    fn accepts_again(&self, after: Duration) {
+        complain(format_args!("connections are accepted again, after {}", spoken(after)));
     }
 
     fn refused(&self, request: &RefusedRequest<'_>) {

@@ -30,6 +30,14 @@ impl Eio {
         Self::spawn(command)
     }
 
+    /// With so few descriptors.
+    pub(crate) fn start_with_descriptors(count: u32, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_eio")]);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn(command)
+    }
+
     /// As what a shell runs in a terminal of its own, where `"$EIO"` is the program. What it prints is both outputs.
     pub(crate) fn start_in_terminal(script: &str) -> Self {
         let mut command = Command::new("script");

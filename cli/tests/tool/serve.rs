@@ -371,3 +371,44 @@ fn a_page_too_is_asked_for_under_one_host() {
         assert_eq!(statuses(&address, hosts), ["400"; 4], "{hosts:?}");
     }
 }
+
+#[test]
+fn a_server_without_descriptors_says_so_once_lets_newcomers_in_and_says_when_it_is_over() {
+    const DESCRIPTORS: u32 = 40;
+    let arguments = ["serve", "--json", "--listen", "127.0.0.1:0", "--workers", "1"];
+    let mut server = Eio::start_with_descriptors(DESCRIPTORS, &arguments);
+    let address = server.event("listening")["address"].as_str().unwrap().to_owned();
+    let silent: Vec<_> = (0..DESCRIPTORS)
+        .map(|_| std::net::TcpStream::connect(&address).expect("the backlog has room"))
+        .collect();
+    let complaint = server.complaint();
+    assert!(
+        complaint.starts_with("eio: no connection can be accepted: Too many open files")
+            && complaint.ends_with("allow the process more (ulimit -n)."),
+        "{complaint}"
+    );
+    // Not after the 30 s that a head may take: reading gives up sooner.
+    assert!(get(&address, "/").starts_with("HTTP/1.1 200"));
+    drop(silent);
+    let complaint = server.complaint();
+    assert!(complaint.starts_with("eio: connections are accepted again, after "), "{complaint}");
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_and_those_of_one_address_are_closed() {
+    let (mut server, address) = serve(&["--max-connections", "2"]);
+    let silent = [(); 2].map(|()| std::net::TcpStream::connect(&address).unwrap());
+    assert!(get(&address, "/").starts_with("HTTP/1.1 200"));
+    assert_eq!(
+        server.complaint(),
+        "eio: no connection can be accepted: all of the 2 connections that may be open are; \
+         allow more with --max-connections."
+    );
+    drop(silent);
+
+    let (_server, address) = serve(&["--max-connections-per-address", "1"]);
+    let first = WebSocket::open(&address, 4);
+    let mut second = std::net::TcpStream::connect(&address).unwrap();
+    assert!(matches!(std::io::Read::read(&mut second, &mut [0]), Ok(0) | Err(_)));
+    drop(first);
+}

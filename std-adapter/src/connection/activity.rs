@@ -106,6 +106,12 @@ impl Activity {
         doing.max_silence = max_silence;
     }
 
+    /// Whether a request has yet to begin, or is not there as a whole.
+    pub(super) fn awaits_head(&self) -> bool {
+        let doing = self.lock();
+        !doing.spoke || (doing.head_began.is_some() && !doing.http2)
+    }
+
     /// Bytes came in.
     pub(super) fn received(&self) {
         let mut doing = self.lock();

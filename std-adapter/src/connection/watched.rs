@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::accept::Permit;
 use crate::connection::activity::{Activity, Answering};
 
 /// A connection whose [`Activity`] sees when bytes come in and whether they leave.
@@ -15,16 +16,17 @@ use crate::connection::activity::{Activity, Answering};
 pub(crate) struct WatchedIo<I> {
     io: I,
     activity: Arc<Activity>,
+    permit: Option<Permit>,
 }
 
 impl<I> WatchedIo<I> {
-    pub(super) fn new(io: I, activity: Arc<Activity>) -> Self {
-        Self { io, activity }
+    pub(super) fn new(io: I, activity: Arc<Activity>, permit: Option<Permit>) -> Self {
+        Self { io, activity, permit }
     }
 
-    /// The connection itself, which nobody watches any more.
-    pub(crate) fn into_inner(self) -> I {
-        self.io
+    /// The connection itself, which nobody watches any more, and its right to be open.
+    pub(crate) fn into_parts(self) -> (I, Option<Permit>) {
+        (self.io, self.permit)
     }
 }
 

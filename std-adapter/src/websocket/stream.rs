@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use crate::accept::Permit;
 use crate::client::Dialed;
 use crate::connection::WatchedIo;
 use crate::raw_socket::RawSocket;
@@ -21,8 +22,9 @@ use crate::raw_socket::RawSocket;
 /// The connection under a WebSocket.
 #[derive(Debug)]
 pub(super) enum Stream {
-    /// The socket itself, which can be looked at past the runtime's cached readiness, and reset.
-    Socket(RawSocket),
+    /// The socket itself, which can be looked at past the runtime's cached readiness, and reset; and a server's
+    /// permission to have it open.
+    Socket { socket: RawSocket, _permit: Option<Permit> },
     /// What a client has dialed. A server's connection does not hold room for it.
     Dialed(Box<Dialed>),
     /// TLS, or whatever else the HTTP server ran on.
@@ -47,7 +49,7 @@ impl Stream {
     /// The socket, if nothing is between it and the frames.
     pub(super) fn socket(&self) -> Option<SockRef<'_>> {
         match self {
-            Self::Socket(socket) => Some(socket.system()),
+            Self::Socket { socket, .. } => Some(socket.system()),
             Self::Dialed(stream) => stream.plain_socket(),
             Self::Other(_) => None,
         }
@@ -55,7 +57,7 @@ impl Stream {
 
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
-            Self::Socket(stream) => {
+            Self::Socket { socket: stream, .. } => {
                 let mut buf = tokio::io::ReadBuf::new(room);
                 ready!(AsyncRead::poll_read(Pin::new(stream), cx, &mut buf))?;
                 Poll::Ready(Ok(buf.filled().len()))
@@ -88,7 +90,9 @@ impl Stream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Socket(stream) => AsyncWrite::poll_write_vectored(Pin::new(stream), cx, bufs),
+            Self::Socket { socket: stream, .. } => {
+                AsyncWrite::poll_write_vectored(Pin::new(stream), cx, bufs)
+            }
             Self::Dialed(stream) => AsyncWrite::poll_write_vectored(Pin::new(stream), cx, bufs),
             Self::Other(stream) => hyper::rt::Write::poll_write_vectored(Pin::new(stream), cx, bufs),
         }
@@ -96,7 +100,7 @@ impl Stream {
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Socket(_) => Poll::Ready(Ok(())),
+            Self::Socket { .. } => Poll::Ready(Ok(())),
             Self::Dialed(stream) => AsyncWrite::poll_flush(Pin::new(stream), cx),
             Self::Other(stream) => hyper::rt::Write::poll_flush(Pin::new(stream), cx),
         }
@@ -104,7 +108,7 @@ impl Stream {
 
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Socket(stream) => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
+            Self::Socket { socket: stream, .. } => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
             Self::Dialed(stream) => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
             Self::Other(stream) => hyper::rt::Write::poll_shutdown(Pin::new(stream), cx),
         }
@@ -113,7 +117,7 @@ impl Stream {
     /// Drops the connection with a reset.
     pub(super) fn abort(self) {
         let socket = match &self {
-            Self::Socket(socket) => Some(socket.system()),
+            Self::Socket { socket, .. } => Some(socket.system()),
             Self::Dialed(stream) => stream.socket(),
             Self::Other(_) => None,
         };
@@ -131,8 +135,8 @@ where
     // watches it besides.
     let upgraded = match auto::upgrade::downcast::<TokioIo<WatchedIo<T>>>(upgraded) {
         Ok(parts) => {
-            let socket = parts.io.into_inner().into_inner();
-            return Ok((Stream::Socket(socket.into()), parts.read_buf.to_vec()));
+            let (socket, permit) = parts.io.into_inner().into_parts();
+            return Ok((Stream::Socket { socket: socket.into(), _permit: permit }, parts.read_buf.to_vec()));
         }
         Err(upgraded) => upgraded,
     };
@@ -143,7 +147,7 @@ where
             (parts.io, parts.read_buf)
         }
     };
-    Ok((Stream::Socket(io.into_inner().into()), read.to_vec()))
+    Ok((Stream::Socket { socket: io.into_inner().into(), _permit: None }, read.to_vec()))
 }
 
 #[cfg(test)]
@@ -196,7 +200,7 @@ mod tests {
     async fn the_socket_is_found_under_both_of_hypers_servers_with_what_was_read_of_it() {
         for any_http in [true, false] {
             let (stream, tail) = upgraded(any_http).await;
-            assert!(matches!(stream, Stream::Socket(RawSocket::Tcp(_))), "{stream:?}");
+            assert!(matches!(stream, Stream::Socket { socket: RawSocket::Tcp(_), .. }), "{stream:?}");
             assert_eq!(tail, b"frame");
         }
     }

@@ -1,5 +1,6 @@
 //! What servers on the internet need of the HTTP side, each on in-memory connections and a clock that does not run.
 
+mod accepting;
 mod handshake;
 mod keeping;
 mod limits;

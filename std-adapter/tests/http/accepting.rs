@@ -1,0 +1,177 @@
+//! Newcomers find room: connections that say nothing make way, one address takes only its share, and a server that can
+//! accept nobody says so once.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use eio_tokio::{BuildError, CannotAccept, Listener, Observer, Server, ServerBuilder};
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::support::{POLLING, UPGRADE, WEBSOCKET, read, send, time_to_end};
+
+/// What a listener is to say.
+type Accepted = io::Result<(DuplexStream, Option<SocketAddr>)>;
+
+struct Scripted(mpsc::UnboundedReceiver<Accepted>);
+
+impl Listener for Scripted {
+    type Io = DuplexStream;
+
+    async fn accept(&mut self) -> Accepted {
+        match self.0.recv().await {
+            Some(accepted) => accepted,
+            None => core::future::pending().await,
+        }
+    }
+}
+
+/// What the server tells of accepting, and when.
+#[derive(Clone)]
+struct Told {
+    start: Instant,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Told {
+    fn note(&self, what: &str) {
+        self.lines.lock().unwrap().push(format!("{:?}: {what}", self.start.elapsed()));
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Told {
+    fn cannot_accept(&self, why: &CannotAccept<'_>) {
+        self.note(&why.to_string());
+    }
+
+    fn accepts_again(&self, after: Duration) {
+        self.note(&format!("again after {after:?}"));
+    }
+}
+
+/// A server and those who come to it.
+struct Door {
+    newcomers: mpsc::UnboundedSender<Accepted>,
+    told: Told,
+}
+
+impl Door {
+    fn open(configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        let told = Told { start: Instant::now(), lines: Arc::default() };
+        let builder = Server::builder(|mut socket| async move { while socket.recv().await.is_ok() {} });
+        let server = configure(builder).observer(told.clone()).build().unwrap();
+        let (newcomers, accepted) = mpsc::unbounded_channel();
+        tokio::spawn(async move { server.serve(Scripted(accepted)).await });
+        Self { newcomers, told }
+    }
+
+    fn connect(&self, peer: &str) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        self.newcomers.send(Ok((theirs, Some(peer.parse().unwrap())))).unwrap();
+        ours
+    }
+
+    /// How long a newcomer waits for the answer to its first request.
+    async fn newcomer(&self, peer: &str) -> (Duration, DuplexStream) {
+        let start = Instant::now();
+        let mut connection = self.connect(peer);
+        send(&mut connection, "GET", POLLING, &[], "").await;
+        assert_eq!(read(&mut connection).await.expect("an answer").status, 200);
+        (start.elapsed(), connection)
+    }
+}
+
+const PEER: &str = "192.0.2.1:1";
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_say_nothing_make_room_after_a_second_when_all_are_taken() {
+    let door = Door::open(|builder| builder.max_connections(3));
+    let mut silent = [door.connect(PEER), door.connect(PEER), door.connect(PEER)];
+    tokio::io::AsyncWriteExt::write_all(&mut silent[0], b"GET /half HTTP/1.1\r\n").await.unwrap();
+    let (waited, connection) = door.newcomer(PEER).await;
+    assert!(waited <= Duration::from_millis(1_200), "{waited:?}");
+    for mut silent in silent {
+        assert_eq!(time_to_end(&mut silent).await, Duration::ZERO);
+    }
+    // Who has spoken stays, and when nobody waits there is all the time again.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let mut patient = door.connect(PEER);
+    assert_eq!(time_to_end(&mut patient).await.as_secs(), 30);
+    drop(connection);
+    assert_eq!(
+        door.told.lines(),
+        ["0ns: all of the 3 connections that may be open are", "5.9s: again after 900ms"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_address_takes_its_share_of_connections_and_websockets_count() {
+    let door = Door::open(|builder| builder.max_connections_per_address(2));
+    let mut websocket = door.connect("192.0.2.1:1");
+    send(&mut websocket, "GET", WEBSOCKET, &UPGRADE, "").await;
+    assert_eq!(read(&mut websocket).await.unwrap().status, 101);
+    let (_, polling) = door.newcomer("192.0.2.1:2").await;
+    assert_eq!(time_to_end(&mut door.connect("192.0.2.1:3")).await, Duration::ZERO);
+    // Somebody else, and the same one when there is room again.
+    door.newcomer("192.0.2.2:1").await;
+    drop(polling);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let (_, _polling) = door.newcomer("192.0.2.1:4").await;
+    assert_eq!(time_to_end(&mut door.connect("192.0.2.1:5")).await, Duration::ZERO);
+    drop(websocket);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    door.newcomer("192.0.2.1:6").await;
+    assert!(door.told.lines().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trusted_proxy_is_not_limited() {
+    let door = Door::open(|builder| {
+        let proxies = eio_tokio::TrustedProxies::new(eio_tokio::Forwarding::XForwardedFor, ["10.0.0.0/8"]);
+        builder.trusted_proxies(proxies.unwrap()).max_connections_per_address(1)
+    });
+    let mut connections = Vec::new();
+    for port in 1..10 {
+        connections.push(door.newcomer(&format!("10.0.0.1:{port}")).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_descriptors_says_so_once_and_when_it_has_some_again() {
+    let door = Door::open(|builder| builder);
+    let mut silent = door.connect(PEER);
+    let start = Instant::now();
+    // Accepting fails again and again, with a success in between, for six seconds.
+    for failure in 0..60 {
+        door.newcomers.send(Err(io::Error::from_raw_os_error(24))).unwrap();
+        if failure == 30 {
+            drop(door.connect(PEER));
+        }
+    }
+    time_to_end(&mut silent).await;
+    assert!(start.elapsed() <= Duration::from_millis(1_200), "{:?}", start.elapsed());
+    let (waited, _connection) = door.newcomer(PEER).await;
+    assert!(waited <= Duration::from_secs(6), "{waited:?}");
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let lines = door.told.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].starts_with("0ns: ") && lines[0].contains("os error 24"), "{lines:?}");
+    assert!(lines[1].contains("again after 5."), "{lines:?}");
+}
+
+#[test]
+fn a_limit_of_no_connections_is_no_server() {
+    let none = |configure: fn(ServerBuilder) -> ServerBuilder| {
+        configure(Server::builder(|_| async {})).build().err().unwrap()
+    };
+    assert_eq!(none(|builder| builder.max_connections(0)), BuildError::Zero("max_connections"));
+    let error = none(|builder| builder.max_connections_per_address(0));
+    assert_eq!(error, BuildError::Zero("max_connections_per_address"));
+}
