@@ -67,3 +67,23 @@ fn every_story_about_a_failure_is_listed_with_it() {
         assert!(listed, "b{name} is not listed under B{number}");
     }
 }
+
+#[test]
+fn every_recipe_for_mounting_is_what_a_test_does() {
+    let source = read("std-adapter/tests/mounted.rs");
+    let mut recipes = 0;
+    for block in read("docs/mounting.md").split("```rust\n").skip(1) {
+        let code = block.split("```").next().unwrap_or_default();
+        let decides = |line: &&str| {
+            ["timeout", "serve_with(", "axum::serve(", "from_tcp(", "serve_connection"]
+                .iter()
+                .any(|word| line.contains(word))
+        };
+        for line in code.lines().filter(decides) {
+            let words = line.trim().trim_end_matches("?;").trim_end_matches(".await").trim_end_matches(';');
+            assert!(source.contains(words), "no test has {words:?}");
+            recipes += 1;
+        }
+    }
+    assert!(recipes >= 7, "{recipes} lines of recipes");
+}
