@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use eio_core::Heartbeat;
-use eio_tokio::{BuildError, Server};
+use eio_tokio::{BuildError, Client, Server};
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2::{SendRequest, handshake};
@@ -121,6 +121,36 @@ async fn b30_nor_on_http_2() {
         tokio::spawn(connection);
         live(&mut client, Duration::ZERO).await;
         assert_eq!(stage.server.len(), 1, "{interval:?}");
+    }
+}
+
+/// Our own client lives through some heartbeats, and loses nothing.
+async fn live_with_our_client(interval: Duration, upgrade: bool) {
+    let stage = staged(interval);
+    let server = stage.server.clone();
+    let client =
+        Client::builder("http://chat.example.org").upgrade(upgrade).connector(move |_host, _port| {
+            let (ours, theirs) = link(LATENCY);
+            let server = server.clone();
+            tokio::spawn(async move { server.serve_connection(theirs, None).await });
+            async move { Ok::<_, std::io::Error>(ours) }
+        });
+    let socket = client.build().unwrap().connect().await.unwrap();
+    // A message now and then goes where heartbeats go, in the moments between them.
+    for _ in 0..4 {
+        tokio::time::sleep(interval + 2 * LATENCY).await;
+        socket.send("x").await.unwrap();
+    }
+    tokio::time::sleep(interval).await;
+    assert_eq!((socket.disconnect(), stage.server.len()), (None, 1), "{interval:?}");
+    assert_eq!(stage.seen.lock().unwrap().messages.len(), 4, "{interval:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn b30_nor_does_our_client_lose_a_session_to_any_limit_of_either_side() {
+    for interval in intervals() {
+        live_with_our_client(interval, false).await;
+        live_with_our_client(interval, true).await;
     }
 }
 
