@@ -41,7 +41,7 @@ fn a_cable_pulled_out_of_the_board_is_noticed_at_once_and_nothing_is_tried_until
     board.set_plug(false);
     let down = board.expect("link_up = false", SOON);
     let lost = board.expect("lost ", SOON);
-    assert_eq!(reason(&lost), "transport error");
+    assert_eq!(reason(&lost), "transport close");
     assert!(lost.at <= down.at + WINDOW, "{lost}");
     board.expect("offline", SOON);
     assert_eq!(server.expect("close", SOON)["reason"], "ping timeout");
