@@ -35,6 +35,9 @@ pub(crate) enum Event {
         handshake: HandshakeInfo,
         transport: Transport,
     },
+    Redirected {
+        to: String,
+    },
     Upgrading,
     UpgradeFailed {
         error: ConnectError,
@@ -120,6 +123,7 @@ impl Event {
             ClientEvent::PongSent => Self::PongSent,
             ClientEvent::PingSent => Self::PingSent,
             ClientEvent::PongReceived { rtt } => Self::Pong { rtt: *rtt },
+            ClientEvent::Redirected { to } => Self::Redirected { to: to.clone() },
             ClientEvent::UpgradeStarted => Self::Upgrading,
             ClientEvent::UpgradeFailed { error } => Self::UpgradeFailed { error: error.clone() },
             ClientEvent::UpgradeEnded(outcome) => Self::Upgrade { outcome: *outcome },
@@ -135,6 +139,7 @@ impl Report for Event {
             Self::Connecting { .. } => "connecting",
             Self::Waiting { .. } => "waiting",
             Self::Open { .. } => "open",
+            Self::Redirected { .. } => "redirected",
             Self::Upgrading => "upgrading",
             Self::UpgradeFailed { .. } | Self::RequestFailed { .. } => "failed",
             Self::Upgrade { .. } => "upgrade",
@@ -200,6 +205,7 @@ impl Report for Event {
                     "warning": proxies::warning(handshake.heartbeat()),
                 })
             }
+            Self::Redirected { to } => json!({ "to": to }),
             Self::Upgrading => json!({}),
             Self::UpgradeFailed { error } => json!({
                 "what": "upgrade",
@@ -250,6 +256,7 @@ impl Report for Event {
                 };
                 write!(out, "for {}: {awaited}", spoken(*since))
             }
+            Self::Redirected { to } => write!(out, "to {}", harmless(to)),
             Self::Upgrading => write!(out, "opening a WebSocket"),
             Self::UpgradeFailed { error } => {
                 write!(out, "{error}")?;

@@ -106,6 +106,7 @@ Events, one per line; --json prints each as an object with these members:
   open        sid (its beginning), transport, ping_interval_ms, ping_timeout_ms,
               max_payload, upgrades, warning (of an interval that is too long
               for usual proxies)
+  redirected  to (with --follow-redirects)
   upgrade     outcome
   failed      what (upgrade or request), error, and of an upgrade a hint
   ping        from (the server; in revision 3 this client), and from the server:

@@ -1,6 +1,6 @@
 //! `eio connect` against servers that behave, refuse, fall silent and vanish.
 
-use crate::peer::SilentServer;
+use crate::peer::{SilentServer, polling, redirecting};
 use crate::program::{Eio, lines_of};
 
 fn serve(options: &[&str]) -> (Eio, String) {
@@ -125,4 +125,68 @@ fn a_namespace_is_joined_and_left() {
     client.event("left");
     assert_eq!(client.event("close")["exit_code"], 10);
     assert_eq!(client.exit_code(), 10);
+}
+
+#[test]
+fn an_answer_that_ends_a_session_is_told_by_its_exit_code_and_what_to_change() {
+    let unknown = r#"{"code":1,"message":"Session ID unknown"}"#;
+    let bad = r#"{"code":3,"message":"Bad request"}"#;
+    for (status, body, code, told) in [
+        ("400 Bad Request", unknown, 11, "sticky sessions"),
+        ("400 Bad Request", bad, 12, "belongs to the session"),
+        ("413 Payload Too Large", "", 13, "maxHttpBufferSize"),
+        ("429 Too Many Requests", "", 14, "raise the limit"),
+        ("502 Bad Gateway", "<html>", 15, "whether that was restarted"),
+        ("503 Service Unavailable", "<html>", 16, "health check"),
+        ("504 Gateway Time-out", "<html>", 17, "proxy_read_timeout"),
+        ("401 Unauthorized", "", 18, "whether a token has expired"),
+        ("403 Forbidden", "<html>", 19, "its rules for this path"),
+        ("404 Not Found", "<html>", 20, "the routes of the proxy"),
+        ("302 Found\r\nLocation: /login", "", 21, "to \"/login\""),
+        ("500 Internal Server Error", "", 22, "look at its log"),
+        ("200 OK", "<html>Log in", 23, "a captive portal"),
+        ("200 OK\r\nContent-Encoding: gzip", "x", 23, "compresses"),
+    ] {
+        let open = r#"0{"sid":"abcdefgh","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+        let length = body.len();
+        let url = polling(open, &format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}"));
+        let mut client = Eio::start(&["connect", &url]);
+        assert_eq!(client.exit_code(), code, "{status}");
+        let last = client.rest().pop().unwrap();
+        assert!(last.contains(told) && !last.contains("reset it"), "{status}: {last}");
+    }
+}
+
+#[test]
+fn a_server_of_the_other_revision_is_named_with_the_option_to_give() {
+    let open = r#"0{"sid":"abcdefgh","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+    let third = format!("{}:{open}", open.len());
+    for (first, option, told) in [
+        (third.as_str(), "4", "the server speaks revision 3 of the protocol, and this client 4; try --eio 3"),
+        (open, "3", "the server speaks revision 4 of the protocol, and this client 3; try --eio 4"),
+    ] {
+        let mut client = Eio::start(&["connect", "--eio", option, &polling(first, "")]);
+        assert_eq!(client.exit_code(), 4);
+        let last = client.rest().pop().unwrap();
+        assert!(last.contains(told), "{last}");
+    }
+}
+
+#[test]
+fn a_redirect_is_shown_and_followed_when_asked_for() {
+    let (_server, url) = serve(&[]);
+    let url = url.trim_end_matches("/engine.io/").trim_end_matches('/');
+    let moved = "HTTP/1.1 308 Permanent Redirect\r\nContent-Length: 0\r\nLocation: ";
+    let old = redirecting(&format!("{moved}{url}/engine.io/\r\n\r\n"));
+    let mut client = Eio::start(&["connect", &old]);
+    assert_eq!(client.exit_code(), 4);
+    let last = client.rest().pop().unwrap();
+    assert!(
+        last.contains(&format!("to \"{url}/engine.io/\"")) && last.contains("--follow-redirects"),
+        "{last}"
+    );
+
+    let mut client = Eio::start(&["connect", "--json", "--follow-redirects", &old]);
+    assert_eq!(client.event("redirected")["to"], format!("{url}/engine.io/"));
+    client.event("open");
 }

@@ -194,6 +194,35 @@ impl SilentServer {
     }
 }
 
+/// A server that opens a session on polling with `open`, and answers all other requests of it with `then`. Returns where.
+pub(crate) fn polling(open: &str, then: &str) -> String {
+    let open =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{open}", open.len());
+    answering(open, then.to_owned())
+}
+
+/// A server that answers every request with this. Returns where.
+pub(crate) fn redirecting(answer: &str) -> String {
+    answering(answer.to_owned(), answer.to_owned())
+}
+
+/// Answers requests without a sid, and those with one. Each has a connection of its own.
+fn answering(open: String, then: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.expect("a client"));
+            let mut line = String::new();
+            stream.read_line(&mut line).expect("a request");
+            skip_head(&mut stream);
+            let answer = if line.contains("sid=") { &then } else { &open };
+            stream.get_mut().write_all(answer.as_bytes()).expect("the client reads");
+        }
+    });
+    url
+}
+
 /// Reads up to the empty line; returns the key of a WebSocket request.
 fn skip_head(stream: &mut BufReader<TcpStream>) -> Option<String> {
     let mut key = None;
