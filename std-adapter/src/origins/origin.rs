@@ -257,7 +257,7 @@ mod tests {
             "http://*.[::1]",
             "file://*.",
         ] {
-            assert_eq!(text.parse::<OriginPattern>(), Err(InvalidOrigin(text.to_owned())));
+            assert!(text.parse::<OriginPattern>().is_err(), "{text}");
         }
     }
 
