@@ -269,7 +269,7 @@ async fn but_not_those_that_a_polling_session_may_come_back_on() {
     assert_eq!(read(&mut connection).await.unwrap().status, 404);
     let server = stage.server.clone();
     let shutdown = tokio::spawn(async move { server.shutdown(MINUTE).await });
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_millis(900)).await;
     send(&mut connection, "GET", &path, &[], "").await;
     assert_eq!(read(&mut connection).await.unwrap().text(), "6\x1e1");
     assert!(shutdown.await.unwrap().is_empty());
