@@ -59,7 +59,10 @@ fn a_silent_server_is_a_ping_timeout_with_a_sentence_that_helps() {
     let mut client = Eio::start(&["connect", &server.url()]);
     assert_eq!(client.exit_code(), 5);
     let last = client.rest().pop().unwrap();
-    assert!(last.contains("ping timeout: no ping for 50"), "{last}");
+    // As long as the bound at least, and more on a machine that is busy.
+    let silence = last.split("ping timeout: no ping for ").nth(1).and_then(|rest| rest.split(' ').next());
+    let silence: u32 = silence.unwrap_or_else(|| panic!("{last}")).parse().unwrap();
+    assert!((500..5_000).contains(&silence), "{last}");
     assert!(
         last.contains("the server promised one every 300 ms, and this side waited 200 ms more"),
         "{last}"
