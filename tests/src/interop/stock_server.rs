@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::events::{Events, text};
+use super::stock_client::python;
 use super::{Child, Log, StockSession, soon};
 
 /// A library.
@@ -26,6 +27,8 @@ pub enum ServerKind {
     Engine3,
     /// socket.io 4, on engine.io 6.
     SocketIo4,
+    /// python-engineio, on polling: revision 4.
+    Python,
 }
 
 impl ServerKind {
@@ -36,17 +39,19 @@ impl ServerKind {
             Self::Engine6 => "engine.io 6",
             Self::Engine3 => "engine.io 3.6",
             Self::SocketIo4 => "socket.io 4",
+            Self::Python => "python-engineio",
         }
     }
 
     fn command(self, options: &Value) -> Command {
-        let mut command = Command::new("node");
-        match self {
-            Self::Engine6 => command.args(["server.cjs", "engine.io-6"]),
-            Self::Engine3 => command.args(["server.cjs", "engine.io-3"]),
-            Self::SocketIo4 => command.arg("socketio.cjs"),
+        let (program, arguments): (_, &[&str]) = match self {
+            Self::Engine6 => ("node".to_owned(), &["server.cjs", "engine.io-6"]),
+            Self::Engine3 => ("node".to_owned(), &["server.cjs", "engine.io-3"]),
+            Self::SocketIo4 => ("node".to_owned(), &["socketio.cjs"]),
+            Self::Python => (python(), &["server.py"]),
         };
-        command.arg(options.to_string());
+        let mut command = Command::new(program);
+        command.args(arguments).arg(options.to_string());
         command
     }
 }

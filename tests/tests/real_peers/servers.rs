@@ -22,6 +22,8 @@ pub(super) fn cases() -> Vec<Case> {
             requests::cases(peer, &mut cases);
         }
     }
+    // Of this one, how many packets it takes at once is what matters.
+    messages::bursts(Peer { kind: ServerKind::Python, eio3: false, mode: Mode::Polling }, &mut cases);
     cases
 }
 

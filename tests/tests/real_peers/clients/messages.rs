@@ -13,7 +13,7 @@ pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("every kind of message comes back as it went", every_kind));
     cases.push(peer.case("messages of a megabyte come back as they went", a_megabyte));
     cases.push(peer.case(
-        "a hundred messages at once, which one answer to a poll does not hold",
+        "a thousand messages at once, which one answer to a poll does not hold",
         b32_more_messages_at_once_than_an_answer_holds,
     ));
     cases.push(peer.case("a thousand messages cross a thousand others", a_thousand_each_way));
@@ -56,14 +56,17 @@ async fn a_megabyte(peer: Peer, log: Log) {
 
 /// python-engineio's client gives its session up at more than 16 packets.
 async fn b32_more_messages_at_once_than_an_answer_holds(peer: Peer, log: Log) {
-    let server = TestServer::start(&log, |server| server).await;
+    const COUNT: usize = 1000;
+    let server = TestServer::start(&log, |server| server.outbox(COUNT, usize::MAX)).await;
     let mut clients = StockClients::start(peer.kind, &log);
     let mut client = peer.open(&mut clients, &server).await;
-    let at_server = server.accept().await;
-    for number in 0..100 {
+    let mut at_server = server.accept().await;
+    for number in 0..COUNT {
         at_server.sender.try_send(format!("down {number}")).expect("the outbox has room");
     }
-    all_arrive_at_client(&mut client, 100).await;
+    all_arrive_at_client(&mut client, COUNT).await;
+    client.send(&Message::text("all there"));
+    assert_eq!(at_server.message().await, Message::text("all there"), "and the session lives");
     at_server.sender.close();
     client.closed().await;
 }

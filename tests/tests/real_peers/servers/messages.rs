@@ -14,6 +14,15 @@ pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("every kind of message comes back as it went", every_kind));
     cases.push(peer.case("messages of a megabyte come back as they went", a_megabyte));
     cases.push(peer.case("a thousand messages cross a thousand others", a_thousand_each_way));
+    bursts(peer, cases);
+}
+
+/// Those about many messages at once.
+pub(super) fn bursts(peer: Peer, cases: &mut Vec<Case>) {
+    cases.push(peer.case(
+        "a thousand messages at once, which one request does not hold",
+        b31_more_messages_at_once_than_a_request_holds,
+    ));
 }
 
 async fn every_kind(peer: Peer, log: Log) {
@@ -43,6 +52,22 @@ async fn a_megabyte(peer: Peer, log: Log) {
         let back = client.message().await;
         assert!(back == message, "{} bytes came back differently, as {}", message.len(), back.len());
     }
+}
+
+/// python-engineio's server drops all packets of a request with more than 16.
+async fn b31_more_messages_at_once_than_a_request_holds(peer: Peer, log: Log) {
+    const COUNT: usize = 1000;
+    let mut server = peer.start(json!({}), &log).await;
+    let roomy = |client| peer.settings(client).outbox(COUNT, usize::MAX);
+    let client = OurClient::open_only(&server.url(), peer.mode, &log, roomy).await;
+    let mut client = client.expect("the server opens sessions");
+    let mut at_server = server.accept().await;
+    for number in 0..COUNT {
+        client.try_send(format!("up {number}")).expect("the outbox has room");
+    }
+    all_arrive_at_server(&mut at_server, COUNT).await;
+    at_server.send(&Message::text("all there"));
+    assert_eq!(client.message().await, Message::text("all there"), "and the session lives");
 }
 
 /// Numbered in both directions. The session upgrades, if it does, while they flow.
