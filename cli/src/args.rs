@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(format!("{implied:?}"), format!("{stated:?}"));
         let spelled = parsed(
             "eio serve --listen 127.0.0.1:3000 --path /engine.io/ --ping-interval 25s --ping-timeout 20s \
-             --upgrade-timeout 10s --max-payload 1000000 --transports polling,websocket --liveness extend-once",
+             --upgrade-timeout 10s --idle-timeout 75s --max-payload 1000000 --transports polling,websocket --liveness extend-once",
         );
         assert_eq!(format!("{:?}", spelled.unwrap()), format!("{stated:?}"));
     }
@@ -123,6 +123,11 @@ mod tests {
             (
                 "eio serve --ping-timeout 5x",
                 "--ping-timeout: \"5x\": the unit \"x\" is unknown: expected ms, s, m or h [eio serve]",
+            ),
+            ("eio serve --idle-timeout 500ms", "--idle-timeout: \"500ms\": expected at least 1s [eio serve]"),
+            (
+                "eio connect --try-all-transports --transport polling h",
+                "--try-all-transports and --transport exclude each other [eio connect]",
             ),
             (
                 "eio serve --liveness never",

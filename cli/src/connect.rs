@@ -80,8 +80,11 @@ async fn connect(options: &Options) -> Result<ExitCode, Answer> {
 /// Puts what the client tells into the log, and into the story that is told at the end.
 fn listener(log: Log<Event>, story: Arc<Mutex<Story>>) -> impl Fn(ClientEvent) + Send + Sync + 'static {
     move |event| {
-        story.lock().unwrap_or_else(PoisonError::into_inner).hear(&event);
-        if let Some(event) = Event::of_client(&event) {
+        let mut story = story.lock().unwrap_or_else(PoisonError::into_inner);
+        story.hear(&event);
+        let event = Event::of_client(&event, &story);
+        drop(story);
+        if let Some(event) = event {
             log.put(event);
         }
     }

@@ -85,6 +85,11 @@ fn shown(typed: String) -> String {
 /// Options whose values are not repeated.
 const SECRET: [&str; 2] = ["--auth", "--header"];
 
+/// `--listen <HOST:PORT>` without what stands for its value.
+fn without_placeholder(argument: &str) -> &str {
+    argument.split(" <").next().unwrap_or_default()
+}
+
 fn sentence(error: &clap::Error) -> String {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -95,8 +100,7 @@ fn sentence(error: &clap::Error) -> String {
         _ => String::new(),
     };
     let argument = text(ContextKind::InvalidArg);
-    // `--listen <HOST:PORT>` without its placeholder.
-    let option = argument.split(" <").next().unwrap_or_default();
+    let option = without_placeholder(&argument);
     let value = shown(text(ContextKind::InvalidValue));
     let likely = |kind| match text(kind) {
         likely if likely.is_empty() => String::new(),
@@ -131,7 +135,7 @@ fn sentence(error: &clap::Error) -> String {
         ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
         ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
             prior if prior == argument || prior.is_empty() => format!("{option} is given twice"),
-            prior => format!("{option} and {prior} exclude each other"),
+            prior => format!("{option} and {} exclude each other", without_placeholder(&prior)),
         },
         ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
         _ => {

@@ -6,8 +6,8 @@ mod support;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use eio_tokio::{Client, ClientSocket, ConnectError, Server, Transport};
-use support::{Raw, Way, echo, header, open_packet, scripted, serve};
+use eio_tokio::{Client, ClientEvent, ClientSocket, ConnectError, Server, Transport};
+use support::{Events, Raw, Way, echo, header, open_packet, scripted, serve};
 use tokio::sync::mpsc;
 
 /// What makes a WebSocket of `request`: all headers of a good answer, by name.
@@ -206,12 +206,20 @@ async fn subprotocols_are_offered_and_the_servers_choice_is_checked() {
         }
     })
     .await;
-    let socket = offer(Way::Upgrade.client(address)).build().unwrap().connect().await.unwrap();
+    let events = Events::default();
+    let client = events.watch(offer(Way::Upgrade.client(address)));
+    let socket = client.build().unwrap().connect().await.unwrap();
     assert_eq!(socket.protocol(), None, "on polling there is none");
     while socket.transport() == Transport::Polling {
         tokio::time::sleep(core::time::Duration::from_millis(1)).await;
     }
     assert_eq!(socket.protocol().as_deref(), Some("chat.v2"));
+    let told = events.all();
+    let chosen = told
+        .iter()
+        .position(|event| matches!(event, ClientEvent::ProtocolChosen { protocol } if protocol == "chat.v2"));
+    let ended = told.iter().position(|event| matches!(event, ClientEvent::UpgradeEnded(_)));
+    assert!(chosen.is_some() && chosen < ended, "{told:?}");
     for (websocket, offer) in offered.lock().unwrap().iter() {
         assert_eq!(offer.as_deref(), websocket.then_some("chat.v2, chat.v1"));
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::exit_code::ExitCode;
 use super::options::Options;
-use super::story::Told;
+use super::story::{Story, Told};
 use crate::duration::{millis, precise_millis, setting, spoken};
 use crate::log::{Report, lost_text, outcome_words};
 use crate::preview::Preview;
@@ -34,9 +34,15 @@ pub(crate) enum Event {
     Open {
         handshake: HandshakeInfo,
         transport: Transport,
+        protocol: Option<String>,
     },
     Redirected {
         to: String,
+    },
+    TryingTransport {
+        transport: Transport,
+        /// Why there is no session on the one before.
+        error: Option<ConnectError>,
     },
     Upgrading,
     UpgradeFailed {
@@ -44,6 +50,7 @@ pub(crate) enum Event {
     },
     Upgrade {
         outcome: UpgradeOutcome,
+        protocol: Option<String>,
     },
     /// The server's.
     Ping {
@@ -112,10 +119,11 @@ impl Event {
     }
 
     /// What is worth a line at once. Messages get theirs when they are read, the end when its story is told.
-    pub(crate) fn of_client(event: &ClientEvent) -> Option<Self> {
+    pub(crate) fn of_client(event: &ClientEvent, story: &Story) -> Option<Self> {
+        let protocol = || story.protocol().map(str::to_owned);
         Some(match event {
             ClientEvent::Opened { handshake, transport } => {
-                Self::Open { handshake: handshake.clone(), transport: *transport }
+                Self::Open { handshake: handshake.clone(), transport: *transport, protocol: protocol() }
             }
             ClientEvent::PingReceived { after, late, left } => {
                 Self::Ping { after: *after, late: *late, left: *left }
@@ -124,9 +132,12 @@ impl Event {
             ClientEvent::PingSent => Self::PingSent,
             ClientEvent::PongReceived { rtt } => Self::Pong { rtt: *rtt },
             ClientEvent::Redirected { to } => Self::Redirected { to: to.clone() },
+            ClientEvent::TryingTransport { transport } => {
+                Self::TryingTransport { transport: *transport, error: story.connect_error().cloned() }
+            }
             ClientEvent::UpgradeStarted => Self::Upgrading,
             ClientEvent::UpgradeFailed { error } => Self::UpgradeFailed { error: error.clone() },
-            ClientEvent::UpgradeEnded(outcome) => Self::Upgrade { outcome: *outcome },
+            ClientEvent::UpgradeEnded(outcome) => Self::Upgrade { outcome: *outcome, protocol: protocol() },
             ClientEvent::RequestFailed { error } => Self::RequestFailed { error: error.clone() },
             _ => return None,
         })
@@ -140,6 +151,7 @@ impl Report for Event {
             Self::Waiting { .. } => "waiting",
             Self::Open { .. } => "open",
             Self::Redirected { .. } => "redirected",
+            Self::TryingTransport { .. } => "trying",
             Self::Upgrading => "upgrading",
             Self::UpgradeFailed { .. } | Self::RequestFailed { .. } => "failed",
             Self::Upgrade { .. } => "upgrade",
@@ -159,10 +171,11 @@ impl Report for Event {
 
     fn tone(&self) -> Tone {
         match self {
-            Self::Open { .. } | Self::Joined { .. } | Self::Upgrade { outcome: UpgradeOutcome::Upgraded } => {
-                Tone::Good
-            }
-            Self::UpgradeFailed { .. }
+            Self::Open { .. }
+            | Self::Joined { .. }
+            | Self::Upgrade { outcome: UpgradeOutcome::Upgraded, .. } => Tone::Good,
+            Self::TryingTransport { .. }
+            | Self::UpgradeFailed { .. }
             | Self::RequestFailed { .. }
             | Self::Upgrade { .. }
             | Self::NotSent { .. }
@@ -189,7 +202,7 @@ impl Report for Event {
                 "waited_ms": millis(*since),
                 "awaited": if *is_connected { "handshake" } else { "connection" },
             }),
-            Self::Open { handshake, transport } => {
+            Self::Open { handshake, transport, protocol } => {
                 let upgrades: Vec<&str> = if handshake.upgrades().contains(Upgrade::WebSocket) {
                     vec!["websocket"]
                 } else {
@@ -202,10 +215,15 @@ impl Report for Event {
                     "ping_timeout_ms": millis(handshake.heartbeat().ping_timeout()),
                     "max_payload": handshake.max_payload(),
                     "upgrades": upgrades,
+                    "protocol": protocol,
                     "warning": proxies::warning(handshake.heartbeat()),
                 })
             }
             Self::Redirected { to } => json!({ "to": to }),
+            Self::TryingTransport { transport, error } => json!({
+                "transport": transport.as_str(),
+                "error": error.as_ref().map(ToString::to_string),
+            }),
             Self::Upgrading => json!({}),
             Self::UpgradeFailed { error } => json!({
                 "what": "upgrade",
@@ -213,7 +231,9 @@ impl Report for Event {
                 "hint": proxies::stripped_upgrade(error),
             }),
             Self::RequestFailed { error } => json!({ "what": "request", "error": error.to_string() }),
-            Self::Upgrade { outcome } => json!({ "outcome": outcome_words(*outcome) }),
+            Self::Upgrade { outcome, protocol } => {
+                json!({ "outcome": outcome_words(*outcome), "protocol": protocol })
+            }
             Self::Ping { after, late, left } => json!({
                 "from": "server",
                 "after_ms": precise_millis(*after),
@@ -246,7 +266,9 @@ impl Report for Event {
                     (None, None) => Ok(()),
                 }
             }
-            Self::Open { handshake, transport } => open_text(handshake, *transport, out),
+            Self::Open { handshake, transport, protocol } => {
+                open_text(handshake, *transport, protocol.as_deref(), out)
+            }
             Self::Waiting { since, is_connected } => {
                 let awaited = if *is_connected {
                     "the server has taken the connection, and has not answered: its handshake is awaited. Is this the \
@@ -257,13 +279,20 @@ impl Report for Event {
                 write!(out, "for {}: {awaited}", spoken(*since))
             }
             Self::Redirected { to } => write!(out, "to {}", harmless(to)),
+            Self::TryingTransport { transport, error } => {
+                write!(out, "{}", transport.as_str())?;
+                error.as_ref().map_or(Ok(()), |error| write!(out, ", after: {error}"))
+            }
             Self::Upgrading => write!(out, "opening a WebSocket"),
             Self::UpgradeFailed { error } => {
                 write!(out, "{error}")?;
                 proxies::stripped_upgrade(error).map_or(Ok(()), |hint| write!(out, "; {hint}"))
             }
             Self::RequestFailed { error } => write!(out, "{error}"),
-            Self::Upgrade { outcome } => out.write_all(outcome_words(*outcome).as_bytes()),
+            Self::Upgrade { outcome, protocol } => {
+                out.write_all(outcome_words(*outcome).as_bytes())?;
+                protocol_text(protocol.as_deref(), out)
+            }
             Self::Ping { after, late, left } => {
                 let late = if *late < Duration::from_millis(1) {
                     "on time".to_owned()
@@ -311,13 +340,18 @@ impl Report for Event {
 /// A ping that is later than this deserves a second look.
 const NOTABLY_LATE: Duration = Duration::from_millis(500);
 
-fn open_text(handshake: &HandshakeInfo, transport: Transport, out: &mut dyn Write) -> io::Result<()> {
+fn open_text(
+    handshake: &HandshakeInfo,
+    transport: Transport,
+    protocol: Option<&str>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let heartbeat = handshake.heartbeat();
+    write!(out, "{}, on {}", harmless(&short(handshake.sid())), transport.as_str())?;
+    protocol_text(protocol, out)?;
     write!(
         out,
-        "{}, on {}; a ping every {}, answered within {}",
-        harmless(&short(handshake.sid())),
-        transport.as_str(),
+        "; a ping every {}, answered within {}",
         setting(heartbeat.ping_interval()),
         setting(heartbeat.ping_timeout())
     )?;
@@ -325,6 +359,10 @@ fn open_text(handshake: &HandshakeInfo, transport: Transport, out: &mut dyn Writ
         write!(out, "; at most {bytes} bytes at once")?;
     }
     proxies::warning(heartbeat).map_or(Ok(()), |warning| write!(out, "; mind that {warning}"))
+}
+
+fn protocol_text(protocol: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+    protocol.map_or(Ok(()), |protocol| write!(out, " with the subprotocol {}", harmless(protocol)))
 }
 
 /// Enough of a sid to follow it through a log: whoever knows the whole can speak for this client.

@@ -45,6 +45,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     transport: Option<TransportName>,
 
+    /// Where the server refuses a transport, open the session on the other one
+    #[arg(long, conflicts_with = "transport")]
+    try_all_transports: bool,
+
+    /// A subprotocol for the WebSocket to offer, the preferred one first; may be repeated
+    #[arg(long, value_name = "NAME")]
+    protocol: Vec<String>,
+
     /// Where sessions are, if the URL does not say [default: /engine.io/, with --socketio /socket.io/]
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
@@ -101,13 +109,13 @@ fn after_help() -> String {
 const EVENTS_AND_EXAMPLES: &str = "\
 Events, one per line; --json prints each as an object with these members:
   connecting  url (without its secrets), unix (the socket's path), proxy
-  connecting  url
   waiting     waited_ms, awaited (connection or handshake): after 2 s without one
   open        sid (its beginning), transport, ping_interval_ms, ping_timeout_ms,
-              max_payload, upgrades, warning (of an interval that is too long
-              for usual proxies)
+              max_payload, upgrades, protocol (the WebSocket's, or null), warning
+              (of an interval that is too long for usual proxies)
   redirected  to (with --follow-redirects)
-  upgrade     outcome
+  trying      transport, error (of the one before; with --try-all-transports)
+  upgrade     outcome, protocol
   failed      what (upgrade or request), error, and of an upgrade a hint
   ping        from (the server; in revision 3 this client), and from the server:
               after_ms (since the ping before), late_ms (against its promise),
@@ -141,6 +149,15 @@ impl Options {
         if let Some(transport) = self.transport {
             builder = builder.transports([transport.into()]);
         }
+        if self.try_all_transports {
+            let (first, second) = if self.opens_websocket() {
+                (Transport::WebSocket, Transport::Polling)
+            } else {
+                (Transport::Polling, Transport::WebSocket)
+            };
+            builder = builder.transports([first, second]).try_all_transports(true);
+        }
+        builder = builder.protocols(&self.protocol);
         if let Some(path) = self.path.as_deref().or_else(|| self.default_path()) {
             builder = builder.path(path);
         }

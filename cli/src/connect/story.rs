@@ -43,6 +43,12 @@ pub(crate) struct Story {
     /// The session opens on WebSocket, not on polling.
     opens_websocket: bool,
     is_connected: bool,
+    /// Why the latest attempt to open a session failed.
+    connect_error: Option<ConnectError>,
+    /// The subprotocol that the server chose.
+    protocol: Option<String>,
+    /// What the session opened on.
+    opened_on: Option<Transport>,
     opened_at: Option<Duration>,
     heartbeat: Option<Heartbeat>,
     /// The server's pings, or its pongs in revision 3.
@@ -73,6 +79,9 @@ impl Story {
             revision,
             opens_websocket,
             is_connected: false,
+            connect_error: None,
+            protocol: None,
+            opened_on: None,
             opened_at: None,
             heartbeat: None,
             heartbeats: 0,
@@ -87,7 +96,13 @@ impl Story {
         let now = self.clock.elapsed();
         match event {
             ClientEvent::Connected => self.is_connected = true,
-            ClientEvent::Opened { handshake, .. } => {
+            ClientEvent::ConnectFailed { error } => self.connect_error = Some(error.clone()),
+            ClientEvent::TryingTransport { transport } => {
+                self.opens_websocket = *transport == Transport::WebSocket;
+            }
+            ClientEvent::ProtocolChosen { protocol } => self.protocol = Some(protocol.clone()),
+            ClientEvent::Opened { handshake, transport } => {
+                self.opened_on = Some(*transport);
                 self.opened_at = Some(now);
                 self.heartbeat = Some(handshake.heartbeat());
             }
@@ -108,6 +123,16 @@ impl Story {
     /// Whether there is, or has been, a connection to the server.
     pub(crate) fn is_connected(&self) -> bool {
         self.is_connected
+    }
+
+    /// Why the latest attempt to open a session failed.
+    pub(crate) fn connect_error(&self) -> Option<&ConnectError> {
+        self.connect_error.as_ref()
+    }
+
+    /// The subprotocol that the server chose, if it chose one.
+    pub(crate) fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
     }
 
     /// Tells the end.
@@ -208,7 +233,27 @@ impl Story {
             }
             other => format!("{other}: the server, or something in between, does not speak the protocol as agreed"),
         };
-        format!("{}: {cause}; {}", reason.as_str(), self.record(since_heartbeat))
+        let hint = match reason {
+            DisconnectReason::PeerClose | DisconnectReason::TransportClosed => {
+                self.revision_hint(since_heartbeat)
+            }
+            _ => "",
+        };
+        format!("{}: {cause}; {}{hint}", reason.as_str(), self.record(since_heartbeat))
+    }
+
+    /// What to try where no ping came though one was due: on polling the answer to the first request tells the server's
+    /// revision, on WebSocket nothing does.
+    fn revision_hint(&self, since_heartbeat: Duration) -> &'static str {
+        let is_due = since_heartbeat > self.heartbeat.unwrap_or_default().ping_interval();
+        let may_be_revision_3 = self.revision == Revision::V4
+            && self.opened_on == Some(Transport::WebSocket)
+            && self.heartbeats == 0;
+        if is_due && may_be_revision_3 {
+            "; a server of revision 3 sends no pings, it awaits them: try --eio 3"
+        } else {
+            ""
+        }
     }
 
     fn timeout_sentence(&self, silent_for: Duration, since_heartbeat: Duration) -> String {
@@ -234,7 +279,8 @@ impl Story {
                 spoken(silent_for)
             )
         };
-        format!("{first}; {cause}; {}", self.record(since_heartbeat))
+        let hint = self.revision_hint(since_heartbeat);
+        format!("{first}; {cause}; {}{hint}", self.record(since_heartbeat))
     }
 
     fn record(&self, since_heartbeat: Duration) -> String {
@@ -409,6 +455,35 @@ mod tests {
             legacy.starts_with("ping timeout: the server did not answer our ping within 20 s;"),
             "{legacy}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_websocket_without_any_ping_may_lead_to_a_server_of_revision_3() {
+        let opened_on = |transport, heartbeats| {
+            let mut story = story(Revision::V4, heartbeats);
+            story.opened_on = Some(transport);
+            story
+        };
+        let websocket = opened_on(Transport::WebSocket, 0);
+        for reason in [DisconnectReason::PingTimeout, DisconnectReason::TransportClosed] {
+            let told = sentence(&websocket, 45, reason, 45);
+            assert!(
+                told.ends_with("; a server of revision 3 sends no pings, it awaits them: try --eio 3"),
+                "{told}"
+            );
+        }
+        let mut legacy = story(Revision::V3, 0);
+        legacy.opened_on = Some(Transport::WebSocket);
+        for (story, since_s, reason) in [
+            (&opened_on(Transport::WebSocket, 1), 45, DisconnectReason::PingTimeout),
+            (&opened_on(Transport::Polling, 0), 45, DisconnectReason::PingTimeout),
+            (&legacy, 45, DisconnectReason::PingTimeout),
+            (&websocket, 20, DisconnectReason::TransportClosed),
+            (&websocket, 45, DisconnectReason::LocalClose),
+        ] {
+            let told = sentence(story, since_s, reason, since_s);
+            assert!(!told.contains("--eio"), "{told}");
+        }
     }
 
     #[tokio::test]

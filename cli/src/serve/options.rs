@@ -60,6 +60,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
     upgrade_timeout: Duration,
 
+    /// How long a connection without a session is kept between two requests: longer than a proxy keeps its own end
+    #[arg(long, value_name = "TIME", default_value = "75s", value_parser = idle)]
+    idle_timeout: Duration,
+
     /// The largest message, and the largest request body, in bytes
     #[arg(long, value_name = "BYTES", default_value = "1000000", value_parser = bytes)]
     max_payload: NonZeroU32,
@@ -168,6 +172,7 @@ impl Options {
             .liveness(self.timing.liveness())
             .path(&self.path)
             .upgrade_timeout(self.upgrade_timeout)
+            .idle_timeout(self.idle_timeout)
             .max_payload(self.max_payload.get())
             .transports(self.allows(Transport::Polling), self.allows(Transport::Websocket))
             .allow_upgrades(!self.no_upgrades)
@@ -259,6 +264,14 @@ fn host_name(text: &str) -> Result<String, &'static str> {
 
 fn bytes(text: &str) -> Result<NonZeroU32, &'static str> {
     text.parse().map_err(|_| "expected a number of bytes from 1 to 4294967295")
+}
+
+fn idle(text: &str) -> Result<Duration, String> {
+    let idle = duration::parse(text).map_err(|error| error.to_string())?;
+    if idle < Duration::from_secs(1) {
+        return Err("expected at least 1s".to_owned());
+    }
+    Ok(idle)
 }
 
 fn connections(text: &str) -> Result<NonZeroUsize, &'static str> {

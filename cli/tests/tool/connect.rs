@@ -68,6 +68,53 @@ fn a_silent_server_is_a_ping_timeout_with_a_sentence_that_helps() {
         "{last}"
     );
     assert!(last.contains("exit code 5"), "{last}");
+    assert!(last.contains("try --eio 3"), "{last}");
+}
+
+#[test]
+fn the_subprotocol_that_the_server_chose_is_shown() {
+    let offer = ["connect", "--protocol", "chat.v2", "--protocol", "chat.v1"];
+    let server = || SilentServer::start(25_000, 20_000).choosing("chat.v1").url();
+    let mut client = Eio::start(&[&offer[..], &["--json", &server()]].concat());
+    assert_eq!(client.event("open")["protocol"], "chat.v1");
+    let mut client = Eio::start(&[&offer[..], &["--for", "10ms", &server()]].concat());
+    assert_eq!(client.exit_code(), 0);
+    let lines = client.rest();
+    assert!(
+        lines.iter().any(|line| line.contains("on websocket with the subprotocol chat.v1;")),
+        "{lines:?}"
+    );
+
+    let (_server, url) = serve(&[]);
+    let mut client = Eio::start(&[&offer[..], &["--json", &url]].concat());
+    assert!(client.event("open")["protocol"].is_null());
+    assert_eq!(client.event("upgrade")["protocol"], "chat.v2", "this server chooses the first");
+
+    let mut client = Eio::start(&["connect", "--protocol", "no token", &url]);
+    assert_eq!(client.exit_code(), 2);
+}
+
+#[test]
+fn the_other_transport_is_tried_when_asked_for() {
+    let (_server, url) = serve(&["--transports", "polling"]);
+    let url = url.replacen("http", "ws", 1);
+    let mut client = Eio::start(&["connect", "--json", &url]);
+    assert_eq!(client.exit_code(), 4);
+
+    let mut client = Eio::start(&["connect", "--json", "--try-all-transports", &url]);
+    let trying = client.event("trying");
+    assert_eq!(trying["transport"], "polling");
+    assert!(trying["error"].as_str().unwrap().contains("Transport unknown"), "{trying}");
+    assert_eq!(client.event("open")["transport"], "polling");
+
+    let (_server, url) = serve(&["--transports", "websocket"]);
+    let mut client = Eio::start(&["connect", "--try-all-transports", "--for", "10ms", &url]);
+    assert_eq!(client.exit_code(), 0);
+    let lines = client.rest();
+    assert!(
+        lines.iter().any(|line| line.contains("trying") && line.contains("websocket, after: ")),
+        "{lines:?}"
+    );
 }
 
 #[test]

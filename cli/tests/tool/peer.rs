@@ -50,6 +50,21 @@ pub(crate) fn first_line(address: &str, target: &str, headers: &str) -> String {
     line
 }
 
+/// The head of an answer whose connection stays open.
+pub(crate) fn head(address: &str, target: &str) -> String {
+    let mut stream = connect(address);
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("the server reads");
+    read_head(&mut BufReader::new(stream))
+}
+
+fn read_head(stream: &mut BufReader<TcpStream>) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(stream.read_line(&mut head).expect("the server answers"), 0, "{head}");
+    }
+    head
+}
+
 /// The data of the first server-sent events.
 pub(crate) fn events(address: &str, count: usize) -> Vec<String> {
     let mut stream = connect(address);
@@ -91,11 +106,7 @@ impl WebSocket {
     pub(crate) fn asked(address: &str, target: &str, header: &str) -> String {
         let mut stream = BufReader::new(connect(address));
         request(stream.get_mut(), address, target, header);
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert_ne!(stream.read_line(&mut head).expect("the server answers"), 0, "{head}");
-        }
-        head
+        read_head(&mut stream)
     }
 
     /// The whole answer to a request for a WebSocket that is refused.
@@ -145,6 +156,7 @@ pub(crate) struct SilentServer {
     listener: TcpListener,
     open: String,
     says: Vec<String>,
+    protocol: Option<&'static str>,
 }
 
 impl SilentServer {
@@ -154,11 +166,17 @@ impl SilentServer {
              \"pingTimeout\":{ping_timeout},\"maxPayload\":1000000}}"
         );
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self { listener, open, says: Vec::new() }
+        Self { listener, open, says: Vec::new(), protocol: None }
     }
 
     pub(crate) fn saying(mut self, packets: &[&str]) -> Self {
         self.says = packets.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Chooses this subprotocol.
+    pub(crate) fn choosing(mut self, protocol: &'static str) -> Self {
+        self.protocol = Some(protocol);
         self
     }
 
@@ -176,6 +194,9 @@ impl SilentServer {
                                Sec-WebSocket-Accept: "
                     .to_vec();
             answer.extend_from_slice(&accept);
+            if let Some(protocol) = self.protocol {
+                answer.extend_from_slice(format!("\r\nSec-WebSocket-Protocol: {protocol}").as_bytes());
+            }
             answer.extend_from_slice(b"\r\n\r\n");
             for packet in [&self.open].into_iter().chain(&self.says) {
                 let length = u16::try_from(packet.len()).expect("a short packet").to_be_bytes();

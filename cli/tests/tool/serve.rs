@@ -1,6 +1,6 @@
 //! `eio serve` and its events, its signals, its page.
 
-use crate::peer::{WebSocket, get, get_with, post};
+use crate::peer::{WebSocket, get, get_with, head, post};
 use crate::program::{Eio, lines_of};
 
 const QUICK: [&str; 4] = ["--ping-interval", "200ms", "--ping-timeout", "400ms"];
@@ -114,6 +114,15 @@ fn a_session_is_told_from_its_opening_to_the_silence_that_ends_it() {
     assert!((600..1_600).contains(&silent), "silent for {silent} ms");
     assert!(close["lived_ms"].as_u64().unwrap() >= silent);
     assert_eq!(close["sid"], open["sid"]);
+}
+
+#[test]
+fn an_idle_connection_is_kept_for_as_long_as_the_option_says() {
+    for (options, announced) in [(&[][..], "timeout=75"), (&["--idle-timeout", "620s"], "timeout=620")] {
+        let (_server, address) = serve(options);
+        let answer = head(&address, "/").to_lowercase();
+        assert!(answer.contains(&format!("\r\nkeep-alive: {announced}\r\n")), "{answer}");
+    }
 }
 
 #[test]

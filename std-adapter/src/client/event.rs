@@ -33,6 +33,12 @@ pub enum ClientEvent {
         /// Which one.
         transport: Transport,
     },
+    /// The server chose one of the [offered subprotocols](crate::ClientBuilder::protocols) for the WebSocket that the
+    /// session opens on or moves to; [`Opened`](Self::Opened) or [`UpgradeEnded`](Self::UpgradeEnded) follows.
+    ProtocolChosen {
+        /// Which one.
+        protocol: String,
+    },
     /// The handshake arrived: the session is open.
     Opened {
         /// What the server said.

@@ -49,6 +49,7 @@ fn log(event: &ClientEvent, sid: &str) {
         ClientEvent::TryingTransport { transport } => {
             tracing::debug!(transport = transport.as_str(), "trying the next transport");
         }
+        ClientEvent::ProtocolChosen { protocol } => tracing::debug!(%sid, protocol, "subprotocol chosen"),
         ClientEvent::Waiting { delay, attempt } => {
             tracing::debug!(delay_ms = delay.as_millis(), attempt, "connecting again later");
         }

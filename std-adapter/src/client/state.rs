@@ -330,6 +330,8 @@ impl Inner {
                 let handshake = HandshakeInfo::new(&handshake);
                 self.last_ping = now;
                 self.handshake = Some(handshake.clone());
+                let protocol = self.protocol.as_deref().map(str::to_owned);
+                self.notices.extend(protocol.map(|protocol| ClientEvent::ProtocolChosen { protocol }));
                 self.notices.push(ClientEvent::Opened { handshake, transport: self.transport });
             }
             Some(Event::Message(data)) => {

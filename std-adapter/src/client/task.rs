@@ -272,9 +272,14 @@ impl Task {
                 self.post.clear();
                 self.post_until = None;
                 self.websocket = Some(io);
+                let chosen = protocol.as_deref().map(str::to_owned);
                 let mut inner = self.state.lock();
                 inner.transport = Transport::WebSocket;
                 inner.protocol = protocol;
+                drop(inner);
+                if let Some(protocol) = chosen {
+                    self.state.note(ClientEvent::ProtocolChosen { protocol });
+                }
             }
             Some(io) => self.lingering.add(Lingering::new(io, false, now)),
             None => {}
