@@ -256,9 +256,11 @@ impl ClientBuilder {
     /// How many redirects are followed until a session opens: answers 301, 302, 303, 307 and 308 with a `Location`.
     /// Default: none, and a redirect is a [`ConnectError::Refused`] that tells its location.
     ///
-    /// Path and query are then those of the location; parameters of the protocol in it are replaced. Headers and
-    /// cookies go along to the same host only. From `https` or `wss` no redirect leads to plain text. A redirect within
-    /// a session, or for its upgrade, is not followed.
+    /// Path and query are then those of the location; parameters of the protocol in it are replaced. Credentials,
+    /// headers and cookies go along to the same host and port only, and from `http` on port 80 to `https` on port 443 of
+    /// the same host. From `https` or `wss` no redirect leads to plain text. A proxy that
+    /// [the environment](Self::proxy_from_env) names is looked up anew. A redirect within a session, or for its upgrade,
+    /// is not followed.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -449,6 +451,7 @@ impl ClientBuilder {
         let mut config = Config {
             path: path(self.path.or_else(|| endpoint.path.clone()), self.trailing_slash)?,
             headers,
+            route_from_env: matches!(self.route, RouteSetting::Environment),
             route: self.route.route(&endpoint)?,
             #[cfg(feature = "tls")]
             tls: tls.clone().filter(|_| endpoint.secure),

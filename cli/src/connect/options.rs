@@ -63,7 +63,8 @@ pub(crate) struct Options {
 
     /// Follow up to 5 redirects until the session opens
     ///
-    /// Never from https or wss to plain text; headers and cookies go along to the same host only.
+    /// Never from https or wss to plain text. Credentials, headers and cookies go along to the same host and port only,
+    /// and from http on port 80 to https on port 443 of the same host. A proxy of the environment is looked up anew.
     #[arg(long)]
     follow_redirects: bool,
 

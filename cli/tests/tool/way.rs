@@ -12,6 +12,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
+use crate::peer::redirecting;
 use crate::program::Eio;
 
 /// A directory of its own, gone with the test.
@@ -293,9 +294,9 @@ fn the_wrong_scheme_for_a_port_is_told_as_that() {
     assert!(told.contains("the server speaks TLS on this port: expected https or wss"), "{told}");
 }
 
-#[test]
-fn a_proxy_is_taken_from_the_option_or_the_environment_and_named() {
-    let (_server, port) = serve();
+/// A proxy that leads to `port` of this machine, wherever it is told to connect. Returns its address, and the heads of
+/// the requests to it.
+fn proxy_to(port: u16) -> (String, mpsc::Receiver<String>) {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = proxy.local_addr().unwrap().to_string();
     let (sender, heads) = mpsc::channel();
@@ -309,7 +310,6 @@ fn a_proxy_is_taken_from_the_option_or_the_environment_and_named() {
                 head.push(byte[0]);
             }
             sender.send(String::from_utf8(head).unwrap()).unwrap();
-            // Whatever it is called: this machine.
             let mut server = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
             client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
             let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
@@ -317,6 +317,42 @@ fn a_proxy_is_taken_from_the_option_or_the_environment_and_named() {
             std::thread::spawn(move || std::io::copy(&mut client, &mut server));
         }
     });
+    (address, heads)
+}
+
+#[test]
+fn a_redirect_goes_by_the_environments_rules_for_its_own_url() {
+    let (_server, port) = serve();
+    let redirecting_to = |host: &str| {
+        let location = format!("Location: http://{host}:{port}/engine.io/");
+        redirecting(&format!("HTTP/1.1 307 x\r\nContent-Length: 0\r\n{location}\r\n\r\n"))
+    };
+    let connect = |url: &str, proxy: &str| {
+        let arguments = ["connect", "--json", "--follow-redirects", "--transport", "polling", url];
+        let mut client = Eio::start_with(&arguments, |command| {
+            command.env("http_proxy", proxy);
+        });
+        client.event("redirected");
+        echoes(&mut client);
+    };
+    // From this machine, which needs no proxy, to a host that does.
+    let (proxy, heads) = proxy_to(port);
+    connect(&redirecting_to("app.example"), &proxy);
+    let head = heads.try_recv().expect("the new URL is asked for through the proxy");
+    assert!(head.starts_with(&format!("CONNECT app.example:{port} ")), "{head}");
+    // The other way round.
+    let old = redirecting_to("127.0.0.1");
+    let (proxy, heads) = proxy_to(old.rsplit_once(':').unwrap().1.parse().unwrap());
+    connect("http://old.example/", &proxy);
+    let head = heads.try_recv().unwrap();
+    assert!(head.starts_with("CONNECT old.example:80 "), "{head}");
+    assert_eq!(heads.try_recv().ok(), None, "this machine is reached without a proxy");
+}
+
+#[test]
+fn a_proxy_is_taken_from_the_option_or_the_environment_and_named() {
+    let (_server, port) = serve();
+    let (address, heads) = proxy_to(port);
     let target = format!("ws://app.example:{port}/?token=hidden");
     let url = format!("http://ann:secret@{address}");
     let environment = |name: &'static str| {

@@ -11,6 +11,7 @@ use crate::client::endpoint::Endpoint;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::http::Dialer;
+use crate::client::route::RouteSetting;
 use crate::client::socket::ClientSocket;
 use crate::client::state::State;
 use crate::client::task;
@@ -37,10 +38,10 @@ pub(crate) async fn open(client: &Client) -> Result<ClientSocket, ConnectError> 
             Err(error) => error,
         };
         if redirects > 0
-            && let Some(next) = redirected(&config, &error)
+            && let Some(next) = redirected(&config, &error)?
         {
             redirects -= 1;
-            if !is_same_host(&next.endpoint, &config.endpoint) {
+            if !shares_secrets(&config.endpoint, &next.endpoint) {
                 cookies = Arc::default();
             }
             client.tell(&ClientEvent::Redirected { to: next.endpoint.url(&next.path) });
@@ -86,8 +87,28 @@ impl Config {
 
 /// The same at the place where a redirect leads, if the error is one that can be followed.
 ///
-/// Never from TLS to plain text. Headers of the caller's, which may hold its credentials, go to the same host only.
-fn redirected(config: &Config, error: &ConnectError) -> Option<Config> {
+/// Never from TLS to plain text. Headers of the caller's, which may hold its credentials, go to the same server only.
+/// What the environment says of proxies holds for the new URL too.
+fn redirected(config: &Config, error: &ConnectError) -> Result<Option<Config>, ConnectError> {
+    let Some(endpoint) = endpoint_of_redirect(config, error) else { return Ok(None) };
+    let mut next = config.clone();
+    next.path = endpoint.path.clone().unwrap_or_else(|| "/".to_owned());
+    if !shares_secrets(&config.endpoint, &endpoint) {
+        next.headers.clear();
+    }
+    if config.route_from_env {
+        next.route = RouteSetting::Environment.route(&endpoint)?;
+    }
+    #[cfg(feature = "tls")]
+    {
+        next.tls = config.tls_of_redirects.clone().filter(|_| endpoint.secure);
+    }
+    next.endpoint = endpoint;
+    Ok(Some(next))
+}
+
+/// Where a redirect leads, if the error is one that can be followed.
+fn endpoint_of_redirect(config: &Config, error: &ConnectError) -> Option<Endpoint> {
     let ConnectError::Refused(refused) = error else { return None };
     let is_redirect = matches!(
         refused.status,
@@ -105,25 +126,14 @@ fn redirected(config: &Config, error: &ConnectError) -> Option<Config> {
         (_, true) => cfg!(feature = "tls"),
         (false, false) => true,
     };
-    if !follows {
-        return None;
-    }
-    let mut next = config.clone();
-    next.path = endpoint.path.clone().unwrap_or_else(|| "/".to_owned());
-    if !is_same_host(&endpoint, &config.endpoint) {
-        next.headers.clear();
-    }
-    #[cfg(feature = "tls")]
-    {
-        next.tls = config.tls_of_redirects.clone().filter(|_| endpoint.secure);
-    }
-    next.endpoint = endpoint;
-    Some(next)
+    follows.then_some(endpoint)
 }
 
-/// Ports and schemes aside, as for cookies.
-fn is_same_host(one: &Endpoint, other: &Endpoint) -> bool {
-    one.host().eq_ignore_ascii_case(other.host())
+/// Whether what the caller and the first server share may go to where the redirect leads: to the same host and port, or
+/// from the default port of plain text to that of TLS on the same host.
+fn shares_secrets(from: &Endpoint, to: &Endpoint) -> bool {
+    let turns_to_tls = !from.secure && from.port() == 80 && to.secure && to.port() == 443;
+    from.host().eq_ignore_ascii_case(to.host()) && (from.port() == to.port() || turns_to_tls)
 }
 
 /// What `location` means, seen from `base`: an absolute URL without a query (RFC 3986 section 5.2).
@@ -169,6 +179,27 @@ fn resolve(base: &str, location: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_go_to_the_same_host_and_port_or_from_port_80_to_tls_on_443() {
+        for (from, to, expected) in [
+            ("http://h", "http://H:80/x/", true),
+            ("http://h:3000", "ws://h:3000", true),
+            ("http://h:3000", "https://h:3000", true),
+            ("http://h", "https://h", true),
+            ("ws://[::1]:80", "wss://[::1]:443", true),
+            ("http://h:3000", "http://h:3001", false),
+            ("http://h", "http://h:8080", false),
+            ("http://h:3000", "https://h", false),
+            ("http://h", "https://h:8443", false),
+            ("https://h", "https://h:8443", false),
+            ("http://h", "http://h.example", false),
+            ("http://[::1]", "http://[::2]", false),
+        ] {
+            let endpoint = |url| Endpoint::parse(url).unwrap();
+            assert_eq!(shares_secrets(&endpoint(from), &endpoint(to)), expected, "{from} to {to}");
+        }
+    }
 
     #[test]
     fn a_location_is_resolved_against_the_url_that_was_asked() {

@@ -25,9 +25,12 @@ pub(crate) type OnEvent = Arc<dyn Fn(ClientEvent) + Send + Sync>;
 
 /// Everything a client's sessions are made by.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "settings that do not depend on each other")]
 pub(crate) struct Config {
     pub(crate) endpoint: Endpoint,
     pub(crate) route: Route,
+    /// The environment said it, and says it anew where a redirect leads.
+    pub(crate) route_from_env: bool,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     #[cfg(feature = "tls")]

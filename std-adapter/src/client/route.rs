@@ -127,7 +127,9 @@ impl ClientBuilder {
     }
 
     /// Connects through the proxy that the environment of the process names when the client is built, if it names one.
-    /// Default: the environment is not asked.
+    /// Default: the environment is not asked. It is asked again for the URL of a
+    /// [redirect](Self::follow_redirects), which may need another proxy, or none; a proxy that cannot be used is a
+    /// [`ConnectError::Build`](crate::ConnectError::Build) then.
     ///
     /// For `https` and `wss` that is `https_proxy`, for `http` and `ws` it is `http_proxy`, and `all_proxy` if there is
     /// none; the names are looked for in lower case first and then in upper case, but for `HTTP_PROXY`, which a CGI
