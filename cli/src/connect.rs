@@ -63,7 +63,7 @@ async fn connect(options: &Options) -> Result<ExitCode, Answer> {
     let end = tokio::select! {
         end = session(options, &client, &log) => end,
         never = say_what_is_awaited(&log, &story, clock) => match never {},
-        () = interrupts.next() => return Ok(ExitCode::from(INTERRUPTED)),
+        () = interrupted_before_opening(&mut interrupts, &story) => return Ok(ExitCode::from(INTERRUPTED)),
         closed = log.closed() => return Ok(closed.map(|()| ExitCode::SUCCESS)?),
     };
     let end = match end {
@@ -87,6 +87,16 @@ fn listener(log: Log<Event>, story: Arc<Mutex<Story>>) -> impl Fn(ClientEvent) +
         if let Some(event) = event {
             log.put(event);
         }
+    }
+}
+
+/// Waits for an interrupt that comes before a session opens. One that comes right behind the opening is put back: the
+/// session is about to be handed over, and is then closed in order.
+async fn interrupted_before_opening(interrupts: &mut Interrupts, story: &Mutex<Story>) {
+    interrupts.next().await;
+    if story.lock().unwrap_or_else(PoisonError::into_inner).has_opened() {
+        interrupts.put_back();
+        core::future::pending::<()>().await;
     }
 }
 

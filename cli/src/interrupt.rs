@@ -7,6 +7,8 @@ pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Ctrl-C, and what `kill` and service managers send.
 pub(crate) struct Interrupts {
+    /// One was put back.
+    again: bool,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -18,17 +20,33 @@ impl Interrupts {
     #[cfg(unix)]
     pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            again: false,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
     #[cfg(not(unix))]
     #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self {})
+        Ok(Self { again: false })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        if !core::mem::take(&mut self.again) {
+            self.receive().await;
+        }
+    }
+
+    /// Has [`next`](Self::next) return the latest one once more.
+    pub(crate) fn put_back(&mut self) {
+        self.again = true;
     }
 
     #[cfg(unix)]
-    pub(crate) async fn next(&mut self) {
+    async fn receive(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -36,7 +54,7 @@ impl Interrupts {
     }
 
     #[cfg(not(unix))]
-    pub(crate) async fn next(&mut self) {
+    async fn receive(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             core::future::pending().await
         }

@@ -120,6 +120,11 @@ impl Story {
         }
     }
 
+    /// Whether a session has opened.
+    pub(crate) fn has_opened(&self) -> bool {
+        self.opened_at.is_some()
+    }
+
     /// Whether there is, or has been, a connection to the server.
     pub(crate) fn is_connected(&self) -> bool {
         self.is_connected
