@@ -157,6 +157,9 @@ where
         state.update(|inner, now| inner.session.handle_violation(now, Violation::ContentType));
         return empty(StatusCode::BAD_REQUEST);
     }
+    // Whatever is read is kept, so nothing is read before there is room: a client that gives up its requests one after
+    // the other fills no memory.
+    poll_fn(|cx| state.poll_room_to_receive(cx)).await;
     let payload = match receive(&state, body).await {
         Ok(payload) => payload,
         Err(status) => {
@@ -171,7 +174,7 @@ where
     if !accepted {
         return empty(StatusCode::BAD_REQUEST);
     }
-    poll_fn(|cx| state.poll_room_for_post(cx)).await;
+    poll_fn(|cx| state.poll_room_to_answer(cx)).await;
     uncached(HTML, "ok")
 }
 

@@ -488,12 +488,21 @@ impl State {
         until(&self.changed, || self.lock().end.clone())
     }
 
-    /// Ready once the inbox has room and the observer has heard of most of what came, or the session has ended: until
-    /// then a request with data is not answered.
-    pub(crate) fn poll_room_for_post(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready once a request with data may be read: the inbox has room and the observer has heard of most of what came,
+    /// or the session is closing or has ended, and takes no message any more.
+    pub(crate) fn poll_room_to_receive(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_room(cx, |inner| inner.session.is_open())
+    }
+
+    /// The same for its answer, which waits in a closing session, too.
+    pub(crate) fn poll_room_to_answer(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_room(cx, |inner| inner.end.is_none())
+    }
+
+    fn poll_room(&self, cx: &mut Context<'_>, waits: impl FnOnce(&Inner) -> bool) -> Poll<()> {
         let mut inner = self.lock();
         let untold = inner.notices.len() > self.hub.config.limits.inbox_messages;
-        if (inner.mail.is_paused() || untold) && inner.end.is_none() {
+        if (inner.mail.is_paused() || untold) && waits(&inner) {
             remember(&mut inner.post, cx);
             Poll::Pending
         } else {
@@ -516,6 +525,7 @@ impl State {
                 inner.close_frame = frame;
             }
             inner.wake_writer();
+            inner.wake_post();
             inner.mail.wake_task();
         });
     }

@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Frame};
 use tower_service::Service as _;
 
-use crate::support::{Reason, World, follow_later, handing_out, listen, ms, noting, settle};
+use crate::support::{I, Reason, T, World, follow_later, handing_out, listen, ms, noting, settle};
 
 /// Where a future is dropped.
 #[derive(Clone, Copy, Debug)]
@@ -402,4 +402,69 @@ async fn a_second_request_with_data_overlaps_and_takes_nothing_from_the_first() 
     assert_eq!(second.status(), 400);
     assert_eq!(world.end().await.disconnect.reason, Reason::Violation(Violation::OverlappingRequests));
     assert_eq!(first.await.unwrap().status(), 200, "its payload was taken");
+}
+
+/// Polls a request as often as it takes to come to its wait, if it has one, and then gives it up.
+async fn give_up(request: impl Future) {
+    let mut request = pin!(request);
+    for _ in 0..5 {
+        if poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx).is_ready())).await {
+            return;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_with_data_that_are_given_up_one_after_the_other_fill_no_more_than_the_inbox() {
+    let (mut world, mut sockets) = handing_out(|builder| builder.inbox(1_000, 25));
+    let polling = world.polling(4).await;
+    let mut socket = sockets.recv().await.unwrap();
+    let mut service = world.server.service();
+    for _ in 0..20 {
+        give_up(service.call(request("POST", &polling.query(), &["4ten bytes.."]))).await;
+    }
+    // The third one filled it, and was given up while its answer waited; the fourth was not even read.
+    assert_eq!(world.end().await.disconnect.reason, Reason::TransportError);
+    for _ in 0..3 {
+        assert_eq!(socket.recv().await.unwrap().as_text(), Some("ten bytes.."));
+    }
+    assert_eq!(socket.recv().await.unwrap_err().reason, Reason::TransportError);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_with_data_that_finds_a_full_inbox_is_read_once_there_is_room() {
+    let (mut world, mut sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
+    let polling = world.polling(4).await;
+    let mut socket = sockets.recv().await.unwrap();
+    let mut service = world.server.service();
+    give_up(service.call(request("POST", &polling.query(), &["4one"]))).await;
+    let second = tokio::spawn(service.call(request("POST", &polling.query(), &["4two"])));
+    world.at(100).await;
+    assert_eq!(socket.recv().await.unwrap().as_text(), Some("one"));
+    settle().await;
+    assert_eq!(socket.recv().await.unwrap().as_text(), Some("two"));
+    assert_eq!(second.await.unwrap().unwrap().status(), 200);
+    world.assert_alive();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_with_data_waits_no_longer_for_a_session_that_closes_or_stalls() {
+    for closes in [true, false] {
+        let (mut world, mut sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
+        let polling = world.polling(4).await;
+        let socket = sockets.recv().await.unwrap();
+        let mut service = world.server.service();
+        give_up(service.call(request("POST", &polling.query(), &["4one"]))).await;
+        let second = tokio::spawn(service.call(request("POST", &polling.query(), &["1"])));
+        world.at(100).await;
+        assert!(!second.is_finished());
+        if closes {
+            socket.close();
+        }
+        let end = world.end().await;
+        let expected =
+            if closes { (ms(100), Reason::LocalClose) } else { (I + T, Reason::ApplicationStalled) };
+        assert_eq!((end.at, end.disconnect.reason), expected);
+        assert!(second.await.unwrap().is_ok(), "it is answered");
+    }
 }

@@ -1,5 +1,6 @@
 //! Attacks by the bodies of requests.
 
+use core::time::Duration;
 use std::io;
 
 use eio_core::payload::DEFAULT_MAX_PACKETS;
@@ -11,6 +12,9 @@ use crate::connection::Connection;
 const TEXT: &str = "text/plain;charset=UTF-8";
 const BINARY: &str = "application/octet-stream";
 
+/// After how long a request is given up.
+const GIVEN_UP: Duration = Duration::from_millis(20);
+
 pub(super) fn cases(cases: &mut Vec<Case>) {
     cases.push(case(
         "CVE-2020-36048: payloads of very many tiny packets",
@@ -20,6 +24,32 @@ pub(super) fn cases(cases: &mut Vec<Case>) {
     cases.push(case("CVE-2020-36049: payloads of more packets than allowed", 2, too_many_packets));
     cases.push(case("CVE-2026-59725: binary payloads to an EIO4 session", 50, octet_stream));
     cases.push(case("engineioxide 29dc67c1, b61d5220: EIO3 payloads of wrong lengths", 3, wrong_lengths));
+    cases.push(case("given-up requests: data for a session whose application does not read", 2, given_up));
+}
+
+/// Requests with as much data as one may have, each of which is given up before it is answered. The application sends
+/// everything back, and nobody polls, so that it soon reads no more.
+async fn given_up(target: Target, size: usize) -> io::Result<()> {
+    /// More than what fills the outbox and the inbox.
+    const REQUESTS: usize = 60;
+    /// What both hold at most, a message over the limit in each, and what is on its way.
+    const HELD: u64 = 8 * 1024 * 1024;
+    let body = ["4".as_bytes(), &vec![b'x'; 990_000]].concat();
+    let before = target.server.state().await.heap;
+    for _ in 0..size {
+        let query = {
+            let mut connection = Connection::open(target.address).await?;
+            format!("EIO=4&transport=polling&sid={}", connection.open_polling(4).await?)
+        };
+        for _ in 0..REQUESTS {
+            let mut connection = Connection::open(target.address).await?;
+            // A server that does not read lets the rest wait.
+            let _ = tokio::time::timeout(GIVEN_UP, connection.post(&query, TEXT, &body)).await;
+        }
+        let held = target.server.state().await.heap.saturating_sub(before);
+        assert!(held < HELD, "{held} bytes for one session");
+    }
+    Ok(())
 }
 
 /// As many packets as a payload may hold, at most. Nobody polls, so that all that comes back has to wait.
