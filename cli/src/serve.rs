@@ -12,6 +12,7 @@ mod unix;
 mod watch;
 
 use core::num::NonZeroUsize;
+use core::pin::pin;
 use core::time::Duration;
 use std::io;
 use std::process::ExitCode;
@@ -81,19 +82,30 @@ async fn serve(options: &Options) -> Result<ExitCode, String> {
         heartbeat,
         liveness: options.timing.liveness(),
     });
+    let mut serving = pin!(listener.serve(&server, pages));
+    let mut stopped = false;
     tokio::select! {
-        stopped = listener.serve(&server, pages) => stopped.map_err(|error| error.to_string())?,
+        ended = &mut serving => {
+            ended.map_err(|error| error.to_string())?;
+            stopped = true;
+        }
         () = interrupts.next() => {}
         // Nobody reads any more. An error does not come this way.
         _ = log.closed() => {}
     }
     log.put(Event::Closing { sessions: server.len() });
-    let code = tokio::select! {
-        _ = server.shutdown(CLOSE_LIMIT) => {
-            tokio::time::sleep(LAST_ANSWERS).await;
-            ExitCode::SUCCESS
+    let shutdown = async {
+        let _ = server.shutdown(CLOSE_LIMIT).await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    let mut shutdown = pin!(shutdown);
+    let code = loop {
+        tokio::select! {
+            () = &mut shutdown => break ExitCode::SUCCESS,
+            // The listener stays open meanwhile: polling clients may ask for what is left to them on new connections.
+            _ = &mut serving, if !stopped => stopped = true,
+            () = interrupts.next() => break ExitCode::from(INTERRUPTED),
         }
-        () = interrupts.next() => ExitCode::from(INTERRUPTED),
     };
     // Whatever could not be written has been told.
     let _ = log.finish().await;

@@ -647,6 +647,10 @@ impl Server {
     /// Takes no new session, closes every one, and waits until all have delivered what was sent before, their
     /// applications have ended, and the connections of [`serve`](Self::serve) have given their answers.
     ///
+    /// Drive the future of [`serve`](Self::serve) meanwhile: it accepts the connections on which polling clients ask for
+    /// what is left to them, and ends by itself. Whatever else serves, a router's own server for instance, has to accept
+    /// connections until this returns.
+    ///
     /// Takes at most `limit`, of which everybody gets a part:
     ///
     /// | after | |

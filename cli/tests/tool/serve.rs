@@ -421,3 +421,43 @@ fn connections_beyond_the_limit_wait_and_those_of_one_address_are_closed() {
     assert!(matches!(std::io::Read::read(&mut second, &mut [0]), Ok(0) | Err(_)));
     drop(first);
 }
+
+/// A session on polling, each of whose requests has a connection of its own, that is owed `messages` echoes when the
+/// server is told to end; all that it polls until the server has ended.
+fn polled_at_the_end(server: &mut Eio, address: &str, messages: usize) -> Vec<String> {
+    const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
+    let open = get(address, POLLING);
+    let (_, sid) = open.split_once("\"sid\":\"").unwrap();
+    let target = format!("{POLLING}&sid={}", sid.split('"').next().unwrap());
+    let payload: Vec<String> = (0..messages).map(|number| format!("4{number}")).collect();
+    for payload in payload.chunks(16) {
+        assert!(post(address, &target, &payload.join("\u{1e}")).ends_with("ok"));
+    }
+    for _ in 0..messages {
+        server.event("message");
+    }
+    server.terminate();
+    server.event("closing");
+    let mut packets: Vec<String> = Vec::new();
+    while packets.last().is_none_or(|last| last != "1") {
+        let answer = get(address, &target);
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        packets.extend(body.split('\u{1e}').map(str::to_owned));
+    }
+    packets
+}
+
+#[test]
+fn what_polling_clients_are_owed_at_the_end_they_may_fetch_on_new_connections() {
+    for messages in [40, 0] {
+        let (mut server, address) = serve(&["--echo"]);
+        let packets = polled_at_the_end(&mut server, &address, messages);
+        let echoes: Vec<&String> = packets.iter().filter(|packet| packet.starts_with('4')).collect();
+        assert_eq!(
+            echoes,
+            (0..messages).map(|number| format!("4{number}")).collect::<Vec<_>>().iter().collect::<Vec<_>>()
+        );
+        assert_eq!(server.exit_code(), 0);
+    }
+}
