@@ -1,4 +1,4 @@
-//! The client's end of a session.
+//! The client side of a session.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::session::{
 };
 use crate::{Heartbeat, Instant};
 
-/// The client's end of a session, from the moment the transport connects. At most 64 bytes.
+/// The client side of a session, from the moment the transport connects. It takes at most 64 bytes.
 ///
 /// ```
 /// use core::time::Duration;
@@ -40,8 +40,8 @@ pub struct ClientSession {
 }
 
 impl ClientSession {
-    /// A session of revision 4: the server pings. It ends if no handshake arrives within `open_timeout`, for which
-    /// the reference Engine.IO client has no limit and Socket.IO's has 20 s.
+    /// Creates a session of revision 4, in which the server pings. The session ends if no handshake arrives within
+    /// `open_timeout`. The reference Engine.IO client has no such limit; the reference Socket.IO client waits 20 s.
     #[must_use]
     pub const fn eio4(open_timeout: Duration, now: Instant) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl ClientSession {
         }
     }
 
-    /// A session of revision 3: this side pings. As [`eio4`](Self::eio4) otherwise.
+    /// Creates a session of revision 3, in which this side pings. Otherwise it behaves as [`eio4`](Self::eio4) does.
     ///
     /// ```
     /// use core::time::Duration;
@@ -73,19 +73,20 @@ impl ClientSession {
         }
     }
 
-    /// Be stricter than the handshake: the server's `pingTimeout` counts as at most `ping_timeout`, which is rounded
-    /// up to a whole millisecond, 1 ms at least. The last call counts. Has no effect once the session is open.
+    /// Limits the `pingTimeout` that the server announces to at most `ping_timeout`. The limit is rounded up to a whole
+    /// millisecond and is at least 1 ms. If it is called more than once, the last call applies. It has no effect once
+    /// the session is open.
     #[must_use]
     pub const fn with_ping_timeout_at_most(mut self, ping_timeout: Duration) -> Self {
         self.lifecycle.machine.cap_timeout(ping_timeout);
         self
     }
 
-    /// One packet came in, or something that is none. Takes what [`packet`](crate::packet) and
-    /// [`payload`](crate::payload) decoders yield.
+    /// Handles a decoded packet, or the error of decoding it. Pass it the results of the [`packet`](crate::packet) and
+    /// [`payload`](crate::payload) decoders.
     ///
-    /// The first packet must be the server's handshake, and there must be no second one. A `close` packet ends the
-    /// session on any transport, and so does an error.
+    /// The first packet must be the server's handshake, and a second handshake is not allowed. A `close` packet or an
+    /// error ends the session, on any transport.
     pub fn handle_packet<'p>(
         &mut self,
         now: Instant,

@@ -1,19 +1,22 @@
 //! How long a dead peer can go unnoticed: the worst cases, computed from the settings.
 //!
-//! A peer is dead when nothing of it arrives any more and nothing says so: a pulled cable, an empty battery, a black
-//! hole on the way. (When the connection itself ends, the session ends at once.) The functions answer three questions:
+//! A peer is dead when nothing from it arrives any more and nothing reports its end: a pulled cable, an empty battery,
+//! a black hole on the way. (When the connection itself ends, the session ends at once.) The functions answer three
+//! questions:
 //!
 //! - [`after_heartbeat`](Detection::after_heartbeat): how long after the peer's last *heartbeat* can the session still
-//!   be open? Without a bound (`None`) where other packets can put off the end for ever. What counts as the peer's
-//!   heartbeat: an awaited pong or a ping; the echo in Socket.IO 0.9; the opening of the session stands for the first.
+//!   be open? It is unbounded (`None`) if other packets can postpone the end without limit. An awaited pong and a ping
+//!   count as the peer's heartbeat, and in Socket.IO 0.9 the echo. The opening of the session counts as the first
+//!   heartbeat.
 //! - [`after_packet`](Detection::after_packet): how long after its last *packet of any type*?
 //! - [`after_death_min`](Detection::after_death_min), [`after_death_max`](Detection::after_death_max): how long after
-//!   it died? The longest is from the moment behind its last packet; the shortest, from the moment before its next
-//!   heartbeat was due. The shortest supposes a peer that has answered at once: one that dies with an answer
-//!   overdue is noticed earlier, by as much as it was late.
+//!   it died? The time is longest if the peer died right after its last packet, and shortest if it died right before
+//!   its next heartbeat was due. The shortest time assumes a peer that answered at once. A peer that dies with an
+//!   answer overdue is noticed earlier, by as much as the answer was late.
 //!
-//! With I for `ping_interval`, T for `ping_timeout`, Hi, Ht, Ct and Pd for Socket.IO 0.9's heartbeat interval, heartbeat
-//! timeout, close timeout and polling duration, and in brackets the defaults (25 s, 20 s; 25 s, 60 s, 60 s, 20 s):
+//! I is `ping_interval` and T is `ping_timeout`. Hi, Ht, Ct and Pd are the heartbeat interval, heartbeat timeout, close
+//! timeout and polling duration of Socket.IO 0.9. The results for the defaults (25 s, 20 s; 25 s, 60 s, 60 s, 20 s) are
+//! in parentheses:
 //!
 //! | session | after the last heartbeat | after the last packet | after death |
 //! |---|---|---|---|
@@ -29,12 +32,12 @@
 //! | [`sio09_client`] | unbounded | min(Ht, Ct) (60 s) | min(Ht, Ct) − Hi to min(Ht, Ct) (35 to 60 s) |
 //! | [`sio09_client_polling`] | unbounded | Ct (60 s) | Ct − Pd to Ct (40 to 60 s) |
 //!
-//! A Socket.IO 0.9 server on WebSocket whose heartbeats are off has no row, and no machine: nothing would ever tell it
-//! that its client is dead. Its clients can live with such a server, because they have the close timeout.
+//! A Socket.IO 0.9 server on WebSocket with heartbeats off has no row and no machine: it would never notice that its
+//! client is dead. Its clients can still detect a dead server, because they have the close timeout.
 //!
-//! The numbers leave out what is not a setting: the time on the wire, the caller's scheduling, and an application that
-//! does not read. They hold through an upgrade, which disarms no deadline here. [`largest_message`] answers the opposite
-//! question: what a live peer may send without being taken for dead.
+//! The numbers leave out everything that is not a setting: the time on the wire, the caller's scheduling, and an
+//! application that does not read. They also hold during an upgrade, which cancels no deadline here.
+//! [`largest_message`] answers the opposite question: how much a live peer may send without being taken for dead.
 //!
 //! ```
 //! use core::time::Duration;
@@ -54,26 +57,26 @@ use core::time::Duration;
 
 use crate::{Heartbeat, Liveness};
 
-/// How long a dead peer can go unnoticed; see the [module](self) for what each number means.
+/// How long a dead peer can go unnoticed. The [module](self) explains each number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Detection {
-    /// The longest time from the peer's last heartbeat to the end of the session. `None`: other packets can put the end
-    /// off for ever.
+    /// The longest time from the peer's last heartbeat to the end of the session. `None` means that other packets can
+    /// postpone the end without limit.
     pub after_heartbeat: Option<Duration>,
-    /// The longest time from the peer's last packet, of any type, to the end.
+    /// The longest time from the peer's last packet, of any type, to the end of the session.
     pub after_packet: Duration,
-    /// The shortest time from the peer's death to the end, if it answered at once while it lived.
+    /// The shortest time from the peer's death to the end of the session, if the peer answered at once while it lived.
     pub after_death_min: Duration,
-    /// The longest time from the peer's death to the end.
+    /// The longest time from the peer's death to the end of the session.
     pub after_death_max: Duration,
 }
 
-/// A server that pings, and a client that answers (Engine.IO revision 4).
+/// Computes the times for a server that pings, with a client that answers (Engine.IO revision 4).
 ///
-/// A ping is due at most I after the pong before, and its answer T later; the first other packet after a ping may restart
-/// the T ([`ExtendOnce`](Liveness::ExtendOnce)), or any packet may give the client another I + T
+/// A ping is due at most I after the previous pong, and its answer T later. The first other packet after a ping may
+/// restart T ([`ExtendOnce`](Liveness::ExtendOnce)), or any packet may give the client another I + T
 /// ([`AnyPacket`](Liveness::AnyPacket)).
 ///
 /// ```
@@ -93,7 +96,8 @@ pub const fn eio4_server(heartbeat: Heartbeat, liveness: Liveness) -> Detection 
     eio(heartbeat, after_heartbeat)
 }
 
-/// A client that waits for pings (Engine.IO revision 4): each gives the server another I + T, and nothing else does.
+/// Computes the times for a client that waits for pings (Engine.IO revision 4). Each ping gives the server another I +
+/// T; nothing else does.
 ///
 /// ```
 /// use core::time::Duration;
@@ -107,8 +111,8 @@ pub const fn eio4_client(heartbeat: Heartbeat) -> Detection {
     eio(heartbeat, Some(silence(heartbeat)))
 }
 
-/// A server that waits for pings (Engine.IO revision 3): each gives the client another I + T, and so does any other packet
-/// under [`AnyPacket`](Liveness::AnyPacket).
+/// Computes the times for a server that waits for pings (Engine.IO revision 3). Each ping gives the client another I +
+/// T. So does any other packet under [`AnyPacket`](Liveness::AnyPacket).
 ///
 /// ```
 /// use core::time::Duration;
@@ -126,7 +130,8 @@ pub const fn eio3_server(heartbeat: Heartbeat, liveness: Liveness) -> Detection 
     eio(heartbeat, after_heartbeat)
 }
 
-/// A client that pings (Engine.IO revision 3): the answer is due T later, but any packet gives the server another I + T.
+/// Computes the times for a client that pings (Engine.IO revision 3). The answer is due T later, but any packet gives
+/// the server another I + T.
 ///
 /// ```
 /// use core::time::Duration;
@@ -141,7 +146,8 @@ pub const fn eio3_client(heartbeat: Heartbeat) -> Detection {
     eio(heartbeat, None)
 }
 
-/// A Socket.IO 0.9 server on WebSocket, with heartbeats: it sends one at most Hi after the echo before, and waits Ht.
+/// Computes the times for a Socket.IO 0.9 server on WebSocket with heartbeats. It sends a heartbeat at most Hi after
+/// the previous echo, and waits Ht.
 ///
 /// ```
 /// use core::time::Duration;
@@ -156,7 +162,8 @@ pub const fn sio09_server(heartbeat_interval: Duration, heartbeat_timeout: Durat
     bounds(Some(longest), longest, heartbeat_timeout)
 }
 
-/// A Socket.IO 0.9 server on polling, where only polls count: it holds each for at most Pd, and waits Ct for the next one.
+/// Computes the times for a Socket.IO 0.9 server on polling, where only polls count. It holds each poll for at most Pd,
+/// and waits Ct for the next one.
 ///
 /// ```
 /// use core::time::Duration;
@@ -171,10 +178,11 @@ pub const fn sio09_server_polling(polling_duration: Duration, close_timeout: Dur
     bounds(Some(longest), longest, close_timeout)
 }
 
-/// A Socket.IO 0.9 client on WebSocket: any packet gives the server another Ht, and another Ct.
+/// Computes the times for a Socket.IO 0.9 client on WebSocket. Any packet gives the server another Ht and another Ct.
 ///
-/// `heartbeat_interval` is the server's, and is not transmitted. `heartbeat_timeout` is `None` if the handshake says that
-/// heartbeats are off; the server may then die any time before the close timeout, and the interval has no meaning.
+/// `heartbeat_interval` is a setting of the server and is not transmitted. `heartbeat_timeout` is `None` if the
+/// handshake says that heartbeats are off. Then the server may die at any time before the close timeout, and the
+/// interval has no meaning.
 ///
 /// ```
 /// use core::time::Duration;
@@ -201,7 +209,8 @@ pub const fn sio09_client(
     }
 }
 
-/// A Socket.IO 0.9 client on polling: any packet, of which one comes at least every Pd, gives the server another Ct.
+/// Computes the times for a Socket.IO 0.9 client on polling. Any packet gives the server another Ct, and at least one
+/// packet comes every Pd.
 ///
 /// ```
 /// use core::time::Duration;
@@ -216,12 +225,12 @@ pub const fn sio09_client_polling(polling_duration: Duration, close_timeout: Dur
     bounds(None, close_timeout, difference(close_timeout, polling_duration))
 }
 
-/// The largest message, in bytes, that a link of `bytes_per_second` carries `within` a time.
+/// Returns the size, in bytes, of the largest message that a link of `bytes_per_second` carries in the time `within`.
 ///
-/// A heartbeat overtakes messages that wait, but not the one that is being written: with `within` = T, this is the largest
-/// message that a live peer can send without being taken for dead. Take off what the link needs besides: a round trip,
-/// and, where both ends send large messages at once, half of the time for each direction. Larger data is better sent
-/// in pieces. One byte more takes longer.
+/// A heartbeat overtakes messages that wait, but not the one that is being written: with `within` = T, this is the
+/// largest message that a live peer can send without being taken for dead. Subtract the time that the link needs for
+/// other things: a round trip, and, if both sides send large messages at once, half of the time for each direction.
+/// Send larger data in pieces. The result is exact: a message of one more byte takes longer than `within`.
 ///
 /// ```
 /// use core::time::Duration;
@@ -240,7 +249,7 @@ pub const fn largest_message(bytes_per_second: u64, within: Duration) -> u64 {
     bytes_per_second.saturating_mul(within.as_secs()).saturating_add(whole).saturating_add(rest)
 }
 
-/// I + T: what Engine.IO's heartbeats promise.
+/// Returns I + T, the longest silence that Engine.IO's heartbeats allow.
 const fn silence(heartbeat: Heartbeat) -> Duration {
     heartbeat.max_silence()
 }
@@ -255,7 +264,8 @@ const fn bounds(after_heartbeat: Option<Duration>, longest: Duration, shortest: 
 
 const NANOS_PER_SEC: u32 = 1_000_000_000;
 
-/// `Duration::saturating_add`, which brings a panic into the image: nothing tells the compiler that the carry is right.
+/// Does what `Duration::saturating_add` does. That method brings a panic into the image, because the compiler cannot
+/// tell that the carry is right.
 const fn sum(a: Duration, b: Duration) -> Duration {
     let nanos = a.subsec_nanos().saturating_add(b.subsec_nanos());
     let carry = (nanos / NANOS_PER_SEC) as u64;
@@ -264,7 +274,7 @@ const fn sum(a: Duration, b: Duration) -> Duration {
     Duration::new(secs, nanos % NANOS_PER_SEC)
 }
 
-/// `Duration::saturating_sub`, for the same reason.
+/// Does what `Duration::saturating_sub` does. It exists for the same reason as `sum`.
 const fn difference(a: Duration, b: Duration) -> Duration {
     let nanos = a.subsec_nanos().saturating_add(NANOS_PER_SEC).saturating_sub(b.subsec_nanos());
     let borrow = (nanos < NANOS_PER_SEC) as u64;

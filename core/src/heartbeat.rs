@@ -1,6 +1,7 @@
-//! The timing rules alone: when to ping, when to answer, and when a silent peer is gone. No bytes, no transport.
+//! The timing rules alone: when to ping, when to answer, and when a silent peer is gone. This module handles neither
+//! bytes nor transports.
 //!
-//! [`Machine`] is one end of an Engine.IO heartbeat. Its constructor chooses the role and the generation:
+//! [`Machine`] is one side of an Engine.IO heartbeat. Its constructor selects the role and the protocol revision:
 //!
 //! | | asks | answers | rules |
 //! |---|---|---|---|
@@ -9,11 +10,11 @@
 //! | [`Machine::eio3_server`] | – | – | [`eio3`] |
 //! | [`Machine::eio3_client`] | client: a ping every interval | server | [`eio3`] |
 //!
-//! Socket.IO 0.9 has machines of its own in [`sio09`]. An image that calls none of a generation's constructors does
-//! not carry its rules.
+//! The machines for Socket.IO 0.9 are in [`sio09`]. The rules of a revision are linked into the image only if the
+//! program calls one of its constructors.
 //!
-//! Most programs use a [`ServerSession`](crate::ServerSession) or a [`ClientSession`](crate::ClientSession), which
-//! put packets, closing and reasons around a machine. Use a machine alone when all of that exists already:
+//! Most programs use a [`ServerSession`](crate::ServerSession) or a [`ClientSession`](crate::ClientSession), which add
+//! packets, closing and reasons to a machine. Use a machine alone if your program already has these:
 //!
 //! ```
 //! use core::time::Duration;
@@ -48,23 +49,23 @@ use crate::time::{Clock, Instant};
 use crate::{Heartbeat, Liveness};
 use rules::Rules;
 
-/// What a handled packet asks of the caller.
+/// The action that the caller must take after a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "a pong may be owed"]
 #[non_exhaustive]
 pub enum Reaction {
-    /// Nothing.
+    /// Nothing to do.
     None,
     /// The peer sent its ping: write a pong.
     Pong,
-    /// The pong that a ping awaited; [`Machine::rtt`] is its round trip.
+    /// The peer answered the ping. [`Machine::rtt`] returns the round trip time.
     Answered,
     /// The peer sent the heartbeat packet that only this side may send: end the session.
     WrongDirection,
 }
 
-/// What has become due.
+/// An action or an end that has become due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -81,36 +82,36 @@ pub enum Due {
     CloseTimeout,
 }
 
-/// What the machine is doing, and what its two instants mean then. Heartbeats run in the phases before `Closing`,
-/// packets count in those before `Opening`.
+/// The phase of the machine, which decides what its two instants mean. Heartbeats run in the phases before `Closing`.
+/// Packets count in the phases before `Opening`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 enum Phase {
-    /// The next ping is due at `timer`. Silence needs no deadline: the ping comes first, and has its own.
+    /// The next ping is due at `timer`. Silence has no deadline yet: the ping comes first and sets one.
     PingDue,
-    /// The same while the application is stalled: the next ping is due at `mark`.
+    /// As `PingDue`, while the application is stalled: the next ping is due at `mark`.
     PingDueStalled,
     /// A pong is awaited until `timer`; the ping was sent at `mark`.
     Awaiting,
     /// This role sends no pings: it expects the peer's until `timer`.
     Listening,
-    /// The session closes: the peer's silence counts until `timer`, its patience ends at `mark`.
+    /// The session is closing. The deadline for the peer's silence is `timer`; the close timeout ends at `mark`.
     Closing,
     /// The handshake is awaited until `timer`.
     Opening,
-    /// All over since `mark`.
+    /// The machine ended at `mark`.
     Ended,
 }
 
-/// One end of an Engine.IO heartbeat: 56 bytes, no clock, no bytes of the wire.
+/// One side of an Engine.IO heartbeat. It takes 56 bytes, reads no clock, and handles no wire bytes.
 ///
-/// Every `handle_*` takes the caller's clock. Time never goes backwards: an earlier `now` counts as the latest seen.
-/// Only [`handle_timeout`](Self::handle_timeout) ends a machine for silence, so a packet handled first counts even
-/// after its deadline.
+/// Every `handle_*` method takes the caller's time. Time never goes backwards: an earlier `now` counts as the latest
+/// time seen. Only [`handle_timeout`](Self::handle_timeout) ends a machine for silence. So a packet that is handled
+/// before that call counts, even after the deadline.
 #[derive(Clone, Debug)]
 pub struct Machine {
     rules: &'static Rules,
     clock: Clock,
-    /// The one deadline of the phase; while the application is stalled, the deadline for that.
+    /// The deadline of the phase. While the application is stalled: the stall deadline.
     timer: Instant,
     /// The other instant of the phase.
     mark: Instant,
@@ -120,18 +121,18 @@ pub struct Machine {
     /// Above [`MAX_RTT_MICROS`] until a ping is answered.
     rtt_micros: u32,
     phase: Phase,
-    /// The application does not read, so silence is not judged.
+    /// The application does not read, so the peer's silence does not count.
     stalled: bool,
     liveness: Liveness,
-    /// A packet has put off the current ping's timeout: no other packet may (`ExtendOnce`), or silence may now last an
-    /// interval and a timeout (where any packet counts).
+    /// A packet has extended the timeout of the current ping. With `ExtendOnce`, no other packet may extend it. Where
+    /// any packet counts, silence may now last an interval and a timeout.
     extended: bool,
 }
 
-/// The longest round trip that is told apart: 71 minutes.
+/// The longest round trip time that can be stored: 71 minutes.
 const MAX_RTT_MICROS: u32 = u32::MAX - 1;
 
-/// The one way to make a machine: waiting for its handshake until `open_by`.
+/// Creates a machine that waits for its handshake until `open_by`. Every constructor uses this function.
 const fn opening(rules: &'static Rules, liveness: Liveness, now: Instant, open_by: Instant) -> Machine {
     Machine {
         rules,
@@ -150,7 +151,8 @@ const fn opening(rules: &'static Rules, liveness: Liveness, now: Instant, open_b
 }
 
 impl Machine {
-    /// A server of revision 4: pings, and expects a pong. `now` is when the `open` packet was handed to the transport.
+    /// Creates a server of revision 4. It pings and expects a pong. `now` is the time at which the `open` packet was
+    /// handed to the transport.
     #[must_use]
     pub fn eio4_server(heartbeat: Heartbeat, liveness: Liveness, now: Instant) -> Self {
         let mut machine = opening(&eio4::SERVER, liveness, now, now);
@@ -158,10 +160,10 @@ impl Machine {
         machine
     }
 
-    /// Brings the first ping forward to `delay` from now, so that sessions that open together do not ping together.
-    /// Only shortens: a longer `delay` than `ping_interval` changes nothing, and neither does a role without pings.
+    /// Moves the first ping forward to `delay` from now, so that sessions that open together do not ping together. A
+    /// `delay` longer than `ping_interval` has no effect. Roles that do not ping ignore the call.
     ///
-    /// For a machine that was just made.
+    /// Call it on a machine that was just created.
     #[must_use]
     pub fn with_first_ping_after(mut self, delay: Duration) -> Self {
         if self.phase == Phase::PingDue {
@@ -170,7 +172,8 @@ impl Machine {
         self
     }
 
-    /// A client of revision 4: expects the server's pings. `now` is when the `open` packet came in.
+    /// Creates a client of revision 4. It expects the server's pings. `now` is the time at which the `open` packet
+    /// arrived.
     #[must_use]
     pub fn eio4_client(heartbeat: Heartbeat, now: Instant) -> Self {
         let mut machine = Self::eio4_client_opening(now, now);
@@ -178,7 +181,8 @@ impl Machine {
         machine
     }
 
-    /// A server of revision 3: expects the client's pings. `now` is when the `open` packet was handed to the transport.
+    /// Creates a server of revision 3. It expects the client's pings. `now` is the time at which the `open` packet was
+    /// handed to the transport.
     #[must_use]
     pub fn eio3_server(heartbeat: Heartbeat, liveness: Liveness, now: Instant) -> Self {
         let mut machine = opening(&eio3::SERVER, liveness, now, now);
@@ -186,7 +190,8 @@ impl Machine {
         machine
     }
 
-    /// A client of revision 3: pings, and expects a pong. `now` is when the `open` packet came in.
+    /// Creates a client of revision 3. It pings and expects a pong. `now` is the time at which the `open` packet
+    /// arrived.
     #[must_use]
     pub fn eio3_client(heartbeat: Heartbeat, now: Instant) -> Self {
         let mut machine = Self::eio3_client_opening(now, now);
@@ -194,12 +199,12 @@ impl Machine {
         machine
     }
 
-    /// A client of revision 4 that waits until `open_by` for the handshake.
+    /// Creates a client of revision 4 that waits for the handshake until `open_by`.
     pub(crate) const fn eio4_client_opening(now: Instant, open_by: Instant) -> Self {
         opening(&eio4::CLIENT, Liveness::PongOnly, now, open_by)
     }
 
-    /// A client of revision 3 that waits until `open_by` for the handshake.
+    /// Creates a client of revision 3 that waits for the handshake until `open_by`.
     pub(crate) const fn eio3_client_opening(now: Instant, open_by: Instant) -> Self {
         opening(&eio3::CLIENT, Liveness::PongOnly, now, open_by)
     }
@@ -218,7 +223,7 @@ impl Machine {
         }
     }
 
-    /// The handshake is done: the periods are known and the first deadlines run.
+    /// Opens the machine after the handshake: sets the periods and starts the first deadlines.
     pub(crate) fn open(&mut self, now: Instant, heartbeat: Heartbeat) {
         let now = self.clock.advance(now);
         self.last_seen = now;
@@ -232,10 +237,10 @@ impl Machine {
         }
     }
 
-    /// A packet other than `close` came in, whichever transport carried it.
+    /// Handles a packet other than `close`, from any transport.
     ///
-    /// Do not report the `upgrade` packet that completes a transport upgrade: it belongs to the upgrade, and neither
-    /// disarms nor extends anything here.
+    /// Do not report the `upgrade` packet that completes a transport upgrade. It belongs to the upgrade, and must
+    /// neither cancel nor extend a deadline here.
     pub fn handle_packet(&mut self, now: Instant, packet: PacketType) -> Reaction {
         let now = self.clock.advance(now);
         if self.phase >= Phase::Opening {
@@ -245,7 +250,8 @@ impl Machine {
         (self.rules.packet)(self, now, packet)
     }
 
-    /// Bytes came in that are not a whole packet yet: a sign of life, and a packet under [`Liveness::AnyPacket`].
+    /// Reports that bytes arrived which are not a whole packet yet. They are a sign of life. Under
+    /// [`Liveness::AnyPacket`] they count as a packet.
     pub fn handle_activity(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         if self.phase == Phase::Ended {
@@ -257,16 +263,17 @@ impl Machine {
         }
     }
 
-    /// The clock has moved. Does nothing unless the deadline of [`poll_timeout`](Self::poll_timeout) has come, so
-    /// early and repeated calls are harmless. Afterwards the machine has ended, or its deadline is later than `now`.
+    /// Reports that the clock has moved, and returns what is due. Does nothing before the deadline that
+    /// [`poll_timeout`](Self::poll_timeout) returns, so early and repeated calls are harmless. After the call the
+    /// machine has ended, or its deadline is later than `now`.
     ///
-    /// A late call does not shorten what the peer is given: a ping that was due long ago gets its whole timeout from
-    /// now, and is written before silence is judged.
+    /// A late call does not shorten the time that the peer has: a ping that was due long ago gets its whole timeout
+    /// from now, and is written before silence counts.
     #[inline]
     #[must_use = "a ping may be due"]
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
         let now = self.clock.advance(now);
-        // What nearly every call finds; everything else stays out of line.
+        // The case of nearly every call. All other cases stay out of line.
         if self.phase != Phase::PingDue {
             return self.expire(now);
         }
@@ -277,7 +284,8 @@ impl Machine {
         Some(self.ping(now))
     }
 
-    /// The ping is written now. Its timeout is the caller's to set: a stalled application has another deadline.
+    /// Records that the ping is written now. The caller sets the timeout, because a stalled application has another
+    /// deadline.
     #[inline]
     fn ping(&mut self, now: Instant) -> Due {
         self.phase = Phase::Awaiting;
@@ -286,7 +294,7 @@ impl Machine {
         Due::Ping
     }
 
-    /// A deadline other than the usual ping's may have come.
+    /// Checks the deadlines other than that of a usual ping.
     #[cold]
     fn expire(&mut self, now: Instant) -> Option<Due> {
         if self.next_deadline() > now {
@@ -306,15 +314,16 @@ impl Machine {
         Some(due)
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` only when the machine has ended.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` only when the machine
+    /// has ended.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         (self.phase != Phase::Ended).then(|| self.next_deadline())
     }
 
-    /// The caller stops reading because its application does not take what was read. Silence is not judged until
-    /// [`handle_reading_resumed`](Self::handle_reading_resumed); after `stall_timeout` the machine ends with
-    /// [`Due::ApplicationStalled`]. Repeating the call changes nothing.
+    /// Reports that the caller stops reading, because its application does not take its messages. The peer's silence
+    /// does not count until [`handle_reading_resumed`](Self::handle_reading_resumed). After `stall_timeout` the machine
+    /// ends with [`Due::ApplicationStalled`]. Repeating the call changes nothing.
     pub fn handle_reading_paused(&mut self, now: Instant, stall_timeout: Duration) {
         let now = self.clock.advance(now);
         if self.is_running() && !self.stalled {
@@ -327,8 +336,8 @@ impl Machine {
         }
     }
 
-    /// The caller reads again. Silence counts anew from now, and may last as long as it was allowed to before the
-    /// pause.
+    /// Reports that the caller reads again. Silence counts anew from now, and may last as long as was allowed before
+    /// the pause.
     pub fn handle_reading_resumed(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         if self.stalled {
@@ -348,8 +357,8 @@ impl Machine {
         }
     }
 
-    /// This side closes: no more pings. The machine ends after `close_timeout`, or when the deadline for silence
-    /// comes, whichever is first; the ping that was due next counts as sent in its time.
+    /// Starts to close. This side sends no more pings. The machine ends after `close_timeout` or at the deadline for
+    /// silence, whichever comes first. The deadline assumes that the next ping was sent when it was due.
     pub(crate) fn begin_close(&mut self, now: Instant, close_timeout: Duration) {
         let now = self.clock.advance(now);
         if !self.is_running() {
@@ -363,12 +372,12 @@ impl Machine {
         self.mark = now.saturating_add(close_timeout);
     }
 
-    /// The clock has moved, and nothing else has happened.
+    /// Reports that the clock has moved and nothing else has happened.
     pub(crate) fn handle_clock(&mut self, now: Instant) {
         self.clock.advance(now);
     }
 
-    /// All over: no deadline any more.
+    /// Ends the machine. It has no deadline any more.
     pub(crate) fn end(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         if self.phase != Phase::Ended {
@@ -378,7 +387,7 @@ impl Machine {
         }
     }
 
-    /// Whether the deadline for silence has passed: nothing should be sent any more, although only
+    /// Returns whether the deadline for silence has passed. If so, send nothing more, although only
     /// [`handle_timeout`](Self::handle_timeout) ends the machine. A ping that is merely due does not count.
     #[must_use]
     pub fn is_expired(&self, now: Instant) -> bool {
@@ -387,7 +396,7 @@ impl Machine {
         judged && self.timer <= self.clock.latest(now)
     }
 
-    /// The periods in force; `None` while the handshake is awaited.
+    /// Returns the periods in force, or `None` before the handshake has arrived.
     #[must_use]
     pub fn heartbeat(&self) -> Option<Heartbeat> {
         // Zero while opening.
@@ -395,21 +404,23 @@ impl Machine {
         (self.interval_millis > 0).then_some(heartbeat)
     }
 
-    /// The latest round trip, from a ping of this side to the first pong after it. Saturates at 71 minutes.
+    /// Returns the latest round trip time, from a ping of this side to the first pong after it. It saturates at 71
+    /// minutes.
     ///
-    /// The wire has no correlation: a pong that was on its way before the ping makes this too short, once.
+    /// The protocol does not match pongs to pings. A pong that was on its way before the ping was sent makes one value
+    /// too short.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         (self.rtt_micros <= MAX_RTT_MICROS).then(|| Duration::from_micros(u64::from(self.rtt_micros)))
     }
 
-    /// When the peer last gave a sign of life; the start, if it never did.
+    /// Returns the time of the peer's last sign of life, or the start if there has been none.
     #[must_use]
     pub fn last_seen(&self) -> Instant {
         self.last_seen
     }
 
-    /// When the machine ended, if it has.
+    /// Returns the time at which the machine ended, if it has.
     pub(crate) fn ended_at(&self) -> Option<Instant> {
         (self.phase == Phase::Ended).then_some(self.mark)
     }
@@ -426,7 +437,7 @@ impl Machine {
         self.phase == Phase::Closing
     }
 
-    /// Open: heartbeats run.
+    /// Returns whether the machine is open, so that heartbeats run.
     pub(crate) fn is_running(&self) -> bool {
         self.phase < Phase::Closing
     }

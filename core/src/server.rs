@@ -1,4 +1,4 @@
-//! The server's end of a session.
+//! The server side of a session.
 
 use core::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::session::{
 };
 use crate::{Heartbeat, Instant, Liveness};
 
-/// The server's end of a session, from the `open` packet on. At most 64 bytes; the sid lives with the caller.
+/// The server side of a session, from the `open` packet on. It takes at most 64 bytes. The caller keeps the sid.
 ///
 /// ```
 /// use core::time::Duration;
@@ -38,13 +38,15 @@ pub struct ServerSession {
 }
 
 impl ServerSession {
-    /// A session of revision 4: this side pings. `now` is when the `open` packet was handed to the transport.
+    /// Creates a session of revision 4, in which this side pings. `now` is the time at which the `open` packet was
+    /// handed to the transport.
     #[must_use]
     pub fn eio4(heartbeat: Heartbeat, liveness: Liveness, now: Instant) -> Self {
         Self { lifecycle: Lifecycle::new(Machine::eio4_server(heartbeat, liveness, now)) }
     }
 
-    /// A session of revision 3: the client pings. `now` is when the `open` packet was handed to the transport.
+    /// Creates a session of revision 3, in which the client pings. `now` is the time at which the `open` packet was
+    /// handed to the transport.
     ///
     /// ```
     /// use eio_core::packet::{Frame, v3};
@@ -62,9 +64,9 @@ impl ServerSession {
         Self { lifecycle: Lifecycle::new(Machine::eio3_server(heartbeat, liveness, now)) }
     }
 
-    /// Brings the first ping forward to `delay` from now, so that sessions that open together do not ping together.
-    /// Only shortens: a longer `delay` than `ping_interval` changes nothing, and neither does revision 3, where the
-    /// client pings. For a session that was just made.
+    /// Moves the first ping forward to `delay` from now, so that sessions that open together do not ping together. A
+    /// `delay` longer than `ping_interval` has no effect. Revision 3 ignores the call, because the client pings there.
+    /// Call it on a session that was just created.
     ///
     /// ```
     /// use core::time::Duration;
@@ -81,12 +83,12 @@ impl ServerSession {
         self
     }
 
-    /// One packet came in, or something that is none. Takes what [`packet`](crate::packet) and
-    /// [`payload`](crate::payload) decoders yield.
+    /// Handles a decoded packet, or the error of decoding it. Pass it the results of the [`packet`](crate::packet) and
+    /// [`payload`](crate::payload) decoders.
     ///
-    /// A `close` packet ends the session on any transport, and so does an error. `open`, `upgrade` and `noop` are
-    /// ignored, as by the reference server. The `upgrade` packet that completes a transport upgrade belongs to
-    /// [`ServerUpgrade`](crate::upgrade::ServerUpgrade), not here.
+    /// A `close` packet or an error ends the session, on any transport. `open`, `upgrade` and `noop` packets are
+    /// ignored, as the reference server does. The `upgrade` packet that completes a transport upgrade goes to
+    /// [`ServerUpgrade`](crate::upgrade::ServerUpgrade), not to this method.
     pub fn handle_packet<'p>(
         &mut self,
         now: Instant,

@@ -1,9 +1,9 @@
-//! Sessions: what a heartbeat [`Machine`](crate::heartbeat::Machine) becomes once it opens, closes and ends for a
-//! reason.
+//! Sessions. A session adds opening, closing and a reason for its end to a heartbeat
+//! [`Machine`](crate::heartbeat::Machine).
 //!
-//! [`ServerSession`](crate::ServerSession) and [`ClientSession`](crate::ClientSession) are driven alike. Facts come in
-//! by `handle_*`, each with the caller's clock; wishes are plain verbs; results come out by `poll_*`. Any order of
-//! calls is legal.
+//! [`ServerSession`](crate::ServerSession) and [`ClientSession`](crate::ClientSession) are driven in the same way.
+//! Report events with the `handle_*` methods, each with the caller's time. Make requests with plain verbs such as
+//! `close`. Take results from the `poll_*` methods. The methods may be called in any order.
 //!
 //! ```text
 //!                 open packet           close()                 close packet written,
@@ -18,15 +18,16 @@
 //! ```
 //!
 //! A session that has not ended always has a deadline. The end is a state: the first cause wins, and
-//! [`disconnect`](crate::ServerSession::disconnect) tells it for ever.
+//! [`disconnect`](crate::ServerSession::disconnect) returns it from then on.
 //!
-//! The caller's loop, whatever the runtime:
+//! The caller's loop is the same on every runtime:
 //!
 //! 1. Read all that is ready; decode it with [`packet`](crate::packet) or [`payload`](crate::payload); hand every
 //!    result to `handle_packet`.
-//! 2. Only then call `handle_timeout`, if its time has come: whatever was handled before counts.
-//! 3. Write what `poll_transmit` yields, ahead of queued messages (a [`Control::Close`] behind them).
-//! 4. If `disconnect` says so, report the end before any further write.
+//! 2. Only then call `handle_timeout`, if its time has come. Everything that was handled before counts as a sign of
+//!    life.
+//! 3. Write the packets that `poll_transmit` returns, ahead of queued messages (but a [`Control::Close`] behind them).
+//! 4. If `disconnect` returns an end, report it before any further write.
 //! 5. Sleep until `poll_timeout`, or until something is ready.
 
 mod lifecycle;
@@ -42,7 +43,7 @@ use core::time::Duration;
 use crate::handshake::Handshake;
 use crate::packet::{Data, Packet};
 
-/// What a session tells its application. Borrows the bytes that were handed in.
+/// An event that a session reports to its application. It borrows the bytes that were handed in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -51,21 +52,21 @@ pub enum Event<'a> {
     Opened(Handshake<'a>),
     /// The peer sent a message.
     Message(Data<'a>),
-    /// The peer's heartbeat: its ping, or the answer to ours.
+    /// The peer's heartbeat arrived: its ping, or the answer to our ping.
     Heartbeat {
-        /// The round trip, when this is the answer to a ping of ours.
+        /// The round trip time, if this is the answer to our ping.
         rtt: Option<Duration>,
     },
 }
 
-/// A packet that the session itself wants sent. Its wire form is a constant.
+/// A packet that the session itself wants to send. Its wire form is a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "a session sends no other packets of its own")]
 pub enum Control {
     /// Write a ping.
     Ping,
-    /// Write a pong. Pings that came in faster than they were answered share one.
+    /// Write a pong. Pings that arrive before the pong is written share one pong.
     Pong,
     /// Tell the peer that the session ends: the `close` packet on polling, a close frame on WebSocket. After
     /// `close()` it belongs behind the messages that are still queued; then call `handle_closed`.
@@ -73,7 +74,7 @@ pub enum Control {
 }
 
 impl Control {
-    /// The packet to write.
+    /// Returns the packet to write.
     #[must_use]
     pub const fn packet(self) -> Packet<'static> {
         match self {
@@ -83,7 +84,7 @@ impl Control {
         }
     }
 
-    /// The packet as text, which is its form in both revisions.
+    /// Returns the packet as text. The text is the same in both revisions.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -94,23 +95,24 @@ impl Control {
     }
 }
 
-/// Why a message cannot be sent now. The caller still owns it.
+/// The reason why a message cannot be sent now. The caller keeps the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SendError {
-    /// The handshake is still awaited.
+    /// The handshake has not arrived yet.
     #[error("the session is not open yet")]
     NotOpen,
-    /// The session closes or has ended.
+    /// The session is closing or has ended.
     #[error("the session is closed")]
     Closed,
-    /// The peer has been silent past its deadline: the session ends at the next `handle_timeout`.
+    /// The peer has been silent past its deadline. The session ends at the next `handle_timeout`.
     #[error("the peer is silent past its deadline")]
     Expired,
 }
 
-/// How long a closing session waits for its messages and its `close` packet to leave: 30 s, as the reference server.
+/// How long a closing session waits until its messages and its `close` packet have been sent: 30 s, as in the reference
+/// server.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[cfg(test)]

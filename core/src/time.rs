@@ -1,11 +1,11 @@
-//! The only clock type. There is no `now()`: the caller's clock is a parameter of every call.
+//! The only clock type. It has no `now()`: the caller passes its time to every call.
 
 use core::time::Duration;
 
-/// A point on the caller's monotonic clock, in microseconds. Only differences mean anything.
+/// A point on the caller's monotonic clock, in microseconds. Only differences between two instants have a meaning.
 ///
-/// The epoch is the caller's choice: boot, start of the process, zero in a test. Read the clock rounded *down*,
-/// and round a deadline *up* to the runtime's tick, so that a session is never woken before its time.
+/// The caller chooses the epoch: boot, the start of the process, or zero in a test. Round the clock *down* when you
+/// read it, and round a deadline *up* to the runtime's tick, so that a session is never woken before its time.
 ///
 /// All arithmetic saturates: an `Instant` never wraps and never panics.
 ///
@@ -24,56 +24,56 @@ use core::time::Duration;
 pub struct Instant(u64);
 
 impl Instant {
-    /// The instant `micros` microseconds after the clock's epoch.
+    /// Creates the instant `micros` microseconds after the clock's epoch.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// Microseconds since the clock's epoch.
+    /// Returns the microseconds since the clock's epoch.
     #[must_use]
     pub const fn as_micros(self) -> u64 {
         self.0
     }
 
-    /// This instant moved `by` into the future, or the last instant there is.
+    /// Returns this instant plus `by`, or the last possible instant.
     ///
     /// Fractions of a microsecond are dropped.
     #[must_use]
     // Rarely called, and 64-bit arithmetic is long on a microcontroller: its image holds it once.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn saturating_add(self, by: Duration) -> Self {
-        // In 64 bits: 128 would cost a microcontroller a kilobyte of arithmetic.
+        // 64 bits, because 128 would cost a microcontroller a kilobyte of arithmetic.
         let micros = by.as_secs().saturating_mul(1_000_000).saturating_add(by.subsec_micros() as u64);
         Self(self.0.saturating_add(micros))
     }
 
-    /// The time from `earlier` to this instant; zero when `earlier` is in fact later.
+    /// Returns the time from `earlier` to this instant, or zero if `earlier` is in fact later.
     #[must_use]
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
-    /// This instant moved `micros` microseconds into the future, or the last instant there is.
+    /// Returns this instant plus `micros` microseconds, or the last possible instant.
     pub(crate) const fn add_micros(self, micros: u64) -> Self {
         Self(self.0.saturating_add(micros))
     }
 
-    /// This instant moved `millis` milliseconds into the future: the periods of a session fit a u32.
+    /// Returns this instant plus `millis` milliseconds. The periods of a session fit a u32.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) const fn add_millis(self, millis: u32) -> Self {
         // A u32 of milliseconds is at most 4.3e12 microseconds, so the product cannot saturate.
         self.add_micros((millis as u64).saturating_mul(1_000))
     }
 
-    /// Microseconds from `earlier` to this instant; zero when `earlier` is in fact later.
+    /// Returns the microseconds from `earlier` to this instant, or zero if `earlier` is in fact later.
     pub(crate) const fn micros_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// The largest `now` that a machine was given: time that goes backwards stands still instead.
+/// The largest `now` that a machine was given. If the caller's time goes backwards, this clock stops.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock(Instant);
 
@@ -89,7 +89,7 @@ impl Clock {
         self.0
     }
 
-    /// The time that counts at `now`, without remembering it.
+    /// Returns the time that counts at `now`, without storing it.
     pub(crate) fn latest(self, now: Instant) -> Instant {
         self.0.max(now)
     }

@@ -1,4 +1,5 @@
-//! Revision 3: the client asks. I is `ping_interval`, T is `ping_timeout`, `now` is when the input is handled.
+//! Revision 3: the client pings. I is `ping_interval`, T is `ping_timeout`, and `now` is the time at which the input is
+//! handled.
 //!
 //! # Server
 //!
@@ -11,8 +12,8 @@
 //! | open, closing | deadline due | – | ping timeout |
 //! | closing | any packet | unchanged | |
 //!
-//! `ExtendOnce` is the same as `PongOnly` here: no ping of the server's is ever outstanding. An upgrade leaves the
-//! deadline alone, where the reference servers lose it, some for ever (B2).
+//! `ExtendOnce` is the same as `PongOnly` here, because the server never has a ping outstanding. An upgrade does not
+//! change the deadline. The reference servers lose it during an upgrade, and some never set it again (B2).
 //!
 //! # Client
 //!
@@ -25,9 +26,9 @@
 //! | open, closing | deadline due | – | – | ping timeout |
 //! | closing | any packet | off | now + I + T | nothing is written |
 //!
-//! A ping is sent once: without its pong none follows. In this generation messages do count as life for a client, as
-//! they do in the reference. An unawaited pong does not postpone the next ping, where the reference lets a server that
-//! sends pongs unasked silence its clients.
+//! A ping is sent once: without its pong, no other ping follows. In this revision messages count as a sign of life for
+//! a client, as they do in the reference. A pong that no ping awaits does not postpone the next ping. In the reference
+//! it does, so a server that sends pongs unasked can silence its clients.
 
 use super::rules::Rules;
 use super::{Machine, Phase, Reaction};

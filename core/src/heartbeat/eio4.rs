@@ -1,4 +1,5 @@
-//! Revision 4: the server asks. I is `ping_interval`, T is `ping_timeout`, `now` is when the input is handled.
+//! Revision 4: the server pings. I is `ping_interval`, T is `ping_timeout`, and `now` is the time at which the input is
+//! handled.
 //!
 //! # Server
 //!
@@ -15,13 +16,13 @@
 //! | closing | any packet | – | unchanged | |
 //! | closing | next ping due | off | now + T | nothing is written |
 //!
-//! Two rules differ from the reference server on purpose. An unawaited pong moves no timer, because a client that
-//! sends pongs faster than I would otherwise never be pinged (B4). And the next ping counts from the previous ping
-//! too, because a client that was just rescued by `ExtendOnce` waits at most I + T between two pings and would give
-//! up on one that comes I after a late pong.
+//! Two rules differ from the reference server on purpose. First, a pong that no ping awaits moves no timer. Otherwise a
+//! client that sends pongs more often than every I would never be pinged (B4). Second, the next ping is also timed from
+//! the previous ping. A client that `ExtendOnce` has just saved waits at most I + T between two pings, and would give
+//! up before a ping that comes I after a late pong.
 //!
-//! Worst cases: silence is noticed I + T after the last heartbeat, I + 2T if another packet came in after the ping
-//! (`ExtendOnce`), and I + T after the last packet of any type (`AnyPacket`).
+//! Worst cases: silence is noticed I + T after the last heartbeat, I + 2T after it if another packet arrived after the
+//! ping (`ExtendOnce`), and I + T after the last packet of any type (`AnyPacket`).
 //!
 //! # Client
 //!
@@ -53,7 +54,8 @@ fn server_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Rea
             let round_trip = machine.measure(now);
             let interval = machine.interval_micros();
             let half_timeout = u64::from(machine.timeout_millis).saturating_mul(500);
-            // What it took beyond T/2 comes off the wait: the next ping is due I + T/2 after this one.
+            // The part of the round trip beyond T/2 is subtracted from the wait: the next ping is due I + T/2 after
+            // this one.
             let late = round_trip.saturating_sub(half_timeout);
             machine.schedule_ping(now.add_micros(interval.saturating_sub(late)));
             Reaction::Answered

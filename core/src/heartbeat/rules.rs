@@ -1,14 +1,15 @@
-//! What the rules of the generations are written in.
+//! The building blocks of the rules of each revision.
 
 use super::{MAX_RTT_MICROS, Machine, Phase, Reaction};
 use crate::packet::PacketType;
 use crate::time::Instant;
 
-/// How a generation and role react. One table per constructor, so that only the rules in use are linked.
+/// The reactions of one revision and role. Each constructor has its own table, so that only the rules in use are
+/// linked.
 pub(super) struct Rules {
     /// This role sends the pings.
     pub(super) pings: bool,
-    /// A packet other than `close` came in.
+    /// Handles a packet other than `close`.
     pub(super) packet: fn(&mut Machine, Instant, PacketType) -> Reaction,
 }
 
@@ -34,15 +35,15 @@ impl Machine {
         }
     }
 
-    /// The peer may be silent for so long from now, unless silence is not judged at all.
+    /// Allows the peer to be silent for `millis` from now, unless silence does not count at all.
     pub(super) fn allow_silence(&mut self, now: Instant, millis: u32) {
         if !self.stalled {
             self.timer = now.add_millis(millis);
         }
     }
 
-    /// A packet came in that counts as life by itself: the peer may be silent for an interval and a timeout from now.
-    /// While a ping is due next, its own timeout comes later anyway.
+    /// Handles a packet that counts as a sign of life by itself: the peer may be silent for an interval and a timeout
+    /// from now. While a ping is due next, the timeout of that ping comes later anyway.
     pub(super) fn count_packet(&mut self, now: Instant) {
         if let Phase::Awaiting | Phase::Listening | Phase::Closing = self.phase {
             self.extended = true;
@@ -60,7 +61,7 @@ impl Machine {
         }
     }
 
-    /// The awaited pong: how many microseconds it took, exactly.
+    /// Measures the awaited pong. Returns its exact round trip time in microseconds.
     #[expect(clippy::cast_possible_truncation, reason = "compared with the maximum in the same line")]
     pub(super) fn measure(&mut self, now: Instant) -> u64 {
         let micros = now.micros_since(self.mark);

@@ -1,7 +1,7 @@
-//! Socket.IO 0.9 (protocol 1): both sides repeat `2::`. These machines are whole: there is no session above them.
+//! Socket.IO 0.9 (protocol 1): both sides repeat `2::`. These machines are complete: no session type wraps them.
 //!
-//! The four periods are Hi (heartbeat interval), Ht (heartbeat timeout), Ct (close timeout) and Pd (polling
-//! duration); `now` is when the input is handled. Old configurations give them in *seconds*; here they are
+//! The four periods are Hi (heartbeat interval), Ht (heartbeat timeout), Ct (close timeout) and Pd (polling duration).
+//! `now` is the time at which the input is handled. Old configurations give the periods in *seconds*; here they are
 //! [`Duration`]s.
 //!
 //! # [`Server`] on WebSocket
@@ -14,11 +14,12 @@
 //! | any other packet | unchanged | unchanged | |
 //! | deadline due | off | off | heartbeat timeout |
 //!
-//! At most one heartbeat is outstanding, and an early echo does not postpone the next one.
+//! At most one heartbeat is outstanding. An early echo does not postpone the next heartbeat.
 //!
 //! # [`PollingServer`] on xhr-polling
 //!
-//! No heartbeats. A poll is held for at most Pd; a client that does not poll again within Ct is gone.
+//! There are no heartbeats on polling. A poll is held for at most Pd. A client that does not poll again within Ct
+//! counts as gone.
 //!
 //! | input | deadline | outcome |
 //! |---|---|---|
@@ -37,15 +38,15 @@
 //! | heartbeat deadline due | off | off | heartbeat timeout |
 //! | close deadline due | off | off | close timeout |
 //!
-//! The handshake's heartbeat timeout is the whole silence allowance: the interval is not transmitted and not added.
-//! An empty heartbeat field of the handshake means that heartbeats are off; then only the close timeout counts.
+//! The handshake's heartbeat timeout is the longest allowed silence: the interval is neither transmitted nor added. An
+//! empty heartbeat field in the handshake means that heartbeats are off. Then only the close timeout counts.
 
 use core::time::Duration;
 
 use crate::settings::{Unfit, whole_millis};
 use crate::time::{Clock, Instant};
 
-/// The four periods of a Socket.IO 0.9 server. A value that exists is valid.
+/// The four periods of a Socket.IO 0.9 server. A value of this type is always valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Settings {
@@ -64,10 +65,10 @@ impl Settings {
         polling_duration: 20_000,
     };
 
-    /// Checks the periods: whole milliseconds, above zero, and at most 2^32 − 1 ms each.
+    /// Creates settings from four periods. Each must be whole milliseconds, above zero, and at most 2^32 − 1 ms.
     ///
     /// # Errors
-    /// [`PeriodError`] names the period that was refused.
+    /// Returns a [`PeriodError`] that names the invalid period.
     pub const fn new(
         heartbeat_interval: Duration,
         heartbeat_timeout: Duration,
@@ -93,25 +94,25 @@ impl Settings {
         Ok(Self { heartbeat_interval, heartbeat_timeout, close_timeout, polling_duration })
     }
 
-    /// Hi: how long after an echo the server's next heartbeat is due. It is not part of the handshake.
+    /// Returns Hi: how long after an echo the server's next heartbeat is due. It is not part of the handshake.
     #[must_use]
     pub const fn heartbeat_interval(self) -> Duration {
         Duration::from_millis(self.heartbeat_interval as u64)
     }
 
-    /// Ht: how long the echo may take.
+    /// Returns Ht: how long the echo may take.
     #[must_use]
     pub const fn heartbeat_timeout(self) -> Duration {
         Duration::from_millis(self.heartbeat_timeout as u64)
     }
 
-    /// Ct: how long a polling client may stay away between two polls.
+    /// Returns Ct: how long a polling client may stay away between two polls.
     #[must_use]
     pub const fn close_timeout(self) -> Duration {
         Duration::from_millis(self.close_timeout as u64)
     }
 
-    /// Pd: how long a poll is held.
+    /// Returns Pd: how long a poll is held.
     #[must_use]
     pub const fn polling_duration(self) -> Duration {
         Duration::from_millis(self.polling_duration as u64)
@@ -124,7 +125,7 @@ impl Default for Settings {
     }
 }
 
-/// A period that Socket.IO 0.9 cannot have.
+/// The error for a period that Socket.IO 0.9 does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("{period} must be a whole number of milliseconds from 1 to 4294967295")]
@@ -141,7 +142,7 @@ const fn period(value: Duration, name: &'static str) -> Result<u32, PeriodError>
     }
 }
 
-/// What has become due.
+/// An action or an end that has become due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -150,14 +151,14 @@ pub enum Due {
     Heartbeat,
     /// Answer the held poll with `8::`.
     Noop,
-    /// The peer was silent for too long. The machine has ended; the reference says `heartbeat timeout`.
+    /// The peer was silent for too long. The machine has ended. The reference calls this `heartbeat timeout`.
     HeartbeatTimeout,
-    /// The client did not come back, or the server fell silent. The machine has ended; the reference says
-    /// `close timeout`.
+    /// The client did not come back, or the server fell silent. The machine has ended. The reference calls this `close
+    /// timeout`.
     CloseTimeout,
 }
 
-/// What a server on WebSocket waits for.
+/// The event that a server on WebSocket waits for.
 #[derive(Clone, Copy, Debug)]
 enum Wait {
     NextHeartbeat,
@@ -165,7 +166,7 @@ enum Wait {
     Ended,
 }
 
-/// The server's end on WebSocket.
+/// The server side on WebSocket.
 ///
 /// ```
 /// use eio_core::Instant;
@@ -188,14 +189,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// `now` is when the WebSocket connected.
+    /// Creates the server side. `now` is the time at which the WebSocket connected.
     #[must_use]
     pub const fn new(settings: Settings, now: Instant) -> Self {
         let deadline = now.add_millis(settings.heartbeat_interval);
         Self { clock: Clock::new(now), settings, wait: Wait::NextHeartbeat, deadline }
     }
 
-    /// `2::` came in. Other packets need not be reported: they change nothing.
+    /// Handles a `2::` from the client. Other packets need not be reported: they change nothing.
     pub fn handle_heartbeat(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         if let Wait::Echo = self.wait {
@@ -204,7 +205,7 @@ impl Server {
         }
     }
 
-    /// The clock has moved. Early and repeated calls do nothing.
+    /// Reports that the clock has moved, and returns what is due. Early and repeated calls do nothing.
     #[must_use = "a heartbeat may be due"]
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
         let now = self.clock.advance(now);
@@ -222,12 +223,13 @@ impl Server {
         }
     }
 
-    /// The connection ended, or this side ends it.
+    /// Ends the machine, because the connection ended or this side ends it.
     pub fn end(&mut self) {
         self.wait = Wait::Ended;
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` only when the machine has ended.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` only when the machine
+    /// has ended.
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Instant> {
         match self.wait {
@@ -237,7 +239,7 @@ impl Server {
     }
 }
 
-/// What a polling server waits for.
+/// The event that a polling server waits for.
 #[derive(Clone, Copy, Debug)]
 enum Poll {
     Held,
@@ -245,7 +247,7 @@ enum Poll {
     Ended,
 }
 
-/// The server's end on xhr-polling.
+/// The server side on xhr-polling.
 ///
 /// ```
 /// use eio_core::Instant;
@@ -266,14 +268,14 @@ pub struct PollingServer {
 }
 
 impl PollingServer {
-    /// `now` is when the first poll was answered with `1::`.
+    /// Creates the server side. `now` is the time at which the first poll was answered with `1::`.
     #[must_use]
     pub const fn new(settings: Settings, now: Instant) -> Self {
         let deadline = now.add_millis(settings.close_timeout);
         Self { clock: Clock::new(now), settings, poll: Poll::Away, deadline }
     }
 
-    /// A poll came in and is held. It supersedes one that is held already.
+    /// Reports that a poll arrived and is held. It replaces a poll that is already held.
     pub fn handle_poll(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         if let Poll::Held | Poll::Away = self.poll {
@@ -282,7 +284,7 @@ impl PollingServer {
         }
     }
 
-    /// The held poll was answered with something other than the noop of [`Due::Noop`].
+    /// Reports that the held poll was answered with something other than the noop of [`Due::Noop`].
     pub fn handle_answered(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         if let Poll::Held = self.poll {
@@ -291,7 +293,7 @@ impl PollingServer {
         }
     }
 
-    /// The clock has moved. Early and repeated calls do nothing.
+    /// Reports that the clock has moved, and returns what is due. Early and repeated calls do nothing.
     #[must_use = "a noop may be due"]
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
         let now = self.clock.advance(now);
@@ -308,12 +310,13 @@ impl PollingServer {
         }
     }
 
-    /// The session ended, or this side ends it.
+    /// Ends the machine, because the session ended or this side ends it.
     pub fn end(&mut self) {
         self.poll = Poll::Ended;
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` only when the machine has ended.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` only when the machine
+    /// has ended.
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Instant> {
         match self.poll {
@@ -323,7 +326,7 @@ impl PollingServer {
     }
 }
 
-/// The client's end.
+/// The client side.
 ///
 /// ```
 /// use eio_core::Instant;
@@ -348,11 +351,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// The timeouts are those of the handshake; `heartbeat_timeout` is `None` when its field was empty, and on
-    /// xhr-polling, where only the close timeout counts. `now` is when the handshake came in.
+    /// Creates the client side with the timeouts of the handshake. `heartbeat_timeout` is `None` if its field was
+    /// empty, and on xhr-polling, where only the close timeout counts. `now` is the time at which the handshake
+    /// arrived.
     ///
     /// # Errors
-    /// [`PeriodError`] when a timeout is zero, not whole milliseconds, or above 2^32 − 1 ms.
+    /// Returns a [`PeriodError`] if a timeout is zero, not whole milliseconds, or above 2^32 − 1 ms.
     pub const fn new(
         heartbeat_timeout: Option<Duration>,
         close_timeout: Duration,
@@ -372,7 +376,7 @@ impl Client {
         Ok(Self { clock: Clock::new(now), heartbeat_timeout, close_timeout, heartbeat_by, close_by })
     }
 
-    /// A packet came in. When it is a heartbeat, the caller also writes `2::`.
+    /// Handles a packet from the server. If it is a heartbeat, the caller must also write `2::`.
     pub fn handle_packet(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         if self.poll_timeout().is_some() {
@@ -381,7 +385,7 @@ impl Client {
         }
     }
 
-    /// The clock has moved. Early and repeated calls do nothing.
+    /// Reports that the clock has moved, and returns what is due. Early and repeated calls do nothing.
     #[must_use = "the session may have ended"]
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
         let now = self.clock.advance(now);
@@ -394,13 +398,14 @@ impl Client {
         Some(due)
     }
 
-    /// The connection ended, or this side ends it.
+    /// Ends the machine, because the connection ended or this side ends it.
     pub fn end(&mut self) {
         self.heartbeat_by = None;
         self.close_by = None;
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` only when the machine has ended.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` only when the machine
+    /// has ended.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match (self.heartbeat_by, self.close_by) {

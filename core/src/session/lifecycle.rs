@@ -1,4 +1,4 @@
-//! What happens to a session of either role between its opening and its end.
+//! The life of a session of either role, from its opening to its end.
 
 use core::num::NonZeroU16;
 use core::time::Duration;
@@ -8,14 +8,14 @@ use crate::heartbeat::{Due, Machine};
 use crate::time::Instant;
 use crate::ws::{Close, CloseCode};
 
-/// What both roles are made of: a machine, what is owed to the peer, and the reason of the end.
+/// The state that both roles share: a machine, the packets still owed to the peer, and the reason for the end.
 #[derive(Clone, Debug)]
 pub(crate) struct Lifecycle {
     pub(crate) machine: Machine,
     pub(crate) owed: Owed,
-    /// Why the session ended; while it closes, why it does so unless `close` was called.
+    /// Why the session ended. While the session is closing: why it closes, unless `close` was called.
     reason: Option<DisconnectReason>,
-    /// What the peer's close frame said. No code is 0.
+    /// The code of the peer's close frame. 0 is not a valid code.
     close_code: Option<NonZeroU16>,
 }
 
@@ -55,7 +55,8 @@ impl Lifecycle {
         self.settle(reason, closing);
     }
 
-    /// The first cause wins; once this side closes, that is the cause of any end but silence.
+    /// Records the reason. The first cause wins: once this side closes, closing is the cause of every end except
+    /// silence.
     fn settle(&mut self, reason: DisconnectReason, closing: bool) {
         if self.reason.is_some() && !closing {
             return;
@@ -63,7 +64,7 @@ impl Lifecycle {
         self.owed.ping = false;
         self.owed.pong = false;
         if closing {
-            // The close packet was owed since `close`, and is owed still if nobody took it.
+            // The close packet has been owed since `close`. It is still owed if the caller has not taken it.
             self.owed.close &= reason.owes_close();
             self.reason = Some(match reason {
                 DisconnectReason::PingTimeout => reason,
@@ -75,13 +76,13 @@ impl Lifecycle {
         }
     }
 
-    /// What the peer sent is the cause. Broken or unwelcome, it is a sign of life.
+    /// Ends the session because of something that the peer sent. Even a broken or unwelcome packet is a sign of life.
     pub(crate) fn end_by_peer(&mut self, now: Instant, reason: DisconnectReason) {
         self.machine.handle_activity(now);
         self.end(now, reason);
     }
 
-    /// A WebSocket's close frame is the peer's last word.
+    /// Handles the close frame of a WebSocket. The peer sends nothing after it.
     pub(crate) fn handle_close_frame(&mut self, now: Instant, close: Option<Close<'_>>) {
         if !self.machine.has_ended() {
             let code = close.map_or(CloseCode::NO_STATUS, |close| close.code());
