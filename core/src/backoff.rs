@@ -1,31 +1,32 @@
 //! How long a client waits before it connects again.
 //!
 //! When a server restarts, all its clients lose their sessions in the same second. If each comes back after the same
-//! delay, they come back together, and the server falls over again. So the delay is drawn at random, from a window
-//! that doubles with every failure up to a cap. And a server that accepts sessions only to drop them at once must not
-//! be taken for a healthy one: the window shrinks again only after a session that has lasted.
+//! delay, they come back together, and the server falls over again. So the delay is drawn at random from a window that
+//! doubles with every failure, up to a cap. A server that accepts sessions only to drop them at once is not healthy. So
+//! the window shrinks again only after a session that lasted.
 //!
-//! Before attempt n (0 is the first), the delay is uniform over the whole milliseconds of
+//! Before attempt n (0 is the first), the delay is uniform over the whole milliseconds of this window:
 //!
 //! ```text
 //! [ min, min(max, min × 2^(n+1)) ]
 //! ```
 //!
-//! so that it is never below `min`, never above `max`, and once the cap is reached spread over all of `min` to `max`.
-//! (The reference client varies its delay by half as long as it grows, and not at all once it is capped: its clients
-//! come back in step, every five seconds.)
+//! It is never below `min` and never above `max`. Once the cap is reached, it is spread over all of `min` to `max`.
+//! (The reference client varies its delay by half while the delay grows, and does not vary it once it is capped. So its
+//! clients come back in step, every five seconds.)
 //!
-//! The random numbers are the caller's: boards have a hardware source, tests a seed. They need not be secret, but
-//! they must differ between clients; a counter, or a seed shared by a whole fleet, undoes the spreading.
+//! The caller supplies the random numbers: boards have a hardware source, tests have a seed. They need not be secret,
+//! but they must differ between clients. A counter, or a seed that a whole fleet shares, undoes the spreading.
 
 use core::time::Duration;
 
 use crate::Instant;
 use crate::settings::{Unfit, whole_millis};
 
-/// The delays between attempts to connect: exponential, capped, jittered, and reset only by a session that lasted.
+/// Computes the delays between attempts to connect: exponential, capped, jittered, and reset only by a session that
+/// lasted.
 ///
-/// It never gives up; a client that wants to looks at [`attempts`](Self::attempts).
+/// It never gives up. A client that wants to give up can check [`attempts`](Self::attempts).
 ///
 /// ```
 /// use core::time::Duration;
@@ -56,10 +57,10 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// From 1 s up to 30 s; a session is stable after 30 s.
+    /// Delays from 1 s up to 30 s. A session is stable after 30 s.
     ///
-    /// The reference client waits between half a second and five. Thirty spread 10,000 clients of a server that is
-    /// down over half a minute, and still find it soon after it is back.
+    /// The reference client waits between half a second and five seconds. With a cap of 30 s, 10,000 clients of a
+    /// server that is down are spread over half a minute, and still find it soon after it is back.
     pub const DEFAULT: Self = Self {
         min_millis: 1_000,
         max_millis: 30_000,
@@ -68,13 +69,15 @@ impl Backoff {
         connected_at: None,
     };
 
-    /// Delays from `min` to `max`, with stable sessions as in [`DEFAULT`](Self::DEFAULT).
+    /// Creates a backoff with delays from `min` to `max`. A session is stable after the same time as in
+    /// [`DEFAULT`](Self::DEFAULT).
     ///
-    /// `min` is also the width of the first window: 10,000 clients that a restarting server drops come back within
-    /// one `min`. With `min` equal to `max` every delay is the same, and nothing is spread.
+    /// `min` is also the width of the first window: 10,000 clients that a restarting server drops come back within one
+    /// `min`. If `min` equals `max`, every delay is the same, and nothing is spread.
     ///
     /// # Errors
-    /// Both must be whole milliseconds above zero and at most `u32::MAX` of them (49 days), and `min` at most `max`.
+    /// Returns an error unless both are whole milliseconds, above zero and at most `u32::MAX` of them (49 days), and
+    /// `min` is at most `max`.
     pub const fn new(min: Duration, max: Duration) -> Result<Self, BackoffError> {
         let min_millis = match whole_millis(min) {
             Ok(0) => return Err(BackoffError::Zero { setting: BackoffSetting::Min }),
@@ -91,13 +94,13 @@ impl Backoff {
         Ok(Self { min_millis, max_millis, ..Self::DEFAULT })
     }
 
-    /// The same, counting a session as stable once it has lasted for `stable_after`.
+    /// Returns this backoff, but with sessions that count as stable once they have lasted for `stable_after`.
     ///
-    /// Zero makes every session stable. Below the time that a broken server takes to drop a session it defeats the
-    /// growth of the delays.
+    /// Zero makes every session stable. A value below the time that a broken server takes to drop a session keeps the
+    /// delays from growing.
     ///
     /// # Errors
-    /// It must be whole milliseconds, at most `u32::MAX` of them.
+    /// Returns an error unless it is whole milliseconds, at most `u32::MAX` of them.
     pub const fn with_stable_after(mut self, stable_after: Duration) -> Result<Self, BackoffError> {
         match whole_millis(stable_after) {
             Ok(millis) => self.stable_millis = millis,
@@ -106,10 +109,10 @@ impl Backoff {
         Ok(self)
     }
 
-    /// How long to wait before the next attempt, which this call counts.
+    /// Returns how long to wait before the next attempt, and counts that attempt.
     ///
-    /// `random` is uniform over all of `u32`; the delay is the same for the same `random` and number of attempts.
-    /// Zero gives the shortest delay of the window, `u32::MAX` the longest.
+    /// `random` must be uniform over all of `u32`. The delay is the same for the same `random` and number of attempts.
+    /// Zero gives the shortest delay of the window, and `u32::MAX` the longest.
     #[must_use]
     pub const fn next_delay(&mut self, random: u32) -> Duration {
         let min = self.min_millis as u64;
@@ -120,14 +123,14 @@ impl Backoff {
         Duration::from_millis(min.saturating_add(drawn))
     }
 
-    /// A session has opened: its handshake has arrived, not merely its TCP connection.
+    /// Reports that a session has opened. Call it when the handshake has arrived, not when the TCP connection is made.
     pub const fn handle_connected(&mut self, now: Instant) {
         self.connected_at = Some(now);
     }
 
-    /// The session has ended. If it lasted long enough, the next delay is a first one again.
+    /// Reports that the session has ended. If it lasted long enough, the delays start over.
     ///
-    /// Without a session before it, or called again, it does nothing.
+    /// Does nothing if no session was open, or if it is called again.
     pub const fn handle_disconnected(&mut self, now: Instant) {
         if let Some(connected_at) = self.connected_at.take()
             && now.saturating_duration_since(connected_at).as_millis() >= self.stable_millis as u128
@@ -136,14 +139,14 @@ impl Backoff {
         }
     }
 
-    /// How many attempts have been made since the last stable session (or since the beginning): how often
+    /// Returns the number of attempts since the last stable session (or since the beginning): how often
     /// [`next_delay`](Self::next_delay) has been called.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// The longest delay that the next attempt can draw.
+    /// Returns the longest delay that the next attempt can draw.
     const fn longest_millis(&self) -> u64 {
         let doublings = self.attempts.saturating_add(1);
         // A u32 doubled 32 times fits a u64, and is above any cap.
@@ -160,7 +163,7 @@ impl Default for Backoff {
     }
 }
 
-/// Which of its settings a [`BackoffError`] is about.
+/// The setting that a [`BackoffError`] refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -174,7 +177,7 @@ pub enum BackoffSetting {
 }
 
 impl BackoffSetting {
-    /// A name for messages.
+    /// Returns a name for messages.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -185,30 +188,30 @@ impl BackoffSetting {
     }
 }
 
-/// Why durations are not those of a [`Backoff`].
+/// The reason why durations are not valid for a [`Backoff`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BackoffError {
-    /// A delay of zero: the client would try in a tight loop.
+    /// A delay is zero: the client would try in a tight loop.
     #[error("{} is zero: expected at least 1 ms", .setting.as_str())]
     Zero {
-        /// Which setting.
+        /// The invalid setting.
         setting: BackoffSetting,
     },
-    /// Finer than the millisecond that delays are counted in.
+    /// A duration is finer than a millisecond, the unit of delays.
     #[error("{} is not a whole number of milliseconds", .setting.as_str())]
     Fraction {
-        /// Which setting.
+        /// The invalid setting.
         setting: BackoffSetting,
     },
-    /// More than a `u32` of milliseconds.
+    /// A duration is longer than `u32::MAX` milliseconds.
     #[error("{} is too long: expected at most 4294967295 ms", .setting.as_str())]
     TooLong {
-        /// Which setting.
+        /// The invalid setting.
         setting: BackoffSetting,
     },
-    /// The two in the wrong order.
+    /// The shortest delay is longer than the longest.
     #[error("the shortest delay is longer than the longest")]
     MinAboveMax,
 }

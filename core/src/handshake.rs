@@ -1,6 +1,6 @@
-//! The handshake: what the server's `open` packet says, read and written without allocating.
+//! The handshake: reads and writes the data of the server's `open` packet without allocating.
 //!
-//! Every session of either protocol revision begins with one packet of type 0 from the server, whose data is a JSON
+//! In both protocol revisions, every session begins with one packet of type 0 from the server. Its data is a JSON
 //! object:
 //!
 //! ```json
@@ -8,25 +8,25 @@
 //! ```
 //!
 //! [`Handshake::parse`] reads it. It is tolerant where tolerance does no harm, and strict where a wrong value would
-//! end the session later without a word: a client that misses `pingInterval`, or is told `"25000"` in quotes,
-//! otherwise dies of a ping timeout at once or never.
+//! later end the session without explanation. Otherwise a client that gets no `pingInterval`, or `"25000"` in quotes,
+//! would run into a ping timeout at once or never.
 //!
 //! | in the packet | what happens |
 //! |---|---|
 //! | keys in any order, unknown keys with any value, white space | accepted |
-//! | a known key or name spelled with escapes | unknown: no server writes letters so |
+//! | a known key or name spelled with escapes | treated as unknown: no server escapes letters |
 //! | a known key twice | refused |
-//! | `sid` missing, not a string, with an escape, or no [`Sid`] | refused |
+//! | `sid` missing, not a string, with an escape, or not a valid [`Sid`] | refused |
 //! | `upgrades` missing or `null` | no upgrades |
-//! | `upgrades` with names that are not known | ignored |
+//! | `upgrades` with unknown names | the unknown names are ignored |
 //! | `upgrades` not an array of strings | refused |
 //! | `pingInterval`, `pingTimeout` missing, in quotes, zero, negative, not whole, or together above [`Heartbeat::MAX_SUM`] | refused |
-//! | the number 300 spelled `300.0` or `3e2` | 300: JSON has one kind of number, and some servers write no other |
+//! | the number 300 spelled `300.0` or `3e2` | 300: JSON has only one kind of number, and some servers always write it so |
 //! | `maxPayload` missing, `null` or zero (how "no limit" is announced) | no limit |
 //! | `maxPayload` above `u32::MAX` | `u32::MAX` |
 //! | `maxPayload` in quotes, negative, not whole | refused |
-//! | more than 64 arrays and objects in each other, the packet's own object included | refused |
-//! | anything behind the object | refused |
+//! | arrays and objects nested more than 64 deep, the packet's own object included | refused |
+//! | anything after the object | refused |
 //!
 //! Source: the Engine.IO protocol, revision 4 and revision 3, "Handshake".
 
@@ -43,7 +43,7 @@ use crate::json::{self, Kind, NotU32, Reader};
 use crate::settings::{Heartbeat, HeartbeatError, Period};
 use crate::text::{self, Decimal};
 
-/// What a server tells its client when a session opens.
+/// The data that a server sends to its client when a session opens.
 ///
 /// ```
 /// use eio_core::handshake::{Handshake, Transport};
@@ -72,14 +72,14 @@ use crate::text::{self, Decimal};
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Handshake<'a> {
-    /// Names the session in every later request.
+    /// The identifier of the session, which every later request carries.
     pub sid: Sid<'a>,
-    /// The transports the session may move to from the one it opened on.
+    /// The transports that the session may move to from the one on which it opened.
     pub upgrades: Transports,
-    /// How often who pings, and how long an answer may take.
+    /// How often pings are sent, and how long an answer may take.
     pub heartbeat: Heartbeat,
-    /// The largest payload that the server accepts, in bytes, packet types and separators included. `None`: the
-    /// server has not said; servers of revision 3, and engine.io before 6.2.0, never do.
+    /// The largest payload that the server accepts, in bytes, packet types and separators included. `None` means that
+    /// the server announced no limit. Servers of revision 3, and engine.io before 6.2.0, never announce one.
     pub max_payload: Option<u32>,
 }
 
@@ -90,32 +90,32 @@ impl<'a> Handshake<'a> {
         .saturating_add(Sid::MAX_LEN)
         .saturating_add(3 * MAX_DIGITS);
 
-    /// The handshake of a session that has no upgrades and announces no payload limit.
+    /// Creates a handshake without upgrades and without a payload limit.
     #[must_use]
     pub const fn new(sid: Sid<'a>, heartbeat: Heartbeat) -> Self {
         Self { sid, upgrades: Transports::NONE, heartbeat, max_payload: None }
     }
 
-    /// The same, with these upgrades.
+    /// Returns this handshake with these upgrades.
     #[must_use]
     pub const fn with_upgrades(mut self, upgrades: Transports) -> Self {
         self.upgrades = upgrades;
         self
     }
 
-    /// The same, announcing that payloads may have up to `bytes` bytes. Zero announces no limit.
+    /// Returns this handshake with a limit of `bytes` bytes for payloads. Zero announces no limit.
     #[must_use]
     pub const fn with_max_payload(mut self, bytes: u32) -> Self {
         self.max_payload = if bytes == 0 { None } else { Some(bytes) };
         self
     }
 
-    /// Reads the data of an `open` packet: the text behind the `0`. One pass, linear time, bounded stack.
+    /// Reads the data of an `open` packet: the text after the `0`. It needs one pass, linear time and a bounded stack.
     ///
-    /// The [module](self) lists what is accepted.
+    /// The [module](self) lists the input that is accepted.
     ///
     /// # Errors
-    /// [`HandshakeError`] says what was expected, and at which byte of `json`.
+    /// Returns a [`HandshakeError`] that says what was expected, and at which byte of `json`.
     pub fn parse(json: &'a str) -> Result<Self, HandshakeError> {
         let mut fields = Fields::new(json);
         let (sid, interval, timeout) =
@@ -125,12 +125,12 @@ impl<'a> Handshake<'a> {
         Ok(Self::new(sid, heartbeat).with_upgrades(fields.upgrades).with_max_payload(fields.max_payload))
     }
 
-    /// Writes the data of an `open` packet, byte by byte as the reference server (engine.io 6.6.12) does. Without a
-    /// `max_payload`, or with one of zero, it is the form of older servers, which have no such key.
+    /// Writes the data of an `open` packet, byte for byte as the reference server (engine.io 6.6.12) does. If
+    /// `max_payload` is `None` or zero, it leaves out that key, as older servers do.
     ///
     /// # Errors
-    /// [`BufferTooSmall`] if `out` does not hold it; nothing has been written then. [`MAX_LEN`](Self::MAX_LEN) bytes
-    /// always do.
+    /// Returns [`BufferTooSmall`] if the data does not fit into `out`. Nothing has been written then.
+    /// [`MAX_LEN`](Self::MAX_LEN) bytes are always enough.
     pub fn encode<'b>(&self, out: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
         text::write(out, &|put| {
             put(r#"{"sid":""#);
@@ -159,18 +159,18 @@ impl<'a> Handshake<'a> {
 /// The digits of `u32::MAX`.
 const MAX_DIGITS: usize = 10;
 
-/// What has been read of an open packet so far.
+/// The fields of an open packet that have been read so far.
 struct Fields<'a> {
     reader: Reader<'a>,
-    /// One bit for each [`Field`] that has occurred.
+    /// One bit for each [`Field`] that has been seen.
     seen: u8,
     sid: Option<Sid<'a>>,
     upgrades: Transports,
-    /// Above zero. The same for `ping_timeout`.
+    /// Above zero, as is `ping_timeout`.
     ping_interval: Option<u32>,
     ping_timeout: Option<u32>,
     max_payload: u32,
-    /// Where the last of the two timings stands: an error about both together points there.
+    /// The offset of the second of the two periods. An error about both together points there.
     timing_at: usize,
 }
 
@@ -188,8 +188,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads the whole object and returns what must not be missing: the sid, and the interval and the timeout of
-    /// pings. An error is about the reader's last token.
+    /// Reads the whole object and returns the required values: the sid, the ping interval and the ping timeout. An
+    /// error refers to the reader's last token.
     fn read(&mut self) -> Result<(Sid<'a>, u32, u32), HandshakeErrorKind> {
         if self.reader.step()? != Kind::Object {
             return Err(HandshakeErrorKind::Json);
@@ -198,7 +198,7 @@ impl<'a> Fields<'a> {
             self.read_member()?;
         }
         self.reader.expect_end()?;
-        // What is missing is missed at the closing brace, which was the last token.
+        // A missing key is reported at the closing brace, which was the last token.
         let sid = self.sid.ok_or(HandshakeErrorKind::Missing(Field::Sid))?;
         let interval = self.ping_interval.ok_or(HandshakeErrorKind::Missing(Field::PingInterval))?;
         let timeout = self.ping_timeout.ok_or(HandshakeErrorKind::Missing(Field::PingTimeout))?;
@@ -206,7 +206,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads the value that belongs to the key that has been read.
-    // Together with its caller it is longer than apart: too few registers for both.
+    // Inlined into its caller, the code would be longer: there are too few registers for both.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn read_member(&mut self) -> Result<(), HandshakeErrorKind> {
         let key = self.reader.raw();
@@ -249,7 +249,7 @@ impl<'a> Fields<'a> {
     fn read_number(&mut self, field: Field) -> Result<(), HandshakeErrorKind> {
         let number = match json::number_to_u32(self.reader.raw(), 0) {
             Ok(number) => number,
-            // Too long for a period, and no limit to a payload.
+            // This is too long for a period, and the same as no limit for a payload.
             Err(NotU32::TooLarge) => u32::MAX,
             Err(NotU32::Negative) => return Err(HandshakeErrorKind::Negative(field)),
             Err(NotU32::Fraction) => return Err(HandshakeErrorKind::Fraction(field)),
@@ -301,7 +301,7 @@ impl Field {
     const ALL: [Self; 5] =
         [Self::Sid, Self::Upgrades, Self::PingInterval, Self::PingTimeout, Self::MaxPayload];
 
-    /// The key as it is written.
+    /// Returns the key as it is written in the packet.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,9 +1,9 @@
 //! Engine.IO sessions and heartbeats without a runtime: `no_std`, no `alloc`, no `unsafe`, no reachable panic.
 //!
 //! Engine.IO is the transport under Socket.IO: a session over HTTP long-polling or WebSocket, kept alive by pings. This
-//! crate is the part that decides: when to ping, when to answer, when a silent peer is gone, and why a session ended.
-//! It owns no socket, reads no clock and keeps no queue. The caller hands in packets and the time, and does what it is
-//! told.
+//! crate makes the decisions: when to ping, when to answer, when a silent peer is gone, and why a session ended. It
+//! owns no socket, reads no clock and keeps no queue. The caller hands in packets and the time, and then does what the
+//! session asks for.
 //!
 //! ```text
 //!                bytes                 packets                                 packets             bytes
@@ -17,8 +17,9 @@
 //!
 //! # The caller's loop
 //!
-//! The same five steps on any runtime, here against a scripted server on a fake clock. Read *all* that is ready before
-//! `handle_timeout`: whatever was handled before counts, so that a stalled caller never declares a live peer dead.
+//! The loop has the same five steps on every runtime. The example runs it against a scripted server on a fake clock.
+//! Read *all* input that is ready before you call `handle_timeout`. Packets that were handled before that call count as
+//! signs of life, so a stalled caller never declares a live peer dead.
 //!
 //! ```
 //! use core::time::Duration;
@@ -69,27 +70,28 @@
 //!
 //! # The layers
 //!
-//! Bottom to top; each can be used without those above it, and has a running example on its page.
+//! The table lists the layers from bottom to top. Each can be used without those above it, and its page has a running
+//! example.
 //!
 //! | layer | what it is |
 //! |---|---|
 //! | [`Instant`] | the caller's clock, microseconds, saturating |
-//! | [`settings`] | [`Heartbeat`] periods that are valid once they exist, [`Liveness`] policies, a server's [`Settings`], old configurations |
+//! | [`settings`] | [`Heartbeat`] periods, which are always valid, [`Liveness`] policies, a server's [`Settings`], old configurations |
 //! | [`packet`], [`payload`] | bytes to packets and back, revisions 4 and 3, borrowing |
 //! | [`handshake`] | the `open` packet's JSON |
-//! | [`heartbeat`] | the timing rules alone, for every role and generation |
-//! | [`session`]: [`ServerSession`], [`ClientSession`] | opening, open, closing, ended, and the reason |
+//! | [`heartbeat`] | the timing rules alone, for every role and revision |
+//! | [`session`]: [`ServerSession`], [`ClientSession`] | the states opening, open, closing and ended, and the reason of the end |
 //! | [`upgrade`] | the probe exchange that moves a session from polling to WebSocket |
-//! | [`ws`] | RFC 6455 framing in the caller's buffers |
-//! | [`backoff`] | when to try again |
-//! | [`detect`] | what a setting means: how long a dead peer can go unnoticed |
-//! | [`socketio`] | the packets with which a raw client lives on a Socket.IO server |
+//! | [`ws`] | WebSocket framing (RFC 6455) in the caller's buffers |
+//! | [`backoff`] | when a client should connect again |
+//! | [`detect`] | how long a dead peer can go unnoticed with given settings |
+//! | [`socketio`] | the packets that a client without the Socket.IO library needs on a Socket.IO server |
 //! | [`legacy`] | Socket.IO 0.9 |
 //!
 //! # How long a dead peer can go unnoticed
 //!
-//! With the default periods, I = 25 s and T = 20 s, and a caller that wakes up on time ([`detect`] computes it for
-//! others, and has the rest of the table):
+//! The table assumes the default periods, I = 25 s and T = 20 s, and a caller that wakes up on time. [`detect`]
+//! computes the times for other periods, and has the rest of the table:
 //!
 //! | session | after its last heartbeat | after its last packet | after its death |
 //! |---|---|---|---|
@@ -102,23 +104,24 @@
 //!
 //! # Sizes
 //!
-//! A session is 64 bytes on a 64-bit machine, whatever its role and revision; a [`heartbeat::Machine`] is 56, a
-//! [`ws::Decoder`] 32, and an [`upgrade`] at most 40 while it lasts. The sid, buffers and queues live with the caller.
+//! On a 64-bit machine, a session of any role and revision takes 64 bytes, a [`heartbeat::Machine`] 56, a
+//! [`ws::Decoder`] 32, and an [`upgrade`] at most 40 while it lasts. The caller keeps the sid, buffers and queues.
 //!
-//! In flash, on a Cortex-M4 at `opt-level = "z"` with fat LTO: a [`ClientSession`] with its handshake and packets takes
-//! 5.6 KiB. What is not called is not linked: Socket.IO packets are another 6 KiB, and revision 3 comes with its
-//! constructors.
+//! On a Cortex-M4 at `opt-level = "z"` with fat LTO, a [`ClientSession`] with its handshake and packets takes 5.6 KiB
+//! of flash. Code that is not called is not linked. Socket.IO packets take another 6 KiB. Revision 3 is linked only if
+//! its constructors are called.
 //!
 //! # Features
 //!
-//! `defmt` derives `defmt::Format`; `serde` reads and writes the settings. Neither changes any behaviour. The crate
-//! does not log: it returns what happened.
+//! `defmt` derives `defmt::Format`. `serde` reads and writes the settings. Neither changes any behaviour. The crate
+//! does not log: it reports everything in return values.
 //!
 //! # Glossary
 //!
-//! EIO4 and EIO3 are revisions 4 and 3 of the protocol, as Socket.IO 3 and 4, and 1 and 2, use them. The *reference*
-//! is engine.io, the JavaScript server, and engine.io-client; where its versions differ, the version is named. Numbers
-//! such as B4 name failures of existing implementations, listed in the repository's `docs/peers.md`.
+//! EIO4 and EIO3 are revisions 4 and 3 of the protocol. Socket.IO 3 and 4 use EIO4; Socket.IO 1 and 2 use EIO3. The
+//! *reference* is engine.io, the JavaScript server, and engine.io-client. Where its versions differ, the text names the
+//! version. Numbers such as B4 refer to failures of existing implementations; the repository's `docs/peers.md` lists
+//! them.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -146,14 +149,14 @@ pub use session::{DisconnectReason, Event};
 pub use settings::{Heartbeat, Liveness, Settings};
 pub use time::Instant;
 
-/// The caller's buffer is too small for what was to be written into it. Nothing was written, and nothing is lost:
-/// the same call with at least `needed` bytes succeeds.
+/// The error for a buffer that is too small for the output. Nothing was written, and nothing is lost: the same call
+/// with at least `needed` bytes succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("the buffer is too small: {needed} bytes are needed")]
 #[non_exhaustive]
 pub struct BufferTooSmall {
-    /// How many bytes the whole output takes.
+    /// The length of the whole output, in bytes.
     pub needed: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What a session can be told: its heartbeat periods, which traffic counts as life, and its limits.
+//! The settings of a session: its heartbeat periods, which packets count as a sign of life, and its limits.
 
 mod legacy;
 mod names;
@@ -11,9 +11,9 @@ pub use server::{Limit, Settings, SettingsError};
 
 use core::time::Duration;
 
-/// How often a session pings and how long it waits for the answer. A value that exists is valid.
+/// How often a session pings and how long it waits for the answer. A value of this type is always valid.
 ///
-/// Both ends of a session use the same two periods: the server announces them in its `open` packet.
+/// Both sides of a session use the same two periods. The server announces them in its `open` packet.
 ///
 /// ```
 /// use core::time::Duration;
@@ -32,18 +32,19 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// A ping every 25 s, answered within 20 s: the defaults of engine.io since version 5.
+    /// A ping every 25 s, to be answered within 20 s: the defaults of engine.io since version 5.
     pub const DEFAULT: Self = Self { interval_millis: 25_000, timeout_millis: 20_000 };
 
     /// The longest `ping_interval + ping_timeout`: 2^31 − 1 ms, 24.8 days.
     ///
-    /// Timers of the reference implementations overflow above it and fire at once.
+    /// Above it, timers of the reference implementations overflow and fire at once.
     pub const MAX_SUM: Duration = Duration::from_millis(0x7fff_ffff);
 
-    /// Checks both periods: whole milliseconds, above zero, and together at most [`MAX_SUM`](Self::MAX_SUM).
+    /// Creates a heartbeat from two periods. Each must be whole milliseconds above zero, and their sum at most
+    /// [`MAX_SUM`](Self::MAX_SUM).
     ///
     /// # Errors
-    /// [`HeartbeatError`] says which period was refused, and why.
+    /// Returns a [`HeartbeatError`] that says which period is invalid, and why.
     pub const fn new(ping_interval: Duration, ping_timeout: Duration) -> Result<Self, HeartbeatError> {
         let interval_millis = match whole_millis(ping_interval) {
             Ok(0) => return Err(HeartbeatError::Zero { period: Period::PingInterval }),
@@ -60,10 +61,10 @@ impl Heartbeat {
         Self::from_millis(interval_millis, timeout_millis)
     }
 
-    /// The same from whole milliseconds, the unit of the `open` packet.
+    /// Creates a heartbeat from whole milliseconds, the unit of the `open` packet.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The same as those of [`new`](Self::new).
     pub const fn from_millis(ping_interval: u32, ping_timeout: u32) -> Result<Self, HeartbeatError> {
         if ping_interval == 0 {
             return Err(HeartbeatError::Zero { period: Period::PingInterval });
@@ -79,21 +80,21 @@ impl Heartbeat {
         }
     }
 
-    /// How long after a heartbeat the next ping is due.
+    /// Returns how long after a heartbeat the next ping is due.
     ///
-    /// Mobile radios sleep between pings: a longer interval saves power and finds dead peers later.
+    /// Mobile radios sleep between pings. A longer interval saves power, but finds dead peers later.
     #[must_use]
     pub const fn ping_interval(self) -> Duration {
         Duration::from_millis(self.interval_millis as u64)
     }
 
-    /// How long the answer to a ping may take before the peer counts as gone.
+    /// Returns how long the answer to a ping may take before the peer counts as gone.
     #[must_use]
     pub const fn ping_timeout(self) -> Duration {
         Duration::from_millis(self.timeout_millis as u64)
     }
 
-    /// How long a peer may be silent: `pingInterval + pingTimeout` after a heartbeat it counts as gone.
+    /// Returns how long a peer may be silent after a heartbeat before it counts as gone: `pingInterval + pingTimeout`.
     ///
     /// ```
     /// use eio_core::Heartbeat;
@@ -106,7 +107,7 @@ impl Heartbeat {
         Duration::from_millis(self.sum_millis() as u64)
     }
 
-    /// Periods that were checked before.
+    /// Creates a heartbeat from periods that were checked before.
     pub(crate) const fn from_valid_millis(interval_millis: u32, timeout_millis: u32) -> Self {
         Self { interval_millis, timeout_millis }
     }
@@ -119,7 +120,7 @@ impl Heartbeat {
         self.timeout_millis
     }
 
-    /// Valid periods fit together: the sum does not saturate.
+    /// Returns the sum of both periods. It does not saturate, because the periods are valid.
     pub(crate) const fn sum_millis(self) -> u32 {
         self.interval_millis.saturating_add(self.timeout_millis)
     }
@@ -138,7 +139,7 @@ pub(crate) enum Unfit {
     TooLong,
 }
 
-/// A period in whole milliseconds.
+/// Returns a period in whole milliseconds.
 pub(crate) const fn whole_millis(period: Duration) -> Result<u32, Unfit> {
     if !period.subsec_nanos().is_multiple_of(1_000_000) {
         return Err(Unfit::Fraction);
@@ -163,7 +164,7 @@ pub enum Period {
 }
 
 impl Period {
-    /// The name on the wire.
+    /// Returns the name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -173,34 +174,35 @@ impl Period {
     }
 }
 
-/// Why two periods are not a [`Heartbeat`].
+/// The reason why two periods do not make a valid [`Heartbeat`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum HeartbeatError {
-    /// A period of zero: the session would end before it began.
+    /// A period is zero: the session would end before it began.
     #[error("{} is zero: expected at least 1 ms", .period.as_str())]
     Zero {
-        /// Which of the two.
+        /// The invalid period.
         period: Period,
     },
-    /// The wire carries whole milliseconds; a rounded period would not be the one asked for.
+    /// A period is not whole milliseconds, which is all that the wire can carry. Rounding would change the requested
+    /// period.
     #[error("{} is not a whole number of milliseconds", .period.as_str())]
     Fraction {
-        /// Which of the two.
+        /// The invalid period.
         period: Period,
     },
-    /// The two together are longer than [`Heartbeat::MAX_SUM`].
+    /// The sum of the periods is longer than [`Heartbeat::MAX_SUM`].
     #[error(
         "pingInterval + pingTimeout is above 2147483647 ms, where the reference implementations' timers overflow"
     )]
     TooLong,
 }
 
-/// Which of a client's packets count, to a server, as a sign that the client lives.
+/// Which packets of a client count for a server as a sign that the client is alive.
 ///
-/// The reference server changed this rule twice; each policy states the versions that behave like it and the worst
-/// case it leads to (I is `ping_interval`, T is `ping_timeout`; see [`detect`](crate::detect)).
+/// The reference server has changed this rule twice. Each policy names the versions that behave like it, and its worst
+/// case (I is `ping_interval`, T is `ping_timeout`; see [`detect`](crate::detect)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(
@@ -210,14 +212,15 @@ pub enum HeartbeatError {
 )]
 #[expect(clippy::exhaustive_enums, reason = "the three rules that reference servers have had")]
 pub enum Liveness {
-    /// Only the heartbeat itself: the awaited pong (EIO4) or a ping (EIO3). At most I + T after the last one.
-    /// engine.io 6.6.0 to 6.6.10.
+    /// Only the heartbeat itself counts: the awaited pong (EIO4) or a ping (EIO3). A dead client is noticed at most I +
+    /// T after its last heartbeat. This is the rule of engine.io 6.6.0 to 6.6.10.
     PongOnly,
-    /// The default: as `PongOnly`, and in EIO4 the first other packet after a ping restarts the timeout, once per
-    /// ping, so that a pong queued behind bulk data is not missed. At most I + 2T. engine.io 6.6.11 and newer.
+    /// The default. As `PongOnly`, but in EIO4 the first other packet after a ping restarts the timeout, once per ping.
+    /// So a pong that is queued behind bulk data is not missed. A dead client is noticed at most I + 2T after its last
+    /// heartbeat. This is the rule of engine.io 6.6.11 and newer.
     #[default]
     ExtendOnce,
-    /// Any packet. At most I + T after the last packet, which messages alone can put off for ever.
-    /// engine.io up to 6.5, and 3.x.
+    /// Any packet counts. A dead client is noticed at most I + T after its last packet, but messages alone can keep a
+    /// session alive without limit. This is the rule of engine.io up to 6.5, and of 3.x.
     AnyPacket,
 }

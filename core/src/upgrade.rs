@@ -1,4 +1,4 @@
-//! Moving a session from polling to WebSocket: the probe exchange, one machine for each role.
+//! Moves a session from polling to WebSocket: the probe exchange, with one machine for each role.
 //!
 //! ```text
 //!   client                                      server
@@ -9,31 +9,32 @@
 //!     │ ────────────────── 5 ────────────────────▶ │   upgraded
 //! ```
 //!
-//! The new WebSocket is only a candidate until the exchange is done. Feed it to these machines, not to the session,
-//! and go on feeding polling to the session: heartbeats never stop for an upgrade, and neither does a `5` disarm or
-//! extend anything. A failed upgrade costs the candidate; the session lives on with polling.
+//! Until the exchange is done, the new WebSocket is only a candidate. Pass its packets to these machines, not to the
+//! session. Continue to pass the packets of polling to the session: heartbeats never stop for an upgrade, and a `5`
+//! neither cancels nor extends a deadline. If the upgrade fails, only the candidate is lost, and the session continues
+//! on polling.
 //!
-//! Each machine has one deadline, and ends with an [`UpgradeOutcome`].
+//! Each machine has one deadline and ends with an [`UpgradeOutcome`].
 
 use core::time::Duration;
 
 use crate::packet::{Data, DecodeError, Packet, PacketType};
 use crate::time::{Clock, Instant};
 
-/// How long a server lets an upgrade take, unless set otherwise: 10 s, as the reference server.
+/// How long a server lets an upgrade take by default: 10 s, as in the reference server.
 pub const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a client should let an upgrade take: 5 s, half of what servers do.
+/// How long a client should let an upgrade take: 5 s, half the time that servers allow.
 ///
 /// A client that sends `5` has left polling. If the server gives up while that `5` is on its way, it closes the
-/// candidate, and the session has no transport left. So the client has to be the one that gives up first, by more
-/// than the slowest way to the server takes; a client with the server's own timeout can lose a healthy session. (The
-/// reference client has no timeout here at all, B28.)
+/// candidate, and the session has no transport left. So the client must give up first, and earlier by more than the
+/// slowest way to the server takes. A client with the same timeout as the server can lose a healthy session. (The
+/// reference client has no timeout here, B28.)
 pub const CLIENT_UPGRADE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a pending poll is answered with a noop while a server upgrades: 100 ms, as the reference server.
+/// How often a server answers a pending poll with a noop during an upgrade: every 100 ms, as the reference server does.
 ///
-/// The client must end its poll before it sends `5`, and the poll ends only when it is answered.
+/// The client must finish its poll before it sends `5`, and the poll finishes only when it is answered.
 const NOOP_INTERVAL_MILLIS: u32 = 100;
 
 /// How an upgrade ended.
@@ -43,30 +44,30 @@ const NOOP_INTERVAL_MILLIS: u32 = 100;
 pub enum UpgradeOutcome {
     /// The session now lives on the candidate.
     Upgraded,
-    /// The session stays where it was. Close the candidate; the client may try again.
+    /// The session stays on its old transport. Close the candidate. The client may try again.
     Failed(UpgradeFailure),
 }
 
-/// Why an upgrade failed.
+/// The reason why an upgrade failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum UpgradeFailure {
-    /// It took longer than the upgrade timeout.
+    /// The upgrade took longer than the upgrade timeout.
     #[error("upgrade timeout")]
     Timeout,
-    /// The peer sent something else than the next step of the exchange.
+    /// The peer sent something other than the next step of the exchange.
     #[error("unexpected packet in an upgrade")]
     UnexpectedPacket,
-    /// The candidate's connection ended.
+    /// Reports that the candidate's connection ended.
     #[error("the new transport closed")]
     TransportClosed,
-    /// The session ended meanwhile.
+    /// The session ended during the upgrade.
     #[error("the session ended")]
     SessionEnded,
 }
 
-/// A packet that an upgrade wants written.
+/// A packet that an upgrade wants to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "the exchange has these four packets")]
@@ -75,14 +76,14 @@ pub enum UpgradeControl {
     PingProbe,
     /// Server: `3probe` on the candidate.
     PongProbe,
-    /// Server: `6` as the answer to a pending poll; dropped when none is pending.
+    /// Server: `6` as the answer to a pending poll. Drop it if no poll is pending.
     Noop,
     /// Client: `5` on the candidate, before anything else that the session sends there.
     Upgrade,
 }
 
 impl UpgradeControl {
-    /// The packet to write.
+    /// Returns the packet to write.
     #[must_use]
     pub const fn packet(self) -> Packet<'static> {
         match self {
@@ -93,7 +94,7 @@ impl UpgradeControl {
         }
     }
 
-    /// The packet as text, which is its form in both revisions.
+    /// Returns the packet as text. The text is the same in both revisions.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -109,15 +110,15 @@ fn is_probe(packet: &Packet<'_>, packet_type: PacketType) -> bool {
     packet.packet_type == packet_type && packet.data == Data::Text("probe")
 }
 
-/// The server's end of an upgrade.
+/// The server side of an upgrade.
 ///
 /// | input on the candidate | effect |
 /// |---|---|
 /// | `2probe` | `3probe`; from then on a noop every 100 ms, the first after 100 ms |
-/// | `2probe` again | `3probe` again; the noops go on in their time |
+/// | `2probe` again | `3probe` again; the schedule of the noops does not change |
 /// | `5`, also without a probe before it | upgraded |
 /// | anything else | failed |
-/// | one of the last two right behind `2probe` | the same, and `3probe` first |
+/// | `5` or anything else, right behind `2probe` | the same, but `3probe` is written first |
 /// | nothing within the upgrade timeout | failed |
 ///
 /// ```
@@ -138,7 +139,7 @@ fn is_probe(packet: &Packet<'_>, packet_type: PacketType) -> bool {
 pub struct ServerUpgrade {
     clock: Clock,
     deadline: Instant,
-    /// Armed by the probe.
+    /// Set by the probe.
     next_noop: Option<Instant>,
     owes_pong: bool,
     owes_noop: bool,
@@ -146,7 +147,7 @@ pub struct ServerUpgrade {
 }
 
 impl ServerUpgrade {
-    /// `now` is when the candidate opened.
+    /// Creates the server side. `now` is the time at which the candidate opened.
     #[must_use]
     pub const fn new(upgrade_timeout: Duration, now: Instant) -> Self {
         Self {
@@ -159,14 +160,15 @@ impl ServerUpgrade {
         }
     }
 
-    /// One packet came in on the candidate, or something that is none.
+    /// Handles a packet that was decoded from the candidate, or the error of decoding it.
     pub fn handle_packet(&mut self, now: Instant, packet: Result<Packet<'_>, DecodeError>) {
         let now = self.clock.advance(now);
         match packet {
             _ if self.outcome.is_some() => {}
             Ok(packet) if is_probe(&packet, PacketType::Ping) => {
                 self.owes_pong = true;
-                // Were the ticks to start anew, as in the reference, probes in quick succession would hold them off.
+                // The schedule does not start anew, as it does in the reference: there, probes in quick succession
+                // postpone the noops.
                 self.next_noop.get_or_insert(now.add_millis(NOOP_INTERVAL_MILLIS));
             }
             Ok(Packet { packet_type: PacketType::Upgrade, .. }) => self.end(UpgradeOutcome::Upgraded),
@@ -174,18 +176,18 @@ impl ServerUpgrade {
         }
     }
 
-    /// The candidate's connection ended.
+    /// Reports that the candidate's connection ended.
     pub fn handle_transport_closed(&mut self) {
         self.fail(UpgradeFailure::TransportClosed);
     }
 
-    /// The session that was to move ended.
+    /// Reports that the session ended during the upgrade.
     pub fn handle_session_ended(&mut self) {
         self.fail(UpgradeFailure::SessionEnded);
     }
 
-    /// The clock has moved. Early and repeated calls do nothing; afterwards the upgrade has ended, or its deadline is
-    /// later than `now`.
+    /// Reports that the clock has moved. Early and repeated calls do nothing. After the call the upgrade has ended, or
+    /// its deadline is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         if self.deadline <= now {
@@ -196,10 +198,10 @@ impl ServerUpgrade {
         }
     }
 
-    /// The next packet to write, until there is none. Each is yielded once.
+    /// Returns the next packet to write, or `None`. Each packet is returned once.
     ///
-    /// After the end only a probe's answer remains, where the packet that decided came right behind the probe: it goes
-    /// out before anything else on the candidate, as the reference server (engine.io 6.6.12) sends it.
+    /// After the end, only the answer to a probe may remain, if the packet that decided the upgrade came right behind
+    /// the probe. Write it before anything else on the candidate, as the reference server (engine.io 6.6.12) does.
     #[must_use = "a packet that is not written is lost"]
     pub fn poll_transmit(&mut self) -> Option<UpgradeControl> {
         if core::mem::take(&mut self.owes_pong) {
@@ -211,7 +213,8 @@ impl ServerUpgrade {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` only when the upgrade has ended.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` only when the upgrade
+    /// has ended.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match (self.outcome, self.next_noop) {
@@ -221,7 +224,7 @@ impl ServerUpgrade {
         }
     }
 
-    /// How the upgrade ended, if it has. It never changes.
+    /// Returns how the upgrade ended, or `None` if it has not ended. Once set, the value never changes.
     #[must_use]
     pub const fn outcome(&self) -> Option<UpgradeOutcome> {
         self.outcome
@@ -234,7 +237,7 @@ impl ServerUpgrade {
     fn end(&mut self, outcome: UpgradeOutcome) {
         if self.outcome.is_none() {
             self.outcome = Some(outcome);
-            // Whoever sent the packet that decided may have asked right before it, and still listens.
+            // The sender of the deciding packet may have sent a probe right before it, and still waits for the answer.
             self.owes_pong &= matches!(
                 outcome,
                 UpgradeOutcome::Upgraded | UpgradeOutcome::Failed(UpgradeFailure::UnexpectedPacket)
@@ -244,22 +247,22 @@ impl ServerUpgrade {
     }
 }
 
-/// What a client's upgrade waits for.
+/// The event that a client's upgrade waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     /// The server's `3probe`.
     Pong,
-    /// The caller: polling has no request in flight.
+    /// The caller's report that polling has no request in flight.
     Pause,
     Ended(UpgradeOutcome),
 }
 
-/// The client's end of an upgrade.
+/// The client side of an upgrade.
 ///
 /// | input | effect |
 /// |---|---|
 /// | candidate opened | `2probe` |
-/// | `3probe` on the candidate, once `2probe` was taken | the caller pauses polling: no new request, those in flight finish |
+/// | `3probe` on the candidate, once `2probe` was taken | the caller pauses polling: it starts no new request and lets those in flight finish |
 /// | polling is paused | `5`; upgraded |
 /// | anything else on the candidate | failed |
 /// | not done within the upgrade timeout | failed |
@@ -287,8 +290,8 @@ pub struct ClientUpgrade {
 }
 
 impl ClientUpgrade {
-    /// `now` is when the candidate opened. The timeout should be [`CLIENT_UPGRADE_TIMEOUT`], and has to be shorter than
-    /// the server's.
+    /// Creates the client side. `now` is the time at which the candidate opened. The timeout should be
+    /// [`CLIENT_UPGRADE_TIMEOUT`], and must be shorter than the server's.
     #[must_use]
     pub const fn new(upgrade_timeout: Duration, now: Instant) -> Self {
         Self {
@@ -299,12 +302,12 @@ impl ClientUpgrade {
         }
     }
 
-    /// One packet came in on the candidate, or something that is none.
+    /// Handles a packet that was decoded from the candidate, or the error of decoding it.
     pub fn handle_packet(&mut self, now: Instant, packet: Result<Packet<'_>, DecodeError>) {
         self.clock.advance(now);
         match (self.step, packet) {
             (Step::Ended(_), _) => {}
-            // An answer to a probe that nobody has sent is none.
+            // An answer does not count if the probe has not been sent yet.
             (Step::Pong, Ok(packet)) if is_probe(&packet, PacketType::Pong) && self.owed.is_none() => {
                 self.step = Step::Pause;
             }
@@ -312,15 +315,16 @@ impl ClientUpgrade {
         }
     }
 
-    /// Whether the probe was answered, so that the caller is to stop polling: it starts no new request, holds its
-    /// messages back, waits until no request is in flight, and then calls
-    /// [`handle_polling_paused`](Self::handle_polling_paused). If the upgrade fails first, polling goes on.
+    /// Returns whether the probe was answered, so that the caller must pause polling. The caller then starts no new
+    /// request, holds back its messages, waits until no request is in flight, and calls
+    /// [`handle_polling_paused`](Self::handle_polling_paused). If the upgrade fails before that, polling continues.
     #[must_use]
     pub fn wants_pause(&self) -> bool {
         self.step == Step::Pause
     }
 
-    /// No polling request is in flight any more. Does nothing unless [`wants_pause`](Self::wants_pause).
+    /// Reports that no polling request is in flight any more. Does nothing unless [`wants_pause`](Self::wants_pause) is
+    /// true.
     pub fn handle_polling_paused(&mut self, now: Instant) {
         self.clock.advance(now);
         if self.step == Step::Pause {
@@ -329,31 +333,33 @@ impl ClientUpgrade {
         }
     }
 
-    /// The candidate's connection ended.
+    /// Reports that the candidate's connection ended.
     pub fn handle_transport_closed(&mut self) {
         self.fail(UpgradeFailure::TransportClosed);
     }
 
-    /// The session that was to move ended.
+    /// Reports that the session ended during the upgrade.
     pub fn handle_session_ended(&mut self) {
         self.fail(UpgradeFailure::SessionEnded);
     }
 
-    /// The clock has moved. Early and repeated calls do nothing; afterwards the upgrade has ended, or its deadline is
-    /// later than `now`.
+    /// Reports that the clock has moved. Early and repeated calls do nothing. After the call the upgrade has ended, or
+    /// its deadline is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.deadline <= self.clock.advance(now) {
             self.fail(UpgradeFailure::Timeout);
         }
     }
 
-    /// The next packet to write on the candidate. Each is yielded once; after a failure there is none.
+    /// Returns the next packet to write on the candidate, or `None`. Each packet is returned once. After a failure it
+    /// returns `None`.
     #[must_use = "a packet that is not written is lost"]
     pub fn poll_transmit(&mut self) -> Option<UpgradeControl> {
         self.owed.take()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` only when the upgrade has ended.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` only when the upgrade
+    /// has ended.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.step {
@@ -362,7 +368,7 @@ impl ClientUpgrade {
         }
     }
 
-    /// How the upgrade ended, if it has. It never changes.
+    /// Returns how the upgrade ended, or `None` if it has not ended. Once set, the value never changes.
     #[must_use]
     pub const fn outcome(&self) -> Option<UpgradeOutcome> {
         match self.step {

@@ -1,12 +1,12 @@
-//! The session's identifier, which whoever knows it may speak for.
+//! The session's identifier. Anyone who knows it can act for the session.
 
 use core::fmt;
 
 /// The identifier of a session: 1 to 64 visible ASCII characters, none of them a quote or a backslash.
 ///
-/// The server chooses it; the reference server's is 20 characters of base64url. Polling requests and upgrades carry
-/// it in their query, and whoever knows it can take the session over: it is a secret as long as the session lives.
-/// So neither `Debug` nor defmt shows more than its first characters, at most four and at most a quarter of it.
+/// The server chooses it. The reference server uses 20 characters of base64url. Polling requests and upgrades carry it
+/// in their query. Anyone who knows it can take over the session, so it is a secret as long as the session lives.
+/// `Debug` and defmt therefore show only its first characters: at most four, and at most a quarter of it.
 ///
 /// ```
 /// use eio_core::handshake::{Sid, SidError};
@@ -22,13 +22,14 @@ use core::fmt;
 pub struct Sid<'a>(&'a str);
 
 impl<'a> Sid<'a> {
-    /// The longest identifier, in characters: three times what the reference server makes.
+    /// The length of the longest identifier, in characters: more than three times the length that the reference server
+    /// uses.
     pub const MAX_LEN: usize = 64;
 
-    /// Checks that `text` can be an identifier.
+    /// Creates an identifier from `text`, after checking it.
     ///
     /// # Errors
-    /// [`SidError`] says why it cannot.
+    /// Returns a [`SidError`] if `text` is not a valid identifier.
     pub fn new(text: &'a str) -> Result<Self, SidError> {
         if text.is_empty() {
             return Err(SidError::Empty);
@@ -36,7 +37,7 @@ impl<'a> Sid<'a> {
         if text.len() > Self::MAX_LEN {
             return Err(SidError::TooLong);
         }
-        // Without a quote or a backslash the open packet holds it as it is.
+        // Without quotes and backslashes, the open packet can contain it unescaped.
         match text.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'"' || byte == b'\\') {
             // Below MAX_LEN, so the fallback is never taken.
             Some(at) => Err(SidError::Character { at: u8::try_from(at).unwrap_or(u8::MAX) }),
@@ -44,13 +45,13 @@ impl<'a> Sid<'a> {
         }
     }
 
-    /// The whole identifier, as it travels.
+    /// Returns the whole identifier, as it is sent.
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         self.0
     }
 
-    /// As much of it as a log may show.
+    /// Returns the part that a log may show.
     fn shown(self) -> &'a str {
         let quarter = self.0.len() / 4;
         self.0.get(..quarter.min(4)).unwrap_or_default()
@@ -72,23 +73,23 @@ impl defmt::Format for Sid<'_> {
     }
 }
 
-/// Why a text is not a [`Sid`].
+/// The reason why a text is not a valid [`Sid`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SidError {
-    /// No character at all.
+    /// It is empty.
     #[error("the sid is empty: expected 1 to 64 visible ASCII characters")]
     Empty,
-    /// More than [`Sid::MAX_LEN`] characters.
+    /// It has more than [`Sid::MAX_LEN`] characters.
     #[error("the sid is too long: expected 1 to 64 visible ASCII characters")]
     TooLong,
-    /// A character that is not visible ASCII, or a quote, or a backslash (and with it any JSON escape).
+    /// It contains a character that is not visible ASCII, or a quote, or a backslash (and so any JSON escape).
     #[error(
         "byte {at} of the sid is not allowed: expected visible ASCII characters other than quote and backslash"
     )]
     Character {
-        /// Its offset in the identifier, in bytes.
+        /// The offset of the character in the identifier, in bytes.
         at: u8,
     },
 }

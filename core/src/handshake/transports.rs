@@ -19,7 +19,7 @@ impl Transport {
     /// Every transport that has a name in the protocol, in the order the reference server lists them.
     pub const ALL: [Self; 3] = [Self::Polling, Self::WebSocket, Self::WebTransport];
 
-    /// The name in queries (`transport=websocket`) and in the open packet's `upgrades`.
+    /// Returns the name that queries (`transport=websocket`) and the open packet's `upgrades` use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl Transport {
         }
     }
 
-    /// The transport of that name; names are compared byte by byte.
+    /// Returns the transport called `name`. Names are compared byte by byte.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|transport| transport.as_str() == name)
@@ -50,28 +50,28 @@ impl Transport {
 pub struct Transports(u8);
 
 impl Transports {
-    /// No transport: a session that stays where it is.
+    /// The empty set: a session that stays on its transport.
     pub const NONE: Self = Self(0);
 
-    /// This set and `transport`.
+    /// Returns this set with `transport` added.
     #[must_use]
     pub const fn with(self, transport: Transport) -> Self {
         Self(self.0 | Self::bit(transport))
     }
 
-    /// Whether `transport` is in the set.
+    /// Returns whether `transport` is in the set.
     #[must_use]
     pub const fn contains(self, transport: Transport) -> bool {
         self.0 & Self::bit(transport) != 0
     }
 
-    /// Whether the set has no member.
+    /// Returns whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The members, in the order of [`Transport::ALL`].
+    /// Returns the members, in the order of [`Transport::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Transport> {
         Transport::ALL.into_iter().filter(move |transport| self.contains(*transport))
     }

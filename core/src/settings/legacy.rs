@@ -13,11 +13,11 @@ use super::server::MIN_PAYLOAD;
 use super::{Heartbeat, Settings};
 use crate::json::{Kind, NotU32, Reader, number_to_u32};
 
-/// Reads old settings, such as `heartbeat interval`. Which of the two it is decides what their numbers mean.
+/// Reads old settings, such as `heartbeat interval`. The variant decides what their numbers mean.
 ///
-/// Socket.IO 0.9 meant *seconds*. 1.x and 2.x kept the names, and copied the values unscaled to settings in
-/// *milliseconds*: a configuration that moved along was wrong by a factor of 1000. Only its author knows which it is,
-/// so nothing here guesses, and nothing is scaled except by the variant that is named.
+/// Socket.IO 0.9 used *seconds*. 1.x and 2.x kept the names, and copied the values unscaled to settings in
+/// *milliseconds*. So a configuration that was carried over from 0.9 was wrong by a factor of 1000. Only its author
+/// knows which unit is meant. This type does not guess: it scales values only as the chosen variant says.
 ///
 /// | old name | `V0_9` | default | `V1_V2` | default | today |
 /// |---|---|---|---|---|---|
@@ -28,16 +28,16 @@ use crate::json::{Kind, NotU32, Reader, number_to_u32};
 /// | `polling duration` | seconds | 20 | not valid | – | – |
 /// | `heartbeats` | `true`, `false` | `true` | not valid | – | – |
 ///
-/// The defaults of 1.x and 2.x changed with their releases. Those of the last, 2.5, stand here: its 20 s and its 1 MB
-/// are also the defaults of today. Whoever relied on the 60 s of 1.0 to 2.0 (or their 100 MB), or on the 5 s of 2.1 to
-/// 2.4, sets it explicitly.
+/// The defaults of 1.x and 2.x changed with their releases. The table shows those of the last release, 2.5: its 20 s
+/// and its 1 MB are also the defaults of today. If you relied on the 60 s of 1.0 to 2.0 (or their 100 MB), or on the 5
+/// s of 2.1 to 2.4, set the value explicitly.
 ///
-/// Seconds may have up to three decimals; what is finer than a millisecond is refused, not rounded. A name of today,
-/// an unknown name and a name given twice are errors too, and so are old settings that do not concern sessions: what
-/// is given here has an effect, or it says that it has none.
+/// Seconds may have up to three decimals. A value finer than a millisecond is refused, not rounded. A name of today, an
+/// unknown name, and a name given twice are errors too. So are old settings that do not concern sessions: a setting
+/// either has an effect or causes an error.
 ///
-/// [`read`](Self::read) takes names and values as text; with the feature `serde`, `LegacySettings` is a
-/// `DeserializeSeed` as well, and reads a map from any self-describing format.
+/// [`read`](Self::read) takes names and values as text. With the feature `serde`, `LegacySettings` is also a
+/// `DeserializeSeed`, and reads a map from any self-describing format.
 ///
 /// ```
 /// use core::time::Duration;
@@ -71,17 +71,17 @@ pub enum LegacySettings {
 }
 
 impl LegacySettings {
-    /// What applies where nothing is set.
+    /// Returns the defaults, which apply where nothing is set.
     #[must_use]
     pub const fn defaults(self) -> OldSettings {
         Draft::new(self).settings
     }
 
-    /// Reads settings as pairs of name and value. Values are decimal numbers as JSON writes them (`25`, `0.5`,
-    /// `10E7`), and `true` or `false` for `heartbeats`. What is left out keeps its default.
+    /// Reads settings as pairs of name and value. Values are decimal numbers as JSON writes them (`25`, `0.5`, `10E7`),
+    /// and `true` or `false` for `heartbeats`. Settings that are left out keep their defaults.
     ///
     /// # Errors
-    /// [`LegacyError`] names the setting and says what was expected.
+    /// Returns a [`LegacyError`] that names the setting and says what was expected.
     pub fn read<'a>(
         self,
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -107,7 +107,7 @@ impl LegacySettings {
         draft.finish()
     }
 
-    /// The generation's name.
+    /// Returns the name of the generation.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -116,7 +116,7 @@ impl LegacySettings {
         }
     }
 
-    /// The settings there are.
+    /// Lists the names of the valid settings.
     const fn expected(self) -> &'static str {
         match self {
             Self::V0_9 => {
@@ -127,7 +127,7 @@ impl LegacySettings {
         }
     }
 
-    /// What a number under `key` counts; `None` for a setting that these versions refuse.
+    /// Returns the unit of the value of `key`, or `None` for a setting that these versions refuse.
     const fn measure(self, key: OldKey) -> Option<Measure> {
         match (self, key) {
             (_, OldKey::BufferSize) => Some(Measure::Bytes),
@@ -139,7 +139,7 @@ impl LegacySettings {
     }
 }
 
-/// What old settings say, in units of today.
+/// The values of old settings, in the units of today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct OldSettings {
@@ -152,49 +152,50 @@ pub struct OldSettings {
 }
 
 impl OldSettings {
-    /// Whose settings they were.
+    /// Returns the generation that the settings came from.
     #[must_use]
     pub const fn dialect(&self) -> LegacySettings {
         self.dialect
     }
 
-    /// `heartbeat interval` and `heartbeat timeout`.
+    /// Returns `heartbeat interval` and `heartbeat timeout`.
     ///
-    /// A server of 0.9 sends a heartbeat one interval after the last answer, and waits for the timeout. Its client is
-    /// told the timeout alone, and takes it as the longest silence.
+    /// A server of 0.9 sends a heartbeat one interval after the last answer, and then waits for the timeout. It tells
+    /// its client only the timeout, which the client takes as the longest allowed silence.
     #[must_use]
     pub const fn heartbeat(&self) -> Heartbeat {
         self.heartbeat
     }
 
-    /// Whether there are heartbeats at all; only 0.9 can do without, by `heartbeats` set to `false`.
+    /// Returns whether heartbeats are on. Only 0.9 can turn them off, with `heartbeats` set to `false`.
     #[must_use]
     pub const fn has_heartbeats(&self) -> bool {
         self.heartbeats
     }
 
-    /// `destroy buffer size`: the largest payload taken from a client, in bytes.
+    /// Returns `destroy buffer size`: the largest payload accepted from a client, in bytes.
     #[must_use]
     pub const fn max_payload(&self) -> u32 {
         self.max_payload
     }
 
-    /// `close timeout`: how long a client of 0.9 may stay away between two polls. `None` for 1.x and 2.x.
+    /// Returns `close timeout`: how long a client of 0.9 may stay away between two polls. `None` for 1.x and 2.x.
     #[must_use]
     pub const fn close_timeout(&self) -> Option<Duration> {
         self.only_v0_9(self.close_millis)
     }
 
-    /// `polling duration`: how long 0.9 holds a poll before it answers with nothing. `None` for 1.x and 2.x.
+    /// Returns `polling duration`: how long 0.9 holds a poll before it answers with nothing. `None` for 1.x and 2.x.
     #[must_use]
     pub const fn polling_duration(&self) -> Option<Duration> {
         self.only_v0_9(self.polling_millis)
     }
 
-    /// The same for an Engine.IO server: heartbeat and `max_payload` as they were, everything else by default.
+    /// Converts to settings of an Engine.IO server. Keeps the heartbeat and `max_payload`; everything else has its
+    /// default.
     ///
-    /// `close timeout` and `polling duration` have no counterpart in Engine.IO. Its sessions always have heartbeats:
-    /// where they were off, the periods that would have applied do.
+    /// `close timeout` and `polling duration` have no counterpart in Engine.IO. Its sessions always have heartbeats. If
+    /// heartbeats were off, the periods that would otherwise have applied are used.
     #[must_use]
     pub const fn settings(&self) -> Settings {
         Settings { heartbeat: self.heartbeat, max_payload: self.max_payload, ..Settings::DEFAULT }
@@ -210,11 +211,11 @@ impl OldSettings {
 
 /// Old settings while they are read.
 struct Draft {
-    /// Valid at all times, but for the heartbeat, whose two periods are checked together at the end.
+    /// Always valid, except for the heartbeat: its two periods are checked together at the end.
     settings: OldSettings,
     interval_millis: u32,
     timeout_millis: u32,
-    /// One bit for each [`OldKey`] that has occurred.
+    /// One bit for each [`OldKey`] that has been seen.
     seen: u8,
 }
 
@@ -239,7 +240,7 @@ impl Draft {
         Self { settings, interval_millis, timeout_millis, seen: 0 }
     }
 
-    /// The setting that `name` stands for, which occurs now.
+    /// Returns the setting called `name`, and marks it as seen.
     fn entry<'a>(&mut self, name: &'a str) -> Result<Entry, LegacyError<'a>> {
         let dialect = self.settings.dialect;
         let Some(key) = OldKey::named(name) else {
@@ -269,7 +270,7 @@ impl Draft {
         self.settings.heartbeats = on;
     }
 
-    /// Sets a number, which is in milliseconds or bytes by now.
+    /// Sets a number that was already converted to milliseconds or bytes.
     fn number(&mut self, entry: Entry, number: Result<u32, NotU32>) -> Result<(), LegacyError<'static>> {
         let min = if entry.measure == Measure::Bytes { MIN_PAYLOAD } else { 1 };
         let number = match number {
@@ -297,7 +298,7 @@ impl Draft {
     }
 }
 
-/// A setting whose value comes next, and what that value counts.
+/// A setting whose value comes next, and the unit of that value.
 #[derive(Clone, Copy)]
 struct Entry {
     key: OldKey,

@@ -1,4 +1,4 @@
-//! What settings have been called: the names of today, and the old names of Socket.IO with spaces in them.
+//! The names of settings: the names of today, and the old names of Socket.IO, which contain spaces.
 
 #[cfg(feature = "serde")]
 use core::fmt;
@@ -17,7 +17,7 @@ pub(super) enum Key {
 }
 
 impl Key {
-    /// Every name of every setting; the first of each is the one that messages use.
+    /// Every name of every setting. Messages use the first name of each.
     const NAMES: [(&'static str, Self); 17] = [
         ("pingInterval", Self::PingInterval),
         ("ping_interval", Self::PingInterval),
@@ -38,18 +38,18 @@ impl Key {
         ("app_stall_timeout", Self::AppStallTimeout),
     ];
 
-    /// The setting called `name`, and that name for as long as the program runs.
+    /// Returns the setting called `name`, and the name as a `'static` string.
     pub(super) fn named(name: &str) -> Option<(&'static str, Self)> {
         Self::NAMES.into_iter().find(|(known, _)| *known == name)
     }
 
-    /// The name that messages use.
+    /// Returns the name that messages use.
     #[cfg(feature = "serde")]
     pub(super) fn name(self) -> &'static str {
         Self::NAMES.into_iter().find(|(_, key)| *key == self).map_or("", |(name, _)| name)
     }
 
-    /// What it was called in Socket.IO 0.9 to 2.x, if it existed.
+    /// Returns its name in Socket.IO 0.9 to 2.x, if it existed there.
     pub(super) const fn old(self) -> Option<OldKey> {
         match self {
             Self::PingInterval => Some(OldKey::HeartbeatInterval),
@@ -64,7 +64,7 @@ impl Key {
     }
 }
 
-/// A setting of Socket.IO 0.9; 1.x and 2.x still took the first three.
+/// A setting of Socket.IO 0.9. 1.x and 2.x still accepted the first three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OldKey {
     HeartbeatInterval,
@@ -109,7 +109,7 @@ pub(super) struct OtherOldName {
 }
 
 impl OtherOldName {
-    /// What `io.set` of 1.x and 2.x still took.
+    /// The names that `io.set` of 1.x and 2.x still accepted.
     const KEPT: [&'static str; 4] = ["authorization", "origins", "resource", "transports"];
 
     const DROPPED: [&'static str; 18] = [
@@ -140,7 +140,7 @@ impl OtherOldName {
     }
 }
 
-/// The sentence that refuses an old name among settings of today.
+/// Displays the sentence that refuses an old name among settings of today.
 #[cfg(feature = "serde")]
 pub(super) struct OldNameRefused(pub(super) OldKey);
 

@@ -1,7 +1,7 @@
-//! Settings in configuration files, in any self-describing format: JSON, TOML, YAML and their like.
+//! Settings in configuration files, in any self-describing format such as JSON, TOML or YAML.
 //!
-//! Maps are asked for, not structs, because a deserializer is free to hide the keys that a struct does not list, and
-//! a misspelled setting must not be ignored.
+//! The code asks the deserializer for a map, not for a struct. A deserializer may hide the keys that a struct does not
+//! list, and a misspelled setting must not be ignored.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ use super::names::{Key, OldKey, OldNameRefused, OtherOldName};
 use super::server::Limit;
 use super::{Heartbeat, Liveness, Settings, SettingsError};
 
-/// Reads the names in the table at [`Settings`]; what is left out keeps its default.
+/// Reads the names in the table at [`Settings`]. Settings that are left out keep their defaults.
 ///
 /// ```
 /// use eio_core::settings::Settings;
@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for Settings {
     }
 }
 
-/// Reads `pingInterval` and `pingTimeout`, in milliseconds; what is left out keeps its default.
+/// Reads `pingInterval` and `pingTimeout`, in milliseconds. A period that is left out keeps its default.
 impl<'de> Deserialize<'de> for Heartbeat {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = &["pingInterval", "pingTimeout"];
@@ -53,7 +53,7 @@ impl<'de> Deserialize<'de> for Heartbeat {
     }
 }
 
-/// Writes every setting by the first of its names, but for an `appStallTimeout` that follows the heartbeat.
+/// Writes every setting under its first name. Leaves out an `appStallTimeout` that follows the heartbeat.
 impl Serialize for Settings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = if self.app_stall_millis.is_some() { 8 } else { 7 };
@@ -82,7 +82,7 @@ impl Serialize for Heartbeat {
     }
 }
 
-/// What a configuration file says, each setting with the name it goes by there.
+/// The content of a configuration file: each setting, with the name that the file uses.
 #[derive(Default)]
 struct Given {
     ping_interval: Option<Named<u32>>,
@@ -130,7 +130,7 @@ impl Given {
     }
 }
 
-/// Values that are numbers, but not good ones.
+/// The reason why a number is not a valid value.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("{0}")]
@@ -139,9 +139,9 @@ enum Refused {
     Limit(SettingsError),
 }
 
-/// Collects what a map says.
+/// Collects the settings in a map.
 struct SettingsVisitor {
-    /// The names of today that may occur, for messages.
+    /// The names of today that are allowed here, for messages.
     expected: &'static [&'static str],
 }
 
@@ -176,7 +176,7 @@ impl<'de> Visitor<'de> for SettingsVisitor {
     }
 }
 
-/// Fails if a setting has been given already, by this name or another.
+/// Fails if a setting has already been given, under this name or another.
 fn vacant<T, E: Error>(slot: Option<&Named<T>>, name: &'static str) -> Result<(), E> {
     match slot {
         None => Ok(()),
@@ -226,7 +226,7 @@ impl Visitor<'_> for KeySeed {
     }
 }
 
-/// Reads a whole number. What is above `u32::MAX` is above every limit, too.
+/// Reads a whole number. A number above `u32::MAX` is above every limit, too.
 struct NumberSeed {
     name: &'static str,
     key: Key,

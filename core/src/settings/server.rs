@@ -5,7 +5,8 @@ use core::time::Duration;
 
 use super::{Heartbeat, Liveness, Unfit, whole_millis};
 
-/// What a server decides for its sessions: timing, and limits on what a peer may cost. A value that exists is valid.
+/// The settings of a server's sessions: timing, and limits on the resources that a peer may use. A value of this type
+/// is always valid.
 ///
 /// | setting | default | bounds | names in a configuration file (feature `serde`) |
 /// |---|---|---|---|
@@ -17,11 +18,11 @@ use super::{Heartbeat, Liveness, Unfit, whole_millis};
 /// | [`close_timeout`](Self::close_timeout) | 30 s | 1 ms to 2^31 − 1 ms | `closeTimeout` |
 /// | [`app_stall_timeout`](Self::app_stall_timeout) | I + T | 1 ms to 2^31 − 1 ms | `appStallTimeout` |
 ///
-/// A configuration file may write each name with underscores too (`ping_interval`, `max_http_buffer_size`). Times
-/// are whole milliseconds there, as they are in the reference server, and sizes whole bytes. What is left out keeps
-/// its default. Two names for one setting, an unknown name, a fraction or a number in quotes is an error. So is an
-/// old name with spaces, such as `heartbeat interval`: its unit may be seconds, and
-/// [`LegacySettings`](super::LegacySettings) reads it.
+/// A configuration file may also write each name with underscores (`ping_interval`, `max_http_buffer_size`). Times are
+/// whole milliseconds there, as in the reference server, and sizes are whole bytes. Settings that are left out keep
+/// their defaults. Two names for one setting, an unknown name, a fraction or a number in quotes is an error. An old
+/// name with spaces, such as `heartbeat interval`, is an error too, because its unit may be seconds.
+/// [`LegacySettings`](super::LegacySettings) reads old names.
 ///
 /// ```
 /// use core::time::Duration;
@@ -46,12 +47,12 @@ pub struct Settings {
     pub(super) max_packets: u32,
     pub(super) upgrade_millis: u32,
     pub(super) close_millis: u32,
-    /// `None`: follows the heartbeat.
+    /// `None` follows the heartbeat.
     pub(super) app_stall_millis: Option<NonZeroU32>,
 }
 
 impl Settings {
-    /// The defaults: those of the reference server (engine.io 6.6.12) where it has such a setting.
+    /// The defaults. They are those of the reference server (engine.io 6.6.12) where it has such a setting.
     pub const DEFAULT: Self = Self {
         heartbeat: Heartbeat::DEFAULT,
         liveness: Liveness::ExtendOnce,
@@ -62,59 +63,61 @@ impl Settings {
         app_stall_millis: None,
     };
 
-    /// How often a session pings, and how long it waits.
+    /// Returns how often a session pings, and how long it waits for the answer.
     #[must_use]
     pub const fn heartbeat(&self) -> Heartbeat {
         self.heartbeat
     }
 
-    /// Which packets of a client count as a sign of life.
+    /// Returns which packets of a client count as a sign of life.
     #[must_use]
     pub const fn liveness(&self) -> Liveness {
         self.liveness
     }
 
-    /// The largest payload taken from a client, in bytes: one WebSocket message, or the body of one polling request,
-    /// packet types and separators included.
+    /// Returns the largest payload accepted from a client, in bytes: one WebSocket message, or the body of one polling
+    /// request. Packet types and separators count.
     ///
-    /// At least 6, the length of `2probe`, without which no session could upgrade; at most 2^31 − 1. A client of
-    /// revision 4 is told. The reference server calls it `maxHttpBufferSize`.
+    /// It is at least 6, the length of `2probe`, because a session could not upgrade otherwise. It is at most 2^31 − 1.
+    /// The server announces it to clients of revision 4. The reference server calls it `maxHttpBufferSize`.
     #[must_use]
     pub const fn max_payload(&self) -> u32 {
         self.max_payload
     }
 
-    /// The most packets taken from one polling payload.
+    /// Returns the largest number of packets accepted from one polling payload.
     ///
-    /// A client that has sent nothing for a while sends all that has gathered in one payload, so this is generous: what
-    /// limits such a client is [`max_payload`](Self::max_payload). It bounds what a payload of half a million empty
-    /// messages costs, each of which takes a queue's place of some 40 bytes for two on the wire. The reference server has
-    /// no such limit; for one in bytes alone, set half of `max_payload`. It does not concern what a server sends.
+    /// The default is generous, because a client that could not send for a while sends everything it has queued in one
+    /// payload. [`max_payload`](Self::max_payload) limits such a client. This limit bounds the cost of a payload of
+    /// half a million empty messages: each takes two bytes on the wire, but some 40 bytes in a queue. The reference
+    /// server has no such limit. To limit payloads by their bytes alone, set it to half of `max_payload`. It does not
+    /// apply to the payloads that a server sends.
     #[must_use]
     pub const fn max_packets(&self) -> u32 {
         self.max_packets
     }
 
-    /// How long a connection that wants to take a session over may take to prove itself, from its opening.
+    /// Returns how long an upgrade may take, from the opening of the new connection.
     ///
-    /// When it passes, that connection is closed, and the session lives on where it was.
+    /// After that time the new connection is closed, and the session stays on its old transport.
     #[must_use]
     pub const fn upgrade_timeout(&self) -> Duration {
         Duration::from_millis(self.upgrade_millis as u64)
     }
 
-    /// How long a session that this side closes may take to hand its last packets over.
+    /// Returns how long a session that this side closes may take to deliver its last packets.
     ///
-    /// It bounds the wait for a next poll, and for a slow reader. A heartbeat that falls due earlier ends it earlier.
-    /// It is not the old `close timeout`, which bounded the silence of a polling client.
+    /// It limits the wait for a next poll, and for a slow reader. The deadline for the peer's silence may end the
+    /// session earlier. It is not the old `close timeout`, which limited the silence of a polling client.
     #[must_use]
     pub const fn close_timeout(&self) -> Duration {
         Duration::from_millis(self.close_millis as u64)
     }
 
-    /// How long the application may leave a full inbox unread before the session ends as stalled.
+    /// Returns how long the application may leave a full inbox unread before the session ends as stalled.
     ///
-    /// Silence of the peer is not judged meanwhile. Follows the heartbeat, as I + T, unless it has been set.
+    /// Meanwhile the silence of the peer does not count. Unless it has been set, the value follows the heartbeat: it is
+    /// I + T.
     #[must_use]
     pub const fn app_stall_timeout(&self) -> Duration {
         let millis = match self.app_stall_millis {
@@ -124,56 +127,57 @@ impl Settings {
         Duration::from_millis(millis as u64)
     }
 
-    /// The same, with this [`heartbeat`](Self::heartbeat).
+    /// Returns these settings with this [`heartbeat`](Self::heartbeat).
     #[must_use]
     pub const fn with_heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.heartbeat = heartbeat;
         self
     }
 
-    /// The same, with this [`liveness`](Self::liveness).
+    /// Returns these settings with this [`liveness`](Self::liveness).
     #[must_use]
     pub const fn with_liveness(mut self, liveness: Liveness) -> Self {
         self.liveness = liveness;
         self
     }
 
-    /// The same, with this [`max_payload`](Self::max_payload) in bytes.
+    /// Returns these settings with this [`max_payload`](Self::max_payload) in bytes.
     ///
     /// # Errors
-    /// Below 6 or above 2^31 − 1.
+    /// Returns a [`SettingsError`] if `bytes` is below 6 or above 2^31 − 1.
     pub const fn with_max_payload(self, bytes: u32) -> Result<Self, SettingsError> {
         self.with_limit(Limit::MaxPayload, bytes)
     }
 
-    /// The same, with this [`max_packets`](Self::max_packets).
+    /// Returns these settings with this [`max_packets`](Self::max_packets).
     ///
     /// # Errors
-    /// Zero.
+    /// Returns a [`SettingsError`] if `packets` is zero.
     pub const fn with_max_packets(self, packets: u32) -> Result<Self, SettingsError> {
         self.with_limit(Limit::MaxPackets, packets)
     }
 
-    /// The same, with this [`upgrade_timeout`](Self::upgrade_timeout).
+    /// Returns these settings with this [`upgrade_timeout`](Self::upgrade_timeout).
     ///
     /// # Errors
-    /// Zero, above 2^31 − 1 ms, or not whole milliseconds.
+    /// Returns a [`SettingsError`] if `timeout` is zero, above 2^31 − 1 ms, or not whole milliseconds.
     pub const fn with_upgrade_timeout(self, timeout: Duration) -> Result<Self, SettingsError> {
         self.with_period(Limit::UpgradeTimeout, timeout)
     }
 
-    /// The same, with this [`close_timeout`](Self::close_timeout).
+    /// Returns these settings with this [`close_timeout`](Self::close_timeout).
     ///
     /// # Errors
-    /// Zero, above 2^31 − 1 ms, or not whole milliseconds.
+    /// Returns a [`SettingsError`] if `timeout` is zero, above 2^31 − 1 ms, or not whole milliseconds.
     pub const fn with_close_timeout(self, timeout: Duration) -> Result<Self, SettingsError> {
         self.with_period(Limit::CloseTimeout, timeout)
     }
 
-    /// The same, with this [`app_stall_timeout`](Self::app_stall_timeout), whatever the heartbeat is.
+    /// Returns these settings with this [`app_stall_timeout`](Self::app_stall_timeout), which no longer follows the
+    /// heartbeat.
     ///
     /// # Errors
-    /// Zero, above 2^31 − 1 ms, or not whole milliseconds.
+    /// Returns a [`SettingsError`] if `timeout` is zero, above 2^31 − 1 ms, or not whole milliseconds.
     pub const fn with_app_stall_timeout(self, timeout: Duration) -> Result<Self, SettingsError> {
         self.with_period(Limit::AppStallTimeout, timeout)
     }
@@ -186,7 +190,7 @@ impl Settings {
         }
     }
 
-    /// The same, with `limit` at `value` in its unit.
+    /// Returns these settings with `limit` set to `value`, in the unit of the limit.
     pub(super) const fn with_limit(mut self, limit: Limit, value: u32) -> Result<Self, SettingsError> {
         if value < limit.min() {
             return Err(SettingsError::TooSmall { limit, min: limit.min() });
@@ -229,7 +233,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// The name in a configuration file.
+    /// Returns the name in a configuration file.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -241,7 +245,7 @@ impl Limit {
         }
     }
 
-    /// What its value counts.
+    /// Returns the unit of its value.
     #[must_use]
     pub const fn unit(self) -> &'static str {
         match self {
@@ -268,34 +272,34 @@ impl Limit {
     }
 }
 
-/// The length of `2probe`, the longest packet that the protocol itself asks of a client.
+/// The length of `2probe`, the longest packet that the protocol itself requires from a client.
 pub(super) const MIN_PAYLOAD: u32 = 6;
 
-/// Why a value is not one of [`Settings`].
+/// The reason why a value is not valid in [`Settings`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// Below what can work. Zero is no way to say "none".
+    /// The value is too small to work. Zero does not mean "no limit".
     #[error("{} is too small: expected at least {min} {}", .limit.as_str(), .limit.unit())]
     TooSmall {
-        /// Which limit.
+        /// The limit.
         limit: Limit,
         /// The smallest value, in the limit's unit.
         min: u32,
     },
-    /// Above what timers and lengths can hold.
+    /// The value is larger than timers and lengths can hold.
     #[error("{} is too large: expected at most {max} {}", .limit.as_str(), .limit.unit())]
     TooLarge {
-        /// Which limit.
+        /// The limit.
         limit: Limit,
         /// The largest value, in the limit's unit.
         max: u32,
     },
-    /// Finer than a millisecond.
+    /// The value is finer than a millisecond.
     #[error("{} is not a whole number of milliseconds", .limit.as_str())]
     Fraction {
-        /// Which limit.
+        /// The limit.
         limit: Limit,
     },
 }

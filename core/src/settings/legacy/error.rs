@@ -1,11 +1,11 @@
-//! What can be wrong with old settings, in sentences.
+//! The errors of old settings, and their messages.
 
 use core::fmt;
 
 use super::super::names::OldKey;
 use super::LegacySettings;
 
-/// Why old settings cannot be read.
+/// The reason why old settings cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -15,10 +15,10 @@ pub enum LegacyError<'a> {
     Unknown {
         /// The name as it was given.
         name: &'a str,
-        /// Whose settings were to be read.
+        /// The generation whose settings were read.
         dialect: LegacySettings,
     },
-    /// A name that only [`Settings`](crate::settings::Settings) know.
+    /// A name that only [`Settings`](crate::settings::Settings) has.
     #[error(
         "`{name}` is a name of today among settings of {}: expected {}",
         .dialect.as_str(),
@@ -27,9 +27,9 @@ pub enum LegacyError<'a> {
     NameOfToday {
         /// The name as it was given.
         name: &'static str,
-        /// What the setting was called, if it existed.
+        /// The old name of the setting, if it existed.
         old: Option<&'static str>,
-        /// Whose settings were to be read.
+        /// The generation whose settings were read.
         dialect: LegacySettings,
     },
     /// A setting of 0.9 that 1.x and 2.x refuse.
@@ -58,12 +58,13 @@ pub enum LegacyError<'a> {
     Value {
         /// The setting.
         name: &'static str,
-        /// What is wrong with it.
+        /// The problem with the value.
         problem: ValueProblem,
-        /// What would be right.
+        /// The kind of value that was expected.
         expected: Measure,
     },
-    /// The two periods of the heartbeat, each fine alone, are longer than [`Heartbeat::MAX_SUM`](crate::Heartbeat::MAX_SUM) together.
+    /// Each period of the heartbeat is valid alone, but their sum is longer than
+    /// [`Heartbeat::MAX_SUM`](crate::Heartbeat::MAX_SUM).
     #[error(
         "`heartbeat interval` and `heartbeat timeout` are too long together: expected at most 2147483.647 s, \
          where the reference implementations' timers overflow"
@@ -71,7 +72,7 @@ pub enum LegacyError<'a> {
     HeartbeatTooLong,
 }
 
-/// The end of the sentence about a name of today: what to write in its place.
+/// Displays the end of the message about a name of today: the name to use in its place.
 struct Instead {
     old: Option<&'static str>,
     dialect: LegacySettings,
@@ -91,32 +92,32 @@ impl fmt::Display for Instead {
     }
 }
 
-/// What is wrong with the value of an old setting.
+/// The problem with the value of an old setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ValueProblem {
-    /// No number, or one that is not written as JSON writes numbers.
+    /// It is not a number, or not written as JSON writes numbers.
     #[error("is not a number")]
     NotANumber,
-    /// Neither true nor false.
+    /// It is neither true nor false.
     #[error("is neither true nor false")]
     NotASwitch,
-    /// Below zero.
+    /// It is below zero.
     #[error("is negative")]
     Negative,
-    /// Zero, or too little to work with.
+    /// It is zero, or too small to work.
     #[error("is too small")]
     TooSmall,
-    /// A fraction that would have to be rounded.
+    /// It has a fraction that would have to be rounded.
     #[error("is too fine")]
     TooFine,
-    /// Beyond what timers and lengths can hold.
+    /// It is larger than timers and lengths can hold.
     #[error("is too large")]
     TooLarge,
 }
 
-/// What the value of an old setting counts.
+/// The unit of the value of an old setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -136,7 +137,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// The power of ten that turns a value into milliseconds or bytes.
+    /// Returns the power of ten that converts a value to milliseconds or bytes.
     pub(super) const fn shift(self) -> i32 {
         match self {
             Self::Seconds => 3,

@@ -7,8 +7,8 @@ use ::serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use super::{Draft, Entry, LegacySettings, Measure, OldSettings, ValueProblem};
 use crate::json::NotU32;
 
-/// Reads a map of old settings. Numbers may be integers or floats, as the format has them: a float stands for the
-/// decimal it was read from.
+/// Reads a map of old settings. Numbers may be integers or floats, depending on the format. A float counts as the
+/// decimal that it was read from.
 ///
 /// ```
 /// use eio_core::settings::LegacySettings;
@@ -73,7 +73,7 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 }
 
-/// A number is in milliseconds or bytes by now.
+/// A value. A number was already converted to milliseconds or bytes.
 enum Value {
     Switch(bool),
     Number(Result<u32, NotU32>),
@@ -86,7 +86,7 @@ impl<'de> DeserializeSeed<'de> for ValueSeed {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        // Not `deserialize_f64`: whole numbers shall stay whole.
+        // Not `deserialize_f64`, because whole numbers must stay whole.
         deserializer.deserialize_any(self)
     }
 }
@@ -140,9 +140,9 @@ impl ValueSeed {
     }
 }
 
-/// `number` times `factor`, if the decimal that was written in the file is whole then.
+/// Returns `number` times `factor`, if the product is whole for the decimal that was written in the file.
 ///
-/// A format hands 0.3 over as the float next to it, and 1000 times that float need not be 300. But the float next to
+/// A format passes 0.3 as the nearest float, and 1000 times that float need not be 300. But the float nearest to
 /// 300/1000 is the same float, because division and the reading of decimals both round correctly.
 fn from_float(number: f64, factor: f64) -> Result<u32, NotU32> {
     if number < 0.0 {
