@@ -1,7 +1,7 @@
-//! Packets: what travels in one WebSocket message, and what a polling payload is made of.
+//! Packets. One WebSocket message carries one packet; a polling payload carries one or more.
 //!
-//! A packet is a [`PacketType`] and its [`Data`]. The wire forms differ by protocol revision: [`v4`] and [`v3`] hold
-//! one `decode` and one `encode` each. Decoding borrows the caller's bytes; nothing is copied or allocated.
+//! A packet consists of a [`PacketType`] and its [`Data`]. The wire forms differ by protocol revision: [`v4`] and
+//! [`v3`] each have a `decode` and an `encode`. Decoding borrows the caller's bytes. It copies and allocates nothing.
 //!
 //! Source: the Engine.IO protocol, revision 4, "Packet encoding", and revision 3, "Encoding".
 //!
@@ -23,7 +23,7 @@ pub use base64::Base64;
 pub(crate) use base64::encode_into as encode_base64;
 pub(crate) use writer::Writer;
 
-/// One WebSocket message: exactly one packet.
+/// One WebSocket message, which carries exactly one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "RFC 6455 has two kinds of data messages")]
@@ -34,16 +34,16 @@ pub enum Frame<'a> {
     Binary(&'a [u8]),
 }
 
-/// What a packet is for. The discriminant is the digit on the wire.
+/// The type of a packet. The discriminant is the digit on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "both protocol revisions know these seven types")]
 pub enum PacketType {
-    /// `0`: the handshake, from the server, first in every session.
+    /// `0`: the handshake, which the server sends first in every session.
     Open = 0,
     /// `1`: the sender ends the session.
     Close = 1,
-    /// `2`: asks for a pong. Servers ask in revision 4, clients in revision 3.
+    /// `2`: asks for a pong. Servers send it in revision 4, clients in revision 3.
     Ping = 2,
     /// `3`: answers a ping.
     Pong = 3,
@@ -51,12 +51,12 @@ pub enum PacketType {
     Message = 4,
     /// `5`: the client moves the session to the transport that carries this packet.
     Upgrade = 5,
-    /// `6`: nothing; answers a pending poll while the session moves to another transport.
+    /// `6`: carries nothing. It answers a pending poll while the session moves to another transport.
     Noop = 6,
 }
 
 impl PacketType {
-    /// The type that stands for `digit` (0 to 6) on the wire, if there is one.
+    /// Returns the type with the number `digit` (0 to 6) on the wire, or `None` for another number.
     #[must_use]
     pub const fn from_digit(digit: u8) -> Option<Self> {
         Some(match digit {
@@ -71,28 +71,28 @@ impl PacketType {
         })
     }
 
-    /// The number on the wire, 0 to 6.
+    /// Returns the number on the wire, 0 to 6.
     #[must_use]
     pub const fn digit(self) -> u8 {
         self as u8
     }
 
-    /// The character on the wire, `0` to `6`.
+    /// Returns the character on the wire, `0` to `6`.
     const fn as_ascii(self) -> u8 {
         self.digit().saturating_add(b'0')
     }
 }
 
-/// One packet. Its data borrows the bytes it was decoded from, or those it will be encoded from.
+/// One packet. Its data borrows the bytes that it was decoded from, or that it will be encoded from.
 ///
-/// The wire does not distinguish empty data from none.
+/// The wire does not distinguish between empty data and no data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "a packet is a type and its data, in every revision")]
 pub struct Packet<'a> {
-    /// What the packet is for.
+    /// The type of the packet.
     pub packet_type: PacketType,
-    /// What it carries; empty for most control packets.
+    /// The data that it carries. Most control packets carry empty data.
     pub data: Data<'a>,
 }
 
@@ -103,22 +103,22 @@ impl<'a> Packet<'a> {
     pub const PING: Self = Self::text(PacketType::Ping, "");
     /// Answers a ping: `3`.
     pub const PONG: Self = Self::text(PacketType::Pong, "");
-    /// Opens the upgrade on the new transport, from the client: `2probe`.
+    /// Starts the upgrade on the new transport; sent by the client: `2probe`.
     pub const PING_PROBE: Self = Self::text(PacketType::Ping, "probe");
-    /// Answers the probe on the new transport, from the server: `3probe`.
+    /// Answers the probe on the new transport; sent by the server: `3probe`.
     pub const PONG_PROBE: Self = Self::text(PacketType::Pong, "probe");
-    /// Completes the upgrade, from the client: `5`.
+    /// Completes the upgrade; sent by the client: `5`.
     pub const UPGRADE: Self = Self::text(PacketType::Upgrade, "");
     /// Answers a pending poll with nothing: `6`.
     pub const NOOP: Self = Self::text(PacketType::Noop, "");
 
-    /// A packet with text data.
+    /// Creates a packet with text data.
     #[must_use]
     pub const fn text(packet_type: PacketType, text: &'a str) -> Self {
         Self { packet_type, data: Data::Text(text) }
     }
 
-    /// The message packet that carries `body`.
+    /// Creates a message packet that carries `body`.
     #[must_use]
     pub const fn message(body: Frame<'a>) -> Self {
         let data = match body {
@@ -129,27 +129,28 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// What a packet carries.
+/// The data of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "both protocol revisions know these three forms")]
 pub enum Data<'a> {
     /// Text, possibly empty.
     Text(&'a str),
-    /// Bytes as they are.
+    /// Raw bytes.
     Binary(&'a [u8]),
-    /// Bytes that travelled as base64, checked and not yet decoded: decoding needs a buffer, which is the caller's.
+    /// Bytes that were sent as base64. They are checked but not yet decoded, because decoding needs a buffer of the
+    /// caller.
     Base64(Base64<'a>),
 }
 
 impl Data<'_> {
-    /// Whether the data is bytes, in whichever form, rather than text.
+    /// Returns whether the data is bytes, raw or as base64, and not text.
     #[must_use]
     pub const fn is_binary(&self) -> bool {
         !matches!(self, Self::Text(_))
     }
 
-    /// The length in bytes of the data as it is.
+    /// Returns the length of the raw data in bytes.
     const fn raw_len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -158,12 +159,12 @@ impl Data<'_> {
         }
     }
 
-    /// The length in bytes of the data in a text frame.
+    /// Returns the length of the data in a text frame, in bytes.
     pub(crate) const fn text_len(&self) -> usize {
         if self.is_binary() { base64::encoded_len(self.raw_len()) } else { self.raw_len() }
     }
 
-    /// Writes the data as it is; the caller has reserved `raw_len`.
+    /// Writes the raw data. The caller has reserved `raw_len`.
     fn write_raw(&self, writer: &mut Writer<'_>) {
         match *self {
             Self::Text(text) => writer.bytes(text.as_bytes()),
@@ -172,7 +173,7 @@ impl Data<'_> {
         }
     }
 
-    /// Writes the data as it stands in a text frame; the caller has reserved `text_len`.
+    /// Writes the data in the form for a text frame. The caller has reserved `text_len`.
     fn write_text(&self, writer: &mut Writer<'_>) {
         match *self {
             Self::Text(text) => writer.bytes(text.as_bytes()),
@@ -182,29 +183,29 @@ impl Data<'_> {
     }
 }
 
-/// The packet in `text`, whose first character is its type's digit. Both revisions agree on this form.
+/// Decodes the packet in `text`, whose first character is the digit of its type. Both revisions use this form.
 fn decode_plain(text: &str) -> Result<Packet<'_>, DecodeError> {
     let packet_type = packet_type(text.as_bytes(), b'0')?;
     Ok(Packet::text(packet_type, text.get(1..).unwrap_or_default()))
 }
 
-/// The type that the first of `bytes` stands for, where `zero` stands for 0.
+/// Returns the type that the first of `bytes` encodes, where `zero` encodes 0.
 fn packet_type(bytes: &[u8], zero: u8) -> Result<PacketType, DecodeError> {
     let Some(&first) = bytes.first() else { return Err(DecodeError::new(DecodeErrorKind::Empty, 0)) };
     let packet_type = first.checked_sub(zero).and_then(PacketType::from_digit);
     packet_type.ok_or(DecodeError::new(DecodeErrorKind::UnknownType(first), 0))
 }
 
-/// Why bytes are not a packet or a payload, and where.
+/// The error for bytes that are not a packet or a payload: what is wrong, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("{kind}, at byte {at}")]
 #[non_exhaustive]
 pub struct DecodeError {
-    /// The offset of the offending byte from the start of the frame or payload that was given to `decode`: at most its
-    /// length, and equal to it when something is missing at the end.
+    /// The offset of the offending byte from the start of the frame or payload that was passed to `decode`. It is at
+    /// most the length of the input, and equal to it if something is missing at the end.
     pub at: usize,
-    /// What is wrong there.
+    /// The problem at that offset.
     pub kind: DecodeErrorKind,
 }
 
@@ -213,38 +214,39 @@ impl DecodeError {
         Self { at, kind }
     }
 
-    /// The same error, seen from a beginning that lies `offset` bytes earlier.
+    /// Returns the same error, counted from a start that is `offset` bytes earlier.
     pub(crate) const fn after(self, offset: usize) -> Self {
         Self { at: self.at.saturating_add(offset), ..self }
     }
 }
 
-/// What is wrong with bytes that should have been a packet or a payload.
+/// The problem with bytes that are not a packet or a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// No byte at all where a packet, or its type, was expected.
+    /// The input is empty where a packet, or its type, was expected.
     #[error("empty packet: expected a type")]
     Empty,
-    /// The byte that should say a packet's type says none.
+    /// The byte for the packet's type is not a valid type.
     #[error("unknown packet type {0:#04x}: expected 0 to 6, or b for base64")]
     UnknownType(u8),
-    /// Text that is not UTF-8. The position is that of the first byte of the character that is none.
+    /// The text is not UTF-8. The position is that of the first byte of the invalid character.
     #[error("invalid UTF-8 in text")]
     InvalidUtf8,
-    /// A character outside the base64 alphabets, or a missing one: base64 cannot end with the first symbol of a group.
+    /// A character is not in a base64 alphabet, or is missing: base64 cannot end with the first symbol of a group.
     #[error("invalid base64")]
     InvalidBase64,
-    /// Revision 3 payloads in binary framing: the byte before a packet says neither text nor bytes.
+    /// Revision 3 payloads in binary framing: the byte before a packet marks neither text nor bytes.
     #[error("unknown marker {0:#04x} before a packet: expected 0x00 for text or 0x01 for bytes")]
     InvalidMarker(u8),
-    /// Revision 3 payloads: a packet's length is malformed, and the position is where a digit or the end of the
-    /// number was expected; or it does not end where a character ends, or reaches beyond the payload, and the
+    /// Revision 3 payloads: the length of a packet is invalid. If it is malformed, the position is where a digit or the
+    /// end of the number was expected. If it does not end at the end of a character, or reaches beyond the payload, the
     /// position is that of its first digit.
     #[error("invalid length prefix")]
     InvalidLength,
-    /// More packets in one payload than the caller's limit. The position is where the first one too many begins.
+    /// The payload has more packets than the caller's limit. The position is the start of the first packet above the
+    /// limit.
     #[error("too many packets in one payload")]
     TooManyPackets,
 }

@@ -1,4 +1,4 @@
-//! Payloads: what HTTP long-polling carries, several packets in one body.
+//! Payloads. HTTP long-polling carries several packets in one body, the payload.
 //!
 //! | revision | form | content type |
 //! |---|---|---|
@@ -7,13 +7,13 @@
 //! | [`v3`], binary | marker, length, 0xFF, packet for each | `application/octet-stream` |
 //! | [`jsonp`] | either text form in a script, or in a form field | `text/plain`, `application/x-www-form-urlencoded` |
 //!
-//! A decoder is an iterator that borrows the body: it looks at every byte a bounded number of times, however many
-//! packets a body claims to hold, and allocates nothing. The packets before a malformed one are yielded, then the
-//! error, then nothing: once its place is lost, the rest cannot be trusted.
+//! A decoder is an iterator that borrows the body and allocates nothing. It reads every byte a bounded number of times,
+//! regardless of how many packets the body claims to hold. It returns the packets before a malformed packet, then the
+//! error, then `None`: after an error, the boundaries of the rest cannot be trusted.
 //!
-//! An encoder takes packets one by one and writes into the caller's buffer. A packet that does not fit is refused and
-//! leaves what was written as it was, so the buffer's length is the limit on a body: a client that may post at most
-//! `maxPayload` bytes lends that many.
+//! An encoder takes packets one by one and writes into the caller's buffer. It refuses a packet that does not fit, and
+//! leaves the payload unchanged. So the length of the buffer is the limit on a body: a client that may post at most
+//! `maxPayload` bytes provides a buffer of that length.
 //!
 //! ```
 //! use eio_core::packet::{Frame, Packet};
@@ -36,8 +36,9 @@
 //!
 //! # Stricter than the reference
 //!
-//! The reference parsers (engine.io-parser 5.2 for revision 4, 2.2 for revision 3) accept some input that is refused
-//! here, in payloads and in single packets, and write one payload that is not what it was made of. Everything else is accepted and refused alike.
+//! This crate refuses some input that the reference parsers (engine.io-parser 5.2 for revision 4, 2.2 for revision 3)
+//! accept, in payloads and in single packets. It also refuses to write one payload that the peer would read as other
+//! packets. Otherwise it accepts and refuses the same input.
 //!
 //! | refused | why |
 //! |---|---|
@@ -56,8 +57,8 @@ pub mod jsonp;
 pub mod v3;
 pub mod v4;
 
-/// A limit on the packets in one payload, for callers that have no better number: 16,384.
+/// The default limit on the packets in one payload: 16,384.
 ///
-/// The reference server knows no limit, so that one body of a million bytes can hold 500,000 packets, each an event for
-/// the application. Half a minute of a client's messages at 500 a second fits into this one.
+/// The reference server has no limit, so one body of a million bytes can hold 500,000 packets, each of which is an
+/// event for the application. This limit leaves room for half a minute of a client's messages at 500 a second.
 pub const DEFAULT_MAX_PACKETS: usize = 16_384;

@@ -1,4 +1,4 @@
-//! WebSocket framing (RFC 6455), both roles, in the caller's buffers: no I/O, no allocation, no clock.
+//! WebSocket framing (RFC 6455) for both roles, in the caller's buffers, without I/O, allocation or a clock.
 //!
 //! ```text
 //!            bytes from the peer                         bytes to the peer
@@ -8,14 +8,16 @@
 //!        Item::{Message, Piece, Control}                  Frame, Control
 //! ```
 //!
-//! - [`Decoder`] is the stream decoder: 32 bytes of state, any cut of the input is fine, and neither side ever needs a
-//!   buffer as large as a message. A whole message that lies in the input comes out as it is, anything else in pieces.
-//!   Servers with many idle connections keep only this per connection, and a scratch buffer per thread.
-//! - [`Reader`] puts one lent buffer behind it, for firmware and simple loops: whole messages only, and since every
-//!   received byte is in the buffer before anything waits, a cancelled read loses nothing.
-//! - [`FrameHeader`], [`encode_message`] and [`Control`] write. A server's frames are not masked, so that one encoded
-//!   frame serves every receiver; a client masks each frame with a fresh random key.
-//! - [`Key`] is the opening handshake's challenge and its answer. HTTP itself is somebody else's.
+//! - [`Decoder`] is the stream decoder. It has 32 bytes of state and accepts input cut at any place. Neither side needs
+//!   a buffer as large as a message: a message that is completely in the input is returned whole, and any other message
+//!   in pieces. Servers with many idle connections need only a decoder per connection, and one scratch buffer per
+//!   thread.
+//! - [`Reader`] combines a decoder with one borrowed buffer, for firmware and simple loops. It returns only whole
+//!   messages. Every received byte is in the buffer before the caller waits, so a cancelled read loses nothing.
+//! - [`FrameHeader`], [`encode_message`] and [`Control`] write frames. A server's frames are not masked, so one encoded
+//!   frame can be sent to every receiver. A client masks each frame with a fresh random key.
+//! - [`Key`] is the challenge of the opening handshake and computes its answer. This module does not handle HTTP
+//!   itself.
 //!
 //! ```
 //! use eio_core::packet::Frame;
@@ -33,24 +35,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is refused
+//! # Refused input
 //!
-//! Everything that RFC 6455 lets an endpoint refuse, each as its own [`Error`] with the [`CloseCode`] that the RFC
-//! assigns to it: reserved bits and opcodes (no extension is ever negotiated), a wrong masking bit for the role,
-//! lengths that are not minimal or have their top bit set, control frames that are long or fragmented, continuations
-//! of nothing, text that is not UTF-8, close codes that must not travel, messages above the limit. The length limit
-//! holds for the sum over all fragments and is checked as soon as a header announces it, before anything is kept.
-//! Invalid UTF-8 is reported at the byte that makes it invalid, however the bytes were cut.
+//! The decoder refuses everything that RFC 6455 lets an endpoint refuse. Each violation has its own [`Error`], with the
+//! [`CloseCode`] that the RFC assigns to it: reserved bits and opcodes (no extension is ever negotiated), a wrong
+//! masking bit for the role, lengths that are not minimal or have their top bit set, control frames that are too long
+//! or fragmented, continuations without a message, text that is not UTF-8, close codes that must not be sent, and
+//! messages above the limit. The length limit applies to the sum over all fragments. It is checked as soon as a header
+//! announces the length, before any byte is kept. Invalid UTF-8 is reported at the byte that makes it invalid, however
+//! the input was cut.
 //!
-//! # What a hostile peer can cost
+//! # The cost of a hostile peer
 //!
-//! Decoding takes time linear in the bytes received, and memory that does not depend on them. Fragments without bytes
-//! are a way to keep a message open for ever: at most [`MAX_EMPTY_FRAGMENTS`] may occur in one message. Fragments
-//! with bytes are bounded by the limit on the message, and nothing is kept per fragment, so tiny ones cost a peer at
-//! least three times as many bytes as a receiver has to store. Control frames are bounded by nothing but the
-//! peer's bandwidth; whoever answers pings decides how many answers wait in a queue.
+//! Decoding takes time linear in the bytes received, and memory that does not depend on them. A peer could use
+//! fragments without bytes to keep a message open indefinitely, so one message may have at most [`MAX_EMPTY_FRAGMENTS`]
+//! of them. The limit on the message bounds fragments with bytes, and nothing is stored per fragment. So tiny fragments
+//! cost the peer at least three times as many bytes as the receiver has to store. Only the peer's bandwidth limits
+//! control frames. The caller that answers pings decides how many answers may wait in a queue.
 //!
-//! After a close frame the rest of the input is discarded (RFC 6455 section 1.4); after an error every call returns
+//! After a close frame the rest of the input is discarded (RFC 6455 section 1.4). After an error every call returns
 //! that error again.
 
 mod close;

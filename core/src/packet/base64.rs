@@ -1,18 +1,19 @@
-//! Binary data that travels as text (RFC 4648 section 4).
+//! Base64: binary data as text (RFC 4648 section 4).
 //!
-//! Written here rather than taken from a library because the core promises that no input can make it panic, down to
-//! the release image: slices are cut only into arrays of known length, so no check is left that could fail.
+//! The core does not use a library for this, because it guarantees that no input can make it panic, down to the release
+//! image. This code cuts slices only into arrays of known length, so no check remains that could fail.
 
 use super::{DecodeError, DecodeErrorKind, writer::Writer};
 use crate::BufferTooSmall;
 
-/// Base64 text that is known to be valid. [`decode`](Self::decode) writes the bytes into the caller's buffer.
+/// Base64 text that was checked. [`decode`](Self::decode) writes the bytes into the caller's buffer.
 ///
-/// Peers differ in what they write, so both alphabets of RFC 4648 (sections 4 and 5) are read, even mixed, padding may
-/// be missing or not fit (at most two `=`), and bits behind the last byte are ignored, all as the reference
-/// implementations do. Anything else is an error: unlike them, this type never skips junk.
+/// Peers write base64 in different ways. So this type reads both alphabets of RFC 4648 (sections 4 and 5), even mixed.
+/// Padding may be missing or have the wrong length (at most two `=`), and bits after the last byte are ignored. The
+/// reference implementations do the same. Anything else is an error: unlike them, this type never skips invalid
+/// characters.
 ///
-/// Two values are equal when their symbols are equal, whatever the padding.
+/// Two values are equal if their symbols are equal. Padding does not matter.
 ///
 /// ```
 /// use eio_core::packet::Base64;
@@ -33,15 +34,15 @@ pub struct Base64<'a>(
 );
 
 impl<'a> Base64<'a> {
-    /// Checks `text`, in one pass over it.
+    /// Creates a value from `text`, after checking it in one pass.
     ///
     /// # Errors
-    /// [`DecodeErrorKind::InvalidBase64`] at the first byte that cannot stand where it stands, or at the end of
-    /// `text` when a symbol is missing there.
+    /// Returns [`DecodeErrorKind::InvalidBase64`] at the first byte that is not allowed at its place, or at the end of
+    /// `text` if a symbol is missing there.
     pub fn new(text: &'a str) -> Result<Self, DecodeError> {
         let count = text.bytes().position(|byte| value(byte).is_none()).unwrap_or(text.len());
         let (symbols, rest) = text.split_at_checked(count).unwrap_or_default();
-        // Four symbols stand for three bytes, three for two, two for one, and one for nothing.
+        // Four symbols encode three bytes, three encode two, two encode one, and one encodes nothing.
         let complete = count % 4 != 1;
         let padding = rest.bytes().take(2).take_while(|byte| complete && *byte == b'=').count();
         if complete && padding == rest.len() {
@@ -50,7 +51,7 @@ impl<'a> Base64<'a> {
         Err(DecodeError::new(DecodeErrorKind::InvalidBase64, count.saturating_add(padding)))
     }
 
-    /// How many bytes the text stands for.
+    /// Returns the number of bytes that the text encodes.
     #[must_use]
     pub const fn decoded_len(&self) -> usize {
         let count = self.0.len();
@@ -60,7 +61,8 @@ impl<'a> Base64<'a> {
     /// Writes the bytes into `out` and returns them.
     ///
     /// # Errors
-    /// [`BufferTooSmall`] when `out` is shorter than [`decoded_len`](Self::decoded_len); nothing was written then.
+    /// Returns [`BufferTooSmall`] if `out` is shorter than [`decoded_len`](Self::decoded_len). Nothing was written
+    /// then.
     pub fn decode<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], BufferTooSmall> {
         let mut writer = Writer::new(out);
         writer.reserve(self.decoded_len())?;
@@ -89,7 +91,7 @@ impl<'a> Base64<'a> {
         for (to, from) in out.iter_mut().zip(others) {
             *to = symbol(bits(from));
         }
-        // The last symbol's bits behind the last byte.
+        // The bits of the last symbol after the last byte.
         let ignored = match self.0.len() % 4 {
             2 => 0x0f,
             3 => 0x03,
@@ -101,7 +103,7 @@ impl<'a> Base64<'a> {
     }
 }
 
-/// How many bytes of text stand for `len` bytes of data, padding included.
+/// Returns the length of the text that encodes `len` bytes of data, including padding.
 pub(super) const fn encoded_len(len: usize) -> usize {
     len.div_ceil(3).saturating_mul(4)
 }
@@ -126,7 +128,7 @@ fn decode_quad(quad: [u8; 4]) -> [u8; 3] {
     [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]
 }
 
-/// The symbol that stands for six bits.
+/// Returns the symbol that encodes six bits.
 const fn symbol(bits: u8) -> u8 {
     match bits {
         0..=25 => b'A'.wrapping_add(bits),
@@ -137,7 +139,7 @@ const fn symbol(bits: u8) -> u8 {
     }
 }
 
-/// The six bits that `symbol` stands for in either alphabet.
+/// Returns the six bits that `symbol` encodes in either alphabet.
 const fn value(symbol: u8) -> Option<u8> {
     Some(match symbol {
         b'A'..=b'Z' => symbol.wrapping_sub(b'A'),

@@ -1,19 +1,21 @@
-//! Revision 3: Socket.IO 1 and 2, and newer servers that allow old clients.
+//! Revision 3, used by Socket.IO 1 and 2, and by newer servers that allow old clients.
 //!
 //! | packet | text frame | binary frame |
 //! |---|---|---|
 //! | text | type digit, then the text | – |
 //! | binary | `b`, type digit, then base64 | type as a number (4, not `4`), then the bytes |
 //!
-//! Any packet can be binary, although only messages are. Source: the Engine.IO protocol, revision 3, "Encoding".
+//! Any packet can be binary, although in practice only messages are. Source: the Engine.IO protocol, revision 3,
+//! "Encoding".
 
 use super::{Base64, Data, DecodeError, Frame, Packet, decode_plain, packet_type, writer::Writer};
 use crate::BufferTooSmall;
 
-/// The packet in `frame`. Base64 is accepted in text frames from anyone, also from peers that could send binary frames.
+/// Decodes the packet in `frame`. Base64 in text frames is accepted from every peer, even from one that could send
+/// binary frames.
 ///
 /// # Errors
-/// [`DecodeError`]: the frame is empty or has no known type where its type should be, or has bad base64.
+/// Returns a [`DecodeError`] if the frame is empty, has no valid type, or has invalid base64.
 ///
 /// ```
 /// use eio_core::packet::{v3, Frame, Packet, PacketType};
@@ -41,7 +43,7 @@ pub fn decode(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
 /// Writes `packet` as one frame. `supports_binary` is false for a peer that asked for base64 (`b64` in its query).
 ///
 /// # Errors
-/// [`BufferTooSmall`] when `out` is shorter than [`encoded_len`]; nothing was written then.
+/// Returns [`BufferTooSmall`] if `out` is shorter than [`encoded_len`]. Nothing was written then.
 ///
 /// ```
 /// use eio_core::packet::{v3, Frame, Packet};
@@ -68,7 +70,7 @@ pub fn encode<'o>(
     }
 }
 
-/// The length in bytes of the frame that [`encode`] makes of `packet`.
+/// Returns the length, in bytes, of the frame that [`encode`] writes for `packet`.
 #[must_use]
 pub const fn encoded_len(packet: &Packet<'_>, supports_binary: bool) -> usize {
     if !packet.data.is_binary() {
@@ -80,7 +82,7 @@ pub const fn encoded_len(packet: &Packet<'_>, supports_binary: bool) -> usize {
     }
 }
 
-/// Writes `packet` as text; the caller has reserved `encoded_len(packet, false)`.
+/// Writes `packet` as text. The caller has reserved `encoded_len(packet, false)`.
 pub(crate) fn write_text(packet: &Packet<'_>, writer: &mut Writer<'_>) {
     if packet.data.is_binary() {
         writer.byte(b'b');
@@ -89,7 +91,7 @@ pub(crate) fn write_text(packet: &Packet<'_>, writer: &mut Writer<'_>) {
     packet.data.write_text(writer);
 }
 
-/// Writes `packet` as bytes; the caller has reserved `encoded_len(packet, true)`.
+/// Writes `packet` as bytes. The caller has reserved `encoded_len(packet, true)`.
 pub(crate) fn write_binary(packet: &Packet<'_>, writer: &mut Writer<'_>) {
     writer.byte(packet.packet_type.digit());
     packet.data.write_raw(writer);

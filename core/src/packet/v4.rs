@@ -1,20 +1,22 @@
-//! Revision 4: Socket.IO 3 and 4.
+//! Revision 4, used by Socket.IO 3 and 4.
 //!
 //! | packet | text frame | binary frame |
 //! |---|---|---|
 //! | text | type digit, then the text | – |
 //! | binary message | `b`, then base64 | the bytes alone |
 //!
-//! Only messages can be binary, and nothing but `b` says so: there is no type digit behind it.
-//! Source: the Engine.IO protocol, revision 4, "Packet encoding".
+//! Only messages can be binary. In a text frame, `b` alone marks a binary message: no type digit follows it. Source:
+//! the Engine.IO protocol, revision 4, "Packet encoding".
 
 use super::{Base64, Data, DecodeError, Frame, Packet, PacketType, decode_plain, writer::Writer};
 use crate::BufferTooSmall;
 
-/// The packet in `frame`. Base64 is accepted in text frames from anyone, also from peers that could send binary frames.
+/// Decodes the packet in `frame`. Base64 in text frames is accepted from every peer, even from one that could send
+/// binary frames.
 ///
 /// # Errors
-/// [`DecodeError`]: the frame is empty text, starts with neither a digit from 0 to 6 nor `b`, or has bad base64.
+/// Returns a [`DecodeError`] if the frame is empty text, starts with neither a digit from 0 to 6 nor `b`, or has
+/// invalid base64.
 ///
 /// ```
 /// use eio_core::packet::{v4, Frame, Packet, PacketType};
@@ -33,11 +35,12 @@ pub fn decode(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
 
 /// Writes `packet` as one frame.
 ///
-/// `supports_binary` is false for a peer that asked for base64 (`b64` in its query). A binary message to any other is
-/// its own frame: its bytes are returned as they are, and `out` is not touched. Binary data makes any packet a message.
+/// `supports_binary` is false for a peer that asked for base64 (`b64` in its query). For any other peer, a binary
+/// message is its own frame: the function returns its bytes unchanged and does not write to `out`. A packet with binary
+/// data is always encoded as a message.
 ///
 /// # Errors
-/// [`BufferTooSmall`]; never when `out` is at least [`encoded_len`] long.
+/// Returns [`BufferTooSmall`] if the frame does not fit into `out`. A buffer of [`encoded_len`] bytes is always enough.
 ///
 /// ```
 /// use eio_core::packet::{v4, Frame, Packet};
@@ -68,18 +71,18 @@ pub fn encode<'o>(
     }
 }
 
-/// The length in bytes of the frame that [`encode`] makes of `packet`.
+/// Returns the length, in bytes, of the frame that [`encode`] writes for `packet`.
 #[must_use]
 pub const fn encoded_len(packet: &Packet<'_>, supports_binary: bool) -> usize {
     if supports_binary && packet.data.is_binary() { packet.data.raw_len() } else { text_len(packet) }
 }
 
-/// The length in bytes of `packet` as text.
+/// Returns the length of `packet` as text, in bytes.
 pub(crate) const fn text_len(packet: &Packet<'_>) -> usize {
     packet.data.text_len().saturating_add(1)
 }
 
-/// Writes `packet` as text; the caller has reserved `text_len`.
+/// Writes `packet` as text. The caller has reserved `text_len`.
 pub(crate) fn write_text(packet: &Packet<'_>, writer: &mut Writer<'_>) {
     writer.byte(if packet.data.is_binary() { b'b' } else { packet.packet_type.as_ascii() });
     packet.data.write_text(writer);

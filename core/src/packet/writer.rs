@@ -1,12 +1,12 @@
-//! Filling the caller's buffer: all of it or nothing.
+//! Writes into the caller's buffer: the whole output or nothing.
 
 use super::{Base64, base64};
 use crate::BufferTooSmall;
 
-/// The caller's buffer and how much of it is filled.
+/// The caller's buffer, and the length of its filled part.
 ///
-/// Encoders [`reserve`](Self::reserve) the exact length of what they are about to write, then write it. So the
-/// question whether it fits is asked once, and nothing is written when it does not.
+/// Encoders first [`reserve`](Self::reserve) the exact length of their output, and then write it. So the length is
+/// checked once, and nothing is written if the output does not fit.
 #[derive(Debug)]
 pub(crate) struct Writer<'o> {
     out: &'o mut [u8],
@@ -18,17 +18,17 @@ impl<'o> Writer<'o> {
         Self { out, len: 0 }
     }
 
-    /// How many bytes are written.
+    /// Returns the number of bytes written.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
-    /// How many more bytes there is room for.
+    /// Returns the number of free bytes.
     pub(crate) const fn remaining(&self) -> usize {
         self.out.len().saturating_sub(self.len)
     }
 
-    /// Whether there is room for `additional` bytes; the error says how long the whole buffer would have to be.
+    /// Checks that there is room for `additional` bytes. The error says how long the whole buffer would have to be.
     pub(crate) const fn reserve(&self, additional: usize) -> Result<(), BufferTooSmall> {
         if additional <= self.remaining() {
             Ok(())
@@ -37,7 +37,8 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// The next `count` bytes of the buffer, to be filled. They have been reserved, so they are there.
+    /// Returns the next `count` bytes of the buffer, for the caller to fill. They exist, because they have been
+    /// reserved.
     pub(crate) fn advance(&mut self, count: usize) -> &mut [u8] {
         let end = self.len.saturating_add(count);
         let Some(space) = self.out.get_mut(self.len..end) else { return &mut [] };
@@ -50,7 +51,7 @@ impl<'o> Writer<'o> {
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        // Becomes a memcpy; `copy_from_slice` would leave its length check, and with it a panic, in small images.
+        // This compiles to a memcpy. `copy_from_slice` would keep its length check, and so a panic, in small images.
         self.advance(bytes.len()).iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     }
 
@@ -59,24 +60,25 @@ impl<'o> Writer<'o> {
         base64::encode_into(data, self.advance(base64::encoded_len(data.len())));
     }
 
-    /// Writes `text` again, in its canonical form.
+    /// Writes `text` as base64 in its canonical form.
     pub(crate) fn base64_again(&mut self, text: Base64<'_>) {
         text.rewrite_into(self.advance(base64::encoded_len(text.decoded_len())));
     }
 
-    /// Writes the bytes that `text` stands for.
+    /// Writes the bytes that `text` encodes.
     pub(crate) fn decoded(&mut self, text: Base64<'_>) {
         text.decode_into(self.advance(text.decoded_len()));
     }
 
-    /// What was written.
+    /// Returns the bytes that were written.
     pub(crate) fn finish(self) -> &'o [u8] {
         self.out.get(..self.len).unwrap_or_default()
     }
 
-    /// What was written, when all of it was text.
+    /// Returns the text that was written. Only text may have been written.
     pub(crate) fn finish_text(self) -> &'o str {
-        // Whole strings and ASCII were written, so this never falls back; without `unsafe` it has to be asked.
+        // Only whole strings and ASCII were written, so the fallback is never used. Without `unsafe`, the check is
+        // necessary.
         core::str::from_utf8(self.finish()).unwrap_or_default()
     }
 }

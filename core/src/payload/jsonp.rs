@@ -1,19 +1,19 @@
 //! JSONP: payloads for browsers too old for cross-origin requests, in revisions 3 and 4.
 //!
-//! A poll is answered with a script that calls a function with the payload; a post is a form with the payload in its
-//! field `d`. Both carry text payloads only.
+//! The answer to a poll is a script that calls a function with the payload. A post is a form with the payload in its
+//! field `d`. Both carry only text payloads.
 
 use crate::BufferTooSmall;
 use crate::packet::Writer;
 
 /// Writes the script that answers a poll: `___eio[<j>](<payload as a JSON string>);`.
 ///
-/// `j` is the value of the query parameter of that name; all but its digits is dropped, as the reference server does.
-/// `payload` is a text payload, as an encoder finishes it. U+2028 and U+2029 are escaped, because they end a line in old
+/// `j` is the value of the query parameter `j`. Everything except its digits is dropped, as the reference server does.
+/// `payload` is a finished text payload from an encoder. U+2028 and U+2029 are escaped, because they end a line in old
 /// JavaScript.
 ///
 /// # Errors
-/// [`BufferTooSmall`]; nothing was written then.
+/// Returns [`BufferTooSmall`] if the script does not fit into `out`. Nothing was written then.
 ///
 /// ```
 /// use eio_core::payload::jsonp;
@@ -43,7 +43,7 @@ const HEAD: &[u8] = b"___eio[";
 const MIDDLE: &[u8] = b"](\"";
 const END: &[u8] = b"\");";
 
-/// Hands out `payload` in pieces, as it stands in a JSON string.
+/// Passes `payload` to `put` in pieces, escaped for a JSON string.
 fn escape(payload: &[u8], mut put: impl FnMut(&[u8])) {
     let mut rest = payload;
     while let Some((&byte, next)) = rest.split_first() {
@@ -77,13 +77,13 @@ const fn hex_digit(byte: u8) -> u8 {
     }
 }
 
-/// The payload in the body of a post, decoded in place; none when the form has no field `d`.
+/// Decodes the payload in the body of a post, in place, and returns it. Returns `None` if the form has no field `d`.
 ///
-/// Three layers come off in one pass: `+` and percent signs as in every form (a malformed `%` stands for itself), then
-/// what clients do to keep line ends alive on their way: `\n` in two characters is a line feed, and one backslash of
-/// several before an `n` is dropped.
+/// It decodes two layers in one pass. First, `+` and percent signs, as in every form; a malformed `%` is kept as it is.
+/// Second, the escapes with which clients protect line ends: `\n` in two characters becomes a line feed, and of several
+/// backslashes before an `n` one is dropped.
 ///
-/// The result need not be UTF-8: the payload's decoder says so.
+/// The result need not be UTF-8. The payload's decoder checks that.
 ///
 /// ```
 /// use eio_core::payload::jsonp;
@@ -96,12 +96,12 @@ pub fn decode(body: &mut [u8]) -> Option<&[u8]> {
     let field = body.split_mut(|byte| *byte == b'&').find(|field| field.starts_with(b"d="))?;
     let (_, value) = field.split_at_mut_checked(2)?;
     let (mut read, mut written) = (0_usize, 0_usize);
-    // How many backslashes were written last.
+    // The number of consecutive backslashes that were written last.
     let mut backslashes = 0_usize;
     while let Some((byte, consumed)) = form_byte(value.get(read..).unwrap_or_default()) {
         read = read.saturating_add(consumed);
         if byte == b'n' && backslashes > 0 {
-            // The byte takes the place of a backslash.
+            // The byte replaces a backslash.
             written = written.saturating_sub(1);
         }
         let byte = if byte == b'n' && backslashes == 1 { b'\n' } else { byte };
@@ -114,7 +114,7 @@ pub fn decode(body: &mut [u8]) -> Option<&[u8]> {
     value.get(..written)
 }
 
-/// The first byte that a form's `value` stands for, and how many bytes say so.
+/// Returns the first byte that a form's `value` encodes, and the number of bytes that encode it.
 fn form_byte(value: &[u8]) -> Option<(u8, usize)> {
     Some(match value {
         [] => return None,

@@ -1,12 +1,12 @@
-//! Revision 3: packets with their lengths in front.
+//! Revision 3: each packet follows its length.
 //!
 //! | framing | a packet | its length counts |
 //! |---|---|---|
 //! | [`Framing::Text`] | `<length>:<packet>`, length in decimal digits | UTF-16 code units, as JavaScript does: `2:4€`, `3:4😀` |
 //! | [`Framing::Binary`] | 0x00 (text) or 0x01 (bytes), the length's digits as numbers 0 to 9, 0xFF, packet | bytes |
 //!
-//! Text framing carries binary packets as base64. Binary framing is for peers that can read it, and is used when at
-//! least one packet of a payload is binary: [`Framing::of`].
+//! Text framing carries binary packets as base64. Binary framing is used if the peer can read it and at least one
+//! packet of the payload is binary: see [`Framing::of`].
 
 use core::iter::FusedIterator;
 
@@ -14,7 +14,7 @@ use crate::BufferTooSmall;
 use crate::packet::{Data, DecodeError, DecodeErrorKind, Frame, Packet, Writer, v3};
 use crate::text::Decimal;
 
-/// How packets are put into one payload.
+/// The way in which packets are combined into one payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "revision 3 is final and has these two")]
@@ -26,8 +26,8 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// The framing that the reference server chooses for `packets`: binary when the peer can read that (its query had
-    /// no `b64`) and one of them needs it, text otherwise.
+    /// Returns the framing that the reference server chooses for `packets`: binary if the peer can read it (its query
+    /// had no `b64`) and one of the packets needs it, and text otherwise.
     ///
     /// ```
     /// use eio_core::packet::{Frame, Packet};
@@ -48,13 +48,14 @@ impl Framing {
     }
 }
 
-/// The packets in `body`, at most `max_packets` of them (see [`DEFAULT_MAX_PACKETS`](super::DEFAULT_MAX_PACKETS)).
+/// Returns an iterator over the packets in `body`. It accepts at most `max_packets` (see
+/// [`DEFAULT_MAX_PACKETS`](super::DEFAULT_MAX_PACKETS)).
 ///
-/// The framing follows from the request's content type. An empty body is an error in text framing, and holds no packet
-/// in binary framing; `0:` holds no packet. Lengths are plain decimal digits, leading zeros allowed.
+/// Take the framing from the request's content type. An empty body is an error in text framing, and holds no packet in
+/// binary framing. `0:` holds no packet. Lengths are plain decimal digits; leading zeros are allowed.
 ///
-/// In binary framing all markers and lengths are checked first, as the reference server does: when one of them is
-/// wrong, that error is all there is. A packet that is wrong in itself is found in its turn.
+/// In binary framing all markers and lengths are checked first, as the reference server does. If one of them is wrong,
+/// the iterator returns only that error. An error inside a packet is returned when its turn comes.
 ///
 /// ```
 /// use eio_core::packet::{Frame, Packet};
@@ -74,16 +75,16 @@ pub const fn decode(framing: Framing, body: &[u8], max_packets: usize) -> Decode
     Decoder { framing, rest: Some(body), at: 0, left: max_packets }
 }
 
-/// Yields the packets of one payload; see [`decode`].
+/// An iterator over the packets of one payload; see [`decode`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Decoder<'a> {
     framing: Framing,
-    /// What is still to be decoded; none when the payload, or the trust in it, is at its end.
+    /// The part that is still to be decoded. `None` at the end of the payload and after an error.
     rest: Option<&'a [u8]>,
-    /// Where `rest` begins in the payload.
+    /// The offset of `rest` in the payload.
     at: usize,
-    /// How many more packets are allowed.
+    /// The number of packets that are still allowed.
     left: usize,
 }
 
@@ -116,8 +117,8 @@ impl<'a> Iterator for Decoder<'a> {
 impl FusedIterator for Decoder<'_> {}
 
 impl<'a> Decoder<'a> {
-    /// Takes the first packet off `rest`; none when its length is zero and the framing allows that. Errors are
-    /// positioned in `rest`.
+    /// Takes the first packet off `rest`. Returns `None` if its length is zero and the framing allows that. Positions
+    /// of errors are offsets in `rest`.
     fn step(&mut self, rest: &'a [u8]) -> Result<Option<Packet<'a>>, DecodeError> {
         let cut = match self.framing {
             Framing::Text => cut_text(rest),
@@ -136,9 +137,9 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The first packet of a payload, cut off what follows it.
+/// The first packet of a payload, separated from the rest.
 struct Cut<'a> {
-    /// The length of the marker and the length prefix.
+    /// The total length of the marker and the length prefix.
     header: usize,
     is_text: bool,
     packet: &'a [u8],
@@ -161,7 +162,8 @@ fn cut_text(body: &[u8]) -> Result<Cut<'_>, DecodeError> {
     let rest = body.get(header..).unwrap_or_default();
 
     // The packet ends before the first character that the length does not cover. A count below the length then means
-    // that the payload is too short, one above it that the last character takes two units where one was left.
+    // that the payload is too short. A count above it means that the last character takes two units where only one was
+    // left.
     let mut units = 0_usize;
     let end = rest.iter().position(|byte| {
         let width = utf16_units(*byte);
@@ -171,15 +173,15 @@ fn cut_text(body: &[u8]) -> Result<Cut<'_>, DecodeError> {
     });
     let (packet, next) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or_default();
     if units != length {
-        // Bytes that are no characters cannot be counted, so they are the first thing wrong.
+        // Bytes that are not UTF-8 cannot be counted, so this error is reported first.
         utf8(packet).map_err(|error| error.after(header))?;
         return Err(DecodeError::new(DecodeErrorKind::InvalidLength, 0));
     }
     Ok(Cut { header, is_text: true, packet, next })
 }
 
-/// Longer numbers in binary framing are refused, as the reference server does: it stops behind the digits of the
-/// largest number that JavaScript has.
+/// Longer numbers in binary framing are refused, as the reference server does. It stops after as many digits as the
+/// largest JavaScript number has.
 const MAX_DIGITS: usize = 311;
 
 fn cut_binary(body: &[u8]) -> Result<Cut<'_>, DecodeError> {
@@ -202,7 +204,7 @@ fn cut_binary(body: &[u8]) -> Result<Cut<'_>, DecodeError> {
     Ok(Cut { header: past_digits.saturating_add(1), is_text: marker == 0, packet, next })
 }
 
-/// Whether the markers and lengths in `body` lead to its end.
+/// Checks that the markers and lengths in `body` lead to its end.
 fn check_binary(body: &[u8]) -> Result<(), DecodeError> {
     let mut rest = body;
     while !rest.is_empty() {
@@ -217,12 +219,13 @@ fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
         .map_err(|error| DecodeError::new(DecodeErrorKind::InvalidUtf8, error.valid_up_to()))
 }
 
-/// The number with these decimal digits, or the largest there is: no payload is that long.
+/// Returns the number with these decimal digits, or the largest `usize`, because no payload is that long.
 fn number(digits: impl Iterator<Item = u8>) -> usize {
     digits.fold(0_usize, |number, digit| number.saturating_mul(10).saturating_add(usize::from(digit)))
 }
 
-/// How many UTF-16 code units the character takes that starts with `byte` in UTF-8; none when no character does.
+/// Returns the number of UTF-16 code units of the character whose UTF-8 form starts with `byte`, or zero if no
+/// character starts with it.
 const fn utf16_units(byte: u8) -> usize {
     match byte {
         0x80..=0xbf => 0,
@@ -231,7 +234,7 @@ const fn utf16_units(byte: u8) -> usize {
     }
 }
 
-/// Writes a payload, packet by packet, into the caller's buffer.
+/// Writes a payload into the caller's buffer, packet by packet.
 ///
 /// ```
 /// use eio_core::packet::{Frame, Packet};
@@ -259,7 +262,7 @@ pub struct Encoder<'o> {
 }
 
 impl<'o> Encoder<'o> {
-    /// An empty payload in `out`, whose length is the limit on the payload's.
+    /// Creates an empty payload in `out`. The length of `out` limits the length of the payload.
     #[must_use]
     pub const fn new(framing: Framing, out: &'o mut [u8]) -> Self {
         Self { framing, writer: Writer::new(out) }
@@ -268,8 +271,8 @@ impl<'o> Encoder<'o> {
     /// Adds `packet`.
     ///
     /// # Errors
-    /// [`BufferTooSmall`], where `needed` is the length of the payload with this packet. The payload is what it was
-    /// before, and a shorter packet may still fit.
+    /// Returns [`BufferTooSmall`] if the packet does not fit. `needed` is the length of the payload with this packet.
+    /// The payload is unchanged, and a shorter packet may still fit.
     pub fn push(&mut self, packet: &Packet<'_>) -> Result<(), BufferTooSmall> {
         match self.framing {
             Framing::Text => self.push_text(packet),
@@ -309,26 +312,26 @@ impl<'o> Encoder<'o> {
         Ok(())
     }
 
-    /// The length in bytes of the payload so far.
+    /// Returns the current length of the payload, in bytes.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.writer.len()
     }
 
-    /// Whether no packet was added yet.
+    /// Returns whether no packet has been added yet.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.writer.len() == 0
     }
 
-    /// How many bytes of the buffer are free. The next packet needs some of them for its length.
+    /// Returns the number of free bytes in the buffer. The next packet needs some of them for its length.
     #[must_use]
     pub const fn remaining(&self) -> usize {
         self.writer.remaining()
     }
 
-    /// The payload. Without packets it is `0:` in text framing, which every peer reads as nothing, and empty in
-    /// binary framing.
+    /// Returns the payload. Without packets it is `0:` in text framing, which every peer reads as no packet, and empty
+    /// in binary framing.
     #[must_use]
     pub fn finish(self) -> &'o [u8] {
         if self.framing == Framing::Text && self.is_empty() { b"0:" } else { self.writer.finish() }

@@ -1,8 +1,8 @@
 //! Revision 4: packets separated by 0x1E.
 //!
-//! Binary messages travel as base64. The separator is not escaped: a text that contains it cannot be told from two
-//! packets, in any implementation. So it is not encoded: [`find_separator`] knows it before, and [`Encoder::push`]
-//! refuses it. As a binary message, or on a WebSocket, it travels well.
+//! Binary messages are sent as base64. The separator cannot be escaped, so no implementation can tell a text that
+//! contains it from two packets. [`Encoder::push`] therefore refuses such a text, and [`find_separator`] detects it in
+//! advance. Send it as a binary message or on a WebSocket instead.
 
 use core::iter::FusedIterator;
 
@@ -14,9 +14,10 @@ use crate::packet::{Data, DecodeError, DecodeErrorKind, Frame, Packet, Writer, v
 /// Source: the Engine.IO protocol, revision 4, "Packet encoding / HTTP long-polling".
 pub const RECORD_SEPARATOR: u8 = 0x1e;
 
-/// The packets in `body`, at most `max_packets` of them (see [`DEFAULT_MAX_PACKETS`](super::DEFAULT_MAX_PACKETS)).
+/// Returns an iterator over the packets in `body`. It accepts at most `max_packets` (see
+/// [`DEFAULT_MAX_PACKETS`](super::DEFAULT_MAX_PACKETS)).
 ///
-/// An empty body, and an empty place before, between or behind separators, is an error.
+/// An empty body is an error. So is an empty packet before, between or after separators.
 ///
 /// ```
 /// use eio_core::packet::{Frame, Packet};
@@ -32,15 +33,15 @@ pub const fn decode(body: &[u8], max_packets: usize) -> Decoder<'_> {
     Decoder { rest: Some(body), at: 0, left: max_packets }
 }
 
-/// Yields the packets of one payload; see [`decode`].
+/// An iterator over the packets of one payload; see [`decode`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Decoder<'a> {
-    /// What is still to be decoded; none when the payload, or the trust in it, is at its end.
+    /// The part that is still to be decoded. `None` at the end of the payload and after an error.
     rest: Option<&'a [u8]>,
-    /// Where `rest` begins in the payload.
+    /// The offset of `rest` in the payload.
     at: usize,
-    /// How many more packets are allowed.
+    /// The number of packets that are still allowed.
     left: usize,
 }
 
@@ -75,7 +76,8 @@ fn decode_record(record: &[u8]) -> Result<Packet<'_>, DecodeError> {
     }
 }
 
-/// Where the packet's text contains a [`RECORD_SEPARATOR`], if it does: no payload of this revision can carry it.
+/// Returns the position of a [`RECORD_SEPARATOR`] in the packet's text, if it contains one. No payload of this revision
+/// can carry such a packet.
 ///
 /// ```
 /// use eio_core::packet::{Frame, Packet};
@@ -89,7 +91,7 @@ fn decode_record(record: &[u8]) -> Result<Packet<'_>, DecodeError> {
 pub fn find_separator(packet: &Packet<'_>) -> Option<usize> {
     let Data::Text(text) = packet.data else { return None };
     let text = text.as_bytes();
-    // There hardly ever is one, so that the quick look is mostly all.
+    // Separators are rare, so the fast check is usually enough.
     if has_separator(text) { position(text) } else { None }
 }
 
@@ -98,7 +100,7 @@ fn position(text: &[u8]) -> Option<usize> {
     text.iter().position(|byte| *byte == RECORD_SEPARATOR)
 }
 
-/// Looks at eight bytes at a time; the last eight overlap those before.
+/// Checks eight bytes at a time. The last eight may overlap those before.
 fn has_separator(text: &[u8]) -> bool {
     let Some(last) = text.last_chunk() else { return text.contains(&RECORD_SEPARATOR) };
     let (chunks, _) = text.as_chunks();
@@ -106,8 +108,8 @@ fn has_separator(text: &[u8]) -> bool {
     found & HIGHEST_BITS != 0
 }
 
-/// Has a highest bit set if one of the bytes is a separator: only a difference of zero borrows from a highest bit that
-/// was not set.
+/// Returns a value with the highest bit of a byte set if one of the bytes is a separator: only a difference of zero
+/// borrows from a highest bit that was not set.
 const fn separators(bytes: [u8; 8]) -> u64 {
     let differences = u64::from_ne_bytes(bytes) ^ u64::from_ne_bytes([RECORD_SEPARATOR; 8]);
     differences.wrapping_sub(LOWEST_BITS) & !differences
@@ -116,17 +118,17 @@ const fn separators(bytes: [u8; 8]) -> u64 {
 const LOWEST_BITS: u64 = u64::from_ne_bytes([0x01; 8]);
 const HIGHEST_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
 
-/// Why a packet was not added to a payload.
+/// The reason why a packet was not added to a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// Text with the separator in it: the peer would read two packets, and the second one could be any.
+    /// The text contains the separator. The peer would read two packets, and the second could be of any type.
     #[error(
         "text with U+001E at byte {at}: expected none, which separates packets in a payload of revision 4"
     )]
     Separator {
-        /// Where, from the start of the packet's data.
+        /// The offset of the separator from the start of the packet's data.
         at: usize,
     },
     /// The payload would be longer than the buffer.
@@ -134,7 +136,7 @@ pub enum EncodeError {
     BufferTooSmall(#[from] BufferTooSmall),
 }
 
-/// Writes a payload, packet by packet, into the caller's buffer.
+/// Writes a payload into the caller's buffer, packet by packet.
 ///
 /// ```
 /// use eio_core::packet::{Frame, Packet};
@@ -157,7 +159,7 @@ pub struct Encoder<'o> {
 }
 
 impl<'o> Encoder<'o> {
-    /// An empty payload in `out`, whose length is the limit on the payload's.
+    /// Creates an empty payload in `out`. The length of `out` limits the length of the payload.
     #[must_use]
     pub const fn new(out: &'o mut [u8]) -> Self {
         Self { writer: Writer::new(out) }
@@ -166,13 +168,14 @@ impl<'o> Encoder<'o> {
     /// Adds `packet`.
     ///
     /// # Errors
-    /// [`EncodeError::BufferTooSmall`], where `needed` is the length of the payload with this packet; a shorter packet
-    /// may still fit. [`EncodeError::Separator`] for text that no payload can carry. The payload is what it was before.
+    /// Returns [`EncodeError::BufferTooSmall`] if the packet does not fit. `needed` is the length of the payload with
+    /// this packet; a shorter packet may still fit. Returns [`EncodeError::Separator`] for text that no payload can
+    /// carry. The payload is unchanged in both cases.
     pub fn push(&mut self, packet: &Packet<'_>) -> Result<(), EncodeError> {
         if let Some(at) = find_separator(packet) {
             return Err(EncodeError::Separator { at });
         }
-        // No packet is empty, so a payload that is has none.
+        // No packet is empty, so an empty payload has no packets.
         let separated = !self.is_empty();
         self.writer.reserve(v4::text_len(packet).saturating_add(usize::from(separated)))?;
         if separated {
@@ -182,25 +185,26 @@ impl<'o> Encoder<'o> {
         Ok(())
     }
 
-    /// The length in bytes of the payload so far.
+    /// Returns the current length of the payload, in bytes.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.writer.len()
     }
 
-    /// Whether no packet was added yet.
+    /// Returns whether no packet has been added yet.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.writer.len() == 0
     }
 
-    /// How many bytes of the buffer are free. The next packet takes one of them for its separator, unless it is the first.
+    /// Returns the number of free bytes in the buffer. The next packet takes one of them for its separator, unless it
+    /// is the first.
     #[must_use]
     pub const fn remaining(&self) -> usize {
         self.writer.remaining()
     }
 
-    /// The payload. Without packets it is empty, which is no payload: send none then.
+    /// Returns the payload. Without packets it is empty, which is not a valid payload: do not send it.
     #[must_use]
     pub fn finish(self) -> &'o [u8] {
         self.writer.finish()

@@ -1,11 +1,11 @@
-//! Close codes and what a close frame says (RFC 6455 sections 5.5.1 and 7.4).
+//! Close codes and the body of a close frame (RFC 6455 sections 5.5.1 and 7.4).
 
 use core::fmt;
 
-/// Why an endpoint closes a connection, as a number on the wire.
+/// The code that says why an endpoint closes a connection.
 ///
-/// Any number can be held, since logs and APIs use some that never travel; [`is_sendable`](Self::is_sendable) says
-/// which may.
+/// It can hold any number, because logs and APIs use some codes that are never sent. [`is_sendable`](Self::is_sendable)
+/// returns whether a code may be sent.
 ///
 /// ```
 /// use eio_core::ws::CloseCode;
@@ -26,51 +26,52 @@ impl CloseCode {
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke the WebSocket protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// 1003: a kind of message that this endpoint does not take, say binary where only text makes sense.
+    /// 1003: the endpoint does not accept this kind of message, for example binary where it expects text.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
-    /// 1005: the close frame carried no code. Never travels.
+    /// 1005: the close frame carried no code. This code is never sent.
     pub const NO_STATUS: Self = Self(1005);
-    /// 1006: the connection ended without a close frame. Never travels.
+    /// 1006: the connection ended without a close frame. This code is never sent.
     pub const ABNORMAL: Self = Self(1006);
-    /// 1007: a message's bytes contradict its kind, say text that is not UTF-8.
+    /// 1007: the bytes of a message do not match its kind, for example text that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
-    /// 1008: a message against this endpoint's policy, and no code says more.
+    /// 1008: a message violates the policy of this endpoint, and no other code is more specific.
     pub const POLICY_VIOLATION: Self = Self(1008);
-    /// 1009: a message longer than this endpoint takes.
+    /// 1009: a message is longer than this endpoint accepts.
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
     /// 1010: the client needs an extension that the server did not offer.
     pub const MANDATORY_EXTENSION: Self = Self(1010);
     /// 1011: the server met a condition that it did not expect.
     pub const INTERNAL_ERROR: Self = Self(1011);
-    /// 1012: the server restarts; reconnect after a random delay. From the IANA registry, as 1013 and 1014.
+    /// 1012: the server restarts; reconnect after a random delay. This code is from the IANA registry, as are 1013 and
+    /// 1014.
     pub const SERVICE_RESTART: Self = Self(1012);
     /// 1013: the server is overloaded; try later, or elsewhere.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
     /// 1014: a gateway got an invalid response from the server behind it.
     pub const BAD_GATEWAY: Self = Self(1014);
-    /// 1015: the TLS handshake failed. Never travels.
+    /// 1015: the TLS handshake failed. This code is never sent.
     pub const TLS_HANDSHAKE: Self = Self(1015);
 
-    /// The code with this number.
+    /// Creates the code with this number.
     #[must_use]
     pub const fn new(code: u16) -> Self {
         Self(code)
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn as_u16(self) -> u16 {
         self.0
     }
 
-    /// Whether the code may be in a close frame: 1000–1003 and 1007–1014, 3000–3999 (registered by libraries) or
-    /// 4000–4999 (private). A close frame with any other is refused, and never written.
+    /// Returns whether the code may be in a close frame: 1000–1003, 1007–1014, 3000–3999 (registered by libraries) or
+    /// 4000–4999 (private). A close frame with any other code is refused on receipt and never written.
     #[must_use]
     pub const fn is_sendable(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
 
-    /// What the number stands for, of the codes that RFC 6455 or the IANA registry define.
+    /// Returns the name of a code that RFC 6455 or the IANA registry defines.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {
@@ -103,7 +104,7 @@ impl fmt::Display for CloseCode {
     }
 }
 
-/// The body of a close frame that has one: a code that may be sent, and at most 123 bytes of text (RFC 6455 section
+/// The body of a close frame, if it has one: a code that may be sent, and at most 123 bytes of text (RFC 6455 section
 /// 5.5.1).
 ///
 /// ```
@@ -122,13 +123,13 @@ pub struct Close<'a> {
 }
 
 impl<'a> Close<'a> {
-    /// The longest reason, in bytes: a control frame has 125, and the code takes 2 of them.
+    /// The length of the longest reason, in bytes. A control frame has 125 bytes, and the code takes 2 of them.
     pub const MAX_REASON: usize = 123;
 
-    /// A code and words for it.
+    /// Creates a body from a code and a reason.
     ///
     /// # Errors
-    /// [`CloseError`] for a code that is not [sendable](CloseCode::is_sendable), and for a reason longer than
+    /// Returns a [`CloseError`] for a code that is not [sendable](CloseCode::is_sendable), and for a reason longer than
     /// [`MAX_REASON`](Self::MAX_REASON).
     pub const fn new(code: CloseCode, reason: &'a str) -> Result<Self, CloseError> {
         if !code.is_sendable() {
@@ -140,31 +141,31 @@ impl<'a> Close<'a> {
         Ok(Self { code, reason })
     }
 
-    /// Why the sender closes.
+    /// Returns the code that says why the sender closes.
     #[must_use]
     pub const fn code(&self) -> CloseCode {
         self.code
     }
 
-    /// Words for a log, not for a person; often none.
+    /// Returns the reason, a text for logs and not for users. It is often empty.
     #[must_use]
     pub const fn reason(&self) -> &'a str {
         self.reason
     }
 }
 
-/// Why a code and a reason are no body of a close frame.
+/// The reason why a code and a text do not make a valid body of a close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum CloseError {
-    /// A code that may not be in a close frame.
+    /// The code must not be in a close frame.
     #[error("close code {0} must not be sent: expected 1000 to 1003, 1007 to 1014, or 3000 to 4999")]
     Code(CloseCode),
     /// The reason is too long.
     #[error("close reason of {len} bytes: expected at most 123")]
     ReasonTooLong {
-        /// Its length in bytes.
+        /// The length of the reason, in bytes.
         len: usize,
     },
 }

@@ -3,7 +3,7 @@
 use super::{Close, FrameHeader, OpCode, mask};
 use crate::BufferTooSmall;
 
-/// A control frame, received or to be sent. Its payload has at most 125 bytes.
+/// A control frame that was received or is to be sent. Its payload has at most 125 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(
@@ -13,21 +13,21 @@ use crate::BufferTooSmall;
 pub enum Control<'a> {
     /// Asks for a pong with the same payload.
     Ping(&'a [u8]),
-    /// Answers a ping; unasked, it says that the sender lives, and wants no answer.
+    /// Answers a ping. Sent without a ping, it shows that the sender is alive and needs no answer.
     Pong(&'a [u8]),
-    /// The sender will send nothing more. Without a body, nobody knows why.
+    /// The sender will send nothing more. The body gives the reason; `None` gives no reason.
     Close(Option<Close<'a>>),
 }
 
 impl<'a> Control<'a> {
-    /// The longest payload of a control frame.
+    /// The length of the longest payload of a control frame.
     pub const MAX_PAYLOAD: usize = 125;
 
-    /// The longest control frame with its header: a buffer of this length holds any.
+    /// The length of the longest control frame, including its header. A buffer of this length holds any control frame.
     pub const MAX_LEN: usize = 131;
 
-    /// What RFC 6455 sections 5.5.1 to 5.5.3 want sent back: a ping's payload as a pong, a close's code as a close
-    /// (unless this side closed first), and nothing for a pong.
+    /// Returns the answer that RFC 6455 sections 5.5.1 to 5.5.3 require: for a ping, a pong with the same payload; for
+    /// a close, a close with the same code (do not send it if this side closed first); for a pong, nothing.
     ///
     /// ```
     /// use eio_core::ws::{Close, CloseCode, Control};
@@ -60,7 +60,7 @@ impl<'a> Control<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`EncodeError`] if the payload is too long, or `out` is too small. Nothing was written then.
+    /// Returns an [`EncodeError`] if the payload is too long or `out` is too small. Nothing was written then.
     pub fn encode(&self, key: Option<[u8; 4]>, out: &mut [u8]) -> Result<usize, EncodeError> {
         let (opcode, head, tail): (_, &[u8], &'a [u8]) = match *self {
             Self::Ping(payload) => (OpCode::Ping, &[], payload),
@@ -90,18 +90,18 @@ impl<'a> Control<'a> {
     }
 }
 
-/// Why a control frame was not written.
+/// The reason why a control frame was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// More than 125 bytes of payload.
+    /// The payload has more than 125 bytes.
     #[error("control payload of {len} bytes: expected at most 125")]
     PayloadTooLong {
         /// The length of the payload.
         len: usize,
     },
-    /// The frame does not fit.
+    /// The frame does not fit into the buffer.
     #[error(transparent)]
     BufferTooSmall(#[from] BufferTooSmall),
 }

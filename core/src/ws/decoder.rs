@@ -5,17 +5,17 @@ use super::utf8::Utf8;
 use super::{Close, CloseCode, Control, Decoded, Error, Item, MessageKind, OpCode, Piece, Received, mask};
 use crate::packet::Frame;
 
-/// How many fragments without a single byte one message may have before it is refused.
+/// The largest number of empty fragments that one message may have.
 ///
-/// Each costs a peer a few bytes and brings a message no nearer to its end, so without a limit a message could stay
-/// open for ever without reaching the limit on its length. Fragments with bytes need no limit of their own.
+/// An empty fragment costs the peer a few bytes and adds nothing to the message. Without this limit, a message could
+/// stay open indefinitely without reaching the limit on its length. Fragments with bytes need no limit of their own.
 pub const MAX_EMPTY_FRAGMENTS: u8 = 32;
 
-/// Decodes what a peer sends, in place, however the bytes were cut on their way.
+/// Decodes the bytes from a peer in place, however they were cut on the way.
 ///
-/// 32 bytes that own no buffer. The caller reads bytes into any buffer, decodes until nothing more comes out, and
-/// keeps only the bytes that were not consumed: at most [`MAX_INCOMPLETE`](Self::MAX_INCOMPLETE), and none between
-/// frames.
+/// A decoder takes 32 bytes and owns no buffer. The caller reads bytes into any buffer, decodes until no more items
+/// come out, and keeps only the bytes that were not consumed: at most [`MAX_INCOMPLETE`](Self::MAX_INCOMPLETE), and
+/// none between frames.
 ///
 /// ```
 /// use eio_core::ws::{Control, Decoder, Item, MessageKind};
@@ -40,14 +40,14 @@ pub const MAX_EMPTY_FRAGMENTS: u8 = 32;
 #[derive(Clone, Debug)]
 pub struct Decoder {
     max_message_len: u32,
-    /// What the headers of the open message have announced so far.
+    /// The length that the headers of the open message have announced so far.
     message_len: u32,
-    /// How many bytes of the current data frame are still to come.
+    /// The number of bytes of the current data frame that are still to come.
     frame_left: u32,
-    /// The masking key, turned so that its least significant byte is for the next byte.
+    /// The masking key, rotated so that its least significant byte masks the next byte.
     key: u32,
     end: End,
-    /// The kind of the open message: from its first frame's header to its last byte.
+    /// The kind of the open message, set from the header of its first frame to its last byte.
     message: Option<MessageKind>,
     utf8: Utf8,
     empty_fragments: u8,
@@ -55,25 +55,25 @@ pub struct Decoder {
     masked: bool,
     /// Whether the current data frame is its message's last.
     fin: bool,
-    /// Whether a piece of the open message was handed out.
+    /// Whether a piece of the open message has been returned.
     begun: bool,
 }
 
 impl Decoder {
-    /// The most bytes that are ever left for the next call: a control frame that lacks its last byte.
+    /// The largest number of bytes that may be left for the next call: a control frame without its last byte.
     pub const MAX_INCOMPLETE: usize = Control::MAX_LEN - 1;
 
-    /// Decodes what a client sends to a server: every frame is masked.
+    /// Creates a decoder for a server. It decodes frames from a client, which are all masked.
     ///
-    /// A message of more than `max_message_len` bytes, over all its fragments, is refused.
+    /// It refuses a message of more than `max_message_len` bytes, summed over all its fragments.
     #[must_use]
     pub const fn server(max_message_len: u32) -> Self {
         Self::new(max_message_len, true)
     }
 
-    /// Decodes what a server sends to a client: no frame is masked.
+    /// Creates a decoder for a client. It decodes frames from a server, which are never masked.
     ///
-    /// A message of more than `max_message_len` bytes, over all its fragments, is refused.
+    /// It refuses a message of more than `max_message_len` bytes, summed over all its fragments.
     #[must_use]
     pub const fn client(max_message_len: u32) -> Self {
         Self::new(max_message_len, false)
@@ -97,15 +97,15 @@ impl Decoder {
 
     /// Decodes the next item at the start of `input`.
     ///
-    /// The first `consumed` bytes are done with, and changed where they had to be unmasked; the others were not
-    /// touched. Without an item there is nothing more in `input` to decode: give what was not consumed again, with
-    /// more bytes after it. As long as a data frame lasts, its bytes come out as they come in; a header or a control
-    /// frame is consumed once it is complete.
+    /// The decoder has consumed the first `consumed` bytes, and has unmasked them in place where necessary. It has not
+    /// changed the others. If it returns no item, `input` holds nothing more to decode: pass the bytes that were not
+    /// consumed again, with more bytes after them. The bytes of a data frame are returned as they arrive. A header or a
+    /// control frame is consumed once it is complete.
     ///
-    /// After a close frame, everything is consumed and ignored.
+    /// After a close frame, the decoder consumes and ignores everything.
     ///
     /// # Errors
-    /// [`Error`] if the peer broke a rule. Every later call returns the same error.
+    /// Returns an [`Error`] if the peer broke a rule. Every later call returns the same error.
     pub fn decode<'b>(&mut self, input: &'b mut [u8]) -> Result<Decoded<'b>, Error> {
         let Advance { consumed, found } = self.advance(input)?;
         let item = match found {
@@ -121,20 +121,20 @@ impl Decoder {
         Ok(Decoded { consumed, item })
     }
 
-    /// Whether a close frame was received: nothing that comes after it matters.
+    /// Returns whether a close frame was received. Everything after it is ignored.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self.end, End::Closed)
     }
 
-    /// Lowers the limit on messages to what the caller has room for.
+    /// Lowers the limit on messages to `room`, the space that the caller has.
     pub(super) fn limit_message_len(&mut self, room: usize) {
         let room = u32::try_from(room).unwrap_or(u32::MAX);
         self.max_message_len = self.max_message_len.min(room);
     }
 
-    /// Decodes and unmasks up to the next item. The item's bytes are the last that were consumed; text that is a
-    /// whole message and the bodies of close frames are judged by [`received`](Self::received).
+    /// Decodes and unmasks up to the next item. The item's bytes are the last bytes that were consumed.
+    /// [`received`](Self::received) checks text that is a whole message and the bodies of close frames.
     pub(super) fn advance(&mut self, input: &mut [u8]) -> Result<Advance, Error> {
         match self.end {
             End::Not => {}
@@ -144,7 +144,7 @@ impl Decoder {
         self.step(input).map_err(|error| self.fail(error))
     }
 
-    /// An item, of its unmasked bytes.
+    /// Builds an item from its unmasked bytes.
     pub(super) fn received<'b>(&mut self, what: What, bytes: &'b [u8]) -> Result<Received<'b>, Error> {
         if let What::Whole(Whole::Close) = what {
             self.end = End::Closed;
@@ -157,11 +157,11 @@ impl Decoder {
         error
     }
 
-    // Together with its caller it is longer than apart: too few registers for both.
+    // Inlined into its caller, the code would be longer: there are too few registers for both.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn step(&mut self, input: &mut [u8]) -> Result<Advance, Error> {
         let mut consumed: usize = 0;
-        // Each turn consumes a header, 2 bytes at least.
+        // Each turn consumes a header of at least 2 bytes.
         loop {
             let rest = input.get_mut(consumed..).unwrap_or_default();
             if self.frame_left > 0 {
@@ -186,7 +186,7 @@ impl Decoder {
         }
     }
 
-    /// Takes over a data frame's header: the limits hold before a byte of it is looked at.
+    /// Starts a data frame from its header. Checks the limits before it reads any byte of the payload.
     fn begin_frame(&mut self, header: ReceivedHeader) -> Result<(), Error> {
         let too_long = Error::MessageTooLong { max: self.max_message_len };
         let frame_len = u32::try_from(header.payload_len).map_err(|_| too_long)?;
@@ -206,7 +206,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Takes what `rest` has of the current data frame's payload.
+    /// Takes the part of the current data frame's payload that is in `rest`.
     fn payload(&mut self, rest: &mut [u8], consumed: usize) -> Result<Advance, Error> {
         let wanted = usize::try_from(self.frame_left).unwrap_or(usize::MAX);
         let bytes = match rest.get_mut(..wanted) {
@@ -247,9 +247,9 @@ impl Decoder {
     }
 }
 
-/// Takes a control frame, if all of it is there.
+/// Takes a control frame, if it is complete.
 fn control(whole: Whole, header: ReceivedHeader, rest: &mut [u8], consumed: usize) -> Advance {
-    // At most 125, or the header would have been refused.
+    // This is at most 125, because a header with more is refused.
     let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
     let frame_len = header.header_len.saturating_add(len);
     let Some(payload) = rest.get_mut(header.header_len..frame_len) else {
@@ -260,7 +260,7 @@ fn control(whole: Whole, header: ReceivedHeader, rest: &mut [u8], consumed: usiz
     Advance { consumed: consumed.saturating_add(frame_len), found: Some(found) }
 }
 
-/// An item, of its unmasked bytes, of which text and the bodies of close frames are judged here.
+/// Builds an item from its unmasked bytes. Checks text and the bodies of close frames.
 pub(super) fn received(what: What, bytes: &[u8]) -> Result<Received<'_>, Error> {
     Ok(match what {
         What::Piece { kind, first, last } => Received::Piece(Piece { kind, bytes, first, last }),
@@ -275,7 +275,7 @@ pub(super) fn received(what: What, bytes: &[u8]) -> Result<Received<'_>, Error> 
     })
 }
 
-/// RFC 6455 section 5.5.1: nothing, or a code and a reason.
+/// Reads the body of a close frame: nothing, or a code and a reason (RFC 6455 section 5.5.1).
 fn close_body(body: &[u8]) -> Result<Option<Close<'_>>, Error> {
     let Some((&code, reason)) = body.split_first_chunk() else {
         return if body.is_empty() { Ok(None) } else { Err(Error::TruncatedCloseCode) };
@@ -290,12 +290,12 @@ fn close_body(body: &[u8]) -> Result<Option<Close<'_>>, Error> {
     }
 }
 
-/// The last `len` of the first `consumed` bytes.
+/// Returns the last `len` of the first `consumed` bytes.
 pub(super) fn last_bytes(input: &[u8], consumed: usize, len: usize) -> &[u8] {
     input.get(consumed.saturating_sub(len)..consumed).unwrap_or_default()
 }
 
-/// An item without its bytes, and so without a borrow: [`Reader`](super::Reader) moves pieces before it looks at them.
+/// An item without its bytes, so that it borrows nothing. [`Reader`](super::Reader) moves pieces before it reads them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) what: What,

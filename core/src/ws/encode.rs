@@ -1,4 +1,4 @@
-//! Whole messages as one frame each.
+//! Encodes whole messages, each as one frame.
 
 use super::{FrameHeader, OpCode, mask};
 use crate::BufferTooSmall;
@@ -19,7 +19,7 @@ use crate::packet::Frame;
 /// ```
 ///
 /// # Errors
-/// [`BufferTooSmall`] if the frame does not fit; nothing was written then.
+/// Returns [`BufferTooSmall`] if the frame does not fit. Nothing was written then.
 pub fn encode_message(
     message: Frame<'_>,
     key: Option<[u8; 4]>,

@@ -1,71 +1,72 @@
-//! Why a peer's bytes were refused.
+//! The errors of decoding.
 
 use super::CloseCode;
 
-/// What a peer's bytes break. The connection is over: send a close frame with [`close_code`](Error::close_code), then
-/// end the transport.
+/// The rule that a peer's bytes violate. The connection cannot continue: send a close frame with
+/// [`close_code`](Error::close_code), then end the transport.
 ///
 /// Every variant names the section of RFC 6455 that it enforces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Error {
-    /// A reserved bit is set, though no extension was negotiated (section 5.2). Compressed frames from a peer that
-    /// believes in an extension look like this.
+    /// A reserved bit is set, although no extension was negotiated (section 5.2). Compressed frames from a peer that
+    /// assumes an extension cause this error.
     #[error("reserved bits set in a frame header: expected none, as no extension was negotiated")]
     ReservedBits,
-    /// An opcode without a meaning: 3 to 7, or 11 to 15 (section 5.2).
+    /// An opcode is not defined: 3 to 7, or 11 to 15 (section 5.2).
     #[error("reserved opcode {0}: expected 0, 1, 2, 8, 9 or 10")]
     ReservedOpcode(u8),
-    /// A client's frame without a mask (section 5.1).
+    /// A frame from a client is not masked (section 5.1).
     #[error("unmasked frame: expected every frame of a client to be masked")]
     UnmaskedFrame,
-    /// A server's frame with a mask (section 5.1).
+    /// A frame from a server is masked (section 5.1).
     #[error("masked frame: expected no frame of a server to be masked")]
     MaskedFrame,
-    /// A control frame without the final bit (section 5.5).
+    /// A control frame does not have the final bit set (section 5.5).
     #[error("fragmented control frame: expected the final bit")]
     FragmentedControl,
-    /// A control frame with more than 125 bytes (section 5.5).
+    /// A control frame has more than 125 bytes (section 5.5).
     #[error("control frame too long: expected at most 125 bytes")]
     ControlTooLong,
-    /// A length in more bytes than it needs (section 5.2).
+    /// A length is encoded in more bytes than it needs (section 5.2).
     #[error("payload length not in its shortest form")]
     NonMinimalLength,
-    /// A 64-bit length with its most significant bit set (section 5.2).
+    /// A 64-bit length has its most significant bit set (section 5.2).
     #[error("payload length with its most significant bit set")]
     LengthTopBit,
-    /// A continuation frame, and no message to continue (section 5.4).
+    /// A continuation frame arrived, but no message is open (section 5.4).
     #[error("continuation frame without a message to continue")]
     UnexpectedContinuation,
     /// A new message began before the last one was finished (section 5.4).
     #[error("new message inside a fragmented one: expected a continuation frame")]
     ExpectedContinuation,
-    /// A message, over all its fragments, is longer than the limit. Detected in the header that announces it.
+    /// A message is longer than the limit, summed over all its fragments. It is detected in the header that announces
+    /// the length.
     #[error("message too long: expected at most {max} bytes")]
     MessageTooLong {
-        /// The limit that the decoder was made with.
+        /// The limit that the decoder was created with.
         max: u32,
     },
-    /// More than [`MAX_EMPTY_FRAGMENTS`](super::MAX_EMPTY_FRAGMENTS) fragments of one message carry no byte.
+    /// One message has more than [`MAX_EMPTY_FRAGMENTS`](super::MAX_EMPTY_FRAGMENTS) empty fragments.
     #[error("too many empty fragments in one message")]
     EmptyFragments,
-    /// A text message that is not UTF-8 and cannot become it (section 8.1).
+    /// A text message is not UTF-8, and further bytes cannot change that (section 8.1).
     #[error("invalid UTF-8 in a text message")]
     InvalidUtf8,
-    /// A close frame with one byte: too short for a code (section 5.5.1).
+    /// A close frame has a body of one byte, which is too short for a code (section 5.5.1).
     #[error("close frame with a body of 1 byte: expected none, or a code of 2 bytes")]
     TruncatedCloseCode,
-    /// A close code that must not travel, or that nobody has defined (section 7.4).
+    /// A close code must not be sent, or is not defined (section 7.4).
     #[error("invalid close code {0}: expected 1000 to 1003, 1007 to 1014, or 3000 to 4999")]
     InvalidCloseCode(u16),
-    /// A close reason that is not UTF-8 (section 5.5.1).
+    /// A close reason is not UTF-8 (section 5.5.1).
     #[error("invalid UTF-8 in a close reason")]
     InvalidCloseReason,
 }
 
 impl Error {
-    /// The code that tells the peer what it did (RFC 6455 section 7.4.1).
+    /// Returns the close code that tells the peer what it did wrong (RFC 6455 section 7.4.1).
     ///
     /// ```
     /// use eio_core::ws::{CloseCode, Error};

@@ -3,10 +3,10 @@
 use super::sha1::sha1;
 use crate::packet::encode_base64;
 
-/// The value of `Sec-WebSocket-Key`: 16 random bytes of the client's in base64.
+/// The value of `Sec-WebSocket-Key`: 16 random bytes from the client, in base64.
 ///
-/// It proves nothing about anybody's identity; it proves that the answer comes from a WebSocket server that has seen
-/// this request, and not from a cache.
+/// It does not prove anyone's identity. It proves that the answer comes from a WebSocket server that has seen this
+/// request, and not from a cache.
 ///
 /// ```
 /// use eio_core::ws::Key;
@@ -29,34 +29,34 @@ impl Key {
     /// The length of the value: always 24 characters.
     pub const LEN: usize = 24;
 
-    /// A client's key. The bytes have to be new and unpredictable for every connection.
+    /// Creates a client's key. The bytes must be new and unpredictable for every connection.
     #[must_use]
     pub fn from_random(random: [u8; 16]) -> Self {
         Self(base64(&random))
     }
 
-    /// A server's view of a client's key, without the white space around the header's value.
+    /// Reads a client's key on the server. `value` is the header's value without the white space around it.
     ///
     /// # Errors
-    /// [`InvalidKey`] unless `value` is the base64 form of 16 bytes: 22 characters of the standard alphabet and
-    /// `==`. Answer with status 400 (RFC 6455 section 4.2.2).
+    /// Returns [`InvalidKey`] unless `value` is the base64 form of 16 bytes: 22 characters of the standard alphabet and
+    /// `==`. In that case answer with status 400 (RFC 6455 section 4.2.2).
     pub fn parse(value: &[u8]) -> Result<Self, InvalidKey> {
         let key: [u8; Self::LEN] = value.try_into().map_err(|_| InvalidKey)?;
         let [digits @ .., b'=', b'='] = &key else { return Err(InvalidKey) };
-        // The last digit holds 2 bits of data and 4 that are no data. They are not judged: clients that fill them
-        // exist, and the answer is computed from the characters, not from the bytes they stand for.
+        // The last digit holds 2 bits of data and 4 unused bits. The unused bits are not checked: some clients set
+        // them, and the answer is computed from the characters, not from the decoded bytes.
         let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
         if digits.iter().all(is_digit) { Ok(Self(key)) } else { Err(InvalidKey) }
     }
 
-    /// The key as the value of `Sec-WebSocket-Key`.
+    /// Returns the key as the value of `Sec-WebSocket-Key`.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Only ASCII is ever held.
+        // The key is always ASCII.
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The server's answer: the value of `Sec-WebSocket-Accept`, 28 ASCII characters.
+    /// Returns the server's answer: the value of `Sec-WebSocket-Accept`, 28 ASCII characters.
     #[must_use]
     pub fn accept(&self) -> [u8; 28] {
         let mut challenge = [0; 60];
@@ -66,25 +66,25 @@ impl Key {
         base64(&sha1(&challenge))
     }
 
-    /// Whether `answer` is what a WebSocket server that received this key sends. Anything else is to be treated as
-    /// a failed connection (RFC 6455 section 4.1).
+    /// Returns whether `answer` is the answer of a WebSocket server that received this key. If it is not, treat the
+    /// connection as failed (RFC 6455 section 4.1).
     #[must_use]
     pub fn is_accepted_by(&self, answer: &[u8]) -> bool {
         self.accept() == *answer
     }
 }
 
-/// A `Sec-WebSocket-Key` that is not 16 bytes in base64.
+/// The error for a `Sec-WebSocket-Key` that is not 16 bytes in base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("invalid Sec-WebSocket-Key: expected 16 bytes in base64, 24 characters")]
 #[non_exhaustive]
 pub struct InvalidKey;
 
-/// RFC 6455 section 1.3.
+/// The GUID of RFC 6455 section 1.3.
 const GUID: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// `bytes` as base64 of `N` digits, which is their encoded length.
+/// Encodes `bytes` as base64. `N` is the encoded length.
 fn base64<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut out = [0; N];
     encode_base64(bytes, &mut out);

@@ -3,7 +3,7 @@
 use super::{Error, mask};
 use crate::BufferTooSmall;
 
-/// What a frame is. The discriminant is the number on the wire.
+/// The type of a frame. The discriminant is the number on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "the opcodes of RFC 6455; the others are reserved, and refused")]
@@ -18,12 +18,13 @@ pub enum OpCode {
     Close = 0x8,
     /// Asks for a pong with the same payload.
     Ping = 0x9,
-    /// Answers a ping, or says unasked that the sender lives.
+    /// Answers a ping, or shows without a ping that the sender is alive.
     Pong = 0xa,
 }
 
 impl OpCode {
-    /// Whether frames of this kind stand between the fragments of messages: close, ping and pong.
+    /// Returns whether this is a control frame: close, ping or pong. Control frames may come between the fragments of a
+    /// message.
     #[must_use]
     pub const fn is_control(self) -> bool {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
@@ -42,10 +43,10 @@ impl OpCode {
     }
 }
 
-/// The header of one frame to be written. The payload, masked if the header says so, follows it on the wire.
+/// The header of a frame to write. On the wire the payload follows it, masked if the header has a mask.
 ///
-/// Header and payload are separate so that a large payload need not be copied, and one unmasked frame can go to many
-/// receivers.
+/// Header and payload are separate, so that a large payload need not be copied and one unmasked frame can be sent to
+/// many receivers.
 ///
 /// ```
 /// use eio_core::ws::{FrameHeader, OpCode};
@@ -61,25 +62,26 @@ impl OpCode {
 pub struct FrameHeader {
     /// Whether this frame is the last of its message.
     pub fin: bool,
-    /// What the frame is.
+    /// The type of the frame.
     pub opcode: OpCode,
-    /// The masking key: always one in a client's frame, fresh and unpredictable, and never in a server's.
+    /// The masking key. A client's frame always has one, which must be fresh and unpredictable. A server's frame never
+    /// has one.
     pub mask: Option<[u8; 4]>,
-    /// How many bytes of payload follow.
+    /// The number of payload bytes that follow.
     pub payload_len: usize,
 }
 
 impl FrameHeader {
-    /// The longest header: 2 bytes, a 64-bit length and a mask.
+    /// The length of the longest header: 2 bytes, a 64-bit length and a mask.
     pub const MAX_LEN: usize = 14;
 
-    /// The header of a frame that is a whole message of a server: final and not masked.
+    /// Creates the header of a frame that is a whole message from a server: final and not masked.
     #[must_use]
     pub const fn new(opcode: OpCode, payload_len: usize) -> Self {
         Self { fin: true, opcode, mask: None, payload_len }
     }
 
-    /// The header's own length, 2 to 14 bytes.
+    /// Returns the length of the header, 2 to 14 bytes.
     #[must_use]
     pub const fn encoded_len(&self) -> usize {
         match (self.payload_len, self.mask) {
@@ -95,7 +97,7 @@ impl FrameHeader {
     /// Writes the header and returns its length.
     ///
     /// # Errors
-    /// [`BufferTooSmall`] if `out` is shorter than [`encoded_len`](Self::encoded_len).
+    /// Returns [`BufferTooSmall`] if `out` is shorter than [`encoded_len`](Self::encoded_len).
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let needed = self.encoded_len();
         let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
@@ -105,11 +107,11 @@ impl FrameHeader {
         Ok(needed)
     }
 
-    /// Makes a frame of a payload that lies where it should be: masks it, if it is to be masked, and writes the
-    /// header directly before it. Returns the frame, which is what to send.
+    /// Turns a payload in `buffer` into a frame: masks it if the header has a mask, and writes the header directly
+    /// before it. Returns the frame to send.
     ///
-    /// `buffer` holds [`MAX_LEN`](Self::MAX_LEN) bytes of room and then the payload: encode a packet into
-    /// `buffer[14..]`, and no byte of it is ever copied.
+    /// `buffer` starts with [`MAX_LEN`](Self::MAX_LEN) bytes of space, followed by the payload. Encode a packet into
+    /// `buffer[14..]`, and no byte of it needs to be copied.
     ///
     /// ```
     /// use eio_core::ws::{FrameHeader, OpCode};
@@ -122,7 +124,7 @@ impl FrameHeader {
     /// ```
     ///
     /// # Errors
-    /// [`BufferTooSmall`] if `buffer` is shorter than the room and the payload.
+    /// Returns [`BufferTooSmall`] if `buffer` is shorter than this space and the payload.
     pub fn frame_in_place<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], BufferTooSmall> {
         let needed = Self::MAX_LEN.saturating_add(self.payload_len);
         let too_small = BufferTooSmall { needed };
@@ -138,7 +140,7 @@ impl FrameHeader {
         Ok(frame.get(start..).unwrap_or_default())
     }
 
-    /// The header, followed by zeros.
+    /// Returns the header, followed by zeros.
     #[expect(clippy::cast_possible_truncation, reason = "each arm has seen that the length fits")]
     fn to_bytes(self) -> [u8; Self::MAX_LEN] {
         let first = self.opcode as u8 | if self.fin { FIN } else { 0 };
@@ -150,7 +152,7 @@ impl FrameHeader {
                 [first, mask_bit | LEN_16, l1, l0, a, b, c, d, 0, 0, 0, 0, 0, 0]
             }
             len => {
-                // No slice is longer than `isize::MAX`, so the most significant bit is only ever a caller's mistake.
+                // No slice is longer than `isize::MAX`, so the most significant bit is set only by a caller's mistake.
                 let [l7, l6, l5, l4, l3, l2, l1, l0] = (len as u64 & u64::MAX >> 1).to_be_bytes();
                 [first, mask_bit | LEN_64, l7, l6, l5, l4, l3, l2, l1, l0, a, b, c, d]
             }
@@ -158,22 +160,23 @@ impl FrameHeader {
     }
 }
 
-/// A header that was read, with every rule checked that needs no more than the header.
+/// A header that was read. Every rule that needs only the header was checked.
 #[derive(Clone, Copy)]
 pub(super) struct ReceivedHeader {
     pub(super) fin: bool,
     pub(super) opcode: OpCode,
-    /// Zero in unmasked frames, which changes nothing.
+    /// Zero in unmasked frames. Masking with zero changes nothing.
     pub(super) key: u32,
     pub(super) header_len: usize,
     pub(super) payload_len: u64,
 }
 
 impl ReceivedHeader {
-    /// Reads the header at the start of `input`; `None` if it is incomplete. What is wrong is found in the order of
-    /// the bytes, at the first that shows it, so that the verdict does not depend on how the input was cut.
+    /// Reads the header at the start of `input`. Returns `None` if it is incomplete. The checks follow the order of the
+    /// bytes, and each fails at the first byte that shows the error, so the result does not depend on how the input was
+    /// cut.
     ///
-    /// `masked` is what the peer's role demands; `continues` is whether a fragmented message is open.
+    /// `masked` says whether the peer's role requires a mask. `continues` says whether a fragmented message is open.
     pub(super) fn read(input: &[u8], masked: bool, continues: bool) -> Result<Option<Self>, Error> {
         let Some((&first, rest)) = input.split_first() else { return Ok(None) };
         if first & RSV != 0 {

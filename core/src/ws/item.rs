@@ -1,20 +1,20 @@
-//! What comes out of a [`Decoder`](super::Decoder).
+//! The items that a [`Decoder`](super::Decoder) returns.
 
 use super::Control;
 use crate::packet::Frame;
 
-/// What [`Decoder::decode`](super::Decoder::decode) did with its input.
+/// The result of [`Decoder::decode`](super::Decoder::decode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "an answer has these two parts")]
 pub struct Decoded<'b> {
-    /// How many bytes at the start of the input are done with. The item's bytes are the last of them.
+    /// The number of bytes at the start of the input that were consumed. The item's bytes are the last of them.
     pub consumed: usize,
-    /// What they end with, or `None` if more bytes are needed.
+    /// The item at the end of these bytes, or `None` if more bytes are needed.
     pub item: Option<Item<'b>>,
 }
 
-/// One thing that a peer said.
+/// One item that a peer sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(
@@ -22,22 +22,22 @@ pub struct Decoded<'b> {
     reason = "RFC 6455 has data and control frames, and data may come in pieces"
 )]
 pub enum Item<'b> {
-    /// A whole message, all of it in the input, in one frame: most messages are.
+    /// A whole message in one frame that was completely in the input. Most messages arrive like this.
     Message(Frame<'b>),
-    /// The next bytes of a message that is not there as a whole.
+    /// The next bytes of a message that is not completely in the input.
     Piece(Piece<'b>),
-    /// A control frame; it may stand between two pieces of a message.
+    /// A control frame. It may come between two pieces of a message.
     Control(Control<'b>),
 }
 
-/// Some bytes of a message, in order. A message has at least two pieces, or comes as [`Item::Message`].
+/// Some bytes of a message, in order. A message either has at least two pieces, or is returned as [`Item::Message`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "a piece is some bytes and where they stand")]
 pub struct Piece<'b> {
     /// The kind of the message.
     pub kind: MessageKind,
-    /// The bytes; empty only in a last piece.
+    /// The bytes. They are empty only in a last piece.
     ///
     /// In a text message they may begin or end inside a character. All pieces so far are the beginning of valid
     /// UTF-8, and all pieces up to the last are valid UTF-8.
@@ -48,13 +48,13 @@ pub struct Piece<'b> {
     pub last: bool,
 }
 
-/// What a message's bytes are.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "RFC 6455 has two kinds of data messages")]
 pub enum MessageKind {
-    /// UTF-8.
+    /// A text message; its bytes are UTF-8.
     Text,
-    /// Anything.
+    /// A binary message; its bytes may be anything.
     Binary,
 }

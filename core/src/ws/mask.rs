@@ -1,8 +1,8 @@
 //! Masking (RFC 6455 section 5.3).
 
-/// Masks `payload` in place, or unmasks it: the operation is its own inverse.
+/// Masks or unmasks `payload` in place. The operation is its own inverse.
 ///
-/// `offset` is how many bytes of the same frame's payload came before these, so that a payload can be masked in
+/// `offset` is the number of bytes of the same frame's payload that came before, so that a payload can be masked in
 /// pieces.
 ///
 /// ```
@@ -20,13 +20,14 @@ pub fn mask(payload: &mut [u8], key: [u8; 4], offset: usize) {
     apply(payload, advance(u32::from_le_bytes(key), offset));
 }
 
-/// The key for the byte after the next `len`. A key is held so that its least significant byte masks the next byte.
+/// Returns the key for the byte after the next `len` bytes. A key is stored so that its least significant byte masks
+/// the next byte.
 #[expect(clippy::cast_possible_truncation, reason = "only its last two bits matter to a rotation of 32 bits")]
 pub(super) const fn advance(key: u32, len: usize) -> u32 {
     key.rotate_right((len as u32) << 3)
 }
 
-/// Masks with a key whose least significant byte is for the first byte.
+/// Masks `payload` with a key whose least significant byte masks the first byte.
 pub(super) fn apply(payload: &mut [u8], key: u32) {
     let (words, rest) = payload.as_chunks_mut::<4>();
     for word in words {

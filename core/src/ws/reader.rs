@@ -1,4 +1,4 @@
-//! Messages in one lent buffer.
+//! Reads messages with one borrowed buffer.
 
 use core::cell::Cell;
 
@@ -7,11 +7,11 @@ use super::{Control, Decoder, Error, Piece};
 use crate::BufferTooSmall;
 use crate::packet::Frame;
 
-/// Collects what a peer sends in one lent buffer, and hands out whole messages.
+/// Collects the bytes from a peer in one borrowed buffer, and returns whole messages.
 ///
-/// Read into [`spare`](Self::spare), say how much came with [`filled`](Self::filled), and
-/// [`poll`](Self::poll) until nothing more comes out. Every received byte is in the buffer or was handed out, at any
-/// moment: a read that is cancelled, or a caller that goes and does something else, loses and doubles nothing.
+/// Read into [`spare`](Self::spare), report the number of bytes with [`filled`](Self::filled), and call
+/// [`poll`](Self::poll) until it returns `None`. At any moment, every received byte is in the buffer or has been
+/// returned. So a cancelled read, or a caller that pauses, neither loses nor repeats bytes.
 ///
 /// ```
 /// use eio_core::packet::Frame;
@@ -44,32 +44,34 @@ use crate::packet::Frame;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A message may have as many bytes as the buffer without [`OVERHEAD`](Self::OVERHEAD). A longer one is refused by
-/// its header with [`Error::MessageTooLong`], or comes in pieces: [`in_pieces`](Self::in_pieces).
+/// A message may be as long as the buffer minus [`OVERHEAD`](Self::OVERHEAD). A longer message is refused at its header
+/// with [`Error::MessageTooLong`], or is returned in pieces if the reader was created with
+/// [`in_pieces`](Self::in_pieces).
 #[derive(Debug)]
 pub struct Reader<'b> {
     decoder: Decoder,
-    /// `..message_len`: the open message so far. `start..end`: received, not decoded. The rest is free.
+    /// `..message_len` is the open message so far. `start..end` was received but not decoded. The rest is free.
     buffer: &'b mut [u8],
     message_len: usize,
     start: usize,
     end: usize,
-    /// What was handed out last, and where it ends.
+    /// The item that was returned last, and its end.
     last: Option<(Found, usize)>,
-    /// Whether a message longer than the buffer comes in pieces, and whether one has begun.
+    /// Whether a message longer than the buffer is returned in pieces, and whether such a message has begun.
     pieces: bool,
     begun: bool,
 }
 
 impl<'b> Reader<'b> {
-    /// What the buffer needs beside the longest message: room for a control frame in the middle of it.
+    /// The space that the buffer needs in addition to the longest message: room for a control frame in the middle of
+    /// the message.
     pub const OVERHEAD: usize = Control::MAX_LEN;
 
-    /// A reader over an empty buffer. The limit on messages is the decoder's, or what the buffer leaves, whichever
-    /// is less.
+    /// Creates a reader with an empty buffer. The limit on messages is that of the decoder or of the buffer, whichever
+    /// is smaller.
     ///
     /// # Errors
-    /// [`BufferTooSmall`] if the buffer is not longer than [`OVERHEAD`](Self::OVERHEAD).
+    /// Returns [`BufferTooSmall`] if the buffer is not longer than [`OVERHEAD`](Self::OVERHEAD).
     pub fn new(mut decoder: Decoder, buffer: &'b mut [u8]) -> Result<Self, BufferTooSmall> {
         decoder.limit_message_len(buffer.len().saturating_sub(Self::OVERHEAD));
         let mut reader = Self::in_pieces(decoder, buffer)?;
@@ -77,8 +79,8 @@ impl<'b> Reader<'b> {
         Ok(reader)
     }
 
-    /// The same, with the decoder's limit alone: a message that the buffer does not hold comes in pieces, each as long
-    /// as the buffer allows.
+    /// Creates a reader to which only the decoder's limit applies. A message that does not fit into the buffer is
+    /// returned in pieces, each as long as the buffer allows.
     ///
     /// ```
     /// use eio_core::ws::{Decoder, MessageKind, Piece, Reader, Received};
@@ -99,7 +101,7 @@ impl<'b> Reader<'b> {
     /// ```
     ///
     /// # Errors
-    /// [`BufferTooSmall`] if the buffer is not longer than [`OVERHEAD`](Self::OVERHEAD).
+    /// Returns [`BufferTooSmall`] if the buffer is not longer than [`OVERHEAD`](Self::OVERHEAD).
     pub const fn in_pieces(decoder: Decoder, buffer: &'b mut [u8]) -> Result<Self, BufferTooSmall> {
         if buffer.len() <= Self::OVERHEAD {
             return Err(BufferTooSmall { needed: Self::OVERHEAD + 1 });
@@ -108,14 +110,14 @@ impl<'b> Reader<'b> {
         Ok(Self { decoder, buffer, message_len, start, end, last: None, pieces: true, begun: false })
     }
 
-    /// What was received and not decoded: behind the last item, or all of it before the first
+    /// Returns the bytes that were received but not decoded: those after the last item, or all of them before the first
     /// [`poll`](Self::poll), such as the head of the HTTP response that comes before the frames.
     #[must_use]
     pub fn unread(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// The first `len` bytes of [`unread`](Self::unread) are no frames, and are done with.
+    /// Discards the first `len` bytes of [`unread`](Self::unread), which do not belong to frames.
     ///
     /// ```
     /// use eio_core::packet::Frame;
@@ -135,14 +137,14 @@ impl<'b> Reader<'b> {
         self.start = self.start.saturating_add(len).min(self.end);
     }
 
-    /// Where to read the peer's next bytes to.
+    /// Returns the part of the buffer for the peer's next bytes.
     ///
-    /// Never empty if [`poll`](Self::poll) was called until it returned `None`. Bytes that are written here and not
-    /// reported by [`filled`](Self::filled) do not exist.
+    /// It is never empty if [`poll`](Self::poll) was called until it returned `None`. Bytes that are written here but
+    /// not reported with [`filled`](Self::filled) are ignored.
     pub fn spare(&mut self) -> &mut [u8] {
         self.last = None;
-        // The received bytes move to the open message. After `poll` has returned `None` these are at most
-        // `Decoder::MAX_INCOMPLETE`, so that reading stays linear.
+        // The received bytes move down to the open message. After `poll` has returned `None`, there are at most
+        // `Decoder::MAX_INCOMPLETE` of them, so reading stays linear.
         self.move_down(self.start, self.end);
         let len = self.end.saturating_sub(self.start);
         self.start = self.message_len;
@@ -150,15 +152,16 @@ impl<'b> Reader<'b> {
         self.buffer.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// Takes the first `len` bytes of the last [`spare`](Self::spare) as received; no more than it had.
+    /// Reports that the first `len` bytes of the last [`spare`](Self::spare) were received. A larger `len` is reduced
+    /// to its length.
     pub fn filled(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.buffer.len());
     }
 
-    /// The next message, piece or control frame in what was received, or `None` if it takes more bytes.
+    /// Returns the next message, piece or control frame from the received bytes, or `None` if more bytes are needed.
     ///
     /// # Errors
-    /// [`Error`] if the peer broke a rule. Every later call returns the same error.
+    /// Returns an [`Error`] if the peer broke a rule. Every later call returns the same error.
     pub fn poll(&mut self) -> Result<Option<Received<'_>>, Error> {
         self.last = None;
         loop {
@@ -187,27 +190,27 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// What [`poll`](Self::poll) returned last, once more. `None` before the first, after an error, and once
-    /// [`spare`](Self::spare) has taken its place.
+    /// Returns the last item of [`poll`](Self::poll) once more. Returns `None` before the first item, after an error,
+    /// and once [`spare`](Self::spare) has reused its space.
     #[must_use]
     pub fn last(&self) -> Option<Received<'_>> {
         let (Found { what, len }, end) = self.last?;
-        // It was judged before.
+        // It was checked before.
         decoder::received(what, last_bytes(self.buffer, end, len)).ok()
     }
 
-    /// What the buffer leaves for a message.
+    /// Returns the space that the buffer has for a message.
     const fn room(&self) -> usize {
         self.buffer.len().saturating_sub(Self::OVERHEAD)
     }
 
-    /// Whether [`last`](Self::last) still has something to return.
+    /// Returns whether [`last`](Self::last) still has an item to return.
     #[must_use]
     pub const fn has_last(&self) -> bool {
         self.last.is_some()
     }
 
-    /// Whether a close frame was received: nothing that comes after it matters.
+    /// Returns whether a close frame was received. Everything after it is ignored.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         self.decoder.is_closed()
@@ -217,7 +220,7 @@ impl<'b> Reader<'b> {
     fn move_down(&mut self, from: usize, to: usize) {
         let gap = from.saturating_sub(self.message_len);
         let window = self.buffer.get_mut(self.message_len..to).unwrap_or_default();
-        // Byte by byte and upwards: `copy_within` would bring a panic that never happens into every image.
+        // Copies byte by byte and upwards. `copy_within` would bring a panic that never happens into every image.
         let window = Cell::from_mut(window).as_slice_of_cells();
         for (to, from) in window.iter().zip(window.get(gap..).unwrap_or_default()) {
             to.set(from.get());
@@ -225,7 +228,7 @@ impl<'b> Reader<'b> {
     }
 }
 
-/// What a [`Reader`] hands out.
+/// An item that a [`Reader`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(
@@ -233,10 +236,10 @@ impl<'b> Reader<'b> {
     reason = "RFC 6455 has data and control frames, and data may come in pieces"
 )]
 pub enum Received<'b> {
-    /// A whole message, however many fragments it came in.
+    /// A whole message, in any number of fragments.
     Message(Frame<'b>),
-    /// A part of a message that is longer than the buffer; only from [`Reader::in_pieces`].
+    /// A part of a message that is longer than the buffer. Only a reader from [`Reader::in_pieces`] returns it.
     Piece(Piece<'b>),
-    /// A control frame; it may come between the fragments of a message.
+    /// A control frame. It may come between the fragments of a message.
     Control(Control<'b>),
 }

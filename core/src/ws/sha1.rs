@@ -1,8 +1,8 @@
-//! SHA-1 (FIPS 180-4 section 6.1) of the one input length that a WebSocket handshake needs.
+//! SHA-1 (FIPS 180-4 section 6.1) for the one input length that a WebSocket handshake needs.
 //!
-//! Not a general hash: two blocks, no state between calls, and no path that can panic.
+//! This is not a general hash. It processes two blocks, keeps no state between calls, and has no path that can panic.
 
-/// The digest of 60 bytes: a key of 24 and the RFC's GUID of 36.
+/// Returns the digest of 60 bytes: a key of 24 bytes and the RFC's GUID of 36 bytes.
 pub(super) fn sha1(message: &[u8; 60]) -> [u8; 20] {
     // The message, the bit that ends it, zeros, and its length in bits: exactly two blocks of 16 words.
     let mut head = [0x8000_0000; 16];
@@ -23,7 +23,7 @@ pub(super) fn sha1(message: &[u8; 60]) -> [u8; 20] {
     digest
 }
 
-/// Works `block` into `state`. Word by word the message schedule takes the block's place.
+/// Processes `block` into `state`. The message schedule overwrites the block word by word.
 #[expect(clippy::many_single_char_names, reason = "the names of FIPS 180-4")]
 fn compress(state: &mut [u32; 5], block: &mut [u32; 16]) {
     let before = *state;

@@ -1,22 +1,22 @@
-//! UTF-8 across the borders of pieces (RFC 6455 section 8.1, RFC 3629 section 4).
+//! Checks UTF-8 across the borders of pieces (RFC 6455 section 8.1, RFC 3629 section 4).
 
 use super::Error;
 
-/// What a text message's bytes so far leave open: the rest of at most one character.
+/// The state of a text message between two pieces: the missing rest of at most one character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Utf8 {
-    /// How many bytes the character still lacks, 0 to 3.
+    /// The number of bytes that the character still needs, 0 to 3.
     missing: u8,
-    /// What its next byte must be: not every continuation byte may follow every lead.
+    /// The range of its next byte: not every continuation byte may follow every lead byte.
     low: u8,
     high: u8,
 }
 
 impl Utf8 {
-    /// Between two characters.
+    /// The state between two characters.
     pub(super) const START: Self = Self { missing: 0, low: CONTINUATION_LOW, high: CONTINUATION_HIGH };
 
-    /// Takes the next bytes of the message, and fails at the first that makes it invalid.
+    /// Takes the next bytes of the message. Fails at the first byte that makes it invalid.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut rest = bytes;
         while self.missing > 0 {
@@ -34,7 +34,7 @@ impl Utf8 {
         tail.iter().try_for_each(|&byte| self.follow(byte))
     }
 
-    /// Whether the message may end here.
+    /// Returns whether the message may end here.
     pub(super) const fn is_complete(self) -> bool {
         self.missing == 0
     }
@@ -47,7 +47,7 @@ impl Utf8 {
         Ok(())
     }
 
-    /// The table of RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF.
+    /// Implements the table of RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF.
     const fn after_lead(lead: u8) -> Result<Self, Error> {
         let (missing, low, high) = match lead {
             0xc2..=0xdf => (1, CONTINUATION_LOW, CONTINUATION_HIGH),
