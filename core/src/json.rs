@@ -1,7 +1,8 @@
-//! JSON as far as a protocol needs it: is this text one value, where does it end, and what does it consist of.
+//! JSON as far as a protocol needs it: checks whether text is one value, finds its end, and splits it into tokens.
 //!
-//! [`Reader`] walks a value token by token, without recursion and without memory beyond one bit per open container,
-//! in linear time. The grammar is RFC 8259, as strict as JavaScript's `JSON.parse`. Values stay the caller's text.
+//! [`Reader`] reads a value token by token in linear time. It uses no recursion, and only one bit of memory per open
+//! container. The grammar is RFC 8259, as strict as JavaScript's `JSON.parse`. Values are returned as slices of the
+//! caller's text.
 
 mod number;
 mod string;
@@ -9,30 +10,30 @@ mod string;
 pub(crate) use number::{NotU32, number_to_u32};
 pub(crate) use string::{escape, raw_eq};
 
-/// How many arrays and objects may enclose each other: one bit each in a `u64`.
+/// How deep arrays and objects may be nested: each level takes one bit of a `u64`.
 pub(crate) const MAX_DEPTH: u8 = 64;
 
-/// Why text is not JSON, and at which byte.
+/// The error for text that is not JSON: what is wrong, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Error {
     pub(crate) at: usize,
     pub(crate) kind: ErrorKind,
 }
 
-/// What is wrong with the text.
+/// The problem with the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
-    /// Not JSON's grammar, or the text ends too early.
+    /// The text does not follow JSON's grammar, or ends too early.
     Invalid,
-    /// More than [`MAX_DEPTH`] containers inside each other.
+    /// Containers are nested more than [`MAX_DEPTH`] deep.
     TooDeep,
 }
 
-/// One step of the walk.
+/// One token of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token<'a> {
     pub(crate) kind: Kind,
-    /// As it stands in the text; keys and strings without their quotes, escapes not decoded.
+    /// The token's text. Keys and strings are without their quotes, and escapes are not decoded.
     pub(crate) raw: &'a str,
     /// The offset of its first byte (the quote, for keys and strings).
     pub(crate) at: usize,
@@ -44,23 +45,23 @@ pub(crate) enum Kind {
     ObjectEnd,
     Array,
     ArrayEnd,
-    /// A member's name; its colon is read with it.
+    /// The name of a member. Its colon is read with it.
     Key,
     String,
     Number,
     True,
     False,
     Null,
-    /// Nothing: the value has ended.
+    /// The end: the value has ended.
     End,
 }
 
-/// What may come next. Inside an object an item is a key, with its value behind it.
+/// The tokens that may come next. Inside an object, an item is a key followed by its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expect {
-    /// A value: the outermost, or one behind a key.
+    /// A value: the outermost, or the one after a key.
     Value,
-    /// An item: behind a comma.
+    /// An item, after a comma.
     Item,
     /// An item, or the end of the container that has just begun.
     ItemOrEnd,
@@ -75,22 +76,22 @@ pub(crate) struct Reader<'a> {
     text: &'a str,
     /// The offset of the next byte.
     at: usize,
-    /// The next byte; at the end zero, which JSON allows nowhere.
+    /// The next byte. At the end it is zero, which JSON does not allow anywhere.
     byte: u8,
     expect: Expect,
     depth: u8,
     max_depth: u8,
-    /// One bit per open container, the innermost lowest: set for an object.
+    /// One bit per open container, set for an object. The innermost is the lowest bit.
     objects: u64,
-    /// Where the last token starts; after a failure, where that is.
+    /// The offset of the last token or, after a failure, of the failure.
     token_at: usize,
     /// The last token's text, as in [`Token`].
     raw: &'a str,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads the value that starts at `at`, after whitespace. `outer` containers already enclose it and count
-    /// towards [`MAX_DEPTH`].
+    /// Creates a reader for the value that starts at `at`, after optional whitespace. `outer` is the number of
+    /// containers that already enclose it; they count towards [`MAX_DEPTH`].
     pub(crate) fn new(text: &'a str, at: usize, outer: u8) -> Self {
         Self {
             text,
@@ -105,12 +106,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The offset of the first byte that was not read.
+    /// Returns the offset of the first byte that was not read.
     pub(crate) const fn at(&self) -> usize {
         self.at
     }
 
-    /// Where the last token stands, or the failure.
+    /// Returns the offset of the last token, or of the failure.
     pub(crate) const fn token_at(&self) -> usize {
         self.token_at
     }
@@ -120,14 +121,14 @@ impl<'a> Reader<'a> {
         self.raw
     }
 
-    /// The next token; [`Kind::End`] once the value has ended. What follows the value is not looked at.
+    /// Returns the next token, or [`Kind::End`] once the value has ended. It does not check the text after the value.
     pub(crate) fn next(&mut self) -> Result<Token<'a>, Error> {
         let kind = self.step().map_err(|kind| self.error(kind))?;
         Ok(Token { kind, raw: self.raw, at: self.token_at })
     }
 
-    /// The kind of the next token. [`raw`](Self::raw) and [`token_at`](Self::token_at) know the rest, so that the
-    /// answer fits a register.
+    /// Reads the next token and returns its kind. [`raw`](Self::raw) and [`token_at`](Self::token_at) return the rest,
+    /// so that the result fits into a register.
     pub(crate) fn step(&mut self) -> Result<Kind, ErrorKind> {
         if self.expect == Expect::Nothing {
             self.token_at = self.at;
@@ -158,7 +159,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads the rest of the value and returns the offset behind it.
+    /// Reads the rest of the value and returns the offset after it.
     pub(crate) fn finish(mut self) -> Result<usize, Error> {
         while self.next()?.kind != Kind::End {}
         Ok(self.at)
@@ -174,12 +175,12 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// What has just failed, and where.
+    /// Returns the error for the failure that has just occurred, with its position.
     pub(crate) const fn error(&self, kind: ErrorKind) -> Error {
         Error { at: self.token_at, kind }
     }
 
-    /// Reads the next token. `None` if the next byte does not belong where it stands.
+    /// Reads the next token. Returns `None` if the next byte is not allowed there.
     fn token(&mut self) -> Option<Kind> {
         self.skip_whitespace();
         if self.expect == Expect::CommaOrEnd && self.byte == b',' {
@@ -271,7 +272,7 @@ impl<'a> Reader<'a> {
         if self.byte == b'-' {
             self.advance();
         }
-        // Nothing may follow a leading zero: `012` ends here, and whoever reads on stumbles over the `1`.
+        // No digit may follow a leading zero: the number in `012` ends here, and the next read fails at the `1`.
         if self.byte == b'0' {
             self.advance();
         } else {
@@ -291,7 +292,7 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    /// At least one digit.
+    /// Reads at least one digit.
     fn digits(&mut self) -> Option<()> {
         if !self.byte.is_ascii_digit() {
             return None;
@@ -316,7 +317,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes on to the next byte. There is one: the zero behind the last is never gone over.
+    /// Moves to the next byte. It always exists, because the reader never moves past the zero that marks the end.
     fn advance(&mut self) {
         self.at = self.at.wrapping_add(1);
         self.byte = byte_at(self.text, self.at);
@@ -331,21 +332,21 @@ fn byte_at(text: &str, at: usize) -> u8 {
     text.as_bytes().get(at).copied().unwrap_or_default()
 }
 
-/// The offset of the first byte at or behind `at` that is not JSON's whitespace.
+/// Returns the offset of the first byte at or after `at` that is not JSON whitespace.
 pub(crate) fn skip_whitespace(text: &str, at: usize) -> usize {
     let mut reader = Reader::new(text, at, 0);
     reader.skip_whitespace();
     reader.at
 }
 
-/// `text` without JSON's whitespace around it.
+/// Returns `text` without the JSON whitespace around it.
 pub(crate) fn trim(text: &str) -> &str {
     let start = skip_whitespace(text, 0);
     let end = text.bytes().rposition(|byte| !is_whitespace(byte)).map_or(start, |last| last.wrapping_add(1));
     text.get(start..end).unwrap_or_default()
 }
 
-/// Checks the value that starts at `at` and returns the offset behind it.
+/// Checks the value that starts at `at` and returns the offset after it.
 pub(crate) fn skip_value(text: &str, at: usize, outer: u8) -> Result<usize, Error> {
     Reader::new(text, at, outer).finish()
 }
@@ -356,8 +357,8 @@ pub(crate) fn expect_end(text: &str, at: usize) -> Result<(), Error> {
     reader.expect_end().map_err(|kind| reader.error(kind))
 }
 
-/// Checks that `text` is a list of values with commas between them, or nothing: an array without its brackets,
-/// inside `outer` containers, its own included.
+/// Checks that `text` is a list of values separated by commas, or empty: the content of an array, without its brackets.
+/// `outer` is the number of enclosing containers, including that array.
 pub(crate) fn check_list(text: &str, outer: u8) -> Result<(), Error> {
     let mut at = skip_whitespace(text, 0);
     if at == text.len() {
@@ -373,8 +374,8 @@ pub(crate) fn check_list(text: &str, outer: u8) -> Result<(), Error> {
     }
 }
 
-/// The raw text of the member `key` of the object that `text` holds, the last one if there are several, as in
-/// JavaScript. `None` if there is none, or if `text` is no valid object.
+/// Returns the raw text of the member `key` of the object in `text`. If there are several, it returns the last one, as
+/// in JavaScript. Returns `None` if there is no such member, or if `text` is not a valid object.
 pub(crate) fn member<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let mut reader = Reader::new(text, 0, 0);
     if reader.next().ok()?.kind != Kind::Object {

@@ -14,8 +14,8 @@
 //! | `7::` | [`Body::Error`] | a [`Reason`]'s digit; with [`Advice`], `+` and its digit |
 //! | `8::` | [`Body::Noop`] | none; answers a poll |
 //!
-//! **Malformed packets are ignored**: the reference implementation never ends a session for one. [`Packet::decode`]
-//! still says what is wrong, for logs; its callers go on with the next packet.
+//! **Ignore malformed packets**: the reference implementation never ends a session because of one. [`Packet::decode`]
+//! returns the error, for logs. The caller then continues with the next packet.
 //!
 //! ```
 //! use eio_core::legacy::{Body, Packet};
@@ -36,11 +36,16 @@
 //! ```
 //!
 //! # Where this codec is stricter than the reference
-//! What the reference (socket.io 0.9.19) reads as *something*, and this codec refuses, that is: has ignored. JSON that
-//! does not parse (the application gets `false`, or an event without a name, there) or nests deeper than 64 levels;
-//! an event whose name is no string, or whose arguments, like those of an acknowledgement, are no array; an
-//! acknowledgement without an id; an id with leading zeros or above 2^64 − 1, which could not be echoed as it was;
-//! colons before the packet; and polling bodies whose lengths do not fit, of which the reference delivers pieces.
+//! The reference (socket.io 0.9.19) accepts some input that this codec refuses, so that callers ignore it:
+//!
+//! - JSON that does not parse (in the reference, the application gets `false`, or an event without a name), or nests
+//!   deeper than 64 levels;
+//! - an event whose name is not a string;
+//! - an event or an acknowledgement whose arguments are not an array;
+//! - an acknowledgement without an id;
+//! - an id with leading zeros or above 2^64 − 1, which could not be echoed unchanged;
+//! - colons before the packet;
+//! - polling bodies whose lengths do not fit (the reference delivers pieces of them).
 //!
 //! Source: the Socket.IO 0.9 specification, "Encoding"; socket.io 0.9.19, `lib/parser.js`.
 
@@ -60,8 +65,8 @@ use crate::socketio::{Args, Event};
 use crate::text::{self, Decimal, split_once};
 use body::{ack_body, error_body, event_body, json_body, put_data, read_id};
 
-/// One packet. A value that exists is valid: whatever it holds, [`encode`](Self::encode) writes a packet that
-/// [`decode`](Self::decode) reads.
+/// One packet. A value of this type is always valid: [`encode`](Self::encode) writes a packet that
+/// [`decode`](Self::decode) can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Packet<'a> {
@@ -77,59 +82,59 @@ impl<'a> Packet<'a> {
     pub const CONNECT: Self = Self::new(Body::Connect(""));
     /// The heartbeat, and its echo: `2::`.
     pub const HEARTBEAT: Self = Self::new(Body::Heartbeat);
-    /// The answer to a poll that found nothing: `8::`.
+    /// The answer to a poll if there is nothing to send: `8::`.
     pub const NOOP: Self = Self::new(Body::Noop);
 
-    /// Joins an endpoint, with a query string (`?a=1`) or without (`""`).
+    /// Creates a packet that joins an endpoint, with a query string (`?a=1`) or without (`""`).
     #[must_use]
     pub const fn connect(query: &'a str) -> Self {
         Self::new(Body::Connect(query))
     }
 
-    /// Text, which may be anything.
+    /// Creates a message with any text.
     #[must_use]
     pub const fn message(text: &'a str) -> Self {
         Self::new(Body::Message(text))
     }
 
-    /// A JSON value, as text.
+    /// Creates a message with a JSON value, given as text.
     ///
     /// # Errors
-    /// [`PacketErrorKind::InvalidJson`] and [`PacketErrorKind::TooDeep`].
+    /// Returns [`PacketErrorKind::InvalidJson`] or [`PacketErrorKind::TooDeep`] if `json` is not a valid value.
     pub fn json(json: &'a str) -> Result<Self, PacketError> {
         json_body(json, 0).map(Self::new)
     }
 
-    /// An event: `name` is plain text, escaped when it is written; `args` holds JSON values with commas between them,
-    /// or nothing.
+    /// Creates an event. `name` is plain text, which is escaped when it is written. `args` holds JSON values separated
+    /// by commas, or nothing.
     ///
     /// # Errors
-    /// [`PacketErrorKind::InvalidJson`] and [`PacketErrorKind::TooDeep`] for `args`.
+    /// Returns [`PacketErrorKind::InvalidJson`] or [`PacketErrorKind::TooDeep`] if `args` is not valid.
     pub fn event(name: &'a str, args: &'a str) -> Result<Self, PacketError> {
-        // Its arguments stand in an array, which stands in an object.
+        // Its arguments are in an array, which is in an object.
         json::check_list(args, 2)?;
         Ok(Self::new(Body::Event(Event::new(name, Args::new(args)))))
     }
 
-    /// Answers the packet `id`: `args` holds JSON values with commas between them, or nothing.
+    /// Creates an acknowledgement of the packet `id`. `args` holds JSON values separated by commas, or nothing.
     ///
     /// # Errors
-    /// [`PacketErrorKind::InvalidJson`] and [`PacketErrorKind::TooDeep`] for `args`.
+    /// Returns [`PacketErrorKind::InvalidJson`] or [`PacketErrorKind::TooDeep`] if `args` is not valid.
     pub fn ack(id: u64, args: &'a str) -> Result<Self, PacketError> {
         json::check_list(args, 1)?;
         Ok(Self::new(Body::Ack { id, args: Args::new(args) }))
     }
 
-    /// An error.
+    /// Creates an error packet.
     #[must_use]
     pub const fn error(reason: Option<Reason>, advice: Option<Advice>) -> Self {
         Self::new(Body::Error { reason, advice })
     }
 
-    /// The same packet for an endpoint (0.9's word for a namespace) such as `/chat`.
+    /// Returns this packet for an endpoint such as `/chat`. Endpoint is 0.9's word for a namespace.
     ///
     /// # Errors
-    /// [`PacketErrorKind::InvalidEndpoint`] if `endpoint` contains a colon.
+    /// Returns [`PacketErrorKind::InvalidEndpoint`] if `endpoint` contains a colon.
     pub fn in_endpoint(self, endpoint: &'a str) -> Result<Self, PacketError> {
         match endpoint.bytes().position(|byte| byte == b':') {
             Some(at) => Err(PacketError { at, kind: PacketErrorKind::InvalidEndpoint }),
@@ -137,25 +142,25 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The same packet, asking to be acknowledged.
+    /// Returns this packet with a request for an acknowledgement.
     #[must_use]
     pub const fn with_ack_request(self, request: AckRequest) -> Self {
         Self { ack_request: Some(request), ..self }
     }
 
-    /// The endpoint: empty for the default one.
+    /// Returns the endpoint. It is empty for the default endpoint.
     #[must_use]
     pub const fn endpoint(&self) -> &'a str {
         self.endpoint
     }
 
-    /// Whether, and how, the sender wants an acknowledgement.
+    /// Returns whether and how the sender wants an acknowledgement.
     #[must_use]
     pub const fn ack_request(&self) -> Option<AckRequest> {
         self.ack_request
     }
 
-    /// What the packet is for, and what it carries.
+    /// Returns the type and the content of the packet.
     #[must_use]
     pub const fn body(&self) -> Body<'a> {
         self.body
@@ -164,8 +169,8 @@ impl<'a> Packet<'a> {
     /// Reads a packet, in time linear in its length.
     ///
     /// # Errors
-    /// [`PacketError`] says what is wrong, and at which byte of `text`. Callers ignore a packet that cannot be read, as
-    /// the reference does.
+    /// Returns a [`PacketError`] that says what is wrong, and at which byte of `text`. Callers should ignore a packet
+    /// that cannot be read, as the reference does.
     pub fn decode(text: &'a str) -> Result<Self, PacketError> {
         let mut chars = text.chars();
         let digit = chars.next().ok_or(PacketError { at: 0, kind: PacketErrorKind::Empty })?;
@@ -178,7 +183,7 @@ impl<'a> Packet<'a> {
         let start = at.saturating_add(1);
         let rest = text.get(start..).unwrap_or_default();
         let (endpoint, _) = split_once(rest, b':');
-        // The colon before the data may be missing when nothing follows.
+        // The colon before the data may be missing if nothing follows.
         let at = start.saturating_add(endpoint.len()).saturating_add(1).min(text.len());
         let data = text.get(at..).unwrap_or_default();
         let body = match digit {
@@ -195,10 +200,10 @@ impl<'a> Packet<'a> {
         Ok(Self { endpoint, ack_request, body })
     }
 
-    /// Writes the packet's text, and returns it.
+    /// Writes the packet's text and returns it.
     ///
     /// # Errors
-    /// [`BufferTooSmall`] says how many bytes it takes; nothing is written then.
+    /// Returns [`BufferTooSmall`], with the number of bytes needed, if the text does not fit. Nothing is written then.
     pub fn encode<'o>(&self, out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
         text::write(out, &|put| {
             put(match self.body {
@@ -234,7 +239,7 @@ fn expect_colon(text: &str, at: usize) -> Result<(), PacketError> {
     Err(PacketError { at: at.min(text.len()), kind: PacketErrorKind::MissingColon })
 }
 
-/// The id and its `+`, if there is one; returns the offset behind it.
+/// Reads the id and its `+`, if present, and returns the offset after them.
 fn read_ack_request(text: &str, at: usize) -> Result<(Option<AckRequest>, usize), PacketError> {
     let mut at = at;
     let mut id = None;

@@ -1,27 +1,27 @@
-//! Socket.IO v5 packets: what a client without the Socket.IO library needs to live on a Socket.IO server.
+//! Socket.IO v5 packets, for a client that uses a Socket.IO server without the Socket.IO library.
 //!
-//! A Socket.IO packet is the text of an Engine.IO message (`4` on the wire; the session puts it in front). This module
-//! reads and writes that text, borrows the caller's bytes, and leaves JSON as text: [`Args`] hands out the raw value
-//! of each argument, for whatever JSON library the application has, or for `str::parse`.
+//! A Socket.IO packet is the text of an Engine.IO message (`4` on the wire; the session adds it in front). This module
+//! reads and writes that text. It borrows the caller's bytes and leaves JSON as text: [`Args`] returns the raw value of
+//! each argument. The application can pass it to any JSON library, or to `str::parse`.
 //!
 //! | wire | packet | data |
 //! |---|---|---|
-//! | `0` | [`Body::Connect`] | none, or an object: what authenticates the client; in the answer, the socket's `sid` |
+//! | `0` | [`Body::Connect`] | none, or an object: the client's credentials; in the answer, the socket's `sid` |
 //! | `1` | [`Body::Disconnect`] | none |
 //! | `2`, `5<n>-` | [`Body::Event`] | an array: the event's name and its arguments |
 //! | `3`, `6<n>-` | [`Body::Ack`] | an array: the arguments of the answer |
 //! | `4` | [`Body::ConnectError`] | an object with a `message`, or a string |
 //!
-//! The whole form is `<type>[<attachments>-][<namespace>,][<id>][<data>]`; the namespace `/` is left out.
+//! The complete form is `<type>[<attachments>-][<namespace>,][<id>][<data>]`. The namespace `/` is left out.
 //!
 //! # A client's session
-//! 1. The Engine.IO session opens. Send [`Packet::connect`]: without it the server closes the connection after its
-//!    `connectTimeout` (45 s by default), and an event before it is answered by closing at once.
+//! 1. The Engine.IO session opens. Send [`Packet::connect`]. Without it the server closes the connection after its
+//!    `connectTimeout` (45 s by default). If an event arrives before it, the server closes at once.
 //! 2. Receive [`Body::Connect`] (the object holds the socket's `sid`) or [`Body::ConnectError`].
-//! 3. Exchange events. One with an [`id`](Packet::id) asks for [`Packet::ack`] with the same id.
-//! 4. Send [`Packet::disconnect`], and close the Engine.IO session as well: it outlives the namespace.
+//! 3. Exchange events. An event with an [`id`](Packet::id) asks for a [`Packet::ack`] with the same id.
+//! 4. Send [`Packet::disconnect`]. Also close the Engine.IO session, which stays open otherwise.
 //!
-//! Connecting twice to one namespace makes the server close the connection.
+//! If a client connects twice to one namespace, the server closes the connection.
 //!
 //! ```
 //! use eio_core::socketio::{Body, Packet, member};
@@ -46,15 +46,20 @@
 //! ```
 //!
 //! # Older servers
-//! Socket.IO 2 (Engine.IO revision 3, also a Socket.IO 4 server with `allowEIO3`) differs: the server sends `0` for
-//! the namespace `/` by itself as soon as the session is open, without a `sid`, and the client sends none for it; type
-//! `4` is a plain "error", whose data is often a string. The packets are otherwise the same.
+//! Socket.IO 2 (Engine.IO revision 3, also a Socket.IO 4 server with `allowEIO3`) differs in two ways. First, the
+//! server itself sends `0` for the namespace `/`, without a `sid`, as soon as the session is open. The client does not
+//! send a connect packet for `/`. Second, type `4` is a plain "error", whose data is often a string. Otherwise the
+//! packets are the same.
 //!
 //! # Where this codec is stricter than the reference
-//! The verdicts are those of socket.io-parser 4.2.7, except that these are errors here: an empty text (read as a
-//! connect there) and whitespace for a type or in an id (read as 0), attachments counted in anything but plain digits,
-//! an id above [`MAX_ID`] (rounded there), an event or acknowledgement without its array, JSON that nests deeper than
-//! 64 levels, and a placeholder without its attachment (found there only when the attachments have arrived).
+//! This codec accepts the same packets as socket.io-parser 4.2.7, with these exceptions, which are errors here:
+//!
+//! - an empty text (a connect there), and whitespace as a type or in an id (0 there);
+//! - a number of attachments that is not written in plain digits;
+//! - an id above [`MAX_ID`] (rounded there);
+//! - an event or acknowledgement without its array;
+//! - JSON that nests deeper than 64 levels;
+//! - a placeholder without its attachment (found there only when the attachments have arrived).
 //!
 //! Source: the Socket.IO protocol, revision 5, "Packet encoding".
 
@@ -73,14 +78,14 @@ use crate::json;
 use crate::text::{self, Decimal, read_decimal, split_once};
 use body::{ack_body, check_reserved, connect_body, connect_error_body, event_body, wrong};
 
-/// The most attachments that a packet may have: 10, the default limit of socket.io-parser 4.2.
+/// The largest number of attachments that a packet may have: 10, the default limit of socket.io-parser 4.2.
 pub const MAX_ATTACHMENTS: u32 = 10;
 
-/// The largest acknowledgement number: 2^53 − 1. JavaScript's peers cannot tell larger ones apart.
+/// The largest acknowledgement id: 2^53 − 1. Peers in JavaScript cannot distinguish larger ids.
 pub const MAX_ID: u64 = (1 << 53) - 1;
 
-/// One Socket.IO packet. A value that exists is valid: whatever it holds, [`encode`](Self::encode) writes a packet that
-/// [`decode`](Self::decode) reads.
+/// One Socket.IO packet. A value of this type is always valid: [`encode`](Self::encode) writes a packet that
+/// [`decode`](Self::decode) can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Packet<'a> {
@@ -91,23 +96,24 @@ pub struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Joins the namespace `/`: `auth` is the text of a JSON object, such as `{"token":"…"}`, or empty.
+    /// Creates a packet that joins the namespace `/`. `auth` is the text of a JSON object, such as `{"token":"…"}`, or
+    /// empty.
     ///
     /// # Errors
-    /// [`PacketErrorKind::WrongData`] for anything but an object; [`PacketErrorKind::InvalidJson`] and
-    /// [`PacketErrorKind::TooDeep`].
+    /// Returns [`PacketErrorKind::WrongData`] if `auth` is not an object, and [`PacketErrorKind::InvalidJson`] or
+    /// [`PacketErrorKind::TooDeep`] if it is not valid JSON.
     pub fn connect(auth: &'a str) -> Result<Self, PacketError> {
         connect_body(auth, 0).map(Self::new)
     }
 
-    /// Leaves the namespace `/`.
+    /// Creates a packet that leaves the namespace `/`.
     #[must_use]
     pub const fn disconnect() -> Self {
         Self::new(Body::Disconnect)
     }
 
-    /// An event: `name` is plain text, escaped when it is written; `args` holds JSON values with commas between them,
-    /// or nothing.
+    /// Creates an event. `name` is plain text, which is escaped when it is written. `args` holds JSON values separated
+    /// by commas, or nothing.
     ///
     /// ```
     /// use eio_core::socketio::Packet;
@@ -120,8 +126,9 @@ impl<'a> Packet<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`PacketErrorKind::ReservedName`] for `connect`, `connect_error`, `disconnect`, `disconnecting`, `newListener`
-    /// and `removeListener`; [`PacketErrorKind::InvalidJson`] and [`PacketErrorKind::TooDeep`] for `args`.
+    /// Returns [`PacketErrorKind::ReservedName`] for the names `connect`, `connect_error`, `disconnect`,
+    /// `disconnecting`, `newListener` and `removeListener`. Returns [`PacketErrorKind::InvalidJson`] or
+    /// [`PacketErrorKind::TooDeep`] if `args` is not valid.
     pub fn event(name: &'a str, args: &'a str) -> Result<Self, PacketError> {
         json::check_list(args, 1)?;
         let event = Event::new(name, Args::new(args));
@@ -129,30 +136,31 @@ impl<'a> Packet<'a> {
         Ok(Self::new(Body::Event(event)))
     }
 
-    /// Answers the event `id`: `args` holds JSON values with commas between them, or nothing.
+    /// Creates an acknowledgement of the event `id`. `args` holds JSON values separated by commas, or nothing.
     ///
     /// # Errors
-    /// [`PacketErrorKind::IdTooLarge`]; [`PacketErrorKind::InvalidJson`] and [`PacketErrorKind::TooDeep`] for `args`.
+    /// Returns [`PacketErrorKind::IdTooLarge`] if `id` is above [`MAX_ID`], and [`PacketErrorKind::InvalidJson`] or
+    /// [`PacketErrorKind::TooDeep`] if `args` is not valid.
     pub fn ack(id: u64, args: &'a str) -> Result<Self, PacketError> {
         json::check_list(args, 1)?;
         Self::new(Body::Ack(Args::new(args))).with_id(id)
     }
 
-    /// Refuses a client that wants to connect: `data` is the text of a JSON object, such as `{"message":"…"}`, or of a
+    /// Creates a packet that refuses a client. `data` is the text of a JSON object, such as `{"message":"…"}`, or of a
     /// string.
     ///
     /// # Errors
-    /// [`PacketErrorKind::WrongData`] for anything else; [`PacketErrorKind::InvalidJson`] and
-    /// [`PacketErrorKind::TooDeep`].
+    /// Returns [`PacketErrorKind::WrongData`] if `data` is anything else, and [`PacketErrorKind::InvalidJson`] or
+    /// [`PacketErrorKind::TooDeep`] if it is not valid JSON.
     pub fn connect_error(data: &'a str) -> Result<Self, PacketError> {
         connect_error_body(data, 0).map(Self::new)
     }
 
-    /// The same packet in another namespace than `/`.
+    /// Returns this packet in a namespace other than `/`.
     ///
     /// # Errors
-    /// [`PacketErrorKind::InvalidNamespace`] if `namespace` does not begin with a slash, or contains a comma or a control
-    /// character.
+    /// Returns [`PacketErrorKind::InvalidNamespace`] if `namespace` does not begin with a slash, or contains a comma or
+    /// a control character.
     pub fn in_namespace(self, namespace: &'a str) -> Result<Self, PacketError> {
         let at = match namespace.find(|character: char| character == ',' || character.is_ascii_control()) {
             _ if !namespace.starts_with('/') => 0,
@@ -162,10 +170,10 @@ impl<'a> Packet<'a> {
         Err(PacketError { at, kind: PacketErrorKind::InvalidNamespace })
     }
 
-    /// The same packet with a number: an event then asks for an acknowledgement.
+    /// Returns this packet with an id. An event with an id asks for an acknowledgement.
     ///
     /// # Errors
-    /// [`PacketErrorKind::IdTooLarge`] above [`MAX_ID`].
+    /// Returns [`PacketErrorKind::IdTooLarge`] if `id` is above [`MAX_ID`].
     pub const fn with_id(self, id: u64) -> Result<Self, PacketError> {
         if id > MAX_ID {
             return Err(PacketError { at: 0, kind: PacketErrorKind::IdTooLarge });
@@ -173,12 +181,13 @@ impl<'a> Packet<'a> {
         Ok(Self { id: Some(id), ..self })
     }
 
-    /// The same event or acknowledgement with binary data: in the arguments, `{"_placeholder":true,"num":0}` stands for
-    /// the first attachment, and so on; the attachments are sent right behind the packet, each as a binary message.
+    /// Returns this event or acknowledgement with binary data. In the arguments, `{"_placeholder":true,"num":0}` refers
+    /// to the first attachment, and so on. Send the attachments right after the packet, each as a binary message.
     ///
     /// # Errors
-    /// [`PacketErrorKind::InvalidAttachments`] for another packet, [`PacketErrorKind::TooManyAttachments`] above
-    /// [`MAX_ATTACHMENTS`], [`PacketErrorKind::InvalidPlaceholder`] if a placeholder names none of them.
+    /// Returns [`PacketErrorKind::InvalidAttachments`] for other packets, [`PacketErrorKind::TooManyAttachments`] above
+    /// [`MAX_ATTACHMENTS`], and [`PacketErrorKind::InvalidPlaceholder`] if a placeholder refers to a missing
+    /// attachment.
     pub fn with_attachments(self, attachments: u32) -> Result<Self, PacketError> {
         let args = match self.body {
             Body::Event(event) => event.args(),
@@ -195,25 +204,26 @@ impl<'a> Packet<'a> {
         Ok(Self { attachments, ..self })
     }
 
-    /// The namespace: `/` unless the packet names another one. May carry a query, as in `/chat?room=1`.
+    /// Returns the namespace: `/` unless the packet names another one. It may contain a query, as in `/chat?room=1`.
     #[must_use]
     pub const fn namespace(&self) -> &'a str {
         self.namespace
     }
 
-    /// On an event, asks for an acknowledgement; on an acknowledgement, the event that it answers.
+    /// Returns the id. An event with an id asks for an acknowledgement. The id of an acknowledgement is that of the
+    /// event that it answers.
     #[must_use]
     pub const fn id(&self) -> Option<u64> {
         self.id
     }
 
-    /// How many binary messages follow this packet and belong to it; see [`Decoder`].
+    /// Returns the number of binary messages that follow this packet and belong to it; see [`Decoder`].
     #[must_use]
     pub const fn attachments(&self) -> u32 {
         self.attachments
     }
 
-    /// What the packet is for, and what it carries.
+    /// Returns the type and the content of the packet.
     #[must_use]
     pub const fn body(&self) -> Body<'a> {
         self.body
@@ -222,8 +232,8 @@ impl<'a> Packet<'a> {
     /// Reads the text of an Engine.IO message, in time linear in its length.
     ///
     /// # Errors
-    /// [`PacketError`] says what is wrong, and at which byte of `text`. Reference implementations end the connection
-    /// when a packet cannot be read ("parse error").
+    /// Returns a [`PacketError`] that says what is wrong, and at which byte of `text`. Reference implementations end
+    /// the connection if a packet cannot be read ("parse error").
     pub fn decode(text: &'a str) -> Result<Self, PacketError> {
         let first = text.chars().next().ok_or(PacketError { at: 0, kind: PacketErrorKind::Empty })?;
         if !matches!(first, '0'..='6') {
@@ -238,7 +248,7 @@ impl<'a> Packet<'a> {
         if text.as_bytes().get(at) == Some(&b'/') {
             let rest = text.get(at..).unwrap_or_default();
             (namespace, _) = split_once(rest, b',');
-            // The comma may be missing when nothing follows.
+            // The comma may be missing if nothing follows.
             at = at.saturating_add(namespace.len()).saturating_add(1).min(text.len());
         }
         let mut id = None;
@@ -249,7 +259,7 @@ impl<'a> Packet<'a> {
             id = Some(number);
             at = at.saturating_add(length);
         }
-        // The reference reads whitespace here as an id of 0; it is nobody's intention.
+        // The reference reads whitespace here as an id of 0, which no sender intends.
         if json::skip_whitespace(text, at) != at {
             return Err(PacketError { at, kind: PacketErrorKind::InvalidJson });
         }
@@ -265,10 +275,10 @@ impl<'a> Packet<'a> {
         Ok(Self { namespace, id, attachments, body })
     }
 
-    /// Writes the packet's text, and returns it.
+    /// Writes the packet's text and returns it.
     ///
     /// # Errors
-    /// [`BufferTooSmall`] says how many bytes it takes; nothing is written then.
+    /// Returns [`BufferTooSmall`], with the number of bytes needed, if the text does not fit. Nothing is written then.
     pub fn encode<'o>(&self, out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
         text::write(out, &|put| {
             put(match (self.body, self.attachments) {
@@ -315,8 +325,9 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// The raw text of the member `key` of a JSON object, without decoding anything else: enough to find the `sid` in the
-/// answer to a connect, and the `message` of a connect error. Of several members of that name the last one counts.
+/// Returns the raw text of the member `key` of a JSON object, without decoding anything else. This is enough to find
+/// the `sid` in the answer to a connect, or the `message` of a connect error. If several members have that name, it
+/// returns the last one.
 ///
 /// ```
 /// use eio_core::socketio::member;
@@ -329,7 +340,7 @@ pub fn member<'a>(object: &'a str, key: &str) -> Option<&'a str> {
     json::member(object, key)
 }
 
-/// The number of attachments and its hyphen; returns the offset behind it.
+/// Reads the number of attachments and its hyphen, and returns the offset after them.
 fn read_attachments(text: &str, at: usize) -> Result<(u32, usize), PacketError> {
     let rest = text.get(at..).unwrap_or_default();
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();

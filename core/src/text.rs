@@ -1,14 +1,14 @@
-//! Writing text into a caller's buffer: the whole of it, or nothing.
+//! Writes text into the caller's buffer: the whole text or nothing.
 
 use crate::BufferTooSmall;
 use crate::packet::Writer;
 
-/// Hands out strings, one after the other.
+/// A function that passes strings to a callback, one after the other.
 pub(crate) type Parts<'a> = dyn Fn(&mut dyn FnMut(&str)) + 'a;
 
-/// Writes the parts that `parts` hands out, in order, and returns the text.
+/// Writes the strings that `parts` passes on, in order, and returns the text.
 ///
-/// `parts` runs twice, first to measure and then to write, and hands out the same parts both times. It is not a
+/// `parts` runs twice, first to measure and then to write. It must pass on the same strings both times. It is not a
 /// generic parameter, because its code would then be in the image twice.
 pub(crate) fn write<'o>(out: &'o mut [u8], parts: &Parts<'_>) -> Result<&'o str, BufferTooSmall> {
     let mut needed = 0_usize;
@@ -19,7 +19,7 @@ pub(crate) fn write<'o>(out: &'o mut [u8], parts: &Parts<'_>) -> Result<&'o str,
     Ok(writer.finish_text())
 }
 
-/// A number's decimal digits.
+/// The decimal digits of a number.
 pub(crate) struct Decimal {
     /// 2^64 − 1 has twenty digits.
     digits: [u8; 20],
@@ -46,7 +46,8 @@ impl Decimal {
     }
 }
 
-/// `text` up to the first `delimiter`, an ASCII character, and what follows that, if it is there.
+/// Returns the part of `text` before the first `delimiter`, an ASCII character, and the part after it, if the delimiter
+/// is there.
 ///
 /// `str::split` and `str::find` with a `char` would do, but bring an index check that can panic into the image.
 pub(crate) fn split_once(text: &str, delimiter: u8) -> (&str, Option<&str>) {
@@ -56,8 +57,8 @@ pub(crate) fn split_once(text: &str, delimiter: u8) -> (&str, Option<&str>) {
     }
 }
 
-/// Reads decimal digits at the start of `text`: the number, and how many bytes it takes. `None` without a digit, or
-/// for a number above `max`. Leading zeros are read as JavaScript's `Number` does.
+/// Reads decimal digits at the start of `text`. Returns the number, and the number of bytes that it takes. Returns
+/// `None` without a digit, or for a number above `max`. Leading zeros are read as JavaScript's `Number` reads them.
 pub(crate) fn read_decimal(text: &str, max: u64) -> Option<(u64, usize)> {
     let mut number = 0_u64;
     let mut length = 0_usize;

@@ -1,6 +1,6 @@
-//! JSON numbers that ought to be whole, read without floating point.
+//! Reads JSON numbers that should be whole, without floating point.
 
-/// Why a number is not a `u32`.
+/// The reason why a number is not a `u32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotU32 {
     Negative,
@@ -8,9 +8,9 @@ pub(crate) enum NotU32 {
     TooLarge,
 }
 
-/// What the JSON number `raw` is, times `10^shift`: exact, in every spelling of the number.
+/// Returns the JSON number `raw` times `10^shift`. The result is exact for every spelling of the number.
 pub(crate) fn number_to_u32(raw: &str, shift: i32) -> Result<u32, NotU32> {
-    // The number is `whole * 10^power`. Zeros at its end count in `zeros` alone until another digit follows.
+    // The number is `whole * 10^power`. Zeros at its end are counted only in `zeros` until another digit follows.
     let (mut whole, mut zeros, mut power) = (Some(0_u32), 0_i32, shift);
     let (mut negative, mut behind_point) = (false, 0);
     let mut bytes = raw.bytes();
@@ -42,7 +42,7 @@ pub(crate) fn number_to_u32(raw: &str, shift: i32) -> Result<u32, NotU32> {
     }
 }
 
-/// `number * 10^times`; `None` above `u32::MAX`.
+/// Returns `number * 10^times`, or `None` above `u32::MAX`.
 fn times_ten(number: Option<u32>, times: i32) -> Option<u32> {
     let mut number = number?;
     for _ in 0..times {
@@ -51,9 +51,9 @@ fn times_ten(number: Option<u32>, times: i32) -> Option<u32> {
     Some(number)
 }
 
-/// The power of ten that stands behind the `e`.
+/// Returns the power of ten after the `e`.
 fn exponent(digits: core::str::Bytes<'_>) -> i32 {
-    // Far beyond the length of any text, and no sum overflows.
+    // This is far beyond the length of any text, and no sum overflows.
     const MAX: i32 = 1 << 27;
     let (mut power, mut sign) = (0_i32, 1);
     for byte in digits {

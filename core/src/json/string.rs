@@ -1,6 +1,6 @@
-//! JSON strings: what their contents mean, and how text becomes contents.
+//! Decodes and escapes the contents of JSON strings.
 
-/// Whether the contents of a JSON string, escapes not decoded, stand for `text`.
+/// Returns whether `raw`, the contents of a JSON string with escapes not decoded, means `text`.
 pub(crate) fn raw_eq(raw: &str, text: &str) -> bool {
     let mut raw = raw.chars();
     for expected in text.chars() {
@@ -11,8 +11,8 @@ pub(crate) fn raw_eq(raw: &str, text: &str) -> bool {
     raw.next().is_none()
 }
 
-/// The next character of a JSON string's contents. `None` at the end, and for half of a surrogate pair, which is no
-/// character.
+/// Returns the next character of a JSON string's contents. Returns `None` at the end, and for half of a surrogate pair,
+/// which is not a character.
 fn decode_char(raw: &mut core::str::Chars<'_>) -> Option<char> {
     match raw.next()? {
         '\\' => match raw.next()? {
@@ -50,10 +50,10 @@ fn hex4(raw: &mut core::str::Chars<'_>) -> Option<u32> {
     Some(unit)
 }
 
-/// Hands `put` the contents of the JSON string that stands for `text`, escaped as JavaScript's `JSON.stringify` does.
+/// Passes the contents of the JSON string for `text` to `put`, escaped as JavaScript's `JSON.stringify` does.
 pub(crate) fn escape(text: &str, put: &mut dyn FnMut(&str)) {
     let mut start = 0;
-    // Whatever is escaped is one byte long.
+    // Every escaped character is one byte long.
     for (at, byte) in text.bytes().enumerate() {
         if matches!(byte, b'"' | b'\\' | b'\0'..=b'\x1f') {
             put(text.get(start..at).unwrap_or_default());

@@ -1,42 +1,42 @@
-//! What packets carry, read and written.
+//! Reads and writes the contents of packets.
 
 use super::{PacketError, PacketErrorKind};
 use crate::json::{self, Kind, Reader};
 use crate::socketio::{Args, Event};
 use crate::text::{Decimal, read_decimal, split_once};
 
-/// What a packet is for, and what it carries. JSON is raw text, checked.
+/// The type and the content of a packet. JSON is raw text that was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "protocol 1 has these nine types")]
 pub enum Body<'a> {
-    /// Leaves the endpoint; for the empty endpoint, ends the session.
+    /// Leaves the endpoint. For the empty endpoint, it ends the session.
     Disconnect,
-    /// Joins the endpoint, or says that it is joined. Carries a query string (`?a=1`), or nothing (`""`).
+    /// Joins the endpoint, or confirms that it is joined. Carries a query string (`?a=1`), or nothing (`""`).
     Connect(&'a str),
-    /// The server asks whether the client is there; the client sends the same back.
+    /// The server asks whether the client is alive. The client echoes the packet.
     Heartbeat,
     /// Text.
     Message(&'a str),
     /// The text of a JSON value.
     Json(&'a str),
-    /// Something happened.
+    /// An event of the application.
     Event(Event<'a>),
     /// Answers a packet that asked for it.
     Ack {
         /// The id of the packet that is answered.
         id: u64,
-        /// What the answer carries.
+        /// The arguments of the answer.
         args: Args<'a>,
     },
-    /// Something failed.
+    /// Reports an error.
     Error {
-        /// What; `None` if it is not said, or unknown.
+        /// The reason, or `None` if it is missing or unknown.
         reason: Option<Reason>,
-        /// What the client should do; `None` if it is not said, or unknown.
+        /// The advice to the client, or `None` if it is missing or unknown.
         advice: Option<Advice>,
     },
-    /// Nothing: answers a poll that would otherwise last too long.
+    /// Carries nothing. Answers a poll that would otherwise last too long.
     Noop,
 }
 
@@ -45,13 +45,13 @@ pub enum Body<'a> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "the wire has room for these two")]
 pub struct AckRequest {
-    /// What the acknowledgement is to repeat.
+    /// The id that the acknowledgement must repeat.
     pub id: u64,
-    /// `+` on the wire: the application answers, with arguments. Otherwise the library confirms the arrival by itself.
+    /// `+` on the wire: the application answers with arguments. Otherwise the library itself confirms the arrival.
     pub with_data: bool,
 }
 
-/// Why the server sends [`Body::Error`].
+/// The reason why the server sends [`Body::Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "protocol 1 has these three")]
@@ -65,7 +65,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The reference's words.
+    /// Returns the text that the reference uses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl Reason {
     }
 }
 
-/// What [`Body::Error`] tells the client to do.
+/// The advice that [`Body::Error`] gives to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "protocol 1 has this one")]
@@ -94,7 +94,7 @@ pub enum Advice {
 }
 
 impl Advice {
-    /// The reference's word.
+    /// Returns the word that the reference uses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -103,7 +103,7 @@ impl Advice {
     }
 }
 
-/// The colon before the data, and the data; neither, if there is none.
+/// Writes the colon before the data, and the data. Writes nothing if there is no data.
 pub(super) fn put_data(body: &Body<'_>, put: &mut dyn FnMut(&str)) {
     match body {
         Body::Disconnect
@@ -146,7 +146,7 @@ pub(super) fn put_data(body: &Body<'_>, put: &mut dyn FnMut(&str)) {
     }
 }
 
-/// An id that will be written as it was read; returns the offset behind it.
+/// Reads an id that will be written exactly as it was read, and returns the offset after it.
 pub(super) fn read_id(text: &str, at: usize) -> Result<(u64, usize), PacketError> {
     let rest = text.get(at..).unwrap_or_default();
     match read_decimal(rest, u64::MAX) {
@@ -160,7 +160,7 @@ pub(super) fn json_body(text: &str, at: usize) -> Result<Body<'_>, PacketError> 
     Ok(Body::Json(json::trim(text.get(at..).unwrap_or_default())))
 }
 
-/// An object with a `name`, a string, and perhaps `args`, an array. Other members are ignored.
+/// Reads an object with a string `name` and an optional array `args`. Ignores other members.
 pub(super) fn event_body(text: &str, at: usize) -> Result<Body<'_>, PacketError> {
     let malformed = PacketError { at, kind: PacketErrorKind::InvalidEvent };
     let mut reader = Reader::new(text, at, 0);
@@ -187,7 +187,7 @@ pub(super) fn event_body(text: &str, at: usize) -> Result<Body<'_>, PacketError>
     event.map(Body::Event).ok_or(malformed)
 }
 
-/// The arguments in the array that begins with `first` and ends before `end`; none in `null`.
+/// Returns the arguments in the array that begins with `first` and ends before `end`. `null` has no arguments.
 fn read_args<'a>(text: &'a str, first: json::Token<'a>, end: usize) -> Option<Args<'a>> {
     match first.kind {
         Kind::Array => text.get(first.at.saturating_add(1)..end.saturating_sub(1)).map(Args::new),

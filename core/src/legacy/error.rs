@@ -1,49 +1,50 @@
-//! Why text is not a packet.
+//! The errors of packets.
 
 use crate::json;
 
-/// Why text is not a packet, or why arguments do not make one, and where. Callers of `decode` ignore the packet.
+/// The error for text that is not a packet, or for arguments that do not make a packet: what is wrong, and where.
+/// Callers of `decode` should ignore the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("{kind}, at byte {at}")]
 #[non_exhaustive]
 pub struct PacketError {
-    /// The offset of the offending byte: in the text given to `decode`, or in the argument given to a constructor.
+    /// The offset of the offending byte, in the text passed to `decode` or in the argument passed to a constructor.
     pub at: usize,
-    /// What is wrong there.
+    /// The problem at that offset.
     pub kind: PacketErrorKind,
 }
 
-/// What is wrong with text that should have been a packet, or with what should have become one.
+/// The problem with text or arguments that do not make a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PacketErrorKind {
-    /// Nothing at all where a packet was expected.
+    /// The text is empty where a packet was expected.
     #[error("empty packet: expected a type")]
     Empty,
-    /// The first character is no packet type.
+    /// The first character is not a packet type.
     #[error("unknown packet type {0:?}: expected a digit from 0 to 8")]
     UnknownType(char),
-    /// Type, id and endpoint are separated by colons; two are always there.
+    /// A colon is missing. Two colons always separate the type, id and endpoint.
     #[error("missing colon")]
     MissingColon,
-    /// No id where one was expected, or one that could not be echoed as it is.
+    /// The id is missing where one was expected, or could not be echoed unchanged.
     #[error("invalid id: expected a number below 2^64 without leading zeros")]
     InvalidId,
-    /// An endpoint that the wire cannot carry.
+    /// The wire cannot carry the endpoint.
     #[error("invalid endpoint: expected no colon")]
     InvalidEndpoint,
-    /// Not JSON where JSON was expected.
+    /// The text is not JSON where JSON was expected.
     #[error("invalid JSON")]
     InvalidJson,
-    /// JSON whose arrays and objects nest deeper than 64.
+    /// Arrays and objects are nested more than 64 deep.
     #[error("JSON nested too deep: expected at most 64 levels")]
     TooDeep,
-    /// An event's data is something else.
+    /// The data of an event is not a valid event.
     #[error("invalid event: expected an object with a name, a string, and perhaps args, an array")]
     InvalidEvent,
-    /// An acknowledgement's arguments are something else.
+    /// The arguments of an acknowledgement are not an array.
     #[error("invalid arguments: expected an array")]
     InvalidArgs,
 }

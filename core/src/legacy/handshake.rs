@@ -1,4 +1,4 @@
-//! The body that answers a 0.9 client's first request.
+//! The body of the answer to a 0.9 client's first request.
 
 use core::time::Duration;
 
@@ -6,14 +6,15 @@ use crate::BufferTooSmall;
 use crate::settings::{Heartbeat, Unfit, whole_millis};
 use crate::text::{self, Decimal, read_decimal, split_once};
 
-/// What the server tells a client before the session: `sid:heartbeat timeout:close timeout:transports`.
+/// The handshake, which the server sends to a client before the session: `sid:heartbeat timeout:close
+/// timeout:transports`.
 ///
-/// The client counts as gone, and gives the server up, after the heartbeat timeout without a packet or the close
-/// timeout without data. On the wire they are *seconds*, with a fraction if need be. How often the server sends its
-/// heartbeats (25 s by default) is not transmitted.
+/// After the heartbeat timeout without a packet, or the close timeout without data, the server counts the client as
+/// gone, and the client gives up the server. On the wire both are *seconds*, with a fraction if necessary. The interval
+/// of the server's heartbeats (25 s by default) is not transmitted.
 ///
-/// Browsers without cross-origin requests asked for it, and for everything after it, as JSONP (`?jsonp=0`, answered by
-/// `io.j[0]("…");`). That transport is not offered here.
+/// Browsers without cross-origin requests fetched the handshake, and everything after it, as JSONP (`?jsonp=0`,
+/// answered with `io.j[0]("…");`). This crate does not offer that transport.
 ///
 /// ```
 /// use core::time::Duration;
@@ -40,17 +41,18 @@ pub struct Handshake<'a> {
 }
 
 impl<'a> Handshake<'a> {
-    /// The longest session id: 64 characters. The reference's have 20.
+    /// The length of the longest session id: 64 characters. The ids of the reference have 20.
     pub const MAX_SID: usize = 64;
 
-    /// The longest timeout: 2^31 − 1 ms, as [`Heartbeat::MAX_SUM`]. Timers of the reference overflow above it.
+    /// The longest timeout: 2^31 − 1 ms, as in [`Heartbeat::MAX_SUM`]. Timers of the reference overflow above it.
     pub const MAX_TIMEOUT: Duration = Heartbeat::MAX_SUM;
 
-    /// What a server is going to say. `heartbeat_timeout` is `None` for a server without heartbeats; `transports` are
-    /// names with commas between them.
+    /// Creates the handshake of a server. `heartbeat_timeout` is `None` for a server without heartbeats. `transports`
+    /// are names separated by commas.
     ///
     /// # Errors
-    /// [`HandshakeError`]: timeouts are whole milliseconds above zero and at most [`MAX_TIMEOUT`](Self::MAX_TIMEOUT).
+    /// Returns a [`HandshakeError`] if a value is not valid. Timeouts must be whole milliseconds above zero and at most
+    /// [`MAX_TIMEOUT`](Self::MAX_TIMEOUT).
     pub fn new(
         sid: &'a str,
         heartbeat_timeout: Option<Duration>,
@@ -70,8 +72,9 @@ impl<'a> Handshake<'a> {
     /// Reads the body of the server's answer.
     ///
     /// # Errors
-    /// [`HandshakeError`] names the field. A close timeout must be there: a session without one could stay silent for
-    /// ever. Bodies such as `handshake unauthorized` come with another status than 200, and are none of these.
+    /// Returns a [`HandshakeError`] that names the field. The close timeout is required, because a session without one
+    /// could stay silent without limit. Bodies such as `handshake unauthorized` come with a status other than 200; do
+    /// not pass them to this function.
     pub fn decode(body: &'a str) -> Result<Self, HandshakeError> {
         let missing = |field| HandshakeError::Missing { field };
         let (sid, rest) = split_once(body, b':');
@@ -81,7 +84,7 @@ impl<'a> Handshake<'a> {
         check_sid(sid)?;
         check_transports(transports)?;
         let heartbeat_millis = match heartbeat {
-            // How the reference says that heartbeats are off.
+            // In the reference, an empty field means that heartbeats are off.
             "" => None,
             _ => Some(read_seconds(heartbeat, HandshakeField::HeartbeatTimeout)?),
         };
@@ -89,10 +92,10 @@ impl<'a> Handshake<'a> {
         Ok(Self { sid, heartbeat_millis, close_millis, transports })
     }
 
-    /// Writes the body of the answer, and returns it.
+    /// Writes the body of the answer and returns it.
     ///
     /// # Errors
-    /// [`BufferTooSmall`] says how many bytes it takes; nothing is written then.
+    /// Returns [`BufferTooSmall`], with the number of bytes needed, if the body does not fit. Nothing is written then.
     pub fn encode<'o>(&self, out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
         text::write(out, &|put| {
             put(self.sid);
@@ -107,26 +110,26 @@ impl<'a> Handshake<'a> {
         })
     }
 
-    /// The session's id, which becomes a part of its URLs: 1 to 64 visible ASCII characters without `/ ? # % :`.
+    /// Returns the session's id, which is part of its URLs: 1 to 64 visible ASCII characters without `/ ? # % :`.
     #[must_use]
     pub const fn sid(&self) -> &'a str {
         self.sid
     }
 
-    /// The longest silence that a client puts up with, from the handshake or the last packet on. `None` when heartbeats
+    /// Returns the longest silence that a client accepts after the handshake or the last packet. `None` if heartbeats
     /// are off.
     #[must_use]
     pub fn heartbeat_timeout(&self) -> Option<Duration> {
         self.heartbeat_millis.map(|millis| Duration::from_millis(u64::from(millis)))
     }
 
-    /// How long a session lasts without a connection.
+    /// Returns how long a session lasts without a connection.
     #[must_use]
     pub const fn close_timeout(&self) -> Duration {
         Duration::from_millis(self.close_millis as u64)
     }
 
-    /// The names of the transports that the server offers, its favourite first.
+    /// Returns the names of the transports that the server offers, its preferred transport first.
     pub fn transports(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         self.transports.split([',']).filter(|name| !name.is_empty())
     }
@@ -163,7 +166,8 @@ fn check_millis(millis: u64, field: HandshakeField) -> Result<u32, HandshakeErro
     }
 }
 
-/// Digits, and perhaps a point and up to three more: JavaScript's form of the numbers that make sense here.
+/// Reads digits, optionally followed by a point and up to three more digits. JavaScript writes every number that makes
+/// sense here in this form.
 fn read_seconds(text: &str, field: HandshakeField) -> Result<u32, HandshakeError> {
     let (whole, fraction) = split_once(text, b'.');
     let fraction = fraction.unwrap_or("0");
@@ -177,7 +181,7 @@ fn read_seconds(text: &str, field: HandshakeField) -> Result<u32, HandshakeError
     }
     let too_long = HandshakeError::TooLong { field };
     let (seconds, _) = read_decimal(whole, u64::from(u32::MAX)).ok_or(too_long)?;
-    // Each digit behind the point weighs a tenth of the one before; missing ones are zeros.
+    // Each digit after the point has a tenth of the weight of the one before. Missing digits are zeros.
     let millis = fraction.bytes().zip([100, 10, 1]).fold(0_u64, |sum, (digit, weight)| {
         sum.saturating_add(u64::from(digit.wrapping_sub(b'0')).saturating_mul(weight))
     });
@@ -211,7 +215,7 @@ pub enum HandshakeField {
 }
 
 impl HandshakeField {
-    /// The reference's name for it.
+    /// Returns the name that the reference uses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -223,7 +227,7 @@ impl HandshakeField {
     }
 }
 
-/// Why a text, or a server's values, are not a [`Handshake`].
+/// The reason why a text or a server's values do not make a valid [`Handshake`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -234,34 +238,34 @@ pub enum HandshakeError {
         /// The first field that is missing.
         field: HandshakeField,
     },
-    /// Empty, too long, or with characters that do not belong in a URL's path.
+    /// The session id is empty, too long, or has characters that are not allowed in a URL's path.
     #[error("invalid sid: expected 1 to 64 visible ASCII characters without / ? # % :")]
     InvalidSid,
-    /// Characters that cannot be in a name.
+    /// The transports have characters that are not allowed in a name.
     #[error("invalid transports: expected names with commas between them")]
     InvalidTransports,
-    /// Something else where seconds were expected.
+    /// A timeout is not a number of seconds.
     #[error("{} is not a number of seconds", .field.as_str())]
     NotANumber {
-        /// Which of the timeouts.
+        /// The invalid timeout.
         field: HandshakeField,
     },
-    /// A timeout of zero: the session would end before it began.
+    /// A timeout is zero: the session would end before it began.
     #[error("{} is zero: expected at least 0.001 s", .field.as_str())]
     Zero {
-        /// Which of the timeouts.
+        /// The invalid timeout.
         field: HandshakeField,
     },
-    /// Finer than a millisecond: a rounded timeout would not be the one that the peer keeps.
+    /// A timeout is finer than a millisecond. If it were rounded, it would differ from the timeout of the peer.
     #[error("{} is not a whole number of milliseconds", .field.as_str())]
     Fraction {
-        /// Which of the timeouts.
+        /// The invalid timeout.
         field: HandshakeField,
     },
-    /// Longer than [`Handshake::MAX_TIMEOUT`].
+    /// A timeout is longer than [`Handshake::MAX_TIMEOUT`].
     #[error("{} is above 2147483.647 s, where the reference implementation's timers overflow", .field.as_str())]
     TooLong {
-        /// Which of the timeouts.
+        /// The invalid timeout.
         field: HandshakeField,
     },
 }

@@ -1,15 +1,15 @@
-//! Polling bodies: one packet as it is, or several with their lengths in front.
+//! Polling bodies: one packet by itself, or several, each after its length.
 
 use crate::BufferTooSmall;
 use crate::text::{self, Decimal, read_decimal};
 
-/// Stands before and behind each length.
+/// The mark before and after each length.
 const MARK: &str = "\u{fffd}";
 
-/// Takes a polling body apart, in time linear in its length.
+/// Splits a polling body into packets, in time linear in its length.
 ///
-/// A body that does not begin with U+FFFD is one packet. Otherwise each packet has U+FFFD, its length in UTF-16 code
-/// units and U+FFFD in front. An empty body holds no packet. At most `max_packets` are handed out.
+/// A body that does not begin with U+FFFD is one packet. Otherwise each packet follows U+FFFD, its length in UTF-16
+/// code units, and another U+FFFD. An empty body holds no packet. The iterator returns at most `max_packets`.
 ///
 /// ```
 /// use eio_core::legacy::decode_payload;
@@ -25,8 +25,8 @@ pub const fn decode_payload(body: &str, max_packets: usize) -> Packets<'_> {
     Packets { body, at: 0, remaining: max_packets }
 }
 
-/// The texts of the packets in a polling body, each for [`Packet::decode`](super::Packet::decode). After an error
-/// there are no more.
+/// An iterator over the texts of the packets in a polling body. Pass each to [`Packet::decode`](super::Packet::decode).
+/// After an error it returns no more packets.
 #[derive(Clone, Debug)]
 pub struct Packets<'a> {
     body: &'a str,
@@ -62,7 +62,7 @@ impl<'a> Packets<'a> {
         }
         let number = self.skip_mark(self.at)?;
         let digits = self.body.get(number..).unwrap_or_default();
-        // A length beyond a u32 is beyond any body.
+        // A length above a u32 is longer than any body.
         let (length, width) = read_decimal(digits, u64::from(u32::MAX))
             .ok_or(error(number, PayloadErrorKind::InvalidLength))?;
         let start = self.skip_mark(number.saturating_add(width))?;
@@ -72,7 +72,7 @@ impl<'a> Packets<'a> {
         Ok(packet)
     }
 
-    /// The offset behind the U+FFFD at `at`.
+    /// Returns the offset after the U+FFFD at `at`.
     fn skip_mark(&self, at: usize) -> Result<usize, PayloadError> {
         if self.body.get(at..).is_some_and(|rest| rest.starts_with(MARK)) {
             return Ok(at.saturating_add(MARK.len()));
@@ -81,7 +81,8 @@ impl<'a> Packets<'a> {
     }
 }
 
-/// The first `units` UTF-16 code units of `text`. `None` if there are fewer, or if a surrogate pair would be split.
+/// Returns the first `units` UTF-16 code units of `text`. Returns `None` if there are fewer, or if a surrogate pair
+/// would be split.
 fn take_utf16(text: &str, units: u64) -> Option<&str> {
     let mut remaining = units;
     let mut end = 0_usize;
@@ -95,8 +96,8 @@ fn take_utf16(text: &str, units: u64) -> Option<&str> {
     if remaining == 0 { text.get(..end) } else { None }
 }
 
-/// Puts the texts of packets into one polling body, and returns it. A single packet is written as it is, and no packet
-/// as nothing.
+/// Writes the texts of packets as one polling body, and returns it. A single packet is written by itself. Without
+/// packets, the body is empty.
 ///
 /// ```
 /// use eio_core::legacy::encode_payload;
@@ -107,7 +108,7 @@ fn take_utf16(text: &str, units: u64) -> Option<&str> {
 /// ```
 ///
 /// # Errors
-/// [`BufferTooSmall`] says how many bytes it takes; nothing is written then.
+/// Returns [`BufferTooSmall`], with the number of bytes needed, if the body does not fit. Nothing is written then.
 pub fn encode_payload<'o, 'p, I>(packets: I, out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall>
 where
     I: IntoIterator<Item = &'p str>,
@@ -131,7 +132,8 @@ fn utf16_length(text: &str) -> u64 {
     text.chars().fold(0, |sum: u64, character| sum.saturating_add(character.len_utf16() as u64))
 }
 
-/// Why a polling body cannot be taken apart, and where. The packets before are good; the rest is lost.
+/// The error for a polling body that cannot be split: what is wrong, and where. The packets before it are valid; the
+/// rest is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("{kind}, at byte {at}")]
@@ -139,22 +141,22 @@ fn utf16_length(text: &str) -> u64 {
 pub struct PayloadError {
     /// The offset of the offending byte in the body.
     pub at: usize,
-    /// What is wrong there.
+    /// The problem at that offset.
     pub kind: PayloadErrorKind,
 }
 
-/// What is wrong with a polling body.
+/// The problem with a polling body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PayloadErrorKind {
-    /// No U+FFFD where a length begins or ends.
+    /// A U+FFFD is missing where a length begins or ends.
     #[error("missing U+FFFD beside a length")]
     MissingMark,
-    /// A length that is no number, exceeds the body, or splits a surrogate pair.
+    /// A length is not a number, exceeds the body, or splits a surrogate pair.
     #[error("invalid length: expected the packet's number of UTF-16 code units")]
     InvalidLength,
-    /// More packets than the caller's limit.
+    /// The body has more packets than the caller's limit.
     #[error("too many packets in one body")]
     TooManyPackets,
 }

@@ -79,9 +79,9 @@ const fn hex_digit(byte: u8) -> u8 {
 
 /// Decodes the payload in the body of a post, in place, and returns it. Returns `None` if the form has no field `d`.
 ///
-/// It decodes two layers in one pass. First, `+` and percent signs, as in every form; a malformed `%` is kept as it is.
-/// Second, the escapes with which clients protect line ends: `\n` in two characters becomes a line feed, and of several
-/// backslashes before an `n` one is dropped.
+/// It decodes three layers in one pass. The first is `+` and percent signs, as in every form; a malformed `%` is kept
+/// as it is. The others are the escapes with which clients protect line ends: `\n` in two characters becomes a line
+/// feed, and of several backslashes before an `n` one is dropped.
 ///
 /// The result need not be UTF-8. The payload's decoder checks that.
 ///

@@ -1,26 +1,28 @@
-//! What packets carry, and how it is read.
+//! Reads the contents of packets.
 
 use super::{Args, Event, Expected, PacketError, PacketErrorKind, decoder};
 use crate::json::{self, Kind, Reader};
 
-/// What a packet is for, and what it carries. JSON is raw text, checked.
+/// The type and the content of a packet. JSON is raw text that was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "revision 5 of the protocol has these, and two binary forms")]
 pub enum Body<'a> {
-    /// Asks to join the namespace, or says that the socket has: an object's text, or nothing (`""`).
+    /// Asks to join the namespace, or confirms that the socket has joined it. Carries the text of an object, or nothing
+    /// (`""`).
     Connect(&'a str),
     /// Leaves the namespace. The Engine.IO session stays open.
     Disconnect,
-    /// Something happened. With [`attachments`](super::Packet::attachments), a "binary event".
+    /// An event of the application. With [`attachments`](super::Packet::attachments), it is a "binary event".
     Event(Event<'a>),
-    /// Answers the event whose [`id`](super::Packet::id) this packet repeats. With attachments, a "binary ack".
+    /// Answers the event whose [`id`](super::Packet::id) this packet repeats. With attachments, it is a "binary ack".
     Ack(Args<'a>),
-    /// The server refuses the namespace: the text of an object with a `message`, or of a string, or nothing (`""`).
+    /// The server refuses to let the client join the namespace. Carries the text of an object with a `message`, or of a
+    /// string, or nothing (`""`).
     ConnectError(&'a str),
 }
 
-/// Names that events are refused for: they mean something else to Socket.IO's users.
+/// Names that an event must not have, because they mean something else to users of Socket.IO.
 const RESERVED_EVENTS: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
@@ -35,7 +37,7 @@ pub(super) fn connect_error_body(text: &str, at: usize) -> Result<Body<'_>, Pack
     document(text, at, Expected::ObjectOrString, &[Kind::Object, Kind::String]).map(Body::ConnectError)
 }
 
-/// The one value that `text` holds from `at` on, without the whitespace around it.
+/// Returns the one value that `text` holds from `at` on, without the whitespace around it.
 fn document<'a>(
     text: &'a str,
     at: usize,
@@ -54,7 +56,7 @@ fn document<'a>(
 pub(super) fn event_body(text: &str, at: usize, attachments: u32) -> Result<Body<'_>, PacketError> {
     let mut reader = open_array(text, at, Expected::NamedArray)?;
     let name = reader.next()?;
-    // Behind the name stands a comma, or the end of the array.
+    // A comma or the end of the array follows the name.
     let after_name = json::skip_whitespace(text, reader.at());
     let (args, start) = rest_of_array(text, reader, after_name.saturating_add(1))?;
     let event = Event::from_json(name, args).ok_or(wrong(name.at, Expected::NamedArray))?;
@@ -79,7 +81,7 @@ fn open_array(text: &str, at: usize, expected: Expected) -> Result<Reader<'_>, P
     Err(wrong(at, expected))
 }
 
-/// Reads the array to its end, which must be the text's, and returns the values from `start` on and their offset.
+/// Reads the array to its end, which must be the end of the text. Returns the values from `start` on, and their offset.
 fn rest_of_array<'a>(
     text: &'a str,
     reader: Reader<'a>,
@@ -88,7 +90,7 @@ fn rest_of_array<'a>(
     let end = reader.finish()?;
     json::expect_end(text, end)?;
     let start = json::skip_whitespace(text, start);
-    // Empty when the array ended right behind the name.
+    // Empty if the array ended right after the name.
     Ok((Args::new(text.get(start..end.saturating_sub(1)).unwrap_or_default()), start))
 }
 

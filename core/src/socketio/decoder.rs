@@ -1,14 +1,14 @@
-//! Binary packets and their attachments, kept in step.
+//! Matches binary packets with their attachments.
 
 use super::{Args, Packet, PacketError, PacketErrorKind};
 use crate::json::{self, Kind};
 use crate::packet::Frame;
 use crate::text::read_decimal;
 
-/// Keeps packets and the attachments that follow them in step, without keeping any of their bytes.
+/// Matches packets with the attachments that follow them, without storing any of their bytes.
 ///
-/// An event with binary arguments travels as one text message, with a placeholder for each of them, and then one
-/// binary message each, in order, with nothing between. Whoever uses no binary data can do without this type, and
+/// An event with binary arguments is sent as one text message, with a placeholder for each binary argument. One binary
+/// message for each follows, in order, with nothing in between. If you use no binary data, you do not need this type:
 /// call [`Packet::decode`] on each text.
 ///
 /// ```
@@ -34,16 +34,16 @@ pub struct Decoder {
     received: u32,
 }
 
-/// What one message was.
+/// The content of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "a message is a packet or an attachment")]
 pub enum Received<'a> {
-    /// A packet. Its [`attachments`](Packet::attachments) come in the messages that follow.
+    /// A packet. The messages that follow carry its [`attachments`](Packet::attachments).
     Packet(Packet<'a>),
-    /// One attachment of the packet before.
+    /// One attachment of the previous packet.
     Attachment {
-        /// Its number, from 0: the one that its placeholder carries.
+        /// Its number, from 0, which is also in its placeholder.
         num: u32,
         /// Its bytes.
         data: &'a [u8],
@@ -53,7 +53,7 @@ pub enum Received<'a> {
 }
 
 impl Decoder {
-    /// A decoder that expects a packet.
+    /// Creates a decoder that expects a packet.
     #[must_use]
     pub const fn new() -> Self {
         Self { announced: 0, received: 0 }
@@ -62,8 +62,8 @@ impl Decoder {
     /// Takes the next message of the session.
     ///
     /// # Errors
-    /// As [`Packet::decode`]; besides, a text where an attachment was due, and a binary message where none was.
-    /// Reference implementations end the connection then. The decoder stays as it was.
+    /// Returns the errors of [`Packet::decode`], and an error for a text where an attachment was expected or a binary
+    /// message where none was expected. Reference implementations end the connection then. The decoder is unchanged.
     pub fn decode<'a>(&mut self, message: Frame<'a>) -> Result<Received<'a>, PacketError> {
         match message {
             Frame::Text(_) if self.missing() > 0 => {
@@ -85,14 +85,15 @@ impl Decoder {
         }
     }
 
-    /// How many attachments of the last packet are still to come.
+    /// Returns the number of attachments of the last packet that are still to come.
     #[must_use]
     pub const fn missing(&self) -> u32 {
         self.announced.saturating_sub(self.received)
     }
 }
 
-/// The number of the attachment that belongs in the place of this JSON value, if the value is a placeholder.
+/// Returns the number of the attachment that belongs in the place of this JSON value, or `None` if the value is not a
+/// placeholder.
 ///
 /// ```
 /// use eio_core::socketio::placeholder;
@@ -108,10 +109,10 @@ pub fn placeholder(value: &str) -> Option<u32> {
     plain_number(json::member(value, NUM)?)
 }
 
-/// Checks that every placeholder among `values`, at any depth, names one of `attachments`.
+/// Checks that every placeholder in `values`, at any depth, refers to one of `attachments`.
 ///
-/// The reference implementations find out only when the last attachment is there; a caller that looks up attachments
-/// by these numbers is better off knowing from the start.
+/// The reference implementations check this only when the last attachment has arrived. This check is early, for callers
+/// that look up attachments by these numbers.
 pub(super) fn check_placeholders(values: Args<'_>, attachments: u32) -> Result<(), PacketError> {
     let list = values.as_str();
     let mut at = 0;
@@ -121,11 +122,12 @@ pub(super) fn check_placeholders(values: Args<'_>, attachments: u32) -> Result<(
     Ok(())
 }
 
-/// The same for the value at `at`; returns the offset behind it.
+/// Checks the value at `at` in the same way, and returns the offset after it.
 fn check_value(text: &str, at: usize, attachments: u32) -> Result<usize, PacketError> {
     let mut reader = json::Reader::new(text, at, 0);
     let mut member = Member::Other;
-    // One bit per open container, the innermost lowest: says it is a placeholder, has a valid number.
+    // One bit per open container, the innermost lowest: `marked` if it says that it is a placeholder, `numbered` if it
+    // has a valid number.
     let (mut marked, mut numbered) = (0_u64, 0_u64);
     loop {
         let token = reader.next()?;
@@ -159,7 +161,7 @@ fn check_value(text: &str, at: usize, attachments: u32) -> Result<usize, PacketE
 const PLACEHOLDER: &str = "_placeholder";
 const NUM: &str = "num";
 
-/// Whose value the next token is or begins.
+/// The member whose value the next token is or begins.
 enum Member {
     Mark,
     Num,

@@ -1,71 +1,71 @@
-//! Why text is not a packet.
+//! The errors of packets.
 
 use super::{MAX_ATTACHMENTS, MAX_ID};
 use crate::json;
 
-/// Why text is not a packet, or why arguments do not make one, and where.
+/// The error for text that is not a packet, or for arguments that do not make a packet: what is wrong, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("{kind}, at byte {at}")]
 #[non_exhaustive]
 pub struct PacketError {
-    /// The offset of the offending byte: in the text given to `decode`, or in the argument given to a constructor
-    /// (0 for an argument that is a number).
+    /// The offset of the offending byte, in the text passed to `decode` or in the argument passed to a constructor (0
+    /// for an argument that is a number).
     pub at: usize,
-    /// What is wrong there.
+    /// The problem at that offset.
     pub kind: PacketErrorKind,
 }
 
-/// What is wrong with text that should have been a packet, or with what should have become one.
+/// The problem with text or arguments that do not make a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PacketErrorKind {
-    /// Nothing at all where a packet was expected.
+    /// The text is empty where a packet was expected.
     #[error("empty packet: expected a type")]
     Empty,
-    /// The first character is no packet type.
+    /// The first character is not a packet type.
     #[error("unknown packet type {0:?}: expected a digit from 0 to 6")]
     UnknownType(char),
-    /// A binary packet without a number of attachments, above zero and with a hyphen behind it; or attachments for a
-    /// packet that can have none.
+    /// A binary packet does not have a number of attachments above zero followed by a hyphen, or a packet has
+    /// attachments that its type does not allow.
     #[error(
         "invalid attachments: expected a number above 0 and a hyphen, in a binary event or acknowledgement"
     )]
     InvalidAttachments,
-    /// More than [`MAX_ATTACHMENTS`], the reference's limit.
+    /// The packet has more than [`MAX_ATTACHMENTS`], the limit of the reference.
     #[error("too many attachments: expected at most {MAX_ATTACHMENTS}")]
     TooManyAttachments,
-    /// A namespace to send in that the wire cannot carry.
+    /// The wire cannot carry the namespace that was given for sending.
     #[error("invalid namespace: expected a slash first, no comma and no control character")]
     InvalidNamespace,
-    /// An acknowledgement's number above [`MAX_ID`].
+    /// The acknowledgement id is above [`MAX_ID`].
     #[error("acknowledgement number too large: expected at most {MAX_ID}")]
     IdTooLarge,
-    /// Not JSON where JSON was expected.
+    /// The text is not JSON where JSON was expected.
     #[error("invalid JSON")]
     InvalidJson,
-    /// JSON whose arrays and objects nest deeper than 64.
+    /// Arrays and objects are nested more than 64 deep.
     #[error("JSON nested too deep: expected at most 64 levels")]
     TooDeep,
-    /// Data that a packet of this type does not have.
+    /// The data is not allowed in a packet of this type.
     #[error("data of the wrong kind: expected {0}")]
     WrongData(Expected),
-    /// An event under a name that belongs to Socket.IO itself.
+    /// The name of the event is reserved by Socket.IO.
     #[error("reserved event name")]
     ReservedName,
-    /// A placeholder that names no attachment of its packet.
+    /// A placeholder does not refer to an attachment of its packet.
     #[error("invalid placeholder: expected the number of one of the packet's attachments")]
     InvalidPlaceholder,
-    /// A text message while attachments of a binary packet were due.
+    /// A text message arrived while attachments of a binary packet were expected.
     #[error("text between a packet and its attachments")]
     AttachmentMissing,
-    /// A binary message that belongs to no packet.
+    /// A binary message arrived that does not belong to a packet.
     #[error("binary data that belongs to no packet")]
     UnexpectedBinary,
 }
 
-/// The data that a type of packet has.
+/// The data that a packet type requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -1,11 +1,11 @@
-//! Events and their arguments, as Socket.IO 5 and 0.9 both have them.
+//! Events and their arguments, for Socket.IO 5 and 0.9.
 
 use crate::json::{self, Kind, Token};
 
 /// An event: a name and its arguments.
 ///
-/// Two events are equal when their texts are; different escapes make them different. To ask which event it is,
-/// use [`is`](Self::is).
+/// Two events are equal if their texts are equal, so different escapes make them different. To compare the name, use
+/// [`is`](Self::is).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Event<'a> {
@@ -13,25 +13,25 @@ pub struct Event<'a> {
     args: Args<'a>,
 }
 
-/// How the name stands in the text that it came from.
+/// The form of the name in the text that it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Name<'a> {
-    /// Means what it says.
+    /// Without escapes.
     Plain(&'a str),
-    /// Contains escapes.
+    /// With escapes.
     Escaped(&'a str),
     /// A number, which JavaScript allows.
     Number(&'a str),
 }
 
 impl<'a> Event<'a> {
-    /// From text that is known to be a valid list of values.
+    /// Creates a value from text that is known to be a valid list of values.
     pub(crate) const fn new(name: &'a str, args: Args<'a>) -> Self {
         Self { name: Name::Plain(name), args }
     }
 
-    /// From the text of a packet. `None` if `name` cannot be one.
+    /// Creates an event from the text of a packet. Returns `None` if `name` cannot be a name.
     pub(crate) fn from_json(name: Token<'a>, args: Args<'a>) -> Option<Self> {
         let name = match name.kind {
             Kind::String if name.raw.bytes().any(|byte| byte == b'\\') => Name::Escaped(name.raw),
@@ -42,8 +42,9 @@ impl<'a> Event<'a> {
         Some(Self { name, args })
     }
 
-    /// The event's name. `None` if it arrived with escapes, which take a buffer to decode; [`is`](Self::is)
-    /// recognises such names too. JavaScript also allows numbers as names: they are given as they stand.
+    /// Returns the event's name. Returns `None` if the name arrived with escapes, because decoding needs a buffer.
+    /// [`is`](Self::is) recognises such names too. JavaScript also allows numbers as names: they are returned
+    /// unchanged.
     #[must_use]
     pub const fn name(&self) -> Option<&'a str> {
         match self.name {
@@ -52,7 +53,8 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Whether this is the event `name`, however its sender escaped it. Some servers escape all that is not ASCII.
+    /// Returns whether the event is called `name`, however its sender escaped the name. Some servers escape every
+    /// character that is not ASCII.
     ///
     /// ```
     /// use eio_core::socketio::{Body, Packet};
@@ -71,13 +73,13 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// What the event carries.
+    /// Returns the arguments of the event.
     #[must_use]
     pub const fn args(&self) -> Args<'a> {
         self.args
     }
 
-    /// Hands `put` the name as a JSON value.
+    /// Passes the name to `put` as a JSON value.
     pub(crate) fn put_name(&self, put: &mut dyn FnMut(&str)) {
         let quote = if matches!(self.name, Name::Number(_)) { "" } else { "\"" };
         put(quote);
@@ -89,7 +91,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// The arguments of an event or of an acknowledgement: JSON values with commas between them, checked, as raw text.
+/// The arguments of an event or of an acknowledgement: JSON values separated by commas, as raw text that was checked.
 ///
 /// ```
 /// use eio_core::socketio::{Body, Packet};
@@ -107,24 +109,25 @@ impl<'a> Event<'a> {
 pub struct Args<'a>(&'a str);
 
 impl<'a> Args<'a> {
-    /// From text that is known to be a valid list of values.
+    /// Creates a value from text that is known to be a valid list of values.
     pub(crate) fn new(list: &'a str) -> Self {
         Self(json::trim(list))
     }
 
-    /// All of them as they stand: an array's text without its brackets, empty if there are none.
+    /// Returns all arguments unchanged: the text of an array without its brackets. It is empty if there are no
+    /// arguments.
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         self.0
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no arguments.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
-    /// The text of each value, one after the other.
+    /// Returns an iterator over the text of each value.
     #[must_use]
     pub const fn iter(self) -> ArgsIter<'a> {
         ArgsIter { rest: self.0 }
@@ -140,7 +143,7 @@ impl<'a> IntoIterator for Args<'a> {
     }
 }
 
-/// The text of each argument; see [`Args::iter`].
+/// An iterator over the text of each argument; see [`Args::iter`].
 #[derive(Clone, Debug)]
 pub struct ArgsIter<'a> {
     rest: &'a str,
