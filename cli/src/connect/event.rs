@@ -272,7 +272,7 @@ impl Report for Event {
             Self::Waiting { since, is_connected } => {
                 let awaited = if *is_connected {
                     "the server has taken the connection, and has not answered: its handshake is awaited. Is this the \
-                     port of an Engine.IO server?"
+                     port of an Engine.IO server, and can it take more connections?"
                 } else {
                     "a connection is awaited: packets to this host and port get no answer, or TLS gets none"
                 };

@@ -102,7 +102,9 @@ impl ExitCode {
             Self::NoConnection => {
                 "no connection: nobody listens, the name is unknown, TLS failed, or no answer"
             }
-            Self::Refused => "refused by the server: wrong path, transport, revision or namespace",
+            Self::Refused => {
+                "refused at the opening, whatever the status: wrong path, transport, revision or namespace"
+            }
             Self::PingTimeout => "ping timeout: the server fell silent",
             Self::TransportClose => "transport close: the server, or something in between, closed or reset",
             Self::TransportError => "transport error: the connection broke",

@@ -104,7 +104,10 @@ pub(crate) struct Options {
 }
 
 fn after_help() -> String {
-    format!("Exit codes:\n{}\n{EVENTS_AND_EXAMPLES}", ExitCode::table())
+    format!(
+        "Exit codes, 11 to 23 for answers to requests within an open session:\n{}\n{EVENTS_AND_EXAMPLES}",
+        ExitCode::table()
+    )
 }
 
 const EVENTS_AND_EXAMPLES: &str = "\
@@ -116,6 +119,7 @@ Events, one per line; --json prints each as an object with these members:
               (of an interval that is too long for usual proxies)
   redirected  to (with --follow-redirects)
   trying      transport, error (of the one before; with --try-all-transports)
+  upgrading   (nothing)
   upgrade     outcome, protocol
   failed      what (upgrade or request), error, and of an upgrade a hint
   ping        from (the server; in revision 3 this client), and from the server:
@@ -123,7 +127,15 @@ Events, one per line; --json prints each as an object with these members:
               left_ms (until the session would have ended)
   pong        from, and in revision 3 rtt_ms
   message     kind, bytes, data
-  joined, event, ack, left, refused                           with --socketio
+  unsent      why
+  lost        count: events that standard output did not take in time
+With --socketio:
+  joined      namespace, sid
+  refused     namespace, why
+  event       name, arguments, id (of the acknowledgement that it asks for)
+  ack         id, arguments
+  left        namespace
+At the end:
   close       reason, detail, sentence, exit_code, silent_ms, lived_ms,
               heartbeats, transport, close_code and close_reason (of the server's
               close frame, or null)

@@ -376,14 +376,20 @@ fn connect_sentence(error: &ConnectError, opens_websocket: bool) -> String {
         _ if opens_websocket && let Some(hint) = stripped_upgrade(error) => hint,
         ConnectError::Io(error) => match error.kind() {
             io::ErrorKind::ConnectionRefused => {
-                "nobody listens there: is the server running, and the port right?"
+                "nobody listens there: is the server running, and the address right?"
             }
             io::ErrorKind::TimedOut => "packets get no answer: a firewall, or a host that is down",
             _ => "",
         },
-        ConnectError::Timeout => "somebody listens, but does not answer as an Engine.IO server",
+        ConnectError::Timeout => {
+            "somebody listens, but does not answer as an Engine.IO server at this path: a Socket.IO server wants \
+             --socketio, and a server may be out of connections"
+        }
         ConnectError::Tls(error) => way::tls_hint(error),
         ConnectError::Proxy(error) => way::proxy_hint(error),
+        ConnectError::Http(error) if error.is_canceled() => {
+            "the server closed the connection without an answer: it may take no more connections from here"
+        }
         ConnectError::Http(error) if error.is_incomplete_message() => {
             "the server closed without an answer: does it want https or wss on this port?"
         }
@@ -408,17 +414,24 @@ fn refusal_hint(refused: &Refused) -> &'static str {
             "the server does not offer this transport: try --transport with the other one"
         }
         RefusalKind::UnsupportedRevision => "the server does not speak this revision: try --eio 3 or --eio 4",
-        RefusalKind::Redirect => "the sessions are elsewhere: give that URL, or --follow-redirects",
+        RefusalKind::Redirect => {
+            "the sessions are elsewhere: give that URL, or --follow-redirects, which follows 5"
+        }
         RefusalKind::Unauthorized | RefusalKind::Forbidden => {
             "the server wants to know who asks: --header or --auth may help"
         }
         RefusalKind::NotFound => {
-            "no sessions at this path: Socket.IO servers have them at /socket.io/, which --path can say"
+            "no sessions at this path: a Socket.IO server wants --socketio, another path is given by --path"
         }
         RefusalKind::TooManyRequests => "too many sessions from here: wait a while",
-        RefusalKind::BadGateway | RefusalKind::Unavailable | RefusalKind::GatewayTimeout => {
-            "a proxy answered: the server behind it is down"
+        // A proxy does not know the protocol's codes.
+        RefusalKind::Unavailable if refused.code.is_some() => {
+            "the server is full, or shuts down: try again later"
         }
+        RefusalKind::BadGateway | RefusalKind::Unavailable => {
+            "a proxy answered: the server behind it is down, or overloaded"
+        }
+        RefusalKind::GatewayTimeout => "a proxy answered: the server behind it did not answer in time",
         RefusalKind::BadRequest if refused.code == Some(3) => {
             "the server did not like the request: is there a proxy that changes it?"
         }

@@ -101,7 +101,8 @@ pub(crate) struct Options {
         long,
         value_name = "ORIGIN",
         value_parser = origin,
-        help = "Let pages of this origin use the server, such as https://app.example; * for all origins"
+        help = "Let pages of this origin use the server, such as https://app.example, or https://*.app.example for its \
+                subdomains; * for all origins. May be given once"
     )]
     pub(crate) cors: Option<Pages>,
 
@@ -110,7 +111,7 @@ pub(crate) struct Options {
     /// On a loopback address the server answers only to names of this machine (localhost, names below it, and
     /// addresses), to pages of this machine, and to what --host and --cors name. Otherwise every page in a browser on this
     /// machine could open sessions, and a stranger's name that is made to point here could read what the page shows.
-    /// On other addresses names are looked at once one is given here.
+    /// On other addresses every name is answered until --host is given.
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub(crate) host: Vec<String>,
 
@@ -141,6 +142,8 @@ Events, one per line; --json prints each as an object with these members:
              client's close frame, or null)
   refused    transport, status, code (the protocol's), message, peer; where the
              name or the page is unknown: target, status, message, peer
+  closing    sessions: how many were open when the server was told to end
+  lost       count: events that standard output did not take in time
 Every event has at (UTC) and ms (since the start); those of a session have
 session (a number, counted from 1) and sid (its first four characters, because
 whoever knows the whole of it can speak for the client).
