@@ -16,6 +16,7 @@ mod proxy;
 mod reconnect;
 mod refusal;
 mod route;
+mod secrets;
 mod socket;
 mod state;
 mod task;
@@ -100,7 +101,9 @@ impl Client {
     /// User and password in the URL (`https://user:password@host`, percent-encoded where needed) are sent as `Basic`
     /// credentials (RFC 7617), which anybody on the way can read without TLS, unless a
     /// [header](ClientBuilder::header) `Authorization` is set. Neither they nor the
-    /// query's values are part of any error, event or log line: see [`redact_url`](crate::redact_url).
+    /// query's values are part of any error, event or log line: see [`redact_url`](crate::redact_url). Where a server
+    /// repeats the query in an error or a page, the session's id and values of four characters or more are replaced by
+    /// `…`; only [`Refused::location`] has the values that came with it.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
             url: url.into(),

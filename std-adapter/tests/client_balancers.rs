@@ -211,8 +211,9 @@ async fn what_the_caller_sends_to_one_server_goes_to_no_other() {
 #[tokio::test(start_paused = true)]
 async fn credentials_headers_and_cookies_go_along_to_the_same_host_and_port() {
     let (address, requests) = redirecting("307 x", "/again/".to_owned()).await;
-    let client = Client::builder(format!("http://ann:secret@{address}")).header("X-Key", "secret");
-    client.follow_redirects(1).build().unwrap().connect().await.unwrap_err();
+    let events = Events::default();
+    let client = events.watch(Client::builder(format!("http://ann:secret@{address}/?token=again")));
+    client.header("X-Key", "secret").follow_redirects(1).build().unwrap().connect().await.unwrap_err();
     let requests = requests.lock().unwrap();
     assert_eq!(requests.len(), 2);
     assert!(requests[1].starts_with("GET /again/?"), "{}", requests[1]);
@@ -221,6 +222,8 @@ async fn credentials_headers_and_cookies_go_along_to_the_same_host_and_port() {
     {
         assert_eq!(header(&requests[1], name).as_deref(), Some(value), "{name}");
     }
+    let told = |event: &ClientEvent| matches!(event, ClientEvent::Redirected { to } if to.ends_with("/…/"));
+    assert!(events.all().iter().any(told), "the path repeats a value of the query: {:?}", events.all());
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,11 +4,14 @@
 mod support;
 
 use core::time::Duration;
+use std::sync::{Arc, Weak};
 
+use bytes::Bytes;
 use eio_core::DisconnectReason;
 use eio_core::ws::{Close, CloseCode, Control};
 use eio_tokio::{
-    ClientEvent, CloseFrame, ConnectError, Disconnect, Observer, Server, SessionId, Socket, Transport,
+    ClientEvent, CloseFrame, ConnectError, Disconnect, Message, Observer, Server, SessionId, Socket,
+    Transport,
 };
 use support::{Events, Raw, Way, open_packet, scripted, serve};
 use tokio::sync::mpsc;
@@ -158,5 +161,51 @@ async fn a_reset_and_an_orderly_end_are_two_things_to_a_server_and_one_word() {
         let end = ended.recv().await.unwrap();
         assert_eq!((end.reason, end.transport), (reason, Transport::WebSocket));
         assert_eq!(end.reason.as_str(), "transport close");
+    }
+}
+
+/// A message, and what tells whether anybody still has it.
+fn traced() -> (Message, Weak<Vec<u8>>) {
+    struct Owner(Arc<Vec<u8>>);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    let owner = Arc::new(vec![7; 1000]);
+    let trace = Arc::downgrade(&owner);
+    (Message::binary(Bytes::from_owner(Owner(owner))), trace)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_outlives_session_and_socket_keeps_no_messages() {
+    for drops_first in [true, false] {
+        // No request with data is answered, and no ping comes.
+        let address = scripted(|mut raw| async move {
+            if !raw.request().await.contains("sid=") {
+                raw.answer("200 OK", &open_packet(300, 200, "")).await;
+                raw.request().await;
+            }
+            core::future::pending::<()>().await;
+        })
+        .await;
+        let client = Way::Polling.client(address).max_packets_per_payload(1).build().unwrap();
+        let socket = client.connect().await.unwrap();
+        let sender = socket.sender();
+        let ((first, first_trace), (second, second_trace)) = (traced(), traced());
+        socket.try_send(first).unwrap();
+        socket.try_send(second).unwrap();
+        let end = if drops_first {
+            drop(socket);
+            sender.closed().await
+        } else {
+            let end = sender.closed().await;
+            assert!(second_trace.upgrade().is_some(), "it can be asked for");
+            drop(socket);
+            end
+        };
+        assert_eq!((end.reason, end.unsent), (DisconnectReason::PingTimeout, 1), "{drops_first}");
+        assert!(first_trace.upgrade().is_none() && second_trace.upgrade().is_none(), "{drops_first}");
+        assert!(sender.try_send("nobody").is_err());
     }
 }

@@ -267,6 +267,57 @@ async fn a_web_page_or_a_coding_within_a_session_is_told_as_what_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_error_repeats_the_sid_or_a_value_of_the_query() {
+    let answers = [
+        ("200 OK", "", "<p>no TARGET t0ken/VALUE</p>"),
+        ("200 OK", "Content-Encoding: TARGET\r\n", "x"),
+        ("404 Not Found", "", "Cannot GET TARGET"),
+        ("400 Bad Request", "", r#"{"code":1,"message":"TARGET t0ken/VALUE"}"#),
+        ("307 x", "Location: /t0ken%2FVALUE/?next=TARGET\r\n", "TARGET"),
+        ("200 OK", "", "9TARGET"),
+    ];
+    for (status, headers, body) in answers {
+        for opens in [true, false] {
+            let address = scripted(move |mut raw| async move {
+                loop {
+                    let request = raw.request().await;
+                    let Some(target) = request.split(' ').nth(1) else { return };
+                    if opens && !request.contains("sid=") {
+                        raw.answer("200 OK", &open_packet(25_000, 20_000, "\"websocket\"")).await;
+                        continue;
+                    }
+                    let (headers, body) = (headers.replace("TARGET", target), body.replace("TARGET", target));
+                    let length = body.len();
+                    raw.write(format!(
+                        "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+                    ))
+                    .await;
+                }
+            })
+            .await;
+            let events = Events::default();
+            let client = events.watch(Client::builder(format!("http://{address}/?token=t0ken%2FVALUE")));
+            let shown = match client.build().unwrap().connect().await {
+                Ok(socket) => {
+                    let end = socket.closed().await;
+                    let failure = socket.failure();
+                    tokio::time::sleep(core::time::Duration::from_secs(6)).await;
+                    let failures =
+                        events.all().into_iter().filter(|event| !matches!(event, ClientEvent::Opened { .. }));
+                    let failures: Vec<_> = failures.collect();
+                    let words = failure.as_ref().map(ToString::to_string);
+                    format!("{end} {end:?} {failure:?} {words:?} {failures:?}")
+                }
+                Err(error) => format!("{error} {error:?} {:?}", events.all()),
+            };
+            for secret in ["Qd3cV1abcdefghij0123", "t0ken"] {
+                assert!(!shown.contains(secret), "{status}, {headers:?}, {opens}: {shown}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_is_told_though_its_body_is_long_or_never_ends() {
     for (body, whole) in [("x".repeat(100_000), true), ("what came of it".to_owned(), false)] {
         let length = if whole { body.len() } else { 1_000_000 };

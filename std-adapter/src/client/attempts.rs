@@ -12,6 +12,7 @@ use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::http::Dialer;
 use crate::client::route::RouteSetting;
+use crate::client::secrets::Secrets;
 use crate::client::socket::ClientSocket;
 use crate::client::state::State;
 use crate::client::task;
@@ -44,7 +45,8 @@ pub(crate) async fn open(client: &Client) -> Result<ClientSocket, ConnectError> 
             if !shares_secrets(&config.endpoint, &next.endpoint) {
                 cookies = Arc::default();
             }
-            client.tell(&ClientEvent::Redirected { to: next.endpoint.url(&next.path) });
+            let shown_path = Secrets::of_query(&config.endpoint.query).hide(&next.path);
+            client.tell(&ClientEvent::Redirected { to: next.endpoint.url(&shown_path) });
             config = Arc::new(next);
         } else if let Some(next) = on_next_transport(&config, &error) {
             client.tell(&ClientEvent::TryingTransport { transport: next.first });

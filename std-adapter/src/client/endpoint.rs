@@ -149,7 +149,7 @@ impl fmt::Debug for Endpoint {
 }
 
 /// Whether this part of a query, `name=value` or `name`, is one that the protocol itself sets.
-fn is_reserved(parameter: &str) -> bool {
+pub(crate) fn is_reserved(parameter: &str) -> bool {
     form_urlencoded::parse(parameter.as_bytes()).next().is_some_and(|(name, _)| RESERVED.contains(&&*name))
 }
 

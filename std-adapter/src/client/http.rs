@@ -8,6 +8,7 @@ use core::pin::{Pin, pin};
 use core::sync::atomic::AtomicBool;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,6 +26,7 @@ use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::notice;
 use crate::client::refusal::Refused;
+use crate::client::secrets::Secrets;
 use crate::clock::Clock;
 
 /// What requests need to know.
@@ -136,7 +138,7 @@ impl HttpConnection {
     }
 
     /// Why the server refused, from the answer that says so.
-    pub(crate) async fn refusal(&mut self, answer: Response<Incoming>) -> ConnectError {
+    pub(crate) async fn refusal(&mut self, answer: Response<Incoming>, secrets: &Secrets) -> ConnectError {
         let (head, mut body) = answer.into_parts();
         let mut beginning = Vec::new();
         let read = async {
@@ -148,7 +150,7 @@ impl HttpConnection {
         };
         // What does not come, or is broken, is not worth waiting for: the status is what counts.
         let _ = tokio::time::timeout(REFUSAL_BODY, read).await;
-        ConnectError::Refused(Refused::new(head.status, &head.headers, &beginning))
+        ConnectError::Refused(Refused::new(head.status, &head.headers, &beginning, secrets))
     }
 
     /// The connection again, if another request may use it.
@@ -240,6 +242,7 @@ async fn exchange(
     mut request: Request<Body>,
 ) -> (Option<HttpConnection>, Result<Answer, ConnectError>) {
     let now = dialer.clock.now();
+    let target = request.uri().clone();
     let (mut connection, answer) = loop {
         let reused = idle.take().filter(|idle| now < idle.stale_at);
         let was_reused = reused.is_some();
@@ -261,10 +264,10 @@ async fn exchange(
     };
     dialer.take_cookies(&answer);
     if answer.status() != StatusCode::OK {
-        let refusal = connection.refusal(answer).await;
+        let refusal = connection.refusal(answer, &Secrets::of(&target)).await;
         return (None, Err(refusal));
     }
-    if let Some(coding) = foreign_coding(answer.headers()) {
+    if let Some(coding) = foreign_coding(answer.headers(), || Secrets::of(&target)) {
         return (None, Err(ConnectError::Coding(coding)));
     }
     let is_binary = answer
@@ -279,7 +282,8 @@ async fn exchange(
             Err(ReadError::TooLarge) => return (None, Err(ConnectError::TooLarge { max_payload })),
             Err(ReadError::Http(error)) => return (None, Err(ConnectError::http(error))),
         };
-    if let Some(page) = web_page(&body) {
+    if let Some(beginning) = web_page(&body) {
+        let page = Secrets::of(&target).hide_in_part(&beginning).chars().take(100).collect();
         return (None, Err(ConnectError::WebPage(page)));
     }
     let connection = connection.recycle(&dialer, keep_alive).await;
@@ -287,21 +291,21 @@ async fn exchange(
 }
 
 /// The codings of a body that cannot be read, quoted: all but `identity`, which is what the client asks for.
-pub(crate) fn foreign_coding(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn foreign_coding(headers: &HeaderMap, secrets: impl FnOnce() -> Secrets) -> Option<String> {
     let codings = headers.get_all(header::CONTENT_ENCODING);
     let codings: Vec<_> = codings.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     let codings = codings.join(", ");
     let is_foreign = |coding: &str| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity");
     let foreign = codings.split(',').any(|coding| is_foreign(coding.trim()));
-    foreign.then(|| format!("{:?}", codings.chars().take(64).collect::<String>()))
+    foreign.then(|| format!("{:?}", secrets().hide(&codings).chars().take(64).collect::<String>()))
 }
 
 /// The beginning of a body that is a web page, as proxies, logins and captive portals answer with status 200. No payload
 /// and no answer to a request with data begins like one.
-fn web_page(body: &[u8]) -> Option<String> {
+fn web_page(body: &[u8]) -> Option<Cow<'_, str>> {
     let beginning = body.trim_ascii_start();
     let beginning = beginning.get(..beginning.len().min(400)).unwrap_or_default();
-    beginning.starts_with(b"<").then(|| String::from_utf8_lossy(beginning).chars().take(100).collect())
+    beginning.starts_with(b"<").then(|| String::from_utf8_lossy(beginning))
 }
 
 /// How long an idle connection is safe to use: a second less than the server has promised to keep it, so that no
@@ -327,7 +331,7 @@ mod tests {
             for value in values {
                 headers.append(header::CONTENT_ENCODING, value.parse().unwrap());
             }
-            foreign_coding(&headers)
+            foreign_coding(&headers, Secrets::default)
         };
         assert_eq!(coding(&[]), None);
         assert_eq!(coding(&["Identity"]), None);
@@ -340,7 +344,7 @@ mod tests {
     #[test]
     fn a_web_page_is_no_payload() {
         assert_eq!(web_page(b" \n<!doctype html>").as_deref(), Some("<!doctype html>"));
-        assert_eq!(web_page("<é".repeat(500).as_bytes()).unwrap().chars().count(), 100);
+        assert!(web_page("<é".repeat(500).as_bytes()).unwrap().len() < 410);
         for payload in [&b""[..], b"ok", b"0{}", b"4<b>", b"6:4<html", b"\x00\x01\xff4"] {
             assert_eq!(web_page(payload), None, "{payload:?}");
         }

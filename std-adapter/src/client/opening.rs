@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use crate::client::config::Body;
 use crate::client::error::ConnectError;
 use crate::client::http::{Dialer, HttpConnection, Unsent};
+use crate::client::secrets::Secrets;
 use crate::request::has_token;
 use crate::socket::Transport;
 use crate::websocket::WebSocketIo;
@@ -37,13 +38,15 @@ pub(crate) async fn open(dialer: Dialer, sid: Option<String>) -> Result<Opened, 
     if let Some(offered) = &config.offered_protocols {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, offered.clone());
     }
+    // Servers repeat what they were asked for in what they say of it.
+    let secrets = Secrets::of(request.uri());
     let mut connection = HttpConnection::open(&dialer).await?;
     let answer = connection.send(request).await.map_err(|unsent| match unsent {
         Unsent::NotBegun(_, error) | Unsent::Failed(error) => ConnectError::http(error),
     })?;
     dialer.take_cookies(&answer);
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(connection.refusal(answer).await);
+        return Err(connection.refusal(answer, &secrets).await);
     }
     if answer.version() != Version::HTTP_11 {
         return Err(ConnectError::NotWebSocket("the answer is not HTTP/1.1"));

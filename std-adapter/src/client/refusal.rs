@@ -6,37 +6,52 @@ use std::time::SystemTime;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::client::http::foreign_coding;
+use crate::client::secrets::Secrets;
 use crate::redact::redact_url;
 
 /// What a server said when it refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
     /// The status of its answer.
     pub status: StatusCode,
     /// Its error code, from 0 (`Transport unknown`) to 5 (`Unsupported protocol version`), if it gave one.
     pub code: Option<u8>,
-    /// What it said: the message beside the code, or the first 256 characters of the body.
+    /// What it said: the message beside the code, or the first 256 characters of the body. Without what it repeats of the
+    /// session's id and of the query's values, each of which is replaced by `…`.
     pub message: String,
-    /// Where it sends the client instead: the header `Location`, as it came.
+    /// Where it sends the client instead: the header `Location`, as it came but for the session's id. It may repeat
+    /// values of the query, and is printed without them.
     pub location: Option<String>,
     /// How long it asks to wait before the next try: the header `Retry-After`, in seconds or as a date that is later
     /// than the answer's own `Date`. [`Reconnecting`](crate::Reconnecting) waits that long.
     pub retry_after: Option<Duration>,
+    /// The location without secrets.
+    shown_location: Option<String>,
+    /// What the message means where there is no code.
+    meaning: Option<RefusalKind>,
 }
 
 impl Refused {
     /// How much of a body is read to learn why.
     pub(crate) const MAX_BODY: usize = 4096;
 
-    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
-        let (code, message) = match foreign_coding(headers) {
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8], secrets: &Secrets) -> Self {
+        let (code, message) = match foreign_coding(headers, || secrets.clone()) {
             Some(coding) => (None, format!("a text that is coded as {coding}, which was not asked for")),
             None => read(body),
         };
         let location = headers.get(header::LOCATION).filter(|_| status.is_redirection());
-        let location = location.map(|location| String::from_utf8_lossy(location.as_bytes()).into_owned());
-        Self { status, code, message, location, retry_after: retry_after(headers) }
+        let location = location.map(|location| String::from_utf8_lossy(location.as_bytes()));
+        Self {
+            status,
+            code,
+            meaning: meaning(&message),
+            message: secrets.hide_in_part(&message).chars().take(256).collect(),
+            shown_location: location.as_ref().map(|location| redact_url(&secrets.hide(location))),
+            location: location.map(|location| secrets.hide_sid(&location)),
+            retry_after: retry_after(headers),
+        }
     }
 
     /// What it means, by its status, by its code, and by the words of servers that give no code.
@@ -69,28 +84,21 @@ impl Refused {
             Some(3) => RefusalKind::BadRequest,
             Some(4) => RefusalKind::Forbidden,
             Some(5) => RefusalKind::UnsupportedRevision,
-            // The reference's words come without a code where a WebSocket was asked for, python-engineio's always.
-            _ => match self.message.as_str() {
-                "Transport unknown" | "Invalid transport" => RefusalKind::UnknownTransport,
-                "Session ID unknown" => RefusalKind::UnknownSession,
-                "Bad handshake method" => RefusalKind::BadMethod,
-                "Forbidden" => RefusalKind::Forbidden,
-                "Unsupported protocol version" => RefusalKind::UnsupportedRevision,
-                words if words.starts_with("Invalid session") => RefusalKind::UnknownSession,
-                words if words.starts_with("The client is using an unsupported version") => {
-                    RefusalKind::UnsupportedRevision
-                }
-                _ => by_status,
-            },
+            _ => self.meaning.unwrap_or(by_status),
         }
     }
+}
 
-    /// Shortens a sid that the server repeats, which would end up in logs.
-    pub(crate) fn hide(&mut self, sid: &str) {
-        if !sid.is_empty() {
-            self.message = self.message.replace(sid, "…");
-            self.location = self.location.take().map(|location| location.replace(sid, "…"));
-        }
+/// Without what the location repeats of the query.
+impl core::fmt::Debug for Refused {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Refused")
+            .field("status", &self.status)
+            .field("code", &self.code)
+            .field("message", &self.message)
+            .field("location", &self.shown_location)
+            .field("retry_after", &self.retry_after)
+            .finish_non_exhaustive()
     }
 }
 
@@ -101,11 +109,13 @@ impl core::fmt::Display for Refused {
             write!(f, ", code {code}")?;
         }
         // Escaped: a server's text must not write to somebody's terminal.
-        if let Some(location) = &self.location {
-            write!(f, ", to {:?}", redact_url(location))?;
+        if let Some(location) = &self.shown_location {
+            write!(f, ", to {location:?}")?;
         }
-        if let Some(retry_after) = self.retry_after {
-            write!(f, ", to be tried again after {} s", retry_after.as_secs())?;
+        match self.retry_after {
+            Some(wait) if wait > LONGEST_SHOWN => f.write_str(", to be tried again after more than a day")?,
+            Some(wait) => write!(f, ", to be tried again after {} s", wait.as_secs())?,
+            None => {}
         }
         if self.message.is_empty() { Ok(()) } else { write!(f, ", {:?}", self.message) }
     }
@@ -167,14 +177,35 @@ fn read(body: &[u8]) -> (Option<u8>, String) {
     let text = String::from_utf8_lossy(body);
     // python-engineio sends the message alone.
     let message = json.and_then(|json| json.get("message").unwrap_or(json).as_str()).unwrap_or(&text);
-    (code, message.trim().chars().take(256).collect())
+    (code, message.trim().to_owned())
 }
+
+/// What a message without a code means. The reference's words come without one where a WebSocket was asked for,
+/// python-engineio's always.
+fn meaning(message: &str) -> Option<RefusalKind> {
+    Some(match message {
+        "Transport unknown" | "Invalid transport" => RefusalKind::UnknownTransport,
+        "Session ID unknown" => RefusalKind::UnknownSession,
+        "Bad handshake method" => RefusalKind::BadMethod,
+        "Forbidden" => RefusalKind::Forbidden,
+        "Unsupported protocol version" => RefusalKind::UnsupportedRevision,
+        words if words.starts_with("Invalid session") => RefusalKind::UnknownSession,
+        words if words.starts_with("The client is using an unsupported version") => {
+            RefusalKind::UnsupportedRevision
+        }
+        _ => return None,
+    })
+}
+
+/// The longest `Retry-After` that is shown by its number. Nobody waits for longer.
+const LONGEST_SHOWN: Duration = Duration::from_hours(24);
 
 /// How long a `Retry-After` asks to wait (RFC 9110 section 10.2.3).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A number that is too large asks for the longest time there is.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     // Against the server's own clock, so that it does not matter how wrong ours is.
     let until = httpdate::parse_http_date(value).ok()?;
@@ -191,14 +222,20 @@ mod tests {
     use super::*;
 
     fn refused(status: u16, body: &str) -> Refused {
-        Refused::new(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+        Refused::new(
+            StatusCode::from_u16(status).unwrap(),
+            &HeaderMap::new(),
+            body.as_bytes(),
+            &Secrets::default(),
+        )
     }
 
     fn with_headers(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Refused {
         let headers = headers.iter().map(|(name, value)| {
             (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
         });
-        Refused::new(StatusCode::from_u16(status).unwrap(), &headers.collect(), body.as_bytes())
+        let secrets = Secrets::of_query("sid=abcdefgh&token=t0k3n");
+        Refused::new(StatusCode::from_u16(status).unwrap(), &headers.collect(), body.as_bytes(), &secrets)
     }
 
     #[test]
@@ -319,11 +356,35 @@ mod tests {
     }
 
     #[test]
-    fn a_sid_that_the_server_repeats_is_shortened() {
-        let mut refused =
-            with_headers(307, &[("location", "/engine.io/?sid=abcdefgh")], "\"Invalid session abcdefgh\"");
-        refused.hide("abcdefgh");
-        assert_eq!(refused.message, "Invalid session …");
-        assert_eq!(refused.location.as_deref(), Some("/engine.io/?sid=…"));
+    fn secrets_that_the_server_repeats_are_hidden() {
+        let location = [("location", "/login;t0k3n;abcdefgh/?sid=abcdefgh&token=t0k3n")];
+        let redirect = with_headers(307, &location, "\"Invalid session abcdefgh t0k3n\"");
+        assert_eq!(redirect.message, "Invalid session … …");
+        assert_eq!(redirect.location.as_deref(), Some("/login;t0k3n;…/?sid=…&token=t0k3n"), "to be followed");
+        let shown = format!("{redirect} {redirect:?}");
+        assert!(!shown.contains("t0k3n") && shown.contains("/login;…;…/?sid=…&token=…"), "{shown}");
+        // A secret at the limit is not cut before it is hidden.
+        let long = with_headers(404, &[], &("x".repeat(253) + "t0k3n"));
+        assert_eq!(long.message, "x".repeat(253) + "…");
+        let cut = with_headers(404, &[], &("x".repeat(10) + "abcdefg"));
+        assert_eq!(cut.message, "xxxxxxxxxx…");
+        // What the words mean does not depend on what is hidden of them.
+        assert_eq!(
+            with_headers(400, &[], "\"Invalid session abcdefgh\"").kind(),
+            RefusalKind::UnknownSession
+        );
+    }
+
+    #[test]
+    fn a_retry_after_beyond_a_day_is_told_as_that() {
+        for (value, shown) in [
+            ("86400", "after 86400 s"),
+            ("86401", "after more than a day"),
+            ("18446744073709551615", "after more than a day"),
+            ("99999999999999999999999", "after more than a day"),
+        ] {
+            let refused = with_headers(503, &[("retry-after", value)], "").to_string();
+            assert!(refused.ends_with(shown), "{value}: {refused}");
+        }
     }
 }

@@ -155,8 +155,7 @@ impl Task {
     }
 
     /// A request failed, and the session with it.
-    fn failed(&mut self, mut error: ConnectError) {
-        hide_sid(&mut error, &self.state);
+    fn failed(&mut self, error: ConnectError) {
         self.state.update_and_tell(|inner, now| {
             let too_large = matches!(error, ConnectError::TooLarge { .. });
             if inner.end().is_none() {
@@ -241,8 +240,7 @@ impl Task {
                     *io = Some(opened.io);
                     *protocol = opened.protocol.map(String::into_boxed_str);
                 }
-                Err(mut error) => {
-                    hide_sid(&mut error, &self.state);
+                Err(error) => {
                     self.state.note(ClientEvent::UpgradeFailed { error });
                     upgrade.handle_transport_closed();
                 }
@@ -479,14 +477,6 @@ impl Task {
             && self.farewell.is_none()
             && self.lingering.is_empty()
             && self.state.lock().is_over()
-    }
-}
-
-/// Servers repeat the sid in what they say of a request, and whoever knows it can speak for this client.
-fn hide_sid(error: &mut ConnectError, state: &State) {
-    let ConnectError::Refused(refused) = error else { return };
-    if let Some(handshake) = state.lock().handshake() {
-        refused.hide(handshake.sid());
     }
 }
 
