@@ -42,14 +42,14 @@
 //!
 //! | refused | why |
 //! |---|---|
-//! | text that is not UTF-8, such as a lone surrogate | no string and no text frame can carry it (RFC 3629 section 3, RFC 6455 section 8.1); the reference invents U+FFFD in its place |
-//! | junk in base64 | skipping what does not belong there hides corruption; the reference leaves it to Node's decoder |
-//! | no type, or an unknown one, in a binary packet | the reference hands its application an undefined type and goes on; a peer that sends one is broken, and in text the reference refuses it too |
-//! | a length that is not plain decimal digits | whatever JavaScript reads as a number (spaces, signs, fractions, exponents, hexadecimal) no client writes, and two readers that disagree on a length are a way to smuggle packets |
+//! | text that is not UTF-8, such as a lone surrogate | no string and no text frame can carry it (RFC 3629 section 3, RFC 6455 section 8.1); the reference replaces it with U+FFFD |
+//! | junk in base64 | skipping invalid characters hides corruption; the reference leaves it to Node's decoder |
+//! | no type, or an unknown one, in a binary packet | the reference passes an undefined type to its application and continues; a peer that sends one is broken, and the reference also refuses it in text |
+//! | a length that is not plain decimal digits | no client writes the other forms that JavaScript reads as a number (spaces, signs, fractions, exponents, hexadecimal), and two readers that disagree on a length let a peer smuggle packets |
 //! | a length that splits a surrogate pair | it would deliver half a character, which no string can hold |
-//! | a length beyond the end in binary framing | the body was cut off on its way; half a message must not pass for a whole one, and in text framing the reference refuses it too |
-//! | a marker other than 0 and 1 in binary framing | there is none in the protocol, so the framing is lost; the reference takes it for 1 |
-//! | text with U+001E that is to be encoded in a payload of revision 4 | the peer would read two packets, and the second one could be any |
+//! | a length beyond the end in binary framing | the body was cut off on its way; half a message must not pass for a whole one, and the reference also refuses it in text framing |
+//! | a marker other than 0 and 1 in binary framing | the protocol has no other marker, so the framing is lost; the reference reads it as 1 |
+//! | text with U+001E that is to be encoded in a payload of revision 4 | the peer would read two packets, and the second could be of any type |
 //!
 //! Source: the Engine.IO protocol, revision 4, "Packet encoding / HTTP long-polling", and revision 3, "Payload".
 

@@ -31,7 +31,8 @@ const LONE_SURROGATE: &str = "text that is not UTF-8, such as a lone surrogate";
 const STRICTER: [Stricter; 8] = [
     Stricter {
         behaviour: LONE_SURROGATE,
-        reason: "no string and no text frame can carry it (RFC 3629 section 3, RFC 6455 section 8.1); the reference invents U+FFFD in its place",
+        reason: "no string and no text frame can carry it (RFC 3629 section 3, RFC 6455 section 8.1); the \
+                 reference replaces it with U+FFFD",
         shown: |refused| {
             matches!(refused.input.get(refused.at..), Some([0xed, 0xa0..=0xbf, ..]))
                 && refused.kind == DecodeErrorKind::InvalidUtf8
@@ -39,7 +40,7 @@ const STRICTER: [Stricter; 8] = [
     },
     Stricter {
         behaviour: "junk in base64",
-        reason: "skipping what does not belong there hides corruption; the reference leaves it to Node's decoder",
+        reason: "skipping invalid characters hides corruption; the reference leaves it to Node's decoder",
         shown: |refused| {
             let packet = refused.packet();
             let type_len = if refused.form.is_revision_3() { 2 } else { 1 };
@@ -50,8 +51,8 @@ const STRICTER: [Stricter; 8] = [
     },
     Stricter {
         behaviour: "no type, or an unknown one, in a binary packet",
-        reason: "the reference hands its application an undefined type and goes on; a peer that sends one is broken, \
-                 and in text the reference refuses it too",
+        reason: "the reference passes an undefined type to its application and continues; a peer that \
+                 sends one is broken, and the reference also refuses it in text",
         shown: |refused| {
             refused.theirs.is_some_and(|theirs| theirs.packet_type.is_none())
                 && matches!(refused.kind, DecodeErrorKind::UnknownType(_) | DecodeErrorKind::Empty)
@@ -59,8 +60,9 @@ const STRICTER: [Stricter; 8] = [
     },
     Stricter {
         behaviour: "a length that is not plain decimal digits",
-        reason: "whatever JavaScript reads as a number (spaces, signs, fractions, exponents, hexadecimal) no client \
-                 writes, and two readers that disagree on a length are a way to smuggle packets",
+        reason: "no client writes the other forms that JavaScript reads as a number (spaces, signs, \
+                 fractions, exponents, hexadecimal), and two readers that disagree on a length let a peer \
+                 smuggle packets",
         shown: |refused| {
             let byte = refused.input.get(refused.at).copied();
             refused.kind == DecodeErrorKind::InvalidLength
@@ -87,8 +89,8 @@ const STRICTER: [Stricter; 8] = [
     },
     Stricter {
         behaviour: "a length beyond the end in binary framing",
-        reason: "the body was cut off on its way; half a message must not pass for a whole one, and in text framing the \
-                 reference refuses it too",
+        reason: "the body was cut off on its way; half a message must not pass for a whole one, and the \
+                 reference also refuses it in text framing",
         shown: |refused| {
             let rest = refused.input.get(refused.at..).unwrap_or_default();
             let end = rest.iter().position(|byte| *byte == 0xff);
@@ -98,7 +100,7 @@ const STRICTER: [Stricter; 8] = [
     },
     Stricter {
         behaviour: "a marker other than 0 and 1 in binary framing",
-        reason: "there is none in the protocol, so the framing is lost; the reference takes it for 1",
+        reason: "the protocol has no other marker, so the framing is lost; the reference reads it as 1",
         shown: |refused| {
             refused.form == Form::Payload3(Framing::Binary)
                 && refused.input.get(refused.at).is_some_and(|marker| *marker > 1)
@@ -107,7 +109,7 @@ const STRICTER: [Stricter; 8] = [
     },
     Stricter {
         behaviour: SEPARATOR,
-        reason: "the peer would read two packets, and the second one could be any",
+        reason: "the peer would read two packets, and the second could be of any type",
         // No decoder can know it.
         shown: |_| false,
     },
