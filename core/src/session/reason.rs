@@ -94,7 +94,7 @@ pub enum DisconnectReason {
     #[error("bad handshake: {0}")]
     BadHandshake(HandshakeErrorKind),
     /// Client: another packet arrived before the `open` packet, or a second `open` packet arrived.
-    #[error("unexpected packet: expected one open packet, first")]
+    #[error("unexpected packet: expected one open packet, as the first packet")]
     UnexpectedPacket,
     /// The application did not take its messages for longer than the stall timeout.
     #[error("application stalled: it did not read")]
