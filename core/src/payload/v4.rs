@@ -124,9 +124,7 @@ const HIGHEST_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
 #[non_exhaustive]
 pub enum EncodeError {
     /// The text contains the separator. The peer would read two packets, and the second could be of any type.
-    #[error(
-        "the text contains U+001E at byte {at}, which separates packets in a payload of revision 4"
-    )]
+    #[error("the text contains U+001E at byte {at}, which separates packets in a payload of revision 4")]
     Separator {
         /// The offset of the separator from the start of the packet's data.
         at: usize,
