@@ -10,8 +10,8 @@ use crate::session_id::SessionId;
 /// A cookie that carries the session's identifier, so that load balancers send each of a client's polling requests to
 /// the same server.
 ///
-/// It is set by the answer that opens a polling session, and by no other. The server itself never reads it: the
-/// identifier counts in the query only.
+/// The answer that opens a polling session sets it, and no other answer does. The server itself never reads the cookie:
+/// it uses only the identifier in the query.
 ///
 /// ```
 /// use eio_tokio::{Cookie, SameSite};
@@ -29,19 +29,19 @@ pub struct Cookie {
     max_age: Option<Duration>,
 }
 
-/// With which requests from other sites a browser sends a cookie (RFC 6265bis section 5.6.7).
+/// Decides which requests from other sites carry a cookie (RFC 6265bis section 5.6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the attribute has these values")]
 pub enum SameSite {
-    /// With none.
+    /// No request from another site carries it.
     Strict,
-    /// With navigation to this site only.
+    /// Only navigation to this site carries it.
     Lax,
-    /// With all. Browsers take it only from cookies that are [secure](Cookie::secure).
+    /// All requests carry it. Browsers accept this only for [secure](Cookie::secure) cookies.
     None,
 }
 
-/// What cannot be a cookie.
+/// An error for settings that do not make a valid cookie.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCookie {
@@ -54,11 +54,11 @@ pub enum InvalidCookie {
 }
 
 impl Cookie {
-    /// A cookie of this name, for all paths, hidden from scripts, and sent only within the site: `Path=/; HttpOnly;
-    /// SameSite=Lax`, as the reference server sets it.
+    /// Returns a cookie with this name that applies to all paths, is hidden from scripts, and is sent only within the
+    /// site: `Path=/; HttpOnly; SameSite=Lax`, as the reference server sets it.
     ///
     /// # Errors
-    /// [`InvalidCookie::Name`] when the name is no token.
+    /// Returns [`InvalidCookie::Name`] if the name is not a token.
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidCookie> {
         let name = name.into();
         let is_token = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
@@ -75,10 +75,10 @@ impl Cookie {
         })
     }
 
-    /// The paths that the client sends it to. Default: `/`, all of them.
+    /// Sets the path for which the client sends the cookie. Default: `/`, which means all paths.
     ///
     /// # Errors
-    /// [`InvalidCookie::Path`] when that is no path.
+    /// Returns [`InvalidCookie::Path`] if the path is invalid.
     pub fn path(mut self, path: impl Into<String>) -> Result<Self, InvalidCookie> {
         let path = path.into();
         if !path.starts_with('/') || !path.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b';') {
@@ -88,24 +88,24 @@ impl Cookie {
         Ok(self)
     }
 
-    /// Whether scripts cannot see it. Default: yes.
+    /// Sets whether the cookie is hidden from scripts. Default: yes.
     #[must_use]
     pub fn http_only(mut self, http_only: bool) -> Self {
         self.http_only = http_only;
         self
     }
 
-    /// Whether it travels over TLS only. Default: no, because the server cannot know whether a proxy in front of it
-    /// speaks TLS; say yes if one does.
+    /// Sets whether the cookie travels over TLS only. Default: no, because the server cannot know whether a proxy in
+    /// front of it speaks TLS. Choose yes if one does.
     #[must_use]
     pub fn secure(mut self, secure: bool) -> Self {
         self.secure = secure;
         self
     }
 
-    /// With which requests from other sites it is sent. Default: [`SameSite::Lax`].
+    /// Sets which requests from other sites carry the cookie. Default: [`SameSite::Lax`].
     ///
-    /// [`SameSite::None`] makes it [secure](Self::secure), because browsers drop it otherwise.
+    /// [`SameSite::None`] also makes the cookie [secure](Self::secure), because browsers drop it otherwise.
     #[must_use]
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.same_site = same_site;
@@ -113,7 +113,7 @@ impl Cookie {
         self
     }
 
-    /// How long the client keeps it, in whole seconds. Default: until the browser closes.
+    /// Sets how long the client keeps the cookie, in whole seconds. Default: until the browser closes.
     #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);

@@ -1,5 +1,4 @@
-//! Cross-origin resource sharing: what the `cors` option of the reference server does, which is what the npm module
-//! `cors` does.
+//! Cross-origin resource sharing, like the `cors` option of the reference server, which is the npm module `cors`.
 
 use core::time::Duration;
 
@@ -9,10 +8,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use crate::origins::{AllowedOrigins, InvalidOrigin, OriginPattern, parse_all};
 use crate::respond::{Body, empty};
 
-/// Which pages of other origins may read the answers to polling requests, and how.
+/// Decides which pages of other origins may read the answers to polling requests, and how.
 ///
-/// The headers go on every answer, errors included, and an `OPTIONS` request is answered as a preflight. WebSockets
-/// know no CORS: [`AllowedOrigins`] decides there.
+/// The server adds the headers to every answer, errors included, and answers an `OPTIONS` request as a preflight. CORS
+/// does not apply to WebSockets; [`AllowedOrigins`] decides there.
 ///
 /// ```
 /// use eio_tokio::Cors;
@@ -38,7 +37,7 @@ enum Origins {
 }
 
 impl Cors {
-    /// Every origin: `*`, which browsers accept for requests without cookies only.
+    /// Allows every origin with `*`, which browsers accept only for requests without cookies.
     #[must_use]
     pub fn any() -> Self {
         Self {
@@ -58,18 +57,19 @@ impl Cors {
         }
     }
 
-    /// Every origin, by repeating the request's. With [`credentials`](Self::credentials), every page on the internet
-    /// can act as its visitor.
+    /// Allows every origin by repeating the request's. With [`credentials`](Self::credentials), every page on the
+    /// internet can act as its visitor.
     #[must_use]
     pub fn reflecting() -> Self {
         Self { origins: Origins::Reflect, ..Self::any() }
     }
 
-    /// These origins, or those of the subdomains that an [`OriginPattern`] stands for; [any](Self::any) if one of them is
-    /// `*`. A server with an empty list is not built.
+    /// Allows these origins, and those of the subdomains that an [`OriginPattern`] matches. Allows [any](Self::any) if
+    /// one of them is `*`. Building a server with an empty list fails.
     ///
     /// # Errors
-    /// [`InvalidOrigin`] names the first that is none: one that no browser sends could never match.
+    /// Returns an [`InvalidOrigin`] with the first entry that is not an origin: no browser sends it, so it could never
+    /// match.
     pub fn origins<I>(origins: I) -> Result<Self, InvalidOrigin>
     where
         I: IntoIterator,
@@ -82,38 +82,38 @@ impl Cors {
         Ok(Self { origins: Origins::List(parse_all(origins)?), ..Self::any() })
     }
 
-    /// Whether requests with cookies may be answered. Default: no. Browsers do not take it from [`any`](Self::any),
-    /// so that a server with both is not built.
+    /// Sets whether requests with cookies may be answered. Default: no. Browsers do not accept it together with
+    /// [`any`](Self::any), so building a server with both fails.
     #[must_use]
     pub fn credentials(mut self, credentials: bool) -> Self {
         self.credentials = credentials;
         self
     }
 
-    /// The methods that a preflight names. Default: `GET,HEAD,PUT,PATCH,POST,DELETE`, as the reference; the protocol
-    /// uses `GET` and `POST`.
+    /// Sets the methods that a preflight names. Default: `GET,HEAD,PUT,PATCH,POST,DELETE`, as in the reference; the
+    /// protocol uses `GET` and `POST`.
     #[must_use]
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.methods = methods.into_iter().collect();
         self
     }
 
-    /// The request headers that a preflight allows. Default: whatever the preflight asks for.
+    /// Sets the request headers that a preflight allows. Default: the headers that the preflight asks for.
     #[must_use]
     pub fn allowed_headers(mut self, headers: impl IntoIterator<Item = HeaderName>) -> Self {
         self.allowed_headers = Some(headers.into_iter().collect());
         self
     }
 
-    /// The response headers that a page may read. Default: none but those that every page may read.
+    /// Sets the response headers that a page may read. Default: only those that every page may read.
     #[must_use]
     pub fn exposed_headers(mut self, headers: impl IntoIterator<Item = HeaderName>) -> Self {
         self.exposed_headers = headers.into_iter().collect();
         self
     }
 
-    /// How long a browser may remember a preflight's answer, in whole seconds. Default: not said, which browsers take
-    /// for 5 s.
+    /// Sets how long a browser may remember a preflight's answer, in whole seconds. Default: the answer does not say,
+    /// and browsers use 5 s.
     #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);

@@ -13,35 +13,35 @@ pub(crate) use self::origin::parse_all;
 use self::origin::split_port;
 pub use self::origin::{InvalidOrigin, Origin, OriginPattern};
 
-/// Which pages may open and use sessions, on every transport.
+/// Decides which pages may open and use sessions, on every transport.
 ///
-/// CORS keeps pages of other sites from *reading polling answers*; it does not apply to WebSockets, which any page may
-/// open, with the cookies of its visitor (cross-site WebSocket hijacking). If cookies, client certificates or the
-/// network's borders tell your application who is talking, choose [`SameOrigin`](Self::SameOrigin) or a
+/// CORS stops pages of other sites from *reading polling answers*. It does not apply to WebSockets: any page may open
+/// one, with the cookies of its visitor (cross-site WebSocket hijacking). If your application recognises its users by
+/// cookies, client certificates or the borders of a network, choose [`SameOrigin`](Self::SameOrigin) or a
 /// [list](Self::list).
 ///
-/// Requests without an `Origin` pass: they come from programs that are no browser, which can claim any origin they
-/// like, or from a page of this same origin. What browsers mark as coming from another site is refused even so
-/// (`Sec-Fetch-Site`), and so is a JSONP request whose `Referer` is not of an allowed origin, because a script element
-/// sends no `Origin`.
+/// The server accepts requests without an `Origin`: they come from programs that are not browsers, which can claim any
+/// origin, or from a page of this same origin. It still refuses requests that browsers mark as coming from another site
+/// (`Sec-Fetch-Site`). It also refuses a JSONP request whose `Referer` is not from an allowed origin, because a script
+/// element sends no `Origin`.
 ///
-/// The server's own origin is always allowed: the one whose host and port are those that the request was sent to. A
-/// reverse proxy therefore has to pass the `Host` on as it came.
+/// The server's own origin is always allowed: the one with the host and port that the request was sent to. A reverse
+/// proxy must therefore pass on the `Host` unchanged.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AllowedOrigins {
-    /// Every page.
+    /// Allows every page.
     Any,
-    /// Pages of this server only.
+    /// Allows pages of this server only.
     SameOrigin,
-    /// Pages of this server and of these origins.
+    /// Allows pages of this server and of these origins.
     List(Vec<OriginPattern>),
-    /// Pages of this server, and those whose origin the function accepts.
+    /// Allows pages of this server, and pages whose origin the function accepts.
     Matching(Arc<dyn Fn(&str) -> bool + Send + Sync>),
 }
 
 impl AllowedOrigins {
-    /// Pages of this server and of these origins, or of the subdomains that an [`OriginPattern`] stands for.
+    /// Allows pages of this server, of these origins, and of the subdomains that an [`OriginPattern`] matches.
     ///
     /// ```
     /// use eio_tokio::AllowedOrigins;
@@ -51,7 +51,8 @@ impl AllowedOrigins {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidOrigin`] names the first that is none: one that no browser sends could never match.
+    /// Returns an [`InvalidOrigin`] with the first entry that is not an origin: no browser sends it, so it could never
+    /// match.
     pub fn list<I>(origins: I) -> Result<Self, InvalidOrigin>
     where
         I: IntoIterator,
@@ -60,12 +61,13 @@ impl AllowedOrigins {
         parse_all(origins).map(Self::List)
     }
 
-    /// Pages of this server, and those whose origin `accepts` says yes to.
+    /// Allows pages of this server, and pages whose origin `accepts` returns `true` for.
     pub fn matching(accepts: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         Self::Matching(Arc::new(accepts))
     }
 
-    /// Whether a request with this head may be served, also one for something beside the sessions: a page's data, say.
+    /// Returns whether a request with this head may be served. You can also ask about requests outside of sessions,
+    /// such as those for a page's data.
     #[must_use]
     pub fn allows(&self, request: &Parts) -> bool {
         self.allow(request, false)

@@ -5,14 +5,15 @@ use core::str::FromStr;
 
 use http::{HeaderMap, HeaderName, header};
 
-/// Which proxies are believed when they say whom they speak for.
+/// Decides which proxies the server trusts to name the client of a request.
 ///
-/// A request's sender is the connection's other end. If that is a trusted proxy, it is whoever the proxy says that it
-/// speaks for; if that is a trusted proxy too, the one that this one speaks for, and so on: the first that is not
-/// trusted, from the right. What stands to the left of it was written by nobody who is trusted and counts for nothing.
+/// The sender of a request is the other end of its connection. If that is a trusted proxy, the sender is the address
+/// that the proxy names. If that address is a trusted proxy too, the sender is the address that this proxy names, and
+/// so on: the sender is the first address from the right that is not trusted. Nobody trusted wrote the entries to the
+/// left of it, so they are ignored.
 ///
-/// Only one header is read, the one that your proxies write: a proxy that writes one of them passes the other on as
-/// the client made it up.
+/// The server reads only one header, so choose the one that your proxies write. A proxy that writes one of the two
+/// headers passes the other on unchanged, and a client can forge it.
 ///
 /// ```
 /// use eio_tokio::{Forwarding, TrustedProxies};
@@ -27,34 +28,34 @@ pub struct TrustedProxies {
     without_address: bool,
 }
 
-/// The header by which proxies say whom they speak for.
+/// The header in which proxies name the client that they speak for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Forwarding {
-    /// `X-Forwarded-For: 192.0.2.60, 10.0.0.7`, as nearly all write it.
+    /// `X-Forwarded-For: 192.0.2.60, 10.0.0.7`, which nearly all proxies write.
     XForwardedFor,
     /// `Forwarded: for=192.0.2.60, for="[2001:db8::17]:4711"` (RFC 7239).
     Forwarded,
 }
 
-/// Addresses with a common beginning: `10.0.0.0/8`, `2001:db8::/32`, or a single one, `::1`.
+/// A range of addresses with a common prefix, `10.0.0.0/8` or `2001:db8::/32`, or a single address, `::1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
     address: IpAddr,
     prefix: u8,
 }
 
-/// What is no network.
+/// An error for text that is neither an IP address nor a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is neither an address nor a network, as 10.0.0.0/8 is one")]
+#[error("{0:?} is invalid: expected an IP address or a network such as 10.0.0.0/8")]
 #[non_exhaustive]
 pub struct InvalidNetwork(pub String);
 
 impl TrustedProxies {
-    /// Believes what proxies with these addresses, or from these networks, say in this header.
+    /// Trusts this header in requests from proxies with these addresses or from these networks.
     ///
     /// # Errors
-    /// [`InvalidNetwork`] names the first that is none.
+    /// Returns an [`InvalidNetwork`] with the first entry that is neither an address nor a network.
     pub fn new<I>(forwarding: Forwarding, networks: I) -> Result<Self, InvalidNetwork>
     where
         I: IntoIterator,
@@ -65,9 +66,9 @@ impl TrustedProxies {
         Ok(Self { forwarding, networks, without_address: false })
     }
 
-    /// Believes senders without an address, too: everybody who may connect to the Unix socket that is
-    /// [served](crate::Server::serve). Mounted in another server, it is every request without a
-    /// [`PeerAddr`](crate::PeerAddr), wherever that came from. Default: no.
+    /// Also trusts senders without an address: everybody who may connect to the Unix socket that the server
+    /// [serves](crate::Server::serve). If the server is mounted in another one, these are all requests without a
+    /// [`PeerAddr`](crate::PeerAddr), wherever they come from. Default: no.
     ///
     /// ```
     /// use eio_tokio::{Forwarding, TrustedProxies};
@@ -113,7 +114,7 @@ impl TrustedProxies {
 }
 
 impl Network {
-    /// Whether `address` is one of it. An IPv4 address in IPv6's clothes is the IPv4 address.
+    /// Returns whether the network contains `address`. An IPv4-mapped IPv6 address counts as the IPv4 address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

@@ -36,7 +36,7 @@ use crate::state::{Outgoing, Revision};
 /// The shortest idle time that can be announced.
 const MIN_IDLE: Duration = Duration::from_secs(1);
 
-/// Settings of a [`Server`]. Each setter says its default.
+/// The settings of a [`Server`]. Each setter documents its default.
 pub struct ServerBuilder {
     config: Config,
     /// What was asked for and is not in the configuration, because it cannot be.
@@ -45,56 +45,56 @@ pub struct ServerBuilder {
     handshakes: Option<(u32, Duration)>,
 }
 
-/// Why settings are no server.
+/// Errors from [`ServerBuilder::build`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The path must begin with a slash.
+    /// The path does not begin with a slash.
     #[error("the path {0:?} does not begin with a slash")]
     Path(String),
-    /// A path that stands in no request.
-    #[error("no request has the path {0:?}: expected a path alone, in the form that it has on the wire")]
+    /// The path cannot occur in a request.
+    #[error("the path {0:?} cannot occur in a request: expected only a path, encoded as requests encode it")]
     ImpossiblePath(String),
-    /// Neither polling nor WebSocket.
+    /// Neither polling nor WebSocket is enabled.
     #[error("no transport is enabled: expected polling, websocket or both")]
     NoTransport,
-    /// A setting of the core outside its bounds.
+    /// A setting of the core is outside its bounds.
     #[error("{0}")]
     Settings(#[from] SettingsError),
     /// The initial packet is text that polling in revision 4 cannot carry: see
     /// [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
     #[error("the initial packet has U+001E at byte {at}, which separates packets on polling: send bytes")]
     InitialPacket {
-        /// Where in the text.
+        /// The position of U+001E in the text, in bytes.
         at: usize,
     },
-    /// A limit of zero, which would refuse everything.
+    /// A limit is zero, which would refuse everything.
     #[error("{0} is zero: expected at least 1")]
     Zero(&'static str),
-    /// An idle time that could not be announced.
+    /// The idle time is too short to announce.
     #[error("idle_timeout is {} ms: expected at least 1000", .0.as_millis())]
     IdleTimeout(Duration),
-    /// A request head of less than hyper's buffer.
+    /// The limit on a request's head is smaller than hyper's buffer.
     #[error("max_request_head is {0} bytes: expected at least 8192")]
     RequestHead(usize),
-    /// Credentials for [any](crate::Cors::any) origin, which no browser takes.
-    #[error("cors: credentials are not allowed for any origin, expected a list of origins")]
+    /// Credentials are allowed for [any](crate::Cors::any) origin, which no browser accepts.
+    #[error("cors: Cors::any() cannot be combined with credentials: list the origins")]
     CredentialsForAnyOrigin,
-    /// [`Cors::origins`](crate::Cors::origins) of no origin, which allows nobody.
+    /// [`Cors::origins`](crate::Cors::origins) has an empty list, which allows nobody.
     #[error("cors: the list of origins is empty, expected at least one, or no cors at all")]
     CorsForNobody,
 }
 
 impl ServerBuilder {
-    /// The periods of the heartbeat. Default: a ping every 25 s, answered within 20 s.
+    /// Sets the periods of the heartbeat. Default: a ping every 25 s, answered within 20 s.
     #[must_use]
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.config.settings = self.config.settings.with_heartbeat(heartbeat);
         self
     }
 
-    /// Takes all settings of the core at once, as they may come from a configuration file (feature `serde`):
-    /// heartbeat, liveness, payload limits and timeouts. Setters called later change single ones.
+    /// Sets all settings of the core at once, for example from a configuration file (feature `serde`): heartbeat,
+    /// liveness, payload limits and timeouts. Setters that you call later change single settings.
     ///
     /// ```
     /// use eio_core::settings::Settings;
@@ -111,24 +111,25 @@ impl ServerBuilder {
         self
     }
 
-    /// Brings the first ping of every session forward by a random time of up to `jitter`, so that clients that
-    /// connect together, as after a restart, are not pinged together for ever. It never comes later than an interval.
-    /// Default: zero.
+    /// Brings the first ping of every session forward by a random time of up to `jitter`. Clients that connect
+    /// together, for example after a restart, are then not always pinged together. The first ping never comes later
+    /// than one interval. Default: zero.
     #[must_use]
     pub fn first_ping_jitter(mut self, jitter: Duration) -> Self {
         self.config.first_ping_jitter = jitter;
         self
     }
 
-    /// Which packets count as a sign of life. Default: [`Liveness::ExtendOnce`].
+    /// Sets which packets count as a sign of life. Default: [`Liveness::ExtendOnce`].
     #[must_use]
     pub fn liveness(mut self, liveness: Liveness) -> Self {
         self.config.settings = self.config.settings.with_liveness(liveness);
         self
     }
 
-    /// Where the server answers: at this path, with a slash at its end or without (clients have an option for that,
-    /// `addTrailingSlash`), and at every path below it. Default: `/engine.io/`; Socket.IO clients ask at `/socket.io/`.
+    /// Sets the path at which the server answers. The server also answers at this path without the slash at its end
+    /// (clients have an option for that, `addTrailingSlash`), and at every path below it. Default: `/engine.io/`.
+    /// Socket.IO clients use `/socket.io/`.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.config.path = path.into();
@@ -138,7 +139,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Which transports may open a session. Default: both.
+    /// Sets which transports may open a session. Default: both.
     #[must_use]
     pub fn transports(mut self, polling: bool, websocket: bool) -> Self {
         self.config.polling = polling;
@@ -146,64 +147,65 @@ impl ServerBuilder {
         self
     }
 
-    /// Whether a session may move from polling to WebSocket; if not, requests to do so are refused. Default: yes.
+    /// Sets whether a session may upgrade from polling to WebSocket. If not, the server refuses requests to upgrade.
+    /// Default: yes.
     #[must_use]
     pub fn allow_upgrades(mut self, allow: bool) -> Self {
         self.config.allow_upgrades = allow;
         self
     }
 
-    /// Whether clients of revision 3 (Socket.IO 1 and 2) are served too. Default: no.
+    /// Sets whether the server also serves clients of revision 3 (Socket.IO 1 and 2). Default: no.
     #[must_use]
     pub fn eio3(mut self, allow: bool) -> Self {
         self.config.eio3 = allow;
         self
     }
 
-    /// The largest request body, and the largest WebSocket message, in bytes. Default: 1,000,000.
+    /// Sets the size of the largest request body, and of the largest WebSocket message, in bytes. Default: 1,000,000.
     #[must_use]
     pub fn max_payload(self, bytes: u32) -> Self {
         self.set(|settings| settings.with_max_payload(bytes))
     }
 
-    /// How long an upgrade may take. Default: 10 s.
+    /// Sets how long an upgrade may take. Default: 10 s.
     #[must_use]
     pub fn upgrade_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.with_upgrade_timeout(timeout))
     }
 
-    /// How long a closing session may take to deliver what was sent before. Default: 30 s.
+    /// Sets how long a closing session may take to deliver the messages that were sent before. Default: 30 s.
     #[must_use]
     pub fn close_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.with_close_timeout(timeout))
     }
 
-    /// How long an application may leave its inbox full before its session ends as stalled. Default: the session's
+    /// Sets how long an application may leave its inbox full before its session ends as stalled. Default: the session's
     /// ping interval plus its ping timeout.
     #[must_use]
     pub fn app_stall_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.with_app_stall_timeout(timeout))
     }
 
-    /// How long a request's head, its body, and `allow_request` may each take. A body that takes longer ends its session
-    /// with status 408. Also how long [`serve`](Server::serve) keeps a connection that has never asked for anything, and
-    /// half as long as it keeps one that does not take its answer. Default: 30 s.
+    /// Sets how long a request's head, its body, and `allow_request` may each take. A body that takes longer ends its
+    /// session with status 408. [`serve`](Server::serve) keeps a connection that has never sent a request for the same
+    /// time, and half as long as it keeps a connection that does not read its answer. Default: 30 s.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_timeout = timeout;
         self
     }
 
-    /// How long [`serve`](Server::serve) keeps a connection between two requests. At least 1 s. Default: 75 s, which is
-    /// longer than load balancers keep their own end.
+    /// Sets how long [`serve`](Server::serve) keeps a connection between two requests. At least 1 s. Default: 75 s,
+    /// which is longer than load balancers keep their own end.
     ///
-    /// Answers on HTTP/1 announce it in whole seconds, as `Keep-Alive: timeout=75`, and the connection is kept 2 s
-    /// longer than that, for a request that is on its way. Where a session lives on polling, its connections are kept,
-    /// and announced, for ping interval plus ping timeout at least, and stay open for as long as the session needs them:
-    /// a request with a heartbeat never meets a connection that is about to close. HTTP/2 connections are kept as long,
-    /// and announce their end when it comes (RFC 9113 section 6.8).
+    /// Answers on HTTP/1 announce the time in whole seconds, as `Keep-Alive: timeout=75`. The server keeps the
+    /// connection 2 s longer than that, for a request that is on its way. If a session uses polling, the server keeps
+    /// its connections, and announces so, for at least ping interval plus ping timeout. They stay open as long as the
+    /// session needs them: a request with a heartbeat never meets a connection that is about to close. HTTP/2
+    /// connections are kept for the same time, and announce their end when it comes (RFC 9113 section 6.8).
     ///
-    /// A connection whose next request has begun is given the [request timeout](Self::request_timeout) to finish it.
+    /// A connection whose next request has begun gets the [request timeout](Self::request_timeout) to finish it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -218,32 +220,33 @@ impl ServerBuilder {
         self
     }
 
-    /// How many sessions may be open at once; more get status 503. Default: 1,000,000.
+    /// Sets how many sessions may be open at once. Further ones get status 503. Default: 1,000,000.
     #[must_use]
     pub fn max_sessions(mut self, sessions: usize) -> Self {
         self.config.max_sessions = sessions;
         self
     }
 
-    /// How many connections of [`serve`](Server::serve) may be open at once, WebSockets included; more wait until one
-    /// ends. While they do, a connection that has not sent the head of a request is closed after 1 s instead of the
-    /// [request timeout](Self::request_timeout). At least 1. Default: as many as the process has descriptors for, with
-    /// the same short time once it runs out of them.
+    /// Sets how many connections of [`serve`](Server::serve) may be open at once, WebSockets included. Further ones
+    /// wait until a connection ends. While connections wait, the server closes a connection that has not sent the head
+    /// of a request after 1 s instead of the [request timeout](Self::request_timeout). At least 1. Default: as many as
+    /// the process has descriptors for, with the same short time once it runs out of them.
     ///
-    /// Leave some of the process's descriptors to the rest of the application. A session on polling has two connections
-    /// now and then.
+    /// Leave some of the process's descriptors to the rest of the application. A session on polling sometimes has two
+    /// connections.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.config.max_connections = Some(connections);
         self
     }
 
-    /// How many connections of [`serve`](Server::serve) one address may have open at once, WebSockets included; an IPv6
-    /// network of 64 bits counts as one address. More are closed as they come, unanswered. At least 1. Default: no
-    /// limit.
+    /// Sets how many connections of [`serve`](Server::serve) one address may have open at once, WebSockets included. An
+    /// IPv6 network of 64 bits counts as one address. The server closes further ones as they come, without an answer.
+    /// At least 1. Default: no limit.
     ///
-    /// What counts is the address of the connection itself. Those of [trusted proxies](Self::trusted_proxies), and those
-    /// that have none, are not limited. A browser opens up to six for polling, and many people may share one address.
+    /// The address is that of the connection itself. Connections from [trusted proxies](Self::trusted_proxies), and
+    /// those without an address, have no limit. A browser opens up to six connections for polling, and many people may
+    /// share one address.
     ///
     /// ```
     /// use eio_tokio::Server;
@@ -260,8 +263,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How many received messages, and how many bytes of them, wait for the application before the server stops
-    /// reading. Default: 256 messages, 1 MiB; the message or the request that reaches the limit still goes in.
+    /// Sets how many received messages, and how many bytes of them, wait for the application before the server stops
+    /// reading. Default: 256 messages, 1 MiB. The message or request that reaches the limit is still accepted.
     #[must_use]
     pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
         self.config.limits.inbox_messages = messages;
@@ -269,8 +272,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How many sent messages, and how many bytes of them, wait for a transport before `send` waits and `try_send`
-    /// refuses. Default: 256 messages, 1 MiB; the message that reaches the limit still goes in.
+    /// Sets how many sent messages, and how many bytes of them, wait for a transport before `send` waits and `try_send`
+    /// refuses. Default: 256 messages, 1 MiB. The message that reaches the limit is still accepted.
     #[must_use]
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
         self.config.limits.outbox_messages = messages;
@@ -278,12 +281,12 @@ impl ServerBuilder {
         self
     }
 
-    /// How many packets the answer to a poll carries at most; the others follow in the next answer, at once and in order,
-    /// a close packet behind them all. At least 1. Default: 16, which is all that python-engineio's client takes: it ends
-    /// the session at an answer with more.
+    /// Sets how many packets the answer to a poll carries at most. The others follow in the next answer, at once and in
+    /// order; a close packet comes after all of them. At least 1. Default: 16, which is the most that python-engineio's
+    /// client accepts: it ends the session at an answer with more.
     ///
-    /// What comes from clients is limited in bytes, by [`max_payload`](Self::max_payload), and against payloads made of
-    /// nothing but empty packets by [`Settings::max_packets`], which is a thousand times as many.
+    /// [`max_payload`](Self::max_payload) limits the data from clients in bytes. [`Settings::max_packets`], which is a
+    /// thousand times as many, protects against payloads that consist of empty packets only.
     ///
     /// ```
     /// use eio_tokio::Server;
@@ -298,20 +301,21 @@ impl ServerBuilder {
         self
     }
 
-    /// A message that every session receives right behind its handshake. Default: none.
+    /// Sets a message that every session receives directly after its handshake. Default: no message.
     ///
-    /// Text with U+001E is refused by [`build`](Self::build) unless polling is off: polling in revision 4 cannot carry
-    /// it.
+    /// [`build`](Self::build) refuses text with U+001E unless polling is off, because polling in revision 4 cannot
+    /// carry it.
     #[must_use]
     pub fn initial_packet(mut self, message: impl Into<Message>) -> Self {
         self.config.initial_packet = Some(message.into());
         self
     }
 
-    /// Asks about every new session; an error refuses it, and this message is told: with status 403 as a part of the
-    /// protocol's JSON on polling, with status 400 as the body on WebSocket, as the reference answers. (Browsers show a page
-    /// neither status nor body of a refused WebSocket.) An answer that takes longer than a
-    /// [request may take](Self::request_timeout) is a refusal with status 503. Default: all are allowed.
+    /// Sets a function that allows or refuses every new session. An error refuses the session and carries the message
+    /// for the client. As in the reference, the answer is status 403 with the message as a part of the protocol's JSON
+    /// on polling, and status 400 with the message as the body on WebSocket. (Browsers show a page neither status nor
+    /// body of a refused WebSocket.) If the function takes longer than a [request may take](Self::request_timeout), the
+    /// server refuses the session with status 503. Default: all sessions are allowed.
     #[must_use]
     pub fn allow_request<F, R>(mut self, allow: F) -> Self
     where
@@ -322,7 +326,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Chooses a session's own periods by its opening request; `None` takes the server's.
+    /// Sets a function that chooses a session's own periods from its opening request. `None` selects the server's
+    /// periods.
     #[must_use]
     pub fn heartbeat_for<F>(mut self, choose: F) -> Self
     where
@@ -332,12 +337,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Runs `clean_up` once for every session, after everything else: once the session has ended, and once its
-    /// application has returned, has panicked, or was cut off by [`shutdown`](Server::shutdown). What must happen at the
-    /// end of every session belongs here, because a panic skips the end of the application. Default: nothing runs.
+    /// Runs `clean_up` once for every session, after everything else: after the session has ended, and after its
+    /// application has returned, has panicked, or was cut off by [`shutdown`](Server::shutdown). Put the work that must
+    /// happen at the end of every session here, because a panic skips the end of the application. Default: nothing
+    /// runs.
     ///
-    /// The future runs in the session's own task, and `shutdown` waits for it. It does not run when the runtime is
-    /// dropped before, nor under `panic = "abort"` after a panic.
+    /// The future runs in the session's own task, and `shutdown` waits for it. It does not run if the runtime is
+    /// dropped before, or after a panic under `panic = "abort"`.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -389,7 +395,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Watches every session. Default: nobody.
+    /// Sets an observer of every session. Default: no observer.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.config.observer = Some(Arc::new(observer));
@@ -405,10 +411,10 @@ impl ServerBuilder {
         self
     }
 
-    /// Checks the settings.
+    /// Checks the settings and returns the server.
     ///
     /// # Errors
-    /// [`BuildError`] says which setting cannot be.
+    /// Returns a [`BuildError`] that names the invalid setting.
     pub fn build(self) -> Result<Server, BuildError> {
         let mut config = self.config;
         if !config.path.starts_with('/') {
@@ -472,19 +478,21 @@ impl core::fmt::Debug for ServerBuilder {
     }
 }
 
-/// A server: accepts, counts, finds, closes. Cloning gives another handle to the same one.
+/// A server, which accepts connections and counts, finds and closes sessions. Cloning returns another handle to the
+/// same server.
 #[derive(Clone)]
 pub struct Server {
     hub: Arc<Hub>,
 }
 
 impl Server {
-    /// A server whose every session is given to `application`, which runs in the session's own task.
+    /// Returns the builder of a server that gives every session to `application`. It runs in the session's own task.
     ///
     /// If the application panics, its session closes with
-    /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked), what was sent before
-    /// still goes out, and the log says so. No other session notices. The same holds for every callback of the server;
-    /// those that a request waits for are answered with status 500. Under `panic = "abort"` the process ends instead.
+    /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked). Messages that were
+    /// sent before are still delivered, and the log reports the panic. Other sessions are not affected. The same
+    /// applies to every callback of the server; if a request waits for the callback, the server answers with status
+    /// 500. Under `panic = "abort"` the process ends instead.
     pub fn builder<F, R>(application: F) -> ServerBuilder
     where
         F: Fn(Socket) -> R + Send + Sync + 'static,
@@ -520,19 +528,20 @@ impl Server {
         }
     }
 
-    /// The service to mount into a router.
+    /// Returns the service to mount into a router.
     #[must_use]
     pub fn service(&self) -> EngineService {
         EngineService::new(Arc::clone(&self.hub))
     }
 
-    /// Serves every connection that `listener` accepts, until the server is shut down and its last session has ended:
-    /// meanwhile polling clients come on new connections for what is left to them. Then waits for the applications, as
-    /// [`shutdown`](Self::shutdown) does.
+    /// Serves every connection that `listener` accepts, until the server is shut down and its last session has ended.
+    /// It still accepts connections while it shuts down, because polling clients fetch their remaining messages on new
+    /// connections. Then it waits for the applications, as [`shutdown`](Self::shutdown) does.
     ///
-    /// A listener on a Unix socket is bound and cleaned up by its owner: who may connect is what the permissions of the
-    /// socket's file say, and the file stays behind when the listener is dropped. Clients have no address there; see
-    /// [`TrustedProxies::and_without_address`](crate::TrustedProxies::and_without_address) for those of a reverse proxy.
+    /// The owner of a listener on a Unix socket binds it and cleans it up: the permissions of the socket's file decide
+    /// who may connect, and the file remains when the listener is dropped. Clients have no address there. For the
+    /// clients of a reverse proxy, see
+    /// [`TrustedProxies::and_without_address`](crate::TrustedProxies::and_without_address).
     ///
     /// ```
     /// # #[cfg(unix)]
@@ -558,23 +567,23 @@ impl Server {
     /// # fn main() {}
     /// ```
     ///
-    /// When accepting fails, for want of descriptors most likely, it is tried again ten times a second. That is told
-    /// once, by a warning and [`Observer::cannot_accept`], and so is its end. Meanwhile connections that have not asked
-    /// for anything are given a second for that.
+    /// If accepting fails, most likely because the process is out of descriptors, the server tries again ten times a
+    /// second. A warning and [`Observer::cannot_accept`] report this once, and its end is reported in the same way.
+    /// Meanwhile, connections that have not sent a request get one second to do so.
     ///
     /// # Errors
-    /// None at present.
+    /// Returns no error at present.
     pub async fn serve(&self, listener: impl Listener) -> std::io::Result<()> {
         self.serve_with(listener, self.service()).await
     }
 
-    /// The same for a service that answers other requests too, and hands those of sessions to
-    /// [`service`](Self::service): a router, usually. A connection whose answer stands still, taken or given, for longer
-    /// than twice the [request timeout](ServerBuilder::request_timeout) is dropped: endless answers say something now
-    /// and then.
+    /// Serves connections as [`serve`](Self::serve) does, with a service that also answers other requests and passes
+    /// those of sessions to [`service`](Self::service). The service is usually a router. The server drops a connection
+    /// if the service produces no part of an answer, or the client takes none, for longer than twice the [request
+    /// timeout](ServerBuilder::request_timeout). An endless answer must therefore send something from time to time.
     ///
     /// # Errors
-    /// As [`serve`](Self::serve).
+    /// The same as for [`serve`](Self::serve).
     pub async fn serve_with<L, S, B>(&self, listener: L, service: S) -> std::io::Result<()>
     where
         L: Listener,
@@ -589,8 +598,8 @@ impl Server {
         Ok(())
     }
 
-    /// Serves the requests of one connection, a TLS one for instance, until it ends or becomes a WebSocket. All limits
-    /// of [`serve`](Self::serve) hold. `peer` is the other end's address, if it has one.
+    /// Serves the requests of one connection, such as a TLS connection, until it ends or becomes a WebSocket. All
+    /// limits of [`serve`](Self::serve) apply. `peer` is the address of the other end, if it has one.
     pub async fn serve_connection<I>(&self, io: I, peer: Option<SocketAddr>)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -598,31 +607,32 @@ impl Server {
         connection::serve(Arc::clone(&self.hub), io, peer, self.service(), None).await;
     }
 
-    /// How many sessions are open.
+    /// Returns the number of open sessions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.hub.len()
     }
 
-    /// Whether no session is open.
+    /// Returns whether no session is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The session with this sid.
+    /// Returns the session with this sid.
     #[must_use]
     pub fn get(&self, sid: &str) -> Option<Sender> {
         self.hub.find(sid).map(|state| Sender { state })
     }
 
-    /// All sessions that are open now, in no order.
+    /// Returns all sessions that are open now, in no particular order.
     #[must_use]
     pub fn sessions(&self) -> Vec<Sender> {
         self.hub.all().into_iter().map(|state| Sender { state }).collect()
     }
 
-    /// Sends one message to every session, encoded once. Returns how many get it, and how many do not, and why.
+    /// Sends one message to every session and encodes it once. Returns how many sessions get it, and how many do not,
+    /// by reason.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -644,24 +654,26 @@ impl Server {
         broadcast
     }
 
-    /// Takes no new session, closes every one, and waits until all have delivered what was sent before, their
-    /// applications have ended, and the connections of [`serve`](Self::serve) have given their answers.
+    /// Shuts the server down. It refuses new sessions and closes every open one. Then it waits until all sessions have
+    /// delivered the messages that were sent before, their applications have ended, and the connections of
+    /// [`serve`](Self::serve) have delivered their answers.
     ///
-    /// Drive the future of [`serve`](Self::serve) meanwhile: it accepts the connections on which polling clients ask for
-    /// what is left to them, and ends by itself. Whatever else serves, a router's own server for instance, has to accept
-    /// connections until this returns.
+    /// Keep driving the future of [`serve`](Self::serve) meanwhile: it accepts the connections on which polling clients
+    /// fetch their remaining messages, and ends by itself. If something else serves, such as a router's own server, it
+    /// must accept connections until this method returns.
     ///
-    /// Takes at most `limit`, of which everybody gets a part:
+    /// Takes at most `limit`, which is divided as follows:
     ///
     /// | after | |
     /// |---|---|
-    /// | a second, at most half of it | the sessions on polling end that owe nothing but their close packet, and have no request that could take it: a living client would have polled again |
-    /// | half of it | the sessions that are left end, with what they have not sent; their applications see the end |
-    /// | three quarters | the applications that are left are dropped, and [`on_disconnect`] runs for them |
-    /// | all of it | the connections that are left are dropped, and nothing is waited for any more |
+    /// | one second, at most half of it | ends each session on polling that has only its close packet left to send and no request to carry it: a living client would have polled again |
+    /// | half of it | ends the remaining sessions, with their unsent messages; their applications see the end |
+    /// | three quarters | drops the remaining applications, and runs [`on_disconnect`] for them |
+    /// | all of it | drops the remaining connections, and stops waiting |
     ///
-    /// Returns how much was cut off. Dropping the future leaves the server closing, without a limit of its own. A second
-    /// call waits for the same end; whichever limit comes first holds.
+    /// Returns the numbers of sessions, applications and connections that it cut off. If you drop the future, the
+    /// server goes on closing, without a limit of its own. A second call waits for the same end, and the limit that
+    /// comes first applies.
     ///
     /// [`on_disconnect`]: ServerBuilder::on_disconnect
     pub async fn shutdown(&self, limit: Duration) -> CutOff {

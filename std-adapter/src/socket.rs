@@ -1,4 +1,4 @@
-//! A connected session, as its application sees it.
+//! A connected session, from its application's point of view.
 
 use core::fmt;
 use core::future::poll_fn;
@@ -15,7 +15,7 @@ use crate::message::Message;
 use crate::session_id::SessionId;
 use crate::state::{Outgoing, State};
 
-/// What carries a session.
+/// A transport that carries a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Transport {
@@ -26,7 +26,7 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// The name on the wire.
+    /// Returns the transport's name in the protocol.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,22 +36,22 @@ impl Transport {
     }
 }
 
-/// How a session ended.
+/// Describes how a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}{} (after {} ms of silence, on {})", Words(.close_frame.as_ref()), .silent_for.as_millis(), .transport.as_str())]
 #[non_exhaustive]
 pub struct Disconnect {
-    /// The first cause.
+    /// The first cause of the end.
     pub reason: DisconnectReason,
-    /// From the peer's last sign of life to the end.
+    /// The time from the peer's last sign of life to the end.
     pub silent_for: Duration,
-    /// What carried the session at its end.
+    /// The transport that carried the session at its end.
     pub transport: Transport,
-    /// How many messages the application had sent that no transport took as a whole; [`Socket::take_unsent`] returns
-    /// them.
+    /// The number of messages that the application had sent and that no transport took as a whole.
+    /// [`Socket::take_unsent`] returns them.
     pub unsent: usize,
-    /// What the peer's close frame said, if a WebSocket carried the session and one came in before the end. A browser's
-    /// `socket.close(4001, "bye")` and a server's arrive here; polling has no close frames.
+    /// The peer's close frame, if a WebSocket carried the session and the frame came in before the end. It holds the
+    /// code and the reason of a browser's `socket.close(4001, "bye")`, or of a server's. Polling has no close frames.
     pub close_frame: Option<CloseFrame>,
 }
 
@@ -64,58 +64,58 @@ impl fmt::Display for Words<'_> {
     }
 }
 
-/// A message that cannot be sent, handed back.
+/// An error that returns a message that cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the message was not sent: {kind}")]
 #[non_exhaustive]
 pub struct SendError {
-    /// The message, untouched.
+    /// The message, unchanged.
     pub message: Message,
-    /// Why.
+    /// The reason.
     pub kind: SendErrorKind,
 }
 
-/// Why a message cannot be sent.
+/// The reason that a message cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// The session closes, has ended, or its peer is silent past its deadline.
+    /// The session is closing, has ended, or its peer has been silent past its deadline.
     #[error("{0}")]
     Session(eio_core::session::SendError),
-    /// Text with U+001E, to a session that is on polling in revision 4: that character separates packets there, and
-    /// nothing escapes it, so that the peer would read two packets, and the second one could be any. Send it as bytes,
-    /// which travel as base64 there, or without that character. A WebSocket carries it: a session that is about to
-    /// upgrade takes the message once it has.
+    /// The message is text with U+001E, and the session is on polling in revision 4. That character separates packets
+    /// there, and there is no escape for it: the peer would read two packets, and the second could be any packet. Send
+    /// the text as bytes, which travel as base64 there, or remove the character. A WebSocket can carry it: a session
+    /// that is about to upgrade accepts the message after the upgrade.
     #[error(
         "text with U+001E at byte {at} cannot be sent on polling, where it separates packets: send bytes"
     )]
     Separator {
-        /// Where in the text.
+        /// The position of U+001E in the text, in bytes.
         at: usize,
     },
-    /// A client's message is larger than the server takes: it would have cost the session.
+    /// A client's message is larger than the server accepts. Sending it would have ended the session.
     #[error("the message is too large: the server takes {max_payload} bytes in one payload")]
     TooLarge {
-        /// What the server said in its handshake.
+        /// The limit from the server's handshake, in bytes.
         max_payload: u32,
     },
 }
 
-/// A message that cannot be sent at once.
+/// An error that returns a message that cannot be sent at once.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrySendError {
-    /// The outbox is full. Nothing is wrong with the session: try again later, or use [`Socket::send`].
+    /// The outbox is full. The session is fine: try again later, or use [`Socket::send`].
     #[error("the outbox is full")]
     Full(Message),
-    /// It will never be sent.
+    /// The session refuses the message, and will not send it.
     #[error("{0}")]
     Refused(SendError),
 }
 
-/// A connected session: receives its messages, sends, closes, and tells how it ended.
+/// A connected session. It receives and sends messages, closes the session, and reports how it ended.
 ///
-/// Dropping it closes the session. For sending from elsewhere, take a [`Sender`].
+/// Dropping the socket closes the session. To send from elsewhere, take a [`Sender`].
 pub struct Socket {
     sender: Sender,
     head: Option<Box<Head>>,
@@ -131,26 +131,28 @@ impl Socket {
         &self.sender.state
     }
 
-    /// The next message. After the last one, how the session ended, as often as asked.
+    /// Returns the next message. After the last one, every call returns how the session ended.
     ///
-    /// Dropping the future loses nothing.
+    /// This method is cancel safe: dropping the future loses no message.
     ///
-    /// An application that does not call this makes the server stop reading once its inbox is full, and the session
-    /// ends with [`DisconnectReason::ApplicationStalled`] if that lasts for the stall timeout.
+    /// If the application does not call this method, the server stops reading once the inbox is full. If that lasts for
+    /// the stall timeout, the session ends with [`DisconnectReason::ApplicationStalled`].
     ///
     /// # Errors
-    /// [`Disconnect`] when the session has ended and all messages that came in before were taken.
+    /// Returns [`Disconnect`] once the session has ended and the application has received all messages that came in
+    /// before.
     pub async fn recv(&mut self) -> Result<Message, Disconnect> {
         poll_fn(|cx| self.state().poll_recv(cx)).await
     }
 
-    /// Sends a message as soon as the outbox has room. Messages arrive in the order of their sending.
+    /// Sends a message. Waits until the outbox has room. Messages arrive in the order in which they were sent.
     ///
-    /// Dropping the future before it is ready sends nothing.
+    /// If you drop the future before it is ready, the message is not sent.
     ///
     /// # Errors
-    /// [`SendError`] hands the message back when the session closes, has ended, or its peer is silent past its
-    /// deadline; and when the message is text that this transport cannot carry: see [`SendErrorKind::Separator`].
+    /// Returns a [`SendError`] with the message if the session is closing, has ended, or its peer has been silent past
+    /// its deadline. Returns it also if the message is text that this transport cannot carry: see
+    /// [`SendErrorKind::Separator`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.state().send(message.into()).await
     }
@@ -158,21 +160,21 @@ impl Socket {
     /// Sends a message if the outbox has room now.
     ///
     /// # Errors
-    /// [`TrySendError`] hands the message back.
+    /// Returns a [`TrySendError`] with the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.sender.try_send(message)
     }
 
-    /// Closes the session: what was sent before still goes out, within the close timeout.
+    /// Closes the session. Messages that were sent before are still delivered, within the close timeout.
     pub fn close(&self) {
         self.sender.close();
     }
 
-    /// The same, with a code and a reason in the WebSocket's close frame. A browser finds them in its `CloseEvent`, which
-    /// engine.io-client hands on as the `context` of its `close` event.
+    /// Closes the session as [`close`](Self::close) does, with a code and a reason in the WebSocket's close frame. A
+    /// browser finds them in its `CloseEvent`, which engine.io-client passes on as the `context` of its `close` event.
     ///
-    /// On polling there is no close frame: its client gets the `close` packet, which says no more than that the session
-    /// ends. Has no effect on a session that closes already.
+    /// Polling has no close frame: the client gets the `close` packet, which only says that the session ends. This
+    /// method has no effect on a session that is already closing.
     ///
     /// ```
     /// use eio_core::ws::{CloseCode, CloseError};
@@ -190,70 +192,72 @@ impl Socket {
         self.sender.close_with(frame);
     }
 
-    /// How the session ended, once it has.
+    /// Waits until the session has ended, and returns how it ended.
     ///
-    /// Messages that came in before the end can still be received.
+    /// You can still receive messages that came in before the end.
     pub async fn closed(&self) -> Disconnect {
         self.state().closed().await
     }
 
-    /// How the session ended, if it has.
+    /// Returns how the session ended, or `None` if it has not.
     #[must_use]
     pub fn disconnect(&self) -> Option<Disconnect> {
         self.state().lock().end().cloned()
     }
 
-    /// The messages that were sent and that no transport took, once the session has ended.
+    /// Returns the sent messages that no transport took, once the session has ended.
     pub fn take_unsent(&mut self) -> Vec<Message> {
         let mut inner = self.state().lock();
         if inner.end().is_some() { inner.mail.take_unsent() } else { Vec::new() }
     }
 
-    /// The head of the request that opened the session; `None` after [`take_request`](Self::take_request).
+    /// Returns the head of the request that opened the session; `None` after [`take_request`](Self::take_request).
     ///
-    /// Kept packed until it is asked for here, a few hundred bytes for most clients; then unpacked as well.
+    /// The head is stored packed until the first call, in a few hundred bytes for most clients. After that it is stored
+    /// unpacked as well.
     #[must_use]
     pub fn request(&self) -> Option<&Parts> {
         self.head.as_ref().map(|head| head.get(self.peer_addr()))
     }
 
-    /// Takes the head of the request, so that the session does not keep it any longer.
+    /// Takes the head of the request out of the session, which then no longer stores it.
     pub fn take_request(&mut self) -> Option<Parts> {
         let peer = self.peer_addr();
         self.head.take().map(|head| head.into_parts(peer))
     }
 
-    /// A handle that can send and close from elsewhere.
+    /// Returns a handle that can send and close from elsewhere.
     #[must_use]
     pub fn sender(&self) -> Sender {
         self.sender.clone()
     }
 
-    /// The session's identifier.
+    /// Returns the session's identifier.
     #[must_use]
     pub fn id(&self) -> SessionId {
         self.sender.id()
     }
 
-    /// The client's address: that of the connection, or what trusted proxies say.
+    /// Returns the client's address: that of the connection, or the one that trusted proxies name.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.sender.peer_addr()
     }
 
-    /// What carries the session now.
+    /// Returns the transport that carries the session now.
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.sender.transport()
     }
 
-    /// The latest round trip of the server's ping; `None` before the first, and always for clients of revision 3.
+    /// Returns the latest round trip of the server's ping. Returns `None` before the first one, and always for clients
+    /// of revision 3.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.sender.rtt()
     }
 
-    /// How long ago the client gave its last sign of life.
+    /// Returns the time since the client's last sign of life.
     #[must_use]
     pub fn last_seen(&self) -> Duration {
         self.sender.last_seen()
@@ -275,83 +279,84 @@ impl fmt::Debug for Socket {
     }
 }
 
-/// Sends to a session, and closes it, from anywhere. Does not keep it alive.
+/// A handle that sends to a session and closes it from anywhere. It does not keep the session alive.
 #[derive(Clone)]
 pub struct Sender {
     pub(crate) state: Arc<State>,
 }
 
 impl Sender {
-    /// As [`Socket::send`].
+    /// Sends a message, as [`Socket::send`] does.
     ///
     /// # Errors
-    /// As [`Socket::send`].
+    /// The same as for [`Socket::send`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.state.send(message.into()).await
     }
 
-    /// As [`Socket::try_send`].
+    /// Sends a message if the outbox has room now, as [`Socket::try_send`] does.
     ///
     /// # Errors
-    /// As [`Socket::try_send`].
+    /// The same as for [`Socket::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.state.try_send(Outgoing::Message(message.into()))
     }
 
-    /// As [`Socket::close`].
+    /// Closes the session, as [`Socket::close`] does.
     pub fn close(&self) {
         self.state.close(None);
     }
 
-    /// As [`Socket::close_with`].
+    /// Closes the session with a code and a reason, as [`Socket::close_with`] does.
     pub fn close_with(&self, frame: CloseFrame) {
         self.state.close(Some(frame));
     }
 
-    /// As [`Socket::closed`].
+    /// Waits until the session has ended, and returns how it ended, as [`Socket::closed`] does.
     pub async fn closed(&self) -> Disconnect {
         self.state.closed().await
     }
 
-    /// As [`Socket::peer_addr`].
+    /// Returns the client's address, as [`Socket::peer_addr`] does.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.state.peer
     }
 
-    /// As [`Socket::transport`].
+    /// Returns the transport that carries the session now, as [`Socket::transport`] does.
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.state.lock().transport
     }
 
-    /// As [`Socket::rtt`].
+    /// Returns the latest round trip, as [`Socket::rtt`] does.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.state.lock().session.rtt()
     }
 
-    /// As [`Socket::last_seen`].
+    /// Returns the time since the client's last sign of life, as [`Socket::last_seen`] does.
     #[must_use]
     pub fn last_seen(&self) -> Duration {
         let now = self.state.now();
         now.saturating_duration_since(self.state.lock().session.last_seen())
     }
 
-    /// The revision of the protocol that the client speaks: 3 or 4.
+    /// Returns the revision of the protocol that the client speaks: 3 or 4.
     #[must_use]
     pub fn revision(&self) -> u8 {
         self.state.revision.number()
     }
 
-    /// The session's periods, as announced to the client.
+    /// Returns the session's periods, as announced to the client.
     #[must_use]
     pub fn heartbeat(&self) -> Heartbeat {
         self.state.lock().session.heartbeat().unwrap_or(self.state.hub.config.settings.heartbeat())
     }
 
-    /// How long until the session does something unless the client does: sends its next ping, or ends because the
-    /// answer to the last one (revision 3: the client's next ping) is overdue. `None` once it has ended.
+    /// Returns the time until the session acts unless the client acts first. It then sends its next ping, or ends
+    /// because the answer to the last one (revision 3: the client's next ping) is overdue. Returns `None` once the
+    /// session has ended.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         let now = self.state.now();
@@ -359,7 +364,7 @@ impl Sender {
         Some(deadline.saturating_duration_since(now))
     }
 
-    /// The session's identifier.
+    /// Returns the session's identifier.
     #[must_use]
     pub fn id(&self) -> SessionId {
         self.state.id

@@ -191,33 +191,33 @@ pub struct ClientSender {
 }
 
 impl ClientSender {
-    /// As [`ClientSocket::send`].
+    /// Sends a message, as [`ClientSocket::send`] does.
     ///
     /// # Errors
-    /// As [`ClientSocket::send`].
+    /// The same as for [`ClientSocket::send`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.state.send(message.into()).await
     }
 
-    /// As [`ClientSocket::try_send`].
+    /// Sends a message if the outbox has room now, as [`ClientSocket::try_send`] does.
     ///
     /// # Errors
-    /// As [`ClientSocket::try_send`].
+    /// The same as for [`ClientSocket::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.state.try_send(message.into())
     }
 
-    /// As [`ClientSocket::close`].
+    /// Closes the session, as [`ClientSocket::close`] does.
     pub fn close(&self) {
         self.state.close(None);
     }
 
-    /// As [`ClientSocket::close_with`].
+    /// Closes the session with a code and a reason, as [`ClientSocket::close_with`] does.
     pub fn close_with(&self, frame: CloseFrame) {
         self.state.close(Some(frame));
     }
 
-    /// As [`ClientSocket::closed`].
+    /// Waits until the session has ended, and returns how it ended, as [`ClientSocket::closed`] does.
     pub async fn closed(&self) -> Disconnect {
         self.state.closed().await
     }

@@ -9,32 +9,32 @@ use http::uri::Scheme;
 
 use crate::redact::redact_url;
 
-/// Where a page comes from, as its browser says: scheme, host, and a port if it is not the scheme's own (RFC 6454).
+/// The origin of a page, as its browser reports it: scheme, host, and a port if it is not the scheme's own (RFC 6454).
 ///
-/// Written as browsers write it: `https://example.org`, `http://localhost:5173`. `null` is what pages say that have no
-/// origin: files, and sandboxed frames *of any site*. `file://` is what Arduino clients say, and web views of packaged
-/// applications. What no browser ever sends is an error: a path, even a lone slash, a port above 65535, an address that is
-/// written incompletely, a host that is not ASCII (its form on the wire begins with `xn--`).
+/// Write it as browsers do: `https://example.org`, `http://localhost:5173`. Pages without an origin send `null`: files,
+/// and sandboxed frames *of any site*. Arduino clients and web views of packaged applications send `file://`. Text that
+/// no browser sends is an error: a path, even a lone slash, a port above 65535, an address that is written
+/// incompletely, or a host that is not ASCII (its encoded form begins with `xn--`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(String);
 
-/// What is no origin, and no pattern of origins.
+/// An error for text that is neither an origin nor a pattern of origins.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not an origin: expected a scheme and a host and nothing behind them, as in https://example.org, or \
-     https://*.example.org where all subdomains are meant"
+    "{0:?} is not an origin: expected only a scheme and a host, such as https://example.org, or \
+     https://*.example.org for all subdomains"
 )]
 #[non_exhaustive]
 pub struct InvalidOrigin(pub String);
 
 impl Origin {
-    /// As in a header.
+    /// Returns the origin as a header carries it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Its scheme, its host, and its port if that is not the scheme's own; `None` for an origin without a host.
+    /// Returns the scheme, the host, and the port if that is not the scheme's own; `None` for an origin without a host.
     pub(super) fn parts(&self) -> Option<(&str, &str, Option<&str>)> {
         let (scheme, authority) = self.0.split_once("://").filter(|(_, authority)| !authority.is_empty())?;
         let (host, port) = split_port(authority);
@@ -59,12 +59,13 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One origin, or those of all subdomains.
+/// A pattern that matches one origin, or the origins of all subdomains.
 ///
-/// `https://*.example.org` stands for every origin with that scheme, without a port of its own, whose host ends in
-/// `.example.org` and has at least one label before that: `https://a.example.org` and `https://a.b.example.org`, neither
-/// `https://example.org` itself nor `https://evilexample.org`, `http://a.example.org` or `https://a.example.org:8443`. The
-/// last is `https://*.example.org:8443`'s. A star anywhere else, or before an address, is an error.
+/// `https://*.example.org` matches every origin with that scheme, without a port of its own, whose host ends in
+/// `.example.org` and has at least one label before that. It matches `https://a.example.org` and
+/// `https://a.b.example.org`. It does not match `https://example.org` itself, `https://evilexample.org`,
+/// `http://a.example.org` or `https://a.example.org:8443`; `https://*.example.org:8443` matches the last one. A star
+/// anywhere else, or before an address, is an error.
 ///
 /// ```
 /// use eio_tokio::OriginPattern;
@@ -82,7 +83,7 @@ pub struct OriginPattern {
 }
 
 impl OriginPattern {
-    /// Whether the pattern stands for this origin.
+    /// Returns whether the pattern matches this origin.
     #[must_use]
     pub fn matches(&self, origin: &Origin) -> bool {
         if !self.subdomains {
