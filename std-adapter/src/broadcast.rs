@@ -8,18 +8,18 @@ use eio_core::ws::{FrameHeader, OpCode};
 use crate::message::Message;
 use crate::socket::{SendErrorKind, TrySendError};
 
-/// What has become of a [broadcast](crate::Server::broadcast): each session of the server counts once.
+/// The result of a [broadcast](crate::Server::broadcast). Each session of the server counts once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Broadcast {
-    /// Sessions that get the message.
+    /// The number of sessions that get the message.
     pub sent: usize,
-    /// Sessions whose outbox is full.
+    /// The number of sessions whose outbox is full.
     pub full: usize,
-    /// Sessions on a transport that cannot carry the message: see
+    /// The number of sessions on a transport that cannot carry the message: see
     /// [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
     pub uncarried: usize,
-    /// Sessions that close, have just ended, or whose peer is silent past its deadline.
+    /// The number of sessions that are closing, have just ended, or whose peer has been silent past its deadline.
     pub closed: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The client: opens sessions with any Engine.IO server, over polling, WebSocket, or one and then the other.
+//! The client opens sessions with any Engine.IO server, over polling, WebSocket, or first one and then the other.
 
 mod attempts;
 mod config;
@@ -55,9 +55,9 @@ pub use socket::{ClientSender, ClientSocket};
 #[cfg(feature = "tls")]
 pub use tls::TlsError;
 
-/// Opens sessions with one server. Cloning is cheap.
+/// A client, which opens sessions with one server. Cloning is cheap.
 ///
-/// Not offered: WebTransport, permessage-deflate, and compressed answers.
+/// Not supported: WebTransport, permessage-deflate, and compressed answers.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -87,23 +87,22 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for the server at `url`.
+    /// Returns the builder of a client for the server at `url`.
     ///
     /// | scheme | sessions |
     /// |---|---|
     /// | `http`, `https` | open on polling, and move to WebSocket if the server offers it |
     /// | `ws`, `wss` | open on WebSocket |
     ///
-    /// A path in the URL, other than `/`, is where the server answers; without one it is `/engine.io/`. Parameters in
-    /// the URL's query go along with every request, but for those that the protocol sets itself (`EIO`, `transport`,
-    /// `sid`, `t`, `j`, `b64`).
+    /// A path in the URL, other than `/`, is the path at which the server answers. Without one it is `/engine.io/`.
+    /// Parameters in the URL's query are sent with every request, except those that the protocol sets itself (`EIO`,
+    /// `transport`, `sid`, `t`, `j`, `b64`).
     ///
-    /// User and password in the URL (`https://user:password@host`, percent-encoded where needed) are sent as `Basic`
-    /// credentials (RFC 7617), which anybody on the way can read without TLS, unless a
-    /// [header](ClientBuilder::header) `Authorization` is set. Neither they nor the
-    /// query's values are part of any error, event or log line: see [`redact_url`](crate::redact_url). Where a server
-    /// repeats the query in an error or a page, the session's id and values of four characters or more are replaced by
-    /// `…`; only [`Refused::location`] has the values that came with it.
+    /// The client sends user and password in the URL (`https://user:password@host`, percent-encoded where needed) as
+    /// `Basic` credentials (RFC 7617), unless an `Authorization` [header](ClientBuilder::header) is set. Without TLS,
+    /// anybody on the way can read them. Errors, events and log lines contain neither them nor the values of the query:
+    /// see [`redact_url`]. If a server repeats the query in an error or a page, `…` replaces the session's id and
+    /// values of four characters or more. Only [`Refused::location`] contains the values that came with it.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
             url: url.into(),
@@ -133,20 +132,20 @@ impl Client {
         }
     }
 
-    /// Opens a session. It runs in a task of its own, on the runtime that this is called from.
+    /// Opens a session. The session runs in a task of its own, on the runtime of the caller.
     ///
-    /// Dropping the future gives the session up.
+    /// Dropping the future abandons the session.
     ///
     /// # Errors
-    /// [`ConnectError`] says why there is none, at the latest after the open timeout.
+    /// Returns a [`ConnectError`] that says why the session did not open, at the latest after the open timeout.
     ///
     /// # Panics
-    /// Outside of a tokio runtime, or if the runtime's timer or I/O is not enabled.
+    /// Panics outside of a tokio runtime, or if the runtime's timer or I/O is not enabled.
     pub async fn connect(&self) -> Result<ClientSocket, ConnectError> {
         attempts::open(self).await
     }
 
-    /// Opens sessions one after another, with the delays of `backoff` in between.
+    /// Returns a [`Reconnecting`], which opens sessions one after another, with the delays of `backoff` between them.
     #[must_use]
     pub fn reconnecting(&self, backoff: Backoff) -> Reconnecting {
         Reconnecting::new(self.clone(), backoff)
@@ -177,7 +176,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Settings of a [`Client`]. Each setter says its default.
+/// The settings of a [`Client`]. Each setter documents its default.
 #[must_use]
 #[expect(clippy::struct_excessive_bools, reason = "settings that do not depend on each other")]
 pub struct ClientBuilder {
@@ -208,62 +207,63 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Where the server answers. Default: the URL's path, or `/engine.io/`; Socket.IO servers answer at
-    /// `/socket.io/`. A missing slash at the end is added, unless [told otherwise](Self::trailing_slash).
+    /// Sets the path at which the server answers. Default: the URL's path, or `/engine.io/`; Socket.IO servers answer
+    /// at `/socket.io/`. The client adds a missing slash at the end, unless [`trailing_slash`](Self::trailing_slash) is
+    /// off.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// Whether a path gets a slash at its end if it has none. Default: yes. Servers whose `addTrailingSlash` is off answer
-    /// at `/engine.io` only.
+    /// Sets whether the client adds a slash to a path that does not end in one. Default: yes. Servers with
+    /// `addTrailingSlash` off answer at `/engine.io` only.
     pub fn trailing_slash(mut self, trailing_slash: bool) -> Self {
         self.trailing_slash = trailing_slash;
         self
     }
 
-    /// A parameter that goes along with every request. Default: those of the URL, which go along byte by byte as they
-    /// were written; this one is encoded as a form's, with `%20` for spaces.
+    /// Adds a parameter to the query of every request. Default: the parameters of the URL. Those are sent byte by byte
+    /// as they were written; this one is encoded as in a form, with `%20` for spaces.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((name.into(), value.into()));
         self
     }
 
-    /// A header that goes along with every request, such as `Authorization`. Default: none but `Host`, `User-Agent`
-    /// and `Accept`, which can be replaced, and `Accept-Encoding: identity`, which cannot.
+    /// Adds a header to every request, such as `Authorization`. Default: only `Host`, `User-Agent` and `Accept`, which
+    /// you can replace, and `Accept-Encoding: identity`, which you cannot.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The subprotocols that WebSockets offer, the preferred one first (RFC 6455 section 1.9). Default: none.
+    /// Sets the subprotocols that the client offers for its WebSockets, the preferred one first (RFC 6455 section 1.9).
+    /// Default: none.
     ///
-    /// The server may choose one of them, which [`ClientSocket::protocol`] returns, or none. An answer with another one
-    /// is a [`ConnectError::NotWebSocket`].
+    /// The server may choose one of them, which [`ClientSocket::protocol`] returns, or none. If it answers with another
+    /// one, connecting fails with [`ConnectError::NotWebSocket`].
     pub fn protocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.protocols = protocols.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Whether cookies that the server or a balancer sets go along with the session's later requests, the WebSocket's
-    /// among them. Default: yes. Balancers that pin clients by cookie need it on polling.
+    /// Sets whether the session's later requests, its WebSocket included, carry the cookies that the server or a load
+    /// balancer sets. Default: yes. Load balancers that pin clients by cookie need this on polling.
     ///
-    /// They are kept for one session, by name, value, `Path`, `Secure`, `Max-Age` and `Expires` (RFC 6265), and sent to
-    /// the host that set them: 8 KiB at most, the latest ones. A cookie of a [header](Self::header) goes along until the
-    /// server sets it anew.
+    /// The client keeps cookies for one session, by name, value, `Path`, `Secure`, `Max-Age` and `Expires` (RFC 6265),
+    /// and sends them to the host that set them. It keeps at most 8 KiB, the latest ones. A cookie from a
+    /// [header](Self::header) is sent until the server sets it again.
     pub fn cookies(mut self, cookies: bool) -> Self {
         self.cookies = cookies;
         self
     }
 
-    /// How many redirects are followed until a session opens: answers 301, 302, 303, 307 and 308 with a `Location`.
-    /// Default: none, and a redirect is a [`ConnectError::Refused`] that tells its location.
+    /// Sets how many redirects the client follows until a session opens: answers 301, 302, 303, 307 and 308 with a
+    /// `Location`. Default: none. A redirect is then a [`ConnectError::Refused`] with its location.
     ///
-    /// Path and query are then those of the location; parameters of the protocol in it are replaced. Credentials,
-    /// headers and cookies go along to the same host and port only, and from `http` on port 80 to `https` on port 443 of
-    /// the same host. From `https` or `wss` no redirect leads to plain text. A proxy that
-    /// [the environment](Self::proxy_from_env) names is looked up anew. A redirect within a session, or for its upgrade,
-    /// is not followed.
+    /// Path and query are then those of the location; the client replaces parameters of the protocol in it. It sends
+    /// credentials, headers and cookies only to the same host and port, and from `http` on port 80 to `https` on port
+    /// 443 of the same host. It follows no redirect from `https` or `wss` to plain text, and none within a session or
+    /// for its upgrade. If [the environment](Self::proxy_from_env) names the proxy, the client looks it up again.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -298,126 +298,129 @@ impl ClientBuilder {
         self
     }
 
-    /// Speaks revision 3, to servers of Socket.IO 1 and 2. Default: no, revision 4.
+    /// Sets whether the client speaks revision 3, for servers of Socket.IO 1 and 2. Default: no, revision 4.
     pub fn eio3(mut self, eio3: bool) -> Self {
         self.eio3 = eio3;
         self
     }
 
-    /// Which transports are used. Sessions open on the first one; one that opened on polling moves to WebSocket if
-    /// that is in the list too. Default: by the URL's scheme.
+    /// Sets the transports that the client uses. Sessions open on the first one. A session that opened on polling moves
+    /// to WebSocket if that is in the list too. Default: by the URL's scheme.
     pub fn transports(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
         self.transports = Some(transports.into_iter().collect());
         self
     }
 
-    /// Whether a session opens on the next one of the [transports](Self::transports) where the one before is refused: a
-    /// proxy that knows no WebSockets, a server that offers one transport only. Default: no.
+    /// Sets whether the client tries the next one of the [transports](Self::transports) after a refusal, for example by
+    /// a proxy that does not support WebSockets, or a server that offers one transport only. Default: no.
     ///
-    /// All attempts share the [open timeout](Self::open_timeout), and the last one's error is returned. A server that
-    /// cannot be reached is not tried again, and a session that opened does not change its transport for this.
+    /// All attempts share the [open timeout](Self::open_timeout), and the last one's error is returned. The client does
+    /// not try again if it cannot reach the server. This setting does not change the transport of an open session.
     pub fn try_all_transports(mut self, try_all: bool) -> Self {
         self.try_all_transports = try_all;
         self
     }
 
-    /// Whether a session that opened on polling moves to WebSocket. Default: yes.
+    /// Sets whether a session that opened on polling moves to WebSocket. Default: yes.
     pub fn upgrade(mut self, upgrade: bool) -> Self {
         self.upgrade = upgrade;
         self
     }
 
-    /// How long opening a session may take, from the first connection to the handshake. Default: 20 s, as Socket.IO.
+    /// Sets how long opening a session may take, from the first connection to the handshake. Default: 20 s, as in
+    /// Socket.IO.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.open_timeout = timeout;
         self
     }
 
-    /// How long the move to WebSocket may take, its connection included. Default: 5 s, less than servers allow: with
-    /// equal limits a server could give up while the exchange's last packet is under way, and the session be lost.
+    /// Sets how long the move to WebSocket may take, its connection included. Default: 5 s, which is less than servers
+    /// allow. With equal limits, a server could give up while the exchange's last packet is on its way, and the session
+    /// would be lost.
     pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
         self.upgrade_timeout = timeout;
         self
     }
 
-    /// How long a closing session may take to deliver what was sent before. Default: 30 s.
+    /// Sets how long a closing session may take to deliver the messages that were sent before. Default: 30 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
     }
 
-    /// How long the application may leave its inbox full before the session ends as stalled. Default: ping interval
-    /// plus ping timeout.
+    /// Sets how long the application may leave its inbox full before the session ends as stalled. Default: ping
+    /// interval plus ping timeout.
     pub fn app_stall_timeout(mut self, timeout: Duration) -> Self {
         self.app_stall_timeout = Some(timeout);
         self
     }
 
-    /// Be stricter than the server: its ping timeout counts as at most this. Default: what the server says.
+    /// Sets an upper limit on the server's ping timeout, to be stricter than the server. Default: the server's value.
     ///
-    /// In revision 4 a session ends when no ping has come for the server's ping interval plus this; leave room for
+    /// In revision 4, a session ends when no ping has come for the server's ping interval plus this timeout. Allow for
     /// the network's delays.
     pub fn ping_timeout_at_most(mut self, timeout: Duration) -> Self {
         self.ping_timeout_at_most = Some(timeout);
         self
     }
 
-    /// The largest answer to a poll, and the largest WebSocket message, that is taken from the server, in bytes. A
-    /// larger one ends the session. Default: 16 MiB.
+    /// Sets the size of the largest answer to a poll, and of the largest WebSocket message, that the client accepts
+    /// from the server, in bytes. A larger one ends the session. Default: 16 MiB.
     ///
-    /// How many packets an answer holds is not limited. Each takes some 40 bytes of memory besides its own, so that an
-    /// answer of nothing but empty messages takes 20 times its size.
+    /// The number of packets in an answer is not limited. Each packet takes some 40 bytes of memory in addition to its
+    /// own, so an answer of empty messages only takes 20 times its size.
     ///
-    /// What the server takes is for it to say: larger messages are refused by `send`.
+    /// The server sets the limit for messages to it: `send` refuses larger messages.
     pub fn max_payload(mut self, bytes: u32) -> Self {
         self.max_payload = bytes;
         self
     }
 
-    /// How many packets one request with data carries at most; the others follow in the next request, at once and in
-    /// order. Default: 16, which is all that python-engineio takes: of a request with more it drops every packet, and
-    /// answers `ok`.
+    /// Sets how many packets one request with data carries at most. The others follow in the next request, at once and
+    /// in order. Default: 16, which is the most that python-engineio accepts: it drops every packet of a request with
+    /// more, and answers `ok`.
     ///
-    /// What comes from the server is limited by [`max_payload`](Self::max_payload) alone.
+    /// Only [`max_payload`](Self::max_payload) limits the data from the server.
     pub fn max_packets_per_payload(mut self, packets: usize) -> Self {
         self.max_packets_per_payload = packets;
         self
     }
 
-    /// How many received messages, and how many bytes of them, wait for the application before the client stops
-    /// reading. Default: 256 messages, 1 MiB; the message or the answer that reaches the limit still goes in.
+    /// Sets how many received messages, and how many bytes of them, wait for the application before the client stops
+    /// reading. Default: 256 messages, 1 MiB. The message or answer that reaches the limit is still accepted.
     pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
         self.limits.inbox_messages = messages;
         self.limits.inbox_bytes = bytes;
         self
     }
 
-    /// How many sent messages, and how many bytes of them, wait for a transport before `send` waits and `try_send`
-    /// refuses. Default: 256 messages, 1 MiB; the message that reaches the limit still goes in.
+    /// Sets how many sent messages, and how many bytes of them, wait for a transport before `send` waits and `try_send`
+    /// refuses. Default: 256 messages, 1 MiB. The message that reaches the limit is still accepted.
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
         self.limits.outbox_messages = messages;
         self.limits.outbox_bytes = bytes;
         self
     }
 
-    /// Is told what happens to this client's sessions. Default: nobody.
+    /// Sets a function that receives the events of this client's sessions. Default: none.
     ///
-    /// Called from the session's own task, in order, with no lock held: `on_event` may use the session, but should
-    /// return soon, because the session waits. The application sees the handshake and the end only after their events.
+    /// The session's own task calls `on_event`, in order and with no lock held. It may use the session, but should
+    /// return soon, because the session waits for it. The application sees the handshake and the end only after their
+    /// events.
     ///
     /// If it panics, the session closes with
-    /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked), which is an event,
-    /// too. A panic at an event that is not a session's, such as [`ClientEvent::Connected`], is logged and ends nothing.
-    /// Under `panic = "abort"` the process ends.
+    /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked), which is also an
+    /// event. A panic during an event that does not belong to a session, such as [`ClientEvent::Connected`], is logged
+    /// and ends nothing. Under `panic = "abort"` the process ends.
     pub fn on_event(mut self, on_event: impl Fn(ClientEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Some(Arc::new(on_event));
         self
     }
 
-    /// Checks the settings.
+    /// Checks the settings and returns the client.
     ///
     /// # Errors
-    /// [`ClientBuildError`] says which setting cannot be.
+    /// Returns a [`ClientBuildError`] that names the invalid setting.
     pub fn build(self) -> Result<Client, ClientBuildError> {
         let mut endpoint = Endpoint::parse(&self.url)?;
         for (name, value) in &self.query {

@@ -1,4 +1,4 @@
-//! What a close frame says, owned.
+//! The contents of a close frame, owned.
 
 use core::fmt;
 
@@ -6,8 +6,8 @@ use eio_core::ws::{Close, CloseCode, CloseError};
 
 /// The code and the reason of a WebSocket's close frame (RFC 6455 section 5.5.1).
 ///
-/// [`Disconnect::close_frame`](crate::Disconnect::close_frame) holds the peer's. One made by [`new`](Self::new) is for
-/// [`Socket::close_with`](crate::Socket::close_with) and its like. It takes the room of a pointer.
+/// [`Disconnect::close_frame`](crate::Disconnect::close_frame) holds the peer's. Use [`new`](Self::new) to make one for
+/// [`Socket::close_with`](crate::Socket::close_with) and similar methods. It has the size of a pointer.
 ///
 /// ```
 /// use eio_core::ws::{CloseCode, CloseError};
@@ -29,11 +29,11 @@ struct Body {
 }
 
 impl CloseFrame {
-    /// A close frame to send.
+    /// Returns a close frame to send.
     ///
     /// # Errors
-    /// [`CloseError`] for a code that may not be sent, which is any but 1000 to 1003, 1007 to 1014 and 3000 to 4999;
-    /// and for a reason of more than [`Close::MAX_REASON`] bytes of UTF-8, which is 123.
+    /// Returns a [`CloseError`] for a code that may not be sent, which is any except 1000 to 1003, 1007 to 1014 and
+    /// 3000 to 4999, and for a reason of more than [`Close::MAX_REASON`] bytes of UTF-8, which is 123.
     pub fn new(code: CloseCode, reason: &str) -> Result<Self, CloseError> {
         Close::new(code, reason).map(|close| Self::received(Some(close)))
     }
@@ -45,13 +45,14 @@ impl CloseFrame {
         Self(Box::new(Body { code, reason }))
     }
 
-    /// Why the sender closed: [`CloseCode::NO_STATUS`] if the peer's close frame gave no code.
+    /// Returns the sender's code: [`CloseCode::NO_STATUS`] if the peer's close frame gave none.
     #[must_use]
     pub const fn code(&self) -> CloseCode {
         self.0.code
     }
 
-    /// Words for a log, at most 123 bytes and often none. They are the peer's: escape them before you show them.
+    /// Returns the sender's reason, which is meant for a log: at most 123 bytes, and often empty. The peer wrote it:
+    /// escape it before you show it.
     #[must_use]
     pub const fn reason(&self) -> &str {
         &self.0.reason
@@ -63,7 +64,7 @@ impl CloseFrame {
     }
 }
 
-/// The code, then the reason in quotes and escaped, so that a peer's text cannot write to somebody's terminal.
+/// Writes the code, then the reason in quotes and escaped, so that a peer's text cannot control a terminal.
 impl fmt::Display for CloseFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code())?;

@@ -1,4 +1,4 @@
-//! Where a server's connections come from.
+//! The sources of a server's connections.
 
 use core::net::SocketAddr;
 use std::io;
@@ -8,22 +8,22 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
-/// Accepts the connections of [`Server::serve`](crate::Server::serve): a [`TcpListener`], a [`UnixListener`], or your
-/// own.
+/// Accepts the connections of [`Server::serve`](crate::Server::serve). Implemented by [`TcpListener`] and
+/// [`UnixListener`], and you can implement it yourself.
 pub trait Listener: Send {
-    /// A connection.
+    /// The type of a connection.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// Waits for the next connection. Returns it with its other end's address; `None` where it has no address, as on a
-    /// Unix socket.
+    /// Waits for the next connection. Returns it with the address of its other end, or `None` if that has no address,
+    /// as on a Unix socket.
     ///
-    /// The server drops this future while it shuts down. No other connection is accepted until it is ready, so leave
-    /// handshakes, such as that of TLS, to a task of their own and to
+    /// The server drops this future while it shuts down. It accepts no other connection until the future is ready, so
+    /// run handshakes, such as that of TLS, in a task of their own, and pass their connections to
     /// [`serve_connection`](crate::Server::serve_connection).
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Option<SocketAddr>)>> + Send;
 }
 
-/// Sends without Nagle's delay.
+/// Switches off Nagle's delay for its connections.
 impl Listener for TcpListener {
     type Io = tokio::net::TcpStream;
 
@@ -35,7 +35,8 @@ impl Listener for TcpListener {
     }
 }
 
-/// Its clients have no address: see [`TrustedProxies::and_without_address`](crate::TrustedProxies::and_without_address).
+/// Its clients have no address: see
+/// [`TrustedProxies::and_without_address`](crate::TrustedProxies::and_without_address).
 #[cfg(unix)]
 impl Listener for UnixListener {
     type Io = tokio::net::UnixStream;

@@ -1,32 +1,32 @@
-//! What applications send and receive.
+//! The messages that applications send and receive.
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use eio_core::BufferTooSmall;
 use eio_core::packet::{Data, Frame};
 
-/// One message: text or bytes. Cloning is cheap, the payload is shared.
+/// A message: text or bytes. Cloning is cheap, because clones share the payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has these two kinds")]
 pub enum Message {
-    /// Text.
+    /// A text message.
     Text(ByteString),
-    /// Bytes.
+    /// A binary message.
     Binary(Bytes),
 }
 
 impl Message {
-    /// A text message.
+    /// Returns a text message.
     pub fn text(text: impl Into<ByteString>) -> Self {
         Self::Text(text.into())
     }
 
-    /// A binary message.
+    /// Returns a binary message.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self::Binary(bytes.into())
     }
 
-    /// The payload's length in bytes.
+    /// Returns the payload's length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -35,13 +35,13 @@ impl Message {
         }
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The text, if it is one.
+    /// Returns the text of a text message, and `None` for a binary one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -50,7 +50,7 @@ impl Message {
         }
     }
 
-    /// The payload's bytes, of either kind.
+    /// Returns the payload's bytes, for either kind of message.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {

@@ -1,5 +1,5 @@
-//! What servers count, through the [`metrics`](https://docs.rs/metrics) facade. Which exporter is the application's
-//! choice; without the feature `metrics` all of this is nothing.
+//! Server metrics, through the [`metrics`](https://docs.rs/metrics) facade. The application chooses the exporter.
+//! Without the feature `metrics`, a server records nothing.
 //!
 //! | name | kind | labels |
 //! |---|---|---|
@@ -12,10 +12,10 @@
 //! | `eio_messages_received_total`, `eio_messages_sent_total` | counter | |
 //! | `eio_bytes_received_total`, `eio_bytes_sent_total` | counter, payloads of messages | |
 //! | `eio_upgrades_total` | counter | `outcome`: `upgraded`, or why it failed |
-//! | `eio_refusals_total` | counter | `code`: the protocol's error code; `transport`: what was asked for |
+//! | `eio_refusals_total` | counter | `code`: the protocol's error code; `transport`: the requested one |
 //! | `eio_panics_total` | counter | `callback`: whose code panicked, such as `application`, `observer` or `allow_request` |
-//! | `eio_accept_failures_total` | counter, tries to accept a connection that failed | `why`: `error`, or `max_connections` |
-//! | `eio_connections_refused_total` | counter, connections beyond those that their address may have | |
+//! | `eio_accept_failures_total` | counter, failed attempts to accept a connection | `why`: `error`, or `max_connections` |
+//! | `eio_connections_refused_total` | counter, connections above the limit of their address | |
 
 use core::time::Duration;
 

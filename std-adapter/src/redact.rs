@@ -1,10 +1,10 @@
-//! URLs as logs may show them.
+//! URLs in a form that logs may show.
 
-/// Returns `url` without what must not be shown: user and password, the values in its query, and its fragment. Each is
-/// replaced by `…`.
+/// Returns `url` with its secrets hidden: user and password, the values in its query, and its fragment. Each becomes
+/// `…`.
 ///
-/// For logs and error messages; the errors of this crate show URLs in this form. Of text that is not a URL, rather too
-/// much is hidden than too little.
+/// Use it for logs and error messages; the errors of this crate show URLs in this form. If text is not a URL, the
+/// function hides too much rather than too little.
 ///
 /// ```
 /// let shown = eio_tokio::redact_url("wss://ann:secret@host:8443/chat/?token=abc&room=1#top");

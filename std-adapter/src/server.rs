@@ -188,8 +188,8 @@ impl ServerBuilder {
     }
 
     /// Sets how long a request's head, its body, and `allow_request` may each take. A body that takes longer ends its
-    /// session with status 408. [`serve`](Server::serve) keeps a connection that has never sent a request for the same
-    /// time, and half as long as it keeps a connection that does not read its answer. Default: 30 s.
+    /// session with status 408. [`serve`](Server::serve) also keeps a connection that has never sent a request for this
+    /// long, and a connection that does not take its answer for twice this long. Default: 30 s.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_timeout = timeout;

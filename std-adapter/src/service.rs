@@ -1,4 +1,4 @@
-//! HTTP requests: which are ours, which are refused, and who answers the rest.
+//! HTTP requests: routing, refusals and answers.
 
 use core::convert::Infallible;
 use core::future::poll_fn;
@@ -27,20 +27,20 @@ use crate::state::{Revision, State};
 use crate::surplus::turn_away;
 use crate::task;
 
-/// The address of the connection that a request came in on: put it into the request's extensions, as
-/// [`Server::serve`](crate::Server::serve) does, and sockets know their peer.
+/// The address of the connection that a request came in on. Put it into the request's extensions, as
+/// [`Server::serve`](crate::Server::serve) does, so that sockets know their peer.
 ///
-/// Without it, all clients are one to the limit on handshakes per address, and proxies are not asked unless
-/// [those without an address](crate::TrustedProxies::and_without_address) are trusted.
+/// Without it, the limit on handshakes per address counts all clients as one. The server then also ignores the headers
+/// of proxies, unless [those without an address](crate::TrustedProxies::and_without_address) are trusted.
 ///
 /// In the head that [`allow_request`](crate::ServerBuilder::allow_request) and
-/// [`Socket::request`](crate::Socket::request) see, it is the client's address behind
-/// [trusted proxies](crate::ServerBuilder::trusted_proxies).
+/// [`Socket::request`](crate::Socket::request) see, it holds the address of the client behind [trusted
+/// proxies](crate::ServerBuilder::trusted_proxies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an address")]
 pub struct PeerAddr(pub SocketAddr);
 
-/// Answers Engine.IO requests: a [`tower_service::Service`] for axum, tower and hyper.
+/// A service that answers Engine.IO requests: a [`tower_service::Service`] for axum, tower and hyper.
 #[derive(Clone)]
 pub struct EngineService {
     hub: Arc<Hub>,
@@ -51,9 +51,9 @@ impl EngineService {
         Self { hub }
     }
 
-    /// Whether requests for this path are answered, rather than refused with status 404: those at the server's
-    /// [path](crate::ServerBuilder::path), with a slash at its end or without, and below it. A router asks here, or sends
-    /// all of these on.
+    /// Returns whether the service answers requests for this path; it refuses others with status 404. It answers those
+    /// at the server's [path](crate::ServerBuilder::path), with or without a slash at its end, and below it. A router
+    /// can ask this method, or pass on all of these requests.
     ///
     /// ```
     /// let server = eio_tokio::Server::builder(|_socket| async {}).build()?;

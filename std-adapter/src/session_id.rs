@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-/// Names a session. Whoever knows it can speak for the client, so it does not belong in a log: [`short`](Self::short)
-/// does, and `Debug` is the same. `Display` is the whole identifier, as it travels, and what
-/// [`Server::get`](crate::Server::get) finds.
+/// The identifier of a session. Anybody who knows it can act as the client, so keep it out of logs: use
+/// [`short`](Self::short) there. `Debug` writes the same short form. `Display` writes the whole identifier, as the
+/// protocol carries it and as [`Server::get`](crate::Server::get) expects it.
 ///
 /// ```
 /// # use eio_tokio::Socket;
@@ -32,13 +32,14 @@ impl SessionId {
         text.as_bytes().try_into().ok().map(Self)
     }
 
-    /// The whole identifier, as it travels. Keep it out of logs.
+    /// Returns the whole identifier, as the protocol carries it. Keep it out of logs.
     #[must_use]
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The first four characters and an ellipsis: enough to follow a session through a log, too little to take it over.
+    /// Returns the first four characters and an ellipsis: enough to follow a session through a log, too little to take
+    /// the session over.
     #[must_use]
     pub fn short(&self) -> impl fmt::Display + use<> {
         Short(self.0[..Short::LEN].try_into().unwrap_or_default())
@@ -58,14 +59,14 @@ impl fmt::Display for Short {
     }
 }
 
-/// As [`short`](SessionId::short): what is printed for debugging ends in logs.
+/// Writes the [`short`](SessionId::short) form, because debugging output ends up in logs.
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.short())
     }
 }
 
-/// The whole identifier: [`short`](SessionId::short) is for logs.
+/// Writes the whole identifier. Use [`short`](SessionId::short) for logs.
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -9,20 +9,21 @@ use crate::hub::Hub;
 use crate::session_id::SessionId;
 use crate::state::State;
 
-/// What [`Server::shutdown`](crate::Server::shutdown) did not wait for, because its limit came first.
+/// Counts what [`Server::shutdown`](crate::Server::shutdown) cut off, because its limit came first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CutOff {
-    /// Sessions that ended with something left to send, or without a word from their clients.
+    /// The number of sessions that ended with unsent data, or without an answer from their clients.
     pub sessions: usize,
-    /// Sessions whose application, or [`on_disconnect`](crate::ServerBuilder::on_disconnect), had not ended.
+    /// The number of sessions whose application, or [`on_disconnect`](crate::ServerBuilder::on_disconnect), had not
+    /// ended.
     pub applications: usize,
-    /// Connections of [`Server::serve`](crate::Server::serve) that had not taken their answers.
+    /// The number of connections of [`Server::serve`](crate::Server::serve) that had not taken their answers.
     pub connections: usize,
 }
 
 impl CutOff {
-    /// Whether everything ended in time.
+    /// Returns whether everything ended in time.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -1,4 +1,4 @@
-//! Why there is no client, and why there is no session.
+//! Errors from building a client and from opening a session.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::client::refusal::Refused;
 use crate::client::tls::TlsError;
 use crate::socket::Disconnect;
 
-/// Why settings are no client.
+/// Errors from [`ClientBuilder::build`](crate::ClientBuilder::build).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientBuildError {
@@ -32,108 +32,110 @@ pub enum ClientBuildError {
         /// What is wrong with it.
         why: String,
     },
-    /// A URL of another protocol.
+    /// The URL's scheme is not supported.
     #[error("the scheme {0:?} is not supported: expected http, https, ws or wss")]
     Scheme(String),
-    /// `https` or `wss` in a build without the feature `tls`.
+    /// The URL says `https` or `wss`, and the build does not have the feature `tls`.
     #[error("TLS is not built in: enable the feature `tls`")]
     NoTls,
-    /// A certificate that cannot be trusted because it cannot be read.
+    /// A root certificate cannot be read, and therefore not trusted.
     #[error("a root certificate cannot be used: {0}")]
     RootCertificate(String),
-    /// No root certificate at all: no server could be trusted.
+    /// There is no root certificate, so the client could trust no server.
     #[error("no root certificate: add one, or keep the public ones")]
     NoRoots,
-    /// Root certificates beside a [configuration of TLS](crate::ClientBuilder::tls_config), which has its own.
+    /// Root certificates were added in addition to a [TLS configuration](crate::ClientBuilder::tls_config), which has
+    /// its own.
     #[error("root certificates have no effect beside a configuration of TLS, which has its own")]
     RootsBesideTlsConfig,
-    /// The path must begin with a slash and hold only what a path may.
+    /// The path does not begin with a slash, or contains text that a path may not.
     #[error("the path {0:?} cannot be used: expected a slash first, and no query")]
     Path(String),
-    /// A header that HTTP cannot carry.
+    /// HTTP cannot carry a header.
     #[error("the header {0:?} cannot be sent")]
     Header(String),
-    /// A parameter of the query that the protocol itself sets.
+    /// The protocol itself sets this parameter of the query.
     #[error("the query parameter {0:?} is set by the protocol")]
     ReservedParameter(String),
-    /// A subprotocol that a WebSocket cannot ask for, or that is asked for twice.
+    /// A WebSocket cannot ask for this subprotocol, or the list has it twice.
     #[error(
         "the subprotocol {0:?} cannot be offered: expected a token (RFC 6455 section 4.1), and each one once"
     )]
     Protocol(String),
-    /// A header that the client itself sets.
+    /// The client itself sets this header.
     #[error("the header {0:?} is set by the client itself")]
     ReservedHeader(String),
-    /// No transport.
+    /// No transport is enabled.
     #[error("no transport is enabled: expected polling, websocket or both")]
     NoTransport,
-    /// A limit of zero, which would refuse everything.
+    /// A limit is zero, which would refuse everything.
     #[error("{0} is zero: expected at least 1")]
     Zero(&'static str),
 }
 
-/// Why no session came about.
+/// Errors from opening a session.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The settings are no client; connecting again will not help.
+    /// The settings are invalid. Connecting again will not help.
     #[error(transparent)]
     Build(#[from] ClientBuildError),
-    /// The name was not found, or nobody accepted the connection.
+    /// The host's name was not found, or nobody accepted the connection.
     #[error("cannot connect: {0}")]
     Io(#[source] Arc<io::Error>),
-    /// There is no way through the proxy.
+    /// The proxy did not open a tunnel to the server.
     #[error("no way through the proxy: {0}")]
     Proxy(#[from] ProxyError),
-    /// The server could not prove who it is, or does not speak TLS.
+    /// The server could not prove its identity, or does not speak TLS.
     #[cfg(feature = "tls")]
     #[error("TLS failed: {0}")]
     Tls(#[from] TlsError),
-    /// An `http` or `ws` URL of a server that speaks TLS on this port.
+    /// The URL says `http` or `ws`, and the server speaks TLS on this port.
     #[error("the server speaks TLS on this port: expected https or wss in the URL")]
     SpeaksTls,
-    /// The connection ended, or what came was no HTTP.
+    /// The connection ended, or the answer was not HTTP.
     #[error("the request failed: {0}")]
     Http(#[source] Arc<hyper::Error>),
     /// The server answered with an error.
     #[error("refused by the server: {0}")]
     Refused(Refused),
-    /// The answer to the WebSocket handshake is none (RFC 6455 section 4.1).
+    /// The answer to the WebSocket handshake is invalid (RFC 6455 section 4.1).
     #[error("no WebSocket: {0}")]
     NotWebSocket(&'static str),
-    /// An answer in a coding that this client did not ask for, and does not read: it asks for `identity`.
+    /// The answer has a content coding that this client did not ask for and cannot read: it asks for `identity`.
     #[error("the server's answer is coded as {0}, which was not asked for")]
     Coding(String),
-    /// The answer to a request is a web page: of a proxy, of a login, or of a server that is none of Engine.IO.
+    /// The answer to a request is a web page, for example from a proxy, from a login, or from a server that does not
+    /// speak Engine.IO.
     #[error("the answer is a web page and no payload of Engine.IO: {0:?}")]
     WebPage(String),
     /// The server speaks the other revision of the protocol.
     #[error("the server speaks revision {theirs} of the protocol, and this client {ours}")]
     OtherRevision {
-        /// The client's.
+        /// The client's revision.
         ours: u8,
-        /// The server's.
+        /// The server's revision.
         theirs: u8,
     },
-    /// A payload larger than this client takes.
+    /// The server's payload is larger than this client accepts.
     #[error("the server's answer is larger than the {max_payload} bytes that are allowed")]
     TooLarge {
         /// The client's own limit.
         max_payload: u32,
     },
-    /// There was no handshake within the open timeout.
+    /// The server sent no handshake within the open timeout.
     #[error("timed out: the server sent no handshake")]
     Timeout,
-    /// A request with data was not answered for twice the time in which silence ends a session.
+    /// The server did not answer a request with data for twice the time in which silence ends a session.
     #[error("timed out: the server did not answer a request with data")]
     RequestTimeout,
-    /// The messages of a request with data make no payload.
+    /// The messages of a request with data cannot be encoded as a payload.
     #[error("a payload cannot be encoded: {0}")]
     Unencodable(#[source] EncodeError),
     /// The system has no random bytes for keys.
     #[error("no random bytes: {0}")]
     Random(#[source] Arc<io::Error>),
-    /// The server spoke, but not as a session begins.
+    /// The server answered, but did not open the session as the protocol requires.
     #[error("no session: {0}")]
     Session(Disconnect),
 }

@@ -1,4 +1,4 @@
-//! What a client tells whoever watches it.
+//! The events of a client.
 
 use core::time::Duration;
 
@@ -9,55 +9,55 @@ use crate::client::handshake::HandshakeInfo;
 use crate::message::Message;
 use crate::socket::{Disconnect, Transport};
 
-/// Something that happened to a client, in the order of its happening. For logs, terminals and graphs.
+/// An event of a client. Events come in the order in which they happened. Use them for logs, terminals and graphs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// An attempt to open a session begins.
+    /// The client starts an attempt to open a session.
     Connecting,
-    /// A connection to the server is open, TLS included, and a request goes out on it. Long-polling has several, and a
-    /// session that moves to WebSocket one more.
+    /// A connection to the server is open, TLS included, and a request goes out on it. Long-polling uses several
+    /// connections, and a session that moves to WebSocket uses one more.
     Connected,
-    /// No session came about.
+    /// The attempt did not open a session.
     ConnectFailed {
-        /// Why.
+        /// The reason.
         error: ConnectError,
     },
-    /// The server sent the client elsewhere, and the client [follows](crate::ClientBuilder::follow_redirects).
+    /// The server redirected the client, and the client [follows](crate::ClientBuilder::follow_redirects).
     Redirected {
-        /// Where to: a URL without its query, which may hold secrets.
+        /// The target: a URL without its query, which may hold secrets.
         to: String,
     },
-    /// The next transport is [tried](crate::ClientBuilder::try_all_transports).
+    /// The client [tries](crate::ClientBuilder::try_all_transports) the next transport.
     TryingTransport {
-        /// Which one.
+        /// The transport.
         transport: Transport,
     },
     /// The server chose one of the [offered subprotocols](crate::ClientBuilder::protocols) for the WebSocket that the
     /// session opens on or moves to; [`Opened`](Self::Opened) or [`UpgradeEnded`](Self::UpgradeEnded) follows.
     ProtocolChosen {
-        /// Which one.
+        /// The subprotocol.
         protocol: String,
     },
-    /// The handshake arrived: the session is open.
+    /// The handshake arrived, and the session is open.
     Opened {
-        /// What the server said.
+        /// The server's handshake.
         handshake: HandshakeInfo,
-        /// What carries the session.
+        /// The transport that carries the session.
         transport: Transport,
     },
     /// The server's ping came in (revision 4).
     PingReceived {
-        /// Since the ping before it, or since the session opened.
+        /// The time since the previous ping, or since the session opened.
         after: Duration,
-        /// How much later than the server's ping interval that is.
+        /// The time by which this exceeds the server's ping interval.
         late: Duration,
-        /// How much time was left until the session would have ended.
+        /// The time that was left until the session would have ended.
         left: Duration,
     },
-    /// Our pong goes to the transport (revision 4).
+    /// The client's pong goes to the transport (revision 4).
     PongSent,
-    /// Our ping goes to the transport (revision 3).
+    /// The client's ping goes to the transport (revision 3).
     PingSent,
     /// The server's pong came in (revision 3).
     PongReceived {
@@ -66,27 +66,27 @@ pub enum ClientEvent {
     },
     /// A message came in.
     Message(Message),
-    /// A WebSocket is being opened for the session to move to.
+    /// The client opens a WebSocket for the session to move to.
     UpgradeStarted,
-    /// It moved, or stayed on polling.
+    /// The session moved to the WebSocket, or stayed on polling.
     UpgradeEnded(UpgradeOutcome),
-    /// A WebSocket to move to could not be opened; [`UpgradeEnded`](Self::UpgradeEnded) follows.
+    /// The client could not open a WebSocket for the session to move to; [`UpgradeEnded`](Self::UpgradeEnded) follows.
     UpgradeFailed {
-        /// Why.
+        /// The reason.
         error: ConnectError,
     },
     /// A polling request failed, which ends the session.
     RequestFailed {
-        /// Why.
+        /// The reason.
         error: ConnectError,
     },
     /// The session ended.
     Closed(Disconnect),
     /// [`Reconnecting`](crate::Reconnecting) waits before its next attempt.
     Waiting {
-        /// How long.
+        /// The length of the delay.
         delay: Duration,
-        /// How many attempts have been made since the last stable session, the coming one included.
+        /// The number of attempts since the last stable session, the coming one included.
         attempt: u32,
     },
 }

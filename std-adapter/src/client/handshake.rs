@@ -1,4 +1,4 @@
-//! What the server said when the session opened.
+//! The server's handshake.
 
 use core::fmt;
 use std::sync::Arc;
@@ -25,25 +25,26 @@ impl HandshakeInfo {
         }
     }
 
-    /// The session's identifier. Whoever knows it can speak for this client: keep it out of logs.
+    /// Returns the session's identifier. Anybody who knows it can act as this client: keep it out of logs.
     #[must_use]
     pub fn sid(&self) -> &str {
         &self.sid
     }
 
-    /// What the session may move to.
+    /// Returns the transports that the session may move to.
     #[must_use]
     pub fn upgrades(&self) -> Transports {
         self.upgrades
     }
 
-    /// The server's periods. A client that is stricter has a shorter timeout in force.
+    /// Returns the server's periods. A stricter client uses a shorter timeout.
     #[must_use]
     pub fn heartbeat(&self) -> Heartbeat {
         self.heartbeat
     }
 
-    /// The largest request body, and WebSocket message, that the server takes, in bytes; `None` if it has not said.
+    /// Returns the size of the largest request body, and WebSocket message, that the server accepts, in bytes; `None`
+    /// if it has not said.
     #[must_use]
     pub fn max_payload(&self) -> Option<u32> {
         self.max_payload

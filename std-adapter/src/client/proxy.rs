@@ -1,4 +1,4 @@
-//! HTTP proxies: which one is used, and the tunnel through it (RFC 9110 section 9.3.6).
+//! HTTP proxies: choosing one, and opening a tunnel through it (RFC 9110 section 9.3.6).
 
 use core::net::IpAddr;
 use core::str::FromStr as _;
@@ -18,29 +18,30 @@ use crate::client::http::{HttpConnection, Unsent};
 use crate::proxies::Network;
 use crate::redact::redact_url;
 
-/// Why there is no tunnel through a proxy.
+/// Errors from opening a tunnel through a proxy.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyError {
     /// The proxy's name was not found, or nobody accepted the connection.
     #[error("cannot connect to the proxy: {0}")]
     Io(#[source] Arc<io::Error>),
-    /// Status 407, and no credentials were sent.
+    /// The proxy answered with status 407, and the client had sent no credentials.
     #[error("the proxy wants user and password")]
     CredentialsMissing,
-    /// Status 407 in spite of credentials.
+    /// The proxy answered with status 407, although the client had sent credentials.
     #[error("the proxy does not accept this user and password")]
     CredentialsRefused,
-    /// Any other status: the proxy does not allow tunnels to the server's port, or does not reach the server.
+    /// The proxy answered with any other status: it does not allow tunnels to the server's port, or does not reach the
+    /// server.
     #[error("the proxy refused the tunnel: status {0}")]
     Refused(StatusCode),
-    /// The connection ended, or what came is not HTTP.
+    /// The connection ended, or the answer was not HTTP.
     #[error("the proxy did not answer: {0}")]
     Http(#[source] Arc<hyper::Error>),
-    /// What answered speaks TLS on this port, which is not supported.
+    /// The proxy speaks TLS on this port, which is not supported.
     #[error("the proxy speaks TLS on this port: expected the port where it speaks plain HTTP")]
     SpeaksTls,
-    /// Bytes came through the tunnel before this side had sent anything, which no server does.
+    /// Bytes came through the tunnel before the client had sent anything, which no server does.
     #[error("the proxy sent more than its answer")]
     TooMuch,
 }

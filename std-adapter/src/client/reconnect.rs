@@ -1,4 +1,4 @@
-//! One session after another.
+//! Sessions that follow one another.
 
 use core::fmt;
 use core::pin::Pin;
@@ -14,16 +14,18 @@ use crate::client::event::ClientEvent;
 use crate::client::socket::ClientSocket;
 use crate::client::state::Shared;
 
-/// Opens a session, and when it has ended another one, with the delays of a [`Backoff`] in between.
+/// Opens a session, and another one when it has ended, with the delays of a [`Backoff`] between them.
 ///
-/// A refusal that trying again will not change is final: [`next`](Self::next) returns it at once. By default those are
-/// the statuses 401, 403 and 404; [`final_statuses`](Self::final_statuses) sets others. Where a server says how long to
-/// wait (`Retry-After`, which ours sends with 429 and 503), no attempt is made before.
+/// Some refusals are final, because trying again will not change them: [`next`](Self::next) returns them at once. By
+/// default these are the statuses 401, 403 and 404; [`final_statuses`](Self::final_statuses) sets others. If a server
+/// says how long to wait (`Retry-After`, which the server of this crate sends with 429 and 503), the client makes no
+/// attempt before that.
 ///
-/// Each is a session of its own, with its own sid: nothing that was sent in one is sent again in the next.
-/// [`ClientSocket::take_unsent`] returns what never left, and the application knows whether that still matters.
+/// Each session is independent and has its own sid: a message that was sent in one is not sent again in the next.
+/// [`ClientSocket::take_unsent`] returns the messages that were never transmitted, and the application knows whether
+/// they still matter.
 ///
-/// What happens in between is told to [`ClientBuilder::on_event`](crate::ClientBuilder::on_event).
+/// [`ClientBuilder::on_event`](crate::ClientBuilder::on_event) receives the events between sessions.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -78,17 +80,17 @@ impl Reconnecting {
         }
     }
 
-    /// Gives up after so many attempts without a stable session between them. Default: never.
+    /// Sets the number of attempts, without a stable session between them, after which it gives up. Default: never.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self
     }
 
-    /// Which refusals are final, by their status, when a session opens. Default: 401, 403 and 404. With none of them
-    /// every refusal is tried again.
+    /// Sets which refusals are final when a session opens, by their status. Default: 401, 403 and 404. With an empty
+    /// list, every refusal is tried again.
     ///
-    /// A server that refuses a WebSocket may say 400 to what it would refuse with 403 on polling.
+    /// A server that would refuse a request with 403 on polling may refuse its WebSocket with 400.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
@@ -111,24 +113,24 @@ impl Reconnecting {
         self
     }
 
-    /// The longest time for which a server's `Retry-After` is heeded. Default: an hour.
+    /// Sets the longest `Retry-After` that the client respects. Default: one hour.
     #[must_use]
     pub fn longest_retry_after(mut self, longest: Duration) -> Self {
         self.longest_retry_after = longest;
         self
     }
 
-    /// The next session. The first attempt is made at once; each later one after its delay, which counts from the end
-    /// of the session before it. Waits for that end if it has not come. Where the server has said how long to wait, the
-    /// delay comes on top of that.
+    /// Opens the next session. It makes the first attempt at once, and each later one after its delay, which counts
+    /// from the end of the previous session. It waits for that end if necessary. If the server has said how long to
+    /// wait, the delay comes on top of that.
     ///
-    /// Dropping the future loses nothing: the next call goes on with the same delay, or the same attempt, which rests
-    /// in between.
+    /// This method is cancel safe: the next call goes on with the same delay or the same attempt, which pauses in
+    /// between.
     ///
     /// # Errors
-    /// The latest [`ConnectError`], once [`max_attempts`](Self::max_attempts) have been made, or if it is final: a
-    /// refusal with one of the [final statuses](Self::final_statuses), or settings that are no client. Calling again
-    /// tries again, after the delay.
+    /// Returns the latest [`ConnectError`] after [`max_attempts`](Self::max_attempts), or if it is final: a refusal
+    /// with one of the [final statuses](Self::final_statuses), or invalid settings. Calling again tries again, after
+    /// the delay.
     pub async fn next(&mut self) -> Result<ClientSocket, ConnectError> {
         loop {
             match &mut self.phase {
@@ -167,7 +169,7 @@ impl Reconnecting {
         }
     }
 
-    /// How many attempts have been made since the last stable session, the first of all not counted.
+    /// Returns the number of attempts since the last stable session, without the very first one.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.backoff.attempts()

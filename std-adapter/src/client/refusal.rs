@@ -1,4 +1,4 @@
-//! What a server says when it refuses, and what that means.
+//! Refusals by a server, and their meaning.
 
 use core::time::Duration;
 use std::time::SystemTime;
@@ -9,22 +9,22 @@ use crate::client::http::foreign_coding;
 use crate::client::secrets::Secrets;
 use crate::redact::redact_url;
 
-/// What a server said when it refused.
+/// A server's refusal.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
-    /// The status of its answer.
+    /// The status of the server's answer.
     pub status: StatusCode,
-    /// Its error code, from 0 (`Transport unknown`) to 5 (`Unsupported protocol version`), if it gave one.
+    /// The error code, from 0 (`Transport unknown`) to 5 (`Unsupported protocol version`), if the server gave one.
     pub code: Option<u8>,
-    /// What it said: the message beside the code, or the first 256 characters of the body. Without what it repeats of the
-    /// session's id and of the query's values, each of which is replaced by `…`.
+    /// The server's message: the one beside the code, or the first 256 characters of the body. If it repeats the session's
+    /// id or values of the query, each of them is replaced by `…`.
     pub message: String,
-    /// Where it sends the client instead: the header `Location`, as it came but for the session's id. It may repeat
-    /// values of the query, and is printed without them.
+    /// The target of a redirect: the header `Location`, unchanged except for the session's id. It may repeat values of
+    /// the query, but `Debug` and error messages leave them out.
     pub location: Option<String>,
-    /// How long it asks to wait before the next try: the header `Retry-After`, in seconds or as a date that is later
-    /// than the answer's own `Date`. [`Reconnecting`](crate::Reconnecting) waits that long.
+    /// The time that the server asks to wait before the next try: the header `Retry-After`, in seconds or as a date
+    /// that is later than the answer's own `Date`. [`Reconnecting`](crate::Reconnecting) waits that long.
     pub retry_after: Option<Duration>,
     /// The location without secrets.
     shown_location: Option<String>,
@@ -54,7 +54,7 @@ impl Refused {
         }
     }
 
-    /// What it means, by its status, by its code, and by the words of servers that give no code.
+    /// Returns the meaning of the refusal, from its status, its code, and the message of servers that give no code.
     #[must_use]
     pub fn kind(&self) -> RefusalKind {
         let by_status = match self.status.as_u16() {
@@ -121,8 +121,8 @@ impl core::fmt::Display for Refused {
     }
 }
 
-/// What a refusal means. Any of them can come when a session opens, and when a proxy or a restarted server answers
-/// within one.
+/// The meaning of a refusal. Each can come when a session opens, and within a session if a proxy or a restarted server
+/// answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefusalKind {
@@ -130,34 +130,35 @@ pub enum RefusalKind {
     Redirect,
     /// Code 0: the server does not offer this transport.
     UnknownTransport,
-    /// Code 1: the server does not know the session. It was restarted, the session has ended there, or a balancer sent
-    /// the request to another server than those before.
+    /// Code 1: the server does not know the session. It was restarted, the session has ended there, or a load balancer
+    /// sent the request to a different server than the earlier ones.
     UnknownSession,
-    /// Code 2, and 405: the server does not take this method here.
+    /// Code 2, and 405: the server does not accept this method here.
     BadMethod,
-    /// Code 3, and 400 without a code: the request is not what the server expects at this point of the session.
+    /// Code 3, and 400 without a code: the server expects a different request at this point of the session.
     BadRequest,
-    /// 401 and 407: the server, or a proxy before it, wants to know who asks.
+    /// 401 and 407: the server, or a proxy in front of it, wants credentials.
     Unauthorized,
-    /// 403, and code 4: the server does not allow it.
+    /// 403, and code 4: the server forbids the request.
     Forbidden,
     /// 404 and 410: there is nothing at this path.
     NotFound,
     /// Code 5: the server does not speak this revision of the protocol.
     UnsupportedRevision,
-    /// 413: the request holds more than the server, or a proxy before it, takes.
+    /// 413: the request is larger than the server, or a proxy in front of it, accepts.
     PayloadTooLarge,
-    /// 414 and 431: the request's headers or its query are longer than the server takes.
+    /// 414 and 431: the request's headers or its query are longer than the server accepts.
     HeadTooLarge,
     /// 426: the server wants another protocol, or another version of WebSocket.
     UpgradeRequired,
     /// 429: too many requests or sessions.
     TooManyRequests,
-    /// 502: a proxy got no proper answer from the server behind it.
+    /// 502: a proxy got no valid answer from the server behind it.
     BadGateway,
-    /// 503: the server is overloaded or closing, or a proxy has none to ask.
+    /// 503: the server is overloaded or closing, or a proxy has no server to ask.
     Unavailable,
-    /// 504 and 408: a proxy did not wait long enough for the server's answer, or a server for the request.
+    /// 504 and 408: a proxy did not wait long enough for the server's answer, or a server did not wait long enough for
+    /// the request.
     GatewayTimeout,
     /// Any other status from 500 on: the server failed.
     ServerError,

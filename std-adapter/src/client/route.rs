@@ -52,13 +52,14 @@ impl RouteSetting {
     }
 }
 
-/// How connections are made. The setter that is called last counts.
+/// Settings that say how the client makes connections. The setter that you call last counts.
 impl ClientBuilder {
-    /// Makes connections by `connect`, which gets the URL's host, without brackets, and port. Default: TCP to them.
+    /// Makes connections with `connect`, which receives the URL's host, without brackets, and port. Default: TCP to
+    /// them.
     ///
-    /// Called for every connection, those of polling and of WebSocket alike, and polling needs up to two at once. The
-    /// limits of the client hold: a future that takes too long is dropped. With `https` or `wss`, TLS runs on top of
-    /// the stream. A failure is told as [`ConnectError::Io`](crate::ConnectError::Io).
+    /// The client calls it for every connection of polling and of WebSocket; polling needs up to two at once. The
+    /// limits of the client apply: it drops a future that takes too long. With `https` or `wss`, TLS runs on top of the
+    /// stream. The client reports a failure as [`ConnectError::Io`](crate::ConnectError::Io).
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -103,10 +104,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Connects to the Unix socket at `path`. The URL still says what the requests are about: its host is what `Host`
-    /// and, with `https` or `wss`, the certificate name; `http://localhost` will do. Default: TCP.
+    /// Connects to the Unix socket at `path`. The URL still describes the requests: its host goes into `Host` and, with
+    /// `https` or `wss`, must match the certificate. `http://localhost` will do. Default: TCP.
     ///
-    /// A [server](crate::Server::serve) shows how to listen on one.
+    /// [`Server::serve`](crate::Server::serve) shows how to listen on one.
     #[cfg(unix)]
     pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.route = RouteSetting::Route(Route::Unix(path.into()));
@@ -115,29 +116,30 @@ impl ClientBuilder {
 
     /// Connects through the HTTP proxy at `url`: `http://[user:password@]host[:port]`. Default: no proxy.
     ///
-    /// Every connection is a tunnel (`CONNECT`, RFC 9110 section 9.3.6), polling without TLS too, so the proxy must
-    /// allow tunnels to the server's port. User and password, percent-encoded where needed, go to the proxy as
-    /// `Basic` credentials; the way to the proxy is not encrypted. The port is 80 unless the URL says otherwise. What
-    /// goes wrong before the tunnel stands is a [`ProxyError`](crate::ProxyError).
+    /// Every connection is a tunnel (`CONNECT`, RFC 9110 section 9.3.6), including polling without TLS, so the proxy
+    /// must allow tunnels to the server's port. User and password, percent-encoded where needed, go to the proxy as
+    /// `Basic` credentials; the connection to the proxy is not encrypted. The port is 80 unless the URL says otherwise.
+    /// A failure before the tunnel is open is a [`ProxyError`](crate::ProxyError).
     ///
-    /// Not offered: proxies over TLS and SOCKS, for which a [`connector`](Self::connector) can be written.
+    /// Not supported: proxies over TLS, and SOCKS. For those you can write a [`connector`](Self::connector).
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.route = RouteSetting::ProxyUrl(url.into());
         self
     }
 
     /// Connects through the proxy that the environment of the process names when the client is built, if it names one.
-    /// Default: the environment is not asked. It is asked again for the URL of a
-    /// [redirect](Self::follow_redirects), which may need another proxy, or none; a proxy that cannot be used is a
-    /// [`ConnectError::Build`](crate::ConnectError::Build) then.
+    /// Default: the client does not read the environment. It reads the environment again for the URL of a
+    /// [redirect](Self::follow_redirects), which may need another proxy, or none. An unusable proxy is then a
+    /// [`ConnectError::Build`](crate::ConnectError::Build).
     ///
-    /// For `https` and `wss` that is `https_proxy`, for `http` and `ws` it is `http_proxy`, and `all_proxy` if there is
-    /// none; the names are looked for in lower case first and then in upper case, but for `HTTP_PROXY`, which a CGI
-    /// program gets from its clients. A value without a scheme is an `http://` one; an empty one is no proxy.
+    /// The variable is `https_proxy` for `https` and `wss`, and `http_proxy` for `http` and `ws`; `all_proxy` applies
+    /// if that is missing. The client looks for each name in lower case first and then in upper case. It ignores
+    /// `HTTP_PROXY`, which a CGI program gets from its clients. A value without a scheme counts as an `http://` URL; an
+    /// empty one means no proxy.
     ///
-    /// No proxy is used for `localhost`, for addresses of this machine, and for what `no_proxy` lists with commas in
-    /// between: `example.org` (with all names below it), `.example.org` (the same), an address, a network such as
-    /// `10.0.0.0/8`, each perhaps with a port behind a colon, or `*` for everything.
+    /// The client uses no proxy for `localhost`, for addresses of this machine, and for the entries of `no_proxy`,
+    /// which are separated by commas: `example.org` (with all names below it), `.example.org` (the same), an address, a
+    /// network such as `10.0.0.0/8`, each optionally with a port after a colon, or `*` for everything.
     pub fn proxy_from_env(mut self) -> Self {
         self.route = RouteSetting::Environment;
         self

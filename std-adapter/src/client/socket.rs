@@ -1,4 +1,4 @@
-//! A client's session, as its application sees it.
+//! A client's session, from its application's point of view.
 
 use core::fmt;
 use core::future::poll_fn;
@@ -11,9 +11,9 @@ use crate::close_frame::CloseFrame;
 use crate::message::Message;
 use crate::socket::{Disconnect, SendError, Transport, TrySendError};
 
-/// A client's open session: receives its messages, sends, closes, and tells how it ended.
+/// A client's open session. It receives and sends messages, closes the session, and reports how it ended.
 ///
-/// Dropping it closes the session. For sending from elsewhere, take a [`ClientSender`].
+/// Dropping the socket closes the session. To send from elsewhere, take a [`ClientSender`].
 pub struct ClientSocket {
     session: Abandon,
     handshake: HandshakeInfo,
@@ -40,28 +40,29 @@ impl ClientSocket {
         &self.session.0
     }
 
-    /// The next message. After the last one, how the session ended, as often as asked.
+    /// Returns the next message. After the last one, every call returns how the session ended.
     ///
-    /// Dropping the future loses nothing.
+    /// This method is cancel safe: dropping the future loses no message.
     ///
-    /// An application that does not call this makes the client stop reading once its inbox is full, and the session
-    /// ends with [`DisconnectReason::ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled) if that
-    /// lasts for the stall timeout.
+    /// If the application does not call this method, the client stops reading once the inbox is full. If that lasts for
+    /// the stall timeout, the session ends with
+    /// [`DisconnectReason::ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled).
     ///
     /// # Errors
-    /// [`Disconnect`] when the session has ended and all messages that came in before were taken.
+    /// Returns [`Disconnect`] once the session has ended and the application has received all messages that came in
+    /// before.
     pub async fn recv(&mut self) -> Result<Message, Disconnect> {
         poll_fn(|cx| self.state().poll_recv(cx)).await
     }
 
-    /// Sends a message as soon as the outbox has room. Messages arrive in the order of their sending.
+    /// Sends a message. Waits until the outbox has room. Messages arrive in the order in which they were sent.
     ///
-    /// Dropping the future before it is ready sends nothing.
+    /// If you drop the future before it is ready, the message is not sent.
     ///
     /// # Errors
-    /// [`SendError`] hands the message back when the session closes, has ended, or the server is silent past its
-    /// deadline; when the message is larger than the server takes; and when it is text that this transport cannot
-    /// carry: see [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
+    /// Returns a [`SendError`] with the message if the session is closing, has ended, or the server has been silent
+    /// past its deadline. Returns it also if the message is larger than the server accepts, or is text that this
+    /// transport cannot carry: see [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.state().send(message.into()).await
     }
@@ -69,19 +70,19 @@ impl ClientSocket {
     /// Sends a message if the outbox has room now.
     ///
     /// # Errors
-    /// [`TrySendError`] hands the message back.
+    /// Returns a [`TrySendError`] with the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.state().try_send(message.into())
     }
 
-    /// Closes the session: what was sent before still goes out, within the close timeout.
+    /// Closes the session. Messages that were sent before are still delivered, within the close timeout.
     pub fn close(&self) {
         self.state().close(None);
     }
 
-    /// The same, with a code and a reason in the WebSocket's close frame. On polling there is no close frame: the server
-    /// gets the `close` packet, which says no more than that the session ends. Has no effect on a session that closes
-    /// already.
+    /// Closes the session as [`close`](Self::close) does, with a code and a reason in the WebSocket's close frame.
+    /// Polling has no close frame: the server gets the `close` packet, which only says that the session ends. This
+    /// method has no effect on a session that is already closing.
     ///
     /// ```
     /// use eio_core::ws::{CloseCode, CloseError};
@@ -97,79 +98,81 @@ impl ClientSocket {
         self.state().close(Some(frame));
     }
 
-    /// How the session ended, once it has.
+    /// Waits until the session has ended, and returns how it ended.
     ///
-    /// Messages that came in before the end can still be received.
+    /// You can still receive messages that came in before the end.
     pub async fn closed(&self) -> Disconnect {
         self.state().closed().await
     }
 
-    /// How the session ended, if it has.
+    /// Returns how the session ended, or `None` if it has not.
     #[must_use]
     pub fn disconnect(&self) -> Option<Disconnect> {
         self.state().lock().end().cloned()
     }
 
-    /// The request whose failure ended the session, if one did: on polling, a server or a proxy that refuses one ends
-    /// it, and [`ConnectError::Refused`] says with what.
+    /// Returns the failed request that ended the session, if one did. On polling, a refused request ends the session,
+    /// whether a server or a proxy refuses it, and [`ConnectError::Refused`] holds the answer.
     ///
-    /// What [`closed`](Self::closed) returns is a transport error then, as in the reference.
+    /// [`closed`](Self::closed) then returns a transport error, as in the reference.
     #[must_use]
     pub fn failure(&self) -> Option<ConnectError> {
         let inner = self.state().lock();
         inner.end().and_then(|_| inner.failure().cloned())
     }
 
-    /// The messages that were sent and that no transport took, once the session has ended.
+    /// Returns the sent messages that no transport took, once the session has ended.
     ///
-    /// What a transport had taken may or may not have arrived: it is not among them, so that nothing is sent twice.
+    /// Messages that a transport had taken may or may not have arrived. They are not included, so that nothing is sent
+    /// twice.
     pub fn take_unsent(&mut self) -> Vec<Message> {
         let mut inner = self.state().lock();
         if inner.end().is_some() { inner.mail.take_unsent() } else { Vec::new() }
     }
 
-    /// A handle that can send and close from elsewhere.
+    /// Returns a handle that can send and close from elsewhere.
     #[must_use]
     pub fn sender(&self) -> ClientSender {
         ClientSender { state: Shared::clone(self.state()) }
     }
 
-    /// What the server said when the session opened.
+    /// Returns the server's handshake, from when the session opened.
     #[must_use]
     pub fn handshake(&self) -> &HandshakeInfo {
         &self.handshake
     }
 
-    /// What carries the session now.
+    /// Returns the transport that carries the session now.
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.state().lock().transport
     }
 
-    /// The subprotocol that the server chose of those that [were offered](crate::ClientBuilder::protocols); `None` if it
-    /// chose none, and while the session is on polling.
+    /// Returns the subprotocol that the server chose from [those offered](crate::ClientBuilder::protocols). Returns
+    /// `None` if it chose none, and while the session is on polling.
     #[must_use]
     pub fn protocol(&self) -> Option<String> {
         self.state().lock().protocol.as_deref().map(str::to_owned)
     }
 
-    /// The latest round trip of this side's ping, in revision 3. In revision 4 the server pings, and only it knows.
+    /// Returns the latest round trip of the client's ping, in revision 3. In revision 4 the server pings, and only the
+    /// server knows the round trip.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.state().lock().session.rtt()
     }
 
-    /// How long ago the server gave its last sign of life.
+    /// Returns the time since the server's last sign of life.
     #[must_use]
     pub fn last_seen(&self) -> Duration {
         let now = self.state().now();
         now.saturating_duration_since(self.state().lock().session.last_seen())
     }
 
-    /// How long until the session's next deadline; zero once it has ended.
+    /// Returns the time until the session's next deadline; zero once the session has ended.
     ///
-    /// In revision 4 that is when the session ends unless the server pings before. In revision 3 it is the same while
-    /// a ping of ours is unanswered, and when the next ping is due otherwise.
+    /// In revision 4, the session ends at the deadline unless the server pings before. In revision 3 the same applies
+    /// while a ping of the client is unanswered; otherwise the client's next ping is due at the deadline.
     #[must_use]
     pub fn time_to_deadline(&self) -> Duration {
         let now = self.state().now();
@@ -184,7 +187,7 @@ impl fmt::Debug for ClientSocket {
     }
 }
 
-/// Sends to a client's session, and closes it, from anywhere. Does not keep it alive.
+/// A handle that sends to a client's session and closes it from anywhere. It does not keep the session alive.
 #[derive(Clone)]
 pub struct ClientSender {
     state: Shared,

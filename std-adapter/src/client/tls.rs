@@ -1,4 +1,4 @@
-//! TLS by rustls: the ring provider and named roots, or the application's own configuration.
+//! TLS through rustls: the ring provider and given roots, or the application's own configuration.
 
 mod error;
 mod verifier;
@@ -34,35 +34,35 @@ enum OwnRoots {
     Pem(Vec<u8>),
 }
 
-/// Whom servers are checked against, and how connections are made secret.
+/// TLS settings: which servers the client trusts, and how it encrypts connections.
 impl ClientBuilder {
-    /// Trusts servers whose certificate chain ends at this one, too: a certificate in DER form. Also trusts a server
-    /// whose certificate is this very one, for the names in it and until it expires.
+    /// Adds a root certificate, in DER form. The client then also trusts servers whose certificate chain ends at it. It
+    /// also trusts a server whose certificate is this very one, for the names in it and until it expires.
     pub fn root_certificate(mut self, der: impl Into<Vec<u8>>) -> Self {
         self.tls.own.push(OwnRoots::Der(der.into()));
         self
     }
 
-    /// Does the same with all certificates of a file in PEM form, as those of authorities usually come: what stands
-    /// between `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----`. Text around them, and keys, are passed
-    /// over; without any certificate, `build` fails.
+    /// Adds all certificates of a file in PEM form as root certificates, the form in which authorities usually publish
+    /// them: the blocks between `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----`. It ignores text around
+    /// them, and keys. Without any certificate, `build` fails.
     pub fn root_certificates_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls.own.push(OwnRoots::Pem(pem.into()));
         self
     }
 
-    /// Trusts no public authority, only the roots that were added. Default: Mozilla's list, from `webpki-roots`.
+    /// Trusts only the roots that you add, and no public authority. Default: Mozilla's list, from `webpki-roots`.
     pub fn without_public_roots(mut self) -> Self {
         self.tls.without_public_roots = true;
         self
     }
 
-    /// Uses this configuration of TLS: for the roots of the system, client certificates, another crypto provider, or
-    /// rules of your own about servers. Default: TLS 1.2 and 1.3 by ring, with the roots that the other setters tell,
-    /// none of which may be called beside this one.
+    /// Sets the whole configuration of TLS: for the roots of the system, client certificates, another crypto provider,
+    /// or your own rules about servers. Default: TLS 1.2 and 1.3 by ring, with the roots from the other setters. You
+    /// cannot combine those setters with this one.
     ///
-    /// The configuration must be of the version of rustls that this crate [re-exports](crate::rustls). Its ALPN
-    /// protocols are replaced by `http/1.1`, the only one that the client speaks.
+    /// The configuration must come from the version of rustls that this crate [re-exports](crate::rustls). The client
+    /// replaces its ALPN protocols with `http/1.1`, the only one that it speaks.
     ///
     /// ```
     /// use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Why there is no TLS connection, in the words that its user knows.
+//! Errors from TLS, in terms that users know.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage, OtherError};
 
-/// Why there is no TLS connection.
+/// Errors from opening a TLS connection.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -17,12 +17,12 @@ pub enum TlsError {
     /// The certificate is signed by its own key, and is not one of the [roots](crate::ClientBuilder::root_certificate).
     #[error("the server's certificate is self-signed, and not among those that are trusted")]
     SelfSigned,
-    /// The authority that signed the certificate is not trusted: a private one, perhaps, or the server does not send
-    /// the certificates between its own and its root.
+    /// The authority that signed the certificate is not trusted. It may be private, or the server does not send the
+    /// certificates between its own and its root.
     #[error("the server's certificate is signed by an authority that is not trusted")]
     UnknownIssuer,
-    /// The authority that the certificate names has not signed it. An authority that was made anew under its old name
-    /// looks like this to who trusts the old one.
+    /// The authority that the certificate names has not signed it. This also happens if the authority was created again
+    /// under the same name, and the client trusts the old one.
     #[error(
         "the server's certificate is not signed by the trusted authority that it names, but by one of the same name"
     )]
@@ -30,16 +30,16 @@ pub enum TlsError {
     /// The certificate is past its date, or this machine's clock is wrong.
     #[error("the server's certificate expired {} ago", Rough(*ago))]
     Expired {
-        /// Since when, in whole seconds.
+        /// The time since then, in whole seconds.
         ago: Duration,
     },
     /// The certificate's date has not come, or this machine's clock is wrong.
     #[error("the server's certificate is not valid yet, but in {}", Rough(*wait))]
     NotValidYet {
-        /// How long until then, in whole seconds.
+        /// The time until then, in whole seconds.
         wait: Duration,
     },
-    /// The certificate is for other names than the URL's host.
+    /// The certificate does not name the URL's host.
     #[error("the server's certificate is not for {host:?}, but for {}", Names(names))]
     WrongHost {
         /// The URL's host.
@@ -47,17 +47,17 @@ pub enum TlsError {
         /// The first names in the certificate, at most eight.
         names: Vec<String>,
     },
-    /// The certificate says that it is an authority's, which is no proof for a server. Self-signed ones often say so.
+    /// The certificate says that it belongs to an authority, so it does not prove a server's identity. Self-signed
+    /// certificates often say so.
     #[error("the server's certificate is that of an authority, not of a server")]
     AuthorityAsServer,
-    /// The server wants a certificate of its client, which a
-    /// [configuration](crate::ClientBuilder::tls_config) can have.
+    /// The server requires a client certificate, which a [configuration](crate::ClientBuilder::tls_config) can provide.
     #[error("the server wants a client certificate")]
     ClientCertificateRequired,
     /// The URL's host is neither a name nor an address that a certificate could be for.
     #[error("no certificate can be for the host {0:?}")]
     Host(String),
-    /// Everything else that TLS can fail for.
+    /// Any other TLS failure.
     #[error("{0}")]
     Other(#[source] rustls::Error),
     /// The connection ended during the handshake.
