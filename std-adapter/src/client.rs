@@ -368,7 +368,7 @@ impl ClientBuilder {
     /// from the server, in bytes. A larger one ends the session. Default: 16 MiB.
     ///
     /// The number of packets in an answer is not limited. Each packet takes some 40 bytes of memory in addition to its
-    /// own, so an answer of empty messages only takes 20 times its size.
+    /// own, so an answer that consists of empty messages takes 20 times its size.
     ///
     /// The server sets the limit for messages to it: `send` refuses larger messages.
     pub fn max_payload(mut self, bytes: u32) -> Self {

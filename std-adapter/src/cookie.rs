@@ -35,9 +35,9 @@ pub struct Cookie {
 pub enum SameSite {
     /// No request from another site carries it.
     Strict,
-    /// Only navigation to this site carries it.
+    /// Of the requests from other sites, only navigation to this site carries it.
     Lax,
-    /// All requests carry it. Browsers accept this only for [secure](Cookie::secure) cookies.
+    /// All requests from other sites carry it. Browsers accept this only for [secure](Cookie::secure) cookies.
     None,
 }
 

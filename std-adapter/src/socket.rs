@@ -64,7 +64,7 @@ impl fmt::Display for Words<'_> {
     }
 }
 
-/// An error that returns a message that cannot be sent.
+/// The error of [`Socket::send`], which contains the message and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the message was not sent: {kind}")]
 #[non_exhaustive]
@@ -101,7 +101,7 @@ pub enum SendErrorKind {
     },
 }
 
-/// An error that returns a message that cannot be sent at once.
+/// The error of [`Socket::try_send`], which contains the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrySendError {

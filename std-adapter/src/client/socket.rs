@@ -111,8 +111,8 @@ impl ClientSocket {
         self.state().lock().end().cloned()
     }
 
-    /// Returns the failed request that ended the session, if one did. On polling, a refused request ends the session,
-    /// whether a server or a proxy refuses it, and [`ConnectError::Refused`] holds the answer.
+    /// Returns the error of the request whose failure ended the session, if one did. On polling, a refused request ends
+    /// the session, whether a server or a proxy refuses it, and [`ConnectError::Refused`] holds the answer.
     ///
     /// [`closed`](Self::closed) then returns a transport error, as in the reference.
     #[must_use]
@@ -136,7 +136,7 @@ impl ClientSocket {
         ClientSender { state: Shared::clone(self.state()) }
     }
 
-    /// Returns the server's handshake, from when the session opened.
+    /// Returns the handshake that the server sent when the session opened.
     #[must_use]
     pub fn handshake(&self) -> &HandshakeInfo {
         &self.handshake
