@@ -228,9 +228,9 @@ impl ServerBuilder {
     }
 
     /// Sets how many connections of [`serve`](Server::serve) may be open at once, WebSockets included. Further ones
-    /// wait until a connection ends. While connections wait, the server closes a connection that has not sent the head
-    /// of a request after 1 s instead of the [request timeout](Self::request_timeout). At least 1. Default: as many as
-    /// the process has descriptors for, with the same short time once it runs out of them.
+    /// wait until a connection ends. While connections wait, the server closes a connection after 1 s, instead of the
+    /// [request timeout](Self::request_timeout), if it has not sent the head of a request. At least 1. Default: as many
+    /// as the process has descriptors for, with the same short time once it runs out of them.
     ///
     /// Leave some of the process's descriptors to the rest of the application. A session on polling sometimes has two
     /// connections.
@@ -491,7 +491,8 @@ impl Server {
     /// If the application panics, its session closes with
     /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked). Messages that were
     /// sent before are still delivered, and the log reports the panic. Other sessions are not affected. The same
-    /// applies to every callback of the server; if a request waits for the callback, the server answers with status
+    /// applies to every callback of the server; a request that waits for the callback gets status 500 as its answer.
+    /// Under `panic = "abort"` the process ends instead.
     /// 500. Under `panic = "abort"` the process ends instead.
     pub fn builder<F, R>(application: F) -> ServerBuilder
     where
