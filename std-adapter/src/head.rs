@@ -9,14 +9,16 @@ use std::sync::OnceLock;
 
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
+use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 
 use crate::service::PeerAddr;
 
 /// A packed head, and the unpacked one once somebody has asked for it.
 pub(crate) struct Head {
-    /// Method, target, and headers in turn: names, then values. Each with its length before it.
+    /// Scheme, authority, path with query, and headers in turn: names, then values. Each with its length before it.
     packed: Box<[u8]>,
+    method: Method,
     version: Version,
     extensions: Extensions,
     unpacked: OnceLock<Box<Parts>>,
@@ -26,8 +28,10 @@ impl Head {
     /// The peer's address is left to whoever knows it anyway.
     pub(crate) fn new(mut parts: Parts) -> Self {
         let mut packed = Vec::new();
-        put(&mut packed, parts.method.as_str().as_bytes());
-        put(&mut packed, parts.uri.to_string().as_bytes());
+        let uri = &parts.uri;
+        put(&mut packed, uri.scheme_str().unwrap_or_default().as_bytes());
+        put(&mut packed, uri.authority().map_or("", Authority::as_str).as_bytes());
+        put(&mut packed, uri.path_and_query().map_or("", PathAndQuery::as_str).as_bytes());
         for (name, value) in &parts.headers {
             put(&mut packed, name.as_str().as_bytes());
             put(&mut packed, value.as_bytes());
@@ -40,6 +44,7 @@ impl Head {
         }
         Self {
             packed: packed.into_boxed_slice(),
+            method: parts.method,
             version: parts.version,
             extensions: parts.extensions,
             unpacked: OnceLock::new(),
@@ -63,8 +68,10 @@ impl Head {
             extensions.insert(PeerAddr(peer));
         }
         let mut rest = &*self.packed;
-        let method = Method::from_bytes(take(&mut rest)).unwrap_or_default();
-        let uri = Uri::try_from(take(&mut rest)).unwrap_or_default();
+        let uri = target(&mut rest).unwrap_or_else(|error| {
+            tracing::error!(%error, "a request's target cannot be unpacked: / stands in its place");
+            Uri::default()
+        });
         let mut headers = HeaderMap::new();
         while !rest.is_empty() {
             let name = HeaderName::from_bytes(take(&mut rest));
@@ -78,13 +85,23 @@ impl Head {
             }
         }
         let (mut parts, ()) = Request::new(()).into_parts();
-        parts.method = method;
+        parts.method = self.method.clone();
         parts.uri = uri;
         parts.version = self.version;
         parts.headers = headers;
         parts.extensions = extensions;
         parts
     }
+}
+
+/// Put together of its parts: as one text it may be longer than a target that is read may be.
+fn target(packed: &mut &[u8]) -> Result<Uri, http::Error> {
+    let mut parts = uri::Parts::default();
+    let mut part = || Some(take(packed)).filter(|part| !part.is_empty());
+    parts.scheme = part().map(Scheme::try_from).transpose()?;
+    parts.authority = part().map(Authority::try_from).transpose()?;
+    parts.path_and_query = part().map(PathAndQuery::try_from).transpose()?;
+    Ok(Uri::from_parts(parts)?)
 }
 
 /// Nothing that HTTP servers take is longer than 4 GiB.
@@ -142,6 +159,22 @@ mod tests {
         assert_same(head.get(None));
         assert_same(&head.into_parts(None));
         assert_same(&Head::new(parts()).into_parts(None));
+    }
+
+    #[test]
+    fn every_form_of_a_target_comes_out_as_it_was() {
+        // Longer as one text than what the parser of targets takes.
+        let longest = uri::Builder::new()
+            .scheme("https")
+            .authority("example.org")
+            .path_and_query(format!("/?{}", "x".repeat(65_520)));
+        let forms = ["/", "/engine.io/?EIO=4", "*", "example.org:443", "http://[::1]:3000/a?b"];
+        for uri in forms.map(|form| form.parse().unwrap()).into_iter().chain([longest.build().unwrap()]) {
+            let mut parts = parts();
+            parts.uri = uri;
+            let uri = parts.uri.clone();
+            assert_eq!(Head::new(parts).get(None).uri, uri);
+        }
     }
 
     #[test]

@@ -187,16 +187,20 @@ impl Hub {
         notice::tell_refused(&refused, self.config.observer.as_deref());
     }
 
-    /// The session has ended: nobody finds it any more. Its application may have something left to do.
+    /// The session has ended: nobody finds it any more. Its application may have something left to do. What follows,
+    /// once the session's lock is released, is [`wake_if_emptied`](Self::wake_if_emptied).
     pub(crate) fn session_ended(&self, id: SessionId) {
         let mut registry = self.registry();
         if let Some(session) = registry.open.take(&id) {
             registry.ending.insert(session);
         }
         shrink(&mut registry.open);
-        let emptied = registry.open.is_empty();
-        drop(registry);
-        if emptied && self.is_closing() {
+    }
+
+    /// Wakes those who wait until a server that closes has no session left, if that is so. The session's lock is
+    /// released: their wakers may be of other people's making.
+    pub(crate) fn wake_if_emptied(&self) {
+        if self.is_closing() && self.len() == 0 {
             self.emptied.notify_waiters();
         }
     }

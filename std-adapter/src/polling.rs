@@ -208,6 +208,7 @@ fn accept(state: &State, query: &Query, body: &[u8], is_binary: bool) -> bool {
     let mut form;
     let payload: &[u8] = if query.jsonp.is_some() {
         form = body.to_vec();
+        // Without a payload it is as much of an error as with an empty one.
         jsonp::decode(&mut form).unwrap_or_default()
     } else {
         body

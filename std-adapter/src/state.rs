@@ -3,6 +3,7 @@
 //! One mutex, held for short, never across an await. The core's [`ServerSession`] decides; this file moves messages
 //! between the queues and wakes whoever waits.
 
+use core::ops::{Deref, DerefMut};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -144,6 +145,61 @@ impl Drop for PostInFlight<'_> {
     }
 }
 
+/// The lock. Whoever is to be woken is woken once it is released: a waker may be of other people's making.
+pub(crate) struct Locked<'a> {
+    inner: MutexGuard<'a, Inner>,
+    /// Dropped behind the guard.
+    woken: Woken<'a>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.inner
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let Self { inner, woken } = self;
+        woken.wakers = [inner.mail.take_woken_reader(), inner.take_woken_poll(), inner.take_woken_post()];
+        woken.all = core::mem::take(&mut inner.ended_now);
+    }
+}
+
+/// Who is woken when this is dropped.
+struct Woken<'a> {
+    state: &'a State,
+    wakers: [Option<Waker>; 3],
+    /// Everybody who waits for the end, of this session or of all.
+    all: bool,
+}
+
+impl<'a> Woken<'a> {
+    fn nobody(state: &'a State) -> Self {
+        Self { state, wakers: [const { None }; 3], all: false }
+    }
+}
+
+impl Drop for Woken<'_> {
+    fn drop(&mut self) {
+        for waker in self.wakers.iter_mut().filter_map(Option::take) {
+            waker.wake();
+        }
+        if self.all {
+            self.state.changed.notify_waiters();
+            self.state.hub.wake_if_emptied();
+        }
+    }
+}
+
 /// What the mutex guards.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct Inner {
@@ -151,9 +207,13 @@ pub(crate) struct Inner {
     pub(crate) transport: Transport,
     pub(crate) mail: Mailbox,
     poll: Poller,
+    /// The poll is to be woken.
+    poll_woken: bool,
     post_in_flight: bool,
     /// The request with data waits for room in the inbox.
     post: Option<Waker>,
+    /// It is to be woken.
+    post_woken: bool,
     /// An upgrade wants the pending poll answered with a noop.
     noop_due: bool,
     /// A WebSocket request with this session's sid: the session's task takes it up.
@@ -226,8 +286,10 @@ impl State {
             transport,
             mail: Mailbox::default(),
             poll: Poller::None,
+            poll_woken: false,
             post_in_flight: false,
             post: None,
+            post_woken: false,
             noop_due: false,
             candidate: None,
             upgrading: false,
@@ -246,8 +308,9 @@ impl State {
     }
 
     /// A panic of an application elsewhere must not take this session with it.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { inner, woken: Woken::nobody(self) }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -263,7 +326,6 @@ impl State {
         if !inner.notices.is_empty() {
             inner.mail.wake_task();
         }
-        self.unlock(inner);
         result
     }
 
@@ -274,22 +336,9 @@ impl State {
         let result = change(&mut inner, now);
         self.settle(&mut inner);
         let notices = inner.take_notices();
-        self.unlock(inner);
+        drop(inner);
         self.tell(notices);
         result
-    }
-
-    /// Wakes the application only now: its waker may be of its own making.
-    fn unlock(&self, mut inner: MutexGuard<'_, Inner>) {
-        let reader = inner.mail.take_woken_reader();
-        let ended = core::mem::take(&mut inner.ended_now);
-        drop(inner);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-        if ended {
-            self.changed.notify_waiters();
-        }
     }
 
     /// Tells observer, log and metrics what has happened. If one of them panics, the session ends, of which all are
@@ -503,6 +552,8 @@ impl State {
         let mut inner = self.lock();
         let untold = inner.notices.len() > self.hub.config.limits.inbox_messages;
         if (inner.mail.is_paused() || untold) && waits(&inner) {
+            let inner = &mut *inner;
+            inner.post_woken = false;
             remember(&mut inner.post, cx);
             Poll::Pending
         } else {
@@ -801,14 +852,28 @@ impl Inner {
     }
 
     fn wake_poll(&mut self) {
-        if let Poller::Waiting(waker) = &mut self.poll {
-            waker.wake_by_ref();
-        }
+        self.poll_woken = true;
     }
 
     fn wake_post(&mut self) {
-        if let Some(waker) = self.post.take() {
-            waker.wake();
+        self.post_woken = true;
+    }
+
+    /// The waker of the pending poll, if there is a reason to wake it.
+    #[must_use]
+    fn take_woken_poll(&mut self) -> Option<Waker> {
+        if !core::mem::take(&mut self.poll_woken) || !matches!(self.poll, Poller::Waiting(_)) {
+            return None;
         }
+        match core::mem::replace(&mut self.poll, Poller::Begun) {
+            Poller::Waiting(waker) => Some(waker),
+            _ => None,
+        }
+    }
+
+    /// The waker of the request with data, if there is a reason to wake it.
+    #[must_use]
+    fn take_woken_post(&mut self) -> Option<Waker> {
+        if core::mem::take(&mut self.post_woken) { self.post.take() } else { None }
     }
 }

@@ -14,3 +14,4 @@ mod separator;
 mod shutdown;
 mod silence;
 mod upgrade;
+mod wakers;

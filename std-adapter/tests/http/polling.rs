@@ -101,6 +101,21 @@ async fn scripts_carry_text_whatever_the_client_says_and_only_the_digits_of_thei
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_form_without_a_payload_is_a_parse_error() {
+    for (eio, body) in [(3, ""), (3, "x=1%3A2"), (3, "d="), (4, "x=2"), (4, "d="), (4, "D=2")] {
+        let stage = stage(|builder| builder.eio3(true));
+        let path = format!("/engine.io/?EIO={eio}&transport=polling");
+        let sid = stage.get(&path, &[]).await.sid();
+        let answer = stage.ask("POST", &format!("{path}&j=0&sid={sid}"), &[], body).await;
+        assert_eq!(answer.status, 400, "{eio} {body}");
+        tokio::task::yield_now().await;
+        assert!(stage.server.get(&sid).is_none(), "{eio} {body}");
+        let ends = &stage.seen.lock().unwrap().ends;
+        assert_eq!(ends.first().map(|end| end.reason.as_str()), Some("parse error"), "{eio} {body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn old_browsers_are_told_not_to_mangle_answers() {
     let stage = stage(|builder| builder);
     for (agent, told) in
