@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::clock::{Clock, Moment};
 use crate::duration::millis;
 use crate::output::{self, OnError, Output, OutputError};
-use crate::style::{Style, Tone};
+use crate::style::{Style, Tone, harmless_json};
 
 /// An event that a command reports.
 pub(crate) trait Report: Send + 'static {
@@ -102,7 +102,7 @@ struct Line<E> {
 impl<E: Report> output::Line for Line<E> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.form {
-            Form::Json => writeln!(out, "{}", self.to_json()),
+            Form::Json => writeln!(out, "{}", harmless_json(&self.to_json().to_string())),
             Form::Text(style) => self.write_text(style, out),
         }
     }

@@ -66,16 +66,34 @@ impl<T: fmt::Display> fmt::Display for Painted<T> {
 /// Text from a peer, fit for a terminal: control characters, which could repaint it, are written as escapes, and so
 /// are those that change the direction of the text.
 pub(crate) fn harmless(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
     text.chars()
         .flat_map(|c| {
-            let (escaped, plain) = if hidden(c) { (Some(c.escape_default()), None) } else { (None, Some(c)) };
+            let (escaped, plain) =
+                if is_hidden(c) { (Some(c.escape_default()), None) } else { (None, Some(c)) };
             escaped.into_iter().flatten().chain(plain)
         })
         .collect()
+}
+
+/// The same for JSON on one line, where such characters stand in strings only, and stay what they are to its reader.
+pub(crate) fn harmless_json(json: &str) -> String {
+    let mut harmless = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_hidden(c) {
+            // All of them have four digits at most.
+            harmless.extend(['\\', 'u']);
+            let digit = |shift: u32| char::from_digit(u32::from(c) >> shift & 0xf, 16);
+            harmless.extend([12, 8, 4, 0].into_iter().filter_map(digit));
+        } else {
+            harmless.push(c);
+        }
+    }
+    harmless
+}
+
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -92,5 +110,10 @@ mod tests {
     #[test]
     fn a_peer_cannot_write_to_the_terminal() {
         assert_eq!(harmless("grüß 🦀 \x1b[2J\r\n\u{202e}"), "grüß 🦀 \\u{1b}[2J\\r\\n\\u{202e}");
+        let text = "grüß 🦀 \x1b[2J\n\x7f\u{9b}2J\u{202e}\u{2068}";
+        let json = harmless_json(&serde_json::json!({ "text": text }).to_string());
+        assert_eq!(json, r#"{"text":"grüß 🦀 \u001b[2J\n\u007f\u009b2J\u202e\u2068"}"#);
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read["text"], text);
     }
 }

@@ -40,7 +40,8 @@ pub(crate) const MIN_HEAD: usize = 8 * 1024;
 /// How many requests an HTTP/2 connection may have under way. A session needs two.
 const MAX_STREAMS: u32 = 128;
 
-/// How long a connection may take for the head of a request while others wait to be accepted.
+/// How long a connection may take for the head of a request, and may be idle if no session needs it, while others wait to
+/// be accepted.
 const PRESSED: Duration = Duration::from_secs(1);
 
 /// Which connection a request came on: in its extensions, for the service that knows whose request it is.
@@ -66,9 +67,8 @@ pub(crate) async fn serve<I, S, B>(
 {
     let _connected = hub.connected();
     let activity = Activity::begin(hub.clock);
-    let idle = hub.config.idle_timeout;
     let service = {
-        let activity = Arc::clone(&activity);
+        let (activity, hub) = (Arc::clone(&activity), Arc::clone(&hub));
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let version = request.version();
             let announces = keep_alive::is_wanted(version, request.headers());
@@ -77,11 +77,11 @@ pub(crate) async fn serve<I, S, B>(
                 request.extensions_mut().insert(PeerAddr(peer));
             }
             request.extensions_mut().insert(CameOn(Arc::clone(&activity)));
-            let (mut service, activity) = (service.clone(), Arc::clone(&activity));
+            let (mut service, activity, hub) = (service.clone(), Arc::clone(&activity), Arc::clone(&hub));
             async move {
                 poll_fn(|cx| service.poll_ready(cx)).await?;
                 let mut answer = service.call(request).await?;
-                let hold = activity.promise(idle);
+                let hold = activity.promise(patience(&hub));
                 if announces {
                     keep_alive::announce(hold, answer.status(), answer.headers_mut());
                 }
@@ -107,7 +107,6 @@ pub(crate) async fn serve<I, S, B>(
     }
     let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity), permit));
     let mut connection = Box::pin(builder.serve_connection_with_upgrades(io, service));
-    let request = hub.config.request_timeout;
     let mut leaving = None;
     let mut drained = pin!(hub.drained());
     let mut given_up = pin!(hub.given_up());
@@ -130,8 +129,7 @@ pub(crate) async fn serve<I, S, B>(
             while activity.awaits_head() && pressed.as_mut().poll(cx).is_ready() {
                 pressed.set(hub.gate.pressed());
             }
-            let head = if hub.gate.is_short(hub.clock.now()) { request.min(PRESSED) } else { request };
-            match activity.judge(Patience { head, request, idle }, leaving, |id| needed_until(&hub, id)) {
+            match activity.judge(patience(&hub), leaving, |id| needed_until(&hub, id)) {
                 Verdict::Keep(until) => {
                     let until = hub.clock.deadline(until);
                     if timer.is_elapsed() || until < timer.deadline() {
@@ -157,6 +155,13 @@ pub(crate) async fn serve<I, S, B>(
         }
     })
     .await;
+}
+
+/// The time that connections have now.
+fn patience(hub: &Hub) -> Patience {
+    let (request, idle) = (hub.config.request_timeout, hub.config.idle_timeout);
+    let pressed = if hub.gate.is_short(hub.clock.now()) { PRESSED } else { Duration::MAX };
+    Patience { head: request.min(pressed), request, idle, spare: idle.min(pressed) }
 }
 
 /// Until when the session of this name may want its connection back, if it still lives on polling.

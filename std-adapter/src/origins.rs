@@ -81,6 +81,8 @@ impl AllowedOrigins {
         let text =
             |name| request.headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
         match text(header::ORIGIN) {
+            // Only one of them can be the page's.
+            Some(_) if request.headers.get_all(header::ORIGIN).iter().count() > 1 => false,
             Some(origin) => self.allows_origin(request, origin),
             None if text(header::HeaderName::from_static("sec-fetch-site")) == Some("cross-site") => false,
             None if jsonp => text(header::REFERER)
@@ -114,7 +116,7 @@ impl fmt::Debug for AllowedOrigins {
     }
 }
 
-/// Whether a page of this origin came from where the request goes. The scheme is not compared: TLS may have ended at
+/// Whether a page of this origin came from where the request goes. Which of HTTP's schemes is not compared: TLS may have ended at
 /// a proxy, and whoever can serve pages on the same host and port over plain HTTP can read the cookies anyway.
 fn is_own(request: &Parts, origin: &str) -> bool {
     let target: Option<Authority> = match request.headers.get(header::HOST) {
@@ -123,7 +125,10 @@ fn is_own(request: &Parts, origin: &str) -> bool {
         None => request.uri.authority().cloned(),
     };
     let (Some(target), Ok(origin)) = (target, origin.parse::<Origin>()) else { return false };
-    let Some((_, host, port)) = origin.parts() else { return false };
+    let Some((scheme, host, port)) = origin.parts() else { return false };
+    if !["http", "https"].contains(&scheme) {
+        return false;
+    }
     let (target_host, target_port) = split_port(target.as_str());
     host.eq_ignore_ascii_case(target_host) && uncommon(port) == uncommon(target_port)
 }
@@ -158,6 +163,9 @@ mod tests {
         assert!(!allows(&same, "https://chat.example.org.evil.test"));
         assert!(!allows(&same, "https://chat.example.org:8443"));
         assert!(!allows(&same, "null"));
+        assert!(!allows(&same, "chrome-extension://chat.example.org"));
+        let twice = [("host", "a.test"), ("origin", "https://a.test"), ("origin", "https://evil.test")];
+        assert!(!same.allow(&with_headers(&twice), false));
 
         let list = AllowedOrigins::list(["https://app.example.org", "null"]).unwrap();
         assert!(allows(&list, "https://app.example.org"));

@@ -9,6 +9,10 @@ use http_body_util::Full;
 
 use crate::socket::Transport;
 
+/// When a client comes back that found no room, in seconds. When there will be room nobody knows; this is as long as the
+/// reference's clients let pass between two attempts at most (`reconnectionDelayMax` of socket.io-client).
+const COME_BACK: u64 = 5;
+
 /// What every response of the service carries.
 pub(crate) type Body = Full<Bytes>;
 
@@ -119,6 +123,9 @@ impl Refusal {
                 let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
                 response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
             }
+            Self::Full | Self::NoDecision => {
+                response.headers_mut().insert(header::RETRY_AFTER, COME_BACK.into());
+            }
             // RFC 6455 section 4.4.
             Self::WebSocketVersion => {
                 let supported = HeaderValue::from_static("13");
@@ -219,5 +226,10 @@ mod tests {
         let response = Refusal::TooManyHandshakes { retry_after }.response(Transport::Polling);
         assert_eq!(response.status(), 429);
         assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+        for refusal in [Refusal::Full, Refusal::NoDecision] {
+            for transport in [Transport::Polling, Transport::WebSocket] {
+                assert_eq!(refusal.response(transport).headers()[header::RETRY_AFTER], "5");
+            }
+        }
     }
 }

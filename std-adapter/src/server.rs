@@ -220,7 +220,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how many sessions may be open at once. Further ones get status 503. Default: 1,000,000.
+    /// Sets how many sessions may be open at once. Further ones get status 503 with `Retry-After: 5`. Default:
+    /// 1,000,000.
     #[must_use]
     pub fn max_sessions(mut self, sessions: usize) -> Self {
         self.config.max_sessions = sessions;
@@ -229,8 +230,10 @@ impl ServerBuilder {
 
     /// Sets how many connections of [`serve`](Server::serve) may be open at once, WebSockets included. Further ones
     /// wait until a connection ends. While connections wait, the server closes a connection after 1 s, instead of the
-    /// [request timeout](Self::request_timeout), if it has not sent the head of a request. At least 1. Default: as many
-    /// as the process has descriptors for, with the same short time once it runs out of them.
+    /// [request timeout](Self::request_timeout), if it has not sent the head of a request. Answers that belong to no
+    /// session then announce 1 s instead of the [idle timeout](Self::idle_timeout). What an earlier answer announced
+    /// still holds. At least 1. Default: as many as the process has descriptors for, with the same short times once it
+    /// runs out of them.
     ///
     /// Leave some of the process's descriptors to the rest of the application. A session on polling sometimes has two
     /// connections.
@@ -315,7 +318,7 @@ impl ServerBuilder {
     /// for the client. As in the reference, the answer is status 403 with the message as a part of the protocol's JSON
     /// on polling, and status 400 with the message as the body on WebSocket. (Browsers show a page neither status nor
     /// body of a refused WebSocket.) If the function takes longer than a [request may take](Self::request_timeout), the
-    /// server refuses the session with status 503. Default: all sessions are allowed.
+    /// server refuses the session with status 503 and `Retry-After: 5`. Default: all sessions are allowed.
     #[must_use]
     pub fn allow_request<F, R>(mut self, allow: F) -> Self
     where

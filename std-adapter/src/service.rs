@@ -10,7 +10,7 @@ use std::sync::Arc;
 use eio_core::handshake::{Handshake, Sid, Transport as Upgrade, Transports};
 use eio_core::packet::{Packet, PacketType};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use tower_service::Service;
 
 use crate::config::ChooseHeartbeat;
@@ -112,11 +112,13 @@ where
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     if !is_at(&hub.config.path, request.uri().path()) {
-        return empty(StatusCode::NOT_FOUND);
+        let may_leave_body = request.version() < Version::HTTP_2 && !request.body().is_end_stream();
+        return closing_if(may_leave_body, empty(StatusCode::NOT_FOUND));
     }
     let upgrade = hyper::upgrade::on(&mut request);
     let came_on = request.extensions_mut().remove::<CameOn>();
     let (mut parts, body) = request.into_parts();
+    let may_leave_body = parts.version < Version::HTTP_2 && !body.is_end_stream();
     name_sender(&hub, &mut parts);
     let Ok(mut headers) = callback("on_headers", || hub.config.http.common_headers(&parts)) else {
         return headers_panicked(&hub, &parts);
@@ -142,6 +144,15 @@ where
         }
     };
     put_all(response.headers_mut(), headers);
+    closing_if(may_leave_body, response)
+}
+
+/// A refusal may leave the body of its request unread, and its connection takes no further request then (RFC 9112 section
+/// 9.3).
+fn closing_if(may_leave_body: bool, mut response: Response<Body>) -> Response<Body> {
+    if may_leave_body && response.status().is_client_error() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 

@@ -452,9 +452,12 @@ impl State {
     }
 
     /// What has become due happens now: all that came in has been handled. A verdict that the session's task would not
-    /// believe at once is left to it.
+    /// believe at once is left to it, and so is one about a WebSocket, which it asks before.
     pub(crate) fn expire(&self) {
         self.update(|inner, now| {
+            if inner.transport != Transport::Polling {
+                return;
+            }
             let Some(due) = inner.session.poll_timeout().filter(|due| *due <= now) else { return };
             if !is_overdue(inner.session.check_send(now)) || is_believed(now.saturating_duration_since(due)) {
                 inner.handle_timeout(now);

@@ -61,7 +61,14 @@ impl Guard {
     pub(crate) fn check_host(&self, request: &Parts) -> Result<(), Objection> {
         let mut hosts = request.headers.get_all(header::HOST).iter();
         let host = match (hosts.next(), hosts.next()) {
-            (Some(host), None) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
+            (Some(host), None) if host.is_empty() => None,
+            // What stands before an @ is no part of a host.
+            (Some(host), None) => match host.to_str().ok().filter(|host| !host.contains('@')) {
+                Some(host) if let Ok(host) = host.parse::<Authority>() => Some(host),
+                _ => {
+                    return Err((StatusCode::BAD_REQUEST, "expected a host in the Host header\n".to_owned()));
+                }
+            },
             (None, _) if request.version != Version::HTTP_11 => request.uri.authority().cloned(),
             _ => return Err((StatusCode::BAD_REQUEST, "expected one Host header\n".to_owned())),
         };

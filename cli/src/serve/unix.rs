@@ -1,6 +1,6 @@
 //! A Unix socket to listen on: who may connect, and what becomes of its file.
 
-use std::fs::{self, Metadata, Permissions};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ pub(crate) fn listen(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile
     let address = SockAddr::unix(path)
         .map_err(|_| format!("{shown:?} is too long for a Unix socket: expected at most 107 bytes"))?;
     let socket = stream_socket().map_err(|error| format!("no Unix socket: {error}"))?;
+    // Until `listen`, a file that another starting server has just made looks left over.
+    let _alone = lock_directory(path);
     let bound = match socket.bind(&address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             remove_stale(path, &address)?;
@@ -49,6 +51,15 @@ pub(crate) fn listen(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile
     socket.listen(BACKLOG).map_err(cannot)?;
     let listener = UnixListener::from_std(socket.into()).map_err(cannot)?;
     Ok((listener, file))
+}
+
+/// Keeps other servers from starting in this directory until the file is dropped. One that cannot be read, or lies where
+/// nothing can be locked, is not locked.
+fn lock_directory(path: &Path) -> Option<File> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = File::open(directory.unwrap_or(Path::new("."))).ok()?;
+    directory.lock().ok()?;
+    Some(directory)
 }
 
 fn stream_socket() -> io::Result<Socket> {

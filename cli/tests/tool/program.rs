@@ -60,6 +60,11 @@ impl Eio {
         self.lines.recv_timeout(PATIENCE).expect("a line in time")
     }
 
+    /// The next line of standard output, if there is one before its end.
+    pub(crate) fn line_or_end(&mut self) -> Option<String> {
+        self.lines.recv_timeout(PATIENCE).ok()
+    }
+
     /// The next event of this kind; others before it are passed over.
     pub(crate) fn event(&mut self, kind: &str) -> Value {
         let mut passed = Vec::new();

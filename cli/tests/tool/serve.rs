@@ -340,6 +340,13 @@ fn on_a_loopback_address_strangers_get_neither_page_nor_feed_nor_sessions() {
         let page = format!("Host: {address}\r\nOrigin: {origin}\r\n");
         assert_eq!(statuses(&address, &page), NONE, "{origin}");
     }
+    for origins in [
+        "Origin: http://localhost\r\nOrigin: https://evil.test\r\n",
+        "Origin: chrome-extension://localhost\r\n",
+    ] {
+        assert_eq!(statuses(&address, &format!("Host: localhost\r\n{origins}")), NONE, "{origins}");
+    }
+    assert_eq!(statuses(&address, "Host: evil.test@localhost\r\n"), ["400"; 4]);
     let script = format!("Host: {address}\r\nSec-Fetch-Site: cross-site\r\n");
     assert_eq!(statuses(&address, &script), ["200", "403", "403", "403"], "a link may lead to the page");
     for host in [address.clone(), format!("localhost:{port}"), "app.localhost".to_owned(), "[::1]".to_owned()]
@@ -376,7 +383,7 @@ fn what_is_named_may_and_everybody_if_that_is_wanted() {
 #[test]
 fn a_page_too_is_asked_for_under_one_host() {
     let (_server, address) = serve(&["--host", "*"]);
-    for hosts in ["", "Host: a\r\nHost: a\r\n"] {
+    for hosts in ["", "Host: a\r\nHost: a\r\n", "Host: evil.test@localhost\r\n"] {
         assert_eq!(statuses(&address, hosts), ["400"; 4], "{hosts:?}");
     }
 }

@@ -135,6 +135,25 @@ mod unix {
     }
 
     #[test]
+    fn of_servers_that_start_at_once_on_a_file_that_is_left_over_one_listens() {
+        let directory = Directory::new("race");
+        let path = directory.file("s");
+        for _ in 0..8 {
+            drop(UnixListener::bind(&path).unwrap());
+            let mut servers = [(); 4].map(|()| Eio::start(&["serve", "--unix", &path]));
+            let listening: Vec<&mut Eio> =
+                servers.iter_mut().filter_map(|server| server.line_or_end().map(|_| server)).collect();
+            let [server] = &mut listening.into_iter().collect::<Vec<_>>()[..] else {
+                panic!("another number than one listens");
+            };
+            UnixStream::connect(&path).unwrap();
+            server.interrupt();
+            assert_eq!(server.exit_code(), 0);
+            assert!(!Path::new(&path).exists());
+        }
+    }
+
+    #[test]
     fn the_file_of_another_server_that_took_the_place_stays() {
         let directory = Directory::new("taken");
         let path = directory.file("s");

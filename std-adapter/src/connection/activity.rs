@@ -26,8 +26,10 @@ pub(super) struct Patience {
     pub(super) head: Duration,
     /// Twice this is the time for each piece of an answer to be taken.
     pub(super) request: Duration,
-    /// Between requests.
+    /// Between requests, where a session may need the connection.
     pub(super) idle: Duration,
+    /// Between requests elsewhere.
+    pub(super) spare: Duration,
 }
 
 /// What to do with a connection.
@@ -127,10 +129,12 @@ impl Activity {
 
     /// How long the connection is kept after the answer that is about to leave: as long as any idle one, or as long as
     /// the client of a session may be silent.
-    pub(super) fn promise(&self, idle: Duration) -> Duration {
+    ///
+    /// What an earlier answer has promised holds all the same.
+    pub(super) fn promise(&self, patience: Patience) -> Duration {
         let mut doing = self.lock();
-        let hold = idle.max(doing.max_silence);
-        doing.promised = self.clock.now().saturating_add(hold);
+        let hold = doing.idle(patience).max(doing.max_silence);
+        doing.promised = doing.promised.max(self.clock.now().saturating_add(hold));
         hold
     }
 
@@ -170,7 +174,8 @@ impl Activity {
         {
             return within(since, patience.head);
         }
-        let until = doing.stirred.saturating_add(patience.idle).max(doing.promised).saturating_add(MARGIN);
+        let until =
+            doing.stirred.saturating_add(doing.idle(patience)).max(doing.promised).saturating_add(MARGIN);
         if now < until {
             return Verdict::Keep(until);
         }
@@ -183,6 +188,13 @@ impl Activity {
             Some(until) => Verdict::Keep(until.max(now.saturating_add(LOOK_AGAIN))),
             None => Verdict::Close,
         }
+    }
+}
+
+impl Doing {
+    /// How long the connection may be idle after the present request.
+    fn idle(&self, patience: Patience) -> Duration {
+        if self.max_silence.is_zero() { patience.spare } else { patience.idle }
     }
 }
 
@@ -238,6 +250,7 @@ mod tests {
         head: Duration::from_secs(10),
         request: Duration::from_secs(10),
         idle: Duration::from_mins(1),
+        spare: Duration::from_mins(1),
     };
 
     async fn after(seconds: u64) {
@@ -293,7 +306,7 @@ mod tests {
         drop(UnderWay::begin(&activity, false));
         assert_eq!(verdict(&activity), Ok(62));
         activity.carries(SessionId::random().unwrap(), Duration::from_secs(100));
-        assert_eq!(activity.promise(PATIENCE.idle), Duration::from_secs(100));
+        assert_eq!(activity.promise(PATIENCE), Duration::from_secs(100));
         assert_eq!(verdict(&activity), Ok(102));
         after(102).await;
         assert_eq!(verdict(&activity), Err(Verdict::Close));
@@ -301,8 +314,30 @@ mod tests {
         activity.received();
         assert_eq!(verdict(&activity), Ok(10));
         drop(UnderWay::begin(&activity, false));
-        assert_eq!(activity.promise(PATIENCE.idle), PATIENCE.idle);
+        assert_eq!(activity.promise(PATIENCE), PATIENCE.idle);
         assert_eq!(verdict(&activity), Ok(62));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_room_is_short_a_request_that_no_session_needs_extends_no_promise() {
+        let pressed = Patience { spare: Duration::from_secs(1), ..PATIENCE };
+        let kept = |activity: &Activity| match activity.judge(pressed, None, |_| None) {
+            Verdict::Keep(until) => until.saturating_duration_since(activity.clock.now()).as_secs(),
+            end => panic!("{end:?}"),
+        };
+        let activity = Activity::begin(Clock::start());
+        drop(UnderWay::begin(&activity, false));
+        assert_eq!(activity.promise(PATIENCE), PATIENCE.idle);
+        after(30).await;
+        drop(UnderWay::begin(&activity, false));
+        assert_eq!(activity.promise(pressed), pressed.spare);
+        assert_eq!(kept(&activity), 32, "the promise holds");
+        activity.carries(SessionId::random().unwrap(), Duration::from_secs(45));
+        assert_eq!(activity.promise(pressed), PATIENCE.idle);
+        assert_eq!(kept(&activity), 62);
+        let newcomer = Activity::begin(Clock::start());
+        drop(UnderWay::begin(&newcomer, false));
+        assert_eq!((newcomer.promise(pressed), kept(&newcomer)), (pressed.spare, 3));
     }
 
     #[tokio::test(start_paused = true)]

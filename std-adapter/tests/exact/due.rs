@@ -47,6 +47,21 @@ async fn an_upgrade_of_a_session_whose_time_is_up_is_refused_as_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_never_judges_a_session_on_websocket_whose_task_alone_sees_its_socket() {
+    let mut world = World::new(Server::builder(listen));
+    move_to(&world, 300).await;
+    let mut websocket = world.connect().upgrade(3, None).await;
+    let open = websocket.text().await;
+    move_to(&world, 500_100).await;
+    move_to(&world, 500_500).await;
+    let mut surplus = world.connect();
+    surplus.send_upgrade(3, open.split('"').nth(3)).await;
+    assert_eq!(surplus.response().await.0, 101, "it is opened to be closed");
+    world.assert_alive();
+    assert_eq!(world.end().await.disconnect.reason, Reason::PingTimeout);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_refused_a_moment_before() {
     let (mut world, mut polling) = between_ticks(3).await;
     move_to(&world, 500_299).await;

@@ -112,6 +112,33 @@ async fn connections_that_say_nothing_make_room_after_a_second_when_all_are_take
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_now_and_then_does_not_hold_a_newcomers_place() {
+    let door = Door::open(|builder| builder.max_connections(2));
+    let start = Instant::now();
+    let promises: Arc<Mutex<Vec<String>>> = Arc::default();
+    for _ in 0..2 {
+        let (mut holder, promises) = (door.connect(PEER), Arc::clone(&promises));
+        tokio::spawn(async move {
+            loop {
+                send(&mut holder, "GET", "/nothing", &[], "").await;
+                let Some(answer) = read(&mut holder).await else { return };
+                promises.lock().unwrap().push(answer.header("keep-alive").unwrap().to_owned());
+                tokio::time::sleep(Duration::from_mins(1)).await;
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut newcomers = Vec::new();
+    // The second one came when there was no room any more. What the first one was promised before holds.
+    for at in [3, 77] {
+        let newcomer = tokio::time::timeout(Duration::from_mins(10), door.newcomer(PEER));
+        newcomers.push(newcomer.await.expect("it has to be let in"));
+        assert_eq!(start.elapsed().as_secs(), at);
+    }
+    assert_eq!(*promises.lock().unwrap(), ["timeout=75", "timeout=1", "timeout=1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_address_takes_its_share_of_connections_and_websockets_count() {
     let door = Door::open(|builder| builder.max_connections_per_address(2));
     let mut websocket = door.connect("192.0.2.1:1");

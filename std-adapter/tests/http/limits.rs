@@ -153,6 +153,34 @@ async fn a_payload_above_the_limit_is_refused_unread_and_the_session_lives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_leaves_a_body_unread_closes_its_connection_and_promises_nothing() {
+    let stage = stage(|builder| builder.max_payload(10).request_timeout(Duration::from_secs(5)));
+    let path = format!("{POLLING}&sid={}", stage.open().await);
+    let headers = ["content-length: 11"];
+    let nowhere = stage.ask("POST", "/nowhere", &headers, "").await;
+    let unknown = stage.ask("POST", &format!("{POLLING}&sid=unknown"), &headers, "").await;
+    let too_large = stage.ask("POST", &path, &headers, "").await;
+    let mut first = stage.connect();
+    send(&mut first, "POST", &path, &["content-length: 9"], "").await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let overlapping = stage.ask("POST", &path, &["content-length: 9"], "").await;
+    let path = format!("{POLLING}&sid={}", stage.open().await);
+    let late = stage.ask("POST", &path, &["content-length: 9"], "").await;
+    for (answer, status) in
+        [(nowhere, 404), (unknown, 400), (too_large, 413), (overlapping, 400), (late, 408)]
+    {
+        assert_eq!(answer.status, status);
+        assert_eq!(
+            (answer.header("connection"), answer.header("keep-alive")),
+            (Some("close"), None),
+            "{status}"
+        );
+    }
+    let empty = stage.get("/nowhere", &[]).await;
+    assert_eq!(empty.header("keep-alive"), Some("timeout=75"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_never_ends_ends_the_session() {
     let stage = stage(|builder| builder.request_timeout(Duration::from_secs(5)));
     let path = format!("{POLLING}&sid={}", stage.open().await);
