@@ -16,7 +16,7 @@ use crate::compression::{Encoding, compress};
 use crate::message::Message;
 use crate::metrics;
 use crate::request::Query;
-use crate::respond::{Body, Refusal, empty, respond};
+use crate::respond::{Body, BodyRead, Refusal, empty, respond};
 use crate::state::{PollAnswer, Revision, State};
 
 const TEXT: &str = "text/plain; charset=UTF-8";
@@ -172,7 +172,9 @@ where
     let accepted = accept(&state, query, &payload, is_binary);
     state.expire();
     if !accepted {
-        return empty(StatusCode::BAD_REQUEST);
+        let mut response = empty(StatusCode::BAD_REQUEST);
+        response.extensions_mut().insert(BodyRead);
+        return response;
     }
     poll_fn(|cx| state.poll_room_to_answer(cx)).await;
     uncached(HTML, "ok")

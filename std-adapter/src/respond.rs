@@ -164,6 +164,10 @@ pub(crate) fn respond(
     response
 }
 
+/// Marks an answer to a request whose body was read to its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyRead;
+
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Full::new(Bytes::new()));
     *response.status_mut() = status;

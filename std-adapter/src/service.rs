@@ -20,7 +20,7 @@ use crate::hub::{Hub, Registered};
 use crate::opening_handshake::OpeningHandshake;
 use crate::polling;
 use crate::request::{Query, is_at, is_internet_explorer, is_websocket_upgrade, names_its_host};
-use crate::respond::{Body, Refusal, empty};
+use crate::respond::{Body, BodyRead, Refusal, empty};
 use crate::session_id::SessionId;
 use crate::socket::Transport;
 use crate::state::{Revision, State};
@@ -150,6 +150,7 @@ where
 /// A refusal may leave the body of its request unread, and its connection takes no further request then (RFC 9112 section
 /// 9.3).
 fn closing_if(may_leave_body: bool, mut response: Response<Body>) -> Response<Body> {
+    let may_leave_body = may_leave_body && response.extensions().get::<BodyRead>().is_none();
     if may_leave_body && response.status().is_client_error() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

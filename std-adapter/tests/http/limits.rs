@@ -178,6 +178,9 @@ async fn an_answer_that_leaves_a_body_unread_closes_its_connection_and_promises_
     }
     let empty = stage.get("/nowhere", &[]).await;
     assert_eq!(empty.header("keep-alive"), Some("timeout=75"));
+    let path = format!("{POLLING}&sid={}", stage.open().await);
+    let garbage = stage.ask("POST", &path, &["content-length: 1"], "x").await;
+    assert_eq!((garbage.status, garbage.header("keep-alive")), (400, Some("timeout=75")), "it was read");
 }
 
 #[tokio::test(start_paused = true)]

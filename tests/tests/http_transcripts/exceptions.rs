@@ -14,6 +14,7 @@
 //! | `11 overlap` | reset the first of two posts at once (all), answered the second with 500 (3.x) | both get status 400, as the document wants |
 //! | `CVE-2026-59725` | never answered a post of `application/octet-stream` in revision 4 (before 6.6.10) | status 400 |
 //! | `abort` | sent a close frame to a silent peer | resets the connection, so that the kernel keeps nothing for it |
+//! | `unread body` | went on with the connection behind a refused post | closes it, and says so: who refuses a body may leave it unread (RFC 9112 section 9.3) |
 //! | `overtake` | sent a heartbeat behind the messages that waited | sends it in front |
 //!
 //! And what 3.x did otherwise than 6.x, which ours follows for both revisions:
@@ -156,6 +157,11 @@ impl Case<'_> {
             }
             Difference::Answered { ours: 200 } if is_post && self.upgraded_during(exchange) => {
                 same_way("B26")
+            }
+            Difference::Header { name: "connection", recorded: None, ours: Some(ours) }
+                if is_post && ours == "close" =>
+            {
+                same_way("unread body")
             }
             Difference::Answered { ours: 413 } if is_post && self.is_3x() => parts("6.x 413"),
             _ => None,
