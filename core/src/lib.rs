@@ -134,6 +134,7 @@ mod json;
 pub mod legacy;
 pub mod packet;
 pub mod payload;
+mod revision;
 mod server;
 pub mod session;
 pub mod settings;
@@ -144,6 +145,7 @@ pub mod upgrade;
 pub mod ws;
 
 pub use client::ClientSession;
+pub use revision::{Revision, UnknownRevision};
 pub use server::ServerSession;
 pub use session::{DisconnectReason, Event};
 pub use settings::{Heartbeat, Liveness, Settings};
