@@ -38,11 +38,11 @@ use crate::client::endpoint::Endpoint;
 use crate::client::route::{Route, RouteSetting};
 #[cfg(feature = "tls")]
 use crate::client::tls::{Tls, TlsSetting};
-use crate::clock::Clock;
-use crate::mailbox::Limits;
-use crate::redact::redact_url;
-use crate::socket::Transport;
-use crate::state::Revision;
+use crate::session::mailbox::Limits;
+use crate::session::socket::Transport;
+use crate::session::state::Revision;
+use crate::wire::clock::Clock;
+use crate::wire::redact::redact_url;
 
 pub(crate) use dial::Dialed;
 pub use error::{ClientBuildError, ConnectError};

@@ -1,70 +1,34 @@
 #![doc = include_str!("../README.md")]
 
-mod accept;
-mod broadcast;
-mod candidate;
+mod carrier;
 mod client;
-mod clock;
-mod close_frame;
-mod compression;
-mod config;
-mod connection;
-mod cookie;
-mod cors;
-mod grace;
-mod guard;
-mod head;
-mod hub;
-mod limits;
-mod lingering;
-mod listener;
-mod mailbox;
-mod mask_keys;
-mod message;
-pub mod metrics;
-mod notice;
-mod observer;
-mod opening_handshake;
-mod origins;
-mod passes;
-mod polling;
-mod proxies;
-mod raw_socket;
-mod redact;
-mod request;
-mod respond;
+mod http;
 mod server;
-mod service;
-mod session_id;
-mod shutdown;
-mod socket;
-mod state;
-mod surplus;
-mod task;
-mod waiting;
-mod websocket;
+mod session;
+mod wire;
 
-pub use broadcast::Broadcast;
 #[cfg(feature = "tls")]
 pub use client::TlsError;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientEvent, ClientSender, ClientSocket, ConnectError,
     HandshakeInfo, ProxyError, Reconnecting, RefusalKind, Refused,
 };
-pub use close_frame::CloseFrame;
-pub use cookie::{Cookie, InvalidCookie, SameSite};
-pub use cors::Cors;
-pub use listener::Listener;
-pub use message::Message;
-pub use observer::{CannotAccept, Observer, RefusedRequest};
-pub use origins::{AllowedOrigins, InvalidOrigin, Origin, OriginPattern};
-pub use proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
-pub use redact::redact_url;
+pub use http::cookie::{Cookie, InvalidCookie, SameSite};
+pub use http::cors::Cors;
+pub use http::origins::{AllowedOrigins, InvalidOrigin, Origin, OriginPattern};
+pub use http::proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
 #[cfg(feature = "tls")]
 #[doc(no_inline)]
 pub use rustls;
+pub use server::listener::Listener;
+pub use server::service::{EngineService, PeerAddr};
+pub use server::shutdown::CutOff;
 pub use server::{BuildError, Server, ServerBuilder};
-pub use service::{EngineService, PeerAddr};
-pub use session_id::SessionId;
-pub use shutdown::CutOff;
-pub use socket::{Disconnect, SendError, SendErrorKind, Sender, Socket, Transport, TrySendError};
+pub use session::broadcast::Broadcast;
+pub use session::metrics;
+pub use session::observer::{CannotAccept, Observer, RefusedRequest};
+pub use session::socket::{Disconnect, SendError, SendErrorKind, Sender, Socket, Transport, TrySendError};
+pub use wire::close_frame::CloseFrame;
+pub use wire::message::Message;
+pub use wire::redact::redact_url;
+pub use wire::session_id::SessionId;

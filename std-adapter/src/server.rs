@@ -1,6 +1,15 @@
 //! Building a server, running it, and its handle.
 
-mod http;
+mod accept;
+pub(crate) mod config;
+mod connection;
+pub(crate) mod http_settings;
+pub(crate) mod hub;
+pub(crate) mod listener;
+pub(crate) mod polling;
+pub(crate) mod service;
+pub(crate) mod shutdown;
+mod surplus;
 
 use core::convert::Infallible;
 use std::net::SocketAddr;
@@ -15,23 +24,21 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
-use crate::accept;
-use crate::broadcast::{Broadcast, PreparedMessage};
-use crate::config::{Config, HttpConfig};
-use crate::connection;
-use crate::cors::Cors;
-use crate::hub::Hub;
-use crate::limits::HandshakeLimiter;
-use crate::listener::Listener;
-use crate::mailbox::Limits;
-use crate::message::Message;
-use crate::observer::Observer;
-use crate::origins::AllowedOrigins;
-use crate::polling::separator;
-use crate::service::EngineService;
-use crate::shutdown::{self, CutOff};
-use crate::socket::{Disconnect, Sender, Socket};
-use crate::state::{Outgoing, Revision};
+use crate::http::cors::Cors;
+use crate::http::limits::HandshakeLimiter;
+use crate::http::origins::AllowedOrigins;
+use crate::server::config::{Config, HttpConfig};
+use crate::server::hub::Hub;
+use crate::server::listener::Listener;
+use crate::server::polling::separator;
+use crate::server::service::EngineService;
+use crate::server::shutdown::CutOff;
+use crate::session::broadcast::{Broadcast, PreparedMessage};
+use crate::session::mailbox::Limits;
+use crate::session::observer::Observer;
+use crate::session::socket::{Disconnect, Sender, Socket};
+use crate::session::state::{Outgoing, Revision};
+use crate::wire::message::Message;
 
 /// The shortest idle time that can be announced.
 const MIN_IDLE: Duration = Duration::from_secs(1);

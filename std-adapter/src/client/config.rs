@@ -13,9 +13,9 @@ use crate::client::event::ClientEvent;
 use crate::client::route::Route;
 #[cfg(feature = "tls")]
 use crate::client::tls::Tls;
-use crate::mailbox::Limits;
-use crate::socket::Transport;
-use crate::state::Revision;
+use crate::session::mailbox::Limits;
+use crate::session::socket::Transport;
+use crate::session::state::Revision;
 
 /// The body of a request.
 pub(crate) type Body = Full<bytes::Bytes>;

@@ -7,9 +7,9 @@ use http::{HeaderValue, Uri};
 
 use crate::client::credentials;
 use crate::client::error::ClientBuildError;
-use crate::redact::redact_url;
-use crate::socket::Transport;
-use crate::state::Revision;
+use crate::session::socket::Transport;
+use crate::session::state::Revision;
+use crate::wire::redact::redact_url;
 
 /// Query parameters that the protocol itself sets; those in the caller's URL are left out.
 const RESERVED: [&str; 6] = ["EIO", "transport", "sid", "t", "j", "b64"];

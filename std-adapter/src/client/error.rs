@@ -10,7 +10,7 @@ use crate::client::proxy::ProxyError;
 use crate::client::refusal::Refused;
 #[cfg(feature = "tls")]
 use crate::client::tls::TlsError;
-use crate::socket::Disconnect;
+use crate::session::socket::Disconnect;
 
 /// Errors from [`ClientBuilder::build`](crate::ClientBuilder::build).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

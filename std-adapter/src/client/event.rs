@@ -6,8 +6,8 @@ use eio_core::upgrade::UpgradeOutcome;
 
 use crate::client::error::ConnectError;
 use crate::client::handshake::HandshakeInfo;
-use crate::message::Message;
-use crate::socket::{Disconnect, Transport};
+use crate::session::socket::{Disconnect, Transport};
+use crate::wire::message::Message;
 
 /// An event of a client. Events come in the order in which they happened. Use them for logs, terminals and graphs.
 #[derive(Clone, Debug)]

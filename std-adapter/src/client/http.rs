@@ -27,7 +27,7 @@ use crate::client::event::ClientEvent;
 use crate::client::notice;
 use crate::client::refusal::Refused;
 use crate::client::secrets::Secrets;
-use crate::clock::Clock;
+use crate::wire::clock::Clock;
 
 /// What requests need to know.
 #[derive(Clone)]

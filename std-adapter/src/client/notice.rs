@@ -5,7 +5,7 @@
 use crate::client::config::OnEvent;
 use crate::client::event::ClientEvent;
 use crate::client::handshake::ShortSid;
-use crate::guard::guarded;
+use crate::session::guard::guarded;
 
 /// Tells both; `false` when one of them panicked.
 pub(crate) fn tell(event: &ClientEvent, sid: &str, on_event: Option<&OnEvent>) -> bool {

@@ -5,13 +5,13 @@ use std::io;
 use eio_core::ws::Key;
 use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 
+use crate::carrier::websocket::WebSocketIo;
 use crate::client::config::Body;
 use crate::client::error::ConnectError;
 use crate::client::http::{Dialer, HttpConnection, Unsent};
 use crate::client::secrets::Secrets;
-use crate::request::has_token;
-use crate::socket::Transport;
-use crate::websocket::WebSocketIo;
+use crate::http::request::has_token;
+use crate::session::socket::Transport;
 
 /// A WebSocket that the server has opened.
 pub(crate) struct Opened {

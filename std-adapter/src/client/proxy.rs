@@ -15,8 +15,8 @@ use crate::client::dial::{Dialed, Link, SpeaksTls};
 use crate::client::endpoint::Endpoint;
 use crate::client::error::ClientBuildError;
 use crate::client::http::{HttpConnection, Unsent};
-use crate::proxies::Network;
-use crate::redact::redact_url;
+use crate::http::proxies::Network;
+use crate::wire::redact::redact_url;
 
 /// Errors from opening a tunnel through a proxy.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use crate::client::http::foreign_coding;
 use crate::client::secrets::Secrets;
-use crate::redact::redact_url;
+use crate::wire::redact::redact_url;
 
 /// A server's refusal.
 #[derive(Clone, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use core::time::Duration;
 use crate::client::error::ConnectError;
 use crate::client::handshake::{HandshakeInfo, ShortSid};
 use crate::client::state::Shared;
-use crate::close_frame::CloseFrame;
-use crate::message::Message;
-use crate::socket::{Disconnect, SendError, Transport, TrySendError};
+use crate::session::socket::{Disconnect, SendError, Transport, TrySendError};
+use crate::wire::close_frame::CloseFrame;
+use crate::wire::message::Message;
 
 /// A client's open session. It receives and sends messages, closes the session, and reports how it ended.
 ///

@@ -15,20 +15,20 @@ use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, payload};
 use tokio::sync::Notify;
 use tracing::level_filters::LevelFilter;
 
+use crate::carrier::websocket::ToWrite;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::handshake::HandshakeInfo;
 use crate::client::http::{Answer, Dialer};
 use crate::client::notice;
-use crate::close_frame::CloseFrame;
-use crate::guard::guarded;
-use crate::mailbox::{Mailbox, Taken};
-use crate::message::Message;
-use crate::polling::{packet_bound, separator};
-use crate::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
-use crate::state::{Outgoing, Revision};
-use crate::waiting::{self, until};
-use crate::websocket::ToWrite;
+use crate::server::polling::{packet_bound, separator};
+use crate::session::guard::guarded;
+use crate::session::mailbox::{Mailbox, Taken};
+use crate::session::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
+use crate::session::state::{Outgoing, Revision};
+use crate::session::waiting::{self, until};
+use crate::wire::close_frame::CloseFrame;
+use crate::wire::message::Message;
 
 /// How much messages may fill of one request with data. A heartbeat that becomes due waits for the request in flight.
 const BATCH: usize = 64 * 1024;

@@ -20,21 +20,21 @@ use eio_core::ws::Close;
 use eio_core::{DisconnectReason, Instant};
 use http::{HeaderValue, Method, Request, header};
 
+use crate::carrier::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo, is_impossible};
 use crate::client::config::Body;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::http::{Answer, Lane};
 use crate::client::opening::{self, Opened};
 use crate::client::state::{Batch, Inner, Shared, State};
-use crate::close_frame::CloseFrame;
-use crate::grace::{self, Grace, is_overdue};
-use crate::guard::guarded;
-use crate::lingering::{Departures, LINGER, Lingering};
-use crate::passes::{self, Pass};
-use crate::polling::encode;
-use crate::socket::Transport;
-use crate::state::Revision;
-use crate::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo, is_impossible};
+use crate::server::polling::encode;
+use crate::session::grace::{self, Grace, is_overdue};
+use crate::session::guard::guarded;
+use crate::session::lingering::{Departures, LINGER, Lingering};
+use crate::session::passes::{self, Pass};
+use crate::session::socket::Transport;
+use crate::session::state::Revision;
+use crate::wire::close_frame::CloseFrame;
 
 type Opening = Pin<Box<dyn Future<Output = Result<Opened, ConnectError>> + Send>>;
 

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(feature = "tls")]
 use tokio_rustls::client::TlsStream;
 
-use crate::raw_socket::RawSocket;
+use crate::carrier::raw_socket::RawSocket;
 
 /// A connection that this client has opened.
 #[derive(Debug)]

@@ -1,0 +1,174 @@
+//! How many connections are open, together and of one address.
+
+use core::net::{IpAddr, SocketAddr};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::time::Duration;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use eio_core::Instant;
+use tokio::sync::Notify;
+
+use crate::http::limits::network_of;
+
+/// For how long room is short after a connection could not be accepted.
+const PRESSURE: Duration = Duration::from_secs(5);
+
+/// How often connections are reminded of that.
+const REMINDER: Duration = Duration::from_secs(1);
+
+/// Counts the connections of a server, WebSockets included.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    limit: Option<usize>,
+    limit_per_address: Option<usize>,
+    open: AtomicUsize,
+    /// How many each address has; nothing without a limit.
+    addresses: Mutex<HashMap<IpAddr, usize>>,
+    freed: Notify,
+    /// Until when room is short, in microseconds.
+    short_until: AtomicU64,
+    pressed: Notify,
+}
+
+impl Gate {
+    pub(crate) fn new(limit: Option<usize>, limit_per_address: Option<usize>) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            limit_per_address,
+            open: AtomicUsize::new(0),
+            addresses: Mutex::default(),
+            freed: Notify::new(),
+            short_until: AtomicU64::new(0),
+            pressed: Notify::new(),
+        })
+    }
+
+    fn addresses(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The limit, if it is reached.
+    pub(crate) fn full(&self) -> Option<usize> {
+        self.limit.filter(|limit| self.open.load(Ordering::SeqCst) >= *limit)
+    }
+
+    /// Ready when a connection has ended.
+    pub(crate) async fn freed(&self) {
+        self.freed.notified().await;
+    }
+
+    /// Lets one connection in, unless its address has as many as it may have. One without an address counts as no
+    /// address's.
+    pub(crate) fn enter(gate: &Arc<Self>, peer: Option<SocketAddr>) -> Option<Permit> {
+        let mut address = None;
+        if let (Some(limit), Some(peer)) = (gate.limit_per_address, peer) {
+            let network = network_of(peer.ip());
+            let mut addresses = gate.addresses();
+            let count = addresses.entry(network).or_default();
+            if *count >= limit {
+                return None;
+            }
+            *count += 1;
+            address = Some(Box::new(network));
+        }
+        gate.open.fetch_add(1, Ordering::SeqCst);
+        Some(Permit { gate: Arc::clone(gate), address })
+    }
+
+    /// A connection could not be accepted.
+    pub(crate) fn press(&self, now: Instant) {
+        let until = now.saturating_add(PRESSURE).as_micros();
+        let before = Instant::from_micros(self.short_until.load(Ordering::Relaxed));
+        if before < Instant::from_micros(until)
+            && before <= now.saturating_add(PRESSURE.saturating_sub(REMINDER))
+        {
+            self.short_until.store(until, Ordering::Relaxed);
+            self.pressed.notify_waiters();
+        }
+    }
+
+    /// Whether room is short.
+    pub(crate) fn is_short(&self, now: Instant) -> bool {
+        now.as_micros() < self.short_until.load(Ordering::Relaxed)
+    }
+
+    /// Ready when room becomes short, or still is after a while.
+    pub(crate) fn pressed(&self) -> impl Future<Output = ()> + '_ {
+        self.pressed.notified()
+    }
+}
+
+/// The right of one connection to be open, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    gate: Arc<Gate>,
+    /// Boxed, because most servers count no addresses, and every WebSocket has this.
+    address: Option<Box<IpAddr>>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(address) = &self.address
+            && let Entry::Occupied(mut count) = self.gate.addresses().entry(**address)
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        self.gate.open.fetch_sub(1, Ordering::SeqCst);
+        self.gate.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1_000)
+    }
+
+    fn peer(address: &str) -> SocketAddr {
+        SocketAddr::new(address.parse().unwrap(), 1)
+    }
+
+    #[test]
+    fn connections_are_counted_together_and_by_address_and_forgotten_when_they_end() {
+        let gate = Gate::new(Some(3), Some(2));
+        let first = Gate::enter(&gate, Some(peer("192.0.2.1"))).unwrap();
+        let second = Gate::enter(&gate, Some(peer("::ffff:192.0.2.1"))).unwrap();
+        assert!(Gate::enter(&gate, Some(peer("192.0.2.1"))).is_none());
+        assert_eq!(gate.full(), None);
+        let third = Gate::enter(&gate, None).unwrap();
+        assert_eq!(gate.full(), Some(3));
+        drop((first, third));
+        assert_eq!(gate.full(), None);
+        assert!(Gate::enter(&gate, Some(peer("192.0.2.1"))).is_some());
+        drop(second);
+        assert!(gate.addresses().is_empty());
+    }
+
+    #[tokio::test]
+    async fn room_is_short_for_five_seconds_and_that_is_told_once_a_second() {
+        let gate = Gate::new(None, None);
+        assert!(!gate.is_short(at(0)));
+        let mut told = Vec::new();
+        for now in (0..3_000).step_by(100) {
+            let pressed = gate.pressed();
+            tokio::pin!(pressed);
+            gate.press(at(now));
+            if is_ready(pressed.as_mut()) {
+                told.push(now);
+            }
+        }
+        assert_eq!(told, [0, 1_000, 2_000]);
+        assert!(gate.is_short(at(6_999)) && !gate.is_short(at(7_000)));
+    }
+
+    fn is_ready(future: core::pin::Pin<&mut impl Future<Output = ()>>) -> bool {
+        future.poll(&mut core::task::Context::from_waker(core::task::Waker::noop())).is_ready()
+    }
+}

@@ -1,0 +1,483 @@
+//! Bytes of one WebSocket: read into a scratch buffer that all connections of a thread share, decoded in place, and
+//! written without copies where that pays. An idle connection owns no buffer.
+
+mod batch;
+mod end;
+mod stream;
+
+use core::cell::RefCell;
+use core::task::{Context, Poll, ready};
+use std::io;
+
+use eio_core::BufferTooSmall;
+use eio_core::packet::{Frame, Packet};
+use eio_core::ws::{self, Close, Decoder, Item, MessageKind, OpCode};
+use hyper::upgrade::Upgraded;
+
+use self::batch::Batch;
+pub(crate) use self::end::{Carried, ConnectionEnd};
+use self::stream::Stream;
+use crate::client::Dialed;
+use crate::session::state::{Outgoing, Revision, State};
+use crate::wire::close_frame::CloseFrame;
+use crate::wire::mask_keys;
+use crate::wire::message::Message;
+
+/// How much one read takes at most; also what the scratch buffer of a thread holds.
+const SCRATCH: usize = 64 * 1024;
+
+/// How much is read at most before the session's other work has its turn: packets that never fill the inbox would keep
+/// it waiting otherwise.
+const AT_ONCE: usize = 4 * SCRATCH;
+
+/// How often a socket is read at most before the silence of its peer is judged: 16 MiB, more than a kernel holds.
+/// What came in after that is not evidence that was there in time.
+const MAX_READS: usize = 256;
+
+thread_local! {
+    static SCRATCH_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static BATCH: RefCell<Batch> = RefCell::default();
+}
+
+/// Takes what was read.
+pub(crate) trait FrameSink {
+    /// Whether reading may go on.
+    fn wants_more(&self) -> bool;
+    /// One whole WebSocket message.
+    fn handle(&mut self, frame: Frame<'_>);
+    /// A piece of a message that is not whole yet.
+    fn handle_activity(&mut self);
+    /// The peer's close frame, with its body if it has one. Nothing follows it.
+    fn handle_close(&mut self, _: Option<Close<'_>>) {}
+}
+
+/// Gives what is to be written.
+pub(crate) trait FrameSource {
+    /// What comes next, if anything does.
+    fn next(&mut self) -> Option<ToWrite>;
+    /// So many of the messages that [`next`](Self::next) gave, the oldest ones, are with the kernel as a whole.
+    fn written(&mut self, messages: usize);
+    /// Whether nothing will come any more and all is written: our close frame's turn.
+    fn is_over(&self) -> bool {
+        false
+    }
+    /// What our close frame says then.
+    fn close_frame(&self) -> Option<CloseFrame> {
+        None
+    }
+}
+
+/// Nothing more is to be written.
+pub(crate) struct Nothing;
+
+impl FrameSource for Nothing {
+    fn next(&mut self) -> Option<ToWrite> {
+        None
+    }
+
+    fn written(&mut self, _: usize) {}
+}
+
+/// Nobody listens any more.
+struct Deaf;
+
+impl FrameSink for Deaf {
+    fn wants_more(&self) -> bool {
+        true
+    }
+
+    fn handle(&mut self, _: Frame<'_>) {}
+
+    fn handle_activity(&mut self) {}
+}
+
+/// How far our close frame has come.
+#[derive(Clone, Debug)]
+enum Closing {
+    No,
+    Queued(Option<CloseFrame>),
+    /// It is the last of the frames on their way, or the kernel has it.
+    Written(Option<CloseFrame>),
+}
+
+/// The WebSocket of a session, or of a candidate for one.
+pub(crate) struct WebSocketIo {
+    stream: Stream,
+    decoder: Decoder,
+    /// Received bytes that are no whole header or control frame yet. hyper's leftovers at first.
+    tail: Box<[u8]>,
+    /// A message of which some pieces came in.
+    partial: Vec<u8>,
+    /// What the kernel has not taken yet.
+    unwritten: Option<Box<Batch>>,
+    /// The answer that is owed to the peer's latest RFC 6455 ping.
+    pong: Option<Box<[u8]>>,
+    closing: Closing,
+    /// A client masks what it sends, a server does not (RFC 6455 section 5.3).
+    masks: bool,
+    revision: Revision,
+    base64_only: bool,
+    unread: bool,
+}
+
+impl WebSocketIo {
+    /// The server's end, once the 101 response has left.
+    pub(crate) fn new(upgraded: Upgraded, state: &State) -> Self {
+        let (stream, tail) = Stream::of(upgraded);
+        let decoder = Decoder::server(state.hub.config.settings.max_payload());
+        Self { base64_only: state.base64_only, ..Self::with(stream, decoder, tail, state.revision) }
+    }
+
+    /// The client's end, once the 101 response was read; `received` came right behind it.
+    pub(crate) fn client(stream: Dialed, received: &[u8], revision: Revision, max_message: u32) -> Self {
+        let decoder = Decoder::client(max_message);
+        Self {
+            masks: true,
+            ..Self::with(Stream::Dialed(Box::new(stream)), decoder, received.to_vec(), revision)
+        }
+    }
+
+    fn with(stream: Stream, decoder: Decoder, tail: Vec<u8>, revision: Revision) -> Self {
+        Self {
+            stream,
+            decoder,
+            tail: tail.into_boxed_slice(),
+            partial: Vec::new(),
+            unwritten: None,
+            pong: None,
+            closing: Closing::No,
+            masks: false,
+            revision,
+            base64_only: false,
+            unread: false,
+        }
+    }
+
+    /// Hands over every frame that is ready, until `wants_more` says no, nothing is left to read, or others have to have
+    /// their turn: then the task is woken again.
+    ///
+    /// `Pending` means that all that was there has been handed over, that no more is wanted, or that there is
+    /// [more](Self::has_unread).
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut impl FrameSink,
+    ) -> Poll<ConnectionEnd> {
+        let mut budget = AT_ONCE;
+        let mut exhausted = false;
+        let read = |stream: &mut Stream, room: &mut [u8]| {
+            if budget == 0 {
+                exhausted = true;
+                return Poll::Pending;
+            }
+            let at_once = room.len().min(budget);
+            let room = room.get_mut(..at_once).unwrap_or_default();
+            let read = ready!(stream.poll_read(cx, room));
+            budget = budget.saturating_sub(*read.as_ref().unwrap_or(&0));
+            Poll::Ready(read)
+        };
+        let end = self.read_with(read, sink);
+        self.unread = exhausted;
+        if exhausted {
+            cx.waker().wake_by_ref();
+        }
+        end
+    }
+
+    /// Whether the last [`poll_read`](Self::poll_read) stopped for the sake of others, with more to read perhaps.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.unread
+    }
+
+    /// Reads what still comes in, and forgets it. Ready once nothing can come any more.
+    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.decoder.decode(&mut []).is_ok()
+            && !matches!(ready!(self.poll_read(cx, &mut Deaf)), ConnectionEnd::Violation(_))
+        {
+            return Poll::Ready(());
+        }
+        // What follows a broken frame cannot be decoded, but unread it would turn our close into a reset.
+        let mut scratch = SCRATCH_BUFFER.take();
+        scratch.resize(SCRATCH, 0);
+        let mut end = None;
+        for _ in 0..AT_ONCE / SCRATCH {
+            end = match self.stream.poll_read(cx, &mut scratch) {
+                Poll::Pending => Some(Poll::Pending),
+                Poll::Ready(Ok(0) | Err(_)) => Some(Poll::Ready(())),
+                Poll::Ready(Ok(_)) => continue,
+            };
+            break;
+        }
+        SCRATCH_BUFFER.set(scratch);
+        end.unwrap_or_else(|| {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
+
+    /// The same, asking the socket itself instead of the runtime, which may not have looked for a while.
+    ///
+    /// `None` when the connection is not a plain socket.
+    pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ConnectionEnd>> {
+        self.stream.socket()?;
+        let mut reads = 0..MAX_READS;
+        let read = |stream: &mut Stream, room: &mut [u8]| match reads.next() {
+            Some(_) => stream.read_now(room),
+            None => Poll::Pending,
+        };
+        Some(self.read_with(read, sink))
+    }
+
+    fn read_with(
+        &mut self,
+        mut read: impl FnMut(&mut Stream, &mut [u8]) -> Poll<io::Result<usize>>,
+        sink: &mut impl FrameSink,
+    ) -> Poll<ConnectionEnd> {
+        // Out of its cell while in use: `handle` may run code that reads another connection.
+        let mut scratch = SCRATCH_BUFFER.take();
+        scratch.resize(SCRATCH.max(self.tail.len()), 0);
+        let tail = core::mem::take(&mut self.tail);
+        let mut filled = tail.len();
+        scratch[..filled].copy_from_slice(&tail);
+        let end = loop {
+            // Bytes from before go first: they came with the HTTP request, or reading was paused.
+            let mut at = 0;
+            let mut end = None;
+            while end.is_none() && at < filled && sink.wants_more() {
+                match self.decode(scratch.get_mut(at..filled).unwrap_or_default(), sink) {
+                    Ok((consumed, found)) => {
+                        at += consumed;
+                        if self.decoder.is_closed() {
+                            end = Some(ConnectionEnd::Closed);
+                        } else if !found {
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        // Our close frame tells it, if there is one to come.
+                        self.close(CloseFrame::new(error.close_code(), "").ok());
+                        end = Some(error.into());
+                    }
+                }
+            }
+            if let Some(end) = end {
+                filled = 0;
+                break Poll::Ready(end);
+            }
+            scratch.copy_within(at..filled, 0);
+            filled -= at;
+            if !sink.wants_more() {
+                break Poll::Pending;
+            }
+            match read(&mut self.stream, scratch.get_mut(filled..).unwrap_or_default()) {
+                Poll::Pending => break Poll::Pending,
+                Poll::Ready(Ok(0)) => break Poll::Ready(ConnectionEnd::Closed),
+                Poll::Ready(Ok(len)) => filled += len,
+                Poll::Ready(Err(error)) => break Poll::Ready((&error).into()),
+            }
+        };
+        self.tail = scratch.get(..filled).unwrap_or_default().into();
+        SCRATCH_BUFFER.set(scratch);
+        end
+    }
+
+    /// Decodes up to the next item: how much was consumed, and whether there was one.
+    fn decode(&mut self, input: &mut [u8], sink: &mut impl FrameSink) -> Result<(usize, bool), ws::Error> {
+        let decoded = self.decoder.decode(input)?;
+        match decoded.item {
+            None => return Ok((decoded.consumed, false)),
+            Some(Item::Message(frame)) => sink.handle(frame),
+            Some(Item::Piece(piece)) => {
+                self.partial.extend_from_slice(piece.bytes);
+                sink.handle_activity();
+                if piece.last {
+                    let message = core::mem::take(&mut self.partial);
+                    match piece.kind {
+                        MessageKind::Binary => sink.handle(Frame::Binary(&message)),
+                        // The decoder has checked the whole message.
+                        MessageKind::Text => {
+                            let text = core::str::from_utf8(&message).map_err(|_| ws::Error::InvalidUtf8)?;
+                            sink.handle(Frame::Text(text));
+                        }
+                    }
+                }
+            }
+            Some(Item::Control(ws::Control::Ping(payload))) => {
+                // Only the latest of several is answered (RFC 6455 section 5.5.3).
+                self.pong = Some(Box::from(payload));
+            }
+            Some(Item::Control(ws::Control::Pong(_))) => {}
+            Some(Item::Control(ws::Control::Close(close))) => {
+                // The answer has the same code (RFC 6455 section 5.5.1).
+                self.close(close.and_then(|close| CloseFrame::new(close.code(), "").ok()));
+                sink.handle_close(close);
+            }
+        }
+        Ok((decoded.consumed, true))
+    }
+
+    /// Writes what is left, then what `source` yields, until nothing is left or the kernel takes no more.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut impl FrameSource,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            if let Some(unwritten) = &mut self.unwritten {
+                ready!(unwritten.poll_write(&mut self.stream, cx, source))?;
+                self.unwritten = None;
+            }
+            if let Closing::Written(_) = self.closing {
+                return self.stream.poll_flush(cx);
+            }
+            // The batch is the thread's, and becomes the connection's if it has to wait.
+            let mut batch = BATCH.take();
+            self.fill(&mut batch, source)?;
+            if batch.is_empty() {
+                BATCH.set(batch);
+                return self.stream.poll_flush(cx);
+            }
+            match batch.poll_write(&mut self.stream, cx, source) {
+                Poll::Ready(Ok(())) => BATCH.set(batch.recycle()),
+                not_yet => {
+                    self.unwritten = Some(Box::new(batch));
+                    return not_yet;
+                }
+            }
+        }
+    }
+
+    /// What comes next, in its order: the answer to a ping of RFC 6455, what `source` yields, our close frame.
+    fn fill(&mut self, batch: &mut Batch, source: &mut impl FrameSource) -> io::Result<()> {
+        if let Some(payload) = self.pong.take() {
+            batch.put_frame(OpCode::Pong, &payload, self.key()?, false)?;
+        }
+        while !batch.is_full() {
+            let Some(item) = source.next() else { break };
+            self.encode(item, batch)?;
+        }
+        if source.is_over() {
+            self.close(source.close_frame());
+        }
+        if let Closing::Queued(frame) = &mut self.closing
+            && !batch.is_full()
+        {
+            let frame = frame.take();
+            let payload = frame.as_ref().and_then(CloseFrame::body).map_or_else(Vec::new, |close| {
+                [&close.code().as_u16().to_be_bytes(), close.reason().as_bytes()].concat()
+            });
+            batch.put_frame(OpCode::Close, &payload, self.key()?, false)?;
+            self.closing = Closing::Written(frame);
+        }
+        Ok(())
+    }
+
+    /// Takes back every frame that has not begun, so that a close frame can follow. `false` when the kernel has a
+    /// part of a frame: its rest has to follow first.
+    pub(crate) fn retract(&mut self) -> bool {
+        let Some(unwritten) = &mut self.unwritten else { return true };
+        if let Closing::Written(frame) = &mut self.closing {
+            self.closing = Closing::Queued(frame.take());
+        }
+        unwritten.retract();
+        let is_clean = unwritten.is_empty();
+        if is_clean {
+            self.unwritten = None;
+        }
+        is_clean
+    }
+
+    fn encode(&self, item: ToWrite, batch: &mut Batch) -> io::Result<()> {
+        let message = match item {
+            ToWrite::Control(text) => {
+                return batch.put_frame(OpCode::Text, text.as_bytes(), self.key()?, false);
+            }
+            ToWrite::Message(Outgoing::Prepared(prepared))
+                if self.revision == Revision::V4 && !self.base64_only && !self.masks =>
+            {
+                batch.put_encoded(prepared.frame().map_err(io::Error::other)?, true);
+                return Ok(());
+            }
+            ToWrite::Message(outgoing) => outgoing.into_message(),
+        };
+        let (opcode, prefix): (_, &[u8]) = match (&message, self.revision) {
+            (Message::Binary(_), _) if self.base64_only => {
+                return batch.put_frame(OpCode::Text, &self.base64(&message)?, self.key()?, true);
+            }
+            (Message::Text(_), _) => (OpCode::Text, b"4"),
+            (Message::Binary(_), Revision::V4) => (OpCode::Binary, b""),
+            (Message::Binary(_), Revision::V3) => (OpCode::Binary, &[4]),
+        };
+        batch.put_message(opcode, prefix, message.into_bytes(), self.key()?)
+    }
+
+    fn base64(&self, message: &Message) -> io::Result<Vec<u8>> {
+        let packet = Packet::message(message.as_frame());
+        let mut payload = vec![0; self.revision.encoded_len(&packet, false)];
+        self.revision.encode(&packet, false, &mut payload).map_err(io::Error::other)?;
+        Ok(payload)
+    }
+
+    /// A fresh masking key for every frame of a client.
+    fn key(&self) -> io::Result<Option<[u8; 4]>> {
+        self.masks.then(mask_keys::next).transpose()
+    }
+
+    /// Goes out before anything else.
+    ///
+    /// # Errors
+    /// For a client, when the system has no random bytes.
+    pub(crate) fn put_first(&mut self, packet: &str) -> io::Result<()> {
+        let mut batch = Box::<Batch>::default();
+        batch.put_frame(OpCode::Text, packet.as_bytes(), self.key()?, false)?;
+        self.unwritten = Some(batch);
+        Ok(())
+    }
+
+    /// A write failed: how the connection ended. What came in before, a close frame for one, says more than the write.
+    pub(crate) fn write_failed(&mut self, error: &io::Error, sink: &mut impl FrameSink) -> ConnectionEnd {
+        match self.read_past_runtime(sink) {
+            Some(Poll::Ready(end)) => end,
+            _ => error.into(),
+        }
+    }
+
+    /// Ends the WebSocket with a close frame, unless one is due or written already. Nothing is written after it.
+    pub(crate) fn close(&mut self, frame: Option<CloseFrame>) {
+        if let Closing::No = self.closing {
+            self.closing = Closing::Queued(frame);
+        }
+    }
+
+    /// Whether the close frame has left.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.closing, Closing::Written(_)) && self.unwritten.is_none()
+    }
+
+    /// Whether the peer's close frame came in.
+    pub(crate) fn peer_closed(&self) -> bool {
+        self.decoder.is_closed()
+    }
+
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_shutdown(cx)
+    }
+
+    /// Drops the connection with a reset, so that the kernel does not keep unsent data for a dead peer.
+    pub(crate) fn abort(self) {
+        self.stream.abort();
+    }
+}
+
+/// Whether a write failed because a frame was longer than it was measured, which cannot be.
+pub(crate) fn is_impossible(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(cause) if cause.is::<BufferTooSmall>())
+}
+
+/// One thing to write.
+#[derive(Debug)]
+pub(crate) enum ToWrite {
+    /// A packet of the session or of an upgrade.
+    Control(&'static str),
+    Message(Outgoing),
+}

@@ -1,0 +1,15 @@
+//! Requests and responses: heads, origins, proxies, limits, compression.
+
+pub(crate) mod activity;
+pub(crate) mod compression;
+pub(crate) mod cookie;
+pub(crate) mod cors;
+pub(crate) mod head;
+pub(crate) mod keep_alive;
+pub(crate) mod limits;
+pub(crate) mod opening_handshake;
+pub(crate) mod origins;
+pub(crate) mod proxies;
+pub(crate) mod request;
+pub(crate) mod respond;
+pub(crate) mod watched;

@@ -1,0 +1,190 @@
+//! The head of a session's opening request, kept for as long as the application may ask for it.
+//!
+//! As an HTTP server hands it over, a head is slices of that server's read buffer: whoever keeps one header keeps 8 KiB.
+//! And a map of headers is made for quick access, which hardly any session needs. So it is packed into one small
+//! allocation, and unpacked for those who ask.
+
+use core::net::SocketAddr;
+use std::sync::OnceLock;
+
+use http::header::{HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::{self, Authority, PathAndQuery, Scheme};
+use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
+
+use crate::server::service::PeerAddr;
+
+/// A packed head, and the unpacked one once somebody has asked for it.
+pub(crate) struct Head {
+    /// Scheme, authority, path with query, and headers in turn: names, then values. Each with its length before it.
+    packed: Box<[u8]>,
+    method: Method,
+    version: Version,
+    extensions: Extensions,
+    unpacked: OnceLock<Box<Parts>>,
+}
+
+impl Head {
+    /// The peer's address is left to whoever knows it anyway.
+    pub(crate) fn new(mut parts: Parts) -> Self {
+        let mut packed = Vec::new();
+        let uri = &parts.uri;
+        put(&mut packed, uri.scheme_str().unwrap_or_default().as_bytes());
+        put(&mut packed, uri.authority().map_or("", Authority::as_str).as_bytes());
+        put(&mut packed, uri.path_and_query().map_or("", PathAndQuery::as_str).as_bytes());
+        for (name, value) in &parts.headers {
+            put(&mut packed, name.as_str().as_bytes());
+            put(&mut packed, value.as_bytes());
+            packed.push(u8::from(value.is_sensitive()));
+        }
+        parts.extensions.remove::<PeerAddr>();
+        if parts.extensions.is_empty() {
+            // Empty, the map still has its memory.
+            parts.extensions = Extensions::new();
+        }
+        Self {
+            packed: packed.into_boxed_slice(),
+            method: parts.method,
+            version: parts.version,
+            extensions: parts.extensions,
+            unpacked: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, peer: Option<SocketAddr>) -> &Parts {
+        self.unpacked.get_or_init(|| Box::new(self.unpack(peer, self.extensions.clone())))
+    }
+
+    pub(crate) fn into_parts(mut self, peer: Option<SocketAddr>) -> Parts {
+        if let Some(parts) = self.unpacked.take() {
+            return *parts;
+        }
+        let extensions = core::mem::take(&mut self.extensions);
+        self.unpack(peer, extensions)
+    }
+
+    fn unpack(&self, peer: Option<SocketAddr>, mut extensions: Extensions) -> Parts {
+        if let Some(peer) = peer {
+            extensions.insert(PeerAddr(peer));
+        }
+        let mut rest = &*self.packed;
+        let uri = target(&mut rest).unwrap_or_else(|error| {
+            tracing::error!(%error, "a request's target cannot be unpacked: / stands in its place");
+            Uri::default()
+        });
+        let mut headers = HeaderMap::new();
+        while !rest.is_empty() {
+            let name = HeaderName::from_bytes(take(&mut rest));
+            let value = HeaderValue::from_bytes(take(&mut rest));
+            let (sensitive, after) = rest.split_first().unwrap_or((&0, &[]));
+            rest = after;
+            // They were a name and a value before, so they are again.
+            if let (Ok(name), Ok(mut value)) = (name, value) {
+                value.set_sensitive(*sensitive != 0);
+                headers.append(name, value);
+            }
+        }
+        let (mut parts, ()) = Request::new(()).into_parts();
+        parts.method = self.method.clone();
+        parts.uri = uri;
+        parts.version = self.version;
+        parts.headers = headers;
+        parts.extensions = extensions;
+        parts
+    }
+}
+
+/// Put together of its parts: as one text it may be longer than a target that is read may be.
+fn target(packed: &mut &[u8]) -> Result<Uri, http::Error> {
+    let mut parts = uri::Parts::default();
+    let mut part = || Some(take(packed)).filter(|part| !part.is_empty());
+    parts.scheme = part().map(Scheme::try_from).transpose()?;
+    parts.authority = part().map(Authority::try_from).transpose()?;
+    parts.path_and_query = part().map(PathAndQuery::try_from).transpose()?;
+    Ok(Uri::from_parts(parts)?)
+}
+
+/// Nothing that HTTP servers take is longer than 4 GiB.
+fn put(packed: &mut Vec<u8>, field: &[u8]) {
+    let len = u32::try_from(field.len()).unwrap_or(u32::MAX);
+    packed.extend_from_slice(&len.to_le_bytes());
+    packed.extend_from_slice(field);
+}
+
+fn take<'p>(packed: &mut &'p [u8]) -> &'p [u8] {
+    let Some((len, rest)) = packed.split_first_chunk() else { return &[] };
+    let len = usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX);
+    let (field, rest) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+    *packed = rest;
+    field
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts() -> Parts {
+        let mut request = Request::builder()
+            .method("GET")
+            .uri("https://example.org/engine.io/?EIO=4&transport=websocket")
+            .version(Version::HTTP_2)
+            .header("cookie", "a=1")
+            .header("cookie", "b=2")
+            .header("x-empty", "")
+            .header("x-latin", HeaderValue::from_bytes(b"caf\xe9").unwrap())
+            .extension("something of a middleware")
+            .body(())
+            .unwrap();
+        let mut secret = HeaderValue::from_static("secret");
+        secret.set_sensitive(true);
+        request.headers_mut().insert("authorization", secret);
+        request.into_parts().0
+    }
+
+    fn assert_same(unpacked: &Parts) {
+        let parts = parts();
+        assert_eq!(unpacked.method, parts.method);
+        assert_eq!(unpacked.uri, parts.uri);
+        assert_eq!(unpacked.version, parts.version);
+        assert_eq!(unpacked.headers, parts.headers);
+        assert!(unpacked.headers["authorization"].is_sensitive());
+        assert!(!unpacked.headers["cookie"].is_sensitive());
+        assert_eq!(unpacked.extensions.get(), Some(&"something of a middleware"));
+    }
+
+    #[test]
+    fn what_is_packed_comes_out_again() {
+        let head = Head::new(parts());
+        assert_same(head.get(None));
+        assert_same(head.get(None));
+        assert_same(&head.into_parts(None));
+        assert_same(&Head::new(parts()).into_parts(None));
+    }
+
+    #[test]
+    fn every_form_of_a_target_comes_out_as_it_was() {
+        // Longer as one text than what the parser of targets takes.
+        let longest = uri::Builder::new()
+            .scheme("https")
+            .authority("example.org")
+            .path_and_query(format!("/?{}", "x".repeat(65_520)));
+        let forms = ["/", "/engine.io/?EIO=4", "*", "example.org:443", "http://[::1]:3000/a?b"];
+        for uri in forms.map(|form| form.parse().unwrap()).into_iter().chain([longest.build().unwrap()]) {
+            let mut parts = parts();
+            parts.uri = uri;
+            let uri = parts.uri.clone();
+            assert_eq!(Head::new(parts).get(None).uri, uri);
+        }
+    }
+
+    #[test]
+    fn the_peers_address_is_put_where_it_was() {
+        let peer = "192.0.2.1:1234".parse().unwrap();
+        let mut parts = parts();
+        parts.extensions.insert(PeerAddr(peer));
+        let head = Head::new(parts);
+        assert_eq!(head.extensions.get::<PeerAddr>(), None);
+        assert_eq!(head.get(Some(peer)).extensions.get(), Some(&PeerAddr(peer)));
+        assert_eq!(head.into_parts(Some(peer)).extensions.get(), Some(&PeerAddr(peer)));
+    }
+}

@@ -1,0 +1,127 @@
+//! What a request for a WebSocket has to say (RFC 6455 section 4.2.1), and the answer that switches protocols
+//! (section 4.2.2).
+
+use std::collections::HashSet;
+
+use eio_core::ws::Key;
+use http::header::{self, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+
+use crate::http::respond::{Body, Refusal, empty};
+
+/// The one version of the WebSocket protocol that is spoken here.
+const VERSION: &str = "13";
+
+/// A request that may be answered with a WebSocket.
+#[derive(Debug)]
+pub(crate) struct OpeningHandshake<'r> {
+    key: Key,
+    /// What the client offers to speak on the WebSocket, dearest first.
+    pub(crate) subprotocols: Vec<&'r str>,
+}
+
+impl<'r> OpeningHandshake<'r> {
+    /// Reads the head of a request that asks for a WebSocket. Extensions are not answered, which declines them.
+    pub(crate) fn read(parts: &'r Parts) -> Result<Self, Refusal> {
+        if parts.method != Method::GET {
+            return Err(Refusal::BadHandshakeMethod);
+        }
+        if has_body(&parts.headers) {
+            // Its bytes would be taken for frames.
+            return Err(Refusal::Header("Unexpected body"));
+        }
+        let key = only(&parts.headers, header::SEC_WEBSOCKET_KEY)
+            .and_then(|key| Key::parse(key.as_bytes()).ok())
+            .ok_or(Refusal::Header("Missing, repeated or invalid Sec-WebSocket-Key header"))?;
+        if parts.headers.get_all(header::SEC_WEBSOCKET_VERSION).iter().count() > 1 {
+            return Err(Refusal::Header("Repeated Sec-WebSocket-Version header"));
+        }
+        if parts.headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != VERSION) {
+            return Err(Refusal::WebSocketVersion);
+        }
+        let subprotocols =
+            subprotocols(&parts.headers).ok_or(Refusal::Header("Invalid Sec-WebSocket-Protocol header"))?;
+        Ok(Self { key, subprotocols })
+    }
+
+    /// The answer, with the subprotocol that was chosen, if any was.
+    pub(crate) fn accept(&self, subprotocol: Option<&str>) -> Result<Response<Body>, Refusal> {
+        let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        let accept = HeaderValue::from_bytes(&self.key.accept())
+            .map_err(|_| Refusal::impossible("Sec-WebSocket-Accept"))?;
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        if let Some(subprotocol) = subprotocol {
+            // A token, so it is a value.
+            let subprotocol = HeaderValue::from_str(subprotocol)
+                .map_err(|_| Refusal::impossible("Sec-WebSocket-Protocol"))?;
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        }
+        Ok(response)
+    }
+}
+
+/// The value of a header that must come exactly once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0")
+}
+
+/// The subprotocols that are offered, in their order, from one header or several; `None` when they are no list of
+/// different tokens (RFC 6455 section 4.1).
+fn subprotocols(headers: &HeaderMap) -> Option<Vec<&str>> {
+    let mut offered = Vec::new();
+    // A head has room for thousands: they are not compared with each other.
+    let mut seen = HashSet::new();
+    for list in headers.get_all(header::SEC_WEBSOCKET_PROTOCOL) {
+        for subprotocol in list.to_str().ok()?.split(',').map(str::trim) {
+            if !is_token(subprotocol) || !seen.insert(subprotocol) {
+                return None;
+            }
+            offered.push(subprotocol);
+        }
+    }
+    Some(offered)
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::request::with_headers;
+
+    const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    const VERSION_13: (&str, &str) = ("sec-websocket-version", "13");
+
+    fn offered(values: &[&str]) -> Option<Vec<String>> {
+        let offers = values.iter().map(|value| ("sec-websocket-protocol", *value));
+        let parts = with_headers(&[KEY, VERSION_13].into_iter().chain(offers).collect::<Vec<_>>());
+        let read = OpeningHandshake::read(&parts).ok()?;
+        Some(read.subprotocols.into_iter().map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn subprotocols_are_a_list_of_different_tokens_in_one_header_or_several() {
+        assert_eq!(offered(&[]), Some(vec![]));
+        assert_eq!(offered(&["arduino"]), Some(vec!["arduino".into()]));
+        assert_eq!(offered(&["b, a\t,c", "d"]), Some(vec!["b".into(), "a".into(), "c".into(), "d".into()]));
+        for wrong in
+            [&[""][..], &["a,"], &["a,,b"], &["a b"], &["a,a"], &["a", "a"], &["caf\u{e9}"], &["a;b"]]
+        {
+            assert_eq!(offered(wrong), None, "{wrong:?}");
+        }
+    }
+}

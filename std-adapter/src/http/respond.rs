@@ -1,0 +1,239 @@
+//! Responses, as the reference server words them.
+
+use core::fmt::Write as _;
+use core::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+
+use crate::session::socket::Transport;
+
+/// When a client comes back that found no room, in seconds. When there will be room nobody knows; this is as long as the
+/// reference's clients let pass between two attempts at most (`reconnectionDelayMax` of socket.io-client).
+const COME_BACK: u64 = 5;
+
+/// What every response of the service carries.
+pub(crate) type Body = Full<Bytes>;
+
+/// A request that is refused.
+///
+/// The first ones are the protocol's own, with its codes; the reference has no others. What it has no code for is told
+/// with its code for a bad or forbidden request, and with a status that says more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    TransportUnknown,
+    SessionUnknown,
+    BadHandshakeMethod,
+    BadRequest,
+    /// A header that breaks a rule, in words.
+    Header(&'static str),
+    /// What `allow_request` said.
+    Forbidden(String),
+    UnsupportedProtocolVersion,
+    /// The page's origin is not allowed.
+    Origin,
+    /// This address opens sessions too often.
+    TooManyHandshakes {
+        retry_after: Duration,
+    },
+    /// The server has no room for a session, or is closing.
+    Full,
+    /// `allow_request` took too long.
+    NoDecision,
+    /// A callback of the application panicked, the system has no random bytes, or what cannot be has happened. The log
+    /// says which.
+    Internal,
+    /// Another version of the WebSocket protocol than 13.
+    WebSocketVersion,
+}
+
+impl Refusal {
+    /// A part of an answer cannot be written, which cannot be.
+    pub(crate) fn impossible(part: &'static str) -> Self {
+        tracing::error!(part, "a part of an answer cannot be written");
+        Self::Internal
+    }
+
+    /// The protocol's code.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::TransportUnknown => 0,
+            Self::SessionUnknown => 1,
+            Self::BadHandshakeMethod => 2,
+            Self::BadRequest | Self::Header(_) | Self::WebSocketVersion => 3,
+            Self::Forbidden(_)
+            | Self::Origin
+            | Self::TooManyHandshakes { .. }
+            | Self::Full
+            | Self::NoDecision
+            | Self::Internal => 4,
+            Self::UnsupportedProtocolVersion => 5,
+        }
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        match self {
+            Self::TransportUnknown => "Transport unknown",
+            Self::SessionUnknown => "Session ID unknown",
+            Self::BadHandshakeMethod => "Bad handshake method",
+            Self::BadRequest => "Bad request",
+            Self::Header(words) => words,
+            Self::Forbidden(message) => message,
+            Self::UnsupportedProtocolVersion => "Unsupported protocol version",
+            Self::Origin => "Origin not allowed",
+            Self::TooManyHandshakes { .. } => "Too many handshakes",
+            Self::Full => "Server full",
+            Self::NoDecision => "Not decided in time",
+            Self::Internal => "Internal error",
+            Self::WebSocketVersion => "WebSocket version not supported",
+        }
+    }
+
+    /// The status of the answer. A WebSocket request that the application refuses gets 400, as the reference answers it.
+    pub(crate) fn status(&self, transport: Transport) -> StatusCode {
+        match self {
+            Self::Forbidden(_) if transport == Transport::WebSocket => StatusCode::BAD_REQUEST,
+            Self::Forbidden(_) | Self::Origin => StatusCode::FORBIDDEN,
+            Self::TooManyHandshakes { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Full | Self::NoDecision => StatusCode::SERVICE_UNAVAILABLE,
+            Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The answer to a request of this transport. A WebSocket request is answered without JSON, as by the reference.
+    pub(crate) fn response(&self, transport: Transport) -> Response<Body> {
+        let status = self.status(transport);
+        let response = if transport == Transport::WebSocket {
+            let mut response = respond(status, "text/html", self.message().to_owned());
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        } else {
+            let body = format!("{{\"code\":{},\"message\":{}}}", self.code(), json_string(self.message()));
+            respond(status, "application/json", body)
+        };
+        self.with_hints(response)
+    }
+
+    fn with_hints(&self, mut response: Response<Body>) -> Response<Body> {
+        match self {
+            Self::TooManyHandshakes { retry_after } => {
+                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+                response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            }
+            Self::Full | Self::NoDecision => {
+                response.headers_mut().insert(header::RETRY_AFTER, COME_BACK.into());
+            }
+            // RFC 6455 section 4.4.
+            Self::WebSocketVersion => {
+                let supported = HeaderValue::from_static("13");
+                response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, supported);
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// A JSON string literal.
+fn json_string(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    json.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            c if c < ' ' => _ = write!(json, "\\u{:04x}", u32::from(c)),
+            c => json.push(c),
+        }
+    }
+    json.push('"');
+    json
+}
+
+pub(crate) fn respond(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Body> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Marks an answer to a request whose body was read to its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyRead;
+
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    async fn text(response: Response<Body>) -> String {
+        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn refusals_carry_the_protocols_codes() {
+        for (refusal, status, body) in [
+            (Refusal::TransportUnknown, 400, r#"{"code":0,"message":"Transport unknown"}"#),
+            (Refusal::SessionUnknown, 400, r#"{"code":1,"message":"Session ID unknown"}"#),
+            (Refusal::BadHandshakeMethod, 400, r#"{"code":2,"message":"Bad handshake method"}"#),
+            (Refusal::BadRequest, 400, r#"{"code":3,"message":"Bad request"}"#),
+            (
+                Refusal::Header("Missing, repeated or invalid Host header"),
+                400,
+                r#"{"code":3,"message":"Missing, repeated or invalid Host header"}"#,
+            ),
+            (Refusal::Forbidden("a \"b\"\n\\".into()), 403, r#"{"code":4,"message":"a \"b\"\u000a\\"}"#),
+            (
+                Refusal::UnsupportedProtocolVersion,
+                400,
+                r#"{"code":5,"message":"Unsupported protocol version"}"#,
+            ),
+            (Refusal::Origin, 403, r#"{"code":4,"message":"Origin not allowed"}"#),
+            (Refusal::Full, 503, r#"{"code":4,"message":"Server full"}"#),
+            (Refusal::Internal, 500, r#"{"code":4,"message":"Internal error"}"#),
+        ] {
+            let response = refusal.response(Transport::Polling);
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+            assert_eq!(text(response).await, body);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_websocket_is_told_in_plain_words_and_closed() {
+        let response = Refusal::Forbidden("not you".into()).response(Transport::WebSocket);
+        assert_eq!(response.status(), 400);
+        assert_eq!(response.headers()[header::CONNECTION], "close");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/html");
+        assert_eq!(text(response).await, "not you");
+        let response = Refusal::WebSocketVersion.response(Transport::WebSocket);
+        assert_eq!(response.headers()[header::SEC_WEBSOCKET_VERSION], "13");
+    }
+
+    #[test]
+    fn a_client_that_comes_too_often_is_told_when_to_come_back() {
+        let retry_after = Duration::from_millis(1_001);
+        let response = Refusal::TooManyHandshakes { retry_after }.response(Transport::Polling);
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+        for refusal in [Refusal::Full, Refusal::NoDecision] {
+            for transport in [Transport::Polling, Transport::WebSocket] {
+                assert_eq!(refusal.response(transport).headers()[header::RETRY_AFTER], "5");
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What the HTTP side of a server can be told.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::request::Parts;
+
+use crate::http::cookie::Cookie;
+use crate::http::cors::Cors;
+use crate::http::limits::HandshakeLimiter;
+use crate::http::origins::AllowedOrigins;
+use crate::http::proxies::TrustedProxies;
+
+/// Adds headers to answers.
+pub(crate) type AddHeaders = Arc<dyn Fn(&Parts, &mut HeaderMap) + Send + Sync>;
+
+/// Chooses one of the subprotocols that a client offers for a WebSocket.
+pub(crate) type ChooseSubprotocol = Arc<dyn for<'o> Fn(&Parts, &[&'o str]) -> Option<&'o str> + Send + Sync>;
+
+/// Everything that only requests and their answers are about.
+pub(crate) struct HttpConfig {
+    pub(crate) cors: Option<Cors>,
+    pub(crate) allowed_origins: AllowedOrigins,
+    pub(crate) trusted_proxies: Option<TrustedProxies>,
+    pub(crate) handshakes: Option<HandshakeLimiter>,
+    pub(crate) cookie: Option<Cookie>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) add_headers: Option<AddHeaders>,
+    pub(crate) add_initial_headers: Option<AddHeaders>,
+    /// `None`: the first.
+    pub(crate) choose_subprotocol: Option<ChooseSubprotocol>,
+    /// From how many bytes on a polling payload is compressed.
+    pub(crate) compression_threshold: Option<usize>,
+    pub(crate) http2: bool,
+    pub(crate) max_head: usize,
+    pub(crate) max_headers: usize,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            cors: None,
+            allowed_origins: AllowedOrigins::Any,
+            trusted_proxies: None,
+            handshakes: None,
+            cookie: None,
+            headers: HeaderMap::new(),
+            add_headers: None,
+            add_initial_headers: None,
+            choose_subprotocol: None,
+            compression_threshold: Some(1024),
+            http2: true,
+            max_head: 16 * 1024,
+            max_headers: 100,
+        }
+    }
+}
+
+impl HttpConfig {
+    /// What every answer to this request carries, whatever it is.
+    pub(crate) fn common_headers(&self, request: &Parts) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        if let Some(cors) = &self.cors {
+            headers.extend(cors.headers(request));
+        }
+        if let Some(add) = &self.add_headers {
+            add(request, &mut headers);
+        }
+        headers
+    }
+
+    /// Adds what the application says about the answer that opens a session.
+    pub(crate) fn add_initial_headers(&self, request: &Parts, headers: &mut HeaderMap) {
+        if let Some(add) = &self.add_initial_headers {
+            add(request, headers);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! One connection from accept to its end: every phase of it has a limit.
+//!
+//! hyper has limits of its own, which are switched off: its time for the head of a request runs between requests as
+//! well, and its pings end an HTTP/2 connection whose session may be silent for longer. What is kept for how long is
+//! decided in one place, by what the connection does, and is told to the client.
+
+use core::convert::Infallible;
+use core::future::poll_fn;
+use core::net::SocketAddr;
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
+use std::sync::Arc;
+
+use eio_core::Instant;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tower_service::Service;
+
+use crate::carrier::gate::Permit;
+use crate::http::activity::{Activity, Patience, UnderWay, Verdict};
+use crate::http::keep_alive;
+use crate::http::watched::{WatchedBody, WatchedIo};
+use crate::server::hub::Hub;
+use crate::server::service::PeerAddr;
+use crate::session::socket::Transport;
+use crate::wire::session_id::SessionId;
+
+/// What hyper needs for the head of a request at least.
+pub(crate) const MIN_HEAD: usize = 8 * 1024;
+
+/// How many requests an HTTP/2 connection may have under way. A session needs two.
+const MAX_STREAMS: u32 = 128;
+
+/// How long a connection may take for the head of a request, and may be idle if no session needs it, while others wait to
+/// be accepted.
+const PRESSED: Duration = Duration::from_secs(1);
+
+/// Which connection a request came on: in its extensions, for the service that knows whose request it is.
+#[derive(Clone, Debug)]
+pub(crate) struct CameOn(pub(crate) Arc<Activity>);
+
+/// Serves the requests of one connection until it ends, becomes a WebSocket, or is no longer worth keeping.
+///
+/// `permit` stays with the connection, also as a WebSocket.
+pub(crate) async fn serve<I, S, B>(
+    hub: Arc<Hub>,
+    io: I,
+    peer: Option<SocketAddr>,
+    service: S,
+    permit: Option<Permit>,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: http_body::Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    let _connected = hub.connected();
+    let activity = Activity::begin(hub.clock);
+    let service = {
+        let (activity, hub) = (Arc::clone(&activity), Arc::clone(&hub));
+        hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let version = request.version();
+            let announces = keep_alive::is_wanted(version, request.headers());
+            let under_way = UnderWay::begin(&activity, version >= http::Version::HTTP_2);
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(PeerAddr(peer));
+            }
+            request.extensions_mut().insert(CameOn(Arc::clone(&activity)));
+            let (mut service, activity, hub) = (service.clone(), Arc::clone(&activity), Arc::clone(&hub));
+            async move {
+                poll_fn(|cx| service.poll_ready(cx)).await?;
+                let mut answer = service.call(request).await?;
+                let hold = activity.promise(patience(&hub));
+                if announces {
+                    keep_alive::announce(hold, answer.status(), answer.headers_mut());
+                }
+                let answer = answer.map(|body| WatchedBody::new(body, &activity));
+                drop(under_way);
+                Ok::<_, Infallible>(answer)
+            }
+        })
+    };
+    let settings = &hub.config.http;
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .header_read_timeout(None)
+        .max_headers(settings.max_headers)
+        .max_buf_size(settings.max_head);
+    builder
+        .http2()
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(u32::try_from(settings.max_head).unwrap_or(u32::MAX));
+    if !settings.http2 {
+        builder = builder.http1_only();
+    }
+    let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity), permit));
+    let mut connection = Box::pin(builder.serve_connection_with_upgrades(io, service));
+    let mut leaving = None;
+    let mut drained = pin!(hub.drained());
+    let mut given_up = pin!(hub.given_up());
+    let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+    let mut pressed = pin!(hub.gate.pressed());
+    // Whatever changes the verdict comes with a poll of the connection, or is its timer.
+    poll_fn(|cx| {
+        loop {
+            if given_up.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, ?peer, "connection ended");
+                }
+                return Poll::Ready(());
+            }
+            // Not as soon as it begins to close: a poll that is on its way would meet a closed connection.
+            let mut close = leaving.is_none() && drained.as_mut().poll(cx).is_ready();
+            while activity.awaits_head() && pressed.as_mut().poll(cx).is_ready() {
+                pressed.set(hub.gate.pressed());
+            }
+            match activity.judge(patience(&hub), leaving, |id| needed_until(&hub, id)) {
+                Verdict::Keep(until) => {
+                    let until = hub.clock.deadline(until);
+                    if timer.is_elapsed() || until < timer.deadline() {
+                        timer.as_mut().reset(until);
+                    }
+                    if timer.as_mut().poll(cx).is_pending() && !close {
+                        return Poll::Pending;
+                    }
+                }
+                Verdict::Close => close = true,
+                Verdict::Hopeless => {
+                    tracing::debug!(
+                        ?peer,
+                        "connection dropped: it asked for nothing, or did not take its answer"
+                    );
+                    return Poll::Ready(());
+                }
+            }
+            if close {
+                leaving = Some(hub.clock.now());
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    })
+    .await;
+}
+
+/// The time that connections have now.
+fn patience(hub: &Hub) -> Patience {
+    let (request, idle) = (hub.config.request_timeout, hub.config.idle_timeout);
+    let pressed = if hub.gate.is_short(hub.clock.now()) { PRESSED } else { Duration::MAX };
+    Patience { head: request.min(pressed), request, idle, spare: idle.min(pressed) }
+}
+
+/// Until when the session of this name may want its connection back, if it still lives on polling.
+fn needed_until(hub: &Hub, id: SessionId) -> Option<Instant> {
+    let state = hub.find(id.as_str())?;
+    let inner = state.lock();
+    if inner.transport == Transport::Polling { inner.session.poll_timeout() } else { None }
+}

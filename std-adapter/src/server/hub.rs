@@ -1,0 +1,299 @@
+//! What all sessions of one server share.
+
+use core::borrow::Borrow;
+use core::hash::{Hash, Hasher};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::carrier::gate::Gate;
+use crate::http::respond::Refusal;
+use crate::server::config::Config;
+use crate::session::notice;
+use crate::session::observer::RefusedRequest;
+use crate::session::socket::Transport;
+use crate::session::state::State;
+use crate::wire::clock::Clock;
+use crate::wire::session_id::SessionId;
+
+/// Settings, clock and the registry of sessions.
+pub(crate) struct Hub {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) gate: Arc<Gate>,
+    /// Signalled when a server begins to close, when its last session ends, and when its last connection does.
+    emptied: Notify,
+    /// How many connections of [`Server::serve`](crate::Server::serve) speak HTTP.
+    connections: AtomicUsize,
+    closing: AtomicBool,
+    /// Applications that are still running are dropped.
+    cutting: AtomicBool,
+    /// Nothing is waited for any more.
+    given_up: AtomicBool,
+    registry: Mutex<Registry>,
+}
+
+/// The sessions that somebody has to do with.
+#[derive(Default)]
+struct Registry {
+    open: HashSet<ById>,
+    /// They have ended, and their applications have something left to do.
+    ending: HashSet<ById>,
+}
+
+impl Hub {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            gate: Gate::new(config.max_connections, config.max_connections_per_address),
+            config,
+            clock: Clock::start(),
+            emptied: Notify::new(),
+            connections: AtomicUsize::new(0),
+            closing: AtomicBool::new(false),
+            cutting: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+            registry: Mutex::default(),
+        }
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<State>> {
+        self.registry().open.get(&SessionId::parse(id)?).map(|found| Arc::clone(&found.0))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.registry().open.len()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<State>> {
+        self.registry().open.iter().map(|session| Arc::clone(&session.0)).collect()
+    }
+
+    /// Whether one more session may open.
+    pub(crate) fn has_room(&self) -> bool {
+        self.has_room_beside(self.len())
+    }
+
+    fn has_room_beside(&self, sessions: usize) -> bool {
+        sessions < self.config.max_sessions && !self.is_closing()
+    }
+
+    /// Registers a session; none when the server is full or closing.
+    pub(crate) fn register(&self, state: Arc<State>) -> Option<Registered> {
+        let mut registry = self.registry();
+        if !self.has_room_beside(registry.open.len()) {
+            return None;
+        }
+        registry.open.insert(ById(Arc::clone(&state)));
+        Some(Registered { state, handed_over: false })
+    }
+
+    /// Whether anybody wants to hear of messages and heartbeats.
+    pub(crate) fn is_watched(&self) -> bool {
+        notice::is_anybody_listening(self.config.observer.as_ref())
+    }
+
+    /// A connection speaks HTTP for as long as the guard lives.
+    pub(crate) fn connected(self: &Arc<Self>) -> Connected {
+        self.connections.fetch_add(1, Ordering::SeqCst);
+        Connected(Arc::clone(self))
+    }
+
+    pub(crate) fn begin_close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        self.emptied.notify_waiters();
+    }
+
+    /// Ready once the server is told to shut down and has no session left.
+    pub(crate) async fn drained(&self) {
+        self.emptied_until(|| self.is_closing() && self.len() == 0).await;
+    }
+
+    /// Ready once the sessions' applications have ended too, or nobody waits for them any more.
+    pub(crate) async fn finished(&self) {
+        self.emptied_until(|| self.given_up.load(Ordering::SeqCst) || self.has_finished()).await;
+    }
+
+    /// Ready once the connections have ended too, and with them the answers that ended the last sessions.
+    pub(crate) async fn quiet(&self) {
+        self.emptied_until(|| self.has_finished() && self.connections() == 0).await;
+    }
+
+    fn has_finished(&self) -> bool {
+        let registry = self.registry();
+        registry.open.is_empty() && registry.ending.is_empty()
+    }
+
+    /// How many connections speak HTTP.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Drops the applications that are still running.
+    pub(crate) fn cut_applications(&self) {
+        self.cutting.store(true, Ordering::SeqCst);
+        for state in self.ending() {
+            state.lock().mail.wake_task();
+        }
+    }
+
+    pub(crate) fn cuts_applications(&self) -> bool {
+        self.cutting.load(Ordering::SeqCst)
+    }
+
+    /// Drops the connections, and waits for nothing any more.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
+        self.emptied.notify_waiters();
+    }
+
+    /// Ready once nothing is waited for any more.
+    pub(crate) async fn given_up(&self) {
+        self.emptied_until(|| self.given_up.load(Ordering::SeqCst)).await;
+    }
+
+    async fn emptied_until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            // Registered before the look, so that an end in between is not missed.
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            if is_so() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// A request was refused.
+    pub(crate) fn refused(&self, refusal: &Refusal, transport: Transport, peer: Option<SocketAddr>) {
+        let refused = RefusedRequest {
+            transport,
+            peer,
+            status: refusal.status(transport),
+            code: refusal.code(),
+            message: refusal.message(),
+        };
+        notice::tell_refused(&refused, self.config.observer.as_deref());
+    }
+
+    /// The session has ended: nobody finds it any more. Its application may have something left to do. What follows,
+    /// once the session's lock is released, is [`wake_if_emptied`](Self::wake_if_emptied).
+    pub(crate) fn session_ended(&self, id: SessionId) {
+        let mut registry = self.registry();
+        if let Some(session) = registry.open.take(&id) {
+            registry.ending.insert(session);
+        }
+        shrink(&mut registry.open);
+    }
+
+    /// Wakes those who wait until a server that closes has no session left, if that is so. The session's lock is
+    /// released: their wakers may be of other people's making.
+    pub(crate) fn wake_if_emptied(&self) {
+        if self.is_closing() && self.len() == 0 {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// The session has ended, and its application with it.
+    pub(crate) fn application_ended(&self, id: SessionId) {
+        let mut registry = self.registry();
+        let session = registry.ending.take(&id);
+        shrink(&mut registry.ending);
+        let emptied = registry.ending.is_empty();
+        drop(registry);
+        drop(session);
+        if emptied && self.is_closing() {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// The sessions that have ended and whose applications have something left to do.
+    pub(crate) fn ending(&self) -> Vec<Arc<State>> {
+        self.registry().ending.iter().map(|session| Arc::clone(&session.0)).collect()
+    }
+}
+
+/// After a wave of sessions its memory goes back.
+#[expect(clippy::mutable_key_type, reason = "a session's identifier never changes")]
+fn shrink(sessions: &mut HashSet<ById>) {
+    if sessions.len() < sessions.capacity() / 8 {
+        let room = sessions.len() * 2;
+        sessions.shrink_to(room);
+    }
+}
+
+/// A session that is registered and whose task is yet to be spawned. If that never happens, the session never was.
+pub(crate) struct Registered {
+    state: Arc<State>,
+    handed_over: bool,
+}
+
+impl Registered {
+    /// The session's task takes over.
+    pub(crate) fn hand_over(mut self) -> Arc<State> {
+        self.handed_over = true;
+        Arc::clone(&self.state)
+    }
+}
+
+impl core::ops::Deref for Registered {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        if !self.handed_over {
+            self.state.update(|inner, now| inner.session.handle_transport_error(now));
+            self.state.hub.application_ended(self.state.id);
+        }
+    }
+}
+
+/// One connection that speaks HTTP.
+pub(crate) struct Connected(Arc<Hub>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        if self.0.connections.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.emptied.notify_waiters();
+        }
+    }
+}
+
+/// A session, found by its identifier.
+struct ById(Arc<State>);
+
+impl Borrow<SessionId> for ById {
+    fn borrow(&self) -> &SessionId {
+        &self.0.id
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.id.hash(hasher);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}

@@ -1,0 +1,78 @@
+//! Ending a server: sessions first, then their applications, then connections.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::server::hub::Hub;
+use crate::session::state::State;
+use crate::wire::session_id::SessionId;
+
+/// Counts what [`Server::shutdown`](crate::Server::shutdown) cut off, because its limit came first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CutOff {
+    /// The number of sessions that ended with unsent data, or without an answer from their clients.
+    pub sessions: usize,
+    /// The number of sessions whose application, or [`on_disconnect`](crate::ServerBuilder::on_disconnect), had not
+    /// ended.
+    pub applications: usize,
+    /// The number of connections of [`Server::serve`](crate::Server::serve) that had not taken their answers.
+    pub connections: usize,
+}
+
+impl CutOff {
+    /// Returns whether everything ended in time.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How long a client on polling may take to ask for the close packet, if that is all it is owed: a living one polls again
+/// as soon as it can.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Closes every session, and waits. Each part of the limit that passes in vain cuts something off.
+pub(crate) async fn run(hub: &Hub, limit: Duration) -> CutOff {
+    let start = Instant::now();
+    let mut cut = CutOff::default();
+    hub.begin_close();
+    for state in hub.all() {
+        state.close(None);
+    }
+    for (part, is_cut) in
+        [(FAREWELL.min(limit / 2), State::owes_only_a_close as fn(&State) -> bool), (limit / 2, |_| true)]
+    {
+        if is_quiet_within(hub, start, part).await {
+            return cut;
+        }
+        for state in hub.all().into_iter().filter(|state| is_cut(state)) {
+            state.update(|inner, now| inner.session.handle_transport_error(now));
+            cut.sessions += 1;
+        }
+    }
+    if is_quiet_within(hub, start, limit / 4 * 3).await {
+        return cut;
+    }
+    let running = hub.ending().into_iter().filter(|state| !state.lock().application_over);
+    let mut applications: HashSet<SessionId> = running.map(|state| state.id).collect();
+    hub.cut_applications();
+    if !is_quiet_within(hub, start, limit).await {
+        applications.extend(hub.ending().iter().map(|state| state.id));
+        cut.connections = hub.connections();
+        hub.give_up();
+    }
+    cut.applications = applications.len();
+    cut
+}
+
+async fn is_quiet_within(hub: &Hub, start: Instant, part: Duration) -> bool {
+    let Some(end) = start.checked_add(part) else {
+        // Farther than the platform's clock reaches.
+        hub.quiet().await;
+        return true;
+    };
+    tokio::time::timeout_at(end, hub.quiet()).await.is_ok()
+}

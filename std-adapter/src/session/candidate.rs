@@ -1,0 +1,112 @@
+//! A WebSocket that may become a session's.
+
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use eio_core::Instant;
+use eio_core::packet::Frame;
+use eio_core::upgrade::{ServerUpgrade, UpgradeControl, UpgradeOutcome};
+use hyper::upgrade::OnUpgrade;
+
+use crate::carrier::websocket::{FrameSink, FrameSource, ToWrite, WebSocketIo};
+use crate::session::state::State;
+
+/// A WebSocket that was requested with a session's sid. What it sends is the upgrade's, up to the `5` that makes it
+/// the session's own.
+pub(crate) struct Candidate {
+    opening: Option<OnUpgrade>,
+    io: Option<Box<WebSocketIo>>,
+    upgrade: ServerUpgrade,
+    owes_pong: bool,
+}
+
+impl Candidate {
+    pub(crate) fn new(opening: OnUpgrade, upgrade_timeout: Duration, now: Instant) -> Self {
+        let upgrade = ServerUpgrade::new(upgrade_timeout, now);
+        Self { opening: Some(opening), io: None, upgrade, owes_pong: false }
+    }
+
+    /// Does what can be done now; how the upgrade ended, if it has.
+    pub(crate) fn drive(
+        &mut self,
+        cx: &mut Context<'_>,
+        state: &State,
+        now: Instant,
+    ) -> Option<UpgradeOutcome> {
+        self.open(cx, state);
+        if state.lock().end().is_some() {
+            self.upgrade.handle_session_ended();
+        }
+        if let Some(io) = &mut self.io {
+            let mut sink = ProbeSink { upgrade: &mut self.upgrade, state, now };
+            if io.poll_read(cx, &mut sink).is_ready() {
+                self.upgrade.handle_transport_closed();
+            }
+        }
+        self.upgrade.handle_timeout(now);
+        while let Some(control) = self.upgrade.poll_transmit() {
+            match control {
+                UpgradeControl::PongProbe => self.owes_pong = true,
+                UpgradeControl::Noop => state.lock().answer_with_noop(),
+                UpgradeControl::PingProbe | UpgradeControl::Upgrade => {}
+            }
+        }
+        if let Some(io) = &mut self.io
+            && let Poll::Ready(Err(_)) = io.poll_write(cx, &mut ProbeAnswer(&mut self.owes_pong))
+        {
+            self.upgrade.handle_transport_closed();
+        }
+        self.upgrade.outcome()
+    }
+
+    fn open(&mut self, cx: &mut Context<'_>, state: &State) {
+        let Some(opening) = &mut self.opening else { return };
+        match Pin::new(opening).poll(cx) {
+            Poll::Pending => return,
+            Poll::Ready(Ok(upgraded)) => self.io = Some(Box::new(WebSocketIo::new(upgraded, state))),
+            Poll::Ready(Err(_)) => self.upgrade.handle_transport_closed(),
+        }
+        self.opening = None;
+    }
+
+    /// When it has to be driven again, whatever happens.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.upgrade.poll_timeout()
+    }
+
+    /// The WebSocket, if it opened.
+    pub(crate) fn into_io(self) -> Option<Box<WebSocketIo>> {
+        self.io
+    }
+}
+
+/// Frames up to the packet that decides.
+struct ProbeSink<'a> {
+    upgrade: &'a mut ServerUpgrade,
+    state: &'a State,
+    now: Instant,
+}
+
+impl FrameSink for ProbeSink<'_> {
+    fn wants_more(&self) -> bool {
+        self.upgrade.outcome().is_none()
+    }
+
+    fn handle(&mut self, frame: Frame<'_>) {
+        self.upgrade.handle_packet(self.now, self.state.revision.decode(frame));
+    }
+
+    fn handle_activity(&mut self) {}
+}
+
+/// The answer to a probe, if one is owed.
+struct ProbeAnswer<'a>(&'a mut bool);
+
+impl FrameSource for ProbeAnswer<'_> {
+    fn next(&mut self) -> Option<ToWrite> {
+        core::mem::take(self.0).then_some(ToWrite::Control(UpgradeControl::PongProbe.as_str()))
+    }
+
+    fn written(&mut self, _: usize) {}
+}

@@ -1,0 +1,124 @@
+//! Other people's code: callbacks, applications, values with a `Drop`. A panic in it stays in it.
+
+use core::any::Any;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::panic::{self, AssertUnwindSafe};
+
+use crate::session::metrics;
+
+/// Other people's code panicked. The panic hook has been called.
+#[derive(Debug)]
+pub(crate) struct Panicked(String);
+
+/// Runs other people's code, and catches its panic.
+///
+/// What the code leaves half done is its own, or belongs to a session that ends because of the panic.
+pub(crate) fn guarded<T>(code: impl FnOnce() -> T) -> Result<T, Panicked> {
+    panic::catch_unwind(AssertUnwindSafe(code)).map_err(Panicked::new)
+}
+
+impl Panicked {
+    fn new(payload: Box<dyn Any + Send>) -> Self {
+        let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+            (Some(message), _) => (*message).to_owned(),
+            (None, Some(message)) => message.clone(),
+            (None, None) => "not a text".to_owned(),
+        };
+        // The payload is other people's too, and its `Drop` may panic with a payload that does the same.
+        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            core::mem::forget(payload);
+        }
+        Self(message)
+    }
+
+    /// Counts and logs the panic. `callback` names the code; `session` names the session, if there is one.
+    pub(crate) fn report(&self, callback: &'static str, session: impl core::fmt::Display) {
+        // The metrics' recorder or the log may be what panicked.
+        let counted = guarded(|| metrics::panicked(callback));
+        let logged = guarded(
+            || tracing::error!(sid = %session, callback, panic = %self.0, "a callback panicked: its session ends"),
+        );
+        drop((counted, logged));
+    }
+}
+
+/// Other people's future. A panic while it is polled or dropped stays in it.
+pub(crate) struct Guarded<T> {
+    future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    callback: &'static str,
+}
+
+impl<T> Guarded<T> {
+    /// `callback` names the future in logs and metrics.
+    pub(crate) fn new(callback: &'static str, future: Pin<Box<dyn Future<Output = T> + Send>>) -> Self {
+        Self { future: Some(future), callback }
+    }
+
+    /// Polls the future, and drops it once it is ready or has panicked. Pending for ever after that.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Panicked>> {
+        let Some(future) = &mut self.future else { return Poll::Pending };
+        let outcome = match guarded(|| future.as_mut().poll(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(panicked) => Err(panicked),
+        };
+        let dropped = self.end();
+        Poll::Ready(outcome.and_then(|output| dropped.map(|()| output)))
+    }
+
+    /// Drops the future.
+    pub(crate) fn end(&mut self) -> Result<(), Panicked> {
+        let future = self.future.take();
+        guarded(|| drop(future))
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        if let Err(panicked) = self.end() {
+            panicked.report(self.callback, "-");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct PanicsInItsDrop(u8);
+
+    impl Drop for PanicsInItsDrop {
+        fn drop(&mut self) {
+            if self.0 > 0 {
+                panic::panic_any(Self(self.0 - 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_is_caught_with_its_message_and_whatever_its_payload_does() {
+        assert_eq!(
+            guarded(|| panic!("a text")).map_err(|Panicked(message): Panicked| message),
+            Err::<(), _>("a text".into())
+        );
+        let number = 7;
+        assert_eq!(
+            guarded(|| panic!("text {number}")).map_err(|Panicked(message)| message),
+            Err::<(), _>("text 7".into())
+        );
+        assert!(
+            guarded(|| panic::panic_any(PanicsInItsDrop(3)))
+                .is_err_and(|Panicked(message)| message == "not a text")
+        );
+    }
+
+    #[test]
+    fn a_future_may_panic_while_it_is_dropped() {
+        let held = PanicsInItsDrop(1);
+        let mut future = Guarded::new("test", Box::pin(async move { drop(held) }));
+        assert!(future.end().is_err());
+        let held = PanicsInItsDrop(1);
+        drop(Guarded::new("test", Box::pin(async move { drop(held) })));
+    }
+}

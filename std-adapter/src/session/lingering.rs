@@ -1,0 +1,124 @@
+//! A WebSocket on its way out.
+
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use eio_core::{DisconnectReason, Instant};
+
+use crate::carrier::websocket::{Nothing, WebSocketIo};
+use crate::wire::close_frame::CloseFrame;
+
+/// How many WebSockets of one session may be on their way out. One more drops the one that has been for longest.
+const AT_ONCE: usize = 4;
+
+/// How long an ended session may take to say goodbye: to deliver its close frame, and to hear the peer's.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
+
+/// A WebSocket whose session has ended, or never began.
+///
+/// It delivers its close frame, then waits for the peer to close: a connection that is dropped with unread bytes is
+/// reset, and the reset may overtake the close frame.
+pub(crate) struct Lingering {
+    io: Option<Box<WebSocketIo>>,
+    /// All was written, and our side is closed.
+    shut: bool,
+    until: Instant,
+}
+
+impl Lingering {
+    /// The connection of a session that has ended for `reason`, if it has something to say still: its `frame`, unless
+    /// there is another to answer.
+    pub(crate) fn after(
+        mut io: Box<WebSocketIo>,
+        reason: DisconnectReason,
+        frame: Option<CloseFrame>,
+        now: Instant,
+    ) -> Option<Self> {
+        let said_goodbye = io.peer_closed() || reason == DisconnectReason::PeerClose;
+        match reason {
+            // Nobody is there to read a close frame.
+            DisconnectReason::PingTimeout => {
+                io.abort();
+                None
+            }
+            DisconnectReason::TransportReset | DisconnectReason::TransportError => None,
+            DisconnectReason::TransportClosed if !said_goodbye => None,
+            _ => {
+                io.close(frame);
+                Self::new(io, said_goodbye, now)
+            }
+        }
+    }
+
+    /// Messages that have not begun are not written any more: they were reported as unsent. So was one of which the
+    /// kernel has a part, and so it must not arrive: that connection is reset, unless the peer has said that it takes
+    /// no more messages.
+    pub(crate) fn new(mut io: Box<WebSocketIo>, peer_said_goodbye: bool, now: Instant) -> Option<Self> {
+        if !io.retract() && !peer_said_goodbye {
+            io.abort();
+            return None;
+        }
+        io.close(None);
+        Some(Self { io: Some(io), shut: false, until: now.saturating_add(LINGER) })
+    }
+
+    /// Ready once there is nothing more to wait for.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        if self.until <= now {
+            self.abort();
+        }
+        let Some(io) = &mut self.io else { return Poll::Ready(()) };
+        if !self.shut {
+            match io.poll_write(cx, &mut Nothing) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => {}
+            }
+            if io.peer_closed() {
+                return Poll::Ready(());
+            }
+            match io.poll_shutdown(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => self.shut = true,
+            }
+        }
+        io.poll_drain(cx)
+    }
+
+    fn abort(&mut self) {
+        if let Some(io) = self.io.take() {
+            io.abort();
+        }
+    }
+}
+
+/// The WebSockets of one session that are on their way out. None owns no memory.
+#[derive(Default)]
+pub(crate) struct Departures(Vec<Lingering>);
+
+impl Departures {
+    pub(crate) fn add(&mut self, lingering: Option<Lingering>) {
+        let Some(lingering) = lingering else { return };
+        if self.0.len() >= AT_ONCE {
+            self.0.remove(0).abort();
+        }
+        self.0.push(lingering);
+    }
+
+    /// Lets each go on, as far as it can now.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if !self.0.is_empty() {
+            self.0.retain_mut(|lingering| lingering.poll(cx, now).is_pending());
+        }
+    }
+
+    /// When the next one has to be gone.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.0.iter().map(|lingering| lingering.until).min()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,116 @@
+//! Observing every session of a server.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use eio_core::upgrade::UpgradeOutcome;
+
+use http::StatusCode;
+
+use crate::session::socket::{Disconnect, Sender, Transport};
+use crate::wire::message::Message;
+use crate::wire::session_id::SessionId;
+
+/// A request that opens no session and does not belong to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusedRequest<'a> {
+    /// The requested transport: WebSocket for a WebSocket, and polling for anything else.
+    pub transport: Transport,
+    /// The client's address: that of the connection, or the one that trusted proxies name.
+    pub peer: Option<SocketAddr>,
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// The protocol's error code, which the answer contains on polling (Engine.IO, `Server.errors` of the reference): 0
+    /// transport unknown, 1 session unknown, 2 wrong method, 3 bad request, 4 forbidden, 5 unsupported revision.
+    pub code: u8,
+    /// The message in the answer.
+    pub message: &'a str,
+}
+
+/// The reason why [`Server::serve`](crate::Server::serve) can accept no connection at present.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotAccept<'a> {
+    /// The listener returned an error, most likely because the process is out of descriptors.
+    #[error("{0}")]
+    Error(&'a std::io::Error),
+    /// As many connections are open as [`max_connections`](crate::ServerBuilder::max_connections) allows.
+    #[error("all of the {0} connections that may be open are")]
+    MaxConnections(usize),
+}
+
+impl CannotAccept<'_> {
+    /// A name for counters.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Error(_) => "error",
+            Self::MaxConnections(_) => "max_connections",
+        }
+    }
+}
+
+/// Receives the events of all sessions, for example for a dashboard or an event log.
+///
+/// Each session's own task reports its events, after they have happened and with no lock held. An observer may
+/// therefore use the server and any [`Sender`]. It should return soon, because the session waits for it, its heartbeat
+/// included.
+///
+/// For each session, the calls come in order and each comes once. [`opened`](Self::opened) comes first, and
+/// [`closed`](Self::closed) always comes, and comes last. Calls for different sessions may come at the same time.
+///
+/// If a call panics, its session closes with
+/// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked), and the log reports it.
+/// Calls for other sessions continue, and so do the remaining calls for this one. Under `panic = "abort"` the process
+/// ends.
+pub trait Observer: Send + Sync {
+    /// Called when a session has opened. `session` does not keep it alive.
+    fn opened(&self, session: &Sender) {
+        let _ = session;
+    }
+
+    /// Called when the server refuses a request, on polling or on WebSocket, while it writes the answer. A panic
+    /// changes nothing.
+    fn refused(&self, request: &RefusedRequest<'_>) {
+        let _ = request;
+    }
+
+    /// Called when [`Server::serve`](crate::Server::serve) can accept no connection at present. Called once, however
+    /// often accepting fails before [`accepts_again`](Self::accepts_again). A panic changes nothing.
+    fn cannot_accept(&self, why: &CannotAccept<'_>) {
+        let _ = why;
+    }
+
+    /// Called when accepting has not failed for five seconds. `after` says for how long it had failed before. A panic
+    /// changes nothing.
+    fn accepts_again(&self, after: Duration) {
+        let _ = after;
+    }
+
+    /// Called when the server has handed a ping to the transport. Clients of revision 3 send the pings themselves,
+    /// which are reported as a [`heartbeat`](Self::heartbeat).
+    fn ping(&self, id: SessionId) {
+        let _ = id;
+    }
+
+    /// Called when the client's heartbeat has come in: its pong, with the round trip, or the ping of a client of
+    /// revision 3, without one.
+    fn heartbeat(&self, id: SessionId, rtt: Option<Duration>) {
+        let _ = (id, rtt);
+    }
+
+    /// Called when a message has come in.
+    fn message(&self, id: SessionId, message: &Message) {
+        let _ = (id, message);
+    }
+
+    /// Called when an upgrade has succeeded or failed.
+    fn upgrade(&self, id: SessionId, outcome: UpgradeOutcome) {
+        let _ = (id, outcome);
+    }
+
+    /// Called when a session has ended. Its application may still be running.
+    fn closed(&self, id: SessionId, disconnect: &Disconnect) {
+        let _ = (id, disconnect);
+    }
+}

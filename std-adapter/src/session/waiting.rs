@@ -1,0 +1,43 @@
+//! Waiting for what a session's task signals: room in the outbox, the handshake, the end.
+
+use tokio::sync::Notify;
+
+use crate::session::socket::{SendError, TrySendError};
+use crate::wire::message::Message;
+
+/// Looks now and after every change, until there is something to see.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn's future, part of every application's, has its arguments twice"
+)]
+pub(crate) fn until<T>(changed: &Notify, mut look: impl FnMut() -> Option<T>) -> impl Future<Output = T> {
+    async move {
+        loop {
+            // Registered before the look, so that a change in between is not missed.
+            let change = changed.notified();
+            tokio::pin!(change);
+            change.as_mut().enable();
+            if let Some(seen) = look() {
+                return seen;
+            }
+            change.await;
+        }
+    }
+}
+
+/// Tries to send a message until it is taken or refused.
+pub(crate) fn send(
+    changed: &Notify,
+    message: Message,
+    mut try_send: impl FnMut(Message) -> Result<(), TrySendError>,
+) -> impl Future<Output = Result<(), SendError>> {
+    let mut waiting = Some(message);
+    until(changed, move || match try_send(waiting.take()?) {
+        Ok(()) => Some(Ok(())),
+        Err(TrySendError::Refused(error)) => Some(Err(error)),
+        Err(TrySendError::Full(message)) => {
+            waiting = Some(message);
+            None
+        }
+    })
+}

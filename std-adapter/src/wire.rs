@@ -1,0 +1,8 @@
+//! What goes over the wire, and the small values that every layer shares.
+
+pub(crate) mod clock;
+pub(crate) mod close_frame;
+pub(crate) mod mask_keys;
+pub(crate) mod message;
+pub(crate) mod redact;
+pub(crate) mod session_id;
