@@ -77,7 +77,7 @@
 //! |---|---|
 //! | [`Instant`] | the caller's clock, microseconds, saturating |
 //! | [`settings`] | [`Heartbeat`] periods, which are always valid, [`Liveness`] policies, a server's [`Settings`], old configurations |
-//! | [`packet`], [`payload`] | bytes to packets and back, revisions 4 and 3, borrowing |
+//! | [`packet`], [`payload`], [`Revision`] | bytes to packets and back, revisions 4 and 3, borrowing |
 //! | [`handshake`] | the `open` packet's JSON |
 //! | [`heartbeat`] | the timing rules alone, for every role and revision |
 //! | [`session`]: [`ServerSession`], [`ClientSession`] | the states opening, open, closing and ended, and the reason of the end |
@@ -145,7 +145,7 @@ pub mod upgrade;
 pub mod ws;
 
 pub use client::ClientSession;
-pub use revision::{Revision, UnknownRevision};
+pub use revision::{ParseRevisionError, Revision};
 pub use server::ServerSession;
 pub use session::{DisconnectReason, Event};
 pub use settings::{Heartbeat, Liveness, Settings};

@@ -1,4 +1,4 @@
-//! The revisions of the protocol that a session can speak.
+//! The protocol revisions that sessions speak.
 
 use core::fmt;
 use core::str::FromStr;
@@ -6,32 +6,49 @@ use core::str::FromStr;
 use crate::BufferTooSmall;
 use crate::packet::{DecodeError, Frame, Packet, v3, v4};
 
-/// The revision of the protocol that a session speaks. A client names it in its requests, as `EIO`.
+/// A revision of the Engine.IO protocol. Requests name it as `EIO` in their query.
 ///
-/// Its methods choose between [`packet::v3`](crate::packet::v3) and [`packet::v4`](crate::packet::v4) at run time, and
-/// link both. An image that needs only one revision calls those modules directly.
+/// Use it where the revision is known at run time only. A program that calls the functions of one revision, such as
+/// [`v4::decode`], does not carry the other revision in its image; the methods of this type carry both.
 ///
 /// ```
 /// use eio_core::Revision;
 /// use eio_core::packet::{Frame, Packet};
 ///
-/// let revision: Revision = "4".parse()?;
-/// assert_eq!((revision, revision.number()), (Revision::V4, 4));
-/// assert_eq!(revision.decode(Frame::Binary(&[4, 1])), Ok(Packet::message(Frame::Binary(&[4, 1]))));
-/// assert_eq!(Revision::V3.decode(Frame::Binary(&[4, 1])), Ok(Packet::message(Frame::Binary(&[1]))));
-/// # Ok::<(), eio_core::UnknownRevision>(())
+/// let revision: Revision = "3".parse()?;
+/// assert_eq!(revision, Revision::V3);
+/// assert_eq!(format!("EIO={revision}"), "EIO=3");
+/// assert_eq!(revision.decode(Frame::Binary(&[4, 9])), Ok(Packet::message(Frame::Binary(&[9]))));
+/// assert_eq!(Revision::V4.decode(Frame::Binary(&[4, 9])), Ok(Packet::message(Frame::Binary(&[4, 9]))));
+/// # Ok::<(), eio_core::ParseRevisionError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_enums, reason = "callers must handle each revision")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever speaks the protocol has to write code for each revision"
+)]
 pub enum Revision {
-    /// Revision 3, which Socket.IO 1 and 2 use. The client pings.
+    /// Revision 3, which Socket.IO 1 and 2 use: the client pings.
     V3,
-    /// Revision 4, which Socket.IO 3 and 4 use. The server pings.
+    /// Revision 4, which Socket.IO 3 and 4 use: the server pings.
     V4,
 }
 
 impl Revision {
+    /// Both revisions, the older one first.
+    pub const ALL: [Self; 2] = [Self::V3, Self::V4];
+
+    /// Returns the revision with this number, or `None` for a number other than 3 and 4.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            3 => Some(Self::V3),
+            4 => Some(Self::V4),
+            _ => None,
+        }
+    }
+
     /// Returns the number of the revision: 3 or 4.
     #[must_use]
     pub const fn number(self) -> u8 {
@@ -41,7 +58,7 @@ impl Revision {
         }
     }
 
-    /// Returns the number as text, as in the query parameter `EIO`.
+    /// Returns the value of `EIO` in a query: `3` or `4`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -50,11 +67,10 @@ impl Revision {
         }
     }
 
-    /// Decodes the packet in `frame`.
+    /// Decodes the packet in one WebSocket message, with [`v3::decode`] or [`v4::decode`].
     ///
     /// # Errors
-    /// Returns a [`DecodeError`] if the frame is not a packet of this revision. See [`v3::decode`](v3::decode) and
-    /// [`v4::decode`](v4::decode).
+    /// Returns a [`DecodeError`] if the message is not a packet of this revision.
     pub fn decode(self, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
         match self {
             Self::V3 => v3::decode(frame),
@@ -62,11 +78,11 @@ impl Revision {
         }
     }
 
-    /// Writes `packet` as one frame. `supports_binary` is false for a peer that asked for base64 (`b64` in its query).
+    /// Writes `packet` as one WebSocket message, with [`v3::encode`] or [`v4::encode`].
     ///
     /// # Errors
-    /// Returns [`BufferTooSmall`] if the frame does not fit into `out`. A buffer of [`encoded_len`](Self::encoded_len)
-    /// bytes is always enough.
+    /// Returns [`BufferTooSmall`] if the message does not fit into `out`. A buffer of
+    /// [`encoded_len`](Self::encoded_len) bytes is always enough.
     pub fn encode<'o>(
         self,
         packet: &Packet<'o>,
@@ -79,7 +95,7 @@ impl Revision {
         }
     }
 
-    /// Returns the length, in bytes, of the frame that [`encode`](Self::encode) writes for `packet`.
+    /// Returns the length, in bytes, of the WebSocket message that [`encode`](Self::encode) writes for `packet`.
     #[must_use]
     pub const fn encoded_len(self, packet: &Packet<'_>, supports_binary: bool) -> usize {
         match self {
@@ -89,22 +105,19 @@ impl Revision {
     }
 }
 
+/// Displays the number: `3` or `4`.
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
+/// Reads the value of `EIO` in a query.
 impl FromStr for Revision {
-    type Err = UnknownRevision;
+    type Err = ParseRevisionError;
 
-    /// Reads the value of the query parameter `EIO`: exactly `3` or `4`.
-    fn from_str(text: &str) -> Result<Self, UnknownRevision> {
-        match text {
-            "3" => Ok(Self::V3),
-            "4" => Ok(Self::V4),
-            _ => Err(UnknownRevision),
-        }
+    fn from_str(text: &str) -> Result<Self, ParseRevisionError> {
+        Self::ALL.into_iter().find(|revision| revision.as_str() == text).ok_or(ParseRevisionError)
     }
 }
 
@@ -113,20 +126,42 @@ impl FromStr for Revision {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("unknown protocol revision: expected 3 or 4")]
 #[non_exhaustive]
-pub struct UnknownRevision;
+pub struct ParseRevisionError;
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+    use std::string::ToString;
+
     use super::*;
 
     #[test]
-    fn a_revision_is_read_as_it_is_written() {
-        for revision in [Revision::V3, Revision::V4] {
-            assert_eq!(revision.as_str().parse(), Ok(revision));
-            assert_eq!(revision.as_str().bytes().next(), Some(b'0' + revision.number()));
+    fn a_revision_is_read_as_it_is_written_and_nothing_else_is() {
+        for revision in Revision::ALL {
+            assert_eq!(revision.to_string().parse(), Ok(revision));
+            assert_eq!(Revision::from_number(revision.number()), Some(revision));
+            assert_eq!(revision.to_string(), revision.number().to_string());
         }
-        for unknown in ["", "5", "04", " 4", "4 ", "33"] {
-            assert_eq!(unknown.parse::<Revision>(), Err(UnknownRevision), "{unknown:?}");
+        for text in ["", "2", "5", "04", "4 ", "four"] {
+            assert_eq!(text.parse::<Revision>(), Err(ParseRevisionError), "{text:?}");
+        }
+        assert_eq!(Revision::from_number(5), None);
+    }
+
+    #[test]
+    fn what_a_revision_encodes_it_decodes() {
+        let packets = [Packet::PING_PROBE, Packet::message(Frame::Binary(&[1, 2, 3]))];
+        for (revision, packet) in
+            Revision::ALL.into_iter().flat_map(|one| packets.map(|packet| (one, packet)))
+        {
+            let mut out = [0; 16];
+            let frame = revision.encode(&packet, true, &mut out).expect("16 bytes are enough");
+            let len = match frame {
+                Frame::Text(text) => text.len(),
+                Frame::Binary(bytes) => bytes.len(),
+            };
+            assert_eq!(len, revision.encoded_len(&packet, true));
+            assert_eq!(revision.decode(frame), Ok(packet));
         }
     }
 }
