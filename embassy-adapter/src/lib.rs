@@ -105,6 +105,13 @@ mod run;
 mod settings;
 pub mod socketio;
 
+// Crates whose types are in this crate's signatures, so that an application names the same versions.
+#[cfg(feature = "embassy-net")]
+#[doc(no_inline)]
+pub use embassy_net;
+#[doc(no_inline)]
+pub use {eio_core as core, embassy_sync, embassy_time, embedded_io_async};
+
 pub use client::{Client, Event};
 pub use endpoint::Endpoint;
 pub use error::{ConnectError, SendError};

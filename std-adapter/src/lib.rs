@@ -7,6 +7,10 @@ mod server;
 mod session;
 mod wire;
 
+// Crates whose types are in this crate's signatures, so that an application names the same versions.
+#[doc(no_inline)]
+pub use {bytes, bytestring, eio_core as core, http_body, hyper, tower_service};
+
 #[cfg(feature = "tls")]
 pub use client::TlsError;
 pub use client::{

@@ -26,7 +26,7 @@ pub(crate) fn count(job: &mut Job<'_>) -> Result<(), Stop> {
     }
     let budget = job.read_json(BUDGET)?;
     let mut build = Command::new("cargo");
-    build.args(["build", "--release", "--package", PACKAGE]);
+    build.args(["build", "--profile", "dist", "--package", PACKAGE]);
     let programs = Programs::build(job, build)?;
     let program = programs.path(PACKAGE)?;
     let cases = job.run(Command::new(program))?;

@@ -84,7 +84,7 @@ impl Image {
     }
 }
 
-/// A release build as firmware does it, whatever the workspace's own profile says; symbols stay.
+/// A build as firmware does it, whatever the workspace's profile `dist` says; symbols stay.
 fn building(target: &str, level: &str, list: &Path) -> Command {
     let profile = [
         ("OPT_LEVEL", level),
@@ -97,8 +97,8 @@ fn building(target: &str, level: &str, list: &Path) -> Command {
         ("OVERFLOW_CHECKS", "false"),
     ];
     let mut command = Command::new("cargo");
-    command.args(["build", "--release", "--package", PACKAGE, "--target", target]);
-    command.envs(profile.map(|(name, value)| (format!("CARGO_PROFILE_RELEASE_{name}"), value)));
+    command.args(["build", "--profile", "dist", "--package", PACKAGE, "--target", target]);
+    command.envs(profile.map(|(name, value)| (format!("CARGO_PROFILE_DIST_{name}"), value)));
     command.env("EIO_ENTRY_POINTS", list);
     // Names without hashes, types included. Only what is built for the target is named so.
     command.env("RUSTFLAGS", "-Csymbol-mangling-version=v0");
