@@ -1,23 +1,22 @@
-//! A session over TLS 1.3, with a key that board and server share: no certificate, no clock.
+//! A session over TLS 1.3 with a pre-shared key: it needs no certificate and no clock.
 //!
-//! `cargo run --example tls -- 127.0.0.1:8443` against a server behind, say,
+//! Run `cargo run --example tls -- 127.0.0.1:8443` against a server behind, for example,
 //!
 //! ```text
 //! openssl s_server -accept 8443 -tls1_3 -nocert -psk 0123456789abcdef0123456789abcdef -psk_identity board-7 -quiet
 //! ```
 //!
-//! What it takes on a board, beside the session's own buffers:
+//! On a board, TLS needs the following in addition to the session's own buffers:
 //!
 //! | | |
 //! |---|---|
-//! | buffer for received records | as long as the longest record that the server sends, with 256 bytes of overhead: 16,640 bytes, or less where the server honours `max_fragment_length`, as OpenSSL does: 1,280 here |
-//! | buffer for sent records | 1,024 bytes or more: a frame that is longer goes out in several records |
-//! | clock | none with a shared key. With certificates, their dates can only be checked by a clock that was set, and without that check a stolen expired certificate is as good as a valid one |
-//! | randomness | cryptographic: here it makes the session's keys, so a seeded generator will not do |
+//! | buffer for received records | the longest record that the server sends, plus 256 bytes: 16,640 bytes, or less if the server honours `max_fragment_length`. OpenSSL does, so 1,280 are enough here |
+//! | buffer for sent records | 1,024 bytes or more. A longer frame is sent in several records |
+//! | clock | none with a shared key. With certificates, the board needs a clock that has been set, to check their dates. Without that check, a stolen expired certificate is as good as a valid one |
+//! | randomness | cryptographic: the session's keys come from it, so a seeded generator is not enough |
 //!
-//! A shared key is all that authenticates the server: [`OnlySharedKey`] refuses every certificate, so that no server
-//! can talk the board out of it. A certificate that nobody verifies is worse than none, and no line of this example
-//! shows how to accept one.
+//! Only the shared key authenticates the server. [`OnlySharedKey`] refuses every certificate, so a server cannot make
+//! the board accept one instead of the key.
 
 #![expect(clippy::expect_used, reason = "a host without randomness can do nothing")]
 
@@ -38,34 +37,34 @@ use embedded_tls::{
     MaxFragmentLength, TlsConfig, TlsConnection, TlsContext, TlsError, TlsVerifier,
 };
 
-/// What the application wants, and what it gets: at most 256 bytes each.
+/// Carries the application's commands to the session, with messages of at most 256 bytes.
 pub(crate) type Commands = Channel<NoopRawMutex, Command<256>, 4>;
-/// See [`Commands`].
+/// Carries the server's messages to the application, at most 256 bytes each.
 pub(crate) type Messages = Channel<NoopRawMutex, Message<256>, 4>;
 
-/// The key that board and server share, and its name.
+/// The pre-shared key and its name.
 pub(crate) struct SharedKey<'k> {
-    /// 16 random bytes or more; every board has its own.
+    /// The key: 16 or more random bytes, different on every board.
     pub(crate) key: &'k [u8],
-    /// What the server finds the key by.
+    /// The name by which the server finds the key.
     pub(crate) identity: &'k str,
 }
 
-/// Why there was no session, or how it ended.
+/// Why no session opened, or how it ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// TLS failed: a wrong key, a server that wants to show a certificate instead, a connection that ended.
+    /// TLS failed: the key is wrong, the server offers a certificate instead, or the connection ended.
     Tls(TlsError),
-    /// There is a TLS connection, and no session.
+    /// The TLS connection opened, but no session did.
     Connect(ConnectError),
     /// The session ended.
     Session(eio_core::session::Disconnect),
 }
 
-/// Holds a session over TLS until it ends. Reader and writer are the two halves of a TCP connection.
+/// Runs a session over TLS until it ends. `reader` and `writer` are the two halves of a TCP connection.
 ///
-/// TLS does not survive a dropped future, so the session runs by [`Client::run`], and the application talks to it
-/// through channels from another task.
+/// TLS does not survive a dropped future. So [`Client::run`] runs the session, and the application talks to it through
+/// channels from another task.
 pub(crate) async fn session(
     reader: impl Read,
     writer: impl Write,
@@ -75,7 +74,7 @@ pub(crate) async fn session(
     messages: &Messages,
 ) -> End {
     let random = RefCell::new(random);
-    // On a board these four live in statics.
+    // On a board, put these four buffers into statics.
     let (mut received, mut sent) = ([0; 1_280], [0; 1_024]);
     let (mut rx, mut tx) = ([0; 512], [0; 512]);
 
@@ -85,7 +84,7 @@ pub(crate) async fn session(
         .with_psk(shared.key, &[shared.identity.as_bytes()])
         .with_max_fragment_length(MaxFragmentLength::Bits10);
     let mut tls = TlsConnection::new(halves, &mut received, &mut sent);
-    // TCP acknowledges in its own time; a heartbeat does not wait for it.
+    // A heartbeat must not wait for an acknowledgement of TCP.
     tls.set_flush_policy(FlushPolicy::Relaxed);
     let provider = OnlySharedKey { random: Random(&random), refusal: RefuseCertificates };
     if let Err(error) = tls.open(TlsContext::new(&config, provider)).await {
@@ -107,8 +106,8 @@ pub(crate) async fn session(
     }
 }
 
-/// The two halves of one connection, for a TLS connection that is to be split itself: its reader uses the one half, its
-/// writer the other, so that neither ever waits for a lock.
+/// The two halves of one connection, for a TLS connection that is split later. Its reader uses only one half and its
+/// writer only the other, so neither waits for a lock.
 struct Halves<'h, R, W> {
     reader: &'h Mutex<NoopRawMutex, R>,
     writer: &'h Mutex<NoopRawMutex, W>,
@@ -136,12 +135,12 @@ impl<R: Read, W: Write> Write for Halves<'_, R, W> {
     }
 
     async fn flush(&mut self) -> Result<(), ErrorKind> {
-        // embassy-net's `flush` waits until the peer has acknowledged everything; with a cut link, for ever.
+        // embassy-net's `flush` waits until the peer has acknowledged everything, which never happens on a cut link.
         Ok(())
     }
 }
 
-/// Randomness for the handshake, from the same source as everything else.
+/// Randomness for the TLS handshake, from the same source as all other random numbers.
 struct Random<'r, 'f>(&'r RefCell<&'f mut dyn FnMut() -> u32>);
 
 impl rand_core::RngCore for Random<'_, '_> {
@@ -165,7 +164,7 @@ impl rand_core::RngCore for Random<'_, '_> {
 
 impl rand_core::CryptoRng for Random<'_, '_> {}
 
-/// Authenticates the server by the shared key and by nothing else.
+/// Authenticates the server by the shared key alone.
 struct OnlySharedKey<'r, 'f> {
     random: Random<'r, 'f>,
     refusal: RefuseCertificates,
@@ -184,7 +183,7 @@ impl CryptoProvider for OnlySharedKey<'_, '_> {
     }
 }
 
-/// A server that has the key shows no certificate.
+/// Refuses every certificate: a server that has the key does not send one.
 struct RefuseCertificates;
 
 impl TlsVerifier<Aes128GcmSha256> for RefuseCertificates {
@@ -205,14 +204,14 @@ impl TlsVerifier<Aes128GcmSha256> for RefuseCertificates {
     }
 }
 
-/// The host's TCP, in place of a board's.
+/// A TCP connection of the host, in place of a board's.
 pub(crate) struct HostTcp(TcpStream);
 
 impl HostTcp {
-    /// Both halves of a connection to this address.
+    /// Connects to this address and returns both halves of the connection.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// The errors of the operating system.
     pub(crate) fn connect(address: &str) -> std::io::Result<(Self, Self)> {
         let stream = TcpStream::connect(address)?;
         stream.set_nonblocking(true)?;
@@ -224,7 +223,7 @@ impl ErrorType for HostTcp {
     type Error = ErrorKind;
 }
 
-/// Nobody wakes it: [`block_on`] polls all the time, which a board would not do.
+/// Registers no waker: [`block_on`] polls all the time, which a board would not do.
 async fn retry(mut attempt: impl FnMut() -> std::io::Result<usize>) -> Result<usize, ErrorKind> {
     core::future::poll_fn(move |_| match attempt() {
         Err(error) if error.kind() == StdErrorKind::WouldBlock => Poll::Pending,
@@ -249,7 +248,7 @@ impl Write for HostTcp {
     }
 }
 
-/// An executor for one future.
+/// Runs one future to its end.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = core::pin::pin!(future);
     loop {

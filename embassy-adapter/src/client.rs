@@ -1,4 +1,4 @@
-//! The session over a stream.
+//! A session over a stream.
 
 use core::fmt;
 use core::future::{Future, pending, poll_fn};
@@ -12,27 +12,29 @@ use eio_core::ws::{Close, Piece};
 use eio_core::{BufferTooSmall, Heartbeat};
 use embedded_io_async::{Read, Write};
 
-use crate::drive::{Failed, Goal, Pass};
+use crate::drive::{Call, Failed, Goal};
 use crate::link::{Link, whole};
 use crate::{Buffers, ConnectError, Endpoint, SendError, Settings, clock};
 
-/// What the server sent.
+/// A message, or a piece of one, from the server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A whole message.
     Message(Data<'a>),
-    /// A part of a message that is longer than the receive buffer, with [`LongMessages::in_pieces`](crate::LongMessages::in_pieces). The pieces of
-    /// a message come in order, and no other message between them. Those of a text may be cut inside a character;
-    /// together they are UTF-8.
+    /// A piece of a message that is longer than the receive buffer. Only comes with
+    /// [`LongMessages::in_pieces`](crate::LongMessages::in_pieces).
+    ///
+    /// The pieces of a message come in order, with no other message between them. A text may be cut inside a character;
+    /// its pieces together are UTF-8.
     Piece(Piece<'a>),
 }
 
 /// A session with an Engine.IO server, over the two halves of a connected stream.
 ///
-/// The stream's two halves are apart, because the client reads and writes at the same time: TCP sockets, UARTs and TLS
-/// connections have a `split`.
+/// The client needs the two halves separately, because it reads and writes at the same time. TCP sockets, UARTs and TLS
+/// connections provide them by a method such as `split`.
 ///
 /// ```no_run
 /// use eio_core::packet::Frame;
@@ -61,15 +63,15 @@ pub enum Event<'a> {
 /// # Cancellation
 ///
 /// Any future of this type may be dropped at any await point: no byte is lost, and none is sent or delivered twice.
-/// That holds for streams whose own `read` and `write` futures may be dropped while they wait, which is so for
-/// embassy-net's TCP, and not for most TLS. For those there is [`run`](Self::run).
+/// This requires a stream whose own `read` and `write` futures may be dropped while they wait. embassy-net's TCP is such
+/// a stream, most TLS connections are not. For the others, use [`run`](Self::run).
 ///
 /// # Time
 ///
-/// While [`recv`](Self::recv), [`send`](Self::send) or [`close`](Self::close) is awaited, heartbeats are answered, and
-/// the end comes when it is due, whatever the stream does: a silent server, a write that hangs, a cut link. While none
-/// is, nothing happens; an application that comes back late first reads what has arrived, and nobody is declared dead
-/// for its own absence.
+/// While the application awaits [`recv`](Self::recv), [`send`](Self::send) or [`close`](Self::close), the client answers
+/// heartbeats and ends the session when its deadline passes, even if the server is silent, a write hangs or the link is
+/// cut. While the application awaits none of them, the client does nothing. After such a pause it first reads what has
+/// arrived, so a pause of the application does not end the session of a living server.
 pub struct Client<'b, R, W> {
     pub(crate) reader: R,
     pub(crate) writer: W,
@@ -77,14 +79,14 @@ pub struct Client<'b, R, W> {
 }
 
 impl<'b, R: Read, W: Write> Client<'b, R, W> {
-    /// A client over a stream that is connected. Nothing is sent before [`connect`](Self::connect), and
-    /// [`Settings::open_timeout`] runs from now.
+    /// Creates a client over a connected stream. Sends nothing before [`connect`](Self::connect).
+    /// [`Settings::open_timeout`] starts now.
     ///
-    /// `rng` is called for every frame and has to be unpredictable to others (RFC 6455 section 10.3): a hardware
-    /// source, or a generator seeded by one.
+    /// The client calls `rng` for every frame. Its numbers must be unpredictable to others (RFC 6455 section 10.3): use
+    /// a hardware source, or a generator seeded by one.
     ///
     /// # Errors
-    /// [`ConnectError::RxTooSmall`] and [`ConnectError::TxTooSmall`].
+    /// [`ConnectError::RxTooSmall`] or [`ConnectError::TxTooSmall`] if a buffer is too short.
     pub fn new(
         reader: R,
         writer: W,
@@ -95,14 +97,15 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         Ok(Self { reader, writer, link: Link::new(buffers, rng, settings, clock::now())? })
     }
 
-    /// Asks for a WebSocket, and opens a session. What follows needs it once; a session that is open already stays as
-    /// it is.
+    /// Requests a WebSocket and opens a session. Call it once before the other methods. If the session is already open,
+    /// it does nothing.
     ///
-    /// All of it ends within [`Settings::open_timeout`]. If the future is dropped, call it again, and it goes on where
-    /// it was; after an error, close the stream.
+    /// Opening takes at most [`Settings::open_timeout`]. If the future is dropped, call `connect` again: it continues
+    /// where it stopped. After an error, close the stream.
     ///
     /// # Errors
-    /// [`ConnectError`]; the same again at every later call, except for what is wrong with the endpoint.
+    /// A [`ConnectError`]. Later calls return the same error, unless it is about the endpoint or the send buffer: those
+    /// are checked at each call until the request has been written.
     pub async fn connect(&mut self, endpoint: &Endpoint<'_>) -> Result<(), ConnectError> {
         self.link.request(endpoint)?;
         let _ = self.reach(Goal::Open).await;
@@ -111,25 +114,28 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
 
     /// Waits for the next message, and keeps the session alive meanwhile.
     ///
-    /// It wakes up for bytes that come in, for room to write what is owed, and for the session's deadline, and for
-    /// nothing else. What it returns borrows the receive buffer until the next call.
+    /// Wakes only for bytes that arrive, for room to write pending frames, and for the session's deadline. The returned
+    /// event borrows the receive buffer until the next call.
     ///
     /// # Errors
-    /// How the session ended; the same again at every later call. What came in before the end is delivered first.
+    /// The [`Disconnect`] that says how the session ended. Messages that arrived before the end are returned first;
+    /// after them, every call returns the same error.
     pub async fn recv(&mut self) -> Result<Event<'_>, Disconnect> {
         self.ready().await?;
         match self.last_event() {
             Some(event) => Ok(event),
-            // `ready` has seen that there is one.
+            // Cannot happen: `ready` returns only once there is an event.
             None => pending().await,
         }
     }
 
-    /// Waits until there is a message: [`recv`](Self::recv) without the borrow, for loops that look at a message before
-    /// they decide to return it. [`last_event`](Self::last_event) is that message then.
+    /// Waits until there is a message, which [`last_event`](Self::last_event) then returns.
+    ///
+    /// Use it in place of [`recv`](Self::recv) in a loop that looks at a message before it decides whether to return it:
+    /// the borrow checker does not accept `recv` there.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// The same as [`recv`](Self::recv).
     pub async fn ready(&mut self) -> Result<(), Disconnect> {
         loop {
             let _ = self.reach(Goal::Message).await;
@@ -139,25 +145,26 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         }
     }
 
-    /// What [`recv`](Self::recv) returned last, or [`ready`](Self::ready) waited for; `None` once another call has needed
-    /// its place.
+    /// Returns the event that [`recv`](Self::recv) returned last or that [`ready`](Self::ready) waited for. Returns
+    /// `None` once a later call has reused its place in the receive buffer.
     #[must_use]
     pub fn last_event(&self) -> Option<Event<'_>> {
-        self.link.seen_message()
+        self.link.delivered_message()
     }
 
-    /// Sends a message: text or bytes. Waits until the frames before it have left.
+    /// Sends a message, text or binary. Waits until the frames before it have been written.
     ///
-    /// When it returns, the message is in the send buffer, or with the stream already; what the stream has not taken
-    /// yet goes out while another call is awaited. Whether the server has got it, only its answer can tell.
+    /// When it returns, the message is in the send buffer or has been written to the stream. Bytes that the stream has
+    /// not taken yet are written while a later call is awaited. Only an answer from the server shows that the message
+    /// has arrived.
     ///
     /// A message that fits into the send buffer is sent whole, or not at all if the future is dropped. A longer one is
-    /// streamed in fragments; while it is, the heartbeat has to wait (a WebSocket has no room for it inside a message),
-    /// so that it must get through within the server's `pingTimeout`. If the future is dropped in the middle, call
-    /// `send` with the same message again: it goes on where it stopped.
+    /// sent in fragments. A WebSocket cannot carry a heartbeat between the fragments of a message, so the whole message
+    /// must get through within the server's `pingTimeout`. If the future is dropped between fragments, call `send` again
+    /// with the same message: it continues where it stopped.
     ///
     /// # Errors
-    /// [`SendError`]; [`SendError::Unfinished`] for another message than the one that was begun.
+    /// A [`SendError`]. [`SendError::Unfinished`] if another message has been sent only in part.
     pub async fn send(&mut self, message: Frame<'_>) -> Result<(), SendError> {
         let whole = whole(message);
         let mut rest = self.link.resume(whole)?;
@@ -170,15 +177,15 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         .await
     }
 
-    /// Sends a message that is made piece by piece, and so need not be in memory. Returns how many bytes of this piece
-    /// were taken: at least one, unless it is empty; call again with the rest (no longer `first`, if any were taken).
+    /// Sends one piece of a message, so that the message never has to be in memory as a whole. Returns how many bytes of
+    /// the piece were taken: at least one, unless the piece is empty. Call it again with the rest of the piece. Set
+    /// `first` to false there if any bytes were taken.
     ///
-    /// Every call takes those bytes, or none if the future is dropped. Until the piece that is `last` has been taken
-    /// whole, no other message can be sent and the heartbeat has to wait, as for a long message in
-    /// [`send`](Self::send).
+    /// A future that is dropped has taken no bytes. Until the piece marked `last` has been taken completely, no other
+    /// message can be sent, and the heartbeat has to wait as for a long message in [`send`](Self::send).
     ///
     /// # Errors
-    /// [`SendError`].
+    /// A [`SendError`].
     pub async fn send_piece(&mut self, piece: Piece<'_>) -> Result<usize, SendError> {
         let mut taken = 0;
         self.reach(Goal::Sent(&mut |link| {
@@ -198,17 +205,17 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         self.reach(Goal::Sent(&mut |link| link.put_text_with(&write).map(|()| true))).await
     }
 
-    /// Ends the session: what was sent goes out, then a close frame. Then close the stream.
+    /// Closes the session: writes the pending messages, then a close frame. Close the stream afterwards.
     ///
-    /// It takes at most [`Settings::close_timeout`], and less if the server's deadline for silence comes first. A
-    /// session that has ended already stays as it is: a server that closed in order, or broke a rule, gets its close
-    /// frame; one that is silent is not waited for. If the future is dropped, call it again.
+    /// It takes at most [`Settings::close_timeout`], and less if the server's deadline for silence comes first. If the
+    /// session has already ended, its end stays what it is: `close` still writes the close frame to a server that closed
+    /// the session or broke a rule, and does not wait for a silent one. If the future is dropped, call `close` again.
     pub async fn close(&mut self) -> Disconnect {
         self.end(None).await
     }
 
-    /// The same, with a code and words for the server's log in the close frame: a server that has ended the session
-    /// before gets its own code back instead.
+    /// Closes the session like [`close`](Self::close), with a code and a reason in the close frame for the server's log.
+    /// If the server has already closed the session, the close frame repeats the server's own code instead.
     ///
     /// ```
     /// use eio_core::session::Disconnect;
@@ -235,94 +242,98 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         }
     }
 
-    /// Measures the link's round trip: a WebSocket ping goes out when another call is awaited next, and its pong sets
-    /// [`rtt`](Self::rtt). Does nothing while one is on its way.
+    /// Measures the link's round trip. The next awaited call sends a WebSocket ping, and its pong sets
+    /// [`rtt`](Self::rtt). Does nothing while an earlier ping is unanswered.
     ///
-    /// In revision 4 it is the server that pings, so a client learns the round trip only by asking. Neither this ping
-    /// nor its pong is a sign of life for anybody: the heartbeat is not changed.
+    /// In revision 4 the server pings, so a client learns the round trip only in this way. Neither this ping nor its pong
+    /// counts as a sign of life: the heartbeat does not change.
     pub fn measure_rtt(&mut self) {
-        self.link.state.want_probe();
+        self.link.state.request_rtt_ping();
     }
 
-    /// The last round trip: of [`measure_rtt`](Self::measure_rtt), or of a heartbeat in revision 3.
+    /// Returns the last round trip that [`measure_rtt`](Self::measure_rtt) or, in revision 3, a heartbeat measured.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.link.state.rtt()
     }
 
-    /// How long the server may stay silent from now on before the session ends; zero once it may not. In revision 3
-    /// the time to the next ping, or to the end while that is unanswered. `None` once the session has ended.
+    /// Returns how much longer the server may stay silent before the session ends; zero once that time has passed. In
+    /// revision 3, returns the time until the next ping, or until the end while a ping is unanswered. Returns `None` once
+    /// the session has ended.
     #[must_use]
     pub fn time_to_deadline(&self) -> Option<Duration> {
         Some(self.link.state.session.poll_timeout()?.saturating_duration_since(clock::now()))
     }
 
-    /// The periods that the server announced, less what [`Settings::ping_timeout_at_most`] takes off; `None` before it
-    /// has.
+    /// Returns the periods that the server announced, with the ping timeout limited by
+    /// [`Settings::ping_timeout_at_most`]. Returns `None` before the handshake.
     #[must_use]
     pub fn heartbeat(&self) -> Option<Heartbeat> {
         self.link.state.session.heartbeat()
     }
 
-    /// The longest message that the server accepts, its packet's type included, if it has said so.
+    /// Returns the length of the longest message that the server accepts, in bytes, including the packet's type. Returns
+    /// `None` if the server has not announced it.
     #[must_use]
     pub const fn max_payload(&self) -> Option<u32> {
         self.link.state.max_payload()
     }
 
-    /// The session's id: what the server's log calls it. `None` before the server has given one.
+    /// Returns the session's id, which the server's log also shows. Returns `None` before the handshake.
     #[must_use]
     pub fn sid(&self) -> Option<&str> {
         self.link.state.sid()
     }
 
-    /// Whether messages can be sent.
+    /// Returns whether messages can be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.link.state.session.is_open() && self.link.state.write_failed.is_none()
     }
 
-    /// How the session ended, if it has. A connection that has failed is told of by [`recv`](Self::recv) first, behind
-    /// what came in before.
+    /// Returns how the session ended, or `None` if it has not. A failed connection ends the session only when
+    /// [`recv`](Self::recv) has returned the messages that arrived before.
     #[must_use]
     pub fn disconnect(&self) -> Option<Disconnect> {
         self.link.state.session.disconnect()
     }
 
-    /// The words of the server's close frame, at most 123 bytes; empty if it sent none. The code is in
+    /// Returns the reason text of the server's close frame: at most 123 bytes, empty if there was none. The code is in
     /// [`Disconnect::close_code`].
     #[must_use]
     pub fn close_reason(&self) -> &str {
         self.link.close_reason()
     }
 
-    /// When the server last sent anything, on embassy-time's clock.
+    /// Returns when the server last sent anything, on embassy-time's clock.
     #[must_use]
     pub fn last_seen(&self) -> embassy_time::Instant {
         clock::not_before(self.link.state.session.last_seen())
     }
 
-    pub(crate) fn joins_by_itself(&self) -> bool {
+    /// Returns whether the server joins clients to the namespace `/` without a request, as in revision 3.
+    pub(crate) fn server_joins_root(&self) -> bool {
         self.link.state.settings.revision.digit == "3"
     }
 
-    /// The two halves of the stream.
+    /// Returns the two halves of the stream.
     pub fn into_stream(self) -> (R, W) {
         (self.reader, self.writer)
     }
 
-    /// Reads, decodes, answers and waits until the goal is reached or the session ends, and says whether everything was
-    /// sent that was to be sent.
+    /// Reads, decodes, answers and waits until the goal is reached or the session ends. Returns whether the message to
+    /// send was sent; callers with another goal ignore the result.
     ///
-    /// The only place where this crate waits for the stream. Each turn polls the read, the write and the clock, in that
-    /// order, so that neither starves the other, and time is judged only when nothing was there to read.
+    /// This and [`run`](Self::run) are the only places where this crate waits for the stream. Each turn polls the read,
+    /// the write and the clock, in that order. So neither direction starves the other, and a deadline is acted on only
+    /// when there was nothing to read.
     async fn reach(&mut self, goal: Goal<'_>) -> Result<(), SendError> {
         let Self { reader, writer, link } = self;
-        let mut pass = Pass::to(goal);
-        while let Some(until) = link.step(clock::now(), &mut pass) {
+        let mut call = Call::to(goal);
+        while let Some(until) = link.step(clock::now(), &mut call) {
             let Link { inbox, outbox, state } = &mut *link;
-            // A message that the application has not seen lies where the next bytes would.
-            let reading = state.read_end.is_none() && !state.holds_message();
+            // A message that waits for the application occupies the place of the next bytes.
+            let reading = state.read_end.is_none() && !state.has_waiting_message();
             let spare = if reading { inbox.spare() } else { &mut [] };
             let pending = outbox.pending();
             let writing = !pending.is_empty() && state.write_failed.is_none();
@@ -331,12 +342,12 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             let mut timer = pin!(clock::timer(until));
             poll_fn(|cx| {
                 if reading && let Poll::Ready(result) = read.as_mut().poll(cx) {
-                    pass.read = Some(result.map_err(|error| Failed::of(&error)));
+                    call.read = Some(result.map_err(|error| Failed::of(&error)));
                 }
                 if writing && let Poll::Ready(result) = write.as_mut().poll(cx) {
-                    pass.written = Some(result.map_err(|error| Failed::of(&error)));
+                    call.written = Some(result.map_err(|error| Failed::of(&error)));
                 }
-                let progress = pass.read.is_some() || pass.written.is_some();
+                let progress = call.read.is_some() || call.written.is_some();
                 if progress || clock::now() >= until || timer.as_mut().poll(cx).is_ready() {
                     Poll::Ready(())
                 } else {
@@ -345,7 +356,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             })
             .await;
         }
-        if link.state.write_failed.is_some() { Err(SendError::Closed) } else { pass.sent }
+        if link.state.write_failed.is_some() { Err(SendError::Closed) } else { call.sent }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The clock of embassy-time, and how its ticks meet the session's microseconds.
+//! The clock of embassy-time: converts between its ticks and the session's microseconds.
 
 use core::time::Duration;
 
@@ -7,29 +7,30 @@ use embassy_time::{TICK_HZ, Timer};
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
-/// The time, rounded down to a microsecond.
+/// Returns the current time, rounded down to a microsecond.
 pub(crate) fn now() -> Instant {
     Instant::from_micros(embassy_time::Instant::now().as_micros())
 }
 
-/// The first tick that is not before `duration` from now.
+/// Returns the first tick that is at least `duration` from now.
 #[cfg_attr(not(feature = "embassy-net"), expect(dead_code, reason = "the limits of the connector"))]
 pub(crate) fn after(duration: Duration) -> embassy_time::Instant {
     not_before(now().saturating_add(duration))
 }
 
-/// Fires at the first tick that is not before `deadline`.
+/// Returns a timer that fires at the first tick that is not before `deadline`.
 pub(crate) fn timer(deadline: Instant) -> Timer {
     Timer::at(not_before(deadline))
 }
 
-/// The first tick that is not before `deadline`: `embassy_time::Instant::from_micros` rounds down, and a session that
-/// is woken a fraction of a tick early has to be woken again.
+/// Returns the first tick that is not before `deadline`. `embassy_time::Instant::from_micros` rounds down, and a session
+/// that wakes a fraction of a tick early would have to wake again.
 pub(crate) const fn not_before(deadline: Instant) -> embassy_time::Instant {
     embassy_time::Instant::from_ticks(ticks(deadline.as_micros(), TICK_HZ))
 }
 
-/// Seconds and the rest of one apart: neither product overflows at any time that a board lives to see.
+/// Converts microseconds to ticks, rounding up. Whole seconds and the remainder are multiplied separately, so that
+/// neither product overflows in the lifetime of a board.
 const fn ticks(micros: u64, tick_hz: u64) -> u64 {
     let (seconds, rest) = (micros / MICROS_PER_SECOND, micros % MICROS_PER_SECOND);
     let whole = seconds.saturating_mul(tick_hz);

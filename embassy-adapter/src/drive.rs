@@ -1,6 +1,7 @@
-//! How a call of the client gets on: what to do with the stream next, until its goal is reached.
+//! Drives a call of the client: decides after each turn what to do with the stream next, until the call's goal is
+//! reached.
 //!
-//! Nothing here waits, and nothing depends on the kind of the stream, so that an image holds it once.
+//! This code does not wait and is not generic over the stream, so an image contains it only once.
 
 use eio_core::Instant;
 use eio_core::session::SendError as Refusal;
@@ -10,30 +11,31 @@ use embedded_io_async::{Error, ErrorKind};
 use crate::link::{Link, Phase};
 use crate::{ConnectError, Endpoint, SendError};
 
-/// What a call waits for. The end of the session ends every wait.
+/// The goal of a call. The end of the session ends every call.
 pub(crate) enum Goal<'p> {
-    /// The handshake.
+    /// The server's handshake has arrived.
     Open,
-    /// A message for the application.
+    /// A message for the application has arrived.
     Message,
-    /// Room for a frame, as often as this wants to put one: it returns whether that was the last.
+    /// A message has been put into the send buffer. The closure is called whenever there is room for a frame; it puts
+    /// one and returns whether it was the last.
     Sent(&'p mut dyn FnMut(&mut Link<'_>) -> Result<bool, SendError>),
-    /// The end, and until this time for what is still to be written.
+    /// The session has ended and the pending bytes have been written, or this time has come.
     Closed(Instant),
 }
 
-/// A call under way.
-pub(crate) struct Pass<'p> {
+/// A call in progress.
+pub(crate) struct Call<'p> {
     goal: Goal<'p>,
-    /// Whether everything has been put that was to be sent, or why not.
+    /// Whether the whole message has been put into the send buffer, or why not.
     pub(crate) sent: Result<(), SendError>,
-    /// How many bytes the last turn read and wrote, if the stream had an answer.
+    /// The results of the last turn's read and write: a number of bytes, or `None` if the stream was not ready.
     pub(crate) read: Option<Result<usize, Failed>>,
     pub(crate) written: Option<Result<usize, Failed>>,
-    last: Last,
+    previous: Previous,
 }
 
-/// The stream failed.
+/// How the stream failed.
 #[derive(Clone, Copy)]
 pub(crate) enum Failed {
     /// The connection was reset.
@@ -50,29 +52,29 @@ impl Failed {
     }
 }
 
-/// What the turn before a step was for. Silence is judged after one that has waited, and after no other.
+/// The purpose of the turn before a step. Silence is judged only after a turn that waited.
 #[derive(Clone, Copy, PartialEq)]
-enum Last {
-    /// There was none.
+enum Previous {
+    /// This is the first step.
     None,
-    /// To wait.
-    Wait,
-    /// To look for a sign of life that has arrived, and nobody has read.
-    Look,
-    /// To write what the stream takes at once: the goal is reached. Nothing new is answered then, or a server that
-    /// always sends could keep the call from returning.
-    Leave,
+    /// The turn waited.
+    Waited,
+    /// The turn read what had already arrived, to look for a sign of life.
+    CaughtUp,
+    /// The goal was reached, and the turn wrote what the stream took at once. The step after it puts no new frames, so
+    /// that a server that always sends cannot keep the call from returning.
+    Flushed,
 }
 
-impl<'p> Pass<'p> {
+impl<'p> Call<'p> {
     pub(crate) const fn to(goal: Goal<'p>) -> Self {
-        Self { goal, sent: Err(SendError::Closed), read: None, written: None, last: Last::None }
+        Self { goal, sent: Err(SendError::Closed), read: None, written: None, previous: Previous::None }
     }
 }
 
 impl<'b> Link<'b> {
-    /// Puts the request for a WebSocket into the send buffer, unless that was done before.
-    // Together with its caller it is longer than apart: too few registers for both.
+    /// Puts the request for a WebSocket into the send buffer, unless an earlier call has done so.
+    // Inlining it makes the image larger: there are too few registers for it and its caller together.
     #[inline(never)]
     pub(crate) fn request(&mut self, endpoint: &Endpoint<'_>) -> Result<(), ConnectError> {
         if let Phase::New = self.state.phase {
@@ -84,47 +86,47 @@ impl<'b> Link<'b> {
         Ok(())
     }
 
-    /// Decodes, answers, judges: until when to read and write next, or `None` if the call is to return. A time that has
-    /// come means once, without waiting.
-    pub(crate) fn step(&mut self, now: Instant, pass: &mut Pass<'_>) -> Option<Instant> {
-        let last = core::mem::replace(&mut pass.last, Last::Wait);
-        let mut progress = pass.written.is_some();
-        if let Some(written) = pass.written.take() {
+    /// Handles the results of the last turn: decodes, answers and checks the deadline. Returns until when the next turn
+    /// reads and writes, or `None` if the call is to return. A time that has passed asks for one turn without waiting.
+    pub(crate) fn step(&mut self, now: Instant, call: &mut Call<'_>) -> Option<Instant> {
+        let previous = core::mem::replace(&mut call.previous, Previous::Waited);
+        let mut progress = call.written.is_some();
+        if let Some(written) = call.written.take() {
             self.state.handle_written(written, &mut self.outbox);
         }
-        match pass.read.take() {
+        match call.read.take() {
             Some(read) => self.state.handle_read(now, read, &mut self.inbox),
-            None if last == Last::Wait => self.settle(now),
+            None if previous == Previous::Waited => self.handle_idle(now),
             None => {}
         }
         self.switch_protocols(now);
         self.state.process(now, &mut self.inbox);
-        if last != Last::Leave {
+        if previous != Previous::Flushed {
             self.state.fill(now, &mut self.outbox);
         }
-        let reached = match &mut pass.goal {
+        let reached = match &mut call.goal {
             Goal::Open => self.state.session.is_open(),
-            Goal::Message => self.state.holds_message(),
+            Goal::Message => self.state.has_waiting_message(),
             Goal::Sent(put) => {
-                if pass.sent.is_err() && self.has_room() {
+                if call.sent.is_err() && self.has_room() {
                     let allowed = self.check_send(now);
-                    if allowed == Err(SendError::Expired) && last != Last::Look {
-                        pass.last = Last::Look;
-                        return Some(self.state.look_until(now));
+                    if allowed == Err(SendError::Expired) && previous != Previous::CaughtUp {
+                        call.previous = Previous::CaughtUp;
+                        return Some(self.state.may_expire_at(now));
                     }
                     match allowed.and_then(|()| put(self)) {
                         Ok(true) => {
-                            pass.sent = Ok(());
+                            call.sent = Ok(());
                             progress = true;
                         }
                         Ok(false) => {}
                         Err(error) => {
-                            pass.sent = Err(error);
+                            call.sent = Err(error);
                             return None;
                         }
                     }
                 }
-                pass.sent.is_ok()
+                call.sent.is_ok()
             }
             Goal::Closed(limit) => {
                 let limit = *limit;
@@ -135,22 +137,22 @@ impl<'b> Link<'b> {
             }
         };
         if reached {
-            // An application that always finds a message would never get to write.
-            pass.last = Last::Leave;
-            return (!self.outbox.is_idle() && (progress || last != Last::Leave)).then_some(now);
+            // Without this turn, an application that always finds a message would never write.
+            call.previous = Previous::Flushed;
+            return (!self.outbox.is_idle() && (progress || previous != Previous::Flushed)).then_some(now);
         }
-        self.state.judge_application(now);
+        self.state.report_reading(now);
         self.state.handle_read_end(now);
-        // After a failed write, only what is there already can still say why.
+        // After a failed write, only bytes that have already arrived can still say why the connection ended.
         self.state.wake_at().map(|until| if self.state.write_failed.is_some() { now } else { until })
     }
 
-    /// Whether a frame can be put, or never will be.
+    /// Returns whether a frame can be put now, or writing has failed so that none can ever be.
     fn has_room(&self) -> bool {
         self.state.write_failed.is_some() || self.outbox.is_idle() && self.state.session.is_open()
     }
 
-    /// Whether the application may send now.
+    /// Returns whether the application may send now.
     fn check_send(&self, now: Instant) -> Result<(), SendError> {
         match self.state.session.check_send(now) {
             Ok(()) if self.state.write_failed.is_none() => Ok(()),
@@ -159,7 +161,7 @@ impl<'b> Link<'b> {
         }
     }
 
-    /// This side closes. What the application has not taken is dropped.
+    /// Begins to close the session. Drops the message that waits for the application.
     pub(crate) fn begin_close(&mut self, close: Option<Close<'b>>, now: Instant) -> Goal<'static> {
         self.state.drop_message();
         self.state.begin_close(close, now);

@@ -1,11 +1,11 @@
-//! Where to connect, and the request that asks for it.
+//! The endpoint of the server, and the HTTP request for a WebSocket.
 
 use eio_core::ws::Key;
 
 use crate::ConnectError;
 use crate::outbox::fill;
 
-/// What the HTTP request says: host, path, query and further headers.
+/// The parts of the HTTP request: host, path, query and further headers.
 ///
 /// ```
 /// use eio_embassy::Endpoint;
@@ -29,26 +29,26 @@ pub struct Endpoint<'a> {
     pub host: &'a str,
     /// The path with its slashes, such as `/engine.io/`.
     pub path: &'a str,
-    /// What follows `EIO=4&transport=websocket` in the query, percent-encoded, without `&` before it; often empty.
+    /// The rest of the query, after `EIO=4&transport=websocket`: percent-encoded, without a leading `&`, often empty.
     pub query: &'a str,
-    /// Further headers: name and value.
+    /// Further headers, as pairs of name and value.
     pub headers: &'a [(&'a str, &'a str)],
 }
 
 impl<'a> Endpoint<'a> {
-    /// An Engine.IO server at its usual path.
+    /// Returns the endpoint of an Engine.IO server at the usual path, `/engine.io/`.
     #[must_use]
     pub const fn engineio(host: &'a str) -> Self {
         Self { host, path: "/engine.io/", query: "", headers: &[] }
     }
 
-    /// A Socket.IO server at its usual path.
+    /// Returns the endpoint of a Socket.IO server at the usual path, `/socket.io/`.
     #[must_use]
     pub const fn socketio(host: &'a str) -> Self {
         Self { host, path: "/socket.io/", query: "", headers: &[] }
     }
 
-    /// Writes the request (RFC 6455 section 4.1), and returns its length.
+    /// Writes the request (RFC 6455 section 4.1) and returns its length.
     pub(crate) fn write(&self, revision: &str, key: &Key, out: &mut [u8]) -> Result<usize, ConnectError> {
         let mut writer = Writer { out, len: 0, valid: true };
         writer.own("GET ");
@@ -83,7 +83,7 @@ impl<'a> Endpoint<'a> {
     }
 }
 
-/// Writes as much as there is room for, and counts the rest.
+/// Writes as much as fits, and counts all bytes.
 struct Writer<'o> {
     out: &'o mut [u8],
     len: usize,
@@ -96,8 +96,8 @@ impl Writer<'_> {
         self.len = self.len.saturating_add(text.len());
     }
 
-    /// Text of the caller: visible ASCII and spaces, without what is forbidden here, so that no line break can smuggle
-    /// anything into the request.
+    /// Writes text from the caller. Accepts visible ASCII and spaces without the characters in `forbidden`, so that a
+    /// line break cannot smuggle anything into the request.
     fn callers(&mut self, text: &str, forbidden: &str) {
         let allowed = |byte: u8| matches!(byte, b' '..=b'~') && !forbidden.as_bytes().contains(&byte);
         self.valid &= text.bytes().all(allowed);

@@ -1,57 +1,57 @@
-//! What can go wrong, sorted by who has to act.
+//! Errors of connecting and sending.
 
 use eio_core::session::{Disconnect, DisconnectReason};
 
-/// Why [`Client::connect`](crate::Client::connect) has no session to hand out.
+/// Errors from [`Client::new`](crate::Client::new) and [`Client::connect`](crate::Client::connect).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The buffer for receiving is too short for any message, or for the server's handshake.
+    /// The receive buffer is too short for any message, or for the server's handshake.
     #[error("the receive buffer is too small: {needed} bytes are needed")]
     RxTooSmall {
         /// A length that works.
         needed: usize,
     },
-    /// The buffer for sending does not hold the request, or no control frame.
+    /// The send buffer is too short for the request or for a control frame.
     #[error("the send buffer is too small: {needed} bytes are needed")]
     TxTooSmall {
-        /// The least that works.
+        /// The smallest length that works.
         needed: usize,
     },
-    /// There is no host, the path does not begin with a slash, or a character would end what it stands in.
-    #[error(
-        "the endpoint cannot be put in a request: expected a host, a path with a slash first, and visible ASCII"
-    )]
+    /// The host is empty, the path does not start with a slash, a header has no name, or a part of the endpoint contains
+    /// a character that is not allowed there.
+    #[error("invalid endpoint: expected a host, a path that starts with a slash, and only visible ASCII")]
     InvalidEndpoint,
-    /// The server answered with this status instead of 101. 400 is what an Engine.IO server says to a wrong query;
-    /// 404 mostly means a wrong path.
-    #[error("the server refused with status {status}: expected 101")]
+    /// The server answered with this status instead of 101. An Engine.IO server answers a wrong query with 400; 404
+    /// mostly means a wrong path.
+    #[error("the server answered with status {status}, expected 101")]
     Refused {
         /// The HTTP status.
         status: u16,
     },
-    /// What came back is not the head of an HTTP/1 response.
-    #[error("the answer is not HTTP/1")]
+    /// The server did not send the head of an HTTP/1 response.
+    #[error("the response is not HTTP/1")]
     NotHttp,
     /// The head of the response is longer than the receive buffer.
     #[error("the head of the response does not fit into the receive buffer")]
     HeadTooLong,
-    /// Status 101, but the headers do not say `Upgrade: websocket` and `Connection: Upgrade`, or they choose an
-    /// extension or a protocol that nobody asked for.
-    #[error("the server switched to something else than plain WebSocket")]
+    /// The status is 101, but the headers lack `Upgrade: websocket` or `Connection: Upgrade`, or choose an extension or
+    /// a protocol that the client did not offer.
+    #[error("the response has status 101 but does not switch to a plain WebSocket")]
     NotWebSocket,
-    /// `Sec-WebSocket-Accept` does not answer this request's key: a cache, or no WebSocket server.
-    #[error("the server's accept key is wrong")]
+    /// `Sec-WebSocket-Accept` is missing, repeated or does not match the request's key. A cache may have answered, or a
+    /// server that does not speak WebSocket.
+    #[error("the Sec-WebSocket-Accept header does not match the request's key")]
     WrongAcceptKey,
-    /// The session ended before it was open: its open timeout, a connection that ended, a handshake that cannot be
-    /// used.
+    /// The session ended before it was open: the open timeout passed, the connection ended, or the handshake was
+    /// invalid.
     #[error(transparent)]
     Ended(Disconnect),
 }
 
 impl ConnectError {
-    /// The session's reason, if it was the session that failed.
+    /// Returns the reason for the session's end, or `None` if the error came before the session.
     #[must_use]
     pub const fn reason(&self) -> Option<DisconnectReason> {
         match self {
@@ -67,36 +67,36 @@ impl From<Disconnect> for ConnectError {
     }
 }
 
-/// Why a message was not sent. The caller still owns it; no byte of it has left, unless it was begun by an earlier
-/// call.
+/// Errors from sending a message. The caller still has the message. No byte of it has been sent, unless an earlier call
+/// sent a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SendError {
-    /// The session closes or has ended, or was never opened, or the connection has failed.
-    /// [`Client::recv`](crate::Client::recv) says how, after what had come in before.
+    /// The session is closing, has ended or was never opened, or the connection has failed.
+    /// [`Client::recv`](crate::Client::recv) returns how it ended, after the messages that arrived before.
     #[error("the session is closed")]
     Closed,
-    /// The server has been silent past its deadline: the end is about to be reported.
-    #[error("the server is silent past its deadline")]
+    /// The server has been silent past its deadline. The end is about to be reported.
+    #[error("the server has been silent past its deadline")]
     Expired,
     /// The message is longer than the server accepts (`maxPayload` of its handshake).
-    #[error("the message is too long: the server accepts {max} bytes")]
+    #[error("the message is too long: the server accepts at most {max} bytes")]
     TooLarge {
-        /// The server's limit, the packet's type included.
+        /// The server's limit, including the packet's type.
         max: u32,
     },
-    /// It has to fit into the send buffer, and does not.
+    /// The packet must fit into the send buffer as a whole, and does not.
     #[error("the send buffer is too small: {needed} bytes are needed")]
     BufferTooSmall {
         /// The length of a buffer in which it fits.
         needed: usize,
     },
-    /// Another message was begun and is not finished: `send` was dropped in the middle of a message that is longer
-    /// than the buffer, or the last piece of one has not been sent. Send its rest first.
-    #[error("another message is not finished")]
+    /// Another message has been sent only in part: `send` was dropped in the middle of a message longer than the buffer,
+    /// or the last piece of a message has not been sent. Send the rest of that message first.
+    #[error("another message has been sent only in part")]
     Unfinished,
-    /// A piece that continues a message, and no such message was begun.
-    #[error("no message to continue")]
+    /// The piece is not marked as the first one, and no message of its kind has been begun.
+    #[error("the piece continues a message that has not been begun")]
     NotBegun,
 }

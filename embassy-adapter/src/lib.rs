@@ -1,7 +1,7 @@
-//! Engine.IO and Socket.IO for microcontrollers: `no_std`, no `alloc`, no `unsafe`.
+//! An Engine.IO and Socket.IO client for microcontrollers: `no_std`, no `alloc`, no `unsafe`.
 //!
-//! A board holds a session with an existing Engine.IO, Socket.IO or NestJS server, notices when that server is gone, and
-//! comes back. Every decision is made by [`eio_core`]; this crate feeds it with embassy's clock and any
+//! A board keeps a session with an existing Engine.IO, Socket.IO or NestJS server, notices when the server is gone, and
+//! reconnects. [`eio_core`] makes every decision; this crate connects it to embassy's clock and to any
 //! [`embedded_io_async`] stream.
 //!
 //! ```text
@@ -20,12 +20,12 @@
 //! | hold one session over any stream | [`Client`] |
 //! | the same over TLS, or another stream whose futures must not be dropped | [`Client::run`]; see `examples/tls.rs` |
 //! | talk to a Socket.IO or NestJS server | [`socketio::Socket`] over a [`Client`] |
-//! | show what the connection does | a watch of [`State`] |
+//! | show the state of the connection | a watch of [`State`] |
 //!
 //! # The application's loop
 //!
-//! `select` over [`Client::recv`] and the application's own work is the normal way to use it: whatever is dropped, no byte
-//! is lost, and none is sent twice.
+//! The usual loop is a `select` over [`Client::recv`] and the application's own work. It may drop any of these futures:
+//! no byte is lost or sent twice.
 //!
 //! ```no_run
 //! use eio_core::packet::{Data, Frame};
@@ -43,7 +43,7 @@
 //!             # let _ = command;
 //!         }
 //!         Either::First(Ok(_)) => {}
-//!         Either::First(Err(_)) => break, // ended; `TcpConnector` comes back
+//!         Either::First(Err(_)) => break, // the session has ended; `TcpConnector` reconnects
 //!         Either::Second(()) => {
 //!             let _ = client.send(Frame::Text(read_sensor())).await;
 //!         }
@@ -52,37 +52,41 @@
 //! # }
 //! ```
 //!
-//! # What it keeps
+//! # Guarantees
 //!
-//! - The end comes at `pingInterval + pingTimeout` after the last ping: not before, and not later because a write hangs, a
-//!   send buffer is full or a cable is cut. No `flush` is ever awaited on the way.
-//! - A late wake-up is this board's fault: after more than 10 ms the network gets 5 ms to bring in what has arrived, before
-//!   silence is judged.
-//! - It wakes for bytes, for room to write what is owed, and for its deadline. There are no polling timers. (embassy-time
-//!   keeps the earliest time that a task has asked for, so a deadline that a ping has put off may still wake it once.)
+//! - A session with a silent server ends `pingInterval + pingTimeout` after the last ping: not earlier, and not later
+//!   because a write hangs, a send buffer is full or a cable is cut. Reporting the end awaits no `flush`.
+//! - A board that wakes late does not blame the server. If the wake-up is more than 10 ms late, the client gives the
+//!   network another 5 ms to deliver what has arrived, and only then judges silence.
+//! - The task wakes for bytes that arrive, for room to write, and for its deadline. There are no polling timers.
+//!   (embassy-time keeps the earliest time that a task has asked for. When a ping moves the deadline, the task can still
+//!   wake once at the old one.)
 //! - It works with TCP keep-alive off.
 //!
 //! # Memory
 //!
-//! The caller lends two buffers ([`Buffers`]); nothing else grows with the messages.
+//! The caller lends two buffers ([`Buffers`]). No other memory depends on the size of messages.
 //!
 //! | | bytes |
 //! |---|---|
-//! | `rx` | the longest message that comes in whole and [`Buffers::RX_OVERHEAD`] (131); at least the head of the HTTP response |
-//! | `tx` | the longest frame and [`Buffers::TX_OVERHEAD`] (139), at least 264; longer messages go out in fragments |
+//! | `rx` | the longest message to receive whole, plus [`Buffers::RX_OVERHEAD`] (131); at least the head of the HTTP response |
+//! | `tx` | the longest frame to send, plus [`Buffers::TX_OVERHEAD`] (139); at least 264. Longer messages are sent in fragments |
 //! | TCP's buffers, over embassy-net | the caller's choice: 1,024 each way are plenty |
-//! | a longer message comes in | the session ends with [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge), or it comes in pieces: [`Settings::long_messages`] |
 //! | a client and all futures of connecting, receiving, sending, on a 32-bit machine | about 640 |
+//!
+//! A message that does not fit into `rx` ends the session with
+//! [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge), unless [`Settings::long_messages`] lets it arrive
+//! in pieces.
 //!
 //! # Time and randomness
 //!
-//! The clock is embassy-time's, rounded down; deadlines are rounded up to its tick. Randomness comes from the caller as a
-//! closure, for masks, keys and delays: use the hardware's source where there is one.
+//! The crate uses embassy-time's clock, rounded down, and rounds deadlines up to its tick. The caller passes randomness
+//! as a closure, which is used for masks, keys and delays. Use the hardware's source if the board has one.
 //!
 //! # Features
 //!
-//! `embassy-net` brings [`TcpConnector`]; `defmt` derives `defmt::Format`. Neither changes any behaviour. The crate does
-//! not log: it returns what happened.
+//! `embassy-net` adds [`TcpConnector`]. `defmt` derives `defmt::Format`. Neither changes behaviour. The crate does not
+//! log: it returns what happened.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(

@@ -1,7 +1,7 @@
 //! One session without its stream.
 //!
-//! [`incoming`] knows what every byte that came in means, [`outgoing`] which frame goes out next; here is what both
-//! share, and the time.
+//! [`incoming`] interprets the received bytes, and [`outgoing`] chooses the next frame to send. This file holds the state
+//! that both share, and the deadline.
 
 mod incoming;
 mod outgoing;
@@ -20,13 +20,13 @@ use crate::outbox::{Outbox, SavedPing};
 use crate::settings::Pieces;
 use crate::{Buffers, ConnectError, Event, Settings, response};
 
-/// Later than this, a wake-up says more about this board than about the server: before silence is judged, the other
-/// tasks get [`GRACE`] to bring in what lies in the network's buffers.
-const LATE: Duration = Duration::from_millis(10);
-const GRACE: Duration = Duration::from_millis(5);
+/// A wake-up that is later than this shows that the board was busy, not that the server was silent. Before silence is
+/// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers.
+const LATE_WAKE: Duration = Duration::from_millis(10);
+const CATCH_UP: Duration = Duration::from_millis(5);
 
-/// What a client holds beside its stream. `inbox`, `outbox` and `state` are apart, because a read that waits
-/// borrows the one and a write the other.
+/// A client without its stream. `inbox`, `outbox` and `state` are separate fields, because a waiting read borrows
+/// `inbox` and a waiting write borrows `outbox`.
 pub(crate) struct Link<'b> {
     pub(crate) inbox: Reader<'b>,
     pub(crate) outbox: Outbox<'b>,
@@ -39,63 +39,65 @@ pub(crate) struct State<'b> {
     pub(crate) settings: &'b Settings,
     pub(crate) phase: Phase,
     ping: SavedPing<'b>,
-    mail: Mail,
-    /// Whether a message in pieces is being dropped, because nobody may see it.
+    delivery: Delivery,
+    /// Whether the rest of a message in pieces is dropped instead of delivered.
     dropping: bool,
-    /// How reading ended. The session is told when everything received before has been handled.
+    /// How reading ended. Reported to the session once everything received before has been handled.
     pub(crate) read_end: Option<ReadEnd>,
-    /// The session is told when nothing is left to read, which may say why.
+    /// How writing failed. Reported to the session once nothing is left to read, because what is left may say why.
     pub(crate) write_failed: Option<Failed>,
-    /// Silence is not judged before. Later than the session's deadline only after a late wake-up.
-    grace: Instant,
-    /// What a close frame to the server will say.
+    /// Silence is not judged before this time. It is later than the session's deadline only after a late wake-up.
+    catch_up_until: Instant,
+    /// The content of the close frame to the server.
     close: Option<Close<'b>>,
-    /// The close frame to the server.
-    farewell: Farewell,
+    /// Whether the close frame to the server is due or has been sent.
+    close_frame: CloseFrame,
     max_payload: Option<u32>,
     sid: SavedSid,
-    probe: Probe,
+    rtt_ping: RttPing,
     rtt: Option<Duration>,
-    /// Of the message in fragments that is being sent: how many bytes have left the caller, and the length of the
-    /// whole, if it is known.
+    /// The message that is being sent in fragments: how many of its bytes have been put into the send buffer, including
+    /// the packet's type, and the caller's length of the whole message, if it is known.
     sent: usize,
     total: Option<usize>,
 }
 
-/// How far the connection is.
+/// The phase of the connection.
 #[derive(Clone, Copy)]
 pub(crate) enum Phase {
     New,
-    /// The request is in the send buffer, or has left; so much of what came back was searched for the end of a head.
+    /// The request is in the send buffer or has been sent.
     Requested {
         key: Key,
+        /// How many bytes of the response have been searched for the end of its head.
         scanned: usize,
     },
     Refused(ConnectError),
     Frames,
 }
 
-/// The session's id. Its length comes first in memory: bytes that are not aligned are zeroed by the function that every
-/// image has.
+/// The session's id. The length comes first in memory, so that `bytes` is unaligned: the compiler then zeroes it with
+/// the function that every image contains anyway.
 #[repr(C)]
 struct SavedSid {
     len: u8,
     bytes: [u8; Sid::MAX_LEN],
 }
 
-/// A WebSocket ping of ours, which measures the link.
+/// The client's own WebSocket ping, which measures the round trip.
 #[derive(Clone, Copy)]
-enum Probe {
+enum RttPing {
     None,
     Wanted,
     Sent(Instant),
 }
 
-/// The close frame to the server: the last frame of this side, and sent once, even if both sides close at once.
+/// Whether the close frame to the server has been sent. It is this side's last frame, and is sent only once, even if
+/// both sides close at the same time.
 #[derive(Clone, Copy, PartialEq)]
-enum Farewell {
+enum CloseFrame {
     NotDue,
-    Owed,
+    Due,
     Sent,
 }
 
@@ -105,14 +107,14 @@ pub(crate) enum ReadEnd {
     Failed(Failed),
 }
 
-/// The message or piece that came in last.
+/// The message or piece that arrived last.
 #[derive(Clone, Copy, PartialEq)]
-enum Mail {
+enum Delivery {
     None,
-    /// It lies in the inbox until the application has seen it.
-    Held,
-    /// It still lies there.
-    Seen,
+    /// It is in the inbox and waits for the application.
+    Waiting,
+    /// The application has received it, and it is still in the inbox.
+    Delivered,
 }
 
 impl<'b> Link<'b> {
@@ -139,16 +141,16 @@ impl<'b> Link<'b> {
             settings,
             phase: Phase::New,
             ping: SavedPing::none(),
-            mail: Mail::None,
+            delivery: Delivery::None,
             dropping: false,
             read_end: None,
             write_failed: None,
-            grace: now,
+            catch_up_until: now,
             close: None,
-            farewell: Farewell::NotDue,
+            close_frame: CloseFrame::NotDue,
             max_payload: None,
             sid: SavedSid { len: 0, bytes: [0; Sid::MAX_LEN] },
-            probe: Probe::None,
+            rtt_ping: RttPing::None,
             rtt: None,
             sent: 0,
             total: None,
@@ -156,7 +158,7 @@ impl<'b> Link<'b> {
         Ok(Self { inbox, outbox, state })
     }
 
-    /// Looks for the answer to the request: from it on there are frames.
+    /// Checks the response to the request, once its head is complete. The bytes after an accepted head are frames.
     pub(crate) fn switch_protocols(&mut self, now: Instant) {
         let Phase::Requested { key, scanned } = &mut self.state.phase else { return };
         let received = self.inbox.unread();
@@ -180,7 +182,7 @@ impl<'b> Link<'b> {
         }
     }
 
-    /// The words of the server's close frame, which lies in the inbox: nothing is read after it.
+    /// Returns the reason text of the server's close frame. It stays in the inbox, because nothing is read after it.
     pub(crate) fn close_reason(&self) -> &str {
         match self.inbox.last() {
             Some(Received::Control(Control::Close(Some(close)))) => close.reason(),
@@ -188,36 +190,38 @@ impl<'b> Link<'b> {
         }
     }
 
-    /// The application sees its message now, or how the session ended; `None` if it has to wait.
+    /// Marks the waiting message as delivered. If there is none, returns how the session ended, or `None` if the
+    /// application has to wait.
     pub(crate) fn take_message(&mut self, now: Instant) -> Option<Result<(), Disconnect>> {
         let Self { inbox, state, .. } = self;
-        if !state.holds_message() {
+        if !state.has_waiting_message() {
             return state.session.disconnect().map(Err);
         }
         if !inbox.has_last() {
-            // What is held lies in the inbox. If it does not all the same, no message is made up in its place.
+            // Cannot happen: a waiting message is in the inbox. If it were missing, an error is better than an invented
+            // message.
             state.drop_message();
             state.session.handle_transport_error(now);
             return None;
         }
-        state.mark_seen();
+        state.mark_delivered();
         Some(Ok(()))
     }
 
-    /// The last message that the application has seen.
-    pub(crate) fn seen_message(&self) -> Option<Event<'_>> {
-        if self.state.holds_message() { None } else { self.state.message(&self.inbox) }
+    /// Returns the last message that the application has received.
+    pub(crate) fn delivered_message(&self) -> Option<Event<'_>> {
+        if self.state.has_waiting_message() { None } else { self.state.message(&self.inbox) }
     }
 
-    /// Nothing was there to read: what is due happens.
-    pub(crate) fn settle(&mut self, now: Instant) {
-        if !self.state.holds_message() {
-            self.state.tell_write_failed(now);
+    /// Handles a turn in which there was nothing to read: reports a failed write, and expires the session if it is due.
+    pub(crate) fn handle_idle(&mut self, now: Instant) {
+        if !self.state.has_waiting_message() {
+            self.state.report_write_failure(now);
         }
         self.state.expire(now);
     }
 
-    /// Ends a session that closes, once nothing is left to be written, or to be waited for; says whether it has ended.
+    /// Ends a closing session once everything has been written or waiting is pointless. Returns whether it has ended.
     pub(crate) fn try_finish(&mut self, now: Instant, limit: Instant) -> bool {
         let is_silent = |end: Disconnect| {
             matches!(end.reason, DisconnectReason::PingTimeout | DisconnectReason::OpenTimeout)
@@ -236,9 +240,9 @@ impl<'b> Link<'b> {
 }
 
 impl<'b> State<'b> {
-    /// Reading stands still while a message waits for the application, and goes on when it was taken.
-    pub(crate) fn judge_application(&mut self, now: Instant) {
-        if !self.holds_message() {
+    /// Reports to the session whether reading is paused: it is while a message waits for the application.
+    pub(crate) fn report_reading(&mut self, now: Instant) {
+        if !self.has_waiting_message() {
             self.session.handle_reading_resumed(now);
         } else if let Some(timeout) =
             self.settings.app_stall_timeout.or(self.session.heartbeat().map(Heartbeat::max_silence))
@@ -247,7 +251,7 @@ impl<'b> State<'b> {
         }
     }
 
-    /// This side closes. `close` is what the close frame says, unless one is due already.
+    /// Begins to close the session. `close` is the content of the close frame, unless one is already due.
     pub(crate) fn begin_close(&mut self, close: Option<Close<'b>>, now: Instant) {
         if self.session.is_open() {
             self.close = close;
@@ -255,19 +259,19 @@ impl<'b> State<'b> {
         self.session.close(now, self.settings.close_timeout);
     }
 
-    /// If a write has failed, that is how the connection ended.
-    pub(crate) fn tell_write_failed(&mut self, now: Instant) {
+    /// Reports a failed write to the session, as the end of the connection.
+    pub(crate) fn report_write_failure(&mut self, now: Instant) {
         if let Some(failed) = self.write_failed {
             self.handle_failed(now, failed);
         }
     }
 
-    /// Whether there is nothing left to wait for.
+    /// Returns whether the session has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.session.has_ended()
     }
 
-    /// Whether the session is open, or why not.
+    /// Returns an error if the session cannot open any more.
     pub(crate) fn check_open(&self) -> Result<(), ConnectError> {
         match (self.phase, self.session.disconnect()) {
             (Phase::Refused(error), _) => Err(error),
@@ -276,25 +280,25 @@ impl<'b> State<'b> {
         }
     }
 
-    /// When to look again if nothing happens. `None` once the session has ended.
+    /// Returns when to wake if nothing happens, or `None` once the session has ended.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
-        Some(self.session.poll_timeout()?.max(self.grace))
+        Some(self.session.poll_timeout()?.max(self.catch_up_until))
     }
 
-    /// Nothing more was ready: what is due happens.
+    /// Expires the session if its deadline has passed. Call it only when nothing is left to read.
     pub(crate) fn expire(&mut self, now: Instant) {
-        if self.wake_at().is_some_and(|wake_at| wake_at <= now) && self.look_until(now) == now {
+        if self.wake_at().is_some_and(|wake_at| wake_at <= now) && self.may_expire_at(now) == now {
             self.session.handle_timeout(now);
         }
     }
 
-    /// Until when a deadline that has passed is not believed. Only after a late wake-up is that a while from now, and
-    /// once for each deadline.
-    pub(crate) fn look_until(&mut self, now: Instant) -> Instant {
+    /// Returns from when on a deadline that has passed may be acted on. That is `now`, except after a late wake-up: then,
+    /// once for each deadline, it is [`CATCH_UP`] later.
+    pub(crate) fn may_expire_at(&mut self, now: Instant) -> Instant {
         match self.session.poll_timeout() {
-            Some(deadline) if now > deadline.saturating_add(LATE) && self.grace <= deadline => {
-                self.grace = now.saturating_add(GRACE);
-                self.grace
+            Some(deadline) if now > deadline.saturating_add(LATE_WAKE) && self.catch_up_until <= deadline => {
+                self.catch_up_until = now.saturating_add(CATCH_UP);
+                self.catch_up_until
             }
             _ => now,
         }
@@ -319,13 +323,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_that_is_not_there_is_not_made_up() {
+    fn a_message_that_is_missing_from_the_inbox_is_an_error() {
         let (mut rx, mut tx) = ([0; 512], [0; 512]);
         let mut rng = || 4;
         let buffers = Buffers { rx: &mut rx, tx: &mut tx };
         let now = Instant::from_micros(0);
         let Ok(mut link) = Link::new(buffers, &mut rng, &Settings::DEFAULT, now) else { panic!("buffers") };
-        link.state.mail = Mail::Held;
+        link.state.delivery = Delivery::Waiting;
         assert!(link.take_message(now).is_none());
         let Some(Err(end)) = link.take_message(now) else { panic!("no end") };
         assert_eq!(end.reason, DisconnectReason::TransportError);

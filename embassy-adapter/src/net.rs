@@ -12,26 +12,28 @@ use embassy_time::with_deadline;
 use crate::reconnect::{Attempt, Loss, Reconnect};
 use crate::{Buffers, Client, Endpoint, Settings, clock};
 
-/// A session over embassy-net.
+/// A client over the TCP of embassy-net.
 pub type TcpClient<'c> = Client<'c, TcpReader<'c>, TcpWriter<'c>>;
 
-/// How long each step may take before the session's own settings apply. Every field has a default.
+/// Time limits for the steps before and after a session. Every field has a default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "built by functional update from DEFAULT")]
 pub struct Limits {
-    /// To resolve the server's name: 10 s. For as long does embassy-net wait for the first name server: if it is built for
-    /// several (by default, it asks one), the second is asked only with a longer limit.
+    /// The time to resolve the server's name. Default: 10 s.
+    ///
+    /// embassy-net waits for the first name server for 10 s as well. It asks one by default; if it is built for several,
+    /// it reaches the second only with a longer limit.
     pub dns_timeout: Duration,
-    /// To establish the TCP connection: 10 s.
+    /// The time to establish the TCP connection. Default: 10 s.
     pub connect_timeout: Duration,
-    /// After a session: to deliver what was written and close the connection in order, or to tell the server's machine
-    /// of a reset: 2 s.
+    /// The time to shut the connection down after a session: to deliver what was written and close in order, or to send
+    /// a reset. Default: 2 s.
     pub shutdown_timeout: Duration,
 }
 
 impl Limits {
-    /// The limits that each field's documentation states.
+    /// The defaults that each field's documentation states.
     pub const DEFAULT: Self = Self {
         dns_timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(10),
@@ -45,14 +47,14 @@ impl Default for Limits {
     }
 }
 
-/// Connects to one server by TCP, again and again.
+/// Connects to one server over TCP, and reconnects when the session ends.
 ///
-/// It works with TCP keep-alive off and no timeout on the socket, and leaves both so: the session notices a dead server
-/// by itself. Nagle's algorithm is switched off, because it would hold a heartbeat back behind a message.
+/// It leaves TCP keep-alive off and sets no timeout on the socket, because the session itself notices a dead server. It
+/// switches Nagle's algorithm off, which would delay a heartbeat behind a message.
 ///
-/// Without a link or an address it waits for [`Stack::wait_link_up`] and [`Stack::wait_config_up`]. Of several tasks
-/// that wait for one of these, embassy-net 0.9 wakes each whenever another begins to wait, so that they keep the
-/// processor busy until the wait is over: let no other task wait while it does.
+/// While the board has no link or no address, it awaits [`Stack::wait_link_up`] and [`Stack::wait_config_up`]. No other
+/// task should await these at the same time: in embassy-net 0.9, tasks that wait for the same one keep waking each other,
+/// which keeps the processor busy until the wait is over.
 ///
 /// ```no_run
 /// use core::ops::ControlFlow;
@@ -89,11 +91,13 @@ pub struct TcpConnector<'a> {
 }
 
 impl<'a> TcpConnector<'a> {
-    /// `name` is a name or an IPv4 address; the two buffers are the TCP socket's. `tcp_rx` is the window that the
-    /// server sees; messages longer than `tcp_tx` wait for the server's acknowledgements.
+    /// Creates a connector with [`Limits::DEFAULT`]. `name` is a host name or an IPv4 address.
+    ///
+    /// The two buffers are those of the TCP socket. `tcp_rx` is the window that the server sees. A message longer than
+    /// `tcp_tx` waits for the server's acknowledgements.
     ///
     /// # Panics
-    /// When the stack's resources have no free socket: it needs one for this, and one for DNS.
+    /// Panics if the stack's resources have no free socket. The connector needs one, and DNS another.
     pub fn new(
         stack: Stack<'a>,
         name: &'a str,
@@ -106,22 +110,24 @@ impl<'a> TcpConnector<'a> {
         Self { stack, name, port, limits: Limits::DEFAULT, socket }
     }
 
-    /// The same with other limits.
+    /// Returns the connector with other limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Connects, calls `session` with the open session, cleans up when it returns, and does it again after a delay,
+    /// Connects, calls `session` with the open session, and cleans up when `session` returns. Repeats this after a delay
     /// until `session` returns [`ControlFlow::Break`].
     ///
-    /// `session` may return at any time: a session that is still open is closed then. After one that ended for
-    /// silence the TCP connection is reset, so that nothing is kept for a dead server.
+    /// `session` may return at any time. If the session is still open then, it is closed. If it ended because the server
+    /// was silent, the TCP connection is reset, so that the stack keeps nothing for a dead server.
     ///
-    /// May be dropped, which closes the TCP connection: without a close frame, but the stack still delivers what was
-    /// written, and FIN. (It resets the connection instead if `run` is called again before that is done, and sends no
-    /// more once the connector itself is dropped.) The watch goes on showing what it showed.
+    /// # Cancellation
+    ///
+    /// Dropping the future closes the TCP connection without a close frame. The stack still delivers what was written,
+    /// and FIN, with two exceptions: calling `run` again before that is done resets the connection, and dropping the
+    /// connector stops the delivery. The watch keeps its last state.
     pub async fn run<B>(
         &mut self,
         reconnect: &mut Reconnect<'_>,
@@ -148,7 +154,7 @@ impl<'a> TcpConnector<'a> {
         settings: &Settings,
         session: &mut impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
     ) -> ControlFlow<B, Loss> {
-        // An address that was not given by DHCP stays without a link.
+        // Both are checked: a static address stays configured without a link.
         while !(self.stack.is_link_up() && self.stack.is_config_up()) {
             attempt.report().offline();
             self.stack.wait_link_up().await;
@@ -166,9 +172,9 @@ impl<'a> TcpConnector<'a> {
 
     /// Resolves the name and connects.
     async fn dial(&mut self) -> Result<(), Loss> {
-        // A call that was dropped a moment ago, or a server that never closes its half, has left a connection that
-        // connecting would make the socket forget. So reset it; after two turns the stack's task, which the reset wakes,
-        // has had one, whatever the executor's order.
+        // A dropped call, or a server that never closes its half, may have left a connection, and `connect` would make
+        // the socket forget it without a word to the server. So reset it. The reset wakes the stack's task, and after two
+        // yields that task has run, in whatever order the executor polls.
         if self.socket.state() != TcpState::TimeWait {
             self.socket.abort();
         }
@@ -188,7 +194,7 @@ impl<'a> TcpConnector<'a> {
         }
     }
 
-    /// Opens a session and lends it to the application, until it returns.
+    /// Opens a session and lends it to the application's closure until that returns.
     async fn hold<B>(
         &mut self,
         attempt: &mut Attempt<'_, '_>,
@@ -212,7 +218,7 @@ impl<'a> TcpConnector<'a> {
         (flow, end.into())
     }
 
-    /// Ends the connection: in order where somebody listens, with a reset where nobody does.
+    /// Ends the connection: in order if the peer still responds, otherwise with a reset.
     async fn shut_down(&mut self, orderly: bool) {
         let deadline = clock::after(self.limits.shutdown_timeout);
         let mut orderly = orderly;
@@ -222,7 +228,7 @@ impl<'a> TcpConnector<'a> {
             } else {
                 self.socket.abort();
             }
-            // A reset only has to be on the wire; nobody acknowledges it.
+            // A reset only has to be sent: no peer acknowledges it.
             let flushed = with_deadline(deadline, self.socket.flush()).await.is_ok();
             if flushed || !orderly {
                 return;
@@ -232,7 +238,7 @@ impl<'a> TcpConnector<'a> {
     }
 }
 
-/// Closes the connection when `run` is dropped. Otherwise that has happened already.
+/// Closes the connection when `run` is dropped. When `run` returns, the connection is already closed.
 struct ClosedOnDrop<'c, 'a>(&'c mut TcpConnector<'a>);
 
 impl Drop for ClosedOnDrop<'_, '_> {

@@ -1,4 +1,4 @@
-//! Connecting again: when, and who is told.
+//! Reconnecting: when to try again, and the states that are reported meanwhile.
 
 use core::ops::ControlFlow;
 
@@ -11,48 +11,48 @@ use embedded_io_async::{Read, Write};
 
 use crate::{Client, ConnectError, clock};
 
-/// What the connection is doing, for whoever watches: a display, a lamp, a log.
+/// The state of the connection, for a display, a lamp or a log.
 ///
-/// A watch keeps the last state only: who looks late may miss those between. And it keeps it when the future that
+/// A watch keeps only the latest state, so a slow receiver can miss some. It also keeps that state when the future that
 /// reports is dropped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum State {
-    /// The board has no link or no address. Nothing is attempted, and no delay grows; the next attempt is made as soon as
-    /// it has both.
+    /// The board has no link or no address. No attempt is made and no delay grows. The next attempt starts as soon as
+    /// the board has both.
     Offline,
-    /// A connection is being made: name, TCP, HTTP, handshake.
+    /// An attempt is in progress: DNS, TCP, HTTP, handshake.
     Connecting,
-    /// A session is open, or the application has not come back from one that has ended: see [`State::Lost`].
+    /// A session is open, or the application's closure has not yet returned after its end: see [`State::Lost`].
     Open {
-        /// The server's periods: a dead server is noticed after their sum, at most.
+        /// The server's periods. A dead server is noticed within their sum after its last ping.
         heartbeat: Heartbeat,
-        /// The longest message that the server accepts, if it has said so.
+        /// The longest message that the server accepts, if it has announced one.
         max_payload: Option<u32>,
-        /// When it opened.
+        /// When the session opened.
         since: Instant,
     },
-    /// The session has ended, or none came about; its connection is being cleaned up.
+    /// The session has ended, or the attempt has failed. The connection is being cleaned up.
     ///
-    /// With [`TcpConnector`](crate::TcpConnector) it comes when the application's closure has returned and the session
-    /// is closed, not when [`recv`](Client::recv) fails: a closure that goes on after that, or that awaits something
-    /// else than the client, is still seen as [`Open`](Self::Open). Let it return at the first error.
-    /// [`silent_for`](Disconnect::silent_for) is counted to the end itself.
+    /// [`TcpConnector`](crate::TcpConnector) reports this when the application's closure has returned and the session is
+    /// closed, not already when [`recv`](Client::recv) fails. Until the closure returns, the state stays
+    /// [`Open`](Self::Open), so return at the first error. [`silent_for`](Disconnect::silent_for) is still measured at
+    /// the end of the session.
     ///
-    /// When there is nothing to clean up, [`Waiting`](Self::Waiting) follows at once. It is the last state when `run`
-    /// returns.
+    /// If there is nothing to clean up, [`Waiting`](Self::Waiting) follows at once. If `run` returns, this is the last
+    /// state.
     Lost(Loss),
-    /// Waiting for the next attempt.
+    /// The next attempt is scheduled.
     Waiting {
-        /// When that is.
+        /// When the next attempt starts.
         until: Instant,
-        /// Why the last one ended.
+        /// Why the last session or attempt ended.
         after: Loss,
     },
 }
 
-/// Why there is no session any more, or why none came about.
+/// Why a session ended, or why an attempt to open one failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -60,17 +60,17 @@ pub enum Loss {
     /// The server's name has no address, or no name server answered in time.
     #[error("the server's name cannot be resolved")]
     Unresolved,
-    /// Nothing can be sent to the server's address: none of the board's own goes with it, it is 0.0.0.0, or the port is
-    /// 0. An address behind a gateway that does not exist is [`Unreachable`](Self::Unreachable).
+    /// Nothing can be sent to the server's address: the board has no address that can reach it, the server's address is
+    /// 0.0.0.0, or the port is 0. A gateway that does not exist gives [`Unreachable`](Self::Unreachable) instead.
     #[error("no route to the server")]
     NoRoute,
-    /// The server's machine refused the connection: nothing listens there.
+    /// The server's machine refused the connection: no program listens on the port.
     #[error("the connection was refused")]
     Refused,
-    /// Nothing answered in time.
+    /// The server's machine did not answer in time.
     #[error("the server cannot be reached: no answer in time")]
     Unreachable,
-    /// There was a connection, and no session.
+    /// The connection was established, but no session opened.
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The session ended.
@@ -79,7 +79,7 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// Whether the connection still is in order, so that it can be closed in order.
+    /// Returns whether the connection still works, so that it can be closed in order.
     #[cfg_attr(not(feature = "embassy-net"), expect(dead_code, reason = "only TCP has two ways to end"))]
     pub(crate) fn is_orderly(&self) -> bool {
         let Self::Session(end) = self else { return false };
@@ -100,9 +100,9 @@ impl From<Disconnect> for Loss {
 
 /// Makes one attempt after another, with growing, jittered delays, and reports each step.
 ///
-/// It knows nothing about networks: an attempt is a closure that connects, lets the application use the session, and
-/// returns why it is over. [`TcpConnector`](crate::TcpConnector) brings such closures for embassy-net. Messages are never
-/// kept from one session to the next, so nothing is sent twice.
+/// It does not depend on a network: an attempt is a closure that connects, lets the application use the session, and
+/// returns why the session ended. [`TcpConnector`](crate::TcpConnector) provides these closures for embassy-net. Messages
+/// are not kept from one session to the next, so nothing is sent twice.
 ///
 /// ```no_run
 /// use core::ops::ControlFlow;
@@ -131,15 +131,17 @@ pub struct Reconnect<'a> {
 }
 
 impl<'a> Reconnect<'a> {
-    /// `rng` is used for the delays, and lent to the attempts; see [`Client::new`].
+    /// Creates it with the delays of `backoff`, and reports to `watch`. `rng` jitters the delays and is lent to the
+    /// attempts; see [`Client::new`].
     pub const fn new(backoff: Backoff, rng: &'a mut dyn FnMut() -> u32, watch: DynSender<'a, State>) -> Self {
         Self { backoff, rng, watch }
     }
 
-    /// Attempts at once, then again after every [`Loss`], until an attempt returns [`ControlFlow::Break`].
+    /// Makes the first attempt at once, and another after every [`Loss`], until an attempt returns
+    /// [`ControlFlow::Break`].
     ///
-    /// May be dropped and called again; the delays go on growing where they were. But each call attempts at once: call
-    /// it once and leave it running, rather than for every piece of work.
+    /// The future may be dropped and `run` called again: the delays continue to grow from where they were. Each call
+    /// makes its first attempt without a delay, so call it once and leave it running.
     pub async fn run<B>(
         &mut self,
         mut attempt: impl AsyncFnMut(&mut Attempt<'_, 'a>) -> ControlFlow<B, Loss>,
@@ -160,43 +162,44 @@ impl<'a> Reconnect<'a> {
     }
 }
 
-/// One attempt: lends the randomness, and reports what it does.
+/// One attempt: lends the randomness and reports the steps.
 pub struct Attempt<'r, 'a> {
     rng: &'r mut dyn FnMut() -> u32,
     report: Report<'r, 'a>,
 }
 
 impl<'r, 'a> Attempt<'r, 'a> {
-    /// The caller's randomness and the reports apart, because a client keeps the one.
+    /// Returns the caller's randomness and the reports separately, because a [`Client`] borrows the randomness for as
+    /// long as it lives.
     pub fn split(&mut self) -> (&mut dyn FnMut() -> u32, &mut Report<'r, 'a>) {
         (self.rng, &mut self.report)
     }
 
-    /// The reports.
+    /// Returns the reports.
     pub fn report(&mut self) -> &mut Report<'r, 'a> {
         &mut self.report
     }
 }
 
-/// What an attempt reports.
+/// Reports the steps of an attempt to the watch.
 pub struct Report<'r, 'a> {
     backoff: &'r mut Backoff,
     watch: &'r DynSender<'a, State>,
 }
 
 impl Report<'_, '_> {
-    /// It waits for the network: [`State::Offline`].
+    /// Reports [`State::Offline`]: the attempt waits for the network.
     pub fn offline(&self) {
         self.watch.send(State::Offline);
     }
 
-    /// It begins to connect: [`State::Connecting`].
+    /// Reports [`State::Connecting`]: the attempt begins to connect.
     pub fn connecting(&self) {
         self.watch.send(State::Connecting);
     }
 
-    /// A session is open: [`State::Open`]. Once it has lasted, the next delay is a short one again. Reports nothing of a
-    /// client whose session has not opened.
+    /// Reports [`State::Open`]: the session of `client` is open. If the session then lasts long enough, the next delay is
+    /// short again; see [`Backoff`]. Does nothing if the session has not opened.
     pub fn opened<R: Read, W: Write>(&mut self, client: &Client<'_, R, W>) {
         let Some(heartbeat) = client.heartbeat() else { return };
         self.backoff.handle_connected(clock::now());
@@ -205,7 +208,7 @@ impl Report<'_, '_> {
         self.watch.send(State::Open { heartbeat, max_payload, since });
     }
 
-    /// It is over, and is being cleaned up: [`State::Lost`].
+    /// Reports [`State::Lost`]: the session has ended or the attempt has failed, and is being cleaned up.
     pub fn lost(&self, loss: Loss) {
         self.watch.send(State::Lost(loss));
     }

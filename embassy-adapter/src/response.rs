@@ -1,11 +1,12 @@
-//! The server's answer to the request for a WebSocket (RFC 6455 section 4.1).
+//! The server's response to the request for a WebSocket (RFC 6455 section 4.1).
 
 use eio_core::ws::Key;
 
 use crate::ConnectError;
 
-/// The length of the head with the empty line that ends it, if that has come in. `scanned` bytes of `received` have
-/// been searched before; it is moved on, so that a head in many small reads is searched once.
+/// Returns the length of the head, including the empty line that ends it, once that line has arrived. The first
+/// `scanned` bytes of `received` have already been searched; the function updates `scanned`, so that a head that arrives
+/// in many small reads is searched only once.
 pub(crate) fn head_len(received: &[u8], scanned: &mut usize) -> Option<usize> {
     const END: &[u8] = b"\r\n\r\n";
     let from = scanned.saturating_sub(END.len());
@@ -15,17 +16,18 @@ pub(crate) fn head_len(received: &[u8], scanned: &mut usize) -> Option<usize> {
     Some(from.saturating_add(at).saturating_add(END.len()))
 }
 
-/// Whether this can be the beginning of a response.
+/// Returns whether the bytes can be the beginning of a response.
 pub(crate) fn may_be_http(received: &[u8]) -> bool {
     received.iter().zip(HTTP).all(|(received, expected)| received == expected)
 }
 
-/// What every response begins with.
+/// The bytes with which every response begins.
 const HTTP: &[u8] = b"HTTP/1.";
 
-/// Checks the head of a response, which ends with an empty line. Says which rule of RFC 6455 section 4.1 it breaks.
+/// Checks the head of a response, which ends with an empty line. Returns which rule of RFC 6455 section 4.1 it breaks.
 ///
-/// One pass over the lines, and no table of them: a general parser for HTTP is a third of the size of the whole client.
+/// It makes one pass over the lines and stores no table of them: a general HTTP parser would be a third of the size of
+/// the whole client.
 pub(crate) fn check(head: &[u8], key: &Key) -> Result<(), ConnectError> {
     let mut lines = head;
     let status = status(line(&mut lines)).ok_or(ConnectError::NotHttp)?;
@@ -60,11 +62,12 @@ pub(crate) fn check(head: &[u8], key: &Key) -> Result<(), ConnectError> {
     }
 }
 
-/// The headers that matter: what the first two list, what the third answers, and what nobody asked for.
+/// The headers that are checked: the first two must list a word, the third must match the key, and the last two must be
+/// absent or empty.
 const NAMES: [&str; 5] =
     ["upgrade", "connection", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"];
 
-/// Takes the next line, without what ends it.
+/// Takes the next line, without its line ending.
 fn line<'h>(lines: &mut &'h [u8]) -> &'h [u8] {
     let end = lines.iter().position(|&byte| byte == b'\n').unwrap_or(lines.len());
     let (line, rest) = lines.split_at_checked(end).unwrap_or_default();
@@ -72,8 +75,8 @@ fn line<'h>(lines: &mut &'h [u8]) -> &'h [u8] {
     line.strip_suffix(b"\r").unwrap_or_default()
 }
 
-/// The three digits of `HTTP/1.1 101 Switching Protocols`; the words may be missing. A server that refuses may be an
-/// old one; one that switches speaks HTTP/1.1.
+/// Parses the status from a line such as `HTTP/1.1 101 Switching Protocols`; the reason phrase may be missing. Any minor
+/// version may refuse, but only HTTP/1.1 may switch protocols.
 fn status(line: &[u8]) -> Option<u16> {
     let (minor, rest) = line.strip_prefix(HTTP)?.split_first()?;
     let (digits, rest) = rest.strip_prefix(b" ")?.split_first_chunk::<3>()?;
@@ -86,7 +89,7 @@ fn status(line: &[u8]) -> Option<u16> {
     (*minor == b'1' || status != 101).then_some(status)
 }
 
-/// A header's name and value. A line that is folded into the one before has no name.
+/// Splits a header into name and value. Returns `None` for an invalid line, including one folded into the line before.
 fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (name, value) = line.split_at_checked(colon)?;
@@ -94,7 +97,7 @@ fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
     valid.then(|| (name, value.get(1..).unwrap_or_default().trim_ascii()))
 }
 
-/// Whether a comma-separated list has this item, in any case.
+/// Returns whether a comma-separated list contains this item, ignoring case.
 fn lists(value: &[u8], item: &str) -> bool {
     value.split(|&byte| byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(item.as_bytes()))
 }

@@ -1,8 +1,8 @@
-//! A session in a task of its own, for streams whose futures must not be dropped.
+//! A session that runs in a separate task, for streams whose futures must not be dropped.
 //!
-//! A TLS connection that is dropped in the middle of writing a record cannot go on. [`Client::run`] never drops a read
-//! or a write that waits: it owns both until the session ends, and the application talks to it through two channels.
-//! It costs a copy of each message, and the channels' memory.
+//! A TLS connection cannot continue if a future that writes a record is dropped halfway. [`Client::run`] never drops a
+//! waiting read or write: it keeps both until the session ends, and the application talks to it through two channels.
+//! This costs a copy of each message, and the memory of the channels.
 
 use core::cell::RefCell;
 use core::pin::pin;
@@ -21,7 +21,7 @@ use crate::link::{Link, State, whole};
 use crate::outbox::{Outbox, fill};
 use crate::{Client, Event, SendError, clock};
 
-/// A message that owns its bytes: at most `N` of them.
+/// A message that owns its bytes, at most `N` of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Message<const N: usize> {
     kind: MessageKind,
@@ -30,7 +30,7 @@ pub struct Message<const N: usize> {
 }
 
 impl<const N: usize> Message<N> {
-    /// A copy of a message; `None` if it is longer than `N` bytes.
+    /// Copies a message. Returns `None` if it is longer than `N` bytes.
     ///
     /// ```
     /// use eio_core::packet::Frame;
@@ -49,7 +49,7 @@ impl<const N: usize> Message<N> {
         Some(Self { kind: piece.kind, len, bytes })
     }
 
-    /// The message.
+    /// Returns the message.
     #[must_use]
     pub fn as_frame(&self) -> Frame<'_> {
         let bytes = self.bytes.get(..self.len).unwrap_or_default();
@@ -66,58 +66,60 @@ impl<const N: usize> core::fmt::Debug for Message<N> {
     }
 }
 
-/// What the application wants of a session that runs in a task of its own.
+/// A command from the application to a session that runs in a separate task; see [`Client::run`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command<const N: usize> {
-    /// Send this message. One that cannot be sent goes to [`run`](Client::run)'s `refused`.
+    /// Send this message. If it cannot be sent, it is passed to the `refused` closure of [`run`](Client::run).
     Send(Message<N>),
-    /// Measure the link; see [`Client::measure_rtt`].
+    /// Measure the link's round trip; see [`Client::measure_rtt`].
     MeasureRtt,
-    /// Close the session. What was commanded before is sent first.
+    /// Close the session. Messages from earlier commands are sent first.
     Close,
-    /// The same, with a code and words in the close frame; see [`Client::close_with`].
+    /// Close the session with a code and a reason in the close frame; see [`Client::close_with`].
     CloseWith(Close<'static>),
 }
 
-/// What the three loops of a session share.
+/// The state that the three loops of a session share. No borrow of it is held across an await.
 struct Shared<'s, 'b> {
     state: RefCell<&'s mut State<'b>>,
-    /// Something that the writer waits for may have come about.
+    /// Wakes the writer: there may be a frame to write.
     to_write: Signal<NoopRawMutex, ()>,
-    /// The deadline may have moved.
+    /// Wakes the timer: the deadline may have moved.
     to_time: Signal<NoopRawMutex, ()>,
 }
 
 impl<'b> Shared<'_, 'b> {
-    /// What came in changes the state, and the other loops look at it. Nothing is borrowed across an await.
-    fn receive<T>(&self, change: impl FnOnce(&mut State<'b>) -> T) -> T {
+    /// Changes the state after a read, and wakes the writer and the timer.
+    fn change_and_wake_all<T>(&self, change: impl FnOnce(&mut State<'b>) -> T) -> T {
         self.to_write.signal(());
-        self.decide(change)
+        self.change(change)
     }
 
-    /// What the writer decides changes the state, and the deadline with it.
-    fn decide<T>(&self, change: impl FnOnce(&mut State<'b>) -> T) -> T {
+    /// Changes the state and wakes the timer.
+    fn change<T>(&self, change: impl FnOnce(&mut State<'b>) -> T) -> T {
         self.to_time.signal(());
         change(&mut self.state.borrow_mut())
     }
 }
 
 impl<R: Read, W: Write> Client<'_, R, W> {
-    /// Holds the session until it ends, without ever dropping a read or a write that waits.
+    /// Runs the session until it ends, without ever dropping a waiting read or write.
     ///
-    /// `commands` is what the application wants, `messages` what the server sent. While `messages` is full nothing is
-    /// read, so that the server's silence is not judged; after
+    /// The application sends commands through `commands`, and receives the server's messages from `messages`. While
+    /// `messages` is full, the client does not read, so it does not judge the server's silence either. After
     /// [`app_stall_timeout`](crate::Settings::app_stall_timeout) the session ends with
     /// [`ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled). A message longer than `N` ends it with
     /// [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge).
     ///
-    /// `refused` is called with each message that is not sent, and why: it is longer than the server's `maxPayload`, or
-    /// the session closes. It must not wait. What is still in `commands` at the end stays there.
+    /// `refused` is called with each message that cannot be sent and the error: the message is longer than the server's
+    /// `maxPayload`, or the session is closing. It must not block. Commands that are still in `commands` at the end
+    /// stay there.
     ///
-    /// The stream's `write` must not need a `flush` to have an effect: wrap one that buffers in [`Flushed`]. After the
-    /// end nothing can be sent any more: drop the client and close what the stream runs over. The future itself may be
-    /// dropped with the same consequence.
+    /// If the stream sends nothing without a `flush`, wrap its writer in [`Flushed`].
+    ///
+    /// After the end nothing more can be sent: drop the client and close the stream's transport. The future itself may
+    /// be dropped, with the same consequence.
     pub async fn run<M: RawMutex, const N: usize, const IN: usize, const OUT: usize>(
         &mut self,
         commands: &Channel<M, Command<N>, IN>,
@@ -137,7 +139,7 @@ impl<R: Read, W: Write> Client<'_, R, W> {
     }
 }
 
-/// Reads for ever; the end is noticed by [`time`].
+/// Reads, and never returns: [`time`] notices the end.
 async fn read<M: RawMutex, const N: usize, const OUT: usize>(
     shared: &Shared<'_, '_>,
     inbox: &mut Reader<'_>,
@@ -145,17 +147,17 @@ async fn read<M: RawMutex, const N: usize, const OUT: usize>(
     messages: &Channel<M, Message<N>, OUT>,
 ) -> core::convert::Infallible {
     loop {
-        while let Some(message) = shared.receive(|state| next(state, inbox)) {
+        while let Some(message) = shared.change_and_wake_all(|state| next(state, inbox)) {
             if messages.try_send(message).is_err() {
-                shared.receive(|state| state.judge_application(clock::now()));
+                shared.change_and_wake_all(|state| state.report_reading(clock::now()));
                 messages.send(message).await;
             }
-            shared.receive(|state| {
-                state.mark_seen();
-                state.judge_application(clock::now());
+            shared.change_and_wake_all(|state| {
+                state.mark_delivered();
+                state.report_reading(clock::now());
             });
         }
-        let ended = shared.receive(|state| {
+        let ended = shared.change_and_wake_all(|state| {
             state.handle_read_end(clock::now());
             state.has_ended()
         });
@@ -163,15 +165,15 @@ async fn read<M: RawMutex, const N: usize, const OUT: usize>(
             core::future::pending::<()>().await;
         }
         let read = reader.read(inbox.spare()).await.map_err(|error| Failed::of(&error));
-        shared.receive(|state| state.handle_read(clock::now(), read, inbox));
+        shared.change_and_wake_all(|state| state.handle_read(clock::now(), read, inbox));
     }
 }
 
-/// The next message; it still counts as held until it is marked as seen.
+/// Returns the next message, which still waits for the application until it is marked as delivered.
 fn next<const N: usize>(state: &mut State<'_>, inbox: &mut Reader<'_>) -> Option<Message<N>> {
     let now = clock::now();
     state.process(now, inbox);
-    if !state.holds_message() {
+    if !state.has_waiting_message() {
         return None;
     }
     let message = match state.message(inbox)? {
@@ -185,12 +187,12 @@ fn next<const N: usize>(state: &mut State<'_>, inbox: &mut Reader<'_>) -> Option
     };
     if message.is_none() {
         state.session.handle_violation(now, Violation::PayloadTooLarge);
-        state.mark_seen();
+        state.mark_delivered();
     }
     message
 }
 
-/// Writes for ever; the end is noticed by [`time`].
+/// Writes, and never returns: [`time`] notices the end.
 async fn write<M: RawMutex, const N: usize, const IN: usize>(
     shared: &Shared<'_, '_>,
     outbox: &mut Outbox<'_>,
@@ -211,10 +213,10 @@ async fn write<M: RawMutex, const N: usize, const IN: usize>(
             if shared.state.borrow_mut().handle_written(written, outbox) {
                 continue;
             }
-            shared.decide(|state| state.tell_write_failed(clock::now()));
+            shared.change(|state| state.report_write_failure(clock::now()));
         }
         if closing {
-            shared.decide(|state| state.session.handle_closed(clock::now()));
+            shared.change(|state| state.session.handle_closed(clock::now()));
         }
         match select(shared.to_write.wait(), commands.receive()).await {
             Either::First(()) => {}
@@ -222,21 +224,21 @@ async fn write<M: RawMutex, const N: usize, const IN: usize>(
                 message = Some(next);
                 begun = 0;
             }
-            Either::Second(Command::MeasureRtt) => shared.state.borrow_mut().want_probe(),
+            Either::Second(Command::MeasureRtt) => shared.state.borrow_mut().request_rtt_ping(),
             Either::Second(Command::Close) => {
                 closing = true;
-                shared.decide(|state| state.begin_close(None, clock::now()));
+                shared.change(|state| state.begin_close(None, clock::now()));
             }
             Either::Second(Command::CloseWith(close)) => {
                 closing = true;
-                shared.decide(|state| state.begin_close(Some(close), clock::now()));
+                shared.change(|state| state.begin_close(Some(close), clock::now()));
             }
         }
     }
 }
 
-/// Puts the next frame: what the session owes, or the message or its next fragment. Gives a message back that cannot be
-/// sent.
+/// Puts the next frame: one of the session's own, or the message or its next fragment. Returns a message that cannot be
+/// sent to the caller.
 fn put<const N: usize>(
     state: &mut State<'_>,
     outbox: &mut Outbox<'_>,
@@ -260,7 +262,7 @@ fn put<const N: usize>(
     Ok(())
 }
 
-/// Waits for the end.
+/// Waits for the session's end, and expires the session when its deadline passes.
 async fn time(shared: &Shared<'_, '_>) -> Disconnect {
     loop {
         let until = {
@@ -281,11 +283,11 @@ async fn time(shared: &Shared<'_, '_>) -> Disconnect {
     }
 }
 
-/// A writer that flushes after every write, for streams that keep what is written to themselves until they are
-/// flushed, as TLS connections do: each frame becomes a record of its own.
+/// A writer that flushes after every write, for streams that buffer until they are flushed. TLS connections do; each
+/// write then becomes a separate record.
 ///
-/// Only for [`Client::run`], and only over streams whose `flush` does not wait for the peer: one that waits for the
-/// peer's acknowledgement, as that of TCP sockets, has to be kept from the TLS connection.
+/// Use it only with [`Client::run`], and only over streams whose `flush` does not wait for the peer. The `flush` of a TCP
+/// socket waits for the peer's acknowledgement, so a TLS connection over such a socket must not call it.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a writer in a wrapper")]
 pub struct Flushed<W>(pub W);

@@ -1,4 +1,4 @@
-//! What a client can be told: where to connect, with which limits, in which buffers.
+//! The settings of a client: buffers, limits, long messages, protocol revision.
 
 use core::fmt;
 use core::time::Duration;
@@ -13,33 +13,36 @@ use crate::Event;
 use crate::link::State;
 use crate::outbox::Outbox;
 
-/// The memory of a session, lent by the caller: two buffers of any length from a few hundred bytes on.
+/// The memory of a session, lent by the caller: two buffers of a few hundred bytes or more.
 ///
-/// | buffer | at least | what it decides |
+/// | buffer | must hold | limits |
 /// |---|---|---|
-/// | `rx` | [`RX_ENOUGH`](Self::RX_ENOUGH) (330) for the handshake, and the head of the server's HTTP response (about 200, behind proxies up to 1,000) | the longest message that comes in whole: `rx.len() - RX_OVERHEAD` |
-/// | `tx` | 264, and the request (about 180 and the endpoint's own length) | the longest frame: `tx.len() - TX_OVERHEAD`; longer messages go out in fragments |
+/// | `rx` | the handshake ([`RX_ENOUGH`](Self::RX_ENOUGH), 330, holds every one) and the head of the server's HTTP response (about 200 bytes, behind proxies up to 1,000) | the longest message that is received whole: `rx.len() - RX_OVERHEAD` |
+/// | `tx` | 264 bytes, and the request (about 180 bytes plus the length of the endpoint's parts) | the longest frame: `tx.len() - TX_OVERHEAD`; longer messages are sent in fragments |
 ///
-/// Lengths of messages include the packet's type, one byte, before text (and in revision 3 before bytes).
+/// The length of a text message includes one byte for the packet's type; in revision 3, so does that of a binary
+/// message.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a session has these two buffers")]
 pub struct Buffers<'b> {
-    /// Holds what comes in until it is complete. Larger messages: see [`Settings::long_messages`].
+    /// Holds received bytes until a message is complete. For longer messages, see [`Settings::long_messages`].
     pub rx: &'b mut [u8],
     /// Holds the frame that is being sent.
     pub tx: &'b mut [u8],
 }
 
 impl Buffers<'_> {
-    /// What [`rx`](Self::rx) needs beside the longest message: a control frame may come in the middle of it.
+    /// The bytes that [`rx`](Self::rx) needs in addition to the longest message: a control frame may arrive between the
+    /// fragments of a message.
     pub const RX_OVERHEAD: usize = Reader::OVERHEAD;
-    /// A length of [`rx`](Self::rx) in which every handshake fits.
+    /// The length of [`rx`](Self::rx) in which every handshake fits.
     pub const RX_ENOUGH: usize = Self::RX_OVERHEAD + "0".len() + Handshake::MAX_LEN;
-    /// What [`tx`](Self::tx) needs beside the longest frame: its header, and the payload of a ping to be answered.
+    /// The bytes that [`tx`](Self::tx) needs in addition to the payload of the longest frame: for the frame's header, and
+    /// for the payload of a ping to be answered.
     pub const TX_OVERHEAD: usize = Outbox::OVERHEAD;
 }
 
-/// Limits and choices of one session. Every field has a default.
+/// The settings of a session. Every field has a default.
 ///
 /// ```
 /// use core::time::Duration;
@@ -51,27 +54,29 @@ impl Buffers<'_> {
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "built by functional update from DEFAULT")]
 pub struct Settings {
-    /// From the start of [`connect`](crate::Client::connect) to the server's handshake, all of the request and the
-    /// response included. 20 s, as Socket.IO clients.
+    /// How long opening a session may take, from [`Client::new`](crate::Client::new) to the server's handshake,
+    /// including the HTTP request and response. Default: 20 s, as in Socket.IO clients.
     pub open_timeout: Duration,
-    /// How long [`close`](crate::Client::close) waits for a frame to leave, at most: 5 s. The server's deadline for
-    /// silence bounds it too.
+    /// How long [`close`](crate::Client::close) waits for pending frames to be written. Default: 5 s. The server's
+    /// deadline for silence also bounds it.
     pub close_timeout: Duration,
-    /// While the application waits in [`send`](crate::Client::send) with a message in the receive buffer that it has
-    /// not taken, nothing can be read, so silence is not judged; after this time the session ends with
-    /// [`ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled). `None`: the session's own
+    /// How long the application may leave a message unread while it waits in [`send`](crate::Client::send).
+    ///
+    /// Meanwhile the client cannot read, so it does not judge silence. After this time the session ends with
+    /// [`ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled). Default: `None`, which means the session's
     /// `pingInterval + pingTimeout`.
     pub app_stall_timeout: Option<Duration>,
-    /// What becomes of a message that does not fit into the receive buffer: refused, or in pieces.
+    /// How to handle a message that does not fit into the receive buffer. Default: [`LongMessages::REFUSED`].
     pub long_messages: LongMessages,
-    /// Counts the server's `pingTimeout` as at most this: notices a dead server sooner than the server asks for.
+    /// An upper limit for the server's `pingTimeout`, to notice a dead server sooner than the server asks for. Default:
+    /// `None`.
     pub ping_timeout_at_most: Option<Duration>,
-    /// The revision of the protocol.
+    /// The revision of the protocol. Default: [`Revision::V4`].
     pub revision: Revision,
 }
 
 impl Settings {
-    /// Revision 4, and the limits that each field's documentation states.
+    /// The defaults that each field's documentation states.
     pub const DEFAULT: Self = Self {
         open_timeout: Duration::from_secs(20),
         close_timeout: Duration::from_secs(5),
@@ -90,8 +95,8 @@ impl Default for Settings {
 
 const _: () = assert!(Settings::DEFAULT.close_timeout.as_millis() <= CLOSE_TIMEOUT.as_millis());
 
-/// What becomes of messages that do not fit into the receive buffer. An image that never names
-/// [`in_pieces`](Self::in_pieces) does not carry what that takes.
+/// How to handle messages that do not fit into the receive buffer. The code for [`in_pieces`](Self::in_pieces) is part
+/// of an image only if the firmware uses it.
 ///
 /// ```
 /// use eio_embassy::{LongMessages, Settings};
@@ -103,11 +108,12 @@ const _: () = assert!(Settings::DEFAULT.close_timeout.as_millis() <= CLOSE_TIMEO
 pub struct LongMessages(pub(crate) Option<Pieces>);
 
 impl LongMessages {
-    /// Such a message ends the session, with
+    /// A message that does not fit ends the session with
     /// [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge).
     pub const REFUSED: Self = Self(None);
 
-    /// Such a message comes in pieces, as [`Event::Piece`], and only one above `limit` bytes ends the session.
+    /// A message that does not fit arrives in pieces, as [`Event::Piece`]. Only a message above `limit` bytes ends the
+    /// session.
     #[must_use]
     pub const fn in_pieces(limit: u32) -> Self {
         Self(Some(Pieces {
@@ -127,24 +133,24 @@ impl fmt::Debug for LongMessages {
     }
 }
 
-/// How messages in pieces are handled.
+/// The code that handles messages in pieces, as pointers that only [`LongMessages::in_pieces`] names.
 #[derive(Clone, Copy)]
 pub(crate) struct Pieces {
     pub(crate) limit: u32,
-    /// A piece came in.
+    /// Handles a piece that arrived.
     pub(crate) handle: fn(&mut State<'_>, Instant, Piece<'_>),
-    /// The piece as the application sees it.
+    /// Returns the piece as the application receives it.
     pub(crate) event: for<'p> fn(&State<'_>, Piece<'p>) -> Option<Event<'p>>,
 }
 
-/// A revision of the protocol. An image that never names [`V3`](Self::V3) does not carry it.
+/// A revision of the protocol. The code for [`V3`](Self::V3) is part of an image only if the firmware uses it.
 #[derive(Clone, Copy)]
 pub struct Revision {
     /// The value of `EIO` in the query.
     pub(crate) digit: &'static str,
     pub(crate) session: fn(Duration, Instant) -> ClientSession,
     pub(crate) decode: for<'f> fn(Frame<'f>) -> Result<Packet<'f>, DecodeError>,
-    /// What stands before the bytes of a binary message.
+    /// The bytes before the content of a binary message.
     pub(crate) binary_prefix: &'static [u8],
 }
 

@@ -1,8 +1,8 @@
 //! Socket.IO on top of a session: one namespace, events and acknowledgements.
 //!
-//! For stock Socket.IO 3 and 4 servers and NestJS gateways. JSON stays text: the application writes and reads it with
-//! what it has, say `serde-json-core`, or `write!` and `str::parse` for a number. Nothing of this module is in an
-//! image that does not use it.
+//! It works with stock Socket.IO 3 and 4 servers and with NestJS gateways. JSON stays text: the application writes and
+//! reads it as it likes, for example with `serde-json-core`, or with `write!` and `str::parse` for a number. An image
+//! that does not use this module contains none of its code.
 //!
 //! ```no_run
 //! use core::time::Duration;
@@ -37,7 +37,7 @@ use embedded_io_async::{Read, Write};
 
 use crate::{Client, Event as ClientEvent, SendError, clock};
 
-/// What came in on the namespace.
+/// An event, an answer or an attachment that arrived on the namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(
@@ -56,25 +56,25 @@ pub enum Incoming<'a> {
     },
     /// The server answered an event.
     Ack {
-        /// What [`Socket::emit_with_ack`] returned for that event.
+        /// The number that [`Socket::emit_with_ack`] returned for that event.
         id: u64,
         /// The answer.
         args: Args<'a>,
         /// How many [`Attachment`](Self::Attachment)s follow before anything else.
         attachments: u32,
     },
-    /// Binary data of the event or answer before.
+    /// Binary data that belongs to the last event or answer.
     Attachment {
-        /// Its number: the one that its placeholder carries.
+        /// The number in the placeholder that this attachment replaces.
         num: u32,
-        /// Its bytes.
+        /// The attachment's bytes.
         data: &'a [u8],
-        /// Whether the event or answer is complete now.
+        /// Whether this is the last attachment of the event or answer.
         last: bool,
     },
 }
 
-/// Why nothing more comes in on the namespace.
+/// Errors from a [`Socket`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -82,24 +82,25 @@ pub enum SocketError {
     /// The session ended.
     #[error(transparent)]
     Session(Disconnect),
-    /// The server refuses the namespace; [`refusal`] has its words.
+    /// The server refused the namespace. [`refusal`] returns the server's explanation.
     #[error("the server refused the namespace")]
     Refused,
-    /// The server did not answer in time.
-    #[error("the server did not answer the request to join in time")]
+    /// The server did not answer the request to join in time.
+    #[error("the server did not answer the request to join the namespace in time")]
     Timeout,
-    /// The server disconnected the client from the namespace. The reference client does not connect again by itself
-    /// then: the server wanted it to go.
-    #[error("disconnected by the server")]
+    /// The server disconnected the client from the namespace. The reference client then does not reconnect by itself,
+    /// because the server removed it on purpose.
+    #[error("the server disconnected the client from the namespace")]
     Disconnected,
-    /// The server sent something that is no packet. The reference client ends the session then.
+    /// A packet is invalid: one from the server, or the one to be sent. The reference client ends the session if the
+    /// server sends one.
     #[error("parse error: {0}")]
     Packet(#[from] PacketError),
-    /// A packet longer than the receive buffer came in pieces
-    /// ([`Settings::long_messages`](crate::Settings::long_messages)): nobody can read it.
-    #[error("a packet longer than the receive buffer")]
+    /// A packet longer than the receive buffer arrived in pieces
+    /// ([`Settings::long_messages`](crate::Settings::long_messages)), so it cannot be decoded.
+    #[error("the packet is longer than the receive buffer")]
     TooLong,
-    /// What was to be sent was not.
+    /// Sending failed.
     #[error(transparent)]
     Send(#[from] SendError),
 }
@@ -112,8 +113,9 @@ impl From<Disconnect> for SocketError {
 
 /// A client that has joined a namespace.
 ///
-/// Its futures may be dropped as those of the [`Client`] that it borrows. Dropping the socket leaves the session open,
-/// and the namespace joined; [`leave`](Self::leave) leaves it.
+/// Its futures may be dropped at any await point, like those of the [`Client`] that it borrows, except where a method
+/// says otherwise. Dropping the socket keeps the session open and the namespace joined. [`leave`](Self::leave) leaves the
+/// namespace.
 pub struct Socket<'c, 'b, R, W> {
     client: &'c mut Client<'b, R, W>,
     namespace: &'c str,
@@ -121,8 +123,8 @@ pub struct Socket<'c, 'b, R, W> {
     /// How many attachments the last packet announced, and whether they are for this namespace.
     attachments: u32,
     ours: bool,
-    /// Whether the server has thrown the client out of the namespace.
-    expelled: bool,
+    /// Whether the server has disconnected the client from the namespace.
+    disconnected: bool,
     /// The number of the last event that asked for an acknowledgement.
     last_id: u64,
 }
@@ -136,27 +138,27 @@ impl<R: Read, W: Write> fmt::Debug for Socket<'_, '_, R, W> {
     }
 }
 
-/// What a message means to a socket.
+/// How a socket handles a message.
 enum Verdict {
-    /// It is for the application.
+    /// The message is for the application.
     Deliver,
-    /// The server has accepted the client.
+    /// The server has accepted the client into the namespace.
     Joined,
-    /// For another namespace.
+    /// The message is for another namespace and is ignored.
     Skip,
 }
 
 impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
-    /// Joins a namespace (`/` is the main one), with `auth`: the text of a JSON object, or empty. Waits for the answer
-    /// for at most `timeout`.
+    /// Joins a namespace (`/` is the main one). Waits at most `timeout` for the server's answer. `auth` is the text of a
+    /// JSON object, or empty.
     ///
-    /// A client may join a namespace once: a second request for it makes the server end the session. If the future is
-    /// dropped, the request may have been sent: close the session.
+    /// Join each namespace only once: a second request makes the server end the session. If the future is dropped, the
+    /// request may already have been sent, so close the session.
     ///
-    /// In revision 3 the server joins clients to `/` by itself; `auth` does not reach it.
+    /// In revision 3 the server joins every client to `/` without a request, so `auth` is not sent for `/`.
     ///
     /// # Errors
-    /// [`SocketError`].
+    /// A [`SocketError`].
     pub async fn join(
         client: &'c mut Client<'b, R, W>,
         namespace: &'c str,
@@ -164,7 +166,7 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
         timeout: Duration,
     ) -> Result<Self, SocketError> {
         let deadline = clock::not_before(clock::now().saturating_add(timeout));
-        // A query belongs to the request alone.
+        // Only the request carries a query; later packets name the namespace without it.
         let name = namespace.split('?').next().unwrap_or(namespace);
         let mut socket = Self {
             client,
@@ -172,11 +174,11 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
             decoder: Decoder::new(),
             attachments: 0,
             ours: true,
-            expelled: false,
+            disconnected: false,
             last_id: 0,
         };
         let joined = with_deadline(deadline, async {
-            if name != "/" || !socket.client.joins_by_itself() {
+            if name != "/" || !socket.client.server_joins_root() {
                 let packet = Packet::connect(auth)?.in_namespace(namespace)?;
                 socket.client.send_text_with(|out| packet.encode(out).map(str::len)).await?;
             }
@@ -191,11 +193,11 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
         Ok(socket)
     }
 
-    /// Waits for the next event, answer or attachment, and keeps the session alive meanwhile. What it returns borrows
+    /// Waits for the next event, answer or attachment, and keeps the session alive meanwhile. The returned value borrows
     /// the receive buffer until the next call.
     ///
     /// # Errors
-    /// [`SocketError`].
+    /// A [`SocketError`].
     pub async fn recv(&mut self) -> Result<Incoming<'_>, SocketError> {
         loop {
             self.client.ready().await?;
@@ -203,14 +205,15 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
                 break;
             }
         }
-        // It was judged a moment ago: nothing of this fails now.
+        // Cannot fail: `judge` has just decoded the same message.
         self.incoming().ok_or(SocketError::TooLong)
     }
 
-    /// Emits an event: `args` holds JSON values with commas between them, or nothing.
+    /// Emits an event. `args` is a list of JSON values separated by commas, or empty.
     ///
     /// # Errors
-    /// [`SocketError::Packet`] if the name is reserved or `args` is no JSON, [`SocketError::Send`].
+    /// [`SocketError::Packet`] if the name is reserved or `args` is not valid JSON. [`SocketError::Send`] if sending
+    /// fails. [`SocketError::Disconnected`] if the server has disconnected the client from the namespace.
     pub async fn emit(&mut self, name: &str, args: &str) -> Result<(), SocketError> {
         self.send(Packet::event(name, args)?).await
     }
@@ -218,7 +221,7 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
     /// Emits an event that asks for an answer, and returns the number that [`Incoming::Ack`] will carry.
     ///
     /// # Errors
-    /// As [`emit`](Self::emit).
+    /// The same as [`emit`](Self::emit).
     pub async fn emit_with_ack(&mut self, name: &str, args: &str) -> Result<u64, SocketError> {
         let id = self.last_id.saturating_add(1);
         self.send(Packet::event(name, args)?.with_id(id)?).await?;
@@ -226,21 +229,21 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
         Ok(id)
     }
 
-    /// Answers the event with this number.
+    /// Answers the event with the number `id`. `args` is as for [`emit`](Self::emit).
     ///
     /// # Errors
-    /// As [`emit`](Self::emit).
+    /// The same as [`emit`](Self::emit).
     pub async fn ack(&mut self, id: u64, args: &str) -> Result<(), SocketError> {
         self.send(Packet::ack(id, args)?).await
     }
 
-    /// Sends a packet on this namespace. One with attachments is to be followed by as many binary messages of
-    /// [`client`](Self::client), and nothing between them.
+    /// Sends a packet on this namespace. If the packet announces attachments, send each of them next as a binary message
+    /// of [`client`](Self::client), with nothing in between.
     ///
     /// # Errors
-    /// As [`emit`](Self::emit).
+    /// The same as [`emit`](Self::emit).
     pub async fn send(&mut self, packet: Packet<'_>) -> Result<(), SocketError> {
-        if self.expelled {
+        if self.disconnected {
             return Err(SocketError::Disconnected);
         }
         let packet = packet.in_namespace(self.namespace)?;
@@ -248,20 +251,21 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
         Ok(())
     }
 
-    /// Leaves the namespace. The session stays open; a server closes one that joins nothing again.
+    /// Leaves the namespace. The session stays open, but a server closes it if the client does not join a namespace
+    /// again.
     ///
     /// # Errors
-    /// As [`emit`](Self::emit).
+    /// The same as [`emit`](Self::emit).
     pub async fn leave(mut self) -> Result<(), SocketError> {
         self.send(Packet::disconnect()).await
     }
 
-    /// The session.
+    /// Returns the client that holds the session.
     pub fn client(&mut self) -> &mut Client<'b, R, W> {
         self.client
     }
 
-    /// Looks at the message that has come.
+    /// Decodes the last message and decides what to do with it.
     fn judge(&mut self) -> Result<Verdict, SocketError> {
         let packet = match self.decoder.decode(frame(self.client.last_event())?)? {
             Received::Packet(packet) => packet,
@@ -277,14 +281,14 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
             Body::Connect(_) => Ok(Verdict::Joined),
             Body::ConnectError(_) => Err(SocketError::Refused),
             Body::Disconnect => {
-                self.expelled = true;
+                self.disconnected = true;
                 Err(SocketError::Disconnected)
             }
             Body::Event(_) | Body::Ack(_) => Ok(Verdict::Deliver),
         }
     }
 
-    /// The message that was judged.
+    /// Returns the last message as the application receives it.
     fn incoming(&self) -> Option<Incoming<'_>> {
         match frame(self.client.last_event()).ok()? {
             Frame::Text(text) => {
@@ -305,8 +309,8 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
     }
 }
 
-/// Why the server refused the namespace, after [`SocketError::Refused`]: the text of a JSON object with a `message`, or
-/// of a string, or nothing.
+/// Returns the server's explanation after [`SocketError::Refused`]: the text of a JSON object with a `message`, the text
+/// of a JSON string, or an empty string.
 #[must_use]
 pub fn refusal<'c, R: Read, W: Write>(client: &'c Client<'_, R, W>) -> &'c str {
     let packet = match frame(client.last_event()) {

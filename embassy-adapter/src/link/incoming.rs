@@ -1,21 +1,21 @@
-//! What comes in: every byte, up to a message for the application.
+//! Receiving: from bytes to a message for the application.
 
 use eio_core::packet::{Data, DecodeError, Frame, Packet, PacketType};
 use eio_core::session::Violation;
 use eio_core::ws::{self, Close, CloseCode, Control, Piece, Reader, Received};
 use eio_core::{Event as SessionEvent, Instant};
 
-use super::{Mail, Phase, Probe, ReadEnd, State};
+use super::{Delivery, Phase, ReadEnd, RttPing, State};
 use crate::drive::Failed;
 use crate::outbox::fill;
 use crate::{Buffers, ConnectError, Event, LongMessages};
 
-/// The longest message that a handshake is.
+/// The length of the longest handshake, including the packet's type.
 #[expect(clippy::cast_possible_truncation, reason = "some hundred bytes")]
 const HANDSHAKE_MAX: u32 = (Buffers::RX_ENOUGH - Buffers::RX_OVERHEAD) as u32;
 
 impl State<'_> {
-    /// What a read gave: no bytes are the end of the stream.
+    /// Handles the result of a read. Zero bytes mean the end of the stream.
     pub(crate) fn handle_read(&mut self, now: Instant, read: Result<usize, Failed>, inbox: &mut Reader<'_>) {
         match read {
             Ok(0) => self.read_end = Some(ReadEnd::Closed),
@@ -27,9 +27,9 @@ impl State<'_> {
         }
     }
 
-    /// What came in before the end of the stream has been handled: the session is told.
+    /// Reports the end of the stream to the session, once everything received before has been handled.
     pub(crate) fn handle_read_end(&mut self, now: Instant) {
-        if self.holds_message() {
+        if self.has_waiting_message() {
             return;
         }
         match self.read_end {
@@ -39,7 +39,7 @@ impl State<'_> {
         }
     }
 
-    /// The stream failed, and nothing that was read before says more.
+    /// Reports a failure of the stream to the session.
     pub(crate) fn handle_failed(&mut self, now: Instant, failed: Failed) {
         match failed {
             Failed::Reset => self.session.handle_transport_reset(now),
@@ -47,37 +47,37 @@ impl State<'_> {
         }
     }
 
-    /// Decodes what was received, up to a message for the application.
+    /// Decodes the received bytes, up to the next message for the application.
     pub(crate) fn process(&mut self, now: Instant, inbox: &mut Reader<'_>) {
-        while matches!(self.phase, Phase::Frames) && !self.holds_message() && !self.has_ended() {
-            self.mail = Mail::None;
+        while matches!(self.phase, Phase::Frames) && !self.has_waiting_message() && !self.has_ended() {
+            self.delivery = Delivery::None;
             match inbox.poll() {
                 Ok(None) => return,
                 Ok(Some(received)) => self.handle(now, received),
-                Err(error) => self.handle_broken(now, error),
+                Err(error) => self.handle_framing_error(now, error),
             }
         }
     }
 
-    /// Whether a message waits for the application.
-    pub(crate) const fn holds_message(&self) -> bool {
-        matches!(self.mail, Mail::Held)
+    /// Returns whether a message waits for the application.
+    pub(crate) const fn has_waiting_message(&self) -> bool {
+        matches!(self.delivery, Delivery::Waiting)
     }
 
-    /// Nobody will see it.
+    /// Drops the message that waits for the application.
     pub(crate) fn drop_message(&mut self) {
-        self.mail = Mail::None;
+        self.delivery = Delivery::None;
     }
 
-    /// The application sees the message now. It stays until the next call of [`process`](Self::process).
-    pub(crate) const fn mark_seen(&mut self) {
-        self.mail = Mail::Seen;
+    /// Marks the waiting message as delivered. It stays in the inbox until the next call of [`process`](Self::process).
+    pub(crate) const fn mark_delivered(&mut self) {
+        self.delivery = Delivery::Delivered;
     }
 
-    /// The last message.
+    /// Returns the message or piece that arrived last.
     pub(crate) fn message<'i>(&self, inbox: &'i Reader<'_>) -> Option<Event<'i>> {
-        match inbox.last().filter(|_| self.mail != Mail::None)? {
-            // It was decoded before, and did not fail then.
+        match inbox.last().filter(|_| self.delivery != Delivery::None)? {
+            // Cannot fail: the same frame was decoded when it arrived.
             Received::Message(frame) => Some(Event::Message(self.decode(frame).ok()?.data)),
             Received::Piece(piece) => (self.settings.long_messages.0?.event)(self, piece),
             Received::Control(_) => None,
@@ -91,7 +91,7 @@ impl State<'_> {
     fn handle(&mut self, now: Instant, received: Received<'_>) {
         match received {
             Received::Message(frame) => match self.session.handle_packet(now, self.decode(frame)) {
-                Some(SessionEvent::Message(_)) => self.mail = Mail::Held,
+                Some(SessionEvent::Message(_)) => self.delivery = Delivery::Waiting,
                 Some(SessionEvent::Opened(handshake)) => {
                     self.max_payload = handshake.max_payload;
                     let sid = handshake.sid.as_str().as_bytes();
@@ -107,30 +107,30 @@ impl State<'_> {
             }
             Received::Control(Control::Ping(payload)) => self.ping.save(payload),
             Received::Control(Control::Pong(payload)) => {
-                if let Probe::Sent(at) = self.probe
+                if let RttPing::Sent(at) = self.rtt_ping
                     && payload == at.as_micros().to_be_bytes()
                 {
-                    self.probe = Probe::None;
+                    self.rtt_ping = RttPing::None;
                     self.rtt = Some(now.saturating_duration_since(at));
                 }
             }
             Received::Control(Control::Close(close)) => {
-                self.say(close.map(|close| close.code()));
-                self.owe_close();
+                self.set_close_code(close.map(|close| close.code()));
+                self.request_close_frame();
                 self.session.handle_close_frame(now, close);
-                // What follows a close frame is none of RFC 6455, and would take the place of its words.
+                // RFC 6455 allows nothing after a close frame, and reading on would overwrite its reason.
                 self.read_end = Some(ReadEnd::Closed);
             }
         }
     }
 
-    /// A part of a message that is longer than the inbox came in.
+    /// Handles a piece of a message that is longer than the inbox.
     pub(crate) fn handle_piece(&mut self, now: Instant, piece: Piece<'_>) {
         if piece.first && (!self.session.is_open() || self.without_prefix(piece).is_none()) {
-            // No other packet may be as long as that: a handshake, base64.
+            // Only a message may be that long: no handshake, and no base64.
             self.dropping = !piece.last;
             if self.session.heartbeat().is_none() || self.session.is_open() {
-                self.say(Some(CloseCode::MESSAGE_TOO_BIG));
+                self.set_close_code(Some(CloseCode::MESSAGE_TOO_BIG));
                 self.session.handle_violation(now, Violation::PayloadTooLarge);
             }
             return;
@@ -145,10 +145,10 @@ impl State<'_> {
             self.dropping = true;
             return;
         }
-        self.mail = Mail::Held;
+        self.delivery = Delivery::Waiting;
     }
 
-    /// A piece without what stands before a message's own bytes; `None` if it does not begin with that.
+    /// Removes the prefix of a message packet from its first piece. Returns `None` if the prefix is missing.
     pub(crate) fn without_prefix<'p>(&self, piece: Piece<'p>) -> Option<Piece<'p>> {
         if !piece.first {
             return Some(piece);
@@ -157,13 +157,14 @@ impl State<'_> {
         Some(Piece { bytes, ..piece })
     }
 
-    /// This code is what a close frame to the server says.
-    fn say(&mut self, code: Option<CloseCode>) {
+    /// Sets the code of the close frame to the server.
+    fn set_close_code(&mut self, code: Option<CloseCode>) {
         self.close = code.and_then(|code| Close::new(code, "").ok());
     }
 
-    fn handle_broken(&mut self, now: Instant, error: ws::Error) {
-        self.say(Some(error.close_code()));
+    /// Handles a violation of the WebSocket framing.
+    fn handle_framing_error(&mut self, now: Instant, error: ws::Error) {
+        self.set_close_code(Some(error.close_code()));
         let violation = match error {
             ws::Error::MessageTooLong { max } => {
                 // The first message is the handshake.

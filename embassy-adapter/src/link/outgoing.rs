@@ -1,17 +1,17 @@
-//! What goes out: messages of the application, and what the session owes.
+//! Sending: messages of the application, heartbeats, pongs and the close frame.
 
 use eio_core::packet::Frame;
 use eio_core::session::Control;
 use eio_core::ws::{Key, MessageKind, OpCode, Piece};
 use eio_core::{BufferTooSmall, Instant};
 
-use super::{Farewell, Link, Phase, Probe, State};
+use super::{CloseFrame, Link, Phase, RttPing, State};
 use crate::SendError;
 use crate::drive::Failed;
 use crate::outbox::{Outbox, fill};
 
 impl Link<'_> {
-    /// What is left to send of a message, of which an earlier call may have sent the beginning.
+    /// Returns the part of a message that is still to be sent. An earlier call may have sent the beginning.
     pub(crate) fn resume<'m>(&self, message: Piece<'m>) -> Result<Piece<'m>, SendError> {
         let Some(open) = self.outbox.open_message() else {
             self.state.check_message(message)?;
@@ -24,14 +24,14 @@ impl Link<'_> {
         Ok(Piece { bytes: message.bytes.get(begun..).unwrap_or_default(), first: false, ..message })
     }
 
-    /// Puts a message, or as much of it as the buffer holds, and returns how many of its bytes that is. There is
-    /// room. `total` is the length of the whole message, if it is known.
+    /// Puts as much of a message as fits into the send buffer, and returns how many of its bytes that is. The send
+    /// buffer must be idle. `total` is the length of the whole message, if it is known.
     pub(crate) fn put(&mut self, piece: Piece<'_>, total: Option<usize>) -> usize {
         self.state.total = total;
         self.state.put(piece, &mut self.outbox)
     }
 
-    /// Whether a piece is what comes next, and the server takes so much.
+    /// Checks that a piece may come next and that the message stays within the server's limit.
     pub(crate) fn check_piece(&self, piece: Piece<'_>) -> Result<(), SendError> {
         let before = match self.outbox.open_message() {
             Some(_) if piece.first => return Err(SendError::Unfinished),
@@ -42,7 +42,7 @@ impl Link<'_> {
         self.state.check_len(before.saturating_add(piece.bytes.len()))
     }
 
-    /// Puts a text message that `write` writes in place, and returns what `write` returns. There is room.
+    /// Puts a text message, which `write` writes in place. The send buffer must be idle.
     pub(crate) fn put_text_with(
         &mut self,
         write: &dyn Fn(&mut [u8]) -> Result<usize, BufferTooSmall>,
@@ -66,7 +66,7 @@ impl Link<'_> {
 }
 
 impl State<'_> {
-    /// What a write gave: how many bytes the stream took. Returns whether it can go on.
+    /// Handles the result of a write: the number of bytes that the stream took. Returns whether writing can go on.
     pub(crate) fn handle_written(&mut self, written: Result<usize, Failed>, outbox: &mut Outbox<'_>) -> bool {
         match written {
             Ok(0) => self.fail(Failed::Otherwise, outbox),
@@ -81,16 +81,16 @@ impl State<'_> {
         outbox.clear();
     }
 
-    /// Puts the next frame that the session itself wants sent, if there is room and one is due.
+    /// Puts the next frame that does not come from the application, if there is room and one is due.
     pub(crate) fn fill(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
-        let last = self.farewell == Farewell::Sent;
+        let last = self.close_frame == CloseFrame::Sent;
         if matches!(self.phase, Phase::Frames) && outbox.is_idle() && self.write_failed.is_none() && !last {
             self.put_control(now, outbox);
         }
     }
 
-    /// Puts a message, or as much of it as the buffer holds, and returns how many of its bytes that is. There is
-    /// room.
+    /// Puts as much of a message as fits into the send buffer, and returns how many of its bytes that is. The send
+    /// buffer must be idle.
     pub(crate) fn put(&mut self, piece: Piece<'_>, outbox: &mut Outbox<'_>) -> usize {
         let Piece { kind, bytes, first, last } = piece;
         let prefix: &[u8] = if first { self.prefix(kind) } else { &[] };
@@ -120,7 +120,7 @@ impl State<'_> {
         (self.rng)().to_ne_bytes()
     }
 
-    /// What stands before a message's own bytes.
+    /// Returns the bytes before the content of a message: its packet type, where the encoding has one.
     pub(super) fn prefix(&self, kind: MessageKind) -> &'static [u8] {
         match kind {
             MessageKind::Text => b"4",
@@ -128,12 +128,12 @@ impl State<'_> {
         }
     }
 
-    /// Whether the server takes this message.
+    /// Checks that a whole message is within the server's limit.
     pub(crate) fn check_message(&self, whole: Piece<'_>) -> Result<(), SendError> {
         self.check_len(whole.bytes.len().saturating_add(self.prefix(whole.kind).len()))
     }
 
-    /// Whether the server takes a message of `len` bytes.
+    /// Checks that a message of `len` bytes, including the packet's type, is within the server's limit.
     pub(crate) fn check_len(&self, len: usize) -> Result<(), SendError> {
         match self.max_payload {
             Some(max) if u32::try_from(len).is_ok_and(|len| len <= max) => Ok(()),
@@ -142,14 +142,14 @@ impl State<'_> {
         }
     }
 
-    /// Puts the frame that is due first, if one is.
+    /// Puts the first of the frames that are due, if there is one.
     fn put_control(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
         let sent_at;
         let (opcode, payload): (_, &[u8]) = if let Some(heartbeat) = self.heartbeat(outbox) {
             (OpCode::Text, heartbeat.as_str().as_bytes())
-        } else if self.farewell == Farewell::Owed {
-            // A close frame is the last: what else was owed no longer matters.
-            self.farewell = Farewell::Sent;
+        } else if self.close_frame == CloseFrame::Due {
+            // A close frame is the last frame: pongs and pings no longer matter.
+            self.close_frame = CloseFrame::Sent;
             let mut slots = outbox.payload().iter_mut();
             let mut len = 0;
             if let Some(close) = self.close {
@@ -163,8 +163,8 @@ impl State<'_> {
             return;
         } else if let Some(payload) = self.ping.take() {
             (OpCode::Pong, payload)
-        } else if matches!(self.probe, Probe::Wanted) {
-            self.probe = Probe::Sent(now);
+        } else if matches!(self.rtt_ping, RttPing::Wanted) {
+            self.rtt_ping = RttPing::Sent(now);
             sent_at = now.as_micros().to_be_bytes();
             (OpCode::Ping, &sent_at)
         } else {
@@ -174,37 +174,37 @@ impl State<'_> {
         outbox.put(opcode, true, payload.len(), (self.rng)().to_ne_bytes());
     }
 
-    /// The heartbeat that is due. Between the fragments of a message only control frames may stand, and a heartbeat is
-    /// none; a session that ends sends none anyway.
+    /// Returns the heartbeat that is due. Between the fragments of a message, WebSocket allows only control frames, so a
+    /// heartbeat waits there. A session that closes or has ended sends no heartbeat.
     fn heartbeat(&mut self, outbox: &Outbox<'_>) -> Option<Control> {
         if outbox.open_message().is_some() && self.session.is_open() {
             return None;
         }
         loop {
             match self.session.poll_transmit()? {
-                Control::Close => self.owe_close(),
+                Control::Close => self.request_close_frame(),
                 heartbeat if self.session.is_open() => return Some(heartbeat),
                 _ => {}
             }
         }
     }
 
-    /// A close frame is to be sent, unless one was.
-    pub(super) fn owe_close(&mut self) {
-        if self.farewell == Farewell::NotDue {
-            self.farewell = Farewell::Owed;
+    /// Requests a close frame, unless one has been requested before.
+    pub(super) fn request_close_frame(&mut self) {
+        if self.close_frame == CloseFrame::NotDue {
+            self.close_frame = CloseFrame::Due;
         }
     }
 
-    /// A WebSocket ping is to be sent, unless one is on its way.
-    pub(crate) fn want_probe(&mut self) {
-        if matches!(self.probe, Probe::None) {
-            self.probe = Probe::Wanted;
+    /// Requests a WebSocket ping, unless one is unanswered.
+    pub(crate) fn request_rtt_ping(&mut self) {
+        if matches!(self.rtt_ping, RttPing::None) {
+            self.rtt_ping = RttPing::Wanted;
         }
     }
 }
 
-/// A whole message as the piece that it is.
+/// Returns a whole message as a single piece.
 pub(crate) fn whole(message: Frame<'_>) -> Piece<'_> {
     let (kind, bytes) = match message {
         Frame::Text(text) => (MessageKind::Text, text.as_bytes()),
