@@ -44,26 +44,6 @@ impl Timing {
     }
 }
 
-/// A revision of the protocol, as `EIO` in a request names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Revision {
-    /// Socket.IO 3 and 4
-    #[value(name = "4")]
-    V4,
-    /// Socket.IO 1 and 2
-    #[value(name = "3")]
-    V3,
-}
-
-impl Revision {
-    pub(crate) const fn number(self) -> u8 {
-        match self {
-            Self::V3 => 3,
-            Self::V4 => 4,
-        }
-    }
-}
-
 /// [`Liveness`] on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Rule {

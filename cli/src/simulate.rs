@@ -9,13 +9,13 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use eio_core::detect::{self, Detection};
-use eio_core::{Heartbeat, Liveness};
+use eio_core::{Heartbeat, Liveness, Revision};
 
 use self::link::Bandwidth;
 use self::play::{Play, Role};
 use crate::duration::{self, exact, setting};
 use crate::proxies;
-use crate::settings::{Revision, Timing, liveness_name};
+use crate::settings::{Timing, liveness_name};
 use crate::style::{Style, Tone};
 use crate::usage::{self, Answer};
 
@@ -104,7 +104,7 @@ fn print(
         "A ping every {}, answered within {}; revision {}, liveness {}.",
         setting(interval),
         setting(timeout),
-        options.eio.number(),
+        options.eio,
         liveness_name(liveness)
     )?;
 

@@ -11,9 +11,9 @@
 
 use core::ops::Range;
 
-use eio_core::BufferTooSmall;
 use eio_core::packet::{self, Base64, Data, DecodeError, DecodeErrorKind, Frame, Packet, PacketType};
 use eio_core::payload::{self, DEFAULT_MAX_PACKETS, v3::Framing};
+use eio_core::{BufferTooSmall, Revision};
 use eio_tests::vectors::{Bytes, Tally, load};
 use serde_json::Value;
 
@@ -145,12 +145,6 @@ fn run(file: &str, revision: Revision) {
         }
     }
     tally.finish(file);
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Revision {
-    V3,
-    V4,
 }
 
 /// What a decoder was given.

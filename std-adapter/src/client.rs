@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use ::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use ::http::uri::PathAndQuery;
+use eio_core::Revision;
 use eio_core::backoff::Backoff;
 use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::upgrade::CLIENT_UPGRADE_TIMEOUT;
@@ -40,7 +41,6 @@ use crate::client::route::{Route, RouteSetting};
 use crate::client::tls::{Tls, TlsSetting};
 use crate::session::mailbox::Limits;
 use crate::session::socket::Transport;
-use crate::session::state::Revision;
 use crate::wire::clock::Clock;
 use crate::wire::redact::redact_url;
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use ::http::request::Parts;
 use ::http::{Request, Response};
 use eio_core::settings::{Settings, SettingsError};
-use eio_core::{Heartbeat, Liveness};
+use eio_core::{Heartbeat, Liveness, Revision};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
@@ -37,7 +37,7 @@ use crate::session::broadcast::{Broadcast, PreparedMessage};
 use crate::session::mailbox::Limits;
 use crate::session::observer::Observer;
 use crate::session::socket::{Disconnect, Sender, Socket};
-use crate::session::state::{Outgoing, Revision};
+use crate::session::state::Outgoing;
 use crate::wire::message::Message;
 
 /// The shortest idle time that can be announced.

@@ -3,7 +3,7 @@
 #[path = "support/client.rs"]
 mod support;
 
-use eio_core::DisconnectReason;
+use eio_core::{DisconnectReason, Revision};
 use eio_tokio::{
     Client, ClientBuildError, ClientEvent, ConnectError, Message, RefusalKind, Server, Transport,
 };
@@ -177,7 +177,10 @@ async fn an_answer_that_is_none_of_this_client_says_what_it_is() {
     let address = answers("", Box::leak(format!("0{open}").into())).await;
     let client = Way::Polling.client(address).eio3(true).build().unwrap();
     let error = client.connect().await.unwrap_err();
-    assert!(matches!(error, ConnectError::OtherRevision { ours: 3, theirs: 4 }), "{error}");
+    assert!(
+        matches!(error, ConnectError::OtherRevision { ours: Revision::V3, theirs: Revision::V4 }),
+        "{error}"
+    );
 }
 
 /// A session whose requests of one method are answered like this, once it is open.

@@ -40,7 +40,7 @@ mod subjects;
 use core::time::Duration;
 
 use eio_core::packet::{Packet, PacketType};
-use eio_core::{ClientSession, Heartbeat, Instant, Liveness, ServerSession};
+use eio_core::{ClientSession, Heartbeat, Instant, Liveness, Revision, ServerSession};
 
 pub use end::End;
 use lanes::Lanes;
@@ -74,16 +74,6 @@ pub(crate) const fn micros(duration: Duration) -> u64 {
     if micros > i64::MAX as u128 { i64::MAX.cast_unsigned() } else { micros as u64 }
 }
 
-/// The revision of the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the two revisions that sessions speak")]
-pub enum Generation {
-    /// Revision 4: the server pings.
-    Eio4,
-    /// Revision 3: the client pings.
-    Eio3,
-}
-
 /// Two ends and a network.
 #[derive(Debug)]
 pub struct World {
@@ -102,7 +92,7 @@ pub struct World {
 /// What a world is made of.
 #[derive(Clone, Debug)]
 struct Plan {
-    generation: Generation,
+    revision: Revision,
     heartbeat: Heartbeat,
     liveness: Liveness,
     timeout_at_most: Option<Duration>,
@@ -121,7 +111,7 @@ impl World {
     #[track_caller]
     pub fn connected(heartbeat: Heartbeat) -> Self {
         Self::planned(Plan {
-            generation: Generation::Eio4,
+            revision: Revision::V4,
             heartbeat,
             liveness: Liveness::default(),
             timeout_at_most: None,
@@ -159,14 +149,14 @@ impl World {
     #[must_use]
     #[track_caller]
     pub fn eio3(self) -> Self {
-        self.generation(Generation::Eio3)
+        self.revision(Revision::V3)
     }
 
     /// The same in this revision.
     #[must_use]
     #[track_caller]
-    pub fn generation(self, generation: Generation) -> Self {
-        self.replan(|plan| plan.generation = generation)
+    pub fn revision(self, revision: Revision) -> Self {
+        self.replan(|plan| plan.revision = revision)
     }
 
     /// The same with this rule of the server's about what counts as life.
@@ -240,18 +230,18 @@ impl World {
 }
 
 fn server(scene: &Scene, plan: &Plan) -> (Lanes<Session>, Oracle) {
-    let &Plan { generation, heartbeat, liveness, first_ping_after, .. } = plan;
+    let &Plan { revision, heartbeat, liveness, first_ping_after, .. } = plan;
     let session = Lanes::new(scene, end::name(Role::Server), &plan.epochs, 0, |now| {
-        let session = match generation {
-            Generation::Eio4 => ServerSession::eio4(heartbeat, liveness, now),
-            Generation::Eio3 => ServerSession::eio3(heartbeat, liveness, now),
+        let session = match revision {
+            Revision::V4 => ServerSession::eio4(heartbeat, liveness, now),
+            Revision::V3 => ServerSession::eio3(heartbeat, liveness, now),
         };
         Session::Server(match first_ping_after {
             None => session,
             Some(delay) => session.with_first_ping_after(delay),
         })
     });
-    let mut oracle = Oracle::server(generation, heartbeat, liveness, 0);
+    let mut oracle = Oracle::server(revision, heartbeat, liveness, 0);
     if let Some(delay) = first_ping_after {
         oracle.bring_first_ping_forward(delay);
     }
@@ -259,18 +249,18 @@ fn server(scene: &Scene, plan: &Plan) -> (Lanes<Session>, Oracle) {
 }
 
 fn client(scene: &Scene, plan: &Plan) -> (Lanes<Session>, Oracle) {
-    let generation = plan.generation;
+    let revision = plan.revision;
     let mut session = Lanes::new(scene, end::name(Role::Client), &plan.epochs, 0, |now| {
-        let session = match generation {
-            Generation::Eio4 => ClientSession::eio4(OPEN_TIMEOUT, now),
-            Generation::Eio3 => ClientSession::eio3(OPEN_TIMEOUT, now),
+        let session = match revision {
+            Revision::V4 => ClientSession::eio4(OPEN_TIMEOUT, now),
+            Revision::V3 => ClientSession::eio3(OPEN_TIMEOUT, now),
         };
         Session::Client(match plan.timeout_at_most {
             None => session,
             Some(timeout) => session.with_ping_timeout_at_most(timeout),
         })
     });
-    let mut oracle = Oracle::client(generation, micros(OPEN_TIMEOUT).cast_signed(), 0);
+    let mut oracle = Oracle::client(revision, micros(OPEN_TIMEOUT).cast_signed(), 0);
     if let Some(timeout) = plan.timeout_at_most {
         oracle.limit_timeout(timeout);
     }

@@ -5,6 +5,7 @@ use core::time::Duration;
 #[cfg(unix)]
 use clap::builder::ArgPredicate;
 use clap::{Args, ValueEnum};
+use eio_core::Revision;
 use eio_core::socketio::Packet;
 use eio_tokio::{Client, ClientEvent, Transport};
 
@@ -12,7 +13,6 @@ use super::exit_code::ExitCode;
 use super::socketio::Namespace;
 use super::way::Way;
 use crate::duration;
-use crate::settings::Revision;
 
 /// Open a session with any server, and watch its heartbeats
 ///

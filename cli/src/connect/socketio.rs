@@ -1,5 +1,6 @@
 //! As much Socket.IO as it takes to stay on its servers.
 
+use eio_core::Revision;
 use eio_core::socketio::{Body, Event as SocketIoEvent, Packet, member};
 use eio_tokio::Message;
 use serde_json::Value;
@@ -7,7 +8,6 @@ use serde_json::Value;
 use super::event::Event;
 use super::story::End;
 use crate::preview::Preview;
-use crate::settings::Revision;
 
 /// The namespace that this client lives in.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::io::{self, Write};
 
 use eio_core::ws::CloseCode;
-use eio_core::{DisconnectReason, Heartbeat};
+use eio_core::{DisconnectReason, Heartbeat, Revision};
 use eio_tokio::{ClientEvent, CloseFrame, ConnectError, Disconnect, RefusalKind, Refused, Transport};
 use serde_json::{Value, json};
 
@@ -15,7 +15,6 @@ use super::exit_code::ExitCode;
 use crate::clock::Clock;
 use crate::duration::{millis, setting, spoken};
 use crate::proxies::{closed_in_silence, stripped_upgrade};
-use crate::settings::Revision;
 
 /// Why there is no session any more.
 #[derive(Clone, Debug)]
@@ -397,8 +396,8 @@ fn connect_sentence(error: &ConnectError, opens_websocket: bool) -> String {
             "the server speaks TLS on this port: expected https or wss in the URL"
         }
         ConnectError::Refused(refused) => refusal_hint(refused),
-        ConnectError::OtherRevision { theirs: 3, .. } => "try --eio 3",
-        ConnectError::OtherRevision { .. } => "try --eio 4",
+        ConnectError::OtherRevision { theirs: Revision::V3, .. } => "try --eio 3",
+        ConnectError::OtherRevision { theirs: Revision::V4, .. } => "try --eio 4",
         ConnectError::WebPage(_) => {
             "is the path right, and does a login or a captive portal answer in between?"
         }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use eio_core::Revision;
 use eio_tokio::{CloseFrame, Disconnect, Sender, SessionId};
 use serde_json::{Value, json};
 
@@ -224,7 +225,7 @@ impl Row {
         let session = &self.session;
         let heartbeat = session.heartbeat();
         let (interval, timeout) = (heartbeat.ping_interval(), heartbeat.ping_timeout());
-        let client_pings = session.revision() == 3;
+        let client_pings = session.revision() == Revision::V3;
         let span = match self.asked_at {
             _ if client_pings => interval + timeout,
             Some(_) => timeout,
@@ -237,7 +238,7 @@ impl Row {
             "number": number,
             "sid": session.id().short().to_string(),
             "transport": session.transport().as_str(),
-            "revision": session.revision(),
+            "revision": session.revision().number(),
             "age_ms": ago(opened_at),
             "seen_ms": millis(session.last_seen()),
             "rtt_ms": session.rtt().map(precise_millis),

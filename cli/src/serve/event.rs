@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use eio_core::upgrade::UpgradeOutcome;
-use eio_core::{DisconnectReason, Heartbeat, Liveness};
+use eio_core::{DisconnectReason, Heartbeat, Liveness, Revision};
 use eio_tokio::{CloseFrame, Disconnect, SessionId, Transport};
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ pub(crate) enum Event {
     Open {
         name: Name,
         transport: Transport,
-        revision: u8,
+        revision: Revision,
         peer: Option<SocketAddr>,
     },
     Upgrade {
@@ -231,7 +231,7 @@ impl Event {
             }),
             Self::Open { transport, revision, peer, .. } => json!({
                 "transport": transport.as_str(),
-                "eio": revision,
+                "eio": revision.number(),
                 "peer": peer.map(|peer| peer.to_string()),
             }),
             Self::Upgrade { outcome, .. } => json!({ "outcome": outcome_words(*outcome) }),

@@ -8,10 +8,9 @@ use std::io::{self, Write};
 use eio_core::handshake::{Handshake, Sid};
 use eio_core::packet::{Packet, PacketType};
 use eio_core::session::{Disconnect, Event};
-use eio_core::{ClientSession, Heartbeat, Instant, Liveness, ServerSession};
+use eio_core::{ClientSession, Heartbeat, Instant, Liveness, Revision, ServerSession};
 
 use crate::duration::{exact, spoken};
-use crate::settings::Revision;
 use crate::style::{Style, Tone};
 
 /// How many heartbeats a play has at most, so that it ends soon.

@@ -3,10 +3,10 @@
 
 use eio_core::packet::Packet;
 use eio_core::upgrade::{UPGRADE_TIMEOUT, UpgradeOutcome};
-use eio_core::{DisconnectReason, Heartbeat};
-use eio_tests::world::{Generation, LAST_NOW, World, ms};
+use eio_core::{DisconnectReason, Heartbeat, Revision};
+use eio_tests::world::{LAST_NOW, World, ms};
 
-const GENERATIONS: [Generation; 2] = [Generation::Eio4, Generation::Eio3];
+const REVISIONS: [Revision; 2] = [Revision::V4, Revision::V3];
 const HOUR: u64 = 3_600_000;
 const YEAR: u64 = 365 * 24 * HOUR;
 
@@ -37,8 +37,8 @@ fn a_clock_that_is_set_back_delays_the_end_by_that_much_and_no_more() {
 
 #[test]
 fn a_clock_that_wavers_between_calls_counts_as_its_latest() {
-    for generation in GENERATIONS {
-        let mut world = World::connected(Heartbeat::DEFAULT).generation(generation).latency(ms(30));
+    for revision in REVISIONS {
+        let mut world = World::connected(Heartbeat::DEFAULT).revision(revision).latency(ms(30));
         for second in 1..300 {
             world.run_until(ms(second * 1_000));
             if second % 2 == 0 {
@@ -95,9 +95,9 @@ fn sessions_live_at_the_end_of_the_clock_as_anywhere() {
     // The latest epoch that leaves room for the story.
     let story = ms(1_000_000);
     let room = u64::try_from(story.as_micros()).expect("short");
-    for generation in GENERATIONS {
+    for revision in REVISIONS {
         let mut world = World::connected(Heartbeat::DEFAULT)
-            .generation(generation)
+            .revision(revision)
             .epochs(&[LAST_NOW - room, LAST_NOW - room - 1, (1 << 32) - 1, u64::from(u32::MAX) * 1_000, 0])
             .latency(ms(20));
         world.begin_upgrade(UPGRADE_TIMEOUT);
@@ -117,9 +117,8 @@ fn the_longest_periods_fit_at_the_end_of_the_clock() {
     let longest = Heartbeat::new(ms(0x7fff_fffe), ms(1)).expect("2^31 - 1 ms together");
     let patient = Heartbeat::new(ms(1), ms(0x7fff_fffe)).expect("2^31 - 1 ms together");
     for heartbeat in [longest, patient] {
-        for generation in GENERATIONS {
-            let mut world =
-                World::server_alone(heartbeat).generation(generation).epochs(&[LAST_NOW, 0, 1 << 63]);
+        for revision in REVISIONS {
+            let mut world = World::server_alone(heartbeat).revision(revision).epochs(&[LAST_NOW, 0, 1 << 63]);
             world.run_until(ms(0x7fff_fffe));
             world.server.assert_open();
             world.run_until(ms(0x7fff_ffff));
@@ -141,9 +140,9 @@ fn past_its_end_a_clock_ends_sessions_instead_of_wrapping() {
 
 #[test]
 fn a_tick_of_32_bits_that_wraps_is_widened_by_the_adapter() {
-    for generation in GENERATIONS {
+    for revision in REVISIONS {
         for tick in [1, 10] {
-            let mut world = World::connected(Heartbeat::DEFAULT).generation(generation).latency(ms(25));
+            let mut world = World::connected(Heartbeat::DEFAULT).revision(revision).latency(ms(25));
             world.client.count_ticks(ms(tick), u32::MAX - 5_000); // wraps after 5 001 ticks
             world.server.count_ticks(ms(tick), u32::MAX);
             world.run_until(ms(300_000));

@@ -3,18 +3,18 @@
 use eio_core::packet::{Packet, PacketType};
 use eio_core::session::{SendError, Violation};
 use eio_core::upgrade::{UPGRADE_TIMEOUT, UpgradeFailure, UpgradeOutcome};
-use eio_core::{DisconnectReason, Heartbeat};
-use eio_tests::world::{End, Generation, World, ms};
+use eio_core::{DisconnectReason, Heartbeat, Revision};
+use eio_tests::world::{End, World, ms};
 
-const GENERATIONS: [Generation; 2] = [Generation::Eio4, Generation::Eio3];
+const REVISIONS: [Revision; 2] = [Revision::V4, Revision::V3];
 
-fn connected(generation: Generation) -> World {
-    World::connected(Heartbeat::DEFAULT).generation(generation).latency(ms(10))
+fn connected(revision: Revision) -> World {
+    World::connected(Heartbeat::DEFAULT).revision(revision).latency(ms(10))
 }
 
 /// Closes, in an open session that heard nothing for a while, with writes that hang.
-fn closing_server(generation: Generation) -> World {
-    let mut world = World::server_alone(Heartbeat::DEFAULT).generation(generation);
+fn closing_server(revision: Revision) -> World {
+    let mut world = World::server_alone(Heartbeat::DEFAULT).revision(revision);
     world.run_until(ms(1_000));
     world.server.jam();
     world.server.close();
@@ -23,8 +23,8 @@ fn closing_server(generation: Generation) -> World {
 
 #[test]
 fn a_server_that_closes_tells_its_client() {
-    for generation in GENERATIONS {
-        let mut world = connected(generation);
+    for revision in REVISIONS {
+        let mut world = connected(revision);
         world.run_until(ms(1_000));
         world.server.close();
         world.run_until(ms(1_010));
@@ -37,8 +37,8 @@ fn a_server_that_closes_tells_its_client() {
 
 #[test]
 fn a_client_that_closes_tells_its_server() {
-    for generation in GENERATIONS {
-        let mut world = connected(generation);
+    for revision in REVISIONS {
+        let mut world = connected(revision);
         world.run_until(ms(1_000));
         world.client.close();
         world.run_until(ms(1_010));
@@ -50,8 +50,8 @@ fn a_client_that_closes_tells_its_server() {
 
 #[test]
 fn both_may_close_at_once() {
-    for generation in GENERATIONS {
-        let mut world = connected(generation);
+    for revision in REVISIONS {
+        let mut world = connected(revision);
         world.run_until(ms(1_000));
         world.server.close();
         world.client.close();
@@ -72,7 +72,7 @@ fn a_client_that_closes_while_it_opens_ends_at_once_and_says_so() {
 
 #[test]
 fn messages_that_were_queued_leave_before_the_close_packet() {
-    let mut world = connected(Generation::Eio4);
+    let mut world = connected(Revision::V4);
     world.client.jam();
     assert_eq!(world.client.send("last words"), Ok(()));
     world.client.close();
@@ -88,8 +88,8 @@ fn messages_that_were_queued_leave_before_the_close_packet() {
 
 #[test]
 fn closing_is_bounded_by_30_s_when_the_write_hangs() {
-    for generation in GENERATIONS {
-        let mut world = closing_server(generation);
+    for revision in REVISIONS {
+        let mut world = closing_server(revision);
         world.run_until(ms(30_999));
         world.server.assert_not_ended();
         world.run_until(ms(31_000));
@@ -99,8 +99,8 @@ fn closing_is_bounded_by_30_s_when_the_write_hangs() {
 
 #[test]
 fn closing_is_bounded_by_the_silence_of_the_peer_if_that_comes_first() {
-    for generation in GENERATIONS {
-        let mut world = World::server_alone(Heartbeat::DEFAULT).generation(generation);
+    for revision in REVISIONS {
+        let mut world = World::server_alone(Heartbeat::DEFAULT).revision(revision);
         world.run_until(ms(26_000));
         world.server.jam();
         world.server.close();
@@ -143,7 +143,7 @@ fn a_close_without_any_limit_is_still_bounded() {
 
 #[test]
 fn closing_twice_is_closing_once() {
-    let mut world = closing_server(Generation::Eio4);
+    let mut world = closing_server(Revision::V4);
     world.run_until(ms(20_000));
     world.server.close(); // does not extend the 30 s
     world.run_until(ms(31_000));
@@ -155,8 +155,8 @@ fn closing_twice_is_closing_once() {
 
 #[test]
 fn a_close_packet_that_was_handed_over_is_not_owed_again_after_the_end() {
-    for generation in GENERATIONS {
-        let mut world = closing_server(generation);
+    for revision in REVISIONS {
+        let mut world = closing_server(revision);
         world.run_until(ms(100_000)); // ended by its own limit; the packet waits in the outbox
         world.server.unjam();
         world.run_until(ms(200_000));
@@ -196,9 +196,9 @@ fn endings() -> [(&'static str, Deed); 8] {
 
 #[test]
 fn whatever_ends_a_closing_session_it_was_closed_by_this_side() {
-    for generation in GENERATIONS {
+    for revision in REVISIONS {
         for (what, end) in endings() {
-            let mut world = closing_server(generation);
+            let mut world = closing_server(revision);
             world.run_until(ms(2_000));
             end(&mut world);
             world.run_until(ms(2_000));
@@ -236,14 +236,14 @@ fn of_two_causes_the_first_wins() {
 
 #[test]
 fn a_connection_that_ends_is_no_close_packet() {
-    for generation in GENERATIONS {
+    for revision in REVISIONS {
         for (end, reason, wrote) in [
             (End::hang_up as fn(&mut End), DisconnectReason::TransportClosed, 0),
             (|client| client.say_close_frame(None), DisconnectReason::TransportClosed, 0),
             (End::reset, DisconnectReason::TransportReset, 0),
             (End::fail_request, DisconnectReason::TransportError, 1), // another request may still carry it
         ] {
-            let mut world = connected(generation);
+            let mut world = connected(revision);
             end(&mut world.client);
             world.run_until(ms(10));
             world.server.assert_ended_at(10, reason);
@@ -270,8 +270,8 @@ fn a_connection_that_fails_while_a_client_opens_ends_it() {
 
 #[test]
 fn the_end_is_told_while_a_write_hangs() {
-    for generation in GENERATIONS {
-        let mut world = World::server_alone(Heartbeat::DEFAULT).generation(generation);
+    for revision in REVISIONS {
+        let mut world = World::server_alone(Heartbeat::DEFAULT).revision(revision);
         world.server.jam();
         world.run_until(ms(45_000));
         world.server.assert_ended_at(45_000, DisconnectReason::PingTimeout);
@@ -281,7 +281,7 @@ fn the_end_is_told_while_a_write_hangs() {
 
 #[test]
 fn a_session_that_ends_takes_its_upgrade_with_it() {
-    let mut world = connected(Generation::Eio4);
+    let mut world = connected(Revision::V4);
     world.begin_upgrade(UPGRADE_TIMEOUT);
     world.server.close();
     world.run_until(ms(50));

@@ -2,10 +2,10 @@
 
 use eio_core::packet::{DecodeErrorKind, Packet, PacketType};
 use eio_core::session::{SendError, Violation};
-use eio_core::{DisconnectReason, Heartbeat};
-use eio_tests::world::{Generation, Random, World, ms, open_data};
+use eio_core::{DisconnectReason, Heartbeat, Revision};
+use eio_tests::world::{Random, World, ms, open_data};
 
-const GENERATIONS: [Generation; 2] = [Generation::Eio4, Generation::Eio3];
+const REVISIONS: [Revision; 2] = [Revision::V4, Revision::V3];
 
 const UNDECODABLE: [DecodeErrorKind; 6] = [
     DecodeErrorKind::Empty,
@@ -18,9 +18,9 @@ const UNDECODABLE: [DecodeErrorKind; 6] = [
 
 #[test]
 fn an_undecodable_packet_ends_a_server_with_a_parse_error() {
-    for generation in GENERATIONS {
+    for revision in REVISIONS {
         for kind in UNDECODABLE {
-            let mut world = World::server_alone(Heartbeat::DEFAULT).generation(generation);
+            let mut world = World::server_alone(Heartbeat::DEFAULT).revision(revision);
             world.run_until(ms(1_000));
             world.client.say_garbage(kind);
             world.run_until(ms(1_000));
@@ -33,15 +33,15 @@ fn an_undecodable_packet_ends_a_server_with_a_parse_error() {
 
 #[test]
 fn an_undecodable_packet_ends_a_client_with_a_server_error() {
-    for generation in GENERATIONS {
+    for revision in REVISIONS {
         for kind in UNDECODABLE {
-            let mut world = World::client_alone(Heartbeat::DEFAULT).generation(generation);
+            let mut world = World::client_alone(Heartbeat::DEFAULT).revision(revision);
             world.server.say_garbage(kind);
             world.run_until(ms(0));
             world.client.assert_ended(DisconnectReason::ServerError(kind));
             world.client.assert_wrote(&[(0, "1")]);
 
-            let mut world = World::client_opening().generation(generation);
+            let mut world = World::client_opening().revision(revision);
             world.server.say_garbage(kind);
             world.run_until(ms(0));
             world.client.assert_ended(DisconnectReason::ServerError(kind));
@@ -65,10 +65,10 @@ fn frames_that_are_no_packets_are_found_by_the_decoder() {
 
 #[test]
 fn the_heartbeat_packet_of_the_other_role_ends_a_server() {
-    for (generation, wrong, right) in
-        [(Generation::Eio4, Packet::PING, Packet::PONG), (Generation::Eio3, Packet::PONG, Packet::PING)]
+    for (revision, wrong, right) in
+        [(Revision::V4, Packet::PING, Packet::PONG), (Revision::V3, Packet::PONG, Packet::PING)]
     {
-        let mut world = World::server_alone(Heartbeat::DEFAULT).generation(generation);
+        let mut world = World::server_alone(Heartbeat::DEFAULT).revision(revision);
         world.client.say(right);
         world.run_until(ms(0));
         world.server.assert_open();
@@ -81,8 +81,8 @@ fn the_heartbeat_packet_of_the_other_role_ends_a_server() {
 
 #[test]
 fn the_heartbeat_packet_of_the_other_role_does_not_end_a_client() {
-    for (generation, wrong) in [(Generation::Eio4, Packet::PONG), (Generation::Eio3, Packet::PING)] {
-        let mut world = World::client_alone(Heartbeat::DEFAULT).generation(generation);
+    for (revision, wrong) in [(Revision::V4, Packet::PONG), (Revision::V3, Packet::PING)] {
+        let mut world = World::client_alone(Heartbeat::DEFAULT).revision(revision);
         world.server.say(wrong);
         world.run_until(ms(1_000));
         world.client.assert_open();
@@ -100,8 +100,8 @@ fn a_probe_on_the_sessions_own_websocket_is_a_ping() {
 
 #[test]
 fn a_server_ignores_open_upgrade_and_noop_packets() {
-    for generation in GENERATIONS {
-        let mut world = World::server_alone(Heartbeat::DEFAULT).generation(generation);
+    for revision in REVISIONS {
+        let mut world = World::server_alone(Heartbeat::DEFAULT).revision(revision);
         for packet in [Packet::text(PacketType::Open, "{}"), Packet::UPGRADE, Packet::NOOP] {
             world.client.say(packet);
         }
@@ -114,7 +114,7 @@ fn a_server_ignores_open_upgrade_and_noop_packets() {
 
 #[test]
 fn a_client_expects_the_open_packet_first() {
-    for generation in GENERATIONS {
+    for revision in REVISIONS {
         for packet in [
             Packet::PING,
             Packet::PONG,
@@ -122,7 +122,7 @@ fn a_client_expects_the_open_packet_first() {
             Packet::NOOP,
             Packet::UPGRADE,
         ] {
-            let mut world = World::client_opening().generation(generation);
+            let mut world = World::client_opening().revision(revision);
             world.server.say(packet);
             world.run_until(ms(0));
             world.client.assert_ended(DisconnectReason::UnexpectedPacket);
@@ -134,8 +134,8 @@ fn a_client_expects_the_open_packet_first() {
 
 #[test]
 fn a_client_expects_one_open_packet() {
-    for generation in GENERATIONS {
-        let mut world = World::client_alone(Heartbeat::DEFAULT).generation(generation);
+    for revision in REVISIONS {
+        let mut world = World::client_alone(Heartbeat::DEFAULT).revision(revision);
         world.run_until(ms(1_000));
         world.server.say(Packet::text(PacketType::Open, &open_data(Heartbeat::DEFAULT)));
         world.run_until(ms(1_000));
@@ -158,8 +158,8 @@ fn a_handshake_that_cannot_be_used_ends_a_client_at_once() {
         r#"{"sid":"","pingInterval":25000,"pingTimeout":20000}"#,
         r#"{"sid":"x","pingInterval":25000,"pingTimeout":20000"#,
     ] {
-        for generation in GENERATIONS {
-            let mut world = World::client_opening().generation(generation);
+        for revision in REVISIONS {
+            let mut world = World::client_opening().revision(revision);
             world.run_until(ms(5));
             world.server.say(Packet::text(PacketType::Open, open));
             world.run_until(ms(5));
@@ -179,8 +179,8 @@ fn a_violation_of_the_transport_ends_a_session_with_its_name() {
         Violation::ContentType,
         Violation::WebSocket,
     ] {
-        for generation in GENERATIONS {
-            let mut world = World::server_alone(Heartbeat::DEFAULT).generation(generation);
+        for revision in REVISIONS {
+            let mut world = World::server_alone(Heartbeat::DEFAULT).revision(revision);
             world.server.handle_violation(violation);
             world.server.assert_ended(DisconnectReason::Violation(violation));
             world.server.assert_wrote(&[(0, "1")]);
@@ -229,10 +229,10 @@ fn anything(world: &mut World, random: &mut Random) {
 
 #[test]
 fn after_the_end_any_call_in_any_order_changes_nothing() {
-    for generation in GENERATIONS {
+    for revision in REVISIONS {
         for seed in 0..40 {
             let mut random = Random::new(seed);
-            let mut world = World::server_alone(Heartbeat::DEFAULT).generation(generation);
+            let mut world = World::server_alone(Heartbeat::DEFAULT).revision(revision);
             world.client.say(Packet::CLOSE);
             world.run_until(ms(1));
             world.server.assert_ended_at(0, DisconnectReason::PeerClose);
@@ -250,10 +250,10 @@ fn after_the_end_any_call_in_any_order_changes_nothing() {
 
 #[test]
 fn any_call_in_any_order_is_legal_before_the_end_too() {
-    for generation in GENERATIONS {
+    for revision in REVISIONS {
         for seed in 0..200 {
             let mut random = Random::new(seed);
-            let mut world = World::server_alone(Heartbeat::DEFAULT).generation(generation);
+            let mut world = World::server_alone(Heartbeat::DEFAULT).revision(revision);
             for _ in 0..15 {
                 anything(&mut world, &mut random);
                 world.run_for(random.up_to(ms(20_000)));

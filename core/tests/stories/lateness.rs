@@ -1,8 +1,8 @@
 //! A caller that wakes up late must not kill a live peer, and must not spare a dead one for longer than it slept.
 
 use eio_core::packet::{Packet, PacketType};
-use eio_core::{DisconnectReason, Heartbeat, Liveness};
-use eio_tests::world::{Generation, World, ms};
+use eio_core::{DisconnectReason, Heartbeat, Liveness, Revision};
+use eio_tests::world::{World, ms};
 
 const MESSAGE: Packet<'_> = Packet::text(PacketType::Message, "news");
 
@@ -21,14 +21,14 @@ fn a_pong_that_waits_in_the_socket_counts_although_its_deadline_has_passed() {
 
 #[test]
 fn a_ping_that_waits_in_the_socket_counts_although_the_client_is_past_its_deadline() {
-    for generation in [Generation::Eio4, Generation::Eio3] {
-        let mut world = World::client_alone(Heartbeat::DEFAULT).generation(generation);
+    for revision in [Revision::V4, Revision::V3] {
+        let mut world = World::client_alone(Heartbeat::DEFAULT).revision(revision);
         world.run_until(ms(25_000));
         world.client.stall(ms(80_000));
         world.run_until(ms(26_000));
-        world.server.say(match generation {
-            Generation::Eio4 => Packet::PING,
-            Generation::Eio3 => Packet::PONG,
+        world.server.say(match revision {
+            Revision::V4 => Packet::PING,
+            Revision::V3 => Packet::PONG,
         });
         world.run_until(ms(149_999));
         world.client.assert_open();
@@ -62,22 +62,22 @@ fn a_dead_peer_is_noticed_as_soon_as_the_caller_wakes_up() {
 
 #[test]
 fn a_ping_that_was_due_long_ago_gets_its_whole_timeout_from_now() {
-    for generation in [Generation::Eio4, Generation::Eio3] {
-        let mut world = World::connected(Heartbeat::DEFAULT).generation(generation);
+    for revision in [Revision::V4, Revision::V3] {
+        let mut world = World::connected(Heartbeat::DEFAULT).revision(revision);
         world.cut();
         world.server.stall(ms(44_000));
         world.client.stall(ms(44_000));
         world.run_until(ms(63_999));
-        let asks = match generation {
-            Generation::Eio4 => &world.server,
-            Generation::Eio3 => &world.client,
+        let asks = match revision {
+            Revision::V4 => &world.server,
+            Revision::V3 => &world.client,
         };
         asks.assert_open();
         asks.assert_wrote(&[(44_000, "2")]);
         world.run_until(ms(64_000));
-        let asks = match generation {
-            Generation::Eio4 => &world.server,
-            Generation::Eio3 => &world.client,
+        let asks = match revision {
+            Revision::V4 => &world.server,
+            Revision::V3 => &world.client,
         };
         asks.assert_ended_at(64_000, DisconnectReason::PingTimeout);
     }
@@ -109,9 +109,9 @@ fn after_a_late_ping_the_next_one_counts_from_it() {
 
 #[test]
 fn a_stall_shorter_than_half_a_timeout_kills_neither_end_wherever_it_falls() {
-    for generation in [Generation::Eio4, Generation::Eio3] {
+    for revision in [Revision::V4, Revision::V3] {
         for begins in (0..60_000).step_by(1_250) {
-            let mut world = World::connected(Heartbeat::DEFAULT).generation(generation).latency(ms(50));
+            let mut world = World::connected(Heartbeat::DEFAULT).revision(revision).latency(ms(50));
             world.run_until(ms(begins));
             world.server.stall(ms(9_000));
             world.client.stall(ms(9_000));
@@ -192,10 +192,9 @@ mod application_stall {
 
     #[test]
     fn after_the_stall_timeout_it_is_told_apart_from_a_silent_peer() {
-        for generation in [Generation::Eio4, Generation::Eio3] {
+        for revision in [Revision::V4, Revision::V3] {
             for liveness in [Liveness::PongOnly, Liveness::ExtendOnce, Liveness::AnyPacket] {
-                let mut world =
-                    World::connected(Heartbeat::DEFAULT).generation(generation).liveness(liveness);
+                let mut world = World::connected(Heartbeat::DEFAULT).revision(revision).liveness(liveness);
                 world.run_until(ms(20_000));
                 world.server.pause_reading(ms(45_000));
                 world.run_until(ms(64_999));
@@ -203,9 +202,9 @@ mod application_stall {
                 world.run_until(ms(65_000));
                 world.server.assert_ended_at(65_000, DisconnectReason::ApplicationStalled);
                 // A client of revision 3 has given up already: nobody answered its ping.
-                world.client.assert_ended(match generation {
-                    Generation::Eio4 => DisconnectReason::PeerClose,
-                    Generation::Eio3 => DisconnectReason::PingTimeout,
+                world.client.assert_ended(match revision {
+                    Revision::V4 => DisconnectReason::PeerClose,
+                    Revision::V3 => DisconnectReason::PingTimeout,
                 });
             }
         }

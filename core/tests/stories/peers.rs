@@ -5,8 +5,8 @@ use eio_core::handshake::{Handshake, Sid};
 use eio_core::packet::{Packet, PacketType};
 use eio_core::settings::{HeartbeatError, Period};
 use eio_core::upgrade::{UPGRADE_TIMEOUT, UpgradeFailure, UpgradeOutcome};
-use eio_core::{DisconnectReason, Heartbeat, Liveness};
-use eio_tests::world::{Generation, Happened, OPEN_TIMEOUT, World, ms, open_data};
+use eio_core::{DisconnectReason, Heartbeat, Liveness, Revision};
+use eio_tests::world::{Happened, OPEN_TIMEOUT, World, ms, open_data};
 
 /// A full upgrade, begun now on the server by a scripted client.
 fn upgrade(world: &mut World) {
@@ -288,8 +288,8 @@ fn b20_half_a_second_is_announced_as_500_ms_and_fractions_of_a_millisecond_are_r
 
 #[test]
 fn b23_with_the_defaults_the_pong_timeout_fires_in_both_revisions() {
-    for generation in [Generation::Eio4, Generation::Eio3] {
-        let mut world = World::connected(Heartbeat::default()).generation(generation);
+    for revision in [Revision::V4, Revision::V3] {
+        let mut world = World::connected(Heartbeat::default()).revision(revision);
         world.cut();
         world.run_until(ms(45_000));
         world.server.assert_ended_at(45_000, DisconnectReason::PingTimeout);

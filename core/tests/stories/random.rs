@@ -6,8 +6,8 @@
 
 use core::time::Duration;
 
-use eio_core::{DisconnectReason, Heartbeat, Liveness};
-use eio_tests::world::{Generation, Random, World, ms};
+use eio_core::{DisconnectReason, Heartbeat, Liveness, Revision};
+use eio_tests::world::{Random, World, ms};
 
 const WORLDS: u64 = 10_000;
 
@@ -15,7 +15,7 @@ const WORLDS: u64 = 10_000;
 struct Weather {
     heartbeat: Heartbeat,
     liveness: Liveness,
-    generation: Generation,
+    revision: Revision,
     latency: Duration,
     jitter: Duration,
     burst: Duration,
@@ -38,7 +38,7 @@ impl Weather {
             jitter: take(random),
             burst: take(random),
             stall: take(random),
-            generation: if random.one_in(2) { Generation::Eio4 } else { Generation::Eio3 },
+            revision: if random.one_in(2) { Revision::V4 } else { Revision::V3 },
             liveness: match random.below(3) {
                 0 => Liveness::PongOnly,
                 1 => Liveness::ExtendOnce,
@@ -50,7 +50,7 @@ impl Weather {
 
     fn world(&self, random: &mut Random) -> World {
         let world = World::connected(self.heartbeat)
-            .generation(self.generation)
+            .revision(self.revision)
             .liveness(self.liveness)
             .latency(self.latency)
             .jitter(self.jitter, random.next());

@@ -3,10 +3,10 @@
 
 use eio_core::packet::{Packet, PacketType};
 use eio_core::upgrade::{UPGRADE_TIMEOUT, UpgradeFailure, UpgradeOutcome};
-use eio_core::{DisconnectReason, Heartbeat, Liveness};
-use eio_tests::world::{Generation, World, ms};
+use eio_core::{DisconnectReason, Heartbeat, Liveness, Revision};
+use eio_tests::world::{World, ms};
 
-const GENERATIONS: [Generation; 2] = [Generation::Eio4, Generation::Eio3];
+const REVISIONS: [Revision; 2] = [Revision::V4, Revision::V3];
 
 const TIMEOUT: UpgradeOutcome = UpgradeOutcome::Failed(UpgradeFailure::Timeout);
 const UNEXPECTED: UpgradeOutcome = UpgradeOutcome::Failed(UpgradeFailure::UnexpectedPacket);
@@ -30,8 +30,8 @@ fn upgrading_client() -> World {
 
 #[test]
 fn an_upgrade_probes_releases_the_poll_and_moves() {
-    for generation in GENERATIONS {
-        let mut world = World::connected(Heartbeat::DEFAULT).generation(generation).latency(ms(10));
+    for revision in REVISIONS {
+        let mut world = World::connected(Heartbeat::DEFAULT).revision(revision).latency(ms(10));
         world.run_until(ms(1_000));
         world.begin_upgrade(UPGRADE_TIMEOUT);
         world.run_until(ms(2_000));
@@ -172,9 +172,9 @@ fn a_failed_upgrade_may_be_tried_again() {
 
 #[test]
 fn heartbeats_go_on_while_the_session_moves() {
-    for generation in GENERATIONS {
+    for revision in REVISIONS {
         for begins in (23_000..27_000).step_by(90) {
-            let mut world = World::connected(Heartbeat::DEFAULT).generation(generation).latency(ms(40));
+            let mut world = World::connected(Heartbeat::DEFAULT).revision(revision).latency(ms(40));
             world.run_until(ms(begins));
             world.begin_upgrade(UPGRADE_TIMEOUT);
             world.run_until(ms(200_000));
@@ -187,11 +187,10 @@ fn heartbeats_go_on_while_the_session_moves() {
 
 #[test]
 fn an_upgrade_moves_no_deadline() {
-    for generation in GENERATIONS {
+    for revision in REVISIONS {
         for liveness in [Liveness::PongOnly, Liveness::ExtendOnce, Liveness::AnyPacket] {
             for begins in [0, 10_000, 24_990, 25_000, 30_000] {
-                let mut world =
-                    World::server_alone(Heartbeat::DEFAULT).generation(generation).liveness(liveness);
+                let mut world = World::server_alone(Heartbeat::DEFAULT).revision(revision).liveness(liveness);
                 world.run_until(ms(begins));
                 world.server.begin_upgrade(UPGRADE_TIMEOUT);
                 world.client.say_on_candidate("2probe");

@@ -9,16 +9,16 @@ use core::cell::RefCell;
 use core::task::{Context, Poll, ready};
 use std::io;
 
-use eio_core::BufferTooSmall;
 use eio_core::packet::{Frame, Packet};
 use eio_core::ws::{self, Close, Decoder, Item, MessageKind, OpCode};
+use eio_core::{BufferTooSmall, Revision};
 use hyper::upgrade::Upgraded;
 
 use self::batch::Batch;
 pub(crate) use self::end::{Carried, ConnectionEnd};
 use self::stream::Stream;
 use crate::client::Dialed;
-use crate::session::state::{Outgoing, Revision, State};
+use crate::session::state::{Outgoing, State};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::mask_keys;
 use crate::wire::message::Message;

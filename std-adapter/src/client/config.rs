@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use eio_core::Heartbeat;
+use eio_core::{Heartbeat, Revision};
 use http::{HeaderMap, HeaderValue, Request, Uri, header};
 use http_body_util::Full;
 
@@ -15,7 +15,6 @@ use crate::client::route::Route;
 use crate::client::tls::Tls;
 use crate::session::mailbox::Limits;
 use crate::session::socket::Transport;
-use crate::session::state::Revision;
 
 /// The body of a request.
 pub(crate) type Body = Full<bytes::Bytes>;

@@ -2,13 +2,13 @@
 
 use core::fmt;
 
+use eio_core::Revision;
 use form_urlencoded::Serializer;
 use http::{HeaderValue, Uri};
 
 use crate::client::credentials;
 use crate::client::error::ClientBuildError;
 use crate::session::socket::Transport;
-use crate::session::state::Revision;
 use crate::wire::redact::redact_url;
 
 /// Query parameters that the protocol itself sets; those in the caller's URL are left out.
@@ -121,7 +121,7 @@ impl Endpoint {
         let start = format!("{path}?");
         let path_len = start.len();
         let mut query = Serializer::for_suffix(start, path_len);
-        query.append_pair("EIO", if revision == Revision::V4 { "4" } else { "3" });
+        query.append_pair("EIO", revision.as_str());
         query.append_pair("transport", transport.as_str());
         if let Some(sid) = sid {
             query.append_pair("sid", sid);

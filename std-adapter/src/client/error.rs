@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use eio_core::Revision;
 use eio_core::payload::v4::EncodeError;
 
 use crate::client::dial::SpeaksTls;
@@ -113,9 +114,9 @@ pub enum ConnectError {
     #[error("the server speaks revision {theirs} of the protocol, and this client {ours}")]
     OtherRevision {
         /// The client's revision.
-        ours: u8,
+        ours: Revision,
         /// The server's revision.
-        theirs: u8,
+        theirs: Revision,
     },
     /// The server's payload is larger than this client accepts.
     #[error("the server's answer is larger than the {max_payload} bytes that are allowed")]

@@ -11,7 +11,7 @@ use eio_core::packet::{DecodeError, Packet};
 use eio_core::payload::v3::Framing;
 use eio_core::session::{Control, Event};
 use eio_core::ws::Close;
-use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, payload};
+use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, Revision, payload};
 use tokio::sync::Notify;
 use tracing::level_filters::LevelFilter;
 
@@ -25,7 +25,7 @@ use crate::server::polling::{packet_bound, separator};
 use crate::session::guard::guarded;
 use crate::session::mailbox::{Mailbox, Taken};
 use crate::session::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
-use crate::session::state::{Outgoing, Revision};
+use crate::session::state::Outgoing;
 use crate::session::waiting::{self, until};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;

@@ -17,7 +17,7 @@ use eio_core::payload::v3::Framing;
 use eio_core::session::{Control, Violation};
 use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
 use eio_core::ws::Close;
-use eio_core::{DisconnectReason, Instant};
+use eio_core::{DisconnectReason, Instant, Revision};
 use http::{HeaderValue, Method, Request, header};
 
 use crate::carrier::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo, is_impossible};
@@ -33,7 +33,6 @@ use crate::session::guard::guarded;
 use crate::session::lingering::{Departures, LINGER, Lingering};
 use crate::session::passes::{self, Pass};
 use crate::session::socket::Transport;
-use crate::session::state::Revision;
 use crate::wire::close_frame::CloseFrame;
 
 type Opening = Pin<Box<dyn Future<Output = Result<Opened, ConnectError>> + Send>>;
@@ -498,7 +497,7 @@ fn other_revision(ours: Revision, answer: &[u8]) -> Option<ConnectError> {
         }
         Revision::V3 => opens(answer).then_some(Revision::V4),
     }?;
-    Some(ConnectError::OtherRevision { ours: ours.number(), theirs: theirs.number() })
+    Some(ConnectError::OtherRevision { ours, theirs })
 }
 
 /// The runtime went away: nobody must wait for this session any more.
@@ -598,9 +597,9 @@ mod tests {
             ConnectError::OtherRevision { theirs, .. } => Some(theirs),
             other => panic!("{other}"),
         };
-        assert_eq!(theirs(Revision::V4, b"97:0{\"sid\":\"x\"}2:40"), Some(3));
-        assert_eq!(theirs(Revision::V4, b"\x00\x09\x07\xff0{\"sid\":\"x\"}"), Some(3));
-        assert_eq!(theirs(Revision::V3, b"0{\"sid\":\"x\"}\x1e40"), Some(4));
+        assert_eq!(theirs(Revision::V4, b"97:0{\"sid\":\"x\"}2:40"), Some(Revision::V3));
+        assert_eq!(theirs(Revision::V4, b"\x00\x09\x07\xff0{\"sid\":\"x\"}"), Some(Revision::V3));
+        assert_eq!(theirs(Revision::V3, b"0{\"sid\":\"x\"}\x1e40"), Some(Revision::V4));
         for neither in [&b""[..], b"0{}", b":0{", b"97:4x", b"97", b"\x00\x09", b"<html>"] {
             assert_eq!(theirs(Revision::V4, neither), None, "{neither:?}");
         }

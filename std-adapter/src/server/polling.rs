@@ -4,6 +4,7 @@ use core::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use eio_core::Revision;
 use eio_core::packet::Packet;
 use eio_core::payload::v4::{EncodeError, find_separator};
 use eio_core::payload::{self, jsonp, v3::Framing};
@@ -16,7 +17,7 @@ use crate::http::compression::{Encoding, compress};
 use crate::http::request::Query;
 use crate::http::respond::{Body, BodyRead, Refusal, empty, respond};
 use crate::session::metrics;
-use crate::session::state::{PollAnswer, Revision, State};
+use crate::session::state::{PollAnswer, State};
 use crate::wire::message::Message;
 
 const TEXT: &str = "text/plain; charset=UTF-8";

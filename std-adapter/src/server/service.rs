@@ -7,6 +7,7 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
+use eio_core::Revision;
 use eio_core::handshake::{Handshake, Sid, Transport as Upgrade, Transports};
 use eio_core::packet::{Packet, PacketType};
 use http::request::Parts;
@@ -23,7 +24,7 @@ use crate::server::polling;
 use crate::server::surplus::turn_away;
 use crate::session::guard::{Guarded, guarded};
 use crate::session::socket::Transport;
-use crate::session::state::{Revision, State};
+use crate::session::state::State;
 use crate::session::task;
 use crate::wire::session_id::SessionId;
 

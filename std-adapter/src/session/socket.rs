@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eio_core::{DisconnectReason, Heartbeat};
+use eio_core::{DisconnectReason, Heartbeat, Revision};
 use http::request::Parts;
 
 use crate::http::head::Head;
@@ -342,10 +342,10 @@ impl Sender {
         now.saturating_duration_since(self.state.lock().session.last_seen())
     }
 
-    /// Returns the revision of the protocol that the client speaks: 3 or 4.
+    /// Returns the revision of the protocol that the client speaks.
     #[must_use]
-    pub fn revision(&self) -> u8 {
-        self.state.revision.number()
+    pub fn revision(&self) -> Revision {
+        self.state.revision
     }
 
     /// Returns the session's periods, as announced to the client.

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
+use eio_core::packet::{DecodeError, Packet};
 use eio_core::session::{Control, Event, Violation};
 use eio_core::settings::Settings;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::Close;
-use eio_core::{BufferTooSmall, DisconnectReason, Heartbeat, Instant, ServerSession};
+use eio_core::{DisconnectReason, Heartbeat, Instant, Revision, ServerSession};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
@@ -31,58 +31,17 @@ use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::session_id::SessionId;
 
-/// Which wire forms a session uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Revision {
-    V3,
-    V4,
-}
-
-impl Revision {
-    /// The number that clients give as `EIO`.
-    pub(crate) const fn number(self) -> u8 {
-        match self {
-            Self::V3 => 3,
-            Self::V4 => 4,
-        }
-    }
-
-    fn session(self, hub: &Hub, heartbeat: Heartbeat, now: Instant) -> ServerSession {
-        match self {
-            Self::V3 => ServerSession::eio3(heartbeat, hub.config.settings.liveness(), now),
-            Self::V4 => {
-                let session = ServerSession::eio4(heartbeat, hub.config.settings.liveness(), now);
-                match first_ping(heartbeat, hub.config.first_ping_jitter) {
-                    Some(delay) => session.with_first_ping_after(delay),
-                    None => session,
-                }
+/// Returns the session of a client that speaks `revision`.
+fn new_session(revision: Revision, hub: &Hub, heartbeat: Heartbeat, now: Instant) -> ServerSession {
+    let liveness = hub.config.settings.liveness();
+    match revision {
+        Revision::V3 => ServerSession::eio3(heartbeat, liveness, now),
+        Revision::V4 => {
+            let session = ServerSession::eio4(heartbeat, liveness, now);
+            match first_ping(heartbeat, hub.config.first_ping_jitter) {
+                Some(delay) => session.with_first_ping_after(delay),
+                None => session,
             }
-        }
-    }
-
-    pub(crate) fn decode(self, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
-        match self {
-            Self::V3 => v3::decode(frame),
-            Self::V4 => v4::decode(frame),
-        }
-    }
-
-    pub(crate) fn encoded_len(self, packet: &Packet<'_>, supports_binary: bool) -> usize {
-        match self {
-            Self::V3 => v3::encoded_len(packet, supports_binary),
-            Self::V4 => v4::encoded_len(packet, supports_binary),
-        }
-    }
-
-    pub(crate) fn encode<'o>(
-        self,
-        packet: &Packet<'o>,
-        supports_binary: bool,
-        out: &'o mut [u8],
-    ) -> Result<Frame<'o>, BufferTooSmall> {
-        match self {
-            Self::V3 => v3::encode(packet, supports_binary, out),
-            Self::V4 => v4::encode(packet, supports_binary, out),
         }
     }
 }
@@ -279,8 +238,12 @@ impl State {
         heartbeat: Option<Heartbeat>,
         transport: Transport,
     ) -> Self {
-        let session =
-            revision.session(&hub, heartbeat.unwrap_or(hub.config.settings.heartbeat()), hub.clock.now());
+        let session = new_session(
+            revision,
+            &hub,
+            heartbeat.unwrap_or(hub.config.settings.heartbeat()),
+            hub.clock.now(),
+        );
         let inner = Inner {
             session,
             transport,
@@ -773,7 +736,7 @@ impl Inner {
         }
         if self.session.is_open() {
             let heartbeat = self.session.heartbeat().unwrap_or(state.hub.config.settings.heartbeat());
-            self.session = state.revision.session(&state.hub, heartbeat, now);
+            self.session = new_session(state.revision, &state.hub, heartbeat, now);
         }
     }
 

@@ -4,14 +4,14 @@ mod client;
 mod server;
 
 use eio_core::packet::PacketType;
-use eio_core::{Heartbeat, Liveness};
+use eio_core::{Heartbeat, Liveness, Revision};
 
 use super::plan::{Emission, Fact, Input, JITTER, Plan, Recorded, Role, What, Window, WindowKind};
 use super::says::Says;
 use super::transcript::{Micros, Transcript, Who};
 use super::unheard;
 use super::versions::{self, Library};
-use super::wire::{Exchange, Outcome, Revision, Socket, Wire, decode_frame};
+use super::wire::{Exchange, Outcome, Socket, Wire, decode_frame};
 
 /// The plans of every session that opened, or began to, for each side that was a library.
 pub(crate) fn plans(transcript: &Transcript) -> Result<Vec<Plan>, String> {

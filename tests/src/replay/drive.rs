@@ -10,12 +10,12 @@ use core::time::Duration;
 use eio_core::packet::{DecodeError, Packet, PacketType};
 use eio_core::session::{CLOSE_TIMEOUT, Control, DisconnectReason, SendError, Violation};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeFailure, UpgradeOutcome};
-use eio_core::{ClientSession, Instant, ServerSession};
+use eio_core::{ClientSession, Instant, Revision, ServerSession};
 
 use super::plan::{Fact, GRAIN, JITTER, Plan, Role, SETTLING, What, WindowKind};
 use super::run::{Ignored, Run, Step};
 use super::transcript::Micros;
-use super::wire::{Revision, decode_frame, each_packet};
+use super::wire::{decode_frame, each_packet};
 
 /// How long after a late wake-up an adapter still looks for what came in meanwhile.
 const CATCH_UP: Micros = 10_000;

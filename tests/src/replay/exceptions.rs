@@ -24,17 +24,16 @@
 //! B numbers are the failures of the peers, 12.x the protocol requirements that follow from them, rules those that
 //! every session keeps.
 
-use eio_core::Liveness;
 use eio_core::handshake::{Field, HandshakeErrorKind};
 use eio_core::packet::PacketType;
 use eio_core::session::{DisconnectReason, Violation};
+use eio_core::{Liveness, Revision};
 
 use super::drive::micros;
 use super::judge::{Difference, Differs};
 use super::plan::{GRAIN, JITTER, Plan, Role, What};
 use super::run::{Ignored, Run, Step};
 use super::transcript::Micros;
-use super::wire::Revision;
 
 /// A difference that is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,10 +4,9 @@
 use eio_core::handshake::Handshake;
 use eio_core::packet::PacketType;
 use eio_core::session::Violation;
-use eio_core::{Heartbeat, Liveness};
+use eio_core::{Heartbeat, Liveness, Revision};
 
 use super::transcript::{Body, Micros};
-use super::wire::Revision;
 
 /// Which side the machine takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

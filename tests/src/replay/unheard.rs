@@ -2,14 +2,13 @@
 //! said is known. It tells which packets came in and how the session ended, but not what was sent.
 
 use eio_core::packet::PacketType;
-use eio_core::{Heartbeat, Liveness};
+use eio_core::{Heartbeat, Liveness, Revision};
 use serde_json::Value;
 
 use super::plan::{End, Fact, Input, Plan, Recorded, Role, heartbeat_of};
 use super::says::Says;
 use super::transcript::{Body, Kind, Micros, Transcript, Who};
 use super::versions::{self, Library};
-use super::wire::Revision;
 
 /// The number that stands for the WebSocket of such a session.
 const CONN: u64 = 0;

@@ -1,8 +1,6 @@
 //! Which library was recorded, and which rules its version followed.
 
-use eio_core::Liveness;
-
-use super::wire::Revision;
+use eio_core::{Liveness, Revision};
 
 /// A library and its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

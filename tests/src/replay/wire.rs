@@ -1,16 +1,10 @@
 //! What travelled, sorted by session: requests with their answers, and what each WebSocket carried.
 
-use eio_core::packet::{Data, DecodeError, Frame, Packet, PacketType, v3, v4};
+use eio_core::Revision;
+use eio_core::packet::{Data, DecodeError, Frame, Packet, PacketType};
 use eio_core::payload::{self, DEFAULT_MAX_PACKETS, jsonp};
 
 use super::transcript::{Body, Kind, Micros, Transcript, Who};
-
-/// The revision that a session speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Revision {
-    V3,
-    V4,
-}
 
 /// The traffic of one session.
 #[derive(Clone, Debug, Default)]
@@ -317,8 +311,5 @@ pub(crate) fn decode_frame(revision: Revision, data: &Body) -> Option<Result<Pac
         Body::Binary(bytes) => Frame::Binary(bytes),
         Body::Elided(_) => return None,
     };
-    Some(match revision {
-        Revision::V3 => v3::decode(frame),
-        Revision::V4 => v4::decode(frame),
-    })
+    Some(revision.decode(frame))
 }

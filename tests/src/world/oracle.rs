@@ -3,9 +3,8 @@
 
 use eio_core::packet::PacketType;
 use eio_core::session::{Control, DisconnectReason, SendError};
-use eio_core::{Heartbeat, Liveness};
+use eio_core::{Heartbeat, Liveness, Revision};
 
-use super::Generation;
 use super::clock::Reading;
 
 /// Which end.
@@ -32,7 +31,7 @@ const LONGEST_RTT: Reading = 0xffff_fffe;
 #[derive(Clone, Debug)]
 pub(crate) struct Oracle {
     role: Role,
-    generation: Generation,
+    revision: Revision,
     liveness: Liveness,
     interval: Reading,
     timeout: Reading,
@@ -77,25 +76,20 @@ const fn reading(duration: core::time::Duration) -> Reading {
 }
 
 impl Oracle {
-    pub(crate) fn server(
-        generation: Generation,
-        heartbeat: Heartbeat,
-        liveness: Liveness,
-        now: Reading,
-    ) -> Self {
-        let mut oracle = Self::new(Role::Server, generation, liveness, now);
+    pub(crate) fn server(revision: Revision, heartbeat: Heartbeat, liveness: Liveness, now: Reading) -> Self {
+        let mut oracle = Self::new(Role::Server, revision, liveness, now);
         oracle.open(now, heartbeat);
         oracle
     }
 
-    pub(crate) fn client(generation: Generation, open_by: Reading, now: Reading) -> Self {
-        Self { open_by, ..Self::new(Role::Client, generation, Liveness::PongOnly, now) }
+    pub(crate) fn client(revision: Revision, open_by: Reading, now: Reading) -> Self {
+        Self { open_by, ..Self::new(Role::Client, revision, Liveness::PongOnly, now) }
     }
 
-    fn new(role: Role, generation: Generation, liveness: Liveness, now: Reading) -> Self {
+    fn new(role: Role, revision: Revision, liveness: Liveness, now: Reading) -> Self {
         Self {
             role,
-            generation,
+            revision,
             liveness,
             interval: 0,
             timeout: 0,
@@ -168,9 +162,9 @@ impl Oracle {
         if closing && self.role == Role::Server {
             return;
         }
-        let wrong = match self.generation {
-            Generation::Eio4 => PacketType::Ping,
-            Generation::Eio3 => PacketType::Pong,
+        let wrong = match self.revision {
+            Revision::V4 => PacketType::Ping,
+            Revision::V3 => PacketType::Pong,
         };
         if self.role == Role::Server && packet == wrong {
             return self.end(now, DisconnectReason::WrongDirection);
@@ -292,7 +286,7 @@ impl Oracle {
 
     /// Whether this end is the one that pings.
     fn asks(&self) -> bool {
-        (self.role == Role::Server) == (self.generation == Generation::Eio4)
+        (self.role == Role::Server) == (self.revision == Revision::V4)
     }
 
     fn awaiting(&self) -> bool {
@@ -305,7 +299,7 @@ impl Oracle {
             return None;
         }
         Some(match (self.pinged, self.answered) {
-            (Some(pinged), Some(answered)) if self.generation == Generation::Eio4 => {
+            (Some(pinged), Some(answered)) if self.revision == Revision::V4 => {
                 let calm = answered.at + self.interval;
                 let promised = pinged.at + self.interval + self.timeout / 2;
                 calm.min(promised).max(answered.at)
@@ -337,29 +331,27 @@ impl Oracle {
         let newest =
             |facts: [Option<(Fact, Reading)>; 3]| facts.into_iter().flatten().max().map(|(_, by)| by);
         let counted = |fact: Option<Fact>| fact.map(|fact| (fact, fact.at + both));
-        match (self.role, self.generation, self.liveness) {
-            (Role::Server, Generation::Eio4, Liveness::PongOnly) => {
+        match (self.role, self.revision, self.liveness) {
+            (Role::Server, Revision::V4, Liveness::PongOnly) => {
                 let (_, by) = pinged?;
                 Some(by.max(self.resumed.map_or(by, |fact| fact.at + self.timeout)))
             }
-            (Role::Server, Generation::Eio4, Liveness::ExtendOnce) => {
+            (Role::Server, Revision::V4, Liveness::ExtendOnce) => {
                 let (_, by) = pinged?;
                 let later = [self.resumed, self.other_since_ping.filter(|_| self.awaiting())];
                 later.into_iter().flatten().map(|fact| fact.at + self.timeout).chain([by]).max()
             }
-            (Role::Server, Generation::Eio4, Liveness::AnyPacket) => {
-                newest([pinged, resumed, counted(self.any)])
-            }
-            (Role::Client, Generation::Eio3, _) => newest([
+            (Role::Server, Revision::V4, Liveness::AnyPacket) => newest([pinged, resumed, counted(self.any)]),
+            (Role::Client, Revision::V3, _) => newest([
                 pinged.filter(|_| !self.any_since_closing || self.awaiting()),
                 resumed,
                 counted(self.any),
             ]),
-            (Role::Server, Generation::Eio3, Liveness::AnyPacket) => {
+            (Role::Server, Revision::V3, Liveness::AnyPacket) => {
                 newest([counted(Some(opened)), resumed, counted(self.any)])
             }
-            (Role::Client, Generation::Eio4, _)
-            | (Role::Server, Generation::Eio3, Liveness::PongOnly | Liveness::ExtendOnce) => {
+            (Role::Client, Revision::V4, _)
+            | (Role::Server, Revision::V3, Liveness::PongOnly | Liveness::ExtendOnce) => {
                 newest([counted(Some(opened)), resumed, counted(self.peer_ping)])
             }
         }

@@ -9,14 +9,14 @@
 mod search;
 mod world;
 
-use eio_core::Liveness;
+use eio_core::{Liveness, Revision};
 
 use search::{Found, Report, explore};
-use world::{Revision, Setting};
+use world::Setting;
 
 /// Nothing is woken late, nobody closes, no upgrade; one message each way; everything may break.
 const EIO4: Setting = Setting {
-    revision: Revision::Four,
+    revision: Revision::V4,
     liveness: Liveness::ExtendOnce,
     ping_interval: 3,
     ping_timeout: 2,
@@ -29,7 +29,7 @@ const EIO4: Setting = Setting {
     horizon: 12,
 };
 
-const EIO3: Setting = Setting { revision: Revision::Three, ..EIO4 };
+const EIO3: Setting = Setting { revision: Revision::V3, ..EIO4 };
 
 /// As [`EIO4`], with a WebSocket that the client may open at any time. The ping timeout covers what an upgrade holds
 /// back, and the client gives up early enough for its last word to reach the server in time.
@@ -110,14 +110,14 @@ fn an_upgrade_strands_nobody() {
 
 #[test]
 fn in_revision_3_an_upgrade_strands_nobody() {
-    let report = explored(Setting { revision: Revision::Three, ..UPGRADE });
+    let report = explored(Setting { revision: Revision::V3, ..UPGRADE });
     assert!(report.upgraded > 0);
     assert_eq!(report.noticed_after, Some(1 + 6 + 1), "the bound is reached");
 }
 
 #[test]
 fn an_upgrade_on_a_working_link_costs_no_session() {
-    for revision in [Revision::Four, Revision::Three] {
+    for revision in [Revision::V4, Revision::V3] {
         let setting = Setting { revision, breaks: false, horizon: 12, ..UPGRADE };
         assert!(explored(setting).upgraded > 0);
     }

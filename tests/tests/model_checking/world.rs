@@ -8,7 +8,7 @@ use eio_core::handshake::{Handshake, Sid};
 use eio_core::packet::{Packet, PacketType};
 use eio_core::session::{CLOSE_TIMEOUT, Control};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeOutcome};
-use eio_core::{ClientSession, Event, Heartbeat, Instant, ServerSession};
+use eio_core::{ClientSession, Event, Heartbeat, Instant, Revision, ServerSession};
 
 /// The same call on either role.
 macro_rules! either {
@@ -24,7 +24,7 @@ mod promises;
 mod setting;
 mod steps;
 
-pub(crate) use setting::{Revision, Setting};
+pub(crate) use setting::Setting;
 
 /// Time is counted in ticks, which are as long as the pace of an upgrade's noops.
 pub(crate) type Ticks = u32;
@@ -159,11 +159,11 @@ impl World {
         let sid = Sid::new("lv_VI97HAXpY6yYWAAAC").expect("a sid");
         let handshake = Handshake::new(sid, heartbeat).encode(&mut buffer).expect("room");
         let (server, mut client) = match setting.revision {
-            Revision::Four => (
+            Revision::V4 => (
                 ServerSession::eio4(heartbeat, setting.liveness, at(0)),
                 ClientSession::eio4(lasting(1), at(0)),
             ),
-            Revision::Three => (
+            Revision::V3 => (
                 ServerSession::eio3(heartbeat, setting.liveness, at(0)),
                 ClientSession::eio3(lasting(1), at(0)),
             ),

@@ -13,14 +13,14 @@ mod upgrade;
 
 use core::time::Duration;
 
-use eio_core::Heartbeat;
+use eio_core::{Heartbeat, Revision};
 use eio_tests::interop::{Answer, Case, Log, RawClients, RawSocket, ServerEnd, TestServer};
 use serde_json::Value;
 
 /// Every case.
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for revision in [Revision::Four, Revision::Three] {
+    for revision in [Revision::V4, Revision::V3] {
         handshake::cases(revision, &mut cases);
         message::cases(revision, &mut cases);
         heartbeat::cases(revision, &mut cases);
@@ -30,36 +30,29 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A revision of the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Revision {
-    Four,
-    Three,
+/// What the cases need of a revision.
+trait Cases {
+    /// Returns a case that passes this revision to `run`.
+    fn case<R>(self, sentence: &str, run: fn(Self, Log) -> R) -> Case
+    where
+        R: Future<Output = ()> + Send + 'static;
+
+    /// Returns a polling payload of packets that are text.
+    fn payload(self, packets: &[&str]) -> String;
 }
 
-impl Revision {
-    /// A case that is told of this revision.
+impl Cases for Revision {
     fn case<R>(self, sentence: &str, run: fn(Self, Log) -> R) -> Case
     where
         R: Future<Output = ()> + Send + 'static,
     {
-        Case::new(format!("fetch and ws in revision {}: {sentence}", self.number()), move |log| {
-            run(self, log)
-        })
+        Case::new(format!("fetch and ws in revision {}: {sentence}", self), move |log| run(self, log))
     }
 
-    fn number(self) -> u8 {
-        match self {
-            Self::Four => 4,
-            Self::Three => 3,
-        }
-    }
-
-    /// A polling payload of packets that are text.
     fn payload(self, packets: &[&str]) -> String {
         match self {
-            Self::Four => packets.join("\u{1e}"),
-            Self::Three => {
+            Self::V4 => packets.join("\u{1e}"),
+            Self::V3 => {
                 let framed = packets.iter().map(|packet| format!("{}:{packet}", packet.len()));
                 framed.collect::<Vec<_>>().concat()
             }
@@ -82,7 +75,7 @@ impl Stage {
 
     async fn with_heartbeat(revision: Revision, heartbeat: Heartbeat, log: &Log) -> Self {
         let server = TestServer::start_echo(log, |server| {
-            server.heartbeat(heartbeat).max_payload(1_000_000).eio3(revision == Revision::Three)
+            server.heartbeat(heartbeat).max_payload(1_000_000).eio3(revision == Revision::V3)
         });
         Self { revision, server: server.await, clients: RawClients::start(log) }
     }
@@ -94,15 +87,15 @@ impl Stage {
 
     /// The query of a polling request. In revision 3 it is one of a client that cannot take bytes.
     fn polling(&self, sid: Option<&str>) -> String {
-        let b64 = if self.revision == Revision::Three && sid.is_none() { "&b64=1" } else { "" };
+        let b64 = if self.revision == Revision::V3 && sid.is_none() { "&b64=1" } else { "" };
         let sid = sid.map(|sid| format!("&sid={sid}")).unwrap_or_default();
-        format!("EIO={}&transport=polling{b64}{sid}", self.revision.number())
+        format!("EIO={}&transport=polling{b64}{sid}", self.revision)
     }
 
     /// The query of a WebSocket.
     fn websocket(&self, sid: Option<&str>) -> String {
         let sid = sid.map(|sid| format!("&sid={sid}")).unwrap_or_default();
-        format!("EIO={}&transport=websocket{sid}", self.revision.number())
+        format!("EIO={}&transport=websocket{sid}", self.revision)
     }
 
     /// Makes a request; the future is its answer.
@@ -153,7 +146,7 @@ impl Stage {
         let mut socket = self.connect(&query);
         socket.opened().await;
         socket.send("2probe");
-        if self.revision == Revision::Three {
+        if self.revision == Revision::V3 {
             assert_eq!(socket.message().await.as_text(), Some("3probe"));
         }
         socket.send("5");
@@ -163,8 +156,8 @@ impl Stage {
     /// The JSON of the open packet that this polling payload holds.
     fn handshake(&self, payload: &str) -> Value {
         let packet = match self.revision {
-            Revision::Four => payload,
-            Revision::Three => {
+            Revision::V4 => payload,
+            Revision::V3 => {
                 let (length, packet) = payload.split_once(':').expect("a length stands before a packet");
                 assert_eq!(length.parse(), Ok(packet.len()));
                 packet

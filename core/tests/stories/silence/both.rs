@@ -2,21 +2,21 @@
 
 use eio_core::packet::Packet;
 use eio_core::session::SendError;
-use eio_core::{DisconnectReason, Heartbeat, Instant, Liveness, ServerSession};
-use eio_tests::world::{Generation, World, ms};
+use eio_core::{DisconnectReason, Heartbeat, Instant, Liveness, Revision, ServerSession};
+use eio_tests::world::{World, ms};
 
 use super::{MESSAGE, POLICIES, client, server};
 
 #[test]
 fn a_day_of_heartbeats_ends_with_both_sides_open() {
-    for generation in [Generation::Eio4, Generation::Eio3] {
-        let mut world = World::connected(Heartbeat::DEFAULT).generation(generation);
+    for revision in [Revision::V4, Revision::V3] {
+        let mut world = World::connected(Heartbeat::DEFAULT).revision(revision);
         world.run_until(ms(24 * 3_600_000));
         world.server.assert_open();
         world.client.assert_open();
-        let (asks, answers) = match generation {
-            Generation::Eio4 => (&world.server, &world.client),
-            Generation::Eio3 => (&world.client, &world.server),
+        let (asks, answers) = match revision {
+            Revision::V4 => (&world.server, &world.client),
+            Revision::V3 => (&world.client, &world.server),
         };
         assert_eq!(asks.wrote("2"), 24 * 3_600 / 25);
         assert_eq!(answers.wrote("3"), 24 * 3_600 / 25);
@@ -41,11 +41,10 @@ fn a_month_of_heartbeats_is_a_matter_of_arithmetic() {
 
 #[test]
 fn a_cut_cable_is_noticed_by_both_within_an_interval_and_a_timeout() {
-    for generation in [Generation::Eio4, Generation::Eio3] {
+    for revision in [Revision::V4, Revision::V3] {
         for liveness in POLICIES {
             for cut_at in [0, 24_999, 25_041, 30_000, 49_000, 51_000] {
-                let mut world =
-                    World::connected(Heartbeat::DEFAULT).generation(generation).liveness(liveness);
+                let mut world = World::connected(Heartbeat::DEFAULT).revision(revision).liveness(liveness);
                 world = world.latency(ms(40));
                 world.run_until(ms(cut_at));
                 world.cut();

@@ -1,8 +1,8 @@
 //! What a client of revision 4 makes of silence: it listens for pings.
 
 use eio_core::packet::Packet;
-use eio_core::{DisconnectReason, Heartbeat};
-use eio_tests::world::{Generation, World, ms};
+use eio_core::{DisconnectReason, Heartbeat, Revision};
+use eio_tests::world::{World, ms};
 
 use super::{MESSAGE, client};
 
@@ -68,8 +68,8 @@ fn while_it_closes_a_ping_counts_and_is_not_answered() {
 
 #[test]
 fn without_a_handshake_it_gives_up_after_the_open_timeout() {
-    for generation in [Generation::Eio4, Generation::Eio3] {
-        let mut world = World::client_opening().generation(generation);
+    for revision in [Revision::V4, Revision::V3] {
+        let mut world = World::client_opening().revision(revision);
         world.run_until(ms(19_999));
         world.client.assert_not_ended();
         world.run_until(ms(20_000));

@@ -1,5 +1,6 @@
 //! The server's side: what its client did, and what it did itself.
 
+use eio_core::Revision;
 use eio_core::handshake::{Handshake, Transport};
 use eio_core::packet::{Packet, PacketType};
 use eio_core::session::Violation;
@@ -8,9 +9,7 @@ use super::Builder;
 use crate::replay::plan::{End, Fact, JITTER, Plan, What, Window, WindowKind};
 use crate::replay::transcript::{Body, Micros, Who};
 use crate::replay::versions::Library;
-use crate::replay::wire::{
-    Exchange, Outcome, Revision, decode_frame, each_packet, posted_payload, unwrap_jsonp,
-};
+use crate::replay::wire::{Exchange, Outcome, decode_frame, each_packet, posted_payload, unwrap_jsonp};
 
 /// How long a reference server waits for a poll before it gives a `close()` up.
 const CLOSE_TIMEOUT: Micros = 30_000_000;

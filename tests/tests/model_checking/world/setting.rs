@@ -1,6 +1,6 @@
 //! The sizes of a world.
 
-use eio_core::Liveness;
+use eio_core::{Liveness, Revision};
 
 use super::Ticks;
 
@@ -25,12 +25,6 @@ pub(crate) struct Setting {
     pub(crate) upgrade_timeouts: Option<(Ticks, Ticks)>,
     /// The search ends here.
     pub(crate) horizon: Ticks,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Revision {
-    Four,
-    Three,
 }
 
 impl Setting {

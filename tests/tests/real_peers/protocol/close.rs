@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use eio_core::DisconnectReason;
+use eio_core::{DisconnectReason, Revision};
 use eio_tests::interop::{Case, Log, soon};
 
-use super::{Revision, Stage};
+use super::{Cases as _, Stage};
 
 pub(super) fn cases(revision: Revision, cases: &mut Vec<Case>) {
     cases.push(revision.case("a close packet on polling ends the session and its poll", on_polling));

@@ -1,13 +1,14 @@
 //! How a session opens, and which requests open none.
 
+use eio_core::Revision;
 use eio_tests::interop::{Case, Log};
 use serde_json::{Value, json};
 
-use super::{Revision, Stage, open_packet, short_patience};
+use super::{Cases as _, Stage, open_packet, short_patience};
 
 pub(super) fn cases(revision: Revision, cases: &mut Vec<Case>) {
     cases.push(revision.case("a session opens on polling", opens_on_polling));
-    if revision == Revision::Four {
+    if revision == Revision::V4 {
         cases.push(
             revision.case("without a revision that exists no session opens on polling", revision_on_polling),
         );
@@ -24,7 +25,7 @@ pub(super) fn cases(revision: Revision, cases: &mut Vec<Case>) {
 /// "handshake, HTTP long-polling: successfully opens a session". Protocol, "Handshake"; revision 3, "0 open".
 async fn opens_on_polling(revision: Revision, log: Log) {
     let mut stage = Stage::with_heartbeat(revision, short_patience(), &log).await;
-    let query = format!("EIO={}&transport=polling", revision.number());
+    let query = format!("EIO={}&transport=polling", revision);
     let answer = stage.ask("GET", &query, None).await;
     assert_eq!(answer.status, 200);
     assert_handshake(&stage.handshake(answer.text()), &json!(["websocket"]));
@@ -42,7 +43,7 @@ async fn revision_on_polling(revision: Revision, log: Log) {
 /// revision 3, "URLs".
 async fn transport_on_polling(revision: Revision, log: Log) {
     let mut stage = Stage::open(revision, &log).await;
-    let number = revision.number();
+    let number = revision;
     for query in [format!("EIO={number}"), format!("EIO={number}&transport=abc")] {
         assert_eq!(stage.ask("GET", &query, None).await.status, 400, "{query}");
     }
@@ -70,10 +71,10 @@ async fn opens_on_websocket(revision: Revision, log: Log) {
 /// "handshake, WebSocket: fails with an invalid 'EIO' query parameter". Protocol, "Query parameters". Revision 3 itself is
 /// invalid where it is not served; where it is, whatever is not 4 counts as 3, as in the reference.
 async fn revision_on_websocket(revision: Revision, log: Log) {
-    let mut stage = Stage::open(Revision::Four, &log).await;
+    let mut stage = Stage::open(Revision::V4, &log).await;
     let queries: &[&str] = match revision {
-        Revision::Four => &["transport=websocket", "EIO=abc&transport=websocket"],
-        Revision::Three => &["EIO=3&transport=websocket"],
+        Revision::V4 => &["transport=websocket", "EIO=abc&transport=websocket"],
+        Revision::V3 => &["EIO=3&transport=websocket"],
     };
     for query in queries {
         assert_eq!(stage.connect(query).refused().await, 400, "{query}");
@@ -84,7 +85,7 @@ async fn revision_on_websocket(revision: Revision, log: Log) {
 /// "URLs".
 async fn transport_on_websocket(revision: Revision, log: Log) {
     let mut stage = Stage::open(revision, &log).await;
-    let number = revision.number();
+    let number = revision;
     for query in [format!("EIO={number}"), format!("EIO={number}&transport=abc")] {
         assert_eq!(stage.connect(&query).refused().await, 400, "{query}");
     }

@@ -1,10 +1,10 @@
 //! Heartbeats are answered, and silence ends a session.
 
-use eio_core::DisconnectReason;
+use eio_core::{DisconnectReason, Revision};
 use eio_tests::interop::{Case, Log, soon};
 use eio_tokio::Message;
 
-use super::{Revision, Stage, quick_pings, short_patience};
+use super::{Cases as _, Stage, quick_pings, short_patience};
 
 /// How many heartbeats are enough.
 const BEATS: usize = 3;
@@ -23,12 +23,12 @@ async fn beats_on_polling(revision: Revision, log: Log) {
     let (sid, _at_server) = stage.session().await;
     for _ in 0..BEATS {
         match revision {
-            Revision::Four => {
+            Revision::V4 => {
                 let polled = stage.poll(&sid).await;
                 assert_eq!((polled.status, polled.text()), (200, "2"));
                 assert_eq!(stage.post(&sid, &["3"]).await.status, 200);
             }
-            Revision::Three => {
+            Revision::V3 => {
                 assert_eq!(stage.post(&sid, &["2"]).await.status, 200);
                 let polled = stage.poll(&sid).await;
                 assert_eq!((polled.status, polled.text()), (200, "1:3"));
@@ -54,11 +54,11 @@ async fn beats_on_websocket(revision: Revision, log: Log) {
     let (mut socket, _at_server) = stage.socket().await;
     for _ in 0..BEATS {
         match revision {
-            Revision::Four => {
+            Revision::V4 => {
                 assert_eq!(socket.message().await, Message::text("2"));
                 socket.send("3");
             }
-            Revision::Three => {
+            Revision::V3 => {
                 socket.send("2");
                 assert_eq!(socket.message().await, Message::text("3"));
             }

@@ -1,15 +1,16 @@
 //! Messages come back as they went; what is no packet ends its session.
 
+use eio_core::Revision;
 use eio_tests::interop::{Case, Log, soon};
 use eio_tokio::Message;
 
-use super::{Revision, Stage};
+use super::{Cases as _, Stage};
 
 pub(super) fn cases(revision: Revision, cases: &mut Vec<Case>) {
     cases.push(revision.case("a text comes back on polling", one_text));
     cases.push(revision.case("texts in one payload come back in one payload", several_texts));
     cases.push(revision.case("text and bytes in one payload come back in one payload", text_and_bytes));
-    if revision == Revision::Three {
+    if revision == Revision::V3 {
         cases.push(revision.case("bytes come back as bytes to a client that can take them", bytes_as_bytes));
     }
     cases.push(revision.case("what is no packet ends its session on polling", no_packet_on_polling));
@@ -47,7 +48,7 @@ async fn several_texts(revision: Revision, log: Log) {
 /// "message, HTTP long-polling: sends and receives a payload containing plain text and binary packets", in revision 3
 /// "(base64 encoded)". Protocol, "Packet encoding: HTTP long-polling"; revision 3, "Payload".
 async fn text_and_bytes(revision: Revision, log: Log) {
-    let bytes = if revision == Revision::Three { "b4AQIDBA==" } else { "bAQIDBA==" };
+    let bytes = if revision == Revision::V3 { "b4AQIDBA==" } else { "bAQIDBA==" };
     comes_back(revision, log, &["4hello", bytes]).await;
 }
 
@@ -113,7 +114,7 @@ async fn text_on_websocket(revision: Revision, log: Log) {
 async fn bytes_on_websocket(revision: Revision, log: Log) {
     let mut stage = Stage::open(revision, &log).await;
     let (mut socket, mut at_server) = stage.socket().await;
-    let bytes: &[u8] = if revision == Revision::Three { &[4, 1, 2, 3, 4] } else { &[1, 2, 3, 4] };
+    let bytes: &[u8] = if revision == Revision::V3 { &[4, 1, 2, 3, 4] } else { &[1, 2, 3, 4] };
     socket.send(bytes.to_vec());
     assert_eq!(socket.message().await, Message::binary(bytes.to_vec()));
     assert_eq!(at_server.message().await, Message::binary(vec![1, 2, 3, 4]));

@@ -1,9 +1,10 @@
 //! A session moves from polling to a WebSocket, and is then nowhere else.
 
+use eio_core::Revision;
 use eio_tests::interop::{Case, Log, soon};
 use eio_tokio::Message;
 
-use super::{Revision, Stage};
+use super::{Cases as _, Stage};
 
 pub(super) fn cases(revision: Revision, cases: &mut Vec<Case>) {
     cases.push(revision.case("a session moves from polling to a WebSocket", moves));
