@@ -1,4 +1,4 @@
-//! A heartbeat, from the due ping to the next one's deadline: a machine alone, and sessions around one.
+//! Heartbeats, from a due ping to the deadline of the next one: in a machine alone, and in sessions around one.
 
 use core::hint::black_box;
 use core::time::Duration;
@@ -12,13 +12,13 @@ use crate::Case;
 pub(crate) const CASES: &[Case] = &[
     Case {
         name: "machine",
-        about: "heartbeat::Machine, EIO4 server: the ping is due, its pong comes in, the next ping is armed",
+        about: "heartbeat::Machine, EIO4 server: a ping becomes due, its pong arrives, the next ping is armed",
         run: machine,
         bare,
     },
     Case {
         name: "machine-deadlines",
-        about: "the same, and the caller asks for its deadline after each of both",
+        about: "the same, and the caller asks for the deadline after each of the two calls",
         run: machine_with_deadlines,
         bare: bare_with_deadlines,
     },
@@ -40,7 +40,7 @@ const INTERVAL: Duration = Duration::from_secs(25);
 const ROUND_TRIP: Duration = Duration::from_millis(80);
 const START: Instant = Instant::from_micros(0);
 
-/// Calls both, in turn: `first` an interval later, `second` a round trip after that.
+/// Calls `first` and `second` in turn: `first` an interval later, `second` a round trip after that.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "a loop of its own for each case, as in the caller's program")]
 fn beat<S, P, Q>(

@@ -1,27 +1,27 @@
 //! Repeats one of the core's hot paths, so that a tool can count its instructions.
 //!
-//! `cargo xtask test instructions` runs every case under callgrind and holds the counts against `budget.json`. What a
-//! case costs is the difference between two runs that differ in the number of repetitions alone, less the same
-//! difference for its *bare loop*, which hands over the same times and results without a call of the core. So start,
-//! set-up and loop cancel out, and the count is the same on every run of one binary.
+//! `cargo xtask test instructions` runs every case under callgrind and compares the counts with `budget.json`. The cost of
+//! a case is the difference between two runs with different numbers of repetitions, minus the same difference for its
+//! *bare loop*, which passes the same times and results without calling the core. So the costs of the start, the set-up
+//! and the loop cancel out, and every run of one binary gives the same count.
 //!
-//! What passes between the loop and the core goes through `black_box`: the compiler knows neither the state nor the
-//! input of a call, as in a program that waits for a socket between two of them.
+//! All values between the loop and the core pass through `black_box`. So the compiler knows neither the state nor the
+//! input of a call, as in a program that waits for a socket between calls.
 
 mod heartbeats;
 mod messages;
 
 use std::process::ExitCode;
 
-/// Something that happens often.
+/// A hot path of the core.
 struct Case {
-    /// Its name on the command line and in the budget.
+    /// The case's name on the command line and in the budget.
     name: &'static str,
-    /// What happens once per repetition.
+    /// Describes one repetition.
     about: &'static str,
-    /// Repeats it.
+    /// Repeats the hot path.
     run: fn(u64),
-    /// Repeats everything around it.
+    /// Repeats the loop without the hot path.
     bare: fn(u64),
 }
 

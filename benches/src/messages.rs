@@ -1,4 +1,4 @@
-//! Messages on the wire: one of 20 bytes in a WebSocket frame, ten of them in a polling payload.
+//! Messages: one of 20 bytes in a WebSocket frame, and ten of them in a polling payload.
 
 use core::hint::black_box;
 
@@ -11,25 +11,25 @@ use crate::Case;
 pub(crate) const CASES: &[Case] = &[
     Case {
         name: "frame-encode",
-        about: "a message into a WebSocket frame of a server, 20 bytes of payload, in place",
+        about: "encodes a message of 20 bytes into a server's WebSocket frame, in place",
         run: frame_encode,
         bare,
     },
     Case {
         name: "frame-decode",
-        about: "a client's masked WebSocket frame, 20 bytes of payload, to a packet, in place",
+        about: "decodes a client's masked WebSocket frame of 20 bytes into a packet, in place",
         run: frame_decode,
         bare: bare_decode,
     },
     Case {
         name: "payload-encode",
-        about: "a polling payload of 10 messages of 19 characters",
+        about: "writes a polling payload of 10 messages of 19 characters",
         run: payload_encode,
         bare,
     },
     Case {
         name: "payload-decode",
-        about: "the same payload, to 10 packets",
+        about: "reads the same payload into 10 packets",
         run: payload_decode,
         bare: bare_packets,
     },
@@ -37,12 +37,12 @@ pub(crate) const CASES: &[Case] = &[
 
 const TEXT: &str = "nineteen characters";
 const PACKETS: usize = 10;
-/// The length of the payload that [`TEXT`] makes.
+/// The length of a payload with [`TEXT`].
 const LEN: usize = TEXT.len() + 1;
-/// The frame of a client: header, key, payload.
+/// The length of a client's frame: header, key, payload.
 const FRAME: usize = 2 + 4 + LEN;
 
-/// Calls `once` over and over.
+/// Calls `once` repeatedly.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "a loop of its own for each case, as in the caller's program")]
 fn repeat<R>(times: u64, mut once: impl FnMut() -> R) {
@@ -70,7 +70,7 @@ fn frame_encode(times: u64) {
     assert_eq!(&buffer[FrameHeader::MAX_LEN..end], b"4nineteen characters");
 }
 
-/// What a client sends.
+/// Returns the frame that a client sends.
 fn masked_frame() -> [u8; FRAME] {
     const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
     let mut frame = [0; FRAME];
@@ -82,7 +82,7 @@ fn masked_frame() -> [u8; FRAME] {
     frame
 }
 
-/// The frame is decoded in place, so each repetition begins with a copy.
+/// Copies the frame, because decoding in place changes it.
 #[inline(never)]
 fn bare_decode(times: u64) {
     let frame = black_box(masked_frame());

@@ -1,4 +1,4 @@
-//! Hands the linker the chip's script, and that of the log.
+//! Passes the chip's script and the log's script to the linker.
 
 fn main() {
     for argument in ["-Tdefmt.x", "-Tlinkall.x"] {

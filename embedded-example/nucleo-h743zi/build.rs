@@ -1,4 +1,4 @@
-//! Puts the memory's map where the linker looks for it, and hands it its scripts.
+//! Puts the memory map where the linker finds it, and passes the scripts to the linker.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Puts the linker scripts where the linker looks for them.
+//! Puts the linker scripts where the linker finds them.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Hands the linker its scripts: memory and vectors are those of the emulated board.
+//! Passes the scripts to the linker: memory and vectors are those of the emulated board.
 
 fn main() {
     for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {

@@ -1,4 +1,4 @@
-//! The session's task: connects, lets the application talk, connects again.
+//! The session's task: connects, lets the application use the session, and reconnects.
 
 use core::ops::ControlFlow;
 
@@ -14,10 +14,10 @@ use crate::lamp::Mode;
 use crate::reading::{Json, Readings};
 use crate::{Sensor, engineio, socketio};
 
-/// Longer messages of the server end the session.
+/// A longer message from the server ends the session.
 const LONGEST_MESSAGE: u32 = 100_000;
 
-/// Where the server is, and what it speaks.
+/// The server's address and protocol.
 #[derive(Clone, Copy, Debug)]
 pub struct Server<'a> {
     /// A name or an IPv4 address.
@@ -26,20 +26,20 @@ pub struct Server<'a> {
     pub port: u16,
     /// The `Host` header: the name, with the port unless that is 80.
     pub host: &'a str,
-    /// What it speaks.
+    /// The server's protocol.
     pub speaks: Speaks<'a>,
 }
 
-/// What a server speaks.
+/// The protocol that a server speaks.
 #[derive(Clone, Copy, Debug)]
 pub enum Speaks<'a> {
-    /// Engine.IO and nothing on top.
+    /// Plain Engine.IO.
     EngineIo,
-    /// Socket.IO, as stock servers and NestJS gateways do.
+    /// Socket.IO, like stock servers and NestJS gateways.
     SocketIo {
         /// The namespace to join.
         namespace: &'a str,
-        /// A JSON object that says who we are, or nothing.
+        /// A JSON object that authenticates the board, or an empty string.
         auth: &'a str,
     },
 }
@@ -54,7 +54,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// All zero, and so in `.bss`.
+    /// Returns memory filled with zeros, which a `static` places in `.bss`.
     #[must_use]
     pub const fn new() -> Self {
         Self { tcp_rx: [0; 1024], tcp_tx: [0; 1024], rx: [0; 512], tx: [0; 512] }
@@ -67,11 +67,11 @@ impl Default for Memory {
     }
 }
 
-/// Holds a session with the server for ever, or until the server tells the board to stop.
+/// Keeps a session with the server until the server tells the board to stop.
 ///
-/// `random` has to be unpredictable where the network is not trusted. `state` tells the lamp, and whoever else wants
-/// to know, what the connection is doing.
-#[expect(clippy::too_many_arguments, reason = "what a board brings")]
+/// `random` must be unpredictable if the network is not trusted. `state` reports the connection's state to the lamp and to
+/// other receivers.
+#[expect(clippy::too_many_arguments, reason = "everything that a board provides")]
 pub async fn run<M: RawMutex>(
     stack: Stack<'_>,
     server: Server<'_>,
@@ -90,17 +90,19 @@ pub async fn run<M: RawMutex>(
         Speaks::EngineIo => Endpoint::engineio(server.host),
         Speaks::SocketIo { .. } => Endpoint::socketio(server.host),
     };
-    let mut desk = Desk::new(sensor, modes);
+    let mut application = Application::new(sensor, modes);
     connector
         .run(&mut reconnect, &endpoint, Buffers { rx, tx }, &settings, async |client| match server.speaks {
-            Speaks::EngineIo => engineio::talk(client, &mut desk).await,
-            Speaks::SocketIo { namespace, auth } => socketio::talk(client, namespace, auth, &mut desk).await,
+            Speaks::EngineIo => engineio::talk(client, &mut application).await,
+            Speaks::SocketIo { namespace, auth } => {
+                socketio::talk(client, namespace, auth, &mut application).await
+            }
         })
         .await;
 }
 
-/// What outlives a session.
-pub(crate) struct Desk<'a, S, M: RawMutex> {
+/// The application's state, which outlives a session.
+pub(crate) struct Application<'a, S, M: RawMutex> {
     sensor: &'a mut S,
     readings: Readings,
     every: Option<Duration>,
@@ -108,17 +110,17 @@ pub(crate) struct Desk<'a, S, M: RawMutex> {
     pub(crate) modes: &'a Signal<M, Mode>,
 }
 
-impl<'a, S: Sensor, M: RawMutex> Desk<'a, S, M> {
+impl<'a, S: Sensor, M: RawMutex> Application<'a, S, M> {
     fn new(sensor: &'a mut S, modes: &'a Signal<M, Mode>) -> Self {
         let every = Some(Duration::from_secs(1));
         Self { sensor, readings: Readings::default(), every, last: Instant::now(), modes }
     }
 
-    /// Waits until a reading is due, and takes it. Nothing is lost if the future is dropped.
+    /// Waits until a reading is due and takes it. No reading is lost if the future is dropped.
     pub(crate) async fn reading(&mut self) -> Json {
         let Some(every) = self.every else { return core::future::pending().await };
         Timer::at(self.last.saturating_add(every)).await;
-        // After a pause, the next one is a whole period away.
+        // After a pause, the next reading is due a whole period later.
         self.last = Instant::now();
         self.readings.next(self.sensor)
     }
@@ -129,7 +131,7 @@ impl<'a, S: Sensor, M: RawMutex> Desk<'a, S, M> {
     }
 }
 
-/// What a session says when the board is to stop.
+/// Returned by a session's closure to stop the board.
 pub(crate) const STOP: ControlFlow<()> = ControlFlow::Break(());
-/// What it says when it has ended, to begin another.
+/// Returned by a session's closure after the session's end, to open another session.
 pub(crate) const AGAIN: ControlFlow<()> = ControlFlow::Continue(());

@@ -1,19 +1,19 @@
-//! What the server may tell the board.
+//! The commands that the server can send to the board.
 //!
-//! | Engine.IO text | Socket.IO event and arguments | |
+//! | Engine.IO text | Socket.IO event and arguments | effect |
 //! |---|---|---|
-//! | `lamp on`, `lamp off`, `lamp auto` | `lamp`, `"on"` .. | the lamp; `auto` blinks while connected |
-//! | `every 500` | `every`, `500` | milliseconds between readings; 0 for none |
-//! | `say ..` | `say`, any JSON | the board sends it back, as `said` |
-//! | `upload 5000` | – | the board sends so many bytes |
-//! | `upload text 5000` | – | the same as text |
-//! | `stop` | `stop` | the board closes the session and stops |
+//! | `lamp on`, `lamp off`, `lamp auto` | `lamp`, `"on"` .. | switches the lamp; `auto` blinks while connected |
+//! | `every 500` | `every`, `500` | sets the milliseconds between readings; 0 stops them |
+//! | `say ..` | `say`, any JSON | sends it back, as text or as the event `said` |
+//! | `upload 5000` | – | sends a binary message of that many bytes |
+//! | `upload text 5000` | – | sends a text of that many bytes |
+//! | `stop` | `stop` | closes the session and stops |
 
 use embassy_time::Duration;
 
 use crate::lamp::Mode;
 
-/// A command that needs nothing but itself; `say` has a text, and is read where it arrives.
+/// A command without borrowed text. `say` carries a text, so it is handled where it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) enum Command {
@@ -24,13 +24,13 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Reads the Engine.IO form.
+    /// Parses the Engine.IO form.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (verb, object) = text.split_once(' ').unwrap_or((text, ""));
         Self::read(verb, object)
     }
 
-    /// Reads a verb and its object. Quotation marks around the object, which JSON wants, are none of its business.
+    /// Parses a verb and its object. Ignores quotation marks around the object, which JSON adds.
     pub(crate) fn read(verb: &str, object: &str) -> Option<Self> {
         let object = object.trim_matches('"');
         match verb {

@@ -1,4 +1,4 @@
-//! The application over plain Engine.IO: readings as JSON, commands as words.
+//! The application over plain Engine.IO: sends readings as JSON, and receives commands as text.
 
 use core::fmt::Write as _;
 use core::ops::ControlFlow;
@@ -11,59 +11,60 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use heapless::String;
 
 use crate::Sensor;
-use crate::client::{AGAIN, Desk, STOP};
+use crate::client::{AGAIN, Application, STOP};
 use crate::command::Command;
 use crate::pattern::{Digest, Pattern};
 
 /// The longest text that is sent back.
-const LONGEST_SAYING: usize = 256;
+const LONGEST_ECHO: usize = 256;
 
-/// What a message asks for. It borrows nothing, because the answer needs the client that the message is in.
+/// The request in a message. It borrows nothing, because the answer needs the client, which the message borrows.
 #[expect(clippy::large_enum_variant, reason = "there is no heap to put the text on")]
-enum Wish {
+enum Request {
     Nothing,
-    Obey(Command),
-    SayAgain(String<LONGEST_SAYING>),
-    /// A long message is here.
+    Execute(Command),
+    Echo(String<LONGEST_ECHO>),
+    /// Confirm a message.
     Confirm(&'static str, Digest),
 }
 
 /// Uses a session until it ends.
 pub(crate) async fn talk<S: Sensor, M: RawMutex>(
     client: &mut TcpClient<'_>,
-    desk: &mut Desk<'_, S, M>,
+    application: &mut Application<'_, S, M>,
 ) -> ControlFlow<()> {
     let mut incoming = Digest::new();
     loop {
-        let wish = match select(client.recv(), desk.reading()).await {
-            Either::First(Ok(event)) => understand(event, &mut incoming),
+        let request = match select(client.recv(), application.reading()).await {
+            Either::First(Ok(event)) => interpret(event, &mut incoming),
             Either::First(Err(_)) => return AGAIN,
             Either::Second(reading) => {
                 #[cfg(feature = "defmt")]
                 defmt::info!("reports {=str}", reading.as_str());
-                // What cannot be sent is not kept: the next reading is newer. If the session has ended, `recv` says so.
+                // A reading that cannot be sent is dropped: the next one is newer. If the session has ended, `recv`
+                // returns the error.
                 let _ = client.send(Frame::Text(&reading)).await;
-                Wish::Nothing
+                Request::Nothing
             }
         };
         #[cfg(feature = "defmt")]
-        if let Wish::Obey(command) = &wish {
-            defmt::info!("obeys {}", command);
+        if let Request::Execute(command) = &request {
+            defmt::info!("executes {}", command);
         }
-        let _ = match wish {
-            Wish::Nothing => Ok(()),
-            Wish::Obey(Command::Stop) => return STOP,
-            Wish::Obey(Command::Lamp(mode)) => {
-                desk.modes.signal(mode);
+        let _ = match request {
+            Request::Nothing => Ok(()),
+            Request::Execute(Command::Stop) => return STOP,
+            Request::Execute(Command::Lamp(mode)) => {
+                application.modes.signal(mode);
                 Ok(())
             }
-            Wish::Obey(Command::Every(period)) => {
-                desk.set_every(period);
+            Request::Execute(Command::Every(period)) => {
+                application.set_every(period);
                 Ok(())
             }
-            Wish::Obey(Command::Upload { len, text }) => upload(client, len, text).await,
-            Wish::SayAgain(text) => client.send(Frame::Text(&text)).await,
-            Wish::Confirm(kind, digest) => {
+            Request::Execute(Command::Upload { len, text }) => upload(client, len, text).await,
+            Request::Echo(text) => client.send(Frame::Text(&text)).await,
+            Request::Confirm(kind, digest) => {
                 let mut text = String::<64>::new();
                 let _ = write!(text, "got {kind} {} {:08x}", digest.len, digest.hash);
                 client.send(Frame::Text(&text)).await
@@ -72,13 +73,13 @@ pub(crate) async fn talk<S: Sensor, M: RawMutex>(
     }
 }
 
-fn understand(event: Event<'_>, incoming: &mut Digest) -> Wish {
+fn interpret(event: Event<'_>, incoming: &mut Digest) -> Request {
     match event {
         Event::Message(Data::Text(text)) => {
-            if let Some(saying) = text.strip_prefix("say ") {
-                return String::try_from(saying).map_or(Wish::Nothing, Wish::SayAgain);
+            if let Some(text) = text.strip_prefix("say ") {
+                return String::try_from(text).map_or(Request::Nothing, Request::Echo);
             }
-            Command::parse(text).map_or_else(|| confirm("text", text.as_bytes()), Wish::Obey)
+            Command::parse(text).map_or_else(|| confirm("text", text.as_bytes()), Request::Execute)
         }
         Event::Message(Data::Binary(bytes)) => confirm("binary", bytes),
         Event::Piece(piece) => {
@@ -90,19 +91,19 @@ fn understand(event: Event<'_>, incoming: &mut Digest) -> Wish {
                 MessageKind::Text => "text",
                 MessageKind::Binary => "binary",
             };
-            if piece.last { Wish::Confirm(kind, *incoming) } else { Wish::Nothing }
+            if piece.last { Request::Confirm(kind, *incoming) } else { Request::Nothing }
         }
-        _ => Wish::Nothing,
+        _ => Request::Nothing,
     }
 }
 
-fn confirm(kind: &'static str, bytes: &[u8]) -> Wish {
+fn confirm(kind: &'static str, bytes: &[u8]) -> Request {
     let mut digest = Digest::new();
     digest.add(bytes);
-    Wish::Confirm(kind, digest)
+    Request::Confirm(kind, digest)
 }
 
-/// Sends a long message that is nowhere in memory.
+/// Sends a long message piece by piece, without having it in memory as a whole.
 async fn upload(client: &mut TcpClient<'_>, len: u32, text: bool) -> Result<(), SendError> {
     let kind = if text { MessageKind::Text } else { MessageKind::Binary };
     let (mut pattern, mut left, mut first) = (Pattern::new(len), len, true);

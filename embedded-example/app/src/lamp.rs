@@ -1,4 +1,4 @@
-//! The lamp: blinks while there is a session, unless it was told otherwise.
+//! The lamp: blinks while a session is open, unless a command has set it on or off.
 
 use eio_embassy::State;
 use embassy_futures::select::{Either3, select3};
@@ -11,7 +11,7 @@ use embedded_hal::digital::OutputPin;
 /// Half a second on, half a second off.
 const HALF: Duration = Duration::from_millis(500);
 
-/// What the lamp is to do.
+/// The mode of the lamp.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Mode {
@@ -35,7 +35,7 @@ impl Mode {
     }
 }
 
-/// Runs the lamp for ever: a task of its own, so that its timer wakes nobody else.
+/// Runs the lamp and never returns. Run it in a separate task, so that its timer wakes no other code.
 pub async fn run<M: RawMutex>(
     lamp: &mut impl OutputPin,
     mut state: DynReceiver<'_, State>,
@@ -48,7 +48,7 @@ pub async fn run<M: RawMutex>(
             Mode::Off => false,
             Mode::Auto => connected && !lit,
         };
-        // A lamp that cannot be switched is no reason to stop.
+        // Go on even if the lamp cannot be switched.
         let _ = lamp.set_state(lit.into());
         let blinking = connected && mode == Mode::Auto;
         let pause = async {

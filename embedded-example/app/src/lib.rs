@@ -1,9 +1,9 @@
-//! One application for every board: a sensor that reports to a server once a second, obeys commands, blinks while it
-//! is connected, and survives whatever happens to the network and the server.
+//! One application for every board. It reports a sensor's reading to a server once a second, executes commands, blinks a
+//! lamp while it is connected, and recovers from failures of the network and the server.
 //!
-//! A board brings a network stack, a [`Sensor`], a lamp on an output pin and randomness, and runs two futures for ever, best as two
-//! tasks: [`client::run`], which holds the session, and [`lamp::run`], which shows what it is doing. Everything else is
-//! here, and nothing here knows a board.
+//! A board provides a network stack, a [`Sensor`], a lamp on an output pin, and randomness. It runs two futures, best as
+//! two tasks: [`client::run`] holds the session, and [`lamp::run`] shows its state. The rest of the application is in
+//! this crate, which does not depend on a board.
 //!
 //! ```text
 //!   Sensor ──▶ client::run ◀──▶ eio-embassy ◀──▶ embassy-net ◀──▶ server
@@ -21,13 +21,13 @@ mod pattern;
 mod reading;
 mod socketio;
 
-/// Something to measure.
+/// A temperature sensor.
 pub trait Sensor {
-    /// The temperature in thousandths of a degree Celsius. Takes no time worth mentioning.
+    /// Returns the temperature in thousandths of a degree Celsius. Must not block.
     fn millidegrees(&mut self) -> i32;
 }
 
-/// For boards without a sensor: a temperature that walks about.
+/// A simulated sensor for boards without one: its temperature rises and falls.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StandIn {
     step: u32,

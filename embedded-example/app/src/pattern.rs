@@ -1,6 +1,6 @@
-//! Bytes that stand for a log or a picture: long, and such that a lost, repeated or swapped byte shows.
+//! The content of a long test message: bytes in which a lost, repeated or swapped byte shows.
 
-/// The bytes of a file of a given length, one after another.
+/// Generates the bytes of a message of a given length.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pattern {
     state: u32,
@@ -16,13 +16,13 @@ impl Pattern {
         self.state.to_be_bytes()[0]
     }
 
-    /// The same as a letter, for text.
+    /// Returns the next byte as a letter, for text.
     pub(crate) const fn next_letter(&mut self) -> u8 {
         b'a' + self.next() % 26
     }
 }
 
-/// What was received of a long message: its length, and a hash that depends on the order (FNV-1a).
+/// The length of the received bytes, and a hash that depends on their order (FNV-1a).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Digest {
     pub(crate) len: u32,

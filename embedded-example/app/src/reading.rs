@@ -1,4 +1,4 @@
-//! What is reported: a number that only grows, so that the server sees what is missing, and the temperature.
+//! A reading: the temperature, and a count that shows the server which readings are missing.
 
 use core::fmt::Write as _;
 
@@ -12,7 +12,7 @@ pub(crate) struct Readings {
     count: u32,
 }
 
-/// A reading as JSON: at most 10 digits and a temperature of 11.
+/// A reading as JSON: the count has at most 10 digits, and the temperature at most 11 characters.
 pub(crate) type Json = String<48>;
 
 impl Readings {
@@ -20,7 +20,7 @@ impl Readings {
         self.count = self.count.wrapping_add(1);
         let millidegrees = sensor.millidegrees();
         let mut json = Json::new();
-        // It always fits.
+        // Cannot fail: the text always fits.
         let _ = write!(json, "{{\"count\":{},\"millidegrees\":{millidegrees}}}", self.count);
         json
     }

@@ -1,4 +1,5 @@
-//! The application over Socket.IO: readings and answers are events, commands come as events and are acknowledged.
+//! The application over Socket.IO: sends readings and answers as events, and receives and acknowledges commands as
+//! events.
 
 use core::ops::ControlFlow;
 use core::time::Duration;
@@ -10,60 +11,61 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use heapless::String;
 
 use crate::Sensor;
-use crate::client::{AGAIN, Desk, STOP};
+use crate::client::{AGAIN, Application, STOP};
 use crate::command::Command;
 
-/// How long the server may take to let the board into the namespace.
+/// How long the server may take to accept the board into the namespace.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest JSON that is sent back.
-const LONGEST_SAYING: usize = 256;
+const LONGEST_ECHO: usize = 256;
 
-/// What an event asks for, borrowing nothing.
+/// The request in an event. It borrows nothing, because the answer needs the socket, which the event borrows.
 #[expect(clippy::large_enum_variant, reason = "there is no heap to put the text on")]
-enum Wish {
+enum Request {
     Nothing,
-    Obey(Command),
-    SayAgain(String<LONGEST_SAYING>),
+    Execute(Command),
+    Echo(String<LONGEST_ECHO>),
 }
 
-/// Uses a session until it ends, or the server sends the board away: both lead to the next session.
+/// Uses a session until it ends or the server disconnects the board from the namespace. Another session follows in both
+/// cases.
 pub(crate) async fn talk<S: Sensor, M: RawMutex>(
     client: &mut TcpClient<'_>,
     namespace: &str,
     auth: &str,
-    desk: &mut Desk<'_, S, M>,
+    application: &mut Application<'_, S, M>,
 ) -> ControlFlow<()> {
     let Ok(mut socket) = Socket::join(client, namespace, auth, JOIN_TIMEOUT).await else { return AGAIN };
-    // Says what it can do; the answer needs no attention.
+    // Announces the commands. The server's acknowledgement is ignored.
     let _ = socket.emit_with_ack("hello", r#"{"commands":["lamp","every","say","stop"]}"#).await;
     loop {
-        let (wish, ack) = match select(socket.recv(), desk.reading()).await {
-            Either::First(Ok(incoming)) => understand(incoming),
+        let (request, ack) = match select(socket.recv(), application.reading()).await {
+            Either::First(Ok(incoming)) => interpret(incoming),
             Either::First(Err(_)) => return AGAIN,
             Either::Second(reading) => {
                 #[cfg(feature = "defmt")]
                 defmt::info!("reports {=str}", reading.as_str());
                 let _ = socket.emit("reading", &reading).await;
-                (Wish::Nothing, None)
+                (Request::Nothing, None)
             }
         };
         #[cfg(feature = "defmt")]
-        if let Wish::Obey(command) = &wish {
-            defmt::info!("obeys {}", command);
+        if let Request::Execute(command) = &request {
+            defmt::info!("executes {}", command);
         }
-        let done: Result<(), SocketError> = match wish {
-            // An upload is for the plain protocol, where a message can be streamed.
-            Wish::Nothing | Wish::Obey(Command::Upload { .. }) => Ok(()),
-            Wish::Obey(Command::Stop) => return STOP,
-            Wish::Obey(Command::Lamp(mode)) => {
-                desk.modes.signal(mode);
+        let done: Result<(), SocketError> = match request {
+            // Only plain Engine.IO can send a long message in pieces, so uploads are ignored here.
+            Request::Nothing | Request::Execute(Command::Upload { .. }) => Ok(()),
+            Request::Execute(Command::Stop) => return STOP,
+            Request::Execute(Command::Lamp(mode)) => {
+                application.modes.signal(mode);
                 Ok(())
             }
-            Wish::Obey(Command::Every(period)) => {
-                desk.set_every(period);
+            Request::Execute(Command::Every(period)) => {
+                application.set_every(period);
                 Ok(())
             }
-            Wish::SayAgain(json) => socket.emit("said", &json).await,
+            Request::Echo(json) => socket.emit("said", &json).await,
         };
         if let Some(id) = ack {
             let _ = socket.ack(id, if done.is_ok() { "\"done\"" } else { "\"failed\"" }).await;
@@ -71,14 +73,14 @@ pub(crate) async fn talk<S: Sensor, M: RawMutex>(
     }
 }
 
-fn understand(incoming: Incoming<'_>) -> (Wish, Option<u64>) {
-    let Incoming::Event { event, ack, .. } = incoming else { return (Wish::Nothing, None) };
-    let wish = if event.is("say") {
-        String::try_from(event.args().as_str()).map_or(Wish::Nothing, Wish::SayAgain)
+fn interpret(incoming: Incoming<'_>) -> (Request, Option<u64>) {
+    let Incoming::Event { event, ack, .. } = incoming else { return (Request::Nothing, None) };
+    let request = if event.is("say") {
+        String::try_from(event.args().as_str()).map_or(Request::Nothing, Request::Echo)
     } else {
         let object = event.args().iter().next().unwrap_or_default();
         let known = ["lamp", "every", "stop"].into_iter().find(|verb| event.is(verb));
-        known.and_then(|verb| Command::read(verb, object)).map_or(Wish::Nothing, Wish::Obey)
+        known.and_then(|verb| Command::read(verb, object)).map_or(Request::Nothing, Request::Execute)
     };
-    (wish, ack)
+    (request, ack)
 }

@@ -1,7 +1,7 @@
 //! The example application on an ESP32-C3, over Wi-Fi. The lamp is on GPIO 8.
 //!
-//! The network and the server stand below, in [`NETWORK`] and [`SERVER`]. `cargo run --release` here flashes it with
-//! espflash. The radio's own tasks need a heap; the session does not touch it.
+//! Set the network and the server in [`NETWORK`] and [`SERVER`] below. `cargo run --release` in this folder flashes the
+//! board with espflash. The radio's own tasks need a heap; the session does not use it.
 #![no_std]
 #![no_main]
 
@@ -26,12 +26,12 @@ use esp_radio::wifi::sta::StationConfig;
 use esp_radio::wifi::{self, AuthenticationMethodConfig, ControllerConfig, Interface, WifiController};
 use static_cell::StaticCell;
 
-/// The wireless network's name, and its password.
+/// The wireless network's name and password.
 const NETWORK: (&str, &str) = ("network", "password");
-/// Where readings go.
+/// The server that receives the readings.
 const SERVER: Server<'static> =
     Server { name: "192.168.1.2", port: 3000, host: "192.168.1.2:3000", speaks: Speaks::EngineIo };
-/// Between attempts to join the network.
+/// The delay between attempts to join the network.
 const JOIN_AGAIN_SECONDS: u64 = 5;
 
 static STATE: Watch<CriticalSectionRawMutex, State, 1> = Watch::new();
@@ -69,7 +69,7 @@ async fn main(spawner: Spawner) {
     spawner.spawn(run_lamp(led).expect("spawned once"));
 }
 
-/// Joins the network, and joins it again whenever it was lost.
+/// Joins the network, and joins it again after each loss.
 #[embassy_executor::task]
 async fn run_radio(mut controller: WifiController<'static>) -> ! {
     loop {
@@ -89,7 +89,7 @@ async fn run_stack(mut runner: embassy_net::Runner<'static, Interface>) -> ! {
 async fn run_session(stack: Stack<'static>) {
     static MEMORY: StaticCell<Memory> = StaticCell::new();
     let memory = MEMORY.init_with(Memory::new);
-    // While the radio is on, these numbers are truly random.
+    // The generator is truly random while the radio is on.
     let next = || Rng::new().random();
     let (state, mut sensor) = (STATE.dyn_sender(), StandIn::default());
     client::run(stack, SERVER, memory, Backoff::DEFAULT, next, state, &MODES, &mut sensor).await;

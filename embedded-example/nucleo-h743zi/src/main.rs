@@ -1,6 +1,6 @@
-//! The example application on an ST Nucleo-H743ZI: Ethernet controller on the chip, LAN8742A beside it.
+//! The example application on an ST Nucleo-H743ZI, with the chip's Ethernet controller and a LAN8742A as its PHY.
 //!
-//! The server's address stands below, in [`SERVER`]. `cargo run --release` here flashes it with probe-rs.
+//! Set the server's address in [`SERVER`] below. `cargo run --release` in this folder flashes the board with probe-rs.
 #![no_std]
 #![no_main]
 
@@ -23,7 +23,7 @@ use embassy_sync::watch::Watch;
 use panic_probe as _;
 use static_cell::StaticCell;
 
-/// Where readings go.
+/// The server that receives the readings.
 const SERVER: Server<'static> =
     Server { name: "192.168.1.2", port: 3000, host: "192.168.1.2:3000", speaks: Speaks::EngineIo };
 /// A locally administered address. Give each board its own.

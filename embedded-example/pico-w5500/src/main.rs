@@ -1,11 +1,11 @@
-//! The example application on a Raspberry Pi Pico with a W5500 Ethernet module: the W5500-EVB-Pico's wiring.
+//! The example application on a Raspberry Pi Pico with a W5500 Ethernet module, wired like the W5500-EVB-Pico.
 //!
 //! | W5500 | Pico |
 //! |---|---|
 //! | SCK, MOSI, MISO, CS | GPIO 18, 19, 16, 17 (SPI 0) |
 //! | INT, RST | GPIO 21, 20 |
 //!
-//! The server's address stands below, in [`SERVER`]. `cargo run --release` here flashes it with probe-rs.
+//! Set the server's address in [`SERVER`] below. `cargo run --release` in this folder flashes the board with probe-rs.
 #![no_std]
 #![no_main]
 
@@ -31,7 +31,7 @@ use embedded_hal_bus::spi::ExclusiveDevice;
 use panic_probe as _;
 use static_cell::StaticCell;
 
-/// Where readings go.
+/// The server that receives the readings.
 const SERVER: Server<'static> =
     Server { name: "192.168.1.2", port: 3000, host: "192.168.1.2:3000", speaks: Speaks::EngineIo };
 /// A locally administered address. Give each board its own.

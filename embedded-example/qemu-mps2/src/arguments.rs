@@ -1,9 +1,9 @@
-//! The firmware's command line, which QEMU hands over by semihosting: words of the form `name=value`.
+//! The firmware's command line: words of the form `name=value`, which QEMU passes by semihosting.
 
 use heapless::String;
 use static_cell::StaticCell;
 
-/// The longest command line.
+/// The length of the longest command line.
 const LONGEST: usize = 256;
 
 /// The command line.
@@ -13,16 +13,16 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads it. Without semihosting, or when it is too long, there are none.
+    /// Reads the command line. Without semihosting, or if the line is too long for it, there are no arguments.
     pub fn read() -> &'static Self {
         static ARGUMENTS: StaticCell<Arguments> = StaticCell::new();
         let mut line = String::new();
         if let Ok(words) = semihosting::experimental::env::args::<LONGEST>() {
-            // The first is the image's name.
+            // The first word is the image's name.
             for word in (&words).skip(1).map_while(Result::ok) {
                 if line.push_str(word).and_then(|()| line.push(' ')).is_err() {
                     defmt::warn!(
-                        "the command line is too long: what follows {=str} is ignored",
+                        "the command line is too long: the words after {=str} are ignored",
                         line.as_str()
                     );
                     break;
@@ -32,13 +32,13 @@ impl Arguments {
         ARGUMENTS.init(Self { line })
     }
 
-    /// The value after `name=`.
+    /// Returns the value after `name=`.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
     }
 
-    /// The same as a number.
+    /// Returns the value after `name=` as a number.
     #[must_use]
     pub fn number<N: core::str::FromStr>(&self, name: &str) -> Option<N> {
         self.text(name)?.parse().ok()

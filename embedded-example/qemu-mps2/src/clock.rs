@@ -1,8 +1,8 @@
 //! The clock of embassy-time: a counter of microseconds to read, and a timer that interrupts.
 //!
-//! The counter is the FPGA's (FPGAIO, behind a prescaler), which goes on while nobody looks, so no tick is lost,
-//! whatever the processor or the machine that emulates it is doing. The alarm is a CMSDK timer that counts the
-//! processor's cycles down. It only says when to look at the counter: firing early or late, it moves no time.
+//! The counter is the FPGA's (FPGAIO, behind a prescaler). It counts by itself, so no tick is lost, however busy the
+//! processor or the host that emulates it is. The alarm is a CMSDK timer that counts the processor's cycles down. It only
+//! says when to read the counter, so an early or late alarm does not change the time.
 
 use core::cell::RefCell;
 use core::task::Waker;
@@ -15,7 +15,8 @@ use crate::interrupts::{Interrupt, unmask};
 use crate::mmio::Register;
 
 const CYCLES_PER_MICRO: u32 = 25;
-/// The alarm's timer holds 171 s of cycles; half the counter's turn is 35 min. The lesser bounds how long it is set.
+/// The longest time for which the alarm is set, in microseconds. The alarm's timer can count 171 s of cycles, and half a
+/// turn of the counter is 35 min; the shorter of the two is the bound.
 const LONGEST_ALARM: u64 = 120_000_000;
 
 // SAFETY: FPGAIO of AN386, table 3-1: COUNTER and PRESCALE.
@@ -39,12 +40,12 @@ embassy_time_driver::time_driver_impl!(static CLOCK: Clock = Clock {
     queue: Mutex::new(RefCell::new(Queue::new())),
 });
 
-/// Starts counting and lets the alarm through. Before, the time is zero.
+/// Starts the counter and enables the alarm's interrupt. Until then, the time is zero.
 pub fn start() {
     PRESCALE.write(CYCLES_PER_MICRO - 1);
     COUNTER.write(0);
     critical_section::with(|section| CLOCK.arm(section));
-    // SAFETY: what the handler shares is behind critical sections.
+    // SAFETY: the handler accesses shared data only in critical sections.
     unsafe { unmask(Interrupt::Timer0) };
 }
 
@@ -53,7 +54,7 @@ struct Clock {
     queue: Mutex<RefCell<Queue>>,
 }
 
-/// The counter has 32 bits, and turns over every 71 minutes.
+/// Extends the hardware's counter, which has 32 bits and wraps every 71 minutes.
 struct Counter {
     turns: u32,
     last: u32,
@@ -70,15 +71,15 @@ impl Clock {
         u64::from(counter.turns) << 32 | u64::from(low)
     }
 
-    /// Wakes what is due, and sets the alarm for what comes next. The alarm is always set, so that the counter is
-    /// read in every turn.
+    /// Wakes the tasks that are due, and sets the alarm for the next one. The alarm is always set, so that the counter is
+    /// read before it wraps.
     fn arm(&self, section: CriticalSection<'_>) {
         let mut queue = self.queue.borrow_ref_mut(section);
         let mut now = self.read(section);
         let next = queue.next_expiration(now);
         now = self.read(section).max(now);
         let micros = next.saturating_sub(now).clamp(1, LONGEST_ALARM);
-        // At most 3,000,000,000.
+        // At most 3,000,000,000, which fits into 32 bits.
         let cycles = u32::try_from(micros).unwrap_or(u32::MAX).saturating_mul(CYCLES_PER_MICRO);
         CONTROL.write(0);
         INTERRUPT_CLEAR.write(1);

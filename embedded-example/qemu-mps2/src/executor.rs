@@ -1,26 +1,26 @@
 //! An executor that sleeps between events.
 //!
-//! embassy-executor's own waits by WFE, which QEMU treats as a no-op: it would burn one of the host's cores. This one
-//! waits by WFI, which costs one flag.
+//! The executor of embassy-executor waits with WFE, which QEMU treats as a no-op, so it would keep one of the host's cores
+//! busy. This one waits with WFI, which needs a flag in addition.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use embassy_executor::{Spawner, raw};
 use static_cell::StaticCell;
 
-/// Something woke a task since the last poll.
+/// Whether a task has been woken since the last poll.
 static WOKEN: AtomicBool = AtomicBool::new(false);
 
-/// Spawns the first tasks and runs them for ever.
+/// Spawns the first tasks and runs them. Never returns.
 pub fn run(spawn: impl FnOnce(Spawner)) -> ! {
     static EXECUTOR: StaticCell<raw::Executor> = StaticCell::new();
     let executor: &'static raw::Executor = EXECUTOR.init(raw::Executor::new(core::ptr::null_mut()));
     spawn(executor.spawner());
     loop {
-        // SAFETY: initialised above, and polled only here, which nothing calls again.
+        // SAFETY: the executor was initialised above, and is polled only here and never recursively.
         unsafe { executor.poll() };
-        // An interrupt between the test and the sleep must not be slept through: while they are masked it still ends
-        // WFI, and is taken when they are let through.
+        // An interrupt between the test and the sleep must wake the processor. A masked interrupt still ends WFI, and its
+        // handler runs once interrupts are enabled.
         cortex_m::interrupt::disable();
         if !WOKEN.swap(false, Ordering::AcqRel) {
             cortex_m::asm::wfi();

@@ -1,12 +1,12 @@
-//! How the firmware ends: in QEMU, by an exit code that tells a test what happened.
+//! The end of the firmware: in QEMU, an exit code tells a test what happened.
 
 use core::panic::PanicInfo;
 
 use cortex_m_rt::{ExceptionFrame, exception};
 
-/// A test asked for something that it did not get.
+/// The exit code if the firmware could not do what the test asked for.
 pub const FAILED: i32 = 1;
-/// Nobody stopped it in time.
+/// The exit code if the firmware was not stopped in time.
 pub const TOO_LONG: i32 = 100;
 const PANICKED: i32 = 101;
 const FAULTED: i32 = 102;
@@ -35,7 +35,7 @@ fn defmt_panic() -> ! {
     exit(PANICKED)
 }
 
-/// Ends QEMU.
+/// Ends QEMU with this exit code.
 pub fn exit(code: i32) -> ! {
     semihosting::process::exit(code)
 }

@@ -1,4 +1,4 @@
-//! The vector table of this machine, as far as it is used.
+//! The part of this machine's vector table that is used.
 
 use cortex_m::interrupt::InterruptNumber;
 
@@ -17,12 +17,12 @@ unsafe impl InterruptNumber for Interrupt {
     }
 }
 
-/// Lets `interrupt` through.
+/// Enables `interrupt`.
 ///
 /// # Safety
-/// Its device is set up, and whoever shares data with its handler is in a critical section.
+/// The interrupt's device must be set up, and code that shares data with its handler must access it in critical sections.
 pub(crate) unsafe fn unmask(interrupt: Interrupt) {
-    // SAFETY: as this function demands.
+    // SAFETY: the caller keeps this function's contract.
     unsafe { cortex_m::peripheral::NVIC::unmask(interrupt) }
 }
 
@@ -34,7 +34,7 @@ unsafe extern "C" {
     fn DefaultHandler();
 }
 
-/// What the processor reads after the exceptions' handlers.
+/// The part of the vector table after the exception handlers.
 #[unsafe(link_section = ".vector_table.interrupts")]
 #[unsafe(no_mangle)]
 static __INTERRUPTS: [Handler; 14] = {

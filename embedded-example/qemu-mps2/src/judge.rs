@@ -1,6 +1,6 @@
-//! Watches the session, logs what happens to it, and judges the times by the board's own clock.
+//! Watches the session, logs its states, and checks by the board's own clock that its end is reported on time.
 //!
-//! What it logs is what the host's tests read:
+//! The host's tests read these log lines:
 //!
 //! ```text
 //! open interval=1000 timeout=500
@@ -20,17 +20,17 @@ use embassy_time::Instant;
 
 use crate::wakes::Wakes;
 
-/// How late an end may be told. On an idle board it is under a millisecond; an emulated one waits for its turn on a
+/// How late an end may be reported. An idle board takes less than a millisecond; an emulated one may have to wait for a
 /// busy host.
 const WINDOW: Duration = Duration::from_millis(100);
 
-/// Whether anything was late.
-static GUILTY: AtomicBool = AtomicBool::new(false);
+/// Whether an end was reported too early or too late.
+static MISTIMED: AtomicBool = AtomicBool::new(false);
 
-/// Whether all that was seen came when it should.
+/// Returns whether every end so far was reported on time.
 #[must_use]
-pub fn is_content() -> bool {
-    !GUILTY.load(Ordering::Relaxed)
+pub fn was_on_time() -> bool {
+    !MISTIMED.load(Ordering::Relaxed)
 }
 
 /// A session in progress.
@@ -41,28 +41,28 @@ struct Current {
     wakes: u32,
 }
 
-/// Watches for ever. `wakes` are those of the session's task.
+/// Watches the states and never returns. `wakes` counts the wake-ups of the session's task.
 pub async fn watch(mut states: DynReceiver<'static, State>, wakes: &'static Wakes) -> ! {
     let mut current = None;
-    let mut told = None;
+    let mut logged = None;
     loop {
         match states.changed().await {
             State::Open { heartbeat, since, .. } => {
                 let (interval, timeout) = (heartbeat.ping_interval(), heartbeat.ping_timeout());
                 defmt::info!("open interval={} timeout={}", millis(interval), millis(timeout));
                 current = Some(Current { heartbeat, since, wakes: wakes.count() });
-                told = None;
+                logged = None;
             }
             State::Lost(loss) => {
-                tell(loss, current.take(), wakes);
-                told = Some(loss);
+                log_loss(loss, current.take(), wakes);
+                logged = Some(loss);
             }
             State::Waiting { until, after } => {
-                // A state that follows another at once can replace it unseen.
-                if told != Some(after) {
-                    tell(after, current.take(), wakes);
+                // `Waiting` can replace `Lost` before this task sees it.
+                if logged != Some(after) {
+                    log_loss(after, current.take(), wakes);
                 }
-                told = None;
+                logged = None;
                 let delay = until.saturating_duration_since(Instant::now());
                 defmt::info!("waiting ms={}", delay.as_millis());
             }
@@ -73,7 +73,7 @@ pub async fn watch(mut states: DynReceiver<'static, State>, wakes: &'static Wake
     }
 }
 
-fn tell(loss: Loss, current: Option<Current>, wakes: &Wakes) {
+fn log_loss(loss: Loss, current: Option<Current>, wakes: &Wakes) {
     match (loss, current) {
         (Loss::Session(end), Some(current)) => {
             let open = current.since.elapsed();
@@ -92,14 +92,14 @@ fn tell(loss: Loss, current: Option<Current>, wakes: &Wakes) {
     }
 }
 
-/// A dead server is noticed within the sum of its periods and the window, and never sooner.
+/// Checks that a dead server was noticed after the sum of its periods, and at most [`WINDOW`] later.
 fn judge(end: Disconnect, current: Current, open: Duration) {
     let bound = current.heartbeat.ping_interval() + current.heartbeat.ping_timeout();
     if end.silent_for > bound + WINDOW {
-        guilty("too late");
+        report_mistimed("too late");
     }
     if end.reason == DisconnectReason::PingTimeout && open < bound {
-        guilty("too early");
+        report_mistimed("too early");
     }
 }
 
@@ -107,13 +107,13 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// For the log, which has no numbers of 128 bits.
+/// Returns the time in microseconds, for the log, which cannot print 128-bit numbers.
 #[must_use]
 pub fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn guilty(what: &str) {
-    defmt::error!("the end was told {=str}", what);
-    GUILTY.store(true, Ordering::Relaxed);
+fn report_mistimed(what: &str) {
+    defmt::error!("the end was reported {=str}", what);
+    MISTIMED.store(true, Ordering::Relaxed);
 }

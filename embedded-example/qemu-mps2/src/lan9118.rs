@@ -1,7 +1,7 @@
 //! A driver for the LAN9118 Ethernet controller, behind embassy-net.
 //!
-//! The controller holds a queue of received frames and a queue of frames to send. Each is read or written through one
-//! address, a word at a time, and beside each runs a queue of status words. Register names are those of the data
+//! The controller has a queue of received frames and a queue of frames to send. Each is read or written through one
+//! address, a word at a time, and each has a queue of status words beside it. The register names are those of the data
 //! sheet (SMSC LAN9118, revision 1.5).
 
 use core::task::Context;
@@ -19,14 +19,14 @@ const MTU: usize = 1514;
 const FCS: usize = 4;
 const BUFFER: usize = (MTU + FCS).next_multiple_of(4);
 
-/// Whoever waits for the interrupt.
+/// Wakes the task that waits for the interrupt.
 static WAKER: AtomicWaker = AtomicWaker::new();
 
-/// The frames that come in and go out. Not in the driver itself: that is moved, and each move would take as much of the
-/// processor's stack.
+/// The buffers for one received frame and one frame to send. They are not in the driver itself, because the driver is
+/// moved, and each move would need that much of the stack.
 static FRAMES: ConstStaticCell<[[u8; BUFFER]; 2]> = ConstStaticCell::new([[0; BUFFER]; 2]);
 
-/// The controller. There is one, so make one.
+/// The controller. The board has one, so call [`start`](Self::start) once.
 pub struct Lan9118 {
     address: [u8; 6],
     link: LinkState,
@@ -35,7 +35,7 @@ pub struct Lan9118 {
 }
 
 impl Lan9118 {
-    /// Resets the controller and starts it. `None`: it does not answer.
+    /// Resets the controller and starts it. Returns `None` if it does not answer.
     #[must_use]
     pub fn start() -> Option<Self> {
         HW_CFG.write(HW_CFG_RESET);
@@ -51,10 +51,10 @@ impl Lan9118 {
         }
 
         HW_CFG.write(HW_CFG_MUST_BE_ONE | HW_CFG_TX_FIFO_5_KIB);
-        // Nobody reads the status of sent frames: let it be overwritten.
+        // The status of sent frames is not read, so it may be overwritten.
         TX_CFG.write(TX_CFG_ON | TX_CFG_ALLOW_STATUS_OVERRUN);
         RX_CFG.write(0);
-        // An interrupt for one received frame, and for room for one in the transmit queue (in units of 64 bytes).
+        // Interrupt for each received frame, and when the transmit queue has room for one (in units of 64 bytes).
         FIFO_INT.write(TX_ROOM.div_ceil(64) << 24);
         write_phy(PHY_INTERRUPT_MASK, PHY_LINK_DOWN | PHY_NEGOTIATED)?;
         write_mac(MAC_CR, MAC_CR_FULL_DUPLEX | MAC_CR_TRANSMIT | MAC_CR_RECEIVE)?;
@@ -64,14 +64,14 @@ impl Lan9118 {
         controller.read_link();
         INT_STS.write(u32::MAX);
         INT_EN.write(RECEIVED | PHY);
-        // From reset the line is active low, open drain, and so reads as raised: it is let through only now.
+        // After reset the line is active low and open drain, so it reads as raised. It is enabled only now.
         IRQ_CFG.write(IRQ_CFG_ENABLE | IRQ_CFG_ACTIVE_HIGH | IRQ_CFG_PUSH_PULL);
-        // SAFETY: the controller is set up, and the handler shares nothing but an atomic waker.
+        // SAFETY: the controller is set up, and the handler shares only an atomic waker.
         unsafe { unmask(Interrupt::Ethernet) };
         Some(controller)
     }
 
-    /// Asks the PHY, and lets it interrupt again.
+    /// Reads the link's state from the PHY, and enables the PHY's next interrupt.
     fn read_link(&mut self) {
         // Reading the source clears it.
         let _ = read_phy(PHY_INTERRUPT_SOURCE);
@@ -87,7 +87,7 @@ impl Driver for Lan9118 {
 
     fn receive(&mut self, context: &mut Context<'_>) -> Option<(Received<'_>, Room<'_>)> {
         WAKER.register(context.waker());
-        // The stack may answer a frame while it holds it.
+        // The stack may answer a received frame before it releases it, so there must be room for an answer.
         if !has_room() {
             return None;
         }
@@ -161,7 +161,7 @@ impl TxToken for Room<'_> {
     }
 }
 
-/// Whether a received frame waits. If not, the interrupt will tell of the next one.
+/// Returns whether a received frame waits. If not, the interrupt fires at the next one.
 fn has_received() -> bool {
     let waits = || RX_FIFO_INF.read() & RX_STATUS_USED != 0;
     if waits() {
@@ -169,11 +169,11 @@ fn has_received() -> bool {
     }
     INT_STS.write(RECEIVED);
     INT_EN.write(RECEIVED | PHY);
-    // One may have come before the bit was cleared.
+    // A frame may have arrived before the bit was cleared.
     waits()
 }
 
-/// Whether a frame to send finds room. If not, the interrupt will tell when.
+/// Returns whether there is room for a frame to send. If not, the interrupt fires once there is.
 fn has_room() -> bool {
     let fits = || (TX_FIFO_INF.read() & TX_DATA_FREE) >= TX_ROOM;
     if fits() {
@@ -186,12 +186,12 @@ fn has_room() -> bool {
 
 #[unsafe(no_mangle)]
 extern "C" fn ETHERNET() {
-    // Until the driver has looked, nothing more needs to be said.
+    // The driver enables the interrupts again when it has checked the queues.
     INT_EN.write(0);
     WAKER.wake();
 }
 
-/// Waits for what the controller does within microseconds; `None` if it does not.
+/// Waits until `done` returns true, which takes the controller microseconds. Returns `None` if it takes too long.
 fn wait_until(done: impl Fn() -> bool) -> Option<()> {
     (0..100_000).any(|_| done()).then_some(())
 }
@@ -220,7 +220,7 @@ fn write_phy(register: u32, value: u32) -> Option<()> {
     wait_until(|| read_mac(MAC_MII_ACC).is_some_and(|state| state & MII_BUSY == 0))
 }
 
-/// The register at this offset.
+/// Returns the register at this offset.
 const fn register(offset: usize) -> Register {
     // SAFETY: AN386 maps the controller here; the offsets are from the data sheet, section 5.
     unsafe { Register::at(0x4020_0000 + offset) }
@@ -246,7 +246,7 @@ const IRQ_CFG_ENABLE: u32 = 1 << 8;
 const IRQ_CFG_ACTIVE_HIGH: u32 = 1 << 4;
 const IRQ_CFG_PUSH_PULL: u32 = 1 << 0;
 
-// In INT_STS and INT_EN.
+// Bits of INT_STS and INT_EN.
 const PHY: u32 = 1 << 18;
 const TRANSMIT_ROOM: u32 = 1 << 9;
 const RECEIVED: u32 = 1 << 3;
@@ -270,7 +270,7 @@ const TX_LAST_SEGMENT: u32 = 1 << 12;
 
 const MAC_CSR_BUSY: u32 = 1 << 31;
 const MAC_CSR_READ: u32 = 1 << 30;
-// Registers of the MAC, behind MAC_CSR.
+// Registers of the MAC, accessed through MAC_CSR.
 const MAC_CR: u32 = 1;
 const MAC_ADDRH: u32 = 2;
 const MAC_ADDRL: u32 = 3;
@@ -283,7 +283,7 @@ const MAC_CR_RECEIVE: u32 = 1 << 2;
 
 const MII_WRITE: u32 = 1 << 1;
 const MII_BUSY: u32 = 1 << 0;
-// Registers of the PHY, behind MAC_MII.
+// Registers of the PHY, accessed through MAC_MII.
 const PHY_ADDRESS: u32 = 1 << 11;
 const PHY_STATUS: u32 = 1;
 const PHY_INTERRUPT_SOURCE: u32 = 29;

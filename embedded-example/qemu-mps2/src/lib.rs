@@ -1,16 +1,16 @@
-//! A board that exists only in QEMU: Arm's MPS2 with FPGA image AN386, a Cortex-M4F at 25 MHz and a LAN9118 Ethernet
-//! controller, with the memory of a small microcontroller.
+//! An emulated board: QEMU's model of Arm's MPS2 with the FPGA image AN386. It has a Cortex-M4F at 25 MHz, a LAN9118
+//! Ethernet controller, and the memory of a small microcontroller.
 //!
-//! QEMU runs it well in real time, with a real network stack on a real (if emulated) wire, so what holds here holds on
-//! a desk. Worth reading for their own sake: [`lan9118`], an embassy-net driver, and [`clock`], an embassy-time driver.
+//! QEMU runs it in real time, with a real network stack on an emulated wire. Two of its modules are useful as examples:
+//! [`lan9118`], an embassy-net driver, and [`clock`], an embassy-time driver.
 //!
 //! | file | |
 //! |---|---|
 //! | `clock.rs` | embassy-time from a counter and an alarm |
 //! | `lan9118.rs` | embassy-net from an Ethernet controller |
 //! | `executor.rs` | embassy-executor that sleeps by WFI |
-//! | `judge.rs` | is the session's end reported when it should be? |
-//! | `arguments.rs`, `fault.rs` | how a test talks to the firmware: a command line in, an exit code out |
+//! | `judge.rs` | checks that the session's end is reported on time |
+//! | `arguments.rs`, `fault.rs` | connect a test with the firmware: a command line in, an exit code out |
 #![no_std]
 
 pub mod arguments;

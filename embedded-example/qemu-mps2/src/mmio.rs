@@ -6,7 +6,7 @@ pub(crate) struct Register(*mut u32);
 
 impl Register {
     /// # Safety
-    /// At `address` there is a device's register, which takes aligned 32-bit accesses at any time.
+    /// `address` must be that of a device's register that accepts aligned 32-bit accesses at any time.
     pub(crate) const unsafe fn at(address: usize) -> Self {
         Self(address as *mut u32)
     }

@@ -10,7 +10,7 @@ use crate::lan9118::Lan9118;
 /// TCP, DNS and DHCP.
 const SOCKETS: usize = 3;
 
-/// Starts the controller and makes the stack. DHCP gives it an address; `seed` chooses its port numbers.
+/// Starts the controller and creates the stack. DHCP assigns its address; its port numbers depend on `seed`.
 pub fn start(seed: u64) -> (Stack<'static>, Runner<'static, Lan9118>) {
     static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
     let Some(controller) = Lan9118::start() else {
@@ -31,8 +31,8 @@ pub async fn run(mut runner: Runner<'static, Lan9118>) -> ! {
     runner.run().await
 }
 
-/// Wakes the processor every 10 ms, for QEMU alone: while it sleeps, QEMU's user network may hold packets back for up
-/// to a second. It is a task of its own and wakes nobody else; on a real board there is no such thing.
+/// Wakes the processor every 10 ms. Only QEMU needs this: while the processor sleeps, QEMU's user network may hold packets
+/// back for up to a second. A separate task does it, so no other task wakes. A real board has no such task.
 #[embassy_executor::task]
 pub async fn keep_qemu_awake() -> ! {
     loop {

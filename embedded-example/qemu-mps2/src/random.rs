@@ -1,18 +1,18 @@
-//! Randomness that repeats: every run of a test with the same seed draws the same numbers. A real board has a source
-//! in hardware.
+//! Random numbers that repeat: every run of a test with the same seed draws the same numbers. A real board uses a
+//! hardware source instead.
 
 /// `SplitMix64` (Steele, Lea and Flood, 2014).
 #[derive(Clone, Copy, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// Seeded.
+    /// Creates a generator with this seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next number.
+    /// Returns the next number.
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -21,7 +21,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// The upper half of the next number.
+    /// Returns the upper half of the next number.
     pub const fn next_u32(&mut self) -> u32 {
         (self.next() >> 32) as u32
     }

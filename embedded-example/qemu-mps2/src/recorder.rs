@@ -1,4 +1,4 @@
-//! A stream that logs what passes through it, with the board's clock: enough to replay a session elsewhere.
+//! A stream that logs the bytes that pass through it, with the board's time, so that a host can replay the session.
 
 use embedded_io_async::{ErrorType, Read, Write};
 

@@ -1,4 +1,4 @@
-//! Counts how often a future is woken: each time costs a battery something.
+//! Counts how often a future is woken: each wake-up costs energy.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -9,19 +9,19 @@ use core::sync::atomic::{AtomicU32, Ordering};
 pub struct Wakes(AtomicU32);
 
 impl Wakes {
-    /// None yet.
+    /// Creates a counter at zero.
     #[must_use]
     pub const fn new() -> Self {
         Self(AtomicU32::new(0))
     }
 
-    /// Until now.
+    /// Returns the count so far.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Runs `future` and counts. In a task of its own, every poll is a wake-up.
+    /// Runs `future` and counts its polls. In a separate task, every poll is a wake-up.
     pub async fn counting<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
         core::future::poll_fn(|context| {
             self.0.fetch_add(1, Ordering::Relaxed);

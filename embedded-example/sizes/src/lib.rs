@@ -1,22 +1,23 @@
-//! What all images have in common: the board, its network stack, and a task that talks to a server.
+//! The part that all images share: the board, its network stack, and a task that talks to a server.
 //!
 //! ```text
 //!   stack ──────▶ client ──────▶ connector ──────▶ socketio
-//!   bytes by TCP  + a session    + connects again, + a namespace, events,
-//!                                  tells its state   acknowledgements
+//!   bytes by TCP  + a session    + reconnects,     + a namespace, events,
+//!                                  reports states    acknowledgements
 //! ```
 //!
-//! Each does what the one before does, and one thing more; `cargo xtask test sizes` prints the differences, and holds
-//! them against `budget.json`.
+//! Each image does what the one before does and adds one feature. `cargo xtask test sizes` prints the differences and
+//! compares them with `budget.json`.
 #![no_std]
 
 use embassy_executor::Spawner;
 use embassy_net::Stack;
 use qemu_mps2::{clock, executor, fault, network};
 
-/// The TCP socket's buffers, in every image.
+/// The length of the TCP socket's buffers, in every image.
 pub const TCP: usize = 1024;
-/// The session's two buffers, which the caller lends, in every image but the first: not the client's own cost.
+/// The length of the session's two buffers, which the caller lends. Every image has them except the first, and they are
+/// not counted as the client's cost.
 pub const LENT: usize = 2 * 512;
 
 /// Starts the board; `spawn` starts the task that differs.

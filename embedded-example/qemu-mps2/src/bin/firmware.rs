@@ -2,13 +2,13 @@
 //!
 //! | argument | meaning | default |
 //! |---|---|---|
-//! | `server` | name or address; 10.0.2.2 is the machine that runs QEMU | 10.0.2.2 |
-//! | `port` | its TCP port | 3000 |
-//! | `namespace` | speak Socket.IO, and join this | speak Engine.IO |
-//! | `token` | who we are there | none |
-//! | `seed` | of the random numbers | 1 |
-//! | `backoff` | least delay before connecting again, in milliseconds; eight times it is the most | 250 |
-//! | `limit` | after so many seconds the firmware ends by itself | never |
+//! | `server` | name or address of the server; 10.0.2.2 is the host that runs QEMU | 10.0.2.2 |
+//! | `port` | TCP port of the server | 3000 |
+//! | `namespace` | speak Socket.IO and join this namespace | speak Engine.IO |
+//! | `token` | token to authenticate with in the namespace | none |
+//! | `seed` | seed of the random numbers | 1 |
+//! | `backoff` | minimum delay before reconnecting, in milliseconds; the maximum is eight times as long | 250 |
+//! | `limit` | seconds after which the firmware ends by itself | never |
 #![no_std]
 #![no_main]
 
@@ -36,7 +36,7 @@ use static_cell::StaticCell;
 
 static STATE: Watch<CriticalSectionRawMutex, State, 2> = Watch::new();
 static MODES: Signal<CriticalSectionRawMutex, Mode> = Signal::new();
-/// Of the session's task.
+/// Counts the wake-ups of the session's task.
 static WAKES: Wakes = Wakes::new();
 
 #[cortex_m_rt::entry]
@@ -93,9 +93,9 @@ async fn session(stack: Stack<'static>, arguments: &'static Arguments, seed: u64
         client::run(stack, server, memory, backoff, move || random.next_u32(), state, &MODES, &mut sensor);
     WAKES.counting(pin!(run)).await;
     defmt::info!("stopped by the server");
-    // The judge's last word comes first.
+    // Let the judge log the end first.
     Timer::after_millis(10).await;
-    fault::exit(if judge::is_content() { 0 } else { fault::FAILED });
+    fault::exit(if judge::was_on_time() { 0 } else { fault::FAILED });
 }
 
 #[embassy_executor::task]
@@ -110,7 +110,7 @@ async fn judge() -> ! {
     judge::watch(states, &WAKES).await
 }
 
-/// Whatever becomes of the host's test, QEMU does not run for ever.
+/// Ends QEMU after a while, even if the host's test has failed.
 #[embassy_executor::task]
 async fn limit(seconds: Option<u64>) {
     let Some(seconds) = seconds else { return };

@@ -1,7 +1,7 @@
-//! One session over a stream that is logged byte for byte, so that the host can replay it. Also the shortest program
-//! that holds a session: any stream will do, and nothing connects again.
+//! Holds one session over a stream that logs every byte, so that the host can replay it. It is also the shortest program
+//! that holds a session: it works with any stream, and does not reconnect.
 //!
-//! Argument: `port`, of a server on the machine that runs QEMU.
+//! Argument: `port`, the TCP port of a server on the host that runs QEMU.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The same by way of the connector: connects again with growing delays, and tells its state.
+//! Holds sessions by the connector, which reconnects with growing delays and reports its state.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The same in a namespace of a Socket.IO server, with events for bytes.
+//! Holds sessions by the connector and joins a namespace of a Socket.IO server, with events in place of messages.
 #![no_std]
 #![no_main]
 

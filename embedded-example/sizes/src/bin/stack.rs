@@ -1,4 +1,4 @@
-//! Sends bytes by TCP and takes bytes, resolving the server's name: what an application without a session does.
+//! Resolves the server's name, and sends and receives bytes over TCP: an application without a session.
 #![no_std]
 #![no_main]
 
