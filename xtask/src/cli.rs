@@ -1,139 +1,105 @@
-//! The command line: what was asked for, or one sentence that says what is wrong with it.
+//! The command line.
 
-use core::fmt::Write as _;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser};
 
 use crate::part::{PARTS, Part, Verb};
 
-/// What a command line asks for.
+/// The developer's one command.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", after_help = verbs(), disable_help_subcommand = true)]
 pub(crate) enum Order {
-    Help,
-    List,
-    Run {
-        title: String,
-        parts: Vec<&'static Part>,
-        verbose: bool,
-    },
-    /// Shows the firmware at work, with this server or our own.
+    /// Runs the quick loop while writing
+    Check(Chosen),
+    /// Runs everything that a change must pass
+    Test(Chosen),
+    /// Runs long proofs, beyond what every change waits for
+    Prove(Chosen),
+    /// Shows a board and a server at work, until Ctrl-C
     Firmware {
+        /// Another server than ours: <http://192.168.1.2:3000/socket.io/> (without a path: Engine.IO)
+        #[arg(long, value_name = "URL", value_parser = url)]
         server: Option<String>,
     },
+    /// Prints every part, and what it checks
+    List,
 }
 
-/// Reads the arguments that follow `cargo xtask`.
-pub(crate) fn parse(arguments: &[String]) -> Result<Order, String> {
-    if let Some(("firmware", options)) = arguments.split_first().map(|(verb, rest)| (verb.as_str(), rest)) {
-        return firmware(options);
-    }
-    let mut verbose = false;
-    let mut words = Vec::new();
-    for argument in arguments {
-        match argument.as_str() {
-            "-h" | "--help" | "help" => return Ok(Order::Help),
-            "-v" | "--verbose" => verbose = true,
-            option if option.starts_with('-') => {
-                return Err(format!("unknown option {option}: `cargo xtask` knows --verbose and --help"));
-            }
-            word => words.push(word),
+/// Which parts run, and how much of them is seen.
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// Only these parts, whichever command they belong to
+    #[arg(value_name = "PART", value_parser = PossibleValuesParser::new(PARTS.iter().map(|part| part.name)),
+          hide_possible_values = true)]
+    names: Vec<String>,
+    /// Show the output of every command
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+impl Chosen {
+    /// The parts that were named, in the order of the list, each once; without a name, those of the verb.
+    pub(crate) fn parts(&self, verb: Verb) -> Vec<&'static Part> {
+        if self.names.is_empty() {
+            return verb.parts();
         }
-    }
-    let Some((verb, names)) = words.split_first() else { return Ok(Order::Help) };
-    if *verb == "list" {
-        return match names.first() {
-            None => Ok(Order::List),
-            Some(name) => Err(format!("`cargo xtask list` takes no argument, but got {name}")),
-        };
-    }
-    let Some(verb) = Verb::ALL.into_iter().find(|known| known.name() == *verb) else {
-        return Err(format!(
-            "unknown command {verb}: `cargo xtask` knows check, test, prove, firmware, list and help"
-        ));
-    };
-    let parts = if names.is_empty() { verb.parts() } else { named(names)? };
-    let title = [verb.name()].iter().chain(names).copied().collect::<Vec<_>>().join(" ");
-    Ok(Order::Run { title, parts, verbose })
-}
-
-/// Reads what follows `cargo xtask firmware`.
-fn firmware(options: &[String]) -> Result<Order, String> {
-    match options {
-        [] => Ok(Order::Firmware { server: None }),
-        [name, server] if name == "--server" && server.starts_with("http://") => {
-            Ok(Order::Firmware { server: Some(server.clone()) })
-        }
-        [help] if help == "--help" || help == "-h" => Ok(Order::Help),
-        _ => Err(
-            "`cargo xtask firmware` takes --server and a URL, such as http://192.168.1.2:3000/, or nothing"
-                .to_owned(),
-        ),
+        PARTS.iter().filter(|part| self.names.iter().any(|name| name == part.name)).collect()
     }
 }
 
-/// The parts with these names, in the order of the list, each once. Whatever verb they belong to, they run.
-fn named(names: &[&str]) -> Result<Vec<&'static Part>, String> {
-    for name in names {
-        if !PARTS.iter().any(|part| part.name == *name) {
-            return Err(format!("unknown part {name}: `cargo xtask list` names them all"));
-        }
+fn url(text: &str) -> Result<String, &'static str> {
+    if text.starts_with("http://") {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a URL that begins with http://")
     }
-    Ok(PARTS.iter().filter(|part| names.contains(&part.name)).collect())
 }
 
-/// What `cargo xtask` alone prints.
-pub(crate) fn help() -> String {
-    let mut text = String::from(
-        "The developer's one command.\n\
-         \n\
-         cargo xtask check           the quick loop while writing\n\
-         cargo xtask test            everything that a change must pass\n\
-         cargo xtask prove           long proofs, beyond what every change waits for\n\
-         cargo xtask <verb> <part>.. only these parts\n\
-         cargo xtask firmware        shows a board and a server at work, until Ctrl-C; with another server than ours:\n\
-         \u{20}                           --server http://192.168.1.2:3000/socket.io/ (without a path: Engine.IO)\n\
-         cargo xtask list            every part, and what it checks\n\
-         \n\
-         Options: --verbose (show the output of every command), --help\n\
-         \n",
-    );
-    for verb in Verb::ALL {
+/// Which parts each verb runs.
+fn verbs() -> String {
+    let lines = Verb::ALL.into_iter().map(|verb| {
         let names: Vec<_> = verb.parts().iter().map(|part| part.name).collect();
-        let _ = writeln!(text, "{:<6} runs {}", verb.name(), names.join(", "));
-    }
-    text
+        format!("{:<5} runs {}", verb.name(), names.join(", "))
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What `cargo xtask list` prints.
 pub(crate) fn list() -> String {
     let width = PARTS.iter().map(|part| part.name.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for part in PARTS {
-        let _ = writeln!(text, "{:width$}  {:5}  {}", part.name, part.verb.name(), part.about);
-    }
-    text
+    let lines =
+        PARTS.iter().map(|part| format!("{:width$}  {:5}  {}", part.name, part.verb.name(), part.about));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+    use clap::error::ErrorKind;
+
     use super::*;
 
-    fn parsed(line: &str) -> Result<Order, String> {
-        parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
+    fn parsed(line: &str) -> Result<Order, clap::Error> {
+        Order::try_parse_from(["cargo xtask"].into_iter().chain(line.split_whitespace()))
     }
 
     fn names(line: &str) -> Vec<&'static str> {
-        match parsed(line) {
-            Ok(Order::Run { parts, .. }) => parts.iter().map(|part| part.name).collect(),
-            _ => panic!("`{line}` runs nothing"),
-        }
+        let parts = match parsed(line) {
+            Ok(Order::Check(chosen)) => chosen.parts(Verb::Check),
+            Ok(Order::Test(chosen)) => chosen.parts(Verb::Test),
+            Ok(Order::Prove(chosen)) => chosen.parts(Verb::Prove),
+            other => panic!("`{line}` runs no parts: {other:?}"),
+        };
+        parts.iter().map(|part| part.name).collect()
     }
 
     #[test]
-    fn no_argument_asks_for_help() {
-        assert!(matches!(parsed(""), Ok(Order::Help)));
-        assert!(matches!(parsed("test --help"), Ok(Order::Help)));
+    fn the_command_line_is_consistent() {
+        Order::command().debug_assert();
     }
 
     #[test]
-    fn whatever_check_runs_test_runs_too_and_prove_runs_neither() {
+    fn test_runs_what_check_runs_and_prove_runs_the_rest() {
         let (check, test, prove) = (names("check"), names("test"), names("prove"));
         assert!(check.iter().all(|name| test.contains(name)));
         assert!(prove.iter().all(|name| !test.contains(name)));
@@ -143,15 +109,16 @@ mod tests {
     #[test]
     fn named_parts_run_alone_and_once() {
         assert_eq!(names("test fmt clippy fmt"), ["fmt", "clippy"]);
+        assert_eq!(names("check soak"), ["soak"]);
     }
 
     #[test]
-    fn a_bad_argument_is_named_in_one_sentence() {
+    fn a_bad_argument_is_named() {
         for (line, named) in
             [("tset", "tset"), ("test ftm", "ftm"), ("test --fast", "--fast"), ("list all", "all")]
         {
-            let Err(sentence) = parsed(line) else { panic!("`{line}` was accepted") };
-            assert!(sentence.contains(named) && sentence.lines().count() == 1, "{sentence}");
+            let error = parsed(line).unwrap_err();
+            assert!(error.exit_code() == 2 && error.to_string().contains(named), "{error}");
         }
     }
 
@@ -165,8 +132,10 @@ mod tests {
 
     #[test]
     fn help_and_list_name_every_part() {
+        let help = parsed("--help").unwrap_err();
+        assert_eq!(help.kind(), ErrorKind::DisplayHelp);
         for part in PARTS {
-            assert!(help().contains(part.name) && list().contains(part.name), "{}", part.name);
+            assert!(help.to_string().contains(part.name) && list().contains(part.name), "{}", part.name);
         }
     }
 }

@@ -1,60 +1,52 @@
-//! Other people's packages, which tests run: from npm and from `PyPI`, once for each list of them.
+//! Installs other people's packages, which tests run, from npm and from `PyPI`: once, and again when their list changes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::job::{Job, Stop};
+use crate::job::{Job, Stop, command};
 
-/// What is installed where the machine's own node is too old.
+/// Is installed where the machine's own node is too old.
 const NEWER_NODE: &str = "node@22.23.3";
 
-/// The packages that `package-lock.json` in this folder lists, into `node_modules` beside it.
+/// Installs the packages that `package-lock.json` in this folder lists, into `node_modules` beside it.
 pub(crate) fn from_npm(job: &mut Job<'_>, folder: &str) -> Result<(), Stop> {
     let path = job.workspace.root.join(folder);
     let lock = path.join("package-lock.json");
-    // The dot keeps it from npm, which removes whatever else lies there and is on no list.
+    // npm removes every file there that is not on its list, unless its name begins with a dot.
     once_for(job, &lock, &path.join("node_modules/.installed-lock.json"), |job| {
-        job.run(npm(folder, &["ci", "--no-audit", "--no-fund"])).map(drop)
+        job.run(&mut npm(folder, "ci --no-audit --no-fund")).map(drop)
     })
 }
 
-/// A node beside those packages, as `node_modules/node/bin/node`, unless the machine's is of this version or newer.
+/// Installs node beside those packages, as `node_modules/node/bin/node`, unless the machine's is this version or newer.
 pub(crate) fn node_since(job: &mut Job<'_>, folder: &str, oldest: u32) -> Result<(), Stop> {
     if job.workspace.root.join(folder).join("node_modules/node/bin/node").exists() {
         return Ok(());
     }
-    let mut ask = Command::new("node");
-    ask.arg("--version");
-    if major(&job.run(ask)?).is_some_and(|major| major >= oldest) {
+    if major(&job.run(&mut command("node --version"))?).is_some_and(|major| major >= oldest) {
         return Ok(());
     }
-    job.run(npm(folder, &["install", "--no-save", "--no-audit", "--no-fund", NEWER_NODE])).map(drop)
+    job.run(&mut npm(folder, &format!("install --no-save --no-audit --no-fund {NEWER_NODE}"))).map(drop)
 }
 
-/// Npm at work in this folder.
-pub(crate) fn npm(folder: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new("npm");
-    command.args(["--prefix", folder]).args(arguments);
-    command
+/// npm, run in this folder.
+pub(crate) fn npm(folder: &str, arguments: &str) -> Command {
+    command(&format!("npm --prefix {folder} {arguments}"))
 }
 
-/// The packages of this list, into a virtual environment. Returns its interpreter.
+/// Installs the packages of this list into a virtual environment. Returns its interpreter.
 pub(crate) fn from_pypi(job: &mut Job<'_>, requirements: &str, environment: &Path) -> Result<PathBuf, Stop> {
     let requirements = job.workspace.root.join(requirements);
     let python = environment.join("bin/python");
     once_for(job, &requirements, &environment.join("installed-requirements.txt"), |job| {
-        let mut make = Command::new("python3");
-        make.args(["-m", "venv", "--clear"]).arg(environment);
-        job.run(make)?;
-        let mut install = Command::new(&python);
-        install.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--requirement"]);
-        install.arg(&requirements);
-        job.run(install).map(drop)
+        job.run(command("python3 -m venv --clear").arg(environment))?;
+        let options = ["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--requirement"];
+        job.run(Command::new(&python).args(options).arg(&requirements)).map(drop)
     })?;
     Ok(python)
 }
 
-/// Installs unless the same list was installed before: its copy lies beside what came of it.
+/// Installs, unless the same list was installed before. A copy of the list is kept beside what was installed.
 fn once_for(
     job: &mut Job<'_>,
     list: &Path,
@@ -70,7 +62,7 @@ fn once_for(
     std::fs::write(installed, wanted).map_err(broken)
 }
 
-/// The first number of what `node --version` prints.
+/// Returns the first number of what `node --version` prints.
 fn major(printed: &str) -> Option<u32> {
     printed.trim().trim_start_matches('v').split('.').next()?.parse().ok()
 }
@@ -85,8 +77,7 @@ mod tests {
     #[test]
     fn a_list_is_installed_once_and_again_when_it_changes() {
         let workspace = Workspace::load().unwrap();
-        let mut job =
-            Job::start(&workspace, String::new(), "test-of-install", Duration::from_mins(1), false).unwrap();
+        let mut job = Job::start(&workspace, "test-of-install", Duration::from_mins(1), false).unwrap();
         let folder = workspace.target.join("xtask/test-of-install");
         std::fs::create_dir_all(&folder).unwrap();
         let (list, installed) = (folder.join("list"), folder.join("installed"));

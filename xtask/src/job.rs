@@ -1,10 +1,10 @@
-//! One part at work: runs commands, captures what they print, and stops them when they take too long.
+//! One part at work: runs commands, keeps what they print in a log, and stops them when they take too long.
 
 use core::time::Duration;
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, IsTerminal as _, PipeReader, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 
 use serde_json::Value;
 
@@ -34,192 +34,158 @@ pub(crate) fn failed<T>(sentence: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Failed(sentence.into()))
 }
 
-/// A part at work. Everything that its commands print goes to a log file and, if it is asked for, to the terminal.
+/// The command that consists of these words. Add what may contain a blank, such as a path, with `arg`.
+pub(crate) fn command(words: &str) -> Command {
+    let mut words = words.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    command
+}
+
+/// A part at work. Everything that its commands print goes to a log file and, with `--verbose`, to the terminal.
 pub(crate) struct Job<'a> {
     pub(crate) workspace: &'a Workspace,
-    label: String,
-    log: File,
-    verbose: bool,
-    terminal: bool,
+    log: Log,
     watch: Stopwatch,
     limit: Duration,
-    transcript: String,
     notes: Vec<String>,
 }
 
 impl<'a> Job<'a> {
-    /// `label` stands before every line of progress; `name` names the log file.
+    /// `name` names the log file.
     pub(crate) fn start(
         workspace: &'a Workspace,
-        label: String,
         name: &str,
         limit: Duration,
         verbose: bool,
     ) -> io::Result<Self> {
         let folder = workspace.target.join("xtask");
         std::fs::create_dir_all(&folder)?;
-        let log = File::create(folder.join(format!("{name}.log")))?;
-        Ok(Self {
-            workspace,
-            label,
-            log,
-            verbose,
-            terminal: io::stdout().is_terminal() && !verbose,
-            watch: Stopwatch::start(),
-            limit,
-            transcript: String::new(),
-            notes: Vec::new(),
-        })
+        let log = Log::create(folder.join(format!("{name}.log")), verbose)?;
+        Ok(Self { workspace, log, watch: Stopwatch::start(), limit, notes: Vec::new() })
     }
 
-    /// A JSON file, named from the root.
+    /// Reads a JSON file, named from the root.
     pub(crate) fn read_json(&self, path: &str) -> Result<Value, Stop> {
         let broken = |error: &dyn core::fmt::Display| Stop::Failed(format!("{path}: {error}"));
         let text = std::fs::read_to_string(self.workspace.root.join(path)).map_err(|error| broken(&error))?;
         serde_json::from_str(&text).map_err(|error| broken(&error))
     }
 
-    /// A cargo command, run at the root by the toolchain in use.
-    pub(crate) fn cargo<I: AsRef<std::ffi::OsStr>>(
-        &mut self,
-        arguments: impl IntoIterator<Item = I>,
-    ) -> Result<String, Stop> {
-        let mut command = Command::new("cargo");
-        command.args(arguments);
-        self.run(command)
+    /// Runs cargo at the root, with the toolchain in use and these arguments.
+    pub(crate) fn cargo(&mut self, arguments: &str) -> Result<(), Stop> {
+        self.run(&mut command(&format!("cargo {arguments}"))).map(drop)
     }
 
-    /// Runs a command at the root and returns what it printed; its failure is the part's.
-    pub(crate) fn run(&mut self, command: Command) -> Result<String, Stop> {
-        let line = spelled(&command);
+    /// Runs a command at the root and returns what it printed. The part fails if the command does.
+    pub(crate) fn run(&mut self, command: &mut Command) -> Result<String, Stop> {
         let (status, printed) = self.outcome(command)?;
-        if status.success() { Ok(printed) } else { failed(format!("`{line}` failed ({status})")) }
+        if status.success() {
+            Ok(printed)
+        } else {
+            failed(format!("`{}` failed ({status})", spelled(command)))
+        }
     }
 
-    /// Runs every command at the root, also after one has failed, and then tells of the first that did.
+    /// Runs every command at the root, also after one has failed, and returns the first failure.
     pub(crate) fn run_all(&mut self, commands: impl IntoIterator<Item = Command>) -> Result<(), Stop> {
         let mut result = Ok(());
-        for command in commands {
-            let outcome = self.run(command).map(drop);
-            result = result.and(outcome);
+        for mut command in commands {
+            result = result.and(self.run(&mut command).map(drop));
         }
         result
     }
 
-    /// Runs a command at the root, whatever its exit code.
-    pub(crate) fn outcome(&mut self, mut command: Command) -> Result<(ExitStatus, String), Stop> {
-        let line = spelled(&command);
+    /// Runs a command at the root, whatever its exit code, and returns what it printed.
+    pub(crate) fn outcome(&mut self, command: &mut Command) -> Result<(ExitStatus, String), Stop> {
+        let line = spelled(command);
+        let mut header = Vec::new();
         for (name, value) in command.get_envs() {
-            self.record(&format!(
-                "# {}={}",
-                name.to_string_lossy(),
-                value.unwrap_or_default().to_string_lossy()
-            ));
+            header.push(format!("# {}={}\n", name.display(), value.unwrap_or_default().display()));
         }
-        self.record(&format!("$ {line}"));
+        header.push(format!("$ {line}\n"));
         command.current_dir(&self.workspace.root).stdin(Stdio::null()).env("CARGO_TERM_COLOR", "never");
         let broken = |error: io::Error| Stop::Failed(format!("`{line}` did not run: {error}"));
-        let (reader, writer) = io::pipe().map_err(broken)?;
-        command.stdout(writer.try_clone().map_err(broken)?).stderr(writer);
-        let child = command.spawn().map_err(broken)?;
-        // The command holds the pipe's other end: while it lives, the reader finds no end.
-        drop(command);
-        self.attend(child, &lines_of(reader), &line)
-    }
-
-    /// Follows a child to its end, or to the end of the part's time.
-    fn attend(
-        &mut self,
-        mut child: Child,
-        lines: &Receiver<String>,
-        line: &str,
-    ) -> Result<(ExitStatus, String), Stop> {
-        const TICK: Duration = Duration::from_secs(1);
-        const LAST_WORDS: Duration = Duration::from_secs(5);
-        let mut printed = String::new();
-        let mut last = String::new();
+        self.log.write(&header.concat()).map_err(broken)?;
+        command.stdout(self.log.handle().map_err(broken)?).stderr(self.log.handle().map_err(broken)?);
+        let mut child = command.spawn().map_err(broken)?;
+        let mut printed = Vec::new();
         loop {
-            match lines.recv_timeout(TICK) {
-                Ok(text) => {
-                    printed.push_str(&text);
-                    printed.push('\n');
-                    if !text.starts_with(programs::MESSAGE) {
-                        self.record(&text);
-                        last = text;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    // A process that the child left behind may hold the pipe open for ever.
-                    if let Ok(Some(status)) = child.try_wait() {
-                        return Ok((status, printed));
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    let status = child.wait().map_err(|error| Stop::Failed(error.to_string()))?;
-                    return Ok((status, printed));
-                }
+            let status = child.try_wait().map_err(broken)?;
+            self.log.read_on(&mut printed).map_err(broken)?;
+            if let Some(status) = status {
+                return Ok((status, String::from_utf8_lossy(&printed).into_owned()));
             }
             if self.watch.elapsed() > self.limit {
                 let left_behind = end_with_descendants(&mut child);
-                // Whoever holds the pipe is about to die; what it still had to say belongs to the log.
-                while let Ok(text) = lines.recv_timeout(LAST_WORDS) {
-                    self.record(&text);
-                }
                 let limit = Spoken(self.limit);
                 return failed(format!("`{line}` was stopped: the part's limit is {limit}{left_behind}"));
             }
-            self.show_progress(&last);
+            pause();
         }
     }
 
-    /// A line for people, in the log too.
-    pub(crate) fn say(&mut self, text: &str) {
-        self.clear_progress();
-        println!("{} {text}", self.label);
-        self.write(text);
-    }
-
-    /// A fact to print beside the part's result.
+    /// Keeps a fact to print beside the part's result.
     pub(crate) fn note(&mut self, text: String) {
-        self.write(&text);
         self.notes.push(text);
     }
 
-    /// Ends the job: how long it took, all that was printed, and the notes.
+    /// Ends the job. Returns how long it took, everything that was printed, and the notes.
     pub(crate) fn finish(self) -> (Duration, String, Vec<String>) {
-        self.clear_progress();
-        (self.watch.elapsed(), self.transcript, self.notes)
+        (self.watch.elapsed(), self.log.text(), self.notes)
+    }
+}
+
+/// What a part's commands print. They write to the file themselves, so a process that one leaves behind holds up nobody.
+struct Log {
+    path: PathBuf,
+    writer: File,
+    reader: File,
+    verbose: bool,
+}
+
+impl Log {
+    fn create(path: PathBuf, verbose: bool) -> io::Result<Self> {
+        File::create(&path)?;
+        // Several processes write to it: each line goes to the end, wherever that is by then.
+        let writer = OpenOptions::new().append(true).open(&path)?;
+        Ok(Self { writer, reader: File::open(&path)?, path, verbose })
     }
 
-    fn record(&mut self, line: &str) {
-        self.transcript.push_str(line);
-        self.transcript.push('\n');
-        self.write(line);
+    fn handle(&self) -> io::Result<File> {
+        self.writer.try_clone()
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.writer.write_all(text.as_bytes())?;
+        self.read_on(&mut Vec::new())
+    }
+
+    /// Adds what was written since the last call, which people see with `--verbose`.
+    fn read_on(&mut self, text: &mut Vec<u8>) -> io::Result<()> {
+        let known = text.len();
+        self.reader.read_to_end(text)?;
         if self.verbose {
-            println!("{line}");
+            print!("{}", for_people(&String::from_utf8_lossy(text.get(known..).unwrap_or_default())));
         }
+        Ok(())
     }
 
-    fn write(&mut self, line: &str) {
-        // What the log lacks is on the terminal, where it counts; a full disk shows itself elsewhere.
-        let _ = writeln!(self.log, "{line}");
+    /// The whole of it, for people.
+    fn text(&self) -> String {
+        for_people(&String::from_utf8_lossy(&std::fs::read(&self.path).unwrap_or_default()))
     }
+}
 
-    fn show_progress(&self, last: &str) {
-        if self.terminal {
-            let status = format!("{} {}  {}", self.label, Spoken(self.watch.elapsed()), last.trim());
-            let shown: String = status.chars().take(terminal_width()).collect();
-            print!("\r\x1b[2K{shown}");
-            let _ = io::stdout().flush();
-        }
-    }
+/// Leaves out what cargo says to programs.
+fn for_people(text: &str) -> String {
+    text.split_inclusive('\n').filter(|line| !line.starts_with(programs::MESSAGE)).collect()
+}
 
-    fn clear_progress(&self) {
-        if self.terminal {
-            print!("\r\x1b[2K");
-            let _ = io::stdout().flush();
-        }
-    }
+/// Waits a moment for a process.
+#[expect(clippy::disallowed_methods, reason = "waits for commands; no session reads this clock")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
 }
 
 /// A command as one would type it.
@@ -228,23 +194,10 @@ fn spelled(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// The lines that arrive on a pipe, read by a thread of their own so that the waiting side can keep time.
-fn lines_of(reader: PipeReader) -> Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(reader).split(b'\n') {
-            let Ok(line) = line else { return };
-            let text = String::from_utf8_lossy(&line);
-            if sender.send(text.trim_end_matches('\r').to_owned()).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
 /// Ends a child and all that it has started, found by their parents' ids: cargo alone would leave its tests running.
-/// Returns what to add to the sentence about it where they cannot be found.
+/// A process group of its own would be simpler, but Ctrl-C in a terminal would not reach it.
+///
+/// Returns what to add to the error where the descendants cannot be found.
 fn end_with_descendants(child: &mut Child) -> &'static str {
     let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
         .into_iter()
@@ -262,21 +215,13 @@ fn end_with_descendants(child: &mut Child) -> &'static str {
     let _ = Command::new("kill").arg("-KILL").args(ids).stdin(Stdio::null()).stderr(Stdio::null()).status();
     let _ = child.kill();
     let _ = child.wait();
-    if cfg!(target_os = "linux") {
-        ""
-    } else {
-        "; what it has started may still run: finding that needs Linux"
-    }
+    if cfg!(target_os = "linux") { "" } else { "; what it started may still run: only on Linux is it found" }
 }
 
-/// The parent's id is the fourth field of `stat`, the second after the name, which stands in parentheses.
+/// The parent's id is the fourth field of `stat`, the second after the name, which is in parentheses.
 fn parent_of(id: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-}
-
-fn terminal_width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(80)
 }
 
 #[cfg(test)]
@@ -284,20 +229,21 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
+        let mut command = command("sh -c");
+        command.arg(script);
         command
     }
 
     fn job<'a>(workspace: &'a Workspace, name: &str, limit: Duration) -> Job<'a> {
-        Job::start(workspace, String::new(), name, limit, false).unwrap()
+        Job::start(workspace, name, limit, false).unwrap()
     }
 
     #[test]
     fn both_streams_are_captured_and_nothing_can_be_asked() {
         let workspace = Workspace::load().unwrap();
         let mut job = job(&workspace, "test-of-capture", Duration::from_mins(1));
-        let printed = job.run(shell("echo out; echo err >&2; read line || echo no input")).unwrap();
+        job.run(&mut shell("echo earlier")).unwrap();
+        let printed = job.run(&mut shell("echo out; echo err >&2; read line || echo no input")).unwrap();
         assert_eq!(printed, "out\nerr\nno input\n");
     }
 
@@ -305,7 +251,7 @@ mod tests {
     fn a_failing_command_is_named() {
         let workspace = Workspace::load().unwrap();
         let mut job = job(&workspace, "test-of-failure", Duration::from_mins(1));
-        let stop = job.run(shell("exit 3")).unwrap_err();
+        let stop = job.run(&mut shell("exit 3")).unwrap_err();
         assert!(stop.sentence().contains("`sh -c exit 3` failed"), "{}", stop.sentence());
     }
 
@@ -320,13 +266,30 @@ mod tests {
     }
 
     #[test]
+    fn people_do_not_see_what_cargo_says_to_programs() {
+        let workspace = Workspace::load().unwrap();
+        let mut job = job(&workspace, "test-of-messages", Duration::from_mins(1));
+        let message = r#"{"reason":"build-finished"}"#;
+        assert!(job.run(&mut shell(&format!("echo '{message}'; echo text"))).unwrap().contains(message));
+        let (_, transcript, _) = job.finish();
+        assert!(transcript.ends_with("; echo text\ntext\n"), "{transcript}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
     fn a_command_that_hangs_is_ended_with_its_children() {
         let workspace = Workspace::load().unwrap();
-        let mut job = job(&workspace, "test-of-limit", Duration::ZERO);
-        let stop = job.run(shell("sleep 1000 & echo started; wait")).unwrap_err();
+        let mut job = job(&workspace, "test-of-limit", Duration::from_secs(1));
+        let stop = job.run(&mut shell("sleep 1000 & echo child $!; wait")).unwrap_err();
         assert!(stop.sentence().contains("was stopped"), "{}", stop.sentence());
-        // The sleeper held the pipe: as long as it lived, its last words would have been waited for.
-        let (took, ..) = job.finish();
-        assert!(took < Duration::from_secs(5), "{took:?}");
+        let (_, transcript, _) = job.finish();
+        let id = transcript.lines().find_map(|line| line.strip_prefix("child ")).unwrap();
+        // It is dead once the kernel has come to it, and stays in the table until its new parent asks for its exit code.
+        let is_gone = || {
+            pause();
+            let state = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            state.is_empty() || state.contains(") Z ")
+        };
+        assert!((0..500).any(|_| is_gone()), "{id} still runs");
     }
 }

@@ -1,16 +1,17 @@
 //! The developer's one command: `cargo xtask check`, `cargo xtask test`, `cargo xtask prove`, `cargo xtask firmware`.
 //!
-//! A *part* is one thing that must hold ([`part::PARTS`] lists them all); a *verb* runs the parts that belong to it
-//! and closes with a summary. [`need`] installs what the chosen parts need, [`runner`] runs them one after the
-//! other, each in a [`job::Job`], which captures what its commands print.
+//! A *part* is one thing that must hold ([`part::PARTS`] lists them all). A *verb* runs the parts that belong to it
+//! and closes with a summary. [`need`] installs what the chosen parts need. [`runner`] runs them one after the other,
+//! each in a [`job::Job`], which keeps what its commands print in a log.
 //!
-//! Two things need Linux. A command that exceeds its part's limit is stopped with all that it has started, which is
-//! found through `/proc`; elsewhere it is stopped alone. The parts `attacks` and `faults`, which read `/proc` and make
-//! network namespaces, are not run elsewhere.
+//! Two things need Linux. A command that exceeds its part's limit is stopped together with everything that it has
+//! started, which is found through `/proc`; on other systems only the command itself is stopped. And the parts `attacks`
+//! and `faults` read `/proc` and make network namespaces, so other systems do not run them.
 
 mod cli;
 mod install;
 mod job;
+mod llvm;
 mod need;
 mod part;
 mod parts;
@@ -21,41 +22,36 @@ mod workspace;
 
 use std::process::ExitCode;
 
-/// The exit code of a command line that makes no sense.
-const USAGE: u8 = 2;
+use clap::Parser as _;
+
+use crate::cli::{Chosen, Order};
+use crate::part::Verb;
+use crate::workspace::Workspace;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let order = match cli::parse(&arguments) {
-        Ok(order) => order,
+    let done = match Order::parse() {
+        Order::List => {
+            println!("{}", cli::list());
+            Ok(true)
+        }
+        Order::Firmware { server } => Workspace::load()
+            .and_then(|workspace| runner::demonstrate(&workspace, server.as_deref()))
+            .map(|()| true),
+        Order::Check(chosen) => run(Verb::Check, &chosen),
+        Order::Test(chosen) => run(Verb::Test, &chosen),
+        Order::Prove(chosen) => run(Verb::Prove, &chosen),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(sentence) => {
             eprintln!("{sentence}");
-            return ExitCode::from(USAGE);
-        }
-    };
-    match order {
-        cli::Order::Help => print!("{}", cli::help()),
-        cli::Order::List => print!("{}", cli::list()),
-        cli::Order::Firmware { server } => {
-            let shown = workspace::Workspace::load()
-                .and_then(|workspace| runner::demonstrate(&workspace, server.as_deref()));
-            if let Err(sentence) = shown {
-                eprintln!("{sentence}");
-                return ExitCode::FAILURE;
-            }
-        }
-        cli::Order::Run { title, parts, verbose } => {
-            let workspace = match workspace::Workspace::load() {
-                Ok(workspace) => workspace,
-                Err(sentence) => {
-                    eprintln!("{sentence}");
-                    return ExitCode::FAILURE;
-                }
-            };
-            if !runner::run(&title, &parts, verbose, &workspace) {
-                return ExitCode::FAILURE;
-            }
+            ExitCode::FAILURE
         }
     }
-    ExitCode::SUCCESS
+}
+
+/// Returns whether no part failed.
+fn run(verb: Verb, chosen: &Chosen) -> Result<bool, String> {
+    Workspace::load().map(|workspace| runner::run(&chosen.parts(verb), chosen.verbose, &workspace))
 }

@@ -1,13 +1,13 @@
 //! What a part needs beyond cargo, and how a machine gets it.
 //!
-//! Before the parts run, [`provide`] installs whatever the chosen ones lack: with rustup, with cargo, and, as root on
-//! Debian and its relatives, with apt-get. Elsewhere it says what is missing and, where it can, the one line that
-//! installs it. Nothing is asked; a part that lacks something fails and says so, and the others still run.
+//! Before the parts run, [`provide`] installs what they lack: with rustup, with cargo, and, as root on Debian and its
+//! relatives, with apt-get. Elsewhere it says what is missing and, where it can, the one line that installs it. It asks
+//! no questions. A part that lacks something fails and says so, and the others still run.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::job::Job;
+use crate::job::{Job, command};
 
 /// Something that must be on the machine before a part can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) enum Need {
     Component(&'static str),
     /// The nightly toolchain, with these components.
     Nightly(&'static [&'static str]),
-    /// A cargo subcommand, `cargo-<name>`. Whatever version is present will do; this one is installed.
+    /// A cargo subcommand, `cargo-<name>`. Any version that is present is used; this one is installed.
     CargoTool { name: &'static str, version: &'static str },
     /// A program on the path, and the Debian package that brings it.
     Program { name: &'static str, package: &'static str },
@@ -42,44 +42,39 @@ impl Need {
     /// Whether the machine has it already.
     pub(crate) fn is_met(self) -> bool {
         match self {
-            Self::Target(triple) => lists(&["target", "list", "--installed"], &[triple]),
-            Self::Component(component) => lists(&["component", "list", "--installed"], &[component]),
-            Self::Nightly(components) => {
-                lists(&["component", "list", "--installed", "--toolchain", "nightly"], components)
-            }
+            Self::Target(triple) => lists("target list --installed", &[triple]),
+            Self::Component(component) => lists("component list --installed", &[component]),
+            Self::Nightly(components) => lists("component list --installed --toolchain nightly", components),
             Self::CargoTool { name, .. } => on_path(&format!("cargo-{name}")),
             Self::Program { name, .. } => on_path(name),
-            Self::PythonEnvironments => printed("python3", &["-c", "import ensurepip, venv"]).is_some(),
+            Self::PythonEnvironments => {
+                printed(command("python3 -c").arg("import ensurepip, venv")).is_some()
+            }
         }
     }
 
     /// The command that installs it.
     fn installer(self, machine: Machine) -> Result<Command, String> {
-        let (program, arguments): (_, Vec<&str>) = match self {
-            Self::Target(triple) => ("rustup", vec!["target", "add", triple]),
-            Self::Component(component) => ("rustup", vec!["component", "add", component]),
-            Self::Nightly(components) if lists(&["toolchain", "list"], &["nightly"]) => {
-                ("rustup", [&["component", "add", "--toolchain", "nightly"], components].concat())
+        let words = match self {
+            Self::Target(triple) => format!("rustup target add {triple}"),
+            Self::Component(component) => format!("rustup component add {component}"),
+            Self::Nightly(components) if lists("toolchain list", &["nightly"]) => {
+                format!("rustup component add --toolchain nightly {}", components.join(" "))
             }
             Self::Nightly(components) => {
-                let install = ["toolchain", "install", "nightly", "--profile", "minimal"].as_slice();
-                let components: Vec<_> = components.iter().flat_map(|&name| ["--component", name]).collect();
-                ("rustup", [install, &components].concat())
+                format!(
+                    "rustup toolchain install nightly --profile minimal --component {}",
+                    components.join(",")
+                )
             }
-            Self::CargoTool { name, version } => {
-                let mut install = Command::new("cargo");
-                install.args(["install", "--locked", &format!("cargo-{name}@{version}")]);
-                return Ok(install);
-            }
+            Self::CargoTool { name, version } => format!("cargo install --locked cargo-{name}@{version}"),
             Self::Program { package, .. } => return self.by_apt(package, machine),
             Self::PythonEnvironments => return self.by_apt("python3-venv", machine),
         };
-        if !on_path("rustup") {
-            return Err(format!("{} is missing, and rustup, which would add it, as well", self.name()));
+        if words.starts_with("rustup") && !on_path("rustup") {
+            return Err(format!("{} is missing, and so is rustup, which would install it", self.name()));
         }
-        let mut command = Command::new(program);
-        command.args(arguments);
-        Ok(command)
+        Ok(command(&words))
     }
 
     /// The command that installs a package, or what to do where we may not.
@@ -95,7 +90,7 @@ impl Need {
     }
 }
 
-/// Installs what is missing. The names of those that could not be installed come back, each with the reason.
+/// Installs what is missing. Returns what could not be installed, each with the reason.
 pub(crate) fn provide(needs: &[Need], job: &mut Job<'_>) -> Vec<(Need, String)> {
     let machine = Machine::detect();
     let mut unmet = Vec::new();
@@ -105,10 +100,10 @@ pub(crate) fn provide(needs: &[Need], job: &mut Job<'_>) -> Vec<(Need, String)> 
         }
         let patience =
             if matches!(need, Need::CargoTool { .. }) { ", which compiles for some minutes" } else { "" };
-        job.say(&format!("installing {}{patience}", need.name()));
+        println!("[set-up] installing {}{patience}", need.name());
         let installed = need
             .installer(machine)
-            .and_then(|command| job.run(command).map_err(|stop| stop.sentence().to_owned()))
+            .and_then(|mut command| job.run(&mut command).map_err(|stop| stop.sentence().to_owned()))
             .and_then(|_| if need.is_met() { Ok(()) } else { Err("it is still missing".to_owned()) });
         if let Err(reason) = installed {
             unmet.push((need, format!("{} could not be installed: {reason}", need.name())));
@@ -117,12 +112,12 @@ pub(crate) fn provide(needs: &[Need], job: &mut Job<'_>) -> Vec<(Need, String)> 
     unmet
 }
 
-/// What may be installed here without asking anybody.
+/// Whether programs may be installed here without asking anybody.
 #[derive(Clone, Copy)]
 enum Machine {
     /// Debian or a relative, and we are root.
     Root,
-    /// Debian or a relative, as anybody else.
+    /// Debian or a relative, and we are not root.
     User,
     /// Another system.
     Other,
@@ -133,7 +128,7 @@ impl Machine {
         if !on_path("apt-get") {
             return Self::Other;
         }
-        let root = printed("id", &["-u"]).is_some_and(|id| id.trim() == "0");
+        let root = printed(&mut command("id -u")).is_some_and(|id| id.trim() == "0");
         if root { Self::Root } else { Self::User }
     }
 }
@@ -141,14 +136,14 @@ impl Machine {
 /// The package lists of a fresh machine are empty or old, so they are fetched first.
 fn apt_get(package: &str) -> Command {
     let script = format!("apt-get update && apt-get install --yes --no-install-recommends {package}");
-    let mut command = Command::new("sh");
-    command.args(["-c", &script]).env("DEBIAN_FRONTEND", "noninteractive");
-    command
+    let mut install = command("sh -c");
+    install.arg(script).env("DEBIAN_FRONTEND", "noninteractive");
+    install
 }
 
-/// Whether rustup's list has a line for each name; lines carry the platform behind the name.
-fn lists(arguments: &[&str], names: &[&str]) -> bool {
-    printed("rustup", arguments).is_some_and(|list| {
+/// Whether rustup's list has a line for each name. A line has the platform after the name.
+fn lists(arguments: &str, names: &[&str]) -> bool {
+    printed(&mut command(&format!("rustup {arguments}"))).is_some_and(|list| {
         names
             .iter()
             .all(|name| list.lines().any(|line| line == *name || line.starts_with(&format!("{name}-"))))
@@ -156,8 +151,8 @@ fn lists(arguments: &[&str], names: &[&str]) -> bool {
 }
 
 /// What a command prints, if it succeeds.
-fn printed(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+fn printed(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -185,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn anybody_else_gets_the_one_line_to_run() {
+    fn who_is_not_root_gets_the_one_line_to_run() {
         let sentence = QEMU.installer(Machine::User).unwrap_err();
         assert!(sentence.contains("`sudo apt-get install --yes qemu-system-arm`"), "{sentence}");
     }

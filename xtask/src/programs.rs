@@ -1,6 +1,6 @@
-//! What a build has made, and where cargo has put it.
+//! The programs that a build has made, and where cargo has put them.
 //!
-//! Cargo is asked: `CARGO_TARGET_DIR`, a configuration file and `CARGO_BUILD_TARGET` each move what is built.
+//! Cargo itself says where: `CARGO_TARGET_DIR`, a configuration file and `CARGO_BUILD_TARGET` each move what is built.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::job::{Job, Stop};
 
-/// What each of cargo's messages for programs begins with. People read what cargo says beside them.
+/// What each of cargo's messages for programs begins with.
 pub(crate) const MESSAGE: &str = "{\"reason\":";
 
 /// The programs of one build.
@@ -17,7 +17,7 @@ pub(crate) struct Programs(Vec<(String, PathBuf)>);
 
 impl Programs {
     /// Runs a `cargo build` at the root.
-    pub(crate) fn build(job: &mut Job<'_>, mut command: Command) -> Result<Self, Stop> {
+    pub(crate) fn build(job: &mut Job<'_>, command: &mut Command) -> Result<Self, Stop> {
         command.arg("--message-format=json-render-diagnostics");
         job.run(command).map(|printed| Self::read(&printed))
     }
@@ -31,7 +31,7 @@ impl Programs {
         Self(messages.filter_map(program).collect())
     }
 
-    /// Where the program of this name is.
+    /// Returns the path of the program with this name.
     pub(crate) fn path(&self, name: &str) -> Result<&Path, Stop> {
         let found = self.0.iter().find(|(known, _)| known == name).map(|(_, path)| path.as_path());
         found.ok_or_else(|| Stop::Failed(format!("cargo has built no program {name}")))

@@ -9,11 +9,11 @@ use crate::parts::firmware;
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
-/// Runs the parts. True if none failed.
-pub(crate) fn run(title: &str, parts: &[&Part], verbose: bool, workspace: &Workspace) -> bool {
+/// Runs the parts. Returns true if none failed.
+pub(crate) fn run(parts: &[&Part], verbose: bool, workspace: &Workspace) -> bool {
     let watch = Stopwatch::start();
-    let log = workspace.target.join("xtask");
-    println!("cargo xtask {title}: {}, logs in {}", counted(parts.len(), "part"), log.display());
+    let names: Vec<_> = parts.iter().map(|part| part.name).collect();
+    println!("Running {}; logs in {}", names.join(", "), workspace.target.join("xtask").display());
     let needs: Vec<Need> = parts.iter().flat_map(|part| part.needs).copied().collect();
     let unmet = set_up(&needs, verbose, workspace);
     let reports: Vec<Report> = (1..)
@@ -32,9 +32,7 @@ pub(crate) fn demonstrate(workspace: &Workspace, server: Option<&str>) -> Result
     if let Some((_, sentence)) = set_up(&EMULATED_BOARD, false, workspace).into_iter().next() {
         return Err(sentence);
     }
-    let label = "[firmware]".to_owned();
-    let mut job =
-        Job::start(workspace, label, "show-firmware", LIMIT, false).map_err(|error| error.to_string())?;
+    let mut job = Job::start(workspace, "show-firmware", LIMIT, false).map_err(|error| error.to_string())?;
     println!("Building the board's image, a server and this display; the first time takes some minutes.");
     let prepared = firmware::prepare(&mut job, server);
     let (_, transcript, _) = job.finish();
@@ -46,7 +44,6 @@ struct Report {
     name: &'static str,
     result: Result<(), Stop>,
     took: Duration,
-    notes: Vec<String>,
     /// The test runners' own closing lines.
     test_results: Vec<String>,
 }
@@ -65,7 +62,7 @@ impl Report {
     }
 }
 
-/// Installs what is needed and the machine lacks. What could not be installed comes back with the reason.
+/// Installs what is needed and missing. Returns what could not be installed, each with the reason.
 fn set_up(wanted: &[Need], verbose: bool, workspace: &Workspace) -> Vec<(Need, String)> {
     const LIMIT: Duration = Duration::from_mins(20);
     let mut needs: Vec<Need> = Vec::new();
@@ -78,7 +75,7 @@ fn set_up(wanted: &[Need], verbose: bool, workspace: &Workspace) -> Vec<(Need, S
     if needs.is_empty() {
         return Vec::new();
     }
-    let mut job = match Job::start(workspace, "[set-up]".to_owned(), "set-up", LIMIT, verbose) {
+    let mut job = match Job::start(workspace, "set-up", LIMIT, verbose) {
         Ok(job) => job,
         Err(error) => return needs.into_iter().map(|need| (need, error.to_string())).collect(),
     };
@@ -94,7 +91,7 @@ fn set_up(wanted: &[Need], verbose: bool, workspace: &Workspace) -> Vec<(Need, S
     unmet
 }
 
-/// Runs one part and says how it went.
+/// Runs one part and prints how it went.
 fn report(
     part: &Part,
     label: &str,
@@ -104,28 +101,25 @@ fn report(
 ) -> Report {
     println!("{label} {}: {}", part.name, part.about);
     let limit = Duration::from_mins(part.limit_minutes);
-    let (result, took, transcript, notes) =
-        match Job::start(workspace, format!("{label} {}:", part.name), part.name, limit, verbose) {
-            Err(error) => (
-                Err(Stop::Failed(format!("its log cannot be written: {error}"))),
-                Duration::ZERO,
-                String::new(),
-                vec![],
-            ),
-            Ok(mut job) => {
-                let result = match unmet.iter().find(|(need, _)| part.needs.contains(need)) {
-                    Some((_, sentence)) => Err(Stop::Failed(sentence.clone())),
-                    None => (part.run)(&mut job),
-                };
-                let (took, transcript, notes) = job.finish();
-                (result, took, transcript, notes)
-            }
-        };
-    let report = Report { name: part.name, result, took, notes, test_results: test_results(&transcript) };
+    let (result, took, transcript, notes) = match Job::start(workspace, part.name, limit, verbose) {
+        Err(error) => {
+            let stop = Stop::Failed(format!("its log cannot be written: {error}"));
+            (Err(stop), Duration::ZERO, String::new(), vec![])
+        }
+        Ok(mut job) => {
+            let result = match unmet.iter().find(|(need, _)| part.needs.contains(need)) {
+                Some((_, sentence)) => Err(Stop::Failed(sentence.clone())),
+                None => (part.run)(&mut job),
+            };
+            let (took, transcript, notes) = job.finish();
+            (result, took, transcript, notes)
+        }
+    };
+    let report = Report { name: part.name, result, took, test_results: test_results(&transcript) };
     if report.has_failed() && !verbose {
         print!("{transcript}");
     }
-    for note in &report.notes {
+    for note in notes {
         println!("{label} {}: {note}", part.name);
     }
     let why = report.result.as_ref().err().map(|stop| format!(": {}", stop.sentence())).unwrap_or_default();
@@ -133,7 +127,7 @@ fn report(
     report
 }
 
-/// The standard test runner's own closing lines, each below the line that says what was tested.
+/// Returns the test runners' own closing lines, each below the line that says what was tested.
 fn test_results(transcript: &str) -> Vec<String> {
     const KEPT: [&str; 3] = ["Running ", "Doc-tests ", "test result: "];
     let lines = transcript.lines().map(str::trim);
@@ -168,16 +162,12 @@ fn summary(reports: &[Report], took: Duration) -> String {
     lines.join("\n") + "\n"
 }
 
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn went(name: &'static str, result: Result<(), Stop>) -> Report {
-        Report { name, result, took: Duration::from_secs(2), notes: vec![], test_results: vec![] }
+        Report { name, result, took: Duration::from_secs(2), test_results: vec![] }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What `cargo metadata` says about the workspace.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
+
+use crate::job::command;
 
 /// The workspace that this program was built in.
 pub(crate) struct Workspace {
@@ -26,8 +28,7 @@ pub(crate) struct Package {
 
 impl Workspace {
     pub(crate) fn load() -> Result<Self, String> {
-        let output = Command::new("cargo")
-            .args(["metadata", "--no-deps", "--format-version", "1"])
+        let output = command("cargo metadata --no-deps --format-version 1")
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
             .output()
@@ -65,15 +66,14 @@ impl Package {
         })
     }
 
-    /// Every choice of features that is worth building: none, each alone, all together.
-    pub(crate) fn feature_choices(&self) -> Vec<Vec<String>> {
-        let arguments = |list: &str| vec!["--no-default-features".to_owned(), format!("--features={list}")];
-        let mut choices = vec![vec!["--no-default-features".to_owned()]];
-        choices.extend(self.features.iter().map(|feature| arguments(feature)));
+    /// Every choice of features that is worth building, as arguments for cargo: none, each alone, all together.
+    pub(crate) fn feature_choices(&self) -> Vec<String> {
+        let mut choices = vec![String::new()];
+        choices.extend(self.features.iter().cloned());
         if self.features.len() > 1 {
-            choices.push(arguments(&self.features.join(",")));
+            choices.push(self.features.join(","));
         }
-        choices
+        choices.iter().map(|choice| format!("--no-default-features --features={choice}")).collect()
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(with_features(&["a"]).feature_choices().len(), 2);
         let choices = with_features(&["a", "b"]).feature_choices();
         assert_eq!(choices.len(), 4);
-        assert_eq!(choices[3], ["--no-default-features", "--features=a,b"]);
+        assert_eq!(choices[3], "--no-default-features --features=a,b");
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! Microcontrollers: no operating system, no standard library.
 
-use std::process::Command;
-
-use crate::job::{Job, Stop, failed};
+use crate::job::{Job, Stop, command, failed};
 use crate::part::BARE_METAL;
 
 /// What runs on microcontrollers.
 const PACKAGES: [&str; 2] = ["eio-core", "eio-embassy"];
 
-/// Each package alone, so that no other crate's features join in.
+/// Builds each package alone, so that no other crate's features join in.
 pub(crate) fn build(job: &mut Job<'_>) -> Result<(), Stop> {
     let mut builds = Vec::new();
     for name in PACKAGES {
@@ -17,9 +15,7 @@ pub(crate) fn build(job: &mut Job<'_>) -> Result<(), Stop> {
         };
         for target in BARE_METAL {
             for choice in package.feature_choices() {
-                let mut command = Command::new("cargo");
-                command.args(["build", "--package", name, "--target", target]).args(choice);
-                builds.push(command);
+                builds.push(command(&format!("cargo build --package {name} --target {target} {choice}")));
             }
         }
     }

@@ -9,7 +9,8 @@ use std::process::Command;
 use self::budget::Budget;
 pub(crate) use self::demonstration::{prepare, show};
 use crate::install;
-use crate::job::{Job, Stop, failed};
+use crate::job::{Job, Stop, command, failed};
+use crate::llvm::Sections;
 use crate::parts::host::{build_tool, workspace_test};
 use crate::programs::Programs;
 
@@ -37,19 +38,15 @@ pub(crate) fn on_qemu(job: &mut Job<'_>) -> Result<(), Stop> {
     let images = build_image(job)?;
     // Our own server is one of those that the board meets.
     build_tool(job, FEATURE)?;
-    let mut test = workspace_test(Some(FEATURE));
-    test.env(IMAGES, images);
-    test.args(["--test", "firmware", "--", "--test-threads=1"]);
-    job.run(test).map(drop)
+    let mut test = workspace_test(&format!("--features {FEATURE} --test firmware -- --test-threads=1"));
+    job.run(test.env(IMAGES, images)).map(drop)
 }
 
 /// The format, and the lints for all that the emulated board runs.
 pub(crate) fn lint(job: &mut Job<'_>) -> Result<(), Stop> {
-    job.cargo(["fmt", "--manifest-path", MANIFEST, "--all", "--check"])?;
-    let mut clippy = cargo("clippy", TARGET);
-    clippy.args(["--package", "app", "--package", "qemu-mps2", "--package", "sizes"]);
-    clippy.args(["--", "--deny", "warnings"]);
-    job.run(clippy).map(drop)
+    job.cargo(&format!("fmt --manifest-path {MANIFEST} --all --check"))?;
+    let packages = "--package app --package qemu-mps2 --package sizes -- --deny warnings";
+    job.run(&mut cargo("clippy", TARGET, packages)).map(drop)
 }
 
 /// The same application for real boards: nobody has them at hand here, but it has no warning, compiles and links.
@@ -65,9 +62,8 @@ pub(crate) fn sizes(job: &mut Job<'_>) -> Result<(), Stop> {
     let budget = Budget(job.read_json("embedded-example/sizes/budget.json")?);
     let mut over = Vec::new();
     for (feature, log) in [("", "off"), ("defmt", "info")] {
-        let mut build = cargo("build", TARGET);
-        build.args(["--release", "--package", "sizes", "--features", feature]).env("DEFMT_LOG", log);
-        let images = Programs::build(job, build)?;
+        let mut build = cargo("build", TARGET, &format!("--release --package sizes --features={feature}"));
+        let images = Programs::build(job, build.env("DEFMT_LOG", log))?;
         let (stack_flash, stack_ram) = sections(job, images.path("stack")?)?;
         for image in ["client", "connector", "socketio"] {
             let (flash, ram) = sections(job, images.path(image)?)?;
@@ -86,7 +82,7 @@ pub(crate) fn sizes(job: &mut Job<'_>) -> Result<(), Stop> {
 fn prepare_servers(job: &mut Job<'_>) -> Result<(), Stop> {
     install::from_npm(job, SERVERS)?;
     install::node_since(job, SERVERS, OLDEST_NODE)?;
-    job.run(install::npm(SERVERS, &["run", "build"])).map(drop)
+    job.run(&mut install::npm(SERVERS, "run build")).map(drop)
 }
 
 /// Tells the tests and the demonstration in which folder the board's images are.
@@ -94,25 +90,21 @@ const IMAGES: &str = "EIO_IMAGES";
 
 /// The images that the tests and the demonstration run: their folder.
 fn build_image(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
-    let mut build = cargo("build", TARGET);
-    build.args(["--release", "--package", "qemu-mps2"]).env("DEFMT_LOG", "info");
-    let images = Programs::build(job, build)?;
+    let mut build = cargo("build", TARGET, "--release --package qemu-mps2");
+    let images = Programs::build(job, build.env("DEFMT_LOG", "info"))?;
     Ok(images.path("firmware")?.parent().unwrap_or(Path::new("")).to_owned())
 }
 
 /// Cargo for the firmware's workspace.
-fn cargo(verb: &str, target: &str) -> Command {
-    let mut command = Command::new("cargo");
-    command.args([verb, "--manifest-path", MANIFEST, "--target", target]);
-    command
+fn cargo(verb: &str, target: &str, arguments: &str) -> Command {
+    command(&format!("cargo {verb} --manifest-path {MANIFEST} --target {target} {arguments}"))
 }
 
 /// Lints, builds and links an image, and says how large it is.
 fn board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
     lint_board(job, package, target)?;
-    let mut build = cargo("build", target);
-    build.args(["--release", "--package", package]);
-    let images = Programs::build(job, build)?;
+    let images =
+        Programs::build(job, &mut cargo("build", target, &format!("--release --package {package}")))?;
     let (flash, ram) = sections(job, images.path(package)?)?;
     job.note(format!("{package}: {flash} bytes of flash, {ram} of RAM, stack aside"));
     Ok(())
@@ -121,26 +113,13 @@ fn board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
 /// Clippy as the compiler of the board's own crate. `cargo clippy` would check all dependencies once more, which takes
 /// minutes, because it uses nothing that a build has made; this takes what the build uses, and a link more.
 fn lint_board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
-    let mut lint = cargo("rustc", target);
-    lint.args(["--release", "--package", package, "--", "--deny", "warnings"]);
+    let mut lint = cargo("rustc", target, &format!("--release --package {package} -- --deny warnings"));
     // What it makes is no image to measure or to flash; the build that follows puts its own in the place.
-    lint.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
-    job.run(lint).map(drop)
+    job.run(lint.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")).map(drop)
 }
 
 /// How many bytes of flash and of RAM an image takes.
 fn sections(job: &mut Job<'_>, image: &Path) -> Result<(u64, u64), Stop> {
-    let mut sysroot = Command::new("rustc");
-    sysroot.args(["--print", "target-libdir"]);
-    let folder = Path::new(job.run(sysroot)?.trim()).with_file_name("bin");
-    let mut size = Command::new(folder.join("llvm-size"));
-    size.arg(image);
-    let printed = job.run(size)?;
-    // `   text    data     bss     dec     hex filename`, and a line of numbers.
-    let numbers = printed.lines().nth(1).unwrap_or_default().split_whitespace();
-    let numbers: Vec<u64> = numbers.take(3).filter_map(|number| number.parse().ok()).collect();
-    match numbers[..] {
-        [text, data, bss] => Ok((text + data, data + bss)),
-        _ => failed("llvm-size printed something else than sizes"),
-    }
+    let Sections { text, data, bss } = Sections::of(job, image)?;
+    Ok((text + data, data + bss))
 }

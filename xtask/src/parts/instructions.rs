@@ -8,16 +8,16 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::job::{Job, Stop, failed};
+use crate::job::{Job, Stop, command, failed};
 use crate::programs::Programs;
 
 const PACKAGE: &str = "eio-benches";
 const BUDGET: &str = "benches/budget.json";
-/// The processors that the budget speaks of.
+/// The processors that the budget is for.
 const ARCHITECTURE: &str = "x86_64";
 /// How far above its budget a case may lie: a compiler's mood, not a change of the code.
 const TOLERATED_PERCENT: u64 = 2;
-/// Two runs of a case differ by so many repetitions. Both numbers have as many digits: reading them costs the same.
+/// How often two runs repeat a case. Both numbers have the same number of digits: reading them costs the same.
 const TIMES: [u64; 2] = [1_000, 2_000];
 
 pub(crate) fn count(job: &mut Job<'_>) -> Result<(), Stop> {
@@ -25,11 +25,10 @@ pub(crate) fn count(job: &mut Job<'_>) -> Result<(), Stop> {
         return Err(Stop::NotRun(format!("the budget is one for {ARCHITECTURE}")));
     }
     let budget = job.read_json(BUDGET)?;
-    let mut build = Command::new("cargo");
-    build.args(["build", "--profile", "dist", "--package", PACKAGE]);
-    let programs = Programs::build(job, build)?;
+    let mut build = command(&format!("cargo build --profile dist --package {PACKAGE}"));
+    let programs = Programs::build(job, &mut build)?;
     let program = programs.path(PACKAGE)?;
-    let cases = job.run(Command::new(program))?;
+    let cases = job.run(&mut Command::new(program))?;
     let cases: Vec<_> = cases.lines().filter_map(|line| line.split_once('\t')).collect();
     every_budget_is_spent(&budget, &cases)?;
     let mut over = Vec::new();
@@ -48,7 +47,7 @@ pub(crate) fn count(job: &mut Job<'_>) -> Result<(), Stop> {
     if over.is_empty() { Ok(()) } else { failed(format!("over budget: {}", over.join("; "))) }
 }
 
-/// What one repetition takes: start and set-up are the same in both runs.
+/// Returns what one repetition takes: start and set-up are the same in both runs.
 fn per_time(job: &mut Job<'_>, program: &Path, name: &str, what: &str) -> Result<u64, Stop> {
     let [few, many] = TIMES;
     let difference = total(job, program, [name, what, &many.to_string()])?.saturating_sub(total(
@@ -62,9 +61,8 @@ fn per_time(job: &mut Job<'_>, program: &Path, name: &str, what: &str) -> Result
 
 /// All instructions of one run, from the program's start to its end.
 fn total(job: &mut Job<'_>, program: &Path, arguments: [&str; 3]) -> Result<u64, Stop> {
-    let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program).args(arguments);
-    let printed = job.run(command)?;
+    let mut count = command("valgrind --tool=callgrind --callgrind-out-file=/dev/null");
+    let printed = job.run(count.arg(program).args(arguments))?;
     collected(&printed).ok_or_else(|| Stop::Failed("callgrind printed no count".to_owned()))
 }
 
@@ -78,7 +76,7 @@ fn limit(budget: &Value, name: &str) -> Result<u64, Stop> {
     budget[name].as_u64().ok_or_else(|| Stop::Failed(format!("{BUDGET} has no number for {name}")))
 }
 
-/// Otherwise a case that vanished would hold its budget for ever.
+/// Otherwise a case that was removed would always hold its budget.
 fn every_budget_is_spent(budget: &Value, cases: &[(&str, &str)]) -> Result<(), Stop> {
     let names = budget.as_object().into_iter().flat_map(|budget| budget.keys());
     let unspent: Vec<_> = names.filter(|name| !cases.iter().any(|(case, _)| case == name)).cloned().collect();

@@ -1,4 +1,4 @@
-//! Ours against other people's programs, and against those who mean harm.
+//! Our server and client with other people's programs, under attack, and on broken machines.
 
 use std::process::Command;
 
@@ -17,56 +17,48 @@ pub(crate) fn real_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     install::from_npm(job, FOLDER)?;
     let environment = job.workspace.target.join("interop/venv");
     let python = install::from_pypi(job, &format!("{FOLDER}/requirements.txt"), &environment)?;
-    let mut test = test("real_peers");
-    test.env("EIO_INTEROP_PYTHON", python);
-    job.run(test).map(drop)
+    job.run(test("real_peers").env("EIO_INTEROP_PYTHON", python)).map(drop)
 }
 
 /// What killed or starved other implementations, tried on our server.
 pub(crate) fn attacks(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it reads in `/proc` what a server holds")?;
-    job.run(test("attacks")).map(drop)
+    job.run(&mut test("attacks")).map(drop)
 }
 
 /// Heartbeats that meet the limits of idle connections, for half a minute.
 pub(crate) fn idle_limits(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut short = test("soak");
-    short.env_remove("EIO_SOAK_MINUTES");
-    meet_limits(job, short)
+    meet_limits(job, test("soak").env_remove("EIO_SOAK_MINUTES"))
 }
 
 /// The same for as many minutes as `EIO_SOAK_MINUTES` says, or for thirty.
 pub(crate) fn soak(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut long = test("soak");
-    long.env("EIO_SOAK_MINUTES", std::env::var("EIO_SOAK_MINUTES").unwrap_or_else(|_| "30".to_owned()));
-    meet_limits(job, long)
+    let minutes = std::env::var("EIO_SOAK_MINUTES").unwrap_or_else(|_| "30".to_owned());
+    meet_limits(job, test("soak").env("EIO_SOAK_MINUTES", minutes))
 }
 
-/// Clients that only answer heartbeats; how many there were and what became of them is printed.
-fn meet_limits(job: &mut Job<'_>, test: Command) -> Result<(), Stop> {
+/// Clients that only answer heartbeats. Prints how many there were and how their sessions went.
+fn meet_limits(job: &mut Job<'_>, test: &mut Command) -> Result<(), Stop> {
     let printed = job.run(test)?;
     printed.lines().filter_map(|line| line.strip_prefix("soak: ")).for_each(|line| job.note(line.to_owned()));
     Ok(())
 }
 
-/// Real faults in real time. Root, because it makes network namespaces and mounts a small disk; what it measures, it
-/// prints.
+/// Real faults in real time. Needs root, because it makes network namespaces and mounts a small disk.
 pub(crate) fn faults(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it makes network namespaces")?;
-    // Whose disk is full.
+    // The tool writes to the disk that is full.
     build_tool(job, INTEROP)?;
-    let printed = job.run(test("faults"))?;
+    let printed = job.run(&mut test("faults"))?;
     printed.lines().filter(|line| line.contains("resident")).for_each(|line| job.note(line.to_owned()));
     Ok(())
 }
 
-/// Elsewhere a part is not run.
+/// On other systems the part is not run.
 fn needs_linux(why: &str) -> Result<(), Stop> {
     if cfg!(target_os = "linux") { Ok(()) } else { Err(Stop::NotRun(format!("needs Linux: {why}"))) }
 }
 
 fn test(name: &str) -> Command {
-    let mut command = workspace_test(Some(INTEROP));
-    command.args(["--test", name]);
-    command
+    workspace_test(&format!("--features {INTEROP} --test {name}"))
 }

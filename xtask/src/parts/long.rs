@@ -1,26 +1,18 @@
 //! Proofs that take longer than a change should wait.
 
-use std::process::Command;
-
-use crate::job::{Job, Stop};
+use crate::job::{Job, Stop, command};
 use crate::parts::host::workspace_test;
 
 /// proptest's default is 256 cases; optimised code runs forty times as many in about the time that tests take.
 pub(crate) fn properties(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut command = workspace_test(None);
-    command.args(["--release", "--no-fail-fast"]).env("PROPTEST_CASES", "10000");
-    job.run(command).map(drop)
+    job.run(workspace_test("--release --no-fail-fast").env("PROPTEST_CASES", "10000")).map(drop)
 }
 
 /// Not in every change, because it takes minutes and finds little: the core itself forbids unsafe code, and only its
 /// dependencies do not. Property tests are cut short: Miri is about a thousand times slower than the processor.
 pub(crate) fn miri(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut command = Command::new("rustup");
-    command
-        .args(["run", "nightly", "cargo", "miri", "test", "--package", "eio-core", "--lib", "--no-fail-fast"])
-        .arg("--target-dir")
-        .arg(job.workspace.target.join("miri"))
-        .env("MIRIFLAGS", "-Zmiri-disable-isolation")
-        .env("PROPTEST_CASES", "4");
-    job.run(command).map(drop)
+    let mut test =
+        command("rustup run nightly cargo miri test --package eio-core --lib --no-fail-fast --target-dir");
+    test.arg(job.workspace.target.join("miri"));
+    job.run(test.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "4")).map(drop)
 }

@@ -1,21 +1,16 @@
 //! What goes out to users, and what comes in with dependencies.
 
-use std::process::Command;
-
-use crate::job::{Job, Stop};
+use crate::job::{Job, Stop, command};
 
 /// The packages that are published.
 const PUBLISHED: [&str; 4] = ["eio-core", "eio-tokio", "eio-embassy", "eio-cli"];
 
-/// Packs the packages, and builds what is in them. Cargo can do both in one step, but builds a package against a copy of
-/// the others' packages that it keeps by their versions, and so against yesterday's of the same version.
+/// Packs the packages, and checks what is in them. Cargo can do both in one step, but builds a package against a copy of
+/// the others' packages that it keeps by their versions, and so against an older state of the same version.
 ///
-/// An uncommitted change is no reason to refuse: a change is tested before it is committed.
+/// Uncommitted changes are allowed: a change is tested before it is committed.
 pub(crate) fn pack(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut pack = Command::new("cargo");
-    pack.args(["package", "--no-verify", "--allow-dirty"]);
-    pack.args(PUBLISHED.iter().flat_map(|name| ["--package", name]));
-    job.run(pack)?;
+    job.cargo(&format!("package --no-verify --allow-dirty --package {}", PUBLISHED.join(" --package ")))?;
 
     let folder = job.workspace.target.join("package/unpacked");
     let broken = |error: std::io::Error| Stop::Failed(format!("{}: {error}", folder.display()));
@@ -28,28 +23,20 @@ pub(crate) fn pack(job: &mut Job<'_>) -> Result<(), Stop> {
     let mut manifest = vec![workspace.to_owned()];
     for name in PUBLISHED {
         let unpacked = format!("{name}-{}", env!("CARGO_PKG_VERSION"));
-        let mut unpack = Command::new("tar");
-        unpack.arg("-xzf").arg(folder.with_file_name(format!("{unpacked}.crate"))).arg("-C").arg(&folder);
-        job.run(unpack)?;
+        let archive = folder.with_file_name(format!("{unpacked}.crate"));
+        job.run(command("tar -xzf").arg(archive).arg("-C").arg(&folder))?;
         manifest.push(format!("{name} = {{ path = \"{unpacked}\" }}"));
     }
     std::fs::write(folder.join("Cargo.toml"), manifest.join("\n")).map_err(broken)?;
     std::fs::copy(job.workspace.root.join("Cargo.lock"), folder.join("Cargo.lock")).map_err(broken)?;
-    let mut check = Command::new("cargo");
-    check.args(["check", "--workspace", "--manifest-path"]).arg(folder.join("Cargo.toml"));
-    check.arg("--target-dir").arg(job.workspace.target.join("package/target"));
-    job.run(check).map(drop)
+    let mut check = command("cargo check --workspace --manifest-path");
+    check.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(job.workspace.target.join("package/target"));
+    job.run(&mut check).map(drop)
 }
 
-pub(crate) fn deny(job: &mut Job<'_>) -> Result<(), Stop> {
-    job.cargo(["deny", "check", "bans", "licenses", "sources"]).map(drop)
-}
-
-/// Needs a database from the network, and says so where there is none.
+/// Needs a database from the network, and is not run where there is none.
 pub(crate) fn advisories(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut command = Command::new("cargo");
-    command.args(["deny", "check", "advisories"]);
-    let (status, printed) = job.outcome(command)?;
+    let (status, printed) = job.outcome(&mut command("cargo deny check advisories"))?;
     if status.success() {
         Ok(())
     } else if printed.contains("failed to fetch advisory database") {

@@ -7,9 +7,7 @@ use crate::parts::host::workspace_test;
 /// The npm packages are those of the lock file; the browser is the system's.
 pub(crate) fn look(job: &mut Job<'_>) -> Result<(), Stop> {
     install::from_npm(job, "tests/page")?;
-    let mut test = workspace_test(None);
-    test.args(["--test", "tool", "--", "--ignored", "page::"]);
-    job.run(test)?;
+    job.run(&mut workspace_test("--test tool -- --ignored page::"))?;
     let screenshots = job.workspace.target.join("tmp").join("page");
     job.note(format!("screenshots: {}", screenshots.display()));
     Ok(())

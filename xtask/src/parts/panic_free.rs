@@ -11,11 +11,10 @@ mod public_api;
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
 
 use self::image::{Image, OPT_LEVELS, PACKAGE};
 use self::public_api::EntryPoint;
-use crate::job::{Job, Stop, failed};
+use crate::job::{Job, Stop, command, failed};
 use crate::part::BARE_METAL;
 
 /// Where generic functions are instantiated by hand.
@@ -38,20 +37,10 @@ pub(crate) fn prove(job: &mut Job<'_>) -> Result<(), Stop> {
     let with_allocation =
         write_list(job, "entry_points_and_an_allocation.rs", &entry_points, PLANTED_ALLOCATION, "")?;
 
-    let mut lint = Command::new("cargo");
-    lint.args([
-        "clippy",
-        "--no-deps",
-        "--package",
-        PACKAGE,
-        "--target",
-        BARE_METAL[0],
-        "--",
-        "--deny",
-        "warnings",
-    ]);
-    lint.env("EIO_ENTRY_POINTS", &whole);
-    job.run(lint)?;
+    let target = BARE_METAL[0];
+    let mut lint =
+        command(&format!("cargo clippy --no-deps --package {PACKAGE} --target {target} -- --deny warnings"));
+    job.run(lint.env("EIO_ENTRY_POINTS", &whole))?;
 
     let mut reaching = BTreeMap::new();
     for target in BARE_METAL {

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::{IMAGES, build_image};
-use crate::job::{Job, Stop};
+use crate::job::{Job, Stop, command};
 use crate::programs::Programs;
 
 /// Builds the image, our server and the program that shows both, which is returned. Without `server`, it starts our
@@ -11,11 +11,10 @@ use crate::programs::Programs;
 pub(crate) fn prepare(job: &mut Job<'_>, server: Option<&str>) -> Result<Command, Stop> {
     let images = build_image(job)?;
     if server.is_none() {
-        job.cargo(["build", "--package", "eio-cli"])?;
+        job.cargo("build --package eio-cli")?;
     }
-    let mut build = Command::new("cargo");
-    build.args(["build", "--package", "eio-tests", "--features", "firmware", "--bin", "show-firmware"]);
-    let mut show = Command::new(Programs::build(job, build)?.path("show-firmware")?);
+    let mut build = command("cargo build --package eio-tests --features firmware --bin show-firmware");
+    let mut show = Command::new(Programs::build(job, &mut build)?.path("show-firmware")?);
     show.args(server).env(IMAGES, images).stdin(Stdio::null());
     Ok(show)
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::job::{Job, Stop, failed};
+use crate::job::{Job, Stop, command, failed};
+use crate::llvm::{self, Sections};
 use crate::programs::Programs;
 
 pub(super) const PACKAGE: &str = "eio-panic-free";
@@ -22,7 +23,7 @@ pub(super) struct Image {
 impl Image {
     /// Builds the image around a list of entry points.
     pub(super) fn build(job: &mut Job<'_>, target: &str, level: &str, list: &Path) -> Result<Self, Stop> {
-        let programs = Programs::build(job, building(target, level, list))?;
+        let programs = Programs::build(job, &mut building(target, level, list))?;
         // The next build of the same target writes over it.
         let built = programs.path(PACKAGE)?;
         let stem = list.file_stem().unwrap_or_default().to_string_lossy();
@@ -35,12 +36,12 @@ impl Image {
 
     /// What the compiler says about an image that it may refuse.
     pub(super) fn attempt(job: &mut Job<'_>, target: &str, level: &str, list: &Path) -> Result<String, Stop> {
-        job.outcome(building(target, level, list)).map(|(_, printed)| printed)
+        job.outcome(&mut building(target, level, list)).map(|(_, printed)| printed)
     }
 
     /// Whether any part of the panic machinery is in the image.
     pub(super) fn holds_panics(&self, job: &mut Job<'_>) -> Result<bool, Stop> {
-        let symbols = self.read_by(job, "llvm-nm", &["--demangle", "--format=just-symbols"])?;
+        let symbols = llvm::run(job, "llvm-nm", &["--demangle", "--format=just-symbols"], &self.file)?;
         // An image without symbols would prove anything.
         if !symbols.lines().any(|symbol| symbol.contains("eio_core::")) {
             return failed(format!("no function of eio-core is in the image ({})", self.label));
@@ -52,7 +53,7 @@ impl Image {
     /// least one, if the image holds panics.
     pub(super) fn ways_to_panic(&self, job: &mut Job<'_>) -> Result<BTreeMap<String, String>, Stop> {
         let arguments = ["--disassemble", "--demangle", "--no-show-raw-insn"];
-        let listing = self.read_by(job, "llvm-objdump", &arguments)?;
+        let listing = llvm::run(job, "llvm-objdump", &arguments, &self.file)?;
         let mut ways = ways(&mentions(&listing));
         if ways.is_empty() {
             ways.insert(String::new(), "by a way that the disassembly does not show".to_owned());
@@ -62,25 +63,7 @@ impl Image {
 
     /// How many bytes of flash it takes: code, constants and the initial values of variables.
     pub(super) fn flash(&self, job: &mut Job<'_>) -> Result<u64, Stop> {
-        let printed = self.read_by(job, "llvm-size", &[])?;
-        // `   text    data     bss     dec     hex filename`, and a line of numbers.
-        let numbers = printed.lines().nth(1).unwrap_or_default();
-        let sizes: Vec<u64> =
-            numbers.split_whitespace().take(2).filter_map(|size| size.parse().ok()).collect();
-        match sizes[..] {
-            [text, data] => Ok(text + data),
-            _ => failed("llvm-size printed something else than sizes"),
-        }
-    }
-
-    /// What a tool of the toolchain's own LLVM says about the image; it knows every target that the compiler knows.
-    fn read_by(&self, job: &mut Job<'_>, tool: &str, arguments: &[&str]) -> Result<String, Stop> {
-        let mut sysroot = Command::new("rustc");
-        sysroot.args(["--print", "target-libdir"]);
-        let folder = PathBuf::from(job.run(sysroot)?.trim()).with_file_name("bin");
-        let mut command = Command::new(folder.join(tool));
-        command.args(arguments).arg(&self.file);
-        job.run(command)
+        Sections::of(job, &self.file).map(|sections| sections.text + sections.data)
     }
 }
 
@@ -96,13 +79,12 @@ fn building(target: &str, level: &str, list: &Path) -> Command {
         ("DEBUG_ASSERTIONS", "false"),
         ("OVERFLOW_CHECKS", "false"),
     ];
-    let mut command = Command::new("cargo");
-    command.args(["build", "--profile", "dist", "--package", PACKAGE, "--target", target]);
-    command.envs(profile.map(|(name, value)| (format!("CARGO_PROFILE_DIST_{name}"), value)));
-    command.env("EIO_ENTRY_POINTS", list);
+    let mut build = command(&format!("cargo build --profile dist --package {PACKAGE} --target {target}"));
+    build.envs(profile.map(|(name, value)| (format!("CARGO_PROFILE_DIST_{name}"), value)));
+    build.env("EIO_ENTRY_POINTS", list);
     // Names without hashes, types included. Only what is built for the target is named so.
-    command.env("RUSTFLAGS", "-Csymbol-mangling-version=v0");
-    command
+    build.env("RUSTFLAGS", "-Csymbol-mangling-version=v0");
+    build
 }
 
 /// Whether a symbol belongs to the panic machinery: whatever panics goes through `core::panicking` to the handler.

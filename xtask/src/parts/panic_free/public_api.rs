@@ -4,11 +4,10 @@
 //! toolchain is pinned, and a field that moved is an error here, never a shorter list.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::job::{Job, Stop, failed};
+use crate::job::{Job, Stop, command, failed};
 
 /// A public function.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,13 +25,9 @@ pub(super) struct EntryPoint {
 pub(super) fn of_core(job: &mut Job<'_>) -> Result<Vec<EntryPoint>, Stop> {
     // Some build scripts look at RUSTC_BOOTSTRAP: with a folder of its own, nothing else is built anew.
     let folder = job.workspace.target.join("xtask").join("api");
-    let mut command = Command::new("cargo");
-    command
-        .args(["rustdoc", "--package", "eio-core", "--lib", "--target-dir"])
-        .arg(&folder)
-        .args(["--", "-Zunstable-options", "--output-format=json"])
-        .env("RUSTC_BOOTSTRAP", "1");
-    job.run(command)?;
+    let mut list = command("cargo rustdoc --package eio-core --lib --target-dir");
+    list.arg(&folder).args(["--", "-Zunstable-options", "--output-format=json"]);
+    job.run(list.env("RUSTC_BOOTSTRAP", "1"))?;
     let path = folder.join("doc").join("eio_core.json");
     let text = std::fs::read(&path).map_err(|error| Stop::Failed(format!("{}: {error}", path.display())))?;
     let listing =
