@@ -123,6 +123,7 @@
 //! version. Numbers such as B4 refer to failures of existing implementations; the repository's `docs/peers.md` lists
 //! them.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 pub mod backoff;

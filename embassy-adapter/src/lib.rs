@@ -88,6 +88,7 @@
 //! `embassy-net` adds [`TcpConnector`]. `defmt` derives `defmt::Format`. Neither changes behaviour. The crate does not
 //! log: it returns what happened.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(feature = "embassy-net"),

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod carrier;
 mod client;
@@ -9,7 +10,7 @@ mod wire;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
 #[doc(no_inline)]
-pub use {bytes, bytestring, eio_core as core, http_body, hyper, tower_service};
+pub use {bytes, bytestring, eio_core as core, http_body, http_body_util, hyper, tower_service};
 
 #[cfg(feature = "tls")]
 pub use client::TlsError;
