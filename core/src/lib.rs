@@ -82,6 +82,7 @@
 //! | [`heartbeat`] | the timing rules alone, for every role and revision |
 //! | [`session`]: [`ServerSession`], [`ClientSession`] | the states opening, open, closing and ended, and the reason of the end |
 //! | [`upgrade`] | the probe exchange that moves a session from polling to WebSocket |
+//! | [`polling`] | HTTP long-polling: which request waits, which is refused, what an answer carries |
 //! | [`ws`] | WebSocket framing (RFC 6455) in the caller's buffers |
 //! | [`backoff`] | when a client should connect again |
 //! | [`detect`] | how long a dead peer can go unnoticed with given settings |
@@ -135,6 +136,7 @@ mod json;
 pub mod legacy;
 pub mod packet;
 pub mod payload;
+pub mod polling;
 mod revision;
 mod server;
 pub mod session;

@@ -15,6 +15,9 @@
 //! leaves the payload unchanged. So the length of the buffer is the limit on a body: a client that may post at most
 //! `maxPayload` bytes provides a buffer of that length.
 //!
+//! Where the revision is known only at run time, [`Format`] chooses between these modules, and [`Layout`] computes the
+//! exact length of a payload before it is written.
+//!
 //! ```
 //! use eio_core::packet::{Frame, Packet};
 //! use eio_core::payload::{v4, DEFAULT_MAX_PACKETS};
@@ -53,9 +56,12 @@
 //!
 //! Source: the Engine.IO protocol, revision 4, "Packet encoding / HTTP long-polling", and revision 3, "Payload".
 
+mod format;
 pub mod jsonp;
 pub mod v3;
 pub mod v4;
+
+pub use format::{Decoder, Format, Layout};
 
 /// The default limit on the packets in one payload: 16,384.
 ///

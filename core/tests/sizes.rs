@@ -3,6 +3,7 @@
 use core::any::type_name;
 
 use eio_core::heartbeat::{Machine, sio09};
+use eio_core::polling::{ClientPolling, ServerPolling};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade};
 use eio_core::{ClientSession, ServerSession, ws};
 
@@ -19,12 +20,14 @@ fn a_session_fits_one_cache_line() {
     assert_at_most::<ClientSession>(64);
     assert_at_most::<Machine>(56);
     assert_at_most::<ws::Decoder>(32);
+    assert_at_most::<ServerPolling>(9);
 }
 
 #[test]
 fn what_exists_only_at_times_is_small_too() {
     assert_at_most::<ServerUpgrade>(64);
     assert_at_most::<ClientUpgrade>(64);
+    assert_at_most::<ClientPolling>(24);
     assert_at_most::<sio09::Server>(64);
     assert_at_most::<sio09::PollingServer>(64);
     assert_at_most::<sio09::Client>(64);

@@ -46,7 +46,35 @@ impl Framing {
             Self::Text
         }
     }
+
+    /// Returns the content type of a payload in this framing.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; charset=UTF-8",
+            Self::Binary => BINARY,
+        }
+    }
+
+    /// Returns the framing of a body with this content type: binary for exactly `application/octet-stream`, as in the
+    /// reference server, and text for everything else.
+    ///
+    /// ```
+    /// use eio_core::payload::v3::Framing;
+    ///
+    /// assert_eq!(Framing::of_content_type(b"application/octet-stream"), Framing::Binary);
+    /// assert_eq!(Framing::of_content_type(b"text/plain;charset=UTF-8"), Framing::Text);
+    /// for framing in [Framing::Text, Framing::Binary] {
+    ///     assert_eq!(Framing::of_content_type(framing.content_type().as_bytes()), framing);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn of_content_type(content_type: &[u8]) -> Self {
+        if content_type == BINARY.as_bytes() { Self::Binary } else { Self::Text }
+    }
 }
+
+const BINARY: &str = "application/octet-stream";
 
 /// Returns an iterator over the packets in `body`. It accepts at most `max_packets` (see
 /// [`DEFAULT_MAX_PACKETS`](super::DEFAULT_MAX_PACKETS)).
@@ -281,15 +309,8 @@ impl<'o> Encoder<'o> {
     }
 
     fn push_text(&mut self, packet: &Packet<'_>) -> Result<(), BufferTooSmall> {
-        let bytes = v3::encoded_len(packet, false);
-        let units = match packet.data {
-            // The type's digit, then the text.
-            Data::Text(text) => text.bytes().map(utf16_units).fold(1, usize::saturating_add),
-            _ => bytes,
-        };
-        let digits = Decimal::new(units as u64);
-        let header = digits.as_str().len().saturating_add(1);
-        self.writer.reserve(bytes.saturating_add(header))?;
+        let Prefix { digits, len } = Prefix::text(packet);
+        self.writer.reserve(len)?;
         self.writer.bytes(digits.as_str().as_bytes());
         self.writer.byte(b':');
         v3::write_text(packet, &mut self.writer);
@@ -297,10 +318,8 @@ impl<'o> Encoder<'o> {
     }
 
     fn push_binary(&mut self, packet: &Packet<'_>) -> Result<(), BufferTooSmall> {
-        let bytes = v3::encoded_len(packet, true);
-        let digits = Decimal::new(bytes as u64);
-        let header = digits.as_str().len().saturating_add(2);
-        self.writer.reserve(bytes.saturating_add(header))?;
+        let Prefix { digits, len } = Prefix::binary(packet);
+        self.writer.reserve(len)?;
         self.writer.byte(u8::from(packet.data.is_binary()));
         digits.as_str().bytes().for_each(|digit| self.writer.byte(digit.wrapping_sub(b'0')));
         self.writer.byte(0xff);
@@ -335,5 +354,46 @@ impl<'o> Encoder<'o> {
     #[must_use]
     pub fn finish(self) -> &'o [u8] {
         if self.framing == Framing::Text && self.is_empty() { b"0:" } else { self.writer.finish() }
+    }
+}
+
+/// The length that stands before a packet.
+struct Prefix {
+    /// Its digits.
+    digits: Decimal,
+    /// The bytes of the packet with everything before it.
+    len: usize,
+}
+
+impl Prefix {
+    fn text(packet: &Packet<'_>) -> Self {
+        let bytes = v3::encoded_len(packet, false);
+        let units = match packet.data {
+            // The type's digit, then the text.
+            Data::Text(text) => text.bytes().map(utf16_units).fold(1, usize::saturating_add),
+            _ => bytes,
+        };
+        // The colon takes one byte.
+        Self::new(units, bytes.saturating_add(1))
+    }
+
+    fn binary(packet: &Packet<'_>) -> Self {
+        let bytes = v3::encoded_len(packet, true);
+        // The marker and 0xFF take two bytes.
+        Self::new(bytes, bytes.saturating_add(2))
+    }
+
+    fn new(number: usize, without_digits: usize) -> Self {
+        let digits = Decimal::new(number as u64);
+        let len = without_digits.saturating_add(digits.as_str().len());
+        Self { digits, len }
+    }
+}
+
+/// Returns the bytes that `packet` takes in a payload of this framing, with its length prefix.
+pub(super) fn packet_len(framing: Framing, packet: &Packet<'_>) -> usize {
+    match framing {
+        Framing::Text => Prefix::text(packet).len,
+        Framing::Binary => Prefix::binary(packet).len,
     }
 }

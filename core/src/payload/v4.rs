@@ -209,6 +209,11 @@ impl<'o> Encoder<'o> {
     }
 }
 
+/// Returns the bytes that `packet` takes in a payload, without a separator.
+pub(super) const fn packet_len(packet: &Packet<'_>) -> usize {
+    v4::text_len(packet)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

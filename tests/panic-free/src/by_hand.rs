@@ -2,12 +2,15 @@
 //!
 //! `cargo xtask test panic-free` names each one that is missing here, and each one here that need not be.
 
-use eio_core::BufferTooSmall;
 use eio_core::handshake::{Transport, Transports};
 use eio_core::legacy::{self, Handshake};
 use eio_core::packet::Packet;
 use eio_core::payload::v3::Framing;
+use eio_core::payload::v4::EncodeError;
+use eio_core::payload::{Format, Layout};
+use eio_core::polling::{Batch, ClientPolling, Hold, Limits, Request, ServerPolling};
 use eio_core::settings::{LegacyError, LegacySettings, OldSettings};
+use eio_core::{BufferTooSmall, ClientSession, Instant, ServerSession};
 
 /// The functions, each under the name by which `cargo xtask` asks for it.
 pub(crate) const ENTRY_POINTS: &[(&str, *const ())] = &[
@@ -18,7 +21,13 @@ pub(crate) const ENTRY_POINTS: &[(&str, *const ())] = &[
     ("eio_core::handshake::Transports::iter", last_transport as *const ()),
     ("eio_core::legacy::Handshake::transports", last_legacy_transport as *const ()),
     ("eio_core::legacy::encode_payload", encode_legacy_payload as *const ()),
+    ("eio_core::payload::Format::layout", layout_of as *const ()),
+    ("eio_core::payload::Layout::encode", encode_layout as *const ()),
     ("eio_core::payload::v3::Framing::of", framing_of as *const ()),
+    ("eio_core::polling::Batch::encode", encode_batch as *const ()),
+    ("eio_core::polling::Batch::packets", last_of_batch as *const ()),
+    ("eio_core::polling::ClientPolling::poll_request", request as *const ()),
+    ("eio_core::polling::ServerPolling::poll_answer", answer as *const ()),
     ("eio_core::settings::LegacySettings::read", read_old_settings as *const ()),
 ];
 
@@ -40,6 +49,47 @@ fn encode_legacy_payload<'o>(packets: &[&str], out: &'o mut [u8]) -> Result<&'o 
 
 fn framing_of(packets: &[Packet<'_>], supports_binary: bool) -> Framing {
     Framing::of(packets, supports_binary)
+}
+
+fn layout_of(format: Format, packets: &[Packet<'_>]) -> Layout {
+    format.layout(packets.iter().copied())
+}
+
+fn encode_layout<'o>(
+    layout: &Layout,
+    packets: &[Packet<'_>],
+    out: &'o mut [u8],
+) -> Result<&'o [u8], EncodeError> {
+    layout.encode(packets.iter().copied(), out)
+}
+
+fn encode_batch<'o>(batch: &Batch, queue: &[Packet<'_>], out: &'o mut [u8]) -> Result<&'o [u8], EncodeError> {
+    batch.encode(queue.iter().copied(), out)
+}
+
+fn last_of_batch<'a>(batch: &Batch, queue: &[Packet<'a>]) -> Option<Packet<'a>> {
+    batch.packets(queue.iter().copied()).last()
+}
+
+fn request(
+    polling: &mut ClientPolling,
+    now: Instant,
+    session: &mut ClientSession,
+    queue: &[Packet<'_>],
+    limits: &Limits,
+    hold: Hold,
+) -> Option<Request> {
+    polling.poll_request(now, session, queue.iter().copied(), limits, hold)
+}
+
+fn answer(
+    polling: &mut ServerPolling,
+    now: Instant,
+    session: &mut ServerSession,
+    queue: &[Packet<'_>],
+    limits: &Limits,
+) -> Option<Batch> {
+    polling.poll_answer(now, session, queue.iter().copied(), limits)
 }
 
 fn read_old_settings<'a>(

@@ -1,0 +1,299 @@
+//! The client's side of polling.
+
+use core::time::Duration;
+
+use super::{Batch, Limits};
+use crate::packet::Packet;
+use crate::payload::Format;
+use crate::upgrade::UpgradeOutcome;
+use crate::{ClientSession, Instant, Revision};
+
+/// The client's side of one session's polling: one poll at a time, one post at a time, and what a post carries. It takes
+/// at most 24 bytes.
+///
+/// The caller makes the requests. After every change it calls [`poll_request`](Self::poll_request) until that returns
+/// `None`, and starts each request that it returns. The answers to polls are payloads whose packets go to the session.
+///
+/// | request | when |
+/// |---|---|
+/// | the first poll | at once, without a `sid`: its answer opens the session |
+/// | a poll | whenever none is in flight, but not while the inbox is full, while an upgrade pauses polling, or beside the post that closes the session |
+/// | a post | when none is in flight and there is something to send: heartbeats first, then as many messages as fit, and a `close` packet behind the last one |
+/// | the last post | the session ended, and its server has to be told |
+///
+/// A post holds back the heartbeats that become due behind it. So a post that takes longer than twice the longest
+/// silence that the handshake allows is given up, and the session ends.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::payload::v3::Framing;
+/// use eio_core::polling::{ClientPolling, Hold, Limits, Request};
+/// use eio_core::session::CLOSE_TIMEOUT;
+/// use eio_core::{ClientSession, Instant, Revision};
+///
+/// let at = |millis: u64| Instant::from_micros(millis * 1_000);
+/// let mut session = ClientSession::eio4(Duration::from_secs(20), at(0));
+/// let mut polling = ClientPolling::new(Revision::V4);
+/// let limits = Limits::DEFAULT.with_max_len(1_000_000); // the server's `maxPayload`
+/// let queue = [Frame::Text("hello")].map(Packet::message);
+/// let hold = Hold::default();
+///
+/// // Nothing but a poll can go out before the session is open.
+/// assert_eq!(polling.poll_request(at(0), &mut session, queue, &limits, hold), Some(Request::Poll));
+/// assert_eq!(polling.poll_request(at(0), &mut session, queue, &limits, hold), None);
+/// let answer = br#"0{"sid":"x7","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+/// for packet in polling.format().decode(Framing::Text, answer, 16) {
+///     session.handle_packet(at(20), packet);
+/// }
+/// polling.handle_poll_answered();
+///
+/// assert_eq!(polling.poll_request(at(20), &mut session, queue, &limits, hold), Some(Request::Poll));
+/// let Some(Request::Post(batch)) = polling.poll_request(at(20), &mut session, queue, &limits, hold) else {
+///     panic!("a message is waiting");
+/// };
+/// assert_eq!(batch.messages(), 1); // to be taken from the queue
+/// assert_eq!(batch.encode(queue, &mut [0; 100]), Ok(&b"4hello"[..]));
+/// assert_eq!(polling.poll_timeout(), Some(at(90_020))); // twice 45 s
+/// polling.handle_post_answered(at(40), &mut session);
+///
+/// // The last post carries the `close` packet. Its answer is the end of the session.
+/// session.close(at(50), CLOSE_TIMEOUT);
+/// let Some(Request::Post(batch)) = polling.poll_request(at(50), &mut session, [], &limits, hold) else {
+///     panic!("the server has to be told");
+/// };
+/// assert!(batch.closes());
+/// polling.handle_post_answered(at(60), &mut session);
+/// assert!(session.has_ended());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
+pub struct ClientPolling {
+    format: Format,
+    poll_in_flight: bool,
+    post: Post,
+    /// The time at which the post in flight is given up.
+    post_deadline: Option<Instant>,
+    /// The session wants its `close` packet sent.
+    close_due: bool,
+    /// The session has moved to another transport.
+    moved: bool,
+    /// The session had ended when the caller last asked.
+    ended: bool,
+}
+
+/// The post in flight, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Post {
+    None,
+    InFlight,
+    /// It ends with the `close` packet.
+    Closing,
+}
+
+/// A request that the client starts now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_enums, reason = "polling has two requests")]
+pub enum Request {
+    /// A GET. Its answer is a payload.
+    Poll,
+    /// A POST with these packets. Take [`Batch::messages`] messages from the queue.
+    Post(Batch),
+}
+
+/// The reasons to start fewer requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the two sides of polling: the other transport, and the application"
+)]
+pub struct Hold {
+    /// An upgrade pauses polling: [`ClientUpgrade::wants_pause`](crate::upgrade::ClientUpgrade::wants_pause). No
+    /// request starts. Once [`ClientPolling::is_idle`] returns true, call
+    /// [`handle_polling_paused`](crate::upgrade::ClientUpgrade::handle_polling_paused).
+    pub upgrade_pauses: bool,
+    /// The application does not take its messages. No poll starts.
+    pub inbox_full: bool,
+}
+
+impl ClientPolling {
+    /// How long the post that tells the server of the end may take: 5 s.
+    pub const LAST_POST_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// Creates the state before the first request.
+    #[must_use]
+    pub const fn new(revision: Revision) -> Self {
+        Self {
+            // Servers read bytes, whether or not this client asks for base64.
+            format: Format::new(revision, false),
+            poll_in_flight: false,
+            post: Post::None,
+            post_deadline: None,
+            close_due: false,
+            moved: false,
+            ended: false,
+        }
+    }
+
+    /// Returns the format of the session's payloads, which decodes the answers to polls.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Returns the next request to start, or `None` if there is nothing to start now. It is in flight from then on.
+    ///
+    /// `queue` is the caller's queue of messages, the oldest first. The length limit in `limits` is the handshake's
+    /// `maxPayload`, or less. A long post delays the heartbeats behind it.
+    ///
+    /// Once the session has ended, drop the requests in flight before this call. It returns at most one more post, if
+    /// the server has to be told.
+    pub fn poll_request<'q>(
+        &mut self,
+        now: Instant,
+        session: &mut ClientSession,
+        queue: impl IntoIterator<Item = Packet<'q>>,
+        limits: &Limits,
+        hold: Hold,
+    ) -> Option<Request> {
+        if session.has_ended() {
+            return self.last_post(now, session);
+        }
+        if self.moved || hold.upgrade_pauses {
+            return None;
+        }
+        if !self.poll_in_flight && !hold.inbox_full && self.post != Post::Closing {
+            self.poll_in_flight = true;
+            return Some(Request::Poll);
+        }
+        let heartbeat = session.heartbeat()?;
+        if self.post != Post::None {
+            return None;
+        }
+        let mut batch = Batch::heartbeats(self.format, &mut self.close_due, || session.poll_transmit());
+        let all = batch.fill(queue, limits);
+        if let Some(closed) = batch.closed(limits).filter(|_| all && self.close_due) {
+            self.close_due = false;
+            batch = closed;
+        }
+        if batch.is_empty() {
+            return None;
+        }
+        self.post = if batch.closes() { Post::Closing } else { Post::InFlight };
+        let silence = heartbeat.max_silence();
+        self.post_deadline = Some(now.saturating_add(silence).saturating_add(silence));
+        Some(Request::Post(batch))
+    }
+
+    /// The session has ended: returns the post that tells its server, once.
+    fn last_post(&mut self, now: Instant, session: &mut ClientSession) -> Option<Request> {
+        if core::mem::replace(&mut self.ended, true) {
+            return None;
+        }
+        self.poll_in_flight = false;
+        self.post = Post::None;
+        self.post_deadline = None;
+        let mut close_due = false;
+        Batch::heartbeats(self.format, &mut close_due, || session.poll_transmit());
+        // A server that never opened the session does not know it.
+        if !close_due || self.moved || session.heartbeat().is_none() {
+            return None;
+        }
+        self.post = Post::Closing;
+        self.post_deadline = Some(now.saturating_add(Self::LAST_POST_TIMEOUT));
+        Some(Request::Post(Batch::close(self.format)))
+    }
+
+    /// Reports that the poll was answered, and that the packets of the answer have been handed to the session.
+    pub const fn handle_poll_answered(&mut self) {
+        self.poll_in_flight = false;
+    }
+
+    /// Reports that the poll failed: there was no answer, or one with a status other than 200. The session ends.
+    pub fn handle_poll_failed(&mut self, now: Instant, session: &mut ClientSession) {
+        self.poll_in_flight = false;
+        session.handle_transport_error(now);
+    }
+
+    /// Reports that the post was answered with status 200. The answer to the `close` packet is the end of the session.
+    pub fn handle_post_answered(&mut self, now: Instant, session: &mut ClientSession) {
+        self.post_deadline = None;
+        if core::mem::replace(&mut self.post, Post::None) == Post::Closing {
+            session.handle_closed(now);
+        }
+    }
+
+    /// Reports that the post failed: there was no answer, or one with a status other than 200. The session ends.
+    pub fn handle_post_failed(&mut self, now: Instant, session: &mut ClientSession) {
+        self.post = Post::None;
+        self.post_deadline = None;
+        session.handle_transport_error(now);
+    }
+
+    /// Reports that the clock has moved. If the post in flight has taken too long, the session ends, and the method
+    /// returns true: drop that post.
+    ///
+    /// As with a session, read everything that is ready first: an answer that arrives after its deadline, but before
+    /// this call, still counts.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use eio_core::polling::{ClientPolling, Hold, Limits, Request};
+    /// use eio_core::{ClientSession, DisconnectReason, Instant, Revision};
+    ///
+    /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
+    /// let mut session = ClientSession::eio4(Duration::from_secs(20), at(0));
+    /// let mut polling = ClientPolling::new(Revision::V4);
+    /// let mut request = |polling: &mut ClientPolling, session: &mut ClientSession, now| {
+    ///     polling.poll_request(now, session, [], &Limits::DEFAULT, Hold::default())
+    /// };
+    /// assert_eq!(request(&mut polling, &mut session, at(0)), Some(Request::Poll));
+    /// let open = r#"0{"sid":"x7","upgrades":[],"pingInterval":300,"pingTimeout":200}"#;
+    /// for packet in [open, "2"] {
+    ///     session.handle_packet(at(0), Revision::V4.decode(eio_core::packet::Frame::Text(packet)));
+    /// }
+    /// assert!(matches!(request(&mut polling, &mut session, at(0)), Some(Request::Post(pong)) if pong.has_pong()));
+    /// assert!(!polling.handle_timeout(at(999), &mut session));
+    /// assert!(polling.handle_timeout(at(1_000), &mut session));
+    /// assert_eq!(session.disconnect().map(|end| end.reason), Some(DisconnectReason::TransportError));
+    /// ```
+    pub fn handle_timeout(&mut self, now: Instant, session: &mut ClientSession) -> bool {
+        let expired = self.post_deadline.is_some_and(|deadline| deadline <= now);
+        if expired {
+            self.handle_post_failed(now, session);
+        }
+        expired
+    }
+
+    /// Returns the time at which the post in flight is given up, which is when to call
+    /// [`handle_timeout`](Self::handle_timeout). Returns `None` if no post is in flight.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        self.post_deadline
+    }
+
+    /// Reports how an upgrade ended. After [`UpgradeOutcome::Upgraded`] the session lives on another transport, and no
+    /// request starts any more. If [`owes_close`](Self::owes_close) returns true, the new transport closes behind the
+    /// last message.
+    pub fn handle_upgrade_ended(&mut self, outcome: UpgradeOutcome) {
+        self.moved |= outcome == UpgradeOutcome::Upgraded;
+    }
+
+    /// Returns whether the session's [`Control::Close`](crate::session::Control::Close) was taken but not sent, because
+    /// messages are still before it.
+    /// `session.poll_transmit()` does not return it again.
+    #[must_use]
+    pub const fn owes_close(&self) -> bool {
+        self.close_due
+    }
+
+    /// Returns whether no request is in flight. While an upgrade pauses polling, this is what it waits for.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.poll_in_flight && self.post == Post::None
+    }
+}
