@@ -6,17 +6,14 @@
 //!
 //! - [`after_heartbeat`](Detection::after_heartbeat): how long after the peer's last *heartbeat* can the session still
 //!   be open? It is unbounded (`None`) if other packets can postpone the end without limit. An awaited pong and a ping
-//!   count as the peer's heartbeat, and in Socket.IO 0.9 the echo. The opening of the session counts as the first
-//!   heartbeat.
+//!   count as the peer's heartbeat. The opening of the session counts as the first heartbeat.
 //! - [`after_packet`](Detection::after_packet): how long after its last *packet of any type*?
 //! - [`after_death_min`](Detection::after_death_min), [`after_death_max`](Detection::after_death_max): how long after
 //!   it died? The time is longest if the peer died right after its last packet, and shortest if it died right before
 //!   its next heartbeat was due. The shortest time assumes a peer that answered at once. A peer that dies with an
 //!   answer overdue is noticed earlier, by as much as the answer was late.
 //!
-//! I is `ping_interval` and T is `ping_timeout`. Hi, Ht, Ct and Pd are the heartbeat interval, heartbeat timeout, close
-//! timeout and polling duration of Socket.IO 0.9. The results for the defaults (25 s, 20 s; 25 s, 60 s, 60 s, 20 s) are
-//! in parentheses:
+//! I is `ping_interval` and T is `ping_timeout`. The results for the defaults (25 s, 20 s) are in parentheses:
 //!
 //! | session | after the last heartbeat | after the last packet | after death |
 //! |---|---|---|---|
@@ -27,13 +24,8 @@
 //! | [`eio3_server`], `PongOnly` and `ExtendOnce` | I + T (45 s) | I + T (45 s) | T to I + T (20 to 45 s) |
 //! | [`eio3_server`], `AnyPacket` | unbounded | I + T (45 s) | T to I + T (20 to 45 s) |
 //! | [`eio3_client`] | unbounded | I + T (45 s) | T to I + T (20 to 45 s) |
-//! | [`sio09_server`] | Hi + Ht (85 s) | Hi + Ht (85 s) | Ht to Hi + Ht (60 to 85 s) |
-//! | [`sio09_server_polling`] | Pd + Ct (80 s) | Pd + Ct (80 s) | Ct to Pd + Ct (60 to 80 s) |
-//! | [`sio09_client`] | unbounded | min(Ht, Ct) (60 s) | min(Ht, Ct) − Hi to min(Ht, Ct) (35 to 60 s) |
-//! | [`sio09_client_polling`] | unbounded | Ct (60 s) | Ct − Pd to Ct (40 to 60 s) |
 //!
-//! A Socket.IO 0.9 server on WebSocket with heartbeats off has no row and no machine: it would never notice that its
-//! client is dead. Its clients can still detect a dead server, because they have the close timeout.
+//! The crate `eio-legacy` computes the times for Socket.IO 0.9.
 //!
 //! The numbers leave out everything that is not a setting: the time on the wire, the caller's scheduling, and an
 //! application that does not read. They also hold during an upgrade, which cancels no deadline here.
@@ -48,9 +40,6 @@
 //! assert_eq!(server.after_packet, Duration::from_secs(45));
 //! assert_eq!(server.after_death_min, Duration::from_secs(20));
 //! assert_eq!(server.after_death_max, Duration::from_secs(45));
-//!
-//! let legacy = detect::sio09_server(Duration::from_secs(25), Duration::from_secs(60));
-//! assert_eq!(legacy.after_heartbeat, Some(Duration::from_secs(85)));
 //! ```
 
 use core::time::Duration;
@@ -146,85 +135,6 @@ pub const fn eio3_client(heartbeat: Heartbeat) -> Detection {
     eio(heartbeat, None)
 }
 
-/// Computes the times for a Socket.IO 0.9 server on WebSocket with heartbeats. It sends a heartbeat at most Hi after
-/// the previous echo, and waits Ht.
-///
-/// ```
-/// use core::time::Duration;
-/// use eio_core::detect;
-///
-/// let server = detect::sio09_server(Duration::from_secs(25), Duration::from_secs(60));
-/// assert_eq!(server.after_death_max, Duration::from_secs(85));
-/// ```
-#[must_use]
-pub const fn sio09_server(heartbeat_interval: Duration, heartbeat_timeout: Duration) -> Detection {
-    let longest = sum(heartbeat_interval, heartbeat_timeout);
-    bounds(Some(longest), longest, heartbeat_timeout)
-}
-
-/// Computes the times for a Socket.IO 0.9 server on polling, where only polls count. It holds each poll for at most Pd,
-/// and waits Ct for the next one.
-///
-/// ```
-/// use core::time::Duration;
-/// use eio_core::detect;
-///
-/// let server = detect::sio09_server_polling(Duration::from_secs(20), Duration::from_secs(60));
-/// assert_eq!(server.after_packet, Duration::from_secs(80));
-/// ```
-#[must_use]
-pub const fn sio09_server_polling(polling_duration: Duration, close_timeout: Duration) -> Detection {
-    let longest = sum(polling_duration, close_timeout);
-    bounds(Some(longest), longest, close_timeout)
-}
-
-/// Computes the times for a Socket.IO 0.9 client on WebSocket. Any packet gives the server another Ht and another Ct.
-///
-/// `heartbeat_interval` is a setting of the server and is not transmitted. `heartbeat_timeout` is `None` if the
-/// handshake says that heartbeats are off. Then the server may die at any time before the close timeout, and the
-/// interval has no meaning.
-///
-/// ```
-/// use core::time::Duration;
-/// use eio_core::detect;
-///
-/// let seconds = Duration::from_secs;
-/// let client = detect::sio09_client(seconds(25), Some(seconds(60)), seconds(60));
-/// assert_eq!(client.after_packet, seconds(60));
-/// assert_eq!(client.after_death_min, seconds(35));
-/// ```
-#[must_use]
-pub const fn sio09_client(
-    heartbeat_interval: Duration,
-    heartbeat_timeout: Option<Duration>,
-    close_timeout: Duration,
-) -> Detection {
-    match heartbeat_timeout {
-        Some(heartbeat_timeout) => {
-            // The shorter of the two: `Ord::min` is not const.
-            let longest = difference(close_timeout, difference(close_timeout, heartbeat_timeout));
-            bounds(None, longest, difference(longest, heartbeat_interval))
-        }
-        None => bounds(None, close_timeout, Duration::ZERO),
-    }
-}
-
-/// Computes the times for a Socket.IO 0.9 client on polling. Any packet gives the server another Ct, and at least one
-/// packet comes every Pd.
-///
-/// ```
-/// use core::time::Duration;
-/// use eio_core::detect;
-///
-/// let client = detect::sio09_client_polling(Duration::from_secs(20), Duration::from_secs(60));
-/// assert_eq!(client.after_death_min, Duration::from_secs(40));
-/// assert_eq!(client.after_death_max, Duration::from_secs(60));
-/// ```
-#[must_use]
-pub const fn sio09_client_polling(polling_duration: Duration, close_timeout: Duration) -> Detection {
-    bounds(None, close_timeout, difference(close_timeout, polling_duration))
-}
-
 /// Returns the size, in bytes, of the largest message that a link of `bytes_per_second` carries in the time `within`.
 ///
 /// A heartbeat overtakes messages that wait, but not the one that is being written: with `within` = T, this is the
@@ -258,7 +168,11 @@ const fn eio(heartbeat: Heartbeat, after_heartbeat: Option<Duration>) -> Detecti
     bounds(after_heartbeat, silence(heartbeat), heartbeat.ping_timeout())
 }
 
-const fn bounds(after_heartbeat: Option<Duration>, longest: Duration, shortest: Duration) -> Detection {
+pub(crate) const fn bounds(
+    after_heartbeat: Option<Duration>,
+    longest: Duration,
+    shortest: Duration,
+) -> Detection {
     Detection { after_heartbeat, after_packet: longest, after_death_min: shortest, after_death_max: longest }
 }
 
@@ -266,7 +180,7 @@ const NANOS_PER_SEC: u32 = 1_000_000_000;
 
 /// Does what `Duration::saturating_add` does. That method brings a panic into the image, because the compiler cannot
 /// tell that the carry is right.
-const fn sum(a: Duration, b: Duration) -> Duration {
+pub(crate) const fn sum(a: Duration, b: Duration) -> Duration {
     let nanos = a.subsec_nanos().saturating_add(b.subsec_nanos());
     let carry = (nanos / NANOS_PER_SEC) as u64;
     let Some(secs) = a.as_secs().checked_add(b.as_secs()) else { return Duration::MAX };
@@ -275,7 +189,7 @@ const fn sum(a: Duration, b: Duration) -> Duration {
 }
 
 /// Does what `Duration::saturating_sub` does. It exists for the same reason as `sum`.
-const fn difference(a: Duration, b: Duration) -> Duration {
+pub(crate) const fn difference(a: Duration, b: Duration) -> Duration {
     let nanos = a.subsec_nanos().saturating_add(NANOS_PER_SEC).saturating_sub(b.subsec_nanos());
     let borrow = (nanos < NANOS_PER_SEC) as u64;
     let Some(secs) = a.as_secs().checked_sub(b.as_secs()) else { return Duration::ZERO };
@@ -326,24 +240,7 @@ mod tests {
         assert_eq!(eio3_client(Heartbeat::DEFAULT), detection(None, 45, (20, 45)));
     }
 
-    #[test]
-    fn a_0_9_server_waits_for_the_echo_or_for_the_next_poll() {
-        assert_eq!(sio09_server(s(25), s(60)), detection(Some(85), 85, (60, 85)));
-        assert_eq!(sio09_server_polling(s(20), s(60)), detection(Some(80), 80, (60, 80)));
-    }
-
-    #[test]
-    fn a_0_9_client_obeys_the_shorter_of_its_timeouts() {
-        assert_eq!(sio09_client(s(25), Some(s(60)), s(60)), detection(None, 60, (35, 60)));
-        assert_eq!(sio09_client(s(25), Some(s(40)), s(60)), detection(None, 40, (15, 40)));
-        assert_eq!(sio09_client(s(25), Some(s(60)), s(20)), detection(None, 20, (0, 20)));
-        assert_eq!(sio09_client(s(25), None, s(60)), detection(None, 60, (0, 60)));
-        assert_eq!(sio09_client_polling(s(20), s(60)), detection(None, 60, (40, 60)));
-        assert_eq!(sio09_client_polling(s(70), s(60)), detection(None, 60, (0, 60)));
-    }
-
-    /// I = 300 ms and T = 200 ms (0.9: 0.3 s and 0.6 s), as measured on the reference implementations, which take up to
-    /// 3 ms longer.
+    /// I = 300 ms and T = 200 ms, as measured on the reference implementations, which take up to 3 ms longer.
     #[test]
     fn the_bounds_are_those_measured_on_the_reference() {
         let heartbeat = Heartbeat::from_millis(300, 200).unwrap();
@@ -351,8 +248,6 @@ mod tests {
         assert_eq!(eio4_server(heartbeat, Liveness::PongOnly).after_heartbeat, Some(ms(500)));
         assert_eq!(eio4_server(heartbeat, Liveness::ExtendOnce).after_heartbeat, Some(ms(700)));
         assert_eq!(eio4_client(heartbeat).after_packet, ms(500));
-        assert_eq!(sio09_server(ms(300), ms(600)).after_death_max, ms(900));
-        assert_eq!(sio09_client(ms(300), Some(ms(600)), ms(800)).after_packet, ms(600));
     }
 
     #[test]
@@ -360,11 +255,6 @@ mod tests {
         let longest = Heartbeat::from_millis(1, 0x7fff_fffe).unwrap();
         let detection = eio4_server(longest, Liveness::ExtendOnce);
         assert_eq!(detection.after_heartbeat, Some(Duration::from_millis(0xffff_fffd)));
-        assert_eq!(sio09_server(Duration::MAX, Duration::MAX).after_packet, Duration::MAX);
-        assert_eq!(
-            sio09_client(Duration::MAX, Some(Duration::MAX), Duration::MAX).after_packet,
-            Duration::MAX
-        );
         assert_eq!(largest_message(u64::MAX, Duration::MAX), u64::MAX);
     }
 

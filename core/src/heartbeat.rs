@@ -10,8 +10,7 @@
 //! | [`Machine::eio3_server`] | – | – | [`eio3`] |
 //! | [`Machine::eio3_client`] | client: a ping every interval | server | [`eio3`] |
 //!
-//! The machines for Socket.IO 0.9 are in [`sio09`]. The rules of a revision are linked into the image only if the
-//! program calls one of its constructors.
+//! The rules of a revision are linked into the image only if the program calls one of its constructors.
 //!
 //! Most programs use a [`ServerSession`](crate::ServerSession) or a [`ClientSession`](crate::ClientSession), which add
 //! packets, closing and reasons to a machine. Use a machine alone if your program already has these:
@@ -40,7 +39,6 @@
 pub mod eio3;
 pub mod eio4;
 mod rules;
-pub mod sio09;
 
 use core::time::Duration;
 

@@ -3,26 +3,37 @@
 //! [`Reader`] reads a value token by token in linear time. It uses no recursion, and only one bit of memory per open
 //! container. The grammar is RFC 8259, as strict as JavaScript's `JSON.parse`. Values are returned as slices of the
 //! caller's text.
+#![expect(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    clippy::missing_errors_doc,
+    clippy::must_use_candidate,
+    clippy::should_implement_trait,
+    reason = "public for `eio-legacy` alone, through `internal`"
+)]
 
 mod number;
 mod string;
 
 pub(crate) use number::{NotU32, number_to_u32};
-pub(crate) use string::{escape, raw_eq};
+pub(crate) use string::escape;
+pub use string::raw_eq;
 
 /// How deep arrays and objects may be nested: each level takes one bit of a `u64`.
 pub(crate) const MAX_DEPTH: u8 = 64;
 
 /// The error for text that is not JSON: what is wrong, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Error {
-    pub(crate) at: usize,
-    pub(crate) kind: ErrorKind,
+pub struct Error {
+    /// The offset of the offending byte.
+    pub at: usize,
+    /// The problem at that offset.
+    pub kind: ErrorKind,
 }
 
 /// The problem with the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ErrorKind {
+pub enum ErrorKind {
     /// The text does not follow JSON's grammar, or ends too early.
     Invalid,
     /// Containers are nested more than [`MAX_DEPTH`] deep.
@@ -31,26 +42,37 @@ pub(crate) enum ErrorKind {
 
 /// One token of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Token<'a> {
-    pub(crate) kind: Kind,
+pub struct Token<'a> {
+    /// What it is.
+    pub kind: Kind,
     /// The token's text. Keys and strings are without their quotes, and escapes are not decoded.
-    pub(crate) raw: &'a str,
+    pub raw: &'a str,
     /// The offset of its first byte (the quote, for keys and strings).
-    pub(crate) at: usize,
+    pub at: usize,
 }
 
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// `{`
     Object,
+    /// `}`
     ObjectEnd,
+    /// `[`
     Array,
+    /// `]`
     ArrayEnd,
     /// The name of a member. Its colon is read with it.
     Key,
+    /// A string that is not a key.
     String,
+    /// A number.
     Number,
+    /// `true`
     True,
+    /// `false`
     False,
+    /// `null`
     Null,
     /// The end: the value has ended.
     End,
@@ -72,7 +94,7 @@ enum Expect {
 
 /// Reads one value, token by token.
 #[derive(Clone, Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     text: &'a str,
     /// The offset of the next byte.
     at: usize,
@@ -92,7 +114,7 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Creates a reader for the value that starts at `at`, after optional whitespace. `outer` is the number of
     /// containers that already enclose it; they count towards [`MAX_DEPTH`].
-    pub(crate) fn new(text: &'a str, at: usize, outer: u8) -> Self {
+    pub fn new(text: &'a str, at: usize, outer: u8) -> Self {
         Self {
             text,
             at,
@@ -107,7 +129,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the offset of the first byte that was not read.
-    pub(crate) const fn at(&self) -> usize {
+    pub const fn at(&self) -> usize {
         self.at
     }
 
@@ -122,7 +144,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the next token, or [`Kind::End`] once the value has ended. It does not check the text after the value.
-    pub(crate) fn next(&mut self) -> Result<Token<'a>, Error> {
+    pub fn next(&mut self) -> Result<Token<'a>, Error> {
         let kind = self.step().map_err(|kind| self.error(kind))?;
         Ok(Token { kind, raw: self.raw, at: self.token_at })
     }
@@ -153,14 +175,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one whole value or key of the open container.
-    pub(crate) fn skip_value(&mut self) -> Result<(), ErrorKind> {
+    pub fn skip_value(&mut self) -> Result<(), ErrorKind> {
         let depth = self.depth;
         while self.step()? != Kind::End && self.depth > depth {}
         Ok(())
     }
 
     /// Reads the rest of the value and returns the offset after it.
-    pub(crate) fn finish(mut self) -> Result<usize, Error> {
+    pub fn finish(mut self) -> Result<usize, Error> {
         while self.next()?.kind != Kind::End {}
         Ok(self.at)
     }
@@ -176,7 +198,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the error for the failure that has just occurred, with its position.
-    pub(crate) const fn error(&self, kind: ErrorKind) -> Error {
+    pub const fn error(&self, kind: ErrorKind) -> Error {
         Error { at: self.token_at, kind }
     }
 
@@ -340,26 +362,26 @@ pub(crate) fn skip_whitespace(text: &str, at: usize) -> usize {
 }
 
 /// Returns `text` without the JSON whitespace around it.
-pub(crate) fn trim(text: &str) -> &str {
+pub fn trim(text: &str) -> &str {
     let start = skip_whitespace(text, 0);
     let end = text.bytes().rposition(|byte| !is_whitespace(byte)).map_or(start, |last| last.wrapping_add(1));
     text.get(start..end).unwrap_or_default()
 }
 
 /// Checks the value that starts at `at` and returns the offset after it.
-pub(crate) fn skip_value(text: &str, at: usize, outer: u8) -> Result<usize, Error> {
+pub fn skip_value(text: &str, at: usize, outer: u8) -> Result<usize, Error> {
     Reader::new(text, at, outer).finish()
 }
 
 /// Checks that nothing but whitespace follows `at`.
-pub(crate) fn expect_end(text: &str, at: usize) -> Result<(), Error> {
+pub fn expect_end(text: &str, at: usize) -> Result<(), Error> {
     let mut reader = Reader::new(text, at, 0);
     reader.expect_end().map_err(|kind| reader.error(kind))
 }
 
 /// Checks that `text` is a list of values separated by commas, or empty: the content of an array, without its brackets.
 /// `outer` is the number of enclosing containers, including that array.
-pub(crate) fn check_list(text: &str, outer: u8) -> Result<(), Error> {
+pub fn check_list(text: &str, outer: u8) -> Result<(), Error> {
     let mut at = skip_whitespace(text, 0);
     if at == text.len() {
         return Ok(());

@@ -87,7 +87,6 @@
 //! | [`backoff`] | when a client should connect again |
 //! | [`detect`] | how long a dead peer can go unnoticed with given settings |
 //! | [`socketio`] | the packets that a client without the Socket.IO library needs on a Socket.IO server |
-//! | [`legacy`] | Socket.IO 0.9 |
 //!
 //! # How long a dead peer can go unnoticed
 //!
@@ -132,8 +131,9 @@ mod client;
 pub mod detect;
 pub mod handshake;
 pub mod heartbeat;
+#[doc(hidden)]
+pub mod internal;
 mod json;
-pub mod legacy;
 pub mod packet;
 pub mod payload;
 pub mod polling;

@@ -133,14 +133,20 @@ impl Default for Heartbeat {
 }
 
 /// Why a period does not fit a `u32` of milliseconds.
-#[derive(Clone, Copy)]
-pub(crate) enum Unfit {
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "public for `eio-legacy` alone, through `internal`")]
+pub enum Unfit {
+    /// It is finer than a millisecond.
     Fraction,
+    /// It is longer than 2^32 − 1 ms.
     TooLong,
 }
 
 /// Returns a period in whole milliseconds.
-pub(crate) const fn whole_millis(period: Duration) -> Result<u32, Unfit> {
+///
+/// # Errors
+/// Returns the reason if the period does not fit.
+pub const fn whole_millis(period: Duration) -> Result<u32, Unfit> {
     if !period.subsec_nanos().is_multiple_of(1_000_000) {
         return Err(Unfit::Fraction);
     }

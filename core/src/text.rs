@@ -4,13 +4,16 @@ use crate::BufferTooSmall;
 use crate::packet::Writer;
 
 /// A function that passes strings to a callback, one after the other.
-pub(crate) type Parts<'a> = dyn Fn(&mut dyn FnMut(&str)) + 'a;
+pub type Parts<'a> = dyn Fn(&mut dyn FnMut(&str)) + 'a;
 
 /// Writes the strings that `parts` passes on, in order, and returns the text.
 ///
 /// `parts` runs twice, first to measure and then to write. It must pass on the same strings both times. It is not a
 /// generic parameter, because its code would then be in the image twice.
-pub(crate) fn write<'o>(out: &'o mut [u8], parts: &Parts<'_>) -> Result<&'o str, BufferTooSmall> {
+///
+/// # Errors
+/// Returns [`BufferTooSmall`], with the number of bytes needed, if the text does not fit. Nothing is written then.
+pub fn write<'o>(out: &'o mut [u8], parts: &Parts<'_>) -> Result<&'o str, BufferTooSmall> {
     let mut needed = 0_usize;
     parts(&mut |part| needed = needed.saturating_add(part.len()));
     let mut writer = Writer::new(out);
@@ -20,14 +23,16 @@ pub(crate) fn write<'o>(out: &'o mut [u8], parts: &Parts<'_>) -> Result<&'o str,
 }
 
 /// The decimal digits of a number.
-pub(crate) struct Decimal {
+pub struct Decimal {
     /// 2^64 − 1 has twenty digits.
     digits: [u8; 20],
     start: usize,
 }
 
 impl Decimal {
-    pub(crate) fn new(mut number: u64) -> Self {
+    /// Writes the digits of `number`.
+    #[must_use]
+    pub fn new(mut number: u64) -> Self {
         let mut digits = [b'0'; 20];
         let mut start = digits.len();
         for slot in digits.iter_mut().rev() {
@@ -41,7 +46,9 @@ impl Decimal {
         Self { digits, start }
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// Returns the digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         core::str::from_utf8(self.digits.get(self.start..).unwrap_or_default()).unwrap_or_default()
     }
 }
@@ -50,7 +57,8 @@ impl Decimal {
 /// is there.
 ///
 /// `str::split` and `str::find` with a `char` would do, but bring an index check that can panic into the image.
-pub(crate) fn split_once(text: &str, delimiter: u8) -> (&str, Option<&str>) {
+#[must_use]
+pub fn split_once(text: &str, delimiter: u8) -> (&str, Option<&str>) {
     match text.bytes().position(|byte| byte == delimiter) {
         Some(at) => (text.get(..at).unwrap_or_default(), text.get(at.saturating_add(1)..)),
         None => (text, None),
@@ -59,7 +67,8 @@ pub(crate) fn split_once(text: &str, delimiter: u8) -> (&str, Option<&str>) {
 
 /// Reads decimal digits at the start of `text`. Returns the number, and the number of bytes that it takes. Returns
 /// `None` without a digit, or for a number above `max`. Leading zeros are read as JavaScript's `Number` reads them.
-pub(crate) fn read_decimal(text: &str, max: u64) -> Option<(u64, usize)> {
+#[must_use]
+pub fn read_decimal(text: &str, max: u64) -> Option<(u64, usize)> {
     let mut number = 0_u64;
     let mut length = 0_usize;
     for digit in text.bytes().take_while(u8::is_ascii_digit) {

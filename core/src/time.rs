@@ -75,16 +75,18 @@ impl Instant {
 
 /// The largest `now` that a machine was given. If the caller's time goes backwards, this clock stops.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock(Instant);
+pub struct Clock(Instant);
 
 impl Clock {
-    pub(crate) const fn new(now: Instant) -> Self {
+    /// Creates a clock that shows `now`.
+    #[must_use]
+    pub const fn new(now: Instant) -> Self {
         Self(now)
     }
 
     /// Takes the caller's clock and returns the time that counts.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
-    pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+    pub fn advance(&mut self, now: Instant) -> Instant {
         self.0 = self.0.max(now);
         self.0
     }

@@ -2,7 +2,7 @@
 
 use core::any::type_name;
 
-use eio_core::heartbeat::{Machine, sio09};
+use eio_core::heartbeat::Machine;
 use eio_core::polling::{ClientPolling, ServerPolling};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade};
 use eio_core::{ClientSession, ServerSession, ws};
@@ -28,7 +28,4 @@ fn what_exists_only_at_times_is_small_too() {
     assert_at_most::<ServerUpgrade>(64);
     assert_at_most::<ClientUpgrade>(64);
     assert_at_most::<ClientPolling>(24);
-    assert_at_most::<sio09::Server>(64);
-    assert_at_most::<sio09::PollingServer>(64);
-    assert_at_most::<sio09::Client>(64);
 }

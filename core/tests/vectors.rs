@@ -14,7 +14,7 @@ use core::ops::Range;
 use eio_core::packet::{self, Base64, Data, DecodeError, DecodeErrorKind, Frame, Packet, PacketType};
 use eio_core::payload::{self, DEFAULT_MAX_PACKETS, v3::Framing};
 use eio_core::{BufferTooSmall, Revision};
-use eio_tests::vectors::{Bytes, Tally, load};
+use eio_tests::vectors::{Bytes, OWN, Tally, load};
 use serde_json::Value;
 
 /// Input that the reference accepts and we refuse, by what is peculiar about it.
@@ -135,7 +135,7 @@ fn the_documentation_lists_what_is_refused_and_why() {
 
 fn run(file: &str, revision: Revision) {
     let mut tally = Tally::default();
-    for vector in &load(file) {
+    for vector in &load(OWN, file) {
         match vector["op"].as_str() {
             Some("encode_packet") => encode_packet(vector, revision, &mut tally),
             Some("encode_payload") => encode_payload(vector, revision, &mut tally),

@@ -7,10 +7,12 @@ pub mod firmware;
 #[cfg(feature = "interop")]
 pub mod interop;
 pub mod javascript;
+pub mod mistakes;
 pub mod raw;
 #[cfg(any(test, feature = "interop"))]
 pub mod relay;
 pub mod replay;
+pub mod times;
 pub mod vectors;
 pub mod world;
 

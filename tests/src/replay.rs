@@ -82,13 +82,13 @@ pub struct Report {
     spread: Spread,
 }
 
-/// The directory of recordings: the one that the variable `EIO_TRANSCRIPTS` names, or the workspace's own.
+/// The directory of this package's recordings.
+pub const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/transcripts");
+
+/// The directory of recordings: the one that the variable `EIO_TRANSCRIPTS` names, or the package's `own`.
 #[must_use]
-pub fn directory() -> PathBuf {
-    std::env::var_os("EIO_TRANSCRIPTS").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/data/transcripts")),
-        PathBuf::from,
-    )
+pub fn directory(own: &str) -> PathBuf {
+    std::env::var_os("EIO_TRANSCRIPTS").map_or_else(|| PathBuf::from(own), PathBuf::from)
 }
 
 /// Replays every recording in `directory` whose name `wanted` accepts, in the order of their names. What cannot be

@@ -9,20 +9,18 @@ use std::string::FromUtf16Error;
 
 use serde_json::Value;
 
-/// Where the vectors are: `EIO_VECTORS` if that is set, so that others than the repository's can be tried.
-#[must_use]
-pub fn directory() -> PathBuf {
-    env::var_os("EIO_VECTORS")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/data/vectors")), PathBuf::from)
-}
+/// The directory of this package's vectors.
+pub const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/vectors");
 
-/// The vectors in `file`, at least one.
+/// The vectors in the file of this name, at least one. It is in the directory that the variable `EIO_VECTORS` names, so
+/// that others than the repository's can be tried, or in the package's `own`.
 ///
 /// # Panics
 /// When the file cannot be read, has another format, or is empty.
 #[must_use]
-pub fn load(file: &str) -> Vec<Value> {
-    let path = directory().join(file);
+pub fn load(own: &str, file: &str) -> Vec<Value> {
+    let directory = env::var_os("EIO_VECTORS").map_or_else(|| PathBuf::from(own), PathBuf::from);
+    let path = directory.join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let json: Value =
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -148,12 +146,12 @@ impl Tally {
 /// both verdicts otherwise.
 pub type Outcome = Result<Option<&'static str>, String>;
 
-/// Runs every vector of `file` by its operation, names those where ours is stricter, and prints a line about all.
+/// Runs every vector of `file`, which [`load`] finds, by its operation, names those where ours is stricter, and prints a line about all.
 ///
 /// # Panics
 /// When anything differed, or an operation is not known: `run` says so by an error.
-pub fn run_all(file: &str, run: impl Fn(&str, &Value) -> Outcome) {
-    let vectors = load(file);
+pub fn run_all(own: &str, file: &str, run: impl Fn(&str, &Value) -> Outcome) {
+    let vectors = load(own, file);
     let (mut held, mut stricter, mut failed) = (0, 0, Vec::new());
     for vector in &vectors {
         match run(vector["op"].as_str().unwrap_or_default(), vector) {

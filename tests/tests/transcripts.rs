@@ -1,4 +1,5 @@
-//! Every recording of the reference implementations, replayed into the machines: a line per file.
+//! Every recording of the reference implementations, replayed into the machines: a line per file. Those of Socket.IO 0.9
+//! are in the tests of `eio-legacy`.
 //!
 //! `EIO_TRANSCRIPTS` names another directory of recordings. An argument keeps the files whose names contain it;
 //! `--nocapture` and the test runner's other flags are accepted, and `--notes` tells what was not compared.
@@ -6,14 +7,14 @@
 use std::process::ExitCode;
 
 use eio_tests::command_line::filters;
-use eio_tests::replay::{Report, Verdict, directory, replay_directory, spread_millis};
+use eio_tests::replay::{OWN, Report, Verdict, directory, replay_directory, spread_millis};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let listing = arguments.iter().any(|argument| argument == "--list");
     let notes = arguments.iter().any(|argument| argument == "--notes");
     let filters = filters(&arguments);
-    let directory = directory();
+    let directory = directory(OWN);
     let wanted =
         |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     if listing {

@@ -1,7 +1,8 @@
 //! Decodes and escapes the contents of JSON strings.
 
 /// Returns whether `raw`, the contents of a JSON string with escapes not decoded, means `text`.
-pub(crate) fn raw_eq(raw: &str, text: &str) -> bool {
+#[must_use]
+pub fn raw_eq(raw: &str, text: &str) -> bool {
     let mut raw = raw.chars();
     for expected in text.chars() {
         if decode_char(&mut raw) != Some(expected) {

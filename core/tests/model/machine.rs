@@ -6,8 +6,10 @@ use eio_core::{Heartbeat, Liveness};
 use proptest::prelude::*;
 
 use crate::mistakes::Mistake;
-use crate::tables::{Cause, Input, Micros, Model, Phase, Role, Said};
-use crate::times::{LAST_SAFE, Span, When, at, epoch, heartbeat, lasting, liveness, probes, span, when};
+use crate::tables::{Cause, Input, Model, Phase, Role, Said};
+use crate::times::{
+    LAST_SAFE, Micros, Span, When, at, epoch, heartbeat, lasting, liveness, probes, span, when,
+};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {

@@ -1,9 +1,8 @@
 //! Plausible errors, made in the model on purpose: the comparison has to notice every one.
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::{machine, session, sio09, upgrade};
+use crate::{machine, session, upgrade};
 
 /// What the model does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,27 +38,12 @@ pub(crate) enum Mistake {
     TimeGoesBack,
 }
 
-/// Whether `compare` finds a counterexample within the usual number of cases, or more if more are asked for.
-fn is_noticed<L: core::fmt::Debug>(
-    lives: &impl Strategy<Value = L>,
-    compare: impl Fn(&L) -> Result<(), TestCaseError>,
-) -> bool {
-    let usual = Config::default();
-    let config =
-        Config { cases: usual.cases.max(512), failure_persistence: None, max_shrink_iters: 0, ..usual };
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    TestRunner::new_with_rng(config, rng).run(lives, |life| compare(&life)).is_err()
-}
-
 fn assert_noticed<L: core::fmt::Debug>(
     mistakes: &[Mistake],
     lives: &impl Strategy<Value = L>,
     compare: impl Fn(&L, Mistake) -> Result<(), TestCaseError>,
 ) {
-    assert!(!is_noticed(lives, |life| compare(life, Mistake::None)));
-    for &mistake in mistakes {
-        assert!(is_noticed(lives, |life| compare(life, mistake)), "{mistake:?} went unnoticed");
-    }
+    eio_tests::mistakes::assert_noticed(Mistake::None, mistakes, lives, compare);
 }
 
 #[test]
@@ -96,12 +80,6 @@ fn the_comparison_of_sessions_notices_every_mistake() {
         Mistake::TimeGoesBack,
     ];
     assert_noticed(&mistakes, &session::life(), session::compare);
-}
-
-#[test]
-fn the_comparison_of_socket_io_0_9_notices_every_mistake() {
-    let mistakes = [Mistake::UnawaitedPongMovesThePing, Mistake::PeriodsCountFromTheMissedDeadline];
-    assert_noticed(&mistakes, &sio09::life(), sio09::compare);
 }
 
 #[test]

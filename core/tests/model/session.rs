@@ -11,9 +11,9 @@ use proptest::prelude::*;
 
 use crate::machine::saturated;
 use crate::mistakes::Mistake;
-use crate::tables::{Cause, Input, Micros, Model, Owed, Phase, Role, Said};
+use crate::tables::{Cause, Input, Model, Owed, Phase, Role, Said};
 use crate::times::{
-    LAST_SAFE, Span, When, at, epoch, heartbeat, lasting, liveness, periods, probes, span, when,
+    LAST_SAFE, Micros, Span, When, at, epoch, heartbeat, lasting, liveness, periods, probes, span, when,
 };
 
 #[derive(Clone, Copy, Debug)]

@@ -6,10 +6,8 @@ use eio_core::packet::PacketType;
 use eio_core::{Heartbeat, Liveness};
 
 use crate::mistakes::Mistake;
+use crate::times::Micros;
 use state::State;
-
-/// Microseconds on the caller's clock.
-pub(crate) type Micros = u64;
 
 /// Which table applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,7 @@ use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeFai
 use proptest::prelude::*;
 
 use crate::mistakes::Mistake;
-use crate::tables::Micros;
-use crate::times::{LAST_SAFE, When, at, epoch, lasting, when};
+use crate::times::{LAST_SAFE, Micros, When, at, epoch, lasting, when};
 
 /// How often the server answers a pending poll.
 const TICK: Micros = 100_000;

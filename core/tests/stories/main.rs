@@ -10,5 +10,4 @@ mod lateness;
 mod peers;
 mod random;
 mod silence;
-mod sio09;
 mod upgrade;

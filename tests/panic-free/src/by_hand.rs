@@ -3,7 +3,6 @@
 //! `cargo xtask test panic-free` names each one that is missing here, and each one here that need not be.
 
 use eio_core::handshake::{Transport, Transports};
-use eio_core::legacy::{self, Handshake};
 use eio_core::packet::Packet;
 use eio_core::payload::v3::Framing;
 use eio_core::payload::v4::EncodeError;
@@ -19,8 +18,6 @@ pub(crate) const ENTRY_POINTS: &[(&str, *const ())] = &[
         collect_transports as *const (),
     ),
     ("eio_core::handshake::Transports::iter", last_transport as *const ()),
-    ("eio_core::legacy::Handshake::transports", last_legacy_transport as *const ()),
-    ("eio_core::legacy::encode_payload", encode_legacy_payload as *const ()),
     ("eio_core::payload::Format::layout", layout_of as *const ()),
     ("eio_core::payload::Layout::encode", encode_layout as *const ()),
     ("eio_core::payload::v3::Framing::of", framing_of as *const ()),
@@ -37,14 +34,6 @@ fn collect_transports(transports: &[Transport]) -> Transports {
 
 fn last_transport(transports: Transports) -> Option<Transport> {
     transports.iter().last()
-}
-
-fn last_legacy_transport<'a>(handshake: &Handshake<'a>) -> Option<&'a str> {
-    handshake.transports().last()
-}
-
-fn encode_legacy_payload<'o>(packets: &[&str], out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
-    legacy::encode_payload(packets.iter().copied(), out)
 }
 
 fn framing_of(packets: &[Packet<'_>], supports_binary: bool) -> Framing {

@@ -8,8 +8,10 @@ mod namespaces;
 use core::time::Duration;
 
 use eio_core::Instant;
-use eio_core::heartbeat::sio09::{Client, Due, PollingServer, Server, Settings};
-use eio_core::legacy::{Body as PacketBody, Handshake, Packet, decode_payload};
+use eio_legacy::handshake::LegacyHandshake;
+use eio_legacy::packet::{LegacyPacket, PacketBody};
+use eio_legacy::payload;
+use eio_legacy::timers::{ClientTimers, PollingServerTimers, ServerPeriods, ServerTimers, TimerEvent};
 
 use super::judge::{Performed, compare};
 use super::plan::{Emission, End, GRAIN, JITTER, Recorded, What, Window, WindowKind};
@@ -40,9 +42,9 @@ enum Fact {
 
 /// Any of the machines.
 enum Machine {
-    Socket(Server),
-    Polling(PollingServer),
-    Client(Client),
+    Socket(ServerTimers),
+    Polling(PollingServerTimers),
+    Client(ClientTimers),
 }
 
 /// Replays a recording of this generation.
@@ -145,10 +147,10 @@ fn wake_until(machine: &mut Machine, side: &Side, limit: Micros, ours: &mut Perf
             Machine::Client(client) => client.handle_timeout(now),
         };
         match happened {
-            Some(Due::Heartbeat) => ours.emissions.push((due, What::Ping)),
-            Some(Due::Noop) => ours.emissions.push((due, What::Noop)),
-            Some(Due::HeartbeatTimeout) => ours.end = Some((due, "heartbeat timeout")),
-            Some(Due::CloseTimeout) => ours.end = Some((due, "close timeout")),
+            Some(TimerEvent::Heartbeat) => ours.emissions.push((due, What::Ping)),
+            Some(TimerEvent::Noop) => ours.emissions.push((due, What::Noop)),
+            Some(TimerEvent::HeartbeatTimeout) => ours.end = Some((due, "heartbeat timeout")),
+            Some(TimerEvent::CloseTimeout) => ours.end = Some((due, "close timeout")),
             _ => return,
         }
     }
@@ -168,7 +170,7 @@ fn sides(transcript: &Transcript) -> Result<Vec<(Machine, Side)>, String> {
     let mut sides = Vec::new();
     let handshakes = handshakes(transcript);
     for (index, (at, body)) in handshakes.iter().enumerate() {
-        let Ok(handshake) = Handshake::decode(body) else { continue };
+        let Ok(handshake) = LegacyHandshake::decode(body) else { continue };
         let until = handshakes.get(index + 1).map_or(Micros::MAX, |(next, _)| *next);
         let reader = Reader { transcript, sid: handshake.sid(), until, is_server: tests_server };
         let side = if tests_server { reader.server(&handshake)? } else { reader.client(*at, &handshake)? };
@@ -285,14 +287,14 @@ impl Reader<'_> {
     }
 
     fn payload(&self, side: &mut Side, at: Micros, who: Who, text: &str) {
-        for packet in decode_payload(text, 1_024).flatten() {
+        for packet in payload::decode(text, 1_024).flatten() {
             self.packet(side, at, who, packet, false);
         }
     }
 
     fn packet(&self, side: &mut Side, at: Micros, who: Who, text: &str, dropped: bool) {
         // Malformed packets are ignored.
-        let Ok(packet) = Packet::decode(text) else { return };
+        let Ok(packet) = LegacyPacket::decode(text) else { return };
         let mine = (who == Who::Server) == self.is_server;
         match (packet.body(), mine) {
             (PacketBody::Heartbeat, true) => {
@@ -328,7 +330,7 @@ impl Reader<'_> {
         side.recorded.end = Some(End { at: event.at, reason });
     }
 
-    fn server(&self, handshake: &Handshake<'_>) -> Result<Option<(Machine, Side)>, String> {
+    fn server(&self, handshake: &LegacyHandshake<'_>) -> Result<Option<(Machine, Side)>, String> {
         let Some(transport) = self.transport() else { return Ok(None) };
         let socket = transport == "websocket";
         if socket && handshake.heartbeat_timeout().is_none() {
@@ -340,30 +342,30 @@ impl Reader<'_> {
             Duration::try_from_secs_f64(self.transcript.number(option).unwrap_or(default))
                 .map_err(|error| format!("{option}: {error}"))
         };
-        let settings = Settings::new(
+        let periods = ServerPeriods::new(
             seconds("heartbeat interval", 25.0)?,
-            handshake.heartbeat_timeout().unwrap_or(Settings::DEFAULT.heartbeat_timeout()),
+            handshake.heartbeat_timeout().unwrap_or(ServerPeriods::DEFAULT.heartbeat_timeout()),
             handshake.close_timeout(),
             seconds("polling duration", 20.0)?,
         );
-        let settings = settings.map_err(|error| error.to_string())?;
+        let periods = periods.map_err(|error| error.to_string())?;
         let now = Instant::from_micros(side.begins);
         let machine = if socket {
-            Machine::Socket(Server::new(settings, now))
+            Machine::Socket(ServerTimers::new(periods, now))
         } else {
-            Machine::Polling(PollingServer::new(settings, now))
+            Machine::Polling(PollingServerTimers::new(periods, now))
         };
         Ok((side.begins != Micros::MAX).then_some((machine, side)))
     }
 
-    fn client(&self, at: Micros, handshake: &Handshake<'_>) -> Result<Option<(Machine, Side)>, String> {
+    fn client(&self, at: Micros, handshake: &LegacyHandshake<'_>) -> Result<Option<(Machine, Side)>, String> {
         let Some(transport) = self.transport() else { return Ok(None) };
         let socket = transport == "websocket";
         let mut side = self.read();
         side.begins = at;
         side.without_heartbeats = handshake.heartbeat_timeout().is_none();
         let heartbeat = handshake.heartbeat_timeout().filter(|_| socket);
-        let client = Client::new(heartbeat, handshake.close_timeout(), Instant::from_micros(at));
+        let client = ClientTimers::new(heartbeat, handshake.close_timeout(), Instant::from_micros(at));
         Ok(Some((Machine::Client(client.map_err(|error| error.to_string())?), side)))
     }
 

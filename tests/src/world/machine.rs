@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use eio_core::Instant;
-use eio_core::heartbeat::sio09::{Client, Due, PollingServer, Server};
+use eio_legacy::timers::{ClientTimers, PollingServerTimers, ServerTimers, TimerEvent};
 
 use super::lanes::{EPOCHS, Lanes, Subject};
 use super::micros;
@@ -14,24 +14,24 @@ use super::scene::{Note, Scene};
 /// A machine of Socket.IO 0.9 in a world of its own.
 ///
 /// ```
-/// use eio_core::heartbeat::sio09::{Due, Server, Settings};
+/// use eio_legacy::timers::{ServerPeriods, ServerTimers, TimerEvent};
 /// use eio_tests::world::{Machine, ms};
 ///
-/// let mut server = Machine::new(|now| Server::new(Settings::DEFAULT, now));
+/// let mut server = Machine::new(|now| ServerTimers::new(ServerPeriods::DEFAULT, now));
 /// server.run_until(ms(85_000));
-/// server.assert_due(&[(25_000, Due::Heartbeat), (85_000, Due::HeartbeatTimeout)]);
+/// server.assert_due(&[(25_000, TimerEvent::Heartbeat), (85_000, TimerEvent::HeartbeatTimeout)]);
 /// ```
 #[derive(Debug)]
 pub struct Machine<M: Legacy> {
     scene: Scene,
     lanes: Lanes<Watched<M>>,
-    due: Vec<(u64, Due)>,
+    due: Vec<(u64, TimerEvent)>,
 }
 
 /// What the machines of Socket.IO 0.9 have in common.
 pub trait Legacy: Clone + Debug {
     /// As the machine's own.
-    fn handle_timeout(&mut self, now: Instant) -> Option<Due>;
+    fn handle_timeout(&mut self, now: Instant) -> Option<TimerEvent>;
     /// As the machine's own.
     fn poll_timeout(&self) -> Option<Instant>;
 }
@@ -39,7 +39,7 @@ pub trait Legacy: Clone + Debug {
 macro_rules! legacy {
     ($($machine:ty),*) => {$(
         impl Legacy for $machine {
-            fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
+            fn handle_timeout(&mut self, now: Instant) -> Option<TimerEvent> {
                 <$machine>::handle_timeout(self, now)
             }
 
@@ -49,17 +49,17 @@ macro_rules! legacy {
         }
     )*};
 }
-legacy!(Server, PollingServer, Client);
+legacy!(ServerTimers, PollingServerTimers, ClientTimers);
 
 /// A machine, and what it said was due.
 #[derive(Clone, Debug)]
 struct Watched<M> {
     machine: M,
-    due: VecDeque<Due>,
+    due: VecDeque<TimerEvent>,
 }
 
 impl<M: Legacy> Subject for Watched<M> {
-    type Output = Due;
+    type Output = TimerEvent;
     type Ending = ();
     type Look = ();
 
@@ -71,7 +71,7 @@ impl<M: Legacy> Subject for Watched<M> {
         self.due.extend(self.machine.handle_timeout(now));
     }
 
-    fn poll_transmit(&mut self) -> Option<Due> {
+    fn poll_transmit(&mut self) -> Option<TimerEvent> {
         self.due.pop_front()
     }
 
@@ -79,8 +79,8 @@ impl<M: Legacy> Subject for Watched<M> {
         self.machine.poll_timeout().is_none().then_some(())
     }
 
-    fn may_follow_end(due: Due) -> bool {
-        matches!(due, Due::HeartbeatTimeout | Due::CloseTimeout)
+    fn may_follow_end(due: TimerEvent) -> bool {
+        matches!(due, TimerEvent::HeartbeatTimeout | TimerEvent::CloseTimeout)
     }
 
     fn look(&self, _: Instant, _: u64) {}
@@ -135,7 +135,7 @@ impl<M: Legacy> Machine<M> {
 
     /// All that was due, with the milliseconds since the beginning.
     #[track_caller]
-    pub fn assert_due(&self, expected: &[(u64, Due)]) {
+    pub fn assert_due(&self, expected: &[(u64, TimerEvent)]) {
         let due: Vec<_> = self.due.iter().map(|(at, due)| (at / 1_000, *due)).collect();
         if due != expected {
             self.scene.fail("machine", format_args!("had {due:?} due, not {expected:?}"));

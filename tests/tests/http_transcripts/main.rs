@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use eio_tests::command_line::filters;
-use eio_tests::replay::directory;
+use eio_tests::replay::{OWN, directory};
 
 use crate::recording::Recording;
 
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     let filters = filters(&arguments);
     let wanted =
         |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    let directory = directory();
+    let directory = directory(OWN);
     let paths = match recordings(&directory) {
         Ok(paths) => paths,
         Err(error) => {

@@ -3,7 +3,7 @@
 use crate::job::{Job, Stop, command};
 
 /// The packages that are published.
-const PUBLISHED: [&str; 4] = ["eio-core", "eio-tokio", "eio-embassy", "eio-cli"];
+const PUBLISHED: [&str; 5] = ["eio-core", "eio-legacy", "eio-tokio", "eio-embassy", "eio-cli"];
 
 /// Packs the packages, and checks what is in them. Cargo can do both in one step, but builds a package against a copy of
 /// the others' packages that it keeps by their versions, and so against an older state of the same version.

@@ -2,9 +2,9 @@
 
 use eio_core::Heartbeat;
 
-use super::{Cause, Micros, Owed, Phase, Role, Said};
+use super::{Cause, Owed, Phase, Role, Said};
 use crate::mistakes::Mistake;
-use crate::times::periods;
+use crate::times::{Micros, periods};
 
 /// What the history amounts to.
 #[derive(Clone, Debug)]

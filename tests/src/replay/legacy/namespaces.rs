@@ -5,7 +5,8 @@
 
 use core::ops::Range;
 
-use eio_core::legacy::{Body as PacketBody, Packet, decode_payload};
+use eio_legacy::packet::{LegacyPacket, PacketBody};
+use eio_legacy::payload;
 
 use super::{Fact, Reader, Side};
 use crate::replay::plan::JITTER;
@@ -70,7 +71,7 @@ fn leaves(reader: &Reader<'_>) -> Vec<Leave> {
     let mut requests = Vec::new();
     for event in &reader.transcript.events {
         let mut hear = |packet: &str| {
-            if let Ok(packet) = Packet::decode(packet)
+            if let Ok(packet) = LegacyPacket::decode(packet)
                 && matches!(packet.body(), PacketBody::Disconnect)
                 && !packet.endpoint().is_empty()
             {
@@ -83,11 +84,11 @@ fn leaves(reader: &Reader<'_>) -> Vec<Leave> {
             Kind::Request { id, url, body, .. } if reader.owns(url) => {
                 requests.push(*id);
                 if let Body::Text(text) = body {
-                    decode_payload(text, 1_024).flatten().for_each(hear);
+                    payload::decode(text, 1_024).flatten().for_each(hear);
                 }
             }
             Kind::Response { id, body: Body::Text(text), .. } if requests.contains(id) => {
-                decode_payload(text, 1_024).flatten().for_each(hear);
+                payload::decode(text, 1_024).flatten().for_each(hear);
             }
             _ => {}
         }

@@ -1,14 +1,24 @@
-//! The machines of Socket.IO 0.9 beside their rules, written down once more in the plainest form.
+//! The timers beside their rules, written down once more in the plainest form: random calls at random times, every
+//! output and deadline compared.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use eio_core::Instant;
-use eio_core::heartbeat::sio09::{Client, Due, PollingServer, Server, Settings};
+use eio_legacy::timers::{ClientTimers, PollingServerTimers, ServerPeriods, ServerTimers, TimerEvent};
+use eio_tests::mistakes::assert_noticed;
+use eio_tests::times::{LAST_SAFE, Micros, When, at, epoch, lasting, when};
 use proptest::prelude::*;
 
-use crate::mistakes::Mistake;
-use crate::tables::Micros;
-use crate::times::{LAST_SAFE, When, at, epoch, lasting, when};
+/// What the model does wrong, so that the comparison must fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mistake {
+    None,
+    /// An echo that no heartbeat awaits postpones the next heartbeat.
+    UnawaitedEchoMovesTheHeartbeat,
+    /// A late wake-up eats the peer's time.
+    PeriodsCountFromTheMissedDeadline,
+}
 
-/// The machine at test.
+/// Whose timers are at test.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Server,
@@ -29,7 +39,7 @@ enum Op {
 
 /// One machine's life.
 #[derive(Clone, Debug)]
-pub(crate) struct Life {
+struct Life {
     kind: Kind,
     periods: Periods,
     epoch: Micros,
@@ -45,7 +55,7 @@ struct Periods {
     polling: Micros,
 }
 
-pub(crate) fn life() -> impl Strategy<Value = Life> {
+fn life() -> impl Strategy<Value = Life> {
     let kind =
         prop_oneof![Just(Kind::Server), Just(Kind::PollingServer), any::<bool>().prop_map(Kind::Client),];
     let op = prop_oneof![
@@ -79,28 +89,28 @@ fn periods() -> impl Strategy<Value = Periods> {
 /// Any of the machines behind the same verbs.
 #[derive(Clone, Debug)]
 enum Machine {
-    Server(Server),
-    PollingServer(PollingServer),
-    Client(Client),
+    Server(ServerTimers),
+    PollingServer(PollingServerTimers),
+    Client(ClientTimers),
 }
 
 impl Machine {
     fn new(life: &Life) -> Self {
         let Periods { interval, heartbeat, close, polling } = life.periods;
-        let settings = Settings::new(lasting(interval), lasting(heartbeat), lasting(close), lasting(polling));
-        let settings = settings.expect("whole milliseconds above zero");
+        let all = ServerPeriods::new(lasting(interval), lasting(heartbeat), lasting(close), lasting(polling));
+        let all = all.expect("whole milliseconds above zero");
         let now = at(life.epoch);
         match life.kind {
-            Kind::Server => Self::Server(Server::new(settings, now)),
-            Kind::PollingServer => Self::PollingServer(PollingServer::new(settings, now)),
+            Kind::Server => Self::Server(ServerTimers::new(all, now)),
+            Kind::PollingServer => Self::PollingServer(PollingServerTimers::new(all, now)),
             Kind::Client(beats) => {
-                let client = Client::new(beats.then_some(lasting(heartbeat)), lasting(close), now);
+                let client = ClientTimers::new(beats.then_some(lasting(heartbeat)), lasting(close), now);
                 Self::Client(client.expect("whole milliseconds above zero"))
             }
         }
     }
 
-    fn call(&mut self, now: Micros, op: Op) -> Option<Due> {
+    fn call(&mut self, now: Micros, op: Op) -> Option<TimerEvent> {
         let now = at(now);
         match (self, op) {
             (Self::Server(server), Op::Alive) => server.handle_heartbeat(now),
@@ -136,7 +146,7 @@ struct Timers {
     close_timeout: Option<Micros>,
     clock: Micros,
     ended: bool,
-    due: Option<Due>,
+    due: Option<TimerEvent>,
 }
 
 impl Timers {
@@ -170,7 +180,7 @@ fn replay(life: &Life, history: &[(Micros, Op)], mistake: Mistake) -> Timers {
         match (life.kind, op) {
             (Kind::Server, Op::Alive) => {
                 timers.heartbeat_timeout = None;
-                if timers.next_heartbeat.is_none() || mistake == Mistake::UnawaitedPongMovesThePing {
+                if timers.next_heartbeat.is_none() || mistake == Mistake::UnawaitedEchoMovesTheHeartbeat {
                     timers.next_heartbeat = Some(after(now, interval));
                 }
             }
@@ -195,17 +205,17 @@ fn replay(life: &Life, history: &[(Micros, Op)], mistake: Mistake) -> Timers {
                         if mistake == Mistake::PeriodsCountFromTheMissedDeadline { first } else { now };
                     timers.next_heartbeat = None;
                     timers.heartbeat_timeout = Some(after(since, heartbeat));
-                    timers.due = Some(Due::Heartbeat);
+                    timers.due = Some(TimerEvent::Heartbeat);
                 } else if timers.heartbeat_timeout == Some(first) {
                     timers.ended = true;
-                    timers.due = Some(Due::HeartbeatTimeout);
+                    timers.due = Some(TimerEvent::HeartbeatTimeout);
                 } else if timers.poll_answer == Some(first) {
                     timers.poll_answer = None;
                     timers.close_timeout = Some(after(now, close));
-                    timers.due = Some(Due::Noop);
+                    timers.due = Some(TimerEvent::Noop);
                 } else {
                     timers.ended = true;
-                    timers.due = Some(Due::CloseTimeout);
+                    timers.due = Some(TimerEvent::CloseTimeout);
                 }
             }
             (_, Op::End | Op::Answered) => {}
@@ -214,7 +224,7 @@ fn replay(life: &Life, history: &[(Micros, Op)], mistake: Mistake) -> Timers {
     timers
 }
 
-pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError> {
+fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError> {
     let Periods { interval, heartbeat, close, .. } = life.periods;
     let allowance = heartbeat.min(close);
     let mut machine = Machine::new(life);
@@ -247,7 +257,13 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
 
 proptest! {
     #[test]
-    fn the_machines_of_socket_io_0_9_agree_with_their_rules(life in life()) {
+    fn the_timers_agree_with_their_rules(life in life()) {
         compare(&life, Mistake::None)?;
     }
+}
+
+#[test]
+fn the_comparison_notices_every_mistake() {
+    let mistakes = [Mistake::UnawaitedEchoMovesTheHeartbeat, Mistake::PeriodsCountFromTheMissedDeadline];
+    assert_noticed(Mistake::None, &mistakes, &life(), compare);
 }

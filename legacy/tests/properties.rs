@@ -11,7 +11,9 @@
 use core::time::Duration;
 
 use eio_core::BufferTooSmall;
-use eio_core::legacy::{AckRequest, Advice, Body, Handshake, Packet, Reason, decode_payload, encode_payload};
+use eio_legacy::handshake::LegacyHandshake;
+use eio_legacy::packet::{AckRequest, Advice, ErrorReason, LegacyPacket, PacketBody};
+use eio_legacy::payload;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -59,21 +61,21 @@ fn nearly_a_packet() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_text_panics_and_positions_are_inside(text in nearly_a_packet(), cap in 0_usize..4) {
-        match Packet::decode(&text) {
+        match LegacyPacket::decode(&text) {
             Ok(packet) => assert_survives(&packet)?,
             Err(error) => prop_assert!(error.at <= text.len(), "{error:?}"),
         }
         let mut good = 0;
-        for packet in decode_payload(&text, cap) {
+        for packet in payload::decode(&text, cap) {
             match packet {
                 Ok(_) => good += 1,
                 Err(error) => prop_assert!(error.at <= text.len(), "{error:?}"),
             }
         }
         prop_assert!(good <= cap);
-        if let Ok(handshake) = Handshake::decode(&text) {
+        if let Ok(handshake) = LegacyHandshake::decode(&text) {
             let mut out = vec![0; text.len()];
-            prop_assert_eq!(Handshake::decode(handshake.encode(&mut out).unwrap()), Ok(handshake));
+            prop_assert_eq!(LegacyHandshake::decode(handshake.encode(&mut out).unwrap()), Ok(handshake));
         }
     }
 
@@ -86,18 +88,18 @@ proptest! {
         id in any::<u64>(),
     ) {
         let list = args.join(" , ");
-        let event = Packet::event(&name, &list).unwrap();
+        let event = LegacyPacket::event(&name, &list).unwrap();
         let bodies = [
             event,
-            Packet::connect(&name),
-            Packet::message(&name),
-            Packet::json("[ 1 ]").unwrap(),
-            Packet::ack(id, &list).unwrap(),
-            Packet::error(Some(Reason::Unauthorized), None),
-            Packet::error(None, Some(Advice::Reconnect)),
-            Packet::HEARTBEAT,
-            Packet::NOOP,
-            Packet::DISCONNECT,
+            LegacyPacket::connect(&name),
+            LegacyPacket::message(&name),
+            LegacyPacket::json("[ 1 ]").unwrap(),
+            LegacyPacket::ack(id, &list).unwrap(),
+            LegacyPacket::error(Some(ErrorReason::Unauthorized), None),
+            LegacyPacket::error(None, Some(Advice::Reconnect)),
+            LegacyPacket::HEARTBEAT,
+            LegacyPacket::NOOP,
+            LegacyPacket::DISCONNECT,
         ];
         for packet in bodies {
             let mut packet = packet.in_endpoint(&endpoint).unwrap();
@@ -105,10 +107,10 @@ proptest! {
                 packet = packet.with_ack_request(AckRequest { id, with_data });
             }
             let mut out = vec![0; 128 + endpoint.len() + 6 * name.len() + list.len()];
-            let read = Packet::decode(packet.encode(&mut out).unwrap()).unwrap();
+            let read = LegacyPacket::decode(packet.encode(&mut out).unwrap()).unwrap();
             prop_assert_eq!(read.endpoint(), &endpoint);
             prop_assert_eq!(read.ack_request(), packet.ack_request());
-            if let Body::Event(event) = read.body() {
+            if let PacketBody::Event(event) = read.body() {
                 prop_assert!(event.is(&name));
                 prop_assert!(event.args().iter().eq(args.iter().copied()));
             } else {
@@ -121,12 +123,12 @@ proptest! {
     #[test]
     fn bodies_of_several_packets_come_apart_as_they_were_put_together(packets in vec(any::<String>(), 2..6)) {
         let texts = packets.iter().map(String::as_str);
-        let Err(BufferTooSmall { needed, .. }) = encode_payload(texts.clone(), &mut []) else { panic!("not empty") };
+        let Err(BufferTooSmall { needed, .. }) = payload::encode(texts.clone(), &mut []) else { panic!("not empty") };
         let mut out = vec![b'.'; needed];
-        prop_assert!(encode_payload(texts.clone(), &mut out[..needed - 1]).is_err());
+        prop_assert!(payload::encode(texts.clone(), &mut out[..needed - 1]).is_err());
         prop_assert!(out.iter().all(|byte| *byte == b'.'), "nothing is written in part");
-        let body = encode_payload(texts.clone(), &mut out).unwrap();
-        prop_assert!(decode_payload(body, packets.len()).eq(texts.map(Ok)));
+        let body = payload::encode(texts.clone(), &mut out).unwrap();
+        prop_assert!(payload::decode(body, packets.len()).eq(texts.map(Ok)));
     }
 
     #[test]
@@ -135,9 +137,9 @@ proptest! {
         close in 1_u32..0x7fff_ffff,
     ) {
         let millis = |millis: u32| Duration::from_millis(millis.into());
-        let handshake = Handshake::new("sid", heartbeat.map(millis), millis(close), "websocket").unwrap();
+        let handshake = LegacyHandshake::new("sid", heartbeat.map(millis), millis(close), "websocket").unwrap();
         let mut out = [0; 64];
-        let read = Handshake::decode(handshake.encode(&mut out).unwrap()).unwrap();
+        let read = LegacyHandshake::decode(handshake.encode(&mut out).unwrap()).unwrap();
         prop_assert_eq!(read, handshake);
         prop_assert_eq!(read.heartbeat_timeout(), heartbeat.map(millis));
         prop_assert_eq!(read.close_timeout(), millis(close));
@@ -145,12 +147,12 @@ proptest! {
 }
 
 /// What is encoded decodes to the same, and the size of the buffer is asked for exactly.
-fn assert_survives(packet: &Packet<'_>) -> Result<(), TestCaseError> {
+fn assert_survives(packet: &LegacyPacket<'_>) -> Result<(), TestCaseError> {
     let Err(BufferTooSmall { needed, .. }) = packet.encode(&mut []) else { panic!("no packet is empty") };
     let mut out = vec![b'.'; needed];
     prop_assert!(packet.encode(&mut out[..needed - 1]).is_err());
     prop_assert!(out.iter().all(|byte| *byte == b'.'), "nothing is written in part");
-    prop_assert_eq!(&Packet::decode(packet.encode(&mut out).unwrap()).unwrap(), packet);
+    prop_assert_eq!(&LegacyPacket::decode(packet.encode(&mut out).unwrap()).unwrap(), packet);
     Ok(())
 }
 
@@ -173,7 +175,7 @@ fn errors_point_at_the_offending_byte() {
         ("6:::1+{}", 6),
         ("6:::1+[] x", 9),
     ] {
-        assert_eq!(Packet::decode(text).unwrap_err().at, at, "{text}");
+        assert_eq!(LegacyPacket::decode(text).unwrap_err().at, at, "{text}");
     }
 }
 
@@ -196,10 +198,10 @@ fn a_megabyte_of_malice_is_read_in_linear_time() {
         format!("\u{fffd}{}", of("9")),
         of("\u{fffd}-3\u{fffd}"),
     ] {
-        let _ = Packet::decode(&text);
-        for packet in decode_payload(&text, usize::MAX).flatten() {
-            let _ = Packet::decode(packet);
+        let _ = LegacyPacket::decode(&text);
+        for packet in payload::decode(&text, usize::MAX).flatten() {
+            let _ = LegacyPacket::decode(packet);
         }
-        let _ = Handshake::decode(&text);
+        let _ = LegacyHandshake::decode(&text);
     }
 }

@@ -1,6 +1,6 @@
 //! The errors of packets.
 
-use crate::json;
+use eio_core::internal::json;
 
 /// The error for text that is not a packet, or for arguments that do not make a packet: what is wrong, and where.
 /// Callers of `decode` should ignore the packet.
@@ -8,18 +8,18 @@ use crate::json;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("{kind}, at byte {at}")]
 #[non_exhaustive]
-pub struct PacketError {
+pub struct LegacyPacketError {
     /// The offset of the offending byte, in the text passed to `decode` or in the argument passed to a constructor.
     pub at: usize,
     /// The problem at that offset.
-    pub kind: PacketErrorKind,
+    pub kind: LegacyPacketErrorKind,
 }
 
 /// The problem with text or arguments that do not make a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum PacketErrorKind {
+pub enum LegacyPacketErrorKind {
     /// The text is empty where a packet was expected.
     #[error("empty packet: expected a type")]
     Empty,
@@ -49,12 +49,11 @@ pub enum PacketErrorKind {
     InvalidArgs,
 }
 
-impl From<json::Error> for PacketError {
-    fn from(error: json::Error) -> Self {
-        let kind = match error.kind {
-            json::ErrorKind::Invalid => PacketErrorKind::InvalidJson,
-            json::ErrorKind::TooDeep => PacketErrorKind::TooDeep,
-        };
-        Self { at: error.at, kind }
-    }
+/// Returns the error for text that is not JSON.
+pub(super) fn not_json(error: json::Error) -> LegacyPacketError {
+    let kind = match error.kind {
+        json::ErrorKind::Invalid => LegacyPacketErrorKind::InvalidJson,
+        json::ErrorKind::TooDeep => LegacyPacketErrorKind::TooDeep,
+    };
+    LegacyPacketError { at: error.at, kind }
 }

@@ -1,38 +1,38 @@
-//! Socket.IO 0.9 (protocol 1), which is older than Engine.IO: its packets, its polling bodies and its handshake.
+//! Packets: a type, perhaps an id, an endpoint and data.
 //!
 //! A packet is `<type>:[<id>[+]]:[<endpoint>][:<data>]`:
 //!
 //! | wire | body | data |
 //! |---|---|---|
-//! | `0::` | [`Body::Disconnect`] | none |
-//! | `1::` | [`Body::Connect`] | a query string, or none |
-//! | `2::` | [`Body::Heartbeat`] | none; the server sends it, the client echoes it |
-//! | `3::` | [`Body::Message`] | text |
-//! | `4::` | [`Body::Json`] | a JSON value |
-//! | `5::` | [`Body::Event`] | `{"name":"…","args":[…]}` |
-//! | `6::` | [`Body::Ack`] | the id that is answered; with arguments, `+` and a JSON array |
-//! | `7::` | [`Body::Error`] | a [`Reason`]'s digit; with [`Advice`], `+` and its digit |
-//! | `8::` | [`Body::Noop`] | none; answers a poll |
+//! | `0::` | [`PacketBody::Disconnect`] | none |
+//! | `1::` | [`PacketBody::Connect`] | a query string, or none |
+//! | `2::` | [`PacketBody::Heartbeat`] | none; the server sends it, the client echoes it |
+//! | `3::` | [`PacketBody::Message`] | text |
+//! | `4::` | [`PacketBody::Json`] | a JSON value |
+//! | `5::` | [`PacketBody::Event`] | `{"name":"…","args":[…]}` |
+//! | `6::` | [`PacketBody::Ack`] | the id that is answered; with arguments, `+` and a JSON array |
+//! | `7::` | [`PacketBody::Error`] | a [`ErrorReason`]'s digit; with [`Advice`], `+` and its digit |
+//! | `8::` | [`PacketBody::Noop`] | none; answers a poll |
 //!
-//! **Ignore malformed packets**: the reference implementation never ends a session because of one. [`Packet::decode`]
+//! **Ignore malformed packets**: the reference implementation never ends a session because of one. [`LegacyPacket::decode`]
 //! returns the error, for logs. The caller then continues with the next packet.
 //!
 //! ```
-//! use eio_core::legacy::{Body, Packet};
+//! use eio_legacy::packet::{LegacyPacket, PacketBody};
 //!
 //! let mut out = [0; 64];
-//! let packet = Packet::event("led", "\"on\"")?.in_endpoint("/board")?;
+//! let packet = LegacyPacket::event("led", "\"on\"")?.in_endpoint("/board")?;
 //! assert_eq!(packet.encode(&mut out), Ok(r#"5::/board:{"name":"led","args":["on"]}"#));
 //!
 //! for text in ["2::", "garbage", "3:::hello"] {
-//!     match Packet::decode(text).map(|packet| packet.body()) {
-//!         Ok(Body::Heartbeat) => assert_eq!(Packet::HEARTBEAT.encode(&mut out), Ok("2::")),
-//!         Ok(Body::Message(message)) => assert_eq!(message, "hello"),
+//!     match LegacyPacket::decode(text).map(|packet| packet.body()) {
+//!         Ok(PacketBody::Heartbeat) => assert_eq!(LegacyPacket::HEARTBEAT.encode(&mut out), Ok("2::")),
+//!         Ok(PacketBody::Message(message)) => assert_eq!(message, "hello"),
 //!         Ok(other) => panic!("{other:?}"),
 //!         Err(_ignored) => {}
 //!     }
 //! }
-//! # Ok::<(), eio_core::legacy::PacketError>(())
+//! # Ok::<(), eio_legacy::packet::LegacyPacketError>(())
 //! ```
 //!
 //! # Where this codec is stricter than the reference
@@ -51,57 +51,54 @@
 
 mod body;
 mod error;
-mod handshake;
-mod payload;
 
-pub use body::{AckRequest, Advice, Body, Reason};
-pub use error::{PacketError, PacketErrorKind};
-pub use handshake::{Handshake, HandshakeError, HandshakeField};
-pub use payload::{Packets, PayloadError, PayloadErrorKind, decode_payload, encode_payload};
+pub use body::{AckRequest, Advice, ErrorReason, PacketBody};
+pub use error::{LegacyPacketError, LegacyPacketErrorKind};
 
-use crate::BufferTooSmall;
-use crate::json;
-use crate::socketio::{Args, Event};
-use crate::text::{self, Decimal, split_once};
 use body::{ack_body, error_body, event_body, json_body, put_data, read_id};
+use eio_core::BufferTooSmall;
+use eio_core::internal::json::check_list;
+use eio_core::internal::text::{self, Decimal, split_once};
+use eio_core::internal::{args as checked_args, event};
+use error::not_json;
 
 /// One packet. A value of this type is always valid: [`encode`](Self::encode) writes a packet that
 /// [`decode`](Self::decode) can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Packet<'a> {
+pub struct LegacyPacket<'a> {
     endpoint: &'a str,
     ack_request: Option<AckRequest>,
-    body: Body<'a>,
+    body: PacketBody<'a>,
 }
 
-impl<'a> Packet<'a> {
+impl<'a> LegacyPacket<'a> {
     /// Ends the session: `0::`.
-    pub const DISCONNECT: Self = Self::new(Body::Disconnect);
+    pub const DISCONNECT: Self = Self::new(PacketBody::Disconnect);
     /// The server's first packet: `1::`.
-    pub const CONNECT: Self = Self::new(Body::Connect(""));
+    pub const CONNECT: Self = Self::new(PacketBody::Connect(""));
     /// The heartbeat, and its echo: `2::`.
-    pub const HEARTBEAT: Self = Self::new(Body::Heartbeat);
+    pub const HEARTBEAT: Self = Self::new(PacketBody::Heartbeat);
     /// The answer to a poll if there is nothing to send: `8::`.
-    pub const NOOP: Self = Self::new(Body::Noop);
+    pub const NOOP: Self = Self::new(PacketBody::Noop);
 
     /// Creates a packet that joins an endpoint, with a query string (`?a=1`) or without (`""`).
     #[must_use]
     pub const fn connect(query: &'a str) -> Self {
-        Self::new(Body::Connect(query))
+        Self::new(PacketBody::Connect(query))
     }
 
     /// Creates a message with any text.
     #[must_use]
     pub const fn message(text: &'a str) -> Self {
-        Self::new(Body::Message(text))
+        Self::new(PacketBody::Message(text))
     }
 
     /// Creates a message with a JSON value, given as text.
     ///
     /// # Errors
-    /// Returns [`PacketErrorKind::InvalidJson`] or [`PacketErrorKind::TooDeep`] if `json` is not a valid value.
-    pub fn json(json: &'a str) -> Result<Self, PacketError> {
+    /// Returns [`LegacyPacketErrorKind::InvalidJson`] or [`LegacyPacketErrorKind::TooDeep`] if `json` is not a valid value.
+    pub fn json(json: &'a str) -> Result<Self, LegacyPacketError> {
         json_body(json, 0).map(Self::new)
     }
 
@@ -109,35 +106,35 @@ impl<'a> Packet<'a> {
     /// by commas, or nothing.
     ///
     /// # Errors
-    /// Returns [`PacketErrorKind::InvalidJson`] or [`PacketErrorKind::TooDeep`] if `args` is not valid.
-    pub fn event(name: &'a str, args: &'a str) -> Result<Self, PacketError> {
+    /// Returns [`LegacyPacketErrorKind::InvalidJson`] or [`LegacyPacketErrorKind::TooDeep`] if `args` is not valid.
+    pub fn event(name: &'a str, args: &'a str) -> Result<Self, LegacyPacketError> {
         // Its arguments are in an array, which is in an object.
-        json::check_list(args, 2)?;
-        Ok(Self::new(Body::Event(Event::new(name, Args::new(args)))))
+        check_list(args, 2).map_err(not_json)?;
+        Ok(Self::new(PacketBody::Event(event(name, checked_args(args)))))
     }
 
     /// Creates an acknowledgement of the packet `id`. `args` holds JSON values separated by commas, or nothing.
     ///
     /// # Errors
-    /// Returns [`PacketErrorKind::InvalidJson`] or [`PacketErrorKind::TooDeep`] if `args` is not valid.
-    pub fn ack(id: u64, args: &'a str) -> Result<Self, PacketError> {
-        json::check_list(args, 1)?;
-        Ok(Self::new(Body::Ack { id, args: Args::new(args) }))
+    /// Returns [`LegacyPacketErrorKind::InvalidJson`] or [`LegacyPacketErrorKind::TooDeep`] if `args` is not valid.
+    pub fn ack(id: u64, args: &'a str) -> Result<Self, LegacyPacketError> {
+        check_list(args, 1).map_err(not_json)?;
+        Ok(Self::new(PacketBody::Ack { id, args: checked_args(args) }))
     }
 
     /// Creates an error packet.
     #[must_use]
-    pub const fn error(reason: Option<Reason>, advice: Option<Advice>) -> Self {
-        Self::new(Body::Error { reason, advice })
+    pub const fn error(reason: Option<ErrorReason>, advice: Option<Advice>) -> Self {
+        Self::new(PacketBody::Error { reason, advice })
     }
 
     /// Returns this packet for an endpoint such as `/chat`. Endpoint is 0.9's word for a namespace.
     ///
     /// # Errors
-    /// Returns [`PacketErrorKind::InvalidEndpoint`] if `endpoint` contains a colon.
-    pub fn in_endpoint(self, endpoint: &'a str) -> Result<Self, PacketError> {
+    /// Returns [`LegacyPacketErrorKind::InvalidEndpoint`] if `endpoint` contains a colon.
+    pub fn in_endpoint(self, endpoint: &'a str) -> Result<Self, LegacyPacketError> {
         match endpoint.bytes().position(|byte| byte == b':') {
-            Some(at) => Err(PacketError { at, kind: PacketErrorKind::InvalidEndpoint }),
+            Some(at) => Err(LegacyPacketError { at, kind: LegacyPacketErrorKind::InvalidEndpoint }),
             None => Ok(Self { endpoint, ..self }),
         }
     }
@@ -162,20 +159,20 @@ impl<'a> Packet<'a> {
 
     /// Returns the type and the content of the packet.
     #[must_use]
-    pub const fn body(&self) -> Body<'a> {
+    pub const fn body(&self) -> PacketBody<'a> {
         self.body
     }
 
     /// Reads a packet, in time linear in its length.
     ///
     /// # Errors
-    /// Returns a [`PacketError`] that says what is wrong, and at which byte of `text`. Callers should ignore a packet
+    /// Returns a [`LegacyPacketError`] that says what is wrong, and at which byte of `text`. Callers should ignore a packet
     /// that cannot be read, as the reference does.
-    pub fn decode(text: &'a str) -> Result<Self, PacketError> {
+    pub fn decode(text: &'a str) -> Result<Self, LegacyPacketError> {
         let mut chars = text.chars();
-        let digit = chars.next().ok_or(PacketError { at: 0, kind: PacketErrorKind::Empty })?;
+        let digit = chars.next().ok_or(LegacyPacketError { at: 0, kind: LegacyPacketErrorKind::Empty })?;
         if !matches!(digit, '0'..='8') {
-            return Err(PacketError { at: 0, kind: PacketErrorKind::UnknownType(digit) });
+            return Err(LegacyPacketError { at: 0, kind: LegacyPacketErrorKind::UnknownType(digit) });
         }
         expect_colon(text, 1)?;
         let (ack_request, at) = read_ack_request(text, 2)?;
@@ -187,15 +184,15 @@ impl<'a> Packet<'a> {
         let at = start.saturating_add(endpoint.len()).saturating_add(1).min(text.len());
         let data = text.get(at..).unwrap_or_default();
         let body = match digit {
-            '0' => Body::Disconnect,
-            '1' => Body::Connect(data),
-            '2' => Body::Heartbeat,
-            '3' => Body::Message(data),
+            '0' => PacketBody::Disconnect,
+            '1' => PacketBody::Connect(data),
+            '2' => PacketBody::Heartbeat,
+            '3' => PacketBody::Message(data),
             '4' => json_body(text, at)?,
             '5' => event_body(text, at)?,
             '6' => ack_body(text, at)?,
             '7' => error_body(data),
-            _ => Body::Noop,
+            _ => PacketBody::Noop,
         };
         Ok(Self { endpoint, ack_request, body })
     }
@@ -207,15 +204,15 @@ impl<'a> Packet<'a> {
     pub fn encode<'o>(&self, out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
         text::write(out, &|put| {
             put(match self.body {
-                Body::Disconnect => "0:",
-                Body::Connect(_) => "1:",
-                Body::Heartbeat => "2:",
-                Body::Message(_) => "3:",
-                Body::Json(_) => "4:",
-                Body::Event(_) => "5:",
-                Body::Ack { .. } => "6:",
-                Body::Error { .. } => "7:",
-                Body::Noop => "8:",
+                PacketBody::Disconnect => "0:",
+                PacketBody::Connect(_) => "1:",
+                PacketBody::Heartbeat => "2:",
+                PacketBody::Message(_) => "3:",
+                PacketBody::Json(_) => "4:",
+                PacketBody::Event(_) => "5:",
+                PacketBody::Ack { .. } => "6:",
+                PacketBody::Error { .. } => "7:",
+                PacketBody::Noop => "8:",
             });
             if let Some(request) = self.ack_request {
                 put(Decimal::new(request.id).as_str());
@@ -227,20 +224,20 @@ impl<'a> Packet<'a> {
         })
     }
 
-    const fn new(body: Body<'a>) -> Self {
+    const fn new(body: PacketBody<'a>) -> Self {
         Self { endpoint: "", ack_request: None, body }
     }
 }
 
-fn expect_colon(text: &str, at: usize) -> Result<(), PacketError> {
+fn expect_colon(text: &str, at: usize) -> Result<(), LegacyPacketError> {
     if text.as_bytes().get(at) == Some(&b':') {
         return Ok(());
     }
-    Err(PacketError { at: at.min(text.len()), kind: PacketErrorKind::MissingColon })
+    Err(LegacyPacketError { at: at.min(text.len()), kind: LegacyPacketErrorKind::MissingColon })
 }
 
 /// Reads the id and its `+`, if present, and returns the offset after them.
-fn read_ack_request(text: &str, at: usize) -> Result<(Option<AckRequest>, usize), PacketError> {
+fn read_ack_request(text: &str, at: usize) -> Result<(Option<AckRequest>, usize), LegacyPacketError> {
     let mut at = at;
     let mut id = None;
     if matches!(text.as_bytes().get(at), Some(b'0'..=b'9')) {

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use crate::BufferTooSmall;
-use crate::settings::{Heartbeat, Unfit, whole_millis};
-use crate::text::{self, Decimal, read_decimal, split_once};
+use eio_core::internal::period::{Unfit, whole_millis};
+use eio_core::internal::text::{self, Decimal, read_decimal, split_once};
+use eio_core::{BufferTooSmall, Heartbeat};
 
 /// The handshake, which the server sends to a client before the session: `sid:heartbeat timeout:close
 /// timeout:transports`.
@@ -18,29 +18,29 @@ use crate::text::{self, Decimal, read_decimal, split_once};
 ///
 /// ```
 /// use core::time::Duration;
-/// use eio_core::legacy::Handshake;
+/// use eio_legacy::handshake::LegacyHandshake;
 ///
-/// let handshake = Handshake::decode("AbC123:60:0.8:websocket,xhr-polling")?;
+/// let handshake = LegacyHandshake::decode("AbC123:60:0.8:websocket,xhr-polling")?;
 /// assert_eq!(handshake.sid(), "AbC123");
 /// assert_eq!(handshake.heartbeat_timeout(), Some(Duration::from_secs(60)));
 /// assert_eq!(handshake.close_timeout(), Duration::from_millis(800));
 /// assert!(handshake.transports().any(|name| name == "websocket"));
 ///
 /// let mut out = [0; 64];
-/// let handshake = Handshake::new("x", None, Duration::from_millis(1_500), "websocket")?;
+/// let handshake = LegacyHandshake::new("x", None, Duration::from_millis(1_500), "websocket")?;
 /// assert_eq!(handshake.encode(&mut out), Ok("x::1.5:websocket"));
-/// # Ok::<(), eio_core::legacy::HandshakeError>(())
+/// # Ok::<(), eio_legacy::handshake::LegacyHandshakeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Handshake<'a> {
+pub struct LegacyHandshake<'a> {
     sid: &'a str,
     heartbeat_millis: Option<u32>,
     close_millis: u32,
     transports: &'a str,
 }
 
-impl<'a> Handshake<'a> {
+impl<'a> LegacyHandshake<'a> {
     /// The length of the longest session id: 64 characters. The ids of the reference have 20.
     pub const MAX_SID: usize = 64;
 
@@ -51,14 +51,14 @@ impl<'a> Handshake<'a> {
     /// are names separated by commas.
     ///
     /// # Errors
-    /// Returns a [`HandshakeError`] if a value is not valid. Timeouts must be whole milliseconds above zero and at most
+    /// Returns a [`LegacyHandshakeError`] if a value is not valid. Timeouts must be whole milliseconds above zero and at most
     /// [`MAX_TIMEOUT`](Self::MAX_TIMEOUT).
     pub fn new(
         sid: &'a str,
         heartbeat_timeout: Option<Duration>,
         close_timeout: Duration,
         transports: &'a str,
-    ) -> Result<Self, HandshakeError> {
+    ) -> Result<Self, LegacyHandshakeError> {
         check_sid(sid)?;
         check_transports(transports)?;
         let heartbeat_millis = match heartbeat_timeout {
@@ -72,11 +72,11 @@ impl<'a> Handshake<'a> {
     /// Reads the body of the server's answer.
     ///
     /// # Errors
-    /// Returns a [`HandshakeError`] that names the field. The close timeout is required, because a session without one
+    /// Returns a [`LegacyHandshakeError`] that names the field. The close timeout is required, because a session without one
     /// could stay silent without limit. Bodies such as `handshake unauthorized` come with a status other than 200; do
     /// not pass them to this function.
-    pub fn decode(body: &'a str) -> Result<Self, HandshakeError> {
-        let missing = |field| HandshakeError::Missing { field };
+    pub fn decode(body: &'a str) -> Result<Self, LegacyHandshakeError> {
+        let missing = |field| LegacyHandshakeError::Missing { field };
         let (sid, rest) = split_once(body, b':');
         let (heartbeat, rest) = split_once(rest.ok_or(missing(HandshakeField::HeartbeatTimeout))?, b':');
         let (close, rest) = split_once(rest.ok_or(missing(HandshakeField::CloseTimeout))?, b':');
@@ -135,51 +135,51 @@ impl<'a> Handshake<'a> {
     }
 }
 
-fn check_sid(sid: &str) -> Result<(), HandshakeError> {
+fn check_sid(sid: &str) -> Result<(), LegacyHandshakeError> {
     let fits =
         sid.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'?' | b'#' | b'%' | b':'));
-    if fits && (1..=Handshake::MAX_SID).contains(&sid.len()) {
+    if fits && (1..=LegacyHandshake::MAX_SID).contains(&sid.len()) {
         Ok(())
     } else {
-        Err(HandshakeError::InvalidSid)
+        Err(LegacyHandshakeError::InvalidSid)
     }
 }
 
-fn check_transports(transports: &str) -> Result<(), HandshakeError> {
+fn check_transports(transports: &str) -> Result<(), LegacyHandshakeError> {
     let fits = transports.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
-    if fits { Ok(()) } else { Err(HandshakeError::InvalidTransports) }
+    if fits { Ok(()) } else { Err(LegacyHandshakeError::InvalidTransports) }
 }
 
-fn millis_of(timeout: Duration, field: HandshakeField) -> Result<u32, HandshakeError> {
+fn millis_of(timeout: Duration, field: HandshakeField) -> Result<u32, LegacyHandshakeError> {
     match whole_millis(timeout) {
         Ok(millis) => check_millis(u64::from(millis), field),
-        Err(Unfit::Fraction) => Err(HandshakeError::Fraction { field }),
-        Err(Unfit::TooLong) => Err(HandshakeError::TooLong { field }),
+        Err(Unfit::Fraction) => Err(LegacyHandshakeError::Fraction { field }),
+        Err(Unfit::TooLong) => Err(LegacyHandshakeError::TooLong { field }),
     }
 }
 
-fn check_millis(millis: u64, field: HandshakeField) -> Result<u32, HandshakeError> {
+fn check_millis(millis: u64, field: HandshakeField) -> Result<u32, LegacyHandshakeError> {
     match u32::try_from(millis) {
-        Ok(0) => Err(HandshakeError::Zero { field }),
+        Ok(0) => Err(LegacyHandshakeError::Zero { field }),
         Ok(millis @ ..=0x7fff_ffff) => Ok(millis),
-        _ => Err(HandshakeError::TooLong { field }),
+        _ => Err(LegacyHandshakeError::TooLong { field }),
     }
 }
 
 /// Reads digits, optionally followed by a point and up to three more digits. JavaScript writes every number that makes
 /// sense here in this form.
-fn read_seconds(text: &str, field: HandshakeField) -> Result<u32, HandshakeError> {
+fn read_seconds(text: &str, field: HandshakeField) -> Result<u32, LegacyHandshakeError> {
     let (whole, fraction) = split_once(text, b'.');
     let fraction = fraction.unwrap_or("0");
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number(whole) || !is_number(fraction) {
-        return Err(HandshakeError::NotANumber { field });
+        return Err(LegacyHandshakeError::NotANumber { field });
     }
     let fraction = fraction.trim_end_matches('0');
     if fraction.len() > 3 {
-        return Err(HandshakeError::Fraction { field });
+        return Err(LegacyHandshakeError::Fraction { field });
     }
-    let too_long = HandshakeError::TooLong { field };
+    let too_long = LegacyHandshakeError::TooLong { field };
     let (seconds, _) = read_decimal(whole, u64::from(u32::MAX)).ok_or(too_long)?;
     // Each digit after the point has a tenth of the weight of the one before. Missing digits are zeros.
     let millis = fraction.bytes().zip([100, 10, 1]).fold(0_u64, |sum, (digit, weight)| {
@@ -199,7 +199,7 @@ fn put_seconds(millis: u32, put: &mut dyn FnMut(&str)) {
     }
 }
 
-/// One of the four fields of a [`Handshake`].
+/// One of the four fields of a [`LegacyHandshake`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "the body has these four fields")]
@@ -227,11 +227,11 @@ impl HandshakeField {
     }
 }
 
-/// The reason why a text or a server's values do not make a valid [`Handshake`].
+/// The reason why a text or a server's values do not make a valid [`LegacyHandshake`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum HandshakeError {
+pub enum LegacyHandshakeError {
     /// The body ends before this field.
     #[error("{} missing: expected sid:heartbeat timeout:close timeout:transports", .field.as_str())]
     Missing {
@@ -262,7 +262,7 @@ pub enum HandshakeError {
         /// The invalid timeout.
         field: HandshakeField,
     },
-    /// A timeout is longer than [`Handshake::MAX_TIMEOUT`].
+    /// A timeout is longer than [`LegacyHandshake::MAX_TIMEOUT`].
     #[error("{} is above 2147483.647 s, where the reference implementation's timers overflow", .field.as_str())]
     TooLong {
         /// The invalid timeout.
@@ -283,13 +283,13 @@ mod tests {
             ("a-:0.001:2147483.647:", Some(1), 0x7fff_ffff),
             ("a:10.05:1.025:websocket", Some(10_050), 1_025),
         ] {
-            let handshake = Handshake::decode(body).unwrap();
+            let handshake = LegacyHandshake::decode(body).unwrap();
             assert_eq!(handshake.heartbeat_timeout(), heartbeat.map(Duration::from_millis), "{body}");
             assert_eq!(handshake.close_timeout(), Duration::from_millis(close), "{body}");
             let mut out = [0; 128];
             assert_eq!(handshake.encode(&mut out), Ok(body));
-            let too_small = handshake.encode(&mut out[..body.len() - 1]);
-            assert_eq!(too_small, Err(BufferTooSmall { needed: body.len() }));
+            let too_small = handshake.encode(&mut out[..body.len() - 1]).unwrap_err();
+            assert_eq!(too_small.needed, body.len());
         }
     }
 
@@ -297,48 +297,51 @@ mod tests {
     fn bad_bodies_are_refused_with_the_field() {
         use HandshakeField::{CloseTimeout, HeartbeatTimeout, Transports};
         for (body, error) in [
-            ("", HandshakeError::Missing { field: HeartbeatTimeout }),
-            ("handshake unauthorized", HandshakeError::Missing { field: HeartbeatTimeout }),
-            ("a:60", HandshakeError::Missing { field: CloseTimeout }),
-            ("a:60:60", HandshakeError::Missing { field: Transports }),
-            (":60:60:x", HandshakeError::InvalidSid),
-            ("a/b:60:60:x", HandshakeError::InvalidSid),
-            ("a b:60:60:x", HandshakeError::InvalidSid),
-            ("a:60::x", HandshakeError::NotANumber { field: CloseTimeout }),
-            ("a:1e3:60:x", HandshakeError::NotANumber { field: HeartbeatTimeout }),
-            ("a:-1:60:x", HandshakeError::NotANumber { field: HeartbeatTimeout }),
-            ("a:.5:60:x", HandshakeError::NotANumber { field: HeartbeatTimeout }),
-            ("a:5.:60:x", HandshakeError::NotANumber { field: HeartbeatTimeout }),
-            ("a:0:60:x", HandshakeError::Zero { field: HeartbeatTimeout }),
-            ("a:60:0.000:x", HandshakeError::Zero { field: CloseTimeout }),
-            ("a:0.0005:60:x", HandshakeError::Fraction { field: HeartbeatTimeout }),
-            ("a:2147483.648:60:x", HandshakeError::TooLong { field: HeartbeatTimeout }),
-            ("a:99999999999999999999999:60:x", HandshakeError::TooLong { field: HeartbeatTimeout }),
-            ("a:60:60:x:y", HandshakeError::InvalidTransports),
-            ("a:60:60:x y", HandshakeError::InvalidTransports),
+            ("", LegacyHandshakeError::Missing { field: HeartbeatTimeout }),
+            ("handshake unauthorized", LegacyHandshakeError::Missing { field: HeartbeatTimeout }),
+            ("a:60", LegacyHandshakeError::Missing { field: CloseTimeout }),
+            ("a:60:60", LegacyHandshakeError::Missing { field: Transports }),
+            (":60:60:x", LegacyHandshakeError::InvalidSid),
+            ("a/b:60:60:x", LegacyHandshakeError::InvalidSid),
+            ("a b:60:60:x", LegacyHandshakeError::InvalidSid),
+            ("a:60::x", LegacyHandshakeError::NotANumber { field: CloseTimeout }),
+            ("a:1e3:60:x", LegacyHandshakeError::NotANumber { field: HeartbeatTimeout }),
+            ("a:-1:60:x", LegacyHandshakeError::NotANumber { field: HeartbeatTimeout }),
+            ("a:.5:60:x", LegacyHandshakeError::NotANumber { field: HeartbeatTimeout }),
+            ("a:5.:60:x", LegacyHandshakeError::NotANumber { field: HeartbeatTimeout }),
+            ("a:0:60:x", LegacyHandshakeError::Zero { field: HeartbeatTimeout }),
+            ("a:60:0.000:x", LegacyHandshakeError::Zero { field: CloseTimeout }),
+            ("a:0.0005:60:x", LegacyHandshakeError::Fraction { field: HeartbeatTimeout }),
+            ("a:2147483.648:60:x", LegacyHandshakeError::TooLong { field: HeartbeatTimeout }),
+            ("a:99999999999999999999999:60:x", LegacyHandshakeError::TooLong { field: HeartbeatTimeout }),
+            ("a:60:60:x:y", LegacyHandshakeError::InvalidTransports),
+            ("a:60:60:x y", LegacyHandshakeError::InvalidTransports),
         ] {
-            assert_eq!(Handshake::decode(body), Err(error), "{body}");
+            assert_eq!(LegacyHandshake::decode(body), Err(error), "{body}");
         }
     }
 
     #[test]
     fn a_server_cannot_announce_what_a_client_would_refuse() {
         let second = Duration::from_secs(1);
-        let new = |heartbeat, close| Handshake::new("a", heartbeat, close, "websocket");
+        let new = |heartbeat, close| LegacyHandshake::new("a", heartbeat, close, "websocket");
         assert!(new(Some(second), second).is_ok());
         let field = HandshakeField::HeartbeatTimeout;
-        assert_eq!(new(Some(Duration::ZERO), second), Err(HandshakeError::Zero { field }));
-        assert_eq!(new(Some(Duration::from_micros(1_500)), second), Err(HandshakeError::Fraction { field }));
-        assert_eq!(new(Some(Duration::MAX), second).err(), Some(HandshakeError::Fraction { field }));
+        assert_eq!(new(Some(Duration::ZERO), second), Err(LegacyHandshakeError::Zero { field }));
+        assert_eq!(
+            new(Some(Duration::from_micros(1_500)), second),
+            Err(LegacyHandshakeError::Fraction { field })
+        );
+        assert_eq!(new(Some(Duration::MAX), second).err(), Some(LegacyHandshakeError::Fraction { field }));
         let field = HandshakeField::CloseTimeout;
-        assert_eq!(new(None, Duration::from_millis(1 << 31)), Err(HandshakeError::TooLong { field }));
-        assert_eq!(new(None, Duration::from_secs(u64::MAX)), Err(HandshakeError::TooLong { field }));
+        assert_eq!(new(None, Duration::from_millis(1 << 31)), Err(LegacyHandshakeError::TooLong { field }));
+        assert_eq!(new(None, Duration::from_secs(u64::MAX)), Err(LegacyHandshakeError::TooLong { field }));
     }
 
     #[test]
     fn transports_are_listed_in_the_servers_order() {
-        let handshake = Handshake::decode("a:60:60:websocket,,xhr-polling").unwrap();
+        let handshake = LegacyHandshake::decode("a:60:60:websocket,,xhr-polling").unwrap();
         assert!(handshake.transports().eq(["websocket", "xhr-polling"]));
-        assert_eq!(Handshake::decode("a:60:60:").unwrap().transports().count(), 0);
+        assert_eq!(LegacyHandshake::decode("a:60:60:").unwrap().transports().count(), 0);
     }
 }

@@ -10,23 +10,27 @@
     reason = "the input is the test's own, and a test may panic"
 )]
 
-use eio_core::legacy::{
-    AckRequest, Advice, Body, Packet, PacketError, PacketErrorKind, PayloadErrorKind, Reason, decode_payload,
-    encode_payload,
+use eio_legacy::packet::{
+    AckRequest, Advice, ErrorReason, LegacyPacket, LegacyPacketError, LegacyPacketErrorKind, PacketBody,
 };
+use eio_legacy::payload::{self, LegacyPayloadErrorKind};
 use eio_tests::javascript::{same, stringify};
 use eio_tests::vectors::{self, Outcome};
 use serde_json::{Map, Value, json};
 
 #[test]
 fn every_vector_holds_or_is_a_known_stricter_verdict() {
-    vectors::run_all("sio09.json", |op, vector| match op {
-        "sio09_encode" => run_encode(vector),
-        "sio09_decode" => run_decode(vector),
-        "sio09_encode_payload" => run_encode_payload(vector),
-        "sio09_decode_payload" => run_decode_payload(vector),
-        _ => Err("unknown op".to_owned()),
-    });
+    vectors::run_all(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"),
+        "sio09.json",
+        |op, vector| match op {
+            "sio09_encode" => run_encode(vector),
+            "sio09_decode" => run_decode(vector),
+            "sio09_encode_payload" => run_encode_payload(vector),
+            "sio09_decode_payload" => run_decode_payload(vector),
+            _ => Err("unknown op".to_owned()),
+        },
+    );
 }
 
 /// A lone surrogate cannot be in text that is UTF-8.
@@ -35,16 +39,16 @@ const NOT_UNICODE: &str = "a lone surrogate, which no body or message on the wir
 // ---- decoding
 
 /// Why a text in which the reference finds a packet is ignored here.
-fn stricter(text: &str, kind: PacketErrorKind) -> Option<&'static str> {
+fn stricter(text: &str, kind: LegacyPacketErrorKind) -> Option<&'static str> {
     let reason = match kind {
-        PacketErrorKind::UnknownType(':') => {
+        LegacyPacketErrorKind::UnknownType(':') => {
             "colons before the packet; the reference's pattern is not anchored"
         }
-        PacketErrorKind::InvalidJson if serde_json::from_str::<Value>(json_of(text)).is_err() => {
+        LegacyPacketErrorKind::InvalidJson if serde_json::from_str::<Value>(json_of(text)).is_err() => {
             "JSON that does not parse; the reference hands out false, or an event without a name"
         }
-        PacketErrorKind::TooDeep => "JSON nested deeper than 64 levels",
-        PacketErrorKind::InvalidEvent => match serde_json::from_str::<Value>(json_of(text)) {
+        LegacyPacketErrorKind::TooDeep => "JSON nested deeper than 64 levels",
+        LegacyPacketErrorKind::InvalidEvent => match serde_json::from_str::<Value>(json_of(text)) {
             Ok(Value::Object(event)) if !event.get("name").is_some_and(Value::is_string) => {
                 "an event without a name"
             }
@@ -54,12 +58,14 @@ fn stricter(text: &str, kind: PacketErrorKind) -> Option<&'static str> {
             Ok(Value::Object(_)) => return None,
             _ => "an event that is no object",
         },
-        PacketErrorKind::InvalidArgs
+        LegacyPacketErrorKind::InvalidArgs
             if serde_json::from_str(json_of(text)).is_ok_and(|args| !is_list(&args)) =>
         {
             "an acknowledgement's arguments are no array"
         }
-        PacketErrorKind::InvalidId if has_odd_id(text) => "an id that could not be echoed as it is, or none",
+        LegacyPacketErrorKind::InvalidId if has_odd_id(text) => {
+            "an id that could not be echoed as it is, or none"
+        }
         _ => return None,
     };
     Some(reason)
@@ -94,8 +100,8 @@ fn has_odd_id(text: &str) -> bool {
 
 fn run_decode(vector: &Value) -> Outcome {
     let Ok(text) = vectors::text(&vector["in"]).ok_or("no text")? else { return Ok(Some(NOT_UNICODE)) };
-    let ours = Packet::decode(&text);
-    if let Err(PacketError { at, .. }) = ours
+    let ours = LegacyPacket::decode(&text);
+    if let Err(LegacyPacketError { at, .. }) = ours
         && at > text.len()
     {
         return Err(format!("position {at} is outside of {text:?}"));
@@ -103,7 +109,7 @@ fn run_decode(vector: &Value) -> Outcome {
     compare(&text, &ours, &vector["out"])
 }
 
-fn compare(text: &str, ours: &Result<Packet<'_>, PacketError>, expected: &Value) -> Outcome {
+fn compare(text: &str, ours: &Result<LegacyPacket<'_>, LegacyPacketError>, expected: &Value) -> Outcome {
     // A type that is no name is one that nobody handles.
     let ignored = !expected["type"].is_string();
     match ours {
@@ -131,47 +137,47 @@ fn cut_at_line_end(text: &str) -> bool {
 }
 
 /// A decoded packet in the vectors' form. On the way, checks that what is encoded decodes to the same.
-fn value_of(packet: &Packet<'_>) -> Result<Value, String> {
+fn value_of(packet: &LegacyPacket<'_>) -> Result<Value, String> {
     let text = encode_checked(packet);
-    if Packet::decode(&text) != Ok(*packet) {
+    if LegacyPacket::decode(&text) != Ok(*packet) {
         return Err(format!("{text:?} does not decode to {packet:?}"));
     }
     let parse =
         |json: &str| serde_json::from_str::<Value>(json).map_err(|error| format!("{json:?}: {error}"));
     let mut value = Map::new();
     let name = match packet.body() {
-        Body::Disconnect => "disconnect",
-        Body::Connect(query) => {
+        PacketBody::Disconnect => "disconnect",
+        PacketBody::Connect(query) => {
             value.insert("qs".into(), query.into());
             "connect"
         }
-        Body::Heartbeat => "heartbeat",
-        Body::Message(text) => {
+        PacketBody::Heartbeat => "heartbeat",
+        PacketBody::Message(text) => {
             value.insert("data".into(), text.into());
             "message"
         }
-        Body::Json(json) => {
+        PacketBody::Json(json) => {
             value.insert("data".into(), parse(json)?);
             "json"
         }
-        Body::Event(event) => {
+        PacketBody::Event(event) => {
             // The name may have escapes, which only its JSON can tell.
             let whole = parse(json_of(&text))?;
             value.insert("name".into(), whole["name"].clone());
             value.insert("args".into(), parse(&format!("[{}]", event.args().as_str()))?);
             "event"
         }
-        Body::Ack { id, args } => {
+        PacketBody::Ack { id, args } => {
             value.insert("ackId".into(), id.to_string().into());
             value.insert("args".into(), parse(&format!("[{}]", args.as_str()))?);
             "ack"
         }
-        Body::Error { reason, advice } => {
-            value.insert("reason".into(), reason.map_or("", Reason::as_str).into());
+        PacketBody::Error { reason, advice } => {
+            value.insert("reason".into(), reason.map_or("", ErrorReason::as_str).into());
             value.insert("advice".into(), advice.map_or("", Advice::as_str).into());
             "error"
         }
-        Body::Noop => "noop",
+        PacketBody::Noop => "noop",
     };
     value.insert("type".into(), name.into());
     value.insert("endpoint".into(), packet.endpoint().into());
@@ -187,10 +193,10 @@ fn value_of(packet: &Packet<'_>) -> Result<Value, String> {
 /// Why a packet that the reference's encoder writes cannot be made here.
 fn not_sent(packet: &Value, refusal: &Refusal) -> Option<&'static str> {
     let reason = match refusal {
-        Refusal::Made(PacketErrorKind::InvalidEndpoint) => {
+        Refusal::Made(LegacyPacketErrorKind::InvalidEndpoint) => {
             "an endpoint that receivers would read differently"
         }
-        Refusal::Made(PacketErrorKind::TooDeep) => "JSON nested deeper than 64 levels",
+        Refusal::Made(LegacyPacketErrorKind::TooDeep) => "JSON nested deeper than 64 levels",
         Refusal::Shape if packet["type"] == "event" && !packet["name"].is_string() => {
             "an event without a name"
         }
@@ -221,13 +227,13 @@ fn not_sent(packet: &Value, refusal: &Refusal) -> Option<&'static str> {
 #[derive(Debug)]
 enum Refusal {
     /// A constructor refused it.
-    Made(PacketErrorKind),
+    Made(LegacyPacketErrorKind),
     /// There is no constructor for its shape.
     Shape,
 }
 
-impl From<PacketError> for Refusal {
-    fn from(error: PacketError) -> Self {
+impl From<LegacyPacketError> for Refusal {
+    fn from(error: LegacyPacketError) -> Self {
         Self::Made(error.kind)
     }
 }
@@ -252,23 +258,27 @@ fn encode(packet: &Value) -> Result<String, Refusal> {
     };
     let json;
     let mut made = match text("type") {
-        "disconnect" => Packet::DISCONNECT,
-        "connect" => Packet::connect(text("qs")),
-        "heartbeat" => Packet::HEARTBEAT,
-        "message" => Packet::message(text("data")),
+        "disconnect" => LegacyPacket::DISCONNECT,
+        "connect" => LegacyPacket::connect(text("qs")),
+        "heartbeat" => LegacyPacket::HEARTBEAT,
+        "message" => LegacyPacket::message(text("data")),
         "json" if packet.get("data").is_some() => {
             json = stringify(&packet["data"]);
-            Packet::json(&json)?
+            LegacyPacket::json(&json)?
         }
-        "event" => Packet::event(packet["name"].as_str().ok_or(Refusal::Shape)?, &args)?,
-        "ack" => Packet::ack(number(&packet["ackId"]).ok_or(Refusal::Shape)?, &args)?,
+        "event" => LegacyPacket::event(packet["name"].as_str().ok_or(Refusal::Shape)?, &args)?,
+        "ack" => LegacyPacket::ack(number(&packet["ackId"]).ok_or(Refusal::Shape)?, &args)?,
         "error" => {
-            let reasons = [Reason::TransportNotSupported, Reason::ClientNotHandshaken, Reason::Unauthorized];
+            let reasons = [
+                ErrorReason::TransportNotSupported,
+                ErrorReason::ClientNotHandshaken,
+                ErrorReason::Unauthorized,
+            ];
             let reason = reasons.into_iter().find(|reason| reason.as_str() == text("reason"));
             let advice = Some(Advice::Reconnect).filter(|advice| advice.as_str() == text("advice"));
-            Packet::error(reason, advice)
+            LegacyPacket::error(reason, advice)
         }
-        "noop" => Packet::NOOP,
+        "noop" => LegacyPacket::NOOP,
         _ => return Err(Refusal::Shape),
     };
     made = made.in_endpoint(text("endpoint"))?;
@@ -291,7 +301,7 @@ fn number(value: &Value) -> Option<u64> {
 }
 
 /// The packet's text. On the way, checks that the buffer's size is asked for exactly.
-fn encode_checked(packet: &Packet<'_>) -> String {
+fn encode_checked(packet: &LegacyPacket<'_>) -> String {
     let needed = packet.encode(&mut []).expect_err("no packet is empty").needed;
     let mut out = vec![b'.'; needed];
     packet.encode(&mut out[..needed - 1]).expect_err("one byte is missing");
@@ -304,7 +314,7 @@ fn encode_checked(packet: &Packet<'_>) -> String {
 /// Why packets that the reference finds in a polling body are ignored here.
 fn stricter_body(
     body: &str,
-    kind: PayloadErrorKind,
+    kind: LegacyPayloadErrorKind,
     ours: &[Value],
     expected: &[Value],
 ) -> Option<&'static str> {
@@ -315,10 +325,10 @@ fn stricter_body(
     }
     let marks = body.matches('\u{fffd}').count();
     match kind {
-        PayloadErrorKind::InvalidLength if marks >= 2 => {
+        LegacyPayloadErrorKind::InvalidLength if marks >= 2 => {
             Some("a length that does not fit; the reference delivers pieces")
         }
-        PayloadErrorKind::MissingMark if marks >= 2 => {
+        LegacyPayloadErrorKind::MissingMark if marks >= 2 => {
             Some("a packet behind rubbish, which the reference skips")
         }
         _ => None,
@@ -332,8 +342,8 @@ fn run_decode_payload(vector: &Value) -> Outcome {
     let mut ours = Vec::new();
     let mut stopped = None;
     let mut ignored = None;
-    for text in decode_payload(&body, 1_000) {
-        match text.map(|text| (text, Packet::decode(text))) {
+    for text in payload::decode(&body, 1_000) {
+        match text.map(|text| (text, LegacyPacket::decode(text))) {
             Ok((_, Ok(packet))) => ours.push(value_of(&packet)?),
             Ok((text, Err(error))) => ignored = ignored.or(stricter(text, error.kind)),
             Err(error) if error.at > body.len() => {
@@ -355,9 +365,10 @@ fn run_decode_payload(vector: &Value) -> Outcome {
 fn run_encode_payload(vector: &Value) -> Outcome {
     let packets: Vec<&str> =
         vector["packets"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let needed = encode_payload(packets.iter().copied(), &mut []).map_or_else(|error| error.needed, str::len);
+    let needed =
+        payload::encode(packets.iter().copied(), &mut []).map_or_else(|error| error.needed, str::len);
     let mut out = vec![0; needed];
-    let ours = encode_payload(packets.iter().copied(), &mut out).map_err(|error| error.to_string())?;
+    let ours = payload::encode(packets.iter().copied(), &mut out).map_err(|error| error.to_string())?;
     let expected = &vector["out"];
     if expected["text"] == *ours {
         Ok(None)

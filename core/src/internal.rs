@@ -1,0 +1,78 @@
+//! What `eio-legacy` shares with this crate. It is not part of the API: any version may change it, and `eio-legacy`
+//! pins the exact version.
+
+use core::time::Duration;
+
+use crate::Instant;
+use crate::detect::{self, Detection};
+use crate::socketio::{Args, Event};
+
+pub use crate::time::Clock;
+
+/// JSON, checked and split into tokens without memory.
+pub mod json {
+    pub use crate::json::{
+        Error, ErrorKind, Kind, Reader, Token, check_list, expect_end, raw_eq, skip_value, trim,
+    };
+}
+
+/// Text in the caller's buffer, and decimal numbers.
+pub mod text {
+    pub use crate::text::{Decimal, Parts, read_decimal, split_once, write};
+}
+
+/// Whole milliseconds.
+pub mod period {
+    pub use crate::settings::{Unfit, whole_millis};
+}
+
+/// Returns `instant` plus `millis` milliseconds, or the last possible instant.
+#[must_use]
+pub const fn add_millis(instant: Instant, millis: u32) -> Instant {
+    instant.add_millis(millis)
+}
+
+/// Returns the worst cases of a session. `shortest` and `longest` bound the time from the peer's death to the end.
+#[must_use]
+pub const fn detection(
+    after_heartbeat: Option<Duration>,
+    longest: Duration,
+    shortest: Duration,
+) -> Detection {
+    detect::bounds(after_heartbeat, longest, shortest)
+}
+
+/// Does what `Duration::saturating_add` does, without a panic in the image.
+#[must_use]
+pub const fn sum(a: Duration, b: Duration) -> Duration {
+    detect::sum(a, b)
+}
+
+/// Does what `Duration::saturating_sub` does, without a panic in the image.
+#[must_use]
+pub const fn difference(a: Duration, b: Duration) -> Duration {
+    detect::difference(a, b)
+}
+
+/// Creates an event with a plain name. `args` must come from [`args`].
+#[must_use]
+pub const fn event<'a>(name: &'a str, args: Args<'a>) -> Event<'a> {
+    Event::new(name, args)
+}
+
+/// Creates an event from the text of a packet. Returns `None` if `name` cannot be a name.
+#[must_use]
+pub fn event_from_json<'a>(name: json::Token<'a>, args: Args<'a>) -> Option<Event<'a>> {
+    Event::from_json(name, args)
+}
+
+/// Passes the name of an event to `put` as a JSON value.
+pub fn put_event_name(event: &Event<'_>, put: &mut dyn FnMut(&str)) {
+    event.put_name(put);
+}
+
+/// Creates arguments from text that is known to be a valid list of values.
+#[must_use]
+pub fn args(list: &str) -> Args<'_> {
+    Args::new(list)
+}
