@@ -4,7 +4,7 @@ use core::hint::black_box;
 use core::time::Duration;
 
 use eio_core::heartbeat::Machine;
-use eio_core::packet::{Frame, PacketType, v4};
+use eio_core::packet::{PacketType, WebSocketMessage, v4};
 use eio_core::{ClientSession, Heartbeat, Instant, Liveness, ServerSession};
 
 use crate::Case;
@@ -102,7 +102,7 @@ fn server(times: u64) {
         session.poll_transmit()
     };
     beat(times, &mut session, timeout, |session, now| {
-        black_box(session.handle_packet(now, v4::decode(Frame::Text(black_box("3")))));
+        black_box(session.handle_packet(now, v4::decode(WebSocketMessage::Text(black_box("3")))));
     });
     assert_eq!(session.rtt(), Some(ROUND_TRIP));
 }
@@ -112,9 +112,9 @@ fn client(times: u64) {
     const OPEN: &str =
         r#"0{"sid":"Qd3cV1","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
     let mut session = ClientSession::eio4(Duration::from_secs(10), START);
-    session.handle_packet(START, v4::decode(Frame::Text(OPEN)));
+    session.handle_packet(START, v4::decode(WebSocketMessage::Text(OPEN)));
     let packet = |session: &mut ClientSession, now| {
-        black_box(session.handle_packet(now, v4::decode(Frame::Text(black_box("2")))));
+        black_box(session.handle_packet(now, v4::decode(WebSocketMessage::Text(black_box("2")))));
     };
     beat(times, &mut session, packet, |session, _| session.poll_transmit());
     assert!(session.is_open() && session.last_seen() > START);

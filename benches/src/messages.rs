@@ -2,7 +2,7 @@
 
 use core::hint::black_box;
 
-use eio_core::packet::{Frame, Packet, v4};
+use eio_core::packet::{Packet, WebSocketMessage, v4};
 use eio_core::payload;
 use eio_core::ws::{Decoded, Decoder, FrameHeader, Item, OpCode, mask};
 
@@ -60,9 +60,9 @@ fn bare(times: u64) {
 fn frame_encode(times: u64) {
     let mut buffer = [0; 64];
     repeat(times, || {
-        let packet = Packet::message(Frame::Text(black_box(TEXT)));
+        let packet = Packet::message(WebSocketMessage::Text(black_box(TEXT)));
         let room = &mut buffer[FrameHeader::MAX_LEN..];
-        let Ok(Frame::Text(text)) = v4::encode(&packet, true, room) else { panic!("text") };
+        let Ok(WebSocketMessage::Text(text)) = v4::encode(&packet, true, room) else { panic!("text") };
         let header = FrameHeader::new(OpCode::Text, text.len());
         black_box(header.frame_in_place(&mut buffer).expect("room")).len()
     });
@@ -104,7 +104,7 @@ fn frame_decode(times: u64) {
 
 #[inline(never)]
 fn payload_encode(times: u64) {
-    let packets = black_box([Packet::message(Frame::Text(TEXT)); PACKETS]);
+    let packets = black_box([Packet::message(WebSocketMessage::Text(TEXT)); PACKETS]);
     let mut buffer = [0; PACKETS * (LEN + 1)];
     repeat(times, || {
         let mut payload = payload::v4::Encoder::new(&mut buffer);
@@ -118,7 +118,7 @@ fn payload_encode(times: u64) {
 
 #[inline(never)]
 fn bare_packets(times: u64) {
-    let packets = black_box([Packet::message(Frame::Text(TEXT)); PACKETS]);
+    let packets = black_box([Packet::message(WebSocketMessage::Text(TEXT)); PACKETS]);
     repeat(times, || {
         for packet in &packets {
             black_box(packet);

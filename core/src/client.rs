@@ -6,7 +6,7 @@ use crate::handshake::Handshake;
 use crate::heartbeat::{Machine, Reaction};
 use crate::packet::{Data, DecodeError, Packet, PacketType};
 use crate::session::{
-    Control, Disconnect, DisconnectReason, Event, Lifecycle, SendError, Violation, shared_verbs,
+    CheckSendError, Control, DisconnectReason, Lifecycle, SessionEnd, SessionEvent, Violation, shared_verbs,
 };
 use crate::{Heartbeat, Instant};
 
@@ -14,25 +14,25 @@ use crate::{Heartbeat, Instant};
 ///
 /// ```
 /// use core::time::Duration;
-/// use eio_core::packet::{Frame, v4};
-/// use eio_core::session::{Control, DisconnectReason, Event};
+/// use eio_core::packet::{WebSocketMessage, v4};
+/// use eio_core::session::{Control, DisconnectReason, SessionEvent};
 /// use eio_core::{ClientSession, Instant};
 ///
 /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
 /// let mut session = ClientSession::eio4(Duration::from_secs(10), at(0));
 ///
 /// let open = r#"0{"sid":"Qd3cV1","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
-/// let Some(Event::Opened(handshake)) = session.handle_packet(at(40), v4::decode(Frame::Text(open))) else {
+/// let Some(SessionEvent::Opened(handshake)) = session.handle_packet(at(40), v4::decode(WebSocketMessage::Text(open))) else {
 ///     panic!("a handshake");
 /// };
 /// assert_eq!(handshake.sid.as_str(), "Qd3cV1");
 ///
-/// session.handle_packet(at(25_040), v4::decode(Frame::Text("2")));
+/// session.handle_packet(at(25_040), v4::decode(WebSocketMessage::Text("2")));
 /// assert_eq!(session.poll_transmit(), Some(Control::Pong));
 ///
 /// assert_eq!(session.poll_timeout(), Some(at(70_040))); // 45 s after the ping
 /// session.handle_timeout(at(70_040));
-/// assert_eq!(session.disconnect().map(|end| end.reason), Some(DisconnectReason::PingTimeout));
+/// assert_eq!(session.end().map(|end| end.reason), Some(DisconnectReason::PingTimeout));
 /// ```
 #[derive(Clone, Debug)]
 pub struct ClientSession {
@@ -53,17 +53,17 @@ impl ClientSession {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use eio_core::packet::{Frame, v3};
+    /// use eio_core::packet::{WebSocketMessage, v3};
     /// use eio_core::session::Control;
     /// use eio_core::{ClientSession, Instant};
     ///
     /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
     /// let mut session = ClientSession::eio3(Duration::from_secs(10), at(0));
     /// let open = r#"0{"sid":"x7","upgrades":[],"pingInterval":25000,"pingTimeout":5000}"#;
-    /// session.handle_packet(at(40), v3::decode(Frame::Text(open)));
+    /// session.handle_packet(at(40), v3::decode(WebSocketMessage::Text(open)));
     /// session.handle_timeout(at(25_040));
     /// assert_eq!(session.poll_transmit(), Some(Control::Ping));
-    /// session.handle_packet(at(25_100), v3::decode(Frame::Text("3")));
+    /// session.handle_packet(at(25_100), v3::decode(WebSocketMessage::Text("3")));
     /// assert_eq!(session.rtt(), Some(Duration::from_millis(60)));
     /// ```
     #[must_use]
@@ -91,7 +91,7 @@ impl ClientSession {
         &mut self,
         now: Instant,
         packet: Result<Packet<'p>, DecodeError>,
-    ) -> Option<Event<'p>> {
+    ) -> Option<SessionEvent<'p>> {
         let lifecycle = &mut self.lifecycle;
         let packet = match packet {
             Ok(packet) => packet,
@@ -119,17 +119,17 @@ impl ClientSession {
         match lifecycle.machine.handle_packet(now, packet.packet_type) {
             Reaction::Pong => {
                 lifecycle.owed.pong = true;
-                Some(Event::Heartbeat { rtt: None })
+                Some(SessionEvent::Heartbeat { rtt: None })
             }
-            Reaction::Answered => Some(Event::Heartbeat { rtt: lifecycle.machine.rtt() }),
+            Reaction::Answered => Some(SessionEvent::Heartbeat { rtt: lifecycle.machine.rtt() }),
             Reaction::None if packet.packet_type == PacketType::Message && lifecycle.machine.is_running() => {
-                Some(Event::Message(packet.data))
+                Some(SessionEvent::Message(packet.data))
             }
             Reaction::None | Reaction::WrongDirection => None,
         }
     }
 
-    fn handle_open<'p>(&mut self, now: Instant, data: Data<'p>) -> Option<Event<'p>> {
+    fn handle_open<'p>(&mut self, now: Instant, data: Data<'p>) -> Option<SessionEvent<'p>> {
         let Data::Text(json) = data else {
             self.lifecycle.end_by_peer(now, DisconnectReason::UnexpectedPacket);
             return None;
@@ -137,7 +137,7 @@ impl ClientSession {
         match Handshake::parse(json) {
             Ok(handshake) => {
                 self.lifecycle.machine.open(now, handshake.heartbeat);
-                Some(Event::Opened(handshake))
+                Some(SessionEvent::Opened(handshake))
             }
             Err(error) => {
                 self.lifecycle.end_by_peer(now, DisconnectReason::BadHandshake(error.kind));

@@ -385,12 +385,15 @@ impl Machine {
         }
     }
 
-    /// Returns whether the deadline for silence has passed. If so, send nothing more, although only
-    /// [`handle_timeout`](Self::handle_timeout) ends the machine. A ping that is merely due does not count.
+    /// Returns whether the deadline for the peer's silence has passed, or the deadline for its handshake. If so, send
+    /// nothing more, although only [`handle_timeout`](Self::handle_timeout) ends the machine. A ping that is merely due
+    /// does not count, and neither does a stalled application.
     #[must_use]
     pub fn is_expired(&self, now: Instant) -> bool {
-        let judged =
-            !self.stalled && matches!(self.phase, Phase::Awaiting | Phase::Listening | Phase::Closing);
+        let judged = match self.phase {
+            Phase::Awaiting | Phase::Listening | Phase::Closing | Phase::Opening => !self.stalled,
+            Phase::PingDue | Phase::PingDueStalled | Phase::Ended => false,
+        };
         judged && self.timer <= self.clock.latest(now)
     }
 

@@ -11,7 +11,7 @@
 //!                           payload,             │ ServerSession         │  poll_       payload,
 //!   clock  ─────────────────────────── now ────▶ │ ClientSession         │  transmit    ws
 //!                           ws                   │  one heartbeat        │ ───────────▶ messages, the end ──▶ application
-//!   timer  ◀──────────────────── poll_timeout ── │  one deadline         │  Event, disconnect
+//!   timer  ◀──────────────────── poll_timeout ── │  one deadline         │  SessionEvent, end
 //!          ──────────────────▶ handle_timeout ─▶ └───────────────────────┘
 //! ```
 //!
@@ -23,8 +23,8 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use eio_core::packet::{Data, Frame, v4};
-//! use eio_core::{ClientSession, DisconnectReason, Event, Instant};
+//! use eio_core::packet::{Data, WebSocketMessage, v4};
+//! use eio_core::{ClientSession, DisconnectReason, SessionEvent, Instant};
 //!
 //! let at = |millis: u64| Instant::from_micros(millis * 1_000);
 //! // What the server says, and when. After 50 s its cable is pulled.
@@ -43,9 +43,9 @@
 //! let end = loop {
 //!     // 1. All that is ready.
 //!     while let Some((_, text)) = script.next_if(|(when, _)| at(*when) <= now) {
-//!         match session.handle_packet(now, v4::decode(Frame::Text(text))) {
-//!             Some(Event::Opened(handshake)) => assert_eq!(handshake.sid.as_str(), "x7"),
-//!             Some(Event::Message(data)) => assert_eq!(data, Data::Text("hello")),
+//!         match session.handle_packet(now, v4::decode(WebSocketMessage::Text(text))) {
+//!             Some(SessionEvent::Opened(handshake)) => assert_eq!(handshake.sid.as_str(), "x7"),
+//!             Some(SessionEvent::Message(data)) => assert_eq!(data, Data::Text("hello")),
 //!             _ => {}
 //!         }
 //!     }
@@ -56,7 +56,7 @@
 //!         sent.push((now, control.as_str()));
 //!     }
 //!     // 4. The end is a state.
-//!     if let Some(end) = session.disconnect() {
+//!     if let Some(end) = session.end() {
 //!         break end;
 //!     }
 //!     // 5. Sleep until something is ready or the deadline comes: here, time jumps there.
@@ -76,7 +76,7 @@
 //! | layer | what it is |
 //! |---|---|
 //! | [`Instant`] | the caller's clock, microseconds, saturating |
-//! | [`settings`] | [`Heartbeat`] periods, which are always valid, [`Liveness`] policies, a server's [`Settings`], old configurations |
+//! | [`settings`] | [`Heartbeat`] periods, which are always valid, [`Liveness`] policies, a server's [`ServerSettings`], old configurations |
 //! | [`packet`], [`payload`], [`Revision`] | bytes to packets and back, revisions 4 and 3, borrowing |
 //! | [`handshake`] | the `open` packet's JSON |
 //! | [`heartbeat`] | the timing rules alone, for every role and revision |
@@ -150,8 +150,8 @@ pub mod ws;
 pub use client::ClientSession;
 pub use revision::{ParseRevisionError, Revision};
 pub use server::ServerSession;
-pub use session::{DisconnectReason, Event};
-pub use settings::{Heartbeat, Liveness, Settings};
+pub use session::{DisconnectReason, SessionEvent};
+pub use settings::{Heartbeat, Liveness, ServerSettings};
 pub use time::Instant;
 
 /// The error for a buffer that is too small for the output. Nothing was written, and nothing is lost: the same call

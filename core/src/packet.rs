@@ -6,9 +6,9 @@
 //! Source: the Engine.IO protocol, revision 4, "Packet encoding", and revision 3, "Encoding".
 //!
 //! ```
-//! use eio_core::packet::{v4, Data, Frame, PacketType};
+//! use eio_core::packet::{v4, Data, WebSocketMessage, PacketType};
 //!
-//! let packet = v4::decode(Frame::Text("4hello"))?;
+//! let packet = v4::decode(WebSocketMessage::Text("4hello"))?;
 //! assert_eq!(packet.packet_type, PacketType::Message);
 //! assert_eq!(packet.data, Data::Text("hello"));
 //! # Ok::<(), eio_core::packet::DecodeError>(())
@@ -27,7 +27,7 @@ pub(crate) use writer::Writer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "RFC 6455 has two kinds of data messages")]
-pub enum Frame<'a> {
+pub enum WebSocketMessage<'a> {
     /// A text message.
     Text(&'a str),
     /// A binary message.
@@ -120,10 +120,10 @@ impl<'a> Packet<'a> {
 
     /// Creates a message packet that carries `body`.
     #[must_use]
-    pub const fn message(body: Frame<'a>) -> Self {
+    pub const fn message(body: WebSocketMessage<'a>) -> Self {
         let data = match body {
-            Frame::Text(text) => Data::Text(text),
-            Frame::Binary(bytes) => Data::Binary(bytes),
+            WebSocketMessage::Text(text) => Data::Text(text),
+            WebSocketMessage::Binary(bytes) => Data::Binary(bytes),
         };
         Self { packet_type: PacketType::Message, data }
     }

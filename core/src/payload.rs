@@ -19,11 +19,11 @@
 //! exact length of a payload before it is written.
 //!
 //! ```
-//! use eio_core::packet::{Frame, Packet};
+//! use eio_core::packet::{WebSocketMessage, Packet};
 //! use eio_core::payload::{v4, DEFAULT_MAX_PACKETS};
 //!
 //! // Three messages, and posts of at most 12 bytes.
-//! let queue = ["first", "second", "third"].map(|text| Packet::message(Frame::Text(text)));
+//! let queue = ["first", "second", "third"].map(|text| Packet::message(WebSocketMessage::Text(text)));
 //! let (mut buffer, mut sent, mut posts) = ([0; 12], 0, 0);
 //! while sent < queue.len() {
 //!     let mut body = v4::Encoder::new(&mut buffer);

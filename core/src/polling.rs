@@ -32,7 +32,7 @@
 //!    now. Ask again after every request, message, timeout and upgrade.
 //!
 //! ```
-//! use eio_core::packet::{Frame, Packet};
+//! use eio_core::packet::{WebSocketMessage, Packet};
 //! use eio_core::payload::v3::Framing;
 //! use eio_core::polling::{Limits, ServerPolling};
 //! use eio_core::session::CLOSE_TIMEOUT;
@@ -45,7 +45,7 @@
 //! let mut body = [0; 1_000];
 //! // Answers the poll if there is something to say.
 //! let mut answer = |polling: &mut ServerPolling, session: &mut ServerSession, queue: &mut Vec<&str>, now| {
-//!     let packets = || queue.iter().map(|text| Packet::message(Frame::Text(text)));
+//!     let packets = || queue.iter().map(|text| Packet::message(WebSocketMessage::Text(text)));
 //!     let batch = polling.poll_answer(now, session, packets(), &Limits::DEFAULT)?;
 //!     let payload = batch.encode(packets(), &mut body).expect("a body of 1,000 bytes is enough");
 //!     let payload = core::str::from_utf8(payload).expect("revision 4 is text").to_owned();

@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::BufferTooSmall;
-use crate::packet::{DecodeError, Frame, Packet, v3, v4};
+use crate::packet::{DecodeError, Packet, WebSocketMessage, v3, v4};
 
 /// A revision of the Engine.IO protocol. Requests name it as `EIO` in their query.
 ///
@@ -13,13 +13,13 @@ use crate::packet::{DecodeError, Frame, Packet, v3, v4};
 ///
 /// ```
 /// use eio_core::Revision;
-/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::packet::{WebSocketMessage, Packet};
 ///
 /// let revision: Revision = "3".parse()?;
 /// assert_eq!(revision, Revision::V3);
 /// assert_eq!(format!("EIO={revision}"), "EIO=3");
-/// assert_eq!(revision.decode(Frame::Binary(&[4, 9])), Ok(Packet::message(Frame::Binary(&[9]))));
-/// assert_eq!(Revision::V4.decode(Frame::Binary(&[4, 9])), Ok(Packet::message(Frame::Binary(&[4, 9]))));
+/// assert_eq!(revision.decode(WebSocketMessage::Binary(&[4, 9])), Ok(Packet::message(WebSocketMessage::Binary(&[9]))));
+/// assert_eq!(Revision::V4.decode(WebSocketMessage::Binary(&[4, 9])), Ok(Packet::message(WebSocketMessage::Binary(&[4, 9]))));
 /// # Ok::<(), eio_core::ParseRevisionError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +71,7 @@ impl Revision {
     ///
     /// # Errors
     /// Returns a [`DecodeError`] if the message is not a packet of this revision.
-    pub fn decode(self, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+    pub fn decode(self, frame: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
         match self {
             Self::V3 => v3::decode(frame),
             Self::V4 => v4::decode(frame),
@@ -88,7 +88,7 @@ impl Revision {
         packet: &Packet<'o>,
         supports_binary: bool,
         out: &'o mut [u8],
-    ) -> Result<Frame<'o>, BufferTooSmall> {
+    ) -> Result<WebSocketMessage<'o>, BufferTooSmall> {
         match self {
             Self::V3 => v3::encode(packet, supports_binary, out),
             Self::V4 => v4::encode(packet, supports_binary, out),
@@ -150,15 +150,15 @@ mod tests {
 
     #[test]
     fn what_a_revision_encodes_it_decodes() {
-        let packets = [Packet::PING_PROBE, Packet::message(Frame::Binary(&[1, 2, 3]))];
+        let packets = [Packet::PING_PROBE, Packet::message(WebSocketMessage::Binary(&[1, 2, 3]))];
         for (revision, packet) in
             Revision::ALL.into_iter().flat_map(|one| packets.map(|packet| (one, packet)))
         {
             let mut out = [0; 16];
             let frame = revision.encode(&packet, true, &mut out).expect("16 bytes are enough");
             let len = match frame {
-                Frame::Text(text) => text.len(),
-                Frame::Binary(bytes) => bytes.len(),
+                WebSocketMessage::Text(text) => text.len(),
+                WebSocketMessage::Binary(bytes) => bytes.len(),
             };
             assert_eq!(len, revision.encoded_len(&packet, true));
             assert_eq!(revision.decode(frame), Ok(packet));

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::heartbeat::{Machine, Reaction};
 use crate::packet::{DecodeError, Packet, PacketType};
 use crate::session::{
-    Control, Disconnect, DisconnectReason, Event, Lifecycle, SendError, Violation, shared_verbs,
+    CheckSendError, Control, DisconnectReason, Lifecycle, SessionEnd, SessionEvent, Violation, shared_verbs,
 };
 use crate::{Heartbeat, Instant, Liveness};
 
@@ -13,7 +13,7 @@ use crate::{Heartbeat, Instant, Liveness};
 ///
 /// ```
 /// use core::time::Duration;
-/// use eio_core::packet::{Frame, v4};
+/// use eio_core::packet::{WebSocketMessage, v4};
 /// use eio_core::session::{Control, DisconnectReason};
 /// use eio_core::{Heartbeat, Instant, Liveness, ServerSession};
 ///
@@ -22,13 +22,13 @@ use crate::{Heartbeat, Instant, Liveness};
 ///
 /// session.handle_timeout(at(25_000));
 /// assert_eq!(session.poll_transmit(), Some(Control::Ping));
-/// session.handle_packet(at(25_080), v4::decode(Frame::Text("3")));
+/// session.handle_packet(at(25_080), v4::decode(WebSocketMessage::Text("3")));
 /// assert_eq!(session.rtt(), Some(Duration::from_millis(80)));
 ///
 /// session.handle_timeout(at(50_080));
 /// assert_eq!(session.poll_transmit(), Some(Control::Ping)); // the client's battery is dead
 /// session.handle_timeout(at(70_080));
-/// let end = session.disconnect().expect("20 s without a pong");
+/// let end = session.end().expect("20 s without a pong");
 /// assert_eq!(end.reason, DisconnectReason::PingTimeout);
 /// assert_eq!(end.silent_for, Duration::from_secs(45));
 /// ```
@@ -49,13 +49,13 @@ impl ServerSession {
     /// handed to the transport.
     ///
     /// ```
-    /// use eio_core::packet::{Frame, v3};
+    /// use eio_core::packet::{WebSocketMessage, v3};
     /// use eio_core::session::Control;
     /// use eio_core::{Heartbeat, Instant, Liveness, ServerSession};
     ///
     /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
     /// let mut session = ServerSession::eio3(Heartbeat::DEFAULT, Liveness::default(), at(0));
-    /// session.handle_packet(at(25_000), v3::decode(Frame::Text("2")));
+    /// session.handle_packet(at(25_000), v3::decode(WebSocketMessage::Text("2")));
     /// assert_eq!(session.poll_transmit(), Some(Control::Pong));
     /// assert_eq!(session.poll_timeout(), Some(at(70_000))); // 45 s after the ping
     /// ```
@@ -93,7 +93,7 @@ impl ServerSession {
         &mut self,
         now: Instant,
         packet: Result<Packet<'p>, DecodeError>,
-    ) -> Option<Event<'p>> {
+    ) -> Option<SessionEvent<'p>> {
         let lifecycle = &mut self.lifecycle;
         let packet = match packet {
             Ok(packet) => packet,
@@ -108,16 +108,16 @@ impl ServerSession {
         }
         match lifecycle.machine.handle_packet(now, packet.packet_type) {
             Reaction::WrongDirection => {
-                lifecycle.end(now, DisconnectReason::WrongDirection);
+                lifecycle.end_because(now, DisconnectReason::WrongDirection);
                 None
             }
             Reaction::Pong => {
                 lifecycle.owed.pong = true;
-                Some(Event::Heartbeat { rtt: None })
+                Some(SessionEvent::Heartbeat { rtt: None })
             }
-            Reaction::Answered => Some(Event::Heartbeat { rtt: lifecycle.machine.rtt() }),
+            Reaction::Answered => Some(SessionEvent::Heartbeat { rtt: lifecycle.machine.rtt() }),
             Reaction::None if packet.packet_type == PacketType::Message && lifecycle.machine.is_running() => {
-                Some(Event::Message(packet.data))
+                Some(SessionEvent::Message(packet.data))
             }
             Reaction::None => None,
         }

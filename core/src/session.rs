@@ -18,7 +18,7 @@
 //! ```
 //!
 //! A session that has not ended always has a deadline. The end is a state: the first cause wins, and
-//! [`disconnect`](crate::ServerSession::disconnect) returns it from then on.
+//! [`end`](crate::ServerSession::end) returns it from then on.
 //!
 //! The caller's loop is the same on every runtime:
 //!
@@ -27,7 +27,7 @@
 //! 2. Only then call `handle_timeout`, if its time has come. Everything that was handled before counts as a sign of
 //!    life.
 //! 3. Write the packets that `poll_transmit` returns, ahead of queued messages (but a [`Control::Close`] behind them).
-//! 4. If `disconnect` returns an end, report it before any further write.
+//! 4. If `end` returns how the session ended, report it before any further write.
 //! 5. Sleep until `poll_timeout`, or until something is ready.
 
 mod lifecycle;
@@ -35,7 +35,7 @@ mod reason;
 mod verbs;
 
 pub(crate) use lifecycle::Lifecycle;
-pub use reason::{Disconnect, DisconnectReason, Violation};
+pub use reason::{DisconnectReason, SessionEnd, Violation};
 pub(crate) use verbs::shared_verbs;
 
 use core::time::Duration;
@@ -47,7 +47,7 @@ use crate::packet::{Data, Packet};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Event<'a> {
+pub enum SessionEvent<'a> {
     /// Client: the handshake arrived and the session is open.
     Opened(Handshake<'a>),
     /// The peer sent a message.
@@ -99,7 +99,7 @@ impl Control {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum SendError {
+pub enum CheckSendError {
     /// The handshake has not arrived yet.
     #[error("the session is not open yet")]
     NotOpen,
@@ -118,12 +118,12 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::{Frame, v4};
+    use crate::packet::{WebSocketMessage, v4};
 
     #[test]
     fn what_is_written_is_the_packet() {
         for control in [Control::Ping, Control::Pong, Control::Close] {
-            assert_eq!(v4::decode(Frame::Text(control.as_str())), Ok(control.packet()));
+            assert_eq!(v4::decode(WebSocketMessage::Text(control.as_str())), Ok(control.packet()));
         }
     }
 }

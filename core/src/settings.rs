@@ -7,7 +7,7 @@ mod serde;
 mod server;
 
 pub use legacy::{LegacyError, LegacySettings, Measure, OldSettings, ValueProblem};
-pub use server::{Limit, Settings, SettingsError};
+pub use server::{Limit, ServerSettings, SettingsError};
 
 use core::time::Duration;
 

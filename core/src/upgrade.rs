@@ -122,17 +122,17 @@ fn is_probe(packet: &Packet<'_>, packet_type: PacketType) -> bool {
 /// | nothing within the upgrade timeout | failed |
 ///
 /// ```
-/// use eio_core::packet::{Frame, v4};
+/// use eio_core::packet::{WebSocketMessage, v4};
 /// use eio_core::upgrade::{ServerUpgrade, UPGRADE_TIMEOUT, UpgradeControl, UpgradeOutcome};
 /// use eio_core::Instant;
 ///
 /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
 /// let mut upgrade = ServerUpgrade::new(UPGRADE_TIMEOUT, at(0));
-/// upgrade.handle_packet(at(5), v4::decode(Frame::Text("2probe")));
+/// upgrade.handle_packet(at(5), v4::decode(WebSocketMessage::Text("2probe")));
 /// assert_eq!(upgrade.poll_transmit(), Some(UpgradeControl::PongProbe));
 /// upgrade.handle_timeout(at(105));
 /// assert_eq!(upgrade.poll_transmit(), Some(UpgradeControl::Noop)); // releases the client's pending poll
-/// upgrade.handle_packet(at(110), v4::decode(Frame::Text("5")));
+/// upgrade.handle_packet(at(110), v4::decode(WebSocketMessage::Text("5")));
 /// assert_eq!(upgrade.outcome(), Some(UpgradeOutcome::Upgraded));
 /// ```
 #[derive(Clone, Debug)]
@@ -268,14 +268,14 @@ enum Step {
 /// | not done within the upgrade timeout | failed |
 ///
 /// ```
-/// use eio_core::packet::{Frame, v4};
+/// use eio_core::packet::{WebSocketMessage, v4};
 /// use eio_core::upgrade::{CLIENT_UPGRADE_TIMEOUT, ClientUpgrade, UpgradeControl, UpgradeOutcome};
 /// use eio_core::Instant;
 ///
 /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
 /// let mut upgrade = ClientUpgrade::new(CLIENT_UPGRADE_TIMEOUT, at(0));
 /// assert_eq!(upgrade.poll_transmit(), Some(UpgradeControl::PingProbe));
-/// upgrade.handle_packet(at(30), v4::decode(Frame::Text("3probe")));
+/// upgrade.handle_packet(at(30), v4::decode(WebSocketMessage::Text("3probe")));
 /// assert!(upgrade.wants_pause());
 /// upgrade.handle_polling_paused(at(130));
 /// assert_eq!(upgrade.poll_transmit(), Some(UpgradeControl::Upgrade));
@@ -466,7 +466,7 @@ mod tests {
             UpgradeControl::Noop,
             UpgradeControl::Upgrade,
         ] {
-            let decoded = crate::packet::v4::decode(crate::packet::Frame::Text(control.as_str()));
+            let decoded = crate::packet::v4::decode(crate::packet::WebSocketMessage::Text(control.as_str()));
             assert_eq!(decoded, Ok(control.packet()));
         }
     }

@@ -3,9 +3,9 @@
 //! ```text
 //!            bytes from the peer                         bytes to the peer
 //!                    │                                           ▲
-//!   Decoder::decode(&mut bytes)                 FrameHeader, encode_message, Control::encode
+//!   Decoder::decode(&mut bytes)                 FrameHeader, encode_message, ControlFrame::encode
 //!                    │                                           │
-//!        Item::{Message, Piece, Control}                  Frame, Control
+//!        Item::{Message, Piece, Control}         WebSocketMessage, ControlFrame
 //! ```
 //!
 //! - [`Decoder`] is the stream decoder. It has 32 bytes of state and accepts input cut at any place. Neither side needs
@@ -14,24 +14,24 @@
 //!   thread.
 //! - [`Reader`] combines a decoder with one borrowed buffer, for firmware and simple loops. It returns only whole
 //!   messages. Every received byte is in the buffer before the caller waits, so a cancelled read loses nothing.
-//! - [`FrameHeader`], [`encode_message`] and [`Control`] write frames. A server's frames are not masked, so one encoded
-//!   frame can be sent to every receiver. A client masks each frame with a fresh random key.
+//! - [`FrameHeader`], [`encode_message`] and [`ControlFrame`] write frames. A server's frames are not masked, so one
+//!   encoded frame can be sent to every receiver. A client masks each frame with a fresh random key.
 //! - [`Key`] is the challenge of the opening handshake and computes its answer. This module does not handle HTTP
 //!   itself.
 //!
 //! ```
-//! use eio_core::packet::Frame;
-//! use eio_core::ws::{self, Control, Decoder, Item};
+//! use eio_core::packet::WebSocketMessage;
+//! use eio_core::ws::{self, ControlFrame, Decoder, Item};
 //!
 //! // A client says hello: its frames are masked, with randomness of its own.
 //! let mut wire = [0; 64];
-//! let len = ws::encode_message(Frame::Text("2probe"), Some([0x37, 0xfa, 0x21, 0x3d]), &mut wire)?;
+//! let len = ws::encode_message(WebSocketMessage::Text("2probe"), Some([0x37, 0xfa, 0x21, 0x3d]), &mut wire)?;
 //!
 //! // The server decodes in place, in the very bytes that it read.
 //! let mut decoder = Decoder::server(1_000_000);
 //! let decoded = decoder.decode(&mut wire[..len])?;
 //! assert_eq!(decoded.consumed, len);
-//! assert_eq!(decoded.item, Some(Item::Message(Frame::Text("2probe"))));
+//! assert_eq!(decoded.item, Some(Item::Message(WebSocketMessage::Text("2probe"))));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -70,7 +70,7 @@ mod sha1;
 mod utf8;
 
 pub use close::{Close, CloseCode, CloseError};
-pub use control::{Control, EncodeError};
+pub use control::{ControlFrame, ControlFrameError};
 pub use decoder::{Decoder, MAX_EMPTY_FRAGMENTS};
 pub use encode::encode_message;
 pub use error::Error;

@@ -11,7 +11,9 @@
 use core::fmt::Debug;
 
 use eio_core::BufferTooSmall;
-use eio_core::packet::{self, Base64, Data, DecodeError, DecodeErrorKind, Frame, Packet, PacketType};
+use eio_core::packet::{
+    self, Base64, Data, DecodeError, DecodeErrorKind, Packet, PacketType, WebSocketMessage,
+};
 use eio_core::payload::v4::EncodeError;
 use eio_core::payload::{self, DEFAULT_MAX_PACKETS, jsonp, v3::Framing};
 use eio_tests::vectors::from_base64;
@@ -156,8 +158,8 @@ proptest! {
         let borrowed = borrow(&packet);
         with_exact_buffer(|out| {
             let frame = packet::v4::encode(&borrowed, supports_binary, out)?;
-            assert_eq!(matches!(frame, Frame::Binary(_)), binary && supports_binary);
-            let len = match frame { Frame::Text(text) => text.len(), Frame::Binary(bytes) => bytes.len() };
+            assert_eq!(matches!(frame, WebSocketMessage::Binary(_)), binary && supports_binary);
+            let len = match frame { WebSocketMessage::Text(text) => text.len(), WebSocketMessage::Binary(bytes) => bytes.len() };
             assert_eq!(len, packet::v4::encoded_len(&borrowed, supports_binary));
             let decoded = packet::v4::decode(frame).unwrap();
             assert_eq!(own(&decoded), packet);
@@ -179,8 +181,8 @@ proptest! {
         with_exact_buffer(|out| {
             let frame = packet::v3::encode(&borrowed, supports_binary, out)?;
             let binary = borrowed.data.is_binary() && supports_binary;
-            assert_eq!(matches!(frame, Frame::Binary(_)), binary);
-            let len = match frame { Frame::Text(text) => text.len(), Frame::Binary(bytes) => bytes.len() };
+            assert_eq!(matches!(frame, WebSocketMessage::Binary(_)), binary);
+            let len = match frame { WebSocketMessage::Text(text) => text.len(), WebSocketMessage::Binary(bytes) => bytes.len() };
             assert_eq!(len, packet::v3::encoded_len(&borrowed, supports_binary));
             let decoded = packet::v3::decode(frame).unwrap();
             assert_eq!(own(&decoded), packet);
@@ -250,8 +252,8 @@ proptest! {
     #[test]
     fn base64_is_what_it_says_in_exactly_the_bytes_it_says(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         let mut buffer = [0; 128];
-        let packet = Packet::message(Frame::Binary(&bytes));
-        let Frame::Text(text) = packet::v4::encode(&packet, false, &mut buffer).unwrap() else { panic!() };
+        let packet = Packet::message(WebSocketMessage::Binary(&bytes));
+        let WebSocketMessage::Text(text) = packet::v4::encode(&packet, false, &mut buffer).unwrap() else { panic!() };
         prop_assert_eq!(&from_base64(&text[1..]), &bytes);
         let unusual = text[1..].replace('+', "-").replace('/', "_");
         for text in [&text[1..], &unusual, unusual.trim_end_matches('=')] {
@@ -272,9 +274,9 @@ proptest! {
             drain(payload::v3::decode(Framing::Text, &body, limit)).1,
             drain(payload::v3::decode(Framing::Binary, &body, usize::MAX)).1,
             drain(payload::v3::decode(Framing::Binary, &body, limit)).1,
-            packet::v3::decode(Frame::Binary(&body)).err(),
-            str::from_utf8(&body).ok().and_then(|text| packet::v4::decode(Frame::Text(text)).err()),
-            str::from_utf8(&body).ok().and_then(|text| packet::v3::decode(Frame::Text(text)).err()),
+            packet::v3::decode(WebSocketMessage::Binary(&body)).err(),
+            str::from_utf8(&body).ok().and_then(|text| packet::v4::decode(WebSocketMessage::Text(text)).err()),
+            str::from_utf8(&body).ok().and_then(|text| packet::v3::decode(WebSocketMessage::Text(text)).err()),
         ];
         for error in positions.into_iter().flatten() {
             prop_assert!(error.at <= body.len(), "{error:?}");
@@ -359,7 +361,7 @@ proptest! {
     fn revision_4_agrees_with_a_slow_model(body in almost_a_payload()) {
         let (mut model, mut fails) = (Vec::new(), false);
         for record in body.split(|byte| *byte == 0x1e) {
-            let packet = str::from_utf8(record).map(|text| packet::v4::decode(Frame::Text(text)));
+            let packet = str::from_utf8(record).map(|text| packet::v4::decode(WebSocketMessage::Text(text)));
             fails = !matches!(packet, Ok(Ok(_)));
             if fails {
                 break;
@@ -420,7 +422,7 @@ fn model_of_v3(body: &str) -> (Vec<OwnedPacket>, bool) {
         rest = after;
         let Ok(text) = String::from_utf16(text) else { return (packets, true) };
         if !text.is_empty() {
-            match packet::v3::decode(Frame::Text(&text)) {
+            match packet::v3::decode(WebSocketMessage::Text(&text)) {
                 Ok(packet) => packets.push(own(&packet)),
                 Err(_) => return (packets, true),
             }

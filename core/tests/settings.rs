@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use eio_core::settings::{
-    HeartbeatError, LegacyError, LegacySettings, Limit, Measure, OldSettings, Period, Settings,
+    HeartbeatError, LegacyError, LegacySettings, Limit, Measure, OldSettings, Period, ServerSettings,
     SettingsError, ValueProblem,
 };
 use eio_core::{Heartbeat, Liveness};
@@ -15,7 +15,7 @@ const fn ms(millis: u64) -> Duration {
 
 #[test]
 fn the_defaults_are_those_of_the_reference_server() {
-    let settings = Settings::default();
+    let settings = ServerSettings::default();
     assert_eq!(settings.heartbeat().ping_interval(), ms(25_000));
     assert_eq!(settings.heartbeat().ping_timeout(), ms(20_000));
     assert_eq!(settings.liveness(), Liveness::ExtendOnce);
@@ -28,7 +28,7 @@ fn the_defaults_are_those_of_the_reference_server() {
 
 #[test]
 fn settings_can_be_a_constant_and_are_read_back_as_they_were_set() {
-    const SETTINGS: Result<Settings, SettingsError> = Settings::DEFAULT.with_max_payload(6);
+    const SETTINGS: Result<ServerSettings, SettingsError> = ServerSettings::DEFAULT.with_max_payload(6);
     let settings = SETTINGS
         .and_then(|settings| settings.with_max_packets(u32::MAX))
         .and_then(|settings| settings.with_upgrade_timeout(ms(1)))
@@ -46,7 +46,7 @@ fn settings_can_be_a_constant_and_are_read_back_as_they_were_set() {
 
 #[test]
 fn the_stall_timeout_follows_the_heartbeat_until_it_is_set() {
-    let settings = Settings::DEFAULT.with_heartbeat(Heartbeat::from_millis(300, 200).unwrap());
+    let settings = ServerSettings::DEFAULT.with_heartbeat(Heartbeat::from_millis(300, 200).unwrap());
     assert_eq!(settings.app_stall_timeout(), ms(500));
     let settings = settings.with_app_stall_timeout(ms(9)).unwrap().with_heartbeat(Heartbeat::DEFAULT);
     assert_eq!(settings.app_stall_timeout(), ms(9));
@@ -54,7 +54,7 @@ fn the_stall_timeout_follows_the_heartbeat_until_it_is_set() {
 
 #[test]
 fn limits_that_cannot_work_are_refused_in_words() {
-    let d = Settings::DEFAULT;
+    let d = ServerSettings::DEFAULT;
     for (result, sentence) in [
         (d.with_max_payload(0), "maxPayload is too small: expected at least 6 bytes"),
         (d.with_max_payload(5), "maxPayload is too small: expected at least 6 bytes"),
@@ -147,8 +147,8 @@ fn an_old_value_reaches_the_settings_of_today_unchanged_in_meaning() {
     let v0_9 = [("heartbeat interval", "25"), ("heartbeat timeout", "20"), ("destroy buffer size", "1e6")];
     let v1_v2 =
         [("heartbeat interval", "25000"), ("heartbeat timeout", "20000"), ("destroy buffer size", "1e6")];
-    assert_eq!(LegacySettings::V0_9.read(v0_9).unwrap().settings(), Settings::DEFAULT);
-    assert_eq!(LegacySettings::V1_V2.read(v1_v2).unwrap().settings(), Settings::DEFAULT);
+    assert_eq!(LegacySettings::V0_9.read(v0_9).unwrap().settings(), ServerSettings::DEFAULT);
+    assert_eq!(LegacySettings::V1_V2.read(v1_v2).unwrap().settings(), ServerSettings::DEFAULT);
 }
 
 /// As recorded from socket.io 2.5.1: `io.set("heartbeat interval", 567)` and its like.

@@ -4,14 +4,14 @@
 
 use core::time::Duration;
 
-use eio_core::settings::{LegacySettings, OldSettings, Settings};
+use eio_core::settings::{LegacySettings, OldSettings, ServerSettings};
 use eio_core::{Heartbeat, Liveness};
 use proptest::prelude::*;
 use serde::de::DeserializeSeed;
 use serde::de::value::{Error, MapDeserializer};
 use serde::{Deserialize, Serialize};
 
-fn read(json: &str) -> Result<Settings, String> {
+fn read(json: &str) -> Result<ServerSettings, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
@@ -24,7 +24,7 @@ fn read_old(dialect: LegacySettings, json: &str) -> Result<OldSettings, String> 
 
 #[test]
 fn every_setting_is_read_by_each_of_its_names() {
-    let expected = Settings::DEFAULT
+    let expected = ServerSettings::DEFAULT
         .with_heartbeat(Heartbeat::from_millis(300, 200).unwrap())
         .with_liveness(Liveness::PongOnly)
         .with_max_payload(1_000)
@@ -43,7 +43,7 @@ fn every_setting_is_read_by_each_of_its_names() {
     assert_eq!(read(&buffer_size), Ok(expected));
     let buffer_size = snake.replace("max_payload", "max_http_buffer_size");
     assert_eq!(read(&buffer_size), Ok(expected));
-    assert_eq!(read("{}"), Ok(Settings::DEFAULT));
+    assert_eq!(read("{}"), Ok(ServerSettings::DEFAULT));
 }
 
 /// A value under a name of today is milliseconds, however small it is.
@@ -173,7 +173,7 @@ fn flattening_hides_no_mistake() {
     struct Application {
         port: u16,
         #[serde(flatten)]
-        sessions: Settings,
+        sessions: ServerSettings,
     }
     let read = |json| serde_json::from_str::<Application>(json).map_err(|error| error.to_string());
     let application = read(r#"{"port":3000,"pingInterval":300}"#).unwrap();
@@ -284,7 +284,7 @@ fn what_is_wrong_in_an_old_file_is_said() {
 #[test]
 fn settings_are_written_by_the_names_that_are_read() {
     assert_eq!(
-        serde_json::to_string(&Settings::DEFAULT).unwrap(),
+        serde_json::to_string(&ServerSettings::DEFAULT).unwrap(),
         r#"{"pingInterval":25000,"pingTimeout":20000,"liveness":"extend-once","maxPayload":1000000,"maxPackets":16384,"upgradeTimeout":10000,"closeTimeout":30000}"#
     );
     let heartbeat = serde_json::to_string(&Heartbeat::DEFAULT).unwrap();
@@ -306,7 +306,7 @@ proptest! {
     ) {
         let heartbeat = Heartbeat::from_millis(interval, timeout).unwrap();
         prop_assert_eq!(round_trip(&heartbeat), heartbeat);
-        let mut settings = Settings::DEFAULT
+        let mut settings = ServerSettings::DEFAULT
             .with_heartbeat(heartbeat)
             .with_max_payload(max_payload)
             .and_then(|settings| settings.with_close_timeout(Duration::from_millis(close)))

@@ -9,7 +9,7 @@
 )]
 
 use eio_core::BufferTooSmall;
-use eio_core::packet::Frame;
+use eio_core::packet::WebSocketMessage;
 use eio_core::socketio::{Body, Decoder, MAX_ATTACHMENTS, MAX_ID, Packet, PacketErrorKind, Received};
 use proptest::collection::vec;
 use proptest::option;
@@ -148,12 +148,12 @@ proptest! {
         for message in messages {
             let text;
             let frame = match message {
-                Some(0) => Frame::Text("2[\"ev\"]"),
+                Some(0) => WebSocketMessage::Text("2[\"ev\"]"),
                 Some(attachments) => {
                     text = format!("5{attachments}-[\"ev\"]");
-                    Frame::Text(&text)
+                    WebSocketMessage::Text(&text)
                 }
-                None => Frame::Binary(b"data"),
+                None => WebSocketMessage::Binary(b"data"),
             };
             match (decoder.decode(frame), message) {
                 (Ok(Received::Packet(packet)), Some(attachments)) if missing == 0 => {

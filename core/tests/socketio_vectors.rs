@@ -9,7 +9,7 @@
     reason = "the input is the test's own, and a test may panic"
 )]
 
-use eio_core::packet::Frame;
+use eio_core::packet::WebSocketMessage;
 use eio_core::socketio::{Body, Decoder, Expected, MAX_ID, Packet, PacketError, PacketErrorKind, Received};
 use eio_tests::javascript::{same, stringify};
 use eio_tests::vectors::{self, Outcome};
@@ -77,7 +77,8 @@ fn run_decode(vector: &Value) -> Outcome {
             (None, None) => return Err(format!("unknown message {message}")),
         };
         // The bytes of attachments are not looked at: their base64 stands for them.
-        let frame = text.as_deref().map_or(Frame::Binary(binary.as_bytes()), Frame::Text);
+        let frame =
+            text.as_deref().map_or(WebSocketMessage::Binary(binary.as_bytes()), WebSocketMessage::Text);
         match decoder.decode(frame) {
             Ok(Received::Packet(packet)) => {
                 let value = value_of(&packet)?;

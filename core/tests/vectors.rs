@@ -11,7 +11,9 @@
 
 use core::ops::Range;
 
-use eio_core::packet::{self, Base64, Data, DecodeError, DecodeErrorKind, Frame, Packet, PacketType};
+use eio_core::packet::{
+    self, Base64, Data, DecodeError, DecodeErrorKind, Packet, PacketType, WebSocketMessage,
+};
 use eio_core::payload::{self, DEFAULT_MAX_PACKETS, v3::Framing};
 use eio_core::{BufferTooSmall, Revision};
 use eio_tests::vectors::{Bytes, OWN, Tally, load};
@@ -283,8 +285,8 @@ fn decode_packet(vector: &Value, revision: Revision, tally: &mut Tally) {
     let wire = bytes.to_wire();
     let form = if revision == Revision::V3 { Form::Packet3 } else { Form::Packet4 };
     let frame = match bytes {
-        Bytes::Binary(_) => Ok(Frame::Binary(&wire)),
-        Bytes::Text(_) => core::str::from_utf8(&wire).map(Frame::Text),
+        Bytes::Binary(_) => Ok(WebSocketMessage::Binary(&wire)),
+        Bytes::Text(_) => core::str::from_utf8(&wire).map(WebSocketMessage::Text),
     };
     let packet = match frame {
         Ok(frame) if revision == Revision::V3 => packet::v3::decode(frame),
@@ -405,8 +407,8 @@ fn encode_packet(vector: &Value, revision: Revision, tally: &mut Tally) {
                 Revision::V4 => packet::v4::encode(&packet, supports_binary, out),
             }
             .map(|frame| match frame {
-                Frame::Text(text) => (true, text.as_bytes().to_vec()),
-                Frame::Binary(bytes) => (false, bytes.to_vec()),
+                WebSocketMessage::Text(text) => (true, text.as_bytes().to_vec()),
+                WebSocketMessage::Binary(bytes) => (false, bytes.to_vec()),
             })
         });
         if !text {

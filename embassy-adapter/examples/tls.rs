@@ -26,8 +26,8 @@ use core::task::{Context, Poll, Waker};
 use std::io::{ErrorKind as StdErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 
-use eio_core::packet::Frame;
-use eio_embassy::{Buffers, Client, Command, ConnectError, Endpoint, Flushed, Message, Settings};
+use eio_core::packet::WebSocketMessage;
+use eio_embassy::{Buffers, Client, ClientSettings, Command, ConnectError, Endpoint, Flushed, Message};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
 use embassy_sync::mutex::Mutex;
@@ -58,7 +58,7 @@ pub(crate) enum End {
     /// The TLS connection opened, but no session did.
     Connect(ConnectError),
     /// The session ended.
-    Session(eio_core::session::Disconnect),
+    Session(eio_core::session::SessionEnd),
 }
 
 /// Runs a session over TLS until it ends. `reader` and `writer` are the two halves of a TCP connection.
@@ -95,7 +95,7 @@ pub(crate) async fn session(
     let endpoint = Endpoint::socketio("board.example");
     let buffers = Buffers { rx: &mut rx, tx: &mut tx };
     let mut masks = || (random.borrow_mut())();
-    let settings = Settings::DEFAULT;
+    let settings = ClientSettings::DEFAULT;
     let mut client = match Client::new(reader, Flushed(writer), buffers, &mut masks, &settings) {
         Ok(client) => client,
         Err(error) => return End::Connect(error),
@@ -272,7 +272,7 @@ fn main() -> std::io::Result<()> {
     let key = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef_u128.to_be_bytes();
     let shared = SharedKey { key: &key, identity: "board-7" };
     let (commands, messages) = (Commands::new(), Messages::new());
-    let _ = commands.try_send(Command::Send(Message::new(Frame::Text("hello")).expect("it fits")));
+    let _ = commands.try_send(Command::Send(Message::new(WebSocketMessage::Text("hello")).expect("it fits")));
     let end = block_on(session(reader, writer, &shared, &mut host_random, &commands, &messages));
     match end {
         End::Tls(error) => println!("no TLS connection: {error:?}"),

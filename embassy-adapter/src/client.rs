@@ -6,23 +6,23 @@ use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 
-use eio_core::packet::{Data, Frame};
-use eio_core::session::Disconnect;
+use eio_core::packet::{Data, WebSocketMessage};
+use eio_core::session::SessionEnd;
 use eio_core::ws::{Close, Piece};
 use eio_core::{BufferTooSmall, Heartbeat};
 use embedded_io_async::{Read, Write};
 
 use crate::drive::{Call, Failed, Goal};
 use crate::link::{Link, whole};
-use crate::{Buffers, ConnectError, Endpoint, SendError, Settings, clock};
+use crate::{Buffers, ClientSettings, ConnectError, Endpoint, SendError, clock};
 
 /// A message, or a piece of one, from the server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Event<'a> {
+pub enum IncomingMessage<'a> {
     /// A whole message.
-    Message(Data<'a>),
+    Whole(Data<'a>),
     /// A piece of a message that is longer than the receive buffer. Only comes with
     /// [`LongMessages::in_pieces`](crate::LongMessages::in_pieces).
     ///
@@ -37,8 +37,8 @@ pub enum Event<'a> {
 /// connections provide them by a method such as `split`.
 ///
 /// ```no_run
-/// use eio_core::packet::Frame;
-/// use eio_embassy::{Buffers, Client, Endpoint, Settings};
+/// use eio_core::packet::WebSocketMessage;
+/// use eio_embassy::{Buffers, Client, Endpoint, ClientSettings};
 /// # use embedded_io_async::{Read, Write};
 ///
 /// # async fn example(
@@ -48,10 +48,10 @@ pub enum Event<'a> {
 /// # ) -> Result<(), Box<dyn std::error::Error>> {
 /// let (mut rx, mut tx) = ([0; 512], [0; 512]);
 /// let buffers = Buffers { rx: &mut rx, tx: &mut tx };
-/// let mut client = Client::new(reader, writer, buffers, &mut hardware_random, &Settings::DEFAULT)?;
+/// let mut client = Client::new(reader, writer, buffers, &mut hardware_random, &ClientSettings::DEFAULT)?;
 /// client.connect(&Endpoint::engineio("192.0.2.1:3000")).await?;
 ///
-/// client.send(Frame::Text("hello")).await?;
+/// client.send(WebSocketMessage::Text("hello")).await?;
 /// let answer = client.recv().await?;
 /// # let _ = answer;
 /// let end = client.close().await;
@@ -80,7 +80,7 @@ pub struct Client<'b, R, W> {
 
 impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// Creates a client over a connected stream. Sends nothing before [`connect`](Self::connect).
-    /// [`Settings::open_timeout`] starts now.
+    /// [`ClientSettings::open_timeout`] starts now.
     ///
     /// The client calls `rng` for every frame. Its numbers must be unpredictable to others (RFC 6455 section 10.3): use
     /// a hardware source, or a generator seeded by one.
@@ -92,7 +92,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         writer: W,
         buffers: Buffers<'b>,
         rng: &'b mut dyn FnMut() -> u32,
-        settings: &'b Settings,
+        settings: &'b ClientSettings,
     ) -> Result<Self, ConnectError> {
         Ok(Self { reader, writer, link: Link::new(buffers, rng, settings, clock::now())? })
     }
@@ -100,7 +100,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// Requests a WebSocket and opens a session. Call it once before the other methods. If the session is already open,
     /// it does nothing.
     ///
-    /// Opening takes at most [`Settings::open_timeout`]. If the future is dropped, call `connect` again: it continues
+    /// Opening takes at most [`ClientSettings::open_timeout`]. If the future is dropped, call `connect` again: it continues
     /// where it stopped. After an error, close the stream.
     ///
     /// # Errors
@@ -118,9 +118,9 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// event borrows the receive buffer until the next call.
     ///
     /// # Errors
-    /// The [`Disconnect`] that says how the session ended. Messages that arrived before the end are returned first;
+    /// The [`SessionEnd`] that says how the session ended. Messages that arrived before the end are returned first;
     /// after them, every call returns the same error.
-    pub async fn recv(&mut self) -> Result<Event<'_>, Disconnect> {
+    pub async fn recv(&mut self) -> Result<IncomingMessage<'_>, SessionEnd> {
         self.ready().await?;
         match self.last_event() {
             Some(event) => Ok(event),
@@ -136,7 +136,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     ///
     /// # Errors
     /// The same as [`recv`](Self::recv).
-    pub async fn ready(&mut self) -> Result<(), Disconnect> {
+    pub async fn ready(&mut self) -> Result<(), SessionEnd> {
         loop {
             let _ = self.reach(Goal::Message).await;
             if let Some(taken) = self.link.take_message(clock::now()) {
@@ -148,7 +148,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// Returns the event that [`recv`](Self::recv) returned last or that [`ready`](Self::ready) waited for. Returns
     /// `None` once a later call has reused its place in the receive buffer.
     #[must_use]
-    pub fn last_event(&self) -> Option<Event<'_>> {
+    pub fn last_event(&self) -> Option<IncomingMessage<'_>> {
         self.link.delivered_message()
     }
 
@@ -165,7 +165,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     ///
     /// # Errors
     /// A [`SendError`]. [`SendError::Unfinished`] if another message has been sent only in part.
-    pub async fn send(&mut self, message: Frame<'_>) -> Result<(), SendError> {
+    pub async fn send(&mut self, message: WebSocketMessage<'_>) -> Result<(), SendError> {
         let whole = whole(message);
         let mut rest = self.link.resume(whole)?;
         self.reach(Goal::Sent(&mut |link| {
@@ -207,36 +207,36 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
 
     /// Closes the session: writes the pending messages, then a close frame. Close the stream afterwards.
     ///
-    /// It takes at most [`Settings::close_timeout`], and less if the server's deadline for silence comes first. If the
+    /// It takes at most [`ClientSettings::close_timeout`], and less if the server's deadline for silence comes first. If the
     /// session has already ended, its end stays what it is: `close` still writes the close frame to a server that closed
     /// the session or broke a rule, and does not wait for a silent one. If the future is dropped, call `close` again.
-    pub async fn close(&mut self) -> Disconnect {
-        self.end(None).await
+    pub async fn close(&mut self) -> SessionEnd {
+        self.close_and_wait(None).await
     }
 
     /// Closes the session like [`close`](Self::close), with a code and a reason in the close frame for the server's log.
     /// If the server has already closed the session, the close frame repeats the server's own code instead.
     ///
     /// ```
-    /// use eio_core::session::Disconnect;
+    /// use eio_core::session::SessionEnd;
     /// use eio_core::ws::{Close, CloseCode, CloseError};
     /// use eio_embassy::Client;
     /// # use embedded_io_async::{Read, Write};
     ///
-    /// async fn go_to_sleep<R: Read, W: Write>(client: &mut Client<'_, R, W>) -> Result<Disconnect, CloseError> {
+    /// async fn go_to_sleep<R: Read, W: Write>(client: &mut Client<'_, R, W>) -> Result<SessionEnd, CloseError> {
     ///     Ok(client.close_with(Close::new(CloseCode::new(4001), "battery low")?).await)
     /// }
     /// # let _ = go_to_sleep::<&[u8], &mut [u8]>;
     /// ```
-    pub async fn close_with(&mut self, close: Close<'b>) -> Disconnect {
-        self.end(Some(close)).await
+    pub async fn close_with(&mut self, close: Close<'b>) -> SessionEnd {
+        self.close_and_wait(Some(close)).await
     }
 
-    async fn end(&mut self, close: Option<Close<'b>>) -> Disconnect {
+    async fn close_and_wait(&mut self, close: Option<Close<'b>>) -> SessionEnd {
         loop {
             let closed = self.link.begin_close(close, clock::now());
             let _ = self.reach(closed).await;
-            if let Some(end) = self.disconnect() {
+            if let Some(end) = self.end() {
                 return end;
             }
         }
@@ -266,7 +266,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     }
 
     /// Returns the periods that the server announced, with the ping timeout limited by
-    /// [`Settings::ping_timeout_at_most`]. Returns `None` before the handshake.
+    /// [`ClientSettings::ping_timeout_at_most`]. Returns `None` before the handshake.
     #[must_use]
     pub fn heartbeat(&self) -> Option<Heartbeat> {
         self.link.state.session.heartbeat()
@@ -294,12 +294,12 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// Returns how the session ended, or `None` if it has not. A failed connection ends the session only when
     /// [`recv`](Self::recv) has returned the messages that arrived before.
     #[must_use]
-    pub fn disconnect(&self) -> Option<Disconnect> {
-        self.link.state.session.disconnect()
+    pub fn end(&self) -> Option<SessionEnd> {
+        self.link.state.session.end()
     }
 
     /// Returns the reason text of the server's close frame: at most 123 bytes, empty if there was none. The code is in
-    /// [`Disconnect::close_code`].
+    /// [`SessionEnd::close_code`].
     #[must_use]
     pub fn close_reason(&self) -> &str {
         self.link.close_reason()
@@ -362,9 +362,6 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
 
 impl<R: Read, W: Write> fmt::Debug for Client<'_, R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("sid", &self.sid())
-            .field("disconnect", &self.disconnect())
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("sid", &self.sid()).field("end", &self.end()).finish_non_exhaustive()
     }
 }

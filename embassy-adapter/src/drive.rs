@@ -4,7 +4,7 @@
 //! This code does not wait and is not generic over the stream, so an image contains it only once.
 
 use eio_core::Instant;
-use eio_core::session::SendError as Refusal;
+use eio_core::session::CheckSendError;
 use eio_core::ws::Close;
 use embedded_io_async::{Error, ErrorKind};
 
@@ -156,7 +156,7 @@ impl<'b> Link<'b> {
     fn check_send(&self, now: Instant) -> Result<(), SendError> {
         match self.state.session.check_send(now) {
             Ok(()) if self.state.write_failed.is_none() => Ok(()),
-            Err(Refusal::Expired) => Err(SendError::Expired),
+            Err(CheckSendError::Expired) => Err(SendError::Expired),
             _ => Err(SendError::Closed),
         }
     }

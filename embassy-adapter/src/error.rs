@@ -1,6 +1,6 @@
 //! Errors of connecting and sending.
 
-use eio_core::session::{Disconnect, DisconnectReason};
+use eio_core::session::{DisconnectReason, SessionEnd};
 
 /// Errors from [`Client::new`](crate::Client::new) and [`Client::connect`](crate::Client::connect).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +47,7 @@ pub enum ConnectError {
     /// The session ended before it was open: the open timeout passed, the connection ended, or the handshake was
     /// invalid.
     #[error(transparent)]
-    Ended(Disconnect),
+    Ended(SessionEnd),
 }
 
 impl ConnectError {
@@ -61,8 +61,8 @@ impl ConnectError {
     }
 }
 
-impl From<Disconnect> for ConnectError {
-    fn from(end: Disconnect) -> Self {
+impl From<SessionEnd> for ConnectError {
+    fn from(end: SessionEnd) -> Self {
         Self::Ended(end)
     }
 }

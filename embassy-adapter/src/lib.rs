@@ -28,8 +28,8 @@
 //! no byte is lost or sent twice.
 //!
 //! ```no_run
-//! use eio_core::packet::{Data, Frame};
-//! use eio_embassy::{Client, Event};
+//! use eio_core::packet::{Data, WebSocketMessage};
+//! use eio_embassy::{Client, IncomingMessage};
 //! use embassy_futures::select::{Either, select};
 //! use embassy_time::Timer;
 //! # use embedded_io_async::{Read, Write};
@@ -38,14 +38,14 @@
 //! # async fn application<R: Read, W: Write>(client: &mut Client<'_, R, W>) {
 //! loop {
 //!     match select(client.recv(), Timer::after_secs(1)).await {
-//!         Either::First(Ok(Event::Message(Data::Text(command)))) => {
+//!         Either::First(Ok(IncomingMessage::Whole(Data::Text(command)))) => {
 //!             // obey the command
 //!             # let _ = command;
 //!         }
 //!         Either::First(Ok(_)) => {}
 //!         Either::First(Err(_)) => break, // the session has ended; `TcpConnector` reconnects
 //!         Either::Second(()) => {
-//!             let _ = client.send(Frame::Text(read_sensor())).await;
+//!             let _ = client.send(WebSocketMessage::Text(read_sensor())).await;
 //!         }
 //!     }
 //! }
@@ -75,7 +75,7 @@
 //! | a client and all futures of connecting, receiving, sending, on a 32-bit machine | about 640 |
 //!
 //! A message that does not fit into `rx` ends the session with
-//! [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge), unless [`Settings::long_messages`] lets it arrive
+//! [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge), unless [`ClientSettings::long_messages`] lets it arrive
 //! in pieces.
 //!
 //! # Time and randomness
@@ -117,14 +117,14 @@ pub use embassy_net;
 #[doc(no_inline)]
 pub use {eio_core as core, embassy_sync, embassy_time, embedded_io_async};
 
-pub use client::{Client, Event};
+pub use client::{Client, IncomingMessage};
 pub use endpoint::Endpoint;
 pub use error::{ConnectError, SendError};
 #[cfg(feature = "embassy-net")]
 pub use net::{Limits, TcpClient, TcpConnector};
 pub use reconnect::{Attempt, Loss, Reconnect, Report, State};
 pub use run::{Command, Flushed, Message};
-pub use settings::{Buffers, LongMessages, Revision, Settings};
+pub use settings::{Buffers, ClientSettings, LongMessages, Revision};
 
 #[cfg(all(doctest, feature = "embassy-net"))]
 #[doc = include_str!("../firmware.md")]

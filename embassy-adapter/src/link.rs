@@ -11,14 +11,14 @@ pub(crate) use self::outgoing::whole;
 use core::time::Duration;
 
 use eio_core::handshake::Sid;
-use eio_core::session::Disconnect;
-use eio_core::ws::{Close, Control, Decoder, Key, Reader, Received};
+use eio_core::session::SessionEnd;
+use eio_core::ws::{Close, ControlFrame, Decoder, Key, Reader, Received};
 use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Heartbeat, Instant};
 
 use crate::drive::Failed;
 use crate::outbox::{Outbox, SavedPing};
 use crate::settings::Pieces;
-use crate::{Buffers, ConnectError, Event, Settings, response};
+use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage, response};
 
 /// A wake-up that is later than this shows that the board was busy, not that the server was silent. Before silence is
 /// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers.
@@ -36,7 +36,7 @@ pub(crate) struct Link<'b> {
 pub(crate) struct State<'b> {
     pub(crate) session: ClientSession,
     rng: &'b mut dyn FnMut() -> u32,
-    pub(crate) settings: &'b Settings,
+    pub(crate) settings: &'b ClientSettings,
     pub(crate) phase: Phase,
     ping: SavedPing<'b>,
     delivery: Delivery,
@@ -121,7 +121,7 @@ impl<'b> Link<'b> {
     pub(crate) fn new(
         buffers: Buffers<'b>,
         rng: &'b mut dyn FnMut() -> u32,
-        settings: &'b Settings,
+        settings: &'b ClientSettings,
         now: Instant,
     ) -> Result<Self, ConnectError> {
         let Buffers { rx, tx } = buffers;
@@ -185,17 +185,17 @@ impl<'b> Link<'b> {
     /// Returns the reason text of the server's close frame. It stays in the inbox, because nothing is read after it.
     pub(crate) fn close_reason(&self) -> &str {
         match self.inbox.last() {
-            Some(Received::Control(Control::Close(Some(close)))) => close.reason(),
+            Some(Received::Control(ControlFrame::Close(Some(close)))) => close.reason(),
             _ => "",
         }
     }
 
     /// Marks the waiting message as delivered. If there is none, returns how the session ended, or `None` if the
     /// application has to wait.
-    pub(crate) fn take_message(&mut self, now: Instant) -> Option<Result<(), Disconnect>> {
+    pub(crate) fn take_message(&mut self, now: Instant) -> Option<Result<(), SessionEnd>> {
         let Self { inbox, state, .. } = self;
         if !state.has_waiting_message() {
-            return state.session.disconnect().map(Err);
+            return state.session.end().map(Err);
         }
         if !inbox.has_last() {
             // Cannot happen: a waiting message is in the inbox. If it were missing, an error is better than an invented
@@ -209,7 +209,7 @@ impl<'b> Link<'b> {
     }
 
     /// Returns the last message that the application has received.
-    pub(crate) fn delivered_message(&self) -> Option<Event<'_>> {
+    pub(crate) fn delivered_message(&self) -> Option<IncomingMessage<'_>> {
         if self.state.has_waiting_message() { None } else { self.state.message(&self.inbox) }
     }
 
@@ -223,13 +223,13 @@ impl<'b> Link<'b> {
 
     /// Ends a closing session once everything has been written or waiting is pointless. Returns whether it has ended.
     pub(crate) fn try_finish(&mut self, now: Instant, limit: Instant) -> bool {
-        let is_silent = |end: Disconnect| {
+        let is_silent = |end: SessionEnd| {
             matches!(end.reason, DisconnectReason::PingTimeout | DisconnectReason::OpenTimeout)
         };
         if self.outbox.is_idle()
             || self.state.write_failed.is_some()
             || now >= limit
-            || self.state.session.disconnect().is_some_and(is_silent)
+            || self.state.session.end().is_some_and(is_silent)
         {
             self.state.session.handle_closed(now);
             self.state.session.handle_timeout(now);
@@ -273,7 +273,7 @@ impl<'b> State<'b> {
 
     /// Returns an error if the session cannot open any more.
     pub(crate) fn check_open(&self) -> Result<(), ConnectError> {
-        match (self.phase, self.session.disconnect()) {
+        match (self.phase, self.session.end()) {
             (Phase::Refused(error), _) => Err(error),
             (_, Some(end)) => Err(end.into()),
             _ => Ok(()),
@@ -328,7 +328,9 @@ mod tests {
         let mut rng = || 4;
         let buffers = Buffers { rx: &mut rx, tx: &mut tx };
         let now = Instant::from_micros(0);
-        let Ok(mut link) = Link::new(buffers, &mut rng, &Settings::DEFAULT, now) else { panic!("buffers") };
+        let Ok(mut link) = Link::new(buffers, &mut rng, &ClientSettings::DEFAULT, now) else {
+            panic!("buffers")
+        };
         link.state.delivery = Delivery::Waiting;
         assert!(link.take_message(now).is_none());
         let Some(Err(end)) = link.take_message(now) else { panic!("no end") };

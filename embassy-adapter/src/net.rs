@@ -10,7 +10,7 @@ use embassy_net::{IpEndpoint, Stack};
 use embassy_time::with_deadline;
 
 use crate::reconnect::{Attempt, Loss, Reconnect};
-use crate::{Buffers, Client, Endpoint, Settings, clock};
+use crate::{Buffers, Client, ClientSettings, Endpoint, clock};
 
 /// A client over the TCP of embassy-net.
 pub type TcpClient<'c> = Client<'c, TcpReader<'c>, TcpWriter<'c>>;
@@ -58,8 +58,8 @@ impl Default for Limits {
 ///
 /// ```no_run
 /// use core::ops::ControlFlow;
-/// use eio_core::{backoff::Backoff, packet::Frame};
-/// use eio_embassy::{Buffers, Endpoint, Reconnect, Settings, State, TcpConnector};
+/// use eio_core::{backoff::Backoff, packet::WebSocketMessage};
+/// use eio_embassy::{Buffers, Endpoint, Reconnect, ClientSettings, State, TcpConnector};
 /// use embassy_sync::{blocking_mutex::raw::NoopRawMutex, watch::Watch};
 ///
 /// # async fn task(stack: embassy_net::Stack<'_>, mut random: impl FnMut() -> u32) {
@@ -71,8 +71,8 @@ impl Default for Limits {
 /// let buffers = Buffers { rx: &mut rx, tx: &mut tx };
 /// let endpoint = Endpoint::engineio("10.0.2.2:3000");
 /// let _: core::convert::Infallible = connector
-///     .run(&mut reconnect, &endpoint, buffers, &Settings::DEFAULT, async |client| {
-///         if client.send(Frame::Text("hello")).await.is_ok() {
+///     .run(&mut reconnect, &endpoint, buffers, &ClientSettings::DEFAULT, async |client| {
+///         if client.send(WebSocketMessage::Text("hello")).await.is_ok() {
 ///             while let Ok(event) = client.recv().await {
 ///                 let _ = event;
 ///             }
@@ -133,7 +133,7 @@ impl<'a> TcpConnector<'a> {
         reconnect: &mut Reconnect<'_>,
         endpoint: &Endpoint<'_>,
         buffers: Buffers<'_>,
-        settings: &Settings,
+        settings: &ClientSettings,
         mut session: impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
     ) -> B {
         let Buffers { rx, tx } = buffers;
@@ -151,7 +151,7 @@ impl<'a> TcpConnector<'a> {
         attempt: &mut Attempt<'_, '_>,
         endpoint: &Endpoint<'_>,
         buffers: Buffers<'_>,
-        settings: &Settings,
+        settings: &ClientSettings,
         session: &mut impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
     ) -> ControlFlow<B, Loss> {
         // Both are checked: a static address stays configured without a link.
@@ -200,7 +200,7 @@ impl<'a> TcpConnector<'a> {
         attempt: &mut Attempt<'_, '_>,
         endpoint: &Endpoint<'_>,
         buffers: Buffers<'_>,
-        settings: &Settings,
+        settings: &ClientSettings,
         session: &mut impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
     ) -> (ControlFlow<B>, Loss) {
         let (reader, writer) = self.socket.split();

@@ -4,7 +4,7 @@
 //! repeats it. No second frame queues behind it: whether a heartbeat or a message comes next is decided when the frame
 //! has been written.
 
-use eio_core::ws::{Control, FrameHeader, MessageKind, OpCode};
+use eio_core::ws::{ControlFrame, FrameHeader, MessageKind, OpCode};
 
 use crate::ConnectError;
 
@@ -26,7 +26,7 @@ impl<'b> Outbox<'b> {
     /// the payload of a ping that is still to be answered.
     pub(crate) const OVERHEAD: usize = SavedPing::LEN + PAYLOAD;
     /// The shortest buffer: the payload of every control frame must fit.
-    pub(crate) const MIN_LEN: usize = Self::OVERHEAD + Control::MAX_PAYLOAD;
+    pub(crate) const MIN_LEN: usize = Self::OVERHEAD + ControlFrame::MAX_PAYLOAD;
 
     pub(crate) const fn new(buffer: &'b mut [u8]) -> Result<Self, ConnectError> {
         if buffer.len() < Self::MIN_LEN {
@@ -120,7 +120,7 @@ pub(crate) struct SavedPing<'b> {
 
 impl SavedPing<'_> {
     /// The longest payload of a ping.
-    pub(crate) const LEN: usize = Control::MAX_PAYLOAD;
+    pub(crate) const LEN: usize = ControlFrame::MAX_PAYLOAD;
 
     /// Creates one without memory, in which no payload fits.
     pub(crate) const fn none() -> Self {

@@ -3,7 +3,7 @@
 use core::ops::ControlFlow;
 
 use eio_core::backoff::Backoff;
-use eio_core::session::Disconnect;
+use eio_core::session::SessionEnd;
 use eio_core::{DisconnectReason, Heartbeat};
 use embassy_sync::watch::DynSender;
 use embassy_time::{Instant, Timer};
@@ -37,7 +37,7 @@ pub enum State {
     ///
     /// [`TcpConnector`](crate::TcpConnector) reports this when the application's closure has returned and the session is
     /// closed, not already when [`recv`](Client::recv) fails. Until the closure returns, the state stays
-    /// [`Open`](Self::Open), so return at the first error. [`silent_for`](Disconnect::silent_for) is still measured at
+    /// [`Open`](Self::Open), so return at the first error. [`silent_for`](SessionEnd::silent_for) is still measured at
     /// the end of the session.
     ///
     /// If there is nothing to clean up, [`Waiting`](Self::Waiting) follows at once. If `run` returns, this is the last
@@ -75,7 +75,7 @@ pub enum Loss {
     Connect(#[from] ConnectError),
     /// The session ended.
     #[error(transparent)]
-    Session(Disconnect),
+    Session(SessionEnd),
 }
 
 impl Loss {
@@ -92,8 +92,8 @@ impl Loss {
     }
 }
 
-impl From<Disconnect> for Loss {
-    fn from(end: Disconnect) -> Self {
+impl From<SessionEnd> for Loss {
+    fn from(end: SessionEnd) -> Self {
         Self::Session(end)
     }
 }

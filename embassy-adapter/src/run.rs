@@ -7,8 +7,8 @@
 use core::cell::RefCell;
 use core::pin::pin;
 
-use eio_core::packet::{Data, Frame};
-use eio_core::session::{Disconnect, Violation};
+use eio_core::packet::{Data, WebSocketMessage};
+use eio_core::session::{SessionEnd, Violation};
 use eio_core::ws::{Close, MessageKind, Piece, Reader};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_sync::blocking_mutex::raw::{NoopRawMutex, RawMutex};
@@ -19,7 +19,7 @@ use embedded_io_async::{Read, Write};
 use crate::drive::Failed;
 use crate::link::{Link, State, whole};
 use crate::outbox::{Outbox, fill};
-use crate::{Client, Event, SendError, clock};
+use crate::{Client, IncomingMessage, SendError, clock};
 
 /// A message that owns its bytes, at most `N` of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,15 +33,15 @@ impl<const N: usize> Message<N> {
     /// Copies a message. Returns `None` if it is longer than `N` bytes.
     ///
     /// ```
-    /// use eio_core::packet::Frame;
+    /// use eio_core::packet::WebSocketMessage;
     /// use eio_embassy::Message;
     ///
-    /// let message: Message<16> = Message::new(Frame::Text("21.5")).expect("it fits");
-    /// assert_eq!(message.as_frame(), Frame::Text("21.5"));
-    /// assert!(Message::<3>::new(Frame::Text("21.5")).is_none());
+    /// let message: Message<16> = Message::new(WebSocketMessage::Text("21.5")).expect("it fits");
+    /// assert_eq!(message.as_websocket_message(), WebSocketMessage::Text("21.5"));
+    /// assert!(Message::<3>::new(WebSocketMessage::Text("21.5")).is_none());
     /// ```
     #[must_use]
-    pub fn new(message: Frame<'_>) -> Option<Self> {
+    pub fn new(message: WebSocketMessage<'_>) -> Option<Self> {
         let piece = whole(message);
         let mut bytes = [0; N];
         let len = piece.bytes.len();
@@ -51,18 +51,18 @@ impl<const N: usize> Message<N> {
 
     /// Returns the message.
     #[must_use]
-    pub fn as_frame(&self) -> Frame<'_> {
+    pub fn as_websocket_message(&self) -> WebSocketMessage<'_> {
         let bytes = self.bytes.get(..self.len).unwrap_or_default();
         match self.kind {
-            MessageKind::Text => Frame::Text(core::str::from_utf8(bytes).unwrap_or_default()),
-            MessageKind::Binary => Frame::Binary(bytes),
+            MessageKind::Text => WebSocketMessage::Text(core::str::from_utf8(bytes).unwrap_or_default()),
+            MessageKind::Binary => WebSocketMessage::Binary(bytes),
         }
     }
 }
 
 impl<const N: usize> core::fmt::Debug for Message<N> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.as_frame().fmt(f)
+        self.as_websocket_message().fmt(f)
     }
 }
 
@@ -108,7 +108,7 @@ impl<R: Read, W: Write> Client<'_, R, W> {
     ///
     /// The application sends commands through `commands`, and receives the server's messages from `messages`. While
     /// `messages` is full, the client does not read, so it does not judge the server's silence either. After
-    /// [`app_stall_timeout`](crate::Settings::app_stall_timeout) the session ends with
+    /// [`app_stall_timeout`](crate::ClientSettings::app_stall_timeout) the session ends with
     /// [`ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled). A message longer than `N` ends it with
     /// [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge).
     ///
@@ -125,7 +125,7 @@ impl<R: Read, W: Write> Client<'_, R, W> {
         commands: &Channel<M, Command<N>, IN>,
         messages: &Channel<M, Message<N>, OUT>,
         refused: impl FnMut(Message<N>, SendError),
-    ) -> Disconnect {
+    ) -> SessionEnd {
         let Self { reader, writer, link } = self;
         let Link { inbox, outbox, state } = link;
         let shared = Shared { state: RefCell::new(state), to_write: Signal::new(), to_time: Signal::new() };
@@ -177,13 +177,13 @@ fn next<const N: usize>(state: &mut State<'_>, inbox: &mut Reader<'_>) -> Option
         return None;
     }
     let message = match state.message(inbox)? {
-        Event::Message(Data::Text(text)) => Message::new(Frame::Text(text)),
-        Event::Message(Data::Binary(bytes)) => Message::new(Frame::Binary(bytes)),
-        Event::Message(Data::Base64(base64)) => {
+        IncomingMessage::Whole(Data::Text(text)) => Message::new(WebSocketMessage::Text(text)),
+        IncomingMessage::Whole(Data::Binary(bytes)) => Message::new(WebSocketMessage::Binary(bytes)),
+        IncomingMessage::Whole(Data::Base64(base64)) => {
             let mut bytes = [0; N];
-            base64.decode(&mut bytes).ok().and_then(|bytes| Message::new(Frame::Binary(bytes)))
+            base64.decode(&mut bytes).ok().and_then(|bytes| Message::new(WebSocketMessage::Binary(bytes)))
         }
-        Event::Piece(_) => None,
+        IncomingMessage::Piece(_) => None,
     };
     if message.is_none() {
         state.session.handle_violation(now, Violation::PayloadTooLarge);
@@ -247,7 +247,7 @@ fn put<const N: usize>(
 ) -> Result<(), (Message<N>, SendError)> {
     state.fill(clock::now(), outbox);
     let Some(sending) = message.filter(|_| outbox.is_idle()) else { return Ok(()) };
-    let piece = whole(sending.as_frame());
+    let piece = whole(sending.as_websocket_message());
     let rest = piece.bytes.get(*begun..).unwrap_or_default();
     let allowed = if state.session.is_open() { state.check_message(piece) } else { Err(SendError::Closed) };
     if let Err(why) = allowed {
@@ -263,7 +263,7 @@ fn put<const N: usize>(
 }
 
 /// Waits for the session's end, and expires the session when its deadline passes.
-async fn time(shared: &Shared<'_, '_>) -> Disconnect {
+async fn time(shared: &Shared<'_, '_>) -> SessionEnd {
     loop {
         let until = {
             let mut state = shared.state.borrow_mut();
@@ -272,7 +272,7 @@ async fn time(shared: &Shared<'_, '_>) -> Disconnect {
                 state.expire(now);
                 shared.to_write.signal(());
             }
-            if let Some(end) = state.session.disconnect() {
+            if let Some(end) = state.session.end() {
                 return end;
             }
             state.wake_at()

@@ -4,12 +4,12 @@ use core::fmt;
 use core::time::Duration;
 
 use eio_core::handshake::Handshake;
-use eio_core::packet::{DecodeError, Frame, Packet, v3, v4};
+use eio_core::packet::{DecodeError, Packet, WebSocketMessage, v3, v4};
 use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::ws::{Piece, Reader};
 use eio_core::{ClientSession, Instant};
 
-use crate::Event;
+use crate::IncomingMessage;
 use crate::link::State;
 use crate::outbox::Outbox;
 
@@ -25,7 +25,7 @@ use crate::outbox::Outbox;
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a session has these two buffers")]
 pub struct Buffers<'b> {
-    /// Holds received bytes until a message is complete. For longer messages, see [`Settings::long_messages`].
+    /// Holds received bytes until a message is complete. For longer messages, see [`ClientSettings::long_messages`].
     pub rx: &'b mut [u8],
     /// Holds the frame that is being sent.
     pub tx: &'b mut [u8],
@@ -46,14 +46,14 @@ impl Buffers<'_> {
 ///
 /// ```
 /// use core::time::Duration;
-/// use eio_embassy::Settings;
+/// use eio_embassy::ClientSettings;
 ///
-/// let settings = Settings { open_timeout: Duration::from_secs(5), ..Settings::DEFAULT };
+/// let settings = ClientSettings { open_timeout: Duration::from_secs(5), ..ClientSettings::DEFAULT };
 /// assert_eq!(settings.close_timeout, Duration::from_secs(5));
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "built by functional update from DEFAULT")]
-pub struct Settings {
+pub struct ClientSettings {
     /// How long opening a session may take, from [`Client::new`](crate::Client::new) to the server's handshake,
     /// including the HTTP request and response. Default: 20 s, as in Socket.IO clients.
     pub open_timeout: Duration,
@@ -75,7 +75,7 @@ pub struct Settings {
     pub revision: Revision,
 }
 
-impl Settings {
+impl ClientSettings {
     /// The defaults that each field's documentation states.
     pub const DEFAULT: Self = Self {
         open_timeout: Duration::from_secs(20),
@@ -87,21 +87,21 @@ impl Settings {
     };
 }
 
-impl Default for Settings {
+impl Default for ClientSettings {
     fn default() -> Self {
         Self::DEFAULT
     }
 }
 
-const _: () = assert!(Settings::DEFAULT.close_timeout.as_millis() <= CLOSE_TIMEOUT.as_millis());
+const _: () = assert!(ClientSettings::DEFAULT.close_timeout.as_millis() <= CLOSE_TIMEOUT.as_millis());
 
 /// How to handle messages that do not fit into the receive buffer. The code for [`in_pieces`](Self::in_pieces) is part
 /// of an image only if the firmware uses it.
 ///
 /// ```
-/// use eio_embassy::{LongMessages, Settings};
+/// use eio_embassy::{LongMessages, ClientSettings};
 ///
-/// let settings = Settings { long_messages: LongMessages::in_pieces(100_000), ..Settings::DEFAULT };
+/// let settings = ClientSettings { long_messages: LongMessages::in_pieces(100_000), ..ClientSettings::DEFAULT };
 /// # let _ = settings;
 /// ```
 #[derive(Clone, Copy)]
@@ -112,14 +112,14 @@ impl LongMessages {
     /// [`PayloadTooLarge`](eio_core::session::Violation::PayloadTooLarge).
     pub const REFUSED: Self = Self(None);
 
-    /// A message that does not fit arrives in pieces, as [`Event::Piece`]. Only a message above `limit` bytes ends the
+    /// A message that does not fit arrives in pieces, as [`IncomingMessage::Piece`]. Only a message above `limit` bytes ends the
     /// session.
     #[must_use]
     pub const fn in_pieces(limit: u32) -> Self {
         Self(Some(Pieces {
             limit,
             handle: |state, now, piece| state.handle_piece(now, piece),
-            event: |state, piece| state.without_prefix(piece).map(Event::Piece),
+            event: |state, piece| state.without_prefix(piece).map(IncomingMessage::Piece),
         }))
     }
 }
@@ -140,7 +140,7 @@ pub(crate) struct Pieces {
     /// Handles a piece that arrived.
     pub(crate) handle: fn(&mut State<'_>, Instant, Piece<'_>),
     /// Returns the piece as the application receives it.
-    pub(crate) event: for<'p> fn(&State<'_>, Piece<'p>) -> Option<Event<'p>>,
+    pub(crate) event: for<'p> fn(&State<'_>, Piece<'p>) -> Option<IncomingMessage<'p>>,
 }
 
 /// A revision of the protocol. The code for [`V3`](Self::V3) is part of an image only if the firmware uses it.
@@ -149,7 +149,7 @@ pub struct Revision {
     /// The value of `EIO` in the query.
     pub(crate) digit: &'static str,
     pub(crate) session: fn(Duration, Instant) -> ClientSession,
-    pub(crate) decode: for<'f> fn(Frame<'f>) -> Result<Packet<'f>, DecodeError>,
+    pub(crate) decode: for<'f> fn(WebSocketMessage<'f>) -> Result<Packet<'f>, DecodeError>,
     /// The bytes before the content of a binary message.
     pub(crate) binary_prefix: &'static [u8],
 }

@@ -29,13 +29,13 @@
 use core::fmt;
 use core::time::Duration;
 
-use eio_core::packet::{Data, Frame};
-use eio_core::session::Disconnect;
+use eio_core::packet::{Data, WebSocketMessage};
+use eio_core::session::SessionEnd;
 use eio_core::socketio::{Args, Body, Decoder, Event, Packet, PacketError, Received};
 use embassy_time::with_deadline;
 use embedded_io_async::{Read, Write};
 
-use crate::{Client, Event as ClientEvent, SendError, clock};
+use crate::{Client, IncomingMessage, SendError, clock};
 
 /// An event, an answer or an attachment that arrived on the namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub enum Incoming<'a> {
 pub enum SocketError {
     /// The session ended.
     #[error(transparent)]
-    Session(Disconnect),
+    Session(SessionEnd),
     /// The server refused the namespace. [`refusal`] returns the server's explanation.
     #[error("the server refused the namespace")]
     Refused,
@@ -97,7 +97,7 @@ pub enum SocketError {
     #[error("parse error: {0}")]
     Packet(#[from] PacketError),
     /// A packet longer than the receive buffer arrived in pieces
-    /// ([`Settings::long_messages`](crate::Settings::long_messages)), so it cannot be decoded.
+    /// ([`ClientSettings::long_messages`](crate::ClientSettings::long_messages)), so it cannot be decoded.
     #[error("the packet is longer than the receive buffer")]
     TooLong,
     /// Sending failed.
@@ -105,8 +105,8 @@ pub enum SocketError {
     Send(#[from] SendError),
 }
 
-impl From<Disconnect> for SocketError {
-    fn from(end: Disconnect) -> Self {
+impl From<SessionEnd> for SocketError {
+    fn from(end: SessionEnd) -> Self {
         Self::Session(end)
     }
 }
@@ -291,7 +291,7 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
     /// Returns the last message as the application receives it.
     fn incoming(&self) -> Option<Incoming<'_>> {
         match frame(self.client.last_event()).ok()? {
-            Frame::Text(text) => {
+            WebSocketMessage::Text(text) => {
                 let packet = Packet::decode(text).ok()?;
                 let attachments = packet.attachments();
                 match packet.body() {
@@ -300,7 +300,7 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
                     _ => None,
                 }
             }
-            Frame::Binary(data) => {
+            WebSocketMessage::Binary(data) => {
                 let missing = self.decoder.missing();
                 let num = self.attachments.saturating_sub(missing).saturating_sub(1);
                 Some(Incoming::Attachment { num, data, last: missing == 0 })
@@ -314,7 +314,7 @@ impl<'c, 'b, R: Read, W: Write> Socket<'c, 'b, R, W> {
 #[must_use]
 pub fn refusal<'c, R: Read, W: Write>(client: &'c Client<'_, R, W>) -> &'c str {
     let packet = match frame(client.last_event()) {
-        Ok(Frame::Text(text)) => Packet::decode(text).ok(),
+        Ok(WebSocketMessage::Text(text)) => Packet::decode(text).ok(),
         _ => None,
     };
     match packet.map(|packet| packet.body()) {
@@ -323,10 +323,10 @@ pub fn refusal<'c, R: Read, W: Write>(client: &'c Client<'_, R, W>) -> &'c str {
     }
 }
 
-fn frame(event: Option<ClientEvent<'_>>) -> Result<Frame<'_>, SocketError> {
+fn frame(event: Option<IncomingMessage<'_>>) -> Result<WebSocketMessage<'_>, SocketError> {
     match event {
-        Some(ClientEvent::Message(Data::Text(text))) => Ok(Frame::Text(text)),
-        Some(ClientEvent::Message(Data::Binary(bytes))) => Ok(Frame::Binary(bytes)),
+        Some(IncomingMessage::Whole(Data::Text(text))) => Ok(WebSocketMessage::Text(text)),
+        Some(IncomingMessage::Whole(Data::Binary(bytes))) => Ok(WebSocketMessage::Binary(bytes)),
         // Base64 is for peers that cannot do binary, which a WebSocket can.
         _ => Err(SocketError::TooLong),
     }

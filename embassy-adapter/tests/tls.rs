@@ -15,9 +15,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdin, ChildStdout, Command as Process, Stdio};
 
-use eio_core::packet::Frame;
+use eio_core::packet::WebSocketMessage;
 use eio_core::ws::{self, Decoder, Item, Key};
-use eio_core::{DisconnectReason, session::Disconnect};
+use eio_core::{DisconnectReason, session::SessionEnd};
 use eio_embassy::{Command, Message};
 
 use example::{Commands, End, HostTcp, Messages, SharedKey, block_on, host_random, session};
@@ -79,7 +79,7 @@ fn read_until(from: &mut ChildStdout, done: impl Fn(&[u8]) -> bool) -> Vec<u8> {
 
 fn write_text(to: &mut ChildStdin, text: &str) {
     let mut frame = vec![0; text.len() + 16];
-    let len = ws::encode_message(Frame::Text(text), None, &mut frame).expect("room");
+    let len = ws::encode_message(WebSocketMessage::Text(text), None, &mut frame).expect("room");
     to.write_all(&frame[..len]).and_then(|()| to.flush()).expect("openssl takes it");
 }
 
@@ -106,7 +106,7 @@ fn serve(mut from: ChildStdout, mut to: ChildStdin) -> Vec<String> {
         unread.extend(byte);
         let found = decoder.decode(&mut unread).expect("a client that keeps the rules");
         let last = match found.item {
-            Some(Item::Message(Frame::Text(text))) => {
+            Some(Item::Message(WebSocketMessage::Text(text))) => {
                 message.extend(text.as_bytes());
                 true
             }
@@ -135,13 +135,16 @@ fn a_session_over_tls_with_a_shared_key_pings_talks_and_ends() {
     let (reader, writer) = server.connect();
     let story = std::thread::spawn(move || serve(from, to));
     let (commands, messages) = (Commands::new(), Messages::new());
-    let hello = Message::new(Frame::Text("hello")).expect("it fits");
+    let hello = Message::new(WebSocketMessage::Text("hello")).expect("it fits");
     assert!(commands.try_send(Command::Send(hello)).is_ok());
     let shared = SharedKey { key: &KEY, identity: IDENTITY };
     let end = block_on(session(reader, writer, &shared, &mut host_random, &commands, &messages));
-    let End::Session(Disconnect { reason, .. }) = end else { panic!("{end:?}") };
+    let End::Session(SessionEnd { reason, .. }) = end else { panic!("{end:?}") };
     assert_eq!(reason, DisconnectReason::PeerClose);
-    assert_eq!(messages.try_receive().expect("a message").as_frame(), Frame::Text("welcome"));
+    assert_eq!(
+        messages.try_receive().expect("a message").as_websocket_message(),
+        WebSocketMessage::Text("welcome")
+    );
     let mut seen = story.join().expect("the server's story");
     seen.sort();
     assert_eq!(seen, ["3", "4hello"]);

@@ -11,9 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 use eio_core::handshake::{Handshake, Sid};
-use eio_core::packet::{Frame, Packet, PacketType, v4};
-use eio_core::session::{CLOSE_TIMEOUT, Event, Violation};
-use eio_core::ws::{self, Control, Decoder, Key, Reader, Received};
+use eio_core::packet::{Packet, PacketType, WebSocketMessage, v4};
+use eio_core::session::{CLOSE_TIMEOUT, SessionEvent, Violation};
+use eio_core::ws::{self, ControlFrame, Decoder, Key, Reader, Received};
 use eio_core::{Heartbeat, Instant, Liveness, ServerSession};
 
 #[path = "support/http.rs"]
@@ -93,7 +93,7 @@ fn serve(mut stream: TcpStream) -> io::Result<String> {
         // 2. Then the clock.
         session.handle_timeout(clock.now());
         // 3. The end is told before anything is written to a peer that may be gone.
-        if let Some(end) = session.disconnect() {
+        if let Some(end) = session.end() {
             return Ok(format!("{} after {:?} of silence", end.reason, end.silent_for));
         }
         // 4. What the session wants sent.
@@ -131,20 +131,20 @@ fn handle(
             Received::Message(frame) => frame,
             Received::Piece(_) => continue, // only from a reader that was asked for pieces
             Received::Control(control) => {
-                let mut reply = [0; Control::MAX_LEN];
+                let mut reply = [0; ControlFrame::MAX_LEN];
                 let len = control.reply().map(|control| control.encode(None, &mut reply));
                 if let Some(Ok(len)) = len
                     && stream.write_all(&reply[..len]).is_err()
                 {
                     session.handle_transport_error(clock.now());
                 }
-                if let Control::Close(close) = control {
+                if let ControlFrame::Close(close) = control {
                     session.handle_close_frame(clock.now(), close);
                 }
                 continue;
             }
         };
-        if let Some(Event::Message(data)) = session.handle_packet(clock.now(), v4::decode(frame)) {
+        if let Some(SessionEvent::Message(data)) = session.handle_packet(clock.now(), v4::decode(frame)) {
             let echo = Packet { packet_type: PacketType::Message, data };
             if session.check_send(clock.now()).is_ok() && send(stream, &echo).is_err() {
                 session.handle_transport_error(clock.now());
@@ -158,8 +158,8 @@ fn send(stream: &mut TcpStream, packet: &Packet<'_>) -> io::Result<()> {
     let mut body = vec![0; v4::encoded_len(packet, true)];
     let frame = v4::encode(packet, true, &mut body).map_err(io::Error::other)?;
     let len = match frame {
-        Frame::Text(text) => text.len(),
-        Frame::Binary(bytes) => bytes.len(),
+        WebSocketMessage::Text(text) => text.len(),
+        WebSocketMessage::Binary(bytes) => bytes.len(),
     };
     let mut out = vec![0; len + ws::FrameHeader::MAX_LEN];
     let len = ws::encode_message(frame, None, &mut out).map_err(io::Error::other)?;

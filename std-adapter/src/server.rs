@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use ::http::request::Parts;
 use ::http::{Request, Response};
-use eio_core::settings::{Settings, SettingsError};
+use eio_core::settings::{ServerSettings, SettingsError};
 use eio_core::{Heartbeat, Liveness, Revision};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -104,15 +104,15 @@ impl ServerBuilder {
     /// liveness, payload limits and timeouts. Setters that you call later change single settings.
     ///
     /// ```
-    /// use eio_core::settings::Settings;
+    /// use eio_core::settings::ServerSettings;
     /// use eio_tokio::Server;
     ///
-    /// let settings = Settings::DEFAULT.with_max_payload(65_536)?;
+    /// let settings = ServerSettings::DEFAULT.with_max_payload(65_536)?;
     /// let server = Server::builder(|_socket| async {}).settings(settings).build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
+    pub fn settings(mut self, settings: ServerSettings) -> Self {
         self.config.settings = settings;
         self.unfit = None;
         self
@@ -295,7 +295,7 @@ impl ServerBuilder {
     /// order; a close packet comes after all of them. At least 1. Default: 16, which is the most that python-engineio's
     /// client accepts: it ends the session at an answer with more.
     ///
-    /// [`max_payload`](Self::max_payload) limits the data from clients in bytes. [`Settings::max_packets`], which is a
+    /// [`max_payload`](Self::max_payload) limits the data from clients in bytes. [`ServerSettings::max_packets`], which is a
     /// thousand times as many, protects against payloads that consist of empty packets only.
     ///
     /// ```
@@ -413,7 +413,7 @@ impl ServerBuilder {
     }
 
     /// Changes a setting of the core, which knows its bounds. The first one outside of them is what `build` says.
-    fn set(mut self, change: impl FnOnce(Settings) -> Result<Settings, SettingsError>) -> Self {
+    fn set(mut self, change: impl FnOnce(ServerSettings) -> Result<ServerSettings, SettingsError>) -> Self {
         match change(self.config.settings) {
             Ok(settings) => self.config.settings = settings,
             Err(error) => self.unfit = self.unfit.or(Some(error)),
@@ -512,7 +512,7 @@ impl Server {
         ServerBuilder {
             config: Config {
                 path: "/engine.io/".to_owned(),
-                settings: Settings::DEFAULT,
+                settings: ServerSettings::DEFAULT,
                 first_ping_jitter: Duration::ZERO,
                 request_timeout: Duration::from_secs(30),
                 idle_timeout: Duration::from_secs(75),

@@ -252,5 +252,5 @@ async fn a_redirect_of_the_upgrade_leaves_the_session_on_polling() {
         _ => None,
     });
     assert_eq!(error.await, "refused by the server: status 307 Temporary Redirect, to \"/elsewhere/\"");
-    assert_eq!((socket.transport(), socket.disconnect()), (Transport::Polling, None));
+    assert_eq!((socket.transport(), socket.end()), (Transport::Polling, None));
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use eio_core::DisconnectReason;
-use eio_core::ws::{Close, CloseCode, Control};
+use eio_core::ws::{Close, CloseCode, ControlFrame};
 use eio_tokio::{
     ClientEvent, CloseFrame, ConnectError, Disconnect, Message, Observer, Server, SessionId, Socket,
     Transport,
@@ -31,8 +31,8 @@ fn words(end: &Disconnect) -> Option<(u16, &str)> {
 
 fn close_frame(code: u16, reason: &str) -> Vec<u8> {
     let close = Close::new(CloseCode::new(code), reason).unwrap();
-    let mut frame = [0; Control::MAX_LEN];
-    let len = Control::Close(Some(close)).encode(None, &mut frame).unwrap();
+    let mut frame = [0; ControlFrame::MAX_LEN];
+    let len = ControlFrame::Close(Some(close)).encode(None, &mut frame).unwrap();
     frame[..len].to_vec()
 }
 

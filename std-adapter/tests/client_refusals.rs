@@ -381,7 +381,7 @@ async fn the_next_transport_is_tried_when_the_first_is_refused_and_that_is_wante
         let socket = client.build().unwrap().connect().await.unwrap();
         assert_eq!(socket.transport(), expected);
         tokio::time::sleep(core::time::Duration::from_secs(1)).await;
-        assert_eq!((socket.transport(), socket.disconnect()), (expected, None), "it stays there");
+        assert_eq!((socket.transport(), socket.end()), (expected, None), "it stays there");
         let tried = events.all().iter().any(
             |event| matches!(event, ClientEvent::TryingTransport { transport } if *transport == expected),
         );
@@ -509,6 +509,6 @@ async fn a_kept_connection_that_the_server_closed_is_replaced_without_harm() {
     for i in 0..20 {
         socket.send(Message::text(format!("{i}"))).await.unwrap();
         tokio::time::sleep(core::time::Duration::from_millis(33)).await;
-        assert_eq!(socket.disconnect(), None);
+        assert_eq!(socket.end(), None);
     }
 }

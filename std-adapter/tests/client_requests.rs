@@ -63,7 +63,7 @@ async fn b30_a_connection_that_was_idle_for_a_second_carries_no_request_unless_t
             tokio::time::sleep(millis(idle)).await;
             socket.send(format!("after {idle} ms")).await.unwrap();
             tokio::time::sleep(millis(50)).await;
-            assert_eq!(socket.disconnect(), None, "a limit of {limit} ms, after {idle} ms");
+            assert_eq!(socket.end(), None, "a limit of {limit} ms, after {idle} ms");
             // The first has none to take over, and those after less than a second do.
             expected += usize::from(idle >= 1_000 - 50 || expected == 1);
             assert_eq!(
@@ -84,7 +84,7 @@ async fn b30_a_connection_that_the_server_promised_to_keep_is_used_until_a_secon
         tokio::time::sleep(millis(idle)).await;
         socket.send("x").await.unwrap();
         tokio::time::sleep(millis(10)).await;
-        assert_eq!(socket.disconnect(), None, "after {idle} ms");
+        assert_eq!(socket.end(), None, "after {idle} ms");
         assert_eq!(connections.load(Ordering::Relaxed), expected, "after {idle} ms");
     }
 }

@@ -6,7 +6,7 @@ mod support;
 
 use core::time::Duration;
 
-use eio_core::session::SendError as CoreSendError;
+use eio_core::session::CheckSendError;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::{DisconnectReason, Heartbeat};
 use eio_tokio::{
@@ -148,7 +148,7 @@ async fn closing_delivers_what_was_sent_before() {
         socket.close();
         let refused = socket.try_send("late").unwrap_err();
         let TrySendError::Refused(refused) = refused else { panic!("{refused}") };
-        assert_eq!(refused.kind, SendErrorKind::Session(CoreSendError::Closed));
+        assert_eq!(refused.kind, SendErrorKind::Session(CheckSendError::Closed));
         assert_eq!(refused.message, Message::text("late"));
         let end_here = socket.closed().await;
         assert_eq!((end_here.reason, end_here.unsent), (DisconnectReason::LocalClose, 0), "{way:?}");
@@ -192,7 +192,7 @@ async fn when_the_server_closes_the_client_gets_everything_and_then_transport_cl
         let end = socket.recv().await.unwrap_err();
         assert_eq!(end.reason.as_str(), "transport close", "{way:?}");
         assert_eq!(socket.recv().await.unwrap_err(), end, "as often as asked");
-        assert_eq!(socket.disconnect(), Some(end));
+        assert_eq!(socket.end(), Some(end));
     }
 }
 

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use eio_core::DisconnectReason;
-use eio_core::session::SendError as CoreSendError;
+use eio_core::session::CheckSendError;
 use eio_core::upgrade::{UpgradeFailure, UpgradeOutcome};
 use eio_tokio::{Client, ClientEvent, ConnectError, Message, SendErrorKind, Transport, TrySendError};
 use support::{Events, Raw, open_packet, scripted};
@@ -217,7 +217,7 @@ async fn a_message_for_a_server_past_its_deadline_is_handed_back() {
     tokio::time::advance(Duration::from_millis(501)).await;
     match socket.try_send("lost?").unwrap_err() {
         TrySendError::Refused(error) => {
-            let refused = [CoreSendError::Expired, CoreSendError::Closed].map(SendErrorKind::Session);
+            let refused = [CheckSendError::Expired, CheckSendError::Closed].map(SendErrorKind::Session);
             assert!(refused.contains(&error.kind), "{error}");
             assert_eq!(error.message, Message::text("lost?"));
         }

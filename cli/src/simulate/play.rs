@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use eio_core::handshake::{Handshake, Sid};
 use eio_core::packet::{Packet, PacketType};
-use eio_core::session::{Disconnect, Event};
+use eio_core::session::{SessionEnd, SessionEvent};
 use eio_core::{ClientSession, Heartbeat, Instant, Liveness, Revision, ServerSession};
 
 use crate::duration::{exact, spoken};
@@ -59,7 +59,7 @@ enum Act {
     Sends(Role, PacketType),
     Receives(Role, PacketType, Option<Duration>),
     Dies(Role),
-    Ends(Role, Disconnect),
+    Ends(Role, SessionEnd),
 }
 
 impl Play {
@@ -245,8 +245,8 @@ impl Stage {
             Role::Client => self.client.handle_packet(self.now, Ok(packet)),
         };
         let act = match event {
-            Some(Event::Opened(_)) => Act::Opens(to),
-            Some(Event::Heartbeat { rtt }) => Act::Receives(to, packet_type, rtt),
+            Some(SessionEvent::Opened(_)) => Act::Opens(to),
+            Some(SessionEvent::Heartbeat { rtt }) => Act::Receives(to, packet_type, rtt),
             _ => Act::Receives(to, packet_type, None),
         };
         play.note(self.now, act);
@@ -257,11 +257,11 @@ impl Stage {
         let end = match role {
             Role::Server => {
                 self.server.handle_timeout(self.now);
-                self.server.disconnect()
+                self.server.end()
             }
             Role::Client => {
                 self.client.handle_timeout(self.now);
-                self.client.disconnect()
+                self.client.end()
             }
         };
         if let Some(end) = end {
@@ -280,8 +280,8 @@ impl Stage {
 
     fn has_ended(&self, role: Role) -> bool {
         match role {
-            Role::Server => self.server.disconnect().is_some(),
-            Role::Client => self.client.disconnect().is_some(),
+            Role::Server => self.server.end().is_some(),
+            Role::Client => self.client.end().is_some(),
         }
     }
 }

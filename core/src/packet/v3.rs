@@ -8,7 +8,7 @@
 //! Any packet can be binary, although in practice only messages are. Source: the Engine.IO protocol, revision 3,
 //! "Encoding".
 
-use super::{Base64, Data, DecodeError, Frame, Packet, decode_plain, packet_type, writer::Writer};
+use super::{Base64, Data, DecodeError, Packet, WebSocketMessage, decode_plain, packet_type, writer::Writer};
 use crate::BufferTooSmall;
 
 /// Decodes the packet in `frame`. Base64 in text frames is accepted from every peer, even from one that could send
@@ -18,22 +18,22 @@ use crate::BufferTooSmall;
 /// Returns a [`DecodeError`] if the frame is empty, has no valid type, or has invalid base64.
 ///
 /// ```
-/// use eio_core::packet::{v3, Frame, Packet, PacketType};
+/// use eio_core::packet::{v3, WebSocketMessage, Packet, PacketType};
 ///
-/// assert_eq!(v3::decode(Frame::Text("2probe")), Ok(Packet::PING_PROBE));
-/// assert_eq!(v3::decode(Frame::Binary(&[4, 1, 2])), Ok(Packet::message(Frame::Binary(&[1, 2]))));
-/// assert_eq!(v3::decode(Frame::Text("b4AQ")).unwrap().packet_type, PacketType::Message);
-/// assert_eq!(v3::decode(Frame::Text("b9AQ")).unwrap_err().at, 1);
+/// assert_eq!(v3::decode(WebSocketMessage::Text("2probe")), Ok(Packet::PING_PROBE));
+/// assert_eq!(v3::decode(WebSocketMessage::Binary(&[4, 1, 2])), Ok(Packet::message(WebSocketMessage::Binary(&[1, 2]))));
+/// assert_eq!(v3::decode(WebSocketMessage::Text("b4AQ")).unwrap().packet_type, PacketType::Message);
+/// assert_eq!(v3::decode(WebSocketMessage::Text("b9AQ")).unwrap_err().at, 1);
 /// ```
-pub fn decode(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+pub fn decode(frame: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
     match frame {
-        Frame::Text(text) => {
+        WebSocketMessage::Text(text) => {
             let Some(rest) = text.strip_prefix('b') else { return decode_plain(text) };
             let packet_type = packet_type(rest.as_bytes(), b'0').map_err(|error| error.after(1))?;
             let base64 = Base64::new(rest.get(1..).unwrap_or_default()).map_err(|error| error.after(2))?;
             Ok(Packet { packet_type, data: Data::Base64(base64) })
         }
-        Frame::Binary(bytes) => {
+        WebSocketMessage::Binary(bytes) => {
             let packet_type = packet_type(bytes, 0)?;
             Ok(Packet { packet_type, data: Data::Binary(bytes.get(1..).unwrap_or_default()) })
         }
@@ -46,27 +46,27 @@ pub fn decode(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
 /// Returns [`BufferTooSmall`] if `out` is shorter than [`encoded_len`]. Nothing was written then.
 ///
 /// ```
-/// use eio_core::packet::{v3, Frame, Packet};
+/// use eio_core::packet::{v3, WebSocketMessage, Packet};
 ///
 /// let mut buffer = [0; 64];
-/// let packet = Packet::message(Frame::Binary(&[1, 2, 3, 4]));
-/// assert_eq!(v3::encode(&packet, true, &mut buffer), Ok(Frame::Binary(&[4, 1, 2, 3, 4])));
-/// assert_eq!(v3::encode(&packet, false, &mut buffer), Ok(Frame::Text("b4AQIDBA==")));
+/// let packet = Packet::message(WebSocketMessage::Binary(&[1, 2, 3, 4]));
+/// assert_eq!(v3::encode(&packet, true, &mut buffer), Ok(WebSocketMessage::Binary(&[4, 1, 2, 3, 4])));
+/// assert_eq!(v3::encode(&packet, false, &mut buffer), Ok(WebSocketMessage::Text("b4AQIDBA==")));
 /// assert_eq!(v3::encode(&Packet::PONG, true, &mut []).unwrap_err().needed, 1);
 /// ```
 pub fn encode<'o>(
     packet: &Packet<'_>,
     supports_binary: bool,
     out: &'o mut [u8],
-) -> Result<Frame<'o>, BufferTooSmall> {
+) -> Result<WebSocketMessage<'o>, BufferTooSmall> {
     let mut writer = Writer::new(out);
     writer.reserve(encoded_len(packet, supports_binary))?;
     if supports_binary && packet.data.is_binary() {
         write_binary(packet, &mut writer);
-        Ok(Frame::Binary(writer.finish()))
+        Ok(WebSocketMessage::Binary(writer.finish()))
     } else {
         write_text(packet, &mut writer);
-        Ok(Frame::Text(writer.finish_text()))
+        Ok(WebSocketMessage::Text(writer.finish_text()))
     }
 }
 

@@ -8,7 +8,7 @@
 //! Only messages can be binary. In a text frame, `b` alone marks a binary message: no type digit follows it. Source:
 //! the Engine.IO protocol, revision 4, "Packet encoding".
 
-use super::{Base64, Data, DecodeError, Frame, Packet, PacketType, decode_plain, writer::Writer};
+use super::{Base64, Data, DecodeError, Packet, PacketType, WebSocketMessage, decode_plain, writer::Writer};
 use crate::BufferTooSmall;
 
 /// Decodes the packet in `frame`. Base64 in text frames is accepted from every peer, even from one that could send
@@ -19,15 +19,15 @@ use crate::BufferTooSmall;
 /// invalid base64.
 ///
 /// ```
-/// use eio_core::packet::{v4, Frame, Packet, PacketType};
+/// use eio_core::packet::{v4, WebSocketMessage, Packet, PacketType};
 ///
-/// assert_eq!(v4::decode(Frame::Text("2")), Ok(Packet::PING));
-/// assert_eq!(v4::decode(Frame::Text("4hi")), Ok(Packet::text(PacketType::Message, "hi")));
-/// assert_eq!(v4::decode(Frame::Binary(&[1, 2])), Ok(Packet::message(Frame::Binary(&[1, 2]))));
-/// assert_eq!(v4::decode(Frame::Text("bAQ!D")).unwrap_err().at, 3);
+/// assert_eq!(v4::decode(WebSocketMessage::Text("2")), Ok(Packet::PING));
+/// assert_eq!(v4::decode(WebSocketMessage::Text("4hi")), Ok(Packet::text(PacketType::Message, "hi")));
+/// assert_eq!(v4::decode(WebSocketMessage::Binary(&[1, 2])), Ok(Packet::message(WebSocketMessage::Binary(&[1, 2]))));
+/// assert_eq!(v4::decode(WebSocketMessage::Text("bAQ!D")).unwrap_err().at, 3);
 /// ```
-pub fn decode(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
-    let Frame::Text(text) = frame else { return Ok(Packet::message(frame)) };
+pub fn decode(frame: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
+    let WebSocketMessage::Text(text) = frame else { return Ok(Packet::message(frame)) };
     let Some(base64) = text.strip_prefix('b') else { return decode_plain(text) };
     let base64 = Base64::new(base64).map_err(|error| error.after(1))?;
     Ok(Packet { packet_type: PacketType::Message, data: Data::Base64(base64) })
@@ -43,30 +43,30 @@ pub fn decode(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
 /// Returns [`BufferTooSmall`] if the frame does not fit into `out`. A buffer of [`encoded_len`] bytes is always enough.
 ///
 /// ```
-/// use eio_core::packet::{v4, Frame, Packet};
+/// use eio_core::packet::{v4, WebSocketMessage, Packet};
 ///
 /// let mut buffer = [0; 64];
-/// let packet = Packet::message(Frame::Text("hi"));
-/// assert_eq!(v4::encode(&packet, true, &mut buffer), Ok(Frame::Text("4hi")));
+/// let packet = Packet::message(WebSocketMessage::Text("hi"));
+/// assert_eq!(v4::encode(&packet, true, &mut buffer), Ok(WebSocketMessage::Text("4hi")));
 ///
-/// let packet = Packet::message(Frame::Binary(&[1, 2, 3, 4]));
-/// assert_eq!(v4::encode(&packet, true, &mut []), Ok(Frame::Binary(&[1, 2, 3, 4])));
-/// assert_eq!(v4::encode(&packet, false, &mut buffer), Ok(Frame::Text("bAQIDBA==")));
+/// let packet = Packet::message(WebSocketMessage::Binary(&[1, 2, 3, 4]));
+/// assert_eq!(v4::encode(&packet, true, &mut []), Ok(WebSocketMessage::Binary(&[1, 2, 3, 4])));
+/// assert_eq!(v4::encode(&packet, false, &mut buffer), Ok(WebSocketMessage::Text("bAQIDBA==")));
 /// assert_eq!(v4::encode(&packet, false, &mut [0; 4]).unwrap_err().needed, 9);
 /// ```
 pub fn encode<'o>(
     packet: &Packet<'o>,
     supports_binary: bool,
     out: &'o mut [u8],
-) -> Result<Frame<'o>, BufferTooSmall> {
+) -> Result<WebSocketMessage<'o>, BufferTooSmall> {
     match packet.data {
-        Data::Binary(bytes) if supports_binary => Ok(Frame::Binary(bytes)),
-        Data::Base64(text) if supports_binary => text.decode(out).map(Frame::Binary),
+        Data::Binary(bytes) if supports_binary => Ok(WebSocketMessage::Binary(bytes)),
+        Data::Base64(text) if supports_binary => text.decode(out).map(WebSocketMessage::Binary),
         _ => {
             let mut writer = Writer::new(out);
             writer.reserve(text_len(packet))?;
             write_text(packet, &mut writer);
-            Ok(Frame::Text(writer.finish_text()))
+            Ok(WebSocketMessage::Text(writer.finish_text()))
         }
     }
 }

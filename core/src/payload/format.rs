@@ -11,11 +11,11 @@ use crate::packet::{DecodeError, Packet};
 ///
 /// ```
 /// use eio_core::Revision;
-/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::packet::{WebSocketMessage, Packet};
 /// use eio_core::payload::{DEFAULT_MAX_PACKETS, Format};
 /// use eio_core::payload::v3::Framing;
 ///
-/// let packets = [Packet::PING, Packet::message(Frame::Binary(&[1, 2]))];
+/// let packets = [Packet::PING, Packet::message(WebSocketMessage::Binary(&[1, 2]))];
 /// let mut buffer = [0; 64];
 /// for (format, framing, payload) in [
 ///     (Format::new(Revision::V4, false), Framing::Text, &b"2\x1ebAQI="[..]),
@@ -107,11 +107,11 @@ impl FusedIterator for Decoder<'_> {}
 /// The framing and the exact length of a payload, computed before it is written.
 ///
 /// ```
-/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::packet::{WebSocketMessage, Packet};
 /// use eio_core::payload::{Format, Layout};
 ///
 /// // What fits into a body of 12 bytes?
-/// let queue = ["first", "second", "third"].map(|text| Packet::message(Frame::Text(text)));
+/// let queue = ["first", "second", "third"].map(|text| Packet::message(WebSocketMessage::Text(text)));
 /// let (mut layout, mut fitting) = (Layout::new(Format::V4), 0);
 /// for packet in &queue {
 ///     let longer = layout.with(packet);
@@ -208,15 +208,15 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::{Frame, PacketType};
+    use crate::packet::{PacketType, WebSocketMessage};
     use crate::payload::DEFAULT_MAX_PACKETS;
 
     #[test]
     fn a_layout_is_exact_and_one_byte_less_is_too_little() {
         let packets = [
-            Packet::message(Frame::Text("4€😀")),
+            Packet::message(WebSocketMessage::Text("4€😀")),
             Packet::PONG_PROBE,
-            Packet::message(Frame::Binary(&[7; 12])),
+            Packet::message(WebSocketMessage::Binary(&[7; 12])),
             Packet::text(PacketType::Message, "0123456789"),
         ];
         for format in [Format::V4, Format::V3, Format::V3Text] {

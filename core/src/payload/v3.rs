@@ -11,7 +11,7 @@
 use core::iter::FusedIterator;
 
 use crate::BufferTooSmall;
-use crate::packet::{Data, DecodeError, DecodeErrorKind, Frame, Packet, Writer, v3};
+use crate::packet::{Data, DecodeError, DecodeErrorKind, Packet, WebSocketMessage, Writer, v3};
 use crate::text::Decimal;
 
 /// The way in which packets are combined into one payload.
@@ -30,10 +30,10 @@ impl Framing {
     /// had no `b64`) and one of the packets needs it, and text otherwise.
     ///
     /// ```
-    /// use eio_core::packet::{Frame, Packet};
+    /// use eio_core::packet::{WebSocketMessage, Packet};
     /// use eio_core::payload::v3::Framing;
     ///
-    /// let packets = [Packet::PONG, Packet::message(Frame::Binary(&[1, 2]))];
+    /// let packets = [Packet::PONG, Packet::message(WebSocketMessage::Binary(&[1, 2]))];
     /// assert_eq!(Framing::of(&packets, true), Framing::Binary);
     /// assert_eq!(Framing::of(&packets, false), Framing::Text);
     /// assert_eq!(Framing::of(&packets[..1], true), Framing::Text);
@@ -86,17 +86,17 @@ const BINARY: &str = "application/octet-stream";
 /// the iterator returns only that error. An error inside a packet is returned when its turn comes.
 ///
 /// ```
-/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::packet::{WebSocketMessage, Packet};
 /// use eio_core::payload::{v3, DEFAULT_MAX_PACKETS};
 ///
 /// let mut packets = v3::decode(v3::Framing::Text, "2:4€1:29:4".as_bytes(), DEFAULT_MAX_PACKETS);
-/// assert_eq!(packets.next(), Some(Ok(Packet::message(Frame::Text("€")))));
+/// assert_eq!(packets.next(), Some(Ok(Packet::message(WebSocketMessage::Text("€")))));
 /// assert_eq!(packets.next(), Some(Ok(Packet::PING)));
 /// assert_eq!(packets.next().unwrap().unwrap_err().at, 9);
 /// assert_eq!(packets.next(), None);
 ///
 /// let mut packets = v3::decode(v3::Framing::Binary, &[1, 3, 0xff, 4, 1, 2], DEFAULT_MAX_PACKETS);
-/// assert_eq!(packets.next(), Some(Ok(Packet::message(Frame::Binary(&[1, 2])))));
+/// assert_eq!(packets.next(), Some(Ok(Packet::message(WebSocketMessage::Binary(&[1, 2])))));
 /// assert_eq!(packets.next(), None);
 /// ```
 pub const fn decode(framing: Framing, body: &[u8], max_packets: usize) -> Decoder<'_> {
@@ -176,7 +176,11 @@ struct Cut<'a> {
 
 impl<'a> Cut<'a> {
     fn decode(&self) -> Result<Packet<'a>, DecodeError> {
-        v3::decode(if self.is_text { Frame::Text(utf8(self.packet)?) } else { Frame::Binary(self.packet) })
+        v3::decode(if self.is_text {
+            WebSocketMessage::Text(utf8(self.packet)?)
+        } else {
+            WebSocketMessage::Binary(self.packet)
+        })
     }
 }
 
@@ -265,10 +269,10 @@ const fn utf16_units(byte: u8) -> usize {
 /// Writes a payload into the caller's buffer, packet by packet.
 ///
 /// ```
-/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::packet::{WebSocketMessage, Packet};
 /// use eio_core::payload::v3::{Encoder, Framing};
 ///
-/// let packets = [Packet::message(Frame::Text("😀")), Packet::message(Frame::Binary(&[255]))];
+/// let packets = [Packet::message(WebSocketMessage::Text("😀")), Packet::message(WebSocketMessage::Binary(&[255]))];
 /// let mut buffer = [0; 64];
 /// let mut payload = Encoder::new(Framing::of(&packets, false), &mut buffer);
 /// for packet in &packets {

@@ -7,7 +7,7 @@
 use core::iter::FusedIterator;
 
 use crate::BufferTooSmall;
-use crate::packet::{Data, DecodeError, DecodeErrorKind, Frame, Packet, Writer, v4};
+use crate::packet::{Data, DecodeError, DecodeErrorKind, Packet, WebSocketMessage, Writer, v4};
 
 /// Separates packets in a payload.
 ///
@@ -20,11 +20,11 @@ pub const RECORD_SEPARATOR: u8 = 0x1e;
 /// An empty body is an error. So is an empty packet before, between or after separators.
 ///
 /// ```
-/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::packet::{WebSocketMessage, Packet};
 /// use eio_core::payload::{v4, DEFAULT_MAX_PACKETS};
 ///
 /// let mut packets = v4::decode(b"4hi\x1e2\x1e7", DEFAULT_MAX_PACKETS);
-/// assert_eq!(packets.next(), Some(Ok(Packet::message(Frame::Text("hi")))));
+/// assert_eq!(packets.next(), Some(Ok(Packet::message(WebSocketMessage::Text("hi")))));
 /// assert_eq!(packets.next(), Some(Ok(Packet::PING)));
 /// assert_eq!(packets.next().unwrap().unwrap_err().at, 6);
 /// assert_eq!(packets.next(), None);
@@ -71,7 +71,7 @@ impl FusedIterator for Decoder<'_> {}
 
 fn decode_record(record: &[u8]) -> Result<Packet<'_>, DecodeError> {
     match core::str::from_utf8(record) {
-        Ok(text) => v4::decode(Frame::Text(text)),
+        Ok(text) => v4::decode(WebSocketMessage::Text(text)),
         Err(error) => Err(DecodeError::new(DecodeErrorKind::InvalidUtf8, error.valid_up_to())),
     }
 }
@@ -80,12 +80,12 @@ fn decode_record(record: &[u8]) -> Result<Packet<'_>, DecodeError> {
 /// can carry such a packet.
 ///
 /// ```
-/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::packet::{WebSocketMessage, Packet};
 /// use eio_core::payload::v4::find_separator;
 ///
-/// assert_eq!(find_separator(&Packet::message(Frame::Text("hi\u{1e}4there"))), Some(2));
-/// assert_eq!(find_separator(&Packet::message(Frame::Text("hi"))), None);
-/// assert_eq!(find_separator(&Packet::message(Frame::Binary(b"hi\x1e4there"))), None); // base64 there
+/// assert_eq!(find_separator(&Packet::message(WebSocketMessage::Text("hi\u{1e}4there"))), Some(2));
+/// assert_eq!(find_separator(&Packet::message(WebSocketMessage::Text("hi"))), None);
+/// assert_eq!(find_separator(&Packet::message(WebSocketMessage::Binary(b"hi\x1e4there"))), None); // base64 there
 /// ```
 #[must_use]
 pub fn find_separator(packet: &Packet<'_>) -> Option<usize> {
@@ -137,15 +137,15 @@ pub enum EncodeError {
 /// Writes a payload into the caller's buffer, packet by packet.
 ///
 /// ```
-/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::packet::{WebSocketMessage, Packet};
 /// use eio_core::payload::v4::{EncodeError, Encoder};
 ///
 /// let mut buffer = [0; 10];
 /// let mut payload = Encoder::new(&mut buffer);
 /// payload.push(&Packet::NOOP)?;
-/// let too_long = payload.push(&Packet::message(Frame::Binary(&[1, 2, 3, 4])));
+/// let too_long = payload.push(&Packet::message(WebSocketMessage::Binary(&[1, 2, 3, 4])));
 /// assert!(matches!(too_long, Err(EncodeError::BufferTooSmall(error)) if error.needed == 11));
-/// let forged = payload.push(&Packet::message(Frame::Text("\u{1e}1")));
+/// let forged = payload.push(&Packet::message(WebSocketMessage::Text("\u{1e}1")));
 /// assert_eq!(forged, Err(EncodeError::Separator { at: 0 }));
 /// payload.push(&Packet::CLOSE)?;
 /// assert_eq!(payload.finish(), b"6\x1e1");
@@ -224,7 +224,7 @@ mod tests {
         let mut text = [b'x'; 70];
         for at in 0..text.len() {
             text[at] = RECORD_SEPARATOR;
-            let packet = Packet::message(Frame::Text(core::str::from_utf8(&text).unwrap()));
+            let packet = Packet::message(WebSocketMessage::Text(core::str::from_utf8(&text).unwrap()));
             let mut buffer = [0; 100];
             let mut payload = Encoder::new(&mut buffer);
             payload.push(&Packet::PING).unwrap();
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn bytes_with_a_separator_travel_as_base64() {
-        let packet = Packet::message(Frame::Binary(b"\x1e1"));
+        let packet = Packet::message(WebSocketMessage::Binary(b"\x1e1"));
         let mut buffer = [0; 10];
         let mut payload = Encoder::new(&mut buffer);
         payload.push(&packet).unwrap();

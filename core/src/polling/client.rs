@@ -26,7 +26,7 @@ use crate::{ClientSession, Instant, Revision};
 ///
 /// ```
 /// use core::time::Duration;
-/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::packet::{WebSocketMessage, Packet};
 /// use eio_core::payload::v3::Framing;
 /// use eio_core::polling::{ClientPolling, Hold, Limits, Request};
 /// use eio_core::session::CLOSE_TIMEOUT;
@@ -36,7 +36,7 @@ use crate::{ClientSession, Instant, Revision};
 /// let mut session = ClientSession::eio4(Duration::from_secs(20), at(0));
 /// let mut polling = ClientPolling::new(Revision::V4);
 /// let limits = Limits::DEFAULT.with_max_len(1_000_000); // the server's `maxPayload`
-/// let queue = [Frame::Text("hello")].map(Packet::message);
+/// let queue = [WebSocketMessage::Text("hello")].map(Packet::message);
 /// let hold = Hold::default();
 ///
 /// // Nothing but a poll can go out before the session is open.
@@ -254,12 +254,12 @@ impl ClientPolling {
     /// assert_eq!(request(&mut polling, &mut session, at(0)), Some(Request::Poll));
     /// let open = r#"0{"sid":"x7","upgrades":[],"pingInterval":300,"pingTimeout":200}"#;
     /// for packet in [open, "2"] {
-    ///     session.handle_packet(at(0), Revision::V4.decode(eio_core::packet::Frame::Text(packet)));
+    ///     session.handle_packet(at(0), Revision::V4.decode(eio_core::packet::WebSocketMessage::Text(packet)));
     /// }
     /// assert!(matches!(request(&mut polling, &mut session, at(0)), Some(Request::Post(pong)) if pong.has_pong()));
     /// assert!(!polling.handle_timeout(at(999), &mut session));
     /// assert!(polling.handle_timeout(at(1_000), &mut session));
-    /// assert_eq!(session.disconnect().map(|end| end.reason), Some(DisconnectReason::TransportError));
+    /// assert_eq!(session.end().map(|end| end.reason), Some(DisconnectReason::TransportError));
     /// ```
     pub fn handle_timeout(&mut self, now: Instant, session: &mut ClientSession) -> bool {
         let expired = self.post_deadline.is_some_and(|deadline| deadline <= now);

@@ -14,7 +14,7 @@ use crate::{DisconnectReason, Instant, Revision, ServerSession};
 /// any order.
 ///
 /// ```
-/// use eio_core::packet::{Frame, Packet};
+/// use eio_core::packet::{WebSocketMessage, Packet};
 /// use eio_core::polling::{Limits, Refusal, ServerPolling};
 /// use eio_core::{DisconnectReason, Heartbeat, Instant, Liveness, Revision, ServerSession};
 ///
@@ -27,7 +27,7 @@ use crate::{DisconnectReason, Instant, Revision, ServerSession};
 /// assert_eq!(polling.handle_poll(now, &mut session, false), Err(Refusal::Overlapping));
 /// let batch = polling.poll_answer(now, &mut session, [], &Limits::DEFAULT).expect("the session has ended");
 /// assert_eq!(batch.encode([], &mut [0; 8]), Ok(&b"1"[..]));
-/// assert_eq!(session.disconnect().map(|end| end.reason.as_str()), Some("transport error"));
+/// assert_eq!(session.end().map(|end| end.reason.as_str()), Some("transport error"));
 /// # Ok::<(), Refusal>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,14 +125,14 @@ impl ServerPolling {
     /// itself. An answer with the `close` packet of a closing session ends it.
     ///
     /// ```
-    /// use eio_core::packet::{Frame, Packet};
+    /// use eio_core::packet::{WebSocketMessage, Packet};
     /// use eio_core::polling::{Limits, ServerPolling};
     /// use eio_core::{Heartbeat, Instant, Liveness, Revision, ServerSession};
     ///
     /// let now = Instant::from_micros(0);
     /// let mut session = ServerSession::eio3(Heartbeat::DEFAULT, Liveness::default(), now);
     /// let mut polling = ServerPolling::new(Revision::V3, false);
-    /// let queue = [Frame::Text("one"), Frame::Binary(&[2]), Frame::Text("three")].map(Packet::message);
+    /// let queue = [WebSocketMessage::Text("one"), WebSocketMessage::Binary(&[2]), WebSocketMessage::Text("three")].map(Packet::message);
     /// let limits = Limits::DEFAULT.with_max_packets(2);
     ///
     /// assert_eq!(polling.poll_answer(now, &mut session, queue, &limits), None); // no poll waits
@@ -154,7 +154,7 @@ impl ServerPolling {
         let Poll::Waiting { format, finds_closing } = self.poll else { return None };
         let batch = if self.moved {
             Batch::close(format)
-        } else if let Some(end) = session.disconnect() {
+        } else if let Some(end) = session.end() {
             // The client that closed needs no `close` packet.
             match end.reason {
                 DisconnectReason::PeerClose => Batch::empty(format).with_noop(),
@@ -212,7 +212,7 @@ impl ServerPolling {
     /// let mut polling = ServerPolling::new(Revision::V4, false);
     /// polling.handle_poll(now, &mut session, false)?;
     /// polling.handle_poll_aborted(now, &mut session);
-    /// assert_eq!(session.disconnect().map(|end| end.reason), Some(DisconnectReason::TransportError));
+    /// assert_eq!(session.end().map(|end| end.reason), Some(DisconnectReason::TransportError));
     /// # Ok::<(), eio_core::polling::Refusal>(())
     /// ```
     pub fn handle_poll_aborted(&mut self, now: Instant, session: &mut ServerSession) {
@@ -229,7 +229,7 @@ impl ServerPolling {
     /// revision 4, also end the session.
     ///
     /// ```
-    /// use eio_core::packet::{Frame, Packet};
+    /// use eio_core::packet::{WebSocketMessage, Packet};
     /// use eio_core::payload::v3::Framing;
     /// use eio_core::polling::{Refusal, ServerPolling};
     /// use eio_core::{Event, Heartbeat, Instant, Liveness, Revision, ServerSession};
@@ -345,7 +345,7 @@ impl ServerPolling {
         session: &ServerSession,
         inbox_has_room: bool,
     ) -> Option<Result<(), Refusal>> {
-        let end = session.disconnect();
+        let end = session.end();
         let answer = match (self.post, end) {
             (Post::None, _) | (Post::Receiving, None) => return None,
             (Post::Receiving, Some(_)) => Err(Refusal::SessionEnded),

@@ -3,7 +3,7 @@
 use core::num::NonZeroU16;
 use core::time::Duration;
 
-use super::{Control, Disconnect, DisconnectReason, SendError};
+use super::{CheckSendError, Control, DisconnectReason, SessionEnd};
 use crate::heartbeat::{Due, Machine};
 use crate::time::Instant;
 use crate::ws::{Close, CloseCode};
@@ -49,7 +49,7 @@ impl Lifecycle {
         self.settle(reason, closing);
     }
 
-    pub(crate) fn end(&mut self, now: Instant, reason: DisconnectReason) {
+    pub(crate) fn end_because(&mut self, now: Instant, reason: DisconnectReason) {
         let closing = self.machine.is_closing();
         self.machine.end(now);
         self.settle(reason, closing);
@@ -79,7 +79,7 @@ impl Lifecycle {
     /// Ends the session because of something that the peer sent. Even a broken or unwelcome packet is a sign of life.
     pub(crate) fn end_by_peer(&mut self, now: Instant, reason: DisconnectReason) {
         self.machine.handle_activity(now);
-        self.end(now, reason);
+        self.end_because(now, reason);
     }
 
     /// Handles the close frame of a WebSocket. The peer sends nothing after it.
@@ -93,7 +93,7 @@ impl Lifecycle {
 
     pub(crate) fn close(&mut self, now: Instant, close_timeout: Duration) {
         if self.machine.is_opening() {
-            self.end(now, DisconnectReason::LocalClose);
+            self.end_because(now, DisconnectReason::LocalClose);
         } else {
             self.owed.close |= self.machine.is_running();
             self.machine.begin_close(now, close_timeout);
@@ -102,7 +102,7 @@ impl Lifecycle {
 
     pub(crate) fn handle_application_panicked(&mut self, now: Instant, close_timeout: Duration) {
         if self.machine.is_opening() {
-            self.end(now, DisconnectReason::ApplicationPanicked);
+            self.end_because(now, DisconnectReason::ApplicationPanicked);
         } else {
             if self.machine.is_running() {
                 self.reason = Some(DisconnectReason::ApplicationPanicked);
@@ -114,7 +114,7 @@ impl Lifecycle {
     pub(crate) fn handle_closed(&mut self, now: Instant) {
         self.machine.handle_clock(now);
         if self.machine.is_closing() {
-            self.end(now, DisconnectReason::LocalClose);
+            self.end_because(now, DisconnectReason::LocalClose);
             self.owed.close = false;
         }
     }
@@ -133,23 +133,23 @@ impl Lifecycle {
         None
     }
 
-    pub(crate) fn check_send(&self, now: Instant) -> Result<(), SendError> {
+    pub(crate) fn check_send(&self, now: Instant) -> Result<(), CheckSendError> {
         if self.machine.is_opening() {
-            Err(SendError::NotOpen)
+            Err(CheckSendError::NotOpen)
         } else if !self.machine.is_running() {
-            Err(SendError::Closed)
+            Err(CheckSendError::Closed)
         } else if self.machine.is_expired(now) {
-            Err(SendError::Expired)
+            Err(CheckSendError::Expired)
         } else {
             Ok(())
         }
     }
 
-    pub(crate) fn disconnect(&self) -> Option<Disconnect> {
+    pub(crate) fn end(&self) -> Option<SessionEnd> {
         let ended_at = self.machine.ended_at()?;
         let silent_for = ended_at.saturating_duration_since(self.machine.last_seen());
         let close_code = self.close_code.map(|code| CloseCode::new(code.get()));
-        Some(Disconnect { reason: self.reason?, silent_for, close_code })
+        Some(SessionEnd { reason: self.reason?, silent_for, close_code })
     }
 }
 
@@ -171,22 +171,22 @@ mod tests {
     #[test]
     fn what_a_peer_breaks_a_rule_with_is_its_last_sign_of_life() {
         let garbage = || Err(DecodeError { at: 0, kind: DecodeErrorKind::Empty });
-        let silent_for = |end: Option<Disconnect>| end.map(|end| end.silent_for);
+        let silent_for = |end: Option<SessionEnd>| end.map(|end| end.silent_for);
 
         let mut session = server();
         let _ = session.handle_packet(at(7), garbage());
-        assert_eq!(silent_for(session.disconnect()), Some(Duration::ZERO));
+        assert_eq!(silent_for(session.end()), Some(Duration::ZERO));
 
         let mut session = server();
         session.handle_violation(at(7), Violation::PayloadTooLarge);
-        assert_eq!(silent_for(session.disconnect()), Some(Duration::ZERO));
+        assert_eq!(silent_for(session.end()), Some(Duration::ZERO));
 
         for packet in
             [garbage(), Ok(Packet::NOOP), Ok(Packet::text(PacketType::Open, "{}")), Ok(Packet::CLOSE)]
         {
             let mut session = ClientSession::eio4(Duration::from_secs(10), at(0));
             let _ = session.handle_packet(at(7), packet);
-            assert_eq!(silent_for(session.disconnect()), Some(Duration::ZERO), "{packet:?}");
+            assert_eq!(silent_for(session.end()), Some(Duration::ZERO), "{packet:?}");
         }
     }
 
@@ -198,7 +198,7 @@ mod tests {
             assert_eq!(session.poll_transmit(), Some(Control::Close));
             assert!(!session.has_ended());
             session.handle_timeout(at(60_000));
-            assert!(session.has_ended() && session.disconnect().is_some());
+            assert!(session.has_ended() && session.end().is_some());
             assert_eq!(session.poll_transmit(), None);
         }
     }
@@ -213,7 +213,7 @@ mod tests {
             assert!(!session.has_ended() && !session.is_open());
             assert_eq!(session.poll_transmit(), Some(Control::Close));
             session.handle_closed(at(1));
-            session.disconnect().map(|end| end.reason)
+            session.end().map(|end| end.reason)
         };
         let panics = |session: &mut ServerSession| session.handle_application_panicked(at(0), CLOSE_TIMEOUT);
         let closes = |session: &mut ServerSession| session.close(at(0), CLOSE_TIMEOUT);
@@ -223,7 +223,7 @@ mod tests {
 
         let mut opening = ClientSession::eio4(Duration::from_secs(20), at(0));
         opening.handle_application_panicked(at(0), CLOSE_TIMEOUT);
-        assert_eq!(opening.disconnect().map(|end| end.reason), Some(DisconnectReason::ApplicationPanicked));
+        assert_eq!(opening.end().map(|end| end.reason), Some(DisconnectReason::ApplicationPanicked));
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
         for (close, code) in [(bye, CloseCode::new(4001)), (None, CloseCode::NO_STATUS)] {
             let mut session = server();
             session.handle_close_frame(at(7), close);
-            let end = session.disconnect().expect("a close frame ends a session");
+            let end = session.end().expect("a close frame ends a session");
             assert_eq!(end.reason, DisconnectReason::TransportClosed);
             assert_eq!((end.close_code, end.silent_for), (Some(code), Duration::ZERO));
             assert_eq!(session.poll_transmit(), None);
@@ -276,14 +276,14 @@ mod tests {
         let mut session = server();
         session.close(at(1), CLOSE_TIMEOUT);
         session.handle_close_frame(at(2), gone);
-        let end = session.disconnect().map(|end| (end.reason, end.close_code));
+        let end = session.end().map(|end| (end.reason, end.close_code));
         assert_eq!(end, Some((DisconnectReason::LocalClose, Some(CloseCode::GOING_AWAY))));
 
         let mut session = server();
         session.handle_transport_reset(at(1));
-        let end = session.disconnect();
+        let end = session.end();
         session.handle_close_frame(at(2), gone);
-        assert_eq!(session.disconnect(), end);
+        assert_eq!(session.end(), end);
         assert_eq!(end.and_then(|end| end.close_code), None);
     }
 }

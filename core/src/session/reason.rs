@@ -62,7 +62,7 @@ pub enum DisconnectReason {
     #[error("transport close: the peer sent a close packet")]
     PeerClose,
     /// The transport closed cleanly, without a `close` packet. If a close frame (RFC 6455) ended it,
-    /// [`Disconnect::close_code`] holds the code of that frame.
+    /// [`SessionEnd::close_code`] holds the code of that frame.
     #[error("transport close: the connection ended")]
     TransportClosed,
     /// The connection was reset: the peer's process died or dropped it, or a device on the way dropped it. The
@@ -135,7 +135,7 @@ impl DisconnectReason {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("{reason}{} (after {} ms of silence)", WithCode(*close_code), whole_millis(*silent_for))]
 #[non_exhaustive]
-pub struct Disconnect {
+pub struct SessionEnd {
     /// The first cause of the end.
     pub reason: DisconnectReason,
     /// The time from the peer's last sign of life to the end.
@@ -171,13 +171,13 @@ mod tests {
     #[test]
     fn an_end_tells_its_reason_and_the_silence_before_it() {
         let silent_for = Duration::from_micros(45_000_999);
-        let end = Disconnect { reason: DisconnectReason::PingTimeout, silent_for, close_code: None };
+        let end = SessionEnd { reason: DisconnectReason::PingTimeout, silent_for, close_code: None };
         assert_eq!(end.to_string(), "ping timeout: the peer was silent (after 45000 ms of silence)");
     }
 
     #[test]
     fn an_end_by_a_close_frame_tells_its_code() {
-        let end = Disconnect {
+        let end = SessionEnd {
             reason: DisconnectReason::TransportClosed,
             silent_for: Duration::ZERO,
             close_code: Some(CloseCode::new(4001)),

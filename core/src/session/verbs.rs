@@ -21,15 +21,15 @@ macro_rules! shared_verbs {
         /// Reports that the peer closed the connection cleanly. If a WebSocket sent a close frame, call
         /// [`handle_close_frame`](Self::handle_close_frame) instead.
         pub fn handle_transport_closed(&mut self, now: Instant) {
-            self.lifecycle.end(now, DisconnectReason::TransportClosed);
+            self.lifecycle.end_because(now, DisconnectReason::TransportClosed);
         }
 
         /// Handles the peer's close frame, with or without a body (RFC 6455 section 5.5.1). Pass it the content of
-        /// [`ws::Control::Close`](crate::ws::Control::Close). The frame is a sign of life, and ends the session with
-        /// [`DisconnectReason::TransportClosed`]. The code is kept for [`Disconnect::close_code`]; the text is not
+        /// [`ws::ControlFrame::Close`](crate::ws::ControlFrame::Close). The frame is a sign of life, and ends the session with
+        /// [`DisconnectReason::TransportClosed`]. The code is kept for [`SessionEnd::close_code`]; the text is not
         /// kept.
         ///
-        /// The caller must still answer on the WebSocket with [`ws::Control::reply`](crate::ws::Control::reply).
+        /// The caller must still answer on the WebSocket with [`ws::ControlFrame::reply`](crate::ws::ControlFrame::reply).
         pub fn handle_close_frame(&mut self, now: Instant, close: Option<crate::ws::Close<'_>>) {
             self.lifecycle.handle_close_frame(now, close);
         }
@@ -37,7 +37,7 @@ macro_rules! shared_verbs {
         /// Reports that the connection was reset. The peer can no longer be reached, so the session sends no
         /// [`Control::Close`].
         pub fn handle_transport_reset(&mut self, now: Instant) {
-            self.lifecycle.end(now, DisconnectReason::TransportReset);
+            self.lifecycle.end_because(now, DisconnectReason::TransportReset);
         }
 
         /// Reports that the transport failed: a request was aborted, or a read or write failed. On polling another
@@ -45,7 +45,7 @@ macro_rules! shared_verbs {
         /// Drop it if no transport can carry it. For a connection that was reset, call
         /// [`handle_transport_reset`](Self::handle_transport_reset) instead.
         pub fn handle_transport_error(&mut self, now: Instant) {
-            self.lifecycle.end(now, DisconnectReason::TransportError);
+            self.lifecycle.end_because(now, DisconnectReason::TransportError);
         }
 
         /// Reports that the peer broke a rule that only the transport can see.
@@ -104,19 +104,41 @@ macro_rules! shared_verbs {
         /// Checks whether a message may be sent now.
         ///
         /// # Errors
-        /// Returns a [`SendError`] with the reason. [`SendError::Expired`] means that the peer has been silent past its
+        /// Returns a [`CheckSendError`] with the reason. [`CheckSendError::Expired`] means that the peer has been silent past its
         /// deadline, for example after a suspend. The session is about to end, and the message would be lost.
-        pub fn check_send(&self, now: Instant) -> Result<(), SendError> {
+        pub fn check_send(&self, now: Instant) -> Result<(), CheckSendError> {
             self.lifecycle.check_send(now)
+        }
+
+        /// Returns whether the peer has run out of time: the deadline for its silence has passed, or the deadline for
+        /// its handshake. The session has not ended yet. A packet that is handled before
+        /// [`handle_timeout`](Self::handle_timeout) still counts, so look for input once more before that call. Returns
+        /// `false` if only a ping is due, while reading is [paused](Self::handle_reading_paused), and after the end.
+        ///
+        /// ```
+        /// use eio_core::packet::Packet;
+        /// use eio_core::{Heartbeat, Instant, Liveness, ServerSession};
+        ///
+        /// let at = |millis: u64| Instant::from_micros(millis * 1_000);
+        /// let mut session = ServerSession::eio3(Heartbeat::DEFAULT, Liveness::default(), at(0));
+        /// assert!(!session.is_expired(at(44_999)));
+        /// assert!(session.is_expired(at(45_000)));
+        ///
+        /// session.handle_packet(at(45_001), Ok(Packet::PING));
+        /// assert!(!session.is_expired(at(45_001)));
+        /// ```
+        #[must_use]
+        pub fn is_expired(&self, now: Instant) -> bool {
+            self.lifecycle.machine.is_expired(now)
         }
 
         /// Returns how the session ended, or `None` if it has not ended. Once set, the value never changes.
         #[must_use]
-        pub fn disconnect(&self) -> Option<Disconnect> {
-            self.lifecycle.disconnect()
+        pub fn end(&self) -> Option<SessionEnd> {
+            self.lifecycle.end()
         }
 
-        /// Returns whether the session has ended. [`disconnect`](Self::disconnect) returns how it ended.
+        /// Returns whether the session has ended. [`end`](Self::end) returns how it ended.
         #[must_use]
         pub fn has_ended(&self) -> bool {
             self.lifecycle.machine.has_ended()

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use super::names::{Key, OldKey, OtherOldName};
 use super::server::MIN_PAYLOAD;
-use super::{Heartbeat, Settings};
+use super::{Heartbeat, ServerSettings};
 use crate::json::{Kind, NotU32, Reader, number_to_u32};
 
 /// Reads old settings, such as `heartbeat interval`. The variant decides what their numbers mean.
@@ -197,8 +197,8 @@ impl OldSettings {
     /// `close timeout` and `polling duration` have no counterpart in Engine.IO. Its sessions always have heartbeats. If
     /// heartbeats were off, the periods that would otherwise have applied are used.
     #[must_use]
-    pub const fn settings(&self) -> Settings {
-        Settings { heartbeat: self.heartbeat, max_payload: self.max_payload, ..Settings::DEFAULT }
+    pub const fn settings(&self) -> ServerSettings {
+        ServerSettings { heartbeat: self.heartbeat, max_payload: self.max_payload, ..ServerSettings::DEFAULT }
     }
 
     const fn only_v0_9(&self, millis: u32) -> Option<Duration> {

@@ -10,23 +10,23 @@ use ::serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::names::{Key, OldKey, OldNameRefused, OtherOldName};
 use super::server::Limit;
-use super::{Heartbeat, Liveness, Settings, SettingsError};
+use super::{Heartbeat, Liveness, ServerSettings, SettingsError};
 
-/// Reads the names in the table at [`Settings`]. Settings that are left out keep their defaults.
+/// Reads the names in the table at [`ServerSettings`]. Settings that are left out keep their defaults.
 ///
 /// ```
-/// use eio_core::settings::Settings;
+/// use eio_core::settings::ServerSettings;
 ///
-/// let settings: Settings = serde_json::from_str(r#"{"pingInterval":10000,"ping_timeout":5000}"#)?;
+/// let settings: ServerSettings = serde_json::from_str(r#"{"pingInterval":10000,"ping_timeout":5000}"#)?;
 /// assert_eq!(settings.app_stall_timeout().as_secs(), 15);
 ///
-/// let error = serde_json::from_str::<Settings>(r#"{"heartbeat interval":25}"#).unwrap_err();
+/// let error = serde_json::from_str::<ServerSettings>(r#"{"heartbeat interval":25}"#).unwrap_err();
 /// assert!(error.to_string().starts_with(
 ///     "`heartbeat interval` is an old setting of Socket.IO: write `pingInterval`, in milliseconds."
 /// ));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-impl<'de> Deserialize<'de> for Settings {
+impl<'de> Deserialize<'de> for ServerSettings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const EXPECTED: &[&str] = &[
             "pingInterval",
@@ -54,10 +54,10 @@ impl<'de> Deserialize<'de> for Heartbeat {
 }
 
 /// Writes every setting under its first name. Leaves out an `appStallTimeout` that follows the heartbeat.
-impl Serialize for Settings {
+impl Serialize for ServerSettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = if self.app_stall_millis.is_some() { 8 } else { 7 };
-        let mut map = serializer.serialize_struct("Settings", fields)?;
+        let mut map = serializer.serialize_struct("ServerSettings", fields)?;
         map.serialize_field("pingInterval", &self.heartbeat.interval_millis())?;
         map.serialize_field("pingTimeout", &self.heartbeat.timeout_millis())?;
         map.serialize_field("liveness", &self.liveness)?;
@@ -110,8 +110,9 @@ impl Given {
         )
     }
 
-    fn settings(&self) -> Result<Settings, Refused> {
-        let mut settings = Settings::DEFAULT.with_heartbeat(self.heartbeat().map_err(Refused::Heartbeat)?);
+    fn settings(&self) -> Result<ServerSettings, Refused> {
+        let mut settings =
+            ServerSettings::DEFAULT.with_heartbeat(self.heartbeat().map_err(Refused::Heartbeat)?);
         if let Some(Named { value, .. }) = self.liveness {
             settings.liveness = value;
         }

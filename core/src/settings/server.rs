@@ -26,21 +26,21 @@ use super::{Heartbeat, Liveness, Unfit, whole_millis};
 ///
 /// ```
 /// use core::time::Duration;
-/// use eio_core::{Heartbeat, Liveness, settings::Settings};
+/// use eio_core::{Heartbeat, Liveness, settings::ServerSettings};
 ///
-/// let settings = Settings::DEFAULT
+/// let settings = ServerSettings::DEFAULT
 ///     .with_heartbeat(Heartbeat::new(Duration::from_secs(10), Duration::from_secs(5))?)
 ///     .with_liveness(Liveness::PongOnly)
 ///     .with_max_payload(65_536)?;
 /// assert_eq!(settings.app_stall_timeout(), Duration::from_secs(15));
 ///
-/// let error = Settings::DEFAULT.with_upgrade_timeout(Duration::ZERO).unwrap_err();
+/// let error = ServerSettings::DEFAULT.with_upgrade_timeout(Duration::ZERO).unwrap_err();
 /// assert_eq!(error.to_string(), "upgradeTimeout is too small: expected at least 1 ms");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Settings {
+pub struct ServerSettings {
     pub(super) heartbeat: Heartbeat,
     pub(super) liveness: Liveness,
     pub(super) max_payload: u32,
@@ -51,7 +51,7 @@ pub struct Settings {
     pub(super) app_stall_millis: Option<NonZeroU32>,
 }
 
-impl Settings {
+impl ServerSettings {
     /// The defaults. They are those of the reference server (engine.io 6.6.12) where it has such a setting.
     pub const DEFAULT: Self = Self {
         heartbeat: Heartbeat::DEFAULT,
@@ -209,26 +209,26 @@ impl Settings {
     }
 }
 
-impl Default for Settings {
+impl Default for ServerSettings {
     fn default() -> Self {
         Self::DEFAULT
     }
 }
 
-/// One of the limits in [`Settings`].
+/// One of the limits in [`ServerSettings`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Limit {
-    /// [`Settings::max_payload`]
+    /// [`ServerSettings::max_payload`]
     MaxPayload,
-    /// [`Settings::max_packets`]
+    /// [`ServerSettings::max_packets`]
     MaxPackets,
-    /// [`Settings::upgrade_timeout`]
+    /// [`ServerSettings::upgrade_timeout`]
     UpgradeTimeout,
-    /// [`Settings::close_timeout`]
+    /// [`ServerSettings::close_timeout`]
     CloseTimeout,
-    /// [`Settings::app_stall_timeout`]
+    /// [`ServerSettings::app_stall_timeout`]
     AppStallTimeout,
 }
 
@@ -275,7 +275,7 @@ impl Limit {
 /// The length of `2probe`, the longest packet that the protocol itself requires from a client.
 pub(super) const MIN_PAYLOAD: u32 = 6;
 
-/// The reason why a value is not valid in [`Settings`].
+/// The reason why a value is not valid in [`ServerSettings`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -313,8 +313,8 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_that_the_layers_recommend() {
-        assert_eq!(usize::try_from(Settings::DEFAULT.max_packets()), Ok(DEFAULT_MAX_PACKETS));
-        assert_eq!(Settings::DEFAULT.upgrade_timeout(), UPGRADE_TIMEOUT);
-        assert_eq!(Settings::DEFAULT.close_timeout(), CLOSE_TIMEOUT);
+        assert_eq!(usize::try_from(ServerSettings::DEFAULT.max_packets()), Ok(DEFAULT_MAX_PACKETS));
+        assert_eq!(ServerSettings::DEFAULT.upgrade_timeout(), UPGRADE_TIMEOUT);
+        assert_eq!(ServerSettings::DEFAULT.close_timeout(), CLOSE_TIMEOUT);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Args, Packet, PacketError, PacketErrorKind};
 use crate::json::{self, Kind};
-use crate::packet::Frame;
+use crate::packet::WebSocketMessage;
 use crate::text::read_decimal;
 
 /// Matches packets with the attachments that follow them, without storing any of their bytes.
@@ -12,18 +12,18 @@ use crate::text::read_decimal;
 /// call [`Packet::decode`] on each text.
 ///
 /// ```
-/// use eio_core::packet::Frame;
+/// use eio_core::packet::WebSocketMessage;
 /// use eio_core::socketio::{self, Body, Decoder, Received};
 ///
 /// let mut decoder = Decoder::new();
 /// let header = r#"51-["image",{"_placeholder":true,"num":0}]"#;
-/// let Received::Packet(packet) = decoder.decode(Frame::Text(header))? else { unreachable!() };
+/// let Received::Packet(packet) = decoder.decode(WebSocketMessage::Text(header))? else { unreachable!() };
 /// let Body::Event(event) = packet.body() else { unreachable!() };
 /// assert_eq!(event.args().iter().next().and_then(socketio::placeholder), Some(0));
 /// assert_eq!(decoder.missing(), 1);
 ///
 /// let image = Received::Attachment { num: 0, data: b"\x89PNG", last: true };
-/// assert_eq!(decoder.decode(Frame::Binary(b"\x89PNG"))?, image);
+/// assert_eq!(decoder.decode(WebSocketMessage::Binary(b"\x89PNG"))?, image);
 /// assert_eq!(decoder.missing(), 0);
 /// # Ok::<(), eio_core::socketio::PacketError>(())
 /// ```
@@ -64,20 +64,20 @@ impl Decoder {
     /// # Errors
     /// Returns the errors of [`Packet::decode`], and an error for a text where an attachment was expected or a binary
     /// message where none was expected. Reference implementations end the connection then. The decoder is unchanged.
-    pub fn decode<'a>(&mut self, message: Frame<'a>) -> Result<Received<'a>, PacketError> {
+    pub fn decode<'a>(&mut self, message: WebSocketMessage<'a>) -> Result<Received<'a>, PacketError> {
         match message {
-            Frame::Text(_) if self.missing() > 0 => {
+            WebSocketMessage::Text(_) if self.missing() > 0 => {
                 Err(PacketError { at: 0, kind: PacketErrorKind::AttachmentMissing })
             }
-            Frame::Text(text) => {
+            WebSocketMessage::Text(text) => {
                 let packet = Packet::decode(text)?;
                 *self = Self { announced: packet.attachments, received: 0 };
                 Ok(Received::Packet(packet))
             }
-            Frame::Binary(_) if self.missing() == 0 => {
+            WebSocketMessage::Binary(_) if self.missing() == 0 => {
                 Err(PacketError { at: 0, kind: PacketErrorKind::UnexpectedBinary })
             }
-            Frame::Binary(data) => {
+            WebSocketMessage::Binary(data) => {
                 let num = self.received;
                 self.received = self.received.saturating_add(1);
                 Ok(Received::Attachment { num, data, last: self.missing() == 0 })

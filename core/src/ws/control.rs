@@ -10,7 +10,7 @@ use crate::BufferTooSmall;
     clippy::exhaustive_enums,
     reason = "the control frames of RFC 6455; the others are reserved, and refused"
 )]
-pub enum Control<'a> {
+pub enum ControlFrame<'a> {
     /// Asks for a pong with the same payload.
     Ping(&'a [u8]),
     /// Answers a ping. Sent without a ping, it shows that the sender is alive and needs no answer.
@@ -19,7 +19,7 @@ pub enum Control<'a> {
     Close(Option<Close<'a>>),
 }
 
-impl<'a> Control<'a> {
+impl<'a> ControlFrame<'a> {
     /// The length of the longest payload of a control frame.
     pub const MAX_PAYLOAD: usize = 125;
 
@@ -30,12 +30,12 @@ impl<'a> Control<'a> {
     /// a close, a close with the same code (do not send it if this side closed first); for a pong, nothing.
     ///
     /// ```
-    /// use eio_core::ws::{Close, CloseCode, Control};
+    /// use eio_core::ws::{Close, CloseCode, ControlFrame};
     ///
-    /// assert_eq!(Control::Ping(b"hi").reply(), Some(Control::Pong(b"hi")));
-    /// assert_eq!(Control::Pong(b"hi").reply(), None);
-    /// let close = Control::Close(Some(Close::new(CloseCode::NORMAL, "done")?));
-    /// assert_eq!(close.reply(), Some(Control::Close(Some(Close::new(CloseCode::NORMAL, "")?))));
+    /// assert_eq!(ControlFrame::Ping(b"hi").reply(), Some(ControlFrame::Pong(b"hi")));
+    /// assert_eq!(ControlFrame::Pong(b"hi").reply(), None);
+    /// let close = ControlFrame::Close(Some(Close::new(CloseCode::NORMAL, "done")?));
+    /// assert_eq!(close.reply(), Some(ControlFrame::Close(Some(Close::new(CloseCode::NORMAL, "")?))));
     /// # Ok::<(), eio_core::ws::CloseError>(())
     /// ```
     #[must_use]
@@ -50,18 +50,18 @@ impl<'a> Control<'a> {
     /// Writes the whole frame, masked if a key is given, and returns its length.
     ///
     /// ```
-    /// use eio_core::ws::{Close, CloseCode, Control};
+    /// use eio_core::ws::{Close, CloseCode, ControlFrame};
     ///
-    /// let mut out = [0; Control::MAX_LEN];
-    /// let close = Control::Close(Some(Close::new(CloseCode::NORMAL, "bye")?));
+    /// let mut out = [0; ControlFrame::MAX_LEN];
+    /// let close = ControlFrame::Close(Some(Close::new(CloseCode::NORMAL, "bye")?));
     /// let len = close.encode(None, &mut out)?;
     /// assert_eq!(&out[..len], b"\x88\x05\x03\xe8bye");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// Returns an [`EncodeError`] if the payload is too long or `out` is too small. Nothing was written then.
-    pub fn encode(&self, key: Option<[u8; 4]>, out: &mut [u8]) -> Result<usize, EncodeError> {
+    /// Returns an [`ControlFrameError`] if the payload is too long or `out` is too small. Nothing was written then.
+    pub fn encode(&self, key: Option<[u8; 4]>, out: &mut [u8]) -> Result<usize, ControlFrameError> {
         let (opcode, head, tail): (_, &[u8], &'a [u8]) = match *self {
             Self::Ping(payload) => (OpCode::Ping, &[], payload),
             Self::Pong(payload) => (OpCode::Pong, &[], payload),
@@ -72,7 +72,7 @@ impl<'a> Control<'a> {
         };
         let payload_len = head.len().saturating_add(tail.len());
         if payload_len > Self::MAX_PAYLOAD {
-            return Err(EncodeError::PayloadTooLong { len: payload_len });
+            return Err(ControlFrameError::PayloadTooLong { len: payload_len });
         }
         let header = FrameHeader { mask: key, ..FrameHeader::new(opcode, payload_len) };
         let header_len = header.encoded_len();
@@ -94,7 +94,7 @@ impl<'a> Control<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum EncodeError {
+pub enum ControlFrameError {
     /// The payload has more than 125 bytes.
     #[error("control payload of {len} bytes: expected at most 125")]
     PayloadTooLong {
@@ -113,8 +113,8 @@ mod tests {
     #[test]
     fn the_longest_frame_has_the_stated_length() {
         let mut out = [0; 200];
-        let len = Control::Ping(&[7; Control::MAX_PAYLOAD]).encode(Some([1; 4]), &mut out).unwrap();
-        assert_eq!(len, Control::MAX_LEN);
+        let len = ControlFrame::Ping(&[7; ControlFrame::MAX_PAYLOAD]).encode(Some([1; 4]), &mut out).unwrap();
+        assert_eq!(len, ControlFrame::MAX_LEN);
         assert_eq!(out[..6], [0x89, 0xfd, 1, 1, 1, 1]);
         assert_eq!(out[6..131], [6; 125]);
         assert_eq!(out[131..], [0; 69]);
@@ -124,12 +124,12 @@ mod tests {
     fn a_frame_that_breaks_the_rules_is_not_written() {
         let mut out = [0xee; 200];
         assert_eq!(
-            Control::Pong(&[0; 126]).encode(None, &mut out),
-            Err(EncodeError::PayloadTooLong { len: 126 })
+            ControlFrame::Pong(&[0; 126]).encode(None, &mut out),
+            Err(ControlFrameError::PayloadTooLong { len: 126 })
         );
         assert_eq!(
-            Control::Ping(b"abc").encode(None, &mut out[..4]),
-            Err(EncodeError::BufferTooSmall(BufferTooSmall { needed: 5 }))
+            ControlFrame::Ping(b"abc").encode(None, &mut out[..4]),
+            Err(ControlFrameError::BufferTooSmall(BufferTooSmall { needed: 5 }))
         );
         assert_eq!(out, [0xee; 200]);
     }

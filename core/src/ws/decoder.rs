@@ -2,8 +2,10 @@
 
 use super::header::ReceivedHeader;
 use super::utf8::Utf8;
-use super::{Close, CloseCode, Control, Decoded, Error, Item, MessageKind, OpCode, Piece, Received, mask};
-use crate::packet::Frame;
+use super::{
+    Close, CloseCode, ControlFrame, Decoded, Error, Item, MessageKind, OpCode, Piece, Received, mask,
+};
+use crate::packet::WebSocketMessage;
 
 /// The largest number of empty fragments that one message may have.
 ///
@@ -18,7 +20,7 @@ pub const MAX_EMPTY_FRAGMENTS: u8 = 32;
 /// none between frames.
 ///
 /// ```
-/// use eio_core::ws::{Control, Decoder, Item, MessageKind};
+/// use eio_core::ws::{ControlFrame, Decoder, Item, MessageKind};
 ///
 /// // "Hello" in two fragments with a ping between them, as in RFC 6455 section 5.7.
 /// let mut decoder = Decoder::client(1_000);
@@ -29,7 +31,7 @@ pub const MAX_EMPTY_FRAGMENTS: u8 = 32;
 ///     match decoded.item {
 ///         Some(Item::Message(message)) => println!("a whole message: {message:?}"),
 ///         Some(Item::Piece(piece)) => text.extend_from_slice(piece.bytes),
-///         Some(Item::Control(Control::Ping(_))) => pings += 1,
+///         Some(Item::Control(ControlFrame::Ping(_))) => pings += 1,
 ///         Some(Item::Control(_)) => {}
 ///         None => break, // read more, after what is left of `input`
 ///     }
@@ -61,7 +63,7 @@ pub struct Decoder {
 
 impl Decoder {
     /// The largest number of bytes that may be left for the next call: a control frame without its last byte.
-    pub const MAX_INCOMPLETE: usize = Control::MAX_LEN - 1;
+    pub const MAX_INCOMPLETE: usize = ControlFrame::MAX_LEN - 1;
 
     /// Creates a decoder for a server. It decodes frames from a client, which are all masked.
     ///
@@ -265,13 +267,15 @@ pub(super) fn received(what: What, bytes: &[u8]) -> Result<Received<'_>, Error> 
     Ok(match what {
         What::Piece { kind, first, last } => Received::Piece(Piece { kind, bytes, first, last }),
         What::Whole(Whole::Message(MessageKind::Text)) => match core::str::from_utf8(bytes) {
-            Ok(text) => Received::Message(Frame::Text(text)),
+            Ok(text) => Received::Message(WebSocketMessage::Text(text)),
             Err(_) => return Err(Error::InvalidUtf8),
         },
-        What::Whole(Whole::Message(MessageKind::Binary)) => Received::Message(Frame::Binary(bytes)),
-        What::Whole(Whole::Ping) => Received::Control(Control::Ping(bytes)),
-        What::Whole(Whole::Pong) => Received::Control(Control::Pong(bytes)),
-        What::Whole(Whole::Close) => Received::Control(Control::Close(close_body(bytes)?)),
+        What::Whole(Whole::Message(MessageKind::Binary)) => {
+            Received::Message(WebSocketMessage::Binary(bytes))
+        }
+        What::Whole(Whole::Ping) => Received::Control(ControlFrame::Ping(bytes)),
+        What::Whole(Whole::Pong) => Received::Control(ControlFrame::Pong(bytes)),
+        What::Whole(Whole::Close) => Received::Control(ControlFrame::Close(close_body(bytes)?)),
     })
 }
 
@@ -364,7 +368,10 @@ mod tests {
     fn a_message_after_empty_fragments_is_still_whole() {
         let mut input = *b"\x01\x00\x00\x00\x80\x02hi";
         let decoded = Decoder::client(2).decode(&mut input);
-        assert_eq!(decoded, Ok(Decoded { consumed: 8, item: Some(Item::Message(Frame::Text("hi"))) }));
+        assert_eq!(
+            decoded,
+            Ok(Decoded { consumed: 8, item: Some(Item::Message(WebSocketMessage::Text("hi"))) })
+        );
     }
 
     #[test]
@@ -393,7 +400,7 @@ mod tests {
         assert_eq!(decoder.clone().decode(&mut [0, 0]), Err(Error::EmptyFragments));
         let mut end = [0x80, 0];
         let end = decoder.decode(&mut end).map(|decoded| decoded.item);
-        assert_eq!(end, Ok(Some(Item::Message(Frame::Text("")))));
+        assert_eq!(end, Ok(Some(Item::Message(WebSocketMessage::Text("")))));
         assert!(decoder.decode(&mut [0x01, 0]).is_ok(), "the next message counts anew");
     }
 
@@ -402,7 +409,7 @@ mod tests {
         let mut decoder = Decoder::client(100);
         let mut input = *b"\x88\x00\xff\xff\x81\x01x";
         let close = decoder.decode(&mut input);
-        assert_eq!(close, Ok(Decoded { consumed: 2, item: Some(Item::Control(Control::Close(None))) }));
+        assert_eq!(close, Ok(Decoded { consumed: 2, item: Some(Item::Control(ControlFrame::Close(None))) }));
         assert!(decoder.is_closed());
         assert_eq!(decoder.decode(&mut input[2..]), Ok(Decoded { consumed: 5, item: None }));
     }

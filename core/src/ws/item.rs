@@ -1,7 +1,7 @@
 //! The items that a [`Decoder`](super::Decoder) returns.
 
-use super::Control;
-use crate::packet::Frame;
+use super::ControlFrame;
+use crate::packet::WebSocketMessage;
 
 /// The result of [`Decoder::decode`](super::Decoder::decode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +23,11 @@ pub struct Decoded<'b> {
 )]
 pub enum Item<'b> {
     /// A whole message in one frame that was completely in the input. Most messages arrive like this.
-    Message(Frame<'b>),
+    Message(WebSocketMessage<'b>),
     /// The next bytes of a message that is not completely in the input.
     Piece(Piece<'b>),
     /// A control frame. It may come between two pieces of a message.
-    Control(Control<'b>),
+    Control(ControlFrame<'b>),
 }
 
 /// Some bytes of a message, in order. A message either has at least two pieces, or is returned as [`Item::Message`].

@@ -3,9 +3,9 @@
 use core::cell::Cell;
 
 use super::decoder::{self, Advance, Found, What, Whole, last_bytes};
-use super::{Control, Decoder, Error, Piece};
+use super::{ControlFrame, Decoder, Error, Piece};
 use crate::BufferTooSmall;
-use crate::packet::Frame;
+use crate::packet::WebSocketMessage;
 
 /// Collects the bytes from a peer in one borrowed buffer, and returns whole messages.
 ///
@@ -14,8 +14,8 @@ use crate::packet::Frame;
 /// returned. So a cancelled read, or a caller that pauses, neither loses nor repeats bytes.
 ///
 /// ```
-/// use eio_core::packet::Frame;
-/// use eio_core::ws::{Control, Decoder, Reader, Received};
+/// use eio_core::packet::WebSocketMessage;
+/// use eio_core::ws::{ControlFrame, Decoder, Reader, Received};
 ///
 /// let mut buffer = [0; 512];
 /// let mut reader = Reader::new(Decoder::client(1_000_000), &mut buffer)?;
@@ -24,9 +24,9 @@ use crate::packet::Frame;
 /// loop {
 ///     while let Some(received) = reader.poll()? {
 ///         match received {
-///             Received::Message(Frame::Text(text)) => seen.push(text.to_owned()),
-///             Received::Message(Frame::Binary(bytes)) => seen.push(format!("{} bytes", bytes.len())),
-///             Received::Control(Control::Ping(_)) => seen.push("ping".to_owned()),
+///             Received::Message(WebSocketMessage::Text(text)) => seen.push(text.to_owned()),
+///             Received::Message(WebSocketMessage::Binary(bytes)) => seen.push(format!("{} bytes", bytes.len())),
+///             Received::Control(ControlFrame::Ping(_)) => seen.push("ping".to_owned()),
 ///             Received::Control(_) | Received::Piece(_) => {}
 ///         }
 ///     }
@@ -65,7 +65,7 @@ pub struct Reader<'b> {
 impl<'b> Reader<'b> {
     /// The space that the buffer needs in addition to the longest message: room for a control frame in the middle of
     /// the message.
-    pub const OVERHEAD: usize = Control::MAX_LEN;
+    pub const OVERHEAD: usize = ControlFrame::MAX_LEN;
 
     /// Creates a reader with an empty buffer. The limit on messages is that of the decoder or of the buffer, whichever
     /// is smaller.
@@ -90,7 +90,7 @@ impl<'b> Reader<'b> {
     /// reader.spare()[..7].copy_from_slice(b"\x81\x05Hello");
     /// reader.filled(7);
     /// let piece = |bytes, first, last| Piece { kind: MessageKind::Text, bytes, first, last };
-    /// assert_eq!(reader.poll()?, Some(Received::Message(eio_core::packet::Frame::Text("Hello"))), "it was all there");
+    /// assert_eq!(reader.poll()?, Some(Received::Message(eio_core::packet::WebSocketMessage::Text("Hello"))), "it was all there");
     ///
     /// for (byte, received) in [(b"\x81\x05H", None), (b"ell", Some(piece(b"Hell", true, false)))] {
     ///     reader.spare()[..3].copy_from_slice(byte);
@@ -120,7 +120,7 @@ impl<'b> Reader<'b> {
     /// Discards the first `len` bytes of [`unread`](Self::unread), which do not belong to frames.
     ///
     /// ```
-    /// use eio_core::packet::Frame;
+    /// use eio_core::packet::WebSocketMessage;
     /// use eio_core::ws::{Decoder, Reader, Received};
     ///
     /// let mut buffer = [0; 256];
@@ -130,7 +130,7 @@ impl<'b> Reader<'b> {
     /// reader.filled(received.len());
     ///
     /// reader.skip(received.len() - 3);
-    /// assert_eq!(reader.poll()?, Some(Received::Message(Frame::Text("2"))));
+    /// assert_eq!(reader.poll()?, Some(Received::Message(WebSocketMessage::Text("2"))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn skip(&mut self, len: usize) {
@@ -237,9 +237,9 @@ impl<'b> Reader<'b> {
 )]
 pub enum Received<'b> {
     /// A whole message, in any number of fragments.
-    Message(Frame<'b>),
+    Message(WebSocketMessage<'b>),
     /// A part of a message that is longer than the buffer. Only a reader from [`Reader::in_pieces`] returns it.
     Piece(Piece<'b>),
     /// A control frame. It may come between the fragments of a message.
-    Control(Control<'b>),
+    Control(ControlFrame<'b>),
 }

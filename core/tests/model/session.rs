@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use eio_core::handshake::{Handshake, Sid};
-use eio_core::packet::{Data, DecodeError, Frame, Packet, PacketType, v3, v4};
-use eio_core::session::{Control, Disconnect, SendError, Violation};
+use eio_core::packet::{Data, DecodeError, Packet, PacketType, WebSocketMessage, v3, v4};
+use eio_core::session::{CheckSendError, Control, SessionEnd, Violation};
 use eio_core::ws::{Close, CloseCode};
-use eio_core::{ClientSession, DisconnectReason, Event, Heartbeat, Instant, Liveness, ServerSession};
+use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, Liveness, ServerSession, SessionEvent};
 use proptest::prelude::*;
 
 use crate::machine::saturated;
@@ -45,7 +45,8 @@ pub(crate) enum Op {
 }
 
 const TEXTS: [&str; 4] = ["", "probe", "hello", r#"{"sid":"x"}"#];
-const GARBAGE: [Frame<'static>; 3] = [Frame::Text(""), Frame::Text("7"), Frame::Text("b*")];
+const GARBAGE: [WebSocketMessage<'static>; 3] =
+    [WebSocketMessage::Text(""), WebSocketMessage::Text("7"), WebSocketMessage::Text("b*")];
 const VIOLATIONS: [Violation; 4] = [
     Violation::PayloadTooLarge,
     Violation::OverlappingRequests,
@@ -166,7 +167,7 @@ impl Session {
         let handshake = Handshake::new(sid, life.heartbeat).encode(&mut handshake).expect("room");
         let packet = match op {
             Op::Packet(packet_type, text) => Ok(Packet::text(packet_type, TEXTS[text])),
-            Op::Binary => Ok(Packet::message(Frame::Binary(&[1, 2]))),
+            Op::Binary => Ok(Packet::message(WebSocketMessage::Binary(&[1, 2]))),
             Op::Handshake => Ok(Packet::text(PacketType::Open, handshake)),
             Op::BinaryOpen => Ok(Packet { packet_type: PacketType::Open, data: Data::Binary(b"{}") }),
             Op::Garbage(which) => Err(garbage(life.role, which)),
@@ -177,9 +178,9 @@ impl Session {
                 let data = packet.map(|packet| packet.data);
                 let told = match either!(self, session => session.handle_packet(now, packet)) {
                     None => Told::Nothing,
-                    Some(Event::Opened(told)) if told.heartbeat == life.heartbeat => Told::Opened,
-                    Some(Event::Message(told)) if Ok(told) == data => Told::Message,
-                    Some(Event::Heartbeat { rtt }) => Told::Heartbeat(rtt),
+                    Some(SessionEvent::Opened(told)) if told.heartbeat == life.heartbeat => Told::Opened,
+                    Some(SessionEvent::Message(told)) if Ok(told) == data => Told::Message,
+                    Some(SessionEvent::Heartbeat { rtt }) => Told::Heartbeat(rtt),
                     Some(event) => panic!("the wrong contents: {event:?}"),
                 };
                 return (told, None);
@@ -213,14 +214,14 @@ impl Session {
     fn look(&self) -> Look {
         either!(self, session => Look {
             deadline: session.poll_timeout(),
-            end: session.disconnect(),
+            end: session.end(),
             is_open: session.is_open(),
             rtt: session.rtt(),
             last_seen: session.last_seen(),
         })
     }
 
-    fn check_send(&self, now: Micros) -> Result<(), SendError> {
+    fn check_send(&self, now: Micros) -> Result<(), CheckSendError> {
         either!(self, session => session.check_send(at(now)))
     }
 }
@@ -238,7 +239,7 @@ enum Told {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Look {
     deadline: Option<Instant>,
-    end: Option<Disconnect>,
+    end: Option<SessionEnd>,
     is_open: bool,
     rtt: Option<Duration>,
     last_seen: Instant,
@@ -323,7 +324,7 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
     let mut expected = model.state();
     let mut previous = life.epoch;
     let mut latest = life.epoch;
-    let mut the_end: Option<Disconnect> = None;
+    let mut the_end: Option<SessionEnd> = None;
     for &(when, op) in &life.calls {
         let now = when.micros(previous, expected.deadline(), interval, timeout);
         previous = now;
@@ -378,10 +379,10 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
         }
         for probe in probes(expected.clock, expected.deadline()) {
             let may_send = match expected.phase {
-                Phase::Opening => Err(SendError::NotOpen),
-                Phase::Open if expected.is_expired(probe) => Err(SendError::Expired),
+                Phase::Opening => Err(CheckSendError::NotOpen),
+                Phase::Open if expected.is_expired(probe) => Err(CheckSendError::Expired),
                 Phase::Open => Ok(()),
-                Phase::Closing | Phase::Ended => Err(SendError::Closed),
+                Phase::Closing | Phase::Ended => Err(CheckSendError::Closed),
             };
             prop_assert_eq!(session.check_send(probe), may_send, "at {}, after {:?} at {}", probe, op, now);
         }
@@ -401,7 +402,7 @@ fn keeps_the_rules(
     session: &Session,
     op: Op,
     said: (Told, Option<Control>),
-    ended_before: Option<Disconnect>,
+    ended_before: Option<SessionEnd>,
     latest: Micros,
     life: &Life,
 ) -> Result<(), TestCaseError> {

@@ -1,7 +1,7 @@
 //! Both ends of an upgrade beside the table of the probe exchange.
 
 use eio_core::Instant;
-use eio_core::packet::{Data, Frame, Packet, PacketType, v4};
+use eio_core::packet::{Data, Packet, PacketType, WebSocketMessage, v4};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeFailure, UpgradeOutcome};
 use proptest::prelude::*;
 
@@ -102,7 +102,7 @@ impl Upgrade {
             Op::Packet(packet_type, Text::Probe) => Ok(Packet::text(packet_type, "probe")),
             Op::Packet(packet_type, Text::Other) => Ok(Packet::text(packet_type, "probed")),
             Op::Binary(packet_type) => Ok(Packet { packet_type, data: Data::Binary(b"probe") }),
-            _ => v4::decode(Frame::Text("7")),
+            _ => v4::decode(WebSocketMessage::Text("7")),
         };
         match (self, op) {
             (Self::Server(end), Op::Packet(..) | Op::Binary(_) | Op::Garbage) => {

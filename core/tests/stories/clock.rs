@@ -135,7 +135,7 @@ fn past_its_end_a_clock_ends_sessions_instead_of_wrapping() {
     assert_eq!(session.poll_timeout(), Some(last));
     session.handle_timeout(last);
     session.handle_timeout(last);
-    assert_eq!(session.disconnect().map(|end| end.reason), Some(DisconnectReason::PingTimeout));
+    assert_eq!(session.end().map(|end| end.reason), Some(DisconnectReason::PingTimeout));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How sessions end on purpose: on either side, in each state, within bounds, and with one `close` packet.
 
 use eio_core::packet::{Packet, PacketType};
-use eio_core::session::{SendError, Violation};
+use eio_core::session::{CheckSendError, Violation};
 use eio_core::upgrade::{UPGRADE_TIMEOUT, UpgradeFailure, UpgradeOutcome};
 use eio_core::{DisconnectReason, Heartbeat, Revision};
 use eio_tests::world::{End, World, ms};
@@ -76,7 +76,7 @@ fn messages_that_were_queued_leave_before_the_close_packet() {
     world.client.jam();
     assert_eq!(world.client.send("last words"), Ok(()));
     world.client.close();
-    assert_eq!(world.client.send("too late"), Err(SendError::Closed));
+    assert_eq!(world.client.send("too late"), Err(CheckSendError::Closed));
     world.run_until(ms(5_000));
     world.client.assert_not_ended();
     world.client.unjam();

@@ -1,7 +1,7 @@
 //! Peers that send what they should not. Each is a reason of its own, and none is a panic, a hang or a second end.
 
 use eio_core::packet::{DecodeErrorKind, Packet, PacketType};
-use eio_core::session::{SendError, Violation};
+use eio_core::session::{CheckSendError, Violation};
 use eio_core::{DisconnectReason, Heartbeat, Revision};
 use eio_tests::world::{Random, World, ms, open_data};
 
@@ -241,7 +241,7 @@ fn after_the_end_any_call_in_any_order_changes_nothing() {
                 world.run_for(random.up_to(ms(20_000)));
             }
             world.server.assert_ended_at(0, DisconnectReason::PeerClose);
-            assert_eq!(world.server.check_send(), Err(SendError::Closed));
+            assert_eq!(world.server.check_send(), Err(CheckSendError::Closed));
             world.server.assert_wrote(&[]);
             world.server.assert_happened(&[]);
         }

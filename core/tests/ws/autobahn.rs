@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eio_core::ws::{self, Close, CloseCode, Control};
+use eio_core::ws::{self, Close, CloseCode, ControlFrame};
 use serde_json::Value;
 
 use crate::support::{self, Event, Outcome, Role};
@@ -225,27 +225,29 @@ fn echo(role: Role, outcome: &Outcome) -> Vec<(u8, Vec<u8>)> {
     for event in &outcome.events {
         let len = match event {
             Event::Text(text) => {
-                ws::encode_message(eio_core::packet::Frame::Text(text), key, &mut out).unwrap()
+                ws::encode_message(eio_core::packet::WebSocketMessage::Text(text), key, &mut out).unwrap()
             }
             Event::Binary(bytes) => {
-                ws::encode_message(eio_core::packet::Frame::Binary(bytes), key, &mut out).unwrap()
+                ws::encode_message(eio_core::packet::WebSocketMessage::Binary(bytes), key, &mut out).unwrap()
             }
-            Event::Ping(payload) => Control::Ping(payload).reply().unwrap().encode(key, &mut out).unwrap(),
+            Event::Ping(payload) => {
+                ControlFrame::Ping(payload).reply().unwrap().encode(key, &mut out).unwrap()
+            }
             Event::Pong(payload) => {
-                assert_eq!(Control::Pong(payload).reply(), None);
+                assert_eq!(ControlFrame::Pong(payload).reply(), None);
                 continue;
             }
             Event::Close(body) => {
                 let body =
                     body.as_ref().map(|(code, reason)| Close::new(CloseCode::new(*code), reason).unwrap());
-                Control::Close(body).reply().unwrap().encode(key, &mut out).unwrap()
+                ControlFrame::Close(body).reply().unwrap().encode(key, &mut out).unwrap()
             }
         };
         answers.push(parse(&out[..len], key.is_some()));
     }
     if let Some(error) = outcome.error() {
         let close = Close::new(error.close_code(), "").unwrap();
-        let len = Control::Close(Some(close)).encode(key, &mut out).unwrap();
+        let len = ControlFrame::Close(Some(close)).encode(key, &mut out).unwrap();
         answers.push(parse(&out[..len], key.is_some()));
     }
     answers

@@ -1,8 +1,8 @@
 //! What holds for all bytes: encoding and decoding are inverses, and decoding always gets on.
 
-use eio_core::packet::Frame;
+use eio_core::packet::WebSocketMessage;
 use eio_core::ws::{
-    self, CloseCode, Control, Decoded, Decoder, FrameHeader, Item, Key, OpCode, Reader, Received,
+    self, CloseCode, ControlFrame, Decoded, Decoder, FrameHeader, Item, Key, OpCode, Reader, Received,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ proptest! {
     fn a_decoded_message_is_the_one_that_was_encoded(
         payload in vec(any::<u8>(), 0..70_000), key in any::<Option<[u8; 4]>>(), text in ".{0,300}",
     ) {
-        for message in [Frame::Binary(&payload), Frame::Text(&text)] {
+        for message in [WebSocketMessage::Binary(&payload), WebSocketMessage::Text(&text)] {
             let mut out = vec![0xee; payload.len().max(text.len()) + FrameHeader::MAX_LEN + 1];
             let len = ws::encode_message(message, key, &mut out).unwrap();
             prop_assert!(out[len..].iter().all(|&byte| byte == 0xee), "nothing is written behind the frame");
@@ -39,9 +39,9 @@ proptest! {
     ) {
         let close = ws::Close::new(code, &reason).unwrap();
         for control in
-            [Control::Ping(&payload), Control::Pong(&payload), Control::Close(None), Control::Close(Some(close))]
+            [ControlFrame::Ping(&payload), ControlFrame::Pong(&payload), ControlFrame::Close(None), ControlFrame::Close(Some(close))]
         {
-            let mut out = [0; Control::MAX_LEN];
+            let mut out = [0; ControlFrame::MAX_LEN];
             let len = control.encode(key, &mut out).unwrap();
             let mut decoder = if key.is_some() { Decoder::server(0) } else { Decoder::client(0) };
             for cut in 0..len {
@@ -162,7 +162,7 @@ fn a_reader_takes_no_more_than_it_has_room_for() {
     let mut reader = Reader::new(Decoder::client(9), &mut buffer).unwrap();
     reader.filled(usize::MAX);
     for _ in 0..100 {
-        assert_eq!(reader.poll(), Ok(Some(Received::Control(Control::Pong(b"")))));
+        assert_eq!(reader.poll(), Ok(Some(Received::Control(ControlFrame::Pong(b"")))));
     }
     assert_eq!(reader.poll(), Ok(None));
     assert_eq!(reader.spare().len(), 200);
@@ -227,11 +227,11 @@ fn endless_fragments_end() {
 #[test]
 fn one_encoded_frame_serves_many_receivers() {
     let mut frame = [0; 64];
-    let len = ws::encode_message(Frame::Text("4hello"), None, &mut frame).unwrap();
+    let len = ws::encode_message(WebSocketMessage::Text("4hello"), None, &mut frame).unwrap();
     for _ in 0..3 {
         let mut received = frame;
         let decoded = Decoder::client(100).decode(&mut received[..len]).map(|decoded| decoded.item);
-        assert_eq!(decoded, Ok(Some(Item::Message(Frame::Text("4hello")))));
+        assert_eq!(decoded, Ok(Some(Item::Message(WebSocketMessage::Text("4hello")))));
     }
     let mut header = [0; FrameHeader::MAX_LEN];
     let header_len = FrameHeader::new(OpCode::Text, 6).encode(&mut header).unwrap();

@@ -1,7 +1,7 @@
 //! What the tests of the codec share: frames written without it, and two ways to play a stream into it.
 
-use eio_core::packet::Frame;
-use eio_core::ws::{Control, Decoded, Decoder, Error, Item, MessageKind, Piece, Reader, Received};
+use eio_core::packet::WebSocketMessage;
+use eio_core::ws::{ControlFrame, Decoded, Decoder, Error, Item, MessageKind, Piece, Reader, Received};
 
 /// The role of the endpoint under test; its peer has the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,21 +37,21 @@ pub(crate) enum Event {
     Close(Option<(u16, String)>),
 }
 
-impl From<Frame<'_>> for Event {
-    fn from(message: Frame<'_>) -> Self {
+impl From<WebSocketMessage<'_>> for Event {
+    fn from(message: WebSocketMessage<'_>) -> Self {
         match message {
-            Frame::Text(text) => Self::Text(text.to_owned()),
-            Frame::Binary(bytes) => Self::Binary(bytes.to_vec()),
+            WebSocketMessage::Text(text) => Self::Text(text.to_owned()),
+            WebSocketMessage::Binary(bytes) => Self::Binary(bytes.to_vec()),
         }
     }
 }
 
-impl From<Control<'_>> for Event {
-    fn from(control: Control<'_>) -> Self {
+impl From<ControlFrame<'_>> for Event {
+    fn from(control: ControlFrame<'_>) -> Self {
         match control {
-            Control::Ping(payload) => Self::Ping(payload.to_vec()),
-            Control::Pong(payload) => Self::Pong(payload.to_vec()),
-            Control::Close(body) => {
+            ControlFrame::Ping(payload) => Self::Ping(payload.to_vec()),
+            ControlFrame::Pong(payload) => Self::Pong(payload.to_vec()),
+            ControlFrame::Close(body) => {
                 Self::Close(body.map(|body| (body.code().as_u16(), body.reason().to_owned())))
             }
         }

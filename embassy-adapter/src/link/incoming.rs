@@ -1,14 +1,14 @@
 //! Receiving: from bytes to a message for the application.
 
-use eio_core::packet::{Data, DecodeError, Frame, Packet, PacketType};
+use eio_core::packet::{Data, DecodeError, Packet, PacketType, WebSocketMessage};
 use eio_core::session::Violation;
-use eio_core::ws::{self, Close, CloseCode, Control, Piece, Reader, Received};
-use eio_core::{Event as SessionEvent, Instant};
+use eio_core::ws::{self, Close, CloseCode, ControlFrame, Piece, Reader, Received};
+use eio_core::{Instant, SessionEvent};
 
 use super::{Delivery, Phase, ReadEnd, RttPing, State};
 use crate::drive::Failed;
 use crate::outbox::fill;
-use crate::{Buffers, ConnectError, Event, LongMessages};
+use crate::{Buffers, ConnectError, IncomingMessage, LongMessages};
 
 /// The length of the longest handshake, including the packet's type.
 #[expect(clippy::cast_possible_truncation, reason = "some hundred bytes")]
@@ -75,16 +75,16 @@ impl State<'_> {
     }
 
     /// Returns the message or piece that arrived last.
-    pub(crate) fn message<'i>(&self, inbox: &'i Reader<'_>) -> Option<Event<'i>> {
+    pub(crate) fn message<'i>(&self, inbox: &'i Reader<'_>) -> Option<IncomingMessage<'i>> {
         match inbox.last().filter(|_| self.delivery != Delivery::None)? {
             // Cannot fail: the same frame was decoded when it arrived.
-            Received::Message(frame) => Some(Event::Message(self.decode(frame).ok()?.data)),
+            Received::Message(frame) => Some(IncomingMessage::Whole(self.decode(frame).ok()?.data)),
             Received::Piece(piece) => (self.settings.long_messages.0?.event)(self, piece),
             Received::Control(_) => None,
         }
     }
 
-    fn decode<'f>(&self, frame: Frame<'f>) -> Result<Packet<'f>, DecodeError> {
+    fn decode<'f>(&self, frame: WebSocketMessage<'f>) -> Result<Packet<'f>, DecodeError> {
         (self.settings.revision.decode)(frame)
     }
 
@@ -105,8 +105,8 @@ impl State<'_> {
                     (pieces.handle)(self, now, piece);
                 }
             }
-            Received::Control(Control::Ping(payload)) => self.ping.save(payload),
-            Received::Control(Control::Pong(payload)) => {
+            Received::Control(ControlFrame::Ping(payload)) => self.ping.save(payload),
+            Received::Control(ControlFrame::Pong(payload)) => {
                 if let RttPing::Sent(at) = self.rtt_ping
                     && payload == at.as_micros().to_be_bytes()
                 {
@@ -114,7 +114,7 @@ impl State<'_> {
                     self.rtt = Some(now.saturating_duration_since(at));
                 }
             }
-            Received::Control(Control::Close(close)) => {
+            Received::Control(ControlFrame::Close(close)) => {
                 self.set_close_code(close.map(|close| close.code()));
                 self.request_close_frame();
                 self.session.handle_close_frame(now, close);

@@ -1,6 +1,6 @@
 //! Sending: messages of the application, heartbeats, pongs and the close frame.
 
-use eio_core::packet::Frame;
+use eio_core::packet::WebSocketMessage;
 use eio_core::session::Control;
 use eio_core::ws::{Key, MessageKind, OpCode, Piece};
 use eio_core::{BufferTooSmall, Instant};
@@ -205,10 +205,10 @@ impl State<'_> {
 }
 
 /// Returns a whole message as a single piece.
-pub(crate) fn whole(message: Frame<'_>) -> Piece<'_> {
+pub(crate) fn whole(message: WebSocketMessage<'_>) -> Piece<'_> {
     let (kind, bytes) = match message {
-        Frame::Text(text) => (MessageKind::Text, text.as_bytes()),
-        Frame::Binary(bytes) => (MessageKind::Binary, bytes),
+        WebSocketMessage::Text(text) => (MessageKind::Text, text.as_bytes()),
+        WebSocketMessage::Binary(bytes) => (MessageKind::Binary, bytes),
     };
     Piece { kind, bytes, first: true, last: true }
 }

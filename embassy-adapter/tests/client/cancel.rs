@@ -4,9 +4,9 @@ use core::future::Future;
 use core::pin::pin;
 use core::task::Poll;
 
-use eio_core::packet::Frame;
-use eio_core::ws::Control;
-use eio_embassy::{Client, Endpoint, Settings};
+use eio_core::packet::WebSocketMessage;
+use eio_core::ws::ControlFrame;
+use eio_embassy::{Client, ClientSettings, Endpoint};
 
 use crate::world::{
     self, OPEN, Sent, Server, Task, TestClient, buffers, done, open_with, received, rng, text,
@@ -29,11 +29,11 @@ fn script() -> (Vec<u8>, Vec<Sent>) {
     let mut wire = Vec::new();
     let mut expected = Vec::new();
     for i in 0..12_u8 {
-        wire.extend(world::frame(Frame::Text(&format!("4message {i}"))));
+        wire.extend(world::frame(WebSocketMessage::Text(&format!("4message {i}"))));
         expected.push(text(&format!("message {i}")));
-        wire.extend(world::frame(Frame::Text("2")));
-        wire.extend(world::control_frame(Control::Ping(&[i; 5])));
-        wire.extend(world::frame(Frame::Binary(&[i; 150])));
+        wire.extend(world::frame(WebSocketMessage::Text("2")));
+        wire.extend(world::control_frame(ControlFrame::Ping(&[i; 5])));
+        wire.extend(world::frame(WebSocketMessage::Binary(&[i; 150])));
         expected.push(Sent::Binary(vec![i; 150]));
     }
     (wire, expected)
@@ -59,7 +59,7 @@ fn receiving_may_be_dropped_after_any_number_of_polls() {
     let (wire, expected) = script();
     for patience in 1..8 {
         for (reads, writes) in [(1, 1), (3, 2), (17, 5), (1_000, 1_000)] {
-            let (mut client, mut server) = open_with(&Settings::DEFAULT, 400, 300, OPEN);
+            let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 400, 300, OPEN);
             server.set_stutters();
             server.set_at_once(reads, writes);
             server.raw(&wire);
@@ -87,14 +87,14 @@ fn sending_may_be_dropped_after_any_number_of_polls() {
     let _clock = world::clock();
     for patience in 1..8 {
         for window in [1, 7, 64, 1_000] {
-            let (mut client, mut server) = open_with(&Settings::DEFAULT, 400, 300, OPEN);
+            let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 400, 300, OPEN);
             server.set_stutters();
             server.set_window(window);
             let mut sent = Vec::new();
             for i in 0..10_u8 {
                 // Sent or not sent: the answer says which, and a dropped future has not.
                 let message = format!("{i}").repeat(1 + 14 * usize::from(i));
-                while impatient(client.send(Frame::Text(&message)), patience).is_none() {
+                while impatient(client.send(WebSocketMessage::Text(&message)), patience).is_none() {
                     sent.extend(server.take());
                 }
                 server.text("2");
@@ -117,10 +117,10 @@ fn sending_may_be_dropped_after_any_number_of_polls() {
 fn closing_may_be_dropped_after_any_number_of_polls() {
     let _clock = world::clock();
     for patience in 1..8 {
-        let (mut client, mut server) = open_with(&Settings::DEFAULT, 400, 300, OPEN);
+        let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 400, 300, OPEN);
         server.set_stutters();
         server.set_at_once(1, 1);
-        while impatient(client.send(Frame::Text("last")), patience).is_none() {}
+        while impatient(client.send(WebSocketMessage::Text("last")), patience).is_none() {}
         let mut sent = Vec::new();
         while impatient(client.close(), patience).is_none() {
             sent.extend(server.take());
@@ -134,7 +134,7 @@ fn closing_may_be_dropped_after_any_number_of_polls() {
 fn a_race_between_receiving_and_other_work_loses_nothing() {
     let _clock = world::clock();
     let (wire, expected) = script();
-    let (mut client, mut server) = open_with(&Settings::DEFAULT, 400, 300, OPEN);
+    let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 400, 300, OPEN);
     server.set_stutters();
     server.set_at_once(2, 3);
     server.raw(&wire);
@@ -143,7 +143,7 @@ fn a_race_between_receiving_and_other_work_loses_nothing() {
     while messages.len() < expected.len() || numbers.len() < 50 {
         if rng().is_multiple_of(3) && numbers.len() < 50 {
             let number = numbers.len().to_string();
-            if impatient(client.send(Frame::Text(&number)), (rng() % 5) as usize).is_some() {
+            if impatient(client.send(WebSocketMessage::Text(&number)), (rng() % 5) as usize).is_some() {
                 numbers.push(text(&format!("4{number}")));
             }
         } else if let Some(event) = impatient(client.recv(), (rng() % 7) as usize) {
@@ -170,7 +170,7 @@ fn connecting_may_be_dropped_at_any_poll_and_goes_on() {
         server.set_stutters();
         server.set_at_once(5, 5);
         let mut client =
-            Client::new(reader, writer, buffers(400, 300), rng(), &Settings::DEFAULT).expect("room");
+            Client::new(reader, writer, buffers(400, 300), rng(), &ClientSettings::DEFAULT).expect("room");
         let endpoint = Endpoint::engineio("host");
         let (mut request, mut answered) = (Vec::new(), false);
         while !client.is_open() {

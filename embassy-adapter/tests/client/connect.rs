@@ -4,19 +4,21 @@ use core::pin::pin;
 use core::task::Poll;
 
 use eio_core::handshake::HandshakeErrorKind;
-use eio_core::packet::Frame;
+use eio_core::packet::WebSocketMessage;
 use eio_core::session::Violation;
 use eio_core::{DisconnectReason, Heartbeat};
-use eio_embassy::{Buffers, Client, ConnectError, Endpoint, LongMessages, Revision, SendError, Settings};
+use eio_embassy::{
+    Buffers, Client, ClientSettings, ConnectError, Endpoint, LongMessages, Revision, SendError,
+};
 
 use crate::world::{self, OPEN, Server, Task, buffers, connect_with, done, open, rng, waits};
 
-fn failure(settings: &Settings, answer: impl FnOnce(&mut Server, String)) -> ConnectError {
+fn failure(settings: &ClientSettings, answer: impl FnOnce(&mut Server, String)) -> ConnectError {
     connect_with(settings, buffers(512, 512), answer).map(drop).expect_err("no session")
 }
 
 fn answered(answer: impl FnOnce(String) -> String) -> ConnectError {
-    failure(&Settings::DEFAULT, |server, switch| {
+    failure(&ClientSettings::DEFAULT, |server, switch| {
         server.raw(answer(switch).as_bytes());
         server.text(OPEN);
         server.hang_up();
@@ -32,7 +34,7 @@ fn the_request_is_what_a_server_expects() {
         headers: &[("Authorization", "Bearer a b"), ("X-Empty", "")],
         ..Endpoint::socketio("example.com:3000")
     };
-    let settings = Settings { revision: Revision::V3, ..Settings::DEFAULT };
+    let settings = ClientSettings { revision: Revision::V3, ..ClientSettings::DEFAULT };
     let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
     assert!(Task::new().poll(connect.as_mut()).is_pending());
     let (request, _) = server.request();
@@ -62,7 +64,7 @@ fn an_open_session_knows_what_the_server_said() {
     assert_eq!(Heartbeat::from_millis(300, 200).ok(), client.heartbeat());
     assert_eq!(client.max_payload(), Some(100_000));
     assert!(client.is_open());
-    assert_eq!(client.disconnect(), None);
+    assert_eq!(client.end(), None);
     assert_eq!(client.rtt(), None);
     assert_eq!(client.time_to_deadline(), Some(core::time::Duration::from_millis(500)));
 }
@@ -72,16 +74,22 @@ fn the_answer_may_come_in_any_two_pieces_and_byte_by_byte() {
     let _clock = world::clock();
     let script = |switch: String| {
         let mut bytes = switch.into_bytes();
-        bytes.extend(world::frame(eio_core::packet::Frame::Text(OPEN)));
-        bytes.extend(world::frame(eio_core::packet::Frame::Text("4hello")));
+        bytes.extend(world::frame(eio_core::packet::WebSocketMessage::Text(OPEN)));
+        bytes.extend(world::frame(eio_core::packet::WebSocketMessage::Text("4hello")));
         bytes
     };
     for cut in 0..300 {
         let (mut server, reader, writer) = Server::new();
         let endpoint = Endpoint::engineio("host");
         let task = Task::new();
-        let mut connect =
-            Box::pin(world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &Settings::DEFAULT));
+        let mut connect = Box::pin(world::connect(
+            reader,
+            writer,
+            &endpoint,
+            buffers(512, 512),
+            rng(),
+            &ClientSettings::DEFAULT,
+        ));
         assert!(task.poll(connect.as_mut()).is_pending());
         let bytes = script(server.request().1);
         let (head, tail) = bytes.split_at(cut.min(bytes.len()));
@@ -96,11 +104,12 @@ fn the_answer_may_come_in_any_two_pieces_and_byte_by_byte() {
         let Poll::Ready(Ok(mut client)) = early else { panic!("cut at {cut}") };
         assert_eq!(world::received(world::done(client.recv()).expect("a message")), world::text("hello"));
     }
-    let (mut client, _server) = connect_with(&Settings::DEFAULT, buffers(512, 512), |server, switch| {
-        server.set_at_once(1, 1);
-        server.raw(&script(switch));
-    })
-    .expect("a session");
+    let (mut client, _server) =
+        connect_with(&ClientSettings::DEFAULT, buffers(512, 512), |server, switch| {
+            server.set_at_once(1, 1);
+            server.raw(&script(switch));
+        })
+        .expect("a session");
     assert_eq!(world::received(world::done(client.recv()).expect("a message")), world::text("hello"));
 }
 
@@ -136,10 +145,11 @@ fn a_response_that_is_no_answer_to_the_request_is_refused_and_says_why() {
     }
     let long = |switch: String| with(&format!("X: {}", "y".repeat(512)), switch);
     assert_eq!(answered(long), ConnectError::HeadTooLong);
-    let endless =
-        failure(&Settings::DEFAULT, |server, _| server.raw(&[b"HTTP/1.1 101 ", &[b'x'; 5000][..]].concat()));
+    let endless = failure(&ClientSettings::DEFAULT, |server, _| {
+        server.raw(&[b"HTTP/1.1 101 ", &[b'x'; 5000][..]].concat());
+    });
     assert_eq!(endless, ConnectError::HeadTooLong);
-    let other = failure(&Settings::DEFAULT, |server, _| server.raw(b"SSH-2.0"));
+    let other = failure(&ClientSettings::DEFAULT, |server, _| server.raw(b"SSH-2.0"));
     assert_eq!(other, ConnectError::NotHttp, "before its line ends");
     assert_eq!(answered(|_| "HTTP/1.0 501 x\r\n\r\n".to_owned()), ConnectError::Refused { status: 501 });
 }
@@ -155,14 +165,14 @@ fn headers_in_other_cases_and_lists_are_understood() {
         server.raw(switch.as_bytes());
         server.text(OPEN);
     };
-    assert!(connect_with(&Settings::DEFAULT, buffers(512, 512), answer).is_ok());
+    assert!(connect_with(&ClientSettings::DEFAULT, buffers(512, 512), answer).is_ok());
 }
 
 #[test]
 fn a_handshake_that_cannot_be_used_ends_the_session_with_its_reason() {
     let _clock = world::clock();
     let reason = |packet: &'static str| {
-        failure(&Settings::DEFAULT, |server, switch| {
+        failure(&ClientSettings::DEFAULT, |server, switch| {
             server.raw(switch.as_bytes());
             server.text(packet);
         })
@@ -176,17 +186,18 @@ fn a_handshake_that_cannot_be_used_ends_the_session_with_its_reason() {
     assert_eq!(reason("4early"), DisconnectReason::UnexpectedPacket);
     assert_eq!(reason("1"), DisconnectReason::PeerClose);
     assert!(matches!(reason("x"), DisconnectReason::ServerError(_)));
-    let too_long = failure(&Settings::DEFAULT, |server, switch| {
+    let too_long = failure(&ClientSettings::DEFAULT, |server, switch| {
         server.raw(switch.as_bytes());
         server.text(&format!("0{}", " ".repeat(600)));
     });
     assert_eq!(too_long.reason(), Some(DisconnectReason::Violation(Violation::PayloadTooLarge)));
-    let small = connect_with(&Settings::DEFAULT, buffers(200, 512), |server, switch| {
+    let small = connect_with(&ClientSettings::DEFAULT, buffers(200, 512), |server, switch| {
         server.raw(switch.as_bytes());
         server.text(OPEN);
     });
     assert_eq!(small.err(), Some(ConnectError::RxTooSmall { needed: Buffers::RX_ENOUGH }));
-    let settings = Settings { long_messages: LongMessages::in_pieces(5_000), ..Settings::DEFAULT };
+    let settings =
+        ClientSettings { long_messages: LongMessages::in_pieces(5_000), ..ClientSettings::DEFAULT };
     let in_pieces = failure(&settings, |server, switch| {
         server.raw(switch.as_bytes());
         server.text(&format!("0{}", " ".repeat(600)));
@@ -197,7 +208,7 @@ fn a_handshake_that_cannot_be_used_ends_the_session_with_its_reason() {
 #[test]
 fn the_end_of_the_stream_is_noticed_at_every_step() {
     let _clock = world::clock();
-    let end = |answer: fn(&mut Server, String)| failure(&Settings::DEFAULT, answer).reason();
+    let end = |answer: fn(&mut Server, String)| failure(&ClientSettings::DEFAULT, answer).reason();
     assert_eq!(end(|server, _| server.hang_up()), Some(DisconnectReason::TransportClosed));
     assert_eq!(end(|server, _| server.reset()), Some(DisconnectReason::TransportReset));
     assert_eq!(
@@ -225,7 +236,10 @@ fn the_open_timeout_counts_from_the_start_through_every_step() {
         if step == 1 {
             server.set_window(10);
         }
-        let settings = Settings { open_timeout: core::time::Duration::from_millis(700), ..Settings::DEFAULT };
+        let settings = ClientSettings {
+            open_timeout: core::time::Duration::from_millis(700),
+            ..ClientSettings::DEFAULT
+        };
         let endpoint = Endpoint::engineio("host");
         let task = Task::new();
         let mut connect =
@@ -257,7 +271,7 @@ fn buffers_that_are_too_small_say_how_large_they_must_be() {
     let _clock = world::clock();
     let attempt = |rx, tx| {
         let (_server, reader, writer) = Server::new();
-        let (endpoint, settings) = (Endpoint::engineio("host"), Settings::DEFAULT);
+        let (endpoint, settings) = (Endpoint::engineio("host"), ClientSettings::DEFAULT);
         let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
         match Task::new().poll(connect.as_mut()) {
             Poll::Pending => Ok(()),
@@ -271,7 +285,7 @@ fn buffers_that_are_too_small_say_how_large_they_must_be() {
 
     let (_server, reader, writer) = Server::new();
     let endpoint = Endpoint { query: &"x".repeat(300), ..Endpoint::engineio("host") };
-    let settings = Settings::DEFAULT;
+    let settings = ClientSettings::DEFAULT;
     let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
     let Poll::Ready(Err(ConnectError::TxTooSmall { needed })) = Task::new().poll(connect.as_mut()) else {
         panic!("it fits");
@@ -299,7 +313,7 @@ fn nothing_can_be_smuggled_into_the_request() {
         Endpoint { headers: &[("X", "\u{e4}")], ..base },
     ] {
         let (mut server, reader, writer) = Server::new();
-        let settings = Settings::DEFAULT;
+        let settings = ClientSettings::DEFAULT;
         let mut connect =
             pin!(world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
         let Poll::Ready(Err(error)) = Task::new().poll(connect.as_mut()) else { panic!("{endpoint:?}") };
@@ -313,7 +327,10 @@ fn a_client_that_never_asked_for_a_session_sends_nothing_and_ends() {
     let _clock = world::clock();
     let client = || {
         let (server, reader, writer) = Server::new();
-        (Client::new(reader, writer, buffers(512, 512), rng(), &Settings::DEFAULT).expect("room"), server)
+        (
+            Client::new(reader, writer, buffers(512, 512), rng(), &ClientSettings::DEFAULT).expect("room"),
+            server,
+        )
     };
     let (mut closed, mut server) = client();
     assert_eq!(done(closed.close()).reason, DisconnectReason::LocalClose);
@@ -321,10 +338,10 @@ fn a_client_that_never_asked_for_a_session_sends_nothing_and_ends() {
 
     let (mut waiting, mut server) = client();
     waits(waiting.recv());
-    waits(waiting.send(Frame::Text("early")));
+    waits(waiting.send(WebSocketMessage::Text("early")));
     world::advance(20_000_000);
-    assert_eq!(done(waiting.send(Frame::Text("late"))), Err(SendError::Closed));
-    assert_eq!(waiting.disconnect().map(|end| end.reason), Some(DisconnectReason::OpenTimeout));
+    assert_eq!(done(waiting.send(WebSocketMessage::Text("late"))), Err(SendError::Closed));
+    assert_eq!(waiting.end().map(|end| end.reason), Some(DisconnectReason::OpenTimeout));
     assert!(server.take_raw().is_empty());
 }
 
@@ -332,7 +349,7 @@ fn a_client_that_never_asked_for_a_session_sends_nothing_and_ends() {
 fn what_the_handshake_announces_is_not_known_before() {
     let _clock = world::clock();
     let (_server, reader, writer) = Server::new();
-    let client =
-        Client::new(reader, writer, buffers(1024, 512), rng(), &Settings::DEFAULT).expect("large buffers");
+    let client = Client::new(reader, writer, buffers(1024, 512), rng(), &ClientSettings::DEFAULT)
+        .expect("large buffers");
     assert_eq!((client.heartbeat(), client.sid(), client.max_payload()), (None, None, None));
 }

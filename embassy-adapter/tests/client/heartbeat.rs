@@ -5,14 +5,14 @@ use core::task::Poll;
 use core::time::Duration;
 
 use eio_core::DisconnectReason;
-use eio_core::packet::Frame;
-use eio_core::session::Disconnect;
-use eio_core::ws::Control;
-use eio_embassy::{Revision, SendError, Settings};
+use eio_core::packet::WebSocketMessage;
+use eio_core::session::SessionEnd;
+use eio_core::ws::ControlFrame;
+use eio_embassy::{ClientSettings, Revision, SendError};
 
 use crate::world::{self, OPEN, Sent, Task, TestClient, done, open, open_with, text, waits};
 
-fn end_of(client: &mut TestClient) -> Disconnect {
+fn end_of(client: &mut TestClient) -> SessionEnd {
     done(client.recv()).expect_err("the session has ended")
 }
 
@@ -46,7 +46,7 @@ fn silence_ends_the_session_at_the_deadline_and_not_a_microsecond_before() {
     assert_eq!(end.silent_for, Duration::from_millis(500));
     drop(recv);
     assert_eq!(end_of(&mut client), end, "for ever");
-    assert_eq!(done(client.send(Frame::Text("late"))), Err(SendError::Closed));
+    assert_eq!(done(client.send(WebSocketMessage::Text("late"))), Err(SendError::Closed));
     assert_eq!(client.time_to_deadline(), None);
 }
 
@@ -58,7 +58,7 @@ fn a_server_that_only_talks_is_silent() {
     let end = loop {
         world::advance(10_000);
         server.text("4x");
-        server.control(Control::Ping(b"alive"));
+        server.control(ControlFrame::Ping(b"alive"));
         assert!(done(client.recv()).is_ok());
         messages += 1;
         // What is there is read first; then the clock counts.
@@ -75,10 +75,10 @@ fn a_write_that_hangs_hides_nothing() {
     let _clock = world::clock();
     let (mut client, mut server) = open();
     server.set_window(0);
-    assert_eq!(done(client.send(Frame::Text("kept by the client"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("kept by the client"))), Ok(()));
     // Another waits for room, until the deadline.
     let task = Task::new();
-    let mut send = Box::pin(client.send(Frame::Text("never")));
+    let mut send = Box::pin(client.send(WebSocketMessage::Text("never")));
     assert!(task.poll(send.as_mut()).is_pending());
     world::advance(499_999);
     assert!(task.poll(send.as_mut()).is_pending());
@@ -94,7 +94,7 @@ fn a_write_that_hangs_does_not_keep_pings_from_being_read() {
     let _clock = world::clock();
     let (mut client, mut server) = open();
     server.set_window(3);
-    assert_eq!(done(client.send(Frame::Text("half of it"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("half of it"))), Ok(()));
     for _ in 0..5 {
         world::advance(400_000);
         server.text("2");
@@ -111,10 +111,10 @@ fn a_heartbeat_overtakes_the_message_that_waits() {
     let _clock = world::clock();
     let (mut client, mut server) = open();
     server.set_window(3);
-    assert_eq!(done(client.send(Frame::Text("first"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("first"))), Ok(()));
     let task = Task::new();
     {
-        let mut send = pin!(client.send(Frame::Text("second")));
+        let mut send = pin!(client.send(WebSocketMessage::Text("second")));
         assert!(task.poll(send.as_mut()).is_pending());
         server.text("2");
         assert!(task.poll(send.as_mut()).is_pending());
@@ -156,12 +156,12 @@ fn sending_after_an_absence_looks_for_a_sign_of_life_first() {
     let (mut client, mut server) = open();
     server.text("2");
     world::advance(60_000_000);
-    assert_eq!(done(client.send(Frame::Text("hi"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("hi"))), Ok(()));
     assert_eq!(server.take(), [text("3"), text("4hi")]);
     world::advance(60_000_000);
     {
         let task = Task::new();
-        let mut send = pin!(client.send(Frame::Text("ho")));
+        let mut send = pin!(client.send(WebSocketMessage::Text("ho")));
         assert!(task.poll(send.as_mut()).is_pending(), "the network gets five milliseconds");
         world::advance(5_000);
         assert_eq!(task.poll(send.as_mut()), Poll::Ready(Err(SendError::Expired)));
@@ -175,7 +175,7 @@ fn a_ping_that_the_network_still_held_lets_a_late_message_go() {
     let (mut client, mut server) = open();
     world::advance(60_000_000);
     let task = Task::new();
-    let mut send = pin!(client.send(Frame::Text("hi")));
+    let mut send = pin!(client.send(WebSocketMessage::Text("hi")));
     assert!(task.poll(send.as_mut()).is_pending());
     world::advance(4_000);
     server.text("2");
@@ -246,7 +246,7 @@ fn it_wakes_for_bytes_and_for_its_deadline_and_for_nothing_else() {
 #[test]
 fn a_client_of_revision_3_pings_and_learns_the_round_trip() {
     let _clock = world::clock();
-    let settings = Settings { revision: Revision::V3, ..Settings::DEFAULT };
+    let settings = ClientSettings { revision: Revision::V3, ..ClientSettings::DEFAULT };
     let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
     waits(client.recv());
     world::advance(299_999);
@@ -260,7 +260,7 @@ fn a_client_of_revision_3_pings_and_learns_the_round_trip() {
     waits(client.recv());
     assert_eq!(client.rtt(), Some(Duration::from_millis(7)));
 
-    assert_eq!(done(client.send(Frame::Binary(&[1, 2]))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Binary(&[1, 2]))), Ok(()));
     assert_eq!(server.take(), [Sent::Binary(vec![4, 1, 2])]);
     server.binary(&[4, 8, 9]);
     assert_eq!(world::received(done(client.recv()).expect("a message")), Sent::Binary(vec![8, 9]));
@@ -281,8 +281,8 @@ fn the_round_trip_of_the_link_is_measured_when_asked() {
     let sent = server.take();
     let [Sent::Ping(payload)] = &sent[..] else { panic!("{sent:?}") };
     world::advance(12_345);
-    server.control(Control::Pong(b"somebody else's"));
-    server.control(Control::Pong(payload));
+    server.control(ControlFrame::Pong(b"somebody else's"));
+    server.control(ControlFrame::Pong(payload));
     waits(client.recv());
     assert_eq!(client.rtt(), Some(Duration::from_micros(12_345)));
     assert_eq!(client.time_to_deadline(), Some(Duration::from_micros(500_000 - 12_345)), "no sign of life");
@@ -291,7 +291,8 @@ fn the_round_trip_of_the_link_is_measured_when_asked() {
 #[test]
 fn a_shorter_timeout_than_the_server_asks_for_is_kept() {
     let _clock = world::clock();
-    let settings = Settings { ping_timeout_at_most: Some(Duration::from_millis(50)), ..Settings::DEFAULT };
+    let settings =
+        ClientSettings { ping_timeout_at_most: Some(Duration::from_millis(50)), ..ClientSettings::DEFAULT };
     let (mut client, _server) = open_with(&settings, 512, 512, OPEN);
     waits(client.recv());
     world::advance(350_000);

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use eio_core::DisconnectReason;
-use eio_core::packet::{Data, Frame};
+use eio_core::packet::{Data, WebSocketMessage};
 use eio_core::session::Violation;
-use eio_core::ws::{Close, CloseCode, Control, FrameHeader, MessageKind, OpCode};
-use eio_embassy::{Buffers, Event, LongMessages, Settings};
+use eio_core::ws::{Close, CloseCode, ControlFrame, FrameHeader, MessageKind, OpCode};
+use eio_embassy::{Buffers, ClientSettings, IncomingMessage, LongMessages};
 
 use crate::world::{self, OPEN, Sent, Server, TestClient, done, open, open_with, received, text, waits};
 
@@ -20,7 +20,7 @@ fn fragments(kind: OpCode, payload: &[u8], len: usize) -> Vec<u8> {
     let count = payload.len().div_ceil(len);
     for (i, chunk) in payload.chunks(len).enumerate() {
         if i > 0 {
-            wire.extend(world::control_frame(Control::Ping(b"between")));
+            wire.extend(world::control_frame(ControlFrame::Ping(b"between")));
         }
         let opcode = if i == 0 { kind } else { OpCode::Continuation };
         let header = FrameHeader { fin: i + 1 == count, ..FrameHeader::new(opcode, chunk.len()) };
@@ -43,9 +43,9 @@ fn text_and_bytes_come_as_they_were_sent() {
     server.text("bAQID");
     assert_eq!(next(&mut client), Ok(text("hello")));
     assert_eq!(next(&mut client), Ok(Sent::Binary(vec![0, 255])));
-    assert_eq!(client.last_event(), Some(Event::Message(Data::Binary(&[0, 255]))));
+    assert_eq!(client.last_event(), Some(IncomingMessage::Whole(Data::Binary(&[0, 255]))));
     assert_eq!(next(&mut client), Ok(text("")));
-    let Ok(Event::Message(Data::Base64(bytes))) = done(client.recv()) else { panic!("no base64") };
+    let Ok(IncomingMessage::Whole(Data::Base64(bytes))) = done(client.recv()) else { panic!("no base64") };
     assert_eq!(bytes.decode(&mut [0; 3]), Ok(&[1, 2, 3][..]));
     waits(client.recv());
     assert_eq!(client.last_event(), None);
@@ -55,9 +55,9 @@ fn text_and_bytes_come_as_they_were_sent() {
 fn every_cut_of_the_stream_is_the_same() {
     let _clock = world::clock();
     let mut wire = fragments(OpCode::Text, "4Gr\u{fc}\u{df}e \u{1f600}".as_bytes(), 3);
-    wire.extend(world::frame(Frame::Text("2")));
-    wire.extend(world::frame(Frame::Binary(&[7; 200])));
-    wire.extend(world::frame(Frame::Text("4end")));
+    wire.extend(world::frame(WebSocketMessage::Text("2")));
+    wire.extend(world::frame(WebSocketMessage::Binary(&[7; 200])));
+    wire.extend(world::frame(WebSocketMessage::Text("4end")));
     for at_once in 1..wire.len() {
         let (mut client, mut server) = open();
         server.set_at_once(at_once, usize::MAX);
@@ -92,7 +92,7 @@ fn the_longest_message_that_fits_is_received_whole_and_one_more_byte_ends_the_se
     for rx in [300, 512, 1024] {
         let longest = rx - Buffers::RX_OVERHEAD;
         for split in [longest, 50] {
-            let (mut client, mut server) = open_with(&Settings::DEFAULT, rx, 512, OPEN);
+            let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, rx, 512, OPEN);
             server.raw(&fragments(OpCode::Binary, &vec![1; longest], split));
             assert_eq!(next(&mut client), Ok(Sent::Binary(vec![1; longest])));
             server.raw(&fragments(OpCode::Binary, &vec![1; longest + 1], split));
@@ -110,7 +110,7 @@ fn collect(client: &mut TestClient) -> (MessageKind, Vec<u8>, usize) {
     let (mut bytes, mut count) = (Vec::new(), 0);
     loop {
         match done(client.recv()).expect("alive") {
-            Event::Piece(piece) => {
+            IncomingMessage::Piece(piece) => {
                 assert_eq!(piece.first, count == 0);
                 bytes.extend_from_slice(piece.bytes);
                 count += 1;
@@ -126,7 +126,8 @@ fn collect(client: &mut TestClient) -> (MessageKind, Vec<u8>, usize) {
 #[test]
 fn a_longer_message_comes_in_pieces_if_asked() {
     let _clock = world::clock();
-    let settings = Settings { long_messages: LongMessages::in_pieces(10_000), ..Settings::DEFAULT };
+    let settings =
+        ClientSettings { long_messages: LongMessages::in_pieces(10_000), ..ClientSettings::DEFAULT };
     let payload: Vec<u8> = (0..9_999).map(|i: u32| b'a' + u8::try_from(i % 26).unwrap()).collect();
     let packet = [b"4", &payload[..]].concat();
     for at_once in [1, 7, 100, 5_000, usize::MAX] {
@@ -154,7 +155,8 @@ fn a_longer_message_comes_in_pieces_if_asked() {
 #[test]
 fn a_packet_that_is_no_message_cannot_come_in_pieces() {
     let _clock = world::clock();
-    let settings = Settings { long_messages: LongMessages::in_pieces(10_000), ..Settings::DEFAULT };
+    let settings =
+        ClientSettings { long_messages: LongMessages::in_pieces(10_000), ..ClientSettings::DEFAULT };
     for first in ["2", "0", "b", "x"] {
         let (mut client, mut server) = open_with(&settings, 400, 512, OPEN);
         server.text(&format!("{first}{}", "A".repeat(1_000)));
@@ -166,14 +168,14 @@ fn a_packet_that_is_no_message_cannot_come_in_pieces() {
 fn pings_of_websocket_are_answered_with_their_own_bytes() {
     let _clock = world::clock();
     let (mut client, mut server) = open();
-    server.control(Control::Ping(&[9; 125]));
+    server.control(ControlFrame::Ping(&[9; 125]));
     waits(client.recv());
     assert_eq!(server.take(), [Sent::Pong(vec![9; 125])]);
     // While nothing can be written, the latest is kept.
     server.set_window(2);
-    assert_eq!(done(client.send(Frame::Text("x"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("x"))), Ok(()));
     for i in 0..5 {
-        server.control(Control::Ping(&[i; 3]));
+        server.control(ControlFrame::Ping(&[i; 3]));
     }
     waits(client.recv());
     server.set_window(1_000);
@@ -192,14 +194,16 @@ fn every_way_to_end_has_its_reason_and_comes_after_what_was_sent_before() {
         (Server::refuse_writes, DisconnectReason::TransportReset, None, &[]),
         (|server| server.text("1"), DisconnectReason::PeerClose, None, &[]),
         (
-            |server| server.control(Control::Close(None)),
+            |server| server.control(ControlFrame::Close(None)),
             DisconnectReason::TransportClosed,
             Some(CloseCode::NO_STATUS),
             &[Sent::Close(None)],
         ),
         (
             |server| {
-                server.control(Control::Close(Some(Close::new(CloseCode::GOING_AWAY, "restart").unwrap())));
+                server.control(ControlFrame::Close(Some(
+                    Close::new(CloseCode::GOING_AWAY, "restart").unwrap(),
+                )));
             },
             DisconnectReason::TransportClosed,
             Some(CloseCode::GOING_AWAY),
@@ -216,13 +220,13 @@ fn every_way_to_end_has_its_reason_and_comes_after_what_was_sent_before() {
         end(&mut server);
         if i == 2 {
             // Only writing shows that nothing can be written.
-            let _ = done(client.send(Frame::Text("x")));
+            let _ = done(client.send(WebSocketMessage::Text("x")));
         }
         assert_eq!(next(&mut client), Ok(text("before")), "{reason}");
         assert_eq!(next(&mut client), Ok(text("it")), "{reason}");
         assert_eq!(next(&mut client), Err(reason));
         assert_eq!(next(&mut client), Err(reason), "for ever");
-        let end = client.disconnect().expect("it has ended");
+        let end = client.end().expect("it has ended");
         assert_eq!(end.close_code, code);
         assert_eq!(client.close_reason(), if code == Some(CloseCode::GOING_AWAY) { "restart" } else { "" });
         assert_eq!(server.take(), [], "the end is reported before anything is written");
@@ -239,7 +243,7 @@ fn a_failed_write_does_not_hide_why_the_server_left() {
     server.text("4first");
     server.text("1");
     server.refuse_writes();
-    assert!(done(client.send(Frame::Text("too late"))).is_err());
+    assert!(done(client.send(WebSocketMessage::Text("too late"))).is_err());
     assert_eq!(next(&mut client), Ok(text("first")));
     assert_eq!(next(&mut client), Err(DisconnectReason::PeerClose));
 }
@@ -251,7 +255,7 @@ fn random_bytes_never_do_harm() {
     for _ in 0..500 {
         let long_messages =
             if rng().is_multiple_of(2) { LongMessages::in_pieces(2_000) } else { LongMessages::REFUSED };
-        let settings = Settings { long_messages, ..Settings::DEFAULT };
+        let settings = ClientSettings { long_messages, ..ClientSettings::DEFAULT };
         let (mut client, mut server) = open_with(&settings, 300, 300, OPEN);
         let mut wire = fragments(OpCode::Text, &[b'4'; 700], 100);
         for _ in 0..(rng() % 4) {
@@ -278,10 +282,10 @@ fn the_last_event_is_no_message_that_has_yet_to_be_received() {
     server.text("4one");
     assert_eq!(done(client.recv()).map(received), Ok(text("one")));
     server.set_window(0);
-    assert_eq!(done(client.send(Frame::Text("a"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("a"))), Ok(()));
     server.text("4two");
     // Its place is taken while this waits for room.
-    waits(client.send(Frame::Text("b")));
+    waits(client.send(WebSocketMessage::Text("b")));
     assert_eq!(client.last_event(), None);
     assert_eq!(done(client.recv()).map(received), Ok(text("two")));
     assert_eq!(client.last_event().map(received), Some(text("two")));

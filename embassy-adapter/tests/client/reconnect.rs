@@ -10,8 +10,8 @@ use std::rc::Rc;
 
 use eio_core::DisconnectReason;
 use eio_core::backoff::Backoff;
-use eio_core::packet::Frame;
-use eio_embassy::{Endpoint, Loss, Reconnect, Settings, State};
+use eio_core::packet::WebSocketMessage;
+use eio_embassy::{ClientSettings, Endpoint, Loss, Reconnect, State};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::watch::Watch;
 
@@ -66,7 +66,7 @@ fn a_session_that_lasted_starts_over_and_nothing_is_sent_twice() {
         report.connecting();
         let (server, reader, writer) = Server::new();
         servers.borrow_mut().push(server);
-        let (endpoint, settings) = (Endpoint::engineio("host"), Settings::DEFAULT);
+        let (endpoint, settings) = (Endpoint::engineio("host"), ClientSettings::DEFAULT);
         let connect = world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings);
         let mut client = match connect.await {
             Ok(client) => client,
@@ -77,7 +77,7 @@ fn a_session_that_lasted_starts_over_and_nothing_is_sent_twice() {
         if number == 3 {
             return ControlFlow::Break("enough");
         }
-        let _ = client.send(Frame::Text(&number.to_string())).await;
+        let _ = client.send(WebSocketMessage::Text(&number.to_string())).await;
         let end = loop {
             if let Err(end) = client.recv().await {
                 break end;

@@ -8,10 +8,10 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use eio_core::DisconnectReason;
-use eio_core::packet::Frame;
-use eio_core::session::{Disconnect, Violation};
-use eio_core::ws::{Close, CloseCode, Control};
-use eio_embassy::{Command, Endpoint, Message, SendError, Settings};
+use eio_core::packet::WebSocketMessage;
+use eio_core::session::{SessionEnd, Violation};
+use eio_core::ws::{Close, CloseCode, ControlFrame};
+use eio_embassy::{ClientSettings, Command, Endpoint, Message, SendError};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
@@ -75,8 +75,8 @@ impl Write for Strict<Writer> {
 /// Tells a story to a session that runs: `story` gets the server, the channels, and a function that lets the session
 /// run as far as it can, which says how it ended.
 fn story(
-    settings: &Settings,
-    story: impl FnOnce(&mut Server, &Commands, &Messages, &mut dyn FnMut() -> Option<Disconnect>),
+    settings: &ClientSettings,
+    story: impl FnOnce(&mut Server, &Commands, &Messages, &mut dyn FnMut() -> Option<SessionEnd>),
 ) {
     let refused = story_of(settings, OPEN, story);
     assert_eq!(refused, [], "every message can be sent");
@@ -84,9 +84,9 @@ fn story(
 
 /// The same with this handshake; returns the messages that were refused, and why.
 fn story_of(
-    settings: &Settings,
+    settings: &ClientSettings,
     handshake: &str,
-    story: impl FnOnce(&mut Server, &Commands, &Messages, &mut dyn FnMut() -> Option<Disconnect>),
+    story: impl FnOnce(&mut Server, &Commands, &Messages, &mut dyn FnMut() -> Option<SessionEnd>),
 ) -> Vec<(Message<600>, SendError)> {
     let _clock = world::clock();
     let (mut server, reader, writer) = Server::new();
@@ -121,26 +121,26 @@ fn story_of(
 }
 
 fn send(commands: &Commands, message: &str) {
-    let message = Message::new(Frame::Text(message)).expect("it fits");
+    let message = Message::new(WebSocketMessage::Text(message)).expect("it fits");
     assert!(commands.try_send(Command::Send(message)).is_ok());
 }
 
 #[test]
 fn messages_go_both_ways_and_pings_are_answered() {
-    story(&Settings::DEFAULT, |server, commands, messages, run| {
+    story(&ClientSettings::DEFAULT, |server, commands, messages, run| {
         assert_eq!(run(), None);
         for round in 0..20 {
             world::advance(300_000);
             server.text("2");
             server.text(&format!("4{round}"));
             server.binary(&[round; 300]);
-            server.control(Control::Ping(b"x"));
+            server.control(ControlFrame::Ping(b"x"));
             send(commands, &"y".repeat(usize::from(round) * 30));
             assert_eq!(run(), None);
             let received = messages.try_receive().expect("a message");
-            assert_eq!(received.as_frame(), Frame::Text(&round.to_string()));
+            assert_eq!(received.as_websocket_message(), WebSocketMessage::Text(&round.to_string()));
             let received = messages.try_receive().expect("a message");
-            assert_eq!(received.as_frame(), Frame::Binary(&[round; 300]));
+            assert_eq!(received.as_websocket_message(), WebSocketMessage::Binary(&[round; 300]));
             let mut sent = server.take();
             sent.sort_by_key(|sent| format!("{sent:?}"));
             let message = text(&format!("4{}", "y".repeat(usize::from(round) * 30)));
@@ -154,7 +154,7 @@ fn messages_go_both_ways_and_pings_are_answered() {
 #[test]
 fn every_cut_of_both_streams_is_the_same() {
     for at_once in 1..20 {
-        story(&Settings::DEFAULT, |server, commands, messages, run| {
+        story(&ClientSettings::DEFAULT, |server, commands, messages, run| {
             server.set_stutters();
             server.set_at_once(at_once, at_once);
             server.text("4hello");
@@ -164,7 +164,10 @@ fn every_cut_of_both_streams_is_the_same() {
             send(commands, &"two".repeat(150));
             assert_eq!(run(), None);
             for expected in ["hello", "world"] {
-                assert_eq!(messages.try_receive().expect("a message").as_frame(), Frame::Text(expected));
+                assert_eq!(
+                    messages.try_receive().expect("a message").as_websocket_message(),
+                    WebSocketMessage::Text(expected)
+                );
             }
             let mut sent = server.take();
             sent.retain(|sent| *sent != text("3"));
@@ -175,7 +178,7 @@ fn every_cut_of_both_streams_is_the_same() {
 
 #[test]
 fn a_write_that_hangs_hides_neither_pings_nor_the_end() {
-    story(&Settings::DEFAULT, |server, commands, _, run| {
+    story(&ClientSettings::DEFAULT, |server, commands, _, run| {
         server.set_window(3);
         send(commands, "stuck");
         assert_eq!(run(), None);
@@ -191,7 +194,8 @@ fn a_write_that_hangs_hides_neither_pings_nor_the_end() {
 
 #[test]
 fn an_application_that_does_not_take_its_messages_is_not_a_silent_server() {
-    let settings = Settings { app_stall_timeout: Some(Duration::from_millis(900)), ..Settings::DEFAULT };
+    let settings =
+        ClientSettings { app_stall_timeout: Some(Duration::from_millis(900)), ..ClientSettings::DEFAULT };
     story(&settings, |server, _, messages, run| {
         for _ in 0..3 {
             server.text("4x");
@@ -213,7 +217,7 @@ fn an_application_that_does_not_take_its_messages_is_not_a_silent_server() {
 
 #[test]
 fn closing_comes_after_what_was_commanded_before() {
-    story(&Settings::DEFAULT, |server, commands, _, run| {
+    story(&ClientSettings::DEFAULT, |server, commands, _, run| {
         send(commands, "last");
         assert!(commands.try_send(Command::Close).is_ok());
         assert_eq!(run().map(|end| end.reason), Some(DisconnectReason::LocalClose));
@@ -228,15 +232,18 @@ fn every_end_is_noticed_after_what_came_before_it() {
         (Server::hang_up, DisconnectReason::TransportClosed),
         (Server::reset, DisconnectReason::TransportReset),
         (|server| server.text("1"), DisconnectReason::PeerClose),
-        (|server| server.control(Control::Close(None)), DisconnectReason::TransportClosed),
+        (|server| server.control(ControlFrame::Close(None)), DisconnectReason::TransportClosed),
         (|server| server.binary(&[0; 601]), DisconnectReason::Violation(Violation::PayloadTooLarge)),
     ];
     for (end, reason) in ends {
-        story(&Settings::DEFAULT, |server, _, messages, run| {
+        story(&ClientSettings::DEFAULT, |server, _, messages, run| {
             server.text("4before");
             end(server);
             assert_eq!(run().map(|end| end.reason), Some(reason));
-            assert_eq!(messages.try_receive().expect("a message").as_frame(), Frame::Text("before"));
+            assert_eq!(
+                messages.try_receive().expect("a message").as_websocket_message(),
+                WebSocketMessage::Text("before")
+            );
         });
     }
 }
@@ -247,11 +254,14 @@ fn a_message_is_as_long_as_it_is_on_the_wire_and_one_that_is_too_long_comes_back
     let message = |frame| Message::new(frame).expect("it fits");
     let (longest, longer) = ([7; 300], [7; 301]);
     let words = "x".repeat(300);
-    let refused = story_of(&Settings::DEFAULT, handshake, |server, commands, _, run| {
+    let refused = story_of(&ClientSettings::DEFAULT, handshake, |server, commands, _, run| {
         // Bytes have no prefix in revision 4, text has one.
-        for frame in
-            [Frame::Binary(&longest), Frame::Binary(&longer), Frame::Text(&words[1..]), Frame::Text(&words)]
-        {
+        for frame in [
+            WebSocketMessage::Binary(&longest),
+            WebSocketMessage::Binary(&longer),
+            WebSocketMessage::Text(&words[1..]),
+            WebSocketMessage::Text(&words),
+        ] {
             assert!(commands.try_send(Command::Send(message(frame))).is_ok());
         }
         assert_eq!(run(), None);
@@ -260,13 +270,16 @@ fn a_message_is_as_long_as_it_is_on_the_wire_and_one_that_is_too_long_comes_back
     let too_large = SendError::TooLarge { max: 300 };
     assert_eq!(
         refused,
-        [(message(Frame::Binary(&longer)), too_large), (message(Frame::Text(&words)), too_large)]
+        [
+            (message(WebSocketMessage::Binary(&longer)), too_large),
+            (message(WebSocketMessage::Text(&words)), too_large)
+        ]
     );
 }
 
 #[test]
 fn a_session_can_be_closed_with_a_code_and_words() {
-    story(&Settings::DEFAULT, |server, commands, _, run| {
+    story(&ClientSettings::DEFAULT, |server, commands, _, run| {
         let close = Close::new(CloseCode::new(4001), "battery low").expect("short words");
         assert!(commands.try_send(Command::CloseWith(close)).is_ok());
         assert_eq!(run().map(|end| end.reason), Some(DisconnectReason::LocalClose));

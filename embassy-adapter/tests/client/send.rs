@@ -7,9 +7,9 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use eio_core::DisconnectReason;
-use eio_core::packet::Frame;
-use eio_core::ws::{Close, CloseCode, Control, Decoder, Item, MessageKind, Piece};
-use eio_embassy::{Buffers, Client, Endpoint, SendError, Settings};
+use eio_core::packet::WebSocketMessage;
+use eio_core::ws::{Close, CloseCode, ControlFrame, Decoder, Item, MessageKind, Piece};
+use eio_embassy::{Buffers, Client, ClientSettings, Endpoint, SendError};
 use embedded_io_async::{ErrorKind, ErrorType, Read};
 
 use crate::world::{
@@ -20,9 +20,9 @@ use crate::world::{
 fn messages_go_out_as_they_are() {
     let _clock = world::clock();
     let (mut client, mut server) = open();
-    assert_eq!(done(client.send(Frame::Text("hi"))), Ok(()));
-    assert_eq!(done(client.send(Frame::Text(""))), Ok(()));
-    assert_eq!(done(client.send(Frame::Binary(&[1, 2, 3]))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("hi"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text(""))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Binary(&[1, 2, 3]))), Ok(()));
     assert_eq!(server.take(), [text("4hi"), text("4"), Sent::Binary(vec![1, 2, 3])]);
 }
 
@@ -32,7 +32,7 @@ fn every_frame_has_a_mask_of_its_own() {
     let (mut client, mut server) = open();
     let mut seen = std::collections::HashSet::new();
     for _ in 0..100 {
-        assert_eq!(done(client.send(Frame::Text("same"))), Ok(()));
+        assert_eq!(done(client.send(WebSocketMessage::Text("same"))), Ok(()));
         assert!(seen.insert(server.take_raw()));
     }
 }
@@ -44,13 +44,13 @@ fn a_message_of_any_length_arrives_whole() {
     let fits = tx - Buffers::TX_OVERHEAD;
     for len in [fits - 2, fits - 1, fits, fits + 1, 2 * fits - 1, 2 * fits, 5_000] {
         for window in [1, 100, 1 << 20] {
-            let (mut client, mut server) = open_with(&Settings::DEFAULT, 512, tx, OPEN);
+            let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, tx, OPEN);
             server.set_window(window);
             let message = "x".repeat(len);
             let mut arrived = Vec::new();
             {
                 let task = Task::new();
-                let mut send = pin!(client.send(Frame::Text(&message)));
+                let mut send = pin!(client.send(WebSocketMessage::Text(&message)));
                 while task.poll(send.as_mut()).is_pending() {
                     arrived.extend(server.take());
                 }
@@ -69,13 +69,13 @@ fn a_long_message_may_be_dropped_anywhere_and_resumed() {
     let _clock = world::clock();
     let message: String = ('a'..='z').cycle().take(3_000).collect();
     for polls in 1..12 {
-        let (mut client, mut server) = open_with(&Settings::DEFAULT, 512, 400, OPEN);
+        let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, 400, OPEN);
         server.set_window(100);
         let mut arrived = Vec::new();
         let mut begun = false;
         loop {
             let task = Task::new();
-            let mut send = pin!(client.send(Frame::Text(&message)));
+            let mut send = pin!(client.send(WebSocketMessage::Text(&message)));
             let done = (0..polls).any(|_| {
                 arrived.extend(server.take());
                 task.poll_once(send.as_mut()).is_ready()
@@ -97,14 +97,14 @@ fn a_long_message_may_be_dropped_anywhere_and_resumed() {
 #[test]
 fn inside_a_long_message_nothing_else_is_sent_and_the_heartbeat_waits() {
     let _clock = world::clock();
-    let (mut client, mut server) = open_with(&Settings::DEFAULT, 512, 300, OPEN);
+    let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, 300, OPEN);
     server.set_window(50);
     let message = "y".repeat(1_000);
-    waits(client.send(Frame::Text(&message)));
-    assert_eq!(done(client.send(Frame::Text("other"))), Err(SendError::Unfinished));
-    assert_eq!(done(client.send(Frame::Binary(&[0; 1_000]))), Err(SendError::Unfinished));
+    waits(client.send(WebSocketMessage::Text(&message)));
+    assert_eq!(done(client.send(WebSocketMessage::Text("other"))), Err(SendError::Unfinished));
+    assert_eq!(done(client.send(WebSocketMessage::Binary(&[0; 1_000]))), Err(SendError::Unfinished));
     server.text("2");
-    server.control(eio_core::ws::Control::Ping(b"may come between"));
+    server.control(eio_core::ws::ControlFrame::Ping(b"may come between"));
     let mut arrived = Vec::new();
     for _ in 0..50 {
         waits(client.recv());
@@ -112,40 +112,40 @@ fn inside_a_long_message_nothing_else_is_sent_and_the_heartbeat_waits() {
     }
     assert_eq!(arrived, [Sent::Pong(b"may come between".to_vec())]);
     server.set_window(10_000);
-    assert_eq!(done(client.send(Frame::Text(&message))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text(&message))), Ok(()));
     waits(client.recv());
     assert_eq!(server.take(), [text(&format!("4{message}")), text("3")]);
-    assert_eq!(done(client.send(Frame::Text("other"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("other"))), Ok(()));
 }
 
 #[test]
 fn a_message_can_be_made_piece_by_piece() {
     let _clock = world::clock();
-    let (mut client, mut server) = open_with(&Settings::DEFAULT, 512, 300, OPEN);
+    let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, 300, OPEN);
     let piece = |bytes: &'static [u8], first, last| Piece { kind: MessageKind::Binary, bytes, first, last };
     assert_eq!(done(client.send_piece(piece(b"x", false, true))), Err(SendError::NotBegun));
     assert_eq!(done(client.send_piece(piece(b"abc", true, false))), Ok(3));
     assert_eq!(done(client.send_piece(piece(b"abc", true, false))), Err(SendError::Unfinished));
     let other = Piece { kind: MessageKind::Text, ..piece(b"x", false, true) };
     assert_eq!(done(client.send_piece(other)), Err(SendError::NotBegun));
-    assert_eq!(done(client.send(Frame::Text("x"))), Err(SendError::Unfinished));
+    assert_eq!(done(client.send(WebSocketMessage::Text("x"))), Err(SendError::Unfinished));
     assert_eq!(done(client.send_piece(piece(&[7; 1_000], false, false))), Ok(300 - Buffers::TX_OVERHEAD));
     assert_eq!(done(client.send_piece(piece(b"", false, true))), Ok(0));
     let expected = [b"abc", &[7; 300 - Buffers::TX_OVERHEAD][..]].concat();
     assert_eq!(server.take(), [Sent::Binary(expected)]);
-    assert_eq!(done(client.send(Frame::Text("x"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("x"))), Ok(()));
 }
 
 #[test]
 fn what_the_server_does_not_take_is_not_sent() {
     let _clock = world::clock();
     let open = OPEN.replace("100000", "1000");
-    let (mut client, mut server) = open_with(&Settings::DEFAULT, 512, 300, &open);
+    let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, 300, &open);
     let too_large = Err(SendError::TooLarge { max: 1_000 });
-    assert_eq!(done(client.send(Frame::Text(&"x".repeat(1_000)))), too_large);
+    assert_eq!(done(client.send(WebSocketMessage::Text(&"x".repeat(1_000)))), too_large);
     assert_eq!(server.take(), []);
-    assert_eq!(done(client.send(Frame::Text(&"x".repeat(999)))), Ok(()));
-    assert_eq!(done(client.send(Frame::Binary(&[0; 1_000]))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text(&"x".repeat(999)))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Binary(&[0; 1_000]))), Ok(()));
     assert_eq!(server.take().len(), 2);
     let piece = Piece { kind: MessageKind::Binary, bytes: &[0; 101], first: true, last: false };
     let mut sent = 0;
@@ -164,10 +164,10 @@ fn an_application_that_only_sends_is_told_that_it_does_not_read() {
     let (mut client, mut server) = open();
     server.set_window(0);
     server.text("4nobody takes this");
-    assert_eq!(done(client.send(Frame::Text("a"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("a"))), Ok(()));
     let task = Task::new();
     {
-        let mut send = pin!(client.send(Frame::Text("b")));
+        let mut send = pin!(client.send(WebSocketMessage::Text("b")));
         for _ in 0..49 {
             assert!(task.poll(send.as_mut()).is_pending(), "at {}", world::now());
             server.text("2");
@@ -187,10 +187,10 @@ fn reading_again_in_time_lets_the_session_live() {
     let (mut client, mut server) = open();
     server.set_window(0);
     server.text("4take this");
-    assert_eq!(done(client.send(Frame::Text("a"))), Ok(()));
-    waits(client.send(Frame::Text("b")));
+    assert_eq!(done(client.send(WebSocketMessage::Text("a"))), Ok(()));
+    waits(client.send(WebSocketMessage::Text("b")));
     world::advance(490_000);
-    waits(client.send(Frame::Text("b")));
+    waits(client.send(WebSocketMessage::Text("b")));
     assert_eq!(received(done(client.recv()).expect("a message")), text("take this"));
     server.text("2");
     world::advance(490_000);
@@ -205,7 +205,7 @@ fn closing_sends_what_is_left_and_then_a_close_frame() {
     let _clock = world::clock();
     let (mut client, mut server) = open();
     server.set_window(5);
-    assert_eq!(done(client.send(Frame::Text("last words"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("last words"))), Ok(()));
     server.text("4ignored");
     let task = Task::new();
     {
@@ -217,7 +217,7 @@ fn closing_sends_what_is_left_and_then_a_close_frame() {
     }
     assert_eq!(server.take(), [text("4last words"), Sent::Close(None)]);
     assert_eq!(done(client.recv()).expect_err("ended").reason, DisconnectReason::LocalClose);
-    assert_eq!(done(client.send(Frame::Text("x"))), Err(SendError::Closed));
+    assert_eq!(done(client.send(WebSocketMessage::Text("x"))), Err(SendError::Closed));
     assert_eq!(done(client.close()).reason, DisconnectReason::LocalClose);
     assert_eq!(server.take(), []);
 }
@@ -229,7 +229,7 @@ fn closing_on_a_stream_that_hangs_has_an_end() {
         (Duration::from_secs(100), 500_000, DisconnectReason::PingTimeout),
     ] {
         let _clock = world::clock();
-        let settings = Settings { close_timeout, ..Settings::DEFAULT };
+        let settings = ClientSettings { close_timeout, ..ClientSettings::DEFAULT };
         let (mut client, mut server) = open_with(&settings, 512, 300, OPEN);
         server.set_window(0);
         let task = Task::new();
@@ -246,9 +246,9 @@ fn closing_on_a_stream_that_hangs_has_an_end() {
 #[test]
 fn a_close_in_the_middle_of_a_message_is_possible() {
     let _clock = world::clock();
-    let (mut client, mut server) = open_with(&Settings::DEFAULT, 512, 300, OPEN);
+    let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, 300, OPEN);
     server.set_window(50);
-    waits(client.send(Frame::Text(&"y".repeat(1_000))));
+    waits(client.send(WebSocketMessage::Text(&"y".repeat(1_000))));
     server.text("2");
     server.set_window(10_000);
     assert_eq!(done(client.close()).reason, DisconnectReason::LocalClose);
@@ -260,9 +260,9 @@ fn a_send_that_finds_the_servers_close_says_that_the_session_is_closed() {
     let _clock = world::clock();
     let (mut client, mut server) = open();
     world::advance(10_000_000);
-    server.control(Control::Close(Some(Close::new(CloseCode::GOING_AWAY, "").unwrap())));
-    assert_eq!(done(client.send(Frame::Text("x"))), Err(SendError::Closed));
-    assert!(client.disconnect().is_some());
+    server.control(ControlFrame::Close(Some(Close::new(CloseCode::GOING_AWAY, "").unwrap())));
+    assert_eq!(done(client.send(WebSocketMessage::Text("x"))), Err(SendError::Closed));
+    assert!(client.end().is_some());
 }
 
 #[test]
@@ -274,12 +274,12 @@ fn a_send_that_found_a_sign_of_life_and_then_loses_the_session_says_that_it_is_c
     server.text("2");
     let task = Task::new();
     {
-        let mut send = pin!(client.send(Frame::Text("x")));
+        let mut send = pin!(client.send(WebSocketMessage::Text("x")));
         assert!(task.poll(send.as_mut()).is_pending(), "the pong is in the way");
         server.hang_up();
         assert_eq!(task.poll(send.as_mut()), Poll::Ready(Err(SendError::Closed)));
     }
-    assert!(client.disconnect().is_some());
+    assert!(client.end().is_some());
 }
 
 #[test]
@@ -288,10 +288,10 @@ fn a_send_that_is_refused_for_silence_judges_nobody() {
     let (mut client, mut server) = open();
     // Less than the lateness after which nothing is believed.
     world::advance(505_000);
-    assert_eq!(done(client.send(Frame::Text("x"))), Err(SendError::Expired));
-    assert_eq!(client.disconnect(), None);
+    assert_eq!(done(client.send(WebSocketMessage::Text("x"))), Err(SendError::Expired));
+    assert_eq!(client.end(), None);
     server.text("2");
-    assert_eq!(done(client.send(Frame::Text("x"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("x"))), Ok(()));
     assert_eq!(server.take(), [text("3"), text("4x")]);
 }
 
@@ -301,7 +301,7 @@ fn what_is_sent_leaves_at_once_also_in_many_small_writes() {
     let (mut client, mut server) = open();
     server.set_at_once(usize::MAX, 10);
     let message = "x".repeat(100);
-    assert_eq!(done(client.send(Frame::Text(&message))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text(&message))), Ok(()));
     assert_eq!(server.take(), [text(&format!("4{message}"))]);
 }
 
@@ -334,7 +334,8 @@ fn a_server_that_never_stops_to_ping_keeps_no_call_from_returning() {
     let (mut server, reader, writer) = Server::new();
     let (begun, reads) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
     let reader = Flood { stream: reader, begun: begun.clone(), reads };
-    let mut client = Client::new(reader, writer, buffers(512, 512), rng(), &Settings::DEFAULT).expect("room");
+    let mut client =
+        Client::new(reader, writer, buffers(512, 512), rng(), &ClientSettings::DEFAULT).expect("room");
     let endpoint = Endpoint::engineio("host");
     waits(client.connect(&endpoint));
     let (_, switch) = server.request();
@@ -344,14 +345,14 @@ fn a_server_that_never_stops_to_ping_keeps_no_call_from_returning() {
     begun.set(true);
     // The writes are slow, so that there is always something to write.
     server.set_at_once(usize::MAX, 3);
-    assert_eq!(done(client.send(Frame::Text("x"))), Ok(()));
+    assert_eq!(done(client.send(WebSocketMessage::Text("x"))), Ok(()));
     done(client.close());
 }
 
 #[test]
 fn one_close_frame_is_sent_and_nothing_after_it() {
     let _clock = world::clock();
-    for arrives in [Control::Close(None), Control::Ping(b"x")] {
+    for arrives in [ControlFrame::Close(None), ControlFrame::Ping(b"x")] {
         let (mut client, mut server) = open();
         server.control(arrives);
         done(client.close());
@@ -368,10 +369,10 @@ fn a_close_frame_carries_a_code_and_words_of_any_length_that_may_be_sent() {
         let words: &'static str = words.to_owned().leak();
         let close = Close::new(CloseCode::new(4001), words).unwrap();
         // The shortest send buffer that there may be.
-        let (mut client, mut server) = world::open_with(&Settings::DEFAULT, 1024, 264, world::OPEN);
+        let (mut client, mut server) = world::open_with(&ClientSettings::DEFAULT, 1024, 264, world::OPEN);
         assert_eq!(done(client.close_with(close)).reason, DisconnectReason::LocalClose);
         let mut sent = server.take_raw();
         let decoded = Decoder::server(0).decode(&mut sent).unwrap();
-        assert_eq!(decoded.item, Some(Item::Control(Control::Close(Some(close)))));
+        assert_eq!(decoded.item, Some(Item::Control(ControlFrame::Close(Some(close)))));
     }
 }

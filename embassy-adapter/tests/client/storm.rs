@@ -4,9 +4,9 @@ use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 
-use eio_core::packet::{Data, Frame};
-use eio_core::ws::{Control, FrameHeader, MessageKind, OpCode, Piece, Reader};
-use eio_embassy::{Client, Endpoint, Event, LongMessages, Revision, SendError, Settings};
+use eio_core::packet::{Data, WebSocketMessage};
+use eio_core::ws::{ControlFrame, FrameHeader, MessageKind, OpCode, Piece, Reader};
+use eio_embassy::{Client, ClientSettings, Endpoint, IncomingMessage, LongMessages, Revision, SendError};
 
 use crate::world::{self, OPEN, Sent, Server, Task, TestClient, buffers, open_with, rng};
 
@@ -49,7 +49,7 @@ fn send_in_fragments(dice: &mut Dice, server: &mut Server, opcode: OpCode, messa
             return;
         }
         if dice.roll(4) == 0 {
-            server.control(Control::Ping(b"between"));
+            server.control(ControlFrame::Ping(b"between"));
         }
     }
 }
@@ -63,12 +63,12 @@ struct Received {
 }
 
 impl Received {
-    fn add(&mut self, event: Event<'_>) {
+    fn add(&mut self, event: IncomingMessage<'_>) {
         self.last = Some(format!("{event:?}"));
         let piece = match event {
-            Event::Message(Data::Text(text)) => whole_piece(MessageKind::Text, text.as_bytes()),
-            Event::Message(Data::Binary(bytes)) => whole_piece(MessageKind::Binary, bytes),
-            Event::Piece(piece) => piece,
+            IncomingMessage::Whole(Data::Text(text)) => whole_piece(MessageKind::Text, text.as_bytes()),
+            IncomingMessage::Whole(Data::Binary(bytes)) => whole_piece(MessageKind::Binary, bytes),
+            IncomingMessage::Piece(piece) => piece,
             other => panic!("{other:?}"),
         };
         assert_eq!(piece.first, self.open.is_none());
@@ -106,8 +106,11 @@ impl Story {
         let mut dice = Dice::new(seed);
         let (revision, prefix): (_, &[u8]) =
             if dice.roll(2) == 0 { (Revision::V3, &[4]) } else { (Revision::V4, &[]) };
-        let settings =
-            Settings { revision, long_messages: LongMessages::in_pieces(5_000), ..Settings::DEFAULT };
+        let settings = ClientSettings {
+            revision,
+            long_messages: LongMessages::in_pieces(5_000),
+            ..ClientSettings::DEFAULT
+        };
         let rx = 290 + dice.roll(3);
         let (client, mut server) = open_with(&settings, rx, 280, OPEN);
         if dice.roll(2) == 0 {
@@ -123,7 +126,7 @@ impl Story {
     fn go_on(&mut self) {
         match self.dice.roll(9) {
             0 | 1 => self.server_sends(),
-            2 => self.server.control(Control::Ping(b"between messages")),
+            2 => self.server.control(ControlFrame::Ping(b"between messages")),
             3 if self.prefix.is_empty() => self.server.text("2"),
             4 | 5 => {
                 let polls = 1 + self.dice.roll(20);
@@ -181,7 +184,7 @@ impl Story {
             .unwrap_or_else(|| format!("{}-{}", self.sent.len(), "y".repeat(self.dice.pick(&[3, 120, 700]))));
         let task = Task::new();
         let polled = {
-            let mut send = pin!(self.client.send(Frame::Text(&message)));
+            let mut send = pin!(self.client.send(WebSocketMessage::Text(&message)));
             (0..polls).find_map(|_| match task.poll_once(send.as_mut()) {
                 Poll::Ready(result) => Some(result),
                 Poll::Pending => None,
@@ -253,13 +256,13 @@ fn befall(dice: &mut Dice, client: &mut TestClient, server: &mut Server, long: &
         0 => server.text("4message"),
         1 => send_in_fragments(dice, server, OpCode::Text, b"4a message that comes in fragments"),
         2 => server.text("2"),
-        3 => server.control(Control::Ping(b"ping")),
+        3 => server.control(ControlFrame::Ping(b"ping")),
         4 => world::advance(dice.pick(&[1_000, 100_000, 499_000, 520_000, 10_000_000])),
         5 => server.set_window(dice.pick(&[0, 1, 60, 4096])),
         6 => client.measure_rtt(),
         7 => drop(server.take_raw()),
-        8 => drop(Task::new().poll(pin!(client.send(Frame::Text(long))))),
-        9 => drop(Task::new().poll(pin!(client.send(Frame::Text("short"))))),
+        8 => drop(Task::new().poll(pin!(client.send(WebSocketMessage::Text(long))))),
+        9 => drop(Task::new().poll(pin!(client.send(WebSocketMessage::Text("short"))))),
         _ => drop(Task::new().poll(pin!(client.recv())).map(drop)),
     }
 }
@@ -270,7 +273,7 @@ fn fall_silent(dice: &mut Dice, server: &mut Server) {
         0 => server.hang_up(),
         1 => server.reset(),
         2 => server.refuse_writes(),
-        3 => server.control(Control::Close(None)),
+        3 => server.control(ControlFrame::Close(None)),
         4 => server.raw(b"\xff\xff\xff"),
         5 => server.text("1"),
         6 => server.raw(b"\x01\x05four"),
@@ -288,12 +291,12 @@ fn every_wait_for_a_server_that_is_gone_has_an_end() {
     for seed in 1..=STORIES {
         println!("story {seed}");
         let mut dice = Dice::new(seed);
-        let settings = Settings {
+        let settings = ClientSettings {
             revision: if dice.roll(2) == 0 { Revision::V3 } else { Revision::V4 },
             long_messages: dice.pick(&[LongMessages::REFUSED, LongMessages::in_pieces(5_000)]),
             app_stall_timeout: dice.pick(&[None, Some(Duration::from_millis(700))]),
             close_timeout: Duration::from_secs(5),
-            ..Settings::DEFAULT
+            ..ClientSettings::DEFAULT
         };
         let (mut client, mut server) = open_with(&settings, 300, 280, OPEN);
         let at_once = [1, 2, 5, 100, 10_000];
@@ -307,10 +310,10 @@ fn every_wait_for_a_server_that_is_gone_has_an_end() {
         match dice.roll(4) {
             0 => {
                 while within(bound, client.recv()).is_ok() {}
-                assert!(client.disconnect().is_some());
+                assert!(client.end().is_some());
             }
             1 => {
-                while within(bound, client.send(Frame::Text(&long))).is_ok() {
+                while within(bound, client.send(WebSocketMessage::Text(&long))).is_ok() {
                     world::advance(1_000);
                 }
             }
@@ -323,7 +326,7 @@ fn every_wait_for_a_server_that_is_gone_has_an_end() {
         }
         let end = within(5_000_000 + SLACK, client.close());
         assert_eq!(within(0, client.recv()), Err(end));
-        assert!(within(0, client.send(Frame::Text("x"))).is_err());
+        assert!(within(0, client.send(WebSocketMessage::Text("x"))).is_err());
         assert_eq!(within(5_000_000, client.close()), end);
     }
 }
@@ -336,7 +339,7 @@ fn every_wait_for_a_session_has_an_end() {
         let mut dice = Dice::new(seed);
         let (mut server, reader, writer) = Server::new();
         let mut client =
-            Client::new(reader, writer, buffers(300, 280), rng(), &Settings::DEFAULT).expect("room");
+            Client::new(reader, writer, buffers(300, 280), rng(), &ClientSettings::DEFAULT).expect("room");
         let endpoint = Endpoint::engineio("host");
         server.set_window(dice.pick(&[0, 1, 60, 4096]));
         let _ = Task::new().poll(pin!(client.connect(&endpoint)));
@@ -345,7 +348,7 @@ fn every_wait_for_a_session_has_an_end() {
             server.raw(&answer.as_bytes()[..len]);
             let _ = Task::new().poll(pin!(client.connect(&endpoint)));
             if dice.roll(2) == 0 {
-                server.control(Control::Ping(b"x"));
+                server.control(ControlFrame::Ping(b"x"));
                 fall_silent(&mut dice, &mut server);
             }
         }
@@ -356,9 +359,9 @@ fn every_wait_for_a_session_has_an_end() {
         match dice.roll(3) {
             0 => assert!(within(limit, client.connect(&endpoint)).is_err()),
             1 => assert!(within(limit, client.recv()).is_err()),
-            _ => assert_eq!(within(limit, client.send(Frame::Text("x"))), Err(SendError::Closed)),
+            _ => assert_eq!(within(limit, client.send(WebSocketMessage::Text("x"))), Err(SendError::Closed)),
         }
         within(5_000_000 + SLACK, client.close());
-        assert!(client.disconnect().is_some());
+        assert!(client.end().is_some());
     }
 }

@@ -10,9 +10,9 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 
-use eio_core::packet::Frame;
-use eio_core::ws::{self, Control, Decoder, Item, Key, MessageKind};
-use eio_embassy::{Buffers, Client, ConnectError, Endpoint, Settings};
+use eio_core::packet::WebSocketMessage;
+use eio_core::ws::{self, ControlFrame, Decoder, Item, Key, MessageKind};
+use eio_embassy::{Buffers, Client, ClientSettings, ConnectError, Endpoint};
 use embassy_time::{Duration, MockDriver};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 
@@ -184,14 +184,14 @@ impl Server {
 
     /// A packet as a text message.
     pub(crate) fn text(&mut self, text: &str) {
-        self.raw(&frame(Frame::Text(text)));
+        self.raw(&frame(WebSocketMessage::Text(text)));
     }
 
     pub(crate) fn binary(&mut self, bytes: &[u8]) {
-        self.raw(&frame(Frame::Binary(bytes)));
+        self.raw(&frame(WebSocketMessage::Binary(bytes)));
     }
 
-    pub(crate) fn control(&mut self, control: Control<'_>) {
+    pub(crate) fn control(&mut self, control: ControlFrame<'_>) {
         self.raw(&control_frame(control));
     }
 
@@ -257,8 +257,8 @@ impl Server {
             at += decoded.consumed;
             match decoded.item {
                 None => break,
-                Some(Item::Message(Frame::Text(text))) => sent.push(Sent::Text(text.to_owned())),
-                Some(Item::Message(Frame::Binary(data))) => sent.push(Sent::Binary(data.to_vec())),
+                Some(Item::Message(WebSocketMessage::Text(text))) => sent.push(Sent::Text(text.to_owned())),
+                Some(Item::Message(WebSocketMessage::Binary(data))) => sent.push(Sent::Binary(data.to_vec())),
                 Some(Item::Piece(piece)) => {
                     self.partial.extend_from_slice(piece.bytes);
                     if piece.last {
@@ -269,9 +269,9 @@ impl Server {
                         });
                     }
                 }
-                Some(Item::Control(Control::Ping(data))) => sent.push(Sent::Ping(data.to_vec())),
-                Some(Item::Control(Control::Pong(data))) => sent.push(Sent::Pong(data.to_vec())),
-                Some(Item::Control(Control::Close(close))) => {
+                Some(Item::Control(ControlFrame::Ping(data))) => sent.push(Sent::Ping(data.to_vec())),
+                Some(Item::Control(ControlFrame::Pong(data))) => sent.push(Sent::Pong(data.to_vec())),
+                Some(Item::Control(ControlFrame::Close(close))) => {
                     sent.push(Sent::Close(close.map(|close| close.code().as_u16())));
                 }
             }
@@ -300,10 +300,10 @@ impl Server {
     }
 }
 
-pub(crate) fn frame(message: Frame<'_>) -> Vec<u8> {
+pub(crate) fn frame(message: WebSocketMessage<'_>) -> Vec<u8> {
     let len = match message {
-        Frame::Text(text) => text.len(),
-        Frame::Binary(bytes) => bytes.len(),
+        WebSocketMessage::Text(text) => text.len(),
+        WebSocketMessage::Binary(bytes) => bytes.len(),
     };
     let mut out = vec![0; len + ws::FrameHeader::MAX_LEN];
     let len = ws::encode_message(message, None, &mut out).expect("room");
@@ -311,8 +311,8 @@ pub(crate) fn frame(message: Frame<'_>) -> Vec<u8> {
     out
 }
 
-pub(crate) fn control_frame(control: Control<'_>) -> Vec<u8> {
-    let mut out = vec![0; Control::MAX_LEN];
+pub(crate) fn control_frame(control: ControlFrame<'_>) -> Vec<u8> {
+    let mut out = vec![0; ControlFrame::MAX_LEN];
     let len = control.encode(None, &mut out).expect("room");
     out.truncate(len);
     out
@@ -402,7 +402,7 @@ pub(crate) async fn connect<R: Read, W: Write>(
     endpoint: &Endpoint<'_>,
     buffers: Buffers<'static>,
     rng: &'static mut dyn FnMut() -> u32,
-    settings: &Settings,
+    settings: &ClientSettings,
 ) -> Result<Client<'static, R, W>, ConnectError> {
     let mut client = Client::new(reader, writer, buffers, rng, Box::leak(Box::new(*settings)))?;
     client.connect(endpoint).await?;
@@ -411,7 +411,7 @@ pub(crate) async fn connect<R: Read, W: Write>(
 
 /// What connecting to a server that answers like this leads to.
 pub(crate) fn connect_with(
-    settings: &Settings,
+    settings: &ClientSettings,
     buffers: Buffers<'static>,
     answer: impl FnOnce(&mut Server, String),
 ) -> Result<(TestClient, Server), ConnectError> {
@@ -431,7 +431,7 @@ pub(crate) fn connect_with(
 }
 
 /// An open session.
-pub(crate) fn open_with(settings: &Settings, rx: usize, tx: usize, open: &str) -> (TestClient, Server) {
+pub(crate) fn open_with(settings: &ClientSettings, rx: usize, tx: usize, open: &str) -> (TestClient, Server) {
     connect_with(settings, buffers(rx, tx), |server, switch| {
         server.raw(switch.as_bytes());
         server.text(open);
@@ -440,15 +440,15 @@ pub(crate) fn open_with(settings: &Settings, rx: usize, tx: usize, open: &str) -
 }
 
 pub(crate) fn open() -> (TestClient, Server) {
-    open_with(&Settings::DEFAULT, 1024, 512, OPEN)
+    open_with(&ClientSettings::DEFAULT, 1024, 512, OPEN)
 }
 
 /// A message of the application, as the tests compare it.
-pub(crate) fn received(event: eio_embassy::Event<'_>) -> Sent {
+pub(crate) fn received(event: eio_embassy::IncomingMessage<'_>) -> Sent {
     use eio_core::packet::Data;
     match event {
-        eio_embassy::Event::Message(Data::Text(text)) => Sent::Text(text.to_owned()),
-        eio_embassy::Event::Message(Data::Binary(bytes)) => Sent::Binary(bytes.to_vec()),
+        eio_embassy::IncomingMessage::Whole(Data::Text(text)) => Sent::Text(text.to_owned()),
+        eio_embassy::IncomingMessage::Whole(Data::Binary(bytes)) => Sent::Binary(bytes.to_vec()),
         other => panic!("{other:?}"),
     }
 }

@@ -3,9 +3,9 @@
 use core::fmt::Write as _;
 use core::ops::ControlFlow;
 
-use eio_core::packet::{Data, Frame};
+use eio_core::packet::{Data, WebSocketMessage};
 use eio_core::ws::{MessageKind, Piece};
-use eio_embassy::{Event, SendError, TcpClient};
+use eio_embassy::{IncomingMessage, SendError, TcpClient};
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use heapless::String;
@@ -43,7 +43,7 @@ pub(crate) async fn talk<S: Sensor, M: RawMutex>(
                 defmt::info!("reports {=str}", reading.as_str());
                 // A reading that cannot be sent is dropped: the next one is newer. If the session has ended, `recv`
                 // returns the error.
-                let _ = client.send(Frame::Text(&reading)).await;
+                let _ = client.send(WebSocketMessage::Text(&reading)).await;
                 Request::Nothing
             }
         };
@@ -63,26 +63,26 @@ pub(crate) async fn talk<S: Sensor, M: RawMutex>(
                 Ok(())
             }
             Request::Execute(Command::Upload { len, text }) => upload(client, len, text).await,
-            Request::Echo(text) => client.send(Frame::Text(&text)).await,
+            Request::Echo(text) => client.send(WebSocketMessage::Text(&text)).await,
             Request::Confirm(kind, digest) => {
                 let mut text = String::<64>::new();
                 let _ = write!(text, "got {kind} {} {:08x}", digest.len, digest.hash);
-                client.send(Frame::Text(&text)).await
+                client.send(WebSocketMessage::Text(&text)).await
             }
         };
     }
 }
 
-fn interpret(event: Event<'_>, incoming: &mut Digest) -> Request {
+fn interpret(event: IncomingMessage<'_>, incoming: &mut Digest) -> Request {
     match event {
-        Event::Message(Data::Text(text)) => {
+        IncomingMessage::Whole(Data::Text(text)) => {
             if let Some(text) = text.strip_prefix("say ") {
                 return String::try_from(text).map_or(Request::Nothing, Request::Echo);
             }
             Command::parse(text).map_or_else(|| confirm("text", text.as_bytes()), Request::Execute)
         }
-        Event::Message(Data::Binary(bytes)) => confirm("binary", bytes),
-        Event::Piece(piece) => {
+        IncomingMessage::Whole(Data::Binary(bytes)) => confirm("binary", bytes),
+        IncomingMessage::Piece(piece) => {
             if piece.first {
                 *incoming = Digest::new();
             }

@@ -12,7 +12,7 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 
-use eio_core::session::Disconnect;
+use eio_core::session::SessionEnd;
 use eio_core::{DisconnectReason, Heartbeat};
 use eio_embassy::{Loss, State};
 use embassy_sync::watch::DynReceiver;
@@ -93,7 +93,7 @@ fn log_loss(loss: Loss, current: Option<Current>, wakes: &Wakes) {
 }
 
 /// Checks that a dead server was noticed after the sum of its periods, and at most [`WINDOW`] later.
-fn judge(end: Disconnect, current: Current, open: Duration) {
+fn judge(end: SessionEnd, current: Current, open: Duration) {
     let bound = current.heartbeat.ping_interval() + current.heartbeat.ping_timeout();
     if end.silent_for > bound + WINDOW {
         report_mistimed("too late");

@@ -3,8 +3,8 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
-use eio_core::packet::Frame;
-use eio_core::ws::{Control, Decoder, FrameHeader, Item, OpCode, mask};
+use eio_core::packet::WebSocketMessage;
+use eio_core::ws::{ControlFrame, Decoder, FrameHeader, Item, OpCode, mask};
 
 /// Sends every message back until the peer closes. `key` gives the masking key of each frame; servers have none.
 pub(crate) fn echo(
@@ -22,16 +22,16 @@ pub(crate) fn echo(
                 Ok(found) => found,
                 Err(error) => {
                     let close = eio_core::ws::Close::new(error.close_code(), "").ok();
-                    return write_control(stream, Control::Close(close), key());
+                    return write_control(stream, ControlFrame::Close(close), key());
                 }
             };
             at += found.consumed;
             match found.item {
                 None => break,
-                Some(Item::Message(Frame::Text(text))) => {
+                Some(Item::Message(WebSocketMessage::Text(text))) => {
                     write_message(stream, OpCode::Text, text.as_bytes(), key())?;
                 }
-                Some(Item::Message(Frame::Binary(bytes))) => {
+                Some(Item::Message(WebSocketMessage::Binary(bytes))) => {
                     write_message(stream, OpCode::Binary, bytes, key())?;
                 }
                 Some(Item::Piece(piece)) => {
@@ -48,7 +48,7 @@ pub(crate) fn echo(
                     if let Some(reply) = control.reply() {
                         write_control(stream, reply, key())?;
                     }
-                    if let Control::Close(_) = control {
+                    if let ControlFrame::Close(_) = control {
                         return Ok(());
                     }
                 }
@@ -80,8 +80,8 @@ fn write_message(
     stream.write_all(&frame)
 }
 
-fn write_control(stream: &mut TcpStream, control: Control<'_>, key: Option<[u8; 4]>) -> io::Result<()> {
-    let mut frame = [0; Control::MAX_LEN];
+fn write_control(stream: &mut TcpStream, control: ControlFrame<'_>, key: Option<[u8; 4]>) -> io::Result<()> {
+    let mut frame = [0; ControlFrame::MAX_LEN];
     let len = control.encode(key, &mut frame).map_err(io::Error::other)?;
     stream.write_all(&frame[..len])
 }

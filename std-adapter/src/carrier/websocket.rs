@@ -9,7 +9,7 @@ use core::cell::RefCell;
 use core::task::{Context, Poll, ready};
 use std::io;
 
-use eio_core::packet::{Frame, Packet};
+use eio_core::packet::{Packet, WebSocketMessage};
 use eio_core::ws::{self, Close, Decoder, Item, MessageKind, OpCode};
 use eio_core::{BufferTooSmall, Revision};
 use hyper::upgrade::Upgraded;
@@ -44,7 +44,7 @@ pub(crate) trait FrameSink {
     /// Whether reading may go on.
     fn wants_more(&self) -> bool;
     /// One whole WebSocket message.
-    fn handle(&mut self, frame: Frame<'_>);
+    fn handle(&mut self, frame: WebSocketMessage<'_>);
     /// A piece of a message that is not whole yet.
     fn handle_activity(&mut self);
     /// The peer's close frame, with its body if it has one. Nothing follows it.
@@ -86,7 +86,7 @@ impl FrameSink for Deaf {
         true
     }
 
-    fn handle(&mut self, _: Frame<'_>) {}
+    fn handle(&mut self, _: WebSocketMessage<'_>) {}
 
     fn handle_activity(&mut self) {}
 }
@@ -293,21 +293,21 @@ impl WebSocketIo {
                 if piece.last {
                     let message = core::mem::take(&mut self.partial);
                     match piece.kind {
-                        MessageKind::Binary => sink.handle(Frame::Binary(&message)),
+                        MessageKind::Binary => sink.handle(WebSocketMessage::Binary(&message)),
                         // The decoder has checked the whole message.
                         MessageKind::Text => {
                             let text = core::str::from_utf8(&message).map_err(|_| ws::Error::InvalidUtf8)?;
-                            sink.handle(Frame::Text(text));
+                            sink.handle(WebSocketMessage::Text(text));
                         }
                     }
                 }
             }
-            Some(Item::Control(ws::Control::Ping(payload))) => {
+            Some(Item::Control(ws::ControlFrame::Ping(payload))) => {
                 // Only the latest of several is answered (RFC 6455 section 5.5.3).
                 self.pong = Some(Box::from(payload));
             }
-            Some(Item::Control(ws::Control::Pong(_))) => {}
-            Some(Item::Control(ws::Control::Close(close))) => {
+            Some(Item::Control(ws::ControlFrame::Pong(_))) => {}
+            Some(Item::Control(ws::ControlFrame::Close(close))) => {
                 // The answer has the same code (RFC 6455 section 5.5.1).
                 self.close(close.and_then(|close| CloseFrame::new(close.code(), "").ok()));
                 sink.handle_close(close);
@@ -412,7 +412,7 @@ impl WebSocketIo {
     }
 
     fn base64(&self, message: &Message) -> io::Result<Vec<u8>> {
-        let packet = Packet::message(message.as_frame());
+        let packet = Packet::message(message.as_websocket_message());
         let mut payload = vec![0; self.revision.encoded_len(&packet, false)];
         self.revision.encode(&packet, false, &mut payload).map_err(io::Error::other)?;
         Ok(payload)

@@ -107,7 +107,7 @@ impl ClientSocket {
 
     /// Returns how the session ended, or `None` if it has not.
     #[must_use]
-    pub fn disconnect(&self) -> Option<Disconnect> {
+    pub fn end(&self) -> Option<Disconnect> {
         self.state().lock().end().cloned()
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eio_core::packet::{DecodeError, Packet};
 use eio_core::payload::v3::Framing;
-use eio_core::session::{Control, Event};
+use eio_core::session::{Control, SessionEvent};
 use eio_core::ws::Close;
 use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, Revision, payload};
 use tokio::sync::Notify;
@@ -193,7 +193,7 @@ impl State {
     /// Notices the end once, as soon as it is there, before anything is written.
     fn settle(inner: &mut Inner, now: Instant) {
         if inner.end.is_none()
-            && let Some(end) = inner.session.disconnect()
+            && let Some(end) = inner.session.end()
         {
             let disconnect = Disconnect {
                 reason: end.reason,
@@ -326,7 +326,7 @@ impl Inner {
     ) {
         let left = self.session.poll_timeout().map(|deadline| deadline.saturating_duration_since(now));
         match self.session.handle_packet(now, packet) {
-            Some(Event::Opened(handshake)) => {
+            Some(SessionEvent::Opened(handshake)) => {
                 let handshake = HandshakeInfo::new(&handshake);
                 self.last_ping = now;
                 self.handshake = Some(handshake.clone());
@@ -334,7 +334,7 @@ impl Inner {
                 self.notices.extend(protocol.map(|protocol| ClientEvent::ProtocolChosen { protocol }));
                 self.notices.push(ClientEvent::Opened { handshake, transport: self.transport });
             }
-            Some(Event::Message(data)) => {
+            Some(SessionEvent::Message(data)) => {
                 let message = match Message::from_data(data) {
                     Ok(message) => message,
                     Err(error) => {
@@ -353,10 +353,10 @@ impl Inner {
                     self.session.handle_reading_paused(now, config.app_stall_timeout(heartbeat));
                 }
             }
-            Some(Event::Heartbeat { rtt }) if state.revision() == Revision::V3 => {
+            Some(SessionEvent::Heartbeat { rtt }) if state.revision() == Revision::V3 => {
                 self.note_heartbeat(state, ClientEvent::PongReceived { rtt });
             }
-            Some(Event::Heartbeat { .. }) => {
+            Some(SessionEvent::Heartbeat { .. }) => {
                 let after = now.saturating_duration_since(self.last_ping);
                 let interval = self.session.heartbeat().map_or(Duration::ZERO, Heartbeat::ping_interval);
                 let late = after.saturating_sub(interval);
@@ -458,7 +458,7 @@ impl Inner {
     /// The server's limit, if the message is above it.
     fn max_payload_below(&self, message: &Message, revision: Revision) -> Option<u32> {
         let max_payload = self.handshake.as_ref()?.max_payload()?;
-        let packet = Packet::message(message.as_frame());
+        let packet = Packet::message(message.as_websocket_message());
         // An upgrade on the way can only make it shorter.
         let binary_as_it_is = self.transport == Transport::WebSocket || revision == Revision::V3;
         let len = revision.encoded_len(&packet, binary_as_it_is);
@@ -513,7 +513,7 @@ impl Inner {
             batch.controls.iter().chain([&Packet::CLOSE]).map(|packet| packet_bound(revision, packet)).sum(),
         );
         while let Some(outgoing) = self.mail.next_outgoing() {
-            let len = packet_bound(revision, &Packet::message(outgoing.message().as_frame()));
+            let len = packet_bound(revision, &Packet::message(outgoing.message().as_websocket_message()));
             let is_first = batch.messages.is_empty() && batch.controls.is_empty();
             if packets_left == 0 || (len > room && !is_first) {
                 break;

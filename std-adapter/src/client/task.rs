@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use eio_core::handshake::Transport as Upgrade;
-use eio_core::packet::{Frame, Packet};
+use eio_core::packet::{Packet, WebSocketMessage};
 use eio_core::payload::v3::Framing;
 use eio_core::session::{Control, Violation};
 use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
@@ -386,7 +386,7 @@ impl Task {
     }
 
     fn post_batch(&mut self, batch: &Batch) {
-        let messages = batch.messages.iter().map(|message| Packet::message(message.as_frame()));
+        let messages = batch.messages.iter().map(|message| Packet::message(message.as_websocket_message()));
         let close = batch.closes.then_some(Packet::CLOSE);
         let packets: Vec<_> = batch.controls.iter().copied().chain(messages).chain(close).collect();
         let (framing, payload) = match encode(self.state.revision(), false, &packets) {
@@ -551,10 +551,10 @@ struct SessionSink<'a> {
 
 impl FrameSink for SessionSink<'_> {
     fn wants_more(&self) -> bool {
-        !self.inner.mail.is_paused() && self.inner.session.disconnect().is_none()
+        !self.inner.mail.is_paused() && self.inner.session.end().is_none()
     }
 
-    fn handle(&mut self, frame: Frame<'_>) {
+    fn handle(&mut self, frame: WebSocketMessage<'_>) {
         let packet = self.state.revision().decode(frame);
         self.inner.handle_packet(self.now, packet, self.state);
     }
@@ -580,7 +580,7 @@ impl FrameSink for CandidateSink<'_> {
         self.upgrade.outcome().is_none()
     }
 
-    fn handle(&mut self, frame: Frame<'_>) {
+    fn handle(&mut self, frame: WebSocketMessage<'_>) {
         self.upgrade.handle_packet(self.now, self.state.revision().decode(frame));
     }
 

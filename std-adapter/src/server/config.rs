@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ::http::request::Parts;
 use eio_core::Heartbeat;
-use eio_core::settings::Settings;
+use eio_core::settings::ServerSettings;
 
 use crate::session::mailbox::Limits;
 use crate::session::observer::Observer;
@@ -35,7 +35,7 @@ pub(crate) type ChooseHeartbeat = Arc<dyn Fn(&Parts) -> Option<Heartbeat> + Send
 pub(crate) struct Config {
     pub(crate) path: String,
     /// Heartbeat, liveness, payload limits and timeouts. A session may have periods of its own.
-    pub(crate) settings: Settings,
+    pub(crate) settings: ServerSettings,
     pub(crate) first_ping_jitter: Duration,
     pub(crate) request_timeout: Duration,
     pub(crate) idle_timeout: Duration,

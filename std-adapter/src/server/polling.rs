@@ -38,7 +38,7 @@ pub(crate) async fn get(
     metrics::messages_sent(messages.len(), bytes);
     // A close packet, and the noop before it, stay behind the messages.
     let close = packets.iter().position(|packet| *packet == Packet::CLOSE).unwrap_or(packets.len());
-    let messages = messages.iter().map(|outgoing| Packet::message(outgoing.message().as_frame()));
+    let messages = messages.iter().map(|outgoing| Packet::message(outgoing.message().as_websocket_message()));
     packets.splice(close..close, messages);
     let response = payload_response(&state, query, &packets)?;
     drop(packets);
@@ -129,7 +129,7 @@ pub(crate) fn encode(
 /// Where in a message U+001E stands, which separates packets on polling in revision 4: it cannot be sent there.
 pub(crate) fn separator(revision: Revision, message: &Message) -> Option<usize> {
     match revision {
-        Revision::V4 => find_separator(&Packet::message(message.as_frame())),
+        Revision::V4 => find_separator(&Packet::message(message.as_websocket_message())),
         Revision::V3 => None,
     }
 }
@@ -232,25 +232,28 @@ fn accept(state: &State, query: &Query, body: &[u8], is_binary: bool) -> bool {
             }
         }
         inner.wake_answers();
-        let reason = inner.session.disconnect().map(|end| end.reason);
+        let reason = inner.session.end().map(|end| end.reason);
         reason.is_none_or(|reason| reason.as_str() != "parse error")
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use eio_core::packet::Frame;
+    use eio_core::packet::WebSocketMessage;
 
     use super::*;
 
     #[test]
     fn a_text_that_would_forge_packets_is_in_no_payload_of_revision_4() {
-        let packets =
-            [Packet::PING, Packet::message(Frame::Text("hi\u{1e}1")), Packet::message(Frame::Text("ho"))];
+        let packets = [
+            Packet::PING,
+            Packet::message(WebSocketMessage::Text("hi\u{1e}1")),
+            Packet::message(WebSocketMessage::Text("ho")),
+        ];
         assert_eq!(encode(Revision::V4, false, &packets), Err(EncodeError::Separator { at: 2 }));
         let (framing, payload) = encode(Revision::V3, false, &packets).unwrap();
         assert_eq!((framing, &*payload), (Framing::Text, &b"1:25:4hi\x1e13:4ho"[..]));
-        let bytes = [Packet::message(Frame::Binary(b"hi\x1e1"))];
+        let bytes = [Packet::message(WebSocketMessage::Binary(b"hi\x1e1"))];
         assert_eq!(encode(Revision::V4, false, &bytes).unwrap().1, b"baGkeMQ==");
     }
 }

@@ -247,7 +247,9 @@ where
         carries(came_on.as_ref(), &session);
         let open = open_text(&session)?;
         let mut packets = vec![Packet::text(PacketType::Open, &open)];
-        packets.extend(hub.config.initial_packet.as_ref().map(|message| Packet::message(message.as_frame())));
+        packets.extend(
+            hub.config.initial_packet.as_ref().map(|message| Packet::message(message.as_websocket_message())),
+        );
         let mut response = polling::payload_response(&session, query, &packets)?;
         if let Some(cookie) = &hub.config.http.cookie {
             let cookie = cookie.header(session.id).ok_or_else(|| Refusal::impossible("the cookie"))?;

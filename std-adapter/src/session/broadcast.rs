@@ -48,7 +48,7 @@ impl PreparedMessage {
     /// Encodes `message` once.
     #[must_use]
     pub(crate) fn new(message: Message) -> Self {
-        let packet = Packet::message(message.as_frame());
+        let packet = Packet::message(message.as_websocket_message());
         let opcode = if message.as_text().is_some() { OpCode::Text } else { OpCode::Binary };
         let len = v4::encoded_len(&packet, true);
         let mut header = [0; 14];

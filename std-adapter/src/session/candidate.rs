@@ -5,7 +5,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use eio_core::Instant;
-use eio_core::packet::Frame;
+use eio_core::packet::WebSocketMessage;
 use eio_core::upgrade::{ServerUpgrade, UpgradeControl, UpgradeOutcome};
 use hyper::upgrade::OnUpgrade;
 
@@ -93,7 +93,7 @@ impl FrameSink for ProbeSink<'_> {
         self.upgrade.outcome().is_none()
     }
 
-    fn handle(&mut self, frame: Frame<'_>) {
+    fn handle(&mut self, frame: WebSocketMessage<'_>) {
         self.upgrade.handle_packet(self.now, self.state.revision.decode(frame));
     }
 

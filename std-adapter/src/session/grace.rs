@@ -7,7 +7,7 @@
 use core::time::Duration;
 
 use eio_core::Instant;
-use eio_core::session::SendError;
+use eio_core::session::CheckSendError;
 use tokio::runtime::Handle;
 use tokio::task::coop;
 
@@ -26,8 +26,8 @@ pub(crate) const ENOUGH: Duration = Duration::from_secs(1);
 
 /// Whether a session has run out of time for its peer to speak in: a verdict that cannot be taken back. `check` is what
 /// its `check_send` says.
-pub(crate) fn is_overdue(check: Result<(), SendError>) -> bool {
-    matches!(check, Err(SendError::Expired | SendError::NotOpen))
+pub(crate) fn is_overdue(check: Result<(), CheckSendError>) -> bool {
+    matches!(check, Err(CheckSendError::Expired | CheckSendError::NotOpen))
 }
 
 /// Whether an expiry noticed `late` is believed at once, although there is no socket to ask.

@@ -81,7 +81,7 @@ pub struct SendError {
 pub enum SendErrorKind {
     /// The session is closing, has ended, or its peer has been silent past its deadline.
     #[error("{0}")]
-    Session(eio_core::session::SendError),
+    Session(eio_core::session::CheckSendError),
     /// The message is text with U+001E, and the session is on polling in revision 4. That character separates packets
     /// there, and there is no escape for it: the peer would read two packets, and the second could be any packet. Send
     /// the text as bytes, which travel as base64 there, or remove the character. A WebSocket can carry it: a session
@@ -201,7 +201,7 @@ impl Socket {
 
     /// Returns how the session ended, or `None` if it has not.
     #[must_use]
-    pub fn disconnect(&self) -> Option<Disconnect> {
+    pub fn end(&self) -> Option<Disconnect> {
         self.state().lock().end().cloned()
     }
 

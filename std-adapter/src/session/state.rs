@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use eio_core::packet::{DecodeError, Packet};
-use eio_core::session::{Control, Event, Violation};
-use eio_core::settings::Settings;
+use eio_core::session::{Control, SessionEvent, Violation};
+use eio_core::settings::ServerSettings;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::Close;
 use eio_core::{DisconnectReason, Heartbeat, Instant, Revision, ServerSession};
@@ -328,7 +328,7 @@ impl State {
     /// Notices the end once, as soon as it is there, before anything is written.
     fn settle(&self, inner: &mut Inner) {
         if inner.end.is_none()
-            && let Some(end) = inner.session.disconnect()
+            && let Some(end) = inner.session.end()
         {
             let disconnect = Disconnect {
                 reason: end.reason,
@@ -582,7 +582,7 @@ impl Inner {
     ) {
         let hub = &state.hub;
         match self.session.handle_packet(now, packet) {
-            Some(Event::Message(data)) => {
+            Some(SessionEvent::Message(data)) => {
                 let message = match Message::from_data(data) {
                     Ok(message) => message,
                     Err(error) => {
@@ -597,7 +597,9 @@ impl Inner {
                     self.pause(now, &hub.config.settings);
                 }
             }
-            Some(Event::Heartbeat { rtt }) if hub.is_watched() => self.notices.push(Notice::Heartbeat(rtt)),
+            Some(SessionEvent::Heartbeat { rtt }) if hub.is_watched() => {
+                self.notices.push(Notice::Heartbeat(rtt));
+            }
             Some(_) | None => {}
         }
     }
@@ -708,7 +710,7 @@ impl Inner {
     }
 
     /// The inbox is full: nothing is read, and silence is not judged.
-    fn pause(&mut self, now: Instant, settings: &Settings) {
+    fn pause(&mut self, now: Instant, settings: &ServerSettings) {
         // The stall timeout follows the session's own periods, unless it has been set.
         let heartbeat = self.session.heartbeat().unwrap_or(settings.heartbeat());
         self.session.handle_reading_paused(now, settings.with_heartbeat(heartbeat).app_stall_timeout());

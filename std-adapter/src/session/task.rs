@@ -9,7 +9,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use std::sync::Arc;
 
-use eio_core::packet::Frame;
+use eio_core::packet::WebSocketMessage;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::Close;
 use eio_core::{DisconnectReason, Instant};
@@ -374,10 +374,10 @@ struct SessionSink<'a> {
 
 impl FrameSink for SessionSink<'_> {
     fn wants_more(&self) -> bool {
-        !self.inner.mail.is_paused() && self.inner.session.disconnect().is_none()
+        !self.inner.mail.is_paused() && self.inner.session.end().is_none()
     }
 
-    fn handle(&mut self, frame: Frame<'_>) {
+    fn handle(&mut self, frame: WebSocketMessage<'_>) {
         let packet = self.state.revision.decode(frame);
         self.inner.handle_packet(self.now, packet, self.state);
     }

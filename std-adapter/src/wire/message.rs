@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 use eio_core::BufferTooSmall;
-use eio_core::packet::{Data, Frame};
+use eio_core::packet::{Data, WebSocketMessage};
 
 /// A message: text or bytes. Cloning is cheap, because clones share the payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +66,10 @@ impl Message {
         }
     }
 
-    pub(crate) fn as_frame(&self) -> Frame<'_> {
+    pub(crate) fn as_websocket_message(&self) -> WebSocketMessage<'_> {
         match self {
-            Self::Text(text) => Frame::Text(text),
-            Self::Binary(bytes) => Frame::Binary(bytes),
+            Self::Text(text) => WebSocketMessage::Text(text),
+            Self::Binary(bytes) => WebSocketMessage::Binary(bytes),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use eio_core::Heartbeat;
-use eio_core::settings::Settings;
+use eio_core::settings::ServerSettings;
 use eio_tokio::{Message, Server, Socket, TrySendError};
 use tokio::sync::Mutex;
 
@@ -97,7 +97,7 @@ async fn the_stall_timeout_is_a_setting() {
 async fn a_stall_timeout_that_settings_leave_open_follows_the_sessions_own_periods() {
     let own = Heartbeat::new(ms(2_000), ms(1_000)).unwrap();
     let (mut world, mut sockets) = handing_out(|builder| {
-        builder.settings(Settings::DEFAULT).heartbeat_for(move |_| Some(own)).inbox(1, 1_000)
+        builder.settings(ServerSettings::DEFAULT).heartbeat_for(move |_| Some(own)).inbox(1, 1_000)
     });
     let mut websocket = world.websocket(4).await;
     websocket.send("4x").await;

@@ -296,10 +296,10 @@ impl WebSocket {
             let decoded = self.decoder.decode(&mut self.connection.received).unwrap();
             let item = match decoded.item {
                 None => None,
-                Some(Item::Message(eio_core::packet::Frame::Text(text))) => {
+                Some(Item::Message(eio_core::packet::WebSocketMessage::Text(text))) => {
                     Some(Received::Text(text.to_owned()))
                 }
-                Some(Item::Message(eio_core::packet::Frame::Binary(bytes))) => {
+                Some(Item::Message(eio_core::packet::WebSocketMessage::Binary(bytes))) => {
                     Some(Received::Binary(bytes.to_vec()))
                 }
                 Some(Item::Piece(piece)) => {
@@ -316,12 +316,16 @@ impl WebSocket {
                         None => continue,
                     }
                 }
-                Some(Item::Control(ws::Control::Close(close))) => {
+                Some(Item::Control(ws::ControlFrame::Close(close))) => {
                     close.map_or("", |close| close.reason()).clone_into(&mut self.close_reason);
                     Some(Received::Close(close.map(|close| close.code().as_u16())))
                 }
-                Some(Item::Control(ws::Control::Pong(payload))) => Some(Received::Pong(payload.to_vec())),
-                Some(Item::Control(ws::Control::Ping(_))) => panic!("the server sends no pings of RFC 6455"),
+                Some(Item::Control(ws::ControlFrame::Pong(payload))) => {
+                    Some(Received::Pong(payload.to_vec()))
+                }
+                Some(Item::Control(ws::ControlFrame::Ping(_))) => {
+                    panic!("the server sends no pings of RFC 6455")
+                }
             };
             let consumed = decoded.consumed;
             self.connection.received.drain(..consumed);

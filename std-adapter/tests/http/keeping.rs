@@ -142,7 +142,7 @@ async fn live_with_our_client(interval: Duration, upgrade: bool) {
         socket.send("x").await.unwrap();
     }
     tokio::time::sleep(interval).await;
-    assert_eq!((socket.disconnect(), stage.server.len()), (None, 1), "{interval:?}");
+    assert_eq!((socket.end(), stage.server.len()), (None, 1), "{interval:?}");
     assert_eq!(stage.seen.lock().unwrap().messages.len(), 4, "{interval:?}");
 }
 

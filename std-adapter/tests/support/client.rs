@@ -125,7 +125,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     pub(crate) async fn text(&mut self, text: &str) {
         let mut frame = vec![0; text.len() + 14];
         let frame_len =
-            eio_core::ws::encode_message(eio_core::packet::Frame::Text(text), None, &mut frame).unwrap();
+            eio_core::ws::encode_message(eio_core::packet::WebSocketMessage::Text(text), None, &mut frame)
+                .unwrap();
         self.write(&frame[..frame_len]).await;
     }
 

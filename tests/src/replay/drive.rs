@@ -8,7 +8,7 @@
 use core::time::Duration;
 
 use eio_core::packet::{DecodeError, Packet, PacketType};
-use eio_core::session::{CLOSE_TIMEOUT, Control, DisconnectReason, SendError, Violation};
+use eio_core::session::{CLOSE_TIMEOUT, CheckSendError, Control, DisconnectReason, Violation};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeFailure, UpgradeOutcome};
 use eio_core::{ClientSession, Instant, Revision, ServerSession};
 
@@ -340,10 +340,10 @@ impl Driver<'_> {
         let now = self.machine(at);
         let mut preview = self.session.clone();
         both!(&mut preview, session => session.handle_timeout(now));
-        let expires = both!(&preview, session => session.disconnect())
+        let expires = both!(&preview, session => session.end())
             .is_some_and(|end| end.reason == DisconnectReason::PingTimeout);
         let refusal = both!(&self.session, session => session.check_send(now)).err();
-        if expires && refusal != Some(SendError::Expired) {
+        if expires && refusal != Some(CheckSendError::Expired) {
             self.run.performed.broken =
                 Some((at, format!("sending past the deadline was answered {refusal:?}")));
         }
@@ -376,7 +376,7 @@ impl Driver<'_> {
                 }
             }
         }
-        if let Some(end) = both!(&self.session, session => session.disconnect())
+        if let Some(end) = both!(&self.session, session => session.end())
             && self.run.end.is_none()
         {
             let at = if block.is_some() { due } else { at };

@@ -1,7 +1,7 @@
 //! What travelled, sorted by session: requests with their answers, and what each WebSocket carried.
 
 use eio_core::Revision;
-use eio_core::packet::{Data, DecodeError, Frame, Packet, PacketType};
+use eio_core::packet::{Data, DecodeError, Packet, PacketType, WebSocketMessage};
 use eio_core::payload::{self, DEFAULT_MAX_PACKETS, jsonp};
 
 use super::transcript::{Body, Kind, Micros, Transcript, Who};
@@ -306,9 +306,9 @@ pub(crate) fn each_packet(
 /// The packet in a WebSocket message; none if the message was not recorded.
 pub(crate) fn decode_frame(revision: Revision, data: &Body) -> Option<Result<Packet<'_>, DecodeError>> {
     let frame = match data {
-        Body::None => Frame::Text(""),
-        Body::Text(text) => Frame::Text(text),
-        Body::Binary(bytes) => Frame::Binary(bytes),
+        Body::None => WebSocketMessage::Text(""),
+        Body::Text(text) => WebSocketMessage::Text(text),
+        Body::Binary(bytes) => WebSocketMessage::Binary(bytes),
         Body::Elided(_) => return None,
     };
     Some(revision.decode(frame))

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use eio_core::packet::{DecodeErrorKind, Packet, PacketType};
-use eio_core::session::{CLOSE_TIMEOUT, DisconnectReason, SendError, Violation};
+use eio_core::session::{CLOSE_TIMEOUT, CheckSendError, DisconnectReason, Violation};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeOutcome};
 
 use super::clock::EndClock;
@@ -131,7 +131,7 @@ impl End {
     /// # Errors
     /// What the session says.
     #[track_caller]
-    pub fn send(&mut self, text: &str) -> Result<(), SendError> {
+    pub fn send(&mut self, text: &str) -> Result<(), CheckSendError> {
         self.check_send()?;
         self.post(Letter::packet(Path::Session, Packet::text(PacketType::Message, text)));
         Ok(())

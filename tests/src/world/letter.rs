@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use eio_core::packet::{Data, DecodeError, DecodeErrorKind, Frame, Packet, PacketType, v4};
+use eio_core::packet::{Data, DecodeError, DecodeErrorKind, Packet, PacketType, WebSocketMessage, v4};
 
 /// One thing on its way, on one of the session's transports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Letter {
 
     /// The frame as a WebSocket would carry it, decoded: garbage if it is no packet.
     pub(crate) fn frame(path: Path, frame: &str) -> Self {
-        match v4::decode(Frame::Text(frame)) {
+        match v4::decode(WebSocketMessage::Text(frame)) {
             Ok(packet) => Self::packet(path, packet),
             Err(error) => Self { path, content: Content::Garbage(error.kind) },
         }
@@ -112,7 +112,7 @@ impl Content {
 
 /// A decoder's error of this kind. The type can grow, so that only a decoder can make one from nothing.
 fn undecodable(kind: DecodeErrorKind) -> DecodeError {
-    let Err(mut error) = v4::decode(Frame::Text("")) else { panic!("an empty frame is a packet") };
+    let Err(mut error) = v4::decode(WebSocketMessage::Text("")) else { panic!("an empty frame is a packet") };
     error.kind = kind;
     error
 }

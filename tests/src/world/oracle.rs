@@ -2,7 +2,7 @@
 //! is one formula over them. The world compares it with the session after every call.
 
 use eio_core::packet::PacketType;
-use eio_core::session::{Control, DisconnectReason, SendError};
+use eio_core::session::{CheckSendError, Control, DisconnectReason};
 use eio_core::{Heartbeat, Liveness, Revision};
 
 use super::clock::Reading;
@@ -390,13 +390,13 @@ impl Oracle {
         self.ends_by().map(|(_, by)| by).into_iter().chain(self.ping_due()).min()
     }
 
-    pub(crate) fn check_send(&self) -> Result<(), SendError> {
+    pub(crate) fn check_send(&self) -> Result<(), CheckSendError> {
         if self.ended.is_some() || self.closing.is_some() {
-            Err(SendError::Closed)
+            Err(CheckSendError::Closed)
         } else if self.opened.is_none() {
-            Err(SendError::NotOpen)
+            Err(CheckSendError::NotOpen)
         } else if self.ping_due().is_none() && self.silent_by().is_some_and(|by| by <= self.now) {
-            Err(SendError::Expired)
+            Err(CheckSendError::Expired)
         } else {
             Ok(())
         }

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use eio_core::packet::{DecodeError, Packet};
-use eio_core::session::{Control, Disconnect, SendError};
+use eio_core::session::{CheckSendError, Control, SessionEnd};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeOutcome};
 use eio_core::ws::Close;
-use eio_core::{ClientSession, Event, Heartbeat, Instant, ServerSession};
+use eio_core::{ClientSession, Heartbeat, Instant, ServerSession, SessionEvent};
 
 use super::clock::Reading;
 use super::lanes::{Subject, reading};
@@ -51,9 +51,9 @@ impl Session {
         packet: Result<Packet<'_>, DecodeError>,
     ) -> Option<Happened> {
         either!(self, session => session.handle_packet(now, packet)).map(|event| match event {
-            Event::Opened(handshake) => Happened::Opened(handshake.heartbeat),
-            Event::Message(data) => Happened::Message(data.into()),
-            Event::Heartbeat { rtt } => Happened::Heartbeat { rtt },
+            SessionEvent::Opened(handshake) => Happened::Opened(handshake.heartbeat),
+            SessionEvent::Message(data) => Happened::Message(data.into()),
+            SessionEvent::Heartbeat { rtt } => Happened::Heartbeat { rtt },
             _ => panic!("the world does not know the event {event:?}"),
         })
     }
@@ -98,7 +98,7 @@ impl Session {
         either!(self, session => session.handle_closed(now));
     }
 
-    pub(crate) fn check_send(&self, now: Instant) -> Result<(), SendError> {
+    pub(crate) fn check_send(&self, now: Instant) -> Result<(), CheckSendError> {
         either!(self, session => session.check_send(now))
     }
 
@@ -113,8 +113,8 @@ impl Session {
 
 impl Subject for Session {
     type Output = Control;
-    type Ending = Disconnect;
-    type Look = (bool, Option<Duration>, Reading, Result<(), SendError>);
+    type Ending = SessionEnd;
+    type Look = (bool, Option<Duration>, Reading, Result<(), CheckSendError>);
 
     fn poll_timeout(&self) -> Option<Instant> {
         either!(self, session => session.poll_timeout())
@@ -128,8 +128,8 @@ impl Subject for Session {
         either!(self, session => session.poll_transmit())
     }
 
-    fn ending(&self) -> Option<Disconnect> {
-        either!(self, session => session.disconnect())
+    fn ending(&self) -> Option<SessionEnd> {
+        either!(self, session => session.end())
     }
 
     fn may_follow_end(output: Control) -> bool {

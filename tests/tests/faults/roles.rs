@@ -134,8 +134,8 @@ async fn websocket(orders: &Orders, count: usize, opened: impl FnOnce()) {
         while let Ok(decoded) = decoder.decode(&mut received) {
             let ping = match decoded.item {
                 None => break,
-                Some(Item::Message(eio_core::packet::Frame::Text(text))) => text == "2",
-                Some(Item::Control(ws::Control::Close(_))) => return,
+                Some(Item::Message(eio_core::packet::WebSocketMessage::Text(text))) => text == "2",
+                Some(Item::Control(ws::ControlFrame::Close(_))) => return,
                 Some(_) => false,
             };
             let consumed = decoded.consumed;

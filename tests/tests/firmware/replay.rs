@@ -3,16 +3,16 @@
 
 use core::time::Duration;
 
-use eio_core::packet::{Frame, v4};
-use eio_core::session::{Control, Disconnect};
-use eio_core::ws::{Control as WsControl, Decoder, Reader, Received};
+use eio_core::packet::{WebSocketMessage, v4};
+use eio_core::session::{Control, SessionEnd};
+use eio_core::ws::{ControlFrame, Decoder, Reader, Received};
 use eio_core::{ClientSession, Instant};
 use eio_tests::firmware::{Board, Line, Peer, Power};
 use serde_json::json;
 
 use crate::{SOON, WINDOW, micros, reason};
 
-/// As `Settings::DEFAULT` on the board.
+/// As `ClientSettings::DEFAULT` on the board.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[test]
@@ -53,7 +53,7 @@ fn record(ends: impl FnOnce(&mut Peer)) -> (Vec<Line>, Line) {
 #[derive(Default)]
 struct Replayed {
     /// How it ended, and when.
-    end: Option<(Disconnect, Instant)>,
+    end: Option<(SessionEnd, Instant)>,
     /// When it wanted a pong sent.
     pongs: Vec<Instant>,
     messages: usize,
@@ -88,9 +88,10 @@ fn replay(log: &[Line]) -> Replayed {
             match received {
                 Received::Message(frame) => {
                     let event = session.handle_packet(now, v4::decode(frame));
-                    replayed.messages += usize::from(matches!(event, Some(eio_core::Event::Message(_))));
+                    replayed.messages +=
+                        usize::from(matches!(event, Some(eio_core::SessionEvent::Message(_))));
                 }
-                Received::Control(WsControl::Close(close)) => session.handle_close_frame(now, close),
+                Received::Control(ControlFrame::Close(close)) => session.handle_close_frame(now, close),
                 Received::Control(_) | Received::Piece(_) => {}
             }
             replayed.drain(&mut session, now);
@@ -108,7 +109,7 @@ impl Replayed {
                 self.pongs.push(now);
             }
         }
-        self.end = self.end.or(session.disconnect().map(|end| (end, now)));
+        self.end = self.end.or(session.end().map(|end| (end, now)));
     }
 }
 
@@ -148,7 +149,7 @@ fn sent_frames(log: &[Line]) -> Vec<(Instant, String)> {
         reader.spare()[..bytes.len()].copy_from_slice(&bytes);
         reader.filled(bytes.len());
         while let Some(received) = reader.poll().expect("the board keeps to RFC 6455") {
-            if let Received::Message(Frame::Text(text)) = received {
+            if let Received::Message(WebSocketMessage::Text(text)) = received {
                 sent.push((at(line), text.to_owned()));
             }
         }

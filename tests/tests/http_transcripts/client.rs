@@ -1,7 +1,7 @@
 //! A raw client: HTTP/1.1 and RFC 6455 over an in-memory pipe, with as little knowledge as the recorded one had.
 
-use eio_core::packet::Frame;
-use eio_core::ws::{self, Control, Decoder, Item, Key, MessageKind};
+use eio_core::packet::WebSocketMessage;
+use eio_core::ws::{self, ControlFrame, Decoder, Item, Key, MessageKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -137,8 +137,12 @@ pub(crate) async fn websocket(
             let consumed = next.consumed;
             let has_item = next.item.is_some();
             match next.item {
-                Some(Item::Message(Frame::Text(text))) => tell(Seen::Frame(Body::Text(text.to_owned()))),
-                Some(Item::Message(Frame::Binary(bytes))) => tell(Seen::Frame(Body::Binary(bytes.to_vec()))),
+                Some(Item::Message(WebSocketMessage::Text(text))) => {
+                    tell(Seen::Frame(Body::Text(text.to_owned())));
+                }
+                Some(Item::Message(WebSocketMessage::Binary(bytes))) => {
+                    tell(Seen::Frame(Body::Binary(bytes.to_vec())));
+                }
                 Some(Item::Piece(piece)) => {
                     partial.extend_from_slice(piece.bytes);
                     if piece.last {
@@ -149,10 +153,10 @@ pub(crate) async fn websocket(
                         }));
                     }
                 }
-                Some(Item::Control(Control::Close(close))) => {
+                Some(Item::Control(ControlFrame::Close(close))) => {
                     tell(Seen::Closed(close.map_or(1005, |close| close.code().as_u16())));
                     if !closing {
-                        send_control(&mut writer, &Control::Close(None)).await;
+                        send_control(&mut writer, &ControlFrame::Close(None)).await;
                     }
                     return;
                 }
@@ -173,8 +177,8 @@ pub(crate) async fn websocket(
                 Some(Order::Send(body)) => {
                     let bytes = body.bytes();
                     let message = match &body {
-                        Body::Binary(_) => Frame::Binary(&bytes),
-                        _ => Frame::Text(core::str::from_utf8(&bytes).unwrap_or_default()),
+                        Body::Binary(_) => WebSocketMessage::Binary(&bytes),
+                        _ => WebSocketMessage::Text(core::str::from_utf8(&bytes).unwrap_or_default()),
                     };
                     let mut frame = vec![0; bytes.len() + 14];
                     let len = ws::encode_message(message, Some(MASK), &mut frame).expect("there is room");
@@ -184,7 +188,7 @@ pub(crate) async fn websocket(
                     closing = true;
                     // 1005 is none, and is not sent.
                     let close = ws::Close::new(ws::CloseCode::new(code), "").ok();
-                    send_control(&mut writer, &Control::Close(close)).await;
+                    send_control(&mut writer, &ControlFrame::Close(close)).await;
                 }
                 Some(Order::Destroy) => return,
                 None => core::future::pending().await,
@@ -193,7 +197,7 @@ pub(crate) async fn websocket(
     }
 }
 
-async fn send_control(writer: &mut tokio::io::WriteHalf<DuplexStream>, control: &Control<'_>) {
+async fn send_control(writer: &mut tokio::io::WriteHalf<DuplexStream>, control: &ControlFrame<'_>) {
     let mut frame = [0; 140];
     let len = control.encode(Some(MASK), &mut frame).expect("there is room");
     let _ = writer.write_all(&frame[..len]).await;

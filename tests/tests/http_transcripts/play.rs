@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use eio_core::packet::{Data, Frame, PacketType, v3, v4};
+use eio_core::packet::{Data, PacketType, WebSocketMessage, v3, v4};
 use eio_core::payload;
 use eio_tokio::{Disconnect, Message, Server};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -163,8 +163,8 @@ fn messages(recording: &Recording) -> Vec<(Micros, String, Message)> {
         for (at, body) in socket.received.iter().skip(skip) {
             let bytes = body.bytes();
             let frame = match body {
-                Body::Binary(_) => Frame::Binary(&bytes),
-                _ => Frame::Text(core::str::from_utf8(&bytes).unwrap_or_default()),
+                Body::Binary(_) => WebSocketMessage::Binary(&bytes),
+                _ => WebSocketMessage::Text(core::str::from_utf8(&bytes).unwrap_or_default()),
             };
             let packet =
                 if is_revision_4(recording, &socket.url) { v4::decode(frame) } else { v3::decode(frame) };

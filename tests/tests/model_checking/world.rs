@@ -8,7 +8,7 @@ use eio_core::handshake::{Handshake, Sid};
 use eio_core::packet::{Packet, PacketType};
 use eio_core::session::{CLOSE_TIMEOUT, Control};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeControl, UpgradeOutcome};
-use eio_core::{ClientSession, Event, Heartbeat, Instant, Revision, ServerSession};
+use eio_core::{ClientSession, Heartbeat, Instant, Revision, ServerSession, SessionEvent};
 
 /// The same call on either role.
 macro_rules! either {
@@ -169,7 +169,7 @@ impl World {
             ),
         };
         let opened = client.handle_packet(at(0), Ok(Packet::text(PacketType::Open, handshake)));
-        assert!(matches!(opened, Some(Event::Opened(_))));
+        assert!(matches!(opened, Some(SessionEvent::Opened(_))));
         Self {
             now: 0,
             server: Session::Server(server),
@@ -450,7 +450,7 @@ impl World {
 
     /// Neither gone nor ended.
     fn is_up(&self, side: Side) -> bool {
-        self.vanished != Some(side) && either!(self.session(side), session => session.disconnect()).is_none()
+        self.vanished != Some(side) && either!(self.session(side), session => session.end()).is_none()
     }
 
     fn may_say(&self, side: Side) -> u8 {

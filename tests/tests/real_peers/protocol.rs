@@ -46,7 +46,7 @@ impl Cases for Revision {
     where
         R: Future<Output = ()> + Send + 'static,
     {
-        Case::new(format!("fetch and ws in revision {}: {sentence}", self), move |log| run(self, log))
+        Case::new(format!("fetch and ws in revision {self}: {sentence}"), move |log| run(self, log))
     }
 
     fn payload(self, packets: &[&str]) -> String {

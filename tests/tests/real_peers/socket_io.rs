@@ -160,7 +160,7 @@ async fn client_leaves(mode: Mode, log: Log) {
     let (_server, mut at_server, client) = joined(mode, &log, json!({})).await;
     client.send(Packet::disconnect()).await;
     assert_eq!(at_server.event("leave").await["reason"], "client namespace disconnect");
-    assert_eq!(client.disconnect(), None, "the session outlives the namespace");
+    assert_eq!(client.end(), None, "the session outlives the namespace");
     client.close();
     assert_eq!(at_server.closed().await.reason, "transport close");
     assert_eq!(client.ended().await.reason, DisconnectReason::LocalClose);
@@ -179,7 +179,7 @@ async fn server_sends_away(mode: Mode, log: Log) {
     at_server.command("leave", json!({ "namespace": "/", "close": false }));
     assert_eq!(client.told().await, Told::Disconnect);
     assert_eq!(at_server.event("leave").await["reason"], "server namespace disconnect");
-    assert_eq!(client.disconnect(), None, "the session outlives the namespace");
+    assert_eq!(client.end(), None, "the session outlives the namespace");
 }
 
 async fn server_disconnects(mode: Mode, log: Log) {

@@ -18,7 +18,7 @@ pub enum LegacyError<'a> {
         /// The generation whose settings were read.
         dialect: LegacySettings,
     },
-    /// A name that only [`Settings`](crate::settings::Settings) has.
+    /// A name that only [`ServerSettings`](crate::settings::ServerSettings) has.
     #[error(
         "`{name}` is a name of today among settings of {}: expected {}",
         .dialect.as_str(),

@@ -1,7 +1,7 @@
 //! Silence between two real ends, and for a long time.
 
 use eio_core::packet::Packet;
-use eio_core::session::SendError;
+use eio_core::session::CheckSendError;
 use eio_core::{DisconnectReason, Heartbeat, Instant, Liveness, Revision, ServerSession};
 use eio_tests::world::{World, ms};
 
@@ -84,7 +84,7 @@ fn sending_is_refused_from_the_deadline_for_silence_on_and_not_because_a_ping_is
     world.run_until(ms(44_999));
     assert_eq!(world.server.check_send(), Ok(()));
     world.run_until(ms(45_000));
-    assert_eq!(world.server.check_send(), Err(SendError::Expired));
+    assert_eq!(world.server.check_send(), Err(CheckSendError::Expired));
     world.server.assert_open(); // only the deadline's call ends it
 
     let mut world = client();
@@ -92,6 +92,6 @@ fn sending_is_refused_from_the_deadline_for_silence_on_and_not_because_a_ping_is
     world.run_until(ms(44_999));
     assert_eq!(world.client.send("hello"), Ok(()));
     world.run_until(ms(45_000));
-    assert_eq!(world.client.send("hello"), Err(SendError::Expired));
+    assert_eq!(world.client.send("hello"), Err(CheckSendError::Expired));
     world.client.assert_wrote(&[(44_999, "4hello")]);
 }

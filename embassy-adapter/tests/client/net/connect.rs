@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use eio_core::packet::Frame;
+use eio_core::packet::WebSocketMessage;
 use eio_embassy::{ConnectError, Limits, Loss, State};
 use embassy_net::ConfigV4;
 
@@ -310,6 +310,6 @@ fn an_answer_that_is_no_session_resets_the_connection_and_is_told() {
     lab.pass(200);
     let server = lab.accept();
     assert_eq!(server, 1);
-    lab.serve(server, |server| server.raw(&world::frame(Frame::Text("4hello"))));
+    lab.serve(server, |server| server.raw(&world::frame(WebSocketMessage::Text("4hello"))));
     assert_eq!(names(&lab.take_states()), ["connecting", "open"]);
 }

@@ -8,8 +8,10 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use eio_core::backoff::Backoff;
-use eio_core::packet::{Data, Frame};
-use eio_embassy::{Endpoint, Event, Limits, Reconnect, Settings, State, TcpClient, TcpConnector};
+use eio_core::packet::{Data, WebSocketMessage};
+use eio_embassy::{
+    ClientSettings, Endpoint, IncomingMessage, Limits, Reconnect, State, TcpClient, TcpConnector,
+};
 use embassy_futures::select::{Either, select};
 use embassy_net::tcp::TcpSocket;
 use embassy_net::udp::{PacketMetadata, UdpSocket};
@@ -80,13 +82,13 @@ pub(crate) struct Journal {
 /// the session while it is open.
 pub(crate) async fn talk(client: &mut TcpClient<'_>, journal: &Journal) -> ControlFlow<&'static str> {
     let number = journal.sent.get();
-    if client.send(Frame::Text(&number.to_string())).await.is_ok() {
+    if client.send(WebSocketMessage::Text(&number.to_string())).await.is_ok() {
         journal.sent.set(number + 1);
     }
     loop {
         match client.recv().await {
-            Ok(Event::Message(Data::Text("stop"))) => return ControlFlow::Break("stopped"),
-            Ok(Event::Message(Data::Text("return"))) | Err(_) => return ControlFlow::Continue(()),
+            Ok(IncomingMessage::Whole(Data::Text("stop"))) => return ControlFlow::Break("stopped"),
+            Ok(IncomingMessage::Whole(Data::Text("return"))) | Err(_) => return ControlFlow::Continue(()),
             Ok(event) => journal.received.borrow_mut().push(world::received(event)),
         }
     }
@@ -200,7 +202,7 @@ impl Lab {
         let mut reconnect = self.reconnect();
         self.spawn(async move {
             let endpoint = Endpoint::engineio(name);
-            let settings = Settings::DEFAULT;
+            let settings = ClientSettings::DEFAULT;
             let run = connector.run(&mut reconnect, &endpoint, buffers(1024, 512), &settings, application);
             result.set(Some(run.await));
         });

@@ -5,8 +5,8 @@ use core::ops::ControlFlow;
 use std::rc::Rc;
 
 use eio_core::DisconnectReason;
-use eio_core::packet::Frame;
-use eio_core::ws::{Close, CloseCode, Control};
+use eio_core::packet::WebSocketMessage;
+use eio_core::ws::{Close, CloseCode, ControlFrame};
 use eio_embassy::{Limits, Loss, State, TcpClient};
 use embassy_net::ConfigV4;
 use embassy_time::Timer;
@@ -135,7 +135,7 @@ fn a_server_that_closes_in_order_gets_its_close_frame_and_fin() {
     let (mut lab, _, server) = open();
     lab.serve(server, |server| {
         let close = Close::new(CloseCode::GOING_AWAY, "restart").unwrap();
-        server.control(Control::Close(Some(close)));
+        server.control(ControlFrame::Close(Some(close)));
     });
     assert_eq!(lab.take(server), [Sent::Close(Some(1001))]);
     assert_eq!(lab.end(server), Some(End::Closed));
@@ -219,7 +219,7 @@ fn run_returns_when_everything_is_delivered() {
     let application = async |client: &mut TcpClient<'_>| {
         for number in 0..20 {
             let long = format!("{number:0200}");
-            client.send(Frame::Text(&long)).await.expect("open");
+            client.send(WebSocketMessage::Text(&long)).await.expect("open");
         }
         ControlFlow::Break("delivered")
     };

@@ -5,8 +5,8 @@
 #![no_std]
 #![no_main]
 
-use eio_core::packet::{Data, Frame};
-use eio_embassy::{Buffers, Client, Endpoint, Event, Settings};
+use eio_core::packet::{Data, WebSocketMessage};
+use eio_embassy::{Buffers, Client, Endpoint, IncomingMessage, ClientSettings};
 use embassy_net::tcp::TcpSocket;
 use embassy_net::{Ipv4Address, Stack};
 use embassy_time::Timer;
@@ -51,7 +51,7 @@ async fn session(stack: Stack<'static>, port: u16) {
     let endpoint = Endpoint::engineio("10.0.2.2");
     defmt::info!("begin");
     let buffers = Buffers { rx, tx };
-    let client = Client::new(Recorder(reader), Recorder(writer), buffers, &mut next, &Settings::DEFAULT);
+    let client = Client::new(Recorder(reader), Recorder(writer), buffers, &mut next, &ClientSettings::DEFAULT);
     let mut client = client.expect("buffers of a length that does");
     if client.connect(&endpoint).await.is_err() {
         defmt::error!("no session");
@@ -60,11 +60,11 @@ async fn session(stack: Stack<'static>, port: u16) {
     let end = loop {
         let mut answer = String::<64>::new();
         match client.recv().await {
-            Ok(Event::Message(Data::Text(text))) => _ = answer.push_str(text),
+            Ok(IncomingMessage::Whole(Data::Text(text))) => _ = answer.push_str(text),
             Ok(_) => continue,
             Err(end) => break end,
         }
-        let _ = client.send(Frame::Text(&answer)).await;
+        let _ = client.send(WebSocketMessage::Text(&answer)).await;
     };
     defmt::info!(
         "end silent_us={} reason={=str}",

@@ -2,8 +2,8 @@
 #![no_std]
 #![no_main]
 
-use eio_core::packet::{Data, Frame};
-use eio_embassy::{Buffers, Client, Endpoint, Event, Settings};
+use eio_core::packet::{Data, WebSocketMessage};
+use eio_embassy::{Buffers, Client, Endpoint, IncomingMessage, ClientSettings};
 use embassy_net::dns::DnsQueryType;
 use embassy_net::tcp::TcpSocket;
 use embassy_net::{IpEndpoint, Stack};
@@ -48,11 +48,11 @@ async fn exchange(
     let (rx, tx) = lending.split_at_mut(LENT / 2);
     let endpoint = Endpoint::engineio("server.example:3000");
     let buffers = Buffers { rx, tx };
-    let mut client = Client::new(reader, writer, buffers, random, &Settings::DEFAULT).ok()?;
+    let mut client = Client::new(reader, writer, buffers, random, &ClientSettings::DEFAULT).ok()?;
     client.connect(&endpoint).await.ok()?;
     loop {
         let byte = match client.recv().await {
-            Ok(Event::Message(Data::Binary(bytes))) => *bytes.first()?,
+            Ok(IncomingMessage::Whole(Data::Binary(bytes))) => *bytes.first()?,
             Ok(_) => continue,
             Err(end) => {
                 #[cfg(feature = "defmt")]
@@ -62,7 +62,7 @@ async fn exchange(
             }
         };
         defmt::info!("received {=u8}", byte);
-        client.send(Frame::Binary(&[byte])).await.ok()?;
+        client.send(WebSocketMessage::Binary(&[byte])).await.ok()?;
     }
     client.close().await;
     Some(())

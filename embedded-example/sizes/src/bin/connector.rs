@@ -5,8 +5,8 @@
 use core::ops::ControlFlow;
 
 use eio_core::backoff::Backoff;
-use eio_core::packet::{Data, Frame};
-use eio_embassy::{Buffers, Endpoint, Event, Reconnect, Settings, State, TcpClient, TcpConnector};
+use eio_core::packet::{Data, WebSocketMessage};
+use eio_embassy::{Buffers, Endpoint, IncomingMessage, Reconnect, ClientSettings, State, TcpClient, TcpConnector};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::watch::Watch;
@@ -36,7 +36,7 @@ async fn talk(stack: Stack<'static>) {
     let mut connector = TcpConnector::new(stack, "server.example", 3000, RX.take(), TX.take());
     let endpoint = Endpoint::engineio("server.example:3000");
     connector
-        .run(&mut reconnect, &endpoint, Buffers { rx, tx }, &Settings::DEFAULT, async |client| {
+        .run(&mut reconnect, &endpoint, Buffers { rx, tx }, &ClientSettings::DEFAULT, async |client| {
             let _ = exchange(client).await;
             ControlFlow::<()>::Continue(())
         })
@@ -46,11 +46,11 @@ async fn talk(stack: Stack<'static>) {
 async fn exchange(client: &mut TcpClient<'_>) -> Option<()> {
     loop {
         let byte = match client.recv().await.ok()? {
-            Event::Message(Data::Binary(bytes)) => *bytes.first()?,
+            IncomingMessage::Whole(Data::Binary(bytes)) => *bytes.first()?,
             _ => continue,
         };
         defmt::info!("received {=u8}", byte);
-        client.send(Frame::Binary(&[byte])).await.ok()?;
+        client.send(WebSocketMessage::Binary(&[byte])).await.ok()?;
     }
 }
 

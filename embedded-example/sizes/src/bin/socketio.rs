@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use eio_core::backoff::Backoff;
 use eio_embassy::socketio::{Incoming, Socket};
-use eio_embassy::{Buffers, Endpoint, Reconnect, Settings, State, TcpClient, TcpConnector};
+use eio_embassy::{Buffers, Endpoint, Reconnect, ClientSettings, State, TcpClient, TcpConnector};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::watch::Watch;
@@ -37,7 +37,7 @@ async fn talk(stack: Stack<'static>) {
     let mut connector = TcpConnector::new(stack, "server.example", 3000, RX.take(), TX.take());
     let endpoint = Endpoint::socketio("server.example:3000");
     connector
-        .run(&mut reconnect, &endpoint, Buffers { rx, tx }, &Settings::DEFAULT, async |client| {
+        .run(&mut reconnect, &endpoint, Buffers { rx, tx }, &ClientSettings::DEFAULT, async |client| {
             let _ = exchange(client).await;
             ControlFlow::<()>::Continue(())
         })

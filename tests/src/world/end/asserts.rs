@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use eio_core::DisconnectReason;
-use eio_core::session::SendError;
+use eio_core::session::CheckSendError;
 use eio_core::upgrade::UpgradeOutcome;
 
 use super::End;
@@ -18,7 +18,7 @@ impl End {
     /// # Errors
     /// What the session says.
     #[track_caller]
-    pub fn check_send(&mut self) -> Result<(), SendError> {
+    pub fn check_send(&mut self) -> Result<(), CheckSendError> {
         let now = self.read_clock();
         self.mind().session.ask(now, |session, now, _| session.check_send(now))
     }

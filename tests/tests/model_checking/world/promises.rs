@@ -11,7 +11,7 @@ impl World {
         for side in Side::BOTH {
             let session = self.session(side);
             let deadline = either!(session, session => session.poll_timeout());
-            let end = either!(session, session => session.disconnect());
+            let end = either!(session, session => session.end());
             if deadline.is_none() != end.is_some() {
                 return Err(format!("{side:?}: a session without a deadline"));
             }

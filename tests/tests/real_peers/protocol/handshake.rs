@@ -25,7 +25,7 @@ pub(super) fn cases(revision: Revision, cases: &mut Vec<Case>) {
 /// "handshake, HTTP long-polling: successfully opens a session". Protocol, "Handshake"; revision 3, "0 open".
 async fn opens_on_polling(revision: Revision, log: Log) {
     let mut stage = Stage::with_heartbeat(revision, short_patience(), &log).await;
-    let query = format!("EIO={}&transport=polling", revision);
+    let query = format!("EIO={revision}&transport=polling");
     let answer = stage.ask("GET", &query, None).await;
     assert_eq!(answer.status, 200);
     assert_handshake(&stage.handshake(answer.text()), &json!(["websocket"]));

@@ -2,7 +2,7 @@
 
 use core::ops::Deref;
 
-use eio_core::packet::Frame;
+use eio_core::packet::WebSocketMessage;
 use eio_core::socketio::{Args, Body, Decoder, Packet, Received};
 use eio_tests::interop::{Log, Mode, OurClient, StockServer};
 use eio_tokio::{ClientBuilder, Message};
@@ -112,10 +112,10 @@ pub(super) fn encoded(packet: Packet<'_>) -> String {
     packet.encode(&mut out).expect("the tests' packets are small").to_owned()
 }
 
-fn frame(message: &Message) -> Frame<'_> {
+fn frame(message: &Message) -> WebSocketMessage<'_> {
     match message {
-        Message::Text(text) => Frame::Text(text),
-        Message::Binary(bytes) => Frame::Binary(bytes),
+        Message::Text(text) => WebSocketMessage::Text(text),
+        Message::Binary(bytes) => WebSocketMessage::Binary(bytes),
     }
 }
 
