@@ -118,7 +118,7 @@ impl ClientSession {
         }
         match lifecycle.machine.handle_packet(now, packet.packet_type) {
             Reaction::Pong => {
-                lifecycle.owed.pong = true;
+                lifecycle.pending.pong = true;
                 Some(SessionEvent::Heartbeat { rtt: None })
             }
             Reaction::Answered => Some(SessionEvent::Heartbeat { rtt: lifecycle.machine.rtt() }),

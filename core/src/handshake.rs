@@ -56,11 +56,11 @@ use crate::text::{self, Decimal};
 /// assert_eq!(handshake.heartbeat.ping_interval(), Duration::from_secs(25));
 /// assert_eq!(handshake.max_payload, Some(1_000_000));
 ///
-/// // Written, it is what the reference server writes.
+/// // It is written exactly as the reference server writes it.
 /// let mut buffer = [0; Handshake::MAX_LEN];
 /// assert_eq!(handshake.encode(&mut buffer)?, json);
 ///
-/// // An error says what is wrong, and where.
+/// // An error says what was expected, and where.
 /// let error = Handshake::parse(r#"{"sid":"x","pingInterval":"25000","pingTimeout":20000}"#).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),

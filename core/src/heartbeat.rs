@@ -30,7 +30,7 @@
 //! assert_eq!(answer, Reaction::Answered);
 //! assert_eq!(server.rtt(), Some(Duration::from_millis(80)));
 //!
-//! assert_eq!(server.handle_timeout(at(50_080)), Some(Due::Ping)); // nobody answers this one
+//! assert_eq!(server.handle_timeout(at(50_080)), Some(Due::Ping)); // this one stays unanswered
 //! assert_eq!(server.poll_timeout(), Some(at(70_080)));
 //! assert_eq!(server.handle_timeout(at(70_080)), Some(Due::PingTimeout));
 //! assert_eq!(server.poll_timeout(), None);
@@ -50,7 +50,7 @@ use rules::Rules;
 /// The action that the caller must take after a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[must_use = "a pong may be owed"]
+#[must_use = "the peer may expect a pong"]
 #[non_exhaustive]
 pub enum Reaction {
     /// Nothing to do.

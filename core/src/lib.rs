@@ -2,7 +2,7 @@
 //!
 //! Engine.IO is the transport under Socket.IO: a session over HTTP long-polling or WebSocket, kept alive by pings. This
 //! crate makes the decisions: when to ping, when to answer, when a silent peer is gone, and why a session ended. It
-//! owns no socket, reads no clock and keeps no queue. The caller hands in packets and the time, and then does what the
+//! owns no socket, reads no clock and keeps no queue. The caller passes in packets and the time, and then does what the
 //! session asks for.
 //!
 //! ```text
@@ -27,7 +27,7 @@
 //! use eio_core::{ClientSession, DisconnectReason, SessionEvent, Instant};
 //!
 //! let at = |millis: u64| Instant::from_micros(millis * 1_000);
-//! // What the server says, and when. After 50 s its cable is pulled.
+//! // The server's packets and their times. After 50 s its cable is pulled.
 //! let mut script = [
 //!     (0, r#"0{"sid":"x7","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#),
 //!     (300, "4hello"),
@@ -41,7 +41,7 @@
 //! let mut sent = Vec::new();
 //! let mut now = at(0);
 //! let end = loop {
-//!     // 1. All that is ready.
+//!     // 1. Handle all packets that are ready.
 //!     while let Some((_, text)) = script.next_if(|(when, _)| at(*when) <= now) {
 //!         match session.handle_packet(now, v4::decode(WebSocketMessage::Text(text))) {
 //!             Some(SessionEvent::Opened(handshake)) => assert_eq!(handshake.sid.as_str(), "x7"),
@@ -49,17 +49,17 @@
 //!             _ => {}
 //!         }
 //!     }
-//!     // 2. Then the clock.
+//!     // 2. Then report the time.
 //!     session.handle_timeout(now);
-//!     // 3. What the session itself wants sent, ahead of queued messages.
+//!     // 3. Send the session's own packets, ahead of queued messages.
 //!     while let Some(control) = session.poll_transmit() {
 //!         sent.push((now, control.as_str()));
 //!     }
-//!     // 4. The end is a state.
+//!     // 4. Check whether the session has ended.
 //!     if let Some(end) = session.end() {
 //!         break end;
 //!     }
-//!     // 5. Sleep until something is ready or the deadline comes: here, time jumps there.
+//!     // 5. Sleep until something is ready or the deadline comes. This example jumps to that time.
 //!     let deadline = session.poll_timeout().expect("a session that has not ended has a deadline");
 //!     now = script.peek().map_or(deadline, |(when, _)| at(*when).min(deadline));
 //! };
@@ -73,7 +73,7 @@
 //! The table lists the layers from bottom to top. Each can be used without those above it, and its page has a running
 //! example.
 //!
-//! | layer | what it is |
+//! | layer | content |
 //! |---|---|
 //! | [`Instant`] | the caller's clock, microseconds, saturating |
 //! | [`settings`] | [`Heartbeat`] periods, which are always valid, [`Liveness`] policies, a server's [`ServerSettings`], old configurations |
@@ -84,7 +84,7 @@
 //! | [`upgrade`] | the probe exchange that moves a session from polling to WebSocket |
 //! | [`polling`] | HTTP long-polling: which request waits, which is refused, what an answer carries |
 //! | [`ws`] | WebSocket framing (RFC 6455) in the caller's buffers |
-//! | [`backoff`] | when a client should connect again |
+//! | [`backoff`] | when a client should reconnect |
 //! | [`detect`] | how long a dead peer can go unnoticed with given settings |
 //! | [`socketio`] | the packets that a client without the Socket.IO library needs on a Socket.IO server |
 //!
@@ -113,8 +113,8 @@
 //!
 //! # Features
 //!
-//! `defmt` derives `defmt::Format`. `serde` reads and writes the settings. Neither changes any behaviour. The crate
-//! does not log: it reports everything in return values.
+//! `defmt` derives `defmt::Format`. `serde` reads and writes the settings. Neither changes behaviour. The crate does not
+//! log: it reports everything in return values.
 //!
 //! # Glossary
 //!

@@ -24,10 +24,7 @@ use crate::packet::{DecodeError, Packet, WebSocketMessage, v3, v4};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "whoever speaks the protocol has to write code for each revision"
-)]
+#[expect(clippy::exhaustive_enums, reason = "code that speaks the protocol needs a case for each revision")]
 pub enum Revision {
     /// Revision 3, which Socket.IO 1 and 2 use: the client pings.
     V3,

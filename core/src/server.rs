@@ -112,7 +112,7 @@ impl ServerSession {
                 None
             }
             Reaction::Pong => {
-                lifecycle.owed.pong = true;
+                lifecycle.pending.pong = true;
                 Some(SessionEvent::Heartbeat { rtt: None })
             }
             Reaction::Answered => Some(SessionEvent::Heartbeat { rtt: lifecycle.machine.rtt() }),

@@ -22,9 +22,9 @@
 //!
 //! The caller's loop is the same on every runtime:
 //!
-//! 1. Read all that is ready; decode it with [`packet`](crate::packet) or [`payload`](crate::payload); hand every
+//! 1. Read all that is ready. Decode it with [`packet`](crate::packet) or [`payload`](crate::payload), and pass every
 //!    result to `handle_packet`.
-//! 2. Only then call `handle_timeout`, if its time has come. Everything that was handled before counts as a sign of
+//! 2. Only then call `handle_timeout`, if its time has come. Every packet that was handled before counts as a sign of
 //!    life.
 //! 3. Write the packets that `poll_transmit` returns, ahead of queued messages (but a [`Control::Close`] behind them).
 //! 4. If `end` returns how the session ended, report it before any further write.
@@ -43,7 +43,7 @@ use core::time::Duration;
 use crate::handshake::Handshake;
 use crate::packet::{Data, Packet};
 
-/// An event that a session reports to its application. It borrows the bytes that were handed in.
+/// An event that a session reports to its application. It borrows the bytes that the caller passed in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -52,9 +52,9 @@ pub enum SessionEvent<'a> {
     Opened(Handshake<'a>),
     /// The peer sent a message.
     Message(Data<'a>),
-    /// The peer's heartbeat arrived: its ping, or the answer to our ping.
+    /// The peer's heartbeat arrived: its ping, or its answer to this side's ping.
     Heartbeat {
-        /// The round trip time, if this is the answer to our ping.
+        /// The round trip time, if this is the answer to this side's ping.
         rtt: Option<Duration>,
     },
 }
@@ -68,8 +68,8 @@ pub enum Control {
     Ping,
     /// Write a pong. Pings that arrive before the pong is written share one pong.
     Pong,
-    /// Tell the peer that the session ends: the `close` packet on polling, a close frame on WebSocket. After
-    /// `close()` it belongs behind the messages that are still queued; then call `handle_closed`.
+    /// Tell the peer that the session ends: write the `close` packet on polling, or a close frame on WebSocket. After
+    /// `close()`, write it behind the messages that are still queued, and then call `handle_closed`.
     Close,
 }
 
@@ -107,7 +107,7 @@ pub enum CheckSendError {
     #[error("the session is closed")]
     Closed,
     /// The peer has been silent past its deadline. The session ends at the next `handle_timeout`.
-    #[error("the peer is silent past its deadline")]
+    #[error("the peer has been silent past its deadline")]
     Expired,
 }
 

@@ -59,7 +59,7 @@ pub enum UpgradeFailure {
     /// The peer sent something other than the next step of the exchange.
     #[error("unexpected packet in an upgrade")]
     UnexpectedPacket,
-    /// Reports that the candidate's connection ended.
+    /// The candidate's connection ended.
     #[error("the new transport closed")]
     TransportClosed,
     /// The session ended during the upgrade.
@@ -141,8 +141,8 @@ pub struct ServerUpgrade {
     deadline: Instant,
     /// Set by the probe.
     next_noop: Option<Instant>,
-    owes_pong: bool,
-    owes_noop: bool,
+    pong_pending: bool,
+    noop_pending: bool,
     outcome: Option<UpgradeOutcome>,
 }
 
@@ -154,8 +154,8 @@ impl ServerUpgrade {
             clock: Clock::new(now),
             deadline: now.saturating_add(upgrade_timeout),
             next_noop: None,
-            owes_pong: false,
-            owes_noop: false,
+            pong_pending: false,
+            noop_pending: false,
             outcome: None,
         }
     }
@@ -166,7 +166,7 @@ impl ServerUpgrade {
         match packet {
             _ if self.outcome.is_some() => {}
             Ok(packet) if is_probe(&packet, PacketType::Ping) => {
-                self.owes_pong = true;
+                self.pong_pending = true;
                 // The schedule does not start anew, as it does in the reference: there, probes in quick succession
                 // postpone the noops.
                 self.next_noop.get_or_insert(now.add_millis(NOOP_INTERVAL_MILLIS));
@@ -193,7 +193,7 @@ impl ServerUpgrade {
         if self.deadline <= now {
             self.fail(UpgradeFailure::Timeout);
         } else if self.outcome.is_none() && self.next_noop.is_some_and(|due| due <= now) {
-            self.owes_noop = true;
+            self.noop_pending = true;
             self.next_noop = Some(now.add_millis(NOOP_INTERVAL_MILLIS));
         }
     }
@@ -204,9 +204,9 @@ impl ServerUpgrade {
     /// the probe. Write it before anything else on the candidate, as the reference server (engine.io 6.6.12) does.
     #[must_use = "a packet that is not written is lost"]
     pub fn poll_transmit(&mut self) -> Option<UpgradeControl> {
-        if core::mem::take(&mut self.owes_pong) {
+        if core::mem::take(&mut self.pong_pending) {
             Some(UpgradeControl::PongProbe)
-        } else if core::mem::take(&mut self.owes_noop) {
+        } else if core::mem::take(&mut self.noop_pending) {
             Some(UpgradeControl::Noop)
         } else {
             None
@@ -238,11 +238,11 @@ impl ServerUpgrade {
         if self.outcome.is_none() {
             self.outcome = Some(outcome);
             // The sender of the deciding packet may have sent a probe right before it, and still waits for the answer.
-            self.owes_pong &= matches!(
+            self.pong_pending &= matches!(
                 outcome,
                 UpgradeOutcome::Upgraded | UpgradeOutcome::Failed(UpgradeFailure::UnexpectedPacket)
             );
-            self.owes_noop = false;
+            self.noop_pending = false;
         }
     }
 }
@@ -286,7 +286,7 @@ pub struct ClientUpgrade {
     clock: Clock,
     deadline: Instant,
     step: Step,
-    owed: Option<UpgradeControl>,
+    pending: Option<UpgradeControl>,
 }
 
 impl ClientUpgrade {
@@ -298,7 +298,7 @@ impl ClientUpgrade {
             clock: Clock::new(now),
             deadline: now.saturating_add(upgrade_timeout),
             step: Step::Pong,
-            owed: Some(UpgradeControl::PingProbe),
+            pending: Some(UpgradeControl::PingProbe),
         }
     }
 
@@ -308,7 +308,7 @@ impl ClientUpgrade {
         match (self.step, packet) {
             (Step::Ended(_), _) => {}
             // An answer does not count if the probe has not been sent yet.
-            (Step::Pong, Ok(packet)) if is_probe(&packet, PacketType::Pong) && self.owed.is_none() => {
+            (Step::Pong, Ok(packet)) if is_probe(&packet, PacketType::Pong) && self.pending.is_none() => {
                 self.step = Step::Pause;
             }
             (Step::Pong | Step::Pause, _) => self.fail(UpgradeFailure::UnexpectedPacket),
@@ -329,7 +329,7 @@ impl ClientUpgrade {
         self.clock.advance(now);
         if self.step == Step::Pause {
             self.step = Step::Ended(UpgradeOutcome::Upgraded);
-            self.owed = Some(UpgradeControl::Upgrade);
+            self.pending = Some(UpgradeControl::Upgrade);
         }
     }
 
@@ -355,7 +355,7 @@ impl ClientUpgrade {
     /// returns `None`.
     #[must_use = "a packet that is not written is lost"]
     pub fn poll_transmit(&mut self) -> Option<UpgradeControl> {
-        self.owed.take()
+        self.pending.take()
     }
 
     /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` only when the upgrade
@@ -380,7 +380,7 @@ impl ClientUpgrade {
     fn fail(&mut self, failure: UpgradeFailure) {
         if let Step::Pong | Step::Pause = self.step {
             self.step = Step::Ended(UpgradeOutcome::Failed(failure));
-            self.owed = None;
+            self.pending = None;
         }
     }
 }

@@ -23,7 +23,7 @@
 //! use eio_core::packet::WebSocketMessage;
 //! use eio_core::ws::{self, ControlFrame, Decoder, Item};
 //!
-//! // A client says hello: its frames are masked, with randomness of its own.
+//! // A client sends a message. It masks each frame with a fresh random key.
 //! let mut wire = [0; 64];
 //! let len = ws::encode_message(WebSocketMessage::Text("2probe"), Some([0x37, 0xfa, 0x21, 0x3d]), &mut wire)?;
 //!

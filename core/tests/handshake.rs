@@ -272,9 +272,9 @@ fn errors_are_sentences() {
         ("hello", "the open packet is not a JSON object, at byte 0"),
         (
             r#"{"sid":"x","pingTimeout":200}"#,
-            "the open packet has no pingInterval: expected it before the closing brace, at byte 28",
+            "the open packet lacks the key pingInterval: expected it before the closing brace, at byte 28",
         ),
-        (r#"{"sid":"x","sid":"y"}"#, "the open packet has sid twice: expected it once, at byte 11"),
+        (r#"{"sid":"x","sid":"y"}"#, "the open packet has the key sid twice: expected it once, at byte 11"),
         (
             r#"{"sid":"x y"}"#,
             "byte 1 of the sid is not allowed: expected visible ASCII characters other than quote and backslash, \

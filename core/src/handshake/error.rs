@@ -27,13 +27,13 @@ pub enum HandshakeErrorKind {
     #[error("the open packet is not a JSON object")]
     Json,
     /// Arrays and objects are nested too deeply.
-    #[error("the open packet is nested too deep: expected at most 64 arrays and objects in each other")]
+    #[error("the open packet is nested too deeply: expected at most 64 levels of arrays and objects")]
     TooDeep,
     /// A required key is missing.
-    #[error("the open packet has no {}: expected it before the closing brace", .0.as_str())]
+    #[error("the open packet lacks the key {}: expected it before the closing brace", .0.as_str())]
     Missing(Field),
     /// A key occurs twice. Different readers would take different values.
-    #[error("the open packet has {} twice: expected it once", .0.as_str())]
+    #[error("the open packet has the key {} twice: expected it once", .0.as_str())]
     Duplicate(Field),
     /// A value has the wrong type.
     #[error("{} is not {}", .0.as_str(), .0.expected())]

@@ -90,7 +90,7 @@ impl Batch {
         mut poll_transmit: impl FnMut() -> Option<Control>,
     ) -> Self {
         let mut batch = Self::empty(format);
-        // A session owes at most one of each.
+        // A session has at most one of each to send.
         for _ in 0..MAX_CONTROLS {
             match poll_transmit() {
                 Some(Control::Pong) => {

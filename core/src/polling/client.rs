@@ -277,7 +277,7 @@ impl ClientPolling {
     }
 
     /// Reports how an upgrade ended. After [`UpgradeOutcome::Upgraded`] the session lives on another transport, and no
-    /// request starts any more. If [`owes_close`](Self::owes_close) returns true, the new transport closes behind the
+    /// request starts any more. If [`close_pending`](Self::close_pending) returns true, the new transport closes behind the
     /// last message.
     pub fn handle_upgrade_ended(&mut self, outcome: UpgradeOutcome) {
         self.moved |= outcome == UpgradeOutcome::Upgraded;
@@ -287,7 +287,7 @@ impl ClientPolling {
     /// messages are still before it.
     /// `session.poll_transmit()` does not return it again.
     #[must_use]
-    pub const fn owes_close(&self) -> bool {
+    pub const fn close_pending(&self) -> bool {
         self.close_due
     }
 

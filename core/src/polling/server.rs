@@ -386,7 +386,7 @@ impl ServerPolling {
 
     /// Reports how an upgrade ended. After [`UpgradeOutcome::Upgraded`] the session lives on another transport: a
     /// waiting poll is answered with `close`, further requests are refused, and requests that fail do not harm the
-    /// session. If [`owes_close`](Self::owes_close) returns true, the new transport closes behind the last message.
+    /// session. If [`close_pending`](Self::close_pending) returns true, the new transport closes behind the last message.
     pub fn handle_upgrade_ended(&mut self, outcome: UpgradeOutcome) {
         self.release = false;
         self.moved |= outcome == UpgradeOutcome::Upgraded;
@@ -401,7 +401,7 @@ impl ServerPolling {
     /// Returns whether the session's [`Control::Close`](crate::session::Control::Close) was taken but not sent, because
     /// messages are still before it. `session.poll_transmit()` does not return it again.
     #[must_use]
-    pub const fn owes_close(&self) -> bool {
+    pub const fn close_pending(&self) -> bool {
         self.close_due
     }
 

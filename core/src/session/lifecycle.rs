@@ -8,20 +8,20 @@ use crate::heartbeat::{Due, Machine};
 use crate::time::Instant;
 use crate::ws::{Close, CloseCode};
 
-/// The state that both roles share: a machine, the packets still owed to the peer, and the reason for the end.
+/// The state that both roles share: a machine, the packets to be sent, and the reason for the end.
 #[derive(Clone, Debug)]
 pub(crate) struct Lifecycle {
     pub(crate) machine: Machine,
-    pub(crate) owed: Owed,
+    pub(crate) pending: Pending,
     /// Why the session ended. While the session is closing: why it closes, unless `close` was called.
     reason: Option<DisconnectReason>,
     /// The code of the peer's close frame. 0 is not a valid code.
     close_code: Option<NonZeroU16>,
 }
 
-/// Control packets that `poll_transmit` has yet to yield, at most one of each.
+/// The control packets that `poll_transmit` has yet to return, at most one of each.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Owed {
+pub(crate) struct Pending {
     pub(crate) ping: bool,
     pub(crate) pong: bool,
     close: bool,
@@ -29,8 +29,8 @@ pub(crate) struct Owed {
 
 impl Lifecycle {
     pub(crate) const fn new(machine: Machine) -> Self {
-        let owed = Owed { ping: false, pong: false, close: false };
-        Self { machine, owed, reason: None, close_code: None }
+        let pending = Pending { ping: false, pong: false, close: false };
+        Self { machine, pending, reason: None, close_code: None }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -38,7 +38,7 @@ impl Lifecycle {
         let reason = match self.machine.handle_timeout(now) {
             None => return,
             Some(Due::Ping) => {
-                self.owed.ping = true;
+                self.pending.ping = true;
                 return;
             }
             Some(Due::PingTimeout) => DisconnectReason::PingTimeout,
@@ -61,17 +61,17 @@ impl Lifecycle {
         if self.reason.is_some() && !closing {
             return;
         }
-        self.owed.ping = false;
-        self.owed.pong = false;
+        self.pending.ping = false;
+        self.pending.pong = false;
         if closing {
-            // The close packet has been owed since `close`. It is still owed if the caller has not taken it.
-            self.owed.close &= reason.owes_close();
+            // `close` made the close packet pending. It still is if the caller has not taken it.
+            self.pending.close &= reason.sends_close();
             self.reason = Some(match reason {
                 DisconnectReason::PingTimeout => reason,
                 _ => self.reason.unwrap_or(DisconnectReason::LocalClose),
             });
         } else {
-            self.owed.close = reason.owes_close();
+            self.pending.close = reason.sends_close();
             self.reason = Some(reason);
         }
     }
@@ -95,7 +95,7 @@ impl Lifecycle {
         if self.machine.is_opening() {
             self.end_because(now, DisconnectReason::LocalClose);
         } else {
-            self.owed.close |= self.machine.is_running();
+            self.pending.close |= self.machine.is_running();
             self.machine.begin_close(now, close_timeout);
         }
     }
@@ -115,16 +115,16 @@ impl Lifecycle {
         self.machine.handle_clock(now);
         if self.machine.is_closing() {
             self.end_because(now, DisconnectReason::LocalClose);
-            self.owed.close = false;
+            self.pending.close = false;
         }
     }
 
     pub(crate) fn poll_transmit(&mut self) -> Option<Control> {
-        let owed = &mut self.owed;
+        let pending = &mut self.pending;
         for (flag, control) in [
-            (&mut owed.pong, Control::Pong),
-            (&mut owed.ping, Control::Ping),
-            (&mut owed.close, Control::Close),
+            (&mut pending.pong, Control::Pong),
+            (&mut pending.ping, Control::Ping),
+            (&mut pending.close, Control::Close),
         ] {
             if core::mem::take(flag) {
                 return Some(control);

@@ -94,15 +94,16 @@ pub enum DisconnectReason {
     #[error("bad handshake: {0}")]
     BadHandshake(HandshakeErrorKind),
     /// Client: another packet arrived before the `open` packet, or a second `open` packet arrived.
-    #[error("unexpected packet: expected one open packet, as the first packet")]
+    #[error("unexpected packet: expected exactly one open packet, as the first packet")]
     UnexpectedPacket,
     /// The application did not take its messages for longer than the stall timeout.
-    #[error("application stalled: it did not read")]
+    #[error("application stalled: it did not read its messages")]
     ApplicationStalled,
 }
 
 impl DisconnectReason {
-    /// Returns the string that the reference implementations use for this reason, or our own where they have none.
+    /// Returns the string that the reference implementations use for this reason, or one of this crate's own where they
+    /// have none.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -120,10 +121,9 @@ impl DisconnectReason {
         }
     }
 
-    /// Returns whether the peer should get a `close` packet, provided that it still listens. After a failed request it
-    /// does: polling can use another connection, and without the packet the peer keeps its session until its own
-    /// timeout.
-    pub(super) const fn owes_close(self) -> bool {
+    /// Returns whether an end for this reason sends a `close` packet to the peer. After a failed request it does:
+    /// polling can use another connection, and without the packet the peer keeps its session until its own timeout.
+    pub(super) const fn sends_close(self) -> bool {
         !matches!(self, Self::PeerClose | Self::TransportClosed | Self::TransportReset)
     }
 }

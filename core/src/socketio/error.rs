@@ -37,7 +37,7 @@ pub enum PacketErrorKind {
     #[error("too many attachments: expected at most {MAX_ATTACHMENTS}")]
     TooManyAttachments,
     /// The wire cannot carry the namespace that was given for sending.
-    #[error("invalid namespace: expected a slash first, no comma and no control character")]
+    #[error("invalid namespace: expected a leading slash, and neither commas nor control characters")]
     InvalidNamespace,
     /// The acknowledgement id is above [`MAX_ID`].
     #[error("acknowledgement number too large: expected at most {MAX_ID}")]
@@ -46,7 +46,7 @@ pub enum PacketErrorKind {
     #[error("invalid JSON")]
     InvalidJson,
     /// Arrays and objects are nested more than 64 deep.
-    #[error("JSON nested too deep: expected at most 64 levels")]
+    #[error("JSON nested too deeply: expected at most 64 levels")]
     TooDeep,
     /// The data is not allowed in a packet of this type.
     #[error("data of the wrong kind: expected {0}")]
@@ -61,7 +61,7 @@ pub enum PacketErrorKind {
     #[error("text between a packet and its attachments")]
     AttachmentMissing,
     /// A binary message arrived that does not belong to a packet.
-    #[error("binary data that belongs to no packet")]
+    #[error("binary data without a packet that announced it")]
     UnexpectedBinary,
 }
 

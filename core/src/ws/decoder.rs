@@ -33,7 +33,7 @@ pub const MAX_EMPTY_FRAGMENTS: u8 = 32;
 ///         Some(Item::Piece(piece)) => text.extend_from_slice(piece.bytes),
 ///         Some(Item::Control(ControlFrame::Ping(_))) => pings += 1,
 ///         Some(Item::Control(_)) => {}
-///         None => break, // read more, after what is left of `input`
+///         None => break, // read more, and append it to the rest of `input`
 ///     }
 /// }
 /// assert_eq!((at, &text[..], pings), (input.len(), &b"Hello"[..], 1));
@@ -380,7 +380,7 @@ mod tests {
         assert!(decoder.decode(&mut b"\x02\x03abc".to_vec()).is_ok());
         let error = Error::MessageTooLong { max: 5 };
         assert_eq!(decoder.decode(&mut b"\x80\x03".to_vec()), Err(error));
-        assert_eq!(decoder.decode(&mut []), Err(error), "an error is for ever");
+        assert_eq!(decoder.decode(&mut []), Err(error), "an error is permanent");
 
         let longest = *b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff";
         assert_eq!(

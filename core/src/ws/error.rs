@@ -12,16 +12,16 @@ use super::CloseCode;
 pub enum Error {
     /// A reserved bit is set, although no extension was negotiated (section 5.2). Compressed frames from a peer that
     /// assumes an extension cause this error.
-    #[error("reserved bits set in a frame header: expected none, as no extension was negotiated")]
+    #[error("reserved bits set in a frame header, but no extension was negotiated")]
     ReservedBits,
     /// An opcode is not defined: 3 to 7, or 11 to 15 (section 5.2).
     #[error("reserved opcode {0}: expected 0, 1, 2, 8, 9 or 10")]
     ReservedOpcode(u8),
     /// A frame from a client is not masked (section 5.1).
-    #[error("unmasked frame: expected every frame of a client to be masked")]
+    #[error("unmasked frame: a client must mask its frames")]
     UnmaskedFrame,
     /// A frame from a server is masked (section 5.1).
-    #[error("masked frame: expected no frame of a server to be masked")]
+    #[error("masked frame: a server must not mask its frames")]
     MaskedFrame,
     /// A control frame does not have the final bit set (section 5.5).
     #[error("fragmented control frame: expected the final bit")]
@@ -30,16 +30,16 @@ pub enum Error {
     #[error("control frame too long: expected at most 125 bytes")]
     ControlTooLong,
     /// A length is encoded in more bytes than it needs (section 5.2).
-    #[error("payload length not in its shortest form")]
+    #[error("payload length is not in its shortest form")]
     NonMinimalLength,
     /// A 64-bit length has its most significant bit set (section 5.2).
-    #[error("payload length with its most significant bit set")]
+    #[error("payload length has its most significant bit set")]
     LengthTopBit,
     /// A continuation frame arrived, but no message is open (section 5.4).
     #[error("continuation frame without a message to continue")]
     UnexpectedContinuation,
     /// A new message began before the last one was finished (section 5.4).
-    #[error("new message inside a fragmented one: expected a continuation frame")]
+    #[error("new message before the end of a fragmented one: expected a continuation frame")]
     ExpectedContinuation,
     /// A message is longer than the limit, summed over all its fragments. It is detected in the header that announces
     /// the length.
@@ -55,7 +55,7 @@ pub enum Error {
     #[error("invalid UTF-8 in a text message")]
     InvalidUtf8,
     /// A close frame has a body of one byte, which is too short for a code (section 5.5.1).
-    #[error("close frame with a body of 1 byte: expected none, or a code of 2 bytes")]
+    #[error("close frame has a body of 1 byte: expected no body, or a code of 2 bytes")]
     TruncatedCloseCode,
     /// A close code must not be sent, or is not defined (section 7.4).
     #[error("invalid close code {0}: expected 1000 to 1003, 1007 to 1014, or 3000 to 4999")]

@@ -11,7 +11,7 @@ use crate::packet::encode_base64;
 /// ```
 /// use eio_core::ws::Key;
 ///
-/// // A client asks, and checks the answer.
+/// // A client sends a key and checks the answer.
 /// let key = Key::from_random(*b"the sample nonce");
 /// assert_eq!(key.as_str(), "dGhlIHNhbXBsZSBub25jZQ==");
 ///

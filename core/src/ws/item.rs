@@ -33,7 +33,7 @@ pub enum Item<'b> {
 /// Some bytes of a message, in order. A message either has at least two pieces, or is returned as [`Item::Message`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_structs, reason = "a piece is some bytes and where they stand")]
+#[expect(clippy::exhaustive_structs, reason = "a piece is some bytes and their place in the message")]
 pub struct Piece<'b> {
     /// The kind of the message.
     pub kind: MessageKind,
@@ -55,6 +55,6 @@ pub struct Piece<'b> {
 pub enum MessageKind {
     /// A text message; its bytes are UTF-8.
     Text,
-    /// A binary message; its bytes may be anything.
+    /// A binary message; its bytes may have any value.
     Binary,
 }

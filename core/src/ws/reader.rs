@@ -30,7 +30,7 @@ use crate::packet::WebSocketMessage;
 ///             Received::Control(_) | Received::Piece(_) => {}
 ///         }
 ///     }
-///     // Any read will do, here one of at most 4 bytes.
+///     // Read from the socket: here, at most 4 bytes.
 ///     let room = reader.spare();
 ///     let len = room.len().min(4).min(socket.len());
 ///     if len == 0 {
