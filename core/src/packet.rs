@@ -151,7 +151,7 @@ impl Data<'_> {
     }
 
     /// Returns the length of the raw data in bytes.
-    const fn raw_len(&self) -> usize {
+    pub(crate) const fn raw_len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
             Self::Binary(bytes) => bytes.len(),
@@ -165,7 +165,7 @@ impl Data<'_> {
     }
 
     /// Writes the raw data. The caller has reserved `raw_len`.
-    fn write_raw(&self, writer: &mut Writer<'_>) {
+    pub(crate) fn write_raw(&self, writer: &mut Writer<'_>) {
         match *self {
             Self::Text(text) => writer.bytes(text.as_bytes()),
             Self::Binary(bytes) => writer.bytes(bytes),

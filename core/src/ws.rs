@@ -14,6 +14,9 @@
 //!   thread.
 //! - [`Reader`] combines a decoder with one borrowed buffer, for firmware and simple loops. It returns only whole
 //!   messages. Every received byte is in the buffer before the caller waits, so a cancelled read loses nothing.
+//! - [`Connection`] is one connection of either role: a decoder, the frames that may go out, and the closing handshake.
+//!   [`FrameWriter`] is its sending side alone, for a caller that reads with a [`Reader`]. [`PacketFrame`] is one packet
+//!   as one frame.
 //! - [`FrameHeader`], [`encode_message`] and [`ControlFrame`] write frames. A server's frames are not masked, so one
 //!   encoded frame can be sent to every receiver. A client masks each frame with a fresh random key.
 //! - [`Key`] is the challenge of the opening handshake and computes its answer. This module does not handle HTTP
@@ -57,25 +60,31 @@
 //! that error again.
 
 mod close;
+mod connection;
 mod control;
 mod decoder;
 mod encode;
 mod error;
+mod frame_writer;
 mod handshake;
 mod header;
 mod item;
 mod mask;
+mod packet_frame;
 mod reader;
 mod sha1;
 mod utf8;
 
 pub use close::{Close, CloseCode, CloseError};
+pub use connection::Connection;
 pub use control::{ControlFrame, ControlFrameError};
 pub use decoder::{Decoder, MAX_EMPTY_FRAGMENTS};
 pub use encode::encode_message;
 pub use error::Error;
+pub use frame_writer::{FrameOrderError, FrameWriter};
 pub use handshake::{InvalidKey, Key};
 pub use header::{FrameHeader, OpCode};
 pub use item::{Decoded, Item, MessageKind, Piece};
 pub use mask::mask;
+pub use packet_frame::PacketFrame;
 pub use reader::{Reader, Received};
