@@ -232,7 +232,7 @@ impl ServerPolling {
     /// use eio_core::packet::{WebSocketMessage, Packet};
     /// use eio_core::payload::v3::Framing;
     /// use eio_core::polling::{Refusal, ServerPolling};
-    /// use eio_core::{Event, Heartbeat, Instant, Liveness, Revision, ServerSession};
+    /// use eio_core::{Heartbeat, Instant, Liveness, Revision, ServerSession, SessionEvent};
     ///
     /// let now = Instant::from_micros(0);
     /// let mut session = ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), now);
@@ -242,7 +242,7 @@ impl ServerPolling {
     /// assert!(!polling.may_receive(&session, false));
     /// assert!(polling.may_receive(&session, true));
     /// for packet in polling.format().decode(Framing::Text, b"4hello\x1e9", 16) {
-    ///     if let Some(Event::Message(data)) = session.handle_packet(now, packet) {
+    ///     if let Some(SessionEvent::Message(data)) = session.handle_packet(now, packet) {
     ///         assert_eq!(data, eio_core::packet::Data::Text("hello"));
     ///     }
     /// }
