@@ -1,18 +1,17 @@
 //! Engine.IO sessions and heartbeats without a runtime: `no_std`, no `alloc`, no `unsafe`, no reachable panic.
 //!
-//! Engine.IO is the transport under Socket.IO: a session over HTTP long-polling or WebSocket, kept alive by pings. This
+//! Engine.IO is the protocol that Socket.IO runs on: a session over HTTP long-polling or WebSocket, kept alive by pings. This
 //! crate makes the decisions: when to ping, when to answer, when a silent peer is gone, and why a session ended. It
 //! owns no socket, reads no clock and keeps no queue. The caller passes in packets and the time, and then does what the
 //! session asks for.
 //!
 //! ```text
-//!                bytes                 packets                                 packets             bytes
-//!   socket ───────────────▶ packet, ───────────▶ ┌───────────────────────┐ ───────────▶ packet, ───────────▶ socket
-//!                           payload,             │ ServerSession         │  poll_       payload,
-//!   clock  ─────────────────────────── now ────▶ │ ClientSession         │  transmit    ws
-//!                           ws                   │  one heartbeat        │ ───────────▶ messages, the end ──▶ application
-//!   timer  ◀──────────────────── poll_timeout ── │  one deadline         │  SessionEvent, end
-//!          ──────────────────▶ handle_timeout ─▶ └───────────────────────┘
+//!  socket ─▶ packet, payload, ws ────▶ ┌───────────────┐ ── poll_transmit ─▶ packet, ws ─▶ socket
+//!                                      │ ServerSession │
+//!  clock  ── now ────────────────────▶ │ ClientSession │
+//!                                      │ one heartbeat │ ── messages ──────▶ application
+//!  timer  ── handle_timeout ─────────▶ │ one deadline  │    and the end
+//!         ◀─ poll_timeout ──────────── └───────────────┘
 //! ```
 //!
 //! # The caller's loop

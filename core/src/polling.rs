@@ -4,13 +4,13 @@
 //! *post* (POST) carries a payload to the server. At most one of each may be in flight. The two may overlap each other.
 //!
 //! ```text
-//!   requests                                                                       answers
-//!    GET   ── handle_poll ─────▶ ┌───────────────┐ ── poll_answer ───────────────▶ a Batch to encode
-//!    POST  ── handle_post ─────▶ │ ServerPolling │ ── may_receive, post_answer ──▶ when to read it, "ok" or a Refusal
-//!    gone  ── handle_.._failed ▶ └───────┬───────┘
-//!                                        │ violations, failures, the end
-//!                                        ▼
-//!                                  ServerSession
+//!  requests                                                            answers
+//!   GET  ── handle_poll ─────▶ ┌───────────────┐ ── poll_answer ──────▶ a Batch to encode
+//!   POST ── handle_post ─────▶ │ ServerPolling │ ── may_receive ──────▶ when to read its body
+//!   gone ── handle_.._failed ▶ └───────┬───────┘ ── post_answer ──────▶ "ok" or a Refusal
+//!                                      │ violations, failures, the end
+//!                                      ▼
+//!                                ServerSession
 //! ```
 //!
 //! [`ServerPolling`] is the server's side of one session, and [`ClientPolling`] the client's. Both stand beside the

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn read(path: &str) -> String {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path);
@@ -86,4 +86,43 @@ fn every_recipe_for_mounting_is_what_a_test_does() {
         }
     }
     assert!(recipes >= 7, "{recipes} lines of recipes");
+}
+
+/// The columns that rustdoc shows of a picture in a window of 1,200 pixels. It cuts off the rest.
+const PICTURE_WIDTH: usize = 100;
+
+/// The files below `folder` whose names end with `ending`.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    let (folders, files): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
+    let below = folders.iter().flat_map(|folder| self::files(folder, ending));
+    below.chain(files.into_iter().filter(|path| path.to_string_lossy().ends_with(ending))).collect()
+}
+
+#[test]
+fn no_picture_on_a_crates_pages_is_cut_off_in_a_window_of_1200_pixels() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let mut pictures = 0;
+    for crate_folder in ["core", "embassy-adapter", "legacy", "std-adapter"] {
+        for path in files(&root.join(crate_folder).join("src"), ".rs") {
+            let source = fs::read_to_string(&path).unwrap();
+            let docs: Vec<&str> = source
+                .lines()
+                .map(|line| line.trim_start().trim_start_matches("//!").trim_start_matches("///"))
+                .map(|line| line.strip_prefix(' ').unwrap_or(line))
+                .collect();
+            let mut blocks = docs.split(|line| line.starts_with("```"));
+            let _before = blocks.next();
+            let opened = docs.iter().filter(|line| line.starts_with("```"));
+            for (block, _) in blocks.zip(opened).filter(|(_, opening)| **opening == "```text") {
+                pictures += 1;
+                for line in block {
+                    let width = line.chars().count();
+                    assert!(width <= PICTURE_WIDTH, "{}: {width} columns: {line}", path.display());
+                }
+            }
+        }
+    }
+    assert!(pictures >= 5, "{pictures} pictures");
 }
