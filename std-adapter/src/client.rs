@@ -29,7 +29,6 @@ use std::sync::Arc;
 
 use ::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use ::http::uri::PathAndQuery;
-use eio_core::Revision;
 use eio_core::backoff::Backoff;
 use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::upgrade::CLIENT_UPGRADE_TIMEOUT;
@@ -40,11 +39,11 @@ use crate::client::route::{Route, RouteSetting};
 #[cfg(feature = "tls")]
 use crate::client::tls::{Tls, TlsSetting};
 use crate::session::mailbox::Limits;
-use crate::session::socket::Transport;
 use crate::wire::clock::Clock;
 use crate::wire::redact::redact_url;
+use crate::wire::transport::Transport;
+use eio_core::Revision;
 
-pub(crate) use dial::Dialed;
 pub use error::{ClientBuildError, ConnectError};
 pub use event::ClientEvent;
 pub use handshake::HandshakeInfo;

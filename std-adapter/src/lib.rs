@@ -21,19 +21,22 @@ pub use client::{
 pub use http::cookie::{Cookie, InvalidCookie, SameSite};
 pub use http::cors::Cors;
 pub use http::origins::{AllowedOrigins, InvalidOrigin, Origin, OriginPattern};
+pub use http::peer_addr::PeerAddr;
 pub use http::proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
 #[cfg(feature = "tls")]
 #[doc(no_inline)]
 pub use rustls;
+pub use server::Server;
+pub use server::builder::{BuildError, ServerBuilder};
 pub use server::listener::Listener;
-pub use server::service::{EngineService, PeerAddr};
+pub use server::service::EngineService;
 pub use server::shutdown::CutOff;
-pub use server::{BuildError, Server, ServerBuilder};
 pub use session::broadcast::Broadcast;
 pub use session::metrics;
 pub use session::observer::{CannotAccept, Observer, RefusedRequest};
-pub use session::socket::{Disconnect, SendError, SendErrorKind, Sender, Socket, Transport, TrySendError};
+pub use session::socket::{Disconnect, SendError, SendErrorKind, Sender, Socket, TrySendError};
 pub use wire::close_frame::CloseFrame;
 pub use wire::message::Message;
 pub use wire::redact::redact_url;
 pub use wire::session_id::SessionId;
+pub use wire::transport::Transport;

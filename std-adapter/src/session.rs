@@ -2,8 +2,10 @@
 
 pub(crate) mod broadcast;
 pub(crate) mod candidate;
+pub(crate) mod config;
 pub(crate) mod grace;
 pub(crate) mod guard;
+pub(crate) mod hub;
 pub(crate) mod lingering;
 pub(crate) mod mailbox;
 pub mod metrics;

@@ -4,5 +4,8 @@ pub(crate) mod clock;
 pub(crate) mod close_frame;
 pub(crate) mod mask_keys;
 pub(crate) mod message;
+pub(crate) mod outgoing;
+pub(crate) mod payload;
 pub(crate) mod redact;
 pub(crate) mod session_id;
+pub(crate) mod transport;

@@ -1,6 +1,6 @@
 //! How many connections are open, together and of one address.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
@@ -9,8 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eio_core::Instant;
 use tokio::sync::Notify;
-
-use crate::http::limits::network_of;
 
 /// For how long room is short after a connection could not be accepted.
 const PRESSURE: Duration = Duration::from_secs(5);
@@ -120,6 +118,14 @@ impl Drop for Permit {
         }
         self.gate.open.fetch_sub(1, Ordering::SeqCst);
         self.gate.freed.notify_one();
+    }
+}
+
+/// What one party has at least: an IPv4 address, or an IPv6 network of 64 bits.
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 

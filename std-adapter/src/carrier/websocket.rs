@@ -12,16 +12,15 @@ use std::io;
 use eio_core::packet::{Packet, WebSocketMessage};
 use eio_core::ws::{self, Close, Decoder, Item, MessageKind, OpCode};
 use eio_core::{BufferTooSmall, Revision};
-use hyper::upgrade::Upgraded;
 
 use self::batch::Batch;
 pub(crate) use self::end::{Carried, ConnectionEnd};
-use self::stream::Stream;
-use crate::client::Dialed;
-use crate::session::state::{Outgoing, State};
+pub(crate) use self::stream::Stream;
+use crate::carrier::dialed::Dialed;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::mask_keys;
 use crate::wire::message::Message;
+use crate::wire::outgoing::{Outgoing, ToWrite};
 
 /// How much one read takes at most; also what the scratch buffer of a thread holds.
 const SCRATCH: usize = 64 * 1024;
@@ -121,11 +120,15 @@ pub(crate) struct WebSocketIo {
 }
 
 impl WebSocketIo {
-    /// The server's end, once the 101 response has left.
-    pub(crate) fn new(upgraded: Upgraded, state: &State) -> Self {
-        let (stream, tail) = Stream::of(upgraded);
-        let decoder = Decoder::server(state.hub.config.settings.max_payload());
-        Self { base64_only: state.base64_only, ..Self::with(stream, decoder, tail, state.revision) }
+    /// The server's end, once the 101 response has left. The HTTP server had read `received` behind the request.
+    pub(crate) fn server(
+        stream: Stream,
+        received: Vec<u8>,
+        revision: Revision,
+        base64_only: bool,
+        max_message: u32,
+    ) -> Self {
+        Self { base64_only, ..Self::with(stream, Decoder::server(max_message), received, revision) }
     }
 
     /// The client's end, once the 101 response was read; `received` came right behind it.
@@ -472,12 +475,4 @@ impl WebSocketIo {
 /// Whether a write failed because a frame was longer than it was measured, which cannot be.
 pub(crate) fn is_impossible(error: &io::Error) -> bool {
     matches!(error.get_ref(), Some(cause) if cause.is::<BufferTooSmall>())
-}
-
-/// One thing to write.
-#[derive(Debug)]
-pub(crate) enum ToWrite {
-    /// A packet of the session or of an upgrade.
-    Control(&'static str),
-    Message(Outgoing),
 }

@@ -16,7 +16,7 @@ use crate::client::secrets::Secrets;
 use crate::client::socket::ClientSocket;
 use crate::client::state::State;
 use crate::client::task;
-use crate::session::socket::Transport;
+use crate::wire::transport::Transport;
 
 /// Opens a session, within the open timeout, however many attempts it takes.
 pub(crate) async fn open(client: &Client) -> Result<ClientSocket, ConnectError> {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use eio_core::{Heartbeat, Revision};
+use eio_core::Heartbeat;
 use http::{HeaderMap, HeaderValue, Request, Uri, header};
 use http_body_util::Full;
 
@@ -14,7 +14,8 @@ use crate::client::route::Route;
 #[cfg(feature = "tls")]
 use crate::client::tls::Tls;
 use crate::session::mailbox::Limits;
-use crate::session::socket::Transport;
+use crate::wire::transport::Transport;
+use eio_core::Revision;
 
 /// The body of a request.
 pub(crate) type Body = Full<bytes::Bytes>;

@@ -3,8 +3,6 @@
 //! Every phase belongs to the future of [`dial`]: dropping it, as each timeout of the client does, gives up what has
 //! been reached so far.
 
-mod stream;
-
 use core::future::poll_fn;
 use core::sync::atomic::AtomicBool;
 use std::io;
@@ -21,7 +19,7 @@ use crate::client::error::ConnectError;
 use crate::client::proxy::ProxyError;
 use crate::client::route::Route;
 
-pub(crate) use self::stream::{Dialed, Duplex, Link, SpeaksTls};
+use crate::carrier::dialed::{Dialed, Link};
 
 /// Connects to the server of `config`.
 ///

@@ -2,14 +2,14 @@
 
 use core::fmt;
 
-use eio_core::Revision;
 use form_urlencoded::Serializer;
 use http::{HeaderValue, Uri};
 
 use crate::client::credentials;
 use crate::client::error::ClientBuildError;
-use crate::session::socket::Transport;
 use crate::wire::redact::redact_url;
+use crate::wire::transport::Transport;
+use eio_core::Revision;
 
 /// Query parameters that the protocol itself sets; those in the caller's URL are left out.
 const RESERVED: [&str; 6] = ["EIO", "transport", "sid", "t", "j", "b64"];

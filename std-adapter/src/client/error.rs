@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eio_core::Revision;
 use eio_core::payload::v4::EncodeError;
 
-use crate::client::dial::SpeaksTls;
+use crate::carrier::dialed::SpeaksTls;
 use crate::client::proxy::ProxyError;
 use crate::client::refusal::Refused;
 #[cfg(feature = "tls")]

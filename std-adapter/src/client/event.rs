@@ -6,8 +6,9 @@ use eio_core::upgrade::UpgradeOutcome;
 
 use crate::client::error::ConnectError;
 use crate::client::handshake::HandshakeInfo;
-use crate::session::socket::{Disconnect, Transport};
+use crate::session::socket::Disconnect;
 use crate::wire::message::Message;
+use crate::wire::transport::Transport;
 
 /// An event of a client. Events come in the order in which they happened. Use them for logs, terminals and graphs.
 #[derive(Clone, Debug)]

@@ -19,9 +19,10 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 
+use crate::carrier::dialed::Dialed;
 use crate::client::config::{Body, Config};
 use crate::client::cookies::Cookies;
-use crate::client::dial::{Dialed, dial};
+use crate::client::dial::dial;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::notice;

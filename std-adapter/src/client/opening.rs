@@ -11,7 +11,7 @@ use crate::client::error::ConnectError;
 use crate::client::http::{Dialer, HttpConnection, Unsent};
 use crate::client::secrets::Secrets;
 use crate::http::request::has_token;
-use crate::session::socket::Transport;
+use crate::wire::transport::Transport;
 
 /// A WebSocket that the server has opened.
 pub(crate) struct Opened {

@@ -9,9 +9,9 @@ use eio_core::Instant;
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 
+use crate::carrier::dialed::{Dialed, Link, SpeaksTls};
 use crate::client::config::Body;
 use crate::client::credentials;
-use crate::client::dial::{Dialed, Link, SpeaksTls};
 use crate::client::endpoint::Endpoint;
 use crate::client::error::ClientBuildError;
 use crate::client::http::{HttpConnection, Unsent};

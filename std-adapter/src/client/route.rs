@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::carrier::dialed::Duplex;
 use crate::client::ClientBuilder;
-use crate::client::dial::Duplex;
 use crate::client::endpoint::Endpoint;
 use crate::client::error::ClientBuildError;
 use crate::client::proxy::{self, Proxy};

@@ -7,9 +7,10 @@ use core::time::Duration;
 use crate::client::error::ConnectError;
 use crate::client::handshake::{HandshakeInfo, ShortSid};
 use crate::client::state::Shared;
-use crate::session::socket::{Disconnect, SendError, Transport, TrySendError};
+use crate::session::socket::{Disconnect, SendError, TrySendError};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
+use crate::wire::transport::Transport;
 
 /// A client's open session. It receives and sends messages, closes the session, and reports how it ended.
 ///

@@ -11,24 +11,26 @@ use eio_core::packet::{DecodeError, Packet};
 use eio_core::payload::v3::Framing;
 use eio_core::session::{Control, SessionEvent};
 use eio_core::ws::Close;
-use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, Revision, payload};
+use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, payload};
 use tokio::sync::Notify;
 use tracing::level_filters::LevelFilter;
 
-use crate::carrier::websocket::ToWrite;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::handshake::HandshakeInfo;
 use crate::client::http::{Answer, Dialer};
 use crate::client::notice;
-use crate::server::polling::{packet_bound, separator};
 use crate::session::guard::guarded;
 use crate::session::mailbox::{Mailbox, Taken};
-use crate::session::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
-use crate::session::state::Outgoing;
+use crate::session::socket::{Disconnect, SendError, SendErrorKind, TrySendError};
 use crate::session::waiting::{self, until};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
+use crate::wire::outgoing::Outgoing;
+use crate::wire::outgoing::ToWrite;
+use crate::wire::payload::{packet_bound, separator};
+use crate::wire::transport::Transport;
+use eio_core::Revision;
 
 /// How much messages may fill of one request with data. A heartbeat that becomes due waits for the request in flight.
 const BATCH: usize = 64 * 1024;

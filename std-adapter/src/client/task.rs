@@ -17,23 +17,26 @@ use eio_core::payload::v3::Framing;
 use eio_core::session::{Control, Violation};
 use eio_core::upgrade::{ClientUpgrade, UpgradeOutcome};
 use eio_core::ws::Close;
-use eio_core::{DisconnectReason, Instant, Revision};
+use eio_core::{DisconnectReason, Instant};
 use http::{HeaderValue, Method, Request, header};
 
-use crate::carrier::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo, is_impossible};
+use crate::carrier::websocket::{Carried as _, FrameSink, FrameSource, WebSocketIo, is_impossible};
 use crate::client::config::Body;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::http::{Answer, Lane};
 use crate::client::opening::{self, Opened};
 use crate::client::state::{Batch, Inner, Shared, State};
-use crate::server::polling::encode;
 use crate::session::grace::{self, Grace, is_overdue};
 use crate::session::guard::guarded;
 use crate::session::lingering::{Departures, LINGER, Lingering};
 use crate::session::passes::{self, Pass};
-use crate::session::socket::Transport;
+use crate::wire::clock::LATE;
 use crate::wire::close_frame::CloseFrame;
+use crate::wire::outgoing::ToWrite;
+use crate::wire::payload::encode;
+use crate::wire::transport::Transport;
+use eio_core::Revision;
 
 type Opening = Pin<Box<dyn Future<Output = Result<Opened, ConnectError>> + Send>>;
 
@@ -312,7 +315,7 @@ impl Task {
     fn expire_post(&mut self, now: Instant) {
         let Some(until) = self.post_until.filter(|until| *until <= now) else { return };
         self.post_until = None;
-        if now.saturating_duration_since(until) > grace::LATE {
+        if now.saturating_duration_since(until) > LATE {
             // After a stall of the runtime the answer may be there, unread.
             self.post_until = Some(now.saturating_add(grace::ENOUGH));
         } else if self.post.is_busy() {

@@ -15,8 +15,8 @@ use tokio_rustls::client::TlsStream;
 
 pub use self::error::TlsError;
 use self::verifier::Verifier;
+use crate::carrier::dialed::Link;
 use crate::client::ClientBuilder;
-use crate::client::dial::Link;
 use crate::client::error::ClientBuildError;
 
 /// What a builder was told.

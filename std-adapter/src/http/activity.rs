@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eio_core::Instant;
 
-use crate::session::grace::LATE;
 use crate::wire::clock::Clock;
+use crate::wire::clock::LATE;
 use crate::wire::session_id::SessionId;
 
 /// How much longer a connection is kept than was announced: a request that leaves in the last moment of the promise
@@ -42,6 +42,10 @@ pub(crate) enum Verdict {
     /// Drop it.
     Hopeless,
 }
+
+/// Which connection a request came on: in its extensions, for the service that knows whose request it is.
+#[derive(Clone, Debug)]
+pub(crate) struct CameOn(pub(crate) Arc<Activity>);
 
 /// What the requests of a connection are doing, as its parts report it.
 #[derive(Debug)]

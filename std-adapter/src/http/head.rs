@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 
-use crate::server::service::PeerAddr;
+use crate::http::peer_addr::PeerAddr;
 
 /// A packed head, and the unpacked one once somebody has asked for it.
 pub(crate) struct Head {

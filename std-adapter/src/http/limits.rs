@@ -1,12 +1,14 @@
 //! How often one address may open sessions.
 
 use core::hash::BuildHasher as _;
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
 use core::time::Duration;
 use std::hash::RandomState;
 use std::sync::{Mutex, PoisonError};
 
 use eio_core::Instant;
+
+use crate::carrier::gate::network_of;
 
 /// How many places each of the two tables has: 1 MiB together.
 const PLACES: usize = 1 << 16;
@@ -66,14 +68,6 @@ impl HandshakeLimiter {
             **place = (**place).max(then);
         }
         Ok(())
-    }
-}
-
-/// What one party has at least: an IPv4 address, or an IPv6 network of 64 bits.
-pub(crate) fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
-use crate::session::socket::Transport;
+use crate::wire::transport::Transport;
 
 /// When a client comes back that found no room, in seconds. When there will be room nobody knows; this is as long as the
 /// reference's clients let pass between two attempts at most (`reconnectionDelayMax` of socket.io-client).
@@ -163,10 +163,6 @@ pub(crate) fn respond(
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
-
-/// Marks an answer to a request whose body was read to its end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BodyRead;
 
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Full::new(Bytes::new()));

@@ -2,22 +2,17 @@
 
 mod outage;
 
-use core::convert::Infallible;
 use core::pin::pin;
 use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use tower_service::Service;
-
 use self::outage::Outage;
 use crate::carrier::gate::Gate;
-use crate::server::connection;
-use crate::server::hub::Hub;
+use crate::server::connection::{self, HttpService};
 use crate::server::listener::Listener;
+use crate::server::shared::ServerShared;
 use crate::session::notice;
 use crate::session::observer::CannotAccept;
 
@@ -25,36 +20,31 @@ use crate::session::observer::CannotAccept;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves every connection that `listener` accepts, until the server is shut down and its last session has ended.
-pub(crate) async fn serve<L, S, B>(hub: Arc<Hub>, mut listener: L, service: S)
+pub(crate) async fn serve<L, S>(server: Arc<ServerShared>, mut listener: L, service: S)
 where
     L: Listener,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: http_body::Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
+    S: HttpService,
 {
     let mut outage = Outage::default();
-    let mut drained = pin!(hub.drained());
+    let mut drained = pin!(server.hub.drained());
     loop {
         tokio::select! {
-            () = room(&hub, &mut outage) => {}
+            () = room(&server, &mut outage) => {}
             () = &mut drained => return,
         }
         let accepted = tokio::select! {
-            accepted = accept(&hub, &mut listener, &mut outage) => accepted,
+            accepted = accept(&server, &mut listener, &mut outage) => accepted,
             () = &mut drained => return,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let trusted =
-                    hub.config.http.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trust(peer));
-                let Some(permit) = Gate::enter(&hub.gate, peer.filter(|_| !trusted)) else {
+                let trusted = server.http.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trust(peer));
+                let Some(permit) = Gate::enter(&server.gate, peer.filter(|_| !trusted)) else {
                     notice::tell_connection_refused(peer);
                     continue;
                 };
                 tokio::spawn(connection::serve(
-                    Arc::clone(&hub),
+                    Arc::clone(&server),
                     stream,
                     peer,
                     service.clone(),
@@ -64,7 +54,7 @@ where
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
                 // Out of descriptors, most likely: connections that end will free some.
-                fails(&hub, &mut outage, &CannotAccept::Error(&error));
+                fails(&server, &mut outage, &CannotAccept::Error(&error));
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -72,16 +62,16 @@ where
 }
 
 /// Waits until one more connection may be open.
-async fn room(hub: &Hub, outage: &mut Outage) {
-    while let Some(limit) = hub.gate.full() {
-        fails(hub, outage, &CannotAccept::MaxConnections(limit));
-        let _ = tokio::time::timeout(PAUSE, hub.gate.freed()).await;
+async fn room(server: &ServerShared, outage: &mut Outage) {
+    while let Some(limit) = server.gate.full() {
+        fails(server, outage, &CannotAccept::MaxConnections(limit));
+        let _ = tokio::time::timeout(PAUSE, server.gate.freed()).await;
     }
 }
 
 /// The next connection. Tells meanwhile when an outage is over.
 async fn accept<L: Listener>(
-    hub: &Hub,
+    server: &ServerShared,
     listener: &mut L,
     outage: &mut Outage,
 ) -> io::Result<(L::Io, Option<SocketAddr>)> {
@@ -90,9 +80,9 @@ async fn accept<L: Listener>(
         tokio::select! {
             biased;
             accepted = &mut accepting => return accepted,
-            () = tokio::time::sleep_until(hub.clock.deadline(over)) => {
-                if let Some(after) = outage.ends(hub.clock.now()) {
-                    notice::tell_accepts_again(after, hub.config.observer.as_deref());
+            () = tokio::time::sleep_until(server.hub.clock.deadline(over)) => {
+                if let Some(after) = outage.ends(server.hub.clock.now()) {
+                    notice::tell_accepts_again(after, server.hub.config.observer.as_deref());
                 }
             }
         }
@@ -101,11 +91,11 @@ async fn accept<L: Listener>(
 }
 
 /// No connection can be accepted now. Those that have said nothing have to make room soon.
-fn fails(hub: &Hub, outage: &mut Outage, why: &CannotAccept<'_>) {
-    let now = hub.clock.now();
-    hub.gate.press(now);
+fn fails(server: &ServerShared, outage: &mut Outage, why: &CannotAccept<'_>) {
+    let now = server.hub.clock.now();
+    server.gate.press(now);
     let is_new = outage.begins(now);
-    notice::tell_cannot_accept(why, is_new, hub.config.observer.as_deref());
+    notice::tell_cannot_accept(why, is_new, server.hub.config.observer.as_deref());
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

@@ -1,59 +1,114 @@
-//! What a server can be told. Built and validated by [`ServerBuilder`](crate::ServerBuilder).
+//! The settings of a server that its requests and connections follow.
 
-mod http;
-
+use core::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::request::Parts;
 use eio_core::Heartbeat;
-use eio_core::settings::ServerSettings;
+use http::HeaderMap;
+use http::request::Parts;
 
-use crate::session::mailbox::Limits;
-use crate::session::observer::Observer;
-use crate::session::socket::{Disconnect, Sender, Socket};
-use crate::session::task::Application;
-use crate::wire::message::Message;
+use crate::http::cookie::Cookie;
+use crate::http::cors::Cors;
+use crate::http::limits::HandshakeLimiter;
+use crate::http::origins::AllowedOrigins;
+use crate::http::proxies::TrustedProxies;
 
-pub(crate) use self::http::HttpConfig;
-
-/// Asks whether a client may open a session.
+/// Decides whether a client may open a session.
 pub(crate) type AllowRequest =
-    Arc<dyn Fn(&Parts) -> core::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
-
-/// Is told of a session's end once its application has ended too.
-pub(crate) type OnDisconnect = Arc<dyn Fn(Sender, Disconnect) -> Application + Send + Sync>;
+    Arc<dyn Fn(&Parts) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 /// Chooses a session's own periods.
 pub(crate) type ChooseHeartbeat = Arc<dyn Fn(&Parts) -> Option<Heartbeat> + Send + Sync>;
 
-/// Everything a server's sessions are served by.
+/// Adds headers to answers.
+pub(crate) type AddHeaders = Arc<dyn Fn(&Parts, &mut HeaderMap) + Send + Sync>;
+
+/// Chooses one of the subprotocols that a client offers for a WebSocket.
+pub(crate) type ChooseSubprotocol = Arc<dyn for<'o> Fn(&Parts, &[&'o str]) -> Option<&'o str> + Send + Sync>;
+
+/// The settings of a server that its requests and connections follow.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent switches, each with a name of the reference's"
 )]
-pub(crate) struct Config {
+pub(crate) struct HttpConfig {
     pub(crate) path: String,
-    /// Heartbeat, liveness, payload limits and timeouts. A session may have periods of its own.
-    pub(crate) settings: ServerSettings,
-    pub(crate) first_ping_jitter: Duration,
-    pub(crate) request_timeout: Duration,
-    pub(crate) idle_timeout: Duration,
-    pub(crate) max_sessions: usize,
-    pub(crate) max_connections: Option<usize>,
-    pub(crate) max_connections_per_address: Option<usize>,
-    pub(crate) limits: Limits,
-    /// How many packets the answer to a poll carries.
-    pub(crate) max_packets_per_payload: usize,
     pub(crate) polling: bool,
     pub(crate) websocket: bool,
     pub(crate) allow_upgrades: bool,
     pub(crate) eio3: bool,
-    pub(crate) initial_packet: Option<Message>,
+    pub(crate) request_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) max_connections_per_address: Option<usize>,
     pub(crate) allow_request: Option<AllowRequest>,
     pub(crate) choose_heartbeat: Option<ChooseHeartbeat>,
-    pub(crate) observer: Option<Arc<dyn Observer>>,
-    pub(crate) on_disconnect: Option<OnDisconnect>,
-    pub(crate) http: HttpConfig,
-    pub(crate) application: Box<dyn Fn(Socket) -> Application + Send + Sync>,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) allowed_origins: AllowedOrigins,
+    pub(crate) trusted_proxies: Option<TrustedProxies>,
+    pub(crate) handshakes: Option<HandshakeLimiter>,
+    pub(crate) cookie: Option<Cookie>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) add_headers: Option<AddHeaders>,
+    pub(crate) add_initial_headers: Option<AddHeaders>,
+    /// `None`: the first.
+    pub(crate) choose_subprotocol: Option<ChooseSubprotocol>,
+    /// From how many bytes on a polling payload is compressed.
+    pub(crate) compression_threshold: Option<usize>,
+    pub(crate) http2: bool,
+    pub(crate) max_head: usize,
+    pub(crate) max_headers: usize,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            path: "/engine.io/".to_owned(),
+            polling: true,
+            websocket: true,
+            allow_upgrades: true,
+            eio3: false,
+            request_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+            max_connections: None,
+            max_connections_per_address: None,
+            allow_request: None,
+            choose_heartbeat: None,
+            cors: None,
+            allowed_origins: AllowedOrigins::Any,
+            trusted_proxies: None,
+            handshakes: None,
+            cookie: None,
+            headers: HeaderMap::new(),
+            add_headers: None,
+            add_initial_headers: None,
+            choose_subprotocol: None,
+            compression_threshold: Some(1024),
+            http2: true,
+            max_head: 16 * 1024,
+            max_headers: 100,
+        }
+    }
+}
+
+impl HttpConfig {
+    /// What every answer to this request carries, whatever it is.
+    pub(crate) fn common_headers(&self, request: &Parts) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        if let Some(cors) = &self.cors {
+            headers.extend(cors.headers(request));
+        }
+        if let Some(add) = &self.add_headers {
+            add(request, &mut headers);
+        }
+        headers
+    }
+
+    /// Adds what the application says about the answer that opens a session.
+    pub(crate) fn add_initial_headers(&self, request: &Parts, headers: &mut HeaderMap) {
+        if let Some(add) = &self.add_initial_headers {
+            add(request, headers);
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! decided in one place, by what the connection does, and is told to the client.
 
 use core::convert::Infallible;
+use core::error::Error;
 use core::future::poll_fn;
 use core::net::SocketAddr;
 use core::pin::pin;
@@ -21,13 +22,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
 use crate::carrier::gate::Permit;
-use crate::http::activity::{Activity, Patience, UnderWay, Verdict};
+use crate::http::activity::{Activity, CameOn, Patience, UnderWay, Verdict};
 use crate::http::keep_alive;
+use crate::http::peer_addr::PeerAddr;
 use crate::http::watched::{WatchedBody, WatchedIo};
-use crate::server::hub::Hub;
-use crate::server::service::PeerAddr;
-use crate::session::socket::Transport;
+use crate::server::shared::ServerShared;
+use crate::session::hub::Hub;
 use crate::wire::session_id::SessionId;
+use crate::wire::transport::Transport;
 
 /// What hyper needs for the head of a request at least.
 pub(crate) const MIN_HEAD: usize = 8 * 1024;
@@ -39,31 +41,48 @@ const MAX_STREAMS: u32 = 128;
 /// be accepted.
 const PRESSED: Duration = Duration::from_secs(1);
 
-/// Which connection a request came on: in its extensions, for the service that knows whose request it is.
-#[derive(Clone, Debug)]
-pub(crate) struct CameOn(pub(crate) Arc<Activity>);
+/// A service that answers every request of a connection: the server's own, or a router around it.
+pub(crate) trait HttpService:
+    Service<
+        Request<Incoming>,
+        Response = Response<Self::Body>,
+        Error = Infallible,
+        Future: Future<Output = Result<Response<Self::Body>, Infallible>> + Send,
+    > + Clone
+    + Send
+    + 'static
+{
+    type Body: http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static;
+}
+
+impl<S, B> HttpService for S
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
+{
+    type Body = B;
+}
 
 /// Serves the requests of one connection until it ends, becomes a WebSocket, or is no longer worth keeping.
 ///
 /// `permit` stays with the connection, also as a WebSocket.
-pub(crate) async fn serve<I, S, B>(
-    hub: Arc<Hub>,
+pub(crate) async fn serve<I, S>(
+    server: Arc<ServerShared>,
     io: I,
     peer: Option<SocketAddr>,
     service: S,
     permit: Option<Permit>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: http_body::Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
+    S: HttpService,
 {
-    let _connected = hub.connected();
-    let activity = Activity::begin(hub.clock);
+    let _connected = server.connected();
+    let activity = Activity::begin(server.hub.clock);
     let service = {
-        let (activity, hub) = (Arc::clone(&activity), Arc::clone(&hub));
+        let (activity, server) = (Arc::clone(&activity), Arc::clone(&server));
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let version = request.version();
             let announces = keep_alive::is_wanted(version, request.headers());
@@ -72,11 +91,12 @@ pub(crate) async fn serve<I, S, B>(
                 request.extensions_mut().insert(PeerAddr(peer));
             }
             request.extensions_mut().insert(CameOn(Arc::clone(&activity)));
-            let (mut service, activity, hub) = (service.clone(), Arc::clone(&activity), Arc::clone(&hub));
+            let (mut service, activity, server) =
+                (service.clone(), Arc::clone(&activity), Arc::clone(&server));
             async move {
                 poll_fn(|cx| service.poll_ready(cx)).await?;
                 let mut answer = service.call(request).await?;
-                let hold = activity.promise(patience(&hub));
+                let hold = activity.promise(patience(&server));
                 if announces {
                     keep_alive::announce(hold, answer.status(), answer.headers_mut());
                 }
@@ -86,7 +106,7 @@ pub(crate) async fn serve<I, S, B>(
             }
         })
     };
-    let settings = &hub.config.http;
+    let settings = &server.http;
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -103,10 +123,10 @@ pub(crate) async fn serve<I, S, B>(
     let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity), permit));
     let mut connection = Box::pin(builder.serve_connection_with_upgrades(io, service));
     let mut leaving = None;
-    let mut drained = pin!(hub.drained());
-    let mut given_up = pin!(hub.given_up());
+    let mut drained = pin!(server.hub.drained());
+    let mut given_up = pin!(server.hub.given_up());
     let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
-    let mut pressed = pin!(hub.gate.pressed());
+    let mut pressed = pin!(server.gate.pressed());
     // Whatever changes the verdict comes with a poll of the connection, or is its timer.
     poll_fn(|cx| {
         loop {
@@ -122,11 +142,11 @@ pub(crate) async fn serve<I, S, B>(
             // Not as soon as it begins to close: a poll that is on its way would meet a closed connection.
             let mut close = leaving.is_none() && drained.as_mut().poll(cx).is_ready();
             while activity.awaits_head() && pressed.as_mut().poll(cx).is_ready() {
-                pressed.set(hub.gate.pressed());
+                pressed.set(server.gate.pressed());
             }
-            match activity.judge(patience(&hub), leaving, |id| needed_until(&hub, id)) {
+            match activity.judge(patience(&server), leaving, |id| needed_until(&server.hub, id)) {
                 Verdict::Keep(until) => {
-                    let until = hub.clock.deadline(until);
+                    let until = server.hub.clock.deadline(until);
                     if timer.is_elapsed() || until < timer.deadline() {
                         timer.as_mut().reset(until);
                     }
@@ -144,7 +164,7 @@ pub(crate) async fn serve<I, S, B>(
                 }
             }
             if close {
-                leaving = Some(hub.clock.now());
+                leaving = Some(server.hub.clock.now());
                 connection.as_mut().graceful_shutdown();
             }
         }
@@ -153,9 +173,9 @@ pub(crate) async fn serve<I, S, B>(
 }
 
 /// The time that connections have now.
-fn patience(hub: &Hub) -> Patience {
-    let (request, idle) = (hub.config.request_timeout, hub.config.idle_timeout);
-    let pressed = if hub.gate.is_short(hub.clock.now()) { PRESSED } else { Duration::MAX };
+fn patience(server: &ServerShared) -> Patience {
+    let (request, idle) = (server.http.request_timeout, server.http.idle_timeout);
+    let pressed = if server.gate.is_short(server.hub.clock.now()) { PRESSED } else { Duration::MAX };
     Patience { head: request.min(pressed), request, idle, spare: idle.min(pressed) }
 }
 

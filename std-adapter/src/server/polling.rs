@@ -1,31 +1,111 @@
-//! Polls and requests with data of a session that exists.
+//! Requests without an upgrade: handshakes, polls, and requests with data.
 
 use core::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use eio_core::Revision;
-use eio_core::packet::Packet;
-use eio_core::payload::v4::{EncodeError, find_separator};
+use eio_core::packet::{Packet, PacketType};
 use eio_core::payload::{self, jsonp, v3::Framing};
 use eio_core::session::Violation;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
+use crate::http::activity::CameOn;
 use crate::http::compression::{Encoding, compress};
-use crate::http::request::Query;
-use crate::http::respond::{Body, BodyRead, Refusal, empty, respond};
+use crate::http::request::{Query, is_internet_explorer};
+use crate::http::respond::{Body, Refusal, empty, respond};
+use crate::server::admission::{callback, check_origin, known, open, open_text, transport};
+use crate::server::shared::ServerShared;
 use crate::session::metrics;
 use crate::session::state::{PollAnswer, State};
-use crate::wire::message::Message;
+use crate::session::task;
+use crate::wire::payload::encode;
+use crate::wire::transport::Transport;
 
 const TEXT: &str = "text/plain; charset=UTF-8";
 const BINARY: &str = "application/octet-stream";
 const HTML: &str = "text/html";
 
+/// Answers a request without an upgrade.
+pub(super) async fn answer<B>(
+    server: &ServerShared,
+    head: Parts,
+    query: &Query,
+    body: B,
+    came_on: Option<CameOn>,
+) -> Result<Response<Body>, Refusal>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    let transport = transport(server, query)?;
+    check_origin(server, &head, query)?;
+    let old_browser = is_internet_explorer(&head.headers);
+    let mut response = if let Some(sid) = &query.sid {
+        let state = known(server, sid, query)?;
+        if transport != Transport::Polling || state.lock().transport != Transport::Polling {
+            return Err(Refusal::BadRequest);
+        }
+        carries(came_on.as_ref(), &state);
+        match head.method {
+            Method::GET if !state.catch_up().await => return Err(Refusal::SessionUnknown),
+            Method::GET => get(server, state, query, &head.headers).await?,
+            Method::POST => post(server, state, query, &head.headers, body).await,
+            // The session does not mind.
+            _ => return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)),
+        }
+    } else {
+        if head.method != Method::GET {
+            return Err(Refusal::BadHandshakeMethod);
+        }
+        if transport != Transport::Polling {
+            return Err(Refusal::BadRequest);
+        }
+        handshake(server, head, query, came_on).await?
+    };
+    if old_browser {
+        response.headers_mut().insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    }
+    Ok(response)
+}
+
+/// Opens a session. Its `open` packet is in the answer.
+async fn handshake(
+    server: &ServerShared,
+    head: Parts,
+    query: &Query,
+    came_on: Option<CameOn>,
+) -> Result<Response<Body>, Refusal> {
+    let session = open(server, &head, query, Transport::Polling).await?;
+    carries(came_on.as_ref(), &session);
+    let open = open_text(server, &session)?;
+    let initial = session.hub.config.initial_packet.as_ref();
+    let mut packets = vec![Packet::text(PacketType::Open, &open)];
+    packets.extend(initial.map(|message| Packet::message(message.as_websocket_message())));
+    let mut response = payload_response(&session, query, &packets)?;
+    if let Some(cookie) = &server.http.cookie {
+        let cookie = cookie.header(session.id).ok_or_else(|| Refusal::impossible("the cookie"))?;
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    callback("on_initial_headers", || server.http.add_initial_headers(&head, response.headers_mut()))?;
+    tokio::spawn(task::run_polling(session, head));
+    Ok(response)
+}
+
+/// The connection that a polling request came on is one that its session needs.
+fn carries(came_on: Option<&CameOn>, state: &State) {
+    let heartbeat = state.lock().session.heartbeat();
+    if let Some((CameOn(activity), heartbeat)) = came_on.zip(heartbeat) {
+        activity.carries(state.id, heartbeat.max_silence());
+    }
+}
+
 /// Answers a poll as soon as there is something to say.
-pub(crate) async fn get(
+async fn get(
+    server: &ServerShared,
     state: Arc<State>,
     query: &Query,
     request: &HeaderMap,
@@ -45,7 +125,7 @@ pub(crate) async fn get(
     let len = response.body().size_hint().lower();
     let worth_it = |threshold: usize| len >= u64::try_from(threshold).unwrap_or(u64::MAX);
     let response = match Encoding::accepted(request) {
-        Some(encoding) if state.hub.config.http.compression_threshold.is_some_and(worth_it) => {
+        Some(encoding) if server.http.compression_threshold.is_some_and(worth_it) => {
             compress(response, encoding).await
         }
         _ => response,
@@ -59,11 +139,7 @@ pub(crate) async fn get(
 /// # Errors
 /// When the packets make no payload, which is logged. The session ends with its request: half of them, or forged ones,
 /// are worse.
-pub(crate) fn payload_response(
-    state: &State,
-    query: &Query,
-    packets: &[Packet<'_>],
-) -> Result<Response<Body>, Refusal> {
+fn payload_response(state: &State, query: &Query, packets: &[Packet<'_>]) -> Result<Response<Body>, Refusal> {
     // A script holds text only.
     let text_only = state.base64_only || query.jsonp.is_some();
     let encoded = encode(state.revision, text_only, packets);
@@ -95,56 +171,14 @@ fn uncached(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body
     response
 }
 
-/// A payload of these packets, and its form.
-///
-/// # Errors
-/// When a message holds what separates packets, which is refused where it is sent, or when a packet is longer than its
-/// bound. Neither can be.
-pub(crate) fn encode(
-    revision: Revision,
-    base64_only: bool,
-    packets: &[Packet<'_>],
-) -> Result<(Framing, Vec<u8>), EncodeError> {
-    let framing = match revision {
-        Revision::V4 => Framing::Text,
-        Revision::V3 => Framing::of(packets, !base64_only),
-    };
-    let mut out = vec![0; packets.iter().map(|packet| packet_bound(revision, packet)).sum()];
-    let len = match revision {
-        Revision::V4 => {
-            let mut encoder = payload::v4::Encoder::new(&mut out);
-            packets.iter().try_for_each(|packet| encoder.push(packet))?;
-            encoder.finish().len()
-        }
-        Revision::V3 => {
-            let mut encoder = payload::v3::Encoder::new(framing, &mut out);
-            packets.iter().try_for_each(|packet| encoder.push(packet))?;
-            encoder.finish().len()
-        }
-    };
-    out.truncate(len);
-    Ok((framing, out))
-}
-
-/// Where in a message U+001E stands, which separates packets on polling in revision 4: it cannot be sent there.
-pub(crate) fn separator(revision: Revision, message: &Message) -> Option<usize> {
-    match revision {
-        Revision::V4 => find_separator(&Packet::message(message.as_websocket_message())),
-        Revision::V3 => None,
-    }
-}
-
-/// At least what a packet takes in a payload: its longest form, and a separator or a length prefix.
-pub(crate) fn packet_bound(revision: Revision, packet: &Packet<'_>) -> usize {
-    let overhead = match revision {
-        Revision::V4 => 1,
-        Revision::V3 => 24,
-    };
-    revision.encoded_len(packet, false).max(revision.encoded_len(packet, true)) + overhead
-}
-
 /// Takes a payload from the client.
-pub(crate) async fn post<B>(state: Arc<State>, query: &Query, request: &HeaderMap, body: B) -> Response<Body>
+async fn post<B>(
+    server: &ServerShared,
+    state: Arc<State>,
+    query: &Query,
+    request: &HeaderMap,
+    body: B,
+) -> Response<Body>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
@@ -161,7 +195,7 @@ where
     // Whatever is read is kept, so nothing is read before there is room: a client that gives up its requests one after
     // the other fills no memory.
     poll_fn(|cx| state.poll_room_to_receive(cx)).await;
-    let payload = match receive(&state, body).await {
+    let payload = match receive(server, &state, body).await {
         Ok(payload) => payload,
         Err(status) => {
             // The session outlives a payload that is too large: its client may send a smaller one.
@@ -173,16 +207,14 @@ where
     let accepted = accept(&state, query, &payload, is_binary);
     state.expire();
     if !accepted {
-        let mut response = empty(StatusCode::BAD_REQUEST);
-        response.extensions_mut().insert(BodyRead);
-        return response;
+        return empty(StatusCode::BAD_REQUEST);
     }
     poll_fn(|cx| state.poll_room_to_answer(cx)).await;
     uncached(HTML, "ok")
 }
 
 /// The body of a request, or the status to refuse it with. One that announces too much is refused unread.
-async fn receive<B>(state: &State, body: B) -> Result<Bytes, StatusCode>
+async fn receive<B>(server: &ServerShared, state: &State, body: B) -> Result<Bytes, StatusCode>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
@@ -197,7 +229,7 @@ where
         received = Limited::new(body, limit).collect() => received,
         // Nobody waits for the rest.
         _ = state.closed() => return Err(StatusCode::BAD_REQUEST),
-        () = tokio::time::sleep(config.request_timeout) => return Err(StatusCode::REQUEST_TIMEOUT),
+        () = tokio::time::sleep(server.http.request_timeout) => return Err(StatusCode::REQUEST_TIMEOUT),
     };
     match received {
         Ok(body) => Ok(body.to_bytes()),
@@ -235,25 +267,4 @@ fn accept(state: &State, query: &Query, body: &[u8], is_binary: bool) -> bool {
         let reason = inner.session.end().map(|end| end.reason);
         reason.is_none_or(|reason| reason.as_str() != "parse error")
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use eio_core::packet::WebSocketMessage;
-
-    use super::*;
-
-    #[test]
-    fn a_text_that_would_forge_packets_is_in_no_payload_of_revision_4() {
-        let packets = [
-            Packet::PING,
-            Packet::message(WebSocketMessage::Text("hi\u{1e}1")),
-            Packet::message(WebSocketMessage::Text("ho")),
-        ];
-        assert_eq!(encode(Revision::V4, false, &packets), Err(EncodeError::Separator { at: 2 }));
-        let (framing, payload) = encode(Revision::V3, false, &packets).unwrap();
-        assert_eq!((framing, &*payload), (Framing::Text, &b"1:25:4hi\x1e13:4ho"[..]));
-        let bytes = [Packet::message(WebSocketMessage::Binary(b"hi\x1e1"))];
-        assert_eq!(encode(Revision::V4, false, &bytes).unwrap().1, b"baGkeMQ==");
-    }
 }

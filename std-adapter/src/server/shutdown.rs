@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::server::hub::Hub;
+use crate::server::shared::ServerShared;
 use crate::session::state::State;
 use crate::wire::session_id::SessionId;
 
@@ -35,7 +35,8 @@ impl CutOff {
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Closes every session, and waits. Each part of the limit that passes in vain cuts something off.
-pub(crate) async fn run(hub: &Hub, limit: Duration) -> CutOff {
+pub(crate) async fn run(server: &ServerShared, limit: Duration) -> CutOff {
+    let hub = &server.hub;
     let start = Instant::now();
     let mut cut = CutOff::default();
     hub.begin_close();
@@ -45,7 +46,7 @@ pub(crate) async fn run(hub: &Hub, limit: Duration) -> CutOff {
     for (part, is_cut) in
         [(FAREWELL.min(limit / 2), State::owes_only_a_close as fn(&State) -> bool), (limit / 2, |_| true)]
     {
-        if is_quiet_within(hub, start, part).await {
+        if is_quiet_within(server, start, part).await {
             return cut;
         }
         for state in hub.all().into_iter().filter(|state| is_cut(state)) {
@@ -53,26 +54,26 @@ pub(crate) async fn run(hub: &Hub, limit: Duration) -> CutOff {
             cut.sessions += 1;
         }
     }
-    if is_quiet_within(hub, start, limit / 4 * 3).await {
+    if is_quiet_within(server, start, limit / 4 * 3).await {
         return cut;
     }
     let running = hub.ending().into_iter().filter(|state| !state.lock().application_over);
     let mut applications: HashSet<SessionId> = running.map(|state| state.id).collect();
     hub.cut_applications();
-    if !is_quiet_within(hub, start, limit).await {
+    if !is_quiet_within(server, start, limit).await {
         applications.extend(hub.ending().iter().map(|state| state.id));
-        cut.connections = hub.connections();
+        cut.connections = server.connections();
         hub.give_up();
     }
     cut.applications = applications.len();
     cut
 }
 
-async fn is_quiet_within(hub: &Hub, start: Instant, part: Duration) -> bool {
+async fn is_quiet_within(server: &ServerShared, start: Instant, part: Duration) -> bool {
     let Some(end) = start.checked_add(part) else {
         // Farther than the platform's clock reaches.
-        hub.quiet().await;
+        server.quiet().await;
         return true;
     };
-    tokio::time::timeout_at(end, hub.quiet()).await.is_ok()
+    tokio::time::timeout_at(end, server.quiet()).await.is_ok()
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use hyper::upgrade::OnUpgrade;
 
-use crate::carrier::websocket::WebSocketIo;
 use crate::session::lingering::{LINGER, Lingering};
 use crate::session::state::State;
 
@@ -31,7 +30,7 @@ struct Surplus(Arc<State>);
 impl Surplus {
     async fn close(&self, upgrade: OnUpgrade) {
         let Ok(upgraded) = upgrade.await else { return };
-        let io = Box::new(WebSocketIo::new(upgraded, &self.0));
+        let io = Box::new(self.0.websocket(upgraded));
         let Some(mut lingering) = Lingering::new(io, false, self.0.now()) else { return };
         poll_fn(|cx| lingering.poll(cx, self.0.now())).await;
     }

@@ -9,8 +9,9 @@ use eio_core::packet::WebSocketMessage;
 use eio_core::upgrade::{ServerUpgrade, UpgradeControl, UpgradeOutcome};
 use hyper::upgrade::OnUpgrade;
 
-use crate::carrier::websocket::{FrameSink, FrameSource, ToWrite, WebSocketIo};
+use crate::carrier::websocket::{FrameSink, FrameSource, WebSocketIo};
 use crate::session::state::State;
+use crate::wire::outgoing::ToWrite;
 
 /// A WebSocket that was requested with a session's sid. What it sends is the upgrade's, up to the `5` that makes it
 /// the session's own.
@@ -64,7 +65,7 @@ impl Candidate {
         let Some(opening) = &mut self.opening else { return };
         match Pin::new(opening).poll(cx) {
             Poll::Pending => return,
-            Poll::Ready(Ok(upgraded)) => self.io = Some(Box::new(WebSocketIo::new(upgraded, state))),
+            Poll::Ready(Ok(upgraded)) => self.io = Some(Box::new(state.websocket(upgraded))),
             Poll::Ready(Err(_)) => self.upgrade.handle_transport_closed(),
         }
         self.opening = None;

@@ -11,8 +11,7 @@ use eio_core::session::CheckSendError;
 use tokio::runtime::Handle;
 use tokio::task::coop;
 
-/// A wake-up this late means that the runtime was stalled.
-pub(crate) const LATE: Duration = Duration::from_millis(10);
+use crate::wire::clock::LATE;
 
 /// How long one turn is.
 const TURN: Duration = Duration::from_millis(5);

@@ -3,8 +3,8 @@
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
 
-use crate::session::state::Outgoing;
 use crate::wire::message::Message;
+use crate::wire::outgoing::Outgoing;
 
 /// How much may wait.
 #[derive(Clone, Copy, Debug)]

@@ -21,7 +21,8 @@ use core::time::Duration;
 
 use eio_core::upgrade::UpgradeOutcome;
 
-use crate::session::socket::{Disconnect, Transport};
+use crate::session::socket::Disconnect;
+use crate::wire::transport::Transport;
 
 #[cfg(feature = "metrics")]
 use ::metrics::{counter, gauge, histogram};

@@ -14,9 +14,10 @@ use tracing::level_filters::LevelFilter;
 use crate::session::guard::guarded;
 use crate::session::metrics;
 use crate::session::observer::{CannotAccept, Observer, RefusedRequest};
-use crate::session::socket::{Disconnect, Sender, Transport};
+use crate::session::socket::{Disconnect, Sender};
 use crate::session::state::State;
 use crate::wire::message::Message;
+use crate::wire::transport::Transport;
 
 /// One thing that has happened.
 #[derive(Debug)]

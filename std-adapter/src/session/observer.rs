@@ -7,9 +7,10 @@ use eio_core::upgrade::UpgradeOutcome;
 
 use http::StatusCode;
 
-use crate::session::socket::{Disconnect, Sender, Transport};
+use crate::session::socket::{Disconnect, Sender};
 use crate::wire::message::Message;
 use crate::wire::session_id::SessionId;
+use crate::wire::transport::Transport;
 
 /// A request that opens no session and does not belong to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

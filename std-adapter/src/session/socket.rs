@@ -10,31 +10,12 @@ use eio_core::{DisconnectReason, Heartbeat, Revision};
 use http::request::Parts;
 
 use crate::http::head::Head;
-use crate::session::state::{Outgoing, State};
+use crate::session::state::State;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
+use crate::wire::outgoing::Outgoing;
 use crate::wire::session_id::SessionId;
-
-/// A transport that carries a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Transport {
-    /// HTTP long-polling.
-    Polling,
-    /// WebSocket.
-    WebSocket,
-}
-
-impl Transport {
-    /// Returns the transport's name in the protocol.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Polling => "polling",
-            Self::WebSocket => "websocket",
-        }
-    }
-}
+use crate::wire::transport::Transport;
 
 /// Describes how a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,21 +15,24 @@ use eio_core::settings::ServerSettings;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::Close;
 use eio_core::{DisconnectReason, Heartbeat, Instant, Revision, ServerSession};
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use tokio::sync::Notify;
 
-use crate::carrier::websocket::ToWrite;
-use crate::server::hub::Hub;
-use crate::server::polling::separator;
+use crate::carrier::websocket::WebSocketIo;
+use crate::http::upgraded::take_stream;
 use crate::session::grace::{is_believed, is_overdue};
 use crate::session::guard::guarded;
+use crate::session::hub::Hub;
 use crate::session::mailbox::{Mailbox, Taken, remember};
 use crate::session::notice::{self, Notice};
-use crate::session::socket::{Disconnect, SendError, SendErrorKind, Transport, TrySendError};
+use crate::session::socket::{Disconnect, SendError, SendErrorKind, TrySendError};
 use crate::session::waiting::{self, until};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
+use crate::wire::outgoing::{Outgoing, ToWrite};
+use crate::wire::payload::separator;
 use crate::wire::session_id::SessionId;
+use crate::wire::transport::Transport;
 
 /// Returns the session of a client that speaks `revision`.
 fn new_session(revision: Revision, hub: &Hub, heartbeat: Heartbeat, now: Instant) -> ServerSession {
@@ -199,29 +202,6 @@ pub(crate) struct Inner {
     pub(crate) application_over: bool,
 }
 
-/// A message on its way out, perhaps encoded already.
-#[derive(Clone, Debug)]
-pub(crate) enum Outgoing {
-    Message(Message),
-    Prepared(Arc<crate::session::broadcast::PreparedMessage>),
-}
-
-impl Outgoing {
-    pub(crate) fn message(&self) -> &Message {
-        match self {
-            Self::Message(message) => message,
-            Self::Prepared(prepared) => prepared.message(),
-        }
-    }
-
-    pub(crate) fn into_message(self) -> Message {
-        match self {
-            Self::Message(message) => message,
-            Self::Prepared(prepared) => prepared.message().clone(),
-        }
-    }
-}
-
 /// What answers a poll: the session's own packets, a close packet last, and the messages that go before it.
 pub(crate) struct PollAnswer {
     pub(crate) controls: Vec<Packet<'static>>,
@@ -268,6 +248,13 @@ impl State {
             application_over: false,
         };
         Self { id, revision, base64_only, peer, hub, changed: Notify::new(), inner: Mutex::new(inner) }
+    }
+
+    /// The session's end of a WebSocket, once the 101 response has left.
+    pub(crate) fn websocket(&self, upgraded: Upgraded) -> WebSocketIo {
+        let (stream, received) = take_stream(upgraded);
+        let max_message = self.hub.config.settings.max_payload();
+        WebSocketIo::server(stream, received, self.revision, self.base64_only, max_message)
     }
 
     /// A panic of an application elsewhere must not take this session with it.

@@ -16,21 +16,19 @@ use eio_core::{DisconnectReason, Instant};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 
-use crate::carrier::websocket::{Carried as _, FrameSink, FrameSource, ToWrite, WebSocketIo, is_impossible};
+use crate::carrier::websocket::{Carried as _, FrameSink, FrameSource, WebSocketIo, is_impossible};
 use crate::http::head::Head;
-use crate::server::hub::Registered;
 use crate::session::candidate::Candidate;
 use crate::session::grace::{Grace, is_overdue};
 use crate::session::guard::{Guarded, Panicked, guarded};
+use crate::session::hub::Registered;
 use crate::session::lingering::{Departures, Lingering};
 use crate::session::passes::{self, Pass};
 use crate::session::socket::{Sender, Socket};
 use crate::session::state::{Inner, State};
 use crate::wire::clock::Clock;
 use crate::wire::close_frame::CloseFrame;
-
-/// The application of one session.
-pub(crate) type Application = Pin<Box<dyn Future<Output = ()> + Send>>;
+use crate::wire::outgoing::ToWrite;
 
 /// What carries the session.
 enum Io {
@@ -152,7 +150,7 @@ impl Task {
         let Io::Opening(upgrade, open) = &mut self.io else { return };
         match Pin::new(upgrade).poll(cx) {
             Poll::Ready(Ok(upgraded)) => {
-                let mut io = Box::new(WebSocketIo::new(upgraded, &self.state));
+                let mut io = Box::new(self.state.websocket(upgraded));
                 if let Err(error) = io.put_first(open) {
                     // A server masks nothing, so it needs no random bytes that could be missing.
                     tracing::error!(sid = %self.state.id.short(), %error, "the open packet cannot be written");

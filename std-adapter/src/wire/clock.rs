@@ -1,6 +1,11 @@
 //! The one place where time is read.
 
+use core::time::Duration;
+
 use eio_core::Instant;
+
+/// A wake-up this late means that the runtime was stalled.
+pub(crate) const LATE: Duration = Duration::from_millis(10);
 
 /// The tick of tokio's timer.
 const TICK_MICROS: u64 = 1_000;
@@ -31,10 +36,10 @@ impl Clock {
 
     /// The runtime's instant for `at`. tokio's timer rounds it up to its tick of 1 ms.
     pub(crate) fn deadline(self, at: Instant) -> tokio::time::Instant {
-        let since_start = core::time::Duration::from_micros(at.as_micros());
+        let since_start = Duration::from_micros(at.as_micros());
         self.start.checked_add(since_start).unwrap_or_else(|| {
             // Farther than the platform's clock reaches: wake up in a day and look again.
-            self.start + self.start.elapsed() + core::time::Duration::from_hours(24)
+            self.start + self.start.elapsed() + Duration::from_hours(24)
         })
     }
 }

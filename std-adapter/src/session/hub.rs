@@ -2,32 +2,24 @@
 
 use core::borrow::Borrow;
 use core::hash::{Hash, Hasher};
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::carrier::gate::Gate;
-use crate::http::respond::Refusal;
-use crate::server::config::Config;
+use crate::session::config::SessionConfig;
 use crate::session::notice;
-use crate::session::observer::RefusedRequest;
-use crate::session::socket::Transport;
 use crate::session::state::State;
 use crate::wire::clock::Clock;
 use crate::wire::session_id::SessionId;
 
 /// Settings, clock and the registry of sessions.
 pub(crate) struct Hub {
-    pub(crate) config: Config,
+    pub(crate) config: SessionConfig,
     pub(crate) clock: Clock,
-    pub(crate) gate: Arc<Gate>,
-    /// Signalled when a server begins to close, when its last session ends, and when its last connection does.
+    /// Signalled when a server begins to close, when its last session ends, and when the last application does.
     emptied: Notify,
-    /// How many connections of [`Server::serve`](crate::Server::serve) speak HTTP.
-    connections: AtomicUsize,
     closing: AtomicBool,
     /// Applications that are still running are dropped.
     cutting: AtomicBool,
@@ -45,13 +37,11 @@ struct Registry {
 }
 
 impl Hub {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: SessionConfig) -> Self {
         Self {
-            gate: Gate::new(config.max_connections, config.max_connections_per_address),
             config,
             clock: Clock::start(),
             emptied: Notify::new(),
-            connections: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             cutting: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
@@ -99,12 +89,6 @@ impl Hub {
         notice::is_anybody_listening(self.config.observer.as_ref())
     }
 
-    /// A connection speaks HTTP for as long as the guard lives.
-    pub(crate) fn connected(self: &Arc<Self>) -> Connected {
-        self.connections.fetch_add(1, Ordering::SeqCst);
-        Connected(Arc::clone(self))
-    }
-
     pub(crate) fn begin_close(&self) {
         self.closing.store(true, Ordering::SeqCst);
         self.emptied.notify_waiters();
@@ -120,19 +104,15 @@ impl Hub {
         self.emptied_until(|| self.given_up.load(Ordering::SeqCst) || self.has_finished()).await;
     }
 
-    /// Ready once the connections have ended too, and with them the answers that ended the last sessions.
-    pub(crate) async fn quiet(&self) {
-        self.emptied_until(|| self.has_finished() && self.connections() == 0).await;
+    /// Ready once the sessions' applications have ended too.
+    pub(crate) async fn applications_ended(&self) {
+        self.emptied_until(|| self.has_finished()).await;
     }
 
-    fn has_finished(&self) -> bool {
+    /// Whether every session and every application has ended.
+    pub(crate) fn has_finished(&self) -> bool {
         let registry = self.registry();
         registry.open.is_empty() && registry.ending.is_empty()
-    }
-
-    /// How many connections speak HTTP.
-    pub(crate) fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
     }
 
     /// Drops the applications that are still running.
@@ -173,18 +153,6 @@ impl Hub {
 
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
-    }
-
-    /// A request was refused.
-    pub(crate) fn refused(&self, refusal: &Refusal, transport: Transport, peer: Option<SocketAddr>) {
-        let refused = RefusedRequest {
-            transport,
-            peer,
-            status: refusal.status(transport),
-            code: refusal.code(),
-            message: refusal.message(),
-        };
-        notice::tell_refused(&refused, self.config.observer.as_deref());
     }
 
     /// The session has ended: nobody finds it any more. Its application may have something left to do. What follows,
@@ -260,17 +228,6 @@ impl Drop for Registered {
         if !self.handed_over {
             self.state.update(|inner, now| inner.session.handle_transport_error(now));
             self.state.hub.application_ended(self.state.id);
-        }
-    }
-}
-
-/// One connection that speaks HTTP.
-pub(crate) struct Connected(Arc<Hub>);
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        if self.0.connections.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.emptied.notify_waiters();
         }
     }
 }

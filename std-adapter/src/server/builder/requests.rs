@@ -1,4 +1,4 @@
-//! The settings that concern HTTP.
+//! The settings about requests and their answers.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::ServerBuilder;
 use crate::http::cookie::Cookie;
 use crate::http::cors::Cors;
 use crate::http::origins::AllowedOrigins;
 use crate::http::proxies::TrustedProxies;
+use crate::server::builder::ServerBuilder;
 
 impl ServerBuilder {
     /// Sets which pages of other origins may read the answers to polling requests. Default: none.
     #[must_use]
     pub fn cors(mut self, cors: Cors) -> Self {
-        self.config.http.cors = Some(cors);
+        self.http.cors = Some(cors);
         self
     }
 
@@ -37,7 +37,7 @@ impl ServerBuilder {
     /// Default: none.
     #[must_use]
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
-        self.config.http.trusted_proxies = Some(proxies);
+        self.http.trusted_proxies = Some(proxies);
         self
     }
 
@@ -57,7 +57,7 @@ impl ServerBuilder {
     /// Sets a cookie with the session's identifier, for load balancers that pin clients. Default: none.
     #[must_use]
     pub fn cookie(mut self, cookie: Cookie) -> Self {
-        self.config.http.cookie = Some(cookie);
+        self.http.cookie = Some(cookie);
         self
     }
 
@@ -65,7 +65,7 @@ impl ServerBuilder {
     /// of that name. Default: none.
     #[must_use]
     pub fn response_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.config.http.headers.append(name, value);
+        self.http.headers.append(name, value);
         self
     }
 
@@ -74,7 +74,7 @@ impl ServerBuilder {
     /// event `headers`. Default: none.
     #[must_use]
     pub fn on_headers(mut self, add: impl Fn(&Parts, &mut HeaderMap) + Send + Sync + 'static) -> Self {
-        self.config.http.add_headers = Some(Arc::new(add));
+        self.http.add_headers = Some(Arc::new(add));
         self
     }
 
@@ -85,7 +85,7 @@ impl ServerBuilder {
         mut self,
         add: impl Fn(&Parts, &mut HeaderMap) + Send + Sync + 'static,
     ) -> Self {
-        self.config.http.add_initial_headers = Some(Arc::new(add));
+        self.http.add_initial_headers = Some(Arc::new(add));
         self
     }
 
@@ -110,7 +110,7 @@ impl ServerBuilder {
         mut self,
         choose: impl for<'o> Fn(&Parts, &[&'o str]) -> Option<&'o str> + Send + Sync + 'static,
     ) -> Self {
-        self.config.http.choose_subprotocol = Some(Arc::new(choose));
+        self.http.choose_subprotocol = Some(Arc::new(choose));
         self
     }
 
@@ -122,24 +122,7 @@ impl ServerBuilder {
     /// and can see how long the answers are, can guess the secret (BREACH). Switch compression off if that matters.
     #[must_use]
     pub fn compression(mut self, threshold: Option<usize>) -> Self {
-        self.config.http.compression_threshold = threshold;
-        self
-    }
-
-    /// Sets whether [`serve`](crate::Server::serve) also speaks HTTP/2, without TLS by prior knowledge. HTTP/2 carries
-    /// polling only: this server supports WebSockets on HTTP/1.1. Default: yes.
-    #[must_use]
-    pub fn http2(mut self, enabled: bool) -> Self {
-        self.config.http.http2 = enabled;
-        self
-    }
-
-    /// Sets how many bytes, and how many headers, the head of a request may have when [`serve`](crate::Server::serve)
-    /// reads it. Longer heads get status 431. At least 8,192 bytes and 1 header. Default: 16 KiB, 100 headers.
-    #[must_use]
-    pub fn max_request_head(mut self, bytes: usize, headers: usize) -> Self {
-        self.config.http.max_head = bytes;
-        self.config.http.max_headers = headers;
+        self.http.compression_threshold = threshold;
         self
     }
 }

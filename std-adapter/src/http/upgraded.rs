@@ -1,0 +1,107 @@
+//! The connection of a request, once it no longer carries HTTP.
+
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+use crate::carrier::raw_socket::RawSocket;
+use crate::carrier::websocket::Stream;
+use crate::http::watched::WatchedIo;
+
+/// The connection that was an HTTP server's, and what that had read beyond the request.
+pub(crate) fn take_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
+    let upgraded = match socket_of::<TcpStream>(upgraded) {
+        Ok(socket) => return socket,
+        Err(upgraded) => upgraded,
+    };
+    #[cfg(unix)]
+    let upgraded = match socket_of::<UnixStream>(upgraded) {
+        Ok(socket) => return socket,
+        Err(upgraded) => upgraded,
+    };
+    (Stream::Other(Box::new(upgraded)), Vec::new())
+}
+
+/// The connection if it is a `T`, and what an HTTP server had read beyond the request.
+fn socket_of<T>(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + Into<RawSocket> + 'static,
+{
+    // Servers that choose between HTTP/1.1 and HTTP/2, axum's and our own among them, wrap the socket once more. Our own
+    // watches it besides.
+    let upgraded = match auto::upgrade::downcast::<TokioIo<WatchedIo<T>>>(upgraded) {
+        Ok(parts) => {
+            let (socket, permit) = parts.io.into_inner().into_parts();
+            return Ok((Stream::Socket { socket: socket.into(), _permit: permit }, parts.read_buf.to_vec()));
+        }
+        Err(upgraded) => upgraded,
+    };
+    let (io, read) = match auto::upgrade::downcast::<TokioIo<T>>(upgraded) {
+        Ok(parts) => (parts.io, parts.read_buf),
+        Err(upgraded) => {
+            let parts = upgraded.downcast::<TokioIo<T>>()?;
+            (parts.io, parts.read_buf)
+        }
+    };
+    Ok((Stream::Socket { socket: io.into_inner().into(), _permit: None }, read.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use core::convert::Infallible;
+
+    use http::{Request, Response, StatusCode};
+    use hyper::body::Incoming;
+    use hyper_util::rt::TokioExecutor;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// Upgrades a connection whose client sends a frame without waiting, and returns what the session gets of it.
+    async fn upgraded(any_http: bool) -> (Stream, Vec<u8>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, mut receiver) = mpsc::channel(1);
+        let client = tokio::spawn(async move {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            let head = "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nframe";
+            client.write_all(head.as_bytes()).await.unwrap();
+            let _ = client.read(&mut [0; 512]).await;
+            client
+        });
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let sender = sender.clone();
+            tokio::spawn(async move { sender.send(hyper::upgrade::on(&mut request).await.unwrap()).await });
+            let mut response = Response::new(String::new());
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            async move { Ok::<_, Infallible>(response) }
+        });
+        let io = TokioIo::new(listener.accept().await.unwrap().0);
+        if any_http {
+            auto::Builder::new(TokioExecutor::new())
+                .serve_connection_with_upgrades(io, service)
+                .await
+                .unwrap();
+        } else {
+            let server = hyper::server::conn::http1::Builder::new();
+            server.serve_connection(io, service).with_upgrades().await.unwrap();
+        }
+        drop(client.await);
+        take_stream(receiver.recv().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_found_under_both_of_hypers_servers_with_what_was_read_of_it() {
+        for any_http in [true, false] {
+            let (stream, tail) = upgraded(any_http).await;
+            assert!(matches!(stream, Stream::Socket { socket: RawSocket::Tcp(_), .. }), "{stream:?}");
+            assert_eq!(tail, b"frame");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Who may open a session, and what a request that names one may do.
+
+use core::future::poll_fn;
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+use eio_core::Revision;
+use eio_core::handshake::{Handshake, Sid, Transport as Upgrade, Transports};
+use http::header;
+use http::request::Parts;
+
+use crate::http::peer_addr::PeerAddr;
+use crate::http::request::Query;
+use crate::http::respond::Refusal;
+use crate::server::config::ChooseHeartbeat;
+use crate::server::shared::ServerShared;
+use crate::session::guard::{Guarded, guarded};
+use crate::session::hub::Registered;
+use crate::session::state::State;
+use crate::wire::session_id::SessionId;
+use crate::wire::transport::Transport;
+
+pub(super) fn transport(server: &ServerShared, query: &Query) -> Result<Transport, Refusal> {
+    match query.transport.as_deref() {
+        Some("polling") if server.http.polling => Ok(Transport::Polling),
+        Some("websocket") if server.http.websocket => Ok(Transport::WebSocket),
+        _ => Err(Refusal::TransportUnknown),
+    }
+}
+
+/// An `Origin` that is not text is refused, as by the reference; then one that may not connect.
+pub(super) fn check_origin(server: &ServerShared, parts: &Parts, query: &Query) -> Result<(), Refusal> {
+    if parts.headers.get(header::ORIGIN).is_some_and(|origin| origin.to_str().is_err()) {
+        return Err(Refusal::BadRequest);
+    }
+    if server.http.allowed_origins.allow(parts, query.jsonp.is_some()) {
+        return Ok(());
+    }
+    tracing::debug!(origin = ?parts.headers.get(header::ORIGIN), peer = ?sender(parts), "origin not allowed");
+    Err(Refusal::Origin)
+}
+
+/// The session that a request names, if its revision fits.
+pub(super) fn known(server: &ServerShared, sid: &str, query: &Query) -> Result<Arc<State>, Refusal> {
+    let state = server.hub.find(sid).ok_or(Refusal::SessionUnknown)?;
+    let revision = if query.eio.as_deref() == Some("4") { Revision::V4 } else { Revision::V3 };
+    if state.revision == revision { Ok(state) } else { Err(Refusal::BadRequest) }
+}
+
+/// A new session, registered, if its sender, the application and the protocol allow it.
+pub(super) async fn open(
+    server: &ServerShared,
+    parts: &Parts,
+    query: &Query,
+    transport: Transport,
+) -> Result<Registered, Refusal> {
+    // Nobody is asked about a client for whom there is no room.
+    if !server.hub.has_room() {
+        return Err(Refusal::Full);
+    }
+    let peer = sender(parts);
+    admit(server, parts)?;
+    allow(server, parts).await?;
+    let revision = match query.eio.as_deref() {
+        Some("4") => Revision::V4,
+        _ if server.http.eio3 => Revision::V3,
+        _ => return Err(Refusal::UnsupportedProtocolVersion),
+    };
+    let choose = |choose: &ChooseHeartbeat| callback("heartbeat_for", || choose(parts));
+    let heartbeat = server.http.choose_heartbeat.as_ref().map(choose).transpose()?.flatten();
+    // Without random numbers no session can be named.
+    let id = SessionId::random().map_err(|error| {
+        tracing::error!(%error, "no session can be named: the system has no random bytes");
+        Refusal::Internal
+    })?;
+    let state =
+        State::new(id, revision, query.base64_only, peer, Arc::clone(&server.hub), heartbeat, transport);
+    server.hub.register(Arc::new(state)).ok_or(Refusal::Full)
+}
+
+/// Counts a handshake of the sender's.
+pub(super) fn admit(server: &ServerShared, parts: &Parts) -> Result<(), Refusal> {
+    let Some(limiter) = &server.http.handshakes else { return Ok(()) };
+    limiter
+        .admit(server.hub.clock.now(), sender(parts).map(|peer| peer.ip()))
+        .map_err(|retry_after| Refusal::TooManyHandshakes { retry_after })
+}
+
+/// Asks the application, which may think as long as a request may take.
+async fn allow(server: &ServerShared, parts: &Parts) -> Result<(), Refusal> {
+    let Some(allow_request) = &server.http.allow_request else { return Ok(()) };
+    let deciding = callback("allow_request", || allow_request(parts))?;
+    let mut deciding = Guarded::new("allow_request", deciding);
+    match tokio::time::timeout(server.http.request_timeout, poll_fn(|cx| deciding.poll(cx))).await {
+        Ok(Ok(decision)) => decision.map_err(|message| {
+            Refusal::Forbidden(if message.is_empty() { "Forbidden".to_owned() } else { message })
+        }),
+        Ok(Err(panicked)) => {
+            panicked.report("allow_request", "-");
+            Err(Refusal::Internal)
+        }
+        Err(_) => Err(Refusal::NoDecision),
+    }
+}
+
+/// The data of the `open` packet.
+pub(super) fn open_text(server: &ServerShared, state: &State) -> Result<String, Refusal> {
+    let inner = state.lock();
+    let upgrades =
+        if inner.transport == Transport::Polling && server.http.allow_upgrades && server.http.websocket {
+            Transports::NONE.with(Upgrade::WebSocket)
+        } else {
+            Transports::NONE
+        };
+    let mut out = [0; Handshake::MAX_LEN];
+    Sid::new(state.id.as_str())
+        .ok()
+        .zip(inner.session.heartbeat())
+        .map(|(sid, heartbeat)| {
+            Handshake::new(sid, heartbeat)
+                .with_upgrades(upgrades)
+                .with_max_payload(state.hub.config.settings.max_payload())
+        })
+        .and_then(|handshake| handshake.encode(&mut out).map(str::to_owned).ok())
+        .ok_or_else(|| Refusal::impossible("the open packet"))
+}
+
+/// Runs a callback of the application that a request waits for.
+pub(super) fn callback<T>(name: &'static str, code: impl FnOnce() -> T) -> Result<T, Refusal> {
+    guarded(code).map_err(|panicked| {
+        panicked.report(name, "-");
+        Refusal::Internal
+    })
+}
+
+/// The address that a request came from, as far as anybody knows.
+pub(super) fn sender(parts: &Parts) -> Option<SocketAddr> {
+    parts.extensions.get::<PeerAddr>().map(|peer| peer.0)
+}

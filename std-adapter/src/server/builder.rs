@@ -1,0 +1,229 @@
+//! The settings of a server.
+
+mod build;
+mod callbacks;
+mod connections;
+mod requests;
+
+use std::time::Duration;
+
+use eio_core::settings::{ServerSettings, SettingsError};
+use eio_core::{Heartbeat, Liveness};
+
+pub use self::build::BuildError;
+use crate::http::origins::AllowedOrigins;
+use crate::server::Server;
+use crate::server::config::HttpConfig;
+use crate::session::config::SessionConfig;
+use crate::session::mailbox::Limits;
+use crate::session::socket::Socket;
+use crate::wire::message::Message;
+
+/// The settings of a [`Server`]. Each setter documents its default.
+pub struct ServerBuilder {
+    sessions: SessionConfig,
+    http: HttpConfig,
+    /// What was asked for and is not in the configuration, because it cannot be.
+    unfit: Option<SettingsError>,
+    allowed_origins: Option<AllowedOrigins>,
+    handshakes: Option<(u32, Duration)>,
+}
+
+impl Server {
+    /// Returns the builder of a server that gives every session to `application`. It runs in the session's own task.
+    ///
+    /// If the application panics, its session closes with
+    /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked). Messages that were
+    /// sent before are still delivered, and the log reports the panic. Other sessions are not affected. The same
+    /// applies to every callback of the server; a request that waits for the callback gets status 500 as its answer.
+    /// Under `panic = "abort"` the process ends instead.
+    pub fn builder<F, R>(application: F) -> ServerBuilder
+    where
+        F: Fn(Socket) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        ServerBuilder {
+            sessions: SessionConfig {
+                settings: ServerSettings::DEFAULT,
+                first_ping_jitter: Duration::ZERO,
+                max_sessions: 1_000_000,
+                limits: Limits::DEFAULT,
+                max_packets_per_payload: 16,
+                initial_packet: None,
+                observer: None,
+                on_disconnect: None,
+                application: Box::new(move |socket| Box::pin(application(socket))),
+            },
+            http: HttpConfig::default(),
+            unfit: None,
+            allowed_origins: None,
+            handshakes: None,
+        }
+    }
+}
+
+impl ServerBuilder {
+    /// Sets the periods of the heartbeat. Default: a ping every 25 s, answered within 20 s.
+    #[must_use]
+    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.sessions.settings = self.sessions.settings.with_heartbeat(heartbeat);
+        self
+    }
+
+    /// Sets all settings of the core at once, for example from a configuration file (feature `serde`): heartbeat,
+    /// liveness, payload limits and timeouts. Setters that you call later change single settings.
+    ///
+    /// ```
+    /// use eio_core::settings::ServerSettings;
+    /// use eio_tokio::Server;
+    ///
+    /// let settings = ServerSettings::DEFAULT.with_max_payload(65_536)?;
+    /// let server = Server::builder(|_socket| async {}).settings(settings).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn settings(mut self, settings: ServerSettings) -> Self {
+        self.sessions.settings = settings;
+        self.unfit = None;
+        self
+    }
+
+    /// Brings the first ping of every session forward by a random time of up to `jitter`. Clients that connect
+    /// together, for example after a restart, are then not always pinged together. The first ping never comes later
+    /// than one interval. Default: zero.
+    #[must_use]
+    pub fn first_ping_jitter(mut self, jitter: Duration) -> Self {
+        self.sessions.first_ping_jitter = jitter;
+        self
+    }
+
+    /// Sets which packets count as a sign of life. Default: [`Liveness::ExtendOnce`].
+    #[must_use]
+    pub fn liveness(mut self, liveness: Liveness) -> Self {
+        self.sessions.settings = self.sessions.settings.with_liveness(liveness);
+        self
+    }
+
+    /// Sets the path at which the server answers. The server also answers at this path without the slash at its end
+    /// (clients have an option for that, `addTrailingSlash`), and at every path below it. Default: `/engine.io/`.
+    /// Socket.IO clients use `/socket.io/`.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.http.path = path.into();
+        if !self.http.path.ends_with('/') {
+            self.http.path.push('/');
+        }
+        self
+    }
+
+    /// Sets which transports may open a session. Default: both.
+    #[must_use]
+    pub fn transports(mut self, polling: bool, websocket: bool) -> Self {
+        self.http.polling = polling;
+        self.http.websocket = websocket;
+        self
+    }
+
+    /// Sets whether a session may upgrade from polling to WebSocket. If not, the server refuses requests to upgrade.
+    /// Default: yes.
+    #[must_use]
+    pub fn allow_upgrades(mut self, allow: bool) -> Self {
+        self.http.allow_upgrades = allow;
+        self
+    }
+
+    /// Sets whether the server also serves clients of revision 3 (Socket.IO 1 and 2). Default: no.
+    #[must_use]
+    pub fn eio3(mut self, allow: bool) -> Self {
+        self.http.eio3 = allow;
+        self
+    }
+
+    /// Sets the size of the largest request body, and of the largest WebSocket message, in bytes. Default: 1,000,000.
+    #[must_use]
+    pub fn max_payload(self, bytes: u32) -> Self {
+        self.set(|settings| settings.with_max_payload(bytes))
+    }
+
+    /// Sets how long an upgrade may take. Default: 10 s.
+    #[must_use]
+    pub fn upgrade_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.with_upgrade_timeout(timeout))
+    }
+
+    /// Sets how long a closing session may take to deliver the messages that were sent before. Default: 30 s.
+    #[must_use]
+    pub fn close_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.with_close_timeout(timeout))
+    }
+
+    /// Sets how long an application may leave its inbox full before its session ends as stalled. Default: the session's
+    /// ping interval plus its ping timeout.
+    #[must_use]
+    pub fn app_stall_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.with_app_stall_timeout(timeout))
+    }
+
+    /// Sets how many received messages, and how many bytes of them, wait for the application before the server stops
+    /// reading. Default: 256 messages, 1 MiB. The message or request that reaches the limit is still accepted.
+    #[must_use]
+    pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
+        self.sessions.limits.inbox_messages = messages;
+        self.sessions.limits.inbox_bytes = bytes;
+        self
+    }
+
+    /// Sets how many sent messages, and how many bytes of them, wait for a transport before `send` waits and `try_send`
+    /// refuses. Default: 256 messages, 1 MiB. The message that reaches the limit is still accepted.
+    #[must_use]
+    pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
+        self.sessions.limits.outbox_messages = messages;
+        self.sessions.limits.outbox_bytes = bytes;
+        self
+    }
+
+    /// Sets how many packets the answer to a poll carries at most. The others follow in the next answer, at once and in
+    /// order; a close packet comes after all of them. At least 1. Default: 16, which is the most that python-engineio's
+    /// client accepts: it ends the session at an answer with more.
+    ///
+    /// [`max_payload`](Self::max_payload) limits the data from clients in bytes. [`ServerSettings::max_packets`], which is a
+    /// thousand times as many, protects against payloads that consist of empty packets only.
+    ///
+    /// ```
+    /// use eio_tokio::Server;
+    ///
+    /// // No client of this server minds.
+    /// let server = Server::builder(|_socket| async {}).max_packets_per_payload(usize::MAX).build()?;
+    /// # Ok::<(), eio_tokio::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn max_packets_per_payload(mut self, packets: usize) -> Self {
+        self.sessions.max_packets_per_payload = packets;
+        self
+    }
+
+    /// Sets a message that every session receives directly after its handshake. Default: no message.
+    ///
+    /// [`build`](Self::build) refuses text with U+001E unless polling is off, because polling in revision 4 cannot
+    /// carry it.
+    #[must_use]
+    pub fn initial_packet(mut self, message: impl Into<Message>) -> Self {
+        self.sessions.initial_packet = Some(message.into());
+        self
+    }
+
+    /// Changes a setting of the core, which knows its bounds. The first one outside of them is what `build` says.
+    fn set(mut self, change: impl FnOnce(ServerSettings) -> Result<ServerSettings, SettingsError>) -> Self {
+        match change(self.sessions.settings) {
+            Ok(settings) => self.sessions.settings = settings,
+            Err(error) => self.unfit = self.unfit.or(Some(error)),
+        }
+        self
+    }
+}
+
+impl core::fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ServerBuilder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! Checking the settings.
+
+use std::time::Duration;
+
+use eio_core::Revision;
+use eio_core::settings::SettingsError;
+
+use crate::http::cors::Cors;
+use crate::http::limits::HandshakeLimiter;
+use crate::http::origins::AllowedOrigins;
+use crate::server::Server;
+use crate::server::builder::ServerBuilder;
+use crate::server::connection;
+use crate::server::shared::ServerShared;
+use crate::wire::payload::separator;
+
+/// The shortest idle time that can be announced.
+const MIN_IDLE: Duration = Duration::from_secs(1);
+
+/// Errors from [`ServerBuilder::build`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The path does not begin with a slash.
+    #[error("the path {0:?} does not begin with a slash")]
+    Path(String),
+    /// The path cannot occur in a request.
+    #[error("the path {0:?} cannot occur in a request: expected only a path, encoded as requests encode it")]
+    ImpossiblePath(String),
+    /// Neither polling nor WebSocket is enabled.
+    #[error("no transport is enabled: expected polling, websocket or both")]
+    NoTransport,
+    /// A setting of the core is outside its bounds.
+    #[error("{0}")]
+    Settings(#[from] SettingsError),
+    /// The initial packet is text that polling in revision 4 cannot carry: see
+    /// [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
+    #[error("the initial packet has U+001E at byte {at}, which separates packets on polling: send bytes")]
+    InitialPacket {
+        /// The position of U+001E in the text, in bytes.
+        at: usize,
+    },
+    /// A limit is zero, which would refuse everything.
+    #[error("{0} is zero: expected at least 1")]
+    Zero(&'static str),
+    /// The idle time is too short to announce.
+    #[error("idle_timeout is {} ms: expected at least 1000", .0.as_millis())]
+    IdleTimeout(Duration),
+    /// The limit on a request's head is smaller than hyper's buffer.
+    #[error("max_request_head is {0} bytes: expected at least 8192")]
+    RequestHead(usize),
+    /// Credentials are allowed for [any](crate::Cors::any) origin, which no browser accepts.
+    #[error("cors: Cors::any() cannot be combined with credentials: list the origins")]
+    CredentialsForAnyOrigin,
+    /// [`Cors::origins`](crate::Cors::origins) has an empty list, which allows nobody.
+    #[error("cors: the list of origins is empty, expected at least one, or no cors at all")]
+    CorsForNobody,
+}
+
+impl ServerBuilder {
+    /// Checks the settings and returns the server.
+    ///
+    /// # Errors
+    /// Returns a [`BuildError`] that names the invalid setting.
+    pub fn build(self) -> Result<Server, BuildError> {
+        let (sessions, mut http) = (self.sessions, self.http);
+        if !http.path.starts_with('/') {
+            return Err(BuildError::Path(http.path));
+        }
+        if !stands_in_requests(&http.path) {
+            return Err(BuildError::ImpossiblePath(http.path));
+        }
+        if http.cors.as_ref().is_some_and(Cors::is_contradictory) {
+            return Err(BuildError::CredentialsForAnyOrigin);
+        }
+        if http.cors.as_ref().is_some_and(Cors::is_empty) {
+            return Err(BuildError::CorsForNobody);
+        }
+        if http.max_head < connection::MIN_HEAD {
+            return Err(BuildError::RequestHead(http.max_head));
+        }
+        let from_cors = || http.cors.as_ref().map(Cors::allowed_origins);
+        http.allowed_origins = self.allowed_origins.or_else(from_cors).unwrap_or(AllowedOrigins::Any);
+        if !http.polling && !http.websocket {
+            return Err(BuildError::NoTransport);
+        }
+        let initial = sessions.initial_packet.as_ref().filter(|_| http.polling);
+        if let Some(at) = initial.and_then(|message| separator(Revision::V4, message)) {
+            return Err(BuildError::InitialPacket { at });
+        }
+        if let Some(error) = self.unfit {
+            return Err(error.into());
+        }
+        if http.idle_timeout < MIN_IDLE {
+            return Err(BuildError::IdleTimeout(http.idle_timeout));
+        }
+        let limits = [
+            ("max_sessions", sessions.max_sessions as u64),
+            ("max_connections", http.max_connections.map_or(1, |limit| limit as u64)),
+            ("max_connections_per_address", http.max_connections_per_address.map_or(1, |limit| limit as u64)),
+            ("inbox messages", sessions.limits.inbox_messages as u64),
+            ("inbox bytes", sessions.limits.inbox_bytes as u64),
+            ("outbox messages", sessions.limits.outbox_messages as u64),
+            ("outbox bytes", sessions.limits.outbox_bytes as u64),
+            ("max_packets_per_payload", sessions.max_packets_per_payload as u64),
+            ("the number of headers of max_request_head", http.max_headers as u64),
+            ("handshakes_per_address", self.handshakes.map_or(1, |(count, _)| count.into())),
+            ("the period of handshakes_per_address", self.handshakes.map_or(1, |(_, period)| micros(period))),
+        ];
+        if let Some((name, _)) = limits.into_iter().find(|(_, limit)| *limit == 0) {
+            return Err(BuildError::Zero(name));
+        }
+        http.handshakes = self.handshakes.map(|(count, period)| HandshakeLimiter::new(count, period));
+        Ok(Server::new(ServerShared::new(sessions, http)))
+    }
+}
+
+fn micros(period: Duration) -> u64 {
+    u64::try_from(period.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Whether a request's path can be this one: no query, no fragment, nothing that has to be escaped.
+fn stands_in_requests(path: &str) -> bool {
+    path.is_ascii()
+        && !path.contains(['?', '#'])
+        && path.parse::<::http::uri::PathAndQuery>().is_ok_and(|parsed| parsed == path)
+}

@@ -1,0 +1,103 @@
+//! The application's callbacks, besides the application itself.
+
+use std::sync::Arc;
+
+use eio_core::Heartbeat;
+use http::request::Parts;
+
+use crate::server::builder::ServerBuilder;
+use crate::session::observer::Observer;
+use crate::session::socket::{Disconnect, Sender};
+
+impl ServerBuilder {
+    /// Sets a function that allows or refuses every new session. An error refuses the session and carries the message
+    /// for the client. As in the reference, the answer is status 403 with the message as a part of the protocol's JSON
+    /// on polling, and status 400 with the message as the body on WebSocket. (Browsers show a page neither status nor
+    /// body of a refused WebSocket.) If the function takes longer than a [request may take](Self::request_timeout), the
+    /// server refuses the session with status 503 and `Retry-After: 5`. Default: all sessions are allowed.
+    #[must_use]
+    pub fn allow_request<F, R>(mut self, allow: F) -> Self
+    where
+        F: Fn(&Parts) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.http.allow_request = Some(Arc::new(move |parts| Box::pin(allow(parts))));
+        self
+    }
+
+    /// Sets a function that chooses a session's own periods from its opening request. `None` selects the server's
+    /// periods.
+    #[must_use]
+    pub fn heartbeat_for<F>(mut self, choose: F) -> Self
+    where
+        F: Fn(&Parts) -> Option<Heartbeat> + Send + Sync + 'static,
+    {
+        self.http.choose_heartbeat = Some(Arc::new(choose));
+        self
+    }
+
+    /// Runs `clean_up` once for every session, after everything else: after the session has ended, and after its
+    /// application has returned, has panicked, or was cut off by [`shutdown`](crate::Server::shutdown). Put the work that must
+    /// happen at the end of every session here, because a panic skips the end of the application. Default: nothing
+    /// runs.
+    ///
+    /// The future runs in the session's own task, and `shutdown` waits for it. It does not run if the runtime is
+    /// dropped before, or after a panic under `panic = "abort"`.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use eio_tokio::{Server, SessionId, Socket};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn core::error::Error>> {
+    /// let online: Arc<Mutex<HashMap<SessionId, String>>> = Arc::default();
+    /// let (arriving, leaving) = (Arc::clone(&online), Arc::clone(&online));
+    /// let server = Server::builder(move |mut socket: Socket| {
+    ///     arriving.lock().unwrap().insert(socket.id(), "somebody".to_owned());
+    ///     async move {
+    ///         while let Ok(message) = socket.recv().await {
+    ///             let number: u32 = message.as_text().unwrap().parse().unwrap(); // a panic, for "seven"
+    ///             println!("{number}");
+    ///         }
+    ///     }
+    /// })
+    /// .on_disconnect(move |session, end| {
+    ///     let leaving = Arc::clone(&leaving);
+    ///     async move {
+    ///         leaving.lock().unwrap().remove(&session.id());
+    ///         println!("{end}"); // forced close: this side's application panicked ..
+    ///     }
+    /// })
+    /// .build()?;
+    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let url = format!("ws://{}", listener.local_addr()?);
+    /// # let serving = tokio::spawn({ let server = server.clone(); async move { server.serve(listener).await } });
+    /// # let mut socket = eio_tokio::Client::builder(url).build()?.connect().await?;
+    /// # assert_eq!(online.lock().unwrap().len(), 1);
+    /// # socket.send("seven").await?;
+    /// # while socket.recv().await.is_ok() {}
+    /// # server.shutdown(std::time::Duration::from_secs(5)).await;
+    /// # serving.await??;
+    /// # assert!(online.lock().unwrap().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_disconnect<F, R>(mut self, clean_up: F) -> Self
+    where
+        F: Fn(Sender, Disconnect) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        self.sessions.on_disconnect = Some(Arc::new(move |session, end| Box::pin(clean_up(session, end))));
+        self
+    }
+
+    /// Sets an observer of every session. Default: no observer.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.sessions.observer = Some(Arc::new(observer));
+        self
+    }
+}

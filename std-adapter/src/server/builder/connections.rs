@@ -1,0 +1,103 @@
+//! The settings about connections, and how long they may take.
+
+use std::time::Duration;
+
+use crate::server::builder::ServerBuilder;
+
+impl ServerBuilder {
+    /// Sets how long a request's head, its body, and `allow_request` may each take. A body that takes longer ends its
+    /// session with status 408. [`serve`](crate::Server::serve) also keeps a connection that has never sent a request for this
+    /// long, and a connection that does not take its answer for twice this long. Default: 30 s.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.http.request_timeout = timeout;
+        self
+    }
+
+    /// Sets how long [`serve`](crate::Server::serve) keeps a connection between two requests. At least 1 s. Default: 75 s,
+    /// which is longer than load balancers keep their own end.
+    ///
+    /// Answers on HTTP/1 announce the time in whole seconds, as `Keep-Alive: timeout=75`. The server keeps the
+    /// connection 2 s longer than that, for a request that is on its way. If a session uses polling, the server keeps
+    /// its connections, and announces so, for at least ping interval plus ping timeout. They stay open as long as the
+    /// session needs them: a request with a heartbeat never meets a connection that is about to close. HTTP/2
+    /// connections are kept for the same time, and announce their end when it comes (RFC 9113 section 6.8).
+    ///
+    /// A connection whose next request has begun gets the [request timeout](Self::request_timeout) to finish it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use eio_tokio::Server;
+    ///
+    /// let server = Server::builder(|_socket| async {}).idle_timeout(Duration::from_secs(620)).build()?;
+    /// # Ok::<(), eio_tokio::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.http.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets how many sessions may be open at once. Further ones get status 503 with `Retry-After: 5`. Default:
+    /// 1,000,000.
+    #[must_use]
+    pub fn max_sessions(mut self, sessions: usize) -> Self {
+        self.sessions.max_sessions = sessions;
+        self
+    }
+
+    /// Sets how many connections of [`serve`](crate::Server::serve) may be open at once, WebSockets included. Further ones
+    /// wait until a connection ends. While connections wait, the server closes a connection after 1 s, instead of the
+    /// [request timeout](Self::request_timeout), if it has not sent the head of a request. Answers that belong to no
+    /// session then announce 1 s instead of the [idle timeout](Self::idle_timeout). What an earlier answer announced
+    /// still holds. At least 1. Default: as many as the process has descriptors for, with the same short times once it
+    /// runs out of them.
+    ///
+    /// Leave some of the process's descriptors to the rest of the application. A session on polling sometimes has two
+    /// connections.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.http.max_connections = Some(connections);
+        self
+    }
+
+    /// Sets how many connections of [`serve`](crate::Server::serve) one address may have open at once, WebSockets included. An
+    /// IPv6 network of 64 bits counts as one address. The server closes further ones as they come, without an answer.
+    /// At least 1. Default: no limit.
+    ///
+    /// The address is that of the connection itself. Connections from [trusted proxies](Self::trusted_proxies), and
+    /// those without an address, have no limit. A browser opens up to six connections for polling, and many people may
+    /// share one address.
+    ///
+    /// ```
+    /// use eio_tokio::Server;
+    ///
+    /// let server = Server::builder(|_socket| async {})
+    ///     .max_connections(10_000)
+    ///     .max_connections_per_address(100)
+    ///     .build()?;
+    /// # Ok::<(), eio_tokio::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
+        self.http.max_connections_per_address = Some(connections);
+        self
+    }
+
+    /// Sets whether [`serve`](crate::Server::serve) also speaks HTTP/2, without TLS by prior knowledge. HTTP/2 carries
+    /// polling only: this server supports WebSockets on HTTP/1.1. Default: yes.
+    #[must_use]
+    pub fn http2(mut self, enabled: bool) -> Self {
+        self.http.http2 = enabled;
+        self
+    }
+
+    /// Sets how many bytes, and how many headers, the head of a request may have when [`serve`](crate::Server::serve)
+    /// reads it. Longer heads get status 431. At least 8,192 bytes and 1 header. Default: 16 KiB, 100 headers.
+    #[must_use]
+    pub fn max_request_head(mut self, bytes: usize, headers: usize) -> Self {
+        self.http.max_head = bytes;
+        self.http.max_headers = headers;
+        self
+    }
+}

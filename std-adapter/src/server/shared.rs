@@ -1,0 +1,90 @@
+//! What the connections and requests of one server share.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::carrier::gate::Gate;
+use crate::http::respond::Refusal;
+use crate::server::config::HttpConfig;
+use crate::session::config::SessionConfig;
+use crate::session::hub::Hub;
+use crate::session::notice;
+use crate::session::observer::RefusedRequest;
+use crate::wire::transport::Transport;
+
+/// What the connections and requests of one server share.
+pub(crate) struct ServerShared {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) http: HttpConfig,
+    pub(crate) gate: Arc<Gate>,
+    /// How many connections of [`Server::serve`](crate::Server::serve) carry HTTP.
+    connections: AtomicUsize,
+    /// Signalled when the last of them ends.
+    disconnected: Notify,
+}
+
+impl ServerShared {
+    pub(crate) fn new(sessions: SessionConfig, http: HttpConfig) -> Self {
+        Self {
+            hub: Arc::new(Hub::new(sessions)),
+            gate: Gate::new(http.max_connections, http.max_connections_per_address),
+            http,
+            connections: AtomicUsize::new(0),
+            disconnected: Notify::new(),
+        }
+    }
+
+    /// Counts a connection for as long as it carries HTTP.
+    pub(crate) fn connected(self: &Arc<Self>) -> Connected {
+        self.connections.fetch_add(1, Ordering::SeqCst);
+        Connected(Arc::clone(self))
+    }
+
+    /// How many connections carry HTTP.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Ready once all sessions, applications and connections have ended, and with the connections the answers that
+    /// ended the last sessions.
+    pub(crate) async fn quiet(&self) {
+        loop {
+            self.hub.applications_ended().await;
+            let disconnected = self.disconnected.notified();
+            tokio::pin!(disconnected);
+            // Registered before the look, so that an end in between is not missed.
+            disconnected.as_mut().enable();
+            if self.connections() > 0 {
+                disconnected.await;
+            } else if self.hub.has_finished() {
+                return;
+            }
+        }
+    }
+
+    /// Tells observer, log and metrics that a request was refused.
+    pub(crate) fn refused(&self, refusal: &Refusal, transport: Transport, peer: Option<SocketAddr>) {
+        let refused = RefusedRequest {
+            transport,
+            peer,
+            status: refusal.status(transport),
+            code: refusal.code(),
+            message: refusal.message(),
+        };
+        notice::tell_refused(&refused, self.hub.config.observer.as_deref());
+    }
+}
+
+/// One connection that carries HTTP.
+pub(crate) struct Connected(Arc<ServerShared>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        if self.0.connections.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.disconnected.notify_waiters();
+        }
+    }
+}

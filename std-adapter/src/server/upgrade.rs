@@ -1,0 +1,85 @@
+//! Requests for a WebSocket.
+
+use http::Response;
+use http::request::Parts;
+use hyper::upgrade::OnUpgrade;
+
+use crate::http::opening_handshake::OpeningHandshake;
+use crate::http::request::Query;
+use crate::http::respond::{Body, Refusal};
+use crate::server::admission::{admit, callback, check_origin, known, open, open_text, transport};
+use crate::server::shared::ServerShared;
+use crate::server::surplus::turn_away;
+use crate::session::task;
+use crate::wire::transport::Transport;
+
+/// A WebSocket request: a new session, or a candidate for an old one. All checks come before the answer that switches
+/// protocols, after which no refusal can be told; only where a session has no use for one more WebSocket, the protocol
+/// wants that one opened and closed.
+pub(super) async fn answer(
+    server: &ServerShared,
+    parts: Parts,
+    query: &Query,
+    upgrade: OnUpgrade,
+) -> Result<Response<Body>, Refusal> {
+    let transport = transport(server, query)?;
+    check_origin(server, &parts, query)?;
+    let candidate_of = query.sid.as_ref().map(|sid| known(server, sid, query)).transpose()?;
+    let handshake = OpeningHandshake::read(&parts)?;
+    if transport != Transport::WebSocket {
+        return Err(Refusal::BadRequest);
+    }
+    let mut response = handshake.accept(choose_subprotocol(server, &parts, &handshake)?)?;
+    if let Some(state) = candidate_of {
+        if !server.http.allow_upgrades {
+            return Err(Refusal::BadRequest);
+        }
+        if !state.catch_up().await {
+            return Err(Refusal::SessionUnknown);
+        }
+        if !state.lock().expects_upgrade() {
+            admit(server, &parts)?;
+        }
+        return match state.update(|inner, _| inner.offer_candidate(upgrade)) {
+            Ok(()) => Ok(response),
+            Err(upgrade) => {
+                if turn_away(&state, upgrade) {
+                    Ok(response)
+                } else {
+                    Err(Refusal::BadRequest)
+                }
+            }
+        };
+    }
+    let session = open(server, &parts, query, transport).await?;
+    let packet = format!("0{}", open_text(server, &session)?);
+    callback("on_initial_headers", || {
+        server.http.add_initial_headers(&parts, response.headers_mut());
+    })?;
+    tokio::spawn(task::run_websocket(session, upgrade, packet, parts));
+    Ok(response)
+}
+
+/// Which of the subprotocols that a client offers is answered: the application's choice, or the first. A client that
+/// gets no answer to its offer, or another one, gives up.
+fn choose_subprotocol<'r>(
+    server: &ServerShared,
+    parts: &Parts,
+    handshake: &OpeningHandshake<'r>,
+) -> Result<Option<&'r str>, Refusal> {
+    let offered = &handshake.subprotocols;
+    let Some(choose) = &server.http.choose_subprotocol else { return Ok(offered.first().copied()) };
+    if offered.is_empty() {
+        return Ok(None);
+    }
+    let chosen = callback("choose_subprotocol", || choose(parts, offered))?;
+    if let Some(chosen) = chosen.filter(|chosen| !offered.contains(chosen)) {
+        tracing::error!(
+            chosen,
+            ?offered,
+            "the application chose a subprotocol that was not offered: none is answered"
+        );
+        return Ok(None);
+    }
+    Ok(chosen)
+}

@@ -1,0 +1,33 @@
+//! The settings of a server that its sessions follow.
+
+use core::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eio_core::settings::ServerSettings;
+
+use crate::session::mailbox::Limits;
+use crate::session::observer::Observer;
+use crate::session::socket::{Disconnect, Sender, Socket};
+use crate::wire::message::Message;
+
+/// The application of one session.
+pub(crate) type Application = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs after a session has ended, and its application with it.
+pub(crate) type OnDisconnect = Arc<dyn Fn(Sender, Disconnect) -> Application + Send + Sync>;
+
+/// The settings of a server that its sessions follow.
+pub(crate) struct SessionConfig {
+    /// Heartbeat, liveness, payload limits and timeouts. A session may have periods of its own.
+    pub(crate) settings: ServerSettings,
+    pub(crate) first_ping_jitter: Duration,
+    pub(crate) max_sessions: usize,
+    pub(crate) limits: Limits,
+    /// How many packets the answer to a poll carries.
+    pub(crate) max_packets_per_payload: usize,
+    pub(crate) initial_packet: Option<Message>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) on_disconnect: Option<OnDisconnect>,
+    pub(crate) application: Box<dyn Fn(Socket) -> Application + Send + Sync>,
+}

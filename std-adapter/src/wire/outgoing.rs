@@ -1,0 +1,81 @@
+//! What goes out: messages of the application, and packets of the session.
+
+use std::sync::Arc;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use eio_core::BufferTooSmall;
+use eio_core::packet::{Packet, v4};
+use eio_core::ws::{FrameHeader, OpCode};
+
+use crate::wire::message::Message;
+
+/// One thing to write.
+#[derive(Debug)]
+pub(crate) enum ToWrite {
+    /// A packet of the session or of an upgrade.
+    Control(&'static str),
+    Message(Outgoing),
+}
+
+/// A message on its way out, perhaps encoded already.
+#[derive(Clone, Debug)]
+pub(crate) enum Outgoing {
+    Message(Message),
+    Prepared(Arc<PreparedMessage>),
+}
+
+impl Outgoing {
+    pub(crate) fn message(&self) -> &Message {
+        match self {
+            Self::Message(message) => message,
+            Self::Prepared(prepared) => prepared.message(),
+        }
+    }
+
+    pub(crate) fn into_message(self) -> Message {
+        match self {
+            Self::Message(message) => message,
+            Self::Prepared(prepared) => prepared.message().clone(),
+        }
+    }
+}
+
+/// A message and its WebSocket frame. A server's frames are not masked, so that one serves every receiver.
+#[derive(Debug)]
+pub(crate) struct PreparedMessage {
+    message: Message,
+    frame: Result<Bytes, BufferTooSmall>,
+}
+
+impl PreparedMessage {
+    /// Encodes `message` once.
+    #[must_use]
+    pub(crate) fn new(message: Message) -> Self {
+        let packet = Packet::message(message.as_websocket_message());
+        let opcode = if message.as_text().is_some() { OpCode::Text } else { OpCode::Binary };
+        let len = v4::encoded_len(&packet, true);
+        let mut header = [0; 14];
+        let frame = FrameHeader::new(opcode, len).encode(&mut header).map(|header_len| {
+            let mut frame = BytesMut::with_capacity(header_len + len);
+            frame.put_slice(&header[..header_len]);
+            if message.as_text().is_some() {
+                frame.put_u8(b'4');
+            }
+            frame.put_slice(message.as_bytes());
+            frame.freeze()
+        });
+        Self { message, frame }
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The frame as revision 4 sends it.
+    ///
+    /// # Errors
+    /// When the header is longer than a header can be, which ends the sessions that would send it.
+    pub(crate) fn frame(&self) -> Result<&Bytes, BufferTooSmall> {
+        self.frame.as_ref().map_err(|error| *error)
+    }
+}
