@@ -23,7 +23,7 @@
 //! ```
 //! use core::time::Duration;
 //! use eio_core::packet::{Data, WebSocketMessage, v4};
-//! use eio_core::{ClientSession, DisconnectReason, SessionEvent, Instant};
+//! use eio_core::{ClientSession, DisconnectReason, Instant, SessionEvent};
 //!
 //! let at = |millis: u64| Instant::from_micros(millis * 1_000);
 //! // The server's packets and their times. After 50 s its cable is pulled.

@@ -6,7 +6,7 @@
 //! Source: the Engine.IO protocol, revision 4, "Packet encoding", and revision 3, "Encoding".
 //!
 //! ```
-//! use eio_core::packet::{v4, Data, WebSocketMessage, PacketType};
+//! use eio_core::packet::{Data, PacketType, WebSocketMessage, v4};
 //!
 //! let packet = v4::decode(WebSocketMessage::Text("4hello"))?;
 //! assert_eq!(packet.packet_type, PacketType::Message);
@@ -159,7 +159,7 @@ impl Data<'_> {
         }
     }
 
-    /// Returns the length of the data in a text frame, in bytes.
+    /// Returns the length of the data as text, in bytes.
     pub(crate) const fn text_len(&self) -> usize {
         if self.is_binary() { base64::encoded_len(self.raw_len()) } else { self.raw_len() }
     }
@@ -173,7 +173,7 @@ impl Data<'_> {
         }
     }
 
-    /// Writes the data in the form for a text frame. The caller has reserved `text_len`.
+    /// Writes the data as text. The caller has reserved `text_len`.
     fn write_text(&self, writer: &mut Writer<'_>) {
         match *self {
             Self::Text(text) => writer.bytes(text.as_bytes()),
@@ -202,7 +202,7 @@ fn packet_type(bytes: &[u8], zero: u8) -> Result<PacketType, DecodeError> {
 #[error("{kind}, at byte {at}")]
 #[non_exhaustive]
 pub struct DecodeError {
-    /// The offset of the offending byte from the start of the frame or payload that was passed to `decode`. It is at
+    /// The offset of the offending byte from the start of the message or payload that was passed to `decode`. It is at
     /// most the length of the input, and equal to it if something is missing at the end.
     pub at: usize,
     /// The problem at that offset.

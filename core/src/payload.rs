@@ -19,8 +19,8 @@
 //! exact length of a payload before it is written.
 //!
 //! ```
-//! use eio_core::packet::{WebSocketMessage, Packet};
-//! use eio_core::payload::{v4, DEFAULT_MAX_PACKETS};
+//! use eio_core::packet::{Packet, WebSocketMessage};
+//! use eio_core::payload::{DEFAULT_MAX_PACKETS, v4};
 //!
 //! // Three messages, and posts of at most 12 bytes.
 //! let queue = ["first", "second", "third"].map(|text| Packet::message(WebSocketMessage::Text(text)));

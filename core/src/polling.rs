@@ -32,7 +32,7 @@
 //!    now. Ask again after every request, message, timeout and upgrade.
 //!
 //! ```
-//! use eio_core::packet::{WebSocketMessage, Packet};
+//! use eio_core::packet::{Packet, WebSocketMessage};
 //! use eio_core::payload::v3::Framing;
 //! use eio_core::polling::{Limits, ServerPolling};
 //! use eio_core::session::CLOSE_TIMEOUT;

@@ -13,7 +13,7 @@ use crate::packet::{DecodeError, Packet, WebSocketMessage, v3, v4};
 ///
 /// ```
 /// use eio_core::Revision;
-/// use eio_core::packet::{WebSocketMessage, Packet};
+/// use eio_core::packet::{Packet, WebSocketMessage};
 ///
 /// let revision: Revision = "3".parse()?;
 /// assert_eq!(revision, Revision::V3);
@@ -68,10 +68,10 @@ impl Revision {
     ///
     /// # Errors
     /// Returns a [`DecodeError`] if the message is not a packet of this revision.
-    pub fn decode(self, frame: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
+    pub fn decode(self, message: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
         match self {
-            Self::V3 => v3::decode(frame),
-            Self::V4 => v4::decode(frame),
+            Self::V3 => v3::decode(message),
+            Self::V4 => v4::decode(message),
         }
     }
 
@@ -152,13 +152,13 @@ mod tests {
             Revision::ALL.into_iter().flat_map(|one| packets.map(|packet| (one, packet)))
         {
             let mut out = [0; 16];
-            let frame = revision.encode(&packet, true, &mut out).expect("16 bytes are enough");
-            let len = match frame {
+            let message = revision.encode(&packet, true, &mut out).expect("16 bytes are enough");
+            let len = match message {
                 WebSocketMessage::Text(text) => text.len(),
                 WebSocketMessage::Binary(bytes) => bytes.len(),
             };
             assert_eq!(len, revision.encoded_len(&packet, true));
-            assert_eq!(revision.decode(frame), Ok(packet));
+            assert_eq!(revision.decode(message), Ok(packet));
         }
     }
 }

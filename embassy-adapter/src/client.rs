@@ -9,7 +9,7 @@ use core::time::Duration;
 use eio_core::packet::{Data, WebSocketMessage};
 use eio_core::session::SessionEnd;
 use eio_core::ws::{Close, Piece};
-use eio_core::{BufferTooSmall, Heartbeat};
+use eio_core::{BufferTooSmall, Heartbeat, Revision};
 use embedded_io_async::{Read, Write};
 
 use crate::drive::{Call, Failed, Goal};
@@ -38,7 +38,7 @@ pub enum IncomingMessage<'a> {
 ///
 /// ```no_run
 /// use eio_core::packet::WebSocketMessage;
-/// use eio_embassy::{Buffers, Client, Endpoint, ClientSettings};
+/// use eio_embassy::{Buffers, Client, ClientSettings, Endpoint};
 /// # use embedded_io_async::{Read, Write};
 ///
 /// # async fn example(
@@ -313,7 +313,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
 
     /// Returns whether the server joins clients to the namespace `/` without a request, as in revision 3.
     pub(crate) fn server_joins_root(&self) -> bool {
-        self.link.state.settings.revision.digit == "3"
+        self.link.state.settings.protocol.revision() == Revision::V3
     }
 
     /// Returns the two halves of the stream.

@@ -79,7 +79,7 @@ impl<'b> Link<'b> {
     pub(crate) fn request(&mut self, endpoint: &Endpoint<'_>) -> Result<(), ConnectError> {
         if let Phase::New = self.state.phase {
             let key = self.state.random_key();
-            let len = endpoint.write(self.state.settings.revision.digit, &key, self.outbox.raw())?;
+            let len = endpoint.write(self.state.settings.protocol.revision(), &key, self.outbox.raw())?;
             self.outbox.begin(len);
             self.state.phase = Phase::Requested { key, scanned: 0 };
         }

@@ -1,5 +1,6 @@
 //! The endpoint of the server, and the HTTP request for a WebSocket.
 
+use eio_core::Revision;
 use eio_core::ws::Key;
 
 use crate::ConnectError;
@@ -49,13 +50,13 @@ impl<'a> Endpoint<'a> {
     }
 
     /// Writes the request (RFC 6455 section 4.1) and returns its length.
-    pub(crate) fn write(&self, revision: &str, key: &Key, out: &mut [u8]) -> Result<usize, ConnectError> {
+    pub(crate) fn write(&self, revision: Revision, key: &Key, out: &mut [u8]) -> Result<usize, ConnectError> {
         let mut writer = Writer { out, len: 0, valid: true };
         writer.own("GET ");
         writer.valid &= self.path.starts_with('/') && !self.host.is_empty();
         writer.callers(self.path, " ?");
         writer.own("?EIO=");
-        writer.own(revision);
+        writer.own(revision.as_str());
         writer.own("&transport=websocket");
         if !self.query.is_empty() {
             writer.own("&");

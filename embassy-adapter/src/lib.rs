@@ -124,7 +124,7 @@ pub use error::{ConnectError, SendError};
 pub use net::{Limits, TcpClient, TcpConnector};
 pub use reconnect::{Attempt, Loss, Reconnect, Report, State};
 pub use run::{Command, Flushed, Message};
-pub use settings::{Buffers, ClientSettings, LongMessages, Revision};
+pub use settings::{Buffers, ClientSettings, LongMessages, Protocol};
 
 #[cfg(all(doctest, feature = "embassy-net"))]
 #[doc = include_str!("../firmware.md")]

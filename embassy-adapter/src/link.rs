@@ -131,7 +131,7 @@ impl<'b> Link<'b> {
         };
         let inbox = inbox.map_err(|BufferTooSmall { needed, .. }| ConnectError::RxTooSmall { needed })?;
         let outbox = Outbox::new(tx)?;
-        let mut session = (settings.revision.session)(settings.open_timeout, now);
+        let mut session = (settings.protocol.session)(settings.open_timeout, now);
         if let Some(most) = settings.ping_timeout_at_most {
             session = session.with_ping_timeout_at_most(most);
         }

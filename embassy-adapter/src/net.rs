@@ -59,7 +59,7 @@ impl Default for Limits {
 /// ```no_run
 /// use core::ops::ControlFlow;
 /// use eio_core::{backoff::Backoff, packet::WebSocketMessage};
-/// use eio_embassy::{Buffers, Endpoint, Reconnect, ClientSettings, State, TcpConnector};
+/// use eio_embassy::{Buffers, ClientSettings, Endpoint, Reconnect, State, TcpConnector};
 /// use embassy_sync::{blocking_mutex::raw::NoopRawMutex, watch::Watch};
 ///
 /// # async fn task(stack: embassy_net::Stack<'_>, mut random: impl FnMut() -> u32) {

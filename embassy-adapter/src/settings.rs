@@ -7,7 +7,7 @@ use eio_core::handshake::Handshake;
 use eio_core::packet::{DecodeError, Packet, WebSocketMessage, v3, v4};
 use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::ws::{Piece, Reader};
-use eio_core::{ClientSession, Instant};
+use eio_core::{ClientSession, Instant, Revision};
 
 use crate::IncomingMessage;
 use crate::link::State;
@@ -71,8 +71,8 @@ pub struct ClientSettings {
     /// An upper limit for the server's `pingTimeout`, to notice a dead server sooner than the server asks for. Default:
     /// `None`.
     pub ping_timeout_at_most: Option<Duration>,
-    /// The revision of the protocol. Default: [`Revision::V4`].
-    pub revision: Revision,
+    /// The revision of the protocol, with the code that speaks it. Default: [`Protocol::V4`].
+    pub protocol: Protocol,
 }
 
 impl ClientSettings {
@@ -83,7 +83,7 @@ impl ClientSettings {
         app_stall_timeout: None,
         long_messages: LongMessages::REFUSED,
         ping_timeout_at_most: None,
-        revision: Revision::V4,
+        protocol: Protocol::V4,
     };
 }
 
@@ -99,7 +99,7 @@ const _: () = assert!(ClientSettings::DEFAULT.close_timeout.as_millis() <= CLOSE
 /// of an image only if the firmware uses it.
 ///
 /// ```
-/// use eio_embassy::{LongMessages, ClientSettings};
+/// use eio_embassy::{ClientSettings, LongMessages};
 ///
 /// let settings = ClientSettings { long_messages: LongMessages::in_pieces(100_000), ..ClientSettings::DEFAULT };
 /// # let _ = settings;
@@ -143,28 +143,46 @@ pub(crate) struct Pieces {
     pub(crate) event: for<'p> fn(&State<'_>, Piece<'p>) -> Option<IncomingMessage<'p>>,
 }
 
-/// A revision of the protocol. The code for [`V3`](Self::V3) is part of an image only if the firmware uses it.
+/// The code that speaks one revision of the protocol. The code for [`V3`](Self::V3) is part of an image only if the
+/// firmware uses it.
+///
+/// ```
+/// use eio_core::Revision;
+/// use eio_embassy::{ClientSettings, Protocol};
+///
+/// let settings = ClientSettings { protocol: Protocol::V3, ..ClientSettings::DEFAULT };
+/// assert_eq!(settings.protocol.revision(), Revision::V3);
+/// ```
 #[derive(Clone, Copy)]
-pub struct Revision {
-    /// The value of `EIO` in the query.
-    pub(crate) digit: &'static str,
+pub struct Protocol {
+    revision: Revision,
     pub(crate) session: fn(Duration, Instant) -> ClientSession,
     pub(crate) decode: for<'f> fn(WebSocketMessage<'f>) -> Result<Packet<'f>, DecodeError>,
     /// The bytes before the content of a binary message.
     pub(crate) binary_prefix: &'static [u8],
 }
 
-impl Revision {
-    /// Socket.IO 3 and 4: the server pings.
+impl Protocol {
+    /// Revision 4, for Socket.IO 3 and 4: the server pings.
     pub const V4: Self =
-        Self { digit: "4", session: ClientSession::eio4, decode: v4::decode, binary_prefix: &[] };
-    /// Socket.IO 1 and 2, and newer servers with `allowEIO3`: the client pings.
-    pub const V3: Self =
-        Self { digit: "3", session: ClientSession::eio3, decode: v3::decode, binary_prefix: &[4] };
+        Self { revision: Revision::V4, session: ClientSession::eio4, decode: v4::decode, binary_prefix: &[] };
+    /// Revision 3, for Socket.IO 1 and 2, and newer servers with `allowEIO3`: the client pings.
+    pub const V3: Self = Self {
+        revision: Revision::V3,
+        session: ClientSession::eio3,
+        decode: v3::decode,
+        binary_prefix: &[4],
+    };
+
+    /// Returns the revision that this code speaks.
+    #[must_use]
+    pub const fn revision(self) -> Revision {
+        self.revision
+    }
 }
 
-impl fmt::Debug for Revision {
+impl fmt::Debug for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.digit)
+        self.revision.fmt(f)
     }
 }

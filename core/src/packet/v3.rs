@@ -1,6 +1,6 @@
 //! Revision 3, used by Socket.IO 1 and 2, and by newer servers that allow old clients.
 //!
-//! | packet | text frame | binary frame |
+//! | packet | as WebSocket text | as WebSocket bytes |
 //! |---|---|---|
 //! | text | type digit, then the text | – |
 //! | binary | `b`, type digit, then base64 | type as a number (4, not `4`), then the bytes |
@@ -11,22 +11,21 @@
 use super::{Base64, Data, DecodeError, Packet, WebSocketMessage, decode_plain, packet_type, writer::Writer};
 use crate::BufferTooSmall;
 
-/// Decodes the packet in `frame`. Base64 in text frames is accepted from every peer, even from one that could send
-/// binary frames.
+/// Decodes the packet in `message`. Base64 in text is accepted from every peer, even from one that could send bytes.
 ///
 /// # Errors
-/// Returns a [`DecodeError`] if the frame is empty, has no valid type, or has invalid base64.
+/// Returns a [`DecodeError`] if the message is empty, has no valid type, or has invalid base64.
 ///
 /// ```
-/// use eio_core::packet::{v3, WebSocketMessage, Packet, PacketType};
+/// use eio_core::packet::{Packet, PacketType, WebSocketMessage, v3};
 ///
 /// assert_eq!(v3::decode(WebSocketMessage::Text("2probe")), Ok(Packet::PING_PROBE));
 /// assert_eq!(v3::decode(WebSocketMessage::Binary(&[4, 1, 2])), Ok(Packet::message(WebSocketMessage::Binary(&[1, 2]))));
 /// assert_eq!(v3::decode(WebSocketMessage::Text("b4AQ")).unwrap().packet_type, PacketType::Message);
 /// assert_eq!(v3::decode(WebSocketMessage::Text("b9AQ")).unwrap_err().at, 1);
 /// ```
-pub fn decode(frame: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
-    match frame {
+pub fn decode(message: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
+    match message {
         WebSocketMessage::Text(text) => {
             let Some(rest) = text.strip_prefix('b') else { return decode_plain(text) };
             let packet_type = packet_type(rest.as_bytes(), b'0').map_err(|error| error.after(1))?;
@@ -40,13 +39,14 @@ pub fn decode(frame: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
     }
 }
 
-/// Writes `packet` as one frame. `supports_binary` is false for a peer that asked for base64 (`b64` in its query).
+/// Writes `packet` as one WebSocket message. `supports_binary` is false for a peer that asked for base64 (`b64` in its
+/// query).
 ///
 /// # Errors
 /// Returns [`BufferTooSmall`] if `out` is shorter than [`encoded_len`]. Nothing was written then.
 ///
 /// ```
-/// use eio_core::packet::{v3, WebSocketMessage, Packet};
+/// use eio_core::packet::{Packet, WebSocketMessage, v3};
 ///
 /// let mut buffer = [0; 64];
 /// let packet = Packet::message(WebSocketMessage::Binary(&[1, 2, 3, 4]));
@@ -70,7 +70,7 @@ pub fn encode<'o>(
     }
 }
 
-/// Returns the length, in bytes, of the frame that [`encode`] writes for `packet`.
+/// Returns the length, in bytes, of the WebSocket message that [`encode`] writes for `packet`.
 #[must_use]
 pub const fn encoded_len(packet: &Packet<'_>, supports_binary: bool) -> usize {
     if !packet.data.is_binary() {

@@ -1,49 +1,48 @@
 //! Revision 4, used by Socket.IO 3 and 4.
 //!
-//! | packet | text frame | binary frame |
+//! | packet | as WebSocket text | as WebSocket bytes |
 //! |---|---|---|
 //! | text | type digit, then the text | – |
 //! | binary message | `b`, then base64 | the bytes alone |
 //!
-//! Only messages can be binary. In a text frame, `b` alone marks a binary message: no type digit follows it. Source:
+//! Only messages can be binary. In text, `b` alone marks a binary message: no type digit follows it. Source:
 //! the Engine.IO protocol, revision 4, "Packet encoding".
 
 use super::{Base64, Data, DecodeError, Packet, PacketType, WebSocketMessage, decode_plain, writer::Writer};
 use crate::BufferTooSmall;
 
-/// Decodes the packet in `frame`. Base64 in text frames is accepted from every peer, even from one that could send
-/// binary frames.
+/// Decodes the packet in `message`. Base64 in text is accepted from every peer, even from one that could send bytes.
 ///
 /// # Errors
-/// Returns a [`DecodeError`] if the frame is empty text, starts with neither a digit from 0 to 6 nor `b`, or has
+/// Returns a [`DecodeError`] if the message is empty text, starts with neither a digit from 0 to 6 nor `b`, or has
 /// invalid base64.
 ///
 /// ```
-/// use eio_core::packet::{v4, WebSocketMessage, Packet, PacketType};
+/// use eio_core::packet::{Packet, PacketType, WebSocketMessage, v4};
 ///
 /// assert_eq!(v4::decode(WebSocketMessage::Text("2")), Ok(Packet::PING));
 /// assert_eq!(v4::decode(WebSocketMessage::Text("4hi")), Ok(Packet::text(PacketType::Message, "hi")));
 /// assert_eq!(v4::decode(WebSocketMessage::Binary(&[1, 2])), Ok(Packet::message(WebSocketMessage::Binary(&[1, 2]))));
 /// assert_eq!(v4::decode(WebSocketMessage::Text("bAQ!D")).unwrap_err().at, 3);
 /// ```
-pub fn decode(frame: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
-    let WebSocketMessage::Text(text) = frame else { return Ok(Packet::message(frame)) };
+pub fn decode(message: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
+    let WebSocketMessage::Text(text) = message else { return Ok(Packet::message(message)) };
     let Some(base64) = text.strip_prefix('b') else { return decode_plain(text) };
     let base64 = Base64::new(base64).map_err(|error| error.after(1))?;
     Ok(Packet { packet_type: PacketType::Message, data: Data::Base64(base64) })
 }
 
-/// Writes `packet` as one frame.
+/// Writes `packet` as one WebSocket message.
 ///
 /// `supports_binary` is false for a peer that asked for base64 (`b64` in its query). For any other peer, a binary
-/// message is its own frame: the function returns its bytes unchanged and does not write to `out`. A packet with binary
+/// packet is sent as it is: the function returns its bytes unchanged and does not write to `out`. A packet with binary
 /// data is always encoded as a message.
 ///
 /// # Errors
-/// Returns [`BufferTooSmall`] if the frame does not fit into `out`. A buffer of [`encoded_len`] bytes is always enough.
+/// Returns [`BufferTooSmall`] if the message does not fit into `out`. A buffer of [`encoded_len`] bytes is always enough.
 ///
 /// ```
-/// use eio_core::packet::{v4, WebSocketMessage, Packet};
+/// use eio_core::packet::{Packet, WebSocketMessage, v4};
 ///
 /// let mut buffer = [0; 64];
 /// let packet = Packet::message(WebSocketMessage::Text("hi"));
@@ -71,7 +70,7 @@ pub fn encode<'o>(
     }
 }
 
-/// Returns the length, in bytes, of the frame that [`encode`] writes for `packet`.
+/// Returns the length, in bytes, of the WebSocket message that [`encode`] writes for `packet`.
 #[must_use]
 pub const fn encoded_len(packet: &Packet<'_>, supports_binary: bool) -> usize {
     if supports_binary && packet.data.is_binary() { packet.data.raw_len() } else { text_len(packet) }

@@ -11,7 +11,7 @@ use crate::packet::{DecodeError, Packet};
 ///
 /// ```
 /// use eio_core::Revision;
-/// use eio_core::packet::{WebSocketMessage, Packet};
+/// use eio_core::packet::{Packet, WebSocketMessage};
 /// use eio_core::payload::{DEFAULT_MAX_PACKETS, Format};
 /// use eio_core::payload::v3::Framing;
 ///
@@ -107,7 +107,7 @@ impl FusedIterator for Decoder<'_> {}
 /// The framing and the exact length of a payload, computed before it is written.
 ///
 /// ```
-/// use eio_core::packet::{WebSocketMessage, Packet};
+/// use eio_core::packet::{Packet, WebSocketMessage};
 /// use eio_core::payload::{Format, Layout};
 ///
 /// // What fits into a body of 12 bytes?

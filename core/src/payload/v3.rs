@@ -30,7 +30,7 @@ impl Framing {
     /// had no `b64`) and one of the packets needs it, and text otherwise.
     ///
     /// ```
-    /// use eio_core::packet::{WebSocketMessage, Packet};
+    /// use eio_core::packet::{Packet, WebSocketMessage};
     /// use eio_core::payload::v3::Framing;
     ///
     /// let packets = [Packet::PONG, Packet::message(WebSocketMessage::Binary(&[1, 2]))];
@@ -86,8 +86,8 @@ const BINARY: &str = "application/octet-stream";
 /// the iterator returns only that error. An error inside a packet is returned when its turn comes.
 ///
 /// ```
-/// use eio_core::packet::{WebSocketMessage, Packet};
-/// use eio_core::payload::{v3, DEFAULT_MAX_PACKETS};
+/// use eio_core::packet::{Packet, WebSocketMessage};
+/// use eio_core::payload::{DEFAULT_MAX_PACKETS, v3};
 ///
 /// let mut packets = v3::decode(v3::Framing::Text, "2:4€1:29:4".as_bytes(), DEFAULT_MAX_PACKETS);
 /// assert_eq!(packets.next(), Some(Ok(Packet::message(WebSocketMessage::Text("€")))));
@@ -269,7 +269,7 @@ const fn utf16_units(byte: u8) -> usize {
 /// Writes a payload into the caller's buffer, packet by packet.
 ///
 /// ```
-/// use eio_core::packet::{WebSocketMessage, Packet};
+/// use eio_core::packet::{Packet, WebSocketMessage};
 /// use eio_core::payload::v3::{Encoder, Framing};
 ///
 /// let packets = [Packet::message(WebSocketMessage::Text("😀")), Packet::message(WebSocketMessage::Binary(&[255]))];

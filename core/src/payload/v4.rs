@@ -20,8 +20,8 @@ pub const RECORD_SEPARATOR: u8 = 0x1e;
 /// An empty body is an error. So is an empty packet before, between or after separators.
 ///
 /// ```
-/// use eio_core::packet::{WebSocketMessage, Packet};
-/// use eio_core::payload::{v4, DEFAULT_MAX_PACKETS};
+/// use eio_core::packet::{Packet, WebSocketMessage};
+/// use eio_core::payload::{DEFAULT_MAX_PACKETS, v4};
 ///
 /// let mut packets = v4::decode(b"4hi\x1e2\x1e7", DEFAULT_MAX_PACKETS);
 /// assert_eq!(packets.next(), Some(Ok(Packet::message(WebSocketMessage::Text("hi")))));
@@ -80,7 +80,7 @@ fn decode_record(record: &[u8]) -> Result<Packet<'_>, DecodeError> {
 /// can carry such a packet.
 ///
 /// ```
-/// use eio_core::packet::{WebSocketMessage, Packet};
+/// use eio_core::packet::{Packet, WebSocketMessage};
 /// use eio_core::payload::v4::find_separator;
 ///
 /// assert_eq!(find_separator(&Packet::message(WebSocketMessage::Text("hi\u{1e}4there"))), Some(2));
@@ -137,7 +137,7 @@ pub enum EncodeError {
 /// Writes a payload into the caller's buffer, packet by packet.
 ///
 /// ```
-/// use eio_core::packet::{WebSocketMessage, Packet};
+/// use eio_core::packet::{Packet, WebSocketMessage};
 /// use eio_core::payload::v4::{EncodeError, Encoder};
 ///
 /// let mut buffer = [0; 10];

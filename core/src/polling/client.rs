@@ -26,7 +26,7 @@ use crate::{ClientSession, Instant, Revision};
 ///
 /// ```
 /// use core::time::Duration;
-/// use eio_core::packet::{WebSocketMessage, Packet};
+/// use eio_core::packet::{Packet, WebSocketMessage};
 /// use eio_core::payload::v3::Framing;
 /// use eio_core::polling::{ClientPolling, Hold, Limits, Request};
 /// use eio_core::session::CLOSE_TIMEOUT;

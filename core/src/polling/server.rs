@@ -14,7 +14,7 @@ use crate::{DisconnectReason, Instant, Revision, ServerSession};
 /// any order.
 ///
 /// ```
-/// use eio_core::packet::{WebSocketMessage, Packet};
+/// use eio_core::packet::{Packet, WebSocketMessage};
 /// use eio_core::polling::{Limits, Refusal, ServerPolling};
 /// use eio_core::{DisconnectReason, Heartbeat, Instant, Liveness, Revision, ServerSession};
 ///
@@ -125,7 +125,7 @@ impl ServerPolling {
     /// itself. An answer with the `close` packet of a closing session ends it.
     ///
     /// ```
-    /// use eio_core::packet::{WebSocketMessage, Packet};
+    /// use eio_core::packet::{Packet, WebSocketMessage};
     /// use eio_core::polling::{Limits, ServerPolling};
     /// use eio_core::{Heartbeat, Instant, Liveness, Revision, ServerSession};
     ///
@@ -229,7 +229,7 @@ impl ServerPolling {
     /// revision 4, also end the session.
     ///
     /// ```
-    /// use eio_core::packet::{WebSocketMessage, Packet};
+    /// use eio_core::packet::{Packet, WebSocketMessage};
     /// use eio_core::payload::v3::Framing;
     /// use eio_core::polling::{Refusal, ServerPolling};
     /// use eio_core::{Heartbeat, Instant, Liveness, Revision, ServerSession, SessionEvent};

@@ -12,7 +12,7 @@ use crate::ws::CloseCode;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Violation {
-    /// A frame or request body was larger than `max_payload`.
+    /// A message or request body was larger than `max_payload`.
     #[error("payload too large")]
     PayloadTooLarge,
     /// A second poll, or a second request with data, arrived while the first was in flight.

@@ -85,7 +85,7 @@ impl State<'_> {
     }
 
     fn decode<'f>(&self, frame: WebSocketMessage<'f>) -> Result<Packet<'f>, DecodeError> {
-        (self.settings.revision.decode)(frame)
+        (self.settings.protocol.decode)(frame)
     }
 
     fn handle(&mut self, now: Instant, received: Received<'_>) {

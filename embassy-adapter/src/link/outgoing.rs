@@ -124,7 +124,7 @@ impl State<'_> {
     pub(super) fn prefix(&self, kind: MessageKind) -> &'static [u8] {
         match kind {
             MessageKind::Text => b"4",
-            MessageKind::Binary => self.settings.revision.binary_prefix,
+            MessageKind::Binary => self.settings.protocol.binary_prefix,
         }
     }
 

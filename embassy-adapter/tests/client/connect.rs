@@ -8,7 +8,7 @@ use eio_core::packet::WebSocketMessage;
 use eio_core::session::Violation;
 use eio_core::{DisconnectReason, Heartbeat};
 use eio_embassy::{
-    Buffers, Client, ClientSettings, ConnectError, Endpoint, LongMessages, Revision, SendError,
+    Buffers, Client, ClientSettings, ConnectError, Endpoint, LongMessages, Protocol, SendError,
 };
 
 use crate::world::{self, OPEN, Server, Task, buffers, connect_with, done, open, rng, waits};
@@ -34,7 +34,7 @@ fn the_request_is_what_a_server_expects() {
         headers: &[("Authorization", "Bearer a b"), ("X-Empty", "")],
         ..Endpoint::socketio("example.com:3000")
     };
-    let settings = ClientSettings { revision: Revision::V3, ..ClientSettings::DEFAULT };
+    let settings = ClientSettings { protocol: Protocol::V3, ..ClientSettings::DEFAULT };
     let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
     assert!(Task::new().poll(connect.as_mut()).is_pending());
     let (request, _) = server.request();

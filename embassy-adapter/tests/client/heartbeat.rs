@@ -8,7 +8,7 @@ use eio_core::DisconnectReason;
 use eio_core::packet::WebSocketMessage;
 use eio_core::session::SessionEnd;
 use eio_core::ws::ControlFrame;
-use eio_embassy::{ClientSettings, Revision, SendError};
+use eio_embassy::{ClientSettings, Protocol, SendError};
 
 use crate::world::{self, OPEN, Sent, Task, TestClient, done, open, open_with, text, waits};
 
@@ -246,7 +246,7 @@ fn it_wakes_for_bytes_and_for_its_deadline_and_for_nothing_else() {
 #[test]
 fn a_client_of_revision_3_pings_and_learns_the_round_trip() {
     let _clock = world::clock();
-    let settings = ClientSettings { revision: Revision::V3, ..ClientSettings::DEFAULT };
+    let settings = ClientSettings { protocol: Protocol::V3, ..ClientSettings::DEFAULT };
     let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
     waits(client.recv());
     world::advance(299_999);

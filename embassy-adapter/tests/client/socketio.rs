@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use eio_core::DisconnectReason;
 use eio_embassy::socketio::{Incoming, Socket, SocketError, refusal};
-use eio_embassy::{ClientSettings, Revision, SendError};
+use eio_embassy::{ClientSettings, Protocol, SendError};
 
 use crate::world::{
     self, OPEN, Reader, Server, Task, TestClient, Writer, done, open, open_with, text, waits,
@@ -163,7 +163,7 @@ fn a_server_that_does_not_answer_is_not_waited_for() {
 #[test]
 fn a_server_of_socket_io_2_joins_its_clients_by_itself() {
     let _clock = world::clock();
-    let settings = ClientSettings { revision: Revision::V3, ..ClientSettings::DEFAULT };
+    let settings = ClientSettings { protocol: Protocol::V3, ..ClientSettings::DEFAULT };
     let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
     let mut socket = join(&mut client, &mut server, "/", "{}", "40").expect("joined");
     assert_eq!(done(socket.emit("x", "1")), Ok(()));

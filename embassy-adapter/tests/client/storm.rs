@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use eio_core::packet::{Data, WebSocketMessage};
 use eio_core::ws::{ControlFrame, FrameHeader, MessageKind, OpCode, Piece, Reader};
-use eio_embassy::{Client, ClientSettings, Endpoint, IncomingMessage, LongMessages, Revision, SendError};
+use eio_embassy::{Client, ClientSettings, Endpoint, IncomingMessage, LongMessages, Protocol, SendError};
 
 use crate::world::{self, OPEN, Sent, Server, Task, TestClient, buffers, open_with, rng};
 
@@ -104,10 +104,10 @@ struct Story {
 impl Story {
     fn begin(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let (revision, prefix): (_, &[u8]) =
-            if dice.roll(2) == 0 { (Revision::V3, &[4]) } else { (Revision::V4, &[]) };
+        let (protocol, prefix): (_, &[u8]) =
+            if dice.roll(2) == 0 { (Protocol::V3, &[4]) } else { (Protocol::V4, &[]) };
         let settings = ClientSettings {
-            revision,
+            protocol,
             long_messages: LongMessages::in_pieces(5_000),
             ..ClientSettings::DEFAULT
         };
@@ -292,7 +292,7 @@ fn every_wait_for_a_server_that_is_gone_has_an_end() {
         println!("story {seed}");
         let mut dice = Dice::new(seed);
         let settings = ClientSettings {
-            revision: if dice.roll(2) == 0 { Revision::V3 } else { Revision::V4 },
+            protocol: if dice.roll(2) == 0 { Protocol::V3 } else { Protocol::V4 },
             long_messages: dice.pick(&[LongMessages::REFUSED, LongMessages::in_pieces(5_000)]),
             app_stall_timeout: dice.pick(&[None, Some(Duration::from_millis(700))]),
             close_timeout: Duration::from_secs(5),
