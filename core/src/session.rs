@@ -32,11 +32,9 @@
 
 mod lifecycle;
 mod reason;
-mod verbs;
 
 pub(crate) use lifecycle::Lifecycle;
 pub use reason::{DisconnectReason, SessionEnd, Violation};
-pub(crate) use verbs::shared_verbs;
 
 use core::time::Duration;
 
