@@ -19,8 +19,8 @@
 //!   as one frame.
 //! - [`FrameHeader`], [`encode_message`] and [`ControlFrame`] write frames. A server's frames are not masked, so one
 //!   encoded frame can be sent to every receiver. A client masks each frame with a fresh random key.
-//! - [`Key`] is the challenge of the opening handshake and computes its answer. This module does not handle HTTP
-//!   itself.
+//! - [`Key`] is the challenge of the opening handshake and computes its answer. [`opening`] writes, reads and checks the
+//!   HTTP heads around it.
 //!
 //! ```
 //! use eio_core::packet::WebSocketMessage;
@@ -70,6 +70,7 @@ mod handshake;
 mod header;
 mod item;
 mod mask;
+pub mod opening;
 mod packet_frame;
 mod reader;
 mod sha1;

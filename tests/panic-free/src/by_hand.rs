@@ -9,6 +9,7 @@ use eio_core::payload::v4::EncodeError;
 use eio_core::payload::{Format, Layout};
 use eio_core::polling::{Batch, ClientPolling, Hold, Limits, Request, ServerPolling};
 use eio_core::settings::{LegacyError, LegacySettings, OldSettings};
+use eio_core::ws::opening::{Opening, RequestHead};
 use eio_core::{BufferTooSmall, ClientSession, Instant, ServerSession};
 
 /// The functions, each under the name by which `cargo xtask` asks for it.
@@ -26,6 +27,8 @@ pub(crate) const ENTRY_POINTS: &[(&str, *const ())] = &[
     ("eio_core::polling::ClientPolling::poll_request", request as *const ()),
     ("eio_core::polling::ServerPolling::poll_answer", answer as *const ()),
     ("eio_core::settings::LegacySettings::read", read_old_settings as *const ()),
+    ("eio_core::ws::opening::Opening::protocols", last_protocol as *const ()),
+    ("eio_core::ws::opening::RequestHead::all", last_header as *const ()),
 ];
 
 fn collect_transports(transports: &[Transport]) -> Transports {
@@ -86,4 +89,12 @@ fn read_old_settings<'a>(
     pairs: &[(&'a str, &'a str)],
 ) -> Result<OldSettings, LegacyError<'a>> {
     settings.read(pairs.iter().copied())
+}
+
+fn last_protocol<'h>(opening: &Opening<'h>) -> Option<&'h str> {
+    opening.protocols().last()
+}
+
+fn last_header<'h>(head: &RequestHead<'h>, name: &str) -> Option<&'h [u8]> {
+    head.all(name).last()
 }

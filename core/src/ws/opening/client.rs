@@ -1,0 +1,367 @@
+//! The client's side: the request, and the check of the response.
+
+use super::{field, line, lists};
+use crate::ws::Key;
+use crate::{BufferTooSmall, Revision};
+
+/// A client's request for a WebSocket of an Engine.IO server (RFC 6455 section 4.1).
+///
+/// ```
+/// use eio_core::Revision;
+/// use eio_core::ws::Key;
+/// use eio_core::ws::opening::{ClientRequest, RequestError};
+///
+/// let key = Key::from_random(*b"the sample nonce");
+/// let request = ClientRequest {
+///     query: "sid=x7", // moves an open session here
+///     headers: &[("Authorization", "Bearer t0k3n")],
+///     ..ClientRequest::new("example.com:3000", "/engine.io/", Revision::V4)
+/// };
+/// let mut out = [0; 512];
+/// let head = request.write(&key, &mut out)?;
+/// assert!(head.starts_with(b"GET /engine.io/?EIO=4&transport=websocket&sid=x7 HTTP/1.1\r\nHost: example.com:3000\r\n"));
+///
+/// let smuggled = ClientRequest { headers: &[("X", "1\r\nHost: evil")], ..request };
+/// assert_eq!(smuggled.write(&key, &mut out), Err(RequestError::Header { index: 0 }));
+/// # Ok::<(), RequestError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_structs, reason = "built by functional update from a constructor")]
+pub struct ClientRequest<'a> {
+    /// The `Host` header: the server's name or address, with the port unless it is the scheme's own.
+    pub host: &'a str,
+    /// The path with its slashes, such as `/engine.io/`.
+    pub path: &'a str,
+    /// The revision that the client speaks.
+    pub revision: Revision,
+    /// The rest of the query, after `EIO=4&transport=websocket`: percent-encoded, without a leading `&`, often empty.
+    pub query: &'a str,
+    /// Further headers, as pairs of name and value. `Sec-WebSocket-Protocol` offers subprotocols.
+    pub headers: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> ClientRequest<'a> {
+    /// Creates a request without further query or headers.
+    #[must_use]
+    pub const fn new(host: &'a str, path: &'a str, revision: Revision) -> Self {
+        Self { host, path, revision, query: "", headers: &[] }
+    }
+
+    /// Writes the head of the request and returns it. `key` must be new for every connection.
+    ///
+    /// # Errors
+    /// Returns a [`RequestError`] if a part of the request is invalid, or if `out` is too small. `out` may hold a part of
+    /// the request then.
+    pub fn write<'o>(&self, key: &Key, out: &'o mut [u8]) -> Result<&'o [u8], RequestError> {
+        let mut writer = Writer { out, len: 0, invalid: None };
+        writer.own("GET ");
+        writer.expect(self.path.starts_with('/'), RequestError::Path);
+        writer.callers(self.path, " ?#", RequestError::Path);
+        writer.own("?EIO=");
+        writer.own(self.revision.as_str());
+        writer.own("&transport=websocket");
+        if !self.query.is_empty() {
+            writer.own("&");
+        }
+        writer.callers(self.query, " #", RequestError::Query);
+        writer.own(" HTTP/1.1\r\nHost: ");
+        writer.expect(!self.host.is_empty(), RequestError::Host);
+        writer.callers(self.host, " ", RequestError::Host);
+        writer.own("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");
+        writer.own(key.as_str());
+        for (index, (name, value)) in self.headers.iter().enumerate() {
+            let invalid = RequestError::Header { index };
+            writer.own("\r\n");
+            writer.expect(!name.is_empty(), invalid);
+            writer.callers(name, " :", invalid);
+            writer.own(": ");
+            writer.callers(value, "", invalid);
+        }
+        writer.own("\r\n\r\n");
+        let Writer { out, len, invalid } = writer;
+        match invalid {
+            Some(error) => Err(error),
+            None => out.get(..len).ok_or(RequestError::BufferTooSmall(BufferTooSmall { needed: len })),
+        }
+    }
+}
+
+/// The reason why a [`ClientRequest`] was not written. It names the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The host is empty, or contains a space or a character that is not visible ASCII.
+    #[error("invalid host: expected visible ASCII")]
+    Host,
+    /// The path does not start with a slash, or contains `?`, `#`, a space or a character that is not visible ASCII.
+    #[error("invalid path: expected a slash, then visible ASCII without ? and #")]
+    Path,
+    /// The query contains `#`, a space or a character that is not visible ASCII.
+    #[error("invalid query: expected visible ASCII without #")]
+    Query,
+    /// A header has no name, or its name or value contains a character that is not allowed there.
+    #[error("invalid header at index {index}: expected a name, and a value of visible ASCII and spaces")]
+    Header {
+        /// The header's index in [`ClientRequest::headers`].
+        index: usize,
+    },
+    /// The request does not fit into the buffer.
+    #[error(transparent)]
+    BufferTooSmall(#[from] BufferTooSmall),
+}
+
+/// Writes as much as fits, and counts all bytes.
+struct Writer<'o> {
+    out: &'o mut [u8],
+    len: usize,
+    /// The first invalid field.
+    invalid: Option<RequestError>,
+}
+
+impl Writer<'_> {
+    fn own(&mut self, text: &str) {
+        let place = self.out.get_mut(self.len..).unwrap_or_default();
+        for (place, byte) in place.iter_mut().zip(text.bytes()) {
+            *place = byte;
+        }
+        self.len = self.len.saturating_add(text.len());
+    }
+
+    /// Writes text from the caller. Accepts visible ASCII and spaces without the characters in `forbidden`, so that a
+    /// line break cannot smuggle anything into the request.
+    fn callers(&mut self, text: &str, forbidden: &str, invalid: RequestError) {
+        let allowed = |byte: u8| matches!(byte, b' '..=b'~') && !forbidden.as_bytes().contains(&byte);
+        self.expect(text.bytes().all(allowed), invalid);
+        self.own(text);
+    }
+
+    fn expect(&mut self, valid: bool, invalid: RequestError) {
+        if !valid {
+            self.invalid.get_or_insert(invalid);
+        }
+    }
+}
+
+/// Returns whether the bytes can be the beginning of a response. A client need not wait for the end of something else.
+///
+/// ```
+/// use eio_core::ws::opening::may_be_response;
+///
+/// assert!(may_be_response(b"HTTP/1.1 4") && may_be_response(b"HT") && may_be_response(b""));
+/// assert!(!may_be_response(b"SSH-2.0"));
+/// ```
+#[must_use]
+pub fn may_be_response(received: &[u8]) -> bool {
+    received.iter().zip(HTTP).all(|(received, expected)| received == expected)
+}
+
+/// The bytes with which every response begins.
+const HTTP: &[u8] = b"HTTP/1.";
+
+/// Checks the head of a response, which ends with an empty line (RFC 6455 section 4.1). Returns the subprotocol that the
+/// server chose among `offered`, if it chose one.
+///
+/// # Errors
+/// Returns a [`ResponseError`] that names the rule that the response breaks.
+///
+/// ```
+/// use eio_core::ws::Key;
+/// use eio_core::ws::opening::{ResponseError, check_response};
+///
+/// let key = Key::from_random(*b"the sample nonce");
+/// let refused = b"HTTP/1.1 404 Not Found\r\n\r\n";
+/// assert_eq!(check_response(refused, &key, &[]), Err(ResponseError::Status { status: 404 }));
+///
+/// let accepted = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+///     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: wamp\r\n\r\n";
+/// assert_eq!(check_response(accepted, &key, &["soap", "wamp"]), Ok(Some("wamp")));
+/// assert_eq!(check_response(accepted, &key, &[]), Err(ResponseError::Protocol));
+/// ```
+// One pass over the lines, without a table of them: a general HTTP parser would be a third of a small client.
+pub fn check_response<'p>(
+    head: &[u8],
+    key: &Key,
+    offered: &[&'p str],
+) -> Result<Option<&'p str>, ResponseError> {
+    let mut lines = head;
+    let status = status(line(&mut lines)).ok_or(ResponseError::NotHttp)?;
+    if status != 101 {
+        return Err(ResponseError::Status { status });
+    }
+    let (mut upgrade, mut connection, mut extension, mut accepted) = (false, false, false, false);
+    let (mut answers, mut protocols, mut protocol) = (0_usize, 0_usize, None);
+    loop {
+        let line = line(&mut lines);
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = field(line).ok_or(ResponseError::NotHttp)?;
+        match NAMES.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
+            Some(0) => upgrade |= lists(value, "websocket"),
+            Some(1) => connection |= lists(value, "upgrade"),
+            Some(2) => {
+                answers = answers.saturating_add(1);
+                accepted = key.is_accepted_by(value);
+            }
+            Some(3) => extension |= !value.is_empty(),
+            Some(_) if !value.is_empty() => {
+                protocols = protocols.saturating_add(1);
+                protocol = offered.iter().copied().find(|offered| offered.as_bytes() == value);
+            }
+            _ => {}
+        }
+    }
+    if !upgrade {
+        Err(ResponseError::Upgrade)
+    } else if !connection {
+        Err(ResponseError::Connection)
+    } else if extension {
+        Err(ResponseError::Extension)
+    } else if protocols > usize::from(protocol.is_some()) {
+        Err(ResponseError::Protocol)
+    } else if accepted && answers == 1 {
+        Ok(protocol)
+    } else {
+        Err(ResponseError::Accept)
+    }
+}
+
+/// The headers that are checked.
+const NAMES: [&str; 5] =
+    ["upgrade", "connection", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"];
+
+/// Parses the status from a line such as `HTTP/1.1 101 Switching Protocols`; the reason phrase may be missing. Any minor
+/// version may refuse, but only HTTP/1.1 may switch protocols.
+fn status(line: &[u8]) -> Option<u16> {
+    let (minor, rest) = line.strip_prefix(HTTP)?.split_first()?;
+    let (digits, rest) = rest.strip_prefix(b" ")?.split_first_chunk::<3>()?;
+    if !matches!(rest.first(), None | Some(b' ')) || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let status = digits
+        .iter()
+        .fold(0_u16, |number, digit| number.wrapping_mul(10).wrapping_add(u16::from(digit & 0xf)));
+    (*minor == b'1' || status != 101).then_some(status)
+}
+
+/// The rule of RFC 6455 section 4.1 that a response breaks. The connection is no WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ResponseError {
+    /// The bytes are not the head of an HTTP/1 response.
+    #[error("the response is not HTTP/1")]
+    NotHttp,
+    /// The server refused the request.
+    #[error("the server answered with status {status}, expected 101")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The header `Upgrade` does not say `websocket`.
+    #[error("the Upgrade header does not say websocket")]
+    Upgrade,
+    /// The header `Connection` does not say `Upgrade`.
+    #[error("the Connection header does not say Upgrade")]
+    Connection,
+    /// `Sec-WebSocket-Accept` is missing, repeated or does not match the request's key. A cache may have answered, or a
+    /// server that does not speak WebSocket.
+    #[error("the Sec-WebSocket-Accept header does not match the request's key")]
+    Accept,
+    /// `Sec-WebSocket-Extensions` names an extension, although the client offered none.
+    #[error("the Sec-WebSocket-Extensions header names an extension that was not offered")]
+    Extension,
+    /// `Sec-WebSocket-Protocol` is repeated, or names a subprotocol that the client did not offer.
+    #[error("the Sec-WebSocket-Protocol header names a subprotocol that was not offered")]
+    Protocol,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: [&str; 4] = [
+        "HTTP/1.1 101 Switching Protocols",
+        "Upgrade: WebSocket",
+        "Connection: keep-alive, Upgrade",
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    ];
+
+    /// Joins the lines to a head and checks it.
+    fn check(lines: &[&str]) -> Result<Option<&'static str>, ResponseError> {
+        let mut head = [0; 512];
+        let bytes = lines.iter().flat_map(|line| line.bytes().chain(*b"\r\n")).chain(*b"\r\n");
+        let len = head.iter_mut().zip(bytes).map(|(place, byte)| *place = byte).count();
+        check_response(&head[..len], &Key::from_random(*b"the sample nonce"), &["a", "b"])
+    }
+
+    #[test]
+    fn each_missing_or_wrong_header_has_its_own_error() {
+        assert_eq!(check(&GOOD), Ok(None));
+        for (line, error) in
+            [(1, ResponseError::Upgrade), (2, ResponseError::Connection), (3, ResponseError::Accept)]
+        {
+            let mut lines = GOOD;
+            lines[line] = "X: y";
+            assert_eq!(check(&lines), Err(error), "without {}", GOOD[line]);
+        }
+        for (more, result) in [
+            ("Sec-WebSocket-Extensions: x", Err(ResponseError::Extension)),
+            ("Sec-WebSocket-Extensions:", Ok(None)),
+            ("Sec-WebSocket-Protocol: b", Ok(Some("b"))),
+            ("Sec-WebSocket-Protocol: B", Err(ResponseError::Protocol)),
+            ("Sec-WebSocket-Protocol: a, b", Err(ResponseError::Protocol)),
+            ("Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b", Err(ResponseError::Protocol)),
+            (GOOD[3], Err(ResponseError::Accept)),
+            (" folded", Err(ResponseError::NotHttp)),
+            ("no colon", Err(ResponseError::NotHttp)),
+        ] {
+            let [status, upgrade, connection, accept] = GOOD;
+            assert_eq!(check(&[status, upgrade, connection, accept, more]), result, "{more}");
+        }
+    }
+
+    #[test]
+    fn only_http_1_1_switches_protocols_and_any_1_x_may_refuse() {
+        for (line, result) in [
+            ("HTTP/1.0 101 x", Err(ResponseError::NotHttp)),
+            ("HTTP/1.0 400", Err(ResponseError::Status { status: 400 })),
+            ("HTTP/1.1 4000", Err(ResponseError::NotHttp)),
+            ("HTTP/1.1 40x", Err(ResponseError::NotHttp)),
+            ("HTTP/2 101", Err(ResponseError::NotHttp)),
+        ] {
+            let [_, upgrade, connection, accept] = GOOD;
+            assert_eq!(check(&[line, upgrade, connection, accept]), result, "{line}");
+        }
+    }
+
+    #[test]
+    fn no_field_of_a_request_can_smuggle_another_line() {
+        let key = Key::from_random([7; 16]);
+        let good = ClientRequest::new("h", "/", Revision::V3);
+        let written = |request: ClientRequest<'_>| request.write(&key, &mut [0; 512]).map(<[u8]>::len);
+        let len = written(good).expect("512 bytes are enough");
+        assert_eq!(
+            good.write(&key, &mut [0; 100]),
+            Err(RequestError::BufferTooSmall(BufferTooSmall { needed: len }))
+        );
+        for bad in ["a\r\nb", "a\nb", "a\0", "é", "a\u{7f}"] {
+            assert_eq!(written(ClientRequest { host: bad, ..good }), Err(RequestError::Host), "{bad:?}");
+            assert_eq!(written(ClientRequest { query: bad, ..good }), Err(RequestError::Query), "{bad:?}");
+            for header in [(bad, "v"), ("n", bad)] {
+                let request = ClientRequest { headers: &[("n", "v"), header], ..good };
+                assert_eq!(written(request), Err(RequestError::Header { index: 1 }), "{bad:?}");
+            }
+        }
+        for path in ["", "x", "/a?b", "/a b", "/a\r\n", "/#"] {
+            assert_eq!(written(ClientRequest { path, ..good }), Err(RequestError::Path), "{path:?}");
+        }
+        assert_eq!(written(ClientRequest { host: "", ..good }), Err(RequestError::Host));
+        assert_eq!(
+            written(ClientRequest { headers: &[("", "v")], ..good }),
+            Err(RequestError::Header { index: 0 })
+        );
+    }
+}
