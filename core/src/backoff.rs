@@ -39,10 +39,10 @@ use crate::settings::{Unfit, whole_millis};
 ///
 /// // A session that ends after 5 s changes nothing; one that lasts 30 s starts over.
 /// backoff.handle_connected(Instant::from_micros(10_000_000));
-/// backoff.handle_disconnected(Instant::from_micros(15_000_000));
+/// assert!(!backoff.handle_disconnected(Instant::from_micros(15_000_000)));
 /// assert_eq!(backoff.attempts(), 3);
 /// backoff.handle_connected(Instant::from_micros(20_000_000));
-/// backoff.handle_disconnected(Instant::from_micros(50_000_000));
+/// assert!(backoff.handle_disconnected(Instant::from_micros(50_000_000)));
 /// assert_eq!(backoff.attempts(), 0);
 /// # Ok::<(), eio_core::backoff::BackoffError>(())
 /// ```
@@ -128,15 +128,17 @@ impl Backoff {
         self.connected_at = Some(now);
     }
 
-    /// Reports that the session has ended. If it lasted long enough, the delays start over.
+    /// Reports that the session has ended. If it lasted long enough, the delays start over. Returns whether they do.
     ///
     /// Does nothing if no session was open, or if it is called again.
-    pub const fn handle_disconnected(&mut self, now: Instant) {
+    pub const fn handle_disconnected(&mut self, now: Instant) -> bool {
         if let Some(connected_at) = self.connected_at.take()
             && now.saturating_duration_since(connected_at).as_millis() >= self.stable_millis as u128
         {
             self.attempts = 0;
+            return true;
         }
+        false
     }
 
     /// Returns the number of attempts since the last stable session (or since the beginning): how often

@@ -50,12 +50,14 @@ async fn failures_are_retried_after_delays_that_grow_up_to_the_cap() {
     let waits = waits(&events);
     for (n, pair) in attempts.windows(2).enumerate() {
         let (delay, attempt) = waits[n];
-        assert_eq!(attempt, u32::try_from(n).unwrap() + 1);
+        assert_eq!(attempt, u32::try_from(n).unwrap() + 2);
         let longest = millis(1_000.min(100 << (n + 1).min(10)));
         assert!((millis(100)..=longest).contains(&delay), "attempt {n}: {delay:?}");
         let waited = pair[1].saturating_sub(pair[0]);
         assert!(waited >= delay && waited <= delay + millis(4), "attempt {n}: {waited:?} for {delay:?}");
     }
+    assert_eq!(waits.len(), 19, "there is no wait after the last attempt");
+    assert_eq!(sessions.attempts(), 20);
     let failures = events.all().iter().filter(|e| matches!(e, ClientEvent::ConnectFailed { .. })).count();
     assert_eq!(failures, 20);
     let distinct: std::collections::HashSet<_> = waits.iter().map(|(delay, _)| delay).collect();
@@ -104,7 +106,7 @@ async fn each_session_is_a_fresh_one_and_nothing_is_sent_twice() {
         let expected: Vec<_> =
             (0..3).flat_map(|session| (0..10).map(move |i| format!("{session}.{i}"))).collect();
         assert_eq!(*got.lock().unwrap(), expected, "{way:?}");
-        assert_eq!(sessions.attempts(), 2, "short sessions do not shrink the delays");
+        assert_eq!(sessions.attempts(), 3, "short sessions do not shrink the delays");
     }
 }
 
@@ -113,14 +115,50 @@ async fn only_a_session_that_lasted_starts_the_delays_over() {
     let (server, address) = serve(Server::builder(support::echo)).await;
     let client = Way::WebSocket.client(address).build().unwrap();
     let mut sessions = client.reconnecting(Backoff::new(millis(100), millis(60_000)).unwrap());
-    for attempts in [0, 1, 2, 3, 1] {
+    for attempts in [1, 2, 3, 4, 1] {
         let socket = sessions.next().await.unwrap();
         assert_eq!(sessions.attempts(), attempts);
-        let lasts = if attempts == 3 { 31 } else { 1 };
+        let lasts = if attempts == 4 { 31 } else { 1 };
         tokio::time::sleep(Duration::from_secs(lasts)).await;
         server.sessions()[0].close();
         assert_eq!(socket.closed().await.reason.as_str(), "transport close");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_stable_session_as_many_attempts_are_made_as_at_the_beginning() {
+    let requests = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&requests);
+    // The fourth request opens a session, which the server ends after 31 s.
+    let address = scripted(move |mut raw| {
+        *counted.lock().unwrap() += 1;
+        let is_fourth = *counted.lock().unwrap() == 4;
+        async move {
+            let request = raw.request().await;
+            if is_fourth {
+                raw.switch_protocols(&request).await;
+                raw.text(&support::open_packet(60_000, 20_000, "")).await;
+                tokio::time::sleep(Duration::from_secs(31)).await;
+            } else {
+                raw.answer("503 Service Unavailable", "").await;
+            }
+        }
+    })
+    .await;
+    let events = Events::default();
+    let client = events.watch(Way::WebSocket.client(address)).build().unwrap();
+    let mut sessions = client.reconnecting(Backoff::new(millis(100), millis(100)).unwrap()).max_attempts(3);
+    sessions.next().await.unwrap_err();
+    assert_eq!((*requests.lock().unwrap(), sessions.attempts()), (3, 3));
+    let attempts = |events: &Events| waits(events).iter().map(|(_, attempt)| *attempt).collect::<Vec<_>>();
+    assert_eq!(attempts(&events), [2, 3]);
+    // Asked again, it waits and tries once more.
+    let socket = sessions.next().await.unwrap();
+    assert_eq!(attempts(&events), [2, 3, 4]);
+    socket.closed().await;
+    sessions.next().await.unwrap_err();
+    assert_eq!((*requests.lock().unwrap(), sessions.attempts()), (7, 3));
+    assert_eq!(attempts(&events), [2, 3, 4, 1, 2, 3]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -85,9 +85,9 @@ pub enum ClientEvent {
     Closed(Disconnect),
     /// [`Reconnecting`](crate::Reconnecting) waits before its next attempt.
     Waiting {
-        /// The length of the delay.
+        /// The time until the attempt.
         delay: Duration,
-        /// The number of attempts since the last stable session, the coming one included.
+        /// The number of the coming attempt: 1 after a stable session, and 2 after a first attempt that failed.
         attempt: u32,
     },
 }

@@ -57,12 +57,18 @@ pub struct Reconnecting {
     max_attempts: Option<u32>,
     final_statuses: Vec<StatusCode>,
     longest_retry_after: Duration,
+    /// The attempts since the last stable session.
+    attempts: u32,
     phase: Phase,
 }
 
 enum Phase {
-    /// The next attempt may begin, from this instant on.
-    Waiting(Option<Instant>),
+    /// The next attempt begins at this instant, or at once.
+    Waiting {
+        until: Option<Instant>,
+        /// The wait was reported.
+        is_reported: bool,
+    },
     Connecting(Pin<Box<dyn Future<Output = Result<ClientSocket, ConnectError>> + Send>>),
     /// A session was handed out.
     Open(Shared),
@@ -76,11 +82,12 @@ impl Reconnecting {
             max_attempts: None,
             final_statuses: vec![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND],
             longest_retry_after: Duration::from_hours(1),
-            phase: Phase::Waiting(None),
+            attempts: 0,
+            phase: Phase::Waiting { until: None, is_reported: true },
         }
     }
 
-    /// Sets the number of attempts, without a stable session between them, after which it gives up. Default: never.
+    /// Sets the number of [`attempts`](Self::attempts) after which it gives up. Default: it never gives up.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
@@ -134,10 +141,16 @@ impl Reconnecting {
     pub async fn next(&mut self) -> Result<ClientSocket, ConnectError> {
         loop {
             match &mut self.phase {
-                Phase::Waiting(until) => {
-                    if let Some(until) = until {
-                        tokio::time::sleep_until(self.client.clock().deadline(*until)).await;
+                Phase::Waiting { until, is_reported } => {
+                    if let Some(until) = *until {
+                        if !core::mem::replace(is_reported, true) {
+                            let delay = until.saturating_duration_since(self.client.clock().now());
+                            let attempt = self.attempts.saturating_add(1);
+                            self.client.tell(&ClientEvent::Waiting { delay, attempt });
+                        }
+                        tokio::time::sleep_until(self.client.clock().deadline(until)).await;
                     }
+                    self.attempts = self.attempts.saturating_add(1);
                     let client = self.client.clone();
                     self.phase = Phase::Connecting(Box::pin(async move { client.connect().await }));
                 }
@@ -148,9 +161,10 @@ impl Reconnecting {
                         return Ok(socket);
                     }
                     Err(error) => {
-                        let attempts = self.backoff.attempts().saturating_add(1);
                         self.wait(self.client.clock().now(), Some(&error));
-                        if self.is_final(&error) || self.max_attempts.is_some_and(|most| attempts >= most) {
+                        if self.is_final(&error)
+                            || self.max_attempts.is_some_and(|most| self.attempts >= most)
+                        {
                             return Err(error);
                         }
                     }
@@ -162,17 +176,20 @@ impl Reconnecting {
                         (session.ended_at(), session.failure().cloned())
                     };
                     let ended_at = ended_at.unwrap_or_else(|| self.client.clock().now());
-                    self.backoff.handle_disconnected(ended_at);
+                    if self.backoff.handle_disconnected(ended_at) {
+                        self.attempts = 0;
+                    }
                     self.wait(ended_at, failure.as_ref());
                 }
             }
         }
     }
 
-    /// Returns the number of attempts since the last stable session, without the very first one.
+    /// Returns the number of attempts since the last stable session, or since the beginning. The first attempt counts, and
+    /// so does one that has opened a session.
     #[must_use]
     pub fn attempts(&self) -> u32 {
-        self.backoff.attempts()
+        self.attempts
     }
 
     /// Whether trying again would bring the same error.
@@ -184,6 +201,7 @@ impl Reconnecting {
         }
     }
 
+    /// Sets when the next attempt begins.
     fn wait(&mut self, from: Instant, because: Option<&ConnectError>) {
         // Without random bytes the longest delay is the kindest.
         let backoff: Duration = self.backoff.next_delay(getrandom::u32().unwrap_or(u32::MAX));
@@ -193,8 +211,7 @@ impl Reconnecting {
         };
         // On top, so that those who were told the same time do not all come at the same time.
         let delay = backoff.saturating_add(asked.min(self.longest_retry_after));
-        self.client.tell(&ClientEvent::Waiting { delay, attempt: self.backoff.attempts() });
-        self.phase = Phase::Waiting(Some(from.saturating_add(delay)));
+        self.phase = Phase::Waiting { until: Some(from.saturating_add(delay)), is_reported: false };
     }
 }
 
