@@ -296,6 +296,19 @@ async fn a_self_signed_certificate_is_trusted_when_it_is_a_root_and_in_order() {
 }
 
 #[tokio::test]
+async fn any_certificate_is_accepted_by_a_client_that_asks_for_that_danger() {
+    let identity =
+        Identity::self_signed("shop.example", |params| params.not_after = date_time_ymd(2002, 1, 1));
+    let address = identity.serve().await;
+    for client in clients(address) {
+        refused(client).await;
+    }
+    for client in clients(address) {
+        echoes(client.danger_accept_any_certificate()).await;
+    }
+}
+
+#[tokio::test]
 async fn an_authoritys_certificate_is_none_of_a_server() {
     let authority = Authority::new();
     let identity = authority.sign("localhost", |params| {

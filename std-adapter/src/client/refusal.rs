@@ -117,7 +117,15 @@ impl core::fmt::Display for Refused {
             Some(wait) => write!(f, ", to be tried again after {} s", wait.as_secs())?,
             None => {}
         }
-        if self.message.is_empty() { Ok(()) } else { write!(f, ", {:?}", self.message) }
+        match page_title(&self.message) {
+            _ if self.message.is_empty() => Ok(()),
+            // Many proxies repeat the status there.
+            Some(title) if title.is_empty() || title.starts_with(self.status.as_str()) => {
+                f.write_str(", with a web page")
+            }
+            Some(title) => write!(f, ", with a web page: {title:?}"),
+            None => write!(f, ", {:?}", self.message),
+        }
     }
 }
 
@@ -179,6 +187,21 @@ fn read(body: &[u8]) -> (Option<u8>, String) {
     // python-engineio sends the message alone.
     let message = json.and_then(|json| json.get("message").unwrap_or(json).as_str()).unwrap_or(&text);
     (code, message.trim().to_owned())
+}
+
+/// Returns the title of a web page, empty if it has none in its beginning, or `None` if the message is not a web page.
+fn page_title(message: &str) -> Option<&str> {
+    let page = message.to_ascii_lowercase();
+    if !page.starts_with("<!doctype html") && !page.starts_with("<html") {
+        return None;
+    }
+    let title = page.find("<title>").and_then(|start| {
+        let start = start + "<title>".len();
+        let length = page.get(start..)?.find('<')?;
+        // The lowercase letters of ASCII leave every position as it was.
+        message.get(start..start + length)
+    });
+    Some(title.unwrap_or_default().trim())
 }
 
 /// What a message without a code means. The reference's words come without one where a WebSocket was asked for,
@@ -255,6 +278,21 @@ mod tests {
         assert_eq!(refused(404, "").to_string(), "status 404 Not Found");
         assert_eq!(refused(404, "[1,2]").message, "[1,2]");
         assert_eq!(refused(404, r#"{"code":700}"#).code, None);
+    }
+
+    #[test]
+    fn a_web_page_is_shown_by_its_title_unless_that_repeats_the_status() {
+        let nginx = "<html>\r\n<head><title>504 Gateway Time-out</title></head>\r\n<body><h1>504 Gateway Time-out</h1>";
+        let login = "<!DOCTYPE html><HTML><Title> Log in,\u{1b} please </Title>";
+        for (status, body, shown) in [
+            (504, nginx, "status 504 Gateway Timeout, with a web page"),
+            (403, login, "status 403 Forbidden, with a web page: \"Log in,\\u{1b} please\""),
+            (403, "<html><title>cut off", "status 403 Forbidden, with a web page"),
+        ] {
+            let refused = refused(status, body);
+            assert_eq!(refused.to_string(), shown);
+            assert_eq!(refused.message, body, "applications get the text");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::client::error::ClientBuildError;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsSetting {
     without_public_roots: bool,
+    accepts_any: bool,
     own: Vec<OwnRoots>,
     config: Option<Arc<ClientConfig>>,
 }
@@ -54,6 +55,25 @@ impl ClientBuilder {
     /// Trusts only the roots that you add, and no public authority. Default: Mozilla's list, from `webpki-roots`.
     pub fn without_public_roots(mut self) -> Self {
         self.tls.without_public_roots = true;
+        self
+    }
+
+    /// Accepts every certificate: self-signed, expired, of another host, or made by an attacker.
+    ///
+    /// **Dangerous.** Anybody on the network path can pose as the server, and read and change the traffic. The server
+    /// only has to hold the key of the certificate that it presents. Use this to examine a server whose certificate is
+    /// broken, and never with credentials. To trust one certificate or a private authority, use
+    /// [`root_certificate`](Self::root_certificate) instead.
+    ///
+    /// ```
+    /// use eio_tokio::Client;
+    ///
+    /// let client = Client::builder("https://127.0.0.1:8443").danger_accept_any_certificate().build()?;
+    /// # drop(client);
+    /// # Ok::<(), eio_tokio::ClientBuildError>(())
+    /// ```
+    pub fn danger_accept_any_certificate(mut self) -> Self {
+        self.tls.accepts_any = true;
         self
     }
 
@@ -92,11 +112,11 @@ pub(crate) struct Tls(TlsConnector);
 
 impl Tls {
     pub(crate) fn new(setting: TlsSetting) -> Result<Self, ClientBuildError> {
-        let has_roots = setting.without_public_roots || !setting.own.is_empty();
+        let has_roots = setting.without_public_roots || setting.accepts_any || !setting.own.is_empty();
         let mut config = match setting.config {
             Some(_) if has_roots => return Err(ClientBuildError::RootsBesideTlsConfig),
             Some(config) => Arc::unwrap_or_clone(config),
-            None => trusting(!setting.without_public_roots, setting.own)?,
+            None => trusting(setting)?,
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self(TlsConnector::from(Arc::new(config))))
@@ -108,12 +128,13 @@ impl Tls {
     }
 }
 
-/// A configuration that trusts these roots.
-fn trusting(public: bool, own: Vec<OwnRoots>) -> Result<ClientConfig, ClientBuildError> {
+/// Returns a configuration that trusts the roots of the builder, or every certificate.
+fn trusting(setting: TlsSetting) -> Result<ClientConfig, ClientBuildError> {
     let unusable = |why: String| ClientBuildError::RootCertificate(why);
-    let own = own.into_iter().map(certificates).collect::<Result<Vec<_>, _>>().map_err(unusable)?.concat();
+    let own =
+        setting.own.into_iter().map(certificates).collect::<Result<Vec<_>, _>>().map_err(unusable)?.concat();
     let mut store = RootCertStore::empty();
-    if public {
+    if !setting.without_public_roots {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     for certificate in &own {
@@ -129,9 +150,9 @@ fn trusting(public: bool, own: Vec<OwnRoots>) -> Result<ClientConfig, ClientBuil
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(error.to_string()))?
-        // Nothing is less strict: see the verifier.
+        // The verifier is as strict as webpki, unless the builder accepts any certificate.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Verifier::new(webpki, own)))
+        .with_custom_certificate_verifier(Arc::new(Verifier::new(webpki, own, setting.accepts_any)))
         .with_no_client_auth();
     Ok(config)
 }
