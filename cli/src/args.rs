@@ -1,4 +1,4 @@
-//! The command line as a whole.
+//! The command line.
 
 use std::ffi::OsString;
 
@@ -7,11 +7,11 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::connect;
 use crate::serve;
 use crate::simulate;
-use crate::usage::Answer;
+use crate::usage::Exit;
 
-/// Engine.IO sessions and heartbeats on the command line.
+/// Run an Engine.IO server, connect to one, and find out why "ping timeout" fires
 ///
-/// Without a command, `eio` does what `eio serve` does with its defaults.
+/// Engine.IO is the transport under Socket.IO. Without a command, eio runs `eio serve` with its defaults.
 #[derive(Debug, Parser)]
 #[command(name = "eio", version, override_usage = "eio [COMMAND]", disable_help_subcommand = true, after_help = EXAMPLES)]
 struct Line {
@@ -21,14 +21,16 @@ struct Line {
 
 const EXAMPLES: &str = "\
 Examples:
-  eio                            serve on 127.0.0.1:3000, with a page at /
-  eio serve --echo --json        a server to test clients against, one event a line
+  eio                            serve on 127.0.0.1:3000, with a page at http://127.0.0.1:3000/
+  eio serve --echo --json        serve, send every message back, and print events as JSON
   eio connect --socketio https://app.example
-                                 learn why \"ping timeout\" fires
+                                 show the heartbeats of a Socket.IO server, and why a session ends
   eio simulate --ping-interval 10s --ping-timeout 5s
-                                 what these periods mean, before they are used";
+                                 show how soon these periods reveal a dead peer
 
-/// What can be asked for.
+'eio <COMMAND> --help' lists the options of a command.";
+
+/// A command and its options.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Serve(serve::Options),
@@ -36,8 +38,8 @@ pub(crate) enum Command {
     Simulate(simulate::Options),
 }
 
-/// Reads the command line, the program's name first.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Answer> {
+/// Reads the command line, whose first argument is the program's name.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> {
     let mut arguments: Vec<_> = arguments.into_iter().collect();
     if arguments.len() < 2 {
         arguments = vec!["eio".into(), "serve".into()];
@@ -51,17 +53,17 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let line = command
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| Line::from_arg_matches(&matches))
-        .map_err(|error| Answer::from_clap(error, &whose))?;
+        .map_err(|error| Exit::from_clap(error, &whose))?;
     Ok(line.command)
 }
 
-/// The long help of a command.
+/// Returns the long help of a command.
 #[cfg(test)]
 pub(crate) fn help(command: &str) -> String {
     Line::command().find_subcommand_mut(command).unwrap().render_long_help().to_string()
 }
 
-/// A command's options as its tests type them.
+/// Reads the options of a command, for its tests.
 #[cfg(test)]
 pub(crate) fn options<A: clap::Args>(line: &str) -> A {
     #[derive(Parser)]
@@ -77,13 +79,13 @@ pub(crate) fn options<A: clap::Args>(line: &str) -> A {
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<Command, Answer> {
+    fn parsed(line: &str) -> Result<Command, Exit> {
         parse(line.split_whitespace().map(OsString::from))
     }
 
     fn sentence(line: &str) -> String {
         match parsed(line) {
-            Err(Answer::Wrong { sentence, command }) => format!("{sentence} [{command}]"),
+            Err(Exit::BadUsage { sentence, command }) => format!("{sentence} [{command}]"),
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -105,49 +107,52 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_one_sentence_that_names_it() {
+    fn each_mistake_is_named_in_one_sentence() {
         for (line, expected) in [
-            ("eio srve", "the command \"srve\" is unknown: did you mean serve [eio]"),
-            ("eio serve now", "the argument \"now\" was not expected [eio serve]"),
-            ("eio serve --lisen x", "the option --lisen is unknown: did you mean --listen [eio serve]"),
-            ("eio serve --frobnicate", "the option --frobnicate is unknown [eio serve]"),
-            ("eio serve --listen", "--listen has no value [eio serve]"),
+            ("eio srve", "unknown command \"srve\"; did you mean serve? [eio]"),
+            ("eio serve now", "unexpected argument \"now\" [eio serve]"),
+            ("eio serve --lisen x", "unknown option --lisen; did you mean --listen? [eio serve]"),
+            ("eio serve --frobnicate", "unknown option --frobnicate [eio serve]"),
+            ("eio serve --listen", "--listen needs a value [eio serve]"),
             (
                 "eio serve --listen 3000",
                 "--listen: \"3000\": expected HOST:PORT, such as 127.0.0.1:3000 [eio serve]",
             ),
             (
                 "eio serve --ping-interval 25",
-                "--ping-interval: \"25\": no unit: expected ms, s, m or h, as in 25s or 25ms [eio serve]",
+                "--ping-interval: \"25\": the unit is missing: expected ms, s, m or h, as in 25s or 25ms [eio serve]",
             ),
             (
                 "eio serve --ping-timeout 5x",
-                "--ping-timeout: \"5x\": the unit \"x\" is unknown: expected ms, s, m or h [eio serve]",
+                "--ping-timeout: \"5x\": unknown unit \"x\": expected ms, s, m or h [eio serve]",
             ),
             ("eio serve --idle-timeout 500ms", "--idle-timeout: \"500ms\": expected at least 1s [eio serve]"),
             (
                 "eio connect --try-all-transports --transport polling h",
-                "--try-all-transports and --transport exclude each other [eio connect]",
+                "--try-all-transports cannot be combined with --transport [eio connect]",
             ),
             (
                 "eio serve --liveness never",
-                "--liveness: \"never\" is not one of extend-once, pong-only, any-packet [eio serve]",
+                "--liveness: unknown value \"never\": expected one of extend-once, pong-only, any-packet [eio serve]",
             ),
             (
                 "eio serve --transports polling,carrier-pigeon",
-                "--transports: \"carrier-pigeon\" is not one of polling, websocket [eio serve]",
+                "--transports: unknown value \"carrier-pigeon\": expected one of polling, websocket [eio serve]",
             ),
             (
                 "eio serve --max-payload 1MB",
                 "--max-payload: \"1MB\": expected a number of bytes from 1 to 4294967295 [eio serve]",
             ),
-            ("eio serve --json --json", "--json is given twice [eio serve]"),
+            ("eio serve --json --json", "--json may be given only once [eio serve]"),
             (
                 "eio connect http://h http://ann:secret@h/?token=secret",
-                "the argument \"http://…@h/?token=…\" was not expected [eio connect]",
+                "unexpected argument \"http://…@h/?token=…\" [eio connect]",
             ),
-            ("eio http://ann:secret@h", "the command \"http://…@h\" is unknown [eio]"),
-            ("eio connect --header secret h", "--header: expected a name, a colon and a value [eio connect]"),
+            ("eio http://ann:secret@h", "unknown command \"http://…@h\" [eio]"),
+            (
+                "eio connect --header secret h",
+                "--header: expected a name, a colon and a value, such as 'X-Token: abc' [eio connect]",
+            ),
             (
                 "eio connect --socketio --auth secret h",
                 "--auth: expected a JSON object, such as {\"token\":\"...\"} [eio connect]",
@@ -155,7 +160,7 @@ mod tests {
             ("eio connect", "<URL> is missing [eio connect]"),
             (
                 "eio connect --ca f --insecure https://h",
-                "--ca and --insecure exclude each other [eio connect]",
+                "--ca cannot be combined with --insecure [eio connect]",
             ),
             (
                 "eio serve --unix s --unix-mode 888",
@@ -167,9 +172,9 @@ mod tests {
     }
 
     #[test]
-    fn help_is_no_mistake() {
+    fn help_is_not_a_mistake() {
         for line in ["eio --help", "eio -h", "eio serve --help", "eio simulate -h", "eio --version"] {
-            assert!(matches!(parsed(line), Err(Answer::Text(_))), "{line}");
+            assert!(matches!(parsed(line), Err(Exit::Text(_))), "{line}");
         }
     }
 }

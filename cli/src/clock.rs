@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-/// The monotonic clock since some start, and the wall clock beside it.
+/// The monotonic clock, counted from the start of the program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: tokio::time::Instant,
@@ -14,22 +14,22 @@ impl Clock {
         Self { start: tokio::time::Instant::now() }
     }
 
-    /// How long this clock has run.
+    /// Returns how long this clock has run.
     pub(crate) fn elapsed(self) -> Duration {
         self.start.elapsed()
     }
 
-    /// The runtime's instant `from_now`.
+    /// Returns the runtime's instant that is `from_now` away.
     pub(crate) fn deadline_in(self, from_now: Duration) -> tokio::time::Instant {
         self.start + self.elapsed() + from_now
     }
 }
 
-/// A moment of the wall clock, written in UTC as RFC 3339 asks, so that events can be laid beside other logs.
+/// A time of the wall clock. It displays in UTC as RFC 3339 has it, so that events can be compared with other logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Moment(Duration);
+pub(crate) struct WallTime(Duration);
 
-impl Moment {
+impl WallTime {
     #[expect(clippy::disallowed_methods, reason = "only printed; no session depends on it")]
     pub(crate) fn now() -> Self {
         let now = std::time::SystemTime::now();
@@ -37,7 +37,7 @@ impl Moment {
     }
 }
 
-impl fmt::Display for Moment {
+impl fmt::Display for WallTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
         let (year, month, day) = civil(seconds / 86_400);
@@ -47,7 +47,7 @@ impl fmt::Display for Moment {
     }
 }
 
-/// The date of a day since 1970. Years begin in March here, so that the leap day is the last of its year.
+/// Returns the date of a day, counted from 1970. Years begin in March here, so that the leap day is the last of its year.
 fn civil(day: u64) -> (u64, u64, u64) {
     const DAYS_IN_400_YEARS: u64 = 146_097;
     const FROM_MARCH_OF_YEAR_0: u64 = 719_468;
@@ -66,14 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_written_in_utc() {
+    fn times_are_written_in_utc() {
         for (millis, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
             (951_782_400_000, "2000-02-29T00:00:00.000Z"),
             (1_798_761_599_999, "2026-12-31T23:59:59.999Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
-            assert_eq!(Moment(Duration::from_millis(millis)).to_string(), text);
+            assert_eq!(WallTime(Duration::from_millis(millis)).to_string(), text);
         }
     }
 }

@@ -1,13 +1,14 @@
-//! `eio connect`: a session with any server, and every heartbeat of it in sight.
+//! `eio connect`: opens a session with a server, shows its heartbeats, and explains its end.
 
+mod connection;
+mod end;
 mod event;
 mod exit_code;
+mod explain;
+mod history;
 mod input;
-mod insecure;
 mod options;
 mod socketio;
-mod story;
-mod way;
 
 use core::convert::Infallible;
 use core::time::Duration;
@@ -17,105 +18,106 @@ use std::sync::{Arc, Mutex, PoisonError};
 use eio_tokio::{Client, ClientEvent, ClientSender, ClientSocket, Message};
 use tokio::runtime::Builder;
 
+use self::end::End;
 use self::event::Event;
+use self::history::History;
 pub(crate) use self::options::Options;
 use self::socketio::Namespace;
-use self::story::{End, Story};
 use crate::clock::Clock;
 use crate::interrupt::{INTERRUPTED, Interrupts};
 use crate::log::Log;
 use crate::output::OnError;
-use crate::usage::{self, Answer};
+use crate::usage::{self, Exit};
 
-/// How long a closing session may take to tell its server.
+/// How long the session may take to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
-/// After how long is said what a session that does not open waits for.
+/// How long to wait before saying what a session that does not open is waiting for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Runs one session to its end.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, Answer> {
-    let wrong = |sentence| Answer::wrong("eio connect", sentence);
+/// Runs one session until it ends.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Exit> {
+    let wrong = |sentence| Exit::bad_usage("eio connect", sentence);
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| wrong(format!("the runtime does not start: {error}")))?;
+        .map_err(|error| wrong(format!("cannot start the runtime: {error}")))?;
     let code = runtime.block_on(connect(options))?;
     runtime.shutdown_background();
     Ok(code)
 }
 
-async fn connect(options: &Options) -> Result<ExitCode, Answer> {
-    let wrong = |sentence| Answer::wrong("eio connect", sentence);
+async fn connect(options: &Options) -> Result<ExitCode, Exit> {
+    let wrong = |sentence| Exit::bad_usage("eio connect", sentence);
     let clock = Clock::start();
     let log = Log::start(clock, options.json, OnError::End);
-    let story = Arc::new(Mutex::new(Story::new(clock, options.eio, options.opens_websocket())));
-    let client = options.client(listener(log.clone(), Arc::clone(&story))).map_err(wrong)?;
+    let history = Arc::new(Mutex::new(History::new(clock, options.eio, options.opens_on_websocket())));
+    let client = options.client(listener(log.clone(), Arc::clone(&history))).map_err(wrong)?;
     let mut interrupts =
-        Interrupts::new().map_err(|error| wrong(format!("signals cannot be heard: {error}")))?;
+        Interrupts::new().map_err(|error| wrong(format!("cannot receive signals: {error}")))?;
 
-    if options.way.insecure {
+    if options.connection.insecure {
         usage::complain(format_args!(
-            "--insecure: the server's certificate is not checked, and anybody on the way can read and change what is sent"
+            "--insecure: the server's certificate is not checked, so others can read and change the traffic"
         ));
     }
     log.put(Event::connecting(options, &client));
     let end = tokio::select! {
         end = session(options, &client, &log) => end,
-        never = say_what_is_awaited(&log, &story, clock) => match never {},
-        () = interrupted_before_opening(&mut interrupts, &story) => return Ok(ExitCode::from(INTERRUPTED)),
+        never = report_waiting(&log, &history, clock) => match never {},
+        () = interrupted_before_opening(&mut interrupts, &history) => return Ok(ExitCode::from(INTERRUPTED)),
         closed = log.closed() => return Ok(closed.map(|()| ExitCode::SUCCESS)?),
     };
     let end = match end {
-        Ok(mut running) => running.until_the_end(&log, &mut interrupts, options.open_for).await,
+        Ok(mut running) => running.run(&log, &mut interrupts, options.open_for).await,
         Err(end) => end,
     };
-    let told = story.lock().unwrap_or_else(PoisonError::into_inner).tell(&end);
-    let code = told.code;
-    log.put(Event::End(told));
+    let summary = history.lock().unwrap_or_else(PoisonError::into_inner).explain(&end);
+    let code = summary.code;
+    log.put(Event::End(summary));
     log.finish().await?;
     Ok(code.into())
 }
 
-/// Puts what the client tells into the log, and into the story that is told at the end.
-fn listener(log: Log<Event>, story: Arc<Mutex<Story>>) -> impl Fn(ClientEvent) + Send + Sync + 'static {
+/// Returns the callback that puts events of the client into the log, and into the history that explains the end.
+fn listener(log: Log<Event>, history: Arc<Mutex<History>>) -> impl Fn(ClientEvent) + Send + Sync + 'static {
     move |event| {
-        let mut story = story.lock().unwrap_or_else(PoisonError::into_inner);
-        story.hear(&event);
-        let event = Event::of_client(&event, &story);
-        drop(story);
+        let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.record(&event);
+        let event = Event::of_client(&event, &history);
+        drop(history);
         if let Some(event) = event {
             log.put(event);
         }
     }
 }
 
-/// Waits for an interrupt that comes before a session opens. One that comes right behind the opening is put back: the
-/// session is about to be handed over, and is then closed in order.
-async fn interrupted_before_opening(interrupts: &mut Interrupts, story: &Mutex<Story>) {
+/// Waits for an interrupt before the session opens. An interrupt just after the opening is put back, so that the session
+/// is closed in order.
+async fn interrupted_before_opening(interrupts: &mut Interrupts, history: &Mutex<History>) {
     interrupts.next().await;
-    if story.lock().unwrap_or_else(PoisonError::into_inner).has_opened() {
+    if history.lock().unwrap_or_else(PoisonError::into_inner).has_opened() {
         interrupts.put_back();
         core::future::pending::<()>().await;
     }
 }
 
-/// Says once, where no session comes about for a while, what it waits for.
-async fn say_what_is_awaited(log: &Log<Event>, story: &Mutex<Story>, clock: Clock) -> Infallible {
+/// Reports once, if the session does not open for a while, what it is waiting for.
+async fn report_waiting(log: &Log<Event>, history: &Mutex<History>, clock: Clock) -> Infallible {
     tokio::time::sleep(PATIENCE).await;
-    let is_connected = story.lock().unwrap_or_else(PoisonError::into_inner).is_connected();
+    let is_connected = history.lock().unwrap_or_else(PoisonError::into_inner).is_connected();
     log.put(Event::Waiting { since: clock.elapsed(), is_connected });
     core::future::pending().await
 }
 
-/// Opens the session and joins the namespace, if there is one to join.
+/// Opens the session and joins the namespace, if there is one.
 async fn session(options: &Options, client: &Client, log: &Log<Event>) -> Result<Running, End> {
     let socket = client.connect().await.map_err(End::NotConnected)?;
     let namespace = options.namespace();
     if let Some(namespace) = &namespace
         && let Some(join) = namespace.join(options.eio)
     {
-        // An outbox that is empty takes it; an end in between is seen right away.
+        // The outbox is empty, so this fails only if the session has ended, which `recv` reports.
         if let Err(error) = socket.try_send(join) {
             log.put(Event::NotSent { why: error.to_string() });
         }
@@ -127,7 +129,7 @@ async fn session(options: &Options, client: &Client, log: &Log<Event>) -> Result
     Ok(Running { socket, namespace })
 }
 
-/// Sends what is typed, as fast as the connection takes it.
+/// Sends lines of input as fast as the connection takes them.
 async fn send(mut lines: input::Lines, sender: ClientSender, namespace: Option<Namespace>, log: Log<Event>) {
     while let Some(line) = lines.recv().await {
         let message = match &namespace {
@@ -152,7 +154,8 @@ struct Running {
 }
 
 impl Running {
-    async fn until_the_end(
+    /// Runs the session until it ends, is interrupted, or its time is up.
+    async fn run(
         &mut self,
         log: &Log<Event>,
         interrupts: &mut Interrupts,
@@ -165,7 +168,7 @@ impl Running {
             }
         };
         tokio::pin!(time_is_up);
-        let left = loop {
+        let ended = loop {
             tokio::select! {
                 received = self.socket.recv() => match received {
                     Ok(message) => if let Some(end) = self.show(&message, log) { break Some(end) },
@@ -176,19 +179,19 @@ impl Running {
                 _ = log.closed() => break None,
             }
         };
-        if let Some(leave) = self.namespace.as_ref().filter(|_| left.is_none()).map(Namespace::leave) {
+        if let Some(leave) = self.namespace.as_ref().filter(|_| ended.is_none()).map(Namespace::leave) {
             let _ = self.socket.try_send(leave);
         }
         self.socket.close();
         let disconnect = tokio::select! {
             disconnect = self.socket.closed() => disconnect,
-            () = tokio::time::sleep(CLOSE_LIMIT) => return left.unwrap_or(End::Interrupted),
+            () = tokio::time::sleep(CLOSE_LIMIT) => return ended.unwrap_or(End::Interrupted),
             () = interrupts.next() => return End::Interrupted,
         };
-        left.unwrap_or(End::Disconnected(disconnect))
+        ended.unwrap_or(End::Disconnected(disconnect))
     }
 
-    /// Shows a message. Some of a Socket.IO server's end the session.
+    /// Prints a message. Returns the end if a message of Socket.IO ends the session.
     fn show(&self, message: &Message, log: &Log<Event>) -> Option<End> {
         let Some(namespace) = &self.namespace else {
             log.put(Event::message(message));

@@ -2,21 +2,21 @@
 
 use core::time::Duration;
 
-/// Why a text is no duration.
+/// A text that cannot be read as a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DurationError {
-    #[error("no unit: expected ms, s, m or h, as in {number}s or {number}ms")]
+    #[error("the unit is missing: expected ms, s, m or h, as in {number}s or {number}ms")]
     NoUnit { number: String },
-    #[error("the unit {0:?} is unknown: expected ms, s, m or h")]
+    #[error("unknown unit {0:?}: expected ms, s, m or h")]
     UnknownUnit(String),
     #[error("expected a number and a unit, such as 25s, 1.5s, 300ms, 2m or 1h")]
     NoNumber,
-    #[error("shorter than a microsecond, or longer than a thousand years")]
+    #[error("out of range: expected at least a microsecond and at most a thousand years")]
     OutOfRange,
 }
 
-/// Reads `25s`, `1.5s`, `300ms`, `2m`, `1h`. A number alone is refused: some tools would take seconds, others
-/// milliseconds.
+/// Reads a duration such as `25s`, `1.5s`, `300ms`, `2m` or `1h`. A number needs a unit, because some tools count in
+/// seconds and others in milliseconds.
 pub(crate) fn parse(text: &str) -> Result<Duration, DurationError> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -43,10 +43,10 @@ pub(crate) fn parse(text: &str) -> Result<Duration, DurationError> {
     }
 }
 
-/// A thousand years: no caller can overflow by adding a few of them.
+/// A thousand years. A sum of a few such durations does not overflow.
 const LONGEST_MICROS: u64 = 1_000 * 366 * 86_400 * 1_000_000;
 
-/// A decimal number times `unit`, rounded down; `None` if the text is no such number.
+/// Returns a decimal number times `unit`, rounded down, or `None` if the text is not a decimal number.
 fn scaled(number: &str, unit: u128) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let (whole, fraction) = if whole.is_empty() { ("0", fraction) } else { (whole, fraction) };
@@ -54,13 +54,13 @@ fn scaled(number: &str, unit: u128) -> Option<u128> {
         return None;
     }
     let whole = whole.parse::<u128>().unwrap_or(u128::MAX).saturating_mul(unit);
-    // More digits than nine are below a microsecond of any unit here.
+    // Digits after the ninth are below a microsecond in every unit.
     let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
     let fraction = digits.parse::<u128>().ok()? * unit / 1_000_000_000;
     Some(whole.saturating_add(fraction))
 }
 
-/// A duration for people: `45.0 s`, `300 ms`, `0.7 ms`, `2 min 5 s`, `3 h 10 min`.
+/// Writes a measured duration for people: `45.0 s`, `300 ms`, `0.7 ms`, `2 min 5 s`, `3 h 10 min`.
 pub(crate) fn spoken(duration: Duration) -> String {
     let millis = duration.as_secs_f64() * 1_000.0;
     let seconds = duration.as_secs();
@@ -79,27 +79,27 @@ pub(crate) fn spoken(duration: Duration) -> String {
     }
 }
 
-/// To the millisecond: `25.080 s`.
+/// Writes a duration to the millisecond: `25.080 s`.
 pub(crate) fn exact(duration: Duration) -> String {
     let millis = duration.as_millis();
     format!("{}.{:03} s", millis / 1_000, millis % 1_000)
 }
 
-/// The same for settings, which are round numbers: `25 s`, `2.5 s`, `300 ms`.
+/// Writes a duration from the settings, which are round numbers: `25 s`, `2.5 s`, `300 ms`.
 pub(crate) fn setting(duration: Duration) -> String {
     let millis = duration.as_millis();
     if millis < 1_000 { format!("{millis} ms") } else { format!("{} s", duration.as_secs_f64()) }
 }
 
-/// Whole milliseconds, rounded down, as JSON has them.
+/// Returns whole milliseconds, rounded down, for JSON.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Milliseconds with microseconds behind the point.
+/// Returns milliseconds with microseconds as decimals, for JSON.
 #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
 pub(crate) fn precise_millis(duration: Duration) -> f64 {
-    // One division: a product would bring digits that nobody measured.
+    // One division: a product would add digits that were not measured.
     duration.as_micros() as f64 / 1_000.0
 }
 
@@ -126,12 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn a_number_alone_is_refused_because_units_differ_between_tools() {
+    fn a_number_without_a_unit_is_refused() {
         assert_eq!(parse("25"), Err(DurationError::NoUnit { number: "25".to_owned() }));
     }
 
     #[test]
-    fn what_is_no_duration_is_said() {
+    fn a_text_that_is_not_a_duration_is_refused_with_the_reason() {
         assert_eq!(parse("25x"), Err(DurationError::UnknownUnit("x".to_owned())));
         assert_eq!(parse("1h30"), Err(DurationError::UnknownUnit("h30".to_owned())));
         for text in ["", "s", "-5s", ".s", "1.2.3s", "soon"] {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_spoken_with_the_digits_that_matter() {
+    fn durations_are_written_with_the_digits_that_matter() {
         for (micros, text) in [
             (0, "0.0 ms"),
             (740, "0.7 ms"),

@@ -1,14 +1,14 @@
-//! Ctrl-C.
+//! Ctrl-C and SIGTERM.
 
 use std::io;
 
-/// The exit code of a program that was interrupted: 128 and the number of the signal.
+/// The exit code of an interrupted program: 128 plus the number of SIGINT.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Ctrl-C, and what `kill` and service managers send.
+/// Receives SIGINT, which Ctrl-C sends, and SIGTERM, which `kill` and service managers send.
 pub(crate) struct Interrupts {
-    /// One was put back.
-    again: bool,
+    /// The latest one was put back.
+    put_back: bool,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -16,33 +16,33 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    /// From here on they no longer end the program by themselves.
+    /// From here on, the signals no longer end the program.
     #[cfg(unix)]
     pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
-            again: false,
+            put_back: false,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
     }
 
     #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail on Unix")]
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { again: false })
+        Ok(Self { put_back: false })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
-        if !core::mem::take(&mut self.again) {
+        if !core::mem::take(&mut self.put_back) {
             self.receive().await;
         }
     }
 
-    /// Has [`next`](Self::next) return the latest one once more.
+    /// Makes [`next`](Self::next) return the latest signal again.
     pub(crate) fn put_back(&mut self) {
-        self.again = true;
+        self.put_back = true;
     }
 
     #[cfg(unix)]

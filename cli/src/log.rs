@@ -1,44 +1,45 @@
 //! Events as lines on standard output, for people or as JSON.
 
+use core::fmt::{self, Write as _};
 use core::time::Duration;
 use std::io::{self, Write};
 
 use eio_core::upgrade::UpgradeOutcome;
 use serde_json::{Value, json};
 
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, WallTime};
 use crate::duration::millis;
 use crate::output::{self, OnError, Output, OutputError};
-use crate::style::{Style, Tone, harmless_json};
+use crate::style::{Style, TextLine, Tone, escape_json};
 
 /// An event that a command reports.
 pub(crate) trait Report: Send + 'static {
-    /// Its name in both forms.
+    /// The name of its kind, in both forms.
     fn kind(&self) -> &'static str;
-    /// Its colour.
+    /// The colour of its kind.
     fn tone(&self) -> Tone;
-    /// A line of its own form, instead of the usual one.
-    fn headline(&self, _: Style) -> Option<String> {
-        None
+    /// Whether its text is the whole line, without the time and the kind.
+    fn is_headline(&self) -> bool {
+        false
     }
-    /// Whom it is about, before its name.
+    /// What the event is about, written before its kind.
     fn subject(&self) -> Option<String> {
         None
     }
-    /// What JSON adds to its name and its time: an object.
+    /// The members that JSON adds to the kind and the time: an object.
     fn json(&self) -> Value;
-    /// What stands behind its name.
-    fn text(&self, style: Style, out: &mut dyn Write) -> io::Result<()>;
-    /// Stands for events that found no room.
+    /// Writes the text after the kind.
+    fn text(&self, line: &mut TextLine) -> fmt::Result;
+    /// Returns the event that stands in for `count` dropped events.
     fn lost(count: u64) -> Self;
 }
 
-/// What [`Report::lost`] says.
-pub(crate) fn lost_text(count: u64, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "{count} events: standard output did not take them in time")
+/// Writes the text of [`Report::lost`].
+pub(crate) fn lost_text(count: u64, line: &mut TextLine) -> fmt::Result {
+    write!(line, "{count} events were dropped: standard output was not read fast enough")
 }
 
-/// How an upgrade ended, in words.
+/// Returns the outcome of an upgrade in words.
 pub(crate) fn outcome_words(outcome: UpgradeOutcome) -> String {
     match outcome {
         UpgradeOutcome::Upgraded => "websocket".to_owned(),
@@ -46,14 +47,14 @@ pub(crate) fn outcome_words(outcome: UpgradeOutcome) -> String {
     }
 }
 
-/// Takes events and prints them.
+/// Prints events.
 pub(crate) struct Log<E> {
     clock: Clock,
     form: Form,
     output: Output<Line<E>>,
 }
 
-/// How lines look.
+/// The form of a line.
 #[derive(Clone, Copy, Debug)]
 enum Form {
     Json,
@@ -67,33 +68,35 @@ impl<E> Clone for Log<E> {
 }
 
 impl<E: Report> Log<E> {
-    /// A log on standard output.
+    /// Starts a log on standard output.
     pub(crate) fn start(clock: Clock, json: bool, on_error: OnError) -> Self {
         let form = if json { Form::Json } else { Form::Text(Style::of_stdout()) };
-        Self { clock, form, output: Output::start(io::stdout(), on_error) }
+        let output = Output::start(io::stdout(), on_error);
+        output.end_when_nobody_reads(io::stdout());
+        Self { clock, form, output }
     }
 
-    /// Prints an event, now or as soon as those before it are out; never waits.
+    /// Prints an event after those before it. Never waits.
     pub(crate) fn put(&self, event: E) {
         let since_start = self.clock.elapsed();
-        self.output.put(Line { at: Moment::now(), since_start, form: self.form, event });
+        self.output.put(Line { at: WallTime::now(), since_start, form: self.form, event });
     }
 
-    /// Ready once nobody reads standard output any more, or, with [`OnError::End`], it cannot be written.
+    /// Waits until nobody reads standard output any more or, with [`OnError::End`], until writing fails.
     pub(crate) async fn closed(&self) -> Result<(), OutputError> {
         self.output.closed().await
     }
 
-    /// Prints what waits to be printed, and nothing afterwards.
+    /// Prints the events that are queued, and none afterwards.
     pub(crate) async fn finish(&self) -> Result<(), OutputError> {
         self.output.finish().await
     }
 }
 
-/// An event and when it happened.
+/// An event and its time.
 #[derive(Clone, Debug)]
 struct Line<E> {
-    at: Moment,
+    at: WallTime,
     since_start: Duration,
     form: Form,
     event: E,
@@ -102,8 +105,12 @@ struct Line<E> {
 impl<E: Report> output::Line for Line<E> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.form {
-            Form::Json => writeln!(out, "{}", harmless_json(&self.to_json().to_string())),
-            Form::Text(style) => self.write_text(style, out),
+            Form::Json => writeln!(out, "{}", escape_json(&self.to_json().to_string())),
+            Form::Text(style) => {
+                let mut line = TextLine::new(style);
+                self.write_text(&mut line).map_err(io::Error::other)?;
+                writeln!(out, "{}", line.into_text())
+            }
         }
     }
 
@@ -125,18 +132,16 @@ impl<E: Report> Line<E> {
         line
     }
 
-    fn write_text(&self, style: Style, out: &mut dyn Write) -> io::Result<()> {
-        if let Some(headline) = self.event.headline(style) {
-            return writeln!(out, "{headline}");
+    fn write_text(&self, line: &mut TextLine) -> fmt::Result {
+        if !self.event.is_headline() {
+            line.paint(Tone::Dim, format_args!("{:9.3}", self.since_start.as_secs_f64()))?;
+            line.write_str("  ")?;
+            if let Some(subject) = self.event.subject() {
+                write!(line, "{subject}  ")?;
+            }
+            line.paint(self.event.tone(), format_args!("{:<11}", self.event.kind()))?;
         }
-        let seconds = format!("{:9.3}", self.since_start.as_secs_f64());
-        write!(out, "{}  ", style.paint(Tone::Dim, seconds))?;
-        if let Some(subject) = self.event.subject() {
-            write!(out, "{subject}  ")?;
-        }
-        write!(out, "{}", style.paint(self.event.tone(), format!("{:<11}", self.event.kind())))?;
-        self.event.text(style, out)?;
-        out.write_all(b"\n")
+        self.event.text(line)
     }
 }
 
@@ -160,8 +165,8 @@ mod tests {
             json!({ "count": self.0 })
         }
 
-        fn text(&self, _: Style, out: &mut dyn Write) -> io::Result<()> {
-            lost_text(self.0, out)
+        fn text(&self, line: &mut TextLine) -> fmt::Result {
+            lost_text(self.0, line)
         }
 
         fn lost(count: u64) -> Self {
@@ -170,17 +175,17 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_when_what_and_the_rest() {
+    fn a_line_has_its_time_its_kind_and_its_text() {
         let written = |form| {
             let since_start = Duration::from_millis(1_234);
-            let line = Line { at: Moment::default(), since_start, form, event: Lost(0) };
+            let line = Line { at: WallTime::default(), since_start, form, event: Lost(0) };
             let mut out = Vec::new();
             line.lost(7).write(&mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
         assert_eq!(
             written(Form::Text(Style::PLAIN)),
-            "    1.234  lost       7 events: standard output did not take them in time\n"
+            "    1.234  lost       7 events were dropped: standard output was not read fast enough\n"
         );
         assert_eq!(
             written(Form::Json),

@@ -22,12 +22,12 @@ use args::Command;
 fn main() -> ExitCode {
     let command = match args::parse(std::env::args_os()) {
         Ok(command) => command,
-        Err(answer) => return answer.print(),
+        Err(exit) => return exit.print(),
     };
     let outcome = match command {
         Command::Serve(options) => serve::run(&options),
         Command::Connect(options) => connect::run(&options),
         Command::Simulate(options) => simulate::run(&options),
     };
-    outcome.unwrap_or_else(usage::Answer::print)
+    outcome.unwrap_or_else(usage::Exit::print)
 }

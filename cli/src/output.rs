@@ -1,8 +1,11 @@
 //! Lines on standard output, written by a thread of their own.
 //!
-//! A reader that is slow, or has stopped, must hold up no session: lines wait in a bounded queue, and what does not
-//! fit is counted instead. A reader that has gone ends the output quietly. When lines cannot be written for another
-//! reason, such as a full disk, the command's [`OnError`] says what happens.
+//! A reader that is slow, or has stopped, must not delay any session. So lines wait in a bounded queue, and lines that
+//! do not fit are dropped and counted. When the reader goes away, the output ends without an error. When a line cannot
+//! be written for another reason, such as a full disk, [`OnError`] says what happens.
+
+#[cfg(unix)]
+mod reader;
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
@@ -13,43 +16,43 @@ use std::thread::{self, Thread};
 
 use tokio::sync::Notify;
 
-/// How many lines wait for a slow reader.
+/// How many lines can wait for a slow reader.
 const QUEUE: usize = 16_384;
 
-/// How many bytes are written at once, a line more or less.
+/// About how many bytes are written at once.
 const BATCH: usize = 16_384;
 
 /// How long the last lines may take.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const FINISH_LIMIT: Duration = Duration::from_secs(1);
 
-/// When writing is tried again after an error.
+/// The time between attempts to write after an error.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// When writing is tried again to a pipe without room that another program has set to not wait.
-const NO_ROOM: Duration = Duration::from_millis(10);
+/// The time between attempts to write to a full pipe that another program has made nonblocking.
+const FULL_PIPE: Duration = Duration::from_millis(10);
 
-/// Something that becomes lines.
+/// A value that is written as a line.
 pub(crate) trait Line: Send + 'static {
-    /// Writes the lines, line feeds included.
+    /// Writes the line and its line feed.
     fn write(&self, out: &mut dyn Write) -> io::Result<()>;
-    /// Stands for `count` lines before this one that found no room.
+    /// Returns the line that stands in for the `count` lines that were dropped before this one.
     fn lost(&self, count: u64) -> Self;
 }
 
-/// What happens when lines cannot be written although their reader has not gone: the disk is full, for example.
+/// What to do when a line cannot be written although the reader is still there, for example because the disk is full.
 pub(crate) enum OnError {
-    /// Lines wait, and writing is tried again every second.
-    Retry(Tell),
+    /// Lines wait, and the thread tries again every second. It reports when this begins and when it ends.
+    Retry(Report),
     /// The output ends, and [`Output::closed`] and [`Output::finish`] return the error.
     End,
 }
 
-/// Hears of the first of several errors, and of the first success after them.
-type Tell = Box<dyn FnMut(Result<(), &OutputError>) + Send>;
+/// Gets the first error of a series, and the success that ends the series.
+type Report = Box<dyn FnMut(Result<(), &OutputError>) + Send>;
 
-/// Why lines could not be written, although their reader has not gone.
+/// Lines could not be written although the reader is still there.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("standard output cannot be written: {0}")]
+#[error("cannot write to standard output: {0}")]
 pub(crate) struct OutputError(Arc<io::Error>);
 
 impl From<io::Error> for OutputError {
@@ -58,7 +61,7 @@ impl From<io::Error> for OutputError {
     }
 }
 
-/// Where lines are put. Cloning gives another handle to the same queue.
+/// Queues lines for the thread that writes them. A clone is another handle to the same queue.
 pub(crate) struct Output<L> {
     shared: Arc<Shared<L>>,
 }
@@ -70,14 +73,22 @@ struct Shared<L> {
     thread: Thread,
 }
 
-/// How the thread ends.
+/// The end of the output.
 #[derive(Default)]
 struct End {
-    /// Nothing is put any more: the thread writes what is queued, and tries nothing twice.
+    /// No more lines are queued. The thread writes those that wait, and gives up at the first error.
     is_finishing: AtomicBool,
-    /// Set when the thread has ended. `Ok` if all is written, or nobody reads.
+    /// Set once no more lines are written: `Ok` if all of them were, or if nobody reads.
     result: OnceLock<Result<(), OutputError>>,
     notify: Notify,
+}
+
+impl End {
+    /// Ends the output. The first result counts.
+    fn set(&self, result: Result<(), OutputError>) {
+        let _ = self.result.set(result);
+        self.notify.notify_waiters();
+    }
 }
 
 impl<L> Clone for Output<L> {
@@ -97,9 +108,7 @@ impl<L: Line> Output<L> {
                 Err(error) if error.0.kind() != ErrorKind::BrokenPipe => Err(error),
                 _ => Ok(()),
             };
-            // The thread ends once.
-            let _ = writer.end.result.set(result);
-            writer.end.notify.notify_waiters();
+            writer.end.set(result);
         });
         let shared = Shared {
             queue: Mutex::new(Some(sender)),
@@ -110,7 +119,22 @@ impl<L: Line> Output<L> {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Puts a line at the end of the queue, never waiting.
+    /// Ends the output as soon as nobody reads `sink` any more, also while there is nothing to write.
+    #[cfg(unix)]
+    pub(crate) fn end_when_nobody_reads(&self, sink: impl std::os::fd::AsFd + Send + 'static) {
+        let end = Arc::clone(&self.shared.end);
+        thread::spawn(move || {
+            if reader::wait_until_gone(&sink).is_ok() {
+                end.set(Ok(()));
+            }
+        });
+    }
+
+    /// Does nothing: on this system, only writing a line shows that nobody reads.
+    #[cfg(not(unix))]
+    pub(crate) fn end_when_nobody_reads(&self, _: impl Send + 'static) {}
+
+    /// Queues a line. Never waits.
     pub(crate) fn put(&self, line: L) {
         let queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sender) = &*queue else { return };
@@ -123,7 +147,7 @@ impl<L: Line> Output<L> {
         }
     }
 
-    /// Ready once no line is written any more: nobody reads, or, with [`OnError::End`], one could not be written.
+    /// Waits until no more lines are written: because nobody reads or, with [`OnError::End`], because writing failed.
     pub(crate) async fn closed(&self) -> Result<(), OutputError> {
         let end = &self.shared.end;
         loop {
@@ -137,12 +161,12 @@ impl<L: Line> Output<L> {
         }
     }
 
-    /// Writes what is queued, as far as the reader takes it within a second, and nothing afterwards.
+    /// Writes the lines that are queued, as far as the reader takes them within a second, and none afterwards.
     pub(crate) async fn finish(&self) -> Result<(), OutputError> {
         self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.shared.end.is_finishing.store(true, Ordering::Release);
         self.shared.thread.unpark();
-        tokio::time::timeout(LAST_WORDS, self.closed()).await.unwrap_or(Ok(()))
+        tokio::time::timeout(FINISH_LIMIT, self.closed()).await.unwrap_or(Ok(()))
     }
 }
 
@@ -151,12 +175,12 @@ struct Writer<W> {
     sink: W,
     on_error: OnError,
     end: Arc<End>,
-    /// The latest attempt failed, and that has been told.
+    /// The latest attempt failed, and that was reported.
     is_failing: bool,
 }
 
 impl<W: Write> Writer<W> {
-    /// Writes lines until the queue is given up; flushes whenever it is empty.
+    /// Writes lines until the queue is closed. Flushes after every batch.
     fn write_all<L: Line>(&mut self, lines: &Receiver<L>) -> Result<(), OutputError> {
         let mut batch = Vec::new();
         while let Ok(line) = lines.recv() {
@@ -173,28 +197,28 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Writes whole lines, each of them once, however often it takes.
+    /// Writes whole lines, each of them once, however many attempts it takes.
     fn write_batch(&mut self, mut rest: &[u8]) -> Result<(), OutputError> {
         while let Err(error) = write_on(&mut self.sink, &mut rest) {
             match error.kind() {
-                ErrorKind::WouldBlock => thread::park_timeout(NO_ROOM),
+                ErrorKind::WouldBlock => thread::park_timeout(FULL_PIPE),
                 ErrorKind::BrokenPipe => return Err(error.into()),
-                _ => self.bear(error.into())?,
+                _ => self.wait_after(error.into())?,
             }
         }
         if core::mem::take(&mut self.is_failing)
-            && let OnError::Retry(tell) = &mut self.on_error
+            && let OnError::Retry(report) = &mut self.on_error
         {
-            tell(Ok(()));
+            report(Ok(()));
         }
         Ok(())
     }
 
-    /// Waits for the time to try again, if that is wanted.
-    fn bear(&mut self, error: OutputError) -> Result<(), OutputError> {
-        let OnError::Retry(tell) = &mut self.on_error else { return Err(error) };
+    /// Waits before the next attempt, or returns the error if there is none.
+    fn wait_after(&mut self, error: OutputError) -> Result<(), OutputError> {
+        let OnError::Retry(report) = &mut self.on_error else { return Err(error) };
         if !core::mem::replace(&mut self.is_failing, true) {
-            tell(Err(&error));
+            report(Err(&error));
         }
         if self.end.is_finishing.load(Ordering::Acquire) {
             return Err(error);
@@ -204,7 +228,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// Writes and flushes; `rest` becomes what is not written yet.
+/// Writes and flushes. `rest` keeps the bytes that are not written yet.
 fn write_on(sink: &mut impl Write, rest: &mut &[u8]) -> io::Result<()> {
     while !rest.is_empty() {
         match sink.write(rest) {
@@ -232,15 +256,15 @@ mod tests {
         }
     }
 
-    /// A reader that takes what was written once it has the test's leave, and is gone when the test drops that.
+    /// A reader that takes a write for each permit from the test, and is gone when the test drops the permits.
     struct Reader {
-        leave: Receiver<()>,
+        permits: Receiver<()>,
         taken: Sender<Vec<u8>>,
     }
 
     impl Write for Reader {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.leave.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
+            self.permits.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
             self.taken.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
             Ok(bytes.len())
         }
@@ -251,21 +275,21 @@ mod tests {
     }
 
     fn output() -> (Output<String>, Sender<()>, Receiver<Vec<u8>>) {
-        let (leave, leaves) = channel();
+        let (permits, permitted) = channel();
         let (taken, takings) = channel();
-        (Output::start(Reader { leave: leaves, taken }, OnError::End), leave, takings)
+        (Output::start(Reader { permits: permitted, taken }, OnError::End), permits, takings)
     }
 
     #[test]
-    fn what_a_stopped_reader_does_not_take_is_counted_and_nobody_waits() {
+    fn lines_that_a_stopped_reader_does_not_take_are_counted_and_nobody_waits() {
         const PUT: usize = QUEUE + 10_000;
-        let (output, leave, takings) = output();
+        let (output, permits, takings) = output();
         for number in 0..PUT {
             output.put(number.to_string());
         }
         // The reader is back: room, and the next line finds it.
         for _ in 0..PUT {
-            let _ = leave.send(());
+            let _ = permits.send(());
         }
         let mut text = String::new();
         while !text.ends_with("last\n") {
@@ -284,22 +308,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_goes_away_is_noticed() {
-        let (output, leave, _) = output();
-        drop(leave);
+    async fn a_reader_that_goes_away_ends_the_output() {
+        let (output, permits, _) = output();
+        drop(permits);
         output.put("into the void".to_owned());
         output.closed().await.unwrap();
         output.put("nowhere".to_owned());
         output.finish().await.unwrap();
     }
 
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_reader_that_goes_away_ends_an_output_that_has_nothing_to_write() {
+        let (reader, writer) = io::pipe().unwrap();
+        let output: Output<String> = Output::start(writer.try_clone().unwrap(), OnError::End);
+        output.end_when_nobody_reads(writer);
+        drop(reader);
+        tokio::time::timeout(Duration::from_secs(20), output.closed()).await.unwrap().unwrap();
+    }
+
     #[tokio::test]
     async fn finishing_writes_what_is_queued() {
-        let (output, leave, takings) = output();
+        let (output, permits, takings) = output();
         output.put("a".to_owned());
         output.put("b".to_owned());
-        leave.send(()).unwrap();
-        leave.send(()).unwrap();
+        permits.send(()).unwrap();
+        permits.send(()).unwrap();
         output.finish().await.unwrap();
         let text: Vec<u8> = takings.try_iter().flatten().collect();
         assert_eq!(text, b"a\nb\n");
@@ -329,49 +363,49 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_disk_ends_an_output_that_must_be_whole_and_says_why() {
+    async fn a_full_disk_ends_an_output_that_must_be_complete_and_says_why() {
         let (written, _written) = channel();
         let disk = Disk { is_full: Arc::new(AtomicBool::new(true)), written };
         let output = Output::start(disk, OnError::End);
         output.put("a line".to_owned());
         let error = output.closed().await.unwrap_err();
-        assert_eq!(error.to_string(), "standard output cannot be written: no storage space");
+        assert_eq!(error.to_string(), "cannot write to standard output: no storage space");
         assert!(output.finish().await.is_err());
     }
 
     #[tokio::test]
-    async fn an_output_that_goes_on_tells_of_a_full_disk_once_and_loses_no_part_of_a_line() {
+    async fn an_output_that_retries_reports_a_full_disk_once_and_loses_no_part_of_a_line() {
         let (written, takings) = channel();
         let is_full = Arc::new(AtomicBool::new(false));
-        let (told, mut tellings) = tokio::sync::mpsc::unbounded_channel();
-        let tell = move |result: Result<(), &OutputError>| {
-            let _ = told.send(result.map_err(ToString::to_string));
+        let (reports, mut reported) = tokio::sync::mpsc::unbounded_channel();
+        let report = move |result: Result<(), &OutputError>| {
+            let _ = reports.send(result.map_err(ToString::to_string));
         };
         let disk = Disk { is_full: Arc::clone(&is_full), written };
-        let output = Output::start(disk, OnError::Retry(Box::new(tell)));
+        let output = Output::start(disk, OnError::Retry(Box::new(report)));
         output.put("one: two".to_owned());
-        assert!(tellings.recv().await.unwrap().unwrap_err().ends_with("no storage space"));
+        assert!(reported.recv().await.unwrap().unwrap_err().ends_with("no storage space"));
         output.put("three".to_owned());
         is_full.store(false, Ordering::SeqCst);
         output.shared.thread.unpark();
-        assert_eq!(tellings.recv().await, Some(Ok(())));
+        assert_eq!(reported.recv().await, Some(Ok(())));
         output.finish().await.unwrap();
         assert_eq!(takings.try_iter().collect::<Vec<u8>>(), b"one: two\nthree\n");
         drop(output);
-        assert_eq!(tellings.recv().await, None, "it is told once");
+        assert_eq!(reported.recv().await, None, "it is reported once");
     }
 
     #[tokio::test]
-    async fn finishing_tries_a_full_disk_once_more_and_leaves() {
+    async fn finishing_tries_a_full_disk_once_more_and_gives_up() {
         let (written, _written) = channel();
         let disk = Disk { is_full: Arc::new(AtomicBool::new(true)), written };
-        let (told, mut tellings) = tokio::sync::mpsc::unbounded_channel();
-        let tell = move |_: Result<(), &OutputError>| {
-            let _ = told.send(());
+        let (reports, mut reported) = tokio::sync::mpsc::unbounded_channel();
+        let report = move |_: Result<(), &OutputError>| {
+            let _ = reports.send(());
         };
-        let output = Output::start(disk, OnError::Retry(Box::new(tell)));
+        let output = Output::start(disk, OnError::Retry(Box::new(report)));
         output.put("a line".to_owned());
-        tellings.recv().await.unwrap();
+        reported.recv().await.unwrap();
         assert!(output.finish().await.is_err());
     }
 }

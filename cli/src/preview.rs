@@ -1,11 +1,11 @@
 //! Messages in lines of output.
 
-use std::io::{self, Write};
+use core::fmt::{self, Write as _};
 
 use eio_tokio::Message;
 use serde_json::{Value, json};
 
-use crate::style::{Style, Tone, harmless};
+use crate::style::{TextLine, Tone, beginning};
 
 /// The beginning of a message, so that waiting lines do not keep large messages in memory.
 #[derive(Clone, Debug)]
@@ -16,8 +16,6 @@ pub(crate) struct Preview {
 }
 
 impl Preview {
-    const MAX_LEN: usize = 200;
-
     pub(crate) fn of(message: &Message) -> Self {
         match message.as_text() {
             Some(text) => Self::of_text(text),
@@ -26,8 +24,7 @@ impl Preview {
     }
 
     pub(crate) fn of_text(text: &str) -> Self {
-        let end = text.floor_char_boundary(Self::MAX_LEN);
-        Self { bytes: text.len(), text: Some(text.get(..end).unwrap_or_default().into()) }
+        Self { bytes: text.len(), text: Some(beginning(text).into()) }
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -37,34 +34,32 @@ impl Preview {
         }
     }
 
-    pub(crate) fn write(&self, style: Style, out: &mut dyn Write) -> io::Result<()> {
-        let Some(text) = &self.text else { return write!(out, "binary, {} bytes", self.bytes) };
-        let rest = if text.len() < self.bytes { "…" } else { "" };
-        let size = format!("  ({} bytes)", self.bytes);
-        write!(out, "{}{rest}{}", harmless(text), style.paint(Tone::Dim, size))
+    pub(crate) fn write(&self, line: &mut TextLine) -> fmt::Result {
+        let Some(text) = &self.text else { return write!(line, "binary, {} bytes", self.bytes) };
+        write!(line, "{text}{}", if text.len() < self.bytes { "…" } else { "" })?;
+        line.paint(Tone::Dim, format_args!("  ({} bytes)", self.bytes))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::style::Style;
 
     fn written(message: &Message) -> String {
-        let mut out = Vec::new();
-        Preview::of(message).write(Style::PLAIN, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        let mut line = TextLine::new(Style::PLAIN);
+        Preview::of(message).write(&mut line).unwrap();
+        line.into_text()
     }
 
     #[test]
-    fn a_preview_ends_at_a_character() {
-        let preview = Preview::of(&Message::text("é".repeat(150)));
-        assert_eq!(preview.bytes, 300);
-        assert_eq!(preview.text.as_deref(), Some("é".repeat(100).as_str()));
-        assert_eq!(written(&Message::text("é".repeat(150))), format!("{}…  (300 bytes)", "é".repeat(100)));
+    fn a_long_message_is_cut_and_counted_whole() {
+        let text = written(&Message::text("é".repeat(250)));
+        assert_eq!(text, format!("{}…  (500 bytes)", "é".repeat(200)));
     }
 
     #[test]
-    fn bytes_are_only_counted() {
+    fn binary_messages_are_only_counted() {
         assert_eq!(written(&Message::binary(vec![0xff; 3])), "binary, 3 bytes");
         assert_eq!(
             Preview::of(&Message::binary(vec![0xff; 3])).json(),

@@ -1,4 +1,4 @@
-//! What proxies and load balancers do to sessions, recognized by its traces.
+//! Hints about proxies and load balancers that cut sessions.
 
 use core::time::Duration;
 
@@ -7,54 +7,53 @@ use eio_tokio::ConnectError;
 
 use crate::duration::{setting, spoken};
 
-/// The shortest idle limit that is usual: nginx's `proxy_read_timeout`, and AWS ALB's idle timeout.
-const USUAL_LIMIT: Duration = Duration::from_mins(1);
+/// The shortest idle limit that is common: nginx's `proxy_read_timeout`, and AWS ALB's idle timeout.
+const COMMON_LIMIT: Duration = Duration::from_mins(1);
 
-/// Less is not silence: packets came just before.
+/// A connection that carried packets more recently than this was not idle.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// What is to be said of a ping interval that usual proxies do not bear.
-pub(crate) fn warning(heartbeat: Heartbeat) -> Option<String> {
+/// Returns a warning if common proxies cut connections that are idle for the ping interval.
+pub(crate) fn interval_warning(heartbeat: Heartbeat) -> Option<String> {
     let interval = heartbeat.ping_interval();
-    (interval >= USUAL_LIMIT).then(|| {
+    (interval >= COMMON_LIMIT).then(|| {
         format!(
-            "a ping interval of {} is longer than proxies usually let a connection be silent: {} (nginx, AWS ALB), 100 s \
-             (Cloudflare)",
+            "the ping interval of {} is not below the idle limits of common proxies, which then cut idle connections: {} \
+             in nginx and AWS ALB, 100 s in Cloudflare",
             setting(interval),
-            setting(USUAL_LIMIT)
+            setting(COMMON_LIMIT)
         )
     })
 }
 
-/// What to add where a connection was closed in a silence that is shorter than the ping interval. Empty otherwise:
-/// whoever waits for longer than that waits for the server.
-pub(crate) fn closed_in_silence(silent_for: Duration, heartbeat: Heartbeat) -> String {
+/// Returns a hint if a connection ended while it was idle and before the next ping was due. After that, the server
+/// itself was late.
+pub(crate) fn idle_limit_hint(silent_for: Duration, heartbeat: Heartbeat) -> Option<String> {
     let interval = heartbeat.ping_interval();
     if silent_for < SILENCE || silent_for >= interval {
-        return String::new();
+        return None;
     }
     let (silence, interval) = (spoken(silent_for), setting(interval));
-    format!(
-        ", after {silence} of silence and before the next ping, which comes every {interval}: where a proxy closes idle \
-         connections, set its limit above {interval} (nginx: proxy_read_timeout), or the server's ping interval below \
-         {silence}"
-    )
+    Some(format!(
+        "The connection was idle for {silence}, and pings come every {interval}: a proxy with an idle limit may have cut \
+         it. Set that limit above {interval} (nginx: proxy_read_timeout), or the server's ping interval below {silence}."
+    ))
 }
 
-/// What to add where no WebSocket came about because something in between does not pass the headers on that ask for it.
-/// The server's answer is then that to a plain request.
-pub(crate) fn stripped_upgrade(error: &ConnectError) -> Option<&'static str> {
+/// Returns a hint if a WebSocket failed as it does behind a proxy that removes the headers of the request for it. The
+/// server then answers as it does to an ordinary request.
+pub(crate) fn stripped_upgrade_hint(error: &ConnectError) -> Option<&'static str> {
     let stripped = match error {
         ConnectError::NotWebSocket(_) => true,
-        // Servers of the reference's line answer 400 with code 3; a server of pages, what it has there.
+        // engine.io answers 400 with code 3. A web server answers with a page, or with 426.
         ConnectError::Refused(refused) => {
             matches!((refused.status.as_u16(), refused.code), (200..=299 | 426, _) | (400, None | Some(3)))
         }
         _ => false,
     };
     stripped.then_some(
-        "a proxy in between may strip the headers Upgrade and Connection (nginx: proxy_http_version 1.1, and \
-         proxy_set_header for both); long-polling works without them",
+        "A proxy between here and the server may remove the headers Upgrade and Connection. In nginx, set \
+         proxy_http_version 1.1 and pass both headers on with proxy_set_header. Long-polling works without them.",
     )
 }
 
@@ -67,38 +66,35 @@ mod tests {
     }
 
     #[test]
-    fn any_limit_below_the_ping_interval_is_told_with_both_numbers() {
+    fn an_idle_limit_below_the_ping_interval_is_named_with_both_numbers() {
         for (silent_ms, interval_s, silence, interval) in [
             (20_004, 25, "20.0 s", "25 s"),
             (59_970, 300, "60.0 s", "300 s"),
             (1_000, 2, "1.0 s", "2 s"),
             (100_200, 3_600, "100.2 s", "3600 s"),
         ] {
-            let hint = closed_in_silence(Duration::from_millis(silent_ms), heartbeat(interval_s));
-            assert!(hint.contains(&format!("after {silence} of silence")), "{hint}");
-            assert!(
-                hint.contains(&format!("set its limit above {interval} (nginx: proxy_read_timeout)")),
-                "{hint}"
-            );
-            assert!(hint.ends_with(&format!("the server's ping interval below {silence}")), "{hint}");
+            let hint = idle_limit_hint(Duration::from_millis(silent_ms), heartbeat(interval_s)).unwrap();
+            assert!(hint.contains(&format!("was idle for {silence}")), "{hint}");
+            assert!(hint.contains(&format!("limit above {interval} (nginx: proxy_read_timeout)")), "{hint}");
+            assert!(hint.ends_with(&format!("the server's ping interval below {silence}.")), "{hint}");
         }
     }
 
     #[test]
-    fn a_close_without_silence_or_after_a_ping_was_due_blames_no_idle_limit() {
+    fn an_end_without_silence_or_after_a_ping_was_due_is_not_blamed_on_an_idle_limit() {
         for silent_ms in [0, 999, 25_000, 45_000] {
             assert_eq!(
-                closed_in_silence(Duration::from_millis(silent_ms), heartbeat(25)),
-                "",
+                idle_limit_hint(Duration::from_millis(silent_ms), heartbeat(25)),
+                None,
                 "{silent_ms} ms"
             );
         }
     }
 
     #[test]
-    fn a_minute_between_pings_is_more_than_proxies_bear() {
-        assert_eq!(warning(heartbeat(59)), None);
-        let warning = warning(heartbeat(60)).unwrap();
-        assert!(warning.starts_with("a ping interval of 60 s is longer than proxies"), "{warning}");
+    fn a_ping_interval_of_a_minute_is_warned_about() {
+        assert_eq!(interval_warning(heartbeat(59)), None);
+        let warning = interval_warning(heartbeat(60)).unwrap();
+        assert!(warning.starts_with("the ping interval of 60 s is not below"), "{warning}");
     }
 }

@@ -1,15 +1,15 @@
-//! `eio serve`: a server to test clients against, every session of which can be watched.
+//! `eio serve`: a server for tests of clients, which shows every session.
 
-mod board;
+mod access;
+mod dashboard;
 mod event;
 mod feed;
-mod guard;
 mod listen;
+mod observer;
 mod options;
 mod pages;
 #[cfg(unix)]
 mod unix;
-mod watch;
 
 use core::num::NonZeroUsize;
 use core::pin::pin;
@@ -21,31 +21,31 @@ use std::sync::Arc;
 use eio_tokio::{Server, Socket};
 use tokio::runtime::{Builder, Runtime};
 
-use self::board::Board;
+use self::access::Access;
+use self::dashboard::Dashboard;
 use self::event::Event;
-use self::guard::Guard;
+use self::observer::SessionObserver;
 pub(crate) use self::options::Options;
 use self::pages::Pages;
-use self::watch::Watch;
 use crate::clock::Clock;
 use crate::interrupt::{INTERRUPTED, Interrupts};
 use crate::log::Log;
 use crate::output::{OnError, OutputError};
-use crate::usage::{self, Answer};
+use crate::usage::{self, Exit};
 
-/// How long closing sessions may take to tell their clients.
+/// How long sessions may take to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
-/// What the last answers take to leave: they are handed to the kernel by tasks of their own.
+/// How long the last answers may take to be written: other tasks write them.
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
 
-/// Serves until it is interrupted.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, Answer> {
-    let wrong = |sentence| Answer::wrong("eio serve", sentence);
+/// Runs the server until it is interrupted.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Exit> {
+    let wrong = |sentence| Exit::bad_usage("eio serve", sentence);
     let runtime =
-        runtime(options.workers).map_err(|error| wrong(format!("the runtime does not start: {error}")))?;
+        runtime(options.workers).map_err(|error| wrong(format!("cannot start the runtime: {error}")))?;
     let code = runtime.block_on(serve(options)).map_err(wrong)?;
-    // Connections that are still open end with their runtime.
+    // Connections that are still open end with the runtime.
     runtime.shutdown_background();
     Ok(code)
 }
@@ -61,23 +61,23 @@ fn runtime(workers: Option<NonZeroUsize>) -> io::Result<Runtime> {
 async fn serve(options: &Options) -> Result<ExitCode, String> {
     let clock = Clock::start();
     let heartbeat = options.timing.heartbeat()?;
-    let log = Log::start(clock, options.json, OnError::Retry(Box::new(tell_of_output)));
-    let board = Arc::new(Board::default());
-    let watch = Watch::new(clock, Arc::clone(&board), log.clone());
-    let (listener, place, _left) = listen::listen(options).await?;
-    let guard = Guard::new(options, &place);
+    let log = Log::start(clock, options.json, OnError::Retry(Box::new(report_output)));
+    let dashboard = Arc::new(Dashboard::default());
+    let observer = SessionObserver::new(clock, Arc::clone(&dashboard), log.clone());
+    let (listener, address, _cleanup) = listen::listen(options).await?;
+    let access = Access::new(options, &address);
     let mut builder =
-        options.configure(Server::builder(application(options.echo)), heartbeat).observer(watch);
-    if let Some(origins) = guard.origins() {
+        options.configure(Server::builder(application(options.echo)), heartbeat).observer(observer);
+    if let Some(origins) = access.origins() {
         builder = builder.allowed_origins(origins);
     }
     let server = builder.build().map_err(|error| error.to_string())?;
-    let mut interrupts = Interrupts::new().map_err(|error| format!("signals cannot be heard: {error}"))?;
+    let mut interrupts = Interrupts::new().map_err(|error| format!("cannot receive signals: {error}"))?;
     let pages =
-        Pages::new(&server, board, clock, &options.path, &options.about(heartbeat), guard, log.clone());
+        Pages::new(&server, dashboard, clock, &options.path, &options.about(heartbeat), access, log.clone());
 
     log.put(Event::Listening {
-        place,
+        address,
         path: options.path.clone(),
         heartbeat,
         liveness: options.timing.liveness(),
@@ -90,7 +90,7 @@ async fn serve(options: &Options) -> Result<ExitCode, String> {
             stopped = true;
         }
         () = interrupts.next() => {}
-        // Nobody reads any more. An error does not come this way.
+        // Nobody reads standard output any more. Errors do not end this log.
         _ = log.closed() => {}
     }
     log.put(Event::Closing { sessions: server.len() });
@@ -102,32 +102,30 @@ async fn serve(options: &Options) -> Result<ExitCode, String> {
     let code = loop {
         tokio::select! {
             () = &mut shutdown => break ExitCode::SUCCESS,
-            // The listener stays open meanwhile: polling clients may ask for what is left to them on new connections.
+            // The listener stays open: polling clients may fetch their last messages on new connections.
             _ = &mut serving, if !stopped => stopped = true,
             () = interrupts.next() => break ExitCode::from(INTERRUPTED),
         }
     };
-    // Whatever could not be written has been told.
+    // An error was already reported.
     let _ = log.finish().await;
     Ok(code)
 }
 
-/// Sessions matter more than the log of them: they go on without it, and whoever runs the server is told.
-fn tell_of_output(result: Result<(), &OutputError>) {
+/// Reports that standard output fails, or works again. Sessions go on without it.
+fn report_output(result: Result<(), &OutputError>) {
     match result {
-        Ok(()) => usage::complain(format_args!("standard output is written again")),
+        Ok(()) => usage::complain(format_args!("writing to standard output works again")),
         Err(error) => {
-            usage::complain(format_args!(
-                "{error}; sessions go on, and events are lost unless it works again soon"
-            ));
+            usage::complain(format_args!("{error}; sessions go on, but events are dropped if this lasts"));
         }
     }
 }
 
-/// What a session's application does: takes every message, and sends it back if asked to.
+/// Returns the application of each session: it receives every message, and sends it back with `--echo`.
 fn application(echo: bool) -> impl Fn(Socket) -> Running + Send + Sync + 'static {
     move |mut socket| {
-        // An idle session need not remember how it was asked for.
+        // The request is not needed, and takes memory.
         drop(socket.take_request());
         Box::pin(async move {
             while let Ok(message) = socket.recv().await {

@@ -7,27 +7,27 @@ use eio_core::{Heartbeat, Liveness};
 
 use crate::duration;
 
-/// The periods of the heartbeat, and what counts as one.
+/// The periods of the heartbeat, and which packets count as signs of life.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Timing {
-    /// How long after a heartbeat the next ping is sent
+    /// How long after a heartbeat the server sends its next ping
     #[arg(long, value_name = "TIME", default_value = "25s", value_parser = duration::parse)]
     ping_interval: Duration,
 
-    /// How long the answer to a ping may take before the peer counts as gone
+    /// How long the peer has to answer a ping before its session ends
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration::parse)]
     ping_timeout: Duration,
 
-    /// Which packets of a client count, to a server, as a sign that it lives
+    /// Which packets from a client show the server that the client is alive
     #[arg(long, value_name = "RULE", default_value = "extend-once")]
     liveness: Rule,
 }
 
 impl Timing {
-    /// Checks the periods.
+    /// Returns the periods, or a sentence that says what is wrong with them.
     pub(crate) fn heartbeat(&self) -> Result<Heartbeat, String> {
         Heartbeat::new(self.ping_interval, self.ping_timeout).map_err(|error| {
-            // The error names a period as the wire does; here it is an option.
+            // The error names the periods as the handshake does.
             error
                 .to_string()
                 .replace("pingInterval", "--ping-interval")
@@ -47,15 +47,15 @@ impl Timing {
 /// [`Liveness`] on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Rule {
-    /// The pong, and the first other packet after a ping gives the client as much time again (engine.io 6.6.11 and newer)
+    /// The pong. The first other packet after a ping restarts the ping timeout, once (engine.io 6.6.11 and later)
     ExtendOnce,
-    /// Only the pong; from clients of revision 3, only a ping (engine.io 6.6.0 to 6.6.10)
+    /// Only the pong, or a ping from a client of revision 3 (engine.io 6.6.0 to 6.6.10)
     PongOnly,
-    /// Any packet (engine.io up to 6.5): messages alone keep a session open
+    /// Any packet, so that messages alone keep a session open (engine.io up to 6.5)
     AnyPacket,
 }
 
-/// The name of a rule, as on the command line.
+/// Returns the name of a rule, as on the command line.
 pub(crate) fn liveness_name(liveness: Liveness) -> &'static str {
     match liveness {
         Liveness::ExtendOnce => "extend-once",
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bad_periods_are_told_by_their_options() {
+    fn invalid_periods_are_named_by_their_options() {
         let timing =
             |ping_interval, ping_timeout| Timing { ping_interval, ping_timeout, liveness: Rule::ExtendOnce };
         let second = Duration::from_secs(1);

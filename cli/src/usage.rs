@@ -1,4 +1,4 @@
-//! Commands that cannot do what they were told, each with one sentence and an exit code.
+//! What the program prints when it exits without running a command: help, or what is wrong; and the exit code.
 
 use core::fmt;
 use std::io::{self, Write as _};
@@ -9,51 +9,51 @@ use eio_tokio::redact_url;
 
 use crate::output::OutputError;
 
-/// The exit code of a command whose output could not be written.
+/// The exit code if output cannot be written.
 pub(crate) const NO_OUTPUT: u8 = 1;
 
-/// The exit code of a command line, or a setting, that cannot be obeyed.
+/// The exit code if the command line or a setting is wrong.
 pub(crate) const BAD_USAGE: u8 = 2;
 
-/// What to print instead of doing something.
+/// Why the program exits without running a command, or before the command has done its work.
 #[derive(Debug)]
-pub(crate) enum Answer {
-    /// Help, or the version.
+pub(crate) enum Exit {
+    /// Somebody asked for help, or for the version.
     Text(clap::Error),
-    /// What is wrong, and the command whose help tells more.
-    Wrong { sentence: String, command: String },
-    /// Output that could not be written.
+    /// The command line or a setting is wrong. The help of `command` says more.
+    BadUsage { sentence: String, command: String },
+    /// Output could not be written.
     NoOutput(OutputError),
 }
 
-impl From<OutputError> for Answer {
+impl From<OutputError> for Exit {
     fn from(error: OutputError) -> Self {
         Self::NoOutput(error)
     }
 }
 
-impl Answer {
-    pub(crate) fn wrong(command: &str, sentence: impl Into<String>) -> Self {
-        Self::Wrong { sentence: sentence.into(), command: command.to_owned() }
+impl Exit {
+    pub(crate) fn bad_usage(command: &str, sentence: impl Into<String>) -> Self {
+        Self::BadUsage { sentence: sentence.into(), command: command.to_owned() }
     }
 
-    /// What clap has to say, in our words.
+    /// Returns the exit for an error of clap, in our words.
     pub(crate) fn from_clap(error: clap::Error, command: &str) -> Self {
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Self::Text(error),
-            _ => Self::wrong(command, sentence(&error)),
+            _ => Self::bad_usage(command, sentence(&error)),
         }
     }
 
-    /// Prints it: help on standard output, what is wrong on standard error.
+    /// Prints help on standard output, or what is wrong on standard error. Returns the exit code.
     pub(crate) fn print(self) -> ExitCode {
         match self {
             Self::Text(text) => match written(text.print()) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => Self::from(error).print(),
             },
-            Self::Wrong { sentence, command } => {
-                complain(format_args!("{sentence}.\nTry '{command} --help'"));
+            Self::BadUsage { sentence, command } => {
+                complain(format_args!("{sentence}\nRun '{command} --help' to see the options"));
                 ExitCode::from(BAD_USAGE)
             }
             Self::NoOutput(error) => {
@@ -64,7 +64,7 @@ impl Answer {
     }
 }
 
-/// What came of writing to standard output, which is flushed first. A reader that has seen enough has gone: no error.
+/// Flushes standard output after `result`. A reader that has gone is not an error.
 pub(crate) fn written(result: io::Result<()>) -> Result<(), OutputError> {
     match result.and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -72,24 +72,25 @@ pub(crate) fn written(result: io::Result<()>) -> Result<(), OutputError> {
     }
 }
 
-/// Says what is wrong on standard error. Where that cannot be written either, only the exit code tells.
+/// Prints a sentence on standard error. If that cannot be written either, only the exit code remains.
 pub(crate) fn complain(sentence: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "eio: {sentence}.");
+    let _ = writeln!(io::stderr(), "eio: {sentence}");
 }
 
-/// What was typed, without secrets if it could be a URL.
+/// Returns what was typed, [redacted](redact_url) if it could be a URL.
 fn shown(typed: String) -> String {
     if typed.contains("://") || typed.contains('@') { redact_url(&typed) } else { typed }
 }
 
-/// Options whose values are not repeated.
+/// Options whose values are not repeated, because they can be secret.
 const SECRET: [&str; 2] = ["--auth", "--header"];
 
-/// `--listen <HOST:PORT>` without what stands for its value.
+/// Returns `--listen` for `--listen <HOST:PORT>`.
 fn without_placeholder(argument: &str) -> &str {
     argument.split(" <").next().unwrap_or_default()
 }
 
+/// Returns what is wrong, in one sentence.
 fn sentence(error: &clap::Error) -> String {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -104,40 +105,40 @@ fn sentence(error: &clap::Error) -> String {
     let value = shown(text(ContextKind::InvalidValue));
     let likely = |kind| match text(kind) {
         likely if likely.is_empty() => String::new(),
-        likely => format!(": did you mean {likely}?").trim_end_matches('?').to_owned(),
+        likely => format!("; did you mean {likely}?"),
     };
     match error.kind() {
         ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
-            format!("{option} has no value")
+            format!("{option} needs a value")
         }
         ErrorKind::InvalidValue => {
-            format!("{option}: {value:?} is not one of {}", text(ContextKind::ValidValue))
+            format!("{option}: unknown value {value:?}: expected one of {}", text(ContextKind::ValidValue))
         }
         ErrorKind::ValueValidation if SECRET.contains(&option) => match core::error::Error::source(error) {
             Some(source) => format!("{option}: {source}"),
-            None => format!("{option}: its value cannot be used"),
+            None => format!("{option}: its value is invalid"),
         },
         ErrorKind::ValueValidation => match core::error::Error::source(error) {
             Some(source) => format!("{option}: {value:?}: {source}"),
-            None => format!("{option}: {value:?} cannot be used"),
+            None => format!("{option}: {value:?} is invalid"),
         },
         ErrorKind::UnknownArgument if !option.starts_with('-') => {
-            format!("the argument {:?} was not expected", shown(option.to_owned()))
+            format!("unexpected argument {:?}", shown(option.to_owned()))
         }
         ErrorKind::UnknownArgument => {
-            format!("the option {option} is unknown{}", likely(ContextKind::SuggestedArg))
+            format!("unknown option {option}{}", likely(ContextKind::SuggestedArg))
         }
         ErrorKind::InvalidSubcommand => format!(
-            "the command {:?} is unknown{}",
+            "unknown command {:?}{}",
             shown(text(ContextKind::InvalidSubcommand)),
             likely(ContextKind::SuggestedSubcommand)
         ),
         ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
         ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
-            prior if prior == argument || prior.is_empty() => format!("{option} is given twice"),
-            prior => format!("{option} and {} exclude each other", without_placeholder(&prior)),
+            prior if prior == argument || prior.is_empty() => format!("{option} may be given only once"),
+            prior => format!("{option} cannot be combined with {}", without_placeholder(&prior)),
         },
-        ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
+        ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".to_owned(),
         _ => {
             let rendered = error.render().to_string();
             let line = rendered.lines().next().unwrap_or_default();

@@ -117,9 +117,9 @@ async function opensTen(page) {
 
 async function fallsSilent(page) {
   const number = own(9);
-  await page.getByRole("button", { name: `Go silent: session ${number}` }).click();
-  await page.getByRole("button", { name: `Answer again: session ${number}`, pressed: true }).waitFor();
-  await row(page, number).getByText(/no answer yet: ends in \d/).waitFor();
+  await page.getByRole("button", { name: `Ignore pings: session ${number}` }).click();
+  await page.getByRole("button", { name: `Answer pings: session ${number}`, pressed: true }).waitFor();
+  await row(page, number).getByText(/no answer, ends in \d/).waitFor();
   await row(page, number).locator(".clock.waiting").waitFor();
   return number;
 }

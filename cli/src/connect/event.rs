@@ -1,23 +1,23 @@
-//! What `eio connect` prints: a line for each event, for people or as JSON.
+//! The events that `eio connect` prints, one line each.
 
+mod json;
+mod text;
+
+use core::fmt;
 use core::time::Duration;
-use std::io::{self, Write};
 
-use eio_core::handshake::Transport as Upgrade;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_tokio::{Client, ClientEvent, ConnectError, HandshakeInfo, Message, Transport, redact_url};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::end::Summary;
 use super::exit_code::ExitCode;
+use super::history::History;
 use super::options::Options;
-use super::story::{Story, Told};
-use crate::duration::{millis, precise_millis, setting, spoken};
-use crate::log::{Report, lost_text, outcome_words};
+use crate::log::Report;
 use crate::preview::Preview;
-use crate::proxies;
-use crate::style::{Style, Tone, harmless};
+use crate::style::{TextLine, Tone};
 
-/// What happened.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Connecting {
@@ -26,7 +26,7 @@ pub(crate) enum Event {
         unix: Option<String>,
         proxy: Option<String>,
     },
-    /// Nothing has come for a while.
+    /// Nothing has arrived for a while.
     Waiting {
         since: Duration,
         is_connected: bool,
@@ -41,7 +41,7 @@ pub(crate) enum Event {
     },
     TryingTransport {
         transport: Transport,
-        /// Why there is no session on the one before.
+        /// Why the session did not open on the previous transport.
         error: Option<ConnectError>,
     },
     Upgrading,
@@ -52,7 +52,7 @@ pub(crate) enum Event {
         outcome: UpgradeOutcome,
         protocol: Option<String>,
     },
-    /// The server's.
+    /// The server sent a ping.
     Ping {
         after: Duration,
         late: Duration,
@@ -60,7 +60,7 @@ pub(crate) enum Event {
     },
     PongSent,
     PingSent,
-    /// The server's.
+    /// The server sent a pong.
     Pong {
         rtt: Option<Duration>,
     },
@@ -73,32 +73,33 @@ pub(crate) enum Event {
     NotSent {
         why: String,
     },
-    /// Socket.IO: the namespace answered.
+    /// Socket.IO: the client joined its namespace.
     Joined {
         namespace: String,
         sid: Option<String>,
     },
-    /// Socket.IO: the namespace refused.
-    RefusedNamespace {
+    /// Socket.IO: the namespace refused the client.
+    NamespaceRefused {
         namespace: String,
         why: String,
     },
-    /// Socket.IO: the server disconnected this client.
-    Left {
+    /// Socket.IO: the server disconnected the client from its namespace.
+    NamespaceDisconnected {
         namespace: String,
     },
-    /// Socket.IO: an event.
-    Happened {
+    /// Socket.IO: the server sent an event.
+    Emitted {
         name: String,
         arguments: Preview,
-        asks: Option<u64>,
+        /// The acknowledgement that the server asks for.
+        ack: Option<u64>,
     },
-    /// Socket.IO: an acknowledgement.
+    /// Socket.IO: the server sent an acknowledgement.
     Ack {
         id: u64,
         arguments: Preview,
     },
-    End(Told),
+    End(Summary),
     Lost {
         count: u64,
     },
@@ -107,7 +108,7 @@ pub(crate) enum Event {
 impl Event {
     pub(crate) fn connecting(options: &Options, client: &Client) -> Self {
         #[cfg(unix)]
-        let unix = options.way.unix.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let unix = options.connection.unix.as_ref().map(|path| path.to_string_lossy().into_owned());
         #[cfg(not(unix))]
         let unix = None;
         let proxy = client.proxy().map(str::to_owned);
@@ -118,9 +119,9 @@ impl Event {
         Self::Message { preview: Preview::of(message) }
     }
 
-    /// What is worth a line at once. Messages get theirs when they are read, the end when its story is told.
-    pub(crate) fn of_client(event: &ClientEvent, story: &Story) -> Option<Self> {
-        let protocol = || story.protocol().map(str::to_owned);
+    /// Returns the event to print at once. Messages are printed when they are read, and the end when it is explained.
+    pub(crate) fn of_client(event: &ClientEvent, history: &History) -> Option<Self> {
+        let protocol = || history.protocol().map(str::to_owned);
         Some(match event {
             ClientEvent::Opened { handshake, transport } => {
                 Self::Open { handshake: handshake.clone(), transport: *transport, protocol: protocol() }
@@ -133,7 +134,7 @@ impl Event {
             ClientEvent::PongReceived { rtt } => Self::Pong { rtt: *rtt },
             ClientEvent::Redirected { to } => Self::Redirected { to: to.clone() },
             ClientEvent::TryingTransport { transport } => {
-                Self::TryingTransport { transport: *transport, error: story.connect_error().cloned() }
+                Self::TryingTransport { transport: *transport, error: history.connect_error().cloned() }
             }
             ClientEvent::UpgradeStarted => Self::Upgrading,
             ClientEvent::UpgradeFailed { error } => Self::UpgradeFailed { error: error.clone() },
@@ -160,9 +161,9 @@ impl Report for Event {
             Self::Message { .. } => "message",
             Self::NotSent { .. } => "unsent",
             Self::Joined { .. } => "joined",
-            Self::RefusedNamespace { .. } => "refused",
-            Self::Left { .. } => "left",
-            Self::Happened { .. } => "event",
+            Self::NamespaceRefused { .. } => "refused",
+            Self::NamespaceDisconnected { .. } => "disconnect",
+            Self::Emitted { .. } => "event",
             Self::Ack { .. } => "ack",
             Self::End(_) => "close",
             Self::Lost { .. } => "lost",
@@ -181,155 +182,20 @@ impl Report for Event {
             | Self::NotSent { .. }
             | Self::Waiting { .. }
             | Self::Lost { .. } => Tone::Notable,
-            Self::RefusedNamespace { .. } | Self::Left { .. } => Tone::Bad,
-            Self::End(told) => {
-                if told.code == ExitCode::Closed {
-                    Tone::Good
-                } else {
-                    Tone::Bad
-                }
-            }
+            Self::End(summary) if summary.code == ExitCode::Closed => Tone::Good,
+            Self::NamespaceRefused { .. } | Self::NamespaceDisconnected { .. } | Self::End(_) => Tone::Bad,
             Self::Ping { late, .. } if *late >= NOTABLY_LATE => Tone::Notable,
-            Self::Message { .. } | Self::Happened { .. } | Self::Ack { .. } => Tone::Strong,
+            Self::Message { .. } | Self::Emitted { .. } | Self::Ack { .. } => Tone::Strong,
             _ => Tone::Dim,
         }
     }
 
     fn json(&self) -> Value {
-        match self {
-            Self::Connecting { url, unix, proxy } => json!({ "url": url, "unix": unix, "proxy": proxy }),
-            Self::Waiting { since, is_connected } => json!({
-                "waited_ms": millis(*since),
-                "awaited": if *is_connected { "handshake" } else { "connection" },
-            }),
-            Self::Open { handshake, transport, protocol } => {
-                let upgrades: Vec<&str> = if handshake.upgrades().contains(Upgrade::WebSocket) {
-                    vec!["websocket"]
-                } else {
-                    vec![]
-                };
-                json!({
-                    "sid": short(handshake.sid()),
-                    "transport": transport.as_str(),
-                    "ping_interval_ms": millis(handshake.heartbeat().ping_interval()),
-                    "ping_timeout_ms": millis(handshake.heartbeat().ping_timeout()),
-                    "max_payload": handshake.max_payload(),
-                    "upgrades": upgrades,
-                    "protocol": protocol,
-                    "warning": proxies::warning(handshake.heartbeat()),
-                })
-            }
-            Self::Redirected { to } => json!({ "to": to }),
-            Self::TryingTransport { transport, error } => json!({
-                "transport": transport.as_str(),
-                "error": error.as_ref().map(ToString::to_string),
-            }),
-            Self::Upgrading => json!({}),
-            Self::UpgradeFailed { error } => json!({
-                "what": "upgrade",
-                "error": error.to_string(),
-                "hint": proxies::stripped_upgrade(error),
-            }),
-            Self::RequestFailed { error } => json!({ "what": "request", "error": error.to_string() }),
-            Self::Upgrade { outcome, protocol } => {
-                json!({ "outcome": outcome_words(*outcome), "protocol": protocol })
-            }
-            Self::Ping { after, late, left } => json!({
-                "from": "server",
-                "after_ms": precise_millis(*after),
-                "late_ms": precise_millis(*late),
-                "left_ms": millis(*left),
-            }),
-            Self::PingSent | Self::PongSent => json!({ "from": "client" }),
-            Self::Pong { rtt } => json!({ "from": "server", "rtt_ms": rtt.map(precise_millis) }),
-            Self::Message { preview } => preview.json(),
-            Self::NotSent { why } => json!({ "why": why }),
-            Self::Joined { namespace, sid } => json!({ "namespace": namespace, "sid": sid }),
-            Self::RefusedNamespace { namespace, why } => json!({ "namespace": namespace, "why": why }),
-            Self::Left { namespace } => json!({ "namespace": namespace }),
-            Self::Happened { name, arguments, asks } => {
-                json!({ "name": name, "arguments": arguments.json(), "id": asks })
-            }
-            Self::Ack { id, arguments } => json!({ "id": id, "arguments": arguments.json() }),
-            Self::End(told) => told.json(),
-            Self::Lost { count } => json!({ "count": count }),
-        }
+        self.to_json()
     }
 
-    fn text(&self, style: Style, out: &mut dyn Write) -> io::Result<()> {
-        match self {
-            Self::Connecting { url, unix, proxy } => {
-                write!(out, "{}", harmless(url))?;
-                match (unix, proxy) {
-                    (Some(path), _) => write!(out, " over the Unix socket {}", harmless(path)),
-                    (None, Some(proxy)) => write!(out, " through the proxy {}", harmless(proxy)),
-                    (None, None) => Ok(()),
-                }
-            }
-            Self::Open { handshake, transport, protocol } => {
-                open_text(handshake, *transport, protocol.as_deref(), out)
-            }
-            Self::Waiting { since, is_connected } => {
-                let awaited = if *is_connected {
-                    "the server has taken the connection, and has not answered: its handshake is awaited. Is this the \
-                     port of an Engine.IO server, and can it take more connections?"
-                } else {
-                    "a connection is awaited: packets to this host and port get no answer, or TLS gets none"
-                };
-                write!(out, "for {}: {awaited}", spoken(*since))
-            }
-            Self::Redirected { to } => write!(out, "to {}", harmless(to)),
-            Self::TryingTransport { transport, error } => {
-                write!(out, "{}", transport.as_str())?;
-                error.as_ref().map_or(Ok(()), |error| write!(out, ", after: {error}"))
-            }
-            Self::Upgrading => write!(out, "opening a WebSocket"),
-            Self::UpgradeFailed { error } => {
-                write!(out, "{error}")?;
-                proxies::stripped_upgrade(error).map_or(Ok(()), |hint| write!(out, "; {hint}"))
-            }
-            Self::RequestFailed { error } => write!(out, "{error}"),
-            Self::Upgrade { outcome, protocol } => {
-                out.write_all(outcome_words(*outcome).as_bytes())?;
-                protocol_text(protocol.as_deref(), out)
-            }
-            Self::Ping { after, late, left } => {
-                let late = if *late < Duration::from_millis(1) {
-                    "on time".to_owned()
-                } else {
-                    format!("{} late", spoken(*late))
-                };
-                write!(out, "received after {}, {}", spoken(*after), style.paint(self.tone(), late))?;
-                let facts = format!("  ({} were left)", spoken(*left));
-                write!(out, "{}", style.paint(Tone::Dim, facts))
-            }
-            Self::PongSent | Self::PingSent => write!(out, "sent"),
-            Self::Pong { rtt: Some(rtt) } => write!(out, "received after {}", spoken(*rtt)),
-            Self::Pong { rtt: None } => write!(out, "received, though no ping awaited it"),
-            Self::Message { preview } => preview.write(style, out),
-            Self::NotSent { why } => out.write_all(harmless(why).as_bytes()),
-            Self::Joined { namespace, sid } => {
-                write!(out, "{}", harmless(namespace))?;
-                sid.as_ref().map_or(Ok(()), |sid| write!(out, ", as {}…", harmless(sid)))
-            }
-            Self::RefusedNamespace { namespace, why } => {
-                write!(out, "by {}: {}", harmless(namespace), harmless(why))
-            }
-            Self::Left { namespace } => {
-                write!(out, "{}: the server disconnected this client", harmless(namespace))
-            }
-            Self::Happened { name, arguments, asks } => {
-                write!(out, "{}  ", style.paint(Tone::Strong, harmless(name)))?;
-                arguments.write(style, out)?;
-                asks.map_or(Ok(()), |id| write!(out, ", asks for acknowledgement {id}"))
-            }
-            Self::Ack { id, arguments } => {
-                write!(out, "{id}  ")?;
-                arguments.write(style, out)
-            }
-            Self::End(told) => told.text(out),
-            Self::Lost { count } => lost_text(*count, out),
-        }
+    fn text(&self, line: &mut TextLine) -> fmt::Result {
+        self.write_text(line)
     }
 
     fn lost(count: u64) -> Self {
@@ -337,35 +203,10 @@ impl Report for Event {
     }
 }
 
-/// A ping that is later than this deserves a second look.
+/// A ping that is at least this late stands out.
 const NOTABLY_LATE: Duration = Duration::from_millis(500);
 
-fn open_text(
-    handshake: &HandshakeInfo,
-    transport: Transport,
-    protocol: Option<&str>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let heartbeat = handshake.heartbeat();
-    write!(out, "{}, on {}", harmless(&short(handshake.sid())), transport.as_str())?;
-    protocol_text(protocol, out)?;
-    write!(
-        out,
-        "; a ping every {}, answered within {}",
-        setting(heartbeat.ping_interval()),
-        setting(heartbeat.ping_timeout())
-    )?;
-    if let Some(bytes) = handshake.max_payload() {
-        write!(out, "; at most {bytes} bytes at once")?;
-    }
-    proxies::warning(heartbeat).map_or(Ok(()), |warning| write!(out, "; mind that {warning}"))
-}
-
-fn protocol_text(protocol: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-    protocol.map_or(Ok(()), |protocol| write!(out, " with the subprotocol {}", harmless(protocol)))
-}
-
-/// Enough of a sid to follow it through a log: whoever knows the whole can speak for this client.
+/// Returns the beginning of a sid: enough to find it in a log. Somebody who knows all of it can act as this client.
 fn short(sid: &str) -> String {
     let shown = sid.chars().count().min(8) / 2;
     sid.chars().take(shown).chain(['…']).collect()

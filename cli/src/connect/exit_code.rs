@@ -3,7 +3,7 @@
 use crate::interrupt::INTERRUPTED;
 use crate::usage::{BAD_USAGE, NO_OUTPUT};
 
-/// Tells ends apart for scripts. A number never gets another meaning.
+/// The exit codes, which tell scripts how the session ended. A number keeps its meaning in later versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExitCode {
     Closed,
@@ -29,7 +29,7 @@ pub(crate) enum ExitCode {
     NotFound,
     Redirected,
     ServerError,
-    NoPayload,
+    UnreadableAnswer,
     Interrupted,
 }
 
@@ -59,7 +59,7 @@ impl ExitCode {
         Self::NotFound,
         Self::Redirected,
         Self::ServerError,
-        Self::NoPayload,
+        Self::UnreadableAnswer,
         Self::Interrupted,
     ];
 
@@ -88,51 +88,49 @@ impl ExitCode {
             Self::NotFound => 20,
             Self::Redirected => 21,
             Self::ServerError => 22,
-            Self::NoPayload => 23,
+            Self::UnreadableAnswer => 23,
             Self::Interrupted => INTERRUPTED,
         }
     }
 
-    /// What it means, for the help and the README.
+    /// Returns its meaning, for the help and the README.
     const fn meaning(self) -> &'static str {
         match self {
-            Self::Closed => "the session was closed here: Ctrl-C, SIGTERM, --for, or nobody reads",
-            Self::NoOutput => "standard output cannot be written, a full disk for example",
-            Self::BadUsage => "bad usage",
+            Self::Closed => "eio closed the session: Ctrl-C, SIGTERM, --for, or nobody reads the output",
+            Self::NoOutput => "eio cannot write to standard output, for example because the disk is full",
+            Self::BadUsage => "wrong usage: an option or a setting is invalid",
             Self::NoConnection => {
-                "no connection: nobody listens, the name is unknown, TLS failed, or no answer"
+                "no connection: nothing listens, the host is unknown, TLS failed, or no answer"
             }
-            Self::Refused => {
-                "refused at the opening, whatever the status: wrong path, transport, revision or namespace"
+            Self::Refused => "the server does not offer this transport, revision or namespace",
+            Self::PingTimeout => "ping timeout: the server was silent",
+            Self::TransportClose => {
+                "transport close: the server or the network closed or reset the connection"
             }
-            Self::PingTimeout => "ping timeout: the server fell silent",
-            Self::TransportClose => "transport close: the server, or something in between, closed or reset",
-            Self::TransportError => "transport error: the connection broke",
+            Self::TransportError => "transport error: the connection failed",
             Self::BrokenProtocol => "the server broke the protocol",
             Self::ApplicationStalled => {
-                "this side failed: it did not read (application stalled), or panicked, which is a bug"
+                "eio failed: it did not read in time (application stalled), or panicked, which is a bug"
             }
             Self::ServerDisconnect => "the Socket.IO server disconnected this client",
-            Self::UnknownSession => {
-                "the server no longer knew the session: a restart, or a balancer without stickiness"
-            }
-            Self::BadRequest => "a request of the session was refused as a bad one",
-            Self::PayloadTooLarge => "a message was larger than the server or a proxy takes",
-            Self::TooManyRequests => "too many requests from here",
-            Self::BadGateway => "a proxy got no proper answer from the server",
-            Self::Unavailable => "the server is overloaded or closing, or a proxy has none to ask",
-            Self::GatewayTimeout => "a proxy did not wait long enough for the answer",
-            Self::Unauthorized => "the credentials were refused within the session",
-            Self::Forbidden => "a request of the session was forbidden",
-            Self::NotFound => "the path was gone within the session",
-            Self::Redirected => "a request of the session was redirected",
-            Self::ServerError => "the server failed at a request of the session",
-            Self::NoPayload => "a web page, or a compressed answer, came in place of a payload",
-            Self::Interrupted => "interrupted before the session was open, or twice",
+            Self::UnknownSession => "unknown session: a restart, or a load balancer without sticky sessions",
+            Self::BadRequest => "bad request: the server rejects a request as invalid",
+            Self::PayloadTooLarge => "payload too large for the server or a proxy",
+            Self::TooManyRequests => "too many requests or sessions from this address",
+            Self::BadGateway => "bad gateway: a proxy got no valid answer from the server",
+            Self::Unavailable => "unavailable: the server is full or shutting down, or a proxy finds none",
+            Self::GatewayTimeout => "gateway timeout: a proxy did not wait long enough for the server",
+            Self::Unauthorized => "unauthorized: credentials are missing, wrong or expired",
+            Self::Forbidden => "forbidden: the server or a firewall forbids the request",
+            Self::NotFound => "not found: there are no sessions at this path",
+            Self::Redirected => "redirected: the sessions are at another URL",
+            Self::ServerError => "server error: a status of 500 or above",
+            Self::UnreadableAnswer => "a web page, or a compressed answer, came instead of a payload",
+            Self::Interrupted => "interrupted before the session opened, or interrupted twice",
         }
     }
 
-    /// All of them, a line each.
+    /// Returns the table for the help, one line for each code.
     pub(crate) fn table() -> String {
         Self::ALL.map(|code| format!("  {:<4} {}\n", code.number(), code.meaning())).concat()
     }

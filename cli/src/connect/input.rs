@@ -1,4 +1,4 @@
-//! Lines from standard input, read by a thread of their own, which nothing waits for.
+//! Lines from standard input, read by a thread that the program does not wait for.
 
 #[cfg(unix)]
 mod terminal;
@@ -8,12 +8,12 @@ use std::io::{BufRead, BufReader};
 use eio_tokio::Message;
 use tokio::sync::mpsc;
 
-/// How many lines wait until they are sent; the reader then waits too.
+/// How many lines can wait until they are sent. After that, the reader waits.
 const WAITING: usize = 64;
 
 pub(crate) type Lines = mpsc::Receiver<Message>;
 
-/// What is typed, line by line. The end of the input ends nothing else.
+/// Returns the lines of standard input as messages. The session goes on after the end of the input.
 pub(crate) fn lines() -> Lines {
     let (sender, lines) = mpsc::channel(WAITING);
     std::thread::spawn(move || {
@@ -40,7 +40,7 @@ fn standard_input() -> impl BufRead {
     BufReader::new(std::io::stdin())
 }
 
-/// Text if it is text.
+/// Returns a text message, or a binary one if the line is not UTF-8.
 fn message(line: Vec<u8>) -> Message {
     match String::from_utf8(line) {
         Ok(text) => text.into(),
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_text_is_sent_as_bytes() {
+    fn a_line_that_is_not_utf_8_is_sent_as_a_binary_message() {
         assert_eq!(message("grüß".into()), Message::text("grüß"));
         assert_eq!(message(vec![0xff]), Message::binary(vec![0xff]));
     }

@@ -1,4 +1,4 @@
-//! The options of `eio connect`, and the client they describe.
+//! The options of `eio connect`, and the client that they configure.
 
 use core::time::Duration;
 
@@ -9,24 +9,25 @@ use eio_core::Revision;
 use eio_core::socketio::Packet;
 use eio_tokio::{Client, ClientEvent, Transport};
 
+use super::connection::ConnectionOptions;
 use super::exit_code::ExitCode;
 use super::socketio::Namespace;
-use super::way::Way;
 use crate::duration;
 
-/// Open a session with any server, and watch its heartbeats
+/// Connect to a server, and watch the heartbeats of the session
 ///
-/// Shows the handshake, each heartbeat with its delay against what the server promised, and messages. Lines from
-/// standard input are sent as messages. Ctrl-C closes the session, and --for after a time; when it ends otherwise, the
-/// last line says why, in a sentence that helps to find the cause, and the exit code tells the reasons apart.
+/// Shows the handshake, every ping and how late it is, and every message. Sends the lines of standard input as messages.
+/// Ctrl-C closes the session. Whatever ends it, the last line says why, and what to try; the exit code says so to
+/// scripts.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = after_help())]
 #[expect(clippy::struct_excessive_bools, reason = "options that do not depend on each other")]
 pub(crate) struct Options {
-    /// The server: http://, https://, ws:// or wss://, a host, and a path if sessions are not at /engine.io/
+    /// The server: http://, https://, ws:// or wss://, a host, and the path if it is not /engine.io/
     ///
-    /// http and https open on polling and move to WebSocket if the server offers it; ws and wss open on WebSocket.
-    /// User and password in the URL are sent as Basic credentials, and shown nowhere; nor are the query's values.
+    /// With http and https, the session opens on polling and moves to WebSocket if the server offers it. With ws and wss,
+    /// it opens on WebSocket. USER:PASSWORD@ in the URL is sent as Basic credentials. The output shows neither these nor
+    /// the values of the query.
     #[cfg_attr(
         unix,
         arg(
@@ -37,108 +38,110 @@ pub(crate) struct Options {
     )]
     pub(crate) url: String,
 
-    /// The revision of the protocol: 4 for Socket.IO 3 and 4, 3 for Socket.IO 1 and 2
+    /// The revision of the Engine.IO protocol: 4 for Socket.IO 3 and 4, 3 for Socket.IO 1 and 2
     #[arg(long, value_name = "3|4", default_value = "4", hide_possible_values = true)]
     pub(crate) eio: Revision,
 
-    /// Use this transport alone, and never move
+    /// Use only this transport
     #[arg(long, value_name = "NAME")]
     transport: Option<TransportName>,
 
-    /// Where the server refuses a transport, open the session on the other one
+    /// If the session does not open on the first transport, try the other one
     #[arg(long, conflicts_with = "transport")]
     try_all_transports: bool,
 
-    /// A subprotocol for the WebSocket to offer, the preferred one first; may be repeated
+    /// Offer this WebSocket subprotocol. Repeat it to offer several, in the order of preference
     #[arg(long, value_name = "NAME")]
     protocol: Vec<String>,
 
-    /// Where sessions are, if the URL does not say [default: /engine.io/, with --socketio /socket.io/]
+    /// The path of the sessions, if the URL has none [default: /engine.io/, or /socket.io/ with --socketio]
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
 
-    /// Ask for the path as it is, without a slash at its end
+    /// Do not add a slash to the end of the path
     #[arg(long)]
     no_trailing_slash: bool,
 
-    /// Follow up to 5 redirects until the session opens
+    /// Follow up to 5 redirects when the session opens
     ///
-    /// Never from https or wss to plain text. Credentials, headers and cookies go along to the same host and port only,
-    /// and from http on port 80 to https on port 443 of the same host. A proxy of the environment is looked up anew.
+    /// A redirect from https or wss to plain text is not followed. Credentials, headers and cookies are sent only to the
+    /// same host and port, or to port 443 of the same host after a redirect from port 80. For each URL, the environment
+    /// decides about the proxy.
     #[arg(long)]
     follow_redirects: bool,
 
-    /// Join a namespace and stay on a Socket.IO server [default namespace: /]
+    /// Act as a Socket.IO client, and join a namespace [default namespace: /]
     ///
-    /// Events are shown by name. A line of input is sent as the event "message" with the line as its argument, or, if it
-    /// is a JSON array such as ["chat", "hello", 1], as the event that it names.
+    /// Events are shown with their names. A line of input is sent as an event called "message" with the line as its
+    /// argument. A line that is a JSON array, such as ["chat", "hello", 1], is sent as the event that it names.
     #[arg(long, value_name = "NAMESPACE", num_args = 0..=1, require_equals = true, default_missing_value = "/",
           value_parser = namespace)]
     socketio: Option<String>,
 
-    /// What to join the namespace with: a JSON object, such as {"token":"..."}
+    /// Send this JSON object to the namespace as credentials, such as {"token":"..."}
     #[arg(long, value_name = "JSON", default_value = "", hide_default_value = true, requires = "socketio",
           value_parser = auth)]
     auth: String,
 
-    /// A header for every request, such as 'Authorization: Bearer ...'; may be repeated
+    /// Add a header to every request, such as 'Authorization: Bearer ...'. May be repeated
     #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
     header: Vec<(String, String)>,
 
     #[command(flatten)]
-    pub(crate) way: Way,
+    pub(crate) connection: ConnectionOptions,
 
-    /// Close the session when it has been open for this long, with code 0
+    /// Close the session after it has been open for this long, and exit with code 0
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
     pub(crate) open_for: Option<Duration>,
 
-    /// Send nothing: leave standard input alone
+    /// Do not read standard input
     ///
-    /// A terminal is read only while this program is in its foreground.
+    /// Without this option, eio reads a terminal only while it runs in the foreground.
     #[arg(long)]
     pub(crate) no_input: bool,
 
-    /// Print events as JSON, one per line
+    /// Print each event as a JSON object on one line
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 fn after_help() -> String {
     format!(
-        "Exit codes, 11 to 23 for answers to requests within an open session:\n{}\n{EVENTS_AND_EXAMPLES}",
+        "Exit codes (11 to 23 are for HTTP answers, when the session opens and later):\n{}\n{EVENTS_AND_EXAMPLES}",
         ExitCode::table()
     )
 }
 
 const EVENTS_AND_EXAMPLES: &str = "\
-Events, one per line; --json prints each as an object with these members:
-  connecting  url (without its secrets), unix (the socket's path), proxy
-  waiting     waited_ms, awaited (connection or handshake): after 2 s without one
+Events, one per line. With --json, each is an object with \"event\" (its name), \"at\" (UTC),
+\"ms\" (since the start) and these members:
+  connecting  url (without secrets), unix (path of the socket), proxy
+  waiting     waited_ms, waiting_for (connection or handshake): printed after 2 s
   open        sid (its beginning), transport, ping_interval_ms, ping_timeout_ms,
-              max_payload, upgrades, protocol (the WebSocket's, or null), warning
-              (of an interval that is too long for usual proxies)
+              max_payload, upgrades, protocol (the WebSocket subprotocol or null),
+              warning (if common proxies cut connections within the ping interval)
   redirected  to (with --follow-redirects)
-  trying      transport, error (of the one before; with --try-all-transports)
-  upgrading   (nothing)
+  trying      transport, error (of the other transport; with --try-all-transports)
+  upgrading   (no members): the client opens a WebSocket
   upgrade     outcome, protocol
-  failed      what (upgrade or request), error, and of an upgrade a hint
-  ping        from (the server; in revision 3 this client), and from the server:
-              after_ms (since the ping before), late_ms (against its promise),
-              left_ms (until the session would have ended)
+  failed      what (upgrade or request), error, hint (for an upgrade)
+  ping        from (server; client in revision 3), and if the server sent it:
+              after_ms (since the ping before), late_ms (after the promised time),
+              left_ms (before the ping timeout would have ended the session)
   pong        from, and in revision 3 rtt_ms
-  message     kind, bytes, data
+  message     kind (text or binary), bytes, data (the beginning of a text)
   unsent      why
-  lost        count: events that standard output did not take in time
+  lost        count: how many events were dropped because nobody read them in time
 With --socketio:
-  joined      namespace, sid
+  joined      namespace, sid (its beginning)
   refused     namespace, why
-  event       name, arguments, id (of the acknowledgement that it asks for)
+  event       name, arguments, id (of the acknowledgement that the server asks for)
   ack         id, arguments
-  left        namespace
+  disconnect  namespace: the server disconnected this client from it
 At the end:
-  close       reason, detail, sentence, exit_code, silent_ms, lived_ms,
-              heartbeats, transport, close_code and close_reason (of the server's
-              close frame, or null)
+  close       reason, detail, explanation, exit_code, silent_ms (since the last sign
+              of life), lived_ms, heartbeats, transport, close_code and close_reason
+              (of the server's close frame, or null)
 
 Examples:
   eio connect http://127.0.0.1:3000
@@ -149,11 +152,14 @@ Examples:
   eio connect --unix /run/user/1000/eio.sock
   eio connect --json ws://127.0.0.1:3000 | grep '\"late_ms\"'";
 
-/// More than any sensible chain.
+/// More than any reasonable chain of redirects.
 const MAX_REDIRECTS: u32 = 5;
 
 impl Options {
-    /// The client. What is wrong with the options comes back as a sentence.
+    /// Builds the client.
+    ///
+    /// # Errors
+    /// Returns a sentence that says what is wrong with the options.
     pub(crate) fn client(
         &self,
         on_event: impl Fn(ClientEvent) + Send + Sync + 'static,
@@ -163,7 +169,7 @@ impl Options {
             builder = builder.transports([transport.into()]);
         }
         if self.try_all_transports {
-            let (first, second) = if self.opens_websocket() {
+            let (first, second) = if self.opens_on_websocket() {
                 (Transport::WebSocket, Transport::Polling)
             } else {
                 (Transport::Polling, Transport::WebSocket)
@@ -181,29 +187,29 @@ impl Options {
         for (name, value) in &self.header {
             builder = builder.header(name, value);
         }
-        self.way.configure(&self.url, builder)?.build().map_err(|error| error.to_string())
+        self.connection.configure(&self.url, builder)?.build().map_err(|error| error.to_string())
     }
 
-    /// Whether sessions open on WebSocket.
-    pub(crate) fn opens_websocket(&self) -> bool {
+    /// Returns whether the session opens on WebSocket.
+    pub(crate) fn opens_on_websocket(&self) -> bool {
         let by_url =
             || ["ws:", "wss:"].iter().any(|scheme| self.url.to_ascii_lowercase().starts_with(scheme));
         self.transport.map_or_else(by_url, |transport| transport == TransportName::Websocket)
     }
 
-    /// The path of Socket.IO servers, unless the URL has one.
+    /// Returns the path of Socket.IO servers if the URL has no path.
     fn default_path(&self) -> Option<&'static str> {
         let uri: http::Uri = self.url.parse().ok()?;
         (self.socketio.is_some() && matches!(uri.path(), "" | "/")).then_some("/socket.io/")
     }
 
-    /// The namespace to join.
+    /// Returns the namespace to join.
     pub(crate) fn namespace(&self) -> Option<Namespace> {
         self.socketio.as_ref().map(|name| Namespace::new(name, &self.auth))
     }
 }
 
-/// What may carry a session.
+/// A transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum TransportName {
     Polling,
@@ -223,7 +229,7 @@ fn namespace(text: &str) -> Result<String, &'static str> {
     let name = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
     match Packet::disconnect().in_namespace(&name) {
         Ok(_) => Ok(name),
-        Err(_) => Err("expected a namespace, such as /admin, without a comma"),
+        Err(_) => Err("expected a namespace without a comma, such as /admin"),
     }
 }
 
@@ -235,7 +241,8 @@ fn auth(text: &str) -> Result<String, &'static str> {
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once(':').ok_or("expected a name, a colon and a value")?;
+    let (name, value) =
+        text.split_once(':').ok_or("expected a name, a colon and a value, such as 'X-Token: abc'")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
@@ -249,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn socketio_needs_no_value_and_brings_its_path() {
+    fn socketio_needs_no_value_and_changes_the_default_path() {
         let plain = options("http://h");
         assert!(plain.namespace().is_none() && plain.default_path().is_none());
         let root = options("--socketio http://h");
@@ -260,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_cannot_be_sent_is_refused() {
+    fn values_that_cannot_be_sent_are_refused() {
         assert!(namespace("/a,b").is_err());
         assert!(auth("[]").is_err() && auth("{}").is_ok() && auth("").is_ok());
         assert!(header("Authorization").is_err());

@@ -1,15 +1,15 @@
-//! As much Socket.IO as it takes to stay on its servers.
+//! The part of Socket.IO that a client needs to stay connected to its servers.
 
 use eio_core::Revision;
 use eio_core::socketio::{Body, Event as SocketIoEvent, Packet, member};
 use eio_tokio::Message;
 use serde_json::Value;
 
+use super::end::End;
 use super::event::Event;
-use super::story::End;
 use crate::preview::Preview;
 
-/// The namespace that this client lives in.
+/// The namespace that this client joins.
 #[derive(Clone, Debug)]
 pub(crate) struct Namespace {
     name: String,
@@ -21,7 +21,7 @@ impl Namespace {
         Self { name: name.to_owned(), auth: auth.to_owned() }
     }
 
-    /// The packet that asks to join. Servers of Socket.IO 1 and 2 let everybody into `/` unasked.
+    /// Returns the packet that joins the namespace, or `None` for `/` in Socket.IO 1 and 2, which every client is in.
     pub(crate) fn join(&self, revision: Revision) -> Option<Message> {
         if revision == Revision::V3 && self.name == "/" {
             return None;
@@ -30,16 +30,16 @@ impl Namespace {
         self.encoded(Packet::connect(auth).ok()?)
     }
 
-    /// The packet that says goodbye.
+    /// Returns the packet that leaves the namespace.
     pub(crate) fn leave(&self) -> Message {
         self.encoded(Packet::disconnect()).unwrap_or_else(|| "1".into())
     }
 
-    /// A line of input as an event.
+    /// Returns the event for a line of input.
     pub(crate) fn event(&self, line: &Message) -> Result<Message, String> {
-        const NO_EVENT: &str = "a line in brackets is an event: expected [\"name\", argument, ...]";
+        const NO_EVENT: &str = "the line begins with a bracket, but is not an event: expected a JSON array such as [\"name\", 1]";
         let Some(line) = line.as_text() else {
-            return Err("the line is not text, which Socket.IO sends otherwise".to_owned());
+            return Err("the line is not UTF-8: expected text".to_owned());
         };
         let (name, arguments) = if line.trim_start().starts_with('[') {
             let Ok(Value::Array(parts)) = serde_json::from_str(line) else { return Err(NO_EVENT.to_owned()) };
@@ -61,7 +61,7 @@ impl Namespace {
         packet.encode(&mut out).ok().map(|text| Message::text(text.to_owned()))
     }
 
-    /// What a message of the server's means, and the end, if it is one.
+    /// Returns the event for a message from the server, and the end of the session if the message ends it.
     pub(crate) fn read(&self, message: &Message) -> (Event, Option<End>) {
         let Some(text) = message.as_text() else { return (Event::message(message), None) };
         let Ok(packet) = Packet::decode(text) else {
@@ -79,14 +79,15 @@ impl Namespace {
             Body::ConnectError(data) => {
                 let why = string(Some(member(data, "message").unwrap_or(data))).unwrap_or_default();
                 (
-                    Event::RefusedNamespace { namespace: namespace.clone(), why: why.clone() },
-                    Some(End::NotJoined { namespace, why }),
+                    Event::NamespaceRefused { namespace: namespace.clone(), why: why.clone() },
+                    Some(End::NamespaceRefused { namespace, why }),
                 )
             }
-            Body::Disconnect => {
-                (Event::Left { namespace: namespace.clone() }, Some(End::ThrownOut { namespace }))
-            }
-            Body::Event(event) => (happened(text, &packet, &event), None),
+            Body::Disconnect => (
+                Event::NamespaceDisconnected { namespace: namespace.clone() },
+                Some(End::NamespaceDisconnected { namespace }),
+            ),
+            Body::Event(event) => (socketio_event(text, &packet, &event), None),
             Body::Ack(arguments) => {
                 let id = packet.id().unwrap_or_default();
                 (Event::Ack { id, arguments: Preview::of_text(&joined(arguments.iter())) }, None)
@@ -95,26 +96,26 @@ impl Namespace {
     }
 }
 
-fn happened(text: &str, packet: &Packet<'_>, event: &SocketIoEvent<'_>) -> Event {
-    Event::Happened {
+fn socketio_event(text: &str, packet: &Packet<'_>, event: &SocketIoEvent<'_>) -> Event {
+    Event::Emitted {
         name: event.name().map_or_else(|| decoded_name(text), str::to_owned),
         arguments: Preview::of_text(&joined(event.args().iter())),
-        asks: packet.id(),
+        ack: packet.id(),
     }
 }
 
-/// The name of an event that arrived with escapes.
+/// Returns the name of an event whose name has escapes in its JSON.
 fn decoded_name(text: &str) -> String {
     let array = text.find('[').and_then(|at| text.get(at..)).unwrap_or_default();
     let parts: Vec<Value> = serde_json::from_str(array).unwrap_or_default();
-    parts.first().and_then(Value::as_str).unwrap_or("(a name that cannot be shown)").to_owned()
+    parts.first().and_then(Value::as_str).unwrap_or("(unreadable name)").to_owned()
 }
 
 fn joined<'a>(arguments: impl Iterator<Item = &'a str>) -> String {
     arguments.collect::<Vec<_>>().join(", ")
 }
 
-/// The text of a JSON string.
+/// Returns the text of a JSON string.
 fn string(json: Option<&str>) -> Option<String> {
     serde_json::from_str(json?).ok()
 }
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn joining_names_the_namespace_and_who_asks() {
+    fn joining_names_the_namespace_and_sends_the_credentials() {
         assert_eq!(chat().join(Revision::V4), Some(Message::text(r#"0/chat,{"token":"t"}"#)));
         assert_eq!(chat().join(Revision::V3), Some(Message::text("0/chat,")));
         assert_eq!(Namespace::new("/", "").join(Revision::V4), Some(Message::text("0")));
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_message_or_the_event_that_it_spells() {
+    fn a_line_is_an_event_called_message_or_the_event_that_it_names() {
         let event = |line: &str| chat().event(&Message::text(line.to_owned()));
         assert_eq!(event("say \"hi\""), Ok(Message::text(r#"2/chat,["message","say \"hi\""]"#)));
         assert_eq!(event(r#"["led",1,{"on":true}]"#), Ok(Message::text(r#"2/chat,["led",1,{"on":true}]"#)));
@@ -148,18 +149,18 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_packets_are_understood() {
+    fn packets_from_the_server_are_understood() {
         let read = |text: &str| chat().read(&Message::text(text.to_owned()));
         let (event, end) = read(r#"0/chat,{"sid":"abcdefgh"}"#);
         assert!(matches!(event, Event::Joined { sid: Some(sid), .. } if sid == "abcd") && end.is_none());
         let (_, end) = read(r#"4/chat,{"message":"who are you?"}"#);
-        assert!(matches!(end, Some(End::NotJoined { why, .. }) if why == "who are you?"));
+        assert!(matches!(end, Some(End::NamespaceRefused { why, .. }) if why == "who are you?"));
         let (_, end) = read("1/chat,");
-        assert!(matches!(end, Some(End::ThrownOut { .. })));
+        assert!(matches!(end, Some(End::NamespaceDisconnected { .. })));
         let (event, _) = read(r#"2/chat,7["\u00e9tat",1,"b"]"#);
-        let Event::Happened { name, asks: Some(7), .. } = event else { panic!("{event:?}") };
+        let Event::Emitted { name, ack: Some(7), .. } = event else { panic!("{event:?}") };
         assert_eq!(name, "état");
-        // Another namespace's packets, and what is no packet, are shown as they are.
+        // Packets of other namespaces, and text that is not a packet, are shown unchanged.
         assert!(matches!(read(r#"2["a"]"#).0, Event::Message { .. }));
         assert!(matches!(read("hello").0, Event::Message { .. }));
     }

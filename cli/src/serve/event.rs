@@ -1,33 +1,32 @@
-//! What `eio serve` prints: a line for each event, for people or as JSON.
+//! The events that `eio serve` prints, one line each.
 
+use core::fmt::{self, Write as _};
+use core::net::SocketAddr;
 use core::time::Duration;
-use std::io::{self, Write};
-use std::net::SocketAddr;
 
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::{DisconnectReason, Heartbeat, Liveness, Revision};
 use eio_tokio::{CloseFrame, Disconnect, SessionId, Transport};
 use serde_json::{Value, json};
 
-use super::listen::Place;
+use super::listen::Address;
 use crate::duration::{millis, precise_millis, setting, spoken};
 use crate::log::{Report, lost_text, outcome_words};
 use crate::preview::Preview;
 use crate::settings::liveness_name;
-use crate::style::{Style, Tone, harmless};
+use crate::style::{TextLine, Tone, cut};
 
-/// A session in the log: a number that no other has, and its identifier, of which only the beginning is shown.
+/// The name of a session in the log: its number, and its id, of which only the beginning is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) number: u64,
     pub(crate) id: SessionId,
 }
 
-/// What happened.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Listening {
-        place: Place,
+        address: Address,
         path: String,
         heartbeat: Heartbeat,
         liveness: Liveness,
@@ -42,7 +41,7 @@ pub(crate) enum Event {
         name: Name,
         outcome: UpgradeOutcome,
     },
-    /// The server's, or in revision 3 the client's.
+    /// The server sent a ping, or the client in revision 3.
     Ping {
         name: Name,
         from_client: bool,
@@ -60,7 +59,7 @@ pub(crate) enum Event {
         end: Disconnect,
         lived: Duration,
     },
-    /// A request that opens no session, and belongs to none.
+    /// The server refused a request that belongs to no session.
     Refused {
         transport: Transport,
         status: u16,
@@ -68,18 +67,18 @@ pub(crate) enum Event {
         message: String,
         peer: Option<SocketAddr>,
     },
-    /// A request under a name, or of a page, that this server does not answer to.
-    Stranger {
+    /// The server refused a request because of its host name or its origin.
+    Denied {
         target: String,
         status: u16,
         message: String,
         peer: Option<SocketAddr>,
     },
-    /// The server was told to stop.
+    /// The server is stopping.
     Closing {
         sessions: usize,
     },
-    /// Events that were not written, because standard output was not read fast enough.
+    /// Events were dropped, because standard output was not read fast enough.
     Lost {
         count: u64,
     },
@@ -95,7 +94,7 @@ impl Report for Event {
             Self::Pong { .. } => "pong",
             Self::Message { .. } => "message",
             Self::Close { .. } => "close",
-            Self::Refused { .. } | Self::Stranger { .. } => "refused",
+            Self::Refused { .. } | Self::Denied { .. } => "refused",
             Self::Closing { .. } => "closing",
             Self::Lost { .. } => "lost",
         }
@@ -105,7 +104,7 @@ impl Report for Event {
         match self {
             Self::Listening { .. } => Tone::Strong,
             Self::Open { .. } | Self::Upgrade { outcome: UpgradeOutcome::Upgraded, .. } => Tone::Good,
-            Self::Upgrade { .. } | Self::Refused { .. } | Self::Stranger { .. } | Self::Lost { .. } => {
+            Self::Upgrade { .. } | Self::Refused { .. } | Self::Denied { .. } | Self::Lost { .. } => {
                 Tone::Notable
             }
             Self::Ping { .. } | Self::Pong { .. } | Self::Message { .. } | Self::Closing { .. } => Tone::Dim,
@@ -118,14 +117,8 @@ impl Report for Event {
         }
     }
 
-    fn headline(&self, style: Style) -> Option<String> {
-        let Self::Listening { place, path, heartbeat, .. } = self else { return None };
-        Some(format!(
-            "eio listens on {}, sessions at {path}; a ping every {}, answered within {} (Ctrl-C to stop)",
-            style.paint(Tone::Strong, words(place)),
-            setting(heartbeat.ping_interval()),
-            setting(heartbeat.ping_timeout()),
-        ))
+    fn is_headline(&self) -> bool {
+        matches!(self, Self::Listening { .. })
     }
 
     fn subject(&self) -> Option<String> {
@@ -135,51 +128,40 @@ impl Report for Event {
     fn json(&self) -> Value {
         let mut details = self.details();
         if let (Some(name), Some(details)) = (self.name(), details.as_object_mut()) {
-            // First who, then what.
+            // The session comes first.
             details.shift_insert(0, "session".to_owned(), name.number.into());
             details.shift_insert(1, "sid".to_owned(), name.id.short().to_string().into());
         }
         details
     }
 
-    fn text(&self, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    fn text(&self, line: &mut TextLine) -> fmt::Result {
         match self {
-            Self::Listening { .. } => Ok(()),
+            Self::Listening { address, path, heartbeat, .. } => listening(address, path, *heartbeat, line),
             Self::Open { transport, revision, peer, .. } => {
-                write!(out, "{}, revision {revision}", transport.as_str())?;
-                peer.map_or(Ok(()), |peer| write!(out, ", from {peer}"))
+                write!(line, "on {}, revision {revision}", transport.as_str())?;
+                from(*peer, line)
             }
-            Self::Upgrade { outcome, .. } => out.write_all(outcome_words(*outcome).as_bytes()),
+            Self::Upgrade { outcome, .. } => line.write_str(&outcome_words(*outcome)),
             Self::Ping { from_client, .. } => {
-                out.write_all(if *from_client { b"from the client" } else { b"sent" })
+                line.write_str(if *from_client { "from the client" } else { "sent" })
             }
-            Self::Pong { rtt, .. } => write!(out, "after {}", spoken(*rtt)),
-            Self::Message { preview, .. } => preview.write(style, out),
-            Self::Close { end, lived, .. } => {
-                write!(out, "{}", style.paint(self.tone(), end.reason))?;
-                if let Some(frame) = &end.close_frame {
-                    write!(out, ", close frame {}", harmless(&frame.to_string()))?;
-                }
-                let facts = format!(
-                    "  (silent for {}, on {}, after {})",
-                    spoken(end.silent_for),
-                    end.transport.as_str(),
-                    spoken(*lived)
-                );
-                write!(out, "{}", style.paint(Tone::Dim, facts))?;
-                if end.unsent > 0 { write!(out, ", {} messages unsent", end.unsent) } else { Ok(()) }
-            }
+            Self::Pong { rtt, .. } => write!(line, "received after {}", spoken(*rtt)),
+            Self::Message { preview, .. } => preview.write(line),
+            Self::Close { end, lived, .. } => self.close(end, *lived, line),
             Self::Refused { transport, status, message, peer, .. } => {
-                write!(out, "{}, status {status}: {}", transport.as_str(), harmless(message))?;
-                peer.map_or(Ok(()), |peer| write!(out, ", from {peer}"))
+                write!(line, "{}, status {status}: {}", transport.as_str(), cut(message))?;
+                from(*peer, line)
             }
-            Self::Stranger { target, status, message, peer } => {
-                write!(out, "{}, status {status}: {message}", harmless(target))?;
-                peer.map_or(Ok(()), |peer| write!(out, ", from {peer}"))
+            Self::Denied { target, status, message, peer } => {
+                write!(line, "{}, status {status}: {}", cut(target), cut(message))?;
+                from(*peer, line)
             }
-            Self::Closing { sessions: 0 } => write!(out, "no session is open"),
-            Self::Closing { sessions } => write!(out, "{sessions} open; Ctrl-C again leaves at once"),
-            Self::Lost { count } => lost_text(*count, out),
+            Self::Closing { sessions: 0 } => line.write_str("no session is open"),
+            Self::Closing { sessions } => {
+                write!(line, "closing {sessions} sessions (Ctrl-C again to exit at once)")
+            }
+            Self::Lost { count } => lost_text(*count, line),
         }
     }
 
@@ -189,7 +171,7 @@ impl Report for Event {
 }
 
 impl Event {
-    /// The session it is about.
+    /// Returns the name of the session that the event belongs to.
     fn name(&self) -> Option<Name> {
         match self {
             Self::Open { name, .. }
@@ -200,30 +182,35 @@ impl Event {
             | Self::Close { name, .. } => Some(*name),
             Self::Listening { .. }
             | Self::Refused { .. }
-            | Self::Stranger { .. }
+            | Self::Denied { .. }
             | Self::Closing { .. }
             | Self::Lost { .. } => None,
         }
     }
 
+    fn close(&self, end: &Disconnect, lived: Duration, line: &mut TextLine) -> fmt::Result {
+        line.paint(self.tone(), end.reason)?;
+        if let Some(frame) = &end.close_frame {
+            write!(line, ", close frame {frame}")?;
+        }
+        line.paint(
+            Tone::Dim,
+            format_args!(
+                "  (last sign of life {} ago, on {}, open for {})",
+                spoken(end.silent_for),
+                end.transport.as_str(),
+                spoken(lived)
+            ),
+        )?;
+        if end.unsent > 0 { write!(line, ", {} messages not sent", end.unsent) } else { Ok(()) }
+    }
+
     fn details(&self) -> Value {
         match self {
-            Self::Listening { place, path, heartbeat, liveness } => json!({
-                "url": match place {
-                    Place::Tcp(address) => Some(url(*address)),
-                    #[cfg(unix)]
-                    Place::Unix(_) => None,
-                },
-                "address": match place {
-                    Place::Tcp(address) => Some(address.to_string()),
-                    #[cfg(unix)]
-                    Place::Unix(_) => None,
-                },
-                "unix": match place {
-                    Place::Tcp(_) => None,
-                    #[cfg(unix)]
-                    Place::Unix(path) => Some(path.to_string_lossy()),
-                },
+            Self::Listening { address, path, heartbeat, liveness } => json!({
+                "url": tcp(address).map(url),
+                "address": tcp(address).map(|address| address.to_string()),
+                "unix": unix(address),
                 "path": path,
                 "ping_interval_ms": millis(heartbeat.ping_interval()),
                 "ping_timeout_ms": millis(heartbeat.ping_timeout()),
@@ -257,8 +244,8 @@ impl Event {
                 "message": message,
                 "peer": peer.map(|peer| peer.to_string()),
             }),
-            Self::Stranger { target, status, message, peer } => json!({
-                "target": target,
+            Self::Denied { target, status, message, peer } => json!({
+                "target": cut(target),
                 "status": status,
                 "message": message,
                 "peer": peer.map(|peer| peer.to_string()),
@@ -269,16 +256,43 @@ impl Event {
     }
 }
 
-/// Where a server is, for people.
-fn words(place: &Place) -> String {
-    match place {
-        Place::Tcp(address) => url(*address),
+fn listening(address: &Address, path: &str, heartbeat: Heartbeat, line: &mut TextLine) -> fmt::Result {
+    line.write_str("eio listens on ")?;
+    match tcp(address) {
+        Some(address) => line.paint(Tone::Strong, url(address))?,
+        None => {
+            line.paint(Tone::Strong, format_args!("the Unix socket {}", unix(address).unwrap_or_default()))?;
+        }
+    }
+    write!(
+        line,
+        "; sessions at {path}; ping interval {}, ping timeout {} (Ctrl-C to stop)",
+        setting(heartbeat.ping_interval()),
+        setting(heartbeat.ping_timeout()),
+    )
+}
+
+fn from(peer: Option<SocketAddr>, line: &mut TextLine) -> fmt::Result {
+    peer.map_or(Ok(()), |peer| write!(line, ", from {peer}"))
+}
+
+fn tcp(address: &Address) -> Option<SocketAddr> {
+    match address {
+        Address::Tcp(address) => Some(*address),
         #[cfg(unix)]
-        Place::Unix(path) => format!("the Unix socket {}", harmless(&path.to_string_lossy())),
+        Address::Unix(_) => None,
     }
 }
 
-/// Where a browser on this machine finds a listener.
+fn unix(address: &Address) -> Option<String> {
+    match address {
+        Address::Tcp(_) => None,
+        #[cfg(unix)]
+        Address::Unix(path) => Some(path.to_string_lossy().into_owned()),
+    }
+}
+
+/// Returns the URL at which a browser on this machine finds the server.
 fn url(address: SocketAddr) -> String {
     match address {
         SocketAddr::V4(_) if address.ip().is_unspecified() => format!("http://127.0.0.1:{}/", address.port()),
@@ -290,18 +304,16 @@ fn url(address: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::style::Style;
 
     fn both(event: &Event) -> (String, Value) {
-        let text = event.headline(Style::PLAIN).unwrap_or_else(|| {
-            let mut text = Vec::new();
-            event.text(Style::PLAIN, &mut text).unwrap();
-            String::from_utf8(text).unwrap()
-        });
-        (text, event.json())
+        let mut line = TextLine::new(Style::PLAIN);
+        event.text(&mut line).unwrap();
+        (line.into_text(), event.json())
     }
 
     #[test]
-    fn the_first_line_says_where_to_go() {
+    fn the_first_line_has_the_url_for_a_browser() {
         for (address, url) in [
             ("127.0.0.1:3000", "http://127.0.0.1:3000/"),
             ("0.0.0.0:80", "http://127.0.0.1:80/"),
@@ -309,12 +321,12 @@ mod tests {
             ("[::1]:80", "http://[::1]:80/"),
         ] {
             let (text, json) = both(&Event::Listening {
-                place: Place::Tcp(address.parse().unwrap()),
+                address: Address::Tcp(address.parse().unwrap()),
                 path: "/engine.io/".to_owned(),
                 heartbeat: Heartbeat::DEFAULT,
                 liveness: Liveness::ExtendOnce,
             });
-            assert!(text.starts_with(&format!("eio listens on {url}, sessions at /engine.io/; ")), "{text}");
+            assert!(text.starts_with(&format!("eio listens on {url}; sessions at /engine.io/; ")), "{text}");
             assert_eq!(json["url"], url);
             assert_eq!(json["address"], address);
             assert_eq!(json["ping_interval_ms"], 25_000);

@@ -1,4 +1,4 @@
-//! The page's data: server-sent events, at most five per second, for as long as somebody looks.
+//! The stream of data to the page: at most five server-sent events per second, for as long as the page is open.
 
 use core::convert::Infallible;
 use core::pin::Pin;
@@ -11,23 +11,23 @@ use http_body::{Body, Frame};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
-use super::board::Board;
+use super::dashboard::Dashboard;
 use crate::clock::Clock;
 
-/// How often the board is looked at.
+/// The time between two looks at the dashboard.
 const TURN: Duration = Duration::from_millis(200);
 
-/// After how many turns without news a comment is sent: a page that has gone is noticed by writing to it.
+/// After how many looks without changes a comment is sent. Writing it shows whether the page is still there.
 const QUIET_TURNS: u32 = 50;
 
-/// A body that never ends. It holds nothing but what it has to say next: a page that reads slowly gets fewer, larger
-/// pieces.
+/// A body that never ends. It collects the changes only when they can be sent: a page that reads slowly gets fewer and
+/// larger events.
 pub(crate) struct Feed {
-    board: Arc<Board>,
+    dashboard: Arc<Dashboard>,
     clock: Clock,
-    /// What is said once, at the beginning.
+    /// The first event, which describes the server.
     about: Option<Bytes>,
-    /// The version of the board that the page has.
+    /// The version of the dashboard that the page has.
     seen: Option<u64>,
     timer: Pin<Box<Sleep>>,
     quiet_turns: u32,
@@ -36,9 +36,14 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// `about` describes the server, in JSON.
-    pub(crate) fn new(board: Arc<Board>, clock: Clock, about: &str, permit: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(
+        dashboard: Arc<Dashboard>,
+        clock: Clock,
+        about: &str,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
         Self {
-            board,
+            dashboard,
             clock,
             about: Some(format!("retry: 1000\nevent: about\ndata: {about}\n\n").into()),
             seen: None,
@@ -64,7 +69,7 @@ impl Body for Feed {
             ready!(self.timer.as_mut().poll(cx));
             let next = self.clock.deadline_in(TURN);
             self.timer.as_mut().reset(next);
-            if let Some((version, changes)) = self.board.changes(self.seen, self.clock.elapsed()) {
+            if let Some((version, changes)) = self.dashboard.changes(self.seen, self.clock.elapsed()) {
                 self.seen = Some(version);
                 self.quiet_turns = 0;
                 return Poll::Ready(Some(Ok(Frame::data(format!("data: {changes}\n\n").into()))));

@@ -15,57 +15,59 @@ use super::pages::Pages;
 #[cfg(unix)]
 use super::unix::{self, SocketFile};
 
-/// Where a server can be found.
+/// The address that a server listens on.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Address {
     Tcp(SocketAddr),
     #[cfg(unix)]
     Unix(PathBuf),
 }
 
-/// A listener of either kind.
+/// A listener on either kind of address.
 pub(super) enum Listener {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix(UnixListener),
 }
 
-/// What has to stay until the server has ended.
+/// Cleans up when the server ends and this is dropped.
 #[derive(Default)]
-pub(super) struct Left {
+pub(super) struct Cleanup {
     #[cfg(unix)]
     _file: Option<SocketFile>,
 }
 
-/// Listens where the options say.
-pub(super) async fn listen(options: &Options) -> Result<(Listener, Place, Left), String> {
+/// Listens on the address in the options.
+pub(super) async fn listen(options: &Options) -> Result<(Listener, Address, Cleanup), String> {
     #[cfg(unix)]
     if let Some(path) = &options.unix {
         let (listener, file) = unix::listen(path, options.unix_mode)?;
-        return Ok((Listener::Unix(listener), Place::Unix(path.clone()), Left { _file: Some(file) }));
+        return Ok((Listener::Unix(listener), Address::Unix(path.clone()), Cleanup { _file: Some(file) }));
     }
     let listener = tcp(&options.listen).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    Ok((Listener::Tcp(listener), Place::Tcp(address), Left::default()))
+    Ok((Listener::Tcp(listener), Address::Tcp(address), Cleanup::default()))
 }
 
 async fn tcp(at: &str) -> Result<TcpListener, String> {
     TcpListener::bind(at).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("{at} is taken by another program: choose another address with --listen")
+            format!("cannot listen on {at}: another program uses it; choose another address with --listen")
         }
         io::ErrorKind::PermissionDenied => {
-            format!("{at} is not for everybody to listen on: choose a port above 1023 with --listen")
+            format!("cannot listen on {at}: permission denied; choose a port above 1023 with --listen")
         }
         io::ErrorKind::AddrNotAvailable => {
-            format!("{at} is no address of this machine: choose another with --listen")
+            format!(
+                "cannot listen on {at}: this machine does not have that address; choose another with --listen"
+            )
         }
         _ => format!("cannot listen on {at}: {error}"),
     })
 }
 
 impl Listener {
-    /// Serves what it accepts.
+    /// Serves the connections that it accepts.
     pub(super) async fn serve(self, server: &Server, pages: Pages) -> io::Result<()> {
         match self {
             Self::Tcp(listener) => server.serve_with(listener, pages).await,

@@ -1,4 +1,4 @@
-//! The options of `eio serve`, and the server they describe.
+//! The options of `eio serve`, and the server that they configure.
 
 use core::num::{NonZeroU32, NonZeroUsize};
 use core::time::Duration;
@@ -13,43 +13,42 @@ use serde_json::{Value, json};
 use crate::duration::{self, millis};
 use crate::settings::{Timing, liveness_name};
 
-/// Serve Engine.IO, and show every session
+/// Run an Engine.IO server, and show every session
 ///
-/// Any Engine.IO client may connect; messages are taken and counted, and sent back with --echo. Every open, upgrade,
-/// ping, pong, message and close is a line on standard output, and a page at / shows the sessions live.
+/// Any Engine.IO client can connect. The server counts its messages and, with --echo, sends them back. It prints a line
+/// for every open, upgrade, ping, pong, message and close. The page at / shows the sessions live.
 ///
-/// Ctrl-C closes every session and exits with code 0; a second Ctrl-C leaves at once, with code 130. A bad option, or
-/// an address that cannot be listened on, is told on standard error, with code 2.
+/// Ctrl-C closes every session, and the server exits with code 0. A second Ctrl-C ends it at once, with code 130. After
+/// an invalid option, or if it cannot listen, the server exits with code 2.
 ///
-/// Sessions outlive the log: where standard output cannot be written, because its disk is full for example, that is
-/// told once on standard error, events wait, and writing is tried again every second. When nobody reads standard
-/// output any more, the server ends with code 0.
+/// If the server cannot write to standard output, for example because the disk is full, it says so once on standard error,
+/// and sessions go on. It tries again every second, and drops events when too many are waiting. If nobody reads standard
+/// output any more, for example after `eio serve | head`, it exits with code 0.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Options {
-    /// Where to listen; port 0 takes a free one, which the first line of output names
+    /// The address to listen on. Port 0 picks a free port, which the first line of output shows
     ///
-    /// Beyond this machine, everybody who reaches the port can open sessions and look at the page, which shows
-    /// sessions under short names, without addresses and without what messages say.
+    /// On an address that other machines can reach, everybody who reaches it can open sessions and see the page. The page
+    /// shows neither the addresses of clients nor the content of messages.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000", value_parser = host_and_port)]
     pub(crate) listen: String,
 
-    /// Listen on this Unix socket instead of an address
+    /// Listen on this Unix socket instead
     ///
-    /// The file is made with the permissions of --unix-mode, and removed when the server ends. A file that is left of
-    /// a server that was killed is replaced; one that somebody listens on, or that is not a socket, is not.
+    /// The server creates the file with the permissions of --unix-mode, and removes it when it ends. It replaces a file
+    /// that a killed server has left behind, but no other file, and no socket that another program listens on.
     #[cfg(unix)]
     #[arg(long, value_name = "PATH", conflicts_with = "listen")]
     pub(crate) unix: Option<PathBuf>,
 
-    /// The permissions of the Unix socket's file: who may write to it may connect, which is you alone unless told
-    /// otherwise
+    /// The permissions of the file of the Unix socket. Who may write to the file can connect
     #[cfg(unix)]
     #[arg(long, value_name = "OCTAL", default_value = "600", requires = "unix", value_parser = mode)]
     pub(crate) unix_mode: u32,
 
-    /// Where sessions live: requests whose path begins with this (Socket.IO clients ask at /socket.io/)
+    /// The path of the sessions. Socket.IO clients use /socket.io/
     #[arg(long, value_name = "PATH", default_value = "/engine.io/", value_parser = path)]
     pub(crate) path: String,
 
@@ -60,15 +59,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
     upgrade_timeout: Duration,
 
-    /// How long a connection without a session is kept between two requests: longer than a proxy keeps its own end
+    /// How long an idle HTTP connection stays open between two requests. Choose more than a proxy in front of the server
     #[arg(long, value_name = "TIME", default_value = "75s", value_parser = idle)]
     idle_timeout: Duration,
 
-    /// The largest message, and the largest request body, in bytes
+    /// The size of the largest message and of the largest request body, in bytes
     #[arg(long, value_name = "BYTES", default_value = "1000000", value_parser = bytes)]
     max_payload: NonZeroU32,
 
-    /// Which transports may open a session: polling, websocket, or both with a comma
+    /// The transports that can open a session: polling, websocket, or both with a comma
     #[arg(
         long,
         value_name = "LIST",
@@ -78,22 +77,22 @@ pub(crate) struct Options {
     )]
     transports: Vec<Transport>,
 
-    /// How many connections may be open at once, WebSockets included; more wait [default: what descriptors allow]
+    /// The most connections at once, WebSockets included. Further ones wait [default: what file descriptors allow]
     ///
-    /// While some wait, connections that have not asked for anything are closed after a second. That nobody can be
-    /// accepted is told on standard error, once, and so is that it is over; the same where descriptors run out.
+    /// While connections wait, the server closes those that send no request for a second. It says on standard error when
+    /// it can accept no connection, because of this limit or because it has no file descriptor left, and when it can again.
     #[arg(long, value_name = "N", value_parser = connections)]
     max_connections: Option<NonZeroUsize>,
 
-    /// How many connections one address may have open at once; more are closed unanswered [default: no limit]
+    /// The most connections at once from one address. Further ones are closed [default: no limit]
     #[arg(long, value_name = "N", value_parser = connections)]
     max_connections_per_address: Option<NonZeroUsize>,
 
-    /// Refuse to move sessions from polling to WebSocket
+    /// Do not let sessions move from polling to WebSocket
     #[arg(long)]
     no_upgrades: bool,
 
-    /// Serve clients of revision 3 too: Socket.IO 1 and 2
+    /// Also serve clients of revision 3: Socket.IO 1 and 2
     #[arg(long)]
     eio3: bool,
 
@@ -101,21 +100,21 @@ pub(crate) struct Options {
         long,
         value_name = "ORIGIN",
         value_parser = origin,
-        help = "Let pages of this origin use the server, such as https://app.example, or https://*.app.example for its \
-                subdomains; * for all origins. May be given once"
+        help = "Let web pages of this origin use the server: https://app.example, https://*.app.example for all \
+                subdomains, or * for every origin"
     )]
     pub(crate) cors: Option<Pages>,
 
-    /// Answer to this name, too; * for every name. May be given more than once
+    /// Also answer to this host name, or to every name with *. May be repeated
     ///
-    /// On a loopback address the server answers only to names of this machine (localhost, names below it, and
-    /// addresses), to pages of this machine, and to what --host and --cors name. Otherwise every page in a browser on this
-    /// machine could open sessions, and a stranger's name that is made to point here could read what the page shows.
-    /// On other addresses every name is answered until --host is given.
+    /// On a loopback address, the server answers only to addresses and to names of this machine (localhost and names that
+    /// end with .localhost), only to web pages from this machine, and to what --host and --cors allow. Otherwise every web
+    /// page in a browser on this machine could open sessions and, with a host name that points here, read the page. On
+    /// other addresses, the server answers to every name unless --host is given.
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub(crate) host: Vec<String>,
 
-    /// How many threads serve [default: one for each core]
+    /// The number of threads that serve [default: one per core]
     #[arg(long, value_name = "N", value_parser = workers)]
     pub(crate) workers: Option<NonZeroUsize>,
 
@@ -123,40 +122,40 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) echo: bool,
 
-    /// Print events as JSON, one per line
+    /// Print each event as a JSON object on one line
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 const AFTER_HELP: &str = "\
-Events, one per line; --json prints each as an object with these members:
-  listening  url, address, unix (its path, or null), path, ping_interval_ms,
+Events, one per line. With --json, each is an object with \"event\" (its name), \"at\" (UTC),
+\"ms\" (since the start) and these members:
+  listening  url, address, unix (path of the socket, or null), path, ping_interval_ms,
              ping_timeout_ms, liveness
-  open       transport, eio (the protocol's revision: 3 or 4), peer
+  open       transport, eio (revision of the protocol: 3 or 4), peer (address)
   upgrade    outcome
-  ping       from (the server; in revision 3, the client)
+  ping       from (server; client in revision 3)
   pong       rtt_ms
-  message    kind (text or binary), bytes, and for text its beginning as data
+  message    kind (text or binary), bytes, data (the beginning of a text)
   close      reason, detail, silent_ms (since the client's last sign of life),
-             transport, lived_ms, unsent, close_code and close_reason (of the
-             client's close frame, or null)
-  refused    transport, status, code (the protocol's), message, peer; where the
-             name or the page is unknown: target, status, message, peer
-  closing    sessions: how many were open when the server was told to end
-  lost       count: events that standard output did not take in time
-Every event has at (UTC) and ms (since the start); those of a session have
-session (a number, counted from 1) and sid (its first four characters, because
-whoever knows the whole of it can speak for the client).
+             transport, lived_ms, unsent (messages), close_code and close_reason
+             (of the client's close frame, or null)
+  refused    transport, status, code (of the protocol), message, peer; or, because of
+             the host name or the origin, target, status, message, peer
+  closing    sessions: how many were open when the server began to stop
+  lost       count: how many events were dropped because nobody read them in time
+An event of a session also has session (its number, from 1) and sid (the first four
+characters of its id, because somebody who knows the whole id can act as its client).
 
 Examples:
   eio serve --echo
   eio serve --listen 0.0.0.0:3000 --path /socket.io/
-  eio serve --unix /run/eio/eio.sock --unix-mode 660 for a proxy in this group
-  eio serve --ping-interval 2s --ping-timeout 1s     watch silence being noticed
+  eio serve --unix /run/eio/eio.sock --unix-mode 660   for a proxy in the file's group
+  eio serve --ping-interval 2s --ping-timeout 1s       see dead clients detected soon
   eio serve --json | grep '\"event\":\"close\"'";
 
 impl Options {
-    /// Says these options to a builder.
+    /// Applies these options to a builder.
     pub(crate) fn configure(&self, builder: ServerBuilder, heartbeat: Heartbeat) -> ServerBuilder {
         let builder = match &self.cors {
             Some(pages) => builder.cors(pages.cors.clone()),
@@ -182,7 +181,7 @@ impl Options {
             .eio3(self.eio3)
     }
 
-    /// What the page says about the server.
+    /// Describes the server for the page.
     pub(crate) fn about(&self, heartbeat: Heartbeat) -> Value {
         let liveness = self.timing.liveness();
         let detection = detect::eio4_server(heartbeat, liveness);
@@ -206,7 +205,7 @@ impl Options {
     }
 }
 
-/// What may carry a session.
+/// A transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Transport {
     Polling,
@@ -216,7 +215,7 @@ enum Transport {
 fn host_and_port(text: &str) -> Result<String, &'static str> {
     const EXPECTED: &str = "expected HOST:PORT, such as 127.0.0.1:3000";
     let (host, port) = text.rsplit_once(':').ok_or(EXPECTED)?;
-    // An IPv6 address stands in brackets, or its last group would be taken for a port.
+    // An IPv6 address needs brackets, because otherwise its last group looks like a port.
     let bare_ipv6 = host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
     if host.is_empty() || bare_ipv6 || port.parse::<u16>().is_err() {
         return Err(EXPECTED);
@@ -234,19 +233,19 @@ fn mode(text: &str) -> Result<u32, &'static str> {
 
 fn path(text: &str) -> Result<String, &'static str> {
     if !text.starts_with('/') {
-        return Err("expected a path that begins with a slash, such as /socket.io/");
+        return Err("expected a path with a slash at its beginning, such as /socket.io/");
     }
     if text.contains(['?', '#']) || text.parse::<http::Uri>().is_err() {
-        return Err("expected a path alone, as it stands in a request");
+        return Err("expected a path without a query or a fragment, percent-encoded");
     }
     Ok(text.to_owned())
 }
 
-/// Pages that may use the server.
+/// The web pages that may use the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Pages {
     cors: Cors,
-    /// `None` for all.
+    /// `None` allows every origin.
     pub(crate) pattern: Option<OriginPattern>,
 }
 
@@ -261,7 +260,7 @@ fn host_name(text: &str) -> Result<String, &'static str> {
     if text == "*" || is_name {
         Ok(text.to_ascii_lowercase())
     } else {
-        Err("expected a name alone, such as dev.example, or *")
+        Err("expected a host name without a port, such as dev.example, or *")
     }
 }
 
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_a_name_alone_or_a_star() {
+    fn a_host_is_a_name_without_a_port_or_a_star() {
         for text in ["dev.example", "DEV", "*", "10.0.2.2"] {
             assert_eq!(host_name(text), Ok(text.to_ascii_lowercase()));
         }
@@ -313,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_a_path_and_nothing_more() {
+    fn a_path_has_neither_query_nor_fragment() {
         assert!(path("/").is_ok() && path("/a/b/").is_ok());
         for text in ["", "engine.io/", "/a?b", "/a#b", "/a b", "http://a/"] {
             assert!(path(text).is_err(), "{text}");

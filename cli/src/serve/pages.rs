@@ -1,4 +1,6 @@
-//! Who answers what: the page, its data, or the sessions.
+//! Answers requests: with the page, with its data, or from the sessions.
+
+mod html;
 
 use core::convert::Infallible;
 use core::pin::Pin;
@@ -8,31 +10,31 @@ use std::sync::Arc;
 use bytes::Bytes;
 use eio_tokio::{EngineService, PeerAddr, Server};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http_body::Body as _;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
-use super::board::Board;
+use super::access::{Access, Denial};
+use super::dashboard::Dashboard;
 use super::event::Event;
 use super::feed::Feed;
-use super::guard::{Guard, Objection};
 use crate::clock::Clock;
 use crate::log::Log;
 
-/// The page. Its script and its style carry a nonce, which is another one in every answer.
-const PAGE: &str = include_str!("page.html");
-const NONCE: &str = "{nonce}";
+/// How many pages can be open at once.
+const MAX_FEEDS: usize = 64;
 
-/// How many pages may look at once.
-const WATCHERS: usize = 64;
+/// How long a page that finds all feeds taken should wait before it tries again, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// What every answer is.
+/// The body of an answer.
 type Body = Either<Full<Bytes>, Feed>;
 
-/// Answers every request.
+/// The service that answers every request.
 #[derive(Clone)]
 pub(crate) struct Pages {
     engine: EngineService,
@@ -40,29 +42,29 @@ pub(crate) struct Pages {
 }
 
 struct Shared {
-    board: Arc<Board>,
+    dashboard: Arc<Dashboard>,
     clock: Clock,
-    /// The server, as the page describes it.
+    /// The description of the server for the page, in JSON.
     about: String,
     path: String,
-    watchers: Arc<Semaphore>,
-    guard: Guard,
+    feeds: Arc<Semaphore>,
+    access: Access,
     log: Log<Event>,
 }
 
 impl Pages {
     pub(crate) fn new(
         server: &Server,
-        board: Arc<Board>,
+        dashboard: Arc<Dashboard>,
         clock: Clock,
         path: &str,
         about: &Value,
-        guard: Guard,
+        access: Access,
         log: Log<Event>,
     ) -> Self {
-        let watchers = Arc::new(Semaphore::new(WATCHERS));
+        let feeds = Arc::new(Semaphore::new(MAX_FEEDS));
         let (about, path) = (about.to_string(), path.to_owned());
-        let shared = Shared { board, clock, about, path, watchers, guard, log };
+        let shared = Shared { dashboard, clock, about, path, feeds, access, log };
         Self { engine: server.service(), shared: Arc::new(shared) }
     }
 }
@@ -80,19 +82,23 @@ impl Service<Request<Incoming>> for Pages {
         let is_sessions = self.engine.serves(request.uri().path());
         let route = Route::of(is_sessions, request.method(), request.uri());
         let (parts, body) = request.into_parts();
-        let answer = match self.shared.objection(route, &parts) {
-            Some(objection) => self.shared.refuse(&parts, objection),
+        let mut answer = match self.shared.denial(route, &parts) {
+            Some(denial) => self.shared.deny(&parts, denial),
             None if route == Route::Session => {
                 let answer = self.engine.call(Request::from_parts(parts, body));
                 return Box::pin(async move { Ok(answer.await?.map(Either::Left)) });
             }
             None => self.shared.answer(route),
         };
+        // The body stays unread, so no further request can follow it on this connection (RFC 9112 section 9.3).
+        if parts.version < Version::HTTP_2 && !body.is_end_stream() {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         Box::pin(async move { Ok(answer) })
     }
 }
 
-/// What a request asks for.
+/// The target of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
     Page,
@@ -103,14 +109,14 @@ enum Route {
 }
 
 impl Route {
-    /// `is_sessions`: the path is one of the sessions'.
+    /// Returns the target. `is_sessions` says whether the path belongs to the sessions.
     fn of(is_sessions: bool, method: &Method, uri: &http::Uri) -> Self {
-        // The sessions' path may be a prefix of ours; their requests always name the protocol's revision.
-        let of_a_session =
+        // The path of the sessions can be a prefix of ours. Their requests always have the parameter EIO.
+        let has_revision =
             uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("EIO=")));
         let route = match uri.path() {
-            "/" if !of_a_session => Self::Page,
-            "/events" if !of_a_session => Self::Events,
+            "/" if !has_revision => Self::Page,
+            "/events" if !has_revision => Self::Events,
             _ if is_sessions => return Self::Session,
             _ => return Self::Nothing,
         };
@@ -119,21 +125,21 @@ impl Route {
 }
 
 impl Shared {
-    /// What speaks against answering. About the origin of a session's request, and about one without a host, the server
-    /// itself says it.
-    fn objection(&self, route: Route, request: &Parts) -> Option<Objection> {
-        let host = self.guard.check_host(request).err();
-        let origin = || self.guard.check_origin(request).err();
+    /// Returns why the request must not be answered. For sessions, the engine itself checks the origin, and whether there
+    /// is a host name.
+    fn denial(&self, route: Route, request: &Parts) -> Option<Denial> {
+        let host = self.access.check_host(request).err();
+        let origin = || self.access.check_origin(request).err();
         match route {
             Route::Session => host.filter(|(status, _)| *status == StatusCode::FORBIDDEN),
-            // A link on another site's page leads here, too, and gives that page nothing.
+            // A link on another site may lead to the page: that site learns nothing from it.
             Route::Page if !request.headers.contains_key(header::ORIGIN) => host,
             _ => host.or_else(origin),
         }
     }
 
-    fn refuse(&self, request: &Parts, (status, sentence): Objection) -> Response<Body> {
-        self.log.put(Event::Stranger {
+    fn deny(&self, request: &Parts, (status, sentence): Denial) -> Response<Body> {
+        self.log.put(Event::Denied {
             target: request.uri.path().to_owned(),
             status: status.as_u16(),
             message: sentence.trim_end().to_owned(),
@@ -144,48 +150,35 @@ impl Shared {
 
     fn answer(&self, route: Route) -> Response<Body> {
         match route {
-            Route::Page => page(),
+            Route::Page => html::page(),
             Route::Events => self.events(),
             Route::WrongMethod => {
-                let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "expected GET\n".to_owned());
+                let mut response = text(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "this method is not allowed here: use GET\n".to_owned(),
+                );
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
                 response
             }
             Route::Session | Route::Nothing => {
                 let path = &self.path;
                 let sentence =
-                    format!("nothing is here: sessions are at {path}, the page that shows them is at /\n");
+                    format!("there is nothing at this path: sessions are at {path}, and the page is at /\n");
                 text(StatusCode::NOT_FOUND, sentence)
             }
         }
     }
 
     fn events(&self) -> Response<Body> {
-        let Ok(permit) = Arc::clone(&self.watchers).try_acquire_owned() else {
-            return text(StatusCode::SERVICE_UNAVAILABLE, format!("{WATCHERS} pages are looking already\n"));
+        let Ok(permit) = Arc::clone(&self.feeds).try_acquire_owned() else {
+            let sentence = format!("{MAX_FEEDS} pages are open already: try again later\n");
+            let mut response = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            return response;
         };
-        let feed = Feed::new(Arc::clone(&self.board), self.clock, &self.about, permit);
+        let feed = Feed::new(Arc::clone(&self.dashboard), self.clock, &self.about, permit);
         guarded(Response::new(Either::Right(feed)), "text/event-stream")
     }
-}
-
-fn page() -> Response<Body> {
-    let mut random = [0; 16];
-    if getrandom::fill(&mut random).is_err() {
-        return text(StatusCode::INTERNAL_SERVER_ERROR, "the system has no random numbers\n".to_owned());
-    }
-    let nonce = format!("{:032x}", u128::from_ne_bytes(random));
-    let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; \
-         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-         require-trusted-types-for 'script'; trusted-types 'none'"
-    );
-    let body = PAGE.replace(NONCE, &nonce);
-    let mut response = guarded(Response::new(full(body)), "text/html; charset=utf-8");
-    if let Ok(policy) = HeaderValue::try_from(policy) {
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    response
 }
 
 fn text(status: StatusCode, text: String) -> Response<Body> {
@@ -198,7 +191,7 @@ fn full(text: String) -> Body {
     Either::Left(Full::new(text.into()))
 }
 
-/// Headers that keep an answer from being taken for something else, kept, or embedded.
+/// Adds the headers that keep browsers from guessing the type of an answer, storing it, or embedding it elsewhere.
 fn guarded(mut response: Response<Body>, content_type: &'static str) -> Response<Body> {
     const CROSS_ORIGIN_RESOURCE_POLICY: header::HeaderName =
         header::HeaderName::from_static("cross-origin-resource-policy");
@@ -226,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_is_found_whatever_the_sessions_path() {
+    async fn the_page_is_found_whatever_the_path_of_the_sessions() {
         for path in ["/engine.io/", "/", "/e", "/events"] {
             assert_eq!(route(path, &Method::GET, "/"), Route::Page, "{path}");
             assert_eq!(route(path, &Method::GET, "/events"), Route::Events, "{path}");
@@ -238,19 +231,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pages_are_only_read_and_sessions_do_what_they_like() {
+    async fn the_page_can_only_be_read_and_sessions_take_every_method() {
         assert_eq!(route("/engine.io/", &Method::POST, "/"), Route::WrongMethod);
         assert_eq!(route("/engine.io/", &Method::HEAD, "/"), Route::Page);
         assert_eq!(route("/engine.io/", &Method::DELETE, "/engine.io/?EIO=4"), Route::Session);
-    }
-
-    #[test]
-    fn the_page_holds_its_nonce_twice_and_nothing_from_elsewhere() {
-        assert_eq!(PAGE.matches(NONCE).count(), 2);
-        for outside in ["https://", "http://", "src=", "innerHTML", "style=\"", "onclick=\""] {
-            let allowed =
-                PAGE.matches("http://www.w3.org/2000/svg").count() * usize::from(outside == "http://");
-            assert_eq!(PAGE.matches(outside).count(), allowed, "{outside}");
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! A Unix socket to listen on: who may connect, and what becomes of its file.
+//! Listening on a Unix socket: the permissions of its file, and when the file is removed.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io;
@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixListener;
 
-/// How many connections wait to be accepted.
+/// How many connections can wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// The file of a socket that this process listens on. Removed when it is dropped, unless another one has taken its
-/// place.
+/// The file of a socket that this process listens on. Dropping this removes the file, unless another file has replaced it.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -20,15 +19,16 @@ pub(crate) struct SocketFile {
     identity: (u64, u64),
 }
 
-/// Listens on a Unix socket whose file has these permissions before anybody can connect.
+/// Listens on a Unix socket. Its file has these permissions before anybody can connect.
 ///
-/// A file that is left of a program that has ended, which nobody listens on, is replaced.
+/// Replaces the file of a socket that nobody listens on, which a killed program leaves behind.
 pub(crate) fn listen(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile), String> {
     let shown = path.display();
-    let address = SockAddr::unix(path)
-        .map_err(|_| format!("{shown:?} is too long for a Unix socket: expected at most 107 bytes"))?;
-    let socket = stream_socket().map_err(|error| format!("no Unix socket: {error}"))?;
-    // Until `listen`, a file that another starting server has just made looks left over.
+    let address = SockAddr::unix(path).map_err(|_| {
+        format!("the path {shown:?} is too long for a Unix socket: expected at most 107 bytes")
+    })?;
+    let socket = stream_socket().map_err(|error| format!("cannot create a Unix socket: {error}"))?;
+    // Before another server that starts now calls `listen`, its new file looks like one that nobody listens on.
     let _alone = lock_directory(path);
     let bound = match socket.bind(&address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
@@ -39,8 +39,8 @@ pub(crate) fn listen(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile
     };
     let cannot = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => format!("the directory of {shown:?} does not exist"),
-        io::ErrorKind::PermissionDenied => format!("{shown:?} may not be made here: {error}"),
-        io::ErrorKind::AddrInUse => format!("{shown:?} is taken by another program"),
+        io::ErrorKind::PermissionDenied => format!("cannot create {shown:?}: {error}"),
+        io::ErrorKind::AddrInUse => format!("cannot listen on {shown:?}: another program uses it"),
         _ => format!("cannot listen on {shown:?}: {error}"),
     };
     bound.map_err(cannot)?;
@@ -53,8 +53,8 @@ pub(crate) fn listen(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile
     Ok((listener, file))
 }
 
-/// Keeps other servers from starting in this directory until the file is dropped. One that cannot be read, or lies where
-/// nothing can be locked, is not locked.
+/// Locks the directory against other starting servers until the returned file is dropped. Returns `None` if the directory
+/// cannot be read or locked.
 fn lock_directory(path: &Path) -> Option<File> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = File::open(directory.unwrap_or(Path::new("."))).ok()?;
@@ -73,13 +73,16 @@ fn remove_stale(path: &Path, address: &SockAddr) -> Result<(), String> {
     let shown = path.display();
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     if !is_socket {
-        return Err(format!("{shown:?} exists and is not a socket: choose another path with --unix"));
+        return Err(format!(
+            "cannot listen on {shown:?}: the file exists and is not a socket; choose another path"
+        ));
     }
     let refused = stream_socket().and_then(|socket| socket.connect(address));
     if !refused.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
-        return Err(format!("{shown:?} is taken by another program: choose another path with --unix"));
+        return Err(format!("cannot listen on {shown:?}: another program uses it; choose another path"));
     }
-    fs::remove_file(path).map_err(|error| format!("{shown:?} is left over and cannot be removed: {error}"))
+    fs::remove_file(path)
+        .map_err(|error| format!("cannot remove {shown:?}, the socket of a program that has ended: {error}"))
 }
 
 fn identity(file: &Metadata) -> (u64, u64) {
@@ -89,7 +92,7 @@ fn identity(file: &Metadata) -> (u64, u64) {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|file| identity(&file) == self.identity) {
-            // A file that stays is replaced by the next server.
+            // If this fails, the next server replaces the file.
             let _ = fs::remove_file(&self.path);
         }
     }

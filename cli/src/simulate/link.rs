@@ -1,14 +1,14 @@
-//! How fast a link is.
+//! The bandwidth of a link.
 
 use core::fmt;
 use core::str::FromStr;
 
-/// Bits per second.
+/// A bandwidth in bits per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bandwidth(u64);
 
 impl Bandwidth {
-    /// A modem in the field, a phone at the edge of its cell, DSL upstream, WLAN.
+    /// A radio modem, a phone at the edge of its cell, DSL upstream, and Wi-Fi.
     pub(crate) const TYPICAL: [Self; 4] = [Self(9_600), Self(64_000), Self(1_000_000), Self(50_000_000)];
 
     pub(crate) const fn bytes_per_second(self) -> u64 {

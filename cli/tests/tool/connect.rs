@@ -60,13 +60,11 @@ fn a_silent_server_is_a_ping_timeout_with_a_sentence_that_helps() {
     assert_eq!(client.exit_code(), 5);
     let last = client.rest().pop().unwrap();
     // As long as the bound at least, and more on a machine that is busy.
-    let silence = last.split("ping timeout: no ping for ").nth(1).and_then(|rest| rest.split(' ').next());
+    let silence =
+        last.split("ping timeout: no ping arrived for ").nth(1).and_then(|rest| rest.split(' ').next());
     let silence: u32 = silence.unwrap_or_else(|| panic!("{last}")).parse().unwrap();
     assert!((500..5_000).contains(&silence), "{last}");
-    assert!(
-        last.contains("the server promised one every 300 ms, and this side waited 200 ms more"),
-        "{last}"
-    );
+    assert!(last.contains("The server promised one every 300 ms, and eio waited 200 ms longer."), "{last}");
     assert!(last.contains("exit code 5"), "{last}");
     assert!(last.contains("try --eio 3"), "{last}");
 }
@@ -112,7 +110,8 @@ fn the_other_transport_is_tried_when_asked_for() {
     assert_eq!(client.exit_code(), 0);
     let lines = client.rest();
     assert!(
-        lines.iter().any(|line| line.contains("trying") && line.contains("websocket, after: ")),
+        lines.iter().any(|line| line.contains("trying")
+            && line.contains("websocket, because the other transport failed: ")),
         "{lines:?}"
     );
 }
@@ -127,8 +126,11 @@ fn a_server_that_stops_is_a_transport_close() {
     assert_eq!((&close["reason"], &close["exit_code"]), (&"transport close".into(), &6.into()));
     // It closes as engine.io does: by a close frame without a code.
     assert_eq!((&close["close_code"], &close["close_reason"]), (&1005.into(), &"".into()));
-    let sentence = close["sentence"].as_str().unwrap();
-    assert!(sentence.contains("the server closed the session on purpose"), "{sentence}");
+    let explanation = close["explanation"].as_str().unwrap();
+    assert!(
+        explanation.contains("the server closed the session with a close frame without a code"),
+        "{explanation}"
+    );
     assert_eq!(client.exit_code(), 6);
     assert_eq!(server.exit_code(), 0);
 }
@@ -139,7 +141,7 @@ fn no_session_is_told_apart_by_its_exit_code() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut client = Eio::start(&["connect", &format!("http://{free}")]);
     assert_eq!(client.exit_code(), 3);
-    assert!(client.rest().pop().unwrap().contains("nobody listens there"));
+    assert!(client.rest().pop().unwrap().contains("Nothing listens there"));
 
     let (_server, url) = serve(&["--transports", "polling"]);
     let mut client = Eio::start(&["connect", "--transport", "websocket", &url]);
@@ -147,12 +149,12 @@ fn no_session_is_told_apart_by_its_exit_code() {
     assert!(client.rest().pop().unwrap().contains("Transport unknown"));
 
     let mut client = Eio::start(&["connect", "--socketio", &url]);
-    assert_eq!(client.exit_code(), 4);
-    assert!(client.rest().pop().unwrap().contains("no sessions at this path"));
+    assert_eq!(client.exit_code(), 20);
+    assert!(client.rest().pop().unwrap().contains("There are no sessions at this path."));
 
     let mut client = Eio::start(&["connect", "--eio", "3", &url]);
     assert_eq!(client.exit_code(), 4);
-    assert!(client.rest().pop().unwrap().contains("does not speak this revision"));
+    assert!(client.rest().pop().unwrap().contains("Try --eio 4."));
 
     let mut client = Eio::start(&["connect", "localhost"]);
     assert_eq!(client.exit_code(), 2);
@@ -172,9 +174,24 @@ fn a_namespace_is_joined_and_left() {
     let event = client.event("event");
     assert_eq!(event["name"], "news");
     assert_eq!(event["arguments"]["data"], "{\"a\":1}");
-    client.event("left");
+    client.event("disconnect");
     assert_eq!(client.event("close")["exit_code"], 10);
     assert_eq!(client.exit_code(), 10);
+}
+
+#[test]
+fn text_from_the_server_cannot_change_the_terminal_and_is_cut() {
+    let event = format!("42[\"\\u001b]0;title\\u0007{}\",\"\u{202e}\"]", "x".repeat(500));
+    let refused = format!("44{{\"message\":\"\\u001b[2Jno{}\"}}", "x".repeat(500));
+    let server = SilentServer::start(25_000, 20_000).saying(&["40{\"sid\":\"abcdefgh\"}", &event, &refused]);
+    let mut client = Eio::start(&["connect", "--socketio", &server.url()]);
+    assert_eq!(client.exit_code(), 4);
+    let lines = client.rest();
+    assert!(!lines.concat().contains(['\u{1b}', '\u{7}', '\u{202e}']), "{lines:?}");
+    for beginning in [r"\u{1b}]0;title\u{7}xxx", r"refused    by /: \u{1b}[2Jnoxxx"] {
+        let line = lines.iter().find(|line| line.contains(beginning));
+        assert!(line.is_some_and(|line| line.contains("xxx…") && line.len() < 400), "{beginning}: {lines:?}");
+    }
 }
 
 #[test]
@@ -183,17 +200,17 @@ fn an_answer_that_ends_a_session_is_told_by_its_exit_code_and_what_to_change() {
     let bad = r#"{"code":3,"message":"Bad request"}"#;
     for (status, body, code, told) in [
         ("400 Bad Request", unknown, 11, "sticky sessions"),
-        ("400 Bad Request", bad, 12, "belongs to the session"),
+        ("400 Bad Request", bad, 12, "rejected a request that belongs to the session"),
         ("413 Payload Too Large", "", 13, "maxHttpBufferSize"),
-        ("429 Too Many Requests", "", 14, "raise the limit"),
-        ("502 Bad Gateway", "<html>", 15, "whether that was restarted"),
+        ("429 Too Many Requests", "", 14, "Raise that limit"),
+        ("502 Bad Gateway", "<html>", 15, "whether that server was restarted"),
         ("503 Service Unavailable", "<html>", 16, "health check"),
         ("504 Gateway Time-out", "<html>", 17, "proxy_read_timeout"),
         ("401 Unauthorized", "", 18, "whether a token has expired"),
-        ("403 Forbidden", "<html>", 19, "its rules for this path"),
-        ("404 Not Found", "<html>", 20, "the routes of the proxy"),
+        ("403 Forbidden", "<html>", 19, "Check its rules for this path"),
+        ("404 Not Found", "<html>", 20, "Check the routes of the proxy"),
         ("302 Found\r\nLocation: /login", "", 21, "to \"/login\""),
-        ("500 Internal Server Error", "", 22, "look at its log"),
+        ("500 Internal Server Error", "", 22, "Look at its log"),
         ("200 OK", "<html>Log in", 23, "a captive portal"),
         ("200 OK\r\nContent-Encoding: gzip", "x", 23, "compresses"),
     ] {
@@ -212,8 +229,12 @@ fn a_server_of_the_other_revision_is_named_with_the_option_to_give() {
     let open = r#"0{"sid":"abcdefgh","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
     let third = format!("{}:{open}", open.len());
     for (first, option, told) in [
-        (third.as_str(), "4", "the server speaks revision 3 of the protocol, and this client 4; try --eio 3"),
-        (open, "3", "the server speaks revision 4 of the protocol, and this client 3; try --eio 4"),
+        (
+            third.as_str(),
+            "4",
+            "the server speaks revision 3 of the protocol, and this client 4. Try --eio 3.",
+        ),
+        (open, "3", "the server speaks revision 4 of the protocol, and this client 3. Try --eio 4."),
     ] {
         let mut client = Eio::start(&["connect", "--eio", option, &polling(first, "")]);
         assert_eq!(client.exit_code(), 4);
@@ -229,7 +250,7 @@ fn a_redirect_is_shown_and_followed_when_asked_for() {
     let moved = "HTTP/1.1 308 Permanent Redirect\r\nContent-Length: 0\r\nLocation: ";
     let old = redirecting(&format!("{moved}{url}/engine.io/\r\n\r\n"));
     let mut client = Eio::start(&["connect", &old]);
-    assert_eq!(client.exit_code(), 4);
+    assert_eq!(client.exit_code(), 21);
     let last = client.rest().pop().unwrap();
     assert!(
         last.contains(&format!("to \"{url}/engine.io/\"")) && last.contains("--follow-redirects"),

@@ -1,6 +1,8 @@
-//! The built program, as people and scripts run it: lines, signals, exit codes, and its page in a browser.
+//! The built program, as people and scripts run it: its lines, signals, exit codes and page.
 
+mod access;
 mod connect;
+mod connection;
 mod output;
 mod page;
 mod peer;
@@ -8,4 +10,5 @@ mod program;
 mod proxies;
 mod serve;
 mod terminal;
-mod way;
+mod tls;
+mod unix;

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 
 use crate::peer::{WebSocket, get};
@@ -13,7 +14,7 @@ fn full() -> File {
     OpenOptions::new().write(true).open("/dev/full").expect("/dev/full is writable")
 }
 
-const NOT_WRITTEN: &str = "eio: standard output cannot be written: No space left on device (os error 28)";
+const NOT_WRITTEN: &str = "eio: cannot write to standard output: No space left on device (os error 28)";
 
 /// A server whose standard output is full, and its address.
 fn serve_without_log(stderr: Option<File>) -> (Eio, String) {
@@ -68,8 +69,20 @@ fn a_full_disk_under_connect_closes_its_session_and_is_code_1() {
             command.stdout(full());
         });
         assert_eq!(client.exit_code(), 1, "{options:?}");
-        assert_eq!(lines_of(&client.errors()), [format!("{NOT_WRITTEN}.")]);
+        assert_eq!(lines_of(&client.errors()), [NOT_WRITTEN]);
     }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_server_that_has_nothing_to_print() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut server = Eio::start_with(&["serve", "--listen", "127.0.0.1:0"], |command| {
+        command.stdout(writer);
+    });
+    let mut line = String::new();
+    BufReader::new(reader).read_line(&mut line).unwrap();
+    assert!(line.starts_with("eio listens on "), "{line}");
+    assert_eq!(server.exit_code(), 0);
 }
 
 #[test]
@@ -81,7 +94,7 @@ fn whatever_is_only_printed_is_code_1_on_a_full_disk() {
             command.stdout(full());
         });
         assert_eq!(program.exit_code(), 1, "{arguments:?}");
-        assert_eq!(lines_of(&program.errors()), [format!("{NOT_WRITTEN}.")]);
+        assert_eq!(lines_of(&program.errors()), [NOT_WRITTEN]);
     }
 }
 

@@ -65,6 +65,24 @@ fn read_head(stream: &mut BufReader<TcpStream>) -> String {
     head
 }
 
+/// An open stream of server-sent events, and the head of its answer.
+pub(crate) fn feed(address: &str) -> (BufReader<TcpStream>, String) {
+    let mut stream = connect(address);
+    write!(stream, "GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("the server reads");
+    let mut stream = BufReader::new(stream);
+    let head = read_head(&mut stream);
+    (stream, head)
+}
+
+/// All that a server answers until it closes the connection.
+pub(crate) fn exchange(address: &str, request: &str) -> String {
+    let mut stream = connect(address);
+    stream.write_all(request.as_bytes()).expect("the server reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the server answers and closes");
+    answer
+}
+
 /// The data of the first server-sent events.
 pub(crate) fn events(address: &str, count: usize) -> Vec<String> {
     let mut stream = connect(address);

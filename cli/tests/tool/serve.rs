@@ -1,12 +1,12 @@
 //! `eio serve` and its events, its signals, its page.
 
-use crate::peer::{WebSocket, get, get_with, head, post};
+use crate::peer::{WebSocket, exchange, feed, get, get_with, head, post};
 use crate::program::{Eio, lines_of};
 
 const QUICK: [&str; 4] = ["--ping-interval", "200ms", "--ping-timeout", "400ms"];
 
-/// A server that prints events, and its address.
-fn serve(options: &[&str]) -> (Eio, String) {
+/// Starts a server that prints events, and returns its address.
+pub(crate) fn serve(options: &[&str]) -> (Eio, String) {
     let mut server = Eio::start(&[&["serve", "--json", "--listen", "127.0.0.1:0"], options].concat());
     let address = server.event("listening")["address"].as_str().unwrap().to_owned();
     (server, address)
@@ -32,8 +32,10 @@ fn a_taken_port_is_one_sentence_and_code_2() {
     assert_eq!(server.exit_code(), 2);
     let errors = server.errors();
     let expected = [
-        format!("eio: {address} is taken by another program: choose another address with --listen."),
-        "Try 'eio serve --help'.".to_owned(),
+        format!(
+            "eio: cannot listen on {address}: another program uses it; choose another address with --listen"
+        ),
+        "Run 'eio serve --help' to see the options".to_owned(),
     ];
     assert_eq!(lines_of(&errors), expected);
     assert!(server.rest().is_empty());
@@ -57,8 +59,11 @@ fn a_bad_option_is_one_sentence_and_code_2() {
         let errors = program.errors();
         let lines = lines_of(&errors);
         assert_eq!(lines.len(), 2, "{errors}");
-        assert!(lines[0].starts_with("eio: ") && lines[0].ends_with('.'), "{errors}");
-        assert!(lines[1].starts_with("Try 'eio") && lines[1].ends_with(" --help'."), "{errors}");
+        assert!(lines[0].starts_with("eio: ") && !lines[0].ends_with('.'), "{errors}");
+        assert!(
+            lines[1].starts_with("Run 'eio") && lines[1].ends_with(" --help' to see the options"),
+            "{errors}"
+        );
         assert!(program.rest().is_empty());
     }
 }
@@ -249,6 +254,42 @@ fn the_page_allows_its_own_script_and_nothing_else() {
 }
 
 #[test]
+fn a_refused_post_is_the_last_request_on_its_connection() {
+    let (_server, address) = serve(&[]);
+    for (target, host, status) in
+        [("/", "localhost", 405), ("/nowhere", "localhost", 404), ("/", "evil.test", 403)]
+    {
+        // The body looks like another request.
+        let body = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let length = body.len();
+        let head = format!("POST {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
+        let answer = exchange(&address, &(head + body));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+    }
+}
+
+#[test]
+fn more_open_pages_than_allowed_are_told_when_to_try_again() {
+    let (_server, address) = serve(&[]);
+    let open: Vec<_> = (0..64).map(|_| feed(&address)).collect();
+    assert!(open.iter().all(|(_, head)| head.starts_with("HTTP/1.1 200")));
+    let (_, refused) = feed(&address);
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("\r\nretry-after: 5\r\n"), "{refused}");
+}
+
+#[test]
+fn a_close_reason_cannot_change_the_terminal() {
+    let mut server = Eio::start(&["serve", "--listen", "127.0.0.1:0"]);
+    let line = server.line();
+    let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap();
+    WebSocket::open(address, 4).close(4001, "\u{1b}[2J\u{9b}2J\r\n\u{202e}bye");
+    let line = core::iter::from_fn(|| Some(server.line())).find(|line| line.contains("close")).unwrap();
+    assert!(line.contains(r#"close frame 4001 "\u{1b}[2J\u{9b}2J\r\n\u{202e}bye""#), "{line}");
+}
+
+#[test]
 fn neither_the_page_nor_its_data_nor_a_line_names_a_session_whole() {
     for form in [&["--json"][..], &[]] {
         let options = [&["serve", "--listen", "127.0.0.1:0"], form].concat();
@@ -301,93 +342,6 @@ fn a_clients_close_frame_is_told_with_its_code_and_words() {
     assert!(get(&address, "/").contains("close_reason"), "the page shows it");
 }
 
-/// The statuses of the page, of a session on polling, of one on WebSocket, and of what is nowhere, for requests with these
-/// headers.
-fn statuses(address: &str, headers: &str) -> [String; 4] {
-    const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                           Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
-    let status = |target, headers: &str| {
-        // Only the first line: a WebSocket has no end.
-        let answer = crate::peer::first_line(address, target, headers);
-        answer.split(' ').nth(1).unwrap_or_default().to_owned()
-    };
-    [
-        status("/", headers),
-        status("/engine.io/?EIO=4&transport=polling", headers),
-        status("/engine.io/?EIO=4&transport=websocket", &format!("{headers}{UPGRADE}")),
-        status("/events", headers),
-    ]
-}
-
-const ALL: [&str; 4] = ["200", "200", "101", "200"];
-const NONE: [&str; 4] = ["403"; 4];
-
-#[test]
-fn on_a_loopback_address_strangers_get_neither_page_nor_feed_nor_sessions() {
-    let (mut server, address) = serve(&[]);
-    let port = address.rsplit(':').next().unwrap();
-    // Names that may have been made to point here.
-    for host in ["evil.test", &format!("evil.test:{port}"), "localhost.evil.test", "127.0.0.1.evil.test"] {
-        assert_eq!(statuses(&address, &format!("Host: {host}\r\n")), NONE, "{host}");
-        let as_own = format!("Host: {host}\r\nOrigin: http://{host}\r\n");
-        assert_eq!(statuses(&address, &as_own), NONE, "{host}");
-    }
-    let refused = server.event("refused");
-    assert_eq!((&refused["status"], &refused["target"]), (&403.into(), &"/".into()), "{refused}");
-    assert!(refused["message"].as_str().unwrap().contains("add --host evil.test"), "{refused}");
-    // Pages of elsewhere.
-    for origin in ["https://evil.test", "http://localhost.evil.test", "null"] {
-        let page = format!("Host: {address}\r\nOrigin: {origin}\r\n");
-        assert_eq!(statuses(&address, &page), NONE, "{origin}");
-    }
-    for origins in [
-        "Origin: http://localhost\r\nOrigin: https://evil.test\r\n",
-        "Origin: chrome-extension://localhost\r\n",
-    ] {
-        assert_eq!(statuses(&address, &format!("Host: localhost\r\n{origins}")), NONE, "{origins}");
-    }
-    assert_eq!(statuses(&address, "Host: evil.test@localhost\r\n"), ["400"; 4]);
-    let script = format!("Host: {address}\r\nSec-Fetch-Site: cross-site\r\n");
-    assert_eq!(statuses(&address, &script), ["200", "403", "403", "403"], "a link may lead to the page");
-    for host in [address.clone(), format!("localhost:{port}"), "app.localhost".to_owned(), "[::1]".to_owned()]
-    {
-        assert_eq!(statuses(&address, &format!("Host: {host}\r\n")), ALL, "{host}");
-        let page = format!("Host: {host}\r\nOrigin: http://localhost:5173\r\n");
-        assert_eq!(statuses(&address, &page), ALL, "{host}");
-    }
-}
-
-#[test]
-fn what_is_named_may_and_everybody_if_that_is_wanted() {
-    let (_server, address) = serve(&["--host", "Dev.example", "--cors", "https://*.app.example"]);
-    assert_eq!(statuses(&address, "Host: dev.example:3000\r\n"), ALL);
-    for origin in ["https://a.app.example", "https://dev.example", "http://localhost:5173"] {
-        assert_eq!(
-            statuses(&address, &format!("Host: dev.example\r\nOrigin: {origin}\r\n")),
-            ALL,
-            "{origin}"
-        );
-    }
-    assert_eq!(statuses(&address, "Host: dev.example\r\nOrigin: https://app.example\r\n"), NONE);
-    assert_eq!(statuses(&address, "Host: a.dev.example\r\n"), NONE);
-    let (_server, address) = serve(&["--cors", "*"]);
-    assert_eq!(statuses(&address, "Host: localhost\r\nOrigin: https://evil.test\r\n"), ALL);
-    assert_eq!(statuses(&address, "Host: evil.test\r\n"), NONE);
-    for options in [&["--listen", "127.0.0.1:0", "--host", "*"][..], &["--listen", "0.0.0.0:0"]] {
-        let mut server = Eio::start(&[&["serve", "--json"], options].concat());
-        let address = server.event("listening")["address"].as_str().unwrap().replace("0.0.0.0", "127.0.0.1");
-        assert_eq!(statuses(&address, "Host: evil.test\r\nOrigin: http://evil.test\r\n"), ALL, "{options:?}");
-    }
-}
-
-#[test]
-fn a_page_too_is_asked_for_under_one_host() {
-    let (_server, address) = serve(&["--host", "*"]);
-    for hosts in ["", "Host: a\r\nHost: a\r\n", "Host: evil.test@localhost\r\n"] {
-        assert_eq!(statuses(&address, hosts), ["400"; 4], "{hosts:?}");
-    }
-}
-
 #[test]
 fn a_server_without_descriptors_says_so_once_lets_newcomers_in_and_says_when_it_is_over() {
     const DESCRIPTORS: u32 = 40;
@@ -399,15 +353,15 @@ fn a_server_without_descriptors_says_so_once_lets_newcomers_in_and_says_when_it_
         .collect();
     let complaint = server.complaint();
     assert!(
-        complaint.starts_with("eio: no connection can be accepted: Too many open files")
-            && complaint.ends_with("allow the process more (ulimit -n)."),
+        complaint.starts_with("eio: cannot accept connections: Too many open files")
+            && complaint.ends_with("raise its limit (ulimit -n)"),
         "{complaint}"
     );
     // Not after the 30 s that a head may take: reading gives up sooner.
     assert!(get(&address, "/").starts_with("HTTP/1.1 200"));
     drop(silent);
     let complaint = server.complaint();
-    assert!(complaint.starts_with("eio: connections are accepted again, after "), "{complaint}");
+    assert!(complaint.starts_with("eio: accepting connections again after "), "{complaint}");
 }
 
 #[test]
@@ -417,8 +371,8 @@ fn connections_beyond_the_limit_wait_and_those_of_one_address_are_closed() {
     assert!(get(&address, "/").starts_with("HTTP/1.1 200"));
     assert_eq!(
         server.complaint(),
-        "eio: no connection can be accepted: all of the 2 connections that may be open are; \
-         allow more with --max-connections."
+        "eio: cannot accept connections: all of the 2 connections that may be open are; raise the limit with \
+         --max-connections"
     );
     drop(silent);
 

@@ -1,7 +1,7 @@
-//! Input that may be a terminal, which only programs in its foreground may read.
+//! Input that may be a terminal, which only the foreground may read.
 //!
-//! A program that reads its terminal from the background is stopped by SIGTTIN, whole: under `timeout`, which starts
-//! what it runs in the background, and after `&` or Ctrl-Z and `bg`. Heartbeats would stop with it.
+//! The kernel stops a whole program with SIGTTIN if it reads its terminal from the background: after `&`, after Ctrl-Z
+//! and `bg`, and under `timeout`, which runs commands in the background. The heartbeats would stop with the program.
 
 use core::time::Duration;
 use std::io::{self, Read};
@@ -13,11 +13,11 @@ use rustix::io::Errno;
 use rustix::process::getpgrp;
 use rustix::termios::tcgetpgrp;
 
-/// How often a program in the background looks whether it has come to the foreground.
+/// How often a program in the background checks whether it is in the foreground.
 const BACKGROUND: Duration = Duration::from_millis(200);
 
-/// Reads while this program is in the foreground, and waits while it is not. Anything but the terminal that controls
-/// this program is read at any time.
+/// Reads while this program is in the foreground, and waits while it is not. Only the program's controlling terminal is
+/// treated like this: other input is read at any time.
 pub(super) struct Foreground<F>(F);
 
 impl<F: AsFd> Foreground<F> {
@@ -26,7 +26,7 @@ impl<F: AsFd> Foreground<F> {
     }
 
     fn may_be_read(&self) -> bool {
-        // An error is another kind of input, or a terminal that controls somebody else.
+        // An error means other input, or a terminal that does not control this program.
         tcgetpgrp(&self.0).map_or(true, |foreground| foreground == getpgrp())
     }
 }
@@ -34,7 +34,7 @@ impl<F: AsFd> Foreground<F> {
 impl<F: AsFd> Read for Foreground<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            // The wait is not in `read`: one that began in the foreground would go on in the background.
+            // `poll` waits, not `read`: a `read` that began in the foreground would go on in the background.
             match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None) {
                 Ok(_) if self.may_be_read() => {}
                 Ok(_) => {

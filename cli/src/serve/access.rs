@@ -1,8 +1,8 @@
-//! Which names and which pages a server answers to, where it is meant for this machine alone.
+//! Which host names and which web pages may use a server that is meant for this machine only.
 //!
-//! Every page in a browser on this machine may send requests to a loopback address, and open WebSockets there. And a name
-//! in a stranger's hands may be made to point there once the stranger's page is open (DNS rebinding), so that the page
-//! even counts as the server's own. So both are looked at: the name that was asked for, and the page that asks.
+//! Every web page in a browser on this machine can send requests to a loopback address, and open WebSockets there. The
+//! owner of a web page can also make its host name point to that address (DNS rebinding), so that the browser treats the
+//! server as part of that page's site. So two things are checked: the name in the request, and the origin of the page.
 
 use core::net::IpAddr;
 use std::sync::Arc;
@@ -12,25 +12,25 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{StatusCode, Uri, Version, header};
 
-use super::listen::Place;
+use super::listen::Address;
 use super::options::Options;
-use crate::style::harmless;
+use crate::style::escape;
 
-/// What a request has to say to be answered.
+/// The host names and origins that may use the server.
 #[derive(Clone, Debug)]
-pub(crate) struct Guard {
-    /// The names that are allowed beside those of this machine; `None` when every name will do.
+pub(crate) struct Access {
+    /// The names that are allowed in addition to those of this machine. `None` allows every name.
     names: Option<Arc<[String]>>,
     origins: AllowedOrigins,
 }
 
-/// Why a request is not answered: a status, and a sentence.
-pub(crate) type Objection = (StatusCode, String);
+/// A refusal: a status, and a sentence for the body.
+pub(crate) type Denial = (StatusCode, String);
 
-impl Guard {
-    /// Strict where only this machine can connect, and where names are given; `*` among them allows every name.
-    pub(crate) fn new(options: &Options, place: &Place) -> Self {
-        let is_local = matches!(place, Place::Tcp(address) if address.ip().is_loopback());
+impl Access {
+    /// Restricts access if only this machine can connect, or if names are given. The name `*` allows every name.
+    pub(crate) fn new(options: &Options, address: &Address) -> Self {
+        let is_local = matches!(address, Address::Tcp(address) if address.ip().is_loopback());
         if options.host.iter().any(|name| name == "*") || !is_local && options.host.is_empty() {
             return Self { names: None, origins: AllowedOrigins::Any };
         }
@@ -52,17 +52,17 @@ impl Guard {
         Self { names: Some(names), origins }
     }
 
-    /// Which pages may open sessions, if that is not for `--cors` alone to say.
+    /// Returns the origins that may open sessions, or `None` if only `--cors` decides.
     pub(crate) fn origins(&self) -> Option<AllowedOrigins> {
         self.names.is_some().then(|| self.origins.clone())
     }
 
-    /// Whether the request asks for this server, under a name that is known.
-    pub(crate) fn check_host(&self, request: &Parts) -> Result<(), Objection> {
+    /// Checks that the request names this server by an allowed name.
+    pub(crate) fn check_host(&self, request: &Parts) -> Result<(), Denial> {
         let mut hosts = request.headers.get_all(header::HOST).iter();
         let host = match (hosts.next(), hosts.next()) {
             (Some(host), None) if host.is_empty() => None,
-            // What stands before an @ is no part of a host.
+            // A host has no user before an @.
             (Some(host), None) => match host.to_str().ok().filter(|host| !host.contains('@')) {
                 Some(host) if let Ok(host) = host.parse::<Authority>() => Some(host),
                 _ => {
@@ -77,36 +77,39 @@ impl Guard {
         if is_known(host, names) {
             return Ok(());
         }
-        let name = harmless(host);
+        let name = escape(host);
         Err((
             StatusCode::FORBIDDEN,
             format!(
-                "this server does not answer to the name {name:?}: add --host {name}, or --host '*' for every name\n"
+                "eio serve does not answer to the host name {name:?}: start it with --host {name}, or with --host '*' for \
+                 every name\n"
             ),
         ))
     }
 
-    /// Whether the page that asks may.
-    pub(crate) fn check_origin(&self, request: &Parts) -> Result<(), Objection> {
+    /// Checks that the page that sent the request may use this server.
+    pub(crate) fn check_origin(&self, request: &Parts) -> Result<(), Denial> {
         if self.origins.allows(request) {
             return Ok(());
         }
         let origin = request.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-        let origin = harmless(origin.unwrap_or("another site"));
+        let origin = escape(origin.unwrap_or("another site"));
         Err((
             StatusCode::FORBIDDEN,
-            format!("pages of {origin} may not use this server: name their origin with --cors\n"),
+            format!(
+                "pages of {origin} may not use this server: start eio serve with --cors and their origin\n"
+            ),
         ))
     }
 }
 
-/// A name of this machine, one of `names`, or an address: who asks by address relies on no name that may have been made to
-/// point here.
+/// Returns whether a host is a name of this machine, one of `names`, or an address. An address is safe, because DNS cannot
+/// change where it points.
 fn is_known(host: &str, names: &[String]) -> bool {
     address(host).is_some() || is_localhost(host) || names.iter().any(|name| name.eq_ignore_ascii_case(host))
 }
 
-/// Whether a page comes from a server on this machine, or from one of `names`.
+/// Returns whether a page comes from a server on this machine, or from one of `names`.
 fn is_page_of(origin: &str, names: &[String]) -> bool {
     let Ok(uri) = origin.parse::<Uri>() else { return false };
     let (Some("http" | "https"), Some(host)) = (uri.scheme_str(), uri.host()) else { return false };
@@ -114,7 +117,7 @@ fn is_page_of(origin: &str, names: &[String]) -> bool {
     is_loopback || is_localhost(host) || names.iter().any(|name| name.eq_ignore_ascii_case(host))
 }
 
-/// RFC 6761 section 6.3: these names are this machine's, whatever a resolver says.
+/// RFC 6761 section 6.3: these names always mean this machine, whatever a resolver answers.
 fn is_localhost(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost")
@@ -129,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_known_by_its_names_and_by_addresses() {
+    fn names_of_this_machine_and_addresses_are_known() {
         let names = ["dev.example".to_owned()];
         for host in
             ["localhost", "LOCALHOST.", "app.localhost", "127.0.0.1", "[::1]", "10.0.2.2", "Dev.example"]
@@ -144,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_this_machine_may_ask_and_strangers_may_not() {
+    fn pages_of_this_machine_are_known_and_others_are_not() {
         let names = ["dev.example".to_owned()];
         for origin in [
             "http://localhost:5173",

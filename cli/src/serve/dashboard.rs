@@ -1,63 +1,64 @@
-//! What the page shows: open sessions with their recent heartbeats, and how the latest ones ended. Bounded, however
-//! many sessions there are.
+//! The data of the page: open sessions with their recent heartbeats, and how the latest sessions ended. The number of
+//! sessions in it is limited.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use eio_core::Revision;
-use eio_tokio::{CloseFrame, Disconnect, Sender, SessionId};
+use eio_tokio::{Disconnect, Sender, SessionId};
 use serde_json::{Value, json};
 
 use super::event::Name;
 use crate::duration::{millis, precise_millis};
+use crate::style::escape;
 
-/// How many open sessions are shown; more are only counted.
-const SHOWN: usize = 250;
+/// How many open sessions the page shows. Others are only counted.
+const MAX_ROWS: usize = 250;
 
-/// How many ended sessions are remembered.
-const REMEMBERED: usize = 50;
+/// How many ended sessions are kept.
+const MAX_ENDED: usize = 50;
 
-/// How many heartbeats of a session are shown.
-const BEATS: usize = 30;
+/// How many heartbeats of a session the page shows.
+const MAX_BEATS: usize = 30;
 
-/// All that is shown. Times are those of one clock.
+/// The data of the page. All times are from one clock.
 #[derive(Default)]
-pub(crate) struct Board {
+pub(crate) struct Dashboard {
     inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
-    /// Grows with every change; whoever has seen a version asks for what came after it.
+    /// Grows with every change. A page asks for the changes since the version that it has.
     version: u64,
-    opened: u64,
+    total: u64,
     heartbeats: u64,
     messages: u64,
-    live: HashMap<SessionId, Live>,
+    open: HashMap<SessionId, OpenSession>,
     shown: usize,
     ended: VecDeque<Ended>,
-    /// The version at which the latest session that is no longer remembered ended.
-    forgotten: u64,
+    /// The version of the latest ended session that is no longer kept.
+    dropped: u64,
     /// How many sessions ended for each reason.
     reasons: BTreeMap<&'static str, u64>,
 }
 
 /// An open session.
-struct Live {
+struct OpenSession {
     number: u64,
     opened_at: Duration,
     row: Option<Box<Row>>,
 }
 
-/// An open session that is shown.
+/// What the page shows of an open session.
 #[derive(Clone)]
 struct Row {
     version: u64,
     session: Sender,
     beats: VecDeque<Beat>,
-    /// When a ping went out that has no answer yet.
-    asked_at: Option<Duration>,
+    /// When the unanswered ping was sent, if there is one.
+    ping_sent_at: Option<Duration>,
     messages: u64,
     bytes: u64,
 }
@@ -77,42 +78,42 @@ struct Ended {
     messages: u64,
 }
 
-impl Board {
+impl Dashboard {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A session opened: it gets its number.
+    /// Adds a session, and gives it a number.
     pub(crate) fn open(&self, session: &Sender, now: Duration) -> Name {
         let mut inner = self.lock();
         inner.version += 1;
-        inner.opened += 1;
-        let name = Name { number: inner.opened, id: session.id() };
-        let row = (inner.shown < SHOWN).then(|| {
+        inner.total += 1;
+        let name = Name { number: inner.total, id: session.id() };
+        let row = (inner.shown < MAX_ROWS).then(|| {
             Box::new(Row {
                 version: inner.version,
                 session: session.clone(),
                 beats: VecDeque::new(),
-                asked_at: None,
+                ping_sent_at: None,
                 messages: 0,
                 bytes: 0,
             })
         });
         inner.shown += usize::from(row.is_some());
-        inner.live.insert(name.id, Live { number: name.number, opened_at: now, row });
+        inner.open.insert(name.id, OpenSession { number: name.number, opened_at: now, row });
         name
     }
 
     pub(crate) fn ping(&self, id: SessionId, now: Duration) -> Option<Name> {
-        self.lock().change(id, |row| row.asked_at = Some(now))
+        self.lock().change(id, |row| row.ping_sent_at = Some(now))
     }
 
     pub(crate) fn heartbeat(&self, id: SessionId, rtt: Option<Duration>, now: Duration) -> Option<Name> {
         let mut inner = self.lock();
         inner.heartbeats += 1;
         inner.change(id, |row| {
-            row.asked_at = None;
-            if row.beats.len() == BEATS {
+            row.ping_sent_at = None;
+            if row.beats.len() == MAX_BEATS {
                 row.beats.pop_front();
             }
             row.beats.push_back(Beat { at: now, rtt });
@@ -132,41 +133,41 @@ impl Board {
         self.lock().change(id, |_| {})
     }
 
-    /// A session ended: its name, and how long it was open.
+    /// Ends a session. Returns its name, and how long it was open.
     pub(crate) fn close(&self, id: SessionId, end: &Disconnect, now: Duration) -> Option<(Name, Duration)> {
         let mut inner = self.lock();
-        let live = inner.live.remove(&id)?;
-        let name = Name { number: live.number, id };
-        let lived = now.saturating_sub(live.opened_at);
+        let session = inner.open.remove(&id)?;
+        let name = Name { number: session.number, id };
+        let lived = now.saturating_sub(session.opened_at);
         inner.version += 1;
-        inner.shown -= usize::from(live.row.is_some());
+        inner.shown -= usize::from(session.row.is_some());
         *inner.reasons.entry(end.reason.as_str()).or_default() += 1;
-        if inner.ended.len() == REMEMBERED
+        if inner.ended.len() == MAX_ENDED
             && let Some(oldest) = inner.ended.pop_front()
         {
-            inner.forgotten = oldest.version;
+            inner.dropped = oldest.version;
         }
         let version = inner.version;
-        let messages = live.row.map_or(0, |row| row.messages);
+        let messages = session.row.map_or(0, |row| row.messages);
         inner.ended.push_back(Ended { version, name, end: end.clone(), at: now, lived, messages });
         Some((name, lived))
     }
 
-    /// What has changed since a version was seen, and the version that this is; all there is for those who have seen
-    /// nothing. `None` if nothing has.
+    /// Returns the changes since the version that a page has seen, and the new version. Returns everything for a page that
+    /// has seen nothing, and `None` if nothing has changed.
     pub(crate) fn changes(&self, seen: Option<u64>, now: Duration) -> Option<(u64, Value)> {
         let inner = self.lock();
         let version = inner.version;
         if seen == Some(version) {
             return None;
         }
-        // Who has missed the end of a session would show it for ever.
-        let seen = seen.filter(|seen| inner.forgotten <= *seen);
+        // A page that has missed the end of a session would never remove it, and so gets everything.
+        let seen = seen.filter(|seen| inner.dropped <= *seen);
         let since = seen.unwrap_or(0);
         let rows: Vec<(u64, Duration, Row)> = inner
-            .live
+            .open
             .values()
-            .filter_map(|live| Some((live.number, live.opened_at, live.row.as_deref()?)))
+            .filter_map(|session| Some((session.number, session.opened_at, session.row.as_deref()?)))
             .filter(|(.., row)| row.version > since)
             .map(|(number, opened_at, row)| (number, opened_at, row.clone()))
             .collect();
@@ -177,46 +178,46 @@ impl Board {
             .map(|ended| ended.to_json(now))
             .collect();
         let totals = json!({
-            "open": inner.live.len(),
+            "open": inner.open.len(),
             "shown": inner.shown,
-            "opened": inner.opened,
+            "opened": inner.total,
             "heartbeats": inner.heartbeats,
             "messages": inner.messages,
             "reasons": inner.reasons,
         });
-        // Sessions take their own lock before this one: nobody may ask them while holding it.
+        // Sessions hold their own lock when they take this one. Asking them while holding it would deadlock.
         drop(inner);
-        let live: Vec<(SessionId, u64, Value)> = rows
+        let open: Vec<(SessionId, u64, Value)> = rows
             .into_iter()
             .map(|(number, opened_at, row)| {
                 (row.session.id(), row.version, row.to_json(number, opened_at, now))
             })
             .collect();
-        // What was asked a moment later may contradict the row. Such a row has changed again, and comes next time.
+        // A row that has changed since may contradict what the session said. It comes with the next changes.
         let inner = self.lock();
         let unchanged = |id: &SessionId, version: u64| {
-            inner.live.get(id).and_then(|live| live.row.as_ref()).is_some_and(|row| row.version == version)
+            inner.open.get(id).and_then(|open| open.row.as_ref()).is_some_and(|row| row.version == version)
         };
-        let live: Vec<Value> = live
+        let open: Vec<Value> = open
             .into_iter()
             .filter(|(id, version, _)| unchanged(id, *version))
             .map(|(.., json)| json)
             .collect();
         drop(inner);
-        Some((version, json!({ "all": seen.is_none(), "totals": totals, "live": live, "ended": ended })))
+        Some((version, json!({ "all": seen.is_none(), "totals": totals, "open": open, "ended": ended })))
     }
 }
 
 impl Inner {
-    /// Changes the row of a session, if it has one, and names the session.
+    /// Changes the row of a session, if it has one. Returns the name of the session.
     fn change(&mut self, id: SessionId, change: impl FnOnce(&mut Row)) -> Option<Name> {
         self.version += 1;
-        let live = self.live.get_mut(&id)?;
-        if let Some(row) = &mut live.row {
+        let open = self.open.get_mut(&id)?;
+        if let Some(row) = &mut open.row {
             row.version = self.version;
             change(row);
         }
-        Some(Name { number: live.number, id })
+        Some(Name { number: open.number, id })
     }
 }
 
@@ -226,7 +227,7 @@ impl Row {
         let heartbeat = session.heartbeat();
         let (interval, timeout) = (heartbeat.ping_interval(), heartbeat.ping_timeout());
         let client_pings = session.revision() == Revision::V3;
-        let span = match self.asked_at {
+        let span = match self.ping_sent_at {
             _ if client_pings => interval + timeout,
             Some(_) => timeout,
             None => interval,
@@ -242,8 +243,8 @@ impl Row {
             "age_ms": ago(opened_at),
             "seen_ms": millis(session.last_seen()),
             "rtt_ms": session.rtt().map(precise_millis),
-            "beats": beats,
-            "asked_ms": self.asked_at.map(ago),
+            "heartbeats": beats,
+            "ping_sent_ms": self.ping_sent_at.map(ago),
             "deadline_ms": session.next_deadline().map(millis),
             "span_ms": millis(span),
             "messages": self.messages,
@@ -261,7 +262,7 @@ impl Ended {
             "reason": self.end.reason.as_str(),
             "detail": self.end.reason.to_string(),
             "close_code": self.end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
-            "close_reason": self.end.close_frame.as_ref().map(CloseFrame::reason),
+            "close_reason": self.end.close_frame.as_ref().map(|frame| escape(frame.reason())),
             "silent_ms": millis(self.end.silent_for),
             "lived_ms": millis(self.lived),
             "ended_ms": millis(now.saturating_sub(self.at)),

@@ -1,48 +1,47 @@
-//! The way to the server: Unix socket or proxy, and whom TLS believes.
+//! Options about the connection to the server: Unix socket, proxy and TLS.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use eio_tokio::ClientBuilder;
 
-use super::insecure;
-
 const PROXY: &str =
-    "Connect through this HTTP proxy: http://[USER:PASSWORD@]HOST:PORT, or none for no proxy at all";
+    "Connect through this HTTP proxy: http://[USER:PASSWORD@]HOST:PORT, or \"none\" for no proxy";
 
 const PROXY_AND_ENVIRONMENT: &str = "\
-Connect through this HTTP proxy: http://[USER:PASSWORD@]HOST:PORT, or none for no proxy at all
+Connect through this HTTP proxy: http://[USER:PASSWORD@]HOST:PORT, or \"none\" for no proxy
 
-Every connection is a tunnel (CONNECT). Without this option the environment may name a proxy: HTTPS_PROXY for https and \
-wss, http_proxy (in lower case only) for http and ws, ALL_PROXY for both. NO_PROXY lists hosts and networks that are \
-reached without it; this machine always is.";
+Every connection is a tunnel through the proxy (CONNECT). Without this option, the environment can name a proxy: \
+HTTPS_PROXY for https and wss, http_proxy (lower case only) for http and ws, ALL_PROXY for both. Hosts and networks in \
+NO_PROXY, and this machine, are reached without the proxy.";
 
-/// How connections are made, and what their servers must show.
+/// How to reach the server, and which certificates to trust.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Way {
+pub(crate) struct ConnectionOptions {
     #[cfg(unix)]
     #[arg(
         long,
         value_name = "PATH",
         conflicts_with = "proxy",
-        help = "Connect to this Unix socket; the URL, http://localhost if there is none, still says what is asked for"
+        help = "Connect to this Unix socket. The URL, http://localhost by default, still names the host and the path of \
+                the requests"
     )]
     pub(crate) unix: Option<PathBuf>,
 
     #[arg(long, value_name = "URL", help = PROXY, long_help = PROXY_AND_ENVIRONMENT)]
     proxy: Option<String>,
 
-    /// Trust the certificates in this PEM file too: those of a private authority, or a server's self-signed one
+    /// Also trust the certificates in this PEM file: those of a private authority, or a self-signed one
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     ca: Option<PathBuf>,
 
-    /// Do not check the server's certificate: anybody on the way can read and change what is sent
+    /// Do not check the server's certificate: others can then read and change the traffic
     #[arg(long)]
     pub(crate) insecure: bool,
 }
 
-impl Way {
-    /// Says these options to a builder.
+impl ConnectionOptions {
+    /// Applies these options to a builder.
     pub(crate) fn configure(&self, url: &str, builder: ClientBuilder) -> Result<ClientBuilder, String> {
         let tls = self.configure_tls(url, builder)?;
         #[cfg(unix)]
@@ -65,19 +64,17 @@ impl Way {
         let uri = url.parse::<http::Uri>().ok();
         let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
         if let Some("http" | "ws") = scheme {
-            return Err(format!("{option} is about TLS: expected https:// or wss:// in the URL"));
+            return Err(format!("{option} needs TLS: expected https:// or wss:// in the URL"));
         }
         let Some(path) = &self.ca else {
-            return Ok(
-                builder.tls_config(insecure::config().map_err(|error| format!("--insecure: {error}"))?)
-            );
+            return Ok(builder.danger_accept_any_certificate());
         };
         let shown = path.display();
-        let pem = std::fs::read(path).map_err(|error| format!("--ca: {shown:?} cannot be read: {error}"))?;
+        let pem = std::fs::read(path).map_err(|error| format!("--ca: cannot read {shown:?}: {error}"))?;
         if pem.trim_ascii().is_empty() {
             return Err(format!("--ca: {shown:?} is empty"));
         }
-        // Of the text, so that a mistake is told with its file and not when everything is put together.
+        // Checked here, because only here the file of a mistake is known.
         eio_tokio::Client::builder("https://localhost")
             .root_certificates_pem(pem.as_slice())
             .build()

@@ -1,4 +1,4 @@
-//! Hears what happens to every session, and tells the log and the board.
+//! Puts the events of every session into the log and into the dashboard.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_tokio::{CannotAccept, Disconnect, Message, Observer, RefusedRequest, Sender, SessionId};
 
-use super::board::Board;
+use super::dashboard::Dashboard;
 use super::event::Event;
 use crate::clock::Clock;
 use crate::duration::spoken;
@@ -14,21 +14,21 @@ use crate::log::Log;
 use crate::preview::Preview;
 use crate::usage::complain;
 
-pub(crate) struct Watch {
+pub(crate) struct SessionObserver {
     clock: Clock,
-    board: Arc<Board>,
+    dashboard: Arc<Dashboard>,
     log: Log<Event>,
 }
 
-impl Watch {
-    pub(crate) fn new(clock: Clock, board: Arc<Board>, log: Log<Event>) -> Self {
-        Self { clock, board, log }
+impl SessionObserver {
+    pub(crate) fn new(clock: Clock, dashboard: Arc<Dashboard>, log: Log<Event>) -> Self {
+        Self { clock, dashboard, log }
     }
 }
 
-impl Observer for Watch {
+impl Observer for SessionObserver {
     fn opened(&self, session: &Sender) {
-        let name = self.board.open(session, self.clock.elapsed());
+        let name = self.dashboard.open(session, self.clock.elapsed());
         self.log.put(Event::Open {
             name,
             transport: session.transport(),
@@ -39,14 +39,14 @@ impl Observer for Watch {
 
     fn cannot_accept(&self, why: &CannotAccept<'_>) {
         let advice = match why {
-            CannotAccept::MaxConnections(_) => "allow more with --max-connections",
-            _ => "if descriptors are out, allow the process more (ulimit -n)",
+            CannotAccept::MaxConnections(_) => "raise the limit with --max-connections",
+            _ => "if the process has no free file descriptors, raise its limit (ulimit -n)",
         };
-        complain(format_args!("no connection can be accepted: {why}; {advice}"));
+        complain(format_args!("cannot accept connections: {why}; {advice}"));
     }
 
     fn accepts_again(&self, after: Duration) {
-        complain(format_args!("connections are accepted again, after {}", spoken(after)));
+        complain(format_args!("accepting connections again after {}", spoken(after)));
     }
 
     fn refused(&self, request: &RefusedRequest<'_>) {
@@ -60,13 +60,13 @@ impl Observer for Watch {
     }
 
     fn ping(&self, id: SessionId) {
-        if let Some(name) = self.board.ping(id, self.clock.elapsed()) {
+        if let Some(name) = self.dashboard.ping(id, self.clock.elapsed()) {
             self.log.put(Event::Ping { name, from_client: false });
         }
     }
 
     fn heartbeat(&self, id: SessionId, rtt: Option<Duration>) {
-        if let Some(name) = self.board.heartbeat(id, rtt, self.clock.elapsed()) {
+        if let Some(name) = self.dashboard.heartbeat(id, rtt, self.clock.elapsed()) {
             self.log.put(match rtt {
                 Some(rtt) => Event::Pong { name, rtt },
                 None => Event::Ping { name, from_client: true },
@@ -75,19 +75,19 @@ impl Observer for Watch {
     }
 
     fn message(&self, id: SessionId, message: &Message) {
-        if let Some(name) = self.board.message(id, message.len()) {
+        if let Some(name) = self.dashboard.message(id, message.len()) {
             self.log.put(Event::Message { name, preview: Preview::of(message) });
         }
     }
 
     fn upgrade(&self, id: SessionId, outcome: UpgradeOutcome) {
-        if let Some(name) = self.board.upgrade(id) {
+        if let Some(name) = self.dashboard.upgrade(id) {
             self.log.put(Event::Upgrade { name, outcome });
         }
     }
 
     fn closed(&self, id: SessionId, disconnect: &Disconnect) {
-        if let Some((name, lived)) = self.board.close(id, disconnect, self.clock.elapsed()) {
+        if let Some((name, lived)) = self.dashboard.close(id, disconnect, self.clock.elapsed()) {
             self.log.put(Event::Close { name, end: disconnect.clone(), lived });
         }
     }

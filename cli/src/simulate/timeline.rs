@@ -1,4 +1,4 @@
-//! A session between a server and a client on a simulated clock, one of whom dies.
+//! A session between a server and a client on a simulated clock. One of them dies.
 
 use core::fmt;
 use core::time::Duration;
@@ -13,14 +13,14 @@ use eio_core::{ClientSession, Heartbeat, Instant, Liveness, Revision, ServerSess
 use crate::duration::{exact, spoken};
 use crate::style::{Style, Tone};
 
-/// How many heartbeats a play has at most, so that it ends soon.
+/// The most heartbeats in a simulation, so that it ends soon.
 const MAX_BEATS: u128 = 100_000;
 
-/// How many lines of the beginning, and of the end, are shown.
+/// How many steps of the beginning, and of the end, are shown.
 const FIRST: usize = 6;
 const LAST: usize = 8;
 
-/// Who is who.
+/// An end of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Server,
@@ -35,7 +35,7 @@ impl Role {
         }
     }
 
-    const fn other(self) -> Self {
+    const fn peer(self) -> Self {
         match self {
             Self::Server => Self::Client,
             Self::Client => Self::Server,
@@ -43,18 +43,18 @@ impl Role {
     }
 }
 
-/// What happened from the opening to the end.
-pub(crate) struct Play {
+/// The steps from the opening of a session to its end.
+pub(crate) struct Timeline {
     dead: Role,
     death_at: Duration,
-    first: Vec<(Duration, Act)>,
+    first: Vec<(Duration, Step)>,
     left_out: u64,
-    last: VecDeque<(Duration, Act)>,
+    last: VecDeque<(Duration, Step)>,
 }
 
-/// What one end did.
+/// A step: what happened at one end.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Act {
+enum Step {
     Opens(Role),
     Sends(Role, PacketType),
     Receives(Role, PacketType, Option<Duration>),
@@ -62,8 +62,8 @@ enum Act {
     Ends(Role, SessionEnd),
 }
 
-impl Play {
-    /// Plays it. `rtt` is what a packet takes there and back.
+impl Timeline {
+    /// Simulates the session. `rtt` is the time that a packet and its answer take.
     pub(crate) fn new(
         heartbeat: Heartbeat,
         liveness: Liveness,
@@ -74,12 +74,12 @@ impl Play {
     ) -> Result<Self, String> {
         if death_at.as_micros() / heartbeat.ping_interval().as_micros().max(1) > MAX_BEATS {
             return Err(format!(
-                "--death-at is more than {MAX_BEATS} heartbeats away: choose an earlier one, nothing is different then"
+                "--death-at is more than {MAX_BEATS} heartbeats after the opening: choose an earlier time, the result is the same"
             ));
         }
-        let mut play = Self { dead, death_at, first: Vec::new(), left_out: 0, last: VecDeque::new() };
-        Stage::new(heartbeat, liveness, revision, rtt / 2).perform(&mut play);
-        Ok(play)
+        let mut timeline = Self { dead, death_at, first: Vec::new(), left_out: 0, last: VecDeque::new() };
+        Simulation::new(heartbeat, liveness, revision, rtt / 2).run(&mut timeline);
+        Ok(timeline)
     }
 
     pub(crate) fn dead(&self) -> Role {
@@ -90,17 +90,17 @@ impl Play {
         self.death_at
     }
 
-    fn note(&mut self, at: Instant, act: Act) {
+    fn note(&mut self, at: Instant, step: Step) {
         let at = Duration::from_micros(at.as_micros());
         if self.first.len() < FIRST {
-            self.first.push((at, act));
+            self.first.push((at, step));
             return;
         }
         if self.last.len() == LAST {
             self.last.pop_front();
             self.left_out += 1;
         }
-        self.last.push_back((at, act));
+        self.last.push_back((at, step));
     }
 
     /// Writes the timeline.
@@ -117,21 +117,21 @@ impl Play {
         Ok(())
     }
 
-    fn line(&self, (at, act): (Duration, Act), style: Style, out: &mut dyn Write) -> io::Result<()> {
-        let tone = match act {
-            Act::Dies(_) | Act::Ends(..) => Tone::Bad,
-            Act::Opens(_) => Tone::Good,
-            Act::Sends(..) | Act::Receives(..) => Tone::Dim,
+    fn line(&self, (at, step): (Duration, Step), style: Style, out: &mut dyn Write) -> io::Result<()> {
+        let tone = match step {
+            Step::Dies(_) | Step::Ends(..) => Tone::Bad,
+            Step::Opens(_) => Tone::Good,
+            Step::Sends(..) | Step::Receives(..) => Tone::Dim,
         };
-        write!(out, "  {:>12}  {}", exact(at), style.paint(tone, act))?;
-        if let Act::Ends(..) = act {
+        write!(out, "  {:>12}  {}", exact(at), style.paint(tone, step))?;
+        if let Step::Ends(..) = step {
             write!(out, ", {} after the death", exact(at.saturating_sub(self.death_at)))?;
         }
         writeln!(out)
     }
 }
 
-impl fmt::Display for Act {
+impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Opens(role) => write!(f, "{}  session is open", role.name()),
@@ -140,7 +140,7 @@ impl fmt::Display for Act {
             Self::Receives(role, packet, Some(rtt)) => {
                 write!(f, "{}  receives {}, round trip {}", role.name(), name(*packet), spoken(*rtt))
             }
-            Self::Dies(role) => write!(f, "{}  dies, and nobody is told", role.name()),
+            Self::Dies(role) => write!(f, "{}  dies without closing the connection", role.name()),
             Self::Ends(role, end) => write!(
                 f,
                 "{}  ends the session: {}, silent for {}",
@@ -164,8 +164,8 @@ const fn name(packet: PacketType) -> &'static str {
     }
 }
 
-/// Both ends and the wire between them.
-struct Stage {
+/// Both ends and the network between them.
+struct Simulation {
     server: ServerSession,
     client: ClientSession,
     handshake: String,
@@ -174,10 +174,10 @@ struct Stage {
     now: Instant,
 }
 
-impl Stage {
+impl Simulation {
     fn new(heartbeat: Heartbeat, liveness: Liveness, revision: Revision, latency: Duration) -> Self {
         let now = Instant::from_micros(0);
-        // The client waits for the handshake as long as it takes.
+        // The client waits longer for the handshake than the handshake takes.
         let patience = latency.saturating_add(heartbeat.ping_interval());
         let (server, client) = match revision {
             Revision::V4 => {
@@ -195,11 +195,11 @@ impl Stage {
         Self { server, client, handshake, latency, wire: VecDeque::new(), now }
     }
 
-    fn perform(mut self, play: &mut Play) {
-        play.note(self.now, Act::Opens(Role::Server));
+    fn run(mut self, timeline: &mut Timeline) {
+        timeline.note(self.now, Step::Opens(Role::Server));
         self.wire.push_back((self.now.saturating_add(self.latency), Role::Client, PacketType::Open));
-        let death_at = Instant::from_micros(u64::try_from(play.death_at.as_micros()).unwrap_or(u64::MAX));
-        let survivor = play.dead.other();
+        let death_at = Instant::from_micros(u64::try_from(timeline.death_at.as_micros()).unwrap_or(u64::MAX));
+        let survivor = timeline.dead.peer();
         let mut alive = true;
         loop {
             let mine = |role| alive || role == survivor;
@@ -213,18 +213,18 @@ impl Stage {
             self.now = next.max(self.now);
             if alive && self.now >= death_at {
                 alive = false;
-                play.note(self.now, Act::Dies(play.dead));
+                timeline.note(self.now, Step::Dies(timeline.dead));
                 continue;
             }
             while self.wire.front().is_some_and(|(at, ..)| *at <= self.now) {
                 let Some((_, to, packet)) = self.wire.pop_front() else { break };
                 if alive || to == survivor {
-                    self.deliver(to, packet, play);
+                    self.deliver(to, packet, timeline);
                 }
             }
             for role in [Role::Server, Role::Client] {
                 if alive || role == survivor {
-                    self.turn(role, play);
+                    self.turn(role, timeline);
                 }
             }
             if self.has_ended(survivor) {
@@ -233,7 +233,7 @@ impl Stage {
         }
     }
 
-    fn deliver(&mut self, to: Role, packet_type: PacketType, play: &mut Play) {
+    fn deliver(&mut self, to: Role, packet_type: PacketType, timeline: &mut Timeline) {
         let packet = match packet_type {
             PacketType::Open => Packet::text(PacketType::Open, &self.handshake),
             PacketType::Ping => Packet::PING,
@@ -244,16 +244,16 @@ impl Stage {
             Role::Server => self.server.handle_packet(self.now, Ok(packet)),
             Role::Client => self.client.handle_packet(self.now, Ok(packet)),
         };
-        let act = match event {
-            Some(SessionEvent::Opened(_)) => Act::Opens(to),
-            Some(SessionEvent::Heartbeat { rtt }) => Act::Receives(to, packet_type, rtt),
-            _ => Act::Receives(to, packet_type, None),
+        let step = match event {
+            Some(SessionEvent::Opened(_)) => Step::Opens(to),
+            Some(SessionEvent::Heartbeat { rtt }) => Step::Receives(to, packet_type, rtt),
+            _ => Step::Receives(to, packet_type, None),
         };
-        play.note(self.now, act);
+        timeline.note(self.now, step);
     }
 
-    /// One end acts on its clock, and sends what it owes.
-    fn turn(&mut self, role: Role, play: &mut Play) {
+    /// Lets one end act on its deadline, and sends its packets.
+    fn turn(&mut self, role: Role, timeline: &mut Timeline) {
         let end = match role {
             Role::Server => {
                 self.server.handle_timeout(self.now);
@@ -265,7 +265,7 @@ impl Stage {
             }
         };
         if let Some(end) = end {
-            play.note(self.now, Act::Ends(role, end));
+            timeline.note(self.now, Step::Ends(role, end));
             return;
         }
         while let Some(control) = match role {
@@ -273,8 +273,8 @@ impl Stage {
             Role::Client => self.client.poll_transmit(),
         } {
             let packet = control.packet().packet_type;
-            play.note(self.now, Act::Sends(role, packet));
-            self.wire.push_back((self.now.saturating_add(self.latency), role.other(), packet));
+            timeline.note(self.now, Step::Sends(role, packet));
+            self.wire.push_back((self.now.saturating_add(self.latency), role.peer(), packet));
         }
     }
 
@@ -293,16 +293,16 @@ mod tests {
     fn noticed(revision: Revision, dead: Role, death_ms: u64) -> Duration {
         let heartbeat = Heartbeat::from_millis(25_000, 20_000).unwrap();
         let (rtt, death_at) = (Duration::from_millis(80), Duration::from_millis(death_ms));
-        let play = Play::new(heartbeat, Liveness::ExtendOnce, revision, rtt, dead, death_at).unwrap();
-        let Some((at, Act::Ends(role, _))) = play.last.back().or(play.first.last()) else {
-            panic!("nobody noticed");
+        let timeline = Timeline::new(heartbeat, Liveness::ExtendOnce, revision, rtt, dead, death_at).unwrap();
+        let Some((at, Step::Ends(role, _))) = timeline.last.back().or(timeline.first.last()) else {
+            panic!("the session did not end");
         };
-        assert_eq!(*role, dead.other());
+        assert_eq!(*role, dead.peer());
         *at
     }
 
     #[test]
-    fn a_death_is_noticed_when_the_rules_say() {
+    fn a_death_ends_the_session_when_the_rules_say() {
         // Pings at 25 s and 50.08 s were answered, the one at 75.16 s is not.
         assert_eq!(noticed(Revision::V4, Role::Client, 61_000), Duration::from_millis(95_160));
         // The ping at 50.08 s arrived at 50.12 s, and is the last.
@@ -316,23 +316,23 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_may_die_before_anything_was_said() {
+    fn a_peer_can_die_before_the_first_packet() {
         assert_eq!(noticed(Revision::V4, Role::Client, 0), Duration::from_secs(45));
-        // The client never hears of its session, and gives up waiting for it.
+        // The client never receives the handshake, and gives up.
         assert!(
             noticed(Revision::V4, Role::Server, 0) <= Duration::from_secs(45) + Duration::from_millis(80)
         );
     }
 
     #[test]
-    fn long_plays_are_cut_in_the_middle_and_endless_ones_refused() {
+    fn a_long_timeline_is_cut_in_the_middle_and_one_that_is_too_long_is_refused() {
         let heartbeat = Heartbeat::from_millis(10, 10).unwrap();
-        let play = |death_at| {
+        let simulate = |death_at| {
             let rtt = Duration::from_micros(100);
-            Play::new(heartbeat, Liveness::ExtendOnce, Revision::V4, rtt, Role::Client, death_at)
+            Timeline::new(heartbeat, Liveness::ExtendOnce, Revision::V4, rtt, Role::Client, death_at)
         };
-        let long = play(Duration::from_secs(100)).unwrap();
+        let long = simulate(Duration::from_secs(100)).unwrap();
         assert!(long.left_out > 10_000 && long.last.len() == LAST);
-        assert!(play(Duration::from_hours(1)).is_err());
+        assert!(simulate(Duration::from_hours(1)).is_err());
     }
 }

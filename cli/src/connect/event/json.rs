@@ -1,0 +1,76 @@
+//! Events as JSON.
+
+use eio_core::handshake::Transport as Upgrade;
+use eio_tokio::{HandshakeInfo, Transport};
+use serde_json::{Value, json};
+
+use super::{Event, short};
+use crate::duration::{millis, precise_millis};
+use crate::log::outcome_words;
+use crate::proxies::{interval_warning, stripped_upgrade_hint};
+use crate::style::cut;
+
+impl Event {
+    /// Returns the members that this kind of event has, as the help lists them.
+    pub(super) fn to_json(&self) -> Value {
+        match self {
+            Self::Connecting { url, unix, proxy } => json!({ "url": url, "unix": unix, "proxy": proxy }),
+            Self::Waiting { since, is_connected } => json!({
+                "waited_ms": millis(*since),
+                "waiting_for": if *is_connected { "handshake" } else { "connection" },
+            }),
+            Self::Open { handshake, transport, protocol } => open(handshake, *transport, protocol.as_deref()),
+            Self::Redirected { to } => json!({ "to": to }),
+            Self::TryingTransport { transport, error } => json!({
+                "transport": transport.as_str(),
+                "error": error.as_ref().map(ToString::to_string),
+            }),
+            Self::Upgrading => json!({}),
+            Self::UpgradeFailed { error } => json!({
+                "what": "upgrade",
+                "error": error.to_string(),
+                "hint": stripped_upgrade_hint(error),
+            }),
+            Self::RequestFailed { error } => json!({ "what": "request", "error": error.to_string() }),
+            Self::Upgrade { outcome, protocol } => {
+                json!({ "outcome": outcome_words(*outcome), "protocol": protocol })
+            }
+            Self::Ping { after, late, left } => json!({
+                "from": "server",
+                "after_ms": precise_millis(*after),
+                "late_ms": precise_millis(*late),
+                "left_ms": millis(*left),
+            }),
+            Self::PingSent | Self::PongSent => json!({ "from": "client" }),
+            Self::Pong { rtt } => json!({ "from": "server", "rtt_ms": rtt.map(precise_millis) }),
+            Self::Message { preview } => preview.json(),
+            Self::NotSent { why } => json!({ "why": why }),
+            Self::Joined { namespace, sid } => json!({ "namespace": cut(namespace), "sid": sid }),
+            Self::NamespaceRefused { namespace, why } => {
+                json!({ "namespace": cut(namespace), "why": cut(why) })
+            }
+            Self::NamespaceDisconnected { namespace } => json!({ "namespace": cut(namespace) }),
+            Self::Emitted { name, arguments, ack } => {
+                json!({ "name": cut(name), "arguments": arguments.json(), "id": ack })
+            }
+            Self::Ack { id, arguments } => json!({ "id": id, "arguments": arguments.json() }),
+            Self::End(summary) => summary.json(),
+            Self::Lost { count } => json!({ "count": count }),
+        }
+    }
+}
+
+fn open(handshake: &HandshakeInfo, transport: Transport, protocol: Option<&str>) -> Value {
+    let upgrades: &[&str] =
+        if handshake.upgrades().contains(Upgrade::WebSocket) { &["websocket"] } else { &[] };
+    json!({
+        "sid": short(handshake.sid()),
+        "transport": transport.as_str(),
+        "ping_interval_ms": millis(handshake.heartbeat().ping_interval()),
+        "ping_timeout_ms": millis(handshake.heartbeat().ping_timeout()),
+        "max_payload": handshake.max_payload(),
+        "upgrades": upgrades,
+        "protocol": protocol,
+        "warning": interval_warning(handshake.heartbeat()),
+    })
+}

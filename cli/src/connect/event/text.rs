@@ -1,0 +1,118 @@
+//! Events as text for people.
+
+use core::fmt::{self, Write as _};
+use core::time::Duration;
+
+use eio_tokio::{HandshakeInfo, Transport};
+
+use super::{Event, short};
+use crate::duration::{setting, spoken};
+use crate::log::{Report as _, lost_text, outcome_words};
+use crate::proxies::{interval_warning, stripped_upgrade_hint};
+use crate::style::{TextLine, Tone, cut};
+
+impl Event {
+    /// Writes the text after the kind of the event.
+    pub(super) fn write_text(&self, line: &mut TextLine) -> fmt::Result {
+        match self {
+            Self::Connecting { url, unix, proxy } => connecting(url, unix.as_deref(), proxy.as_deref(), line),
+            Self::Open { handshake, transport, protocol } => {
+                open(handshake, *transport, protocol.as_deref(), line)
+            }
+            Self::Waiting { since, is_connected } => waiting(*since, *is_connected, line),
+            Self::Redirected { to } => write!(line, "to {}", cut(to)),
+            Self::TryingTransport { transport, error: None } => line.write_str(transport.as_str()),
+            Self::TryingTransport { transport, error: Some(error) } => {
+                write!(line, "{}, because the other transport failed: {error}", transport.as_str())
+            }
+            Self::Upgrading => line.write_str("opening a WebSocket"),
+            Self::UpgradeFailed { error } => {
+                write!(line, "the WebSocket did not open: {error}")?;
+                stripped_upgrade_hint(error).map_or(Ok(()), |hint| write!(line, ". {hint}"))
+            }
+            Self::RequestFailed { error } => write!(line, "{error}"),
+            Self::Upgrade { outcome, protocol: chosen } => {
+                line.write_str(&outcome_words(*outcome))?;
+                protocol(chosen.as_deref(), line)
+            }
+            Self::Ping { after, late, left } => self.ping(*after, *late, *left, line),
+            Self::PongSent | Self::PingSent => line.write_str("sent"),
+            Self::Pong { rtt: Some(rtt) } => write!(line, "received after {}", spoken(*rtt)),
+            Self::Pong { rtt: None } => line.write_str("received, but no ping was waiting for it"),
+            Self::Message { preview } => preview.write(line),
+            Self::NotSent { why } => line.write_str(&cut(why)),
+            Self::Joined { namespace, sid: None } => line.write_str(&cut(namespace)),
+            Self::Joined { namespace, sid: Some(sid) } => write!(line, "{}, as {sid}…", cut(namespace)),
+            Self::NamespaceRefused { namespace, why } => write!(line, "by {}: {}", cut(namespace), cut(why)),
+            Self::NamespaceDisconnected { namespace } => {
+                write!(line, "the server disconnected this client from {}", cut(namespace))
+            }
+            Self::Emitted { name, arguments, ack } => {
+                line.paint(Tone::Strong, cut(name))?;
+                line.write_str("  ")?;
+                arguments.write(line)?;
+                ack.map_or(Ok(()), |id| write!(line, ", asks for acknowledgement {id}"))
+            }
+            Self::Ack { id, arguments } => {
+                write!(line, "{id}  ")?;
+                arguments.write(line)
+            }
+            Self::End(summary) => summary.text(line),
+            Self::Lost { count } => lost_text(*count, line),
+        }
+    }
+
+    fn ping(&self, after: Duration, late: Duration, left: Duration, line: &mut TextLine) -> fmt::Result {
+        write!(line, "received after {}, ", spoken(after))?;
+        if late < Duration::from_millis(1) {
+            line.paint(self.tone(), "on time")?;
+        } else {
+            line.paint(self.tone(), format_args!("{} late", spoken(late)))?;
+        }
+        line.paint(Tone::Dim, format_args!("  ({} before the ping timeout)", spoken(left)))
+    }
+}
+
+fn connecting(url: &str, unix: Option<&str>, proxy: Option<&str>, line: &mut TextLine) -> fmt::Result {
+    line.write_str(url)?;
+    match (unix, proxy) {
+        (Some(path), _) => write!(line, " over the Unix socket {path}"),
+        (None, Some(proxy)) => write!(line, " through the proxy {proxy}"),
+        (None, None) => Ok(()),
+    }
+}
+
+fn open(
+    handshake: &HandshakeInfo,
+    transport: Transport,
+    chosen: Option<&str>,
+    line: &mut TextLine,
+) -> fmt::Result {
+    let heartbeat = handshake.heartbeat();
+    write!(line, "{}, on {}", short(handshake.sid()), transport.as_str())?;
+    protocol(chosen, line)?;
+    write!(
+        line,
+        "; ping interval {}, ping timeout {}",
+        setting(heartbeat.ping_interval()),
+        setting(heartbeat.ping_timeout())
+    )?;
+    if let Some(bytes) = handshake.max_payload() {
+        write!(line, "; at most {bytes} bytes per payload")?;
+    }
+    interval_warning(heartbeat).map_or(Ok(()), |warning| write!(line, "; warning: {warning}"))
+}
+
+fn waiting(since: Duration, is_connected: bool, line: &mut TextLine) -> fmt::Result {
+    let state = if is_connected {
+        "the server accepted the connection, but has not sent its handshake. Check that this port belongs to an \
+         Engine.IO server, and that the server can take more connections"
+    } else {
+        "there is no connection yet: the host does not answer on this port, or TLS gets no answer"
+    };
+    write!(line, "for {}: {state}", spoken(since))
+}
+
+fn protocol(chosen: Option<&str>, line: &mut TextLine) -> fmt::Result {
+    chosen.map_or(Ok(()), |chosen| write!(line, " with the subprotocol {}", cut(chosen)))
+}

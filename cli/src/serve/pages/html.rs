@@ -1,0 +1,54 @@
+//! The page: one document with its style and its script.
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::{Body, full, guarded, text};
+
+const DOCUMENT: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// Marks the places of a number that is different in every answer. The browser runs only the script that carries it.
+const NONCE: &str = "{nonce}";
+
+/// Returns the page, with a policy that allows its own style and script and nothing else.
+pub(super) fn page() -> Response<Body> {
+    let mut random = [0; 16];
+    if getrandom::fill(&mut random).is_err() {
+        return text(StatusCode::INTERNAL_SERVER_ERROR, "the system has no random numbers\n".to_owned());
+    }
+    let nonce = format!("{:032x}", u128::from_ne_bytes(random));
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'"
+    );
+    let mut response = guarded(Response::new(full(document(&nonce))), "text/html; charset=utf-8");
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+fn document(nonce: &str) -> String {
+    DOCUMENT.replace(NONCE, nonce).replacen("{style}", STYLE, 1).replacen("{script}", SCRIPT, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_its_nonce_twice_and_loads_nothing_from_elsewhere() {
+        let page = document("0123");
+        assert_eq!(page.matches("nonce=\"0123\"").count(), 2);
+        assert!(page.contains("\nbody {") && page.contains("\"use strict\""));
+        for outside in
+            ["https://", "http://", "src=", "innerHTML", "style=\"", "onclick=\"", "{style}", "{script}"]
+        {
+            let allowed =
+                page.matches("http://www.w3.org/2000/svg").count() * usize::from(outside == "http://");
+            assert_eq!(page.matches(outside).count(), allowed, "{outside}");
+        }
+    }
+}
