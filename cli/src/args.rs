@@ -128,10 +128,6 @@ mod tests {
             ),
             ("eio serve --idle-timeout 500ms", "--idle-timeout: \"500ms\": expected at least 1s [eio serve]"),
             (
-                "eio connect --try-all-transports --transport polling h",
-                "--try-all-transports cannot be combined with --transport [eio connect]",
-            ),
-            (
                 "eio serve --liveness never",
                 "--liveness: unknown value \"never\": expected one of extend-once, pong-only, any-packet [eio serve]",
             ),
@@ -144,11 +140,27 @@ mod tests {
                 "--max-payload: \"1MB\": expected a number of bytes from 1 to 4294967295 [eio serve]",
             ),
             ("eio serve --json --json", "--json may be given only once [eio serve]"),
+            ("eio http://ann:secret@h", "unknown command \"http://…@h\" [eio]"),
+            (
+                "eio serve --unix s --unix-mode 888",
+                "--unix-mode: \"888\": expected permissions in octal, such as 600 or 660 [eio serve]",
+            ),
+        ] {
+            assert_eq!(sentence(line), expected);
+        }
+    }
+
+    #[test]
+    fn mistakes_of_connect_are_named_without_secrets() {
+        for (line, expected) in [
+            (
+                "eio connect --try-all-transports --transport polling h",
+                "--try-all-transports cannot be combined with --transport [eio connect]",
+            ),
             (
                 "eio connect http://h http://ann:secret@h/?token=secret",
                 "unexpected argument \"http://…@h/?token=…\" [eio connect]",
             ),
-            ("eio http://ann:secret@h", "unknown command \"http://…@h\" [eio]"),
             (
                 "eio connect --header secret h",
                 "--header: expected a name, a colon and a value, such as 'X-Token: abc' [eio connect]",
@@ -161,10 +173,6 @@ mod tests {
             (
                 "eio connect --ca f --insecure https://h",
                 "--ca cannot be combined with --insecure [eio connect]",
-            ),
-            (
-                "eio serve --unix s --unix-mode 888",
-                "--unix-mode: \"888\": expected permissions in octal, such as 600 or 660 [eio serve]",
             ),
         ] {
             assert_eq!(sentence(line), expected);

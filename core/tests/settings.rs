@@ -225,6 +225,7 @@ fn milliseconds_and_bytes_are_whole() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn refusals_of_old_settings_are_sentences() {
     let (v0_9, v1_v2) = (LegacySettings::V0_9, LegacySettings::V1_V2);
     for (dialect, pairs, sentence) in [

@@ -157,6 +157,7 @@ impl Timers {
 }
 
 /// Plays the whole history.
+#[expect(clippy::too_many_lines, reason = "one arm for each operation")]
 fn replay(life: &Life, history: &[(Micros, Op)], mistake: Mistake) -> Timers {
     let Periods { interval, heartbeat, close, polling } = life.periods;
     let after = Micros::saturating_add;

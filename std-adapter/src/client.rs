@@ -420,6 +420,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// Returns a [`ClientBuildError`] that names the invalid setting.
+    #[expect(clippy::too_many_lines, reason = "one check after another")]
     pub fn build(self) -> Result<Client, ClientBuildError> {
         let mut endpoint = Endpoint::parse(&self.url)?;
         for (name, value) in &self.query {

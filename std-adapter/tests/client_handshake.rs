@@ -154,10 +154,12 @@ async fn a_status_other_than_101_is_a_refusal_whatever_its_headers_say() {
     assert!(matches!(error, ConnectError::NotWebSocket(_) | ConnectError::Http(_)), "{error}");
 }
 
+fn offer(client: eio_tokio::ClientBuilder) -> eio_tokio::ClientBuilder {
+    client.protocols(["chat.v2", "chat.v1"])
+}
+
 #[tokio::test(start_paused = true)]
 async fn subprotocols_are_offered_and_the_servers_choice_is_checked() {
-    let offer = |client: eio_tokio::ClientBuilder| client.protocols(["chat.v2", "chat.v1"]);
-    let offered = Arc::new(Mutex::new(Vec::new()));
     for (answered, expected) in [(None, None), (Some("chat.v1"), Some("chat.v1"))] {
         let socket = connect(offer, SWITCHING, move |headers| {
             headers.extend(answered.map(|answered| ("Sec-WebSocket-Protocol", answered.to_owned())));
@@ -172,8 +174,11 @@ async fn subprotocols_are_offered_and_the_servers_choice_is_checked() {
         });
         assert!(matches!(error.await.unwrap_err(), ConnectError::NotWebSocket(_)), "{answered}");
     }
+}
 
-    // A session that moves offers them with its WebSocket, and not while it polls.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_moves_offers_subprotocols_with_its_websocket_and_not_while_it_polls() {
+    let offered = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&offered);
     let address = scripted(move |mut raw| {
         let seen = Arc::clone(&seen);

@@ -4,7 +4,7 @@ use crate::job::{Job, Stop};
 use crate::need::Need;
 use crate::parts::host::workspace_test;
 use crate::parts::{
-    bare_metal, firmware, host, instructions, interop, lints, long, packages, page, panic_free,
+    bare_metal, firmware, host, instructions, interop, lengths, lints, long, packages, page, panic_free,
 };
 
 /// One thing that must hold.
@@ -69,6 +69,14 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[Need::Component("rustfmt")],
         limit_minutes: 2,
         run: |job| job.cargo("fmt --all --check"),
+    },
+    Part {
+        name: "lengths",
+        about: "no file of cli/ and std-adapter/ has more than 400 lines, without its unit tests",
+        verb: Verb::Check,
+        needs: &[],
+        limit_minutes: 1,
+        run: lengths::check,
     },
     Part {
         name: "clippy",

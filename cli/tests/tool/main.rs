@@ -5,6 +5,7 @@ mod connect;
 mod connection;
 mod output;
 mod page;
+mod pages;
 mod peer;
 mod program;
 mod proxies;

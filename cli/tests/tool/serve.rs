@@ -1,6 +1,6 @@
 //! `eio serve` and its events, its signals, its page.
 
-use crate::peer::{WebSocket, exchange, feed, get, get_with, head, post};
+use crate::peer::{WebSocket, get, get_with, head, post};
 use crate::program::{Eio, lines_of};
 
 const QUICK: [&str; 4] = ["--ping-interval", "200ms", "--ping-timeout", "400ms"];
@@ -238,48 +238,6 @@ fn a_refused_websocket_is_a_line_in_the_log() {
 }
 
 #[test]
-fn the_page_allows_its_own_script_and_nothing_else() {
-    let (_server, address) = serve(&[]);
-    let (first, second) = (get(&address, "/"), get(&address, "/"));
-    assert!(first.starts_with("HTTP/1.1 200"), "{first}");
-    let policy = |page: &str| {
-        let line = page.lines().find(|line| line.starts_with("content-security-policy: "));
-        line.expect("a policy").to_owned()
-    };
-    assert!(policy(&first).contains("default-src 'none'"));
-    assert_ne!(policy(&first), policy(&second), "the nonce is another one every time");
-    let nonce = policy(&first).split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned();
-    assert_eq!(first.matches(&format!("nonce=\"{nonce}\"")).count(), 2);
-    assert!(get(&address, "/favicon.ico").starts_with("HTTP/1.1 404"));
-}
-
-#[test]
-fn a_refused_post_is_the_last_request_on_its_connection() {
-    let (_server, address) = serve(&[]);
-    for (target, host, status) in
-        [("/", "localhost", 405), ("/nowhere", "localhost", 404), ("/", "evil.test", 403)]
-    {
-        // The body looks like another request.
-        let body = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        let length = body.len();
-        let head = format!("POST {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
-        let answer = exchange(&address, &(head + body));
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
-        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
-        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
-    }
-}
-
-#[test]
-fn more_open_pages_than_allowed_are_told_when_to_try_again() {
-    let (_server, address) = serve(&[]);
-    let open: Vec<_> = (0..64).map(|_| feed(&address)).collect();
-    assert!(open.iter().all(|(_, head)| head.starts_with("HTTP/1.1 200")));
-    let (_, refused) = feed(&address);
-    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("\r\nretry-after: 5\r\n"), "{refused}");
-}
-
-#[test]
 fn a_close_reason_cannot_change_the_terminal() {
     let mut server = Eio::start(&["serve", "--listen", "127.0.0.1:0"]);
     let line = server.line();
@@ -287,44 +245,6 @@ fn a_close_reason_cannot_change_the_terminal() {
     WebSocket::open(address, 4).close(4001, "\u{1b}[2J\u{9b}2J\r\n\u{202e}bye");
     let line = core::iter::from_fn(|| Some(server.line())).find(|line| line.contains("close")).unwrap();
     assert!(line.contains(r#"close frame 4001 "\u{1b}[2J\u{9b}2J\r\n\u{202e}bye""#), "{line}");
-}
-
-#[test]
-fn neither_the_page_nor_its_data_nor_a_line_names_a_session_whole() {
-    for form in [&["--json"][..], &[]] {
-        let options = [&["serve", "--listen", "127.0.0.1:0"], form].concat();
-        let mut server = Eio::start(&options);
-        let first = server.line();
-        let url = first.split("http://").nth(1).unwrap();
-        let address = url.split('/').next().unwrap().to_owned();
-        let mut client = WebSocket::open(&address, 4);
-        client.send("4hello");
-        let mut lines = vec![first];
-        while !lines.iter().any(|line| line.contains("hello")) {
-            lines.push(server.line());
-        }
-        let data = crate::peer::events(&address, 2);
-        assert!(data[0].starts_with("{\"version\":"), "{}", data[0]);
-        assert!(data[1].contains("\"number\":1") && data[1].contains(&client.sid[..4]), "{}", data[1]);
-        // It ends, and is remembered.
-        client.send("9");
-        while !lines.iter().any(|line| line.contains("parse error")) {
-            lines.push(server.line());
-        }
-        let remembered = crate::peer::events(&address, 2);
-        assert!(remembered[1].contains("\"lived_ms\""), "{}", remembered[1]);
-        assert!(![&data[..], &remembered].concat().concat().contains("127.0.0.1"));
-        let target = format!("/engine.io/?EIO=4&transport=websocket&sid={}", client.sid);
-        let answers = vec![get(&address, "/"), WebSocket::refused(&address, &target)];
-        lines.push(server.line());
-        server.interrupt();
-        assert_eq!(server.exit_code(), 0);
-        lines.extend(server.rest());
-        lines.push(server.errors());
-        let all = [data, remembered, answers, lines].concat().join("\n");
-        assert!(all.contains(&format!("{}…", &client.sid[..4])), "{all}");
-        assert!(!all.contains(&client.sid), "{all}");
-    }
 }
 
 #[test]

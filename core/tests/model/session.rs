@@ -308,6 +308,7 @@ fn is_reason(reason: DisconnectReason, cause: Cause, op: Op, role: Role) -> bool
 }
 
 /// Lets one life happen to a session and to the model, and compares all there is to see after each call.
+#[expect(clippy::too_many_lines, reason = "one comparison after another")]
 pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError> {
     let (interval, timeout) = periods(life.heartbeat);
     let mut session = Session::new(life);

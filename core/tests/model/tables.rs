@@ -283,6 +283,7 @@ impl Model {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each packet")]
     fn packet_while_open(&self, state: &mut State, now: Micros, input: Input) -> Said {
         let packet = match input {
             Input::Packet(PacketType::Close) if state.mistake == Mistake::PeerCloseIsIgnored => {

@@ -49,6 +49,7 @@ fn delays_grow_as_the_backoff_says_and_the_watch_shows_when() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn a_session_that_lasted_starts_over_and_nothing_is_sent_twice() {
     let _clock = world::clock();
     let watch = States::new();

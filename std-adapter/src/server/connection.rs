@@ -69,6 +69,7 @@ where
 /// Serves the requests of one connection until it ends, becomes a WebSocket, or is no longer worth keeping.
 ///
 /// `permit` stays with the connection, also as a WebSocket.
+#[expect(clippy::too_many_lines, reason = "one connection from its first byte to its last")]
 pub(crate) async fn serve<I, S>(
     server: Arc<ServerShared>,
     io: I,

@@ -206,6 +206,7 @@ impl Driver<'_> {
         capped.then_some(answered + interval)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of fact")]
     fn handle(&mut self, index: usize, at: Micros, fact: &Fact) {
         if self.run.end.is_some() {
             return;

@@ -213,6 +213,7 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     /// The traffic of one session, sorted into what its machine is told and what the recording shows.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
     fn read(&self) -> Side {
         let mut side = Side { ends: self.transcript.end(), begins: Micros::MAX, ..Side::default() };
         let mut conns = Vec::new();

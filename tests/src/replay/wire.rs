@@ -83,6 +83,7 @@ impl Exchange {
 impl Wire {
     /// The traffic of each session of `transcript` whose requests go to Engine.IO, in the order of their first
     /// requests. A request that opened no session is a session of its own here, without an open packet.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
     pub(crate) fn of(transcript: &Transcript) -> Vec<Self> {
         let mut wires: Vec<Self> = Vec::new();
         for event in &transcript.events {

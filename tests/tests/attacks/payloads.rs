@@ -111,6 +111,7 @@ async fn octet_stream(target: Target, size: usize) -> io::Result<()> {
     Ok(())
 }
 
+#[expect(clippy::too_many_lines, reason = "one attack after another")]
 async fn wrong_lengths(target: Target, size: usize) -> io::Result<()> {
     let many_digits = format!("{}:4a", "9".repeat(400));
     let no_colon = "1".repeat(500_000);

@@ -169,6 +169,7 @@ impl Recording {
     }
 
     /// Takes one event; none if it does not fit.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
     fn take(&mut self, at: Micros, event: &Value) -> Option<()> {
         let by_client = event["who"] == "client";
         let id = event["id"].as_u64();

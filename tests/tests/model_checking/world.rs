@@ -215,6 +215,7 @@ impl World {
         Ok(world)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each step of the world")]
     fn take(&mut self, setting: Setting, step: Step) {
         let now = at(self.now);
         match step {
