@@ -1,7 +1,6 @@
 //! What the workspace's tests share: the simulated world and the protocol's test data.
 
 pub mod built;
-pub mod command_line;
 #[cfg(feature = "firmware")]
 pub mod firmware;
 #[cfg(feature = "interop")]

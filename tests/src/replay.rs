@@ -91,25 +91,34 @@ pub fn directory(own: &str) -> PathBuf {
     std::env::var_os("EIO_TRANSCRIPTS").map_or_else(|| PathBuf::from(own), PathBuf::from)
 }
 
-/// Replays every recording in `directory` whose name `wanted` accepts, in the order of their names. What cannot be
-/// read differs.
+/// Returns the recordings in `directory`, the name of each and its path, in the order of their names.
 ///
 /// # Errors
-/// When the directory cannot be read.
-pub fn replay_directory(directory: &Path, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<Report>> {
-    let mut paths = Vec::new();
+/// Returns an error if the directory cannot be read or holds no recording.
+pub fn recordings(directory: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            paths.push(path);
+        if path.extension().is_some_and(|extension| extension == "json")
+            && let Some(name) = path.file_stem()
+        {
+            found.push((name.to_string_lossy().into_owned(), path));
         }
     }
-    paths.sort();
-    let reports = paths.iter().filter_map(|path| {
-        let name = path.file_stem()?.to_string_lossy().into_owned();
-        wanted(&name).then(|| replay_file(name, path))
-    });
-    Ok(reports.collect())
+    if found.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "no recording in the directory"));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Replays every recording in `directory` whose name `wanted` accepts, in the order of their names.
+///
+/// # Errors
+/// Returns an error if the directory cannot be read or holds no recording.
+pub fn replay_directory(directory: &Path, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<Report>> {
+    let wanted = recordings(directory)?.into_iter().filter(|(name, _)| wanted(name));
+    Ok(wanted.map(|(name, path)| replay_file(name, &path)).collect())
 }
 
 /// The spread of the differences in time over all that agreed: how many, the least and the greatest, in milliseconds.
@@ -124,7 +133,9 @@ pub fn spread_millis(reports: &[Report]) -> Option<(usize, f64, f64)> {
     (spread.count > 0).then_some((spread.count, spread.least as f64 / 1_000.0, spread.most as f64 / 1_000.0))
 }
 
-fn replay_file(name: String, path: &Path) -> Report {
+/// Replays a recording. If it cannot be read, its verdict is that it differs.
+#[must_use]
+pub fn replay_file(name: String, path: &Path) -> Report {
     let read = fs::read_to_string(path).map_err(|error| error.to_string());
     let transcript = read.and_then(|text| Transcript::parse(&text));
     match transcript {

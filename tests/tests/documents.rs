@@ -1,11 +1,13 @@
-//! What the documents say about the tests is true.
+//! What the documents say about tests and examples is true.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
 fn read(path: &str) -> String {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path);
+    let path = Path::new(ROOT).join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -102,7 +104,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 
 #[test]
 fn no_picture_on_a_crates_pages_is_cut_off_in_a_window_of_1200_pixels() {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let root = Path::new(ROOT);
     let mut pictures = 0;
     for crate_folder in ["core", "embassy-adapter", "legacy", "std-adapter"] {
         for path in files(&root.join(crate_folder).join("src"), ".rs") {
@@ -125,4 +127,52 @@ fn no_picture_on_a_crates_pages_is_cut_off_in_a_window_of_1200_pixels() {
         }
     }
     assert!(pictures >= 5, "{pictures} pictures");
+}
+
+/// The programs in the folders of this name, one level below the root: `crate/folder/name.rs`, `crate/folder/name/`.
+fn programs(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for package in fs::read_dir(ROOT).expect("the root can be read").flatten() {
+        let Ok(entries) = fs::read_dir(package.path().join(folder)) else { continue };
+        for entry in entries.flatten() {
+            let (path, name) = (entry.path(), entry.file_name().into_string().expect("a name in UTF-8"));
+            let package = package.file_name().into_string().expect("a name in UTF-8");
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(format!("{package}/{folder}/{name}"));
+            } else if path.join("main.rs").exists() {
+                found.push(format!("{package}/{folder}/{name}/"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_example_is_in_the_index_and_every_file_of_the_index_exists() {
+    let index = read("docs/examples.md");
+    let examples = programs("examples");
+    assert!(examples.len() >= 7, "{examples:?}");
+    for example in examples {
+        assert!(index.contains(&format!("(../{example}")), "docs/examples.md lacks {example}");
+    }
+    for link in index.split("](../").skip(1) {
+        let path = link.split(')').next().unwrap_or_default();
+        assert!(Path::new(ROOT).join(path).exists(), "docs/examples.md: no {path}");
+    }
+}
+
+#[test]
+fn every_test_program_says_what_it_shows_and_every_program_of_the_list_exists() {
+    let list = read("tests/README.md");
+    let programs = programs("tests");
+    assert!(programs.len() >= 20, "{programs:?}");
+    for program in &programs {
+        assert!(list.contains(&format!("\n| `{program}` | ")), "tests/README.md lacks {program}");
+    }
+    for line in list.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let path = line.split('`').next().unwrap_or_default();
+        if path.contains("/tests/") {
+            assert!(programs.iter().any(|program| program == path), "tests/README.md: no {path}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use eio_core::packet::WebSocketMessage;
 use eio_core::ws::ControlFrame;
 use eio_embassy::{Client, ClientSettings, Endpoint};
 
-use crate::world::{
+use crate::fakes::{
     self, OPEN, Sent, Server, Task, TestClient, buffers, done, open_with, received, rng, text,
 };
 
@@ -29,11 +29,11 @@ fn script() -> (Vec<u8>, Vec<Sent>) {
     let mut wire = Vec::new();
     let mut expected = Vec::new();
     for i in 0..12_u8 {
-        wire.extend(world::frame(WebSocketMessage::Text(&format!("4message {i}"))));
+        wire.extend(fakes::frame(WebSocketMessage::Text(&format!("4message {i}"))));
         expected.push(text(&format!("message {i}")));
-        wire.extend(world::frame(WebSocketMessage::Text("2")));
-        wire.extend(world::control_frame(ControlFrame::Ping(&[i; 5])));
-        wire.extend(world::frame(WebSocketMessage::Binary(&[i; 150])));
+        wire.extend(fakes::frame(WebSocketMessage::Text("2")));
+        wire.extend(fakes::control_frame(ControlFrame::Ping(&[i; 5])));
+        wire.extend(fakes::frame(WebSocketMessage::Binary(&[i; 150])));
         expected.push(Sent::Binary(vec![i; 150]));
     }
     (wire, expected)
@@ -55,7 +55,7 @@ fn receive_all(client: &mut TestClient, server: &mut Server, patience: usize) ->
 
 #[test]
 fn receiving_may_be_dropped_after_any_number_of_polls() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (wire, expected) = script();
     for patience in 1..8 {
         for (reads, writes) in [(1, 1), (3, 2), (17, 5), (1_000, 1_000)] {
@@ -84,7 +84,7 @@ fn receiving_may_be_dropped_after_any_number_of_polls() {
 
 #[test]
 fn sending_may_be_dropped_after_any_number_of_polls() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for patience in 1..8 {
         for window in [1, 7, 64, 1_000] {
             let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 400, 300, OPEN);
@@ -115,7 +115,7 @@ fn sending_may_be_dropped_after_any_number_of_polls() {
 
 #[test]
 fn closing_may_be_dropped_after_any_number_of_polls() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for patience in 1..8 {
         let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 400, 300, OPEN);
         server.set_stutters();
@@ -132,13 +132,13 @@ fn closing_may_be_dropped_after_any_number_of_polls() {
 
 #[test]
 fn a_race_between_receiving_and_other_work_loses_nothing() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (wire, expected) = script();
     let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 400, 300, OPEN);
     server.set_stutters();
     server.set_at_once(2, 3);
     server.raw(&wire);
-    let rng = world::rng();
+    let rng = fakes::rng();
     let (mut messages, mut numbers, mut sent) = (Vec::new(), Vec::new(), Vec::new());
     while messages.len() < expected.len() || numbers.len() < 50 {
         if rng().is_multiple_of(3) && numbers.len() < 50 {
@@ -164,7 +164,7 @@ fn a_race_between_receiving_and_other_work_loses_nothing() {
 
 #[test]
 fn connecting_may_be_dropped_at_any_poll_and_goes_on() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for patience in 1..20 {
         let (mut server, reader, writer) = Server::new();
         server.set_stutters();

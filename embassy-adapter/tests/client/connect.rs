@@ -11,7 +11,7 @@ use eio_embassy::{
     Buffers, Client, ClientSettings, ConnectError, Endpoint, LongMessages, Protocol, SendError,
 };
 
-use crate::world::{self, OPEN, Server, Task, buffers, connect_with, done, open, rng, waits};
+use crate::fakes::{self, OPEN, Server, Task, buffers, connect_with, done, open, rng, waits};
 
 fn failure(settings: &ClientSettings, answer: impl FnOnce(&mut Server, String)) -> ConnectError {
     connect_with(settings, buffers(512, 512), answer).map(drop).expect_err("no session")
@@ -27,7 +27,7 @@ fn answered(answer: impl FnOnce(String) -> String) -> ConnectError {
 
 #[test]
 fn the_request_is_what_a_server_expects() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut server, reader, writer) = Server::new();
     let endpoint = Endpoint {
         query: "device=7&x=%20",
@@ -35,7 +35,7 @@ fn the_request_is_what_a_server_expects() {
         ..Endpoint::socketio("example.com:3000")
     };
     let settings = ClientSettings { protocol: Protocol::V3, ..ClientSettings::DEFAULT };
-    let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
+    let mut connect = pin!(fakes::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
     assert!(Task::new().poll(connect.as_mut()).is_pending());
     let (request, _) = server.request();
     let lines: Vec<_> = request.split("\r\n").collect();
@@ -58,7 +58,7 @@ fn the_request_is_what_a_server_expects() {
 
 #[test]
 fn an_open_session_knows_what_the_server_said() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (client, _server) = open();
     assert_eq!(client.sid(), Some("lv_VI97HAXpY6yYWAAAC"));
     assert_eq!(Heartbeat::from_millis(300, 200).ok(), client.heartbeat());
@@ -71,18 +71,18 @@ fn an_open_session_knows_what_the_server_said() {
 
 #[test]
 fn the_answer_may_come_in_any_two_pieces_and_byte_by_byte() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let script = |switch: String| {
         let mut bytes = switch.into_bytes();
-        bytes.extend(world::frame(eio_core::packet::WebSocketMessage::Text(OPEN)));
-        bytes.extend(world::frame(eio_core::packet::WebSocketMessage::Text("4hello")));
+        bytes.extend(fakes::frame(eio_core::packet::WebSocketMessage::Text(OPEN)));
+        bytes.extend(fakes::frame(eio_core::packet::WebSocketMessage::Text("4hello")));
         bytes
     };
     for cut in 0..300 {
         let (mut server, reader, writer) = Server::new();
         let endpoint = Endpoint::engineio("host");
         let task = Task::new();
-        let mut connect = Box::pin(world::connect(
+        let mut connect = Box::pin(fakes::connect(
             reader,
             writer,
             &endpoint,
@@ -102,7 +102,7 @@ fn the_answer_may_come_in_any_two_pieces_and_byte_by_byte() {
             server.raw(tail);
         }
         let Poll::Ready(Ok(mut client)) = early else { panic!("cut at {cut}") };
-        assert_eq!(world::received(world::done(client.recv()).expect("a message")), world::text("hello"));
+        assert_eq!(fakes::received(fakes::done(client.recv()).expect("a message")), fakes::text("hello"));
     }
     let (mut client, _server) =
         connect_with(&ClientSettings::DEFAULT, buffers(512, 512), |server, switch| {
@@ -110,12 +110,12 @@ fn the_answer_may_come_in_any_two_pieces_and_byte_by_byte() {
             server.raw(&script(switch));
         })
         .expect("a session");
-    assert_eq!(world::received(world::done(client.recv()).expect("a message")), world::text("hello"));
+    assert_eq!(fakes::received(fakes::done(client.recv()).expect("a message")), fakes::text("hello"));
 }
 
 #[test]
 fn a_response_that_is_no_answer_to_the_request_is_refused_and_says_why() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let body = "HTTP/1.1 400 Bad Request\r\nContent-Length: 34\r\n\r\n{\"code\":0,\"message\":\"Transport unknown\"}";
     assert_eq!(answered(|_| body.to_owned()), ConnectError::Refused { status: 400 });
     assert_eq!(answered(|_| "SSH-2.0-OpenSSH_9.2\r\n\r\n".to_owned()), ConnectError::NotHttp);
@@ -156,7 +156,7 @@ fn a_response_that_is_no_answer_to_the_request_is_refused_and_says_why() {
 
 #[test]
 fn headers_in_other_cases_and_lists_are_understood() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let answer = |server: &mut Server, switch: String| {
         let switch = switch
             .replace("HTTP/1.1 101 Switching Protocols", "HTTP/1.1 101\r\nServer:\r\nX: \u{e4}: b")
@@ -170,7 +170,7 @@ fn headers_in_other_cases_and_lists_are_understood() {
 
 #[test]
 fn a_handshake_that_cannot_be_used_ends_the_session_with_its_reason() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let reason = |packet: &'static str| {
         failure(&ClientSettings::DEFAULT, |server, switch| {
             server.raw(switch.as_bytes());
@@ -207,7 +207,7 @@ fn a_handshake_that_cannot_be_used_ends_the_session_with_its_reason() {
 
 #[test]
 fn the_end_of_the_stream_is_noticed_at_every_step() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let end = |answer: fn(&mut Server, String)| failure(&ClientSettings::DEFAULT, answer).reason();
     assert_eq!(end(|server, _| server.hang_up()), Some(DisconnectReason::TransportClosed));
     assert_eq!(end(|server, _| server.reset()), Some(DisconnectReason::TransportReset));
@@ -231,7 +231,7 @@ fn the_end_of_the_stream_is_noticed_at_every_step() {
 fn the_open_timeout_counts_from_the_start_through_every_step() {
     // The server does nothing; takes no byte; switches protocols and is silent; sends a byte now and then.
     for step in 0..4 {
-        let _clock = world::clock();
+        let _clock = fakes::clock();
         let (mut server, reader, writer) = Server::new();
         if step == 1 {
             server.set_window(10);
@@ -243,23 +243,23 @@ fn the_open_timeout_counts_from_the_start_through_every_step() {
         let endpoint = Endpoint::engineio("host");
         let task = Task::new();
         let mut connect =
-            pin!(world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
+            pin!(fakes::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
         assert!(task.poll(connect.as_mut()).is_pending());
         if step == 2 {
             let (_, switch) = server.request();
             server.raw(switch.as_bytes());
         }
         for _ in 0..699 {
-            world::advance(1_000);
-            if step == 3 && world::now().is_multiple_of(10_000) {
-                let sent = (world::now() / 10_000) as usize;
+            fakes::advance(1_000);
+            if step == 3 && fakes::now().is_multiple_of(10_000) {
+                let sent = (fakes::now() / 10_000) as usize;
                 server.raw(b"HTTP/1.1 101 ".get(sent - 1..sent).unwrap_or(b"x"));
             }
-            assert!(task.poll(connect.as_mut()).is_pending(), "step {step} at {}", world::now());
+            assert!(task.poll(connect.as_mut()).is_pending(), "step {step} at {}", fakes::now());
         }
-        world::advance(999);
+        fakes::advance(999);
         assert!(task.poll(connect.as_mut()).is_pending(), "step {step}");
-        world::advance(1);
+        fakes::advance(1);
         assert!(task.is_woken(), "step {step}");
         let Poll::Ready(Err(error)) = task.poll(connect.as_mut()) else { panic!("step {step}") };
         assert_eq!(error.reason(), Some(DisconnectReason::OpenTimeout), "step {step}");
@@ -268,11 +268,11 @@ fn the_open_timeout_counts_from_the_start_through_every_step() {
 
 #[test]
 fn buffers_that_are_too_small_say_how_large_they_must_be() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let attempt = |rx, tx| {
         let (_server, reader, writer) = Server::new();
         let (endpoint, settings) = (Endpoint::engineio("host"), ClientSettings::DEFAULT);
-        let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
+        let mut connect = pin!(fakes::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
         match Task::new().poll(connect.as_mut()) {
             Poll::Pending => Ok(()),
             Poll::Ready(result) => Err(result.expect_err("no session")),
@@ -286,18 +286,18 @@ fn buffers_that_are_too_small_say_how_large_they_must_be() {
     let (_server, reader, writer) = Server::new();
     let endpoint = Endpoint { query: &"x".repeat(300), ..Endpoint::engineio("host") };
     let settings = ClientSettings::DEFAULT;
-    let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
+    let mut connect = pin!(fakes::connect(reader, writer, &endpoint, buffers(rx, tx), rng(), &settings));
     let Poll::Ready(Err(ConnectError::TxTooSmall { needed })) = Task::new().poll(connect.as_mut()) else {
         panic!("it fits");
     };
     let (_server, reader, writer) = Server::new();
-    let mut connect = pin!(world::connect(reader, writer, &endpoint, buffers(rx, needed), rng(), &settings));
+    let mut connect = pin!(fakes::connect(reader, writer, &endpoint, buffers(rx, needed), rng(), &settings));
     assert!(Task::new().poll(connect.as_mut()).is_pending());
 }
 
 #[test]
 fn nothing_can_be_smuggled_into_the_request() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let base = Endpoint::engineio("host");
     for endpoint in [
         Endpoint { host: "a\r\nX: y", ..base },
@@ -315,7 +315,7 @@ fn nothing_can_be_smuggled_into_the_request() {
         let (mut server, reader, writer) = Server::new();
         let settings = ClientSettings::DEFAULT;
         let mut connect =
-            pin!(world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
+            pin!(fakes::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings));
         let Poll::Ready(Err(error)) = Task::new().poll(connect.as_mut()) else { panic!("{endpoint:?}") };
         assert_eq!(error, ConnectError::InvalidEndpoint);
         assert!(server.take_raw().is_empty());
@@ -324,7 +324,7 @@ fn nothing_can_be_smuggled_into_the_request() {
 
 #[test]
 fn a_client_that_never_asked_for_a_session_sends_nothing_and_ends() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let client = || {
         let (server, reader, writer) = Server::new();
         (
@@ -339,7 +339,7 @@ fn a_client_that_never_asked_for_a_session_sends_nothing_and_ends() {
     let (mut waiting, mut server) = client();
     waits(waiting.recv());
     waits(waiting.send(WebSocketMessage::Text("early")));
-    world::advance(20_000_000);
+    fakes::advance(20_000_000);
     assert_eq!(done(waiting.send(WebSocketMessage::Text("late"))), Err(SendError::Closed));
     assert_eq!(waiting.end().map(|end| end.reason), Some(DisconnectReason::OpenTimeout));
     assert!(server.take_raw().is_empty());
@@ -347,7 +347,7 @@ fn a_client_that_never_asked_for_a_session_sends_nothing_and_ends() {
 
 #[test]
 fn what_the_handshake_announces_is_not_known_before() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (_server, reader, writer) = Server::new();
     let client = Client::new(reader, writer, buffers(1024, 512), rng(), &ClientSettings::DEFAULT)
         .expect("large buffers");

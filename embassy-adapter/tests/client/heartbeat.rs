@@ -10,7 +10,7 @@ use eio_core::session::SessionEnd;
 use eio_core::ws::ControlFrame;
 use eio_embassy::{ClientSettings, Protocol, SendError};
 
-use crate::world::{self, OPEN, Sent, Task, TestClient, done, open, open_with, text, waits};
+use crate::fakes::{self, OPEN, Sent, Task, TestClient, done, open, open_with, text, waits};
 
 fn end_of(client: &mut TestClient) -> SessionEnd {
     done(client.recv()).expect_err("the session has ended")
@@ -18,10 +18,10 @@ fn end_of(client: &mut TestClient) -> SessionEnd {
 
 #[test]
 fn a_ping_is_answered_and_postpones_the_end() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     for _ in 0..20 {
-        world::advance(300_000);
+        fakes::advance(300_000);
         server.text("2");
         waits(client.recv());
         assert_eq!(server.take(), [text("3")]);
@@ -31,15 +31,15 @@ fn a_ping_is_answered_and_postpones_the_end() {
 
 #[test]
 fn silence_ends_the_session_at_the_deadline_and_not_a_microsecond_before() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, _server) = open();
     let task = Task::new();
     let mut recv = Box::pin(client.recv());
     assert!(task.poll(recv.as_mut()).is_pending());
-    world::advance(499_999);
+    fakes::advance(499_999);
     assert!(!task.is_woken());
     assert!(task.poll(recv.as_mut()).is_pending());
-    world::advance(1);
+    fakes::advance(1);
     assert!(task.is_woken());
     let Poll::Ready(Err(end)) = task.poll(recv.as_mut()) else { panic!("still alive") };
     assert_eq!(end.reason, DisconnectReason::PingTimeout);
@@ -52,11 +52,11 @@ fn silence_ends_the_session_at_the_deadline_and_not_a_microsecond_before() {
 
 #[test]
 fn a_server_that_only_talks_is_silent() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     let mut messages = 0;
     let end = loop {
-        world::advance(10_000);
+        fakes::advance(10_000);
         server.text("4x");
         server.control(ControlFrame::Ping(b"alive"));
         assert!(done(client.recv()).is_ok());
@@ -67,12 +67,12 @@ fn a_server_that_only_talks_is_silent() {
         }
     };
     assert_eq!(end.reason, DisconnectReason::PingTimeout);
-    assert_eq!((world::now(), messages), (500_000, 50));
+    assert_eq!((fakes::now(), messages), (500_000, 50));
 }
 
 #[test]
 fn a_write_that_hangs_hides_nothing() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.set_window(0);
     assert_eq!(done(client.send(WebSocketMessage::Text("kept by the client"))), Ok(()));
@@ -80,9 +80,9 @@ fn a_write_that_hangs_hides_nothing() {
     let task = Task::new();
     let mut send = Box::pin(client.send(WebSocketMessage::Text("never")));
     assert!(task.poll(send.as_mut()).is_pending());
-    world::advance(499_999);
+    fakes::advance(499_999);
     assert!(task.poll(send.as_mut()).is_pending());
-    world::advance(1);
+    fakes::advance(1);
     assert_eq!(task.poll(send.as_mut()), Poll::Ready(Err(SendError::Closed)));
     drop(send);
     assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
@@ -91,12 +91,12 @@ fn a_write_that_hangs_hides_nothing() {
 
 #[test]
 fn a_write_that_hangs_does_not_keep_pings_from_being_read() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.set_window(3);
     assert_eq!(done(client.send(WebSocketMessage::Text("half of it"))), Ok(()));
     for _ in 0..5 {
-        world::advance(400_000);
+        fakes::advance(400_000);
         server.text("2");
         waits(client.recv());
     }
@@ -108,7 +108,7 @@ fn a_write_that_hangs_does_not_keep_pings_from_being_read() {
 
 #[test]
 fn a_heartbeat_overtakes_the_message_that_waits() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.set_window(3);
     assert_eq!(done(client.send(WebSocketMessage::Text("first"))), Ok(()));
@@ -126,44 +126,44 @@ fn a_heartbeat_overtakes_the_message_that_waits() {
 
 #[test]
 fn an_application_that_never_runs_dry_still_answers() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.text("2");
     for _ in 0..100 {
         server.text("4x");
     }
     // Every call finds a message at once.
-    assert_eq!(world::received(done(client.recv()).expect("a message")), text("x"));
+    assert_eq!(fakes::received(done(client.recv()).expect("a message")), text("x"));
     assert_eq!(server.take(), [text("3")]);
 }
 
 #[test]
 fn what_arrived_while_the_application_was_away_counts() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     waits(client.recv());
     server.text("2");
     server.text("4late");
-    world::advance(60_000_000);
-    assert_eq!(world::received(done(client.recv()).expect("alive")), text("late"));
+    fakes::advance(60_000_000);
+    assert_eq!(fakes::received(done(client.recv()).expect("alive")), text("late"));
     assert_eq!(server.take(), [text("3")]);
     assert_eq!(client.time_to_deadline(), Some(Duration::from_millis(500)));
 }
 
 #[test]
 fn sending_after_an_absence_looks_for_a_sign_of_life_first() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.text("2");
-    world::advance(60_000_000);
+    fakes::advance(60_000_000);
     assert_eq!(done(client.send(WebSocketMessage::Text("hi"))), Ok(()));
     assert_eq!(server.take(), [text("3"), text("4hi")]);
-    world::advance(60_000_000);
+    fakes::advance(60_000_000);
     {
         let task = Task::new();
         let mut send = pin!(client.send(WebSocketMessage::Text("ho")));
         assert!(task.poll(send.as_mut()).is_pending(), "the network gets five milliseconds");
-        world::advance(5_000);
+        fakes::advance(5_000);
         assert_eq!(task.poll(send.as_mut()), Poll::Ready(Err(SendError::Expired)));
     }
     assert_eq!(server.take(), []);
@@ -171,13 +171,13 @@ fn sending_after_an_absence_looks_for_a_sign_of_life_first() {
 
 #[test]
 fn a_ping_that_the_network_still_held_lets_a_late_message_go() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
-    world::advance(60_000_000);
+    fakes::advance(60_000_000);
     let task = Task::new();
     let mut send = pin!(client.send(WebSocketMessage::Text("hi")));
     assert!(task.poll(send.as_mut()).is_pending());
-    world::advance(4_000);
+    fakes::advance(4_000);
     server.text("2");
     assert_eq!(task.poll(send.as_mut()), Poll::Ready(Ok(())));
     assert_eq!(server.take(), [text("3"), text("4hi")]);
@@ -186,19 +186,19 @@ fn a_ping_that_the_network_still_held_lets_a_late_message_go() {
 #[test]
 fn after_a_late_wake_up_the_network_gets_five_milliseconds() {
     for ping in [false, true] {
-        let _clock = world::clock();
+        let _clock = fakes::clock();
         let (mut client, mut server) = open();
         let task = Task::new();
         let mut recv = pin!(client.recv());
         assert!(task.poll(recv.as_mut()).is_pending());
-        world::advance(500_000 + 10_001);
+        fakes::advance(500_000 + 10_001);
         assert!(task.poll(recv.as_mut()).is_pending(), "not believed");
-        world::advance(4_999);
+        fakes::advance(4_999);
         assert!(task.poll(recv.as_mut()).is_pending());
         if ping {
             server.text("2");
         }
-        world::advance(1);
+        fakes::advance(1);
         match task.poll(recv.as_mut()) {
             Poll::Pending => assert!(ping),
             Poll::Ready(Err(end)) => assert!(!ping && end.reason == DisconnectReason::PingTimeout),
@@ -209,23 +209,23 @@ fn after_a_late_wake_up_the_network_gets_five_milliseconds() {
 
 #[test]
 fn a_wake_up_that_is_hardly_late_is_believed() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, _server) = open();
     waits(client.recv());
-    world::advance(510_000);
+    fakes::advance(510_000);
     assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
 }
 
 #[test]
 fn it_wakes_for_bytes_and_for_its_deadline_and_for_nothing_else() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     let task = Task::new();
     let mut recv = pin!(client.recv());
     assert!(task.poll(recv.as_mut()).is_pending());
     let (mut wakes, mut last) = (Vec::new(), task.wakes());
     for millis in 1..=3_000_u64 {
-        world::advance(1_000);
+        fakes::advance(1_000);
         if millis % 300 == 0 {
             server.text("2");
         }
@@ -245,17 +245,17 @@ fn it_wakes_for_bytes_and_for_its_deadline_and_for_nothing_else() {
 
 #[test]
 fn a_client_of_revision_3_pings_and_learns_the_round_trip() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let settings = ClientSettings { protocol: Protocol::V3, ..ClientSettings::DEFAULT };
     let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
     waits(client.recv());
-    world::advance(299_999);
+    fakes::advance(299_999);
     waits(client.recv());
     assert_eq!(server.take(), []);
-    world::advance(1);
+    fakes::advance(1);
     waits(client.recv());
     assert_eq!(server.take(), [text("2")]);
-    world::advance(7_000);
+    fakes::advance(7_000);
     server.text("3");
     waits(client.recv());
     assert_eq!(client.rtt(), Some(Duration::from_millis(7)));
@@ -263,24 +263,24 @@ fn a_client_of_revision_3_pings_and_learns_the_round_trip() {
     assert_eq!(done(client.send(WebSocketMessage::Binary(&[1, 2]))), Ok(()));
     assert_eq!(server.take(), [Sent::Binary(vec![4, 1, 2])]);
     server.binary(&[4, 8, 9]);
-    assert_eq!(world::received(done(client.recv()).expect("a message")), Sent::Binary(vec![8, 9]));
+    assert_eq!(fakes::received(done(client.recv()).expect("a message")), Sent::Binary(vec![8, 9]));
 
-    world::advance(300_000);
+    fakes::advance(300_000);
     waits(client.recv());
-    world::advance(200_000);
+    fakes::advance(200_000);
     assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
 }
 
 #[test]
 fn the_round_trip_of_the_link_is_measured_when_asked() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     client.measure_rtt();
     client.measure_rtt();
     waits(client.recv());
     let sent = server.take();
     let [Sent::Ping(payload)] = &sent[..] else { panic!("{sent:?}") };
-    world::advance(12_345);
+    fakes::advance(12_345);
     server.control(ControlFrame::Pong(b"somebody else's"));
     server.control(ControlFrame::Pong(payload));
     waits(client.recv());
@@ -290,11 +290,11 @@ fn the_round_trip_of_the_link_is_measured_when_asked() {
 
 #[test]
 fn a_shorter_timeout_than_the_server_asks_for_is_kept() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let settings =
         ClientSettings { ping_timeout_at_most: Some(Duration::from_millis(50)), ..ClientSettings::DEFAULT };
     let (mut client, _server) = open_with(&settings, 512, 512, OPEN);
     waits(client.recv());
-    world::advance(350_000);
+    fakes::advance(350_000);
     assert_eq!(end_of(&mut client).reason, DisconnectReason::PingTimeout);
 }

@@ -10,6 +10,7 @@
 
 mod cancel;
 mod connect;
+mod fakes;
 mod heartbeat;
 #[cfg(feature = "embassy-net")]
 mod net;
@@ -19,4 +20,3 @@ mod run;
 mod send;
 mod socketio;
 mod storm;
-mod world;

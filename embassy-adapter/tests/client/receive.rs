@@ -8,7 +8,7 @@ use eio_core::session::Violation;
 use eio_core::ws::{Close, CloseCode, ControlFrame, FrameHeader, MessageKind, OpCode};
 use eio_embassy::{Buffers, ClientSettings, IncomingMessage, LongMessages};
 
-use crate::world::{self, OPEN, Sent, Server, TestClient, done, open, open_with, received, text, waits};
+use crate::fakes::{self, OPEN, Sent, Server, TestClient, done, open, open_with, received, text, waits};
 
 fn next(client: &mut TestClient) -> Result<Sent, DisconnectReason> {
     done(client.recv()).map(received).map_err(|end| end.reason)
@@ -20,7 +20,7 @@ fn fragments(kind: OpCode, payload: &[u8], len: usize) -> Vec<u8> {
     let count = payload.len().div_ceil(len);
     for (i, chunk) in payload.chunks(len).enumerate() {
         if i > 0 {
-            wire.extend(world::control_frame(ControlFrame::Ping(b"between")));
+            wire.extend(fakes::control_frame(ControlFrame::Ping(b"between")));
         }
         let opcode = if i == 0 { kind } else { OpCode::Continuation };
         let header = FrameHeader { fin: i + 1 == count, ..FrameHeader::new(opcode, chunk.len()) };
@@ -34,7 +34,7 @@ fn fragments(kind: OpCode, payload: &[u8], len: usize) -> Vec<u8> {
 
 #[test]
 fn text_and_bytes_come_as_they_were_sent() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.text("4hello");
     server.binary(&[0, 255]);
@@ -53,11 +53,11 @@ fn text_and_bytes_come_as_they_were_sent() {
 
 #[test]
 fn every_cut_of_the_stream_is_the_same() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut wire = fragments(OpCode::Text, "4Gr\u{fc}\u{df}e \u{1f600}".as_bytes(), 3);
-    wire.extend(world::frame(WebSocketMessage::Text("2")));
-    wire.extend(world::frame(WebSocketMessage::Binary(&[7; 200])));
-    wire.extend(world::frame(WebSocketMessage::Text("4end")));
+    wire.extend(fakes::frame(WebSocketMessage::Text("2")));
+    wire.extend(fakes::frame(WebSocketMessage::Binary(&[7; 200])));
+    wire.extend(fakes::frame(WebSocketMessage::Text("4end")));
     for at_once in 1..wire.len() {
         let (mut client, mut server) = open();
         server.set_at_once(at_once, usize::MAX);
@@ -75,7 +75,7 @@ fn every_cut_of_the_stream_is_the_same() {
         let mut messages = Vec::new();
         let mut rest = Some(&wire[cut..]);
         while messages.len() < 3 {
-            let task = world::Task::new();
+            let task = fakes::Task::new();
             match task.poll(core::pin::pin!(client.recv())) {
                 core::task::Poll::Ready(event) => messages.push(received(event.expect("alive"))),
                 core::task::Poll::Pending => server.raw(rest.take().expect("all has come")),
@@ -88,7 +88,7 @@ fn every_cut_of_the_stream_is_the_same() {
 
 #[test]
 fn the_longest_message_that_fits_is_received_whole_and_one_more_byte_ends_the_session() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for rx in [300, 512, 1024] {
         let longest = rx - Buffers::RX_OVERHEAD;
         for split in [longest, 50] {
@@ -125,7 +125,7 @@ fn collect(client: &mut TestClient) -> (MessageKind, Vec<u8>, usize) {
 
 #[test]
 fn a_longer_message_comes_in_pieces_if_asked() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let settings =
         ClientSettings { long_messages: LongMessages::in_pieces(10_000), ..ClientSettings::DEFAULT };
     let payload: Vec<u8> = (0..9_999).map(|i: u32| b'a' + u8::try_from(i % 26).unwrap()).collect();
@@ -154,7 +154,7 @@ fn a_longer_message_comes_in_pieces_if_asked() {
 
 #[test]
 fn a_packet_that_is_no_message_cannot_come_in_pieces() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let settings =
         ClientSettings { long_messages: LongMessages::in_pieces(10_000), ..ClientSettings::DEFAULT };
     for first in ["2", "0", "b", "x"] {
@@ -166,7 +166,7 @@ fn a_packet_that_is_no_message_cannot_come_in_pieces() {
 
 #[test]
 fn pings_of_websocket_are_answered_with_their_own_bytes() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.control(ControlFrame::Ping(&[9; 125]));
     waits(client.recv());
@@ -186,7 +186,7 @@ fn pings_of_websocket_are_answered_with_their_own_bytes() {
 #[test]
 fn every_way_to_end_has_its_reason_and_comes_after_what_was_sent_before() {
     type End = (fn(&mut Server), DisconnectReason, Option<CloseCode>, &'static [Sent]);
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let violation = DisconnectReason::Violation(Violation::WebSocket);
     let ends: [End; 9] = [
         (Server::hang_up, DisconnectReason::TransportClosed, None, &[]),
@@ -238,7 +238,7 @@ fn every_way_to_end_has_its_reason_and_comes_after_what_was_sent_before() {
 
 #[test]
 fn a_failed_write_does_not_hide_why_the_server_left() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.text("4first");
     server.text("1");
@@ -250,8 +250,8 @@ fn a_failed_write_does_not_hide_why_the_server_left() {
 
 #[test]
 fn random_bytes_never_do_harm() {
-    let _clock = world::clock();
-    let rng = world::rng();
+    let _clock = fakes::clock();
+    let rng = fakes::rng();
     for _ in 0..500 {
         let long_messages =
             if rng().is_multiple_of(2) { LongMessages::in_pieces(2_000) } else { LongMessages::REFUSED };
@@ -277,7 +277,7 @@ fn random_bytes_never_do_harm() {
 
 #[test]
 fn the_last_event_is_no_message_that_has_yet_to_be_received() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.text("4one");
     assert_eq!(done(client.recv()).map(received), Ok(text("one")));

@@ -15,13 +15,13 @@ use eio_embassy::{ClientSettings, Endpoint, Loss, Reconnect, State};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::watch::Watch;
 
-use crate::world::{self, OPEN, Sent, Server, Task, buffers, rng, text};
+use crate::fakes::{self, OPEN, Sent, Server, Task, buffers, rng, text};
 
 type States = Watch<NoopRawMutex, State, 2>;
 
 #[test]
 fn delays_grow_as_the_backoff_says_and_the_watch_shows_when() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let watch = States::new();
     let mut states = watch.receiver().expect("a receiver");
     let mut longest = || u32::MAX;
@@ -30,7 +30,7 @@ fn delays_grow_as_the_backoff_says_and_the_watch_shows_when() {
     let attempts = Rc::new(RefCell::new(Vec::new()));
     let task = Task::new();
     let mut run = pin!(reconnect.run(async |attempt| {
-        attempts.borrow_mut().push(world::now() / 1_000);
+        attempts.borrow_mut().push(fakes::now() / 1_000);
         attempt.report().connecting();
         ControlFlow::<Infallible, _>::Continue(Loss::Unreachable)
     }));
@@ -41,9 +41,9 @@ fn delays_grow_as_the_backoff_says_and_the_watch_shows_when() {
         at += delay;
         let until = embassy_time::Instant::from_millis(at);
         assert_eq!(states.try_get(), Some(State::Waiting { until, after: Loss::Unreachable }));
-        world::advance(delay * 1_000 - 1);
+        fakes::advance(delay * 1_000 - 1);
         assert!(task.poll(run.as_mut()).is_pending());
-        world::advance(1);
+        fakes::advance(1);
     }
     assert_eq!(attempts.borrow().len(), 5);
 }
@@ -51,7 +51,7 @@ fn delays_grow_as_the_backoff_says_and_the_watch_shows_when() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "one story")]
 fn a_session_that_lasted_starts_over_and_nothing_is_sent_twice() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let watch = States::new();
     let mut states = watch.receiver().expect("a receiver");
     let mut shortest = || 0;
@@ -68,7 +68,7 @@ fn a_session_that_lasted_starts_over_and_nothing_is_sent_twice() {
         let (server, reader, writer) = Server::new();
         servers.borrow_mut().push(server);
         let (endpoint, settings) = (Endpoint::engineio("host"), ClientSettings::DEFAULT);
-        let connect = world::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings);
+        let connect = fakes::connect(reader, writer, &endpoint, buffers(512, 512), rng(), &settings);
         let mut client = match connect.await {
             Ok(client) => client,
             Err(error) => return ControlFlow::Continue(error.into()),
@@ -105,14 +105,14 @@ fn a_session_that_lasted_starts_over_and_nothing_is_sent_twice() {
         let since = embassy_time::Instant::now();
         assert!(matches!(states.try_get(), Some(State::Open { since: at, .. }) if at == since));
         assert_eq!(servers.borrow_mut().last_mut().map(Server::take), Some(vec![text(&format!("4{round}"))]));
-        world::advance(500_000);
+        fakes::advance(500_000);
         assert!(task.poll(run.as_mut()).is_pending());
         let Some(State::Waiting { until, after: Loss::Session(end) }) = states.try_get() else {
             panic!("{:?}", states.try_get());
         };
         assert_eq!(end.reason, DisconnectReason::PingTimeout);
         assert_eq!((until - embassy_time::Instant::now()).as_millis(), 100, "a first delay again");
-        world::advance(100_000);
+        fakes::advance(100_000);
     }
     assert_eq!(result, Some((3, "enough")));
     let mut servers = servers.borrow_mut();

@@ -16,7 +16,7 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 
-use crate::world::{self, OPEN, Reader, Sent, Server, Task, Writer, buffers, rng, text};
+use crate::fakes::{self, OPEN, Reader, Sent, Server, Task, Writer, buffers, rng, text};
 
 type Commands = Channel<NoopRawMutex, Command<600>, 4>;
 type Messages = Channel<NoopRawMutex, Message<600>, 2>;
@@ -88,14 +88,14 @@ fn story_of(
     handshake: &str,
     story: impl FnOnce(&mut Server, &Commands, &Messages, &mut dyn FnMut() -> Option<SessionEnd>),
 ) -> Vec<(Message<600>, SendError)> {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut server, reader, writer) = Server::new();
     let dropped = Rc::new(Cell::new(0));
     let reader = Strict { stream: reader, dropped: dropped.clone() };
     let writer = Strict { stream: writer, dropped: dropped.clone() };
     let endpoint = Endpoint::engineio("host");
     let task = Task::new();
-    let mut connect = Box::pin(world::connect(reader, writer, &endpoint, buffers(800, 400), rng(), settings));
+    let mut connect = Box::pin(fakes::connect(reader, writer, &endpoint, buffers(800, 400), rng(), settings));
     assert!(task.poll(connect.as_mut()).is_pending());
     let (_, switch) = server.request();
     server.raw(switch.as_bytes());
@@ -130,7 +130,7 @@ fn messages_go_both_ways_and_pings_are_answered() {
     story(&ClientSettings::DEFAULT, |server, commands, messages, run| {
         assert_eq!(run(), None);
         for round in 0..20 {
-            world::advance(300_000);
+            fakes::advance(300_000);
             server.text("2");
             server.text(&format!("4{round}"));
             server.binary(&[round; 300]);
@@ -182,12 +182,12 @@ fn a_write_that_hangs_hides_neither_pings_nor_the_end() {
         server.set_window(3);
         send(commands, "stuck");
         assert_eq!(run(), None);
-        world::advance(400_000);
+        fakes::advance(400_000);
         server.text("2");
         assert_eq!(run(), None);
-        world::advance(499_999);
+        fakes::advance(499_999);
         assert_eq!(run(), None);
-        world::advance(1);
+        fakes::advance(1);
         assert_eq!(run().map(|end| end.reason), Some(DisconnectReason::PingTimeout));
     });
 }
@@ -201,16 +201,16 @@ fn an_application_that_does_not_take_its_messages_is_not_a_silent_server() {
             server.text("4x");
         }
         assert_eq!(run(), None);
-        world::advance(899_999);
+        fakes::advance(899_999);
         assert_eq!(run(), None, "silence is not judged");
         assert!(messages.try_receive().is_ok());
         assert_eq!(run(), None);
-        world::advance(499_999);
+        fakes::advance(499_999);
         assert_eq!(run(), None, "it counts from when reading resumed");
         server.text("4y");
         server.text("2");
         assert_eq!(run(), None);
-        world::advance(900_000);
+        fakes::advance(900_000);
         assert_eq!(run().map(|end| end.reason), Some(DisconnectReason::ApplicationStalled));
     });
 }

@@ -12,13 +12,13 @@ use eio_core::ws::{Close, CloseCode, ControlFrame, Decoder, Item, MessageKind, P
 use eio_embassy::{Buffers, Client, ClientSettings, Endpoint, SendError};
 use embedded_io_async::{ErrorKind, ErrorType, Read};
 
-use crate::world::{
+use crate::fakes::{
     self, OPEN, Sent, Server, Task, buffers, done, open, open_with, received, rng, text, waits,
 };
 
 #[test]
 fn messages_go_out_as_they_are() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     assert_eq!(done(client.send(WebSocketMessage::Text("hi"))), Ok(()));
     assert_eq!(done(client.send(WebSocketMessage::Text(""))), Ok(()));
@@ -28,7 +28,7 @@ fn messages_go_out_as_they_are() {
 
 #[test]
 fn every_frame_has_a_mask_of_its_own() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     let mut seen = std::collections::HashSet::new();
     for _ in 0..100 {
@@ -39,7 +39,7 @@ fn every_frame_has_a_mask_of_its_own() {
 
 #[test]
 fn a_message_of_any_length_arrives_whole() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let tx = 300;
     let fits = tx - Buffers::TX_OVERHEAD;
     for len in [fits - 2, fits - 1, fits, fits + 1, 2 * fits - 1, 2 * fits, 5_000] {
@@ -66,7 +66,7 @@ fn a_message_of_any_length_arrives_whole() {
 
 #[test]
 fn a_long_message_may_be_dropped_anywhere_and_resumed() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let message: String = ('a'..='z').cycle().take(3_000).collect();
     for polls in 1..12 {
         let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, 400, OPEN);
@@ -96,7 +96,7 @@ fn a_long_message_may_be_dropped_anywhere_and_resumed() {
 
 #[test]
 fn inside_a_long_message_nothing_else_is_sent_and_the_heartbeat_waits() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, 300, OPEN);
     server.set_window(50);
     let message = "y".repeat(1_000);
@@ -120,7 +120,7 @@ fn inside_a_long_message_nothing_else_is_sent_and_the_heartbeat_waits() {
 
 #[test]
 fn a_message_can_be_made_piece_by_piece() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, 300, OPEN);
     let piece = |bytes: &'static [u8], first, last| Piece { kind: MessageKind::Binary, bytes, first, last };
     assert_eq!(done(client.send_piece(piece(b"x", false, true))), Err(SendError::NotBegun));
@@ -138,7 +138,7 @@ fn a_message_can_be_made_piece_by_piece() {
 
 #[test]
 fn what_the_server_does_not_take_is_not_sent() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let open = OPEN.replace("100000", "1000");
     let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, 300, &open);
     let too_large = Err(SendError::TooLarge { max: 1_000 });
@@ -160,7 +160,7 @@ fn what_the_server_does_not_take_is_not_sent() {
 
 #[test]
 fn an_application_that_only_sends_is_told_that_it_does_not_read() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.set_window(0);
     server.text("4nobody takes this");
@@ -169,12 +169,12 @@ fn an_application_that_only_sends_is_told_that_it_does_not_read() {
     {
         let mut send = pin!(client.send(WebSocketMessage::Text("b")));
         for _ in 0..49 {
-            assert!(task.poll(send.as_mut()).is_pending(), "at {}", world::now());
+            assert!(task.poll(send.as_mut()).is_pending(), "at {}", fakes::now());
             server.text("2");
-            world::advance(10_000);
+            fakes::advance(10_000);
         }
         assert!(task.poll(send.as_mut()).is_pending());
-        world::advance(10_000);
+        fakes::advance(10_000);
         assert_eq!(task.poll(send.as_mut()), Poll::Ready(Err(SendError::Closed)));
     }
     assert_eq!(received(done(client.recv()).expect("it is still there")), text("nobody takes this"));
@@ -183,17 +183,17 @@ fn an_application_that_only_sends_is_told_that_it_does_not_read() {
 
 #[test]
 fn reading_again_in_time_lets_the_session_live() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.set_window(0);
     server.text("4take this");
     assert_eq!(done(client.send(WebSocketMessage::Text("a"))), Ok(()));
     waits(client.send(WebSocketMessage::Text("b")));
-    world::advance(490_000);
+    fakes::advance(490_000);
     waits(client.send(WebSocketMessage::Text("b")));
     assert_eq!(received(done(client.recv()).expect("a message")), text("take this"));
     server.text("2");
-    world::advance(490_000);
+    fakes::advance(490_000);
     waits(client.recv());
     server.set_window(100);
     waits(client.recv());
@@ -202,7 +202,7 @@ fn reading_again_in_time_lets_the_session_live() {
 
 #[test]
 fn closing_sends_what_is_left_and_then_a_close_frame() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.set_window(5);
     assert_eq!(done(client.send(WebSocketMessage::Text("last words"))), Ok(()));
@@ -228,16 +228,16 @@ fn closing_on_a_stream_that_hangs_has_an_end() {
         (Duration::from_millis(100), 100_000, DisconnectReason::LocalClose),
         (Duration::from_secs(100), 500_000, DisconnectReason::PingTimeout),
     ] {
-        let _clock = world::clock();
+        let _clock = fakes::clock();
         let settings = ClientSettings { close_timeout, ..ClientSettings::DEFAULT };
         let (mut client, mut server) = open_with(&settings, 512, 300, OPEN);
         server.set_window(0);
         let task = Task::new();
         let mut close = pin!(client.close());
         assert!(task.poll(close.as_mut()).is_pending());
-        world::advance(expected - 1);
+        fakes::advance(expected - 1);
         assert!(task.poll(close.as_mut()).is_pending());
-        world::advance(1);
+        fakes::advance(1);
         let Poll::Ready(end) = task.poll(close.as_mut()) else { panic!("it waits") };
         assert_eq!(end.reason, reason);
     }
@@ -245,7 +245,7 @@ fn closing_on_a_stream_that_hangs_has_an_end() {
 
 #[test]
 fn a_close_in_the_middle_of_a_message_is_possible() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open_with(&ClientSettings::DEFAULT, 512, 300, OPEN);
     server.set_window(50);
     waits(client.send(WebSocketMessage::Text(&"y".repeat(1_000))));
@@ -257,9 +257,9 @@ fn a_close_in_the_middle_of_a_message_is_possible() {
 
 #[test]
 fn a_send_that_finds_the_servers_close_says_that_the_session_is_closed() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
-    world::advance(10_000_000);
+    fakes::advance(10_000_000);
     server.control(ControlFrame::Close(Some(Close::new(CloseCode::GOING_AWAY, "").unwrap())));
     assert_eq!(done(client.send(WebSocketMessage::Text("x"))), Err(SendError::Closed));
     assert!(client.end().is_some());
@@ -267,9 +267,9 @@ fn a_send_that_finds_the_servers_close_says_that_the_session_is_closed() {
 
 #[test]
 fn a_send_that_found_a_sign_of_life_and_then_loses_the_session_says_that_it_is_closed() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
-    world::advance(10_000_000);
+    fakes::advance(10_000_000);
     server.set_window(0);
     server.text("2");
     let task = Task::new();
@@ -284,10 +284,10 @@ fn a_send_that_found_a_sign_of_life_and_then_loses_the_session_says_that_it_is_c
 
 #[test]
 fn a_send_that_is_refused_for_silence_judges_nobody() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     // Less than the lateness after which nothing is believed.
-    world::advance(505_000);
+    fakes::advance(505_000);
     assert_eq!(done(client.send(WebSocketMessage::Text("x"))), Err(SendError::Expired));
     assert_eq!(client.end(), None);
     server.text("2");
@@ -297,7 +297,7 @@ fn a_send_that_is_refused_for_silence_judges_nobody() {
 
 #[test]
 fn what_is_sent_leaves_at_once_also_in_many_small_writes() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     server.set_at_once(usize::MAX, 10);
     let message = "x".repeat(100);
@@ -330,7 +330,7 @@ impl<R: Read<Error = ErrorKind>> Read for Flood<R> {
 
 #[test]
 fn a_server_that_never_stops_to_ping_keeps_no_call_from_returning() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut server, reader, writer) = Server::new();
     let (begun, reads) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
     let reader = Flood { stream: reader, begun: begun.clone(), reads };
@@ -351,7 +351,7 @@ fn a_server_that_never_stops_to_ping_keeps_no_call_from_returning() {
 
 #[test]
 fn one_close_frame_is_sent_and_nothing_after_it() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for arrives in [ControlFrame::Close(None), ControlFrame::Ping(b"x")] {
         let (mut client, mut server) = open();
         server.control(arrives);
@@ -363,13 +363,13 @@ fn one_close_frame_is_sent_and_nothing_after_it() {
 
 #[test]
 fn a_close_frame_carries_a_code_and_words_of_any_length_that_may_be_sent() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for words in ["", "battery low", &"x".repeat(Close::MAX_REASON)] {
         // The words live as long as the buffers.
         let words: &'static str = words.to_owned().leak();
         let close = Close::new(CloseCode::new(4001), words).unwrap();
         // The shortest send buffer that there may be.
-        let (mut client, mut server) = world::open_with(&ClientSettings::DEFAULT, 1024, 264, world::OPEN);
+        let (mut client, mut server) = fakes::open_with(&ClientSettings::DEFAULT, 1024, 264, fakes::OPEN);
         assert_eq!(done(client.close_with(close)).reason, DisconnectReason::LocalClose);
         let mut sent = server.take_raw();
         let decoded = Decoder::server(0).decode(&mut sent).unwrap();

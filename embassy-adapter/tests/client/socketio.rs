@@ -8,7 +8,7 @@ use eio_core::DisconnectReason;
 use eio_embassy::socketio::{Incoming, Socket, SocketError, refusal};
 use eio_embassy::{ClientSettings, Protocol, SendError};
 
-use crate::world::{
+use crate::fakes::{
     self, OPEN, Reader, Server, Task, TestClient, Writer, done, open, open_with, text, waits,
 };
 
@@ -36,7 +36,7 @@ fn join<'c>(
 
 #[test]
 fn a_client_joins_emits_and_answers() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     let mut socket =
         join(&mut client, &mut server, "/", r#"{"token":"t"}"#, r#"40{"sid":"x"}"#).expect("joined");
@@ -75,7 +75,7 @@ fn a_client_joins_emits_and_answers() {
 
 #[test]
 fn another_namespace_is_named_in_every_packet_and_its_query_once() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     let mut socket =
         join(&mut client, &mut server, "/chat?room=1", "", r#"40/chat,{"sid":"x"}"#).expect("joined");
@@ -89,7 +89,7 @@ fn another_namespace_is_named_in_every_packet_and_its_query_once() {
 
 #[test]
 fn attachments_follow_their_event_and_those_of_others_are_skipped() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
     server.text(r#"451-/other,["x",{"_placeholder":true,"num":0}]"#);
@@ -104,7 +104,7 @@ fn attachments_follow_their_event_and_those_of_others_are_skipped() {
 
 #[test]
 fn a_refusal_keeps_its_words() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     let refused = join(&mut client, &mut server, "/", "", r#"44{"message":"not authorized"}"#).err();
     assert_eq!(refused, Some(SocketError::Refused));
@@ -113,7 +113,7 @@ fn a_refusal_keeps_its_words() {
 
 #[test]
 fn nothing_is_sent_to_a_namespace_that_the_server_has_closed() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, mut server) = open();
     let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
     server.text("41");
@@ -125,7 +125,7 @@ fn nothing_is_sent_to_a_namespace_that_the_server_has_closed() {
 
 #[test]
 fn every_end_says_which() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let after = |message: &str| {
         let (mut client, mut server) = open();
         let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
@@ -151,18 +151,18 @@ fn every_end_says_which() {
 
 #[test]
 fn a_server_that_does_not_answer_is_not_waited_for() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut client, _server) = open();
     let task = Task::new();
     let mut join = pin!(Socket::join(&mut client, "/", "", TIMEOUT));
     assert!(task.poll(join.as_mut()).is_pending());
-    world::advance(400_000);
+    fakes::advance(400_000);
     assert!(matches!(task.poll(join.as_mut()), Poll::Ready(Err(SocketError::Timeout))));
 }
 
 #[test]
 fn a_server_of_socket_io_2_joins_its_clients_by_itself() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let settings = ClientSettings { protocol: Protocol::V3, ..ClientSettings::DEFAULT };
     let (mut client, mut server) = open_with(&settings, 512, 512, OPEN);
     let mut socket = join(&mut client, &mut server, "/", "{}", "40").expect("joined");

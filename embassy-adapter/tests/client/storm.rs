@@ -8,7 +8,7 @@ use eio_core::packet::{Data, WebSocketMessage};
 use eio_core::ws::{ControlFrame, FrameHeader, MessageKind, OpCode, Piece, Reader};
 use eio_embassy::{Client, ClientSettings, Endpoint, IncomingMessage, LongMessages, Protocol, SendError};
 
-use crate::world::{self, OPEN, Sent, Server, Task, TestClient, buffers, open_with, rng};
+use crate::fakes::{self, OPEN, Sent, Server, Task, TestClient, buffers, open_with, rng};
 
 const STORIES: u64 = 60;
 
@@ -193,7 +193,7 @@ impl Story {
         match polled {
             Some(result) => {
                 assert_eq!(result, Ok(()));
-                self.sent.push(world::text(&format!("4{message}")));
+                self.sent.push(fakes::text(&format!("4{message}")));
             }
             None if message.len() > 200 => self.unfinished = Some(message),
             None => {}
@@ -218,7 +218,7 @@ impl Story {
 
 #[test]
 fn no_message_is_lost_or_doubled_or_changed() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for seed in 1..=STORIES {
         println!("story {seed}");
         let mut story = Story::begin(seed);
@@ -233,14 +233,14 @@ fn no_message_is_lost_or_doubled_or_changed() {
 fn within<F: Future>(micros: u64, future: F) -> F::Output {
     let task = Task::new();
     let mut future = pin!(future);
-    let start = world::now();
+    let start = fakes::now();
     let mut polled = task.poll(future.as_mut());
     loop {
         if let Poll::Ready(output) = polled {
             return output;
         }
-        assert!(world::now() - start <= micros, "it has no end");
-        world::advance(500);
+        assert!(fakes::now() - start <= micros, "it has no end");
+        fakes::advance(500);
         if task.is_woken() {
             polled = task.poll(future.as_mut());
         }
@@ -257,7 +257,7 @@ fn befall(dice: &mut Dice, client: &mut TestClient, server: &mut Server, long: &
         1 => send_in_fragments(dice, server, OpCode::Text, b"4a message that comes in fragments"),
         2 => server.text("2"),
         3 => server.control(ControlFrame::Ping(b"ping")),
-        4 => world::advance(dice.pick(&[1_000, 100_000, 499_000, 520_000, 10_000_000])),
+        4 => fakes::advance(dice.pick(&[1_000, 100_000, 499_000, 520_000, 10_000_000])),
         5 => server.set_window(dice.pick(&[0, 1, 60, 4096])),
         6 => client.measure_rtt(),
         7 => drop(server.take_raw()),
@@ -286,7 +286,7 @@ fn fall_silent(dice: &mut Dice, server: &mut Server) {
 
 #[test]
 fn every_wait_for_a_server_that_is_gone_has_an_end() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let long = "z".repeat(700);
     for seed in 1..=STORIES {
         println!("story {seed}");
@@ -314,7 +314,7 @@ fn every_wait_for_a_server_that_is_gone_has_an_end() {
             }
             1 => {
                 while within(bound, client.send(WebSocketMessage::Text(&long))).is_ok() {
-                    world::advance(1_000);
+                    fakes::advance(1_000);
                 }
             }
             2 => {
@@ -333,7 +333,7 @@ fn every_wait_for_a_server_that_is_gone_has_an_end() {
 
 #[test]
 fn every_wait_for_a_session_has_an_end() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for seed in 1..=STORIES {
         println!("story {seed}");
         let mut dice = Dice::new(seed);
@@ -353,7 +353,7 @@ fn every_wait_for_a_session_has_an_end() {
             }
         }
         if dice.roll(3) == 0 {
-            world::advance(30_000_000);
+            fakes::advance(30_000_000);
         }
         let limit = 20_000_000 + SLACK;
         match dice.roll(3) {

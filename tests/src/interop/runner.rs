@@ -1,4 +1,4 @@
-//! Runs cases beside one another, and prints what the standard test runner would, with the logs of those that failed.
+//! Runs cases beside one another, as the standard test runner would, and prints the logs of those that fail.
 
 use core::pin::Pin;
 use core::time::Duration;
@@ -6,11 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
 
 use super::Log;
-use crate::command_line::filters;
 
 /// What a case does.
 type Run = Box<dyn FnOnce(Log) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
@@ -42,105 +41,59 @@ impl core::fmt::Debug for Case {
 const LIMIT: Duration = Duration::from_secs(90);
 
 tokio::task_local! {
-    /// The log of the case that a task works for, so that a panic is told there.
+    /// The log of the case that a task works for. The message of a panic goes there.
     static LOG: Log;
 }
 
-/// Runs the cases that the command line asks for, at most `at_once` of them at a time.
+/// Runs the cases that the command line asks for, at most `at_once` of them at a time, unless it says otherwise.
 ///
 /// # Panics
-/// When no runtime can be made.
+/// Panics if no runtime can be made.
 #[must_use]
 pub fn run(cases: Vec<Case>, at_once: usize) -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let filters = filters(&arguments);
-    let wanted =
-        |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    let all = cases.len();
-    let cases: Vec<Case> = cases.into_iter().filter(|case| wanted(&case.name)).collect();
-    if arguments.iter().any(|argument| argument == "--list") {
-        for case in &cases {
-            println!("{}: test", case.name);
-        }
-        return ExitCode::SUCCESS;
-    }
-    tell_panics_to_logs();
-    let filtered = all - cases.len();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime can be made");
-    runtime.block_on(run_all(cases, at_once, filtered))
-}
-
-async fn run_all(cases: Vec<Case>, at_once: usize, filtered: usize) -> ExitCode {
-    let start = Instant::now();
-    println!("\nrunning {} tests", cases.len());
-    let turn = Arc::new(Semaphore::new(at_once));
-    let running: Vec<_> = cases
-        .into_iter()
-        .map(|case| {
-            let turn = Arc::clone(&turn);
-            tokio::spawn(async move {
-                let _turn = turn.acquire_owned().await;
-                run_one(case).await
-            })
-        })
-        .collect();
-    let mut passed = 0;
-    let mut failures = Vec::new();
-    for case in running {
-        match case.await.expect("a case's panic is caught where it runs") {
-            None => passed += 1,
-            Some(failure) => failures.push(failure),
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(at_once);
+    let stray_panics = send_panics_to_logs();
+    let runtime = Arc::new(Runtime::new().expect("a runtime can be made"));
+    let tests = cases.into_iter().map(|case| {
+        let runtime = Arc::clone(&runtime);
+        Trial::test(case.name, move || runtime.block_on(hold(case.run)))
+    });
+    let conclusion = libtest_mimic::run(&arguments, tests.collect());
+    match stray_panics.load(Ordering::SeqCst) {
+        0 => conclusion.exit_code(),
+        count => {
+            println!("{count} panics outside of the cases, printed where they happened");
+            ExitCode::FAILURE
         }
     }
-    for (name, log) in &failures {
-        println!("\n---- {name} ----\n{}", log.text());
-    }
-    let stray_panics = STRAY_PANICS.load(Ordering::SeqCst);
-    if stray_panics > 0 {
-        println!("\n{stray_panics} panics outside of the cases, printed where they happened");
-    }
-    let holds = failures.is_empty() && stray_panics == 0;
-    let verdict = if holds { "ok" } else { "FAILED" };
-    println!(
-        "\ntest result: {verdict}. {passed} passed; {} failed; 0 ignored; 0 measured; {filtered} filtered out; \
-         finished in {:.2}s\n",
-        failures.len(),
-        start.elapsed().as_secs_f64()
-    );
-    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The name and the log of the case, if it failed.
-async fn run_one(case: Case) -> Option<(String, Log)> {
+/// Runs a case in a task of its own. Its log is the failure.
+async fn hold(run: Run) -> Result<(), Failed> {
     let log = Log::start();
-    let start = Instant::now();
-    let run = LOG.scope(log.clone(), (case.run)(log.clone()));
-    let mut task = tokio::spawn(run);
-    let outcome = tokio::time::timeout(LIMIT, &mut task).await;
-    let took = start.elapsed().as_secs_f64();
-    let passed = match outcome {
-        Ok(Ok(())) => true,
-        Ok(Err(_)) => false,
+    let mut task = tokio::spawn(LOG.scope(log.clone(), run(log.clone())));
+    match tokio::time::timeout(LIMIT, &mut task).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(_)) => {}
         Err(_) => {
-            log.line("runner", &format!("stopped after {LIMIT:?}"));
             task.abort();
-            false
+            log.line("runner", &format!("stopped after {LIMIT:?}"));
         }
-    };
-    println!("test {} ... {} ({took:.1} s)", case.name, if passed { "ok" } else { "FAILED" });
-    (!passed).then_some((case.name, log))
+    }
+    Err(log.text().into())
 }
 
-/// Panics of tasks that are no case's own: of a server, say.
-static STRAY_PANICS: AtomicUsize = AtomicUsize::new(0);
-
-fn tell_panics_to_logs() {
+/// Writes the panics of cases to their logs. Returns the count of the others: of a server's tasks, for example.
+fn send_panics_to_logs() -> Arc<AtomicUsize> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let stray_panics = Arc::clone(&count);
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if LOG.try_with(|log| log.line("test", &panic.to_string())).is_err() {
-            STRAY_PANICS.fetch_add(1, Ordering::SeqCst);
+            stray_panics.fetch_add(1, Ordering::SeqCst);
             usual(panic);
         }
     }));
+    count
 }

@@ -1,42 +1,50 @@
 //! Recordings that could have been made: the replay must explain what ours does by what happened, and nothing else.
 
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::{Verdict, judge_text};
+use crate::recording::Recording;
+use crate::{Verdict, verdict};
 
-/// Judges those whose names are wanted: how many are judged as they must be, and how many are not.
-pub(crate) fn check(wanted: impl Fn(&str) -> bool) -> (usize, usize) {
-    let b4 = || Verdict::Excepted(vec!["B4"]);
-    let cases = [
-        (
+/// A test for each.
+pub(crate) fn tests() -> Vec<Trial> {
+    vec![
+        excepted(
             "a pong before its ping puts the recorded ping off on a WebSocket",
             pong_on_websocket(Some(200.0)),
-            Some(b4()),
         ),
-        (
+        excepted(
             "a pong before its ping puts the recorded ping off on polling",
             pong_on_polling(Some(200.0)),
-            Some(b4()),
         ),
-        ("a pong just before its ping is the recorded answer to it", pong_as_answer(), Some(b4())),
-        ("a ping that is late for no reason differs on a WebSocket", pong_on_websocket(None), None),
-        ("a ping that is late for no reason differs on polling", pong_on_polling(None), None),
-    ];
-    let (mut held, mut broken) = (0, 0);
-    for (name, recording, expected) in cases.into_iter().filter(|(name, ..)| wanted(name)) {
-        let verdict = judge_text(Ok(recording.to_string()));
-        let holds = match (&verdict, &expected) {
-            (Some(Verdict::Differs(_)), None) => true,
-            (verdict, expected) => expected.is_some() && verdict == expected,
-        };
-        if holds {
-            held += 1;
+        excepted("a pong just before its ping is the recorded answer to it", pong_as_answer()),
+        differs("a ping that is late for no reason differs on a WebSocket", pong_on_websocket(None)),
+        differs("a ping that is late for no reason differs on polling", pong_on_polling(None)),
+    ]
+}
+
+/// The difference is explained by failure B4 of `docs/peers.md`.
+fn excepted(name: &str, recording: Value) -> Trial {
+    judged(name, recording, "the exception B4", |verdict| *verdict == Verdict::Excepted(vec!["B4"]))
+}
+
+/// The difference is explained by nothing.
+fn differs(name: &str, recording: Value) -> Trial {
+    judged(name, recording, "a difference", |verdict| matches!(verdict, Verdict::Differs(_)))
+}
+
+fn judged(name: &str, recording: Value, expected: &'static str, is_expected: fn(&Verdict) -> bool) -> Trial {
+    Trial::test(name, move || {
+        let recording = Recording::parse(&recording.to_string())?.ok_or("not a recording of a server")?;
+        let verdict = verdict(&Arc::new(recording));
+        if is_expected(&verdict) {
+            Ok(())
         } else {
-            broken += 1;
-            println!("{name}: expected {expected:?}, but {verdict:?}");
+            Err(format!("expected {expected}, but {verdict:?}").into())
         }
-    }
-    (held, broken)
+    })
 }
 
 /// A pong that was sent before any ping, or none; the recorded server pings an interval later than ours.

@@ -11,31 +11,18 @@ mod plan;
 mod tally;
 
 use core::time::Duration;
-use std::process::ExitCode;
 
 use plan::Plan;
-use tally::Tally;
 
-fn main() -> ExitCode {
-    if std::env::args().any(|argument| argument == "--list") {
-        println!("soak: test");
-        return ExitCode::SUCCESS;
-    }
-    let plan = match std::env::var("EIO_SOAK_MINUTES").ok().map(|minutes| minutes.parse::<u32>()) {
-        None => Plan::short(),
-        Some(Ok(minutes)) => Plan::long(Duration::from_mins(minutes.into())),
-        Some(Err(error)) => {
-            eprintln!("EIO_SOAK_MINUTES: {error}: expected a whole number of minutes");
-            return ExitCode::FAILURE;
+#[tokio::test(flavor = "multi_thread")]
+async fn no_session_is_lost_where_heartbeats_meet_idle_limits() {
+    let plan = match std::env::var("EIO_SOAK_MINUTES") {
+        Err(_) => Plan::short(),
+        Ok(minutes) => {
+            let minutes: u32 = minutes.parse().expect("EIO_SOAK_MINUTES: expected a whole number of minutes");
+            Plan::long(Duration::from_mins(minutes.into()))
         }
     };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime can be made");
-    let tally: Tally = runtime.block_on(fleet::run(&plan));
-    let (passed, failed) = tally.summarize();
-    let verdict = if failed == 0 { "ok" } else { "FAILED" };
-    println!(
-        "\ntest result: {verdict}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out"
-    );
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let tally = fleet::run(&plan).await;
+    assert_eq!(tally.summarize(), 0, "failures, which are listed above");
 }

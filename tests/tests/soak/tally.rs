@@ -76,8 +76,8 @@ impl Tally {
         }
     }
 
-    /// Prints a line for every kind of client, and every loss. How many clients stayed, and how many failures there were.
-    pub(crate) fn summarize(&self) -> (usize, usize) {
+    /// Prints a line for every kind of client, and for every loss. Returns how many failures there were.
+    pub(crate) fn summarize(&self) -> usize {
         let mut failed = 0;
         println!();
         for ((group, beats), failures) in self.plan.groups.iter().zip(&self.heartbeats).zip(&self.failures) {
@@ -93,8 +93,12 @@ impl Tally {
                 failed += 1;
             }
         }
+        let silent = self.plan.clients().saturating_sub(self.stayed + failed);
+        if silent > 0 {
+            println!("{silent} clients never said how they ended");
+        }
         println!("\nsoak: {self}");
-        (self.stayed, failed)
+        failed + silent
     }
 
     /// The least number of heartbeats of a group whose clients all live. A round trip comes to each interval, which on

@@ -12,6 +12,9 @@ const FOLDER: &str = "tests/interop";
 /// What brings their tests.
 const INTEROP: &str = "eio-tests/interop";
 
+/// The test with the clients that only answer heartbeats, and what it prints.
+const SOAK: &str = "soak -- --nocapture";
+
 /// Other people's clients against our server, and our client against their servers.
 pub(crate) fn real_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     install::from_npm(job, FOLDER)?;
@@ -28,13 +31,13 @@ pub(crate) fn attacks(job: &mut Job<'_>) -> Result<(), Stop> {
 
 /// Heartbeats that meet the limits of idle connections, for half a minute.
 pub(crate) fn idle_limits(job: &mut Job<'_>) -> Result<(), Stop> {
-    meet_limits(job, test("soak").env_remove("EIO_SOAK_MINUTES"))
+    meet_limits(job, test(SOAK).env_remove("EIO_SOAK_MINUTES"))
 }
 
 /// The same for as many minutes as `EIO_SOAK_MINUTES` says, or for thirty.
 pub(crate) fn soak(job: &mut Job<'_>) -> Result<(), Stop> {
     let minutes = std::env::var("EIO_SOAK_MINUTES").unwrap_or_else(|_| "30".to_owned());
-    meet_limits(job, test("soak").env("EIO_SOAK_MINUTES", minutes))
+    meet_limits(job, test(SOAK).env("EIO_SOAK_MINUTES", minutes))
 }
 
 /// Clients that only answer heartbeats. Prints how many there were and how their sessions went.

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use embassy_net::driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 use embassy_time::{Duration, Instant, Timer};
 
-use crate::world;
+use crate::fakes;
 
 /// Which end of the cable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +143,7 @@ fn segment(from: Side, frame: &[u8]) -> Option<Segment> {
     let is_tcp = frame.get(12..14) == Some(&[8, 0]) && frame.get(23) == Some(&6);
     let ip = usize::from(frame.get(14)? & 15) * 4;
     let flags = *frame.get(14 + ip + 13).filter(|_| is_tcp)?;
-    let at = world::now() / 1_000;
+    let at = fakes::now() / 1_000;
     Some(Segment { from, at, syn: flags & 2 != 0, fin: flags & 1 != 0, rst: flags & 4 != 0 })
 }
 

@@ -9,7 +9,7 @@ use eio_embassy::{ClientSettings, Endpoint, TcpClient};
 use embassy_time::Timer;
 
 use super::lab::{FAR, Journal, Lab, PORT, talk};
-use crate::world::{self, OPEN, Sent, Task, buffers};
+use crate::fakes::{self, OPEN, Sent, Task, buffers};
 
 /// A server that answers every client, and ends each session another way: by the number that the application sends, it
 /// resets the connection, lets the application return, or tells it to stop.
@@ -72,7 +72,7 @@ fn drive<F: Future>(
             break;
         }
         script.go_on(lab);
-        world::advance(1_000);
+        fakes::advance(1_000);
     }
     result
 }
@@ -124,7 +124,7 @@ fn left_open(lab: &Lab) -> Vec<usize> {
 
 #[test]
 fn it_works_again_and_sends_nothing_twice_and_leaves_no_connection_open() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for name in [FAR, "server.example"] {
         for (delay, pause) in [(0, 0), (0, 100), (2, 0), (2, 100)] {
             let polls = (0..1_000).find(|polls| !story(name, *polls, delay, pause)).expect("an end");

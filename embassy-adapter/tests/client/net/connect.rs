@@ -9,7 +9,7 @@ use embassy_net::ConfigV4;
 
 use super::cable::Side;
 use super::lab::{FAR, Lab, PORT, board_config, names};
-use crate::world::{self, Sent, text};
+use crate::fakes::{self, Sent, text};
 
 /// Why the last attempt has failed, if the connector waits.
 fn loss(lab: &mut Lab) -> Option<Loss> {
@@ -21,7 +21,7 @@ fn loss(lab: &mut Lab) -> Option<Loss> {
 
 #[test]
 fn it_connects_by_address_and_messages_go_both_ways() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.listen();
     let journal = lab.start(FAR, PORT);
@@ -34,12 +34,12 @@ fn it_connects_by_address_and_messages_go_both_ways() {
     });
     assert_eq!(*journal.received.borrow(), [text("hello"), Sent::Binary(vec![7; 300])]);
     assert_eq!(lab.take(server), [text("40"), text("3")]);
-    assert_eq!(world::now(), 0, "none of it needs time");
+    assert_eq!(fakes::now(), 0, "none of it needs time");
 }
 
 #[test]
 fn it_connects_by_name() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.listen();
     lab.serve_names(|name| (name == "server.example").then_some([10, 0, 0, 2]));
@@ -50,7 +50,7 @@ fn it_connects_by_name() {
 
 #[test]
 fn it_connects_over_a_slow_line_and_each_step_takes_its_time() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.listen();
     lab.cable.set_delay(20);
@@ -68,7 +68,7 @@ fn it_connects_over_a_slow_line_and_each_step_takes_its_time() {
 
 #[test]
 fn a_heartbeat_is_not_held_back_behind_a_message() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.listen();
     lab.cable.set_delay(20);
@@ -86,7 +86,7 @@ fn a_heartbeat_is_not_held_back_behind_a_message() {
 
 #[test]
 fn an_address_needs_no_name_server() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut config = board_config();
     config.dns_servers.clear();
     let mut lab = Lab::with_config(ConfigV4::Static(config));
@@ -98,7 +98,7 @@ fn an_address_needs_no_name_server() {
 
 #[test]
 fn a_name_without_a_name_server_is_unresolved_at_once() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut config = board_config();
     config.dns_servers.clear();
     let mut lab = Lab::with_config(ConfigV4::Static(config));
@@ -109,7 +109,7 @@ fn a_name_without_a_name_server_is_unresolved_at_once() {
 
 #[test]
 fn a_name_that_nobody_knows_is_unresolved_at_once() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.serve_names(|_| None);
     lab.start("server.example", PORT);
@@ -119,7 +119,7 @@ fn a_name_that_nobody_knows_is_unresolved_at_once() {
 
 #[test]
 fn a_name_that_is_none_is_unresolved_at_once() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for name in ["", "..", "a..b", "an-overlong-label-an-overlong-label-an-overlong-label-an-overlong-label"]
     {
         let mut lab = Lab::new();
@@ -132,7 +132,7 @@ fn a_name_that_is_none_is_unresolved_at_once() {
 
 #[test]
 fn a_name_server_that_never_answers_is_given_up_at_the_limit() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.start("server.example", PORT);
     lab.pass(9_999);
@@ -143,7 +143,7 @@ fn a_name_server_that_never_answers_is_given_up_at_the_limit() {
 
 #[test]
 fn queries_that_are_given_up_leave_room_for_later_ones() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.listen();
     lab.start("server.example", PORT);
@@ -157,7 +157,7 @@ fn queries_that_are_given_up_leave_room_for_later_ones() {
 
 #[test]
 fn a_closed_port_refuses_at_once_and_the_delays_grow() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.start(FAR, PORT);
     lab.pass(30_000);
@@ -178,7 +178,7 @@ fn a_closed_port_refuses_at_once_and_the_delays_grow() {
 
 #[test]
 fn a_far_machine_that_is_gone_is_unreachable_at_the_limit() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for known in [false, true] {
         let mut lab = Lab::new();
         if known {
@@ -191,7 +191,7 @@ fn a_far_machine_that_is_gone_is_unreachable_at_the_limit() {
             lab.take_states();
         }
         lab.cable.cut();
-        let start = world::now() / 1_000;
+        let start = fakes::now() / 1_000;
         lab.start(FAR, PORT);
         lab.pass(9_999);
         assert_eq!(lab.state(), State::Connecting);
@@ -215,7 +215,7 @@ fn a_far_machine_that_is_gone_is_unreachable_at_the_limit() {
 
 #[test]
 fn an_address_without_a_route_is_not_tried_for_ever() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.start("192.0.2.1", PORT);
     lab.pass(12_000);
@@ -228,7 +228,7 @@ fn an_address_without_a_route_is_not_tried_for_ever() {
 
 #[test]
 fn limits_are_kept_to_the_millisecond() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let limits = Limits {
         dns_timeout: Duration::from_millis(700),
         connect_timeout: Duration::from_millis(900),
@@ -237,7 +237,7 @@ fn limits_are_kept_to_the_millisecond() {
     for (name, limit) in [("server.example", 700), (FAR, 900)] {
         let mut lab = Lab::new();
         lab.cable.cut();
-        let start = world::now() / 1_000;
+        let start = fakes::now() / 1_000;
         lab.start_with(name, PORT, limits, Rc::default(), async |_| unreachable!());
         lab.pass(5_000);
         let states = lab.take_states();
@@ -249,7 +249,7 @@ fn limits_are_kept_to_the_millisecond() {
 
 #[test]
 fn without_a_link_it_is_offline_and_no_delay_grows() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.cable.set_link(false);
     lab.pass(10);
@@ -260,12 +260,12 @@ fn without_a_link_it_is_offline_and_no_delay_grows() {
     lab.cable.set_link(true);
     lab.accept();
     assert_eq!(names(&lab.take_states()), ["connecting", "open"]);
-    assert_eq!(world::now(), 100_010_000, "at once");
+    assert_eq!(fakes::now(), 100_010_000, "at once");
 }
 
 #[test]
 fn without_an_address_it_is_offline_and_no_delay_grows() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::with_config(ConfigV4::None);
     lab.start(FAR, PORT);
     lab.pass(100_000);
@@ -278,7 +278,7 @@ fn without_an_address_it_is_offline_and_no_delay_grows() {
 
 #[test]
 fn an_address_that_comes_while_the_link_goes_does_not_count() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::with_config(ConfigV4::None);
     lab.listen();
     lab.start(FAR, PORT);
@@ -297,7 +297,7 @@ fn an_address_that_comes_while_the_link_goes_does_not_count() {
 
 #[test]
 fn an_answer_that_is_no_session_resets_the_connection_and_is_told() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.listen();
     lab.start(FAR, PORT);
@@ -310,6 +310,6 @@ fn an_answer_that_is_no_session_resets_the_connection_and_is_told() {
     lab.pass(200);
     let server = lab.accept();
     assert_eq!(server, 1);
-    lab.serve(server, |server| server.raw(&world::frame(WebSocketMessage::Text("4hello"))));
+    lab.serve(server, |server| server.raw(&fakes::frame(WebSocketMessage::Text("4hello"))));
     assert_eq!(names(&lab.take_states()), ["connecting", "open"]);
 }

@@ -22,7 +22,7 @@ use embassy_time::Timer;
 use embedded_io_async::{Read, Write};
 
 use super::cable::{Cable, Side};
-use crate::world::{self, OPEN, Reader, Sent, Server, Task, Writer, buffers, rng};
+use crate::fakes::{self, OPEN, Reader, Sent, Server, Task, Writer, buffers, rng};
 
 /// The address of the machine with the servers.
 pub(crate) const FAR: &str = "10.0.0.2";
@@ -89,7 +89,7 @@ pub(crate) async fn talk(client: &mut TcpClient<'_>, journal: &Journal) -> Contr
         match client.recv().await {
             Ok(IncomingMessage::Whole(Data::Text("stop"))) => return ControlFlow::Break("stopped"),
             Ok(IncomingMessage::Whole(Data::Text("return"))) | Err(_) => return ControlFlow::Continue(()),
-            Ok(event) => journal.received.borrow_mut().push(world::received(event)),
+            Ok(event) => journal.received.borrow_mut().push(fakes::received(event)),
         }
     }
 }
@@ -249,7 +249,7 @@ impl Lab {
     pub(crate) fn pass(&mut self, millis: u64) {
         self.settle();
         for _ in 0..millis {
-            world::advance(1_000);
+            fakes::advance(1_000);
             self.settle();
         }
     }
@@ -306,7 +306,7 @@ impl Lab {
 
     fn observe(&mut self) {
         if let Some(state) = self.receiver.try_changed() {
-            self.states.push((world::now() / 1_000, state));
+            self.states.push((fakes::now() / 1_000, state));
         }
     }
 }

@@ -13,7 +13,7 @@ use embassy_time::Timer;
 
 use super::cable::{Segment, Side};
 use super::lab::{End, FAR, Journal, Lab, PORT, board_config, names};
-use crate::world::{self, Sent, Server, text};
+use crate::fakes::{self, Sent, Server, text};
 
 /// An open session that has lived for 300 ms and got a ping, so that it may be silent until 800 ms.
 fn open() -> (Lab, Journal, usize) {
@@ -41,11 +41,11 @@ fn reason(lab: &mut Lab) -> Option<DisconnectReason> {
 
 #[test]
 fn a_cut_cable_is_noticed_when_both_periods_are_over_and_a_reset_is_tried() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut lab, _, _) = open();
     lab.cable.cut();
     lab.pass(449);
-    assert_eq!(world::now(), 799_000);
+    assert_eq!(fakes::now(), 799_000);
     assert_eq!(lab.take_states(), []);
     assert_eq!(lab.cable.take_segments(Side::Near), []);
     lab.pass(1);
@@ -59,7 +59,7 @@ fn a_cut_cable_is_noticed_when_both_periods_are_over_and_a_reset_is_tried() {
 
 #[test]
 fn when_the_cable_is_back_it_connects_again_and_nothing_is_sent_twice() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut lab, journal, first) = open();
     lab.cable.cut();
     lab.pass(60_000);
@@ -83,7 +83,7 @@ fn when_the_cable_is_back_it_connects_again_and_nothing_is_sent_twice() {
 
 #[test]
 fn a_cable_that_is_back_before_the_end_has_not_been_away() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut lab, journal, server) = open();
     lab.cable.cut();
     lab.serve(server, |server| server.text("2"));
@@ -101,7 +101,7 @@ fn a_cable_that_is_back_before_the_end_has_not_been_away() {
 
 #[test]
 fn a_link_that_is_lost_means_offline_after_the_end_and_a_session_at_once_when_it_is_back() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut lab, _, _) = open();
     lab.cable.set_link(false);
     lab.pass(60_000);
@@ -114,7 +114,7 @@ fn a_link_that_is_lost_means_offline_after_the_end_and_a_session_at_once_when_it
 
 #[test]
 fn an_address_that_is_lost_resets_the_connection_at_once() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut lab, _, _) = open();
     // What DHCP does when the link goes.
     lab.near.set_config_v4(ConfigV4::None);
@@ -131,7 +131,7 @@ fn an_address_that_is_lost_resets_the_connection_at_once() {
 
 #[test]
 fn a_server_that_closes_in_order_gets_its_close_frame_and_fin() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut lab, _, server) = open();
     lab.serve(server, |server| {
         let close = Close::new(CloseCode::GOING_AWAY, "restart").unwrap();
@@ -147,7 +147,7 @@ fn a_server_that_closes_in_order_gets_its_close_frame_and_fin() {
 
 #[test]
 fn a_server_that_only_sends_fin_is_answered_with_one() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut lab, _, server) = open();
     lab.serve(server, Server::hang_up);
     lab.pass(50);
@@ -162,11 +162,11 @@ fn a_server_that_only_sends_fin_is_answered_with_one() {
 
 #[test]
 fn a_server_that_resets_is_told_from_one_that_closes_at_once() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut lab, journal, server) = open();
     lab.serve(server, |server| server.text("4last"));
     lab.serve(server, Server::reset);
-    assert_eq!(world::now(), 350_000);
+    assert_eq!(fakes::now(), 350_000);
     assert_eq!(reason(&mut lab), Some(DisconnectReason::TransportReset));
     lab.pass(200);
     let server = lab.accept();
@@ -176,7 +176,7 @@ fn a_server_that_resets_is_told_from_one_that_closes_at_once() {
 
 #[test]
 fn an_application_that_returns_ends_the_session_with_a_close_frame_and_fin() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     for delay in [0, 20] {
         let (mut lab, _, server) = open();
         lab.cable.set_delay(delay);
@@ -196,7 +196,7 @@ fn an_application_that_returns_ends_the_session_with_a_close_frame_and_fin() {
 
 #[test]
 fn a_server_that_never_closes_its_half_is_reset_before_the_next_attempt() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut lab, _, first) = open();
     lab.is_lazy.set(true);
     lab.serve(first, |server| server.text("4return"));
@@ -211,7 +211,7 @@ fn a_server_that_never_closes_its_half_is_reset_before_the_next_attempt() {
 
 #[test]
 fn run_returns_when_everything_is_delivered() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.listen();
     lab.cable.set_delay(20);
@@ -240,14 +240,14 @@ fn run_returns_when_everything_is_delivered() {
 
 #[test]
 fn an_application_that_returns_to_a_dead_server_waits_for_the_limit_and_resets() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let (mut lab, _, server) = open();
     // Arrives, and nothing that comes after it.
     lab.cable.set_delay(10);
     lab.serve(server, |server| server.text("4return"));
     lab.pass(10);
     lab.cable.cut();
-    let start = world::now() / 1_000;
+    let start = fakes::now() / 1_000;
     lab.pass(3_000);
     let states = lab.take_states();
     assert_eq!(names(&states)[..2], ["lost", "waiting"]);
@@ -258,7 +258,7 @@ fn an_application_that_returns_to_a_dead_server_waits_for_the_limit_and_resets()
 
 #[test]
 fn a_watcher_sees_the_session_open_until_the_application_returns() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.listen();
     let application = async |client: &mut TcpClient<'_>| {
@@ -280,7 +280,7 @@ fn a_watcher_sees_the_session_open_until_the_application_returns() {
 
 #[test]
 fn sessions_that_the_server_ends_at_once_come_ever_more_rarely() {
-    let _clock = world::clock();
+    let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.listen();
     lab.start(FAR, PORT);

@@ -1,8 +1,5 @@
 //! The client against servers that fall silent: the end comes on time, with the true reason, whatever else hangs.
 
-#[path = "support/client.rs"]
-mod support;
-
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
@@ -10,9 +7,10 @@ use eio_core::DisconnectReason;
 use eio_core::session::CheckSendError;
 use eio_core::upgrade::{UpgradeFailure, UpgradeOutcome};
 use eio_tokio::{Client, ClientEvent, ConnectError, Message, SendErrorKind, Transport, TrySendError};
-use support::{Events, Raw, open_packet, scripted};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::Instant;
+
+use crate::support::{self, Events, Raw, open_packet, scripted};
 
 /// What a connection ended with: bytes to read, an orderly end, or a reset.
 async fn end_of(raw: &mut Raw) -> std::io::Result<Vec<u8>> {

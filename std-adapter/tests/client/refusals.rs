@@ -1,13 +1,11 @@
 //! Every way in which there is no client, no session, or no session any more, with its typed error.
 
-#[path = "support/client.rs"]
-mod support;
-
 use eio_core::{DisconnectReason, Revision};
 use eio_tokio::{
     Client, ClientBuildError, ClientEvent, ConnectError, Message, RefusalKind, Server, Transport,
 };
-use support::{Events, Way, echo, open_packet, scripted, serve};
+
+use crate::support::{Events, Way, echo, open_packet, scripted, serve};
 
 async fn connect_error(way: Way, address: std::net::SocketAddr) -> ConnectError {
     way.client(address).build().unwrap().connect().await.unwrap_err()

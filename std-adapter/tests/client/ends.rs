@@ -1,8 +1,5 @@
 //! How sessions over real sockets end: close frames of either side, orderly ends, resets.
 
-#[path = "support/client.rs"]
-mod support;
-
 use core::time::Duration;
 use std::sync::{Arc, Weak};
 
@@ -13,8 +10,9 @@ use eio_tokio::{
     ClientEvent, CloseFrame, ConnectError, Disconnect, Message, Observer, Server, SessionId, Socket,
     Transport,
 };
-use support::{Events, Raw, Way, open_packet, scripted, serve};
 use tokio::sync::mpsc;
+
+use crate::support::{Events, Raw, Way, open_packet, scripted, serve};
 
 /// Passes on how sessions end.
 struct Ends(mpsc::UnboundedSender<Disconnect>);

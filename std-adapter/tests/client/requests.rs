@@ -1,17 +1,15 @@
 //! Where a client's polling requests go and what they hold: connections that servers close without a word, and servers
 //! that take only so much at once.
 
-#[path = "support/client.rs"]
-mod support;
-
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use eio_tokio::{ClientBuilder, ClientSocket};
-use support::{Way, open_packet, scripted};
 use tokio::time::Instant;
+
+use crate::support::{Way, open_packet, scripted};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)

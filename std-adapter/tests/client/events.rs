@@ -1,13 +1,11 @@
 //! Whoever hears of a client's events may use the session, and may panic: that session ends of it, and nothing else.
 
-#[path = "support/client.rs"]
-mod support;
-
 use std::sync::{Arc, Mutex, PoisonError};
 
 use eio_core::DisconnectReason;
 use eio_tokio::{ClientEvent, ClientSender, ConnectError, Server};
-use support::{Way, echo, serve};
+
+use crate::support::{Way, echo, serve};
 
 /// The name of an event, as a test knows it.
 fn name(event: &ClientEvent) -> &'static str {

@@ -1,9 +1,6 @@
 //! The client against our own server, over each transport: messages arrive whole, once and in order, and both sides
 //! know how it ended.
 
-#[path = "support/client.rs"]
-mod support;
-
 use core::time::Duration;
 
 use eio_core::session::CheckSendError;
@@ -12,8 +9,9 @@ use eio_core::{DisconnectReason, Heartbeat};
 use eio_tokio::{
     Client, ClientEvent, Disconnect, Message, SendErrorKind, Server, Socket, Transport, TrySendError,
 };
-use support::{Events, Way, echo, serve};
 use tokio::sync::mpsc;
+
+use crate::support::{Events, Way, echo, serve};
 
 async fn upgraded(events: &Events) {
     let outcome = events

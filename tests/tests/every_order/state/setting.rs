@@ -1,4 +1,4 @@
-//! The sizes of a world.
+//! What one search varies.
 
 use eio_core::{Liveness, Revision};
 

@@ -2,9 +2,9 @@
 
 use eio_core::Instant;
 
-use super::{Candidate, Link, Session, Setting, Side, Step, Ticks, Upgrade, World, at, lasting};
+use super::{Candidate, Link, Session, Setting, Side, State, Step, Ticks, Upgrade, at, lasting};
 
-impl World {
+impl State {
     /// All that can happen next.
     pub(crate) fn steps(&self, setting: Setting) -> Vec<Step> {
         let mut steps = Vec::new();

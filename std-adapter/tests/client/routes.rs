@@ -1,8 +1,5 @@
 //! The ways to a server: Unix sockets, an application's own streams, and proxies.
 
-#[path = "support/client.rs"]
-mod support;
-
 use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
@@ -13,10 +10,11 @@ use eio_core::DisconnectReason;
 use eio_tokio::{
     Client, ClientBuildError, ClientBuilder, ConnectError, Message, ProxyError, Server, Transport,
 };
-use support::{Raw, echo, header, open_packet, scripted, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+use crate::support::{Raw, echo, header, open_packet, scripted, serve};
 
 /// One client for each way to carry a session.
 fn clients(host: &str) -> [ClientBuilder; 3] {

@@ -4,15 +4,15 @@
 //! peer is never given up as long as packets and wake-ups keep to the stated limits, a dead one is noticed within the
 //! bound, an upgrade strands nobody, and no state is a dead end.
 //!
-//! `EIO_MODEL_TICKS` adds so many ticks to the length of every search: each costs a multiple of the last.
+//! `EIO_EXTRA_TICKS` adds so many ticks to the length of every search: each costs a multiple of the last.
 
 mod search;
-mod world;
+mod state;
 
 use eio_core::{Liveness, Revision};
 
 use search::{Found, Report, explore};
-use world::Setting;
+use state::Setting;
 
 /// Nothing is woken late, nobody closes, no upgrade; one message each way; everything may break.
 const EIO4: Setting = Setting {
@@ -43,7 +43,7 @@ const UPGRADE: Setting = Setting {
 };
 
 fn explored(setting: Setting) -> Report {
-    let extra = std::env::var("EIO_MODEL_TICKS").map_or(0, |ticks| ticks.parse().expect("a number of ticks"));
+    let extra = std::env::var("EIO_EXTRA_TICKS").map_or(0, |ticks| ticks.parse().expect("a number of ticks"));
     let setting = Setting { horizon: setting.horizon + extra, ..setting };
     match explore(setting) {
         Found::Nothing(report) => {

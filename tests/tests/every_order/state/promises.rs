@@ -1,11 +1,11 @@
-//! What must hold in every world.
+//! What must hold in every state.
 
 use eio_core::DisconnectReason;
 use eio_core::session::CLOSE_TIMEOUT;
 
-use super::{Session, Setting, Side, Step, Ticks, World, at};
+use super::{Session, Setting, Side, State, Step, Ticks, at};
 
-impl World {
+impl State {
     /// The promises.
     pub(super) fn check(&self, setting: Setting, step: Step) -> Result<(), String> {
         for side in Side::BOTH {

@@ -1,14 +1,12 @@
 //! The opening handshake of the client's role, header by header (RFC 6455 section 4.1), and what every request says.
 
-#[path = "support/client.rs"]
-mod support;
-
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use eio_tokio::{Client, ClientEvent, ClientSocket, ConnectError, Server, Transport};
-use support::{Events, Raw, Way, echo, header, open_packet, scripted, serve};
 use tokio::sync::mpsc;
+
+use crate::support::{Events, Raw, Way, echo, header, open_packet, scripted, serve};
 
 /// What makes a WebSocket of `request`: all headers of a good answer, by name.
 fn good(request: &str) -> Vec<(&'static str, String)> {

@@ -1,8 +1,4 @@
 //! TLS: servers whose certificate ends at a root that was added are trusted, no others, and each reason has its error.
-#![cfg(feature = "tls")]
-
-#[path = "support/client.rs"]
-mod support;
 
 use core::time::Duration;
 use std::net::SocketAddr;
@@ -20,6 +16,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+use crate::support;
 
 /// A certificate and its key.
 struct Identity {

@@ -1,8 +1,5 @@
 //! What lies between a client and its server: balancers that pin clients by cookie, and redirects.
 
-#[path = "support/client.rs"]
-mod support;
-
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::net::SocketAddr;
@@ -10,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use eio_core::upgrade::UpgradeOutcome;
 use eio_tokio::{Client, ClientBuilder, ClientEvent, ConnectError, RefusalKind, Server, Transport};
-use support::{Events, Raw, Way, echo, header, open_packet, scripted, serve};
+
+use crate::support::{Events, Raw, Way, echo, header, open_packet, scripted, serve};
 
 /// Passes a request on to a server, and its connection from then on.
 async fn pass(raw: &mut Raw, request: &str, to: SocketAddr, set: &str) {

@@ -1,4 +1,4 @@
-//! A server made of bytes, a stream that can be slowed, cut and counted, and a clock that stands still until it is moved.
+//! Fakes: a server made of bytes, a stream that can be slowed, cut and counted, and a clock that stands still until it is moved.
 
 use core::cell::RefCell;
 use core::future::Future;

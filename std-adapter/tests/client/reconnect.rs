@@ -1,16 +1,14 @@
 //! One session after another: when the next attempt is made, what is reported, and that nothing is sent twice.
 
-#[path = "support/client.rs"]
-mod support;
-
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use eio_core::DisconnectReason;
 use eio_core::backoff::Backoff;
 use eio_tokio::{ClientEvent, ConnectError, Message, Server, Socket};
-use support::{Events, Way, scripted, serve};
 use tokio::time::Instant;
+
+use crate::support::{self, Events, Way, scripted, serve};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)

@@ -1,11 +1,11 @@
-//! Breadth-first search through every state of a world, remembering how each was reached.
+//! Breadth-first search through every state that can be reached, remembering how each was reached.
 
 use core::fmt::{self, Write as _};
 use core::hash::Hasher as _;
 use std::collections::HashSet;
 use std::hash::DefaultHasher;
 
-use crate::world::{Setting, Step, Ticks, World};
+use crate::state::{Setting, State, Step, Ticks};
 
 /// What a search came to.
 pub(crate) enum Found {
@@ -29,22 +29,22 @@ pub(crate) fn explore(setting: Setting) -> Found {
     let mut report = Report::default();
     let mut seen = HashSet::new();
     let mut history: Vec<(usize, Option<Step>)> = vec![(0, None)];
-    let mut layer = vec![(0, World::new(setting))];
+    let mut layer = vec![(0, State::new(setting))];
     while !layer.is_empty() {
         let mut next = Vec::new();
-        for (index, world) in layer {
+        for (index, state) in layer {
             report.states += 1;
-            report.noticed_after = report.noticed_after.max(world.noticed_after());
-            report.upgraded += usize::from(world.is_upgraded());
-            if world.is_over(setting) {
+            report.noticed_after = report.noticed_after.max(state.noticed_after());
+            report.upgraded += usize::from(state.is_upgraded());
+            if state.is_over(setting) {
                 continue;
             }
-            let steps = world.steps(setting);
+            let steps = state.steps(setting);
             if steps.is_empty() {
-                return Found::Violation(told(&history, index, None, "a dead end", &world));
+                return Found::Violation(told(&history, index, None, "a dead end", &state));
             }
             for step in steps {
-                match world.after(setting, step) {
+                match state.after(setting, step) {
                     Ok(after) => {
                         if seen.insert(fingerprint(&after)) {
                             history.push((index, Some(step)));
@@ -52,7 +52,7 @@ pub(crate) fn explore(setting: Setting) -> Found {
                         }
                     }
                     Err(violation) => {
-                        return Found::Violation(told(&history, index, Some(step), &violation, &world));
+                        return Found::Violation(told(&history, index, Some(step), &violation, &state));
                     }
                 }
             }
@@ -68,7 +68,7 @@ fn told(
     mut index: usize,
     last: Option<Step>,
     violation: &str,
-    world: &World,
+    state: &State,
 ) -> String {
     let mut steps: Vec<Step> = last.into_iter().collect();
     while let (before, Some(step)) = history[index] {
@@ -76,17 +76,17 @@ fn told(
         index = before;
     }
     steps.reverse();
-    format!("{violation}, in tick {}, after {steps:?}\nbefore the last step: {world:?}", world.now)
+    format!("{violation}, in tick {}, after {steps:?}\nbefore the last step: {state:?}", state.now)
 }
 
-/// A hash of everything that decides about a world's future. Among a million worlds, two share one of 64 bits with a
+/// A hash of everything that decides about a state's future. Among a million states, two share one of 64 bits with a
 /// probability of one in thirty million.
 ///
 /// Sessions have no equality, but they tell all they hold to `Debug`. The last sign of life and the round trip are left
 /// out: they are told, and nothing depends on them.
-fn fingerprint(world: &World) -> u64 {
+fn fingerprint(state: &State) -> u64 {
     let mut text = Hashing { hasher: DefaultHasher::new(), is_field_left_out: false };
-    write!(text, "{world:?}").expect("hashing cannot fail");
+    write!(text, "{state:?}").expect("hashing cannot fail");
     text.hasher.finish()
 }
 

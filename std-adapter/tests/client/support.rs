@@ -1,5 +1,4 @@
 //! Servers for the client's tests: our own, and scripted ones that misbehave as told.
-#![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

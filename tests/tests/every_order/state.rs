@@ -119,7 +119,7 @@ enum Candidate {
 
 /// Everything at one moment.
 #[derive(Clone)]
-pub(crate) struct World {
+pub(crate) struct State {
     pub(crate) now: Ticks,
     server: Session,
     client: Session,
@@ -137,7 +137,7 @@ pub(crate) struct World {
     upgrade: Option<Upgrade>,
 }
 
-impl fmt::Debug for World {
+impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?} {:?} ", self.now, self.server, self.client)?;
         write!(f, "{:?} {:?} {} ", self.to_server, self.to_client, self.server_may_say)?;
@@ -147,7 +147,7 @@ impl fmt::Debug for World {
     }
 }
 
-impl World {
+impl State {
     /// The session is open on both sides, the handshake having taken no time.
     pub(crate) fn new(setting: Setting) -> Self {
         let heartbeat = Heartbeat::from_millis(
@@ -207,12 +207,12 @@ impl World {
         })
     }
 
-    /// What the world is after `step`, or which promise it breaks.
+    /// Returns the state after `step`, or which promise it breaks.
     pub(crate) fn after(&self, setting: Setting, step: Step) -> Result<Self, String> {
-        let mut world = self.clone();
-        world.take(setting, step);
-        world.check(setting, step)?;
-        Ok(world)
+        let mut state = self.clone();
+        state.take(setting, step);
+        state.check(setting, step)?;
+        Ok(state)
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm for each step of the world")]

@@ -1,0 +1,15 @@
+//! The client over real sockets: against our own server, and against scripted servers that misbehave.
+
+mod balancers;
+mod ends;
+mod events;
+mod handshake;
+mod reconnect;
+mod refusals;
+mod requests;
+mod routes;
+mod sessions;
+mod silence;
+mod support;
+#[cfg(feature = "tls")]
+mod tls;
