@@ -232,9 +232,9 @@ fn a_server_of_the_other_revision_is_named_with_the_option_to_give() {
         (
             third.as_str(),
             "4",
-            "the server speaks revision 3 of the protocol, and this client 4. Try --eio 3.",
+            "the server speaks revision 3 of the protocol, but this client speaks 4. Try --eio 3.",
         ),
-        (open, "3", "the server speaks revision 4 of the protocol, and this client 3. Try --eio 4."),
+        (open, "3", "the server speaks revision 4 of the protocol, but this client speaks 3. Try --eio 4."),
     ] {
         let mut client = Eio::start(&["connect", "--eio", option, &polling(first, "")]);
         assert_eq!(client.exit_code(), 4);

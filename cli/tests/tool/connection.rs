@@ -163,7 +163,7 @@ fn a_proxy_that_fails_is_told_with_what_to_try() {
         }
     });
     let told = sentence(&["--proxy", &url, "wss://app.example"], 3);
-    assert!(told.contains("the proxy wants user and password. Pass credentials in the URL of the proxy: --proxy http://USER:PASSWORD@"), "{told}");
+    assert!(told.contains("the proxy requires a user name and a password. Pass credentials in the URL of the proxy: --proxy http://USER:PASSWORD@"), "{told}");
     let told = sentence(&["--proxy", &url, "wss://app.example"], 3);
     assert!(
         told.contains("refused the tunnel: status 403 Forbidden. Check whether the proxy reaches"),

@@ -291,7 +291,7 @@ fn connections_beyond_the_limit_wait_and_those_of_one_address_are_closed() {
     assert!(get(&address, "/").starts_with("HTTP/1.1 200"));
     assert_eq!(
         server.complaint(),
-        "eio: cannot accept connections: all of the 2 connections that may be open are; raise the limit with \
+        "eio: cannot accept connections: the limit of 2 open connections is reached; raise the limit with \
          --max-connections"
     );
     drop(silent);

@@ -25,7 +25,7 @@ pub(crate) fn split(authority: &str) -> Result<(Option<HeaderValue>, &str), &'st
     Ok((Some(value), host))
 }
 
-const TOO_LONG: &str = "user and password are too long";
+const TOO_LONG: &str = "the user name and the password are too long";
 
 #[cfg(test)]
 mod tests {

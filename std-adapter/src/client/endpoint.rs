@@ -40,17 +40,17 @@ impl Endpoint {
             Some("ws") => (false, true),
             Some("wss") => (true, true),
             Some(scheme) => return Err(ClientBuildError::Scheme(scheme.to_owned())),
-            None => return Err(bad("no scheme: expected http, https, ws or wss".to_owned())),
+            None => return Err(bad("it has no scheme: expected http, https, ws or wss".to_owned())),
         };
-        let authority = uri.authority().ok_or_else(|| bad("no host".to_owned()))?;
+        let authority = uri.authority().ok_or_else(|| bad("it has no host".to_owned()))?;
         if authority.host().is_empty() {
-            return Err(bad("no host".to_owned()));
+            return Err(bad("it has no host".to_owned()));
         }
         let (credentials, host_and_port) =
             credentials::split(authority.as_str()).map_err(|why| bad(why.to_owned()))?;
         // A port that is no `u16` is none to the parser.
         if authority.port_u16().is_none() && host_and_port != authority.host() {
-            return Err(bad("the port is no number up to 65535".to_owned()));
+            return Err(bad("the port is not a number up to 65535".to_owned()));
         }
         let path = Some(uri.path()).filter(|path| !matches!(*path, "" | "/")).map(str::to_owned);
         let own = |parameter: &&str| !is_reserved(parameter);
@@ -209,7 +209,7 @@ mod tests {
         assert!(refused("localhost:3000").contains("scheme"), "{}", refused("localhost:3000"));
         assert_eq!(
             refused("http://ann:secret@h:99999/?token=abc"),
-            "the URL \"http://…@h:99999/?token=…\" cannot be used: the port is no number up to 65535"
+            "the URL \"http://…@h:99999/?token=…\" cannot be used: the port is not a number up to 65535"
         );
         assert!(refused("http://").contains("http://"));
         assert!(refused("http://h:99999/").contains("port"), "{}", refused("http://h:99999/"));

@@ -43,14 +43,14 @@ pub enum ClientBuildError {
     #[error("a root certificate cannot be used: {0}")]
     RootCertificate(String),
     /// There is no root certificate, so the client could trust no server.
-    #[error("no root certificate: add one, or keep the public ones")]
+    #[error("no root certificates: add one, or keep the public ones")]
     NoRoots,
     /// Root certificates were added in addition to a [TLS configuration](crate::ClientBuilder::tls_config), which has
     /// its own.
-    #[error("root certificates have no effect beside a configuration of TLS, which has its own")]
+    #[error("root certificates cannot be combined with a TLS configuration, which has its own")]
     RootsBesideTlsConfig,
     /// The path does not begin with a slash, or contains text that a path may not.
-    #[error("the path {0:?} cannot be used: expected a slash first, and no query")]
+    #[error("the path {0:?} cannot be used: expected a leading slash and no query")]
     Path(String),
     /// HTTP cannot carry a header.
     #[error("the header {0:?} cannot be sent")]
@@ -60,7 +60,7 @@ pub enum ClientBuildError {
     ReservedParameter(String),
     /// A WebSocket cannot ask for this subprotocol, or the list has it twice.
     #[error(
-        "the subprotocol {0:?} cannot be offered: expected a token (RFC 6455 section 4.1), and each one once"
+        "the subprotocol {0:?} cannot be offered: expected a token (RFC 6455 section 4.1) that is offered only once"
     )]
     Protocol(String),
     /// The client itself sets this header.
@@ -85,7 +85,7 @@ pub enum ConnectError {
     #[error("cannot connect: {0}")]
     Io(#[source] Arc<io::Error>),
     /// The proxy did not open a tunnel to the server.
-    #[error("no way through the proxy: {0}")]
+    #[error("cannot connect through the proxy: {0}")]
     Proxy(#[from] ProxyError),
     /// The server could not prove its identity, or does not speak TLS.
     #[cfg(feature = "tls")]
@@ -101,17 +101,17 @@ pub enum ConnectError {
     #[error("refused by the server: {0}")]
     Refused(Refused),
     /// The answer to the WebSocket handshake is invalid (RFC 6455 section 4.1).
-    #[error("no WebSocket: {0}")]
+    #[error("the WebSocket did not open: {0}")]
     NotWebSocket(&'static str),
     /// The answer has a content coding that this client did not ask for and cannot read: it asks for `identity`.
-    #[error("the server's answer is coded as {0}, which was not asked for")]
+    #[error("the response has the content coding {0}, which the client does not accept")]
     Coding(String),
     /// The answer to a request is a web page, for example from a proxy, from a login, or from a server that does not
     /// speak Engine.IO.
-    #[error("the answer is a web page and no payload of Engine.IO: {0:?}")]
+    #[error("the response is a web page, not an Engine.IO payload: {0:?}")]
     WebPage(String),
     /// The server speaks the other revision of the protocol.
-    #[error("the server speaks revision {theirs} of the protocol, and this client {ours}")]
+    #[error("the server speaks revision {theirs} of the protocol, but this client speaks {ours}")]
     OtherRevision {
         /// The client's revision.
         ours: Revision,
@@ -119,7 +119,7 @@ pub enum ConnectError {
         theirs: Revision,
     },
     /// The server's payload is larger than this client accepts.
-    #[error("the server's answer is larger than the {max_payload} bytes that are allowed")]
+    #[error("the response is larger than the limit of {max_payload} bytes")]
     TooLarge {
         /// The client's own limit.
         max_payload: u32,
@@ -128,16 +128,16 @@ pub enum ConnectError {
     #[error("timed out: the server sent no handshake")]
     Timeout,
     /// The server did not answer a request with data for twice the time in which silence ends a session.
-    #[error("timed out: the server did not answer a request with data")]
+    #[error("timed out: the server did not answer a POST")]
     RequestTimeout,
     /// The messages of a request with data cannot be encoded as a payload.
     #[error("a payload cannot be encoded: {0}")]
     Unencodable(#[source] EncodeError),
     /// The system has no random bytes for keys.
-    #[error("no random bytes: {0}")]
+    #[error("cannot get random bytes: {0}")]
     Random(#[source] Arc<io::Error>),
     /// The server answered, but did not open the session as the protocol requires.
-    #[error("no session: {0}")]
+    #[error("the session did not open: {0}")]
     Session(Disconnect),
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn open(dialer: Dialer, sid: Option<String>) -> Result<Opened, 
         return Err(connection.refusal(answer, &secrets).await);
     }
     if answer.version() != Version::HTTP_11 {
-        return Err(ConnectError::NotWebSocket("the answer is not HTTP/1.1"));
+        return Err(ConnectError::NotWebSocket("the response is not HTTP/1.1"));
     }
     check(answer.headers(), &key).map_err(ConnectError::NotWebSocket)?;
     let protocol = chosen(answer.headers(), &config.protocols).map_err(ConnectError::NotWebSocket)?;
@@ -62,17 +62,17 @@ pub(crate) async fn open(dialer: Dialer, sid: Option<String>) -> Result<Opened, 
 fn check(headers: &HeaderMap, key: &Key) -> Result<(), &'static str> {
     let upgrade = only(headers, &header::UPGRADE);
     if !upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")) {
-        return Err("the answer's Upgrade header does not say websocket");
+        return Err("the response's Upgrade header does not name websocket");
     }
     if !has_token(headers, header::CONNECTION, "upgrade") {
-        return Err("the answer's Connection header does not say Upgrade");
+        return Err("the response's Connection header does not name Upgrade");
     }
     let accept = only(headers, &header::SEC_WEBSOCKET_ACCEPT);
     if !accept.is_some_and(|accept| key.is_accepted_by(accept.as_bytes())) {
-        return Err("the answer's Sec-WebSocket-Accept header does not fit the key");
+        return Err("the response's Sec-WebSocket-Accept header does not match the request's key");
     }
     if headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
-        return Err("the answer uses an extension that was not asked for");
+        return Err("the response uses an extension that the client did not offer");
     }
     Ok(())
 }
@@ -87,7 +87,7 @@ fn chosen(headers: &HeaderMap, offered: &[String]) -> Result<Option<String>, &'s
         chosen.and_then(|chosen| offered.iter().find(|offered| offered.as_bytes() == chosen.as_bytes()));
     match chosen {
         Some(chosen) => Ok(Some(chosen.clone())),
-        None => Err("the answer uses a subprotocol that was not asked for"),
+        None => Err("the response uses a subprotocol that the client did not offer"),
     }
 }
 

@@ -26,10 +26,10 @@ pub enum ProxyError {
     #[error("cannot connect to the proxy: {0}")]
     Io(#[source] Arc<io::Error>),
     /// The proxy answered with status 407, and the client had sent no credentials.
-    #[error("the proxy wants user and password")]
+    #[error("the proxy requires a user name and a password")]
     CredentialsMissing,
     /// The proxy answered with status 407, although the client had sent credentials.
-    #[error("the proxy does not accept this user and password")]
+    #[error("the proxy does not accept this user name and password")]
     CredentialsRefused,
     /// The proxy answered with any other status: it does not allow tunnels to the server's port, or does not reach the
     /// server.
@@ -39,10 +39,10 @@ pub enum ProxyError {
     #[error("the proxy did not answer: {0}")]
     Http(#[source] Arc<hyper::Error>),
     /// The proxy speaks TLS on this port, which is not supported.
-    #[error("the proxy speaks TLS on this port: expected the port where it speaks plain HTTP")]
+    #[error("the proxy speaks TLS on this port: expected a port with plain HTTP")]
     SpeaksTls,
     /// Bytes came through the tunnel before the client had sent anything, which no server does.
-    #[error("the proxy sent more than its answer")]
+    #[error("the proxy sent data after its response")]
     TooMuch,
 }
 
@@ -74,13 +74,13 @@ impl Proxy {
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (credentials, host) = credentials::split(rest).map_err(bad)?;
-        let authority = Authority::from_str(host).map_err(|_| bad("expected a host, and perhaps a port"))?;
+        let authority = Authority::from_str(host).map_err(|_| bad("expected a host and an optional port"))?;
         let has_port = authority.port_u16().is_some() || authority.as_str() == authority.host();
         if authority.host().is_empty() || !has_port {
-            return Err(bad("expected a host, and perhaps a port up to 65535"));
+            return Err(bad("expected a host and an optional port up to 65535"));
         }
         let uri = Uri::builder().scheme("http").authority(authority).path_and_query("/").build();
-        Ok(Self { uri: uri.map_err(|_| bad("expected a host, and perhaps a port"))?, credentials })
+        Ok(Self { uri: uri.map_err(|_| bad("expected a host and an optional port"))?, credentials })
     }
 
     /// Where it is.

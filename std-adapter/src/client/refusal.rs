@@ -38,7 +38,9 @@ impl Refused {
 
     pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8], secrets: &Secrets) -> Self {
         let (code, message) = match foreign_coding(headers, || secrets.clone()) {
-            Some(coding) => (None, format!("a text that is coded as {coding}, which was not asked for")),
+            Some(coding) => {
+                (None, format!("a body with the content coding {coding}, which the client does not accept"))
+            }
             None => read(body),
         };
         let location = headers.get(header::LOCATION).filter(|_| status.is_redirection());
@@ -113,8 +115,8 @@ impl core::fmt::Display for Refused {
             write!(f, ", to {location:?}")?;
         }
         match self.retry_after {
-            Some(wait) if wait > LONGEST_SHOWN => f.write_str(", to be tried again after more than a day")?,
-            Some(wait) => write!(f, ", to be tried again after {} s", wait.as_secs())?,
+            Some(wait) if wait > LONGEST_SHOWN => f.write_str(", retry after more than a day")?,
+            Some(wait) => write!(f, ", retry after {} s", wait.as_secs())?,
             None => {}
         }
         match page_title(&self.message) {
@@ -298,7 +300,10 @@ mod tests {
     #[test]
     fn a_body_that_cannot_be_read_is_told_by_its_coding() {
         let refused = with_headers(502, &[("content-encoding", "gzip")], "\u{1f}\u{8b}");
-        assert_eq!(refused.message, "a text that is coded as \"gzip\", which was not asked for");
+        assert_eq!(
+            refused.message,
+            "a body with the content coding \"gzip\", which the client does not accept"
+        );
     }
 
     #[test]

@@ -49,7 +49,9 @@ pub enum InvalidCookie {
     #[error("the cookie's name {0:?} is not a token (RFC 6265 section 4.1.1)")]
     Name(String),
     /// The path does not begin with a slash, or has a semicolon or a control character.
-    #[error("the cookie's path {0:?} does not begin with a slash, or has a semicolon or a control character")]
+    #[error(
+        "the cookie's path {0:?} is invalid: expected a leading slash, and neither semicolons nor control characters"
+    )]
     Path(String),
 }
 

@@ -37,7 +37,7 @@ pub enum CannotAccept<'a> {
     #[error("{0}")]
     Error(&'a std::io::Error),
     /// As many connections are open as [`max_connections`](crate::ServerBuilder::max_connections) allows.
-    #[error("all of the {0} connections that may be open are")]
+    #[error("the limit of {0} open connections is reached")]
     MaxConnections(usize),
 }
 

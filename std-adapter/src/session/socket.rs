@@ -68,14 +68,14 @@ pub enum SendErrorKind {
     /// the text as bytes, which travel as base64 there, or remove the character. A WebSocket can carry it: a session
     /// that is about to upgrade accepts the message after the upgrade.
     #[error(
-        "text with U+001E at byte {at} cannot be sent on polling, where it separates packets: send bytes"
+        "text with U+001E at byte {at} cannot be sent on polling, where it separates packets: send it as bytes"
     )]
     Separator {
         /// The position of U+001E in the text, in bytes.
         at: usize,
     },
     /// A client's message is larger than the server accepts. Sending it would have ended the session.
-    #[error("the message is too large: the server takes {max_payload} bytes in one payload")]
+    #[error("the message is too large: the server accepts at most {max_payload} bytes in one payload")]
     TooLarge {
         /// The limit from the server's handshake, in bytes.
         max_payload: u32,

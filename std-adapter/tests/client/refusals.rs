@@ -162,7 +162,10 @@ async fn an_answer_that_is_none_of_this_client_says_what_it_is() {
     };
     let address = answers("Content-Encoding: br\r\n", "\u{3}\u{1}").await;
     let error = connect_error(Way::Polling, address).await;
-    assert_eq!(error.to_string(), "the server's answer is coded as \"br\", which was not asked for");
+    assert_eq!(
+        error.to_string(),
+        "the response has the content coding \"br\", which the client does not accept"
+    );
 
     let address = answers("Content-Type: text/html\r\n", "\n<!doctype html><title>Log in</title>").await;
     let error = connect_error(Way::Polling, address).await;
@@ -171,7 +174,7 @@ async fn an_answer_that_is_none_of_this_client_says_what_it_is() {
     let open = r#"{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
     let address = answers("", Box::leak(format!("{}:0{open}2:40", open.len() + 1).into())).await;
     let error = connect_error(Way::Polling, address).await;
-    assert_eq!(error.to_string(), "the server speaks revision 3 of the protocol, and this client 4");
+    assert_eq!(error.to_string(), "the server speaks revision 3 of the protocol, but this client speaks 4");
     let address = answers("", Box::leak(format!("0{open}").into())).await;
     let client = Way::Polling.client(address).eio3(true).build().unwrap();
     let error = client.connect().await.unwrap_err();
@@ -255,7 +258,7 @@ async fn a_web_page_or_a_coding_within_a_session_is_told_as_what_it_is() {
     for method in ["GET", "POST"] {
         let page = "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<html>Log in...";
         let coded = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x01";
-        for (answer, expected) in [(page, "a web page"), (coded, "coded as \"gzip\"")] {
+        for (answer, expected) in [(page, "a web page"), (coded, "content coding \"gzip\"")] {
             let address = failing(method, answer).await;
             let mut socket = Way::Polling.client(address).build().unwrap().connect().await.unwrap();
             let _ = socket.try_send("x");

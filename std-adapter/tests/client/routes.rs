@@ -321,7 +321,7 @@ async fn each_way_in_which_a_proxy_fails_has_its_error() {
     let error = client.connect().await.unwrap_err();
     assert!(matches!(&error, ConnectError::Proxy(ProxyError::Io(_))), "{error:?}");
     assert!(
-        error.to_string().starts_with("no way through the proxy: cannot connect to the proxy: "),
+        error.to_string().starts_with("cannot connect through the proxy: cannot connect to the proxy: "),
         "{error}"
     );
 }

@@ -21,7 +21,7 @@ async fn b29_text_that_would_forge_packets_is_refused_on_polling_and_the_session
     assert_eq!(
         error.to_string(),
         "the message was not sent: text with U+001E at byte 2 cannot be sent on polling, where it separates packets: \
-         send bytes"
+         send it as bytes"
     );
     assert_eq!(refused(Err(error)), FORGED.into());
     // As bytes it travels.

@@ -107,7 +107,7 @@ async fn connections_that_say_nothing_make_room_after_a_second_when_all_are_take
     drop(connection);
     assert_eq!(
         door.told.lines(),
-        ["0ns: all of the 3 connections that may be open are", "5.9s: again after 900ms"]
+        ["0ns: the limit of 3 open connections is reached", "5.9s: again after 900ms"]
     );
 }
 

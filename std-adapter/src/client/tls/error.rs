@@ -15,7 +15,7 @@ pub enum TlsError {
     #[error("the server does not speak TLS on this port: expected http or ws in the URL, or another port")]
     NotTls,
     /// The certificate is signed by its own key, and is not one of the [roots](crate::ClientBuilder::root_certificate).
-    #[error("the server's certificate is self-signed, and not among those that are trusted")]
+    #[error("the server's certificate is self-signed and not trusted")]
     SelfSigned,
     /// The authority that signed the certificate is not trusted. It may be private, or the server does not send the
     /// certificates between its own and its root.
@@ -24,7 +24,7 @@ pub enum TlsError {
     /// The authority that the certificate names has not signed it. This also happens if the authority was created again
     /// under the same name, and the client trusts the old one.
     #[error(
-        "the server's certificate is not signed by the trusted authority that it names, but by one of the same name"
+        "the server's certificate is not signed by the trusted authority that it names, but by another of the same name"
     )]
     BadSignature,
     /// The certificate is past its date, or this machine's clock is wrong.
@@ -34,7 +34,7 @@ pub enum TlsError {
         ago: Duration,
     },
     /// The certificate's date has not come, or this machine's clock is wrong.
-    #[error("the server's certificate is not valid yet, but in {}", Rough(*wait))]
+    #[error("the server's certificate is not valid yet: it becomes valid in {}", Rough(*wait))]
     NotValidYet {
         /// The time until then, in whole seconds.
         wait: Duration,
@@ -49,13 +49,13 @@ pub enum TlsError {
     },
     /// The certificate says that it belongs to an authority, so it does not prove a server's identity. Self-signed
     /// certificates often say so.
-    #[error("the server's certificate is that of an authority, not of a server")]
+    #[error("the server's certificate is for an authority, not for a server")]
     AuthorityAsServer,
     /// The server requires a client certificate, which a [configuration](crate::ClientBuilder::tls_config) can provide.
-    #[error("the server wants a client certificate")]
+    #[error("the server requires a client certificate")]
     ClientCertificateRequired,
     /// The URL's host is neither a name nor an address that a certificate could be for.
-    #[error("no certificate can be for the host {0:?}")]
+    #[error("no certificate can name the host {0:?}")]
     Host(String),
     /// Any other TLS failure.
     #[error("{0}")]
@@ -144,7 +144,7 @@ impl fmt::Display for Names<'_> {
         for (index, name) in self.0.iter().enumerate() {
             write!(f, "{}{name:?}", if index > 0 { ", " } else { "" })?;
         }
-        if self.0.is_empty() { f.write_str("no host at all: it has no subjectAltName") } else { Ok(()) }
+        if self.0.is_empty() { f.write_str("no host: it has no subjectAltName") } else { Ok(()) }
     }
 }
 
@@ -186,6 +186,6 @@ mod tests {
         assert_eq!(plain_name("something else"), "something else");
         let names = ["a\u{1b}".to_owned(), "b".to_owned()];
         assert_eq!(Names(&names).to_string(), "\"a\\u{1b}\", \"b\"");
-        assert_eq!(Names(&[]).to_string(), "no host at all: it has no subjectAltName");
+        assert_eq!(Names(&[]).to_string(), "no host: it has no subjectAltName");
     }
 }

@@ -25,7 +25,7 @@ pub enum BuildError {
     #[error("the path {0:?} does not begin with a slash")]
     Path(String),
     /// The path cannot occur in a request.
-    #[error("the path {0:?} cannot occur in a request: expected only a path, encoded as requests encode it")]
+    #[error("no request can have the path {0:?}: expected a path alone, encoded as in a request")]
     ImpossiblePath(String),
     /// Neither polling nor WebSocket is enabled.
     #[error("no transport is enabled: expected polling, websocket or both")]
@@ -35,7 +35,9 @@ pub enum BuildError {
     Settings(#[from] SettingsError),
     /// The initial packet is text that polling in revision 4 cannot carry: see
     /// [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
-    #[error("the initial packet has U+001E at byte {at}, which separates packets on polling: send bytes")]
+    #[error(
+        "the initial packet contains U+001E at byte {at}, which separates packets on polling: send it as bytes"
+    )]
     InitialPacket {
         /// The position of U+001E in the text, in bytes.
         at: usize,
@@ -53,7 +55,7 @@ pub enum BuildError {
     #[error("cors: Cors::any() cannot be combined with credentials: list the origins")]
     CredentialsForAnyOrigin,
     /// [`Cors::origins`](crate::Cors::origins) has an empty list, which allows nobody.
-    #[error("cors: the list of origins is empty, expected at least one, or no cors at all")]
+    #[error("cors: the list of origins is empty: add at least one origin, or leave cors out")]
     CorsForNobody,
 }
 
