@@ -27,7 +27,8 @@ pub use http::proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
 #[doc(no_inline)]
 pub use rustls;
 pub use server::Server;
-pub use server::builder::{BuildError, ServerBuilder};
+pub use server::builder::ServerBuilder;
+pub use server::builder::build::BuildError;
 pub use server::listener::Listener;
 pub use server::service::EngineService;
 pub use server::shutdown::CutOff;

@@ -4,7 +4,8 @@ use crate::job::{Job, Stop};
 use crate::need::Need;
 use crate::parts::host::workspace_test;
 use crate::parts::{
-    bare_metal, firmware, host, instructions, interop, lengths, lints, long, packages, page, panic_free,
+    bare_metal, firmware, host, instructions, interop, layers, lengths, lints, long, packages, page,
+    panic_free,
 };
 
 /// One thing that must hold.
@@ -77,6 +78,14 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[],
         limit_minutes: 1,
         run: lengths::check,
+    },
+    Part {
+        name: "layers",
+        about: "the tokio adapter's modules import downwards only, and not in circles",
+        verb: Verb::Check,
+        needs: &[],
+        limit_minutes: 1,
+        run: layers::check,
     },
     Part {
         name: "clippy",

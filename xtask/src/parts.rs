@@ -5,6 +5,7 @@ pub(crate) mod firmware;
 pub(crate) mod host;
 pub(crate) mod instructions;
 pub(crate) mod interop;
+pub(crate) mod layers;
 pub(crate) mod lengths;
 pub(crate) mod lints;
 pub(crate) mod long;

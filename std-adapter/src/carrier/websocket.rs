@@ -10,13 +10,14 @@ use core::task::{Context, Poll, ready};
 use std::io;
 
 use eio_core::packet::{Packet, WebSocketMessage};
-use eio_core::ws::{self, Close, Decoder, Item, MessageKind, OpCode};
+use eio_core::ws::{self, Decoder, Item, MessageKind, OpCode};
 use eio_core::{BufferTooSmall, Revision};
 
 use self::batch::Batch;
 pub(crate) use self::end::{Carried, ConnectionEnd};
 pub(crate) use self::stream::Stream;
 use crate::carrier::dialed::Dialed;
+pub(crate) use crate::carrier::frames::{FrameSink, FrameSource};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::mask_keys;
 use crate::wire::message::Message;
@@ -36,34 +37,6 @@ const MAX_READS: usize = 256;
 thread_local! {
     static SCRATCH_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static BATCH: RefCell<Batch> = RefCell::default();
-}
-
-/// Takes what was read.
-pub(crate) trait FrameSink {
-    /// Whether reading may go on.
-    fn wants_more(&self) -> bool;
-    /// One whole WebSocket message.
-    fn handle(&mut self, frame: WebSocketMessage<'_>);
-    /// A piece of a message that is not whole yet.
-    fn handle_activity(&mut self);
-    /// The peer's close frame, with its body if it has one. Nothing follows it.
-    fn handle_close(&mut self, _: Option<Close<'_>>) {}
-}
-
-/// Gives what is to be written.
-pub(crate) trait FrameSource {
-    /// What comes next, if anything does.
-    fn next(&mut self) -> Option<ToWrite>;
-    /// So many of the messages that [`next`](Self::next) gave, the oldest ones, are with the kernel as a whole.
-    fn written(&mut self, messages: usize);
-    /// Whether nothing will come any more and all is written: our close frame's turn.
-    fn is_over(&self) -> bool {
-        false
-    }
-    /// What our close frame says then.
-    fn close_frame(&self) -> Option<CloseFrame> {
-        None
-    }
 }
 
 /// Nothing more is to be written.

@@ -1,6 +1,6 @@
 //! The settings of a server.
 
-mod build;
+pub(crate) mod build;
 mod callbacks;
 mod connections;
 mod requests;
@@ -10,7 +10,6 @@ use std::time::Duration;
 use eio_core::settings::{ServerSettings, SettingsError};
 use eio_core::{Heartbeat, Liveness};
 
-pub use self::build::BuildError;
 use crate::http::origins::AllowedOrigins;
 use crate::server::Server;
 use crate::server::config::HttpConfig;

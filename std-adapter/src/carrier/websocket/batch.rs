@@ -7,8 +7,8 @@ use std::io;
 use bytes::{Buf as _, Bytes};
 use eio_core::ws::{self, FrameHeader, OpCode};
 
-use super::FrameSource;
 use super::stream::Stream;
+use crate::carrier::frames::FrameSource;
 
 /// How much is handed to the kernel at once. A heartbeat that becomes due waits for no more than this.
 const CHUNK: usize = 16 * 1024;
