@@ -1,7 +1,8 @@
-//! Cookies that a session keeps between its requests (RFC 6265): a balancer's, which pin the client to one server.
+//! The cookies that a session keeps between its requests (RFC 6265), such as those with which a load balancer pins the
+//! client to one server.
 //!
-//! All requests of a session go to one host and one path, so a cookie is kept or it is not: what is left of the rules on
-//! domains and paths is whether it belongs to these.
+//! All requests of a session go to one host and one path. So the rules on domains and paths only decide once whether a
+//! cookie is kept.
 
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
@@ -12,17 +13,18 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::client::refusal::date;
 
-/// How many bytes of cookies are kept, and sent with every request: what servers take for a whole head.
+/// The largest number of bytes of cookies that are kept and sent with every request: servers accept that much for a whole
+/// head.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// A longer cookie is not kept, as in browsers.
+/// The longest cookie that is kept, in bytes, as in browsers.
 const MAX_COOKIE: usize = 4096;
 
 /// The cookies of one session.
 #[derive(Debug, Default)]
 pub(crate) struct Cookies(Mutex<Vec<Kept>>);
 
-/// Not printed whole by `Debug`: a balancer's cookie is as good as an address, another one may be a secret.
+/// A cookie. `Debug` hides its value: a load balancer's cookie can reveal an address, and others may be secrets.
 struct Kept {
     name: String,
     value: String,
@@ -30,7 +32,8 @@ struct Kept {
 }
 
 impl Cookies {
-    /// Takes what an answer sets. `secure` says whether the connection is; `path` is that of all requests.
+    /// Stores the cookies that an answer sets. `secure` says whether the connection uses TLS. `path` is the path of all
+    /// requests.
     pub(crate) fn take(&self, headers: &HeaderMap, now: Instant, secure: bool, path: &str) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for set in headers.get_all(header::SET_COOKIE) {
@@ -57,7 +60,8 @@ impl Cookies {
         }
     }
 
-    /// Puts them into a request, beside those that the caller put there. Of two with one name the server's goes along.
+    /// Adds the cookies to a request, beside those that the caller has set. If both have the same name, the server's is
+    /// sent.
     pub(crate) fn put(&self, headers: &mut HeaderMap, now: Instant) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|one| one.expires_at.is_none_or(|expires_at| now < expires_at));
@@ -92,8 +96,8 @@ impl core::fmt::Debug for Kept {
     }
 }
 
-/// A `Set-Cookie` header (RFC 6265 section 5.2), as far as it matters here. Without `Domain`: a cookie for more hosts
-/// than this one is one for this one too.
+/// The parts of a `Set-Cookie` header (RFC 6265 section 5.2) that matter here. `Domain` is ignored: a cookie for other
+/// hosts as well is also one for this host.
 struct SetCookie<'a> {
     name: &'a str,
     value: &'a str,
@@ -128,10 +132,11 @@ impl<'a> SetCookie<'a> {
         Some(cookie)
     }
 
-    /// How long it lives, nothing being a cookie that the server deletes; `None` as long as the session.
+    /// Returns the lifetime of the cookie. Zero means that the server deletes it, and `None` that it lives as long as the
+    /// session.
     ///
-    /// A date counts against that of the answer, so that it does not matter how wrong our clock is. Without that date
-    /// only one at the epoch's beginning, which deletes, can be told from one in the future.
+    /// An expiry date is compared with the date of the answer, so that an error of the local clock does not matter. If the
+    /// answer has no date, only a date at the start of the epoch, which deletes the cookie, counts as past.
     fn lives(&self, answered: Option<SystemTime>) -> Option<Duration> {
         let seconds = self.max_age.and_then(|seconds| match seconds.strip_prefix('-') {
             Some(_) => Some(0),
@@ -146,7 +151,7 @@ impl<'a> SetCookie<'a> {
     }
 }
 
-/// Whether a cookie of this path goes along to that one (RFC 6265 section 5.1.4).
+/// Returns whether a cookie for the path `cookie` is sent with requests for `path` (RFC 6265 section 5.1.4).
 fn covers(cookie: &str, path: &str) -> bool {
     path.strip_prefix(cookie)
         .is_some_and(|rest| rest.is_empty() || cookie.ends_with('/') || rest.starts_with('/'))

@@ -1,13 +1,13 @@
-//! User and password in a URL, as `Basic` credentials (RFC 7617).
+//! The user name and the password in a URL, as `Basic` credentials (RFC 7617).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use percent_encoding::percent_decode_str;
 
-/// The credentials in front of a URL's host, and the host with its port.
+/// Splits the credentials from the host and the port of a URL.
 ///
-/// Without a colon the password is empty. Errors say what is wrong and repeat nothing of it.
+/// Without a colon the password is empty. Errors do not repeat any part of the credentials.
 pub(crate) fn split(authority: &str) -> Result<(Option<HeaderValue>, &str), &'static str> {
     let Some((user_info, host)) = authority.rsplit_once('@') else { return Ok((None, authority)) };
     let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));

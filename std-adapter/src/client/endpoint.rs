@@ -1,4 +1,4 @@
-//! Where a client connects to: what its URL says, and the target of each request.
+//! The server's address from the client's URL, and the target of each request.
 
 use core::fmt;
 
@@ -11,22 +11,22 @@ use crate::wire::redact::redact_url;
 use crate::wire::transport::Transport;
 use eio_core::Revision;
 
-/// Query parameters that the protocol itself sets; those in the caller's URL are left out.
+/// The query parameters that the protocol itself sets. They are removed from the caller's URL.
 const RESERVED: [&str; 6] = ["EIO", "transport", "sid", "t", "j", "b64"];
 
 /// A server's address, and the path and query of every request to it.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) secure: bool,
-    /// `ws` or `wss`: nothing but WebSocket, unless the builder says otherwise.
+    /// Whether the scheme is `ws` or `wss`: the client then uses only WebSocket, unless the builder says otherwise.
     pub(crate) websocket_only: bool,
-    /// Host and, if it is not the scheme's own, port: the `Host` header.
+    /// The `Host` header: the host, and the port if the URL has one.
     pub(crate) authority: String,
-    /// What user and password in the URL are sent as.
+    /// The header for the user name and the password in the URL.
     pub(crate) credentials: Option<HeaderValue>,
     /// The path in the URL, if it has one.
     pub(crate) path: Option<String>,
-    /// The caller's parameters, byte by byte as they were written.
+    /// The caller's parameters, exactly as they were written.
     pub(crate) query: String,
 }
 
@@ -48,7 +48,7 @@ impl Endpoint {
         }
         let (credentials, host_and_port) =
             credentials::split(authority.as_str()).map_err(|why| bad(why.to_owned()))?;
-        // A port that is no `u16` is none to the parser.
+        // The parser treats a port that is not a `u16` as no port.
         if authority.port_u16().is_none() && host_and_port != authority.host() {
             return Err(bad("the port is not a number up to 65535".to_owned()));
         }
@@ -58,7 +58,7 @@ impl Endpoint {
         Ok(Self { secure, websocket_only, authority: host_and_port.to_owned(), credentials, path, query })
     }
 
-    /// Without brackets, as certificates name it.
+    /// Returns the host without brackets, as certificates name it.
     pub(crate) fn host(&self) -> &str {
         let host = match self.authority.rfind(':') {
             Some(colon) if !self.authority[colon..].contains(']') => &self.authority[..colon],
@@ -67,19 +67,19 @@ impl Endpoint {
         host.trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// The URL of `path` there, without a query.
+    /// Returns the URL of `path` on this server, without a query.
     pub(crate) fn url(&self, path: &str) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         format!("{scheme}://{}{path}", self.authority)
     }
 
-    /// The port in the URL, or the scheme's own.
+    /// Returns the port in the URL, or the default port of the scheme.
     pub(crate) fn port(&self) -> u16 {
         let port = self.authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
         port.unwrap_or(if self.secure { 443 } else { 80 })
     }
 
-    /// Host and port, always both.
+    /// Returns the host and the port, even if the URL has no port.
     pub(crate) fn host_and_port(&self) -> String {
         let host = self.host();
         if host.contains(':') {
@@ -89,13 +89,13 @@ impl Endpoint {
         }
     }
 
-    /// The address to connect to, for a connector that takes it as a URI.
+    /// Returns the address to connect to, for a connector that takes it as a URI.
     pub(crate) fn base(&self) -> Result<Uri, http::Error> {
         let scheme = if self.secure { "https" } else { "http" };
         Uri::builder().scheme(scheme).authority(self.authority.as_str()).path_and_query("/").build()
     }
 
-    /// Adds a parameter of the caller's.
+    /// Adds a query parameter of the caller.
     pub(crate) fn add_parameter(&mut self, name: &str, value: &str) -> Result<(), ClientBuildError> {
         if RESERVED.contains(&name) {
             return Err(ClientBuildError::ReservedParameter(name.to_owned()));
@@ -104,12 +104,12 @@ impl Endpoint {
         if !self.query.is_empty() {
             self.query.push('&');
         }
-        // A plus is a space to readers of forms only, `%20` is one to everybody.
+        // Only parsers of forms read a plus as a space. All parsers read `%20` as one.
         self.query.push_str(&pair.replace('+', "%20"));
         Ok(())
     }
 
-    /// The target of one request. `stamp` differs from request to request, which keeps caches out.
+    /// Returns the target of one request. `stamp` must differ from request to request, so that caches do not answer.
     pub(crate) fn target(
         &self,
         path: &str,
@@ -138,7 +138,7 @@ impl Endpoint {
     }
 }
 
-/// Without what the URL keeps secret.
+/// Leaves out the secrets of the URL.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
@@ -148,7 +148,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Whether this part of a query, `name=value` or `name`, is one that the protocol itself sets.
+/// Returns whether this part of a query, `name=value` or `name`, is one that the protocol itself sets.
 pub(crate) fn is_reserved(parameter: &str) -> bool {
     form_urlencoded::parse(parameter.as_bytes()).next().is_some_and(|(name, _)| RESERVED.contains(&&*name))
 }

@@ -22,7 +22,7 @@ use crate::wire::redact::redact_url;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// The proxy's name was not found, or nobody accepted the connection.
+    /// The proxy's name was not found, or the connection was not accepted.
     #[error("cannot connect to the proxy: {0}")]
     Io(#[source] Arc<io::Error>),
     /// The proxy answered with status 407, and the client had sent no credentials.
@@ -56,7 +56,7 @@ impl ProxyError {
     }
 }
 
-/// A proxy, and what it is told.
+/// A proxy and the credentials for it.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     uri: Uri,
@@ -64,7 +64,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Reads `http://[user:password@]host[:port]`; the scheme may be missing.
+    /// Parses `http://[user:password@]host[:port]`. The scheme may be missing.
     pub(crate) fn parse(url: &str) -> Result<Self, ClientBuildError> {
         let bad = |why: &str| ClientBuildError::Proxy { url: redact_url(url), why: why.to_owned() };
         let rest = match url.split_once("://") {
@@ -83,14 +83,14 @@ impl Proxy {
         Ok(Self { uri: uri.map_err(|_| bad("expected a host and an optional port"))?, credentials })
     }
 
-    /// Where it is.
+    /// Returns the address of the proxy.
     pub(crate) fn uri(&self) -> &Uri {
         &self.uri
     }
 
     /// Opens a tunnel to the server over a connection to the proxy.
     pub(crate) async fn tunnel(&self, link: Link, endpoint: &Endpoint) -> Result<Link, ProxyError> {
-        // Nobody asks how long this connection has been idle.
+        // The time does not matter: nothing asks how long this connection has been idle.
         let now = Instant::from_micros(0);
         let mut connection = HttpConnection::on(Dialed::plain(link), now).await.map_err(ProxyError::http)?;
         let answer = connection.send(self.request(endpoint)).await.map_err(|unsent| match unsent {
@@ -128,13 +128,13 @@ impl Proxy {
     }
 }
 
-/// The proxy that variables of the environment, as `get` reads them, name for this server.
+/// Returns the proxy that environment variables name for this server. `get` reads a variable.
 pub(crate) fn from_env(
     endpoint: &Endpoint,
     get: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Proxy>, ClientBuildError> {
     let first = |names: &[&str]| names.iter().find_map(|name| get(name));
-    // A CGI program finds a client's header `Proxy` in HTTP_PROXY.
+    // HTTP_PROXY is ignored: in a CGI program it holds the header `Proxy` of the client.
     let own: &[&str] = if endpoint.secure { &["https_proxy", "HTTPS_PROXY"] } else { &["http_proxy"] };
     let Some(url) = first(own).or_else(|| first(&["all_proxy", "ALL_PROXY"])) else { return Ok(None) };
     let exceptions = first(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
@@ -156,7 +156,7 @@ fn is_this_machine(host: &str) -> bool {
     }
 }
 
-/// Whether one rule of `no_proxy` names this host, which is in lower case and without brackets.
+/// Returns whether one rule of `no_proxy` names this host, which must be in lower case and without brackets.
 fn is_listed(rule: &str, host: &str, port: u16) -> bool {
     let rule = rule.trim().to_ascii_lowercase();
     if rule.is_empty() {
@@ -201,7 +201,7 @@ mod tests {
             proxy_of("https://h", &[("HTTPS_PROXY", "a:1"), ("https_proxy", "b:2")]).as_deref(),
             Some("b:2")
         );
-        // What a client could have set.
+        // A client of a CGI program could have set this variable.
         assert_eq!(proxy_of("http://h", &[("HTTP_PROXY", "evil:1")]), None);
         assert_eq!(proxy_of("https://h", &[("https_proxy", ""), ("all_proxy", "a:1")]), None);
         assert_eq!(proxy_of("https://h", &[]), None);

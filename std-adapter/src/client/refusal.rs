@@ -17,8 +17,8 @@ pub struct Refused {
     pub status: StatusCode,
     /// The error code, from 0 (`Transport unknown`) to 5 (`Unsupported protocol version`), if the server gave one.
     pub code: Option<u8>,
-    /// The server's message: the one beside the code, or the first 256 characters of the body. If it repeats the session's
-    /// id or values of the query, each of them is replaced by `…`.
+    /// The server's message: the one that comes with the code, or the first 256 characters of the body. If it repeats the
+    /// session's id or values of the query, each of them is replaced by `…`.
     pub message: String,
     /// The target of a redirect: the header `Location`, unchanged except for the session's id. It may repeat values of
     /// the query, but `Debug` and error messages leave them out.
@@ -28,12 +28,12 @@ pub struct Refused {
     pub retry_after: Option<Duration>,
     /// The location without secrets.
     shown_location: Option<String>,
-    /// What the message means where there is no code.
+    /// The meaning of the message, for servers that send no code.
     meaning: Option<RefusalKind>,
 }
 
 impl Refused {
-    /// How much of a body is read to learn why.
+    /// The longest part of a body that is read, in bytes.
     pub(crate) const MAX_BODY: usize = 4096;
 
     pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8], secrets: &Secrets) -> Self {
@@ -91,7 +91,7 @@ impl Refused {
     }
 }
 
-/// Without what the location repeats of the query.
+/// Leaves out the values of the query that the location repeats.
 impl core::fmt::Debug for Refused {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Refused")
@@ -110,7 +110,7 @@ impl core::fmt::Display for Refused {
         if let Some(code) = self.code {
             write!(f, ", code {code}")?;
         }
-        // Escaped: a server's text must not write to somebody's terminal.
+        // Escaped, so that a server's text cannot control the user's terminal.
         if let Some(location) = &self.shown_location {
             write!(f, ", to {location:?}")?;
         }
@@ -147,7 +147,7 @@ pub enum RefusalKind {
     BadMethod,
     /// Code 3, and 400 without a code: the server expects a different request at this point of the session.
     BadRequest,
-    /// 401 and 407: the server, or a proxy in front of it, wants credentials.
+    /// 401 and 407: the server, or a proxy in front of it, requires credentials.
     Unauthorized,
     /// 403, and code 4: the server forbids the request.
     Forbidden,
@@ -159,13 +159,13 @@ pub enum RefusalKind {
     PayloadTooLarge,
     /// 414 and 431: the request's headers or its query are longer than the server accepts.
     HeadTooLarge,
-    /// 426: the server wants another protocol, or another version of WebSocket.
+    /// 426: the server requires another protocol, or another version of WebSocket.
     UpgradeRequired,
     /// 429: too many requests or sessions.
     TooManyRequests,
     /// 502: a proxy got no valid answer from the server behind it.
     BadGateway,
-    /// 503: the server is overloaded or closing, or a proxy has no server to ask.
+    /// 503: the server is overloaded or closing, or a proxy has no server to pass the request to.
     Unavailable,
     /// 504 and 408: a proxy did not wait long enough for the server's answer, or a server did not wait long enough for
     /// the request.
@@ -176,7 +176,7 @@ pub enum RefusalKind {
     Other,
 }
 
-/// The code and the message in a body.
+/// Returns the code and the message in a body.
 fn read(body: &[u8]) -> (Option<u8>, String) {
     let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let json = json.as_ref();
@@ -206,8 +206,8 @@ fn page_title(message: &str) -> Option<&str> {
     Some(title.unwrap_or_default().trim())
 }
 
-/// What a message without a code means. The reference's words come without one where a WebSocket was asked for,
-/// python-engineio's always.
+/// Returns the meaning of a message without a code. The reference server sends no code if a WebSocket was requested, and
+/// python-engineio never sends one.
 fn meaning(message: &str) -> Option<RefusalKind> {
     Some(match message {
         "Transport unknown" | "Invalid transport" => RefusalKind::UnknownTransport,
@@ -223,22 +223,22 @@ fn meaning(message: &str) -> Option<RefusalKind> {
     })
 }
 
-/// The longest `Retry-After` that is shown by its number. Nobody waits for longer.
+/// The longest `Retry-After` that is shown as a number.
 const LONGEST_SHOWN: Duration = Duration::from_hours(24);
 
-/// How long a `Retry-After` asks to wait (RFC 9110 section 10.2.3).
+/// Returns how long `Retry-After` asks the client to wait (RFC 9110 section 10.2.3).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // A number that is too large asks for the longest time there is.
+        // A number that is too large counts as the largest possible one.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    // Against the server's own clock, so that it does not matter how wrong ours is.
+    // Compared with the server's own clock, so that an error of the local clock does not matter.
     let until = httpdate::parse_http_date(value).ok()?;
     Some(until.duration_since(date(headers)?).unwrap_or_default())
 }
 
-/// When the server answered, by its own clock.
+/// Returns the time of the answer by the server's own clock.
 pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?).ok()
 }

@@ -1,11 +1,11 @@
-//! What a server may repeat of a request and no text may show: the session's id, and the values of the caller's query.
+//! Hides secrets that a server may repeat in its answers: the session's id, and the values of the caller's query.
 
 use http::Uri;
 use percent_encoding::percent_decode_str;
 
 use crate::client::endpoint::is_reserved;
 
-/// How many characters a value of the caller's query has that is hidden. Shorter ones are parts of many words.
+/// The length of the shortest value of the caller's query that is hidden. Shorter values are parts of many words.
 const SHORTEST: usize = 4;
 
 /// The secrets of one request's target, as they are written there and decoded.
@@ -23,7 +23,7 @@ impl Secrets {
     pub(crate) fn of_query(query: &str) -> Self {
         let mut secrets = Self::default();
         for parameter in query.split('&') {
-            // Without a name it may be a value.
+            // A parameter without `=` may be a value.
             let (name, value) = parameter.split_once('=').unwrap_or(("", parameter));
             if name == "sid" {
                 secrets.sid.extend(forms(value).into_iter().filter(|form| !form.is_empty()));
@@ -32,27 +32,27 @@ impl Secrets {
                 secrets.values.extend(forms(value).into_iter().filter(is_long));
             }
         }
-        // One may be a part of another one.
+        // Longer values come first, because a value may be a part of another one.
         secrets.values.sort_by_key(|value| core::cmp::Reverse(value.len()));
         secrets
     }
 
-    /// The text without the session's id.
+    /// Hides the session's id in a text.
     pub(crate) fn hide_sid(&self, text: &str) -> String {
         self.sid.iter().fold(text.to_owned(), |text, sid| text.replace(sid, "…"))
     }
 
-    /// The text without any secret.
+    /// Hides all secrets in a text.
     pub(crate) fn hide(&self, text: &str) -> String {
-        // The id last: a short one may be a part of a value.
+        // The id comes last, because a short id may be a part of a value.
         let text = self.values.iter().fold(text.to_owned(), |text, value| text.replace(value, "…"));
         self.hide_sid(&text)
     }
 
-    /// The same for a text of which the end may be missing: it may end within a secret.
+    /// Hides all secrets in a text that may have been cut off within a secret.
     pub(crate) fn hide_in_part(&self, text: &str) -> String {
         let mut text = self.hide(text);
-        // A character that was cut in two.
+        // The text may end with a part of a character.
         let whole = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
         let beginnings = self
             .values
@@ -68,7 +68,7 @@ impl Secrets {
     }
 }
 
-/// A value as it is written, percent-decoded, and as forms are read.
+/// Returns a value as it is written, percent-decoded, and decoded as in a form.
 fn forms(value: &str) -> [String; 3] {
     let decoded = |value: &str| percent_decode_str(value).decode_utf8_lossy().into_owned();
     [value.to_owned(), decoded(value), decoded(&value.replace('+', " "))]

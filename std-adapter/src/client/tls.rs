@@ -19,7 +19,7 @@ use crate::carrier::dialed::Link;
 use crate::client::ClientBuilder;
 use crate::client::error::ClientBuildError;
 
-/// What a builder was told.
+/// The TLS settings of a builder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsSetting {
     without_public_roots: bool,
@@ -28,7 +28,7 @@ pub(crate) struct TlsSetting {
     config: Option<Arc<ClientConfig>>,
 }
 
-/// Roots as the application has them.
+/// Root certificates as the application provides them.
 #[derive(Clone, Debug)]
 enum OwnRoots {
     Der(Vec<u8>),
@@ -44,9 +44,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds all certificates of a file in PEM form as root certificates, the form in which authorities usually publish
-    /// them: the blocks between `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----`. It ignores text around
-    /// them, and keys. Without any certificate, `build` fails.
+    /// Adds all certificates of a file in PEM form as root certificates. Authorities usually publish certificates in this
+    /// form: as blocks between `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----`. Text around them and keys
+    /// are ignored. If the file has no certificate, `build` fails.
     pub fn root_certificates_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls.own.push(OwnRoots::Pem(pem.into()));
         self
@@ -106,7 +106,7 @@ impl ClientBuilder {
     }
 }
 
-/// Makes connections secret and their server known.
+/// Opens TLS connections to servers.
 #[derive(Clone)]
 pub(crate) struct Tls(TlsConnector);
 

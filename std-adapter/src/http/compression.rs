@@ -10,10 +10,10 @@ use http_body_util::BodyExt as _;
 
 use crate::http::respond::Body;
 
-/// What is compressed in one turn of the runtime: some 0.2 ms of work.
+/// How many bytes are compressed in one turn of the runtime: about 0.2 ms of work.
 const TURN: usize = 16 * 1024;
 
-/// What a client can decompress.
+/// A content coding that a client can decompress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Gzip,
@@ -21,8 +21,8 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// The best one that `Accept-Encoding` allows (RFC 9110 section 12.5.3): gzip before deflate, both before nothing
-    /// unless the client says otherwise.
+    /// Returns the best coding that `Accept-Encoding` allows (RFC 9110 section 12.5.3). Unless the client says otherwise,
+    /// gzip comes before deflate, and both before no compression.
     pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         let (mut gzip, mut deflate, mut identity, mut other) = (None, None, None, None);
@@ -64,8 +64,8 @@ impl Encoding {
     }
 }
 
-/// Compresses the body of `response`, a piece per turn, so that other sessions are not kept waiting. How much that can
-/// be is bounded by what an outbox holds.
+/// Compresses the body of `response`, one piece per turn of the runtime, so that other sessions do not wait. The limits of
+/// the outbox bound the size of the body.
 pub(crate) async fn compress(response: Response<Body>, encoding: Encoding) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     let Ok(whole) = body.collect().await;
@@ -85,7 +85,7 @@ pub(crate) async fn compress(response: Response<Body>, encoding: Encoding) -> Re
             parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding.as_str()));
             Bytes::from(compressed)
         }
-        // Writing to memory does not fail.
+        // Cannot happen: writing to memory does not fail.
         Err(_) => whole,
     };
     Response::from_parts(parts, Body::new(body))

@@ -97,8 +97,8 @@ impl Cookie {
         self
     }
 
-    /// Sets whether the cookie travels over TLS only. Default: no, because the server cannot know whether a proxy in
-    /// front of it speaks TLS. Choose yes if one does.
+    /// Sets whether the cookie is sent over TLS only. Default: no, because the server cannot know whether a proxy in front
+    /// of it speaks TLS. Choose yes if one does.
     #[must_use]
     pub fn secure(mut self, secure: bool) -> Self {
         self.secure = secure;
@@ -122,7 +122,7 @@ impl Cookie {
         self
     }
 
-    /// The value of `Set-Cookie` for a session.
+    /// Returns the value of `Set-Cookie` for a session.
     pub(crate) fn header(&self, id: SessionId) -> Option<HeaderValue> {
         let mut cookie = format!("{}={}", self.name, id.as_str());
         if let Some(max_age) = self.max_age {

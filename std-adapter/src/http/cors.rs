@@ -57,8 +57,8 @@ impl Cors {
         }
     }
 
-    /// Allows every origin by repeating the request's. With [`credentials`](Self::credentials), every page on the
-    /// internet can act as its visitor.
+    /// Allows every origin, by repeating the origin of the request. With [`credentials`](Self::credentials), every page on
+    /// the internet can act as its visitor.
     #[must_use]
     pub fn reflecting() -> Self {
         Self { origins: Origins::Reflect, ..Self::any() }
@@ -120,17 +120,17 @@ impl Cors {
         self
     }
 
-    /// Whether no browser would take these answers.
+    /// Returns whether browsers refuse this combination of settings.
     pub(crate) fn is_contradictory(&self) -> bool {
         self.credentials && matches!(self.origins, Origins::Any)
     }
 
-    /// Whether no page would ever be allowed.
+    /// Returns whether the list of origins is empty, so that no page is allowed.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(&self.origins, Origins::List(origins) if origins.is_empty())
     }
 
-    /// Who may connect where only this was said: whoever may read.
+    /// Returns the origins that may connect if the builder has only this setting: those that may read answers.
     pub(crate) fn allowed_origins(&self) -> AllowedOrigins {
         match &self.origins {
             Origins::Any | Origins::Reflect => AllowedOrigins::Any,
@@ -138,14 +138,14 @@ impl Cors {
         }
     }
 
-    /// What every answer to this request carries.
+    /// Returns the headers that every answer to this request carries.
     pub(crate) fn headers(&self, request: &Parts) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let requested = request.headers.get(header::ORIGIN);
         let allowed = match &self.origins {
             Origins::Any => Some(HeaderValue::from_static("*")),
             Origins::Reflect => requested.cloned(),
-            // The only one, whoever asks: browsers compare.
+            // The only allowed origin is sent to every page: browsers compare it with their own.
             Origins::List(patterns) if patterns.len() == 1 && lone_header(patterns).is_some() => {
                 lone_header(patterns)
             }
@@ -168,7 +168,7 @@ impl Cors {
         headers
     }
 
-    /// The answer to a preflight; its [common headers](Self::headers) go on as on every other.
+    /// Returns the answer to a preflight. Its [common headers](Self::headers) are added as on every other answer.
     pub(crate) fn preflight(&self, request: &Parts, common: &mut HeaderMap) -> Response<Body> {
         let mut response = empty(StatusCode::NO_CONTENT);
         let headers = response.headers_mut();
@@ -190,7 +190,7 @@ impl Cors {
     }
 }
 
-/// The header that names the only origin there is.
+/// Returns the header for a list with a single origin.
 fn lone_header(patterns: &[OriginPattern]) -> Option<HeaderValue> {
     match patterns {
         [pattern] => pattern.lone_header(),
@@ -204,7 +204,7 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
     }
 }
 
-/// `a,b`; none for no items.
+/// Joins the items as `a,b`. Returns `None` if there are none.
 fn join<T: AsRef<str>>(items: &[T]) -> Option<HeaderValue> {
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     if items.is_empty() { None } else { HeaderValue::try_from(items.join(",")).ok() }

@@ -1,8 +1,8 @@
-//! The head of a session's opening request, kept for as long as the application may ask for it.
+//! The head of a session's opening request, kept while the application may still ask for it.
 //!
-//! As an HTTP server hands it over, a head is slices of that server's read buffer: whoever keeps one header keeps 8 KiB.
-//! And a map of headers is made for quick access, which hardly any session needs. So it is packed into one small
-//! allocation, and unpacked for those who ask.
+//! The HTTP server passes a head as slices of its read buffer, so one kept header would keep 8 KiB alive. A map of
+//! headers also needs memory for quick access, which hardly any session uses. So the head is packed into one small
+//! allocation, and unpacked only when the application asks for it.
 
 use core::net::SocketAddr;
 use std::sync::OnceLock;
@@ -14,9 +14,10 @@ use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 
 use crate::http::peer_addr::PeerAddr;
 
-/// A packed head, and the unpacked one once somebody has asked for it.
+/// A packed head, and the unpacked one once the application has asked for it.
 pub(crate) struct Head {
-    /// Scheme, authority, path with query, and headers in turn: names, then values. Each with its length before it.
+    /// The scheme, the authority, the path with the query, and then the name and the value of each header. Each field
+    /// follows its length.
     packed: Box<[u8]>,
     method: Method,
     version: Version,
@@ -25,7 +26,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The peer's address is left to whoever knows it anyway.
+    /// Packs a head. Drops its extensions: the session stores the peer's address elsewhere.
     pub(crate) fn new(mut parts: Parts) -> Self {
         let mut packed = Vec::new();
         let uri = &parts.uri;
@@ -39,7 +40,7 @@ impl Head {
         }
         parts.extensions.remove::<PeerAddr>();
         if parts.extensions.is_empty() {
-            // Empty, the map still has its memory.
+            // An empty map of extensions may still own memory.
             parts.extensions = Extensions::new();
         }
         Self {
@@ -78,7 +79,7 @@ impl Head {
             let value = HeaderValue::from_bytes(take(&mut rest));
             let (sensitive, after) = rest.split_first().unwrap_or((&0, &[]));
             rest = after;
-            // They were a name and a value before, so they are again.
+            // Cannot fail: they were a valid name and a valid value before.
             if let (Ok(name), Ok(mut value)) = (name, value) {
                 value.set_sensitive(*sensitive != 0);
                 headers.append(name, value);
@@ -94,7 +95,8 @@ impl Head {
     }
 }
 
-/// Put together of its parts: as one text it may be longer than a target that is read may be.
+/// Builds the target from its parts, because the parser of whole targets refuses some lengths that the parts may have
+/// together.
 fn target(packed: &mut &[u8]) -> Result<Uri, http::Error> {
     let mut parts = uri::Parts::default();
     let mut part = || Some(take(packed)).filter(|part| !part.is_empty());
@@ -104,7 +106,7 @@ fn target(packed: &mut &[u8]) -> Result<Uri, http::Error> {
     Ok(Uri::from_parts(parts)?)
 }
 
-/// Nothing that HTTP servers take is longer than 4 GiB.
+/// Appends a field behind its length. HTTP servers accept no field of 4 GiB or more, so the length fits into 32 bits.
 fn put(packed: &mut Vec<u8>, field: &[u8]) {
     let len = u32::try_from(field.len()).unwrap_or(u32::MAX);
     packed.extend_from_slice(&len.to_le_bytes());
@@ -163,7 +165,7 @@ mod tests {
 
     #[test]
     fn every_form_of_a_target_comes_out_as_it_was() {
-        // Longer as one text than what the parser of targets takes.
+        // As one text, it is longer than the parser of targets accepts.
         let longest = uri::Builder::new()
             .scheme("https")
             .authority("example.org")

@@ -1,4 +1,4 @@
-//! What an answer says about how long its connection is kept.
+//! The `Keep-Alive` header: announces how long a connection is kept.
 
 use core::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::http::request::has_token;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// Whether the connection of this request may carry another one, as far as the client is concerned (RFC 9112 section
-/// 9.3). HTTP/2 has no such thing to say, and forbids the header (RFC 9113 section 8.2.2).
+/// Returns whether the client wants to use the connection of this request for another one (RFC 9112 section 9.3). Returns
+/// false for HTTP/2, which forbids the header (RFC 9113 section 8.2.2).
 pub(crate) fn is_wanted(version: Version, request: &HeaderMap) -> bool {
     match version {
         Version::HTTP_11 => !has_token(request, header::CONNECTION, "close"),
@@ -18,9 +18,9 @@ pub(crate) fn is_wanted(version: Version, request: &HeaderMap) -> bool {
     }
 }
 
-/// Announces that the connection is kept for `hold` after this answer, in whole seconds, rounded down: `Keep-Alive:
-/// timeout=N` (RFC 2068 section 19.7.1). An answer after which the connection is closed, or is no longer HTTP's, says
-/// nothing, and what the application says itself stays.
+/// Announces that the connection is kept for `hold` after this answer, rounded down to whole seconds: `Keep-Alive:
+/// timeout=N` (RFC 2068 section 19.7.1). Adds nothing if the connection closes or switches protocols after the answer,
+/// or if the application has set the header itself.
 pub(crate) fn announce(hold: Duration, status: StatusCode, headers: &mut HeaderMap) {
     if status == StatusCode::SWITCHING_PROTOCOLS
         || has_token(headers, header::CONNECTION, "close")
@@ -30,7 +30,7 @@ pub(crate) fn announce(hold: Duration, status: StatusCode, headers: &mut HeaderM
     }
     if let Ok(value) = HeaderValue::try_from(format!("timeout={}", hold.as_secs())) {
         headers.insert(KEEP_ALIVE, value);
-        // Names the header above as one that is not for those behind a proxy (RFC 9110 section 7.6.1).
+        // Tells proxies not to pass the header above on (RFC 9110 section 7.6.1).
         headers.append(header::CONNECTION, HeaderValue::from_static("keep-alive"));
     }
 }

@@ -1,4 +1,4 @@
-//! How often one address may open sessions.
+//! Limits how often one address may open sessions.
 
 use core::hash::BuildHasher as _;
 use core::net::IpAddr;
@@ -10,28 +10,28 @@ use eio_core::Instant;
 
 use crate::carrier::gate::network_of;
 
-/// How many places each of the two tables has: 1 MiB together.
+/// The number of places in each of the two tables, which take 1 MiB together.
 const PLACES: usize = 1 << 16;
 
 /// Lets each address open a number of sessions at once, and as many again over every period.
 ///
-/// The memory is fixed, however many addresses ask. Each address has a place in each of two tables, by keyed hashes
-/// that nobody outside can guess; a place holds the time until which its share is used up (the generic cell rate
-/// algorithm), and the lesser of both counts. Two addresses that share one place do not disturb each other, so nobody
-/// gets more than the limit, and somebody may get less only when attackers from very many networks have filled both
-/// of its places.
+/// The memory is fixed, however many addresses ask. Keyed hashes, which clients cannot guess, give each address a place
+/// in each of two tables. A place holds the time until which its share is used up (the generic cell rate algorithm), and
+/// the earlier of both times counts. No address gets more than the limit. Addresses that share only one of their places
+/// do not disturb each other. An address gets less than the limit only if attackers from very many networks have filled
+/// both of its places.
 #[derive(Debug)]
 pub(crate) struct HandshakeLimiter {
     hashers: [RandomState; 2],
     places: Mutex<[Box<[u64]>; 2]>,
-    /// Microseconds in which one handshake is allowed.
+    /// The microseconds per allowed handshake.
     each: u64,
-    /// Microseconds that an address may be ahead.
+    /// The microseconds by which an address may be ahead.
     burst: u64,
 }
 
 impl HandshakeLimiter {
-    /// `count` at once, and as many over every `period`.
+    /// Allows `count` handshakes at once, and as many again over every `period`.
     pub(crate) fn new(count: u32, period: Duration) -> Self {
         let burst = u64::try_from(period.as_micros()).unwrap_or(u64::MAX / 4).min(u64::MAX / 4);
         let table = || vec![0; PLACES].into_boxed_slice();
@@ -43,9 +43,9 @@ impl HandshakeLimiter {
         }
     }
 
-    /// Counts a handshake from this address, or says how long it has to wait.
+    /// Counts a handshake from this address. Returns how long the address has to wait if it is above the limit.
     ///
-    /// Senders whose address is unknown count as one.
+    /// All senders without a known address count as one address.
     pub(crate) fn admit(&self, now: Instant, address: Option<IpAddr>) -> Result<(), Duration> {
         let key = address.map(network_of);
         let now = now.as_micros();

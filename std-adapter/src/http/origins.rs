@@ -1,4 +1,4 @@
-//! Which pages may connect.
+//! Decides which pages may connect.
 
 mod origin;
 
@@ -73,7 +73,7 @@ impl AllowedOrigins {
         self.allow(request, false)
     }
 
-    /// The same; `jsonp` when the answer would be a script.
+    /// Returns whether a request may be served. `jsonp` says whether the answer would be a script.
     pub(crate) fn allow(&self, request: &Parts, jsonp: bool) -> bool {
         if let Self::Any = self {
             return true;
@@ -81,7 +81,7 @@ impl AllowedOrigins {
         let text =
             |name| request.headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
         match text(header::ORIGIN) {
-            // Only one of them can be the page's.
+            // A page has only one origin.
             Some(_) if request.headers.get_all(header::ORIGIN).iter().count() > 1 => false,
             Some(origin) => self.allows_origin(request, origin),
             None if text(header::HeaderName::from_static("sec-fetch-site")) == Some("cross-site") => false,
@@ -116,12 +116,13 @@ impl fmt::Debug for AllowedOrigins {
     }
 }
 
-/// Whether a page of this origin came from where the request goes. Which of HTTP's schemes is not compared: TLS may have ended at
-/// a proxy, and whoever can serve pages on the same host and port over plain HTTP can read the cookies anyway.
+/// Returns whether a page of this origin came from the server that receives the request. `http` and `https` count as
+/// equal: TLS may have ended at a proxy, and an attacker who can serve pages on the same host and port over plain HTTP
+/// can read the cookies anyway.
 fn is_own(request: &Parts, origin: &str) -> bool {
     let target: Option<Authority> = match request.headers.get(header::HOST) {
         Some(host) => host.to_str().ok().and_then(|host| host.to_ascii_lowercase().parse().ok()),
-        // HTTP/2 says it in the URI.
+        // HTTP/2 carries the host in the URI.
         None => request.uri.authority().cloned(),
     };
     let (Some(target), Ok(origin)) = (target, origin.parse::<Origin>()) else { return false };
@@ -133,12 +134,12 @@ fn is_own(request: &Parts, origin: &str) -> bool {
     host.eq_ignore_ascii_case(target_host) && uncommon(port) == uncommon(target_port)
 }
 
-/// A port that is neither of HTTP nor of HTTPS.
+/// Returns the port, unless it is the default port of HTTP or HTTPS.
 fn uncommon(port: Option<&str>) -> Option<&str> {
     port.filter(|port| !matches!(*port, "80" | "443"))
 }
 
-/// `https://example.org` of `https://example.org/chat?a=b`.
+/// Returns the origin of a URL: `https://example.org` for `https://example.org/chat?a=b`.
 fn origin_of_url(url: &str) -> Option<&str> {
     let uri: Uri = url.parse().ok()?;
     let authority = uri.authority()?;

@@ -1,4 +1,4 @@
-//! Who is really asking, when proxies stand in between.
+//! Finds the client of a request that came through proxies.
 
 use core::net::{IpAddr, SocketAddr};
 use core::str::FromStr;
@@ -91,7 +91,7 @@ impl TrustedProxies {
         }
     }
 
-    /// The sender of a request that came in on a connection from `peer`. Its port is 0 when no proxy told it.
+    /// Returns the sender of a request on a connection from `peer`. Its port is 0 if the proxy did not name one.
     pub(crate) fn sender(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<SocketAddr> {
         let mut sender = peer;
         if !self.trust(sender) {
@@ -102,7 +102,7 @@ impl TrustedProxies {
             Forwarding::Forwarded => forwarded(headers),
         };
         for hop in hops.into_iter().rev() {
-            // A proxy may hide whom it speaks for: then the proxy is all that is known.
+            // A proxy may hide its client. Then the proxy itself is the last known sender.
             let Some(hop) = hop else { break };
             sender = Some(hop);
             if !self.trust(sender) {
@@ -153,20 +153,20 @@ impl FromStr for Network {
     }
 }
 
-/// The hops of `X-Forwarded-For`, the nearest one last; none for what is no address.
+/// Returns the hops of `X-Forwarded-For`, the nearest one last. An entry that is not an address becomes `None`.
 fn x_forwarded_for(headers: &HeaderMap) -> Vec<Option<SocketAddr>> {
     let name = HeaderName::from_static("x-forwarded-for");
     let values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
     values.flat_map(|value| value.split(',')).map(|hop| parse_node(hop.trim())).collect()
 }
 
-/// The hops of `Forwarded`, the nearest one last; none for what is no address.
+/// Returns the hops of `Forwarded`, the nearest one last. An entry that is not an address becomes `None`.
 fn forwarded(headers: &HeaderMap) -> Vec<Option<SocketAddr>> {
     let values = headers.get_all(header::FORWARDED).iter().map(|value| value.to_str().unwrap_or_default());
     values.flat_map(|value| split_unquoted(value, ',')).map(forwarded_for).collect()
 }
 
-/// The `for` of one element: `for="[2001:db8::17]:4711";proto=https`.
+/// Returns the `for` of one element such as `for="[2001:db8::17]:4711";proto=https`.
 fn forwarded_for(element: &str) -> Option<SocketAddr> {
     split_unquoted(element, ';').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
@@ -176,7 +176,7 @@ fn forwarded_for(element: &str) -> Option<SocketAddr> {
     })?
 }
 
-/// `192.0.2.60`, `192.0.2.60:4711`, `2001:db8::17`, `[2001:db8::17]` or `[2001:db8::17]:4711`.
+/// Parses an address: `192.0.2.60`, `192.0.2.60:4711`, `2001:db8::17`, `[2001:db8::17]` or `[2001:db8::17]:4711`.
 fn parse_node(node: &str) -> Option<SocketAddr> {
     let bare = node.strip_prefix('[').and_then(|node| node.strip_suffix(']')).unwrap_or(node);
     let address = bare.parse().map(|address: IpAddr| SocketAddr::new(address, 0));
@@ -184,7 +184,7 @@ fn parse_node(node: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
 }
 
-/// Splits where `separator` stands outside of quotes (RFC 9110 section 5.6.4).
+/// Splits at every `separator` outside of quotes (RFC 9110 section 5.6.4).
 fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |character| {

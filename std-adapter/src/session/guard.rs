@@ -1,4 +1,4 @@
-//! Other people's code: callbacks, applications, values with a `Drop`. A panic in it stays in it.
+//! Runs the application's code, such as callbacks, handlers and `Drop` implementations, and catches its panics.
 
 use core::any::Any;
 use core::pin::Pin;
@@ -7,13 +7,13 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::session::metrics;
 
-/// Other people's code panicked. The panic hook has been called.
+/// The error for application code that panicked. The panic hook has been called.
 #[derive(Debug)]
 pub(crate) struct Panicked(String);
 
-/// Runs other people's code, and catches its panic.
+/// Runs application code and catches its panic.
 ///
-/// What the code leaves half done is its own, or belongs to a session that ends because of the panic.
+/// State that the code leaves half changed belongs to the application, or to a session that ends because of the panic.
 pub(crate) fn guarded<T>(code: impl FnOnce() -> T) -> Result<T, Panicked> {
     panic::catch_unwind(AssertUnwindSafe(code)).map_err(Panicked::new)
 }
@@ -25,7 +25,7 @@ impl Panicked {
             (None, Some(message)) => message.clone(),
             (None, None) => "not a text".to_owned(),
         };
-        // The payload is other people's too, and its `Drop` may panic with a payload that does the same.
+        // The payload comes from the application, too: its `Drop` may panic, with a payload whose `Drop` panics.
         if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             core::mem::forget(payload);
         }
@@ -34,7 +34,7 @@ impl Panicked {
 
     /// Counts and logs the panic. `callback` names the code; `session` names the session, if there is one.
     pub(crate) fn report(&self, callback: &'static str, session: impl core::fmt::Display) {
-        // The metrics' recorder or the log may be what panicked.
+        // The recorder of the metrics or the log may have panicked itself.
         let counted = guarded(|| metrics::panicked(callback));
         let logged = guarded(
             || tracing::error!(sid = %session, callback, panic = %self.0, "a callback panicked: its session ends"),
@@ -43,19 +43,19 @@ impl Panicked {
     }
 }
 
-/// Other people's future. A panic while it is polled or dropped stays in it.
+/// A future of the application. Catches a panic while it is polled or dropped.
 pub(crate) struct Guarded<T> {
     future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     callback: &'static str,
 }
 
 impl<T> Guarded<T> {
-    /// `callback` names the future in logs and metrics.
+    /// Guards a future. `callback` is its name in logs and metrics.
     pub(crate) fn new(callback: &'static str, future: Pin<Box<dyn Future<Output = T> + Send>>) -> Self {
         Self { future: Some(future), callback }
     }
 
-    /// Polls the future, and drops it once it is ready or has panicked. Pending for ever after that.
+    /// Polls the future, and drops it once it is ready or has panicked. After that, always returns `Pending`.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Panicked>> {
         let Some(future) = &mut self.future else { return Poll::Pending };
         let outcome = match guarded(|| future.as_mut().poll(cx)) {

@@ -11,9 +11,9 @@
 //! | `eio_rtt_seconds` | histogram | |
 //! | `eio_messages_received_total`, `eio_messages_sent_total` | counter | |
 //! | `eio_bytes_received_total`, `eio_bytes_sent_total` | counter, payloads of messages | |
-//! | `eio_upgrades_total` | counter | `outcome`: `upgraded`, or why it failed |
+//! | `eio_upgrades_total` | counter | `outcome`: `upgraded`, or the reason of the failure |
 //! | `eio_refusals_total` | counter | `code`: the protocol's error code; `transport`: the requested one |
-//! | `eio_panics_total` | counter | `callback`: whose code panicked, such as `application`, `observer` or `allow_request` |
+//! | `eio_panics_total` | counter | `callback`: the code that panicked, such as `application`, `observer` or `allow_request` |
 //! | `eio_accept_failures_total` | counter, failed attempts to accept a connection | `why`: `error`, or `max_connections` |
 //! | `eio_connections_refused_total` | counter, connections above the limit of their address | |
 
@@ -27,7 +27,7 @@ use crate::wire::transport::Transport;
 #[cfg(feature = "metrics")]
 use ::metrics::{counter, gauge, histogram};
 
-/// Evaluates to nothing at all without the feature; its arguments count as used.
+/// Does nothing without the feature. Its arguments count as used.
 #[cfg(not(feature = "metrics"))]
 macro_rules! nothing {
     ($($argument:expr),*) => {{ $( let _ = $argument; )* }};

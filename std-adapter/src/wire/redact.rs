@@ -1,7 +1,7 @@
 //! URLs in a form that logs may show.
 
-/// Returns `url` with its secrets hidden: user and password, the values in its query, and its fragment. Each becomes
-/// `…`.
+/// Returns `url` with its secrets hidden: the user name and the password, the values in its query, and its fragment. Each
+/// becomes `…`.
 ///
 /// Use it for logs and error messages; the errors of this crate show URLs in this form. If text is not a URL, the
 /// function hides too much rather than too little.
@@ -39,18 +39,18 @@ pub fn redact_url(url: &str) -> String {
     format!("{scheme}{user}{authority}{path}{query}{fragment}")
 }
 
-/// A query without its values.
+/// Returns a query without its values.
 fn names(query: &str) -> String {
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
         Some((name, _)) => format!("{name}=…"),
-        // Without a name it may be a value.
+        // A parameter without `=` may be a value.
         None => "…".to_owned(),
     });
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// Where the `@` behind user and password is. A password may hold a slash or a question mark that should have been
-/// written as `%2F` or `%3F`.
+/// Returns the position of the `@` after user name and password. A password may contain a slash or a question mark that
+/// should have been written as `%2F` or `%3F`.
 fn end_of_user_info(rest: &str) -> Option<usize> {
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
     if authority.contains('@') {
@@ -63,7 +63,7 @@ fn end_of_user_info(rest: &str) -> Option<usize> {
     path.rfind('@').filter(|at| path[authority.len()..*at].contains(':'))
 }
 
-/// Whether what stands where a port should is something else: the beginning of a password, perhaps.
+/// Returns whether the text in the place of the port is not a port. It may be the beginning of a password.
 fn has_odd_port(authority: &str) -> bool {
     let behind_host = authority.rfind(']').map_or(authority, |at| &authority[at..]);
     behind_host.split_once(':').is_some_and(|(_, port)| !port.bytes().all(|byte| byte.is_ascii_digit()))

@@ -65,12 +65,12 @@ pub enum TlsError {
     Io(#[source] Arc<io::Error>),
 }
 
-/// What our own verifier says of a certificate that nobody else has signed.
+/// The error of this crate's verifier for a self-signed certificate.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the certificate is self-signed")]
 pub(super) struct SelfSigned;
 
-/// How many names of a certificate are told.
+/// The largest number of a certificate's names that an error contains.
 const NAMES: usize = 8;
 
 impl TlsError {
@@ -78,20 +78,21 @@ impl TlsError {
         Self::in_io(&error).unwrap_or_else(|| Self::Io(Arc::new(error)))
     }
 
-    /// Why a request failed, if TLS did: a server may look at its client only when the handshake is over.
+    /// Returns the TLS error behind a failed request, if there is one. A server may check its client only after the
+    /// handshake.
     pub(crate) fn behind(error: &hyper::Error) -> Option<Self> {
         let cause = core::error::Error::source(error)?.downcast_ref::<io::Error>()?;
         Self::in_io(cause)
     }
 
-    /// What TLS said, if it was TLS that failed.
+    /// Returns the TLS error within an I/O error, if there is one.
     fn in_io(error: &io::Error) -> Option<Self> {
         let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
         Some(match error {
             rustls::Error::InvalidCertificate(cause) => {
                 Self::of_certificate(cause).unwrap_or_else(|| Self::Other(error.clone()))
             }
-            // What comes first in a plain answer is no record of TLS, whatever it is taken for.
+            // The first bytes of an answer in plain HTTP are not a TLS record, and cause one of these errors.
             rustls::Error::InvalidMessage(
                 InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
             ) => Self::NotTls,
@@ -124,19 +125,19 @@ impl TlsError {
     }
 }
 
-/// Whether the certificate was refused because it is an authority's.
+/// Returns whether the certificate was refused because it belongs to an authority.
 pub(super) fn is_authority(cause: &CertificateError) -> bool {
     let CertificateError::Other(OtherError(other)) = cause else { return false };
     matches!(other.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
-/// `DnsName("example.org")`, as webpki writes it, without its clothes.
+/// Returns the plain name in webpki's form `DnsName("example.org")`.
 fn plain_name(name: &str) -> String {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
     inner.trim_matches('"').to_owned()
 }
 
-/// The names of a certificate. Quoted: they are the server's text.
+/// Displays the names of a certificate. They are quoted, because they are the server's text.
 struct Names<'a>(&'a [String]);
 
 impl fmt::Display for Names<'_> {
@@ -148,7 +149,7 @@ impl fmt::Display for Names<'_> {
     }
 }
 
-/// A length of time in its largest unit.
+/// Displays a length of time in its largest unit.
 struct Rough(Duration);
 
 impl fmt::Display for Rough {

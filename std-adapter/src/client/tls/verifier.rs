@@ -1,4 +1,4 @@
-//! Whom a client believes: webpki's rules, and two words more about certificates that nobody else has signed.
+//! Verifies certificates by webpki's rules, with two additions for self-signed certificates.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use super::error::{SelfSigned, is_authority};
 #[derive(Debug)]
 pub(super) struct Verifier {
     webpki: Arc<WebPkiServerVerifier>,
-    /// The roots that the application has added.
+    /// The root certificates that the application has added.
     own: Vec<CertificateDer<'static>>,
-    /// Every certificate is accepted.
+    /// Whether every certificate is accepted.
     accepts_any: bool,
 }
 
@@ -46,8 +46,8 @@ impl ServerCertVerifier for Verifier {
             self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         let Err(Error::InvalidCertificate(cause)) = &verified else { return verified };
         if is_authority(cause) && self.own.iter().any(|own| own == end_entity) {
-            // A self-signed certificate as most tools make it says that it is an authority's. The application trusts
-            // this very one, and webpki has found its dates in order before it looked at what it is for.
+            // Most tools mark a self-signed certificate as an authority's. The application trusts exactly this one, and
+            // webpki has checked its dates before its purpose.
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             return Ok(ServerCertVerified::assertion());
         }
@@ -81,8 +81,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether a certificate names itself as its issuer and comes alone. Only words depend on it: the signature is not
-/// looked at.
+/// Returns whether a certificate names itself as its issuer and comes alone. Does not check the signature, because only
+/// the text of an error depends on the result.
 fn is_self_signed(certificate: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> bool {
     let names_itself = webpki::EndEntityCert::try_from(certificate)
         .is_ok_and(|certificate| certificate.issuer() == certificate.subject());

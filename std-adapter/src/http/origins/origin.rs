@@ -77,7 +77,7 @@ impl fmt::Display for Origin {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OriginPattern {
-    /// Of subdomains, the domain.
+    /// The origin, or for a pattern of subdomains the origin of their domain.
     origin: Origin,
     subdomains: bool,
 }
@@ -98,12 +98,12 @@ impl OriginPattern {
             && host.strip_suffix(domain).is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
     }
 
-    /// The same for what stands in a header.
+    /// Returns whether the pattern matches the text of a header.
     pub(crate) fn matches_text(&self, origin: &str) -> bool {
         origin.parse().is_ok_and(|origin| self.matches(&origin))
     }
 
-    /// As in a header, if it stands for one origin alone.
+    /// Returns the pattern as a header, if it matches only one origin.
     pub(crate) fn lone_header(&self) -> Option<HeaderValue> {
         if self.subdomains { None } else { HeaderValue::from_str(self.origin.as_str()).ok() }
     }
@@ -130,7 +130,7 @@ impl From<Origin> for OriginPattern {
     }
 }
 
-/// Reads a list of origins and patterns; `*` is none.
+/// Parses a list of origins and patterns. `*` is not one.
 pub(crate) fn parse_all<I>(origins: I) -> Result<Vec<OriginPattern>, InvalidOrigin>
 where
     I: IntoIterator,
@@ -139,7 +139,7 @@ where
     origins.into_iter().map(|origin| origin.as_ref().parse()).collect()
 }
 
-/// The form in which a browser sends it, of what is lower case already.
+/// Returns an origin in the form in which browsers send it. `text` must be in lower case.
 fn canonical(text: &str) -> Option<String> {
     let (scheme, authority) = text.split_once("://")?;
     let _: Scheme = scheme.parse().ok()?;
@@ -167,7 +167,7 @@ fn canonical(text: &str) -> Option<String> {
     }
 }
 
-/// Host and port of an authority; the colons of an IPv6 address stand in brackets.
+/// Splits an authority into host and port. An IPv6 address must be in brackets.
 pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -175,7 +175,7 @@ pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Labels of letters, digits, hyphens and underscores; one dot may follow.
+/// Returns whether a host consists of labels of letters, digits, hyphens and underscores. One dot may follow.
 fn is_name(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     let is_label = |label: &str| {
@@ -185,7 +185,7 @@ fn is_name(host: &str) -> bool {
     host.split('.').all(is_label)
 }
 
-/// Whether browsers take a host for an IPv4 address, and send it as one: its last label is a number.
+/// Returns whether browsers treat a host as an IPv4 address and send it as one: its last label is a number.
 fn ends_in_a_number(host: &str) -> bool {
     let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
     last.bytes().all(|byte| byte.is_ascii_digit())
