@@ -1,4 +1,4 @@
-//! What carries a session: the bytes of a WebSocket, and the connection below it.
+//! The transport of a session: the bytes of a WebSocket, and the connection below it.
 
 pub(crate) mod dialed;
 pub(crate) mod frames;

@@ -1,4 +1,4 @@
-//! The life of a session: its task, its mailbox, and what applications hold of it.
+//! The life of a session: its task, its mailbox, and the handles of applications.
 
 pub(crate) mod broadcast;
 pub(crate) mod candidate;

@@ -1,4 +1,4 @@
-//! What goes over the wire, and the small values that every layer shares.
+//! Messages and payloads on the wire, and small values that all layers share.
 
 pub(crate) mod clock;
 pub(crate) mod close_frame;

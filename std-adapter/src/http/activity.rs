@@ -1,4 +1,4 @@
-//! What a connection does, and how long it is kept.
+//! The activity of a connection, which decides how long the connection is kept.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,45 +9,45 @@ use crate::wire::clock::Clock;
 use crate::wire::clock::LATE;
 use crate::wire::session_id::SessionId;
 
-/// How much longer a connection is kept than was announced: a request that leaves in the last moment of the promise
-/// is still on its way when that moment passes here.
+/// How much longer a connection is kept than announced: a request that the client sends at the last moment is still on
+/// its way when that moment passes here.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// How long a connection that is to end may do nothing.
+/// How long a connection may make no progress while the server shuts it down.
 const LEAVING: Duration = Duration::from_secs(5);
 
-/// How long a connection is kept at least when it was worth keeping at the last look.
+/// The shortest time until a connection that is kept is checked again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The time that a connection has for each thing.
+/// The time limits of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
-    /// For the head of a request.
+    /// The time for the head of a request.
     pub(crate) head: Duration,
-    /// Twice this is the time for each piece of an answer to be taken.
+    /// Half of the time in which the client must take each piece of an answer.
     pub(crate) request: Duration,
-    /// Between requests, where a session may need the connection.
+    /// The time between requests, if a session may need the connection.
     pub(crate) idle: Duration,
-    /// Between requests elsewhere.
+    /// The time between requests otherwise.
     pub(crate) spare: Duration,
 }
 
-/// What to do with a connection.
+/// The decision about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Keep it, and look again then.
+    /// Keep the connection, and check it again at this time.
     Keep(Instant),
-    /// Let it finish what it is writing, and close it.
+    /// Let the connection finish its write, and close it.
     Close,
-    /// Drop it.
-    Hopeless,
+    /// Drop the connection at once.
+    Drop,
 }
 
-/// Which connection a request came on: in its extensions, for the service that knows whose request it is.
+/// The connection of a request. It is in the request's extensions, so that the service can report the request's session.
 #[derive(Clone, Debug)]
 pub(crate) struct CameOn(pub(crate) Arc<Activity>);
 
-/// What the requests of a connection are doing, as its parts report it.
+/// The state of a connection's requests, as the parts of the connection report it.
 #[derive(Debug)]
 pub(crate) struct Activity {
     clock: Clock,
@@ -57,28 +57,28 @@ pub(crate) struct Activity {
 #[derive(Debug)]
 struct Doing {
     opened: Instant,
-    /// There was a request at all.
-    spoke: bool,
-    /// HTTP/2 says things between requests, too.
+    /// Whether the connection has carried a request.
+    had_request: bool,
+    /// Whether the connection speaks HTTP/2, in which bytes may arrive between requests.
     http2: bool,
-    /// How many requests wait for their answer.
+    /// The number of requests that wait for their answer.
     under_way: usize,
-    /// How many answers have more to come.
+    /// The number of answers that have not been written completely.
     answering: usize,
-    /// The peer takes nothing at present.
+    /// Whether the peer takes no bytes at present.
     stuck: bool,
-    /// When a request was last answered, or a piece of an answer was last asked for.
-    stirred: Instant,
-    /// When the first byte since the last answer came in.
+    /// When a request was last answered, or the next piece of an answer was last requested.
+    last_progress: Instant,
+    /// When the first byte after the last answer arrived.
     head_began: Option<Instant>,
     /// Until when the latest answer has promised to keep the connection.
     promised: Instant,
-    /// Whose request came last.
+    /// The session of the last request.
     carried: Option<SessionId>,
-    /// For how long the client of the present request may be silent.
+    /// How long the client of the current request may be silent.
     max_silence: Duration,
-    /// The end of its time that was noticed late, and so put off.
-    put_off: Option<Instant>,
+    /// A deadline that was noticed late, and was therefore postponed once.
+    postponed: Option<Instant>,
 }
 
 impl Activity {
@@ -86,17 +86,17 @@ impl Activity {
         let now = clock.now();
         let doing = Doing {
             opened: now,
-            spoke: false,
+            had_request: false,
             http2: false,
             under_way: 0,
             answering: 0,
             stuck: false,
-            stirred: now,
+            last_progress: now,
             head_began: None,
             promised: now,
             carried: None,
             max_silence: Duration::ZERO,
-            put_off: None,
+            postponed: None,
         };
         Arc::new(Self { clock, doing: Mutex::new(doing) })
     }
@@ -105,20 +105,20 @@ impl Activity {
         self.doing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The present request is that of a session, whose client may be silent for so long.
+    /// Reports that the current request belongs to a session, whose client may be silent for `max_silence`.
     pub(crate) fn carries(&self, id: SessionId, max_silence: Duration) {
         let mut doing = self.lock();
         doing.carried = Some(id);
         doing.max_silence = max_silence;
     }
 
-    /// Whether a request has yet to begin, or is not there as a whole.
+    /// Returns whether the first request has not begun, or the head of a request is incomplete.
     pub(crate) fn awaits_head(&self) -> bool {
         let doing = self.lock();
-        !doing.spoke || (doing.head_began.is_some() && !doing.http2)
+        !doing.had_request || (doing.head_began.is_some() && !doing.http2)
     }
 
-    /// Bytes came in.
+    /// Reports that bytes arrived.
     pub(crate) fn received(&self) {
         let mut doing = self.lock();
         if doing.head_began.is_none() && doing.under_way == 0 {
@@ -126,15 +126,15 @@ impl Activity {
         }
     }
 
-    /// Something was written, or could not be.
+    /// Reports a write. `stuck` says that the peer took no bytes.
     pub(crate) fn wrote(&self, stuck: bool) {
         self.lock().stuck = stuck;
     }
 
-    /// How long the connection is kept after the answer that is about to leave: as long as any idle one, or as long as
-    /// the client of a session may be silent.
+    /// Returns how long the connection is kept after the answer that is about to be written: as long as other idle
+    /// connections, or longer if the client of a session may be silent longer.
     ///
-    /// What an earlier answer has promised holds all the same.
+    /// A promise of an earlier answer still holds.
     pub(crate) fn promise(&self, patience: Patience) -> Duration {
         let mut doing = self.lock();
         let hold = doing.idle(patience).max(doing.max_silence);
@@ -142,13 +142,13 @@ impl Activity {
         hold
     }
 
-    /// A piece of an answer was asked for: the one before was taken.
+    /// Reports that the next piece of an answer was requested, so the previous one was taken.
     pub(crate) fn answers(&self) {
-        self.lock().stirred = self.clock.now();
+        self.lock().last_progress = self.clock.now();
     }
 
-    /// What to do now. `leaving` says since when the connection is to end; `needed` until when a session that it
-    /// carried may want it back.
+    /// Decides what to do with the connection now. `leaving` is the time at which its shutdown began, if it has. `needed`
+    /// returns until when a session that the connection carried may need it again.
     pub(crate) fn judge(
         &self,
         patience: Patience,
@@ -159,18 +159,18 @@ impl Activity {
         let mut doing = self.lock();
         let within = |since: Instant, limit| match since.saturating_add(limit) {
             until if now < until => Verdict::Keep(until),
-            _ => Verdict::Hopeless,
+            _ => Verdict::Drop,
         };
         if doing.under_way > 0 {
             return Verdict::Keep(now.saturating_add(patience.request.min(patience.idle)));
         }
         if let Some(since) = leaving {
-            return within(since.max(doing.stirred), patience.request.min(LEAVING));
+            return within(since.max(doing.last_progress), patience.request.min(LEAVING));
         }
         if doing.answering > 0 || doing.stuck {
-            return within(doing.stirred, patience.request.saturating_mul(2));
+            return within(doing.last_progress, patience.request.saturating_mul(2));
         }
-        if !doing.spoke {
+        if !doing.had_request {
             return within(doing.opened, patience.head);
         }
         if let Some(since) = doing.head_began
@@ -178,14 +178,17 @@ impl Activity {
         {
             return within(since, patience.head);
         }
-        let until =
-            doing.stirred.saturating_add(doing.idle(patience)).max(doing.promised).saturating_add(MARGIN);
+        let until = doing
+            .last_progress
+            .saturating_add(doing.idle(patience))
+            .max(doing.promised)
+            .saturating_add(MARGIN);
         if now < until {
             return Verdict::Keep(until);
         }
-        // After a stall of the process the next request may be here, unread.
+        // After a stall of the process, the next request may have arrived without being read.
         let is_late = now.saturating_duration_since(until) > LATE;
-        if is_late && doing.put_off.replace(until) != Some(until) {
+        if is_late && doing.postponed.replace(until) != Some(until) {
             return Verdict::Keep(now.saturating_add(LOOK_AGAIN));
         }
         match doing.carried.and_then(needed) {
@@ -196,13 +199,13 @@ impl Activity {
 }
 
 impl Doing {
-    /// How long the connection may be idle after the present request.
+    /// Returns how long the connection may be idle after the current request.
     fn idle(&self, patience: Patience) -> Duration {
         if self.max_silence.is_zero() { patience.spare } else { patience.idle }
     }
 }
 
-/// A request that waits for its answer.
+/// A request that waits for its answer. Dropping it reports the answer.
 #[derive(Debug)]
 pub(crate) struct UnderWay(Arc<Activity>);
 
@@ -210,7 +213,7 @@ impl UnderWay {
     pub(crate) fn begin(activity: &Arc<Activity>, http2: bool) -> Self {
         let mut doing = activity.lock();
         doing.under_way += 1;
-        doing.spoke = true;
+        doing.had_request = true;
         doing.http2 = http2;
         doing.head_began = None;
         doing.max_silence = Duration::ZERO;
@@ -223,11 +226,11 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut doing = self.0.lock();
         doing.under_way -= 1;
-        doing.stirred = self.0.clock.now();
+        doing.last_progress = self.0.clock.now();
     }
 }
 
-/// An answer that has more to come.
+/// An answer that has not been written completely. Dropping it reports the end of the answer.
 #[derive(Debug)]
 pub(crate) struct Answering(pub(crate) Arc<Activity>);
 
@@ -242,7 +245,7 @@ impl Drop for Answering {
     fn drop(&mut self) {
         let mut doing = self.0.lock();
         doing.answering -= 1;
-        doing.stirred = self.0.clock.now();
+        doing.last_progress = self.0.clock.now();
     }
 }
 
@@ -261,7 +264,8 @@ mod tests {
         tokio::time::advance(Duration::from_secs(seconds)).await;
     }
 
-    /// The verdict on a connection that carried no session; for how many whole seconds a kept one is kept.
+    /// Returns the decision about a connection that carried no session: for a kept one, the whole seconds until the next
+    /// check.
     fn verdict(activity: &Activity) -> Result<u64, Verdict> {
         match activity.judge(PATIENCE, None, |_| None) {
             Verdict::Keep(until) => Ok(until.saturating_duration_since(activity.clock.now()).as_secs()),
@@ -278,7 +282,7 @@ mod tests {
         activity.received();
         assert_eq!(verdict(&activity), Ok(1));
         after(1).await;
-        assert_eq!(verdict(&activity), Err(Verdict::Hopeless));
+        assert_eq!(verdict(&activity), Err(Verdict::Drop));
     }
 
     #[tokio::test(start_paused = true)]
@@ -294,10 +298,10 @@ mod tests {
         activity.answers();
         assert_eq!(verdict(&activity), Ok(20));
         after(20).await;
-        assert_eq!(verdict(&activity), Err(Verdict::Hopeless));
+        assert_eq!(verdict(&activity), Err(Verdict::Drop));
         drop(answering);
         assert_eq!(verdict(&activity), Ok(62));
-        // The kernel has not got all of it.
+        // The kernel has not taken all of the answer.
         activity.wrote(true);
         assert_eq!(verdict(&activity), Ok(20));
         activity.wrote(false);
@@ -314,7 +318,7 @@ mod tests {
         assert_eq!(verdict(&activity), Ok(102));
         after(102).await;
         assert_eq!(verdict(&activity), Err(Verdict::Close));
-        // Half a head is no idle time.
+        // The limit for heads applies to a connection that waits for the rest of a head.
         activity.received();
         assert_eq!(verdict(&activity), Ok(10));
         drop(UnderWay::begin(&activity, false));
@@ -391,6 +395,6 @@ mod tests {
         let judge = || activity.judge(PATIENCE, Some(since), |_| None);
         assert_eq!(judge(), Verdict::Keep(since.saturating_add(LEAVING)));
         after(5).await;
-        assert_eq!(judge(), Verdict::Hopeless);
+        assert_eq!(judge(), Verdict::Drop);
     }
 }

@@ -1,5 +1,5 @@
-//! What a request for a WebSocket has to say (RFC 6455 section 4.2.1), and the answer that switches protocols
-//! (section 4.2.2).
+//! The opening handshake of a WebSocket: checks the request (RFC 6455 section 4.2.1) and writes the answer that switches
+//! protocols (section 4.2.2).
 
 use std::collections::HashSet;
 
@@ -10,25 +10,25 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use crate::http::respond::{Body, Refusal, empty};
 
-/// The one version of the WebSocket protocol that is spoken here.
+/// The only supported version of the WebSocket protocol.
 const VERSION: &str = "13";
 
-/// A request that may be answered with a WebSocket.
+/// A valid request for a WebSocket.
 #[derive(Debug)]
 pub(crate) struct OpeningHandshake<'r> {
     key: Key,
-    /// What the client offers to speak on the WebSocket, dearest first.
+    /// The subprotocols that the client offers, in its order of preference.
     pub(crate) subprotocols: Vec<&'r str>,
 }
 
 impl<'r> OpeningHandshake<'r> {
-    /// Reads the head of a request that asks for a WebSocket. Extensions are not answered, which declines them.
+    /// Reads the head of a request for a WebSocket. The answer will name no extensions, which declines them.
     pub(crate) fn read(parts: &'r Parts) -> Result<Self, Refusal> {
         if parts.method != Method::GET {
             return Err(Refusal::BadHandshakeMethod);
         }
         if has_body(&parts.headers) {
-            // Its bytes would be taken for frames.
+            // The bytes of a body would be read as frames.
             return Err(Refusal::Header("Unexpected body"));
         }
         let key = only(&parts.headers, header::SEC_WEBSOCKET_KEY)
@@ -45,7 +45,7 @@ impl<'r> OpeningHandshake<'r> {
         Ok(Self { key, subprotocols })
     }
 
-    /// The answer, with the subprotocol that was chosen, if any was.
+    /// Returns the answer, with the chosen subprotocol if there is one.
     pub(crate) fn accept(&self, subprotocol: Option<&str>) -> Result<Response<Body>, Refusal> {
         let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
         let headers = response.headers_mut();
@@ -55,7 +55,7 @@ impl<'r> OpeningHandshake<'r> {
             .map_err(|_| Refusal::impossible("Sec-WebSocket-Accept"))?;
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
         if let Some(subprotocol) = subprotocol {
-            // A token, so it is a value.
+            // Cannot fail: a token is a valid header value.
             let subprotocol = HeaderValue::from_str(subprotocol)
                 .map_err(|_| Refusal::impossible("Sec-WebSocket-Protocol"))?;
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
@@ -64,7 +64,7 @@ impl<'r> OpeningHandshake<'r> {
     }
 }
 
-/// The value of a header that must come exactly once.
+/// Returns the value of a header that must come exactly once.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
@@ -75,11 +75,11 @@ fn has_body(headers: &HeaderMap) -> bool {
         || headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0")
 }
 
-/// The subprotocols that are offered, in their order, from one header or several; `None` when they are no list of
+/// Returns the offered subprotocols in order, from one or several headers. Returns `None` if they are not a list of
 /// different tokens (RFC 6455 section 4.1).
 fn subprotocols(headers: &HeaderMap) -> Option<Vec<&str>> {
     let mut offered = Vec::new();
-    // A head has room for thousands: they are not compared with each other.
+    // A head has room for thousands of subprotocols, so they are not compared pairwise.
     let mut seen = HashSet::new();
     for list in headers.get_all(header::SEC_WEBSOCKET_PROTOCOL) {
         for subprotocol in list.to_str().ok()?.split(',').map(str::trim) {
@@ -92,7 +92,7 @@ fn subprotocols(headers: &HeaderMap) -> Option<Vec<&str>> {
     Some(offered)
 }
 
-/// RFC 9110 section 5.6.2.
+/// Returns whether the text is a token (RFC 9110 section 5.6.2).
 fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))

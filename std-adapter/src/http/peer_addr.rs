@@ -2,8 +2,8 @@
 
 use core::net::SocketAddr;
 
-/// The address of the connection that a request came in on. Put it into the request's extensions, as
-/// [`Server::serve`](crate::Server::serve) does, so that sockets know their peer.
+/// The address of the connection that carried a request. If you mount the server in another one, put it into the
+/// request's extensions, as [`Server::serve`](crate::Server::serve) does, so that sockets know their peer.
 ///
 /// Without it, the limit on handshakes per address counts all clients as one. The server then also ignores the headers
 /// of proxies, unless [those without an address](crate::TrustedProxies::and_without_address) are trusted.

@@ -1,4 +1,4 @@
-//! What a request's query and headers say.
+//! Reads the query and the headers of a request.
 
 use http::request::Parts;
 use http::uri::Authority;
@@ -6,17 +6,17 @@ use http::{HeaderMap, HeaderValue, Version, header};
 
 /// The query parameters that the protocol knows.
 ///
-/// One that comes twice has both values with a comma between them, which no valid one has: the reference refuses it
-/// too, and nobody gets two servers to read one request differently.
+/// A parameter that comes twice has both values, joined by a comma, which makes it invalid. The reference refuses it too,
+/// and two servers cannot read one request differently.
 #[derive(Debug, Default)]
 pub(crate) struct Query {
     pub(crate) eio: Option<String>,
     pub(crate) transport: Option<String>,
-    /// Empty is none.
+    /// The session's identifier. An empty one counts as missing.
     pub(crate) sid: Option<String>,
-    /// `b64`: this client cannot take binary data.
+    /// `b64`: whether the client cannot receive binary data.
     pub(crate) base64_only: bool,
-    /// `j`: answer as JSONP.
+    /// `j`: the client asks for an answer as JSONP.
     pub(crate) jsonp: Option<String>,
 }
 
@@ -48,13 +48,14 @@ impl Query {
     }
 }
 
-/// Whether `path` is at `root`, which ends with a slash: below it, or the root itself, with its slash or without.
+/// Returns whether `path` is `root`, with its final slash or without it, or a path below `root`. `root` must end with a
+/// slash.
 pub(crate) fn is_at(root: &str, path: &str) -> bool {
     path.starts_with(root) || root.strip_suffix('/') == Some(path)
 }
 
-/// Whether the request says which server it means, once and in a form that can be read: HTTP/1.1 demands it
-/// (RFC 9112 section 3.2), and who gets to answer two hosts is nothing that two servers agree on.
+/// Returns whether the request names its host exactly once and in a valid form. HTTP/1.1 requires it (RFC 9112 section
+/// 3.2), and two servers could choose differently between two hosts.
 pub(crate) fn names_its_host(parts: &Parts) -> bool {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -64,27 +65,27 @@ pub(crate) fn names_its_host(parts: &Parts) -> bool {
     }
 }
 
-/// Whether a `Host` is a host, and perhaps a port. Empty is allowed where a target has none.
+/// Returns whether a `Host` header is a host with an optional port. It may be empty for a target without a host.
 fn is_host(host: &HeaderValue) -> bool {
     host.is_empty()
         || host.to_str().is_ok_and(|host| !host.contains('@') && host.parse::<Authority>().is_ok())
 }
 
-/// Whether the request asks for a WebSocket. Only HTTP/1.1 has a way to ask that is served here.
+/// Returns whether the request asks for a WebSocket. This server accepts that only on HTTP/1.1.
 pub(crate) fn is_websocket_upgrade(parts: &Parts) -> bool {
     parts.version == Version::HTTP_11
         && has_token(&parts.headers, header::CONNECTION, "upgrade")
         && has_token(&parts.headers, header::UPGRADE, "websocket")
 }
 
-/// Whether the browser would take an answer for an attack on itself: Internet Explorer's filter mangles it, unless told
-/// not to.
+/// Returns whether the client is Internet Explorer. Its filter against cross-site scripting changes answers unless a
+/// header turns it off.
 pub(crate) fn is_internet_explorer(headers: &HeaderMap) -> bool {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     agent.is_some_and(|agent| agent.contains("MSIE ") || agent.contains("Trident/"))
 }
 
-/// Whether a comma-separated header names `token`, in any case.
+/// Returns whether a comma-separated header contains `token`, ignoring case.
 pub(crate) fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
     headers
         .get_all(name)
@@ -94,7 +95,7 @@ pub(crate) fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &s
         .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
-/// A request that says this, for tests.
+/// Returns the head of a request with these headers, for tests.
 #[cfg(test)]
 pub(crate) fn with_headers(headers: &[(&str, &str)]) -> Parts {
     let mut builder = http::Request::builder().uri("/engine.io/");

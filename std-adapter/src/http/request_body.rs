@@ -1,19 +1,19 @@
-//! The body of a request, and whether it was read to its end.
+//! The body of a request, which notes whether it was read to its end.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use http_body::{Body, Frame, SizeHint};
 
-/// The body of a request. It notes when it was read to its end: the connection can take a further request only then
-/// (RFC 9112 section 9.3).
+/// The body of a request. It notes whether it was read to its end, because only then can the connection carry another
+/// request (RFC 9112 section 9.3).
 pub(crate) struct RequestBody<'a, B> {
     body: Pin<&'a mut B>,
     is_read: &'a mut bool,
 }
 
 impl<'a, B: Body> RequestBody<'a, B> {
-    /// Sets `is_read` once the body has ended, which an empty one has already.
+    /// Wraps a body. Sets `is_read` once the body has ended; an empty body has already ended.
     pub(crate) fn new(body: Pin<&'a mut B>, is_read: &'a mut bool) -> Self {
         *is_read = body.is_end_stream();
         Self { body, is_read }

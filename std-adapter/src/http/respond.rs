@@ -1,4 +1,4 @@
-//! Responses, as the reference server words them.
+//! Responses, in the reference server's words.
 
 use core::fmt::Write as _;
 use core::time::Duration;
@@ -9,26 +9,26 @@ use http_body_util::Full;
 
 use crate::wire::transport::Transport;
 
-/// When a client comes back that found no room, in seconds. When there will be room nobody knows; this is as long as the
-/// reference's clients let pass between two attempts at most (`reconnectionDelayMax` of socket.io-client).
+/// The `Retry-After` for a client that found no room, in seconds. The server cannot know when there will be room. This is
+/// the longest delay between two attempts of the reference's clients (`reconnectionDelayMax` of socket.io-client).
 const COME_BACK: u64 = 5;
 
-/// What every response of the service carries.
+/// The body of every response of the service.
 pub(crate) type Body = Full<Bytes>;
 
-/// A request that is refused.
+/// The refusal of a request.
 ///
-/// The first ones are the protocol's own, with its codes; the reference has no others. What it has no code for is told
-/// with its code for a bad or forbidden request, and with a status that says more.
+/// The reference has only the protocol's own refusals, each with a code. The other ones use the code for a bad or a
+/// forbidden request, and a more exact status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     TransportUnknown,
     SessionUnknown,
     BadHandshakeMethod,
     BadRequest,
-    /// A header that breaks a rule, in words.
+    /// A header breaks a rule, which the text describes.
     Header(&'static str),
-    /// What `allow_request` said.
+    /// `allow_request` refused the request with this message.
     Forbidden(String),
     UnsupportedProtocolVersion,
     /// The page's origin is not allowed.
@@ -41,21 +41,21 @@ pub(crate) enum Refusal {
     Full,
     /// `allow_request` took too long.
     NoDecision,
-    /// A callback of the application panicked, the system has no random bytes, or what cannot be has happened. The log
-    /// says which.
+    /// A callback of the application panicked, the system has no random bytes, or an impossible error has happened. The
+    /// log contains the cause.
     Internal,
-    /// Another version of the WebSocket protocol than 13.
+    /// The request asks for a version of the WebSocket protocol other than 13.
     WebSocketVersion,
 }
 
 impl Refusal {
-    /// A part of an answer cannot be written, which cannot be.
+    /// Logs that a part of an answer cannot be written, which should be impossible, and returns an internal error.
     pub(crate) fn impossible(part: &'static str) -> Self {
         tracing::error!(part, "a part of an answer cannot be written");
         Self::Internal
     }
 
-    /// The protocol's code.
+    /// Returns the protocol's code.
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::TransportUnknown => 0,
@@ -90,7 +90,7 @@ impl Refusal {
         }
     }
 
-    /// The status of the answer. A WebSocket request that the application refuses gets 400, as the reference answers it.
+    /// Returns the status of the answer. A WebSocket request that the application refuses gets 400, as in the reference.
     pub(crate) fn status(&self, transport: Transport) -> StatusCode {
         match self {
             Self::Forbidden(_) if transport == Transport::WebSocket => StatusCode::BAD_REQUEST,
@@ -103,7 +103,8 @@ impl Refusal {
         }
     }
 
-    /// The answer to a request of this transport. A WebSocket request is answered without JSON, as by the reference.
+    /// Returns the answer to a request of this transport. A WebSocket request is answered without JSON, as in the
+    /// reference.
     pub(crate) fn response(&self, transport: Transport) -> Response<Body> {
         let status = self.status(transport);
         let response = if transport == Transport::WebSocket {
@@ -137,7 +138,7 @@ impl Refusal {
     }
 }
 
-/// A JSON string literal.
+/// Returns the text as a JSON string literal.
 fn json_string(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
     json.push('"');

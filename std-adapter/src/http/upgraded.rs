@@ -1,4 +1,4 @@
-//! The connection of a request, once it no longer carries HTTP.
+//! Takes over a connection that no longer carries HTTP.
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -12,7 +12,7 @@ use crate::carrier::raw_socket::RawSocket;
 use crate::carrier::websocket::Stream;
 use crate::http::watched::WatchedIo;
 
-/// The connection that was an HTTP server's, and what that had read beyond the request.
+/// Returns the connection of an HTTP server, and the bytes that the server had read beyond the request.
 pub(crate) fn take_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     let upgraded = match socket_of::<TcpStream>(upgraded) {
         Ok(socket) => return socket,
@@ -26,13 +26,13 @@ pub(crate) fn take_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     (Stream::Other(Box::new(upgraded)), Vec::new())
 }
 
-/// The connection if it is a `T`, and what an HTTP server had read beyond the request.
+/// Returns the connection if it is a `T`, and the bytes that the HTTP server had read beyond the request.
 fn socket_of<T>(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Into<RawSocket> + 'static,
 {
-    // Servers that choose between HTTP/1.1 and HTTP/2, axum's and our own among them, wrap the socket once more. Our own
-    // watches it besides.
+    // Servers that choose between HTTP/1.1 and HTTP/2, such as axum's and this crate's, wrap the socket once more. This
+    // crate's server also watches it.
     let upgraded = match auto::upgrade::downcast::<TokioIo<WatchedIo<T>>>(upgraded) {
         Ok(parts) => {
             let (socket, permit) = parts.io.into_inner().into_parts();

@@ -1,4 +1,4 @@
-//! A connection's bytes and its answers, which report what they do.
+//! Wrappers of a connection and of an answer's body, which report their activity.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::carrier::gate::Permit;
 use crate::http::activity::{Activity, Answering};
 
-/// A connection whose [`Activity`] sees when bytes come in and whether they leave.
+/// A connection that reports to its [`Activity`] when bytes arrive and whether the peer takes bytes.
 #[derive(Debug)]
 pub(crate) struct WatchedIo<I> {
     io: I,
@@ -24,7 +24,7 @@ impl<I> WatchedIo<I> {
         Self { io, activity, permit }
     }
 
-    /// The connection itself, which nobody watches any more, and its right to be open.
+    /// Returns the connection itself, which is no longer watched, and its permit to be open.
     pub(crate) fn into_parts(self) -> (I, Option<Permit>) {
         (self.io, self.permit)
     }
@@ -75,7 +75,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for WatchedIo<I> {
     }
 }
 
-/// The body of an answer. Every piece of it that is asked for shows that the one before was taken.
+/// The body of an answer. A request for its next piece shows that the previous piece was taken.
 pub(crate) struct WatchedBody<B> {
     body: B,
     answering: Answering,

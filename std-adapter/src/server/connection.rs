@@ -156,7 +156,7 @@ pub(crate) async fn serve<I, S>(
                     }
                 }
                 Verdict::Close => close = true,
-                Verdict::Hopeless => {
+                Verdict::Drop => {
                     tracing::debug!(
                         ?peer,
                         "connection dropped: it asked for nothing, or did not take its answer"

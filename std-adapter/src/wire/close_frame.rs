@@ -38,7 +38,7 @@ impl CloseFrame {
         Close::new(code, reason).map(|close| Self::received(Some(close)))
     }
 
-    /// What the peer's close frame says.
+    /// Copies the content of the peer's close frame.
     pub(crate) fn received(close: Option<Close<'_>>) -> Self {
         let code = close.map_or(CloseCode::NO_STATUS, |close| close.code());
         let reason = close.map_or("", |close| close.reason()).into();
@@ -58,7 +58,7 @@ impl CloseFrame {
         &self.0.reason
     }
 
-    /// The frame's body: none for a frame without a code.
+    /// Returns the frame's body, or `None` for a frame without a code.
     pub(crate) fn body(&self) -> Option<Close<'_>> {
         Close::new(self.code(), self.reason()).ok()
     }

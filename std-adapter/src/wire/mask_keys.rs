@@ -1,12 +1,12 @@
-//! Masking keys for what a client sends.
+//! Masking keys for the frames of a client.
 //!
-//! Each frame gets four unpredictable bytes of its own (RFC 6455 section 5.3). They are drawn from the system in
-//! batches, one batch per thread, so that a small message costs no system call.
+//! Each frame gets four new unpredictable bytes (RFC 6455 section 5.3). Each thread draws them from the system in
+//! batches, so that a small message costs no system call.
 
 use std::cell::RefCell;
 use std::io;
 
-/// How many bytes are drawn at once.
+/// The number of bytes that are drawn at once.
 const BATCH: usize = 256;
 
 struct Keys {
@@ -18,10 +18,10 @@ thread_local! {
     static KEYS: RefCell<Keys> = const { RefCell::new(Keys { bytes: [0; BATCH], used: BATCH }) };
 }
 
-/// A fresh key.
+/// Returns a fresh key.
 ///
 /// # Errors
-/// When the system has no random bytes.
+/// Returns an error if the system has no random bytes.
 pub(crate) fn next() -> io::Result<[u8; 4]> {
     KEYS.with_borrow_mut(|keys| {
         if let Some(key) = keys.take() {

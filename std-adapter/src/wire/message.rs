@@ -76,7 +76,7 @@ impl Message {
     /// Copies a decoded packet's data out of the buffer that it borrows.
     ///
     /// # Errors
-    /// When base64 is longer than it was measured, which cannot be.
+    /// Returns an error if base64 is longer than it was measured, which should be impossible.
     pub(crate) fn from_data(data: Data<'_>) -> Result<Self, BufferTooSmall> {
         Ok(match data {
             Data::Text(text) => Self::Text(text.into()),

@@ -17,14 +17,14 @@ use core::fmt;
 pub struct SessionId([u8; Self::LEN]);
 
 impl SessionId {
-    /// 20 characters of the URL alphabet of base64, as engine.io's.
+    /// The length of an identifier: 20 characters of the URL alphabet of base64, as in engine.io.
     pub(crate) const LEN: usize = 20;
 
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
         const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let mut bytes = [0; Self::LEN];
         getrandom::fill(&mut bytes)?;
-        // Six unbiased bits of each random byte.
+        // Uses six bits of each random byte, so every character is equally likely.
         Ok(Self(bytes.map(|byte| ALPHABET[usize::from(byte & 63)])))
     }
 
@@ -46,7 +46,7 @@ impl SessionId {
     }
 }
 
-/// The beginning of an identifier.
+/// Displays the beginning of an identifier.
 struct Short([u8; Self::LEN]);
 
 impl Short {
