@@ -3,14 +3,14 @@
 
 mod carrier;
 mod client;
-mod http;
 mod server;
 mod session;
+mod web;
 mod wire;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
 #[doc(no_inline)]
-pub use {bytes, bytestring, eio_core as core, http_body, http_body_util, hyper, tower_service};
+pub use {bytes, bytestring, eio_core as core, http, http_body, http_body_util, hyper, tower_service};
 
 #[cfg(feature = "tls")]
 pub use client::TlsError;
@@ -18,11 +18,6 @@ pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientEvent, ClientSender, ClientSocket, ConnectError,
     HandshakeInfo, ProxyError, Reconnecting, RefusalKind, Refused,
 };
-pub use http::cookie::{Cookie, InvalidCookie, SameSite};
-pub use http::cors::Cors;
-pub use http::origins::{AllowedOrigins, InvalidOrigin, Origin, OriginPattern};
-pub use http::peer_addr::PeerAddr;
-pub use http::proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
 #[cfg(feature = "tls")]
 #[doc(no_inline)]
 pub use rustls;
@@ -36,6 +31,11 @@ pub use session::broadcast::Broadcast;
 pub use session::metrics;
 pub use session::observer::{CannotAccept, Observer, RefusedRequest};
 pub use session::socket::{Disconnect, SendError, SendErrorKind, Sender, Socket, TrySendError};
+pub use web::cookie::{Cookie, InvalidCookie, SameSite};
+pub use web::cors::Cors;
+pub use web::origins::{AllowedOrigins, InvalidOrigin, Origin, OriginPattern};
+pub use web::peer_addr::PeerAddr;
+pub use web::proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
 pub use wire::close_frame::CloseFrame;
 pub use wire::message::Message;
 pub use wire::redact::redact_url;

@@ -10,7 +10,7 @@ use crate::client::config::Body;
 use crate::client::error::ConnectError;
 use crate::client::http::{Dialer, HttpConnection, Unsent};
 use crate::client::secrets::Secrets;
-use crate::http::request::has_token;
+use crate::web::request::has_token;
 use crate::wire::transport::Transport;
 
 /// A WebSocket that the server has opened.

@@ -9,14 +9,14 @@ use eio_core::handshake::{Handshake, Sid, Transport as Upgrade, Transports};
 use http::header;
 use http::request::Parts;
 
-use crate::http::peer_addr::PeerAddr;
-use crate::http::request::Query;
-use crate::http::respond::Refusal;
 use crate::server::config::ChooseHeartbeat;
 use crate::server::shared::ServerShared;
 use crate::session::guard::{Guarded, guarded};
 use crate::session::hub::Registered;
 use crate::session::state::State;
+use crate::web::peer_addr::PeerAddr;
+use crate::web::request::Query;
+use crate::web::respond::Refusal;
 use crate::wire::session_id::SessionId;
 use crate::wire::transport::Transport;
 

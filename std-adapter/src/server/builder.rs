@@ -10,12 +10,12 @@ use std::time::Duration;
 use eio_core::settings::{ServerSettings, SettingsError};
 use eio_core::{Heartbeat, Liveness};
 
-use crate::http::origins::AllowedOrigins;
 use crate::server::Server;
 use crate::server::config::HttpConfig;
 use crate::session::config::SessionConfig;
 use crate::session::mailbox::Limits;
 use crate::session::socket::Socket;
+use crate::web::origins::AllowedOrigins;
 use crate::wire::message::Message;
 
 /// The settings of a [`Server`]. Each setter documents its default.

@@ -8,11 +8,11 @@ use eio_core::Heartbeat;
 use http::HeaderMap;
 use http::request::Parts;
 
-use crate::http::cookie::Cookie;
-use crate::http::cors::Cors;
-use crate::http::limits::HandshakeLimiter;
-use crate::http::origins::AllowedOrigins;
-use crate::http::proxies::TrustedProxies;
+use crate::web::cookie::Cookie;
+use crate::web::cors::Cors;
+use crate::web::limits::HandshakeLimiter;
+use crate::web::origins::AllowedOrigins;
+use crate::web::proxies::TrustedProxies;
 
 /// Decides whether a client may open a session.
 pub(crate) type AllowRequest =

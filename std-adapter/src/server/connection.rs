@@ -22,12 +22,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
 use crate::carrier::gate::Permit;
-use crate::http::activity::{Activity, CameOn, Patience, UnderWay, Verdict};
-use crate::http::keep_alive;
-use crate::http::peer_addr::PeerAddr;
-use crate::http::watched::{WatchedBody, WatchedIo};
 use crate::server::shared::ServerShared;
 use crate::session::hub::Hub;
+use crate::web::activity::{Activity, CameOn, Patience, UnderWay, Verdict};
+use crate::web::keep_alive;
+use crate::web::peer_addr::PeerAddr;
+use crate::web::watched::{WatchedBody, WatchedIo};
 use crate::wire::session_id::SessionId;
 use crate::wire::transport::Transport;
 

@@ -13,15 +13,15 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use crate::http::activity::CameOn;
-use crate::http::compression::{Encoding, compress};
-use crate::http::request::{Query, is_internet_explorer};
-use crate::http::respond::{Body, Refusal, empty, respond};
 use crate::server::admission::{callback, check_origin, known, open, open_text, transport};
 use crate::server::shared::ServerShared;
 use crate::session::metrics;
 use crate::session::state::{PollAnswer, State};
 use crate::session::task;
+use crate::web::activity::CameOn;
+use crate::web::compression::{Encoding, compress};
+use crate::web::request::{Query, is_internet_explorer};
+use crate::web::respond::{Body, Refusal, empty, respond};
 use crate::wire::payload::encode;
 use crate::wire::transport::Transport;
 

@@ -10,15 +10,15 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use tower_service::Service;
 
-use crate::http::activity::CameOn;
-use crate::http::peer_addr::PeerAddr;
-use crate::http::request::{Query, is_at, is_websocket_upgrade, names_its_host};
-use crate::http::request_body::RequestBody;
-use crate::http::respond::{Body, Refusal, empty};
 use crate::server::admission::{callback, sender};
 use crate::server::shared::ServerShared;
 use crate::server::{polling, upgrade};
 use crate::session::guard::guarded;
+use crate::web::activity::CameOn;
+use crate::web::peer_addr::PeerAddr;
+use crate::web::request::{Query, is_at, is_websocket_upgrade, names_its_host};
+use crate::web::request_body::RequestBody;
+use crate::web::respond::{Body, Refusal, empty};
 use crate::wire::transport::Transport;
 
 /// A service that answers Engine.IO requests: a [`tower_service::Service`] for axum, tower and hyper.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::carrier::gate::Gate;
-use crate::http::respond::Refusal;
 use crate::server::config::HttpConfig;
 use crate::session::config::SessionConfig;
 use crate::session::hub::Hub;
 use crate::session::notice;
 use crate::session::observer::RefusedRequest;
+use crate::web::respond::Refusal;
 use crate::wire::transport::Transport;
 
 /// What the connections and requests of one server share.

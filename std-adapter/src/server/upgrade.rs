@@ -4,13 +4,13 @@ use http::Response;
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 
-use crate::http::opening_handshake::OpeningHandshake;
-use crate::http::request::Query;
-use crate::http::respond::{Body, Refusal};
 use crate::server::admission::{admit, callback, check_origin, known, open, open_text, transport};
 use crate::server::shared::ServerShared;
 use crate::server::surplus::turn_away;
 use crate::session::task;
+use crate::web::opening_handshake::OpeningHandshake;
+use crate::web::request::Query;
+use crate::web::respond::{Body, Refusal};
 use crate::wire::transport::Transport;
 
 /// A WebSocket request: a new session, or a candidate for an old one. All checks come before the answer that switches

@@ -9,8 +9,8 @@ use std::time::Duration;
 use eio_core::{DisconnectReason, Heartbeat, Revision};
 use http::request::Parts;
 
-use crate::http::head::Head;
 use crate::session::state::State;
+use crate::web::head::Head;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::Outgoing;

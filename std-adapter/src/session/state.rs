@@ -19,7 +19,6 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use tokio::sync::Notify;
 
 use crate::carrier::websocket::WebSocketIo;
-use crate::http::upgraded::take_stream;
 use crate::session::grace::{is_believed, is_overdue};
 use crate::session::guard::guarded;
 use crate::session::hub::Hub;
@@ -27,6 +26,7 @@ use crate::session::mailbox::{Mailbox, Taken, remember};
 use crate::session::notice::{self, Notice};
 use crate::session::socket::{Disconnect, SendError, SendErrorKind, TrySendError};
 use crate::session::waiting::{self, until};
+use crate::web::upgraded::take_stream;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Outgoing, ToWrite};

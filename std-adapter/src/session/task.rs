@@ -17,7 +17,6 @@ use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 
 use crate::carrier::websocket::{Carried as _, FrameSink, FrameSource, WebSocketIo, is_impossible};
-use crate::http::head::Head;
 use crate::session::candidate::Candidate;
 use crate::session::grace::{Grace, is_overdue};
 use crate::session::guard::{Guarded, Panicked, guarded};
@@ -26,6 +25,7 @@ use crate::session::lingering::{Departures, Lingering};
 use crate::session::passes::{self, Pass};
 use crate::session::socket::{Sender, Socket};
 use crate::session::state::{Inner, State};
+use crate::web::head::Head;
 use crate::wire::clock::Clock;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::outgoing::ToWrite;

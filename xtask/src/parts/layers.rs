@@ -10,10 +10,10 @@ use crate::job::{Job, Stop, failed};
 const LAYERS: [(&str, &[&str]); 6] = [
     ("wire", &[]),
     ("carrier", &["wire"]),
-    ("http", &["wire", "carrier"]),
-    ("session", &["wire", "carrier", "http"]),
-    ("server", &["wire", "carrier", "http", "session"]),
-    ("client", &["wire", "carrier", "http", "session"]),
+    ("web", &["wire", "carrier"]),
+    ("session", &["wire", "carrier", "web"]),
+    ("server", &["wire", "carrier", "web", "session"]),
+    ("client", &["wire", "carrier", "web", "session"]),
 ];
 
 /// The layers whose files still import each other in a circle.
@@ -201,7 +201,7 @@ mod tests {
         let role = ("client::dial", "fn f() { crate::server::accept::run() }");
         assert!(upward(&files(&[role]))[0].contains("client/dial.rs:1: the layer client imports"));
         assert!(upward(&files(&[("server", "use super::client::Client;")]))[0].contains("of client"));
-        assert!(upward(&files(&[("http::cors", "use crate::Server;")]))[0].contains("`Server`"));
+        assert!(upward(&files(&[("web::cors", "use crate::Server;")]))[0].contains("`Server`"));
         assert!(upward(&files(&[("stray", "use crate::wire::clock;")]))[0].contains("belongs to a layer"));
     }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 use eio_core::Revision;
 use eio_core::settings::SettingsError;
 
-use crate::http::cors::Cors;
-use crate::http::limits::HandshakeLimiter;
-use crate::http::origins::AllowedOrigins;
 use crate::server::Server;
 use crate::server::builder::ServerBuilder;
 use crate::server::connection;
 use crate::server::shared::ServerShared;
+use crate::web::cors::Cors;
+use crate::web::limits::HandshakeLimiter;
+use crate::web::origins::AllowedOrigins;
 use crate::wire::payload::separator;
 
 /// The shortest idle time that can be announced.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::http::cookie::Cookie;
-use crate::http::cors::Cors;
-use crate::http::origins::AllowedOrigins;
-use crate::http::proxies::TrustedProxies;
 use crate::server::builder::ServerBuilder;
+use crate::web::cookie::Cookie;
+use crate::web::cors::Cors;
+use crate::web::origins::AllowedOrigins;
+use crate::web::proxies::TrustedProxies;
 
 impl ServerBuilder {
     /// Sets which pages of other origins may read the answers to polling requests. Default: none.

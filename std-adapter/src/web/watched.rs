@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::carrier::gate::Permit;
-use crate::http::activity::{Activity, Answering};
+use crate::web::activity::{Activity, Answering};
 
 /// A connection that reports to its [`Activity`] when bytes arrive and whether the peer takes bytes.
 #[derive(Debug)]

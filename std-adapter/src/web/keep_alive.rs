@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 
-use crate::http::request::has_token;
+use crate::web::request::has_token;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
@@ -38,7 +38,7 @@ pub(crate) fn announce(hold: Duration, status: StatusCode, headers: &mut HeaderM
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::with_headers;
+    use crate::web::request::with_headers;
 
     fn announced(status: u16, headers: &[(&str, &str)]) -> Option<String> {
         let mut headers = with_headers(headers).headers;

@@ -149,7 +149,7 @@ fn origin_of_url(url: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::with_headers;
+    use crate::web::request::with_headers;
 
     fn allows(origins: &AllowedOrigins, origin: &str) -> bool {
         origins.allow(&with_headers(&[("host", "chat.example.org"), ("origin", origin)]), false)

@@ -8,7 +8,7 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body_util::BodyExt as _;
 
-use crate::http::respond::Body;
+use crate::web::respond::Body;
 
 /// How many bytes are compressed in one turn of the runtime: about 0.2 ms of work.
 const TURN: usize = 16 * 1024;

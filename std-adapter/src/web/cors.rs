@@ -5,8 +5,8 @@ use core::time::Duration;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
-use crate::http::origins::{AllowedOrigins, InvalidOrigin, OriginPattern, parse_all};
-use crate::http::respond::{Body, empty};
+use crate::web::origins::{AllowedOrigins, InvalidOrigin, OriginPattern, parse_all};
+use crate::web::respond::{Body, empty};
 
 /// Decides which pages of other origins may read the answers to polling requests, and how.
 ///
@@ -213,7 +213,7 @@ fn join<T: AsRef<str>>(items: &[T]) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::with_headers;
+    use crate::web::request::with_headers;
 
     fn told(headers: &HeaderMap) -> Vec<String> {
         let mut told: Vec<_> =

@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 
 use crate::carrier::raw_socket::RawSocket;
 use crate::carrier::websocket::Stream;
-use crate::http::watched::WatchedIo;
+use crate::web::watched::WatchedIo;
 
 /// Returns the connection of an HTTP server, and the bytes that the server had read beyond the request.
 pub(crate) fn take_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {

@@ -8,7 +8,7 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
-use crate::http::respond::{Body, Refusal, empty};
+use crate::web::respond::{Body, Refusal, empty};
 
 /// The only supported version of the WebSocket protocol.
 const VERSION: &str = "13";
@@ -101,7 +101,7 @@ fn is_token(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::with_headers;
+    use crate::web::request::with_headers;
 
     const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
     const VERSION_13: (&str, &str) = ("sec-websocket-version", "13");

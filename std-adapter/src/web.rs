@@ -1,4 +1,6 @@
-//! Requests and responses: heads, origins, proxies, limits, compression.
+//! Requests and responses of HTTP: heads, origins, proxies, limits, compression.
+//!
+//! The module is not called `http`, because the crate re-exports the crate `http` under that name.
 
 pub(crate) mod activity;
 pub(crate) mod compression;

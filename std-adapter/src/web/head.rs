@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 
-use crate::http::peer_addr::PeerAddr;
+use crate::web::peer_addr::PeerAddr;
 
 /// A packed head, and the unpacked one once the application has asked for it.
 pub(crate) struct Head {
