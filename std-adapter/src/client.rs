@@ -97,11 +97,12 @@ impl Client {
     /// Parameters in the URL's query are sent with every request, except those that the protocol sets itself (`EIO`,
     /// `transport`, `sid`, `t`, `j`, `b64`).
     ///
-    /// The client sends user and password in the URL (`https://user:password@host`, percent-encoded where needed) as
-    /// `Basic` credentials (RFC 7617), unless an `Authorization` [header](ClientBuilder::header) is set. Without TLS,
-    /// anybody on the way can read them. Errors, events and log lines contain neither them nor the values of the query:
-    /// see [`redact_url`]. If a server repeats the query in an error or a page, `…` replaces the session's id and
-    /// values of four characters or more. Only [`Refused::location`] contains the values that came with it.
+    /// The client sends the user name and the password in the URL (`https://user:password@host`, percent-encoded where
+    /// needed) as `Basic` credentials (RFC 7617), unless an `Authorization` [header](ClientBuilder::header) is set.
+    /// Without TLS, anybody on the network path can read them. Errors, events and log lines contain neither the
+    /// credentials nor the values of the query: see [`redact_url`]. If a server repeats the query in an error or a page,
+    /// `…` replaces the session's id and values of four characters or more. Only [`Refused::location`] keeps the values
+    /// that the server sent.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
             url: url.into(),
@@ -131,7 +132,7 @@ impl Client {
         }
     }
 
-    /// Opens a session. The session runs in a task of its own, on the runtime of the caller.
+    /// Opens a session. The session runs in a separate task on the caller's runtime.
     ///
     /// Dropping the future abandons the session.
     ///
@@ -221,8 +222,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds a parameter to the query of every request. Default: the parameters of the URL. Those are sent byte by byte
-    /// as they were written; this one is encoded as in a form, with `%20` for spaces.
+    /// Adds a parameter to the query of every request, encoded as in a form, with `%20` for spaces. The parameters of the
+    /// URL are sent exactly as they were written. Default: only the parameters of the URL.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((name.into(), value.into()));
         self
@@ -259,10 +260,11 @@ impl ClientBuilder {
     /// Sets how many redirects the client follows until a session opens: answers 301, 302, 303, 307 and 308 with a
     /// `Location`. Default: none. A redirect is then a [`ConnectError::Refused`] with its location.
     ///
-    /// Path and query are then those of the location; the client replaces parameters of the protocol in it. It sends
-    /// credentials, headers and cookies only to the same host and port, and from `http` on port 80 to `https` on port
-    /// 443 of the same host. It follows no redirect from `https` or `wss` to plain text, and none within a session or
-    /// for its upgrade. If [the environment](Self::proxy_from_env) names the proxy, the client looks it up again.
+    /// The client takes the path and the query from the location, except for the parameters of the protocol, which it sets
+    /// itself. It sends credentials, headers and cookies only to the same host and port, or from `http` on port 80 to
+    /// `https` on port 443 of the same host. It does not follow redirects from `https` or `wss` to plain text, or within a
+    /// session, or during an upgrade. If [the environment](Self::proxy_from_env) names the proxy, the client looks it up
+    /// again.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -366,18 +368,18 @@ impl ClientBuilder {
     /// Sets the size of the largest answer to a poll, and of the largest WebSocket message, that the client accepts
     /// from the server, in bytes. A larger one ends the session. Default: 16 MiB.
     ///
-    /// The number of packets in an answer is not limited. Each packet takes some 40 bytes of memory in addition to its
-    /// own, so an answer that consists of empty messages takes 20 times its size.
+    /// The number of packets in an answer is not limited. Each packet takes about 40 bytes of memory in addition to its
+    /// content, so an answer that consists of empty messages takes 20 times its size.
     ///
-    /// The server sets the limit for messages to it: `send` refuses larger messages.
+    /// The limit on messages to the server comes from the server's handshake: `send` refuses larger messages.
     pub fn max_payload(mut self, bytes: u32) -> Self {
         self.max_payload = bytes;
         self
     }
 
-    /// Sets how many packets one request with data carries at most. The others follow in the next request, at once and
-    /// in order. Default: 16, which is the most that python-engineio accepts: it drops every packet of a request with
-    /// more, and answers `ok`.
+    /// Sets the largest number of packets in one POST. Further packets follow in the next POST, at once and in order.
+    /// Default: 16, which is the most that python-engineio accepts: it drops all packets of a larger POST, and answers
+    /// `ok`.
     ///
     /// Only [`max_payload`](Self::max_payload) limits the data from the server.
     pub fn max_packets_per_payload(mut self, packets: usize) -> Self {
@@ -490,7 +492,7 @@ impl ClientBuilder {
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Neither headers nor query, which hold secrets.
+        // Shows neither the headers nor the query, which may hold secrets.
         f.debug_struct("ClientBuilder").finish_non_exhaustive()
     }
 }
@@ -528,7 +530,7 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, ClientBuildError> {
     Ok(headers)
 }
 
-/// The header that offers these subprotocols: tokens, each of them once (RFC 6455 section 4.1).
+/// Returns the header that offers these subprotocols. Each must be a token and come only once (RFC 6455 section 4.1).
 fn offered(protocols: &[String]) -> Result<Option<HeaderValue>, ClientBuildError> {
     let is_token = |name: &str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);

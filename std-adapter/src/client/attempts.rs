@@ -1,4 +1,4 @@
-//! How a session is opened where the first answer is none: by following redirects, and on another transport.
+//! Opens a session in several attempts: follows redirects, and tries other transports.
 
 use std::sync::Arc;
 
@@ -57,8 +57,8 @@ pub(crate) async fn open(client: &Client) -> Result<ClientSocket, ConnectError> 
     }
 }
 
-/// The same on the next transport, if that may succeed where this one did not. Only the answer of a server depends on
-/// the transport: whether it can be reached, and its certificate, do not.
+/// Returns the configuration for the next transport, if that transport may succeed. Only the answer of a server depends
+/// on the transport. Its reachability and its certificate do not.
 fn on_next_transport(config: &Config, error: &ConnectError) -> Option<Config> {
     let may_depend_on_it = matches!(
         error,
@@ -81,16 +81,16 @@ fn on_next_transport(config: &Config, error: &ConnectError) -> Option<Config> {
 }
 
 impl Config {
-    /// Whether the transports allow a session to move from polling to WebSocket.
+    /// Returns whether the transports allow a session to move from polling to WebSocket.
     pub(crate) fn may_upgrade(&self) -> bool {
         self.first == Transport::Polling && self.others.contains(&Transport::WebSocket)
     }
 }
 
-/// The same at the place where a redirect leads, if the error is one that can be followed.
+/// Returns the configuration for the target of a redirect, if the error is a redirect that may be followed.
 ///
-/// Never from TLS to plain text. Headers of the caller's, which may hold its credentials, go to the same server only.
-/// What the environment says of proxies holds for the new URL too.
+/// It never leads from TLS to plain text. The caller's headers, which may hold credentials, are sent only to the same
+/// server. If the proxy comes from the environment, the environment is read again for the new URL.
 fn redirected(config: &Config, error: &ConnectError) -> Result<Option<Config>, ConnectError> {
     let Some(endpoint) = endpoint_of_redirect(config, error) else { return Ok(None) };
     let mut next = config.clone();
@@ -109,7 +109,7 @@ fn redirected(config: &Config, error: &ConnectError) -> Result<Option<Config>, C
     Ok(Some(next))
 }
 
-/// Where a redirect leads, if the error is one that can be followed.
+/// Returns the target of a redirect, if the error is a redirect that may be followed.
 fn endpoint_of_redirect(config: &Config, error: &ConnectError) -> Option<Endpoint> {
     let ConnectError::Refused(refused) = error else { return None };
     let is_redirect = matches!(
@@ -131,14 +131,14 @@ fn endpoint_of_redirect(config: &Config, error: &ConnectError) -> Option<Endpoin
     follows.then_some(endpoint)
 }
 
-/// Whether what the caller and the first server share may go to where the redirect leads: to the same host and port, or
+/// Returns whether credentials for the first server may be sent to the target of a redirect: on the same host and port, or
 /// from the default port of plain text to that of TLS on the same host.
 fn shares_secrets(from: &Endpoint, to: &Endpoint) -> bool {
     let turns_to_tls = !from.secure && from.port() == 80 && to.secure && to.port() == 443;
     from.host().eq_ignore_ascii_case(to.host()) && (from.port() == to.port() || turns_to_tls)
 }
 
-/// What `location` means, seen from `base`: an absolute URL without a query (RFC 3986 section 5.2).
+/// Resolves `location` relative to `base`, an absolute URL without a query (RFC 3986 section 5.2).
 fn resolve(base: &str, location: &str) -> String {
     let location = location.trim().split('#').next().unwrap_or_default();
     let (scheme, rest) = base.split_once("://").unwrap_or(("http", base));
@@ -166,7 +166,7 @@ fn resolve(base: &str, location: &str) -> String {
     folders.pop();
     for folder in location.split('/') {
         match folder {
-            // Nothing is above the first.
+            // `..` cannot go above the root.
             ".." if folders.len() > 1 => drop(folders.pop()),
             "." | ".." => {}
             folder => folders.push(folder),

@@ -1,4 +1,4 @@
-//! What a client can be told. Built and validated by [`ClientBuilder`](crate::ClientBuilder).
+//! The configuration of a client, which [`ClientBuilder`](crate::ClientBuilder) builds and validates.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -20,36 +20,36 @@ use eio_core::Revision;
 /// The body of a request.
 pub(crate) type Body = Full<bytes::Bytes>;
 
-/// Is told what happens.
+/// The function that receives the client's events.
 pub(crate) type OnEvent = Arc<dyn Fn(ClientEvent) + Send + Sync>;
 
-/// Everything a client's sessions are made by.
+/// The validated settings of a client.
 #[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "settings that do not depend on each other")]
 pub(crate) struct Config {
     pub(crate) endpoint: Endpoint,
     pub(crate) route: Route,
-    /// The environment said it, and says it anew where a redirect leads.
+    /// Whether the route comes from the environment, which is read again for the target of a redirect.
     pub(crate) route_from_env: bool,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Tls>,
     pub(crate) revision: Revision,
-    /// Sessions open on this one.
+    /// The transport on which sessions open.
     pub(crate) first: Transport,
-    /// What else may carry them, in the order of preference.
+    /// The other transports, in the order of preference.
     pub(crate) others: Vec<Transport>,
-    /// Where the first one is refused, sessions open on the next one.
+    /// Whether a session opens on the next transport if the first one is refused.
     pub(crate) try_all_transports: bool,
-    /// A session on polling moves to WebSocket where the server offers it.
+    /// Whether a session on polling moves to WebSocket if the server offers it.
     pub(crate) upgrade: bool,
     /// How many redirects are followed until a session opens.
     pub(crate) follow_redirects: u32,
-    /// What redirects to TLS are followed with.
+    /// The TLS settings for a redirect to TLS.
     #[cfg(feature = "tls")]
     pub(crate) tls_of_redirects: Option<Tls>,
-    /// Subprotocols that WebSockets ask for, and the header that does.
+    /// The subprotocols that the client offers for WebSockets, and the header that offers them.
     pub(crate) protocols: Vec<String>,
     pub(crate) offered_protocols: Option<HeaderValue>,
     pub(crate) keep_cookies: bool,
@@ -59,14 +59,14 @@ pub(crate) struct Config {
     pub(crate) app_stall_timeout: Option<Duration>,
     pub(crate) ping_timeout_at_most: Option<Duration>,
     pub(crate) max_payload: u32,
-    /// How many packets one request with data carries.
+    /// The largest number of packets in one POST.
     pub(crate) max_packets_per_payload: usize,
     pub(crate) limits: Limits,
     pub(crate) on_event: Option<OnEvent>,
 }
 
 impl Config {
-    /// How long an application may leave its inbox full.
+    /// Returns how long an application may leave its inbox full.
     pub(crate) fn app_stall_timeout(&self, heartbeat: Heartbeat) -> Duration {
         self.app_stall_timeout.unwrap_or(heartbeat.max_silence())
     }
@@ -82,7 +82,7 @@ impl Config {
             .map_err(ConnectError::unsendable)
     }
 
-    /// A request with what every request carries.
+    /// Returns a request with the headers that every request carries.
     pub(crate) fn request(&self, target: Uri, body: Body) -> Request<Body> {
         let mut request = Request::new(body);
         *request.uri_mut() = target;
@@ -93,9 +93,9 @@ impl Config {
         let agent = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-        // Without it a server may answer in any coding (RFC 9110 section 12.5.3).
+        // Without this header a server may answer in any coding (RFC 9110 section 12.5.3).
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        // `extend` replaces what has the same name, and keeps all values of a name that comes twice.
+        // `extend` replaces headers of the same name, and keeps all values of a name that comes twice.
         headers.extend(self.headers.clone());
         request
     }

@@ -1,7 +1,7 @@
-//! Connections to the server, phase by phase: the way there, a proxy's tunnel, TLS.
+//! Opens connections to the server in phases: the route, a proxy's tunnel, TLS.
 //!
-//! Every phase belongs to the future of [`dial`]: dropping it, as each timeout of the client does, gives up what has
-//! been reached so far.
+//! Every phase runs in the future of [`dial`]. Dropping it, as each timeout of the client does, also drops the connection
+//! that has been opened so far.
 
 use core::future::poll_fn;
 use core::sync::atomic::AtomicBool;
@@ -44,7 +44,7 @@ pub(crate) async fn dial(config: &Config, reset: &Arc<AtomicBool>) -> Result<Dia
         }
         Route::Proxy(proxy) => {
             let link = tcp(proxy.uri().clone(), reset).await.map_err(ProxyError::io)?;
-            // Boxed: most connections have no use for the room that it takes.
+            // Boxed, because its future is large and most connections do not need it.
             Box::pin(proxy.tunnel(link, &config.endpoint)).await?
         }
     };
@@ -56,7 +56,7 @@ pub(crate) async fn dial(config: &Config, reset: &Arc<AtomicBool>) -> Result<Dia
     Ok(Dialed::plain(link))
 }
 
-/// Connects to a host, trying its addresses of both families beside each other (RFC 8305).
+/// Connects to a host. Tries its addresses of both families at the same time (RFC 8305).
 async fn tcp(to: Uri, reset: &Arc<AtomicBool>) -> io::Result<Link> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
@@ -66,7 +66,7 @@ async fn tcp(to: Uri, reset: &Arc<AtomicBool>) -> io::Result<Link> {
     Ok(Link::socket(io.into_inner(), reset))
 }
 
-/// The same error, of the kind of the system's error within.
+/// Wraps an error with the kind of the system's error inside it.
 fn io_error<E: core::error::Error + Send + Sync + 'static>(error: E) -> io::Error {
     let mut source: Option<&(dyn core::error::Error + 'static)> = Some(&error);
     let mut kind = io::ErrorKind::Other;

@@ -49,7 +49,7 @@ pub enum ClientBuildError {
     /// its own.
     #[error("root certificates cannot be combined with a TLS configuration, which has its own")]
     RootsBesideTlsConfig,
-    /// The path does not begin with a slash, or contains text that a path may not.
+    /// The path does not begin with a slash, or contains text that a path must not contain.
     #[error("the path {0:?} cannot be used: expected a leading slash and no query")]
     Path(String),
     /// HTTP cannot carry a header.
@@ -81,7 +81,7 @@ pub enum ConnectError {
     /// The settings are invalid. Connecting again will not help.
     #[error(transparent)]
     Build(#[from] ClientBuildError),
-    /// The host's name was not found, or nobody accepted the connection.
+    /// The host's name was not found, or the connection was not accepted.
     #[error("cannot connect: {0}")]
     Io(#[source] Arc<io::Error>),
     /// The proxy did not open a tunnel to the server.
@@ -127,10 +127,10 @@ pub enum ConnectError {
     /// The server sent no handshake within the open timeout.
     #[error("timed out: the server sent no handshake")]
     Timeout,
-    /// The server did not answer a request with data for twice the time in which silence ends a session.
+    /// The server did not answer a POST for twice the time in which silence ends a session.
     #[error("timed out: the server did not answer a POST")]
     RequestTimeout,
-    /// The messages of a request with data cannot be encoded as a payload.
+    /// The messages of a POST cannot be encoded as a payload.
     #[error("a payload cannot be encoded: {0}")]
     Unencodable(#[source] EncodeError),
     /// The system has no random bytes for keys.
@@ -146,7 +146,7 @@ impl ConnectError {
         Self::Io(Arc::new(error))
     }
 
-    /// The cause within, if that is one to name.
+    /// Returns the error for a failed request, by its cause if that has a variant.
     pub(crate) fn http(error: hyper::Error) -> Self {
         if SpeaksTls::is_behind(&error) {
             return Self::SpeaksTls;
@@ -162,7 +162,8 @@ impl ConnectError {
         Self::Random(Arc::new(error))
     }
 
-    /// A request that cannot even be written, whose parts were all checked when the client was built.
+    /// Returns the error for a request that cannot be built, which should be impossible: the builder of the client has
+    /// checked all its parts.
     pub(crate) fn unsendable(error: http::Error) -> Self {
         Self::io(io::Error::new(io::ErrorKind::InvalidInput, error))
     }

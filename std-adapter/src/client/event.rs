@@ -16,8 +16,8 @@ use crate::wire::transport::Transport;
 pub enum ClientEvent {
     /// The client starts an attempt to open a session.
     Connecting,
-    /// A connection to the server is open, TLS included, and a request goes out on it. Long-polling uses several
-    /// connections, and a session that moves to WebSocket uses one more.
+    /// A connection to the server, including TLS, is open and will carry a request. Long-polling uses several connections,
+    /// and a session that moves to WebSocket uses one more.
     Connected,
     /// The attempt did not open a session.
     ConnectFailed {
@@ -47,31 +47,31 @@ pub enum ClientEvent {
         /// The transport that carries the session.
         transport: Transport,
     },
-    /// The server's ping came in (revision 4).
+    /// The server's ping arrived (revision 4).
     PingReceived {
         /// The time since the previous ping, or since the session opened.
         after: Duration,
         /// The time by which this exceeds the server's ping interval.
         late: Duration,
-        /// The time that was left until the session would have ended.
+        /// The time that was left before the session would have ended.
         left: Duration,
     },
-    /// The client's pong goes to the transport (revision 4).
+    /// The client passed its pong to the transport (revision 4).
     PongSent,
-    /// The client's ping goes to the transport (revision 3).
+    /// The client passed its ping to the transport (revision 3).
     PingSent,
-    /// The server's pong came in (revision 3).
+    /// The server's pong arrived (revision 3).
     PongReceived {
-        /// The round trip, if a ping awaited it.
+        /// The round trip time, if the pong answers a ping.
         rtt: Option<Duration>,
     },
-    /// A message came in.
+    /// A message arrived.
     Message(Message),
-    /// The client opens a WebSocket for the session to move to.
+    /// The client opens a WebSocket to which the session will move.
     UpgradeStarted,
     /// The session moved to the WebSocket, or stayed on polling.
     UpgradeEnded(UpgradeOutcome),
-    /// The client could not open a WebSocket for the session to move to; [`UpgradeEnded`](Self::UpgradeEnded) follows.
+    /// The client could not open the WebSocket of an upgrade. [`UpgradeEnded`](Self::UpgradeEnded) follows.
     UpgradeFailed {
         /// The reason.
         error: ConnectError,
@@ -87,7 +87,7 @@ pub enum ClientEvent {
     Waiting {
         /// The time until the attempt.
         delay: Duration,
-        /// The number of the coming attempt: 1 after a stable session, and 2 after a first attempt that failed.
+        /// The number of the next attempt: 1 after a stable session, and 2 after a first attempt that failed.
         attempt: u32,
     },
 }

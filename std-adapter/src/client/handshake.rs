@@ -51,7 +51,7 @@ impl HandshakeInfo {
     }
 }
 
-/// The sid's first four characters only: enough to follow a session through a log, too little to take it over.
+/// Shows only the first four characters of the sid: enough to follow a session through a log, too little to take it over.
 impl fmt::Debug for HandshakeInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandshakeInfo")
@@ -63,12 +63,12 @@ impl fmt::Debug for HandshakeInfo {
     }
 }
 
-/// A sid as logs may show it.
+/// Displays the part of a sid that logs may show.
 pub(crate) struct ShortSid<'a>(pub(crate) &'a str);
 
 impl fmt::Display for ShortSid<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // At most half of a short one.
+        // At most half of a short sid.
         let shown = self.0.chars().count().min(8) / 2;
         self.0.chars().take(shown).try_for_each(|character| write!(f, "{character}"))?;
         f.write_str("…")

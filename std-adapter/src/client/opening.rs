@@ -38,7 +38,7 @@ pub(crate) async fn open(dialer: Dialer, sid: Option<String>) -> Result<Opened, 
     if let Some(offered) = &config.offered_protocols {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, offered.clone());
     }
-    // Servers repeat what they were asked for in what they say of it.
+    // Servers may repeat parts of the request in their refusal.
     let secrets = Secrets::of(request.uri());
     let mut connection = HttpConnection::open(&dialer).await?;
     let answer = connection.send(request).await.map_err(|unsent| match unsent {
@@ -58,7 +58,7 @@ pub(crate) async fn open(dialer: Dialer, sid: Option<String>) -> Result<Opened, 
     Ok(Opened { io, protocol })
 }
 
-/// Whether the answer accepts what was asked for, and nothing else.
+/// Checks that the answer accepts exactly the request.
 fn check(headers: &HeaderMap, key: &Key) -> Result<(), &'static str> {
     let upgrade = only(headers, &header::UPGRADE);
     if !upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")) {
@@ -77,7 +77,7 @@ fn check(headers: &HeaderMap, key: &Key) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The subprotocol that the server chose. It need not choose one.
+/// Returns the subprotocol that the server chose, or `None` if it chose none.
 fn chosen(headers: &HeaderMap, offered: &[String]) -> Result<Option<String>, &'static str> {
     if !headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
         return Ok(None);
@@ -91,7 +91,7 @@ fn chosen(headers: &HeaderMap, offered: &[String]) -> Result<Option<String>, &'s
     }
 }
 
-/// The value of a header that comes exactly once.
+/// Returns the value of a header that comes exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())

@@ -1,4 +1,4 @@
-//! Sessions that follow one another.
+//! Opens sessions one after another.
 
 use core::fmt;
 use core::pin::Pin;
@@ -14,7 +14,7 @@ use crate::client::event::ClientEvent;
 use crate::client::socket::ClientSocket;
 use crate::client::state::Shared;
 
-/// Opens a session, and another one when it has ended, with the delays of a [`Backoff`] between them.
+/// Opens sessions one after another, with the delays of a [`Backoff`] between them.
 ///
 /// Some refusals are final, because trying again will not change them: [`next`](Self::next) returns them at once. By
 /// default these are the statuses 401, 403 and 404; [`final_statuses`](Self::final_statuses) sets others. If a server
@@ -46,7 +46,7 @@ use crate::client::state::Shared;
 ///     let mut socket = sessions.next().await?;
 ///     socket.send("hello").await?;
 ///     let end = socket.recv().await.unwrap_err(); // this server hangs up after a message
-///     println!("{end}, connecting again");
+///     println!("{end}, reconnecting");
 /// }
 /// # Ok(())
 /// # }
@@ -192,7 +192,7 @@ impl Reconnecting {
         self.attempts
     }
 
-    /// Whether trying again would bring the same error.
+    /// Returns whether another attempt would fail in the same way.
     fn is_final(&self, error: &ConnectError) -> bool {
         match error {
             ConnectError::Refused(refused) => self.final_statuses.contains(&refused.status),
@@ -203,13 +203,13 @@ impl Reconnecting {
 
     /// Sets when the next attempt begins.
     fn wait(&mut self, from: Instant, because: Option<&ConnectError>) {
-        // Without random bytes the longest delay is the kindest.
+        // Without random bytes, use the longest delay.
         let backoff: Duration = self.backoff.next_delay(getrandom::u32().unwrap_or(u32::MAX));
         let asked = match because {
             Some(ConnectError::Refused(refused)) => refused.retry_after.unwrap_or_default(),
             _ => Duration::ZERO,
         };
-        // On top, so that those who were told the same time do not all come at the same time.
+        // The delay is added, so that clients with the same `Retry-After` do not all reconnect at the same time.
         let delay = backoff.saturating_add(asked.min(self.longest_retry_after));
         self.phase = Phase::Waiting { until: Some(from.saturating_add(delay)), is_reported: false };
     }

@@ -1,4 +1,4 @@
-//! The way to the server: straight, over a Unix socket, through a proxy, or the application's own.
+//! The route to the server: direct, over a Unix socket, through a proxy, or by the application's own connector.
 
 use core::pin::Pin;
 use std::io;
@@ -30,12 +30,12 @@ pub(crate) enum Route {
     Proxy(Proxy),
 }
 
-/// What a builder was told.
+/// The route setting of a builder.
 pub(crate) enum RouteSetting {
     Route(Route),
     /// The proxy with this URL.
     ProxyUrl(String),
-    /// What the environment says.
+    /// The proxy that the environment names.
     Environment,
 }
 
@@ -117,11 +117,11 @@ impl ClientBuilder {
     /// Connects through the HTTP proxy at `url`: `http://[user:password@]host[:port]`. Default: no proxy.
     ///
     /// Every connection is a tunnel (`CONNECT`, RFC 9110 section 9.3.6), including polling without TLS, so the proxy
-    /// must allow tunnels to the server's port. User and password, percent-encoded where needed, go to the proxy as
-    /// `Basic` credentials; the connection to the proxy is not encrypted. The port is 80 unless the URL says otherwise.
+    /// must allow tunnels to the server's port. The client sends the user name and the password, percent-encoded where
+    /// needed, to the proxy as `Basic` credentials over an unencrypted connection. The default port is 80.
     /// A failure before the tunnel is open is a [`ProxyError`](crate::ProxyError).
     ///
-    /// Not supported: proxies over TLS, and SOCKS. For those you can write a [`connector`](Self::connector).
+    /// Proxies over TLS and SOCKS proxies are not supported. Write a [`connector`](Self::connector) for them.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.route = RouteSetting::ProxyUrl(url.into());
         self

@@ -50,8 +50,8 @@ impl ClientSocket {
     /// [`DisconnectReason::ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled).
     ///
     /// # Errors
-    /// Returns [`Disconnect`] once the session has ended and the application has received all messages that came in
-    /// before.
+    /// Returns a [`Disconnect`] once the session has ended and the application has received all messages that arrived
+    /// before the end.
     pub async fn recv(&mut self) -> Result<Message, Disconnect> {
         poll_fn(|cx| self.state().poll_recv(cx)).await
     }
@@ -101,7 +101,7 @@ impl ClientSocket {
 
     /// Waits until the session has ended, and returns how it ended.
     ///
-    /// You can still receive messages that came in before the end.
+    /// You can still receive messages that arrived before the end.
     pub async fn closed(&self) -> Disconnect {
         self.state().closed().await
     }
@@ -122,10 +122,9 @@ impl ClientSocket {
         inner.end().and_then(|_| inner.failure().cloned())
     }
 
-    /// Returns the sent messages that no transport took, once the session has ended.
+    /// Returns the messages that were never written to a transport, once the session has ended.
     ///
-    /// Messages that a transport had taken may or may not have arrived. They are not included, so that nothing is sent
-    /// twice.
+    /// A message that was written may or may not have arrived. It is not included, so that no message is sent twice.
     pub fn take_unsent(&mut self) -> Vec<Message> {
         let mut inner = self.state().lock();
         if inner.end().is_some() { inner.mail.take_unsent() } else { Vec::new() }
