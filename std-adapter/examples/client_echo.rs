@@ -1,11 +1,11 @@
-//! A client that sends every message back to its server, until one of both closes. For servers' tests.
+//! A client that sends every message back to its server, until one of the two closes. It is meant for tests of servers.
 //!
 //! ```text
 //! client_echo URL [--eio3] [--path PATH] [--polling | --websocket] [--stay]
 //! ```
 //!
-//! Prints a line for each thing that happens; the last one begins with `closed` or `failed`. A text message `close`
-//! is not sent back, but makes the client close. With `--stay` it connects again after each end.
+//! Prints a line for each event. The last line begins with `closed` or `failed`. If the server sends the text `close`, the
+//! client closes instead of sending it back. With `--stay` the client reconnects after each end.
 
 use core::time::Duration;
 use std::process::ExitCode;

@@ -1,9 +1,10 @@
-//! The core driven by hand: an Engine.IO echo server on plain `std::net`, one thread per connection, no tokio.
+//! An Engine.IO echo server that drives the core by hand, on plain `std::net` with one thread per connection, without
+//! tokio.
 //!
-//! Only WebSocket, to stay short. It shows the caller's loop: read what is ready, then the clock, then write. A read
-//! timeout stands in for the timer, because a blocking socket offers nothing better.
+//! To stay short, it supports only WebSocket. It shows the caller's loop: read what is ready, then report the time, then
+//! write. A read timeout replaces the timer, because a blocking socket has no other way to wait for both.
 //!
-//! `cargo run --example custom_runtime`, then `eio connect ws://127.0.0.1:3000` or any Engine.IO client.
+//! Run `cargo run --example custom_runtime`, and connect with `eio connect ws://127.0.0.1:3000` or any Engine.IO client.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -62,7 +63,7 @@ fn serve(mut stream: TcpStream) -> io::Result<String> {
     stream.write_all(&key.accept())?;
     stream.write_all(b"\r\n\r\n")?;
 
-    // Sixteen random bytes in base64: a sid only has to be unguessable.
+    // Sixteen random bytes in base64, so that the sid cannot be guessed.
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let name = Key::from_random(random);
@@ -76,27 +77,27 @@ fn serve(mut stream: TcpStream) -> io::Result<String> {
 
     let clock = Clock::start();
     let mut session = ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), clock.now());
-    // One buffer holds what has come in, whole frames or not.
+    // One buffer holds the received bytes until frames are complete.
     let buffer_len = MAX_PAYLOAD as usize + Reader::OVERHEAD;
     let mut buffer = vec![0; buffer_len];
     let mut reader = Reader::new(Decoder::server(MAX_PAYLOAD), &mut buffer).map_err(io::Error::other)?;
-    // What came behind the request.
+    // The bytes that arrived after the request.
     let early = rest.len().min(buffer_len);
     reader.spare()[..early].copy_from_slice(&rest[..early]);
     reader.filled(early);
     loop {
-        // 1. All that is ready.
+        // 1. Handle everything that is ready.
         if let Err(error) = handle(&mut stream, &mut session, &mut reader, &clock) {
             println!("the client broke the framing: {error}");
             session.handle_violation(clock.now(), Violation::WebSocket);
         }
-        // 2. Then the clock.
+        // 2. Then report the time.
         session.handle_timeout(clock.now());
-        // 3. The end is told before anything is written to a peer that may be gone.
+        // 3. Report the end before writing, because the peer may be gone.
         if let Some(end) = session.end() {
             return Ok(format!("{} after {:?} of silence", end.reason, end.silent_for));
         }
-        // 4. What the session wants sent.
+        // 4. Send the session's own packets.
         while let Some(control) = session.poll_transmit() {
             if send(&mut stream, &control.packet()).is_err() {
                 session.handle_transport_error(clock.now());
@@ -119,7 +120,7 @@ fn serve(mut stream: TcpStream) -> io::Result<String> {
     }
 }
 
-/// Hands every packet that is there to the session, and echoes the messages.
+/// Passes every received packet to the session, and echoes the messages.
 fn handle(
     stream: &mut TcpStream,
     session: &mut ServerSession,
@@ -129,7 +130,7 @@ fn handle(
     while let Some(received) = reader.poll()? {
         let frame = match received {
             Received::Message(frame) => frame,
-            Received::Piece(_) => continue, // only from a reader that was asked for pieces
+            Received::Piece(_) => continue, // only a reader made with `in_pieces` returns these
             Received::Control(control) => {
                 let mut reply = [0; ControlFrame::MAX_LEN];
                 let len = control.reply().map(|control| control.encode(None, &mut reply));

@@ -1,6 +1,6 @@
 //! A bare WebSocket echo server over `eio_core::ws`, for conformance suites: no Engine.IO, one thread per connection.
 //!
-//! `cargo run --example ws_echo [PORT]` prints the port that it listens on; without one, any free port.
+//! `cargo run --example ws_echo [PORT]` prints the port that it listens on. Without `PORT`, it takes any free port.
 
 use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ mod echo;
 #[path = "support/http.rs"]
 mod http;
 
-/// Suites send messages of up to 16 MiB.
+/// The longest message: conformance suites send up to 16 MiB.
 const MAX_MESSAGE: u32 = 64 * 1024 * 1024;
 
 fn main() -> io::Result<()> {

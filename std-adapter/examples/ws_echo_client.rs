@@ -1,7 +1,7 @@
-//! A bare WebSocket client over `eio_core::ws`, for conformance suites: connects to `ws://127.0.0.1:PORT/` again and
-//! again, and each time echoes until the server closes. Ends when the server refuses a connection.
+//! A bare WebSocket client over `eio_core::ws`, for conformance suites. It connects to `ws://127.0.0.1:PORT/` repeatedly,
+//! and each time echoes until the server closes. It ends when the server refuses a connection.
 //!
-//! `cargo run --example ws_echo_client PORT`
+//! Run it with `cargo run --example ws_echo_client PORT`.
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ mod echo;
 #[path = "support/http.rs"]
 mod http;
 
-/// Suites send messages of up to 16 MiB.
+/// The longest message: conformance suites send up to 16 MiB.
 const MAX_MESSAGE: u32 = 64 * 1024 * 1024;
 
 fn main() {
@@ -33,7 +33,7 @@ fn main() {
     println!("{connections} connections");
 }
 
-/// One connection; `false` when the server refused to speak WebSocket.
+/// Runs one connection. Returns `false` if the server refused the WebSocket.
 fn converse(mut stream: TcpStream, port: u16) -> io::Result<bool> {
     stream.set_nodelay(true)?;
     let mut random = [0; 16];
@@ -55,7 +55,8 @@ fn converse(mut stream: TcpStream, port: u16) -> io::Result<bool> {
     }
     let mut state = u32::from_le_bytes([random[0], random[1], random[2], random[3]]) | 1;
     echo::echo(&mut stream, Decoder::client(MAX_MESSAGE), rest, || {
-        // The peer is a test suite on this machine; a client on the internet takes every key from the system.
+        // The peer is a test suite on this machine, so a counter is enough. A client on the internet must take every key
+        // from the system's random numbers.
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;

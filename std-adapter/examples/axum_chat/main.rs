@@ -1,6 +1,6 @@
 //! A chat room in axum: a page, and an Engine.IO server mounted beside it.
 //!
-//! `cargo run --example axum_chat`, then open <http://127.0.0.1:3000> in two tabs, and close one of them.
+//! Run `cargo run --example axum_chat`, open <http://127.0.0.1:3000> in two tabs, and close one of them.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,13 +13,13 @@ use eio_tokio::{Message, Server, Socket};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Sessions speak to everybody through the server's handle, which exists only once it is built.
+    // A session sends to all others through the server's handle, which exists only once the server is built.
     let room = Arc::new(OnceLock::<Server>::new());
     let server = Server::builder({
         let room = Arc::clone(&room);
         move |socket| chat(socket, Arc::clone(&room))
     })
-    // Short periods, so that a tab that dies without a word is missed within 8 s.
+    // Short periods, so that the server notices within 8 s when a tab disappears without a close.
     .heartbeat(Heartbeat::new(Duration::from_secs(5), Duration::from_secs(3))?)
     .build()?;
     room.get_or_init(|| server.clone());
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let router = Router::new()
         .route("/", get(|| async { Html(include_str!("page.html")) }))
         .route_service("/engine.io/", server.service())
-        // Clients may be told to leave the last slash out.
+        // Clients can be configured to omit the last slash.
         .route_service("/engine.io", server.service());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -42,7 +42,7 @@ async fn chat(mut socket: Socket, room: Arc<OnceLock<Server>>) {
     let end = loop {
         match socket.recv().await {
             Ok(Message::Text(text)) => {
-                // A line has no control characters. One of them, U+001E, would keep it from guests on polling.
+                // Remove control characters. One of them, U+001E, cannot be sent to clients on polling.
                 let line: String = text.chars().filter(|character| !character.is_control()).collect();
                 server.broadcast(format!("{name}: {line}"));
             }

@@ -1,4 +1,4 @@
-//! What both echo examples share: the echo itself, over `eio_core::ws`.
+//! The echo over `eio_core::ws` that both WebSocket examples use.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use eio_core::packet::WebSocketMessage;
 use eio_core::ws::{ControlFrame, Decoder, FrameHeader, Item, OpCode, mask};
 
-/// Sends every message back until the peer closes. `key` gives the masking key of each frame; servers have none.
+/// Sends every message back until the peer closes. `key` returns the masking key of each frame, or `None` for a server.
 pub(crate) fn echo(
     stream: &mut TcpStream,
     mut decoder: Decoder,

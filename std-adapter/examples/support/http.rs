@@ -1,12 +1,12 @@
-//! What the bare examples share: the head of an HTTP request or response.
+//! Reads the head of an HTTP request or response, for the examples without an HTTP library.
 
 use std::io::{self, Read};
 use std::net::TcpStream;
 
-/// The longest head that is read.
+/// The longest head that is accepted, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// Reads an HTTP head; what came in behind it is left in `rest`.
+/// Reads an HTTP head. Leaves the bytes that arrived after it in `rest`.
 pub(crate) fn read_head(stream: &mut TcpStream, rest: &mut Vec<u8>) -> io::Result<String> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 1024];
@@ -25,7 +25,7 @@ pub(crate) fn read_head(stream: &mut TcpStream, rest: &mut Vec<u8>) -> io::Resul
     }
 }
 
-/// The value of a header, without the white space around it.
+/// Returns the value of a header, without the white space around it.
 pub(crate) fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     head.lines()
         .filter_map(|line| line.split_once(':'))

@@ -1,4 +1,4 @@
-//! What a dialed connection is made of: a socket or the application's own stream, and TLS above it where asked.
+//! A connection that the client has opened: a socket or the application's own stream, with TLS above it if requested.
 
 use core::fmt;
 use core::pin::Pin;
@@ -23,18 +23,18 @@ pub(crate) enum Dialed {
     Tls(Box<TlsStream<Link>>),
 }
 
-/// Where bytes go that nothing encrypts.
+/// A connection without TLS.
 #[derive(Debug)]
 pub(crate) struct Plain {
     link: Link,
-    /// Something was read. What comes first shows whether the server wants TLS.
+    /// Whether anything has been read. The first byte shows whether the server expects TLS.
     has_read: bool,
 }
 
 /// The lowest layer.
 pub(crate) enum Link {
     Socket(DialedSocket),
-    /// What an application's connector returned.
+    /// The stream that the application's connector returned.
     Own(Box<dyn Duplex>),
 }
 
@@ -53,19 +53,19 @@ pub(crate) struct DialedSocket {
 impl Drop for DialedSocket {
     fn drop(&mut self) {
         if self.reset.load(Ordering::Relaxed) {
-            // Without it the connection closes in order, which is slower and no less correct.
+            // If this fails, the connection closes in order, which is slower but also correct.
             let _ = self.socket.system().set_linger(Some(Duration::ZERO));
         }
     }
 }
 
-/// The server answered a plain request with a record of TLS.
+/// The error for a server that answered a plain request with a TLS record.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the server speaks TLS on this port: expected https or wss in the URL")]
 pub(crate) struct SpeaksTls;
 
 impl SpeaksTls {
-    /// Whether this is why a request failed.
+    /// Returns whether this error is the cause of a failed request.
     pub(crate) fn is_behind(error: &hyper::Error) -> bool {
         let cause = core::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
         cause.and_then(io::Error::get_ref).is_some_and(|within| within.downcast_ref::<Self>().is_some())
@@ -103,7 +103,7 @@ impl Dialed {
         Self::Plain(Plain { link, has_read: false })
     }
 
-    /// The lowest layer, if nothing is above it.
+    /// Returns the lowest layer, if there is no TLS above it.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unnecessary_wraps, reason = "only TLS comes above it"))]
     pub(crate) fn into_link(self) -> Option<Link> {
         match self {
@@ -113,7 +113,7 @@ impl Dialed {
         }
     }
 
-    /// The socket, if nothing is between it and the bytes.
+    /// Returns the socket, if there is no TLS above it.
     pub(crate) fn plain_socket(&self) -> Option<SockRef<'_>> {
         match self {
             Self::Plain(plain) => plain.link.system(),
@@ -122,7 +122,7 @@ impl Dialed {
         }
     }
 
-    /// The socket below everything, if there is one.
+    /// Returns the socket at the bottom, if there is one.
     pub(crate) fn socket(&self) -> Option<SockRef<'_>> {
         match self {
             Self::Plain(plain) => plain.link.system(),
@@ -148,7 +148,7 @@ impl Plain {
     }
 }
 
-/// Calls the same on whichever stream it is.
+/// Calls the same method on either kind of stream.
 macro_rules! either {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {
@@ -209,7 +209,7 @@ impl AsyncRead for Dialed {
     }
 }
 
-/// Calls the same on whichever stream is written to.
+/// Calls the same method on the stream that is written to.
 macro_rules! writer {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {

@@ -1,4 +1,4 @@
-//! How many connections are open, together and of one address.
+//! Counts the open connections, in total and per address.
 
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use eio_core::Instant;
 use tokio::sync::Notify;
 
-/// For how long room is short after a connection could not be accepted.
+/// How long room counts as short after a connection could not be accepted.
 const PRESSURE: Duration = Duration::from_secs(5);
 
-/// How often connections are reminded of that.
+/// How often connections are notified that room is short.
 const REMINDER: Duration = Duration::from_secs(1);
 
 /// Counts the connections of a server, WebSockets included.
@@ -22,7 +22,7 @@ pub(crate) struct Gate {
     limit: Option<usize>,
     limit_per_address: Option<usize>,
     open: AtomicUsize,
-    /// How many each address has; nothing without a limit.
+    /// The number of connections of each address. Empty without a limit.
     addresses: Mutex<HashMap<IpAddr, usize>>,
     freed: Notify,
     /// Until when room is short, in microseconds.
@@ -47,18 +47,17 @@ impl Gate {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The limit, if it is reached.
+    /// Returns the limit if it is reached.
     pub(crate) fn full(&self) -> Option<usize> {
         self.limit.filter(|limit| self.open.load(Ordering::SeqCst) >= *limit)
     }
 
-    /// Ready when a connection has ended.
+    /// Waits until a connection has ended.
     pub(crate) async fn freed(&self) {
         self.freed.notified().await;
     }
 
-    /// Lets one connection in, unless its address has as many as it may have. One without an address counts as no
-    /// address's.
+    /// Admits one connection, unless its address has reached its limit. A connection without an address has no limit.
     pub(crate) fn enter(gate: &Arc<Self>, peer: Option<SocketAddr>) -> Option<Permit> {
         let mut address = None;
         if let (Some(limit), Some(peer)) = (gate.limit_per_address, peer) {
@@ -75,7 +74,7 @@ impl Gate {
         Some(Permit { gate: Arc::clone(gate), address })
     }
 
-    /// A connection could not be accepted.
+    /// Reports that a connection could not be accepted.
     pub(crate) fn press(&self, now: Instant) {
         let until = now.saturating_add(PRESSURE).as_micros();
         let before = Instant::from_micros(self.short_until.load(Ordering::Relaxed));
@@ -87,22 +86,22 @@ impl Gate {
         }
     }
 
-    /// Whether room is short.
+    /// Returns whether room is short.
     pub(crate) fn is_short(&self, now: Instant) -> bool {
         now.as_micros() < self.short_until.load(Ordering::Relaxed)
     }
 
-    /// Ready when room becomes short, or still is after a while.
+    /// Waits until room becomes short, or is still short after a while.
     pub(crate) fn pressed(&self) -> impl Future<Output = ()> + '_ {
         self.pressed.notified()
     }
 }
 
-/// The right of one connection to be open, for as long as this lives.
+/// The permit of one connection to be open. Dropping it makes room for another one.
 #[derive(Debug)]
 pub(crate) struct Permit {
     gate: Arc<Gate>,
-    /// Boxed, because most servers count no addresses, and every WebSocket has this.
+    /// Boxed, because most servers do not count addresses, and every WebSocket holds a permit.
     address: Option<Box<IpAddr>>,
 }
 
@@ -121,7 +120,7 @@ impl Drop for Permit {
     }
 }
 
-/// What one party has at least: an IPv4 address, or an IPv6 network of 64 bits.
+/// Returns the network that counts as one address: the IPv4 address itself, or an IPv6 network of 64 bits.
 pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

@@ -1,4 +1,4 @@
-//! A socket of the system, TCP or Unix: what both roles can look at past the runtime.
+//! A TCP or Unix socket that both roles can also query directly, without the runtime.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -19,7 +19,7 @@ pub(crate) enum RawSocket {
 }
 
 impl RawSocket {
-    /// The socket itself, whatever the runtime believes of it.
+    /// Returns the system's socket, without the runtime's cached readiness.
     pub(crate) fn system(&self) -> SockRef<'_> {
         match self {
             Self::Tcp(stream) => SockRef::from(stream),
@@ -42,7 +42,7 @@ impl From<UnixStream> for RawSocket {
     }
 }
 
-/// Calls the same on whichever stream it is.
+/// Calls the same method on either kind of stream.
 macro_rules! either {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {

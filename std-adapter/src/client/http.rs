@@ -1,7 +1,7 @@
 //! HTTP requests, one at a time on each of a client's connections.
 //!
-//! Each connection is driven by the future that uses it, and so by the session's own task: nothing is spawned, and
-//! dropping the session drops everything.
+//! The future that uses a connection also drives it, so the session's own task does. Nothing is spawned, and dropping the
+//! session drops all connections.
 
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
@@ -30,7 +30,7 @@ use crate::client::refusal::Refused;
 use crate::client::secrets::Secrets;
 use crate::wire::clock::Clock;
 
-/// What requests need to know.
+/// The parts that all requests of a session share.
 #[derive(Clone)]
 pub(crate) struct Dialer {
     pub(crate) config: Arc<Config>,
@@ -41,7 +41,7 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    /// A request with what every request of the session carries.
+    /// Returns a request with the headers that every request of the session carries.
     pub(crate) fn request(&self, target: Uri, body: Body) -> Request<Body> {
         let mut request = self.config.request(target, body);
         if self.config.keep_cookies {
@@ -64,27 +64,28 @@ pub(crate) struct HttpConnection {
     sender: SendRequest<Body>,
     connection: Connection<TokioIo<Dialed>, Body>,
     ended: bool,
-    /// From when on the server may have closed it without having said so.
+    /// From when on the server may close the connection without notice.
     stale_at: Instant,
 }
 
-/// How long an idle connection is used if the server has not promised to keep it. A server that closes one says so by
-/// nothing but its close, and a request that meets that close on its way is lost: it cannot be sent again, because
-/// nobody knows whether the server took it. Servers keep idle connections for at least 5 s (uvicorn, Node).
+/// How long an idle connection may be reused if the server has not promised to keep it.
+///
+/// A server closes an idle connection without notice. A request that is on its way at that moment is lost, and cannot be
+/// sent again, because the server may have received it. Servers keep idle connections for at least 5 s (uvicorn, Node).
 const UNPROMISED: Duration = Duration::from_secs(1);
 
-/// How long the body of a refusal may take. Some have no end.
+/// How long the client reads the body of a refusal. Some bodies never end.
 const REFUSAL_BODY: Duration = Duration::from_secs(1);
 
 impl HttpConnection {
     pub(crate) async fn open(dialer: &Dialer) -> Result<Self, ConnectError> {
         let stream = dial(&dialer.config, &dialer.reset).await?;
-        // This is about a connection, not about the session: a panic of who hears of it is logged, and ends nothing.
+        // The event is about a connection, not a session. So a panic of its receiver is logged and ends no session.
         notice::tell(&ClientEvent::Connected, "", dialer.config.on_event.as_ref());
         Self::on(stream, dialer.clock.now()).await.map_err(ConnectError::http)
     }
 
-    /// Speaks HTTP on a connection, which is made `now`.
+    /// Starts HTTP on a connection that was opened at `now`.
     pub(crate) async fn on(stream: Dialed, now: Instant) -> hyper::Result<Self> {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         Ok(Self { sender, connection, ended: false, stale_at: now })
@@ -112,14 +113,14 @@ impl HttpConnection {
     /// Ready once the connection has ended, or its stream can be taken.
     fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.ended {
-            // How it ended, the request that suffers from it tells.
+            // The failed request returns the error of the connection.
             let _ = ready!(self.connection.poll_without_shutdown(cx));
             self.ended = true;
         }
         Poll::Ready(())
     }
 
-    /// The stream behind an answer that switched protocols, and what was read past that answer.
+    /// Returns the stream after an answer that switched protocols, and the bytes that were read after that answer.
     pub(crate) async fn into_stream(mut self) -> (Dialed, Bytes) {
         poll_fn(|cx| self.poll_connection(cx)).await;
         let parts = self.connection.into_parts();
@@ -138,7 +139,7 @@ impl HttpConnection {
         }
     }
 
-    /// Why the server refused, from the answer that says so.
+    /// Returns the refusal in an answer.
     pub(crate) async fn refusal(&mut self, answer: Response<Incoming>, secrets: &Secrets) -> ConnectError {
         let (head, mut body) = answer.into_parts();
         let mut beginning = Vec::new();
@@ -149,12 +150,12 @@ impl HttpConnection {
                 beginning.extend(frame.into_data().unwrap_or_default());
             }
         };
-        // What does not come, or is broken, is not worth waiting for: the status is what counts.
+        // The body only explains the status, so a late or broken body is ignored.
         let _ = tokio::time::timeout(REFUSAL_BODY, read).await;
         ConnectError::Refused(Refused::new(head.status, &head.headers, &beginning, secrets))
     }
 
-    /// The connection again, if another request may use it.
+    /// Returns the connection if another request may use it.
     async fn recycle(mut self, dialer: &Dialer, keep_alive: Duration) -> Option<Self> {
         let sender = &mut self.sender;
         let connection = &mut self.connection;
@@ -169,22 +170,22 @@ impl HttpConnection {
     }
 }
 
-/// Why there is no answer.
+/// The reason why a request got no answer.
 pub(crate) enum Unsent {
     /// The connection was closed before the request began: it may be sent again.
     NotBegun(Box<Request<Body>>, hyper::Error),
     Failed(hyper::Error),
 }
 
-/// Why a body could not be read.
+/// The reason why a body could not be read.
 pub(crate) enum ReadError {
     TooLarge,
     Http(hyper::Error),
 }
 
-/// A polling request that was answered with status 200.
+/// An answer with status 200 to a polling request.
 pub(crate) struct Answer {
-    /// `application/octet-stream`: the binary framing of revision 3.
+    /// Whether the content type is `application/octet-stream`, the binary framing of revision 3.
     pub(crate) is_binary: bool,
     pub(crate) body: Bytes,
 }
@@ -211,7 +212,7 @@ impl Lane {
         self.in_flight = Some(Box::pin(exchange(dialer, idle, request)));
     }
 
-    /// The answer to the request in flight.
+    /// Returns the answer to the request in flight once it is complete.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, ConnectError>> {
         if let Some(in_flight) = &mut self.in_flight {
             let (connection, answer) = ready!(in_flight.as_mut().poll(cx));
@@ -219,7 +220,7 @@ impl Lane {
             self.idle = connection.map(Box::new);
             return Poll::Ready(answer);
         }
-        // The server may close a connection that it does not see used.
+        // The server may close an idle connection.
         if self.idle.as_mut().is_some_and(|idle| idle.poll_connection(cx).is_ready()) {
             self.idle = None;
         }
@@ -256,7 +257,7 @@ async fn exchange(
         };
         match connection.send(request).await {
             Ok(answer) => break (connection, answer),
-            // The server closed it while it was idle. Not a byte of the request has left.
+            // The server closed the idle connection. No byte of the request has been sent.
             Err(Unsent::NotBegun(unsent, _)) if was_reused => request = *unsent,
             Err(Unsent::NotBegun(_, error) | Unsent::Failed(error)) => {
                 return (None, Err(ConnectError::http(error)));
@@ -291,7 +292,7 @@ async fn exchange(
     (connection, Ok(Answer { is_binary, body }))
 }
 
-/// The codings of a body that cannot be read, quoted: all but `identity`, which is what the client asks for.
+/// Returns the content codings of a body that the client cannot read, quoted: all except `identity`.
 pub(crate) fn foreign_coding(headers: &HeaderMap, secrets: impl FnOnce() -> Secrets) -> Option<String> {
     let codings = headers.get_all(header::CONTENT_ENCODING);
     let codings: Vec<_> = codings.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
@@ -301,16 +302,16 @@ pub(crate) fn foreign_coding(headers: &HeaderMap, secrets: impl FnOnce() -> Secr
     foreign.then(|| format!("{:?}", secrets().hide(&codings).chars().take(64).collect::<String>()))
 }
 
-/// The beginning of a body that is a web page, as proxies, logins and captive portals answer with status 200. No payload
-/// and no answer to a request with data begins like one.
+/// Returns the beginning of a body that is a web page. Proxies, login pages and captive portals send these with status
+/// 200. No payload, and no answer to a POST, begins like one.
 fn web_page(body: &[u8]) -> Option<Cow<'_, str>> {
     let beginning = body.trim_ascii_start();
     let beginning = beginning.get(..beginning.len().min(400)).unwrap_or_default();
     beginning.starts_with(b"<").then(|| String::from_utf8_lossy(beginning))
 }
 
-/// How long an idle connection is safe to use: a second less than the server has promised to keep it, so that no
-/// request meets the server's close on its way, and [`UNPROMISED`] where it has promised nothing.
+/// Returns how long an idle connection is safe to use: a second less than the server has promised to keep it, so that the
+/// server does not close it while a request is on its way, or [`UNPROMISED`] without a promise.
 fn keep_alive(headers: &HeaderMap) -> Duration {
     let promised = || {
         let value = headers.get("keep-alive")?.to_str().ok()?;

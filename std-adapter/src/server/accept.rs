@@ -1,4 +1,4 @@
-//! Accepting connections: how many, what happens when no more can be accepted, and who is told.
+//! Accepts connections, up to the limits, and reports when no more can be accepted.
 
 mod outage;
 
@@ -16,7 +16,7 @@ use crate::server::shared::ServerShared;
 use crate::session::notice;
 use crate::session::observer::CannotAccept;
 
-/// How long to wait before accepting is tried again.
+/// How long the server waits before it tries to accept again.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves every connection that `listener` accepts, until the server is shut down and its last session has ended.
@@ -53,7 +53,7 @@ where
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
-                // Out of descriptors, most likely: connections that end will free some.
+                // Most likely the process is out of descriptors. Connections that end will free some.
                 fails(&server, &mut outage, &CannotAccept::Error(&error));
                 tokio::time::sleep(PAUSE).await;
             }
@@ -69,7 +69,7 @@ async fn room(server: &ServerShared, outage: &mut Outage) {
     }
 }
 
-/// The next connection. Tells meanwhile when an outage is over.
+/// Waits for the next connection, and reports meanwhile when an outage is over.
 async fn accept<L: Listener>(
     server: &ServerShared,
     listener: &mut L,
@@ -90,7 +90,7 @@ async fn accept<L: Listener>(
     accepting.await
 }
 
-/// No connection can be accepted now. Those that have said nothing have to make room soon.
+/// Reports that no connection can be accepted, and shortens the time for connections that have not sent a request.
 fn fails(server: &ServerShared, outage: &mut Outage, why: &CannotAccept<'_>) {
     let now = server.hub.clock.now();
     server.gate.press(now);

@@ -22,14 +22,14 @@ use crate::wire::message::Message;
 pub struct ServerBuilder {
     sessions: SessionConfig,
     http: HttpConfig,
-    /// What was asked for and is not in the configuration, because it cannot be.
+    /// The first setting of the core that was out of bounds. `build` returns it as an error.
     unfit: Option<SettingsError>,
     allowed_origins: Option<AllowedOrigins>,
     handshakes: Option<(u32, Duration)>,
 }
 
 impl Server {
-    /// Returns the builder of a server that gives every session to `application`. It runs in the session's own task.
+    /// Returns the builder of a server that passes every session to `application`, which runs in the session's own task.
     ///
     /// If the application panics, its session closes with
     /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked). Messages that were
@@ -181,9 +181,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how many packets the answer to a poll carries at most. The others follow in the next answer, at once and in
-    /// order; a close packet comes after all of them. At least 1. Default: 16, which is the most that python-engineio's
-    /// client accepts: it ends the session at an answer with more.
+    /// Sets the largest number of packets in the answer to a poll. Further packets follow in the next answer, at once and
+    /// in order, and a close packet comes after all of them. At least 1. Default: 16, which is the most that
+    /// python-engineio's client accepts: it ends the session if an answer has more.
     ///
     /// [`max_payload`](Self::max_payload) limits the data from clients in bytes. [`ServerSettings::max_packets`], which is a
     /// thousand times as many, protects against payloads that consist of empty packets only.
@@ -191,7 +191,7 @@ impl ServerBuilder {
     /// ```
     /// use eio_tokio::Server;
     ///
-    /// // No client of this server minds.
+    /// // For a server whose clients accept any number of packets.
     /// let server = Server::builder(|_socket| async {}).max_packets_per_payload(usize::MAX).build()?;
     /// # Ok::<(), eio_tokio::BuildError>(())
     /// ```
@@ -211,7 +211,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Changes a setting of the core, which knows its bounds. The first one outside of them is what `build` says.
+    /// Changes a setting of the core, which checks its bounds. `build` returns the first error.
     fn set(mut self, change: impl FnOnce(ServerSettings) -> Result<ServerSettings, SettingsError>) -> Self {
         match change(self.sessions.settings) {
             Ok(settings) => self.sessions.settings = settings,

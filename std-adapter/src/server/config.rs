@@ -1,4 +1,4 @@
-//! The settings of a server that its requests and connections follow.
+//! The settings of a server for its requests and connections.
 
 use core::pin::Pin;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) type AddHeaders = Arc<dyn Fn(&Parts, &mut HeaderMap) + Send + Sync>;
 /// Chooses one of the subprotocols that a client offers for a WebSocket.
 pub(crate) type ChooseSubprotocol = Arc<dyn for<'o> Fn(&Parts, &[&'o str]) -> Option<&'o str> + Send + Sync>;
 
-/// The settings of a server that its requests and connections follow.
+/// The settings of a server for its requests and connections.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent switches, each with a name of the reference's"
@@ -52,9 +52,9 @@ pub(crate) struct HttpConfig {
     pub(crate) headers: HeaderMap,
     pub(crate) add_headers: Option<AddHeaders>,
     pub(crate) add_initial_headers: Option<AddHeaders>,
-    /// `None`: the first.
+    /// `None` chooses the first offered subprotocol.
     pub(crate) choose_subprotocol: Option<ChooseSubprotocol>,
-    /// From how many bytes on a polling payload is compressed.
+    /// The size in bytes from which a polling payload is compressed.
     pub(crate) compression_threshold: Option<usize>,
     pub(crate) http2: bool,
     pub(crate) max_head: usize,
@@ -93,7 +93,7 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
-    /// What every answer to this request carries, whatever it is.
+    /// Returns the headers that every answer to this request carries.
     pub(crate) fn common_headers(&self, request: &Parts) -> HeaderMap {
         let mut headers = self.headers.clone();
         if let Some(cors) = &self.cors {
@@ -105,7 +105,7 @@ impl HttpConfig {
         headers
     }
 
-    /// Adds what the application says about the answer that opens a session.
+    /// Adds the application's headers to the answer that opens a session.
     pub(crate) fn add_initial_headers(&self, request: &Parts, headers: &mut HeaderMap) {
         if let Some(add) = &self.add_initial_headers {
             add(request, headers);

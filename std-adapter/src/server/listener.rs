@@ -8,8 +8,8 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
-/// Accepts the connections of [`Server::serve`](crate::Server::serve). Implemented by [`TcpListener`] and
-/// [`UnixListener`], and you can implement it yourself.
+/// Accepts the connections of [`Server::serve`](crate::Server::serve). [`TcpListener`] and [`UnixListener`] implement it,
+/// and you can implement it for other listeners.
 pub trait Listener: Send {
     /// The type of a connection.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
@@ -17,25 +17,25 @@ pub trait Listener: Send {
     /// Waits for the next connection. Returns it with the address of its other end, or `None` if that has no address,
     /// as on a Unix socket.
     ///
-    /// The server drops this future while it shuts down. It accepts no other connection until the future is ready, so
-    /// run handshakes, such as that of TLS, in a task of their own, and pass their connections to
+    /// The server drops this future when it shuts down. It accepts no other connection until the future is ready. So run
+    /// handshakes, such as those of TLS, in separate tasks, and pass their connections to
     /// [`serve_connection`](crate::Server::serve_connection).
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Option<SocketAddr>)>> + Send;
 }
 
-/// Switches off Nagle's delay for its connections.
+/// Switches off Nagle's algorithm for its connections.
 impl Listener for TcpListener {
     type Io = tokio::net::TcpStream;
 
     async fn accept(&mut self) -> io::Result<(Self::Io, Option<SocketAddr>)> {
         let (stream, peer) = Self::accept(self).await?;
-        // Without it heartbeats can be late by the peer's delayed acknowledgement, which is no reason to refuse it.
+        // If this fails, heartbeats can be late by the peer's delayed acknowledgement. The connection still works.
         let _ = stream.set_nodelay(true);
         Ok((stream, Some(peer)))
     }
 }
 
-/// Its clients have no address: see
+/// Returns connections without an address: see
 /// [`TrustedProxies::and_without_address`](crate::TrustedProxies::and_without_address).
 #[cfg(unix)]
 impl Listener for UnixListener {

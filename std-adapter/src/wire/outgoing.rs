@@ -1,4 +1,4 @@
-//! What goes out: messages of the application, and packets of the session.
+//! Outgoing data: messages of the application, and packets of the session.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use eio_core::ws::{FrameHeader, OpCode};
 
 use crate::wire::message::Message;
 
-/// One thing to write.
+/// One message or packet to write.
 #[derive(Debug)]
 pub(crate) enum ToWrite {
     /// A packet of the session or of an upgrade.
@@ -17,7 +17,7 @@ pub(crate) enum ToWrite {
     Message(Outgoing),
 }
 
-/// A message on its way out, perhaps encoded already.
+/// A message to send, which may already be encoded.
 #[derive(Clone, Debug)]
 pub(crate) enum Outgoing {
     Message(Message),
@@ -40,7 +40,7 @@ impl Outgoing {
     }
 }
 
-/// A message and its WebSocket frame. A server's frames are not masked, so that one serves every receiver.
+/// A message and its WebSocket frame. A server's frames are not masked, so one frame can be sent to all receivers.
 #[derive(Debug)]
 pub(crate) struct PreparedMessage {
     message: Message,
@@ -71,10 +71,11 @@ impl PreparedMessage {
         &self.message
     }
 
-    /// The frame as revision 4 sends it.
+    /// Returns the frame for revision 4.
     ///
     /// # Errors
-    /// When the header is longer than a header can be, which ends the sessions that would send it.
+    /// Returns an error if the header is longer than a header can be, which should be impossible. It ends the sessions
+    /// that would send the message.
     pub(crate) fn frame(&self) -> Result<&Bytes, BufferTooSmall> {
         self.frame.as_ref().map_err(|error| *error)
     }

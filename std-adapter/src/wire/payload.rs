@@ -1,4 +1,4 @@
-//! Payloads: the packets that one request or answer carries on polling.
+//! Payloads: the packets in one request or answer on polling.
 
 use eio_core::Revision;
 use eio_core::packet::Packet;
@@ -8,11 +8,11 @@ use eio_core::payload::v4::{EncodeError, find_separator};
 
 use crate::wire::message::Message;
 
-/// A payload of these packets, and its form.
+/// Encodes these packets as a payload. Also returns its form.
 ///
 /// # Errors
-/// When a message holds what separates packets, which is refused where it is sent, or when a packet is longer than its
-/// bound. Neither can be.
+/// Returns an error if a message contains the separator of packets, or a packet is longer than its bound. Both should be
+/// impossible: `send` refuses such a message.
 pub(crate) fn encode(
     revision: Revision,
     base64_only: bool,
@@ -39,7 +39,8 @@ pub(crate) fn encode(
     Ok((framing, out))
 }
 
-/// Where in a message U+001E stands, which separates packets on polling in revision 4: it cannot be sent there.
+/// Returns the position of U+001E in a text message for revision 4. It separates packets on polling, so the text cannot be
+/// sent there.
 pub(crate) fn separator(revision: Revision, message: &Message) -> Option<usize> {
     match revision {
         Revision::V4 => find_separator(&Packet::message(message.as_websocket_message())),
@@ -47,7 +48,7 @@ pub(crate) fn separator(revision: Revision, message: &Message) -> Option<usize> 
     }
 }
 
-/// At least what a packet takes in a payload: its longest form, and a separator or a length prefix.
+/// Returns an upper bound for the length of a packet in a payload: its longest form, and a separator or a length prefix.
 pub(crate) fn packet_bound(revision: Revision, packet: &Packet<'_>) -> usize {
     let overhead = match revision {
         Revision::V4 => 1,

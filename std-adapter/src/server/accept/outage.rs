@@ -1,14 +1,14 @@
-//! A time in which no connection can be accepted, told once however often accepting fails in it.
+//! An outage: a time in which accepting fails. It is reported once, however often accepting fails.
 
 use core::time::Duration;
 
 use eio_core::Instant;
 
-/// How long accepting must not have failed until an outage counts as over. A server at its limit accepts one connection
-/// whenever another one ends, and that is no end of the outage.
+/// How long accepting must succeed until an outage counts as over. A server at its limit accepts a connection whenever
+/// another one ends, which does not end the outage.
 const CALM: Duration = Duration::from_secs(5);
 
-/// The present outage, if there is one.
+/// The current outage, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct Outage(Option<Times>);
 
@@ -19,19 +19,19 @@ struct Times {
 }
 
 impl Outage {
-    /// Accepting has failed; whether an outage begins with that.
+    /// Notes that accepting has failed. Returns whether an outage begins.
     pub(super) fn begins(&mut self, now: Instant) -> bool {
         let is_new = self.0.is_none();
         self.0.get_or_insert(Times { began: now, latest: now }).latest = now;
         is_new
     }
 
-    /// When the present outage will be over, unless accepting fails again.
+    /// Returns when the current outage will be over, unless accepting fails again.
     pub(super) fn over_at(&self) -> Option<Instant> {
         self.0.map(|times| times.latest.saturating_add(CALM))
     }
 
-    /// How long the outage has lasted, if it is over.
+    /// Returns how long the outage has lasted, if it is over.
     pub(super) fn ends(&mut self, now: Instant) -> Option<Duration> {
         let times = self.0.take_if(|times| times.latest.saturating_add(CALM) <= now)?;
         Some(times.latest.saturating_duration_since(times.began))

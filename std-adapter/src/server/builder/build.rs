@@ -1,4 +1,4 @@
-//! Checking the settings.
+//! Checks the settings and builds the server.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub enum BuildError {
     /// Credentials are allowed for [any](crate::Cors::any) origin, which no browser accepts.
     #[error("cors: Cors::any() cannot be combined with credentials: list the origins")]
     CredentialsForAnyOrigin,
-    /// [`Cors::origins`](crate::Cors::origins) has an empty list, which allows nobody.
+    /// [`Cors::origins`](crate::Cors::origins) has an empty list, which would allow no page.
     #[error("cors: the list of origins is empty: add at least one origin, or leave cors out")]
     CorsForNobody,
 }
@@ -121,7 +121,7 @@ fn micros(period: Duration) -> u64 {
     u64::try_from(period.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Whether a request's path can be this one: no query, no fragment, nothing that has to be escaped.
+/// Returns whether a request can have this path: it has no query, no fragment, and no characters that must be escaped.
 fn stands_in_requests(path: &str) -> bool {
     path.is_ascii()
         && !path.contains(['?', '#'])

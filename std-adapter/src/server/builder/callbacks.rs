@@ -10,11 +10,13 @@ use crate::session::observer::Observer;
 use crate::session::socket::{Disconnect, Sender};
 
 impl ServerBuilder {
-    /// Sets a function that allows or refuses every new session. An error refuses the session and carries the message
-    /// for the client. As in the reference, the answer is status 403 with the message as a part of the protocol's JSON
-    /// on polling, and status 400 with the message as the body on WebSocket. (Browsers show a page neither status nor
-    /// body of a refused WebSocket.) If the function takes longer than a [request may take](Self::request_timeout), the
-    /// server refuses the session with status 503 and `Retry-After: 5`. Default: all sessions are allowed.
+    /// Sets a function that allows or refuses every new session. An error refuses the session and carries the message for
+    /// the client. Default: all sessions are allowed.
+    ///
+    /// As in the reference, a refusal on polling has status 403 and the protocol's JSON with the message. On WebSocket it
+    /// has status 400 and the message as the body. (Browsers hide both the status and the body of a refused WebSocket from
+    /// the page.) If the function takes longer than the [request timeout](Self::request_timeout), the server refuses the
+    /// session with status 503 and `Retry-After: 5`.
     #[must_use]
     pub fn allow_request<F, R>(mut self, allow: F) -> Self
     where

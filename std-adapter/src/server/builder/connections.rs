@@ -38,8 +38,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how many sessions may be open at once. Further ones get status 503 with `Retry-After: 5`. Default:
-    /// 1,000,000.
+    /// Sets how many sessions may be open at once. Requests for further sessions get status 503 with `Retry-After: 5`.
+    /// Default: 1,000,000.
     #[must_use]
     pub fn max_sessions(mut self, sessions: usize) -> Self {
         self.sessions.max_sessions = sessions;
@@ -48,10 +48,9 @@ impl ServerBuilder {
 
     /// Sets how many connections of [`serve`](crate::Server::serve) may be open at once, WebSockets included. Further ones
     /// wait until a connection ends. While connections wait, the server closes a connection after 1 s, instead of the
-    /// [request timeout](Self::request_timeout), if it has not sent the head of a request. Answers that belong to no
-    /// session then announce 1 s instead of the [idle timeout](Self::idle_timeout). What an earlier answer announced
-    /// still holds. At least 1. Default: as many as the process has descriptors for, with the same short times once it
-    /// runs out of them.
+    /// [request timeout](Self::request_timeout), if it has not sent the head of a request. Answers outside of a session
+    /// then announce 1 s instead of the [idle timeout](Self::idle_timeout), but earlier announcements still hold. At
+    /// least 1. Default: no limit but the process's descriptors; the same short times apply when it runs out of them.
     ///
     /// Leave some of the process's descriptors to the rest of the application. A session on polling sometimes has two
     /// connections.
