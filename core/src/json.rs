@@ -36,7 +36,7 @@ pub struct Error {
 pub enum ErrorKind {
     /// The text does not follow JSON's grammar, or ends too early.
     Invalid,
-    /// Containers are nested more than [`MAX_DEPTH`] deep.
+    /// Containers are nested more than 64 levels deep.
     TooDeep,
 }
 

@@ -52,7 +52,7 @@ pub enum State {
     },
 }
 
-/// Why a session ended, or why an attempt to open one failed.
+/// The reason why a session ended, or why an attempt to open one failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -3,8 +3,8 @@
 //! Both sides repeat `2::`. The timers of one side are the whole state of its session: no session type wraps them.
 //!
 //! The four periods are Hi (heartbeat interval), Ht (heartbeat timeout), Ct (close timeout) and Pd (polling duration).
-//! `now` is the time at which the input is handled. Old configurations give the periods in *seconds*; here they are
-//! [`Duration`]s.
+//! `now` is the time at which the input is handled. Old configurations give the periods in *seconds*; here each is a
+//! [`Duration`](core::time::Duration).
 //!
 //! # [`ServerTimers`] on WebSocket
 //!
