@@ -1,7 +1,7 @@
 //! HTTP long-polling: when a poll waits, what overlapping requests do, and what goes into one answer.
 //!
-//! A session on polling lives in two kinds of requests. A *poll* (GET) waits until the server has something to say. A
-//! *post* (POST) carries a payload to the server. At most one of each may be in flight. The two may overlap each other.
+//! A session on polling uses two kinds of requests. A *poll* (GET) waits until the server has something to send. A *post*
+//! (POST) carries a payload to the server. At most one of each may be in flight. A poll and a post may overlap.
 //!
 //! ```text
 //!  requests                                                            answers
@@ -13,23 +13,24 @@
 //!                                ServerSession
 //! ```
 //!
-//! [`ServerPolling`] is the server's side of one session, and [`ClientPolling`] the client's. Both stand beside the
-//! session and get it passed in, because most of what happens to a request happens to the session as well: a second
-//! poll ends it, a ping that is due answers a poll, and the answer that carries the `close` packet is its end. They own
-//! no request, no message and no buffer. The caller keeps these, and asks after every change.
+//! [`ServerPolling`] is the server's side of one session, and [`ClientPolling`] the client's. Their methods take the
+//! session as an argument, because most events of a request also concern the session: a second poll ends it, a ping that
+//! is due answers a poll, and the answer with the `close` packet is its end. Both types hold no request, no message and no
+//! buffer. The caller keeps these, and asks for answers after every change.
 //!
 //! # The server's loop
 //!
-//! 1. A poll arrived: [`handle_poll`](ServerPolling::handle_poll). A post arrived:
-//!    [`handle_post`](ServerPolling::handle_post); read its body once [`may_receive`](ServerPolling::may_receive)
-//!    returns true; hand its packets to the session; call
-//!    [`handle_post_received`](ServerPolling::handle_post_received). A refusal is the answer to the request.
-//! 2. The client went away: [`handle_poll_aborted`](ServerPolling::handle_poll_aborted),
+//! 1. When a poll arrives, call [`handle_poll`](ServerPolling::handle_poll). When a post arrives, call
+//!    [`handle_post`](ServerPolling::handle_post), and read its body once [`may_receive`](ServerPolling::may_receive)
+//!    returns true. Pass its packets to the session, and then call
+//!    [`handle_post_received`](ServerPolling::handle_post_received). If a method returns a refusal, answer the request
+//!    with it.
+//! 2. When the client of a request goes away, call [`handle_poll_aborted`](ServerPolling::handle_poll_aborted) or
 //!    [`handle_post_failed`](ServerPolling::handle_post_failed).
-//! 3. Then the clock: `session.handle_timeout(now)`, once all that is ready has been handled. While a post is being
-//!    received ([`is_receiving`](ServerPolling::is_receiving)), it may bring the evidence that the client lives.
-//! 4. [`poll_answer`](ServerPolling::poll_answer) and [`post_answer`](ServerPolling::post_answer): what can be answered
-//!    now. Ask again after every request, message, timeout and upgrade.
+//! 3. Call `session.handle_timeout(now)` once everything that is ready has been handled, but not while a post is being
+//!    received ([`is_receiving`](ServerPolling::is_receiving)): the post may contain a sign of life.
+//! 4. Call [`poll_answer`](ServerPolling::poll_answer) and [`post_answer`](ServerPolling::post_answer) after every request,
+//!    message, timeout and upgrade. They return the answers that can be written now.
 //!
 //! ```
 //! use eio_core::packet::{Packet, WebSocketMessage};
@@ -43,7 +44,7 @@
 //! let mut polling = ServerPolling::new(Revision::V4, false);
 //! let mut queue: Vec<&str> = Vec::new();
 //! let mut body = [0; 1_000];
-//! // Answers the poll if there is something to say.
+//! // Answers the poll if there is something to send.
 //! let mut answer = |polling: &mut ServerPolling, session: &mut ServerSession, queue: &mut Vec<&str>, now| {
 //!     let packets = || queue.iter().map(|text| Packet::message(WebSocketMessage::Text(text)));
 //!     let batch = polling.poll_answer(now, session, packets(), &Limits::DEFAULT)?;
@@ -92,7 +93,7 @@
 //! |---|---|
 //! | a ping or a pong is due, or a message is queued | is answered with everything that fits: pongs and pings first |
 //! | the session closes | is answered with the rest of the messages; the `close` packet is behind the last one |
-//! | an upgrade wants the poll back ([`release_poll`](ServerPolling::release_poll)) | is answered with `noop`, if nothing else is to be said |
+//! | an upgrade releases the poll ([`release_poll`](ServerPolling::release_poll)) | is answered with `noop`, if there is nothing else to send |
 //! | the upgrade completes | is answered with `close`, which ends the transport and not the session |
 //! | a second poll, or a violation in a post, or silence past the deadline ends the session | is answered with `close` |
 //! | the client sends a `close` packet in a post | is answered with `noop` |
@@ -102,7 +103,7 @@
 //! pong to the client's next ping. Neither comes later than the deadline after which the session ends.
 //!
 //! Sources: the Engine.IO protocol, "HTTP long-polling" and "Upgrade"; engine.io 6.6 (`transports/polling.ts`,
-//! `socket.ts`) where the text says nothing.
+//! `socket.ts`) where the protocol's text does not define the behaviour.
 
 mod batch;
 mod client;

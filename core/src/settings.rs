@@ -132,7 +132,7 @@ impl Default for Heartbeat {
     }
 }
 
-/// Why a period does not fit a `u32` of milliseconds.
+/// The reason why a period does not fit a `u32` of milliseconds.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "public for `eio-legacy` alone, through `internal`")]
 pub enum Unfit {

@@ -30,7 +30,7 @@
 //! let mut wire = [0; 64];
 //! let len = ws::encode_message(WebSocketMessage::Text("2probe"), Some([0x37, 0xfa, 0x21, 0x3d]), &mut wire)?;
 //!
-//! // The server decodes in place, in the very bytes that it read.
+//! // The server decodes in place, in the buffer with the bytes that it read.
 //! let mut decoder = Decoder::server(1_000_000);
 //! let decoded = decoder.decode(&mut wire[..len])?;
 //! assert_eq!(decoded.consumed, len);

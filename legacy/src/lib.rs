@@ -1,14 +1,14 @@
 //! Socket.IO 0.9 without a runtime: `no_std`, no `alloc`, no `unsafe`, no reachable panic.
 //!
 //! Socket.IO 0.9 (2011 to 2014, "protocol 1") is older than Engine.IO. It has its own handshake, its own packets and
-//! its own heartbeats, and nothing of it is compatible with Socket.IO 1 and newer. You need this crate only if a program
-//! of that time must stay connected: a device whose firmware nobody can change, or a server that nobody can replace.
-//! Everybody else uses [`eio_core`].
+//! its own heartbeats, and none of it is compatible with Socket.IO 1 and newer. You need this crate only if a program
+//! of that time must stay connected: a device whose firmware cannot be changed, or a server that cannot be replaced.
+//! All other programs use [`eio_core`].
 //!
-//! As in [`eio_core`], the caller owns the sockets, the clock and the buffers. It hands in text and the time, and does
-//! what the answers say.
+//! As in [`eio_core`], the caller owns the sockets, the clock and the buffers. It passes in text and the time, and acts
+//! on the results.
 //!
-//! | module | what it is |
+//! | module | content |
 //! |---|---|
 //! | [`handshake`] | the answer to a client's first request: session id, timeouts, transports |
 //! | [`packet`] | text to packets and back |
@@ -40,7 +40,7 @@
 //! let mut timers = ServerTimers::new(periods, at(0));
 //! assert_eq!(LegacyPacket::CONNECT.encode(&mut out), Ok("1::"));
 //!
-//! // What arrives, and when: the echo of the first heartbeat, one message, and then nothing.
+//! // The client's packets and their times: the echo of the first heartbeat, one message, and then nothing.
 //! let mut arriving = [(26, "2::"), (30, "3:::hello")].into_iter().peekable();
 //! let mut sent = Vec::new();
 //! let mut now = at(0);
@@ -61,7 +61,7 @@
 //!     now = arriving.peek().map_or(deadline, |(when, _)| deadline.min(at(*when)));
 //! };
 //! assert_eq!(sent, [(at(25), LegacyPacket::HEARTBEAT), (at(51), LegacyPacket::HEARTBEAT)]);
-//! assert_eq!(end, at(111)); // 60 s after the heartbeat that nobody answered
+//! assert_eq!(end, at(111)); // 60 s after the unanswered heartbeat
 //! # Ok::<(), eio_legacy::handshake::LegacyHandshakeError>(())
 //! ```
 //!

@@ -33,7 +33,7 @@ use crate::packet::{DecodeError, Packet};
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "revision 3 is final, and revision 4 has one form")]
 pub enum Format {
-    /// Revision 4. Bytes travel as base64, so the payload is text.
+    /// Revision 4. Bytes are sent as base64, so the payload is text.
     V4,
     /// Revision 3, for a peer that can read bytes: binary framing if one of the packets is binary.
     V3,
@@ -110,7 +110,7 @@ impl FusedIterator for Decoder<'_> {}
 /// use eio_core::packet::{Packet, WebSocketMessage};
 /// use eio_core::payload::{Format, Layout};
 ///
-/// // What fits into a body of 12 bytes?
+/// // Count the packets that fit into a body of 12 bytes.
 /// let queue = ["first", "second", "third"].map(|text| Packet::message(WebSocketMessage::Text(text)));
 /// let (mut layout, mut fitting) = (Layout::new(Format::V4), 0);
 /// for packet in &queue {

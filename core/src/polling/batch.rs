@@ -1,4 +1,4 @@
-//! What goes into one payload: the session's own packets, and as many messages as fit.
+//! Chooses the packets of one payload: the session's own packets, and as many messages as fit.
 
 use crate::packet::Packet;
 use crate::payload::v3::Framing;
@@ -27,8 +27,8 @@ impl Limits {
     /// Returns the limits with at most `max_len` bytes in a payload: the server's `maxPayload` for a client's posts, or
     /// the length of the buffer that the payload is written to.
     ///
-    /// A single packet may be longer. It goes out alone, because splitting a payload does not shorten it. A caller that
-    /// cannot carry such a message refuses it when the application sends it.
+    /// A single packet may be longer. It is sent alone, because splitting a payload does not shorten it. A caller that
+    /// cannot carry such a message must refuse it when the application sends it.
     #[must_use]
     pub const fn with_max_len(self, max_len: usize) -> Self {
         Self { max_len, ..self }
@@ -225,5 +225,5 @@ impl Batch {
     }
 }
 
-/// Pong, ping and close.
+/// The number of packets that a session may have to send: pong, ping and close.
 const MAX_CONTROLS: usize = 3;

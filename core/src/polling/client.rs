@@ -19,10 +19,10 @@ use crate::{ClientSession, Instant, Revision};
 /// | the first poll | at once, without a `sid`: its answer opens the session |
 /// | a poll | whenever none is in flight, but not while the inbox is full, while an upgrade pauses polling, or beside the post that closes the session |
 /// | a post | when none is in flight and there is something to send: heartbeats first, then as many messages as fit, and a `close` packet behind the last one |
-/// | the last post | the session ended, and its server has to be told |
+/// | the last post | when the session has ended and the server must be told |
 ///
-/// A post holds back the heartbeats that become due behind it. So a post that takes longer than twice the longest
-/// silence that the handshake allows is given up, and the session ends.
+/// Heartbeats that become due during a post wait for its answer. So a post that takes longer than twice the longest silence
+/// that the handshake allows is abandoned, and the session ends.
 ///
 /// ```
 /// use core::time::Duration;
@@ -39,7 +39,7 @@ use crate::{ClientSession, Instant, Revision};
 /// let queue = [WebSocketMessage::Text("hello")].map(Packet::message);
 /// let hold = Hold::default();
 ///
-/// // Nothing but a poll can go out before the session is open.
+/// // Before the session is open, only a poll can be sent.
 /// assert_eq!(polling.poll_request(at(0), &mut session, queue, &limits, hold), Some(Request::Poll));
 /// assert_eq!(polling.poll_request(at(0), &mut session, queue, &limits, hold), None);
 /// let answer = br#"0{"sid":"x7","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
@@ -73,13 +73,13 @@ pub struct ClientPolling {
     format: Format,
     poll_in_flight: bool,
     post: Post,
-    /// The time at which the post in flight is given up.
+    /// The time at which the post in flight is abandoned.
     post_deadline: Option<Instant>,
-    /// The session wants its `close` packet sent.
+    /// Whether the session's `close` packet is to be sent.
     close_due: bool,
-    /// The session has moved to another transport.
+    /// Whether the session has moved to another transport.
     moved: bool,
-    /// The session had ended when the caller last asked.
+    /// Whether the session had ended at the last call of [`ClientPolling::poll_request`].
     ended: bool,
 }
 
@@ -89,7 +89,7 @@ pub struct ClientPolling {
 enum Post {
     None,
     InFlight,
-    /// It ends with the `close` packet.
+    /// The post ends with the `close` packet.
     Closing,
 }
 
@@ -145,13 +145,13 @@ impl ClientPolling {
         self.format
     }
 
-    /// Returns the next request to start, or `None` if there is nothing to start now. It is in flight from then on.
+    /// Returns the next request to start, or `None` if there is nothing to start now. The request counts as in flight.
     ///
     /// `queue` is the caller's queue of messages, the oldest first. The length limit in `limits` is the handshake's
     /// `maxPayload`, or less. A long post delays the heartbeats behind it.
     ///
-    /// Once the session has ended, drop the requests in flight before this call. It returns at most one more post, if
-    /// the server has to be told.
+    /// Once the session has ended, drop the requests in flight before this call. It returns at most one more post, which
+    /// tells the server.
     pub fn poll_request<'q>(
         &mut self,
         now: Instant,
@@ -189,7 +189,7 @@ impl ClientPolling {
         Some(Request::Post(batch))
     }
 
-    /// The session has ended: returns the post that tells its server, once.
+    /// Returns the post that tells the server of the end of the session. Returns it only once.
     fn last_post(&mut self, now: Instant, session: &mut ClientSession) -> Option<Request> {
         if core::mem::replace(&mut self.ended, true) {
             return None;
@@ -199,7 +199,7 @@ impl ClientPolling {
         self.post_deadline = None;
         let mut close_due = false;
         Batch::heartbeats(self.format, &mut close_due, || session.poll_transmit());
-        // A server that never opened the session does not know it.
+        // A server that has not opened the session does not know it.
         if !close_due || self.moved || session.heartbeat().is_none() {
             return None;
         }
@@ -208,7 +208,7 @@ impl ClientPolling {
         Some(Request::Post(Batch::close(self.format)))
     }
 
-    /// Reports that the poll was answered, and that the packets of the answer have been handed to the session.
+    /// Reports that the poll was answered, and that the packets of the answer have been passed to the session.
     pub const fn handle_poll_answered(&mut self) {
         self.poll_in_flight = false;
     }
@@ -269,8 +269,8 @@ impl ClientPolling {
         expired
     }
 
-    /// Returns the time at which the post in flight is given up, which is when to call
-    /// [`handle_timeout`](Self::handle_timeout). Returns `None` if no post is in flight.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout) and abandon the post in flight. Returns
+    /// `None` if no post is in flight.
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Instant> {
         self.post_deadline
@@ -284,14 +284,13 @@ impl ClientPolling {
     }
 
     /// Returns whether the session's [`Control::Close`](crate::session::Control::Close) was taken but not sent, because
-    /// messages are still before it.
-    /// `session.poll_transmit()` does not return it again.
+    /// messages must be sent before it. `session.poll_transmit()` does not return it again.
     #[must_use]
     pub const fn close_pending(&self) -> bool {
         self.close_due
     }
 
-    /// Returns whether no request is in flight. While an upgrade pauses polling, this is what it waits for.
+    /// Returns whether no request is in flight. An upgrade that pauses polling waits until this is true.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         !self.poll_in_flight && self.post == Post::None

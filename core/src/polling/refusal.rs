@@ -25,7 +25,7 @@ pub enum Refusal {
     /// The revision does not allow the content type of the post. The session ends.
     #[error("content type not supported")]
     ContentType,
-    /// The post is longer than `max_payload`. The session lives on.
+    /// The post is longer than `max_payload`. The session continues.
     #[error("payload too large")]
     PayloadTooLarge,
     /// The post did not arrive in time. The session ends.
@@ -39,8 +39,8 @@ pub enum Refusal {
 impl Refusal {
     /// Returns the status code of the HTTP answer.
     ///
-    /// Source: engine.io 6.6, except for [`Malformed`](Self::Malformed), which the protocol's text and test suite want
-    /// refused, and for [`Timeout`](Self::Timeout) (RFC 9110 section 15.5.9).
+    /// Source: engine.io 6.6, except for [`Malformed`](Self::Malformed), whose refusal the protocol's text and test suite
+    /// require, and for [`Timeout`](Self::Timeout) (RFC 9110 section 15.5.9).
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -70,10 +70,10 @@ impl Refusal {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "a body is too long, too slow, or cut off")]
 pub enum PostFailure {
-    /// Its body is longer than `max_payload`. The client may send a shorter one, so the session lives on.
+    /// The body is longer than `max_payload`. The client may send a shorter one, so the session continues.
     TooLarge,
-    /// It took longer than the caller allows. The session ends.
+    /// The post took longer than the caller allows. The session ends.
     TimedOut,
-    /// Its client went away. Packets may be lost, so the session ends.
+    /// The client went away. Packets may be lost, so the session ends.
     Aborted,
 }

@@ -23,7 +23,7 @@ use crate::{DisconnectReason, Instant, Revision, ServerSession};
 /// let mut polling = ServerPolling::new(Revision::V4, false);
 /// polling.handle_poll(now, &mut session, false)?;
 ///
-/// // A second poll is refused and ends the session. The first poll is told so.
+/// // A second poll is refused and ends the session. The first poll is answered with `close`.
 /// assert_eq!(polling.handle_poll(now, &mut session, false), Err(Refusal::Overlapping));
 /// let batch = polling.poll_answer(now, &mut session, [], &Limits::DEFAULT).expect("the session has ended");
 /// assert_eq!(batch.encode([], &mut [0; 8]), Ok(&b"1"[..]));
@@ -35,17 +35,17 @@ use crate::{DisconnectReason, Instant, Revision, ServerSession};
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct ServerPolling {
     revision: Revision,
-    /// The client asked for base64 when it opened the session.
+    /// Whether the client asked for base64 when it opened the session.
     base64_only: bool,
     poll: Poll,
     post: Post,
-    /// An upgrade wants the waiting poll answered.
+    /// Whether an upgrade requires the waiting poll to be answered.
     release: bool,
-    /// The session wants its `close` packet sent.
+    /// Whether the session's `close` packet is to be sent.
     close_due: bool,
-    /// An answer has been made since the session began to close.
+    /// Whether an answer has been made since the session began to close.
     closing_answered: bool,
-    /// The session has moved to another transport.
+    /// Whether the session has moved to another transport.
     moved: bool,
 }
 
@@ -56,10 +56,10 @@ enum Poll {
     None,
     Waiting {
         format: Format,
-        /// It arrived when the session was closing already.
+        /// Whether the session was already closing when the poll arrived.
         finds_closing: bool,
     },
-    /// Its answer is on its way out.
+    /// The answer to the poll is being written.
     Answering,
 }
 
@@ -69,7 +69,7 @@ enum Poll {
 enum Post {
     None,
     Receiving,
-    /// Its packets have been handled.
+    /// The packets of the post have been handled.
     Received,
 }
 
@@ -95,7 +95,7 @@ impl ServerPolling {
     /// Handles a poll that arrived. `jsonp` is true if its query has `j`, which means that the answer is a script.
     ///
     /// If the session's deadline has passed and no post [is being received](Self::is_receiving), call
-    /// `session.handle_timeout(now)` first: a poll is no sign of life.
+    /// `session.handle_timeout(now)` first: a poll does not count as a sign of life.
     ///
     /// # Errors
     /// Returns the [`Refusal`] to answer the poll with. A poll that overlaps another one also ends the session.
@@ -115,7 +115,7 @@ impl ServerPolling {
         Ok(())
     }
 
-    /// Returns the answer to the waiting poll, or `None` if it has to wait on, or if no poll waits.
+    /// Returns the answer to the waiting poll, or `None` if the poll must keep waiting or no poll waits.
     ///
     /// `queue` is the caller's queue of messages, the oldest first. The answer says how many of them it carries. Remove
     /// these, write the answer, and call [`handle_poll_answered`](Self::handle_poll_answered) or
@@ -155,7 +155,7 @@ impl ServerPolling {
         let batch = if self.moved {
             Batch::close(format)
         } else if let Some(end) = session.end() {
-            // The client that closed needs no `close` packet.
+            // A client that has closed the session needs no `close` packet.
             match end.reason {
                 DisconnectReason::PeerClose => Batch::empty(format).with_noop(),
                 _ => Batch::close(format),
@@ -186,7 +186,7 @@ impl ServerPolling {
             return if release && batch.is_empty() { batch.with_noop() } else { batch };
         }
         let first = !core::mem::replace(&mut self.closing_answered, true);
-        // The reference server answers a poll that finds the session closing with a noop as well.
+        // Like the reference server, answer a poll that arrives while the session is closing with a noop as well.
         let noop = (first && finds_closing && batch.messages() == 0).then(|| batch.with_noop());
         let closed = noop.and_then(|batch| batch.closed(limits)).or_else(|| batch.closed(limits));
         let Some(closed) = closed.filter(|_| all) else { return batch };
@@ -288,14 +288,14 @@ impl ServerPolling {
         Format::new(self.revision, self.base64_only)
     }
 
-    /// Reports that all packets of the post have been handed to the session.
+    /// Reports that all packets of the post have been passed to the session.
     pub fn handle_post_received(&mut self) {
         if self.is_receiving() {
             self.post = Post::Received;
         }
     }
 
-    /// Reports that the post was not received. Returns the [`Refusal`] to answer it with, if somebody waits for an
+    /// Reports that the post was not received. Returns the [`Refusal`] to answer it with, if the client still waits for an
     /// answer.
     ///
     /// ```
@@ -334,8 +334,8 @@ impl ServerPolling {
         }
     }
 
-    /// Returns the answer to the post: `ok` with status 200, or a refusal. Returns `None` if it has to wait on, or if no
-    /// post was received.
+    /// Returns the answer to the post: `ok` with status 200, or a refusal. Returns `None` if the post must keep waiting, or
+    /// if no post was received.
     ///
     /// The answer waits until the inbox has room, so that a client cannot send faster than the application reads. If the
     /// session ends while a post is still being received, the rest of it is not needed, and the answer is a refusal.
@@ -359,9 +359,9 @@ impl ServerPolling {
         Some(answer)
     }
 
-    /// Answers the waiting poll with a `noop` packet, if nothing else is to be said. Does nothing without a waiting
-    /// poll. Call it for [`UpgradeControl::Noop`](crate::upgrade::UpgradeControl::Noop): the client has to finish its
-    /// poll before it can complete the upgrade.
+    /// Answers the waiting poll with a `noop` packet, if there is nothing else to send. Does nothing without a waiting
+    /// poll. Call it for [`UpgradeControl::Noop`](crate::upgrade::UpgradeControl::Noop): the client must finish its poll
+    /// before it can complete the upgrade.
     ///
     /// ```
     /// use eio_core::polling::{Limits, ServerPolling};
@@ -370,7 +370,7 @@ impl ServerPolling {
     /// let now = Instant::from_micros(0);
     /// let mut session = ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), now);
     /// let mut polling = ServerPolling::new(Revision::V4, false);
-    /// polling.release_poll(); // nobody waits
+    /// polling.release_poll(); // no poll waits
     /// polling.handle_poll(now, &mut session, false)?;
     /// assert_eq!(polling.poll_answer(now, &mut session, [], &Limits::DEFAULT), None);
     /// polling.release_poll();
@@ -399,7 +399,7 @@ impl ServerPolling {
     }
 
     /// Returns whether the session's [`Control::Close`](crate::session::Control::Close) was taken but not sent, because
-    /// messages are still before it. `session.poll_transmit()` does not return it again.
+    /// messages must be sent before it. `session.poll_transmit()` does not return it again.
     #[must_use]
     pub const fn close_pending(&self) -> bool {
         self.close_due
@@ -427,7 +427,7 @@ impl ServerPolling {
         }
     }
 
-    /// A request failed, and with it the transport.
+    /// Reports to the session that its transport failed, because a request failed.
     fn fail(&self, now: Instant, session: &mut ServerSession) {
         if !self.moved {
             session.handle_transport_error(now);

@@ -139,7 +139,7 @@ impl LegacySettings {
     }
 }
 
-/// The values of old settings, in the units of today.
+/// The values of old settings, in current units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct OldSettings {

@@ -6,8 +6,8 @@ use super::{
 use crate::Revision;
 use crate::packet::Packet;
 
-/// One WebSocket connection of either role, without I/O: a [`Decoder`] for what comes in, and a [`FrameWriter`] for what
-/// goes out. It takes at most 40 bytes and owns no buffer.
+/// One WebSocket connection of either role, without I/O: a [`Decoder`] for received bytes, and a [`FrameWriter`] for
+/// frames to send. It takes at most 40 bytes and owns no buffer.
 ///
 /// | the caller | the connection |
 /// |---|---|
@@ -16,9 +16,9 @@ use crate::packet::Packet;
 /// | got a ping | [`control`](Self::control) writes the [reply](ControlFrame::reply); only the latest of several pings needs one |
 /// | wants to close | [`close`](Self::close), then [`close_frame`](Self::close_frame) behind the last message |
 /// | got a close frame, or an error | the answer with its code is due: [`close_is_due`](Self::close_is_due) |
-/// | asks whether all is over | [`is_closed`](Self::is_closed): both close frames have passed |
+/// | asks whether the connection is closed | [`is_closed`](Self::is_closed): both close frames have passed |
 ///
-/// Every frame that a client sends needs a key: four fresh bytes that nobody can predict. A server passes `[0; 4]`.
+/// Every frame that a client sends needs a key: four fresh, unpredictable bytes. A server passes `[0; 4]`.
 ///
 /// ```
 /// use eio_core::Revision;
@@ -119,7 +119,7 @@ impl Connection {
     /// ```
     ///
     /// # Errors
-    /// Returns an [`ControlFrameError`] if the payload is too long or `out` is too small. Nothing was written then.
+    /// Returns a [`ControlFrameError`] if the payload is too long or `out` is too small. Nothing was written then.
     pub fn control(
         &self,
         control: &ControlFrame<'_>,
@@ -144,7 +144,7 @@ impl Connection {
     /// Writes the close frame that is due, and returns its length. See [`FrameWriter::close_frame`].
     ///
     /// # Errors
-    /// Returns an [`ControlFrameError`] if the reason is too long or `out` is too small. The frame is still due.
+    /// Returns a [`ControlFrameError`] if the reason is too long or `out` is too small. The frame is still due.
     pub fn close_frame(
         &mut self,
         reason: &str,

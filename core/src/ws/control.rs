@@ -60,7 +60,7 @@ impl<'a> ControlFrame<'a> {
     /// ```
     ///
     /// # Errors
-    /// Returns an [`ControlFrameError`] if the payload is too long or `out` is too small. Nothing was written then.
+    /// Returns a [`ControlFrameError`] if the payload is too long or `out` is too small. Nothing was written then.
     pub fn encode(&self, key: Option<[u8; 4]>, out: &mut [u8]) -> Result<usize, ControlFrameError> {
         let (opcode, head, tail): (_, &[u8], &'a [u8]) = match *self {
             Self::Ping(payload) => (OpCode::Ping, &[], payload),

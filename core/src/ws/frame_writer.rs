@@ -1,4 +1,4 @@
-//! The sending side of one connection: which frames may go out, and in which form.
+//! The sending side of one connection: which frames may be sent, and in which form.
 
 use super::{Close, CloseCode, ControlFrame, ControlFrameError, FrameHeader, MessageKind, OpCode};
 
@@ -56,7 +56,7 @@ enum Closing {
     Due {
         /// A code that must not be sent, such as [`CloseCode::NO_STATUS`], is left out.
         code: CloseCode,
-        /// Whether [`FrameWriter::close`] asked for it, so that the caller's words belong to it.
+        /// Whether [`FrameWriter::close`] requested the frame. Only then does it carry the caller's reason.
         ours: bool,
     },
     Sent,
@@ -88,7 +88,7 @@ impl FrameWriter {
         Self { masks: true, ..Self::server() }
     }
 
-    /// Returns whether this side masks its frames. A caller that does not pass the key `[0; 4]`.
+    /// Returns whether this side masks its frames. If it does not, the key is not used.
     #[must_use]
     pub const fn masks(&self) -> bool {
         self.masks
@@ -182,7 +182,7 @@ impl FrameWriter {
     /// [`close`](Self::close) asked for.
     ///
     /// # Errors
-    /// Returns an [`ControlFrameError`] if the reason is too long or `out` is too small. The frame is still due.
+    /// Returns a [`ControlFrameError`] if the reason is too long or `out` is too small. The frame is still due.
     /// [`ControlFrame::MAX_LEN`] bytes are always enough.
     pub fn close_frame(
         &mut self,

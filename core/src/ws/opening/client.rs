@@ -144,7 +144,7 @@ impl Writer<'_> {
     }
 }
 
-/// Returns whether the bytes can be the beginning of a response. A client need not wait for the end of something else.
+/// Returns whether the bytes can be the beginning of a response. If they cannot, a client need not wait for the rest.
 ///
 /// ```
 /// use eio_core::ws::opening::may_be_response;
