@@ -238,7 +238,7 @@ fn refusals_of_old_settings_are_sentences() {
         (
             v1_v2,
             vec![("heartbeat timeout", "0.6")],
-            "`heartbeat timeout` is too fine: expected whole milliseconds, from 1 to 2147483647",
+            "`heartbeat timeout` has too many decimals: expected whole milliseconds, from 1 to 2147483647",
         ),
         (
             v1_v2,
@@ -255,31 +255,31 @@ fn refusals_of_old_settings_are_sentences() {
         (
             v0_9,
             vec![("pingTimeout", "20000")],
-            "`pingTimeout` is a name of today among settings of Socket.IO 0.9: expected `heartbeat timeout`, in \
+            "`pingTimeout` is a current setting, not one of Socket.IO 0.9: expected `heartbeat timeout`, in \
              seconds",
         ),
         (
             v1_v2,
             vec![("ping_timeout", "20000")],
-            "`ping_timeout` is a name of today among settings of Socket.IO 1.x and 2.x: expected `heartbeat \
+            "`ping_timeout` is a current setting, not one of Socket.IO 1.x and 2.x: expected `heartbeat \
              timeout`, in milliseconds",
         ),
         (
             v0_9,
             vec![("maxHttpBufferSize", "1e6")],
-            "`maxHttpBufferSize` is a name of today among settings of Socket.IO 0.9: expected `destroy buffer \
+            "`maxHttpBufferSize` is a current setting, not one of Socket.IO 0.9: expected `destroy buffer \
              size`, in bytes",
         ),
         (
             v1_v2,
             vec![("upgradeTimeout", "1e4")],
-            "`upgradeTimeout` is a name of today among settings of Socket.IO 1.x and 2.x: expected `heartbeat \
+            "`upgradeTimeout` is a current setting, not one of Socket.IO 1.x and 2.x: expected `heartbeat \
              interval`, `heartbeat timeout` or `destroy buffer size`",
         ),
         (
             v0_9,
             vec![("heartbeat-interval", "25")],
-            "unknown setting `heartbeat-interval` among settings of Socket.IO 0.9: expected `heartbeat interval`, \
+            "`heartbeat-interval` is not a setting of Socket.IO 0.9: expected `heartbeat interval`, \
              `heartbeat timeout`, `heartbeats`, `close timeout`, `polling duration` or `destroy buffer size`",
         ),
         (

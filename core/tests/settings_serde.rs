@@ -241,7 +241,7 @@ fn what_is_wrong_in_an_old_file_is_said() {
         (
             v0_9,
             r#"{"heartbeat interval":0.0005}"#,
-            "`heartbeat interval` is too fine: expected seconds, from 0.001",
+            "`heartbeat interval` has too many decimals: expected seconds, from 0.001",
         ),
         (v0_9, r#"{"heartbeat interval":-1}"#, "`heartbeat interval` is negative: expected seconds"),
         (v0_9, r#"{"heartbeat interval":-0.5}"#, "`heartbeat interval` is negative: expected seconds"),
@@ -264,16 +264,16 @@ fn what_is_wrong_in_an_old_file_is_said() {
         (
             v1_v2,
             r#"{"heartbeat timeout":60.5}"#,
-            "`heartbeat timeout` is too fine: expected whole milliseconds",
+            "`heartbeat timeout` has too many decimals: expected whole milliseconds",
         ),
         (v1_v2, r#"{"heartbeat timeout":1,"heartbeat timeout":1}"#, "`heartbeat timeout` is given twice"),
         (
             v1_v2,
             r#"{"pingTimeout":1}"#,
-            "`pingTimeout` is a name of today among settings of Socket.IO 1.x and 2.x",
+            "`pingTimeout` is a current setting, not one of Socket.IO 1.x and 2.x",
         ),
         (v1_v2, r#"{"log level":1}"#, "`log level` is not valid in Socket.IO 1.x and 2.x"),
-        (v1_v2, r#"{"nonsense":1}"#, "unknown setting `nonsense` among settings of Socket.IO 1.x and 2.x"),
+        (v1_v2, r#"{"nonsense":1}"#, "`nonsense` is not a setting of Socket.IO 1.x and 2.x"),
         (v1_v2, "3", "invalid type: integer `3`, expected a map of settings of Socket.IO 1.x and 2.x"),
     ] {
         let error = read_old(dialect, json).unwrap_err();
@@ -325,6 +325,6 @@ proptest! {
         prop_assert_eq!(old.close_timeout(), Some(Duration::from_millis(millis.into())));
         let finer = format!(r#"{{"close timeout":{seconds}5}}"#);
         let error = read_old(LegacySettings::V0_9, &finer).unwrap_err();
-        prop_assert!(error.starts_with("`close timeout` is too fine"), "{}: {}", finer, error);
+        prop_assert!(error.starts_with("`close timeout` has too many decimals"), "{}: {}", finer, error);
     }
 }

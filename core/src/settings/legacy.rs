@@ -29,10 +29,10 @@ use crate::json::{Kind, NotU32, Reader, number_to_u32};
 /// | `heartbeats` | `true`, `false` | `true` | not valid | – | – |
 ///
 /// The defaults of 1.x and 2.x changed with their releases. The table shows those of the last release, 2.5: its 20 s
-/// and its 1 MB are also the defaults of today. If you relied on the 60 s of 1.0 to 2.0 (or their 100 MB), or on the 5
+/// and its 1 MB are also the current defaults. If you relied on the 60 s of 1.0 to 2.0 (or their 100 MB), or on the 5
 /// s of 2.1 to 2.4, set the value explicitly.
 ///
-/// Seconds may have up to three decimals. A value finer than a millisecond is refused, not rounded. A name of today, an
+/// Seconds may have up to three decimals. A value finer than a millisecond is refused, not rounded. A current name, an
 /// unknown name, and a name given twice are errors too. So are old settings that do not concern sessions: a setting
 /// either has an effect or causes an error.
 ///
@@ -54,7 +54,7 @@ use crate::json::{Kind, NotU32, Reader, number_to_u32};
 /// let error = LegacySettings::V0_9.read([("pingInterval", "25000")]).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "`pingInterval` is a name of today among settings of Socket.IO 0.9: \
+///     "`pingInterval` is a current setting, not one of Socket.IO 0.9: \
 ///      expected `heartbeat interval`, in seconds"
 /// );
 /// # Ok::<(), eio_core::settings::LegacyError<'static>>(())
@@ -245,7 +245,7 @@ impl Draft {
         let dialect = self.settings.dialect;
         let Some(key) = OldKey::named(name) else {
             if let Some((name, key)) = Key::named(name) {
-                return Err(LegacyError::NameOfToday { name, old: key.old().map(OldKey::name), dialect });
+                return Err(LegacyError::CurrentName { name, old: key.old().map(OldKey::name), dialect });
             }
             return Err(match OtherOldName::named(name) {
                 Some(OtherOldName { name, only_v0_9: true }) if dialect == LegacySettings::V1_V2 => {

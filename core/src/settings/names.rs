@@ -1,9 +1,9 @@
-//! The names of settings: the names of today, and the old names of Socket.IO, which contain spaces.
+//! The names of settings: the current names, and the old names of Socket.IO, which contain spaces.
 
 #[cfg(feature = "serde")]
 use core::fmt;
 
-/// A setting of today.
+/// A current setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     PingInterval,
@@ -140,7 +140,7 @@ impl OtherOldName {
     }
 }
 
-/// Displays the sentence that refuses an old name among settings of today.
+/// Displays the sentence that refuses an old name among current settings.
 #[cfg(feature = "serde")]
 pub(super) struct OldNameRefused(pub(super) OldKey);
 
@@ -152,10 +152,10 @@ impl fmt::Display for OldNameRefused {
             OldKey::HeartbeatTimeout => "write `pingTimeout`, in milliseconds",
             OldKey::BufferSize => "write `maxPayload` or `maxHttpBufferSize`, in bytes",
             OldKey::CloseTimeout => {
-                "it bounded the silence of polling clients, as `pingInterval` and `pingTimeout` do now, \
+                "it limited the silence of polling clients, as `pingInterval` and `pingTimeout` do now, \
                  and has nothing to do with `closeTimeout`"
             }
-            OldKey::PollingDuration => "it bounded how long a poll is held, as `pingInterval` does now",
+            OldKey::PollingDuration => "it limited how long a poll is held, as `pingInterval` does now",
             OldKey::Heartbeats => {
                 "sessions always have heartbeats now, timed by `pingInterval` and `pingTimeout`"
             }

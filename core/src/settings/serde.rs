@@ -142,7 +142,7 @@ enum Refused {
 
 /// Collects the settings in a map.
 struct SettingsVisitor {
-    /// The names of today that are allowed here, for messages.
+    /// The current names that are allowed here, for messages.
     expected: &'static [&'static str],
 }
 

@@ -11,7 +11,7 @@ use super::LegacySettings;
 #[non_exhaustive]
 pub enum LegacyError<'a> {
     /// A name that Socket.IO never had.
-    #[error("unknown setting `{name}` among settings of {}: expected {}", .dialect.as_str(), .dialect.expected())]
+    #[error("`{name}` is not a setting of {}: expected {}", .dialect.as_str(), .dialect.expected())]
     Unknown {
         /// The name as it was given.
         name: &'a str,
@@ -20,11 +20,11 @@ pub enum LegacyError<'a> {
     },
     /// A name that only [`ServerSettings`](crate::settings::ServerSettings) has.
     #[error(
-        "`{name}` is a name of today among settings of {}: expected {}",
+        "`{name}` is a current setting, not one of {}: expected {}",
         .dialect.as_str(),
         Instead { old: *.old, dialect: *.dialect }
     )]
-    NameOfToday {
+    CurrentName {
         /// The name as it was given.
         name: &'static str,
         /// The old name of the setting, if it existed.
@@ -72,7 +72,7 @@ pub enum LegacyError<'a> {
     HeartbeatTooLong,
 }
 
-/// Displays the end of the message about a name of today: the name to use in its place.
+/// Displays the end of the message about a current name: the old name to use in its place.
 struct Instead {
     old: Option<&'static str>,
     dialect: LegacySettings,
@@ -97,22 +97,22 @@ impl fmt::Display for Instead {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ValueProblem {
-    /// It is not a number, or not written as JSON writes numbers.
+    /// The value is not a number, or not written as JSON writes numbers.
     #[error("is not a number")]
     NotANumber,
-    /// It is neither true nor false.
+    /// The value is neither true nor false.
     #[error("is neither true nor false")]
     NotASwitch,
-    /// It is below zero.
+    /// The value is below zero.
     #[error("is negative")]
     Negative,
-    /// It is zero, or too small to work.
+    /// The value is zero, or too small to work.
     #[error("is too small")]
     TooSmall,
-    /// It has a fraction that would have to be rounded.
-    #[error("is too fine")]
+    /// The value has a fraction that would have to be rounded.
+    #[error("has too many decimals")]
     TooFine,
-    /// It is larger than timers and lengths can hold.
+    /// The value is larger than timers and lengths can hold.
     #[error("is too large")]
     TooLarge,
 }
