@@ -21,6 +21,12 @@ pub mod text {
     pub use crate::text::{Decimal, Parts, read_decimal, split_once, write};
 }
 
+/// The old names of settings, and the generations that had them.
+pub mod old {
+    pub use crate::settings::names::OldKey;
+    pub use crate::settings::old::{Generation, Measure, OldSetting, OldValues};
+}
+
 /// Whole milliseconds.
 pub mod period {
     pub use crate::settings::{Unfit, whole_millis};

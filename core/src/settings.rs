@@ -1,12 +1,13 @@
 //! The settings of a session: its heartbeat periods, which packets count as a sign of life, and its limits.
 
-mod legacy;
-mod names;
+pub(crate) mod names;
+pub(crate) mod old;
 #[cfg(feature = "serde")]
 mod serde;
 mod server;
+pub mod v1_v2;
 
-pub use legacy::{LegacyError, LegacySettings, Measure, OldSettings, ValueProblem};
+pub use old::{OldSettingsError, ValueProblem};
 pub use server::{Limit, ServerSettings, SettingsError};
 
 use core::time::Duration;

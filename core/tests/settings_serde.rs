@@ -4,10 +4,9 @@
 
 use core::time::Duration;
 
-use eio_core::settings::{LegacySettings, OldSettings, ServerSettings};
+use eio_core::settings::{ServerSettings, v1_v2};
 use eio_core::{Heartbeat, Liveness};
 use proptest::prelude::*;
-use serde::de::DeserializeSeed;
 use serde::de::value::{Error, MapDeserializer};
 use serde::{Deserialize, Serialize};
 
@@ -15,11 +14,11 @@ fn read(json: &str) -> Result<ServerSettings, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
-fn read_old(dialect: LegacySettings, json: &str) -> Result<OldSettings, String> {
+fn read_old(json: &str) -> Result<ServerSettings, String> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let old = dialect.deserialize(&mut deserializer).map_err(|error| error.to_string())?;
+    let settings = v1_v2::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
     deserializer.end().map_err(|error| error.to_string())?;
-    Ok(old)
+    Ok(settings)
 }
 
 #[test]
@@ -71,14 +70,14 @@ fn an_old_name_is_refused_with_its_successor_and_the_units() {
                 sentence.contains("units differ: old times are seconds in 0.9, milliseconds in 1.x"),
                 "{sentence}"
             );
-            assert!(sentence.contains("LegacySettings"), "{sentence}");
+            assert!(sentence.contains("v1_v2") && sentence.contains("eio-legacy"), "{sentence}");
         }
     }
     assert_eq!(
         read(r#"{"heartbeat interval":25}"#).unwrap_err(),
         "`heartbeat interval` is an old setting of Socket.IO: write `pingInterval`, in milliseconds. The units \
-         differ: old times are seconds in 0.9, milliseconds in 1.x and 2.x; LegacySettings::V0_9 and \
-         LegacySettings::V1_V2 read them at line 1 column 21"
+         differ: old times are seconds in 0.9, milliseconds in 1.x and 2.x. `settings::v1_v2` reads \
+         these, and the crate eio-legacy reads those of 0.9 at line 1 column 21"
     );
     assert!(read(r#"{"log level":1}"#).unwrap_err().contains("does not concern sessions: leave it out here"));
 }
@@ -162,8 +161,8 @@ fn formats_without_unsigned_integers_are_read_too() {
     let map = MapDeserializer::<_, Error>::new([("pingInterval", 300_i64), ("pingTimeout", 200)].into_iter());
     assert_eq!(Heartbeat::deserialize(map), Ok(Heartbeat::from_millis(300, 200).unwrap()));
     let map = MapDeserializer::<_, Error>::new([("heartbeat interval", 3_i64)].into_iter());
-    let old = LegacySettings::V0_9.deserialize(map).unwrap();
-    assert_eq!(old.heartbeat().ping_interval(), Duration::from_secs(3));
+    let settings = v1_v2::deserialize(map).unwrap();
+    assert_eq!(settings.heartbeat().ping_interval(), Duration::from_millis(3));
 }
 
 /// Flattened into an application's own settings, an unknown or old name is still noticed.
@@ -185,98 +184,43 @@ fn flattening_hides_no_mistake() {
     assert!(read(r#"{"port":3000,"heartbeat timeout":60}"#).unwrap_err().contains("`pingTimeout`"));
 }
 
-/// The old names with one and the same value, from a file: the columns of `settings.rs`, and settings of today.
+/// The same number under each old name, from a file: milliseconds in 1.x and 2.x, and nothing among settings of today.
 #[test]
 fn nobody_gets_a_silent_factor_of_1000_from_a_file() {
-    let (v0_9, v1_v2) = (LegacySettings::V0_9, LegacySettings::V1_V2);
-    for (name, seconds, millis) in [
-        ("heartbeat interval", true, true),
-        ("heartbeat timeout", true, true),
-        ("close timeout", true, false),
-        ("polling duration", true, false),
-        ("destroy buffer size", false, true),
+    for (name, expected) in [
+        ("heartbeat interval", Some(Heartbeat::from_millis(30, 20_000).unwrap())),
+        ("heartbeat timeout", Some(Heartbeat::from_millis(25_000, 30).unwrap())),
+        ("close timeout", None),
+        ("polling duration", None),
     ] {
         let json = format!(r#"{{"{name}":30}}"#);
-        let found = |old: OldSettings| match name {
-            "heartbeat interval" => old.heartbeat().ping_interval().as_millis(),
-            "heartbeat timeout" => old.heartbeat().ping_timeout().as_millis(),
-            "close timeout" => old.close_timeout().unwrap().as_millis(),
-            "polling duration" => old.polling_duration().unwrap().as_millis(),
-            _ => old.max_payload().into(),
-        };
-        assert_eq!(read_old(v0_9, &json).map(found), Ok(if seconds { 30_000 } else { 30 }), "{name}");
-        match read_old(v1_v2, &json) {
-            Ok(old) => assert_eq!((found(old), millis), (30, true), "{name}"),
+        match read_old(&json) {
+            Ok(settings) => assert_eq!(Some(settings.heartbeat()), expected, "{name}"),
             Err(error) => {
-                assert!(!millis, "{name}: {error}");
+                assert_eq!(expected, None, "{name}: {error}");
                 assert!(
                     error.starts_with(&format!("`{name}` is not valid in Socket.IO 1.x and 2.x")),
                     "{error}"
                 );
             }
         }
-        assert!(read(&json).unwrap_err().contains("LegacySettings"), "{name}");
+        assert!(read(&json).unwrap_err().contains("eio-legacy"), "{name}");
     }
-}
-
-#[test]
-fn old_files_are_read_as_they_were_written() {
-    let old = read_old(
-        LegacySettings::V0_9,
-        r#"{"heartbeats":true,"heartbeat interval":0.3,"heartbeat timeout":0.6,"close timeout":0.8,
-            "polling duration":0.5,"destroy buffer size":10E7}"#,
-    )
-    .unwrap();
-    assert_eq!(old.heartbeat(), Heartbeat::from_millis(300, 600).unwrap());
-    assert_eq!(old.close_timeout(), Some(Duration::from_millis(800)));
-    assert_eq!(old.polling_duration(), Some(Duration::from_millis(500)));
-    assert_eq!(old.max_payload(), 100_000_000);
-    assert!(!read_old(LegacySettings::V0_9, r#"{"heartbeats":false}"#).unwrap().has_heartbeats());
+    let size = r#"{"destroy buffer size":30}"#;
+    assert_eq!(read_old(size).map(|settings| settings.max_payload()), Ok(30));
 }
 
 #[test]
 fn what_is_wrong_in_an_old_file_is_said() {
-    let (v0_9, v1_v2) = (LegacySettings::V0_9, LegacySettings::V1_V2);
-    for (dialect, json, sentence) in [
-        (
-            v0_9,
-            r#"{"heartbeat interval":0.0005}"#,
-            "`heartbeat interval` has too many decimals: expected seconds, from 0.001",
-        ),
-        (v0_9, r#"{"heartbeat interval":-1}"#, "`heartbeat interval` is negative: expected seconds"),
-        (v0_9, r#"{"heartbeat interval":-0.5}"#, "`heartbeat interval` is negative: expected seconds"),
-        (v0_9, r#"{"heartbeat interval":0.0}"#, "`heartbeat interval` is too small: expected seconds"),
-        (v0_9, r#"{"heartbeat interval":1e300}"#, "`heartbeat interval` is too large: expected seconds"),
-        (v0_9, r#"{"heartbeat interval":18446744073709551615}"#, "`heartbeat interval` is too large"),
-        (v0_9, r#"{"heartbeat interval":true}"#, "`heartbeat interval` is not a number: expected seconds"),
-        (v0_9, r#"{"heartbeats":1}"#, "`heartbeats` is neither true nor false: expected true or false"),
-        (
-            v0_9,
-            r#"{"heartbeats":"yes"}"#,
-            "invalid type: string \"yes\", expected `heartbeats` as true or false",
-        ),
-        (
-            v0_9,
-            r#"{"heartbeat interval":"25"}"#,
-            "invalid type: string \"25\", expected `heartbeat interval` as seconds, from 0.001 to 2147483.647, with \
-             at most three decimals, without quotes",
-        ),
-        (
-            v1_v2,
-            r#"{"heartbeat timeout":60.5}"#,
-            "`heartbeat timeout` has too many decimals: expected whole milliseconds",
-        ),
-        (v1_v2, r#"{"heartbeat timeout":1,"heartbeat timeout":1}"#, "`heartbeat timeout` is given twice"),
-        (
-            v1_v2,
-            r#"{"pingTimeout":1}"#,
-            "`pingTimeout` is a current setting, not one of Socket.IO 1.x and 2.x",
-        ),
-        (v1_v2, r#"{"log level":1}"#, "`log level` is not valid in Socket.IO 1.x and 2.x"),
-        (v1_v2, r#"{"nonsense":1}"#, "`nonsense` is not a setting of Socket.IO 1.x and 2.x"),
-        (v1_v2, "3", "invalid type: integer `3`, expected a map of settings of Socket.IO 1.x and 2.x"),
+    for (json, sentence) in [
+        (r#"{"heartbeat timeout":60.5}"#, "`heartbeat timeout` has too many decimals: expected whole milliseconds"),
+        (r#"{"heartbeat timeout":1,"heartbeat timeout":1}"#, "`heartbeat timeout` is given twice"),
+        (r#"{"pingTimeout":1}"#, "`pingTimeout` is a current setting, not one of Socket.IO 1.x and 2.x"),
+        (r#"{"log level":1}"#, "`log level` is not valid in Socket.IO 1.x and 2.x"),
+        (r#"{"nonsense":1}"#, "`nonsense` is not a setting of Socket.IO 1.x and 2.x"),
+        ("3", "invalid type: integer `3`, expected a map of settings of Socket.IO 1.x and 2.x"),
     ] {
-        let error = read_old(dialect, json).unwrap_err();
+        let error = read_old(json).unwrap_err();
         assert!(error.starts_with(sentence), "{json}: {error}");
     }
 }
@@ -315,16 +259,5 @@ proptest! {
             settings = settings.with_app_stall_timeout(Duration::from_millis(stall)).unwrap();
         }
         prop_assert_eq!(round_trip(&settings), settings);
-    }
-
-    /// JSON hands `0.3` over as a float, of which 1000 times need not be 300.
-    #[test]
-    fn a_float_stands_for_the_decimal_it_was_read_from(millis in 1_u32..=0x7fff_ffff) {
-        let seconds = format!("{}.{:03}", millis / 1_000, millis % 1_000);
-        let old = read_old(LegacySettings::V0_9, &format!(r#"{{"close timeout":{seconds}}}"#)).unwrap();
-        prop_assert_eq!(old.close_timeout(), Some(Duration::from_millis(millis.into())));
-        let finer = format!(r#"{{"close timeout":{seconds}5}}"#);
-        let error = read_old(LegacySettings::V0_9, &finer).unwrap_err();
-        prop_assert!(error.starts_with("`close timeout` has too many decimals"), "{}: {}", finer, error);
     }
 }

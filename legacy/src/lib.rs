@@ -14,6 +14,7 @@
 //! | [`packet`] | text to packets and back |
 //! | [`payload`] | several packets in one polling body |
 //! | [`timers`] | when to send a heartbeat, when to answer a poll, when a silent peer is gone |
+//! | [`settings`] | the settings of a server, in seconds and under their old names |
 //! | [`detect`] | how long a dead peer can go unnoticed with given settings |
 //!
 //! # A server's session
@@ -91,6 +92,7 @@ pub mod detect;
 pub mod handshake;
 pub mod packet;
 pub mod payload;
+pub mod settings;
 pub mod timers;
 
 #[cfg(doctest)]

@@ -66,17 +66,25 @@ impl Key {
 
 /// A setting of Socket.IO 0.9. 1.x and 2.x still accepted the first three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OldKey {
+#[expect(clippy::exhaustive_enums, reason = "public for `eio-legacy` alone, through `internal`")]
+pub enum OldKey {
+    /// `heartbeat interval`
     HeartbeatInterval,
+    /// `heartbeat timeout`
     HeartbeatTimeout,
+    /// `destroy buffer size`
     BufferSize,
+    /// `close timeout`
     CloseTimeout,
+    /// `polling duration`
     PollingDuration,
+    /// `heartbeats`
     Heartbeats,
 }
 
 impl OldKey {
-    const ALL: [Self; 6] = [
+    /// Every setting, in the order of declaration.
+    pub(super) const ALL: [Self; 6] = [
         Self::HeartbeatInterval,
         Self::HeartbeatTimeout,
         Self::BufferSize,
@@ -164,7 +172,7 @@ impl fmt::Display for OldNameRefused {
         write!(
             f,
             "`{old}` is an old setting of Socket.IO: {today}. The units differ: old times are seconds in 0.9, \
-             milliseconds in 1.x and 2.x; LegacySettings::V0_9 and LegacySettings::V1_V2 read them"
+             milliseconds in 1.x and 2.x. `settings::v1_v2` reads these, and the crate eio-legacy reads those of 0.9"
         )
     }
 }

@@ -22,7 +22,7 @@ use super::{Heartbeat, Liveness, Unfit, whole_millis};
 /// whole milliseconds there, as in the reference server, and sizes are whole bytes. Settings that are left out keep
 /// their defaults. Two names for one setting, an unknown name, a fraction or a number in quotes is an error. An old
 /// name with spaces, such as `heartbeat interval`, is an error too, because its unit may be seconds.
-/// [`LegacySettings`](super::LegacySettings) reads old names.
+/// [`v1_v2`](super::v1_v2) reads old names.
 ///
 /// ```
 /// use core::time::Duration;

@@ -8,10 +8,11 @@ use eio_core::internal::period::{Unfit, whole_millis};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ServerPeriods {
-    pub(super) heartbeat_interval: u32,
-    pub(super) heartbeat_timeout: u32,
-    pub(super) close_timeout: u32,
-    pub(super) polling_duration: u32,
+    // In milliseconds, each above zero.
+    pub(crate) heartbeat_interval: u32,
+    pub(crate) heartbeat_timeout: u32,
+    pub(crate) close_timeout: u32,
+    pub(crate) polling_duration: u32,
 }
 
 impl ServerPeriods {

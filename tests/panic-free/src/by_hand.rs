@@ -8,7 +8,7 @@ use eio_core::payload::v3::Framing;
 use eio_core::payload::v4::EncodeError;
 use eio_core::payload::{Format, Layout};
 use eio_core::polling::{Batch, ClientPolling, Hold, Limits, Request, ServerPolling};
-use eio_core::settings::{LegacyError, LegacySettings, OldSettings};
+use eio_core::settings::{OldSettingsError, ServerSettings, v1_v2};
 use eio_core::ws::opening::{Opening, RequestHead};
 use eio_core::{BufferTooSmall, ClientSession, Instant, ServerSession};
 
@@ -26,7 +26,7 @@ pub(crate) const ENTRY_POINTS: &[(&str, *const ())] = &[
     ("eio_core::polling::Batch::packets", last_of_batch as *const ()),
     ("eio_core::polling::ClientPolling::poll_request", request as *const ()),
     ("eio_core::polling::ServerPolling::poll_answer", answer as *const ()),
-    ("eio_core::settings::LegacySettings::read", read_old_settings as *const ()),
+    ("eio_core::settings::v1_v2::read", read_old_settings as *const ()),
     ("eio_core::ws::opening::Opening::protocols", last_protocol as *const ()),
     ("eio_core::ws::opening::RequestHead::all", last_header as *const ()),
 ];
@@ -84,11 +84,8 @@ fn answer(
     polling.poll_answer(now, session, queue.iter().copied(), limits)
 }
 
-fn read_old_settings<'a>(
-    settings: LegacySettings,
-    pairs: &[(&'a str, &'a str)],
-) -> Result<OldSettings, LegacyError<'a>> {
-    settings.read(pairs.iter().copied())
+fn read_old_settings<'a>(pairs: &[(&'a str, &'a str)]) -> Result<ServerSettings, OldSettingsError<'a>> {
+    v1_v2::read(pairs.iter().copied())
 }
 
 fn last_protocol<'h>(opening: &Opening<'h>) -> Option<&'h str> {

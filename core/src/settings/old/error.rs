@@ -1,41 +1,34 @@
 //! The errors of old settings, and their messages.
 
-use core::fmt;
-
-use super::super::names::OldKey;
-use super::LegacySettings;
-
 /// The reason why old settings cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum LegacyError<'a> {
+pub enum OldSettingsError<'a> {
     /// A name that Socket.IO never had.
-    #[error("`{name}` is not a setting of {}: expected {}", .dialect.as_str(), .dialect.expected())]
+    #[error("`{name}` is not a setting of {generation}: expected {expected}")]
     Unknown {
         /// The name as it was given.
         name: &'a str,
-        /// The generation whose settings were read.
-        dialect: LegacySettings,
+        /// The generation of Socket.IO whose settings were read.
+        generation: &'static str,
+        /// The names that are valid.
+        expected: &'static str,
     },
     /// A name that only [`ServerSettings`](crate::settings::ServerSettings) has.
-    #[error(
-        "`{name}` is a current setting, not one of {}: expected {}",
-        .dialect.as_str(),
-        Instead { old: *.old, dialect: *.dialect }
-    )]
+    #[error("`{name}` is a current setting, not one of {generation}: expected {expected}")]
     CurrentName {
         /// The name as it was given.
         name: &'static str,
-        /// The old name of the setting, if it existed.
-        old: Option<&'static str>,
-        /// The generation whose settings were read.
-        dialect: LegacySettings,
+        /// The generation of Socket.IO whose settings were read.
+        generation: &'static str,
+        /// The old name and its unit, or the names that are valid.
+        expected: &'static str,
     },
     /// A setting of 0.9 that 1.x and 2.x refuse.
     #[error(
         "`{name}` is not valid in Socket.IO 1.x and 2.x: only 0.9 had it; if this is a configuration of 0.9, with \
-         times in seconds, LegacySettings::V0_9 reads it"
+         times in seconds, the crate eio-legacy reads it"
     )]
     NotValid {
         /// The setting.
@@ -60,8 +53,8 @@ pub enum LegacyError<'a> {
         name: &'static str,
         /// The problem with the value.
         problem: ValueProblem,
-        /// The kind of value that was expected.
-        expected: Measure,
+        /// The values that are valid.
+        expected: &'static str,
     },
     /// Each period of the heartbeat is valid alone, but their sum is longer than
     /// [`Heartbeat::MAX_SUM`](crate::Heartbeat::MAX_SUM).
@@ -70,26 +63,6 @@ pub enum LegacyError<'a> {
          where the reference implementations' timers overflow"
     )]
     HeartbeatTooLong,
-}
-
-/// Displays the end of the message about a current name: the old name to use in its place.
-struct Instead {
-    old: Option<&'static str>,
-    dialect: LegacySettings,
-}
-
-impl fmt::Display for Instead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(old) = self.old else {
-            return f.write_str(self.dialect.expected());
-        };
-        let unit = match OldKey::named(old).and_then(|key| self.dialect.measure(key)) {
-            Some(Measure::Seconds) => "seconds",
-            Some(Measure::Millis) => "milliseconds",
-            _ => "bytes",
-        };
-        write!(f, "`{old}`, in {unit}")
-    }
 }
 
 /// The problem with the value of an old setting.
@@ -115,33 +88,4 @@ pub enum ValueProblem {
     /// The value is larger than timers and lengths can hold.
     #[error("is too large")]
     TooLarge,
-}
-
-/// The unit of the value of an old setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Measure {
-    /// Seconds: the times of 0.9.
-    #[error("seconds, from 0.001 to 2147483.647, with at most three decimals")]
-    Seconds,
-    /// Milliseconds: the times of 1.x and 2.x.
-    #[error("whole milliseconds, from 1 to 2147483647")]
-    Millis,
-    /// Bytes.
-    #[error("whole bytes, from 6 to 2147483647")]
-    Bytes,
-    /// True or false.
-    #[error("true or false")]
-    Switch,
-}
-
-impl Measure {
-    /// Returns the power of ten that converts a value to milliseconds or bytes.
-    pub(super) const fn shift(self) -> i32 {
-        match self {
-            Self::Seconds => 3,
-            Self::Millis | Self::Bytes | Self::Switch => 0,
-        }
-    }
 }

@@ -4,110 +4,95 @@ use core::fmt;
 
 use ::serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
-use super::{Draft, Entry, LegacySettings, Measure, OldSettings, ValueProblem};
+use super::{Generation, Measure, OldSetting, OldValues, ValueProblem};
 use crate::json::NotU32;
 
-/// Reads a map of old settings. Numbers may be integers or floats, depending on the format. A float counts as the
-/// decimal that it was read from.
-///
-/// ```
-/// use eio_core::settings::LegacySettings;
-/// use serde::de::DeserializeSeed;
-///
-/// let file = r#"{"heartbeat interval": 25, "heartbeat timeout": 0.6, "destroy buffer size": 10E7}"#;
-/// let old = LegacySettings::V0_9.deserialize(&mut serde_json::Deserializer::from_str(file))?;
-/// assert_eq!(old.heartbeat().ping_interval().as_millis(), 25_000);
-/// assert_eq!(old.heartbeat().ping_timeout().as_millis(), 600);
-/// assert_eq!(old.max_payload(), 100_000_000);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-impl<'de> DeserializeSeed<'de> for LegacySettings {
-    type Value = OldSettings;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<OldSettings, D::Error> {
-        deserializer.deserialize_map(OldSettingsVisitor(self))
+impl OldValues {
+    /// Reads a map of old settings. Numbers may be integers or floats, depending on the format. A float counts as the
+    /// decimal that it was read from.
+    ///
+    /// # Errors
+    /// Returns the deserializer's error. For a wrong name or value, its text is that of an
+    /// [`OldSettingsError`](super::OldSettingsError).
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        generation: &'static Generation,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OldValuesVisitor(generation))
     }
 }
 
-struct OldSettingsVisitor(LegacySettings);
+struct OldValuesVisitor(&'static Generation);
 
-impl<'de> Visitor<'de> for OldSettingsVisitor {
-    type Value = OldSettings;
+impl<'de> Visitor<'de> for OldValuesVisitor {
+    type Value = OldValues;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a map of settings of {}", self.0.as_str())
+        write!(f, "a map of settings of {}", self.0.name)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OldSettings, A::Error> {
-        let mut draft = Draft::new(self.0);
-        while let Some(entry) = map.next_key_seed(KeySeed(&mut draft))? {
-            match map.next_value_seed(ValueSeed(entry))? {
-                Value::Switch(on) => draft.switch(on),
-                Value::Number(number) => draft.number(entry, number).map_err(Error::custom)?,
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OldValues, A::Error> {
+        let mut values = OldValues::new(self.0);
+        while let Some(entry) = map.next_key_seed(KeySeed(&values))? {
+            let number = map.next_value_seed(ValueSeed(entry))?;
+            values.set(entry, number).map_err(Error::custom)?;
         }
-        draft.finish().map_err(Error::custom)
+        Ok(values)
     }
 }
 
 /// Reads a name.
-struct KeySeed<'a>(&'a mut Draft);
+struct KeySeed<'a>(&'a OldValues);
 
 impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
-    type Value = Entry;
+    type Value = OldSetting;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entry, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<OldSetting, D::Error> {
         deserializer.deserialize_identifier(self)
     }
 }
 
 impl Visitor<'_> for KeySeed<'_> {
-    type Value = Entry;
+    type Value = OldSetting;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the name of an old setting")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<Entry, E> {
+    fn visit_str<E: Error>(self, name: &str) -> Result<OldSetting, E> {
         self.0.entry(name).map_err(Error::custom)
     }
 }
 
-/// A value. A number was already converted to milliseconds or bytes.
-enum Value {
-    Switch(bool),
-    Number(Result<u32, NotU32>),
-}
-
-/// Reads a value, whatever kind of number the format writes.
-struct ValueSeed(Entry);
+/// Reads a value, whatever kind of number the format writes. Converts it to milliseconds or bytes. A switch is 0 or 1.
+struct ValueSeed(OldSetting);
 
 impl<'de> DeserializeSeed<'de> for ValueSeed {
-    type Value = Value;
+    type Value = Result<u32, NotU32>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         // Not `deserialize_f64`, because whole numbers must stay whole.
         deserializer.deserialize_any(self)
     }
 }
 
 impl Visitor<'_> for ValueSeed {
-    type Value = Value;
+    type Value = Result<u32, NotU32>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Entry { key, measure } = self.0;
+        let OldSetting { key, measure, .. } = self.0;
         let quotes = if measure == Measure::Switch { "" } else { ", without quotes" };
-        write!(f, "`{}` as {measure}{quotes}", key.name())
+        write!(f, "`{}` as {}{quotes}", key.name(), measure.expected())
     }
 
-    fn visit_bool<E: Error>(self, on: bool) -> Result<Value, E> {
+    fn visit_bool<E: Error>(self, on: bool) -> Result<Self::Value, E> {
         if self.0.measure == Measure::Switch {
-            return Ok(Value::Switch(on));
+            return Ok(Ok(on.into()));
         }
         Err(E::custom(self.0.refuse(ValueProblem::NotANumber)))
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
         let scaled = match self.0.measure {
             Measure::Seconds => number.saturating_mul(1_000),
             Measure::Millis | Measure::Bytes | Measure::Switch => number,
@@ -115,14 +100,14 @@ impl Visitor<'_> for ValueSeed {
         self.number(u32::try_from(scaled).map_err(|_| NotU32::TooLarge))
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Value, E> {
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
         match u64::try_from(number) {
             Ok(number) => self.visit_u64(number),
             Err(_) => self.number(Err(NotU32::Negative)),
         }
     }
 
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
         if !number.is_finite() {
             return Err(E::custom(self.0.refuse(ValueProblem::NotANumber)));
         }
@@ -132,11 +117,11 @@ impl Visitor<'_> for ValueSeed {
 }
 
 impl ValueSeed {
-    fn number<E: Error>(self, number: Result<u32, NotU32>) -> Result<Value, E> {
+    fn number<E: Error>(self, number: Result<u32, NotU32>) -> Result<Result<u32, NotU32>, E> {
         if self.0.measure == Measure::Switch {
             return Err(E::custom(self.0.refuse(ValueProblem::NotASwitch)));
         }
-        Ok(Value::Number(number))
+        Ok(number)
     }
 }
 
