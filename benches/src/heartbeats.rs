@@ -36,14 +36,14 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
-const INTERVAL: Duration = Duration::from_secs(25);
-const ROUND_TRIP: Duration = Duration::from_millis(80);
-const START: Instant = Instant::from_micros(0);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(25);
+pub(crate) const ROUND_TRIP: Duration = Duration::from_millis(80);
+pub(crate) const START: Instant = Instant::from_micros(0);
 
 /// Calls `first` and `second` in turn: `first` an interval later, `second` a round trip after that.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "a loop of its own for each case, as in the caller's program")]
-fn beat<S, P, Q>(
+pub(crate) fn beat<S, P, Q>(
     times: u64,
     state: &mut S,
     first: impl Fn(&mut S, Instant) -> P,
@@ -64,7 +64,7 @@ fn new_machine() -> Machine {
 }
 
 #[inline(never)]
-fn bare(times: u64) {
+pub(crate) fn bare(times: u64) {
     beat(times, &mut (), |(), now| now, |(), now| now);
 }
 

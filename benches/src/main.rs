@@ -9,6 +9,7 @@
 //! input of a call, as in a program that waits for a socket between calls.
 
 mod heartbeats;
+mod legacy;
 mod messages;
 
 use std::process::ExitCode;
@@ -25,13 +26,17 @@ struct Case {
     bare: fn(u64),
 }
 
+/// Lists every case.
+fn cases() -> impl Iterator<Item = &'static Case> {
+    heartbeats::CASES.iter().chain(messages::CASES).chain(legacy::CASES)
+}
+
 const USAGE: &str =
     "`eio-benches` lists the cases; `eio-benches <case> run|bare <times>` repeats one, or its bare loop";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let cases = || heartbeats::CASES.iter().chain(messages::CASES);
     match arguments[..] {
         [] => cases().for_each(|case| println!("{}\t{}", case.name, case.about)),
         [name, what @ ("run" | "bare"), times] => {
@@ -55,7 +60,7 @@ mod tests {
 
     #[test]
     fn every_case_and_its_bare_loop_come_to_their_end() {
-        for case in heartbeats::CASES.iter().chain(messages::CASES) {
+        for case in cases() {
             (case.run)(3);
             (case.bare)(3);
         }

@@ -45,7 +45,7 @@ const FRAME: usize = 2 + 4 + LEN;
 /// Calls `once` repeatedly.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "a loop of its own for each case, as in the caller's program")]
-fn repeat<R>(times: u64, mut once: impl FnMut() -> R) {
+pub(crate) fn repeat<R>(times: u64, mut once: impl FnMut() -> R) {
     for _ in 0..times {
         black_box(once());
     }

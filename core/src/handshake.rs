@@ -271,6 +271,8 @@ impl<'a> Fields<'a> {
     }
 }
 
+// The reader is not part of the API.
+#[doc(hidden)]
 impl From<json::ErrorKind> for HandshakeErrorKind {
     fn from(kind: json::ErrorKind) -> Self {
         match kind {

@@ -113,7 +113,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Creates a reader for the value that starts at `at`, after optional whitespace. `outer` is the number of
-    /// containers that already enclose it; they count towards [`MAX_DEPTH`].
+    /// containers that already enclose it; they count towards the 64 that are allowed.
     pub fn new(text: &'a str, at: usize, outer: u8) -> Self {
         Self {
             text,

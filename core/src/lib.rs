@@ -87,6 +87,8 @@
 //! | [`detect`] | how long a dead peer can go unnoticed with given settings |
 //! | [`socketio`] | the packets that a client without the Socket.IO library needs on a Socket.IO server |
 //!
+//! Socket.IO 0.9, which is older than Engine.IO, is in the crate `eio-legacy`.
+//!
 //! # How long a dead peer can go unnoticed
 //!
 //! The table assumes the default periods, I = 25 s and T = 20 s, and a caller that wakes up on time. [`detect`]

@@ -57,6 +57,7 @@ impl Decimal {
 /// is there.
 ///
 /// `str::split` and `str::find` with a `char` would do, but bring an index check that can panic into the image.
+#[inline]
 #[must_use]
 pub fn split_once(text: &str, delimiter: u8) -> (&str, Option<&str>) {
     match text.bytes().position(|byte| byte == delimiter) {

@@ -141,7 +141,6 @@ fn milliseconds_and_bytes_are_whole() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table")]
 fn refusals_of_old_settings_are_sentences() {
     for (pairs, sentence) in [
         (

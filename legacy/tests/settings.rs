@@ -1,5 +1,4 @@
 //! Settings of 0.9: what they mean, and what is refused, in which words.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use core::time::Duration;
 

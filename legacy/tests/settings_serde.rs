@@ -1,6 +1,5 @@
 //! Settings of 0.9 in configuration files: what they mean, and what is refused, in which words.
 #![cfg(feature = "serde")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use core::time::Duration;
 

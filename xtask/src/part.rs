@@ -58,6 +58,9 @@ impl Verb {
 pub(crate) const BARE_METAL: [&str; 3] =
     ["thumbv6m-none-eabi", "thumbv7em-none-eabihf", "riscv32imc-unknown-none-elf"];
 
+/// A module in a browser or in any other host of WebAssembly: no operating system either.
+pub(crate) const WEB_ASSEMBLY: &str = "wasm32-unknown-unknown";
+
 const BARE_METAL_TARGETS: [Need; 3] =
     [Need::Target(BARE_METAL[0]), Need::Target(BARE_METAL[1]), Need::Target(BARE_METAL[2])];
 
@@ -129,9 +132,14 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "bare-metal",
-        about: "core and client build for microcontrollers, with any choice of their features",
+        about: "core, legacy and client build for microcontrollers, core and legacy for WebAssembly, with any features",
         verb: Verb::Test,
-        needs: &BARE_METAL_TARGETS,
+        needs: &[
+            BARE_METAL_TARGETS[0],
+            BARE_METAL_TARGETS[1],
+            BARE_METAL_TARGETS[2],
+            Need::Target(WEB_ASSEMBLY),
+        ],
         limit_minutes: 5,
         run: bare_metal::build,
     },
@@ -153,12 +161,13 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "panic-free",
-        about: "an image that holds every public function of the core can neither panic nor allocate",
+        about: "an image of every public function of core and legacy cannot panic or allocate, and imports nothing",
         verb: Verb::Test,
         needs: &[
             BARE_METAL_TARGETS[0],
             BARE_METAL_TARGETS[1],
             BARE_METAL_TARGETS[2],
+            Need::Target(WEB_ASSEMBLY),
             Need::Component("clippy"),
             Need::Component("llvm-tools"),
         ],
@@ -269,7 +278,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "miri",
-        about: "the core's unit tests meet no undefined behaviour",
+        about: "the unit tests of core and legacy meet no undefined behaviour",
         verb: Verb::Prove,
         needs: &[Need::Nightly(&["miri", "rust-src"])],
         limit_minutes: 120,

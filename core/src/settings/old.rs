@@ -77,7 +77,7 @@ impl Measure {
     }
 }
 
-/// The values of old settings, in the units of today. Each is valid alone.
+/// The values of old settings, in current units. Each is valid alone.
 #[derive(Clone, Copy, Debug)]
 pub struct OldValues {
     generation: &'static Generation,

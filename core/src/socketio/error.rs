@@ -94,6 +94,8 @@ impl core::fmt::Display for Expected {
     }
 }
 
+// The reader is not part of the API.
+#[doc(hidden)]
 impl From<json::Error> for PacketError {
     fn from(error: json::Error) -> Self {
         let kind = match error.kind {

@@ -11,6 +11,8 @@ use eio_core::polling::{Batch, ClientPolling, Hold, Limits, Request, ServerPolli
 use eio_core::settings::{OldSettingsError, ServerSettings, v1_v2};
 use eio_core::ws::opening::{Opening, RequestHead};
 use eio_core::{BufferTooSmall, ClientSession, Instant, ServerSession};
+use eio_legacy::handshake::LegacyHandshake;
+use eio_legacy::settings::LegacySettings;
 
 /// The functions, each under the name by which `cargo xtask` asks for it.
 pub(crate) const ENTRY_POINTS: &[(&str, *const ())] = &[
@@ -29,6 +31,9 @@ pub(crate) const ENTRY_POINTS: &[(&str, *const ())] = &[
     ("eio_core::settings::v1_v2::read", read_old_settings as *const ()),
     ("eio_core::ws::opening::Opening::protocols", last_protocol as *const ()),
     ("eio_core::ws::opening::RequestHead::all", last_header as *const ()),
+    ("eio_legacy::handshake::LegacyHandshake::transports", last_legacy_transport as *const ()),
+    ("eio_legacy::payload::encode", encode_legacy_payload as *const ()),
+    ("eio_legacy::settings::LegacySettings::read", read_legacy_settings as *const ()),
 ];
 
 fn collect_transports(transports: &[Transport]) -> Transports {
@@ -94,4 +99,16 @@ fn last_protocol<'h>(opening: &Opening<'h>) -> Option<&'h str> {
 
 fn last_header<'h>(head: &RequestHead<'h>, name: &str) -> Option<&'h [u8]> {
     head.all(name).last()
+}
+
+fn last_legacy_transport<'a>(handshake: &LegacyHandshake<'a>) -> Option<&'a str> {
+    handshake.transports().last()
+}
+
+fn encode_legacy_payload<'o>(packets: &[&str], out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
+    eio_legacy::payload::encode(packets.iter().copied(), out)
+}
+
+fn read_legacy_settings<'a>(pairs: &[(&'a str, &'a str)]) -> Result<LegacySettings, OldSettingsError<'a>> {
+    LegacySettings::read(pairs.iter().copied())
 }

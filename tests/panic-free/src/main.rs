@@ -1,19 +1,20 @@
-//! A bare-metal image that holds every public function of `eio-core`. `cargo xtask test panic-free` builds it in
-//! release for each microcontroller target and looks at what the linker kept:
+//! A bare-metal image that holds every public function of `eio-core` and `eio-legacy`. `cargo xtask test panic-free`
+//! builds it in release for each microcontroller target and for WebAssembly, and looks at what the linker kept:
 //!
 //! - No panic: no symbol of `core::panicking` may be left, nor this image's panic handler. The optimiser removes a
 //!   check only if it can never fail, and the linker removes a function only if nothing can reach it.
 //! - No allocation: there is no global allocator, and without one nothing that uses `alloc` links.
+//! - No import: as a WebAssembly module, the image asks its host for nothing.
 //!
 //! The image never runs. It takes the *address* of every function, which obliges the compiler to keep the function
 //! whole, ready for any argument whatever. The list of functions is written by `cargo xtask` from the compiler's own
-//! list of the crate's public items, so that none can be forgotten; those that are generic stand in `by_hand.rs`.
-#![cfg_attr(target_os = "none", no_std, no_main)]
+//! list of the crates' public items, so that none can be forgotten; those that are generic stand in `by_hand.rs`.
+#![cfg_attr(any(target_os = "none", target_os = "unknown"), no_std, no_main)]
 
-#[cfg(target_os = "none")]
+#[cfg(any(target_os = "none", target_os = "unknown"))]
 mod by_hand;
 
-#[cfg(target_os = "none")]
+#[cfg(any(target_os = "none", target_os = "unknown"))]
 mod image {
     use core::hint::black_box;
     use core::panic::PanicInfo;
@@ -46,7 +47,7 @@ mod image {
     }
 }
 
-#[cfg(not(target_os = "none"))]
+#[cfg(not(any(target_os = "none", target_os = "unknown")))]
 fn main() {
     println!("This image is for microcontrollers: `cargo xtask test panic-free` builds and examines it.");
 }

@@ -9,7 +9,9 @@ use crate::job::{Job, Stop, command, failed};
 ///
 /// The features that bring tests of their own are on. `defmt` is not: its log statements need a board's linker script.
 pub(crate) fn workspace_test(arguments: &str) -> Command {
-    command(&format!("cargo test --workspace --features eio-core/serde,eio-embassy/embassy-net {arguments}"))
+    command(&format!(
+        "cargo test --workspace --features eio-core/serde,eio-legacy/serde,eio-embassy/embassy-net {arguments}"
+    ))
 }
 
 /// Builds the tool, `eio`, for tests that have this feature. The tool's own test does that with the features of the

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::{CRATES, is_ours};
 use crate::job::{Job, Stop, command, failed};
 use crate::llvm::{self, Sections};
 use crate::programs::Programs;
@@ -43,13 +44,30 @@ impl Image {
     pub(super) fn holds_panics(&self, job: &mut Job<'_>) -> Result<bool, Stop> {
         let symbols = llvm::run(job, "llvm-nm", &["--demangle", "--format=just-symbols"], &self.file)?;
         // An image without symbols would prove anything.
-        if !symbols.lines().any(|symbol| symbol.contains("eio_core::")) {
-            return failed(format!("no function of eio-core is in the image ({})", self.label));
+        for (package, path) in CRATES {
+            if !symbols.lines().any(|symbol| symbol.contains(path)) {
+                return failed(format!("no function of {package} is in the image ({})", self.label));
+            }
         }
         Ok(symbols.lines().any(is_panic))
     }
 
-    /// The functions of the core from which the panic machinery can be reached, each with a shortest way there. At
+    /// The names of everything that a WebAssembly module needs of its host.
+    pub(super) fn imports(&self, job: &mut Job<'_>) -> Result<Vec<String>, Stop> {
+        let sections = llvm::run(job, "llvm-objdump", &["--section-headers"], &self.file)?;
+        match has_import_section(&sections) {
+            None => return failed(format!("llvm-objdump lists no code ({})", self.label)),
+            Some(false) => return Ok(Vec::new()),
+            Some(true) => {}
+        }
+        let names = ["--undefined-only", "--format=just-symbols"];
+        let functions = llvm::run(job, "llvm-nm", &names, &self.file)?;
+        let functions: Vec<_> = functions.lines().map(str::to_owned).collect();
+        // Memories, tables and globals have no symbols.
+        Ok(if functions.is_empty() { vec!["something without a symbol".to_owned()] } else { functions })
+    }
+
+    /// The functions of the crates from which the panic machinery can be reached, each with a shortest way there. At
     /// least one, if the image holds panics.
     pub(super) fn ways_to_panic(&self, job: &mut Job<'_>) -> Result<BTreeMap<String, String>, Stop> {
         let arguments = ["--disassemble", "--demangle", "--no-show-raw-insn"];
@@ -87,6 +105,13 @@ fn building(target: &str, level: &str, list: &Path) -> Command {
     build
 }
 
+/// Whether a WebAssembly module's sections include imports. `None` if the list has no code, and so is not such a list.
+fn has_import_section(sections: &str) -> Option<bool> {
+    // `  1 IMPORT          00000016 00000079 `
+    let has = |name| sections.lines().any(|line| line.split_whitespace().nth(1) == Some(name));
+    has("CODE").then(|| has("IMPORT"))
+}
+
 /// Whether a symbol belongs to the panic machinery: whatever panics goes through `core::panicking` to the handler.
 fn is_panic(symbol: &str) -> bool {
     symbol.contains("core::panicking::") || symbol.contains("rust_begin_unwind")
@@ -112,7 +137,7 @@ fn mentions(listing: &str) -> BTreeMap<&str, BTreeSet<&str>> {
     mentions
 }
 
-/// From the panic machinery upwards, level by level, to the first functions of the core.
+/// From the panic machinery upwards, level by level, to the first functions of the crates.
 fn ways(mentions: &BTreeMap<&str, BTreeSet<&str>>) -> BTreeMap<String, String> {
     let panics: BTreeSet<&str> = mentions.values().flatten().copied().filter(|name| is_panic(name)).collect();
     let mut open: VecDeque<Vec<&str>> = panics.into_iter().map(|name| vec![name]).collect();
@@ -124,7 +149,7 @@ fn ways(mentions: &BTreeMap<&str, BTreeSet<&str>>) -> BTreeMap<String, String> {
             mentions.iter().filter(|(_, mentioned)| mentioned.contains(top)).map(|(caller, _)| *caller);
         for caller in callers.filter(|caller| !is_panic(caller) && seen.insert(*caller)) {
             let longer: Vec<&str> = [&[caller], way.as_slice()].concat();
-            if caller.contains("eio_core::") {
+            if is_ours(caller) {
                 ways.insert(caller.to_owned(), longer.join(" -> "));
             } else {
                 open.push_back(longer);
@@ -161,6 +186,16 @@ mod tests {
                 "<eio_core::packet::Packet>::decode -> core::slice::index::slice_index_fail -> core::panicking::panic_fmt"
             ]
         );
+    }
+
+    #[test]
+    fn imports_are_seen_in_the_list_of_sections() {
+        let sections =
+            "Sections:\nIdx Name            Size     VMA      Type\n  0 TYPE   0000006d 0000000a \n";
+        assert_eq!(has_import_section(sections), None);
+        let without = format!("{sections}  8 CODE            0000989a 00000132 TEXT\n");
+        assert_eq!(has_import_section(&without), Some(false));
+        assert_eq!(has_import_section(&format!("{without}  1 IMPORT 00000016 00000079 \n")), Some(true));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The core's public functions, as rustdoc lists them.
+//! A crate's public functions, as rustdoc lists them.
 //!
 //! rustdoc's JSON is not a stable format, which is why the toolchain is asked for it with `RUSTC_BOOTSTRAP`; the
 //! toolchain is pinned, and a field that moved is an error here, never a shorter list.
@@ -18,17 +18,17 @@ pub(super) struct EntryPoint {
     pub(super) address: Option<String>,
 }
 
-/// Every public function of `eio-core`: free ones, those of types, and those of traits implemented for types.
+/// Every public function of a package: free ones, those of types, and those of traits implemented for types.
 ///
 /// Left out: formatting (`core::fmt`, `defmt`), which may panic by its nature; and derived code that is generic over
 /// the caller's type, which is `Hash`.
-pub(super) fn of_core(job: &mut Job<'_>) -> Result<Vec<EntryPoint>, Stop> {
+pub(super) fn of(job: &mut Job<'_>, package: &str) -> Result<Vec<EntryPoint>, Stop> {
     // Some build scripts look at RUSTC_BOOTSTRAP: with a folder of its own, nothing else is built anew.
     let folder = job.workspace.target.join("xtask").join("api");
-    let mut list = command("cargo rustdoc --package eio-core --lib --target-dir");
+    let mut list = command(&format!("cargo rustdoc --package {package} --lib --target-dir"));
     list.arg(&folder).args(["--", "-Zunstable-options", "--output-format=json"]);
     job.run(list.env("RUSTC_BOOTSTRAP", "1"))?;
-    let path = folder.join("doc").join("eio_core.json");
+    let path = folder.join("doc").join(format!("{}.json", package.replace('-', "_")));
     let text = std::fs::read(&path).map_err(|error| Stop::Failed(format!("{}: {error}", path.display())))?;
     let listing =
         serde_json::from_slice(&text).map_err(|error| Stop::Failed(format!("rustdoc's JSON: {error}")))?;
