@@ -85,7 +85,7 @@ fn heartbeats_that_cannot_work_are_refused() {
 }
 
 #[test]
-fn old_settings_that_are_left_out_have_the_defaults_of_today() {
+fn old_settings_that_are_left_out_have_the_current_defaults() {
     assert_eq!(v1_v2::read([]), Ok(ServerSettings::DEFAULT));
 }
 

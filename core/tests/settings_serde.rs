@@ -184,7 +184,7 @@ fn flattening_hides_no_mistake() {
     assert!(read(r#"{"port":3000,"heartbeat timeout":60}"#).unwrap_err().contains("`pingTimeout`"));
 }
 
-/// The same number under each old name, from a file: milliseconds in 1.x and 2.x, and nothing among settings of today.
+/// The same number under each old name, from a file: milliseconds in 1.x and 2.x, and nothing among current settings.
 #[test]
 fn nobody_gets_a_silent_factor_of_1000_from_a_file() {
     for (name, expected) in [
@@ -213,7 +213,10 @@ fn nobody_gets_a_silent_factor_of_1000_from_a_file() {
 #[test]
 fn what_is_wrong_in_an_old_file_is_said() {
     for (json, sentence) in [
-        (r#"{"heartbeat timeout":60.5}"#, "`heartbeat timeout` has too many decimals: expected whole milliseconds"),
+        (
+            r#"{"heartbeat timeout":60.5}"#,
+            "`heartbeat timeout` has too many decimals: expected whole milliseconds",
+        ),
         (r#"{"heartbeat timeout":1,"heartbeat timeout":1}"#, "`heartbeat timeout` is given twice"),
         (r#"{"pingTimeout":1}"#, "`pingTimeout` is a current setting, not one of Socket.IO 1.x and 2.x"),
         (r#"{"log level":1}"#, "`log level` is not valid in Socket.IO 1.x and 2.x"),

@@ -11,7 +11,7 @@ use crate::timers::ServerPeriods;
 
 /// The settings of a server. A value of this type is always valid.
 ///
-/// | name | unit | default | today |
+/// | name | unit | default | current name |
 /// |---|---|---|---|
 /// | `heartbeat interval` | seconds | 25 | `pingInterval`, in milliseconds |
 /// | `heartbeat timeout` | seconds | 60 | `pingTimeout`, in milliseconds |

@@ -31,7 +31,7 @@ fn files_are_read_as_they_were_written() {
     assert_eq!(read("{}"), Ok(LegacySettings::DEFAULT));
 }
 
-/// `settings_serde.rs` of `eio-core` has the other columns: 1.x and 2.x, and settings of today.
+/// `settings_serde.rs` of `eio-core` has the other columns: 1.x and 2.x, and current settings.
 #[test]
 fn times_in_a_file_are_seconds_and_sizes_are_bytes() {
     let periods = |name| read(&format!(r#"{{"{name}":30}}"#)).unwrap().periods();

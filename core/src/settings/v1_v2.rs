@@ -1,6 +1,6 @@
 //! Settings under the old names that Socket.IO 1.x and 2.x still accepted, in milliseconds.
 //!
-//! | old name | unit | default | today |
+//! | old name | unit | default | current name |
 //! |---|---|---|---|
 //! | `heartbeat interval` | milliseconds | 25000 | `pingInterval` |
 //! | `heartbeat timeout` | milliseconds | 20000 | `pingTimeout` |
