@@ -164,7 +164,7 @@ impl Client {
         self.clock
     }
 
-    /// Tells what happens between sessions. A panic of whoever hears of it is logged.
+    /// Reports an event between sessions. A panic of its receiver is logged.
     fn tell(&self, event: &ClientEvent) {
         notice::tell(event, "", self.config.on_event.as_ref());
     }

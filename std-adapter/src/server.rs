@@ -157,7 +157,7 @@ impl Server {
     ///
     /// let server = Server::builder(|_socket| async {}).build()?;
     /// let Broadcast { sent, full, .. } = server.broadcast("news");
-    /// assert_eq!((sent, full), (0, 0)); // nobody is there
+    /// assert_eq!((sent, full), (0, 0)); // no session is open
     /// # Ok(())
     /// # }
     /// ```

@@ -1,5 +1,5 @@
-//! Bytes of one WebSocket: read into a scratch buffer that all connections of a thread share, decoded in place, and
-//! written without copies where that pays. An idle connection owns no buffer.
+//! The bytes of one WebSocket. They are read into a scratch buffer that all connections of a thread share, decoded in
+//! place, and written without a copy if they are large. An idle connection owns no buffer.
 
 mod batch;
 mod end;
@@ -23,15 +23,15 @@ use crate::wire::mask_keys;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Outgoing, ToWrite};
 
-/// How much one read takes at most; also what the scratch buffer of a thread holds.
+/// The largest number of bytes in one read, and the length of a thread's scratch buffer.
 const SCRATCH: usize = 64 * 1024;
 
-/// How much is read at most before the session's other work has its turn: packets that never fill the inbox would keep
-/// it waiting otherwise.
+/// The largest number of bytes that are read before the session's other work gets its turn. Otherwise packets that never
+/// fill the inbox could delay that work without limit.
 const AT_ONCE: usize = 4 * SCRATCH;
 
-/// How often a socket is read at most before the silence of its peer is judged: 16 MiB, more than a kernel holds.
-/// What came in after that is not evidence that was there in time.
+/// The largest number of reads from a socket before the silence of its peer is judged. They amount to 16 MiB, which is
+/// more than a kernel buffers, so later bytes had not arrived in time.
 const MAX_READS: usize = 256;
 
 thread_local! {
@@ -39,7 +39,7 @@ thread_local! {
     static BATCH: RefCell<Batch> = RefCell::default();
 }
 
-/// Nothing more is to be written.
+/// A source without frames.
 pub(crate) struct Nothing;
 
 impl FrameSource for Nothing {
@@ -50,10 +50,10 @@ impl FrameSource for Nothing {
     fn written(&mut self, _: usize) {}
 }
 
-/// Nobody listens any more.
-struct Deaf;
+/// A sink that discards frames.
+struct DiscardFrames;
 
-impl FrameSink for Deaf {
+impl FrameSink for DiscardFrames {
     fn wants_more(&self) -> bool {
         true
     }
@@ -63,12 +63,12 @@ impl FrameSink for Deaf {
     fn handle_activity(&mut self) {}
 }
 
-/// How far our close frame has come.
+/// The state of this side's close frame.
 #[derive(Clone, Debug)]
 enum Closing {
     No,
     Queued(Option<CloseFrame>),
-    /// It is the last of the frames on their way, or the kernel has it.
+    /// The frame is the last one in the batch, or the kernel has taken it.
     Written(Option<CloseFrame>),
 }
 
@@ -76,16 +76,16 @@ enum Closing {
 pub(crate) struct WebSocketIo {
     stream: Stream,
     decoder: Decoder,
-    /// Received bytes that are no whole header or control frame yet. hyper's leftovers at first.
+    /// Received bytes of an incomplete header or control frame. At first, the bytes that hyper had read beyond the request.
     tail: Box<[u8]>,
-    /// A message of which some pieces came in.
+    /// The pieces so far of an incomplete message.
     partial: Vec<u8>,
-    /// What the kernel has not taken yet.
+    /// The frames that the kernel has not taken yet.
     unwritten: Option<Box<Batch>>,
-    /// The answer that is owed to the peer's latest RFC 6455 ping.
+    /// The payload of the pong for the peer's latest RFC 6455 ping.
     pong: Option<Box<[u8]>>,
     closing: Closing,
-    /// A client masks what it sends, a server does not (RFC 6455 section 5.3).
+    /// Whether frames are masked: those of a client are, those of a server are not (RFC 6455 section 5.3).
     masks: bool,
     revision: Revision,
     base64_only: bool,
@@ -93,7 +93,8 @@ pub(crate) struct WebSocketIo {
 }
 
 impl WebSocketIo {
-    /// The server's end, once the 101 response has left. The HTTP server had read `received` behind the request.
+    /// Creates the server's end, once the 101 response has been sent. `received` are the bytes that the HTTP server had
+    /// read beyond the request.
     pub(crate) fn server(
         stream: Stream,
         received: Vec<u8>,
@@ -104,7 +105,7 @@ impl WebSocketIo {
         Self { base64_only, ..Self::with(stream, Decoder::server(max_message), received, revision) }
     }
 
-    /// The client's end, once the 101 response was read; `received` came right behind it.
+    /// Creates the client's end, once the 101 response has been read. `received` are the bytes that followed it.
     pub(crate) fn client(stream: Dialed, received: &[u8], revision: Revision, max_message: u32) -> Self {
         let decoder = Decoder::client(max_message);
         Self {
@@ -129,10 +130,10 @@ impl WebSocketIo {
         }
     }
 
-    /// Hands over every frame that is ready, until `wants_more` says no, nothing is left to read, or others have to have
-    /// their turn: then the task is woken again.
+    /// Passes every frame that is ready to `sink`. It stops when `wants_more` returns false, when nothing is left to read,
+    /// or after [`AT_ONCE`] bytes, when it wakes the task again.
     ///
-    /// `Pending` means that all that was there has been handed over, that no more is wanted, or that there is
+    /// `Pending` means that everything that had arrived was passed on, that the sink wants no more, or that there may be
     /// [more](Self::has_unread).
     pub(crate) fn poll_read(
         &mut self,
@@ -160,19 +161,19 @@ impl WebSocketIo {
         end
     }
 
-    /// Whether the last [`poll_read`](Self::poll_read) stopped for the sake of others, with more to read perhaps.
+    /// Returns whether the last [`poll_read`](Self::poll_read) stopped at its limit, so that there may be more to read.
     pub(crate) fn has_unread(&self) -> bool {
         self.unread
     }
 
-    /// Reads what still comes in, and forgets it. Ready once nothing can come any more.
+    /// Reads and discards incoming bytes. Ready once no more bytes can come.
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.decoder.decode(&mut []).is_ok()
-            && !matches!(ready!(self.poll_read(cx, &mut Deaf)), ConnectionEnd::Violation(_))
+            && !matches!(ready!(self.poll_read(cx, &mut DiscardFrames)), ConnectionEnd::Violation(_))
         {
             return Poll::Ready(());
         }
-        // What follows a broken frame cannot be decoded, but unread it would turn our close into a reset.
+        // The bytes after a broken frame cannot be decoded. But if they stayed unread, closing would become a reset.
         let mut scratch = SCRATCH_BUFFER.take();
         scratch.resize(SCRATCH, 0);
         let mut end = None;
@@ -191,9 +192,10 @@ impl WebSocketIo {
         })
     }
 
-    /// The same, asking the socket itself instead of the runtime, which may not have looked for a while.
+    /// Reads like [`poll_read`](Self::poll_read), but from the socket itself, because the runtime's record of its readiness
+    /// may be old.
     ///
-    /// `None` when the connection is not a plain socket.
+    /// Returns `None` if the connection is not a plain socket.
     pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ConnectionEnd>> {
         self.stream.socket()?;
         let mut reads = 0..MAX_READS;
@@ -209,14 +211,14 @@ impl WebSocketIo {
         mut read: impl FnMut(&mut Stream, &mut [u8]) -> Poll<io::Result<usize>>,
         sink: &mut impl FrameSink,
     ) -> Poll<ConnectionEnd> {
-        // Out of its cell while in use: `handle` may run code that reads another connection.
+        // Taken out of its cell while in use, because `handle` may run code that reads another connection.
         let mut scratch = SCRATCH_BUFFER.take();
         scratch.resize(SCRATCH.max(self.tail.len()), 0);
         let tail = core::mem::take(&mut self.tail);
         let mut filled = tail.len();
         scratch[..filled].copy_from_slice(&tail);
         let end = loop {
-            // Bytes from before go first: they came with the HTTP request, or reading was paused.
+            // Earlier bytes come first: they arrived with the HTTP request, or while reading was paused.
             let mut at = 0;
             let mut end = None;
             while end.is_none() && at < filled && sink.wants_more() {
@@ -230,7 +232,7 @@ impl WebSocketIo {
                         }
                     }
                     Err(error) => {
-                        // Our close frame tells it, if there is one to come.
+                        // The close frame tells the peer, if it has not been sent yet.
                         self.close(CloseFrame::new(error.close_code(), "").ok());
                         end = Some(error.into());
                     }
@@ -257,7 +259,7 @@ impl WebSocketIo {
         end
     }
 
-    /// Decodes up to the next item: how much was consumed, and whether there was one.
+    /// Decodes up to the next item. Returns the number of consumed bytes, and whether there was an item.
     fn decode(&mut self, input: &mut [u8], sink: &mut impl FrameSink) -> Result<(usize, bool), ws::Error> {
         let decoded = self.decoder.decode(input)?;
         match decoded.item {
@@ -270,7 +272,7 @@ impl WebSocketIo {
                     let message = core::mem::take(&mut self.partial);
                     match piece.kind {
                         MessageKind::Binary => sink.handle(WebSocketMessage::Binary(&message)),
-                        // The decoder has checked the whole message.
+                        // Cannot fail: the decoder has checked the whole message.
                         MessageKind::Text => {
                             let text = core::str::from_utf8(&message).map_err(|_| ws::Error::InvalidUtf8)?;
                             sink.handle(WebSocketMessage::Text(text));
@@ -279,7 +281,7 @@ impl WebSocketIo {
                 }
             }
             Some(Item::Control(ws::ControlFrame::Ping(payload))) => {
-                // Only the latest of several is answered (RFC 6455 section 5.5.3).
+                // Only the latest of several pings is answered (RFC 6455 section 5.5.3).
                 self.pong = Some(Box::from(payload));
             }
             Some(Item::Control(ws::ControlFrame::Pong(_))) => {}
@@ -292,7 +294,7 @@ impl WebSocketIo {
         Ok((decoded.consumed, true))
     }
 
-    /// Writes what is left, then what `source` yields, until nothing is left or the kernel takes no more.
+    /// Writes the remaining frames and then those of `source`, until there are no more or the kernel takes no more.
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -306,7 +308,7 @@ impl WebSocketIo {
             if let Closing::Written(_) = self.closing {
                 return self.stream.poll_flush(cx);
             }
-            // The batch is the thread's, and becomes the connection's if it has to wait.
+            // The batch belongs to the thread. If it has to wait, it becomes the connection's.
             let mut batch = BATCH.take();
             self.fill(&mut batch, source)?;
             if batch.is_empty() {
@@ -323,7 +325,8 @@ impl WebSocketIo {
         }
     }
 
-    /// What comes next, in its order: the answer to a ping of RFC 6455, what `source` yields, our close frame.
+    /// Puts the next frames into the batch, in this order: the pong for a ping of RFC 6455, the frames of `source`, the
+    /// close frame.
     fn fill(&mut self, batch: &mut Batch, source: &mut impl FrameSource) -> io::Result<()> {
         if let Some(payload) = self.pong.take() {
             batch.put_frame(OpCode::Pong, &payload, self.key()?, false)?;
@@ -348,8 +351,8 @@ impl WebSocketIo {
         Ok(())
     }
 
-    /// Takes back every frame that has not begun, so that a close frame can follow. `false` when the kernel has a
-    /// part of a frame: its rest has to follow first.
+    /// Removes every frame of which the kernel has no byte, so that a close frame can follow. Returns `false` if the kernel
+    /// has a part of a frame, whose rest must be written first.
     pub(crate) fn retract(&mut self) -> bool {
         let Some(unwritten) = &mut self.unwritten else { return true };
         if let Closing::Written(frame) = &mut self.closing {
@@ -394,15 +397,15 @@ impl WebSocketIo {
         Ok(payload)
     }
 
-    /// A fresh masking key for every frame of a client.
+    /// Returns a fresh masking key for a frame of a client, and `None` for a server.
     fn key(&self) -> io::Result<Option<[u8; 4]>> {
         self.masks.then(mask_keys::next).transpose()
     }
 
-    /// Goes out before anything else.
+    /// Puts a packet that is written before anything else.
     ///
     /// # Errors
-    /// For a client, when the system has no random bytes.
+    /// Returns an error for a client if the system has no random bytes.
     pub(crate) fn put_first(&mut self, packet: &str) -> io::Result<()> {
         let mut batch = Box::<Batch>::default();
         batch.put_frame(OpCode::Text, packet.as_bytes(), self.key()?, false)?;
@@ -410,7 +413,8 @@ impl WebSocketIo {
         Ok(())
     }
 
-    /// A write failed: how the connection ended. What came in before, a close frame for one, says more than the write.
+    /// Returns how the connection ended after a failed write. Bytes that arrived before, such as a close frame, say more
+    /// than the error of the write.
     pub(crate) fn write_failed(&mut self, error: &io::Error, sink: &mut impl FrameSink) -> ConnectionEnd {
         match self.read_past_runtime(sink) {
             Some(Poll::Ready(end)) => end,
@@ -418,19 +422,19 @@ impl WebSocketIo {
         }
     }
 
-    /// Ends the WebSocket with a close frame, unless one is due or written already. Nothing is written after it.
+    /// Ends the WebSocket with a close frame, unless one is already due or written. No frame follows it.
     pub(crate) fn close(&mut self, frame: Option<CloseFrame>) {
         if let Closing::No = self.closing {
             self.closing = Closing::Queued(frame);
         }
     }
 
-    /// Whether the close frame has left.
+    /// Returns whether the close frame has been written.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.closing, Closing::Written(_)) && self.unwritten.is_none()
     }
 
-    /// Whether the peer's close frame came in.
+    /// Returns whether the peer's close frame has arrived.
     pub(crate) fn peer_closed(&self) -> bool {
         self.decoder.is_closed()
     }
@@ -445,7 +449,7 @@ impl WebSocketIo {
     }
 }
 
-/// Whether a write failed because a frame was longer than it was measured, which cannot be.
+/// Returns whether a write failed because a frame was longer than it was measured, which should be impossible.
 pub(crate) fn is_impossible(error: &io::Error) -> bool {
     matches!(error.get_ref(), Some(cause) if cause.is::<BufferTooSmall>())
 }

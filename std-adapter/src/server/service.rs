@@ -1,4 +1,4 @@
-//! Answering HTTP requests: routing, headers that every answer carries, and refusals.
+//! Answers HTTP requests: routing, the headers of every answer, and refusals.
 
 use core::convert::Infallible;
 use core::future::poll_fn;
@@ -32,9 +32,9 @@ impl EngineService {
         Self { server }
     }
 
-    /// Returns whether the service answers requests for this path; it refuses others with status 404. It answers those
-    /// at the server's [path](crate::ServerBuilder::path), with or without a slash at its end, and below it. A router
-    /// can ask this method, or pass on all of these requests.
+    /// Returns whether the service answers requests for this path. It answers requests for the server's
+    /// [path](crate::ServerBuilder::path), with or without its final slash, and for paths below it. It refuses all others
+    /// with status 404. A router can call this method to decide which requests to pass on.
     ///
     /// ```
     /// let server = eio_tokio::Server::builder(|_socket| async {}).build()?;
@@ -73,7 +73,8 @@ where
         let server = Arc::clone(&self.server);
         Box::pin(async move {
             let mut answer = pin!(answer(server, request));
-            // Callbacks are caught one by one. This is for the rest: subscribers of the log, recorders of the metrics.
+            // Panics of callbacks are caught where they are called. This catches those of log subscribers and metrics
+            // recorders.
             let answered = poll_fn(|cx| match guarded(|| answer.as_mut().poll(cx)) {
                 Ok(poll) => poll.map(Ok),
                 Err(panicked) => Poll::Ready(Err(panicked)),
@@ -86,7 +87,8 @@ where
     }
 }
 
-/// Answers a request. One function, because a pending poll holds its future: one more would hold the head once more.
+/// Answers a request. It is one function, because a pending poll keeps its future: another function would keep another
+/// copy of the head.
 async fn answer<B>(server: Arc<ServerShared>, mut request: Request<B>) -> Response<Body>
 where
     B: http_body::Body + Send + 'static,
@@ -131,8 +133,8 @@ where
     closing_if(is_http1 && !is_read, response)
 }
 
-/// A refusal may leave the body of its request unread, and its connection takes no further request then (RFC 9112 section
-/// 9.3).
+/// Closes the connection behind the response if the body of the request is unread, because the connection then cannot
+/// carry another request (RFC 9112 section 9.3).
 fn closing_if(is_unread: bool, mut response: Response<Body>) -> Response<Body> {
     if is_unread && response.status().is_client_error() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -140,12 +142,12 @@ fn closing_if(is_unread: bool, mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// The transport that a request asks for, by its headers.
+/// Returns the transport that a request asks for, by its headers.
 fn transport_of(head: &Parts) -> Transport {
     if is_websocket_upgrade(head) { Transport::WebSocket } else { Transport::Polling }
 }
 
-/// `on_headers` panicked, and the session that the request names ends.
+/// Ends the session that the request names, because `on_headers` panicked, and returns the answer.
 fn headers_panicked(server: &ServerShared, parts: &Parts) -> Response<Body> {
     let named = Query::parse(parts).sid.and_then(|sid| server.hub.find(&sid));
     if let Some(state) = named {
@@ -156,7 +158,7 @@ fn headers_panicked(server: &ServerShared, parts: &Parts) -> Response<Body> {
     Refusal::Internal.response(asked)
 }
 
-/// Puts `more` in the place of what is there under the same names.
+/// Adds the headers in `more`. They replace headers of the same names.
 fn put_all(headers: &mut HeaderMap, more: HeaderMap) {
     let mut name = None;
     for (next, value) in more {
@@ -165,7 +167,7 @@ fn put_all(headers: &mut HeaderMap, more: HeaderMap) {
                 headers.insert(&next, value);
                 name = Some(next);
             }
-            // A further value of the last name.
+            // Another value of the last name.
             (None, Some(name)) => {
                 headers.append(name, value);
             }
@@ -174,7 +176,7 @@ fn put_all(headers: &mut HeaderMap, more: HeaderMap) {
     }
 }
 
-/// Replaces the connection's address by that of whoever trusted proxies speak for.
+/// Replaces the address of the connection by the client's address that trusted proxies name.
 fn name_sender(server: &ServerShared, parts: &mut Parts) {
     if let Some(proxies) = &server.http.trusted_proxies
         && let Some(sender) = proxies.sender(sender(parts), &parts.headers)

@@ -1,4 +1,4 @@
-//! Frames on their way to the kernel.
+//! A batch of frames that is written to the kernel.
 
 use core::task::{Context, Poll, ready};
 use std::collections::VecDeque;
@@ -10,35 +10,35 @@ use eio_core::ws::{self, FrameHeader, OpCode};
 use super::stream::Stream;
 use crate::carrier::frames::FrameSource;
 
-/// How much is handed to the kernel at once. A heartbeat that becomes due waits for no more than this.
+/// The number of bytes that are passed to the kernel at once. A heartbeat that becomes due waits for at most this much.
 const CHUNK: usize = 16 * 1024;
 
-/// Payloads from this size on are written from where they are, not copied.
+/// Payloads of at least this size are written without a copy.
 const LARGE: usize = 8 * 1024;
 
-/// Encoded frames, and how much of them the kernel has.
+/// Encoded frames, and how much of them the kernel has taken.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// Headers, and payloads that were worth a copy.
+    /// The headers and the small payloads.
     chunk: Vec<u8>,
-    /// How much of the chunk the kernel has.
+    /// How many bytes of the chunk the kernel has taken.
     at: usize,
     /// A large payload that follows the chunk.
     large: Bytes,
-    /// With what a client masks the large payload, piece by piece.
+    /// The mask with which a client masks the large payload, piece by piece.
     large_mask: Mask,
-    /// The frames that the kernel does not have as a whole yet.
+    /// The frames that the kernel has not taken completely.
     frames: VecDeque<Unwritten>,
-    /// How much of chunk and large payload the kernel has.
+    /// How many bytes of the chunk and the large payload the kernel has taken.
     taken: usize,
-    /// It has a part of the first of the frames.
+    /// Whether the kernel has taken a part of the first frame.
     mid_frame: bool,
 }
 
-/// A frame on its way.
+/// A frame that has not been written completely.
 #[derive(Clone, Copy, Debug)]
 struct Unwritten {
-    /// Where it ends, from the start of the batch.
+    /// The end of the frame, as an offset from the start of the batch.
     end: usize,
     is_message: bool,
 }
@@ -48,12 +48,12 @@ impl Batch {
         self.frames.is_empty()
     }
 
-    /// Whether no further frame should be put into it.
+    /// Returns whether no further frame should be put into the batch.
     pub(super) fn is_full(&self) -> bool {
         self.chunk.len() >= CHUNK || !self.large.is_empty()
     }
 
-    /// Puts a whole frame; `key` masks it.
+    /// Puts a whole frame, masked with `key` if there is one.
     pub(super) fn put_frame(
         &mut self,
         opcode: OpCode,
@@ -67,7 +67,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Puts a message of which `payload` follows the `prefix`, and is not copied if it is large.
+    /// Puts a message of `prefix` and `payload`. A large payload is not copied.
     pub(super) fn put_message(
         &mut self,
         opcode: OpCode,
@@ -88,7 +88,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Puts a frame that is encoded already, header and all.
+    /// Puts a frame that is already encoded, including its header.
     pub(super) fn put_encoded(&mut self, frame: &Bytes, is_message: bool) {
         if frame.len() < LARGE {
             self.chunk.extend_from_slice(frame);
@@ -111,7 +111,7 @@ impl Batch {
         self.frames.push_back(Unwritten { end: self.chunk.len() + self.large.len(), is_message });
     }
 
-    /// Hands everything to the kernel, and tells `source` of every message that it has as a whole.
+    /// Writes everything to the kernel, and reports to `source` how many messages have been written completely.
     pub(super) fn poll_write(
         &mut self,
         stream: &mut Stream,
@@ -138,7 +138,7 @@ impl Batch {
         Poll::Ready(Ok(()))
     }
 
-    /// The kernel took so many bytes more: how many messages were completed by them.
+    /// Notes that the kernel took `written` more bytes. Returns how many messages they completed.
     fn count_messages(&mut self, written: usize) -> usize {
         let mut messages = 0;
         self.taken += written;
@@ -151,7 +151,7 @@ impl Batch {
         messages
     }
 
-    /// Takes back every frame that has not begun. What is left is the rest of the one that has.
+    /// Removes every frame of which the kernel has no byte. Keeps the rest of a frame that has been written in part.
     pub(super) fn retract(&mut self) {
         let begun = self.frames.front().copied().filter(|_| self.mid_frame);
         let left = begun.map_or(0, |frame| frame.end - self.taken);
@@ -161,7 +161,7 @@ impl Batch {
         self.frames.truncate(usize::from(begun.is_some()));
     }
 
-    /// Empty, and with the memory that most batches need.
+    /// Returns an empty batch with as much memory as most batches need.
     pub(super) fn recycle(mut self) -> Self {
         self.chunk.clear();
         self.chunk.shrink_to(2 * CHUNK);
@@ -171,7 +171,7 @@ impl Batch {
     }
 }
 
-/// Where in a frame's payload masking has come to.
+/// The masking key and the position that masking has reached in a frame's payload.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mask {
     key: Option<[u8; 4]>,
@@ -179,7 +179,7 @@ struct Mask {
 }
 
 impl Mask {
-    /// Appends the next bytes of the payload, masked if a key says so.
+    /// Appends the next bytes of the payload, masked if there is a key.
     fn put(&mut self, chunk: &mut Vec<u8>, payload: &[u8]) {
         let start = chunk.len();
         chunk.extend_from_slice(payload);
@@ -189,7 +189,7 @@ impl Mask {
         }
     }
 
-    /// Takes the next piece of a large payload, masked, into the place of a chunk that was written.
+    /// Moves the next piece of a large payload, masked, into the chunk, whose previous bytes have been written.
     fn move_piece(&mut self, large: &mut Bytes, chunk: &mut Vec<u8>) {
         let piece = large.split_to(large.len().min(CHUNK));
         chunk.clear();

@@ -16,17 +16,17 @@ use crate::carrier::raw_socket::RawSocket;
 /// The connection under a WebSocket.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    /// The socket itself, which can be looked at past the runtime's cached readiness, and reset; and a server's
-    /// permission to have it open.
+    /// A socket, which can be read without the runtime's cached readiness, and reset. A server also holds the permit to
+    /// have it open.
     Socket { socket: RawSocket, _permit: Option<Permit> },
-    /// What a client has dialed. A server's connection does not hold room for it.
+    /// A client's connection. It is boxed, so that a server's connection does not need room for it.
     Dialed(Box<Dialed>),
-    /// TLS, or whatever else the HTTP server ran on.
+    /// TLS, or another stream under the HTTP server.
     Other(Box<Upgraded>),
 }
 
 impl Stream {
-    /// The socket, if nothing is between it and the frames.
+    /// Returns the socket, if there is no TLS above it.
     pub(super) fn socket(&self) -> Option<SockRef<'_>> {
         match self {
             Self::Socket { socket, .. } => Some(socket.system()),
@@ -55,7 +55,7 @@ impl Stream {
         }
     }
 
-    /// Reads from the socket itself. `Pending` when nothing is there.
+    /// Reads from the socket itself. Returns `Pending` if nothing has arrived.
     pub(super) fn read_now(&mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
         let Some(socket) = self.socket() else { return Poll::Pending };
         match (&*socket).read(room) {
@@ -101,7 +101,7 @@ impl Stream {
             Self::Dialed(stream) => stream.socket(),
             Self::Other(_) => None,
         };
-        // Without it the connection closes in order, which is slower and no less correct.
+        // If this fails, the connection closes in order, which is slower but also correct.
         let _ = socket.map(|socket| socket.set_linger(Some(Duration::ZERO)));
     }
 }
