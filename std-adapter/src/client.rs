@@ -1,6 +1,7 @@
 //! The client opens sessions with any Engine.IO server, over polling, WebSocket, or first one and then the other.
 
 mod attempts;
+mod candidate;
 mod config;
 mod cookies;
 mod credentials;
@@ -8,18 +9,18 @@ mod dial;
 mod endpoint;
 mod error;
 mod event;
+mod events;
 mod handshake;
 mod http;
-mod notice;
 mod opening;
+mod polling;
 mod proxy;
 mod reconnect;
 mod refusal;
 mod route;
 mod secrets;
+mod session;
 mod socket;
-mod state;
-mod task;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -166,7 +167,7 @@ impl Client {
 
     /// Reports an event between sessions. A panic of its receiver is logged.
     fn tell(&self, event: &ClientEvent) {
-        notice::tell(event, "", self.config.on_event.as_ref());
+        events::tell(event, "", self.config.on_event.as_ref());
     }
 }
 

@@ -22,15 +22,17 @@ pub use client::{
 #[doc(no_inline)]
 pub use rustls;
 pub use server::Server;
+pub use server::broadcast::Broadcast;
 pub use server::builder::ServerBuilder;
 pub use server::builder::build::BuildError;
 pub use server::listener::Listener;
+pub use server::observer::{CannotAccept, Observer, RefusedRequest};
 pub use server::service::EngineService;
 pub use server::shutdown::CutOff;
-pub use session::broadcast::Broadcast;
+pub use server::socket::{Sender, Socket};
+pub use session::end::Disconnect;
 pub use session::metrics;
-pub use session::observer::{CannotAccept, Observer, RefusedRequest};
-pub use session::socket::{Disconnect, SendError, SendErrorKind, Sender, Socket, TrySendError};
+pub use session::send::{SendError, SendErrorKind, TrySendError};
 pub use web::cookie::{Cookie, InvalidCookie, SameSite};
 pub use web::cors::Cors;
 pub use web::origins::{AllowedOrigins, InvalidOrigin, Origin, OriginPattern};

@@ -2,14 +2,24 @@
 
 mod accept;
 mod admission;
+mod application;
+pub(crate) mod broadcast;
 pub(crate) mod builder;
+mod candidate;
 mod config;
 mod connection;
+mod events;
 pub(crate) mod listener;
+pub(crate) mod observer;
 mod polling;
 pub(crate) mod service;
+mod session;
+mod session_config;
+mod sessions;
 mod shared;
 pub(crate) mod shutdown;
+mod slots;
+pub(crate) mod socket;
 mod surplus;
 mod upgrade;
 
@@ -23,12 +33,12 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
+use crate::server::broadcast::Broadcast;
 use crate::server::listener::Listener;
 use crate::server::service::EngineService;
 use crate::server::shared::ServerShared;
 use crate::server::shutdown::CutOff;
-use crate::session::broadcast::Broadcast;
-use crate::session::socket::Sender;
+use crate::server::socket::Sender;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Outgoing, PreparedMessage};
 
@@ -110,7 +120,7 @@ impl Server {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         accept::serve(Arc::clone(&self.shared), listener, service).await;
-        self.shared.hub.finished().await;
+        self.shared.sessions.finished().await;
         Ok(())
     }
 
@@ -126,7 +136,7 @@ impl Server {
     /// Returns the number of open sessions.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.hub.len()
+        self.shared.sessions.len()
     }
 
     /// Returns whether no session is open.
@@ -138,13 +148,13 @@ impl Server {
     /// Returns the session with this sid.
     #[must_use]
     pub fn get(&self, sid: &str) -> Option<Sender> {
-        self.shared.hub.find(sid).map(|state| Sender { state })
+        self.shared.sessions.find(sid).map(Sender::new)
     }
 
     /// Returns all sessions that are open now, in no particular order.
     #[must_use]
     pub fn sessions(&self) -> Vec<Sender> {
-        self.shared.hub.all().into_iter().map(|state| Sender { state }).collect()
+        self.shared.sessions.all().into_iter().map(Sender::new).collect()
     }
 
     /// Sends one message to every session and encodes it once. Returns how many sessions get it, and how many do not,
@@ -164,8 +174,8 @@ impl Server {
     pub fn broadcast(&self, message: impl Into<Message>) -> Broadcast {
         let prepared = Arc::new(PreparedMessage::new(message.into()));
         let mut broadcast = Broadcast::default();
-        for state in self.shared.hub.all() {
-            broadcast.count(state.try_send(Outgoing::Prepared(Arc::clone(&prepared))));
+        for session in self.shared.sessions.all() {
+            broadcast.count(session.try_send(Outgoing::Prepared(Arc::clone(&prepared))));
         }
         broadcast
     }

@@ -1,18 +1,16 @@
-//! The life of a session: its task, its mailbox, and the handles of applications.
+//! The life of a session, for both roles: the task that drives it, and what that shares with everybody else.
 
-pub(crate) mod broadcast;
-pub(crate) mod candidate;
-pub(crate) mod config;
-pub(crate) mod grace;
+pub(crate) mod departing;
+pub(crate) mod driver;
+pub(crate) mod end;
+pub(crate) mod engine;
 pub(crate) mod guard;
-pub(crate) mod hub;
-pub(crate) mod lingering;
+pub(crate) mod machine;
 pub(crate) mod mailbox;
 pub mod metrics;
-pub(crate) mod notice;
-pub(crate) mod observer;
-pub(crate) mod passes;
-pub(crate) mod socket;
-pub(crate) mod state;
-pub(crate) mod task;
+pub(crate) mod role;
+pub(crate) mod send;
+pub(crate) mod shared;
+pub(crate) mod silence;
+pub(crate) mod upgrade;
 pub(crate) mod waiting;

@@ -14,7 +14,7 @@ use eio_core::ws::{self, Decoder, Item, MessageKind, OpCode};
 use eio_core::{BufferTooSmall, Revision};
 
 use self::batch::Batch;
-pub(crate) use self::end::{Carried, ConnectionEnd};
+pub(crate) use self::end::ConnectionEnd;
 pub(crate) use self::stream::Stream;
 use crate::carrier::dialed::Dialed;
 pub(crate) use crate::carrier::frames::{FrameSink, FrameSource};

@@ -13,9 +13,8 @@ use crate::client::event::ClientEvent;
 use crate::client::http::Dialer;
 use crate::client::route::RouteSetting;
 use crate::client::secrets::Secrets;
+use crate::client::session;
 use crate::client::socket::ClientSocket;
-use crate::client::state::State;
-use crate::client::task;
 use crate::wire::transport::Transport;
 
 /// Opens a session, within the open timeout, however many attempts it takes.
@@ -32,9 +31,9 @@ pub(crate) async fn open(client: &Client) -> Result<ClientSocket, ConnectError> 
             cookies: Arc::clone(&cookies),
         };
         let open_timeout = until.saturating_duration_since(client.clock.now());
-        let state = Arc::new(State::new(dialer, open_timeout));
-        tokio::spawn(task::run(Arc::clone(&state)));
-        let error = match ClientSocket::open(state).await {
+        let (shared, running) = session::start(dialer, open_timeout);
+        tokio::spawn(running);
+        let error = match ClientSocket::open(shared).await {
             Ok(socket) => return Ok(socket),
             Err(error) => error,
         };

@@ -11,7 +11,7 @@ use crate::client::proxy::ProxyError;
 use crate::client::refusal::Refused;
 #[cfg(feature = "tls")]
 use crate::client::tls::TlsError;
-use crate::session::socket::Disconnect;
+use crate::session::end::Disconnect;
 
 /// Errors from [`ClientBuilder::build`](crate::ClientBuilder::build).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

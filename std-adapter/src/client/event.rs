@@ -6,7 +6,7 @@ use eio_core::upgrade::UpgradeOutcome;
 
 use crate::client::error::ConnectError;
 use crate::client::handshake::HandshakeInfo;
-use crate::session::socket::Disconnect;
+use crate::session::end::Disconnect;
 use crate::wire::message::Message;
 use crate::wire::transport::Transport;
 

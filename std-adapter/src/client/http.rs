@@ -25,7 +25,7 @@ use crate::client::cookies::Cookies;
 use crate::client::dial::dial;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
-use crate::client::notice;
+use crate::client::events;
 use crate::client::refusal::Refused;
 use crate::client::secrets::Secrets;
 use crate::wire::clock::Clock;
@@ -81,7 +81,7 @@ impl HttpConnection {
     pub(crate) async fn open(dialer: &Dialer) -> Result<Self, ConnectError> {
         let stream = dial(&dialer.config, &dialer.reset).await?;
         // The event is about a connection, not a session. So a panic of its receiver is logged and ends no session.
-        notice::tell(&ClientEvent::Connected, "", dialer.config.on_event.as_ref());
+        events::tell(&ClientEvent::Connected, "", dialer.config.on_event.as_ref());
         Self::on(stream, dialer.clock.now()).await.map_err(ConnectError::http)
     }
 
@@ -194,17 +194,17 @@ type Exchange = Pin<Box<dyn Future<Output = (Option<HttpConnection>, Result<Answ
 
 /// A connection for one kind of request, with at most one of them in flight.
 #[derive(Default)]
-pub(crate) struct Lane {
+pub(crate) struct PollingConnection {
     idle: Option<Box<HttpConnection>>,
     in_flight: Option<Exchange>,
 }
 
-impl Lane {
+impl PollingConnection {
     pub(crate) fn is_busy(&self) -> bool {
         self.in_flight.is_some()
     }
 
-    /// Sends a request. The lane must not be busy.
+    /// Sends a request. The connection must not be busy.
     pub(crate) fn start(&mut self, dialer: &Dialer, request: Request<Body>) {
         debug_assert!(!self.is_busy(), "one request at a time");
         let dialer = dialer.clone();

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::pin::Pin;
 use core::time::Duration;
+use std::sync::Arc;
 
 use eio_core::Instant;
 use eio_core::backoff::Backoff;
@@ -11,8 +12,8 @@ use http::StatusCode;
 use crate::client::Client;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
+use crate::client::session::Session;
 use crate::client::socket::ClientSocket;
-use crate::client::state::Shared;
 
 /// Opens sessions one after another, with the delays of a [`Backoff`] between them.
 ///
@@ -71,7 +72,7 @@ enum Phase {
     },
     Connecting(Pin<Box<dyn Future<Output = Result<ClientSocket, ConnectError>> + Send>>),
     /// A session was handed out.
-    Open(Shared),
+    Open(Arc<Session>),
 }
 
 impl Reconnecting {
@@ -157,7 +158,7 @@ impl Reconnecting {
                 Phase::Connecting(attempt) => match attempt.await {
                     Ok(socket) => {
                         self.backoff.handle_connected(self.client.clock().now());
-                        self.phase = Phase::Open(Shared::clone(socket.state()));
+                        self.phase = Phase::Open(Arc::clone(socket.shared()));
                         return Ok(socket);
                     }
                     Err(error) => {
@@ -173,7 +174,7 @@ impl Reconnecting {
                     session.closed().await;
                     let (ended_at, failure) = {
                         let session = session.lock();
-                        (session.ended_at(), session.failure().cloned())
+                        (session.slots.ended_at, session.slots.failure.as_deref().cloned())
                     };
                     let ended_at = ended_at.unwrap_or_else(|| self.client.clock().now());
                     if self.backoff.handle_disconnected(ended_at) {

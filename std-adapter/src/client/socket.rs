@@ -3,13 +3,16 @@
 use core::fmt;
 use core::future::poll_fn;
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::client::error::ConnectError;
 use crate::client::handshake::{HandshakeInfo, ShortSid};
-use crate::client::state::Shared;
-use crate::session::socket::{Disconnect, SendError, TrySendError};
+use crate::client::session::Session;
+use crate::session::end::Disconnect;
+use crate::session::send::{SendError, TrySendError};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
+use crate::wire::outgoing::Outgoing;
 use crate::wire::transport::Transport;
 
 /// A client's open session. It receives and sends messages, closes the session, and reports how it ended.
@@ -21,7 +24,7 @@ pub struct ClientSocket {
 }
 
 /// Ends the session when it is dropped.
-struct Abandon(Shared);
+struct Abandon(Arc<Session>);
 
 impl Drop for Abandon {
     fn drop(&mut self) {
@@ -31,13 +34,13 @@ impl Drop for Abandon {
 
 impl ClientSocket {
     /// Takes up a session once it is open. Dropping the future gives the session up.
-    pub(crate) async fn open(state: Shared) -> Result<Self, ConnectError> {
-        let session = Abandon(state);
+    pub(crate) async fn open(shared: Arc<Session>) -> Result<Self, ConnectError> {
+        let session = Abandon(shared);
         let handshake = session.0.opened().await?;
         Ok(Self { session, handshake })
     }
 
-    pub(crate) fn state(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Session> {
         &self.session.0
     }
 
@@ -53,7 +56,7 @@ impl ClientSocket {
     /// Returns a [`Disconnect`] once the session has ended and the application has received all messages that arrived
     /// before the end.
     pub async fn recv(&mut self) -> Result<Message, Disconnect> {
-        poll_fn(|cx| self.state().poll_recv(cx)).await
+        poll_fn(|cx| self.shared().poll_recv(cx)).await
     }
 
     /// Sends a message. Waits until the outbox has room. Messages arrive in the order in which they were sent.
@@ -65,7 +68,7 @@ impl ClientSocket {
     /// past its deadline. Returns it also if the message is larger than the server accepts, or is text that this
     /// transport cannot carry: see [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.state().send(message.into()).await
+        self.shared().send(message.into()).await
     }
 
     /// Sends a message if the outbox has room now.
@@ -73,12 +76,12 @@ impl ClientSocket {
     /// # Errors
     /// Returns a [`TrySendError`] with the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.state().try_send(message.into())
+        self.shared().try_send(Outgoing::Message(message.into()))
     }
 
     /// Closes the session. Messages that were sent before are still delivered, within the close timeout.
     pub fn close(&self) {
-        self.state().close(None);
+        self.shared().close(None);
     }
 
     /// Closes the session as [`close`](Self::close) does, with a code and a reason in the WebSocket's close frame.
@@ -96,20 +99,20 @@ impl ClientSocket {
     /// # let _ = leave;
     /// ```
     pub fn close_with(&self, frame: CloseFrame) {
-        self.state().close(Some(frame));
+        self.shared().close(Some(frame));
     }
 
     /// Waits until the session has ended, and returns how it ended.
     ///
     /// You can still receive messages that arrived before the end.
     pub async fn closed(&self) -> Disconnect {
-        self.state().closed().await
+        self.shared().closed().await
     }
 
     /// Returns how the session ended, or `None` if it has not.
     #[must_use]
     pub fn end(&self) -> Option<Disconnect> {
-        self.state().lock().end().cloned()
+        self.shared().end()
     }
 
     /// Returns the error of the request whose failure ended the session, if one did. On polling, a refused request ends
@@ -118,22 +121,21 @@ impl ClientSocket {
     /// [`closed`](Self::closed) then returns a transport error, as in the reference.
     #[must_use]
     pub fn failure(&self) -> Option<ConnectError> {
-        let inner = self.state().lock();
-        inner.end().and_then(|_| inner.failure().cloned())
+        let inner = self.shared().lock();
+        inner.view.end.as_ref().and_then(|_| inner.slots.failure.as_deref().cloned())
     }
 
     /// Returns the messages that were never written to a transport, once the session has ended.
     ///
     /// A message that was written may or may not have arrived. It is not included, so that no message is sent twice.
     pub fn take_unsent(&mut self) -> Vec<Message> {
-        let mut inner = self.state().lock();
-        if inner.end().is_some() { inner.mail.take_unsent() } else { Vec::new() }
+        self.shared().take_unsent()
     }
 
     /// Returns a handle that can send and close from elsewhere.
     #[must_use]
     pub fn sender(&self) -> ClientSender {
-        ClientSender { state: Shared::clone(self.state()) }
+        ClientSender { shared: Arc::clone(self.shared()) }
     }
 
     /// Returns the handshake that the server sent when the session opened.
@@ -145,28 +147,28 @@ impl ClientSocket {
     /// Returns the transport that carries the session now.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        self.state().lock().transport
+        self.shared().transport()
     }
 
     /// Returns the subprotocol that the server chose from [those offered](crate::ClientBuilder::protocols). Returns
     /// `None` if it chose none, and while the session is on polling.
     #[must_use]
     pub fn protocol(&self) -> Option<String> {
-        self.state().lock().protocol.as_deref().map(str::to_owned)
+        self.shared().lock().slots.protocol.as_deref().map(str::to_owned)
     }
 
     /// Returns the latest round trip of the client's ping, in revision 3. In revision 4 the server pings, and only the
     /// server knows the round trip.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
-        self.state().lock().session.rtt()
+        self.shared().lock().view.session.rtt()
     }
 
     /// Returns the time since the server's last sign of life.
     #[must_use]
     pub fn last_seen(&self) -> Duration {
-        let now = self.state().now();
-        now.saturating_duration_since(self.state().lock().session.last_seen())
+        let now = self.shared().now();
+        now.saturating_duration_since(self.shared().lock().view.session.last_seen())
     }
 
     /// Returns the time until the session's next deadline; zero once the session has ended.
@@ -175,22 +177,22 @@ impl ClientSocket {
     /// while a ping of the client is unanswered; otherwise the client's next ping is due at the deadline.
     #[must_use]
     pub fn time_to_deadline(&self) -> Duration {
-        let now = self.state().now();
-        let deadline = self.state().lock().session.poll_timeout();
+        let now = self.shared().now();
+        let deadline = self.shared().lock().view.session.poll_timeout();
         deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(now))
     }
 }
 
 impl fmt::Debug for ClientSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt_session(self.state(), f.debug_struct("ClientSocket"))
+        fmt_session(self.shared(), f.debug_struct("ClientSocket"))
     }
 }
 
 /// A handle that sends to a client's session and closes it from anywhere. It does not keep the session alive.
 #[derive(Clone)]
 pub struct ClientSender {
-    state: Shared,
+    shared: Arc<Session>,
 }
 
 impl ClientSender {
@@ -199,7 +201,7 @@ impl ClientSender {
     /// # Errors
     /// The same as for [`ClientSocket::send`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.state.send(message.into()).await
+        self.shared.send(message.into()).await
     }
 
     /// Sends a message if the outbox has room now, as [`ClientSocket::try_send`] does.
@@ -207,36 +209,36 @@ impl ClientSender {
     /// # Errors
     /// The same as for [`ClientSocket::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.state.try_send(message.into())
+        self.shared.try_send(Outgoing::Message(message.into()))
     }
 
     /// Closes the session, as [`ClientSocket::close`] does.
     pub fn close(&self) {
-        self.state.close(None);
+        self.shared.close(None);
     }
 
     /// Closes the session with a code and a reason, as [`ClientSocket::close_with`] does.
     pub fn close_with(&self, frame: CloseFrame) {
-        self.state.close(Some(frame));
+        self.shared.close(Some(frame));
     }
 
     /// Waits until the session has ended, and returns how it ended, as [`ClientSocket::closed`] does.
     pub async fn closed(&self) -> Disconnect {
-        self.state.closed().await
+        self.shared.closed().await
     }
 }
 
 impl fmt::Debug for ClientSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt_session(&self.state, f.debug_struct("ClientSender"))
+        fmt_session(&self.shared, f.debug_struct("ClientSender"))
     }
 }
 
-fn fmt_session(state: &Shared, mut fields: fmt::DebugStruct<'_, '_>) -> fmt::Result {
-    let inner = state.lock();
-    let sid = inner.handshake().map_or("", HandshakeInfo::sid);
+fn fmt_session(shared: &Session, mut fields: fmt::DebugStruct<'_, '_>) -> fmt::Result {
+    let inner = shared.lock();
+    let sid = inner.slots.handshake.as_ref().map_or("", HandshakeInfo::sid);
     fields
         .field("sid", &format_args!("{}", ShortSid(sid)))
-        .field("transport", &inner.transport)
+        .field("transport", &inner.view.transport)
         .finish_non_exhaustive()
 }

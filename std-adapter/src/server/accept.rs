@@ -11,10 +11,10 @@ use std::sync::Arc;
 use self::outage::Outage;
 use crate::carrier::gate::Gate;
 use crate::server::connection::{self, HttpService};
+use crate::server::events;
 use crate::server::listener::Listener;
+use crate::server::observer::CannotAccept;
 use crate::server::shared::ServerShared;
-use crate::session::notice;
-use crate::session::observer::CannotAccept;
 
 /// How long the server waits before it tries to accept again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ where
     S: HttpService,
 {
     let mut outage = Outage::default();
-    let mut drained = pin!(server.hub.drained());
+    let mut drained = pin!(server.sessions.drained());
     loop {
         tokio::select! {
             () = room(&server, &mut outage) => {}
@@ -40,7 +40,7 @@ where
             Ok((stream, peer)) => {
                 let trusted = server.http.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trust(peer));
                 let Some(permit) = Gate::enter(&server.gate, peer.filter(|_| !trusted)) else {
-                    notice::tell_connection_refused(peer);
+                    events::tell_connection_refused(peer);
                     continue;
                 };
                 tokio::spawn(connection::serve(
@@ -80,9 +80,9 @@ async fn accept<L: Listener>(
         tokio::select! {
             biased;
             accepted = &mut accepting => return accepted,
-            () = tokio::time::sleep_until(server.hub.clock.deadline(over)) => {
-                if let Some(after) = outage.ends(server.hub.clock.now()) {
-                    notice::tell_accepts_again(after, server.hub.config.observer.as_deref());
+            () = tokio::time::sleep_until(server.sessions.clock.deadline(over)) => {
+                if let Some(after) = outage.ends(server.sessions.clock.now()) {
+                    events::tell_accepts_again(after, server.sessions.config.observer.as_deref());
                 }
             }
         }
@@ -92,10 +92,10 @@ async fn accept<L: Listener>(
 
 /// Reports that no connection can be accepted, and shortens the time for connections that have not sent a request.
 fn fails(server: &ServerShared, outage: &mut Outage, why: &CannotAccept<'_>) {
-    let now = server.hub.clock.now();
+    let now = server.sessions.clock.now();
     server.gate.press(now);
     let is_new = outage.begins(now);
-    notice::tell_cannot_accept(why, is_new, server.hub.config.observer.as_deref());
+    events::tell_cannot_accept(why, is_new, server.sessions.config.observer.as_deref());
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

@@ -10,10 +10,10 @@ use http::header;
 use http::request::Parts;
 
 use crate::server::config::ChooseHeartbeat;
+use crate::server::session::{ServerContext, Session};
+use crate::server::sessions::Registered;
 use crate::server::shared::ServerShared;
 use crate::session::guard::{Guarded, guarded};
-use crate::session::hub::Registered;
-use crate::session::state::State;
 use crate::web::peer_addr::PeerAddr;
 use crate::web::request::Query;
 use crate::web::respond::Refusal;
@@ -41,10 +41,10 @@ pub(super) fn check_origin(server: &ServerShared, parts: &Parts, query: &Query) 
 }
 
 /// The session that a request names, if its revision fits.
-pub(super) fn known(server: &ServerShared, sid: &str, query: &Query) -> Result<Arc<State>, Refusal> {
-    let state = server.hub.find(sid).ok_or(Refusal::SessionUnknown)?;
+pub(super) fn known(server: &ServerShared, sid: &str, query: &Query) -> Result<Arc<Session>, Refusal> {
+    let session = server.sessions.find(sid).ok_or(Refusal::SessionUnknown)?;
     let revision = if query.eio.as_deref() == Some("4") { Revision::V4 } else { Revision::V3 };
-    if state.revision == revision { Ok(state) } else { Err(Refusal::BadRequest) }
+    if session.context.revision == revision { Ok(session) } else { Err(Refusal::BadRequest) }
 }
 
 /// A new session, registered, if its sender, the application and the protocol allow it.
@@ -55,7 +55,7 @@ pub(super) async fn open(
     transport: Transport,
 ) -> Result<Registered, Refusal> {
     // Nobody is asked about a client for whom there is no room.
-    if !server.hub.has_room() {
+    if !server.sessions.has_room() {
         return Err(Refusal::Full);
     }
     let peer = sender(parts);
@@ -73,16 +73,21 @@ pub(super) async fn open(
         tracing::error!(%error, "no session can be named: the system has no random bytes");
         Refusal::Internal
     })?;
-    let state =
-        State::new(id, revision, query.base64_only, peer, Arc::clone(&server.hub), heartbeat, transport);
-    server.hub.register(Arc::new(state)).ok_or(Refusal::Full)
+    let context = ServerContext {
+        id,
+        revision,
+        base64_only: query.base64_only,
+        peer,
+        sessions: Arc::clone(&server.sessions),
+    };
+    server.sessions.register(context.start(heartbeat, transport)).ok_or(Refusal::Full)
 }
 
 /// Counts a handshake of the sender's.
 pub(super) fn admit(server: &ServerShared, parts: &Parts) -> Result<(), Refusal> {
     let Some(limiter) = &server.http.handshakes else { return Ok(()) };
     limiter
-        .admit(server.hub.clock.now(), sender(parts).map(|peer| peer.ip()))
+        .admit(server.sessions.clock.now(), sender(parts).map(|peer| peer.ip()))
         .map_err(|retry_after| Refusal::TooManyHandshakes { retry_after })
 }
 
@@ -104,22 +109,24 @@ async fn allow(server: &ServerShared, parts: &Parts) -> Result<(), Refusal> {
 }
 
 /// The data of the `open` packet.
-pub(super) fn open_text(server: &ServerShared, state: &State) -> Result<String, Refusal> {
-    let inner = state.lock();
-    let upgrades =
-        if inner.transport == Transport::Polling && server.http.allow_upgrades && server.http.websocket {
-            Transports::NONE.with(Upgrade::WebSocket)
-        } else {
-            Transports::NONE
-        };
+pub(super) fn open_text(server: &ServerShared, session: &Session) -> Result<String, Refusal> {
+    let inner = session.lock();
+    let is_polling = inner.view.transport == Transport::Polling;
+    let heartbeat = inner.view.session.heartbeat();
+    drop(inner);
+    let upgrades = if is_polling && server.http.allow_upgrades && server.http.websocket {
+        Transports::NONE.with(Upgrade::WebSocket)
+    } else {
+        Transports::NONE
+    };
     let mut out = [0; Handshake::MAX_LEN];
-    Sid::new(state.id.as_str())
+    Sid::new(session.context.id.as_str())
         .ok()
-        .zip(inner.session.heartbeat())
+        .zip(heartbeat)
         .map(|(sid, heartbeat)| {
             Handshake::new(sid, heartbeat)
                 .with_upgrades(upgrades)
-                .with_max_payload(state.hub.config.settings.max_payload())
+                .with_max_payload(server.sessions.config.settings.max_payload())
         })
         .and_then(|handshake| handshake.encode(&mut out).map(str::to_owned).ok())
         .ok_or_else(|| Refusal::impossible("the open packet"))

@@ -12,9 +12,9 @@ use eio_core::{Heartbeat, Liveness};
 
 use crate::server::Server;
 use crate::server::config::HttpConfig;
-use crate::session::config::SessionConfig;
+use crate::server::session_config::SessionConfig;
+use crate::server::socket::Socket;
 use crate::session::mailbox::Limits;
-use crate::session::socket::Socket;
 use crate::web::origins::AllowedOrigins;
 use crate::wire::message::Message;
 

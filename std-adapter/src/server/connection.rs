@@ -22,8 +22,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
 use crate::carrier::gate::Permit;
+use crate::server::sessions::Sessions;
 use crate::server::shared::ServerShared;
-use crate::session::hub::Hub;
 use crate::web::activity::{Activity, CameOn, Patience, UnderWay, Verdict};
 use crate::web::keep_alive;
 use crate::web::peer_addr::PeerAddr;
@@ -81,7 +81,7 @@ pub(crate) async fn serve<I, S>(
     S: HttpService,
 {
     let _connected = server.connected();
-    let activity = Activity::begin(server.hub.clock);
+    let activity = Activity::begin(server.sessions.clock);
     let service = {
         let (activity, server) = (Arc::clone(&activity), Arc::clone(&server));
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
@@ -124,8 +124,8 @@ pub(crate) async fn serve<I, S>(
     let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity), permit));
     let mut connection = Box::pin(builder.serve_connection_with_upgrades(io, service));
     let mut leaving = None;
-    let mut drained = pin!(server.hub.drained());
-    let mut given_up = pin!(server.hub.given_up());
+    let mut drained = pin!(server.sessions.drained());
+    let mut given_up = pin!(server.sessions.given_up());
     let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
     let mut pressed = pin!(server.gate.pressed());
     // Whatever changes the verdict comes with a poll of the connection, or is its timer.
@@ -145,9 +145,9 @@ pub(crate) async fn serve<I, S>(
             while activity.awaits_head() && pressed.as_mut().poll(cx).is_ready() {
                 pressed.set(server.gate.pressed());
             }
-            match activity.judge(patience(&server), leaving, |id| needed_until(&server.hub, id)) {
+            match activity.judge(patience(&server), leaving, |id| needed_until(&server.sessions, id)) {
                 Verdict::Keep(until) => {
-                    let until = server.hub.clock.deadline(until);
+                    let until = server.sessions.clock.deadline(until);
                     if timer.is_elapsed() || until < timer.deadline() {
                         timer.as_mut().reset(until);
                     }
@@ -165,7 +165,7 @@ pub(crate) async fn serve<I, S>(
                 }
             }
             if close {
-                leaving = Some(server.hub.clock.now());
+                leaving = Some(server.sessions.clock.now());
                 connection.as_mut().graceful_shutdown();
             }
         }
@@ -176,13 +176,13 @@ pub(crate) async fn serve<I, S>(
 /// The time that connections have now.
 fn patience(server: &ServerShared) -> Patience {
     let (request, idle) = (server.http.request_timeout, server.http.idle_timeout);
-    let pressed = if server.gate.is_short(server.hub.clock.now()) { PRESSED } else { Duration::MAX };
+    let pressed = if server.gate.is_short(server.sessions.clock.now()) { PRESSED } else { Duration::MAX };
     Patience { head: request.min(pressed), request, idle, spare: idle.min(pressed) }
 }
 
 /// Until when the session of this name may want its connection back, if it still lives on polling.
-fn needed_until(hub: &Hub, id: SessionId) -> Option<Instant> {
-    let state = hub.find(id.as_str())?;
-    let inner = state.lock();
-    if inner.transport == Transport::Polling { inner.session.poll_timeout() } else { None }
+fn needed_until(sessions: &Sessions, id: SessionId) -> Option<Instant> {
+    let session = sessions.find(id.as_str())?;
+    let inner = session.lock();
+    if inner.view.transport == Transport::Polling { inner.view.session.poll_timeout() } else { None }
 }

@@ -1,23 +1,21 @@
 //! Requests without an upgrade: handshakes, polls, and requests with data.
 
 use core::future::poll_fn;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use eio_core::Revision;
 use eio_core::packet::{Packet, PacketType};
-use eio_core::payload::{self, jsonp, v3::Framing};
-use eio_core::session::Violation;
+use eio_core::payload::{jsonp, v3::Framing};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::server::admission::{callback, check_origin, known, open, open_text, transport};
+use crate::server::session::{Session, run_polling, span};
 use crate::server::shared::ServerShared;
+use crate::server::slots::{Payload, PollAnswer};
 use crate::session::metrics;
-use crate::session::state::{PollAnswer, State};
-use crate::session::task;
 use crate::web::activity::CameOn;
 use crate::web::compression::{Encoding, compress};
 use crate::web::request::{Query, is_internet_explorer};
@@ -45,15 +43,15 @@ where
     check_origin(server, &head, query)?;
     let old_browser = is_internet_explorer(&head.headers);
     let mut response = if let Some(sid) = &query.sid {
-        let state = known(server, sid, query)?;
-        if transport != Transport::Polling || state.lock().transport != Transport::Polling {
+        let session = known(server, sid, query)?;
+        if transport != Transport::Polling || session.transport() != Transport::Polling {
             return Err(Refusal::BadRequest);
         }
-        carries(came_on.as_ref(), &state);
+        carries(came_on.as_ref(), &session);
         match head.method {
-            Method::GET if !state.catch_up().await => return Err(Refusal::SessionUnknown),
-            Method::GET => get(server, state, query, &head.headers).await?,
-            Method::POST => post(server, state, query, &head.headers, body).await,
+            Method::GET if !session.catch_up().await => return Err(Refusal::SessionUnknown),
+            Method::GET => get(server, &session, query, &head.headers).await?,
+            Method::POST => post(server, &session, query, &head.headers, body).await,
             // The session does not mind.
             _ => return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)),
         }
@@ -82,45 +80,48 @@ async fn handshake(
     let session = open(server, &head, query, Transport::Polling).await?;
     carries(came_on.as_ref(), &session);
     let open = open_text(server, &session)?;
-    let initial = session.hub.config.initial_packet.as_ref();
+    let initial = session.context.sessions.config.initial_packet.as_ref();
     let mut packets = vec![Packet::text(PacketType::Open, &open)];
     packets.extend(initial.map(|message| Packet::message(message.as_websocket_message())));
     let mut response = payload_response(&session, query, &packets)?;
     if let Some(cookie) = &server.http.cookie {
-        let cookie = cookie.header(session.id).ok_or_else(|| Refusal::impossible("the cookie"))?;
+        let cookie = cookie.header(session.context.id).ok_or_else(|| Refusal::impossible("the cookie"))?;
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     callback("on_initial_headers", || server.http.add_initial_headers(&head, response.headers_mut()))?;
-    tokio::spawn(task::run_polling(session, head));
+    let span = span(&session);
+    if let Some(engine) = session.hand_over() {
+        tokio::spawn(run_polling(engine, span, head));
+    }
     Ok(response)
 }
 
 /// The connection that a polling request came on is one that its session needs.
-fn carries(came_on: Option<&CameOn>, state: &State) {
-    let heartbeat = state.lock().session.heartbeat();
+fn carries(came_on: Option<&CameOn>, session: &Session) {
+    let heartbeat = session.lock().view.session.heartbeat();
     if let Some((CameOn(activity), heartbeat)) = came_on.zip(heartbeat) {
-        activity.carries(state.id, heartbeat.max_silence());
+        activity.carries(session.context.id, heartbeat.max_silence());
     }
 }
 
 /// Answers a poll as soon as there is something to say.
 async fn get(
     server: &ServerShared,
-    state: Arc<State>,
+    session: &Session,
     query: &Query,
     request: &HeaderMap,
 ) -> Result<Response<Body>, Refusal> {
-    let Some(mut pending) = state.begin_poll() else {
+    let Some(mut pending) = session.begin_poll() else {
         return Ok(empty(StatusCode::BAD_REQUEST));
     };
-    let PollAnswer { controls: mut packets, messages } = poll_fn(|cx| state.poll_answer(cx)).await;
+    let PollAnswer { controls: mut packets, messages } = poll_fn(|cx| pending.poll_answer(cx)).await;
     let bytes = messages.iter().map(|outgoing| outgoing.message().len()).sum();
     metrics::messages_sent(messages.len(), bytes);
     // A close packet, and the noop before it, stay behind the messages.
     let close = packets.iter().position(|packet| *packet == Packet::CLOSE).unwrap_or(packets.len());
     let messages = messages.iter().map(|outgoing| Packet::message(outgoing.message().as_websocket_message()));
     packets.splice(close..close, messages);
-    let response = payload_response(&state, query, &packets)?;
+    let response = payload_response(session, query, &packets)?;
     drop(packets);
     let len = response.body().size_hint().lower();
     let worth_it = |threshold: usize| len >= u64::try_from(threshold).unwrap_or(u64::MAX);
@@ -130,7 +131,7 @@ async fn get(
         }
         _ => response,
     };
-    pending.answered = true;
+    pending.is_answered = true;
     Ok(response)
 }
 
@@ -139,12 +140,17 @@ async fn get(
 /// # Errors
 /// When the packets make no payload, which is logged. The session ends with its request: half of them, or forged ones,
 /// are worse.
-fn payload_response(state: &State, query: &Query, packets: &[Packet<'_>]) -> Result<Response<Body>, Refusal> {
+fn payload_response(
+    session: &Session,
+    query: &Query,
+    packets: &[Packet<'_>],
+) -> Result<Response<Body>, Refusal> {
+    let context = &session.context;
     // A script holds text only.
-    let text_only = state.base64_only || query.jsonp.is_some();
-    let encoded = encode(state.revision, text_only, packets);
+    let text_only = context.base64_only || query.jsonp.is_some();
+    let encoded = encode(context.revision, text_only, packets);
     let (framing, payload) = encoded.map_err(|error| {
-        tracing::error!(sid = %state.id.short(), %error, "a payload cannot be encoded: its session ends");
+        tracing::error!(sid = %context.id.short(), %error, "a payload cannot be encoded: its session ends");
         Refusal::Internal
     })?;
     let content_type = if framing == Framing::Binary { BINARY } else { TEXT };
@@ -174,7 +180,7 @@ fn uncached(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body
 /// Takes a payload from the client.
 async fn post<B>(
     server: &ServerShared,
-    state: Arc<State>,
+    session: &Session,
     query: &Query,
     request: &HeaderMap,
     body: B,
@@ -183,43 +189,47 @@ where
     B: http_body::Body,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
-    let Some(mut in_flight) = state.begin_post() else {
+    let Some(mut in_flight) = session.begin_post() else {
         return empty(StatusCode::BAD_REQUEST);
     };
     let is_binary = request.get(header::CONTENT_TYPE).is_some_and(|value| value == BINARY);
-    if is_binary && state.revision == Revision::V4 {
-        in_flight.received = true;
-        state.update(|inner, now| inner.session.handle_violation(now, Violation::ContentType));
+    if is_binary && session.context.revision == Revision::V4 {
+        in_flight.refuse_content_type();
         return empty(StatusCode::BAD_REQUEST);
     }
     // Whatever is read is kept, so nothing is read before there is room: a client that gives up its requests one after
     // the other fills no memory.
-    poll_fn(|cx| state.poll_room_to_receive(cx)).await;
-    let payload = match receive(server, &state, body).await {
-        Ok(payload) => payload,
+    poll_fn(|cx| in_flight.poll_room_to_receive(cx)).await;
+    let bytes = match receive(server, session, body).await {
+        Ok(bytes) => bytes,
         Err(status) => {
             // The session outlives a payload that is too large: its client may send a smaller one.
-            in_flight.received = status == StatusCode::PAYLOAD_TOO_LARGE;
+            in_flight.is_received = status == StatusCode::PAYLOAD_TOO_LARGE;
             return empty(status);
         }
     };
-    in_flight.received = true;
-    let accepted = accept(&state, query, &payload, is_binary);
-    state.expire();
-    if !accepted {
+    let bytes = if query.jsonp.is_some() { form_payload(&bytes) } else { bytes };
+    if !in_flight.handled(Payload { bytes, is_binary }).await {
         return empty(StatusCode::BAD_REQUEST);
     }
-    poll_fn(|cx| state.poll_room_to_answer(cx)).await;
+    poll_fn(|cx| in_flight.poll_room_to_answer(cx)).await;
     uncached(HTML, "ok")
 }
 
+/// The payload in a form, which is how JSONP sends it. A form without a payload is as much of an error as an empty one.
+fn form_payload(form: &[u8]) -> Bytes {
+    let mut form = form.to_vec();
+    let payload = jsonp::decode(&mut form).unwrap_or_default();
+    Bytes::copy_from_slice(payload)
+}
+
 /// The body of a request, or the status to refuse it with. One that announces too much is refused unread.
-async fn receive<B>(server: &ServerShared, state: &State, body: B) -> Result<Bytes, StatusCode>
+async fn receive<B>(server: &ServerShared, session: &Session, body: B) -> Result<Bytes, StatusCode>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
-    let config = &state.hub.config;
+    let config = &session.context.sessions.config;
     if body.size_hint().lower() > u64::from(config.settings.max_payload()) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
@@ -228,7 +238,7 @@ where
         biased;
         received = Limited::new(body, limit).collect() => received,
         // Nobody waits for the rest.
-        _ = state.closed() => return Err(StatusCode::BAD_REQUEST),
+        _ = session.closed() => return Err(StatusCode::BAD_REQUEST),
         () = tokio::time::sleep(server.http.request_timeout) => return Err(StatusCode::REQUEST_TIMEOUT),
     };
     match received {
@@ -236,35 +246,4 @@ where
         Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Err(_) => Err(StatusCode::BAD_REQUEST),
     }
-}
-
-/// Hands the packets of a payload to the session; `false` when it holds something that is no packet.
-fn accept(state: &State, query: &Query, body: &[u8], is_binary: bool) -> bool {
-    let mut form;
-    let payload: &[u8] = if query.jsonp.is_some() {
-        form = body.to_vec();
-        // Without a payload it is as much of an error as with an empty one.
-        jsonp::decode(&mut form).unwrap_or_default()
-    } else {
-        body
-    };
-    let max_packets = usize::try_from(state.hub.config.settings.max_packets()).unwrap_or(usize::MAX);
-    state.update(|inner, now| {
-        match state.revision {
-            Revision::V4 => {
-                for packet in payload::v4::decode(payload, max_packets) {
-                    inner.handle_packet(now, packet, state);
-                }
-            }
-            Revision::V3 => {
-                let framing = if is_binary { Framing::Binary } else { Framing::Text };
-                for packet in payload::v3::decode(framing, payload, max_packets) {
-                    inner.handle_packet(now, packet, state);
-                }
-            }
-        }
-        inner.wake_answers();
-        let reason = inner.session.end().map(|end| end.reason);
-        reason.is_none_or(|reason| reason.as_str() != "parse error")
-    })
 }

@@ -149,9 +149,9 @@ fn transport_of(head: &Parts) -> Transport {
 
 /// Ends the session that the request names, because `on_headers` panicked, and returns the answer.
 fn headers_panicked(server: &ServerShared, parts: &Parts) -> Response<Body> {
-    let named = Query::parse(parts).sid.and_then(|sid| server.hub.find(&sid));
-    if let Some(state) = named {
-        state.application_panicked();
+    let named = Query::parse(parts).sid.and_then(|sid| server.sessions.find(&sid));
+    if let Some(session) = named {
+        session.application_panicked();
     }
     let asked = transport_of(parts);
     server.refused(&Refusal::Internal, asked, sender(parts));

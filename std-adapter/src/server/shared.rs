@@ -8,16 +8,16 @@ use tokio::sync::Notify;
 
 use crate::carrier::gate::Gate;
 use crate::server::config::HttpConfig;
-use crate::session::config::SessionConfig;
-use crate::session::hub::Hub;
-use crate::session::notice;
-use crate::session::observer::RefusedRequest;
+use crate::server::events;
+use crate::server::observer::RefusedRequest;
+use crate::server::session_config::SessionConfig;
+use crate::server::sessions::Sessions;
 use crate::web::respond::Refusal;
 use crate::wire::transport::Transport;
 
 /// What the connections and requests of one server share.
 pub(crate) struct ServerShared {
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) http: HttpConfig,
     pub(crate) gate: Arc<Gate>,
     /// How many connections of [`Server::serve`](crate::Server::serve) carry HTTP.
@@ -29,7 +29,7 @@ pub(crate) struct ServerShared {
 impl ServerShared {
     pub(crate) fn new(sessions: SessionConfig, http: HttpConfig) -> Self {
         Self {
-            hub: Arc::new(Hub::new(sessions)),
+            sessions: Arc::new(Sessions::new(sessions)),
             gate: Gate::new(http.max_connections, http.max_connections_per_address),
             http,
             connections: AtomicUsize::new(0),
@@ -52,14 +52,14 @@ impl ServerShared {
     /// ended the last sessions.
     pub(crate) async fn quiet(&self) {
         loop {
-            self.hub.applications_ended().await;
+            self.sessions.applications_ended().await;
             let disconnected = self.disconnected.notified();
             tokio::pin!(disconnected);
             // Registered before the look, so that an end in between is not missed.
             disconnected.as_mut().enable();
             if self.connections() > 0 {
                 disconnected.await;
-            } else if self.hub.has_finished() {
+            } else if self.sessions.has_finished() {
                 return;
             }
         }
@@ -74,7 +74,7 @@ impl ServerShared {
             code: refusal.code(),
             message: refusal.message(),
         };
-        notice::tell_refused(&refused, self.hub.config.observer.as_deref());
+        events::tell_refused(&refused, self.sessions.config.observer.as_deref());
     }
 }
 

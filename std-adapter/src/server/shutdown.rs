@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::server::session::Session;
 use crate::server::shared::ServerShared;
-use crate::session::state::State;
 use crate::wire::session_id::SessionId;
 
 /// Counts what [`Server::shutdown`](crate::Server::shutdown) cut off, because its limit came first.
@@ -32,38 +32,41 @@ impl CutOff {
 
 /// How long a client on polling may take to ask for the close packet, if that is all it is owed: a living one polls again
 /// as soon as it can.
-const FAREWELL: Duration = Duration::from_secs(1);
+const LAST_POLL: Duration = Duration::from_secs(1);
 
 /// Closes every session, and waits. Each part of the limit that passes in vain cuts something off.
 pub(crate) async fn run(server: &ServerShared, limit: Duration) -> CutOff {
-    let hub = &server.hub;
+    let sessions = &server.sessions;
     let start = Instant::now();
     let mut cut = CutOff::default();
-    hub.begin_close();
-    for state in hub.all() {
-        state.close(None);
+    sessions.begin_close();
+    for session in sessions.all() {
+        session.close(None);
     }
-    for (part, is_cut) in
-        [(FAREWELL.min(limit / 2), State::owes_only_a_close as fn(&State) -> bool), (limit / 2, |_| true)]
-    {
+    let mut cut_off = HashSet::new();
+    for (part, is_cut) in [
+        (LAST_POLL.min(limit / 2), Session::owes_only_a_close as fn(&Session) -> bool),
+        (limit / 2, |_| true),
+    ] {
         if is_quiet_within(server, start, part).await {
             return cut;
         }
-        for state in hub.all().into_iter().filter(|state| is_cut(state)) {
-            state.update(|inner, now| inner.session.handle_transport_error(now));
-            cut.sessions += 1;
+        for session in sessions.all().into_iter().filter(|session| is_cut(session)) {
+            session.cut_off();
+            cut_off.insert(session.context.id);
         }
+        cut.sessions = cut_off.len();
     }
     if is_quiet_within(server, start, limit / 4 * 3).await {
         return cut;
     }
-    let running = hub.ending().into_iter().filter(|state| !state.lock().application_over);
-    let mut applications: HashSet<SessionId> = running.map(|state| state.id).collect();
-    hub.cut_applications();
+    let running = sessions.ending().into_iter().filter(|session| !session.lock().slots.application_over);
+    let mut applications: HashSet<SessionId> = running.map(|session| session.context.id).collect();
+    sessions.cut_applications();
     if !is_quiet_within(server, start, limit).await {
-        applications.extend(hub.ending().iter().map(|state| state.id));
+        applications.extend(sessions.ending().iter().map(|session| session.context.id));
         cut.connections = server.connections();
-        hub.give_up();
+        sessions.give_up();
     }
     cut.applications = applications.len();
     cut

@@ -7,37 +7,37 @@ use std::sync::Arc;
 
 use hyper::upgrade::OnUpgrade;
 
-use crate::session::lingering::{LINGER, Lingering};
-use crate::session::state::State;
+use crate::server::session::{Session, websocket};
+use crate::session::departing::{CLOSING_TIME, ClosingWebSocket};
 
 /// Closes the WebSocket as soon as the answer that switches protocols has left. Of each session at most one is on its way
 /// out, and for no longer than an ended session's: `false` while there is one.
-pub(crate) fn turn_away(state: &Arc<State>, upgrade: OnUpgrade) -> bool {
-    if !state.lock().begin_surplus() {
+pub(crate) fn turn_away(session: &Arc<Session>, upgrade: OnUpgrade) -> bool {
+    if !session.lock().slots.begin_surplus() {
         return false;
     }
-    let surplus = Surplus(Arc::clone(state));
+    let surplus = Surplus(Arc::clone(session));
     tokio::spawn(async move {
         // Who does not take the answer gets no close frame.
-        let _ = tokio::time::timeout(LINGER, surplus.close(upgrade)).await;
+        let _ = tokio::time::timeout(CLOSING_TIME, surplus.close(upgrade)).await;
     });
     true
 }
 
 /// Ends with the connection, however that ends.
-struct Surplus(Arc<State>);
+struct Surplus(Arc<Session>);
 
 impl Surplus {
     async fn close(&self, upgrade: OnUpgrade) {
         let Ok(upgraded) = upgrade.await else { return };
-        let io = Box::new(self.0.websocket(upgraded));
-        let Some(mut lingering) = Lingering::new(io, false, self.0.now()) else { return };
-        poll_fn(|cx| lingering.poll(cx, self.0.now())).await;
+        let io = Box::new(websocket(&self.0.context, upgraded));
+        let Some(mut closing) = ClosingWebSocket::new(io, false, self.0.now()) else { return };
+        poll_fn(|cx| closing.poll(cx, self.0.now())).await;
     }
 }
 
 impl Drop for Surplus {
     fn drop(&mut self) {
-        self.0.lock().end_surplus();
+        self.0.lock().slots.end_surplus();
     }
 }

@@ -5,9 +5,9 @@ use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 
 use crate::server::admission::{admit, callback, check_origin, known, open, open_text, transport};
+use crate::server::session::{run_websocket, span};
 use crate::server::shared::ServerShared;
 use crate::server::surplus::turn_away;
-use crate::session::task;
 use crate::web::opening_handshake::OpeningHandshake;
 use crate::web::request::Query;
 use crate::web::respond::{Body, Refusal};
@@ -30,20 +30,20 @@ pub(super) async fn answer(
         return Err(Refusal::BadRequest);
     }
     let mut response = handshake.accept(choose_subprotocol(server, &parts, &handshake)?)?;
-    if let Some(state) = candidate_of {
+    if let Some(session) = candidate_of {
         if !server.http.allow_upgrades {
             return Err(Refusal::BadRequest);
         }
-        if !state.catch_up().await {
+        if !session.catch_up().await {
             return Err(Refusal::SessionUnknown);
         }
-        if !state.lock().expects_upgrade() {
+        if !session.lock().expects_upgrade() {
             admit(server, &parts)?;
         }
-        return match state.update(|inner, _| inner.offer_candidate(upgrade)) {
+        return match session.offer_candidate(upgrade) {
             Ok(()) => Ok(response),
             Err(upgrade) => {
-                if turn_away(&state, upgrade) {
+                if turn_away(&session, upgrade) {
                     Ok(response)
                 } else {
                     Err(Refusal::BadRequest)
@@ -56,7 +56,10 @@ pub(super) async fn answer(
     callback("on_initial_headers", || {
         server.http.add_initial_headers(&parts, response.headers_mut());
     })?;
-    tokio::spawn(task::run_websocket(session, upgrade, packet, parts));
+    let span = span(&session);
+    if let Some(engine) = session.hand_over() {
+        tokio::spawn(run_websocket(engine, span, upgrade, packet, parts));
+    }
     Ok(response)
 }
 

@@ -21,7 +21,7 @@ use core::time::Duration;
 
 use eio_core::upgrade::UpgradeOutcome;
 
-use crate::session::socket::Disconnect;
+use crate::session::end::Disconnect;
 use crate::wire::transport::Transport;
 
 #[cfg(feature = "metrics")]

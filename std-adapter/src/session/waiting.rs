@@ -2,7 +2,7 @@
 
 use tokio::sync::Notify;
 
-use crate::session::socket::{SendError, TrySendError};
+use crate::session::send::{SendError, TrySendError};
 use crate::wire::message::Message;
 
 /// Looks now and after every change, until there is something to see.

@@ -84,12 +84,14 @@ async fn a_poll_is_woken_by_a_message_and_by_the_end_with_the_session_unlocked()
     let mut poll = pin!(call(&server, "GET", socket.id().as_str(), ""));
     assert!(waker.poll(poll.as_mut()).is_pending());
     socket.try_send("hello").unwrap();
+    settle().await;
     waker.assert_woken();
     assert_eq!(poll.await, "4hello");
 
     let mut poll = pin!(call(&server, "GET", socket.id().as_str(), ""));
     assert!(waker.poll(poll.as_mut()).is_pending());
     socket.close();
+    settle().await;
     waker.assert_woken();
     assert_eq!(poll.await, "1");
 }
@@ -114,6 +116,7 @@ async fn who_waits_for_a_shutdown_is_woken_with_the_session_unlocked() {
     let waker = Looking::at(socket.sender());
     let mut shutdown = pin!(server.shutdown(Duration::from_mins(1)));
     assert!(waker.poll(shutdown.as_mut()).is_pending());
+    settle().await;
     waker.looks.lock().unwrap().clear();
     assert_eq!(call(&server, "GET", socket.id().as_str(), "").await, "6\u{1e}1");
     settle().await;

@@ -1,10 +1,9 @@
-//! How a WebSocket's connection ended, and what its session makes of it.
+//! How a WebSocket's connection ended.
 
 use std::io;
 
 use eio_core::session::Violation;
 use eio_core::ws::{self, CloseCode};
-use eio_core::{ClientSession, Instant, ServerSession};
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,26 +40,3 @@ impl From<ws::Error> for ConnectionEnd {
         })
     }
 }
-
-/// A session that a WebSocket carries.
-pub(crate) trait Carried {
-    /// The WebSocket yields and takes no more.
-    fn connection_ended(&mut self, now: Instant, end: ConnectionEnd);
-}
-
-macro_rules! carried {
-    ($($session:ty),*) => { $(
-        impl Carried for $session {
-            fn connection_ended(&mut self, now: Instant, end: ConnectionEnd) {
-                match end {
-                    ConnectionEnd::Closed => self.handle_transport_closed(now),
-                    ConnectionEnd::Reset => self.handle_transport_reset(now),
-                    ConnectionEnd::Failed => self.handle_transport_error(now),
-                    ConnectionEnd::Violation(violation) => self.handle_violation(now, violation),
-                }
-            }
-        }
-    )* };
-}
-
-carried!(ServerSession, ClientSession);

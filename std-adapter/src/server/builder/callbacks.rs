@@ -6,8 +6,9 @@ use eio_core::Heartbeat;
 use http::request::Parts;
 
 use crate::server::builder::ServerBuilder;
-use crate::session::observer::Observer;
-use crate::session::socket::{Disconnect, Sender};
+use crate::server::observer::Observer;
+use crate::server::socket::Sender;
+use crate::session::end::Disconnect;
 
 impl ServerBuilder {
     /// Sets a function that allows or refuses every new session. An error refuses the session and carries the message for

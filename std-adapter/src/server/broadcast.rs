@@ -1,6 +1,6 @@
 //! The result of sending one message to many sessions.
 
-use crate::session::socket::{SendErrorKind, TrySendError};
+use crate::session::send::{SendErrorKind, TrySendError};
 
 /// The result of a [broadcast](crate::Server::broadcast). Each session of the server counts once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

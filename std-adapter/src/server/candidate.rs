@@ -1,16 +1,17 @@
-//! A WebSocket that may become a session's.
+//! A WebSocket that a session may move to from polling.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
 use eio_core::Instant;
-use eio_core::packet::WebSocketMessage;
 use eio_core::upgrade::{ServerUpgrade, UpgradeControl, UpgradeOutcome};
 use hyper::upgrade::OnUpgrade;
 
-use crate::carrier::websocket::{FrameSink, FrameSource, WebSocketIo};
-use crate::session::state::State;
+use crate::carrier::websocket::{FrameSource, WebSocketIo};
+use crate::server::session::{ServerSide, websocket};
+use crate::session::engine::Engine;
+use crate::session::upgrade::ProbeSink;
 use crate::wire::outgoing::ToWrite;
 
 /// A WebSocket that was requested with a session's sid. What it sends is the upgrade's, up to the `5` that makes it
@@ -20,27 +21,28 @@ pub(crate) struct Candidate {
     io: Option<Box<WebSocketIo>>,
     upgrade: ServerUpgrade,
     owes_pong: bool,
+    owes_noop: bool,
 }
 
 impl Candidate {
     pub(crate) fn new(opening: OnUpgrade, upgrade_timeout: Duration, now: Instant) -> Self {
         let upgrade = ServerUpgrade::new(upgrade_timeout, now);
-        Self { opening: Some(opening), io: None, upgrade, owes_pong: false }
+        Self { opening: Some(opening), io: None, upgrade, owes_pong: false, owes_noop: false }
     }
 
-    /// Does what can be done now; how the upgrade ended, if it has.
+    /// Does what can be done now. Returns how the upgrade ended, if it has.
     pub(crate) fn drive(
         &mut self,
         cx: &mut Context<'_>,
-        state: &State,
+        engine: &Engine<ServerSide>,
         now: Instant,
     ) -> Option<UpgradeOutcome> {
-        self.open(cx, state);
-        if state.lock().end().is_some() {
+        self.open(cx, engine);
+        if engine.has_ended() {
             self.upgrade.handle_session_ended();
         }
         if let Some(io) = &mut self.io {
-            let mut sink = ProbeSink { upgrade: &mut self.upgrade, state, now };
+            let mut sink = ProbeSink { upgrade: &mut self.upgrade, revision: engine.context().revision, now };
             if io.poll_read(cx, &mut sink).is_ready() {
                 self.upgrade.handle_transport_closed();
             }
@@ -49,7 +51,7 @@ impl Candidate {
         while let Some(control) = self.upgrade.poll_transmit() {
             match control {
                 UpgradeControl::PongProbe => self.owes_pong = true,
-                UpgradeControl::Noop => state.lock().answer_with_noop(),
+                UpgradeControl::Noop => self.owes_noop = true,
                 UpgradeControl::PingProbe | UpgradeControl::Upgrade => {}
             }
         }
@@ -61,14 +63,19 @@ impl Candidate {
         self.upgrade.outcome()
     }
 
-    fn open(&mut self, cx: &mut Context<'_>, state: &State) {
+    fn open(&mut self, cx: &mut Context<'_>, engine: &Engine<ServerSide>) {
         let Some(opening) = &mut self.opening else { return };
         match Pin::new(opening).poll(cx) {
             Poll::Pending => return,
-            Poll::Ready(Ok(upgraded)) => self.io = Some(Box::new(state.websocket(upgraded))),
+            Poll::Ready(Ok(upgraded)) => self.io = Some(Box::new(websocket(engine.context(), upgraded))),
             Poll::Ready(Err(_)) => self.upgrade.handle_transport_closed(),
         }
         self.opening = None;
+    }
+
+    /// Whether a poll that waits is to be answered with a noop, so that its client stops polling.
+    pub(crate) fn take_noop(&mut self) -> bool {
+        core::mem::take(&mut self.owes_noop)
     }
 
     /// When it has to be driven again, whatever happens.
@@ -80,25 +87,6 @@ impl Candidate {
     pub(crate) fn into_io(self) -> Option<Box<WebSocketIo>> {
         self.io
     }
-}
-
-/// Frames up to the packet that decides.
-struct ProbeSink<'a> {
-    upgrade: &'a mut ServerUpgrade,
-    state: &'a State,
-    now: Instant,
-}
-
-impl FrameSink for ProbeSink<'_> {
-    fn wants_more(&self) -> bool {
-        self.upgrade.outcome().is_none()
-    }
-
-    fn handle(&mut self, frame: WebSocketMessage<'_>) {
-        self.upgrade.handle_packet(self.now, self.state.revision.decode(frame));
-    }
-
-    fn handle_activity(&mut self) {}
 }
 
 /// The answer to a probe, if one is owed.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use eio_core::settings::ServerSettings;
 
+use crate::server::observer::Observer;
+use crate::server::socket::{Sender, Socket};
+use crate::session::end::Disconnect;
 use crate::session::mailbox::Limits;
-use crate::session::observer::Observer;
-use crate::session::socket::{Disconnect, Sender, Socket};
 use crate::wire::message::Message;
 
 /// The application of one session.

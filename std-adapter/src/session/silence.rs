@@ -1,8 +1,8 @@
-//! When silence is judged, for both roles.
+//! When a session may be ended for silence, for both roles.
 //!
-//! A runtime that did not run for a while may not know yet what its sockets hold. So an expiry is believed once the
-//! socket itself has been asked; and where there is none to ask and the expiry is noticed late, once the runtime has
-//! had a few turns: evidence that is there will have been read by then.
+//! A runtime that did not run for a while may not know yet what its sockets hold. So the socket itself is asked before a
+//! session ends. Where there is no socket to ask and the deadline passed a while ago, the runtime gets a few turns first:
+//! evidence that is there will have been read by then.
 
 use core::time::Duration;
 
@@ -27,11 +27,6 @@ pub(crate) const ENOUGH: Duration = Duration::from_secs(1);
 /// its `check_send` says.
 pub(crate) fn is_overdue(check: Result<(), CheckSendError>) -> bool {
     matches!(check, Err(CheckSendError::Expired | CheckSendError::NotOpen))
-}
-
-/// Whether an expiry noticed `late` is believed at once, although there is no socket to ask.
-pub(crate) fn is_believed(late: Duration) -> bool {
-    is_in_time(late, Backlog::look(false))
 }
 
 fn is_in_time(late: Duration, backlog: Backlog) -> bool {
@@ -65,7 +60,7 @@ impl Backlog {
 
 /// The turns that a late expiry has been given. Nearly always there are none, and nothing is kept.
 #[derive(Debug, Default)]
-pub(crate) struct Grace(Option<Box<Turns>>);
+pub(crate) struct SilenceCheck(Option<Box<Turns>>);
 
 #[derive(Debug)]
 struct Turns {
@@ -77,7 +72,7 @@ struct Turns {
     stall: Duration,
 }
 
-impl Grace {
+impl SilenceCheck {
     /// Whether the session's clock may move to `now`, which sends what is due at its `deadline`, and ends what has
     /// expired. All that the runtime told of has been read before.
     ///
@@ -164,11 +159,11 @@ mod tests {
 
     /// Extends in even steps until the verdict, and says when that was.
     fn verdict(step: u64, late: u64, backlog: Backlog) -> u64 {
-        let mut grace = Grace::default();
+        let mut check = SilenceCheck::default();
         let mut now = 0;
-        while grace.extend(at(now), ms(late + now), backlog) {
-            assert_eq!(grace.until(), Some(at(now + 5)));
-            assert!(grace.is_running(at(now + 4)) && !grace.is_running(at(now + 5)));
+        while check.extend(at(now), ms(late + now), backlog) {
+            assert_eq!(check.until(), Some(at(now + 5)));
+            assert!(check.is_running(at(now + 4)) && !check.is_running(at(now + 5)));
             now += step;
         }
         now
@@ -208,43 +203,43 @@ mod tests {
 
     #[test]
     fn what_is_due_but_ends_nothing_happens_at_once() {
-        let mut grace = Grace::default();
-        assert!(!grace.permits(at(9), Some(at(10)), false, false, nothing));
-        assert!(grace.permits(at(10), Some(at(10)), false, false, nothing));
-        assert!(grace.permits(at(7_000), Some(at(10)), false, false, nothing));
-        assert!(!grace.permits(at(7_000), None, false, false, nothing));
+        let mut check = SilenceCheck::default();
+        assert!(!check.permits(at(9), Some(at(10)), false, false, nothing));
+        assert!(check.permits(at(10), Some(at(10)), false, false, nothing));
+        assert!(check.permits(at(7_000), Some(at(10)), false, false, nothing));
+        assert!(!check.permits(at(7_000), None, false, false, nothing));
     }
 
     #[tokio::test]
     async fn a_verdict_waits_while_the_socket_brings_evidence() {
-        let mut grace = Grace::default();
-        assert!(!grace.permits(at(10), Some(at(10)), true, false, || Some(false)));
-        assert!(grace.permits(at(10), Some(at(10)), true, false, || Some(true)));
+        let mut check = SilenceCheck::default();
+        assert!(!check.permits(at(10), Some(at(10)), true, false, || Some(false)));
+        assert!(check.permits(at(10), Some(at(10)), true, false, || Some(true)));
         // However late it is: the socket itself has nothing to say.
-        assert!(grace.permits(at(7_000), Some(at(10)), true, false, || Some(true)));
-        assert_eq!(grace.put_off(Some(at(8_000))), Some(at(8_000)));
+        assert!(check.permits(at(7_000), Some(at(10)), true, false, || Some(true)));
+        assert_eq!(check.put_off(Some(at(8_000))), Some(at(8_000)));
     }
 
     #[tokio::test]
     async fn a_verdict_in_time_waits_for_what_was_left_unread() {
-        let mut grace = Grace::default();
-        assert!(!grace.permits(at(10), Some(at(10)), true, true, || None));
-        assert!(grace.permits(at(15), Some(at(15)), false, false, nothing));
+        let mut check = SilenceCheck::default();
+        assert!(!check.permits(at(10), Some(at(10)), true, true, || None));
+        assert!(check.permits(at(15), Some(at(15)), false, false, nothing));
         // The socket itself was read to its end.
-        assert!(grace.permits(at(20), Some(at(20)), true, true, || Some(true)));
+        assert!(check.permits(at(20), Some(at(20)), true, true, || Some(true)));
     }
 
     #[tokio::test]
     async fn without_a_socket_to_ask_a_late_verdict_waits_for_turns() {
-        let mut grace = Grace::default();
-        assert!(!grace.permits(at(30), Some(at(10)), true, false, || None));
-        assert_eq!(grace.put_off(Some(at(10))), Some(at(35)));
-        assert_eq!(grace.put_off(Some(at(40))), Some(at(40)));
-        assert_eq!(grace.put_off(None), None);
-        assert!(!grace.permits(at(34), Some(at(10)), true, false, nothing));
-        assert!(!grace.permits(at(35), Some(at(10)), true, false, || None));
+        let mut check = SilenceCheck::default();
+        assert!(!check.permits(at(30), Some(at(10)), true, false, || None));
+        assert_eq!(check.put_off(Some(at(10))), Some(at(35)));
+        assert_eq!(check.put_off(Some(at(40))), Some(at(40)));
+        assert_eq!(check.put_off(None), None);
+        assert!(!check.permits(at(34), Some(at(10)), true, false, nothing));
+        assert!(!check.permits(at(35), Some(at(10)), true, false, || None));
         // Evidence came: nothing is due any more, and the turns are over.
-        assert!(!grace.permits(at(40), Some(at(50)), false, false, nothing));
-        assert_eq!(grace.put_off(Some(at(50))), Some(at(50)));
+        assert!(!check.permits(at(40), Some(at(50)), false, false, nothing));
+        assert_eq!(check.put_off(Some(at(50))), Some(at(50)));
     }
 }

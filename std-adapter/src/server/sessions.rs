@@ -1,4 +1,4 @@
-//! What all sessions of one server share.
+//! The sessions of one server, and what they share.
 
 use core::borrow::Borrow;
 use core::hash::{Hash, Hasher};
@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::session::config::SessionConfig;
-use crate::session::notice;
-use crate::session::state::State;
+use crate::server::events;
+use crate::server::session::{ServerContext, ServerSide, Session};
+use crate::server::session_config::SessionConfig;
+use crate::session::engine::Engine;
 use crate::wire::clock::Clock;
 use crate::wire::session_id::SessionId;
 
-/// Settings, clock and the registry of sessions.
-pub(crate) struct Hub {
+/// The sessions' settings, their clock, and the registry in which requests find them.
+pub(crate) struct Sessions {
     pub(crate) config: SessionConfig,
     pub(crate) clock: Clock,
     /// Signalled when a server begins to close, when its last session ends, and when the last application does.
@@ -28,7 +29,7 @@ pub(crate) struct Hub {
     registry: Mutex<Registry>,
 }
 
-/// The sessions that somebody has to do with.
+/// The sessions that are not over.
 #[derive(Default)]
 struct Registry {
     open: HashSet<ById>,
@@ -36,7 +37,7 @@ struct Registry {
     ending: HashSet<ById>,
 }
 
-impl Hub {
+impl Sessions {
     pub(crate) fn new(config: SessionConfig) -> Self {
         Self {
             config,
@@ -53,7 +54,7 @@ impl Hub {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn find(&self, id: &str) -> Option<Arc<State>> {
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<Session>> {
         self.registry().open.get(&SessionId::parse(id)?).map(|found| Arc::clone(&found.0))
     }
 
@@ -61,7 +62,7 @@ impl Hub {
         self.registry().open.len()
     }
 
-    pub(crate) fn all(&self) -> Vec<Arc<State>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         self.registry().open.iter().map(|session| Arc::clone(&session.0)).collect()
     }
 
@@ -74,19 +75,20 @@ impl Hub {
         sessions < self.config.max_sessions && !self.is_closing()
     }
 
-    /// Registers a session; none when the server is full or closing.
-    pub(crate) fn register(&self, state: Arc<State>) -> Option<Registered> {
+    /// Registers a session. Returns `None` when the server is full or closing.
+    pub(crate) fn register(&self, engine: Engine<ServerSide>) -> Option<Registered> {
         let mut registry = self.registry();
         if !self.has_room_beside(registry.open.len()) {
             return None;
         }
-        registry.open.insert(ById(Arc::clone(&state)));
-        Some(Registered { state, handed_over: false })
+        let session = Arc::clone(&engine.shared);
+        registry.open.insert(ById(Arc::clone(&session)));
+        Some(Registered { session, engine: Some(engine) })
     }
 
     /// Whether anybody wants to hear of messages and heartbeats.
     pub(crate) fn is_watched(&self) -> bool {
-        notice::is_anybody_listening(self.config.observer.as_ref())
+        events::is_anybody_listening(self.config.observer.as_ref())
     }
 
     pub(crate) fn begin_close(&self) {
@@ -118,8 +120,8 @@ impl Hub {
     /// Drops the applications that are still running.
     pub(crate) fn cut_applications(&self) {
         self.cutting.store(true, Ordering::SeqCst);
-        for state in self.ending() {
-            state.lock().mail.wake_task();
+        for session in self.ending() {
+            session.lock().mail.wake_task();
         }
     }
 
@@ -155,8 +157,7 @@ impl Hub {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// The session has ended: nobody finds it any more. Its application may have something left to do. What follows,
-    /// once the session's lock is released, is [`wake_if_emptied`](Self::wake_if_emptied).
+    /// The session has ended: nobody finds it any more. Its application may have something left to do.
     pub(crate) fn session_ended(&self, id: SessionId) {
         let mut registry = self.registry();
         if let Some(session) = registry.open.take(&id) {
@@ -165,8 +166,7 @@ impl Hub {
         shrink(&mut registry.open);
     }
 
-    /// Wakes those who wait until a server that closes has no session left, if that is so. The session's lock is
-    /// released: their wakers may be of other people's making.
+    /// Everybody can see that a session has ended. Wakes those who wait until a server that closes has none left.
     pub(crate) fn wake_if_emptied(&self) {
         if self.is_closing() && self.len() == 0 {
             self.emptied.notify_waiters();
@@ -187,7 +187,7 @@ impl Hub {
     }
 
     /// The sessions that have ended and whose applications have something left to do.
-    pub(crate) fn ending(&self) -> Vec<Arc<State>> {
+    pub(crate) fn ending(&self) -> Vec<Arc<Session>> {
         self.registry().ending.iter().map(|session| Arc::clone(&session.0)).collect()
     }
 }
@@ -203,53 +203,59 @@ fn shrink(sessions: &mut HashSet<ById>) {
 
 /// A session that is registered and whose task is yet to be spawned. If that never happens, the session never was.
 pub(crate) struct Registered {
-    state: Arc<State>,
-    handed_over: bool,
+    session: Arc<Session>,
+    engine: Option<Engine<ServerSide>>,
 }
 
 impl Registered {
     /// The session's task takes over.
-    pub(crate) fn hand_over(mut self) -> Arc<State> {
-        self.handed_over = true;
-        Arc::clone(&self.state)
+    pub(crate) fn hand_over(mut self) -> Option<Engine<ServerSide>> {
+        self.engine.take()
     }
 }
 
 impl core::ops::Deref for Registered {
-    type Target = State;
+    type Target = Session;
 
-    fn deref(&self) -> &State {
-        &self.state
+    fn deref(&self) -> &Session {
+        &self.session
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        if !self.handed_over {
-            self.state.update(|inner, now| inner.session.handle_transport_error(now));
-            self.state.hub.application_ended(self.state.id);
+        let Some(mut engine) = self.engine.take() else { return };
+        let now = engine.now();
+        engine.session.handle_transport_error(now);
+        if let Some(end) = engine.take_end() {
+            // Observers were not told that it opened.
+            let ServerContext { id, sessions, .. } = &self.session.context;
+            sessions.session_ended(*id);
+            engine.show_end(end);
+            sessions.wake_if_emptied();
+            sessions.application_ended(*id);
         }
     }
 }
 
 /// A session, found by its identifier.
-struct ById(Arc<State>);
+struct ById(Arc<Session>);
 
 impl Borrow<SessionId> for ById {
     fn borrow(&self) -> &SessionId {
-        &self.0.id
+        &self.0.context.id
     }
 }
 
 impl Hash for ById {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.0.id.hash(hasher);
+        self.0.context.id.hash(hasher);
     }
 }
 
 impl PartialEq for ById {
     fn eq(&self, other: &Self) -> bool {
-        self.0.id == other.0.id
+        self.0.context.id == other.0.context.id
     }
 }
 

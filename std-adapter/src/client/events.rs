@@ -1,13 +1,14 @@
-//! Telling what has happened to a client: to the log, and to whoever asked for its events.
+//! Telling what happens to a client: to the log, and to the application if it asked for events.
 //!
-//! Both are other people's code, called with no lock held.
+//! Both may run application code, and are called with no lock held.
 
 use crate::client::config::OnEvent;
 use crate::client::event::ClientEvent;
 use crate::client::handshake::ShortSid;
+use crate::session::end::log_end;
 use crate::session::guard::guarded;
 
-/// Tells both; `false` when one of them panicked.
+/// Tells both. Returns `false` if one of them panicked.
 pub(crate) fn tell(event: &ClientEvent, sid: &str, on_event: Option<&OnEvent>) -> bool {
     let run = |callback, code: &dyn Fn()| match guarded(code) {
         Ok(()) => true,
@@ -35,16 +36,7 @@ fn log(event: &ClientEvent, sid: &str) {
         ClientEvent::UpgradeEnded(outcome) => tracing::debug!(%sid, ?outcome, "upgrade ended"),
         ClientEvent::RequestFailed { error } => tracing::debug!(%sid, %error, "request failed"),
         ClientEvent::ConnectFailed { error } => tracing::debug!(%error, "client session failed to open"),
-        ClientEvent::Closed(end) => tracing::debug!(
-            %sid,
-            reason = end.reason.as_str(),
-            detail = %end.reason,
-            close_code = end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
-            close_reason = end.close_frame.as_ref().map(|frame| tracing::field::debug(frame.reason())),
-            silent_ms = end.silent_for.as_millis(),
-            transport = end.transport.as_str(),
-            "client session ended"
-        ),
+        ClientEvent::Closed(end) => log_end("client session", sid, end),
         ClientEvent::Redirected { to } => tracing::debug!(to, "redirected"),
         ClientEvent::TryingTransport { transport } => {
             tracing::debug!(transport = transport.as_str(), "trying the next transport");

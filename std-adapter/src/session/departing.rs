@@ -1,4 +1,4 @@
-//! A WebSocket on its way out.
+//! WebSockets whose session has ended, while they close.
 
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -8,33 +8,33 @@ use eio_core::{DisconnectReason, Instant};
 use crate::carrier::websocket::{Nothing, WebSocketIo};
 use crate::wire::close_frame::CloseFrame;
 
-/// How many WebSockets of one session may be on their way out. One more drops the one that has been for longest.
+/// How many WebSockets of one session may be closing. One more drops the one that has been closing for longest.
 const AT_ONCE: usize = 4;
 
-/// How long an ended session may take to say goodbye: to deliver its close frame, and to hear the peer's.
-pub(crate) const LINGER: Duration = Duration::from_secs(5);
+/// How long a WebSocket may take to deliver its close frame, and to hear the peer's.
+pub(crate) const CLOSING_TIME: Duration = Duration::from_secs(5);
 
 /// A WebSocket whose session has ended, or never began.
 ///
 /// It delivers its close frame, then waits for the peer to close: a connection that is dropped with unread bytes is
 /// reset, and the reset may overtake the close frame.
-pub(crate) struct Lingering {
+pub(crate) struct ClosingWebSocket {
     io: Option<Box<WebSocketIo>>,
     /// All was written, and our side is closed.
     shut: bool,
     until: Instant,
 }
 
-impl Lingering {
-    /// The connection of a session that has ended for `reason`, if it has something to say still: its `frame`, unless
+impl ClosingWebSocket {
+    /// The connection of a session that has ended for `reason`, if it still has something to say: its `frame`, unless
     /// there is another to answer.
-    pub(crate) fn after(
+    fn after(
         mut io: Box<WebSocketIo>,
         reason: DisconnectReason,
         frame: Option<CloseFrame>,
         now: Instant,
     ) -> Option<Self> {
-        let said_goodbye = io.peer_closed() || reason == DisconnectReason::PeerClose;
+        let has_peer_closed = io.peer_closed() || reason == DisconnectReason::PeerClose;
         match reason {
             // Nobody is there to read a close frame.
             DisconnectReason::PingTimeout => {
@@ -42,10 +42,10 @@ impl Lingering {
                 None
             }
             DisconnectReason::TransportReset | DisconnectReason::TransportError => None,
-            DisconnectReason::TransportClosed if !said_goodbye => None,
+            DisconnectReason::TransportClosed if !has_peer_closed => None,
             _ => {
                 io.close(frame);
-                Self::new(io, said_goodbye, now)
+                Self::new(io, has_peer_closed, now)
             }
         }
     }
@@ -53,13 +53,13 @@ impl Lingering {
     /// Messages that have not begun are not written any more: they were reported as unsent. So was one of which the
     /// kernel has a part, and so it must not arrive: that connection is reset, unless the peer has said that it takes
     /// no more messages.
-    pub(crate) fn new(mut io: Box<WebSocketIo>, peer_said_goodbye: bool, now: Instant) -> Option<Self> {
-        if !io.retract() && !peer_said_goodbye {
+    pub(crate) fn new(mut io: Box<WebSocketIo>, has_peer_closed: bool, now: Instant) -> Option<Self> {
+        if !io.retract() && !has_peer_closed {
             io.abort();
             return None;
         }
         io.close(None);
-        Some(Self { io: Some(io), shut: false, until: now.saturating_add(LINGER) })
+        Some(Self { io: Some(io), shut: false, until: now.saturating_add(CLOSING_TIME) })
     }
 
     /// Ready once there is nothing more to wait for.
@@ -93,29 +93,46 @@ impl Lingering {
     }
 }
 
-/// The WebSockets of one session that are on their way out. None owns no memory.
+/// The WebSockets of one session that are closing. Without any, it owns no memory.
 #[derive(Default)]
-pub(crate) struct Departures(Vec<Lingering>);
+pub(crate) struct Departing(Vec<ClosingWebSocket>);
 
-impl Departures {
-    pub(crate) fn add(&mut self, lingering: Option<Lingering>) {
-        let Some(lingering) = lingering else { return };
+impl Departing {
+    /// Closes a WebSocket that a session does not use.
+    pub(crate) fn add(&mut self, io: Box<WebSocketIo>, now: Instant) {
+        self.push(ClosingWebSocket::new(io, false, now));
+    }
+
+    /// Closes the WebSocket of a session that has ended for `reason`, with this close frame unless there is another to
+    /// answer.
+    pub(crate) fn add_after(
+        &mut self,
+        io: Box<WebSocketIo>,
+        reason: DisconnectReason,
+        frame: Option<CloseFrame>,
+        now: Instant,
+    ) {
+        self.push(ClosingWebSocket::after(io, reason, frame, now));
+    }
+
+    fn push(&mut self, websocket: Option<ClosingWebSocket>) {
+        let Some(websocket) = websocket else { return };
         if self.0.len() >= AT_ONCE {
             self.0.remove(0).abort();
         }
-        self.0.push(lingering);
+        self.0.push(websocket);
     }
 
     /// Lets each go on, as far as it can now.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) {
         if !self.0.is_empty() {
-            self.0.retain_mut(|lingering| lingering.poll(cx, now).is_pending());
+            self.0.retain_mut(|websocket| websocket.poll(cx, now).is_pending());
         }
     }
 
     /// When the next one has to be gone.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.0.iter().map(|lingering| lingering.until).min()
+        self.0.iter().map(|websocket| websocket.until).min()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -6,93 +6,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eio_core::{DisconnectReason, Heartbeat, Revision};
+use eio_core::{Heartbeat, Revision};
 use http::request::Parts;
 
-use crate::session::state::State;
+use crate::server::session::Session;
+use crate::session::end::Disconnect;
+use crate::session::send::{SendError, TrySendError};
 use crate::web::head::Head;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::Outgoing;
 use crate::wire::session_id::SessionId;
 use crate::wire::transport::Transport;
-
-/// Describes how a session ended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}{} (after {} ms of silence, on {})", Words(.close_frame.as_ref()), .silent_for.as_millis(), .transport.as_str())]
-#[non_exhaustive]
-pub struct Disconnect {
-    /// The first cause of the end.
-    pub reason: DisconnectReason,
-    /// The time from the peer's last sign of life to the end.
-    pub silent_for: Duration,
-    /// The transport that carried the session at its end.
-    pub transport: Transport,
-    /// The number of messages that the application had sent and that no transport took as a whole.
-    /// [`Socket::take_unsent`] returns them.
-    pub unsent: usize,
-    /// The peer's close frame, if a WebSocket carried the session and the frame came in before the end. It holds the
-    /// code and the reason of a browser's `socket.close(4001, "bye")`, or of a server's. Polling has no close frames.
-    pub close_frame: Option<CloseFrame>,
-}
-
-/// The close frame in a sentence about the end.
-struct Words<'a>(Option<&'a CloseFrame>);
-
-impl fmt::Display for Words<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |frame| write!(f, ", close frame {frame}"))
-    }
-}
-
-/// The error of [`Socket::send`], which contains the message and the reason.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the message was not sent: {kind}")]
-#[non_exhaustive]
-pub struct SendError {
-    /// The message, unchanged.
-    pub message: Message,
-    /// The reason.
-    pub kind: SendErrorKind,
-}
-
-/// The reason that a message cannot be sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendErrorKind {
-    /// The session is closing, has ended, or its peer has been silent past its deadline.
-    #[error("{0}")]
-    Session(eio_core::session::CheckSendError),
-    /// The message is text with U+001E, and the session is on polling in revision 4. That character separates packets
-    /// there, and there is no escape for it: the peer would read two packets, and the second could be any packet. Send
-    /// the text as bytes, which travel as base64 there, or remove the character. A WebSocket can carry it: a session
-    /// that is about to upgrade accepts the message after the upgrade.
-    #[error(
-        "text with U+001E at byte {at} cannot be sent on polling, where it separates packets: send it as bytes"
-    )]
-    Separator {
-        /// The position of U+001E in the text, in bytes.
-        at: usize,
-    },
-    /// A client's message is larger than the server accepts. Sending it would have ended the session.
-    #[error("the message is too large: the server accepts at most {max_payload} bytes in one payload")]
-    TooLarge {
-        /// The limit from the server's handshake, in bytes.
-        max_payload: u32,
-    },
-}
-
-/// The error of [`Socket::try_send`], which contains the message.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrySendError {
-    /// The outbox is full. The session is fine: try again later, or use [`Socket::send`].
-    #[error("the outbox is full")]
-    Full(Message),
-    /// The session refuses the message, and will not send it.
-    #[error("{0}")]
-    Refused(SendError),
-}
 
 /// A connected session. It receives and sends messages, closes the session, and reports how it ended.
 ///
@@ -103,13 +28,13 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(state: Arc<State>, head: Box<Head>) -> Self {
-        state.lock().mail.listen();
-        Self { sender: Sender { state }, head: Some(head) }
+    pub(crate) fn new(shared: Arc<Session>, head: Box<Head>) -> Self {
+        shared.lock().mail.listen();
+        Self { sender: Sender { shared }, head: Some(head) }
     }
 
-    fn state(&self) -> &State {
-        &self.sender.state
+    fn shared(&self) -> &Session {
+        &self.sender.shared
     }
 
     /// Returns the next message. After the last one, every call returns how the session ended.
@@ -117,13 +42,13 @@ impl Socket {
     /// This method is cancel safe: dropping the future loses no message.
     ///
     /// If the application does not call this method, the server stops reading once the inbox is full. If that lasts for
-    /// the stall timeout, the session ends with [`DisconnectReason::ApplicationStalled`].
+    /// the stall timeout, the session ends with [`DisconnectReason::ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled).
     ///
     /// # Errors
     /// Returns [`Disconnect`] once the session has ended and the application has received all messages that came in
     /// before.
     pub async fn recv(&mut self) -> Result<Message, Disconnect> {
-        poll_fn(|cx| self.state().poll_recv(cx)).await
+        poll_fn(|cx| self.shared().poll_recv(cx)).await
     }
 
     /// Sends a message. Waits until the outbox has room. Messages arrive in the order in which they were sent.
@@ -135,7 +60,7 @@ impl Socket {
     /// its deadline. Returns it also if the message is text that this transport cannot carry: see
     /// [`SendErrorKind::Separator`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.state().send(message.into()).await
+        self.shared().send(message.into()).await
     }
 
     /// Sends a message if the outbox has room now.
@@ -177,19 +102,18 @@ impl Socket {
     ///
     /// You can still receive messages that came in before the end.
     pub async fn closed(&self) -> Disconnect {
-        self.state().closed().await
+        self.shared().closed().await
     }
 
     /// Returns how the session ended, or `None` if it has not.
     #[must_use]
     pub fn end(&self) -> Option<Disconnect> {
-        self.state().lock().end().cloned()
+        self.shared().end()
     }
 
     /// Returns the sent messages that no transport took, once the session has ended.
     pub fn take_unsent(&mut self) -> Vec<Message> {
-        let mut inner = self.state().lock();
-        if inner.end().is_some() { inner.mail.take_unsent() } else { Vec::new() }
+        self.shared().take_unsent()
     }
 
     /// Returns the head of the request that opened the session; `None` after [`take_request`](Self::take_request).
@@ -247,7 +171,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.state().abandon();
+        self.shared().abandon();
     }
 }
 
@@ -263,16 +187,20 @@ impl fmt::Debug for Socket {
 /// A handle that sends to a session and closes it from anywhere. It does not keep the session alive.
 #[derive(Clone)]
 pub struct Sender {
-    pub(crate) state: Arc<State>,
+    shared: Arc<Session>,
 }
 
 impl Sender {
+    pub(crate) fn new(shared: Arc<Session>) -> Self {
+        Self { shared }
+    }
+
     /// Sends a message, as [`Socket::send`] does.
     ///
     /// # Errors
     /// The same as for [`Socket::send`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.state.send(message.into()).await
+        self.shared.send(message.into()).await
     }
 
     /// Sends a message if the outbox has room now, as [`Socket::try_send`] does.
@@ -280,59 +208,64 @@ impl Sender {
     /// # Errors
     /// The same as for [`Socket::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.state.try_send(Outgoing::Message(message.into()))
+        self.shared.try_send(Outgoing::Message(message.into()))
     }
 
     /// Closes the session, as [`Socket::close`] does.
     pub fn close(&self) {
-        self.state.close(None);
+        self.shared.close(None);
     }
 
     /// Closes the session with a code and a reason, as [`Socket::close_with`] does.
     pub fn close_with(&self, frame: CloseFrame) {
-        self.state.close(Some(frame));
+        self.shared.close(Some(frame));
     }
 
     /// Waits until the session has ended, and returns how it ended, as [`Socket::closed`] does.
     pub async fn closed(&self) -> Disconnect {
-        self.state.closed().await
+        self.shared.closed().await
     }
 
     /// Returns the client's address, as [`Socket::peer_addr`] does.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.state.peer
+        self.shared.context.peer
     }
 
     /// Returns the transport that carries the session now, as [`Socket::transport`] does.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        self.state.lock().transport
+        self.shared.transport()
     }
 
     /// Returns the latest round trip, as [`Socket::rtt`] does.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
-        self.state.lock().session.rtt()
+        self.shared.lock().view.session.rtt()
     }
 
     /// Returns the time since the client's last sign of life, as [`Socket::last_seen`] does.
     #[must_use]
     pub fn last_seen(&self) -> Duration {
-        let now = self.state.now();
-        now.saturating_duration_since(self.state.lock().session.last_seen())
+        let now = self.shared.now();
+        now.saturating_duration_since(self.shared.lock().view.session.last_seen())
     }
 
     /// Returns the revision of the protocol that the client speaks.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        self.state.revision
+        self.shared.context.revision
     }
 
     /// Returns the session's periods, as announced to the client.
     #[must_use]
     pub fn heartbeat(&self) -> Heartbeat {
-        self.state.lock().session.heartbeat().unwrap_or(self.state.hub.config.settings.heartbeat())
+        self.shared
+            .lock()
+            .view
+            .session
+            .heartbeat()
+            .unwrap_or(self.shared.context.sessions.config.settings.heartbeat())
     }
 
     /// Returns the time until the session acts unless the client acts first. It then sends its next ping, or ends
@@ -340,15 +273,15 @@ impl Sender {
     /// session has ended.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        let now = self.state.now();
-        let deadline = self.state.lock().session.poll_timeout()?;
+        let now = self.shared.now();
+        let deadline = self.shared.lock().view.session.poll_timeout()?;
         Some(deadline.saturating_duration_since(now))
     }
 
     /// Returns the session's identifier.
     #[must_use]
     pub fn id(&self) -> SessionId {
-        self.state.id
+        self.shared.context.id
     }
 }
 

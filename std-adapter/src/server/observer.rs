@@ -7,7 +7,8 @@ use eio_core::upgrade::UpgradeOutcome;
 
 use http::StatusCode;
 
-use crate::session::socket::{Disconnect, Sender};
+use crate::server::socket::Sender;
+use crate::session::end::Disconnect;
 use crate::wire::message::Message;
 use crate::wire::session_id::SessionId;
 use crate::wire::transport::Transport;

@@ -1,0 +1,96 @@
+//! The application of one session, which runs in the session's own task.
+
+use core::task::{Context, Poll};
+use std::sync::Arc;
+
+use crate::server::session::ServerSide;
+use crate::server::socket::{Sender, Socket};
+use crate::session::engine::Engine;
+use crate::session::guard::{Guarded, Panicked, guarded};
+use crate::web::head::Head;
+
+/// The application's part of a session. Its size is in every session's task.
+pub(crate) enum Application {
+    /// The session has yet to open. The application gets the head of the opening request.
+    ToStart(Box<Head>),
+    Running(Guarded<()>),
+    /// The application has returned, panicked or was cut off. Next is `on_disconnect`, once the session has ended.
+    Over,
+    /// `on_disconnect` runs.
+    Leaving(Guarded<()>),
+    Left,
+}
+
+impl Application {
+    pub(crate) fn new(head: Head) -> Self {
+        Self::ToStart(Box::new(head))
+    }
+
+    /// Lets the application run. Starts it first, if it has not started.
+    pub(crate) fn run(&mut self, engine: &mut Engine<ServerSide>, cx: &mut Context<'_>) {
+        if let Self::ToStart(_) = self
+            && let Self::ToStart(head) = core::mem::replace(self, Self::Over)
+        {
+            let socket = Socket::new(Arc::clone(&engine.shared), head);
+            let application = &engine.shared.context.sessions.config.application;
+            match guarded(|| application(socket)) {
+                Ok(application) => *self = Self::Running(Guarded::new("application", application)),
+                Err(panicked) => self.end(engine, Err(panicked)),
+            }
+        }
+        let Self::Running(application) = self else { return };
+        if engine.has_ended() && engine.context().sessions.cuts_applications() {
+            let dropped = application.end();
+            self.end(engine, dropped);
+        } else if let Poll::Ready(outcome) = application.poll(cx) {
+            self.end(engine, outcome);
+        }
+    }
+
+    /// The client never took the answer that opens the session: the application does not start.
+    pub(crate) fn never_starts(&mut self, engine: &mut Engine<ServerSide>) {
+        self.end(engine, Ok(()));
+    }
+
+    fn end(&mut self, engine: &mut Engine<ServerSide>, outcome: Result<(), Panicked>) {
+        *self = Self::Over;
+        engine.shared.lock().slots.application_over = true;
+        if let Err(panicked) = outcome {
+            panicked.report("application", engine.context().id.short());
+            engine.shared.application_panicked();
+        }
+    }
+
+    /// Once the session has ended, and the application with it, `on_disconnect` runs.
+    pub(crate) fn drive_end(&mut self, engine: &Engine<ServerSide>, cx: &mut Context<'_>) {
+        let sessions = &engine.context().sessions;
+        if let Self::Over = self
+            && let Some(end) = engine.shared.end()
+        {
+            *self = Self::Left;
+            if let Some(on_disconnect) = &sessions.config.on_disconnect {
+                let sender = Sender::new(Arc::clone(&engine.shared));
+                match guarded(|| on_disconnect(sender, end)) {
+                    Ok(leaving) => *self = Self::Leaving(Guarded::new("on_disconnect", leaving)),
+                    Err(panicked) => panicked.report("on_disconnect", engine.context().id.short()),
+                }
+            }
+            if let Self::Left = self {
+                sessions.application_ended(engine.context().id);
+            }
+        }
+        let Self::Leaving(leaving) = self else { return };
+        if let Poll::Ready(outcome) = leaving.poll(cx) {
+            *self = Self::Left;
+            if let Err(panicked) = outcome {
+                panicked.report("on_disconnect", engine.context().id.short());
+            }
+            sessions.application_ended(engine.context().id);
+        }
+    }
+
+    /// Whether nothing is left to run.
+    pub(crate) fn has_left(&self) -> bool {
+        matches!(self, Self::Left)
+    }
+}

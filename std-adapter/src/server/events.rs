@@ -1,0 +1,138 @@
+//! Telling what happens on a server: to the observer, to the log, to the metrics.
+//!
+//! All of these run application code, which may block, panic, or use the session. A session's own task calls them, in
+//! order, with no lock held.
+
+use core::time::Duration;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tracing::level_filters::LevelFilter;
+
+use crate::server::observer::{CannotAccept, Observer, RefusedRequest};
+use crate::server::session::Session;
+use crate::server::socket::Sender;
+use crate::session::end::log_end;
+use crate::session::guard::guarded;
+use crate::session::metrics;
+use crate::session::role::Happening;
+
+/// Whether somebody wants to hear of messages and heartbeats.
+///
+/// No subscriber is asked, which would be application code again: its most verbose level is known.
+pub(crate) fn is_anybody_listening(observer: Option<&Arc<dyn Observer>>) -> bool {
+    cfg!(feature = "metrics") || observer.is_some() || LevelFilter::current() >= LevelFilter::TRACE
+}
+
+/// Tells all three. Returns `false` if one of them panicked.
+pub(crate) fn tell(session: &Arc<Session>, happening: Happening<'_>) -> bool {
+    let context = &session.context;
+    let run = |callback, code: &dyn Fn()| match guarded(code) {
+        Ok(()) => true,
+        Err(panicked) => {
+            panicked.report(callback, context.id.short());
+            false
+        }
+    };
+    // Each of them hears of it, whatever happens to the others.
+    let logged = run("tracing", &|| log(session, happening));
+    let counted = run("metrics", &|| count(session, happening));
+    let observed = match &context.sessions.config.observer {
+        Some(observer) => run("observer", &|| observe(&**observer, session, happening)),
+        None => true,
+    };
+    logged && counted && observed
+}
+
+/// Tells of a request that was refused.
+pub(crate) fn tell_refused(request: &RefusedRequest<'_>, observer: Option<&dyn Observer>) {
+    let RefusedRequest { transport, peer, status, code, message } = *request;
+    without_session("tracing", || {
+        let (transport, status) = (transport.as_str(), status.as_u16());
+        tracing::debug!(transport, ?peer, status, code, message, "request refused");
+    });
+    without_session("metrics", || metrics::refused(code, transport));
+    if let Some(observer) = observer {
+        without_session("observer", || observer.refused(request));
+    }
+}
+
+/// Tells of a failure to accept connections: of each to those who count, and of one that `is_new` to all.
+pub(crate) fn tell_cannot_accept(why: &CannotAccept<'_>, is_new: bool, observer: Option<&dyn Observer>) {
+    without_session("metrics", || metrics::cannot_accept(why.as_str()));
+    if is_new {
+        without_session("tracing", || tracing::warn!(%why, "no connection can be accepted"));
+        if let Some(observer) = observer {
+            without_session("observer", || observer.cannot_accept(why));
+        }
+    }
+}
+
+/// Tells that connections are accepted again, after so long.
+pub(crate) fn tell_accepts_again(after: Duration, observer: Option<&dyn Observer>) {
+    without_session("tracing", || {
+        tracing::warn!(after_ms = after.as_millis(), "connections are accepted again");
+    });
+    if let Some(observer) = observer {
+        without_session("observer", || observer.accepts_again(after));
+    }
+}
+
+/// Tells of a connection beyond those that its address may have.
+pub(crate) fn tell_connection_refused(peer: Option<SocketAddr>) {
+    without_session("tracing", || tracing::debug!(?peer, "connection refused: its address has too many"));
+    without_session("metrics", metrics::connection_refused);
+}
+
+/// Runs other people's code that is told of no session. Its panic ends nothing.
+fn without_session(callback: &'static str, code: impl FnOnce()) {
+    if let Err(panicked) = guarded(code) {
+        panicked.report(callback, "-");
+    }
+}
+
+fn log(session: &Session, happening: Happening<'_>) {
+    let sid = session.context.id.short();
+    match happening {
+        Happening::Opened => {
+            let transport = session.transport();
+            let peer = session.context.peer;
+            tracing::debug!(%sid, ?peer, transport = transport.as_str(), "session opened");
+        }
+        Happening::PingSent => tracing::trace!(%sid, "ping"),
+        Happening::Heartbeat(rtt) => tracing::trace!(%sid, ?rtt, "heartbeat"),
+        Happening::Message(message) => tracing::trace!(%sid, bytes = message.len(), "message"),
+        Happening::PongSent | Happening::Sent { .. } => {}
+        Happening::Undecodable(error) => {
+            tracing::error!(%sid, %error, "a message cannot be decoded: its session ends");
+        }
+        Happening::Upgrade(outcome) => tracing::debug!(%sid, ?outcome, "upgrade ended"),
+        Happening::Closed(end) => log_end("session", sid, end),
+    }
+}
+
+fn count(session: &Session, happening: Happening<'_>) {
+    match happening {
+        Happening::Opened => metrics::session_opened(session.transport()),
+        Happening::PingSent => metrics::ping_sent(),
+        Happening::Heartbeat(rtt) => metrics::heartbeat_received(rtt),
+        Happening::Message(message) => metrics::message_received(message.len()),
+        Happening::Sent { messages, bytes } => metrics::messages_sent(messages, bytes),
+        Happening::PongSent | Happening::Undecodable(_) => {}
+        Happening::Upgrade(outcome) => metrics::upgrade_ended(outcome),
+        Happening::Closed(end) => metrics::session_ended(end),
+    }
+}
+
+fn observe(observer: &dyn Observer, session: &Arc<Session>, happening: Happening<'_>) {
+    let id = session.context.id;
+    match happening {
+        Happening::Opened => observer.opened(&Sender::new(Arc::clone(session))),
+        Happening::PingSent => observer.ping(id),
+        Happening::Heartbeat(rtt) => observer.heartbeat(id, rtt),
+        Happening::Message(message) => observer.message(id, message),
+        Happening::PongSent | Happening::Sent { .. } | Happening::Undecodable(_) => {}
+        Happening::Upgrade(outcome) => observer.upgrade(id, outcome),
+        Happening::Closed(end) => observer.closed(id, end),
+    }
+}

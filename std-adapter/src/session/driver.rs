@@ -1,0 +1,298 @@
+//! The one task of a session, for both roles: it owns the session and what carries it, and runs without a lock.
+//!
+//! Each [pass](Driver::pass) reads all that is ready, lets the application run, judges silence, and writes. Nothing is
+//! awaited in between, so a peer that does not read delays no heartbeat, and a slow application hides no silence.
+//!
+//! How a ping timeout reaches the application, in five steps:
+//! 1. [`run`] is woken by its timer at the session's deadline, and makes a pass.
+//! 2. [`Driver::check_silence`] asks the socket for evidence that the runtime has not seen yet.
+//! 3. The core's `handle_timeout` ends the session.
+//! 4. [`Engine::show`](crate::session::engine::Engine::show) tells observers, then puts the end into the shared view and
+//!    wakes the reader.
+//! 5. [`Shared::poll_recv`](crate::session::shared::Shared::poll_recv) returns the end to the application's `recv`.
+
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use eio_core::Instant;
+use eio_core::packet::WebSocketMessage;
+use eio_core::ws::Close;
+use tokio::time::Sleep;
+use tracing::Span;
+
+use crate::carrier::Carrier;
+use crate::carrier::websocket::{FrameSink, FrameSource, is_impossible};
+use crate::session::departing::Departing;
+use crate::session::engine::Engine;
+use crate::session::guard::guarded;
+use crate::session::machine::Machine as _;
+use crate::session::role::Role;
+use crate::session::silence::{SilenceCheck, is_overdue};
+use crate::wire::close_frame::CloseFrame;
+use crate::wire::outgoing::ToWrite;
+
+/// How many passes one poll makes before it lets other tasks run.
+const MAX_PASSES: usize = 16;
+
+/// A session, what carries it, and the rest of what its task owns.
+pub(crate) struct Driver<R: Role> {
+    pub(crate) role: R,
+    pub(crate) engine: Engine<R>,
+    pub(crate) carrier: Carrier,
+    /// WebSockets that are being closed.
+    pub(crate) departing: Departing,
+    silence: SilenceCheck,
+    /// Somebody waits until this task has looked at everything.
+    is_awaited: bool,
+}
+
+/// The result of one pass.
+enum Pass {
+    /// The session has ended, and nothing is left to do.
+    Done,
+    /// Something changed meanwhile: another pass is due.
+    Again,
+    /// Another pass is due when something happens, and at this time at the latest.
+    Until(Option<Instant>),
+}
+
+/// Runs a session to its end. Log lines that the application writes are in `span`.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn's future, one for every session, has its arguments twice"
+)]
+pub(crate) fn run<R: Role>(mut driver: Driver<R>, mut span: Span) -> impl Future<Output = ()> {
+    async move {
+        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+        let mut broken = false;
+        poll_fn(|cx| {
+            let timer = timer.as_mut();
+            // Guarded within the span, so that the span is left in order.
+            let polled = guarded(|| span.in_scope(|| guarded(|| driver.poll(cx, timer))));
+            polled.and_then(|polled| polled).unwrap_or_else(|panicked| {
+                panicked.report("session", R::log_name(&driver.engine));
+                if broken {
+                    return Poll::Ready(());
+                }
+                // Once more, for the application's sake, and without the subscriber, which may be the cause.
+                broken = true;
+                span = Span::none();
+                driver.break_off();
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })
+        })
+        .await;
+    }
+}
+
+impl<R: Role> Driver<R> {
+    pub(crate) fn new(role: R, engine: Engine<R>, carrier: Carrier) -> Self {
+        Self {
+            role,
+            engine,
+            carrier,
+            departing: Departing::default(),
+            silence: SilenceCheck::default(),
+            is_awaited: false,
+        }
+    }
+
+    /// Makes passes until nothing can be done now. `timer` wakes the task when the next one is due.
+    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
+        let clock = R::clock(self.engine.context());
+        let mut is_on_time = false;
+        for _ in 0..MAX_PASSES {
+            let wake_at = match self.pass(cx, is_on_time) {
+                Pass::Done => return Poll::Ready(()),
+                Pass::Again => continue,
+                Pass::Until(None) => return Poll::Pending,
+                Pass::Until(Some(wake_at)) => clock.deadline(wake_at),
+            };
+            if timer.deadline() != wake_at {
+                timer.as_mut().reset(wake_at);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            is_on_time = true;
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Looks at everything once. `is_on_time` says that the timer has come.
+    fn pass(&mut self, cx: &mut Context<'_>, is_on_time: bool) -> Pass {
+        let now = self.engine.now();
+        self.is_awaited |= self.engine.begin_pass(now);
+        // An upgrade that succeeds brings packets behind its `5`: they are read in the same pass.
+        R::advance(self, cx, now);
+        self.read(cx, now);
+        self.engine.show(now);
+        R::run_application(self, cx);
+        self.engine.take_requests(now);
+        self.check_silence(now, is_on_time);
+        self.engine.show(now);
+        self.write(cx, now);
+        R::write_polling(self, now);
+        self.engine.show(now);
+        if self.engine.has_ended() {
+            self.follow_end(now);
+            R::handle_ended(self, cx, now);
+        }
+        self.departing.poll(cx, now);
+        if R::is_done(self) {
+            return Pass::Done;
+        }
+        let mut inner = self.engine.shared.lock();
+        if core::mem::take(&mut self.is_awaited) {
+            inner.mail.looked();
+        }
+        if inner.mail.poll_change(cx).is_ready() {
+            return Pass::Again;
+        }
+        drop(inner);
+        Pass::Until(self.next_deadline(now))
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let Self { role, engine, carrier, .. } = self;
+        let Carrier::WebSocket(io) = carrier else { return };
+        if let Poll::Ready(end) = io.poll_read(cx, &mut SessionSink { role, engine, now }) {
+            engine.handle_connection_end(now, end);
+        }
+    }
+
+    /// Ends what has expired, and queues what is due. Everything that was ready has been read before.
+    fn check_silence(&mut self, now: Instant, is_on_time: bool) {
+        let Self { role, engine, carrier, silence, .. } = self;
+        let overdue = is_overdue(engine.session.check_send(now));
+        if overdue && !is_on_time && R::is_receiving(engine) {
+            // What is on its way may be evidence, and the timer's tick is not over.
+            return;
+        }
+        let deadline = engine.session.poll_timeout();
+        let has_unread = matches!(carrier, Carrier::WebSocket(io) if io.has_unread());
+        let ask = || {
+            let Carrier::WebSocket(io) = carrier else { return None };
+            if let Poll::Ready(end) = io.read_past_runtime(&mut SessionSink { role, engine, now })? {
+                engine.handle_connection_end(now, end);
+            }
+            Some(is_overdue(engine.session.check_send(now)))
+        };
+        if silence.permits(now, deadline, overdue, has_unread, ask) {
+            engine.session.handle_timeout(now);
+        }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let Self { role, engine, carrier, .. } = self;
+        let Carrier::WebSocket(io) = carrier else { return };
+        if engine.has_ended() {
+            return;
+        }
+        match io.poll_write(cx, &mut SessionSource { engine, now }) {
+            Poll::Ready(Ok(())) if io.is_closed() => engine.session.handle_closed(now),
+            Poll::Ready(Err(error)) => {
+                if is_impossible(&error) {
+                    let sid = R::log_name(engine);
+                    tracing::error!(sid, "a frame cannot be encoded: its session ends");
+                }
+                let end = io.write_failed(&error, &mut SessionSink { role, engine, now });
+                engine.handle_connection_end(now, end);
+            }
+            _ => {}
+        }
+    }
+
+    /// The session has ended, and everybody knows: its WebSocket follows.
+    fn follow_end(&mut self, now: Instant) {
+        if let Carrier::WebSocket(_) = self.carrier
+            && let Some(end) = self.engine.session.end()
+            && let Carrier::WebSocket(io) = core::mem::take(&mut self.carrier)
+        {
+            self.departing.add_after(io, end.reason, self.engine.closing.frame.take(), now);
+        }
+    }
+
+    /// Something panicked that no callback was to blame for: the transport goes, the application stays.
+    fn break_off(&mut self) {
+        let now = self.engine.now();
+        self.carrier = Carrier::None;
+        self.departing = Departing::default();
+        R::break_off(self);
+        self.engine.application_panicked(now);
+        self.engine.session.handle_transport_error(now);
+    }
+
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let session = self.silence.put_off(self.engine.session.poll_timeout());
+        let [session, more] = R::next_deadline(self, session, now);
+        [session, more, self.departing.deadline()].into_iter().flatten().min()
+    }
+}
+
+/// The runtime went away: nobody must wait for this session any more.
+impl<R: Role> Drop for Driver<R> {
+    fn drop(&mut self) {
+        let now = self.engine.now();
+        self.engine.session.handle_transport_error(now);
+        self.engine.show(now);
+        R::handle_dropped(self);
+    }
+}
+
+/// Takes the frames of the session itself.
+struct SessionSink<'a, R: Role> {
+    role: &'a mut R,
+    engine: &'a mut Engine<R>,
+    now: Instant,
+}
+
+impl<R: Role> FrameSink for SessionSink<'_, R> {
+    fn wants_more(&self) -> bool {
+        self.engine.is_reading()
+    }
+
+    fn handle(&mut self, frame: WebSocketMessage<'_>) {
+        let packet = R::revision(self.engine.context()).decode(frame);
+        self.engine.handle_packet(self.role, self.now, packet);
+    }
+
+    fn handle_activity(&mut self) {
+        self.engine.session.handle_activity(self.now);
+    }
+
+    fn handle_close(&mut self, close: Option<Close<'_>>) {
+        self.engine.handle_close_frame(self.now, close);
+    }
+}
+
+/// Gives what the session itself and its application send: heartbeats overtake messages.
+struct SessionSource<'a, R: Role> {
+    engine: &'a mut Engine<R>,
+    now: Instant,
+}
+
+impl<R: Role> FrameSource for SessionSource<'_, R> {
+    fn next(&mut self) -> Option<ToWrite> {
+        match self.engine.next_control(self.now) {
+            Some(control) => Some(ToWrite::Control(control.as_str())),
+            None => self.engine.shared.lock().mail.begin_writing().map(ToWrite::Message),
+        }
+    }
+
+    fn written(&mut self, messages: usize) {
+        self.engine.handle_written(self.now, messages);
+    }
+
+    fn is_over(&self) -> bool {
+        self.engine.may_close()
+    }
+
+    fn close_frame(&self) -> Option<CloseFrame> {
+        self.engine.closing.frame.clone()
+    }
+}

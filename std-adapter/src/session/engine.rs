@@ -1,0 +1,260 @@
+//! What a session's task owns besides the transport: the core's session, and the way to its application.
+
+use std::sync::Arc;
+
+use eio_core::Instant;
+use eio_core::packet::{DecodeError, Packet};
+use eio_core::session::{Control, SessionEvent};
+use eio_core::ws::Close;
+
+use crate::carrier::websocket::ConnectionEnd;
+use crate::session::end::Disconnect;
+use crate::session::machine::Machine as _;
+use crate::session::mailbox::Requests;
+use crate::session::role::{Happening, Role};
+use crate::session::shared::Shared;
+use crate::wire::close_frame::CloseFrame;
+use crate::wire::message::Message;
+use crate::wire::transport::Transport;
+
+/// The session, without a lock. What others see of it is [shown](Self::show) in the [`Shared`] view.
+pub(crate) struct Engine<R: Role> {
+    pub(crate) shared: Arc<Shared<R>>,
+    pub(crate) session: R::Session,
+    pub(crate) transport: Transport,
+    pub(crate) closing: Closing,
+    /// The inbox is full, so nothing is read.
+    is_paused: bool,
+    /// The end was told.
+    has_ended: bool,
+}
+
+/// How the session closes.
+#[derive(Default)]
+pub(crate) struct Closing {
+    /// The session wants its close packet written, behind the last message.
+    pub(crate) is_due: bool,
+    /// What our close frame says, if the application has chosen it.
+    pub(crate) frame: Option<CloseFrame>,
+    /// What the peer's close frame said, until the end is told.
+    peer_frame: Option<CloseFrame>,
+}
+
+impl<R: Role> Engine<R> {
+    pub(crate) fn new(shared: Arc<Shared<R>>, session: R::Session, transport: Transport) -> Self {
+        Self { shared, session, transport, closing: Closing::default(), is_paused: false, has_ended: false }
+    }
+
+    pub(crate) fn context(&self) -> &R::Context {
+        &self.shared.context
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.shared.now()
+    }
+
+    /// Looks at everything from now on. Returns whether somebody waits for that.
+    pub(crate) fn begin_pass(&mut self, now: Instant) -> bool {
+        let requests = self.shared.lock().mail.begin_pass();
+        let is_awaited = requests.look;
+        self.fulfil(requests, now);
+        is_awaited
+    }
+
+    /// Takes what the application has asked for in its turn.
+    pub(crate) fn take_requests(&mut self, now: Instant) {
+        let requests = self.shared.lock().mail.take_requests();
+        self.fulfil(requests, now);
+    }
+
+    fn fulfil(&mut self, requests: Requests, now: Instant) {
+        if requests.resume {
+            self.is_paused = false;
+            self.session.handle_reading_resumed(now);
+        }
+        if requests.close && self.session.is_open() {
+            self.closing.frame = requests.close_frame;
+        }
+        let close_timeout = R::close_timeout(self.context());
+        if requests.panicked {
+            self.session.handle_application_panicked(now, close_timeout);
+        }
+        if requests.close {
+            self.session.close(now, close_timeout);
+        }
+        if requests.cut_off {
+            self.session.handle_transport_error(now);
+        }
+    }
+
+    /// Handles a decoded packet, or the error of decoding it.
+    pub(crate) fn handle_packet(
+        &mut self,
+        role: &mut R,
+        now: Instant,
+        packet: Result<Packet<'_>, DecodeError>,
+    ) {
+        let deadline = self.session.poll_timeout();
+        match self.session.handle_packet(now, packet) {
+            Some(SessionEvent::Message(data)) => match Message::from_data(data) {
+                Ok(message) => self.receive(now, message),
+                Err(error) => {
+                    self.tell(now, Happening::Undecodable(error));
+                    self.session.handle_transport_error(now);
+                }
+            },
+            Some(SessionEvent::Heartbeat { rtt }) => role.handle_heartbeat(self, now, deadline, rtt),
+            Some(SessionEvent::Opened(handshake)) => role.handle_opened(self, now, &handshake),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Tells observers of a message, and puts it into the inbox.
+    fn receive(&mut self, now: Instant, message: Message) {
+        self.tell(now, Happening::Message(&message));
+        let limits = R::limits(self.context());
+        let delivered = self.shared.lock().mail.deliver(message, limits);
+        if let Ok(true) = delivered
+            && let Some(heartbeat) = self.session.heartbeat()
+        {
+            self.is_paused = true;
+            let stall_timeout = R::stall_timeout(self.context(), heartbeat);
+            self.session.handle_reading_paused(now, stall_timeout);
+        }
+    }
+
+    /// Whether the inbox is full, and nothing is read.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// Whether packets are read: the inbox has room, and the session has not ended.
+    pub(crate) fn is_reading(&self) -> bool {
+        !self.is_paused && !self.session.has_ended()
+    }
+
+    /// Handles the peer's close frame. It ends the session, and is kept if nothing has ended the session before.
+    pub(crate) fn handle_close_frame(&mut self, now: Instant, close: Option<Close<'_>>) {
+        if !self.session.has_ended() {
+            self.closing.peer_frame = Some(CloseFrame::received(close));
+        }
+        self.session.handle_close_frame(now, close);
+    }
+
+    /// The session's own next packet. Its close packet is only noted, because it goes out behind the messages.
+    pub(crate) fn next_control(&mut self, now: Instant) -> Option<Control> {
+        loop {
+            let control = self.session.poll_transmit()?;
+            match control {
+                Control::Close => self.closing.is_due = true,
+                Control::Ping => self.tell(now, Happening::PingSent),
+                Control::Pong => self.tell(now, Happening::PongSent),
+            }
+            if control != Control::Close {
+                return Some(control);
+            }
+        }
+    }
+
+    /// Whether our close packet is the next to be written.
+    pub(crate) fn may_close(&self) -> bool {
+        self.closing.is_due && self.shared.lock().mail.unsent() == 0
+    }
+
+    /// A WebSocket has written the oldest messages completely.
+    pub(crate) fn handle_written(&mut self, now: Instant, messages: usize) {
+        if messages > 0 {
+            let written = self.shared.lock().mail.written(messages);
+            self.handle_sent(
+                now,
+                written.len(),
+                written.iter().map(|outgoing| outgoing.message().len()).sum(),
+            );
+        }
+    }
+
+    /// A transport has taken messages.
+    pub(crate) fn handle_sent(&mut self, now: Instant, messages: usize, bytes: usize) {
+        if messages > 0 {
+            self.tell(now, Happening::Sent { messages, bytes });
+        }
+    }
+
+    /// Tells observers, log and metrics. If one of them panics, the session closes.
+    pub(crate) fn tell(&mut self, now: Instant, happening: Happening<'_>) {
+        let told = R::tell(self, happening);
+        self.heed(now, told);
+    }
+
+    /// Closes the session if somebody who was told panicked.
+    pub(crate) fn heed(&mut self, now: Instant, told: bool) {
+        if !told {
+            self.application_panicked(now);
+        }
+    }
+
+    pub(crate) fn application_panicked(&mut self, now: Instant) {
+        let close_timeout = R::close_timeout(self.context());
+        self.session.handle_application_panicked(now, close_timeout);
+    }
+
+    /// Shows others where the session stands. If it has ended, observers hear of it first, then everybody who waits.
+    pub(crate) fn show(&mut self, now: Instant) {
+        if let Some(end) = self.take_end() {
+            R::handle_end(self, now, &end);
+            self.show_end(end);
+            R::handle_end_shown(self);
+        } else {
+            let mut inner = self.shared.lock();
+            inner.view.session.clone_from(&self.session);
+            inner.view.transport = self.transport;
+        }
+    }
+
+    /// How the session ended, if it has ended since the last call. Messages are refused from now on.
+    pub(crate) fn take_end(&mut self) -> Option<Disconnect> {
+        if self.has_ended {
+            return None;
+        }
+        let end = self.session.end()?;
+        self.has_ended = true;
+        let mut inner = self.shared.lock();
+        inner.view.session.clone_from(&self.session);
+        inner.view.transport = self.transport;
+        Some(Disconnect {
+            reason: end.reason,
+            silent_for: end.silent_for,
+            transport: self.transport,
+            unsent: inner.mail.unsent(),
+            close_frame: self.closing.peer_frame.take(),
+        })
+    }
+
+    /// Shows everybody who waits how the session ended.
+    pub(crate) fn show_end(&mut self, end: Disconnect) {
+        let mut inner = self.shared.lock();
+        inner.view.end = Some(end);
+        let unwanted = inner.mail.end();
+        // What still carries the session follows in another pass.
+        inner.mail.wake_task();
+        R::wake_requests(&mut inner.slots);
+        drop(inner);
+        // Message memory may belong to the application, and so may its `Drop`.
+        drop(unwanted);
+    }
+
+    /// Whether the end was told.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// The WebSocket yields and takes no more.
+    pub(crate) fn handle_connection_end(&mut self, now: Instant, end: ConnectionEnd) {
+        match end {
+            ConnectionEnd::Closed => self.session.handle_transport_closed(now),
+            ConnectionEnd::Reset => self.session.handle_transport_reset(now),
+            ConnectionEnd::Failed => self.session.handle_transport_error(now),
+            ConnectionEnd::Violation(violation) => self.session.handle_violation(now, violation),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Why a message was not sent.
+
+use crate::wire::message::Message;
+
+/// The error of [`Socket::send`](crate::Socket::send), which contains the message and the reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the message was not sent: {kind}")]
+#[non_exhaustive]
+pub struct SendError {
+    /// The message, unchanged.
+    pub message: Message,
+    /// The reason.
+    pub kind: SendErrorKind,
+}
+
+/// The reason that a message cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendErrorKind {
+    /// The session is closing, has ended, or its peer has been silent past its deadline.
+    #[error("{0}")]
+    Session(eio_core::session::CheckSendError),
+    /// The message is text with U+001E, and the session is on polling in revision 4. That character separates packets
+    /// there, and there is no escape for it: the peer would read two packets, and the second could be any packet. Send
+    /// the text as bytes, which travel as base64 there, or remove the character. A WebSocket can carry it: a session
+    /// that is about to upgrade accepts the message after the upgrade.
+    #[error(
+        "text with U+001E at byte {at} cannot be sent on polling, where it separates packets: send it as bytes"
+    )]
+    Separator {
+        /// The position of U+001E in the text, in bytes.
+        at: usize,
+    },
+    /// A client's message is larger than the server accepts. Sending it would have ended the session.
+    #[error("the message is too large: the server accepts at most {max_payload} bytes in one payload")]
+    TooLarge {
+        /// The limit from the server's handshake, in bytes.
+        max_payload: u32,
+    },
+}
+
+/// The error of [`Socket::try_send`](crate::Socket::try_send), which contains the message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrySendError {
+    /// The outbox is full. The session is fine: try again later, or use [`Socket::send`](crate::Socket::send).
+    #[error("the outbox is full")]
+    Full(Message),
+    /// The session refuses the message, and will not send it.
+    #[error("{0}")]
+    Refused(SendError),
+}

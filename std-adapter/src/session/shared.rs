@@ -1,0 +1,253 @@
+//! What a session's task shares with the session's application, its handles, and the HTTP requests that carry it.
+//!
+//! The task owns the session. Everybody else sees a copy of it, the [`View`], and reaches the task through the
+//! [`Mailbox`]. One mutex guards both. It is held to move messages and wakers, never while bytes are read, decoded or
+//! written, and never while a callback runs.
+
+use core::ops::{Deref, DerefMut};
+use core::task::{Context, Poll};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use eio_core::Instant;
+use tokio::sync::Notify;
+
+use crate::session::end::Disconnect;
+use crate::session::machine::Machine as _;
+use crate::session::mailbox::{Mailbox, Taken};
+use crate::session::role::Role;
+use crate::session::send::{SendError, SendErrorKind, TrySendError};
+use crate::session::waiting::{self, until};
+use crate::wire::close_frame::CloseFrame;
+use crate::wire::message::Message;
+use crate::wire::outgoing::Outgoing;
+use crate::wire::payload::separator;
+use crate::wire::transport::Transport;
+
+/// One session, for everybody who deals with it.
+pub(crate) struct Shared<R: Role> {
+    /// What does not change while the session lives.
+    pub(crate) context: R::Context,
+    /// Signalled when the session opens, when the outbox has room again, when the session ends, and when the task has
+    /// looked at everything because it was [asked](Self::looked) to.
+    changed: Notify,
+    inner: Mutex<Inner<R>>,
+}
+
+/// What the mutex guards.
+pub(crate) struct Inner<R: Role> {
+    pub(crate) mail: Mailbox,
+    pub(crate) view: View<R::Session>,
+    pub(crate) slots: R::Slots,
+}
+
+/// The session as its task saw it last.
+pub(crate) struct View<S> {
+    pub(crate) session: S,
+    pub(crate) transport: Transport,
+    /// How the session ended. Set after observers were told, and after the last message went into the inbox.
+    pub(crate) end: Option<Disconnect>,
+}
+
+/// The locked state. Wakers run application code, so they are called once the lock is released.
+pub(crate) struct Locked<'a, R: Role> {
+    inner: MutexGuard<'a, Inner<R>>,
+    /// Dropped after the guard.
+    woken: Woken<'a, R>,
+}
+
+impl<R: Role> Deref for Locked<'_, R> {
+    type Target = Inner<R>;
+
+    fn deref(&self) -> &Inner<R> {
+        &self.inner
+    }
+}
+
+impl<R: Role> DerefMut for Locked<'_, R> {
+    fn deref_mut(&mut self) -> &mut Inner<R> {
+        &mut self.inner
+    }
+}
+
+impl<R: Role> Drop for Locked<'_, R> {
+    fn drop(&mut self) {
+        let Inner { mail, slots, .. } = &mut *self.inner;
+        let [poll, post] = R::take_woken(slots);
+        self.woken.wakers = [mail.take_woken_task(), mail.take_woken_reader(), poll, post];
+        self.woken.everybody = mail.take_woken_waiters();
+    }
+}
+
+/// The wakers to call once the lock is released.
+struct Woken<'a, R: Role> {
+    shared: &'a Shared<R>,
+    wakers: [Option<Waker>; 4],
+    /// Everybody who waits for a change.
+    everybody: bool,
+}
+
+impl<R: Role> Drop for Woken<'_, R> {
+    fn drop(&mut self) {
+        for waker in self.wakers.iter_mut().filter_map(Option::take) {
+            waker.wake();
+        }
+        if self.everybody {
+            self.shared.changed.notify_waiters();
+        }
+    }
+}
+
+impl<R: Role> Shared<R> {
+    pub(crate) fn new(
+        context: R::Context,
+        session: R::Session,
+        transport: Transport,
+        slots: R::Slots,
+    ) -> Self {
+        let view = View { session, transport, end: None };
+        let inner = Inner { mail: Mailbox::default(), view, slots };
+        Self { context, changed: Notify::new(), inner: Mutex::new(inner) }
+    }
+
+    /// A panic of application code elsewhere does not poison the session.
+    pub(crate) fn lock(&self) -> Locked<'_, R> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { inner, woken: Woken { shared: self, wakers: [const { None }; 4], everybody: false } }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        R::clock(&self.context).now()
+    }
+
+    /// Sends a message as soon as the outbox has room.
+    pub(crate) fn send(&self, message: Message) -> impl Future<Output = Result<(), SendError>> {
+        waiting::send(&self.changed, message, |message| self.try_send(Outgoing::Message(message)))
+    }
+
+    /// Puts a message into the outbox, if the session takes it and the outbox has room.
+    pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
+        let now = self.now();
+        let mut inner = self.lock();
+        let refusal = match inner.why_not(now, outgoing.message(), &self.context) {
+            Some(kind) => Some(kind),
+            None if inner.mail.has_room(R::limits(&self.context)) => {
+                inner.mail.post(outgoing);
+                return Ok(());
+            }
+            None => None,
+        };
+        drop(inner);
+        let message = outgoing.into_message();
+        Err(match refusal {
+            Some(kind) => TrySendError::Refused(SendError { message, kind }),
+            None => TrySendError::Full(message),
+        })
+    }
+
+    /// The next message for the application, or how the session ended once the application has taken all messages.
+    pub(crate) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Message, Disconnect>> {
+        let mut inner = self.lock();
+        match inner.mail.receive(R::limits(&self.context)) {
+            Some(Taken::Message(message)) => return Poll::Ready(Ok(message)),
+            Some(Taken::MessageAndRoom(message)) => {
+                R::wake_requests(&mut inner.slots);
+                return Poll::Ready(Ok(message));
+            }
+            None => {}
+        }
+        if let Some(end) = &inner.view.end {
+            return Poll::Ready(Err(end.clone()));
+        }
+        inner.mail.wait(cx);
+        Poll::Pending
+    }
+
+    /// Waits for the end.
+    pub(crate) fn closed(&self) -> impl Future<Output = Disconnect> {
+        self.until(|inner| inner.view.end.clone())
+    }
+
+    /// Looks now and after every change, until `look` finds what it looks for.
+    pub(crate) fn until<T>(&self, mut look: impl FnMut(&Inner<R>) -> Option<T>) -> impl Future<Output = T> {
+        until(&self.changed, move || look(&self.lock()))
+    }
+
+    /// Waits until the task has read everything, and has handled what was due, after this call. Returns at once if the
+    /// session has ended.
+    pub(crate) async fn looked(&self) {
+        self.lock().mail.ask_to_look();
+        self.until(|inner| (inner.view.end.is_some() || !inner.mail.is_asked_to_look()).then_some(())).await;
+    }
+
+    /// Asks the task to close the session. `frame` is what the close frame says, if a WebSocket carries the session.
+    pub(crate) fn close(&self, frame: Option<CloseFrame>) {
+        self.lock().mail.request_close(frame);
+    }
+
+    /// Asks the task to close the session because application code panicked.
+    pub(crate) fn application_panicked(&self) {
+        self.lock().mail.request_close_after_panic();
+    }
+
+    /// Asks the task to end the session without regard for the peer.
+    pub(crate) fn cut_off(&self) {
+        self.lock().mail.request_cut_off();
+    }
+
+    /// The application's socket was dropped: the messages that still come in are discarded, and the session closes.
+    pub(crate) fn abandon(&self) {
+        let unread = {
+            let mut inner = self.lock();
+            let (unread, has_room) = inner.mail.abandon();
+            if has_room {
+                R::wake_requests(&mut inner.slots);
+            }
+            unread
+        };
+        // Message memory may belong to the application, and so may its `Drop`.
+        drop(unread);
+        if std::thread::panicking() {
+            self.application_panicked();
+        } else {
+            self.close(None);
+        }
+    }
+
+    /// Returns the messages that no transport took, once the session has ended.
+    pub(crate) fn take_unsent(&self) -> Vec<Message> {
+        let mut inner = self.lock();
+        if inner.view.end.is_none() {
+            return Vec::new();
+        }
+        let unsent = inner.mail.take_unsent();
+        drop(inner);
+        unsent.into_iter().map(Outgoing::into_message).collect()
+    }
+
+    pub(crate) fn end(&self) -> Option<Disconnect> {
+        self.lock().view.end.clone()
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.lock().view.transport
+    }
+}
+
+impl<R: Role> Inner<R> {
+    /// Why the session does not take a message, if it does not.
+    fn why_not(&self, now: Instant, message: &Message, context: &R::Context) -> Option<SendErrorKind> {
+        if let Err(error) = self.view.session.check_send(now) {
+            return Some(SendErrorKind::Session(error));
+        }
+        if self.mail.is_asked_to_close() {
+            return Some(SendErrorKind::Session(eio_core::session::CheckSendError::Closed));
+        }
+        if self.view.transport == Transport::Polling
+            && let Some(at) = separator(R::revision(context), message)
+        {
+            return Some(SendErrorKind::Separator { at });
+        }
+        R::why_not(self, message, context)
+    }
+}
