@@ -1,4 +1,4 @@
-//! What a WebSocket hands to its session and takes from it.
+//! The interface between a WebSocket and its session: a sink for received messages, and a source of messages to send.
 
 use eio_core::packet::WebSocketMessage;
 use eio_core::ws::Close;
@@ -6,29 +6,29 @@ use eio_core::ws::Close;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::outgoing::ToWrite;
 
-/// Takes what was read.
+/// Receives the messages from the peer.
 pub(crate) trait FrameSink {
-    /// Whether reading may go on.
+    /// Returns whether reading may go on.
     fn wants_more(&self) -> bool;
-    /// One whole WebSocket message.
+    /// Handles a whole WebSocket message.
     fn handle(&mut self, frame: WebSocketMessage<'_>);
-    /// A piece of a message that is not whole yet.
+    /// Handles the arrival of a piece of an incomplete message.
     fn handle_activity(&mut self);
-    /// The peer's close frame, with its body if it has one. Nothing follows it.
+    /// Handles the peer's close frame, with its body if it has one. No message follows it.
     fn handle_close(&mut self, _: Option<Close<'_>>) {}
 }
 
-/// Gives what is to be written.
+/// Provides the messages and packets to write.
 pub(crate) trait FrameSource {
-    /// What comes next, if anything does.
+    /// Returns the next message or packet, if there is one.
     fn next(&mut self) -> Option<ToWrite>;
-    /// So many of the messages that [`next`](Self::next) gave, the oldest ones, are with the kernel as a whole.
+    /// Reports that the oldest `messages` that [`next`](Self::next) returned have been written completely.
     fn written(&mut self, messages: usize);
-    /// Whether nothing will come any more and all is written: our close frame's turn.
+    /// Returns whether everything has been written and no more will follow, so that the close frame is due.
     fn is_over(&self) -> bool {
         false
     }
-    /// What our close frame says then.
+    /// Returns the content of the close frame.
     fn close_frame(&self) -> Option<CloseFrame> {
         None
     }
