@@ -139,6 +139,11 @@ mod tests {
                 "eio serve --max-payload 1MB",
                 "--max-payload: \"1MB\": expected a number of bytes from 1 to 4294967295 [eio serve]",
             ),
+            (
+                "eio serve --cors foo",
+                "--cors: \"foo\" is not an origin: expected only a scheme and a host, such as https://example.org, or \
+                 https://*.example.org for all subdomains [eio serve]",
+            ),
             ("eio serve --json --json", "--json may be given only once [eio serve]"),
             ("eio http://ann:secret@h", "unknown command \"http://…@h\" [eio]"),
             (
@@ -170,6 +175,7 @@ mod tests {
                 "--auth: expected a JSON object, such as {\"token\":\"...\"} [eio connect]",
             ),
             ("eio connect", "<URL> is missing [eio connect]"),
+            ("eio connect --auth {} http://h", "--socketio is missing [eio connect]"),
             (
                 "eio connect --ca f --insecure https://h",
                 "--ca cannot be combined with --insecure [eio connect]",

@@ -35,9 +35,13 @@ impl Preview {
     }
 
     pub(crate) fn write(&self, line: &mut TextLine) -> fmt::Result {
-        let Some(text) = &self.text else { return write!(line, "binary, {} bytes", self.bytes) };
+        let Some(text) = &self.text else { return write!(line, "binary, {}", self.size()) };
         write!(line, "{text}{}", if text.len() < self.bytes { "…" } else { "" })?;
-        line.paint(Tone::Dim, format_args!("  ({} bytes)", self.bytes))
+        line.paint(Tone::Dim, format_args!("  ({})", self.size()))
+    }
+
+    fn size(&self) -> String {
+        if self.bytes == 1 { "1 byte".to_owned() } else { format!("{} bytes", self.bytes) }
     }
 }
 
@@ -61,6 +65,7 @@ mod tests {
     #[test]
     fn binary_messages_are_only_counted() {
         assert_eq!(written(&Message::binary(vec![0xff; 3])), "binary, 3 bytes");
+        assert_eq!(written(&Message::binary(vec![0xff])), "binary, 1 byte");
         assert_eq!(
             Preview::of(&Message::binary(vec![0xff; 3])).json(),
             json!({ "kind": "binary", "bytes": 3 })

@@ -49,7 +49,7 @@ impl Timing {
 enum Rule {
     /// The pong. The first other packet after a ping restarts the ping timeout, once (engine.io 6.6.11 and later)
     ExtendOnce,
-    /// Only the pong, or a ping from a client of revision 3 (engine.io 6.6.0 to 6.6.10)
+    /// Only the pong or, from a client of revision 3, the ping (engine.io 6.6.0 to 6.6.10)
     PongOnly,
     /// Any packet, so that messages alone keep a session open (engine.io up to 6.5)
     AnyPacket,

@@ -55,7 +55,7 @@ const EXAMPLES: &str = "\
 Examples:
   eio simulate --ping-interval 10s --ping-timeout 5s
   eio simulate --death-at 61s --rtt 600ms --dead server
-  eio simulate --bandwidth 64k --ping-timeout 5s     find out whether a photo is too large for this link";
+  eio simulate --bandwidth 64k --ping-timeout 5s     is a photo too large for this link?";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Dead {
@@ -109,7 +109,7 @@ fn print(
         writeln!(out, "{}", style.paint(Tone::Notable, format!("Warning: {warning}.")))?;
     }
 
-    heading("How soon the end of a dead peer's session comes", style, out)?;
+    heading("How soon a dead peer is detected", style, out)?;
     print_detection(options, heartbeat, out)?;
 
     heading(
@@ -148,7 +148,7 @@ fn print_detection(options: &Options, heartbeat: Heartbeat, out: &mut dyn Write)
         let beat = detection
             .after_heartbeat
             .map_or("no limit".to_owned(), |bound| format!("{} at most", setting(bound)));
-        writeln!(out, "  on the {:<7}{death:<24}{packet:<24}{beat}", role.name())?;
+        writeln!(out, "  by the {:<7}{death:<24}{packet:<24}{beat}", role.name())?;
     }
     if options.timing.liveness() == Liveness::AnyPacket {
         writeln!(
@@ -226,8 +226,8 @@ mod tests {
     fn the_defaults_are_explained() {
         let text = printed("--death-at 61s");
         for line in [
-            "  on the server 20 s to 45 s            45 s at most            65 s at most",
-            "  on the client 20 s to 45 s            45 s at most            45 s at most",
+            "  by the server 20 s to 45 s            45 s at most            65 s at most",
+            "  by the client 20 s to 45 s            45 s at most            45 s at most",
             "  144 heartbeats per hour and session; 1.4 kB per hour on WebSocket, 23.8 kB with",
         ] {
             assert!(text.contains(line), "{line}\n{text}");

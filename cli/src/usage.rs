@@ -85,9 +85,9 @@ fn shown(typed: String) -> String {
 /// Options whose values are not repeated, because they can be secret.
 const SECRET: [&str; 2] = ["--auth", "--header"];
 
-/// Returns `--listen` for `--listen <HOST:PORT>`.
+/// Returns `--listen` for `--listen <HOST:PORT>`, and `--socketio` for `--socketio[=<NAMESPACE>]`.
 fn without_placeholder(argument: &str) -> &str {
-    argument.split(" <").next().unwrap_or_default()
+    argument.split([' ', '[']).next().unwrap_or_default()
 }
 
 /// Returns what is wrong, in one sentence.
@@ -118,7 +118,8 @@ fn sentence(error: &clap::Error) -> String {
             Some(source) => format!("{option}: {source}"),
             None => format!("{option}: its value is invalid"),
         },
-        ErrorKind::ValueValidation => match core::error::Error::source(error) {
+        ErrorKind::ValueValidation => match core::error::Error::source(error).map(ToString::to_string) {
+            Some(source) if source.contains(&format!("{value:?}")) => format!("{option}: {source}"),
             Some(source) => format!("{option}: {value:?}: {source}"),
             None => format!("{option}: {value:?} is invalid"),
         },
@@ -133,7 +134,7 @@ fn sentence(error: &clap::Error) -> String {
             shown(text(ContextKind::InvalidSubcommand)),
             likely(ContextKind::SuggestedSubcommand)
         ),
-        ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
+        ErrorKind::MissingRequiredArgument => format!("{option} is missing"),
         ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
             prior if prior == argument || prior.is_empty() => format!("{option} may be given only once"),
             prior => format!("{option} cannot be combined with {}", without_placeholder(&prior)),

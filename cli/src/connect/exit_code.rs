@@ -118,7 +118,9 @@ impl ExitCode {
             Self::PayloadTooLarge => "payload too large for the server or a proxy",
             Self::TooManyRequests => "too many requests or sessions from this address",
             Self::BadGateway => "bad gateway: a proxy got no valid answer from the server",
-            Self::Unavailable => "unavailable: the server is full or shutting down, or a proxy finds none",
+            Self::Unavailable => {
+                "unavailable: the server is full or shutting down, or a proxy has no healthy one"
+            }
             Self::GatewayTimeout => "gateway timeout: a proxy did not wait long enough for the server",
             Self::Unauthorized => "unauthorized: credentials are missing, wrong or expired",
             Self::Forbidden => "forbidden: the server or a firewall forbids the request",

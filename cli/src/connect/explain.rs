@@ -186,16 +186,21 @@ impl History {
     /// Says what the heartbeats before the end looked like.
     fn record_of_heartbeats(&self, since_heartbeat: Duration) -> String {
         let earlier = spoken(since_heartbeat);
-        let late = spoken(self.max_lateness);
+        let is_on_time = self.max_lateness < Duration::from_millis(1);
+        let late =
+            if is_on_time { "on time".to_owned() } else { format!("{} late", spoken(self.max_lateness)) };
         match (self.heartbeats, self.revision) {
             (0, Revision::V4) => "No ping had arrived before.".to_owned(),
             (0, Revision::V3) => "No pong had arrived before.".to_owned(),
-            (1, Revision::V4) => format!("One ping had arrived, {earlier} earlier and {late} late."),
+            (1, Revision::V4) => format!("One ping had arrived, {earlier} earlier and {late}."),
             (1, Revision::V3) => format!("One pong had arrived, {earlier} earlier."),
             (count, Revision::V4) => {
-                format!(
-                    "{count} pings had arrived, the last one {earlier} earlier, none more than {late} late."
-                )
+                let late = if is_on_time {
+                    "all of them on time".to_owned()
+                } else {
+                    format!("none more than {late}")
+                };
+                format!("{count} pings had arrived, the last one {earlier} earlier, {late}.")
             }
             (count, Revision::V3) => format!("{count} pongs had arrived, the last one {earlier} earlier."),
         }

@@ -17,8 +17,8 @@ use crate::duration;
 /// Connect to a server, and watch the heartbeats of the session
 ///
 /// Shows the handshake, every ping and how late it is, and every message. Sends the lines of standard input as messages.
-/// Ctrl-C closes the session. Whatever ends it, the last line says why, and what to try; the exit code says so to
-/// scripts.
+/// Ctrl-C closes the session. Whatever ends it, the last line says why and what to try, and the exit code tells scripts how
+/// it ended.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = after_help())]
 #[expect(clippy::struct_excessive_bools, reason = "options that do not depend on each other")]

@@ -43,7 +43,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PATH", conflicts_with = "listen")]
     pub(crate) unix: Option<PathBuf>,
 
-    /// The permissions of the file of the Unix socket. Who may write to the file can connect
+    /// The permissions of the file of the Unix socket. Everybody who may write to the file can connect
     #[cfg(unix)]
     #[arg(long, value_name = "OCTAL", default_value = "600", requires = "unix", value_parser = mode)]
     pub(crate) unix_mode: u32,
@@ -59,7 +59,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
     upgrade_timeout: Duration,
 
-    /// How long an idle HTTP connection stays open between two requests. Choose more than a proxy in front of the server
+    /// How long an idle HTTP connection stays open between two requests. Choose a longer time than that of a proxy in front
     #[arg(long, value_name = "TIME", default_value = "75s", value_parser = idle)]
     idle_timeout: Duration,
 

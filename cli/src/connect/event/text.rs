@@ -105,8 +105,8 @@ fn open(
 
 fn waiting(since: Duration, is_connected: bool, line: &mut TextLine) -> fmt::Result {
     let state = if is_connected {
-        "the server accepted the connection, but has not sent its handshake. Check that this port belongs to an \
-         Engine.IO server, and that the server can take more connections"
+        "the server accepted the connection, but has not sent its handshake. For a Socket.IO server, use --socketio. \
+         Check the port and the path, and whether the server can take more connections"
     } else {
         "there is no connection yet: the host does not answer on this port, or TLS gets no answer"
     };

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use eio_core::Revision;
-use eio_tokio::{ConnectError, ProxyError, RefusalKind, Refused, TlsError};
+use eio_core::{DisconnectReason, Revision};
+use eio_tokio::{ConnectError, ProxyError, RefusalKind, Refused, TlsError, Transport};
 
 use super::refusal;
 use crate::connect::exit_code::ExitCode;
@@ -54,10 +54,18 @@ pub(super) fn explanation(error: &ConnectError, history: &History) -> String {
             "The server closed the connection without an answer. It may limit connections from this address."
         }
         ConnectError::Http(error) if error.is_incomplete_message() => {
-            "The server closed the connection without an answer. It may expect https or wss on this port."
+            "The server closed the connection without an answer. It may have no sessions at this path (for a Socket.IO \
+             server, use --socketio; for another path, use --path), or it may expect https or wss on this port."
         }
         ConnectError::Refused(refused) => refusal_hint(refused, history.revision),
         ConnectError::OtherRevision { .. } => other_revision(history.revision),
+        // engine.io sends an HTTP answer over the open WebSocket if it does not speak the revision.
+        ConnectError::Session(end)
+            if end.transport == Transport::WebSocket
+                && matches!(end.reason, DisconnectReason::Violation(_)) =>
+        {
+            other_revision(history.revision)
+        }
         ConnectError::WebPage(_) => {
             "Check the path, and whether a login page or a captive portal answers instead of the server."
         }
@@ -81,6 +89,8 @@ fn other_revision(ours: Revision) -> &'static str {
     }
 }
 
+const NO_SESSIONS: &str = "There are no sessions at this path. For a Socket.IO server, use --socketio. For another path, use --path.";
+
 fn refusal_hint(refused: &Refused, revision: Revision) -> &'static str {
     match refused.kind() {
         RefusalKind::UnknownTransport => {
@@ -97,9 +107,7 @@ fn refusal_hint(refused: &Refused, revision: Revision) -> &'static str {
             "The server, or a firewall in front of it, forbids the request. It may want credentials: pass them with \
              --header, or as USER:PASSWORD@ in the URL."
         }
-        RefusalKind::NotFound => {
-            "There are no sessions at this path. For a Socket.IO server, use --socketio. For another path, use --path."
-        }
+        RefusalKind::NotFound => NO_SESSIONS,
         RefusalKind::TooManyRequests => "There are too many sessions or requests from here: wait a while.",
         // A proxy does not know the protocol's codes.
         RefusalKind::Unavailable if refused.code.is_some() => {
@@ -109,6 +117,8 @@ fn refusal_hint(refused: &Refused, revision: Revision) -> &'static str {
             "A proxy answered: the server behind it is down or overloaded."
         }
         RefusalKind::GatewayTimeout => "A proxy answered: the server behind it did not answer in time.",
+        // engine.io answers this at every path that is not its own.
+        RefusalKind::ServerError if refused.status == http::StatusCode::NOT_IMPLEMENTED => NO_SESSIONS,
         RefusalKind::ServerError => "The server failed. Look at its log.",
         RefusalKind::BadRequest if refused.code == Some(3) => {
             "The server rejects the request. A proxy may have changed it."
