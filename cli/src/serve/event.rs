@@ -67,7 +67,7 @@ pub(crate) enum Event {
         message: String,
         peer: Option<SocketAddr>,
     },
-    /// The server refused a request because of its host name or its origin.
+    /// The server refused a request because of its path, its host name or its origin.
     Denied {
         target: String,
         status: u16,

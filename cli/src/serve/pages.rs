@@ -104,6 +104,8 @@ enum Route {
     Page,
     Events,
     Session,
+    /// A session at a path that has none.
+    WrongPath,
     WrongMethod,
     Nothing,
 }
@@ -118,6 +120,7 @@ impl Route {
             "/" if !has_revision => Self::Page,
             "/events" if !has_revision => Self::Events,
             _ if is_sessions => return Self::Session,
+            _ if has_revision => return Self::WrongPath,
             _ => return Self::Nothing,
         };
         if [Method::GET, Method::HEAD].contains(method) { route } else { Self::WrongMethod }
@@ -134,7 +137,7 @@ impl Shared {
             Route::Session => host.filter(|(status, _)| *status == StatusCode::FORBIDDEN),
             // A link on another site may lead to the page: that site learns nothing from it.
             Route::Page if !request.headers.contains_key(header::ORIGIN) => host,
-            _ => host.or_else(origin),
+            _ => host.or_else(origin).or_else(|| (route == Route::WrongPath).then(|| wrong_path(request))),
         }
     }
 
@@ -160,7 +163,7 @@ impl Shared {
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
                 response
             }
-            Route::Session | Route::Nothing => {
+            Route::Session | Route::WrongPath | Route::Nothing => {
                 let path = &self.path;
                 let sentence =
                     format!("there is nothing at this path: sessions are at {path}, and the page is at /\n");
@@ -179,6 +182,15 @@ impl Shared {
         let feed = Feed::new(Arc::clone(&self.dashboard), self.clock, &self.about, permit);
         guarded(Response::new(Either::Right(feed)), "text/event-stream")
     }
+}
+
+/// Clients that ask at the wrong path often say no more than "xhr poll error". So their requests are logged.
+fn wrong_path(request: &Parts) -> Denial {
+    let path = request.uri.path();
+    let sentence = format!(
+        "there are no sessions at this path: start eio serve with --path {path}, or change the client\n"
+    );
+    (StatusCode::NOT_FOUND, sentence)
 }
 
 fn text(status: StatusCode, text: String) -> Response<Body> {
@@ -228,6 +240,7 @@ mod tests {
         assert_eq!(route("/engine.io/", &Method::GET, "/engine.io?EIO=4"), Route::Session);
         assert_eq!(route("/engine.io/", &Method::GET, "/favicon.ico"), Route::Nothing);
         assert_eq!(route("/e", &Method::GET, "/ears"), Route::Nothing);
+        assert_eq!(route("/engine.io/", &Method::POST, "/socket.io/?EIO=4"), Route::WrongPath);
     }
 
     #[tokio::test]

@@ -38,6 +38,16 @@ fn a_refused_post_is_the_last_request_on_its_connection() {
 }
 
 #[test]
+fn a_client_at_the_wrong_path_is_told_and_logged_with_the_option_to_use() {
+    let (mut server, address) = serve(&[]);
+    let answer = get(&address, "/socket.io/?EIO=4&transport=polling");
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("--path /socket.io/"), "{answer}");
+    let refused = server.event("refused");
+    assert_eq!((&refused["status"], &refused["target"]), (&404.into(), &"/socket.io/".into()), "{refused}");
+    assert!(refused["message"].as_str().unwrap().contains("--path /socket.io/"), "{refused}");
+}
+
+#[test]
 fn more_open_pages_than_allowed_are_told_when_to_try_again() {
     let (_server, address) = serve(&[]);
     let open: Vec<_> = (0..64).map(|_| feed(&address)).collect();

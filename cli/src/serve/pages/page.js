@@ -239,8 +239,8 @@ function showAbout(data) {
   about = data;
   const strong = (text) => element("strong", "", text);
   const promise = ["The server sends a ping every ", strong(whole(data.interval_ms)), " and waits ", strong(whole(data.timeout_ms)),
-    " for the answer. If a client disappears, its session ends with “ping timeout” ",
-    strong(`${whole(data.noticed_min_ms)} to ${whole(data.noticed_max_ms)}`), " later."];
+    " for the answer. If a client disappears, the server ends its session ",
+    strong(`${whole(data.noticed_min_ms)} to ${whole(data.noticed_max_ms)}`), " later, with the reason “ping timeout”."];
   if (data.echo) promise.push(" It sends every message back.");
   if (!data.websocket) promise.push(" WebSocket is disabled, so this tab cannot open sessions.");
   $("promise").replaceChildren(...promise);
