@@ -3,7 +3,11 @@
 mod balancers;
 mod ends;
 mod events;
+mod failed_requests;
 mod handshake;
+mod limited_phases;
+mod limits;
+mod proxies;
 mod reconnect;
 mod refusals;
 mod requests;
@@ -13,3 +17,5 @@ mod silence;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_settings;

@@ -4,12 +4,9 @@ use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use eio_tokio::rustls::crypto::{CryptoProvider, ring};
-use eio_tokio::rustls::server::WebPkiClientVerifier;
-use eio_tokio::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
-use eio_tokio::{
-    Client, ClientBuildError, ClientBuilder, ConnectError, Message, Server, TlsError, Transport,
-};
+use eio_tokio::rustls::crypto::ring;
+use eio_tokio::rustls::{self, RootCertStore, ServerConfig};
+use eio_tokio::{Client, ClientBuilder, ConnectError, Message, Server, TlsError, Transport};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -20,14 +17,14 @@ use tokio_rustls::TlsAcceptor;
 use crate::support;
 
 /// A certificate and its key.
-struct Identity {
-    certificate: CertificateDer<'static>,
-    key: PrivateKeyDer<'static>,
+pub(crate) struct Identity {
+    pub(crate) certificate: CertificateDer<'static>,
+    pub(crate) key: PrivateKeyDer<'static>,
 }
 
 impl Identity {
     /// Signed by nobody else, as `openssl req -x509` makes it, but for the names.
-    fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+    pub(crate) fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -36,43 +33,43 @@ impl Identity {
         Self::new(certificate.der().clone(), &key)
     }
 
-    fn new(certificate: CertificateDer<'static>, key: &KeyPair) -> Self {
+    pub(crate) fn new(certificate: CertificateDer<'static>, key: &KeyPair) -> Self {
         Self { certificate, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
     }
 
-    fn clone(&self) -> Self {
+    pub(crate) fn clone(&self) -> Self {
         Self { certificate: self.certificate.clone(), key: self.key.clone_key() }
     }
 
-    fn config(self) -> ServerConfig {
+    pub(crate) fn config(self) -> ServerConfig {
         server_config().with_no_client_auth().with_single_cert(vec![self.certificate], self.key).unwrap()
     }
 
     /// Serves TLS as this one.
-    async fn serve(self) -> SocketAddr {
+    pub(crate) async fn serve(self) -> SocketAddr {
         serve(self.config()).await
     }
 }
 
-fn server_config() -> rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier> {
+pub(crate) fn server_config() -> rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier> {
     ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
 }
 
 /// A certificate authority of our own.
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     root: CertificateDer<'static>,
-    pem: String,
+    pub(crate) pem: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::named("An authority of our own")
     }
 
-    fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
@@ -82,7 +79,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), root, pem }
     }
 
-    fn sign(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+    pub(crate) fn sign(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         change(&mut params);
@@ -90,15 +87,15 @@ impl Authority {
     }
 
     /// Serves TLS with a certificate for `name`.
-    async fn serve(&self, name: &str) -> SocketAddr {
+    pub(crate) async fn serve(&self, name: &str) -> SocketAddr {
         self.sign(name, |_| {}).serve().await
     }
 
-    fn trusted_by(&self, builder: ClientBuilder) -> ClientBuilder {
+    pub(crate) fn trusted_by(&self, builder: ClientBuilder) -> ClientBuilder {
         builder.root_certificate(self.root.to_vec()).without_public_roots()
     }
 
-    fn store(&self) -> RootCertStore {
+    pub(crate) fn store(&self) -> RootCertStore {
         let mut store = RootCertStore::empty();
         store.add(self.root.clone()).unwrap();
         store
@@ -106,7 +103,7 @@ impl Authority {
 }
 
 /// Serves TLS.
-async fn serve(config: ServerConfig) -> SocketAddr {
+pub(crate) async fn serve(config: ServerConfig) -> SocketAddr {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -125,11 +122,11 @@ async fn serve(config: ServerConfig) -> SocketAddr {
     address
 }
 
-async fn connect_error(builder: ClientBuilder) -> ConnectError {
+pub(crate) async fn connect_error(builder: ClientBuilder) -> ConnectError {
     builder.build().unwrap().connect().await.unwrap_err()
 }
 
-async fn refused(builder: ClientBuilder) -> TlsError {
+pub(crate) async fn refused(builder: ClientBuilder) -> TlsError {
     match connect_error(builder).await {
         ConnectError::Tls(error) => error,
         other => panic!("{other:?}"),
@@ -137,11 +134,11 @@ async fn refused(builder: ClientBuilder) -> TlsError {
 }
 
 /// The ways to a server, by scheme.
-fn clients(address: SocketAddr) -> [ClientBuilder; 2] {
+pub(crate) fn clients(address: SocketAddr) -> [ClientBuilder; 2] {
     ["https", "wss"].map(|scheme| Client::builder(format!("{scheme}://localhost:{}", address.port())))
 }
 
-async fn echoes(builder: ClientBuilder) {
+pub(crate) async fn echoes(builder: ClientBuilder) {
     let mut socket = builder.build().unwrap().connect().await.unwrap();
     socket.send("over TLS").await.unwrap();
     assert_eq!(socket.recv().await.unwrap(), Message::text("over TLS"));
@@ -368,110 +365,4 @@ async fn a_handshake_that_hangs_ends_with_the_open_timeout_and_with_the_future()
         assert!(tokio::time::timeout(Duration::from_secs(1), client.connect()).await.is_err());
         ended.recv().await.unwrap();
     }
-}
-
-#[tokio::test]
-async fn a_configuration_of_ones_own_brings_client_certificates_and_another_provider() {
-    let authority = Authority::new();
-    let verifier = WebPkiClientVerifier::builder_with_provider(
-        Arc::new(authority.store()),
-        Arc::new(ring::default_provider()),
-    );
-    let identity = authority.sign("localhost", |_| {});
-    let config = server_config()
-        .with_client_cert_verifier(verifier.build().unwrap())
-        .with_single_cert(vec![identity.certificate], identity.key);
-    let address = serve(config.unwrap()).await;
-    // A provider of a single cipher suite.
-    let suites = ring::default_provider().cipher_suites.into_iter().take(1).collect();
-    let provider = Arc::new(CryptoProvider { cipher_suites: suites, ..ring::default_provider() });
-    let config = || {
-        ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_root_certificates(authority.store())
-    };
-    for client in clients(address) {
-        let own = authority.sign("a client", |_| {});
-        let mut config = config().with_client_auth_cert(vec![own.certificate], own.key).unwrap();
-        // Not spoken here, and a server that chooses it would be lost.
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        echoes(client.tls_config(config)).await;
-    }
-    for client in clients(address) {
-        let error = refused(client.tls_config(config().with_no_client_auth())).await;
-        assert!(matches!(error, TlsError::ClientCertificateRequired), "{error:?}");
-    }
-}
-
-#[test]
-fn roots_that_cannot_be_read_or_none_at_all_are_refused() {
-    let https = || Client::builder("https://localhost");
-    let error = https().root_certificate(b"-----BEGIN".to_vec()).build().unwrap_err();
-    assert!(matches!(error, ClientBuildError::RootCertificate(_)), "{error}");
-    assert_eq!(https().without_public_roots().build().unwrap_err(), ClientBuildError::NoRoots);
-    for pem in [
-        "",
-        "not PEM",
-        "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n",
-        "-----BEGIN CERTIFICATE-----\nAAAA\n",
-        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-    ] {
-        let error = https().root_certificates_pem(pem).build().unwrap_err();
-        assert!(matches!(error, ClientBuildError::RootCertificate(_)), "{pem}: {error}");
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    let both = https().tls_config(config).root_certificates_pem(Authority::new().pem);
-    assert_eq!(both.build().unwrap_err(), ClientBuildError::RootsBesideTlsConfig);
-}
-
-/// Answers with a redirect, over whatever stream.
-async fn redirect(mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin, location: &str) {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let _ = stream.read(&mut vec![0; 4096]).await;
-    let answer = format!("HTTP/1.1 308 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
-    let _ = stream.write_all(answer.as_bytes()).await;
-    let _ = stream.shutdown().await;
-}
-
-#[tokio::test]
-async fn a_redirect_leads_to_tls_and_never_back_to_plain_text() {
-    let authority = Authority::new();
-    let secure = authority.serve("localhost").await;
-    let location = format!("https://localhost:{}/engine.io/", secure.port());
-    let plain = support::scripted(move |raw| {
-        let location = location.clone();
-        async move { redirect(raw.0, &location).await }
-    })
-    .await;
-    for scheme in ["http", "ws"] {
-        let client = Client::builder(format!("{scheme}://localhost:{}", plain.port())).follow_redirects(1);
-        let client = authority.trusted_by(client).build().unwrap();
-        let mut socket = client.connect().await.unwrap();
-        socket.send("hello").await.unwrap();
-        assert_eq!(socket.recv().await.unwrap(), Message::text("hello"), "{scheme}");
-    }
-    // The certificate is checked as ever.
-    let client = Client::builder(format!("http://localhost:{}", plain.port())).follow_redirects(1);
-    assert!(matches!(connect_error(client).await, ConnectError::Tls(_)));
-
-    let (_server, target) = support::serve(Server::builder(support::echo)).await;
-    let acceptor = TlsAcceptor::from(Arc::new(authority.sign("localhost", |_| {}).config()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let secure = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let Ok(stream) = acceptor.accept(stream).await else { continue };
-            Box::pin(redirect(stream, &format!("http://localhost:{}/engine.io/", target.port()))).await;
-        }
-    });
-    let client = Client::builder(format!("https://localhost:{}", secure.port())).follow_redirects(5);
-    let error = connect_error(authority.trusted_by(client)).await;
-    let ConnectError::Refused(refused) = error else { panic!("{error}") };
-    assert_eq!(refused.kind(), eio_tokio::RefusalKind::Redirect);
 }

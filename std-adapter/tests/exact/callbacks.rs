@@ -1,15 +1,12 @@
 //! Callbacks that panic, or that use the session they are told of: one session may end of it, and nothing else.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Once, Weak};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use eio_tokio::{Disconnect, Message, Observer, Sender, Server, ServerBuilder, SessionId, Socket};
-use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::{DefaultGuard, Interest};
-use tracing::{Event, Metadata, Subscriber};
 
-use crate::support::{Journal, Reason, Received, WebSocket, World, follow, listen, ms, noting, settle};
+use crate::support::{Journal, Reason, Received, World, follow, listen, ms, settle};
 
 /// A world whose observer is the test's own.
 fn observed(builder: ServerBuilder, observer: impl Observer + 'static) -> World {
@@ -57,7 +54,7 @@ impl Observer for Panics {
 }
 
 /// How often a name was noted.
-fn count(journal: &Journal, name: &str) -> usize {
+pub(crate) fn count(journal: &Journal, name: &str) -> usize {
     journal.read().iter().filter(|note| *note == name).count()
 }
 
@@ -211,179 +208,6 @@ async fn an_observer_may_use_the_session_that_it_is_told_of() {
     assert_eq!(websocket.next().await, Received::Close(None));
     settle().await;
     assert_eq!(observer.1.load(Ordering::Relaxed), 5);
-}
-
-/// Sends what is logged to all clients of the server that logs it; panics if told to.
-struct LogsOverTheServer {
-    server: Mutex<Weak<Server>>,
-    journal: Journal,
-    panics_at: Option<&'static str>,
-}
-
-struct Words(String);
-
-impl tracing::field::Visit for Words {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn core::fmt::Debug) {
-        if field.name() == "message" {
-            self.0 = format!("{value:?}");
-        }
-    }
-}
-
-impl Subscriber for LogsOverTheServer {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("eio_tokio")
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        self.happens("new span");
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut words = Words(String::new());
-        event.record(&mut words);
-        self.happens(&words.0);
-    }
-
-    fn enter(&self, _: &Id) {
-        if self.panics_at == Some("enter") {
-            self.happens("enter");
-        }
-    }
-
-    fn exit(&self, _: &Id) {}
-}
-
-/// Hears nothing, and lets nobody believe that nobody listens: what a thread without a subscriber learns about an event
-/// counts for all threads otherwise.
-struct Deaf;
-
-impl Subscriber for Deaf {
-    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
-        Interest::sometimes()
-    }
-
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        false
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, _: &Event<'_>) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
-impl LogsOverTheServer {
-    /// Listens on this thread, until the guard is dropped.
-    fn listen(self) -> DefaultGuard {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| tracing::subscriber::set_global_default(Deaf).unwrap());
-        tracing::subscriber::set_default(self)
-    }
-
-    fn happens(&self, what: &str) {
-        self.journal.note(what);
-        let server = self.server.lock().unwrap().upgrade();
-        if let Some(server) = server {
-            server.broadcast(format!("log: {what}"));
-            for session in server.sessions() {
-                let _ = session.last_seen();
-            }
-        }
-        assert_ne!(Some(what), self.panics_at, "as the test wants it");
-    }
-}
-
-/// Reads until this text has come.
-async fn hears(websocket: &mut WebSocket, text: &str) {
-    while websocket.text().await != text {}
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_log_that_is_sent_over_the_server_that_writes_it_does_not_stop_it() {
-    let (builder, journal) = noting(follow);
-    let world = World::unobserved(builder);
-    let server = Arc::new(world.server.clone());
-    let logged = Journal::default();
-    let subscriber = LogsOverTheServer {
-        server: Mutex::new(Arc::downgrade(&server)),
-        journal: logged.clone(),
-        panics_at: None,
-    };
-    let _guard = subscriber.listen();
-    let mut polling = world.polling(4).await;
-    let mut websocket = world.websocket(4).await;
-    hears(&mut websocket, "4log: session opened").await;
-    websocket.send("4hello").await;
-    hears(&mut websocket, "4log: message").await;
-    hears(&mut websocket, "2").await;
-    hears(&mut websocket, "4log: ping").await;
-    websocket.send("3").await;
-    hears(&mut websocket, "4log: heartbeat").await;
-    assert!(polling.poll().await.contains(&"4log: message".to_owned()));
-    polling.post(&["3"]).await;
-    polling.post(&["1"]).await;
-    hears(&mut websocket, "4log: session ended").await;
-    websocket.send("1").await;
-    while !matches!(websocket.next().await, Received::Close(_)) {}
-    settle().await;
-    assert!(world.server.is_empty());
-    assert_eq!(count(&logged, "session ended"), 2);
-    assert_eq!(journal.read(), ["hello", "end: transport close", "end: transport close"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_subscriber_of_the_log_that_panics_ends_the_session_that_it_is_told_of() {
-    for (at, opens) in [
-        ("session opened", true),
-        ("message", true),
-        ("session ended", true),
-        ("enter", true),
-        ("new span", false),
-    ] {
-        let (builder, journal) = noting(follow);
-        let world = World::unobserved(builder);
-        let mut bystander = world.websocket(4).await;
-        settle().await;
-        let subscriber =
-            LogsOverTheServer { server: Mutex::default(), journal: Journal::default(), panics_at: Some(at) };
-        let guard = subscriber.listen();
-        let mut connection = world.connect();
-        connection.send_upgrade(4, None).await;
-        let (status, _) = connection.response().await;
-        assert_eq!(status, if opens { 101 } else { 500 }, "{at}");
-        if opens {
-            let mut websocket = connection.into_websocket();
-            if at != "enter" {
-                websocket.send("4hello").await;
-            }
-            if at == "session ended" {
-                websocket.send("1").await;
-            }
-            while !matches!(websocket.next().await, Received::Close(_) | Received::End) {}
-        }
-        settle().await;
-        drop(guard);
-        assert_eq!(world.server.len(), 1, "{at}");
-        assert_eq!(count(&journal, "end: forced close"), usize::from(opens && at != "session ended"), "{at}");
-        bystander.send("4still there").await;
-        settle().await;
-        assert!(journal.read().contains(&"still there".to_owned()), "{at}");
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ mod close_frames;
 mod closing;
 mod due;
 mod faults;
+mod log_subscribers;
 mod separator;
 mod shutdown;
 mod silence;

@@ -20,14 +20,7 @@ const TOO_LONG: &[&str] = &[
     "std-adapter/src/carrier/websocket.rs",
     "std-adapter/src/client.rs",
     "std-adapter/src/server/session.rs",
-    "std-adapter/tests/client/refusals.rs",
-    "std-adapter/tests/client/routes.rs",
-    "std-adapter/tests/client/sessions.rs",
-    "std-adapter/tests/client/silence.rs",
-    "std-adapter/tests/client/tls.rs",
-    "std-adapter/tests/exact/callbacks.rs",
     "std-adapter/tests/exact/cancellation.rs",
-    "std-adapter/tests/exact/support.rs",
 ];
 
 /// Fails if a file is longer than the limit, or is listed as too long and is not.
