@@ -137,8 +137,19 @@ impl Shared {
             Route::Session => host.filter(|(status, _)| *status == StatusCode::FORBIDDEN),
             // A link on another site may lead to the page: that site learns nothing from it.
             Route::Page if !request.headers.contains_key(header::ORIGIN) => host,
-            _ => host.or_else(origin).or_else(|| (route == Route::WrongPath).then(|| wrong_path(request))),
+            _ => {
+                host.or_else(origin).or_else(|| (route == Route::WrongPath).then(|| self.wrong_path(request)))
+            }
         }
+    }
+
+    /// Denies a session at a path that has none. This is logged, because clients often report no more than an error.
+    fn wrong_path(&self, request: &Parts) -> Denial {
+        let (ours, theirs) = (&self.path, request.uri.path());
+        let sentence = format!(
+            "sessions are at {ours}, not at {theirs}: start eio serve with --path {theirs}, or change the client\n"
+        );
+        (StatusCode::NOT_FOUND, sentence)
     }
 
     fn deny(&self, request: &Parts, (status, sentence): Denial) -> Response<Body> {
@@ -182,15 +193,6 @@ impl Shared {
         let feed = Feed::new(Arc::clone(&self.dashboard), self.clock, &self.about, permit);
         guarded(Response::new(Either::Right(feed)), "text/event-stream")
     }
-}
-
-/// Clients that ask at the wrong path often say no more than "xhr poll error". So their requests are logged.
-fn wrong_path(request: &Parts) -> Denial {
-    let path = request.uri.path();
-    let sentence = format!(
-        "there are no sessions at this path: start eio serve with --path {path}, or change the client\n"
-    );
-    (StatusCode::NOT_FOUND, sentence)
 }
 
 fn text(status: StatusCode, text: String) -> Response<Body> {
