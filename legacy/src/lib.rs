@@ -85,8 +85,11 @@
 //! recordings of both.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
+
+// The core's types are in this crate's signatures, so that an application names the same version.
+#[doc(no_inline)]
+pub use eio_core as core;
 
 pub mod detect;
 pub mod handshake;

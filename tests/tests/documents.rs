@@ -1,6 +1,6 @@
 //! What the documents say about tests and examples is true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -175,4 +175,43 @@ fn every_test_program_says_what_it_shows_and_every_program_of_the_list_exists() 
             assert!(programs.iter().any(|program| program == path), "tests/README.md: no {path}");
         }
     }
+}
+
+/// A listing without the parameters of its types: `Endpoint<'a>::path` becomes `Endpoint::path`.
+fn without_parameters(listing: &str) -> String {
+    let mut depth = 0_usize;
+    let mut before = ' ';
+    let mut kept = String::new();
+    for sign in listing.chars() {
+        match sign {
+            '<' => depth += 1,
+            '>' if before != '-' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => kept.push(sign),
+            _ => {}
+        }
+        before = sign;
+    }
+    kept
+}
+
+#[test]
+fn every_name_of_eio_on_the_page_for_other_libraries_exists() {
+    let listings = ["eio-core", "eio-embassy", "eio-tokio"]
+        .map(|package| without_parameters(&read(&format!("docs/public-api/{package}.txt"))))
+        .concat();
+    let of_name = |sign: char| sign.is_alphanumeric() || sign == '_' || sign == ':';
+    let known: BTreeSet<&str> = listings
+        .split(|sign| !of_name(sign))
+        .map(|path| path.trim_end_matches(':'))
+        .filter_map(|path| path.rmatch_indices("::").nth(1).map(|(at, _)| &path[at + 2..]))
+        .collect();
+    let page = read("docs/migrating.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(1));
+    let names = rows.flat_map(code).flat_map(|code| code.split(|sign| !of_name(sign)));
+    let mut checked = 0;
+    for name in names.filter(|name| name.contains("::") && name.starts_with(char::is_uppercase)) {
+        assert!(known.contains(name), "there is no {name}");
+        checked += 1;
+    }
+    assert!(checked >= 50, "{checked} names");
 }
