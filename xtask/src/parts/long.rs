@@ -3,9 +3,12 @@
 use crate::job::{Job, Stop, command};
 use crate::parts::host::workspace_test;
 
-/// proptest's default is 256 cases; optimised code runs forty times as many in about the time that tests take.
+/// proptest's default is 256 cases; optimised code runs forty times as many in about the time that tests take. Fat LTO
+/// of every test program would take longer than the tests.
 pub(crate) fn properties(job: &mut Job<'_>) -> Result<(), Stop> {
-    job.run(workspace_test("--release --no-fail-fast").env("PROPTEST_CASES", "10000")).map(drop)
+    let optimised = "--profile dist --config profile.dist.lto='off' --config profile.dist.codegen-units=16";
+    let mut test = workspace_test(&format!("{optimised} --no-fail-fast"));
+    job.run(test.env("PROPTEST_CASES", "10000")).map(drop)
 }
 
 /// Not in every change, because it takes minutes and finds little: the crates themselves forbid unsafe code, and only
