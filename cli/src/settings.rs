@@ -55,15 +55,6 @@ enum Rule {
     AnyPacket,
 }
 
-/// Returns the name of a rule, as on the command line.
-pub(crate) fn liveness_name(liveness: Liveness) -> &'static str {
-    match liveness {
-        Liveness::ExtendOnce => "extend-once",
-        Liveness::PongOnly => "pong-only",
-        Liveness::AnyPacket => "any-packet",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,7 +85,7 @@ mod tests {
                 Timing { ping_interval: Duration::ZERO, ping_timeout: Duration::ZERO, liveness: *rule }
                     .liveness();
             let name = rule.to_possible_value().map(|value| value.get_name().to_owned());
-            assert_eq!(name.as_deref(), Some(liveness_name(liveness)));
+            assert_eq!(name.as_deref(), Some(liveness.as_str()));
         }
     }
 }

@@ -15,7 +15,7 @@ use self::link::Bandwidth;
 use self::timeline::{Role, Timeline};
 use crate::duration::{self, exact, setting};
 use crate::proxies;
-use crate::settings::{Timing, liveness_name};
+use crate::settings::Timing;
 use crate::style::{Style, Tone};
 use crate::usage::{self, Exit};
 
@@ -103,7 +103,7 @@ fn print(
         "Ping interval {}, ping timeout {timeout}; revision {}, liveness {}.",
         setting(heartbeat.ping_interval()),
         options.eio,
-        liveness_name(options.timing.liveness())
+        options.timing.liveness()
     )?;
     if let Some(warning) = proxies::interval_warning(heartbeat) {
         writeln!(out, "{}", style.paint(Tone::Notable, format!("Warning: {warning}.")))?;

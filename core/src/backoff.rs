@@ -18,6 +18,7 @@
 //! The caller supplies the random numbers: boards have a hardware source, tests have a seed. They need not be secret,
 //! but they must differ between clients. A counter, or a seed that a whole fleet shares, undoes the spreading.
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::Instant;
@@ -187,6 +188,13 @@ impl BackoffSetting {
             Self::Max => "the longest delay",
             Self::StableAfter => "the time after which a session is stable",
         }
+    }
+}
+
+/// Displays the name of the setting.
+impl fmt::Display for BackoffSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

@@ -36,7 +36,9 @@ mod transports;
 
 pub use error::{HandshakeError, HandshakeErrorKind};
 pub use sid::{Sid, SidError};
-pub use transports::{Transport, Transports};
+pub use transports::{ParseTransportError, Transport, Transports};
+
+use core::fmt;
 
 use crate::BufferTooSmall;
 use crate::json::{self, Kind, NotU32, Reader};
@@ -239,7 +241,7 @@ impl<'a> Fields<'a> {
                 Kind::ArrayEnd => return Ok(()),
                 _ => return Err(HandshakeErrorKind::WrongType(Field::Upgrades)),
             }
-            if let Some(transport) = Transport::from_name(self.reader.raw()) {
+            if let Ok(transport) = self.reader.raw().parse() {
                 self.upgrades = self.upgrades.with(transport);
             }
         }
@@ -326,5 +328,12 @@ impl Field {
             Self::PingInterval | Self::PingTimeout => "a number: expected whole milliseconds without quotes",
             Self::MaxPayload => "a number: expected whole bytes without quotes",
         }
+    }
+}
+
+/// Displays the key as it is written in the packet.
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

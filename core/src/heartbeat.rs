@@ -48,7 +48,7 @@ use crate::{Heartbeat, Liveness};
 use rules::Rules;
 
 /// The action that the caller must take after a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "the peer may expect a pong"]
 #[non_exhaustive]
@@ -64,7 +64,7 @@ pub enum Reaction {
 }
 
 /// An action or an end that has become due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Due {

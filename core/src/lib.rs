@@ -52,7 +52,7 @@
 //!     session.handle_timeout(now);
 //!     // 3. Send the session's own packets, ahead of queued messages.
 //!     while let Some(control) = session.poll_transmit() {
-//!         sent.push((now, control.as_str()));
+//!         sent.push((now, control.encoded()));
 //!     }
 //!     // 4. Check whether the session has ended.
 //!     if let Some(end) = session.end() {
@@ -157,7 +157,7 @@ pub use time::Instant;
 
 /// The error for a buffer that is too small for the output. Nothing was written, and nothing is lost: the same call
 /// with at least `needed` bytes succeeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("the buffer is too small: {needed} bytes are needed")]
 #[non_exhaustive]

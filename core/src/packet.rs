@@ -19,12 +19,14 @@ pub mod v3;
 pub mod v4;
 mod writer;
 
+use core::fmt;
+
 pub use base64::Base64;
 pub(crate) use base64::encode_into as encode_base64;
 pub(crate) use writer::Writer;
 
 /// One WebSocket message, which carries exactly one packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "RFC 6455 has two kinds of data messages")]
 pub enum WebSocketMessage<'a> {
@@ -77,16 +79,44 @@ impl PacketType {
         self as u8
     }
 
+    /// Returns the name that the protocol gives to the type, such as `ping`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Close => "close",
+            Self::Ping => "ping",
+            Self::Pong => "pong",
+            Self::Message => "message",
+            Self::Upgrade => "upgrade",
+            Self::Noop => "noop",
+        }
+    }
+
     /// Returns the character on the wire, `0` to `6`.
     const fn as_ascii(self) -> u8 {
         self.digit().saturating_add(b'0')
     }
 }
 
+/// Displays the name that the protocol gives to the type, such as `ping`.
+///
+/// ```
+/// use eio_core::packet::{Packet, PacketType};
+///
+/// assert_eq!(format!("sent a {}", Packet::PING_PROBE.packet_type), "sent a ping");
+/// assert_eq!(PacketType::Noop.to_string(), "noop");
+/// ```
+impl fmt::Display for PacketType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// One packet. Its data borrows the bytes that it was decoded from, or that it will be encoded from.
 ///
 /// The wire does not distinguish between empty data and no data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "a packet is a type and its data, in every revision")]
 pub struct Packet<'a> {
@@ -130,7 +160,7 @@ impl<'a> Packet<'a> {
 }
 
 /// The data of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "both protocol revisions know these three forms")]
 pub enum Data<'a> {
@@ -197,7 +227,7 @@ fn packet_type(bytes: &[u8], zero: u8) -> Result<PacketType, DecodeError> {
 }
 
 /// The error for bytes that are not a packet or a payload: what is wrong, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("{kind}, at byte {at}")]
 #[non_exhaustive]

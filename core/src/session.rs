@@ -36,13 +36,14 @@ mod reason;
 pub(crate) use lifecycle::Lifecycle;
 pub use reason::{DisconnectReason, SessionEnd, Violation};
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::handshake::Handshake;
 use crate::packet::{Data, Packet};
 
 /// An event that a session reports to its application. It borrows the bytes that the caller passed in.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SessionEvent<'a> {
@@ -58,7 +59,7 @@ pub enum SessionEvent<'a> {
 }
 
 /// A packet that the session itself wants to send. Its wire form is a constant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "a session sends no other packets of its own")]
 pub enum Control {
@@ -82,14 +83,21 @@ impl Control {
         }
     }
 
-    /// Returns the packet as text. The text is the same in both revisions.
+    /// Returns the text to write. It is the same in both revisions.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn encoded(self) -> &'static str {
         match self {
             Self::Ping => "2",
             Self::Pong => "3",
             Self::Close => "1",
         }
+    }
+}
+
+/// Displays the name of the packet: `ping`, `pong` or `close`.
+impl fmt::Display for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.packet().packet_type.fmt(f)
     }
 }
 
@@ -115,13 +123,18 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+    use std::string::ToString;
+
     use super::*;
     use crate::packet::{WebSocketMessage, v4};
 
     #[test]
-    fn what_is_written_is_the_packet() {
-        for control in [Control::Ping, Control::Pong, Control::Close] {
-            assert_eq!(v4::decode(WebSocketMessage::Text(control.as_str())), Ok(control.packet()));
+    fn what_is_written_is_the_packet_and_what_is_displayed_its_name() {
+        let controls = [(Control::Ping, "ping"), (Control::Pong, "pong"), (Control::Close, "close")];
+        for (control, name) in controls {
+            assert_eq!(v4::decode(WebSocketMessage::Text(control.encoded())), Ok(control.packet()));
+            assert_eq!(control.to_string(), name);
         }
     }
 }

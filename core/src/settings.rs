@@ -10,6 +10,8 @@ pub mod v1_v2;
 pub use old::{OldSettingsError, ValueProblem};
 pub use server::{Limit, ServerSettings, SettingsError};
 
+use core::fmt;
+use core::str::FromStr;
 use core::time::Duration;
 
 /// How often a session pings and how long it waits for the answer. A value of this type is always valid.
@@ -181,6 +183,13 @@ impl Period {
     }
 }
 
+/// Displays the name on the wire.
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// The reason why two periods do not make a valid [`Heartbeat`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -217,7 +226,7 @@ pub enum HeartbeatError {
     derive(::serde::Deserialize, ::serde::Serialize),
     serde(rename_all = "kebab-case")
 )]
-#[expect(clippy::exhaustive_enums, reason = "the three rules that reference servers have had")]
+#[non_exhaustive]
 pub enum Liveness {
     /// Only the heartbeat itself counts: the awaited pong (EIO4) or a ping (EIO3). A dead client is noticed at most I +
     /// T after its last heartbeat. This is the rule of engine.io 6.6.0 to 6.6.10.
@@ -231,3 +240,49 @@ pub enum Liveness {
     /// session alive without limit. This is the rule of engine.io up to 6.5, and of 3.x.
     AnyPacket,
 }
+
+impl Liveness {
+    /// Every policy, the strictest one first.
+    pub const ALL: [Self; 3] = [Self::PongOnly, Self::ExtendOnce, Self::AnyPacket];
+
+    /// Returns the name in a configuration file: `pong-only`, `extend-once` or `any-packet`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PongOnly => "pong-only",
+            Self::ExtendOnce => "extend-once",
+            Self::AnyPacket => "any-packet",
+        }
+    }
+}
+
+/// Displays the name in a configuration file.
+impl fmt::Display for Liveness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Reads the name in a configuration file.
+///
+/// ```
+/// use eio_core::Liveness;
+///
+/// assert_eq!("any-packet".parse(), Ok(Liveness::AnyPacket));
+/// let error = "any packet".parse::<Liveness>().unwrap_err();
+/// assert_eq!(error.to_string(), "unknown liveness policy: expected pong-only, extend-once or any-packet");
+/// ```
+impl FromStr for Liveness {
+    type Err = ParseLivenessError;
+
+    fn from_str(name: &str) -> Result<Self, ParseLivenessError> {
+        Self::ALL.into_iter().find(|policy| policy.as_str() == name).ok_or(ParseLivenessError)
+    }
+}
+
+/// The error for text that does not name a [`Liveness`] policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[error("unknown liveness policy: expected pong-only, extend-once or any-packet")]
+#[non_exhaustive]
+pub struct ParseLivenessError;

@@ -86,7 +86,7 @@ pub const MAX_ID: u64 = (1 << 53) - 1;
 
 /// One Socket.IO packet. A value of this type is always valid: [`encode`](Self::encode) writes a packet that
 /// [`decode`](Self::decode) can read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Packet<'a> {
     namespace: &'a str,

@@ -16,6 +16,7 @@
 //!
 //! Each machine has one deadline and ends with an [`UpgradeOutcome`].
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::packet::{Data, DecodeError, Packet, PacketType};
@@ -48,6 +49,24 @@ pub enum UpgradeOutcome {
     Failed(UpgradeFailure),
 }
 
+/// Displays `upgraded`, or `not upgraded` and the reason.
+///
+/// ```
+/// use eio_core::upgrade::{UpgradeFailure, UpgradeOutcome};
+///
+/// assert_eq!(UpgradeOutcome::Upgraded.to_string(), "upgraded");
+/// let failed = UpgradeOutcome::Failed(UpgradeFailure::TransportClosed);
+/// assert_eq!(failed.to_string(), "not upgraded: the new transport closed");
+/// ```
+impl fmt::Display for UpgradeOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upgraded => f.write_str("upgraded"),
+            Self::Failed(failure) => write!(f, "not upgraded: {failure}"),
+        }
+    }
+}
+
 /// The reason why an upgrade failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -68,7 +87,7 @@ pub enum UpgradeFailure {
 }
 
 /// A packet that an upgrade wants to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "the exchange has these four packets")]
 pub enum UpgradeControl {
@@ -94,15 +113,27 @@ impl UpgradeControl {
         }
     }
 
-    /// Returns the packet as text. The text is the same in both revisions.
+    /// Returns the text to write. It is the same in both revisions.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn encoded(self) -> &'static str {
         match self {
             Self::PingProbe => "2probe",
             Self::PongProbe => "3probe",
             Self::Noop => "6",
             Self::Upgrade => "5",
         }
+    }
+}
+
+/// Displays the name of the packet: `ping probe`, `pong probe`, `noop` or `upgrade`.
+impl fmt::Display for UpgradeControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::PingProbe => "ping probe",
+            Self::PongProbe => "pong probe",
+            Self::Noop => "noop",
+            Self::Upgrade => "upgrade",
+        })
     }
 }
 
@@ -466,7 +497,7 @@ mod tests {
             UpgradeControl::Noop,
             UpgradeControl::Upgrade,
         ] {
-            let decoded = crate::packet::v4::decode(crate::packet::WebSocketMessage::Text(control.as_str()));
+            let decoded = crate::packet::v4::decode(crate::packet::WebSocketMessage::Text(control.encoded()));
             assert_eq!(decoded, Ok(control.packet()));
         }
     }

@@ -22,6 +22,18 @@ fn read_old(json: &str) -> Result<ServerSettings, String> {
 }
 
 #[test]
+fn a_liveness_policy_has_one_name_in_files_and_in_text() {
+    for policy in Liveness::ALL {
+        let name = policy.to_string();
+        assert_eq!(serde_json::to_string(&policy).unwrap(), format!("\"{name}\""));
+        assert_eq!(name.parse(), Ok(policy));
+    }
+    for unknown in ["", "PongOnly", "pong_only", "any-packet "] {
+        assert!(unknown.parse::<Liveness>().is_err(), "{unknown:?}");
+    }
+}
+
+#[test]
 fn every_setting_is_read_by_each_of_its_names() {
     let expected = ServerSettings::DEFAULT
         .with_heartbeat(Heartbeat::from_millis(300, 200).unwrap())

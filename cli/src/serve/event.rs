@@ -13,7 +13,6 @@ use super::listen::Address;
 use crate::duration::{millis, precise_millis, setting, spoken};
 use crate::log::{Report, lost_text, outcome_words};
 use crate::preview::Preview;
-use crate::settings::liveness_name;
 use crate::style::{TextLine, Tone, cut};
 
 /// The name of a session in the log: its number, and its id, of which only the beginning is shown.
@@ -214,7 +213,7 @@ impl Event {
                 "path": path,
                 "ping_interval_ms": millis(heartbeat.ping_interval()),
                 "ping_timeout_ms": millis(heartbeat.ping_timeout()),
-                "liveness": liveness_name(*liveness),
+                "liveness": liveness.as_str(),
             }),
             Self::Open { transport, revision, peer, .. } => json!({
                 "transport": transport.as_str(),

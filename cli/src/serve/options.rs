@@ -11,7 +11,7 @@ use eio_tokio::{Cors, InvalidOrigin, OriginPattern, ServerBuilder};
 use serde_json::{Value, json};
 
 use crate::duration::{self, millis};
-use crate::settings::{Timing, liveness_name};
+use crate::settings::Timing;
 
 /// Run an Engine.IO server, and show every session
 ///
@@ -194,7 +194,7 @@ impl Options {
             "echo": self.echo,
             "interval_ms": millis(heartbeat.ping_interval()),
             "timeout_ms": millis(heartbeat.ping_timeout()),
-            "liveness": liveness_name(liveness),
+            "liveness": liveness.as_str(),
             "noticed_min_ms": millis(detection.after_death_min),
             "noticed_max_ms": millis(detection.after_death_max),
         })

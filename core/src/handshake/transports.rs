@@ -1,6 +1,7 @@
 //! The transports that a session can move between, and sets of them.
 
 use core::fmt;
+use core::str::FromStr;
 
 /// A way to carry packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,13 +29,38 @@ impl Transport {
             Self::WebTransport => "webtransport",
         }
     }
+}
 
-    /// Returns the transport called `name`. Names are compared byte by byte.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|transport| transport.as_str() == name)
+/// Displays the name in queries and in the open packet.
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
+
+/// Reads the name in queries and in the open packet. Names are compared byte by byte.
+///
+/// ```
+/// use eio_core::handshake::Transport;
+///
+/// assert_eq!("websocket".parse(), Ok(Transport::WebSocket));
+/// let error = "WebSocket".parse::<Transport>().unwrap_err();
+/// assert_eq!(error.to_string(), "unknown transport: expected polling, websocket or webtransport");
+/// ```
+impl FromStr for Transport {
+    type Err = ParseTransportError;
+
+    fn from_str(name: &str) -> Result<Self, ParseTransportError> {
+        Self::ALL.into_iter().find(|transport| transport.as_str() == name).ok_or(ParseTransportError)
+    }
+}
+
+/// The error for text that does not name a [`Transport`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[error("unknown transport: expected polling, websocket or webtransport")]
+#[non_exhaustive]
+pub struct ParseTransportError;
 
 /// A set of transports.
 ///

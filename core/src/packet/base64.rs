@@ -26,7 +26,7 @@ use crate::BufferTooSmall;
 /// assert_eq!(Base64::new("AQ!D").unwrap_err().at, 2);
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Base64<'a>(
     /// Symbols of either alphabet, without padding; never 4n + 1 of them.

@@ -119,7 +119,7 @@ const LOWEST_BITS: u64 = u64::from_ne_bytes([0x01; 8]);
 const HIGHEST_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// The reason why a packet was not added to a payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum EncodeError {

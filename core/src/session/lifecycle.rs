@@ -191,6 +191,30 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_has_run_out_of_time_from_its_deadline_on_until_it_is_heard_or_the_session_ends() {
+        let mut session = server();
+        assert!(!session.is_expired(at(100_000)), "a ping is due, and silence has no deadline yet");
+        session.handle_timeout(at(25_000));
+        assert!(!session.is_expired(at(44_999)));
+        assert!(session.is_expired(at(45_000)));
+
+        let mut paused = session.clone();
+        paused.handle_reading_paused(at(44_000), Duration::from_mins(1));
+        assert!(!paused.is_expired(at(45_000)));
+        let mut closing = session.clone();
+        closing.close(at(26_000), CLOSE_TIMEOUT);
+        assert!(!closing.is_expired(at(44_999)) && closing.is_expired(at(45_000)));
+        let mut heard = session.clone();
+        let _ = heard.handle_packet(at(45_000), Ok(Packet::PONG));
+        assert!(!heard.is_expired(at(45_000)));
+        session.handle_timeout(at(45_000));
+        assert!(session.has_ended() && !session.is_expired(at(45_000)));
+
+        let opening = ClientSession::eio3(Duration::from_secs(10), at(0));
+        assert!(!opening.is_expired(at(9_999)) && opening.is_expired(at(10_000)));
+    }
+
+    #[test]
     fn a_session_that_closes_in_vain_says_so_once() {
         for close_timeout in [Duration::from_secs(1), Duration::from_mins(1)] {
             let mut session = server();

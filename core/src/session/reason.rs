@@ -131,7 +131,7 @@ impl DisconnectReason {
 /// How a session ended. It implements `Error`, for callers that only wait for messages. It displays as, for example,
 /// `ping timeout: the peer was silent (after 45000 ms of silence)` or `transport close: the connection ended, close
 /// code 4001 (after 0 ms of silence)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("{reason}{} (after {} ms of silence)", WithCode(*close_code), whole_millis(*silent_for))]
 #[non_exhaustive]

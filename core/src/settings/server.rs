@@ -1,5 +1,6 @@
 //! The settings of a server's sessions.
 
+use core::fmt;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
@@ -269,6 +270,13 @@ impl Limit {
                 0x7fff_ffff
             }
         }
+    }
+}
+
+/// Displays the name in a configuration file.
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

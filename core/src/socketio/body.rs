@@ -4,7 +4,7 @@ use super::{Args, Event, Expected, PacketError, PacketErrorKind, decoder};
 use crate::json::{self, Kind, Reader};
 
 /// The type and the content of a packet. JSON is raw text that was checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "revision 5 of the protocol has these, and two binary forms")]
 pub enum Body<'a> {

@@ -35,7 +35,7 @@ pub struct Decoder {
 }
 
 /// The content of one message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_enums, reason = "a message is a packet or an attachment")]
 pub enum Received<'a> {

@@ -4,7 +4,7 @@ use super::{MAX_ATTACHMENTS, MAX_ID};
 use crate::json;
 
 /// The error for text that is not a packet, or for arguments that do not make a packet: what is wrong, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("{kind}, at byte {at}")]
 #[non_exhaustive]

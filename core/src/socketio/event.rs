@@ -6,7 +6,7 @@ use crate::json::{self, Kind, Token};
 ///
 /// Two events are equal if their texts are equal, so different escapes make them different. To compare the name, use
 /// [`is`](Self::is).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Event<'a> {
     name: Name<'a>,
@@ -14,7 +14,7 @@ pub struct Event<'a> {
 }
 
 /// The form of the name in the text that it came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Name<'a> {
     /// Without escapes.
@@ -104,7 +104,7 @@ impl<'a> Event<'a> {
 /// assert_eq!(args.next(), None);
 /// # Ok::<(), eio_core::socketio::PacketError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Args<'a>(&'a str);
 

@@ -115,7 +115,7 @@ impl fmt::Display for CloseCode {
 /// assert_eq!(Close::new(CloseCode::ABNORMAL, ""), Err(CloseError::Code(CloseCode::ABNORMAL)));
 /// # Ok::<(), CloseError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Close<'a> {
     pub(super) code: CloseCode,
@@ -155,7 +155,7 @@ impl<'a> Close<'a> {
 }
 
 /// The reason why a code and a text do not make a valid body of a close frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum CloseError {

@@ -4,7 +4,7 @@ use super::{Close, FrameHeader, OpCode, mask};
 use crate::BufferTooSmall;
 
 /// A control frame that was received or is to be sent. Its payload has at most 125 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(
     clippy::exhaustive_enums,
@@ -91,7 +91,7 @@ impl<'a> ControlFrame<'a> {
 }
 
 /// The reason why a control frame was not written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ControlFrameError {

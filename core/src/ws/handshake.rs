@@ -75,7 +75,7 @@ impl Key {
 }
 
 /// The error for a `Sec-WebSocket-Key` that is not 16 bytes in base64.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("invalid Sec-WebSocket-Key: expected 16 bytes in base64, 24 characters")]
 #[non_exhaustive]

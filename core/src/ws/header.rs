@@ -56,7 +56,7 @@ impl OpCode {
 /// assert_eq!(out[..len], [0x82, 0x7e, 0x01, 0x00]);
 /// # Ok::<(), eio_core::BufferTooSmall>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "the header of RFC 6455 without its reserved bits")]
 pub struct FrameHeader {

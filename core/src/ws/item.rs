@@ -4,7 +4,7 @@ use super::ControlFrame;
 use crate::packet::WebSocketMessage;
 
 /// The result of [`Decoder::decode`](super::Decoder::decode).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "an answer has these two parts")]
 pub struct Decoded<'b> {
@@ -15,7 +15,7 @@ pub struct Decoded<'b> {
 }
 
 /// One item that a peer sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(
     clippy::exhaustive_enums,
@@ -31,7 +31,7 @@ pub enum Item<'b> {
 }
 
 /// Some bytes of a message, in order. A message either has at least two pieces, or is returned as [`Item::Message`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::exhaustive_structs, reason = "a piece is some bytes and their place in the message")]
 pub struct Piece<'b> {

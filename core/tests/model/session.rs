@@ -224,6 +224,19 @@ impl Session {
     fn check_send(&self, now: Micros) -> Result<(), CheckSendError> {
         either!(self, session => session.check_send(at(now)))
     }
+
+    fn is_expired(&self, now: Micros) -> bool {
+        either!(self, session => session.is_expired(at(now)))
+    }
+
+    /// Returns how the session would end if it were told that it is `now`.
+    fn end_after_timeout(&self, now: Micros) -> Option<SessionEnd> {
+        let mut later = self.clone();
+        either!(&mut later, session => {
+            session.handle_timeout(at(now));
+            session.end()
+        })
+    }
 }
 
 /// An event, without its contents.
@@ -386,6 +399,20 @@ pub(crate) fn compare(life: &Life, mistake: Mistake) -> Result<(), TestCaseError
                 Phase::Closing | Phase::Ended => Err(CheckSendError::Closed),
             };
             prop_assert_eq!(session.check_send(probe), may_send, "at {}, after {:?} at {}", probe, op, now);
+            // What has expired is what the next `handle_timeout` ends, and only that ends for silence.
+            let is_expired = session.is_expired(probe);
+            let end = session.end_after_timeout(probe).filter(|_| expected.phase != Phase::Ended);
+            let is_silent = |end: SessionEnd| {
+                matches!(end.reason, DisconnectReason::PingTimeout | DisconnectReason::OpenTimeout)
+            };
+            prop_assert!(!is_expired || end.is_some(), "expired at {}, after {:?} at {}", probe, op, now);
+            prop_assert!(
+                is_expired || !end.is_some_and(is_silent),
+                "ended by silence, but not expired at {}, after {:?} at {}",
+                probe,
+                op,
+                now
+            );
         }
 
         keeps_the_rules(&session, op, said, the_end, latest, life)?;

@@ -146,7 +146,7 @@ impl State<'_> {
     fn put_control(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
         let sent_at;
         let (opcode, payload): (_, &[u8]) = if let Some(heartbeat) = self.heartbeat(outbox) {
-            (OpCode::Text, heartbeat.as_str().as_bytes())
+            (OpCode::Text, heartbeat.encoded().as_bytes())
         } else if self.close_frame == CloseFrame::Due {
             // A close frame is the last frame: pongs and pings no longer matter.
             self.close_frame = CloseFrame::Sent;

@@ -126,7 +126,7 @@ struct ProbeSource<'a>(&'a mut ClientUpgrade);
 
 impl FrameSource for ProbeSource<'_> {
     fn next(&mut self) -> Option<ToWrite> {
-        self.0.poll_transmit().map(|control| ToWrite::Control(control.as_str()))
+        self.0.poll_transmit().map(|control| ToWrite::Control(control.encoded()))
     }
 
     fn written(&mut self, _: usize) {}

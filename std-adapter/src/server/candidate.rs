@@ -94,7 +94,7 @@ struct ProbeAnswer<'a>(&'a mut bool);
 
 impl FrameSource for ProbeAnswer<'_> {
     fn next(&mut self) -> Option<ToWrite> {
-        core::mem::take(self.0).then_some(ToWrite::Control(UpgradeControl::PongProbe.as_str()))
+        core::mem::take(self.0).then_some(ToWrite::Control(UpgradeControl::PongProbe.encoded()))
     }
 
     fn written(&mut self, _: usize) {}

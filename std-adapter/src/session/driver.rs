@@ -29,7 +29,7 @@ use crate::session::engine::Engine;
 use crate::session::guard::guarded;
 use crate::session::machine::Machine as _;
 use crate::session::role::Role;
-use crate::session::silence::{SilenceCheck, is_overdue};
+use crate::session::silence::SilenceCheck;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::outgoing::ToWrite;
 
@@ -168,8 +168,8 @@ impl<R: Role> Driver<R> {
     /// Ends what has expired, and queues what is due. Everything that was ready has been read before.
     fn check_silence(&mut self, now: Instant, is_on_time: bool) {
         let Self { role, engine, carrier, silence, .. } = self;
-        let overdue = is_overdue(engine.session.check_send(now));
-        if overdue && !is_on_time && R::is_receiving(engine) {
+        let is_expired = engine.session.is_expired(now);
+        if is_expired && !is_on_time && R::is_receiving(engine) {
             // What is on its way may be evidence, and the timer's tick is not over.
             return;
         }
@@ -180,9 +180,9 @@ impl<R: Role> Driver<R> {
             if let Poll::Ready(end) = io.read_past_runtime(&mut SessionSink { role, engine, now })? {
                 engine.handle_connection_end(now, end);
             }
-            Some(is_overdue(engine.session.check_send(now)))
+            Some(engine.session.is_expired(now))
         };
-        if silence.permits(now, deadline, overdue, has_unread, ask) {
+        if silence.permits(now, deadline, is_expired, has_unread, ask) {
             engine.session.handle_timeout(now);
         }
     }
@@ -279,7 +279,7 @@ struct SessionSource<'a, R: Role> {
 impl<R: Role> FrameSource for SessionSource<'_, R> {
     fn next(&mut self) -> Option<ToWrite> {
         match self.engine.next_control(self.now) {
-            Some(control) => Some(ToWrite::Control(control.as_str())),
+            Some(control) => Some(ToWrite::Control(control.encoded())),
             None => self.engine.shared.lock().mail.begin_writing().map(ToWrite::Message),
         }
     }

@@ -29,6 +29,7 @@ pub(crate) trait Machine: Clone + Send {
     fn poll_transmit(&mut self) -> Option<Control>;
     fn poll_timeout(&self) -> Option<Instant>;
     fn check_send(&self, now: Instant) -> Result<(), CheckSendError>;
+    fn is_expired(&self, now: Instant) -> bool;
     fn end(&self) -> Option<SessionEnd>;
     fn has_ended(&self) -> bool;
     fn is_open(&self) -> bool;
@@ -104,6 +105,10 @@ macro_rules! machine {
 
             fn check_send(&self, now: Instant) -> Result<(), CheckSendError> {
                 self.check_send(now)
+            }
+
+            fn is_expired(&self, now: Instant) -> bool {
+                self.is_expired(now)
             }
 
             fn end(&self) -> Option<SessionEnd> {

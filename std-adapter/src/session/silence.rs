@@ -7,7 +7,6 @@
 use core::time::Duration;
 
 use eio_core::Instant;
-use eio_core::session::CheckSendError;
 use tokio::runtime::Handle;
 use tokio::task::coop;
 
@@ -22,12 +21,6 @@ const TURNS: u8 = 4;
 /// For how long turns go on at least: as long as the stall was, but no longer than this. What came in during a stall
 /// takes its time to be worked off.
 pub(crate) const ENOUGH: Duration = Duration::from_secs(1);
-
-/// Whether a session has run out of time for its peer to speak in: a verdict that cannot be taken back. `check` is what
-/// its `check_send` says.
-pub(crate) fn is_overdue(check: Result<(), CheckSendError>) -> bool {
-    matches!(check, Err(CheckSendError::Expired | CheckSendError::NotOpen))
-}
 
 fn is_in_time(late: Duration, backlog: Backlog) -> bool {
     late <= LATE && backlog != Backlog::Unread
@@ -76,14 +69,15 @@ impl SilenceCheck {
     /// Whether the session's clock may move to `now`, which sends what is due at its `deadline`, and ends what has
     /// expired. All that the runtime told of has been read before.
     ///
-    /// What is [overdue](is_overdue) has to wait while its peer may still speak. `ask` reads from the socket itself
-    /// and says whether the session is overdue all the same; `None` when there is no socket to ask. `unread` says that
+    /// A session that [is expired](eio_core::ServerSession::is_expired) has to wait while its peer may still speak. `ask`
+    /// reads from the socket itself and returns whether the session is expired all the same, or `None` if there is no
+    /// socket to ask. `unread` says that
     /// there is more to read, which others had to have their turn before.
     pub(crate) fn permits(
         &mut self,
         now: Instant,
         deadline: Option<Instant>,
-        is_overdue: bool,
+        is_expired: bool,
         unread: bool,
         ask: impl FnOnce() -> Option<bool>,
     ) -> bool {
@@ -92,10 +86,10 @@ impl SilenceCheck {
         }
         let due = deadline.filter(|deadline| *deadline <= now);
         let has_to_wait = match due {
-            Some(deadline) if is_overdue => {
+            Some(deadline) if is_expired => {
                 let late = now.saturating_duration_since(deadline);
                 match ask() {
-                    Some(still_overdue) => !still_overdue,
+                    Some(still_expired) => !still_expired,
                     None => self.extend(now, late, Backlog::look(unread)),
                 }
             }

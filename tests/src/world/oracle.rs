@@ -354,6 +354,7 @@ impl Oracle {
             | (Role::Server, Revision::V3, Liveness::PongOnly | Liveness::ExtendOnce) => {
                 newest([counted(Some(opened)), resumed, counted(self.peer_ping)])
             }
+            (Role::Server, _, other) => panic!("the oracle has no rule for the liveness policy {other}"),
         }
     }
 
