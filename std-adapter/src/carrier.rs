@@ -1,7 +1,9 @@
 //! The transport of a session: the bytes of a WebSocket, and the connection below it.
 
+#[cfg(feature = "client")]
 pub(crate) mod dialed;
 pub(crate) mod frames;
+#[cfg(feature = "server")]
 pub(crate) mod gate;
 pub(crate) mod raw_socket;
 pub(crate) mod websocket;

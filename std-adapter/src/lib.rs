@@ -1,8 +1,16 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Without a role there is nothing to use.
+#![cfg(any(feature = "client", feature = "server"))]
+#![cfg_attr(
+    not(all(feature = "client", feature = "server")),
+    allow(dead_code, reason = "one role alone does not use everything that both share")
+)]
 
 mod carrier;
+#[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "server")]
 mod server;
 mod session;
 mod web;
@@ -14,32 +22,38 @@ pub use {bytes, bytestring, eio_core as core, http, http_body, http_body_util, h
 
 #[cfg(feature = "tls")]
 pub use client::TlsError;
+#[cfg(feature = "tls")]
+#[doc(no_inline)]
+pub use rustls;
+pub use session::end::Disconnect;
+pub use session::metrics;
+pub use session::send::{SendError, SendErrorKind, TrySendError};
+pub use web::network::{InvalidNetwork, Network};
+pub use wire::close_frame::CloseFrame;
+pub use wire::message::Message;
+pub use wire::redact::redact_url;
+pub use wire::transport::Transport;
+
+#[cfg(feature = "client")]
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientEvent, ClientSender, ClientSocket, ConnectError,
     HandshakeInfo, ProxyError, Reconnecting, RefusalKind, Refused,
 };
-#[cfg(feature = "tls")]
-#[doc(no_inline)]
-pub use rustls;
-pub use server::Server;
-pub use server::broadcast::Broadcast;
-pub use server::builder::ServerBuilder;
-pub use server::builder::build::BuildError;
-pub use server::listener::Listener;
-pub use server::observer::{CannotAccept, Observer, RefusedRequest};
-pub use server::service::EngineService;
-pub use server::shutdown::CutOff;
-pub use server::socket::{Sender, Socket};
-pub use session::end::Disconnect;
-pub use session::metrics;
-pub use session::send::{SendError, SendErrorKind, TrySendError};
-pub use web::cookie::{Cookie, InvalidCookie, SameSite};
-pub use web::cors::Cors;
-pub use web::origins::{AllowedOrigins, InvalidOrigin, Origin, OriginPattern};
-pub use web::peer_addr::PeerAddr;
-pub use web::proxies::{Forwarding, InvalidNetwork, Network, TrustedProxies};
-pub use wire::close_frame::CloseFrame;
-pub use wire::message::Message;
-pub use wire::redact::redact_url;
-pub use wire::session_id::SessionId;
-pub use wire::transport::Transport;
+#[cfg(feature = "server")]
+pub use {
+    server::Server,
+    server::broadcast::Broadcast,
+    server::builder::ServerBuilder,
+    server::builder::build::BuildError,
+    server::listener::Listener,
+    server::observer::{CannotAccept, Observer, RefusedRequest},
+    server::service::EngineService,
+    server::shutdown::CutOff,
+    server::socket::{Sender, Socket},
+    web::cookie::{Cookie, InvalidCookie, SameSite},
+    web::cors::Cors,
+    web::origins::{AllowedOrigins, InvalidOrigin, Origin, OriginPattern},
+    web::peer_addr::PeerAddr,
+    web::proxies::{Forwarding, TrustedProxies},
+    wire::session_id::SessionId,
+};

@@ -12,6 +12,7 @@ mod events;
 pub(crate) mod listener;
 pub(crate) mod observer;
 mod polling;
+mod protocols;
 pub(crate) mod service;
 mod session;
 mod session_config;

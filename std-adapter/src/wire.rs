@@ -7,5 +7,6 @@ pub(crate) mod message;
 pub(crate) mod outgoing;
 pub(crate) mod payload;
 pub(crate) mod redact;
+#[cfg(feature = "server")]
 pub(crate) mod session_id;
 pub(crate) mod transport;

@@ -22,6 +22,8 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// Names of its features, `default` included where there is one.
     pub(crate) features: Vec<String>,
+    /// Choices of them that its manifest wants linted as well.
+    pub(crate) choices: Vec<String>,
     /// The oldest compiler it promises to work with.
     pub(crate) rust_version: Option<String>,
 }
@@ -59,17 +61,20 @@ impl Workspace {
 
 impl Package {
     fn read(package: &Value) -> Option<Self> {
+        let choices = package["metadata"]["lints"]["choices"].as_array().into_iter().flatten();
         Some(Self {
             name: package["name"].as_str()?.to_owned(),
             features: package["features"].as_object()?.keys().cloned().collect(),
+            choices: choices.filter_map(Value::as_str).map(str::to_owned).collect(),
             rust_version: package["rust_version"].as_str().map(str::to_owned),
         })
     }
 
-    /// Every choice of features that is worth building, as arguments for cargo: none, each alone, all together.
+    /// Every choice of features that is worth building, as arguments for cargo: none, each alone, those of the manifest,
+    /// all together.
     pub(crate) fn feature_choices(&self) -> Vec<String> {
         let mut choices = vec![String::new()];
-        choices.extend(self.features.iter().cloned());
+        choices.extend(self.features.iter().chain(&self.choices).cloned());
         if self.features.len() > 1 {
             choices.push(self.features.join(","));
         }
@@ -83,16 +88,16 @@ mod tests {
 
     fn with_features(features: &[&str]) -> Package {
         let features = features.iter().map(|&name| name.to_owned()).collect();
-        Package { name: "any".to_owned(), features, rust_version: None }
+        Package { name: "any".to_owned(), features, choices: vec!["a,b".to_owned()], rust_version: None }
     }
 
     #[test]
-    fn features_are_chosen_none_each_and_all() {
-        assert_eq!(with_features(&[]).feature_choices().len(), 1);
-        assert_eq!(with_features(&["a"]).feature_choices().len(), 2);
+    fn features_are_chosen_none_each_those_of_the_manifest_and_all() {
+        assert_eq!(with_features(&[]).feature_choices().len(), 2);
+        assert_eq!(with_features(&["a"]).feature_choices().len(), 3);
         let choices = with_features(&["a", "b"]).feature_choices();
-        assert_eq!(choices.len(), 4);
-        assert_eq!(choices[3], "--no-default-features --features=a,b");
+        assert_eq!(choices.len(), 5);
+        assert_eq!(choices[4], "--no-default-features --features=a,b");
     }
 
     #[test]

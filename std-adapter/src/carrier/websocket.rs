@@ -16,6 +16,7 @@ use eio_core::{BufferTooSmall, Revision};
 use self::batch::Batch;
 pub(crate) use self::end::ConnectionEnd;
 pub(crate) use self::stream::Stream;
+#[cfg(feature = "client")]
 use crate::carrier::dialed::Dialed;
 pub(crate) use crate::carrier::frames::{FrameSink, FrameSource};
 use crate::wire::close_frame::CloseFrame;
@@ -95,6 +96,7 @@ pub(crate) struct WebSocketIo {
 impl WebSocketIo {
     /// Creates the server's end, once the 101 response has been sent. `received` are the bytes that the HTTP server had
     /// read beyond the request.
+    #[cfg(feature = "server")]
     pub(crate) fn server(
         stream: Stream,
         received: Vec<u8>,
@@ -106,6 +108,7 @@ impl WebSocketIo {
     }
 
     /// Creates the client's end, once the 101 response has been read. `received` are the bytes that followed it.
+    #[cfg(feature = "client")]
     pub(crate) fn client(stream: Dialed, received: &[u8], revision: Revision, max_message: u32) -> Self {
         let decoder = Decoder::client(max_message);
         Self {

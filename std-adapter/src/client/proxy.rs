@@ -15,7 +15,7 @@ use crate::client::credentials;
 use crate::client::endpoint::Endpoint;
 use crate::client::error::ClientBuildError;
 use crate::client::http::{HttpConnection, Unsent};
-use crate::web::proxies::Network;
+use crate::web::network::Network;
 use crate::wire::redact::redact_url;
 
 /// Errors from opening a tunnel through a proxy.

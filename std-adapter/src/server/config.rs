@@ -55,7 +55,9 @@ pub(crate) struct HttpConfig {
     /// `None` chooses the first offered subprotocol.
     pub(crate) choose_subprotocol: Option<ChooseSubprotocol>,
     /// The size in bytes from which a polling payload is compressed.
+    #[cfg(feature = "compression")]
     pub(crate) compression_threshold: Option<usize>,
+    #[cfg(feature = "http2")]
     pub(crate) http2: bool,
     pub(crate) max_head: usize,
     pub(crate) max_headers: usize,
@@ -84,7 +86,9 @@ impl Default for HttpConfig {
             add_headers: None,
             add_initial_headers: None,
             choose_subprotocol: None,
+            #[cfg(feature = "compression")]
             compression_threshold: Some(1024),
+            #[cfg(feature = "http2")]
             http2: true,
             max_head: 16 * 1024,
             max_headers: 100,

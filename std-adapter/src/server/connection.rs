@@ -1,8 +1,6 @@
 //! One connection from accept to its end: every phase of it has a limit.
 //!
-//! hyper has limits of its own, which are switched off: its time for the head of a request runs between requests as
-//! well, and its pings end an HTTP/2 connection whose session may be silent for longer. What is kept for how long is
-//! decided in one place, by what the connection does, and is told to the client.
+//! What is kept for how long is decided in one place, by what the connection does, and is told to the client.
 
 use core::convert::Infallible;
 use core::error::Error;
@@ -16,12 +14,12 @@ use std::sync::Arc;
 use eio_core::Instant;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
 use crate::carrier::gate::Permit;
+use crate::server::protocols;
 use crate::server::sessions::Sessions;
 use crate::server::shared::ServerShared;
 use crate::web::activity::{Activity, CameOn, Patience, UnderWay, Verdict};
@@ -33,9 +31,6 @@ use crate::wire::transport::Transport;
 
 /// What hyper needs for the head of a request at least.
 pub(crate) const MIN_HEAD: usize = 8 * 1024;
-
-/// How many requests an HTTP/2 connection may have under way. A session needs two.
-const MAX_STREAMS: u32 = 128;
 
 /// How long a connection may take for the head of a request, and may be idle if no session needs it, while others wait to
 /// be accepted.
@@ -107,22 +102,13 @@ pub(crate) async fn serve<I, S>(
             }
         })
     };
-    let settings = &server.http;
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .header_read_timeout(None)
-        .max_headers(settings.max_headers)
-        .max_buf_size(settings.max_head);
-    builder
-        .http2()
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(settings.max_head).unwrap_or(u32::MAX));
-    if !settings.http2 {
-        builder = builder.http1_only();
-    }
     let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity), permit));
-    let mut connection = Box::pin(builder.serve_connection_with_upgrades(io, service));
+    let builder = protocols::builder(&server.http);
+    #[cfg(feature = "http2")]
+    let connection = builder.serve_connection_with_upgrades(io, service);
+    #[cfg(not(feature = "http2"))]
+    let connection = builder.serve_connection(io, service).with_upgrades();
+    let mut connection = Box::pin(connection);
     let mut leaving = None;
     let mut drained = pin!(server.sessions.drained());
     let mut given_up = pin!(server.sessions.given_up());

@@ -8,7 +8,6 @@ use eio_core::packet::{Packet, PacketType};
 use eio_core::payload::{jsonp, v3::Framing};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::server::admission::{callback, check_origin, known, open, open_text, transport};
@@ -17,7 +16,8 @@ use crate::server::shared::ServerShared;
 use crate::server::slots::{Payload, PollAnswer};
 use crate::session::metrics;
 use crate::web::activity::CameOn;
-use crate::web::compression::{Encoding, compress};
+#[cfg(feature = "compression")]
+use crate::web::compression::compress_large;
 use crate::web::request::{Query, is_internet_explorer};
 use crate::web::respond::{Body, Refusal, empty, respond};
 use crate::wire::payload::encode;
@@ -123,14 +123,10 @@ async fn get(
     packets.splice(close..close, messages);
     let response = payload_response(session, query, &packets)?;
     drop(packets);
-    let len = response.body().size_hint().lower();
-    let worth_it = |threshold: usize| len >= u64::try_from(threshold).unwrap_or(u64::MAX);
-    let response = match Encoding::accepted(request) {
-        Some(encoding) if server.http.compression_threshold.is_some_and(worth_it) => {
-            compress(response, encoding).await
-        }
-        _ => response,
-    };
+    #[cfg(feature = "compression")]
+    let response = compress_large(response, request, server.http.compression_threshold).await;
+    #[cfg(not(feature = "compression"))]
+    let _ = (server, request);
     pending.is_answered = true;
     Ok(response)
 }

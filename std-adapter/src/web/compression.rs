@@ -6,6 +6,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http::{HeaderMap, HeaderValue, Response, header};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
 use crate::web::respond::Body;
@@ -15,7 +16,7 @@ const TURN: usize = 16 * 1024;
 
 /// A content coding that a client can decompress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encoding {
+enum Encoding {
     Gzip,
     Deflate,
 }
@@ -23,7 +24,7 @@ pub(crate) enum Encoding {
 impl Encoding {
     /// Returns the best coding that `Accept-Encoding` allows (RFC 9110 section 12.5.3). Unless the client says otherwise,
     /// gzip comes before deflate, and both before no compression.
-    pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
+    fn accepted(headers: &HeaderMap) -> Option<Self> {
         let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         let (mut gzip, mut deflate, mut identity, mut other) = (None, None, None, None);
         for item in values.flat_map(|value| value.split(',')) {
@@ -64,9 +65,24 @@ impl Encoding {
     }
 }
 
+/// Compresses the body of `response` if it has at least `threshold` bytes and the client that sent `request` can
+/// decompress it.
+pub(crate) async fn compress_large(
+    response: Response<Body>,
+    request: &HeaderMap,
+    threshold: Option<usize>,
+) -> Response<Body> {
+    let len = response.body().size_hint().lower();
+    let is_large = threshold.is_some_and(|threshold| len >= u64::try_from(threshold).unwrap_or(u64::MAX));
+    match Encoding::accepted(request) {
+        Some(encoding) if is_large => compress(response, encoding).await,
+        _ => response,
+    }
+}
+
 /// Compresses the body of `response`, one piece per turn of the runtime, so that other sessions do not wait. The limits of
 /// the outbox bound the size of the body.
-pub(crate) async fn compress(response: Response<Body>, encoding: Encoding) -> Response<Body> {
+async fn compress(response: Response<Body>, encoding: Encoding) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     let Ok(whole) = body.collect().await;
     let whole = whole.to_bytes();

@@ -2,6 +2,7 @@
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+#[cfg(feature = "http2")]
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -23,7 +24,7 @@ pub(crate) fn take_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
         Ok(socket) => return socket,
         Err(upgraded) => upgraded,
     };
-    (Stream::Other(Box::new(upgraded)), Vec::new())
+    (Stream::Other(Box::new(TokioIo::new(upgraded))), Vec::new())
 }
 
 /// Returns the connection if it is a `T`, and the bytes that the HTTP server had read beyond the request.
@@ -31,23 +32,31 @@ fn socket_of<T>(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Into<RawSocket> + 'static,
 {
-    // Servers that choose between HTTP/1.1 and HTTP/2, such as axum's and this crate's, wrap the socket once more. This
-    // crate's server also watches it.
-    let upgraded = match auto::upgrade::downcast::<TokioIo<WatchedIo<T>>>(upgraded) {
-        Ok(parts) => {
-            let (socket, permit) = parts.io.into_inner().into_parts();
-            return Ok((Stream::Socket { socket: socket.into(), _permit: permit }, parts.read_buf.to_vec()));
+    // This crate's server also watches the socket.
+    let upgraded = match downcast::<WatchedIo<T>>(upgraded) {
+        Ok((watched, received)) => {
+            let (socket, permit) = watched.into_parts();
+            return Ok((Stream::Socket { socket: socket.into(), _permit: permit }, received));
         }
         Err(upgraded) => upgraded,
     };
-    let (io, read) = match auto::upgrade::downcast::<TokioIo<T>>(upgraded) {
-        Ok(parts) => (parts.io, parts.read_buf),
-        Err(upgraded) => {
-            let parts = upgraded.downcast::<TokioIo<T>>()?;
-            (parts.io, parts.read_buf)
-        }
+    let (socket, received) = downcast::<T>(upgraded)?;
+    Ok((Stream::Socket { socket: socket.into(), _permit: None }, received))
+}
+
+/// The connection if it is a `T`, and what an HTTP server had read beyond the request.
+fn downcast<T>(upgraded: Upgraded) -> Result<(T, Vec<u8>), Upgraded>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // Servers that choose between HTTP/1.1 and HTTP/2, such as axum's and this crate's, wrap the socket once more.
+    #[cfg(feature = "http2")]
+    let upgraded = match auto::upgrade::downcast::<TokioIo<T>>(upgraded) {
+        Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf.to_vec())),
+        Err(upgraded) => upgraded,
     };
-    Ok((Stream::Socket { socket: io.into_inner().into(), _permit: None }, read.to_vec()))
+    let parts = upgraded.downcast::<TokioIo<T>>()?;
+    Ok((parts.io.into_inner(), parts.read_buf.to_vec()))
 }
 
 #[cfg(test)]

@@ -5,54 +5,64 @@ use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io::{self, Read as _};
 
+#[cfg(feature = "server")]
 use hyper::upgrade::Upgraded;
+#[cfg(feature = "server")]
+use hyper_util::rt::TokioIo;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+#[cfg(feature = "client")]
 use crate::carrier::dialed::Dialed;
-use crate::carrier::gate::Permit;
-use crate::carrier::raw_socket::RawSocket;
+#[cfg(feature = "server")]
+use crate::carrier::{gate::Permit, raw_socket::RawSocket};
 
 /// The connection under a WebSocket.
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// A socket, which can be read without the runtime's cached readiness, and reset. A server also holds the permit to
     /// have it open.
+    #[cfg(feature = "server")]
     Socket { socket: RawSocket, _permit: Option<Permit> },
     /// A client's connection. It is boxed, so that a server's connection does not need room for it.
+    #[cfg(feature = "client")]
     Dialed(Box<Dialed>),
     /// TLS, or another stream under the HTTP server.
-    Other(Box<Upgraded>),
+    #[cfg(feature = "server")]
+    Other(Box<TokioIo<Upgraded>>),
+}
+
+/// Calls the same on whichever stream it is.
+macro_rules! either {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self {
+            #[cfg(feature = "server")]
+            Self::Socket { socket: $stream, .. } => $call,
+            #[cfg(feature = "client")]
+            Self::Dialed($stream) => $call,
+            #[cfg(feature = "server")]
+            Self::Other($stream) => $call,
+        }
+    };
 }
 
 impl Stream {
     /// Returns the socket, if there is no TLS above it.
     pub(super) fn socket(&self) -> Option<SockRef<'_>> {
         match self {
+            #[cfg(feature = "server")]
             Self::Socket { socket, .. } => Some(socket.system()),
+            #[cfg(feature = "client")]
             Self::Dialed(stream) => stream.plain_socket(),
+            #[cfg(feature = "server")]
             Self::Other(_) => None,
         }
     }
 
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Socket { socket: stream, .. } => {
-                let mut buf = tokio::io::ReadBuf::new(room);
-                ready!(AsyncRead::poll_read(Pin::new(stream), cx, &mut buf))?;
-                Poll::Ready(Ok(buf.filled().len()))
-            }
-            Self::Dialed(stream) => {
-                let mut buf = tokio::io::ReadBuf::new(room);
-                ready!(AsyncRead::poll_read(Pin::new(stream), cx, &mut buf))?;
-                Poll::Ready(Ok(buf.filled().len()))
-            }
-            Self::Other(stream) => {
-                let mut buf = hyper::rt::ReadBuf::new(room);
-                ready!(hyper::rt::Read::poll_read(Pin::new(stream), cx, buf.unfilled()))?;
-                Poll::Ready(Ok(buf.filled().len()))
-            }
-        }
+        let mut buf = ReadBuf::new(room);
+        ready!(either!(self, stream => Pin::new(stream).poll_read(cx, &mut buf)))?;
+        Poll::Ready(Ok(buf.filled().len()))
     }
 
     /// Reads from the socket itself. Returns `Pending` if nothing has arrived.
@@ -69,36 +79,25 @@ impl Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Socket { socket: stream, .. } => {
-                AsyncWrite::poll_write_vectored(Pin::new(stream), cx, bufs)
-            }
-            Self::Dialed(stream) => AsyncWrite::poll_write_vectored(Pin::new(stream), cx, bufs),
-            Self::Other(stream) => hyper::rt::Write::poll_write_vectored(Pin::new(stream), cx, bufs),
-        }
+        either!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Socket { .. } => Poll::Ready(Ok(())),
-            Self::Dialed(stream) => AsyncWrite::poll_flush(Pin::new(stream), cx),
-            Self::Other(stream) => hyper::rt::Write::poll_flush(Pin::new(stream), cx),
-        }
+        either!(self, stream => Pin::new(stream).poll_flush(cx))
     }
 
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Socket { socket: stream, .. } => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
-            Self::Dialed(stream) => AsyncWrite::poll_shutdown(Pin::new(stream), cx),
-            Self::Other(stream) => hyper::rt::Write::poll_shutdown(Pin::new(stream), cx),
-        }
+        either!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
 
     /// Drops the connection with a reset.
     pub(super) fn abort(self) {
         let socket = match &self {
+            #[cfg(feature = "server")]
             Self::Socket { socket, .. } => Some(socket.system()),
+            #[cfg(feature = "client")]
             Self::Dialed(stream) => stream.socket(),
+            #[cfg(feature = "server")]
             Self::Other(_) => None,
         };
         // If this fails, the connection closes in order, which is slower but also correct.

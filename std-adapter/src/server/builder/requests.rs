@@ -120,6 +120,7 @@ impl ServerBuilder {
     /// Compression takes 15 to 25 ms of processor time per megabyte, in steps that let other sessions run, and
     /// meanwhile some 400 KiB of memory. An attacker who can make a server send their own text together with a secret,
     /// and can see how long the answers are, can guess the secret (BREACH). Switch compression off if that matters.
+    #[cfg(feature = "compression")]
     #[must_use]
     pub fn compression(mut self, threshold: Option<usize>) -> Self {
         self.http.compression_threshold = threshold;
