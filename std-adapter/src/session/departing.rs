@@ -1,4 +1,4 @@
-//! WebSockets whose session has ended, while they close.
+//! WebSockets that are closing because their session has ended.
 
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -8,26 +8,26 @@ use eio_core::{DisconnectReason, Instant};
 use crate::carrier::websocket::{Nothing, WebSocketIo};
 use crate::wire::close_frame::CloseFrame;
 
-/// How many WebSockets of one session may be closing. One more drops the one that has been closing for longest.
+/// How many WebSockets of one session may be closing. A further one drops the one that has been closing for longest.
 const AT_ONCE: usize = 4;
 
-/// How long a WebSocket may take to deliver its close frame, and to hear the peer's.
+/// How long a WebSocket may take to send its close frame and receive the peer's.
 pub(crate) const CLOSING_TIME: Duration = Duration::from_secs(5);
 
-/// A WebSocket whose session has ended, or never began.
+/// A WebSocket whose session has ended or never began.
 ///
-/// It delivers its close frame, then waits for the peer to close: a connection that is dropped with unread bytes is
-/// reset, and the reset may overtake the close frame.
+/// It sends its close frame, then waits for the peer to close. A connection that is dropped with unread bytes is reset, and
+/// the reset may overtake the close frame.
 pub(crate) struct ClosingWebSocket {
     io: Option<Box<WebSocketIo>>,
-    /// All was written, and our side is closed.
+    /// Whether everything has been written and this side is closed.
     shut: bool,
     until: Instant,
 }
 
 impl ClosingWebSocket {
-    /// The connection of a session that has ended for `reason`, if it still has something to say: its `frame`, unless
-    /// there is another to answer.
+    /// Creates one for a session that has ended for `reason`, if there is still something to send: `frame`, unless a close
+    /// frame of the peer must be answered.
     fn after(
         mut io: Box<WebSocketIo>,
         reason: DisconnectReason,
@@ -36,7 +36,7 @@ impl ClosingWebSocket {
     ) -> Option<Self> {
         let has_peer_closed = io.peer_closed() || reason == DisconnectReason::PeerClose;
         match reason {
-            // Nobody is there to read a close frame.
+            // A silent peer will not read a close frame.
             DisconnectReason::PingTimeout => {
                 io.abort();
                 None
@@ -50,9 +50,9 @@ impl ClosingWebSocket {
         }
     }
 
-    /// Messages that have not begun are not written any more: they were reported as unsent. So was one of which the
-    /// kernel has a part, and so it must not arrive: that connection is reset, unless the peer has said that it takes
-    /// no more messages.
+    /// Creates one. Messages that have not been begun are no longer written, because they were reported as unsent. A message
+    /// of which the kernel has a part was also reported as unsent, so it must not arrive: that connection is reset, unless
+    /// the peer's close frame says that it takes no more messages.
     pub(crate) fn new(mut io: Box<WebSocketIo>, has_peer_closed: bool, now: Instant) -> Option<Self> {
         if !io.retract() && !has_peer_closed {
             io.abort();
@@ -62,7 +62,7 @@ impl ClosingWebSocket {
         Some(Self { io: Some(io), shut: false, until: now.saturating_add(CLOSING_TIME) })
     }
 
-    /// Ready once there is nothing more to wait for.
+    /// Ready once the connection has closed or its time is over.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         if self.until <= now {
             self.abort();
@@ -103,8 +103,8 @@ impl Departing {
         self.push(ClosingWebSocket::new(io, false, now));
     }
 
-    /// Closes the WebSocket of a session that has ended for `reason`, with this close frame unless there is another to
-    /// answer.
+    /// Closes the WebSocket of a session that has ended for `reason`, with this close frame unless a close frame of the peer
+    /// must be answered.
     pub(crate) fn add_after(
         &mut self,
         io: Box<WebSocketIo>,
@@ -123,14 +123,14 @@ impl Departing {
         self.0.push(websocket);
     }
 
-    /// Lets each go on, as far as it can now.
+    /// Polls each of the WebSockets.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) {
         if !self.0.is_empty() {
             self.0.retain_mut(|websocket| websocket.poll(cx, now).is_pending());
         }
     }
 
-    /// When the next one has to be gone.
+    /// Returns the time at which the next one must be dropped.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.0.iter().map(|websocket| websocket.until).min()
     }

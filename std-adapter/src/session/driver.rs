@@ -1,7 +1,8 @@
-//! The one task of a session, for both roles: it owns the session and what carries it, and runs without a lock.
+//! The task of a session, for both roles. It owns the session and its transport, and runs without a lock.
 //!
-//! Each [pass](Driver::pass) reads all that is ready, lets the application run, judges silence, and writes. Nothing is
-//! awaited in between, so a peer that does not read delays no heartbeat, and a slow application hides no silence.
+//! Each [pass](Driver::pass) reads everything that is ready, lets the application run, judges silence, and writes. It
+//! awaits nothing in between, so a peer that does not read does not delay heartbeats, and a slow application does not
+//! hide silence.
 //!
 //! How a ping timeout reaches the application, in five steps:
 //! 1. [`run`] is woken by its timer at the session's deadline, and makes a pass.
@@ -36,7 +37,7 @@ use crate::wire::outgoing::ToWrite;
 /// How many passes one poll makes before it lets other tasks run.
 const MAX_PASSES: usize = 16;
 
-/// A session, what carries it, and the rest of what its task owns.
+/// A session, its transport, and the rest of the state that its task owns.
 pub(crate) struct Driver<R: Role> {
     pub(crate) role: R,
     pub(crate) engine: Engine<R>,
@@ -44,7 +45,7 @@ pub(crate) struct Driver<R: Role> {
     /// WebSockets that are being closed.
     pub(crate) departing: Departing,
     silence: SilenceCheck,
-    /// Somebody waits until this task has looked at everything.
+    /// Whether a caller waits until this task has finished a pass.
     is_awaited: bool,
 }
 
@@ -52,13 +53,13 @@ pub(crate) struct Driver<R: Role> {
 enum Pass {
     /// The session has ended, and nothing is left to do.
     Done,
-    /// Something changed meanwhile: another pass is due.
+    /// Something changed during the pass, so another pass is due now.
     Again,
-    /// Another pass is due when something happens, and at this time at the latest.
+    /// Another pass is due when something happens, or at this time.
     Until(Option<Instant>),
 }
 
-/// Runs a session to its end. Log lines that the application writes are in `span`.
+/// Runs a session to its end. The application's log lines are in `span`.
 #[expect(
     clippy::manual_async_fn,
     reason = "an async fn's future, one for every session, has its arguments twice"
@@ -76,7 +77,7 @@ pub(crate) fn run<R: Role>(mut driver: Driver<R>, mut span: Span) -> impl Future
                 if broken {
                     return Poll::Ready(());
                 }
-                // Once more, for the application's sake, and without the subscriber, which may be the cause.
+                // Poll once more, so that the application sees the end. Leave out the subscriber, which may be the cause.
                 broken = true;
                 span = Span::none();
                 driver.break_off();
@@ -100,7 +101,7 @@ impl<R: Role> Driver<R> {
         }
     }
 
-    /// Makes passes until nothing can be done now. `timer` wakes the task when the next one is due.
+    /// Makes passes until there is nothing to do now. `timer` wakes the task when the next pass is due.
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
         let clock = R::clock(self.engine.context());
         let mut is_on_time = false;
@@ -123,11 +124,11 @@ impl<R: Role> Driver<R> {
         Poll::Pending
     }
 
-    /// Looks at everything once. `is_on_time` says that the timer has come.
+    /// Makes one pass. `is_on_time` says that the timer has fired.
     fn pass(&mut self, cx: &mut Context<'_>, is_on_time: bool) -> Pass {
         let now = self.engine.now();
         self.is_awaited |= self.engine.begin_pass(now);
-        // An upgrade that succeeds brings packets behind its `5`: they are read in the same pass.
+        // After the `5` of a successful upgrade, more packets may have arrived. They are read in the same pass.
         R::advance(self, cx, now);
         self.read(cx, now);
         self.engine.show(now);
@@ -165,12 +166,12 @@ impl<R: Role> Driver<R> {
         }
     }
 
-    /// Ends what has expired, and queues what is due. Everything that was ready has been read before.
+    /// Ends the session if it has expired, and queues packets that are due. Everything that was ready has been read.
     fn check_silence(&mut self, now: Instant, is_on_time: bool) {
         let Self { role, engine, carrier, silence, .. } = self;
         let is_expired = engine.session.is_expired(now);
         if is_expired && !is_on_time && R::is_receiving(engine) {
-            // What is on its way may be evidence, and the timer's tick is not over.
+            // The timer has not fired yet, and bytes that are on their way may be a sign of life.
             return;
         }
         let deadline = engine.session.poll_timeout();
@@ -207,7 +208,7 @@ impl<R: Role> Driver<R> {
         }
     }
 
-    /// The session has ended, and everybody knows: its WebSocket follows.
+    /// Closes the WebSocket of a session whose end has been reported.
     fn follow_end(&mut self, now: Instant) {
         if let Carrier::WebSocket(_) = self.carrier
             && let Some(end) = self.engine.session.end()
@@ -217,7 +218,7 @@ impl<R: Role> Driver<R> {
         }
     }
 
-    /// Something panicked that no callback was to blame for: the transport goes, the application stays.
+    /// Drops the transport after a panic outside of a callback. The application keeps running.
     fn break_off(&mut self) {
         let now = self.engine.now();
         self.carrier = Carrier::None;
@@ -234,7 +235,7 @@ impl<R: Role> Driver<R> {
     }
 }
 
-/// The runtime went away: nobody must wait for this session any more.
+/// Ends the session when the runtime drops its task, so that no caller waits for it.
 impl<R: Role> Drop for Driver<R> {
     fn drop(&mut self) {
         let now = self.engine.now();
@@ -244,7 +245,7 @@ impl<R: Role> Drop for Driver<R> {
     }
 }
 
-/// Takes the frames of the session itself.
+/// Passes received messages to the session.
 struct SessionSink<'a, R: Role> {
     role: &'a mut R,
     engine: &'a mut Engine<R>,
@@ -270,7 +271,7 @@ impl<R: Role> FrameSink for SessionSink<'_, R> {
     }
 }
 
-/// Gives what the session itself and its application send: heartbeats overtake messages.
+/// Provides the packets of the session and the messages of its application. Heartbeats overtake messages.
 struct SessionSource<'a, R: Role> {
     engine: &'a mut Engine<R>,
     now: Instant,

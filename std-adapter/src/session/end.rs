@@ -19,15 +19,15 @@ pub struct Disconnect {
     pub silent_for: Duration,
     /// The transport that carried the session at its end.
     pub transport: Transport,
-    /// The number of messages that the application had sent and that no transport took as a whole.
+    /// The number of messages that the application had sent and that were not written completely.
     /// [`Socket::take_unsent`](crate::Socket::take_unsent) returns them.
     pub unsent: usize,
-    /// The peer's close frame, if a WebSocket carried the session and the frame came in before the end. It holds the
-    /// code and the reason of a browser's `socket.close(4001, "bye")`, or of a server's. Polling has no close frames.
+    /// The peer's close frame, if a WebSocket carried the session and the frame arrived before the end. It holds the code
+    /// and the reason of a browser's `socket.close(4001, "bye")`, or of a server's. Polling has no close frames.
     pub close_frame: Option<CloseFrame>,
 }
 
-/// The close frame in a sentence about the end.
+/// Displays the close frame as part of the sentence about the end.
 struct Words<'a>(Option<&'a CloseFrame>);
 
 impl fmt::Display for Words<'_> {

@@ -1,4 +1,4 @@
-//! What a session's task owns besides the transport: the core's session, and the way to its application.
+//! The part of a session's task besides the transport: the core's session, and the link to its application.
 
 use std::sync::Arc;
 
@@ -17,26 +17,26 @@ use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::transport::Transport;
 
-/// The session, without a lock. What others see of it is [shown](Self::show) in the [`Shared`] view.
+/// The session, without a lock. [`show`](Self::show) copies its state into the [`Shared`] view, where others see it.
 pub(crate) struct Engine<R: Role> {
     pub(crate) shared: Arc<Shared<R>>,
     pub(crate) session: R::Session,
     pub(crate) transport: Transport,
     pub(crate) closing: Closing,
-    /// The inbox is full, so nothing is read.
+    /// Whether the inbox is full, so that nothing is read.
     is_paused: bool,
-    /// The end was told.
+    /// Whether the end has been reported.
     has_ended: bool,
 }
 
 /// How the session closes.
 #[derive(Default)]
 pub(crate) struct Closing {
-    /// The session wants its close packet written, behind the last message.
+    /// Whether the session's close packet is to be written, behind the last message.
     pub(crate) is_due: bool,
-    /// What our close frame says, if the application has chosen it.
+    /// The content of this side's close frame, if the application has chosen it.
     pub(crate) frame: Option<CloseFrame>,
-    /// What the peer's close frame said, until the end is told.
+    /// The content of the peer's close frame, until the end is reported.
     peer_frame: Option<CloseFrame>,
 }
 
@@ -53,7 +53,7 @@ impl<R: Role> Engine<R> {
         self.shared.now()
     }
 
-    /// Looks at everything from now on. Returns whether somebody waits for that.
+    /// Begins a pass. Returns whether a caller waits for its end.
     pub(crate) fn begin_pass(&mut self, now: Instant) -> bool {
         let requests = self.shared.lock().mail.begin_pass();
         let is_awaited = requests.look;
@@ -61,7 +61,7 @@ impl<R: Role> Engine<R> {
         is_awaited
     }
 
-    /// Takes what the application has asked for in its turn.
+    /// Takes the requests that the application has made in its turn.
     pub(crate) fn take_requests(&mut self, now: Instant) {
         let requests = self.shared.lock().mail.take_requests();
         self.fulfil(requests, now);
@@ -109,7 +109,7 @@ impl<R: Role> Engine<R> {
         }
     }
 
-    /// Tells observers of a message, and puts it into the inbox.
+    /// Reports a message to observers, and puts it into the inbox.
     fn receive(&mut self, now: Instant, message: Message) {
         self.tell(now, Happening::Message(&message));
         let limits = R::limits(self.context());
@@ -123,12 +123,12 @@ impl<R: Role> Engine<R> {
         }
     }
 
-    /// Whether the inbox is full, and nothing is read.
+    /// Returns whether the inbox is full, so that nothing is read.
     pub(crate) fn is_paused(&self) -> bool {
         self.is_paused
     }
 
-    /// Whether packets are read: the inbox has room, and the session has not ended.
+    /// Returns whether packets are read: the inbox has room, and the session has not ended.
     pub(crate) fn is_reading(&self) -> bool {
         !self.is_paused && !self.session.has_ended()
     }
@@ -141,7 +141,7 @@ impl<R: Role> Engine<R> {
         self.session.handle_close_frame(now, close);
     }
 
-    /// The session's own next packet. Its close packet is only noted, because it goes out behind the messages.
+    /// Returns the session's own next packet. Only notes its close packet, which is written behind the messages.
     pub(crate) fn next_control(&mut self, now: Instant) -> Option<Control> {
         loop {
             let control = self.session.poll_transmit()?;
@@ -156,12 +156,12 @@ impl<R: Role> Engine<R> {
         }
     }
 
-    /// Whether our close packet is the next to be written.
+    /// Returns whether the close packet is the next packet to write.
     pub(crate) fn may_close(&self) -> bool {
         self.closing.is_due && self.shared.lock().mail.unsent() == 0
     }
 
-    /// A WebSocket has written the oldest messages completely.
+    /// Handles that a WebSocket has written the oldest `messages` completely.
     pub(crate) fn handle_written(&mut self, now: Instant, messages: usize) {
         if messages > 0 {
             let written = self.shared.lock().mail.written(messages);
@@ -173,20 +173,20 @@ impl<R: Role> Engine<R> {
         }
     }
 
-    /// A transport has taken messages.
+    /// Reports messages that a transport has taken.
     pub(crate) fn handle_sent(&mut self, now: Instant, messages: usize, bytes: usize) {
         if messages > 0 {
             self.tell(now, Happening::Sent { messages, bytes });
         }
     }
 
-    /// Tells observers, log and metrics. If one of them panics, the session closes.
+    /// Reports an event to observers, log and metrics. If one of them panics, the session closes.
     pub(crate) fn tell(&mut self, now: Instant, happening: Happening<'_>) {
         let told = R::tell(self, happening);
         self.heed(now, told);
     }
 
-    /// Closes the session if somebody who was told panicked.
+    /// Closes the session if a receiver of an event panicked.
     pub(crate) fn heed(&mut self, now: Instant, told: bool) {
         if !told {
             self.application_panicked(now);
@@ -198,7 +198,8 @@ impl<R: Role> Engine<R> {
         self.session.handle_application_panicked(now, close_timeout);
     }
 
-    /// Shows others where the session stands. If it has ended, observers hear of it first, then everybody who waits.
+    /// Copies the session's state into the shared view. If the session has ended, reports the end first to observers and
+    /// then to all waiting callers.
     pub(crate) fn show(&mut self, now: Instant) {
         if let Some(end) = self.take_end() {
             R::handle_end(self, now, &end);
@@ -211,7 +212,7 @@ impl<R: Role> Engine<R> {
         }
     }
 
-    /// How the session ended, if it has ended since the last call. Messages are refused from now on.
+    /// Returns how the session ended, if it has ended since the last call. Messages are refused from now on.
     pub(crate) fn take_end(&mut self) -> Option<Disconnect> {
         if self.has_ended {
             return None;
@@ -230,25 +231,25 @@ impl<R: Role> Engine<R> {
         })
     }
 
-    /// Shows everybody who waits how the session ended.
+    /// Puts the end into the shared view, and wakes all waiting callers.
     pub(crate) fn show_end(&mut self, end: Disconnect) {
         let mut inner = self.shared.lock();
         inner.view.end = Some(end);
         let unwanted = inner.mail.end();
-        // What still carries the session follows in another pass.
+        // Another pass closes the transport.
         inner.mail.wake_task();
         R::wake_requests(&mut inner.slots);
         drop(inner);
-        // Message memory may belong to the application, and so may its `Drop`.
+        // The memory of messages, and its `Drop`, may belong to the application.
         drop(unwanted);
     }
 
-    /// Whether the end was told.
+    /// Returns whether the end has been reported.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// The WebSocket yields and takes no more.
+    /// Handles the end of the WebSocket's connection.
     pub(crate) fn handle_connection_end(&mut self, now: Instant, end: ConnectionEnd) {
         match end {
             ConnectionEnd::Closed => self.session.handle_transport_closed(now),

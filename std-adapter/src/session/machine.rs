@@ -1,4 +1,4 @@
-//! The calls that both of the core's sessions share.
+//! The methods that both of the core's sessions share.
 
 use core::time::Duration;
 

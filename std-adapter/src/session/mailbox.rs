@@ -1,5 +1,5 @@
-//! What a session's task and its application leave for each other: messages both ways, the wish to close, and the wakers
-//! of those who wait.
+//! The mailbox between a session's task and its application: messages in both directions, requests such as closing, and
+//! the wakers of waiting callers.
 
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
@@ -8,16 +8,16 @@ use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::Outgoing;
 
-/// How much may wait.
+/// The limits of the queues.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Received messages that wait for the application before reading stops.
     pub(crate) inbox_messages: usize,
-    /// The bytes of those. The message that reaches the limit still goes in.
+    /// The bytes of those messages. The message that reaches the limit is still accepted.
     pub(crate) inbox_bytes: usize,
     /// Sent messages that wait for a transport.
     pub(crate) outbox_messages: usize,
-    /// The bytes of those. The message that reaches the limit still goes in.
+    /// The bytes of those messages. The message that reaches the limit is still accepted.
     pub(crate) outbox_bytes: usize,
 }
 
@@ -37,40 +37,40 @@ pub(crate) enum Taken {
     MessageAndRoom(Message),
 }
 
-/// Whether somebody reads the inbox.
+/// The state of the inbox's reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Application {
-    /// It has yet to start.
+    /// The application has not started yet.
     #[default]
     Awaited,
     Reading,
-    /// It has dropped its socket.
+    /// The application has dropped its socket.
     Gone,
 }
 
-/// What the task has been asked for since it looked last.
+/// The requests to the task since its last pass.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "requests that do not depend on each other")]
 pub(crate) struct Requests {
     pub(crate) close: bool,
-    /// What the close frame says.
+    /// The content of the close frame.
     pub(crate) close_frame: Option<CloseFrame>,
-    /// Application code panicked: the session closes, with a reason of its own.
+    /// Application code panicked: close the session as panicked.
     pub(crate) panicked: bool,
-    /// The session ends, whatever the peer makes of it.
+    /// End the session without waiting for the peer.
     pub(crate) cut_off: bool,
     /// The inbox has room again.
     pub(crate) resume: bool,
-    /// Somebody waits until the task has looked at everything.
+    /// A caller waits until the task has finished a pass.
     pub(crate) look: bool,
 }
 
-/// Who is to be woken once the lock is released.
+/// The wakers to call once the lock is released.
 #[derive(Debug, Default)]
 struct Wake {
     task: bool,
     reader: bool,
-    /// Those who wait for room in the outbox, for the opening, for the end, or for the task's look.
+    /// Whether to wake callers that wait for room in the outbox, for the opening, for the end, or for a pass.
     waiters: bool,
 }
 
@@ -83,30 +83,30 @@ pub(crate) struct Mailbox {
     /// The messages that no transport has taken completely.
     outbox: VecDeque<Outgoing>,
     outbox_bytes: usize,
-    /// This many messages at the front of the outbox are being written by a WebSocket.
+    /// The number of messages at the front of the outbox that a WebSocket is writing.
     in_writing: usize,
-    /// The inbox is full, so the task does not read.
+    /// Whether the inbox is full, so that the task does not read.
     is_full: bool,
     application: Application,
-    /// The session has ended: nothing is sent any more.
+    /// Whether the session has ended, so that nothing more is sent.
     ended: bool,
-    /// The application, or a handle, has asked to close. Messages are refused from then on.
+    /// Whether the application or a handle has requested the close. Messages are refused from then on.
     closes: bool,
     requests: Requests,
-    /// Somebody waits until the task has looked at everything.
+    /// Whether a caller waits until the task has finished a pass.
     look: bool,
     reader: Option<Waker>,
     task: Option<Waker>,
-    /// Something changed since the task began to look at everything.
+    /// Whether something has changed since the task began its pass.
     has_changed: bool,
-    /// Messages were sent, or the wish to close, since the task took such requests last.
+    /// Whether messages were sent or a close was requested since the task last took such requests.
     has_requests: bool,
     wake: Wake,
 }
 
 impl Mailbox {
-    /// Puts a received message into the inbox. Returns whether that has just made the inbox full, or hands the message
-    /// back if nobody will read it: it is to be dropped without the lock.
+    /// Puts a received message into the inbox. Returns whether the inbox has just become full. Returns the message as an
+    /// error if it will never be read: drop it without the lock.
     pub(crate) fn deliver(&mut self, message: Message, limits: &Limits) -> Result<bool, Message> {
         if self.application == Application::Gone {
             return Err(message);
@@ -118,11 +118,11 @@ impl Mailbox {
         Ok(full && !core::mem::replace(&mut self.is_full, true))
     }
 
-    /// The next message for the application.
+    /// Returns the next message for the application.
     pub(crate) fn receive(&mut self, limits: &Limits) -> Option<Taken> {
         let message = self.inbox.pop_front()?;
         self.inbox_bytes -= message.len();
-        // Not at the first free place, so that there is something to read for every wake-up.
+        // Reading does not resume at the first free place, so that each wake-up can read several messages.
         let half_empty =
             self.inbox.len() <= limits.inbox_messages / 2 && self.inbox_bytes <= limits.inbox_bytes / 2;
         if self.inbox.is_empty() {
@@ -147,8 +147,8 @@ impl Mailbox {
         remember(&mut self.reader, cx);
     }
 
-    /// The application is gone, and messages that come in are discarded. Returns the unread messages, which are to be
-    /// dropped without the lock, and whether the inbox had been full.
+    /// Notes that the application is gone, so that incoming messages are discarded. Returns the unread messages, which must
+    /// be dropped without the lock, and whether the inbox had been full.
     #[must_use]
     pub(crate) fn abandon(&mut self) -> (Discarded, bool) {
         self.application = Application::Gone;
@@ -160,18 +160,18 @@ impl Mailbox {
         (Discarded(core::mem::take(&mut self.inbox), self.take_unwanted()), was_full)
     }
 
-    /// The application has its socket.
+    /// Notes that the application has its socket.
     pub(crate) fn listen(&mut self) {
         self.application = Application::Reading;
     }
 
-    /// Whether the application has yet to start.
+    /// Returns whether the application has not started yet.
     pub(crate) fn awaits_application(&self) -> bool {
         self.application == Application::Awaited
     }
 
-    /// The session has ended. What was not sent is kept for an application that may ask for it. Returns what nobody will
-    /// ask for, which is to be dropped without the lock.
+    /// Notes that the session has ended. Keeps the unsent messages if an application may still take them, and otherwise
+    /// returns them: drop them without the lock.
     #[must_use]
     pub(crate) fn end(&mut self) -> VecDeque<Outgoing> {
         self.ended = true;
@@ -180,7 +180,8 @@ impl Mailbox {
         self.take_unwanted()
     }
 
-    /// Handles that outlive both the session and its application keep no messages.
+    /// Takes the messages that no application can take any more. Handles that outlive the session and its application must
+    /// not keep them.
     fn take_unwanted(&mut self) -> VecDeque<Outgoing> {
         if self.ended && self.application == Application::Gone { self.take_unsent() } else { VecDeque::new() }
     }
@@ -199,37 +200,37 @@ impl Mailbox {
         self.wake_task_for_request();
     }
 
-    /// Goes out before all others.
+    /// Puts a message before all others.
     pub(crate) fn post_first(&mut self, outgoing: Outgoing) {
         self.outbox_bytes += outgoing.message().len();
         self.outbox.push_front(outgoing);
     }
 
-    /// A WebSocket starts to write the next message, which stays here until it is [`written`](Self::written).
+    /// Returns the next message for a WebSocket. It stays in the outbox until it is [`written`](Self::written).
     pub(crate) fn begin_writing(&mut self) -> Option<Outgoing> {
         let outgoing = self.outbox.get(self.in_writing)?.clone();
         self.in_writing += 1;
         Some(outgoing)
     }
 
-    /// The WebSocket has written the oldest messages completely. Returns them: they are to be dropped without the lock.
+    /// Removes and returns the oldest messages, which the WebSocket has written completely. Drop them without the lock.
     pub(crate) fn written(&mut self, messages: usize) -> VecDeque<Outgoing> {
         let messages = messages.min(self.in_writing);
         self.in_writing -= messages;
         self.take(messages)
     }
 
-    /// The next message that an HTTP request may carry.
+    /// Returns the next message that an HTTP request may carry.
     pub(crate) fn next_outgoing(&self) -> Option<&Outgoing> {
         self.outbox.front()
     }
 
-    /// An HTTP request takes the oldest messages, at most this many.
+    /// Takes the oldest messages for an HTTP request, at most `at_most`.
     pub(crate) fn take_outgoing(&mut self, at_most: usize) -> VecDeque<Outgoing> {
         self.take(at_most)
     }
 
-    /// Messages that a request was given did not leave: they are the next ones again.
+    /// Puts messages back that a request did not send. They are the next ones again.
     pub(crate) fn put_back(&mut self, mut messages: VecDeque<Outgoing>) {
         self.outbox_bytes += messages.iter().map(|outgoing| outgoing.message().len()).sum::<usize>();
         messages.append(&mut self.outbox);
@@ -246,12 +247,12 @@ impl Mailbox {
         taken
     }
 
-    /// The number of messages that no transport has taken completely.
+    /// Returns the number of messages that have not been written completely.
     pub(crate) fn unsent(&self) -> usize {
         self.outbox.len()
     }
 
-    /// Takes the messages that the application sent and no transport took.
+    /// Takes the messages that the application sent and that were never written.
     pub(crate) fn take_unsent(&mut self) -> VecDeque<Outgoing> {
         self.in_writing = 0;
         self.outbox_bytes = 0;
@@ -291,28 +292,28 @@ impl Mailbox {
         self.look
     }
 
-    /// The task has read everything, and has handled what was due.
+    /// Notes that the task has finished a pass: it has read everything, and has handled what was due.
     pub(crate) fn looked(&mut self) {
         if core::mem::take(&mut self.look) {
             self.wake_waiters();
         }
     }
 
-    /// The task takes what it has been asked for, and looks at everything from now on.
+    /// Takes the requests to the task, which begins a pass.
     pub(crate) fn begin_pass(&mut self) -> Requests {
         self.has_changed = false;
         self.task = None;
         self.take_requests()
     }
 
-    /// The task takes what it has been asked for, and will look for messages to send.
+    /// Takes the requests to the task, which will then check for messages to send.
     pub(crate) fn take_requests(&mut self) -> Requests {
         self.has_requests = false;
         let look = self.look;
         Requests { look, ..core::mem::take(&mut self.requests) }
     }
 
-    /// Pending if nothing changed since the task began to look. The task is woken when something does.
+    /// Returns `Pending` if nothing has changed since the task began its pass, and wakes the task when something does.
     pub(crate) fn poll_change(&mut self, cx: &Context<'_>) -> Poll<()> {
         if self.has_changed || self.has_requests {
             return Poll::Ready(());
@@ -326,7 +327,7 @@ impl Mailbox {
         self.wake.task = true;
     }
 
-    /// The same, for what the task looks at again behind the application's turn.
+    /// Wakes the task for a request that it takes after the application's turn.
     fn wake_task_for_request(&mut self) {
         self.has_requests = true;
         self.wake.task = true;
@@ -356,11 +357,11 @@ impl Mailbox {
     }
 }
 
-/// Messages that nobody will read or send.
+/// Messages that will never be read or sent.
 #[expect(dead_code, reason = "only dropped")]
 pub(crate) struct Discarded(VecDeque<Message>, VecDeque<Outgoing>);
 
-/// Keeps the waker of the task that waits now.
+/// Stores the waker of the task that waits now.
 pub(crate) fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
     match slot {
         Some(waker) if waker.will_wake(cx.waker()) => {}
