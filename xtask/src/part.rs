@@ -140,7 +140,7 @@ pub(crate) const PARTS: &[Part] = &[
             BARE_METAL_TARGETS[2],
             Need::Target(WEB_ASSEMBLY),
         ],
-        limit_minutes: 5,
+        limit_minutes: 10,
         run: bare_metal::build,
     },
     Part {
@@ -171,7 +171,7 @@ pub(crate) const PARTS: &[Part] = &[
             Need::Component("clippy"),
             Need::Component("llvm-tools"),
         ],
-        limit_minutes: 10,
+        limit_minutes: 15,
         run: panic_free::prove,
     },
     Part {
