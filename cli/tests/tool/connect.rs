@@ -1,4 +1,4 @@
-//! `eio connect` against servers that behave, refuse, fall silent and vanish.
+//! `eio connect` with servers that behave, refuse, fall silent and vanish.
 
 use crate::peer::{SilentServer, polling, redirecting};
 use crate::program::{Eio, lines_of};
@@ -33,7 +33,7 @@ fn a_session_is_shown_from_its_handshake_to_ctrl_c() {
 }
 
 #[test]
-fn text_that_polling_cannot_carry_is_said_to_be_unsent() {
+fn text_that_polling_cannot_carry_is_reported_as_unsent() {
     let (_server, url) = serve(&["--echo"]);
     let mut client = Eio::start(&["connect", "--json", "--transport", "polling", &url]);
     client.event("open");
@@ -59,7 +59,7 @@ fn a_silent_server_is_a_ping_timeout_with_a_sentence_that_helps() {
     let mut client = Eio::start(&["connect", &server.url()]);
     assert_eq!(client.exit_code(), 5);
     let last = client.rest().pop().unwrap();
-    // As long as the bound at least, and more on a machine that is busy.
+    // At least the bound, and more on a busy machine.
     let silence =
         last.split("ping timeout: no ping arrived for ").nth(1).and_then(|rest| rest.split(' ').next());
     let silence: u32 = silence.unwrap_or_else(|| panic!("{last}")).parse().unwrap();
@@ -124,7 +124,7 @@ fn a_server_that_stops_is_a_transport_close() {
     server.interrupt();
     let close = client.event("close");
     assert_eq!((&close["reason"], &close["exit_code"]), (&"transport close".into(), &6.into()));
-    // It closes as engine.io does: by a close frame without a code.
+    // Like engine.io, it closes with a close frame without a code.
     assert_eq!((&close["close_code"], &close["close_reason"]), (&1005.into(), &"".into()));
     let explanation = close["explanation"].as_str().unwrap();
     assert!(
@@ -136,7 +136,7 @@ fn a_server_that_stops_is_a_transport_close() {
 }
 
 #[test]
-fn no_session_is_told_apart_by_its_exit_code() {
+fn the_reasons_why_no_session_opens_have_different_exit_codes() {
     // A port that was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut client = Eio::start(&["connect", &format!("http://{free}")]);
@@ -195,10 +195,10 @@ fn text_from_the_server_cannot_change_the_terminal_and_is_cut() {
 }
 
 #[test]
-fn an_answer_that_ends_a_session_is_told_by_its_exit_code_and_what_to_change() {
+fn an_answer_that_ends_a_session_has_an_exit_code_and_says_what_to_change() {
     let unknown = r#"{"code":1,"message":"Session ID unknown"}"#;
     let bad = r#"{"code":3,"message":"Bad request"}"#;
-    for (status, body, code, told) in [
+    for (status, body, code, expected) in [
         ("400 Bad Request", unknown, 11, "sticky sessions"),
         ("400 Bad Request", bad, 12, "rejected a request that belongs to the session"),
         ("413 Payload Too Large", "", 13, "maxHttpBufferSize"),
@@ -220,7 +220,7 @@ fn an_answer_that_ends_a_session_is_told_by_its_exit_code_and_what_to_change() {
         let mut client = Eio::start(&["connect", &url]);
         assert_eq!(client.exit_code(), code, "{status}");
         let last = client.rest().pop().unwrap();
-        assert!(last.contains(told) && !last.contains("reset it"), "{status}: {last}");
+        assert!(last.contains(expected) && !last.contains("reset it"), "{status}: {last}");
     }
 }
 
@@ -228,7 +228,7 @@ fn an_answer_that_ends_a_session_is_told_by_its_exit_code_and_what_to_change() {
 fn a_server_of_the_other_revision_is_named_with_the_option_to_give() {
     let open = r#"0{"sid":"abcdefgh","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
     let third = format!("{}:{open}", open.len());
-    for (first, option, told) in [
+    for (first, option, expected) in [
         (
             third.as_str(),
             "4",
@@ -239,7 +239,7 @@ fn a_server_of_the_other_revision_is_named_with_the_option_to_give() {
         let mut client = Eio::start(&["connect", "--eio", option, &polling(first, "")]);
         assert_eq!(client.exit_code(), 4);
         let last = client.rest().pop().unwrap();
-        assert!(last.contains(told), "{last}");
+        assert!(last.contains(expected), "{last}");
     }
 }
 

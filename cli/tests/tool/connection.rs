@@ -60,8 +60,8 @@ pub(crate) fn sentence(arguments: &[&str], code: i32) -> String {
     client.rest().pop().unwrap_or_default() + &client.errors()
 }
 
-/// A proxy that leads to `port` of this machine, wherever it is told to connect. Returns its address, and the heads of
-/// the requests to it.
+/// Starts a proxy whose tunnels all lead to `port` of this machine. Returns its address, and the heads of the requests to
+/// it.
 fn proxy_to(port: u16) -> (String, mpsc::Receiver<String>) {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = proxy.local_addr().unwrap().to_string();
@@ -87,7 +87,7 @@ fn proxy_to(port: u16) -> (String, mpsc::Receiver<String>) {
 }
 
 #[test]
-fn a_redirect_goes_by_the_environments_rules_for_its_own_url() {
+fn the_environment_chooses_the_proxy_for_the_url_of_a_redirect() {
     let (_server, port) = serve();
     let redirecting_to = |host: &str| {
         let location = format!("Location: http://{host}:{port}/engine.io/");
@@ -101,12 +101,12 @@ fn a_redirect_goes_by_the_environments_rules_for_its_own_url() {
         client.event("redirected");
         echoes(&mut client);
     };
-    // From this machine, which needs no proxy, to a host that does.
+    // A redirect from this machine, which needs no proxy, to a host that needs one.
     let (proxy, heads) = proxy_to(port);
     connect(&redirecting_to("app.example"), &proxy);
     let head = heads.try_recv().expect("the new URL is asked for through the proxy");
     assert!(head.starts_with(&format!("CONNECT app.example:{port} ")), "{head}");
-    // The other way round.
+    // A redirect from a host that needs a proxy to this machine.
     let old = redirecting_to("127.0.0.1");
     let (proxy, heads) = proxy_to(old.rsplit_once(':').unwrap().1.parse().unwrap());
     connect("http://old.example/", &proxy);
@@ -141,7 +141,7 @@ fn a_proxy_is_taken_from_the_option_or_the_environment_and_named() {
         assert!(head.starts_with(&format!("CONNECT app.example:{port} HTTP/1.1\r\n")), "{head}");
         assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic "), "{head}");
     }
-    // This machine is reached without it, and so is everything that is told not to use it.
+    // This machine is reached without the proxy, and so is every host with --proxy none.
     let mut client =
         Eio::start_with(&["connect", "--json", &format!("ws://127.0.0.1:{port}")], environment("ALL_PROXY"));
     assert!(client.event("connecting")["proxy"].is_null());
@@ -152,7 +152,7 @@ fn a_proxy_is_taken_from_the_option_or_the_environment_and_named() {
 }
 
 #[test]
-fn a_proxy_that_fails_is_told_with_what_to_try() {
+fn a_proxy_that_fails_is_explained_with_what_to_try() {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", proxy.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -162,12 +162,12 @@ fn a_proxy_that_fails_is_told_with_what_to_try() {
             write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").unwrap();
         }
     });
-    let told = sentence(&["--proxy", &url, "wss://app.example"], 3);
-    assert!(told.contains("the proxy requires a user name and a password. Pass credentials in the URL of the proxy: --proxy http://USER:PASSWORD@"), "{told}");
-    let told = sentence(&["--proxy", &url, "wss://app.example"], 3);
+    let explained = sentence(&["--proxy", &url, "wss://app.example"], 3);
+    assert!(explained.contains("the proxy requires a user name and a password. Pass credentials in the URL of the proxy: --proxy http://USER:PASSWORD@"), "{explained}");
+    let explained = sentence(&["--proxy", &url, "wss://app.example"], 3);
     assert!(
-        told.contains("refused the tunnel: status 403 Forbidden. Check whether the proxy reaches"),
-        "{told}"
+        explained.contains("refused the tunnel: status 403 Forbidden. Check whether the proxy reaches"),
+        "{explained}"
     );
     let mut client = Eio::start(&["connect", "--proxy", "socks5://ann:secret@h", "http://h"]);
     assert_eq!(client.exit_code(), 2);
@@ -176,7 +176,7 @@ fn a_proxy_that_fails_is_told_with_what_to_try() {
 }
 
 #[test]
-fn nothing_that_is_printed_shows_user_password_or_token() {
+fn the_output_shows_neither_user_nor_password_nor_token() {
     let (_server, port) = serve();
     for more in [&["--json"][..], &[]] {
         let url = format!("ws://visitor-name:secret-word@127.0.0.1:{port}/?token=hidden-word");

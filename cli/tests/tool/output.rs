@@ -1,4 +1,4 @@
-//! Standard output and standard error on a full disk: sessions live on, and what could not be told is an exit code.
+//! Standard output that fails: a full disk leaves sessions as they are, and the exit code reports what could not be printed.
 
 #![cfg(target_os = "linux")]
 
@@ -9,14 +9,14 @@ use std::net::TcpListener;
 use crate::peer::{WebSocket, get};
 use crate::program::{Eio, lines_of};
 
-/// The device on which everything is refused, as on a full disk.
+/// A device that refuses every write, as a full disk does.
 fn full() -> File {
     OpenOptions::new().write(true).open("/dev/full").expect("/dev/full is writable")
 }
 
 const NOT_WRITTEN: &str = "eio: cannot write to standard output: No space left on device (os error 28)";
 
-/// A server whose standard output is full, and its address.
+/// Starts a server whose standard output is full, and returns its address.
 fn serve_without_log(stderr: Option<File>) -> (Eio, String) {
     // A port that was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
@@ -30,7 +30,7 @@ fn serve_without_log(stderr: Option<File>) -> (Eio, String) {
     (server, address)
 }
 
-/// A session that is open, sees heartbeats, and is answered.
+/// Opens a session, and checks that it gets heartbeats.
 fn live(address: &str) {
     let mut client = WebSocket::open(address, 4);
     for _ in 0..3 {
@@ -41,18 +41,18 @@ fn live(address: &str) {
 }
 
 #[test]
-fn a_full_disk_under_its_log_leaves_a_server_at_work_and_is_told_once() {
+fn a_server_goes_on_with_a_full_disk_and_reports_it_once() {
     let (mut server, address) = serve_without_log(None);
     let complaint = server.complaint();
     assert!(complaint.starts_with(NOT_WRITTEN) && complaint.contains("sessions go on"), "{complaint}");
     live(&address);
     server.interrupt();
     assert_eq!(server.exit_code(), 0);
-    assert_eq!(server.errors(), "", "it was told once");
+    assert_eq!(server.errors(), "", "it was reported once");
 }
 
 #[test]
-fn a_server_that_can_tell_nobody_anything_serves() {
+fn a_server_that_can_print_nothing_serves() {
     let (mut server, address) = serve_without_log(Some(full()));
     live(&address);
     server.interrupt();
@@ -60,7 +60,7 @@ fn a_server_that_can_tell_nobody_anything_serves() {
 }
 
 #[test]
-fn a_full_disk_under_connect_closes_its_session_and_is_code_1() {
+fn with_a_full_disk_connect_closes_its_session_with_code_1() {
     let mut server = Eio::start(&["serve", "--json", "--listen", "127.0.0.1:0"]);
     let url = server.event("listening")["url"].as_str().unwrap().to_owned();
     for options in [&[][..], &["--json"], &["--transport", "polling"], &["--transport", "websocket"]] {
@@ -86,7 +86,7 @@ fn a_reader_that_goes_away_ends_a_server_that_has_nothing_to_print() {
 }
 
 #[test]
-fn whatever_is_only_printed_is_code_1_on_a_full_disk() {
+fn commands_that_only_print_end_with_code_1_on_a_full_disk() {
     for arguments in
         [&["simulate"][..], &["--help"], &["serve", "--help"], &["connect", "-h"], &["--version"]]
     {
@@ -99,7 +99,7 @@ fn whatever_is_only_printed_is_code_1_on_a_full_disk() {
 }
 
 #[test]
-fn exit_codes_are_the_same_where_standard_error_is_full() {
+fn exit_codes_are_the_same_when_standard_error_is_full() {
     for (arguments, code) in [
         (&["srve"][..], 2),
         (&["serve", "--listen", "nowhere"], 2),

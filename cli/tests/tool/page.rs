@@ -1,4 +1,4 @@
-//! The page in headless Chromium, driven by `tests/page/look.mjs`: what it shows has to agree with what the server says.
+//! The page in headless Chromium, driven by `tests/page/look.mjs`. What it shows must agree with the events of the server.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,7 +7,7 @@ use crate::program::Eio;
 
 #[test]
 #[ignore = "needs node, npm packages and chromium, which `cargo xtask test page` installs"]
-fn a_person_opens_sessions_and_watches_silence_being_noticed() {
+fn a_person_opens_sessions_and_sees_a_ping_timeout() {
     let mut server = Eio::start(&[
         "serve",
         "--json",

@@ -1,4 +1,4 @@
-//! The other ends: clients and servers of a few lines, on bare sockets.
+//! Minimal clients and servers on plain sockets.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -13,12 +13,12 @@ fn connect(address: &str) -> TcpStream {
     stream
 }
 
-/// The whole answer to a GET, head and body.
+/// Returns the whole answer to a GET, head and body.
 pub(crate) fn get(address: &str, target: &str) -> String {
     get_with(address, target, &format!("Host: {address}\r\n"))
 }
 
-/// The same with these headers.
+/// Returns the whole answer to a GET with these headers.
 pub(crate) fn get_with(address: &str, target: &str, headers: &str) -> String {
     let mut stream = connect(address);
     write!(stream, "GET {target} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").expect("the server reads");
@@ -27,7 +27,7 @@ pub(crate) fn get_with(address: &str, target: &str, headers: &str) -> String {
     answer
 }
 
-/// The whole answer to a POST.
+/// Returns the whole answer to a POST.
 pub(crate) fn post(address: &str, target: &str, body: &str) -> String {
     let mut stream = connect(address);
     write!(
@@ -41,7 +41,7 @@ pub(crate) fn post(address: &str, target: &str, body: &str) -> String {
     answer
 }
 
-/// The first line of an answer, which may have no end.
+/// Returns the first line of an answer, which may never end.
 pub(crate) fn first_line(address: &str, target: &str, headers: &str) -> String {
     let mut stream = connect(address);
     write!(stream, "GET {target} HTTP/1.1\r\n{headers}\r\n").expect("the server reads");
@@ -50,7 +50,7 @@ pub(crate) fn first_line(address: &str, target: &str, headers: &str) -> String {
     line
 }
 
-/// The head of an answer whose connection stays open.
+/// Returns the head of an answer whose connection stays open.
 pub(crate) fn head(address: &str, target: &str) -> String {
     let mut stream = connect(address);
     write!(stream, "GET {target} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("the server reads");
@@ -65,7 +65,7 @@ fn read_head(stream: &mut BufReader<TcpStream>) -> String {
     head
 }
 
-/// An open stream of server-sent events, and the head of its answer.
+/// Returns an open stream of server-sent events, and the head of its answer.
 pub(crate) fn feed(address: &str) -> (BufReader<TcpStream>, String) {
     let mut stream = connect(address);
     write!(stream, "GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("the server reads");
@@ -74,7 +74,7 @@ pub(crate) fn feed(address: &str) -> (BufReader<TcpStream>, String) {
     (stream, head)
 }
 
-/// All that a server answers until it closes the connection.
+/// Returns everything that a server sends until it closes the connection.
 pub(crate) fn exchange(address: &str, request: &str) -> String {
     let mut stream = connect(address);
     stream.write_all(request.as_bytes()).expect("the server reads");
@@ -83,7 +83,7 @@ pub(crate) fn exchange(address: &str, request: &str) -> String {
     answer
 }
 
-/// The data of the first server-sent events.
+/// Returns the data of the first server-sent events.
 pub(crate) fn events(address: &str, count: usize) -> Vec<String> {
     let mut stream = connect(address);
     write!(stream, "GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("the server reads");
@@ -101,7 +101,7 @@ fn request(stream: &mut TcpStream, address: &str, target: &str, header: &str) {
     .expect("the server reads");
 }
 
-/// An Engine.IO client on WebSocket that does nothing by itself.
+/// An Engine.IO client on WebSocket that sends only what the test tells it to.
 pub(crate) struct WebSocket {
     stream: BufReader<TcpStream>,
     pub(crate) sid: String,
@@ -120,14 +120,14 @@ impl WebSocket {
         client
     }
 
-    /// The head of the answer to a request for a WebSocket that has a header more.
+    /// Returns the head of the answer to a request for a WebSocket with one more header.
     pub(crate) fn asked(address: &str, target: &str, header: &str) -> String {
         let mut stream = BufReader::new(connect(address));
         request(stream.get_mut(), address, target, header);
         read_head(&mut stream)
     }
 
-    /// The whole answer to a request for a WebSocket that is refused.
+    /// Returns the whole answer to a request for a WebSocket that is refused.
     pub(crate) fn refused(address: &str, target: &str) -> String {
         let mut stream = connect(address);
         request(&mut stream, address, target, "");
@@ -136,7 +136,7 @@ impl WebSocket {
         answer
     }
 
-    /// The next packet; `None` once a close frame or the end has come.
+    /// Returns the next packet, or `None` after a close frame or the end of the connection.
     pub(crate) fn next(&mut self) -> Option<String> {
         let mut head = [0; 2];
         self.stream.read_exact(&mut head).ok()?;
@@ -153,7 +153,7 @@ impl WebSocket {
         (head[0] == 0x81).then(|| String::from_utf8(payload).expect("text"))
     }
 
-    /// Closes with a code and words for it.
+    /// Closes with a code and a reason.
     pub(crate) fn close(&mut self, code: u16, words: &str) {
         let length = u8::try_from(2 + words.len()).expect("short words");
         let head = [0x88, 0x80 | length, 0, 0, 0, 0];
@@ -169,7 +169,7 @@ impl WebSocket {
     }
 }
 
-/// A server that opens one session on WebSocket, says what it was told to say, and nothing more. It never pings.
+/// A server that opens one session on WebSocket and sends only given packets. It never pings.
 pub(crate) struct SilentServer {
     listener: TcpListener,
     open: String,
@@ -198,7 +198,7 @@ impl SilentServer {
         self
     }
 
-    /// Where it is; from here on it serves.
+    /// Starts to serve, and returns the URL.
     pub(crate) fn url(self) -> String {
         let url = format!("ws://{}", self.listener.local_addr().expect("an address"));
         std::thread::spawn(move || {
@@ -226,21 +226,22 @@ impl SilentServer {
                 answer.extend_from_slice(packet.as_bytes());
             }
             stream.get_mut().write_all(&answer).expect("the client reads");
-            // Takes what comes until the client leaves.
+            // Reads until the client closes.
             let _ = stream.read_to_end(&mut Vec::new());
         });
         url
     }
 }
 
-/// A server that opens a session on polling with `open`, and answers all other requests of it with `then`. Returns where.
+/// Starts a server that opens a session on polling with `open`, and answers all its other requests with `then`. Returns
+/// the URL.
 pub(crate) fn polling(open: &str, then: &str) -> String {
     let open =
         format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{open}", open.len());
     answering(open, then.to_owned())
 }
 
-/// A server that answers every request with this. Returns where.
+/// Starts a server that answers every request with this. Returns the URL.
 pub(crate) fn redirecting(answer: &str) -> String {
     answering(answer.to_owned(), answer.to_owned())
 }
@@ -262,7 +263,7 @@ fn answering(open: String, then: String) -> String {
     url
 }
 
-/// Reads up to the empty line; returns the key of a WebSocket request.
+/// Reads up to the empty line. Returns the key of a WebSocket request.
 fn skip_head(stream: &mut BufReader<TcpStream>) -> Option<String> {
     let mut key = None;
     loop {

@@ -1,4 +1,4 @@
-//! The program under test: its lines, its end. Killed, whatever happens.
+//! The program under test: its output and its exit code. It is killed at the end of every test.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// How long anything may take on a busy machine.
+/// How long a step may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Eio {
@@ -22,7 +22,7 @@ impl Eio {
         Self::start_with(arguments, |_| {})
     }
 
-    /// With another standard output or standard error than pipes to this test.
+    /// Starts the program with a changed command, for example with another standard output.
     pub(crate) fn start_with(arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_eio"));
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -30,7 +30,7 @@ impl Eio {
         Self::spawn(command)
     }
 
-    /// With so few descriptors.
+    /// Starts the program with this limit on file descriptors.
     pub(crate) fn start_with_descriptors(count: u32, arguments: &[&str]) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_eio")]);
@@ -38,7 +38,7 @@ impl Eio {
         Self::spawn(command)
     }
 
-    /// As what a shell runs in a terminal of its own, where `"$EIO"` is the program. What it prints is both outputs.
+    /// Starts a shell script in a new terminal, where `"$EIO"` is the program. Both outputs arrive as one.
     pub(crate) fn start_in_terminal(script: &str) -> Self {
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", script, "/dev/null"]);
@@ -55,17 +55,17 @@ impl Eio {
         Self { child, lines, reading: Some(reading) }
     }
 
-    /// The next line of standard output.
+    /// Returns the next line of standard output.
     pub(crate) fn line(&mut self) -> String {
         self.lines.recv_timeout(PATIENCE).expect("a line in time")
     }
 
-    /// The next line of standard output, if there is one before its end.
+    /// Returns the next line of standard output, or `None` at its end.
     pub(crate) fn line_or_end(&mut self) -> Option<String> {
         self.lines.recv_timeout(PATIENCE).ok()
     }
 
-    /// The next event of this kind; others before it are passed over.
+    /// Returns the next event of this kind, and skips others before it.
     pub(crate) fn event(&mut self, kind: &str) -> Value {
         let mut passed = Vec::new();
         loop {
@@ -80,12 +80,12 @@ impl Eio {
         }
     }
 
-    /// What is left of standard output, once the program has ended.
+    /// Returns the rest of standard output, once the program has ended.
     pub(crate) fn rest(&mut self) -> Vec<String> {
         self.lines.iter().collect()
     }
 
-    /// All of standard error, once the program has ended.
+    /// Returns all of standard error, once the program has ended.
     pub(crate) fn errors(&mut self) -> String {
         let mut errors = String::new();
         if self.child.try_wait().is_ok_and(|status| status.is_some())
@@ -96,7 +96,7 @@ impl Eio {
         errors
     }
 
-    /// The next line of standard error; waits for it.
+    /// Waits for the next line of standard error.
     pub(crate) fn complaint(&mut self) -> String {
         let stderr = self.child.stderr.as_mut().expect("standard error is piped");
         let mut line = Vec::new();
@@ -107,14 +107,14 @@ impl Eio {
         String::from_utf8(line).expect("text")
     }
 
-    /// Types a line.
+    /// Writes a line to standard input.
     pub(crate) fn say(&mut self, line: &str) {
         let stdin = self.child.stdin.as_mut().expect("standard input is piped");
         writeln!(stdin, "{line}").expect("the program reads");
         stdin.flush().expect("the program reads");
     }
 
-    /// Waits until somebody listens there.
+    /// Waits until a program listens on this address.
     pub(crate) fn wait_for_port(address: &str) {
         const TICK: Duration = Duration::from_millis(10);
         for _ in 0..PATIENCE.as_millis() / TICK.as_millis() {
@@ -126,12 +126,12 @@ impl Eio {
         panic!("nobody listens on {address}");
     }
 
-    /// Ctrl-C.
+    /// Sends SIGINT, as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
         self.signal("-INT");
     }
 
-    /// What `kill` and service managers send.
+    /// Sends SIGTERM, as `kill` and service managers do.
     pub(crate) fn terminate(&self) {
         self.signal("-TERM");
     }
@@ -170,12 +170,12 @@ impl Drop for Eio {
     }
 }
 
-/// The lines of a text.
+/// Returns the lines of a text.
 pub(crate) fn lines_of(text: &str) -> Vec<&str> {
     text.lines().collect()
 }
 
-/// Lines as they come, read by a thread until the pipe ends or the test stops it.
+/// Returns lines as they arrive. A thread reads them until the pipe ends or the test stops it.
 fn lines(stdout: ChildStdout, stop: Receiver<()>) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {

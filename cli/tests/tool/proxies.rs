@@ -1,5 +1,5 @@
-//! `eio connect` behind what stands between clients and servers: proxies that lose patience, or pass half of a request
-//! on, and ports where somebody accepts and says nothing.
+//! `eio connect` behind proxies that cut idle connections or remove headers, and with servers that accept connections and
+//! send nothing.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,8 +13,8 @@ fn serve(options: &[&str]) -> (Eio, String) {
     (server, address)
 }
 
-/// Relays connections to `server`. What `change` makes of a request's head is passed on; a server that says nothing for
-/// `limit` ends the connection.
+/// Relays connections to `server`. `change` changes the head of a request. A connection on which the server sends nothing
+/// for `limit` ends.
 fn proxy(server: String, limit: Duration, change: fn(&str) -> String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -43,7 +43,7 @@ fn pass_requests(client: TcpStream, mut server: TcpStream, change: fn(&str) -> S
     let _ = server.shutdown(Shutdown::Write);
 }
 
-/// Ends at the server's end, and when the limit has passed without a byte.
+/// Ends when the server closes, and when the limit has passed without a byte.
 fn pass_answers(mut server: TcpStream, mut client: TcpStream) {
     let mut bytes = [0; 4096];
     while let Ok(length @ 1..) = server.read(&mut bytes) {
@@ -55,7 +55,7 @@ fn pass_answers(mut server: TcpStream, mut client: TcpStream) {
     let _ = client.shutdown(Shutdown::Both);
 }
 
-/// As HTTP/1.0 did, and nginx does unless told otherwise.
+/// HTTP/1.0 proxies do this, and nginx by default.
 fn without_upgrade(head: &str) -> String {
     let is_passed = |line: &&str| {
         let name = line.split(':').next().unwrap_or_default();
@@ -87,7 +87,7 @@ fn a_proxy_that_closes_idle_connections_is_named_with_the_numbers_and_the_settin
 }
 
 #[test]
-fn a_proxy_that_strips_upgrade_is_named_and_the_session_stays_on_polling() {
+fn with_a_proxy_that_removes_upgrade_the_session_stays_on_polling_and_the_hint_says_why() {
     let (_server, address) = serve(&[]);
     let proxy = proxy(address, NO_LIMIT, without_upgrade);
     let mut client = Eio::start(&["connect", "--json", &format!("http://{proxy}")]);
@@ -109,7 +109,7 @@ fn a_proxy_that_strips_upgrade_is_named_and_the_session_stays_on_polling() {
 }
 
 #[test]
-fn an_answer_that_is_no_switch_is_told_as_a_stripped_upgrade() {
+fn an_ordinary_answer_to_an_upgrade_is_explained_by_removed_headers() {
     for status in ["200 OK", "400 Bad Request", "426 Upgrade Required"] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -132,7 +132,7 @@ fn an_answer_that_is_no_switch_is_told_as_a_stripped_upgrade() {
 }
 
 #[test]
-fn what_a_server_that_accepts_and_never_answers_keeps_waiting_is_said_after_2_s() {
+fn after_2_s_the_tool_says_what_a_silent_server_keeps_it_waiting_for() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     for (scheme, awaited) in [("http", "handshake"), ("ws", "handshake"), ("https", "connection")] {
@@ -146,7 +146,7 @@ fn what_a_server_that_accepts_and_never_answers_keeps_waiting_is_said_after_2_s(
 }
 
 #[test]
-fn an_interval_that_proxies_do_not_bear_is_warned_of_when_a_session_opens() {
+fn an_interval_above_the_idle_limits_of_proxies_is_warned_about_when_a_session_opens() {
     for (interval, is_warned_of) in [("59s", false), ("5m", true)] {
         let (_server, address) = serve(&["--ping-interval", interval]);
         let mut client = Eio::start(&["connect", "--json", "--for", "1ms", &format!("http://{address}")]);

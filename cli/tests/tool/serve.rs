@@ -1,4 +1,4 @@
-//! `eio serve` and its events, its signals, its page.
+//! `eio serve`: its events, its signals and its limits.
 
 use crate::peer::{WebSocket, get, get_with, head, post};
 use crate::program::{Eio, lines_of};
@@ -17,7 +17,7 @@ fn the_first_line_says_where_it_listens() {
     let mut server = Eio::start(&["serve", "--listen", "127.0.0.1:0"]);
     let line = server.line();
     assert!(line.starts_with("eio listens on http://127.0.0.1:"), "{line}");
-    // Nobody sees colours here.
+    // Standard output is not a terminal.
     assert!(!line.contains('\x1b'), "{line}");
     server.interrupt();
     assert_eq!(server.exit_code(), 0);
@@ -85,7 +85,7 @@ fn help_goes_to_standard_output() {
 }
 
 #[test]
-fn a_session_is_told_from_its_opening_to_the_silence_that_ends_it() {
+fn a_session_is_printed_from_its_opening_to_its_ping_timeout() {
     let (mut server, address) = serve(&[&["--echo"], &QUICK[..]].concat());
     let mut client = WebSocket::open(&address, 4);
     let open = server.event("open");
@@ -110,7 +110,7 @@ fn a_session_is_told_from_its_opening_to_the_silence_that_ends_it() {
     let pong = server.event("pong");
     assert!(pong["rtt_ms"].as_f64().unwrap() > 0.0, "{pong}");
 
-    // From here on it is silent.
+    // From here on, the client is silent.
     assert_eq!(client.next().as_deref(), Some("2"));
     let close = server.event("close");
     assert_eq!((&close["reason"], &close["transport"]), (&"ping timeout".into(), &"websocket".into()));
@@ -157,7 +157,7 @@ fn ctrl_c_closes_every_session() {
     assert_eq!(server.exit_code(), 0);
 }
 
-/// A session on polling, and no more of it. Returns its sid.
+/// Opens a session on polling that never polls. Returns its sid.
 fn open_polling(address: &str) -> String {
     let open = get(address, "/engine.io/?EIO=4&transport=polling");
     let sid = open.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
@@ -165,7 +165,7 @@ fn open_polling(address: &str) -> String {
 }
 
 #[test]
-fn a_polling_client_that_has_vanished_holds_up_no_end() {
+fn a_polling_client_that_has_vanished_does_not_delay_the_end() {
     let (mut server, address) = serve(&[]);
     open_polling(&address);
     server.event("open");
@@ -181,7 +181,7 @@ fn a_polling_client_that_has_vanished_holds_up_no_end() {
 #[test]
 fn a_second_ctrl_c_leaves_at_once() {
     let (mut server, address) = serve(&["--echo"]);
-    // This client is owed a message that it does not ask for.
+    // This client never polls for the echo of its message.
     let sid = open_polling(&address);
     let target = format!("/engine.io/?EIO=4&transport=polling&sid={sid}");
     assert!(post(&address, &target, "4hello").starts_with("HTTP/1.1 200"));
@@ -194,7 +194,7 @@ fn a_second_ctrl_c_leaves_at_once() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_ends_the_server() {
+fn a_reader_that_goes_away_ends_the_server() {
     let (mut server, address) = serve(&QUICK);
     server.stop_reading();
     let _client = WebSocket::open(&address, 4);
@@ -227,7 +227,7 @@ fn a_refused_websocket_is_a_line_in_the_log() {
     assert!(refused.starts_with("HTTP/1.1 400") && refused.ends_with("Session ID unknown"), "{refused}");
     let line = server.line();
     assert!(line.contains("refused") && line.contains("websocket, status 400: Session ID unknown"), "{line}");
-    // An offer of a subprotocol is no reason.
+    // Offering a subprotocol is not a reason to refuse.
     let answer = WebSocket::asked(
         address,
         "/engine.io?EIO=4&transport=websocket",
@@ -248,7 +248,7 @@ fn a_close_reason_cannot_change_the_terminal() {
 }
 
 #[test]
-fn a_clients_close_frame_is_told_with_its_code_and_words() {
+fn a_clients_close_frame_is_printed_with_its_code_and_reason() {
     let (mut server, address) = serve(&[]);
     let mut client = WebSocket::open(&address, 4);
     server.event("open");
@@ -263,7 +263,7 @@ fn a_clients_close_frame_is_told_with_its_code_and_words() {
 }
 
 #[test]
-fn a_server_without_descriptors_says_so_once_lets_newcomers_in_and_says_when_it_is_over() {
+fn a_server_without_descriptors_reports_it_once_accepts_new_clients_and_reports_the_end() {
     const DESCRIPTORS: u32 = 40;
     let arguments = ["serve", "--json", "--listen", "127.0.0.1:0", "--workers", "1"];
     let mut server = Eio::start_with_descriptors(DESCRIPTORS, &arguments);
@@ -277,7 +277,7 @@ fn a_server_without_descriptors_says_so_once_lets_newcomers_in_and_says_when_it_
             && complaint.ends_with("raise its limit (ulimit -n)"),
         "{complaint}"
     );
-    // Not after the 30 s that a head may take: reading gives up sooner.
+    // The server closes silent connections sooner than after the 30 s that a head may take.
     assert!(get(&address, "/").starts_with("HTTP/1.1 200"));
     drop(silent);
     let complaint = server.complaint();
@@ -303,8 +303,8 @@ fn connections_beyond_the_limit_wait_and_those_of_one_address_are_closed() {
     drop(first);
 }
 
-/// A session on polling, each of whose requests has a connection of its own, that is owed `messages` echoes when the
-/// server is told to end; all that it polls until the server has ended.
+/// Opens a session on polling that makes a connection for each request, and stops the server while `messages` echoes wait
+/// for the session. Returns everything that the session polls until the server has ended.
 fn polled_at_the_end(server: &mut Eio, address: &str, messages: usize) -> Vec<String> {
     const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
     let open = get(address, POLLING);
@@ -330,7 +330,7 @@ fn polled_at_the_end(server: &mut Eio, address: &str, messages: usize) -> Vec<St
 }
 
 #[test]
-fn what_polling_clients_are_owed_at_the_end_they_may_fetch_on_new_connections() {
+fn polling_clients_fetch_their_last_messages_on_new_connections_while_the_server_stops() {
     for messages in [40, 0] {
         let (mut server, address) = serve(&["--echo"]);
         let packets = polled_at_the_end(&mut server, &address, messages);

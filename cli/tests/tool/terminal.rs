@@ -1,4 +1,4 @@
-//! `eio connect` where people and scripts start it: in a terminal, in its background, without any input.
+//! `eio connect` in a terminal, in the background of a terminal, and without input.
 
 #![cfg(target_os = "linux")]
 
@@ -13,7 +13,7 @@ fn serve() -> (Eio, String) {
 #[test]
 fn in_the_background_of_a_terminal_a_session_lives_and_ends_on_time() {
     let (_server, url) = serve();
-    // The end of each script keeps the shell from becoming what it runs. `timeout` and `&` both put it in the
+    // `exit` at the end keeps the shell from replacing itself with the program. `timeout` and `&` run the program in the
     // background, where reading the terminal would stop it.
     for script in [
         format!("timeout 60 \"$EIO\" connect --json --for 300ms {url}; exit $?"),

@@ -13,7 +13,7 @@ use crate::connection::{Directory, echoes, sentence, serve};
 use crate::peer::redirecting;
 use crate::program::Eio;
 
-/// TLS in front of another port of this machine.
+/// A TLS relay to another port of this machine.
 struct Front {
     port: u16,
     /// The certificate of the authority, and of the server, in PEM form.
@@ -22,7 +22,7 @@ struct Front {
 }
 
 impl Front {
-    /// With a certificate for `localhost`, by an authority of its own or by itself.
+    /// Starts the relay with a certificate for `localhost`, signed by its own authority or by itself.
     fn start(to: u16, is_self_signed: bool) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -75,10 +75,11 @@ fn a_private_authority_is_trusted_with_its_file() {
     let ca = directory.write("ca.pem", &front.authority);
     for scheme in ["https", "wss"] {
         echoes(&mut Eio::start(&["connect", "--json", "--ca", &ca, &front.url(scheme)]));
-        let told = sentence(&[&front.url(scheme)], 3);
+        let explained = sentence(&[&front.url(scheme)], 3);
         assert!(
-            told.contains("signed by an authority that is not trusted. To trust a private authority, pass"),
-            "{told}"
+            explained
+                .contains("signed by an authority that is not trusted. To trust a private authority, pass"),
+            "{explained}"
         );
     }
 }
@@ -91,9 +92,12 @@ fn a_self_signed_certificate_is_trusted_with_its_file_or_without_a_check() {
     let ca = directory.write("own.pem", &front.own);
     let url = front.url("wss");
     echoes(&mut Eio::start(&["connect", "--json", "--ca", &ca, &url]));
-    let told = sentence(&[&url], 3);
-    assert!(told.contains("certificate is self-signed") && told.contains("--ca FILE"), "{told}");
-    assert!(!told.contains("CaUsedAsEndEntity"), "{told}");
+    let explained = sentence(&[&url], 3);
+    assert!(
+        explained.contains("certificate is self-signed") && explained.contains("--ca FILE"),
+        "{explained}"
+    );
+    assert!(!explained.contains("CaUsedAsEndEntity"), "{explained}");
 
     let mut client = Eio::start(&["connect", "--json", "--insecure", &url]);
     echoes(&mut client);
@@ -138,24 +142,30 @@ fn a_certificate_file_that_cannot_be_used_is_one_sentence_and_code_2() {
 }
 
 #[test]
-fn the_wrong_scheme_for_a_port_is_told_as_that() {
+fn the_wrong_scheme_for_a_port_is_recognized() {
     let (_server, port) = serve();
     let front = Front::start(port, false);
     for scheme in ["http", "ws"] {
-        let told = sentence(&[&front.url(scheme)], 3);
-        assert!(told.contains("the server speaks TLS on this port: expected https or wss"), "{told}");
+        let explained = sentence(&[&front.url(scheme)], 3);
+        assert!(
+            explained.contains("the server speaks TLS on this port: expected https or wss"),
+            "{explained}"
+        );
     }
     for scheme in ["https", "wss"] {
-        let told = sentence(&[&format!("{scheme}://localhost:{port}")], 3);
-        assert!(told.contains("the server does not speak TLS on this port: expected http or ws"), "{told}");
+        let explained = sentence(&[&format!("{scheme}://localhost:{port}")], 3);
+        assert!(
+            explained.contains("the server does not speak TLS on this port: expected http or ws"),
+            "{explained}"
+        );
     }
-    // The answer of nginx.
+    // nginx answers like this.
     let body =
         "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n</html>";
     let url =
         redirecting(&format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
     for url in [url.clone(), url.replacen("http", "ws", 1)] {
-        let told = sentence(&[&url], 3);
-        assert!(told.contains("The server speaks TLS on this port: use https or wss"), "{told}");
+        let explained = sentence(&[&url], 3);
+        assert!(explained.contains("The server speaks TLS on this port: use https or wss"), "{explained}");
     }
 }

@@ -35,7 +35,7 @@ fn a_unix_socket_is_served_connected_to_and_removed() {
 }
 
 #[test]
-fn the_first_line_names_the_socket_and_its_permissions_are_as_told() {
+fn the_first_line_names_the_socket_and_its_permissions_are_as_given() {
     let directory = Directory::new("mode");
     let path = directory.file("s");
     let mut server = Eio::start(&["serve", "--unix", &path, "--unix-mode", "660"]);
@@ -45,7 +45,7 @@ fn the_first_line_names_the_socket_and_its_permissions_are_as_told() {
 }
 
 #[test]
-fn a_file_that_is_left_over_is_replaced_and_nothing_else_is() {
+fn only_the_file_of_a_socket_without_a_listener_is_replaced() {
     let directory = Directory::new("stale");
     let path = directory.file("s");
     drop(UnixListener::bind(&path).unwrap());
@@ -72,7 +72,7 @@ fn a_file_that_is_left_over_is_replaced_and_nothing_else_is() {
 }
 
 #[test]
-fn of_servers_that_start_at_once_on_a_file_that_is_left_over_one_listens() {
+fn one_of_several_servers_that_start_at_once_listens() {
     let directory = Directory::new("race");
     let path = directory.file("s");
     for _ in 0..8 {
@@ -91,7 +91,7 @@ fn of_servers_that_start_at_once_on_a_file_that_is_left_over_one_listens() {
 }
 
 #[test]
-fn the_file_of_another_server_that_took_the_place_stays() {
+fn the_file_of_another_server_stays() {
     let directory = Directory::new("taken");
     let path = directory.file("s");
     let mut server = Eio::start(&["serve", "--json", "--unix", &path]);

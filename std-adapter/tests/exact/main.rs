@@ -6,6 +6,7 @@ mod answers;
 mod application;
 mod callbacks;
 mod cancellation;
+mod cancelled_requests;
 mod close_frames;
 mod closing;
 mod due;

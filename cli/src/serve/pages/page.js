@@ -266,7 +266,7 @@ function listen() {
   source.onerror = () => {
     // The browser connects again by itself, but not after an answer that is an error.
     const refused = source.readyState === EventSource.CLOSED;
-    setState("lost", refused ? "too many open pages, trying again" : "no connection to the server, trying again");
+    setState("lost", refused ? "the server refuses more open pages, trying again" : "no connection to the server, trying again");
     if (refused) setTimeout(listen, 5000);
   };
 }
