@@ -11,10 +11,10 @@ use crate::web::head::Head;
 
 /// The application's part of a session. Its size is in every session's task.
 pub(crate) enum Application {
-    /// The session has yet to open. The application gets the head of the opening request.
+    /// The session has not opened yet. The application will get the head of the opening request.
     ToStart(Box<Head>),
     Running(Guarded<()>),
-    /// The application has returned, panicked or was cut off. Next is `on_disconnect`, once the session has ended.
+    /// The application has returned, panicked or was cut off. `on_disconnect` runs next, once the session has ended.
     Over,
     /// `on_disconnect` runs.
     Leaving(Guarded<()>),
@@ -26,7 +26,7 @@ impl Application {
         Self::ToStart(Box::new(head))
     }
 
-    /// Lets the application run. Starts it first, if it has not started.
+    /// Polls the application. Starts it first if it has not started.
     pub(crate) fn run(&mut self, engine: &mut Engine<ServerSide>, cx: &mut Context<'_>) {
         if let Self::ToStart(_) = self
             && let Self::ToStart(head) = core::mem::replace(self, Self::Over)
@@ -47,7 +47,7 @@ impl Application {
         }
     }
 
-    /// The client never took the answer that opens the session: the application does not start.
+    /// Notes that the application will not start, because the client did not take the answer that opens the session.
     pub(crate) fn never_starts(&mut self, engine: &mut Engine<ServerSide>) {
         self.end(engine, Ok(()));
     }
@@ -61,7 +61,7 @@ impl Application {
         }
     }
 
-    /// Once the session has ended, and the application with it, `on_disconnect` runs.
+    /// Runs `on_disconnect` once the session and the application have ended.
     pub(crate) fn drive_end(&mut self, engine: &Engine<ServerSide>, cx: &mut Context<'_>) {
         let sessions = &engine.context().sessions;
         if let Self::Over = self
@@ -89,7 +89,7 @@ impl Application {
         }
     }
 
-    /// Whether nothing is left to run.
+    /// Returns whether nothing is left to run.
     pub(crate) fn has_left(&self) -> bool {
         matches!(self, Self::Left)
     }

@@ -1,4 +1,4 @@
-//! A WebSocket that a session may move to from polling.
+//! A WebSocket to which a session on polling may move.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -14,8 +14,8 @@ use crate::session::engine::Engine;
 use crate::session::upgrade::ProbeSink;
 use crate::wire::outgoing::ToWrite;
 
-/// A WebSocket that was requested with a session's sid. What it sends is the upgrade's, up to the `5` that makes it
-/// the session's own.
+/// A WebSocket that was requested with a session's sid. Its packets belong to the upgrade, until a `5` makes it the
+/// session's transport.
 pub(crate) struct Candidate {
     opening: Option<OnUpgrade>,
     io: Option<Box<WebSocketIo>>,
@@ -30,7 +30,7 @@ impl Candidate {
         Self { opening: Some(opening), io: None, upgrade, owes_pong: false, owes_noop: false }
     }
 
-    /// Does what can be done now. Returns how the upgrade ended, if it has.
+    /// Continues the upgrade. Returns how it ended, if it has.
     pub(crate) fn drive(
         &mut self,
         cx: &mut Context<'_>,
@@ -73,23 +73,23 @@ impl Candidate {
         self.opening = None;
     }
 
-    /// Whether a poll that waits is to be answered with a noop, so that its client stops polling.
+    /// Returns whether to answer the waiting poll with a noop, so that the client stops polling.
     pub(crate) fn take_noop(&mut self) -> bool {
         core::mem::take(&mut self.owes_noop)
     }
 
-    /// When it has to be driven again, whatever happens.
+    /// Returns the time at which it must be driven again at the latest.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.upgrade.poll_timeout()
     }
 
-    /// The WebSocket, if it opened.
+    /// Returns the WebSocket if it opened.
     pub(crate) fn into_io(self) -> Option<Box<WebSocketIo>> {
         self.io
     }
 }
 
-/// The answer to a probe, if one is owed.
+/// Provides the answer to a probe, if one is pending.
 struct ProbeAnswer<'a>(&'a mut bool);
 
 impl FrameSource for ProbeAnswer<'_> {

@@ -29,11 +29,11 @@ use crate::web::watched::{WatchedBody, WatchedIo};
 use crate::wire::session_id::SessionId;
 use crate::wire::transport::Transport;
 
-/// What hyper needs for the head of a request at least.
+/// The smallest buffer in which hyper reads the head of a request, in bytes.
 pub(crate) const MIN_HEAD: usize = 8 * 1024;
 
-/// How long a connection may take for the head of a request, and may be idle if no session needs it, while others wait to
-/// be accepted.
+/// While other connections wait to be accepted: the time for the head of a request, and the idle time of a connection that
+/// no session needs.
 const PRESSED: Duration = Duration::from_secs(1);
 
 /// A service that answers every request of a connection: the server's own, or a router around it.
@@ -63,7 +63,7 @@ where
 
 /// Serves the requests of one connection until it ends, becomes a WebSocket, or is no longer worth keeping.
 ///
-/// `permit` stays with the connection, also as a WebSocket.
+/// `permit` stays with the connection, even when it becomes a WebSocket.
 #[expect(clippy::too_many_lines, reason = "one connection from its first byte to its last")]
 pub(crate) async fn serve<I, S>(
     server: Arc<ServerShared>,
@@ -114,7 +114,7 @@ pub(crate) async fn serve<I, S>(
     let mut given_up = pin!(server.sessions.given_up());
     let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
     let mut pressed = pin!(server.gate.pressed());
-    // Whatever changes the verdict comes with a poll of the connection, or is its timer.
+    // Only a poll of the connection or its timer can change the decision about it.
     poll_fn(|cx| {
         loop {
             if given_up.as_mut().poll(cx).is_ready() {
@@ -126,7 +126,7 @@ pub(crate) async fn serve<I, S>(
                 }
                 return Poll::Ready(());
             }
-            // Not as soon as it begins to close: a poll that is on its way would meet a closed connection.
+            // Do not close as soon as the server begins to close: a poll may be on its way on this connection.
             let mut close = leaving.is_none() && drained.as_mut().poll(cx).is_ready();
             while activity.awaits_head() && pressed.as_mut().poll(cx).is_ready() {
                 pressed.set(server.gate.pressed());
@@ -159,14 +159,14 @@ pub(crate) async fn serve<I, S>(
     .await;
 }
 
-/// The time that connections have now.
+/// Returns the current time limits of connections.
 fn patience(server: &ServerShared) -> Patience {
     let (request, idle) = (server.http.request_timeout, server.http.idle_timeout);
     let pressed = if server.gate.is_short(server.sessions.clock.now()) { PRESSED } else { Duration::MAX };
     Patience { head: request.min(pressed), request, idle, spare: idle.min(pressed) }
 }
 
-/// Until when the session of this name may want its connection back, if it still lives on polling.
+/// Returns until when a session may need its connection again, if it is still on polling.
 fn needed_until(sessions: &Sessions, id: SessionId) -> Option<Instant> {
     let session = sessions.find(id.as_str())?;
     let inner = session.lock();

@@ -1,7 +1,7 @@
-//! Telling what happens on a server: to the observer, to the log, to the metrics.
+//! Reports the events of a server to the observer, the log and the metrics.
 //!
-//! All of these run application code, which may block, panic, or use the session. A session's own task calls them, in
-//! order, with no lock held.
+//! All of these run application code, which may block, panic, or use the session. A session's own task calls them in order,
+//! with no lock held.
 
 use core::time::Duration;
 use std::net::SocketAddr;
@@ -17,14 +17,14 @@ use crate::session::guard::guarded;
 use crate::session::metrics;
 use crate::session::role::Happening;
 
-/// Whether somebody wants to hear of messages and heartbeats.
+/// Returns whether there is an observer, or a log that may show messages and heartbeats.
 ///
-/// No subscriber is asked, which would be application code again: its most verbose level is known.
+/// It does not call the log's subscriber, which is application code, but only checks the most verbose level.
 pub(crate) fn is_anybody_listening(observer: Option<&Arc<dyn Observer>>) -> bool {
     cfg!(feature = "metrics") || observer.is_some() || LevelFilter::current() >= LevelFilter::TRACE
 }
 
-/// Tells all three. Returns `false` if one of them panicked.
+/// Reports an event to all three. Returns `false` if one of them panicked.
 pub(crate) fn tell(session: &Arc<Session>, happening: Happening<'_>) -> bool {
     let context = &session.context;
     let run = |callback, code: &dyn Fn()| match guarded(code) {
@@ -34,7 +34,7 @@ pub(crate) fn tell(session: &Arc<Session>, happening: Happening<'_>) -> bool {
             false
         }
     };
-    // Each of them hears of it, whatever happens to the others.
+    // A panic of one receiver does not keep the event from the others.
     let logged = run("tracing", &|| log(session, happening));
     let counted = run("metrics", &|| count(session, happening));
     let observed = match &context.sessions.config.observer {
@@ -44,7 +44,7 @@ pub(crate) fn tell(session: &Arc<Session>, happening: Happening<'_>) -> bool {
     logged && counted && observed
 }
 
-/// Tells of a request that was refused.
+/// Reports a request that was refused.
 pub(crate) fn tell_refused(request: &RefusedRequest<'_>, observer: Option<&dyn Observer>) {
     let RefusedRequest { transport, peer, status, code, message } = *request;
     without_session("tracing", || {
@@ -57,7 +57,8 @@ pub(crate) fn tell_refused(request: &RefusedRequest<'_>, observer: Option<&dyn O
     }
 }
 
-/// Tells of a failure to accept connections: of each to those who count, and of one that `is_new` to all.
+/// Reports a failure to accept connections. Counts every failure, and reports only one that `is_new` to the observer and
+/// the log.
 pub(crate) fn tell_cannot_accept(why: &CannotAccept<'_>, is_new: bool, observer: Option<&dyn Observer>) {
     without_session("metrics", || metrics::cannot_accept(why.as_str()));
     if is_new {
@@ -68,7 +69,7 @@ pub(crate) fn tell_cannot_accept(why: &CannotAccept<'_>, is_new: bool, observer:
     }
 }
 
-/// Tells that connections are accepted again, after so long.
+/// Reports that connections are accepted again. `after` is how long they were not.
 pub(crate) fn tell_accepts_again(after: Duration, observer: Option<&dyn Observer>) {
     without_session("tracing", || {
         tracing::warn!(after_ms = after.as_millis(), "connections are accepted again");
@@ -78,13 +79,13 @@ pub(crate) fn tell_accepts_again(after: Duration, observer: Option<&dyn Observer
     }
 }
 
-/// Tells of a connection beyond those that its address may have.
+/// Reports a connection above the limit of its address.
 pub(crate) fn tell_connection_refused(peer: Option<SocketAddr>) {
     without_session("tracing", || tracing::debug!(?peer, "connection refused: its address has too many"));
     without_session("metrics", metrics::connection_refused);
 }
 
-/// Runs other people's code that is told of no session. Its panic ends nothing.
+/// Runs application code for an event outside of a session. Its panic ends nothing.
 fn without_session(callback: &'static str, code: impl FnOnce()) {
     if let Err(panicked) = guarded(code) {
         panicked.report(callback, "-");

@@ -1,4 +1,4 @@
-//! Requests without an upgrade: handshakes, polls, and requests with data.
+//! Requests without an upgrade: handshakes, polls, and POSTs.
 
 use core::future::poll_fn;
 
@@ -52,7 +52,7 @@ where
             Method::GET if !session.catch_up().await => return Err(Refusal::SessionUnknown),
             Method::GET => get(server, &session, query, &head.headers).await?,
             Method::POST => post(server, &session, query, &head.headers, body).await,
-            // The session does not mind.
+            // The session continues.
             _ => return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)),
         }
     } else {
@@ -70,7 +70,7 @@ where
     Ok(response)
 }
 
-/// Opens a session. Its `open` packet is in the answer.
+/// Opens a session. The answer contains its `open` packet.
 async fn handshake(
     server: &ServerShared,
     head: Parts,
@@ -96,7 +96,7 @@ async fn handshake(
     Ok(response)
 }
 
-/// The connection that a polling request came on is one that its session needs.
+/// Notes that a session needs the connection of its polling request.
 fn carries(came_on: Option<&CameOn>, session: &Session) {
     let heartbeat = session.lock().view.session.heartbeat();
     if let Some((CameOn(activity), heartbeat)) = came_on.zip(heartbeat) {
@@ -104,7 +104,7 @@ fn carries(came_on: Option<&CameOn>, session: &Session) {
     }
 }
 
-/// Answers a poll as soon as there is something to say.
+/// Answers a poll as soon as there is something to send.
 async fn get(
     server: &ServerShared,
     session: &Session,
@@ -131,11 +131,11 @@ async fn get(
     Ok(response)
 }
 
-/// A payload of these packets, in the form that this client takes. No cache may keep it.
+/// Returns a payload of these packets, in the form that this client accepts. Caches must not store it.
 ///
 /// # Errors
-/// When the packets make no payload, which is logged. The session ends with its request: half of them, or forged ones,
-/// are worse.
+/// Returns an error, which is logged, if the packets do not make a payload. The session then ends together with its
+/// request, which is better than lost or forged packets.
 fn payload_response(
     session: &Session,
     query: &Query,
@@ -156,7 +156,7 @@ fn payload_response(
     })
 }
 
-/// The script that hands `payload` to the function numbered `j`.
+/// Returns the script that passes `payload` to the function number `j`.
 fn script(j: &str, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut script = Vec::new();
     if let Err(too_small) = jsonp::encode(j, payload, &mut script) {
@@ -173,7 +173,7 @@ fn uncached(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body
     response
 }
 
-/// Takes a payload from the client.
+/// Handles a POST with a payload from the client.
 async fn post<B>(
     server: &ServerShared,
     session: &Session,
@@ -193,13 +193,13 @@ where
         in_flight.refuse_content_type();
         return empty(StatusCode::BAD_REQUEST);
     }
-    // Whatever is read is kept, so nothing is read before there is room: a client that gives up its requests one after
-    // the other fills no memory.
+    // Everything that is read is kept, so reading waits for room. A client that abandons its requests one after the other
+    // thus cannot fill the memory.
     poll_fn(|cx| in_flight.poll_room_to_receive(cx)).await;
     let bytes = match receive(server, session, body).await {
         Ok(bytes) => bytes,
         Err(status) => {
-            // The session outlives a payload that is too large: its client may send a smaller one.
+            // The session continues after a payload that is too large: the client may send a smaller one.
             in_flight.is_received = status == StatusCode::PAYLOAD_TOO_LARGE;
             return empty(status);
         }
@@ -212,14 +212,16 @@ where
     uncached(HTML, "ok")
 }
 
-/// The payload in a form, which is how JSONP sends it. A form without a payload is as much of an error as an empty one.
+/// Returns the payload in a form, as JSONP sends it. A form without a payload counts as an empty payload, which is an
+/// error.
 fn form_payload(form: &[u8]) -> Bytes {
     let mut form = form.to_vec();
     let payload = jsonp::decode(&mut form).unwrap_or_default();
     Bytes::copy_from_slice(payload)
 }
 
-/// The body of a request, or the status to refuse it with. One that announces too much is refused unread.
+/// Reads the body of a request. Returns the status to refuse it with if it is too large or too slow. A body whose announced
+/// length is too large is refused without reading it.
 async fn receive<B>(server: &ServerShared, session: &Session, body: B) -> Result<Bytes, StatusCode>
 where
     B: http_body::Body,
@@ -233,7 +235,7 @@ where
     let received = tokio::select! {
         biased;
         received = Limited::new(body, limit).collect() => received,
-        // Nobody waits for the rest.
+        // The session has ended, so the rest is not needed.
         _ = session.closed() => return Err(StatusCode::BAD_REQUEST),
         () = tokio::time::sleep(server.http.request_timeout) => return Err(StatusCode::REQUEST_TIMEOUT),
     };

@@ -35,46 +35,46 @@ use crate::wire::outgoing::Outgoing;
 use crate::wire::session_id::SessionId;
 use crate::wire::transport::Transport;
 
-/// One session of a server, for everybody who deals with it.
+/// One session of a server, as its task, application, handles and requests share it.
 pub(crate) type Session = Shared<ServerSide>;
 
-/// What does not change while the session lives.
+/// The values that do not change while the session lives.
 pub(crate) struct ServerContext {
     pub(crate) id: SessionId,
     pub(crate) revision: Revision,
-    /// Binary messages travel as base64 to this client (`b64=1`).
+    /// Whether this client receives binary messages as base64 (`b64=1`).
     pub(crate) base64_only: bool,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) sessions: Arc<Sessions>,
 }
 
-/// A session opens on a WebSocket once the 101 response has left; then its `open` packet goes first.
+/// A session that opens on a WebSocket. It waits until the 101 response has been sent, and then sends its `open` packet.
 struct Opening {
     upgrade: OnUpgrade,
     open_packet: Box<str>,
 }
 
-/// What the server's side of a session owns.
+/// The state of the server's side of a session.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct ServerSide {
     opening: Option<Box<Opening>>,
     candidate: Option<Box<Candidate>>,
     application: Application,
-    /// The session opened on polling, so HTTP requests may be under way.
+    /// Whether the session opened on polling, so that HTTP requests may be in flight.
     has_requests: bool,
-    /// Observers know that the session has opened.
+    /// Whether the opening has been reported to observers.
     has_told_opened: bool,
-    /// The session was open when the task looked last.
+    /// Whether the session was open at the last pass.
     was_open: bool,
-    /// An upgrade wants the waiting poll answered with a noop.
+    /// Whether the waiting poll is to be answered with a noop for an upgrade.
     owes_noop: bool,
-    /// The session began to close while no poll waited: the answer to the next one begins with a noop, as the
-    /// reference's does.
+    /// Whether the session began to close while no poll waited. The answer to the next poll then begins with a noop, as in
+    /// the reference.
     closes_with_noop: bool,
 }
 
 impl ServerContext {
-    /// A session that opens on `transport`, with periods of its own if `heartbeat` gives them.
+    /// Creates a session that opens on `transport`. `heartbeat` replaces the server's periods, if it is set.
     pub(crate) fn start(self, heartbeat: Option<Heartbeat>, transport: Transport) -> Engine<ServerSide> {
         let heartbeat = heartbeat.unwrap_or(self.sessions.config.settings.heartbeat());
         let session = self.session(heartbeat, self.sessions.clock.now());
@@ -82,7 +82,7 @@ impl ServerContext {
         Engine::new(shared, session, transport)
     }
 
-    /// The core's session, whose heartbeat counts from `now`.
+    /// Creates the core's session, whose heartbeat counts from `now`.
     pub(crate) fn session(&self, heartbeat: Heartbeat, now: Instant) -> ServerSession {
         let config = &self.sessions.config;
         match self.revision {
@@ -98,19 +98,19 @@ impl ServerContext {
     }
 }
 
-/// When the first ping is due, if not after a whole interval: up to `jitter` earlier.
+/// Returns when the first ping is due, up to `jitter` before the end of the first interval. Returns `None` without jitter.
 fn first_ping(heartbeat: Heartbeat, jitter: Duration) -> Option<Duration> {
     let random = if jitter.is_zero() { return None } else { getrandom::u32().ok()? };
     let earlier = jitter.mul_f64(f64::from(random) / f64::from(u32::MAX));
     Some(heartbeat.ping_interval().saturating_sub(earlier))
 }
 
-/// The span of a session's task. A subscriber that panics here finds the session not begun.
+/// Returns the span of a session's task. If a subscriber panics here, the session has not begun.
 pub(crate) fn span(session: &Session) -> Span {
     tracing::debug_span!("session", sid = %session.context.id.short())
 }
 
-/// Runs a session that opened on polling: its `open` packet is in the answer to the request.
+/// Runs a session that opened on polling. The answer to the opening request contains its `open` packet.
 pub(crate) fn run_polling(
     engine: Engine<ServerSide>,
     span: Span,
@@ -119,7 +119,7 @@ pub(crate) fn run_polling(
     run(engine, span, None, Carrier::Polling, request)
 }
 
-/// Runs a session that opens on a WebSocket as soon as the 101 response has left.
+/// Runs a session that opens on a WebSocket as soon as the 101 response has been sent.
 pub(crate) fn run_websocket(
     engine: Engine<ServerSide>,
     span: Span,
@@ -215,7 +215,7 @@ impl Role for ServerSide {
         }
     }
 
-    /// The session ends: its request cannot find it any more.
+    /// Handles the end of the session: requests cannot find it any more.
     fn handle_end(engine: &mut Engine<Self>, now: Instant, end: &Disconnect) {
         engine.context().sessions.session_ended(engine.context().id);
         engine.tell(now, Happening::Closed(end));
@@ -264,7 +264,7 @@ impl Role for ServerSide {
 
     fn next_deadline(driver: &Driver<Self>, session: Option<Instant>, now: Instant) -> [Option<Instant>; 2] {
         let session = match driver.carrier {
-            // Beside a session's requests one wake-up more costs little, and T begins when the ping does.
+            // One more wake-up costs little compared with a session's requests, and T begins when the ping is sent.
             Carrier::Polling => session.map(|deadline| Clock::ahead_of(deadline, now)),
             _ => session,
         };
@@ -290,21 +290,21 @@ impl Role for ServerSide {
     }
 }
 
-/// A session that begins on a WebSocket begins with the 101 response.
+/// Opens the session's WebSocket once the 101 response has been sent.
 fn open_websocket(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: Instant) {
     let Driver { role, engine, carrier, .. } = driver;
     let Some(opening) = &mut role.opening else { return };
     let opened = match Pin::new(&mut opening.upgrade).poll(cx) {
         Poll::Ready(Ok(upgraded)) => {
             let mut io = Box::new(websocket(engine.context(), upgraded));
-            // A server masks nothing, so it needs no random bytes that could be missing.
+            // Cannot fail for lack of random bytes: a server does not mask frames.
             io.put_first(&opening.open_packet).map(|()| io).map_err(|error| {
                 let sid = engine.context().id.short();
                 tracing::error!(%sid, %error, "the open packet cannot be written");
             })
         }
         Poll::Ready(Err(_)) => Err(()),
-        // A client that does not take the response is a silent one.
+        // A client that does not take the response counts as silent.
         Poll::Pending if engine.has_ended() => Err(()),
         Poll::Pending => return,
     };
@@ -318,7 +318,8 @@ fn open_websocket(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: In
     }
 }
 
-/// The `open` packet is handed to the transport only now: heartbeats count from here, unless the session has ended.
+/// Restarts the heartbeat, which counts from the time at which the `open` packet is passed to the transport, unless the
+/// session has ended.
 fn restart(engine: &mut Engine<ServerSide>, now: Instant) {
     let sessions = &engine.context().sessions;
     if let Some(first) = &sessions.config.initial_packet {
@@ -330,14 +331,14 @@ fn restart(engine: &mut Engine<ServerSide>, now: Instant) {
     }
 }
 
-/// The server's end of a WebSocket.
+/// Creates the server's end of a WebSocket.
 pub(crate) fn websocket(context: &ServerContext, upgraded: hyper::upgrade::Upgraded) -> WebSocketIo {
     let (stream, received) = take_stream(upgraded);
     let max_message = context.sessions.config.settings.max_payload();
     WebSocketIo::server(stream, received, context.revision, context.base64_only, max_message)
 }
 
-/// Goes on with the upgrade from polling.
+/// Continues the upgrade from polling.
 fn drive_candidate(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: Instant) {
     let Driver { role, engine, carrier, departing, .. } = driver;
     if engine.transport == Transport::Polling
@@ -368,7 +369,8 @@ fn drive_candidate(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: I
     inner.slots.wake_requests();
 }
 
-/// Reads what came in on HTTP requests. One may still bring a payload when the session has moved to a WebSocket.
+/// Handles the payloads and failures of HTTP requests. A payload may still arrive after the session has moved to a
+/// WebSocket.
 fn read_requests(role: &mut ServerSide, engine: &mut Engine<ServerSide>, now: Instant) {
     let (failure, payload) = {
         let slots = &mut engine.shared.lock().slots;
@@ -411,15 +413,15 @@ fn handle_payload(role: &mut ServerSide, engine: &mut Engine<ServerSide>, now: I
     engine.shared.lock().slots.handle_payload_done(accepted);
 }
 
-/// Answers the poll that waits, if there is something to say: heartbeats first, a close packet last. Messages that find
-/// no room wait for the next poll.
+/// Answers the waiting poll, if there is something to send: heartbeats first, a close packet last. Messages that do not fit
+/// wait for the next poll.
 fn answer_poll(role: &mut ServerSide, engine: &mut Engine<ServerSide>, now: Instant) {
     let mut controls = Vec::new();
     while let Some(control) = engine.next_control(now) {
         controls.push(control.packet());
     }
     if engine.session.has_ended() {
-        // An observer panicked, and nothing of this goes out.
+        // An observer panicked, so none of these packets is sent.
         return;
     }
     let room = engine.context().sessions.config.max_packets_per_payload.saturating_sub(controls.len());
@@ -432,7 +434,7 @@ fn answer_poll(role: &mut ServerSide, engine: &mut Engine<ServerSide>, now: Inst
             controls.push(Packet::NOOP);
         }
         if room > 0 && inner.mail.unsent() == 0 {
-            // A close packet is always the last: the messages are put before it.
+            // A close packet always comes last: the messages are put before it.
             engine.closing.is_due = false;
             controls.push(Packet::CLOSE);
             engine.session.handle_closed(now);

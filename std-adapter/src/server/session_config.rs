@@ -1,4 +1,4 @@
-//! The settings of a server that its sessions follow.
+//! The settings of a server for its sessions.
 
 use core::pin::Pin;
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use crate::wire::message::Message;
 /// The application of one session.
 pub(crate) type Application = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runs after a session has ended, and its application with it.
+/// Runs after a session and its application have ended.
 pub(crate) type OnDisconnect = Arc<dyn Fn(Sender, Disconnect) -> Application + Send + Sync>;
 
-/// The settings of a server that its sessions follow.
+/// The settings of a server for its sessions.
 pub(crate) struct SessionConfig {
-    /// Heartbeat, liveness, payload limits and timeouts. A session may have periods of its own.
+    /// The heartbeat, liveness, payload limits and timeouts. A session may have its own periods.
     pub(crate) settings: ServerSettings,
     pub(crate) first_ping_jitter: Duration,
     pub(crate) max_sessions: usize,
     pub(crate) limits: Limits,
-    /// How many packets the answer to a poll carries.
+    /// The largest number of packets in the answer to a poll.
     pub(crate) max_packets_per_payload: usize,
     pub(crate) initial_packet: Option<Message>,
     pub(crate) observer: Option<Arc<dyn Observer>>,

@@ -1,4 +1,4 @@
-//! What the connections and requests of one server share.
+//! The state that the connections and requests of one server share.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::net::SocketAddr;
@@ -15,12 +15,12 @@ use crate::server::sessions::Sessions;
 use crate::web::respond::Refusal;
 use crate::wire::transport::Transport;
 
-/// What the connections and requests of one server share.
+/// The state that the connections and requests of one server share.
 pub(crate) struct ServerShared {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) http: HttpConfig,
     pub(crate) gate: Arc<Gate>,
-    /// How many connections of [`Server::serve`](crate::Server::serve) carry HTTP.
+    /// The number of connections of [`Server::serve`](crate::Server::serve) that carry HTTP.
     connections: AtomicUsize,
     /// Signalled when the last of them ends.
     disconnected: Notify,
@@ -43,19 +43,19 @@ impl ServerShared {
         Connected(Arc::clone(self))
     }
 
-    /// How many connections carry HTTP.
+    /// Returns the number of connections that carry HTTP.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// Ready once all sessions, applications and connections have ended, and with the connections the answers that
-    /// ended the last sessions.
+    /// Waits until all sessions, applications and connections have ended. The connections have then delivered the answers
+    /// that ended the last sessions.
     pub(crate) async fn quiet(&self) {
         loop {
             self.sessions.applications_ended().await;
             let disconnected = self.disconnected.notified();
             tokio::pin!(disconnected);
-            // Registered before the look, so that an end in between is not missed.
+            // Registered before the check, so that an end in between is not missed.
             disconnected.as_mut().enable();
             if self.connections() > 0 {
                 disconnected.await;
@@ -65,7 +65,7 @@ impl ServerShared {
         }
     }
 
-    /// Tells observer, log and metrics that a request was refused.
+    /// Reports to the observer, the log and the metrics that a request was refused.
     pub(crate) fn refused(&self, refusal: &Refusal, transport: Transport, peer: Option<SocketAddr>) {
         let refused = RefusedRequest {
             transport,

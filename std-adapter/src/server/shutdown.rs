@@ -1,4 +1,4 @@
-//! Ending a server: sessions first, then their applications, then connections.
+//! Shuts a server down: first its sessions, then their applications, then its connections.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -30,11 +30,11 @@ impl CutOff {
     }
 }
 
-/// How long a client on polling may take to ask for the close packet, if that is all it is owed: a living one polls again
-/// as soon as it can.
+/// How long a client on polling may take to fetch the close packet, if nothing else remains to be sent: a living client
+/// polls again at once.
 const LAST_POLL: Duration = Duration::from_secs(1);
 
-/// Closes every session, and waits. Each part of the limit that passes in vain cuts something off.
+/// Closes every session and waits for their end. When a part of the limit has passed, it cuts off the next kind of work.
 pub(crate) async fn run(server: &ServerShared, limit: Duration) -> CutOff {
     let sessions = &server.sessions;
     let start = Instant::now();
@@ -74,7 +74,7 @@ pub(crate) async fn run(server: &ServerShared, limit: Duration) -> CutOff {
 
 async fn is_quiet_within(server: &ServerShared, start: Instant, part: Duration) -> bool {
     let Some(end) = start.checked_add(part) else {
-        // Farther than the platform's clock reaches.
+        // The limit is beyond the range of the platform's clock.
         server.quiet().await;
         return true;
     };

@@ -7,7 +7,7 @@ use eio_core::session::{CheckSendError, Control, SessionEnd, SessionEvent, Viola
 use eio_core::ws::Close;
 use eio_core::{ClientSession, Heartbeat, Instant, ServerSession};
 
-/// One of the core's sessions. Its methods are the session's own, of the same names.
+/// One of the core's sessions. The methods are those of the session with the same names.
 pub(crate) trait Machine: Clone + Send {
     fn handle_packet<'p>(
         &mut self,

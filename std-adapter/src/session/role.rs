@@ -1,4 +1,4 @@
-//! What differs between a server's sessions and a client's. Everything else is the [`Driver`]'s.
+//! The differences between a server's sessions and a client's. The [`Driver`] does everything else.
 
 use core::task::{Context, Waker};
 use core::time::Duration;
@@ -17,23 +17,23 @@ use crate::session::shared::Inner;
 use crate::wire::clock::Clock;
 use crate::wire::message::Message;
 
-/// Something that observers, the log and the metrics are told.
+/// An event that is reported to observers, the log and the metrics.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Happening<'a> {
     Opened,
-    /// Our ping goes to the transport.
+    /// This side's ping was passed to the transport.
     PingSent,
-    /// Our pong goes to the transport.
+    /// This side's pong was passed to the transport.
     PongSent,
-    /// The peer's heartbeat came in, with the round trip if it answers our ping.
+    /// The peer's heartbeat arrived, with the round trip time if it answers this side's ping.
     Heartbeat(Option<Duration>),
     Message(&'a Message),
-    /// A transport has taken messages completely.
+    /// Messages were written completely.
     Sent {
         messages: usize,
         bytes: usize,
     },
-    /// A message could not be copied: the session ends.
+    /// A message could not be copied, so the session ends.
     Undecodable(BufferTooSmall),
     Upgrade(UpgradeOutcome),
     Closed(&'a Disconnect),
@@ -44,39 +44,39 @@ pub(crate) enum Happening<'a> {
 pub(crate) trait Role: Sized {
     /// The core's session.
     type Session: Machine;
-    /// What does not change while a session lives.
+    /// The values that do not change while a session lives.
     type Context: Send + Sync;
-    /// What HTTP requests and handles share with the task, besides the mailbox.
+    /// The state that HTTP requests and handles share with the task, besides the mailbox.
     type Slots: Send;
 
     fn clock(context: &Self::Context) -> Clock;
     fn limits(context: &Self::Context) -> &Limits;
     fn revision(context: &Self::Context) -> Revision;
     fn close_timeout(context: &Self::Context) -> Duration;
-    /// How long an application may leave its messages alone.
+    /// Returns how long an application may leave its messages unread.
     fn stall_timeout(context: &Self::Context, heartbeat: Heartbeat) -> Duration;
-    /// The session as the log may name it.
+    /// Returns the session's name for the log, without secrets.
     fn log_name(engine: &Engine<Self>) -> String;
 
-    /// The wakers of the HTTP requests that are to be woken, once the lock is released.
+    /// Takes the wakers of the HTTP requests to wake once the lock is released.
     fn take_woken(_: &mut Self::Slots) -> [Option<Waker>; 2] {
         [None, None]
     }
 
-    /// The inbox has room again, or the session has ended: HTTP requests may go on.
+    /// Marks the HTTP requests to be woken, because the inbox has room again or the session has ended.
     fn wake_requests(_: &mut Self::Slots) {}
 
-    /// Whether a request with data is still coming in.
+    /// Returns whether a POST is still being received.
     fn is_receiving(_: &Engine<Self>) -> bool {
         false
     }
 
-    /// Why the peer would not take a message, if it would not.
+    /// Returns why the peer would refuse a message, or `None` if it would not.
     fn why_not(_: &Inner<Self>, _: &Message, _: &Self::Context) -> Option<SendErrorKind> {
         None
     }
 
-    /// Tells observers, log and metrics. Returns `false` if one of them panicked.
+    /// Reports an event to observers, log and metrics. Returns `false` if one of them panicked.
     fn tell(engine: &Engine<Self>, happening: Happening<'_>) -> bool;
 
     /// Handles the handshake of a server.
@@ -91,33 +91,33 @@ pub(crate) trait Role: Sized {
         rtt: Option<Duration>,
     );
 
-    /// Tells of the end, before anybody else sees it.
+    /// Reports the end, before it is visible elsewhere.
     fn handle_end(engine: &mut Engine<Self>, now: Instant, end: &Disconnect);
 
-    /// Everybody can see that the session has ended.
+    /// Handles that the end is now visible everywhere.
     fn handle_end_shown(_: &mut Engine<Self>) {}
 
-    /// Goes on with opening the session, reads what came in on HTTP requests, and goes on with an upgrade.
+    /// Continues to open the session, reads the payloads of HTTP requests, and continues an upgrade.
     fn advance(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant);
 
     /// Lets the application run, if it runs in the session's task.
     fn run_application(_: &mut Driver<Self>, _: &mut Context<'_>) {}
 
-    /// Gives HTTP requests what they carry.
+    /// Passes packets and messages to HTTP requests.
     fn write_polling(driver: &mut Driver<Self>, now: Instant);
 
-    /// Does what is left to do once the session has ended.
+    /// Does the remaining work of a session that has ended.
     fn handle_ended(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant);
 
-    /// When to look again: at the `session`'s deadline or a little before, and for what else the role waits for.
+    /// Returns when to make the next pass: at the `session`'s deadline or a little before, and at the role's own deadline.
     fn next_deadline(driver: &Driver<Self>, session: Option<Instant>, now: Instant) -> [Option<Instant>; 2];
 
-    /// Whether nothing is left to do.
+    /// Returns whether no work is left.
     fn is_done(driver: &Driver<Self>) -> bool;
 
-    /// Drops what the role owns of transports.
+    /// Drops the role's transports.
     fn break_off(driver: &mut Driver<Self>);
 
-    /// The runtime has dropped the task.
+    /// Handles that the runtime has dropped the task.
     fn handle_dropped(_: &mut Driver<Self>) {}
 }

@@ -1,4 +1,4 @@
-//! Why a message was not sent.
+//! The errors of sending a message.
 
 use crate::wire::message::Message;
 
@@ -13,17 +13,17 @@ pub struct SendError {
     pub kind: SendErrorKind,
 }
 
-/// The reason that a message cannot be sent.
+/// The reason why a message cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {
     /// The session is closing, has ended, or its peer has been silent past its deadline.
     #[error("{0}")]
     Session(eio_core::session::CheckSendError),
-    /// The message is text with U+001E, and the session is on polling in revision 4. That character separates packets
-    /// there, and there is no escape for it: the peer would read two packets, and the second could be any packet. Send
-    /// the text as bytes, which travel as base64 there, or remove the character. A WebSocket can carry it: a session
-    /// that is about to upgrade accepts the message after the upgrade.
+    /// The message is text with U+001E, and the session is on polling in revision 4. That character separates packets on
+    /// polling, and there is no escape for it: the peer would read two packets, and the second could be any packet. Send
+    /// the text as bytes, which polling carries as base64, or remove the character. A WebSocket can carry the text, so a
+    /// session that is about to upgrade accepts the message after the upgrade.
     #[error(
         "text with U+001E at byte {at} cannot be sent on polling, where it separates packets: send it as bytes"
     )]

@@ -1,7 +1,7 @@
-//! What a session's task shares with the session's application, its handles, and the HTTP requests that carry it.
+//! The state that a session's task shares with the session's application, its handles, and its HTTP requests.
 //!
-//! The task owns the session. Everybody else sees a copy of it, the [`View`], and reaches the task through the
-//! [`Mailbox`]. One mutex guards both. It is held to move messages and wakers, never while bytes are read, decoded or
+//! The task owns the session. All others see a copy of its state, the [`View`], and reach the task through the
+//! [`Mailbox`]. One mutex guards both. It is held only to move messages and wakers: never while bytes are read, decoded or
 //! written, and never while a callback runs.
 
 use core::ops::{Deref, DerefMut};
@@ -24,35 +24,35 @@ use crate::wire::outgoing::Outgoing;
 use crate::wire::payload::separator;
 use crate::wire::transport::Transport;
 
-/// One session, for everybody who deals with it.
+/// One session, as its task, application, handles and requests share it.
 pub(crate) struct Shared<R: Role> {
-    /// What does not change while the session lives.
+    /// The values that do not change while the session lives.
     pub(crate) context: R::Context,
     /// Signalled when the session opens, when the outbox has room again, when the session ends, and when the task has
-    /// looked at everything because it was [asked](Self::looked) to.
+    /// finished a pass that a caller [waits](Self::looked) for.
     changed: Notify,
     inner: Mutex<Inner<R>>,
 }
 
-/// What the mutex guards.
+/// The state behind the mutex.
 pub(crate) struct Inner<R: Role> {
     pub(crate) mail: Mailbox,
     pub(crate) view: View<R::Session>,
     pub(crate) slots: R::Slots,
 }
 
-/// The session as its task saw it last.
+/// The session's state at its task's last pass.
 pub(crate) struct View<S> {
     pub(crate) session: S,
     pub(crate) transport: Transport,
-    /// How the session ended. Set after observers were told, and after the last message went into the inbox.
+    /// How the session ended. Set after the end was reported to observers, and after the last message went into the inbox.
     pub(crate) end: Option<Disconnect>,
 }
 
 /// The locked state. Wakers run application code, so they are called once the lock is released.
 pub(crate) struct Locked<'a, R: Role> {
     inner: MutexGuard<'a, Inner<R>>,
-    /// Dropped after the guard.
+    /// Dropped after the guard, so the wakers run without the lock.
     woken: Woken<'a, R>,
 }
 
@@ -83,7 +83,7 @@ impl<R: Role> Drop for Locked<'_, R> {
 struct Woken<'a, R: Role> {
     shared: &'a Shared<R>,
     wakers: [Option<Waker>; 4],
-    /// Everybody who waits for a change.
+    /// Whether to wake all callers that wait for a change.
     everybody: bool,
 }
 
@@ -110,7 +110,7 @@ impl<R: Role> Shared<R> {
         Self { context, changed: Notify::new(), inner: Mutex::new(inner) }
     }
 
-    /// A panic of application code elsewhere does not poison the session.
+    /// Locks the state. A panic of application code elsewhere does not poison the session.
     pub(crate) fn lock(&self) -> Locked<'_, R> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         Locked { inner, woken: Woken { shared: self, wakers: [const { None }; 4], everybody: false } }
@@ -125,7 +125,7 @@ impl<R: Role> Shared<R> {
         waiting::send(&self.changed, message, |message| self.try_send(Outgoing::Message(message)))
     }
 
-    /// Puts a message into the outbox, if the session takes it and the outbox has room.
+    /// Puts a message into the outbox, if the session accepts it and the outbox has room.
     pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
         let now = self.now();
         let mut inner = self.lock();
@@ -145,7 +145,7 @@ impl<R: Role> Shared<R> {
         })
     }
 
-    /// The next message for the application, or how the session ended once the application has taken all messages.
+    /// Returns the next message for the application, or how the session ended once the application has taken all messages.
     pub(crate) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Message, Disconnect>> {
         let mut inner = self.lock();
         match inner.mail.receive(R::limits(&self.context)) {
@@ -168,19 +168,18 @@ impl<R: Role> Shared<R> {
         self.until(|inner| inner.view.end.clone())
     }
 
-    /// Looks now and after every change, until `look` finds what it looks for.
+    /// Calls `look` now and after every change, until it returns a value.
     pub(crate) fn until<T>(&self, mut look: impl FnMut(&Inner<R>) -> Option<T>) -> impl Future<Output = T> {
         until(&self.changed, move || look(&self.lock()))
     }
 
-    /// Waits until the task has read everything, and has handled what was due, after this call. Returns at once if the
-    /// session has ended.
+    /// Waits until the task has finished a pass that began after this call. Returns at once if the session has ended.
     pub(crate) async fn looked(&self) {
         self.lock().mail.ask_to_look();
         self.until(|inner| (inner.view.end.is_some() || !inner.mail.is_asked_to_look()).then_some(())).await;
     }
 
-    /// Asks the task to close the session. `frame` is what the close frame says, if a WebSocket carries the session.
+    /// Asks the task to close the session. `frame` is the content of the close frame, if a WebSocket carries the session.
     pub(crate) fn close(&self, frame: Option<CloseFrame>) {
         self.lock().mail.request_close(frame);
     }
@@ -190,12 +189,12 @@ impl<R: Role> Shared<R> {
         self.lock().mail.request_close_after_panic();
     }
 
-    /// Asks the task to end the session without regard for the peer.
+    /// Asks the task to end the session without waiting for the peer.
     pub(crate) fn cut_off(&self) {
         self.lock().mail.request_cut_off();
     }
 
-    /// The application's socket was dropped: the messages that still come in are discarded, and the session closes.
+    /// Handles that the application has dropped its socket: closes the session, and discards messages that still arrive.
     pub(crate) fn abandon(&self) {
         let unread = {
             let mut inner = self.lock();
@@ -205,7 +204,7 @@ impl<R: Role> Shared<R> {
             }
             unread
         };
-        // Message memory may belong to the application, and so may its `Drop`.
+        // The memory of messages, and its `Drop`, may belong to the application.
         drop(unread);
         if std::thread::panicking() {
             self.application_panicked();
@@ -214,7 +213,7 @@ impl<R: Role> Shared<R> {
         }
     }
 
-    /// Returns the messages that no transport took, once the session has ended.
+    /// Returns the messages that were never written, once the session has ended.
     pub(crate) fn take_unsent(&self) -> Vec<Message> {
         let mut inner = self.lock();
         if inner.view.end.is_none() {
@@ -235,7 +234,7 @@ impl<R: Role> Shared<R> {
 }
 
 impl<R: Role> Inner<R> {
-    /// Why the session does not take a message, if it does not.
+    /// Returns why the session refuses a message, or `None` if it accepts it.
     fn why_not(&self, now: Instant, message: &Message, context: &R::Context) -> Option<SendErrorKind> {
         if let Err(error) = self.view.session.check_send(now) {
             return Some(SendErrorKind::Session(error));

@@ -1,8 +1,8 @@
-//! When a session may be ended for silence, for both roles.
+//! The check before a session ends for silence, for both roles.
 //!
-//! A runtime that did not run for a while may not know yet what its sockets hold. So the socket itself is asked before a
-//! session ends. Where there is no socket to ask and the deadline passed a while ago, the runtime gets a few turns first:
-//! evidence that is there will have been read by then.
+//! A runtime that did not run for a while may not know which bytes have arrived at its sockets. So the check reads from the
+//! socket itself before a session ends. If there is no socket to read and the deadline passed a while ago, the runtime
+//! first gets a few turns, in which it reads the bytes that have arrived.
 
 use core::time::Duration;
 
@@ -12,34 +12,33 @@ use tokio::task::coop;
 
 use crate::wire::clock::LATE;
 
-/// How long one turn is.
+/// The length of one turn.
 const TURN: Duration = Duration::from_millis(5);
 
-/// How many turns a late expiry is given.
+/// How many turns the runtime gets before a late expiry.
 const TURNS: u8 = 4;
 
-/// For how long turns go on at least: as long as the stall was, but no longer than this. What came in during a stall
-/// takes its time to be worked off.
+/// The upper bound for the minimum total length of the turns. They last at least as long as the stall did, up to this
+/// bound, because handling the bytes that arrived during a stall takes time.
 pub(crate) const ENOUGH: Duration = Duration::from_secs(1);
 
 fn is_in_time(late: Duration, backlog: Backlog) -> bool {
     late <= LATE && backlog != Backlog::Unread
 }
 
-/// What the runtime has yet to do.
+/// The work that the runtime has not done yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backlog {
-    /// Nothing that is known of.
+    /// There is no known work.
     None,
-    /// Tasks wait for their turn, among them perhaps one that holds evidence.
+    /// Tasks wait for their turn. One of them may hold a sign of life.
     Tasks,
-    /// The present task has used up its share of the runtime, and so finds nothing ready, whatever there is; or it has
-    /// left something unread.
+    /// The current task has left bytes unread, or has used up its share of the runtime, which then reports nothing as ready.
     Unread,
 }
 
 impl Backlog {
-    /// What the present task can know of its runtime.
+    /// Returns the work that the current task can know about.
     fn look(unread: bool) -> Self {
         if unread || !coop::has_budget_remaining() {
             return Self::Unread;
@@ -51,28 +50,27 @@ impl Backlog {
     }
 }
 
-/// The turns that a late expiry has been given. Nearly always there are none, and nothing is kept.
+/// The turns before a late expiry. There are hardly ever any, so this usually stores nothing.
 #[derive(Debug, Default)]
 pub(crate) struct SilenceCheck(Option<Box<Turns>>);
 
 #[derive(Debug)]
 struct Turns {
     count: u8,
-    /// When the present one is over.
+    /// The end of the current turn.
     until: Instant,
-    /// When the first one began, and how late that was.
+    /// When the first turn began, and how late that was.
     began: Instant,
     stall: Duration,
 }
 
 impl SilenceCheck {
-    /// Whether the session's clock may move to `now`, which sends what is due at its `deadline`, and ends what has
-    /// expired. All that the runtime told of has been read before.
+    /// Returns whether the session's clock may move to `now`. That sends packets that are due at its `deadline`, and ends
+    /// an expired session. Everything that the runtime has reported must have been read before.
     ///
-    /// A session that [is expired](eio_core::ServerSession::is_expired) has to wait while its peer may still speak. `ask`
-    /// reads from the socket itself and returns whether the session is expired all the same, or `None` if there is no
-    /// socket to ask. `unread` says that
-    /// there is more to read, which others had to have their turn before.
+    /// A session that [is expired](eio_core::ServerSession::is_expired) must wait while bytes of its peer may be unread.
+    /// `ask` reads from the socket itself and returns whether the session is still expired, or `None` if there is no socket
+    /// to read. `unread` says that reading stopped at its limit, so that there may be more to read.
     pub(crate) fn permits(
         &mut self,
         now: Instant,
@@ -101,35 +99,35 @@ impl SilenceCheck {
         due.is_some() && !has_to_wait
     }
 
-    /// When to look again at a session with this deadline: not before the present turn is over.
+    /// Returns when to check a session with this deadline again: not before the current turn is over.
     pub(crate) fn put_off(&self, deadline: Option<Instant>) -> Option<Instant> {
         deadline.map(|deadline| self.until().map_or(deadline, |until| deadline.max(until)))
     }
 
-    /// Whether the present turn is not over yet.
+    /// Returns whether the current turn is not over yet.
     fn is_running(&self, now: Instant) -> bool {
         self.until().is_some_and(|until| now < until)
     }
 
-    /// When the present turn is over.
+    /// Returns the end of the current turn.
     fn until(&self) -> Option<Instant> {
         self.0.as_ref().map(|turns| turns.until)
     }
 
-    /// There is nothing to judge, or it was judged.
+    /// Ends the turns, because the decision has been made or is no longer needed.
     fn end(&mut self) {
         self.0 = None;
     }
 
-    /// Whether an expiry that is noticed `late` has to wait for another turn.
+    /// Returns whether an expiry that is noticed `late` must wait for another turn.
     fn extend(&mut self, now: Instant, late: Duration, backlog: Backlog) -> bool {
         if self.0.is_none() && is_in_time(late, backlog) {
             return false;
         }
         let turns =
             self.0.get_or_insert_with(|| Box::new(Turns { count: 0, until: now, began: now, stall: late }));
-        // A turn in which the runtime was behind again proves nothing, and is not counted. But without an end to this
-        // patience, no dead peer would be noticed under a load that is always too high.
+        // A turn in which the runtime was late again proves nothing, and does not count. But there must be a limit, because
+        // otherwise no dead peer would be noticed under permanent overload.
         if backlog == Backlog::None && now.saturating_duration_since(turns.until) <= LATE {
             turns.count = turns.count.saturating_add(1);
         }

@@ -1,4 +1,4 @@
-//! Reads a WebSocket that a session may move to.
+//! Reads from a WebSocket to which a session may move.
 
 use eio_core::packet::{DecodeError, Packet, WebSocketMessage};
 use eio_core::upgrade::{ClientUpgrade, ServerUpgrade, UpgradeOutcome};
@@ -6,7 +6,7 @@ use eio_core::{Instant, Revision};
 
 use crate::carrier::websocket::FrameSink;
 
-/// One of the core's upgrades. Its methods are the upgrade's own, of the same names.
+/// One of the core's upgrades. The methods are those of the upgrade with the same names.
 pub(crate) trait Upgrade {
     fn handle_packet(&mut self, now: Instant, packet: Result<Packet<'_>, DecodeError>);
     fn outcome(&self) -> Option<UpgradeOutcome>;
@@ -29,7 +29,7 @@ macro_rules! upgrade {
 upgrade!(ServerUpgrade);
 upgrade!(ClientUpgrade);
 
-/// Takes the frames of the upgrade, up to the packet that decides. What follows is the session's.
+/// Passes messages to the upgrade, up to the packet that decides it. Later messages belong to the session.
 pub(crate) struct ProbeSink<'a, U> {
     pub(crate) upgrade: &'a mut U,
     pub(crate) revision: Revision,

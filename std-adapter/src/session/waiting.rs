@@ -1,11 +1,11 @@
-//! Waiting for what a session's task signals: room in the outbox, the handshake, the end.
+//! Waits for the signals of a session's task: room in the outbox, the handshake, the end.
 
 use tokio::sync::Notify;
 
 use crate::session::send::{SendError, TrySendError};
 use crate::wire::message::Message;
 
-/// Looks now and after every change, until there is something to see.
+/// Calls a function now and after every change, until it returns a value.
 #[expect(
     clippy::manual_async_fn,
     reason = "an async fn's future, part of every application's, has its arguments twice"
@@ -13,7 +13,7 @@ use crate::wire::message::Message;
 pub(crate) fn until<T>(changed: &Notify, mut look: impl FnMut() -> Option<T>) -> impl Future<Output = T> {
     async move {
         loop {
-            // Registered before the look, so that a change in between is not missed.
+            // Registered before the call, so that a change in between is not missed.
             let change = changed.notified();
             tokio::pin!(change);
             change.as_mut().enable();
@@ -25,7 +25,7 @@ pub(crate) fn until<T>(changed: &Notify, mut look: impl FnMut() -> Option<T>) ->
     }
 }
 
-/// Tries to send a message until it is taken or refused.
+/// Tries to send a message until it is accepted or refused.
 pub(crate) fn send(
     changed: &Notify,
     message: Message,
