@@ -80,7 +80,7 @@ mod tests {
         })
     }
 
-    fn read(package: Value) -> Result<Vec<String>, String> {
+    fn read(package: &Value) -> Result<Vec<String>, String> {
         let metadata =
             json!({ "packages": [package], "workspace_root": "/root", "target_directory": "/root/target" });
         Published::from(&metadata).map(|published| published.names)
@@ -88,13 +88,13 @@ mod tests {
 
     #[test]
     fn only_published_libraries_are_listed() {
-        assert_eq!(read(package(&Value::Null, "lib", true)).unwrap(), ["eio-some"]);
-        assert!(read(package(&json!([]), "lib", true)).unwrap().is_empty());
-        assert!(read(package(&Value::Null, "bin", true)).unwrap().is_empty());
+        assert_eq!(read(&package(&Value::Null, "lib", true)).unwrap(), ["eio-some"]);
+        assert!(read(&package(&json!([]), "lib", true)).unwrap().is_empty());
+        assert!(read(&package(&Value::Null, "bin", true)).unwrap().is_empty());
     }
 
     #[test]
     fn a_library_whose_page_hides_features_is_refused() {
-        assert!(read(package(&Value::Null, "lib", false)).unwrap_err().starts_with("eio-some: expected"));
+        assert!(read(&package(&Value::Null, "lib", false)).unwrap_err().starts_with("eio-some: expected"));
     }
 }
