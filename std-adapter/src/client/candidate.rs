@@ -1,4 +1,4 @@
-//! A WebSocket that a session may move to from polling.
+//! A WebSocket to which a session on polling may move.
 
 use core::task::{Context, Poll};
 
@@ -27,7 +27,7 @@ pub(crate) struct Candidate {
     upgrade: ClientUpgrade,
 }
 
-/// Starts to open a WebSocket for the session to move to.
+/// Starts to open a WebSocket to which the session will move.
 pub(crate) fn start(role: &mut ClientSide, engine: &mut Engine<ClientSide>, now: Instant) {
     let dialer = engine.context().clone();
     let upgrade = ClientUpgrade::new(dialer.config.upgrade_timeout, now);
@@ -37,11 +37,11 @@ pub(crate) fn start(role: &mut ClientSide, engine: &mut Engine<ClientSide>, now:
     role.candidate = Some(Candidate { opening: Some(opening), io: None, protocol: None, upgrade });
 }
 
-/// Goes on with the upgrade.
+/// Continues the upgrade.
 pub(crate) fn drive(driver: &mut Driver<ClientSide>, cx: &mut Context<'_>, now: Instant) {
     let Driver { role, engine, carrier, departing, .. } = driver;
     let Some(candidate) = &mut role.candidate else { return };
-    // A session that closes does so where it is.
+    // A session that closes stays on its transport.
     if !engine.session.is_open() {
         candidate.upgrade.handle_session_ended();
     }
@@ -110,18 +110,18 @@ impl Candidate {
         }
     }
 
-    /// When it has to be driven again, whatever happens.
+    /// Returns the time at which it must be driven again at the latest.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.upgrade.poll_timeout()
     }
 
-    /// Whether no new request of polling may start.
+    /// Returns whether polling is paused, so that no new request may start.
     pub(crate) fn wants_pause(&self) -> bool {
         self.upgrade.wants_pause()
     }
 }
 
-/// What an upgrade writes on its candidate.
+/// Provides the packets of an upgrade for its candidate.
 struct ProbeSource<'a>(&'a mut ClientUpgrade);
 
 impl FrameSource for ProbeSource<'_> {

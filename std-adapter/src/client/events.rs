@@ -1,4 +1,4 @@
-//! Telling what happens to a client: to the log, and to the application if it asked for events.
+//! Reports the events of a client to the log, and to the application if it has asked for them.
 //!
 //! Both may run application code, and are called with no lock held.
 
@@ -8,7 +8,7 @@ use crate::client::handshake::ShortSid;
 use crate::session::end::log_end;
 use crate::session::guard::guarded;
 
-/// Tells both. Returns `false` if one of them panicked.
+/// Reports an event to both. Returns `false` if one of them panicked.
 pub(crate) fn tell(event: &ClientEvent, sid: &str, on_event: Option<&OnEvent>) -> bool {
     let run = |callback, code: &dyn Fn()| match guarded(code) {
         Ok(()) => true,
@@ -17,7 +17,7 @@ pub(crate) fn tell(event: &ClientEvent, sid: &str, on_event: Option<&OnEvent>) -
             false
         }
     };
-    // Each of them hears of it, whatever happens to the other.
+    // A panic of one receiver does not keep the event from the other.
     let logged = run("tracing", &|| log(event, sid));
     let heard = on_event.is_none_or(|on_event| run("on_event", &|| on_event(event.clone())));
     logged && heard

@@ -1,4 +1,4 @@
-//! The HTTP requests that carry a client's session: always a poll, and one with data when there is some.
+//! The HTTP requests of a client's session: always a poll, and a POST when there is something to send.
 
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
@@ -27,40 +27,41 @@ use crate::wire::outgoing::Outgoing;
 use crate::wire::payload::{encode, packet_bound};
 use crate::wire::transport::Transport;
 
-/// How much messages may fill of one request with data. A heartbeat that becomes due waits for the request in flight.
+/// The largest total length of the messages in one POST, in bytes. A heartbeat that becomes due waits for the POST in
+/// flight.
 const BATCH: usize = 64 * 1024;
 
 /// The requests of a session, and the connections that they use.
 pub(crate) struct Polling {
     get: PollingConnection,
     post: PollingConnection,
-    /// The first poll, which asks for the handshake, has been sent.
+    /// Whether the first poll, which asks for the handshake, has been sent.
     has_begun: bool,
-    /// The request with data in flight ends with a close packet.
+    /// Whether the POST in flight ends with a close packet.
     post_closes: bool,
-    /// Until when that request may take. What it holds back, heartbeats among it, is worth nothing by then.
+    /// The deadline of the POST in flight. After it, the heartbeats that wait for the POST would be too late.
     post_until: Option<Instant>,
-    /// The session has ended, and its requests have followed.
+    /// Whether the requests of an ended session have been dropped.
     has_followed_end: bool,
-    /// Until when the close packet of an ended session may take.
+    /// The deadline of the POST with the close packet of an ended session.
     close_until: Option<Instant>,
-    /// Tells requests apart, for caches.
+    /// A number that differs from request to request, so that caches do not answer.
     stamp: u64,
 }
 
-/// What one request with data carries.
+/// The packets of one POST.
 #[derive(Default)]
 struct Batch {
     controls: Vec<Packet<'static>>,
     messages: Vec<Message>,
-    /// It ends with the close packet.
+    /// Whether the POST ends with the close packet.
     closes: bool,
 }
 
 impl Polling {
     pub(crate) fn new() -> Self {
         let mut random = [0; 8];
-        // Without random bytes the stamps start at zero, which only a cache could mind.
+        // Without random bytes the stamps start at zero, which matters only to caches.
         let _ = getrandom::fill(&mut random);
         Self {
             get: PollingConnection::default(),
@@ -74,7 +75,7 @@ impl Polling {
         }
     }
 
-    /// Takes what the server has answered.
+    /// Handles the server's answers.
     pub(crate) fn read(driver: &mut Driver<ClientSide>, cx: &mut Context<'_>, now: Instant) {
         let Driver { role, engine, .. } = driver;
         if let Poll::Ready(answer) = role.polling.get.poll(cx) {
@@ -125,19 +126,20 @@ impl Polling {
         }
     }
 
-    /// Gives up a request with data that the server does not answer.
+    /// Abandons a POST that the server does not answer.
     fn expire_post(&mut self, engine: &mut Engine<ClientSide>, now: Instant) {
         let Some(until) = self.post_until.filter(|until| *until <= now) else { return };
         self.post_until = None;
         if now.saturating_duration_since(until) > LATE {
-            // After a stall of the runtime the answer may be there, unread.
+            // After a stall of the runtime, the answer may have arrived without being read.
             self.post_until = Some(now.saturating_add(silence::ENOUGH));
         } else if self.post.is_busy() {
             engine.fail(now, ConnectError::RequestTimeout);
         }
     }
 
-    /// The session has ended: drops the requests in flight, and tells the server of the end if it does not know.
+    /// Handles the end of the session: drops the requests in flight, and sends the close packet if the server does not know
+    /// of the end.
     pub(crate) fn follow_end(driver: &mut Driver<ClientSide>, now: Instant) {
         let Driver { role, engine, .. } = driver;
         if !core::mem::replace(&mut role.polling.has_followed_end, true)
@@ -179,7 +181,7 @@ impl ClientSide {
             Ok(request) => self.polling.get.start(engine.context(), request),
             Err(error) => engine.fail(now, error),
         }
-        // Started, and not yet polled.
+        // The request has been started, but not polled yet.
         engine.shared.lock().mail.wake_task();
     }
 
@@ -219,9 +221,9 @@ impl ClientSide {
         Ok(request)
     }
 
-    /// What the next request with data carries: heartbeats first, a close packet last, and in between as many messages
-    /// as the server takes in one payload, up to [`BATCH`] and the limit on packets. A single message goes out whatever
-    /// its size; what does not fit follows in the next request.
+    /// Returns the packets of the next POST: heartbeats first, a close packet last, and in between as many messages as the
+    /// server accepts in one payload, up to [`BATCH`] and the limit on packets. The first message is always included,
+    /// whatever its size. Messages that do not fit follow in the next POST.
     fn next_batch(&self, engine: &mut Engine<ClientSide>, now: Instant) -> Option<Batch> {
         let mut batch = Batch::default();
         while let Some(control) = engine.next_control(now) {
@@ -270,7 +272,7 @@ impl ClientSide {
     }
 }
 
-/// Whether connections that are dropped from now on are reset, so that the kernel does not keep unsent data for a dead
+/// Sets whether connections that are dropped from now on are reset, so that the kernel does not keep unsent data for a dead
 /// peer.
 fn reset(engine: &Engine<ClientSide>, reset: bool) {
     engine.context().reset.store(reset, Ordering::Relaxed);
@@ -284,7 +286,7 @@ fn read_payload(role: &mut ClientSide, engine: &mut Engine<ClientSide>, now: Ins
     {
         return engine.fail(now, error);
     }
-    // The body's bytes are limited, so its packets are.
+    // The limit on the body also limits its packets.
     let max_packets = usize::MAX;
     match revision {
         Revision::V4 => {
@@ -308,14 +310,14 @@ fn read_payload(role: &mut ClientSide, engine: &mut Engine<ClientSide>, now: Ins
     }
 }
 
-/// Whether the first answer opens a session of the other revision: `97:0{..}` or its binary form is one of revision 3,
-/// `0{..}` one of revision 4.
+/// Returns an error if the first answer opens a session of the other revision: `97:0{..}` or its binary form belongs to
+/// revision 3, and `0{..}` to revision 4.
 fn other_revision(ours: Revision, answer: &[u8]) -> Option<ConnectError> {
     let opens = |packet: &[u8]| packet.starts_with(b"0{");
     let theirs = match ours {
         Revision::V4 => {
             let packet = match answer {
-                // A mark for text or binary, the length as bytes from 0 to 9, and 255.
+                // A marker for text or binary, the length as bytes from 0 to 9, and 255.
                 [0 | 1, framed @ ..] => framed.splitn(2, |byte| *byte == 255).nth(1),
                 text => {
                     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -1,4 +1,4 @@
-//! The client's side of a session: how it opens, what it tells, and what its application may know.
+//! The client's side of a session: its opening, its events, and the state for its application.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -33,37 +33,37 @@ use crate::wire::clock::Clock;
 use crate::wire::message::Message;
 use crate::wire::transport::Transport;
 
-/// One session of a client, for everybody who deals with it.
+/// One session of a client, as its task and its application share it.
 pub(crate) type Session = Shared<ClientSide>;
 
-/// Opens a WebSocket.
+/// A future that opens a WebSocket.
 pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Opened, ConnectError>> + Send>>;
 
-/// What the application may know besides the session itself.
+/// The state that the application can read besides the session itself.
 #[derive(Default)]
 pub(crate) struct Knowledge {
     pub(crate) handshake: Option<HandshakeInfo>,
-    /// Why the session did not open, or the request that ended it.
+    /// Why the session did not open, or the error of the request that ended it.
     pub(crate) failure: Option<Box<ConnectError>>,
     /// The subprotocol of the session's WebSocket.
     pub(crate) protocol: Option<Box<str>>,
     pub(crate) ended_at: Option<Instant>,
 }
 
-/// What the client's side of a session owns.
+/// The state of the client's side of a session.
 pub(crate) struct ClientSide {
     /// The WebSocket that the session opens on.
     opening: Option<Opening>,
     pub(crate) polling: Polling,
     pub(crate) candidate: Option<Candidate>,
-    /// The session opens on polling and moves to a WebSocket if the server offers one.
+    /// Whether the session opens on polling and moves to a WebSocket if the server offers one.
     pub(crate) may_upgrade: bool,
     pub(crate) handshake: Option<HandshakeInfo>,
-    /// When the server's latest ping came, or the session opened.
+    /// When the server's latest ping arrived, or the session opened.
     last_ping: Instant,
 }
 
-/// A session that opens within `open_timeout`, and the future that runs it.
+/// Creates a session that opens within `open_timeout`, and the future that runs it.
 pub(crate) fn start(
     dialer: Dialer,
     open_timeout: Duration,
@@ -93,7 +93,7 @@ pub(crate) fn start(
     let engine = Engine::new(Arc::clone(&shared), session, config.first);
     let running = async move {
         let mut driver = Driver::new(role, engine, carrier);
-        // Told here, in the session's own task, and before anything is dialed.
+        // Reported here, in the session's own task, before a connection is opened.
         let told = tell(&driver.engine, ClientEvent::Connecting);
         driver.engine.heed(now, told);
         driver::run(driver, Span::none()).await;
@@ -122,28 +122,28 @@ impl Knowledge {
     }
 }
 
-/// Tells an event. Returns `false` if somebody who was told panicked.
+/// Reports an event. Returns `false` if a receiver panicked.
 pub(crate) fn tell(engine: &Engine<ClientSide>, event: ClientEvent) -> bool {
     let handshake = engine.shared.lock().slots.handshake.clone();
     let sid = handshake.as_ref().map_or("", HandshakeInfo::sid);
     let told = events::tell(&event, sid, engine.context().config.on_event.as_ref());
-    // A message's memory may belong to the application, and so may its `Drop`.
+    // The memory of a message, and its `Drop`, may belong to the application.
     guarded(|| drop(event)).is_ok() && told
 }
 
 impl Engine<ClientSide> {
-    /// Tells an event. If somebody who was told panics, the session closes.
+    /// Reports an event. If a receiver panics, the session closes.
     pub(crate) fn tell_event(&mut self, now: Instant, event: ClientEvent) {
         let told = tell(self, event);
         self.heed(now, told);
     }
 
-    /// Whether somebody wants to hear of messages and heartbeats.
+    /// Returns whether messages and heartbeats are reported to anybody.
     fn is_watched(&self) -> bool {
         self.context().config.on_event.is_some() || LevelFilter::current() >= LevelFilter::TRACE
     }
 
-    /// A request failed, and the session with it.
+    /// Ends the session because a request failed.
     pub(crate) fn fail(&mut self, now: Instant, error: ConnectError) {
         let is_too_large = matches!(error, ConnectError::TooLarge { .. });
         if !self.session.has_ended() {
@@ -198,12 +198,12 @@ impl Role for ClientSide {
             .map_or_else(|| "-".to_owned(), |handshake| ShortSid(handshake.sid()).to_string())
     }
 
-    /// The server's limit, if the message is above it.
+    /// Returns the server's limit if the message is above it.
     fn why_not(inner: &Inner<Self>, message: &Message, dialer: &Dialer) -> Option<SendErrorKind> {
         let max_payload = inner.slots.handshake.as_ref()?.max_payload()?;
         let revision = dialer.config.revision;
         let packet = Packet::message(message.as_websocket_message());
-        // An upgrade on the way can only make it shorter.
+        // An upgrade before the message is sent can only make the payload shorter.
         let binary_as_it_is = inner.view.transport == Transport::WebSocket || revision == Revision::V3;
         let len = revision.encoded_len(&packet, binary_as_it_is);
         (u64::try_from(len).unwrap_or(u64::MAX) > u64::from(max_payload))
@@ -220,7 +220,7 @@ impl Role for ClientSide {
             }
             Happening::Upgrade(outcome) => ClientEvent::UpgradeEnded(outcome),
             Happening::Closed(end) => ClientEvent::Closed(end.clone()),
-            // Opening and heartbeats are told with what only a client knows of them.
+            // The opening and heartbeats are reported elsewhere, with details that only a client has.
             _ => return true,
         };
         tell(engine, event)
@@ -236,7 +236,7 @@ impl Role for ClientSide {
         }
         let transport = engine.transport;
         engine.tell_event(now, ClientEvent::Opened { handshake: handshake.clone(), transport });
-        // The application may send as soon as it knows, so it sees an open session.
+        // The application may send as soon as it sees the handshake, so the session must be open by then.
         let mut inner = engine.shared.lock();
         inner.slots.handshake = Some(handshake);
         inner.view.session.clone_from(&engine.session);
@@ -317,7 +317,7 @@ impl Role for ClientSide {
     }
 }
 
-/// Takes up the WebSocket that the session opens on.
+/// Takes over the WebSocket on which the session opens.
 fn open_websocket(driver: &mut Driver<ClientSide>, cx: &mut Context<'_>, now: Instant) {
     let Driver { role, engine, carrier, .. } = driver;
     let Some(opening) = &mut role.opening else { return };

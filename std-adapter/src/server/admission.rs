@@ -40,21 +40,21 @@ pub(super) fn check_origin(server: &ServerShared, parts: &Parts, query: &Query) 
     Err(Refusal::Origin)
 }
 
-/// The session that a request names, if its revision fits.
+/// Returns the session that a request names, if the request has the session's revision.
 pub(super) fn known(server: &ServerShared, sid: &str, query: &Query) -> Result<Arc<Session>, Refusal> {
     let session = server.sessions.find(sid).ok_or(Refusal::SessionUnknown)?;
     let revision = if query.eio.as_deref() == Some("4") { Revision::V4 } else { Revision::V3 };
     if session.context.revision == revision { Ok(session) } else { Err(Refusal::BadRequest) }
 }
 
-/// A new session, registered, if its sender, the application and the protocol allow it.
+/// Registers and returns a new session, if the limits of its sender, the application and the protocol allow it.
 pub(super) async fn open(
     server: &ServerShared,
     parts: &Parts,
     query: &Query,
     transport: Transport,
 ) -> Result<Registered, Refusal> {
-    // Nobody is asked about a client for whom there is no room.
+    // The application is not asked about a client for which there is no room.
     if !server.sessions.has_room() {
         return Err(Refusal::Full);
     }
@@ -83,7 +83,7 @@ pub(super) async fn open(
     server.sessions.register(context.start(heartbeat, transport)).ok_or(Refusal::Full)
 }
 
-/// Counts a handshake of the sender's.
+/// Counts a handshake of the sender, and refuses it above the limit.
 pub(super) fn admit(server: &ServerShared, parts: &Parts) -> Result<(), Refusal> {
     let Some(limiter) = &server.http.handshakes else { return Ok(()) };
     limiter
@@ -91,7 +91,7 @@ pub(super) fn admit(server: &ServerShared, parts: &Parts) -> Result<(), Refusal>
         .map_err(|retry_after| Refusal::TooManyHandshakes { retry_after })
 }
 
-/// Asks the application, which may think as long as a request may take.
+/// Asks the application whether the session may open. It may take as long as a request.
 async fn allow(server: &ServerShared, parts: &Parts) -> Result<(), Refusal> {
     let Some(allow_request) = &server.http.allow_request else { return Ok(()) };
     let deciding = callback("allow_request", || allow_request(parts))?;
@@ -108,7 +108,7 @@ async fn allow(server: &ServerShared, parts: &Parts) -> Result<(), Refusal> {
     }
 }
 
-/// The data of the `open` packet.
+/// Returns the data of the `open` packet.
 pub(super) fn open_text(server: &ServerShared, session: &Session) -> Result<String, Refusal> {
     let inner = session.lock();
     let is_polling = inner.view.transport == Transport::Polling;
@@ -140,7 +140,7 @@ pub(super) fn callback<T>(name: &'static str, code: impl FnOnce() -> T) -> Resul
     })
 }
 
-/// The address that a request came from, as far as anybody knows.
+/// Returns the address that a request came from, if it is known.
 pub(super) fn sender(parts: &Parts) -> Option<SocketAddr> {
     parts.extensions.get::<PeerAddr>().map(|peer| peer.0)
 }

@@ -1,4 +1,4 @@
-//! The sessions of one server, and what they share.
+//! The registry of one server's sessions, and the state that they share.
 
 use core::borrow::Borrow;
 use core::hash::{Hash, Hasher};
@@ -19,21 +19,21 @@ use crate::wire::session_id::SessionId;
 pub(crate) struct Sessions {
     pub(crate) config: SessionConfig,
     pub(crate) clock: Clock,
-    /// Signalled when a server begins to close, when its last session ends, and when the last application does.
+    /// Signalled when the server begins to close, when its last session ends, and when its last application ends.
     emptied: Notify,
     closing: AtomicBool,
-    /// Applications that are still running are dropped.
+    /// Whether applications that are still running are dropped.
     cutting: AtomicBool,
-    /// Nothing is waited for any more.
+    /// Whether the shutdown has stopped waiting.
     given_up: AtomicBool,
     registry: Mutex<Registry>,
 }
 
-/// The sessions that are not over.
+/// The sessions that have not ended, or whose applications have not.
 #[derive(Default)]
 struct Registry {
     open: HashSet<ById>,
-    /// They have ended, and their applications have something left to do.
+    /// The sessions that have ended and whose applications have not.
     ending: HashSet<ById>,
 }
 
@@ -66,7 +66,7 @@ impl Sessions {
         self.registry().open.iter().map(|session| Arc::clone(&session.0)).collect()
     }
 
-    /// Whether one more session may open.
+    /// Returns whether one more session may open.
     pub(crate) fn has_room(&self) -> bool {
         self.has_room_beside(self.len())
     }
@@ -75,7 +75,7 @@ impl Sessions {
         sessions < self.config.max_sessions && !self.is_closing()
     }
 
-    /// Registers a session. Returns `None` when the server is full or closing.
+    /// Registers a session. Returns `None` if the server is full or closing.
     pub(crate) fn register(&self, engine: Engine<ServerSide>) -> Option<Registered> {
         let mut registry = self.registry();
         if !self.has_room_beside(registry.open.len()) {
@@ -86,7 +86,7 @@ impl Sessions {
         Some(Registered { session, engine: Some(engine) })
     }
 
-    /// Whether anybody wants to hear of messages and heartbeats.
+    /// Returns whether messages and heartbeats are reported to anybody.
     pub(crate) fn is_watched(&self) -> bool {
         events::is_anybody_listening(self.config.observer.as_ref())
     }
@@ -96,22 +96,22 @@ impl Sessions {
         self.emptied.notify_waiters();
     }
 
-    /// Ready once the server is told to shut down and has no session left.
+    /// Waits until the server shuts down and has no session left.
     pub(crate) async fn drained(&self) {
         self.emptied_until(|| self.is_closing() && self.len() == 0).await;
     }
 
-    /// Ready once the sessions' applications have ended too, or nobody waits for them any more.
+    /// Waits until the sessions' applications have ended as well, or the shutdown has stopped waiting.
     pub(crate) async fn finished(&self) {
         self.emptied_until(|| self.given_up.load(Ordering::SeqCst) || self.has_finished()).await;
     }
 
-    /// Ready once the sessions' applications have ended too.
+    /// Waits until the sessions' applications have ended as well.
     pub(crate) async fn applications_ended(&self) {
         self.emptied_until(|| self.has_finished()).await;
     }
 
-    /// Whether every session and every application has ended.
+    /// Returns whether every session and every application has ended.
     pub(crate) fn has_finished(&self) -> bool {
         let registry = self.registry();
         registry.open.is_empty() && registry.ending.is_empty()
@@ -129,20 +129,20 @@ impl Sessions {
         self.cutting.load(Ordering::SeqCst)
     }
 
-    /// Drops the connections, and waits for nothing any more.
+    /// Drops the connections, and stops waiting.
     pub(crate) fn give_up(&self) {
         self.given_up.store(true, Ordering::SeqCst);
         self.emptied.notify_waiters();
     }
 
-    /// Ready once nothing is waited for any more.
+    /// Waits until the shutdown has stopped waiting.
     pub(crate) async fn given_up(&self) {
         self.emptied_until(|| self.given_up.load(Ordering::SeqCst)).await;
     }
 
     async fn emptied_until(&self, is_so: impl Fn() -> bool) {
         loop {
-            // Registered before the look, so that an end in between is not missed.
+            // Registered before the check, so that an end in between is not missed.
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
             emptied.as_mut().enable();
@@ -157,7 +157,7 @@ impl Sessions {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// The session has ended: nobody finds it any more. Its application may have something left to do.
+    /// Removes a session that has ended, so that requests do not find it. Its application may still be running.
     pub(crate) fn session_ended(&self, id: SessionId) {
         let mut registry = self.registry();
         if let Some(session) = registry.open.take(&id) {
@@ -166,14 +166,14 @@ impl Sessions {
         shrink(&mut registry.open);
     }
 
-    /// Everybody can see that a session has ended. Wakes those who wait until a server that closes has none left.
+    /// Wakes the callers that wait for the end of the last session, after the end of a session has become visible.
     pub(crate) fn wake_if_emptied(&self) {
         if self.is_closing() && self.len() == 0 {
             self.emptied.notify_waiters();
         }
     }
 
-    /// The session has ended, and its application with it.
+    /// Removes a session that has ended together with its application.
     pub(crate) fn application_ended(&self, id: SessionId) {
         let mut registry = self.registry();
         let session = registry.ending.take(&id);
@@ -186,13 +186,13 @@ impl Sessions {
         }
     }
 
-    /// The sessions that have ended and whose applications have something left to do.
+    /// Returns the sessions that have ended and whose applications are still running.
     pub(crate) fn ending(&self) -> Vec<Arc<Session>> {
         self.registry().ending.iter().map(|session| Arc::clone(&session.0)).collect()
     }
 }
 
-/// After a wave of sessions its memory goes back.
+/// Frees memory of the registry after a wave of sessions.
 #[expect(clippy::mutable_key_type, reason = "a session's identifier never changes")]
 fn shrink(sessions: &mut HashSet<ById>) {
     if sessions.len() < sessions.capacity() / 8 {
@@ -201,14 +201,15 @@ fn shrink(sessions: &mut HashSet<ById>) {
     }
 }
 
-/// A session that is registered and whose task is yet to be spawned. If that never happens, the session never was.
+/// A registered session whose task has not been spawned yet. If it is dropped, the session is removed as if it had never
+/// existed.
 pub(crate) struct Registered {
     session: Arc<Session>,
     engine: Option<Engine<ServerSide>>,
 }
 
 impl Registered {
-    /// The session's task takes over.
+    /// Hands the session over to its task.
     pub(crate) fn hand_over(mut self) -> Option<Engine<ServerSide>> {
         self.engine.take()
     }
@@ -228,7 +229,7 @@ impl Drop for Registered {
         let now = engine.now();
         engine.session.handle_transport_error(now);
         if let Some(end) = engine.take_end() {
-            // Observers were not told that it opened.
+            // Its opening was not reported to observers.
             let ServerContext { id, sessions, .. } = &self.session.context;
             sessions.session_ended(*id);
             engine.show_end(end);

@@ -1,8 +1,8 @@
-//! Where the HTTP requests of a session and the session's task meet.
+//! The slots through which a session's HTTP requests and its task exchange answers and payloads.
 //!
-//! A poll waits in its slot until the task puts an answer there. A request with data puts its payload into its slot, and
-//! waits until the task has handled it. Of each kind there is at most one request at a time. A session that has ended, or
-//! that has moved to a WebSocket, answers its requests itself: its task may be gone.
+//! A poll waits in its slot until the task puts an answer there. A POST puts its payload into its slot, and waits until the
+//! task has handled it. There is at most one request of each kind at a time. The requests of a session that has ended, or
+//! has moved to a WebSocket, are answered without its task, which may be gone.
 
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
@@ -25,52 +25,52 @@ pub(crate) struct PollAnswer {
     pub(crate) messages: VecDeque<Outgoing>,
 }
 
-/// The payload of a request with data.
+/// The payload of a POST.
 pub(crate) struct Payload {
     pub(crate) bytes: Bytes,
-    /// `application/octet-stream`: the binary framing of revision 3.
+    /// Whether the content type is `application/octet-stream`, the binary framing of revision 3.
     pub(crate) is_binary: bool,
 }
 
-/// How far the poll has come.
+/// The state of the poll.
 #[derive(Default)]
 enum PollSlot {
     #[default]
     Free,
-    /// It waits for an answer.
+    /// The poll waits for an answer.
     Waiting,
     Answered(Box<PollAnswer>),
-    /// The answer is on its way out.
+    /// The answer is being written.
     Leaving,
 }
 
-/// How far the request with data has come.
+/// The state of the POST.
 #[derive(Default)]
 enum PostSlot {
     #[default]
     Free,
-    /// Its payload is awaited, or waits for room in the inbox.
+    /// The payload is being received, or waits for room in the inbox.
     Receiving,
-    /// The task has yet to handle its payload.
+    /// The payload has been received, and the task has not handled it yet.
     Received,
-    /// The task has handled the payload: whether all of it were packets.
+    /// The task has handled the payload. The flag says whether all of it were packets.
     Handled(bool),
 }
 
-/// A request that ended before its time.
+/// The reason why a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// Its client went away.
+    /// The client went away.
     Aborted,
-    /// Code of the application, the log or the metrics panicked while it was answered.
+    /// Code of the application, the log or the metrics panicked while the request was answered.
     Panicked,
-    /// Another request of the same kind was under way.
+    /// Another request of the same kind was in flight.
     Overlap,
-    /// Its content type is not one of the revision's.
+    /// The revision does not allow the content type.
     ContentType,
 }
 
-/// What HTTP requests share with the session's task. It is part of every session, so rare things are boxed.
+/// The state that HTTP requests share with the session's task. Every session has one, so rare parts are boxed.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct Slots {
@@ -80,22 +80,22 @@ pub(crate) struct Slots {
     post: PostSlot,
     post_waker: Option<Waker>,
     is_post_woken: bool,
-    /// The payload that the task has yet to handle. Its request may be gone.
+    /// The payload that the task has not handled yet. Its request may be gone.
     payload: Option<Box<Payload>>,
-    /// The first request that failed since the task looked last.
+    /// The first failure of a request since the task's last pass.
     failure: Option<Failure>,
-    /// A WebSocket request with this session's sid, for the task to take up.
+    /// A WebSocket request with this session's sid, for the task.
     candidate: Option<OnUpgrade>,
     is_upgrading: bool,
     has_tried_upgrade: bool,
-    /// A WebSocket that the session has no use for is being closed.
+    /// Whether a WebSocket that the session does not need is being closed.
     has_surplus: bool,
-    /// The application has returned, panicked, or was cut off.
+    /// Whether the application has returned, panicked, or was cut off.
     pub(crate) application_over: bool,
 }
 
 impl Slots {
-    /// The requests' wakers, if there is a reason to call them.
+    /// Takes the wakers of the requests that have a reason to be woken.
     pub(crate) fn take_woken(&mut self) -> [Option<Waker>; 2] {
         let poll = if core::mem::take(&mut self.is_poll_woken) { self.poll_waker.take() } else { None };
         let post = if core::mem::take(&mut self.is_post_woken) { self.post_waker.take() } else { None };
@@ -107,23 +107,23 @@ impl Slots {
         self.is_post_woken = true;
     }
 
-    /// The inbox has room again: a request with data may go on.
+    /// Marks a POST to be woken, because the inbox has room again.
     pub(crate) fn wake_post(&mut self) {
         self.is_post_woken = true;
     }
 
-    /// Whether a poll waits for an answer.
+    /// Returns whether a poll waits for an answer.
     pub(crate) fn has_poll(&self) -> bool {
         matches!(self.poll, PollSlot::Waiting)
     }
 
-    /// Answers the poll that waits.
+    /// Answers the waiting poll.
     pub(crate) fn answer_poll(&mut self, answer: PollAnswer) {
         self.poll = PollSlot::Answered(Box::new(answer));
         self.is_poll_woken = true;
     }
 
-    /// Whether a payload is still coming in.
+    /// Returns whether a payload is still being received.
     pub(crate) fn is_receiving(&self) -> bool {
         matches!(self.post, PostSlot::Receiving)
     }
@@ -132,7 +132,7 @@ impl Slots {
         self.payload.take()
     }
 
-    /// The payload was handled, and this is whether all of it were packets.
+    /// Notes that the payload was handled. `accepted` says whether all of it were packets.
     pub(crate) fn handle_payload_done(&mut self, accepted: bool) {
         if let PostSlot::Received = self.post {
             self.post = PostSlot::Handled(accepted);
@@ -152,12 +152,12 @@ impl Slots {
         self.is_upgrading = false;
     }
 
-    /// Whether a request of the session is under way, or an upgrade.
+    /// Returns whether a request of the session or an upgrade is in progress.
     pub(crate) fn is_busy(&self) -> bool {
         self.has_poll() || !matches!(self.post, PostSlot::Free) || self.is_upgrading
     }
 
-    /// A WebSocket that the session has no use for is to be closed. Returns `false` when one is being closed already.
+    /// Begins to close a WebSocket that the session does not need. Returns `false` if one is already being closed.
     pub(crate) fn begin_surplus(&mut self) -> bool {
         !core::mem::replace(&mut self.has_surplus, true)
     }
@@ -168,7 +168,8 @@ impl Slots {
 }
 
 impl Inner<ServerSide> {
-    /// Tells the task of a request that failed. What a session on WebSocket still has of requests does not matter.
+    /// Reports a failed request to the task. Does nothing for a session on a WebSocket, whose remaining requests do not
+    /// matter.
     fn fail(&mut self, failure: Failure) {
         if self.view.transport == Transport::Polling {
             self.slots.failure.get_or_insert(failure);
@@ -176,15 +177,15 @@ impl Inner<ServerSide> {
         }
     }
 
-    /// Whether a WebSocket request with this session's sid would be the first one, which belongs to the handshake that
-    /// opened the session. Further ones count as handshakes of their own.
+    /// Returns whether a WebSocket request with this session's sid would be the first one. That belongs to the handshake
+    /// that opened the session; further ones count as separate handshakes.
     pub(crate) fn expects_upgrade(&self) -> bool {
         self.view.transport == Transport::Polling && !self.slots.has_tried_upgrade
     }
 }
 
 impl Shared<ServerSide> {
-    /// Offers a WebSocket request with this session's sid to the task. Returns it when the session cannot move now.
+    /// Offers a WebSocket request with this session's sid to the task. Returns it if the session cannot move now.
     pub(crate) fn offer_candidate(&self, candidate: OnUpgrade) -> Result<(), OnUpgrade> {
         let mut inner = self.lock();
         let inner = &mut *inner;
@@ -199,14 +200,13 @@ impl Shared<ServerSide> {
         Ok(())
     }
 
-    /// A request came in that carries no evidence itself. What has become due happens now, without waiting for the
-    /// session's timer, once everything that came in beside the request has been read. Returns `false` if the session
-    /// has ended.
+    /// Handles what is due, before a request that is not itself a sign of life. It does not wait for the session's timer,
+    /// but first lets everything be read that arrived beside the request. Returns `false` if the session has ended.
     pub(crate) async fn catch_up(&self) -> bool {
         if self.is_due() {
-            // Comes back when the runtime has asked its sockets, and the tasks that this has woken have run.
+            // Continues when the runtime has checked its sockets, and the tasks that this has woken have run.
             tokio::task::yield_now().await;
-            // What a request with data brings may be evidence. The task alone sees the socket of a WebSocket.
+            // A POST may bring a sign of life. Only the task can read the socket of a WebSocket.
             let may_judge = {
                 let inner = self.lock();
                 inner.view.transport == Transport::Polling && !inner.slots.is_receiving()
@@ -223,7 +223,7 @@ impl Shared<ServerSide> {
         self.lock().view.session.poll_timeout().is_some_and(|due| due <= now)
     }
 
-    /// A poll begins. Returns `None`, and ends the session, if another one is under way.
+    /// Begins a poll. Returns `None` and ends the session if another poll is in flight.
     pub(crate) fn begin_poll(&self) -> Option<PendingPoll<'_>> {
         let mut inner = self.lock();
         if !matches!(inner.slots.poll, PollSlot::Free) {
@@ -235,7 +235,7 @@ impl Shared<ServerSide> {
         Some(PendingPoll { shared: self, is_answered: false })
     }
 
-    /// A request with data begins. Returns `None`, and ends the session, if another one is under way.
+    /// Begins a POST. Returns `None` and ends the session if another POST is in flight.
     pub(crate) fn begin_post(&self) -> Option<PostInFlight<'_>> {
         let mut inner = self.lock();
         if !matches!(inner.slots.post, PostSlot::Free) {
@@ -246,22 +246,22 @@ impl Shared<ServerSide> {
         Some(PostInFlight { shared: self, is_received: false })
     }
 
-    /// Whether a closing session has nothing to deliver but its close packet, and no request that could take it.
+    /// Returns whether a closing session has only its close packet left to deliver, and no request that could carry it.
     pub(crate) fn owes_only_a_close(&self) -> bool {
         let inner = self.lock();
         inner.view.transport == Transport::Polling && !inner.slots.is_busy() && inner.mail.unsent() == 0
     }
 }
 
-/// The poll that is being answered. A session has at most one, and only dropping it makes way for the next.
+/// The poll that is being answered. A session has at most one. The next poll can begin once it is dropped.
 pub(crate) struct PendingPoll<'a> {
     shared: &'a Shared<ServerSide>,
-    /// A client that goes away with its poll unanswered has lost what the answer would have held.
+    /// Whether the poll has been answered. If the client goes away before that, the content of the answer is lost.
     pub(crate) is_answered: bool,
 }
 
 impl PendingPoll<'_> {
-    /// The answer, once there is something to say.
+    /// Returns the answer once there is something to send.
     pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Poll<PollAnswer> {
         let mut inner = self.shared.lock();
         let inner = &mut *inner;
@@ -273,7 +273,7 @@ impl PendingPoll<'_> {
         let without_task = match &inner.view.end {
             Some(Disconnect { reason: DisconnectReason::PeerClose, .. }) => Some(Packet::NOOP),
             Some(_) => Some(Packet::CLOSE),
-            // The session moved away from this poll.
+            // The session has moved to a WebSocket.
             None if inner.view.transport != Transport::Polling => Some(Packet::CLOSE),
             None => None,
         };
@@ -301,29 +301,29 @@ impl Drop for PendingPoll<'_> {
     }
 }
 
-/// The request with data that is being read. A session has at most one, and only dropping it makes way for the next.
+/// The POST that is being read. A session has at most one. The next POST can begin once it is dropped.
 pub(crate) struct PostInFlight<'a> {
     shared: &'a Shared<ServerSide>,
-    /// A client that goes away in the middle of its payload has lost a part of it.
+    /// Whether the payload has been received. If the client goes away before that, a part of it is lost.
     pub(crate) is_received: bool,
 }
 
 impl PostInFlight<'_> {
-    /// The session ends because of the request.
+    /// Refuses the content type of the request, which ends the session.
     pub(crate) fn refuse_content_type(&mut self) {
         self.is_received = true;
         self.shared.lock().fail(Failure::ContentType);
     }
 
-    /// Ready once the request may be read: the inbox has room and the task has handled the last payload, or the session
-    /// is closing or has ended, and takes no message any more.
+    /// Ready once the request may be read: the inbox has room and the task has handled the last payload, or the session is
+    /// closing or has ended and accepts no more messages.
     pub(crate) fn poll_room_to_receive(&self, cx: &Context<'_>) -> Poll<()> {
         self.poll_unless(cx, |inner| {
             inner.slots.payload.is_some() || (inner.mail.is_full() && inner.view.session.is_open())
         })
     }
 
-    /// Hands the payload to the task. Ready once that has handled it, with whether all of it were packets.
+    /// Passes the payload to the task, and waits until the task has handled it. Returns whether all of it were packets.
     pub(crate) async fn handled(&mut self, payload: Payload) -> bool {
         self.is_received = true;
         {
@@ -346,7 +346,7 @@ impl PostInFlight<'_> {
         }
     }
 
-    /// Ready once the inbox has room, or the session has ended: the request is answered no earlier.
+    /// Ready once the inbox has room or the session has ended. The request is answered only then.
     pub(crate) fn poll_room_to_answer(&self, cx: &Context<'_>) -> Poll<()> {
         self.poll_unless(cx, |inner| inner.mail.is_full() && inner.view.end.is_none())
     }

@@ -1,6 +1,6 @@
-//! A WebSocket that asks for a session which has one already, or is about to have one.
+//! A WebSocket request for a session that already has a WebSocket, or is about to have one.
 //!
-//! The protocol ("Upgrade") wants the connection closed, not the request refused, and the session left alone.
+//! The protocol ("Upgrade") requires such a connection to be opened and closed, without effect on the session.
 
 use core::future::poll_fn;
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use hyper::upgrade::OnUpgrade;
 use crate::server::session::{Session, websocket};
 use crate::session::departing::{CLOSING_TIME, ClosingWebSocket};
 
-/// Closes the WebSocket as soon as the answer that switches protocols has left. Of each session at most one is on its way
-/// out, and for no longer than an ended session's: `false` while there is one.
+/// Closes the WebSocket as soon as the answer that switches protocols has been sent. Each session closes at most one at a
+/// time, for no longer than a WebSocket whose session has ended. Returns `false` while one is being closed.
 pub(crate) fn turn_away(session: &Arc<Session>, upgrade: OnUpgrade) -> bool {
     if !session.lock().slots.begin_surplus() {
         return false;
     }
     let surplus = Surplus(Arc::clone(session));
     tokio::spawn(async move {
-        // Who does not take the answer gets no close frame.
+        // A client that does not take the answer gets no close frame.
         let _ = tokio::time::timeout(CLOSING_TIME, surplus.close(upgrade)).await;
     });
     true
 }
 
-/// Ends with the connection, however that ends.
+/// Marks the session as closing a surplus WebSocket. Dropping it removes the mark.
 struct Surplus(Arc<Session>);
 
 impl Surplus {

@@ -13,9 +13,9 @@ use crate::web::request::Query;
 use crate::web::respond::{Body, Refusal};
 use crate::wire::transport::Transport;
 
-/// A WebSocket request: a new session, or a candidate for an old one. All checks come before the answer that switches
-/// protocols, after which no refusal can be told; only where a session has no use for one more WebSocket, the protocol
-/// wants that one opened and closed.
+/// Answers a WebSocket request, for a new session or as a candidate for an open one. All checks come before the answer that
+/// switches protocols, because no refusal can be sent after it. There is one exception: if a session does not need another
+/// WebSocket, the protocol requires it to be opened and closed.
 pub(super) async fn answer(
     server: &ServerShared,
     parts: Parts,
@@ -63,8 +63,8 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// Which of the subprotocols that a client offers is answered: the application's choice, or the first. A client that
-/// gets no answer to its offer, or another one, gives up.
+/// Returns the subprotocol for the answer: the application's choice among those that the client offers, or the first.
+/// A client fails if the answer names none, or one that it has not offered.
 fn choose_subprotocol<'r>(
     server: &ServerShared,
     parts: &Parts,
