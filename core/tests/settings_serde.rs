@@ -131,7 +131,7 @@ fn an_unknown_name_is_an_error_that_lists_the_known_ones() {
 }
 
 #[test]
-fn values_that_are_no_whole_numbers_in_bounds_are_refused() {
+fn values_that_are_not_whole_numbers_in_bounds_are_refused() {
     for (json, sentence) in [
         (
             r#"{"pingInterval":"25000"}"#,
@@ -198,7 +198,7 @@ fn flattening_hides_no_mistake() {
 
 /// The same number under each old name, from a file: milliseconds in 1.x and 2.x, and nothing among current settings.
 #[test]
-fn nobody_gets_a_silent_factor_of_1000_from_a_file() {
+fn no_value_in_a_file_changes_by_a_factor_of_1000_unnoticed() {
     for (name, expected) in [
         ("heartbeat interval", Some(Heartbeat::from_millis(30, 20_000).unwrap())),
         ("heartbeat timeout", Some(Heartbeat::from_millis(25_000, 30).unwrap())),

@@ -79,7 +79,7 @@ fn what_is_wrong_in_a_file_is_said() {
 proptest! {
     /// JSON passes `0.3` as a float, and 1000 times that float need not be 300.
     #[test]
-    fn a_float_stands_for_the_decimal_it_was_read_from(millis in 1_u32..=0x7fff_ffff) {
+    fn a_float_means_the_decimal_it_was_read_from(millis in 1_u32..=0x7fff_ffff) {
         let seconds = format!("{}.{:03}", millis / 1_000, millis % 1_000);
         let settings = read(&format!(r#"{{"close timeout":{seconds}}}"#)).unwrap();
         prop_assert_eq!(settings.periods().close_timeout(), ms(millis.into()));

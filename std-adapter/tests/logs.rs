@@ -1,5 +1,5 @@
-//! Whoever knows a session's identifier can speak for its client: no log shows it whole. On its own, because who listens
-//! to one test's log would hear of every other's.
+//! A session's identifier lets anybody speak for its client, so no log shows it whole. This test is alone in its
+//! program, because its log would also hold the lines of other tests.
 
 use core::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};

@@ -77,7 +77,7 @@ async fn heartbeats(address: SocketAddr) -> usize {
     WANTED
 }
 
-/// What a server is told of the time for heads.
+/// The server's setting of the time for heads.
 #[derive(Clone, Copy)]
 enum Limit {
     Default,

@@ -39,7 +39,7 @@ pub struct Link {
     bytes_per_second: Option<u32>,
 }
 
-/// One segment in so many arrives later by the time it takes to be sent again.
+/// One segment out of this number is lost: it arrives later, by the time that it takes to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Loss {
     one_in: u32,
@@ -65,7 +65,7 @@ impl Link {
         Self { bytes_per_second: Some(bytes_per_second), ..self }
     }
 
-    /// How long it is busy with so many bytes.
+    /// How long it takes to send this number of bytes.
     fn busy(&self, bytes: usize) -> Duration {
         self.bytes_per_second.map_or(Duration::ZERO, |rate| {
             Duration::from_secs(bytes as u64).checked_div(rate).unwrap_or(Duration::MAX)

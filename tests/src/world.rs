@@ -55,7 +55,7 @@ use scene::Scene;
 pub use subjects::Happened;
 use subjects::Session;
 
-/// At most so many turns at one moment.
+/// The most turns at one moment.
 const TURNS_AT_ONCE: u32 = 1_000;
 
 /// How long the clients of a world wait for their handshake.

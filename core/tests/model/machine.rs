@@ -50,7 +50,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// `close` ends a session and is none of a machine's business.
+/// `close` ends a session; a machine does not handle it.
 fn packet_type() -> impl Strategy<Value = PacketType> {
     prop_oneof![
         1 => Just(PacketType::Open),

@@ -38,11 +38,11 @@ pub(crate) enum Input {
     Packet(PacketType),
     /// A client's handshake, with the periods that it announces.
     Handshake(Heartbeat),
-    /// An `open` packet that is no handshake.
+    /// An `open` packet that is not a handshake.
     BadHandshake,
     /// An `open` packet that carries bytes.
     BinaryOpen,
-    /// Something that is no packet.
+    /// Something that is not a packet.
     Garbage,
     /// A part of a packet.
     Activity,

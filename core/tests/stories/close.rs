@@ -235,7 +235,7 @@ fn of_two_causes_the_first_wins() {
 }
 
 #[test]
-fn a_connection_that_ends_is_no_close_packet() {
+fn the_end_of_a_connection_does_not_count_as_a_close_packet() {
     for revision in REVISIONS {
         for (end, reason, wrote) in [
             (End::hang_up as fn(&mut End), DisconnectReason::TransportClosed, 0),
@@ -269,7 +269,7 @@ fn a_connection_that_fails_while_a_client_opens_ends_it() {
 }
 
 #[test]
-fn the_end_is_told_while_a_write_hangs() {
+fn the_end_is_reported_while_a_write_hangs() {
     for revision in REVISIONS {
         let mut world = World::server_alone(Heartbeat::DEFAULT).revision(revision);
         world.server.jam();

@@ -50,7 +50,7 @@ fn an_undecodable_packet_ends_a_client_with_a_server_error() {
 }
 
 #[test]
-fn frames_that_are_no_packets_are_found_by_the_decoder() {
+fn frames_that_are_not_packets_are_found_by_the_decoder() {
     for (frame, kind) in [
         ("", DecodeErrorKind::Empty),
         ("9", DecodeErrorKind::UnknownType(b'9')),

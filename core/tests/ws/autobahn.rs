@@ -288,7 +288,7 @@ fn parse(frame: &[u8], masked: bool) -> (u8, Vec<u8>) {
     (frame[0], frame[start..].iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect())
 }
 
-/// `{"text"}` or `{"hex"}`, repeated `times`, or until there are so many `octets`.
+/// `{"text"}` or `{"hex"}`, repeated `times`, or until there are `octets` bytes.
 fn payload(value: &Value) -> Vec<u8> {
     let once = match (value["text"].as_str(), value["hex"].as_str()) {
         (Some(text), _) => text.as_bytes().to_vec(),

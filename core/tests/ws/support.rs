@@ -169,7 +169,7 @@ pub(crate) fn frame(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> 
     frame_with_length(first, key, payload, length_form)
 }
 
-/// The same with a length in so many extra bytes, needed or not: 0, 2 or 8.
+/// The same with a length in this number of extra bytes, needed or not: 0, 2 or 8.
 pub(crate) fn frame_with_length(
     first: u8,
     key: Option<[u8; 4]>,

@@ -114,7 +114,7 @@ fn the_answer_may_come_in_any_two_pieces_and_byte_by_byte() {
 }
 
 #[test]
-fn a_response_that_is_no_answer_to_the_request_is_refused_and_says_why() {
+fn a_response_that_does_not_answer_the_request_is_refused_with_the_reason() {
     let _clock = fakes::clock();
     let body = "HTTP/1.1 400 Bad Request\r\nContent-Length: 34\r\n\r\n{\"code\":0,\"message\":\"Transport unknown\"}";
     assert_eq!(answered(|_| body.to_owned()), ConnectError::Refused { status: 400 });

@@ -153,7 +153,7 @@ fn a_longer_message_comes_in_pieces_if_asked() {
 }
 
 #[test]
-fn a_packet_that_is_no_message_cannot_come_in_pieces() {
+fn a_packet_other_than_a_message_cannot_come_in_pieces() {
     let _clock = fakes::clock();
     let settings =
         ClientSettings { long_messages: LongMessages::in_pieces(10_000), ..ClientSettings::DEFAULT };

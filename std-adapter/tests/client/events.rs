@@ -1,4 +1,4 @@
-//! Whoever hears of a client's events may use the session, and may panic: that session ends of it, and nothing else.
+//! The callback for a client's events may use the session, and may panic: that ends that session, and nothing else.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -72,7 +72,7 @@ async fn a_panic_in_on_event_ends_that_session_which_is_told_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn on_event_may_use_the_session_that_it_is_told_of() {
+async fn on_event_may_use_the_session_that_the_event_is_about() {
     for way in [Way::Polling, Way::WebSocket] {
         let (_server, address) = serve(Server::builder(echo)).await;
         let sender: Arc<Mutex<Option<ClientSender>>> = Arc::default();

@@ -75,7 +75,7 @@ async fn a_refusal_within_a_session_is_kept_with_what_it_means() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_web_page_or_a_coding_within_a_session_is_told_as_what_it_is() {
+async fn a_web_page_or_a_coding_within_a_session_is_reported_as_what_it_is() {
     for method in ["GET", "POST"] {
         let page = "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<html>Log in...";
         let coded = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x01";
@@ -143,7 +143,7 @@ async fn no_error_repeats_the_sid_or_a_value_of_the_query() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_told_though_its_body_is_long_or_never_ends() {
+async fn a_refusal_is_reported_though_its_body_is_long_or_never_ends() {
     for (body, whole) in [("x".repeat(100_000), true), ("what came of it".to_owned(), false)] {
         let length = if whole { body.len() } else { 1_000_000 };
         let answer = format!("HTTP/1.1 502 x\r\nContent-Length: {length}\r\n\r\n{body}");

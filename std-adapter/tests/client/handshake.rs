@@ -104,7 +104,7 @@ async fn an_answer_is_taken_in_any_case_and_beside_other_tokens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_lacks_or_adds_something_is_no_websocket() {
+async fn an_answer_that_lacks_or_adds_something_opens_no_websocket() {
     type Change = fn(&mut Vec<(&'static str, String)>);
     let cases: [(&str, Change, &str); 12] = [
         ("no Upgrade", |all| drop(all.remove(0)), "Upgrade"),

@@ -144,7 +144,7 @@ async fn a_proxy_that_hangs_ends_with_the_open_timeout_and_with_the_future() {
 }
 
 #[test]
-fn a_proxy_that_is_none_is_refused_when_the_client_is_built() {
+fn an_invalid_proxy_is_refused_when_the_client_is_built() {
     for url in ["socks5://ann:secret@p:1", "https://ann:secret@p", "", "http://ann:secret@p:x"] {
         let error = Client::builder("http://h").proxy(url).build().unwrap_err();
         assert!(matches!(error, ClientBuildError::Proxy { .. }), "{error:?}");

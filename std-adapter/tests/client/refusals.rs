@@ -85,7 +85,7 @@ async fn a_servers_refusal_comes_with_status_code_and_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_http_or_no_websocket_is_told_apart() {
+async fn an_answer_that_is_not_http_and_one_that_opens_no_websocket_have_different_errors() {
     let gibberish = scripted(|mut raw| async move {
         raw.request().await;
         raw.write("SSH-2.0-OpenSSH\r\n\r\n").await;
@@ -117,7 +117,7 @@ async fn what_is_no_http_or_no_websocket_is_told_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_does_not_begin_as_a_session_does_is_no_session() {
+async fn a_server_that_does_not_begin_as_a_session_does_opens_no_session() {
     let cases = [
         ("7", "transport error"),
         ("", "transport error"),
@@ -151,7 +151,7 @@ async fn a_server_that_does_not_begin_as_a_session_does_is_no_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_none_of_this_client_says_what_it_is() {
+async fn the_error_for_an_answer_that_this_client_cannot_use_says_what_came() {
     let answers = |head: &'static str, body: &'static str| {
         scripted(move |mut raw| async move {
             raw.request().await;

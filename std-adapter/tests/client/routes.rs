@@ -104,7 +104,7 @@ async fn a_connector_that_hangs_ends_with_the_open_timeout_and_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_on_a_stream_that_is_no_socket_ends_the_session_on_time() {
+async fn silence_on_a_stream_that_is_not_a_socket_ends_the_session_on_time() {
     let client = duplex(Client::builder("ws://h"), |theirs| {
         tokio::spawn(async move {
             let mut peer = Raw(theirs);
@@ -221,7 +221,7 @@ mod unix {
     }
 
     #[tokio::test]
-    async fn a_proxy_over_a_unix_socket_is_believed_when_told_so() {
+    async fn a_proxy_over_a_unix_socket_is_trusted_if_the_settings_say_so() {
         let directory = Directory::new("proxy");
         let proxies = TrustedProxies::new(Forwarding::XForwardedFor, ["10.0.0.0/8"]).unwrap();
         let server = Server::builder(|socket: Socket| async move {

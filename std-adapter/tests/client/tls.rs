@@ -182,7 +182,7 @@ async fn a_certificate_for_an_address_is_checked_against_it() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_an_unknown_authority_is_told_as_that() {
+async fn a_certificate_of_an_unknown_authority_is_reported_as_that() {
     let authority = Authority::new();
     for client in clients(authority.serve("localhost").await) {
         let other = Authority::named("Another authority");
@@ -196,7 +196,7 @@ async fn a_certificate_of_an_unknown_authority_is_told_as_that() {
 }
 
 #[tokio::test]
-async fn an_authority_that_was_made_anew_under_its_name_is_told_as_that() {
+async fn an_authority_that_was_made_anew_under_its_name_is_reported_as_that() {
     for client in clients(Authority::new().serve("localhost").await) {
         let error = refused(Authority::new().trusted_by(client)).await;
         assert!(matches!(error, TlsError::BadSignature), "{error:?}");
@@ -204,7 +204,7 @@ async fn an_authority_that_was_made_anew_under_its_name_is_told_as_that() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_host_is_told_with_both_names() {
+async fn a_certificate_for_another_host_is_reported_with_both_names() {
     let authority = Authority::new();
     for client in clients(authority.serve("shop.example").await) {
         let error = refused(authority.trusted_by(client)).await;
@@ -221,7 +221,7 @@ async fn a_certificate_for_another_host_is_told_with_both_names() {
 }
 
 #[tokio::test]
-async fn a_certificate_out_of_its_time_is_told_with_how_long() {
+async fn a_certificate_out_of_its_time_is_reported_with_how_long() {
     let authority = Authority::new();
     let expired = authority.sign("localhost", |params| {
         params.not_before = date_time_ymd(2001, 1, 1);
@@ -245,7 +245,7 @@ async fn a_certificate_out_of_its_time_is_told_with_how_long() {
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_is_told_as_that_whether_it_calls_itself_an_authority_or_not() {
+async fn a_self_signed_certificate_is_reported_as_that_whether_it_calls_itself_an_authority_or_not() {
     for is_ca in [IsCa::Ca(BasicConstraints::Unconstrained), IsCa::NoCa, IsCa::ExplicitNoCa] {
         let identity = Identity::self_signed("localhost", |params| params.is_ca = is_ca);
         for client in clients(identity.serve().await) {
@@ -301,7 +301,7 @@ async fn any_certificate_is_accepted_by_a_client_that_asks_for_that_danger() {
 }
 
 #[tokio::test]
-async fn an_authoritys_certificate_is_none_of_a_server() {
+async fn an_authoritys_certificate_is_refused_as_a_servers() {
     let authority = Authority::new();
     let identity = authority.sign("localhost", |params| {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -314,7 +314,7 @@ async fn an_authoritys_certificate_is_none_of_a_server() {
 }
 
 #[tokio::test]
-async fn https_to_a_plain_port_is_told_as_that() {
+async fn https_to_a_plain_port_is_reported_as_that() {
     let (_server, address) = support::serve(Server::builder(support::echo)).await;
     for client in clients(address) {
         let error = refused(client).await;
@@ -334,7 +334,7 @@ async fn https_to_a_plain_port_is_told_as_that() {
 }
 
 #[tokio::test]
-async fn http_to_a_tls_port_is_told_as_that() {
+async fn http_to_a_tls_port_is_reported_as_that() {
     let address = Authority::new().serve("localhost").await;
     for scheme in ["http", "ws"] {
         let error = connect_error(Client::builder(format!("{scheme}://{address}"))).await;

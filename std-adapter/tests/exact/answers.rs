@@ -2,52 +2,52 @@
 
 use eio_tokio::{Server, Socket};
 
-use crate::support::{Polling, Reason, Received, WebSocket, World, handing_out, listen, ms};
+use crate::support::{Harness, Polling, Reason, Received, WebSocket, handing_out, listen, ms};
 
 fn texts(numbers: core::ops::Range<usize>) -> Vec<String> {
     numbers.map(|number| format!("4{number}")).collect()
 }
 
 /// A polling session and its end at the server, which was sent numbered messages.
-async fn sent(messages: usize, revision: u8, limit: Option<usize>) -> (World, Polling, Socket) {
-    let (world, mut sockets) = handing_out(|builder| match limit {
+async fn sent(messages: usize, revision: u8, limit: Option<usize>) -> (Harness, Polling, Socket) {
+    let (harness, mut sockets) = handing_out(|builder| match limit {
         Some(limit) => builder.max_packets_per_payload(limit),
         None => builder,
     });
-    let polling = world.polling(revision).await;
+    let polling = harness.polling(revision).await;
     let socket = sockets.recv().await.unwrap();
     for number in 0..messages {
         socket.try_send(number.to_string()).unwrap();
     }
-    (world, polling, socket)
+    (harness, polling, socket)
 }
 
 #[tokio::test(start_paused = true)]
 async fn b32_an_answer_holds_at_most_16_packets_and_the_rest_follows_at_once_in_order() {
     for revision in [3, 4] {
-        let (mut world, mut polling, _socket) = sent(40, revision, None).await;
+        let (mut harness, mut polling, _socket) = sent(40, revision, None).await;
         assert_eq!(polling.poll().await, texts(0..16));
         assert_eq!(polling.poll().await, texts(16..32));
         assert_eq!(polling.poll().await, texts(32..40));
-        assert_eq!(world.elapsed(), ms(0));
-        world.assert_alive();
+        assert_eq!(harness.elapsed(), ms(0));
+        harness.assert_alive();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_limit_is_kept_and_none_at_all() {
-    let (_world, mut polling, _socket) = sent(3, 4, Some(1)).await;
+    let (_harness, mut polling, _socket) = sent(3, 4, Some(1)).await;
     for number in 0..3 {
         assert_eq!(polling.poll().await, texts(number..number + 1));
     }
-    let (_world, mut polling, _socket) = sent(200, 4, Some(usize::MAX)).await;
+    let (_harness, mut polling, _socket) = sent(200, 4, Some(usize::MAX)).await;
     assert_eq!(polling.poll().await, texts(0..200));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_counts_and_goes_first() {
-    let (world, mut polling, socket) = sent(0, 4, None).await;
-    world.at(301).await;
+    let (harness, mut polling, socket) = sent(0, 4, None).await;
+    harness.at(301).await;
     for number in 0..16 {
         socket.try_send(number.to_string()).unwrap();
     }
@@ -62,7 +62,7 @@ async fn b32_a_close_packet_comes_behind_every_message_in_whichever_answer() {
     for (messages, answers) in
         [(15, &[&["0..15", "1"][..]][..]), (16, &[&["0..16"], &["1"]]), (17, &[&["0..16"], &["16..17", "1"]])]
     {
-        let (mut world, mut polling, socket) = sent(messages, 4, None).await;
+        let (mut harness, mut polling, socket) = sent(messages, 4, None).await;
         socket.close();
         for answer in answers {
             let expected: Vec<String> = answer
@@ -72,10 +72,10 @@ async fn b32_a_close_packet_comes_behind_every_message_in_whichever_answer() {
                     None => vec![(*part).to_owned()],
                 })
                 .collect();
-            world.assert_alive();
+            harness.assert_alive();
             assert_eq!(polling.poll().await, expected, "{messages} messages");
         }
-        let end = world.assert_ends(0, Reason::LocalClose).await;
+        let end = harness.assert_ends(0, Reason::LocalClose).await;
         assert_eq!(end.unsent, 0);
     }
 }
@@ -83,38 +83,38 @@ async fn b32_a_close_packet_comes_behind_every_message_in_whichever_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_noop_goes_before_a_lone_close_packet_where_there_is_room() {
     for (limit, expected) in [(None, &["6", "1"][..]), (Some(2), &["6", "1"]), (Some(1), &["1"])] {
-        let (mut world, mut polling, socket) = sent(0, 4, limit).await;
+        let (mut harness, mut polling, socket) = sent(0, 4, limit).await;
         socket.close();
         assert_eq!(polling.poll().await, expected);
-        world.assert_ends(0, Reason::LocalClose).await;
+        harness.assert_ends(0, Reason::LocalClose).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_the_next_answer_moves_to_the_websocket_with_the_close() {
-    let (mut world, mut polling, socket) = sent(20, 4, None).await;
+    let (mut harness, mut polling, socket) = sent(20, 4, None).await;
     socket.close();
     assert_eq!(polling.poll().await, texts(0..16));
-    let mut websocket: WebSocket = world.connect().upgrade(4, Some(&polling.sid)).await;
+    let mut websocket: WebSocket = harness.connect().upgrade(4, Some(&polling.sid)).await;
     websocket.send("5").await;
     for text in texts(16..20) {
         assert_eq!(websocket.text().await, text);
     }
     assert_eq!(websocket.next().await, Received::Close(None));
-    world.assert_ends(0, Reason::LocalClose).await;
+    harness.assert_ends(0, Reason::LocalClose).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_when_the_session_dies_is_unsent() {
-    let (mut world, mut polling, mut socket) = sent(20, 4, None).await;
+    let (mut harness, mut polling, mut socket) = sent(20, 4, None).await;
     assert_eq!(polling.poll().await.len(), 16);
-    let end = world.end().await;
+    let end = harness.end().await;
     assert_eq!((end.disconnect.reason, end.disconnect.unsent), (Reason::PingTimeout, 4));
     assert_eq!(socket.take_unsent().len(), 4);
 }
 
 #[test]
-fn no_packet_at_all_is_no_limit() {
+fn a_limit_of_zero_packets_is_refused_when_the_server_is_built() {
     let built = Server::builder(listen).max_packets_per_payload(0).build();
     assert_eq!(built.unwrap_err().to_string(), "max_packets_per_payload is zero: expected at least 1");
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use eio_tokio::{Disconnect, Message, Observer, Sender, Server, ServerBuilder, SessionId, Socket};
 
-use crate::support::{Journal, Reason, Received, World, follow, listen, ms, settle};
+use crate::support::{Harness, Journal, Reason, Received, follow, listen, ms, settle};
 
-/// A world whose observer is the test's own.
-fn observed(builder: ServerBuilder, observer: impl Observer + 'static) -> World {
-    World::with_observer(builder, observer)
+/// A server whose observer is the test's own.
+fn observed_by(builder: ServerBuilder, observer: impl Observer + 'static) -> Harness {
+    Harness::with_observer(builder, observer)
 }
 
 /// Notes every call; panics at the ones that are named.
@@ -62,9 +62,9 @@ pub(crate) fn count(journal: &Journal, name: &str) -> usize {
 async fn an_observer_that_panics_ends_that_session_and_hears_of_the_others() {
     for at in ["opened", "ping", "heartbeat", "message", "closed"] {
         let journal = Journal::default();
-        let world = observed(Server::builder(listen), Panics { at, journal: journal.clone() });
+        let harness = observed_by(Server::builder(listen), Panics { at, journal: journal.clone() });
         for round in 1..=2 {
-            let mut websocket = world.connect().upgrade(4, None).await;
+            let mut websocket = harness.connect().upgrade(4, None).await;
             assert!(websocket.text().await.starts_with('0'));
             settle().await;
             if at != "opened" {
@@ -84,7 +84,7 @@ async fn an_observer_that_panics_ends_that_session_and_hears_of_the_others() {
             assert_eq!((count(&journal, at), count(&journal, "closed")), (round, round), "{at}");
             let expected = if at == "closed" { "PeerClose" } else { "ApplicationPanicked" };
             assert_eq!(count(&journal, expected), round, "{at}: {:?}", journal.read());
-            assert!(world.server.is_empty());
+            assert!(harness.server.is_empty());
         }
         let notes = journal.read();
         let session = &notes[..notes.len() / 2];
@@ -95,8 +95,8 @@ async fn an_observer_that_panics_ends_that_session_and_hears_of_the_others() {
 #[tokio::test(start_paused = true)]
 async fn an_observer_that_panics_ends_a_polling_session_at_its_pending_poll() {
     let journal = Journal::default();
-    let world = observed(Server::builder(listen), Panics { at: "message", journal: journal.clone() });
-    let mut polling = world.polling(4).await;
+    let harness = observed_by(Server::builder(listen), Panics { at: "message", journal: journal.clone() });
+    let mut polling = harness.polling(4).await;
     polling.begin_poll().await;
     assert_eq!(polling.post(&["4x"]).await.0, 200);
     assert_eq!(polling.poll_answer().await, ["1"]);
@@ -130,20 +130,20 @@ impl Observer for &'static Poisons {
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_an_observer_has_poisoned_does_not_abort_the_process() {
     let observer: &'static Poisons = Box::leak(Box::default());
-    let world = observed(Server::builder(follow_quietly), observer);
-    let mut bystander = world.websocket(4).await;
-    let mut websocket = world.websocket(4).await;
+    let harness = observed_by(Server::builder(follow_quietly), observer);
+    let mut bystander = harness.websocket(4).await;
+    let mut websocket = harness.websocket(4).await;
     websocket.send("4poison").await;
     assert_eq!(websocket.next().await, Received::Close(None));
     settle().await;
     assert_eq!(observer.closed.load(Ordering::Relaxed), 1);
-    assert_eq!(world.server.len(), 1);
+    assert_eq!(harness.server.len(), 1);
     // That it is poisoned for the others is the observer's own business: they end as their calls panic.
     bystander.send("4hello").await;
     assert_eq!(bystander.next().await, Received::Close(None));
     settle().await;
     assert_eq!(observer.closed.load(Ordering::Relaxed), 2);
-    assert!(world.server.is_empty());
+    assert!(harness.server.is_empty());
 }
 
 async fn follow_quietly(socket: Socket) {
@@ -194,10 +194,10 @@ impl Observer for &'static Curious {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_observer_may_use_the_session_that_it_is_told_of() {
+async fn an_observer_may_use_the_session_that_an_event_is_about() {
     let observer: &'static Curious = Box::leak(Box::default());
-    let world = observed(Server::builder(listen), observer);
-    let mut websocket = world.websocket(4).await;
+    let harness = observed_by(Server::builder(listen), observer);
+    let mut websocket = harness.websocket(4).await;
     assert_eq!(websocket.text().await, "4told");
     assert_eq!(websocket.text().await, "2");
     assert_eq!(websocket.text().await, "4told");
@@ -232,16 +232,16 @@ async fn a_request_whose_callback_panics_is_answered_with_500_and_opens_no_sessi
     for (name, configure) in callbacks {
         let journal = Journal::default();
         let builder = configure(Server::builder(listen));
-        let world = observed(builder, Panics { at: "", journal: journal.clone() });
-        let (status, body) = world.connect().request("GET", "EIO=4&transport=polling", b"").await;
+        let harness = observed_by(builder, Panics { at: "", journal: journal.clone() });
+        let (status, body) = harness.connect().request("GET", "EIO=4&transport=polling", b"").await;
         assert_eq!((status, body.as_str()), (500, r#"{"code":4,"message":"Internal error"}"#), "{name}");
-        let mut connection = world.connect();
+        let mut connection = harness.connect();
         connection.send_upgrade(4, None).await;
         assert_eq!(connection.response().await, (500, "Internal error".to_owned()), "{name}");
         settle().await;
-        assert!(world.server.is_empty(), "{name}");
+        assert!(harness.server.is_empty(), "{name}");
         assert_eq!(journal.read(), [""; 0], "{name}: it never was a session");
-        assert!(world.server.shutdown(ms(100)).await.is_empty(), "{name}: nothing of it is left");
+        assert!(harness.server.shutdown(ms(100)).await.is_empty(), "{name}: nothing of it is left");
     }
 }
 
@@ -250,15 +250,15 @@ async fn a_session_whose_request_makes_on_headers_panic_ends() {
     let builder = Server::builder(listen).on_headers(|request, _| {
         assert!(!request.uri.query().unwrap_or_default().contains("panic"));
     });
-    let mut world = World::new(builder);
-    let mut other = world.polling(4).await;
-    let mut polling = world.polling(4).await;
+    let mut harness = Harness::new(builder);
+    let mut other = harness.polling(4).await;
+    let mut polling = harness.polling(4).await;
     let query = format!("{}&panic=1", polling.query());
     assert_eq!(polling.poll.request("GET", &query, b"").await.0, 500);
     assert_eq!(polling.poll().await, ["6", "1"]);
-    assert_eq!(world.end().await.disconnect.reason, Reason::ApplicationPanicked);
+    assert_eq!(harness.end().await.disconnect.reason, Reason::ApplicationPanicked);
     other.begin_poll().await;
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 struct PanicsInItsDrop;
@@ -272,11 +272,11 @@ impl Drop for PanicsInItsDrop {
 #[tokio::test(start_paused = true)]
 async fn what_an_application_holds_may_panic_when_it_is_dropped() {
     for way in ["return", "panic"] {
-        let mut world = World::new(Server::builder(|socket: Socket| holding(socket, PanicsInItsDrop)));
-        let mut websocket = world.websocket(4).await;
+        let mut harness = Harness::new(Server::builder(|socket: Socket| holding(socket, PanicsInItsDrop)));
+        let mut websocket = harness.websocket(4).await;
         websocket.send(&format!("4{way}")).await;
         assert_eq!(websocket.next().await, Received::Close(None), "{way}");
-        assert_eq!(world.end().await.disconnect.reason, Reason::ApplicationPanicked, "{way}");
+        assert_eq!(harness.end().await.disconnect.reason, Reason::ApplicationPanicked, "{way}");
     }
 }
 
@@ -284,18 +284,18 @@ async fn what_an_application_holds_may_panic_when_it_is_dropped() {
 fn a_runtime_that_goes_away_takes_every_session_with_it_whatever_panics() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let journal = Journal::default();
-    let world = runtime.block_on(async {
+    let harness = runtime.block_on(async {
         let builder = Server::builder(|socket: Socket| holding(socket, PanicsInItsDrop));
-        let world = observed(builder, Panics { at: "closed", journal: journal.clone() });
+        let harness = observed_by(builder, Panics { at: "closed", journal: journal.clone() });
         for _ in 0..2 {
-            drop(world.polling(4).await);
+            drop(harness.polling(4).await);
         }
         settle().await;
-        world
+        harness
     });
     drop(runtime);
     assert_eq!(count(&journal, "closed"), 2);
-    assert!(world.server.is_empty());
+    assert!(harness.server.is_empty());
 }
 
 /// Holds something until it is told to return or to panic.
@@ -310,8 +310,8 @@ async fn holding(mut socket: Socket, _held: PanicsInItsDrop) {
 
 #[tokio::test(start_paused = true)]
 async fn a_socket_that_a_panic_elsewhere_drops_ends_its_session_as_panicked() {
-    let (mut world, mut sockets) = crate::support::handing_out(|builder| builder);
-    let mut websocket = world.websocket(4).await;
+    let (mut harness, mut sockets) = crate::support::handing_out(|builder| builder);
+    let mut websocket = harness.websocket(4).await;
     let socket = sockets.recv().await.unwrap();
     let elsewhere = tokio::spawn(async move {
         socket.try_send("last words").unwrap();
@@ -320,5 +320,5 @@ async fn a_socket_that_a_panic_elsewhere_drops_ends_its_session_as_panicked() {
     assert!(elsewhere.await.is_err());
     assert_eq!(websocket.text().await, "4last words");
     assert_eq!(websocket.next().await, Received::Close(None));
-    assert_eq!(world.end().await.disconnect.reason, Reason::ApplicationPanicked);
+    assert_eq!(harness.end().await.disconnect.reason, Reason::ApplicationPanicked);
 }

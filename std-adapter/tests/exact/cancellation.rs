@@ -7,7 +7,7 @@ use core::task::Poll;
 
 use eio_tokio::{Message, Server};
 
-use crate::support::{Reason, World, handing_out, listen, ms, settle};
+use crate::support::{Harness, Reason, handing_out, listen, ms, settle};
 
 /// Where a future is dropped.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +48,8 @@ impl Cut {
 #[tokio::test(start_paused = true)]
 async fn recv_loses_nothing_and_yields_nothing_twice() {
     for cut in cuts().filter(|cut| cut.polls > 0) {
-        let (mut world, mut sockets) = handing_out(|builder| builder.inbox(3, 1_000_000));
-        let mut websocket = world.websocket(4).await;
+        let (mut harness, mut sockets) = handing_out(|builder| builder.inbox(3, 1_000_000));
+        let mut websocket = harness.websocket(4).await;
         let mut socket = sockets.recv().await.unwrap();
         let sending = tokio::spawn(async move {
             for number in 0..50 {
@@ -67,7 +67,7 @@ async fn recv_loses_nothing_and_yields_nothing_twice() {
                 None => tokio::task::yield_now().await,
             }
             tokio::time::sleep(ms(1)).await;
-            world.assert_alive();
+            harness.assert_alive();
         }
         let expected: Vec<_> = (0..50).map(|number| Message::text(number.to_string())).collect();
         assert_eq!(received, expected, "{cut:?}");
@@ -86,16 +86,16 @@ async fn recv_loses_nothing_and_yields_nothing_twice() {
 async fn send_sends_once_or_not_at_all() {
     for transport in ["websocket", "polling"] {
         for cut in cuts().filter(|cut| cut.polls > 0) {
-            let (world, mut sockets) = handing_out(|builder| builder.outbox(2, 1_000_000));
+            let (harness, mut sockets) = handing_out(|builder| builder.outbox(2, 1_000_000));
             let (mut websocket, mut polling) = (None, None);
             match transport {
                 // Less than one of the messages.
                 "websocket" => {
-                    let mut client = world.connect_with_room(1_000).upgrade(4, None).await;
+                    let mut client = harness.connect_with_room(1_000).upgrade(4, None).await;
                     assert!(client.text().await.starts_with('0'));
                     websocket = Some(client);
                 }
-                _ => polling = Some(world.polling(4).await),
+                _ => polling = Some(harness.polling(4).await),
             }
             let socket = sockets.recv().await.unwrap();
             let sending = tokio::spawn(async move {
@@ -127,8 +127,8 @@ async fn send_sends_once_or_not_at_all() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_send_takes_nobody_elses_turn() {
     for cut in cuts().filter(|cut| cut.polls > 0) {
-        let (world, mut sockets) = handing_out(|builder| builder.outbox(1, 1_000_000));
-        let mut polling = world.polling(4).await;
+        let (harness, mut sockets) = handing_out(|builder| builder.outbox(1, 1_000_000));
+        let mut polling = harness.polling(4).await;
         let socket = sockets.recv().await.unwrap();
         socket.try_send("first").unwrap();
         let dropped = tokio::spawn({
@@ -158,8 +158,8 @@ async fn a_dropped_send_takes_nobody_elses_turn() {
 #[tokio::test(start_paused = true)]
 async fn closed_may_be_asked_again_and_again() {
     for cut in cuts().filter(|cut| cut.polls > 0) {
-        let (world, mut sockets) = handing_out(|builder| builder);
-        let websocket = world.websocket(4).await;
+        let (harness, mut sockets) = handing_out(|builder| builder);
+        let websocket = harness.websocket(4).await;
         let socket = sockets.recv().await.unwrap();
         let asking = tokio::spawn(async move {
             loop {
@@ -169,7 +169,7 @@ async fn closed_may_be_asked_again_and_again() {
                 tokio::time::sleep(ms(1)).await;
             }
         });
-        world.at(20).await;
+        harness.at(20).await;
         drop(websocket);
         assert_eq!(asking.await.unwrap().reason, Reason::TransportClosed, "{cut:?}");
     }
@@ -178,21 +178,21 @@ async fn closed_may_be_asked_again_and_again() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_shutdown_goes_on_closing_and_can_be_waited_for_again() {
     for cut in cuts().filter(|cut| cut.polls > 0) {
-        let mut world = World::new(Server::builder(listen));
-        let mut polling = world.polling(4).await;
-        let _websocket = world.websocket(4).await;
+        let mut harness = Harness::new(Server::builder(listen));
+        let mut polling = harness.polling(4).await;
+        let _websocket = harness.websocket(4).await;
         settle().await;
         let first = tokio::spawn({
-            let server = world.server.clone();
+            let server = harness.server.clone();
             async move { cut.apply(server.shutdown(ms(400))).await }
         });
         settle().await;
-        assert_eq!(world.end().await.disconnect.reason, Reason::LocalClose);
-        let mut late = world.connect();
+        assert_eq!(harness.end().await.disconnect.reason, Reason::LocalClose);
+        let mut late = harness.connect();
         assert_ne!(late.request("GET", "EIO=4&transport=polling", b"").await.0, 200);
         assert_eq!(polling.poll().await, ["6", "1"]);
-        assert!(world.server.shutdown(ms(400)).await.is_empty(), "{cut:?}");
+        assert!(harness.server.shutdown(ms(400)).await.is_empty(), "{cut:?}");
         first.await.unwrap();
-        assert!(world.server.is_empty());
+        assert!(harness.server.is_empty());
     }
 }

@@ -13,7 +13,7 @@ use hyper::body::{Bytes, Frame};
 use tower_service::Service as _;
 
 use crate::cancellation::cuts;
-use crate::support::{I, Reason, T, World, follow_later, handing_out, listen, ms, noting, settle};
+use crate::support::{Harness, I, Reason, T, follow_later, handing_out, listen, ms, noting, settle};
 
 /// A body of pieces, each of which lets itself be waited for.
 struct Pieces {
@@ -57,17 +57,17 @@ fn request(method: &str, query: &str, body: &[&'static str]) -> http::Request<Pi
 async fn a_dropped_handshake_leaves_no_session() {
     let mut opened = 0;
     for cut in cuts() {
-        let world = World::new(Server::builder(listen).allow_request(|_| async {
+        let harness = Harness::new(Server::builder(listen).allow_request(|_| async {
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
             Ok(())
         }));
         let answer =
-            cut.apply(world.server.service().call(request("GET", "EIO=4&transport=polling", &[]))).await;
+            cut.apply(harness.server.service().call(request("GET", "EIO=4&transport=polling", &[]))).await;
         settle().await;
-        assert_eq!(world.server.len(), usize::from(answer.is_some()), "{cut:?}");
-        opened += world.server.len();
+        assert_eq!(harness.server.len(), usize::from(answer.is_some()), "{cut:?}");
+        opened += harness.server.len();
     }
     assert!(opened > 0, "it never came to its end");
 }
@@ -75,28 +75,28 @@ async fn a_dropped_handshake_leaves_no_session() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_poll_ends_the_session_with_its_messages_unsent() {
     for cut in cuts() {
-        let (mut world, mut sockets) = handing_out(|builder| builder);
-        let polling = world.polling(4).await;
+        let (mut harness, mut sockets) = handing_out(|builder| builder);
+        let polling = harness.polling(4).await;
         let mut socket = sockets.recv().await.unwrap();
-        let poll = world.server.service().call(request("GET", &polling.query(), &[]));
+        let poll = harness.server.service().call(request("GET", &polling.query(), &[]));
         let polling = tokio::spawn(async move { cut.apply(poll).await });
-        world.at(10).await;
+        harness.at(10).await;
         let refused = socket.try_send("hello").is_err();
         settle().await;
         match polling.await.unwrap() {
             Some(answer) => {
                 let body = answer.unwrap().into_body().collect().await.unwrap().to_bytes();
                 assert_eq!(body, "4hello", "{cut:?}");
-                world.assert_alive();
+                harness.assert_alive();
             }
             // Never polled: it never began.
-            None if cut.polls == 0 => world.assert_alive(),
+            None if cut.polls == 0 => harness.assert_alive(),
             None => {
-                let end = world.end().await.disconnect;
+                let end = harness.end().await.disconnect;
                 assert_eq!(end.reason, Reason::TransportError, "{cut:?}");
                 assert_eq!(end.unsent, usize::from(!refused), "{cut:?}");
                 assert_eq!(socket.take_unsent().len(), end.unsent);
-                assert!(world.server.is_empty());
+                assert!(harness.server.is_empty());
             }
         }
     }
@@ -108,22 +108,22 @@ async fn a_dropped_request_with_data_delivers_all_of_it_or_nothing() {
     for cut in cuts() {
         // The inbox is so small that the request waits for the application, too.
         let (builder, journal) = noting(follow_later);
-        let mut world = World::new(builder.inbox(1, 1_000_000));
-        let polling = world.polling(4).await;
+        let mut harness = Harness::new(builder.inbox(1, 1_000_000));
+        let polling = harness.polling(4).await;
         let post = request("POST", &polling.query(), &["4on", "e\u{1e}4t", "wo"]);
-        let answer = cut.apply(world.server.service().call(post)).await;
-        world.at(200).await;
+        let answer = cut.apply(harness.server.service().call(post)).await;
+        harness.at(200).await;
         match (answer, &*journal.read()) {
             (Some(answer), [one, two]) => {
                 assert_eq!((answer.unwrap().status().as_u16(), &**one, &**two), (200, "one", "two"));
                 whole += 1;
             }
             // The payload was there, and only the answer is missing.
-            (None, [one, two]) if one == "one" && two == "two" => world.assert_alive(),
-            (None, []) if cut.polls == 0 => world.assert_alive(),
+            (None, [one, two]) if one == "one" && two == "two" => harness.assert_alive(),
+            (None, []) if cut.polls == 0 => harness.assert_alive(),
             (None, [end]) => {
                 assert_eq!(end, "end: transport error", "{cut:?}");
-                assert!(world.server.is_empty());
+                assert!(harness.server.is_empty());
             }
             (answer, journal) => panic!("{cut:?}: {:?} {journal:?}", answer.is_some()),
         }
@@ -135,8 +135,8 @@ async fn a_dropped_request_with_data_delivers_all_of_it_or_nothing() {
 async fn an_upgrade_request_that_is_dropped_leaves_nothing() {
     let mut opened = 0;
     for cut in cuts() {
-        let mut world = World::new(Server::builder(listen).upgrade_timeout(ms(100)));
-        let polling = world.polling(4).await;
+        let mut harness = Harness::new(Server::builder(listen).upgrade_timeout(ms(100)));
+        let polling = harness.polling(4).await;
         let mut upgrade =
             request("GET", &format!("EIO=4&transport=websocket&sid={}", polling.sid), &[]).map(drop);
         for (name, value) in [
@@ -148,29 +148,29 @@ async fn an_upgrade_request_that_is_dropped_leaves_nothing() {
             upgrade.headers_mut().insert(name, value.parse().unwrap());
         }
         let upgrade = upgrade.map(|()| Pieces::new(&[]));
-        if cut.apply(world.server.service().call(upgrade)).await.is_some() {
+        if cut.apply(harness.server.service().call(upgrade)).await.is_some() {
             opened += 1;
         }
         settle().await;
         // There is no connection behind it, so the candidate fails at once; another one can follow.
-        let mut websocket = world.connect().upgrade(4, Some(&polling.sid)).await;
+        let mut websocket = harness.connect().upgrade(4, Some(&polling.sid)).await;
         websocket.send("2probe").await;
         assert_eq!(websocket.text().await, "3probe");
         websocket.send("5").await;
-        world.at(250).await;
-        world.assert_alive();
+        harness.at(250).await;
+        harness.assert_alive();
     }
     assert!(opened > 0, "it never came to its end");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_second_poll_beside_an_answer_on_its_way_out_overlaps_and_takes_nothing_from_the_first() {
-    let (mut world, mut sockets) = handing_out(|builder| builder);
-    let polling = world.polling(4).await;
+    let (mut harness, mut sockets) = handing_out(|builder| builder);
+    let polling = harness.polling(4).await;
     let socket = sockets.recv().await.unwrap();
     // Compressed in several turns.
     socket.try_send("x".repeat(100_000)).unwrap();
-    let mut service = world.server.service();
+    let mut service = harness.server.service();
     let mut compressed = request("GET", &polling.query(), &[]);
     compressed.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
     let mut first = Box::pin(service.call(compressed));
@@ -181,7 +181,7 @@ async fn a_second_poll_beside_an_answer_on_its_way_out_overlaps_and_takes_nothin
     }
     let second = service.call(request("GET", &polling.query(), &[])).await.unwrap();
     assert_eq!(second.status(), 400, "as of any two polls at once");
-    let end = world.end().await.disconnect;
+    let end = harness.end().await.disconnect;
     assert_eq!(end.reason, Reason::Violation(Violation::OverlappingRequests));
     // The first answer was complete, and still comes.
     assert_eq!(first.await.unwrap().headers()["content-encoding"], "gzip");
@@ -189,11 +189,11 @@ async fn a_second_poll_beside_an_answer_on_its_way_out_overlaps_and_takes_nothin
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_is_dropped_while_its_answer_is_on_its_way_out_ends_the_session() {
-    let (mut world, mut sockets) = handing_out(|builder| builder);
-    let polling = world.polling(4).await;
+    let (mut harness, mut sockets) = handing_out(|builder| builder);
+    let polling = harness.polling(4).await;
     let socket = sockets.recv().await.unwrap();
     socket.try_send("x".repeat(100_000)).unwrap();
-    let mut service = world.server.service();
+    let mut service = harness.server.service();
     let mut compressed = request("GET", &polling.query(), &[]);
     compressed.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
     let mut first = Box::pin(service.call(compressed));
@@ -203,7 +203,7 @@ async fn a_poll_that_is_dropped_while_its_answer_is_on_its_way_out_ends_the_sess
         settle().await;
     }
     drop(first);
-    assert_eq!(world.end().await.disconnect.reason, Reason::TransportError);
+    assert_eq!(harness.end().await.disconnect.reason, Reason::TransportError);
     // It hangs nobody: the next one hears of the end.
     let second = service.call(request("GET", &polling.query(), &[])).await.unwrap();
     assert_eq!(second.status(), 400);
@@ -211,9 +211,9 @@ async fn a_poll_that_is_dropped_while_its_answer_is_on_its_way_out_ends_the_sess
 
 #[tokio::test(start_paused = true)]
 async fn a_second_request_with_data_overlaps_and_takes_nothing_from_the_first() {
-    let (mut world, _sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
-    let polling = world.polling(4).await;
-    let mut service = world.server.service();
+    let (mut harness, _sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
+    let polling = harness.polling(4).await;
+    let mut service = harness.server.service();
     // It waits for the application, which does not read.
     let mut first = Box::pin(service.call(request("POST", &polling.query(), &["4one"])));
     for _ in 0..5 {
@@ -221,7 +221,7 @@ async fn a_second_request_with_data_overlaps_and_takes_nothing_from_the_first() 
     }
     let second = service.call(request("POST", &polling.query(), &["4two"])).await.unwrap();
     assert_eq!(second.status(), 400);
-    assert_eq!(world.end().await.disconnect.reason, Reason::Violation(Violation::OverlappingRequests));
+    assert_eq!(harness.end().await.disconnect.reason, Reason::Violation(Violation::OverlappingRequests));
     assert_eq!(first.await.unwrap().status(), 200, "its payload was taken");
 }
 
@@ -238,15 +238,15 @@ async fn give_up(request: impl Future) {
 
 #[tokio::test(start_paused = true)]
 async fn requests_with_data_that_are_given_up_one_after_the_other_fill_no_more_than_the_inbox() {
-    let (mut world, mut sockets) = handing_out(|builder| builder.inbox(1_000, 25));
-    let polling = world.polling(4).await;
+    let (mut harness, mut sockets) = handing_out(|builder| builder.inbox(1_000, 25));
+    let polling = harness.polling(4).await;
     let mut socket = sockets.recv().await.unwrap();
-    let mut service = world.server.service();
+    let mut service = harness.server.service();
     for _ in 0..20 {
         give_up(service.call(request("POST", &polling.query(), &["4ten bytes.."]))).await;
     }
     // The third one filled it, and was given up while its answer waited; the fourth was not even read.
-    assert_eq!(world.end().await.disconnect.reason, Reason::TransportError);
+    assert_eq!(harness.end().await.disconnect.reason, Reason::TransportError);
     for _ in 0..3 {
         assert_eq!(socket.recv().await.unwrap().as_text(), Some("ten bytes.."));
     }
@@ -255,35 +255,35 @@ async fn requests_with_data_that_are_given_up_one_after_the_other_fill_no_more_t
 
 #[tokio::test(start_paused = true)]
 async fn a_request_with_data_that_finds_a_full_inbox_is_read_once_there_is_room() {
-    let (mut world, mut sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
-    let polling = world.polling(4).await;
+    let (mut harness, mut sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
+    let polling = harness.polling(4).await;
     let mut socket = sockets.recv().await.unwrap();
-    let mut service = world.server.service();
+    let mut service = harness.server.service();
     give_up(service.call(request("POST", &polling.query(), &["4one"]))).await;
     let second = tokio::spawn(service.call(request("POST", &polling.query(), &["4two"])));
-    world.at(100).await;
+    harness.at(100).await;
     assert_eq!(socket.recv().await.unwrap().as_text(), Some("one"));
     settle().await;
     assert_eq!(socket.recv().await.unwrap().as_text(), Some("two"));
     assert_eq!(second.await.unwrap().unwrap().status(), 200);
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_with_data_waits_no_longer_for_a_session_that_closes_or_stalls() {
     for closes in [true, false] {
-        let (mut world, mut sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
-        let polling = world.polling(4).await;
+        let (mut harness, mut sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
+        let polling = harness.polling(4).await;
         let socket = sockets.recv().await.unwrap();
-        let mut service = world.server.service();
+        let mut service = harness.server.service();
         give_up(service.call(request("POST", &polling.query(), &["4one"]))).await;
         let second = tokio::spawn(service.call(request("POST", &polling.query(), &["1"])));
-        world.at(100).await;
+        harness.at(100).await;
         assert!(!second.is_finished());
         if closes {
             socket.close();
         }
-        let end = world.end().await;
+        let end = harness.end().await;
         let expected =
             if closes { (ms(100), Reason::LocalClose) } else { (I + T, Reason::ApplicationStalled) };
         assert_eq!((end.at, end.disconnect.reason), expected);

@@ -2,7 +2,7 @@
 
 use eio_tokio::{Server, Socket};
 
-use crate::support::{Reason, Received, World, follow, handing_out, listen, ms, noting};
+use crate::support::{Harness, Reason, Received, follow, handing_out, listen, ms, noting};
 
 /// Sends a little, closes, and stays for as long as the session does.
 async fn speak_and_close(mut socket: Socket) {
@@ -16,45 +16,45 @@ async fn speak_and_close(mut socket: Socket) {
 
 #[tokio::test(start_paused = true)]
 async fn close_delivers_what_was_sent_before_on_websocket() {
-    let mut world = World::new(Server::builder(speak_and_close));
-    let mut websocket = world.websocket(4).await;
+    let mut harness = Harness::new(Server::builder(speak_and_close));
+    let mut websocket = harness.websocket(4).await;
     for number in 0..100 {
         assert_eq!(websocket.text().await, format!("4{number}"));
     }
     assert_eq!(websocket.next().await, Received::Close(None));
-    assert_eq!(world.assert_ends(0, Reason::LocalClose).await.unsent, 0);
+    assert_eq!(harness.assert_ends(0, Reason::LocalClose).await.unsent, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn close_delivers_what_was_sent_before_on_polling() {
-    let mut world = World::new(Server::builder(speak_and_close));
-    let mut polling = world.polling(4).await;
-    world.at(77).await;
+    let mut harness = Harness::new(Server::builder(speak_and_close));
+    let mut polling = harness.polling(4).await;
+    harness.at(77).await;
     let mut packets = Vec::new();
     while packets.last().is_none_or(|packet| packet != "1") {
         packets.extend(polling.poll().await);
     }
     let expected = (0..100).map(|number| format!("4{number}")).chain(["1".to_owned()]);
     assert_eq!(packets, expected.collect::<Vec<_>>());
-    assert_eq!(world.assert_ends(77, Reason::LocalClose).await.unsent, 0);
+    assert_eq!(harness.assert_ends(77, Reason::LocalClose).await.unsent, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pending_poll_is_answered_with_the_close_packet_and_a_later_one_with_a_noop_before_it() {
-    let mut world = World::new(Server::builder(|mut socket: Socket| async move {
+    let mut harness = Harness::new(Server::builder(|mut socket: Socket| async move {
         let _ = socket.recv().await;
     }));
-    let mut polling = world.polling(4).await;
+    let mut polling = harness.polling(4).await;
     polling.begin_poll().await;
     assert_eq!(polling.post(&["4x"]).await.0, 200);
     assert_eq!(polling.poll_answer().await, ["1"]);
-    world.assert_ends(0, Reason::LocalClose).await;
+    harness.assert_ends(0, Reason::LocalClose).await;
 
-    let mut world = World::new(Server::builder(|_| async {}));
-    let mut polling = world.polling(4).await;
+    let mut harness = Harness::new(Server::builder(|_| async {}));
+    let mut polling = harness.polling(4).await;
     tokio::task::yield_now().await;
     assert_eq!(polling.poll().await, ["6", "1"]);
-    world.assert_ends(0, Reason::LocalClose).await;
+    harness.assert_ends(0, Reason::LocalClose).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,7 +62,7 @@ async fn closing_ends_with_the_close_timeout_or_with_the_deadline_for_silence_if
     for (close_timeout, ends, reason) in [(100, 100, Reason::LocalClose), (30_000, 500, Reason::PingTimeout)]
     {
         // On WebSocket the writer hangs.
-        let mut world = World::new(
+        let mut harness = Harness::new(
             Server::builder(|mut socket: Socket| async move {
                 socket.send(vec![0; 1_000_000]).await.unwrap();
                 socket.close();
@@ -71,42 +71,42 @@ async fn closing_ends_with_the_close_timeout_or_with_the_deadline_for_silence_if
             })
             .close_timeout(ms(close_timeout)),
         );
-        let _websocket = world.websocket(4).await;
-        assert_eq!(world.assert_ends(ends, reason).await.unsent, 1);
+        let _websocket = harness.websocket(4).await;
+        assert_eq!(harness.assert_ends(ends, reason).await.unsent, 1);
 
         // On polling no poll comes.
-        let mut world = World::new(Server::builder(speak_and_close).close_timeout(ms(close_timeout)));
-        let _polling = world.polling(4).await;
-        assert_eq!(world.assert_ends(ends, reason).await.unsent, 100);
+        let mut harness = Harness::new(Server::builder(speak_and_close).close_timeout(ms(close_timeout)));
+        let _polling = harness.polling(4).await;
+        assert_eq!(harness.assert_ends(ends, reason).await.unsent, 100);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_peers_close_packet_ends_the_session_on_any_transport() {
-    let mut world = World::new(Server::builder(listen));
-    let mut websocket = world.websocket(4).await;
+    let mut harness = Harness::new(Server::builder(listen));
+    let mut websocket = harness.websocket(4).await;
     websocket.send("1").await;
     assert_eq!(websocket.next().await, Received::Close(None));
-    world.assert_ends(0, Reason::PeerClose).await;
+    harness.assert_ends(0, Reason::PeerClose).await;
 
     let (builder, journal) = noting(follow);
-    let mut world = World::new(builder);
-    let mut polling = world.polling(4).await;
+    let mut harness = Harness::new(builder);
+    let mut polling = harness.polling(4).await;
     polling.begin_poll().await;
     assert_eq!(polling.post(&["4last", "1", "4never"]).await, (200, "ok".to_owned()));
     assert_eq!(polling.poll_answer().await, ["6"]);
-    world.assert_ends(0, Reason::PeerClose).await;
+    harness.assert_ends(0, Reason::PeerClose).await;
     assert_eq!(journal.read(), ["last", "end: transport close"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_initial_packet_comes_first_and_closing_before_the_101_response_is_not_forgotten() {
-    let (mut world, mut sockets) = handing_out(|builder| builder.initial_packet("first"));
+    let (mut harness, mut sockets) = handing_out(|builder| builder.initial_packet("first"));
     // The client takes the response when it reads it.
-    let mut slow = world.connect_with_room(16);
+    let mut slow = harness.connect_with_room(16);
     slow.send_upgrade(4, None).await;
-    world.at(50).await;
-    assert_eq!(world.server.broadcast("second").sent, 1);
+    harness.at(50).await;
+    assert_eq!(harness.server.broadcast("second").sent, 1);
     assert_eq!(slow.response().await.0, 101);
     let mut websocket = slow.into_websocket();
     assert!(websocket.text().await.starts_with('0'));
@@ -118,36 +118,36 @@ async fn the_initial_packet_comes_first_and_closing_before_the_101_response_is_n
         assert_eq!(websocket.text().await, "4more");
     }
     drop((socket, websocket));
-    world.assert_ends(50, Reason::LocalClose).await;
+    harness.assert_ends(50, Reason::LocalClose).await;
 
-    let mut slow = world.connect_with_room(16);
+    let mut slow = harness.connect_with_room(16);
     slow.send_upgrade(4, None).await;
-    world.at(100).await;
-    world.server.sessions()[0].close();
+    harness.at(100).await;
+    harness.server.sessions()[0].close();
     assert_eq!(slow.response().await.0, 101);
     let mut websocket = slow.into_websocket();
     assert!(websocket.text().await.starts_with('0'));
     assert_eq!(websocket.text().await, "4first");
     assert_eq!(websocket.next().await, Received::Close(None));
-    world.assert_ends(100, Reason::LocalClose).await;
+    harness.assert_ends(100, Reason::LocalClose).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_drains_every_session_and_takes_no_new_one() {
-    let mut world = World::new(Server::builder(|mut socket: Socket| async move {
+    let mut harness = Harness::new(Server::builder(|mut socket: Socket| async move {
         for number in 0..10 {
             socket.send(number.to_string()).await.unwrap();
         }
         while socket.recv().await.is_ok() {}
     }));
-    let mut websocket = world.websocket(4).await;
-    let mut polling = world.polling(4).await;
+    let mut websocket = harness.websocket(4).await;
+    let mut polling = harness.polling(4).await;
     let shutdown = tokio::spawn({
-        let server = world.server.clone();
+        let server = harness.server.clone();
         async move { server.shutdown(ms(10_000)).await }
     });
-    world.at(10).await;
-    let mut late = world.connect();
+    harness.at(10).await;
+    let mut late = harness.connect();
     assert_ne!(late.request("GET", "EIO=4&transport=polling", b"").await.0, 200);
     for number in 0..10 {
         assert_eq!(websocket.text().await, format!("4{number}"));
@@ -156,64 +156,64 @@ async fn shutdown_drains_every_session_and_takes_no_new_one() {
     let packets = polling.poll().await;
     assert_eq!((packets.len(), packets[10].as_str()), (11, "1"));
     assert!(shutdown.await.unwrap().is_empty());
-    assert_eq!(world.elapsed(), ms(10));
+    assert_eq!(harness.elapsed(), ms(10));
     for _ in 0..2 {
-        let end = world.end().await.disconnect;
+        let end = harness.end().await.disconnect;
         assert_eq!((end.reason, end.unsent), (Reason::LocalClose, 0));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_waits_a_second_for_a_polling_client_that_is_owed_nothing_but_a_close() {
-    let mut world = World::patient(Server::builder(listen));
-    let _vanished = world.polling(4).await;
-    let mut between_polls = world.polling(4).await;
+    let mut harness = Harness::patient(Server::builder(listen));
+    let _vanished = harness.polling(4).await;
+    let mut between_polls = harness.polling(4).await;
     let shutdown = tokio::spawn({
-        let server = world.server.clone();
+        let server = harness.server.clone();
         async move { server.shutdown(ms(10_000)).await }
     });
-    world.at(900).await;
+    harness.at(900).await;
     assert_eq!(between_polls.poll().await, ["6", "1"]);
     assert_eq!(shutdown.await.unwrap().sessions, 1);
-    assert_eq!(world.elapsed(), ms(1_000));
+    assert_eq!(harness.elapsed(), ms(1_000));
     for _ in 0..2 {
-        assert_eq!(world.end().await.disconnect.reason, Reason::LocalClose);
+        assert_eq!(harness.end().await.disconnect.reason, Reason::LocalClose);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_gives_a_polling_client_half_of_its_time_while_a_message_is_owed() {
-    let world = World::patient(Server::builder(|mut socket: Socket| async move {
+    let harness = Harness::patient(Server::builder(|mut socket: Socket| async move {
         socket.send("owed").await.unwrap();
         while socket.recv().await.is_ok() {}
     }));
-    let mut late = world.polling(4).await;
+    let mut late = harness.polling(4).await;
     tokio::task::yield_now().await;
     let shutdown = tokio::spawn({
-        let server = world.server.clone();
+        let server = harness.server.clone();
         async move { server.shutdown(ms(10_000)).await }
     });
-    world.at(4_500).await;
+    harness.at(4_500).await;
     assert_eq!(late.poll().await, ["4owed", "1"]);
     assert!(shutdown.await.unwrap().is_empty());
-    assert_eq!(world.elapsed(), ms(4_500));
+    assert_eq!(harness.elapsed(), ms(4_500));
 }
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_ends_what_does_not_drain_when_half_of_its_limit_has_passed() {
-    let mut world = World::new(Server::builder(|mut socket: Socket| async move {
+    let mut harness = Harness::new(Server::builder(|mut socket: Socket| async move {
         socket.send(vec![0; 1_000_000]).await.unwrap();
         while socket.recv().await.is_ok() {}
     }));
-    let _websocket = world.websocket(4).await;
-    let _polling = world.polling(4).await;
+    let _websocket = harness.websocket(4).await;
+    let _polling = harness.polling(4).await;
     tokio::task::yield_now().await;
-    let cut = world.server.shutdown(ms(100)).await;
+    let cut = harness.server.shutdown(ms(100)).await;
     assert_eq!((cut.sessions, cut.applications, cut.connections), (2, 0, 0));
-    assert_eq!(world.elapsed(), ms(50));
+    assert_eq!(harness.elapsed(), ms(50));
     for _ in 0..2 {
-        let end = world.end().await.disconnect;
+        let end = harness.end().await.disconnect;
         assert_eq!((end.reason, end.unsent), (Reason::LocalClose, 1));
     }
-    assert!(world.server.is_empty());
+    assert!(harness.server.is_empty());
 }

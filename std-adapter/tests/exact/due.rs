@@ -5,132 +5,132 @@ use core::time::Duration;
 
 use eio_tokio::Server;
 
-use crate::support::{Polling, Reason, World, listen, ms, settle};
+use crate::support::{Harness, Polling, Reason, listen, ms, settle};
 
 const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 
 /// Moves the clock on to this many microseconds after the start, whatever the timers say.
-async fn move_to(world: &World, micros: u64) {
-    tokio::time::advance(Duration::from_micros(micros).saturating_sub(world.elapsed())).await;
+async fn move_to(harness: &Harness, micros: u64) {
+    tokio::time::advance(Duration::from_micros(micros).saturating_sub(harness.elapsed())).await;
     settle().await;
 }
 
 /// A session that opened 300 µs behind a tick: its time is up at 500.3 ms, and the timer comes at 501 ms.
-async fn between_ticks(revision: u8) -> (World, Polling) {
-    let world = World::new(Server::builder(listen));
-    move_to(&world, 300).await;
-    let polling = world.polling(revision).await;
-    assert_eq!(world.elapsed(), Duration::from_micros(300));
-    (world, polling)
+async fn between_ticks(revision: u8) -> (Harness, Polling) {
+    let harness = Harness::new(Server::builder(listen));
+    move_to(&harness, 300).await;
+    let polling = harness.polling(revision).await;
+    assert_eq!(harness.elapsed(), Duration::from_micros(300));
+    (harness, polling)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_on_a_session_whose_time_is_up_is_refused_without_waiting_for_the_timer() {
-    let (mut world, mut polling) = between_ticks(3).await;
-    move_to(&world, 500_100).await;
-    world.assert_alive();
-    move_to(&world, 500_500).await;
+    let (mut harness, mut polling) = between_ticks(3).await;
+    move_to(&harness, 500_100).await;
+    harness.assert_alive();
+    move_to(&harness, 500_500).await;
     let query = polling.query();
     assert_eq!(polling.poll.request("GET", &query, b"").await, (400, UNKNOWN.to_owned()));
-    let end = world.end().await;
+    let end = harness.end().await;
     assert_eq!((end.at, end.disconnect.reason), (Duration::from_micros(500_500), Reason::PingTimeout));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_of_a_session_whose_time_is_up_is_refused_as_unknown() {
-    let (world, polling) = between_ticks(3).await;
-    move_to(&world, 500_100).await;
-    move_to(&world, 500_500).await;
-    let mut candidate = world.connect();
+    let (harness, polling) = between_ticks(3).await;
+    move_to(&harness, 500_100).await;
+    move_to(&harness, 500_500).await;
+    let mut candidate = harness.connect();
     candidate.send_upgrade(3, Some(&polling.sid)).await;
     assert_eq!(candidate.response().await, (400, "Session ID unknown".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_never_judges_a_session_on_websocket_whose_task_alone_sees_its_socket() {
-    let mut world = World::new(Server::builder(listen));
-    move_to(&world, 300).await;
-    let mut websocket = world.connect().upgrade(3, None).await;
+    let mut harness = Harness::new(Server::builder(listen));
+    move_to(&harness, 300).await;
+    let mut websocket = harness.connect().upgrade(3, None).await;
     let open = websocket.text().await;
-    move_to(&world, 500_100).await;
-    move_to(&world, 500_500).await;
-    let mut surplus = world.connect();
+    move_to(&harness, 500_100).await;
+    move_to(&harness, 500_500).await;
+    let mut surplus = harness.connect();
     surplus.send_upgrade(3, open.split('"').nth(3)).await;
     assert_eq!(surplus.response().await.0, 101, "it is opened to be closed");
-    world.assert_alive();
-    assert_eq!(world.end().await.disconnect.reason, Reason::PingTimeout);
+    harness.assert_alive();
+    assert_eq!(harness.end().await.disconnect.reason, Reason::PingTimeout);
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_refused_a_moment_before() {
-    let (mut world, mut polling) = between_ticks(3).await;
-    move_to(&world, 500_299).await;
+    let (mut harness, mut polling) = between_ticks(3).await;
+    move_to(&harness, 500_299).await;
     polling.begin_poll().await;
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_came_in_beside_the_poll_is_read_before_it_is_judged() {
-    let (mut world, mut polling) = between_ticks(3).await;
-    move_to(&world, 500_100).await;
+    let (mut harness, mut polling) = between_ticks(3).await;
+    move_to(&harness, 500_100).await;
     tokio::time::advance(Duration::from_micros(400)).await;
     let (query, ping) = (polling.query(), polling.payload(&["2"]));
     polling.poll.send_request("GET", &query, b"").await;
     polling.data.send_request("POST", &query, ping.as_bytes()).await;
     assert_eq!(polling.poll_answer().await, ["3"]);
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn data_that_is_still_coming_in_is_waited_for_until_the_timer_comes() {
-    let (mut world, mut polling) = between_ticks(3).await;
+    let (mut harness, mut polling) = between_ticks(3).await;
     let (query, ping) = (polling.query(), polling.payload(&["2"]));
     let head =
         format!("POST /engine.io/?{query} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", ping.len());
     polling.data.write(head.as_bytes()).await;
-    move_to(&world, 500_100).await;
-    move_to(&world, 500_500).await;
+    move_to(&harness, 500_100).await;
+    move_to(&harness, 500_500).await;
     polling.begin_poll().await;
-    world.assert_alive();
+    harness.assert_alive();
     polling.data.write(ping.as_bytes()).await;
     assert_eq!(polling.poll_answer().await, ["3"]);
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn data_without_a_sign_of_life_is_taken_and_judged_at_once() {
-    let (mut world, mut polling) = between_ticks(3).await;
-    move_to(&world, 500_100).await;
-    move_to(&world, 500_500).await;
+    let (mut harness, mut polling) = between_ticks(3).await;
+    move_to(&harness, 500_100).await;
+    move_to(&harness, 500_500).await;
     // Messages are none for a server of revision 3.
     assert_eq!(polling.post(&["4late"]).await.0, 200);
-    let end = world.end().await;
+    let end = harness.end().await;
     assert_eq!((end.at, end.disconnect.reason), (Duration::from_micros(500_500), Reason::PingTimeout));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_after_a_stall_waits_for_what_the_stall_held_up() {
-    let (mut world, mut polling) = between_ticks(3).await;
+    let (mut harness, mut polling) = between_ticks(3).await;
     tokio::time::advance(ms(700)).await;
     let (query, ping) = (polling.query(), polling.payload(&["2"]));
     polling.poll.send_request("GET", &query, b"").await;
     settle().await;
     tokio::time::sleep(ms(2)).await;
-    world.assert_alive();
+    harness.assert_alive();
     polling.data.send_request("POST", &query, ping.as_bytes()).await;
     assert_eq!(polling.poll_answer().await, ["3"]);
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_ping_that_no_poll_waits_for_is_due_within_the_tick() {
-    let (mut world, mut polling) = between_ticks(4).await;
-    move_to(&world, 300_400).await;
+    let (mut harness, mut polling) = between_ticks(4).await;
+    move_to(&harness, 300_400).await;
     // T counts from then.
-    move_to(&world, 500_350).await;
-    world.assert_alive();
-    move_to(&world, 500_450).await;
+    move_to(&harness, 500_350).await;
+    harness.assert_alive();
+    move_to(&harness, 500_450).await;
     let query = polling.query();
     assert_eq!(polling.poll.request("GET", &query, b"").await.0, 400);
-    assert_eq!(world.end().await.at, Duration::from_micros(500_450));
+    assert_eq!(harness.end().await.at, Duration::from_micros(500_450));
 }

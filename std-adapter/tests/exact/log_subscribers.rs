@@ -8,7 +8,7 @@ use tracing::subscriber::{DefaultGuard, Interest};
 use tracing::{Event, Metadata, Subscriber};
 
 use crate::callbacks::count;
-use crate::support::{Journal, Received, WebSocket, World, follow, noting, settle};
+use crate::support::{Harness, Journal, Received, WebSocket, follow, noting, settle};
 
 /// Sends what is logged to all clients of the server that logs it; panics if told to.
 struct LogsOverTheServer {
@@ -113,8 +113,8 @@ async fn hears(websocket: &mut WebSocket, text: &str) {
 #[tokio::test(start_paused = true)]
 async fn a_log_that_is_sent_over_the_server_that_writes_it_does_not_stop_it() {
     let (builder, journal) = noting(follow);
-    let world = World::unobserved(builder);
-    let server = Arc::new(world.server.clone());
+    let harness = Harness::unobserved(builder);
+    let server = Arc::new(harness.server.clone());
     let logged = Journal::default();
     let subscriber = LogsOverTheServer {
         server: Mutex::new(Arc::downgrade(&server)),
@@ -122,8 +122,8 @@ async fn a_log_that_is_sent_over_the_server_that_writes_it_does_not_stop_it() {
         panics_at: None,
     };
     let _guard = subscriber.listen();
-    let mut polling = world.polling(4).await;
-    let mut websocket = world.websocket(4).await;
+    let mut polling = harness.polling(4).await;
+    let mut websocket = harness.websocket(4).await;
     hears(&mut websocket, "4log: session opened").await;
     websocket.send("4hello").await;
     hears(&mut websocket, "4log: message").await;
@@ -138,13 +138,13 @@ async fn a_log_that_is_sent_over_the_server_that_writes_it_does_not_stop_it() {
     websocket.send("1").await;
     while !matches!(websocket.next().await, Received::Close(_)) {}
     settle().await;
-    assert!(world.server.is_empty());
+    assert!(harness.server.is_empty());
     assert_eq!(count(&logged, "session ended"), 2);
     assert_eq!(journal.read(), ["hello", "end: transport close", "end: transport close"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_of_the_log_that_panics_ends_the_session_that_it_is_told_of() {
+async fn a_subscriber_of_the_log_that_panics_ends_the_session_that_the_line_is_about() {
     for (at, opens) in [
         ("session opened", true),
         ("message", true),
@@ -153,13 +153,13 @@ async fn a_subscriber_of_the_log_that_panics_ends_the_session_that_it_is_told_of
         ("new span", false),
     ] {
         let (builder, journal) = noting(follow);
-        let world = World::unobserved(builder);
-        let mut bystander = world.websocket(4).await;
+        let harness = Harness::unobserved(builder);
+        let mut bystander = harness.websocket(4).await;
         settle().await;
         let subscriber =
             LogsOverTheServer { server: Mutex::default(), journal: Journal::default(), panics_at: Some(at) };
         let guard = subscriber.listen();
-        let mut connection = world.connect();
+        let mut connection = harness.connect();
         connection.send_upgrade(4, None).await;
         let (status, _) = connection.response().await;
         assert_eq!(status, if opens { 101 } else { 500 }, "{at}");
@@ -175,7 +175,7 @@ async fn a_subscriber_of_the_log_that_panics_ends_the_session_that_it_is_told_of
         }
         settle().await;
         drop(guard);
-        assert_eq!(world.server.len(), 1, "{at}");
+        assert_eq!(harness.server.len(), 1, "{at}");
         assert_eq!(count(&journal, "end: forced close"), usize::from(opens && at != "session ended"), "{at}");
         bystander.send("4still there").await;
         settle().await;

@@ -9,8 +9,8 @@ const FORGED: &str = "hi\u{1e}4forged\u{1e}1";
 
 #[tokio::test(start_paused = true)]
 async fn b29_text_that_would_forge_packets_is_refused_on_polling_and_the_session_goes_on() {
-    let (mut world, mut sockets) = handing_out(|builder| builder);
-    let mut polling = world.polling(4).await;
+    let (mut harness, mut sockets) = handing_out(|builder| builder);
+    let mut polling = harness.polling(4).await;
     let socket = sockets.recv().await.unwrap();
     let refused = |result| match result {
         Err(SendError { message, kind: SendErrorKind::Separator { at: 2 }, .. }) => message,
@@ -28,16 +28,16 @@ async fn b29_text_that_would_forge_packets_is_refused_on_polling_and_the_session
     socket.send(FORGED.as_bytes().to_vec()).await.unwrap();
     socket.send("next").await.unwrap();
     assert_eq!(polling.poll().await, ["baGkeNGZvcmdlZB4x", "4next"]);
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_same_text_arrives_on_a_websocket_and_in_revision_3() {
-    let (world, mut sockets) = handing_out(|builder| builder);
-    let mut websocket = world.websocket(4).await;
+    let (harness, mut sockets) = handing_out(|builder| builder);
+    let mut websocket = harness.websocket(4).await;
     sockets.recv().await.unwrap().send(FORGED).await.unwrap();
     assert_eq!(websocket.text().await, format!("4{FORGED}"));
-    let mut legacy = world.polling(3).await;
+    let mut legacy = harness.polling(3).await;
     let socket = sockets.recv().await.unwrap();
     socket.send(FORGED).await.unwrap();
     assert_eq!(legacy.poll().await, [format!("4{FORGED}")]);
@@ -45,33 +45,33 @@ async fn the_same_text_arrives_on_a_websocket_and_in_revision_3() {
 
 #[tokio::test(start_paused = true)]
 async fn b29_a_broadcast_leaves_out_the_sessions_that_cannot_carry_it_and_counts_them() {
-    let (world, mut sockets) = handing_out(|builder| builder.outbox(2, 1_000));
-    let (mut polling, mut websocket) = (world.polling(4).await, world.websocket(4).await);
-    let _legacy = world.polling(3).await;
+    let (harness, mut sockets) = handing_out(|builder| builder.outbox(2, 1_000));
+    let (mut polling, mut websocket) = (harness.polling(4).await, harness.websocket(4).await);
+    let _legacy = harness.polling(3).await;
     let mut held = Vec::new();
     for _ in 0..3 {
         held.push(sockets.recv().await.unwrap());
     }
-    let broadcast = world.server.broadcast(FORGED);
+    let broadcast = harness.server.broadcast(FORGED);
     assert_eq!((broadcast.sent, broadcast.uncarried), (2, 1));
     assert_eq!(websocket.text().await, format!("4{FORGED}"));
     // The outbox of revision 3, which nobody polls, is full now; one session closes.
-    let broadcast = world.server.broadcast("plain");
+    let broadcast = harness.server.broadcast("plain");
     assert_eq!((broadcast.sent, broadcast.full), (3, 0));
     assert_eq!(websocket.text().await, "4plain");
     held.remove(1).close();
-    let broadcast = world.server.broadcast("plain");
+    let broadcast = harness.server.broadcast("plain");
     assert_eq!((broadcast.sent, broadcast.full, broadcast.uncarried, broadcast.closed), (1, 1, 0, 1));
     assert_eq!(polling.poll().await, ["4plain", "4plain"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_takes_it_as_soon_as_it_has_upgraded() {
-    let (world, mut sockets) = handing_out(|builder| builder);
-    let mut polling = world.polling(4).await;
+    let (harness, mut sockets) = handing_out(|builder| builder);
+    let mut polling = harness.polling(4).await;
     let socket = sockets.recv().await.unwrap();
     polling.begin_poll().await;
-    let mut websocket = world.connect().upgrade(4, Some(&polling.sid)).await;
+    let mut websocket = harness.connect().upgrade(4, Some(&polling.sid)).await;
     websocket.send("2probe").await;
     assert_eq!(websocket.text().await, "3probe");
     // Until the last packet of the upgrade it may fail, and the session stay where it is.
@@ -83,7 +83,7 @@ async fn a_session_takes_it_as_soon_as_it_has_upgraded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_initial_packet_that_polling_cannot_carry_is_no_setting() {
+async fn an_initial_packet_that_polling_cannot_carry_is_refused_when_the_server_is_built() {
     let server = || Server::builder(|_| async {}).initial_packet(FORGED);
     assert_eq!(server().build().err(), Some(BuildError::InitialPacket { at: 2 }));
     assert!(server().transports(false, true).build().is_ok());

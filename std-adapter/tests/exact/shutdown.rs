@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use eio_tokio::{CutOff, Server, ServerBuilder, Socket};
 
-use crate::support::{Journal, Reason, Received, World, listen, ms, noting, settle};
+use crate::support::{Harness, Journal, Reason, Received, listen, ms, noting, settle};
 
 /// Notes every session's end, after a while.
 fn noting_ends(builder: ServerBuilder, journal: &Journal, takes: u64) -> ServerBuilder {
@@ -35,12 +35,12 @@ async fn writes_at_the_end(mut socket: Socket, journal: Journal) {
 #[tokio::test(start_paused = true)]
 async fn shutdown_waits_for_what_applications_do_at_the_end() {
     let (builder, journal) = noting(writes_at_the_end);
-    let world = World::new(noting_ends(builder, &journal, 50));
-    let _websocket = world.websocket(4).await;
+    let harness = Harness::new(noting_ends(builder, &journal, 50));
+    let _websocket = harness.websocket(4).await;
     settle().await;
-    assert!(world.server.shutdown(ms(5_000)).await.is_empty());
+    assert!(harness.server.shutdown(ms(5_000)).await.is_empty());
     assert_eq!(journal.read(), ["written", "disconnect: LocalClose"]);
-    assert_eq!(world.elapsed(), ms(350));
+    assert_eq!(harness.elapsed(), ms(350));
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,15 +55,15 @@ async fn on_disconnect_runs_once_after_every_end() {
             }
             journal.note("seen");
         });
-        let mut world = World::new(noting_ends(builder, &journal, 0));
-        let mut websocket = world.websocket(4).await;
+        let mut harness = Harness::new(noting_ends(builder, &journal, 0));
+        let mut websocket = harness.websocket(4).await;
         match way {
             "return" | "panic" => websocket.send(&format!("4{way}")).await,
             "peer" => websocket.send("1").await,
-            "callback" => world.server.sessions()[0].close(),
+            "callback" => harness.server.sessions()[0].close(),
             _ => {}
         }
-        let reason = world.end().await.disconnect.reason;
+        let reason = harness.end().await.disconnect.reason;
         settle().await;
         let expected = match way {
             "panic" => Reason::ApplicationPanicked,
@@ -78,7 +78,7 @@ async fn on_disconnect_runs_once_after_every_end() {
             // Last of all.
             _ => assert_eq!(journal.read(), ["seen".to_owned(), told], "{way}"),
         }
-        assert!(world.server.shutdown(ms(1_000)).await.is_empty(), "{way}");
+        assert!(harness.server.shutdown(ms(1_000)).await.is_empty(), "{way}");
     }
 }
 
@@ -88,10 +88,10 @@ async fn on_disconnect_runs_for_a_session_whose_application_never_started() {
         journal.note("started");
         listen(socket).await;
     });
-    let mut world = World::new(noting_ends(builder, &journal, 0));
-    let mut connection = world.connect_with_room(16);
+    let mut harness = Harness::new(noting_ends(builder, &journal, 0));
+    let mut connection = harness.connect_with_room(16);
     tokio::time::timeout(ms(1), connection.send_upgrade(4, None)).await.unwrap();
-    world.assert_ends(500, Reason::PingTimeout).await;
+    harness.assert_ends(500, Reason::PingTimeout).await;
     settle().await;
     assert_eq!(journal.read(), ["disconnect: PingTimeout"]);
 }
@@ -105,15 +105,15 @@ async fn an_on_disconnect_that_panics_harms_nobody() {
         assert_ne!(call, 0, "called");
         async move { assert_ne!(end.reason, Reason::PeerClose, "polled") }
     });
-    let mut world = World::new(builder);
+    let mut harness = Harness::new(builder);
     for _ in 0..3 {
-        let mut websocket = world.websocket(4).await;
+        let mut websocket = harness.websocket(4).await;
         websocket.send("1").await;
-        assert_eq!(world.end().await.disconnect.reason, Reason::PeerClose);
+        assert_eq!(harness.end().await.disconnect.reason, Reason::PeerClose);
     }
     settle().await;
     assert_eq!(calls.load(Ordering::Relaxed), 3);
-    assert!(world.server.shutdown(ms(100)).await.is_empty());
+    assert!(harness.server.shutdown(ms(100)).await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,22 +122,22 @@ async fn an_application_that_does_not_end_is_cut_off_and_on_disconnect_still_run
         let _held = socket;
         pending::<()>().await;
     });
-    let world = World::new(noting_ends(builder, &journal, 10));
-    let _websocket = world.websocket(4).await;
+    let harness = Harness::new(noting_ends(builder, &journal, 10));
+    let _websocket = harness.websocket(4).await;
     settle().await;
-    assert_eq!(cut(world.server.shutdown(ms(1_000)).await), (0, 1, 0));
+    assert_eq!(cut(harness.server.shutdown(ms(1_000)).await), (0, 1, 0));
     assert_eq!(journal.read(), ["disconnect: LocalClose"]);
-    assert_eq!(world.elapsed(), ms(760));
+    assert_eq!(harness.elapsed(), ms(760));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_on_disconnect_that_does_not_end_is_counted_at_the_limit() {
     let builder = Server::builder(listen).on_disconnect(|_, _| pending());
-    let world = World::new(builder);
-    let _websocket = world.websocket(4).await;
+    let harness = Harness::new(builder);
+    let _websocket = harness.websocket(4).await;
     settle().await;
-    assert_eq!(cut(world.server.shutdown(ms(1_000)).await), (0, 1, 0));
-    assert_eq!(world.elapsed(), ms(1_000));
+    assert_eq!(cut(harness.server.shutdown(ms(1_000)).await), (0, 1, 0));
+    assert_eq!(harness.elapsed(), ms(1_000));
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,23 +147,23 @@ async fn a_vanished_client_leaves_its_application_a_quarter_of_the_limit() {
         tokio::time::sleep(ms(190)).await;
         journal.note("written");
     });
-    let world = World::new(noting_ends(builder.close_timeout(ms(60_000)), &journal, 0));
+    let harness = Harness::new(noting_ends(builder.close_timeout(ms(60_000)), &journal, 0));
     // It never asks again.
-    let _polling = world.polling(4).await;
+    let _polling = harness.polling(4).await;
     settle().await;
-    assert_eq!(cut(world.server.shutdown(ms(800)).await), (1, 0, 0));
+    assert_eq!(cut(harness.server.shutdown(ms(800)).await), (1, 0, 0));
     assert_eq!(journal.read(), ["written", "disconnect: LocalClose"]);
-    assert_eq!(world.elapsed(), ms(590));
+    assert_eq!(harness.elapsed(), ms(590));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_close_timeout_shorter_than_the_limit_ends_a_session_that_nobody_fetches() {
     let (builder, journal) = noting(writes_at_the_end);
-    let world = World::new(noting_ends(builder.close_timeout(ms(100)), &journal, 0));
-    let _polling = world.polling(4).await;
+    let harness = Harness::new(noting_ends(builder.close_timeout(ms(100)), &journal, 0));
+    let _polling = harness.polling(4).await;
     settle().await;
-    assert!(world.server.shutdown(ms(2_000)).await.is_empty());
-    assert_eq!(world.elapsed(), ms(400));
+    assert!(harness.server.shutdown(ms(2_000)).await.is_empty());
+    assert_eq!(harness.elapsed(), ms(400));
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,40 +172,40 @@ async fn applications_that_panic_while_the_server_closes_are_not_waited_for() {
         while socket.recv().await.is_ok() {}
         panic!("as the test wants it");
     });
-    let world = World::new(noting_ends(builder, &journal, 0));
-    let mut websocket = world.websocket(4).await;
+    let harness = Harness::new(noting_ends(builder, &journal, 0));
+    let mut websocket = harness.websocket(4).await;
     settle().await;
-    assert!(world.server.shutdown(ms(1_000)).await.is_empty());
+    assert!(harness.server.shutdown(ms(1_000)).await.is_empty());
     assert_eq!(websocket.next().await, Received::Close(None));
     assert_eq!(journal.read(), ["disconnect: LocalClose"], "the session had ended before");
-    assert_eq!(world.elapsed(), ms(0));
+    assert_eq!(harness.elapsed(), ms(0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_second_shutdown_waits_for_the_same_end_and_the_shorter_limit_holds() {
     for (first, second, ends) in [(10_000, 200, 150), (200, 10_000, 150), (10_000, 10_000, 300)] {
         let (builder, journal) = noting(writes_at_the_end);
-        let world = World::new(builder);
-        let _websocket = world.websocket(4).await;
+        let harness = Harness::new(builder);
+        let _websocket = harness.websocket(4).await;
         settle().await;
-        let other = world.server.clone();
-        let (one, two) = tokio::join!(world.server.shutdown(ms(first)), other.shutdown(ms(second)));
-        assert_eq!(world.elapsed(), ms(ends), "{first} {second}");
+        let other = harness.server.clone();
+        let (one, two) = tokio::join!(harness.server.shutdown(ms(first)), other.shutdown(ms(second)));
+        assert_eq!(harness.elapsed(), ms(ends), "{first} {second}");
         let cut_off = one.applications + two.applications;
         assert_eq!(cut_off, usize::from(ends < 300), "{first} {second}");
         assert_eq!(journal.read().len(), usize::from(ends == 300), "{first} {second}");
-        assert!(world.server.shutdown(ms(1)).await.is_empty(), "nothing is left");
+        assert!(harness.server.shutdown(ms(1)).await.is_empty(), "nothing is left");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_shutdown_lets_applications_end_by_themselves() {
     let (builder, journal) = noting(writes_at_the_end);
-    let world = World::new(noting_ends(builder, &journal, 0));
-    let _websocket = world.websocket(4).await;
+    let harness = Harness::new(noting_ends(builder, &journal, 0));
+    let _websocket = harness.websocket(4).await;
     settle().await;
-    assert!(tokio::time::timeout(ms(10), world.server.shutdown(ms(50))).await.is_err());
-    world.at(1_000).await;
+    assert!(tokio::time::timeout(ms(10), harness.server.shutdown(ms(50))).await.is_err());
+    harness.at(1_000).await;
     assert_eq!(journal.read(), ["written", "disconnect: LocalClose"]);
-    assert!(world.server.shutdown(ms(1)).await.is_empty());
+    assert!(harness.server.shutdown(ms(1)).await.is_empty());
 }

@@ -3,7 +3,7 @@
 use eio_core::Liveness;
 use eio_tokio::Server;
 
-use crate::support::{Polling, Reason, WebSocket, World, listen, ms, settle};
+use crate::support::{Harness, Polling, Reason, WebSocket, listen, ms, settle};
 
 /// Either transport, from the side of a client that polls and pongs only when told to.
 enum Peer {
@@ -12,11 +12,11 @@ enum Peer {
 }
 
 impl Peer {
-    async fn open(world: &World, transport: &str, revision: u8) -> Self {
+    async fn open(harness: &Harness, transport: &str, revision: u8) -> Self {
         if transport == "websocket" {
-            Self::WebSocket(Box::new(world.websocket(revision).await))
+            Self::WebSocket(Box::new(harness.websocket(revision).await))
         } else {
-            let mut polling = world.polling(revision).await;
+            let mut polling = harness.polling(revision).await;
             polling.begin_poll().await;
             Self::Polling(Box::new(polling))
         }
@@ -77,16 +77,16 @@ const CASES: &[Case] = {
 };
 
 async fn run(case: &Case, transport: &str) {
-    let mut world = World::new(Server::builder(listen).liveness(case.liveness));
-    let mut peer = Peer::open(&world, transport, case.revision).await;
+    let mut harness = Harness::new(Server::builder(listen).liveness(case.liveness));
+    let mut peer = Peer::open(&harness, transport, case.revision).await;
     for (at, packet) in case.sends {
-        world.at(*at).await;
-        world.assert_alive();
+        harness.at(*at).await;
+        harness.assert_alive();
         peer.send(packet).await;
     }
-    world.at(case.ends - 1).await;
-    world.assert_alive();
-    let disconnect = world.assert_ends(case.ends, Reason::PingTimeout).await;
+    harness.at(case.ends - 1).await;
+    harness.assert_alive();
+    let disconnect = harness.assert_ends(case.ends, Reason::PingTimeout).await;
     assert_eq!(disconnect.silent_for, ms(case.silent));
     assert_eq!(disconnect.transport.as_str(), transport);
 }
@@ -107,33 +107,33 @@ async fn silence_on_polling_is_noticed_at_the_bound_of_each_policy_and_revision(
 
 #[tokio::test(start_paused = true)]
 async fn a_polling_client_that_never_polls_is_noticed_at_the_bound_too() {
-    let mut world = World::new(Server::builder(listen));
-    let _polling = world.polling(4).await;
-    world.assert_ends(500, Reason::PingTimeout).await;
+    let mut harness = Harness::new(Server::builder(listen));
+    let _polling = harness.polling(4).await;
+    harness.assert_ends(500, Reason::PingTimeout).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pending_poll_gets_the_ping_and_the_next_one_the_close_packet() {
-    let mut world = World::new(Server::builder(listen));
-    let mut polling = world.polling(4).await;
+    let mut harness = Harness::new(Server::builder(listen));
+    let mut polling = harness.polling(4).await;
     assert_eq!(polling.poll().await, ["2"]);
-    assert_eq!(world.elapsed(), ms(300));
+    assert_eq!(harness.elapsed(), ms(300));
     assert_eq!(polling.poll().await, ["1"]);
-    world.assert_ends(500, Reason::PingTimeout).await;
+    harness.assert_ends(500, Reason::PingTimeout).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn pings_of_rfc_6455_are_answered_and_are_no_sign_of_life() {
+async fn pings_of_rfc_6455_are_answered_and_do_not_count_as_a_sign_of_life() {
     use crate::support::Received;
     use eio_core::ws::OpCode;
 
-    let mut world = World::new(Server::builder(listen).liveness(Liveness::AnyPacket));
-    let mut websocket = world.websocket(4).await;
-    world.at(400).await;
+    let mut harness = Harness::new(Server::builder(listen).liveness(Liveness::AnyPacket));
+    let mut websocket = harness.websocket(4).await;
+    harness.at(400).await;
     websocket.connection.write(&WebSocket::frame(OpCode::Ping, b"hello")).await;
     assert_eq!(websocket.text().await, "2");
     assert_eq!(websocket.next().await, Received::Pong(b"hello".to_vec()));
-    world.assert_ends(500, Reason::PingTimeout).await;
+    harness.assert_ends(500, Reason::PingTimeout).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,23 +141,23 @@ async fn a_half_received_message_is_life_under_any_packet_only() {
     use eio_core::ws::OpCode;
 
     for (liveness, ends) in [(Liveness::ExtendOnce, 500), (Liveness::AnyPacket, 900)] {
-        let mut world = World::new(Server::builder(listen).liveness(liveness));
-        let mut websocket = world.websocket(4).await;
-        world.at(400).await;
+        let mut harness = Harness::new(Server::builder(listen).liveness(liveness));
+        let mut websocket = harness.websocket(4).await;
+        harness.at(400).await;
         let frame = WebSocket::frame(OpCode::Text, &[b'4'; 10_000]);
         websocket.connection.write(&frame[..5_000]).await;
-        world.assert_ends(ends, Reason::PingTimeout).await;
+        harness.assert_ends(ends, Reason::PingTimeout).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_answers_in_the_last_moment_lives_on() {
-    let mut world = World::new(Server::builder(listen));
-    let mut websocket = world.websocket(4).await;
+    let mut harness = Harness::new(Server::builder(listen));
+    let mut websocket = harness.websocket(4).await;
     for _ in 0..1_000 {
         assert_eq!(websocket.text().await, "2");
         tokio::time::sleep(ms(199)).await;
         websocket.send("3").await;
     }
-    world.assert_alive();
+    harness.assert_alive();
 }

@@ -34,7 +34,7 @@ pub(crate) async fn settle() {
     }
 }
 
-/// When a session ended, counted from the start of its world, and how.
+/// When a session ended, counted from the start of its harness, and how.
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) at: Duration,
@@ -42,7 +42,7 @@ pub(crate) struct End {
 }
 
 /// A server, its clients' pipes, and what it reported.
-pub(crate) struct World {
+pub(crate) struct Harness {
     pub(crate) server: Server,
     start: Instant,
     ends: mpsc::UnboundedReceiver<End>,
@@ -74,16 +74,16 @@ where
 /// A server whose sessions are handed out to the test.
 pub(crate) fn handing_out(
     configure: impl FnOnce(ServerBuilder) -> ServerBuilder,
-) -> (World, mpsc::UnboundedReceiver<Socket>) {
+) -> (Harness, mpsc::UnboundedReceiver<Socket>) {
     let (sender, sockets) = mpsc::unbounded_channel();
     let builder = Server::builder(move |socket| {
         let _ = sender.send(socket);
         async {}
     });
-    (World::new(configure(builder)), sockets)
+    (Harness::new(configure(builder)), sockets)
 }
 
-impl World {
+impl Harness {
     /// The heartbeat is `I` and `T`; revision 3 is served too.
     pub(crate) fn new(builder: ServerBuilder) -> Self {
         let start = Instant::now();

@@ -2,7 +2,7 @@
 
 use eio_tokio::{Server, Socket};
 
-use crate::support::{Polling, Reason, Received, WebSocket, World, follow, listen, ms, noting, settle};
+use crate::support::{Harness, Polling, Reason, Received, WebSocket, follow, listen, ms, noting, settle};
 
 async fn echo(mut socket: Socket) {
     while let Ok(message) = socket.recv().await {
@@ -12,13 +12,13 @@ async fn echo(mut socket: Socket) {
     }
 }
 
-async fn candidate(world: &World, polling: &Polling) -> WebSocket {
-    world.connect().upgrade(polling.revision, Some(&polling.sid)).await
+async fn candidate(harness: &Harness, polling: &Polling) -> WebSocket {
+    harness.connect().upgrade(polling.revision, Some(&polling.sid)).await
 }
 
 /// Up to the answer to the probe.
-async fn probed(world: &World, polling: &Polling) -> WebSocket {
-    let mut websocket = candidate(world, polling).await;
+async fn probed(harness: &Harness, polling: &Polling) -> WebSocket {
+    let mut websocket = candidate(harness, polling).await;
     websocket.send("2probe").await;
     assert_eq!(websocket.text().await, "3probe");
     websocket
@@ -27,13 +27,13 @@ async fn probed(world: &World, polling: &Polling) -> WebSocket {
 #[tokio::test(start_paused = true)]
 async fn b14_b16_a_stalled_probe_ends_at_its_timeout_and_the_polling_session_lives_on() {
     for sends_probe in [false, true] {
-        let mut world = World::new(Server::builder(echo).upgrade_timeout(ms(1_000)));
-        let mut polling = world.polling(4).await;
+        let mut harness = Harness::new(Server::builder(echo).upgrade_timeout(ms(1_000)));
+        let mut polling = harness.polling(4).await;
         let mut websocket =
-            if sends_probe { probed(&world, &polling).await } else { candidate(&world, &polling).await };
+            if sends_probe { probed(&harness, &polling).await } else { candidate(&harness, &polling).await };
         // Heartbeats go on while the candidate says nothing: three of them in a second.
         let mut pings = 0;
-        while world.elapsed() < ms(1_000) {
+        while harness.elapsed() < ms(1_000) {
             match &*polling.poll().await {
                 [packet] if packet == "2" => {
                     pings += 1;
@@ -45,37 +45,37 @@ async fn b14_b16_a_stalled_probe_ends_at_its_timeout_and_the_polling_session_liv
         assert!(pings >= 3);
         assert_eq!(websocket.next().await, Received::Close(None));
         // And a second attempt succeeds.
-        let mut websocket = probed(&world, &polling).await;
+        let mut websocket = probed(&harness, &polling).await;
         websocket.send("5").await;
         websocket.send("4hello").await;
         assert_eq!(websocket.text().await, "4hello");
-        world.assert_alive();
+        harness.assert_alive();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_candidate_that_sends_anything_else_or_dies_costs_nothing() {
-    let mut world = World::new(Server::builder(echo));
-    let mut polling = world.polling(4).await;
+    let mut harness = Harness::new(Server::builder(echo));
+    let mut polling = harness.polling(4).await;
     for packet in ["2", "4hello", "3probe", "garbage"] {
-        let mut websocket = candidate(&world, &polling).await;
+        let mut websocket = candidate(&harness, &polling).await;
         websocket.send(packet).await;
         assert_eq!(websocket.next().await, Received::Close(None));
     }
-    drop(probed(&world, &polling).await);
+    drop(probed(&harness, &polling).await);
     tokio::time::sleep(ms(1)).await;
     assert_eq!(polling.post(&["4still here"]).await.0, 200);
     assert_eq!(polling.poll().await, ["4still here"]);
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_websocket_that_a_session_has_no_use_for_is_opened_and_closed() {
-    let mut world = World::new(Server::builder(echo));
-    let polling = world.polling(4).await;
-    let mut first = candidate(&world, &polling).await;
+    let mut harness = Harness::new(Server::builder(echo));
+    let polling = harness.polling(4).await;
+    let mut first = candidate(&harness, &polling).await;
     // While it upgrades.
-    let mut second = candidate(&world, &polling).await;
+    let mut second = candidate(&harness, &polling).await;
     assert_eq!(second.next().await, Received::Close(None));
     assert_eq!(second.next().await, Received::End);
     drop(second);
@@ -84,109 +84,109 @@ async fn a_websocket_that_a_session_has_no_use_for_is_opened_and_closed() {
     first.send("5").await;
     first.send("4x").await;
     assert_eq!(first.text().await, "4x");
-    let mut third = candidate(&world, &polling).await;
+    let mut third = candidate(&harness, &polling).await;
     third.send("4y").await;
     assert_eq!(third.next().await, Received::Close(None));
     first.send("4z").await;
     assert_eq!(first.text().await, "4z");
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_such_websockets_a_session_has_one_at_a_time_and_none_for_long() {
-    let mut world = World::new(Server::builder(echo));
-    let websocket = world.websocket(4).await;
-    let sid = world.server.sessions()[0].id().as_str().to_owned();
+    let mut harness = Harness::new(Server::builder(echo));
+    let websocket = harness.websocket(4).await;
+    let sid = harness.server.sessions()[0].id().as_str().to_owned();
     // It never closes its own end.
-    let mut surplus = world.connect().upgrade(4, Some(&sid)).await;
+    let mut surplus = harness.connect().upgrade(4, Some(&sid)).await;
     assert_eq!(surplus.next().await, Received::Close(None));
-    let mut another = world.connect();
+    let mut another = harness.connect();
     another.send_upgrade(4, Some(&sid)).await;
     assert_eq!(another.response().await, (400, "Bad request".to_owned()));
     drop(websocket);
-    assert_eq!(world.end().await.disconnect.reason, Reason::TransportClosed);
-    let start = world.elapsed();
+    assert_eq!(harness.end().await.disconnect.reason, Reason::TransportClosed);
+    let start = harness.elapsed();
     assert_eq!(surplus.next().await, Received::End);
-    assert!(world.elapsed() <= start + ms(5_000));
+    assert!(harness.elapsed() <= start + ms(5_000));
 }
 
 #[tokio::test(start_paused = true)]
 async fn b13_an_upgrade_across_a_tick_skips_no_ping() {
-    let mut world = World::new(Server::builder(listen));
-    let polling = world.polling(4).await;
-    world.at(290).await;
-    let mut websocket = probed(&world, &polling).await;
-    world.at(310).await;
+    let mut harness = Harness::new(Server::builder(listen));
+    let polling = harness.polling(4).await;
+    harness.at(290).await;
+    let mut websocket = probed(&harness, &polling).await;
+    harness.at(310).await;
     websocket.send("5").await;
     // Due at 300 ms, when no poll could carry it.
     assert_eq!(websocket.text().await, "2");
-    assert_eq!(world.elapsed(), ms(310));
-    world.assert_ends(500, Reason::PingTimeout).await;
+    assert_eq!(harness.elapsed(), ms(310));
+    harness.assert_ends(500, Reason::PingTimeout).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn b1_b2_silence_after_an_upgrade_is_noticed_in_both_revisions() {
     for revision in [3, 4] {
-        let mut world = World::new(Server::builder(listen));
-        let mut polling = world.polling(revision).await;
+        let mut harness = Harness::new(Server::builder(listen));
+        let mut polling = harness.polling(revision).await;
         if revision == 4 {
             assert_eq!(polling.poll().await, ["2"]);
         }
-        let mut websocket = probed(&world, &polling).await;
+        let mut websocket = probed(&harness, &polling).await;
         websocket.send("5").await;
-        world.assert_ends(500, Reason::PingTimeout).await;
+        harness.assert_ends(500, Reason::PingTimeout).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn b26_an_upgrade_with_a_post_in_flight_loses_nothing() {
     let (builder, journal) = noting(follow);
-    let mut world = World::new(builder);
-    let mut polling = world.polling(4).await;
+    let mut harness = Harness::new(builder);
+    let mut polling = harness.polling(4).await;
     let head =
         format!("POST /engine.io/?{} HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n4po", polling.query());
     polling.data.write(head.as_bytes()).await;
-    let mut websocket = probed(&world, &polling).await;
+    let mut websocket = probed(&harness, &polling).await;
     websocket.send("5").await;
     websocket.send("4socket").await;
-    world.at(10).await;
+    harness.at(10).await;
     polling.data.write(b"st!").await;
     assert_eq!(polling.data.response().await, (200, "ok".to_owned()));
-    world.at(20).await;
+    harness.at(20).await;
     assert_eq!(journal.read(), ["socket", "post!"]);
     // A further request belongs to a transport that the session has left.
     assert_eq!(polling.post(&["4late"]).await.0, 400);
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_post_that_dies_after_the_upgrade_does_not_end_the_session() {
-    let mut world = World::new(Server::builder(echo));
-    let mut polling = world.polling(4).await;
+    let mut harness = Harness::new(Server::builder(echo));
+    let mut polling = harness.polling(4).await;
     let head =
         format!("POST /engine.io/?{} HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n4po", polling.query());
     polling.data.write(head.as_bytes()).await;
-    let mut websocket = probed(&world, &polling).await;
+    let mut websocket = probed(&harness, &polling).await;
     websocket.send("5").await;
     websocket.send("4x").await;
     assert_eq!(websocket.text().await, "4x");
-    polling.data = world.connect();
-    world.at(10).await;
-    world.assert_alive();
+    polling.data = harness.connect();
+    harness.at(10).await;
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn b27_an_upgrade_that_is_not_allowed_is_refused() {
-    let mut world = World::new(Server::builder(listen).allow_upgrades(false));
-    let polling = world.polling(4).await;
-    let mut connection = world.connect();
+    let mut harness = Harness::new(Server::builder(listen).allow_upgrades(false));
+    let polling = harness.polling(4).await;
+    let mut connection = harness.connect();
     connection.send_upgrade(4, Some(&polling.sid)).await;
     assert_eq!(connection.response().await.0, 400);
     // And so is another revision than the session's.
-    let mut connection = world.connect();
+    let mut connection = harness.connect();
     connection.send_upgrade(3, Some(&polling.sid)).await;
     assert_eq!(connection.response().await.0, 400);
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 /// Writes these packets in one piece.
@@ -200,59 +200,59 @@ async fn send_at_once(websocket: &mut WebSocket, packets: &[&str]) {
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_is_answered_although_what_comes_with_it_ends_the_upgrade() {
-    let mut world = World::new(Server::builder(echo));
-    let polling = world.polling(4).await;
-    let mut websocket = candidate(&world, &polling).await;
+    let mut harness = Harness::new(Server::builder(echo));
+    let polling = harness.polling(4).await;
+    let mut websocket = candidate(&harness, &polling).await;
     send_at_once(&mut websocket, &["2probe", "4hello"]).await;
     assert_eq!(websocket.text().await, "3probe");
     assert_eq!(websocket.next().await, Received::Close(None));
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn probe_and_upgrade_may_come_at_once_with_messages_behind_them() {
-    let mut world = World::new(Server::builder(echo));
-    let polling = world.polling(4).await;
-    let mut websocket = candidate(&world, &polling).await;
+    let mut harness = Harness::new(Server::builder(echo));
+    let polling = harness.polling(4).await;
+    let mut websocket = candidate(&harness, &polling).await;
     send_at_once(&mut websocket, &["2probe", "5", "4one", "4two"]).await;
     assert_eq!(websocket.text().await, "3probe");
     assert_eq!(websocket.text().await, "4one");
     assert_eq!(websocket.text().await, "4two");
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pong_behind_the_upgrade_packet_counts_although_the_deadline_has_passed() {
-    let mut world = World::new(Server::builder(listen));
-    let mut polling = world.polling(4).await;
+    let mut harness = Harness::new(Server::builder(listen));
+    let mut polling = harness.polling(4).await;
     assert_eq!(polling.poll().await, ["2"]);
-    let mut websocket = probed(&world, &polling).await;
-    world.at(499).await;
+    let mut websocket = probed(&harness, &polling).await;
+    harness.at(499).await;
     settle().await;
     // Both at once, and nobody looks at them before the deadline has come.
     let mut bytes = WebSocket::frame(eio_core::ws::OpCode::Text, b"5");
     bytes.extend(WebSocket::frame(eio_core::ws::OpCode::Text, b"3"));
     tokio::time::advance(ms(1)).await;
     websocket.connection.write(&bytes).await;
-    world.at(600).await;
-    world.assert_alive();
+    harness.at(600).await;
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn messages_sent_while_an_upgrade_goes_on_arrive_once_and_in_order() {
-    let mut world = World::new(Server::builder(|mut socket: Socket| async move {
+    let mut harness = Harness::new(Server::builder(|mut socket: Socket| async move {
         for number in 0..1_000 {
             tokio::time::sleep(ms(1)).await;
             socket.send(number.to_string()).await.unwrap();
         }
         while socket.recv().await.is_ok() {}
     }));
-    let mut polling = world.polling(4).await;
+    let mut polling = harness.polling(4).await;
     let mut received = Vec::new();
     while received.len() < 100 {
         received.extend(polling.poll().await);
     }
-    let mut websocket = probed(&world, &polling).await;
+    let mut websocket = probed(&harness, &polling).await;
     // The client lets its last poll end, then moves.
     received.extend(polling.poll().await);
     websocket.send("5").await;
@@ -266,46 +266,46 @@ async fn messages_sent_while_an_upgrade_goes_on_arrive_once_and_in_order() {
     received.retain(|packet| packet.starts_with('4'));
     let expected: Vec<_> = (0..1_000).map(|number| format!("4{number}")).collect();
     assert_eq!(received, expected);
-    world.assert_alive();
+    harness.assert_alive();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_closed_while_it_upgrades_closes_on_the_transport_that_it_has_then() {
     // With the upgrade done: by a close frame.
-    let mut world = World::new(Server::builder(listen));
-    let polling = world.polling(4).await;
-    let mut websocket = probed(&world, &polling).await;
-    let sender = world.server.get(&polling.sid).unwrap();
+    let mut harness = Harness::new(Server::builder(listen));
+    let polling = harness.polling(4).await;
+    let mut websocket = probed(&harness, &polling).await;
+    let sender = harness.server.get(&polling.sid).unwrap();
     sender.try_send("before").unwrap();
     sender.close();
-    world.at(10).await;
+    harness.at(10).await;
     websocket.send("5").await;
     assert_eq!(websocket.text().await, "4before");
     assert_eq!(websocket.next().await, Received::Close(None));
-    world.assert_ends(10, Reason::LocalClose).await;
+    harness.assert_ends(10, Reason::LocalClose).await;
 
     // With a poll before it: by the close packet. The candidate goes too.
-    let mut world = World::new(Server::builder(listen));
-    let mut polling = world.polling(4).await;
-    let mut websocket = probed(&world, &polling).await;
-    let sender = world.server.get(&polling.sid).unwrap();
+    let mut harness = Harness::new(Server::builder(listen));
+    let mut polling = harness.polling(4).await;
+    let mut websocket = probed(&harness, &polling).await;
+    let sender = harness.server.get(&polling.sid).unwrap();
     sender.try_send("before").unwrap();
     sender.close();
     assert_eq!(polling.poll().await, ["4before", "1"]);
     assert_eq!(websocket.next().await, Received::Close(None));
-    world.assert_ends(0, Reason::LocalClose).await;
+    harness.assert_ends(0, Reason::LocalClose).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_is_pending_when_the_session_moves_is_released() {
-    let mut world = World::new(Server::builder(listen));
-    let mut polling = world.polling(4).await;
-    let mut websocket = probed(&world, &polling).await;
+    let mut harness = Harness::new(Server::builder(listen));
+    let mut polling = harness.polling(4).await;
+    let mut websocket = probed(&harness, &polling).await;
     polling.begin_poll().await;
     tokio::task::yield_now().await;
     websocket.send("5").await;
     assert_eq!(polling.poll_answer().await, ["1"]);
     let query = polling.query();
     assert_eq!(polling.poll.request("GET", &query, b"").await.0, 400);
-    world.assert_alive();
+    harness.assert_alive();
 }

@@ -54,9 +54,9 @@ impl Looking {
 
 /// A session on polling whose server is called without a connection, and whose inbox holds one message.
 async fn open() -> (Server, Socket) {
-    let (world, mut sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
-    call(&world.server, "GET", "", "").await;
-    (world.server, sockets.recv().await.unwrap())
+    let (harness, mut sockets) = handing_out(|builder| builder.inbox(1, 1_000_000));
+    call(&harness.server, "GET", "", "").await;
+    (harness.server, sockets.recv().await.unwrap())
 }
 
 /// What a request is answered.

@@ -29,7 +29,7 @@ impl Listener for Scripted {
     }
 }
 
-/// What the server tells of accepting, and when.
+/// What the server reports about accepting, and when.
 #[derive(Clone)]
 struct Told {
     start: Instant,
@@ -194,7 +194,7 @@ async fn a_server_without_descriptors_says_so_once_and_when_it_has_some_again() 
 }
 
 #[test]
-fn a_limit_of_no_connections_is_no_server() {
+fn a_limit_of_zero_connections_is_refused_when_the_server_is_built() {
     let none = |configure: fn(ServerBuilder) -> ServerBuilder| {
         configure(Server::builder(|_| async {})).build().err().unwrap()
     };

@@ -196,7 +196,7 @@ impl Observer for Refusals {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_refusal_is_told_to_the_observer_on_both_transports() {
+async fn every_refusal_is_reported_to_the_observer_on_both_transports() {
     let refusals = Refusals::default();
     let observer = refusals.clone();
     let stage = stage(|builder| {

@@ -183,7 +183,7 @@ async fn answers_of_a_session_promise_interval_plus_timeout_and_others_the_idle_
     let path = format!("{POLLING}&sid={}", opened.sid());
     assert_eq!(stage.ask("POST", &path, &[], "4x").await.header("keep-alive"), Some("timeout=80"));
     assert_eq!(stage.get("/elsewhere", &[]).await.header("keep-alive"), Some("timeout=30"));
-    // Nobody is told of what will not be kept.
+    // A connection that will not be kept gets no promise.
     assert_eq!(stage.get("/elsewhere", &["connection: close"]).await.header("keep-alive"), None);
     assert_eq!(stage.upgrade("/engine.io/?EIO=4&transport=websocket", &[]).await.header("keep-alive"), None);
 }
@@ -219,7 +219,7 @@ async fn the_next_head_has_the_time_of_a_request_and_not_that_of_an_idle_connect
 }
 
 #[test]
-fn an_idle_time_that_cannot_be_announced_is_no_server() {
+fn an_idle_time_that_cannot_be_announced_is_refused_when_the_server_is_built() {
     let built = Server::builder(|_| async {}).idle_timeout(Duration::from_millis(999)).build();
     let error = built.err().unwrap();
     assert_eq!(error, BuildError::IdleTimeout(Duration::from_millis(999)));

@@ -1,4 +1,4 @@
-//! Nothing that a client sends, or does not send, takes for ever or grows without end.
+//! Nothing that a client sends, or does not send, takes time or memory without end.
 
 use core::pin::Pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use crate::support::{POLLING, UPGRADE, WEBSOCKET, read, send, stage, time_to_end
 const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test(start_paused = true)]
-async fn handshakes_per_address_are_limited_on_both_transports_and_the_wait_is_told() {
+async fn handshakes_per_address_are_limited_on_both_transports_and_the_answer_says_how_long_to_wait() {
     let stage = stage(|builder| builder.handshakes_per_address(2, MINUTE));
     assert_eq!(stage.get(POLLING, &[]).await.status, 200);
     assert_eq!(stage.upgrade(WEBSOCKET, &[]).await.status, 101);
@@ -92,7 +92,7 @@ async fn upgrades_that_fail_at_once_leave_four_connections_behind_and_each_is_cl
         tokio::spawn(async move { server.serve_connection(io, None).await });
         send(&mut candidate, "GET", &format!("{WEBSOCKET}&sid={sid}"), &UPGRADE, "").await;
         assert_eq!(read(&mut candidate).await.unwrap().status, 101);
-        // A message is no probe. Nobody answers the close frame.
+        // A message is not a probe. Nobody answers the close frame.
         candidate.write_all(b"\x81\x82\0\0\0\x004a").await.unwrap();
         tokio::time::sleep(Duration::from_millis(1)).await;
         candidates.push(candidate);

@@ -28,7 +28,7 @@ async fn pages_of_other_origins_are_refused_on_both_transports_before_anything_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_may_read_may_connect_and_by_default_all_may() {
+async fn an_origin_that_may_read_may_connect_and_by_default_all_may() {
     let all = stage(|builder| builder);
     assert_eq!(all.upgrade(WEBSOCKET, &["origin: https://evil.test"]).await.status, 101);
     let listed = stage(|builder| builder.cors(Cors::origins(["https://app.example.org"]).unwrap()));
@@ -68,13 +68,13 @@ async fn preflights_are_answered_and_every_answer_says_who_may_read_it() {
 }
 
 #[test]
-fn credentials_for_any_origin_are_no_server() {
+fn credentials_for_any_origin_are_refused_when_the_server_is_built() {
     let built = Server::builder(|_| async {}).cors(Cors::any().credentials(true)).build();
     assert_eq!(built.err(), Some(BuildError::CredentialsForAnyOrigin));
 }
 
 #[test]
-fn what_can_never_match_is_no_server() {
+fn origins_and_paths_that_can_never_match_are_refused_when_the_server_is_built() {
     let nobody = Cors::origins::<[&str; 0]>([]).unwrap();
     assert_eq!(Server::builder(|_| async {}).cors(nobody).build().err(), Some(BuildError::CorsForNobody));
     for path in ["/a b", "/a?b", "/a#b", "/caf\u{e9}", "/a\n"] {
@@ -108,7 +108,7 @@ async fn subdomains_and_packaged_applications_may_be_listed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_clients_address_is_what_trusted_proxies_say_and_nobody_else() {
+async fn the_clients_address_comes_from_trusted_proxies_alone() {
     let stage = stage(|builder| {
         let proxies = TrustedProxies::new(Forwarding::XForwardedFor, ["10.0.0.0/8"]).unwrap();
         builder.trusted_proxies(proxies).handshakes_per_address(1, Duration::from_mins(1))

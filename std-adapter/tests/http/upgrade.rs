@@ -45,7 +45,7 @@ async fn websockets_for_one_session_count_for_their_address() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_opening_handshake_that_is_none_is_refused() {
+async fn an_invalid_opening_handshake_is_refused() {
     let stage = stage(|builder| builder);
     let ask = async |version: &str, key: &str| {
         let headers = ["connection: keep-alive, Upgrade", "upgrade: WebSocket", version, key];
@@ -59,7 +59,7 @@ async fn an_opening_handshake_that_is_none_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_application_refuses_is_told_in_its_words() {
+async fn a_refusal_of_the_application_is_answered_in_its_words() {
     let stage = stage(|builder| {
         builder.allow_request(|head| {
             let refusal = head.headers.get("x-refuse").map(|words| words.to_str().unwrap().to_owned());

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -18,16 +18,30 @@ use super::log::{Line, decode};
 use super::qmp::Qmp;
 use crate::built::target_directory;
 
-/// The right to run a board. There is one: two emulated machines would make each other late.
+/// The right to run a board. There are two: more emulated machines would make each other late.
 #[derive(Debug)]
-pub struct Power(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
+pub struct Power(());
+
+/// How many boards may be switched on.
+static FREE: Mutex<u32> = Mutex::new(2);
+static SWITCHED_OFF: Condvar = Condvar::new();
 
 impl Power {
-    /// Waits until no other board runs.
+    /// Waits until fewer than two other boards run.
     #[must_use]
     pub fn on() -> Self {
-        static ONE: Mutex<()> = Mutex::new(());
-        Self(ONE.lock().unwrap_or_else(PoisonError::into_inner))
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free =
+            SWITCHED_OFF.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
+        *free -= 1;
+        Self(())
+    }
+}
+
+impl Drop for Power {
+    fn drop(&mut self) {
+        *FREE.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        SWITCHED_OFF.notify_one();
     }
 }
 

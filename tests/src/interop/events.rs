@@ -46,7 +46,7 @@ impl Events {
         .await
     }
 
-    /// Whether there is such an event that nobody has asked for yet.
+    /// Whether there is such an event that no test has asked for yet.
     pub(super) fn has(&mut self, kind: &str) -> bool {
         while let Ok(event) = self.coming.try_recv() {
             self.waiting.push_back(event);

@@ -1,4 +1,4 @@
-//! What happened in one case, for whoever has to find out why it failed.
+//! What happened in one case, to find out why it failed.
 
 use core::fmt::Write as _;
 use std::collections::VecDeque;

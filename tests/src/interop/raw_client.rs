@@ -36,7 +36,7 @@ impl Answer {
     /// The body.
     ///
     /// # Panics
-    /// When it is no text.
+    /// If it is not text.
     #[must_use]
     pub fn text(&self) -> &str {
         core::str::from_utf8(&self.body).expect("the body is text")
@@ -133,7 +133,7 @@ impl RawSocket {
         event.get("code").and_then(Value::as_u64).unwrap_or_default()
     }
 
-    /// Whether it has told of such an event that nobody has asked for yet.
+    /// Whether it has reported such an event that no test has asked for yet.
     pub fn has_told(&mut self, kind: &str) -> bool {
         self.events.has(kind)
     }

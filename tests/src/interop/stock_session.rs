@@ -105,7 +105,7 @@ impl StockSession {
         text(&self.events.next("error").await, "detail")
     }
 
-    /// Whether it has told of such an event that nobody has asked for yet.
+    /// Whether it has reported such an event that no test has asked for yet.
     pub fn has_told(&mut self, kind: &str) -> bool {
         self.events.has(kind)
     }

@@ -107,7 +107,7 @@ async fn echo(mut socket: Socket, received: UnboundedSender<(Message, Transport)
     while let Ok(message) = socket.recv().await {
         let transport = socket.transport();
         let sent = socket.send(message.clone()).await;
-        // Whoever is handed a message finds its echo on the way.
+        // The echo is on its way before the message is handed on.
         let _ = received.send((message, transport));
         if sent.is_err() {
             return;

@@ -10,7 +10,7 @@
 //! | `B4` | server: unasked pongs put the next ping off, or count as its answer | a ping I after the last awaited pong; only what comes after it is its answer |
 //! | `B6` | server: an upgrade in another revision is let in | refused |
 //! | `B27` | server: an upgrade that was not offered is let in | refused |
-//! | `B28` | client: a handshake without its upgrades hangs in opening for ever | opens |
+//! | `B28` | client: a handshake without its upgrades never finishes opening | opens |
 //! | `12.1` | client: as B3 | open, until the deadline after the ping that was unread |
 //! | `12.2` | revision 3 server, any-packet rule: silence right after an upgrade is not noticed | ping timeout at the deadline |
 //! | `12.4` | server, before 4.1: a heartbeat in the wrong direction is ignored | wrong direction |

@@ -26,7 +26,7 @@ pub(crate) enum Step {
         input: usize,
         socket: bool,
     },
-    /// Something that is no packet.
+    /// Something that is not a packet.
     Garbage {
         input: usize,
     },
@@ -45,6 +45,6 @@ pub(crate) enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ignored {
     pub(crate) input: usize,
-    /// None: what is no packet.
+    /// `None`: something that is not a packet.
     pub(crate) packet: Option<PacketType>,
 }

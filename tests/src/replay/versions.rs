@@ -9,7 +9,7 @@ pub(crate) struct Library {
     engine: (u32, u32, u32),
 }
 
-/// Reads `engine.io 6.6.12`; none for what is no library, such as a script.
+/// Reads `engine.io 6.6.12`. Returns `None` for a script, which is not a library.
 pub(crate) fn library(name: &str) -> Option<Library> {
     let (package, version) = name.split_once(' ')?;
     let mut numbers = version.split('.').map(str::parse::<u32>);

@@ -66,7 +66,7 @@ impl Letter {
         Self { path, content: Content::Packet(packet.packet_type, packet.data.into()) }
     }
 
-    /// The frame as a WebSocket would carry it, decoded: garbage if it is no packet.
+    /// The frame as a WebSocket would carry it, decoded: garbage if it is not a packet.
     pub(crate) fn frame(path: Path, frame: &str) -> Self {
         match v4::decode(WebSocketMessage::Text(frame)) {
             Ok(packet) => Self::packet(path, packet),

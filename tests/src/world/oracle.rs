@@ -49,7 +49,7 @@ pub(crate) struct Oracle {
     answered: Option<Fact>,
     /// The last ping of the peer.
     peer_ping: Option<Fact>,
-    /// The first packet after our last ping that is no pong.
+    /// The first packet other than a pong after our last ping.
     other_since_ping: Option<Fact>,
     /// The last packet of any type, or partial one.
     any: Option<Fact>,
@@ -140,7 +140,7 @@ impl Oracle {
         self.last_seen = fact.at;
     }
 
-    /// A packet came in. `None`: something that is no packet.
+    /// A packet came in. `None`: something that is not a packet.
     pub(crate) fn packet(&mut self, now: Reading, packet: PacketType) {
         let fact = self.fact(now);
         if self.ended.is_some() {

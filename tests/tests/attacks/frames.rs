@@ -171,7 +171,7 @@ async fn flood_of_pongs(target: Target, size: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Answers are owed, and the connection takes none of them: only the latest is kept.
+/// The server owes answers, and the connection takes none of them: only the latest is kept.
 async fn flood_of_pings(target: Target, size: usize) -> io::Result<()> {
     let (mut connection, sid) = Connection::open_websocket(target.address).await?;
     send_many(&mut connection, &frame(0x89, &[b'p'; 125]), size).await?;

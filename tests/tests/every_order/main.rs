@@ -4,7 +4,7 @@
 //! peer is never given up as long as packets and wake-ups keep to the stated limits, a dead one is noticed within the
 //! bound, an upgrade strands nobody, and no state is a dead end.
 //!
-//! `EIO_EXTRA_TICKS` adds so many ticks to the length of every search: each costs a multiple of the last.
+//! `EIO_EXTRA_TICKS` is the number of ticks to add to every search. Each makes a search several times as long.
 
 mod search;
 mod state;

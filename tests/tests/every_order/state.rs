@@ -78,7 +78,7 @@ pub(crate) enum Step {
     WakeUpgrade(Side),
     /// The client's last poll is answered.
     PausePolling,
-    /// The WebSocket is closed, or breaks, and whoever has not heard of it yet does now.
+    /// The WebSocket is closed, or breaks, and a side that has not heard of it yet does now.
     CloseCandidate,
     /// The WebSocket swallows everything from now on.
     HangCandidate,
@@ -130,7 +130,7 @@ pub(crate) struct State {
     may_break: bool,
     may_close: bool,
     vanished: Option<Side>,
-    /// Since when the two cannot reach each other, or one of them is no more.
+    /// Since when the two cannot reach each other, or one of them is gone.
     broken_since: Option<Ticks>,
     is_cut: bool,
     closed_since: Option<Ticks>,

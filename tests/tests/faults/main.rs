@@ -1,5 +1,6 @@
 //! Real faults in real time: processes stopped and killed, cables pulled, readers and writers stalled, a runtime that
-//! stands still under the pongs of thousands, a disk that is full under the tool's output. Whoever is dead ends on time and for the right reason; nobody else ends.
+//! stands still under the pongs of thousands, a disk that is full under the tool's output. A dead peer's session ends on
+//! time and for the right reason; no other session ends.
 //!
 //! `cargo xtask test faults` runs this as root, which network namespaces and disks need. The clients, and where memory is
 //! measured the server, are processes of their own: this program, told so by its environment.

@@ -80,7 +80,7 @@ impl Witness {
         assert_eq!(disconnect.reason, DisconnectReason::PingTimeout, "{disconnect}");
         let last_ping = self.shared.last_ping.lock().unwrap().expect("no ping was sent");
         let waited = at - last_ping;
-        // The ping was told of just after it was due.
+        // The ping was reported just after it was due.
         assert!(
             waited + Duration::from_millis(5) >= T && waited <= T + LATE,
             "{waited:?} after the last ping"

@@ -1,7 +1,7 @@
 //! The example firmware on an emulated board, against real servers: engine.io, Socket.IO and a NestJS gateway, and our own.
 //!
 //! What the board says is judged by the board's own clock, to 100 ms; what the servers say by the host's, generously.
-//! The boards run one at a time. `cargo xtask test firmware` builds what these tests need, and runs them.
+//! Two boards run at a time. `cargo xtask test firmware` builds what these tests need, and runs them.
 
 mod bounds;
 mod chaos;
@@ -16,7 +16,7 @@ use core::time::Duration;
 
 use eio_tests::firmware::{Board, Line, Peer, Power};
 
-/// How late the board may tell of an end, by its own clock.
+/// How late the board may report an end, by its own clock.
 const WINDOW: Duration = Duration::from_millis(100);
 /// How long anything that should happen at once may take on a busy host.
 const SOON: Duration = Duration::from_secs(15);
@@ -43,7 +43,7 @@ fn micros(line: &Line, key: &str) -> Duration {
     Duration::from_micros(line.number(key).unwrap_or_else(|| panic!("{line} lacks {key}")))
 }
 
-/// That the board told of silence at its bound: never before, and at most [`WINDOW`] after.
+/// Asserts that the board reported silence at its bound: never before, and at most [`WINDOW`] after.
 fn assert_at_the_bound(lost: &Line, bound: Duration) {
     assert_eq!(reason(lost), "ping timeout", "{lost}");
     let silent = micros(lost, "silent_us");

@@ -28,7 +28,7 @@ pub(crate) async fn request(
     head.push_str(if chunked { "transfer-encoding: chunked\r\n\r\n" } else { "\r\n" });
     let (mut reader, mut writer) = tokio::io::split(pipe);
     let write = async {
-        // A server may answer, and close, before it has read all: that is no error.
+        // A server may answer and close before it has read everything. That is not an error.
         let _ = writer.write_all(head.as_bytes()).await;
         let body = body.unwrap_or_default();
         if chunked && !body.is_empty() {
@@ -48,7 +48,7 @@ pub(crate) async fn request(
     }
 }
 
-/// Reads one response, and what came behind its head if that is no body.
+/// Reads one response. Bytes after its head that are not its body are returned with it.
 async fn read_answer(reader: &mut ReadHalf<DuplexStream>, headless: bool) -> Option<(Answer, Vec<u8>)> {
     let mut read = Vec::new();
     let (head_len, head) = loop {

@@ -231,7 +231,7 @@ impl Case<'_> {
             differences.push(Difference::Status { recorded: recorded.status, ours: ours.status });
         }
         for name in HEADERS {
-            // A connection of HTTP/1.1 is kept by itself; saying so is no difference.
+            // HTTP/1.1 keeps connections by default: saying so makes no difference.
             let is_default = |value: &&str| name == "connection" && value.eq_ignore_ascii_case("keep-alive");
             let recorded = recorded.header(name).filter(|value| !is_default(value)).map(str::to_owned);
             let ours = ours.header(name).filter(|value| !is_default(value));
@@ -322,7 +322,7 @@ pub(crate) fn time(recorded: Micros, ours: Micros) -> Option<Difference> {
     (!agree).then_some(Difference::Time { recorded, ours })
 }
 
-/// The packets that an answer carries; none if it is no payload.
+/// The packets that an answer carries; none if it is not a payload.
 pub(crate) fn packets(revision_4: bool, answer: &Answer, bytes: &[u8]) -> Option<Vec<Packet>> {
     let bytes = if answer.header("content-encoding").is_some() { &unpacked(answer) } else { bytes };
     let script = core::str::from_utf8(bytes).ok().and_then(unwrap_script);

@@ -336,7 +336,7 @@ impl Player {
     }
 }
 
-/// The packets of a payload in a body; none if it is no payload.
+/// The packets of the payload in a body; none if it is not a payload.
 pub(crate) fn decode_payload(
     revision_4: bool,
     binary: bool,

@@ -30,7 +30,7 @@ struct Peer {
 }
 
 impl Peer {
-    /// A case that is told of this peer.
+    /// A case that gets this peer as an argument.
     fn case<R>(self, sentence: &str, run: fn(Self, Log) -> R) -> Case
     where
         R: Future<Output = ()> + Send + 'static,

@@ -55,7 +55,7 @@ pub(crate) async fn run(plan: &Plan) -> Tally {
             }
         }
     }
-    // Nobody is left to hear it where all are lost.
+    // It fails if every client is lost: nobody is left to hear it.
     let _ = stop.send(true);
     while let Some(one) = news.recv().await {
         tally.take(start.elapsed(), one);

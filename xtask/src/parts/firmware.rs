@@ -38,7 +38,7 @@ pub(crate) fn on_qemu(job: &mut Job<'_>) -> Result<(), Stop> {
     let images = build_image(job)?;
     // Our own server is one of those that the board meets.
     build_tool(job, FEATURE)?;
-    let mut test = workspace_test(&format!("--features {FEATURE} --test firmware -- --test-threads=1"));
+    let mut test = workspace_test(&format!("--features {FEATURE} --test firmware -- --test-threads=2"));
     job.run(test.env(IMAGES, images)).map(drop)
 }
 
@@ -95,9 +95,13 @@ fn build_image(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
     Ok(images.path("firmware")?.parent().unwrap_or(Path::new("")).to_owned())
 }
 
-/// Cargo for the firmware's workspace.
+/// Cargo for the firmware's workspace. Nobody debugs what is built here, so it has no debug information, which takes
+/// time to make and no flash.
 fn cargo(verb: &str, target: &str, arguments: &str) -> Command {
-    command(&format!("cargo {verb} --manifest-path {MANIFEST} --target {target} {arguments}"))
+    let mut cargo =
+        command(&format!("cargo {verb} --manifest-path {MANIFEST} --target {target} {arguments}"));
+    cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "false");
+    cargo
 }
 
 /// Lints, builds and links an image, and says how large it is.

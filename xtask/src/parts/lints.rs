@@ -4,17 +4,14 @@ use crate::job::{Job, Stop, command};
 
 /// Lints each crate by itself: in one build of the workspace, a feature that one crate asks for would be on for all.
 ///
-/// A crate whose manifest lists choices is a library whose tests bring features that it has to ask for itself. So each
-/// choice is linted without the tests, and all features once with them.
+/// With each choice of features, only what users build is linted: tests would turn on the features of dependencies that
+/// they need, and hide that a crate forgot to ask for one. Tests, examples and benches are linted once, with everything
+/// on; they also take three times as long.
 pub(crate) fn clippy(job: &mut Job<'_>) -> Result<(), Stop> {
     let choices = job.workspace.packages.iter().flat_map(|package| {
-        let name = &package.name;
-        let is_listed = !package.choices.is_empty();
-        let targets = if is_listed { "--lib" } else { "--all-targets" };
-        let choices = package.feature_choices().into_iter().map(move |choice| format!("{targets} {choice}"));
-        let with_tests = is_listed.then(|| "--all-targets --all-features".to_owned());
-        choices.chain(with_tests).map(move |choice| {
-            command(&format!("cargo clippy --no-deps --package {name} {choice} -- --deny warnings"))
+        let everything = "--all-targets --all-features".to_owned();
+        package.feature_choices().into_iter().chain([everything]).map(move |choice| {
+            command(&format!("cargo clippy --no-deps --package {} {choice} -- --deny warnings", package.name))
         })
     });
     job.run_all(choices)

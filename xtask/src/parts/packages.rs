@@ -27,10 +27,14 @@ pub(crate) fn pack(job: &mut Job<'_>) -> Result<(), Stop> {
         job.run(command("tar -xzf").arg(archive).arg("-C").arg(&folder))?;
         manifest.push(format!("{name} = {{ path = \"{unpacked}\" }}"));
     }
+    // With the profiles and in the folder of our own workspace, other people's crates have been checked already.
+    let root = &job.workspace.root;
+    let ours = std::fs::read_to_string(root.join("Cargo.toml")).map_err(broken)?;
+    manifest.extend(ours.find("[profile.").map(|profiles| ours[profiles..].to_owned()));
     std::fs::write(folder.join("Cargo.toml"), manifest.join("\n")).map_err(broken)?;
-    std::fs::copy(job.workspace.root.join("Cargo.lock"), folder.join("Cargo.lock")).map_err(broken)?;
+    std::fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).map_err(broken)?;
     let mut check = command("cargo check --workspace --manifest-path");
-    check.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(job.workspace.target.join("package/target"));
+    check.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(&job.workspace.target);
     job.run(&mut check).map(drop)
 }
 

@@ -118,7 +118,7 @@ fn a_name_that_nobody_knows_is_unresolved_at_once() {
 }
 
 #[test]
-fn a_name_that_is_none_is_unresolved_at_once() {
+fn an_invalid_name_is_unresolved_at_once() {
     let _clock = fakes::clock();
     for name in ["", "..", "a..b", "an-overlong-label-an-overlong-label-an-overlong-label-an-overlong-label"]
     {
@@ -214,7 +214,7 @@ fn a_far_machine_that_is_gone_is_unreachable_at_the_limit() {
 }
 
 #[test]
-fn an_address_without_a_route_is_not_tried_for_ever() {
+fn an_address_without_a_route_is_not_tried_without_end() {
     let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.start("192.0.2.1", PORT);
@@ -296,7 +296,7 @@ fn an_address_that_comes_while_the_link_goes_does_not_count() {
 }
 
 #[test]
-fn an_answer_that_is_no_session_resets_the_connection_and_is_told() {
+fn an_answer_that_opens_no_session_resets_the_connection_and_is_reported() {
     let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.listen();

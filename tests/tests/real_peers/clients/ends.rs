@@ -15,7 +15,7 @@ pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     if peer.mode == Mode::Polling && peer.kind != StockKind::Python {
         cases.push(peer.case(
             "the server closes while a poll is pending",
-            b34_our_close_on_polling_is_no_error_to_the_client,
+            b34_our_close_on_polling_is_not_an_error_to_the_client,
         ));
     }
     cases.push(peer.case("the server shuts down", the_server_shuts_down));
@@ -61,7 +61,7 @@ async fn the_server_closes(peer: Peer, log: Log) {
 }
 
 /// B34: another server's close arrives at this client as `transport error`.
-async fn b34_our_close_on_polling_is_no_error_to_the_client(peer: Peer, log: Log) {
+async fn b34_our_close_on_polling_is_not_an_error_to_the_client(peer: Peer, log: Log) {
     let server = TestServer::start(&log, |server| server).await;
     let mut clients = StockClients::start(peer.kind, &log);
     let mut client = peer.open(&mut clients, &server).await;

@@ -1,4 +1,4 @@
-//! Messages come back as they went; what is no packet ends its session.
+//! Messages come back as they went. Anything that is not a packet ends its session.
 
 use eio_core::Revision;
 use eio_tests::interop::{Case, Log, soon};
