@@ -21,13 +21,13 @@ pub(crate) struct Candidate {
     io: Option<Box<WebSocketIo>>,
     upgrade: ServerUpgrade,
     owes_pong: bool,
-    owes_noop: bool,
+    noop_pending: bool,
 }
 
 impl Candidate {
     pub(crate) fn new(opening: OnUpgrade, upgrade_timeout: Duration, now: Instant) -> Self {
         let upgrade = ServerUpgrade::new(upgrade_timeout, now);
-        Self { opening: Some(opening), io: None, upgrade, owes_pong: false, owes_noop: false }
+        Self { opening: Some(opening), io: None, upgrade, owes_pong: false, noop_pending: false }
     }
 
     /// Continues the upgrade. Returns how it ended, if it has.
@@ -51,7 +51,7 @@ impl Candidate {
         while let Some(control) = self.upgrade.poll_transmit() {
             match control {
                 UpgradeControl::PongProbe => self.owes_pong = true,
-                UpgradeControl::Noop => self.owes_noop = true,
+                UpgradeControl::Noop => self.noop_pending = true,
                 UpgradeControl::PingProbe | UpgradeControl::Upgrade => {}
             }
         }
@@ -75,7 +75,7 @@ impl Candidate {
 
     /// Returns whether to answer the waiting poll with a noop, so that the client stops polling.
     pub(crate) fn take_noop(&mut self) -> bool {
-        core::mem::take(&mut self.owes_noop)
+        core::mem::take(&mut self.noop_pending)
     }
 
     /// Returns the time at which it must be driven again at the latest.

@@ -1,6 +1,6 @@
-//! One connection from accept to its end: every phase of it has a limit.
+//! One connection from accept to its end. Every phase has a limit.
 //!
-//! What is kept for how long is decided in one place, by what the connection does, and is told to the client.
+//! One place decides how long a connection is kept, by its activity, and announces that time to the client.
 
 use core::convert::Infallible;
 use core::error::Error;

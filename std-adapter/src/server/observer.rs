@@ -1,4 +1,4 @@
-//! Observing every session of a server.
+//! The observer of all sessions of a server.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl CannotAccept<'_> {
 /// therefore use the server and any [`Sender`]. It should return soon, because the session waits for it, its heartbeat
 /// included.
 ///
-/// For each session, the calls come in order and each comes once. [`opened`](Self::opened) comes first, and
+/// For each session, the calls are made in order, each of them once. [`opened`](Self::opened) comes first, and
 /// [`closed`](Self::closed) always comes, and comes last. Calls for different sessions may come at the same time.
 ///
 /// If a call panics, its session closes with
@@ -89,19 +89,19 @@ pub trait Observer: Send + Sync {
         let _ = after;
     }
 
-    /// Called when the server has handed a ping to the transport. Clients of revision 3 send the pings themselves,
-    /// which are reported as a [`heartbeat`](Self::heartbeat).
+    /// Called when the server has passed a ping to the transport. Clients of revision 3 send the pings themselves, which
+    /// are reported as a [`heartbeat`](Self::heartbeat).
     fn ping(&self, id: SessionId) {
         let _ = id;
     }
 
-    /// Called when the client's heartbeat has come in: its pong, with the round trip, or the ping of a client of
+    /// Called when the client's heartbeat has arrived: its pong, with the round trip time, or the ping of a client of
     /// revision 3, without one.
     fn heartbeat(&self, id: SessionId, rtt: Option<Duration>) {
         let _ = (id, rtt);
     }
 
-    /// Called when a message has come in.
+    /// Called when a message has arrived.
     fn message(&self, id: SessionId, message: &Message) {
         let _ = (id, message);
     }

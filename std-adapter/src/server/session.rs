@@ -67,7 +67,7 @@ pub(crate) struct ServerSide {
     /// Whether the session was open at the last pass.
     was_open: bool,
     /// Whether the waiting poll is to be answered with a noop for an upgrade.
-    owes_noop: bool,
+    noop_pending: bool,
     /// Whether the session began to close while no poll waited. The answer to the next poll then begins with a noop, as in
     /// the reference.
     closes_with_noop: bool,
@@ -145,7 +145,7 @@ fn run(
         has_requests: matches!(carrier, Carrier::Polling),
         has_told_opened: false,
         was_open: true,
-        owes_noop: false,
+        noop_pending: false,
         closes_with_noop: false,
     };
     driver::run(Driver::new(role, engine, carrier), span)
@@ -350,10 +350,10 @@ fn drive_candidate(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: I
     }
     let Some(candidate) = &mut role.candidate else { return };
     let outcome = candidate.drive(cx, engine, now);
-    role.owes_noop |= candidate.take_noop();
+    role.noop_pending |= candidate.take_noop();
     let Some(outcome) = outcome else { return };
     let io = role.candidate.take().and_then(|candidate| candidate.into_io());
-    role.owes_noop = false;
+    role.noop_pending = false;
     match io {
         Some(io) if outcome == UpgradeOutcome::Upgraded => {
             *carrier = Carrier::WebSocket(io);
@@ -439,7 +439,7 @@ fn answer_poll(role: &mut ServerSide, engine: &mut Engine<ServerSide>, now: Inst
             controls.push(Packet::CLOSE);
             engine.session.handle_closed(now);
         }
-    } else if core::mem::take(&mut role.owes_noop) && controls.is_empty() && messages.is_empty() {
+    } else if core::mem::take(&mut role.noop_pending) && controls.is_empty() && messages.is_empty() {
         controls.push(Packet::NOOP);
     }
     if !controls.is_empty() || !messages.is_empty() {

@@ -45,7 +45,7 @@ pub(crate) async fn run(server: &ServerShared, limit: Duration) -> CutOff {
     }
     let mut cut_off = HashSet::new();
     for (part, is_cut) in [
-        (LAST_POLL.min(limit / 2), Session::owes_only_a_close as fn(&Session) -> bool),
+        (LAST_POLL.min(limit / 2), Session::has_only_close_left as fn(&Session) -> bool),
         (limit / 2, |_| true),
     ] {
         if is_quiet_within(server, start, part).await {

@@ -247,7 +247,7 @@ impl Shared<ServerSide> {
     }
 
     /// Returns whether a closing session has only its close packet left to deliver, and no request that could carry it.
-    pub(crate) fn owes_only_a_close(&self) -> bool {
+    pub(crate) fn has_only_close_left(&self) -> bool {
         let inner = self.lock();
         inner.view.transport == Transport::Polling && !inner.slots.is_busy() && inner.mail.unsent() == 0
     }

@@ -45,7 +45,7 @@ impl Socket {
     /// the stall timeout, the session ends with [`DisconnectReason::ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled).
     ///
     /// # Errors
-    /// Returns [`Disconnect`] once the session has ended and the application has received all messages that came in
+    /// Returns [`Disconnect`] once the session has ended and the application has received all messages that arrived
     /// before.
     pub async fn recv(&mut self) -> Result<Message, Disconnect> {
         poll_fn(|cx| self.shared().poll_recv(cx)).await
@@ -100,7 +100,7 @@ impl Socket {
 
     /// Waits until the session has ended, and returns how it ended.
     ///
-    /// You can still receive messages that came in before the end.
+    /// You can still receive messages that arrived before the end.
     pub async fn closed(&self) -> Disconnect {
         self.shared().closed().await
     }

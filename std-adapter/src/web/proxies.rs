@@ -10,7 +10,7 @@ use crate::web::network::{InvalidNetwork, Network};
 ///
 /// The sender of a request is the other end of its connection. If that is a trusted proxy, the sender is the address
 /// that the proxy names. If that address is a trusted proxy too, the sender is the address that this proxy names, and
-/// so on: the sender is the first address from the right that is not trusted. Nobody trusted wrote the entries to the
+/// so on: the sender is the first address from the right that is not trusted. No trusted proxy wrote the entries to the
 /// left of it, so they are ignored.
 ///
 /// The server reads only one header, so choose the one that your proxies write. A proxy that writes one of the two
