@@ -36,8 +36,8 @@ impl Client {
     /// The client sends the user name and the password in the URL (`https://user:password@host`, percent-encoded where
     /// needed) as `Basic` credentials (RFC 7617), unless an `Authorization` [header](ClientBuilder::header) is set.
     /// Without TLS, anybody on the network path can read them. Errors, events and log lines contain neither the
-    /// credentials nor the values of the query: see [`redact_url`]. If a server repeats the query in an error or a page,
-    /// `…` replaces the session's id and values of four characters or more. Only [`Refused::location`] keeps the values
+    /// credentials nor the values of the query: see [`redact_url`](crate::redact_url). If a server repeats the query in an error or a page,
+    /// `…` replaces the session's id and values of four characters or more. Only [`Refused::location`](crate::Refused::location) keeps the values
     /// that the server sent.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
@@ -132,8 +132,8 @@ impl ClientBuilder {
     /// Sets the subprotocols that the client offers for its WebSockets, the preferred one first (RFC 6455 section 1.9).
     /// Default: none.
     ///
-    /// The server may choose one of them, which [`ClientSocket::protocol`] returns, or none. If it answers with another
-    /// one, connecting fails with [`ConnectError::NotWebSocket`].
+    /// The server may choose one of them, which [`ClientSocket::protocol`](crate::ClientSocket::protocol) returns, or none. If it answers with another
+    /// one, connecting fails with [`ConnectError::NotWebSocket`](crate::ConnectError::NotWebSocket).
     pub fn protocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.protocols = protocols.into_iter().map(Into::into).collect();
         self
@@ -151,7 +151,7 @@ impl ClientBuilder {
     }
 
     /// Sets how many redirects the client follows until a session opens: answers 301, 302, 303, 307 and 308 with a
-    /// `Location`. Default: none. A redirect is then a [`ConnectError::Refused`] with its location.
+    /// `Location`. Default: none. A redirect is then a [`ConnectError::Refused`](crate::ConnectError::Refused) with its location.
     ///
     /// The client takes the path and the query from the location, except for the parameters of the protocol, which it sets
     /// itself. It sends credentials, headers and cookies only to the same host and port, or from `http` on port 80 to

@@ -58,7 +58,7 @@ impl Socket {
     /// # Errors
     /// Returns a [`SendError`] with the message if the session is closing, has ended, or its peer has been silent past
     /// its deadline. Returns it also if the message is text that this transport cannot carry: see
-    /// [`SendErrorKind::Separator`].
+    /// [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.shared().send(message.into()).await
     }
