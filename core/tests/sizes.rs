@@ -21,7 +21,7 @@ fn a_session_fits_one_cache_line() {
     assert_at_most::<Machine>(56);
     assert_at_most::<ws::Decoder>(32);
     assert_at_most::<ServerPolling>(9);
-    assert_at_most::<ws::FrameWriter>(8);
+    assert_at_most::<ws::FrameWriter>(6);
     assert_at_most::<ws::Connection>(40);
 }
 

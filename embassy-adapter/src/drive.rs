@@ -6,6 +6,7 @@
 use eio_core::Instant;
 use eio_core::session::CheckSendError;
 use eio_core::ws::Close;
+use eio_core::ws::opening::HeadEnd;
 use embedded_io_async::{Error, ErrorKind};
 
 use crate::link::{Link, Phase};
@@ -81,7 +82,7 @@ impl<'b> Link<'b> {
             let key = self.state.random_key();
             let len = endpoint.write(self.state.settings.protocol.revision(), &key, self.outbox.raw())?;
             self.outbox.begin(len);
-            self.state.phase = Phase::Requested { key, scanned: 0 };
+            self.state.phase = Phase::Requested { key, end: HeadEnd::new() };
         }
         Ok(())
     }

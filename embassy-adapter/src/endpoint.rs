@@ -1,10 +1,10 @@
-//! The endpoint of the server, and the HTTP request for a WebSocket.
+//! The endpoint of the server.
 
-use eio_core::Revision;
 use eio_core::ws::Key;
+use eio_core::ws::opening::{ClientRequest, RequestError};
+use eio_core::{BufferTooSmall, Revision};
 
 use crate::ConnectError;
-use crate::outbox::fill;
 
 /// The parts of the HTTP request: host, path, query and further headers.
 ///
@@ -49,59 +49,15 @@ impl<'a> Endpoint<'a> {
         Self { host, path: "/socket.io/", query: "", headers: &[] }
     }
 
-    /// Writes the request (RFC 6455 section 4.1) and returns its length.
+    /// Writes the request and returns its length.
     pub(crate) fn write(&self, revision: Revision, key: &Key, out: &mut [u8]) -> Result<usize, ConnectError> {
-        let mut writer = Writer { out, len: 0, valid: true };
-        writer.own("GET ");
-        writer.valid &= self.path.starts_with('/') && !self.host.is_empty();
-        writer.callers(self.path, " ?");
-        writer.own("?EIO=");
-        writer.own(revision.as_str());
-        writer.own("&transport=websocket");
-        if !self.query.is_empty() {
-            writer.own("&");
+        let Self { host, path, query, headers } = *self;
+        match (ClientRequest { host, path, revision, query, headers }).write(key, out) {
+            Ok(head) => Ok(head.len()),
+            Err(RequestError::BufferTooSmall(BufferTooSmall { needed, .. })) => {
+                Err(ConnectError::TxTooSmall { needed })
+            }
+            Err(_) => Err(ConnectError::InvalidEndpoint),
         }
-        writer.callers(self.query, " #");
-        writer.own(" HTTP/1.1\r\nHost: ");
-        writer.callers(self.host, " ");
-        writer.own("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");
-        writer.own(key.as_str());
-        for (name, value) in self.headers {
-            writer.valid &= !name.is_empty();
-            writer.own("\r\n");
-            writer.callers(name, " :");
-            writer.own(": ");
-            writer.callers(value, "");
-        }
-        writer.own("\r\n\r\n");
-        if !writer.valid {
-            Err(ConnectError::InvalidEndpoint)
-        } else if writer.len > writer.out.len() {
-            Err(ConnectError::TxTooSmall { needed: writer.len })
-        } else {
-            Ok(writer.len)
-        }
-    }
-}
-
-/// Writes as much as fits, and counts all bytes.
-struct Writer<'o> {
-    out: &'o mut [u8],
-    len: usize,
-    valid: bool,
-}
-
-impl Writer<'_> {
-    fn own(&mut self, text: &str) {
-        fill(&mut self.out.get_mut(self.len..).unwrap_or_default().iter_mut(), text.as_bytes());
-        self.len = self.len.saturating_add(text.len());
-    }
-
-    /// Writes text from the caller. Accepts visible ASCII and spaces without the characters in `forbidden`, so that a
-    /// line break cannot smuggle anything into the request.
-    fn callers(&mut self, text: &str, forbidden: &str) {
-        let allowed = |byte: u8| matches!(byte, b' '..=b'~') && !forbidden.as_bytes().contains(&byte);
-        self.valid &= text.bytes().all(allowed);
-        self.own(text);
     }
 }

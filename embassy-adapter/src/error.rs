@@ -1,6 +1,7 @@
 //! Errors of connecting and sending.
 
 use eio_core::session::{DisconnectReason, SessionEnd};
+use eio_core::ws::opening::ResponseError;
 
 /// Errors from [`Client::new`](crate::Client::new) and [`Client::connect`](crate::Client::connect).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +58,15 @@ impl ConnectError {
         match self {
             Self::Ended(end) => Some(end.reason),
             _ => None,
+        }
+    }
+
+    pub(crate) const fn of_response(error: ResponseError) -> Self {
+        match error {
+            ResponseError::Status { status } => Self::Refused { status },
+            ResponseError::NotHttp => Self::NotHttp,
+            ResponseError::Accept => Self::WrongAcceptKey,
+            _ => Self::NotWebSocket,
         }
     }
 }

@@ -105,7 +105,6 @@ mod link;
 mod net;
 mod outbox;
 mod reconnect;
-mod response;
 mod run;
 mod settings;
 pub mod socketio;

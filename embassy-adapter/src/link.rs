@@ -12,13 +12,14 @@ use core::time::Duration;
 
 use eio_core::handshake::Sid;
 use eio_core::session::SessionEnd;
-use eio_core::ws::{Close, ControlFrame, Decoder, Key, Reader, Received};
+use eio_core::ws::opening::{HeadEnd, check_response, may_be_response};
+use eio_core::ws::{Close, ControlFrame, Decoder, FrameWriter, Key, Reader, Received};
 use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Heartbeat, Instant};
 
 use crate::drive::Failed;
 use crate::outbox::{Outbox, SavedPing};
 use crate::settings::Pieces;
-use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage, response};
+use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage};
 
 /// A wake-up that is later than this shows that the board was busy, not that the server was silent. Before silence is
 /// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers.
@@ -48,10 +49,10 @@ pub(crate) struct State<'b> {
     pub(crate) write_failed: Option<Failed>,
     /// Silence is not judged before this time. It is later than the session's deadline only after a late wake-up.
     catch_up_until: Instant,
-    /// The content of the close frame to the server.
+    /// Which frames may be sent, up to the close frame.
+    writer: FrameWriter,
+    /// The application's content of the close frame.
     close: Option<Close<'b>>,
-    /// Whether the close frame to the server is due or has been sent.
-    close_frame: CloseFrame,
     max_payload: Option<u32>,
     sid: SavedSid,
     rtt_ping: RttPing,
@@ -69,8 +70,8 @@ pub(crate) enum Phase {
     /// The request is in the send buffer or has been sent.
     Requested {
         key: Key,
-        /// How many bytes of the response have been searched for the end of its head.
-        scanned: usize,
+        /// Searches the response for the end of its head.
+        end: HeadEnd,
     },
     Refused(ConnectError),
     Frames,
@@ -90,15 +91,6 @@ enum RttPing {
     None,
     Wanted,
     Sent(Instant),
-}
-
-/// Whether the close frame to the server has been sent. It is this side's last frame, and is sent only once, even if
-/// both sides close at the same time.
-#[derive(Clone, Copy, PartialEq)]
-enum CloseFrame {
-    NotDue,
-    Due,
-    Sent,
 }
 
 #[derive(Clone, Copy)]
@@ -146,8 +138,8 @@ impl<'b> Link<'b> {
             read_end: None,
             write_failed: None,
             catch_up_until: now,
+            writer: FrameWriter::client(),
             close: None,
-            close_frame: CloseFrame::NotDue,
             max_payload: None,
             sid: SavedSid { len: 0, bytes: [0; Sid::MAX_LEN] },
             rtt_ping: RttPing::None,
@@ -160,11 +152,14 @@ impl<'b> Link<'b> {
 
     /// Checks the response to the request, once its head is complete. The bytes after an accepted head are frames.
     pub(crate) fn switch_protocols(&mut self, now: Instant) {
-        let Phase::Requested { key, scanned } = &mut self.state.phase else { return };
+        let Phase::Requested { key, end } = &mut self.state.phase else { return };
         let received = self.inbox.unread();
-        let answer = match response::head_len(received, scanned) {
-            Some(len) => response::check(received.get(..len).unwrap_or_default(), key).map(|()| len),
-            None if !response::may_be_http(received) => Err(ConnectError::NotHttp),
+        let answer = match end.find(received) {
+            Some(len) => match check_response(received.get(..len).unwrap_or_default(), key, &[]) {
+                Ok(_) => Ok(len),
+                Err(error) => Err(ConnectError::of_response(error)),
+            },
+            None if !may_be_response(received) => Err(ConnectError::NotHttp),
             None if self.inbox.spare().is_empty() => Err(ConnectError::HeadTooLong),
             None => return,
         };

@@ -4,7 +4,7 @@
 //! repeats it. No second frame queues behind it: whether a heartbeat or a message comes next is decided when the frame
 //! has been written.
 
-use eio_core::ws::{ControlFrame, FrameHeader, MessageKind, OpCode};
+use eio_core::ws::{ControlFrame, FrameHeader, OpCode};
 
 use crate::ConnectError;
 
@@ -14,8 +14,6 @@ pub(crate) struct Outbox<'b> {
     /// The range of bytes still to be written.
     start: usize,
     end: usize,
-    /// The kind of the message whose last fragment has not been put.
-    open: Option<MessageKind>,
 }
 
 /// Where a frame's payload begins.
@@ -32,7 +30,7 @@ impl<'b> Outbox<'b> {
         if buffer.len() < Self::MIN_LEN {
             return Err(ConnectError::TxTooSmall { needed: Self::MIN_LEN });
         }
-        Ok(Self { buffer, start: 0, end: 0, open: None })
+        Ok(Self { buffer, start: 0, end: 0 })
     }
 
     /// Returns the length of the longest payload of a frame.
@@ -58,12 +56,6 @@ impl<'b> Outbox<'b> {
     /// Drops the pending bytes.
     pub(crate) fn clear(&mut self) {
         self.start = self.end;
-    }
-
-    /// Returns the kind of the message whose last fragment has not been put. Only control frames and the rest of that
-    /// message may follow.
-    pub(crate) const fn open_message(&self) -> Option<MessageKind> {
-        self.open
     }
 
     /// Splits off the part of the buffer that holds the payload of a ping. No bytes may be pending.
@@ -97,18 +89,6 @@ impl<'b> Outbox<'b> {
             self.end = PAYLOAD.saturating_add(len);
             self.start = self.end.saturating_sub(frame.len());
         }
-    }
-
-    /// Makes a frame of the first `len` bytes of [`payload`](Self::payload), as a whole message of this kind or its next
-    /// fragment.
-    pub(crate) fn put_message(&mut self, kind: MessageKind, last: bool, len: usize, key: [u8; 4]) {
-        let opcode = match (self.open, kind) {
-            (Some(_), _) => OpCode::Continuation,
-            (None, MessageKind::Text) => OpCode::Text,
-            (None, MessageKind::Binary) => OpCode::Binary,
-        };
-        self.open = if last { None } else { Some(kind) };
-        self.put(opcode, last, len, key);
     }
 }
 

@@ -1,10 +1,11 @@
 //! One connection: bytes in, frames out, the closing handshake.
 
 use super::{
-    ControlFrame, ControlFrameError, Decoded, Decoder, Error, FrameOrderError, FrameWriter, Item, PacketFrame,
+    Close, ControlFrame, ControlFrameError, Decoded, Decoder, Error, FrameOrderError, FrameWriter, Item,
+    PacketFrame,
 };
-use crate::Revision;
 use crate::packet::Packet;
+use crate::{BufferTooSmall, Revision};
 
 /// One WebSocket connection of either role, without I/O: a [`Decoder`] for received bytes, and a [`FrameWriter`] for
 /// frames to send. It takes at most 40 bytes and owns no buffer.
@@ -23,7 +24,7 @@ use crate::packet::Packet;
 /// ```
 /// use eio_core::Revision;
 /// use eio_core::packet::{WebSocketMessage, Packet, v4};
-/// use eio_core::ws::{CloseCode, Connection, ControlFrame, Item};
+/// use eio_core::ws::{Close, CloseCode, Connection, ControlFrame, Item};
 ///
 /// let (mut client, mut server) = (Connection::client(1_000), Connection::server(1_000));
 /// let mut wire = [0; 200];
@@ -36,13 +37,14 @@ use crate::packet::Packet;
 /// assert_eq!(v4::decode(message)?, hello);
 ///
 /// // The server closes, and the client answers with the same code.
-/// server.close(Some(CloseCode::GOING_AWAY));
-/// let len = server.close_frame("restart", [0; 4], &mut wire).expect("due")?;
+/// server.close();
+/// let restart = Some(Close::new(CloseCode::GOING_AWAY, "restart")?);
+/// let len = server.close_frame(restart, [0; 4], &mut wire).expect("due")?;
 /// let decoded = client.receive(&mut wire[..len])?;
 /// let Some(Item::Control(ControlFrame::Close(Some(close)))) = decoded.item else { panic!("a close frame") };
 /// assert_eq!(close.reason(), "restart");
 /// assert!(client.close_is_due());
-/// let len = client.close_frame("", *b"key2", &mut wire).expect("due")?;
+/// let len = client.close_frame(None, *b"key2", &mut wire).expect("due")?;
 /// server.receive(&mut wire[..len])?;
 /// assert!(client.is_closed() && server.is_closed());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -130,9 +132,9 @@ impl Connection {
         Some(control.encode(self.writer.mask(key), out))
     }
 
-    /// Asks for a close frame with this code, or without one. See [`FrameWriter::close`].
-    pub const fn close(&mut self, code: Option<super::CloseCode>) {
-        self.writer.close(code);
+    /// Asks for a close frame. See [`FrameWriter::close`].
+    pub const fn close(&mut self) {
+        self.writer.close();
     }
 
     /// Returns whether a close frame is due. See [`FrameWriter::close_is_due`].
@@ -144,14 +146,14 @@ impl Connection {
     /// Writes the close frame that is due, and returns its length. See [`FrameWriter::close_frame`].
     ///
     /// # Errors
-    /// Returns a [`ControlFrameError`] if the reason is too long or `out` is too small. The frame is still due.
+    /// Returns [`BufferTooSmall`] if `out` is too small. The frame is still due.
     pub fn close_frame(
         &mut self,
-        reason: &str,
+        ours: Option<Close<'_>>,
         key: [u8; 4],
         out: &mut [u8],
-    ) -> Option<Result<usize, ControlFrameError>> {
-        self.writer.close_frame(reason, key, out)
+    ) -> Option<Result<usize, BufferTooSmall>> {
+        self.writer.close_frame(ours, key, out)
     }
 
     /// Returns whether both close frames have passed. See [`FrameWriter::is_closed`].
@@ -184,7 +186,7 @@ mod tests {
         let mut input = *b"\x81\x01x";
         assert_eq!(server.receive(&mut input), Err(Error::UnmaskedFrame));
         let mut out = [0; ControlFrame::MAX_LEN];
-        let len = server.close_frame("", [0; 4], &mut out).expect("due").expect("room");
+        let len = server.close_frame(None, [0; 4], &mut out).expect("due").expect("room");
         assert_eq!(out[..len], [0x88, 2, 3, 0xea]);
     }
 
@@ -195,8 +197,8 @@ mod tests {
         assert!(client.writer_mut().message(MessageKind::Text, false, 3, [0; 4]).is_ok());
         assert_eq!(client.packet(Revision::V4, &hello, true, [0; 4]), Err(FrameOrderError::Unfinished));
         assert!(client.control(&ControlFrame::Pong(b""), [0; 4], &mut [0; 8]).is_some());
-        client.close(None);
-        assert!(client.close_frame("", [0; 4], &mut [0; 8]).is_some());
+        client.close();
+        assert!(client.close_frame(None, [0; 4], &mut [0; 8]).is_some());
         assert_eq!(client.packet(Revision::V4, &hello, true, [0; 4]), Err(FrameOrderError::Closed));
         assert!(client.control(&ControlFrame::Pong(b""), [0; 4], &mut [0; 8]).is_none());
     }

@@ -1,9 +1,10 @@
 //! The sending side of one connection: which frames may be sent, and in which form.
 
-use super::{Close, CloseCode, ControlFrame, ControlFrameError, FrameHeader, MessageKind, OpCode};
+use super::{Close, CloseCode, ControlFrame, FrameHeader, MessageKind, OpCode};
+use crate::BufferTooSmall;
 
 /// The sending side of one connection, of either role. It knows whether frames are masked, which message is unfinished,
-/// and how far closing has come. It takes at most 8 bytes and holds no payload.
+/// and how far closing has come. It takes 6 bytes and holds no payload.
 ///
 /// A [`Connection`](super::Connection) contains one beside its decoder. A caller that reads with a
 /// [`Reader`](super::Reader) keeps one beside it, and reports the peer's close frame with
@@ -12,7 +13,7 @@ use super::{Close, CloseCode, ControlFrame, ControlFrameError, FrameHeader, Mess
 /// # The closing handshake
 ///
 /// ```text
-///            close(code)               close_frame()             the peer's close frame
+///              close()                 close_frame()             the peer's close frame
 ///   ┌──────┐             ┌───────────┐               ┌─────────┐                         ┌────────┐
 ///   │ open ├────────────▶│ close due ├──────────────▶│  sent   ├────────────────────────▶│ closed │
 ///   └──┬───┘             └───────────┘               └─────────┘                         └────────┘
@@ -30,8 +31,9 @@ use super::{Close, CloseCode, ControlFrame, ControlFrameError, FrameHeader, Mess
 /// assert_eq!(header.mask, None); // a server masks nothing
 ///
 /// let mut out = [0; 64];
-/// writer.close(Some(CloseCode::GOING_AWAY));
-/// let len = writer.close_frame("restart", [0; 4], &mut out).expect("a close frame is due")?;
+/// writer.close();
+/// let restart = Some(Close::new(CloseCode::GOING_AWAY, "restart")?);
+/// let len = writer.close_frame(restart, [0; 4], &mut out).expect("a close frame is due")?;
 /// assert_eq!(&out[..len], b"\x88\x09\x03\xe9restart");
 /// assert_eq!(writer.message(MessageKind::Text, true, 5, [0; 4]), Err(FrameOrderError::Closed));
 /// writer.handle_close(Some(Close::new(CloseCode::GOING_AWAY, "")?));
@@ -41,10 +43,12 @@ use super::{Close, CloseCode, ControlFrame, ControlFrameError, FrameHeader, Mess
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FrameWriter {
-    masks: bool,
+    /// The code of the answer to the peer. [`CloseCode::NO_STATUS`] stands for a frame without a code.
+    answer: CloseCode,
+    closing: Closing,
     /// The message whose last fragment has not been sent.
     unfinished: Option<MessageKind>,
-    closing: Closing,
+    masks: bool,
     peer_closed: bool,
 }
 
@@ -53,12 +57,10 @@ pub struct FrameWriter {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Closing {
     No,
-    Due {
-        /// A code that must not be sent, such as [`CloseCode::NO_STATUS`], is left out.
-        code: CloseCode,
-        /// Whether [`FrameWriter::close`] requested the frame. Only then does it carry the caller's reason.
-        ours: bool,
-    },
+    /// The caller asked for it, so its content is the caller's.
+    Due,
+    /// It answers the peer.
+    AnswerDue,
     Sent,
 }
 
@@ -79,7 +81,13 @@ impl FrameWriter {
     /// Creates the sending side of a server. Its frames are not masked.
     #[must_use]
     pub const fn server() -> Self {
-        Self { masks: false, unfinished: None, closing: Closing::No, peer_closed: false }
+        Self {
+            answer: CloseCode::NO_STATUS,
+            closing: Closing::No,
+            unfinished: None,
+            masks: false,
+            peer_closed: false,
+        }
     }
 
     /// Creates the sending side of a client. Its frames are masked: every call gets a fresh and unpredictable key.
@@ -113,14 +121,23 @@ impl FrameWriter {
         key: [u8; 4],
     ) -> Result<FrameHeader, FrameOrderError> {
         self.check_open()?;
+        if self.unfinished.is_some_and(|unfinished| unfinished != kind) {
+            return Err(FrameOrderError::Unfinished);
+        }
+        let opcode = self.next_opcode(kind, last);
+        Ok(FrameHeader { fin: last, mask: self.mask(key), ..FrameHeader::new(opcode, len) })
+    }
+
+    /// Returns the opcode of the next part of a message, without the checks of [`message`](Self::message): for a caller
+    /// that has made them itself, with [`unfinished`](Self::unfinished) and [`check_open`](Self::check_open).
+    pub const fn next_opcode(&mut self, kind: MessageKind, last: bool) -> OpCode {
         let opcode = match (self.unfinished, kind) {
-            (Some(unfinished), kind) if unfinished != kind => return Err(FrameOrderError::Unfinished),
             (Some(_), _) => OpCode::Continuation,
             (None, MessageKind::Text) => OpCode::Text,
             (None, MessageKind::Binary) => OpCode::Binary,
         };
         self.unfinished = if last { None } else { Some(kind) };
-        Ok(FrameHeader { fin: last, mask: self.mask(key), ..FrameHeader::new(opcode, len) })
+        opcode
     }
 
     /// Returns the kind of the message whose last fragment has not been sent.
@@ -140,31 +157,29 @@ impl FrameWriter {
         }
     }
 
-    /// Asks for a close frame with this code, or without one, unless a close frame is due or was sent already. Data may
-    /// still be sent before it.
-    pub const fn close(&mut self, code: Option<CloseCode>) {
-        self.request(code, true);
+    /// Asks for a close frame, unless one is due or was sent already. Data may still be sent before it.
+    pub const fn close(&mut self) {
+        if let Closing::No = self.closing {
+            self.closing = Closing::Due;
+        }
     }
 
     /// Handles the peer's close frame. The answer with the same code is due, unless a close frame is due or was sent
     /// already (RFC 6455 section 5.5.1).
     pub fn handle_close(&mut self, close: Option<Close<'_>>) {
         self.peer_closed = true;
-        self.request(close.map(|close| close.code()), false);
+        self.answer(close.map_or(CloseCode::NO_STATUS, |close| close.code()));
     }
 
     /// Handles an error of decoding. A close frame with its code is due, unless one is due or was sent already.
     pub const fn handle_error(&mut self, error: super::Error) {
-        self.request(Some(error.close_code()), false);
+        self.answer(error.close_code());
     }
 
-    const fn request(&mut self, code: Option<CloseCode>, ours: bool) {
+    const fn answer(&mut self, code: CloseCode) {
         if let Closing::No = self.closing {
-            let code = match code {
-                Some(code) => code,
-                None => CloseCode::NO_STATUS,
-            };
-            self.closing = Closing::Due { code, ours };
+            self.closing = Closing::AnswerDue;
+            self.answer = code;
         }
     }
 
@@ -172,32 +187,72 @@ impl FrameWriter {
     /// [`close_frame`](Self::close_frame).
     #[must_use]
     pub const fn close_is_due(&self) -> bool {
-        matches!(self.closing, Closing::Due { .. })
+        matches!(self.closing, Closing::Due | Closing::AnswerDue)
     }
 
     /// Writes the close frame that is due, and returns its length. Returns `None` if none is due. It is this side's last
     /// frame.
     ///
-    /// `reason` is a text of at most [`Close::MAX_REASON`] bytes for the peer's log. It goes out only with a code that
-    /// [`close`](Self::close) asked for.
+    /// `ours` is its content if [`close`](Self::close) asked for it. An answer to the peer has the peer's code, or that of
+    /// the peer's error.
     ///
     /// # Errors
-    /// Returns a [`ControlFrameError`] if the reason is too long or `out` is too small. The frame is still due.
-    /// [`ControlFrame::MAX_LEN`] bytes are always enough.
+    /// Returns [`BufferTooSmall`] if `out` is too small. The frame is still due. [`ControlFrame::MAX_LEN`] bytes are
+    /// always enough.
     pub fn close_frame(
         &mut self,
-        reason: &str,
+        ours: Option<Close<'_>>,
         key: [u8; 4],
         out: &mut [u8],
-    ) -> Option<Result<usize, ControlFrameError>> {
-        let Closing::Due { code, ours } = self.closing else { return None };
-        let reason = if ours { reason } else { "" };
-        let frame = ControlFrame::Close(code.is_sendable().then_some(Close { code, reason }));
-        let written = frame.encode(self.mask(key), out);
-        if written.is_ok() {
-            self.closing = Closing::Sent;
+    ) -> Option<Result<usize, BufferTooSmall>> {
+        let mut body = [0; ControlFrame::MAX_PAYLOAD];
+        let before = self.closing;
+        let header = self.close_body(ours, key, &mut body)?;
+        let header_len = header.encoded_len();
+        let needed = header_len.saturating_add(header.payload_len);
+        let Some(out) = out.get_mut(..needed) else {
+            self.closing = before;
+            return Some(Err(BufferTooSmall { needed }));
+        };
+        // The header fits as well.
+        let _ = header.encode(out);
+        let payload = out.get_mut(header_len..).unwrap_or_default();
+        for (place, byte) in payload.iter_mut().zip(&body) {
+            *place = *byte;
         }
-        Some(written)
+        if let Some(key) = header.mask {
+            super::mask(payload, key, 0);
+        }
+        Some(Ok(needed))
+    }
+
+    /// Writes the body of the close frame that is due to the start of `body`, not masked, and returns the header of the
+    /// frame. Returns `None` if none is due. It is this side's last frame. `ours` is as in
+    /// [`close_frame`](Self::close_frame).
+    pub fn close_body(
+        &mut self,
+        ours: Option<Close<'_>>,
+        key: [u8; 4],
+        body: &mut [u8; ControlFrame::MAX_PAYLOAD],
+    ) -> Option<FrameHeader> {
+        let close = match self.closing {
+            Closing::Due => ours,
+            Closing::AnswerDue if self.answer == CloseCode::NO_STATUS => None,
+            Closing::AnswerDue => Some(Close { code: self.answer, reason: "" }),
+            Closing::No | Closing::Sent => return None,
+        };
+        self.closing = Closing::Sent;
+        let mut len = 0;
+        if let Some(close) = close {
+            let [high, low] = close.code().as_u16().to_be_bytes();
+            let [first, second, rest @ ..] = body;
+            (*first, *second) = (high, low);
+            for (place, byte) in rest.iter_mut().zip(close.reason().bytes()) {
+                *place = byte;
+            }
+            len = close.reason().len().saturating_add(2);
+        }
+        Some(FrameHeader { mask: self.mask(key), ..FrameHeader::new(OpCode::Close, len) })
     }
 
     /// Returns whether this side's close frame was sent.
@@ -226,9 +281,9 @@ mod tests {
 
     const KEY: [u8; 4] = [1, 2, 3, 4];
 
-    fn written(writer: &mut FrameWriter, reason: &str) -> Option<(usize, [u8; 131])> {
+    fn written(writer: &mut FrameWriter, ours: Option<Close<'_>>) -> Option<(usize, [u8; 131])> {
         let mut out = [0; ControlFrame::MAX_LEN];
-        let len = writer.close_frame(reason, KEY, &mut out)?.expect("131 bytes are enough");
+        let len = writer.close_frame(ours, KEY, &mut out)?.expect("131 bytes are enough");
         Some((len, out))
     }
 
@@ -247,33 +302,46 @@ mod tests {
     #[test]
     fn one_close_frame_goes_out_and_the_first_reason_wins() {
         let bye = Close::new(CloseCode::new(4001), "bye").ok();
+        let ours = Close::new(CloseCode::NORMAL, "ours").ok();
         let mut writer = FrameWriter::server();
         writer.handle_close(bye);
-        writer.close(Some(CloseCode::NORMAL));
-        let (len, out) = written(&mut writer, "words of ours").expect("due");
+        writer.close();
+        let (len, out) = written(&mut writer, ours).expect("due");
         assert_eq!(&out[..len], b"\x88\x02\x0f\xa1");
         assert!(writer.is_closed());
-        assert_eq!(written(&mut writer, ""), None);
-        writer.close(None);
+        assert_eq!(written(&mut writer, None), None);
+        writer.close();
         assert!(!writer.close_is_due());
 
         let mut writer = FrameWriter::server();
-        writer.close(Some(CloseCode::NO_STATUS));
-        let (len, out) = written(&mut writer, "not without a code").expect("due");
-        assert_eq!(&out[..len], b"\x88\x00");
+        writer.close();
+        writer.handle_error(crate::ws::Error::InvalidUtf8);
+        let (len, out) = written(&mut writer, ours).expect("due");
+        assert_eq!(&out[..len], b"\x88\x06\x03\xe8ours");
         assert!(writer.close_sent() && !writer.is_closed());
         writer.handle_close(None);
         assert!(writer.is_closed());
     }
 
     #[test]
-    fn a_close_frame_that_does_not_fit_is_still_due() {
+    fn a_close_frame_without_a_code_is_answered_without_one() {
         let mut writer = FrameWriter::client();
-        writer.close(Some(CloseCode::NORMAL));
-        assert!(matches!(writer.close_frame("", KEY, &mut [0; 7]), Some(Err(_))));
-        let long = core::str::from_utf8(&[b'x'; 124]).expect("text");
-        assert!(matches!(writer.close_frame(long, KEY, &mut [0; 200]), Some(Err(_))));
+        writer.handle_close(None);
+        let (len, out) = written(&mut writer, Close::new(CloseCode::NORMAL, "").ok()).expect("due");
+        assert_eq!(out[..len], [0x88, 0x80, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_close_frame_is_that_of_control_frames_and_one_that_does_not_fit_is_still_due() {
+        let long = core::str::from_utf8(&[b'x'; 123]).expect("text");
+        let ours = Close::new(CloseCode::GOING_AWAY, long).ok();
+        let mut expected = [0; ControlFrame::MAX_LEN];
+        let len = ControlFrame::Close(ours).encode(Some(KEY), &mut expected).expect("131 bytes");
+        let mut writer = FrameWriter::client();
+        writer.close();
+        let too_small = writer.close_frame(ours, KEY, &mut [0; 130]);
+        assert_eq!(too_small, Some(Err(BufferTooSmall { needed: 131 })));
         assert!(writer.close_is_due() && !writer.close_sent());
-        assert!(written(&mut writer, &long[1..]).is_some());
+        assert_eq!(written(&mut writer, ours), Some((len, expected)));
     }
 }

@@ -2,7 +2,7 @@
 
 use eio_core::packet::{Data, DecodeError, Packet, PacketType, WebSocketMessage};
 use eio_core::session::Violation;
-use eio_core::ws::{self, Close, CloseCode, ControlFrame, Piece, Reader, Received};
+use eio_core::ws::{self, ControlFrame, Piece, Reader, Received};
 use eio_core::{Instant, SessionEvent};
 
 use super::{Delivery, Phase, ReadEnd, RttPing, State};
@@ -115,8 +115,7 @@ impl State<'_> {
                 }
             }
             Received::Control(ControlFrame::Close(close)) => {
-                self.set_close_code(close.map(|close| close.code()));
-                self.request_close_frame();
+                self.writer.handle_close(close);
                 self.session.handle_close_frame(now, close);
                 // RFC 6455 allows nothing after a close frame, and reading on would overwrite its reason.
                 self.read_end = Some(ReadEnd::Closed);
@@ -130,7 +129,7 @@ impl State<'_> {
             // Only a message may be that long: no handshake, and no base64.
             self.dropping = !piece.last;
             if self.session.heartbeat().is_none() || self.session.is_open() {
-                self.set_close_code(Some(CloseCode::MESSAGE_TOO_BIG));
+                self.writer.handle_error(ws::Error::MessageTooLong { max: 0 });
                 self.session.handle_violation(now, Violation::PayloadTooLarge);
             }
             return;
@@ -157,14 +156,9 @@ impl State<'_> {
         Some(Piece { bytes, ..piece })
     }
 
-    /// Sets the code of the close frame to the server.
-    fn set_close_code(&mut self, code: Option<CloseCode>) {
-        self.close = code.and_then(|code| Close::new(code, "").ok());
-    }
-
     /// Handles a violation of the WebSocket framing.
     fn handle_framing_error(&mut self, now: Instant, error: ws::Error) {
-        self.set_close_code(Some(error.close_code()));
+        self.writer.handle_error(error);
         let violation = match error {
             ws::Error::MessageTooLong { max } => {
                 // The first message is the handshake.

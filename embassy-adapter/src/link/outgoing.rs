@@ -5,7 +5,7 @@ use eio_core::session::Control;
 use eio_core::ws::{Key, MessageKind, OpCode, Piece};
 use eio_core::{BufferTooSmall, Instant};
 
-use super::{CloseFrame, Link, Phase, RttPing, State};
+use super::{Link, Phase, RttPing, State};
 use crate::SendError;
 use crate::drive::Failed;
 use crate::outbox::{Outbox, fill};
@@ -13,7 +13,7 @@ use crate::outbox::{Outbox, fill};
 impl Link<'_> {
     /// Returns the part of a message that is still to be sent. An earlier call may have sent the beginning.
     pub(crate) fn resume<'m>(&self, message: Piece<'m>) -> Result<Piece<'m>, SendError> {
-        let Some(open) = self.outbox.open_message() else {
+        let Some(open) = self.state.writer.unfinished() else {
             self.state.check_message(message)?;
             return Ok(message);
         };
@@ -33,7 +33,7 @@ impl Link<'_> {
 
     /// Checks that a piece may come next and that the message stays within the server's limit.
     pub(crate) fn check_piece(&self, piece: Piece<'_>) -> Result<(), SendError> {
-        let before = match self.outbox.open_message() {
+        let before = match self.state.writer.unfinished() {
             Some(_) if piece.first => return Err(SendError::Unfinished),
             None if piece.first => self.state.prefix(piece.kind).len(),
             Some(open) if open == piece.kind => self.state.sent,
@@ -47,7 +47,7 @@ impl Link<'_> {
         &mut self,
         write: &dyn Fn(&mut [u8]) -> Result<usize, BufferTooSmall>,
     ) -> Result<(), SendError> {
-        if self.outbox.open_message().is_some() {
+        if self.state.writer.unfinished().is_some() {
             return Err(SendError::Unfinished);
         }
         let prefix = self.state.prefix(MessageKind::Text);
@@ -59,8 +59,7 @@ impl Link<'_> {
         })?;
         let len = len.saturating_add(prefix.len());
         self.state.check_len(len)?;
-        let key = self.state.key();
-        self.outbox.put_message(MessageKind::Text, true, len, key);
+        self.state.put_message(MessageKind::Text, true, len, &mut self.outbox);
         Ok(())
     }
 }
@@ -83,7 +82,7 @@ impl State<'_> {
 
     /// Puts the next frame that does not come from the application, if there is room and one is due.
     pub(crate) fn fill(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
-        let last = self.close_frame == CloseFrame::Sent;
+        let last = self.writer.close_sent();
         if matches!(self.phase, Phase::Frames) && outbox.is_idle() && self.write_failed.is_none() && !last {
             self.put_control(now, outbox);
         }
@@ -101,10 +100,15 @@ impl State<'_> {
         fill(&mut slots, prefix);
         fill(&mut slots, taken);
         let last = last && taken.len() == bytes.len();
-        let key = self.key();
-        outbox.put_message(kind, last, prefix.len().saturating_add(taken.len()), key);
+        self.put_message(kind, last, prefix.len().saturating_add(taken.len()), outbox);
         self.sent = before.saturating_add(taken.len());
         taken.len()
+    }
+
+    /// Makes a frame of the payload in the send buffer, as a whole message or its next fragment.
+    fn put_message(&mut self, kind: MessageKind, last: bool, len: usize, outbox: &mut Outbox<'_>) {
+        let opcode = self.writer.next_opcode(kind, last);
+        outbox.put(opcode, last, len, self.key());
     }
 
     pub(crate) fn random_key(&mut self) -> Key {
@@ -145,19 +149,16 @@ impl State<'_> {
     /// Puts the first of the frames that are due, if there is one.
     fn put_control(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
         let sent_at;
-        let (opcode, payload): (_, &[u8]) = if let Some(heartbeat) = self.heartbeat(outbox) {
+        let (opcode, payload): (_, &[u8]) = if let Some(heartbeat) = self.heartbeat() {
             (OpCode::Text, heartbeat.encoded().as_bytes())
-        } else if self.close_frame == CloseFrame::Due {
+        } else if self.writer.close_is_due() {
             // A close frame is the last frame: pongs and pings no longer matter.
-            self.close_frame = CloseFrame::Sent;
-            let mut slots = outbox.payload().iter_mut();
-            let mut len = 0;
-            if let Some(close) = self.close {
-                fill(&mut slots, &close.code().as_u16().to_be_bytes());
-                fill(&mut slots, close.reason().as_bytes());
-                len = close.reason().len().saturating_add(2);
+            let key = self.key();
+            if let Some(body) = outbox.payload().first_chunk_mut()
+                && let Some(header) = self.writer.close_body(self.close, key, body)
+            {
+                outbox.put(OpCode::Close, true, header.payload_len, key);
             }
-            outbox.put(OpCode::Close, true, len, (self.rng)().to_ne_bytes());
             return;
         } else if self.has_ended() {
             return;
@@ -176,23 +177,16 @@ impl State<'_> {
 
     /// Returns the heartbeat that is due. Between the fragments of a message, WebSocket allows only control frames, so a
     /// heartbeat waits there. A session that closes or has ended sends no heartbeat.
-    fn heartbeat(&mut self, outbox: &Outbox<'_>) -> Option<Control> {
-        if outbox.open_message().is_some() && self.session.is_open() {
+    fn heartbeat(&mut self) -> Option<Control> {
+        if self.writer.unfinished().is_some() && self.session.is_open() {
             return None;
         }
         loop {
             match self.session.poll_transmit()? {
-                Control::Close => self.request_close_frame(),
+                Control::Close => self.writer.close(),
                 heartbeat if self.session.is_open() => return Some(heartbeat),
                 _ => {}
             }
-        }
-    }
-
-    /// Requests a close frame, unless one has been requested before.
-    pub(super) fn request_close_frame(&mut self) {
-        if self.close_frame == CloseFrame::NotDue {
-            self.close_frame = CloseFrame::Due;
         }
     }
 

@@ -54,35 +54,37 @@ impl<'a> ClientRequest<'a> {
     /// Returns a [`RequestError`] if a part of the request is invalid, or if `out` is too small. `out` may hold a part of
     /// the request then.
     pub fn write<'o>(&self, key: &Key, out: &'o mut [u8]) -> Result<&'o [u8], RequestError> {
-        let mut writer = Writer { out, len: 0, invalid: None };
+        let mut writer = Writer { out, len: 0, fields: 0, invalid: 0 };
         writer.own("GET ");
-        writer.expect(self.path.starts_with('/'), RequestError::Path);
-        writer.callers(self.path, " ?#", RequestError::Path);
+        writer.field(self.path, Rule { forbidden: *b" ?#", may_be_empty: false });
         writer.own("?EIO=");
         writer.own(self.revision.as_str());
         writer.own("&transport=websocket");
         if !self.query.is_empty() {
             writer.own("&");
         }
-        writer.callers(self.query, " #", RequestError::Query);
+        writer.field(self.query, Rule { forbidden: *b" ##", may_be_empty: true });
         writer.own(" HTTP/1.1\r\nHost: ");
-        writer.expect(!self.host.is_empty(), RequestError::Host);
-        writer.callers(self.host, " ", RequestError::Host);
+        writer.field(self.host, Rule { forbidden: *b"   ", may_be_empty: false });
         writer.own("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");
         writer.own(key.as_str());
-        for (index, (name, value)) in self.headers.iter().enumerate() {
-            let invalid = RequestError::Header { index };
+        for (name, value) in self.headers {
             writer.own("\r\n");
-            writer.expect(!name.is_empty(), invalid);
-            writer.callers(name, " :", invalid);
+            writer.field(name, Rule { forbidden: *b" ::", may_be_empty: false });
             writer.own(": ");
-            writer.callers(value, "", invalid);
+            writer.field(value, Rule { forbidden: [0; 3], may_be_empty: true });
         }
         writer.own("\r\n\r\n");
-        let Writer { out, len, invalid } = writer;
+        let Writer { out, len, invalid, .. } = writer;
         match invalid {
-            Some(error) => Err(error),
-            None => out.get(..len).ok_or(RequestError::BufferTooSmall(BufferTooSmall { needed: len })),
+            0 if self.path.starts_with('/') => {
+                out.get(..len).ok_or(RequestError::BufferTooSmall(BufferTooSmall { needed: len }))
+            }
+            0 | 1 => Err(RequestError::Path),
+            2 => Err(RequestError::Query),
+            3 => Err(RequestError::Host),
+            // The name and the value of the first header are the fields 4 and 5.
+            header => Err(RequestError::Header { index: header.saturating_sub(4) / 2 }),
         }
     }
 }
@@ -116,8 +118,17 @@ pub enum RequestError {
 struct Writer<'o> {
     out: &'o mut [u8],
     len: usize,
-    /// The first invalid field.
-    invalid: Option<RequestError>,
+    /// The number of fields so far: the path, the query, the host, then the name and the value of each header.
+    fields: usize,
+    /// The number of the first invalid field. 0 if all are valid.
+    invalid: usize,
+}
+
+/// What a field must not be.
+#[derive(Clone, Copy)]
+struct Rule {
+    forbidden: [u8; 3],
+    may_be_empty: bool,
 }
 
 impl Writer<'_> {
@@ -129,18 +140,18 @@ impl Writer<'_> {
         self.len = self.len.saturating_add(text.len());
     }
 
-    /// Writes text from the caller. Accepts visible ASCII and spaces without the characters in `forbidden`, so that a
-    /// line break cannot smuggle anything into the request.
-    fn callers(&mut self, text: &str, forbidden: &str, invalid: RequestError) {
-        let allowed = |byte: u8| matches!(byte, b' '..=b'~') && !forbidden.as_bytes().contains(&byte);
-        self.expect(text.bytes().all(allowed), invalid);
-        self.own(text);
-    }
-
-    fn expect(&mut self, valid: bool, invalid: RequestError) {
-        if !valid {
-            self.invalid.get_or_insert(invalid);
+    /// Writes text from the caller. Accepts visible ASCII and spaces without the forbidden characters, so that a line
+    /// break cannot smuggle anything into the request.
+    fn field(&mut self, text: &str, rule: Rule) {
+        let allowed = |byte: u8| {
+            matches!(byte, b' '..=b'~') && rule.forbidden.iter().all(|forbidden| *forbidden != byte)
+        };
+        self.fields = self.fields.wrapping_add(1);
+        let valid = text.bytes().all(allowed) && (rule.may_be_empty || !text.is_empty());
+        if !valid && self.invalid == 0 {
+            self.invalid = self.fields;
         }
+        self.own(text);
     }
 }
 
@@ -190,45 +201,46 @@ pub fn check_response<'p>(
     if status != 101 {
         return Err(ResponseError::Status { status });
     }
-    let (mut upgrade, mut connection, mut extension, mut accepted) = (false, false, false, false);
-    let (mut answers, mut protocols, mut protocol) = (0_usize, 0_usize, None);
+    // Which of the headers say what they have to, one bit for each of `NAMES`.
+    let mut said = 0_u8;
+    let (mut answers, mut protocol) = (0_usize, None);
     loop {
         let line = line(&mut lines);
         if line.is_empty() {
             break;
         }
         let (name, value) = field(line).ok_or(ResponseError::NotHttp)?;
-        match NAMES.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
-            Some(0) => upgrade |= lists(value, "websocket"),
-            Some(1) => connection |= lists(value, "upgrade"),
-            Some(2) => {
+        let known = NAMES.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+        let Some(known) = known else { continue };
+        let says = match known {
+            0 => lists(value, "websocket"),
+            1 => lists(value, "upgrade"),
+            2 => {
                 answers = answers.saturating_add(1);
-                accepted = key.is_accepted_by(value);
+                key.is_accepted_by(value)
             }
-            Some(3) => extension |= !value.is_empty(),
-            Some(_) if !value.is_empty() => {
-                protocols = protocols.saturating_add(1);
-                protocol = offered.iter().copied().find(|offered| offered.as_bytes() == value);
-            }
-            _ => {}
-        }
+            _ if value.is_empty() => false,
+            3 => true,
+            // A second choice is as wrong as one that was not offered.
+            _ => match offered.iter().copied().find(|offered| offered.as_bytes() == value) {
+                Some(offered) => protocol.replace(offered).is_some(),
+                None => true,
+            },
+        };
+        said |= u8::from(says) << known;
     }
-    if !upgrade {
-        Err(ResponseError::Upgrade)
-    } else if !connection {
-        Err(ResponseError::Connection)
-    } else if extension {
-        Err(ResponseError::Extension)
-    } else if protocols > usize::from(protocol.is_some()) {
-        Err(ResponseError::Protocol)
-    } else if accepted && answers == 1 {
-        Ok(protocol)
-    } else {
-        Err(ResponseError::Accept)
+    match said {
+        0b0_0111 if answers == 1 => Ok(protocol),
+        _ if said & 0b0_0001 == 0 => Err(ResponseError::Upgrade),
+        _ if said & 0b0_0010 == 0 => Err(ResponseError::Connection),
+        _ if said & 0b0_1000 != 0 => Err(ResponseError::Extension),
+        _ if said & 0b1_0000 != 0 => Err(ResponseError::Protocol),
+        _ => Err(ResponseError::Accept),
     }
 }
 
-/// The headers that are checked.
+/// The headers that are checked. The first three have to say what the client expects, and the last two nothing that it did
+/// not offer.
 const NAMES: [&str; 5] =
     ["upgrade", "connection", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"];
 
