@@ -1,0 +1,143 @@
+//! The answers to polls beside a slow, obvious model: every prefix of the queue is written, and the longest one that fits
+//! is the answer.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+use eio_core::packet::{Data, Packet, WebSocketMessage};
+use eio_core::payload::{DEFAULT_MAX_PACKETS, Format, v3::Framing};
+use eio_core::polling::{Limits, Refusal, ServerPolling};
+use eio_core::session::CLOSE_TIMEOUT;
+use eio_core::{Heartbeat, Instant, Liveness, Revision, ServerSession};
+use proptest::prelude::*;
+
+const NOW: Instant = Instant::from_micros(0);
+
+fn session(revision: Revision) -> ServerSession {
+    match revision {
+        Revision::V4 => ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), NOW),
+        Revision::V3 => ServerSession::eio3(Heartbeat::DEFAULT, Liveness::default(), NOW),
+    }
+}
+
+fn written(format: Format, packets: &[Packet<'_>]) -> Vec<u8> {
+    let mut out = vec![0; 10_000];
+    format.layout(packets.iter().copied()).encode(packets.iter().copied(), &mut out).unwrap().to_vec()
+}
+
+fn bytes(packet: &Packet<'_>) -> Vec<u8> {
+    match packet.data {
+        Data::Text(text) => text.as_bytes().to_vec(),
+        Data::Binary(bytes) => bytes.to_vec(),
+        Data::Base64(text) => text.decode(&mut vec![0; text.decoded_len()]).unwrap().to_vec(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_answer_carries_the_longest_prefix_that_fits(
+        queue in proptest::collection::vec((any::<bool>(), "[a-z€😀]{0,12}"), 0..8),
+        (max_packets, max_len) in (1_usize..6, 1_usize..90),
+        (v3, text_only, closing) in any::<(bool, bool, bool)>(),
+    ) {
+        let revision = if v3 { Revision::V3 } else { Revision::V4 };
+        let format = Format::new(revision, text_only);
+        let queue: Vec<_> = queue
+            .iter()
+            .map(|(text, string)| Packet::message(match text {
+                true => WebSocketMessage::Text(string),
+                false => WebSocketMessage::Binary(string.as_bytes()),
+            }))
+            .collect();
+        let limits = Limits::DEFAULT.with_max_packets(max_packets).with_max_len(max_len);
+        let fits = |packets: &[Packet<'_>]| {
+            packets.len() <= 1 || (packets.len() <= max_packets && written(format, packets).len() <= max_len)
+        };
+        let taken = (0..=queue.len()).take_while(|len| fits(&queue[..*len])).last().unwrap();
+        let mut expected = queue[..taken].to_vec();
+        let mut closed = expected.clone();
+        closed.push(Packet::CLOSE);
+        let closes = closing && taken == queue.len() && fits(&closed);
+        if closes {
+            expected = closed;
+        }
+
+        let (mut session, mut polling) = (session(revision), ServerPolling::new(revision, text_only));
+        prop_assert_eq!(polling.handle_poll(NOW, &mut session, false), Ok(()));
+        if closing {
+            session.close(NOW, CLOSE_TIMEOUT);
+        }
+        let batch = polling.poll_answer(NOW, &mut session, queue.iter().copied(), &limits);
+        prop_assert_eq!(batch.is_some(), !expected.is_empty());
+        let Some(batch) = batch else { return Ok(()) };
+        prop_assert_eq!((batch.messages(), batch.closes(), batch.count()), (taken, closes, expected.len()));
+        prop_assert_eq!(session.has_ended(), closes);
+        prop_assert_eq!(polling.close_pending(), closing && !closes);
+        let mut out = vec![0; batch.len()];
+        let payload = batch.encode(queue.iter().copied(), &mut out).unwrap();
+        prop_assert_eq!(payload, &written(format, &expected)[..]);
+        let framing: Framing = batch.framing();
+        let decoded = format.decode(framing, payload, DEFAULT_MAX_PACKETS).map(Result::unwrap);
+        prop_assert!(decoded.map(|packet| (packet.packet_type, bytes(&packet))).eq(
+            expected.iter().map(|packet| (packet.packet_type, bytes(packet)))
+        ));
+    }
+
+    #[test]
+    fn one_request_of_a_kind_is_in_flight_and_the_second_ends_the_session(
+        calls in proptest::collection::vec(0_u8..6, 0..40),
+    ) {
+        let (mut session, mut polling) = (session(Revision::V4), ServerPolling::new(Revision::V4, false));
+        // Whether a poll and a post are in flight, and whether the session has ended.
+        let (mut poll, mut post, mut ended) = (false, false, false);
+        for call in calls {
+            match call {
+                0 | 1 => {
+                    let busy = if call == 0 { poll } else { post };
+                    let expected = match (ended, busy) {
+                        (true, _) => Err(Refusal::SessionEnded),
+                        (false, true) => Err(Refusal::Overlapping),
+                        (false, false) => Ok(()),
+                    };
+                    let result = if call == 0 {
+                        polling.handle_poll(NOW, &mut session, false)
+                    } else {
+                        polling.handle_post(NOW, &mut session, Framing::Text)
+                    };
+                    prop_assert_eq!(result, expected);
+                    ended |= busy;
+                    *(if call == 0 { &mut poll } else { &mut post }) |= expected.is_ok();
+                }
+                2 => {
+                    let answer = polling.poll_answer(NOW, &mut session, [], &Limits::DEFAULT);
+                    // Only the end has something to say.
+                    prop_assert_eq!(answer.is_some(), poll && ended);
+                    if answer.is_some() {
+                        polling.handle_poll_answered();
+                        poll = false;
+                    }
+                }
+                3 => {
+                    polling.handle_poll_aborted(NOW, &mut session);
+                    ended |= poll;
+                    poll = false;
+                }
+                4 => {
+                    polling.handle_post_received();
+                    let answer = polling.post_answer(&session, true);
+                    prop_assert_eq!(answer, post.then_some(Ok(())));
+                    post = false;
+                }
+                _ => {
+                    let answer = polling.post_answer(&session, true);
+                    prop_assert_eq!(answer, (post && ended).then_some(Err(Refusal::SessionEnded)));
+                    post &= !ended;
+                }
+            }
+            prop_assert_eq!((session.has_ended(), polling.is_idle()), (ended, !poll && !post));
+        }
+    }
+}
