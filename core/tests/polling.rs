@@ -1,11 +1,6 @@
 //! The answers to polls beside a slow, obvious model: every prefix of the queue is written, and the longest one that fits
 //! is the answer.
-#![expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use eio_core::packet::{Data, Packet, WebSocketMessage};
 use eio_core::payload::{DEFAULT_MAX_PACKETS, Format, v3::Framing};
