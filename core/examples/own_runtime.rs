@@ -1,7 +1,8 @@
-//! An Engine.IO server on a runtime of its own: one thread, sockets that do not block, no library but the core. It
-//! echoes messages over long-polling and WebSocket.
+//! An Engine.IO echo server over long-polling and WebSocket, on its own small runtime: one thread, non-blocking sockets, no
+//! library except the core.
 //!
-//! `cargo run -p eio-core --example own_runtime`, then `eio connect http://127.0.0.1:3000` or any Engine.IO 4 client.
+//! Run `cargo run -p eio-core --example own_runtime`, and connect with `eio connect http://127.0.0.1:3000` or any Engine.IO
+//! 4 client.
 #![allow(
     clippy::std_instead_of_core,
     clippy::indexing_slicing,
