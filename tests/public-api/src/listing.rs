@@ -41,23 +41,41 @@ pub(crate) fn of(json: &Path, package: &str) -> Result<Listing, String> {
 
 /// Leaves out the functions of foreign traits, because the line of the implementation implies them. Of the traits that
 /// the compiler implements, only a missing `Send` or `Sync` is shown.
+///
+/// A type's own functions are sorted: in which of its blocks, and in which file, a function stands is not part of the API.
 fn without_what_traits_imply(lines: impl Iterator<Item = String>, crate_name: &str) -> String {
     let own = format!("{crate_name}::");
-    let mut text = String::new();
+    let mut kept = Vec::new();
+    let mut functions = Vec::new();
     // How the functions begin that the last implementation of a foreign trait brings.
     let mut implied = None;
     for line in lines.filter(|line| !is_usual(line)) {
         if line.starts_with("impl") {
-            let foreign = implementation(&line).filter(|(interface, _)| !interface.starts_with(&own));
+            let parts = implementation(&line);
+            let foreign = parts.filter(|(interface, _)| !interface.starts_with(&own));
             implied = foreign.map(|(_, subject)| format!(" fn {subject}::"));
+            if parts.is_none() {
+                continue;
+            }
         }
-        let is_implied = implied.as_ref().is_some_and(|beginning| line.contains(beginning));
-        if !is_implied {
-            text.push_str(&line);
-            text.push('\n');
+        if line.contains(" fn ") {
+            if !implied.as_ref().is_some_and(|beginning| line.contains(beginning)) {
+                functions.push(line);
+            }
+            continue;
         }
+        kept.extend(sorted(&mut functions));
+        kept.push(line);
     }
-    text
+    kept.extend(sorted(&mut functions));
+    kept.join("\n") + "\n"
+}
+
+/// Takes the functions, in the order of their names.
+fn sorted(functions: &mut Vec<String>) -> Vec<String> {
+    let name = |function: &String| function.split_once(" fn ").map(|(_, name)| name.to_owned());
+    functions.sort_by_key(name);
+    core::mem::take(functions)
 }
 
 /// Whether the line says that the compiler implements a trait, or that it does not implement one that nobody asks for.
@@ -143,11 +161,23 @@ mod tests {
         ];
         let kept: Vec<&str> = listed
             .into_iter()
+            .filter(|line| *line != "impl eio_some::A")
             .filter(|line| {
                 !["::clone(", "::StructuralPartialEq", "::call("].iter().any(|word| line.contains(word))
             })
             .collect();
         assert_eq!(shortened(&listed), kept.join("\n") + "\n");
+    }
+
+    #[test]
+    fn moving_a_function_to_another_block_changes_nothing() {
+        let moved = [
+            "impl eio_some::A",
+            "pub fn eio_some::A::b(&self)",
+            "impl eio_some::A",
+            "pub const fn eio_some::A::a(&self)",
+        ];
+        assert_eq!(shortened(&moved), "pub const fn eio_some::A::a(&self)\npub fn eio_some::A::b(&self)\n");
     }
 
     #[test]
