@@ -13,6 +13,7 @@ mod event;
 mod events;
 mod handshake;
 mod http;
+mod kind;
 mod opening;
 mod polling;
 mod proxy;

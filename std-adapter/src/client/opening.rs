@@ -1,5 +1,6 @@
 //! The client's opening handshake of a WebSocket (RFC 6455 section 4.1).
 
+use core::pin::Pin;
 use std::io;
 
 use eio_core::ws::Key;
@@ -12,6 +13,9 @@ use crate::client::http::{Dialer, HttpConnection, Unsent};
 use crate::client::secrets::Secrets;
 use crate::web::request::has_token;
 use crate::wire::transport::Transport;
+
+/// A future that opens a WebSocket.
+pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Opened, ConnectError>> + Send>>;
 
 /// A WebSocket that the server has opened.
 pub(crate) struct Opened {

@@ -12,7 +12,7 @@ use http::StatusCode;
 use crate::client::Client;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
-use crate::client::session::Session;
+use crate::client::kind::Session;
 use crate::client::socket::ClientSocket;
 
 /// Opens sessions one after another, with the delays of a [`Backoff`] between them.

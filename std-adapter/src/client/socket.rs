@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::client::error::ConnectError;
 use crate::client::handshake::{HandshakeInfo, ShortSid};
-use crate::client::session::Session;
+use crate::client::kind::Session;
 use crate::session::end::Disconnect;
 use crate::session::send::{SendError, TrySendError};
 use crate::wire::close_frame::CloseFrame;

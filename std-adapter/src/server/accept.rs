@@ -82,7 +82,7 @@ async fn accept<L: Listener>(
             accepted = &mut accepting => return accepted,
             () = tokio::time::sleep_until(server.sessions.clock.deadline(over)) => {
                 if let Some(after) = outage.ends(server.sessions.clock.now()) {
-                    events::tell_accepts_again(after, server.sessions.config.observer.as_deref());
+                    events::tell_accepts_again(after, server.observer.as_deref());
                 }
             }
         }
@@ -95,7 +95,7 @@ fn fails(server: &ServerShared, outage: &mut Outage, why: &CannotAccept<'_>) {
     let now = server.sessions.clock.now();
     server.gate.press(now);
     let is_new = outage.begins(now);
-    events::tell_cannot_accept(why, is_new, server.sessions.config.observer.as_deref());
+    events::tell_cannot_accept(why, is_new, server.observer.as_deref());
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

@@ -10,8 +10,8 @@ use http::header;
 use http::request::Parts;
 
 use crate::server::config::ChooseHeartbeat;
-use crate::server::session::{ServerContext, Session};
 use crate::server::sessions::Registered;
+use crate::server::sessions::{ServerContext, Session};
 use crate::server::shared::ServerShared;
 use crate::session::guard::{Guarded, guarded};
 use crate::web::peer_addr::PeerAddr;

@@ -1,10 +1,8 @@
 //! The application of one session, which runs in the session's own task.
 
 use core::task::{Context, Poll};
-use std::sync::Arc;
 
-use crate::server::session::ServerSide;
-use crate::server::socket::{Sender, Socket};
+use crate::server::sessions::ServerKind;
 use crate::session::engine::Engine;
 use crate::session::guard::{Guarded, Panicked, guarded};
 use crate::web::head::Head;
@@ -27,13 +25,12 @@ impl Application {
     }
 
     /// Polls the application. Starts it first if it has not started.
-    pub(crate) fn run(&mut self, engine: &mut Engine<ServerSide>, cx: &mut Context<'_>) {
+    pub(crate) fn run(&mut self, engine: &mut Engine<ServerKind>, cx: &mut Context<'_>) {
         if let Self::ToStart(_) = self
             && let Self::ToStart(head) = core::mem::replace(self, Self::Over)
         {
-            let socket = Socket::new(Arc::clone(&engine.shared), head);
-            let application = &engine.shared.context.sessions.config.application;
-            match guarded(|| application(socket)) {
+            let callbacks = &engine.context().sessions.callbacks;
+            match guarded(|| callbacks.start(&engine.shared, head)) {
                 Ok(application) => *self = Self::Running(Guarded::new("application", application)),
                 Err(panicked) => self.end(engine, Err(panicked)),
             }
@@ -48,11 +45,11 @@ impl Application {
     }
 
     /// Notes that the application will not start, because the client did not take the answer that opens the session.
-    pub(crate) fn never_starts(&mut self, engine: &mut Engine<ServerSide>) {
+    pub(crate) fn never_starts(&mut self, engine: &mut Engine<ServerKind>) {
         self.end(engine, Ok(()));
     }
 
-    fn end(&mut self, engine: &mut Engine<ServerSide>, outcome: Result<(), Panicked>) {
+    fn end(&mut self, engine: &mut Engine<ServerKind>, outcome: Result<(), Panicked>) {
         *self = Self::Over;
         engine.shared.lock().slots.application_over = true;
         if let Err(panicked) = outcome {
@@ -62,18 +59,16 @@ impl Application {
     }
 
     /// Runs `on_disconnect` once the session and the application have ended.
-    pub(crate) fn drive_end(&mut self, engine: &Engine<ServerSide>, cx: &mut Context<'_>) {
+    pub(crate) fn drive_end(&mut self, engine: &Engine<ServerKind>, cx: &mut Context<'_>) {
         let sessions = &engine.context().sessions;
         if let Self::Over = self
             && let Some(end) = engine.shared.end()
         {
             *self = Self::Left;
-            if let Some(on_disconnect) = &sessions.config.on_disconnect {
-                let sender = Sender::new(Arc::clone(&engine.shared));
-                match guarded(|| on_disconnect(sender, end)) {
-                    Ok(leaving) => *self = Self::Leaving(Guarded::new("on_disconnect", leaving)),
-                    Err(panicked) => panicked.report("on_disconnect", engine.context().id.short()),
-                }
+            match guarded(|| sessions.callbacks.clean_up(&engine.shared, end)) {
+                Ok(None) => {}
+                Ok(Some(leaving)) => *self = Self::Leaving(Guarded::new("on_disconnect", leaving)),
+                Err(panicked) => panicked.report("on_disconnect", engine.context().id.short()),
             }
             if let Self::Left = self {
                 sessions.application_ended(engine.context().id);

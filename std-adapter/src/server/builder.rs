@@ -11,6 +11,7 @@ use eio_core::settings::{ServerSettings, SettingsError};
 use eio_core::{Heartbeat, Liveness};
 
 use crate::server::Server;
+use crate::server::callbacks::ServerCallbacks;
 use crate::server::config::HttpConfig;
 use crate::server::session_config::SessionConfig;
 use crate::server::socket::Socket;
@@ -21,6 +22,7 @@ use crate::wire::message::Message;
 /// The settings of a [`Server`]. Each setter documents its default.
 pub struct ServerBuilder {
     sessions: SessionConfig,
+    callbacks: ServerCallbacks,
     http: HttpConfig,
     /// The first setting of the core that was out of bounds. `build` returns it as an error.
     unfit: Option<SettingsError>,
@@ -49,9 +51,11 @@ impl Server {
                 limits: Limits::DEFAULT,
                 max_packets_per_payload: 16,
                 initial_packet: None,
-                observer: None,
-                on_disconnect: None,
+            },
+            callbacks: ServerCallbacks {
                 application: Box::new(move |socket| Box::pin(application(socket))),
+                on_disconnect: None,
+                observer: None,
             },
             http: HttpConfig::default(),
             unfit: None,

@@ -9,7 +9,8 @@ use eio_core::upgrade::{ServerUpgrade, UpgradeControl, UpgradeOutcome};
 use hyper::upgrade::OnUpgrade;
 
 use crate::carrier::websocket::{FrameSource, WebSocketIo};
-use crate::server::session::{ServerSide, websocket};
+use crate::server::sessions::ServerKind;
+use crate::server::websocket::websocket;
 use crate::session::engine::Engine;
 use crate::session::upgrade::ProbeSink;
 use crate::wire::outgoing::ToWrite;
@@ -34,7 +35,7 @@ impl Candidate {
     pub(crate) fn drive(
         &mut self,
         cx: &mut Context<'_>,
-        engine: &Engine<ServerSide>,
+        engine: &Engine<ServerKind>,
         now: Instant,
     ) -> Option<UpgradeOutcome> {
         self.open(cx, engine);
@@ -63,7 +64,7 @@ impl Candidate {
         self.upgrade.outcome()
     }
 
-    fn open(&mut self, cx: &mut Context<'_>, engine: &Engine<ServerSide>) {
+    fn open(&mut self, cx: &mut Context<'_>, engine: &Engine<ServerKind>) {
         let Some(opening) = &mut self.opening else { return };
         match Pin::new(opening).poll(cx) {
             Poll::Pending => return,

@@ -10,22 +10,26 @@ use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 
 use crate::server::observer::{CannotAccept, Observer, RefusedRequest};
-use crate::server::session::Session;
+use crate::server::sessions::Session;
 use crate::server::socket::Sender;
 use crate::session::end::log_end;
+use crate::session::engine::Happening;
 use crate::session::guard::guarded;
 use crate::session::metrics;
-use crate::session::role::Happening;
 
-/// Returns whether there is an observer, or a log that may show messages and heartbeats.
+/// Whether the log or the metrics want to hear of messages and heartbeats.
 ///
 /// It does not call the log's subscriber, which is application code, but only checks the most verbose level.
-pub(crate) fn is_anybody_listening(observer: Option<&Arc<dyn Observer>>) -> bool {
-    cfg!(feature = "metrics") || observer.is_some() || LevelFilter::current() >= LevelFilter::TRACE
+pub(crate) fn is_logged_or_counted() -> bool {
+    cfg!(feature = "metrics") || LevelFilter::current() >= LevelFilter::TRACE
 }
 
 /// Reports an event to all three. Returns `false` if one of them panicked.
-pub(crate) fn tell(session: &Arc<Session>, happening: Happening<'_>) -> bool {
+pub(crate) fn tell(
+    session: &Arc<Session>,
+    happening: Happening<'_>,
+    observer: Option<&dyn Observer>,
+) -> bool {
     let context = &session.context;
     let run = |callback, code: &dyn Fn()| match guarded(code) {
         Ok(()) => true,
@@ -37,11 +41,9 @@ pub(crate) fn tell(session: &Arc<Session>, happening: Happening<'_>) -> bool {
     // A panic of one receiver does not keep the event from the others.
     let logged = run("tracing", &|| log(session, happening));
     let counted = run("metrics", &|| count(session, happening));
-    let observed = match &context.sessions.config.observer {
-        Some(observer) => run("observer", &|| observe(&**observer, session, happening)),
-        None => true,
-    };
-    logged && counted && observed
+    let was_observed =
+        observer.is_none_or(|observer| run("observer", &|| observe(observer, session, happening)));
+    logged && counted && was_observed
 }
 
 /// Reports a request that was refused.

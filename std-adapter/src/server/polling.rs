@@ -5,13 +5,16 @@ use core::future::poll_fn;
 use bytes::Bytes;
 use eio_core::Revision;
 use eio_core::packet::{Packet, PacketType};
-use eio_core::payload::{jsonp, v3::Framing};
+use eio_core::payload::v3::Framing;
+use eio_core::payload::v4::EncodeError;
+use eio_core::payload::{Format, jsonp};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::server::admission::{callback, check_origin, known, open, open_text, transport};
-use crate::server::session::{Session, run_polling, span};
+use crate::server::session::{run_polling, span};
+use crate::server::sessions::{ServerContext, Session};
 use crate::server::shared::ServerShared;
 use crate::server::slots::{Payload, PollAnswer};
 use crate::session::metrics;
@@ -20,7 +23,7 @@ use crate::web::activity::CameOn;
 use crate::web::compression::compress_large;
 use crate::web::request::{Query, is_internet_explorer};
 use crate::web::respond::{Body, Refusal, empty, respond};
-use crate::wire::payload::encode;
+use crate::wire::outgoing::Outgoing;
 use crate::wire::transport::Transport;
 
 const TEXT: &str = "text/plain; charset=UTF-8";
@@ -83,7 +86,7 @@ async fn handshake(
     let initial = session.context.sessions.config.initial_packet.as_ref();
     let mut packets = vec![Packet::text(PacketType::Open, &open)];
     packets.extend(initial.map(|message| Packet::message(message.as_websocket_message())));
-    let mut response = payload_response(&session, query, &packets)?;
+    let mut response = packets_response(&session, query, &packets)?;
     if let Some(cookie) = &server.http.cookie {
         let cookie = cookie.header(session.context.id).ok_or_else(|| Refusal::impossible("the cookie"))?;
         response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -111,18 +114,20 @@ async fn get(
     query: &Query,
     request: &HeaderMap,
 ) -> Result<Response<Body>, Refusal> {
-    let Some(mut pending) = session.begin_poll() else {
+    let Some(mut pending) = session.begin_poll(query.jsonp.is_some()) else {
         return Ok(empty(StatusCode::BAD_REQUEST));
     };
-    let PollAnswer { controls: mut packets, messages } = poll_fn(|cx| pending.poll_answer(cx)).await;
-    let bytes = messages.iter().map(|outgoing| outgoing.message().len()).sum();
-    metrics::messages_sent(messages.len(), bytes);
-    // A close packet, and the noop before it, stay behind the messages.
-    let close = packets.iter().position(|packet| *packet == Packet::CLOSE).unwrap_or(packets.len());
-    let messages = messages.iter().map(|outgoing| Packet::message(outgoing.message().as_websocket_message()));
-    packets.splice(close..close, messages);
-    let response = payload_response(session, query, &packets)?;
-    drop(packets);
+    let response = match poll_fn(|cx| pending.poll_answer(cx)).await {
+        PollAnswer::Last(packet) => packets_response(session, query, &[packet])?,
+        PollAnswer::Batch(batch, messages) => {
+            let bytes = messages.iter().map(|outgoing| outgoing.message().len()).sum();
+            metrics::messages_sent(messages.len(), bytes);
+            let mut payload = vec![0; batch.len()];
+            let encoded = batch.encode(messages.iter().map(Outgoing::packet), &mut payload);
+            encoded.map_err(|error| unencodable(session, &error))?;
+            payload_response(query, batch.framing(), payload)?
+        }
+    };
     #[cfg(feature = "compression")]
     let response = compress_large(response, request, server.http.compression_threshold).await;
     #[cfg(not(feature = "compression"))]
@@ -131,24 +136,31 @@ async fn get(
     Ok(response)
 }
 
-/// Returns a payload of these packets, in the form that this client accepts. Caches must not store it.
-///
-/// # Errors
-/// Returns an error, which is logged, if the packets do not make a payload. The session then ends together with its
-/// request, which is better than lost or forged packets.
-fn payload_response(
+/// An answer with these packets, in the form that this client reads.
+fn packets_response(
     session: &Session,
     query: &Query,
     packets: &[Packet<'_>],
 ) -> Result<Response<Body>, Refusal> {
-    let context = &session.context;
+    let ServerContext { revision, base64_only, .. } = session.context;
     // A script holds text only.
-    let text_only = context.base64_only || query.jsonp.is_some();
-    let encoded = encode(context.revision, text_only, packets);
-    let (framing, payload) = encoded.map_err(|error| {
-        tracing::error!(sid = %context.id.short(), %error, "a payload cannot be encoded: its session ends");
-        Refusal::Internal
-    })?;
+    let layout = Format::new(revision, base64_only || query.jsonp.is_some()).layout(packets.iter().copied());
+    let mut payload = vec![0; layout.len()];
+    let encoded = layout.encode(packets.iter().copied(), &mut payload);
+    encoded.map_err(|error| unencodable(session, &error))?;
+    payload_response(query, layout.framing(), payload)
+}
+
+/// The packets make no payload, which is logged. The session ends with its request: half of them, or forged ones, are
+/// worse.
+fn unencodable(session: &Session, error: &EncodeError) -> Refusal {
+    let sid = session.context.id.short();
+    tracing::error!(%sid, %error, "a payload cannot be encoded: its session ends");
+    Refusal::Internal
+}
+
+/// An answer with this payload. No cache may keep it.
+fn payload_response(query: &Query, framing: Framing, payload: Vec<u8>) -> Result<Response<Body>, Refusal> {
     let content_type = if framing == Framing::Binary { BINARY } else { TEXT };
     Ok(match &query.jsonp {
         None => uncached(content_type, payload),
@@ -189,6 +201,7 @@ where
         return empty(StatusCode::BAD_REQUEST);
     };
     let is_binary = request.get(header::CONTENT_TYPE).is_some_and(|value| value == BINARY);
+    let framing = if is_binary { Framing::Binary } else { Framing::Text };
     if is_binary && session.context.revision == Revision::V4 {
         in_flight.refuse_content_type();
         return empty(StatusCode::BAD_REQUEST);
@@ -205,7 +218,7 @@ where
         }
     };
     let bytes = if query.jsonp.is_some() { form_payload(&bytes) } else { bytes };
-    if !in_flight.handled(Payload { bytes, is_binary }).await {
+    if !in_flight.handled(Payload { bytes, framing }).await {
         return empty(StatusCode::BAD_REQUEST);
     }
     poll_fn(|cx| in_flight.poll_room_to_answer(cx)).await;

@@ -2,22 +2,96 @@
 
 use core::borrow::Borrow;
 use core::hash::{Hash, Hasher};
+use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use eio_core::{Heartbeat, Instant, Revision, ServerSession};
 use tokio::sync::Notify;
 
-use crate::server::events;
-use crate::server::session::{ServerContext, ServerSide, Session};
 use crate::server::session_config::SessionConfig;
-use crate::session::engine::Engine;
+use crate::server::slots::Slots;
+use crate::session::end::Disconnect;
+use crate::session::engine::{Engine, Happening};
+use crate::session::shared::Shared;
+use crate::web::head::Head;
 use crate::wire::clock::Clock;
 use crate::wire::session_id::SessionId;
+use crate::wire::transport::Transport;
+
+/// One session of a server, as its task, application, handles and requests share it.
+pub(crate) type Session = Shared<ServerKind>;
+
+/// Code of the application that a session's task polls.
+pub(crate) type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The application of a server, and what it wants to be told.
+pub(crate) trait Callbacks: Send + Sync {
+    /// Starts the application of a session. `head` is the head of the opening request.
+    fn start(&self, session: &Arc<Session>, head: Box<Head>) -> Running;
+
+    /// Starts what runs after a session has ended, and its application with it.
+    fn clean_up(&self, session: &Arc<Session>, end: Disconnect) -> Option<Running>;
+
+    /// Returns whether there is an observer, or a log that may show messages and heartbeats.
+    fn is_watching(&self) -> bool;
+
+    /// Tells observer, log and metrics. Returns `false` if one of them panicked.
+    fn tell(&self, session: &Arc<Session>, happening: Happening<'_>) -> bool;
+}
+
+/// The sessions of a server.
+pub(crate) struct ServerKind;
+
+/// The values that do not change while the session lives.
+pub(crate) struct ServerContext {
+    pub(crate) id: SessionId,
+    pub(crate) revision: Revision,
+    /// Whether this client receives binary messages as base64 (`b64=1`).
+    pub(crate) base64_only: bool,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) sessions: Arc<Sessions>,
+}
+
+impl ServerContext {
+    /// Creates a session that opens on `transport`. `heartbeat` replaces the server's periods, if it is set.
+    pub(crate) fn start(self, heartbeat: Option<Heartbeat>, transport: Transport) -> Engine<ServerKind> {
+        let heartbeat = heartbeat.unwrap_or(self.sessions.config.settings.heartbeat());
+        let session = self.session(heartbeat, self.sessions.clock.now());
+        let shared = Arc::new(Shared::new(self, session.clone(), transport, Slots::default()));
+        Engine::new(shared, session, transport, ())
+    }
+
+    /// Creates the core's session, whose heartbeat counts from `now`.
+    pub(crate) fn session(&self, heartbeat: Heartbeat, now: Instant) -> ServerSession {
+        let config = &self.sessions.config;
+        match self.revision {
+            Revision::V3 => ServerSession::eio3(heartbeat, config.settings.liveness(), now),
+            Revision::V4 => {
+                let session = ServerSession::eio4(heartbeat, config.settings.liveness(), now);
+                match first_ping(heartbeat, config.first_ping_jitter) {
+                    Some(delay) => session.with_first_ping_after(delay),
+                    None => session,
+                }
+            }
+        }
+    }
+}
+
+/// Returns when the first ping is due, up to `jitter` before the end of the first interval. Returns `None` without jitter.
+fn first_ping(heartbeat: Heartbeat, jitter: Duration) -> Option<Duration> {
+    let random = if jitter.is_zero() { return None } else { getrandom::u32().ok()? };
+    let earlier = jitter.mul_f64(f64::from(random) / f64::from(u32::MAX));
+    Some(heartbeat.ping_interval().saturating_sub(earlier))
+}
 
 /// The sessions' settings, their clock, and the registry in which requests find them.
 pub(crate) struct Sessions {
     pub(crate) config: SessionConfig,
+    pub(crate) callbacks: Box<dyn Callbacks>,
     pub(crate) clock: Clock,
     /// Signalled when the server begins to close, when its last session ends, and when its last application ends.
     emptied: Notify,
@@ -38,9 +112,10 @@ struct Registry {
 }
 
 impl Sessions {
-    pub(crate) fn new(config: SessionConfig) -> Self {
+    pub(crate) fn new(config: SessionConfig, callbacks: Box<dyn Callbacks>) -> Self {
         Self {
             config,
+            callbacks,
             clock: Clock::start(),
             emptied: Notify::new(),
             closing: AtomicBool::new(false),
@@ -76,7 +151,7 @@ impl Sessions {
     }
 
     /// Registers a session. Returns `None` if the server is full or closing.
-    pub(crate) fn register(&self, engine: Engine<ServerSide>) -> Option<Registered> {
+    pub(crate) fn register(&self, engine: Engine<ServerKind>) -> Option<Registered> {
         let mut registry = self.registry();
         if !self.has_room_beside(registry.open.len()) {
             return None;
@@ -84,11 +159,6 @@ impl Sessions {
         let session = Arc::clone(&engine.shared);
         registry.open.insert(ById(Arc::clone(&session)));
         Some(Registered { session, engine: Some(engine) })
-    }
-
-    /// Returns whether messages and heartbeats are reported to anybody.
-    pub(crate) fn is_watched(&self) -> bool {
-        events::is_anybody_listening(self.config.observer.as_ref())
     }
 
     pub(crate) fn begin_close(&self) {
@@ -205,12 +275,12 @@ fn shrink(sessions: &mut HashSet<ById>) {
 /// existed.
 pub(crate) struct Registered {
     session: Arc<Session>,
-    engine: Option<Engine<ServerSide>>,
+    engine: Option<Engine<ServerKind>>,
 }
 
 impl Registered {
     /// Hands the session over to its task.
-    pub(crate) fn hand_over(mut self) -> Option<Engine<ServerSide>> {
+    pub(crate) fn hand_over(mut self) -> Option<Engine<ServerKind>> {
         self.engine.take()
     }
 }

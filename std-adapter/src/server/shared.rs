@@ -7,9 +7,10 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::carrier::gate::Gate;
+use crate::server::callbacks::ServerCallbacks;
 use crate::server::config::HttpConfig;
 use crate::server::events;
-use crate::server::observer::RefusedRequest;
+use crate::server::observer::{Observer, RefusedRequest};
 use crate::server::session_config::SessionConfig;
 use crate::server::sessions::Sessions;
 use crate::web::respond::Refusal;
@@ -19,6 +20,7 @@ use crate::wire::transport::Transport;
 pub(crate) struct ServerShared {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) http: HttpConfig,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) gate: Arc<Gate>,
     /// The number of connections of [`Server::serve`](crate::Server::serve) that carry HTTP.
     connections: AtomicUsize,
@@ -27,9 +29,10 @@ pub(crate) struct ServerShared {
 }
 
 impl ServerShared {
-    pub(crate) fn new(sessions: SessionConfig, http: HttpConfig) -> Self {
+    pub(crate) fn new(sessions: SessionConfig, callbacks: ServerCallbacks, http: HttpConfig) -> Self {
         Self {
-            sessions: Arc::new(Sessions::new(sessions)),
+            observer: callbacks.observer.clone(),
+            sessions: Arc::new(Sessions::new(sessions, Box::new(callbacks))),
             gate: Gate::new(http.max_connections, http.max_connections_per_address),
             http,
             connections: AtomicUsize::new(0),
@@ -74,7 +77,7 @@ impl ServerShared {
             code: refusal.code(),
             message: refusal.message(),
         };
-        events::tell_refused(&refused, self.sessions.config.observer.as_deref());
+        events::tell_refused(&refused, self.observer.as_deref());
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::server::session::Session;
+use crate::server::sessions::Session;
 use crate::server::shared::ServerShared;
 use crate::wire::session_id::SessionId;
 

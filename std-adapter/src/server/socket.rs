@@ -9,7 +9,7 @@ use std::time::Duration;
 use eio_core::{Heartbeat, Revision};
 use http::request::Parts;
 
-use crate::server::session::Session;
+use crate::server::sessions::Session;
 use crate::session::end::Disconnect;
 use crate::session::send::{SendError, TrySendError};
 use crate::web::head::Head;

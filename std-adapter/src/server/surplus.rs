@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use hyper::upgrade::OnUpgrade;
 
-use crate::server::session::{Session, websocket};
+use crate::server::sessions::Session;
+use crate::server::websocket::websocket;
 use crate::session::departing::{CLOSING_TIME, ClosingWebSocket};
 
 /// Closes the WebSocket as soon as the answer that switches protocols has been sent. Each session closes at most one at a

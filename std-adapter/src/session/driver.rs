@@ -26,10 +26,10 @@ use tracing::Span;
 use crate::carrier::Carrier;
 use crate::carrier::websocket::{FrameSink, FrameSource, is_impossible};
 use crate::session::departing::Departing;
-use crate::session::engine::Engine;
+use crate::session::engine::{Engine, Reacts};
 use crate::session::guard::guarded;
+use crate::session::kind::Kind as _;
 use crate::session::machine::Machine as _;
-use crate::session::role::Role;
 use crate::session::silence::SilenceCheck;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::outgoing::ToWrite;
@@ -40,13 +40,48 @@ const MAX_PASSES: usize = 16;
 /// A session, its transport, and the rest of the state that its task owns.
 pub(crate) struct Driver<R: Role> {
     pub(crate) role: R,
-    pub(crate) engine: Engine<R>,
+    pub(crate) engine: Engine<R::Kind>,
     pub(crate) carrier: Carrier,
     /// WebSockets that are being closed.
     pub(crate) departing: Departing,
     silence: SilenceCheck,
     /// Whether a caller waits until this task has finished a pass.
     is_awaited: bool,
+}
+
+/// One of the two sides of a session. The [`Driver`] calls these functions in the order in which [`Driver::pass`] lists
+/// them, and never while a lock is held.
+pub(crate) trait Role: Sized {
+    type Kind: Reacts;
+
+    /// Returns whether a POST is still being received.
+    fn is_receiving(_: &Engine<Self::Kind>) -> bool {
+        false
+    }
+
+    /// Continues to open the session, reads the payloads of HTTP requests, and continues an upgrade.
+    fn advance(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant);
+
+    /// Lets the application run, if it runs in the session's task.
+    fn run_application(_: &mut Driver<Self>, _: &mut Context<'_>) {}
+
+    /// Passes packets and messages to HTTP requests.
+    fn write_polling(driver: &mut Driver<Self>, now: Instant);
+
+    /// Does the remaining work of a session that has ended.
+    fn handle_ended(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant);
+
+    /// Returns when to make the next pass: at the `session`'s deadline or a little before, and at the role's own deadline.
+    fn next_deadline(driver: &Driver<Self>, session: Option<Instant>, now: Instant) -> [Option<Instant>; 2];
+
+    /// Returns whether no work is left.
+    fn is_done(driver: &Driver<Self>) -> bool;
+
+    /// Drops the role's transports.
+    fn break_off(driver: &mut Driver<Self>);
+
+    /// Handles that the runtime has dropped the task.
+    fn handle_dropped(_: &mut Driver<Self>) {}
 }
 
 /// The result of one pass.
@@ -73,7 +108,7 @@ pub(crate) fn run<R: Role>(mut driver: Driver<R>, mut span: Span) -> impl Future
             // Guarded within the span, so that the span is left in order.
             let polled = guarded(|| span.in_scope(|| guarded(|| driver.poll(cx, timer))));
             polled.and_then(|polled| polled).unwrap_or_else(|panicked| {
-                panicked.report("session", R::log_name(&driver.engine));
+                panicked.report("session", R::Kind::log_name(&driver.engine));
                 if broken {
                     return Poll::Ready(());
                 }
@@ -90,7 +125,7 @@ pub(crate) fn run<R: Role>(mut driver: Driver<R>, mut span: Span) -> impl Future
 }
 
 impl<R: Role> Driver<R> {
-    pub(crate) fn new(role: R, engine: Engine<R>, carrier: Carrier) -> Self {
+    pub(crate) fn new(role: R, engine: Engine<R::Kind>, carrier: Carrier) -> Self {
         Self {
             role,
             engine,
@@ -103,7 +138,7 @@ impl<R: Role> Driver<R> {
 
     /// Makes passes until there is nothing to do now. `timer` wakes the task when the next pass is due.
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
-        let clock = R::clock(self.engine.context());
+        let clock = R::Kind::clock(self.engine.context());
         let mut is_on_time = false;
         for _ in 0..MAX_PASSES {
             let wake_at = match self.pass(cx, is_on_time) {
@@ -159,26 +194,26 @@ impl<R: Role> Driver<R> {
     }
 
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let Self { role, engine, carrier, .. } = self;
+        let Self { engine, carrier, .. } = self;
         let Carrier::WebSocket(io) = carrier else { return };
-        if let Poll::Ready(end) = io.poll_read(cx, &mut SessionSink { role, engine, now }) {
+        if let Poll::Ready(end) = io.poll_read(cx, &mut SessionSink { engine, now }) {
             engine.handle_connection_end(now, end);
         }
     }
 
     /// Ends the session if it has expired, and queues packets that are due. Everything that was ready has been read.
     fn check_silence(&mut self, now: Instant, is_on_time: bool) {
-        let Self { role, engine, carrier, silence, .. } = self;
+        let Self { engine, carrier, silence, .. } = self;
         let is_expired = engine.session.is_expired(now);
         if is_expired && !is_on_time && R::is_receiving(engine) {
-            // The timer has not fired yet, and bytes that are on their way may be a sign of life.
+            // What is on its way may be evidence, and the timer's tick is not over.
             return;
         }
         let deadline = engine.session.poll_timeout();
         let has_unread = matches!(carrier, Carrier::WebSocket(io) if io.has_unread());
         let ask = || {
             let Carrier::WebSocket(io) = carrier else { return None };
-            if let Poll::Ready(end) = io.read_past_runtime(&mut SessionSink { role, engine, now })? {
+            if let Poll::Ready(end) = io.read_past_runtime(&mut SessionSink { engine, now })? {
                 engine.handle_connection_end(now, end);
             }
             Some(engine.session.is_expired(now))
@@ -189,7 +224,7 @@ impl<R: Role> Driver<R> {
     }
 
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let Self { role, engine, carrier, .. } = self;
+        let Self { engine, carrier, .. } = self;
         let Carrier::WebSocket(io) = carrier else { return };
         if engine.has_ended() {
             return;
@@ -198,10 +233,10 @@ impl<R: Role> Driver<R> {
             Poll::Ready(Ok(())) if io.is_closed() => engine.session.handle_closed(now),
             Poll::Ready(Err(error)) => {
                 if is_impossible(&error) {
-                    let sid = R::log_name(engine);
+                    let sid = R::Kind::log_name(engine);
                     tracing::error!(sid, "a frame cannot be encoded: its session ends");
                 }
-                let end = io.write_failed(&error, &mut SessionSink { role, engine, now });
+                let end = io.write_failed(&error, &mut SessionSink { engine, now });
                 engine.handle_connection_end(now, end);
             }
             _ => {}
@@ -246,20 +281,19 @@ impl<R: Role> Drop for Driver<R> {
 }
 
 /// Passes received messages to the session.
-struct SessionSink<'a, R: Role> {
-    role: &'a mut R,
-    engine: &'a mut Engine<R>,
+struct SessionSink<'a, K: Reacts> {
+    engine: &'a mut Engine<K>,
     now: Instant,
 }
 
-impl<R: Role> FrameSink for SessionSink<'_, R> {
+impl<K: Reacts> FrameSink for SessionSink<'_, K> {
     fn wants_more(&self) -> bool {
         self.engine.is_reading()
     }
 
     fn handle(&mut self, frame: WebSocketMessage<'_>) {
-        let packet = R::revision(self.engine.context()).decode(frame);
-        self.engine.handle_packet(self.role, self.now, packet);
+        let packet = K::revision(self.engine.context()).decode(frame);
+        self.engine.handle_packet(self.now, packet);
     }
 
     fn handle_activity(&mut self) {
@@ -272,12 +306,12 @@ impl<R: Role> FrameSink for SessionSink<'_, R> {
 }
 
 /// Provides the packets of the session and the messages of its application. Heartbeats overtake messages.
-struct SessionSource<'a, R: Role> {
-    engine: &'a mut Engine<R>,
+struct SessionSource<'a, K: Reacts> {
+    engine: &'a mut Engine<K>,
     now: Instant,
 }
 
-impl<R: Role> FrameSource for SessionSource<'_, R> {
+impl<K: Reacts> FrameSource for SessionSource<'_, K> {
     fn next(&mut self) -> Option<ToWrite> {
         match self.engine.next_control(self.now) {
             Some(control) => Some(ToWrite::Control(control.encoded())),

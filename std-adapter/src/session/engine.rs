@@ -1,27 +1,87 @@
 //! The part of a session's task besides the transport: the core's session, and the link to its application.
 
+use core::time::Duration;
 use std::sync::Arc;
 
-use eio_core::Instant;
+use eio_core::handshake::Handshake;
 use eio_core::packet::{DecodeError, Packet};
 use eio_core::session::{Control, SessionEvent};
+use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::Close;
+use eio_core::{BufferTooSmall, Heartbeat, Instant};
 
 use crate::carrier::websocket::ConnectionEnd;
 use crate::session::end::Disconnect;
+use crate::session::kind::Kind;
 use crate::session::machine::Machine as _;
 use crate::session::mailbox::Requests;
-use crate::session::role::{Happening, Role};
 use crate::session::shared::Shared;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::transport::Transport;
 
+/// An event that is reported to observers, the log and the metrics.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Happening<'a> {
+    Opened,
+    /// This side's ping was passed to the transport.
+    PingSent,
+    /// This side's pong was passed to the transport.
+    PongSent,
+    /// The peer's heartbeat arrived, with the round trip time if it answers this side's ping.
+    Heartbeat(Option<Duration>),
+    Message(&'a Message),
+    /// Messages were written completely.
+    Sent {
+        messages: usize,
+        bytes: usize,
+    },
+    /// A message could not be copied, so the session ends.
+    Undecodable(BufferTooSmall),
+    Upgrade(UpgradeOutcome),
+    Closed(&'a Disconnect),
+}
+
+/// How a role reacts to what happens to its session. The session's own task calls these functions, without a lock.
+pub(crate) trait Reacts: Kind {
+    /// What the task knows of its peer.
+    type Peer: Send;
+
+    fn close_timeout(context: &Self::Context) -> Duration;
+
+    /// Returns how long an application may leave its messages unread.
+    fn stall_timeout(context: &Self::Context, heartbeat: Heartbeat) -> Duration;
+
+    /// Returns the session's name for the log, without secrets.
+    fn log_name(engine: &Engine<Self>) -> String;
+
+    /// Reports an event to observers, log and metrics. Returns `false` if one of them panicked.
+    fn tell(engine: &Engine<Self>, happening: Happening<'_>) -> bool;
+
+    /// Handles the handshake of a server.
+    fn handle_opened(_: &mut Engine<Self>, _: Instant, _: &Handshake<'_>) {}
+
+    /// Handles the peer's heartbeat. `deadline` is when the session would have ended.
+    fn handle_heartbeat(
+        engine: &mut Engine<Self>,
+        now: Instant,
+        deadline: Option<Instant>,
+        rtt: Option<Duration>,
+    );
+
+    /// Reports the end, before it is visible elsewhere.
+    fn handle_end(engine: &mut Engine<Self>, now: Instant, end: &Disconnect);
+
+    /// Handles that the end is now visible everywhere.
+    fn handle_end_shown(_: &mut Engine<Self>) {}
+}
+
 /// The session, without a lock. [`show`](Self::show) copies its state into the [`Shared`] view, where others see it.
-pub(crate) struct Engine<R: Role> {
-    pub(crate) shared: Arc<Shared<R>>,
-    pub(crate) session: R::Session,
+pub(crate) struct Engine<K: Reacts> {
+    pub(crate) shared: Arc<Shared<K>>,
+    pub(crate) session: K::Session,
     pub(crate) transport: Transport,
+    pub(crate) peer: K::Peer,
     pub(crate) closing: Closing,
     /// Whether the inbox is full, so that nothing is read.
     is_paused: bool,
@@ -40,12 +100,25 @@ pub(crate) struct Closing {
     peer_frame: Option<CloseFrame>,
 }
 
-impl<R: Role> Engine<R> {
-    pub(crate) fn new(shared: Arc<Shared<R>>, session: R::Session, transport: Transport) -> Self {
-        Self { shared, session, transport, closing: Closing::default(), is_paused: false, has_ended: false }
+impl<K: Reacts> Engine<K> {
+    pub(crate) fn new(
+        shared: Arc<Shared<K>>,
+        session: K::Session,
+        transport: Transport,
+        peer: K::Peer,
+    ) -> Self {
+        Self {
+            shared,
+            session,
+            transport,
+            peer,
+            closing: Closing::default(),
+            is_paused: false,
+            has_ended: false,
+        }
     }
 
-    pub(crate) fn context(&self) -> &R::Context {
+    pub(crate) fn context(&self) -> &K::Context {
         &self.shared.context
     }
 
@@ -75,7 +148,7 @@ impl<R: Role> Engine<R> {
         if requests.close && self.session.is_open() {
             self.closing.frame = requests.close_frame;
         }
-        let close_timeout = R::close_timeout(self.context());
+        let close_timeout = K::close_timeout(self.context());
         if requests.panicked {
             self.session.handle_application_panicked(now, close_timeout);
         }
@@ -88,12 +161,7 @@ impl<R: Role> Engine<R> {
     }
 
     /// Handles a decoded packet, or the error of decoding it.
-    pub(crate) fn handle_packet(
-        &mut self,
-        role: &mut R,
-        now: Instant,
-        packet: Result<Packet<'_>, DecodeError>,
-    ) {
+    pub(crate) fn handle_packet(&mut self, now: Instant, packet: Result<Packet<'_>, DecodeError>) {
         let deadline = self.session.poll_timeout();
         match self.session.handle_packet(now, packet) {
             Some(SessionEvent::Message(data)) => match Message::from_data(data) {
@@ -103,8 +171,8 @@ impl<R: Role> Engine<R> {
                     self.session.handle_transport_error(now);
                 }
             },
-            Some(SessionEvent::Heartbeat { rtt }) => role.handle_heartbeat(self, now, deadline, rtt),
-            Some(SessionEvent::Opened(handshake)) => role.handle_opened(self, now, &handshake),
+            Some(SessionEvent::Heartbeat { rtt }) => K::handle_heartbeat(self, now, deadline, rtt),
+            Some(SessionEvent::Opened(handshake)) => K::handle_opened(self, now, &handshake),
             Some(_) | None => {}
         }
     }
@@ -112,13 +180,13 @@ impl<R: Role> Engine<R> {
     /// Reports a message to observers, and puts it into the inbox.
     fn receive(&mut self, now: Instant, message: Message) {
         self.tell(now, Happening::Message(&message));
-        let limits = R::limits(self.context());
+        let limits = K::limits(self.context());
         let delivered = self.shared.lock().mail.deliver(message, limits);
         if let Ok(true) = delivered
             && let Some(heartbeat) = self.session.heartbeat()
         {
             self.is_paused = true;
-            let stall_timeout = R::stall_timeout(self.context(), heartbeat);
+            let stall_timeout = K::stall_timeout(self.context(), heartbeat);
             self.session.handle_reading_paused(now, stall_timeout);
         }
     }
@@ -182,7 +250,7 @@ impl<R: Role> Engine<R> {
 
     /// Reports an event to observers, log and metrics. If one of them panics, the session closes.
     pub(crate) fn tell(&mut self, now: Instant, happening: Happening<'_>) {
-        let told = R::tell(self, happening);
+        let told = K::tell(self, happening);
         self.heed(now, told);
     }
 
@@ -194,7 +262,7 @@ impl<R: Role> Engine<R> {
     }
 
     pub(crate) fn application_panicked(&mut self, now: Instant) {
-        let close_timeout = R::close_timeout(self.context());
+        let close_timeout = K::close_timeout(self.context());
         self.session.handle_application_panicked(now, close_timeout);
     }
 
@@ -202,11 +270,15 @@ impl<R: Role> Engine<R> {
     /// then to all waiting callers.
     pub(crate) fn show(&mut self, now: Instant) {
         if let Some(end) = self.take_end() {
-            R::handle_end(self, now, &end);
+            K::handle_end(self, now, &end);
             self.show_end(end);
-            R::handle_end_shown(self);
+            K::handle_end_shown(self);
         } else {
             let mut inner = self.shared.lock();
+            if inner.view.session.is_open() && !self.session.is_open() {
+                // A session that closes takes no message any more.
+                K::wake_requests(&mut inner.slots);
+            }
             inner.view.session.clone_from(&self.session);
             inner.view.transport = self.transport;
         }
@@ -238,7 +310,7 @@ impl<R: Role> Engine<R> {
         let unwanted = inner.mail.end();
         // Another pass closes the transport.
         inner.mail.wake_task();
-        R::wake_requests(&mut inner.slots);
+        K::wake_requests(&mut inner.slots);
         drop(inner);
         // The memory of messages, and its `Drop`, may belong to the application.
         drop(unwanted);

@@ -4,6 +4,8 @@
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
 
+use eio_core::packet::Packet;
+
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::Outgoing;
@@ -93,7 +95,7 @@ pub(crate) struct Mailbox {
     /// Whether the application or a handle has requested the close. Messages are refused from then on.
     closes: bool,
     requests: Requests,
-    /// Whether a caller waits until the task has finished a pass.
+    /// A caller waits until the task has finished a pass.
     look: bool,
     reader: Option<Waker>,
     task: Option<Waker>,
@@ -220,9 +222,9 @@ impl Mailbox {
         self.take(messages)
     }
 
-    /// Returns the next message that an HTTP request may carry.
-    pub(crate) fn next_outgoing(&self) -> Option<&Outgoing> {
-        self.outbox.front()
+    /// The packets of the messages that an HTTP request may carry, the oldest first.
+    pub(crate) fn unsent_packets(&self) -> impl Iterator<Item = Packet<'_>> {
+        self.outbox.iter().map(Outgoing::packet)
     }
 
     /// Takes the oldest messages for an HTTP request, at most `at_most`.

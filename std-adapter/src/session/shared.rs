@@ -13,9 +13,9 @@ use eio_core::Instant;
 use tokio::sync::Notify;
 
 use crate::session::end::Disconnect;
+use crate::session::kind::Kind;
 use crate::session::machine::Machine as _;
 use crate::session::mailbox::{Mailbox, Taken};
-use crate::session::role::Role;
 use crate::session::send::{SendError, SendErrorKind, TrySendError};
 use crate::session::waiting::{self, until};
 use crate::wire::close_frame::CloseFrame;
@@ -25,20 +25,20 @@ use crate::wire::payload::separator;
 use crate::wire::transport::Transport;
 
 /// One session, as its task, application, handles and requests share it.
-pub(crate) struct Shared<R: Role> {
+pub(crate) struct Shared<K: Kind> {
     /// The values that do not change while the session lives.
-    pub(crate) context: R::Context,
+    pub(crate) context: K::Context,
     /// Signalled when the session opens, when the outbox has room again, when the session ends, and when the task has
     /// finished a pass that a caller [waits](Self::looked) for.
     changed: Notify,
-    inner: Mutex<Inner<R>>,
+    inner: Mutex<Inner<K>>,
 }
 
 /// The state behind the mutex.
-pub(crate) struct Inner<R: Role> {
+pub(crate) struct Inner<K: Kind> {
     pub(crate) mail: Mailbox,
-    pub(crate) view: View<R::Session>,
-    pub(crate) slots: R::Slots,
+    pub(crate) view: View<K::Session>,
+    pub(crate) slots: K::Slots,
 }
 
 /// The session's state at its task's last pass.
@@ -50,44 +50,44 @@ pub(crate) struct View<S> {
 }
 
 /// The locked state. Wakers run application code, so they are called once the lock is released.
-pub(crate) struct Locked<'a, R: Role> {
-    inner: MutexGuard<'a, Inner<R>>,
+pub(crate) struct Locked<'a, K: Kind> {
+    inner: MutexGuard<'a, Inner<K>>,
     /// Dropped after the guard, so the wakers run without the lock.
-    woken: Woken<'a, R>,
+    woken: Woken<'a, K>,
 }
 
-impl<R: Role> Deref for Locked<'_, R> {
-    type Target = Inner<R>;
+impl<K: Kind> Deref for Locked<'_, K> {
+    type Target = Inner<K>;
 
-    fn deref(&self) -> &Inner<R> {
+    fn deref(&self) -> &Inner<K> {
         &self.inner
     }
 }
 
-impl<R: Role> DerefMut for Locked<'_, R> {
-    fn deref_mut(&mut self) -> &mut Inner<R> {
+impl<K: Kind> DerefMut for Locked<'_, K> {
+    fn deref_mut(&mut self) -> &mut Inner<K> {
         &mut self.inner
     }
 }
 
-impl<R: Role> Drop for Locked<'_, R> {
+impl<K: Kind> Drop for Locked<'_, K> {
     fn drop(&mut self) {
         let Inner { mail, slots, .. } = &mut *self.inner;
-        let [poll, post] = R::take_woken(slots);
+        let [poll, post] = K::take_woken(slots);
         self.woken.wakers = [mail.take_woken_task(), mail.take_woken_reader(), poll, post];
         self.woken.everybody = mail.take_woken_waiters();
     }
 }
 
 /// The wakers to call once the lock is released.
-struct Woken<'a, R: Role> {
-    shared: &'a Shared<R>,
+struct Woken<'a, K: Kind> {
+    shared: &'a Shared<K>,
     wakers: [Option<Waker>; 4],
     /// Whether to wake all callers that wait for a change.
     everybody: bool,
 }
 
-impl<R: Role> Drop for Woken<'_, R> {
+impl<K: Kind> Drop for Woken<'_, K> {
     fn drop(&mut self) {
         for waker in self.wakers.iter_mut().filter_map(Option::take) {
             waker.wake();
@@ -98,12 +98,12 @@ impl<R: Role> Drop for Woken<'_, R> {
     }
 }
 
-impl<R: Role> Shared<R> {
+impl<K: Kind> Shared<K> {
     pub(crate) fn new(
-        context: R::Context,
-        session: R::Session,
+        context: K::Context,
+        session: K::Session,
         transport: Transport,
-        slots: R::Slots,
+        slots: K::Slots,
     ) -> Self {
         let view = View { session, transport, end: None };
         let inner = Inner { mail: Mailbox::default(), view, slots };
@@ -111,13 +111,13 @@ impl<R: Role> Shared<R> {
     }
 
     /// Locks the state. A panic of application code elsewhere does not poison the session.
-    pub(crate) fn lock(&self) -> Locked<'_, R> {
+    pub(crate) fn lock(&self) -> Locked<'_, K> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         Locked { inner, woken: Woken { shared: self, wakers: [const { None }; 4], everybody: false } }
     }
 
     pub(crate) fn now(&self) -> Instant {
-        R::clock(&self.context).now()
+        K::clock(&self.context).now()
     }
 
     /// Sends a message as soon as the outbox has room.
@@ -131,7 +131,7 @@ impl<R: Role> Shared<R> {
         let mut inner = self.lock();
         let refusal = match inner.why_not(now, outgoing.message(), &self.context) {
             Some(kind) => Some(kind),
-            None if inner.mail.has_room(R::limits(&self.context)) => {
+            None if inner.mail.has_room(K::limits(&self.context)) => {
                 inner.mail.post(outgoing);
                 return Ok(());
             }
@@ -148,10 +148,10 @@ impl<R: Role> Shared<R> {
     /// Returns the next message for the application, or how the session ended once the application has taken all messages.
     pub(crate) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Message, Disconnect>> {
         let mut inner = self.lock();
-        match inner.mail.receive(R::limits(&self.context)) {
+        match inner.mail.receive(K::limits(&self.context)) {
             Some(Taken::Message(message)) => return Poll::Ready(Ok(message)),
             Some(Taken::MessageAndRoom(message)) => {
-                R::wake_requests(&mut inner.slots);
+                K::wake_requests(&mut inner.slots);
                 return Poll::Ready(Ok(message));
             }
             None => {}
@@ -169,7 +169,7 @@ impl<R: Role> Shared<R> {
     }
 
     /// Calls `look` now and after every change, until it returns a value.
-    pub(crate) fn until<T>(&self, mut look: impl FnMut(&Inner<R>) -> Option<T>) -> impl Future<Output = T> {
+    pub(crate) fn until<T>(&self, mut look: impl FnMut(&Inner<K>) -> Option<T>) -> impl Future<Output = T> {
         until(&self.changed, move || look(&self.lock()))
     }
 
@@ -200,7 +200,7 @@ impl<R: Role> Shared<R> {
             let mut inner = self.lock();
             let (unread, has_room) = inner.mail.abandon();
             if has_room {
-                R::wake_requests(&mut inner.slots);
+                K::wake_requests(&mut inner.slots);
             }
             unread
         };
@@ -233,9 +233,9 @@ impl<R: Role> Shared<R> {
     }
 }
 
-impl<R: Role> Inner<R> {
+impl<K: Kind> Inner<K> {
     /// Returns why the session refuses a message, or `None` if it accepts it.
-    fn why_not(&self, now: Instant, message: &Message, context: &R::Context) -> Option<SendErrorKind> {
+    fn why_not(&self, now: Instant, message: &Message, context: &K::Context) -> Option<SendErrorKind> {
         if let Err(error) = self.view.session.check_send(now) {
             return Some(SendErrorKind::Session(error));
         }
@@ -243,10 +243,10 @@ impl<R: Role> Inner<R> {
             return Some(SendErrorKind::Session(eio_core::session::CheckSendError::Closed));
         }
         if self.view.transport == Transport::Polling
-            && let Some(at) = separator(R::revision(context), message)
+            && let Some(at) = separator(K::revision(context), message)
         {
             return Some(SendErrorKind::Separator { at });
         }
-        R::why_not(self, message, context)
+        K::why_not(context, &self.slots, self.view.transport, message)
     }
 }

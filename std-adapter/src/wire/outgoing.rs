@@ -32,6 +32,11 @@ impl Outgoing {
         }
     }
 
+    /// The packet of the message.
+    pub(crate) fn packet(&self) -> Packet<'_> {
+        Packet::message(self.message().as_websocket_message())
+    }
+
     pub(crate) fn into_message(self) -> Message {
         match self {
             Self::Message(message) => message,

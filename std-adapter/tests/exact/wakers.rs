@@ -90,6 +90,7 @@ async fn a_poll_is_woken_by_a_message_and_by_the_end_with_the_session_unlocked()
 
     let mut poll = pin!(call(&server, "GET", socket.id().as_str(), ""));
     assert!(waker.poll(poll.as_mut()).is_pending());
+    settle().await;
     socket.close();
     settle().await;
     waker.assert_woken();

@@ -65,7 +65,7 @@ impl ServerBuilder {
     /// # Errors
     /// Returns a [`BuildError`] that names the invalid setting.
     pub fn build(self) -> Result<Server, BuildError> {
-        let (sessions, mut http) = (self.sessions, self.http);
+        let (sessions, callbacks, mut http) = (self.sessions, self.callbacks, self.http);
         if !http.path.starts_with('/') {
             return Err(BuildError::Path(http.path));
         }
@@ -113,7 +113,7 @@ impl ServerBuilder {
             return Err(BuildError::Zero(name));
         }
         http.handshakes = self.handshakes.map(|(count, period)| HandshakeLimiter::new(count, period));
-        Ok(Server::new(ServerShared::new(sessions, http)))
+        Ok(Server::new(ServerShared::new(sessions, callbacks, http)))
     }
 }
 

@@ -93,14 +93,14 @@ impl ServerBuilder {
         F: Fn(Sender, Disconnect) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        self.sessions.on_disconnect = Some(Arc::new(move |session, end| Box::pin(clean_up(session, end))));
+        self.callbacks.on_disconnect = Some(Box::new(move |session, end| Box::pin(clean_up(session, end))));
         self
     }
 
     /// Sets an observer of every session. Default: no observer.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.sessions.observer = Some(Arc::new(observer));
+        self.callbacks.observer = Some(Arc::new(observer));
         self
     }
 }

@@ -1,0 +1,85 @@
+//! How a server's sessions work: their settings, and how events reach the callbacks.
+
+use core::time::Duration;
+use std::task::Waker;
+
+use eio_core::{Heartbeat, Instant, Revision, ServerSession};
+
+use crate::server::sessions::{ServerContext, ServerKind};
+use crate::server::slots::Slots;
+use crate::session::end::Disconnect;
+use crate::session::engine::{Engine, Happening, Reacts};
+use crate::session::kind::Kind;
+use crate::session::mailbox::Limits;
+use crate::wire::clock::Clock;
+
+impl Kind for ServerKind {
+    type Session = ServerSession;
+    type Context = ServerContext;
+    type Slots = Slots;
+
+    fn clock(context: &ServerContext) -> Clock {
+        context.sessions.clock
+    }
+
+    fn limits(context: &ServerContext) -> &Limits {
+        &context.sessions.config.limits
+    }
+
+    fn revision(context: &ServerContext) -> Revision {
+        context.revision
+    }
+
+    fn take_woken(slots: &mut Slots) -> [Option<Waker>; 2] {
+        slots.take_woken()
+    }
+
+    fn wake_requests(slots: &mut Slots) {
+        slots.wake_requests();
+    }
+}
+
+impl Reacts for ServerKind {
+    type Peer = ();
+
+    fn close_timeout(context: &ServerContext) -> Duration {
+        context.sessions.config.settings.close_timeout()
+    }
+
+    /// The stall timeout follows the session's own periods, unless it has been set.
+    fn stall_timeout(context: &ServerContext, heartbeat: Heartbeat) -> Duration {
+        context.sessions.config.settings.with_heartbeat(heartbeat).app_stall_timeout()
+    }
+
+    fn log_name(engine: &Engine<Self>) -> String {
+        engine.context().id.short().to_string()
+    }
+
+    fn tell(engine: &Engine<Self>, happening: Happening<'_>) -> bool {
+        let callbacks = &engine.context().sessions.callbacks;
+        match happening {
+            Happening::PongSent => true,
+            Happening::Sent { .. } if !cfg!(feature = "metrics") => true,
+            Happening::PingSent | Happening::Heartbeat(_) | Happening::Message(_)
+                if !callbacks.is_watching() =>
+            {
+                true
+            }
+            _ => callbacks.tell(&engine.shared, happening),
+        }
+    }
+
+    fn handle_heartbeat(engine: &mut Engine<Self>, now: Instant, _: Option<Instant>, rtt: Option<Duration>) {
+        engine.tell(now, Happening::Heartbeat(rtt));
+    }
+
+    /// Requests cannot find the session any more.
+    fn handle_end(engine: &mut Engine<Self>, now: Instant, end: &Disconnect) {
+        engine.context().sessions.session_ended(engine.context().id);
+        engine.tell(now, Happening::Closed(end));
+    }
+
+    fn handle_end_shown(engine: &mut Engine<Self>) {
+        engine.context().sessions.wake_if_emptied();
+    }
+}

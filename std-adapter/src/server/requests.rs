@@ -1,0 +1,223 @@
+//! How an HTTP request of a session waits for the session's task.
+
+use core::task::{Context, Poll};
+
+use eio_core::DisconnectReason;
+use eio_core::packet::Packet;
+use hyper::upgrade::OnUpgrade;
+
+use crate::server::sessions::ServerKind;
+use crate::server::slots::{Failure, Payload, PollAnswer, PollSlot, PostSlot};
+use crate::session::end::Disconnect;
+use crate::session::mailbox::remember;
+use crate::session::shared::{Inner, Shared};
+use crate::wire::transport::Transport;
+
+impl Inner<ServerKind> {
+    /// Reports a failed request to the task. Does nothing for a session on a WebSocket, whose remaining requests do not
+    /// matter.
+    fn fail(&mut self, failure: Failure) {
+        if self.view.transport == Transport::Polling {
+            self.slots.failure.get_or_insert(failure);
+            self.mail.wake_task();
+        }
+    }
+
+    /// Returns whether a WebSocket request with this session's sid would be the first one. That belongs to the handshake
+    /// that opened the session; further ones count as separate handshakes.
+    pub(crate) fn expects_upgrade(&self) -> bool {
+        self.view.transport == Transport::Polling && !self.slots.has_tried_upgrade
+    }
+}
+
+impl Shared<ServerKind> {
+    /// Offers a WebSocket request with this session's sid to the task. Returns it if the session cannot move now.
+    pub(crate) fn offer_candidate(&self, candidate: OnUpgrade) -> Result<(), OnUpgrade> {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        if inner.slots.is_upgrading || inner.view.transport != Transport::Polling || inner.view.end.is_some()
+        {
+            return Err(candidate);
+        }
+        inner.slots.is_upgrading = true;
+        inner.slots.has_tried_upgrade = true;
+        inner.slots.candidate = Some(candidate);
+        inner.mail.wake_task();
+        Ok(())
+    }
+
+    /// Handles what is due, before a request that is not itself a sign of life. It does not wait for the session's timer,
+    /// but first lets everything be read that arrived beside the request. Returns `false` if the session has ended.
+    pub(crate) async fn catch_up(&self) -> bool {
+        if self.is_due() {
+            // Continues when the runtime has checked its sockets, and the tasks that this has woken have run.
+            tokio::task::yield_now().await;
+            // A POST may bring a sign of life. Only the task can read the socket of a WebSocket.
+            let may_judge = {
+                let inner = self.lock();
+                inner.view.transport == Transport::Polling && !inner.slots.is_receiving()
+            };
+            if may_judge {
+                self.looked().await;
+            }
+        }
+        self.lock().view.end.is_none()
+    }
+
+    fn is_due(&self) -> bool {
+        let now = self.now();
+        self.lock().view.session.poll_timeout().is_some_and(|due| due <= now)
+    }
+
+    /// Begins a poll. Returns `None` and ends the session if another poll is in flight.
+    pub(crate) fn begin_poll(&self, jsonp: bool) -> Option<PendingPoll<'_>> {
+        let mut inner = self.lock();
+        if !matches!(inner.slots.poll, PollSlot::Free) {
+            inner.fail(Failure::Overlap);
+            return None;
+        }
+        inner.slots.poll = PollSlot::Arrived { jsonp };
+        inner.mail.wake_task();
+        Some(PendingPoll { shared: self, is_answered: false })
+    }
+
+    /// Begins a POST. Returns `None` and ends the session if another POST is in flight.
+    pub(crate) fn begin_post(&self) -> Option<PostInFlight<'_>> {
+        let mut inner = self.lock();
+        if !matches!(inner.slots.post, PostSlot::Free) {
+            inner.fail(Failure::Overlap);
+            return None;
+        }
+        inner.slots.post = PostSlot::Receiving;
+        Some(PostInFlight { shared: self, is_received: false })
+    }
+
+    /// Whether a closing session has nothing to deliver but its close packet, and no request that could take it.
+    pub(crate) fn has_only_close_left(&self) -> bool {
+        let inner = self.lock();
+        inner.view.transport == Transport::Polling && !inner.slots.is_busy() && inner.mail.unsent() == 0
+    }
+}
+
+/// The poll that is being answered. A session has at most one. The next poll can begin once it is dropped.
+pub(crate) struct PendingPoll<'a> {
+    shared: &'a Shared<ServerKind>,
+    /// Whether the poll has been answered. If the client goes away before that, the content of the answer is lost.
+    pub(crate) is_answered: bool,
+}
+
+impl PendingPoll<'_> {
+    /// Returns the answer once there is something to send.
+    pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Poll<PollAnswer> {
+        let mut inner = self.shared.lock();
+        let inner = &mut *inner;
+        if let PollSlot::Answered(_) = inner.slots.poll
+            && let PollSlot::Answered(answer) = core::mem::replace(&mut inner.slots.poll, PollSlot::Leaving)
+        {
+            return Poll::Ready(*answer);
+        }
+        if inner.view.end.is_some() || inner.view.transport != Transport::Polling {
+            // The task may be gone. A client that has closed the session needs no close packet.
+            inner.slots.poll = PollSlot::Leaving;
+            return Poll::Ready(PollAnswer::Last(match &inner.view.end {
+                Some(Disconnect { reason: DisconnectReason::PeerClose, .. }) => Packet::NOOP,
+                _ => Packet::CLOSE,
+            }));
+        }
+        inner.slots.is_poll_woken = false;
+        remember(&mut inner.slots.poll_waker, cx);
+        Poll::Pending
+    }
+}
+
+impl Drop for PendingPoll<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.shared.lock();
+        let poll = core::mem::take(&mut inner.slots.poll);
+        inner.slots.poll_waker = None;
+        if let PollSlot::Answered(answer) = poll
+            && let PollAnswer::Batch(_, messages) = *answer
+        {
+            inner.mail.put_back(messages);
+        }
+        if !self.is_answered {
+            inner.fail(if std::thread::panicking() { Failure::Panicked } else { Failure::Aborted });
+        }
+    }
+}
+
+/// The POST that is being read. A session has at most one. The next POST can begin once it is dropped.
+pub(crate) struct PostInFlight<'a> {
+    shared: &'a Shared<ServerKind>,
+    /// Whether the payload has been received. If the client goes away before that, a part of it is lost.
+    pub(crate) is_received: bool,
+}
+
+impl PostInFlight<'_> {
+    /// Refuses the content type of the request, which ends the session.
+    pub(crate) fn refuse_content_type(&mut self) {
+        self.is_received = true;
+        self.shared.lock().fail(Failure::ContentType);
+    }
+
+    /// Ready once the request may be read: the inbox has room and the task has handled the last payload, or the session is
+    /// closing or has ended and accepts no more messages.
+    pub(crate) fn poll_room_to_receive(&self, cx: &Context<'_>) -> Poll<()> {
+        self.poll_unless(cx, |inner| {
+            inner.slots.payload.is_some() || (inner.mail.is_full() && inner.view.session.is_open())
+        })
+    }
+
+    /// Passes the payload to the task, and waits until the task has handled it. Returns whether all of it were packets.
+    pub(crate) async fn handled(&mut self, payload: Payload) -> bool {
+        self.is_received = true;
+        {
+            let mut inner = self.shared.lock();
+            inner.slots.post = PostSlot::Received;
+            inner.slots.payload = Some(Box::new(payload));
+            inner.mail.wake_task();
+        }
+        core::future::poll_fn(|cx| {
+            self.poll_unless(cx, |inner| {
+                matches!(inner.slots.post, PostSlot::Received) && inner.view.end.is_none()
+            })
+        })
+        .await;
+        let inner = self.shared.lock();
+        match (&inner.slots.post, &inner.view.end) {
+            (PostSlot::Handled(accepted), _) => *accepted,
+            (_, Some(end)) => end.reason.as_str() != "parse error",
+            (_, None) => true,
+        }
+    }
+
+    /// Ready once the inbox has room or the session has ended. The request is answered only then.
+    pub(crate) fn poll_room_to_answer(&self, cx: &Context<'_>) -> Poll<()> {
+        self.poll_unless(cx, |inner| inner.mail.is_full() && inner.view.end.is_none())
+    }
+
+    fn poll_unless(
+        &self,
+        cx: &Context<'_>,
+        has_to_wait: impl FnOnce(&Inner<ServerKind>) -> bool,
+    ) -> Poll<()> {
+        let mut inner = self.shared.lock();
+        if !has_to_wait(&inner) {
+            return Poll::Ready(());
+        }
+        inner.slots.is_post_woken = false;
+        remember(&mut inner.slots.post_waker, cx);
+        Poll::Pending
+    }
+}
+
+impl Drop for PostInFlight<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.shared.lock();
+        inner.slots.post = PostSlot::Free;
+        inner.slots.post_waker = None;
+        if !self.is_received {
+            inner.fail(if std::thread::panicking() { Failure::Panicked } else { Failure::Aborted });
+        }
+    }
+}
