@@ -20,6 +20,8 @@ mod wire;
 #[doc(no_inline)]
 pub use {bytes, bytestring, eio_core as core, http, http_body, http_body_util, hyper, tower_service};
 
+pub use eio_core::{Revision, handshake::Transport};
+
 #[cfg(feature = "tls")]
 pub use client::TlsError;
 #[cfg(feature = "tls")]
@@ -32,7 +34,6 @@ pub use web::network::{InvalidNetwork, Network};
 pub use wire::close_frame::CloseFrame;
 pub use wire::message::Message;
 pub use wire::redact::redact_url;
-pub use wire::transport::Transport;
 
 #[cfg(feature = "client")]
 pub use client::{

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use eio_core::handshake::Transport;
 use http::StatusCode;
 
 use crate::client::Client;
@@ -15,7 +16,6 @@ use crate::client::route::RouteSetting;
 use crate::client::secrets::Secrets;
 use crate::client::session;
 use crate::client::socket::ClientSocket;
-use crate::wire::transport::Transport;
 
 /// Opens a session, within the open timeout, however many attempts it takes.
 pub(crate) async fn open(client: &Client) -> Result<ClientSocket, ConnectError> {

@@ -9,6 +9,7 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
+use eio_core::handshake::Transport;
 use eio_core::session::CLOSE_TIMEOUT;
 use eio_core::upgrade::CLIENT_UPGRADE_TIMEOUT;
 
@@ -19,7 +20,6 @@ use crate::client::route::{Route, RouteSetting};
 #[cfg(feature = "tls")]
 use crate::client::tls::TlsSetting;
 use crate::session::mailbox::Limits;
-use crate::wire::transport::Transport;
 
 impl Client {
     /// Returns the builder of a client for the server at `url`.
@@ -199,7 +199,7 @@ impl ClientBuilder {
     }
 
     /// Sets the transports that the client uses. Sessions open on the first one. A session that opened on polling moves
-    /// to WebSocket if that is in the list too. Default: by the URL's scheme.
+    /// to WebSocket if that is in the list too. WebTransport is not supported. Default: by the URL's scheme.
     pub fn transports(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
         self.transports = Some(transports.into_iter().collect());
         self

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use eio_core::Heartbeat;
+use eio_core::handshake::Transport;
 use http::{HeaderMap, HeaderValue, Request, Uri, header};
 use http_body_util::Full;
 
@@ -14,7 +15,6 @@ use crate::client::route::Route;
 #[cfg(feature = "tls")]
 use crate::client::tls::Tls;
 use crate::session::mailbox::Limits;
-use crate::wire::transport::Transport;
 use eio_core::Revision;
 
 /// The body of a request.

@@ -8,8 +8,8 @@ use http::{HeaderValue, Uri};
 use crate::client::credentials;
 use crate::client::error::ClientBuildError;
 use crate::wire::redact::redact_url;
-use crate::wire::transport::Transport;
 use eio_core::Revision;
+use eio_core::handshake::Transport;
 
 /// The query parameters that the protocol itself sets. They are removed from the caller's URL.
 const RESERVED: [&str; 6] = ["EIO", "transport", "sid", "t", "j", "b64"];

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use eio_core::Revision;
+use eio_core::handshake::Transport;
 use eio_core::payload::v4::EncodeError;
 
 use crate::carrier::dialed::SpeaksTls;
@@ -69,6 +70,9 @@ pub enum ClientBuildError {
     /// No transport is enabled.
     #[error("no transport is enabled: expected polling, websocket or both")]
     NoTransport,
+    /// The client does not support this transport.
+    #[error("the transport {0} is not supported: expected polling or websocket")]
+    Transport(Transport),
     /// A limit is zero, which would refuse everything.
     #[error("{0} is zero: expected at least 1")]
     Zero(&'static str),

@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
+use eio_core::handshake::Transport;
 use eio_core::upgrade::UpgradeOutcome;
 
 use crate::client::error::ConnectError;
 use crate::client::handshake::HandshakeInfo;
 use crate::session::end::Disconnect;
 use crate::wire::message::Message;
-use crate::wire::transport::Transport;
 
 /// An event of a client. Events come in the order in which they happened. Use them for logs, terminals and graphs.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use eio_core::handshake::Handshake;
+use eio_core::handshake::{Handshake, Transport};
 use eio_core::packet::Packet;
 use eio_core::session::Violation;
 use eio_core::{ClientSession, DisconnectReason, Heartbeat, Instant, Revision};
@@ -22,7 +22,6 @@ use crate::session::send::SendErrorKind;
 use crate::session::shared::Shared;
 use crate::wire::clock::Clock;
 use crate::wire::message::Message;
-use crate::wire::transport::Transport;
 
 /// One session of a client, as its task and its application share it.
 pub(crate) type Session = Shared<ClientKind>;

@@ -3,6 +3,7 @@
 use core::pin::Pin;
 use std::io;
 
+use eio_core::handshake::Transport;
 use eio_core::ws::Key;
 use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 
@@ -12,7 +13,6 @@ use crate::client::error::ConnectError;
 use crate::client::http::{Dialer, HttpConnection, Unsent};
 use crate::client::secrets::Secrets;
 use crate::web::request::has_token;
-use crate::wire::transport::Transport;
 
 /// A future that opens a WebSocket.
 pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Opened, ConnectError>> + Send>>;

@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 
 use bytes::Bytes;
+use eio_core::handshake::Transport;
 use eio_core::payload::v3::Framing;
 use eio_core::polling::{Batch, ClientPolling, Hold, Limits, Request as Due};
 use eio_core::upgrade::UpgradeOutcome;
@@ -19,7 +20,6 @@ use crate::session::engine::{Engine, Happening};
 use crate::session::silence;
 use crate::wire::clock::LATE;
 use crate::wire::outgoing::Outgoing;
-use crate::wire::transport::Transport;
 
 /// The largest total length of the messages in one POST, in bytes. A heartbeat that becomes due waits for the POST in
 /// flight.

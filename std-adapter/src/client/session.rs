@@ -4,7 +4,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use std::sync::Arc;
 
-use eio_core::handshake::Transport as Upgrade;
+use eio_core::handshake::Transport;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::{ClientSession, Instant, Revision};
 use tracing::Span;
@@ -20,7 +20,6 @@ use crate::client::polling::Polling;
 use crate::session::driver::{self, Driver, Role};
 use crate::session::engine::{Engine, Happening};
 use crate::session::shared::Shared;
-use crate::wire::transport::Transport;
 
 /// The state of the client's side of a session.
 pub(crate) struct ClientSide {
@@ -46,9 +45,10 @@ pub(crate) fn start(
     if let Some(at_most) = config.ping_timeout_at_most {
         session = session.with_ping_timeout_at_most(at_most);
     }
-    let (opening, carrier): (Option<Opening>, _) = match config.first {
-        Transport::WebSocket => (Some(Box::pin(opening::open(dialer.clone(), None))), Carrier::None),
-        Transport::Polling => (None, Carrier::Polling),
+    let (opening, carrier): (Option<Opening>, _) = if config.first == Transport::WebSocket {
+        (Some(Box::pin(opening::open(dialer.clone(), None))), Carrier::None)
+    } else {
+        (None, Carrier::Polling)
     };
     let shared = Arc::new(Shared::new(dialer, session.clone(), config.first, Knowledge::default()));
     let role = ClientSide {
@@ -131,7 +131,7 @@ fn open_websocket(driver: &mut Driver<ClientSide>, cx: &mut Context<'_>, now: In
 /// Starts the upgrade from polling if the server offers it, and goes on with it.
 fn upgrade(driver: &mut Driver<ClientSide>, cx: &mut Context<'_>, now: Instant) {
     let Driver { role, engine, carrier, departing, .. } = driver;
-    let is_offered = |handshake: &HandshakeInfo| handshake.upgrades().contains(Upgrade::WebSocket);
+    let is_offered = |handshake: &HandshakeInfo| handshake.upgrades().contains(Transport::WebSocket);
     if role.may_upgrade && engine.session.is_open() && engine.peer.handshake.as_ref().is_some_and(is_offered)
     {
         role.may_upgrade = false;

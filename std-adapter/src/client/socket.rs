@@ -5,6 +5,8 @@ use core::future::poll_fn;
 use core::time::Duration;
 use std::sync::Arc;
 
+use eio_core::handshake::Transport;
+
 use crate::client::error::ConnectError;
 use crate::client::handshake::{HandshakeInfo, ShortSid};
 use crate::client::kind::Session;
@@ -13,7 +15,6 @@ use crate::session::send::{SendError, TrySendError};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::Outgoing;
-use crate::wire::transport::Transport;
 
 /// A client's open session. It receives and sends messages, closes the session, and reports how it ended.
 ///

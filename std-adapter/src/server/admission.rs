@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use std::sync::Arc;
 
 use eio_core::Revision;
-use eio_core::handshake::{Handshake, Sid, Transport as Upgrade, Transports};
+use eio_core::handshake::{Handshake, Sid, Transport, Transports};
 use http::header;
 use http::request::Parts;
 
@@ -18,7 +18,6 @@ use crate::web::peer_addr::PeerAddr;
 use crate::web::request::Query;
 use crate::web::respond::Refusal;
 use crate::wire::session_id::SessionId;
-use crate::wire::transport::Transport;
 
 pub(super) fn transport(server: &ServerShared, query: &Query) -> Result<Transport, Refusal> {
     match query.transport.as_deref() {
@@ -115,7 +114,7 @@ pub(super) fn open_text(server: &ServerShared, session: &Session) -> Result<Stri
     let heartbeat = inner.view.session.heartbeat();
     drop(inner);
     let upgrades = if is_polling && server.http.allow_upgrades && server.http.websocket {
-        Transports::NONE.with(Upgrade::WebSocket)
+        Transports::NONE.with(Transport::WebSocket)
     } else {
         Transports::NONE
     };

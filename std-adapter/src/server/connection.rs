@@ -12,6 +12,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use eio_core::Instant;
+use eio_core::handshake::Transport;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -27,7 +28,6 @@ use crate::web::keep_alive;
 use crate::web::peer_addr::PeerAddr;
 use crate::web::watched::{WatchedBody, WatchedIo};
 use crate::wire::session_id::SessionId;
-use crate::wire::transport::Transport;
 
 /// The smallest buffer in which hyper reads the head of a request, in bytes.
 pub(crate) const MIN_HEAD: usize = 8 * 1024;

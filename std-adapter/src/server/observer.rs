@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use eio_core::handshake::Transport;
 use eio_core::upgrade::UpgradeOutcome;
 
 use http::StatusCode;
@@ -11,7 +12,6 @@ use crate::server::socket::Sender;
 use crate::session::end::Disconnect;
 use crate::wire::message::Message;
 use crate::wire::session_id::SessionId;
-use crate::wire::transport::Transport;
 
 /// A request that opens no session and does not belong to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

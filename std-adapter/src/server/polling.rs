@@ -4,6 +4,7 @@ use core::future::poll_fn;
 
 use bytes::Bytes;
 use eio_core::Revision;
+use eio_core::handshake::Transport;
 use eio_core::packet::{Packet, PacketType};
 use eio_core::payload::v3::Framing;
 use eio_core::payload::v4::EncodeError;
@@ -24,7 +25,6 @@ use crate::web::compression::compress_large;
 use crate::web::request::{Query, is_internet_explorer};
 use crate::web::respond::{Body, Refusal, empty, respond};
 use crate::wire::outgoing::Outgoing;
-use crate::wire::transport::Transport;
 
 const TEXT: &str = "text/plain; charset=UTF-8";
 const BINARY: &str = "application/octet-stream";

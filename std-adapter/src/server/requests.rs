@@ -3,6 +3,7 @@
 use core::task::{Context, Poll};
 
 use eio_core::DisconnectReason;
+use eio_core::handshake::Transport;
 use eio_core::packet::Packet;
 use hyper::upgrade::OnUpgrade;
 
@@ -11,7 +12,6 @@ use crate::server::slots::{Failure, Payload, PollAnswer, PollSlot, PostSlot};
 use crate::session::end::Disconnect;
 use crate::session::mailbox::remember;
 use crate::session::shared::{Inner, Shared};
-use crate::wire::transport::Transport;
 
 impl Inner<ServerKind> {
     /// Reports a failed request to the task. Does nothing for a session on a WebSocket, whose remaining requests do not

@@ -6,6 +6,7 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
+use eio_core::handshake::Transport;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use tower_service::Service;
@@ -19,7 +20,6 @@ use crate::web::peer_addr::PeerAddr;
 use crate::web::request::{Query, is_at, is_websocket_upgrade, names_its_host};
 use crate::web::request_body::RequestBody;
 use crate::web::respond::{Body, Refusal, empty};
-use crate::wire::transport::Transport;
 
 /// A service that answers Engine.IO requests: a [`tower_service::Service`] for axum, tower and hyper.
 #[derive(Clone)]

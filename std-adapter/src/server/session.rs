@@ -5,6 +5,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use eio_core::Instant;
+use eio_core::handshake::Transport;
 use eio_core::polling::{Limits, ServerPolling};
 use eio_core::session::Violation;
 use eio_core::upgrade::UpgradeOutcome;
@@ -23,7 +24,6 @@ use crate::session::engine::{Engine, Happening};
 use crate::web::head::Head;
 use crate::wire::clock::Clock;
 use crate::wire::outgoing::Outgoing;
-use crate::wire::transport::Transport;
 
 /// A session that opens on a WebSocket. It waits until the 101 response has been sent, and then sends its `open` packet.
 struct Opening {

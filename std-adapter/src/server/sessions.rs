@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use eio_core::handshake::Transport;
 use eio_core::{Heartbeat, Instant, Revision, ServerSession};
 use tokio::sync::Notify;
 
@@ -20,7 +21,6 @@ use crate::session::shared::Shared;
 use crate::web::head::Head;
 use crate::wire::clock::Clock;
 use crate::wire::session_id::SessionId;
-use crate::wire::transport::Transport;
 
 /// One session of a server, as its task, application, handles and requests share it.
 pub(crate) type Session = Shared<ServerKind>;

@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use eio_core::handshake::Transport;
 use tokio::sync::Notify;
 
 use crate::carrier::gate::Gate;
@@ -14,7 +15,6 @@ use crate::server::observer::{Observer, RefusedRequest};
 use crate::server::session_config::SessionConfig;
 use crate::server::sessions::Sessions;
 use crate::web::respond::Refusal;
-use crate::wire::transport::Transport;
 
 /// The state that the connections and requests of one server share.
 pub(crate) struct ServerShared {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use eio_core::handshake::Transport;
 use eio_core::{Heartbeat, Revision};
 use http::request::Parts;
 
@@ -17,7 +18,6 @@ use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::Outgoing;
 use crate::wire::session_id::SessionId;
-use crate::wire::transport::Transport;
 
 /// A connected session. It receives and sends messages, closes the session, and reports how it ended.
 ///

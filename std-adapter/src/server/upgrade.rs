@@ -1,5 +1,6 @@
 //! Requests for a WebSocket.
 
+use eio_core::handshake::Transport;
 use http::Response;
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
@@ -11,7 +12,6 @@ use crate::server::surplus::turn_away;
 use crate::web::opening_handshake::OpeningHandshake;
 use crate::web::request::Query;
 use crate::web::respond::{Body, Refusal};
-use crate::wire::transport::Transport;
 
 /// Answers a WebSocket request, for a new session or as a candidate for an open one. All checks come before the answer that
 /// switches protocols, because no refusal can be sent after it. There is one exception: if a session does not need another

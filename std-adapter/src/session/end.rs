@@ -4,9 +4,9 @@ use core::fmt;
 use core::time::Duration;
 
 use eio_core::DisconnectReason;
+use eio_core::handshake::Transport;
 
 use crate::wire::close_frame::CloseFrame;
-use crate::wire::transport::Transport;
 
 /// Describes how a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use eio_core::handshake::Handshake;
+use eio_core::handshake::{Handshake, Transport};
 use eio_core::packet::{DecodeError, Packet};
 use eio_core::session::{Control, SessionEvent};
 use eio_core::upgrade::UpgradeOutcome;
@@ -18,7 +18,6 @@ use crate::session::mailbox::Requests;
 use crate::session::shared::Shared;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
-use crate::wire::transport::Transport;
 
 /// An event that is reported to observers, the log and the metrics.
 #[derive(Clone, Copy, Debug)]

@@ -3,13 +3,13 @@
 use std::task::Waker;
 
 use eio_core::Revision;
+use eio_core::handshake::Transport;
 
 use crate::session::machine::Machine;
 use crate::session::mailbox::Limits;
 use crate::session::send::SendErrorKind;
 use crate::wire::clock::Clock;
 use crate::wire::message::Message;
-use crate::wire::transport::Transport;
 
 /// A server's sessions, or a client's.
 pub(crate) trait Kind: Sized {

@@ -19,10 +19,10 @@
 
 use core::time::Duration;
 
+use eio_core::handshake::Transport;
 use eio_core::upgrade::UpgradeOutcome;
 
 use crate::session::end::Disconnect;
-use crate::wire::transport::Transport;
 
 #[cfg(feature = "metrics")]
 use ::metrics::{counter, gauge, histogram};

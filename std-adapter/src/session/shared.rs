@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use eio_core::Instant;
+use eio_core::handshake::Transport;
 use tokio::sync::Notify;
 
 use crate::session::end::Disconnect;
@@ -22,7 +23,6 @@ use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::Outgoing;
 use crate::wire::payload::separator;
-use crate::wire::transport::Transport;
 
 /// One session, as its task, application, handles and requests share it.
 pub(crate) struct Shared<K: Kind> {

@@ -4,10 +4,9 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use bytes::Bytes;
+use eio_core::handshake::Transport;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-
-use crate::wire::transport::Transport;
 
 /// The `Retry-After` for a client that found no room, in seconds. The server cannot know when there will be room. This is
 /// the longest delay between two attempts of the reference's clients (`reconnectionDelayMax` of socket.io-client).

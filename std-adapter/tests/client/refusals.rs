@@ -22,6 +22,10 @@ fn settings_that_cannot_be_are_refused_before_anything_is_sent() {
     assert_eq!(refused(client().path("/a?b")), ClientBuildError::Path("/a?…".into()));
     assert_eq!(refused(client().path("/a b")), ClientBuildError::Path("/a b/".into()));
     assert_eq!(refused(client().transports([])), ClientBuildError::NoTransport);
+    assert_eq!(
+        refused(client().transports([Transport::WebSocket, Transport::WebTransport])).to_string(),
+        "the transport webtransport is not supported: expected polling or websocket"
+    );
     assert_eq!(refused(client().header("x y", "z")), ClientBuildError::Header("x y".into()));
     assert_eq!(refused(client().header("x", "a\r\nb: c")), ClientBuildError::Header("x".into()));
     assert_eq!(

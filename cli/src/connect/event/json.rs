@@ -1,6 +1,5 @@
 //! Events as JSON.
 
-use eio_core::handshake::Transport as Upgrade;
 use eio_tokio::{HandshakeInfo, Transport};
 use serde_json::{Value, json};
 
@@ -62,7 +61,7 @@ impl Event {
 
 fn open(handshake: &HandshakeInfo, transport: Transport, protocol: Option<&str>) -> Value {
     let upgrades: &[&str] =
-        if handshake.upgrades().contains(Upgrade::WebSocket) { &["websocket"] } else { &[] };
+        if handshake.upgrades().contains(Transport::WebSocket) { &["websocket"] } else { &[] };
     json!({
         "sid": short(handshake.sid()),
         "transport": transport.as_str(),

@@ -1,6 +1,7 @@
 //! Checking the settings.
 
 use eio_core::Revision;
+use eio_core::handshake::Transport;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 
@@ -13,7 +14,6 @@ use crate::client::route::RouteSetting;
 #[cfg(feature = "tls")]
 use crate::client::tls::Tls;
 use crate::wire::redact::redact_url;
-use crate::wire::transport::Transport;
 
 impl ClientBuilder {
     /// Checks the settings and returns the client.
@@ -96,6 +96,10 @@ fn transports(
         let both = [Transport::Polling, Transport::WebSocket];
         both.into_iter().filter(|one| *one == Transport::WebSocket || !websocket_only).collect()
     });
+    let is_supported = |one: &Transport| matches!(one, Transport::Polling | Transport::WebSocket);
+    if let Some(other) = transports.iter().find(|one| !is_supported(one)) {
+        return Err(ClientBuildError::Transport(*other));
+    }
     let first = *transports.first().ok_or(ClientBuildError::NoTransport)?;
     transports.retain(|transport| *transport != first);
     transports.dedup();
