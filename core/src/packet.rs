@@ -204,6 +204,7 @@ impl Data<'_> {
     }
 
     /// Writes the data as text. The caller has reserved `text_len`.
+    #[inline]
     fn write_text(&self, writer: &mut Writer<'_>) {
         match *self {
             Self::Text(text) => writer.bytes(text.as_bytes()),

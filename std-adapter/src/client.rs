@@ -1,8 +1,9 @@
 //! The client opens sessions with any Engine.IO server, over polling, WebSocket, or first one and then the other.
 
 mod attempts;
-mod builder;
+pub(crate) mod builder;
 mod candidate;
+mod coding;
 mod config;
 mod cookies;
 mod credentials;
@@ -13,6 +14,7 @@ mod event;
 mod events;
 mod handshake;
 mod http;
+mod http_connection;
 mod kind;
 mod opening;
 mod polling;
@@ -32,7 +34,6 @@ use std::sync::Arc;
 use ::http::uri::Authority;
 use eio_core::backoff::Backoff;
 
-pub use self::builder::ClientBuilder;
 use crate::client::config::Config;
 use crate::client::route::Route;
 use crate::wire::clock::Clock;
@@ -40,7 +41,7 @@ use crate::wire::clock::Clock;
 pub use error::{ClientBuildError, ConnectError};
 pub use event::ClientEvent;
 pub use handshake::HandshakeInfo;
-pub use proxy::ProxyError;
+pub use proxy::error::ProxyError;
 pub use reconnect::Reconnecting;
 pub use refusal::{RefusalKind, Refused};
 pub use socket::{ClientSender, ClientSocket};

@@ -36,9 +36,11 @@ pub use wire::message::Message;
 pub use wire::redact::redact_url;
 
 #[cfg(feature = "client")]
+pub use client::builder::ClientBuilder;
+#[cfg(feature = "client")]
 pub use client::{
-    Client, ClientBuildError, ClientBuilder, ClientEvent, ClientSender, ClientSocket, ConnectError,
-    HandshakeInfo, ProxyError, Reconnecting, RefusalKind, Refused,
+    Client, ClientBuildError, ClientEvent, ClientSender, ClientSocket, ConnectError, HandshakeInfo,
+    ProxyError, Reconnecting, RefusalKind, Refused,
 };
 #[cfg(feature = "server")]
 pub use {

@@ -82,6 +82,7 @@ pub(crate) const fn text_len(packet: &Packet<'_>) -> usize {
 }
 
 /// Writes `packet` as text. The caller has reserved `text_len`.
+#[inline]
 pub(crate) fn write_text(packet: &Packet<'_>, writer: &mut Writer<'_>) {
     writer.byte(if packet.data.is_binary() { b'b' } else { packet.packet_type.as_ascii() });
     packet.data.write_text(writer);

@@ -6,19 +6,16 @@ use std::sync::Arc;
 use eio_core::Heartbeat;
 use eio_core::handshake::Transport;
 use http::{HeaderMap, HeaderValue, Request, Uri, header};
-use http_body_util::Full;
 
 use crate::client::endpoint::Endpoint;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
+use crate::client::http_connection::Body;
 use crate::client::route::Route;
 #[cfg(feature = "tls")]
 use crate::client::tls::Tls;
 use crate::session::mailbox::Limits;
 use eio_core::Revision;
-
-/// The body of a request.
-pub(crate) type Body = Full<bytes::Bytes>;
 
 /// The function that receives the client's events.
 pub(crate) type OnEvent = Arc<dyn Fn(ClientEvent) + Send + Sync>;

@@ -16,7 +16,7 @@ use tower_service::Service as _;
 
 use crate::client::config::Config;
 use crate::client::error::ConnectError;
-use crate::client::proxy::ProxyError;
+use crate::client::proxy::error::ProxyError;
 use crate::client::route::Route;
 
 use crate::carrier::dialed::{Dialed, Link};

@@ -7,12 +7,10 @@ use http::{HeaderValue, Uri};
 
 use crate::client::credentials;
 use crate::client::error::ClientBuildError;
+use crate::client::secrets::{RESERVED, is_reserved};
 use crate::wire::redact::redact_url;
 use eio_core::Revision;
 use eio_core::handshake::Transport;
-
-/// The query parameters that the protocol itself sets. They are removed from the caller's URL.
-const RESERVED: [&str; 6] = ["EIO", "transport", "sid", "t", "j", "b64"];
 
 /// A server's address, and the path and query of every request to it.
 #[derive(Clone)]
@@ -146,11 +144,6 @@ impl fmt::Debug for Endpoint {
             .field("authority", &self.authority)
             .finish_non_exhaustive()
     }
-}
-
-/// Returns whether this part of a query, `name=value` or `name`, is one that the protocol itself sets.
-pub(crate) fn is_reserved(parameter: &str) -> bool {
-    form_urlencoded::parse(parameter.as_bytes()).next().is_some_and(|(name, _)| RESERVED.contains(&&*name))
 }
 
 #[cfg(test)]

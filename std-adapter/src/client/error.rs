@@ -8,10 +8,10 @@ use eio_core::handshake::Transport;
 use eio_core::payload::v4::EncodeError;
 
 use crate::carrier::dialed::SpeaksTls;
-use crate::client::proxy::ProxyError;
+use crate::client::proxy::error::ProxyError;
 use crate::client::refusal::Refused;
 #[cfg(feature = "tls")]
-use crate::client::tls::TlsError;
+use crate::client::tls::error::TlsError;
 use crate::session::end::Disconnect;
 
 /// Errors from [`ClientBuilder::build`](crate::ClientBuilder::build).

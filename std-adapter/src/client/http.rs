@@ -3,8 +3,7 @@
 //! The future that uses a connection also drives it, so the session's own task does. Nothing is spawned, and dropping the
 //! session drops all connections.
 
-use core::future::poll_fn;
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::sync::atomic::AtomicBool;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
@@ -12,21 +11,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use eio_core::Instant;
 use http::{HeaderMap, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper_util::rt::TokioIo;
 
-use crate::carrier::dialed::Dialed;
-use crate::client::config::{Body, Config};
+use crate::client::coding::foreign_coding;
+use crate::client::config::Config;
 use crate::client::cookies::Cookies;
 use crate::client::dial::dial;
 use crate::client::error::ConnectError;
 use crate::client::event::ClientEvent;
 use crate::client::events;
-use crate::client::refusal::Refused;
+use crate::client::http_connection::{Body, HttpConnection, ReadError, Unsent};
 use crate::client::secrets::Secrets;
 use crate::wire::clock::Clock;
 
@@ -59,128 +53,12 @@ impl Dialer {
     }
 }
 
-/// One connection, idle or in use.
-pub(crate) struct HttpConnection {
-    sender: SendRequest<Body>,
-    connection: Connection<TokioIo<Dialed>, Body>,
-    ended: bool,
-    /// From when on the server may close the connection without notice.
-    stale_at: Instant,
-}
-
-/// How long an idle connection may be reused if the server has not promised to keep it.
-///
-/// A server closes an idle connection without notice. A request that is on its way at that moment is lost, and cannot be
-/// sent again, because the server may have received it. Servers keep idle connections for at least 5 s (uvicorn, Node).
-const UNPROMISED: Duration = Duration::from_secs(1);
-
-/// How long the client reads the body of a refusal. Some bodies never end.
-const REFUSAL_BODY: Duration = Duration::from_secs(1);
-
-impl HttpConnection {
-    pub(crate) async fn open(dialer: &Dialer) -> Result<Self, ConnectError> {
-        let stream = dial(&dialer.config, &dialer.reset).await?;
-        // The event is about a connection, not a session. So a panic of its receiver is logged and ends no session.
-        events::tell(&ClientEvent::Connected, "", dialer.config.on_event.as_ref());
-        Self::on(stream, dialer.clock.now()).await.map_err(ConnectError::http)
-    }
-
-    /// Starts HTTP on a connection that was opened at `now`.
-    pub(crate) async fn on(stream: Dialed, now: Instant) -> hyper::Result<Self> {
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender, connection, ended: false, stale_at: now })
-    }
-
-    /// Sends a request and reads the head of the answer.
-    pub(crate) async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Unsent> {
-        let answer = self.sender.try_send_request(request);
-        self.drive(answer).await.map_err(|mut error| match error.take_message() {
-            Some(request) => Unsent::NotBegun(Box::new(request), error.into_error()),
-            None => Unsent::Failed(error.into_error()),
-        })
-    }
-
-    /// Runs the connection until `future`, which uses it, is done.
-    pub(crate) async fn drive<F: Future>(&mut self, future: F) -> F::Output {
-        let mut future = pin!(future);
-        poll_fn(|cx| {
-            let _ = self.poll_connection(cx);
-            future.as_mut().poll(cx)
-        })
-        .await
-    }
-
-    /// Ready once the connection has ended, or its stream can be taken.
-    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.ended {
-            // The failed request returns the error of the connection.
-            let _ = ready!(self.connection.poll_without_shutdown(cx));
-            self.ended = true;
-        }
-        Poll::Ready(())
-    }
-
-    /// Returns the stream after an answer that switched protocols, and the bytes that were read after that answer.
-    pub(crate) async fn into_stream(mut self) -> (Dialed, Bytes) {
-        poll_fn(|cx| self.poll_connection(cx)).await;
-        let parts = self.connection.into_parts();
-        (parts.io.into_inner(), parts.read_buf)
-    }
-
-    /// Reads a body of at most `limit` bytes.
-    pub(crate) async fn read(&mut self, body: Incoming, limit: usize) -> Result<Bytes, ReadError> {
-        match self.drive(Limited::new(body, limit).collect()).await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(ReadError::TooLarge),
-            Err(error) => match error.downcast::<hyper::Error>() {
-                Ok(error) => Err(ReadError::Http(*error)),
-                Err(_) => Err(ReadError::TooLarge),
-            },
-        }
-    }
-
-    /// Returns the refusal in an answer.
-    pub(crate) async fn refusal(&mut self, answer: Response<Incoming>, secrets: &Secrets) -> ConnectError {
-        let (head, mut body) = answer.into_parts();
-        let mut beginning = Vec::new();
-        let read = async {
-            while beginning.len() < Refused::MAX_BODY
-                && let Some(Ok(frame)) = self.drive(body.frame()).await
-            {
-                beginning.extend(frame.into_data().unwrap_or_default());
-            }
-        };
-        // The body only explains the status, so a late or broken body is ignored.
-        let _ = tokio::time::timeout(REFUSAL_BODY, read).await;
-        ConnectError::Refused(Refused::new(head.status, &head.headers, &beginning, secrets))
-    }
-
-    /// Returns the connection if another request may use it.
-    async fn recycle(mut self, dialer: &Dialer, keep_alive: Duration) -> Option<Self> {
-        let sender = &mut self.sender;
-        let connection = &mut self.connection;
-        poll_fn(|cx| {
-            let ended = connection.poll_without_shutdown(cx).is_ready();
-            if ended { Poll::Ready(Err(())) } else { sender.poll_ready(cx).map_err(drop) }
-        })
-        .await
-        .ok()?;
-        self.stale_at = dialer.clock.now().saturating_add(keep_alive);
-        Some(self)
-    }
-}
-
-/// The reason why a request got no answer.
-pub(crate) enum Unsent {
-    /// The connection was closed before the request began: it may be sent again.
-    NotBegun(Box<Request<Body>>, hyper::Error),
-    Failed(hyper::Error),
-}
-
-/// The reason why a body could not be read.
-pub(crate) enum ReadError {
-    TooLarge,
-    Http(hyper::Error),
+/// Opens a connection to the server.
+pub(crate) async fn connect(dialer: &Dialer) -> Result<HttpConnection, ConnectError> {
+    let stream = dial(&dialer.config, &dialer.reset).await?;
+    // The event is about a connection, not a session. So a panic of its receiver is logged and ends no session.
+    events::tell(&ClientEvent::Connected, "", dialer.config.on_event.as_ref());
+    HttpConnection::on(stream, dialer.clock.now()).await.map_err(ConnectError::http)
 }
 
 /// An answer with status 200 to a polling request.
@@ -250,7 +128,7 @@ async fn exchange(
         let was_reused = reused.is_some();
         let mut connection = match reused {
             Some(connection) => connection,
-            None => match HttpConnection::open(&dialer).await {
+            None => match connect(&dialer).await {
                 Ok(connection) => connection,
                 Err(error) => return (None, Err(error)),
             },
@@ -288,18 +166,8 @@ async fn exchange(
         let page = Secrets::of(&target).hide_in_part(&beginning).chars().take(100).collect();
         return (None, Err(ConnectError::WebPage(page)));
     }
-    let connection = connection.recycle(&dialer, keep_alive).await;
+    let connection = connection.recycle(dialer.clock, keep_alive).await;
     (connection, Ok(Answer { is_binary, body }))
-}
-
-/// Returns the content codings of a body that the client cannot read, quoted: all except `identity`.
-pub(crate) fn foreign_coding(headers: &HeaderMap, secrets: impl FnOnce() -> Secrets) -> Option<String> {
-    let codings = headers.get_all(header::CONTENT_ENCODING);
-    let codings: Vec<_> = codings.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    let codings = codings.join(", ");
-    let is_foreign = |coding: &str| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity");
-    let foreign = codings.split(',').any(|coding| is_foreign(coding.trim()));
-    foreign.then(|| format!("{:?}", secrets().hide(&codings).chars().take(64).collect::<String>()))
 }
 
 /// Returns the beginning of a body that is a web page. Proxies, login pages and captive portals send these with status
@@ -309,6 +177,12 @@ fn web_page(body: &[u8]) -> Option<Cow<'_, str>> {
     let beginning = beginning.get(..beginning.len().min(400)).unwrap_or_default();
     beginning.starts_with(b"<").then(|| String::from_utf8_lossy(beginning))
 }
+
+/// How long an idle connection may be reused if the server has not promised to keep it.
+///
+/// A server closes an idle connection without notice. A request that is on its way at that moment is lost, and cannot be
+/// sent again, because the server may have received it. Servers keep idle connections for at least 5 s (uvicorn, Node).
+const UNPROMISED: Duration = Duration::from_secs(1);
 
 /// Returns how long an idle connection is safe to use: a second less than the server has promised to keep it, so that the
 /// server does not close it while a request is on its way, or [`UNPROMISED`] without a promise.
@@ -325,23 +199,6 @@ fn keep_alive(headers: &HeaderMap) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_body_in_another_coding_than_identity_is_named() {
-        let coding = |values: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(header::CONTENT_ENCODING, value.parse().unwrap());
-            }
-            foreign_coding(&headers, Secrets::default)
-        };
-        assert_eq!(coding(&[]), None);
-        assert_eq!(coding(&["Identity"]), None);
-        assert_eq!(coding(&["", "identity, "]), None);
-        assert_eq!(coding(&["gzip"]).as_deref(), Some("\"gzip\""));
-        assert_eq!(coding(&["identity", "br"]).as_deref(), Some("\"identity, br\""));
-        assert!(coding(&[&"x".repeat(500)]).unwrap().len() < 70);
-    }
 
     #[test]
     fn a_web_page_is_no_payload() {

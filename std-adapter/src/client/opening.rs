@@ -8,9 +8,9 @@ use eio_core::ws::Key;
 use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 
 use crate::carrier::websocket::WebSocketIo;
-use crate::client::config::Body;
 use crate::client::error::ConnectError;
-use crate::client::http::{Dialer, HttpConnection, Unsent};
+use crate::client::http::{Dialer, connect};
+use crate::client::http_connection::{Body, Unsent};
 use crate::client::secrets::Secrets;
 use crate::web::request::has_token;
 
@@ -44,7 +44,7 @@ pub(crate) async fn open(dialer: Dialer, sid: Option<String>) -> Result<Opened, 
     }
     // Servers may repeat parts of the request in their refusal.
     let secrets = Secrets::of(request.uri());
-    let mut connection = HttpConnection::open(&dialer).await?;
+    let mut connection = connect(&dialer).await?;
     let answer = connection.send(request).await.map_err(|unsent| match unsent {
         Unsent::NotBegun(_, error) | Unsent::Failed(error) => ConnectError::http(error),
     })?;

@@ -11,10 +11,10 @@ use eio_core::upgrade::UpgradeOutcome;
 use eio_core::{DisconnectReason, Instant, Revision};
 use http::{HeaderValue, Method, Request, header};
 
-use crate::client::config::Body;
 use crate::client::error::ConnectError;
 use crate::client::handshake::HandshakeInfo;
 use crate::client::http::{Answer, PollingConnection};
+use crate::client::http_connection::Body;
 use crate::client::kind::ClientKind;
 use crate::session::engine::{Engine, Happening};
 use crate::session::silence;

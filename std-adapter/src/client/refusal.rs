@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode, header};
 
-use crate::client::http::foreign_coding;
+use crate::client::coding::foreign_coding;
 use crate::client::secrets::Secrets;
 use crate::wire::redact::redact_url;
 

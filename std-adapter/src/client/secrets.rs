@@ -3,8 +3,6 @@
 use http::Uri;
 use percent_encoding::percent_decode_str;
 
-use crate::client::endpoint::is_reserved;
-
 /// The length of the shortest value of the caller's query that is hidden. Shorter values are parts of many words.
 const SHORTEST: usize = 4;
 
@@ -72,6 +70,14 @@ impl Secrets {
 fn forms(value: &str) -> [String; 3] {
     let decoded = |value: &str| percent_decode_str(value).decode_utf8_lossy().into_owned();
     [value.to_owned(), decoded(value), decoded(&value.replace('+', " "))]
+}
+
+/// The query parameters that the protocol itself sets. They are removed from the caller's URL.
+pub(crate) const RESERVED: [&str; 6] = ["EIO", "transport", "sid", "t", "j", "b64"];
+
+/// Returns whether this part of a query, `name=value` or `name`, is one that the protocol itself sets.
+pub(crate) fn is_reserved(parameter: &str) -> bool {
+    form_urlencoded::parse(parameter.as_bytes()).next().is_some_and(|(name, _)| RESERVED.contains(&&*name))
 }
 
 #[cfg(test)]

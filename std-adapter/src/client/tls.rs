@@ -1,6 +1,6 @@
 //! TLS through rustls: the ring provider and given roots, or the application's own configuration.
 
-mod error;
+pub(crate) mod error;
 mod verifier;
 
 use std::sync::Arc;

@@ -9,7 +9,6 @@ use hyper::upgrade::OnUpgrade;
 
 use crate::server::sessions::ServerKind;
 use crate::server::slots::{Failure, Payload, PollAnswer, PollSlot, PostSlot};
-use crate::session::end::Disconnect;
 use crate::session::mailbox::remember;
 use crate::session::shared::{Inner, Shared};
 
@@ -18,15 +17,15 @@ impl Inner<ServerKind> {
     /// matter.
     fn fail(&mut self, failure: Failure) {
         if self.view.transport == Transport::Polling {
-            self.slots.failure.get_or_insert(failure);
+            self.slots.requests().failure.get_or_insert(failure);
             self.mail.wake_task();
         }
     }
 
     /// Returns whether a WebSocket request with this session's sid would be the first one. That belongs to the handshake
     /// that opened the session; further ones count as separate handshakes.
-    pub(crate) fn expects_upgrade(&self) -> bool {
-        self.view.transport == Transport::Polling && !self.slots.has_tried_upgrade
+    pub(crate) fn expects_upgrade(&mut self) -> bool {
+        self.view.transport == Transport::Polling && !self.slots.requests().has_tried_upgrade
     }
 }
 
@@ -35,13 +34,15 @@ impl Shared<ServerKind> {
     pub(crate) fn offer_candidate(&self, candidate: OnUpgrade) -> Result<(), OnUpgrade> {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        if inner.slots.is_upgrading || inner.view.transport != Transport::Polling || inner.view.end.is_some()
+        if inner.slots.requests().is_upgrading
+            || inner.view.transport != Transport::Polling
+            || inner.view.end.is_some()
         {
             return Err(candidate);
         }
-        inner.slots.is_upgrading = true;
-        inner.slots.has_tried_upgrade = true;
-        inner.slots.candidate = Some(candidate);
+        inner.slots.requests().is_upgrading = true;
+        inner.slots.requests().has_tried_upgrade = true;
+        inner.slots.requests().candidate = Some(candidate);
         inner.mail.wake_task();
         Ok(())
     }
@@ -72,11 +73,11 @@ impl Shared<ServerKind> {
     /// Begins a poll. Returns `None` and ends the session if another poll is in flight.
     pub(crate) fn begin_poll(&self, jsonp: bool) -> Option<PendingPoll<'_>> {
         let mut inner = self.lock();
-        if !matches!(inner.slots.poll, PollSlot::Free) {
+        if !matches!(inner.slots.requests().poll, PollSlot::Free) {
             inner.fail(Failure::Overlap);
             return None;
         }
-        inner.slots.poll = PollSlot::Arrived { jsonp };
+        inner.slots.requests().poll = PollSlot::Arrived { jsonp };
         inner.mail.wake_task();
         Some(PendingPoll { shared: self, is_answered: false })
     }
@@ -84,11 +85,11 @@ impl Shared<ServerKind> {
     /// Begins a POST. Returns `None` and ends the session if another POST is in flight.
     pub(crate) fn begin_post(&self) -> Option<PostInFlight<'_>> {
         let mut inner = self.lock();
-        if !matches!(inner.slots.post, PostSlot::Free) {
+        if !matches!(inner.slots.requests().post, PostSlot::Free) {
             inner.fail(Failure::Overlap);
             return None;
         }
-        inner.slots.post = PostSlot::Receiving;
+        inner.slots.requests().post = PostSlot::Receiving;
         Some(PostInFlight { shared: self, is_received: false })
     }
 
@@ -111,21 +112,22 @@ impl PendingPoll<'_> {
     pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Poll<PollAnswer> {
         let mut inner = self.shared.lock();
         let inner = &mut *inner;
-        if let PollSlot::Answered(_) = inner.slots.poll
-            && let PollSlot::Answered(answer) = core::mem::replace(&mut inner.slots.poll, PollSlot::Leaving)
+        if let PollSlot::Answered(_) = inner.slots.requests().poll
+            && let PollSlot::Answered(answer) =
+                core::mem::replace(&mut inner.slots.requests().poll, PollSlot::Leaving)
         {
             return Poll::Ready(*answer);
         }
         if inner.view.end.is_some() || inner.view.transport != Transport::Polling {
             // The task may be gone. A client that has closed the session needs no close packet.
-            inner.slots.poll = PollSlot::Leaving;
+            inner.slots.requests().poll = PollSlot::Leaving;
             return Poll::Ready(PollAnswer::Last(match &inner.view.end {
-                Some(Disconnect { reason: DisconnectReason::PeerClose, .. }) => Packet::NOOP,
+                Some(end) if end.reason == DisconnectReason::PeerClose => Packet::NOOP,
                 _ => Packet::CLOSE,
             }));
         }
-        inner.slots.is_poll_woken = false;
-        remember(&mut inner.slots.poll_waker, cx);
+        inner.slots.requests().is_poll_woken = false;
+        remember(&mut inner.slots.requests().poll_waker, cx);
         Poll::Pending
     }
 }
@@ -133,8 +135,8 @@ impl PendingPoll<'_> {
 impl Drop for PendingPoll<'_> {
     fn drop(&mut self) {
         let mut inner = self.shared.lock();
-        let poll = core::mem::take(&mut inner.slots.poll);
-        inner.slots.poll_waker = None;
+        let poll = core::mem::take(&mut inner.slots.requests().poll);
+        inner.slots.requests().poll_waker = None;
         if let PollSlot::Answered(answer) = poll
             && let PollAnswer::Batch(_, messages) = *answer
         {
@@ -164,7 +166,7 @@ impl PostInFlight<'_> {
     /// closing or has ended and accepts no more messages.
     pub(crate) fn poll_room_to_receive(&self, cx: &Context<'_>) -> Poll<()> {
         self.poll_unless(cx, |inner| {
-            inner.slots.payload.is_some() || (inner.mail.is_full() && inner.view.session.is_open())
+            inner.slots.requests().payload.is_some() || (inner.mail.is_full() && inner.view.session.is_open())
         })
     }
 
@@ -173,18 +175,19 @@ impl PostInFlight<'_> {
         self.is_received = true;
         {
             let mut inner = self.shared.lock();
-            inner.slots.post = PostSlot::Received;
-            inner.slots.payload = Some(Box::new(payload));
+            inner.slots.requests().post = PostSlot::Received;
+            inner.slots.requests().payload = Some(Box::new(payload));
             inner.mail.wake_task();
         }
         core::future::poll_fn(|cx| {
             self.poll_unless(cx, |inner| {
-                matches!(inner.slots.post, PostSlot::Received) && inner.view.end.is_none()
+                matches!(inner.slots.requests().post, PostSlot::Received) && inner.view.end.is_none()
             })
         })
         .await;
-        let inner = self.shared.lock();
-        match (&inner.slots.post, &inner.view.end) {
+        let mut inner = self.shared.lock();
+        let Inner { slots, view, .. } = &mut *inner;
+        match (&slots.requests().post, &view.end) {
             (PostSlot::Handled(accepted), _) => *accepted,
             (_, Some(end)) => end.reason.as_str() != "parse error",
             (_, None) => true,
@@ -199,14 +202,14 @@ impl PostInFlight<'_> {
     fn poll_unless(
         &self,
         cx: &Context<'_>,
-        has_to_wait: impl FnOnce(&Inner<ServerKind>) -> bool,
+        has_to_wait: impl FnOnce(&mut Inner<ServerKind>) -> bool,
     ) -> Poll<()> {
         let mut inner = self.shared.lock();
-        if !has_to_wait(&inner) {
+        if !has_to_wait(&mut inner) {
             return Poll::Ready(());
         }
-        inner.slots.is_post_woken = false;
-        remember(&mut inner.slots.post_waker, cx);
+        inner.slots.requests().is_post_woken = false;
+        remember(&mut inner.slots.requests().post_waker, cx);
         Poll::Pending
     }
 }
@@ -214,8 +217,8 @@ impl PostInFlight<'_> {
 impl Drop for PostInFlight<'_> {
     fn drop(&mut self) {
         let mut inner = self.shared.lock();
-        inner.slots.post = PostSlot::Free;
-        inner.slots.post_waker = None;
+        inner.slots.requests().post = PostSlot::Free;
+        inner.slots.requests().post_waker = None;
         if !self.is_received {
             inner.fail(if std::thread::panicking() { Failure::Panicked } else { Failure::Aborted });
         }

@@ -71,10 +71,19 @@ pub(crate) enum Failure {
     ContentType,
 }
 
-/// The state that HTTP requests share with the session's task. Every session has one, so rare parts are boxed.
+/// The state that HTTP requests share with the session's task. Every session has one, and most sessions on a WebSocket never
+/// see a request, so the state of requests is allocated for the first one.
+#[derive(Default)]
+pub(crate) struct Slots {
+    requests: Option<Box<Requests>>,
+    /// Whether the application has returned, panicked, or was cut off.
+    pub(crate) application_over: bool,
+}
+
+/// The state of a session's HTTP requests.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
-pub(crate) struct Slots {
+pub(super) struct Requests {
     pub(super) poll: PollSlot,
     pub(super) poll_waker: Option<Waker>,
     pub(super) is_poll_woken: bool,
@@ -91,84 +100,95 @@ pub(crate) struct Slots {
     pub(super) has_tried_upgrade: bool,
     /// Whether a WebSocket that the session does not need is being closed.
     pub(super) has_surplus: bool,
-    /// Whether the application has returned, panicked, or was cut off.
-    pub(crate) application_over: bool,
 }
 
 impl Slots {
+    pub(super) fn requests(&mut self) -> &mut Requests {
+        self.requests.get_or_insert_default()
+    }
+
     /// Takes the wakers of the requests that have a reason to be woken.
     pub(crate) fn take_woken(&mut self) -> [Option<Waker>; 2] {
-        let poll = if core::mem::take(&mut self.is_poll_woken) { self.poll_waker.take() } else { None };
-        let post = if core::mem::take(&mut self.is_post_woken) { self.post_waker.take() } else { None };
+        let Some(requests) = self.requests.as_deref_mut() else { return [None, None] };
+        let Requests { is_poll_woken, poll_waker, is_post_woken, post_waker, .. } = requests;
+        let poll = if core::mem::take(is_poll_woken) { poll_waker.take() } else { None };
+        let post = if core::mem::take(is_post_woken) { post_waker.take() } else { None };
         [poll, post]
     }
 
     pub(crate) fn wake_requests(&mut self) {
-        self.is_poll_woken = true;
-        self.is_post_woken = true;
+        if let Some(requests) = self.requests.as_deref_mut() {
+            requests.is_poll_woken = true;
+            requests.is_post_woken = true;
+        }
     }
 
     /// Tells the task once of a poll that came. `Some(true)` for one that gets a script.
     pub(crate) fn take_poll(&mut self) -> Option<bool> {
-        let PollSlot::Arrived { jsonp } = self.poll else { return None };
-        self.poll = PollSlot::Waiting;
+        let requests = self.requests.as_deref_mut()?;
+        let PollSlot::Arrived { jsonp } = requests.poll else { return None };
+        requests.poll = PollSlot::Waiting;
         Some(jsonp)
     }
 
-    /// Whether the last poll is over, so that the task may forget it.
+    /// Returns whether the last poll is over, so that the task may forget it.
     pub(crate) fn is_poll_over(&self) -> bool {
-        matches!(self.poll, PollSlot::Free | PollSlot::Arrived { .. })
+        let poll = self.requests.as_deref().map(|requests| &requests.poll);
+        matches!(poll, None | Some(PollSlot::Free | PollSlot::Arrived { .. }))
     }
 
     /// Answers the waiting poll.
     pub(crate) fn answer_poll(&mut self, answer: PollAnswer) {
-        self.poll = PollSlot::Answered(Box::new(answer));
-        self.is_poll_woken = true;
+        let requests = self.requests();
+        requests.poll = PollSlot::Answered(Box::new(answer));
+        requests.is_poll_woken = true;
     }
 
     /// Returns whether a payload is still being received.
     pub(crate) fn is_receiving(&self) -> bool {
-        matches!(self.post, PostSlot::Receiving)
+        self.requests.as_deref().is_some_and(|requests| matches!(requests.post, PostSlot::Receiving))
     }
 
     pub(crate) fn take_payload(&mut self) -> Option<Box<Payload>> {
-        self.payload.take()
+        self.requests.as_deref_mut()?.payload.take()
     }
 
     /// Notes that the payload was handled. `accepted` says whether all of it were packets.
     pub(crate) fn handle_payload_done(&mut self, accepted: bool) {
-        if let PostSlot::Received = self.post {
-            self.post = PostSlot::Handled(accepted);
+        let requests = self.requests();
+        if let PostSlot::Received = requests.post {
+            requests.post = PostSlot::Handled(accepted);
         }
-        self.is_post_woken = true;
+        requests.is_post_woken = true;
     }
 
     pub(crate) fn take_failure(&mut self) -> Option<Failure> {
-        self.failure.take()
+        self.requests.as_deref_mut()?.failure.take()
     }
 
     pub(crate) fn take_candidate(&mut self) -> Option<OnUpgrade> {
-        self.candidate.take()
+        self.requests.as_deref_mut()?.candidate.take()
     }
 
     pub(crate) fn end_upgrade(&mut self) {
-        self.is_upgrading = false;
+        self.requests().is_upgrading = false;
     }
 
     /// Returns whether a request of the session or an upgrade is in progress.
     pub(crate) fn is_busy(&self) -> bool {
-        let is_answering = matches!(self.poll, PollSlot::Answered(_) | PollSlot::Leaving);
-        (!is_answering && !matches!(self.poll, PollSlot::Free))
-            || !matches!(self.post, PostSlot::Free)
-            || self.is_upgrading
+        self.requests.as_deref().is_some_and(|Requests { poll, post, is_upgrading, .. }| {
+            matches!(poll, PollSlot::Arrived { .. } | PollSlot::Waiting)
+                || !matches!(post, PostSlot::Free)
+                || *is_upgrading
+        })
     }
 
     /// Begins to close a WebSocket that the session does not need. Returns `false` if one is already being closed.
     pub(crate) fn begin_surplus(&mut self) -> bool {
-        !core::mem::replace(&mut self.has_surplus, true)
+        !core::mem::replace(&mut self.requests().has_surplus, true)
     }
 
     pub(crate) fn end_surplus(&mut self) {
-        self.has_surplus = false;
+        self.requests().has_surplus = false;
     }
 }

@@ -305,7 +305,7 @@ impl<K: Reacts> Engine<K> {
     /// Puts the end into the shared view, and wakes all waiting callers.
     pub(crate) fn show_end(&mut self, end: Disconnect) {
         let mut inner = self.shared.lock();
-        inner.view.end = Some(end);
+        inner.view.end = Some(Box::new(end));
         let unwanted = inner.mail.end();
         // Another pass closes the transport.
         inner.mail.wake_task();

@@ -46,7 +46,7 @@ pub(crate) struct View<S> {
     pub(crate) session: S,
     pub(crate) transport: Transport,
     /// How the session ended. Set after the end was reported to observers, and after the last message went into the inbox.
-    pub(crate) end: Option<Disconnect>,
+    pub(crate) end: Option<Box<Disconnect>>,
 }
 
 /// The locked state. Wakers run application code, so they are called once the lock is released.
@@ -157,7 +157,7 @@ impl<K: Kind> Shared<K> {
             None => {}
         }
         if let Some(end) = &inner.view.end {
-            return Poll::Ready(Err(end.clone()));
+            return Poll::Ready(Err(Disconnect::clone(end)));
         }
         inner.mail.wait(cx);
         Poll::Pending
@@ -165,7 +165,7 @@ impl<K: Kind> Shared<K> {
 
     /// Waits for the end.
     pub(crate) fn closed(&self) -> impl Future<Output = Disconnect> {
-        self.until(|inner| inner.view.end.clone())
+        self.until(|inner| inner.view.end.as_deref().cloned())
     }
 
     /// Calls `look` now and after every change, until it returns a value.
@@ -225,7 +225,7 @@ impl<K: Kind> Shared<K> {
     }
 
     pub(crate) fn end(&self) -> Option<Disconnect> {
-        self.lock().view.end.clone()
+        self.lock().view.end.as_deref().cloned()
     }
 
     pub(crate) fn transport(&self) -> Transport {

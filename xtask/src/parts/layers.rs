@@ -16,9 +16,6 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("client", &["wire", "carrier", "web", "session"]),
 ];
 
-/// The layers whose files still import each other in a circle.
-const WITH_CIRCLES: [&str; 1] = ["client"];
-
 /// Files by the path of their module, such as `server::accept`.
 type Files = BTreeMap<String, String>;
 
@@ -29,18 +26,7 @@ pub(crate) fn check(job: &mut Job<'_>) -> Result<(), Stop> {
     files.remove("lib");
     let mut found = upward(&files);
     let circles = circles(&files);
-    found.extend(
-        WITH_CIRCLES
-            .iter()
-            .filter(|layer| !circles.iter().any(|(module, _)| first(module) == **layer))
-            .map(|layer| format!("the layer {layer} has no circle any more: take it out of WITH_CIRCLES")),
-    );
-    found.extend(
-        circles
-            .into_iter()
-            .filter(|(module, _)| !WITH_CIRCLES.contains(&first(module)))
-            .map(|(_, words)| words),
-    );
+    found.extend(circles.into_iter().map(|(_, words)| words));
     if found.is_empty() { Ok(()) } else { failed(found.join("\n")) }
 }
 
