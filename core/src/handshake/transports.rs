@@ -51,7 +51,7 @@ impl FromStr for Transport {
     type Err = ParseTransportError;
 
     fn from_str(name: &str) -> Result<Self, ParseTransportError> {
-        Self::ALL.into_iter().find(|transport| transport.as_str() == name).ok_or(ParseTransportError)
+        Self::ALL.iter().copied().find(|transport| transport.as_str() == name).ok_or(ParseTransportError)
     }
 }
 
