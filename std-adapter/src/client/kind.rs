@@ -81,7 +81,7 @@ impl Engine<ClientKind> {
     /// Reports an event. If a receiver panics, the session closes.
     pub(crate) fn tell_event(&mut self, now: Instant, event: ClientEvent) {
         let told = tell(self, event);
-        self.heed(now, told);
+        self.close_unless_told(now, told);
     }
 
     /// Returns whether there is an observer, or a log that may show messages and heartbeats.

@@ -59,7 +59,7 @@ impl Shared<ServerKind> {
                 inner.view.transport == Transport::Polling && !inner.slots.is_receiving()
             };
             if may_judge {
-                self.looked().await;
+                self.wait_for_pass().await;
             }
         }
         self.lock().view.end.is_none()

@@ -45,8 +45,6 @@ pub(crate) struct Driver<R: Role> {
     /// WebSockets that are being closed.
     pub(crate) departing: Departing,
     silence: SilenceCheck,
-    /// Whether a caller waits until this task has finished a pass.
-    is_awaited: bool,
 }
 
 /// One of the two sides of a session. The [`Driver`] calls these functions in the order in which [`Driver::pass`] lists
@@ -126,14 +124,7 @@ pub(crate) fn run<R: Role>(mut driver: Driver<R>, mut span: Span) -> impl Future
 
 impl<R: Role> Driver<R> {
     pub(crate) fn new(role: R, engine: Engine<R::Kind>, carrier: Carrier) -> Self {
-        Self {
-            role,
-            engine,
-            carrier,
-            departing: Departing::default(),
-            silence: SilenceCheck::default(),
-            is_awaited: false,
-        }
+        Self { role, engine, carrier, departing: Departing::default(), silence: SilenceCheck::default() }
     }
 
     /// Makes passes until there is nothing to do now. `timer` wakes the task when the next pass is due.
@@ -162,7 +153,7 @@ impl<R: Role> Driver<R> {
     /// Makes one pass. `is_on_time` says that the timer has fired.
     fn pass(&mut self, cx: &mut Context<'_>, is_on_time: bool) -> Pass {
         let now = self.engine.now();
-        self.is_awaited |= self.engine.begin_pass(now);
+        self.engine.begin_pass(now);
         // After the `5` of a successful upgrade, more packets may have arrived. They are read in the same pass.
         R::advance(self, cx, now);
         self.read(cx, now);
@@ -183,9 +174,7 @@ impl<R: Role> Driver<R> {
             return Pass::Done;
         }
         let mut inner = self.engine.shared.lock();
-        if core::mem::take(&mut self.is_awaited) {
-            inner.mail.looked();
-        }
+        inner.mail.finish_pass();
         if inner.mail.poll_change(cx).is_ready() {
             return Pass::Again;
         }

@@ -125,21 +125,19 @@ impl<K: Reacts> Engine<K> {
         self.shared.now()
     }
 
-    /// Begins a pass. Returns whether a caller waits for its end.
-    pub(crate) fn begin_pass(&mut self, now: Instant) -> bool {
+    /// Begins a pass.
+    pub(crate) fn begin_pass(&mut self, now: Instant) {
         let requests = self.shared.lock().mail.begin_pass();
-        let is_awaited = requests.look;
-        self.fulfil(requests, now);
-        is_awaited
+        self.handle_requests(requests, now);
     }
 
     /// Takes the requests that the application has made in its turn.
     pub(crate) fn take_requests(&mut self, now: Instant) {
         let requests = self.shared.lock().mail.take_requests();
-        self.fulfil(requests, now);
+        self.handle_requests(requests, now);
     }
 
-    fn fulfil(&mut self, requests: Requests, now: Instant) {
+    fn handle_requests(&mut self, requests: Requests, now: Instant) {
         if requests.resume {
             self.is_paused = false;
             self.session.handle_reading_resumed(now);
@@ -250,11 +248,11 @@ impl<K: Reacts> Engine<K> {
     /// Reports an event to observers, log and metrics. If one of them panics, the session closes.
     pub(crate) fn tell(&mut self, now: Instant, happening: Happening<'_>) {
         let told = K::tell(self, happening);
-        self.heed(now, told);
+        self.close_unless_told(now, told);
     }
 
     /// Closes the session if a receiver of an event panicked.
-    pub(crate) fn heed(&mut self, now: Instant, told: bool) {
+    pub(crate) fn close_unless_told(&mut self, now: Instant, told: bool) {
         if !told {
             self.application_panicked(now);
         }

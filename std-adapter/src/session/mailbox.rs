@@ -63,8 +63,6 @@ pub(crate) struct Requests {
     pub(crate) cut_off: bool,
     /// The inbox has room again.
     pub(crate) resume: bool,
-    /// A caller waits until the task has finished a pass.
-    pub(crate) look: bool,
 }
 
 /// The wakers to call once the lock is released.
@@ -95,8 +93,11 @@ pub(crate) struct Mailbox {
     /// Whether the application or a handle has requested the close. Messages are refused from then on.
     closes: bool,
     requests: Requests,
-    /// A caller waits until the task has finished a pass.
-    look: bool,
+    /// How many passes callers have asked to wait for.
+    passes_requested: u32,
+    /// How many of these the present pass makes, because it began after they were requested.
+    passes_begun: u32,
+    passes_made: u32,
     reader: Option<Waker>,
     task: Option<Waker>,
     /// Whether something has changed since the task began its pass.
@@ -285,18 +286,22 @@ impl Mailbox {
         self.closes
     }
 
-    pub(crate) fn ask_to_look(&mut self) {
-        self.look = true;
+    /// Requests a pass, and returns its number.
+    pub(crate) fn request_pass(&mut self) -> u32 {
+        self.passes_requested = self.passes_requested.wrapping_add(1);
         self.wake_task();
+        self.passes_requested
     }
 
-    pub(crate) fn is_asked_to_look(&self) -> bool {
-        self.look
+    /// Returns whether the requested pass with this number has been made.
+    pub(crate) fn has_made(&self, pass: u32) -> bool {
+        self.passes_made.wrapping_sub(pass) <= u32::MAX / 2
     }
 
     /// Notes that the task has finished a pass: it has read everything, and has handled what was due.
-    pub(crate) fn looked(&mut self) {
-        if core::mem::take(&mut self.look) {
+    pub(crate) fn finish_pass(&mut self) {
+        if self.passes_made != self.passes_begun {
+            self.passes_made = self.passes_begun;
             self.wake_waiters();
         }
     }
@@ -305,14 +310,14 @@ impl Mailbox {
     pub(crate) fn begin_pass(&mut self) -> Requests {
         self.has_changed = false;
         self.task = None;
+        self.passes_begun = self.passes_requested;
         self.take_requests()
     }
 
     /// Takes the requests to the task, which will then check for messages to send.
     pub(crate) fn take_requests(&mut self) -> Requests {
         self.has_requests = false;
-        let look = self.look;
-        Requests { look, ..core::mem::take(&mut self.requests) }
+        core::mem::take(&mut self.requests)
     }
 
     /// Returns `Pending` if nothing has changed since the task began its pass, and wakes the task when something does.
@@ -368,5 +373,26 @@ pub(crate) fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
     match slot {
         Some(waker) if waker.will_wake(cx.waker()) => {}
         _ => *slot = Some(cx.waker().clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_that_began_before_it_was_requested_does_not_count() {
+        let mut mail = Mailbox { passes_requested: u32::MAX, passes_made: u32::MAX, ..Mailbox::default() };
+        mail.begin_pass();
+        let requested = mail.request_pass();
+        mail.finish_pass();
+        assert!(!mail.has_made(requested) && !mail.take_woken_waiters());
+        mail.begin_pass();
+        let late = mail.request_pass();
+        mail.finish_pass();
+        assert!(mail.has_made(requested) && !mail.has_made(late) && mail.take_woken_waiters());
+        mail.begin_pass();
+        mail.finish_pass();
+        assert!(mail.has_made(late));
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Shared<K: Kind> {
     /// The values that do not change while the session lives.
     pub(crate) context: K::Context,
     /// Signalled when the session opens, when the outbox has room again, when the session ends, and when the task has
-    /// finished a pass that a caller [waits](Self::looked) for.
+    /// finished a pass that a caller [waits](Self::wait_for_pass) for.
     changed: Notify,
     inner: Mutex<Inner<K>>,
 }
@@ -174,9 +174,9 @@ impl<K: Kind> Shared<K> {
     }
 
     /// Waits until the task has finished a pass that began after this call. Returns at once if the session has ended.
-    pub(crate) async fn looked(&self) {
-        self.lock().mail.ask_to_look();
-        self.until(|inner| (inner.view.end.is_some() || !inner.mail.is_asked_to_look()).then_some(())).await;
+    pub(crate) async fn wait_for_pass(&self) {
+        let pass = self.lock().mail.request_pass();
+        self.until(|inner| (inner.view.end.is_some() || inner.mail.has_made(pass)).then_some(())).await;
     }
 
     /// Asks the task to close the session. `frame` is the content of the close frame, if a WebSocket carries the session.
