@@ -1,5 +1,6 @@
 //! The transport of a session: the bytes of a WebSocket, and the connection below it.
 
+mod delegate;
 #[cfg(feature = "client")]
 pub(crate) mod dialed;
 pub(crate) mod frames;

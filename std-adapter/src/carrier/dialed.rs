@@ -5,7 +5,7 @@ use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::Arc;
 
 use socket2::SockRef;
@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(feature = "tls")]
 use tokio_rustls::client::TlsStream;
 
+use crate::carrier::delegate::{read_from_variants, write_to_variants};
 use crate::carrier::raw_socket::RawSocket;
 
 /// A connection that this client has opened.
@@ -148,56 +149,9 @@ impl Plain {
     }
 }
 
-/// Calls the same method on either kind of stream.
-macro_rules! either {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            Link::Socket(dialed) => {
-                let $stream = Pin::new(&mut dialed.socket);
-                $call
-            }
-            Link::Own(stream) => {
-                let $stream = Pin::new(stream);
-                $call
-            }
-        }
-    };
-}
-
-impl AsyncRead for Link {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_read(cx, buf))
-    }
-}
-
-impl AsyncWrite for Link {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write(cx, buf))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Socket(dialed) => dialed.socket.is_write_vectored(),
-            Self::Own(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_shutdown(cx))
-    }
-}
+read_from_variants!(Link: Socket(dialed) => dialed.socket, Own(stream) => *stream);
+write_to_variants!(Link: Socket(dialed) => dialed.socket, Own(stream) => *stream);
+write_to_variants!(Dialed: Plain(plain) => plain.link, #[cfg(feature = "tls")] Tls(stream) => **stream);
 
 impl AsyncRead for Dialed {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -206,52 +160,5 @@ impl AsyncRead for Dialed {
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
         }
-    }
-}
-
-/// Calls the same method on the stream that is written to.
-macro_rules! writer {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            Dialed::Plain(plain) => {
-                let $stream = Pin::new(&mut plain.link);
-                $call
-            }
-            #[cfg(feature = "tls")]
-            Dialed::Tls(stream) => {
-                let $stream = Pin::new(&mut **stream);
-                $call
-            }
-        }
-    };
-}
-
-impl AsyncWrite for Dialed {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        writer!(self, stream => stream.poll_write(cx, buf))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        writer!(self, stream => stream.poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(plain) => plain.link.is_write_vectored(),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        writer!(self, stream => stream.poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        writer!(self, stream => stream.poll_shutdown(cx))
     }
 }
