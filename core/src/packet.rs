@@ -214,12 +214,6 @@ impl Data<'_> {
     }
 }
 
-/// Decodes the packet in `text`, whose first character is the digit of its type. Both revisions use this form.
-fn decode_plain(text: &str) -> Result<Packet<'_>, DecodeError> {
-    let packet_type = packet_type(text.as_bytes(), b'0')?;
-    Ok(Packet::text(packet_type, text.get(1..).unwrap_or_default()))
-}
-
 /// Returns the type that the first of `bytes` encodes, where `zero` encodes 0.
 fn packet_type(bytes: &[u8], zero: u8) -> Result<PacketType, DecodeError> {
     let Some(&first) = bytes.first() else { return Err(DecodeError::new(DecodeErrorKind::Empty, 0)) };

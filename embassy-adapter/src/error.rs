@@ -24,27 +24,13 @@ pub enum ConnectError {
     /// a character that is not allowed there.
     #[error("invalid endpoint: expected a host, a path that starts with a slash, and only visible ASCII")]
     InvalidEndpoint,
-    /// The server answered with this status instead of 101. An Engine.IO server answers a wrong query with 400; 404
-    /// mostly means a wrong path.
-    #[error("the server answered with status {status}, expected 101")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-    },
-    /// The server did not send the head of an HTTP/1 response.
-    #[error("the response is not HTTP/1")]
-    NotHttp,
+    /// The server's response does not switch to a WebSocket. An Engine.IO server answers a wrong query with
+    /// [`ResponseError::Status`] 400; 404 mostly means a wrong path.
+    #[error(transparent)]
+    Response(#[from] ResponseError),
     /// The head of the response is longer than the receive buffer.
     #[error("the head of the response does not fit into the receive buffer")]
     HeadTooLong,
-    /// The status is 101, but the headers lack `Upgrade: websocket` or `Connection: Upgrade`, or choose an extension or
-    /// a protocol that the client did not offer.
-    #[error("the response has status 101 but does not switch to a plain WebSocket")]
-    NotWebSocket,
-    /// `Sec-WebSocket-Accept` is missing, repeated or does not match the request's key. A cache may have answered, or a
-    /// server that does not speak WebSocket.
-    #[error("the Sec-WebSocket-Accept header does not match the request's key")]
-    WrongAcceptKey,
     /// The session ended before it was open: the open timeout passed, the connection ended, or the handshake was
     /// invalid.
     #[error(transparent)]
@@ -58,15 +44,6 @@ impl ConnectError {
         match self {
             Self::Ended(end) => Some(end.reason),
             _ => None,
-        }
-    }
-
-    pub(crate) const fn of_response(error: ResponseError) -> Self {
-        match error {
-            ResponseError::Status { status } => Self::Refused { status },
-            ResponseError::NotHttp => Self::NotHttp,
-            ResponseError::Accept => Self::WrongAcceptKey,
-            _ => Self::NotWebSocket,
         }
     }
 }

@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use eio_core::handshake::Sid;
 use eio_core::session::SessionEnd;
-use eio_core::ws::opening::{HeadEnd, check_response, may_be_response};
+use eio_core::ws::opening::{HeadEnd, ResponseError, check_response, may_be_response};
 use eio_core::ws::{Close, ControlFrame, Decoder, FrameWriter, Key, Reader, Received};
 use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Heartbeat, Instant};
 
@@ -154,27 +154,23 @@ impl<'b> Link<'b> {
     pub(crate) fn switch_protocols(&mut self, now: Instant) {
         let Phase::Requested { key, end } = &mut self.state.phase else { return };
         let received = self.inbox.unread();
-        let answer = match end.find(received) {
+        let error = match end.find(received) {
             Some(len) => match check_response(received.get(..len).unwrap_or_default(), key, &[]) {
-                Ok(_) => Ok(len),
-                Err(error) => Err(ConnectError::of_response(error)),
+                Ok(_) => {
+                    self.inbox.skip(len);
+                    self.outbox.clear();
+                    self.state.ping = self.outbox.split_off_ping();
+                    self.state.phase = Phase::Frames;
+                    return;
+                }
+                Err(error) => ConnectError::Response(error),
             },
-            None if !may_be_response(received) => Err(ConnectError::NotHttp),
-            None if self.inbox.spare().is_empty() => Err(ConnectError::HeadTooLong),
+            None if !may_be_response(received) => ConnectError::Response(ResponseError::NotHttp),
+            None if self.inbox.spare().is_empty() => ConnectError::HeadTooLong,
             None => return,
         };
-        match answer {
-            Ok(len) => {
-                self.inbox.skip(len);
-                self.outbox.clear();
-                self.state.ping = self.outbox.split_off_ping();
-                self.state.phase = Phase::Frames;
-            }
-            Err(error) => {
-                self.state.phase = Phase::Refused(error);
-                self.state.session.handle_transport_error(now);
-            }
-        }
+        self.state.phase = Phase::Refused(error);
+        self.state.session.handle_transport_error(now);
     }
 
     /// Returns the reason text of the server's close frame. It stays in the inbox, because nothing is read after it.

@@ -8,7 +8,7 @@
 //! Any packet can be binary, although in practice only messages are. Source: the Engine.IO protocol, revision 3,
 //! "Encoding".
 
-use super::{Base64, Data, DecodeError, Packet, WebSocketMessage, decode_plain, packet_type, writer::Writer};
+use super::{Base64, Data, DecodeError, Packet, WebSocketMessage, packet_type, writer::Writer};
 use crate::BufferTooSmall;
 
 /// Decodes the packet in `message`. Base64 in text is accepted from every peer, even from one that could send bytes.
@@ -27,9 +27,12 @@ use crate::BufferTooSmall;
 pub fn decode(message: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
     match message {
         WebSocketMessage::Text(text) => {
-            let Some(rest) = text.strip_prefix('b') else { return decode_plain(text) };
-            let packet_type = packet_type(rest.as_bytes(), b'0').map_err(|error| error.after(1))?;
-            let base64 = Base64::new(rest.get(1..).unwrap_or_default()).map_err(|error| error.after(2))?;
+            let data = text.get(1..).unwrap_or_default();
+            let [b'b', ..] = text.as_bytes() else {
+                return Ok(Packet::text(packet_type(text.as_bytes(), b'0')?, data));
+            };
+            let packet_type = packet_type(data.as_bytes(), b'0').map_err(|error| error.after(1))?;
+            let base64 = Base64::new(data.get(1..).unwrap_or_default()).map_err(|error| error.after(2))?;
             Ok(Packet { packet_type, data: Data::Base64(base64) })
         }
         WebSocketMessage::Binary(bytes) => {

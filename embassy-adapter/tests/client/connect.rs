@@ -6,6 +6,7 @@ use core::task::Poll;
 use eio_core::handshake::HandshakeErrorKind;
 use eio_core::packet::WebSocketMessage;
 use eio_core::session::Violation;
+use eio_core::ws::opening::ResponseError;
 use eio_core::{DisconnectReason, Heartbeat};
 use eio_embassy::{
     Buffers, Client, ClientSettings, ConnectError, Endpoint, LongMessages, Protocol, SendError,
@@ -117,31 +118,34 @@ fn the_answer_may_come_in_any_two_pieces_and_byte_by_byte() {
 fn a_response_that_does_not_answer_the_request_is_refused_with_the_reason() {
     let _clock = fakes::clock();
     let body = "HTTP/1.1 400 Bad Request\r\nContent-Length: 34\r\n\r\n{\"code\":0,\"message\":\"Transport unknown\"}";
-    assert_eq!(answered(|_| body.to_owned()), ConnectError::Refused { status: 400 });
-    assert_eq!(answered(|_| "SSH-2.0-OpenSSH_9.2\r\n\r\n".to_owned()), ConnectError::NotHttp);
+    assert_eq!(answered(|_| body.to_owned()), ResponseError::Status { status: 400 }.into());
+    assert_eq!(answered(|_| "SSH-2.0-OpenSSH_9.2\r\n\r\n".to_owned()), ResponseError::NotHttp.into());
     assert_eq!(
         answered(|switch| switch.replace("Upgrade: websocket", "Upgrade: h2c")),
-        ConnectError::NotWebSocket
+        ResponseError::Upgrade.into()
     );
     assert_eq!(
         answered(|switch| switch.replace("Connection: Upgrade", "Connection: close")),
-        ConnectError::NotWebSocket
+        ResponseError::Connection.into()
     );
     let with = |header: &str, switch: String| switch.replace("\r\n\r\n", &format!("\r\n{header}\r\n\r\n"));
-    for header in ["Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Protocol: chat"] {
-        assert_eq!(answered(|switch| with(header, switch)), ConnectError::NotWebSocket, "{header}");
+    for (header, error) in [
+        ("Sec-WebSocket-Extensions: permessage-deflate", ResponseError::Extension),
+        ("Sec-WebSocket-Protocol: chat", ResponseError::Protocol),
+    ] {
+        assert_eq!(answered(|switch| with(header, switch)), error.into(), "{header}");
     }
     let wrong = |switch: String| switch.replace("Sec-WebSocket-Accept: ", "Sec-WebSocket-Accept: x");
-    assert_eq!(answered(wrong), ConnectError::WrongAcceptKey);
-    assert_eq!(answered(|switch| switch.replace("-Accept", "-Other")), ConnectError::WrongAcceptKey);
+    assert_eq!(answered(wrong), ResponseError::Accept.into());
+    assert_eq!(answered(|switch| switch.replace("-Accept", "-Other")), ResponseError::Accept.into());
     let again = |switch: String| with("Sec-WebSocket-Accept: dGhlIHNhbXBsZSBub25jZQ==", switch);
-    assert_eq!(answered(again), ConnectError::WrongAcceptKey);
+    assert_eq!(answered(again), ResponseError::Accept.into());
     for broken in ["no colon", ": no name", " folded: x", "a b: c"] {
-        assert_eq!(answered(|switch| with(broken, switch)), ConnectError::NotHttp, "{broken}");
+        assert_eq!(answered(|switch| with(broken, switch)), ResponseError::NotHttp.into(), "{broken}");
     }
     for first in ["HTTP/1.1 101x", "HTTP/1.1 1", "HTTP/1.0 101 x", "HTTP/1.1 1o1 x", "HTTP/1.1  101"] {
         let first = |switch: String| switch.replacen("HTTP/1.1 101 Switching Protocols", first, 1);
-        assert_eq!(answered(first), ConnectError::NotHttp);
+        assert_eq!(answered(first), ResponseError::NotHttp.into());
     }
     let long = |switch: String| with(&format!("X: {}", "y".repeat(512)), switch);
     assert_eq!(answered(long), ConnectError::HeadTooLong);
@@ -150,8 +154,11 @@ fn a_response_that_does_not_answer_the_request_is_refused_with_the_reason() {
     });
     assert_eq!(endless, ConnectError::HeadTooLong);
     let other = failure(&ClientSettings::DEFAULT, |server, _| server.raw(b"SSH-2.0"));
-    assert_eq!(other, ConnectError::NotHttp, "before its line ends");
-    assert_eq!(answered(|_| "HTTP/1.0 501 x\r\n\r\n".to_owned()), ConnectError::Refused { status: 501 });
+    assert_eq!(other, ResponseError::NotHttp.into(), "before its line ends");
+    assert_eq!(
+        answered(|_| "HTTP/1.0 501 x\r\n\r\n".to_owned()),
+        ResponseError::Status { status: 501 }.into()
+    );
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl<'a> ClientRequest<'a> {
         writer.own("\r\n\r\n");
         let Writer { out, len, invalid, .. } = writer;
         match invalid {
-            0 if self.path.starts_with('/') => {
+            0 if self.path.as_bytes().first() == Some(&b'/') => {
                 out.get(..len).ok_or(RequestError::BufferTooSmall(BufferTooSmall { needed: len }))
             }
             0 | 1 => Err(RequestError::Path),
@@ -215,12 +215,12 @@ pub fn check_response<'p>(
         let says = match known {
             0 => lists(value, "websocket"),
             1 => lists(value, "upgrade"),
-            2 => {
+            4 => {
                 answers = answers.saturating_add(1);
                 key.is_accepted_by(value)
             }
             _ if value.is_empty() => false,
-            3 => true,
+            2 => true,
             // A second choice is as wrong as one that was not offered.
             _ => match offered.iter().copied().find(|offered| offered.as_bytes() == value) {
                 Some(offered) => protocol.replace(offered).is_some(),
@@ -229,26 +229,29 @@ pub fn check_response<'p>(
         };
         said |= u8::from(says) << known;
     }
-    match said {
-        0b0_0111 if answers == 1 => Ok(protocol),
-        _ if said & 0b0_0001 == 0 => Err(ResponseError::Upgrade),
-        _ if said & 0b0_0010 == 0 => Err(ResponseError::Connection),
-        _ if said & 0b0_1000 != 0 => Err(ResponseError::Extension),
-        _ if said & 0b1_0000 != 0 => Err(ResponseError::Protocol),
-        _ => Err(ResponseError::Accept),
+    // The first bit that is not what it has to be.
+    let wrong = (said ^ 0b1_0011).trailing_zeros();
+    match wrong {
+        0 => Err(ResponseError::Upgrade),
+        1 => Err(ResponseError::Connection),
+        2 => Err(ResponseError::Extension),
+        3 => Err(ResponseError::Protocol),
+        4 => Err(ResponseError::Accept),
+        _ if answers != 1 => Err(ResponseError::Accept),
+        _ => Ok(protocol),
     }
 }
 
-/// The headers that are checked. The first three have to say what the client expects, and the last two nothing that it did
-/// not offer.
+/// The headers that are checked, in the order in which their errors are reported. The first two and the last have to say
+/// what the client expects, and the others nothing that it did not offer.
 const NAMES: [&str; 5] =
-    ["upgrade", "connection", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"];
+    ["upgrade", "connection", "sec-websocket-extensions", "sec-websocket-protocol", "sec-websocket-accept"];
 
 /// Parses the status from a line such as `HTTP/1.1 101 Switching Protocols`; the reason phrase may be missing. Any minor
 /// version may refuse, but only HTTP/1.1 may switch protocols.
 fn status(line: &[u8]) -> Option<u16> {
-    let (minor, rest) = line.strip_prefix(HTTP)?.split_first()?;
-    let (digits, rest) = rest.strip_prefix(b" ")?.split_first_chunk::<3>()?;
+    let [minor, b' ', rest @ ..] = line.strip_prefix(HTTP)? else { return None };
+    let (digits, rest) = rest.split_first_chunk::<3>()?;
     if !matches!(rest.first(), None | Some(b' ')) || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -278,16 +281,16 @@ pub enum ResponseError {
     /// The header `Connection` does not say `Upgrade`.
     #[error("the Connection header does not say Upgrade")]
     Connection,
-    /// `Sec-WebSocket-Accept` is missing, repeated or does not match the request's key. A cache may have answered, or a
-    /// server that does not speak WebSocket.
-    #[error("the Sec-WebSocket-Accept header does not match the request's key")]
-    Accept,
     /// `Sec-WebSocket-Extensions` names an extension, although the client offered none.
     #[error("the Sec-WebSocket-Extensions header names an extension that was not offered")]
     Extension,
     /// `Sec-WebSocket-Protocol` is repeated, or names a subprotocol that the client did not offer.
     #[error("the Sec-WebSocket-Protocol header names a subprotocol that was not offered")]
     Protocol,
+    /// `Sec-WebSocket-Accept` is missing, repeated or does not match the request's key. A cache may have answered, or a
+    /// server that does not speak WebSocket.
+    #[error("the Sec-WebSocket-Accept header does not match the request's key")]
+    Accept,
 }
 
 #[cfg(test)]

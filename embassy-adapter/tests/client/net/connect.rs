@@ -4,7 +4,8 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use eio_core::packet::WebSocketMessage;
-use eio_embassy::{ConnectError, Limits, Loss, State};
+use eio_core::ws::opening::ResponseError;
+use eio_embassy::{Limits, Loss, State};
 use embassy_net::ConfigV4;
 
 use super::cable::Side;
@@ -303,7 +304,7 @@ fn an_answer_that_opens_no_session_resets_the_connection_and_is_reported() {
     lab.start(FAR, PORT);
     lab.settle();
     lab.serve(0, |server| server.raw(b"HTTP/1.1 404 Not Found\r\n\r\n"));
-    let refused = Loss::Connect(ConnectError::Refused { status: 404 });
+    let refused = Loss::Connect(ResponseError::Status { status: 404 }.into());
     assert_eq!(loss(&mut lab), Some(refused));
     assert_eq!(lab.end(0), Some(super::lab::End::Reset));
     lab.take_states();
