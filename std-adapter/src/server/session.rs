@@ -37,7 +37,7 @@ pub(crate) struct ServerSide {
     candidate: Option<Box<Candidate>>,
     application: Application,
     /// What the session's HTTP requests have to wait for. `None` for a session that opened on a WebSocket.
-    polling: Option<ServerPolling>,
+    polling: Option<Box<ServerPolling>>,
     /// Whether the opening has been reported to observers.
     has_told_opened: bool,
 }
@@ -77,7 +77,7 @@ fn run(
 ) -> impl Future<Output = ()> + Send {
     let context = engine.context();
     let polling = matches!(carrier, Carrier::Polling)
-        .then(|| ServerPolling::new(context.revision, context.base64_only));
+        .then(|| Box::new(ServerPolling::new(context.revision, context.base64_only)));
     let role = ServerSide {
         opening,
         candidate: None,

@@ -95,7 +95,8 @@ impl ClosingWebSocket {
 
 /// The WebSockets of one session that are closing. Without any, it owns no memory.
 #[derive(Default)]
-pub(crate) struct Departing(Vec<ClosingWebSocket>);
+#[expect(clippy::box_collection, reason = "nearly every session has none for all of its life")]
+pub(crate) struct Departing(Option<Box<Vec<ClosingWebSocket>>>);
 
 impl Departing {
     /// Closes a WebSocket that a session does not use.
@@ -117,25 +118,28 @@ impl Departing {
 
     fn push(&mut self, websocket: Option<ClosingWebSocket>) {
         let Some(websocket) = websocket else { return };
-        if self.0.len() >= AT_ONCE {
-            self.0.remove(0).abort();
+        let websockets = self.0.get_or_insert_default();
+        if websockets.len() >= AT_ONCE {
+            websockets.remove(0).abort();
         }
-        self.0.push(websocket);
+        websockets.push(websocket);
     }
 
     /// Polls each of the WebSockets.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) {
-        if !self.0.is_empty() {
-            self.0.retain_mut(|websocket| websocket.poll(cx, now).is_pending());
+        let Some(websockets) = &mut self.0 else { return };
+        websockets.retain_mut(|websocket| websocket.poll(cx, now).is_pending());
+        if websockets.is_empty() {
+            self.0 = None;
         }
     }
 
     /// Returns the time at which the next one must be dropped.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.0.iter().map(|websocket| websocket.until).min()
+        self.0.as_ref()?.iter().map(|websocket| websocket.until).min()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 }
