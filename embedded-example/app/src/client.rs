@@ -3,7 +3,7 @@
 use core::ops::ControlFlow;
 
 use eio_core::backoff::Backoff;
-use eio_embassy::{Buffers, Endpoint, LongMessages, Reconnect, ClientSettings, State, TcpConnector};
+use eio_embassy::{Buffers, ClientSettings, Endpoint, LongMessages, Reconnect, State, TcpConnector};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::signal::Signal;
@@ -85,7 +85,8 @@ pub async fn run<M: RawMutex>(
     let Memory { tcp_rx, tcp_tx, rx, tx } = memory;
     let mut connector = TcpConnector::new(stack, server.name, server.port, tcp_rx, tcp_tx);
     let mut reconnect = Reconnect::new(backoff, &mut random, state);
-    let settings = ClientSettings { long_messages: LongMessages::in_pieces(LONGEST_MESSAGE), ..ClientSettings::DEFAULT };
+    let settings =
+        ClientSettings { long_messages: LongMessages::in_pieces(LONGEST_MESSAGE), ..ClientSettings::DEFAULT };
     let endpoint = match server.speaks {
         Speaks::EngineIo => Endpoint::engineio(server.host),
         Speaks::SocketIo { .. } => Endpoint::socketio(server.host),

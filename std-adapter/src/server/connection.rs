@@ -64,7 +64,6 @@ where
 /// Serves the requests of one connection until it ends, becomes a WebSocket, or is no longer worth keeping.
 ///
 /// `permit` stays with the connection, even when it becomes a WebSocket.
-#[expect(clippy::too_many_lines, reason = "one connection from its first byte to its last")]
 pub(crate) async fn serve<I, S>(
     server: Arc<ServerShared>,
     io: I,
@@ -77,31 +76,11 @@ pub(crate) async fn serve<I, S>(
 {
     let _connected = server.connected();
     let activity = Activity::begin(server.sessions.clock);
-    let service = {
-        let (activity, server) = (Arc::clone(&activity), Arc::clone(&server));
-        hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            let version = request.version();
-            let announces = keep_alive::is_wanted(version, request.headers());
-            let under_way = UnderWay::begin(&activity, version >= http::Version::HTTP_2);
-            if let Some(peer) = peer {
-                request.extensions_mut().insert(PeerAddr(peer));
-            }
-            request.extensions_mut().insert(CameOn(Arc::clone(&activity)));
-            let (mut service, activity, server) =
-                (service.clone(), Arc::clone(&activity), Arc::clone(&server));
-            async move {
-                poll_fn(|cx| service.poll_ready(cx)).await?;
-                let mut answer = service.call(request).await?;
-                let hold = activity.promise(patience(&server));
-                if announces {
-                    keep_alive::announce(hold, answer.status(), answer.headers_mut());
-                }
-                let answer = answer.map(|body| WatchedBody::new(body, &activity));
-                drop(under_way);
-                Ok::<_, Infallible>(answer)
-            }
-        })
-    };
+    let answering = (Arc::clone(&activity), Arc::clone(&server));
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let (activity, server) = answering.clone();
+        answer(service.clone(), request, activity, server, peer)
+    });
     let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity), permit));
     let builder = protocols::builder(&server.http);
     #[cfg(feature = "http2")]
@@ -143,10 +122,7 @@ pub(crate) async fn serve<I, S>(
                 }
                 Verdict::Close => close = true,
                 Verdict::Drop => {
-                    tracing::debug!(
-                        ?peer,
-                        "connection dropped: it asked for nothing, or did not take its answer"
-                    );
+                    tracing::debug!(?peer, "connection dropped: no request came, or no answer was taken");
                     return Poll::Ready(());
                 }
             }
@@ -157,6 +133,34 @@ pub(crate) async fn serve<I, S>(
         }
     })
     .await;
+}
+
+/// Answers one request of a connection, and notes that it is in flight until its answer has been written.
+fn answer<S: HttpService>(
+    mut service: S,
+    mut request: Request<Incoming>,
+    activity: Arc<Activity>,
+    server: Arc<ServerShared>,
+    peer: Option<SocketAddr>,
+) -> impl Future<Output = Result<Response<WatchedBody<S::Body>>, Infallible>> {
+    let version = request.version();
+    let announces = keep_alive::is_wanted(version, request.headers());
+    let under_way = UnderWay::begin(&activity, version >= http::Version::HTTP_2);
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(PeerAddr(peer));
+    }
+    request.extensions_mut().insert(CameOn(Arc::clone(&activity)));
+    async move {
+        poll_fn(|cx| service.poll_ready(cx)).await?;
+        let mut answer = service.call(request).await?;
+        let hold = activity.promise(patience(&server));
+        if announces {
+            keep_alive::announce(hold, answer.status(), answer.headers_mut());
+        }
+        let answer = answer.map(|body| WatchedBody::new(body, &activity));
+        drop(under_way);
+        Ok(answer)
+    }
 }
 
 /// Returns the current time limits of connections.

@@ -6,7 +6,7 @@
 #![no_main]
 
 use eio_core::packet::{Data, WebSocketMessage};
-use eio_embassy::{Buffers, Client, Endpoint, IncomingMessage, ClientSettings};
+use eio_embassy::{Buffers, Client, ClientSettings, Endpoint, IncomingMessage};
 use embassy_net::tcp::TcpSocket;
 use embassy_net::{Ipv4Address, Stack};
 use embassy_time::Timer;
@@ -51,7 +51,8 @@ async fn session(stack: Stack<'static>, port: u16) {
     let endpoint = Endpoint::engineio("10.0.2.2");
     defmt::info!("begin");
     let buffers = Buffers { rx, tx };
-    let client = Client::new(Recorder(reader), Recorder(writer), buffers, &mut next, &ClientSettings::DEFAULT);
+    let client =
+        Client::new(Recorder(reader), Recorder(writer), buffers, &mut next, &ClientSettings::DEFAULT);
     let mut client = client.expect("buffers of a length that does");
     if client.connect(&endpoint).await.is_err() {
         defmt::error!("no session");

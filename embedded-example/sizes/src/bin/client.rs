@@ -3,7 +3,7 @@
 #![no_main]
 
 use eio_core::packet::{Data, WebSocketMessage};
-use eio_embassy::{Buffers, Client, Endpoint, IncomingMessage, ClientSettings};
+use eio_embassy::{Buffers, Client, ClientSettings, Endpoint, IncomingMessage};
 use embassy_net::dns::DnsQueryType;
 use embassy_net::tcp::TcpSocket;
 use embassy_net::{IpEndpoint, Stack};

@@ -6,7 +6,9 @@ use core::ops::ControlFlow;
 
 use eio_core::backoff::Backoff;
 use eio_core::packet::{Data, WebSocketMessage};
-use eio_embassy::{Buffers, Endpoint, IncomingMessage, Reconnect, ClientSettings, State, TcpClient, TcpConnector};
+use eio_embassy::{
+    Buffers, ClientSettings, Endpoint, IncomingMessage, Reconnect, State, TcpClient, TcpConnector,
+};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::watch::Watch;

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use eio_core::backoff::Backoff;
 use eio_embassy::socketio::{Incoming, Socket};
-use eio_embassy::{Buffers, Endpoint, Reconnect, ClientSettings, State, TcpClient, TcpConnector};
+use eio_embassy::{Buffers, ClientSettings, Endpoint, Reconnect, State, TcpClient, TcpConnector};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::watch::Watch;
