@@ -103,7 +103,7 @@ impl Client {
         Reconnecting::new(self.clone(), backoff)
     }
 
-    /// Returns the [proxy](ClientBuilder::proxy) that connections go through, as host and port; `None` without one.
+    /// Returns the [proxy](crate::ClientBuilder::proxy) that connections go through, as host and port; `None` without one.
     #[must_use]
     pub fn proxy(&self) -> Option<&str> {
         match &self.config.route {

@@ -11,7 +11,7 @@ pub struct Broadcast {
     /// The number of sessions whose outbox is full.
     pub full: usize,
     /// The number of sessions on a transport that cannot carry the message: see
-    /// [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
+    /// [`SendErrorKind::Separator`].
     pub uncarried: usize,
     /// The number of sessions that are closing, have just ended, or whose peer has been silent past its deadline.
     pub closed: usize,
