@@ -184,8 +184,7 @@ impl<R: Role> Driver<R> {
 
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
         let Self { engine, carrier, .. } = self;
-        let Carrier::WebSocket(io) = carrier else { return };
-        if let Poll::Ready(end) = io.poll_read(cx, &mut SessionSink { engine, now }) {
+        if let Poll::Ready(end) = carrier.poll_read(cx, &mut SessionSink { engine, now }) {
             engine.handle_connection_end(now, end);
         }
     }
@@ -199,10 +198,9 @@ impl<R: Role> Driver<R> {
             return;
         }
         let deadline = engine.session.poll_timeout();
-        let has_unread = matches!(carrier, Carrier::WebSocket(io) if io.has_unread());
+        let has_unread = carrier.has_unread();
         let ask = || {
-            let Carrier::WebSocket(io) = carrier else { return None };
-            if let Poll::Ready(end) = io.read_past_runtime(&mut SessionSink { engine, now })? {
+            if let Poll::Ready(end) = carrier.read_past_runtime(&mut SessionSink { engine, now })? {
                 engine.handle_connection_end(now, end);
             }
             Some(engine.session.is_expired(now))
@@ -214,18 +212,17 @@ impl<R: Role> Driver<R> {
 
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) {
         let Self { engine, carrier, .. } = self;
-        let Carrier::WebSocket(io) = carrier else { return };
         if engine.has_ended() {
             return;
         }
-        match io.poll_write(cx, &mut SessionSource { engine, now }) {
-            Poll::Ready(Ok(())) if io.is_closed() => engine.session.handle_closed(now),
+        match carrier.poll_write(cx, &mut SessionSource { engine, now }) {
+            Poll::Ready(Ok(())) if carrier.is_closed() => engine.session.handle_closed(now),
             Poll::Ready(Err(error)) => {
                 if is_impossible(&error) {
                     let sid = R::Kind::log_name(engine);
                     tracing::error!(sid, "a frame cannot be encoded: its session ends");
                 }
-                let end = io.write_failed(&error, &mut SessionSink { engine, now });
+                let end = carrier.write_failed(&error, &mut SessionSink { engine, now });
                 engine.handle_connection_end(now, end);
             }
             _ => {}
@@ -234,9 +231,8 @@ impl<R: Role> Driver<R> {
 
     /// Closes the WebSocket of a session whose end has been reported.
     fn follow_end(&mut self, now: Instant) {
-        if let Carrier::WebSocket(_) = self.carrier
+        if let Some(io) = self.carrier.take_connection()
             && let Some(end) = self.engine.session.end()
-            && let Carrier::WebSocket(io) = core::mem::take(&mut self.carrier)
         {
             self.departing.add_after(io, end.reason, self.engine.closing.frame.take(), now);
         }
