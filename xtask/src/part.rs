@@ -95,7 +95,7 @@ pub(crate) const PARTS: &[Part] = &[
         about: "no warning in any crate, with any choice of its features",
         verb: Verb::Check,
         needs: &[Need::Component("clippy")],
-        limit_minutes: 10,
+        limit_minutes: 15,
         run: lints::clippy,
     },
     Part {
