@@ -175,9 +175,12 @@ impl PostInFlight<'_> {
         self.is_received = true;
         {
             let mut inner = self.shared.lock();
-            inner.slots.requests().post = PostSlot::Received;
-            inner.slots.requests().payload = Some(Box::new(payload));
-            inner.mail.wake_task();
+            // The task of a session that has ended may be gone.
+            if inner.view.end.is_none() {
+                inner.slots.requests().post = PostSlot::Received;
+                inner.slots.requests().payload = Some(Box::new(payload));
+                inner.mail.wake_task();
+            }
         }
         core::future::poll_fn(|cx| {
             self.poll_unless(cx, |inner| {
