@@ -16,7 +16,7 @@ use crate::client::handshake::HandshakeInfo;
 use crate::client::http::{Answer, PollingConnection};
 use crate::client::http_connection::Body;
 use crate::client::kind::ClientKind;
-use crate::session::engine::{Engine, Happening};
+use crate::session::engine::Engine;
 use crate::session::silence;
 use crate::wire::clock::LATE;
 use crate::wire::outgoing::Outgoing;
@@ -211,12 +211,7 @@ impl Polling {
     }
 
     fn post_batch(&mut self, engine: &mut Engine<ClientKind>, now: Instant, batch: &Batch) {
-        if batch.has_pong() {
-            engine.tell(now, Happening::PongSent);
-        }
-        if batch.has_ping() {
-            engine.tell(now, Happening::PingSent);
-        }
+        engine.tell_heartbeats(now, batch);
         let messages = engine.shared.lock().mail.take_outgoing(batch.messages());
         let mut payload = vec![0; batch.len()];
         let queue = messages.iter().map(Outgoing::packet);

@@ -24,7 +24,7 @@ use crate::web::activity::CameOn;
 use crate::web::compression::compress_large;
 use crate::web::request::{Query, is_internet_explorer};
 use crate::web::respond::{Body, Refusal, empty, respond};
-use crate::wire::outgoing::Outgoing;
+use crate::wire::outgoing::{Outgoing, total_len};
 
 const TEXT: &str = "text/plain; charset=UTF-8";
 const BINARY: &str = "application/octet-stream";
@@ -120,8 +120,7 @@ async fn get(
     let response = match poll_fn(|cx| pending.poll_answer(cx)).await {
         PollAnswer::Last(packet) => packets_response(session, query, &[packet])?,
         PollAnswer::Batch(batch, messages) => {
-            let bytes = messages.iter().map(|outgoing| outgoing.message().len()).sum();
-            metrics::messages_sent(messages.len(), bytes);
+            metrics::messages_sent(messages.len(), total_len(&messages));
             let mut payload = vec![0; batch.len()];
             let encoded = batch.encode(messages.iter().map(Outgoing::packet), &mut payload);
             encoded.map_err(|error| unencodable(session, &error))?;

@@ -288,8 +288,6 @@ fn answer_poll(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, now
     let Some(batch) = polling.poll_answer(now, &mut engine.session, queue, &limits) else { return };
     let messages = inner.mail.take_outgoing(batch.messages());
     drop(inner);
-    if batch.has_ping() {
-        engine.tell(now, Happening::PingSent);
-    }
+    engine.tell_heartbeats(now, &batch);
     engine.shared.lock().slots.answer_poll(PollAnswer::Batch(batch, messages));
 }

@@ -161,7 +161,10 @@ impl<R: Role> Driver<R> {
         R::run_application(self, cx);
         self.engine.take_requests(now);
         self.check_silence(now, is_on_time);
-        self.engine.show(now);
+        if self.engine.session.has_ended() {
+            // The end is reported before anything is written.
+            self.engine.show(now);
+        }
         self.write(cx, now);
         R::write_polling(self, now);
         self.engine.show(now);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use eio_core::handshake::{Handshake, Transport};
 use eio_core::packet::{DecodeError, Packet};
+use eio_core::polling::Batch;
 use eio_core::session::{Control, SessionEvent};
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::Close;
@@ -18,6 +19,7 @@ use crate::session::mailbox::Requests;
 use crate::session::shared::Shared;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
+use crate::wire::outgoing::total_len;
 
 /// An event that is reported to observers, the log and the metrics.
 #[derive(Clone, Copy, Debug)]
@@ -230,18 +232,17 @@ impl<K: Reacts> Engine<K> {
     pub(crate) fn handle_written(&mut self, now: Instant, messages: usize) {
         if messages > 0 {
             let written = self.shared.lock().mail.written(messages);
-            self.handle_sent(
-                now,
-                written.len(),
-                written.iter().map(|outgoing| outgoing.message().len()).sum(),
-            );
+            self.tell(now, Happening::Sent { messages: written.len(), bytes: total_len(&written) });
         }
     }
 
-    /// Reports messages that a transport has taken.
-    pub(crate) fn handle_sent(&mut self, now: Instant, messages: usize, bytes: usize) {
-        if messages > 0 {
-            self.tell(now, Happening::Sent { messages, bytes });
+    /// Reports the heartbeats in a payload of polling.
+    pub(crate) fn tell_heartbeats(&mut self, now: Instant, batch: &Batch) {
+        if batch.has_pong() {
+            self.tell(now, Happening::PongSent);
+        }
+        if batch.has_ping() {
+            self.tell(now, Happening::PingSent);
         }
     }
 
@@ -266,31 +267,25 @@ impl<K: Reacts> Engine<K> {
     /// Copies the session's state into the shared view. If the session has ended, reports the end first to observers and
     /// then to all waiting callers.
     pub(crate) fn show(&mut self, now: Instant) {
-        if let Some(end) = self.take_end() {
+        if let Some(end) = self.show_state() {
             K::handle_end(self, now, &end);
             self.show_end(end);
             K::handle_end_shown(self);
-        } else {
-            let mut inner = self.shared.lock();
-            if inner.view.session.is_open() && !self.session.is_open() {
-                // A session that closes takes no message any more.
-                K::wake_requests(&mut inner.slots);
-            }
-            inner.view.session.clone_from(&self.session);
-            inner.view.transport = self.transport;
         }
     }
 
-    /// Returns how the session ended, if it has ended since the last call. Messages are refused from now on.
-    pub(crate) fn take_end(&mut self) -> Option<Disconnect> {
-        if self.has_ended {
-            return None;
-        }
-        let end = self.session.end()?;
-        self.has_ended = true;
+    /// Copies the session's state into the shared view. Returns how the session ended, if it has ended since the last call.
+    /// Messages are refused from then on.
+    pub(crate) fn show_state(&mut self) -> Option<Disconnect> {
         let mut inner = self.shared.lock();
+        if inner.view.session.is_open() && !self.session.is_open() {
+            // A session that closes takes no message any more.
+            K::wake_requests(&mut inner.slots);
+        }
         inner.view.session.clone_from(&self.session);
         inner.view.transport = self.transport;
+        let end = self.session.end().filter(|_| !self.has_ended)?;
+        self.has_ended = true;
         Some(Disconnect {
             reason: end.reason,
             silent_for: end.silent_for,

@@ -8,7 +8,7 @@ use eio_core::packet::Packet;
 
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
-use crate::wire::outgoing::Outgoing;
+use crate::wire::outgoing::{Outgoing, total_len};
 
 /// The limits of the queues.
 #[derive(Clone, Copy, Debug)]
@@ -235,7 +235,7 @@ impl Mailbox {
 
     /// Puts messages back that a request did not send. They are the next ones again.
     pub(crate) fn put_back(&mut self, mut messages: VecDeque<Outgoing>) {
-        self.outbox_bytes += messages.iter().map(|outgoing| outgoing.message().len()).sum::<usize>();
+        self.outbox_bytes += total_len(&messages);
         messages.append(&mut self.outbox);
         self.outbox = messages;
     }
@@ -244,7 +244,7 @@ impl Mailbox {
         let rest = if at_most < self.outbox.len() { self.outbox.split_off(at_most) } else { VecDeque::new() };
         let taken = core::mem::replace(&mut self.outbox, rest);
         if !taken.is_empty() {
-            self.outbox_bytes -= taken.iter().map(|outgoing| outgoing.message().len()).sum::<usize>();
+            self.outbox_bytes -= total_len(&taken);
             self.wake_waiters();
         }
         taken

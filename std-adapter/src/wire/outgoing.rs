@@ -45,6 +45,11 @@ impl Outgoing {
     }
 }
 
+/// Returns the bytes of the payloads of `messages`.
+pub(crate) fn total_len<'m>(messages: impl IntoIterator<Item = &'m Outgoing>) -> usize {
+    messages.into_iter().map(|outgoing| outgoing.message().len()).sum()
+}
+
 /// A message and its WebSocket frame. A server's frames are not masked, so one frame can be sent to all receivers.
 #[derive(Debug)]
 pub(crate) struct PreparedMessage {
