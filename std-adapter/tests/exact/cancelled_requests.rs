@@ -1,19 +1,20 @@
 //! Requests that are dropped at every point where they wait, or that overlap: no message is lost or delivered twice, and
 //! no session is left behind.
 
+use core::convert::Infallible;
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::collections::VecDeque;
 
 use eio_core::session::Violation;
-use eio_tokio::Server;
+use eio_tokio::{Server, Socket};
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Frame};
 use tower_service::Service as _;
 
 use crate::cancellation::cuts;
-use crate::support::{Harness, I, Reason, T, follow_later, handing_out, listen, ms, noting, settle};
+use crate::support::{Harness, I, Polling, Reason, T, follow_later, handing_out, listen, ms, noting, settle};
 
 /// A body of pieces, each of which lets itself be waited for.
 struct Pieces {
@@ -163,23 +164,31 @@ async fn an_upgrade_request_that_is_dropped_leaves_nothing() {
     assert!(opened > 0, "it never came to its end");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_second_poll_beside_an_answer_on_its_way_out_overlaps_and_takes_nothing_from_the_first() {
-    let (mut harness, mut sockets) = handing_out(|builder| builder);
+type Answer<B> = Result<http::Response<B>, Infallible>;
+
+/// Opens a session and polls, up to where the answer is being compressed.
+async fn poll_being_compressed()
+-> (Harness, Polling, Socket, impl Future<Output = Answer<impl Sized>> + Unpin) {
+    let (harness, mut sockets) = handing_out(|builder| builder);
     let polling = harness.polling(4).await;
     let socket = sockets.recv().await.unwrap();
     // Compressed in several turns.
     socket.try_send("x".repeat(100_000)).unwrap();
-    let mut service = harness.server.service();
     let mut compressed = request("GET", &polling.query(), &[]);
     compressed.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
-    let mut first = Box::pin(service.call(compressed));
+    let mut poll = harness.server.service().call(compressed);
     for _ in 0..2 {
         // First it asks the session, then it is being compressed.
-        assert!(poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx).is_pending())).await);
+        assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut poll).poll(cx).is_pending())).await);
         settle().await;
     }
-    let second = service.call(request("GET", &polling.query(), &[])).await.unwrap();
+    (harness, polling, socket, poll)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_poll_beside_an_answer_on_its_way_out_overlaps_and_takes_nothing_from_the_first() {
+    let (mut harness, polling, _socket, first) = poll_being_compressed().await;
+    let second = harness.server.service().call(request("GET", &polling.query(), &[])).await.unwrap();
     assert_eq!(second.status(), 400, "as of any two polls at once");
     let end = harness.end().await.disconnect;
     assert_eq!(end.reason, Reason::Violation(Violation::OverlappingRequests));
@@ -189,23 +198,11 @@ async fn a_second_poll_beside_an_answer_on_its_way_out_overlaps_and_takes_nothin
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_is_dropped_while_its_answer_is_on_its_way_out_ends_the_session() {
-    let (mut harness, mut sockets) = handing_out(|builder| builder);
-    let polling = harness.polling(4).await;
-    let socket = sockets.recv().await.unwrap();
-    socket.try_send("x".repeat(100_000)).unwrap();
-    let mut service = harness.server.service();
-    let mut compressed = request("GET", &polling.query(), &[]);
-    compressed.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
-    let mut first = Box::pin(service.call(compressed));
-    for _ in 0..2 {
-        // First it asks the session, then it is being compressed.
-        assert!(poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx).is_pending())).await);
-        settle().await;
-    }
+    let (mut harness, polling, _socket, first) = poll_being_compressed().await;
     drop(first);
     assert_eq!(harness.end().await.disconnect.reason, Reason::TransportError);
     // It hangs nobody: the next one hears of the end.
-    let second = service.call(request("GET", &polling.query(), &[])).await.unwrap();
+    let second = harness.server.service().call(request("GET", &polling.query(), &[])).await.unwrap();
     assert_eq!(second.status(), 400);
 }
 
