@@ -1,18 +1,16 @@
 //! How sessions over real sockets end: close frames of either side, orderly ends, resets.
 
 use core::time::Duration;
-use std::sync::{Arc, Weak};
 
-use bytes::Bytes;
 use eio_core::DisconnectReason;
 use eio_core::ws::{Close, CloseCode, ControlFrame};
 use eio_tokio::{
-    ClientEvent, CloseFrame, ConnectError, Disconnect, Message, Observer, Server, SessionId, Socket,
-    Transport,
+    ClientEvent, CloseFrame, ConnectError, Disconnect, Observer, Server, SessionId, Socket, Transport,
 };
 use tokio::sync::mpsc;
 
 use crate::support::{Events, Raw, Way, open_packet, scripted, serve};
+use crate::traced::traced;
 
 /// Passes on how sessions end.
 struct Ends(mpsc::UnboundedSender<Disconnect>);
@@ -160,19 +158,6 @@ async fn a_reset_and_an_orderly_end_are_two_things_to_a_server_and_one_word() {
         assert_eq!((end.reason, end.transport), (reason, Transport::WebSocket));
         assert_eq!(end.reason.as_str(), "transport close");
     }
-}
-
-/// A message, and what tells whether anybody still has it.
-fn traced() -> (Message, Weak<Vec<u8>>) {
-    struct Owner(Arc<Vec<u8>>);
-    impl AsRef<[u8]> for Owner {
-        fn as_ref(&self) -> &[u8] {
-            &self.0
-        }
-    }
-    let owner = Arc::new(vec![7; 1000]);
-    let trace = Arc::downgrade(&owner);
-    (Message::binary(Bytes::from_owner(Owner(owner))), trace)
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,3 +19,5 @@ mod support;
 mod tls;
 #[cfg(feature = "tls")]
 mod tls_settings;
+#[path = "../exact/support/traced.rs"]
+mod traced;

@@ -1,17 +1,15 @@
 //! The application is polled beside the I/O: slow, deaf, busy or broken, it never makes a live peer look silent.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
-
-use bytes::Bytes;
 
 use eio_core::Heartbeat;
 use eio_core::settings::ServerSettings;
 use eio_tokio::{Message, Server, Socket, TrySendError};
 use tokio::sync::Mutex;
 
-use crate::support::{Harness, I, Reason, T, WebSocket, follow, handing_out, listen, ms, noting};
+use crate::support::{Harness, I, Reason, T, WebSocket, follow, handing_out, listen, ms, noting, traced};
 
 #[tokio::test(start_paused = true)]
 async fn b18_a_connect_handler_slower_than_ten_timeouts_delays_no_heartbeat() {
@@ -266,19 +264,6 @@ async fn a_sender_outlives_its_session_and_says_so() {
     assert!(matches!(sender.try_send("nobody"), Err(TrySendError::Refused(_))));
     sender.close();
     assert_eq!(sender.closed().await.reason, Reason::TransportClosed);
-}
-
-/// A message, and what tells whether anybody still has it.
-fn traced() -> (Message, Weak<Vec<u8>>) {
-    struct Owner(Arc<Vec<u8>>);
-    impl AsRef<[u8]> for Owner {
-        fn as_ref(&self) -> &[u8] {
-            &self.0
-        }
-    }
-    let owner = Arc::new(vec![7; 1000]);
-    let trace = Arc::downgrade(&owner);
-    (Message::binary(Bytes::from_owner(Owner(owner))), trace)
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! A server on pipes, and a client that sends exactly what a test tells it to.
 
+mod traced;
 mod websocket;
 
 use std::sync::{Arc, Mutex};
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 
 pub(crate) use eio_core::DisconnectReason as Reason;
 
+pub(crate) use self::traced::traced;
 pub(crate) use self::websocket::{Received, WebSocket};
 
 /// A ping every 300 ms, answered within 200 ms.
