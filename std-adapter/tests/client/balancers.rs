@@ -3,12 +3,12 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use eio_core::upgrade::UpgradeOutcome;
 use eio_tokio::{Client, ClientBuilder, ClientEvent, ConnectError, RefusalKind, Server, Transport};
 
-use crate::support::{Events, Raw, Way, echo, header, open_packet, scripted, serve};
+use crate::support::{Events, Notes, Raw, Way, echo, header, noting, open_packet, scripted, serve};
 
 /// Passes a request on to a server, and its connection from then on.
 async fn pass(raw: &mut Raw, request: &str, to: SocketAddr, set: &str) {
@@ -101,11 +101,9 @@ async fn without_cookies_a_session_behind_such_a_balancer_is_unknown() {
 }
 
 /// A server that answers every request with this redirect, and notes the requests.
-async fn redirecting(status: &'static str, location: String) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
-    let requests: Arc<Mutex<Vec<String>>> = Arc::default();
-    let noted = Arc::clone(&requests);
-    let address = scripted(move |mut raw| {
-        let (location, noted) = (location.clone(), Arc::clone(&noted));
+async fn redirecting(status: &'static str, location: String) -> (SocketAddr, Notes<String>) {
+    noting(move |mut raw, noted| {
+        let location = location.clone();
         async move {
             let request = raw.request().await;
             noted.lock().unwrap().push(request);
@@ -113,8 +111,7 @@ async fn redirecting(status: &'static str, location: String) -> (SocketAddr, Arc
             raw.write(head + "Content-Length: 0\r\n\r\n").await;
         }
     })
-    .await;
-    (address, requests)
+    .await
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use eio_tokio::{Client, ClientEvent, ConnectError, Message, Transport};
 use tokio::time::Instant;
 
 use crate::silence::end_of;
-use crate::support::{Events, Raw, open_packet, scripted};
+use crate::support::{Events, Raw, noting, open_packet, scripted};
 
 #[tokio::test(start_paused = true)]
 async fn b28_opening_has_a_limit_whatever_the_server_withholds() {
@@ -45,22 +45,17 @@ async fn b28_opening_has_a_limit_whatever_the_server_withholds() {
 
 #[tokio::test(start_paused = true)]
 async fn dropping_connect_gives_the_session_up() {
-    let closed = Arc::new(Mutex::new(false));
-    let noted = Arc::clone(&closed);
-    let address = scripted(move |mut raw| {
-        let noted = Arc::clone(&noted);
-        async move {
-            let request = raw.request().await;
-            raw.switch_protocols(&request).await;
-            let _ = end_of(&mut raw).await;
-            *noted.lock().unwrap() = true;
-        }
+    let (address, closed) = noting(|mut raw, noted| async move {
+        let request = raw.request().await;
+        raw.switch_protocols(&request).await;
+        let _ = end_of(&mut raw).await;
+        noted.lock().unwrap().push("closed");
     })
     .await;
     let client = Client::builder(format!("ws://{address}")).build().unwrap();
     assert!(tokio::time::timeout(Duration::from_secs(1), client.connect()).await.is_err());
     tokio::time::sleep(Duration::from_millis(10)).await;
-    assert!(*closed.lock().unwrap());
+    assert_eq!(*closed.lock().unwrap(), ["closed"]);
 }
 
 /// Serves polling, and gives WebSocket requests to `websocket`.

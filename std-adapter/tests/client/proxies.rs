@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use eio_tokio::{Client, ClientBuildError, ConnectError, ProxyError, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -11,26 +11,20 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::routes::{clients, echoes};
-use crate::support::{echo, header, scripted, serve};
+use crate::support::{Notes, echo, header, noting, scripted, serve};
 
 /// A proxy that opens the tunnels that it is asked for, and notes what it was asked.
-async fn proxy() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
-    let heads = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&heads);
-    let address = scripted(move |mut raw| {
-        let noted = Arc::clone(&noted);
-        async move {
-            let (head, rest) = raw.head().await;
-            assert!(rest.is_empty(), "nothing is sent before the tunnel stands");
-            noted.lock().unwrap().push(head.clone());
-            let target = head.split(' ').nth(1).unwrap();
-            let mut server = TcpStream::connect(target).await.unwrap();
-            raw.write("HTTP/1.1 200 Connection established\r\nX-Proxy: yes\r\n\r\n").await;
-            let _ = tokio::io::copy_bidirectional(&mut raw.0, &mut server).await;
-        }
+async fn proxy() -> (SocketAddr, Notes<String>) {
+    noting(|mut raw, noted| async move {
+        let (head, rest) = raw.head().await;
+        assert!(rest.is_empty(), "nothing is sent before the tunnel stands");
+        noted.lock().unwrap().push(head.clone());
+        let target = head.split(' ').nth(1).unwrap();
+        let mut server = TcpStream::connect(target).await.unwrap();
+        raw.write("HTTP/1.1 200 Connection established\r\nX-Proxy: yes\r\n\r\n").await;
+        let _ = tokio::io::copy_bidirectional(&mut raw.0, &mut server).await;
     })
-    .await;
-    (address, heads)
+    .await
 }
 
 /// Why there is no tunnel through a proxy that answers so.

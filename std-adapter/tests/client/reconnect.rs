@@ -8,7 +8,7 @@ use eio_core::backoff::Backoff;
 use eio_tokio::{ClientEvent, ConnectError, Message, Server, Socket};
 use tokio::time::Instant;
 
-use crate::support::{self, Events, Way, scripted, serve};
+use crate::support::{self, Events, Notes, Way, noting, scripted, serve};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -25,24 +25,15 @@ fn waits(events: &Events) -> Vec<(Duration, u32)> {
 
 #[tokio::test(start_paused = true)]
 async fn failures_are_retried_after_delays_that_grow_up_to_the_cap() {
-    let attempts = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&attempts);
     let started = Instant::now();
-    let address = scripted(move |mut raw| {
-        noted.lock().unwrap().push(started.elapsed());
-        async move {
-            raw.request().await;
-            raw.answer("503 Service Unavailable", "").await;
-        }
-    })
-    .await;
+    let (address, attempts) = refusing("503 Service Unavailable", "").await;
     let events = Events::default();
     let client = events.watch(Way::Polling.client(address)).build().unwrap();
     let mut sessions =
         client.reconnecting(Backoff::new(millis(100), millis(1_000)).unwrap()).max_attempts(20);
     let ConnectError::Refused(refused) = sessions.next().await.unwrap_err() else { panic!() };
     assert_eq!(refused.status.as_u16(), 503);
-    let attempts = attempts.lock().unwrap().clone();
+    let attempts: Vec<_> = attempts.lock().unwrap().iter().map(|at| *at - started).collect();
     assert_eq!(attempts.len(), 20);
     assert!(attempts[0] <= millis(2), "the first at once: {attempts:?}");
     let waits = waits(&events);
@@ -206,21 +197,13 @@ async fn a_session_that_the_application_closed_is_followed_by_another_when_asked
 }
 
 /// A server that refuses every request like this, and notes when each came.
-async fn refusing(
-    status: &'static str,
-    headers: &'static str,
-) -> (std::net::SocketAddr, Arc<Mutex<Vec<Instant>>>) {
-    let attempts: Arc<Mutex<Vec<Instant>>> = Arc::default();
-    let noted = Arc::clone(&attempts);
-    let address = scripted(move |mut raw| {
+async fn refusing(status: &'static str, headers: &'static str) -> (std::net::SocketAddr, Notes<Instant>) {
+    noting(move |mut raw, noted| async move {
         noted.lock().unwrap().push(Instant::now());
-        async move {
-            raw.request().await;
-            raw.write(format!("HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\n\r\n")).await;
-        }
+        raw.request().await;
+        raw.write(format!("HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\n\r\n")).await;
     })
-    .await;
-    (address, attempts)
+    .await
 }
 
 #[tokio::test(start_paused = true)]

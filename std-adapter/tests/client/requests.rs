@@ -4,12 +4,12 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use eio_tokio::{ClientBuilder, ClientSocket};
 use tokio::time::Instant;
 
-use crate::support::{Way, open_packet, scripted};
+use crate::support::{Notes, Way, noting, open_packet, scripted};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -89,12 +89,10 @@ async fn b30_a_connection_that_the_server_promised_to_keep_is_used_until_a_secon
 
 /// What python-engineio does with a request: all of its packets are taken, or none if there are more than `most`. The
 /// answer is `ok` either way. Pings once, with the first poll, and notes the packets of each request.
-async fn takes_at_most(most: usize) -> (SocketAddr, Arc<Mutex<Vec<Vec<String>>>>) {
-    let requests: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
-    let noted = Arc::clone(&requests);
+async fn takes_at_most(most: usize) -> (SocketAddr, Notes<Vec<String>>) {
     let pinged = Arc::new(AtomicUsize::new(0));
-    let address = scripted(move |mut raw| {
-        let (noted, pinged) = (Arc::clone(&noted), Arc::clone(&pinged));
+    noting(move |mut raw, noted| {
+        let pinged = Arc::clone(&pinged);
         async move {
             loop {
                 let request = raw.request().await;
@@ -116,8 +114,7 @@ async fn takes_at_most(most: usize) -> (SocketAddr, Arc<Mutex<Vec<Vec<String>>>>
             }
         }
     })
-    .await;
-    (address, requests)
+    .await
 }
 
 /// Sends 100 messages, among them goes a pong, and closes; checks what came of it.

@@ -2,15 +2,15 @@
 
 use core::time::Duration;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use eio_core::DisconnectReason;
 use eio_tokio::{Client, ClientBuilder, ConnectError, Message, Server, Transport};
 use tokio::io::DuplexStream;
 use tokio::time::Instant;
 
-use crate::support::{Raw, echo, header, open_packet, scripted};
+use crate::support::{Raw, echo, header, noting, open_packet};
 
 /// One client for each way to carry a session.
 pub(crate) fn clients(host: &str) -> [ClientBuilder; 3] {
@@ -240,15 +240,10 @@ mod unix {
 
 #[tokio::test]
 async fn user_and_password_in_the_url_are_sent_unless_a_header_says_otherwise() {
-    let heads = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&heads);
-    let address = scripted(move |mut raw| {
-        let noted = Arc::clone(&noted);
-        async move {
-            let (head, _) = raw.head().await;
-            noted.lock().unwrap().push(head);
-            raw.answer("401 Unauthorized", "who are you").await;
-        }
+    let (address, heads) = noting(|mut raw, noted| async move {
+        let (head, _) = raw.head().await;
+        noted.lock().unwrap().push(head);
+        raw.answer("401 Unauthorized", "who are you").await;
     })
     .await;
     for scheme in ["http", "ws"] {

@@ -1,7 +1,6 @@
 //! The client against servers that fall silent: the end comes on time, with the true reason, whatever else hangs.
 
 use core::time::Duration;
-use std::sync::{Arc, Mutex};
 
 use eio_core::DisconnectReason;
 use eio_core::session::CheckSendError;
@@ -9,7 +8,7 @@ use eio_tokio::{Client, Message, SendErrorKind, Transport, TrySendError};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::Instant;
 
-use crate::support::{self, Raw, open_packet, scripted};
+use crate::support::{self, Raw, noting, open_packet, scripted};
 
 /// What a connection ended with: bytes to read, an orderly end, or a reset.
 pub(crate) async fn end_of(raw: &mut Raw) -> std::io::Result<Vec<u8>> {
@@ -19,22 +18,17 @@ pub(crate) async fn end_of(raw: &mut Raw) -> std::io::Result<Vec<u8>> {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_websocket_ends_exactly_after_interval_plus_timeout_and_is_reset() {
-    let reset = Arc::new(Mutex::new(None));
-    let noted = Arc::clone(&reset);
-    let address = scripted(move |mut raw| {
-        let noted = Arc::clone(&noted);
-        async move {
-            let request = raw.request().await;
-            raw.switch_protocols(&request).await;
-            raw.text(&open_packet(300, 200, "")).await;
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            raw.text("2").await;
-            // Messages are no sign of life to a client of revision 4.
-            tokio::time::sleep(Duration::from_millis(400)).await;
-            raw.text("4still talking").await;
-            let end = end_of(&mut raw).await;
-            *noted.lock().unwrap() = Some(end.map_err(|error| error.kind()));
-        }
+    let (address, reset) = noting(|mut raw, noted| async move {
+        let request = raw.request().await;
+        raw.switch_protocols(&request).await;
+        raw.text(&open_packet(300, 200, "")).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        raw.text("2").await;
+        // Messages are no sign of life to a client of revision 4.
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        raw.text("4still talking").await;
+        let end = end_of(&mut raw).await;
+        noted.lock().unwrap().push(end.map_err(|error| error.kind()));
     })
     .await;
     let mut socket = Client::builder(format!("ws://{address}")).build().unwrap().connect().await.unwrap();
@@ -46,29 +40,24 @@ async fn a_silent_websocket_ends_exactly_after_interval_plus_timeout_and_is_rese
     assert!(elapsed >= Duration::from_millis(800) && elapsed <= Duration::from_millis(802), "{elapsed:?}");
     assert!(end.silent_for >= Duration::from_millis(99) && end.silent_for <= Duration::from_millis(102));
     tokio::time::sleep(Duration::from_millis(10)).await;
-    let end = reset.lock().unwrap().take().unwrap();
+    let end = reset.lock().unwrap().pop().unwrap();
     assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset), "no orderly end for a dead peer");
 }
 
 #[tokio::test(start_paused = true)]
 async fn silence_on_polling_ends_while_the_poll_hangs_and_the_server_is_told() {
-    let requests = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&requests);
-    let address = scripted(move |mut raw| {
-        let noted = Arc::clone(&noted);
-        async move {
-            loop {
-                let request = raw.request().await;
-                if request.is_empty() {
-                    break;
-                }
-                noted.lock().unwrap().push(request.clone());
-                if request.starts_with("POST") {
-                    raw.answer("200 OK", "ok").await;
-                } else if !request.contains("sid=") {
-                    raw.answer("200 OK", &open_packet(300, 200, "")).await;
-                } // the poll hangs
+    let (address, requests) = noting(|mut raw, noted| async move {
+        loop {
+            let request = raw.request().await;
+            if request.is_empty() {
+                break;
             }
+            noted.lock().unwrap().push(request.clone());
+            if request.starts_with("POST") {
+                raw.answer("200 OK", "ok").await;
+            } else if !request.contains("sid=") {
+                raw.answer("200 OK", &open_packet(300, 200, "")).await;
+            } // the poll hangs
         }
     })
     .await;
@@ -91,24 +80,20 @@ async fn silence_on_polling_ends_while_the_poll_hangs_and_the_server_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn b21_a_client_sends_no_pong_that_nobody_asked_for() {
-    let first = Arc::new(Mutex::new(None));
-    let noted = Arc::clone(&first);
-    let address = scripted(move |mut raw| {
-        let noted = Arc::clone(&noted);
-        async move {
-            let request = raw.request().await;
-            raw.switch_protocols(&request).await;
-            raw.text(&open_packet(300, 200, "")).await;
-            let unasked = tokio::time::timeout(Duration::from_millis(300), raw.frame()).await;
-            raw.text("2").await;
-            *noted.lock().unwrap() = Some((unasked.is_ok(), raw.frame().await));
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+    let (address, first) = noting(|mut raw, noted| async move {
+        let request = raw.request().await;
+        raw.switch_protocols(&request).await;
+        raw.text(&open_packet(300, 200, "")).await;
+        let unasked = tokio::time::timeout(Duration::from_millis(300), raw.frame()).await;
+        raw.text("2").await;
+        let pong = raw.frame().await;
+        noted.lock().unwrap().push((unasked.is_ok(), pong));
+        tokio::time::sleep(Duration::from_secs(1)).await;
     })
     .await;
     let mut socket = Client::builder(format!("ws://{address}")).build().unwrap().connect().await.unwrap();
     assert!(socket.recv().await.is_err());
-    let (unasked, pong) = first.lock().unwrap().take().unwrap();
+    let (unasked, pong) = first.lock().unwrap().pop().unwrap();
     assert!(!unasked, "nothing was asked for before the ping");
     assert_eq!(pong.as_deref(), Some("3"));
 }
@@ -147,23 +132,18 @@ async fn b22_a_stalled_write_hides_no_silence() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_of_revision_3_pings_by_itself_and_gives_up_without_an_answer() {
-    let pings = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&pings);
-    let address = scripted(move |mut raw| {
-        let noted = Arc::clone(&noted);
-        async move {
-            let request = raw.request().await;
-            raw.switch_protocols(&request).await;
-            raw.text(&open_packet(300, 200, "")).await;
-            let opened = Instant::now();
-            for _ in 0..2 {
-                assert_eq!(raw.frame().await.as_deref(), Some("2"));
-                noted.lock().unwrap().push(opened.elapsed().as_millis());
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                raw.text("3").await;
-            }
-            let _ = end_of(&mut raw).await;
+    let (address, pings) = noting(|mut raw, noted| async move {
+        let request = raw.request().await;
+        raw.switch_protocols(&request).await;
+        raw.text(&open_packet(300, 200, "")).await;
+        let opened = Instant::now();
+        for _ in 0..2 {
+            assert_eq!(raw.frame().await.as_deref(), Some("2"));
+            noted.lock().unwrap().push(opened.elapsed().as_millis());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            raw.text("3").await;
         }
+        let _ = end_of(&mut raw).await;
     })
     .await;
     let client = Client::builder(format!("ws://{address}")).eio3(true).build().unwrap();

@@ -178,6 +178,22 @@ where
     address
 }
 
+/// What the connections of a scripted server note for the test.
+pub(crate) type Notes<T> = Arc<Mutex<Vec<T>>>;
+
+/// A server that gives every connection to `script`, and what it notes.
+pub(crate) async fn noting<T, F, R>(script: F) -> (SocketAddr, Notes<T>)
+where
+    T: Send + 'static,
+    F: Fn(Raw, Notes<T>) -> R + Send + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    let notes = Notes::default();
+    let handed = Arc::clone(&notes);
+    let address = scripted(move |raw| script(raw, Arc::clone(&handed))).await;
+    (address, notes)
+}
+
 /// An open packet with these periods.
 pub(crate) fn open_packet(ping_interval: u32, ping_timeout: u32, upgrades: &str) -> String {
     format!(
