@@ -7,11 +7,21 @@ use eio_core::DisconnectReason;
 use eio_core::session::CheckSendError;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_tokio::{
-    Client, ClientEvent, Disconnect, Message, SendErrorKind, Server, Socket, Transport, TrySendError,
+    Client, ClientEvent, ClientSocket, Disconnect, Message, SendErrorKind, Server, Socket, Transport,
+    TrySendError,
 };
 use tokio::sync::mpsc;
 
 use crate::support::{Events, Way, echo, serve};
+
+/// A session with our own server, which sends every message back.
+async fn echoing(way: Way, eio3: bool) -> (Server, Events, ClientSocket) {
+    let (server, address) = serve(Server::builder(echo).eio3(true)).await;
+    let events = Events::default();
+    let client = events.watch(way.client(address)).eio3(eio3).build().unwrap();
+    let socket = client.connect().await.unwrap();
+    (server, events, socket)
+}
 
 async fn upgraded(events: &Events) {
     let outcome = events
@@ -27,10 +37,7 @@ async fn upgraded(events: &Events) {
 async fn text_and_bytes_come_back_as_they_went_over_every_transport_and_revision() {
     for eio3 in [false, true] {
         for way in Way::ALL {
-            let (_server, address) = serve(Server::builder(echo).eio3(true)).await;
-            let events = Events::default();
-            let client = events.watch(way.client(address)).eio3(eio3).build().unwrap();
-            let mut socket = client.connect().await.unwrap();
+            let (_server, events, mut socket) = echoing(way, eio3).await;
             let messages = [
                 Message::text(""),
                 Message::text("plain"),
@@ -198,10 +205,7 @@ async fn when_the_server_closes_the_client_gets_everything_and_then_transport_cl
 async fn heartbeats_keep_a_session_for_a_day_and_tell_how_punctual_they_are() {
     for eio3 in [false, true] {
         for way in Way::ALL {
-            let (_server, address) = serve(Server::builder(echo).eio3(true)).await;
-            let events = Events::default();
-            let client = events.watch(way.client(address)).eio3(eio3).build().unwrap();
-            let mut socket = client.connect().await.unwrap();
+            let (_server, events, mut socket) = echoing(way, eio3).await;
             tokio::time::sleep(Duration::from_hours(24)).await;
             socket.send("still there").await.unwrap();
             assert_eq!(socket.recv().await.unwrap(), Message::text("still there"));
@@ -281,10 +285,7 @@ async fn neither_logs_nor_debug_output_hold_a_whole_sid() {
 async fn b29_text_that_would_forge_packets_is_sent_only_where_it_can_be() {
     const FORGED: &str = "hi\u{1e}4forged\u{1e}1";
     for (way, eio3) in Way::ALL.into_iter().flat_map(|way| [(way, false), (way, true)]) {
-        let (_server, address) = serve(Server::builder(echo).eio3(true)).await;
-        let events = Events::default();
-        let client = events.watch(way.client(address)).eio3(eio3).build().unwrap();
-        let mut socket = client.connect().await.unwrap();
+        let (_server, events, mut socket) = echoing(way, eio3).await;
         let sent = socket.send(FORGED).await;
         if way == Way::WebSocket || eio3 {
             sent.unwrap();
