@@ -1,11 +1,12 @@
 //! Requests of an open session that a server or a proxy refuses, and what they say about the end.
 
 use eio_core::DisconnectReason;
-use eio_tokio::{Client, ClientEvent, ConnectError, RefusalKind, Server};
+use eio_tokio::{Client, ClientEvent, ConnectError, RefusalKind, Server, Transport};
 
 use crate::support::{Events, Way, echo, open_packet, scripted, serve};
 
-/// A session whose requests of one method are answered like this, once it is open.
+/// A session whose requests of one method are answered like this, once it is open. An empty answer is the end of the
+/// connection.
 async fn failing(failing: &'static str, answer: impl Into<String>) -> std::net::SocketAddr {
     let answer = answer.into();
     scripted(move |mut raw| {
@@ -19,6 +20,9 @@ async fn failing(failing: &'static str, answer: impl Into<String>) -> std::net::
                 if !request.contains("sid=") {
                     raw.answer("200 OK", &open_packet(25_000, 20_000, "")).await;
                 } else if request.starts_with(failing) {
+                    if answer.is_empty() {
+                        return;
+                    }
                     raw.write(&answer).await;
                 } else {
                     if request.starts_with("GET") {
@@ -30,6 +34,38 @@ async fn failing(failing: &'static str, answer: impl Into<String>) -> std::net::
         }
     })
     .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_poll_or_post_ends_the_session_as_a_transport_error() {
+    for method in ["GET", "POST"] {
+        for answer in ["500 Internal Server Error", "400 Bad Request", "302 Found", "204 No Content", ""] {
+            let body = r#"{"code":1,"message":"Session ID unknown"}"#;
+            let whole = if answer.is_empty() {
+                String::new()
+            } else {
+                format!("HTTP/1.1 {answer}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+            };
+            let address = failing(method, whole).await;
+            let events = Events::default();
+            let client = events.watch(Way::Polling.client(address)).build().unwrap();
+            let mut socket = client.connect().await.unwrap();
+            let _ = socket.try_send("x");
+            let end = socket.recv().await.unwrap_err();
+            assert_eq!(end.reason, DisconnectReason::TransportError, "{method} {answer}");
+            assert_eq!(end.transport, Transport::Polling);
+            let error = events
+                .wait_for(|event| match event {
+                    ClientEvent::RequestFailed { error } => Some(error.clone()),
+                    _ => None,
+                })
+                .await;
+            if answer.starts_with('4') {
+                let ConnectError::Refused(refused) = error else { panic!("{error}") };
+                assert_eq!((refused.status.as_u16(), refused.code), (400, Some(1)));
+            }
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

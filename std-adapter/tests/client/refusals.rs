@@ -1,6 +1,6 @@
 //! Every way in which there is no client, no session, or no session any more, with its typed error.
 
-use eio_core::{DisconnectReason, Revision};
+use eio_core::Revision;
 use eio_tokio::{
     Client, ClientBuildError, ClientEvent, ConnectError, Message, RefusalKind, Server, Transport,
 };
@@ -275,52 +275,6 @@ async fn an_endless_answer_is_cut_off() {
     let client = Client::builder(format!("http://{address}")).max_payload(100_000).build().unwrap();
     let error = client.connect().await.unwrap_err();
     assert!(matches!(error, ConnectError::TooLarge { max_payload: 100_000 }), "{error}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_failed_poll_or_post_ends_the_session_as_a_transport_error() {
-    for failing in ["GET", "POST"] {
-        for answer in ["500 Internal Server Error", "400 Bad Request", "302 Found", "204 No Content", ""] {
-            let address = scripted(move |mut raw| async move {
-                loop {
-                    let request = raw.request().await;
-                    if request.is_empty() {
-                        return;
-                    }
-                    if !request.contains("sid=") {
-                        raw.answer("200 OK", &open_packet(25_000, 20_000, "")).await;
-                    } else if !request.starts_with(failing) {
-                        if request.starts_with("GET") {
-                            tokio::time::sleep(core::time::Duration::from_mins(1)).await;
-                        }
-                        raw.answer("200 OK", "ok").await;
-                    } else if answer.is_empty() {
-                        return;
-                    } else {
-                        raw.answer(answer, r#"{"code":1,"message":"Session ID unknown"}"#).await;
-                    }
-                }
-            })
-            .await;
-            let events = Events::default();
-            let client = events.watch(Way::Polling.client(address)).build().unwrap();
-            let mut socket = client.connect().await.unwrap();
-            let _ = socket.try_send("x");
-            let end = socket.recv().await.unwrap_err();
-            assert_eq!(end.reason, DisconnectReason::TransportError, "{failing} {answer}");
-            assert_eq!(end.transport, Transport::Polling);
-            let error = events
-                .wait_for(|event| match event {
-                    ClientEvent::RequestFailed { error } => Some(error.clone()),
-                    _ => None,
-                })
-                .await;
-            if answer.starts_with('4') {
-                let ConnectError::Refused(refused) = error else { panic!("{error}") };
-                assert_eq!((refused.status.as_u16(), refused.code), (400, Some(1)));
-            }
-        }
-    }
 }
 
 #[tokio::test(start_paused = true)]
