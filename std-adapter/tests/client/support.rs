@@ -1,11 +1,14 @@
 //! Servers for the client's tests: our own, and scripted ones that misbehave as told.
 
+use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use eio_tokio::{Client, ClientBuilder, ClientEvent, Server, ServerBuilder, Socket};
+use eio_tokio::{Client, ClientBuilder, ClientEvent, ConnectError, Server, ServerBuilder, Socket};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Sends every message back.
 pub(crate) async fn echo(mut socket: Socket) {
@@ -66,7 +69,7 @@ impl Events {
             if let Some(found) = self.all().iter().find_map(&mut pick) {
                 return found;
             }
-            tokio::time::sleep(core::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }
@@ -192,6 +195,19 @@ where
     let handed = Arc::clone(&notes);
     let address = scripted(move |raw| script(raw, Arc::clone(&handed))).await;
     (address, notes)
+}
+
+/// Checks that a client whose server never answers ends its connection with the open timeout, and with the future that
+/// is dropped. The server says when a connection has `ended`.
+pub(crate) async fn assert_gives_up(client: ClientBuilder, ended: &mut mpsc::UnboundedReceiver<()>) {
+    let client = client.open_timeout(Duration::from_secs(3)).build().unwrap();
+    let begin = Instant::now();
+    let error = client.connect().await.unwrap_err();
+    assert!(matches!(error, ConnectError::Timeout), "{error:?}");
+    assert!(begin.elapsed() >= Duration::from_secs(3) && begin.elapsed() < Duration::from_secs(4));
+    ended.recv().await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_secs(1), client.connect()).await.is_err());
+    ended.recv().await.unwrap();
 }
 
 /// An open packet with these periods.

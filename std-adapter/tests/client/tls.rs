@@ -356,13 +356,6 @@ async fn a_handshake_that_hangs_ends_with_the_open_timeout_and_with_the_future()
     })
     .await;
     for client in clients(address) {
-        let client = client.open_timeout(Duration::from_secs(3)).build().unwrap();
-        let begin = tokio::time::Instant::now();
-        let error = client.connect().await.unwrap_err();
-        assert!(matches!(error, ConnectError::Timeout), "{error:?}");
-        assert!(begin.elapsed() >= Duration::from_secs(3) && begin.elapsed() < Duration::from_secs(4));
-        ended.recv().await.unwrap();
-        assert!(tokio::time::timeout(Duration::from_secs(1), client.connect()).await.is_err());
-        ended.recv().await.unwrap();
+        support::assert_gives_up(client, &mut ended).await;
     }
 }
