@@ -15,10 +15,7 @@ const EXTENSIONS: [&str; 4] = ["rs", "html", "css", "js"];
 /// The most lines a file may have, without its unit tests.
 const LIMIT: usize = 400;
 
-/// Files that are still too long. A file that is split comes off this list; nothing is added to it.
-const TOO_LONG: &[&str] = &[];
-
-/// Fails if a file is longer than the limit, or is listed as too long and is not.
+/// Fails if a file is longer than the limit.
 pub(crate) fn check(job: &mut Job<'_>) -> Result<(), Stop> {
     let root = &job.workspace.root;
     let unreadable = |error: io::Error| Stop::Failed(format!("the files cannot be read: {error}"));
@@ -32,7 +29,7 @@ pub(crate) fn check(job: &mut Job<'_>) -> Result<(), Stop> {
         let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
         lengths.push((name, length(&text)));
     }
-    let complaints = complaints(&lengths, TOO_LONG);
+    let complaints = complaints(&lengths);
     if complaints.is_empty() { Ok(()) } else { failed(complaints.join("; ")) }
 }
 
@@ -59,19 +56,14 @@ fn length(text: &str) -> usize {
     tests.unwrap_or(lines.len())
 }
 
-/// Returns a sentence for each file that is too long, and for each that is listed as too long and is not.
-fn complaints(lengths: &[(String, usize)], listed: &[&str]) -> Vec<String> {
-    let too_long = |name: &str| lengths.iter().any(|(known, length)| known == name && *length > LIMIT);
-    let unlisted = lengths
-        .iter()
-        .filter(|(name, length)| *length > LIMIT && !listed.contains(&name.as_str()))
+/// Returns a sentence for each file that is too long.
+fn complaints(lengths: &[(String, usize)]) -> Vec<String> {
+    let too_long = lengths.iter().filter(|(_, length)| *length > LIMIT);
+    too_long
         .map(|(name, length)| {
             format!("{name} has {length} lines without its unit tests: expected at most {LIMIT}")
-        });
-    let stale = listed.iter().filter(|name| !too_long(name)).map(|name| {
-        format!("{name} is no longer too long: take it off the list in xtask/src/parts/lengths.rs")
-    });
-    unlisted.chain(stale).collect()
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -85,14 +77,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_too_long_is_named_and_so_is_a_listed_one_that_is_not() {
-        let lengths = [("a.rs".to_owned(), 401), ("b.rs".to_owned(), 401), ("c.rs".to_owned(), 400)];
-        let complaints = complaints(&lengths, &["b.rs", "c.rs", "gone.rs"]);
-        assert_eq!(complaints.len(), 3, "{complaints:?}");
-        for (complaint, name) in
-            complaints.iter().zip(["a.rs has 401 lines", "c.rs is no longer", "gone.rs is no longer"])
-        {
-            assert!(complaint.starts_with(name), "{complaint}");
-        }
+    fn a_file_that_is_too_long_is_named() {
+        let lengths = [("a.rs".to_owned(), 401), ("b.rs".to_owned(), 400)];
+        assert_eq!(complaints(&lengths), ["a.rs has 401 lines without its unit tests: expected at most 400"]);
     }
 }
