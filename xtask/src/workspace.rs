@@ -24,6 +24,8 @@ pub(crate) struct Package {
     pub(crate) features: Vec<String>,
     /// Choices of them that its manifest wants linted as well.
     pub(crate) choices: Vec<String>,
+    /// Whether it goes to the registry.
+    pub(crate) is_published: bool,
     /// The oldest compiler it promises to work with.
     pub(crate) rust_version: Option<String>,
 }
@@ -66,6 +68,8 @@ impl Package {
             name: package["name"].as_str()?.to_owned(),
             features: package["features"].as_object()?.keys().cloned().collect(),
             choices: choices.filter_map(Value::as_str).map(str::to_owned).collect(),
+            // `publish = false` is an empty list of registries.
+            is_published: package["publish"].is_null(),
             rust_version: package["rust_version"].as_str().map(str::to_owned),
         })
     }
@@ -88,7 +92,8 @@ mod tests {
 
     fn with_features(features: &[&str]) -> Package {
         let features = features.iter().map(|&name| name.to_owned()).collect();
-        Package { name: "any".to_owned(), features, choices: vec!["a,b".to_owned()], rust_version: None }
+        let choices = vec!["a,b".to_owned()];
+        Package { name: "any".to_owned(), features, choices, is_published: false, rust_version: None }
     }
 
     #[test]
@@ -105,5 +110,7 @@ mod tests {
         let workspace = Workspace::load().unwrap();
         assert!(workspace.root.join("xtask").is_dir());
         assert!(workspace.package("eio-core").is_some_and(|core| core.rust_version.is_some()));
+        assert!(workspace.package("eio-core").is_some_and(|core| core.is_published));
+        assert!(workspace.package("xtask").is_some_and(|xtask| !xtask.is_published));
     }
 }

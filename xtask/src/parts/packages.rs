@@ -2,15 +2,15 @@
 
 use crate::job::{Job, Stop, command};
 
-/// The packages that are published.
-const PUBLISHED: [&str; 5] = ["eio-core", "eio-legacy", "eio-tokio", "eio-embassy", "eio-cli"];
-
-/// Packs the packages, and checks what is in them. Cargo can do both in one step, but builds a package against a copy of
-/// the others' packages that it keeps by their versions, and so against an older state of the same version.
+/// Packs the packages that are published, and checks what is in them. Cargo can do both in one step, but builds a
+/// package against a copy of the others' packages that it keeps by their versions, and so against an older state of the
+/// same version.
 ///
 /// Uncommitted changes are allowed: a change is tested before it is committed.
 pub(crate) fn pack(job: &mut Job<'_>) -> Result<(), Stop> {
-    job.cargo(&format!("package --no-verify --allow-dirty --package {}", PUBLISHED.join(" --package ")))?;
+    let packages = job.workspace.packages.iter().filter(|package| package.is_published);
+    let names: Vec<_> = packages.map(|package| package.name.as_str()).collect();
+    job.cargo(&format!("package --no-verify --allow-dirty --package {}", names.join(" --package ")))?;
 
     let folder = job.workspace.target.join("package/unpacked");
     let broken = |error: std::io::Error| Stop::Failed(format!("{}: {error}", folder.display()));
@@ -21,7 +21,7 @@ pub(crate) fn pack(job: &mut Job<'_>) -> Result<(), Stop> {
     // A workspace of what would be downloaded, in which each finds the others, and the versions that are locked here.
     let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"eio-*\"]\n\n[patch.crates-io]";
     let mut manifest = vec![workspace.to_owned()];
-    for name in PUBLISHED {
+    for name in names {
         let unpacked = format!("{name}-{}", env!("CARGO_PKG_VERSION"));
         let archive = folder.with_file_name(format!("{unpacked}.crate"));
         job.run(command("tar -xzf").arg(archive).arg("-C").arg(&folder))?;
