@@ -12,6 +12,7 @@ mod cli;
 mod install;
 mod job;
 mod llvm;
+mod metadata;
 mod need;
 mod part;
 mod parts;

@@ -1,11 +1,10 @@
 //! What `cargo metadata` says about the workspace.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::job::command;
+use crate::metadata;
 
 /// The workspace that this program was built in.
 pub(crate) struct Workspace {
@@ -32,17 +31,8 @@ pub(crate) struct Package {
 
 impl Workspace {
     pub(crate) fn load() -> Result<Self, String> {
-        let output = command("cargo metadata --no-deps --format-version 1")
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("cargo metadata did not start: {error}"))?;
-        if !output.status.success() {
-            return Err(format!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim()));
-        }
-        let metadata = serde_json::from_slice(&output.stdout)
-            .map_err(|error| format!("cargo metadata printed no JSON: {error}"))?;
-        Self::read(&metadata).ok_or_else(|| "cargo metadata has another form than expected".to_owned())
+        Self::read(&metadata::read()?)
+            .ok_or_else(|| "cargo metadata has another form than expected".to_owned())
     }
 
     fn read(metadata: &Value) -> Option<Self> {

@@ -1,9 +1,10 @@
 //! The crates that are published, as `cargo metadata` lists them.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
+
+use crate::metadata;
 
 /// The published libraries of the workspace.
 pub(crate) struct Published {
@@ -18,18 +19,7 @@ pub(crate) struct Published {
 impl Published {
     /// Asks cargo. Every published library must show all its features on its documentation page.
     pub(crate) fn read() -> Result<Self, String> {
-        let output = Command::new("cargo")
-            .args(["metadata", "--no-deps", "--format-version=1"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("cargo metadata did not start: {error}"))?;
-        if !output.status.success() {
-            return Err(format!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim()));
-        }
-        let metadata = serde_json::from_slice(&output.stdout)
-            .map_err(|error| format!("cargo metadata printed something else than JSON: {error}"))?;
-        Self::from(&metadata)
+        Self::from(&metadata::read()?)
     }
 
     fn from(metadata: &Value) -> Result<Self, String> {

@@ -10,6 +10,8 @@
 
 mod crates;
 mod listing;
+#[path = "../../../xtask/src/metadata.rs"]
+mod metadata;
 mod rustdoc;
 
 use std::path::Path;
