@@ -20,25 +20,14 @@ pub(crate) fn get(address: &str, target: &str) -> String {
 
 /// Returns the whole answer to a GET with these headers.
 pub(crate) fn get_with(address: &str, target: &str, headers: &str) -> String {
-    let mut stream = connect(address);
-    write!(stream, "GET {target} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").expect("the server reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("the server answers");
-    answer
+    exchange(address, &format!("GET {target} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n"))
 }
 
 /// Returns the whole answer to a POST.
 pub(crate) fn post(address: &str, target: &str, body: &str) -> String {
-    let mut stream = connect(address);
-    write!(
-        stream,
-        "POST {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .expect("the server reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("the server answers");
-    answer
+    let length = body.len();
+    let head = format!("POST {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    exchange(address, &format!("{head}Content-Length: {length}\r\n\r\n{body}"))
 }
 
 /// Returns the first line of an answer, which may never end.
@@ -85,20 +74,16 @@ pub(crate) fn exchange(address: &str, request: &str) -> String {
 
 /// Returns the data of the first server-sent events.
 pub(crate) fn events(address: &str, count: usize) -> Vec<String> {
-    let mut stream = connect(address);
-    write!(stream, "GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("the server reads");
-    let lines = BufReader::new(stream).lines().map(|line| line.expect("the server writes"));
+    let lines = feed(address).0.lines().map(|line| line.expect("the server writes"));
     lines.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned)).take(count).collect()
 }
 
-/// Asks for a WebSocket.
-fn request(stream: &mut TcpStream, address: &str, target: &str, header: &str) {
-    write!(
-        stream,
+/// Returns a request for a WebSocket.
+fn request(address: &str, target: &str, header: &str) -> String {
+    format!(
         "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{header}\r\n"
     )
-    .expect("the server reads");
 }
 
 /// An Engine.IO client on WebSocket that sends only what the test tells it to.
@@ -110,7 +95,8 @@ pub(crate) struct WebSocket {
 impl WebSocket {
     pub(crate) fn open(address: &str, eio: u8) -> Self {
         let mut stream = connect(address);
-        request(&mut stream, address, &format!("/engine.io/?EIO={eio}&transport=websocket"), "");
+        let request = request(address, &format!("/engine.io/?EIO={eio}&transport=websocket"), "");
+        stream.write_all(request.as_bytes()).expect("the server reads");
         let mut stream = BufReader::new(stream);
         skip_head(&mut stream);
         let mut client = Self { stream, sid: String::new() };
@@ -123,17 +109,14 @@ impl WebSocket {
     /// Returns the head of the answer to a request for a WebSocket with one more header.
     pub(crate) fn asked(address: &str, target: &str, header: &str) -> String {
         let mut stream = BufReader::new(connect(address));
-        request(stream.get_mut(), address, target, header);
+        let request = request(address, target, header);
+        stream.get_mut().write_all(request.as_bytes()).expect("the server reads");
         read_head(&mut stream)
     }
 
     /// Returns the whole answer to a request for a WebSocket that is refused.
     pub(crate) fn refused(address: &str, target: &str) -> String {
-        let mut stream = connect(address);
-        request(&mut stream, address, target, "");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the server answers and closes");
-        answer
+        exchange(address, &request(address, target, ""))
     }
 
     /// Returns the next packet, or `None` after a close frame or the end of the connection.
