@@ -27,7 +27,7 @@ pub(crate) struct History {
     /// How many pings came from the server, or pongs in revision 3.
     pub(super) heartbeats: u64,
     pub(super) last_heartbeat_at: Option<Duration>,
-    /// How late the latest ping was.
+    /// The most that a ping was late.
     pub(super) max_lateness: Duration,
     pub(super) request_error: Option<ConnectError>,
 }
