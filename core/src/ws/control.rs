@@ -1,6 +1,6 @@
 //! Control frames: ping, pong, close (RFC 6455 section 5.5).
 
-use super::{Close, FrameHeader, OpCode, mask};
+use super::{Close, FrameHeader, OpCode};
 use crate::BufferTooSmall;
 
 /// A control frame that was received or is to be sent. Its payload has at most 125 bytes.
@@ -75,18 +75,7 @@ impl<'a> ControlFrame<'a> {
             return Err(ControlFrameError::PayloadTooLong { len: payload_len });
         }
         let header = FrameHeader { mask: key, ..FrameHeader::new(opcode, payload_len) };
-        let header_len = header.encoded_len();
-        let needed = header_len.saturating_add(payload_len);
-        let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-        header.encode(out)?;
-        let payload = out.get_mut(header_len..).unwrap_or_default();
-        for (out, &byte) in payload.iter_mut().zip(head.iter().chain(tail)) {
-            *out = byte;
-        }
-        if let Some(key) = key {
-            mask::mask(payload, key, 0);
-        }
-        Ok(needed)
+        Ok(header.encode_frame(head.iter().chain(tail), out)?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Encodes whole messages, each as one frame.
 
-use super::{FrameHeader, OpCode, mask};
+use super::{FrameHeader, OpCode};
 use crate::BufferTooSmall;
 use crate::packet::WebSocketMessage;
 
@@ -30,18 +30,7 @@ pub fn encode_message(
         WebSocketMessage::Binary(bytes) => (OpCode::Binary, bytes),
     };
     let header = FrameHeader { mask: key, ..FrameHeader::new(opcode, payload.len()) };
-    let header_len = header.encoded_len();
-    let needed = header_len.saturating_add(payload.len());
-    let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    header.encode(out)?;
-    let room = out.get_mut(header_len..).unwrap_or_default();
-    for (out, &byte) in room.iter_mut().zip(payload) {
-        *out = byte;
-    }
-    if let Some(key) = key {
-        mask::mask(room, key, 0);
-    }
-    Ok(needed)
+    header.encode_frame(payload.iter(), out)
 }
 
 #[cfg(test)]

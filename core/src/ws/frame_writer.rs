@@ -208,22 +208,11 @@ impl FrameWriter {
         let mut body = [0; ControlFrame::MAX_PAYLOAD];
         let before = self.closing;
         let header = self.close_body(ours, key, &mut body)?;
-        let header_len = header.encoded_len();
-        let needed = header_len.saturating_add(header.payload_len);
-        let Some(out) = out.get_mut(..needed) else {
+        let written = header.encode_frame(body.iter(), out);
+        if written.is_err() {
             self.closing = before;
-            return Some(Err(BufferTooSmall { needed }));
-        };
-        // The header fits as well.
-        let _ = header.encode(out);
-        let payload = out.get_mut(header_len..).unwrap_or_default();
-        for (place, byte) in payload.iter_mut().zip(&body) {
-            *place = *byte;
         }
-        if let Some(key) = header.mask {
-            super::mask(payload, key, 0);
-        }
-        Some(Ok(needed))
+        Some(written)
     }
 
     /// Writes the body of the close frame that is due to the start of `body`, not masked, and returns the header of the

@@ -107,6 +107,27 @@ impl FrameHeader {
         Ok(needed)
     }
 
+    /// Writes the frame with this payload of `payload_len` bytes, and returns its length. Writes nothing if it does not
+    /// fit.
+    pub(super) fn encode_frame<'p>(
+        &self,
+        payload: impl Iterator<Item = &'p u8>,
+        out: &mut [u8],
+    ) -> Result<usize, BufferTooSmall> {
+        let header_len = self.encoded_len();
+        let needed = header_len.saturating_add(self.payload_len);
+        let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+        self.encode(out)?;
+        let room = out.get_mut(header_len..).unwrap_or_default();
+        for (out, &byte) in room.iter_mut().zip(payload) {
+            *out = byte;
+        }
+        if let Some(key) = self.mask {
+            mask::mask(room, key, 0);
+        }
+        Ok(needed)
+    }
+
     /// Turns a payload in `buffer` into a frame: masks it if the header has a mask, and writes the header directly
     /// before it. Returns the frame to send.
     ///

@@ -56,6 +56,16 @@ enum Body {
     Base64,
 }
 
+impl Body {
+    /// Returns the length of the payload, in bytes.
+    const fn len(self, data: &Data<'_>) -> usize {
+        match self {
+            Self::Raw => data.raw_len(),
+            Self::Base64 => data.text_len(),
+        }
+    }
+}
+
 impl<'p> PacketFrame<'p> {
     /// The length of the longest head: a header, and the two characters before the base64 of revision 3.
     pub const MAX_HEAD: usize = MAX_HEAD;
@@ -75,12 +85,8 @@ impl<'p> PacketFrame<'p> {
             Revision::V4 => (OpCode::Text, [b'b', 0], 1, Body::Base64),
             Revision::V3 => (OpCode::Text, [b'b', character], 2, Body::Base64),
         };
-        let body_len = match body {
-            Body::Raw => data.raw_len(),
-            Body::Base64 => data.text_len(),
-        };
         let header =
-            FrameHeader { mask: key, ..FrameHeader::new(opcode, body_len.saturating_add(prefix_len)) };
+            FrameHeader { mask: key, ..FrameHeader::new(opcode, body.len(&data).saturating_add(prefix_len)) };
         let mut head = [0; MAX_HEAD];
         // The longest header and prefix fit.
         let header_len = header.encode(&mut head).unwrap_or_default();
@@ -122,11 +128,7 @@ impl<'p> PacketFrame<'p> {
     /// Returns the length of the frame, in bytes.
     #[must_use]
     pub const fn len(&self) -> usize {
-        let body = match self.body {
-            Body::Raw => self.data.raw_len(),
-            Body::Base64 => self.data.text_len(),
-        };
-        self.head_len.saturating_add(body)
+        self.head_len.saturating_add(self.body.len(&self.data))
     }
 
     /// Returns false: a frame has at least its header.
