@@ -14,18 +14,20 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use eio_core::handshake::{Handshake, Sid};
 use eio_core::packet::{Data, DecodeError, Packet, WebSocketMessage, v4};
 use eio_core::payload::{DEFAULT_MAX_PACKETS, v3::Framing};
 use eio_core::polling::{Limits, PostFailure, Refusal, ServerPolling};
-use eio_core::session::{Control, SessionEvent};
+use eio_core::session::{Control, SessionEvent, Violation};
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::opening::{HeadEnd, Opening, RequestHead, write_response};
 use eio_core::ws::{Connection, ControlFrame, Item, MessageKind};
 use eio_core::{Heartbeat, Instant, Liveness, Revision, ServerSession};
 
 const MAX: u32 = 100_000; // bytes of a message, and of a post
+const POST_TIMEOUT: Duration = Duration::from_secs(30);
 type Sessions = BTreeMap<String, Session>;
 
 #[allow(dead_code, reason = "the test includes this file and calls `serve`")]
@@ -50,7 +52,7 @@ struct Peer {
 enum Role {
     Http(HeadEnd),
     Poll,
-    Post(usize),
+    Post { len: usize, until: Instant },
     WebSocket(Connection, Vec<u8>), // with the pieces of a message
     Done,                           // once everything has been written
 }
@@ -73,12 +75,15 @@ pub(crate) fn serve(listener: &TcpListener, stop: impl Fn() -> bool) -> std::io:
             peer.read(now, &mut sessions);
         }
         for session in sessions.values_mut() {
-            session.core.handle_timeout(now);
+            // A post may hold the sign of life that is missed.
+            if !session.polling.is_receiving() {
+                session.core.handle_timeout(now);
+            }
         }
         peers.retain_mut(|peer| peer.write(now, &mut sessions));
         sessions.retain(|_, session| !session.core.has_ended());
         #[expect(clippy::disallowed_methods, reason = "a real runtime waits for sockets and deadlines")]
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(1));
     }
     Ok(())
 }
@@ -104,23 +109,34 @@ impl Session {
 
 impl Peer {
     fn read(&mut self, now: Instant, sessions: &mut Sessions) {
-        let mut buffer = [0; 4096];
-        let gone = loop {
+        let (mut buffer, mut gone) = ([0; 4096], false);
+        // More than that waits in the socket until this has been handled.
+        while self.input.len() <= MAX as usize && !gone {
             match self.stream.read(&mut buffer) {
                 Ok(len @ 1..) => self.input.extend_from_slice(&buffer[..len]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break false,
-                Ok(0) | Err(_) => break true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Ok(0) | Err(_) => gone = true,
             }
-        };
+        }
         while self.step(now, sessions).is_some() {}
-        let Some(Session { core, polling, .. }) = sessions.get_mut(&self.sid).filter(|_| gone) else {
+        // No request is so long that this much of it could be left.
+        gone |= self.input.len() > MAX as usize;
+        let late = matches!(self.role, Role::Post { until, .. } if until <= now);
+        if !(gone || late) {
             return;
-        };
-        match self.role {
-            Role::Poll => polling.handle_poll_aborted(now, core),
-            Role::Post(_) => drop(polling.handle_post_failed(now, core, PostFailure::Aborted)),
-            Role::WebSocket(..) => core.handle_transport_closed(now),
-            Role::Http(_) | Role::Done => {}
+        }
+        if let Some(Session { core, polling, .. }) = sessions.get_mut(&self.sid) {
+            match self.role {
+                Role::Poll => polling.handle_poll_aborted(now, core),
+                Role::Post { .. } => {
+                    let failure = if gone { PostFailure::Aborted } else { PostFailure::TimedOut };
+                    if let Some(refusal) = polling.handle_post_failed(now, core, failure) {
+                        self.respond(refusal.status(), refusal.body());
+                    }
+                }
+                Role::WebSocket(..) => core.handle_transport_closed(now),
+                Role::Http(_) | Role::Done => {}
+            }
         }
         self.role = Role::Done;
     }
@@ -135,7 +151,7 @@ impl Peer {
                     Role::Done
                 });
             }
-            Role::Post(len) => {
+            Role::Post { len, .. } => {
                 let session = sessions.get_mut(&self.sid)?;
                 let packets = session.polling.format().decode(
                     Framing::Text,
@@ -153,19 +169,26 @@ impl Peer {
             }
             Role::WebSocket(socket, pieces) => {
                 let session = sessions.get_mut(&self.sid)?;
-                let decoded = socket.receive(&mut self.input).ok()?;
-                match decoded.item? {
-                    Item::Message(message) => session.handle(now, v4::decode(message)),
-                    Item::Piece(piece) => {
+                let received = socket.receive(&mut self.input);
+                if received.is_err() {
+                    session.core.handle_violation(now, Violation::WebSocket);
+                }
+                let decoded = received.ok()?;
+                let consumed = decoded.consumed;
+                match decoded.item {
+                    None if consumed == 0 => return None,
+                    None => {} // a header alone
+                    Some(Item::Message(message)) => session.handle(now, v4::decode(message)),
+                    Some(Item::Piece(piece)) => {
                         pieces.extend_from_slice(piece.bytes);
                         if piece.last {
                             session.handle(now, v4::decode(message(piece.kind, &std::mem::take(pieces))));
                         }
                     }
-                    Item::Control(ControlFrame::Close(close)) => {
+                    Some(Item::Control(ControlFrame::Close(close))) => {
                         session.core.handle_close_frame(now, close);
                     }
-                    Item::Control(control) => {
+                    Some(Item::Control(control)) => {
                         let mut frame = [0; ControlFrame::MAX_LEN];
                         if let Some(Ok(len)) =
                             control.reply().and_then(|pong| socket.control(&pong, [0; 4], &mut frame))
@@ -174,7 +197,6 @@ impl Peer {
                         }
                     }
                 }
-                let consumed = decoded.consumed;
                 self.input.drain(..consumed);
             }
             Role::Poll | Role::Done => return None,
@@ -207,7 +229,7 @@ impl Peer {
                     let too_large = if len > MAX { Err(Refusal::PayloadTooLarge) } else { Ok(()) };
                     too_large
                         .and_then(|()| polling.handle_post(now, core, framing))
-                        .map(|()| Role::Post(len as usize))
+                        .map(|()| Role::Post { len: len as usize, until: now.saturating_add(POST_TIMEOUT) })
                 }
                 _ => return Err(BAD),
             }
@@ -271,7 +293,7 @@ impl Peer {
                     core.handle_closed(now);
                 }
             }
-            (Role::Poll | Role::WebSocket(..), None) => self.role = Role::Done,
+            (Role::Poll | Role::Post { .. } | Role::WebSocket(..), None) => self.role = Role::Done,
             _ => {}
         }
         match self.stream.write(&self.output) {
