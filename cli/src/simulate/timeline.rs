@@ -135,10 +135,10 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Opens(role) => write!(f, "{}  session is open", role.name()),
-            Self::Sends(role, packet) => write!(f, "{}  sends {}", role.name(), name(*packet)),
-            Self::Receives(role, packet, None) => write!(f, "{}  receives {}", role.name(), name(*packet)),
+            Self::Sends(role, packet) => write!(f, "{}  sends {packet}", role.name()),
+            Self::Receives(role, packet, None) => write!(f, "{}  receives {packet}", role.name()),
             Self::Receives(role, packet, Some(rtt)) => {
-                write!(f, "{}  receives {}, round trip {}", role.name(), name(*packet), spoken(*rtt))
+                write!(f, "{}  receives {packet}, round trip {}", role.name(), spoken(*rtt))
             }
             Self::Dies(role) => write!(f, "{}  dies without closing the connection", role.name()),
             Self::Ends(role, end) => write!(
@@ -149,18 +149,6 @@ impl fmt::Display for Step {
                 exact(end.silent_for)
             ),
         }
-    }
-}
-
-const fn name(packet: PacketType) -> &'static str {
-    match packet {
-        PacketType::Open => "open",
-        PacketType::Close => "close",
-        PacketType::Ping => "ping",
-        PacketType::Pong => "pong",
-        PacketType::Message => "message",
-        PacketType::Upgrade => "upgrade",
-        PacketType::Noop => "noop",
     }
 }
 
