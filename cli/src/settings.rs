@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use clap::{Args, ValueEnum};
 use eio_core::{Heartbeat, Liveness};
+use eio_tokio::Transport;
 
 use crate::duration;
 
@@ -53,6 +54,22 @@ enum Rule {
     PongOnly,
     /// Any packet, so that messages alone keep a session open (engine.io up to 6.5)
     AnyPacket,
+}
+
+/// [`Transport`] on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TransportName {
+    Polling,
+    Websocket,
+}
+
+impl From<TransportName> for Transport {
+    fn from(name: TransportName) -> Self {
+        match name {
+            TransportName::Polling => Self::Polling,
+            TransportName::Websocket => Self::WebSocket,
+        }
+    }
 }
 
 #[cfg(test)]

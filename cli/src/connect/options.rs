@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
+use clap::Args;
 #[cfg(unix)]
 use clap::builder::ArgPredicate;
-use clap::{Args, ValueEnum};
 use eio_core::Revision;
 use eio_core::socketio::Packet;
 use eio_tokio::{Client, ClientEvent, Transport};
@@ -13,6 +13,7 @@ use super::connection::ConnectionOptions;
 use super::exit_code::ExitCode;
 use super::socketio::Namespace;
 use crate::duration;
+use crate::settings::TransportName;
 
 /// Connect to a server, and watch the heartbeats of the session
 ///
@@ -206,22 +207,6 @@ impl Options {
     /// Returns the namespace to join.
     pub(crate) fn namespace(&self) -> Option<Namespace> {
         self.socketio.as_ref().map(|name| Namespace::new(name, &self.auth))
-    }
-}
-
-/// A transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum TransportName {
-    Polling,
-    Websocket,
-}
-
-impl From<TransportName> for Transport {
-    fn from(name: TransportName) -> Self {
-        match name {
-            TransportName::Polling => Self::Polling,
-            TransportName::Websocket => Self::WebSocket,
-        }
     }
 }
 

@@ -5,13 +5,13 @@ use core::time::Duration;
 #[cfg(unix)]
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use eio_core::{Heartbeat, detect};
 use eio_tokio::{Cors, InvalidOrigin, OriginPattern, ServerBuilder};
 use serde_json::{Value, json};
 
 use crate::duration::{self, millis};
-use crate::settings::Timing;
+use crate::settings::{Timing, TransportName};
 
 /// Run an Engine.IO server, and show every session
 ///
@@ -75,7 +75,7 @@ pub(crate) struct Options {
         value_delimiter = ',',
         hide_possible_values = true
     )]
-    transports: Vec<Transport>,
+    transports: Vec<TransportName>,
 
     /// The most connections at once, WebSockets included. Further ones wait [default: what file descriptors allow]
     ///
@@ -176,7 +176,7 @@ impl Options {
             .upgrade_timeout(self.upgrade_timeout)
             .idle_timeout(self.idle_timeout)
             .max_payload(self.max_payload.get())
-            .transports(self.allows(Transport::Polling), self.allows(Transport::Websocket))
+            .transports(self.allows(TransportName::Polling), self.allows(TransportName::Websocket))
             .allow_upgrades(!self.no_upgrades)
             .eio3(self.eio3)
     }
@@ -188,8 +188,8 @@ impl Options {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "path": self.path,
-            "websocket": self.allows(Transport::Websocket),
-            "polling": self.allows(Transport::Polling),
+            "websocket": self.allows(TransportName::Websocket),
+            "polling": self.allows(TransportName::Polling),
             "eio3": self.eio3,
             "echo": self.echo,
             "interval_ms": millis(heartbeat.ping_interval()),
@@ -200,16 +200,9 @@ impl Options {
         })
     }
 
-    fn allows(&self, transport: Transport) -> bool {
+    fn allows(&self, transport: TransportName) -> bool {
         self.transports.contains(&transport)
     }
-}
-
-/// A transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Transport {
-    Polling,
-    Websocket,
 }
 
 fn host_and_port(text: &str) -> Result<String, &'static str> {
