@@ -6,12 +6,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 use crate::program::Eio;
-
-fn serve(options: &[&str]) -> (Eio, String) {
-    let mut server = Eio::start(&[&["serve", "--json", "--listen", "127.0.0.1:0"], options].concat());
-    let address = server.event("listening")["address"].as_str().unwrap().to_owned();
-    (server, address)
-}
+use crate::serve::serve;
 
 /// Relays connections to `server`. `change` changes the head of a request. A connection on which the server sends nothing
 /// for `limit` ends.
