@@ -379,7 +379,7 @@ impl ServerPolling {
     /// # Ok::<(), eio_core::polling::Refusal>(())
     /// ```
     pub const fn release_poll(&mut self) {
-        if self.has_waiting_poll() {
+        if matches!(self.poll, Poll::Waiting { .. }) {
             self.release = true;
         }
     }
@@ -392,23 +392,11 @@ impl ServerPolling {
         self.moved |= outcome == UpgradeOutcome::Upgraded;
     }
 
-    /// Returns whether the session has moved to another transport.
-    #[must_use]
-    pub const fn has_moved(&self) -> bool {
-        self.moved
-    }
-
     /// Returns whether the session's [`Control::Close`](crate::session::Control::Close) was taken but not sent, because
     /// messages must be sent before it. `session.poll_transmit()` does not return it again.
     #[must_use]
     pub const fn close_pending(&self) -> bool {
         self.close_due
-    }
-
-    /// Returns whether a poll waits for its answer.
-    #[must_use]
-    pub const fn has_waiting_poll(&self) -> bool {
-        matches!(self.poll, Poll::Waiting { .. })
     }
 
     /// Returns whether no request is in flight: nothing can reach the client until it sends one.
