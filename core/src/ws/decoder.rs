@@ -109,18 +109,54 @@ impl Decoder {
     /// # Errors
     /// Returns an [`Error`] if the peer broke a rule. Every later call returns the same error.
     pub fn decode<'b>(&mut self, input: &'b mut [u8]) -> Result<Decoded<'b>, Error> {
-        let Advance { consumed, found } = self.advance(input)?;
-        let item = match found {
-            None => None,
-            Some(Found { what, len }) => {
-                Some(match self.received(what, last_bytes(input, consumed, len))? {
-                    Received::Message(message) => Item::Message(message),
-                    Received::Piece(piece) => Item::Piece(piece),
-                    Received::Control(control) => Item::Control(control),
-                })
-            }
-        };
-        Ok(Decoded { consumed, item })
+        let advance = self.advance(input)?;
+        self.decoded(input, advance)
+    }
+
+    /// Decodes like [`decode`](Self::decode), but leaves the check of text to the caller, who may have faster
+    /// instructions for it.
+    ///
+    /// All data is returned as [`Item::Piece`]. A message in one frame that is completely in the input is a piece that
+    /// is both the first and the last. No piece of a text message is known to be UTF-8: check it, and report
+    /// [`Error::InvalidUtf8`] to the peer if it is not. Decode a whole connection either like this or with `decode`.
+    ///
+    /// ```
+    /// use eio_core::ws::{Decoder, Item};
+    ///
+    /// let mut decoder = Decoder::client(1_000);
+    /// let mut input = *b"\x81\x04\xf0\x9f\x91\x8b";
+    /// let Some(Item::Piece(piece)) = decoder.decode_unchecked_text(&mut input)?.item else { panic!("a message") };
+    /// assert!(piece.first && piece.last);
+    /// assert_eq!(core::str::from_utf8(piece.bytes), Ok("👋"));
+    /// # Ok::<(), eio_core::ws::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an [`Error`] if the peer broke another rule. Every later call returns the same error.
+    pub fn decode_unchecked_text<'b>(&mut self, input: &'b mut [u8]) -> Result<Decoded<'b>, Error> {
+        let mut advance = self.advance_with(input, |_, _| Ok(()))?;
+        if let Some(Found { what, .. }) = &mut advance.found
+            && let What::Whole(Whole::Message(kind)) = *what
+        {
+            *what = What::Piece { kind, first: true, last: true };
+        }
+        self.decoded(input, advance)
+    }
+
+    /// Returns how many bytes of the current data frame's payload are still to come: 0 between frames.
+    ///
+    /// A caller that knows this can read them directly to the place where it gathers the message.
+    ///
+    /// ```
+    /// let mut decoder = eio_core::ws::Decoder::client(1_000);
+    /// let mut input = *b"\x82\x7e\x01\x00abc";
+    /// decoder.decode(&mut input)?;
+    /// assert_eq!(decoder.payload_left(), 253);
+    /// # Ok::<(), eio_core::ws::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn payload_left(&self) -> u32 {
+        self.frame_left
     }
 
     /// Returns whether a close frame was received. Everything after it is ignored.
@@ -138,12 +174,37 @@ impl Decoder {
     /// Decodes and unmasks up to the next item. The item's bytes are the last bytes that were consumed.
     /// [`received`](Self::received) checks text that is a whole message and the bodies of close frames.
     pub(super) fn advance(&mut self, input: &mut [u8]) -> Result<Advance, Error> {
+        self.advance_with(input, Utf8::feed)
+    }
+
+    /// Advances, and passes the pieces of text to `check`.
+    fn advance_with(
+        &mut self,
+        input: &mut [u8],
+        check: impl Fn(&mut Utf8, &[u8]) -> Result<(), Error>,
+    ) -> Result<Advance, Error> {
         match self.end {
             End::Not => {}
             End::Closed => return Ok(Advance { consumed: input.len(), found: None }),
             End::Failed(error) => return Err(error),
         }
-        self.step(input).map_err(|error| self.fail(error))
+        self.step(input, check).map_err(|error| self.fail(error))
+    }
+
+    /// Returns what was found at the end of the bytes that were consumed.
+    fn decoded<'b>(&mut self, input: &'b [u8], advance: Advance) -> Result<Decoded<'b>, Error> {
+        let Advance { consumed, found } = advance;
+        let item = match found {
+            None => None,
+            Some(Found { what, len }) => {
+                Some(match self.received(what, last_bytes(input, consumed, len))? {
+                    Received::Message(message) => Item::Message(message),
+                    Received::Piece(piece) => Item::Piece(piece),
+                    Received::Control(control) => Item::Control(control),
+                })
+            }
+        };
+        Ok(Decoded { consumed, item })
     }
 
     /// Builds an item from its unmasked bytes.
@@ -161,13 +222,17 @@ impl Decoder {
 
     // Inlined into its caller, the code would be longer: there are too few registers for both.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn step(&mut self, input: &mut [u8]) -> Result<Advance, Error> {
+    fn step(
+        &mut self,
+        input: &mut [u8],
+        check: impl Fn(&mut Utf8, &[u8]) -> Result<(), Error>,
+    ) -> Result<Advance, Error> {
         let mut consumed: usize = 0;
         // Each turn consumes a header of at least 2 bytes.
         loop {
             let rest = input.get_mut(consumed..).unwrap_or_default();
             if self.frame_left > 0 {
-                return self.payload(rest, consumed);
+                return self.payload(rest, consumed, check);
             }
             let Some(header) = ReceivedHeader::read(rest, self.masked, self.message.is_some())? else {
                 return Ok(Advance { consumed, found: None });
@@ -183,7 +248,7 @@ impl Decoder {
             self.begin_frame(header)?;
             consumed = consumed.saturating_add(header.header_len);
             if self.frame_left == 0 && self.fin {
-                return self.payload(&mut [], consumed);
+                return self.payload(&mut [], consumed, check);
             }
         }
     }
@@ -209,7 +274,12 @@ impl Decoder {
     }
 
     /// Takes the part of the current data frame's payload that is in `rest`.
-    fn payload(&mut self, rest: &mut [u8], consumed: usize) -> Result<Advance, Error> {
+    fn payload(
+        &mut self,
+        rest: &mut [u8],
+        consumed: usize,
+        check: impl Fn(&mut Utf8, &[u8]) -> Result<(), Error>,
+    ) -> Result<Advance, Error> {
         let wanted = usize::try_from(self.frame_left).unwrap_or(usize::MAX);
         let bytes = match rest.get_mut(..wanted) {
             Some(all) => all,
@@ -231,7 +301,7 @@ impl Decoder {
             What::Whole(Whole::Message(kind))
         } else {
             if kind == MessageKind::Text {
-                self.utf8.feed(bytes)?;
+                check(&mut self.utf8, bytes)?;
             }
             What::Piece { kind, first, last }
         };
@@ -388,6 +458,47 @@ mod tests {
             Err(Error::MessageTooLong { max: u32::MAX })
         );
         assert!(Decoder::client(0).decode(&mut b"\x81\x00".to_vec()).is_ok());
+    }
+
+    #[test]
+    fn text_that_the_caller_checks_comes_in_unchecked_pieces_and_everything_else_is_still_checked() {
+        let mut decoder = Decoder::client(5);
+        let mut decode = |bytes: &[u8]| {
+            let mut input = bytes.to_vec();
+            let item = decoder.decode_unchecked_text(&mut input)?.item;
+            Ok(item.map(|item| match item {
+                Item::Piece(Piece { kind, bytes, first, last }) => (kind, bytes.to_vec(), first, last),
+                item => panic!("{item:?}"),
+            }))
+        };
+        let piece = |kind, bytes: &[u8], first, last| Ok(Some((kind, bytes.to_vec(), first, last)));
+        let (text, binary) = (MessageKind::Text, MessageKind::Binary);
+        assert_eq!(decode(b"\x81\x02\xff\xff"), piece(text, b"\xff\xff", true, true));
+        assert_eq!(decode(b"\x82\x00"), piece(binary, b"", true, true));
+        assert_eq!(decode(b"\x01\x03\xff"), piece(text, b"\xff", true, false));
+        assert_eq!(decode(b"\xff\xff"), piece(text, b"\xff\xff", false, false));
+        assert_eq!(decode(b"\x80\x01"), Ok(None));
+        assert_eq!(decode(b"\xf0"), piece(text, b"\xf0", false, true));
+        assert_eq!(decode(b"\x81\x06"), Err(Error::MessageTooLong { max: 5 }));
+
+        let mut decoder = Decoder::client(5);
+        let mut close = *b"\x88\x03\x03\xe8\xff";
+        assert_eq!(decoder.decode_unchecked_text(&mut close), Err(Error::InvalidCloseReason));
+        assert_eq!(decoder.decode_unchecked_text(&mut []), Err(Error::InvalidCloseReason));
+    }
+
+    #[test]
+    fn what_is_left_of_a_payload_counts_the_present_frame_only() {
+        let mut decoder = Decoder::server(1_000);
+        assert_eq!(decoder.payload_left(), 0);
+        let mut input = *b"\x01\x83\0\0\0\0ab";
+        assert!(decoder.decode(&mut input).is_ok());
+        assert_eq!(decoder.payload_left(), 1);
+        assert!(decoder.decode(&mut input[6..7]).is_ok());
+        assert_eq!(decoder.payload_left(), 0, "the message goes on, the frame does not");
+        let mut header = *b"\x80\xfe\x01\x00\0\0\0\0";
+        assert!(decoder.decode(&mut header).is_ok());
+        assert_eq!(decoder.payload_left(), 256);
     }
 
     #[test]
