@@ -1,0 +1,174 @@
+//! Opening WebSockets, one after the other.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::str;
+use std::time::{Duration, Instant};
+
+use eio_core::handshake::Handshake;
+use eio_core::packet::WebSocketMessage;
+use eio_core::ws::opening::HeadEnd;
+use eio_core::ws::{Decoder, Item};
+
+use crate::clock;
+use crate::failure::{Failure, Result};
+use crate::target::Target;
+
+/// The longest answer to the opening of a WebSocket: its head, the open packet, and a ping.
+const LONGEST_OPENING: usize = 4096;
+
+/// A WebSocket whose open packet has arrived.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The connection. It blocks.
+    pub stream: TcpStream,
+    /// When the open packet arrived.
+    pub at: Instant,
+    /// What the open packet says.
+    pub session: Session,
+    /// The bytes that arrived behind the open packet.
+    pub rest: Vec<u8>,
+}
+
+/// What an open packet says.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Session {
+    /// The session's identifier.
+    pub sid: String,
+    /// How long the server waits before a ping.
+    pub ping_interval: Duration,
+    /// How long it waits for a pong.
+    pub ping_timeout: Duration,
+}
+
+/// Opens a WebSocket and waits for its open packet.
+///
+/// # Errors
+/// Fails if the server refuses it or keeps silent.
+pub fn open(target: &Target) -> Result<Opened> {
+    let mut stream = target.connect()?;
+    let request = target.websocket_request(None);
+    stream.write_all(&request).map_err(Failure::system("a request cannot be sent"))?;
+    let mut received = Vec::with_capacity(512);
+    loop {
+        read_some(&mut stream, &mut received)?;
+        if let Some((session, len)) = opening(&received)? {
+            return Ok(Opened { stream, at: clock::now(), session, rest: received.split_off(len) });
+        }
+    }
+}
+
+/// Opens `count` WebSockets.
+///
+/// # Errors
+/// Fails if one of them cannot be opened.
+pub fn open_all(target: &Target, count: usize) -> Result<Vec<Opened>> {
+    (0..count).map(|_| open(target)).collect()
+}
+
+/// Reads the answer that opens a WebSocket: a head that agrees to it, and the open packet. Returns what the packet says
+/// and the length of both, or `None` if the answer is not complete.
+///
+/// # Errors
+/// Fails if the server refuses, or sends something else.
+pub fn opening(received: &[u8]) -> Result<Option<(Session, usize)>> {
+    let Some(head_len) = agreed(received)? else { return Ok(None) };
+    let mut frames = received[head_len..].to_vec();
+    let wrong = || Failure::server("sent no open packet on a WebSocket that it opened");
+    let decoded = Decoder::client(4096).decode(&mut frames).map_err(|_| wrong())?;
+    match decoded.item {
+        Some(Item::Message(WebSocketMessage::Text(text))) => {
+            let json = text.strip_prefix('0').ok_or_else(wrong)?;
+            Ok(Some((Session::parse(json)?, head_len + decoded.consumed)))
+        }
+        // More of it comes.
+        Some(Item::Piece(_)) | None => Ok(None),
+        Some(_) => Err(wrong()),
+    }
+}
+
+/// Returns the length of the head that agrees to a WebSocket, or `None` if it is not complete.
+///
+/// # Errors
+/// Fails if the server refuses.
+pub fn agreed(received: &[u8]) -> Result<Option<usize>> {
+    if let Some(head_len) = HeadEnd::new().find(received) {
+        if received.starts_with(b"HTTP/1.1 101 ") {
+            return Ok(Some(head_len));
+        }
+    } else if received.len() < LONGEST_OPENING {
+        return Ok(None);
+    }
+    let line = received.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    Err(Failure::server(format!("answered \"{}\" to a WebSocket's request", line.escape_ascii())))
+}
+
+impl Session {
+    /// Reads the JSON of an open packet.
+    ///
+    /// # Errors
+    /// Fails if it is none.
+    pub fn parse(json: &str) -> Result<Self> {
+        let handshake = Handshake::parse(json)
+            .map_err(|error| Failure::server(format!("sent an open packet that is wrong: {error}")))?;
+        Ok(Self {
+            sid: handshake.sid.as_str().to_owned(),
+            ping_interval: handshake.heartbeat.ping_interval(),
+            ping_timeout: handshake.heartbeat.ping_timeout(),
+        })
+    }
+}
+
+/// Appends what has arrived, and waits if nothing has.
+///
+/// # Errors
+/// Fails if the server closed the connection, or kept silent for ten seconds.
+pub fn read_some(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<()> {
+    let mut buffer = [0; 4096];
+    match stream.read(&mut buffer) {
+        Ok(0) => Err(Failure::server("closed a connection")),
+        Ok(len) => {
+            received.extend_from_slice(&buffer[..len]);
+            Ok(())
+        }
+        Err(source) => Err(Failure::System { what: "the server did not answer", source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+    const OPEN: &[u8] =
+        br#"0{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+
+    fn answer() -> Vec<u8> {
+        let len = u8::try_from(OPEN.len()).unwrap();
+        [HEAD, &[0x81, len], OPEN, b"\x81\x012"].concat()
+    }
+
+    #[test]
+    fn an_opening_is_complete_with_the_last_byte_of_the_open_packet() {
+        let answer = answer();
+        let len = answer.len() - 3;
+        for short in 0..len {
+            assert!(opening(&answer[..short]).unwrap().is_none(), "{short} of {len} bytes");
+        }
+        let (session, consumed) = opening(&answer).unwrap().unwrap();
+        assert_eq!((session.sid.as_str(), consumed), ("abc", len));
+        assert_eq!(session.ping_interval, Duration::from_secs(25));
+        assert_eq!(session.ping_timeout, Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_refusal_is_an_error_with_the_servers_own_line() {
+        let error = opening(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"the server answered "HTTP/1.1 400 Bad Request" to a WebSocket's request"#
+        );
+    }
+}

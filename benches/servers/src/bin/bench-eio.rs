@@ -1,0 +1,45 @@
+//! The server that is compared: this library, with the least that an application can do.
+
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+
+use eio_bench_servers::{App, Options, Stop, run};
+use eio_core::settings::Heartbeat;
+use eio_tokio::{Server, ServerBuilder, Socket};
+use tokio::net::TcpListener;
+
+async fn echo(mut socket: Socket) {
+    while let Ok(message) = socket.recv().await {
+        if socket.send(message).await.is_err() {
+            break;
+        }
+    }
+}
+
+async fn broadcast(mut socket: Socket, server: Arc<OnceLock<Server>>) {
+    while let Ok(message) = socket.recv().await {
+        if let Some(server) = server.get() {
+            server.broadcast(message);
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, options: Options) -> Result<(), Stop> {
+    let heartbeat = Heartbeat::new(options.ping_interval(), options.ping_timeout())
+        .map_err(|_| Stop::Cannot("eio refuses these ping intervals"))?;
+    let build = |builder: ServerBuilder| builder.heartbeat(heartbeat).build().expect("default settings");
+    let server = match options.app {
+        App::Broadcast => {
+            let everybody = Arc::new(OnceLock::new());
+            let handle = Arc::clone(&everybody);
+            let server = build(Server::builder(move |socket| broadcast(socket, Arc::clone(&handle))));
+            everybody.get_or_init(|| server).clone()
+        }
+        _ => build(Server::builder(echo)),
+    };
+    Ok(server.serve(listener).await?)
+}
+
+fn main() -> ExitCode {
+    run(serve)
+}

@@ -1,0 +1,127 @@
+//! What the servers of the comparison have in common: their command line, their runtime, and their beginning and end.
+//!
+//! A server listens on a free port of the loopback interface, prints `listening PORT`, and ends when its standard input
+//! does. One that cannot do what it is asked for says so on standard error and ends with the code 2.
+
+use std::io::{self, Read};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use tokio::net::TcpListener;
+
+/// What a server is asked for.
+#[derive(Clone, Debug, Parser)]
+#[non_exhaustive]
+pub struct Options {
+    /// The number of threads that serve connections
+    #[arg(long, default_value_t = 1)]
+    pub workers: usize,
+    /// What is done with a message
+    #[arg(long, value_enum, default_value_t = App::Echo)]
+    pub app: App,
+    /// How long the server waits before a ping, in milliseconds
+    #[arg(long, default_value_t = 25_000)]
+    ping_interval: u64,
+    /// How long it waits for a pong, in milliseconds
+    #[arg(long, default_value_t = 20_000)]
+    ping_timeout: u64,
+}
+
+/// What is done with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
+pub enum App {
+    /// It is sent back
+    Echo,
+    /// It is sent to all sessions
+    Broadcast,
+}
+
+impl Options {
+    /// Returns how long the server waits before a ping.
+    #[must_use]
+    pub const fn ping_interval(&self) -> Duration {
+        Duration::from_millis(self.ping_interval)
+    }
+
+    /// Returns how long the server waits for a pong.
+    #[must_use]
+    pub const fn ping_timeout(&self) -> Duration {
+        Duration::from_millis(self.ping_timeout)
+    }
+}
+
+/// Why a server does not serve.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "either it cannot, or something failed")]
+pub enum Stop {
+    /// It cannot do what it is asked for. The sentence says what that is.
+    Cannot(&'static str),
+    /// Something failed.
+    Failed(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Runs a server as the command line asks: `serve` gets a listener and the options, and serves until the process ends.
+pub fn run<F>(serve: impl FnOnce(TcpListener, Options) -> F) -> ExitCode
+where
+    F: Future<Output = Result<(), Stop>>,
+{
+    let options = Options::parse();
+    raise_open_files();
+    end_with_standard_input();
+    let served = runtime(options.workers).map_err(Stop::Failed).and_then(|runtime| {
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let port = listener.local_addr()?.port();
+            println!("listening {port}");
+            serve(listener, options).await
+        })
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Cannot(what)) => {
+            eprintln!("{what}");
+            ExitCode::from(2)
+        }
+        Err(Stop::Failed(error)) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Builds a runtime with this many threads. A single one needs no queue that others take from.
+///
+/// # Errors
+/// Fails if the system refuses threads or timers.
+pub fn runtime(workers: usize) -> io::Result<tokio::runtime::Runtime> {
+    if workers == 1 {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()
+    } else {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()
+    }
+}
+
+/// Raises the limit on open files to what the system allows.
+pub fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // If it stays lower, the connection that finds no room says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+/// Ends this process when its standard input ends: whoever started it has ended, or wants it to.
+fn end_with_standard_input() {
+    std::thread::spawn(|| {
+        let mut input = io::stdin().lock();
+        while matches!(input.read(&mut [0; 64]), Ok(1..)) {}
+        std::process::exit(0)
+    });
+}
