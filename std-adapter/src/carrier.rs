@@ -57,6 +57,14 @@ impl Carrier {
         }
     }
 
+    /// Returns whether [`poll_write`](Self::poll_write) takes messages.
+    pub(crate) fn takes_messages(&self) -> bool {
+        match self {
+            Self::None | Self::Polling => false,
+            Self::WebSocket(_) => true,
+        }
+    }
+
     /// Writes what `source` provides. Ready once everything has been written.
     pub(crate) fn poll_write(
         &mut self,

@@ -9,6 +9,7 @@ pub(crate) mod kind;
 pub(crate) mod machine;
 pub(crate) mod mailbox;
 pub mod metrics;
+pub(crate) mod queue;
 pub(crate) mod send;
 pub(crate) mod shared;
 pub(crate) mod silence;

@@ -21,7 +21,7 @@ pub(crate) trait FrameSink {
 /// Provides the messages and packets to write.
 pub(crate) trait FrameSource {
     /// Returns the next message or packet, if there is one.
-    fn next(&mut self) -> Option<ToWrite>;
+    fn next(&mut self) -> Option<ToWrite<'_>>;
     /// Reports that the oldest `messages` that [`next`](Self::next) returned have been written completely.
     fn written(&mut self, messages: usize);
     /// Returns whether everything has been written and no more will follow, so that the close frame is due.

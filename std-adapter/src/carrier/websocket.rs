@@ -43,7 +43,7 @@ thread_local! {
 pub(crate) struct Nothing;
 
 impl FrameSource for Nothing {
-    fn next(&mut self) -> Option<ToWrite> {
+    fn next(&mut self) -> Option<ToWrite<'_>> {
         None
     }
 

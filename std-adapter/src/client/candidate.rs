@@ -102,7 +102,7 @@ impl Candidate {
 struct ProbeSource<'a>(&'a mut ClientUpgrade);
 
 impl FrameSource for ProbeSource<'_> {
-    fn next(&mut self) -> Option<ToWrite> {
+    fn next(&mut self) -> Option<ToWrite<'_>> {
         self.0.poll_transmit().map(|control| ToWrite::Control(control.encoded()))
     }
 

@@ -70,6 +70,7 @@ pub(crate) fn start(
 
 impl Role for ClientSide {
     type Kind = ClientKind;
+    const RUNS_APPLICATION: bool = false;
 
     fn advance(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant) {
         open_websocket(driver, cx, now);

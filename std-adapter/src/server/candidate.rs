@@ -94,7 +94,7 @@ impl Candidate {
 struct ProbeAnswer<'a>(&'a mut bool);
 
 impl FrameSource for ProbeAnswer<'_> {
-    fn next(&mut self) -> Option<ToWrite> {
+    fn next(&mut self) -> Option<ToWrite<'_>> {
         core::mem::take(self.0).then_some(ToWrite::Control(UpgradeControl::PongProbe.encoded()))
     }
 

@@ -30,6 +30,10 @@ impl Kind for ServerKind {
         context.revision
     }
 
+    fn has_woken(slots: &Slots) -> bool {
+        slots.has_woken()
+    }
+
     fn take_woken(slots: &mut Slots) -> [Option<Waker>; 2] {
         slots.take_woken()
     }

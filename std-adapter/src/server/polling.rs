@@ -120,7 +120,7 @@ async fn get(
     let response = match poll_fn(|cx| pending.poll_answer(cx)).await {
         PollAnswer::Last(packet) => packets_response(session, query, &[packet])?,
         PollAnswer::Batch(batch, messages) => {
-            metrics::messages_sent(messages.len(), total_len(&messages));
+            metrics::messages_sent(messages.len(), total_len(messages.iter()));
             let mut payload = vec![0; batch.len()];
             let encoded = batch.encode(messages.iter().map(Outgoing::packet), &mut payload);
             encoded.map_err(|error| unencodable(session, &error))?;

@@ -90,6 +90,7 @@ fn run(
 
 impl Role for ServerSide {
     type Kind = ServerKind;
+    const RUNS_APPLICATION: bool = true;
 
     fn is_receiving(engine: &Engine<ServerKind>) -> bool {
         engine.transport == Transport::Polling && engine.shared.lock().slots.is_receiving()
@@ -274,6 +275,7 @@ fn handle_payload(
     for packet in polling.format().decode(payload.framing, &payload.bytes, max_packets) {
         engine.handle_packet(now, packet);
     }
+    engine.deliver(now);
     polling.handle_post_received();
     // The request itself waits for room in the inbox.
     let refused = matches!(polling.post_answer(&engine.session, true), Some(Err(_)));

@@ -5,7 +5,6 @@
 //! has moved to a WebSocket, are answered without its task, which may be gone.
 
 use core::task::Waker;
-use std::collections::VecDeque;
 
 use bytes::Bytes;
 use eio_core::packet::Packet;
@@ -13,12 +12,13 @@ use eio_core::payload::v3::Framing;
 use eio_core::polling::Batch;
 use hyper::upgrade::OnUpgrade;
 
+use crate::session::queue::Queue;
 use crate::wire::outgoing::Outgoing;
 
 /// The answer to a poll.
 pub(crate) enum PollAnswer {
     /// What the session has to say, and the messages of the batch.
-    Batch(Batch, VecDeque<Outgoing>),
+    Batch(Batch, Queue<Outgoing>),
     /// The session has ended, or has moved to a WebSocket.
     Last(Packet<'static>),
 }
@@ -105,6 +105,11 @@ pub(super) struct Requests {
 impl Slots {
     pub(super) fn requests(&mut self) -> &mut Requests {
         self.requests.get_or_insert_default()
+    }
+
+    /// Returns whether a request has a reason to be woken.
+    pub(crate) fn has_woken(&self) -> bool {
+        self.requests.as_deref().is_some_and(|requests| requests.is_poll_woken || requests.is_post_woken)
     }
 
     /// Takes the wakers of the requests that have a reason to be woken.

@@ -52,6 +52,9 @@ pub(crate) struct Driver<R: Role> {
 pub(crate) trait Role: Sized {
     type Kind: Reacts;
 
+    /// Whether the application runs in the session's task.
+    const RUNS_APPLICATION: bool;
+
     /// Returns whether a POST is still being received.
     fn is_receiving(_: &Engine<Self::Kind>) -> bool {
         false
@@ -60,7 +63,7 @@ pub(crate) trait Role: Sized {
     /// Continues to open the session, reads the payloads of HTTP requests, and continues an upgrade.
     fn advance(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant);
 
-    /// Lets the application run, if it runs in the session's task.
+    /// Lets the application run, if it [runs](Self::RUNS_APPLICATION) in the session's task.
     fn run_application(_: &mut Driver<Self>, _: &mut Context<'_>) {}
 
     /// Passes packets and messages to HTTP requests.
@@ -153,13 +156,13 @@ impl<R: Role> Driver<R> {
     /// Makes one pass. `is_on_time` says that the timer has fired.
     fn pass(&mut self, cx: &mut Context<'_>, is_on_time: bool) -> Pass {
         let now = self.engine.now();
-        self.engine.begin_pass(now);
+        self.engine.begin_pass(now, R::RUNS_APPLICATION);
         // After the `5` of a successful upgrade, more packets may have arrived. They are read in the same pass.
         R::advance(self, cx, now);
         self.read(cx, now);
         self.engine.show(now);
         R::run_application(self, cx);
-        self.engine.take_requests(now);
+        self.engine.take_requests(now, self.carrier.takes_messages());
         self.check_silence(now, is_on_time);
         if self.engine.session.has_ended() {
             // The end is reported before anything is written.
@@ -167,8 +170,8 @@ impl<R: Role> Driver<R> {
         }
         self.write(cx, now);
         R::write_polling(self, now);
-        self.engine.show(now);
-        if self.engine.has_ended() {
+        if self.engine.session.has_ended() {
+            self.engine.show(now);
             self.follow_end(now);
             R::handle_ended(self, cx, now);
         }
@@ -176,13 +179,10 @@ impl<R: Role> Driver<R> {
         if R::is_done(self) {
             return Pass::Done;
         }
-        let mut inner = self.engine.shared.lock();
-        inner.mail.finish_pass();
-        if inner.mail.poll_change(cx).is_ready() {
-            return Pass::Again;
+        match self.engine.finish_pass(cx, now) {
+            Poll::Ready(()) => Pass::Again,
+            Poll::Pending => Pass::Until(self.next_deadline(now)),
         }
-        drop(inner);
-        Pass::Until(self.next_deadline(now))
     }
 
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
@@ -300,10 +300,10 @@ struct SessionSource<'a, K: Reacts> {
 }
 
 impl<K: Reacts> FrameSource for SessionSource<'_, K> {
-    fn next(&mut self) -> Option<ToWrite> {
+    fn next(&mut self) -> Option<ToWrite<'_>> {
         match self.engine.next_control(self.now) {
             Some(control) => Some(ToWrite::Control(control.encoded())),
-            None => self.engine.shared.lock().mail.begin_writing().map(ToWrite::Message),
+            None => self.engine.next_message().map(ToWrite::Message),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The part of a session's task besides the transport: the core's session, and the link to its application.
 
+use core::task::{Context, Poll};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -15,11 +16,12 @@ use crate::carrier::websocket::ConnectionEnd;
 use crate::session::end::Disconnect;
 use crate::session::kind::Kind;
 use crate::session::machine::Machine as _;
-use crate::session::mailbox::Requests;
-use crate::session::shared::Shared;
+use crate::session::mailbox::{Requests, Room};
+use crate::session::queue::Queue;
+use crate::session::shared::{Inner, Shared};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
-use crate::wire::outgoing::total_len;
+use crate::wire::outgoing::Outgoing;
 
 /// An event that is reported to observers, the log and the metrics.
 #[derive(Clone, Copy, Debug)]
@@ -84,10 +86,44 @@ pub(crate) struct Engine<K: Reacts> {
     pub(crate) transport: Transport,
     pub(crate) peer: K::Peer,
     pub(crate) closing: Closing,
-    /// Whether the inbox is full, so that nothing is read.
-    is_paused: bool,
+    received: Received,
+    /// The messages that a WebSocket has not written completely.
+    writing: Queue<Outgoing>,
+    /// How many of them the WebSocket has begun to write.
+    begun: usize,
     /// Whether the end has been reported.
     has_ended: bool,
+}
+
+/// What the session receives.
+#[derive(Default)]
+struct Received {
+    /// Messages that are not in the inbox yet.
+    messages: Queue<Message>,
+    /// How many more the inbox has room for.
+    room: Room,
+    /// Whether the inbox is full, so that nothing is read.
+    is_paused: bool,
+}
+
+impl Received {
+    /// Puts the messages into the inbox, and pauses reading if it is full then. Leaves those that nobody will read, to be
+    /// dropped without the lock.
+    fn deliver<K: Reacts>(
+        &mut self,
+        inner: &mut Inner<K>,
+        session: &mut K::Session,
+        context: &K::Context,
+        now: Instant,
+    ) {
+        let limits = K::limits(context);
+        let is_full = inner.mail.deliver(&mut self.messages, limits);
+        self.room = inner.mail.room(limits);
+        if is_full && let Some(heartbeat) = session.heartbeat() {
+            self.is_paused = true;
+            session.handle_reading_paused(now, K::stall_timeout(context, heartbeat));
+        }
+    }
 }
 
 /// How the session closes.
@@ -114,7 +150,9 @@ impl<K: Reacts> Engine<K> {
             transport,
             peer,
             closing: Closing::default(),
-            is_paused: false,
+            received: Received::default(),
+            writing: Queue::default(),
+            begun: 0,
             has_ended: false,
         }
     }
@@ -127,21 +165,29 @@ impl<K: Reacts> Engine<K> {
         self.shared.now()
     }
 
-    /// Begins a pass.
-    pub(crate) fn begin_pass(&mut self, now: Instant) {
-        let requests = self.shared.lock().mail.begin_pass();
+    /// Begins a pass. `runs_application` says that the application runs in the session's task.
+    pub(crate) fn begin_pass(&mut self, now: Instant, runs_application: bool) {
+        let mut inner = self.shared.lock();
+        let requests = inner.mail.begin_pass(runs_application);
+        self.received.room = inner.mail.room(K::limits(&self.shared.context));
+        drop(inner);
         self.handle_requests(requests, now);
     }
 
-    /// Takes the requests that the application has made in its turn.
-    pub(crate) fn take_requests(&mut self, now: Instant) {
-        let requests = self.shared.lock().mail.take_requests();
+    /// Takes the requests that the application has made in its turn, and its messages if a WebSocket will write them.
+    pub(crate) fn take_requests(&mut self, now: Instant, writes: bool) {
+        let mut inner = self.shared.lock();
+        let requests = inner.mail.take_requests();
+        if writes && !self.has_ended {
+            inner.mail.begin_writing(&mut self.writing);
+        }
+        drop(inner);
         self.handle_requests(requests, now);
     }
 
     fn handle_requests(&mut self, requests: Requests, now: Instant) {
         if requests.resume {
-            self.is_paused = false;
+            self.received.is_paused = false;
             self.session.handle_reading_resumed(now);
         }
         if requests.close && self.session.is_open() {
@@ -176,28 +222,37 @@ impl<K: Reacts> Engine<K> {
         }
     }
 
-    /// Reports a message to observers, and puts it into the inbox.
+    /// Reports a message to observers, and keeps it for the inbox.
     fn receive(&mut self, now: Instant, message: Message) {
         self.tell(now, Happening::Message(&message));
-        let limits = K::limits(self.context());
-        let delivered = self.shared.lock().mail.deliver(message, limits);
-        if let Ok(true) = delivered
-            && let Some(heartbeat) = self.session.heartbeat()
-        {
-            self.is_paused = true;
-            let stall_timeout = K::stall_timeout(self.context(), heartbeat);
-            self.session.handle_reading_paused(now, stall_timeout);
+        let has_room = self.received.room.take(&message);
+        self.received.messages.push_back(message);
+        if !has_room {
+            self.deliver(now);
         }
+    }
+
+    /// Puts received messages into the inbox.
+    pub(crate) fn deliver(&mut self, now: Instant) {
+        let Self { shared, session, received, .. } = self;
+        received.deliver(&mut shared.lock(), session, &shared.context, now);
+        self.drop_unread();
+    }
+
+    /// Drops messages that nobody will read. Their memory, and its `Drop`, may belong to the application, so this is done
+    /// without the lock.
+    fn drop_unread(&mut self) {
+        self.received.messages = Queue::default();
     }
 
     /// Returns whether the inbox is full, so that nothing is read.
     pub(crate) fn is_paused(&self) -> bool {
-        self.is_paused
+        self.received.is_paused
     }
 
     /// Returns whether packets are read: the inbox has room, and the session has not ended.
     pub(crate) fn is_reading(&self) -> bool {
-        !self.is_paused && !self.session.has_ended()
+        !self.received.is_paused && !self.session.has_ended()
     }
 
     /// Handles the peer's close frame. It ends the session, and is kept if nothing has ended the session before.
@@ -228,12 +283,25 @@ impl<K: Reacts> Engine<K> {
         self.closing.is_due && self.shared.lock().mail.unsent() == 0
     }
 
+    /// Returns the next message that a WebSocket has not begun to write.
+    pub(crate) fn next_message(&mut self) -> Option<&Outgoing> {
+        let message = self.writing.get(self.begun)?;
+        self.begun += 1;
+        Some(message)
+    }
+
     /// Handles that a WebSocket has written the oldest `messages` completely.
     pub(crate) fn handle_written(&mut self, now: Instant, messages: usize) {
-        if messages > 0 {
-            let written = self.shared.lock().mail.written(messages);
-            self.tell(now, Happening::Sent { messages: written.len(), bytes: total_len(&written) });
+        if messages == 0 {
+            return;
         }
+        let mut bytes = 0;
+        for _ in 0..messages {
+            bytes += self.writing.pop_front().map_or(0, |outgoing| outgoing.message().len());
+        }
+        self.begun = self.begun.saturating_sub(messages);
+        self.shared.lock().mail.written(messages, bytes);
+        self.tell(now, Happening::Sent { messages, bytes });
     }
 
     /// Reports the heartbeats in a payload of polling.
@@ -267,32 +335,51 @@ impl<K: Reacts> Engine<K> {
     /// Copies the session's state into the shared view. If the session has ended, reports the end first to observers and
     /// then to all waiting callers.
     pub(crate) fn show(&mut self, now: Instant) {
-        if let Some(end) = self.show_state() {
+        if let Some(end) = self.show_state(now) {
             K::handle_end(self, now, &end);
             self.show_end(end);
             K::handle_end_shown(self);
         }
     }
 
-    /// Copies the session's state into the shared view. Returns how the session ended, if it has ended since the last call.
-    /// Messages are refused from then on.
-    pub(crate) fn show_state(&mut self) -> Option<Disconnect> {
-        let mut inner = self.shared.lock();
-        if inner.view.session.is_open() && !self.session.is_open() {
-            // A session that closes takes no message any more.
-            K::wake_requests(&mut inner.slots);
+    /// Ends a pass: passes on what the session has received, and copies its state into the shared view. Ready if something
+    /// has changed since the pass began.
+    pub(crate) fn finish_pass(&mut self, cx: &Context<'_>, now: Instant) -> Poll<()> {
+        let Self { shared, session, received, .. } = self;
+        let mut inner = shared.lock();
+        received.deliver(&mut inner, session, &shared.context, now);
+        inner.show(session, self.transport);
+        inner.mail.finish_pass();
+        let changed = inner.mail.poll_change(cx);
+        drop(inner);
+        self.drop_unread();
+        changed
+    }
+
+    /// Passes on what the session has received, and copies its state into the shared view. Returns how the session ended, if
+    /// it has ended since the last call. Messages are refused from then on.
+    pub(crate) fn show_state(&mut self, now: Instant) -> Option<Disconnect> {
+        let Self { shared, session, received, writing, .. } = self;
+        let mut inner = shared.lock();
+        received.deliver(&mut inner, session, &shared.context, now);
+        inner.show(session, self.transport);
+        let end = session.end().filter(|_| !self.has_ended).map(|end| {
+            inner.mail.end_writing(writing);
+            Disconnect {
+                reason: end.reason,
+                silent_for: end.silent_for,
+                transport: self.transport,
+                unsent: inner.mail.unsent(),
+                close_frame: self.closing.peer_frame.take(),
+            }
+        });
+        drop(inner);
+        if end.is_some() {
+            self.has_ended = true;
+            self.begun = 0;
         }
-        inner.view.session.clone_from(&self.session);
-        inner.view.transport = self.transport;
-        let end = self.session.end().filter(|_| !self.has_ended)?;
-        self.has_ended = true;
-        Some(Disconnect {
-            reason: end.reason,
-            silent_for: end.silent_for,
-            transport: self.transport,
-            unsent: inner.mail.unsent(),
-            close_frame: self.closing.peer_frame.take(),
-        })
+        self.drop_unread();
+        end
     }
 
     /// Puts the end into the shared view, and wakes all waiting callers.

@@ -24,6 +24,11 @@ pub(crate) trait Kind: Sized {
     fn limits(context: &Self::Context) -> &Limits;
     fn revision(context: &Self::Context) -> Revision;
 
+    /// Returns whether there are HTTP requests to wake once the lock is released.
+    fn has_woken(_: &Self::Slots) -> bool {
+        false
+    }
+
     /// Takes the wakers of the HTTP requests to wake once the lock is released.
     fn take_woken(_: &mut Self::Slots) -> [Option<Waker>; 2] {
         [None, None]

@@ -2,10 +2,10 @@
 //! the wakers of waiting callers.
 
 use core::task::{Context, Poll, Waker};
-use std::collections::VecDeque;
 
 use eio_core::packet::Packet;
 
+use crate::session::queue::Queue;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Outgoing, total_len};
@@ -30,6 +30,28 @@ impl Limits {
         outbox_messages: 256,
         outbox_bytes: 1024 * 1024,
     };
+}
+
+/// How much may be put into the inbox before it is full.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Room {
+    messages: u32,
+    bytes: u32,
+}
+
+impl Room {
+    fn new(messages: usize, bytes: usize) -> Self {
+        let [messages, bytes] = [messages, bytes].map(|room| u32::try_from(room).unwrap_or(u32::MAX));
+        Self { messages, bytes }
+    }
+
+    /// Takes the room for a message. Returns whether there is more.
+    pub(crate) fn take(&mut self, message: &Message) -> bool {
+        let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(len);
+        self.messages > 0 && self.bytes > 0
+    }
 }
 
 /// The result of taking a message out of the inbox.
@@ -78,13 +100,16 @@ struct Wake {
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct Mailbox {
-    inbox: VecDeque<Message>,
+    inbox: Queue<Message>,
     inbox_bytes: usize,
-    /// The messages that no transport has taken completely.
-    outbox: VecDeque<Outgoing>,
-    outbox_bytes: usize,
-    /// The number of messages at the front of the outbox that a WebSocket is writing.
+    /// The messages that no transport has taken.
+    outbox: Queue<Outgoing>,
+    /// The number of older messages that the task is writing to a WebSocket.
     in_writing: usize,
+    /// The bytes of the messages in the outbox and of those that are being written.
+    outbox_bytes: usize,
+    /// Whether a caller has found the outbox full.
+    room_awaited: bool,
     /// Whether the inbox is full, so that the task does not read.
     is_full: bool,
     application: Application,
@@ -100,6 +125,10 @@ pub(crate) struct Mailbox {
     passes_made: u32,
     reader: Option<Waker>,
     task: Option<Waker>,
+    /// Whether the task waits to be woken.
+    is_parked: bool,
+    /// Whether the application runs in the task, and will do so before the task's pass is over.
+    is_application_next: bool,
     /// Whether something has changed since the task began its pass.
     has_changed: bool,
     /// Whether messages were sent or a close was requested since the task last took such requests.
@@ -108,17 +137,25 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Puts a received message into the inbox. Returns whether the inbox has just become full. Returns the message as an
-    /// error if it will never be read: drop it without the lock.
-    pub(crate) fn deliver(&mut self, message: Message, limits: &Limits) -> Result<bool, Message> {
-        if self.application == Application::Gone {
-            return Err(message);
+    /// Returns how much may be put into the inbox before it is full.
+    pub(crate) fn room(&self, limits: &Limits) -> Room {
+        Room::new(
+            limits.inbox_messages.saturating_sub(self.inbox.len()),
+            limits.inbox_bytes.saturating_sub(self.inbox_bytes),
+        )
+    }
+
+    /// Puts received messages into the inbox. Returns whether the inbox has just become full. Leaves messages that will
+    /// never be read in `messages`: drop them without the lock.
+    pub(crate) fn deliver(&mut self, messages: &mut Queue<Message>, limits: &Limits) -> bool {
+        if self.application == Application::Gone || messages.is_empty() {
+            return false;
         }
-        self.inbox_bytes += message.len();
-        self.inbox.push_back(message);
+        self.inbox_bytes += messages.iter().map(Message::len).sum::<usize>();
+        self.inbox.append(messages);
         self.wake_reader();
         let full = self.inbox.len() >= limits.inbox_messages || self.inbox_bytes >= limits.inbox_bytes;
-        Ok(full && !core::mem::replace(&mut self.is_full, true))
+        full && !core::mem::replace(&mut self.is_full, true)
     }
 
     /// Returns the next message for the application.
@@ -128,9 +165,6 @@ impl Mailbox {
         // Reading does not resume at the first free place, so that each wake-up can read several messages.
         let half_empty =
             self.inbox.len() <= limits.inbox_messages / 2 && self.inbox_bytes <= limits.inbox_bytes / 2;
-        if self.inbox.is_empty() {
-            self.inbox = VecDeque::new();
-        }
         if self.is_full && half_empty {
             self.resume();
             return Some(Taken::MessageAndRoom(message));
@@ -176,7 +210,7 @@ impl Mailbox {
     /// Notes that the session has ended. Keeps the unsent messages if an application may still take them, and otherwise
     /// returns them: drop them without the lock.
     #[must_use]
-    pub(crate) fn end(&mut self) -> VecDeque<Outgoing> {
+    pub(crate) fn end(&mut self) -> Queue<Outgoing> {
         self.ended = true;
         self.wake_reader();
         self.wake_waiters();
@@ -185,16 +219,23 @@ impl Mailbox {
 
     /// Takes the messages that no application can take any more. Handles that outlive the session and its application must
     /// not keep them.
-    fn take_unwanted(&mut self) -> VecDeque<Outgoing> {
-        if self.ended && self.application == Application::Gone { self.take_unsent() } else { VecDeque::new() }
+    fn take_unwanted(&mut self) -> Queue<Outgoing> {
+        if self.ended && self.application == Application::Gone {
+            self.take_unsent()
+        } else {
+            Queue::default()
+        }
     }
 
     pub(crate) fn is_full(&self) -> bool {
         self.is_full
     }
 
-    pub(crate) fn has_room(&self, limits: &Limits) -> bool {
-        self.outbox.len() < limits.outbox_messages && self.outbox_bytes < limits.outbox_bytes
+    /// Returns whether the outbox has room. If it has not, callers are woken when it has.
+    pub(crate) fn has_room(&mut self, limits: &Limits) -> bool {
+        let has_room = self.unsent() < limits.outbox_messages && self.outbox_bytes < limits.outbox_bytes;
+        self.room_awaited |= !has_room;
+        has_room
     }
 
     pub(crate) fn post(&mut self, outgoing: Outgoing) {
@@ -209,18 +250,23 @@ impl Mailbox {
         self.outbox.push_front(outgoing);
     }
 
-    /// Returns the next message for a WebSocket. It stays in the outbox until it is [`written`](Self::written).
-    pub(crate) fn begin_writing(&mut self) -> Option<Outgoing> {
-        let outgoing = self.outbox.get(self.in_writing)?.clone();
-        self.in_writing += 1;
-        Some(outgoing)
+    /// Moves the messages to `writing`, for a WebSocket. They count as unsent until they are [`written`](Self::written).
+    pub(crate) fn begin_writing(&mut self, writing: &mut Queue<Outgoing>) {
+        self.in_writing += self.outbox.len();
+        writing.append(&mut self.outbox);
     }
 
-    /// Removes and returns the oldest messages, which the WebSocket has written completely. Drop them without the lock.
-    pub(crate) fn written(&mut self, messages: usize) -> VecDeque<Outgoing> {
-        let messages = messages.min(self.in_writing);
-        self.in_writing -= messages;
-        self.take(messages)
+    /// Notes that a WebSocket has written the oldest messages completely.
+    pub(crate) fn written(&mut self, messages: usize, bytes: usize) {
+        self.in_writing = self.in_writing.saturating_sub(messages);
+        self.make_room(bytes);
+    }
+
+    /// Takes back the messages that a WebSocket has not written completely. They are the oldest ones.
+    pub(crate) fn end_writing(&mut self, writing: &mut Queue<Outgoing>) {
+        self.in_writing = 0;
+        writing.append(&mut self.outbox);
+        core::mem::swap(writing, &mut self.outbox);
     }
 
     /// The packets of the messages that an HTTP request may carry, the oldest first.
@@ -229,35 +275,33 @@ impl Mailbox {
     }
 
     /// Takes the oldest messages for an HTTP request, at most `at_most`.
-    pub(crate) fn take_outgoing(&mut self, at_most: usize) -> VecDeque<Outgoing> {
-        self.take(at_most)
+    pub(crate) fn take_outgoing(&mut self, at_most: usize) -> Queue<Outgoing> {
+        let taken = self.outbox.take_first(at_most);
+        self.make_room(total_len(taken.iter()));
+        taken
     }
 
     /// Puts messages back that a request did not send. They are the next ones again.
-    pub(crate) fn put_back(&mut self, mut messages: VecDeque<Outgoing>) {
-        self.outbox_bytes += total_len(&messages);
+    pub(crate) fn put_back(&mut self, mut messages: Queue<Outgoing>) {
+        self.outbox_bytes += total_len(messages.iter());
         messages.append(&mut self.outbox);
         self.outbox = messages;
     }
 
-    fn take(&mut self, at_most: usize) -> VecDeque<Outgoing> {
-        let rest = if at_most < self.outbox.len() { self.outbox.split_off(at_most) } else { VecDeque::new() };
-        let taken = core::mem::replace(&mut self.outbox, rest);
-        if !taken.is_empty() {
-            self.outbox_bytes -= total_len(&taken);
+    fn make_room(&mut self, bytes: usize) {
+        self.outbox_bytes = self.outbox_bytes.saturating_sub(bytes);
+        if core::mem::take(&mut self.room_awaited) {
             self.wake_waiters();
         }
-        taken
     }
 
     /// Returns the number of messages that have not been written completely.
     pub(crate) fn unsent(&self) -> usize {
-        self.outbox.len()
+        self.in_writing + self.outbox.len()
     }
 
     /// Takes the messages that the application sent and that were never written.
-    pub(crate) fn take_unsent(&mut self) -> VecDeque<Outgoing> {
-        self.in_writing = 0;
+    pub(crate) fn take_unsent(&mut self) -> Queue<Outgoing> {
         self.outbox_bytes = 0;
         core::mem::take(&mut self.outbox)
     }
@@ -306,17 +350,20 @@ impl Mailbox {
         }
     }
 
-    /// Takes the requests to the task, which begins a pass.
-    pub(crate) fn begin_pass(&mut self) -> Requests {
+    /// Takes the requests to the task, which begins a pass. `runs_application` says that the application runs in the task.
+    pub(crate) fn begin_pass(&mut self, runs_application: bool) -> Requests {
+        let requests = self.take_requests();
         self.has_changed = false;
-        self.task = None;
+        self.is_parked = false;
+        self.is_application_next = runs_application;
         self.passes_begun = self.passes_requested;
-        self.take_requests()
+        requests
     }
 
-    /// Takes the requests to the task, which will then check for messages to send.
+    /// Takes the requests to the task, which has run its application and will then check for messages to send.
     pub(crate) fn take_requests(&mut self) -> Requests {
         self.has_requests = false;
+        self.is_application_next = false;
         core::mem::take(&mut self.requests)
     }
 
@@ -326,6 +373,8 @@ impl Mailbox {
             return Poll::Ready(());
         }
         remember(&mut self.task, cx);
+        self.is_parked = true;
+        self.wake.task = false;
         Poll::Pending
     }
 
@@ -340,17 +389,26 @@ impl Mailbox {
         self.wake.task = true;
     }
 
+    /// Wakes the reader, unless it is the task's own application, which runs later in the task's present pass.
     fn wake_reader(&mut self) {
-        self.wake.reader = true;
+        let is_woken = self.is_application_next
+            && matches!((&self.reader, &self.task), (Some(reader), Some(task)) if reader.will_wake(task));
+        self.wake.reader |= !is_woken;
     }
 
     pub(crate) fn wake_waiters(&mut self) {
         self.wake.waiters = true;
     }
 
+    /// Returns whether there is anything to wake once the lock is released.
+    pub(crate) fn has_woken(&self) -> bool {
+        (self.wake.task && self.is_parked) || (self.wake.reader && self.reader.is_some()) || self.wake.waiters
+    }
+
     #[must_use]
     pub(crate) fn take_woken_task(&mut self) -> Option<Waker> {
-        if core::mem::take(&mut self.wake.task) { self.task.take() } else { None }
+        let is_woken = core::mem::take(&mut self.wake.task) && core::mem::take(&mut self.is_parked);
+        if is_woken { self.task.take() } else { None }
     }
 
     #[must_use]
@@ -366,7 +424,7 @@ impl Mailbox {
 
 /// Messages that will never be read or sent.
 #[expect(dead_code, reason = "only dropped")]
-pub(crate) struct Discarded(VecDeque<Message>, VecDeque<Outgoing>);
+pub(crate) struct Discarded(Queue<Message>, Queue<Outgoing>);
 
 /// Stores the waker of the task that waits now.
 pub(crate) fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
@@ -383,15 +441,15 @@ mod tests {
     #[test]
     fn a_pass_that_began_before_it_was_requested_does_not_count() {
         let mut mail = Mailbox { passes_requested: u32::MAX, passes_made: u32::MAX, ..Mailbox::default() };
-        mail.begin_pass();
+        mail.begin_pass(false);
         let requested = mail.request_pass();
         mail.finish_pass();
         assert!(!mail.has_made(requested) && !mail.take_woken_waiters());
-        mail.begin_pass();
+        mail.begin_pass(false);
         let late = mail.request_pass();
         mail.finish_pass();
         assert!(mail.has_made(requested) && !mail.has_made(late) && mail.take_woken_waiters());
-        mail.begin_pass();
+        mail.begin_pass(false);
         mail.finish_pass();
         assert!(mail.has_made(late));
     }

@@ -51,9 +51,10 @@ pub(crate) struct View<S> {
 
 /// The locked state. Wakers run application code, so they are called once the lock is released.
 pub(crate) struct Locked<'a, K: Kind> {
+    shared: &'a Shared<K>,
     inner: MutexGuard<'a, Inner<K>>,
     /// Dropped after the guard, so the wakers run without the lock.
-    woken: Woken<'a, K>,
+    woken: Option<Woken<'a, K>>,
 }
 
 impl<K: Kind> Deref for Locked<'_, K> {
@@ -72,10 +73,14 @@ impl<K: Kind> DerefMut for Locked<'_, K> {
 
 impl<K: Kind> Drop for Locked<'_, K> {
     fn drop(&mut self) {
-        let Inner { mail, slots, .. } = &mut *self.inner;
-        let [poll, post] = K::take_woken(slots);
-        self.woken.wakers = [mail.take_woken_task(), mail.take_woken_reader(), poll, post];
-        self.woken.everybody = mail.take_woken_waiters();
+        // Most changes wake nobody.
+        if self.inner.mail.has_woken() || K::has_woken(&self.inner.slots) {
+            let Inner { mail, slots, .. } = &mut *self.inner;
+            let [poll, post] = K::take_woken(slots);
+            let wakers = [mail.take_woken_task(), mail.take_woken_reader(), poll, post];
+            let everybody = mail.take_woken_waiters();
+            self.woken = Some(Woken { shared: self.shared, wakers, everybody });
+        }
     }
 }
 
@@ -113,7 +118,7 @@ impl<K: Kind> Shared<K> {
     /// Locks the state. A panic of application code elsewhere does not poison the session.
     pub(crate) fn lock(&self) -> Locked<'_, K> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { inner, woken: Woken { shared: self, wakers: [const { None }; 4], everybody: false } }
+        Locked { shared: self, inner, woken: None }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -234,6 +239,16 @@ impl<K: Kind> Shared<K> {
 }
 
 impl<K: Kind> Inner<K> {
+    /// Copies the session's state into the view.
+    pub(crate) fn show(&mut self, session: &K::Session, transport: Transport) {
+        if self.view.session.is_open() && !session.is_open() {
+            // A session that closes takes no message any more.
+            K::wake_requests(&mut self.slots);
+        }
+        self.view.session.clone_from(session);
+        self.view.transport = transport;
+    }
+
     /// Returns why the session refuses a message, or `None` if it accepts it.
     fn why_not(&self, now: Instant, message: &Message, context: &K::Context) -> Option<SendErrorKind> {
         if let Err(error) = self.view.session.check_send(now) {

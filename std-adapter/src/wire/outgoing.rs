@@ -11,10 +11,10 @@ use crate::wire::message::Message;
 
 /// One message or packet to write.
 #[derive(Debug)]
-pub(crate) enum ToWrite {
+pub(crate) enum ToWrite<'a> {
     /// A packet of the session or of an upgrade.
     Control(&'static str),
-    Message(Outgoing),
+    Message(&'a Outgoing),
 }
 
 /// A message to send, which may already be encoded.

@@ -9,6 +9,7 @@ use eio_core::ws::{self, FrameHeader, OpCode};
 
 use super::stream::Stream;
 use crate::carrier::frames::FrameSource;
+use crate::wire::message::Message;
 
 /// The number of bytes that are passed to the kernel at once. A heartbeat that becomes due waits for at most this much.
 const CHUNK: usize = 16 * 1024;
@@ -67,21 +68,22 @@ impl Batch {
         Ok(())
     }
 
-    /// Puts a message of `prefix` and `payload`. A large payload is not copied.
+    /// Puts a message, its payload behind `prefix`. A large payload is not copied.
     pub(super) fn put_message(
         &mut self,
         opcode: OpCode,
         prefix: &[u8],
-        payload: Bytes,
+        message: &Message,
         key: Option<[u8; 4]>,
     ) -> io::Result<()> {
+        let payload = message.as_bytes();
         self.put_header(opcode, prefix.len() + payload.len(), key)?;
         let mut mask = Mask { key, offset: 0 };
         mask.put(&mut self.chunk, prefix);
         if payload.len() < LARGE {
-            mask.put(&mut self.chunk, &payload);
+            mask.put(&mut self.chunk, payload);
         } else {
-            self.large = payload;
+            self.large = message.clone().into_bytes();
             self.large_mask = mask;
         }
         self.end_frame(true);

@@ -88,28 +88,31 @@ impl WebSocketIo {
         is_clean
     }
 
-    fn encode(&self, item: ToWrite, batch: &mut Batch) -> io::Result<()> {
-        let message = match item {
+    fn encode(&self, item: ToWrite<'_>, batch: &mut Batch) -> io::Result<()> {
+        let outgoing = match item {
             ToWrite::Control(text) => {
                 return batch.put_frame(OpCode::Text, text.as_bytes(), self.key()?, false);
             }
-            ToWrite::Message(Outgoing::Prepared(prepared))
-                if self.revision == Revision::V4 && !self.base64_only && !self.masks =>
-            {
-                batch.put_encoded(prepared.frame().map_err(io::Error::other)?, true);
-                return Ok(());
-            }
-            ToWrite::Message(outgoing) => outgoing.into_message(),
+            ToWrite::Message(outgoing) => outgoing,
         };
-        let (opcode, prefix): (_, &[u8]) = match (&message, self.revision) {
+        if let Outgoing::Prepared(prepared) = outgoing
+            && self.revision == Revision::V4
+            && !self.base64_only
+            && !self.masks
+        {
+            batch.put_encoded(prepared.frame().map_err(io::Error::other)?, true);
+            return Ok(());
+        }
+        let message = outgoing.message();
+        let (opcode, prefix): (_, &[u8]) = match (message, self.revision) {
             (Message::Binary(_), _) if self.base64_only => {
-                return batch.put_frame(OpCode::Text, &self.base64(&message)?, self.key()?, true);
+                return batch.put_frame(OpCode::Text, &self.base64(message)?, self.key()?, true);
             }
             (Message::Text(_), _) => (OpCode::Text, b"4"),
             (Message::Binary(_), Revision::V4) => (OpCode::Binary, b""),
             (Message::Binary(_), Revision::V3) => (OpCode::Binary, &[4]),
         };
-        batch.put_message(opcode, prefix, message.into_bytes(), self.key()?)
+        batch.put_message(opcode, prefix, message, self.key()?)
     }
 
     fn base64(&self, message: &Message) -> io::Result<Vec<u8>> {
