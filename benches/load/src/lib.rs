@@ -11,11 +11,14 @@
 pub mod clock;
 pub mod failure;
 pub mod frames;
+pub mod http;
 pub mod measures;
+pub mod polling;
 pub mod process;
 pub mod reactor;
 pub mod replies;
 pub mod report;
 pub mod statistics;
 pub mod target;
+pub mod traffic;
 pub mod websocket;

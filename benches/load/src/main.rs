@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use eio_load::failure::Result;
 use eio_load::frames::Kind;
-use eio_load::measures::{churn, echo, memory};
+use eio_load::measures::{
+    broadcast, churn, echo, heartbeats, latency, memory, polling, silent, start, upgrades, vanish,
+};
 use eio_load::process::{Process, raise_open_files};
 use eio_load::report::Report;
 use eio_load::target::Target;
@@ -27,6 +29,9 @@ enum Measure {
         /// How many are opened
         #[arg(long, default_value_t = 5_000)]
         connections: usize,
+        /// Opens sessions on long-polling whose poll waits, instead of WebSockets
+        #[arg(long)]
+        polling: bool,
     },
     /// Opens and closes WebSockets, one after the other: how many a second
     Churn {
@@ -52,6 +57,123 @@ enum Measure {
         /// How many messages of a WebSocket are on their way at any time
         #[arg(long, default_value_t = 1)]
         in_flight: usize,
+    },
+    /// Sends messages at a fixed rate: how long each takes to come back
+    Latency {
+        #[command(flatten)]
+        server: ServerOptions,
+        #[command(flatten)]
+        time: TimeOptions,
+        #[command(flatten)]
+        messages: MessageOptions,
+        /// The number of WebSockets
+        #[arg(long, default_value_t = 100)]
+        connections: usize,
+        /// How many messages are sent a second, on all of them together
+        #[arg(long)]
+        rate: f64,
+    },
+    /// Opens WebSockets that only answer pings: what each heartbeat costs
+    Heartbeats {
+        #[command(flatten)]
+        server: ServerOptions,
+        /// For how many seconds heartbeats are counted
+        #[arg(long, default_value_t = 3.0)]
+        seconds: f64,
+        /// The number of WebSockets
+        #[arg(long, default_value_t = 5_000)]
+        connections: usize,
+    },
+    /// Opens sessions on long-polling: how many a second
+    PollingHandshakes {
+        #[command(flatten)]
+        server: ServerOptions,
+        #[command(flatten)]
+        time: TimeOptions,
+        /// The number of connections
+        #[arg(long, default_value_t = 32)]
+        connections: usize,
+    },
+    /// Posts a message and polls until it comes back: how many a second
+    PollingRoundtrips {
+        #[command(flatten)]
+        server: ServerOptions,
+        #[command(flatten)]
+        time: TimeOptions,
+        /// The number of sessions
+        #[arg(long, default_value_t = 32)]
+        connections: usize,
+        /// The bytes of a message
+        #[arg(long, default_value_t = 20)]
+        size: usize,
+    },
+    /// Posts many messages at once and polls until they come back: how many a second
+    PollingBatches {
+        #[command(flatten)]
+        server: ServerOptions,
+        #[command(flatten)]
+        time: TimeOptions,
+        /// The number of sessions
+        #[arg(long, default_value_t = 32)]
+        connections: usize,
+        /// The bytes of a message
+        #[arg(long, default_value_t = 20)]
+        size: usize,
+        /// How many messages a request carries
+        #[arg(long, default_value_t = 50)]
+        batch: usize,
+    },
+    /// Moves sessions from long-polling to WebSockets: how many a second
+    Upgrades {
+        #[command(flatten)]
+        server: ServerOptions,
+        #[command(flatten)]
+        time: TimeOptions,
+        /// How many are upgraded at once
+        #[arg(long, default_value_t = 32)]
+        connections: usize,
+    },
+    /// Sends messages to a server that broadcasts: how long one takes to reach all
+    Broadcast {
+        #[command(flatten)]
+        server: ServerOptions,
+        /// For how many seconds messages are sent
+        #[arg(long, default_value_t = 1.0)]
+        seconds: f64,
+        /// The number of WebSockets
+        #[arg(long, default_value_t = 5_000)]
+        connections: usize,
+        /// The bytes of a message
+        #[arg(long, default_value_t = 20)]
+        size: usize,
+    },
+    /// Opens WebSockets that fall silent: how late the server closes them
+    Silent {
+        #[command(flatten)]
+        server: ServerOptions,
+        /// The number of WebSockets
+        #[arg(long, default_value_t = 10_000)]
+        connections: usize,
+    },
+    /// Opens WebSockets and resets all of them at once: how long the server is busy with it
+    Vanish {
+        #[command(flatten)]
+        server: ServerOptions,
+        /// The number of WebSockets
+        #[arg(long, default_value_t = 5_000)]
+        connections: usize,
+    },
+    /// Starts a server: how long until it has answered a handshake
+    Start {
+        /// How often it is started
+        #[arg(long, default_value_t = 5)]
+        times: usize,
+        /// The path of its Engine.IO endpoint
+        #[arg(long, default_value = "/engine.io/")]
+        path: String,
+        /// The server's program and its arguments
+        #[arg(last = true, required = true)]
+        program: Vec<String>,
     },
 }
 
@@ -94,6 +216,10 @@ impl TimeOptions {
     fn warm_up(&self) -> Duration {
         Duration::from_secs_f64(self.warm_up)
     }
+
+    fn polling(&self, connections: usize, size: usize, batch: usize) -> polling::Options {
+        polling::Options { connections, size, batch, warm_up: self.warm_up(), time: self.time() }
+    }
 }
 
 /// What is sent.
@@ -115,7 +241,12 @@ impl MessageOptions {
 
 fn measure(command: Command) -> Result<Report> {
     match command.measure {
-        Measure::Memory { server, connections } => memory::measure(&server.target(), connections),
+        Measure::Memory { server, connections, polling: false } => {
+            memory::measure(&server.target(), connections)
+        }
+        Measure::Memory { server, connections, polling: true } => {
+            polling::memory(&server.target(), connections)
+        }
         Measure::Churn { server, time, connections } => {
             churn::measure(&server.target(), connections, time.warm_up(), time.time())
         }
@@ -130,6 +261,38 @@ fn measure(command: Command) -> Result<Report> {
             };
             echo::measure(&server.target(), &options)
         }
+        Measure::Latency { server, time, messages, connections, rate } => {
+            let options = latency::Options {
+                connections,
+                size: messages.size,
+                kind: messages.kind(),
+                rate,
+                time: time.time(),
+                warm_up: time.warm_up(),
+            };
+            latency::measure(&server.target(), &options)
+        }
+        Measure::Heartbeats { server, seconds, connections } => {
+            heartbeats::measure(&server.target(), connections, Duration::from_secs_f64(seconds))
+        }
+        Measure::PollingHandshakes { server, time, connections } => {
+            polling::handshakes(&server.target(), connections, time.warm_up(), time.time())
+        }
+        Measure::PollingRoundtrips { server, time, connections, size } => {
+            polling::echo(&server.target(), &time.polling(connections, size, 1))
+        }
+        Measure::PollingBatches { server, time, connections, size, batch } => {
+            polling::echo(&server.target(), &time.polling(connections, size, batch))
+        }
+        Measure::Upgrades { server, time, connections } => {
+            upgrades::measure(&server.target(), connections, time.warm_up(), time.time())
+        }
+        Measure::Broadcast { server, seconds, connections, size } => {
+            broadcast::measure(&server.target(), connections, size, Duration::from_secs_f64(seconds))
+        }
+        Measure::Silent { server, connections } => silent::measure(&server.target(), connections),
+        Measure::Vanish { server, connections } => vanish::measure(&server.target(), connections),
+        Measure::Start { times, path, program } => start::measure(&program, &path, times),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::target::Target;
 use crate::websocket;
 
 /// How many sessions are open before the first look at the memory, so that what a server allocates once does not count.
-const BEFORE: usize = 16;
+pub(super) const BEFORE: usize = 16;
 
 /// Opens `connections` WebSockets and waits until the server is quiet.
 ///

@@ -1,0 +1,46 @@
+// The command line, the beginning and the end that all servers of the comparison share; see
+// ../servers/src/lib.rs.
+import { parseArgs } from "node:util";
+
+const { values } = parseArgs({
+  options: {
+    workers: { type: "string", default: "1" },
+    app: { type: "string", default: "echo" },
+    "ping-interval": { type: "string", default: "25000" },
+    "ping-timeout": { type: "string", default: "20000" },
+    tls: { type: "string", multiple: true },
+  },
+  allowPositionals: true,
+});
+
+/** Ends the program, because it cannot do what it is asked for. */
+function cannot(what) {
+  console.error(what);
+  process.exit(2);
+}
+
+if (values.workers !== "1") cannot("JavaScript runs on one thread: a second worker would be a second server");
+if (values.tls) cannot("this server has no TLS in the comparison");
+
+export const pingInterval = Number(values["ping-interval"]);
+export const pingTimeout = Number(values["ping-timeout"]);
+
+/**
+ * Does with the messages of a session what the command line asks for. `sessions` returns all of them. The libraries
+ * name the event of a message, and the method that sends one, differently.
+ */
+export function serve(socket, sessions, event, send) {
+  if (values.app === "broadcast") {
+    socket.on(event, (data) => {
+      for (const session of sessions()) session[send](data);
+    });
+  } else {
+    socket.on(event, (data) => socket[send](data));
+  }
+}
+
+/** Says where the server listens, and ends the program when standard input ends. */
+export function started(port) {
+  console.log(`listening ${port}`);
+  process.stdin.on("end", () => process.exit(0)).resume();
+}
