@@ -172,7 +172,7 @@ impl Polling {
     pub(crate) fn handle_upgrade_ended(&mut self, engine: &mut Engine<ClientKind>, outcome: UpgradeOutcome) {
         self.requests.handle_upgrade_ended(outcome);
         if outcome == UpgradeOutcome::Upgraded {
-            engine.closing.is_due |= self.requests.close_pending();
+            engine.is_close_due |= self.requests.close_pending();
             self.clear();
         }
     }

@@ -68,8 +68,8 @@ impl ClientSocket {
     /// Returns a [`SendError`] with the message if the session is closing, has ended, or the server has been silent
     /// past its deadline. Returns it also if the message is larger than the server accepts, or is text that this
     /// transport cannot carry: see [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared().send(message.into()).await
+    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
+        self.shared().send(message.into())
     }
 
     /// Sends a message if the outbox has room now.
@@ -106,8 +106,8 @@ impl ClientSocket {
     /// Waits until the session has ended, and returns how it ended.
     ///
     /// You can still receive messages that arrived before the end.
-    pub async fn closed(&self) -> Disconnect {
-        self.shared().closed().await
+    pub fn closed(&self) -> impl Future<Output = Disconnect> {
+        self.shared().closed()
     }
 
     /// Returns how the session ended, or `None` if it has not.
@@ -201,8 +201,8 @@ impl ClientSender {
     ///
     /// # Errors
     /// The same as for [`ClientSocket::send`].
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(message.into()).await
+    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
+        self.shared.send(message.into())
     }
 
     /// Sends a message if the outbox has room now, as [`ClientSocket::try_send`] does.
@@ -224,8 +224,8 @@ impl ClientSender {
     }
 
     /// Waits until the session has ended, and returns how it ended, as [`ClientSocket::closed`] does.
-    pub async fn closed(&self) -> Disconnect {
-        self.shared.closed().await
+    pub fn closed(&self) -> impl Future<Output = Disconnect> {
+        self.shared.closed()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::server::config::ChooseHeartbeat;
 use crate::server::sessions::Registered;
 use crate::server::sessions::{ServerContext, Session};
 use crate::server::shared::ServerShared;
-use crate::session::guard::{Guarded, guarded};
+use crate::session::guard::{Guarded, Named, guarded};
 use crate::web::peer_addr::PeerAddr;
 use crate::web::request::Query;
 use crate::web::respond::Refusal;
@@ -90,17 +90,23 @@ pub(super) fn admit(server: &ServerShared, parts: &Parts) -> Result<(), Refusal>
         .map_err(|retry_after| Refusal::TooManyHandshakes { retry_after })
 }
 
+struct AllowRequest;
+
+impl Named for AllowRequest {
+    const NAME: &'static str = "allow_request";
+}
+
 /// Asks the application whether the session may open. It may take as long as a request.
 async fn allow(server: &ServerShared, parts: &Parts) -> Result<(), Refusal> {
     let Some(allow_request) = &server.http.allow_request else { return Ok(()) };
-    let deciding = callback("allow_request", || allow_request(parts))?;
-    let mut deciding = Guarded::new("allow_request", deciding);
+    let deciding = callback(AllowRequest::NAME, || allow_request(parts))?;
+    let mut deciding = Guarded::<_, AllowRequest>::new(deciding);
     match tokio::time::timeout(server.http.request_timeout, poll_fn(|cx| deciding.poll(cx))).await {
         Ok(Ok(decision)) => decision.map_err(|message| {
             Refusal::Forbidden(if message.is_empty() { "Forbidden".to_owned() } else { message })
         }),
         Ok(Err(panicked)) => {
-            panicked.report("allow_request", "-");
+            panicked.report(AllowRequest::NAME, "-");
             Err(Refusal::Internal)
         }
         Err(_) => Err(Refusal::NoDecision),

@@ -4,18 +4,32 @@ use core::task::{Context, Poll};
 
 use crate::server::sessions::ServerKind;
 use crate::session::engine::Engine;
-use crate::session::guard::{Guarded, Panicked, guarded};
+use crate::session::guard::{Guarded, Named, Panicked, guarded};
 use crate::web::head::Head;
+
+/// The function that the server was built with.
+pub(crate) struct Main;
+
+impl Named for Main {
+    const NAME: &'static str = "application";
+}
+
+/// The function that runs behind it.
+pub(crate) struct OnDisconnect;
+
+impl Named for OnDisconnect {
+    const NAME: &'static str = "on_disconnect";
+}
 
 /// The application's part of a session. Its size is in every session's task.
 pub(crate) enum Application {
     /// The session has not opened yet. The application will get the head of the opening request.
     ToStart(Box<Head>),
-    Running(Guarded<()>),
+    Running(Guarded<(), Main>),
     /// The application has returned, panicked or was cut off. `on_disconnect` runs next, once the session has ended.
     Over,
     /// `on_disconnect` runs.
-    Leaving(Guarded<()>),
+    Leaving(Guarded<(), OnDisconnect>),
     Left,
 }
 
@@ -31,7 +45,7 @@ impl Application {
         {
             let callbacks = &engine.context().sessions.callbacks;
             match guarded(|| callbacks.start(&engine.shared, head)) {
-                Ok(application) => *self = Self::Running(Guarded::new("application", application)),
+                Ok(application) => *self = Self::Running(Guarded::new(application)),
                 Err(panicked) => self.end(engine, Err(panicked)),
             }
         }
@@ -53,7 +67,7 @@ impl Application {
         *self = Self::Over;
         engine.shared.lock().slots.application_over = true;
         if let Err(panicked) = outcome {
-            panicked.report("application", engine.context().id.short());
+            panicked.report(Main::NAME, engine.context().id.short());
             engine.shared.application_panicked();
         }
     }
@@ -67,8 +81,8 @@ impl Application {
             *self = Self::Left;
             match guarded(|| sessions.callbacks.clean_up(&engine.shared, end)) {
                 Ok(None) => {}
-                Ok(Some(leaving)) => *self = Self::Leaving(Guarded::new("on_disconnect", leaving)),
-                Err(panicked) => panicked.report("on_disconnect", engine.context().id.short()),
+                Ok(Some(leaving)) => *self = Self::Leaving(Guarded::new(leaving)),
+                Err(panicked) => panicked.report(OnDisconnect::NAME, engine.context().id.short()),
             }
             if let Self::Left = self {
                 sessions.application_ended(engine.context().id);
@@ -78,7 +92,7 @@ impl Application {
         if let Poll::Ready(outcome) = leaving.poll(cx) {
             *self = Self::Left;
             if let Err(panicked) = outcome {
-                panicked.report("on_disconnect", engine.context().id.short());
+                panicked.report(OnDisconnect::NAME, engine.context().id.short());
             }
             sessions.application_ended(engine.context().id);
         }

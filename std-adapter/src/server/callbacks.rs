@@ -22,7 +22,7 @@ pub(crate) struct ServerCallbacks {
 
 impl Callbacks for ServerCallbacks {
     fn start(&self, session: &Arc<Session>, head: Box<Head>) -> Running {
-        (self.application)(Socket::new(Arc::clone(session), head))
+        (self.application)(Socket::new(Arc::clone(session), *head))
     }
 
     fn clean_up(&self, session: &Arc<Session>, end: Disconnect) -> Option<Running> {

@@ -16,7 +16,7 @@ use tracing::Span;
 use crate::carrier::Carrier;
 use crate::server::application::Application;
 use crate::server::candidate::Candidate;
-use crate::server::sessions::{ServerKind, Session};
+use crate::server::sessions::{ServerContext, ServerKind, Session};
 use crate::server::slots::{Failure, Payload, PollAnswer};
 use crate::server::websocket::websocket;
 use crate::session::driver::{self, Driver, Role};
@@ -33,13 +33,23 @@ struct Opening {
 
 /// The state of the server's side of a session.
 pub(crate) struct ServerSide {
-    opening: Option<Box<Opening>>,
-    candidate: Option<Box<Candidate>>,
     application: Application,
-    /// What the session's HTTP requests have to wait for. `None` for a session that opened on a WebSocket.
-    polling: Option<Box<ServerPolling>>,
-    /// Whether the opening has been reported to observers.
-    has_told_opened: bool,
+    /// `None` for a session that has opened on a WebSocket.
+    entry: Option<Box<Entry>>,
+}
+
+/// How a session has come.
+#[expect(clippy::large_enum_variant, reason = "always in a box, and the smaller one is soon gone")]
+enum Entry {
+    Opening(Opening),
+    Polling(PollingSide),
+}
+
+/// The state of a session that opened on polling.
+struct PollingSide {
+    /// What the session's HTTP requests have to wait for.
+    requests: ServerPolling,
+    candidate: Option<Candidate>,
 }
 
 /// Returns the span of a session's task. If a subscriber panics here, the session has not begun.
@@ -53,7 +63,9 @@ pub(crate) fn run_polling(
     span: Span,
     request: Parts,
 ) -> impl Future<Output = ()> + Send {
-    run(engine, span, None, Carrier::Polling, request)
+    let ServerContext { revision, base64_only, .. } = *engine.context();
+    let polling = PollingSide { requests: ServerPolling::new(revision, base64_only), candidate: None };
+    run(engine, span, Entry::Polling(polling), Carrier::Polling, request)
 }
 
 /// Runs a session that opens on a WebSocket as soon as the 101 response has been sent.
@@ -65,27 +77,39 @@ pub(crate) fn run_websocket(
     request: Parts,
 ) -> impl Future<Output = ()> + Send {
     let opening = Opening { upgrade, open_packet: open_packet.into_boxed_str() };
-    run(engine, span, Some(Box::new(opening)), Carrier::None, request)
+    run(engine, span, Entry::Opening(opening), Carrier::None, request)
 }
 
 fn run(
     engine: Engine<ServerKind>,
     span: Span,
-    opening: Option<Box<Opening>>,
+    entry: Entry,
     carrier: Carrier,
     request: Parts,
 ) -> impl Future<Output = ()> + Send {
-    let context = engine.context();
-    let polling = matches!(carrier, Carrier::Polling)
-        .then(|| Box::new(ServerPolling::new(context.revision, context.base64_only)));
-    let role = ServerSide {
-        opening,
-        candidate: None,
-        application: Application::new(Head::new(request)),
-        polling,
-        has_told_opened: false,
-    };
+    let role = ServerSide { application: Application::new(Head::new(request)), entry: Some(Box::new(entry)) };
     driver::run(Driver::new(role, engine, carrier), span)
+}
+
+impl ServerSide {
+    fn polling(&mut self) -> Option<&mut PollingSide> {
+        match self.entry.as_deref_mut() {
+            Some(Entry::Polling(polling)) => Some(polling),
+            _ => None,
+        }
+    }
+
+    fn candidate(&self) -> Option<&Candidate> {
+        match self.entry.as_deref() {
+            Some(Entry::Polling(polling)) => polling.candidate.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the session's WebSocket has not opened yet.
+    fn is_opening(&self) -> bool {
+        matches!(self.entry.as_deref(), Some(Entry::Opening(_)))
+    }
 }
 
 impl Role for ServerSide {
@@ -97,29 +121,27 @@ impl Role for ServerSide {
     }
 
     fn advance(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant) {
-        if !core::mem::replace(&mut driver.role.has_told_opened, true) {
-            driver.engine.tell(now, Happening::Opened);
-        }
+        driver.engine.tell_opened(now);
         open_websocket(driver, cx, now);
-        if let Some(polling) = &mut driver.role.polling {
-            read_requests(polling, &mut driver.engine, now);
+        if let Some(polling) = driver.role.polling() {
+            read_requests(&mut polling.requests, &mut driver.engine, now);
         }
         drive_candidate(driver, cx, now);
     }
 
     fn run_application(driver: &mut Driver<Self>, cx: &mut Context<'_>) {
-        if driver.role.opening.is_none() {
+        if !driver.role.is_opening() {
             driver.role.application.run(&mut driver.engine, cx);
         }
     }
 
     fn write_polling(driver: &mut Driver<Self>, now: Instant) {
         let Driver { role, engine, .. } = driver;
-        if let Some(polling) = &mut role.polling
+        if let Some(polling) = role.polling()
             && engine.transport == Transport::Polling
             && !engine.has_ended()
         {
-            answer_poll(polling, engine, now);
+            answer_poll(&mut polling.requests, engine, now);
         }
     }
 
@@ -133,16 +155,19 @@ impl Role for ServerSide {
             Carrier::Polling => session.map(|deadline| Clock::ahead_of(deadline, now)),
             _ => session,
         };
-        [session, driver.role.candidate.as_ref().and_then(|candidate| candidate.deadline())]
+        [session, driver.role.candidate().and_then(Candidate::deadline)]
     }
 
     fn is_done(driver: &Driver<Self>) -> bool {
-        driver.role.application.has_left() && driver.role.candidate.is_none() && driver.departing.is_empty()
+        driver.role.application.has_left() && driver.role.candidate().is_none() && driver.departing.is_empty()
     }
 
     fn break_off(driver: &mut Driver<Self>) {
-        driver.role.opening = None;
-        driver.role.candidate = None;
+        if let Some(polling) = driver.role.polling() {
+            polling.candidate = None;
+        } else {
+            driver.role.entry = None;
+        }
     }
 
     fn handle_dropped(driver: &mut Driver<Self>) {
@@ -158,7 +183,7 @@ impl Role for ServerSide {
 /// Opens the session's WebSocket once the 101 response has been sent.
 fn open_websocket(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: Instant) {
     let Driver { role, engine, carrier, .. } = driver;
-    let Some(opening) = &mut role.opening else { return };
+    let Some(Entry::Opening(opening)) = role.entry.as_deref_mut() else { return };
     let opened = match Pin::new(&mut opening.upgrade).poll(cx) {
         Poll::Ready(Ok(upgraded)) => {
             let mut io = Box::new(websocket(engine.context(), upgraded));
@@ -173,7 +198,7 @@ fn open_websocket(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: In
         Poll::Pending if engine.has_ended() => Err(()),
         Poll::Pending => return,
     };
-    role.opening = None;
+    role.entry = None;
     if let Ok(io) = opened {
         restart(engine, now);
         *carrier = Carrier::WebSocket(io);
@@ -199,24 +224,23 @@ fn restart(engine: &mut Engine<ServerKind>, now: Instant) {
 /// Continues the upgrade from polling.
 fn drive_candidate(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: Instant) {
     let Driver { role, engine, carrier, departing, .. } = driver;
+    let Some(PollingSide { requests, candidate }) = role.polling() else { return };
     if engine.transport == Transport::Polling
-        && role.candidate.is_none()
+        && candidate.is_none()
         && let Some(opening) = engine.shared.lock().slots.take_candidate()
     {
         let timeout = engine.context().sessions.config.settings.upgrade_timeout();
-        role.candidate = Some(Box::new(Candidate::new(opening, timeout, now)));
+        *candidate = Some(Candidate::new(opening, timeout, now));
     }
-    let Some(candidate) = &mut role.candidate else { return };
-    let outcome = candidate.drive(cx, engine, now);
-    if let Some(polling) = role.polling.as_mut().filter(|_| candidate.take_noop()) {
-        polling.release_poll();
+    let Some(open) = candidate else { return };
+    let outcome = open.drive(cx, engine, now);
+    if open.take_noop() {
+        requests.release_poll();
     }
     let Some(outcome) = outcome else { return };
-    let io = role.candidate.take().and_then(|candidate| candidate.into_io());
-    if let Some(polling) = &mut role.polling {
-        polling.handle_upgrade_ended(outcome);
-        engine.closing.is_due |= polling.close_pending();
-    }
+    let io = candidate.take().and_then(Candidate::into_io);
+    requests.handle_upgrade_ended(outcome);
+    engine.is_close_due |= requests.close_pending();
     match io {
         Some(io) if outcome == UpgradeOutcome::Upgraded => {
             *carrier = Carrier::WebSocket(io);
@@ -292,4 +316,17 @@ fn answer_poll(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, now
     drop(inner);
     engine.tell_heartbeats(now, &batch);
     engine.shared.lock().slots.answer_poll(PollAnswer::Batch(batch, messages));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::driver::Task;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn the_task_of_a_session_fits_into_three_of_the_blocks_that_tokio_allocates() {
+        // Blocks of 128 bytes on x86-64, of which tokio itself takes 96.
+        assert!(size_of::<Task<ServerSide>>() <= 3 * 128 - 96, "{}", size_of::<Task<ServerSide>>());
+    }
 }

@@ -24,11 +24,11 @@ use crate::wire::session_id::SessionId;
 /// Dropping the socket closes the session. To send from elsewhere, take a [`Sender`].
 pub struct Socket {
     sender: Sender,
-    head: Option<Box<Head>>,
+    head: Option<Head>,
 }
 
 impl Socket {
-    pub(crate) fn new(shared: Arc<Session>, head: Box<Head>) -> Self {
+    pub(crate) fn new(shared: Arc<Session>, head: Head) -> Self {
         shared.lock().mail.listen();
         Self { sender: Sender { shared }, head: Some(head) }
     }
@@ -59,8 +59,8 @@ impl Socket {
     /// Returns a [`SendError`] with the message if the session is closing, has ended, or its peer has been silent past
     /// its deadline. Returns it also if the message is text that this transport cannot carry: see
     /// [`SendErrorKind::Separator`](crate::SendErrorKind::Separator).
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared().send(message.into()).await
+    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
+        self.shared().send(message.into())
     }
 
     /// Sends a message if the outbox has room now.
@@ -101,8 +101,8 @@ impl Socket {
     /// Waits until the session has ended, and returns how it ended.
     ///
     /// You can still receive messages that arrived before the end.
-    pub async fn closed(&self) -> Disconnect {
-        self.shared().closed().await
+    pub fn closed(&self) -> impl Future<Output = Disconnect> {
+        self.shared().closed()
     }
 
     /// Returns how the session ended, or `None` if it has not.
@@ -199,8 +199,8 @@ impl Sender {
     ///
     /// # Errors
     /// The same as for [`Socket::send`].
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(message.into()).await
+    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
+        self.shared.send(message.into())
     }
 
     /// Sends a message if the outbox has room now, as [`Socket::try_send`] does.
@@ -222,8 +222,8 @@ impl Sender {
     }
 
     /// Waits until the session has ended, and returns how it ended, as [`Socket::closed`] does.
-    pub async fn closed(&self) -> Disconnect {
-        self.shared.closed().await
+    pub fn closed(&self) -> impl Future<Output = Disconnect> {
+        self.shared.closed()
     }
 
     /// Returns the client's address, as [`Socket::peer_addr`] does.

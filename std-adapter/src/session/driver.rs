@@ -12,14 +12,14 @@
 //!    wakes the reader.
 //! 5. [`Shared::poll_recv`](crate::session::shared::Shared::poll_recv) returns the end to the application's `recv`.
 
-use core::future::poll_fn;
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
 use eio_core::Instant;
 use eio_core::packet::WebSocketMessage;
 use eio_core::ws::Close;
+use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tracing::Span;
 
@@ -95,33 +95,45 @@ enum Pass {
     Until(Option<Instant>),
 }
 
-/// Runs a session to its end. The application's log lines are in `span`.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an async fn's future, one for every session, has its arguments twice"
-)]
-pub(crate) fn run<R: Role>(mut driver: Driver<R>, mut span: Span) -> impl Future<Output = ()> {
-    async move {
-        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
-        let mut broken = false;
-        poll_fn(|cx| {
-            let timer = timer.as_mut();
-            // Guarded within the span, so that the span is left in order.
-            let polled = guarded(|| span.in_scope(|| guarded(|| driver.poll(cx, timer))));
-            polled.and_then(|polled| polled).unwrap_or_else(|panicked| {
-                panicked.report("session", R::Kind::log_name(&driver.engine));
-                if broken {
-                    return Poll::Ready(());
-                }
-                // Poll once more, so that the application sees the end. Leave out the subscriber, which may be the cause.
-                broken = true;
-                span = Span::none();
-                driver.break_off();
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            })
+pin_project! {
+    #[project = TaskProjection]
+    /// Runs a session to its end. This future is the largest part of an idle session, so it holds nothing twice.
+    pub(crate) struct Task<R: Role> {
+        driver: Driver<R>,
+        // The application's log lines are in it. Most sessions have no span, because no subscriber wants it.
+        span: Option<Box<Span>>,
+        #[pin]
+        timer: Sleep,
+    }
+}
+
+/// Returns the future that runs a session to its end. The application's log lines are in `span`.
+pub(crate) fn run<R: Role>(driver: Driver<R>, span: Span) -> Task<R> {
+    let span = (!span.is_none()).then(|| Box::new(span));
+    Task { driver, span, timer: tokio::time::sleep(Duration::ZERO) }
+}
+
+impl<R: Role> Future for Task<R> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let TaskProjection { driver, span, timer } = self.project();
+        // Guarded within the span, so that the span is left in order.
+        let polled = guarded(|| match span {
+            Some(span) => span.in_scope(|| guarded(|| driver.poll(cx, timer))),
+            None => Ok(driver.poll(cx, timer)),
+        });
+        polled.and_then(|polled| polled).unwrap_or_else(|panicked| {
+            panicked.report("session", R::Kind::log_name(&driver.engine));
+            if core::mem::replace(&mut driver.engine.is_broken, true) {
+                return Poll::Ready(());
+            }
+            // Poll once more, so that the application sees the end. Leave out the subscriber, which may be the cause.
+            *span = None;
+            driver.break_off();
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
-        .await;
     }
 }
 
@@ -237,7 +249,7 @@ impl<R: Role> Driver<R> {
         if let Some(io) = self.carrier.take_connection()
             && let Some(end) = self.engine.session.end()
         {
-            self.departing.add_after(io, end.reason, self.engine.closing.frame.take(), now);
+            self.departing.add_after(io, end.reason, self.engine.close_frames.own(), now);
         }
     }
 
@@ -316,6 +328,6 @@ impl<K: Reacts> FrameSource for SessionSource<'_, K> {
     }
 
     fn close_frame(&self) -> Option<CloseFrame> {
-        self.engine.closing.frame.clone()
+        self.engine.close_frames.own()
     }
 }

@@ -13,6 +13,7 @@ use eio_core::ws::Close;
 use eio_core::{BufferTooSmall, Heartbeat, Instant};
 
 use crate::carrier::websocket::ConnectionEnd;
+use crate::session::close_frames::CloseFrames;
 use crate::session::end::Disconnect;
 use crate::session::kind::Kind;
 use crate::session::machine::Machine as _;
@@ -80,35 +81,42 @@ pub(crate) trait Reacts: Kind {
 }
 
 /// The session, without a lock. [`show`](Self::show) copies its state into the [`Shared`] view, where others see it.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct Engine<K: Reacts> {
     pub(crate) shared: Arc<Shared<K>>,
     pub(crate) session: K::Session,
     pub(crate) transport: Transport,
     pub(crate) peer: K::Peer,
-    pub(crate) closing: Closing,
-    received: Received,
-    /// The messages that a WebSocket has not written completely.
-    writing: Queue<Outgoing>,
-    /// How many of them the WebSocket has begun to write.
-    begun: usize,
+    pub(crate) close_frames: CloseFrames,
+    moving: Moving,
+    /// Whether the session's close packet is to be written, behind the last message.
+    pub(crate) is_close_due: bool,
+    /// Whether the session's task has panicked outside of a callback.
+    pub(crate) is_broken: bool,
+    /// Whether the opening has been reported to observers.
+    has_told_opened: bool,
     /// Whether the end has been reported.
     has_ended: bool,
 }
 
-/// What the session receives.
+/// The messages that the task moves between the transport and the mailbox.
 #[derive(Default)]
-struct Received {
-    /// Messages that are not in the inbox yet.
-    messages: Queue<Message>,
+struct Moving {
+    /// Received messages that are not in the inbox yet.
+    received: Queue<Message>,
     /// How many more the inbox has room for.
     room: Room,
+    /// The messages that a WebSocket has not written completely.
+    writing: Queue<Outgoing>,
+    /// How many of them the WebSocket has begun to write.
+    begun: u32,
     /// Whether the inbox is full, so that nothing is read.
     is_paused: bool,
 }
 
-impl Received {
-    /// Puts the messages into the inbox, and pauses reading if it is full then. Leaves those that nobody will read, to be
-    /// dropped without the lock.
+impl Moving {
+    /// Puts the received messages into the inbox, and pauses reading if it is full then. Leaves those that nobody will read,
+    /// to be dropped without the lock.
     fn deliver<K: Reacts>(
         &mut self,
         inner: &mut Inner<K>,
@@ -117,24 +125,13 @@ impl Received {
         now: Instant,
     ) {
         let limits = K::limits(context);
-        let is_full = inner.mail.deliver(&mut self.messages, limits);
+        let is_full = inner.mail.deliver(&mut self.received, limits);
         self.room = inner.mail.room(limits);
         if is_full && let Some(heartbeat) = session.heartbeat() {
             self.is_paused = true;
             session.handle_reading_paused(now, K::stall_timeout(context, heartbeat));
         }
     }
-}
-
-/// How the session closes.
-#[derive(Default)]
-pub(crate) struct Closing {
-    /// Whether the session's close packet is to be written, behind the last message.
-    pub(crate) is_due: bool,
-    /// The content of this side's close frame, if the application has chosen it.
-    pub(crate) frame: Option<CloseFrame>,
-    /// The content of the peer's close frame, until the end is reported.
-    peer_frame: Option<CloseFrame>,
 }
 
 impl<K: Reacts> Engine<K> {
@@ -149,10 +146,11 @@ impl<K: Reacts> Engine<K> {
             session,
             transport,
             peer,
-            closing: Closing::default(),
-            received: Received::default(),
-            writing: Queue::default(),
-            begun: 0,
+            close_frames: CloseFrames::default(),
+            moving: Moving::default(),
+            is_close_due: false,
+            is_broken: false,
+            has_told_opened: false,
             has_ended: false,
         }
     }
@@ -169,7 +167,7 @@ impl<K: Reacts> Engine<K> {
     pub(crate) fn begin_pass(&mut self, now: Instant, runs_application: bool) {
         let mut inner = self.shared.lock();
         let requests = inner.mail.begin_pass(runs_application);
-        self.received.room = inner.mail.room(K::limits(&self.shared.context));
+        self.moving.room = inner.mail.room(K::limits(&self.shared.context));
         drop(inner);
         self.handle_requests(requests, now);
     }
@@ -179,7 +177,7 @@ impl<K: Reacts> Engine<K> {
         let mut inner = self.shared.lock();
         let requests = inner.mail.take_requests();
         if writes && !self.has_ended {
-            inner.mail.begin_writing(&mut self.writing);
+            inner.mail.begin_writing(&mut self.moving.writing);
         }
         drop(inner);
         self.handle_requests(requests, now);
@@ -187,11 +185,13 @@ impl<K: Reacts> Engine<K> {
 
     fn handle_requests(&mut self, requests: Requests, now: Instant) {
         if requests.resume {
-            self.received.is_paused = false;
+            self.moving.is_paused = false;
             self.session.handle_reading_resumed(now);
         }
         if requests.close && self.session.is_open() {
-            self.closing.frame = requests.close_frame;
+            if let Some(frame) = requests.close_frame {
+                self.close_frames.set_own(frame);
+            }
         }
         let close_timeout = K::close_timeout(self.context());
         if requests.panicked {
@@ -225,8 +225,8 @@ impl<K: Reacts> Engine<K> {
     /// Reports a message to observers, and keeps it for the inbox.
     fn receive(&mut self, now: Instant, message: Message) {
         self.tell(now, Happening::Message(&message));
-        let has_room = self.received.room.take(&message);
-        self.received.messages.push_back(message);
+        let has_room = self.moving.room.take(&message);
+        self.moving.received.push_back(message);
         if !has_room {
             self.deliver(now);
         }
@@ -234,31 +234,31 @@ impl<K: Reacts> Engine<K> {
 
     /// Puts received messages into the inbox.
     pub(crate) fn deliver(&mut self, now: Instant) {
-        let Self { shared, session, received, .. } = self;
-        received.deliver(&mut shared.lock(), session, &shared.context, now);
+        let Self { shared, session, moving, .. } = self;
+        moving.deliver(&mut shared.lock(), session, &shared.context, now);
         self.drop_unread();
     }
 
     /// Drops messages that nobody will read. Their memory, and its `Drop`, may belong to the application, so this is done
     /// without the lock.
     fn drop_unread(&mut self) {
-        self.received.messages = Queue::default();
+        self.moving.received = Queue::default();
     }
 
     /// Returns whether the inbox is full, so that nothing is read.
     pub(crate) fn is_paused(&self) -> bool {
-        self.received.is_paused
+        self.moving.is_paused
     }
 
     /// Returns whether packets are read: the inbox has room, and the session has not ended.
     pub(crate) fn is_reading(&self) -> bool {
-        !self.received.is_paused && !self.session.has_ended()
+        !self.moving.is_paused && !self.session.has_ended()
     }
 
     /// Handles the peer's close frame. It ends the session, and is kept if nothing has ended the session before.
     pub(crate) fn handle_close_frame(&mut self, now: Instant, close: Option<Close<'_>>) {
         if !self.session.has_ended() {
-            self.closing.peer_frame = Some(CloseFrame::received(close));
+            self.close_frames.set_peers(CloseFrame::received(close));
         }
         self.session.handle_close_frame(now, close);
     }
@@ -268,7 +268,7 @@ impl<K: Reacts> Engine<K> {
         loop {
             let control = self.session.poll_transmit()?;
             match control {
-                Control::Close => self.closing.is_due = true,
+                Control::Close => self.is_close_due = true,
                 Control::Ping => self.tell(now, Happening::PingSent),
                 Control::Pong => self.tell(now, Happening::PongSent),
             }
@@ -280,13 +280,13 @@ impl<K: Reacts> Engine<K> {
 
     /// Returns whether the close packet is the next packet to write.
     pub(crate) fn may_close(&self) -> bool {
-        self.closing.is_due && self.shared.lock().mail.unsent() == 0
+        self.is_close_due && self.shared.lock().mail.unsent() == 0
     }
 
     /// Returns the next message that a WebSocket has not begun to write.
     pub(crate) fn next_message(&mut self) -> Option<&Outgoing> {
-        let message = self.writing.get(self.begun)?;
-        self.begun += 1;
+        let message = self.moving.writing.get(usize::try_from(self.moving.begun).ok()?)?;
+        self.moving.begun += 1;
         Some(message)
     }
 
@@ -297,9 +297,9 @@ impl<K: Reacts> Engine<K> {
         }
         let mut bytes = 0;
         for _ in 0..messages {
-            bytes += self.writing.pop_front().map_or(0, |outgoing| outgoing.message().len());
+            bytes += self.moving.writing.pop_front().map_or(0, |outgoing| outgoing.message().len());
         }
-        self.begun = self.begun.saturating_sub(messages);
+        self.moving.begun = self.moving.begun.saturating_sub(u32::try_from(messages).unwrap_or(u32::MAX));
         self.shared.lock().mail.written(messages, bytes);
         self.tell(now, Happening::Sent { messages, bytes });
     }
@@ -327,6 +327,13 @@ impl<K: Reacts> Engine<K> {
         }
     }
 
+    /// Reports the opening once.
+    pub(crate) fn tell_opened(&mut self, now: Instant) {
+        if !core::mem::replace(&mut self.has_told_opened, true) {
+            self.tell(now, Happening::Opened);
+        }
+    }
+
     pub(crate) fn application_panicked(&mut self, now: Instant) {
         let close_timeout = K::close_timeout(self.context());
         self.session.handle_application_panicked(now, close_timeout);
@@ -345,9 +352,9 @@ impl<K: Reacts> Engine<K> {
     /// Ends a pass: passes on what the session has received, and copies its state into the shared view. Ready if something
     /// has changed since the pass began.
     pub(crate) fn finish_pass(&mut self, cx: &Context<'_>, now: Instant) -> Poll<()> {
-        let Self { shared, session, received, .. } = self;
+        let Self { shared, session, moving, .. } = self;
         let mut inner = shared.lock();
-        received.deliver(&mut inner, session, &shared.context, now);
+        moving.deliver(&mut inner, session, &shared.context, now);
         inner.show(session, self.transport);
         inner.mail.finish_pass();
         let changed = inner.mail.poll_change(cx);
@@ -359,24 +366,24 @@ impl<K: Reacts> Engine<K> {
     /// Passes on what the session has received, and copies its state into the shared view. Returns how the session ended, if
     /// it has ended since the last call. Messages are refused from then on.
     pub(crate) fn show_state(&mut self, now: Instant) -> Option<Disconnect> {
-        let Self { shared, session, received, writing, .. } = self;
+        let Self { shared, session, moving, .. } = self;
         let mut inner = shared.lock();
-        received.deliver(&mut inner, session, &shared.context, now);
+        moving.deliver(&mut inner, session, &shared.context, now);
         inner.show(session, self.transport);
         let end = session.end().filter(|_| !self.has_ended).map(|end| {
-            inner.mail.end_writing(writing);
+            inner.mail.end_writing(&mut moving.writing);
             Disconnect {
                 reason: end.reason,
                 silent_for: end.silent_for,
                 transport: self.transport,
                 unsent: inner.mail.unsent(),
-                close_frame: self.closing.peer_frame.take(),
+                close_frame: self.close_frames.take_peers(),
             }
         });
         drop(inner);
         if end.is_some() {
             self.has_ended = true;
-            self.begun = 0;
+            self.moving.begun = 0;
         }
         self.drop_unread();
         end

@@ -1,6 +1,7 @@
 //! Runs the application's code, such as callbacks, handlers and `Drop` implementations, and catches its panics.
 
 use core::any::Any;
+use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::panic::{self, AssertUnwindSafe};
@@ -43,16 +44,21 @@ impl Panicked {
     }
 }
 
-/// A future of the application. Catches a panic while it is polled or dropped.
-pub(crate) struct Guarded<T> {
-    future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
-    callback: &'static str,
+/// The name of a callback, in logs and metrics.
+pub(crate) trait Named {
+    const NAME: &'static str;
 }
 
-impl<T> Guarded<T> {
-    /// Guards a future. `callback` is its name in logs and metrics.
-    pub(crate) fn new(callback: &'static str, future: Pin<Box<dyn Future<Output = T> + Send>>) -> Self {
-        Self { future: Some(future), callback }
+/// A future of the application. Catches a panic while it is polled or dropped. Its name is a type, because the task of each
+/// session holds a guarded future all the time.
+pub(crate) struct Guarded<T, N: Named> {
+    future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    name: PhantomData<N>,
+}
+
+impl<T, N: Named> Guarded<T, N> {
+    pub(crate) fn new(future: Pin<Box<dyn Future<Output = T> + Send>>) -> Self {
+        Self { future: Some(future), name: PhantomData }
     }
 
     /// Polls the future, and drops it once it is ready or has panicked. After that, always returns `Pending`.
@@ -74,10 +80,10 @@ impl<T> Guarded<T> {
     }
 }
 
-impl<T> Drop for Guarded<T> {
+impl<T, N: Named> Drop for Guarded<T, N> {
     fn drop(&mut self) {
         if let Err(panicked) = self.end() {
-            panicked.report(self.callback, "-");
+            panicked.report(N::NAME, "-");
         }
     }
 }
@@ -113,12 +119,18 @@ mod tests {
         );
     }
 
+    struct Test;
+
+    impl Named for Test {
+        const NAME: &'static str = "test";
+    }
+
     #[test]
     fn a_future_may_panic_while_it_is_dropped() {
         let held = PanicsInItsDrop(1);
-        let mut future = Guarded::new("test", Box::pin(async move { drop(held) }));
+        let mut future = Guarded::<_, Test>::new(Box::pin(async move { drop(held) }));
         assert!(future.end().is_err());
         let held = PanicsInItsDrop(1);
-        drop(Guarded::new("test", Box::pin(async move { drop(held) })));
+        drop(Guarded::<_, Test>::new(Box::pin(async move { drop(held) })));
     }
 }

@@ -174,7 +174,10 @@ impl<K: Kind> Shared<K> {
     }
 
     /// Calls `look` now and after every change, until it returns a value.
-    pub(crate) fn until<T>(&self, mut look: impl FnMut(&Inner<K>) -> Option<T>) -> impl Future<Output = T> {
+    pub(crate) fn until<T>(
+        &self,
+        mut look: impl FnMut(&Inner<K>) -> Option<T> + Unpin,
+    ) -> impl Future<Output = T> {
         until(&self.changed, move || look(&self.lock()))
     }
 

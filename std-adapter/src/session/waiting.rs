@@ -1,55 +1,63 @@
 //! Waits for the signals of a session's task: room in the outbox, the handshake, the end.
 
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::session::send::{SendError, TrySendError};
 use crate::wire::message::Message;
 
+/// A future that calls a function now and after every change, until it returns a value.
+///
+/// It is part of every application's future, and most of the time it does not wait. So its place among those that wait
+/// is allocated only when it has to.
+pub(crate) struct Until<'a, L> {
+    changed: &'a Notify,
+    look: L,
+    change: Option<Pin<Box<Notified<'a>>>>,
+}
+
 /// Calls a function now and after every change, until it returns a value.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an async fn's future, part of every application's, has its arguments twice"
-)]
-pub(crate) fn until<T>(changed: &Notify, mut look: impl FnMut() -> Option<T>) -> impl Future<Output = T> {
-    async move {
+pub(crate) fn until<T, L: FnMut() -> Option<T>>(changed: &Notify, look: L) -> Until<'_, L> {
+    Until { changed, look, change: None }
+}
+
+impl<T, L: FnMut() -> Option<T> + Unpin> Future for Until<'_, L> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let Self { changed, look, change } = &mut *self;
         loop {
-            // Registered before the call, so that a change in between is not missed.
-            let change = changed.notified();
-            tokio::pin!(change);
-            change.as_mut().enable();
             if let Some(seen) = look() {
-                return seen;
+                return Poll::Ready(seen);
             }
-            change.await;
+            if let Some(awaited) = change {
+                ready!(awaited.as_mut().poll(cx));
+                *change = None;
+            } else {
+                // Registered before the next call, so that a change in between is not missed.
+                let awaited = change.insert(Box::pin(changed.notified()));
+                awaited.as_mut().enable();
+            }
         }
     }
 }
 
 /// Tries to send a message until it is accepted or refused.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an async fn's future, part of every application's, has its arguments twice"
-)]
 pub(crate) fn send(
     changed: &Notify,
     message: Message,
-    mut try_send: impl FnMut(Message) -> Result<(), TrySendError>,
+    mut try_send: impl FnMut(Message) -> Result<(), TrySendError> + Unpin,
 ) -> impl Future<Output = Result<(), SendError>> {
-    async move {
-        // Nearly always, there is room, and nothing to wait for.
-        let mut waiting = match try_send(message) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Refused(error)) => return Err(error),
-            Err(TrySendError::Full(message)) => Some(message),
-        };
-        let try_again = move || match try_send(waiting.take()?) {
-            Ok(()) => Some(Ok(())),
-            Err(TrySendError::Refused(error)) => Some(Err(error)),
-            Err(TrySendError::Full(message)) => {
-                waiting = Some(message);
-                None
-            }
-        };
-        until(changed, try_again).await
-    }
+    let mut waiting = Some(message);
+    until(changed, move || match try_send(waiting.take()?) {
+        Ok(()) => Some(Ok(())),
+        Err(TrySendError::Refused(error)) => Some(Err(error)),
+        Err(TrySendError::Full(message)) => {
+            waiting = Some(message);
+            None
+        }
+    })
 }

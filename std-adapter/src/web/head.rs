@@ -4,52 +4,48 @@
 //! headers also needs memory for quick access, which hardly any session uses. So the head is packed into one small
 //! allocation, and unpacked only when the application asks for it.
 
+mod fields;
+
 use core::net::SocketAddr;
 use std::sync::OnceLock;
 
-use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 
+use self::fields::{Packer, Unpacker};
 use crate::web::peer_addr::PeerAddr;
 
-/// A packed head, and the unpacked one once the application has asked for it.
+/// How many bytes most packed heads fit into.
+const USUAL: usize = 1024;
+
+/// A packed head, and the unpacked one once the application has asked for it. The method is GET, with which every session
+/// opens.
 pub(crate) struct Head {
-    /// The scheme, the authority, the path with the query, and then the name and the value of each header. Each field
-    /// follows its length.
+    /// The version, the scheme, the authority, the path with the query, and then the headers.
     packed: Box<[u8]>,
-    method: Method,
-    version: Version,
     extensions: Extensions,
     unpacked: OnceLock<Box<Parts>>,
 }
 
 impl Head {
-    /// Packs a head. Drops its extensions: the session stores the peer's address elsewhere.
+    /// Packs a head. Drops its extensions of the peer's address, which the session stores elsewhere.
     pub(crate) fn new(mut parts: Parts) -> Self {
-        let mut packed = Vec::new();
+        let mut packer = Packer::with_capacity(USUAL);
+        packer.put_number(VERSIONS.iter().position(|version| *version == parts.version).unwrap_or_default());
         let uri = &parts.uri;
-        put(&mut packed, uri.scheme_str().unwrap_or_default().as_bytes());
-        put(&mut packed, uri.authority().map_or("", Authority::as_str).as_bytes());
-        put(&mut packed, uri.path_and_query().map_or("", PathAndQuery::as_str).as_bytes());
+        packer.put(uri.scheme_str().unwrap_or_default().as_bytes());
+        packer.put(uri.authority().map_or("", Authority::as_str).as_bytes());
+        packer.put(uri.path_and_query().map_or("", PathAndQuery::as_str).as_bytes());
         for (name, value) in &parts.headers {
-            put(&mut packed, name.as_str().as_bytes());
-            put(&mut packed, value.as_bytes());
-            packed.push(u8::from(value.is_sensitive()));
+            packer.put_header(name, value);
         }
         parts.extensions.remove::<PeerAddr>();
         if parts.extensions.is_empty() {
             // An empty map of extensions may still own memory.
             parts.extensions = Extensions::new();
         }
-        Self {
-            packed: packed.into_boxed_slice(),
-            method: parts.method,
-            version: parts.version,
-            extensions: parts.extensions,
-            unpacked: OnceLock::new(),
-        }
+        Self { packed: packer.finish(), extensions: parts.extensions, unpacked: OnceLock::new() }
     }
 
     pub(crate) fn get(&self, peer: Option<SocketAddr>) -> &Parts {
@@ -68,27 +64,23 @@ impl Head {
         if let Some(peer) = peer {
             extensions.insert(PeerAddr(peer));
         }
-        let mut rest = &*self.packed;
-        let uri = target(&mut rest).unwrap_or_else(|error| {
+        let mut packed = Unpacker::new(&self.packed);
+        let version = VERSIONS.get(packed.take_number()).copied().unwrap_or_default();
+        let uri = target(&mut packed).unwrap_or_else(|error| {
             tracing::error!(%error, "a request's target cannot be unpacked: / stands in its place");
             Uri::default()
         });
         let mut headers = HeaderMap::new();
-        while !rest.is_empty() {
-            let name = HeaderName::from_bytes(take(&mut rest));
-            let value = HeaderValue::from_bytes(take(&mut rest));
-            let (sensitive, after) = rest.split_first().unwrap_or((&0, &[]));
-            rest = after;
+        while !packed.is_empty() {
             // Cannot fail: they were a valid name and a valid value before.
-            if let (Ok(name), Ok(mut value)) = (name, value) {
-                value.set_sensitive(*sensitive != 0);
+            if let Some((name, value)) = packed.take_header() {
                 headers.append(name, value);
             }
         }
         let (mut parts, ()) = Request::new(()).into_parts();
-        parts.method = self.method.clone();
+        parts.method = Method::GET;
         parts.uri = uri;
-        parts.version = self.version;
+        parts.version = version;
         parts.headers = headers;
         parts.extensions = extensions;
         parts
@@ -97,29 +89,18 @@ impl Head {
 
 /// Builds the target from its parts, because the parser of whole targets refuses some lengths that the parts may have
 /// together.
-fn target(packed: &mut &[u8]) -> Result<Uri, http::Error> {
+fn target(packed: &mut Unpacker<'_>) -> Result<Uri, http::Error> {
     let mut parts = uri::Parts::default();
-    let mut part = || Some(take(packed)).filter(|part| !part.is_empty());
+    let mut part = || Some(packed.take()).filter(|part| !part.is_empty());
     parts.scheme = part().map(Scheme::try_from).transpose()?;
     parts.authority = part().map(Authority::try_from).transpose()?;
     parts.path_and_query = part().map(PathAndQuery::try_from).transpose()?;
     Ok(Uri::from_parts(parts)?)
 }
 
-/// Appends a field behind its length. HTTP servers accept no field of 4 GiB or more, so the length fits into 32 bits.
-fn put(packed: &mut Vec<u8>, field: &[u8]) {
-    let len = u32::try_from(field.len()).unwrap_or(u32::MAX);
-    packed.extend_from_slice(&len.to_le_bytes());
-    packed.extend_from_slice(field);
-}
-
-fn take<'p>(packed: &mut &'p [u8]) -> &'p [u8] {
-    let Some((len, rest)) = packed.split_first_chunk() else { return &[] };
-    let len = usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX);
-    let (field, rest) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-    *packed = rest;
-    field
-}
+/// The versions of HTTP. A packed head has the place of its version here.
+const VERSIONS: [Version; 5] =
+    [Version::HTTP_11, Version::HTTP_10, Version::HTTP_2, Version::HTTP_09, Version::HTTP_3];
 
 #[cfg(test)]
 mod tests {
