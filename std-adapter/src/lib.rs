@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![deny(unsafe_code)]
 // Without a role there is nothing to use.
 #![cfg(any(feature = "client", feature = "server"))]
 #![cfg_attr(

@@ -9,3 +9,4 @@ pub(crate) mod payload;
 pub(crate) mod redact;
 #[cfg(feature = "server")]
 pub(crate) mod session_id;
+pub(crate) mod text;

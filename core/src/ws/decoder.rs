@@ -192,8 +192,11 @@ impl Decoder {
     }
 
     /// Returns what was found at the end of the bytes that were consumed.
-    fn decoded<'b>(&mut self, input: &'b [u8], advance: Advance) -> Result<Decoded<'b>, Error> {
-        let Advance { consumed, found } = advance;
+    fn decoded<'b>(
+        &mut self,
+        input: &'b [u8],
+        Advance { consumed, found }: Advance,
+    ) -> Result<Decoded<'b>, Error> {
         let item = match found {
             None => None,
             Some(Found { what, len }) => {

@@ -4,6 +4,7 @@ use eio_core::packet::WebSocketMessage;
 use eio_core::ws::Close;
 
 use crate::wire::close_frame::CloseFrame;
+use crate::wire::message::Message;
 use crate::wire::outgoing::ToWrite;
 
 /// Receives the messages from the peer.
@@ -12,6 +13,10 @@ pub(crate) trait FrameSink {
     fn wants_more(&self) -> bool;
     /// Handles a whole WebSocket message.
     fn handle(&mut self, frame: WebSocketMessage<'_>);
+    /// Handles a whole WebSocket message that has a buffer of its own, so that it need not be copied.
+    fn handle_owned(&mut self, frame: Message) {
+        self.handle(frame.as_websocket_message());
+    }
     /// Handles the arrival of a piece of an incomplete message.
     fn handle_activity(&mut self);
     /// Handles the peer's close frame, with its body if it has one. No message follows it.

@@ -1,21 +1,23 @@
-//! The bytes of one WebSocket. They are read into a scratch buffer that all connections of a thread share, decoded in
-//! place, and written without a copy if they are large. An idle connection owns no buffer.
+//! The bytes of one WebSocket. They are read into a scratch buffer that all connections of a thread share, and decoded in
+//! place. Large messages are read and written without a copy. An idle connection owns no buffer.
 
 mod batch;
 mod end;
+mod partial;
+mod read;
 mod stream;
 mod write;
 
 use core::cell::RefCell;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 use std::io;
 
-use eio_core::packet::WebSocketMessage;
-use eio_core::ws::{self, Decoder, Item, MessageKind};
+use eio_core::ws::Decoder;
 use eio_core::{BufferTooSmall, Revision};
 
 use self::batch::Batch;
 pub(crate) use self::end::ConnectionEnd;
+use self::partial::Partial;
 pub(crate) use self::stream::Stream;
 #[cfg(feature = "client")]
 use crate::carrier::dialed::Dialed;
@@ -29,10 +31,6 @@ const SCRATCH: usize = 64 * 1024;
 /// The largest number of bytes that are read before the session's other work gets its turn. Otherwise packets that never
 /// fill the inbox could delay that work without limit.
 const AT_ONCE: usize = 4 * SCRATCH;
-
-/// The largest number of reads from a socket before the silence of its peer is judged. They amount to 16 MiB, which is
-/// more than a kernel buffers, so later bytes had not arrived in time.
-const MAX_READS: usize = 256;
 
 thread_local! {
     static SCRATCH_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -50,19 +48,6 @@ impl FrameSource for Nothing {
     fn written(&mut self, _: usize) {}
 }
 
-/// A sink that discards frames.
-struct DiscardFrames;
-
-impl FrameSink for DiscardFrames {
-    fn wants_more(&self) -> bool {
-        true
-    }
-
-    fn handle(&mut self, _: WebSocketMessage<'_>) {}
-
-    fn handle_activity(&mut self) {}
-}
-
 /// The state of this side's close frame.
 #[derive(Clone, Debug)]
 enum Closing {
@@ -73,13 +58,16 @@ enum Closing {
 }
 
 /// The WebSocket of a session, or of a candidate for one.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct WebSocketIo {
     stream: Stream,
     decoder: Decoder,
     /// Received bytes of an incomplete header or control frame. At first, the bytes that hyper had read beyond the request.
     tail: Box<[u8]>,
     /// The pieces so far of an incomplete message.
-    partial: Vec<u8>,
+    partial: Option<Box<Partial>>,
+    /// Whether the last message was large. The next one probably is, too.
+    expects_large: bool,
     /// The frames that the kernel has not taken yet.
     unwritten: Option<Box<Batch>>,
     /// The payload of the pong for the peer's latest RFC 6455 ping.
@@ -90,6 +78,8 @@ pub(crate) struct WebSocketIo {
     revision: Revision,
     base64_only: bool,
     unread: bool,
+    /// Whether the peer broke a rule, so that its bytes cannot be decoded any more.
+    is_broken: bool,
 }
 
 impl WebSocketIo {
@@ -121,7 +111,8 @@ impl WebSocketIo {
             stream,
             decoder,
             tail: tail.into_boxed_slice(),
-            partial: Vec::new(),
+            partial: None,
+            expects_large: false,
             unwritten: None,
             pong: None,
             closing: Closing::No,
@@ -129,171 +120,8 @@ impl WebSocketIo {
             revision,
             base64_only: false,
             unread: false,
+            is_broken: false,
         }
-    }
-
-    /// Passes every frame that is ready to `sink`. It stops when `wants_more` returns false, when nothing is left to read,
-    /// or after [`AT_ONCE`] bytes, when it wakes the task again.
-    ///
-    /// `Pending` means that everything that had arrived was passed on, that the sink wants no more, or that there may be
-    /// [more](Self::has_unread).
-    pub(crate) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        sink: &mut impl FrameSink,
-    ) -> Poll<ConnectionEnd> {
-        let mut budget = AT_ONCE;
-        let mut exhausted = false;
-        let read = |stream: &mut Stream, room: &mut [u8]| {
-            if budget == 0 {
-                exhausted = true;
-                return Poll::Pending;
-            }
-            let at_once = room.len().min(budget);
-            let room = room.get_mut(..at_once).unwrap_or_default();
-            let read = ready!(stream.poll_read(cx, room));
-            budget = budget.saturating_sub(*read.as_ref().unwrap_or(&0));
-            Poll::Ready(read)
-        };
-        let end = self.read_with(read, sink);
-        self.unread = exhausted;
-        if exhausted {
-            cx.waker().wake_by_ref();
-        }
-        end
-    }
-
-    /// Returns whether the last [`poll_read`](Self::poll_read) stopped at its limit, so that there may be more to read.
-    pub(crate) fn has_unread(&self) -> bool {
-        self.unread
-    }
-
-    /// Reads and discards incoming bytes. Ready once no more bytes can come.
-    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.decoder.decode(&mut []).is_ok()
-            && !matches!(ready!(self.poll_read(cx, &mut DiscardFrames)), ConnectionEnd::Violation(_))
-        {
-            return Poll::Ready(());
-        }
-        // The bytes after a broken frame cannot be decoded. But if they stayed unread, closing would become a reset.
-        let mut scratch = SCRATCH_BUFFER.take();
-        scratch.resize(SCRATCH, 0);
-        let mut end = None;
-        for _ in 0..AT_ONCE / SCRATCH {
-            end = match self.stream.poll_read(cx, &mut scratch) {
-                Poll::Pending => Some(Poll::Pending),
-                Poll::Ready(Ok(0) | Err(_)) => Some(Poll::Ready(())),
-                Poll::Ready(Ok(_)) => continue,
-            };
-            break;
-        }
-        SCRATCH_BUFFER.set(scratch);
-        end.unwrap_or_else(|| {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-    }
-
-    /// Reads like [`poll_read`](Self::poll_read), but from the socket itself, because the runtime's record of its readiness
-    /// may be old.
-    ///
-    /// Returns `None` if the connection is not a plain socket.
-    pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ConnectionEnd>> {
-        self.stream.socket()?;
-        let mut reads = 0..MAX_READS;
-        let read = |stream: &mut Stream, room: &mut [u8]| match reads.next() {
-            Some(_) => stream.read_now(room),
-            None => Poll::Pending,
-        };
-        Some(self.read_with(read, sink))
-    }
-
-    fn read_with(
-        &mut self,
-        mut read: impl FnMut(&mut Stream, &mut [u8]) -> Poll<io::Result<usize>>,
-        sink: &mut impl FrameSink,
-    ) -> Poll<ConnectionEnd> {
-        // Taken out of its cell while in use, because `handle` may run code that reads another connection.
-        let mut scratch = SCRATCH_BUFFER.take();
-        scratch.resize(SCRATCH.max(self.tail.len()), 0);
-        let tail = core::mem::take(&mut self.tail);
-        let mut filled = tail.len();
-        scratch[..filled].copy_from_slice(&tail);
-        let end = loop {
-            // Earlier bytes come first: they arrived with the HTTP request, or while reading was paused.
-            let mut at = 0;
-            let mut end = None;
-            while end.is_none() && at < filled && sink.wants_more() {
-                match self.decode(scratch.get_mut(at..filled).unwrap_or_default(), sink) {
-                    Ok((consumed, found)) => {
-                        at += consumed;
-                        if self.decoder.is_closed() {
-                            end = Some(ConnectionEnd::Closed);
-                        } else if !found {
-                            break;
-                        }
-                    }
-                    Err(error) => {
-                        // The close frame tells the peer, if it has not been sent yet.
-                        self.close(CloseFrame::new(error.close_code(), "").ok());
-                        end = Some(error.into());
-                    }
-                }
-            }
-            if let Some(end) = end {
-                filled = 0;
-                break Poll::Ready(end);
-            }
-            scratch.copy_within(at..filled, 0);
-            filled -= at;
-            if !sink.wants_more() {
-                break Poll::Pending;
-            }
-            match read(&mut self.stream, scratch.get_mut(filled..).unwrap_or_default()) {
-                Poll::Pending => break Poll::Pending,
-                Poll::Ready(Ok(0)) => break Poll::Ready(ConnectionEnd::Closed),
-                Poll::Ready(Ok(len)) => filled += len,
-                Poll::Ready(Err(error)) => break Poll::Ready((&error).into()),
-            }
-        };
-        self.tail = scratch.get(..filled).unwrap_or_default().into();
-        SCRATCH_BUFFER.set(scratch);
-        end
-    }
-
-    /// Decodes up to the next item. Returns the number of consumed bytes, and whether there was an item.
-    fn decode(&mut self, input: &mut [u8], sink: &mut impl FrameSink) -> Result<(usize, bool), ws::Error> {
-        let decoded = self.decoder.decode(input)?;
-        match decoded.item {
-            None => return Ok((decoded.consumed, false)),
-            Some(Item::Message(frame)) => sink.handle(frame),
-            Some(Item::Piece(piece)) => {
-                self.partial.extend_from_slice(piece.bytes);
-                sink.handle_activity();
-                if piece.last {
-                    let message = core::mem::take(&mut self.partial);
-                    match piece.kind {
-                        MessageKind::Binary => sink.handle(WebSocketMessage::Binary(&message)),
-                        // Cannot fail: the decoder has checked the whole message.
-                        MessageKind::Text => {
-                            let text = core::str::from_utf8(&message).map_err(|_| ws::Error::InvalidUtf8)?;
-                            sink.handle(WebSocketMessage::Text(text));
-                        }
-                    }
-                }
-            }
-            Some(Item::Control(ws::ControlFrame::Ping(payload))) => {
-                // Only the latest of several pings is answered (RFC 6455 section 5.5.3).
-                self.pong = Some(Box::from(payload));
-            }
-            Some(Item::Control(ws::ControlFrame::Pong(_))) => {}
-            Some(Item::Control(ws::ControlFrame::Close(close))) => {
-                // The answer has the same code (RFC 6455 section 5.5.1).
-                self.close(close.and_then(|close| CloseFrame::new(close.code(), "").ok()));
-                sink.handle_close(close);
-            }
-        }
-        Ok((decoded.consumed, true))
     }
 
     /// Returns how the connection ended after a failed write. Bytes that arrived before, such as a close frame, say more

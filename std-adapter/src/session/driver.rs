@@ -32,6 +32,7 @@ use crate::session::kind::Kind as _;
 use crate::session::machine::Machine as _;
 use crate::session::silence::SilenceCheck;
 use crate::wire::close_frame::CloseFrame;
+use crate::wire::message::Message;
 use crate::wire::outgoing::ToWrite;
 
 /// How many passes one poll makes before it lets other tasks run.
@@ -294,6 +295,11 @@ impl<K: Reacts> FrameSink for SessionSink<'_, K> {
     fn handle(&mut self, frame: WebSocketMessage<'_>) {
         let packet = K::revision(self.engine.context()).decode(frame);
         self.engine.handle_packet(self.now, packet);
+    }
+
+    fn handle_owned(&mut self, frame: Message) {
+        let packet = K::revision(self.engine.context()).decode(frame.as_websocket_message());
+        self.engine.handle_packet_in(self.now, packet, &frame);
     }
 
     fn handle_activity(&mut self) {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use eio_core::handshake::{Handshake, Transport};
-use eio_core::packet::{DecodeError, Packet};
+use eio_core::packet::{Data, DecodeError, Packet};
 use eio_core::polling::Batch;
 use eio_core::session::{Control, SessionEvent};
 use eio_core::upgrade::UpgradeOutcome;
@@ -207,9 +207,28 @@ impl<K: Reacts> Engine<K> {
 
     /// Handles a decoded packet, or the error of decoding it.
     pub(crate) fn handle_packet(&mut self, now: Instant, packet: Result<Packet<'_>, DecodeError>) {
+        self.handle_packet_with(now, packet, Message::from_data);
+    }
+
+    /// Handles a packet of the WebSocket message `frame`, whose buffer a message shares.
+    pub(crate) fn handle_packet_in(
+        &mut self,
+        now: Instant,
+        packet: Result<Packet<'_>, DecodeError>,
+        frame: &Message,
+    ) {
+        self.handle_packet_with(now, packet, |data| Message::from_data_in(data, frame));
+    }
+
+    fn handle_packet_with(
+        &mut self,
+        now: Instant,
+        packet: Result<Packet<'_>, DecodeError>,
+        take: impl FnOnce(Data<'_>) -> Result<Message, BufferTooSmall>,
+    ) {
         let deadline = self.session.poll_timeout();
         match self.session.handle_packet(now, packet) {
-            Some(SessionEvent::Message(data)) => match Message::from_data(data) {
+            Some(SessionEvent::Message(data)) => match take(data) {
                 Ok(message) => self.receive(now, message),
                 Err(error) => {
                     self.tell(now, Happening::Undecodable(error));

@@ -89,6 +89,18 @@ impl Message {
             }
         })
     }
+
+    /// Takes a decoded packet's data out of the WebSocket message `frame` that it borrows. Text and bytes are not copied.
+    ///
+    /// # Errors
+    /// Returns an error if base64 is longer than it was measured, which should be impossible.
+    pub(crate) fn from_data_in(data: Data<'_>, frame: &Self) -> Result<Self, BufferTooSmall> {
+        match (data, frame) {
+            (Data::Text(text), Self::Text(frame)) => Ok(Self::Text(frame.slice_ref(text))),
+            (Data::Binary(bytes), Self::Binary(frame)) => Ok(Self::Binary(frame.slice_ref(bytes))),
+            (data, _) => Self::from_data(data),
+        }
+    }
 }
 
 impl From<&str> for Message {

@@ -11,6 +11,7 @@ mod close_frames;
 mod closing;
 mod due;
 mod faults;
+mod large_messages;
 mod log_subscribers;
 mod separator;
 mod shutdown;

@@ -13,6 +13,7 @@ pub(super) fn cases(cases: &mut Vec<Case>) {
     cases.push(case("CVE-2022-21676: frames with reserved bits, and other broken frames", 5, broken_frames));
     cases.push(case("CVE-2026-45736: tiny fragments without end", 100_000, tiny_fragments));
     cases.push(case("CVE-2026-45736: empty fragments without end", 100_000, empty_fragments));
+    cases.push(case("large messages that are announced and do not come", 50, announced_messages));
     cases.push(case("CVE-2026-48779: what others said is not disclosed", 20, memory_disclosure));
     cases.push(case("CVE-2026-48802: a flood of pongs", 50_000, flood_of_pongs));
     cases.push(case("a flood of pings from a client that does not read", 20_000, flood_of_pings));
@@ -105,6 +106,29 @@ async fn empty_fragments(target: Target, size: usize) -> io::Result<()> {
     send_many(&mut connection, &round, size).await?;
     connection.reset();
     target.server.end_of(&sid).await;
+    Ok(())
+}
+
+/// Each session has shown that it sends large messages. Then it announces the longest, of which only one byte comes.
+async fn announced_messages(target: Target, size: usize) -> io::Result<()> {
+    const HELD: u64 = 16 * 1024;
+    let before = target.server.state().await.heap;
+    let message = format!("4{}", "x".repeat(50_000));
+    let longest = frame(0x82, &vec![0; MAX_PAYLOAD as usize]);
+    let mut connections = Vec::new();
+    for _ in 0..size {
+        let (mut connection, sid) = Connection::open_websocket(target.address).await?;
+        connection.send(&text(&message)).await?;
+        while connection.frame().await?.payload.len() != message.len() {}
+        connection.send(&longest[..15]).await?;
+        connections.push((connection, sid));
+    }
+    let held = target.server.state().await.heap.saturating_sub(before) / size as u64;
+    assert!(held < HELD, "{held} bytes for each message that did not come: expected less than {HELD}");
+    for (connection, sid) in connections {
+        connection.reset();
+        target.server.end_of(&sid).await;
+    }
     Ok(())
 }
 

@@ -1,16 +1,17 @@
 //! The connection under a WebSocket.
 
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io::{self, Read as _};
 
+use bytes::BufMut as _;
 #[cfg(feature = "server")]
 use hyper::upgrade::Upgraded;
 #[cfg(feature = "server")]
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 #[cfg(feature = "client")]
 use crate::carrier::dialed::Dialed;
@@ -63,6 +64,17 @@ impl Stream {
         let mut buf = ReadBuf::new(room);
         ready!(either!(self, stream => Pin::new(stream).poll_read(cx, &mut buf)))?;
         Poll::Ready(Ok(buf.filled().len()))
+    }
+
+    /// Reads to the end of `bytes`, into the room that it already has, at most `at_most` bytes.
+    pub(super) fn poll_read_onto(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &mut Vec<u8>,
+        at_most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut room = bytes.limit(at_most);
+        either!(self, stream => pin!(stream.read_buf(&mut room)).poll(cx))
     }
 
     /// Reads from the socket itself. Returns `Pending` if nothing has arrived.
