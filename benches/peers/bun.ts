@@ -1,7 +1,7 @@
 // Socket.IO's engine for Bun on Bun's own server, as its documentation shows it, with the least that an application can
 // do.
 import { Server } from "@socket.io/bun-engine";
-import { pingInterval, pingTimeout, serve, started } from "./options.mjs";
+import { pingInterval, pingTimeout, serve, started, tls } from "./options.mjs";
 
 const engine = new Server({ path: "/engine.io/", pingInterval, pingTimeout });
 // The engine keeps its list of sessions to itself.
@@ -11,4 +11,4 @@ engine.on("connection", (socket) => {
   socket.on("close", () => sessions.delete(socket));
   serve(socket, () => sessions, "data", "write");
 });
-started(Bun.serve({ ...engine.handler(), hostname: "127.0.0.1", port: 0 }).port);
+started(Bun.serve({ ...engine.handler(), hostname: "127.0.0.1", port: 0, tls }).port);

@@ -1,14 +1,15 @@
 // The command line, the beginning and the end that all servers of the comparison share; see
 // ../servers/src/lib.rs.
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
   options: {
     workers: { type: "string", default: "1" },
     app: { type: "string", default: "echo" },
     "ping-interval": { type: "string", default: "25000" },
     "ping-timeout": { type: "string", default: "20000" },
-    tls: { type: "string", multiple: true },
+    tls: { type: "string" },
   },
   allowPositionals: true,
 });
@@ -20,10 +21,12 @@ function cannot(what) {
 }
 
 if (values.workers !== "1") cannot("JavaScript runs on one thread: a second worker would be a second server");
-if (values.tls) cannot("this server has no TLS in the comparison");
 
 export const pingInterval = Number(values["ping-interval"]);
 export const pingTimeout = Number(values["ping-timeout"]);
+
+/** The certificate and the key of TLS, if it is asked for: `--tls CERTIFICATE KEY`. */
+export const tls = values.tls && { cert: readFileSync(values.tls), key: readFileSync(positionals[0]) };
 
 /**
  * Does with the messages of a session what the command line asks for. `sessions` returns all of them. The libraries

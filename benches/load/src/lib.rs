@@ -20,5 +20,6 @@ pub mod replies;
 pub mod report;
 pub mod statistics;
 pub mod target;
+pub mod tls;
 pub mod traffic;
 pub mod websocket;

@@ -1,5 +1,6 @@
 //! `eio-load MEASURE --port PORT --pid PID ..` prints the figures of one measure as one line of JSON.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use eio_load::measures::{
 use eio_load::process::{Process, raise_open_files};
 use eio_load::report::Report;
 use eio_load::target::Target;
+use eio_load::tls;
 
 /// Generates load for an Engine.IO server on this machine, and measures the server.
 #[derive(Parser)]
@@ -57,6 +59,9 @@ enum Measure {
         /// How many messages of a WebSocket are on their way at any time
         #[arg(long, default_value_t = 1)]
         in_flight: usize,
+        /// Speaks TLS, and trusts the certificate in this PEM file
+        #[arg(long, value_name = "CERTIFICATE")]
+        tls: Option<PathBuf>,
     },
     /// Sends messages at a fixed rate: how long each takes to come back
     Latency {
@@ -129,8 +134,9 @@ enum Measure {
         server: ServerOptions,
         #[command(flatten)]
         time: TimeOptions,
-        /// How many are upgraded at once
-        #[arg(long, default_value_t = 32)]
+        /// How many are upgraded at once: enough that the server has work while some wait, as the protocol lets it
+        /// answer a poll up to 100 ms after the probe
+        #[arg(long, default_value_t = 1_000)]
         connections: usize,
     },
     /// Sends messages to a server that broadcasts: how long one takes to reach all
@@ -174,6 +180,13 @@ enum Measure {
         /// The server's program and its arguments
         #[arg(last = true, required = true)]
         program: Vec<String>,
+    },
+    /// Writes a certificate and its key to two PEM files, for servers that speak TLS
+    Certificate {
+        /// Where the certificate goes
+        certificate: PathBuf,
+        /// Where the key goes
+        key: PathBuf,
     },
 }
 
@@ -250,7 +263,7 @@ fn measure(command: Command) -> Result<Report> {
         Measure::Churn { server, time, connections } => {
             churn::measure(&server.target(), connections, time.warm_up(), time.time())
         }
-        Measure::Echo { server, time, messages, connections, in_flight } => {
+        Measure::Echo { server, time, messages, connections, in_flight, tls } => {
             let options = echo::Options {
                 connections,
                 size: messages.size,
@@ -259,7 +272,9 @@ fn measure(command: Command) -> Result<Report> {
                 time: time.time(),
                 warm_up: time.warm_up(),
             };
-            echo::measure(&server.target(), &options)
+            let mut target = server.target();
+            target.tls = tls.as_deref().map(tls::trust).transpose()?;
+            echo::measure(&target, &options)
         }
         Measure::Latency { server, time, messages, connections, rate } => {
             let options = latency::Options {
@@ -293,6 +308,9 @@ fn measure(command: Command) -> Result<Report> {
         Measure::Silent { server, connections } => silent::measure(&server.target(), connections),
         Measure::Vanish { server, connections } => vanish::measure(&server.target(), connections),
         Measure::Start { times, path, program } => start::measure(&program, &path, times),
+        Measure::Certificate { certificate, key } => {
+            tls::write_certificate(&certificate, &key).map(|()| Report::default())
+        }
     }
 }
 

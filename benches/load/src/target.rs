@@ -1,6 +1,9 @@
 //! The server that is measured.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use rustls::ClientConfig;
 
 use crate::clock::PATIENCE;
 use crate::failure::{Failure, Result};
@@ -16,13 +19,15 @@ pub struct Target {
     pub path: String,
     /// Its process.
     pub process: Process,
+    /// How TLS is spoken with it, if it is.
+    pub tls: Option<Arc<ClientConfig>>,
 }
 
 impl Target {
     /// Names the server that listens on a port of this machine.
     #[must_use]
     pub fn new(port: u16, path: String, process: Process) -> Self {
-        Self { address: (Ipv4Addr::LOCALHOST, port).into(), path, process }
+        Self { address: (Ipv4Addr::LOCALHOST, port).into(), path, process, tls: None }
     }
 
     /// Opens a connection that blocks, but for no longer than [`PATIENCE`], and sends small writes at once.

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use mio::net::TcpStream;
-
 use crate::clock::{self, PATIENCE};
 use crate::failure::{Failure, Result};
 use crate::frames::{Kind, Message, PONG};
 use crate::reactor::{self, Input, READ, Reactor};
 use crate::replies::{Arrived, Replies};
 use crate::target::Target;
-use crate::websocket::{self, Opened};
+use crate::tls::{Tls, Wire};
+use crate::websocket;
 
 /// WebSockets that all send the same message and receive its reply.
 #[derive(Debug)]
@@ -43,16 +42,23 @@ impl Traffic {
             pings: 0,
         };
         for _ in 0..count {
-            traffic.add(websocket::open(target)?)?;
+            traffic.add(target)?;
         }
         Ok(traffic)
     }
 
-    fn add(&mut self, opened: Opened) -> Result<()> {
-        let stream = self.reactor.adopt(opened.stream, self.connections.len())?;
+    /// Opens one more WebSocket.
+    fn add(&mut self, target: &Target) -> Result<()> {
+        let mut socket = target.connect()?;
+        let mut tls = target.tls.clone().map(Tls::begin).transpose()?;
+        let (_, rest) = match &mut tls {
+            None => websocket::open_on(target, &mut socket)?,
+            Some(tls) => websocket::open_on(target, &mut tls.on(&mut socket))?,
+        };
+        let wire = Wire::new(self.reactor.adopt(socket, self.connections.len())?, tls);
         let mut connection =
-            Connection { stream, replies: Replies::default(), at: 0, unsent: 0, pongs: 0, awaited: 0 };
-        connection.take(&opened.rest, &self.reply)?;
+            Connection { wire, replies: Replies::default(), at: 0, unsent: 0, pongs: 0, awaited: 0 };
+        connection.take(&rest, &self.reply)?;
         self.connections.push(connection);
         Ok(())
     }
@@ -110,9 +116,9 @@ impl Traffic {
             let connection = &mut self.connections[index];
             let mut replies = 0;
             loop {
-                let (len, more) = match reactor::read(&mut connection.stream, &mut self.buffer)? {
+                let (len, more) = match reactor::read(&mut connection.wire, &mut self.buffer)? {
                     Input::Some(len) => (len, true),
-                    Input::All(len) => (len, false),
+                    Input::All(len) => (len, len > 0 && connection.wire.reads_in_parts()),
                     Input::End => return Err(Failure::server("closed a WebSocket that was in use")),
                 };
                 let arrived = connection.take(&self.buffer[..len], &self.reply)?;
@@ -186,7 +192,7 @@ struct Frames {
 
 #[derive(Debug)]
 struct Connection {
-    stream: TcpStream,
+    wire: Wire,
     replies: Replies,
     /// How much of the frame that is being sent has been written.
     at: usize,
@@ -212,7 +218,7 @@ impl Connection {
     fn send(&mut self, messages: usize, frames: &Frames) -> Result<()> {
         self.unsent += messages * frames.len;
         while self.pongs > 0 && self.at == 0 {
-            match reactor::write(&mut self.stream, &PONG)? {
+            match reactor::write(&mut self.wire, &PONG)? {
                 0 => return Ok(()),
                 len if len < PONG.len() => return Err(Failure::server("takes a pong only in parts")),
                 _ => self.pongs -= 1,
@@ -221,10 +227,11 @@ impl Connection {
         while self.unsent > 0 {
             let end = frames.bytes.len().min(self.at + self.unsent);
             let bytes = &frames.bytes[self.at..end];
-            let written = reactor::write(&mut self.stream, bytes)?;
+            let written = reactor::write(&mut self.wire, bytes)?;
             self.unsent -= written;
             self.at = (self.at + written) % frames.len;
-            if written < bytes.len() {
+            // TLS takes a part of many bytes, although the socket is not full.
+            if written == 0 {
                 break;
             }
         }

@@ -49,13 +49,23 @@ pub struct Session {
 /// Fails if the server refuses it or keeps silent.
 pub fn open(target: &Target) -> Result<Opened> {
     let mut stream = target.connect()?;
+    let (session, rest) = open_on(target, &mut stream)?;
+    Ok(Opened { stream, at: clock::now(), session, rest })
+}
+
+/// Opens a WebSocket on a connection, and waits for its open packet. Returns what that says, and what has arrived behind
+/// it.
+///
+/// # Errors
+/// Fails if the server refuses it or keeps silent.
+pub fn open_on(target: &Target, stream: &mut (impl Read + Write)) -> Result<(Session, Vec<u8>)> {
     let request = target.websocket_request(None);
     stream.write_all(&request).map_err(Failure::system("a request cannot be sent"))?;
     let mut received = Vec::with_capacity(512);
     loop {
-        read_some(&mut stream, &mut received)?;
+        read_some(stream, &mut received)?;
         if let Some((session, len)) = opening(&received)? {
-            return Ok(Opened { stream, at: clock::now(), session, rest: received.split_off(len) });
+            return Ok((session, received.split_off(len)));
         }
     }
 }
@@ -122,10 +132,7 @@ impl Session {
 }
 
 /// Appends what has arrived, and waits if nothing has.
-///
-/// # Errors
-/// Fails if the server closed the connection, or kept silent for ten seconds.
-pub fn read_some(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<()> {
+fn read_some(stream: &mut impl Read, received: &mut Vec<u8>) -> Result<()> {
     let mut buffer = [0; 4096];
     match stream.read(&mut buffer) {
         Ok(0) => Err(Failure::server("closed a connection")),

@@ -73,12 +73,24 @@ async fn serve<H: EngineIoHandler>(listener: TcpListener, handler: H, options: O
         .ping_interval(options.ping_interval())
         .ping_timeout(options.ping_timeout())
         .build();
+    let acceptor = options.tls()?;
     let service = EngineIoService::with_config(Arc::new(handler), config);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let service = service.clone();
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades());
+        let (service, acceptor) = (service.clone(), acceptor.clone());
+        let http = http1::Builder::new();
+        match acceptor {
+            None => {
+                tokio::spawn(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+            }
+            Some(acceptor) => {
+                tokio::spawn(async move {
+                    let stream = TokioIo::new(acceptor.accept(stream).await.ok()?);
+                    http.serve_connection(stream, service).with_upgrades().await.ok()
+                });
+            }
+        }
     }
 }
 

@@ -4,11 +4,18 @@
 //! does. One that cannot do what it is asked for says so on standard error and ends with the code 2.
 
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What a server is asked for.
 #[derive(Clone, Debug, Parser)]
@@ -26,6 +33,9 @@ pub struct Options {
     /// How long it waits for a pong, in milliseconds
     #[arg(long, default_value_t = 20_000)]
     ping_timeout: u64,
+    /// Serves TLS with the certificate and the key in these two PEM files
+    #[arg(long, num_args = 2, value_names = ["CERTIFICATE", "KEY"])]
+    tls: Vec<PathBuf>,
 }
 
 /// What is done with a message.
@@ -49,6 +59,23 @@ impl Options {
     #[must_use]
     pub const fn ping_timeout(&self) -> Duration {
         Duration::from_millis(self.ping_timeout)
+    }
+
+    /// Returns what accepts TLS, if it is asked for.
+    ///
+    /// # Errors
+    /// Fails if the files hold no certificate and key that belong together.
+    pub fn tls(&self) -> io::Result<Option<TlsAcceptor>> {
+        let [certificate, key] = &self.tls[..] else { return Ok(None) };
+        let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
+        let key = PrivateKeyDer::from_pem_file(key).map_err(io::Error::other)?;
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_no_client_auth()
+            .with_single_cert(chain.map_err(io::Error::other)?, key)
+            .map_err(io::Error::other)?;
+        Ok(Some(TlsAcceptor::from(Arc::new(config))))
     }
 }
 

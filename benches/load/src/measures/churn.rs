@@ -1,5 +1,6 @@
 //! WebSockets that are opened and closed again: how many a second, and what each costs.
 
+use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 use eio_core::ws::{ControlFrame, Decoder, Item};
@@ -70,10 +71,12 @@ enum Step {
 impl Churn<'_> {
     fn open(&self, index: usize) -> Result<Slot> {
         let failed = Failure::system("a connection cannot be opened");
-        let mut stream = TcpStream::connect(self.target.address).map_err(failed)?;
-        let _ = stream.set_nodelay(true);
-        self.reactor.watch(&mut stream, index)?;
-        Ok(Slot { stream, step: Step::Connecting, received: Vec::with_capacity(512) })
+        let stream = TcpStream::connect(self.target.address).map_err(failed)?;
+        let mut slot = Slot { stream, step: Step::Connecting, received: Vec::with_capacity(512) };
+        // On the loopback interface a connection is there at once: what is sent now needs no turn of its own.
+        slot.request(&self.request)?;
+        self.reactor.watch(&mut slot.stream, index)?;
+        Ok(slot)
     }
 
     /// Opens and closes WebSockets for this time.
@@ -112,22 +115,32 @@ impl Slot {
     /// Takes the WebSocket as far as it gets. Returns whether it has been closed.
     fn go_on(&mut self, request: &[u8], buffer: &mut [u8]) -> Result<bool> {
         if self.step == Step::Connecting {
-            if let Ok(Some(source)) = self.stream.take_error() {
-                return Err(Failure::System { what: "a connection cannot be opened", source });
-            }
-            if self.stream.peer_addr().is_err() {
-                return Ok(false);
-            }
-            self.send(request)?;
-            self.step = Step::Opening;
+            self.request(request)?;
         }
         loop {
             match reactor::read(&mut self.stream, buffer)? {
                 Input::All(0) => return Ok(false),
-                Input::Some(len) | Input::All(len) => self.take(&buffer[..len])?,
+                Input::Some(len) | Input::All(len) => {
+                    self.take(&buffer[..len])?;
+                    // The server closes nothing before it has the close frame, which has just been sent.
+                    if self.step == Step::Closing(self.received.len()) {
+                        return Ok(false);
+                    }
+                }
                 Input::End => return self.end().map(|()| true),
             }
         }
+    }
+
+    /// Sends the request, if the connection is there.
+    fn request(&mut self, request: &[u8]) -> Result<()> {
+        match self.stream.write(request) {
+            Ok(len) if len == request.len() => self.step = Step::Opening,
+            Ok(_) => return Err(Failure::server("takes a few bytes only in parts")),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {}
+            Err(source) => return Err(Failure::System { what: "a connection cannot be opened", source }),
+        }
+        Ok(())
     }
 
     /// Takes bytes that have arrived. Answers the open packet with a close frame.

@@ -13,11 +13,12 @@ use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use eio_bench_servers::{App, Options, Stop, run};
 use eio_core::ws::Key;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
 /// The longest message.
@@ -25,6 +26,11 @@ const MAX_PAYLOAD: usize = 1_000_000;
 
 /// How many bytes a client's header is longer than a server's: the masking key.
 const KEY_LEN: usize = 4;
+
+/// TCP, or TLS on it.
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; 64 * 1024]);
@@ -38,18 +44,28 @@ async fn serve(listener: TcpListener, options: Options) -> Result<(), Stop> {
     if options.app != App::Echo {
         return Err(Stop::Cannot("the bare loop has no list of its connections, and can only echo"));
     }
+    let acceptor = options.tls()?;
+    let periods = (options.ping_interval(), options.ping_timeout());
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         // However a connection ends, the others go on.
-        tokio::spawn(connection(stream, options.clone()));
+        match acceptor.clone() {
+            None => tokio::spawn(connection(stream, periods)),
+            Some(acceptor) => {
+                tokio::spawn(
+                    async move { Box::pin(connection(acceptor.accept(stream).await?, periods)).await },
+                )
+            }
+        };
     }
 }
 
-async fn connection(mut stream: TcpStream, options: Options) -> io::Result<()> {
-    open(&mut stream, &options).await?;
+async fn connection<S: Stream>(mut stream: S, periods: (Duration, Duration)) -> io::Result<()> {
+    let (ping_interval, ping_timeout) = periods;
+    open(&mut stream, periods).await?;
     let mut frames = Frames::default();
-    let mut timer = pin!(sleep(options.ping_interval()));
+    let mut timer = pin!(sleep(ping_interval));
     let mut awaits_pong = false;
     loop {
         let turn = poll_fn(|cx| match frames.poll_echo(&mut stream, cx) {
@@ -62,26 +78,29 @@ async fn connection(mut stream: TcpStream, options: Options) -> io::Result<()> {
                 if !frames.unsent.is_empty() {
                     stream.write_all(&std::mem::take(&mut frames.unsent)).await?;
                 }
+                // TLS may still hold some of it; for TCP this does nothing.
+                stream.flush().await?;
                 if end {
                     return Ok(());
                 }
                 if pong {
                     awaits_pong = false;
-                    timer.as_mut().reset(Instant::now() + options.ping_interval());
+                    timer.as_mut().reset(Instant::now() + ping_interval);
                 }
             }
             None if awaits_pong => return Ok(()),
             None => {
                 awaits_pong = true;
                 stream.write_all(b"\x81\x012").await?;
-                timer.as_mut().reset(Instant::now() + options.ping_timeout());
+                stream.flush().await?;
+                timer.as_mut().reset(Instant::now() + ping_timeout);
             }
         }
     }
 }
 
 /// Reads the request, and answers it with the open packet behind the head.
-async fn open(stream: &mut TcpStream, options: &Options) -> io::Result<()> {
+async fn open(stream: &mut impl Stream, periods: (Duration, Duration)) -> io::Result<()> {
     static SESSIONS: AtomicU64 = AtomicU64::new(0);
     let mut head = Vec::with_capacity(1024);
     while !head.ends_with(b"\r\n\r\n") {
@@ -99,8 +118,8 @@ async fn open(stream: &mut TcpStream, options: &Options) -> io::Result<()> {
     let open = format!(
         r#"0{{"sid":"{:020}","upgrades":[],"pingInterval":{},"pingTimeout":{},"maxPayload":{MAX_PAYLOAD}}}"#,
         SESSIONS.fetch_add(1, Ordering::Relaxed),
-        options.ping_interval().as_millis(),
-        options.ping_timeout().as_millis(),
+        periods.0.as_millis(),
+        periods.1.as_millis(),
     );
     let mut answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -110,7 +129,8 @@ async fn open(stream: &mut TcpStream, options: &Options) -> io::Result<()> {
     .into_bytes();
     answer.extend([0x81, u8::try_from(open.len()).expect("an open packet of less than 126 bytes")]);
     answer.extend(open.as_bytes());
-    stream.write_all(&answer).await
+    stream.write_all(&answer).await?;
+    stream.flush().await
 }
 
 /// What came besides messages.
@@ -132,11 +152,11 @@ struct Frames {
 
 impl Frames {
     /// Reads once, and echoes what came.
-    fn poll_echo(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<Arrived>> {
+    fn poll_echo(&mut self, stream: &mut impl Stream, cx: &mut Context<'_>) -> Poll<io::Result<Arrived>> {
         if self.partial.is_empty() {
             return SCRATCH.with_borrow_mut(|scratch| {
                 let len = ready!(read(stream, cx, scratch))?;
-                Poll::Ready(self.echo(stream, &mut scratch[..len]))
+                Poll::Ready(self.echo(stream, cx, &mut scratch[..len]))
             });
         }
         let len = ready!(read(stream, cx, &mut self.partial[self.filled..]))?;
@@ -145,11 +165,16 @@ impl Frames {
             return Poll::Ready(Ok(Arrived { end: len == 0, ..Arrived::default() }));
         }
         let mut whole = std::mem::take(&mut self.partial);
-        Poll::Ready(self.echo(stream, &mut whole))
+        Poll::Ready(self.echo(stream, cx, &mut whole))
     }
 
     /// Echoes the frames of `input`, and keeps the beginning of one that is not whole.
-    fn echo(&mut self, stream: &TcpStream, input: &mut [u8]) -> io::Result<Arrived> {
+    fn echo(
+        &mut self,
+        stream: &mut impl Stream,
+        cx: &mut Context<'_>,
+        input: &mut [u8],
+    ) -> io::Result<Arrived> {
         if input.is_empty() {
             return Ok(Arrived { end: true, pong: false });
         }
@@ -181,19 +206,19 @@ impl Frames {
             }
             at = end;
         }
-        self.write(stream, input.get(KEY_LEN..to).unwrap_or_default())?;
+        self.write(stream, cx, input.get(KEY_LEN..to).unwrap_or_default())?;
         self.keep(&input[at..])?;
         Ok(arrived)
     }
 
     /// Writes what the socket takes, and keeps the rest.
-    fn write(&mut self, stream: &TcpStream, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, stream: &mut impl Stream, cx: &mut Context<'_>, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
-        let written = match stream.try_write(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            written => written?,
+        let written = match Pin::new(stream).poll_write(cx, bytes) {
+            Poll::Ready(written) => written?,
+            Poll::Pending => 0,
         };
         self.unsent.extend_from_slice(&bytes[written..]);
         Ok(())
@@ -213,7 +238,7 @@ impl Frames {
 }
 
 /// Reads once.
-fn read(stream: &mut TcpStream, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+fn read(stream: &mut impl Stream, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
     let mut buffer = ReadBuf::new(buffer);
     ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
     Poll::Ready(Ok(buffer.filled().len()))

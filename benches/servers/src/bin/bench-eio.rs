@@ -7,6 +7,7 @@ use eio_bench_servers::{App, Options, Stop, run};
 use eio_core::settings::Heartbeat;
 use eio_tokio::{Server, ServerBuilder, Socket};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 async fn echo(mut socket: Socket) {
     while let Ok(message) = socket.recv().await {
@@ -37,7 +38,23 @@ async fn serve(listener: TcpListener, options: Options) -> Result<(), Stop> {
         }
         _ => build(Server::builder(echo)),
     };
-    Ok(server.serve(listener).await?)
+    match options.tls()? {
+        None => Ok(server.serve(listener).await?),
+        Some(acceptor) => serve_tls(listener, server, acceptor).await,
+    }
+}
+
+async fn serve_tls(listener: TcpListener, server: Server, acceptor: TlsAcceptor) -> Result<(), Stop> {
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let (server, acceptor) = (server.clone(), acceptor.clone());
+        tokio::spawn(async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                Box::pin(server.serve_connection(stream, Some(peer))).await;
+            }
+        });
+    }
 }
 
 fn main() -> ExitCode {
