@@ -8,6 +8,7 @@
 //! All values between the loop and the core pass through `black_box`. So the compiler knows neither the state nor the
 //! input of a call, as in a program that waits for a socket between calls.
 
+mod bulk;
 mod heartbeats;
 mod legacy;
 mod messages;
@@ -28,7 +29,7 @@ struct Case {
 
 /// Lists every case.
 fn cases() -> impl Iterator<Item = &'static Case> {
-    heartbeats::CASES.iter().chain(messages::CASES).chain(legacy::CASES)
+    heartbeats::CASES.iter().chain(messages::CASES).chain(bulk::CASES).chain(legacy::CASES)
 }
 
 const USAGE: &str =

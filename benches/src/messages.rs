@@ -10,6 +10,12 @@ use crate::Case;
 
 pub(crate) const CASES: &[Case] = &[
     Case {
+        name: "packet-decode",
+        about: "decodes the text of a message of 20 bytes into a packet",
+        run: packet_decode,
+        bare,
+    },
+    Case {
         name: "frame-encode",
         about: "encodes a message of 20 bytes into a server's WebSocket frame, in place",
         run: frame_encode,
@@ -56,6 +62,13 @@ fn bare(times: u64) {
     repeat(times, || black_box(TEXT));
 }
 
+const PACKET: &str = "4nineteen characters";
+
+#[inline(never)]
+fn packet_decode(times: u64) {
+    repeat(times, || v4::decode(WebSocketMessage::Text(black_box(PACKET))));
+}
+
 #[inline(never)]
 fn frame_encode(times: u64) {
     let mut buffer = [0; 64];
@@ -86,7 +99,7 @@ fn masked_frame() -> [u8; FRAME] {
 #[inline(never)]
 fn bare_decode(times: u64) {
     let frame = black_box(masked_frame());
-    repeat(times, || black_box(frame).len());
+    repeat(times, || black_box(&mut black_box(frame)[..]).len());
 }
 
 #[inline(never)]
@@ -95,7 +108,9 @@ fn frame_decode(times: u64) {
     let mut decoder = black_box(Decoder::server(1_000_000));
     repeat(times, || {
         let mut frame = black_box(frame);
-        let Ok(Decoded { item: Some(Item::Message(message)), .. }) = decoder.decode(&mut frame) else {
+        let Ok(Decoded { item: Some(Item::Message(message)), .. }) =
+            decoder.decode(black_box(&mut frame[..]))
+        else {
             panic!("a message");
         };
         black_box(v4::decode(message)).is_ok()
@@ -128,7 +143,7 @@ fn bare_packets(times: u64) {
 
 #[inline(never)]
 fn payload_decode(times: u64) {
-    let body = black_box(["4nineteen characters"; PACKETS].join("\x1e"));
+    let body = black_box([PACKET; PACKETS].join("\x1e"));
     repeat(times, || {
         for packet in payload::v4::decode(body.as_bytes(), payload::DEFAULT_MAX_PACKETS) {
             black_box(packet).expect("a packet");

@@ -25,6 +25,7 @@ use crate::BufferTooSmall;
 /// assert_eq!(v4::decode(WebSocketMessage::Binary(&[1, 2])), Ok(Packet::message(WebSocketMessage::Binary(&[1, 2]))));
 /// assert_eq!(v4::decode(WebSocketMessage::Text("bAQ!D")).unwrap_err().at, 3);
 /// ```
+#[inline]
 pub fn decode(message: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
     let WebSocketMessage::Text(text) = message else { return Ok(Packet::message(message)) };
     // One step for both forms, and no `strip_prefix` with a `char`: it brings more code into a small image.

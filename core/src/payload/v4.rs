@@ -15,7 +15,8 @@ use crate::packet::{Data, DecodeError, DecodeErrorKind, Packet, WebSocketMessage
 pub const RECORD_SEPARATOR: u8 = 0x1e;
 
 /// Returns an iterator over the packets in `body`. It accepts at most `max_packets` (see
-/// [`DEFAULT_MAX_PACKETS`](super::DEFAULT_MAX_PACKETS)).
+/// [`DEFAULT_MAX_PACKETS`](super::DEFAULT_MAX_PACKETS)). The call itself reads the whole body, to find where it stops
+/// being text.
 ///
 /// An empty body is an error. So is an empty packet before, between or after separators.
 ///
@@ -30,15 +31,29 @@ pub const RECORD_SEPARATOR: u8 = 0x1e;
 /// assert_eq!(packets.next(), None);
 /// ```
 pub const fn decode(body: &[u8], max_packets: usize) -> Decoder<'_> {
-    Decoder { rest: Some(body), at: 0, left: max_packets }
+    let (text, is_text) = text_at_start(body);
+    Decoder { rest: Some(text), is_text, at: 0, left: max_packets }
+}
+
+/// Returns the text at the start of `bytes`, and whether it is all of them.
+const fn text_at_start(bytes: &[u8]) -> (&str, bool) {
+    let len = match core::str::from_utf8(bytes) {
+        Ok(text) => return (text, true),
+        Err(error) => error.valid_up_to(),
+    };
+    let Some((bytes, _)) = bytes.split_at_checked(len) else { return ("", false) };
+    let Ok(text) = core::str::from_utf8(bytes) else { return ("", false) };
+    (text, false)
 }
 
 /// An iterator over the packets of one payload; see [`decode`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Decoder<'a> {
-    /// The part that is still to be decoded. `None` at the end of the payload and after an error.
-    rest: Option<&'a [u8]>,
+    /// The part that is still to be decoded, as far as it is text. `None` at the end of the payload and after an error.
+    rest: Option<&'a str>,
+    /// Whether the payload is text to its end.
+    is_text: bool,
     /// The offset of `rest` in the payload.
     at: usize,
     /// The number of packets that are still allowed.
@@ -49,31 +64,56 @@ impl<'a> Iterator for Decoder<'a> {
     type Item = Result<Packet<'a>, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.rest.take()?;
+        let rest = self.rest?;
         let at = self.at;
+        let record = self.take_record(rest);
+        let packet = record.and_then(|record| v4::decode(WebSocketMessage::Text(record)));
+        if packet.is_err() {
+            self.rest = None;
+        }
+        Some(packet.map_err(|error| error.after(at)))
+    }
+}
+
+impl<'a> Decoder<'a> {
+    /// Takes the text up to the next separator, or to the end. An error counts from the start of this text.
+    fn take_record(&mut self, rest: &'a str) -> Result<&'a str, DecodeError> {
         if self.left == 0 {
-            return Some(Err(DecodeError::new(DecodeErrorKind::TooManyPackets, at)));
+            return Err(DecodeError::new(DecodeErrorKind::TooManyPackets, 0));
         }
         self.left = self.left.saturating_sub(1);
-        let end = rest.iter().position(|byte| *byte == RECORD_SEPARATOR);
-        let record = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-        let packet = decode_record(record).map_err(|error| error.after(at));
-        if let (Ok(_), Some(end)) = (packet, end) {
-            let past = end.saturating_add(1);
-            self.at = at.saturating_add(past);
-            self.rest = rest.get(past..);
-        }
-        Some(packet)
+        let Some(end) = first_separator(rest.as_bytes()) else {
+            self.rest = None;
+            let invalid = DecodeError::new(DecodeErrorKind::InvalidUtf8, rest.len());
+            return if self.is_text { Ok(rest) } else { Err(invalid) };
+        };
+        let past = end.saturating_add(1);
+        self.at = self.at.saturating_add(past);
+        self.rest = rest.get(past..);
+        Ok(rest.get(..end).unwrap_or_default())
     }
 }
 
 impl FusedIterator for Decoder<'_> {}
 
-fn decode_record(record: &[u8]) -> Result<Packet<'_>, DecodeError> {
-    match core::str::from_utf8(record) {
-        Ok(text) => v4::decode(WebSocketMessage::Text(text)),
-        Err(error) => Err(DecodeError::new(DecodeErrorKind::InvalidUtf8, error.valid_up_to())),
+/// Returns the position of the first separator in `text`. Reads eight bytes at a time. The last eight may overlap those
+/// before.
+fn first_separator(text: &[u8]) -> Option<usize> {
+    let Some(last) = text.last_chunk() else { return text.iter().position(|byte| *byte == RECORD_SEPARATOR) };
+    let (words, _) = text.as_chunks();
+    for (number, word) in words.iter().enumerate() {
+        if let Some(offset) = first_in_word(*word) {
+            return Some(number << 3 | offset);
+        }
     }
+    let offset = first_in_word(*last)?;
+    Some(text.len().saturating_sub(8).saturating_add(offset))
+}
+
+fn first_in_word(word: [u8; 8]) -> Option<usize> {
+    let found = separators(word) & HIGHEST_BITS;
+    // A byte after the first separator may be marked by mistake, but none before it.
+    (found != 0).then_some(usize::try_from(found.trailing_zeros() / 8).unwrap_or(0))
 }
 
 /// Returns the position of a [`RECORD_SEPARATOR`] in the packet's text, if it contains one. No payload of this revision
@@ -111,7 +151,7 @@ fn has_separator(text: &[u8]) -> bool {
 /// Returns a value with the highest bit of a byte set if one of the bytes is a separator: only a difference of zero
 /// borrows from a highest bit that was not set.
 const fn separators(bytes: [u8; 8]) -> u64 {
-    let differences = u64::from_ne_bytes(bytes) ^ u64::from_ne_bytes([RECORD_SEPARATOR; 8]);
+    let differences = u64::from_le_bytes(bytes) ^ u64::from_le_bytes([RECORD_SEPARATOR; 8]);
     differences.wrapping_sub(LOWEST_BITS) & !differences
 }
 
@@ -232,6 +272,71 @@ mod tests {
             payload.push(&Packet::PONG).unwrap();
             assert!(decode(payload.finish(), DEFAULT_MAX_PACKETS).eq([Ok(Packet::PING), Ok(Packet::PONG)]));
             text[at] = b'x';
+        }
+    }
+
+    /// What [`decode`] returns, by checking one record after the other.
+    fn slowly(body: &[u8], mut check: impl FnMut(Result<Packet<'_>, DecodeError>)) {
+        let mut at = 0;
+        for record in body.split(|byte| *byte == RECORD_SEPARATOR) {
+            let packet = match core::str::from_utf8(record) {
+                Ok(text) => v4::decode(WebSocketMessage::Text(text)),
+                Err(error) => Err(DecodeError::new(DecodeErrorKind::InvalidUtf8, error.valid_up_to())),
+            };
+            check(packet.map_err(|error| error.after(at)));
+            if packet.is_err() {
+                return;
+            }
+            at = at.saturating_add(record.len()).saturating_add(1);
+        }
+    }
+
+    fn assert_decoded_as_slowly(body: &[u8]) {
+        let mut packets = decode(body, DEFAULT_MAX_PACKETS);
+        slowly(body, |packet| assert_eq!(packets.next(), Some(packet), "{body:x?}"));
+        assert_eq!(packets.next(), None, "{body:x?}");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
+    fn a_separator_is_found_at_every_place_of_every_length_and_nothing_else_is_taken_for_one() {
+        // Neighbours of the separator, and what differs from it in the highest bit.
+        for filler in ["4", "\x1d", "\x1f", "\x1e", "\u{9e}", "\0"] {
+            for (len, start) in (0..=40).flat_map(|len| (0..8).map(move |start| (len, start))) {
+                let mut buffer = [b'4'; 8 + 2 * 40];
+                let body = &mut buffer[start..start + len];
+                for piece in body.chunks_exact_mut(2 * filler.len()) {
+                    piece[..filler.len()].copy_from_slice(filler.as_bytes());
+                }
+                assert_decoded_as_slowly(body);
+                for at in 0..len {
+                    for bytes in [&[RECORD_SEPARATOR][..], &[RECORD_SEPARATOR; 2], &[0x1f, RECORD_SEPARATOR]]
+                    {
+                        let mut body = [0; 2 * 40 + 8];
+                        let body = &mut body[start..start + len];
+                        body.copy_from_slice(&buffer[start..start + len]);
+                        body.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
+                        assert_decoded_as_slowly(body);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
+    fn what_is_not_text_ends_the_payload_in_its_own_record_wherever_it_stands() {
+        for len in 1..=40 {
+            for at in 0..len {
+                // A byte of no character, a character that is cut off, and one that a separator cuts off.
+                for bytes in [&[0xff][..], &[0xe2, 0x82], &[0xe2, 0x82, RECORD_SEPARATOR]] {
+                    let mut body = [b'4'; 40];
+                    let body = &mut body[..len];
+                    body.iter_mut().skip(7).step_by(9).for_each(|byte| *byte = RECORD_SEPARATOR);
+                    body.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
+                    assert_decoded_as_slowly(body);
+                }
+            }
         }
     }
 

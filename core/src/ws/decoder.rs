@@ -1,5 +1,8 @@
 //! The stream decoder: bytes to messages, pieces of messages and control frames.
 
+mod short;
+
+use self::short::ShortMessage;
 use super::header::ReceivedHeader;
 use super::utf8::Utf8;
 use super::{
@@ -108,9 +111,15 @@ impl Decoder {
     ///
     /// # Errors
     /// Returns an [`Error`] if the peer broke a rule. Every later call returns the same error.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "a seventh of its instructions would move the result through memory"
+    )]
     pub fn decode<'b>(&mut self, input: &'b mut [u8]) -> Result<Decoded<'b>, Error> {
-        let advance = self.advance(input)?;
-        self.decoded(input, advance)
+        let Some(short) = self.short_message(input) else { return self.decode_any(input) };
+        let message = message(short.kind, short.unmask(input)).map_err(|error| self.fail(error))?;
+        Ok(Decoded { consumed: short.end, item: Some(Item::Message(message)) })
     }
 
     /// Decodes like [`decode`](Self::decode), but leaves the check of text to the caller, who may have faster
@@ -133,7 +142,24 @@ impl Decoder {
     ///
     /// # Errors
     /// Returns an [`Error`] if the peer broke another rule. Every later call returns the same error.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as for `decode`")]
     pub fn decode_unchecked_text<'b>(&mut self, input: &'b mut [u8]) -> Result<Decoded<'b>, Error> {
+        let Some(short) = self.short_message(input) else { return self.decode_any_unchecked_text(input) };
+        let piece = Piece { kind: short.kind, bytes: short.unmask(input), first: true, last: true };
+        Ok(Decoded { consumed: short.end, item: Some(Item::Piece(piece)) })
+    }
+
+    /// Decodes any item.
+    #[inline(never)]
+    fn decode_any<'b>(&mut self, input: &'b mut [u8]) -> Result<Decoded<'b>, Error> {
+        let advance = self.advance(input)?;
+        self.decoded(input, advance)
+    }
+
+    /// Decodes any item, and leaves the check of text to the caller.
+    #[inline(never)]
+    fn decode_any_unchecked_text<'b>(&mut self, input: &'b mut [u8]) -> Result<Decoded<'b>, Error> {
         let mut advance = self.advance_with(input, |_, _| Ok(()))?;
         if let Some(Found { what, .. }) = &mut advance.found
             && let What::Whole(Whole::Message(kind)) = *what
@@ -169,6 +195,12 @@ impl Decoder {
     pub(super) fn limit_message_len(&mut self, room: usize) {
         let room = u32::try_from(room).unwrap_or(u32::MAX);
         self.max_message_len = self.max_message_len.min(room);
+    }
+
+    /// Returns the short message at the start of `input`, if there is one and it may come here.
+    fn short_message(&self, input: &[u8]) -> Option<ShortMessage> {
+        let may_come = self.message.is_none() && matches!(self.end, End::Not);
+        if may_come { ShortMessage::find(input, self.masked, self.max_message_len) } else { None }
     }
 
     /// Decodes and unmasks up to the next item. The item's bytes are the last bytes that were consumed.
@@ -339,17 +371,22 @@ fn control(whole: Whole, header: ReceivedHeader, rest: &mut [u8], consumed: usiz
 pub(super) fn received(what: What, bytes: &[u8]) -> Result<Received<'_>, Error> {
     Ok(match what {
         What::Piece { kind, first, last } => Received::Piece(Piece { kind, bytes, first, last }),
-        What::Whole(Whole::Message(MessageKind::Text)) => match core::str::from_utf8(bytes) {
-            Ok(text) => Received::Message(WebSocketMessage::Text(text)),
-            Err(_) => return Err(Error::InvalidUtf8),
-        },
-        What::Whole(Whole::Message(MessageKind::Binary)) => {
-            Received::Message(WebSocketMessage::Binary(bytes))
-        }
+        What::Whole(Whole::Message(kind)) => Received::Message(message(kind, bytes)?),
         What::Whole(Whole::Ping) => Received::Control(ControlFrame::Ping(bytes)),
         What::Whole(Whole::Pong) => Received::Control(ControlFrame::Pong(bytes)),
         What::Whole(Whole::Close) => Received::Control(ControlFrame::Close(close_body(bytes)?)),
     })
+}
+
+/// Builds a whole message from its bytes. Checks text.
+fn message(kind: MessageKind, bytes: &[u8]) -> Result<WebSocketMessage<'_>, Error> {
+    match kind {
+        MessageKind::Text => match core::str::from_utf8(bytes) {
+            Ok(text) => Ok(WebSocketMessage::Text(text)),
+            Err(_) => Err(Error::InvalidUtf8),
+        },
+        MessageKind::Binary => Ok(WebSocketMessage::Binary(bytes)),
+    }
 }
 
 /// Reads the body of a close frame: nothing, or a code and a reason (RFC 6455 section 5.5.1).
@@ -394,6 +431,7 @@ pub(super) enum Whole {
     Close,
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Advance {
     pub(super) consumed: usize,
     pub(super) found: Option<Found>,

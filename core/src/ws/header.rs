@@ -256,9 +256,11 @@ impl ReceivedHeader {
     }
 }
 
-const FIN: u8 = 0x80;
+pub(super) const FIN: u8 = 0x80;
 const RSV: u8 = 0x70;
-const MASK: u8 = 0x80;
+pub(super) const MASK: u8 = 0x80;
+/// The largest payload whose length needs no further bytes.
+pub(super) const MAX_SHORT: u8 = 125;
 const LEN_16: u8 = 126;
 const LEN_64: u8 = 127;
 
