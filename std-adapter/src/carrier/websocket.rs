@@ -8,7 +8,7 @@ mod read;
 mod stream;
 mod write;
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::task::{Context, Poll};
 use std::io;
 
@@ -34,7 +34,7 @@ const AT_ONCE: usize = 4 * SCRATCH;
 
 thread_local! {
     static SCRATCH_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    static BATCH: RefCell<Batch> = RefCell::default();
+    static BATCH: Cell<Option<Box<Batch>>> = const { Cell::new(None) };
 }
 
 /// A source without frames.

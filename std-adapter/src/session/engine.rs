@@ -22,7 +22,7 @@ use crate::session::queue::Queue;
 use crate::session::shared::{Inner, Shared};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
-use crate::wire::outgoing::Outgoing;
+use crate::wire::outgoing::{Outgoing, total_len};
 
 /// An event that is reported to observers, the log and the metrics.
 #[derive(Clone, Copy, Debug)]
@@ -166,7 +166,7 @@ impl<K: Reacts> Engine<K> {
     /// Begins a pass. `runs_application` says that the application runs in the session's task.
     pub(crate) fn begin_pass(&mut self, now: Instant, runs_application: bool) {
         let mut inner = self.shared.lock();
-        let requests = inner.mail.begin_pass(runs_application);
+        let requests = inner.begin_pass(now, runs_application);
         self.moving.room = inner.mail.room(K::limits(&self.shared.context));
         drop(inner);
         self.handle_requests(requests, now);
@@ -314,11 +314,10 @@ impl<K: Reacts> Engine<K> {
         if messages == 0 {
             return;
         }
-        let mut bytes = 0;
-        for _ in 0..messages {
-            bytes += self.moving.writing.pop_front().map_or(0, |outgoing| outgoing.message().len());
-        }
-        self.moving.begun = self.moving.begun.saturating_sub(u32::try_from(messages).unwrap_or(u32::MAX));
+        let Moving { writing, begun, .. } = &mut self.moving;
+        let bytes = total_len(writing.iter().take(messages));
+        drop(writing.take_first(messages));
+        *begun = begun.saturating_sub(u32::try_from(messages).unwrap_or(u32::MAX));
         self.shared.lock().mail.written(messages, bytes);
         self.tell(now, Happening::Sent { messages, bytes });
     }

@@ -87,8 +87,8 @@ pub(crate) struct Requests {
     pub(crate) resume: bool,
 }
 
-/// The wakers to call once the lock is released.
-#[derive(Debug, Default)]
+/// The wakers to call once the lock is released. Each flag is set only if somebody waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Wake {
     task: bool,
     reader: bool,
@@ -180,7 +180,6 @@ impl Mailbox {
 
     /// Waits for the next message, or for the end.
     pub(crate) fn wait(&mut self, cx: &Context<'_>) {
-        self.wake.reader = false;
         remember(&mut self.reader, cx);
     }
 
@@ -195,6 +194,11 @@ impl Mailbox {
             self.resume();
         }
         (Discarded(core::mem::take(&mut self.inbox), self.take_unwanted()), was_full)
+    }
+
+    /// Returns whether the task is in a pass in which it has yet to run its application, or is running it.
+    pub(crate) fn is_application_next(&self) -> bool {
+        self.is_application_next
     }
 
     /// Notes that the application has its socket.
@@ -374,26 +378,27 @@ impl Mailbox {
         }
         remember(&mut self.task, cx);
         self.is_parked = true;
-        self.wake.task = false;
         Poll::Pending
     }
 
     pub(crate) fn wake_task(&mut self) {
         self.has_changed = true;
-        self.wake.task = true;
+        self.wake.task |= self.is_parked;
     }
 
     /// Wakes the task for a request that it takes after the application's turn.
     fn wake_task_for_request(&mut self) {
         self.has_requests = true;
-        self.wake.task = true;
+        self.wake.task |= self.is_parked;
     }
 
     /// Wakes the reader, unless it is the task's own application, which runs later in the task's present pass.
     fn wake_reader(&mut self) {
-        let is_woken = self.is_application_next
-            && matches!((&self.reader, &self.task), (Some(reader), Some(task)) if reader.will_wake(task));
-        self.wake.reader |= !is_woken;
+        if let Some(reader) = &self.reader {
+            let runs_next =
+                self.is_application_next && self.task.as_ref().is_some_and(|task| reader.will_wake(task));
+            self.wake.reader |= !runs_next;
+        }
     }
 
     pub(crate) fn wake_waiters(&mut self) {
@@ -402,13 +407,16 @@ impl Mailbox {
 
     /// Returns whether there is anything to wake once the lock is released.
     pub(crate) fn has_woken(&self) -> bool {
-        (self.wake.task && self.is_parked) || (self.wake.reader && self.reader.is_some()) || self.wake.waiters
+        self.wake != Wake::default()
     }
 
     #[must_use]
     pub(crate) fn take_woken_task(&mut self) -> Option<Waker> {
-        let is_woken = core::mem::take(&mut self.wake.task) && core::mem::take(&mut self.is_parked);
-        if is_woken { self.task.take() } else { None }
+        if !core::mem::take(&mut self.wake.task) {
+            return None;
+        }
+        self.is_parked = false;
+        self.task.take()
     }
 
     #[must_use]

@@ -123,6 +123,15 @@ impl<T: Queued> Queue<T> {
     }
 }
 
+impl<T: Queued> Drop for Queue<T> {
+    fn drop(&mut self) {
+        if let Some(buffer) = &mut self.0 {
+            buffer.clear();
+            self.recycle();
+        }
+    }
+}
+
 impl<T: Queued> Default for Queue<T> {
     fn default() -> Self {
         Self(None)
@@ -133,7 +142,7 @@ impl<T: Queued> IntoIterator for Queue<T> {
     type Item = T;
     type IntoIter = core::iter::Flatten<core::option::IntoIter<VecDeque<T>>>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.map(|buffer| *buffer).into_iter().flatten()
+    fn into_iter(mut self) -> Self::IntoIter {
+        self.0.take().map(|buffer| *buffer).into_iter().flatten()
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::session::end::Disconnect;
 use crate::session::kind::Kind;
 use crate::session::machine::Machine as _;
-use crate::session::mailbox::{Mailbox, Taken};
+use crate::session::mailbox::{Mailbox, Requests, Taken};
 use crate::session::send::{SendError, SendErrorKind, TrySendError};
 use crate::session::waiting::{self, until};
 use crate::wire::close_frame::CloseFrame;
@@ -44,6 +44,8 @@ pub(crate) struct Inner<K: Kind> {
 /// The session's state at its task's last pass.
 pub(crate) struct View<S> {
     pub(crate) session: S,
+    /// When the pass began.
+    now: Instant,
     pub(crate) transport: Transport,
     /// How the session ended. Set after the end was reported to observers, and after the last message went into the inbox.
     pub(crate) end: Option<Box<Disconnect>>,
@@ -72,14 +74,11 @@ impl<K: Kind> DerefMut for Locked<'_, K> {
 }
 
 impl<K: Kind> Drop for Locked<'_, K> {
+    #[inline]
     fn drop(&mut self) {
         // Most changes wake nobody.
         if self.inner.mail.has_woken() || K::has_woken(&self.inner.slots) {
-            let Inner { mail, slots, .. } = &mut *self.inner;
-            let [poll, post] = K::take_woken(slots);
-            let wakers = [mail.take_woken_task(), mail.take_woken_reader(), poll, post];
-            let everybody = mail.take_woken_waiters();
-            self.woken = Some(Woken { shared: self.shared, wakers, everybody });
+            self.woken = Some(Woken::take(self.shared, &mut self.inner));
         }
     }
 }
@@ -90,6 +89,15 @@ struct Woken<'a, K: Kind> {
     wakers: [Option<Waker>; 4],
     /// Whether to wake all callers that wait for a change.
     everybody: bool,
+}
+
+impl<'a, K: Kind> Woken<'a, K> {
+    #[cold]
+    fn take(shared: &'a Shared<K>, inner: &mut Inner<K>) -> Self {
+        let [poll, post] = K::take_woken(&mut inner.slots);
+        let wakers = [inner.mail.take_woken_task(), inner.mail.take_woken_reader(), poll, post];
+        Self { shared, wakers, everybody: inner.mail.take_woken_waiters() }
+    }
 }
 
 impl<K: Kind> Drop for Woken<'_, K> {
@@ -110,7 +118,8 @@ impl<K: Kind> Shared<K> {
         transport: Transport,
         slots: K::Slots,
     ) -> Self {
-        let view = View { session, transport, end: None };
+        let now = K::clock(&context).now();
+        let view = View { session, now, transport, end: None };
         let inner = Inner { mail: Mailbox::default(), view, slots };
         Self { context, changed: Notify::new(), inner: Mutex::new(inner) }
     }
@@ -132,8 +141,8 @@ impl<K: Kind> Shared<K> {
 
     /// Puts a message into the outbox, if the session accepts it and the outbox has room.
     pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
-        let now = self.now();
         let mut inner = self.lock();
+        let now = inner.now(&self.context);
         let refusal = match inner.why_not(now, outgoing.message(), &self.context) {
             Some(kind) => Some(kind),
             None if inner.mail.has_room(K::limits(&self.context)) => {
@@ -242,6 +251,17 @@ impl<K: Kind> Shared<K> {
 }
 
 impl<K: Kind> Inner<K> {
+    /// Returns the time. An application that runs in the session's task runs at the time of the task's pass.
+    fn now(&self, context: &K::Context) -> Instant {
+        if self.mail.is_application_next() { self.view.now } else { K::clock(context).now() }
+    }
+
+    /// Begins a pass of the task. `runs_application` says that the application runs in the task.
+    pub(crate) fn begin_pass(&mut self, now: Instant, runs_application: bool) -> Requests {
+        self.view.now = now;
+        self.mail.begin_pass(runs_application)
+    }
+
     /// Copies the session's state into the view.
     pub(crate) fn show(&mut self, session: &K::Session, transport: Transport) {
         if self.view.session.is_open() && !session.is_open() {

@@ -22,8 +22,10 @@ impl Clock {
     }
 
     pub(crate) fn now(self) -> Instant {
-        let micros = self.start.elapsed().as_micros();
-        Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        let elapsed = self.start.elapsed();
+        let micros =
+            elapsed.as_secs().saturating_mul(1_000_000).saturating_add(elapsed.subsec_micros().into());
+        Instant::from_micros(micros)
     }
 
     /// Returns when to wake first in order not to be late for `at`: a tick earlier. The caller then waits again until

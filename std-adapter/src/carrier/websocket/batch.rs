@@ -30,6 +30,8 @@ pub(super) struct Batch {
     large_mask: Mask,
     /// The frames that the kernel has not taken completely.
     frames: VecDeque<Unwritten>,
+    /// How many of these frames are messages.
+    messages: usize,
     /// How many bytes of the chunk and the large payload the kernel has taken.
     taken: usize,
     /// Whether the kernel has taken a part of the first frame.
@@ -62,8 +64,7 @@ impl Batch {
         key: Option<[u8; 4]>,
         is_message: bool,
     ) -> io::Result<()> {
-        self.put_header(opcode, payload.len(), key)?;
-        Mask { key, offset: 0 }.put(&mut self.chunk, payload);
+        self.put_header(opcode, payload.len(), key, None)?.put(&mut self.chunk, payload);
         self.end_frame(is_message);
         Ok(())
     }
@@ -72,14 +73,12 @@ impl Batch {
     pub(super) fn put_message(
         &mut self,
         opcode: OpCode,
-        prefix: &[u8],
+        prefix: Option<u8>,
         message: &Message,
         key: Option<[u8; 4]>,
     ) -> io::Result<()> {
         let payload = message.as_bytes();
-        self.put_header(opcode, prefix.len() + payload.len(), key)?;
-        let mut mask = Mask { key, offset: 0 };
-        mask.put(&mut self.chunk, prefix);
+        let mut mask = self.put_header(opcode, payload.len(), key, prefix)?;
         if payload.len() < LARGE {
             mask.put(&mut self.chunk, payload);
         } else {
@@ -101,15 +100,32 @@ impl Batch {
         self.end_frame(is_message);
     }
 
-    fn put_header(&mut self, opcode: OpCode, len: usize, mask: Option<[u8; 4]>) -> io::Result<()> {
-        let mut bytes = [0; FrameHeader::MAX_LEN];
-        let header = FrameHeader { mask, ..FrameHeader::new(opcode, len) };
-        let header_len = header.encode(&mut bytes).map_err(io::Error::other)?;
-        self.chunk.extend_from_slice(&bytes[..header_len]);
-        Ok(())
+    /// Puts the header of a frame, and the first byte of its payload if that is a `prefix`. Returns the mask for the rest.
+    fn put_header(
+        &mut self,
+        opcode: OpCode,
+        payload_len: usize,
+        key: Option<[u8; 4]>,
+        prefix: Option<u8>,
+    ) -> io::Result<Mask> {
+        let mut bytes = [0; FrameHeader::MAX_LEN + 1];
+        let header = FrameHeader {
+            mask: key,
+            ..FrameHeader::new(opcode, payload_len + usize::from(prefix.is_some()))
+        };
+        let mut len = header.encode(&mut bytes).map_err(io::Error::other)?;
+        let mut mask = Mask { key, offset: 0 };
+        if let Some(prefix) = prefix {
+            bytes[len] = prefix ^ key.map_or(0, |key| key[0]);
+            len += 1;
+            mask.offset = 1;
+        }
+        self.chunk.extend_from_slice(&bytes[..len]);
+        Ok(mask)
     }
 
     fn end_frame(&mut self, is_message: bool) {
+        self.messages += usize::from(is_message);
         self.frames.push_back(Unwritten { end: self.chunk.len() + self.large.len(), is_message });
     }
 
@@ -128,7 +144,7 @@ impl Batch {
             let large: &[u8] = if self.large_mask.key.is_some() { &[] } else { &self.large };
             let chunk = self.chunk.get(self.at..).unwrap_or_default();
             let chunk_len = chunk.len();
-            let written = ready!(stream.poll_write(cx, &[io::IoSlice::new(chunk), io::IoSlice::new(large)]))?;
+            let written = ready!(stream.poll_write(cx, chunk, large))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -142,14 +158,20 @@ impl Batch {
 
     /// Notes that the kernel took `written` more bytes. Returns how many messages they completed.
     fn count_messages(&mut self, written: usize) -> usize {
-        let mut messages = 0;
         self.taken += written;
+        if self.frames.back().is_some_and(|last| last.end == self.taken) {
+            self.frames.clear();
+            self.mid_frame = false;
+            return core::mem::take(&mut self.messages);
+        }
+        let mut messages = 0;
         self.mid_frame = true;
         while let Some(frame) = self.frames.front().filter(|frame| frame.end <= self.taken) {
             messages += usize::from(frame.is_message);
             self.mid_frame = frame.end < self.taken;
             self.frames.pop_front();
         }
+        self.messages -= messages;
         messages
     }
 
@@ -161,15 +183,17 @@ impl Batch {
         self.chunk.truncate(self.at + of_chunk);
         self.large.truncate(left - of_chunk);
         self.frames.truncate(usize::from(begun.is_some()));
+        self.messages = self.frames.iter().filter(|frame| frame.is_message).count();
     }
 
-    /// Returns an empty batch with as much memory as most batches need.
-    pub(super) fn recycle(mut self) -> Self {
-        self.chunk.clear();
-        self.chunk.shrink_to(2 * CHUNK);
-        self.frames.clear();
-        self.frames.shrink_to(CHUNK / 8);
-        Self { chunk: self.chunk, frames: self.frames, ..Self::default() }
+    /// Makes the batch empty. It keeps as much memory as most batches need.
+    pub(super) fn clear(&mut self) {
+        let Self { mut chunk, mut frames, .. } = core::mem::take(self);
+        chunk.clear();
+        chunk.shrink_to(2 * CHUNK);
+        frames.clear();
+        frames.shrink_to(CHUNK / 8);
+        *self = Self { chunk, frames, ..Self::default() };
     }
 }
 

@@ -86,12 +86,21 @@ impl Stream {
         }
     }
 
+    /// Writes the first bytes of `chunk` and `large`.
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
+        chunk: &[u8],
+        large: &[u8],
     ) -> Poll<io::Result<usize>> {
-        either!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+        // To write one slice costs the kernel less than to write a list of one.
+        match (chunk, large) {
+            (bytes, []) | ([], bytes) => either!(self, stream => Pin::new(stream).poll_write(cx, bytes)),
+            _ => {
+                let both = [io::IoSlice::new(chunk), io::IoSlice::new(large)];
+                either!(self, stream => Pin::new(stream).poll_write_vectored(cx, &both))
+            }
+        }
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

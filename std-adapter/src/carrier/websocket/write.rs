@@ -31,16 +31,19 @@ impl WebSocketIo {
                 return self.stream.poll_flush(cx);
             }
             // The batch belongs to the thread. If it has to wait, it becomes the connection's.
-            let mut batch = BATCH.take();
+            let mut batch = BATCH.take().unwrap_or_default();
             self.fill(&mut batch, source)?;
             if batch.is_empty() {
-                BATCH.set(batch);
+                BATCH.set(Some(batch));
                 return self.stream.poll_flush(cx);
             }
             match batch.poll_write(&mut self.stream, cx, source) {
-                Poll::Ready(Ok(())) => BATCH.set(batch.recycle()),
+                Poll::Ready(Ok(())) => {
+                    batch.clear();
+                    BATCH.set(Some(batch));
+                }
                 not_yet => {
-                    self.unwritten = Some(Box::new(batch));
+                    self.unwritten = Some(batch);
                     return not_yet;
                 }
             }
@@ -104,13 +107,13 @@ impl WebSocketIo {
             return Ok(());
         }
         let message = outgoing.message();
-        let (opcode, prefix): (_, &[u8]) = match (message, self.revision) {
+        let (opcode, prefix) = match (message, self.revision) {
             (Message::Binary(_), _) if self.base64_only => {
                 return batch.put_frame(OpCode::Text, &self.base64(message)?, self.key()?, true);
             }
-            (Message::Text(_), _) => (OpCode::Text, b"4"),
-            (Message::Binary(_), Revision::V4) => (OpCode::Binary, b""),
-            (Message::Binary(_), Revision::V3) => (OpCode::Binary, &[4]),
+            (Message::Text(_), _) => (OpCode::Text, Some(b'4')),
+            (Message::Binary(_), Revision::V4) => (OpCode::Binary, None),
+            (Message::Binary(_), Revision::V3) => (OpCode::Binary, Some(4)),
         };
         batch.put_message(opcode, prefix, message, self.key()?)
     }
