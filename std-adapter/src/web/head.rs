@@ -104,6 +104,8 @@ const VERSIONS: [Version; 5] =
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn parts() -> Parts {
