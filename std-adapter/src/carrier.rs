@@ -19,11 +19,10 @@ use self::websocket::{ConnectionEnd, WebSocketIo};
 /// that does not know it does not compile.
 #[derive(Default)]
 pub(crate) enum Carrier {
-    /// Nothing does: a WebSocket is still opening, or the session has ended.
+    /// No connection of its own: HTTP requests carry the session, which other tasks answer, or a WebSocket is still opening,
+    /// or the session has ended.
     #[default]
     None,
-    /// HTTP requests, which other tasks answer.
-    Polling,
     WebSocket(Box<WebSocketIo>),
 }
 
@@ -35,7 +34,7 @@ impl Carrier {
         sink: &mut impl FrameSink,
     ) -> Poll<ConnectionEnd> {
         match self {
-            Self::None | Self::Polling => Poll::Pending,
+            Self::None => Poll::Pending,
             Self::WebSocket(io) => io.poll_read(cx, sink),
         }
     }
@@ -43,7 +42,7 @@ impl Carrier {
     /// Returns whether the last read stopped before it had read everything.
     pub(crate) fn has_unread(&self) -> bool {
         match self {
-            Self::None | Self::Polling => false,
+            Self::None => false,
             Self::WebSocket(io) => io.has_unread(),
         }
     }
@@ -52,7 +51,7 @@ impl Carrier {
     /// that can be asked.
     pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ConnectionEnd>> {
         match self {
-            Self::None | Self::Polling => None,
+            Self::None => None,
             Self::WebSocket(io) => io.read_past_runtime(sink),
         }
     }
@@ -60,7 +59,7 @@ impl Carrier {
     /// Returns whether [`poll_write`](Self::poll_write) takes messages.
     pub(crate) fn takes_messages(&self) -> bool {
         match self {
-            Self::None | Self::Polling => false,
+            Self::None => false,
             Self::WebSocket(_) => true,
         }
     }
@@ -72,7 +71,7 @@ impl Carrier {
         source: &mut impl FrameSource,
     ) -> Poll<io::Result<()>> {
         match self {
-            Self::None | Self::Polling => Poll::Pending,
+            Self::None => Poll::Pending,
             Self::WebSocket(io) => io.poll_write(cx, source),
         }
     }
@@ -80,7 +79,7 @@ impl Carrier {
     /// Returns how the connection ended after a failed write.
     pub(crate) fn write_failed(&mut self, error: &io::Error, sink: &mut impl FrameSink) -> ConnectionEnd {
         match self {
-            Self::None | Self::Polling => error.into(),
+            Self::None => error.into(),
             Self::WebSocket(io) => io.write_failed(error, sink),
         }
     }
@@ -88,7 +87,7 @@ impl Carrier {
     /// Returns whether this side has closed the connection, behind everything that it wrote.
     pub(crate) fn is_closed(&self) -> bool {
         match self {
-            Self::None | Self::Polling => false,
+            Self::None => false,
             Self::WebSocket(io) => io.is_closed(),
         }
     }
@@ -96,7 +95,7 @@ impl Carrier {
     /// Takes the connection of a session that has ended, for it to be closed. HTTP requests end by themselves.
     pub(crate) fn take_connection(&mut self) -> Option<Box<WebSocketIo>> {
         match core::mem::take(self) {
-            Self::None | Self::Polling => None,
+            Self::None => None,
             Self::WebSocket(io) => Some(io),
         }
     }

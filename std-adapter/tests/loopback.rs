@@ -78,6 +78,24 @@ async fn and_in_bare_hyper() {
 }
 
 #[tokio::test]
+async fn the_answer_that_opens_a_websocket_comes_together_with_the_open_packet() {
+    let server = server();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move { server.serve(listener).await });
+    for _ in 0..10 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(UPGRADE.as_bytes()).await.unwrap();
+        // What the server writes at once arrives at once.
+        let mut received = [0; 1024];
+        let len = client.read(&mut received).await.unwrap();
+        let received = String::from_utf8_lossy(&received[..len]);
+        assert!(received.starts_with("HTTP/1.1 101 ") && received.contains("0{\"sid\":"), "{received}");
+    }
+    serving.abort();
+}
+
+#[tokio::test]
 async fn sessions_outlive_the_future_that_accepted_them() {
     let server = Server::builder(|mut socket: Socket| async move {
         while let Ok(message) = socket.recv().await {

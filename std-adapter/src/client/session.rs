@@ -45,11 +45,8 @@ pub(crate) fn start(
     if let Some(at_most) = config.ping_timeout_at_most {
         session = session.with_ping_timeout_at_most(at_most);
     }
-    let (opening, carrier): (Option<Opening>, _) = if config.first == Transport::WebSocket {
-        (Some(Box::pin(opening::open(dialer.clone(), None))), Carrier::None)
-    } else {
-        (None, Carrier::Polling)
-    };
+    let opening = (config.first == Transport::WebSocket)
+        .then(|| -> Opening { Box::pin(opening::open(dialer.clone(), None)) });
     let shared = Arc::new(Shared::new(dialer, session.clone(), config.first, Knowledge::default()));
     let role = ClientSide {
         opening,
@@ -60,7 +57,7 @@ pub(crate) fn start(
     let peer = Peer { handshake: None, last_ping: now };
     let engine = Engine::new(Arc::clone(&shared), session, config.first, peer);
     let running = async move {
-        let mut driver = Driver::new(role, engine, carrier);
+        let mut driver = Driver::new(role, engine);
         // Reported here, in the session's own task, before a connection is opened.
         driver.engine.tell_event(now, ClientEvent::Connecting);
         driver::run(driver, Span::none()).await;

@@ -13,19 +13,19 @@ use std::sync::Arc;
 
 use eio_core::Instant;
 use eio_core::handshake::Transport;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
 use crate::carrier::gate::Permit;
-use crate::server::protocols;
+use crate::server::protocols::{self, Connection, Served};
 use crate::server::sessions::Sessions;
 use crate::server::shared::ServerShared;
 use crate::web::activity::{Activity, CameOn, Patience, UnderWay, Verdict};
 use crate::web::keep_alive;
 use crate::web::peer_addr::PeerAddr;
+use crate::web::upgraded::is_socket;
 use crate::web::watched::{WatchedBody, WatchedIo};
 use crate::wire::session_id::SessionId;
 
@@ -76,18 +76,8 @@ pub(crate) async fn serve<I, S>(
 {
     let _connected = server.connected();
     let activity = Activity::begin(server.sessions.clock);
-    let answering = (Arc::clone(&activity), Arc::clone(&server));
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let (activity, server) = answering.clone();
-        answer(service.clone(), request, activity, server, peer)
-    });
-    let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity), permit));
-    let builder = protocols::builder(&server.http);
-    #[cfg(feature = "http2")]
-    let connection = builder.serve_connection_with_upgrades(io, service);
-    #[cfg(not(feature = "http2"))]
-    let connection = builder.serve_connection(io, service).with_upgrades();
-    let mut connection = Box::pin(connection);
+    let io = WatchedIo::new(io, Arc::clone(&activity), permit);
+    let mut connection = begin(&server, io, Arc::clone(&activity), peer, service);
     let mut leaving = None;
     let mut drained = pin!(server.sessions.drained());
     let mut given_up = pin!(server.sessions.given_up());
@@ -99,7 +89,7 @@ pub(crate) async fn serve<I, S>(
             if given_up.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            if let Poll::Ready(ended) = connection.poll(cx) {
                 if let Err(error) = ended {
                     tracing::debug!(%error, ?peer, "connection ended");
                 }
@@ -128,15 +118,48 @@ pub(crate) async fn serve<I, S>(
             }
             if close {
                 leaving = Some(server.sessions.clock.now());
-                connection.as_mut().graceful_shutdown();
+                connection.finish();
             }
         }
     })
     .await;
 }
 
+/// Begins to serve a connection.
+fn begin<I, S>(
+    server: &Arc<ServerShared>,
+    io: WatchedIo<I>,
+    activity: Arc<Activity>,
+    peer: Option<SocketAddr>,
+    service: S,
+) -> Connection<I, impl FnOnce(WatchedIo<I>, bool) -> Box<dyn Served + Send>>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: HttpService,
+{
+    #[cfg(feature = "http2")]
+    let chooses = server.http.http2;
+    #[cfg(not(feature = "http2"))]
+    let chooses = false;
+    let server = Arc::clone(server);
+    Connection::new(io, chooses, move |io, is_http2| {
+        let answering = (activity, Arc::clone(&server));
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let (activity, server) = answering.clone();
+            answer::<I, S>(service.clone(), request, activity, server, peer)
+        });
+        #[cfg(feature = "http2")]
+        if is_http2 {
+            return protocols::http2(&server.http, io, service);
+        }
+        #[cfg(not(feature = "http2"))]
+        let _ = is_http2;
+        protocols::http1(&server.http, io, service)
+    })
+}
+
 /// Answers one request of a connection, and notes that it is in flight until its answer has been written.
-fn answer<S: HttpService>(
+fn answer<I: 'static, S: HttpService>(
     mut service: S,
     mut request: Request<Incoming>,
     activity: Arc<Activity>,
@@ -153,6 +176,9 @@ fn answer<S: HttpService>(
     async move {
         poll_fn(|cx| service.poll_ready(cx)).await?;
         let mut answer = service.call(request).await?;
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS && is_socket::<I>() {
+            activity.hold_back_opening();
+        }
         let hold = activity.promise(patience(&server));
         if announces {
             keep_alive::announce(hold, answer.status(), answer.headers_mut());

@@ -118,7 +118,7 @@ where
             let answered = if !names_its_host(&head) {
                 Err(Refusal::Header("Missing, repeated or invalid Host header"))
             } else if asked == Transport::WebSocket {
-                upgrade::answer(&server, head, &query, upgrade).await
+                upgrade::answer(&server, head, &query, upgrade, came_on).await
             } else {
                 drop(upgrade);
                 polling::answer(&server, head, &query, body, came_on).await

@@ -1,6 +1,5 @@
 //! The server's side of a session: its application, its HTTP requests, and the WebSocket that it opens on or moves to.
 
-use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
@@ -10,7 +9,6 @@ use eio_core::polling::{Limits, ServerPolling};
 use eio_core::session::Violation;
 use eio_core::upgrade::UpgradeOutcome;
 use http::request::Parts;
-use hyper::upgrade::OnUpgrade;
 use tracing::Span;
 
 use crate::carrier::Carrier;
@@ -18,18 +16,12 @@ use crate::server::application::Application;
 use crate::server::candidate::Candidate;
 use crate::server::sessions::{ServerContext, ServerKind, Session};
 use crate::server::slots::{Failure, Payload, PollAnswer};
-use crate::server::websocket::websocket;
+use crate::server::websocket::Opening;
 use crate::session::driver::{self, Driver, Role};
 use crate::session::engine::{Engine, Happening};
 use crate::web::head::Head;
 use crate::wire::clock::Clock;
 use crate::wire::outgoing::Outgoing;
-
-/// A session that opens on a WebSocket. It waits until the 101 response has been sent, and then sends its `open` packet.
-struct Opening {
-    upgrade: OnUpgrade,
-    open_packet: Box<str>,
-}
 
 /// The state of the server's side of a session.
 pub(crate) struct ServerSide {
@@ -39,7 +31,6 @@ pub(crate) struct ServerSide {
 }
 
 /// How a session has come.
-#[expect(clippy::large_enum_variant, reason = "always in a box, and the smaller one is soon gone")]
 enum Entry {
     Opening(Opening),
     Polling(PollingSide),
@@ -65,30 +56,27 @@ pub(crate) fn run_polling(
 ) -> impl Future<Output = ()> + Send {
     let ServerContext { revision, base64_only, .. } = *engine.context();
     let polling = PollingSide { requests: ServerPolling::new(revision, base64_only), candidate: None };
-    run(engine, span, Entry::Polling(polling), Carrier::Polling, request)
+    run(engine, span, Entry::Polling(polling), request)
 }
 
-/// Runs a session that opens on a WebSocket as soon as the 101 response has been sent.
+/// Runs a session that opens on a WebSocket, once that has opened.
 pub(crate) fn run_websocket(
     engine: Engine<ServerKind>,
     span: Span,
-    upgrade: OnUpgrade,
-    open_packet: String,
+    opening: Opening,
     request: Parts,
 ) -> impl Future<Output = ()> + Send {
-    let opening = Opening { upgrade, open_packet: open_packet.into_boxed_str() };
-    run(engine, span, Entry::Opening(opening), Carrier::None, request)
+    run(engine, span, Entry::Opening(opening), request)
 }
 
 fn run(
     engine: Engine<ServerKind>,
     span: Span,
     entry: Entry,
-    carrier: Carrier,
     request: Parts,
 ) -> impl Future<Output = ()> + Send {
     let role = ServerSide { application: Application::new(Head::new(request)), entry: Some(Box::new(entry)) };
-    driver::run(Driver::new(role, engine, carrier), span)
+    driver::run(Driver::new(role, engine), span)
 }
 
 impl ServerSide {
@@ -150,9 +138,9 @@ impl Role for ServerSide {
     }
 
     fn next_deadline(driver: &Driver<Self>, session: Option<Instant>, now: Instant) -> [Option<Instant>; 2] {
-        let session = match driver.carrier {
+        let session = match driver.engine.transport {
             // One more wake-up costs little compared with a session's requests, and T begins when the ping is sent.
-            Carrier::Polling => session.map(|deadline| Clock::ahead_of(deadline, now)),
+            Transport::Polling => session.map(|deadline| Clock::ahead_of(deadline, now)),
             _ => session,
         };
         [session, driver.role.candidate().and_then(Candidate::deadline)]
@@ -180,26 +168,18 @@ impl Role for ServerSide {
     }
 }
 
-/// Opens the session's WebSocket once the 101 response has been sent.
+/// Opens the session's WebSocket once the 101 response and the `open` packet have been passed to the transport.
 fn open_websocket(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: Instant) {
     let Driver { role, engine, carrier, .. } = driver;
     let Some(Entry::Opening(opening)) = role.entry.as_deref_mut() else { return };
-    let opened = match Pin::new(&mut opening.upgrade).poll(cx) {
-        Poll::Ready(Ok(upgraded)) => {
-            let mut io = Box::new(websocket(engine.context(), upgraded));
-            // Cannot fail for lack of random bytes: a server does not mask frames.
-            io.put_first(&opening.open_packet).map(|()| io).map_err(|error| {
-                let sid = engine.context().id.short();
-                tracing::error!(%sid, %error, "the open packet cannot be written");
-            })
-        }
-        Poll::Ready(Err(_)) => Err(()),
+    let io = match opening.poll(cx, engine.context()) {
+        Poll::Ready(io) => io,
         // A client that does not take the response counts as silent.
-        Poll::Pending if engine.has_ended() => Err(()),
+        Poll::Pending if engine.has_ended() => None,
         Poll::Pending => return,
     };
     role.entry = None;
-    if let Ok(io) = opened {
+    if let Some(io) = io {
         restart(engine, now);
         *carrier = Carrier::WebSocket(io);
     } else {
@@ -326,7 +306,7 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn the_task_of_a_session_fits_into_three_of_the_blocks_that_tokio_allocates() {
-        // Blocks of 128 bytes on x86-64, of which tokio itself takes 96.
-        assert!(size_of::<Task<ServerSide>>() <= 3 * 128 - 96, "{}", size_of::<Task<ServerSide>>());
+        // Blocks of 128 bytes on x86-64, of which tokio itself takes 104.
+        assert!(size_of::<Task<ServerSide>>() <= 3 * 128 - 104, "{}", size_of::<Task<ServerSide>>());
     }
 }

@@ -9,6 +9,8 @@ use crate::server::admission::{admit, callback, check_origin, known, open, open_
 use crate::server::session::{run_websocket, span};
 use crate::server::shared::ServerShared;
 use crate::server::surplus::turn_away;
+use crate::server::websocket::Opening;
+use crate::web::activity::CameOn;
 use crate::web::opening_handshake::OpeningHandshake;
 use crate::web::request::Query;
 use crate::web::respond::{Body, Refusal};
@@ -21,6 +23,7 @@ pub(super) async fn answer(
     parts: Parts,
     query: &Query,
     upgrade: OnUpgrade,
+    came_on: Option<CameOn>,
 ) -> Result<Response<Body>, Refusal> {
     let transport = transport(server, query)?;
     check_origin(server, &parts, query)?;
@@ -52,13 +55,17 @@ pub(super) async fn answer(
         };
     }
     let session = open(server, &parts, query, transport).await?;
-    let packet = format!("0{}", open_text(server, &session)?);
+    let opening = Opening::new(upgrade, &open_text(server, &session)?)
+        .map_err(|_| Refusal::impossible("the open packet"))?;
     callback("on_initial_headers", || {
         server.http.add_initial_headers(&parts, response.headers_mut());
     })?;
     let span = span(&session);
     if let Some(engine) = session.hand_over() {
-        tokio::spawn(run_websocket(engine, span, upgrade, packet, parts));
+        if let Some(CameOn(activity)) = came_on {
+            activity.opens_websocket();
+        }
+        tokio::spawn(run_websocket(engine, span, opening, parts));
     }
     Ok(response)
 }

@@ -139,8 +139,14 @@ impl<R: Role> Future for Task<R> {
 }
 
 impl<R: Role> Driver<R> {
-    pub(crate) fn new(role: R, engine: Engine<R::Kind>, carrier: Carrier) -> Self {
-        Self { role, engine, carrier, departing: Departing::default(), silence: SilenceCheck::default() }
+    pub(crate) fn new(role: R, engine: Engine<R::Kind>) -> Self {
+        Self {
+            role,
+            engine,
+            carrier: Carrier::None,
+            departing: Departing::default(),
+            silence: SilenceCheck::default(),
+        }
     }
 
     /// Makes passes until there is nothing to do now. `timer` wakes the task when the next pass is due.

@@ -188,10 +188,11 @@ impl<K: Reacts> Engine<K> {
             self.moving.is_paused = false;
             self.session.handle_reading_resumed(now);
         }
-        if requests.close && self.session.is_open() {
-            if let Some(frame) = requests.close_frame {
-                self.close_frames.set_own(frame);
-            }
+        if requests.close
+            && self.session.is_open()
+            && let Some(frame) = requests.close_frame
+        {
+            self.close_frames.set_own(frame);
         }
         let close_timeout = K::close_timeout(self.context());
         if requests.panicked {

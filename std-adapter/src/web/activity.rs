@@ -1,5 +1,6 @@
 //! The activity of a connection, which decides how long the connection is kept.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -51,6 +52,10 @@ pub(crate) struct CameOn(pub(crate) Arc<Activity>);
 #[derive(Debug)]
 pub(crate) struct Activity {
     clock: Clock,
+    /// Whether the answer to the current request opens a session on a WebSocket.
+    opens: AtomicBool,
+    /// Whether that answer is held back, for the session to write it.
+    holds_back: AtomicBool,
     doing: Mutex<Doing>,
 }
 
@@ -98,7 +103,12 @@ impl Activity {
             max_silence: Duration::ZERO,
             postponed: None,
         };
-        Arc::new(Self { clock, doing: Mutex::new(doing) })
+        Arc::new(Self {
+            clock,
+            opens: AtomicBool::new(false),
+            holds_back: AtomicBool::new(false),
+            doing: Mutex::new(doing),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Doing> {
@@ -110,6 +120,22 @@ impl Activity {
         let mut doing = self.lock();
         doing.carried = Some(id);
         doing.max_silence = max_silence;
+    }
+
+    /// Reports that the answer to the current request opens a session on a WebSocket, which has more to write at once.
+    pub(crate) fn opens_websocket(&self) {
+        self.opens.store(true, Ordering::Relaxed);
+    }
+
+    /// Holds the next answer back if it opens a session on a WebSocket. The session takes the connection over, and writes
+    /// the answer together with its first packet.
+    pub(crate) fn hold_back_opening(&self) {
+        self.holds_back.store(self.opens.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Returns whether what is written now is held back.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.holds_back.load(Ordering::Relaxed)
     }
 
     /// Returns whether the first request has not begun, or the head of a request is incomplete.

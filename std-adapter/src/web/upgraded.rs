@@ -1,5 +1,7 @@
 //! Takes over a connection that no longer carries HTTP.
 
+use core::any::TypeId;
+
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 #[cfg(feature = "http2")]
@@ -11,10 +13,29 @@ use tokio::net::UnixStream;
 
 use crate::carrier::raw_socket::RawSocket;
 use crate::carrier::websocket::Stream;
-use crate::web::watched::WatchedIo;
+use crate::web::watched::{Unwatched, WatchedIo};
 
-/// Returns the connection of an HTTP server, and the bytes that the server had read beyond the request.
-pub(crate) fn take_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
+/// A connection that an HTTP server has given up.
+pub(crate) struct Taken {
+    pub(crate) stream: Stream,
+    /// The bytes that the server had read beyond the request.
+    pub(crate) received: Vec<u8>,
+    /// The answer that switches protocols, if the server has held it back.
+    pub(crate) held: Vec<u8>,
+}
+
+/// Returns whether a connection of this type is taken over without any wrapper around it.
+pub(crate) fn is_socket<T: 'static>() -> bool {
+    let of = TypeId::of::<T>();
+    #[cfg(unix)]
+    if of == TypeId::of::<UnixStream>() {
+        return true;
+    }
+    of == TypeId::of::<TcpStream>()
+}
+
+/// Takes over the connection of an HTTP server.
+pub(crate) fn take_stream(upgraded: Upgraded) -> Taken {
     let upgraded = match socket_of::<TcpStream>(upgraded) {
         Ok(socket) => return socket,
         Err(upgraded) => upgraded,
@@ -24,24 +45,30 @@ pub(crate) fn take_stream(upgraded: Upgraded) -> (Stream, Vec<u8>) {
         Ok(socket) => return socket,
         Err(upgraded) => upgraded,
     };
-    (Stream::Other(Box::new(TokioIo::new(upgraded))), Vec::new())
+    let stream = Stream::Other(Box::new(TokioIo::new(upgraded)));
+    Taken { stream, received: Vec::new(), held: Vec::new() }
 }
 
-/// Returns the connection if it is a `T`, and the bytes that the HTTP server had read beyond the request.
-fn socket_of<T>(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded>
+/// Takes over the connection if it is a `T`.
+fn socket_of<T>(upgraded: Upgraded) -> Result<Taken, Upgraded>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + Into<RawSocket> + 'static,
 {
     // This crate's server also watches the socket.
     let upgraded = match downcast::<WatchedIo<T>>(upgraded) {
         Ok((watched, received)) => {
-            let (socket, permit) = watched.into_parts();
-            return Ok((Stream::Socket { socket: socket.into(), _permit: permit }, received));
+            let Unwatched { io, permit, held } = watched.into_parts();
+            return Ok(Taken {
+                stream: Stream::Socket { socket: io.into(), _permit: permit },
+                received,
+                held,
+            });
         }
         Err(upgraded) => upgraded,
     };
     let (socket, received) = downcast::<T>(upgraded)?;
-    Ok((Stream::Socket { socket: socket.into(), _permit: None }, received))
+    let stream = Stream::Socket { socket: socket.into(), _permit: None };
+    Ok(Taken { stream, received, held: Vec::new() })
 }
 
 /// The connection if it is a `T`, and what an HTTP server had read beyond the request.
@@ -49,7 +76,7 @@ fn downcast<T>(upgraded: Upgraded) -> Result<(T, Vec<u8>), Upgraded>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // Servers that choose between HTTP/1.1 and HTTP/2, such as axum's and this crate's, wrap the socket once more.
+    // Servers that choose between HTTP/1.1 and HTTP/2, such as axum's, wrap the socket once more.
     #[cfg(feature = "http2")]
     let upgraded = match auto::upgrade::downcast::<TokioIo<T>>(upgraded) {
         Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf.to_vec())),
@@ -73,7 +100,7 @@ mod tests {
     use super::*;
 
     /// Upgrades a connection whose client sends a frame without waiting, and returns what the session gets of it.
-    async fn upgraded(any_http: bool) -> (Stream, Vec<u8>) {
+    async fn upgraded(any_http: bool) -> Taken {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, mut receiver) = mpsc::channel(1);
@@ -108,9 +135,10 @@ mod tests {
     #[tokio::test]
     async fn the_socket_is_found_under_both_of_hypers_servers_with_what_was_read_of_it() {
         for any_http in [true, false] {
-            let (stream, tail) = upgraded(any_http).await;
+            let Taken { stream, received, held } = upgraded(any_http).await;
             assert!(matches!(stream, Stream::Socket { socket: RawSocket::Tcp(_), .. }), "{stream:?}");
-            assert_eq!(tail, b"frame");
+            assert_eq!(received, b"frame");
+            assert_eq!(held, b"");
         }
     }
 }

@@ -3,6 +3,8 @@
 use core::task::{Context, Poll, ready};
 use std::io;
 
+#[cfg(feature = "server")]
+use bytes::{Buf as _, Bytes};
 use eio_core::Revision;
 use eio_core::packet::Packet;
 use eio_core::ws::OpCode;
@@ -130,14 +132,20 @@ impl WebSocketIo {
         self.masks.then(mask_keys::next).transpose()
     }
 
-    /// Puts a packet that is written before anything else.
-    ///
-    /// # Errors
-    /// Returns an error for a client if the system has no random bytes.
-    pub(crate) fn put_first(&mut self, packet: &str) -> io::Result<()> {
-        let mut batch = Box::<Batch>::default();
-        batch.put_frame(OpCode::Text, packet.as_bytes(), self.key()?, false)?;
-        self.unwritten = Some(batch);
-        Ok(())
+    /// Writes bytes before any frame.
+    #[cfg(feature = "server")]
+    pub(crate) fn poll_write_first(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &mut Bytes,
+    ) -> Poll<io::Result<()>> {
+        while !bytes.is_empty() {
+            let written = ready!(self.stream.poll_write(cx, bytes, &[]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            bytes.advance(written);
+        }
+        self.stream.poll_flush(cx)
     }
 }

@@ -1,0 +1,81 @@
+//! The heap that a connection costs, counted by the allocator.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use eio_tokio::{Server, Socket};
+use peak_alloc::PeakAlloc;
+use tokio::net::TcpListener;
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+/// Starts a server that echoes, in a thread of its own.
+fn start() -> SocketAddr {
+    let (sender, address) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let echo = |mut socket: Socket| async move {
+                while let Ok(message) = socket.recv().await {
+                    let _ = socket.send(message).await;
+                }
+            };
+            let server = Server::builder(echo).build().unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            sender.send(listener.local_addr().unwrap()).unwrap();
+            server.serve(listener).await
+        })
+    });
+    address.recv().unwrap()
+}
+
+/// Opens a session on a WebSocket, with the headers of a small client.
+fn open(server: SocketAddr) -> TcpStream {
+    let mut client = TcpStream::connect(server).unwrap();
+    let head = "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\n\
+                Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    client.write_all(head.as_bytes()).unwrap();
+    let mut received = Vec::new();
+    while !received.ends_with(b"}") {
+        let mut room = [0; 1024];
+        let len = client.read(&mut room).unwrap();
+        assert!(len > 0, "{}", String::from_utf8_lossy(&received));
+        received.extend_from_slice(&room[..len]);
+    }
+    client
+}
+
+/// Waits until the heap keeps its size, and returns it.
+fn settled() -> usize {
+    let mut last = (HEAP.current_usage(), Instant::now());
+    while last.1.elapsed() < Duration::from_millis(200) {
+        std::thread::sleep(Duration::from_millis(10));
+        if HEAP.current_usage() != last.0 {
+            last = (HEAP.current_usage(), Instant::now());
+        }
+    }
+    last.0
+}
+
+/// The budget holds tokio's registration of the socket (256), the session's task (384), what is shared with it (328), the
+/// WebSocket, the application, and the packed head of the request.
+#[test]
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+fn an_idle_websocket_keeps_within_its_budget_and_a_closed_one_keeps_nothing() {
+    const COUNT: usize = 200;
+    const BUDGET: usize = 1_600;
+    let server = start();
+    // What the first connections leave behind belongs to the server.
+    drop((0..COUNT).map(|_| open(server)).collect::<Vec<_>>());
+    let before = settled();
+    let idle: Vec<_> = (0..COUNT).map(|_| open(server)).collect();
+    let each = settled().saturating_sub(before) / COUNT;
+    assert!(each <= BUDGET, "{each} bytes");
+    assert!(each >= 1_000, "an idle connection of {each} bytes is not open");
+    drop(idle);
+    let left = settled().saturating_sub(before);
+    assert!(left < 16 * 1024, "{left} bytes of {COUNT} closed connections");
+}
