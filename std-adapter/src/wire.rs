@@ -9,4 +9,5 @@ pub(crate) mod payload;
 pub(crate) mod redact;
 #[cfg(feature = "server")]
 pub(crate) mod session_id;
+pub(crate) mod small;
 pub(crate) mod text;

@@ -7,7 +7,6 @@
 use core::ops::{Deref, DerefMut};
 use core::task::{Context, Poll};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
 
 use eio_core::Instant;
 use eio_core::handshake::Transport;
@@ -54,22 +53,39 @@ pub(crate) struct View<S> {
 /// The locked state. Wakers run application code, so they are called once the lock is released.
 pub(crate) struct Locked<'a, K: Kind> {
     shared: &'a Shared<K>,
-    inner: MutexGuard<'a, Inner<K>>,
-    /// Dropped after the guard, so the wakers run without the lock.
-    woken: Option<Woken<'a, K>>,
+    /// Some until the drop.
+    inner: Option<MutexGuard<'a, Inner<K>>>,
 }
 
 impl<K: Kind> Deref for Locked<'_, K> {
     type Target = Inner<K>;
 
     fn deref(&self) -> &Inner<K> {
-        &self.inner
+        self.inner.as_ref().expect("held until the drop")
     }
 }
 
 impl<K: Kind> DerefMut for Locked<'_, K> {
     fn deref_mut(&mut self) -> &mut Inner<K> {
-        &mut self.inner
+        self.inner.as_mut().expect("held until the drop")
+    }
+}
+
+impl<K: Kind> Locked<'_, K> {
+    /// Releases the lock, and wakes those that have a reason.
+    #[cold]
+    fn wake(&mut self) {
+        let Some(mut inner) = self.inner.take() else { return };
+        let [poll, post] = K::take_woken(&mut inner.slots);
+        let mut wakers = [inner.mail.take_woken_task(), inner.mail.take_woken_reader(), poll, post];
+        let everybody = inner.mail.take_woken_waiters();
+        drop(inner);
+        for waker in wakers.iter_mut().filter_map(Option::take) {
+            waker.wake();
+        }
+        if everybody {
+            self.shared.changed.notify_waiters();
+        }
     }
 }
 
@@ -77,36 +93,8 @@ impl<K: Kind> Drop for Locked<'_, K> {
     #[inline]
     fn drop(&mut self) {
         // Most changes wake nobody.
-        if self.inner.mail.has_woken() || K::has_woken(&self.inner.slots) {
-            self.woken = Some(Woken::take(self.shared, &mut self.inner));
-        }
-    }
-}
-
-/// The wakers to call once the lock is released.
-struct Woken<'a, K: Kind> {
-    shared: &'a Shared<K>,
-    wakers: [Option<Waker>; 4],
-    /// Whether to wake all callers that wait for a change.
-    everybody: bool,
-}
-
-impl<'a, K: Kind> Woken<'a, K> {
-    #[cold]
-    fn take(shared: &'a Shared<K>, inner: &mut Inner<K>) -> Self {
-        let [poll, post] = K::take_woken(&mut inner.slots);
-        let wakers = [inner.mail.take_woken_task(), inner.mail.take_woken_reader(), poll, post];
-        Self { shared, wakers, everybody: inner.mail.take_woken_waiters() }
-    }
-}
-
-impl<K: Kind> Drop for Woken<'_, K> {
-    fn drop(&mut self) {
-        for waker in self.wakers.iter_mut().filter_map(Option::take) {
-            waker.wake();
-        }
-        if self.everybody {
-            self.shared.changed.notify_waiters();
+        if self.mail.has_woken() || K::has_woken(&self.slots) {
+            self.wake();
         }
     }
 }
@@ -127,7 +115,7 @@ impl<K: Kind> Shared<K> {
     /// Locks the state. A panic of application code elsewhere does not poison the session.
     pub(crate) fn lock(&self) -> Locked<'_, K> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { shared: self, inner, woken: None }
+        Locked { shared: self, inner: Some(inner) }
     }
 
     pub(crate) fn now(&self) -> Instant {

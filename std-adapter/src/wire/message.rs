@@ -5,6 +5,8 @@ use bytestring::ByteString;
 use eio_core::BufferTooSmall;
 use eio_core::packet::{Data, WebSocketMessage};
 
+use crate::wire::small;
+
 /// A message: text or bytes. Cloning is cheap, because clones share the payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has these two kinds")]
@@ -79,8 +81,8 @@ impl Message {
     /// Returns an error if base64 is longer than it was measured, which should be impossible.
     pub(crate) fn from_data(data: Data<'_>) -> Result<Self, BufferTooSmall> {
         Ok(match data {
-            Data::Text(text) => Self::Text(text.into()),
-            Data::Binary(bytes) => Self::Binary(Bytes::copy_from_slice(bytes)),
+            Data::Text(text) => Self::Text(small::copy_text(text)),
+            Data::Binary(bytes) => Self::Binary(small::copy(bytes)),
             Data::Base64(base64) => {
                 let mut bytes = vec![0; base64.decoded_len()];
                 let len = base64.decode(&mut bytes)?.len();
