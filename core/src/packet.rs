@@ -203,13 +203,13 @@ impl Data<'_> {
         }
     }
 
-    /// Writes the data as text. The caller has reserved `text_len`.
+    /// Writes the data as text into `out`, whose length is `text_len`.
     #[inline]
-    fn write_text(&self, writer: &mut Writer<'_>) {
+    fn fill_text(&self, out: &mut [u8]) {
         match *self {
-            Self::Text(text) => writer.bytes(text.as_bytes()),
-            Self::Binary(bytes) => writer.base64(bytes),
-            Self::Base64(text) => writer.base64_again(text),
+            Self::Text(text) => out.iter_mut().zip(text.as_bytes()).for_each(|(to, from)| *to = *from),
+            Self::Binary(bytes) => base64::encode_into(bytes, out),
+            Self::Base64(text) => text.rewrite_into(out),
         }
     }
 }

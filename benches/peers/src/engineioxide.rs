@@ -5,7 +5,6 @@
 mod harness;
 
 use std::collections::HashMap;
-use std::io;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use harness::{App, Options, run};
+use harness::{App, Options, Stop, run};
 
 #[derive(Debug)]
 struct Echo;
@@ -69,7 +68,7 @@ impl EngineIoHandler for Broadcast {
     }
 }
 
-async fn serve<H: EngineIoHandler>(listener: TcpListener, handler: H, options: Options) -> io::Result<()> {
+async fn serve<H: EngineIoHandler>(listener: TcpListener, handler: H, options: Options) -> Result<(), Stop> {
     let config = EngineIoConfig::builder()
         .ping_interval(options.ping_interval())
         .ping_timeout(options.ping_timeout())
@@ -96,11 +95,10 @@ async fn serve<H: EngineIoHandler>(listener: TcpListener, handler: H, options: O
 }
 
 fn main() -> ExitCode {
-    let serve = |listener, options: Options| async move {
+    run(|listener, options| async move {
         match options.app {
             App::Echo => serve(listener, Echo, options).await,
             App::Broadcast => serve(listener, Broadcast::default(), options).await,
         }
-    };
-    run(|_| Ok(()), serve)
+    })
 }

@@ -91,7 +91,7 @@ pub(crate) fn write_text(packet: &Packet<'_>, writer: &mut Writer<'_>) {
         writer.byte(b'b');
     }
     writer.byte(packet.packet_type.as_ascii());
-    packet.data.write_text(writer);
+    packet.data.fill_text(writer.advance(packet.data.text_len()));
 }
 
 /// Writes `packet` as bytes. The caller has reserved `encoded_len(packet, true)`.

@@ -68,8 +68,9 @@ pub fn encode<'o>(
         Data::Base64(text) if supports_binary => text.decode(out).map(WebSocketMessage::Binary),
         _ => {
             let mut writer = Writer::new(out);
-            writer.reserve(text_len(packet))?;
-            write_text(packet, &mut writer);
+            let len = text_len(packet);
+            writer.reserve(len)?;
+            fill_text(packet, writer.advance(len));
             Ok(WebSocketMessage::Text(writer.finish_text()))
         }
     }
@@ -86,9 +87,10 @@ pub(crate) const fn text_len(packet: &Packet<'_>) -> usize {
     packet.data.text_len().saturating_add(1)
 }
 
-/// Writes `packet` as text. The caller has reserved `text_len`.
+/// Writes `packet` as text into `out`, whose length is `text_len`.
 #[inline]
-pub(crate) fn write_text(packet: &Packet<'_>, writer: &mut Writer<'_>) {
-    writer.byte(if packet.data.is_binary() { b'b' } else { packet.packet_type.as_ascii() });
-    packet.data.write_text(writer);
+pub(crate) fn fill_text(packet: &Packet<'_>, out: &mut [u8]) {
+    let Some((first, data)) = out.split_first_mut() else { return };
+    *first = if packet.data.is_binary() { b'b' } else { packet.packet_type.as_ascii() };
+    packet.data.fill_text(data);
 }

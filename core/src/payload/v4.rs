@@ -215,11 +215,17 @@ impl<'o> Encoder<'o> {
         }
         // No packet is empty, so an empty payload has no packets.
         let separated = !self.is_empty();
-        self.writer.reserve(v4::text_len(packet).saturating_add(usize::from(separated)))?;
-        if separated {
-            self.writer.byte(RECORD_SEPARATOR);
-        }
-        v4::write_text(packet, &mut self.writer);
+        let len = v4::text_len(packet).saturating_add(usize::from(separated));
+        self.writer.reserve(len)?;
+        let space = self.writer.advance(len);
+        let text = match space.split_first_mut() {
+            Some((separator, text)) if separated => {
+                *separator = RECORD_SEPARATOR;
+                text
+            }
+            _ => space,
+        };
+        v4::fill_text(packet, text);
         Ok(())
     }
 

@@ -1,10 +1,9 @@
 //! The server that is compared: this library, with the least that an application can do.
 
-use std::io;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
-use eio_bench_servers::{App, Options, run};
+use eio_bench_servers::{App, Options, Stop, run};
 use eio_core::settings::Heartbeat;
 use eio_tokio::{Server, ServerBuilder, Socket};
 use tokio::net::TcpListener;
@@ -26,13 +25,9 @@ async fn broadcast(mut socket: Socket, server: Arc<OnceLock<Server>>) {
     }
 }
 
-fn heartbeat(options: &Options) -> Result<Heartbeat, &'static str> {
-    let heartbeat = Heartbeat::new(options.ping_interval(), options.ping_timeout());
-    heartbeat.map_err(|_| "eio refuses this ping interval or timeout")
-}
-
-async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
-    let heartbeat = heartbeat(&options).map_err(io::Error::other)?;
+async fn serve(listener: TcpListener, options: Options) -> Result<(), Stop> {
+    let heartbeat = Heartbeat::new(options.ping_interval(), options.ping_timeout())
+        .map_err(|_| Stop::Cannot("eio refuses these ping intervals"))?;
     let build = |builder: ServerBuilder| builder.heartbeat(heartbeat).build().expect("default settings");
     let server = match options.app {
         App::Broadcast => {
@@ -44,12 +39,12 @@ async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
         _ => build(Server::builder(echo)),
     };
     match options.tls()? {
-        None => server.serve(listener).await,
+        None => Ok(server.serve(listener).await?),
         Some(acceptor) => serve_tls(listener, server, acceptor).await,
     }
 }
 
-async fn serve_tls(listener: TcpListener, server: Server, acceptor: TlsAcceptor) -> io::Result<()> {
+async fn serve_tls(listener: TcpListener, server: Server, acceptor: TlsAcceptor) -> Result<(), Stop> {
     loop {
         let (stream, peer) = listener.accept().await?;
         stream.set_nodelay(true)?;
@@ -63,5 +58,5 @@ async fn serve_tls(listener: TcpListener, server: Server, acceptor: TlsAcceptor)
 }
 
 fn main() -> ExitCode {
-    run(|options| heartbeat(options).map(drop), serve)
+    run(serve)
 }
