@@ -1,8 +1,11 @@
 //! The command line.
 
-use clap::builder::PossibleValuesParser;
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use clap::{Args, Parser};
 
+use crate::bench::rows::ROWS;
 use crate::part::{PARTS, Part, Verb};
 
 /// The developer's one command.
@@ -21,8 +24,29 @@ pub(crate) enum Order {
         #[arg(long, value_name = "URL", value_parser = url)]
         server: Option<String>,
     },
+    /// Measures our server beside a bare loop and other people's servers
+    Bench(Bench),
     /// Prints every part, and what it checks
     List,
+}
+
+/// What is measured, and where the results go.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Three short rounds, and what has changed since the committed results of this machine
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Only these rows, and those that they are compared with
+    #[arg(long, value_name = "ROW,..", value_delimiter = ',',
+          value_parser = PossibleValuesParser::new(ROWS.iter().map(|row| row.name)))]
+    pub(crate) only: Vec<String>,
+    /// How many rounds; a verdict takes nine
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=99))]
+    pub(crate) rounds: Option<usize>,
+    /// The folder for the table, the JSON file and the plot [default: benches/results for all rows and at least nine
+    /// rounds, otherwise bench in cargo's target folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Which parts run, and how much of them is seen.
@@ -128,6 +152,25 @@ mod tests {
         let Ok(Order::Firmware { server }) = parsed("firmware --server http://host:3000/") else { panic!() };
         assert_eq!(server.as_deref(), Some("http://host:3000/"));
         assert!(parsed("firmware --server ftp://host").is_err() && parsed("firmware now").is_err());
+    }
+
+    #[test]
+    fn the_benchmark_takes_rows_rounds_and_a_folder() {
+        let line = "bench --quick --only echo-1k,memory-5000 --rounds 3 --out results";
+        let Ok(Order::Bench(bench)) = parsed(line) else { panic!() };
+        assert!(bench.quick && bench.only == ["echo-1k", "memory-5000"] && bench.rounds == Some(3));
+        assert_eq!(bench.out, Some(PathBuf::from("results")));
+        let Ok(Order::Bench(bench)) = parsed("bench") else { panic!() };
+        assert!(!bench.quick && bench.only.is_empty() && bench.rounds.is_none() && bench.out.is_none());
+    }
+
+    #[test]
+    fn a_row_that_does_not_exist_is_named_with_those_that_do() {
+        let error = parsed("bench --only echo-1k,nonsense").unwrap_err().to_string();
+        assert!(error.contains("nonsense") && error.contains("heartbeats-5000"), "{error}");
+        for line in ["bench --rounds 0", "bench --rounds many", "bench --rounds 100", "bench echo-1k"] {
+            assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");
+        }
     }
 
     #[test]

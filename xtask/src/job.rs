@@ -184,7 +184,7 @@ fn for_people(text: &str) -> String {
 
 /// Waits a moment for a process.
 #[expect(clippy::disallowed_methods, reason = "waits for commands; no session reads this clock")]
-fn pause() {
+pub(crate) fn pause() {
     std::thread::sleep(Duration::from_millis(20));
 }
 

@@ -1,4 +1,5 @@
-//! The developer's one command: `cargo xtask check`, `cargo xtask test`, `cargo xtask prove`, `cargo xtask firmware`.
+//! The developer's one command: `cargo xtask check`, `cargo xtask test`, `cargo xtask prove`, `cargo xtask firmware`,
+//! `cargo xtask bench`.
 //!
 //! A *part* is one thing that must hold ([`part::PARTS`] lists them all). A *verb* runs the parts that belong to it
 //! and closes with a summary. [`need`] installs what the chosen parts need. [`runner`] runs them one after the other,
@@ -8,6 +9,7 @@
 //! started, which is found through `/proc`; on other systems only the command itself is stopped. And the parts `attacks`
 //! and `faults` read `/proc` and make network namespaces, so other systems do not run them.
 
+mod bench;
 mod cli;
 mod install;
 mod job;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Order::Firmware { server } => Workspace::load()
             .and_then(|workspace| runner::demonstrate(&workspace, server.as_deref()))
             .map(|()| true),
+        Order::Bench(order) => Workspace::load().and_then(|workspace| bench::run(&workspace, &order)),
         Order::Check(chosen) => run(Verb::Check, &chosen),
         Order::Test(chosen) => run(Verb::Test, &chosen),
         Order::Prove(chosen) => run(Verb::Prove, &chosen),

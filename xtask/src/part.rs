@@ -1,5 +1,6 @@
 //! The list of everything that is checked. A new part is one entry here and one function in [`parts`](crate::parts).
 
+use crate::bench;
 use crate::job::{Job, Stop};
 use crate::need::Need;
 use crate::parts::host::workspace_test;
@@ -231,6 +232,14 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::faults,
     },
     Part {
+        name: "bench",
+        about: "every row of `cargo xtask bench` about our programs runs and yields its numbers",
+        verb: Verb::Test,
+        needs: &[TASKSET],
+        limit_minutes: 10,
+        run: bench::smoke,
+    },
+    Part {
         name: "boards",
         about: "the same application has no warning and links for a Raspberry Pi Pico, a Nucleo-H743ZI and an ESP32-C3",
         verb: Verb::Test,
@@ -305,5 +314,7 @@ pub(crate) const EMULATED_BOARD: [Need; 3] = [
 const CC: Need = Need::Program { name: "cc", package: "gcc libc6-dev" };
 /// Sends signals. The one of a shell is built in.
 const KILL: Need = Need::Program { name: "kill", package: "procps" };
-const NODE: Need = Need::Program { name: "node", package: "nodejs" };
-const NPM: Need = Need::Program { name: "npm", package: "npm" };
+pub(crate) const NODE: Need = Need::Program { name: "node", package: "nodejs" };
+pub(crate) const NPM: Need = Need::Program { name: "npm", package: "npm" };
+/// Keeps a program on some cores.
+pub(crate) const TASKSET: Need = Need::Program { name: "taskset", package: "util-linux" };

@@ -63,7 +63,7 @@ impl Report {
 }
 
 /// Installs what is needed and missing. Returns what could not be installed, each with the reason.
-fn set_up(wanted: &[Need], verbose: bool, workspace: &Workspace) -> Vec<(Need, String)> {
+pub(crate) fn set_up(wanted: &[Need], verbose: bool, workspace: &Workspace) -> Vec<(Need, String)> {
     const LIMIT: Duration = Duration::from_mins(20);
     let mut needs: Vec<Need> = Vec::new();
     for need in wanted {

@@ -5,6 +5,7 @@
 mod harness;
 
 use std::collections::HashMap;
+use std::io;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +18,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use harness::{App, Options, Stop, run};
+use harness::{App, Options, run};
 
 #[derive(Debug)]
 struct Echo;
@@ -68,7 +69,7 @@ impl EngineIoHandler for Broadcast {
     }
 }
 
-async fn serve<H: EngineIoHandler>(listener: TcpListener, handler: H, options: Options) -> Result<(), Stop> {
+async fn serve<H: EngineIoHandler>(listener: TcpListener, handler: H, options: Options) -> io::Result<()> {
     let config = EngineIoConfig::builder()
         .ping_interval(options.ping_interval())
         .ping_timeout(options.ping_timeout())
@@ -95,10 +96,11 @@ async fn serve<H: EngineIoHandler>(listener: TcpListener, handler: H, options: O
 }
 
 fn main() -> ExitCode {
-    run(|listener, options| async move {
+    let serve = |listener, options: Options| async move {
         match options.app {
             App::Echo => serve(listener, Echo, options).await,
             App::Broadcast => serve(listener, Broadcast::default(), options).await,
         }
-    })
+    };
+    run(|_| Ok(()), serve)
 }

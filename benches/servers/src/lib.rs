@@ -79,31 +79,23 @@ impl Options {
     }
 }
 
-/// Why a server does not serve.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "either it cannot, or something failed")]
-pub enum Stop {
-    /// It cannot do what it is asked for. The sentence says what that is.
-    Cannot(&'static str),
-    /// Something failed.
-    Failed(io::Error),
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// Runs a server as the command line asks: `serve` gets a listener and the options, and serves until the process ends.
-pub fn run<F>(serve: impl FnOnce(TcpListener, Options) -> F) -> ExitCode
+/// Runs a server as the command line asks. `check` says what the server cannot do of it, in a sentence. `serve` gets a
+/// listener and the options, and serves until the process ends.
+pub fn run<F>(
+    check: impl FnOnce(&Options) -> Result<(), &'static str>,
+    serve: impl FnOnce(TcpListener, Options) -> F,
+) -> ExitCode
 where
-    F: Future<Output = Result<(), Stop>>,
+    F: Future<Output = io::Result<()>>,
 {
     let options = Options::parse();
+    if let Err(cannot) = check(&options) {
+        eprintln!("{cannot}");
+        return ExitCode::from(2);
+    }
     raise_open_files();
     end_with_standard_input();
-    let served = runtime(options.workers).map_err(Stop::Failed).and_then(|runtime| {
+    let served = runtime(options.workers).and_then(|runtime| {
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             let port = listener.local_addr()?.port();
@@ -113,11 +105,7 @@ where
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Cannot(what)) => {
-            eprintln!("{what}");
-            ExitCode::from(2)
-        }
-        Err(Stop::Failed(error)) => {
+        Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
         }

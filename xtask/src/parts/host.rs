@@ -4,14 +4,13 @@ use std::process::Command;
 
 use crate::job::{Job, Stop, command, failed};
 
+/// The features that bring tests of their own. `defmt` is not among them: its log statements need a board's linker script.
+pub(crate) const WORKSPACE_FEATURES: &str = "eio-core/serde,eio-legacy/serde,eio-embassy/embassy-net";
+
 /// `cargo test` with these arguments, for the whole workspace. To run some tests, name them with `--test`, not their
 /// package with `--package`: alone, a package has fewer features, and cargo would build its dependencies once more.
-///
-/// The features that bring tests of their own are on. `defmt` is not: its log statements need a board's linker script.
 pub(crate) fn workspace_test(arguments: &str) -> Command {
-    command(&format!(
-        "cargo test --workspace --features eio-core/serde,eio-legacy/serde,eio-embassy/embassy-net {arguments}"
-    ))
+    command(&format!("cargo test --workspace --features {WORKSPACE_FEATURES} {arguments}"))
 }
 
 /// Builds the tool, `eio`, for tests that have this feature. The tool's own test does that with the features of the

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use eio_bench_servers::{App, Options, Stop, run};
+use eio_bench_servers::{App, Options, run};
 use eio_core::ws::Key;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpListener;
@@ -37,13 +37,18 @@ thread_local! {
 }
 
 fn main() -> ExitCode {
-    run(serve)
+    run(check, serve)
 }
 
-async fn serve(listener: TcpListener, options: Options) -> Result<(), Stop> {
-    if options.app != App::Echo {
-        return Err(Stop::Cannot("the bare loop has no list of its connections, and can only echo"));
+fn check(options: &Options) -> Result<(), &'static str> {
+    if options.app == App::Echo {
+        Ok(())
+    } else {
+        Err("the bare loop has no list of its connections, and can only echo")
     }
+}
+
+async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
     let acceptor = options.tls()?;
     let periods = (options.ping_interval(), options.ping_timeout());
     loop {

@@ -1,9 +1,10 @@
 //! The server that is compared: this library, with the least that an application can do.
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
-use eio_bench_servers::{App, Options, Stop, run};
+use eio_bench_servers::{App, Options, run};
 use eio_core::settings::Heartbeat;
 use eio_tokio::{Server, ServerBuilder, Socket};
 use tokio::net::TcpListener;
@@ -25,9 +26,13 @@ async fn broadcast(mut socket: Socket, server: Arc<OnceLock<Server>>) {
     }
 }
 
-async fn serve(listener: TcpListener, options: Options) -> Result<(), Stop> {
-    let heartbeat = Heartbeat::new(options.ping_interval(), options.ping_timeout())
-        .map_err(|_| Stop::Cannot("eio refuses these ping intervals"))?;
+fn heartbeat(options: &Options) -> Result<Heartbeat, &'static str> {
+    let heartbeat = Heartbeat::new(options.ping_interval(), options.ping_timeout());
+    heartbeat.map_err(|_| "eio refuses this ping interval or timeout")
+}
+
+async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
+    let heartbeat = heartbeat(&options).map_err(io::Error::other)?;
     let build = |builder: ServerBuilder| builder.heartbeat(heartbeat).build().expect("default settings");
     let server = match options.app {
         App::Broadcast => {
@@ -39,12 +44,12 @@ async fn serve(listener: TcpListener, options: Options) -> Result<(), Stop> {
         _ => build(Server::builder(echo)),
     };
     match options.tls()? {
-        None => Ok(server.serve(listener).await?),
+        None => server.serve(listener).await,
         Some(acceptor) => serve_tls(listener, server, acceptor).await,
     }
 }
 
-async fn serve_tls(listener: TcpListener, server: Server, acceptor: TlsAcceptor) -> Result<(), Stop> {
+async fn serve_tls(listener: TcpListener, server: Server, acceptor: TlsAcceptor) -> io::Result<()> {
     loop {
         let (stream, peer) = listener.accept().await?;
         stream.set_nodelay(true)?;
@@ -58,5 +63,5 @@ async fn serve_tls(listener: TcpListener, server: Server, acceptor: TlsAcceptor)
 }
 
 fn main() -> ExitCode {
-    run(serve)
+    run(|options| heartbeat(options).map(drop), serve)
 }

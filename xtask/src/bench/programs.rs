@@ -1,0 +1,109 @@
+//! Builds and installs what takes part, and knows how each is started.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::bench::server::Server;
+use crate::install;
+use crate::job::{Job, Stop, command};
+use crate::parts::host::WORKSPACE_FEATURES;
+use crate::programs::Programs;
+
+/// Where other people's servers are described.
+const PEERS: &str = "benches/peers";
+
+/// Our programs.
+const OWN: [&str; 4] = ["eio-load", "bench-eio", "bench-bare", "bench-client"];
+
+/// The programs of a run.
+pub(crate) struct Kit {
+    pub(crate) load: PathBuf,
+    pub(crate) client: PathBuf,
+    /// Each server's program, and the script that it runs if it is an interpreter.
+    servers: Vec<(Server, PathBuf, Option<PathBuf>)>,
+    /// A certificate and its key.
+    pub(crate) certificate: (PathBuf, PathBuf),
+}
+
+impl Kit {
+    /// Builds everything of ours in the profile in which we measure.
+    pub(crate) fn measured(job: &mut Job<'_>) -> Result<Self, Stop> {
+        let mut build = command("cargo build --profile dist --package eio-load --package eio-bench-servers");
+        let programs = Programs::build(job, &mut build)?;
+        Self::own(job, &programs)
+    }
+
+    /// Builds everything of ours in the profile in which tests are built, out of what they have built.
+    pub(crate) fn quickly_built(job: &mut Job<'_>) -> Result<Self, Stop> {
+        // A test among the targets gives dependencies the features that they have in tests: nothing is built twice.
+        let bins = OWN.map(|name| format!(" --bin {name}")).concat();
+        let mut build =
+            command(&format!("cargo build --workspace --features {WORKSPACE_FEATURES} --test sizes{bins}"));
+        let programs = Programs::build(job, &mut build)?;
+        Self::own(job, &programs)
+    }
+
+    fn own(job: &mut Job<'_>, programs: &Programs) -> Result<Self, Stop> {
+        let [load, ours, bare, client] = OWN;
+        let path = |name: &str| programs.path(name).map(PathBuf::from);
+        let folder = job.workspace.target.join("bench");
+        let broken = |error: std::io::Error| Stop::Failed(format!("{}: {error}", folder.display()));
+        std::fs::create_dir_all(&folder).map_err(broken)?;
+        let kit = Self {
+            load: path(load)?,
+            client: path(client)?,
+            servers: vec![(Server::Ours, path(ours)?, None), (Server::Bare, path(bare)?, None)],
+            certificate: (folder.join("certificate.pem"), folder.join("key.pem")),
+        };
+        let (certificate, key) = &kit.certificate;
+        job.run(Command::new(&kit.load).arg("certificate").arg(certificate).arg(key))?;
+        Ok(kit)
+    }
+
+    /// Adds those of other people's servers that are wanted. Returns which could not be had, each with the reason.
+    pub(crate) fn add_peers(&mut self, job: &mut Job<'_>, wanted: &[Server]) -> Vec<(Server, String)> {
+        let mut missing = Vec::new();
+        if wanted.contains(&Server::Engineioxide) {
+            match engineioxide(job) {
+                Ok(path) => self.servers.push((Server::Engineioxide, path, None)),
+                Err(stop) => missing.push((Server::Engineioxide, stop.sentence().to_owned())),
+            }
+        }
+        let scripts: Vec<Server> = wanted.iter().copied().filter(|server| server.is_javascript()).collect();
+        if scripts.is_empty() {
+            return missing;
+        }
+        match install::from_npm(job, PEERS) {
+            Ok(()) => self.servers.extend(scripted(&job.workspace.root.join(PEERS))),
+            Err(stop) => {
+                let reason = stop.sentence();
+                missing.extend(scripts.into_iter().map(|server| (server, reason.to_owned())));
+            }
+        }
+        missing
+    }
+
+    /// The words that start a server.
+    pub(crate) fn server(&self, server: Server) -> Option<Vec<PathBuf>> {
+        let (_, program, script) = self.servers.iter().find(|(known, _, _)| *known == server)?;
+        Some(core::iter::once(program).chain(script).cloned().collect())
+    }
+}
+
+/// The servers in JavaScript, as they are installed in this folder.
+fn scripted(folder: &Path) -> [(Server, PathBuf, Option<PathBuf>); 2] {
+    let bun = folder.join("node_modules/bun/bin/bun.exe");
+    [
+        (Server::Bun, bun, Some(folder.join("bun.ts"))),
+        (Server::Node, "node".into(), Some(folder.join("node.mjs"))),
+    ]
+}
+
+/// Has a workspace and a lock file of its own, so that our licence checks and our dependencies know nothing of it.
+fn engineioxide(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
+    let mut build = command(&format!(
+        "cargo build --profile dist --locked --manifest-path {PEERS}/Cargo.toml --target-dir"
+    ));
+    build.arg(job.workspace.target.join("peers"));
+    Programs::build(job, &mut build)?.path("bench-engineioxide").map(PathBuf::from)
+}
