@@ -8,6 +8,9 @@ use eio_core::packet::{Data, WebSocketMessage};
 use crate::wire::small;
 
 /// A message: text or bytes. Cloning is cheap, because clones share the payload.
+///
+/// A received message has its payload to itself: to keep it takes about as much memory as it is long, whatever arrived
+/// together with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has these two kinds")]
 pub enum Message {

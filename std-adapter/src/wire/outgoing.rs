@@ -10,7 +10,7 @@ use eio_core::ws::{FrameHeader, OpCode};
 use crate::wire::message::Message;
 
 /// One message or packet to write.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum ToWrite<'a> {
     /// A packet of the session or of an upgrade.
     Control(&'static str),

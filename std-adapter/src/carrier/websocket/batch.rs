@@ -14,8 +14,12 @@ use crate::wire::message::Message;
 /// The number of bytes that are passed to the kernel at once. A heartbeat that becomes due waits for at most this much.
 const CHUNK: usize = 16 * 1024;
 
-/// Payloads of at least this size are written without a copy.
-const LARGE: usize = 8 * 1024;
+/// Messages of at least this size are written without a copy. To copy a smaller one costs less than a write of its own.
+const LARGE: usize = CHUNK;
+
+/// Encoded frames of at least this size are written without a copy. They belong to many receivers, and a copy for each that
+/// does not read would cost memory.
+const LARGE_SHARED: usize = 8 * 1024;
 
 /// Encoded frames, and how much of them the kernel has taken.
 #[derive(Debug, Default)]
@@ -91,7 +95,7 @@ impl Batch {
 
     /// Puts a frame that is already encoded, including its header.
     pub(super) fn put_encoded(&mut self, frame: &Bytes, is_message: bool) {
-        if frame.len() < LARGE {
+        if frame.len() < LARGE_SHARED {
             self.chunk.extend_from_slice(frame);
         } else {
             self.large = frame.clone();
@@ -220,5 +224,34 @@ impl Mask {
         let piece = large.split_to(large.len().min(CHUNK));
         chunk.clear();
         self.put(chunk, &piece);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_share_a_write_up_to_a_size_and_larger_ones_are_not_copied() {
+        let put = |batch: &mut Batch, len| {
+            let message = Message::binary(vec![0; len]);
+            batch.put_message(OpCode::Binary, None, &message, None).unwrap();
+        };
+        let mut batch = Batch::default();
+        put(&mut batch, CHUNK / 2);
+        assert!(!batch.is_full() && batch.large.is_empty());
+        put(&mut batch, CHUNK - 1);
+        assert!(batch.is_full() && batch.large.is_empty());
+
+        let mut batch = Batch::default();
+        put(&mut batch, CHUNK);
+        assert!(batch.is_full() && batch.large.len() == CHUNK && batch.chunk.len() < CHUNK);
+    }
+
+    #[test]
+    fn a_frame_for_many_receivers_is_not_copied_for_each_of_them() {
+        let mut batch = Batch::default();
+        batch.put_encoded(&Bytes::from(vec![0; LARGE_SHARED]), true);
+        assert!(batch.is_full() && batch.chunk.is_empty());
     }
 }

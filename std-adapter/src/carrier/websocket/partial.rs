@@ -64,12 +64,12 @@ impl Partial {
     /// Makes room to read the `left` bytes of a frame directly, or some of them. Returns at most how many bytes to
     /// read, or `None` if there is too little room, so that the bytes must be appended.
     ///
-    /// The room is as large as what has arrived. If a message that has hardly begun `is_expected`, the room is larger, and
-    /// must be [given back](Self::give_back) when nothing more can be read.
+    /// The room is as large as what has arrived. If a message of which only the header has arrived `is_expected`, the room is
+    /// larger, and must be [given back](Self::give_back) when nothing more can be read.
     pub(super) fn make_room(&mut self, left: usize, is_expected: bool) -> Option<usize> {
         let arrived = self.arrived().len();
         if self.spare() < left.min(LITTLE) {
-            let room = left.min(if is_expected && arrived < LITTLE { AT_ONCE } else { arrived });
+            let room = left.min(if is_expected && arrived < NEXT_HEADER { AT_ONCE } else { arrived });
             if room < left.min(LARGE) {
                 return None;
             }
