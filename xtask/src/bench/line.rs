@@ -9,7 +9,7 @@ use crate::bench::statistics::Summary;
 use crate::bench::verdict::{Verdict, counted, verdict};
 
 /// A server that used less of its core than this waited for its load.
-const FULLY_BUSY: f64 = 0.95;
+const FULLY_BUSY: f64 = 0.97;
 
 /// One number of one row.
 pub(crate) struct Line {

@@ -235,7 +235,6 @@ pub(crate) const ROWS: &[Row] = &[
             Metric::cost("late_max_ms", "the latest", "ms", Goal::Absolute(6.0)),
             Metric::cost("late_min_ms", "the earliest", "ms", Goal::Shown),
         ],
-        absent: &[(Server::Bare, "the bare loop ends no session")],
         is_slow: true,
         in_quick: false,
         ..Row::PLAIN

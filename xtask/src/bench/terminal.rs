@@ -23,7 +23,7 @@ fn tally(results: &Results) -> String {
     let lines = lines(results);
     let count = |verdict| lines.iter().filter(|line| line.verdict == verdict).count();
     format!(
-        "{} goals reached, {} not reached, {} without a verdict\n",
+        "Goals: {} reached, {} not reached, {} without a verdict\n",
         count(Verdict::Reached),
         count(Verdict::NotReached),
         count(Verdict::TooFewRounds) + count(Verdict::NotMeasured)
@@ -92,7 +92,7 @@ mod tests {
         found("3.25 µs CPU each");
         found("Bun: not run: because it is ill");
         found("uWebSockets: not run: because");
-        found("1 goals reached, 0 not reached, 0 without a verdict");
+        found("Goals: 1 reached, 0 not reached, 0 without a verdict");
     }
 
     #[test]
@@ -101,6 +101,6 @@ mod tests {
         let text = render(&known);
         assert!(text.contains("goal ≤ 1,800 B: "), "{text}");
         assert!(text.contains("no verdict: fewer than nine rounds"), "{text}");
-        assert!(text.contains("0 goals reached, 0 not reached, 1 without a verdict"), "{text}");
+        assert!(text.contains("Goals: 0 reached, 0 not reached, 1 without a verdict"), "{text}");
     }
 }
