@@ -9,8 +9,8 @@ use crate::wire::small;
 
 /// A message: text or bytes. Cloning is cheap, because clones share the payload.
 ///
-/// A received message has its payload to itself: to keep it takes about as much memory as it is long, whatever arrived
-/// together with it.
+/// Received messages of at most 128 bytes share buffers of 2 KiB: to keep one of them may keep its whole buffer. A longer
+/// one has its payload to itself: to keep it takes about as much memory as it is long, whatever arrived together with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has these two kinds")]
 pub enum Message {

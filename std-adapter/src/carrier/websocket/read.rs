@@ -1,8 +1,8 @@
 //! The reading half of a WebSocket: frames are decoded in the thread's scratch buffer, and a large message where it is
 //! gathered.
 //!
-//! Every message of an application has memory of its own, as long as itself. Small messages are copied to it: if they
-//! shared the buffer that they arrived in, an application that keeps one of them would keep the whole buffer.
+//! Messages that are not large are copied out of the scratch buffer. If they shared it, an application that keeps one of
+//! them would keep all of it.
 
 use core::ops::Range;
 use core::task::{Context, Poll, ready};
