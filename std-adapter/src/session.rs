@@ -11,6 +11,7 @@ pub(crate) mod machine;
 pub(crate) mod mailbox;
 pub mod metrics;
 pub(crate) mod queue;
+pub(crate) mod receiver;
 pub(crate) mod send;
 pub(crate) mod shared;
 pub(crate) mod silence;

@@ -89,9 +89,11 @@ impl Polling {
         }
         let framing = if answer.is_binary { Framing::Binary } else { Framing::Text };
         // The limit on the body also limits its packets.
-        for packet in format.decode(framing, &answer.body, usize::MAX) {
-            engine.handle_packet(now, packet);
-        }
+        engine.receive(now, |receiver| {
+            for packet in format.decode(framing, &answer.body, usize::MAX) {
+                receiver.handle_packet(packet);
+            }
+        });
     }
 
     /// Starts the requests that are due. `upgrade_pauses` holds them back.

@@ -276,10 +276,11 @@ fn handle_payload(
     let _ = polling.handle_post(now, &mut engine.session, payload.framing);
     let max_packets = engine.context().sessions.config.settings.max_packets();
     let max_packets = usize::try_from(max_packets).unwrap_or(usize::MAX);
-    for packet in polling.format().decode(payload.framing, &payload.bytes, max_packets) {
-        engine.handle_packet(now, packet);
-    }
-    engine.deliver(now);
+    engine.receive(now, |receiver| {
+        for packet in polling.format().decode(payload.framing, &payload.bytes, max_packets) {
+            receiver.handle_packet(packet);
+        }
+    });
     polling.handle_post_received();
     // The request itself waits for room in the inbox.
     let refused = matches!(polling.post_answer(&engine.session, true), Some(Err(_)));

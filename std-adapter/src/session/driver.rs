@@ -17,14 +17,12 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use eio_core::Instant;
-use eio_core::packet::WebSocketMessage;
-use eio_core::ws::Close;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tracing::Span;
 
 use crate::carrier::Carrier;
-use crate::carrier::websocket::{FrameSink, FrameSource, is_impossible};
+use crate::carrier::websocket::{FrameSource, is_impossible};
 use crate::session::departing::Departing;
 use crate::session::engine::{Engine, Reacts};
 use crate::session::guard::guarded;
@@ -32,7 +30,6 @@ use crate::session::kind::Kind as _;
 use crate::session::machine::Machine as _;
 use crate::session::silence::SilenceCheck;
 use crate::wire::close_frame::CloseFrame;
-use crate::wire::message::Message;
 use crate::wire::outgoing::ToWrite;
 
 /// How many passes one poll makes before it lets other tasks run.
@@ -198,7 +195,7 @@ impl<R: Role> Driver<R> {
         if R::is_done(self) {
             return Pass::Done;
         }
-        match self.engine.finish_pass(cx, now) {
+        match self.engine.finish_pass(cx) {
             Poll::Ready(()) => Pass::Again,
             Poll::Pending => Pass::Until(self.next_deadline(now)),
         }
@@ -206,7 +203,7 @@ impl<R: Role> Driver<R> {
 
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
         let Self { engine, carrier, .. } = self;
-        if let Poll::Ready(end) = carrier.poll_read(cx, &mut SessionSink { engine, now }) {
+        if let Poll::Ready(end) = engine.receive(now, |receiver| carrier.poll_read(cx, receiver)) {
             engine.handle_connection_end(now, end);
         }
     }
@@ -222,7 +219,7 @@ impl<R: Role> Driver<R> {
         let deadline = engine.session.poll_timeout();
         let has_unread = carrier.has_unread();
         let ask = || {
-            if let Poll::Ready(end) = carrier.read_past_runtime(&mut SessionSink { engine, now })? {
+            if let Poll::Ready(end) = engine.receive(now, |receiver| carrier.read_past_runtime(receiver))? {
                 engine.handle_connection_end(now, end);
             }
             Some(engine.session.is_expired(now))
@@ -244,7 +241,7 @@ impl<R: Role> Driver<R> {
                     let sid = R::Kind::log_name(engine);
                     tracing::error!(sid, "a frame cannot be encoded: its session ends");
                 }
-                let end = carrier.write_failed(&error, &mut SessionSink { engine, now });
+                let end = engine.receive(now, |receiver| carrier.write_failed(&error, receiver));
                 engine.handle_connection_end(now, end);
             }
             _ => {}
@@ -284,36 +281,6 @@ impl<R: Role> Drop for Driver<R> {
         self.engine.session.handle_transport_error(now);
         self.engine.show(now);
         R::handle_dropped(self);
-    }
-}
-
-/// Passes received messages to the session.
-struct SessionSink<'a, K: Reacts> {
-    engine: &'a mut Engine<K>,
-    now: Instant,
-}
-
-impl<K: Reacts> FrameSink for SessionSink<'_, K> {
-    fn wants_more(&self) -> bool {
-        self.engine.is_reading()
-    }
-
-    fn handle(&mut self, frame: WebSocketMessage<'_>) {
-        let packet = K::revision(self.engine.context()).decode(frame);
-        self.engine.handle_packet(self.now, packet);
-    }
-
-    fn handle_owned(&mut self, frame: Message) {
-        let packet = K::revision(self.engine.context()).decode(frame.as_websocket_message());
-        self.engine.handle_packet_in(self.now, packet, &frame);
-    }
-
-    fn handle_activity(&mut self) {
-        self.engine.session.handle_activity(self.now);
-    }
-
-    fn handle_close(&mut self, close: Option<Close<'_>>) {
-        self.engine.handle_close_frame(self.now, close);
     }
 }
 

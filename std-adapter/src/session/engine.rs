@@ -5,9 +5,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use eio_core::handshake::{Handshake, Transport};
-use eio_core::packet::{Data, DecodeError, Packet};
 use eio_core::polling::Batch;
-use eio_core::session::{Control, SessionEvent};
+use eio_core::session::Control;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::Close;
 use eio_core::{BufferTooSmall, Heartbeat, Instant};
@@ -19,7 +18,7 @@ use crate::session::kind::Kind;
 use crate::session::machine::Machine as _;
 use crate::session::mailbox::{Requests, Room};
 use crate::session::queue::Queue;
-use crate::session::shared::{Inner, Shared};
+use crate::session::shared::Shared;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Outgoing, total_len};
@@ -88,7 +87,12 @@ pub(crate) struct Engine<K: Reacts> {
     pub(crate) transport: Transport,
     pub(crate) peer: K::Peer,
     pub(crate) close_frames: CloseFrames,
-    moving: Moving,
+    /// The messages that a WebSocket has not written completely.
+    writing: Queue<Outgoing>,
+    /// How many of them the WebSocket has begun to write.
+    begun: u32,
+    /// Whether the inbox is full, so that nothing is read.
+    is_paused: bool,
     /// Whether the session's close packet is to be written, behind the last message.
     pub(crate) is_close_due: bool,
     /// Whether the session's task has panicked outside of a callback.
@@ -97,41 +101,6 @@ pub(crate) struct Engine<K: Reacts> {
     has_told_opened: bool,
     /// Whether the end has been reported.
     has_ended: bool,
-}
-
-/// The messages that the task moves between the transport and the mailbox.
-#[derive(Default)]
-struct Moving {
-    /// Received messages that are not in the inbox yet.
-    received: Queue<Message>,
-    /// How many more the inbox has room for.
-    room: Room,
-    /// The messages that a WebSocket has not written completely.
-    writing: Queue<Outgoing>,
-    /// How many of them the WebSocket has begun to write.
-    begun: u32,
-    /// Whether the inbox is full, so that nothing is read.
-    is_paused: bool,
-}
-
-impl Moving {
-    /// Puts the received messages into the inbox, and pauses reading if it is full then. Leaves those that nobody will read,
-    /// to be dropped without the lock.
-    fn deliver<K: Reacts>(
-        &mut self,
-        inner: &mut Inner<K>,
-        session: &mut K::Session,
-        context: &K::Context,
-        now: Instant,
-    ) {
-        let limits = K::limits(context);
-        let is_full = inner.mail.deliver(&mut self.received, limits);
-        self.room = inner.mail.room(limits);
-        if is_full && let Some(heartbeat) = session.heartbeat() {
-            self.is_paused = true;
-            session.handle_reading_paused(now, K::stall_timeout(context, heartbeat));
-        }
-    }
 }
 
 impl<K: Reacts> Engine<K> {
@@ -147,7 +116,9 @@ impl<K: Reacts> Engine<K> {
             transport,
             peer,
             close_frames: CloseFrames::default(),
-            moving: Moving::default(),
+            writing: Queue::default(),
+            begun: 0,
+            is_paused: false,
             is_close_due: false,
             is_broken: false,
             has_told_opened: false,
@@ -165,10 +136,7 @@ impl<K: Reacts> Engine<K> {
 
     /// Begins a pass. `runs_application` says that the application runs in the session's task.
     pub(crate) fn begin_pass(&mut self, now: Instant, runs_application: bool) {
-        let mut inner = self.shared.lock();
-        let requests = inner.begin_pass(now, runs_application);
-        self.moving.room = inner.mail.room(K::limits(&self.shared.context));
-        drop(inner);
+        let requests = self.shared.lock().begin_pass(now, runs_application);
         self.handle_requests(requests, now);
     }
 
@@ -177,7 +145,7 @@ impl<K: Reacts> Engine<K> {
         let mut inner = self.shared.lock();
         let requests = inner.mail.take_requests();
         if writes && !self.has_ended {
-            inner.mail.begin_writing(&mut self.moving.writing);
+            inner.mail.begin_writing(&mut self.writing);
         }
         drop(inner);
         self.handle_requests(requests, now);
@@ -185,7 +153,7 @@ impl<K: Reacts> Engine<K> {
 
     fn handle_requests(&mut self, requests: Requests, now: Instant) {
         if requests.resume {
-            self.moving.is_paused = false;
+            self.is_paused = false;
             self.session.handle_reading_resumed(now);
         }
         if requests.close
@@ -206,73 +174,30 @@ impl<K: Reacts> Engine<K> {
         }
     }
 
-    /// Handles a decoded packet, or the error of decoding it.
-    pub(crate) fn handle_packet(&mut self, now: Instant, packet: Result<Packet<'_>, DecodeError>) {
-        self.handle_packet_with(now, packet, Message::from_data);
-    }
-
-    /// Handles a packet of the WebSocket message `frame`, whose buffer a message shares.
-    pub(crate) fn handle_packet_in(
-        &mut self,
-        now: Instant,
-        packet: Result<Packet<'_>, DecodeError>,
-        frame: &Message,
-    ) {
-        self.handle_packet_with(now, packet, |data| Message::from_data_in(data, frame));
-    }
-
-    fn handle_packet_with(
-        &mut self,
-        now: Instant,
-        packet: Result<Packet<'_>, DecodeError>,
-        take: impl FnOnce(Data<'_>) -> Result<Message, BufferTooSmall>,
-    ) {
-        let deadline = self.session.poll_timeout();
-        match self.session.handle_packet(now, packet) {
-            Some(SessionEvent::Message(data)) => match take(data) {
-                Ok(message) => self.receive(now, message),
-                Err(error) => {
-                    self.tell(now, Happening::Undecodable(error));
-                    self.session.handle_transport_error(now);
-                }
-            },
-            Some(SessionEvent::Heartbeat { rtt }) => K::handle_heartbeat(self, now, deadline, rtt),
-            Some(SessionEvent::Opened(handshake)) => K::handle_opened(self, now, &handshake),
-            Some(_) | None => {}
+    /// Puts received messages into the inbox, and pauses reading if it is full then. Returns how much room the inbox has.
+    /// Leaves messages that nobody will read, to be dropped without the lock.
+    pub(crate) fn deliver(&mut self, messages: &mut Queue<Message>, now: Instant) -> Room {
+        let limits = K::limits(&self.shared.context);
+        let mut inner = self.shared.lock();
+        let is_full = inner.mail.deliver(messages, limits);
+        let room = inner.mail.room(limits);
+        drop(inner);
+        if is_full && let Some(heartbeat) = self.session.heartbeat() {
+            self.is_paused = true;
+            let stall_timeout = K::stall_timeout(self.context(), heartbeat);
+            self.session.handle_reading_paused(now, stall_timeout);
         }
-    }
-
-    /// Reports a message to observers, and keeps it for the inbox.
-    fn receive(&mut self, now: Instant, message: Message) {
-        self.tell(now, Happening::Message(&message));
-        let has_room = self.moving.room.take(&message);
-        self.moving.received.push_back(message);
-        if !has_room {
-            self.deliver(now);
-        }
-    }
-
-    /// Puts received messages into the inbox.
-    pub(crate) fn deliver(&mut self, now: Instant) {
-        let Self { shared, session, moving, .. } = self;
-        moving.deliver(&mut shared.lock(), session, &shared.context, now);
-        self.drop_unread();
-    }
-
-    /// Drops messages that nobody will read. Their memory, and its `Drop`, may belong to the application, so this is done
-    /// without the lock.
-    fn drop_unread(&mut self) {
-        self.moving.received = Queue::default();
+        room
     }
 
     /// Returns whether the inbox is full, so that nothing is read.
     pub(crate) fn is_paused(&self) -> bool {
-        self.moving.is_paused
+        self.is_paused
     }
 
     /// Returns whether packets are read: the inbox has room, and the session has not ended.
     pub(crate) fn is_reading(&self) -> bool {
-        !self.moving.is_paused && !self.session.has_ended()
+        !self.is_paused && !self.session.has_ended()
     }
 
     /// Handles the peer's close frame. It ends the session, and is kept if nothing has ended the session before.
@@ -305,8 +230,8 @@ impl<K: Reacts> Engine<K> {
 
     /// Returns the next message that a WebSocket has not begun to write.
     pub(crate) fn next_message(&mut self) -> Option<&Outgoing> {
-        let message = self.moving.writing.get(usize::try_from(self.moving.begun).ok()?)?;
-        self.moving.begun += 1;
+        let message = self.writing.get(usize::try_from(self.begun).ok()?)?;
+        self.begun += 1;
         Some(message)
     }
 
@@ -315,7 +240,7 @@ impl<K: Reacts> Engine<K> {
         if messages == 0 {
             return;
         }
-        let Moving { writing, begun, .. } = &mut self.moving;
+        let Self { writing, begun, .. } = self;
         let bytes = total_len(writing.iter().take(messages));
         drop(writing.take_first(messages));
         *begun = begun.saturating_sub(u32::try_from(messages).unwrap_or(u32::MAX));
@@ -361,51 +286,37 @@ impl<K: Reacts> Engine<K> {
     /// Copies the session's state into the shared view. If the session has ended, reports the end first to observers and
     /// then to all waiting callers.
     pub(crate) fn show(&mut self, now: Instant) {
-        if let Some(end) = self.show_state(now) {
+        if let Some(end) = self.show_state() {
             K::handle_end(self, now, &end);
             self.show_end(end);
             K::handle_end_shown(self);
         }
     }
 
-    /// Ends a pass: passes on what the session has received, and copies its state into the shared view. Ready if something
-    /// has changed since the pass began.
-    pub(crate) fn finish_pass(&mut self, cx: &Context<'_>, now: Instant) -> Poll<()> {
-        let Self { shared, session, moving, .. } = self;
-        let mut inner = shared.lock();
-        moving.deliver(&mut inner, session, &shared.context, now);
-        inner.show(session, self.transport);
+    /// Ends a pass, and copies the session's state into the shared view. Ready if something has changed since the pass began.
+    pub(crate) fn finish_pass(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let mut inner = self.shared.lock();
+        inner.show(&self.session, self.transport);
         inner.mail.finish_pass();
-        let changed = inner.mail.poll_change(cx);
-        drop(inner);
-        self.drop_unread();
-        changed
+        inner.mail.poll_change(cx)
     }
 
-    /// Passes on what the session has received, and copies its state into the shared view. Returns how the session ended, if
-    /// it has ended since the last call. Messages are refused from then on.
-    pub(crate) fn show_state(&mut self, now: Instant) -> Option<Disconnect> {
-        let Self { shared, session, moving, .. } = self;
-        let mut inner = shared.lock();
-        moving.deliver(&mut inner, session, &shared.context, now);
-        inner.show(session, self.transport);
-        let end = session.end().filter(|_| !self.has_ended).map(|end| {
-            inner.mail.end_writing(&mut moving.writing);
-            Disconnect {
-                reason: end.reason,
-                silent_for: end.silent_for,
-                transport: self.transport,
-                unsent: inner.mail.unsent(),
-                close_frame: self.close_frames.take_peers(),
-            }
-        });
-        drop(inner);
-        if end.is_some() {
-            self.has_ended = true;
-            self.moving.begun = 0;
-        }
-        self.drop_unread();
-        end
+    /// Copies the session's state into the shared view. Returns how the session ended, if it has ended since the last call.
+    /// Messages are refused from then on.
+    pub(crate) fn show_state(&mut self) -> Option<Disconnect> {
+        let mut inner = self.shared.lock();
+        inner.show(&self.session, self.transport);
+        let end = self.session.end().filter(|_| !self.has_ended)?;
+        self.has_ended = true;
+        self.begun = 0;
+        inner.mail.end_writing(&mut self.writing);
+        Some(Disconnect {
+            reason: end.reason,
+            silent_for: end.silent_for,
+            transport: self.transport,
+            unsent: inner.mail.unsent(),
+            close_frame: self.close_frames.take_peers(),
+        })
     }
 
     /// Puts the end into the shared view, and wakes all waiting callers.
