@@ -7,6 +7,7 @@ pub(crate) mod end;
 pub(crate) mod engine;
 pub(crate) mod guard;
 pub(crate) mod kind;
+pub(crate) mod limits;
 pub(crate) mod machine;
 pub(crate) mod mailbox;
 pub mod metrics;

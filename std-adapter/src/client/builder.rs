@@ -19,7 +19,7 @@ use crate::client::event::ClientEvent;
 use crate::client::route::{Route, RouteSetting};
 #[cfg(feature = "tls")]
 use crate::client::tls::TlsSetting;
-use crate::session::mailbox::Limits;
+use crate::session::limits::Limits;
 
 impl Client {
     /// Returns the builder of a client for the server at `url`.

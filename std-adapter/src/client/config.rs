@@ -14,7 +14,7 @@ use crate::client::http_connection::Body;
 use crate::client::route::Route;
 #[cfg(feature = "tls")]
 use crate::client::tls::Tls;
-use crate::session::mailbox::Limits;
+use crate::session::limits::Limits;
 use eio_core::Revision;
 
 /// The function that receives the client's events.

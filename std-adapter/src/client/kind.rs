@@ -17,7 +17,7 @@ use crate::session::end::Disconnect;
 use crate::session::engine::{Engine, Happening, Reacts};
 use crate::session::guard::guarded;
 use crate::session::kind::Kind;
-use crate::session::mailbox::Limits;
+use crate::session::limits::Limits;
 use crate::session::send::SendErrorKind;
 use crate::session::shared::Shared;
 use crate::wire::clock::Clock;

@@ -15,7 +15,7 @@ use crate::server::callbacks::ServerCallbacks;
 use crate::server::config::HttpConfig;
 use crate::server::session_config::SessionConfig;
 use crate::server::socket::Socket;
-use crate::session::mailbox::Limits;
+use crate::session::limits::Limits;
 use crate::web::origins::AllowedOrigins;
 use crate::wire::message::Message;
 

@@ -10,7 +10,7 @@ use crate::server::slots::Slots;
 use crate::session::end::Disconnect;
 use crate::session::engine::{Engine, Happening, Reacts};
 use crate::session::kind::Kind;
-use crate::session::mailbox::Limits;
+use crate::session::limits::Limits;
 use crate::wire::clock::Clock;
 
 impl Kind for ServerKind {

@@ -9,8 +9,8 @@ use hyper::upgrade::OnUpgrade;
 
 use crate::server::sessions::ServerKind;
 use crate::server::slots::{Failure, Payload, PollAnswer, PollSlot, PostSlot};
-use crate::session::mailbox::remember;
 use crate::session::shared::{Inner, Shared};
+use crate::session::waiting::remember;
 
 impl Inner<ServerKind> {
     /// Reports a failed request to the task. Does nothing for a session on a WebSocket, whose remaining requests do not

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eio_core::settings::ServerSettings;
 
-use crate::session::mailbox::Limits;
+use crate::session::limits::Limits;
 use crate::wire::message::Message;
 
 /// The settings of a server for its sessions.

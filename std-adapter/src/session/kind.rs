@@ -5,8 +5,8 @@ use std::task::Waker;
 use eio_core::Revision;
 use eio_core::handshake::Transport;
 
+use crate::session::limits::Limits;
 use crate::session::machine::Machine;
-use crate::session::mailbox::Limits;
 use crate::session::send::SendErrorKind;
 use crate::wire::clock::Clock;
 use crate::wire::message::Message;

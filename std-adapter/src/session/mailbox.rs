@@ -5,54 +5,12 @@ use core::task::{Context, Poll, Waker};
 
 use eio_core::packet::Packet;
 
+use crate::session::limits::{Limits, Room};
 use crate::session::queue::Queue;
+use crate::session::waiting::remember;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Outgoing, total_len};
-
-/// The limits of the queues.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Received messages that wait for the application before reading stops.
-    pub(crate) inbox_messages: usize,
-    /// The bytes of those messages. The message that reaches the limit is still accepted.
-    pub(crate) inbox_bytes: usize,
-    /// Sent messages that wait for a transport.
-    pub(crate) outbox_messages: usize,
-    /// The bytes of those messages. The message that reaches the limit is still accepted.
-    pub(crate) outbox_bytes: usize,
-}
-
-impl Limits {
-    pub(crate) const DEFAULT: Self = Self {
-        inbox_messages: 256,
-        inbox_bytes: 1024 * 1024,
-        outbox_messages: 256,
-        outbox_bytes: 1024 * 1024,
-    };
-}
-
-/// How much may be put into the inbox before it is full.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Room {
-    messages: u32,
-    bytes: u32,
-}
-
-impl Room {
-    fn new(messages: usize, bytes: usize) -> Self {
-        let [messages, bytes] = [messages, bytes].map(|room| u32::try_from(room).unwrap_or(u32::MAX));
-        Self { messages, bytes }
-    }
-
-    /// Takes the room for a message. Returns whether there is more.
-    pub(crate) fn take(&mut self, message: &Message) -> bool {
-        let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
-        self.messages = self.messages.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(len);
-        self.messages > 0 && self.bytes > 0
-    }
-}
 
 /// The result of taking a message out of the inbox.
 pub(crate) enum Taken {
@@ -433,14 +391,6 @@ impl Mailbox {
 /// Messages that will never be read or sent.
 #[expect(dead_code, reason = "only dropped")]
 pub(crate) struct Discarded(Queue<Message>, Queue<Outgoing>);
-
-/// Stores the waker of the task that waits now.
-pub(crate) fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
-    match slot {
-        Some(waker) if waker.will_wake(cx.waker()) => {}
-        _ => *slot = Some(cx.waker().clone()),
-    }
-}
 
 #[cfg(test)]
 mod tests {

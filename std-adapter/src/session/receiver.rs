@@ -8,8 +8,8 @@ use eio_core::ws::Close;
 
 use crate::carrier::websocket::FrameSink;
 use crate::session::engine::{Engine, Happening, Reacts};
+use crate::session::limits::Room;
 use crate::session::machine::Machine as _;
-use crate::session::mailbox::Room;
 use crate::session::queue::Queue;
 use crate::wire::message::Message;
 

@@ -1,7 +1,7 @@
 //! Waits for the signals of a session's task: room in the outbox, the handshake, the end.
 
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll, Waker, ready};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -60,4 +60,12 @@ pub(crate) fn send(
             None
         }
     })
+}
+
+/// Stores the waker of the task that waits now.
+pub(crate) fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
+    match slot {
+        Some(waker) if waker.will_wake(cx.waker()) => {}
+        _ => *slot = Some(cx.waker().clone()),
+    }
 }
