@@ -3,8 +3,9 @@
 //! A task for each connection answers the upgrade, then reads whenever something has arrived: once, into a buffer of the
 //! thread. It unmasks the frames in place, puts the server's headers before their payloads, and echoes all of them with
 //! one write. A timer for each connection sends pings and ends silent sessions. Only a frame that has not arrived whole
-//! is kept, in a buffer of its size. Nothing is checked that an echo does not need: no UTF-8, no reserved bits, no
-//! fragments, no limit on time or connections. A complete server cannot be faster than this; it can only come near.
+//! is kept, in a buffer of its size. Text is checked, as RFC 6455 demands of every endpoint (section 8.1). Nothing else
+//! is that an echo does not need: no reserved bits, no fragments, no limit on time or connections. A complete server
+//! cannot be faster than this; it can only come near.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -195,6 +196,9 @@ impl Frames {
             let key: [u8; KEY_LEN] = input[payload - KEY_LEN..payload].try_into().expect("four bytes");
             unmask(&mut input[payload..end], key);
             let opcode = input[at] & 0x0f;
+            if opcode == 1 && std::str::from_utf8(&input[payload..end]).is_err() {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
             if opcode == 1 && input[payload..end] == *b"3" {
                 arrived.pong = true;
             } else {
