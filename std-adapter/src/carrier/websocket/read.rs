@@ -4,7 +4,6 @@
 //! Messages that are not large are copied out of the scratch buffer. If they shared it, an application that keeps one of
 //! them would keep all of it.
 
-use core::ops::Range;
 use core::task::{Context, Poll, ready};
 use std::io;
 
@@ -17,9 +16,12 @@ use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::text;
 
-/// The largest number of reads from a socket before the silence of its peer is judged. They amount to 16 MiB, which is
-/// more than a kernel buffers, so later bytes had not arrived in time.
-const MAX_READS: usize = 256;
+/// How many bytes are read from a socket before the silence of its peer is judged. This is more than a kernel buffers, so
+/// later bytes had not arrived in time.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// The largest number of these reads. It suffices for as many bytes in large messages, which take two reads each.
+const MAX_READS: usize = 2 * MAX_BYTES / LARGE;
 
 /// Where received bytes come from.
 trait Source {
@@ -76,15 +78,21 @@ impl Source for FromRuntime<'_, '_> {
     }
 }
 
-/// Reads from the socket itself, so many times.
-struct FromSocket(Range<usize>);
+/// Reads from the socket itself, so many times and bytes.
+struct FromSocket {
+    reads: usize,
+    bytes: usize,
+}
 
 impl Source for FromSocket {
     fn read(&mut self, stream: &mut Stream, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        match self.0.next() {
-            Some(_) => stream.read_now(room),
-            None => Poll::Pending,
+        if self.reads == 0 || self.bytes == 0 {
+            return Poll::Pending;
         }
+        let read = ready!(stream.read_now(room));
+        self.reads -= 1;
+        self.bytes = self.bytes.saturating_sub(*read.as_ref().unwrap_or(&0));
+        Poll::Ready(read)
     }
 
     fn read_onto(
@@ -172,7 +180,7 @@ impl WebSocketIo {
     /// Returns `None` if the connection is not a plain socket.
     pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ConnectionEnd>> {
         self.stream.socket()?;
-        Some(self.read_from(&mut FromSocket(0..MAX_READS), sink))
+        Some(self.read_from(&mut FromSocket { reads: MAX_READS, bytes: MAX_BYTES }, sink))
     }
 
     fn read_from(&mut self, source: &mut impl Source, sink: &mut impl FrameSink) -> Poll<ConnectionEnd> {
