@@ -49,6 +49,7 @@ fn open(server: SocketAddr) -> TcpStream {
 }
 
 /// Waits until the heap keeps its size, and returns it.
+#[expect(clippy::disallowed_methods, reason = "the allocator's count takes part in no runtime's time")]
 fn settled() -> usize {
     let mut last = (HEAP.current_usage(), Instant::now());
     while last.1.elapsed() < Duration::from_millis(200) {

@@ -156,12 +156,12 @@ mod tests {
         }
         packer.put(&[7; 200]);
         packer.put(b"");
-        let packed = packer.finish();
-        let mut unpacker = Unpacker::new(&packed);
-        assert_eq!(numbers.map(|_| unpacker.take_number()), numbers);
-        assert_eq!(unpacker.take(), [7; 200]);
-        assert_eq!(unpacker.take(), b"");
-        assert!(unpacker.is_empty());
+        let bytes = packer.finish();
+        let mut fields = Unpacker::new(&bytes);
+        assert_eq!(numbers.map(|_| fields.take_number()), numbers);
+        assert_eq!(fields.take(), [7; 200]);
+        assert_eq!(fields.take(), b"");
+        assert!(fields.is_empty());
     }
 
     #[test]
@@ -169,10 +169,10 @@ mod tests {
         for name in &KNOWN {
             let mut packer = Packer::with_capacity(0);
             packer.put_header(name, &HeaderValue::from_static("a"));
-            let packed = packer.finish();
-            assert_eq!(packed.len(), 3, "{name}");
+            let bytes = packer.finish();
+            assert_eq!(bytes.len(), 3, "{name}");
             assert_eq!(
-                Unpacker::new(&packed).take_header(),
+                Unpacker::new(&bytes).take_header(),
                 Some((name.clone(), HeaderValue::from_static("a")))
             );
         }
