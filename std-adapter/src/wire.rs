@@ -2,10 +2,10 @@
 
 pub(crate) mod clock;
 pub(crate) mod close_frame;
-pub(crate) mod mask_keys;
 pub(crate) mod message;
 pub(crate) mod outgoing;
 pub(crate) mod payload;
+pub(crate) mod random;
 pub(crate) mod redact;
 #[cfg(feature = "server")]
 pub(crate) mod session_id;

@@ -1,6 +1,9 @@
 //! Session identifiers: 120 random bits, written as the reference server writes them.
 
 use core::fmt;
+use std::io;
+
+use crate::wire::random;
 
 /// The identifier of a session. Anybody who knows it can act as the client, so keep it out of logs: use
 /// [`short`](Self::short) there. `Debug` writes the same short form. `Display` writes the whole identifier, as the
@@ -20,10 +23,9 @@ impl SessionId {
     /// The length of an identifier: 20 characters of the URL alphabet of base64, as in engine.io.
     pub(crate) const LEN: usize = 20;
 
-    pub(crate) fn random() -> Result<Self, getrandom::Error> {
+    pub(crate) fn random() -> io::Result<Self> {
         const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let mut bytes = [0; Self::LEN];
-        getrandom::fill(&mut bytes)?;
+        let bytes: [u8; Self::LEN] = random::bytes()?;
         // Uses six bits of each random byte, so every character is equally likely.
         Ok(Self(bytes.map(|byte| ALPHABET[usize::from(byte & 63)])))
     }

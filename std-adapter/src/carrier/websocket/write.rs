@@ -13,9 +13,9 @@ use super::batch::Batch;
 use super::{BATCH, Closing, WebSocketIo};
 use crate::carrier::frames::FrameSource;
 use crate::wire::close_frame::CloseFrame;
-use crate::wire::mask_keys;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Outgoing, ToWrite};
+use crate::wire::random;
 
 impl WebSocketIo {
     /// Writes the remaining frames and then those of `source`, until there are no more or the kernel takes no more.
@@ -129,7 +129,7 @@ impl WebSocketIo {
 
     /// Returns a fresh masking key for a frame of a client, and `None` for a server.
     fn key(&self) -> io::Result<Option<[u8; 4]>> {
-        self.masks.then(mask_keys::next).transpose()
+        self.masks.then(random::bytes).transpose()
     }
 
     /// Writes bytes before any frame.
