@@ -3,8 +3,10 @@
 
 mod batch;
 mod end;
+mod limits;
 mod partial;
 mod read;
+mod source;
 mod stream;
 mod write;
 
@@ -24,13 +26,6 @@ use crate::carrier::dialed::Dialed;
 pub(crate) use crate::carrier::frames::{FrameSink, FrameSource};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::outgoing::ToWrite;
-
-/// The largest number of bytes in one read, and the length of a thread's scratch buffer.
-const SCRATCH: usize = 64 * 1024;
-
-/// The largest number of bytes that are read before the session's other work gets its turn. Otherwise packets that never
-/// fill the inbox could delay that work without limit.
-const AT_ONCE: usize = 4 * SCRATCH;
 
 thread_local! {
     static SCRATCH_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };

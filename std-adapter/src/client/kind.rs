@@ -165,11 +165,15 @@ impl Reacts for ClientKind {
             .map_or_else(|| "-".to_owned(), |handshake| ShortSid(handshake.sid()).to_string())
     }
 
+    fn is_watching(engine: &Engine<Self>) -> bool {
+        engine.is_watched()
+    }
+
     fn tell(engine: &Engine<Self>, happening: Happening<'_>) -> bool {
         let event = match happening {
             Happening::PingSent if engine.is_watched() => ClientEvent::PingSent,
             Happening::PongSent if engine.is_watched() => ClientEvent::PongSent,
-            Happening::Message(message) if engine.is_watched() => ClientEvent::Message(message.clone()),
+            Happening::Message(message) => ClientEvent::Message(message.clone()),
             Happening::Undecodable(error) => {
                 ClientEvent::RequestFailed { error: ConnectError::io(std::io::Error::other(error)) }
             }

@@ -59,16 +59,16 @@ impl Reacts for ServerKind {
         engine.context().id.short().to_string()
     }
 
+    fn is_watching(engine: &Engine<Self>) -> bool {
+        engine.context().sessions.callbacks.is_watching()
+    }
+
     fn tell(engine: &Engine<Self>, happening: Happening<'_>) -> bool {
         let callbacks = &engine.context().sessions.callbacks;
         match happening {
             Happening::PongSent => true,
             Happening::Sent { .. } if !cfg!(feature = "metrics") => true,
-            Happening::PingSent | Happening::Heartbeat(_) | Happening::Message(_)
-                if !callbacks.is_watching() =>
-            {
-                true
-            }
+            Happening::PingSent | Happening::Heartbeat(_) if !callbacks.is_watching() => true,
             _ => callbacks.tell(&engine.shared, happening),
         }
     }

@@ -59,6 +59,9 @@ pub(crate) trait Reacts: Kind {
     /// Returns the session's name for the log, without secrets.
     fn log_name(engine: &Engine<Self>) -> String;
 
+    /// Returns whether anybody wants to know of each message.
+    fn is_watching(engine: &Engine<Self>) -> bool;
+
     /// Reports an event to observers, log and metrics. Returns `false` if one of them panicked.
     fn tell(engine: &Engine<Self>, happening: Happening<'_>) -> bool;
 

@@ -46,7 +46,7 @@ pub(crate) struct Requests {
 }
 
 /// The wakers to call once the lock is released. Each flag is set only if somebody waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Wake {
     task: bool,
     reader: bool,
@@ -365,7 +365,8 @@ impl Mailbox {
 
     /// Returns whether there is anything to wake once the lock is released.
     pub(crate) fn has_woken(&self) -> bool {
-        self.wake != Wake::default()
+        let Wake { task, reader, waiters } = self.wake;
+        task | reader | waiters
     }
 
     #[must_use]

@@ -60,6 +60,7 @@ impl<T: Queued> Queue<T> {
         self.0.iter().flat_map(|buffer| buffer.iter())
     }
 
+    #[inline]
     pub(crate) fn push_back(&mut self, element: T) {
         self.buffer().push_back(element);
     }
@@ -68,6 +69,7 @@ impl<T: Queued> Queue<T> {
         self.buffer().push_front(element);
     }
 
+    #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         let buffer = self.0.as_mut()?;
         let element = buffer.pop_front();

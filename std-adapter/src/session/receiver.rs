@@ -17,6 +17,8 @@ use crate::wire::message::Message;
 pub(crate) struct Receiver<'a, K: Reacts> {
     engine: &'a mut Engine<K>,
     now: Instant,
+    /// Whether anybody wants to know of each message.
+    is_watched: bool,
     /// Messages that are not in the inbox yet.
     messages: Queue<Message>,
     /// How many more the inbox has room for, as far as known: the first message asks it.
@@ -26,7 +28,9 @@ pub(crate) struct Receiver<'a, K: Reacts> {
 impl<K: Reacts> Engine<K> {
     /// Receives what `read` passes on.
     pub(crate) fn receive<T>(&mut self, now: Instant, read: impl FnOnce(&mut Receiver<'_, K>) -> T) -> T {
-        let mut receiver = Receiver { engine: self, now, messages: Queue::default(), room: Room::default() };
+        let is_watched = K::is_watching(self);
+        let mut receiver =
+            Receiver { engine: self, now, is_watched, messages: Queue::default(), room: Room::default() };
         let result = read(&mut receiver);
         if !receiver.messages.is_empty() {
             receiver.deliver();
@@ -37,11 +41,13 @@ impl<K: Reacts> Engine<K> {
 
 impl<K: Reacts> Receiver<'_, K> {
     /// Handles a decoded packet, or the error of decoding it.
+    #[inline]
     pub(crate) fn handle_packet(&mut self, packet: Result<Packet<'_>, DecodeError>) {
         self.handle_packet_with(packet, Message::from_data);
     }
 
     /// `take` makes a message of a packet's data.
+    #[inline]
     fn handle_packet_with(
         &mut self,
         packet: Result<Packet<'_>, DecodeError>,
@@ -64,8 +70,11 @@ impl<K: Reacts> Receiver<'_, K> {
     }
 
     /// Reports a message to observers, and keeps it for the inbox.
+    #[inline]
     fn handle_message(&mut self, message: Message) {
-        self.engine.tell(self.now, Happening::Message(&message));
+        if self.is_watched {
+            self.engine.tell(self.now, Happening::Message(&message));
+        }
         let has_room = self.room.take(&message);
         self.messages.push_back(message);
         if !has_room {
@@ -87,6 +96,7 @@ impl<K: Reacts> FrameSink for Receiver<'_, K> {
         self.engine.is_reading()
     }
 
+    #[inline]
     fn handle(&mut self, frame: WebSocketMessage<'_>) {
         let packet = K::revision(self.engine.context()).decode(frame);
         self.handle_packet(packet);

@@ -82,6 +82,7 @@ impl Message {
     ///
     /// # Errors
     /// Returns an error if base64 is longer than it was measured, which should be impossible.
+    #[inline]
     pub(crate) fn from_data(data: Data<'_>) -> Result<Self, BufferTooSmall> {
         Ok(match data {
             Data::Text(text) => Self::Text(small::copy_text(text)),

@@ -17,6 +17,7 @@ thread_local! {
 }
 
 /// Copies a payload.
+#[inline]
 pub(crate) fn copy(payload: &[u8]) -> Bytes {
     let shared = match payload.len() {
         1..=SMALL => BUFFERS.try_with(|buffers| put(&mut buffers.borrow_mut(), payload)).ok(),
@@ -33,6 +34,7 @@ pub(crate) fn copy_text(payload: &str) -> ByteString {
     unsafe { ByteString::from_bytes_unchecked(copy(payload.as_bytes())) }
 }
 
+#[inline]
 fn put(buffers: &mut [BytesMut; 2], payload: &[u8]) -> Bytes {
     let [filling, previous] = buffers;
     if filling.capacity() < payload.len() {

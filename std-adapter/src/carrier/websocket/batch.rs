@@ -74,6 +74,7 @@ impl Batch {
     }
 
     /// Puts a message, its payload behind `prefix`. A large payload is not copied.
+    #[inline]
     pub(super) fn put_message(
         &mut self,
         opcode: OpCode,
@@ -105,6 +106,7 @@ impl Batch {
     }
 
     /// Puts the header of a frame, and the first byte of its payload if that is a `prefix`. Returns the mask for the rest.
+    #[inline]
     fn put_header(
         &mut self,
         opcode: OpCode,

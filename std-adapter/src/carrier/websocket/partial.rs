@@ -3,13 +3,9 @@
 use bytes::{Buf as _, Bytes};
 use eio_core::ws::{self, FrameHeader, MessageKind};
 
-use super::AT_ONCE;
+use super::limits::{AT_ONCE, LARGE};
 use crate::wire::message::Message;
 use crate::wire::text;
-
-/// The length from which a message is worth a read of its own, which saves a copy. A shorter one comes by way of the
-/// thread's scratch buffer.
-pub(super) const LARGE: usize = 16 * 1024;
 
 /// The smallest room that is worth a read.
 const LITTLE: usize = 4 * 1024;

@@ -5,110 +5,16 @@
 //! them would keep all of it.
 
 use core::task::{Context, Poll, ready};
-use std::io;
 
 use eio_core::packet::WebSocketMessage;
 use eio_core::ws::{self, FrameHeader, Item, MessageKind};
 
-use super::partial::LARGE;
-use super::{AT_ONCE, ConnectionEnd, FrameSink, SCRATCH, SCRATCH_BUFFER, Stream, WebSocketIo};
+use super::limits::{AT_ONCE, LARGE, SCRATCH};
+use super::source::{FromRuntime, FromSocket, Source};
+use super::{ConnectionEnd, FrameSink, SCRATCH_BUFFER, WebSocketIo};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::text;
-
-/// How many bytes are read from a socket before the silence of its peer is judged. This is more than a kernel buffers, so
-/// later bytes had not arrived in time.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
-
-/// The largest number of these reads. It suffices for as many bytes in large messages, which take two reads each.
-const MAX_READS: usize = 2 * MAX_BYTES / LARGE;
-
-/// Where received bytes come from.
-trait Source {
-    /// Reads into `room`.
-    fn read(&mut self, stream: &mut Stream, room: &mut [u8]) -> Poll<io::Result<usize>>;
-
-    /// Reads to the end of `bytes`, at most `at_most` bytes, for which there is room.
-    fn read_onto(
-        &mut self,
-        stream: &mut Stream,
-        bytes: &mut Vec<u8>,
-        at_most: usize,
-    ) -> Poll<io::Result<usize>>;
-}
-
-/// Reads what the runtime reports, up to a number of bytes.
-struct FromRuntime<'c, 'w> {
-    cx: &'c mut Context<'w>,
-    budget: usize,
-    is_exhausted: bool,
-}
-
-impl FromRuntime<'_, '_> {
-    /// Takes at most `room` bytes from the budget for `read`.
-    fn within_budget(
-        &mut self,
-        room: usize,
-        read: impl FnOnce(&mut Context<'_>, usize) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if self.budget == 0 {
-            self.is_exhausted = true;
-            return Poll::Pending;
-        }
-        let read = ready!(read(self.cx, room.min(self.budget)));
-        self.budget = self.budget.saturating_sub(*read.as_ref().unwrap_or(&0));
-        Poll::Ready(read)
-    }
-}
-
-impl Source for FromRuntime<'_, '_> {
-    fn read(&mut self, stream: &mut Stream, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.within_budget(room.len(), |cx, at_most| {
-            stream.poll_read(cx, room.get_mut(..at_most).unwrap_or_default())
-        })
-    }
-
-    fn read_onto(
-        &mut self,
-        stream: &mut Stream,
-        bytes: &mut Vec<u8>,
-        at_most: usize,
-    ) -> Poll<io::Result<usize>> {
-        self.within_budget(at_most, |cx, at_most| stream.poll_read_onto(cx, bytes, at_most))
-    }
-}
-
-/// Reads from the socket itself, so many times and bytes.
-struct FromSocket {
-    reads: usize,
-    bytes: usize,
-}
-
-impl Source for FromSocket {
-    fn read(&mut self, stream: &mut Stream, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.reads == 0 || self.bytes == 0 {
-            return Poll::Pending;
-        }
-        let read = ready!(stream.read_now(room));
-        self.reads -= 1;
-        self.bytes = self.bytes.saturating_sub(*read.as_ref().unwrap_or(&0));
-        Poll::Ready(read)
-    }
-
-    fn read_onto(
-        &mut self,
-        stream: &mut Stream,
-        bytes: &mut Vec<u8>,
-        at_most: usize,
-    ) -> Poll<io::Result<usize>> {
-        let before = bytes.len();
-        bytes.resize(before + at_most, 0);
-        let read = self.read(stream, bytes.get_mut(before..).unwrap_or_default());
-        let len = if let Poll::Ready(Ok(len)) = read { len } else { 0 };
-        bytes.truncate(before + len);
-        read
-    }
-}
 
 /// A sink that discards frames.
 struct DiscardFrames;
@@ -134,9 +40,9 @@ impl WebSocketIo {
         cx: &mut Context<'_>,
         sink: &mut impl FrameSink,
     ) -> Poll<ConnectionEnd> {
-        let mut source = FromRuntime { cx, budget: AT_ONCE, is_exhausted: false };
+        let mut source = FromRuntime::new(cx);
         let end = self.read_from(&mut source, sink);
-        self.unread = source.is_exhausted;
+        self.unread = source.is_exhausted();
         if self.unread {
             cx.waker().wake_by_ref();
         }
@@ -180,7 +86,7 @@ impl WebSocketIo {
     /// Returns `None` if the connection is not a plain socket.
     pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ConnectionEnd>> {
         self.stream.socket()?;
-        Some(self.read_from(&mut FromSocket { reads: MAX_READS, bytes: MAX_BYTES }, sink))
+        Some(self.read_from(&mut FromSocket::default(), sink))
     }
 
     fn read_from(&mut self, source: &mut impl Source, sink: &mut impl FrameSink) -> Poll<ConnectionEnd> {
@@ -378,6 +284,7 @@ mod tests {
 
     use eio_core::Revision;
 
+    use super::super::stream::Stream;
     use super::*;
 
     /// Keeps the messages, and counts the pieces.

@@ -93,6 +93,7 @@ impl WebSocketIo {
         is_clean
     }
 
+    #[inline]
     fn encode(&self, item: ToWrite<'_>, batch: &mut Batch) -> io::Result<()> {
         let outgoing = match item {
             ToWrite::Control(text) => {
@@ -128,6 +129,7 @@ impl WebSocketIo {
     }
 
     /// Returns a fresh masking key for a frame of a client, and `None` for a server.
+    #[inline]
     fn key(&self) -> io::Result<Option<[u8; 4]>> {
         self.masks.then(random::bytes).transpose()
     }
