@@ -53,7 +53,6 @@ const SET_UP_LIMIT: Duration = Duration::from_hours(1);
 
 /// Measures, prints, and writes the files. Returns whether everything ran that should have.
 pub(crate) fn run(workspace: &Workspace, order: &Bench) -> Result<bool, String> {
-    let watch = Stopwatch::start();
     let machine = Machine::detect()?;
     Cores::for_workers(1)?;
     let mode = if order.quick { Mode::Quick } else { Mode::Full };
@@ -61,15 +60,17 @@ pub(crate) fn run(workspace: &Workspace, order: &Bench) -> Result<bool, String> 
     println!("Building and installing what takes part; the first time takes some minutes.");
     let (kit, missing, versions) = prepare(workspace, &plan, machine.cores)?;
     println!("Measuring on {}", machine.sentence());
+    let watch = Stopwatch::start();
     let mut results = Results::new(machine, plan.rounds, order.quick);
     results.versions = versions;
     let mut lab = Machinery { kit: &kit };
     let results = session::run(&plan, results, &missing, &mut lab, &mut Progress::new());
+    let took = watch.elapsed();
     println!("\n{}", terminal::render(&results));
     println!("{}", compared(workspace, &results));
     let folder = folder(workspace, order, &plan);
     println!("Written to {}: {}", folder.display(), write(&folder, &results)?.join(", "));
-    println!("Took {}", Spoken(watch.elapsed()));
+    println!("Measured in {}", Spoken(took));
     let failures = results.failures();
     for failure in &failures {
         println!("FAILED: {failure}");

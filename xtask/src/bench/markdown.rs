@@ -36,7 +36,8 @@ fn intro(results: &Results) -> String {
         if versions.is_empty() { String::new() } else { format!(" Versions: {}.", versions.join(", ")) };
     escaped(&format!(
         "Measured by `cargo xtask bench` on {}, in {} {kind}. Each number is the median of its rounds; ± is half the \
-         distance between the quartiles. Ratios are taken within a round; their quartiles are in parentheses.{versions}",
+         distance between the quartiles. Ratios are taken within a round; their quartiles are in parentheses. Bun and Node \
+         take part in fewer rounds.{versions}",
         results.machine.sentence(),
         results.rounds,
     ))

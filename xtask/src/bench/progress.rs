@@ -105,6 +105,6 @@ mod tests {
     fn before_anything_is_known_the_time_left_comes_from_the_plan() {
         let tasks = Plan::new(Mode::Full, &["echo-1k".to_owned()], Some(1)).tasks(2);
         let text = Progress::silent().text(&tasks, 0, &tasks[0]);
-        assert!(text.starts_with("[round 1/1, about 5."), "{text}");
+        assert!(text.starts_with("[round 1/1, about 4.4 s left] echo-1k"), "{text}");
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Row {
     pub(crate) half_of: Option<&'static str>,
     /// Servers that cannot take part, each with the reason.
     pub(crate) absent: &'static [(Server, &'static str)],
-    /// Whether the servers that no goal names take part in every third round only, because the row is slow.
+    /// Whether the row is slow: then servers that none of its goals speaks of take part in every third round only.
     pub(crate) is_slow: bool,
     /// Whether `--quick` has time for it.
     pub(crate) in_quick: bool,

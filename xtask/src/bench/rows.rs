@@ -9,7 +9,7 @@ const BARE: Base = Base::Server(Server::Bare);
 const ENGINEIOXIDE: Base = Base::Server(Server::Engineioxide);
 
 /// Seconds of a rate, in a full run. The warm-up comes on top.
-const RATE: Option<f64> = Some(0.4);
+const RATE: Option<f64> = Some(0.3);
 
 const NO_POLLING: &[(Server, &str)] = &[(Server::Bare, "the bare loop speaks WebSocket only")];
 const ONLY_OURS: &[(Server, &str)] = &[
@@ -66,6 +66,7 @@ pub(crate) const ROWS: &[Row] = &[
         ],
         absent: OURS_AND_BARE,
         in_quick: false,
+        is_slow: true,
         ..Row::PLAIN
     },
     Row {
@@ -138,6 +139,7 @@ pub(crate) const ROWS: &[Row] = &[
             Metric::cost("p99_us", "99 % of the latency", "µs", Goal::Shown),
             Metric::cost("p999_us", "99.9 % of the latency", "µs", Goal::Shown),
         ],
+        is_slow: true,
         ..Row::PLAIN
     },
     Row {
@@ -161,6 +163,7 @@ pub(crate) const ROWS: &[Row] = &[
         about: "heartbeats of 5,000 WebSockets",
         load: "heartbeats --connections 5000",
         metrics: &[heartbeat(Goal::Times(1.05, BARE))],
+        is_slow: true,
         ..HEARTBEATS
     },
     Row {
@@ -170,6 +173,7 @@ pub(crate) const ROWS: &[Row] = &[
         metrics: &[heartbeat(Goal::Times(1.1, Base::Row("heartbeats-1000")))],
         absent: OURS_AND_BARE,
         in_quick: false,
+        is_slow: true,
         ..HEARTBEATS
     },
     Row {
@@ -178,6 +182,7 @@ pub(crate) const ROWS: &[Row] = &[
         load: "memory --polling --connections 5000",
         metrics: &[held(Goal::Shown)],
         absent: NO_POLLING,
+        is_slow: true,
         ..Row::PLAIN
     },
     Row {
@@ -223,6 +228,7 @@ pub(crate) const ROWS: &[Row] = &[
             Metric::cost("server_cpu_us", "CPU for each receiver", "µs", Goal::Shown),
             Metric::cost("until_all_us", "until all have it", "µs", Goal::Shown),
         ],
+        is_slow: true,
         ..Row::PLAIN
     },
     Row {
@@ -249,6 +255,7 @@ pub(crate) const ROWS: &[Row] = &[
             Metric::cost("bytes_each_kept", "resident bytes kept of each", "B", Goal::Shown),
         ],
         is_slow: true,
+        in_quick: false,
         ..Row::PLAIN
     },
     Row {
@@ -257,6 +264,7 @@ pub(crate) const ROWS: &[Row] = &[
         with: With::Start,
         load: "start --times 5",
         metrics: &[Metric::cost("ms", "", "ms", Goal::Shown)],
+        is_slow: true,
         ..Row::PLAIN
     },
     Row {

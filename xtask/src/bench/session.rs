@@ -133,8 +133,8 @@ mod tests {
         let (results, asked) = played(&["echo-1k"], &[], &|task, _| {
             measured("per_second", f64::from(u32::try_from(task.round).unwrap()))
         });
-        assert_eq!(asked.len(), 3 * Server::ALL.len());
-        for server in Server::ALL {
+        assert_eq!(asked.len(), 3 * 3 + 2, "Bun and Node take part in the first of three rounds");
+        for server in [Server::Ours, Server::Bare, Server::Engineioxide] {
             let summary = results.summary("echo-1k", server, "per_second").unwrap();
             assert_eq!((summary.least, summary.median, summary.most), (0.0, 1.0, 2.0));
         }
@@ -147,7 +147,7 @@ mod tests {
             Some(rate) => measured("p50_us", rate),
             None => measured("per_second", if task.round == 0 { 100.0 } else { 300.0 }),
         });
-        let summary = results.summary("latency", Server::Node, "p50_us").unwrap();
+        let summary = results.summary("latency", Server::Ours, "p50_us").unwrap();
         assert_eq!((summary.least, summary.most), (50.0, 150.0));
     }
 
@@ -165,12 +165,12 @@ mod tests {
     #[test]
     fn a_failure_is_kept_and_the_others_still_run() {
         let (results, asked) = played(&["echo-1k"], &[], &|task, _| match task.server {
-            Server::Bun => Outcome::Failed("it crashed".to_owned()),
+            Server::Bare => Outcome::Failed("it crashed".to_owned()),
             _ => measured("per_second", 1.0),
         });
-        assert_eq!(results.failures(), ["echo-1k, Bun: it crashed", "echo-1k, Bun: it crashed"]);
-        assert_eq!(asked.iter().filter(|(_, _, server)| *server == Server::Bun).count(), TRIES);
-        assert_eq!(results.cell("echo-1k", Server::Node).unwrap().samples.len(), 3);
+        assert_eq!(results.failures(), ["echo-1k, bare loop: it crashed", "echo-1k, bare loop: it crashed"]);
+        assert_eq!(asked.iter().filter(|(_, _, server)| *server == Server::Bare).count(), TRIES);
+        assert_eq!(results.cell("echo-1k", Server::Engineioxide).unwrap().samples.len(), 3);
     }
 
     #[test]
