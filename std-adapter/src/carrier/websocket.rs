@@ -44,12 +44,23 @@ impl FrameSource for Nothing {
 }
 
 /// The state of this side's close frame.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Closing {
     No,
-    Queued(Option<CloseFrame>),
+    Queued,
     /// The frame is the last one in the batch, or the kernel has taken it.
-    Written(Option<CloseFrame>),
+    Written,
+}
+
+/// State that an idle connection does not have.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Received bytes of an incomplete header or control frame. At first, the bytes that hyper had read beyond the request.
+    tail: Box<[u8]>,
+    /// The payload of the pong for the peer's latest RFC 6455 ping.
+    pong: Option<Box<[u8]>>,
+    /// The content of this side's close frame.
+    close_frame: Option<CloseFrame>,
 }
 
 /// The WebSocket of a session, or of a candidate for one.
@@ -57,16 +68,14 @@ enum Closing {
 pub(crate) struct WebSocketIo {
     stream: Stream,
     decoder: Decoder,
-    /// Received bytes of an incomplete header or control frame. At first, the bytes that hyper had read beyond the request.
-    tail: Box<[u8]>,
+    /// `None` on nearly every idle connection.
+    rare: Option<Box<Rare>>,
     /// The pieces so far of an incomplete message.
     partial: Option<Box<Partial>>,
     /// Whether the last message was large. The next one probably is, too.
     expects_large: bool,
     /// The frames that the kernel has not taken yet.
     unwritten: Option<Box<Batch>>,
-    /// The payload of the pong for the peer's latest RFC 6455 ping.
-    pong: Option<Box<[u8]>>,
     closing: Closing,
     /// Whether frames are masked: those of a client are, those of a server are not (RFC 6455 section 5.3).
     masks: bool,
@@ -102,14 +111,14 @@ impl WebSocketIo {
     }
 
     fn with(stream: Stream, decoder: Decoder, tail: Vec<u8>, revision: Revision) -> Self {
+        let rare = Rare { tail: tail.into_boxed_slice(), ..Rare::default() };
         Self {
             stream,
             decoder,
-            tail: tail.into_boxed_slice(),
+            rare: (!rare.tail.is_empty()).then(|| Box::new(rare)),
             partial: None,
             expects_large: false,
             unwritten: None,
-            pong: None,
             closing: Closing::No,
             masks: false,
             revision,
@@ -131,13 +140,20 @@ impl WebSocketIo {
     /// Ends the WebSocket with a close frame, unless one is already due or written. No frame follows it.
     pub(crate) fn close(&mut self, frame: Option<CloseFrame>) {
         if let Closing::No = self.closing {
-            self.closing = Closing::Queued(frame);
+            self.closing = Closing::Queued;
+            if frame.is_some() {
+                self.rare().close_frame = frame;
+            }
         }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// Returns whether the close frame has been written.
     pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.closing, Closing::Written(_)) && self.unwritten.is_none()
+        matches!(self.closing, Closing::Written) && self.unwritten.is_none()
     }
 
     /// Returns whether the peer's close frame has arrived.

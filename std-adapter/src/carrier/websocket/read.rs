@@ -92,8 +92,8 @@ impl WebSocketIo {
     fn read_from(&mut self, source: &mut impl Source, sink: &mut impl FrameSink) -> Poll<ConnectionEnd> {
         // Taken out of its cell while in use, because `handle` may run code that reads another connection.
         let mut scratch = SCRATCH_BUFFER.take();
-        scratch.resize(SCRATCH.max(self.tail.len()), 0);
-        let tail = core::mem::take(&mut self.tail);
+        let tail = self.take_tail();
+        scratch.resize(SCRATCH.max(tail.len()), 0);
         let mut filled = tail.len();
         scratch[..filled].copy_from_slice(&tail);
         let end = loop {
@@ -117,12 +117,21 @@ impl WebSocketIo {
                 Poll::Pending => break Poll::Pending,
             }
         };
-        self.tail = scratch.get(..filled).unwrap_or_default().into();
+        if let Some(tail) = scratch.get(..filled).filter(|tail| !tail.is_empty()) {
+            self.rare().tail = tail.into();
+        }
         SCRATCH_BUFFER.set(scratch);
         if let Some(partial) = &mut self.partial {
             partial.give_back();
         }
         end
+    }
+
+    /// Takes the bytes that were left by the last read, and frees their place if nothing else needs it.
+    fn take_tail(&mut self) -> Box<[u8]> {
+        let tail = self.rare.as_mut().map(|rare| core::mem::take(&mut rare.tail)).unwrap_or_default();
+        self.rare.take_if(|rare| rare.pong.is_none() && rare.close_frame.is_none());
+        tail
     }
 
     /// Decodes until `bytes` hold no further item, or until the sink wants no more. Returns the number of consumed bytes.
@@ -242,7 +251,7 @@ impl WebSocketIo {
             }
             Some(Item::Control(ws::ControlFrame::Ping(payload))) => {
                 // Only the latest of several pings is answered (RFC 6455 section 5.5.3).
-                self.pong = Some(Box::from(payload));
+                self.rare().pong = Some(Box::from(payload));
             }
             Some(Item::Control(ws::ControlFrame::Pong(_))) => {}
             Some(Item::Control(ws::ControlFrame::Close(close))) => {
@@ -320,6 +329,12 @@ mod tests {
         [&[0x82, 0xff][..], &len.to_be_bytes(), &[0; 4]].concat()
     }
 
+    #[test]
+    #[cfg(all(target_pointer_width = "64", unix))]
+    fn a_websocket_fits_into_128_bytes() {
+        assert!(size_of::<WebSocketIo>() <= 128, "{}", size_of::<WebSocketIo>());
+    }
+
     #[tokio::test]
     async fn a_large_message_is_read_past_the_runtime_too() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -341,7 +356,7 @@ mod tests {
                 assert!(io.read_past_runtime(&mut sink).unwrap().is_pending());
             }
         }
-        assert!(io.expects_large && io.partial.is_none() && io.tail.is_empty());
+        assert!(io.expects_large && io.partial.is_none() && io.rare.is_none());
         assert!(sink.messages == [vec![7; 100_000].into(), vec![7; 100_000].into()]);
         assert!(sink.pieces > 2);
     }

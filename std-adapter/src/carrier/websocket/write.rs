@@ -29,7 +29,7 @@ impl WebSocketIo {
                 ready!(unwritten.poll_write(&mut self.stream, cx, source))?;
                 self.unwritten = None;
             }
-            if let Closing::Written(_) = self.closing {
+            if let Closing::Written = self.closing {
                 return self.stream.poll_flush(cx);
             }
             // The batch belongs to the thread. If it has to wait, it becomes the connection's.
@@ -55,7 +55,7 @@ impl WebSocketIo {
     /// Puts the next frames into the batch, in this order: the pong for a ping of RFC 6455, the frames of `source`, the
     /// close frame.
     fn fill(&mut self, batch: &mut Batch, source: &mut impl FrameSource) -> io::Result<()> {
-        if let Some(payload) = self.pong.take() {
+        if let Some(payload) = self.rare.as_mut().and_then(|rare| rare.pong.take()) {
             batch.put_frame(OpCode::Pong, &payload, self.key()?, false)?;
         }
         while !batch.is_full() {
@@ -65,15 +65,15 @@ impl WebSocketIo {
         if source.is_over() {
             self.close(source.close_frame());
         }
-        if let Closing::Queued(frame) = &mut self.closing
+        if let Closing::Queued = self.closing
             && !batch.is_full()
         {
-            let frame = frame.take();
-            let payload = frame.as_ref().and_then(CloseFrame::body).map_or_else(Vec::new, |close| {
+            let frame = self.rare.as_ref().and_then(|rare| rare.close_frame.as_ref());
+            let payload = frame.and_then(CloseFrame::body).map_or_else(Vec::new, |close| {
                 [&close.code().as_u16().to_be_bytes(), close.reason().as_bytes()].concat()
             });
             batch.put_frame(OpCode::Close, &payload, self.key()?, false)?;
-            self.closing = Closing::Written(frame);
+            self.closing = Closing::Written;
         }
         Ok(())
     }
@@ -82,8 +82,8 @@ impl WebSocketIo {
     /// has a part of a frame, whose rest must be written first.
     pub(crate) fn retract(&mut self) -> bool {
         let Some(unwritten) = &mut self.unwritten else { return true };
-        if let Closing::Written(frame) = &mut self.closing {
-            self.closing = Closing::Queued(frame.take());
+        if let Closing::Written = self.closing {
+            self.closing = Closing::Queued;
         }
         unwritten.retract();
         let is_clean = unwritten.is_empty();
