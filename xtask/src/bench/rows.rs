@@ -101,6 +101,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "binary-20x1",
         about: "binary echo of 20 B, 100 connections, 1 in flight",
         load: "echo --binary --connections 100 --size 20 --in-flight 1",
+        in_quick: false,
         ..ECHO
     },
     Row {
@@ -113,6 +114,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "binary-1k",
         about: "binary echo of 1 KiB, 100 connections, 4 in flight",
         load: "echo --binary --connections 100 --size 1024 --in-flight 4",
+        in_quick: false,
         ..ECHO
     },
     Row {
@@ -156,6 +158,7 @@ pub(crate) const ROWS: &[Row] = &[
         load: "heartbeats --connections 1000",
         metrics: &[heartbeat(Goal::Shown)],
         absent: OURS_AND_BARE,
+        in_quick: false,
         ..HEARTBEATS
     },
     Row {
