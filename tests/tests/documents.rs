@@ -215,3 +215,21 @@ fn every_name_of_eio_on_the_page_for_other_libraries_exists() {
     }
     assert!(checked >= 50, "{checked} names");
 }
+
+#[test]
+fn the_readmes_table_of_costs_is_one_that_was_measured_and_committed() {
+    let glance = |text: &str, heading: &str| {
+        let (_, section) = text.split_once(heading).unwrap_or_else(|| panic!("no section {heading:?}"));
+        let section = section.split("\n## ").next().unwrap_or_default();
+        section.lines().filter(|line| line.starts_with('|')).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let shown = glance(&read("README.md"), "\n## What it costs\n");
+    assert!(shown.len() > 10, "{shown:?}");
+    let folder = Path::new(ROOT).join("benches/results");
+    let results = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut tables = results.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    assert!(
+        tables.any(|path| glance(&fs::read_to_string(path).unwrap(), "\n## At a glance\n") == shown),
+        "README.md shows another table than those in benches/results"
+    );
+}
