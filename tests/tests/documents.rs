@@ -129,18 +129,22 @@ fn no_picture_on_a_crates_pages_is_cut_off_in_a_window_of_1200_pixels() {
     assert!(pictures >= 5, "{pictures} pictures");
 }
 
-/// The programs in the folders of this name, one level below the root: `crate/folder/name.rs`, `crate/folder/name/`.
+/// The programs in the folders of this name, of the packages in the root and in `benches`: `crate/folder/name.rs`,
+/// `crate/folder/name/`.
 fn programs(folder: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for package in fs::read_dir(ROOT).expect("the root can be read").flatten() {
-        let Ok(entries) = fs::read_dir(package.path().join(folder)) else { continue };
-        for entry in entries.flatten() {
-            let (path, name) = (entry.path(), entry.file_name().into_string().expect("a name in UTF-8"));
+    for parent in ["", "benches/"] {
+        let packages = fs::read_dir(Path::new(ROOT).join(parent)).expect("a folder of packages");
+        for package in packages.flatten() {
+            let Ok(entries) = fs::read_dir(package.path().join(folder)) else { continue };
             let package = package.file_name().into_string().expect("a name in UTF-8");
-            if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(format!("{package}/{folder}/{name}"));
-            } else if path.join("main.rs").exists() {
-                found.push(format!("{package}/{folder}/{name}/"));
+            for entry in entries.flatten() {
+                let (path, name) = (entry.path(), entry.file_name().into_string().expect("a name in UTF-8"));
+                if path.extension().is_some_and(|extension| extension == "rs") {
+                    found.push(format!("{parent}{package}/{folder}/{name}"));
+                } else if path.join("main.rs").exists() {
+                    found.push(format!("{parent}{package}/{folder}/{name}/"));
+                }
             }
         }
     }
