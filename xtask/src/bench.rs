@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: our server beside a bare loop and other people's servers, on one machine in one go.
 //!
 //! [`rows`] lists what is measured, and [`plan`] in which order. [`session`] runs the plan with real [`process`]es and
-//! keeps the numbers as [`results`]. [`line`] works out what each line of the table says, [`verdict`] whether a goal is
+//! keeps the numbers as [`results`]. [`mod@line`] works out what each line of the table says, [`verdict`] whether a goal is
 //! reached. [`terminal`], [`markdown`], [`glance`] and [`plot`] decide how it looks, and [`compare`] finds what has changed.
 
 mod compare;
