@@ -11,6 +11,9 @@ use crate::bench::rows::ROWS;
 use crate::bench::server::Server;
 use crate::bench::statistics::Summary;
 
+/// The smallest change that is one, as a share. Resident bytes often have no spread at all.
+const SMALLEST: f64 = 0.01;
+
 /// One sentence for each of our numbers that lies apart from the one before.
 pub(crate) fn changes(before: &Results, now: &Results) -> Vec<String> {
     let numbers = ROWS.iter().flat_map(|row| row.metrics.iter().map(move |metric| (row, metric)));
@@ -20,7 +23,8 @@ pub(crate) fn changes(before: &Results, now: &Results) -> Vec<String> {
 fn change(before: &Results, now: &Results, row: &Row, metric: &Metric) -> Option<String> {
     let base = base(before, now, row, metric);
     let (old, new) = (summary(before, row, metric, base)?, summary(now, row, metric, base)?);
-    if !old.is_apart_from(&new) {
+    let is_small = (new.median - old.median).abs() < SMALLEST * old.median.abs();
+    if is_small || !old.is_apart_from(&new) {
         return None;
     }
     let is_better = (new.median > old.median) == (metric.better == Better::More);
@@ -95,6 +99,7 @@ mod tests {
             changes(&of(1_700.0, 1_300.0), &of(2_400.0, 1_836.0)),
             ["worse: memory-5000, resident bytes each: 2,400 B, before 1,700"]
         );
+        assert!(changes(&of(1_700.0, 1_300.0), &of(1_710.0, 1_300.0)).is_empty(), "less than a hundredth");
     }
 
     #[test]
