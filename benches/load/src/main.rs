@@ -102,28 +102,12 @@ enum Measure {
     /// Posts a message and polls until it comes back: how many a second
     PollingRoundtrips {
         #[command(flatten)]
-        server: ServerOptions,
-        #[command(flatten)]
-        time: TimeOptions,
-        /// The number of sessions
-        #[arg(long, default_value_t = 32)]
-        connections: usize,
-        /// The bytes of a message
-        #[arg(long, default_value_t = 20)]
-        size: usize,
+        polling: PollingOptions,
     },
     /// Posts many messages at once and polls until they come back: how many a second
     PollingBatches {
         #[command(flatten)]
-        server: ServerOptions,
-        #[command(flatten)]
-        time: TimeOptions,
-        /// The number of sessions
-        #[arg(long, default_value_t = 32)]
-        connections: usize,
-        /// The bytes of a message
-        #[arg(long, default_value_t = 20)]
-        size: usize,
+        polling: PollingOptions,
         /// How many messages a request carries
         #[arg(long, default_value_t = 50)]
         batch: usize,
@@ -229,9 +213,29 @@ impl TimeOptions {
     fn warm_up(&self) -> Duration {
         Duration::from_secs_f64(self.warm_up)
     }
+}
 
-    fn polling(&self, connections: usize, size: usize, batch: usize) -> polling::Options {
-        polling::Options { connections, size, batch, warm_up: self.warm_up(), time: self.time() }
+/// Sessions on long-polling that get their messages back.
+#[derive(Args)]
+struct PollingOptions {
+    #[command(flatten)]
+    server: ServerOptions,
+    #[command(flatten)]
+    time: TimeOptions,
+    /// The number of sessions
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// The bytes of a message
+    #[arg(long, default_value_t = 20)]
+    size: usize,
+}
+
+impl PollingOptions {
+    fn echo(self, batch: usize) -> Result<Report> {
+        let Self { server, time, connections, size } = self;
+        let options =
+            polling::Options { connections, size, batch, warm_up: time.warm_up(), time: time.time() };
+        polling::echo(&server.target(), &options)
     }
 }
 
@@ -293,12 +297,8 @@ fn measure(command: Command) -> Result<Report> {
         Measure::PollingHandshakes { server, time, connections } => {
             polling::handshakes(&server.target(), connections, time.warm_up(), time.time())
         }
-        Measure::PollingRoundtrips { server, time, connections, size } => {
-            polling::echo(&server.target(), &time.polling(connections, size, 1))
-        }
-        Measure::PollingBatches { server, time, connections, size, batch } => {
-            polling::echo(&server.target(), &time.polling(connections, size, batch))
-        }
+        Measure::PollingRoundtrips { polling } => polling.echo(1),
+        Measure::PollingBatches { polling, batch } => polling.echo(batch),
         Measure::Upgrades { server, time, connections } => {
             upgrades::measure(&server.target(), connections, time.warm_up(), time.time())
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use eio_load::process::raise_open_files;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -93,7 +94,8 @@ where
         eprintln!("{cannot}");
         return ExitCode::from(2);
     }
-    raise_open_files();
+    // If it stays lower, the connection that finds no room says so.
+    let _ = raise_open_files();
     end_with_standard_input();
     let served = runtime(options.workers).and_then(|runtime| {
         runtime.block_on(async {
@@ -122,14 +124,6 @@ pub fn runtime(workers: usize) -> io::Result<tokio::runtime::Runtime> {
     } else {
         tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()
     }
-}
-
-/// Raises the limit on open files to what the system allows.
-pub fn raise_open_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    // If it stays lower, the connection that finds no room says so.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 /// Ends this process when its standard input ends: whoever started it has ended, or wants it to.

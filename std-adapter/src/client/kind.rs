@@ -84,11 +84,6 @@ impl Engine<ClientKind> {
         self.close_unless_told(now, told);
     }
 
-    /// Returns whether there is an observer, or a log that may show messages and heartbeats.
-    fn is_watched(&self) -> bool {
-        self.context().config.on_event.is_some() || LevelFilter::current() >= LevelFilter::TRACE
-    }
-
     /// Ends the session because a request failed.
     pub(crate) fn fail(&mut self, now: Instant, error: ConnectError) {
         let is_too_large = matches!(error, ConnectError::TooLarge { .. });
@@ -166,13 +161,13 @@ impl Reacts for ClientKind {
     }
 
     fn is_watching(engine: &Engine<Self>) -> bool {
-        engine.is_watched()
+        engine.context().config.on_event.is_some() || LevelFilter::current() >= LevelFilter::TRACE
     }
 
     fn tell(engine: &Engine<Self>, happening: Happening<'_>) -> bool {
         let event = match happening {
-            Happening::PingSent if engine.is_watched() => ClientEvent::PingSent,
-            Happening::PongSent if engine.is_watched() => ClientEvent::PongSent,
+            Happening::PingSent if Self::is_watching(engine) => ClientEvent::PingSent,
+            Happening::PongSent if Self::is_watching(engine) => ClientEvent::PongSent,
             Happening::Message(message) => ClientEvent::Message(message.clone()),
             Happening::Undecodable(error) => {
                 ClientEvent::RequestFailed { error: ConnectError::io(std::io::Error::other(error)) }
@@ -222,7 +217,7 @@ impl Reacts for ClientKind {
                 }
             }
         };
-        if engine.is_watched() {
+        if Self::is_watching(engine) {
             engine.tell_event(now, event);
         }
     }

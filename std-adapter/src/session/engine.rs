@@ -59,7 +59,7 @@ pub(crate) trait Reacts: Kind {
     /// Returns the session's name for the log, without secrets.
     fn log_name(engine: &Engine<Self>) -> String;
 
-    /// Returns whether anybody wants to know of each message.
+    /// Returns whether there is an observer, or a log that may show messages and heartbeats.
     fn is_watching(engine: &Engine<Self>) -> bool;
 
     /// Reports an event to observers, log and metrics. Returns `false` if one of them panicked.

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use eio_bench_servers::{raise_open_files, runtime};
+use eio_bench_servers::runtime;
 use eio_load::clock;
 use eio_load::frames::payload;
-use eio_load::process::Process;
+use eio_load::process::{Process, raise_open_files};
 use eio_load::report::Report;
 use eio_tokio::{Client, ClientSocket, Message, Transport};
 use tokio::task::JoinSet;
@@ -188,7 +188,7 @@ async fn measure(command: &Command) -> Result<Report, Error> {
 
 fn main() -> ExitCode {
     let command = Command::parse();
-    raise_open_files();
+    let _ = raise_open_files();
     let measured = runtime(1).map_err(Error::from).and_then(|runtime| runtime.block_on(measure(&command)));
     match measured {
         Ok(report) => {
