@@ -13,6 +13,7 @@ pub(crate) mod mailbox;
 pub mod metrics;
 pub(crate) mod queue;
 pub(crate) mod receiver;
+pub(crate) mod requests;
 pub(crate) mod send;
 pub(crate) mod shared;
 pub(crate) mod silence;

@@ -29,6 +29,11 @@ pub(crate) trait FrameSource {
     fn next(&mut self) -> Option<ToWrite<'_>>;
     /// Reports that the oldest `messages` that [`next`](Self::next) returned have been written completely.
     fn written(&mut self, messages: usize);
+    /// Returns whether a source without a next message or packet still has none, now that the previous ones have been
+    /// written, and is not [over](Self::is_over).
+    fn is_drained(&self) -> bool {
+        false
+    }
     /// Returns whether everything has been written and no more will follow, so that the close frame is due.
     fn is_over(&self) -> bool {
         false

@@ -11,6 +11,7 @@ use crate::client::error::ConnectError;
 use crate::client::handshake::{HandshakeInfo, ShortSid};
 use crate::client::kind::Session;
 use crate::session::end::Disconnect;
+use crate::session::queue::Queue;
 use crate::session::send::{SendError, TrySendError};
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
@@ -22,6 +23,8 @@ use crate::wire::outgoing::Outgoing;
 pub struct ClientSocket {
     session: Abandon,
     handshake: HandshakeInfo,
+    /// Messages that were received ahead.
+    ahead: Queue<Message>,
 }
 
 /// Ends the session when it is dropped.
@@ -38,7 +41,7 @@ impl ClientSocket {
     pub(crate) async fn open(shared: Arc<Session>) -> Result<Self, ConnectError> {
         let session = Abandon(shared);
         let handshake = session.0.opened().await?;
-        Ok(Self { session, handshake })
+        Ok(Self { session, handshake, ahead: Queue::default() })
     }
 
     pub(crate) fn shared(&self) -> &Arc<Session> {
@@ -57,7 +60,7 @@ impl ClientSocket {
     /// Returns a [`Disconnect`] once the session has ended and the application has received all messages that arrived
     /// before the end.
     pub async fn recv(&mut self) -> Result<Message, Disconnect> {
-        poll_fn(|cx| self.shared().poll_recv(cx)).await
+        poll_fn(|cx| self.session.0.poll_recv(&mut self.ahead, cx)).await
     }
 
     /// Sends a message. Waits until the outbox has room. Messages arrive in the order in which they were sent.

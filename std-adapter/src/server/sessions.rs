@@ -298,7 +298,7 @@ impl Drop for Registered {
         let Some(mut engine) = self.engine.take() else { return };
         let now = engine.now();
         engine.session.handle_transport_error(now);
-        if let Some(end) = engine.show_state() {
+        if let Some(end) = engine.show_state(now) {
             // Its opening was not reported to observers.
             let ServerContext { id, sessions, .. } = &self.session.context;
             sessions.session_ended(*id);

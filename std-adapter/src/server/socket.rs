@@ -12,6 +12,7 @@ use http::request::Parts;
 
 use crate::server::sessions::Session;
 use crate::session::end::Disconnect;
+use crate::session::queue::Queue;
 use crate::session::send::{SendError, TrySendError};
 use crate::web::head::Head;
 use crate::wire::close_frame::CloseFrame;
@@ -25,12 +26,14 @@ use crate::wire::session_id::SessionId;
 pub struct Socket {
     sender: Sender,
     head: Option<Head>,
+    /// Messages that were received ahead.
+    ahead: Queue<Message>,
 }
 
 impl Socket {
     pub(crate) fn new(shared: Arc<Session>, head: Head) -> Self {
         shared.lock().mail.listen();
-        Self { sender: Sender { shared }, head: Some(head) }
+        Self { sender: Sender { shared }, head: Some(head), ahead: Queue::default() }
     }
 
     fn shared(&self) -> &Session {
@@ -48,7 +51,7 @@ impl Socket {
     /// Returns [`Disconnect`] once the session has ended and the application has received all messages that arrived
     /// before.
     pub async fn recv(&mut self) -> Result<Message, Disconnect> {
-        poll_fn(|cx| self.shared().poll_recv(cx)).await
+        poll_fn(|cx| self.sender.shared.poll_recv(&mut self.ahead, cx)).await
     }
 
     /// Sends a message. Waits until the outbox has room. Messages arrive in the order in which they were sent.

@@ -28,8 +28,11 @@ use crate::session::engine::{Engine, Reacts};
 use crate::session::guard::guarded;
 use crate::session::kind::Kind as _;
 use crate::session::machine::Machine as _;
+use crate::session::queue::Queue;
+use crate::session::requests::Written;
 use crate::session::silence::SilenceCheck;
 use crate::wire::close_frame::CloseFrame;
+use crate::wire::message::Message;
 use crate::wire::outgoing::ToWrite;
 
 /// How many passes one poll makes before it lets other tasks run.
@@ -175,8 +178,8 @@ impl<R: Role> Driver<R> {
         self.engine.begin_pass(now, R::RUNS_APPLICATION);
         // After the `5` of a successful upgrade, more packets may have arrived. They are read in the same pass.
         R::advance(self, cx, now);
-        self.read(cx, now);
-        self.engine.show(now);
+        let messages = self.read(cx, now);
+        self.engine.show_received(now, messages);
         R::run_application(self, cx);
         self.engine.take_requests(now, self.carrier.takes_messages());
         self.check_silence(now, is_on_time);
@@ -184,7 +187,7 @@ impl<R: Role> Driver<R> {
             // The end is reported before anything is written.
             self.engine.show(now);
         }
-        self.write(cx, now);
+        let written = self.write(cx, now);
         R::write_polling(self, now);
         if self.engine.session.has_ended() {
             self.engine.show(now);
@@ -195,17 +198,20 @@ impl<R: Role> Driver<R> {
         if R::is_done(self) {
             return Pass::Done;
         }
-        match self.engine.finish_pass(cx) {
+        match self.engine.finish_pass(cx, written) {
             Poll::Ready(()) => Pass::Again,
             Poll::Pending => Pass::Until(self.next_deadline(now)),
         }
     }
 
-    fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
+    /// Reads everything that is ready. Returns the messages that are not in the inbox yet.
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Queue<Message> {
         let Self { engine, carrier, .. } = self;
-        if let Poll::Ready(end) = engine.receive(now, |receiver| carrier.poll_read(cx, receiver)) {
+        let (end, messages) = engine.receive_undelivered(now, |receiver| carrier.poll_read(cx, receiver));
+        if let Poll::Ready(end) = end {
             engine.handle_connection_end(now, end);
         }
+        messages
     }
 
     /// Ends the session if it has expired, and queues packets that are due. Everything that was ready has been read.
@@ -229,12 +235,16 @@ impl<R: Role> Driver<R> {
         }
     }
 
-    fn write(&mut self, cx: &mut Context<'_>, now: Instant) {
+    /// Writes what is due. Returns which messages a WebSocket has written.
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Written {
         let Self { engine, carrier, .. } = self;
         if engine.has_ended() {
-            return;
+            return Written::default();
         }
-        match carrier.poll_write(cx, &mut SessionSource { engine, now }) {
+        let mut source = SessionSource { engine, now, written: Written::default() };
+        let result = carrier.poll_write(cx, &mut source);
+        let written = source.written;
+        match result {
             Poll::Ready(Ok(())) if carrier.is_closed() => engine.session.handle_closed(now),
             Poll::Ready(Err(error)) => {
                 if is_impossible(&error) {
@@ -246,6 +256,7 @@ impl<R: Role> Driver<R> {
             }
             _ => {}
         }
+        written
     }
 
     /// Closes the WebSocket of a session whose end has been reported.
@@ -288,6 +299,7 @@ impl<R: Role> Drop for Driver<R> {
 struct SessionSource<'a, K: Reacts> {
     engine: &'a mut Engine<K>,
     now: Instant,
+    written: Written,
 }
 
 impl<K: Reacts> FrameSource for SessionSource<'_, K> {
@@ -299,11 +311,16 @@ impl<K: Reacts> FrameSource for SessionSource<'_, K> {
     }
 
     fn written(&mut self, messages: usize) {
-        self.engine.handle_written(self.now, messages);
+        self.written += self.engine.handle_written(self.now, messages);
+    }
+
+    fn is_drained(&self) -> bool {
+        // An observer of what was written may have closed the session by its panic.
+        self.engine.session.is_open()
     }
 
     fn is_over(&self) -> bool {
-        self.engine.may_close()
+        self.engine.may_close(self.written.messages)
     }
 
     fn close_frame(&self) -> Option<CloseFrame> {

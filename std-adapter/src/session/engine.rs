@@ -17,8 +17,8 @@ use crate::session::end::Disconnect;
 use crate::session::kind::Kind;
 use crate::session::limits::Room;
 use crate::session::machine::Machine as _;
-use crate::session::mailbox::Requests;
 use crate::session::queue::Queue;
+use crate::session::requests::{Requests, Written};
 use crate::session::shared::Shared;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
@@ -95,6 +95,8 @@ pub(crate) struct Engine<K: Reacts> {
     writing: Queue<Outgoing>,
     /// How many of them the WebSocket has begun to write.
     begun: u32,
+    /// How much room the inbox has at least: the application may have taken messages since.
+    pub(crate) room: Room,
     /// Whether the inbox is full, so that nothing is read.
     is_paused: bool,
     /// Whether the session's close packet is to be written, behind the last message.
@@ -122,6 +124,7 @@ impl<K: Reacts> Engine<K> {
             close_frames: CloseFrames::default(),
             writing: Queue::default(),
             begun: 0,
+            room: Room::default(),
             is_paused: false,
             is_close_due: false,
             is_broken: false,
@@ -141,7 +144,9 @@ impl<K: Reacts> Engine<K> {
     /// Begins a pass. `runs_application` says that the application runs in the session's task.
     pub(crate) fn begin_pass(&mut self, now: Instant, runs_application: bool) {
         let requests = self.shared.lock().begin_pass(now, runs_application);
-        self.handle_requests(requests, now);
+        if let Some(requests) = requests {
+            self.handle_requests(requests, now);
+        }
     }
 
     /// Takes the requests that the application has made in its turn, and its messages if a WebSocket will write them.
@@ -152,9 +157,12 @@ impl<K: Reacts> Engine<K> {
             inner.mail.begin_writing(&mut self.writing);
         }
         drop(inner);
-        self.handle_requests(requests, now);
+        if let Some(requests) = requests {
+            self.handle_requests(requests, now);
+        }
     }
 
+    #[cold]
     fn handle_requests(&mut self, requests: Requests, now: Instant) {
         if requests.resume {
             self.is_paused = false;
@@ -178,20 +186,26 @@ impl<K: Reacts> Engine<K> {
         }
     }
 
-    /// Puts received messages into the inbox, and pauses reading if it is full then. Returns how much room the inbox has.
-    /// Leaves messages that nobody will read, to be dropped without the lock.
-    pub(crate) fn deliver(&mut self, messages: &mut Queue<Message>, now: Instant) -> Room {
+    /// Puts received messages into the inbox, and pauses reading if it is full then. Leaves messages that nobody will read,
+    /// to be dropped without the lock.
+    pub(crate) fn deliver(&mut self, messages: &mut Queue<Message>, now: Instant) {
         let limits = K::limits(&self.shared.context);
         let mut inner = self.shared.lock();
         let is_full = inner.mail.deliver(messages, limits);
-        let room = inner.mail.room(limits);
+        self.room = inner.mail.room(limits);
         drop(inner);
-        if is_full && let Some(heartbeat) = self.session.heartbeat() {
+        if is_full {
+            self.pause(now);
+        }
+    }
+
+    /// Stops reading, because the inbox is full.
+    fn pause(&mut self, now: Instant) {
+        if let Some(heartbeat) = self.session.heartbeat() {
             self.is_paused = true;
             let stall_timeout = K::stall_timeout(self.context(), heartbeat);
             self.session.handle_reading_paused(now, stall_timeout);
         }
-        room
     }
 
     /// Returns whether the inbox is full, so that nothing is read.
@@ -227,9 +241,10 @@ impl<K: Reacts> Engine<K> {
         }
     }
 
-    /// Returns whether the close packet is the next packet to write.
-    pub(crate) fn may_close(&self) -> bool {
-        self.is_close_due && self.shared.lock().mail.unsent() == 0
+    /// Returns whether the close packet is the next packet to write. `written` messages have been written since the
+    /// mailbox last heard of it.
+    pub(crate) fn may_close(&self, written: usize) -> bool {
+        self.is_close_due && self.shared.lock().mail.unsent() == written
     }
 
     /// Returns the next message that a WebSocket has not begun to write.
@@ -239,17 +254,18 @@ impl<K: Reacts> Engine<K> {
         Some(message)
     }
 
-    /// Handles that a WebSocket has written the oldest `messages` completely.
-    pub(crate) fn handle_written(&mut self, now: Instant, messages: usize) {
+    /// Handles that a WebSocket has written the oldest `messages` completely. Returns how much that is, which the mailbox
+    /// hears of when the pass is [finished](Self::finish_pass).
+    pub(crate) fn handle_written(&mut self, now: Instant, messages: usize) -> Written {
         if messages == 0 {
-            return;
+            return Written::default();
         }
         let Self { writing, begun, .. } = self;
         let bytes = total_len(writing.iter().take(messages));
         drop(writing.take_first(messages));
         *begun = begun.saturating_sub(u32::try_from(messages).unwrap_or(u32::MAX));
-        self.shared.lock().mail.written(messages, bytes);
         self.tell(now, Happening::Sent { messages, bytes });
+        Written { messages, bytes }
     }
 
     /// Reports the heartbeats in a payload of polling.
@@ -290,25 +306,45 @@ impl<K: Reacts> Engine<K> {
     /// Copies the session's state into the shared view. If the session has ended, reports the end first to observers and
     /// then to all waiting callers.
     pub(crate) fn show(&mut self, now: Instant) {
-        if let Some(end) = self.show_state() {
+        self.show_received(now, Queue::default());
+    }
+
+    /// Puts received messages into the inbox, and then does the same as [`show`](Self::show), with one lock.
+    pub(crate) fn show_received(&mut self, now: Instant, mut messages: Queue<Message>) {
+        let end = self.deliver_and_show_state(now, &mut messages);
+        // Nobody will read those that are left. Their memory, and its `Drop`, may belong to the application.
+        drop(messages);
+        if let Some(end) = end {
             K::handle_end(self, now, &end);
             self.show_end(end);
             K::handle_end_shown(self);
         }
     }
 
-    /// Ends a pass, and copies the session's state into the shared view. Ready if something has changed since the pass began.
-    pub(crate) fn finish_pass(&mut self, cx: &Context<'_>) -> Poll<()> {
+    /// Ends a pass in which a WebSocket wrote messages, and copies the session's state into the shared view. Ready if
+    /// something has changed since the pass began.
+    pub(crate) fn finish_pass(&mut self, cx: &Context<'_>, written: Written) -> Poll<()> {
         let mut inner = self.shared.lock();
         inner.show(&self.session, self.transport);
+        inner.mail.written(written);
         inner.mail.finish_pass();
         inner.mail.poll_change(cx)
     }
 
     /// Copies the session's state into the shared view. Returns how the session ended, if it has ended since the last call.
     /// Messages are refused from then on.
-    pub(crate) fn show_state(&mut self) -> Option<Disconnect> {
+    pub(crate) fn show_state(&mut self, now: Instant) -> Option<Disconnect> {
+        self.deliver_and_show_state(now, &mut Queue::default())
+    }
+
+    /// Puts received messages into the inbox, and then does the same as [`show_state`](Self::show_state).
+    fn deliver_and_show_state(&mut self, now: Instant, messages: &mut Queue<Message>) -> Option<Disconnect> {
         let mut inner = self.shared.lock();
+        if inner.mail.deliver(messages, K::limits(&self.shared.context)) {
+            drop(inner);
+            self.pause(now);
+            inner = self.shared.lock();
+        }
         inner.show(&self.session, self.transport);
         let end = self.session.end().filter(|_| !self.has_ended)?;
         self.has_ended = true;

@@ -24,22 +24,22 @@ impl Limits {
     };
 }
 
-/// How much may be put into the inbox before it is full.
+/// How much may at least be put into the inbox before it is full.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Room {
-    messages: u32,
-    bytes: u32,
+    messages: u16,
+    bytes: u16,
 }
 
 impl Room {
     pub(crate) fn new(messages: usize, bytes: usize) -> Self {
-        let [messages, bytes] = [messages, bytes].map(|room| u32::try_from(room).unwrap_or(u32::MAX));
+        let [messages, bytes] = [messages, bytes].map(|room| u16::try_from(room).unwrap_or(u16::MAX));
         Self { messages, bytes }
     }
 
     /// Takes the room for a message. Returns whether there is more.
     pub(crate) fn take(&mut self, message: &Message) -> bool {
-        let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        let len = u16::try_from(message.len()).unwrap_or(u16::MAX);
         self.messages = self.messages.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(len);
         self.messages > 0 && self.bytes > 0

@@ -1,12 +1,16 @@
 //! The mailbox between a session's task and its application: messages in both directions, requests such as closing, and
 //! the wakers of waiting callers.
 
+#[cfg(test)]
+mod tests;
+
 use core::task::{Context, Poll, Waker};
 
 use eio_core::packet::Packet;
 
 use crate::session::limits::{Limits, Room};
 use crate::session::queue::Queue;
+use crate::session::requests::{Requests, Written};
 use crate::session::waiting::remember;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
@@ -30,21 +34,6 @@ enum Application {
     Gone,
 }
 
-/// The requests to the task since its last pass.
-#[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "requests that do not depend on each other")]
-pub(crate) struct Requests {
-    pub(crate) close: bool,
-    /// The content of the close frame.
-    pub(crate) close_frame: Option<CloseFrame>,
-    /// Application code panicked: close the session as panicked.
-    pub(crate) panicked: bool,
-    /// End the session without waiting for the peer.
-    pub(crate) cut_off: bool,
-    /// The inbox has room again.
-    pub(crate) resume: bool,
-}
-
 /// The wakers to call once the lock is released. Each flag is set only if somebody waits.
 #[derive(Clone, Copy, Debug, Default)]
 struct Wake {
@@ -59,11 +48,14 @@ struct Wake {
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct Mailbox {
     inbox: Queue<Message>,
+    /// The bytes of the messages in the inbox and of those that are lent.
     inbox_bytes: usize,
     /// The messages that no transport has taken.
     outbox: Queue<Outgoing>,
     /// The number of older messages that the task is writing to a WebSocket.
-    in_writing: usize,
+    in_writing: u32,
+    /// How many messages the application has [received](Self::receive) ahead. They count as unread until it asks for more.
+    lent: u32,
     /// The bytes of the messages in the outbox and of those that are being written.
     outbox_bytes: usize,
     /// Whether a caller has found the outbox full.
@@ -98,7 +90,7 @@ impl Mailbox {
     /// Returns how much may be put into the inbox before it is full.
     pub(crate) fn room(&self, limits: &Limits) -> Room {
         Room::new(
-            limits.inbox_messages.saturating_sub(self.inbox.len()),
+            limits.inbox_messages.saturating_sub(self.unread()),
             limits.inbox_bytes.saturating_sub(self.inbox_bytes),
         )
     }
@@ -112,14 +104,32 @@ impl Mailbox {
         self.inbox_bytes += messages.iter().map(Message::len).sum::<usize>();
         self.inbox.append(messages);
         self.wake_reader();
-        let full = self.inbox.len() >= limits.inbox_messages || self.inbox_bytes >= limits.inbox_bytes;
+        let full = self.unread() >= limits.inbox_messages || self.inbox_bytes >= limits.inbox_bytes;
         full && !core::mem::replace(&mut self.is_full, true)
     }
 
-    /// Returns the next message for the application.
-    pub(crate) fn receive(&mut self, limits: &Limits) -> Option<Taken> {
+    /// Returns the number of messages that the application has not read.
+    fn unread(&self) -> usize {
+        self.inbox.len() + widen(self.lent)
+    }
+
+    /// Returns the next message for the application, which has read all that were lent to it. Lends the rest to `ahead` if
+    /// they are few: the application then takes them without the lock.
+    pub(crate) fn receive(&mut self, ahead: &mut Queue<Message>, limits: &Limits) -> Option<Taken> {
+        if core::mem::take(&mut self.lent) > 0 {
+            self.inbox_bytes = self.inbox.iter().map(Message::len).sum();
+        }
         let message = self.inbox.pop_front()?;
         self.inbox_bytes -= message.len();
+        // Lent messages count as unread for too long, so that the inbox may be full too early. It must not be much.
+        if !self.inbox.is_empty()
+            && !self.is_full
+            && self.inbox.len() <= limits.inbox_messages / 4
+            && self.inbox_bytes <= limits.inbox_bytes / 4
+        {
+            core::mem::swap(ahead, &mut self.inbox);
+            self.lent = narrow(ahead.len());
+        }
         // Reading does not resume at the first free place, so that each wake-up can read several messages.
         let half_empty =
             self.inbox.len() <= limits.inbox_messages / 2 && self.inbox_bytes <= limits.inbox_bytes / 2;
@@ -147,6 +157,7 @@ impl Mailbox {
     pub(crate) fn abandon(&mut self) -> (Discarded, bool) {
         self.application = Application::Gone;
         self.inbox_bytes = 0;
+        self.lent = 0;
         let was_full = self.is_full;
         if was_full {
             self.resume();
@@ -214,14 +225,16 @@ impl Mailbox {
 
     /// Moves the messages to `writing`, for a WebSocket. They count as unsent until they are [`written`](Self::written).
     pub(crate) fn begin_writing(&mut self, writing: &mut Queue<Outgoing>) {
-        self.in_writing += self.outbox.len();
+        self.in_writing = self.in_writing.saturating_add(narrow(self.outbox.len()));
         writing.append(&mut self.outbox);
     }
 
     /// Notes that a WebSocket has written the oldest messages completely.
-    pub(crate) fn written(&mut self, messages: usize, bytes: usize) {
-        self.in_writing = self.in_writing.saturating_sub(messages);
-        self.make_room(bytes);
+    pub(crate) fn written(&mut self, Written { messages, bytes }: Written) {
+        self.in_writing = self.in_writing.saturating_sub(narrow(messages));
+        if messages > 0 {
+            self.make_room(bytes);
+        }
     }
 
     /// Takes back the messages that a WebSocket has not written completely. They are the oldest ones.
@@ -259,7 +272,7 @@ impl Mailbox {
 
     /// Returns the number of messages that have not been written completely.
     pub(crate) fn unsent(&self) -> usize {
-        self.in_writing + self.outbox.len()
+        widen(self.in_writing) + self.outbox.len()
     }
 
     /// Takes the messages that the application sent and that were never written.
@@ -313,7 +326,7 @@ impl Mailbox {
     }
 
     /// Takes the requests to the task, which begins a pass. `runs_application` says that the application runs in the task.
-    pub(crate) fn begin_pass(&mut self, runs_application: bool) -> Requests {
+    pub(crate) fn begin_pass(&mut self, runs_application: bool) -> Option<Requests> {
         let requests = self.take_requests();
         self.has_changed = false;
         self.is_parked = false;
@@ -323,10 +336,11 @@ impl Mailbox {
     }
 
     /// Takes the requests to the task, which has run its application and will then check for messages to send.
-    pub(crate) fn take_requests(&mut self) -> Requests {
+    #[inline]
+    pub(crate) fn take_requests(&mut self) -> Option<Requests> {
         self.has_requests = false;
         self.is_application_next = false;
-        core::mem::take(&mut self.requests)
+        self.requests.are_any().then(|| core::mem::take(&mut self.requests))
     }
 
     /// Returns `Pending` if nothing has changed since the task began its pass, and wakes the task when something does.
@@ -389,27 +403,14 @@ impl Mailbox {
     }
 }
 
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn widen(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
 /// Messages that will never be read or sent.
 #[expect(dead_code, reason = "only dropped")]
 pub(crate) struct Discarded(Queue<Message>, Queue<Outgoing>);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pass_that_began_before_it_was_requested_does_not_count() {
-        let mut mail = Mailbox { passes_requested: u32::MAX, passes_made: u32::MAX, ..Mailbox::default() };
-        mail.begin_pass(false);
-        let requested = mail.request_pass();
-        mail.finish_pass();
-        assert!(!mail.has_made(requested) && !mail.take_woken_waiters());
-        mail.begin_pass(false);
-        let late = mail.request_pass();
-        mail.finish_pass();
-        assert!(mail.has_made(requested) && !mail.has_made(late) && mail.take_woken_waiters());
-        mail.begin_pass(false);
-        mail.finish_pass();
-        assert!(mail.has_made(late));
-    }
-}

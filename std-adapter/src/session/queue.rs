@@ -57,7 +57,7 @@ impl<T: Queued> Queue<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().flat_map(|buffer| buffer.iter())
+        self.0.as_ref().map(|buffer| buffer.iter()).unwrap_or_default()
     }
 
     #[inline]
@@ -104,11 +104,17 @@ impl<T: Queued> Queue<T> {
         }
     }
 
+    #[inline]
     fn buffer(&mut self) -> &mut VecDeque<T> {
-        self.0.get_or_insert_with(|| {
-            let spare = T::spares().try_with(|spares| spares.borrow_mut().pop());
-            spare.ok().flatten().unwrap_or_default()
-        })
+        self.0.get_or_insert_with(Self::spare)
+    }
+
+    /// Returns a buffer that another queue has left, or a new one.
+    #[inline(never)]
+    #[expect(clippy::unnecessary_box_returns, reason = "the box is what is used again")]
+    fn spare() -> Buffer<T> {
+        let spare = T::spares().try_with(|spares| spares.borrow_mut().pop());
+        spare.ok().flatten().unwrap_or_default()
     }
 
     /// Keeps the memory of a queue that has become empty for other queues.

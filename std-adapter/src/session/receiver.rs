@@ -8,7 +8,6 @@ use eio_core::ws::Close;
 
 use crate::carrier::websocket::FrameSink;
 use crate::session::engine::{Engine, Happening, Reacts};
-use crate::session::limits::Room;
 use crate::session::machine::Machine as _;
 use crate::session::queue::Queue;
 use crate::wire::message::Message;
@@ -21,21 +20,30 @@ pub(crate) struct Receiver<'a, K: Reacts> {
     is_watched: bool,
     /// Messages that are not in the inbox yet.
     messages: Queue<Message>,
-    /// How many more the inbox has room for, as far as known: the first message asks it.
-    room: Room,
 }
 
 impl<K: Reacts> Engine<K> {
     /// Receives what `read` passes on.
     pub(crate) fn receive<T>(&mut self, now: Instant, read: impl FnOnce(&mut Receiver<'_, K>) -> T) -> T {
-        let is_watched = K::is_watching(self);
-        let mut receiver =
-            Receiver { engine: self, now, is_watched, messages: Queue::default(), room: Room::default() };
-        let result = read(&mut receiver);
-        if !receiver.messages.is_empty() {
-            receiver.deliver();
+        let (result, mut messages) = self.receive_undelivered(now, read);
+        if !messages.is_empty() {
+            self.deliver(&mut messages, now);
         }
         result
+    }
+
+    /// Receives what `read` passes on. Also returns the messages that are not in the inbox yet, for
+    /// [`show_received`](Self::show_received).
+    #[inline]
+    pub(crate) fn receive_undelivered<T>(
+        &mut self,
+        now: Instant,
+        read: impl FnOnce(&mut Receiver<'_, K>) -> T,
+    ) -> (T, Queue<Message>) {
+        let is_watched = K::is_watching(self);
+        let mut receiver = Receiver { engine: self, now, is_watched, messages: Queue::default() };
+        let result = read(&mut receiver);
+        (result, receiver.messages)
     }
 }
 
@@ -75,7 +83,7 @@ impl<K: Reacts> Receiver<'_, K> {
         if self.is_watched {
             self.engine.tell(self.now, Happening::Message(&message));
         }
-        let has_room = self.room.take(&message);
+        let has_room = self.engine.room.take(&message);
         self.messages.push_back(message);
         if !has_room {
             self.deliver();
@@ -85,7 +93,7 @@ impl<K: Reacts> Receiver<'_, K> {
     /// Puts the messages into the inbox.
     #[inline(never)]
     fn deliver(&mut self) {
-        self.room = self.engine.deliver(&mut self.messages, self.now);
+        self.engine.deliver(&mut self.messages, self.now);
         // Nobody will read those that are left. Their memory, and its `Drop`, may belong to the application.
         drop(core::mem::take(&mut self.messages));
     }

@@ -15,7 +15,9 @@ use tokio::sync::Notify;
 use crate::session::end::Disconnect;
 use crate::session::kind::Kind;
 use crate::session::machine::Machine as _;
-use crate::session::mailbox::{Mailbox, Requests, Taken};
+use crate::session::mailbox::{Mailbox, Taken};
+use crate::session::queue::Queue;
+use crate::session::requests::Requests;
 use crate::session::send::{SendError, SendErrorKind, TrySendError};
 use crate::session::waiting::{self, until};
 use crate::wire::close_frame::CloseFrame;
@@ -148,9 +150,22 @@ impl<K: Kind> Shared<K> {
     }
 
     /// Returns the next message for the application, or how the session ended once the application has taken all messages.
-    pub(crate) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Message, Disconnect>> {
+    /// `ahead` are the messages that the application has received ahead.
+    #[inline]
+    pub(crate) fn poll_recv(
+        &self,
+        ahead: &mut Queue<Message>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Message, Disconnect>> {
+        match ahead.pop_front() {
+            Some(message) => Poll::Ready(Ok(message)),
+            None => self.poll_inbox(ahead, cx),
+        }
+    }
+
+    fn poll_inbox(&self, ahead: &mut Queue<Message>, cx: &Context<'_>) -> Poll<Result<Message, Disconnect>> {
         let mut inner = self.lock();
-        match inner.mail.receive(K::limits(&self.context)) {
+        match inner.mail.receive(ahead, K::limits(&self.context)) {
             Some(Taken::Message(message)) => return Poll::Ready(Ok(message)),
             Some(Taken::MessageAndRoom(message)) => {
                 K::wake_requests(&mut inner.slots);
@@ -245,7 +260,7 @@ impl<K: Kind> Inner<K> {
     }
 
     /// Begins a pass of the task. `runs_application` says that the application runs in the task.
-    pub(crate) fn begin_pass(&mut self, now: Instant, runs_application: bool) -> Requests {
+    pub(crate) fn begin_pass(&mut self, now: Instant, runs_application: bool) -> Option<Requests> {
         self.view.now = now;
         self.mail.begin_pass(runs_application)
     }

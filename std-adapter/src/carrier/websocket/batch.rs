@@ -21,6 +21,11 @@ const LARGE: usize = CHUNK;
 /// does not read would cost memory.
 const LARGE_SHARED: usize = 8 * 1024;
 
+/// The length of the array in which a header is encoded, and the first byte of its payload: a whole word of the processor.
+const HEADER_ROOM: usize = 16;
+
+const _: () = assert!(FrameHeader::MAX_LEN < HEADER_ROOM);
+
 /// Encoded frames, and how much of them the kernel has taken.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -114,7 +119,7 @@ impl Batch {
         key: Option<[u8; 4]>,
         prefix: Option<u8>,
     ) -> io::Result<Mask> {
-        let mut bytes = [0; FrameHeader::MAX_LEN + 1];
+        let mut bytes = [0; HEADER_ROOM];
         let header = FrameHeader {
             mask: key,
             ..FrameHeader::new(opcode, payload_len + usize::from(prefix.is_some()))
@@ -126,7 +131,10 @@ impl Batch {
             len += 1;
             mask.offset = 1;
         }
-        self.chunk.extend_from_slice(&bytes[..len]);
+        // To copy all of the array costs less than to copy as much of it as is needed.
+        let end = self.chunk.len() + len;
+        self.chunk.extend_from_slice(&bytes);
+        self.chunk.truncate(end);
         Ok(mask)
     }
 
@@ -194,12 +202,17 @@ impl Batch {
 
     /// Makes the batch empty. It keeps as much memory as most batches need.
     pub(super) fn clear(&mut self) {
-        let Self { mut chunk, mut frames, .. } = core::mem::take(self);
+        let Self { chunk, at, large, large_mask, frames, messages, taken, mid_frame } = self;
         chunk.clear();
-        chunk.shrink_to(2 * CHUNK);
+        if chunk.capacity() > 2 * CHUNK {
+            chunk.shrink_to(2 * CHUNK);
+        }
+        // Also if nothing of it is left to write: it holds the message's memory.
+        *large = Bytes::new();
         frames.clear();
         frames.shrink_to(CHUNK / 8);
-        *self = Self { chunk, frames, ..Self::default() };
+        *large_mask = Mask::default();
+        (*at, *messages, *taken, *mid_frame) = (0, 0, 0, false);
     }
 }
 

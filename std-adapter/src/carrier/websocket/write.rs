@@ -39,10 +39,14 @@ impl WebSocketIo {
                 BATCH.set(Some(batch));
                 return self.stream.poll_flush(cx);
             }
+            let has_room = !batch.is_full();
             match batch.poll_write(&mut self.stream, cx, source) {
                 Poll::Ready(Ok(())) => {
                     batch.clear();
                     BATCH.set(Some(batch));
+                    if has_room && source.is_drained() {
+                        return self.stream.poll_flush(cx);
+                    }
                 }
                 not_yet => {
                     self.unwritten = Some(batch);

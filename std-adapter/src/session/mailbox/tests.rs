@@ -1,0 +1,68 @@
+//! Tests of the mailbox.
+
+use super::*;
+
+#[test]
+fn a_pass_that_began_before_it_was_requested_does_not_count() {
+    let mut mail = Mailbox { passes_requested: u32::MAX, passes_made: u32::MAX, ..Mailbox::default() };
+    mail.begin_pass(false);
+    let requested = mail.request_pass();
+    mail.finish_pass();
+    assert!(!mail.has_made(requested) && !mail.take_woken_waiters());
+    mail.begin_pass(false);
+    let late = mail.request_pass();
+    mail.finish_pass();
+    assert!(mail.has_made(requested) && !mail.has_made(late) && mail.take_woken_waiters());
+    mail.begin_pass(false);
+    mail.finish_pass();
+    assert!(mail.has_made(late));
+}
+
+const LIMITS: Limits = Limits { inbox_messages: 8, inbox_bytes: 100, ..Limits::DEFAULT };
+
+/// Puts messages of these lengths into the inbox. Returns whether that filled it.
+fn deliver(mail: &mut Mailbox, lens: &[usize]) -> bool {
+    let mut messages = Queue::default();
+    for len in lens {
+        messages.push_back(Message::binary(vec![0; *len]));
+    }
+    mail.deliver(&mut messages, &LIMITS)
+}
+
+/// Receives a message with the lock. Returns its length, and how many more were lent.
+fn receive(mail: &mut Mailbox) -> Option<(usize, usize)> {
+    let mut ahead = Queue::default();
+    let (Taken::Message(message) | Taken::MessageAndRoom(message)) = mail.receive(&mut ahead, &LIMITS)?;
+    Some((message.len(), ahead.len()))
+}
+
+#[test]
+fn no_more_than_a_quarter_of_the_inbox_is_lent_at_once() {
+    let mut mail = Mailbox::default();
+    deliver(&mut mail, &[1; 5]);
+    let lent: Vec<_> = core::iter::from_fn(|| receive(&mut mail)).collect();
+    assert_eq!(lent, [(1, 0), (1, 0), (1, 2)]);
+    deliver(&mut mail, &[1, 13, 13]);
+    let lent: Vec<_> = core::iter::from_fn(|| receive(&mut mail)).collect();
+    assert_eq!(lent, [(1, 0), (13, 1)]);
+}
+
+#[test]
+fn lent_messages_count_as_unread_until_the_application_asks_for_more() {
+    let mut mail = Mailbox::default();
+    deliver(&mut mail, &[10, 10, 10]);
+    assert_eq!(receive(&mut mail), Some((10, 2)));
+    assert!(!deliver(&mut mail, &[1; 5]), "seven messages");
+    assert!(deliver(&mut mail, &[1]), "eight messages");
+    assert_eq!(receive(&mut mail), Some((1, 0)), "a full inbox lends nothing");
+    assert_eq!(mail.inbox_bytes, 5);
+
+    let mut mail = Mailbox::default();
+    deliver(&mut mail, &[40, 12, 12]);
+    assert_eq!(receive(&mut mail), Some((40, 2)));
+    assert!(!deliver(&mut mail, &[75]), "99 bytes");
+    assert!(deliver(&mut mail, &[1]), "100 bytes");
+    let mut ahead = Queue::default();
+    let taken = mail.receive(&mut ahead, &LIMITS);
+    assert!(matches!(taken, Some(Taken::MessageAndRoom(message)) if message.len() == 75));
+}
