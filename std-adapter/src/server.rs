@@ -46,6 +46,7 @@ use crate::server::shutdown::CutOff;
 use crate::server::socket::Sender;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Outgoing, PreparedMessage};
+use crate::wire::session_id::SessionId;
 
 /// A server, which accepts connections and counts, finds and closes sessions. Cloning returns another handle to the
 /// same server.
@@ -153,7 +154,7 @@ impl Server {
     /// Returns the session with this sid.
     #[must_use]
     pub fn get(&self, sid: &str) -> Option<Sender> {
-        self.shared.sessions.find(sid).map(Sender::new)
+        self.shared.sessions.find(SessionId::parse(sid)?).map(Sender::new)
     }
 
     /// Returns all sessions that are open now, in no particular order.

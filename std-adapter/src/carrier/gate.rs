@@ -86,9 +86,10 @@ impl Gate {
         }
     }
 
-    /// Returns whether room is short.
-    pub(crate) fn is_short(&self, now: Instant) -> bool {
-        now.as_micros() < self.short_until.load(Ordering::Relaxed)
+    /// Returns whether room is short. Asks for the time only if it has ever been.
+    pub(crate) fn is_short(&self, now: impl FnOnce() -> Instant) -> bool {
+        let until = self.short_until.load(Ordering::Relaxed);
+        until > 0 && now().as_micros() < until
     }
 
     /// Waits until room becomes short, or is still short after a while.
@@ -159,7 +160,7 @@ mod tests {
     #[tokio::test]
     async fn room_is_short_for_five_seconds_and_that_is_told_once_a_second() {
         let gate = Gate::new(None, None);
-        assert!(!gate.is_short(at(0)));
+        assert!(!gate.is_short(|| at(0)));
         let mut told = Vec::new();
         for now in (0..3_000).step_by(100) {
             let pressed = gate.pressed();
@@ -170,7 +171,7 @@ mod tests {
             }
         }
         assert_eq!(told, [0, 1_000, 2_000]);
-        assert!(gate.is_short(at(6_999)) && !gate.is_short(at(7_000)));
+        assert!(gate.is_short(|| at(6_999)) && !gate.is_short(|| at(7_000)));
     }
 
     fn is_ready(future: core::pin::Pin<&mut impl Future<Output = ()>>) -> bool {

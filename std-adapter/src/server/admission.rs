@@ -15,14 +15,14 @@ use crate::server::sessions::{ServerContext, Session};
 use crate::server::shared::ServerShared;
 use crate::session::guard::{Guarded, Named, guarded};
 use crate::web::peer_addr::PeerAddr;
-use crate::web::request::Query;
+use crate::web::request::{NamedSession, Query};
 use crate::web::respond::Refusal;
 use crate::wire::session_id::SessionId;
 
 pub(super) fn transport(server: &ServerShared, query: &Query) -> Result<Transport, Refusal> {
-    match query.transport.as_deref() {
-        Some("polling") if server.http.polling => Ok(Transport::Polling),
-        Some("websocket") if server.http.websocket => Ok(Transport::WebSocket),
+    match query.transport {
+        Some(Transport::Polling) if server.http.polling => Ok(Transport::Polling),
+        Some(Transport::WebSocket) if server.http.websocket => Ok(Transport::WebSocket),
         _ => Err(Refusal::TransportUnknown),
     }
 }
@@ -40,10 +40,22 @@ pub(super) fn check_origin(server: &ServerShared, parts: &Parts, query: &Query) 
 }
 
 /// Returns the session that a request names, if the request has the session's revision.
-pub(super) fn known(server: &ServerShared, sid: &str, query: &Query) -> Result<Arc<Session>, Refusal> {
-    let session = server.sessions.find(sid).ok_or(Refusal::SessionUnknown)?;
-    let revision = if query.eio.as_deref() == Some("4") { Revision::V4 } else { Revision::V3 };
+pub(super) fn known(
+    server: &ServerShared,
+    named: NamedSession,
+    query: &Query,
+) -> Result<Arc<Session>, Refusal> {
+    let session = find(server, named).ok_or(Refusal::SessionUnknown)?;
+    let revision = if query.is_eio4 { Revision::V4 } else { Revision::V3 };
     if session.context.revision == revision { Ok(session) } else { Err(Refusal::BadRequest) }
+}
+
+/// Returns the session that a request names.
+pub(super) fn find(server: &ServerShared, named: NamedSession) -> Option<Arc<Session>> {
+    match named {
+        NamedSession::Id(id) => server.sessions.find(id),
+        NamedSession::Invalid => None,
+    }
 }
 
 /// Registers and returns a new session, if the limits of its sender, the application and the protocol allow it.
@@ -60,10 +72,10 @@ pub(super) async fn open(
     let peer = sender(parts);
     admit(server, parts)?;
     allow(server, parts).await?;
-    let revision = match query.eio.as_deref() {
-        Some("4") => Revision::V4,
-        _ if server.http.eio3 => Revision::V3,
-        _ => return Err(Refusal::UnsupportedProtocolVersion),
+    let revision = match query.is_eio4 {
+        true => Revision::V4,
+        false if server.http.eio3 => Revision::V3,
+        false => return Err(Refusal::UnsupportedProtocolVersion),
     };
     let choose = |choose: &ChooseHeartbeat| callback("heartbeat_for", || choose(parts));
     let heartbeat = server.http.choose_heartbeat.as_ref().map(choose).transpose()?.flatten();

@@ -89,6 +89,7 @@ pub(crate) async fn serve<I, S>(
             if given_up.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
+            activity.begin_poll();
             if let Poll::Ready(ended) = connection.poll(cx) {
                 if let Err(error) = ended {
                     tracing::debug!(%error, ?peer, "connection ended");
@@ -192,13 +193,13 @@ fn answer<I: 'static, S: HttpService>(
 /// Returns the current time limits of connections.
 fn patience(server: &ServerShared) -> Patience {
     let (request, idle) = (server.http.request_timeout, server.http.idle_timeout);
-    let pressed = if server.gate.is_short(server.sessions.clock.now()) { PRESSED } else { Duration::MAX };
+    let pressed = if server.gate.is_short(|| server.sessions.clock.now()) { PRESSED } else { Duration::MAX };
     Patience { head: request.min(pressed), request, idle, spare: idle.min(pressed) }
 }
 
 /// Returns until when a session may need its connection again, if it is still on polling.
 fn needed_until(sessions: &Sessions, id: SessionId) -> Option<Instant> {
-    let session = sessions.find(id.as_str())?;
+    let session = sessions.find(id)?;
     let inner = session.lock();
     if inner.view.transport == Transport::Polling { inner.view.session.poll_timeout() } else { None }
 }

@@ -21,7 +21,7 @@ use crate::server::slots::{Payload, PollAnswer};
 use crate::session::metrics;
 use crate::web::activity::CameOn;
 #[cfg(feature = "compression")]
-use crate::web::compression::compress_large;
+use crate::web::compression::{Encoding, compress_large};
 use crate::web::request::{Query, is_internet_explorer};
 use crate::web::respond::{Body, Refusal, empty, respond};
 use crate::wire::outgoing::{Outgoing, total_len};
@@ -34,7 +34,7 @@ const HTML: &str = "text/html";
 pub(super) async fn answer<B>(
     server: &ServerShared,
     head: Parts,
-    query: &Query,
+    query: Query,
     body: B,
     came_on: Option<CameOn>,
 ) -> Result<Response<Body>, Refusal>
@@ -42,21 +42,29 @@ where
     B: http_body::Body,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
-    let transport = transport(server, query)?;
-    check_origin(server, &head, query)?;
+    let transport = transport(server, &query)?;
+    check_origin(server, &head, &query)?;
     let old_browser = is_internet_explorer(&head.headers);
-    let mut response = if let Some(sid) = &query.sid {
-        let session = known(server, sid, query)?;
+    let mut response = if let Some(sid) = query.sid {
+        let session = known(server, sid, &query)?;
         if transport != Transport::Polling || session.transport() != Transport::Polling {
             return Err(Refusal::BadRequest);
         }
         carries(came_on.as_ref(), &session);
-        match head.method {
-            Method::GET if !session.catch_up().await => return Err(Refusal::SessionUnknown),
-            Method::GET => get(server, &session, query, &head.headers).await?,
-            Method::POST => post(server, &session, query, &head.headers, body).await,
+        let (is_get, is_post) = (head.method == Method::GET, head.method == Method::POST);
+        let wanted = Wanted::read(&head.headers, query.jsonp);
+        // While the request waits, its head would keep the buffer that hyper has read it into.
+        drop(head);
+        if is_get {
+            if !session.catch_up().await {
+                return Err(Refusal::SessionUnknown);
+            }
+            get(server, &session, wanted).await?
+        } else if is_post {
+            post(server, &session, &wanted, body).await
+        } else {
             // The session continues.
-            _ => return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)),
+            return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR));
         }
     } else {
         if head.method != Method::GET {
@@ -65,12 +73,33 @@ where
         if transport != Transport::Polling {
             return Err(Refusal::BadRequest);
         }
-        handshake(server, head, query, came_on).await?
+        handshake(server, head, &query, came_on).await?
     };
     if old_browser {
         response.headers_mut().insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
     Ok(response)
+}
+
+/// What a request of a session says about its payload and its answer.
+struct Wanted {
+    /// Whether the payload of a POST is binary.
+    is_binary: bool,
+    /// The function that gets the answer as a script.
+    jsonp: Option<String>,
+    #[cfg(feature = "compression")]
+    encoding: Option<Encoding>,
+}
+
+impl Wanted {
+    fn read(headers: &HeaderMap, jsonp: Option<String>) -> Self {
+        Self {
+            is_binary: headers.get(header::CONTENT_TYPE).is_some_and(|value| value == BINARY),
+            jsonp,
+            #[cfg(feature = "compression")]
+            encoding: Encoding::accepted(headers),
+        }
+    }
 }
 
 /// Opens a session. The answer contains its `open` packet.
@@ -86,7 +115,7 @@ async fn handshake(
     let initial = session.context.sessions.config.initial_packet.as_ref();
     let mut packets = vec![Packet::text(PacketType::Open, &open)];
     packets.extend(initial.map(|message| Packet::message(message.as_websocket_message())));
-    let mut response = packets_response(&session, query, &packets)?;
+    let mut response = packets_response(&session, query.jsonp.as_deref(), &packets)?;
     if let Some(cookie) = &server.http.cookie {
         let cookie = cookie.header(session.context.id).ok_or_else(|| Refusal::impossible("the cookie"))?;
         response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -108,29 +137,25 @@ fn carries(came_on: Option<&CameOn>, session: &Session) {
 }
 
 /// Answers a poll as soon as there is something to send.
-async fn get(
-    server: &ServerShared,
-    session: &Session,
-    query: &Query,
-    request: &HeaderMap,
-) -> Result<Response<Body>, Refusal> {
-    let Some(mut pending) = session.begin_poll(query.jsonp.is_some()) else {
+async fn get(server: &ServerShared, session: &Session, wanted: Wanted) -> Result<Response<Body>, Refusal> {
+    let jsonp = wanted.jsonp.as_deref();
+    let Some(mut pending) = session.begin_poll(jsonp.is_some()) else {
         return Ok(empty(StatusCode::BAD_REQUEST));
     };
     let response = match poll_fn(|cx| pending.poll_answer(cx)).await {
-        PollAnswer::Last(packet) => packets_response(session, query, &[packet])?,
+        PollAnswer::Last(packet) => packets_response(session, jsonp, &[packet])?,
         PollAnswer::Batch(batch, messages) => {
             metrics::messages_sent(messages.len(), total_len(messages.iter()));
             let mut payload = vec![0; batch.len()];
             let encoded = batch.encode(messages.iter().map(Outgoing::packet), &mut payload);
             encoded.map_err(|error| unencodable(session, &error))?;
-            payload_response(query, batch.framing(), payload)?
+            payload_response(jsonp, batch.framing(), payload)?
         }
     };
     #[cfg(feature = "compression")]
-    let response = compress_large(response, request, server.http.compression_threshold).await;
+    let response = compress_large(response, wanted.encoding, server.http.compression_threshold).await;
     #[cfg(not(feature = "compression"))]
-    let _ = (server, request);
+    let _ = server;
     pending.is_answered = true;
     Ok(response)
 }
@@ -138,16 +163,16 @@ async fn get(
 /// An answer with these packets, in the form that this client reads.
 fn packets_response(
     session: &Session,
-    query: &Query,
+    jsonp: Option<&str>,
     packets: &[Packet<'_>],
 ) -> Result<Response<Body>, Refusal> {
     let ServerContext { revision, base64_only, .. } = session.context;
     // A script holds text only.
-    let layout = Format::new(revision, base64_only || query.jsonp.is_some()).layout(packets.iter().copied());
+    let layout = Format::new(revision, base64_only || jsonp.is_some()).layout(packets.iter().copied());
     let mut payload = vec![0; layout.len()];
     let encoded = layout.encode(packets.iter().copied(), &mut payload);
     encoded.map_err(|error| unencodable(session, &error))?;
-    payload_response(query, layout.framing(), payload)
+    payload_response(jsonp, layout.framing(), payload)
 }
 
 /// The packets make no payload, which is logged. The session ends with its request: half of them, or forged ones, are
@@ -159,9 +184,13 @@ fn unencodable(session: &Session, error: &EncodeError) -> Refusal {
 }
 
 /// An answer with this payload. No cache may keep it.
-fn payload_response(query: &Query, framing: Framing, payload: Vec<u8>) -> Result<Response<Body>, Refusal> {
+fn payload_response(
+    jsonp: Option<&str>,
+    framing: Framing,
+    payload: Vec<u8>,
+) -> Result<Response<Body>, Refusal> {
     let content_type = if framing == Framing::Binary { BINARY } else { TEXT };
-    Ok(match &query.jsonp {
+    Ok(match jsonp {
         None => uncached(content_type, payload),
         Some(j) => uncached(TEXT, script(j, &payload)?),
     })
@@ -185,13 +214,7 @@ fn uncached(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body
 }
 
 /// Handles a POST with a payload from the client.
-async fn post<B>(
-    server: &ServerShared,
-    session: &Session,
-    query: &Query,
-    request: &HeaderMap,
-    body: B,
-) -> Response<Body>
+async fn post<B>(server: &ServerShared, session: &Session, wanted: &Wanted, body: B) -> Response<Body>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
@@ -199,9 +222,8 @@ where
     let Some(mut in_flight) = session.begin_post() else {
         return empty(StatusCode::BAD_REQUEST);
     };
-    let is_binary = request.get(header::CONTENT_TYPE).is_some_and(|value| value == BINARY);
-    let framing = if is_binary { Framing::Binary } else { Framing::Text };
-    if is_binary && session.context.revision == Revision::V4 {
+    let framing = if wanted.is_binary { Framing::Binary } else { Framing::Text };
+    if wanted.is_binary && session.context.revision == Revision::V4 {
         in_flight.refuse_content_type();
         return empty(StatusCode::BAD_REQUEST);
     }
@@ -216,7 +238,7 @@ where
             return empty(status);
         }
     };
-    let bytes = if query.jsonp.is_some() { form_payload(&bytes) } else { bytes };
+    let bytes = if wanted.jsonp.is_some() { form_payload(&bytes) } else { bytes };
     if !in_flight.handled(Payload { bytes, framing }).await {
         return empty(StatusCode::BAD_REQUEST);
     }

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use tower_service::Service;
 
-use crate::server::admission::{callback, sender};
+use crate::server::admission::{callback, find, sender};
 use crate::server::shared::ServerShared;
 use crate::server::{polling, upgrade};
 use crate::session::guard::guarded;
@@ -121,7 +121,7 @@ where
                 upgrade::answer(&server, head, &query, upgrade, came_on).await
             } else {
                 drop(upgrade);
-                polling::answer(&server, head, &query, body, came_on).await
+                polling::answer(&server, head, query, body, came_on).await
             };
             answered.unwrap_or_else(|refusal| {
                 server.refused(&refusal, asked, peer);
@@ -149,7 +149,7 @@ fn transport_of(head: &Parts) -> Transport {
 
 /// Ends the session that the request names, because `on_headers` panicked, and returns the answer.
 fn headers_panicked(server: &ServerShared, parts: &Parts) -> Response<Body> {
-    let named = Query::parse(parts).sid.and_then(|sid| server.sessions.find(&sid));
+    let named = Query::parse(parts).sid.and_then(|named| find(server, named));
     if let Some(session) = named {
         session.application_panicked();
     }

@@ -129,8 +129,8 @@ impl Sessions {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn find(&self, id: &str) -> Option<Arc<Session>> {
-        self.registry().open.get(&SessionId::parse(id)?).map(|found| Arc::clone(&found.0))
+    pub(crate) fn find(&self, id: SessionId) -> Option<Arc<Session>> {
+        self.registry().open.get(&id).map(|found| Arc::clone(&found.0))
     }
 
     pub(crate) fn len(&self) -> usize {

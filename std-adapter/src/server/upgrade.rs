@@ -27,7 +27,7 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Refusal> {
     let transport = transport(server, query)?;
     check_origin(server, &parts, query)?;
-    let candidate_of = query.sid.as_ref().map(|sid| known(server, sid, query)).transpose()?;
+    let candidate_of = query.sid.map(|sid| known(server, sid, query)).transpose()?;
     let handshake = OpeningHandshake::read(&parts)?;
     if transport != Transport::WebSocket {
         return Err(Refusal::BadRequest);

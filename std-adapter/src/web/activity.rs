@@ -84,6 +84,8 @@ struct Doing {
     max_silence: Duration,
     /// A deadline that was noticed late, and was therefore postponed once.
     postponed: Option<Instant>,
+    /// The time, while the connection is polled: everything that happens then has happened now.
+    polled_at: Option<Instant>,
 }
 
 impl Activity {
@@ -102,6 +104,7 @@ impl Activity {
             carried: None,
             max_silence: Duration::ZERO,
             postponed: None,
+            polled_at: None,
         };
         Arc::new(Self {
             clock,
@@ -113,6 +116,11 @@ impl Activity {
 
     fn lock(&self) -> MutexGuard<'_, Doing> {
         self.doing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the connection is polled until the next [`judge`](Self::judge).
+    pub(crate) fn begin_poll(&self) {
+        self.lock().polled_at = Some(self.clock.now());
     }
 
     /// Reports that the current request belongs to a session, whose client may be silent for `max_silence`.
@@ -148,7 +156,7 @@ impl Activity {
     pub(crate) fn received(&self) {
         let mut doing = self.lock();
         if doing.head_began.is_none() && doing.under_way == 0 {
-            doing.head_began = Some(self.clock.now());
+            doing.head_began = Some(doing.now(self.clock));
         }
     }
 
@@ -164,13 +172,15 @@ impl Activity {
     pub(crate) fn promise(&self, patience: Patience) -> Duration {
         let mut doing = self.lock();
         let hold = doing.idle(patience).max(doing.max_silence);
+        // The client counts from here, and the application's code may have taken its time.
         doing.promised = doing.promised.max(self.clock.now().saturating_add(hold));
         hold
     }
 
     /// Reports that the next piece of an answer was requested, so the previous one was taken.
     pub(crate) fn answers(&self) {
-        self.lock().last_progress = self.clock.now();
+        let mut doing = self.lock();
+        doing.last_progress = doing.now(self.clock);
     }
 
     /// Decides what to do with the connection now. `leaving` is the time at which its shutdown began, if it has. `needed`
@@ -181,8 +191,8 @@ impl Activity {
         leaving: Option<Instant>,
         needed: impl FnOnce(SessionId) -> Option<Instant>,
     ) -> Verdict {
-        let now = self.clock.now();
         let mut doing = self.lock();
+        let now = doing.polled_at.take().unwrap_or_else(|| self.clock.now());
         let within = |since: Instant, limit| match since.saturating_add(limit) {
             until if now < until => Verdict::Keep(until),
             _ => Verdict::Drop,
@@ -225,6 +235,10 @@ impl Activity {
 }
 
 impl Doing {
+    fn now(&self, clock: Clock) -> Instant {
+        self.polled_at.unwrap_or_else(|| clock.now())
+    }
+
     /// Returns how long the connection may be idle after the current request.
     fn idle(&self, patience: Patience) -> Duration {
         if self.max_silence.is_zero() { patience.spare } else { patience.idle }
@@ -252,7 +266,7 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut doing = self.0.lock();
         doing.under_way -= 1;
-        doing.last_progress = self.0.clock.now();
+        doing.last_progress = doing.now(self.0.clock);
     }
 }
 
@@ -271,7 +285,7 @@ impl Drop for Answering {
     fn drop(&mut self) {
         let mut doing = self.0.lock();
         doing.answering -= 1;
-        doing.last_progress = self.0.clock.now();
+        doing.last_progress = doing.now(self.0.clock);
     }
 }
 

@@ -16,7 +16,7 @@ const TURN: usize = 16 * 1024;
 
 /// A content coding that a client can decompress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Encoding {
+pub(crate) enum Encoding {
     Gzip,
     Deflate,
 }
@@ -24,7 +24,7 @@ enum Encoding {
 impl Encoding {
     /// Returns the best coding that `Accept-Encoding` allows (RFC 9110 section 12.5.3). Unless the client says otherwise,
     /// gzip comes before deflate, and both before no compression.
-    fn accepted(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         let (mut gzip, mut deflate, mut identity, mut other) = (None, None, None, None);
         for item in values.flat_map(|value| value.split(',')) {
@@ -65,16 +65,15 @@ impl Encoding {
     }
 }
 
-/// Compresses the body of `response` if it has at least `threshold` bytes and the client that sent `request` can
-/// decompress it.
+/// Compresses the body of `response` if it has at least `threshold` bytes and the client can decompress it.
 pub(crate) async fn compress_large(
     response: Response<Body>,
-    request: &HeaderMap,
+    accepted: Option<Encoding>,
     threshold: Option<usize>,
 ) -> Response<Body> {
     let len = response.body().size_hint().lower();
     let is_large = threshold.is_some_and(|threshold| len >= u64::try_from(threshold).unwrap_or(u64::MAX));
-    match Encoding::accepted(request) {
+    match accepted {
         Some(encoding) if is_large => compress(response, encoding).await,
         _ => response,
     }
