@@ -217,12 +217,15 @@ impl<R: Role> Driver<R> {
     /// Ends the session if it has expired, and queues packets that are due. Everything that was ready has been read.
     fn check_silence(&mut self, now: Instant, is_on_time: bool) {
         let Self { engine, carrier, silence, .. } = self;
+        let deadline = engine.session.poll_timeout();
+        if silence.is_idle() && deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
         let is_expired = engine.session.is_expired(now);
         if is_expired && !is_on_time && R::is_receiving(engine) {
             // What is on its way may be evidence, and the timer's tick is not over.
             return;
         }
-        let deadline = engine.session.poll_timeout();
         let has_unread = carrier.has_unread();
         let ask = || {
             if let Poll::Ready(end) = engine.receive(now, |receiver| carrier.read_past_runtime(receiver))? {
@@ -281,7 +284,14 @@ impl<R: Role> Driver<R> {
     fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let session = self.silence.put_off(self.engine.session.poll_timeout());
         let [session, more] = R::next_deadline(self, session, now);
-        [session, more, self.departing.deadline()].into_iter().flatten().min()
+        earliest(session, earliest(more, self.departing.deadline()))
+    }
+}
+
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

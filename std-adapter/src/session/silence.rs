@@ -104,6 +104,11 @@ impl SilenceCheck {
         deadline.map(|deadline| self.until().map_or(deadline, |until| deadline.max(until)))
     }
 
+    /// Returns whether there are no turns.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Returns whether the current turn is not over yet.
     fn is_running(&self, now: Instant) -> bool {
         self.until().is_some_and(|until| now < until)
