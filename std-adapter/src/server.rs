@@ -39,6 +39,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
 use crate::server::broadcast::Broadcast;
+use crate::server::connection::{Answers, Routed};
 use crate::server::listener::Listener;
 use crate::server::service::EngineService;
 use crate::server::shared::ServerShared;
@@ -106,7 +107,7 @@ impl Server {
     /// # Errors
     /// Returns no error at present.
     pub async fn serve(&self, listener: impl Listener) -> std::io::Result<()> {
-        self.serve_with(listener, self.service()).await
+        self.serve_by(listener, self.service()).await
     }
 
     /// Serves connections as [`serve`](Self::serve) does, with a service that also answers other requests and passes
@@ -125,6 +126,10 @@ impl Server {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        self.serve_by(listener, Routed(service)).await
+    }
+
+    async fn serve_by(&self, listener: impl Listener, service: impl Answers) -> std::io::Result<()> {
         accept::serve(Arc::clone(&self.shared), listener, service).await;
         self.shared.sessions.finished().await;
         Ok(())

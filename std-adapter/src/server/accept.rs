@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use self::outage::Outage;
 use crate::carrier::gate::Gate;
-use crate::server::connection::{self, HttpService};
+use crate::server::connection::{self, Answers};
 use crate::server::events;
 use crate::server::listener::Listener;
 use crate::server::observer::CannotAccept;
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn serve<L, S>(server: Arc<ServerShared>, mut listener: L, service: S)
 where
     L: Listener,
-    S: HttpService,
+    S: Answers,
 {
     let mut outage = Outage::default();
     let mut drained = pin!(server.sessions.drained());

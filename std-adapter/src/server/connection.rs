@@ -36,21 +36,23 @@ pub(crate) const MIN_HEAD: usize = 8 * 1024;
 /// no session needs.
 const PRESSED: Duration = Duration::from_secs(1);
 
-/// A service that answers every request of a connection: the server's own, or a router around it.
-pub(crate) trait HttpService:
-    Service<
-        Request<Incoming>,
-        Response = Response<Self::Body>,
-        Error = Infallible,
-        Future: Future<Output = Result<Response<Self::Body>, Infallible>> + Send,
-    > + Clone
-    + Send
-    + 'static
-{
+/// What answers the requests of a connection: the server itself, or a [router](Routed) around it.
+pub(crate) trait Answers: Clone + Send + 'static {
     type Body: http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static;
+
+    /// Answers a request that came on this connection.
+    fn answer(
+        &mut self,
+        request: Request<Incoming>,
+        came_on: CameOn,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
-impl<S, B> HttpService for S
+/// A service that passes the requests of sessions on to the server.
+#[derive(Clone)]
+pub(crate) struct Routed<S>(pub(crate) S);
+
+impl<S, B> Answers for Routed<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
         + Clone
@@ -59,6 +61,13 @@ where
     B: http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
     type Body = B;
+
+    async fn answer(&mut self, mut request: Request<Incoming>, came_on: CameOn) -> Response<B> {
+        request.extensions_mut().insert(came_on);
+        let Ok(()) = poll_fn(|cx| self.0.poll_ready(cx)).await;
+        let Ok(answer) = self.0.call(request).await;
+        answer
+    }
 }
 
 /// Serves the requests of one connection until it ends, becomes a WebSocket, or is no longer worth keeping.
@@ -72,7 +81,7 @@ pub(crate) async fn serve<I, S>(
     permit: Option<Permit>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: HttpService,
+    S: Answers,
 {
     let _connected = server.connected();
     let activity = Activity::begin(server.sessions.clock);
@@ -136,7 +145,7 @@ fn begin<I, S>(
 ) -> Connection<I, impl FnOnce(WatchedIo<I>, bool) -> Box<dyn Served + Send>>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: HttpService,
+    S: Answers,
 {
     #[cfg(feature = "http2")]
     let chooses = server.http.http2;
@@ -160,7 +169,7 @@ where
 }
 
 /// Answers one request of a connection, and notes that it is in flight until its answer has been written.
-fn answer<I: 'static, S: HttpService>(
+fn answer<I: 'static, S: Answers>(
     mut service: S,
     mut request: Request<Incoming>,
     activity: Arc<Activity>,
@@ -173,10 +182,8 @@ fn answer<I: 'static, S: HttpService>(
     if let Some(peer) = peer {
         request.extensions_mut().insert(PeerAddr(peer));
     }
-    request.extensions_mut().insert(CameOn(Arc::clone(&activity)));
     async move {
-        poll_fn(|cx| service.poll_ready(cx)).await?;
-        let mut answer = service.call(request).await?;
+        let mut answer = service.answer(request, CameOn(Arc::clone(&activity))).await;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS && is_socket::<I>() {
             activity.hold_back_opening();
         }

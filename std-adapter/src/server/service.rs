@@ -9,9 +9,11 @@ use std::sync::Arc;
 use eio_core::handshake::Transport;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
 use tower_service::Service;
 
 use crate::server::admission::{callback, find, sender};
+use crate::server::connection::Answers;
 use crate::server::shared::ServerShared;
 use crate::server::{polling, upgrade};
 use crate::session::guard::guarded;
@@ -69,34 +71,62 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let server = Arc::clone(&self.server);
-        Box::pin(async move {
-            let mut answer = pin!(answer(server, request));
-            // Panics of callbacks are caught where they are called. This catches those of log subscribers and metrics
-            // recorders.
-            let answered = poll_fn(|cx| match guarded(|| answer.as_mut().poll(cx)) {
-                Ok(poll) => poll.map(Ok),
-                Err(panicked) => Poll::Ready(Err(panicked)),
-            });
-            Ok(answered.await.unwrap_or_else(|panicked| {
-                panicked.report("request", "-");
-                empty(StatusCode::INTERNAL_SERVER_ERROR)
-            }))
-        })
+        let came_on = request.extensions_mut().remove::<CameOn>();
+        Box::pin(async move { Ok(answer_guarded(server, request, came_on).await) })
     }
+}
+
+/// The server answers the requests of its own connections without a router, and its future needs no box.
+impl Answers for EngineService {
+    type Body = Body;
+
+    fn answer(
+        &mut self,
+        request: Request<Incoming>,
+        came_on: CameOn,
+    ) -> impl Future<Output = Response<Body>> + Send {
+        answer_guarded(Arc::clone(&self.server), request, Some(came_on))
+    }
+}
+
+/// Answers a request. Panics of callbacks are caught where they are called. This catches those of log subscribers and
+/// metrics recorders.
+async fn answer_guarded<B>(
+    server: Arc<ServerShared>,
+    request: Request<B>,
+    came_on: Option<CameOn>,
+) -> Response<Body>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    let mut answer = pin!(answer(server, request, came_on));
+    let answered = poll_fn(|cx| match guarded(|| answer.as_mut().poll(cx)) {
+        Ok(poll) => poll.map(Ok),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    });
+    answered.await.unwrap_or_else(|panicked| {
+        panicked.report("request", "-");
+        empty(StatusCode::INTERNAL_SERVER_ERROR)
+    })
 }
 
 /// Answers a request. It is one function, because a pending poll keeps its future: another function would keep another
 /// copy of the head.
-async fn answer<B>(server: Arc<ServerShared>, mut request: Request<B>) -> Response<Body>
+async fn answer<B>(
+    server: Arc<ServerShared>,
+    mut request: Request<B>,
+    came_on: Option<CameOn>,
+) -> Response<Body>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     let upgrade = hyper::upgrade::on(&mut request);
-    let came_on = request.extensions_mut().remove::<CameOn>();
     let (mut head, body) = request.into_parts();
     let is_http1 = head.version < Version::HTTP_2;
     let mut is_read = false;
