@@ -29,8 +29,8 @@ pub(crate) trait FrameSource {
     fn next(&mut self) -> Option<ToWrite<'_>>;
     /// Reports that the oldest `messages` that [`next`](Self::next) returned have been written completely.
     fn written(&mut self, messages: usize);
-    /// Returns whether a source without a next message or packet still has none, now that the previous ones have been
-    /// written, and is not [over](Self::is_over).
+    /// Returns whether a source that had no next message or packet still has none after the previous ones were written, and
+    /// is not [over](Self::is_over). The writer then does not ask again.
     fn is_drained(&self) -> bool {
         false
     }

@@ -5,7 +5,8 @@ use crate::wire::message::Message;
 /// The limits of the queues.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Received messages that wait for the application before reading stops.
+    /// Received messages that wait for the application before reading stops. Those that it has taken ahead count until it
+    /// asks for more: at most a quarter.
     pub(crate) inbox_messages: usize,
     /// The bytes of those messages. The message that reaches the limit is still accepted.
     pub(crate) inbox_bytes: usize,
