@@ -389,6 +389,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn everything_in_one_poll_of_a_connection_happens_when_it_began_and_the_poll_ends_with_its_judgement()
+     {
+        let activity = Activity::begin(Clock::start());
+        activity.begin_poll();
+        after(4).await;
+        drop(UnderWay::begin(&activity, false));
+        assert_eq!(verdict(&activity), Ok(58));
+        activity.received();
+        assert_eq!(verdict(&activity), Ok(10));
+        drop(UnderWay::begin(&activity, false));
+        assert_eq!(verdict(&activity), Ok(62));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn http_2_may_say_things_between_requests() {
         let activity = Activity::begin(Clock::start());
         drop(UnderWay::begin(&activity, true));

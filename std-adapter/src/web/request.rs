@@ -32,7 +32,7 @@ pub(crate) struct Query {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NamedSession {
     Id(SessionId),
-    /// No server of this kind has given the session its name.
+    /// The text has not the form of an identifier.
     Invalid,
 }
 
@@ -40,7 +40,7 @@ impl Query {
     pub(crate) fn parse(parts: &Parts) -> Self {
         let text = parts.uri.query().unwrap_or_default();
         let mut texts = Texts::default();
-        // Decoding costs ten times as much as reading the parameters, and hardly any request needs it.
+        // Decoding costs as much as the rest, and hardly any request needs it.
         if text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
             form_urlencoded::parse(text.as_bytes()).for_each(|(name, value)| texts.put(&name, value));
         } else {
@@ -69,8 +69,8 @@ impl Query {
     }
 }
 
-/// Returns what is before the first `separator` and what is behind it. The searches of the standard library are made for
-/// longer texts: for these they cost five times as much.
+/// Returns what is before the first `separator` and what is behind it. `split_once` searches in a way that pays for longer
+/// texts only.
 fn cut(text: &str, separator: u8) -> (&str, &str) {
     let at = text.bytes().position(|byte| byte == separator).unwrap_or(text.len());
     (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default())
