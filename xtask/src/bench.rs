@@ -48,6 +48,9 @@ use crate::workspace::Workspace;
 /// Where the results of machines are committed.
 const COMMITTED: &str = "benches/results";
 
+/// Where to read what building and installing printed.
+const SET_UP_LOG: &str = "xtask/bench.log in cargo's target folder";
+
 /// How long building and installing may take.
 const SET_UP_LIMIT: Duration = Duration::from_hours(1);
 
@@ -59,6 +62,9 @@ pub(crate) fn run(workspace: &Workspace, order: &Bench) -> Result<bool, String> 
     let plan = Plan::new(mode, &order.only, order.rounds);
     println!("Building and installing what takes part; the first time takes some minutes.");
     let (kit, missing, versions) = prepare(workspace, &plan, machine.cores)?;
+    for (server, reason) in &missing {
+        println!("Without {}: {reason}. {SET_UP_LOG} says more.", server.title());
+    }
     println!("Measuring on {}", machine.sentence());
     let watch = Stopwatch::start();
     let mut results = Results::new(machine, plan.rounds, order.quick);
@@ -87,6 +93,7 @@ pub(crate) fn smoke(job: &mut Job<'_>) -> Result<(), Stop> {
     let machine = Machine::detect().map_err(not_run)?;
     Cores::for_workers(1).map_err(not_run)?;
     let kit = Kit::quickly_built(job)?;
+    programs::check_peers(job)?;
     let plan = Plan::new(Mode::Smoke, &[], None);
     let results = Results::new(machine, plan.rounds, true);
     let mut lab = Machinery { kit: &kit };

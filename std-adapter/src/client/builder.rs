@@ -282,6 +282,9 @@ impl ClientBuilder {
 
     /// Sets how many received messages, and how many bytes of them, wait for the application before the client stops
     /// reading. Default: 256 messages, 1 MiB. The message or answer that reaches the limit is still accepted.
+    ///
+    /// The application takes messages in batches of at most a quarter of each limit. All of a batch counts as waiting
+    /// until the application asks for the message after it.
     pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
         self.limits.inbox_messages = messages;
         self.limits.inbox_bytes = bytes;

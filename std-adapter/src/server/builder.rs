@@ -169,6 +169,9 @@ impl ServerBuilder {
 
     /// Sets how many received messages, and how many bytes of them, wait for the application before the server stops
     /// reading. Default: 256 messages, 1 MiB. The message or request that reaches the limit is still accepted.
+    ///
+    /// The application takes messages in batches of at most a quarter of each limit. All of a batch counts as waiting
+    /// until the application asks for the message after it.
     #[must_use]
     pub fn inbox(mut self, messages: usize, bytes: usize) -> Self {
         self.sessions.limits.inbox_messages = messages;

@@ -99,11 +99,21 @@ fn scripted(folder: &Path) -> [(Server, PathBuf, Option<PathBuf>); 2] {
     ]
 }
 
-/// Has a workspace and a lock file of its own, so that our licence checks and our dependencies know nothing of it.
+/// Checks that the peer in Rust compiles: its harness is that of our own servers.
+pub(crate) fn check_peers(job: &mut Job<'_>) -> Result<(), Stop> {
+    let mut check = engineioxide_by(job, "check");
+    job.run(&mut check).map(drop)
+}
+
 fn engineioxide(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
-    let mut build = command(&format!(
-        "cargo build --profile dist --locked --manifest-path {PEERS}/Cargo.toml --target-dir"
-    ));
-    build.arg(job.workspace.target.join("peers"));
+    let mut build = engineioxide_by(job, "build --profile dist");
     Programs::build(job, &mut build)?.path("bench-engineioxide").map(PathBuf::from)
+}
+
+/// Has a workspace and a lock file of its own, so that our licence checks and our dependencies know nothing of it.
+fn engineioxide_by(job: &Job<'_>, verb: &str) -> Command {
+    let mut cargo =
+        command(&format!("cargo {verb} --locked --manifest-path {PEERS}/Cargo.toml --target-dir"));
+    cargo.arg(job.workspace.target.join("peers"));
+    cargo
 }
