@@ -1,6 +1,8 @@
 //! The messages that applications send and receive.
 
-use bytes::Bytes;
+use std::borrow::Cow;
+
+use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use eio_core::BufferTooSmall;
 use eio_core::packet::{Data, WebSocketMessage};
@@ -8,6 +10,27 @@ use eio_core::packet::{Data, WebSocketMessage};
 use crate::wire::small;
 
 /// A message: text or bytes. Cloning is cheap, because clones share the payload.
+///
+/// Methods that send take anything that becomes a message: every common type of text or bytes, and the payload of a
+/// received message.
+///
+/// ```
+/// use eio_tokio::{Message, Socket};
+///
+/// async fn shout(mut socket: Socket) {
+///     while let Ok(message) = socket.recv().await {
+///         let sent = match message {
+///             Message::Text(text) if text.is_empty() => socket.send(text).await,
+///             Message::Text(text) => socket.send(text.to_uppercase()).await,
+///             Message::Binary(bytes) => socket.send(bytes).await,
+///         };
+///         if sent.is_err() {
+///             break;
+///         }
+///     }
+/// }
+/// # let _ = eio_tokio::Server::builder(shout);
+/// ```
 ///
 /// Received messages of at most 128 bytes share buffers of 2 KiB: to keep one of them may keep its whole buffer. A longer
 /// one has its payload to itself: to keep it takes about as much memory as it is long, whatever arrived together with it.
@@ -109,26 +132,80 @@ impl Message {
     }
 }
 
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        Self::text(text)
+/// Makes messages of the types that applications have texts and bytes in.
+macro_rules! messages_from {
+    ($($constructor:ident: $($type:ty),+;)+) => {
+        $($(
+            impl From<$type> for Message {
+                fn from(payload: $type) -> Self {
+                    Self::$constructor(payload)
+                }
+            }
+        )+)+
+    };
+}
+
+// Without a copy, except of what is only borrowed.
+messages_from! {
+    text: ByteString, String, Box<str>, &str;
+    binary: Bytes, BytesMut, Vec<u8>, Box<[u8]>;
+}
+
+impl From<&String> for Message {
+    fn from(text: &String) -> Self {
+        Self::text(text.as_str())
     }
 }
 
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::text(text)
+impl From<Cow<'_, str>> for Message {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::text(text.into_owned())
     }
 }
 
-impl From<Vec<u8>> for Message {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::binary(bytes)
+impl From<&[u8]> for Message {
+    fn from(bytes: &[u8]) -> Self {
+        Self::binary(Bytes::copy_from_slice(bytes))
     }
 }
 
-impl From<Bytes> for Message {
-    fn from(bytes: Bytes) -> Self {
-        Self::binary(bytes)
+impl<const LEN: usize> From<&[u8; LEN]> for Message {
+    fn from(bytes: &[u8; LEN]) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_holds_text_or_bytes_becomes_a_message_of_its_kind() {
+        let owned = || "text".to_owned();
+        let texts: [Message; 7] = [
+            "text".into(),
+            owned().into(),
+            (&owned()).into(),
+            owned().into_boxed_str().into(),
+            Cow::Borrowed("text").into(),
+            Cow::<str>::Owned(owned()).into(),
+            ByteString::from("text").into(),
+        ];
+        assert!(texts.iter().all(|message| *message == Message::Text("text".into())), "{texts:?}");
+        let bytes: [Message; 6] = [
+            b"bytes".into(),
+            b"bytes".as_slice().into(),
+            b"bytes".to_vec().into(),
+            b"bytes".to_vec().into_boxed_slice().into(),
+            Bytes::from_static(b"bytes").into(),
+            BytesMut::from("bytes").into(),
+        ];
+        assert!(bytes.iter().all(|message| *message == Message::Binary("bytes".into())), "{bytes:?}");
+    }
+
+    #[test]
+    fn what_was_received_is_sent_back_without_a_copy() {
+        let received = ByteString::from("a received text".to_owned());
+        assert_eq!(Message::from(received.clone()).as_bytes().as_ptr(), received.as_bytes().as_ptr());
     }
 }
