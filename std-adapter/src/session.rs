@@ -17,5 +17,6 @@ pub(crate) mod requests;
 pub(crate) mod send;
 pub(crate) mod shared;
 pub(crate) mod silence;
+pub(crate) mod span;
 pub(crate) mod upgrade;
 pub(crate) mod waiting;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use eio_core::handshake::Transport;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::{ClientSession, Instant, Revision};
-use tracing::Span;
 
 use crate::carrier::Carrier;
 use crate::client::candidate::Candidate;
@@ -60,7 +59,7 @@ pub(crate) fn start(
         let mut driver = Driver::new(role, engine);
         // Reported here, in the session's own task, before a connection is opened.
         driver.engine.tell_event(now, ClientEvent::Connecting);
-        driver::run(driver, Span::none()).await;
+        driver::run(driver).await;
     };
     (shared, running)
 }

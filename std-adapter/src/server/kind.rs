@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::task::Waker;
 
+use eio_core::upgrade::UpgradeOutcome;
 use eio_core::{Heartbeat, Instant, Revision, ServerSession};
 
 use crate::server::sessions::{ServerContext, ServerKind};
@@ -12,6 +13,17 @@ use crate::session::engine::{Engine, Happening, Reacts};
 use crate::session::kind::Kind;
 use crate::session::limits::Limits;
 use crate::wire::clock::Clock;
+
+/// Records a field of the session's span. Returns `false` if the subscriber panicked.
+fn record(engine: &Engine<ServerKind>, field: &'static str, value: &str) -> bool {
+    match engine.span.record(field, value) {
+        Ok(()) => true,
+        Err(panicked) => {
+            panicked.report("tracing", engine.context().id.short());
+            false
+        }
+    }
+}
 
 impl Kind for ServerKind {
     type Session = ServerSession;
@@ -69,6 +81,14 @@ impl Reacts for ServerKind {
             Happening::PongSent => true,
             Happening::Sent { .. } if !cfg!(feature = "metrics") => true,
             Happening::PingSent | Happening::Heartbeat(_) if !callbacks.is_watching() => true,
+            Happening::Upgrade(UpgradeOutcome::Upgraded) => {
+                let told = callbacks.tell(&engine.shared, happening);
+                record(engine, "transport", engine.transport.as_str()) && told
+            }
+            Happening::Closed(end) => {
+                let told = callbacks.tell(&engine.shared, happening);
+                record(engine, "reason", end.reason.as_str()) && told
+            }
             _ => callbacks.tell(&engine.shared, happening),
         }
     }

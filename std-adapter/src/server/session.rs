@@ -19,6 +19,7 @@ use crate::server::slots::{Failure, Payload, PollAnswer};
 use crate::server::websocket::Opening;
 use crate::session::driver::{self, Driver, Role};
 use crate::session::engine::{Engine, Happening};
+use crate::session::span::SessionSpan;
 use crate::web::head::Head;
 use crate::wire::clock::Clock;
 use crate::wire::outgoing::Outgoing;
@@ -44,14 +45,27 @@ struct PollingSide {
 }
 
 /// Returns the span of a session's task. If a subscriber panics here, the session has not begun.
-pub(crate) fn span(session: &Session) -> Span {
-    tracing::debug_span!("session", sid = %session.context.id.short())
+///
+/// It has no parent, because it outlives the request that opens the session, and whatever that runs in.
+pub(crate) fn span(session: &Session) -> SessionSpan {
+    let span = tracing::info_span!(
+        parent: None,
+        "session",
+        sid = %session.context.id.short(),
+        peer = session.context.peer.map(tracing::field::display),
+        transport = session.transport().as_str(),
+        reason = tracing::field::Empty,
+    );
+    if !span.is_disabled() {
+        span.follows_from(Span::current());
+    }
+    SessionSpan::new(span)
 }
 
 /// Runs a session that opened on polling. The answer to the opening request contains its `open` packet.
 pub(crate) fn run_polling(
     engine: Engine<ServerKind>,
-    span: Span,
+    span: SessionSpan,
     request: Parts,
 ) -> impl Future<Output = ()> + Send {
     let ServerContext { revision, base64_only, .. } = *engine.context();
@@ -62,7 +76,7 @@ pub(crate) fn run_polling(
 /// Runs a session that opens on a WebSocket, once that has opened.
 pub(crate) fn run_websocket(
     engine: Engine<ServerKind>,
-    span: Span,
+    span: SessionSpan,
     opening: Opening,
     request: Parts,
 ) -> impl Future<Output = ()> + Send {
@@ -70,13 +84,14 @@ pub(crate) fn run_websocket(
 }
 
 fn run(
-    engine: Engine<ServerKind>,
-    span: Span,
+    mut engine: Engine<ServerKind>,
+    span: SessionSpan,
     entry: Entry,
     request: Parts,
 ) -> impl Future<Output = ()> + Send {
     let role = ServerSide { application: Application::new(Head::new(request)), entry: Some(Box::new(entry)) };
-    driver::run(Driver::new(role, engine), span)
+    engine.span = span;
+    driver::run(Driver::new(role, engine))
 }
 
 impl ServerSide {
@@ -164,6 +179,8 @@ impl Role for ServerSide {
         if driver.engine.shared.lock().mail.awaits_application() {
             driver.engine.shared.abandon();
         }
+        // In the session's span, which ends with the task.
+        driver.role.application = Application::Left;
         driver.engine.context().sessions.application_ended(driver.engine.context().id);
     }
 }

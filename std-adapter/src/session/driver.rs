@@ -19,18 +19,17 @@ use core::time::Duration;
 use eio_core::Instant;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
-use tracing::Span;
 
 use crate::carrier::Carrier;
 use crate::carrier::websocket::{FrameSource, is_impossible};
 use crate::session::departing::Departing;
 use crate::session::engine::{Engine, Reacts};
-use crate::session::guard::guarded;
 use crate::session::kind::Kind as _;
 use crate::session::machine::Machine as _;
 use crate::session::queue::Queue;
 use crate::session::requests::Written;
 use crate::session::silence::SilenceCheck;
+use crate::session::span::SessionSpan;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::ToWrite;
@@ -101,36 +100,29 @@ pin_project! {
     /// Runs a session to its end. This future is the largest part of an idle session, so it holds nothing twice.
     pub(crate) struct Task<R: Role> {
         driver: Driver<R>,
-        // The application's log lines are in it. Most sessions have no span, because no subscriber wants it.
-        span: Option<Box<Span>>,
         #[pin]
         timer: Sleep,
     }
 }
 
-/// Returns the future that runs a session to its end. The application's log lines are in `span`.
-pub(crate) fn run<R: Role>(driver: Driver<R>, span: Span) -> Task<R> {
-    let span = (!span.is_none()).then(|| Box::new(span));
-    Task { driver, span, timer: tokio::time::sleep(Duration::ZERO) }
+/// Returns the future that runs a session to its end.
+pub(crate) fn run<R: Role>(driver: Driver<R>) -> Task<R> {
+    Task { driver, timer: tokio::time::sleep(Duration::ZERO) }
 }
 
 impl<R: Role> Future for Task<R> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let TaskProjection { driver, span, timer } = self.project();
-        // Guarded within the span, so that the span is left in order.
-        let polled = guarded(|| match span {
-            Some(span) => span.in_scope(|| guarded(|| driver.poll(cx, timer))),
-            None => Ok(driver.poll(cx, timer)),
-        });
-        polled.and_then(|polled| polled).unwrap_or_else(|panicked| {
+        let TaskProjection { driver, timer } = self.project();
+        let span = driver.engine.span.clone();
+        span.run(|| driver.poll(cx, timer)).unwrap_or_else(|panicked| {
             panicked.report("session", R::Kind::log_name(&driver.engine));
             if core::mem::replace(&mut driver.engine.is_broken, true) {
                 return Poll::Ready(());
             }
             // Poll once more, so that the application sees the end. Leave out the subscriber, which may be the cause.
-            *span = None;
+            driver.engine.span = SessionSpan::default();
             driver.break_off();
             cx.waker().wake_by_ref();
             Poll::Pending
@@ -281,6 +273,14 @@ impl<R: Role> Driver<R> {
         self.engine.session.handle_transport_error(now);
     }
 
+    /// Ends the session if the runtime drops its task, so that no caller waits for it.
+    fn handle_dropped(&mut self) {
+        let now = self.engine.now();
+        self.engine.session.handle_transport_error(now);
+        self.engine.show(now);
+        R::handle_dropped(self);
+    }
+
     fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let session = self.silence.put_off(self.engine.session.poll_timeout());
         let [session, more] = R::next_deadline(self, session, now);
@@ -295,13 +295,20 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     }
 }
 
-/// Ends the session when the runtime drops its task, so that no caller waits for it.
 impl<R: Role> Drop for Driver<R> {
     fn drop(&mut self) {
-        let now = self.engine.now();
-        self.engine.session.handle_transport_error(now);
-        self.engine.show(now);
-        R::handle_dropped(self);
+        let span = self.engine.span.clone();
+        let mut is_entered = false;
+        let dropped = span.run(|| {
+            is_entered = true;
+            self.handle_dropped();
+        });
+        if let Err(panicked) = dropped {
+            panicked.report("session", R::Kind::log_name(&self.engine));
+        }
+        if !is_entered {
+            self.handle_dropped();
+        }
     }
 }
 

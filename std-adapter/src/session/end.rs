@@ -36,9 +36,9 @@ impl fmt::Display for Words<'_> {
     }
 }
 
-/// Logs the end of a session. `what` is the session of a server or a client.
+/// Logs the end of a session, which most logs show. `what` is the session of a server or a client.
 pub(crate) fn log_end(what: &str, sid: impl fmt::Display, end: &Disconnect) {
-    tracing::debug!(
+    tracing::info!(
         %sid,
         reason = end.reason.as_str(),
         detail = %end.reason,

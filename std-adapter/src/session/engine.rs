@@ -20,6 +20,7 @@ use crate::session::machine::Machine as _;
 use crate::session::queue::Queue;
 use crate::session::requests::{Requests, Written};
 use crate::session::shared::Shared;
+use crate::session::span::SessionSpan;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Outgoing, total_len};
@@ -91,6 +92,8 @@ pub(crate) struct Engine<K: Reacts> {
     pub(crate) transport: Transport,
     pub(crate) peer: K::Peer,
     pub(crate) close_frames: CloseFrames,
+    /// What runs in the session's task runs in it: the application, the observer, and the log.
+    pub(crate) span: SessionSpan,
     /// The messages that a WebSocket has not written completely.
     writing: Queue<Outgoing>,
     /// How many of them the WebSocket has begun to write.
@@ -122,6 +125,7 @@ impl<K: Reacts> Engine<K> {
             transport,
             peer,
             close_frames: CloseFrames::default(),
+            span: SessionSpan::default(),
             writing: Queue::default(),
             begun: 0,
             room: Room::default(),

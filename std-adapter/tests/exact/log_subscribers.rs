@@ -84,12 +84,17 @@ impl Subscriber for Deaf {
     fn exit(&self, _: &Id) {}
 }
 
+/// Lets a subscriber listen on this thread, until the guard is dropped.
+pub(crate) fn listen(subscriber: impl Subscriber + Send + Sync) -> DefaultGuard {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Deaf).unwrap());
+    tracing::subscriber::set_default(subscriber)
+}
+
 impl LogsOverTheServer {
     /// Listens on this thread, until the guard is dropped.
     fn listen(self) -> DefaultGuard {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| tracing::subscriber::set_global_default(Deaf).unwrap());
-        tracing::subscriber::set_default(self)
+        listen(self)
     }
 
     fn happens(&self, what: &str) {

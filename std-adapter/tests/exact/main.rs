@@ -16,5 +16,6 @@ mod log_subscribers;
 mod separator;
 mod shutdown;
 mod silence;
+mod spans;
 mod upgrade;
 mod wakers;

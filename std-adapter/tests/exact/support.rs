@@ -3,6 +3,7 @@
 mod traced;
 mod websocket;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -138,6 +139,14 @@ impl Harness {
                 hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service);
             let _ = connection.with_upgrades().await;
         });
+        Connection { pipe: near, received: Vec::new(), _task: task }
+    }
+
+    /// A connection from this address.
+    pub(crate) fn connect_from(&self, peer: SocketAddr) -> Connection {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let server = self.server.clone();
+        let task = tokio::spawn(async move { server.serve_connection(far, Some(peer)).await });
         Connection { pipe: near, received: Vec::new(), _task: task }
     }
 
