@@ -11,6 +11,7 @@
 mod carrier;
 #[cfg(feature = "client")]
 mod client;
+pub mod guide;
 #[cfg(feature = "server")]
 mod server;
 mod session;

@@ -5,17 +5,29 @@
 //! |---|---|---|
 //! | `eio_sessions_open` | gauge | |
 //! | `eio_sessions_opened_total` | counter | `transport` |
-//! | `eio_sessions_ended_total` | counter | `reason`, in the reference's words; `transport` |
+//! | `eio_sessions_ended_total` | counter | `reason`, in the reference's words; `transport` at the end |
+//! | `eio_silence_seconds` | histogram: from a client's last sign of life to the end | `reason` |
 //! | `eio_pings_sent_total` | counter | |
 //! | `eio_heartbeats_received_total` | counter | |
-//! | `eio_rtt_seconds` | histogram | |
-//! | `eio_messages_received_total`, `eio_messages_sent_total` | counter | |
-//! | `eio_bytes_received_total`, `eio_bytes_sent_total` | counter, payloads of messages | |
-//! | `eio_upgrades_total` | counter | `outcome`: `upgraded`, or the reason of the failure |
+//! | `eio_rtt_seconds` | histogram: from a ping to its pong | |
+//! | `eio_messages_received_total` | counter | |
+//! | `eio_messages_sent_total` | counter | |
+//! | `eio_bytes_received_total` | counter, payloads of messages | |
+//! | `eio_bytes_sent_total` | counter, payloads of messages | |
+//! | `eio_upgrades_total` | counter | `outcome`: upgraded, or why it failed |
 //! | `eio_refusals_total` | counter | `code`: the protocol's error code; `transport`: the requested one |
-//! | `eio_panics_total` | counter | `callback`: the code that panicked, such as `application`, `observer` or `allow_request` |
-//! | `eio_accept_failures_total` | counter, failed attempts to accept a connection | `why`: `error`, or `max_connections` |
+//! | `eio_panics_total` | counter | `callback`: the code that panicked, such as application, observer or allow_request |
+//! | `eio_accept_failures_total` | counter, failed attempts to accept a connection | `why`: error, or max_connections |
 //! | `eio_connections_refused_total` | counter, connections above the limit of their address | |
+#![cfg_attr(
+    feature = "metrics",
+    doc = "
+[`describe`] tells the recorder what each of them is, and [`BUCKETS`] are buckets for the histograms. [The
+guide](crate::guide::metrics) leads to an exporter for Prometheus and a dashboard in Grafana."
+)]
+
+#[cfg(feature = "metrics")]
+mod table;
 
 use core::time::Duration;
 
@@ -25,7 +37,16 @@ use eio_core::upgrade::UpgradeOutcome;
 use crate::session::end::Disconnect;
 
 #[cfg(feature = "metrics")]
-use ::metrics::{counter, gauge, histogram};
+use ::metrics::Label;
+
+#[cfg(feature = "metrics")]
+pub use self::table::{BUCKETS, RTT_BUCKETS, SILENCE_BUCKETS, describe};
+
+/// A label whose value is one of the words that this crate knows.
+#[cfg(feature = "metrics")]
+fn label(name: &'static str, value: &'static str) -> Label {
+    Label::from_static_parts(name, value)
+}
 
 /// Does nothing without the feature. Its arguments count as used.
 #[cfg(not(feature = "metrics"))]
@@ -36,8 +57,8 @@ macro_rules! nothing {
 pub(crate) fn session_opened(transport: Transport) {
     #[cfg(feature = "metrics")]
     {
-        gauge!("eio_sessions_open").increment(1.0);
-        counter!("eio_sessions_opened_total", "transport" => transport.as_str()).increment(1);
+        table::SESSIONS_OPEN.gauge().increment(1.0);
+        table::SESSIONS_OPENED.counter_of([label("transport", transport.as_str())]).increment(1);
     }
     #[cfg(not(feature = "metrics"))]
     nothing!(transport);
@@ -46,9 +67,11 @@ pub(crate) fn session_opened(transport: Transport) {
 pub(crate) fn session_ended(end: &Disconnect) {
     #[cfg(feature = "metrics")]
     {
-        gauge!("eio_sessions_open").decrement(1.0);
-        let (reason, transport) = (end.reason.as_str(), end.transport.as_str());
-        counter!("eio_sessions_ended_total", "reason" => reason, "transport" => transport).increment(1);
+        table::SESSIONS_OPEN.gauge().decrement(1.0);
+        let reason = label("reason", end.reason.as_str());
+        let transport = label("transport", end.transport.as_str());
+        table::SILENCE.histogram_of([reason.clone()]).record(end.silent_for.as_secs_f64());
+        table::SESSIONS_ENDED.counter_of([reason, transport]).increment(1);
     }
     #[cfg(not(feature = "metrics"))]
     nothing!(end);
@@ -56,15 +79,15 @@ pub(crate) fn session_ended(end: &Disconnect) {
 
 pub(crate) fn ping_sent() {
     #[cfg(feature = "metrics")]
-    counter!("eio_pings_sent_total").increment(1);
+    table::PINGS_SENT.counter().increment(1);
 }
 
 pub(crate) fn heartbeat_received(rtt: Option<Duration>) {
     #[cfg(feature = "metrics")]
     {
-        counter!("eio_heartbeats_received_total").increment(1);
+        table::HEARTBEATS_RECEIVED.counter().increment(1);
         if let Some(rtt) = rtt {
-            histogram!("eio_rtt_seconds").record(rtt.as_secs_f64());
+            table::RTT.histogram().record(rtt.as_secs_f64());
         }
     }
     #[cfg(not(feature = "metrics"))]
@@ -74,8 +97,8 @@ pub(crate) fn heartbeat_received(rtt: Option<Duration>) {
 pub(crate) fn message_received(bytes: usize) {
     #[cfg(feature = "metrics")]
     {
-        counter!("eio_messages_received_total").increment(1);
-        counter!("eio_bytes_received_total").increment(bytes as u64);
+        table::MESSAGES_RECEIVED.counter().increment(1);
+        table::BYTES_RECEIVED.counter().increment(bytes as u64);
     }
     #[cfg(not(feature = "metrics"))]
     nothing!(bytes);
@@ -84,8 +107,8 @@ pub(crate) fn message_received(bytes: usize) {
 pub(crate) fn messages_sent(messages: usize, bytes: usize) {
     #[cfg(feature = "metrics")]
     {
-        counter!("eio_messages_sent_total").increment(messages as u64);
-        counter!("eio_bytes_sent_total").increment(bytes as u64);
+        table::MESSAGES_SENT.counter().increment(messages as u64);
+        table::BYTES_SENT.counter().increment(bytes as u64);
     }
     #[cfg(not(feature = "metrics"))]
     nothing!(messages, bytes);
@@ -98,7 +121,7 @@ pub(crate) fn upgrade_ended(outcome: UpgradeOutcome) {
             UpgradeOutcome::Upgraded => "upgraded".to_owned(),
             UpgradeOutcome::Failed(failure) => failure.to_string(),
         };
-        counter!("eio_upgrades_total", "outcome" => outcome).increment(1);
+        table::UPGRADES.counter_of([Label::new("outcome", outcome)]).increment(1);
     }
     #[cfg(not(feature = "metrics"))]
     nothing!(outcome);
@@ -106,26 +129,27 @@ pub(crate) fn upgrade_ended(outcome: UpgradeOutcome) {
 
 pub(crate) fn panicked(callback: &'static str) {
     #[cfg(feature = "metrics")]
-    counter!("eio_panics_total", "callback" => callback).increment(1);
+    table::PANICS.counter_of([label("callback", callback)]).increment(1);
     #[cfg(not(feature = "metrics"))]
     nothing!(callback);
 }
 
 pub(crate) fn cannot_accept(why: &'static str) {
     #[cfg(feature = "metrics")]
-    counter!("eio_accept_failures_total", "why" => why).increment(1);
+    table::ACCEPT_FAILURES.counter_of([label("why", why)]).increment(1);
     #[cfg(not(feature = "metrics"))]
     nothing!(why);
 }
 
 pub(crate) fn connection_refused() {
     #[cfg(feature = "metrics")]
-    counter!("eio_connections_refused_total").increment(1);
+    table::CONNECTIONS_REFUSED.counter().increment(1);
 }
 
 pub(crate) fn refused(code: u8, transport: Transport) {
     #[cfg(feature = "metrics")]
-    counter!("eio_refusals_total", "code" => code.to_string(), "transport" => transport.as_str())
+    table::REFUSALS
+        .counter_of([Label::new("code", code.to_string()), label("transport", transport.as_str())])
         .increment(1);
     #[cfg(not(feature = "metrics"))]
     nothing!(code, transport);

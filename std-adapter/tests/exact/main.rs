@@ -13,6 +13,8 @@ mod due;
 mod faults;
 mod large_messages;
 mod log_subscribers;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod separator;
 mod shutdown;
 mod silence;

@@ -1,0 +1,74 @@
+//! The guide: from an empty project to a server in production, one topic a chapter.
+//!
+//! # What to put into `Cargo.toml`
+//!
+//! The default features give a server and a client. For a server in an axum application, this is enough:
+//!
+//! ```toml
+//! [dependencies]
+//! eio-tokio = "0.1"
+//! axum = "0.8"
+//! tokio = { version = "1", features = ["macros", "net", "rt-multi-thread", "signal"] }
+//! ```
+//!
+//! [The first page](crate) lists the features and what each adds. A chapter that needs a further feature or crate begins
+//! with the line for it. Types of `bytes`, `http`, `hyper` and `eio-core` appear in this crate's API. They are at its
+//! root, so that you need not name these crates, and cannot name other versions of them by mistake.
+//!
+//! # A server in five lines
+//!
+//! A server is one async function. It runs once for each session, beside the session's heartbeat, and ends when it likes:
+//! the session closes when its [`Socket`](crate::Socket) is dropped.
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "server"))]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use eio_tokio::{Client, Server, Socket};
+//!
+//! async fn echo(mut socket: Socket) {
+//!     while let Ok(message) = socket.recv().await {
+//!         let _ = socket.send(message).await;
+//!     }
+//!     println!("{} ended: {}", socket.id().short(), socket.closed().await);
+//! }
+//!
+//! let server = Server::builder(echo).build()?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! let url = format!("http://{}", listener.local_addr()?);
+//! tokio::spawn(async move { server.serve(listener).await });
+//!
+//! // In a browser: `new eio.Socket(url)`. Here, for a test of the server, this crate's client.
+//! let mut socket = Client::builder(url).build()?.connect().await?;
+//! socket.send("hello").await?;
+//! assert_eq!(socket.recv().await?.as_text(), Some("hello"));
+//! # Ok(())
+//! # }
+//! # #[cfg(not(all(feature = "client", feature = "server")))]
+//! # fn main() {}
+//! ```
+//!
+//! # Where to go
+//!
+//! | I want to | read |
+//! |---|---|
+//! | run behind nginx, HAProxy, AWS or Cloudflare, and see the clients' own addresses | [`proxies`] |
+//! | count sessions, messages and disconnects, and draw them in Grafana | [`metrics`] |
+//! | see in the log what a session does, and why it ended | [`logs`] |
+//!
+//! The [chat in axum](https://docs.rs/crate/eio-tokio/latest/source/examples/axum_chat/) is a whole program. Without a
+//! runtime, drive the state machines of [`core`](crate::core) by hand: its
+//! [`ServerSession`](crate::core::ServerSession) and [`ClientSession`](crate::core::ClientSession) are all that this
+//! crate knows about time.
+
+#[doc = include_str!("guide/proxies.md")]
+#[cfg(feature = "server")]
+pub mod proxies {}
+
+#[doc = include_str!("guide/metrics.md")]
+#[cfg(feature = "metrics")]
+pub mod metrics {}
+
+#[doc = include_str!("guide/logs.md")]
+#[cfg(feature = "server")]
+pub mod logs {}
