@@ -1,7 +1,7 @@
 //! A client that sends every message back to its server, until one of the two closes. It is meant for tests of servers.
 //!
 //! ```text
-//! client_echo URL [--eio3] [--path PATH] [--polling | --websocket] [--stay]
+//! cargo run --example client_echo -- URL [--eio3] [--path PATH] [--polling | --websocket] [--stay]
 //! ```
 //!
 //! Prints a line for each event. The last line begins with `closed` or `failed`. If the server sends the text `close`, the
@@ -10,8 +10,7 @@
 use core::time::Duration;
 use std::process::ExitCode;
 
-use eio_core::backoff::Backoff;
-use eio_tokio::{Client, ClientEvent, ClientSocket, Transport};
+use eio_tokio::{Backoff, Client, ClientEvent, ClientSocket, Transport};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -1,4 +1,6 @@
-//! An Engine.IO server that sends every message back. Try it with `engine.io-client`, on port 3000.
+//! An Engine.IO server that sends every message back.
+//!
+//! Run `cargo run --example echo`, and connect with `eio connect http://127.0.0.1:3000` or any Engine.IO client.
 
 use eio_tokio::{Server, Socket};
 

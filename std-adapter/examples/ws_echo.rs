@@ -1,6 +1,6 @@
 //! A bare WebSocket echo server over `eio_core::ws`, for conformance suites: no Engine.IO, one thread per connection.
 //!
-//! `cargo run --example ws_echo [PORT]` prints the port that it listens on. Without `PORT`, it takes any free port.
+//! `cargo run --example ws_echo -- [PORT]` prints the port that it listens on. Without `PORT`, it takes any free port.
 
 use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,7 +1,7 @@
 //! A bare WebSocket client over `eio_core::ws`, for conformance suites. It connects to `ws://127.0.0.1:PORT/` repeatedly,
 //! and each time echoes until the server closes. It ends when the server refuses a connection.
 //!
-//! Run it with `cargo run --example ws_echo_client PORT`.
+//! Run it with `cargo run --example ws_echo_client -- PORT`.
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;

@@ -56,10 +56,9 @@
 //! | count sessions, messages and disconnects, and draw them in Grafana | [`metrics`] |
 //! | see in the log what a session does, and why it ended | [`logs`] |
 //!
-//! The [chat in axum](https://docs.rs/crate/eio-tokio/latest/source/examples/axum_chat/) is a whole program. Without a
-//! runtime, drive the state machines of [`core`](crate::core) by hand: its
-//! [`ServerSession`](crate::core::ServerSession) and [`ClientSession`](crate::core::ClientSession) are all that this
-//! crate knows about time.
+//! The repository's `docs/examples.md` lists whole programs. Without tokio, drive the state machines of [`core`](crate::core)
+//! by hand: its [`ServerSession`](crate::core::ServerSession) and [`ClientSession`](crate::core::ClientSession) are all that
+//! this crate knows about time. `examples/custom_runtime.rs` does so on plain threads.
 
 #[doc = include_str!("guide/proxies.md")]
 #[cfg(feature = "server")]

@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+//!
+//! **Next: [the guide](guide).**
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 // Without a role there is nothing to use.
@@ -22,7 +24,16 @@ mod wire;
 #[doc(no_inline)]
 pub use {bytes, bytestring, eio_core as core, http, http_body, http_body_util, hyper, tower_service};
 
-pub use eio_core::{Revision, handshake::Transport};
+// The core's types in this crate's signatures, and what makes them.
+pub use eio_core::{
+    DisconnectReason, Heartbeat, Liveness, Revision,
+    backoff::{Backoff, BackoffError},
+    handshake::{Transport, Transports},
+    session::CheckSendError,
+    settings::{HeartbeatError, ServerSettings, SettingsError},
+    upgrade::{UpgradeFailure, UpgradeOutcome},
+    ws::{CloseCode, CloseError},
+};
 
 #[cfg(feature = "tls")]
 pub use client::TlsError;

@@ -10,4 +10,5 @@ pub(crate) mod redact;
 #[cfg(feature = "server")]
 pub(crate) mod session_id;
 pub(crate) mod small;
+pub(crate) mod targets;
 pub(crate) mod text;

@@ -166,6 +166,23 @@ fn every_example_is_in_the_index_and_every_file_of_the_index_exists() {
 }
 
 #[test]
+fn every_example_says_how_to_run_it_at_the_root() {
+    let mut names = BTreeSet::new();
+    for example in programs("examples") {
+        let path = if example.ends_with('/') { format!("{example}main.rs") } else { example.clone() };
+        let name =
+            example.trim_end_matches('/').trim_end_matches(".rs").rsplit('/').next().unwrap_or_default();
+        let source = read(&path);
+        let head: Vec<_> = source.lines().take_while(|line| line.starts_with("//!")).collect();
+        let command = head.iter().find(|line| line.contains("cargo run")).copied().unwrap_or_default();
+        let words = command.split(|sign: char| sign.is_whitespace() || sign == '`');
+        assert!(words.skip_while(|word| *word != "--example").nth(1) == Some(name), "{path}: {head:#?}");
+        // Two of one name could not be run without their package.
+        assert!(names.insert(name.to_owned()), "two examples have the name {name}");
+    }
+}
+
+#[test]
 fn every_test_program_says_what_it_shows_and_every_program_of_the_list_exists() {
     let list = read("tests/README.md");
     let programs = programs("tests");
@@ -236,4 +253,73 @@ fn the_readmes_table_of_costs_is_one_that_was_measured_and_committed() {
         tables.any(|path| glance(&fs::read_to_string(path).unwrap(), "\n## At a glance\n") == shown),
         "README.md shows another table than those in benches/results"
     );
+}
+
+/// What follows the opening parenthesis of a macro, up to the one that closes it. Its strings have no quotes in them.
+fn arguments(rest: &str) -> &str {
+    let (mut depth, mut is_text) = (1, false);
+    let end = rest.find(|sign| {
+        match sign {
+            '"' => is_text = !is_text,
+            '(' if !is_text => depth += 1,
+            ')' if !is_text => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    &rest[..end.expect("a closing parenthesis")]
+}
+
+/// A line of the log: its target, its level and its words.
+type LogLine = (String, String, String);
+
+/// What the tokio adapter logs.
+fn logged() -> BTreeSet<LogLine> {
+    let targets = read("std-adapter/src/wire/targets.rs");
+    let target = |arguments: &str| {
+        let name = arguments.split("target: targets::").nth(1)?.split(',').next()?;
+        let value = targets.split(&format!("const {name}: &str = \"")).nth(1)?.split('"').next()?;
+        Some(value.to_owned())
+    };
+    let mut lines = BTreeSet::new();
+    for path in files(&Path::new(ROOT).join("std-adapter/src"), ".rs") {
+        let source = fs::read_to_string(&path).unwrap();
+        let levels = ["error", "warn", "info", "debug", "trace"];
+        let macros = levels.map(|level| (level, format!("tracing::{level}!("))).into_iter();
+        for (level, start) in macros.chain([("info", "log_end!(".to_owned())]) {
+            for rest in source.split(&start).skip(1) {
+                let arguments = arguments(rest);
+                if arguments.contains("target: $target") {
+                    continue;
+                }
+                let words = arguments.rsplit('"').nth(1).unwrap_or_else(|| panic!("no words: {arguments}"));
+                let target =
+                    target(arguments).unwrap_or_else(|| panic!("{}: no target: {arguments}", path.display()));
+                lines.insert((target, level.to_owned(), words.to_owned()));
+            }
+        }
+    }
+    lines
+}
+
+#[test]
+fn every_log_line_is_in_the_guides_table_with_its_target_and_level() {
+    let chapter = read("std-adapter/src/guide/logs.md");
+    let mut documented = BTreeSet::new();
+    let mut target = String::new();
+    for row in chapter.lines().filter_map(|line| line.strip_prefix("| ")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let [first, level, words, ..] = cells[..] else { continue };
+        if first.starts_with("`eio_tokio::") {
+            first.trim_matches('`').clone_into(&mut target);
+        }
+        if ["error", "warn", "info", "debug", "trace"].contains(&level) {
+            documented.extend(code(words).map(|words| (target.clone(), level.to_owned(), words.to_owned())));
+        }
+    }
+    let logged = logged();
+    assert!(logged.len() >= 30, "{logged:?}");
+    let missing: Vec<_> = logged.difference(&documented).collect();
+    let invented: Vec<_> = documented.difference(&logged).collect();
+    assert!(missing.is_empty() && invented.is_empty(), "missing: {missing:?}; invented: {invented:?}");
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
-use eio_core::Heartbeat;
-use eio_tokio::{Message, Server, Socket};
+use eio_tokio::{Heartbeat, Message, Server, Socket};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

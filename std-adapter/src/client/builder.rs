@@ -306,7 +306,7 @@ impl ClientBuilder {
     /// events.
     ///
     /// If it panics, the session closes with
-    /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked), which is also an
+    /// [`DisconnectReason::ApplicationPanicked`](crate::DisconnectReason::ApplicationPanicked), which is also an
     /// event. A panic during an event that does not belong to a session, such as [`ClientEvent::Connected`], is logged
     /// and ends nothing. Under `panic = "abort"` the process ends.
     pub fn on_event(mut self, on_event: impl Fn(ClientEvent) + Send + Sync + 'static) -> Self {

@@ -7,6 +7,7 @@ use crate::client::event::ClientEvent;
 use crate::client::handshake::ShortSid;
 use crate::session::end::log_end;
 use crate::session::guard::guarded;
+use crate::wire::targets;
 
 /// Reports an event to both. Returns `false` if one of them panicked.
 pub(crate) fn tell(event: &ClientEvent, sid: &str, on_event: Option<&OnEvent>) -> bool {
@@ -27,23 +28,53 @@ fn log(event: &ClientEvent, sid: &str) {
     let sid = ShortSid(sid);
     match event {
         ClientEvent::Opened { handshake, transport } => {
-            tracing::debug!(?handshake, transport = transport.as_str(), "client session opened");
+            tracing::debug!(
+                target: targets::CLIENT,
+                ?handshake,
+                transport = transport.as_str(),
+                "client session opened"
+            );
         }
-        ClientEvent::Message(message) => tracing::trace!(%sid, bytes = message.len(), "message"),
-        ClientEvent::PingReceived { after, late, .. } => tracing::trace!(%sid, ?after, ?late, "ping"),
-        ClientEvent::PongReceived { rtt } => tracing::trace!(%sid, ?rtt, "pong"),
-        ClientEvent::UpgradeFailed { error } => tracing::debug!(%sid, %error, "no WebSocket to upgrade to"),
-        ClientEvent::UpgradeEnded(outcome) => tracing::debug!(%sid, ?outcome, "upgrade ended"),
-        ClientEvent::RequestFailed { error } => tracing::debug!(%sid, %error, "request failed"),
-        ClientEvent::ConnectFailed { error } => tracing::debug!(%error, "client session failed to open"),
-        ClientEvent::Closed(end) => log_end("client session", sid, end),
-        ClientEvent::Redirected { to } => tracing::debug!(to, "redirected"),
+        ClientEvent::Message(message) => {
+            tracing::trace!(target: targets::CLIENT, %sid, bytes = message.len(), "message");
+        }
+        ClientEvent::PingReceived { after, late, .. } => {
+            tracing::trace!(target: targets::CLIENT, %sid, ?after, ?late, "ping");
+        }
+        ClientEvent::PongReceived { rtt } => tracing::trace!(target: targets::CLIENT, %sid, ?rtt, "pong"),
+        ClientEvent::UpgradeFailed { error } => {
+            tracing::debug!(target: targets::CLIENT, %sid, %error, "no WebSocket to upgrade to");
+        }
+        ClientEvent::UpgradeEnded(outcome) => {
+            tracing::debug!(target: targets::CLIENT, %sid, ?outcome, "upgrade ended");
+        }
+        ClientEvent::RequestFailed { error } => {
+            tracing::debug!(target: targets::CLIENT, %sid, %error, "request failed");
+        }
+        ClientEvent::ConnectFailed { error } => {
+            tracing::debug!(target: targets::CLIENT, %error, "client session failed to open");
+        }
+        ClientEvent::Closed(end) => {
+            log_end!(target: targets::CLIENT, sid, end, "client session ended");
+        }
+        ClientEvent::Redirected { to } => tracing::debug!(target: targets::CLIENT, to, "redirected"),
         ClientEvent::TryingTransport { transport } => {
-            tracing::debug!(transport = transport.as_str(), "trying the next transport");
+            tracing::debug!(
+                target: targets::CLIENT,
+                transport = transport.as_str(),
+                "trying the next transport"
+            );
         }
-        ClientEvent::ProtocolChosen { protocol } => tracing::debug!(%sid, protocol, "subprotocol chosen"),
+        ClientEvent::ProtocolChosen { protocol } => {
+            tracing::debug!(target: targets::CLIENT, %sid, protocol, "subprotocol chosen");
+        }
         ClientEvent::Waiting { delay, attempt } => {
-            tracing::debug!(delay_ms = delay.as_millis(), attempt, "connecting again later");
+            tracing::debug!(
+                target: targets::CLIENT,
+                delay_ms = delay.as_millis(),
+                attempt,
+                "connecting again later"
+            );
         }
         ClientEvent::Connecting
         | ClientEvent::Connected

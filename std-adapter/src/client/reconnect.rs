@@ -38,8 +38,7 @@ use crate::client::socket::ClientSocket;
 /// # let url = format!("ws://{}", listener.local_addr()?);
 /// # tokio::spawn(async move { server.serve(listener).await });
 /// use core::time::Duration;
-/// use eio_core::backoff::Backoff;
-/// use eio_tokio::Client;
+/// use eio_tokio::{Backoff, Client};
 ///
 /// let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30))?;
 /// let mut sessions = Client::builder(url).build()?.reconnecting(backoff);
@@ -103,9 +102,8 @@ impl Reconnecting {
     /// ```
     /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
     /// use core::time::Duration;
-    /// use eio_core::backoff::Backoff;
-    /// use eio_tokio::Client;
-    /// use http::StatusCode;
+    /// use eio_tokio::http::StatusCode;
+    /// use eio_tokio::{Backoff, Client};
     ///
     /// let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30))?;
     /// let client = Client::builder("https://app.example").build()?;

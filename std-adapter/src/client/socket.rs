@@ -54,7 +54,7 @@ impl ClientSocket {
     ///
     /// If the application does not call this method, the client stops reading once the inbox is full. If that lasts for
     /// the stall timeout, the session ends with
-    /// [`DisconnectReason::ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled).
+    /// [`DisconnectReason::ApplicationStalled`](crate::DisconnectReason::ApplicationStalled).
     ///
     /// # Errors
     /// Returns a [`Disconnect`] once the session has ended and the application has received all messages that arrived
@@ -93,8 +93,7 @@ impl ClientSocket {
     /// method has no effect on a session that is already closing.
     ///
     /// ```
-    /// use eio_core::ws::{CloseCode, CloseError};
-    /// use eio_tokio::{ClientSocket, CloseFrame};
+    /// use eio_tokio::{ClientSocket, CloseCode, CloseError, CloseFrame};
     ///
     /// fn leave(socket: &ClientSocket) -> Result<(), CloseError> {
     ///     socket.close_with(CloseFrame::new(CloseCode::new(4001), "bye")?);

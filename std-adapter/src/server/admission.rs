@@ -18,6 +18,7 @@ use crate::web::peer_addr::PeerAddr;
 use crate::web::request::{NamedSession, Query};
 use crate::web::respond::Refusal;
 use crate::wire::session_id::SessionId;
+use crate::wire::targets;
 
 pub(super) fn transport(server: &ServerShared, query: &Query) -> Result<Transport, Refusal> {
     match query.transport {
@@ -35,7 +36,12 @@ pub(super) fn check_origin(server: &ServerShared, parts: &Parts, query: &Query) 
     if server.http.allowed_origins.allow(parts, query.jsonp.is_some()) {
         return Ok(());
     }
-    tracing::debug!(origin = ?parts.headers.get(header::ORIGIN), peer = ?sender(parts), "origin not allowed");
+    tracing::debug!(
+        target: targets::REQUEST,
+        origin = ?parts.headers.get(header::ORIGIN),
+        peer = ?sender(parts),
+        "origin not allowed"
+    );
     Err(Refusal::Origin)
 }
 
@@ -81,7 +87,11 @@ pub(super) async fn open(
     let heartbeat = server.http.choose_heartbeat.as_ref().map(choose).transpose()?.flatten();
     // Without random numbers no session can be named.
     let id = SessionId::random().map_err(|error| {
-        tracing::error!(%error, "no session can be named: the system has no random bytes");
+        tracing::error!(
+            target: targets::REQUEST,
+            %error,
+            "no session can be named: the system has no random bytes"
+        );
         Refusal::Internal
     })?;
     let context = ServerContext {

@@ -34,7 +34,7 @@ impl Server {
     /// Returns the builder of a server that passes every session to `application`, which runs in the session's own task.
     ///
     /// If the application panics, its session closes with
-    /// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked). Messages that were
+    /// [`DisconnectReason::ApplicationPanicked`](crate::DisconnectReason::ApplicationPanicked). Messages that were
     /// sent before are still delivered, and the log reports the panic. Other sessions are not affected. The same
     /// applies to every callback of the server; a request that waits for the callback gets status 500 as its answer.
     /// Under `panic = "abort"` the process ends instead.
@@ -77,8 +77,7 @@ impl ServerBuilder {
     /// liveness, payload limits and timeouts. Setters that you call later change single settings.
     ///
     /// ```
-    /// use eio_core::settings::ServerSettings;
-    /// use eio_tokio::Server;
+    /// use eio_tokio::{Server, ServerSettings};
     ///
     /// let settings = ServerSettings::DEFAULT.with_max_payload(65_536)?;
     /// let server = Server::builder(|_socket| async {}).settings(settings).build()?;

@@ -28,6 +28,7 @@ use crate::web::peer_addr::PeerAddr;
 use crate::web::upgraded::is_socket;
 use crate::web::watched::{WatchedBody, WatchedIo};
 use crate::wire::session_id::SessionId;
+use crate::wire::targets;
 
 /// The smallest buffer in which hyper reads the head of a request, in bytes.
 pub(crate) const MIN_HEAD: usize = 8 * 1024;
@@ -101,7 +102,12 @@ pub(crate) async fn serve<I, S>(
             activity.begin_poll();
             if let Poll::Ready(ended) = connection.poll(cx) {
                 if let Err(error) = ended {
-                    tracing::debug!(%error, ?peer, "connection ended");
+                    tracing::debug!(
+                        target: targets::CONNECTION,
+                        %error,
+                        peer = peer.map(tracing::field::display),
+                        "connection ended"
+                    );
                 }
                 return Poll::Ready(());
             }
@@ -122,7 +128,11 @@ pub(crate) async fn serve<I, S>(
                 }
                 Verdict::Close => close = true,
                 Verdict::Drop => {
-                    tracing::debug!(?peer, "connection dropped: no request came, or no answer was taken");
+                    tracing::debug!(
+                        target: targets::CONNECTION,
+                        peer = peer.map(tracing::field::display),
+                        "connection dropped: no request came, or no answer was taken"
+                    );
                     return Poll::Ready(());
                 }
             }

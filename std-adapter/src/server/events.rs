@@ -16,6 +16,7 @@ use crate::session::end::log_end;
 use crate::session::engine::Happening;
 use crate::session::guard::guarded;
 use crate::session::metrics;
+use crate::wire::targets;
 
 /// Whether the log or the metrics want to hear of messages and heartbeats.
 ///
@@ -51,7 +52,15 @@ pub(crate) fn tell_refused(request: &RefusedRequest<'_>, observer: Option<&dyn O
     let RefusedRequest { transport, peer, status, code, message } = *request;
     without_session("tracing", || {
         let (transport, status) = (transport.as_str(), status.as_u16());
-        tracing::debug!(transport, ?peer, status, code, message, "request refused");
+        tracing::debug!(
+            target: targets::REQUEST,
+            transport,
+            peer = peer.map(tracing::field::display),
+            status,
+            code,
+            message,
+            "request refused"
+        );
     });
     without_session("metrics", || metrics::refused(code, transport));
     if let Some(observer) = observer {
@@ -64,7 +73,9 @@ pub(crate) fn tell_refused(request: &RefusedRequest<'_>, observer: Option<&dyn O
 pub(crate) fn tell_cannot_accept(why: &CannotAccept<'_>, is_new: bool, observer: Option<&dyn Observer>) {
     without_session("metrics", || metrics::cannot_accept(why.as_str()));
     if is_new {
-        without_session("tracing", || tracing::warn!(%why, "no connection can be accepted"));
+        without_session("tracing", || {
+            tracing::warn!(target: targets::CONNECTION, %why, "no connection can be accepted");
+        });
         if let Some(observer) = observer {
             without_session("observer", || observer.cannot_accept(why));
         }
@@ -74,7 +85,11 @@ pub(crate) fn tell_cannot_accept(why: &CannotAccept<'_>, is_new: bool, observer:
 /// Reports that connections are accepted again. `after` is how long they were not.
 pub(crate) fn tell_accepts_again(after: Duration, observer: Option<&dyn Observer>) {
     without_session("tracing", || {
-        tracing::warn!(after_ms = after.as_millis(), "connections are accepted again");
+        tracing::warn!(
+            target: targets::CONNECTION,
+            after_ms = after.as_millis(),
+            "connections are accepted again"
+        );
     });
     if let Some(observer) = observer {
         without_session("observer", || observer.accepts_again(after));
@@ -83,7 +98,13 @@ pub(crate) fn tell_accepts_again(after: Duration, observer: Option<&dyn Observer
 
 /// Reports a connection above the limit of its address.
 pub(crate) fn tell_connection_refused(peer: Option<SocketAddr>) {
-    without_session("tracing", || tracing::debug!(?peer, "connection refused: its address has too many"));
+    without_session("tracing", || {
+        tracing::debug!(
+            target: targets::CONNECTION,
+            peer = peer.map(tracing::field::display),
+            "connection refused: its address has too many"
+        );
+    });
     without_session("metrics", metrics::connection_refused);
 }
 
@@ -100,17 +121,32 @@ fn log(session: &Session, happening: Happening<'_>) {
         Happening::Opened => {
             let transport = session.transport();
             let peer = session.context.peer;
-            tracing::debug!(%sid, ?peer, transport = transport.as_str(), "session opened");
+            tracing::debug!(
+                target: targets::SESSION,
+                %sid,
+                peer = peer.map(tracing::field::display),
+                transport = transport.as_str(),
+                "session opened"
+            );
         }
-        Happening::PingSent => tracing::trace!(%sid, "ping"),
-        Happening::Heartbeat(rtt) => tracing::trace!(%sid, ?rtt, "heartbeat"),
-        Happening::Message(message) => tracing::trace!(%sid, bytes = message.len(), "message"),
+        Happening::PingSent => tracing::trace!(target: targets::HEARTBEAT, %sid, "ping"),
+        Happening::Heartbeat(rtt) => tracing::trace!(target: targets::HEARTBEAT, %sid, ?rtt, "heartbeat"),
+        Happening::Message(message) => {
+            tracing::trace!(target: targets::MESSAGE, %sid, bytes = message.len(), "message");
+        }
         Happening::PongSent | Happening::Sent { .. } => {}
         Happening::Undecodable(error) => {
-            tracing::error!(%sid, %error, "a message cannot be decoded: its session ends");
+            tracing::error!(
+                target: targets::SESSION,
+                %sid,
+                %error,
+                "a message cannot be decoded: its session ends"
+            );
         }
-        Happening::Upgrade(outcome) => tracing::debug!(%sid, ?outcome, "upgrade ended"),
-        Happening::Closed(end) => log_end("session", sid, end),
+        Happening::Upgrade(outcome) => {
+            tracing::debug!(target: targets::SESSION, %sid, ?outcome, "upgrade ended");
+        }
+        Happening::Closed(end) => log_end!(target: targets::SESSION, sid, end, "session ended"),
     }
 }
 

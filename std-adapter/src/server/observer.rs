@@ -62,7 +62,7 @@ impl CannotAccept<'_> {
 /// [`closed`](Self::closed) always comes, and comes last. Calls for different sessions may come at the same time.
 ///
 /// If a call panics, its session closes with
-/// [`DisconnectReason::ApplicationPanicked`](eio_core::DisconnectReason::ApplicationPanicked), and the log reports it.
+/// [`DisconnectReason::ApplicationPanicked`](crate::DisconnectReason::ApplicationPanicked), and the log reports it.
 /// Calls for other sessions continue, and so do the remaining calls for this one. Under `panic = "abort"` the process
 /// ends.
 pub trait Observer: Send + Sync {

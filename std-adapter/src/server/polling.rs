@@ -25,6 +25,7 @@ use crate::web::compression::{Encoding, compress_large};
 use crate::web::request::{Query, is_internet_explorer};
 use crate::web::respond::{Body, Refusal, empty, respond};
 use crate::wire::outgoing::{Outgoing, total_len};
+use crate::wire::targets;
 
 const TEXT: &str = "text/plain; charset=UTF-8";
 const BINARY: &str = "application/octet-stream";
@@ -179,7 +180,7 @@ fn packets_response(
 /// worse.
 fn unencodable(session: &Session, error: &EncodeError) -> Refusal {
     let sid = session.context.id.short();
-    tracing::error!(%sid, %error, "a payload cannot be encoded: its session ends");
+    tracing::error!(target: targets::SESSION, %sid, %error, "a payload cannot be encoded: its session ends");
     Refusal::Internal
 }
 

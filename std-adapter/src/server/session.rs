@@ -23,6 +23,7 @@ use crate::session::span::SessionSpan;
 use crate::web::head::Head;
 use crate::wire::clock::Clock;
 use crate::wire::outgoing::Outgoing;
+use crate::wire::targets;
 
 /// The state of the server's side of a session.
 pub(crate) struct ServerSide {
@@ -49,6 +50,7 @@ struct PollingSide {
 /// It has no parent, because it outlives the request that opens the session, and whatever that runs in.
 pub(crate) fn span(session: &Session) -> SessionSpan {
     let span = tracing::info_span!(
+        target: targets::SESSION,
         parent: None,
         "session",
         sid = %session.context.id.short(),

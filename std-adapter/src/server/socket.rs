@@ -45,7 +45,7 @@ impl Socket {
     /// This method is cancel safe: dropping the future loses no message.
     ///
     /// If the application does not call this method, the server stops reading once the inbox is full. If that lasts for
-    /// the stall timeout, the session ends with [`DisconnectReason::ApplicationStalled`](eio_core::DisconnectReason::ApplicationStalled).
+    /// the stall timeout, the session ends with [`DisconnectReason::ApplicationStalled`](crate::DisconnectReason::ApplicationStalled).
     ///
     /// # Errors
     /// Returns [`Disconnect`] once the session has ended and the application has received all messages that arrived
@@ -86,8 +86,7 @@ impl Socket {
     /// method has no effect on a session that is already closing.
     ///
     /// ```
-    /// use eio_core::ws::{CloseCode, CloseError};
-    /// use eio_tokio::{CloseFrame, Server, Socket};
+    /// use eio_tokio::{CloseCode, CloseError, CloseFrame, Server, Socket};
     ///
     /// let elsewhere = CloseFrame::new(CloseCode::new(4001), "signed in elsewhere")?;
     /// let builder = Server::builder(move |socket: Socket| {

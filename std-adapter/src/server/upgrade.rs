@@ -14,6 +14,7 @@ use crate::web::activity::CameOn;
 use crate::web::opening_handshake::OpeningHandshake;
 use crate::web::request::Query;
 use crate::web::respond::{Body, Refusal};
+use crate::wire::targets;
 
 /// Answers a WebSocket request, for a new session or as a candidate for an open one. All checks come before the answer that
 /// switches protocols, because no refusal can be sent after it. There is one exception: if a session does not need another
@@ -85,6 +86,7 @@ fn choose_subprotocol<'r>(
     let chosen = callback("choose_subprotocol", || choose(parts, offered))?;
     if let Some(chosen) = chosen.filter(|chosen| !offered.contains(chosen)) {
         tracing::error!(
+            target: targets::REQUEST,
             chosen,
             ?offered,
             "the application chose a subprotocol that was not offered: none is answered"

@@ -33,6 +33,7 @@ use crate::session::span::SessionSpan;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::ToWrite;
+use crate::wire::targets;
 
 /// How many passes one poll makes before it lets other tasks run.
 const MAX_PASSES: usize = 16;
@@ -244,7 +245,11 @@ impl<R: Role> Driver<R> {
             Poll::Ready(Err(error)) => {
                 if is_impossible(&error) {
                     let sid = R::Kind::log_name(engine);
-                    tracing::error!(sid, "a frame cannot be encoded: its session ends");
+                    tracing::error!(
+                        target: targets::SESSION,
+                        sid,
+                        "a frame cannot be encoded: its session ends"
+                    );
                 }
                 let end = engine.receive(now, |receiver| carrier.write_failed(&error, receiver));
                 engine.handle_connection_end(now, end);

@@ -36,16 +36,22 @@ impl fmt::Display for Words<'_> {
     }
 }
 
-/// Logs the end of a session, which most logs show. `what` is the session of a server or a client.
-pub(crate) fn log_end(what: &str, sid: impl fmt::Display, end: &Disconnect) {
-    tracing::info!(
-        %sid,
-        reason = end.reason.as_str(),
-        detail = %end.reason,
-        close_code = end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
-        close_reason = end.close_frame.as_ref().map(|frame| tracing::field::debug(frame.reason())),
-        silent_ms = end.silent_for.as_millis(),
-        transport = end.transport.as_str(),
-        "{what} ended"
-    );
+/// Logs the end of a session of a server or a client, which most logs show. A target must be a constant.
+macro_rules! log_end {
+    (target: $target:path, $sid:expr, $end:expr, $message:literal) => {{
+        let (sid, end): (_, &$crate::session::end::Disconnect) = ($sid, $end);
+        tracing::info!(
+            target: $target,
+            %sid,
+            reason = end.reason.as_str(),
+            detail = %end.reason,
+            close_code = end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
+            close_reason = end.close_frame.as_ref().map(|frame| tracing::field::debug(frame.reason())),
+            silent_ms = end.silent_for.as_millis(),
+            transport = end.transport.as_str(),
+            $message
+        );
+    }};
 }
+
+pub(crate) use log_end;

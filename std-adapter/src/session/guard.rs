@@ -7,6 +7,7 @@ use core::task::{Context, Poll};
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::session::metrics;
+use crate::wire::targets;
 
 /// The error for application code that panicked. The panic hook has been called.
 #[derive(Debug)]
@@ -37,9 +38,15 @@ impl Panicked {
     pub(crate) fn report(&self, callback: &'static str, session: impl core::fmt::Display) {
         // The recorder of the metrics or the log may have panicked itself.
         let counted = guarded(|| metrics::panicked(callback));
-        let logged = guarded(
-            || tracing::error!(sid = %session, callback, panic = %self.0, "a callback panicked: its session ends"),
-        );
+        let logged = guarded(|| {
+            tracing::error!(
+                target: targets::SESSION,
+                sid = %session,
+                callback,
+                panic = %self.0,
+                "a callback panicked: its session ends"
+            );
+        });
         drop((counted, logged));
     }
 }

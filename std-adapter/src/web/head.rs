@@ -15,6 +15,7 @@ use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 
 use self::fields::{Packer, Unpacker};
 use crate::web::peer_addr::PeerAddr;
+use crate::wire::targets;
 
 /// How many bytes most packed heads fit into.
 const USUAL: usize = 1024;
@@ -67,7 +68,11 @@ impl Head {
         let mut packed = Unpacker::new(&self.packed);
         let version = VERSIONS.get(packed.take_number()).copied().unwrap_or_default();
         let uri = target(&mut packed).unwrap_or_else(|error| {
-            tracing::error!(%error, "a request's target cannot be unpacked: / stands in its place");
+            tracing::error!(
+                target: targets::REQUEST,
+                %error,
+                "a request's target cannot be unpacked: / stands in its place"
+            );
             Uri::default()
         });
         let mut headers = HeaderMap::new();

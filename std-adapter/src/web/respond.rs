@@ -8,6 +8,8 @@ use eio_core::handshake::Transport;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
+use crate::wire::targets;
+
 /// The `Retry-After` for a client that found no room, in seconds. The server cannot know when there will be room. This is
 /// the longest delay between two attempts of the reference's clients (`reconnectionDelayMax` of socket.io-client).
 const COME_BACK: u64 = 5;
@@ -50,7 +52,7 @@ pub(crate) enum Refusal {
 impl Refusal {
     /// Logs that a part of an answer cannot be written, which should be impossible, and returns an internal error.
     pub(crate) fn impossible(part: &'static str) -> Self {
-        tracing::error!(part, "a part of an answer cannot be written");
+        tracing::error!(target: targets::REQUEST, part, "a part of an answer cannot be written");
         Self::Internal
     }
 

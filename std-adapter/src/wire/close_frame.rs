@@ -10,8 +10,7 @@ use eio_core::ws::{Close, CloseCode, CloseError};
 /// [`Socket::close_with`](crate::Socket::close_with) and similar methods. It has the size of a pointer.
 ///
 /// ```
-/// use eio_core::ws::{CloseCode, CloseError};
-/// use eio_tokio::CloseFrame;
+/// use eio_tokio::{CloseCode, CloseError, CloseFrame};
 ///
 /// let moved = CloseFrame::new(CloseCode::new(4001), "moved to another room")?;
 /// assert_eq!(moved.code().as_u16(), 4001);

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use eio_tokio::{Listener, Server, Socket, metrics};
 use ::metrics::{
-    Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit, set_default_local_recorder,
+    Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    set_default_local_recorder,
 };
+use eio_tokio::{Listener, Server, Socket, metrics};
 use tokio::io::DuplexStream;
 use tower_service::Service as _;
 
@@ -153,7 +154,8 @@ async fn every_metric_that_is_recorded_is_described_and_every_described_one_is_r
     let recorded: BTreeMap<_, _> = recorded.iter().map(|(name, (kind, _))| (name.clone(), *kind)).collect();
     assert_eq!(*described, recorded);
     // Each histogram has buckets, in their order.
-    let histograms = described.iter().filter(|(_, kind)| **kind == "histogram").map(|(name, _)| name.as_str());
+    let histograms =
+        described.iter().filter(|(_, kind)| **kind == "histogram").map(|(name, _)| name.as_str());
     assert!(histograms.eq(metrics::BUCKETS.iter().map(|(name, _)| *name)));
     assert!(metrics::BUCKETS.iter().all(|(_, buckets)| buckets.is_sorted_by(|a, b| a < b)));
 }

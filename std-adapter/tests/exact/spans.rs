@@ -232,6 +232,25 @@ async fn a_session_outlives_the_span_of_the_request_that_opens_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_whose_span_no_subscriber_wants_has_none() {
+    let notes = Notes::default();
+    let journal = notes.0.clone();
+    let _guard = listen(registry().with(EnvFilter::new("info,eio_tokio::session=off")).with(notes));
+    let harness = Harness::unobserved(Server::builder(|mut socket: Socket| async move {
+        while socket.recv().await.is_ok() {
+            tracing::info!("received");
+        }
+    }));
+    let mut websocket = harness.websocket(4).await;
+    websocket.send("4hello").await;
+    settle().await;
+    drop(websocket);
+    settle().await;
+    assert_eq!(journal.read(), ["received"]);
+    assert!(harness.server.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_filter_shows_everything_of_the_sessions_from_one_address() {
     let notes = Notes::default();
     let journal = notes.0.clone();
