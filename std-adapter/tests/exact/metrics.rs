@@ -232,7 +232,7 @@ async fn the_example_for_prometheus_exports_what_happened() {
     let request = axum::http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
     let answer = example::router(&harness.server, exporter).call(request).await.unwrap();
     let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-    let exported = core::str::from_utf8(&body).unwrap();
+    let text = core::str::from_utf8(&body).unwrap();
     for line in [
         "# HELP eio_sessions_open Sessions that are open now.",
         "# TYPE eio_sessions_open gauge",
@@ -243,6 +243,6 @@ async fn the_example_for_prometheus_exports_what_happened() {
         "eio_rtt_seconds_bucket{le=\"0.05\"} 1",
         "eio_rtt_seconds_count 1",
     ] {
-        assert!(exported.lines().any(|exported| exported == line), "no {line:?} in {exported}");
+        assert!(text.lines().any(|other| other == line), "no {line:?} in {text}");
     }
 }

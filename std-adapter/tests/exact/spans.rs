@@ -266,7 +266,7 @@ async fn a_filter_shows_everything_of_the_sessions_from_one_address() {
         settle().await;
         websockets.push(websocket);
     }
-    let noted = journal.read();
-    let shown: Vec<_> = noted.iter().map(|note| note.split(" in ").next().unwrap()).collect();
-    assert_eq!(shown, ["session opened", "message"], "{noted:?}");
+    let seen = journal.read();
+    let shown: Vec<_> = seen.iter().map(|note| note.split(" in ").next().unwrap()).collect();
+    assert_eq!(shown, ["session opened", "message"], "{seen:?}");
 }
