@@ -19,12 +19,9 @@
 //! | `eio_panics_total` | counter | `callback`: the code that panicked, such as application, observer or allow_request |
 //! | `eio_accept_failures_total` | counter, failed attempts to accept a connection | `why`: error, or max_connections |
 //! | `eio_connections_refused_total` | counter, connections above the limit of their address | |
-#![cfg_attr(
-    feature = "metrics",
-    doc = "
-[`describe`] tells the recorder what each of them is, and [`BUCKETS`] are buckets for the histograms. [The
-guide](crate::guide::metrics) leads to an exporter for Prometheus and a dashboard in Grafana."
-)]
+//!
+//! `describe` tells the recorder what each of them is, and `BUCKETS` are buckets for the histograms. [The
+//! guide](crate::guide) leads to an exporter for Prometheus and a dashboard in Grafana.
 
 #[cfg(feature = "metrics")]
 mod table;
