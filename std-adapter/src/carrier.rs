@@ -64,6 +64,15 @@ impl Carrier {
         }
     }
 
+    /// Returns whether each write goes to the kernel itself. Otherwise a stream above it, such as TLS, may keep bytes until it
+    /// is flushed.
+    pub(crate) fn writes_to_kernel(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::WebSocket(io) => io.writes_to_kernel(),
+        }
+    }
+
     /// Writes what `source` provides. Ready once everything has been written.
     pub(crate) fn poll_write(
         &mut self,

@@ -52,6 +52,7 @@
 //!
 //! | I want to | read |
 //! |---|---|
+//! | send to slow peers, know that a message has left, and use streams and sinks | [`sending`] |
 //! | run behind nginx, HAProxy, AWS or Cloudflare, and see the clients' own addresses | [`proxies`] |
 //! | count sessions, messages and disconnects, and draw them in Grafana | [`metrics`] |
 //! | see in the log what a session does, and why it ended | [`logs`] |
@@ -59,6 +60,10 @@
 //! The repository's `docs/examples.md` lists whole programs. Without tokio, drive the state machines of [`core`](crate::core)
 //! by hand: its [`ServerSession`](crate::core::ServerSession) and [`ClientSession`](crate::core::ClientSession) are all that
 //! this crate knows about time. `examples/custom_runtime.rs` does so on plain threads.
+
+#[doc = include_str!("guide/sending.md")]
+#[cfg(all(feature = "client", feature = "server", feature = "stream"))]
+pub mod sending {}
 
 #[doc = include_str!("guide/proxies.md")]
 #[cfg(feature = "server")]

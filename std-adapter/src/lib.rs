@@ -37,12 +37,18 @@ pub use eio_core::{
 
 #[cfg(feature = "tls")]
 pub use client::TlsError;
+#[cfg(feature = "stream")]
+#[doc(no_inline)]
+pub use {futures_core, futures_sink};
+
 #[cfg(feature = "tls")]
 #[doc(no_inline)]
 pub use rustls;
 pub use session::end::Disconnect;
 pub use session::metrics;
 pub use session::send::{SendError, SendErrorKind, TrySendError};
+#[cfg(feature = "stream")]
+pub use session::sink::{MessageSink, SinkError};
 pub use web::network::{InvalidNetwork, Network};
 pub use wire::close_frame::CloseFrame;
 pub use wire::message::Message;

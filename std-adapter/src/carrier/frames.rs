@@ -29,6 +29,8 @@ pub(crate) trait FrameSource {
     fn next(&mut self) -> Option<ToWrite<'_>>;
     /// Reports that the oldest `messages` that [`next`](Self::next) returned have been written completely.
     fn written(&mut self, messages: usize);
+    /// Reports that the kernel has everything that has been [written](Self::written) so far.
+    fn flushed(&mut self) {}
     /// Returns whether a source that had no next message or packet still has none after the previous ones were written, and
     /// is not [over](Self::is_over). The writer then does not ask again.
     fn is_drained(&self) -> bool {

@@ -151,6 +151,11 @@ impl WebSocketIo {
         self.rare.get_or_insert_default()
     }
 
+    /// Returns whether each write goes to the kernel itself.
+    pub(crate) fn writes_to_kernel(&self) -> bool {
+        self.stream.writes_to_kernel()
+    }
+
     /// Returns whether the close frame has been written.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.closing, Closing::Written) && self.unwritten.is_none()

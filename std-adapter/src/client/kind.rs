@@ -18,6 +18,7 @@ use crate::session::engine::{Engine, Happening, Reacts};
 use crate::session::guard::guarded;
 use crate::session::kind::Kind;
 use crate::session::limits::Limits;
+use crate::session::mailbox::Mailbox;
 use crate::session::send::SendErrorKind;
 use crate::session::shared::Shared;
 use crate::wire::clock::Clock;
@@ -137,6 +138,10 @@ impl Kind for ClientKind {
         let len = revision.encoded_len(&packet, binary_as_it_is);
         (u64::try_from(len).unwrap_or(u64::MAX) > u64::from(max_payload))
             .then_some(SendErrorKind::TooLarge { max_payload })
+    }
+
+    fn carries_now(dialer: &Dialer, _: &Knowledge, mail: &Mailbox, transport: Transport) -> bool {
+        transport != Transport::Polling || mail.outbox.unsent() < dialer.config.max_packets_per_payload
     }
 }
 

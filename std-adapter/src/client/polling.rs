@@ -70,7 +70,10 @@ impl Polling {
         if let Poll::Ready(answer) = self.post.poll(cx) {
             self.post_until = None;
             match answer {
-                Ok(_) => self.requests.handle_post_answered(now, &mut engine.session),
+                Ok(_) => {
+                    engine.shared.lock().pass_on(0);
+                    self.requests.handle_post_answered(now, &mut engine.session);
+                }
                 Err(error) => {
                     engine.fail(now, error);
                     self.requests.handle_post_failed(now, &mut engine.session);
@@ -120,7 +123,7 @@ impl Polling {
             .with_max_len(max_payload.min(BATCH));
         let hold = Hold { upgrade_pauses, inbox_full: engine.is_paused() };
         let inner = engine.shared.lock();
-        let queue = inner.mail.unsent_packets();
+        let queue = inner.mail.outbox.packets();
         self.requests.poll_request(now, &mut engine.session, queue, &limits, hold)
     }
 
@@ -182,6 +185,11 @@ impl Polling {
     /// Whether no request is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.requests.is_idle()
+    }
+
+    /// Whether a request with data is in flight.
+    pub(crate) fn is_posting(&self) -> bool {
+        self.post.is_busy()
     }
 
     /// Drops the connections.

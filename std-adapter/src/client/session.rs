@@ -82,6 +82,12 @@ impl Role for ClientSide {
         }
     }
 
+    fn holds_back(driver: &Driver<Self>) -> bool {
+        let Driver { role, engine, .. } = driver;
+        engine.transport == Transport::Polling
+            && (role.polling.is_posting() || role.candidate.as_ref().is_some_and(Candidate::wants_pause))
+    }
+
     fn handle_ended(driver: &mut Driver<Self>, _: &mut Context<'_>, now: Instant) {
         driver.role.opening = None;
         if let Some(end) = driver.engine.session.end() {

@@ -25,6 +25,8 @@ pub struct ClientSocket {
     handshake: HandshakeInfo,
     /// Messages that were received ahead.
     ahead: Queue<Message>,
+    #[cfg(feature = "stream")]
+    sink: Option<Box<crate::MessageSink>>,
 }
 
 /// Ends the session when it is dropped.
@@ -41,7 +43,13 @@ impl ClientSocket {
     pub(crate) async fn open(shared: Arc<Session>) -> Result<Self, ConnectError> {
         let session = Abandon(shared);
         let handshake = session.0.opened().await?;
-        Ok(Self { session, handshake, ahead: Queue::default() })
+        Ok(Self {
+            session,
+            handshake,
+            ahead: Queue::default(),
+            #[cfg(feature = "stream")]
+            sink: None,
+        })
     }
 
     pub(crate) fn shared(&self) -> &Arc<Session> {
@@ -81,6 +89,69 @@ impl ClientSocket {
     /// Returns a [`TrySendError`] with the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.shared().try_send(Outgoing::Message(message.into()))
+    }
+
+    /// Sends a message only if the transport takes it at once. Returns whether it was sent.
+    ///
+    /// This is for values of which only the latest matters, such as a measurement: when the link is slow, some of them
+    /// are missed, and no queue fills up. A message is not sent while
+    ///
+    /// - the server does not read, so that earlier messages still wait for the WebSocket to take them;
+    /// - a POST is in flight, or an upgrade pauses polling, on polling;
+    /// - the outbox is full;
+    /// - the session refuses messages, for the reasons of [`SendErrorKind`](crate::SendErrorKind).
+    ///
+    /// For a server that has stopped reading, the kernel's buffers take some hundred KiB until the first message is not
+    /// sent.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = eio_tokio::Server::builder(|mut socket: eio_tokio::Socket| async move {
+    /// #     while socket.recv().await.is_ok() {}
+    /// # }).build()?;
+    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let url = format!("ws://{}", listener.local_addr()?);
+    /// # tokio::spawn(async move { server.serve(listener).await });
+    /// let socket = eio_tokio::Client::builder(url).build()?.connect().await?;
+    /// assert!(socket.send_volatile("21.5 °C"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_volatile(&self, message: impl Into<Message>) -> bool {
+        self.shared().send_volatile(Outgoing::Message(message.into()))
+    }
+
+    /// Waits until every message that was sent before this call has been passed on.
+    ///
+    /// On a WebSocket, a message has been passed on when the kernel has taken all of it. On polling, it has been when the
+    /// server has answered the POST that carries it. In both cases the server's application may not have read it yet.
+    ///
+    /// A server that does not read keeps this waiting until the session ends; [`tokio::time::timeout`] shortens the wait.
+    /// Messages that are sent after the call do not prolong it.
+    ///
+    /// This method is cancel safe: dropping the future has no effect on messages.
+    ///
+    /// # Errors
+    /// Returns a [`Disconnect`] if the session ended before a message had been passed on.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = eio_tokio::Server::builder(|mut socket: eio_tokio::Socket| async move {
+    /// #     while socket.recv().await.is_ok() {}
+    /// # }).build()?;
+    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let url = format!("http://{}", listener.local_addr()?);
+    /// # tokio::spawn(async move { server.serve(listener).await });
+    /// let socket = eio_tokio::Client::builder(url).build()?.connect().await?;
+    /// socket.send("the last words").await?;
+    /// socket.flush().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flush(&self) -> impl Future<Output = Result<(), Disconnect>> {
+        self.shared().flush()
     }
 
     /// Closes the session. Messages that were sent before are still delivered, within the close timeout.
@@ -186,6 +257,9 @@ impl ClientSocket {
     }
 }
 
+#[cfg(feature = "stream")]
+crate::session::sink::stream_and_sink!(ClientSocket: session.0);
+
 impl fmt::Debug for ClientSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt_session(self.shared(), f.debug_struct("ClientSocket"))
@@ -198,38 +272,7 @@ pub struct ClientSender {
     shared: Arc<Session>,
 }
 
-impl ClientSender {
-    /// Sends a message, as [`ClientSocket::send`] does.
-    ///
-    /// # Errors
-    /// The same as for [`ClientSocket::send`].
-    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
-        self.shared.send(message.into())
-    }
-
-    /// Sends a message if the outbox has room now, as [`ClientSocket::try_send`] does.
-    ///
-    /// # Errors
-    /// The same as for [`ClientSocket::try_send`].
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.shared.try_send(Outgoing::Message(message.into()))
-    }
-
-    /// Closes the session, as [`ClientSocket::close`] does.
-    pub fn close(&self) {
-        self.shared.close(None);
-    }
-
-    /// Closes the session with a code and a reason, as [`ClientSocket::close_with`] does.
-    pub fn close_with(&self, frame: CloseFrame) {
-        self.shared.close(Some(frame));
-    }
-
-    /// Waits until the session has ended, and returns how it ended, as [`ClientSocket::closed`] does.
-    pub fn closed(&self) -> impl Future<Output = Disconnect> {
-        self.shared.closed()
-    }
-}
+crate::session::handle::handle!(ClientSender of ClientSocket);
 
 impl fmt::Debug for ClientSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::task::Waker;
 
+use eio_core::handshake::Transport;
 use eio_core::upgrade::UpgradeOutcome;
 use eio_core::{Heartbeat, Instant, Revision, ServerSession};
 
@@ -12,6 +13,7 @@ use crate::session::end::Disconnect;
 use crate::session::engine::{Engine, Happening, Reacts};
 use crate::session::kind::Kind;
 use crate::session::limits::Limits;
+use crate::session::mailbox::Mailbox;
 use crate::wire::clock::Clock;
 
 /// Records a field of the session's span. Returns `false` if the subscriber panicked.
@@ -52,6 +54,16 @@ impl Kind for ServerKind {
 
     fn wake_requests(slots: &mut Slots) {
         slots.wake_requests();
+    }
+
+    fn carries_now(context: &ServerContext, slots: &Slots, mail: &Mailbox, transport: Transport) -> bool {
+        let max_packets = context.sessions.config.max_packets_per_payload;
+        !mail.awaits_application()
+            && (transport != Transport::Polling || slots.is_polled() && mail.outbox.unsent() < max_packets)
+    }
+
+    fn is_answering(slots: &Slots) -> bool {
+        slots.is_answering()
     }
 }
 

@@ -96,7 +96,9 @@ impl Shared<ServerKind> {
     /// Whether a closing session has nothing to deliver but its close packet, and no request that could take it.
     pub(crate) fn has_only_close_left(&self) -> bool {
         let inner = self.lock();
-        inner.view.transport == Transport::Polling && !inner.slots.is_busy() && inner.mail.unsent() == 0
+        inner.view.transport == Transport::Polling
+            && !inner.slots.is_busy()
+            && inner.mail.outbox.unsent() == 0
     }
 }
 
@@ -120,7 +122,7 @@ impl PendingPoll<'_> {
         }
         if inner.view.end.is_some() || inner.view.transport != Transport::Polling {
             // The task may be gone. A client that has closed the session needs no close packet.
-            inner.slots.requests().poll = PollSlot::Leaving;
+            inner.slots.requests().poll = PollSlot::LeavingLast;
             return Poll::Ready(PollAnswer::Last(match &inner.view.end {
                 Some(end) if end.reason == DisconnectReason::PeerClose => Packet::NOOP,
                 _ => Packet::CLOSE,
@@ -137,12 +139,18 @@ impl Drop for PendingPoll<'_> {
         let mut inner = self.shared.lock();
         let poll = core::mem::take(&mut inner.slots.requests().poll);
         inner.slots.requests().poll_waker = None;
-        if let PollSlot::Answered(answer) = poll
-            && let PollAnswer::Batch(_, messages) = *answer
-        {
-            inner.mail.put_back(messages);
+        match poll {
+            PollSlot::Leaving if self.is_answered => inner.pass_on(0),
+            PollSlot::Answered(answer) => {
+                if let PollAnswer::Batch(_, messages) = *answer {
+                    inner.mail.outbox.put_back(messages);
+                }
+            }
+            _ => {}
         }
         if !self.is_answered {
+            // Those who wait for an answer with messages wait no longer.
+            inner.mail.note_progress();
             inner.fail(if std::thread::panicking() { Failure::Panicked } else { Failure::Aborted });
         }
     }

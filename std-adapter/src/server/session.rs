@@ -212,7 +212,7 @@ fn open_websocket(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: In
 fn restart(engine: &mut Engine<ServerKind>, now: Instant) {
     let sessions = &engine.context().sessions;
     if let Some(first) = &sessions.config.initial_packet {
-        engine.shared.lock().mail.post_first(Outgoing::Message(first.clone()));
+        engine.shared.lock().post_first(Outgoing::Message(first.clone()));
     }
     if engine.session.is_open() {
         let heartbeat = engine.session.heartbeat().unwrap_or(sessions.config.settings.heartbeat());
@@ -310,7 +310,7 @@ fn handle_payload(
 fn answer_poll(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, now: Instant) {
     let limits = Limits::DEFAULT.with_max_packets(engine.context().sessions.config.max_packets_per_payload);
     let mut inner = engine.shared.lock();
-    let queue = inner.mail.unsent_packets();
+    let queue = inner.mail.outbox.packets();
     let Some(batch) = polling.poll_answer(now, &mut engine.session, queue, &limits) else { return };
     let messages = inner.mail.take_outgoing(batch.messages());
     drop(inner);

@@ -43,6 +43,8 @@ pub(super) enum PollSlot {
     Answered(Box<PollAnswer>),
     /// The answer is being written.
     Leaving,
+    /// An answer without messages is being written. The session has ended, or has moved to a WebSocket.
+    LeavingLast,
 }
 
 /// The state of the POST.
@@ -142,6 +144,18 @@ impl Slots {
         matches!(poll, None | Some(PollSlot::Free | PollSlot::Arrived { .. }))
     }
 
+    /// Returns whether a poll waits for an answer.
+    pub(crate) fn is_polled(&self) -> bool {
+        let poll = self.requests.as_deref().map(|requests| &requests.poll);
+        matches!(poll, Some(PollSlot::Arrived { .. } | PollSlot::Waiting))
+    }
+
+    /// Returns whether messages are on their way in the answer to a poll.
+    pub(crate) fn is_answering(&self) -> bool {
+        let poll = self.requests.as_deref().map(|requests| &requests.poll);
+        matches!(poll, Some(PollSlot::Answered(_) | PollSlot::Leaving))
+    }
+
     /// Answers the waiting poll.
     pub(crate) fn answer_poll(&mut self, answer: PollAnswer) {
         let requests = self.requests();
@@ -181,11 +195,8 @@ impl Slots {
 
     /// Returns whether a request of the session or an upgrade is in progress.
     pub(crate) fn is_busy(&self) -> bool {
-        self.requests.as_deref().is_some_and(|Requests { poll, post, is_upgrading, .. }| {
-            matches!(poll, PollSlot::Arrived { .. } | PollSlot::Waiting)
-                || !matches!(post, PostSlot::Free)
-                || *is_upgrading
-        })
+        let is_busy = |requests: &Requests| !matches!(requests.post, PostSlot::Free) || requests.is_upgrading;
+        self.is_polled() || self.requests.as_deref().is_some_and(is_busy)
     }
 
     /// Begins to close a WebSocket that the session does not need. Returns `false` if one is already being closed.

@@ -28,12 +28,20 @@ pub struct Socket {
     head: Option<Head>,
     /// Messages that were received ahead.
     ahead: Queue<Message>,
+    #[cfg(feature = "stream")]
+    sink: Option<Box<crate::MessageSink>>,
 }
 
 impl Socket {
     pub(crate) fn new(shared: Arc<Session>, head: Head) -> Self {
         shared.lock().mail.listen();
-        Self { sender: Sender { shared }, head: Some(head), ahead: Queue::default() }
+        Self {
+            sender: Sender { shared },
+            head: Some(head),
+            ahead: Queue::default(),
+            #[cfg(feature = "stream")]
+            sink: None,
+        }
     }
 
     fn shared(&self) -> &Session {
@@ -72,6 +80,82 @@ impl Socket {
     /// Returns a [`TrySendError`] with the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.sender.try_send(message)
+    }
+
+    /// Sends a message only if the transport takes it at once. Returns whether it was sent.
+    ///
+    /// This is for values of which only the latest matters, such as a position: a client that is slow misses some of
+    /// them, and no queue fills up. A message is not sent while
+    ///
+    /// - the client does not read, so that earlier messages still wait for its WebSocket to take them;
+    /// - no poll waits for an answer, on polling;
+    /// - the outbox is full;
+    /// - the session refuses messages, for the reasons of [`SendErrorKind`](crate::SendErrorKind).
+    ///
+    /// Messages that this turn of the application has sent before do not count as waiting. For a client that has stopped
+    /// reading, the kernel's buffers take some hundred KiB until the first message is not sent.
+    ///
+    /// ```
+    /// use eio_tokio::{Server, Socket};
+    ///
+    /// async fn ticks(socket: Socket) {
+    ///     let mut missed = 0;
+    ///     for tick in 0..100 {
+    ///         if !socket.send_volatile(format!("tick {tick}")) {
+    ///             missed += 1;
+    ///         }
+    ///         tokio::time::sleep(core::time::Duration::from_millis(50)).await;
+    ///     }
+    ///     println!("{} missed {missed} of 100 ticks", socket.id().short());
+    /// }
+    ///
+    /// let builder = Server::builder(ticks);
+    /// # let _ = builder;
+    /// ```
+    pub fn send_volatile(&self, message: impl Into<Message>) -> bool {
+        self.sender.send_volatile(message)
+    }
+
+    /// Waits until every message that was sent before this call has been passed on.
+    ///
+    /// On a WebSocket, a message has been passed on when the kernel has taken all of it. On polling, it has been when the
+    /// answer to a poll that carries it has been handed to the HTTP server. In both cases the client may not have
+    /// received it yet: only an answer of its own application can show that.
+    ///
+    /// A client that does not read, or makes no poll, keeps this waiting until the session ends;
+    /// [`tokio::time::timeout`] shortens the wait. Messages that are sent after the call do not prolong it.
+    ///
+    /// This method is cancel safe: dropping the future has no effect on messages.
+    ///
+    /// # Errors
+    /// Returns a [`Disconnect`] if the session ended before a message had been passed on.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use eio_tokio::{Client, Disconnect, Server, Socket};
+    ///
+    /// async fn report(socket: Socket) -> Result<(), Disconnect> {
+    ///     let _ = socket.try_send("the report");
+    ///     socket.flush().await?;
+    ///     println!("the report has left");
+    ///     Ok(())
+    /// }
+    ///
+    /// let server = Server::builder(|socket| async move {
+    ///     let _ = report(socket).await;
+    /// })
+    /// .build()?;
+    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let url = format!("ws://{}", listener.local_addr()?);
+    /// # tokio::spawn(async move { server.serve(listener).await });
+    /// # let mut socket = Client::builder(url).build()?.connect().await?;
+    /// # assert_eq!(socket.recv().await?, "the report".into());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flush(&self) -> impl Future<Output = Result<(), Disconnect>> {
+        self.shared().flush()
     }
 
     /// Closes the session. Messages that were sent before are still delivered, within the close timeout.
@@ -171,6 +255,9 @@ impl Socket {
     }
 }
 
+#[cfg(feature = "stream")]
+crate::session::sink::stream_and_sink!(Socket: sender.shared);
+
 impl Drop for Socket {
     fn drop(&mut self) {
         self.shared().abandon();
@@ -192,40 +279,11 @@ pub struct Sender {
     shared: Arc<Session>,
 }
 
+crate::session::handle::handle!(Sender of Socket);
+
 impl Sender {
     pub(crate) fn new(shared: Arc<Session>) -> Self {
         Self { shared }
-    }
-
-    /// Sends a message, as [`Socket::send`] does.
-    ///
-    /// # Errors
-    /// The same as for [`Socket::send`].
-    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
-        self.shared.send(message.into())
-    }
-
-    /// Sends a message if the outbox has room now, as [`Socket::try_send`] does.
-    ///
-    /// # Errors
-    /// The same as for [`Socket::try_send`].
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.shared.try_send(Outgoing::Message(message.into()))
-    }
-
-    /// Closes the session, as [`Socket::close`] does.
-    pub fn close(&self) {
-        self.shared.close(None);
-    }
-
-    /// Closes the session with a code and a reason, as [`Socket::close_with`] does.
-    pub fn close_with(&self, frame: CloseFrame) {
-        self.shared.close(Some(frame));
-    }
-
-    /// Waits until the session has ended, and returns how it ended, as [`Socket::closed`] does.
-    pub fn closed(&self) -> impl Future<Output = Disconnect> {
-        self.shared.closed()
     }
 
     /// Returns the client's address, as [`Socket::peer_addr`] does.

@@ -26,8 +26,8 @@ use crate::session::departing::Departing;
 use crate::session::engine::{Engine, Reacts};
 use crate::session::kind::Kind as _;
 use crate::session::machine::Machine as _;
+use crate::session::progress::Written;
 use crate::session::queue::Queue;
-use crate::session::requests::Written;
 use crate::session::silence::SilenceCheck;
 use crate::session::span::SessionSpan;
 use crate::wire::close_frame::CloseFrame;
@@ -69,6 +69,11 @@ pub(crate) trait Role: Sized {
 
     /// Passes packets and messages to HTTP requests.
     fn write_polling(driver: &mut Driver<Self>, now: Instant);
+
+    /// Returns whether messages have to wait for HTTP requests that are in flight, or for an upgrade.
+    fn holds_back(_: &Driver<Self>) -> bool {
+        false
+    }
 
     /// Does the remaining work of a session that has ended.
     fn handle_ended(driver: &mut Driver<Self>, cx: &mut Context<'_>, now: Instant);
@@ -180,9 +185,12 @@ impl<R: Role> Driver<R> {
             // The end is reported before anything is written.
             self.engine.show(now);
         }
-        let written = self.write(cx, now);
+        let mut written = self.write(cx, now);
         R::write_polling(self, now);
+        written.is_stuck |= R::holds_back(self);
         if self.engine.session.has_ended() {
+            // Before the end, so that it finds the messages that were still written.
+            self.engine.note_written(core::mem::take(&mut written));
             self.engine.show(now);
             self.follow_end(now);
             R::handle_ended(self, cx, now);
@@ -239,7 +247,12 @@ impl<R: Role> Driver<R> {
         }
         let mut source = SessionSource { engine, now, written: Written::default() };
         let result = carrier.poll_write(cx, &mut source);
-        let written = source.written;
+        let is_complete = matches!(result, Poll::Ready(Ok(())));
+        let mut written = source.written;
+        if is_complete || carrier.writes_to_kernel() {
+            written.flushed = Some(written.messages);
+        }
+        written.is_stuck = !is_complete && carrier.takes_messages();
         match result {
             Poll::Ready(Ok(())) if carrier.is_closed() => engine.session.handle_closed(now),
             Poll::Ready(Err(error)) => {
@@ -333,7 +346,12 @@ impl<K: Reacts> FrameSource for SessionSource<'_, K> {
     }
 
     fn written(&mut self, messages: usize) {
-        self.written += self.engine.handle_written(self.now, messages);
+        self.written.messages += messages;
+        self.written.bytes += self.engine.handle_written(self.now, messages);
+    }
+
+    fn flushed(&mut self) {
+        self.written.flushed = Some(self.written.messages);
     }
 
     fn is_drained(&self) -> bool {

@@ -17,8 +17,9 @@ use crate::session::end::Disconnect;
 use crate::session::kind::Kind;
 use crate::session::limits::Room;
 use crate::session::machine::Machine as _;
+use crate::session::progress::Written;
 use crate::session::queue::Queue;
-use crate::session::requests::{Requests, Written};
+use crate::session::requests::Requests;
 use crate::session::shared::Shared;
 use crate::session::span::SessionSpan;
 use crate::wire::close_frame::CloseFrame;
@@ -158,7 +159,7 @@ impl<K: Reacts> Engine<K> {
         let mut inner = self.shared.lock();
         let requests = inner.mail.take_requests();
         if writes && !self.has_ended {
-            inner.mail.begin_writing(&mut self.writing);
+            inner.mail.outbox.begin_writing(&mut self.writing);
         }
         drop(inner);
         if let Some(requests) = requests {
@@ -248,7 +249,7 @@ impl<K: Reacts> Engine<K> {
     /// Returns whether the close packet is the next packet to write. `written` messages have been written since the
     /// mailbox last heard of it.
     pub(crate) fn may_close(&self, written: usize) -> bool {
-        self.is_close_due && self.shared.lock().mail.unsent() == written
+        self.is_close_due && self.shared.lock().mail.outbox.unsent() == written
     }
 
     /// Returns the next message that a WebSocket has not begun to write.
@@ -258,18 +259,18 @@ impl<K: Reacts> Engine<K> {
         Some(message)
     }
 
-    /// Handles that a WebSocket has written the oldest `messages` completely. Returns how much that is, which the mailbox
-    /// hears of when the pass is [finished](Self::finish_pass).
-    pub(crate) fn handle_written(&mut self, now: Instant, messages: usize) -> Written {
+    /// Handles that a WebSocket has written the oldest `messages` completely. Returns how many bytes they are. The mailbox
+    /// hears of them when the pass is [finished](Self::finish_pass).
+    pub(crate) fn handle_written(&mut self, now: Instant, messages: usize) -> usize {
         if messages == 0 {
-            return Written::default();
+            return 0;
         }
         let Self { writing, begun, .. } = self;
         let bytes = total_len(writing.iter().take(messages));
         drop(writing.take_first(messages));
         *begun = begun.saturating_sub(u32::try_from(messages).unwrap_or(u32::MAX));
         self.tell(now, Happening::Sent { messages, bytes });
-        Written { messages, bytes }
+        bytes
     }
 
     /// Reports the heartbeats in a payload of polling.
@@ -325,12 +326,17 @@ impl<K: Reacts> Engine<K> {
         }
     }
 
+    /// Notes what a WebSocket has written in a pass.
+    pub(crate) fn note_written(&mut self, written: Written) {
+        self.shared.lock().note_written(written);
+    }
+
     /// Ends a pass in which a WebSocket wrote messages, and copies the session's state into the shared view. Ready if
     /// something has changed since the pass began.
     pub(crate) fn finish_pass(&mut self, cx: &Context<'_>, written: Written) -> Poll<()> {
         let mut inner = self.shared.lock();
         inner.show(&self.session, self.transport);
-        inner.mail.written(written);
+        inner.note_written(written);
         inner.mail.finish_pass();
         inner.mail.poll_change(cx)
     }
@@ -353,12 +359,12 @@ impl<K: Reacts> Engine<K> {
         let end = self.session.end().filter(|_| !self.has_ended)?;
         self.has_ended = true;
         self.begun = 0;
-        inner.mail.end_writing(&mut self.writing);
+        inner.mail.outbox.end_writing(&mut self.writing);
         Some(Disconnect {
             reason: end.reason,
             silent_for: end.silent_for,
             transport: self.transport,
-            unsent: inner.mail.unsent(),
+            unsent: inner.mail.outbox.unsent(),
             close_frame: self.close_frames.take_peers(),
         })
     }

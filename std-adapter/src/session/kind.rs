@@ -7,6 +7,7 @@ use eio_core::handshake::Transport;
 
 use crate::session::limits::Limits;
 use crate::session::machine::Machine;
+use crate::session::mailbox::Mailbox;
 use crate::session::send::SendErrorKind;
 use crate::wire::clock::Clock;
 use crate::wire::message::Message;
@@ -40,5 +41,18 @@ pub(crate) trait Kind: Sized {
     /// Returns why the peer would refuse a message, or `None` if it would not.
     fn why_not(_: &Self::Context, _: &Self::Slots, _: Transport, _: &Message) -> Option<SendErrorKind> {
         None
+    }
+
+    /// Returns whether the transport would take one more message at once, as far as HTTP requests decide that.
+    fn carries_now(
+        context: &Self::Context,
+        slots: &Self::Slots,
+        mail: &Mailbox,
+        transport: Transport,
+    ) -> bool;
+
+    /// Returns whether messages are on their way in the answer to an HTTP request, which may outlive the session.
+    fn is_answering(_: &Self::Slots) -> bool {
+        false
     }
 }

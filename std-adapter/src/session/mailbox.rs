@@ -6,15 +6,14 @@ mod tests;
 
 use core::task::{Context, Poll, Waker};
 
-use eio_core::packet::Packet;
-
 use crate::session::limits::{Limits, Room};
+use crate::session::outbox::{Outbox, narrow};
 use crate::session::queue::Queue;
-use crate::session::requests::{Requests, Written};
+use crate::session::requests::Requests;
 use crate::session::waiting::remember;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
-use crate::wire::outgoing::{Outgoing, total_len};
+use crate::wire::outgoing::Outgoing;
 
 /// The result of taking a message out of the inbox.
 pub(crate) enum Taken {
@@ -39,7 +38,8 @@ enum Application {
 struct Wake {
     task: bool,
     reader: bool,
-    /// Whether to wake callers that wait for room in the outbox, for the opening, for the end, or for a pass.
+    /// Whether to wake callers that wait for room in the outbox, for the opening, until messages have been passed on, for
+    /// the end, or for a pass.
     waiters: bool,
 }
 
@@ -50,16 +50,11 @@ pub(crate) struct Mailbox {
     inbox: Queue<Message>,
     /// The bytes of the messages in the inbox and of those that are lent.
     inbox_bytes: usize,
-    /// The messages that no transport has taken.
-    outbox: Queue<Outgoing>,
-    /// The number of older messages that the task is writing to a WebSocket.
-    in_writing: u32,
+    pub(crate) outbox: Outbox,
     /// How many messages the application has [received](Self::receive) ahead. They count as unread until it asks for more.
     lent: u32,
-    /// The bytes of the messages in the outbox and of those that are being written.
-    outbox_bytes: usize,
-    /// Whether a caller has found the outbox full.
-    room_awaited: bool,
+    /// Whether a caller waits for room in the outbox, or until messages have been passed on.
+    progress_awaited: bool,
     /// Whether the inbox is full, so that the task does not read.
     is_full: bool,
     application: Application,
@@ -68,11 +63,11 @@ pub(crate) struct Mailbox {
     /// Whether the application or a handle has requested the close. Messages are refused from then on.
     closes: bool,
     requests: Requests,
-    /// How many passes callers have asked to wait for.
-    passes_requested: u32,
+    /// How many passes callers have asked to wait for. The counts of passes wrap around.
+    passes_requested: u16,
     /// How many of these the present pass makes, because it began after they were requested.
-    passes_begun: u32,
-    passes_made: u32,
+    passes_begun: u16,
+    passes_made: u16,
     reader: Option<Waker>,
     task: Option<Waker>,
     /// Whether the task waits to be woken.
@@ -111,6 +106,12 @@ impl Mailbox {
     /// Returns the number of messages that the application has not read.
     fn unread(&self) -> usize {
         self.inbox.len() + widen(self.lent)
+    }
+
+    /// Returns whether no message waits for the application, besides those that are lent to it.
+    #[cfg(feature = "stream")]
+    pub(crate) fn is_inbox_empty(&self) -> bool {
+        self.inbox.is_empty()
     }
 
     /// Returns the next message for the application, which has read all that were lent to it. Lends the rest to `ahead` if
@@ -194,7 +195,7 @@ impl Mailbox {
     /// not keep them.
     fn take_unwanted(&mut self) -> Queue<Outgoing> {
         if self.ended && self.application == Application::Gone {
-            self.take_unsent()
+            self.outbox.take_all()
         } else {
             Queue::default()
         }
@@ -205,80 +206,43 @@ impl Mailbox {
     }
 
     /// Returns whether the outbox has room. If it has not, callers are woken when it has.
-    pub(crate) fn has_room(&mut self, limits: &Limits) -> bool {
-        let has_room = self.unsent() < limits.outbox_messages && self.outbox_bytes < limits.outbox_bytes;
-        self.room_awaited |= !has_room;
+    pub(crate) fn finds_room(&mut self, limits: &Limits) -> bool {
+        let has_room = self.outbox.has_room(limits);
+        self.progress_awaited |= !has_room;
         has_room
     }
 
+    /// Puts a message into the outbox.
     pub(crate) fn post(&mut self, outgoing: Outgoing) {
-        self.outbox_bytes += outgoing.message().len();
-        self.outbox.push_back(outgoing);
+        self.outbox.push(outgoing);
         self.wake_task_for_request();
     }
 
-    /// Puts a message before all others.
-    pub(crate) fn post_first(&mut self, outgoing: Outgoing) {
-        self.outbox_bytes += outgoing.message().len();
-        self.outbox.push_front(outgoing);
-    }
-
-    /// Moves the messages to `writing`, for a WebSocket. They count as unsent until they are [`written`](Self::written).
-    pub(crate) fn begin_writing(&mut self, writing: &mut Queue<Outgoing>) {
-        self.in_writing = self.in_writing.saturating_add(narrow(self.outbox.len()));
-        writing.append(&mut self.outbox);
-    }
-
-    /// Notes that a WebSocket has written the oldest messages completely.
-    pub(crate) fn written(&mut self, Written { messages, bytes }: Written) {
-        self.in_writing = self.in_writing.saturating_sub(narrow(messages));
+    /// Notes that a WebSocket has written the oldest `messages` completely.
+    pub(crate) fn written(&mut self, messages: usize, bytes: usize) {
         if messages > 0 {
-            self.make_room(bytes);
+            self.outbox.note_taken(messages, bytes);
+            self.note_progress();
         }
-    }
-
-    /// Takes back the messages that a WebSocket has not written completely. They are the oldest ones.
-    pub(crate) fn end_writing(&mut self, writing: &mut Queue<Outgoing>) {
-        self.in_writing = 0;
-        writing.append(&mut self.outbox);
-        core::mem::swap(writing, &mut self.outbox);
-    }
-
-    /// The packets of the messages that an HTTP request may carry, the oldest first.
-    pub(crate) fn unsent_packets(&self) -> impl Iterator<Item = Packet<'_>> {
-        self.outbox.iter().map(Outgoing::packet)
     }
 
     /// Takes the oldest messages for an HTTP request, at most `at_most`.
     pub(crate) fn take_outgoing(&mut self, at_most: usize) -> Queue<Outgoing> {
         let taken = self.outbox.take_first(at_most);
-        self.make_room(total_len(taken.iter()));
+        self.note_progress();
         taken
     }
 
-    /// Puts messages back that a request did not send. They are the next ones again.
-    pub(crate) fn put_back(&mut self, mut messages: Queue<Outgoing>) {
-        self.outbox_bytes += total_len(messages.iter());
-        messages.append(&mut self.outbox);
-        self.outbox = messages;
-    }
-
-    fn make_room(&mut self, bytes: usize) {
-        self.outbox_bytes = self.outbox_bytes.saturating_sub(bytes);
-        if core::mem::take(&mut self.room_awaited) {
+    /// Wakes the callers that wait for room, or until messages have been passed on.
+    pub(crate) fn note_progress(&mut self) {
+        if core::mem::take(&mut self.progress_awaited) {
             self.wake_waiters();
         }
     }
 
-    /// Returns the number of messages that have not been written completely.
-    pub(crate) fn unsent(&self) -> usize {
-        widen(self.in_writing) + self.outbox.len()
-    }
-
-    /// Takes the messages that the application sent and that were never written.
-    pub(crate) fn take_unsent(&mut self) -> Queue<Outgoing> {
-        self.outbox_bytes = 0;
-        core::mem::take(&mut self.outbox)
+    /// Wakes the present caller when there is room, or when messages have been passed on.
+    pub(crate) fn await_progress(&mut self) {
+        self.progress_awaited = true;
     }
 
     pub(crate) fn request_close(&mut self, frame: Option<CloseFrame>) {
@@ -306,15 +270,15 @@ impl Mailbox {
     }
 
     /// Requests a pass, and returns its number.
-    pub(crate) fn request_pass(&mut self) -> u32 {
+    pub(crate) fn request_pass(&mut self) -> u16 {
         self.passes_requested = self.passes_requested.wrapping_add(1);
         self.wake_task();
         self.passes_requested
     }
 
     /// Returns whether the requested pass with this number has been made.
-    pub(crate) fn has_made(&self, pass: u32) -> bool {
-        self.passes_made.wrapping_sub(pass) <= u32::MAX / 2
+    pub(crate) fn has_made(&self, pass: u16) -> bool {
+        self.passes_made.wrapping_sub(pass) <= u16::MAX / 2
     }
 
     /// Notes that the task has finished a pass: it has read everything, and has handled what was due.
@@ -401,10 +365,6 @@ impl Mailbox {
     pub(crate) fn take_woken_waiters(&mut self) -> bool {
         core::mem::take(&mut self.wake.waiters)
     }
-}
-
-fn narrow(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 fn widen(count: u32) -> usize {

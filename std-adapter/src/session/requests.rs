@@ -1,6 +1,4 @@
-//! What the mailbox passes on besides messages: requests to a session's task, and how much the task has written.
-
-use core::ops::AddAssign;
+//! The requests to a session's task, besides messages.
 
 use crate::wire::close_frame::CloseFrame;
 
@@ -24,19 +22,5 @@ impl Requests {
     pub(crate) fn are_any(&self) -> bool {
         let Self { close, close_frame: _, panicked, cut_off, resume } = *self;
         close | panicked | cut_off | resume
-    }
-}
-
-/// The messages that a WebSocket has written completely.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Written {
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
-}
-
-impl AddAssign for Written {
-    fn add_assign(&mut self, more: Self) {
-        self.messages += more.messages;
-        self.bytes += more.bytes;
     }
 }

@@ -29,9 +29,9 @@ use crate::wire::payload::separator;
 pub(crate) struct Shared<K: Kind> {
     /// The values that do not change while the session lives.
     pub(crate) context: K::Context,
-    /// Signalled when the session opens, when the outbox has room again, when the session ends, and when the task has
-    /// finished a pass that a caller [waits](Self::wait_for_pass) for.
-    changed: Notify,
+    /// Signalled when the session opens, when the outbox has room again or messages have been passed on, when the session
+    /// ends, and when the task has finished a pass that a caller [waits](Self::wait_for_pass) for.
+    pub(crate) changed: Notify,
     inner: Mutex<Inner<K>>,
 }
 
@@ -48,6 +48,10 @@ pub(crate) struct View<S> {
     /// When the pass began.
     now: Instant,
     pub(crate) transport: Transport,
+    /// Whether messages have to wait, because the transport takes no more for now.
+    pub(crate) is_stuck: bool,
+    /// How many messages have been passed on: to the kernel, or by HTTP requests that are over.
+    pub(crate) passed: u32,
     /// How the session ended. Set after the end was reported to observers, and after the last message went into the inbox.
     pub(crate) end: Option<Box<Disconnect>>,
 }
@@ -109,7 +113,7 @@ impl<K: Kind> Shared<K> {
         slots: K::Slots,
     ) -> Self {
         let now = K::clock(&context).now();
-        let view = View { session, now, transport, end: None };
+        let view = View { session, now, transport, is_stuck: false, passed: 0, end: None };
         let inner = Inner { mail: Mailbox::default(), view, slots };
         Self { context, changed: Notify::new(), inner: Mutex::new(inner) }
     }
@@ -131,13 +135,23 @@ impl<K: Kind> Shared<K> {
 
     /// Puts a message into the outbox, if the session accepts it and the outbox has room.
     pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
+        self.send_if(outgoing, |inner| inner.mail.finds_room(K::limits(&self.context))).map(drop)
+    }
+
+    /// Puts a message into the outbox, if the session accepts it and `has_room` is true. Returns the message's number.
+    #[inline]
+    pub(crate) fn send_if(
+        &self,
+        outgoing: Outgoing,
+        has_room: impl FnOnce(&mut Inner<K>) -> bool,
+    ) -> Result<u32, TrySendError> {
         let mut inner = self.lock();
         let now = inner.now(&self.context);
         let refusal = match inner.why_not(now, outgoing.message(), &self.context) {
             Some(kind) => Some(kind),
-            None if inner.mail.has_room(K::limits(&self.context)) => {
+            None if has_room(&mut inner) => {
                 inner.mail.post(outgoing);
-                return Ok(());
+                return Ok(inner.mail.outbox.sent());
             }
             None => None,
         };
@@ -188,9 +202,9 @@ impl<K: Kind> Shared<K> {
     /// Calls `look` now and after every change, until it returns a value.
     pub(crate) fn until<T>(
         &self,
-        mut look: impl FnMut(&Inner<K>) -> Option<T> + Unpin,
+        mut look: impl FnMut(&mut Inner<K>) -> Option<T> + Unpin,
     ) -> impl Future<Output = T> {
-        until(&self.changed, move || look(&self.lock()))
+        until(&self.changed, move || look(&mut self.lock()))
     }
 
     /// Waits until the task has finished a pass that began after this call. Returns at once if the session has ended.
@@ -239,9 +253,16 @@ impl<K: Kind> Shared<K> {
         if inner.view.end.is_none() {
             return Vec::new();
         }
-        let unsent = inner.mail.take_unsent();
+        let unsent = inner.mail.outbox.take_all();
         drop(inner);
         unsent.into_iter().map(Outgoing::into_message).collect()
+    }
+
+    /// Returns whether the session has ended and its inbox is empty.
+    #[cfg(feature = "stream")]
+    pub(crate) fn is_exhausted(&self) -> bool {
+        let inner = self.lock();
+        inner.view.end.is_some() && inner.mail.is_inbox_empty()
     }
 
     pub(crate) fn end(&self) -> Option<Disconnect> {
@@ -255,7 +276,7 @@ impl<K: Kind> Shared<K> {
 
 impl<K: Kind> Inner<K> {
     /// Returns the time. An application that runs in the session's task runs at the time of the task's pass.
-    fn now(&self, context: &K::Context) -> Instant {
+    pub(crate) fn now(&self, context: &K::Context) -> Instant {
         if self.mail.is_application_next() { self.view.now } else { K::clock(context).now() }
     }
 
@@ -275,13 +296,19 @@ impl<K: Kind> Inner<K> {
         self.view.transport = transport;
     }
 
-    /// Returns why the session refuses a message, or `None` if it accepts it.
-    fn why_not(&self, now: Instant, message: &Message, context: &K::Context) -> Option<SendErrorKind> {
+    /// Returns why the session refuses every message, or `None` if it does not.
+    pub(crate) fn refuses_all(&self, now: Instant) -> Option<SendErrorKind> {
         if let Err(error) = self.view.session.check_send(now) {
             return Some(SendErrorKind::Session(error));
         }
-        if self.mail.is_asked_to_close() {
-            return Some(SendErrorKind::Session(eio_core::session::CheckSendError::Closed));
+        let closed = SendErrorKind::Session(eio_core::session::CheckSendError::Closed);
+        self.mail.is_asked_to_close().then_some(closed)
+    }
+
+    /// Returns why the session refuses a message, or `None` if it accepts it.
+    fn why_not(&self, now: Instant, message: &Message, context: &K::Context) -> Option<SendErrorKind> {
+        if let Some(kind) = self.refuses_all(now) {
+            return Some(kind);
         }
         if self.view.transport == Transport::Polling
             && let Some(at) = separator(K::revision(context), message)

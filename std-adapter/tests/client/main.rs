@@ -4,6 +4,7 @@ mod balancers;
 mod ends;
 mod events;
 mod failed_requests;
+mod flushing;
 mod handshake;
 mod limited_phases;
 mod limits;

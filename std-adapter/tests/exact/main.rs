@@ -11,6 +11,7 @@ mod close_frames;
 mod closing;
 mod due;
 mod faults;
+mod flushing;
 mod large_messages;
 mod log_subscribers;
 #[cfg(feature = "metrics")]
@@ -19,5 +20,8 @@ mod separator;
 mod shutdown;
 mod silence;
 mod spans;
+#[cfg(feature = "stream")]
+mod streams;
 mod upgrade;
+mod volatile;
 mod wakers;

@@ -12,7 +12,7 @@ use eio_core::ws::Decoder;
 use eio_tokio::{Disconnect, Observer, Server, ServerBuilder, SessionId, Socket};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -133,6 +133,15 @@ impl Harness {
     /// A connection that holds so many bytes in each direction before its writer must wait.
     pub(crate) fn connect_with_room(&self, bytes: usize) -> Connection {
         let (near, far) = tokio::io::duplex(bytes);
+        self.connect_over(near, far)
+    }
+
+    /// A connection of which the server has the end `far`.
+    pub(crate) fn connect_over(
+        &self,
+        near: DuplexStream,
+        far: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Connection {
         let service = TowerToHyperService::new(self.server.service());
         let task = tokio::spawn(async move {
             let connection =

@@ -60,6 +60,19 @@ impl Stream {
         }
     }
 
+    /// Returns whether each write goes to the kernel itself. TLS and an application's own stream may keep bytes until they
+    /// are flushed.
+    pub(super) fn writes_to_kernel(&self) -> bool {
+        match self {
+            #[cfg(feature = "server")]
+            Self::Socket { .. } => true,
+            #[cfg(feature = "client")]
+            Self::Dialed(stream) => stream.plain_socket().is_some(),
+            #[cfg(feature = "server")]
+            Self::Other(_) => false,
+        }
+    }
+
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buf = ReadBuf::new(room);
         ready!(either!(self, stream => Pin::new(stream).poll_read(cx, &mut buf)))?;

@@ -32,6 +32,11 @@ impl WebSocketIo {
             if let Closing::Written = self.closing {
                 return self.stream.poll_flush(cx);
             }
+            if !self.stream.writes_to_kernel() {
+                // Batch by batch, so that those who wait for a flush need not wait for messages that were sent later.
+                ready!(self.stream.poll_flush(cx))?;
+                source.flushed();
+            }
             // The batch belongs to the thread. If it has to wait, it becomes the connection's.
             let mut batch = BATCH.take().unwrap_or_default();
             self.fill(&mut batch, source)?;

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_pass_that_began_before_it_was_requested_does_not_count() {
-    let mut mail = Mailbox { passes_requested: u32::MAX, passes_made: u32::MAX, ..Mailbox::default() };
+    let mut mail = Mailbox { passes_requested: u16::MAX, passes_made: u16::MAX, ..Mailbox::default() };
     mail.begin_pass(false);
     let requested = mail.request_pass();
     mail.finish_pass();
