@@ -26,7 +26,7 @@ pub struct ClientSocket {
     /// Messages that were received ahead.
     ahead: Queue<Message>,
     #[cfg(feature = "stream")]
-    sink: Option<Box<crate::MessageSink>>,
+    sink: Option<Box<crate::session::sink::MessageSink>>,
 }
 
 /// Ends the session when it is dropped.

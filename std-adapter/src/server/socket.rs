@@ -29,7 +29,7 @@ pub struct Socket {
     /// Messages that were received ahead.
     ahead: Queue<Message>,
     #[cfg(feature = "stream")]
-    sink: Option<Box<crate::MessageSink>>,
+    sink: Option<Box<crate::session::sink::MessageSink>>,
 }
 
 impl Socket {

@@ -43,8 +43,8 @@ macro_rules! handle {
             /// Returns a sink that sends to the session.
             #[cfg(feature = "stream")]
             #[must_use]
-            pub fn sink(&self) -> crate::MessageSink {
-                crate::MessageSink::new(Arc::clone(&self.shared))
+            pub fn sink(&self) -> crate::session::sink::MessageSink {
+                crate::session::sink::MessageSink::new(Arc::clone(&self.shared))
             }
 
             /// Closes the session, as

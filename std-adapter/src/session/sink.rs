@@ -245,11 +245,11 @@ macro_rules! stream_and_sink {
             /// Dropping the socket still closes the session. Dropping the sink has no effect on it. See
             /// [`MessageSink`](crate::MessageSink) for an example.
             #[must_use]
-            pub fn split(self) -> (crate::MessageSink, Self) {
-                (crate::MessageSink::new(Arc::clone(&self.$( $session ).+)), self)
+            pub fn split(self) -> (crate::session::sink::MessageSink, Self) {
+                (crate::session::sink::MessageSink::new(Arc::clone(&self.$( $session ).+)), self)
             }
 
-            fn own_sink(&mut self) -> core::pin::Pin<&mut crate::MessageSink> {
+            fn own_sink(&mut self) -> core::pin::Pin<&mut crate::session::sink::MessageSink> {
                 crate::session::sink::own(&mut self.sink, &self.$( $session ).+)
             }
         }
@@ -280,33 +280,33 @@ macro_rules! stream_and_sink {
         /// come before those of `SinkExt`.
         #[cfg(feature = "stream")]
         impl futures_sink::Sink<Message> for $socket {
-            type Error = crate::SinkError;
+            type Error = crate::session::sink::SinkError;
 
             fn poll_ready(
                 mut self: core::pin::Pin<&mut Self>,
                 cx: &mut core::task::Context<'_>,
-            ) -> core::task::Poll<Result<(), crate::SinkError>> {
+            ) -> core::task::Poll<Result<(), crate::session::sink::SinkError>> {
                 self.own_sink().poll_ready(cx)
             }
 
             fn start_send(
                 mut self: core::pin::Pin<&mut Self>,
                 message: Message,
-            ) -> Result<(), crate::SinkError> {
+            ) -> Result<(), crate::session::sink::SinkError> {
                 self.own_sink().start_send(message)
             }
 
             fn poll_flush(
                 mut self: core::pin::Pin<&mut Self>,
                 cx: &mut core::task::Context<'_>,
-            ) -> core::task::Poll<Result<(), crate::SinkError>> {
+            ) -> core::task::Poll<Result<(), crate::session::sink::SinkError>> {
                 self.own_sink().poll_flush(cx)
             }
 
             fn poll_close(
                 mut self: core::pin::Pin<&mut Self>,
                 cx: &mut core::task::Context<'_>,
-            ) -> core::task::Poll<Result<(), crate::SinkError>> {
+            ) -> core::task::Poll<Result<(), crate::session::sink::SinkError>> {
                 self.own_sink().poll_close(cx)
             }
         }
