@@ -55,6 +55,7 @@
 //! | send to slow peers, know that a message has left, and use streams and sinks | [`sending`] |
 //! | run behind nginx, HAProxy, AWS or Cloudflare, and see the clients' own addresses | [`proxies`] |
 //! | count sessions, messages and disconnects, and draw them in Grafana | [`metrics`] |
+//! | read the server's settings from a file in TOML, YAML or JSON | [`configuration`] |
 //! | see in the log what a session does, and why it ended | [`logs`] |
 //!
 //! The repository's `docs/examples.md` lists whole programs. Without tokio, drive the state machines of [`core`](crate::core)
@@ -76,3 +77,7 @@ pub mod metrics {}
 #[doc = include_str!("guide/logs.md")]
 #[cfg(feature = "server")]
 pub mod logs {}
+
+#[doc = include_str!("guide/configuration.md")]
+#[cfg(feature = "serde")]
+pub mod configuration {}

@@ -61,6 +61,8 @@ pub use client::{
     Client, ClientBuildError, ClientEvent, ClientSender, ClientSocket, ConnectError, HandshakeInfo,
     ProxyError, Reconnecting, RefusalKind, Refused,
 };
+#[cfg(feature = "serde")]
+pub use server::builder::server_config::ServerConfig;
 #[cfg(feature = "server")]
 pub use {
     server::Server,

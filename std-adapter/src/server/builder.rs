@@ -4,6 +4,8 @@ pub(crate) mod build;
 mod callbacks;
 mod connections;
 mod requests;
+#[cfg(feature = "serde")]
+pub(crate) mod server_config;
 
 use std::time::Duration;
 
@@ -73,8 +75,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets all settings of the core at once, for example from a configuration file (feature `serde`): heartbeat,
-    /// liveness, payload limits and timeouts. Setters that you call later change single settings.
+    /// Sets all settings of the core at once: heartbeat, liveness, payload limits and timeouts. Setters that you call
+    /// later change single settings. With feature `serde`, `config` sets everything that a configuration file contains.
     ///
     /// ```
     /// use eio_tokio::{Server, ServerSettings};

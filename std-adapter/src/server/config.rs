@@ -66,7 +66,7 @@ pub(crate) struct HttpConfig {
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
-            path: "/engine.io/".to_owned(),
+            path: Self::DEFAULT_PATH.to_owned(),
             polling: true,
             websocket: true,
             allow_upgrades: true,
@@ -97,6 +97,8 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
+    pub(crate) const DEFAULT_PATH: &str = "/engine.io/";
+
     /// Returns the headers that every answer to this request carries.
     pub(crate) fn common_headers(&self, request: &Parts) -> HeaderMap {
         let mut headers = self.headers.clone();

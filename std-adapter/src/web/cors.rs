@@ -79,7 +79,12 @@ impl Cors {
         if origins.iter().any(|origin| origin.as_ref() == "*") {
             return Ok(Self::any());
         }
-        Ok(Self { origins: Origins::List(parse_all(origins)?), ..Self::any() })
+        Ok(Self::matching(parse_all(origins)?))
+    }
+
+    /// Allows the origins that these patterns match.
+    pub(crate) fn matching(origins: Vec<OriginPattern>) -> Self {
+        Self { origins: Origins::List(origins), ..Self::any() }
     }
 
     /// Sets whether requests with cookies may be answered. Default: no. Browsers do not accept it together with
@@ -130,8 +135,10 @@ impl Cors {
         matches!(&self.origins, Origins::List(origins) if origins.is_empty())
     }
 
-    /// Returns the origins that may connect if the builder has only this setting: those that may read answers.
-    pub(crate) fn allowed_origins(&self) -> AllowedOrigins {
+    /// Returns the pages that may open sessions if [`ServerBuilder::allowed_origins`](crate::ServerBuilder::allowed_origins)
+    /// does not say otherwise: those that may read answers.
+    #[must_use]
+    pub fn allowed_origins(&self) -> AllowedOrigins {
         match &self.origins {
             Origins::Any | Origins::Reflect => AllowedOrigins::Any,
             Origins::List(origins) => AllowedOrigins::List(origins.clone()),

@@ -51,7 +51,12 @@ impl TrustedProxies {
     {
         let networks =
             networks.into_iter().map(|network| network.as_ref().parse()).collect::<Result<_, _>>()?;
-        Ok(Self { forwarding, networks, without_address: false })
+        Ok(Self::from_networks(forwarding, networks))
+    }
+
+    /// Trusts this header in requests from proxies in these networks.
+    pub(crate) fn from_networks(forwarding: Forwarding, networks: Vec<Network>) -> Self {
+        Self { forwarding, networks, without_address: false }
     }
 
     /// Also trusts senders without an address: everybody who may connect to the Unix socket that the server

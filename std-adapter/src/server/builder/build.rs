@@ -66,12 +66,7 @@ impl ServerBuilder {
     /// Returns a [`BuildError`] that names the invalid setting.
     pub fn build(self) -> Result<Server, BuildError> {
         let (sessions, callbacks, mut http) = (self.sessions, self.callbacks, self.http);
-        if !http.path.starts_with('/') {
-            return Err(BuildError::Path(http.path));
-        }
-        if !stands_in_requests(&http.path) {
-            return Err(BuildError::ImpossiblePath(http.path));
-        }
+        check_path(&http.path)?;
         if http.cors.as_ref().is_some_and(Cors::is_contradictory) {
             return Err(BuildError::CredentialsForAnyOrigin);
         }
@@ -115,6 +110,17 @@ impl ServerBuilder {
         http.handshakes = self.handshakes.map(|(count, period)| HandshakeLimiter::new(count, period));
         Ok(Server::new(ServerShared::new(sessions, callbacks, http)))
     }
+}
+
+/// Checks the path of the sessions, which ends with a slash.
+pub(super) fn check_path(path: &str) -> Result<(), BuildError> {
+    if !path.starts_with('/') {
+        return Err(BuildError::Path(path.to_owned()));
+    }
+    if !stands_in_requests(path) {
+        return Err(BuildError::ImpossiblePath(path.to_owned()));
+    }
+    Ok(())
 }
 
 fn micros(period: Duration) -> u64 {

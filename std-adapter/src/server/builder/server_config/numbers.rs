@@ -1,0 +1,83 @@
+//! Whole numbers in a configuration file.
+
+use core::fmt;
+
+use eio_core::settings::{ServerSettings, SettingsError};
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+
+use crate::server::connection::MIN_HEAD;
+
+/// Reads a number that is at least 1.
+pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    at_least::<1, D>(deserializer)
+}
+
+/// Reads a number of bytes that may be zero.
+pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    at_least::<0, D>(deserializer)
+}
+
+/// Reads the limit on the bytes of a request's head.
+pub(super) fn request_head<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    at_least::<{ MIN_HEAD as u64 }, D>(deserializer)
+}
+
+pub(super) fn max_payload<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    within_bounds(ServerSettings::with_max_payload, deserializer)
+}
+
+pub(super) fn max_packets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    within_bounds(ServerSettings::with_max_packets, deserializer)
+}
+
+fn at_least<'de, const LEAST: u64, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    let number = Option::<Number<LEAST>>::deserialize(deserializer)?;
+    // A larger number is no limit in practice, either.
+    Ok(number.map(|number| usize::try_from(number.0).unwrap_or(usize::MAX)))
+}
+
+/// Reads a number of the core's settings, which checks its bounds.
+fn within_bounds<'de, D: Deserializer<'de>>(
+    change: impl Fn(ServerSettings, u32) -> Result<ServerSettings, SettingsError>,
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    let Some(Number::<0>(number)) = Deserialize::deserialize(deserializer)? else { return Ok(None) };
+    // A number above `u32::MAX` is above every limit, too.
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    change(ServerSettings::DEFAULT, number).map(|_| Some(number)).map_err(D::Error::custom)
+}
+
+/// A whole number, at least `LEAST`.
+pub(super) struct Number<const LEAST: u64>(pub(super) u64);
+
+impl<'de, const LEAST: u64> Deserialize<'de> for Number<LEAST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A format such as YAML, asked for a number, would say less about a text.
+        deserializer.deserialize_any(NumberVisitor::<LEAST>).map(Self)
+    }
+}
+
+struct NumberVisitor<const LEAST: u64>;
+
+impl<const LEAST: u64> Visitor<'_> for NumberVisitor<LEAST> {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number without quotes")?;
+        if LEAST > 0 { write!(f, ", at least {LEAST}") } else { Ok(()) }
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
+        if number < LEAST {
+            return Err(E::invalid_value(Unexpected::Unsigned(number), &self));
+        }
+        Ok(number)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<u64, E> {
+        match u64::try_from(number) {
+            Ok(number) => self.visit_u64(number),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
+        }
+    }
+}

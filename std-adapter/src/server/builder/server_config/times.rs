@@ -1,0 +1,141 @@
+//! Times in a configuration file.
+
+use core::fmt;
+use std::time::Duration;
+
+use eio_core::settings::{ServerSettings, SettingsError};
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+
+/// Reads any time.
+pub(super) fn any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    Ok(Option::<Time>::deserialize(deserializer)?.map(|time| time.0))
+}
+
+/// Reads a time that is not zero.
+pub(super) fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    at_least(Duration::from_millis(1), "expected at least 1 ms", deserializer)
+}
+
+/// Reads how long a connection is kept between two requests.
+pub(super) fn idle_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    at_least(Duration::from_secs(1), "expected at least 1s", deserializer)
+}
+
+/// Reads a period of the heartbeat. [`Heartbeat::new`](eio_core::Heartbeat::new) checks both together.
+pub(super) fn period<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let time = above_zero(deserializer)?;
+    match time {
+        Some(time) if !time.subsec_nanos().is_multiple_of(1_000_000) => {
+            Err(D::Error::custom("expected a whole number of milliseconds"))
+        }
+        _ => Ok(time),
+    }
+}
+
+pub(super) fn upgrade_timeout<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    within_bounds(ServerSettings::with_upgrade_timeout, deserializer)
+}
+
+pub(super) fn close_timeout<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    within_bounds(ServerSettings::with_close_timeout, deserializer)
+}
+
+pub(super) fn app_stall_timeout<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    within_bounds(ServerSettings::with_app_stall_timeout, deserializer)
+}
+
+/// Reads a time that needs a unit, because other servers count this one in seconds.
+pub(super) fn max_age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    Ok(Option::<TimeWithUnit>::deserialize(deserializer)?.map(|time| time.0))
+}
+
+fn at_least<'de, D: Deserializer<'de>>(
+    least: Duration,
+    expected: &str,
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    match any(deserializer)? {
+        Some(time) if time < least => Err(D::Error::custom(format_args!(
+            "{} is too short: {expected}",
+            humantime::format_duration(time)
+        ))),
+        time => Ok(time),
+    }
+}
+
+/// Reads a time of the core's settings, which checks its bounds.
+fn within_bounds<'de, D: Deserializer<'de>>(
+    change: impl Fn(ServerSettings, Duration) -> Result<ServerSettings, SettingsError>,
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    let time = any(deserializer)?;
+    match time.map(|time| change(ServerSettings::DEFAULT, time)) {
+        Some(Err(error)) => Err(D::Error::custom(error)),
+        _ => Ok(time),
+    }
+}
+
+/// A time with a unit, or in milliseconds.
+pub(super) struct Time(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TimeVisitor { needs_unit: false }).map(Self)
+    }
+}
+
+/// A time with a unit.
+struct TimeWithUnit(Duration);
+
+impl<'de> Deserialize<'de> for TimeWithUnit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TimeVisitor { needs_unit: true }).map(Self)
+    }
+}
+
+struct TimeVisitor {
+    needs_unit: bool,
+}
+
+impl Visitor<'_> for TimeVisitor {
+    type Value = Duration;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.needs_unit {
+            "a time with a unit, such as \"600s\", because other servers count this one in seconds"
+        } else {
+            "a time such as \"5s\" or \"500ms\", or a whole number of milliseconds"
+        })
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
+        let unit_is_missing = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if unit_is_missing {
+            return Err(E::custom(format_args!(
+                "{text:?} has no unit: expected \"{text}s\", \"{text}ms\", or another time with a unit"
+            )));
+        }
+        humantime::parse_duration(text)
+            .map_err(|error| E::custom(format_args!("{text:?} is not a time: {error}")))
+    }
+
+    fn visit_u64<E: Error>(self, millis: u64) -> Result<Duration, E> {
+        if self.needs_unit {
+            return Err(E::invalid_type(Unexpected::Unsigned(millis), &self));
+        }
+        Ok(Duration::from_millis(millis))
+    }
+
+    fn visit_i64<E: Error>(self, millis: i64) -> Result<Duration, E> {
+        match u64::try_from(millis) {
+            Ok(millis) => self.visit_u64(millis),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(millis), &self)),
+        }
+    }
+}
