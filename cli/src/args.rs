@@ -46,15 +46,23 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     }
     let mut command = Line::command();
     let named = arguments.get(1).and_then(|name| name.to_str());
-    let whose = match named.and_then(|name| command.find_subcommand(name)) {
-        Some(known) => format!("eio {}", known.get_name()),
-        None => "eio".to_owned(),
-    };
-    let line = command
-        .try_get_matches_from_mut(arguments)
-        .and_then(|matches| Line::from_arg_matches(&matches))
-        .map_err(|error| Exit::from_clap(error, &whose))?;
-    Ok(line.command)
+    let named = named.and_then(|name| command.find_subcommand(name)).map(|known| known.get_name().to_owned());
+    let parsed =
+        command.try_get_matches_from_mut(arguments).and_then(|matches| Line::from_arg_matches(&matches));
+    match (parsed, named) {
+        (Ok(line), _) => Ok(line.command),
+        (Err(error), Some(name)) => {
+            let whose = command.find_subcommand(&name).unwrap_or(&command);
+            Err(Exit::from_clap(error, &format!("eio {name}"), whose))
+        }
+        (Err(error), None) => Err(Exit::from_clap(error, "eio", &command)),
+    }
+}
+
+/// Returns the commands and their options.
+#[cfg(test)]
+pub(crate) fn commands() -> clap::Command {
+    Line::command()
 }
 
 /// Returns the long help of a command.
@@ -96,14 +104,9 @@ mod tests {
     }
 
     #[test]
-    fn no_command_serves_with_the_defaults_that_the_help_states() {
+    fn no_command_serves() {
         let (implied, stated) = (parsed("eio").unwrap(), parsed("eio serve").unwrap());
         assert_eq!(format!("{implied:?}"), format!("{stated:?}"));
-        let spelled = parsed(
-            "eio serve --listen 127.0.0.1:3000 --path /engine.io/ --ping-interval 25s --ping-timeout 20s \
-             --upgrade-timeout 10s --idle-timeout 75s --max-payload 1000000 --transports polling,websocket --liveness extend-once",
-        );
-        assert_eq!(format!("{:?}", spelled.unwrap()), format!("{stated:?}"));
     }
 
     #[test]
@@ -150,6 +153,31 @@ mod tests {
                 "eio serve --unix s --unix-mode 888",
                 "--unix-mode: \"888\": expected permissions in octal, such as 600 or 660 [eio serve]",
             ),
+        ] {
+            assert_eq!(sentence(line), expected);
+        }
+    }
+
+    #[test]
+    fn what_was_meant_is_named() {
+        for (line, expected) in [
+            (
+                "eio serve --interval 5s",
+                "unknown option --interval; did you mean --ping-interval? [eio serve]",
+            ),
+            ("eio serve -p 80", "unknown option -p; did you mean --port? [eio serve]"),
+            ("eio --port 80", "unknown option --port; did you mean eio serve --port? [eio]"),
+            (
+                "eio simulate --timeout 5s",
+                "unknown option --timeout; did you mean --ping-timeout? [eio simulate]",
+            ),
+            (
+                "eio serve --host 0.0.0.0",
+                "--host: \"0.0.0.0\": no client uses this host name: to listen on every address, use --listen \
+                 0.0.0.0:3000 [eio serve]",
+            ),
+            ("eio serve --port 80 --unix s", "--port cannot be combined with --unix [eio serve]"),
+            ("eio serve --port 99999", "--port: \"99999\": expected a port from 0 to 65535 [eio serve]"),
         ] {
             assert_eq!(sentence(line), expected);
         }

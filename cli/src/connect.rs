@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::interrupt::{INTERRUPTED, Interrupts};
 use crate::log::Log;
 use crate::output::OnError;
+use crate::sids::Sids;
 use crate::usage::{self, Exit};
 
 /// How long the session may take to close.
@@ -52,7 +53,9 @@ async fn connect(options: &Options) -> Result<ExitCode, Exit> {
     let clock = Clock::start();
     let log = Log::start(clock, options.json, OnError::End);
     let history = Arc::new(Mutex::new(History::new(clock, options.eio, options.opens_on_websocket())));
-    let client = options.client(listener(log.clone(), Arc::clone(&history))).map_err(wrong)?;
+    let client = options
+        .client(listener(log.clone(), Arc::clone(&history), Sids::new(&options.sids)))
+        .map_err(wrong)?;
     let mut interrupts =
         Interrupts::new().map_err(|error| wrong(format!("cannot receive signals: {error}")))?;
 
@@ -80,11 +83,15 @@ async fn connect(options: &Options) -> Result<ExitCode, Exit> {
 }
 
 /// Returns the callback that puts events of the client into the log, and into the history that explains the end.
-fn listener(log: Log<Event>, history: Arc<Mutex<History>>) -> impl Fn(ClientEvent) + Send + Sync + 'static {
+fn listener(
+    log: Log<Event>,
+    history: Arc<Mutex<History>>,
+    sids: Sids,
+) -> impl Fn(ClientEvent) + Send + Sync + 'static {
     move |event| {
         let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
         history.record(&event);
-        let event = Event::of_client(&event, &history);
+        let event = Event::of_client(&event, &history, &sids);
         drop(history);
         if let Some(event) = event {
             log.put(event);

@@ -2,15 +2,18 @@
 
 mod args;
 mod clock;
+mod config_file;
 mod connect;
 mod duration;
 mod interrupt;
 mod log;
+mod nearest;
 mod output;
 mod preview;
 mod proxies;
 mod serve;
 mod settings;
+mod sids;
 mod simulate;
 mod style;
 mod usage;
@@ -25,7 +28,7 @@ fn main() -> ExitCode {
         Err(exit) => return exit.print(),
     };
     let outcome = match command {
-        Command::Serve(options) => serve::run(&options),
+        Command::Serve(options) => serve::run(options),
         Command::Connect(options) => connect::run(&options),
         Command::Simulate(options) => simulate::run(&options),
     };

@@ -4,14 +4,16 @@ mod access;
 mod dashboard;
 mod event;
 mod feed;
+mod file;
 mod listen;
 mod observer;
 mod options;
 mod pages;
+mod settings;
 #[cfg(unix)]
 mod unix;
+mod values;
 
-use core::num::NonZeroUsize;
 use core::pin::pin;
 use core::time::Duration;
 use std::io;
@@ -27,6 +29,8 @@ use self::event::Event;
 use self::observer::SessionObserver;
 pub(crate) use self::options::Options;
 use self::pages::Pages;
+use self::settings::Settings;
+use self::values::Workers;
 use crate::clock::Clock;
 use crate::interrupt::{INTERRUPTED, Interrupts};
 use crate::log::Log;
@@ -40,47 +44,46 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
 
 /// Runs the server until it is interrupted.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, Exit> {
+pub(crate) fn run(options: Options) -> Result<ExitCode, Exit> {
     let wrong = |sentence| Exit::bad_usage("eio serve", sentence);
+    let settings = Settings::new(options).map_err(wrong)?;
     let runtime =
-        runtime(options.workers).map_err(|error| wrong(format!("cannot start the runtime: {error}")))?;
-    let code = runtime.block_on(serve(options)).map_err(wrong)?;
+        runtime(settings.workers()).map_err(|error| wrong(format!("cannot start the runtime: {error}")))?;
+    let code = runtime.block_on(serve(&settings)).map_err(wrong)?;
     // Connections that are still open end with the runtime.
     runtime.shutdown_background();
     Ok(code)
 }
 
-fn runtime(workers: Option<NonZeroUsize>) -> io::Result<Runtime> {
-    match workers.map(NonZeroUsize::get) {
+fn runtime(workers: Option<Workers>) -> io::Result<Runtime> {
+    match workers.map(Workers::get) {
         Some(1) => Builder::new_current_thread().enable_all().build(),
         Some(workers) => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
         None => Builder::new_multi_thread().enable_all().build(),
     }
 }
 
-async fn serve(options: &Options) -> Result<ExitCode, String> {
+async fn serve(settings: &Settings) -> Result<ExitCode, String> {
     let clock = Clock::start();
-    let heartbeat = options.timing.heartbeat()?;
-    let log = Log::start(clock, options.json, OnError::Retry(Box::new(report_output)));
-    let dashboard = Arc::new(Dashboard::default());
+    let log = Log::start(clock, settings.prints_json(), OnError::Retry(Box::new(report_output)));
+    let dashboard = Arc::new(Dashboard::new(settings.sids()));
     let observer = SessionObserver::new(clock, Arc::clone(&dashboard), log.clone());
-    let (listener, address, _cleanup) = listen::listen(options).await?;
-    let access = Access::new(options, &address);
-    let mut builder =
-        options.configure(Server::builder(application(options.echo)), heartbeat).observer(observer);
+    let (listener, address, _cleanup) = listen::listen(settings).await?;
+    let access = Access::new(settings, &address);
+    let mut builder = settings.configure(Server::builder(application(settings.echoes()))).observer(observer);
     if let Some(origins) = access.origins() {
         builder = builder.allowed_origins(origins);
     }
     let server = builder.build().map_err(|error| error.to_string())?;
     let mut interrupts = Interrupts::new().map_err(|error| format!("cannot receive signals: {error}"))?;
     let pages =
-        Pages::new(&server, dashboard, clock, &options.path, &options.about(heartbeat), access, log.clone());
+        Pages::new(&server, dashboard, clock, settings.path(), &settings.about(), access, log.clone());
 
     log.put(Event::Listening {
         address,
-        path: options.path.clone(),
-        heartbeat,
-        liveness: options.timing.liveness(),
+        path: settings.path().to_owned(),
+        heartbeat: settings.heartbeat,
+        liveness: settings.liveness(),
     });
     let mut serving = pin!(listener.serve(&server, pages));
     let mut stopped = false;

@@ -8,26 +8,30 @@ use eio_tokio::Transport;
 
 use crate::duration;
 
-/// The periods of the heartbeat, and which packets count as signs of life.
-#[derive(Args, Clone, Debug, PartialEq, Eq)]
+/// The periods of the heartbeat, and which packets count as signs of life. An option that is not given is `None`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Timing {
-    /// How long after a heartbeat the server sends its next ping
-    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = duration::parse)]
-    ping_interval: Duration,
+    /// How long after a heartbeat the server sends its next ping [default: 25s]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    ping_interval: Option<Duration>,
 
-    /// How long the peer has to answer a ping before its session ends
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration::parse)]
-    ping_timeout: Duration,
+    /// How long the peer has to answer a ping before its session ends [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    ping_timeout: Option<Duration>,
 
-    /// Which packets from a client show the server that the client is alive
-    #[arg(long, value_name = "RULE", default_value = "extend-once")]
-    liveness: Rule,
+    /// Which packets from a client show the server that the client is alive [default: extend-once]
+    #[arg(long, value_name = "RULE")]
+    liveness: Option<Rule>,
 }
 
 impl Timing {
-    /// Returns the periods, or a sentence that says what is wrong with them.
-    pub(crate) fn heartbeat(&self) -> Result<Heartbeat, String> {
-        Heartbeat::new(self.ping_interval, self.ping_timeout).map_err(|error| {
+    /// Returns the periods that are given, and those of `otherwise`; or a sentence that says what is wrong with them.
+    pub(crate) fn heartbeat(&self, otherwise: Heartbeat) -> Result<Heartbeat, String> {
+        Heartbeat::new(
+            self.ping_interval.unwrap_or(otherwise.ping_interval()),
+            self.ping_timeout.unwrap_or(otherwise.ping_timeout()),
+        )
+        .map_err(|error| {
             // The error names the periods as the handshake does.
             error
                 .to_string()
@@ -36,11 +40,13 @@ impl Timing {
         })
     }
 
-    pub(crate) fn liveness(&self) -> Liveness {
+    /// Returns the rule that is given, or `otherwise`.
+    pub(crate) fn liveness(&self, otherwise: Liveness) -> Liveness {
         match self.liveness {
-            Rule::ExtendOnce => Liveness::ExtendOnce,
-            Rule::PongOnly => Liveness::PongOnly,
-            Rule::AnyPacket => Liveness::AnyPacket,
+            None => otherwise,
+            Some(Rule::ExtendOnce) => Liveness::ExtendOnce,
+            Some(Rule::PongOnly) => Liveness::PongOnly,
+            Some(Rule::AnyPacket) => Liveness::AnyPacket,
         }
     }
 }
@@ -78,10 +84,14 @@ mod tests {
 
     #[test]
     fn invalid_periods_are_named_by_their_options() {
-        let timing =
-            |ping_interval, ping_timeout| Timing { ping_interval, ping_timeout, liveness: Rule::ExtendOnce };
+        let timing = |ping_interval, ping_timeout| Timing {
+            ping_interval: Some(ping_interval),
+            ping_timeout: Some(ping_timeout),
+            liveness: None,
+        };
         let second = Duration::from_secs(1);
-        assert!(timing(second, second).heartbeat().is_ok());
+        let heartbeat = |timing: Timing| timing.heartbeat(Heartbeat::DEFAULT);
+        assert!(heartbeat(timing(second, second)).is_ok());
         for (wrong, named) in [
             (timing(Duration::ZERO, second), "--ping-interval is zero"),
             (timing(second, Duration::from_micros(1_500)), "--ping-timeout is not a whole number"),
@@ -90,17 +100,24 @@ mod tests {
                 "--ping-interval + --ping-timeout is above",
             ),
         ] {
-            let sentence = wrong.heartbeat().unwrap_err();
+            let sentence = heartbeat(wrong).unwrap_err();
             assert!(sentence.starts_with(named), "{sentence}");
         }
     }
 
     #[test]
+    fn what_is_not_given_is_as_it_would_be_otherwise() {
+        let otherwise = Heartbeat::from_millis(1_000, 2_000).unwrap();
+        let timing = Timing { ping_timeout: Some(Duration::from_secs(5)), ..Timing::default() };
+        assert_eq!(timing.heartbeat(otherwise), Ok(Heartbeat::from_millis(1_000, 5_000).unwrap()));
+        assert_eq!(timing.liveness(Liveness::AnyPacket), Liveness::AnyPacket);
+    }
+
+    #[test]
     fn rules_have_the_same_name_everywhere() {
         for rule in Rule::value_variants() {
-            let liveness =
-                Timing { ping_interval: Duration::ZERO, ping_timeout: Duration::ZERO, liveness: *rule }
-                    .liveness();
+            let timing = Timing { liveness: Some(*rule), ..Timing::default() };
+            let liveness = timing.liveness(Liveness::default());
             let name = rule.to_possible_value().map(|value| value.get_name().to_owned());
             assert_eq!(name.as_deref(), Some(liveness.as_str()));
         }

@@ -1,5 +1,6 @@
 //! `eio simulate`: shows how a ping interval and a ping timeout behave.
 
+mod json;
 mod link;
 mod timeline;
 
@@ -25,7 +26,7 @@ use crate::usage::{self, Exit};
 /// long, how much traffic the heartbeats cost, and a timeline. The timeline runs the real session logic on a simulated
 /// clock, with a peer that dies without closing the connection.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{MEMBERS}\n{EXAMPLES}"))]
 pub(crate) struct Options {
     #[command(flatten)]
     timing: Timing,
@@ -49,13 +50,34 @@ pub(crate) struct Options {
     /// Which peer dies
     #[arg(long, value_name = "WHO", default_value = "client")]
     dead: Dead,
+
+    /// Print the result as a JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   eio simulate --ping-interval 10s --ping-timeout 5s
   eio simulate --death-at 61s --rtt 600ms --dead server
-  eio simulate --bandwidth 64k --ping-timeout 5s     is a photo too large for this link?";
+  eio simulate --bandwidth 64k --ping-timeout 5s     is a photo too large for this link?
+  eio simulate --json | jq .detection.server";
+
+const MEMBERS: &str = "\
+With --json, the result is one object with these members. Times are in milliseconds.
+  ping_interval_ms, ping_timeout_ms, rtt_ms, eio (revision: 3 or 4), liveness
+  warning      if common proxies cut connections within the ping interval, or null
+  detection    for server and for client: after_death_min_ms, after_death_max_ms,
+               after_packet_ms, after_heartbeat_ms (null: no limit)
+  messages     a list: bits_per_second, largest_bytes
+  cost         heartbeats_per_hour, websocket_bytes_per_hour, wire_bytes_per_hour (with
+               the headers of TCP and IP)
+  timeline     dead (server or client), death_at_ms, first (a list of steps), left_out (how
+               many steps are not listed), last (a list of steps)
+A step of the timeline has at_ms, who (server or client) and step: open, send and receive
+(with packet, and rtt_ms if it was measured), die, or end (with reason, silent_ms and
+after_death_ms).
+";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Dead {
@@ -66,27 +88,49 @@ enum Dead {
 /// Runs the command.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Exit> {
     let wrong = |sentence| Exit::bad_usage("eio simulate", sentence);
-    let heartbeat = options.timing.heartbeat().map_err(wrong)?;
+    let heartbeat = options.timing.heartbeat(Heartbeat::DEFAULT).map_err(wrong)?;
     let timeline = options.timeline(heartbeat).map_err(wrong)?;
-    usage::written(print(options, heartbeat, &timeline, Style::of_stdout(), &mut io::stdout().lock()))?;
+    let out = &mut io::stdout().lock();
+    usage::written(if options.json {
+        writeln!(out, "{}", options.report(heartbeat, &timeline))
+    } else {
+        print(options, heartbeat, &timeline, Style::of_stdout(), out)
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl Options {
+    fn liveness(&self) -> Liveness {
+        self.timing.liveness(Liveness::default())
+    }
+
     fn timeline(&self, heartbeat: Heartbeat) -> Result<Timeline, String> {
         let death_at = self.death_at.unwrap_or(heartbeat.ping_interval() * 5 / 2 + self.rtt * 2);
         let dead = if self.dead == Dead::Client { Role::Client } else { Role::Server };
-        Timeline::new(heartbeat, self.timing.liveness(), self.eio, self.rtt, dead, death_at)
+        Timeline::new(heartbeat, self.liveness(), self.eio, self.rtt, dead, death_at)
     }
 
     /// Returns how soon the server and the client detect a dead peer.
     fn detections(&self, heartbeat: Heartbeat) -> [(Role, Detection); 2] {
-        let liveness = self.timing.liveness();
+        let liveness = self.liveness();
         let (server, client) = match self.eio {
             Revision::V4 => (detect::eio4_server(heartbeat, liveness), detect::eio4_client(heartbeat)),
             Revision::V3 => (detect::eio3_server(heartbeat, liveness), detect::eio3_client(heartbeat)),
         };
         [(Role::Server, server), (Role::Client, client)]
+    }
+
+    /// Returns the largest message that each link transfers within the ping timeout, in bytes.
+    fn largest_messages(&self, heartbeat: Heartbeat) -> Vec<(Bandwidth, u64)> {
+        let links = self.bandwidth.map_or(Bandwidth::TYPICAL.to_vec(), |link| vec![link]);
+        let largest =
+            |link: Bandwidth| detect::largest_message(link.bytes_per_second(), heartbeat.ping_timeout());
+        links.into_iter().map(|link| (link, largest(link))).collect()
+    }
+
+    fn heartbeats_per_hour(&self, heartbeat: Heartbeat) -> f64 {
+        let period = heartbeat.ping_interval() + self.rtt;
+        Duration::from_hours(1).as_secs_f64() / period.as_secs_f64()
     }
 }
 
@@ -103,7 +147,7 @@ fn print(
         "Ping interval {}, ping timeout {timeout}; revision {}, liveness {}.",
         setting(heartbeat.ping_interval()),
         options.eio,
-        options.timing.liveness()
+        options.liveness()
     )?;
     if let Some(warning) = proxies::interval_warning(heartbeat) {
         writeln!(out, "{}", style.paint(Tone::Notable, format!("Warning: {warning}.")))?;
@@ -150,7 +194,7 @@ fn print_detection(options: &Options, heartbeat: Heartbeat, out: &mut dyn Write)
             .map_or("no limit".to_owned(), |bound| format!("{} at most", setting(bound)));
         writeln!(out, "  by the {:<7}{death:<24}{packet:<24}{beat}", role.name())?;
     }
-    if options.timing.liveness() == Liveness::AnyPacket {
+    if options.liveness() == Liveness::AnyPacket {
         writeln!(
             out,
             "  Messages alone keep a session open: a server does not detect that a client's heartbeat is stuck."
@@ -160,9 +204,7 @@ fn print_detection(options: &Options, heartbeat: Heartbeat, out: &mut dyn Write)
 }
 
 fn print_messages(options: &Options, heartbeat: Heartbeat, out: &mut dyn Write) -> io::Result<()> {
-    let links = options.bandwidth.map_or(Bandwidth::TYPICAL.to_vec(), |link| vec![link]);
-    for link in links {
-        let largest = detect::largest_message(link.bytes_per_second(), heartbeat.ping_timeout());
+    for (link, largest) in options.largest_messages(heartbeat) {
         writeln!(out, "  {:<14}{:>16} bytes", link.to_string(), grouped(largest))?;
     }
     writeln!(
@@ -173,8 +215,7 @@ fn print_messages(options: &Options, heartbeat: Heartbeat, out: &mut dyn Write) 
 }
 
 fn print_cost(options: &Options, heartbeat: Heartbeat, out: &mut dyn Write) -> io::Result<()> {
-    let period = heartbeat.ping_interval() + options.rtt;
-    let per_hour = Duration::from_hours(1).as_secs_f64() / period.as_secs_f64();
+    let per_hour = options.heartbeats_per_hour(heartbeat);
     writeln!(
         out,
         "  {per_hour:.0} heartbeats per hour and session; {:.1} kB per hour on WebSocket, {:.1} kB with the headers of TCP \
@@ -215,7 +256,7 @@ mod tests {
 
     fn printed(line: &str) -> String {
         let options: Options = args::options(line);
-        let heartbeat = options.timing.heartbeat().unwrap();
+        let heartbeat = options.timing.heartbeat(Heartbeat::DEFAULT).unwrap();
         let timeline = options.timeline(heartbeat).unwrap();
         let mut out = Vec::new();
         print(&options, heartbeat, &timeline, Style::PLAIN, &mut out).unwrap();
@@ -254,6 +295,43 @@ mod tests {
         let text = printed("--bandwidth 64k --ping-timeout 5s");
         assert!(text.contains("  64 kbit/s               40,000 bytes"), "{text}");
         assert_eq!(text.matches("bit/s").count(), 1);
+    }
+
+    #[test]
+    fn json_has_the_numbers_of_the_text_and_every_member_that_the_help_lists() {
+        let options: Options = args::options("--death-at 61s --json");
+        let heartbeat = options.timing.heartbeat(Heartbeat::DEFAULT).unwrap();
+        let report = options.report(heartbeat, &options.timeline(heartbeat).unwrap());
+        assert_eq!(
+            report["detection"]["server"],
+            serde_json::json!({
+                "after_death_min_ms": 20_000,
+                "after_death_max_ms": 45_000,
+                "after_packet_ms": 45_000,
+                "after_heartbeat_ms": 65_000,
+            })
+        );
+        assert_eq!(
+            report["messages"][1],
+            serde_json::json!({ "bits_per_second": 64_000, "largest_bytes": 160_000 })
+        );
+        assert_eq!(report["cost"]["heartbeats_per_hour"], 143.5);
+        let end = report["timeline"]["last"].as_array().and_then(|steps| steps.last()).unwrap();
+        assert_eq!(
+            end,
+            &serde_json::json!({
+                "at_ms": 95_160.0,
+                "who": "server",
+                "step": "end",
+                "reason": "ping timeout",
+                "silent_ms": 45_000.0,
+                "after_death_ms": 34_160.0,
+            })
+        );
+        let members = report.as_object().unwrap();
+        for name in members.keys().chain(report["timeline"].as_object().unwrap().keys()) {
+            assert!(MEMBERS.contains(name), "{name}");
+        }
     }
 
     #[test]

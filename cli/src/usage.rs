@@ -1,5 +1,7 @@
 //! What the program prints when it exits without running a command: help, or what is wrong; and the exit code.
 
+mod meant;
+
 use core::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -37,11 +39,11 @@ impl Exit {
         Self::BadUsage { sentence: sentence.into(), command: command.to_owned() }
     }
 
-    /// Returns the exit for an error of clap, in our words.
-    pub(crate) fn from_clap(error: clap::Error, command: &str) -> Self {
+    /// Returns the exit for an error of clap, in our words. `named` is the command as it is typed.
+    pub(crate) fn from_clap(error: clap::Error, named: &str, command: &clap::Command) -> Self {
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Self::Text(error),
-            _ => Self::bad_usage(command, sentence(&error)),
+            _ => Self::bad_usage(named, sentence(&error, command)),
         }
     }
 
@@ -83,7 +85,7 @@ fn shown(typed: String) -> String {
 }
 
 /// Options whose values are not repeated, because they can be secret.
-const SECRET: [&str; 2] = ["--auth", "--header"];
+const SECRET: [&str; 3] = ["--auth", "--header", "--sid-key"];
 
 /// Returns `--listen` for `--listen <HOST:PORT>`, and `--socketio` for `--socketio[=<NAMESPACE>]`.
 fn without_placeholder(argument: &str) -> &str {
@@ -91,7 +93,7 @@ fn without_placeholder(argument: &str) -> &str {
 }
 
 /// Returns what is wrong, in one sentence.
-fn sentence(error: &clap::Error) -> String {
+fn sentence(error: &clap::Error, command: &clap::Command) -> String {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join(", "),
@@ -127,7 +129,9 @@ fn sentence(error: &clap::Error) -> String {
             format!("unexpected argument {:?}", shown(option.to_owned()))
         }
         ErrorKind::UnknownArgument => {
-            format!("unknown option {option}{}", likely(ContextKind::SuggestedArg))
+            let meant = meant::option(option, command);
+            let likely = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            format!("unknown option {option}{likely}")
         }
         ErrorKind::InvalidSubcommand => format!(
             "unknown command {:?}{}",

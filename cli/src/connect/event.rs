@@ -16,6 +16,7 @@ use super::history::History;
 use super::options::Options;
 use crate::log::Report;
 use crate::preview::Preview;
+use crate::sids::{SidLabel, Sids};
 use crate::style::{TextLine, Tone};
 
 #[derive(Clone, Debug)]
@@ -33,6 +34,7 @@ pub(crate) enum Event {
     },
     Open {
         handshake: HandshakeInfo,
+        label: SidLabel,
         transport: Transport,
         protocol: Option<String>,
     },
@@ -120,12 +122,15 @@ impl Event {
     }
 
     /// Returns the event to print at once. Messages are printed when they are read, and the end when it is explained.
-    pub(crate) fn of_client(event: &ClientEvent, history: &History) -> Option<Self> {
+    pub(crate) fn of_client(event: &ClientEvent, history: &History, sids: &Sids) -> Option<Self> {
         let protocol = || history.protocol().map(str::to_owned);
         Some(match event {
-            ClientEvent::Opened { handshake, transport } => {
-                Self::Open { handshake: handshake.clone(), transport: *transport, protocol: protocol() }
-            }
+            ClientEvent::Opened { handshake, transport } => Self::Open {
+                handshake: handshake.clone(),
+                label: sids.label(handshake.sid()),
+                transport: *transport,
+                protocol: protocol(),
+            },
             ClientEvent::PingReceived { after, late, left } => {
                 Self::Ping { after: *after, late: *late, left: *left }
             }
@@ -205,9 +210,3 @@ impl Report for Event {
 
 /// A ping that is at least this late stands out.
 const NOTABLY_LATE: Duration = Duration::from_millis(500);
-
-/// Returns the beginning of a sid: enough to find it in a log. Somebody who knows all of it can act as this client.
-fn short(sid: &str) -> String {
-    let shown = sid.chars().count().min(8) / 2;
-    sid.chars().take(shown).chain(['…']).collect()
-}

@@ -14,6 +14,7 @@ use super::exit_code::ExitCode;
 use super::socketio::Namespace;
 use crate::duration;
 use crate::settings::TransportName;
+use crate::sids::SidOptions;
 
 /// Connect to a server, and watch the heartbeats of the session
 ///
@@ -104,6 +105,9 @@ pub(crate) struct Options {
     /// Print each event as a JSON object on one line
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) sids: SidOptions,
 }
 
 fn after_help() -> String {
@@ -118,8 +122,9 @@ Events, one per line. With --json, each is an object with \"event\" (its name), 
 \"ms\" (since the start) and these members:
   connecting  url (without secrets), unix (path of the socket), proxy
   waiting     waited_ms, waiting_for (connection or handshake): printed after 2 s
-  open        sid (its beginning), transport, ping_interval_ms, ping_timeout_ms,
-              max_payload, upgrades, protocol (the WebSocket subprotocol or null),
+  open        sid (its beginning, or all of it with --show-sids), sid_hash (16 digits that
+              are the same in the server's log; see --sid-key), transport,
+              ping_interval_ms, ping_timeout_ms, max_payload, upgrades, protocol (the WebSocket subprotocol or null),
               warning (if common proxies cut connections within the ping interval)
   redirected  to (with --follow-redirects)
   trying      transport, error (of the other transport; with --try-all-transports)

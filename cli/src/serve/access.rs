@@ -7,13 +7,14 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use eio_tokio::AllowedOrigins;
+use eio_tokio::{AllowedOrigins, Cors};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{StatusCode, Uri, Version, header};
 
 use super::listen::Address;
-use super::options::Options;
+use super::settings::Settings;
+use super::values::HostName;
 use crate::style::escape;
 
 /// The host names and origins that may use the server.
@@ -29,25 +30,18 @@ pub(crate) type Denial = (StatusCode, String);
 
 impl Access {
     /// Restricts access if only this machine can connect, or if names are given. The name `*` allows every name.
-    pub(crate) fn new(options: &Options, address: &Address) -> Self {
+    pub(crate) fn new(settings: &Settings, address: &Address) -> Self {
         let is_local = matches!(address, Address::Tcp(address) if address.ip().is_loopback());
-        if options.host.iter().any(|name| name == "*") || !is_local && options.host.is_empty() {
+        let hosts = settings.hosts();
+        if hosts.iter().any(|name| name.as_str() == "*") || !is_local && hosts.is_empty() {
             return Self { names: None, origins: AllowedOrigins::Any };
         }
-        let listening = options.listen.rsplit_once(':').map(|(host, _)| host.to_ascii_lowercase());
-        let names: Arc<[String]> = options.host.iter().cloned().chain(listening).collect();
-        let origins = match &options.cors {
-            Some(cors) if cors.pattern.is_none() => AllowedOrigins::Any,
-            cors => {
-                let pattern = cors.as_ref().and_then(|cors| cors.pattern.clone());
-                let names = Arc::clone(&names);
-                AllowedOrigins::matching(move |origin| {
-                    is_page_of(origin, &names)
-                        || pattern.as_ref().is_some_and(|pattern| {
-                            origin.parse().is_ok_and(|origin| pattern.matches(&origin))
-                        })
-                })
-            }
+        let listening = settings.listen().host().to_ascii_lowercase();
+        let names: Arc<[String]> =
+            hosts.iter().map(HostName::as_str).map(str::to_owned).chain([listening]).collect();
+        let origins = match settings.allowed_origins() {
+            Some(origins) => origins.clone(),
+            None => origins_with_local(settings.cors(), Arc::clone(&names)),
         };
         Self { names: Some(names), origins }
     }
@@ -101,6 +95,19 @@ impl Access {
             ),
         ))
     }
+}
+
+/// Allows the pages of this machine, and those that CORS allows.
+fn origins_with_local(cors: Option<&Cors>, names: Arc<[String]>) -> AllowedOrigins {
+    let patterns = match cors.map(Cors::allowed_origins) {
+        Some(AllowedOrigins::Any) => return AllowedOrigins::Any,
+        Some(AllowedOrigins::List(patterns)) => patterns,
+        _ => Vec::new(),
+    };
+    AllowedOrigins::matching(move |origin| {
+        is_page_of(origin, &names)
+            || origin.parse().is_ok_and(|origin| patterns.iter().any(|pattern| pattern.matches(&origin)))
+    })
 }
 
 /// Returns whether a host is a name of this machine, one of `names`, or an address. An address is safe, because DNS cannot

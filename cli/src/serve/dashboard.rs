@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::event::Name;
 use crate::duration::{millis, precise_millis};
+use crate::sids::{SidLabel, Sids};
 use crate::style::escape;
 
 /// How many open sessions the page shows. Others are only counted.
@@ -25,6 +26,7 @@ const MAX_BEATS: usize = 30;
 /// The data of the page. All times are from one clock.
 #[derive(Default)]
 pub(crate) struct Dashboard {
+    sids: Sids,
     inner: Mutex<Inner>,
 }
 
@@ -47,6 +49,7 @@ struct Inner {
 /// An open session.
 struct OpenSession {
     number: u64,
+    label: SidLabel,
     opened_at: Duration,
     row: Option<Box<Row>>,
 }
@@ -79,16 +82,21 @@ struct Ended {
 }
 
 impl Dashboard {
+    pub(crate) fn new(sids: Sids) -> Self {
+        Self { sids, inner: Mutex::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a session, and gives it a number.
     pub(crate) fn open(&self, session: &Sender, now: Duration) -> Name {
+        let label = self.sids.label(session.id().as_str());
         let mut inner = self.lock();
         inner.version += 1;
         inner.total += 1;
-        let name = Name { number: inner.total, id: session.id() };
+        let name = Name { number: inner.total, id: session.id(), label };
         let row = (inner.shown < MAX_ROWS).then(|| {
             Box::new(Row {
                 version: inner.version,
@@ -100,7 +108,7 @@ impl Dashboard {
             })
         });
         inner.shown += usize::from(row.is_some());
-        inner.open.insert(name.id, OpenSession { number: name.number, opened_at: now, row });
+        inner.open.insert(name.id, OpenSession { number: name.number, label, opened_at: now, row });
         name
     }
 
@@ -137,7 +145,7 @@ impl Dashboard {
     pub(crate) fn close(&self, id: SessionId, end: &Disconnect, now: Duration) -> Option<(Name, Duration)> {
         let mut inner = self.lock();
         let session = inner.open.remove(&id)?;
-        let name = Name { number: session.number, id };
+        let name = Name { number: session.number, id, label: session.label };
         let lived = now.saturating_sub(session.opened_at);
         inner.version += 1;
         inner.shown -= usize::from(session.row.is_some());
@@ -217,7 +225,7 @@ impl Inner {
             row.version = self.version;
             change(row);
         }
-        Some(Name { number: open.number, id })
+        Some(Name { number: open.number, id, label: open.label })
     }
 }
 

@@ -13,13 +13,21 @@ use super::listen::Address;
 use crate::duration::{millis, precise_millis, setting, spoken};
 use crate::log::{Report, lost_text, outcome_words};
 use crate::preview::Preview;
+use crate::sids::SidLabel;
 use crate::style::{TextLine, Tone, cut};
 
-/// The name of a session in the log: its number, and its id, of which only the beginning is shown.
+/// The name of a session in the log: its number, and as much of its id as may be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) number: u64,
     pub(crate) id: SessionId,
+    pub(crate) label: SidLabel,
+}
+
+impl Name {
+    fn sid(&self) -> String {
+        self.label.shown(self.id.as_str())
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -121,7 +129,7 @@ impl Report for Event {
     }
 
     fn subject(&self) -> Option<String> {
-        self.name().map(|name| format!("#{:<4} {}", name.number, name.id.short()))
+        self.name().map(|name| format!("#{:<4} {}", name.number, name.sid()))
     }
 
     fn json(&self) -> Value {
@@ -129,7 +137,8 @@ impl Report for Event {
         if let (Some(name), Some(details)) = (self.name(), details.as_object_mut()) {
             // The session comes first.
             details.shift_insert(0, "session".to_owned(), name.number.into());
-            details.shift_insert(1, "sid".to_owned(), name.id.short().to_string().into());
+            details.shift_insert(1, "sid".to_owned(), name.sid().into());
+            details.shift_insert(2, "sid_hash".to_owned(), name.label.hash().into());
         }
         details
     }

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
-use super::options::Options;
 use super::pages::Pages;
+use super::settings::Settings;
 #[cfg(unix)]
 use super::unix::{self, SocketFile};
 
@@ -37,14 +37,14 @@ pub(super) struct Cleanup {
     _file: Option<SocketFile>,
 }
 
-/// Listens on the address in the options.
-pub(super) async fn listen(options: &Options) -> Result<(Listener, Address, Cleanup), String> {
+/// Listens on the address in the settings.
+pub(super) async fn listen(settings: &Settings) -> Result<(Listener, Address, Cleanup), String> {
     #[cfg(unix)]
-    if let Some(path) = &options.unix {
-        let (listener, file) = unix::listen(path, options.unix_mode)?;
+    if let Some(path) = settings.unix() {
+        let (listener, file) = unix::listen(path, settings.unix_mode())?;
         return Ok((Listener::Unix(listener), Address::Unix(path.clone()), Cleanup { _file: Some(file) }));
     }
-    let listener = tcp(&options.listen).await?;
+    let listener = tcp(settings.listen().as_str()).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     Ok((Listener::Tcp(listener), Address::Tcp(address), Cleanup::default()))
 }

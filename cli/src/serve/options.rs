@@ -1,17 +1,16 @@
-//! The options of `eio serve`, and the server that they configure.
+//! The options of `eio serve`.
 
 use core::num::{NonZeroU32, NonZeroUsize};
 use core::time::Duration;
-#[cfg(unix)]
 use std::path::PathBuf;
 
 use clap::Args;
-use eio_core::{Heartbeat, detect};
-use eio_tokio::{Cors, InvalidOrigin, OriginPattern, ServerBuilder};
-use serde_json::{Value, json};
+use eio_tokio::{Cors, InvalidOrigin};
 
-use crate::duration::{self, millis};
+use super::values::{HostAndPort, HostName, Mode, Workers};
+use crate::duration;
 use crate::settings::{Timing, TransportName};
+use crate::sids::SidOptions;
 
 /// Run an Engine.IO server, and show every session
 ///
@@ -19,7 +18,7 @@ use crate::settings::{Timing, TransportName};
 /// for every open, upgrade, ping, pong, message and close. The page at / shows the sessions live.
 ///
 /// Ctrl-C closes every session, and the server exits with code 0. A second Ctrl-C ends it at once, with code 130. After
-/// an invalid option, or if it cannot listen, the server exits with code 2.
+/// an invalid option or file, or if it cannot listen, the server exits with code 2.
 ///
 /// If the server cannot write to standard output, for example because the disk is full, it says so once on standard error,
 /// and sessions go on. It tries again every second, and drops events when too many are waiting. If nobody reads standard
@@ -28,73 +27,79 @@ use crate::settings::{Timing, TransportName};
 #[command(after_long_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Options {
-    /// The address to listen on. Port 0 picks a free port, which the first line of output shows
+    /// Read the settings from this file: .toml, .yaml, .yml or .json. Options override it
+    ///
+    /// The table below lists its members. An option that is given here replaces the member of the file; a switch, such as
+    /// --echo, can only turn something on.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The address to listen on [default: 127.0.0.1:3000]. Port 0 picks a free port, which the first line of output shows
     ///
     /// On an address that other machines can reach, everybody who reaches it can open sessions and see the page. The page
     /// shows neither the addresses of clients nor the content of messages.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000", value_parser = host_and_port)]
-    pub(crate) listen: String,
+    #[arg(long, value_name = "HOST:PORT", value_parser = HostAndPort::parse)]
+    pub(crate) listen: Option<HostAndPort>,
+
+    /// Listen on this port of 127.0.0.1, or of the host in the file
+    #[arg(long, value_name = "PORT", conflicts_with = "listen", value_parser = port)]
+    pub(crate) port: Option<u16>,
 
     /// Listen on this Unix socket instead
     ///
     /// The server creates the file with the permissions of --unix-mode, and removes it when it ends. It replaces a file
     /// that a killed server has left behind, but no other file, and no socket that another program listens on.
     #[cfg(unix)]
-    #[arg(long, value_name = "PATH", conflicts_with = "listen")]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["listen", "port"])]
     pub(crate) unix: Option<PathBuf>,
 
-    /// The permissions of the file of the Unix socket. Everybody who may write to the file can connect
+    /// The permissions of the file of the Unix socket [default: 600]. Everybody who may write to the file can connect
     #[cfg(unix)]
-    #[arg(long, value_name = "OCTAL", default_value = "600", requires = "unix", value_parser = mode)]
-    pub(crate) unix_mode: u32,
+    #[arg(long, value_name = "OCTAL", value_parser = Mode::parse)]
+    pub(crate) unix_mode: Option<Mode>,
 
-    /// The path of the sessions. Socket.IO clients use /socket.io/
-    #[arg(long, value_name = "PATH", default_value = "/engine.io/", value_parser = path)]
-    pub(crate) path: String,
+    /// The path of the sessions [default: /engine.io/]. Socket.IO clients use /socket.io/
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    pub(crate) path: Option<String>,
 
     #[command(flatten)]
     pub(crate) timing: Timing,
 
-    /// How long an upgrade from polling to WebSocket may take
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
-    upgrade_timeout: Duration,
+    /// How long an upgrade from polling to WebSocket may take [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) upgrade_timeout: Option<Duration>,
 
-    /// How long an idle HTTP connection stays open between two requests. Choose a longer time than that of a proxy in front
-    #[arg(long, value_name = "TIME", default_value = "75s", value_parser = idle)]
-    idle_timeout: Duration,
+    /// How long an idle HTTP connection stays open between two requests [default: 75s]. Choose a longer time than that of a
+    /// proxy in front
+    #[arg(long, value_name = "TIME", value_parser = idle)]
+    pub(crate) idle_timeout: Option<Duration>,
 
-    /// The size of the largest message and of the largest request body, in bytes
-    #[arg(long, value_name = "BYTES", default_value = "1000000", value_parser = bytes)]
-    max_payload: NonZeroU32,
+    /// The size of the largest message and of the largest request body, in bytes [default: 1000000]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) max_payload: Option<NonZeroU32>,
 
-    /// The transports that can open a session: polling, websocket, or both with a comma
-    #[arg(
-        long,
-        value_name = "LIST",
-        default_value = "polling,websocket",
-        value_delimiter = ',',
-        hide_possible_values = true
-    )]
-    transports: Vec<TransportName>,
+    /// The transports that can open a session [default: polling,websocket]: polling, websocket, or both with a comma
+    #[arg(long, value_name = "LIST", value_delimiter = ',', hide_possible_values = true)]
+    pub(crate) transports: Option<Vec<TransportName>>,
 
     /// The most connections at once, WebSockets included. Further ones wait [default: what file descriptors allow]
     ///
     /// While connections wait, the server closes those that send no request for a second. It says on standard error when
     /// it can accept no connection, because of this limit or because it has no file descriptor left, and when it can again.
     #[arg(long, value_name = "N", value_parser = connections)]
-    max_connections: Option<NonZeroUsize>,
+    pub(crate) max_connections: Option<NonZeroUsize>,
 
     /// The most connections at once from one address. Further ones are closed [default: no limit]
     #[arg(long, value_name = "N", value_parser = connections)]
-    max_connections_per_address: Option<NonZeroUsize>,
+    pub(crate) max_connections_per_address: Option<NonZeroUsize>,
 
     /// Do not let sessions move from polling to WebSocket
     #[arg(long)]
-    no_upgrades: bool,
+    pub(crate) no_upgrades: bool,
 
     /// Also serve clients of revision 3: Socket.IO 1 and 2
     #[arg(long)]
-    eio3: bool,
+    pub(crate) eio3: bool,
 
     #[arg(
         long,
@@ -103,7 +108,7 @@ pub(crate) struct Options {
         help = "Let web pages of this origin use the server: https://app.example, https://*.app.example for all \
                 subdomains, or * for every origin"
     )]
-    pub(crate) cors: Option<Pages>,
+    pub(crate) cors: Option<Cors>,
 
     /// Also answer to this host name, or to every name with *. May be repeated
     ///
@@ -111,12 +116,12 @@ pub(crate) struct Options {
     /// end with .localhost), only to web pages from this machine, and to what --host and --cors allow. Otherwise every web
     /// page in a browser on this machine could open sessions and, with a host name that points here, read the page. On
     /// other addresses, the server answers to every name unless --host is given.
-    #[arg(long, value_name = "NAME", value_parser = host_name)]
-    pub(crate) host: Vec<String>,
+    #[arg(long, value_name = "NAME", value_parser = HostName::parse)]
+    pub(crate) host: Vec<HostName>,
 
     /// The number of threads that serve [default: one per core]
-    #[arg(long, value_name = "N", value_parser = workers)]
-    pub(crate) workers: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = Workers::parse)]
+    pub(crate) workers: Option<Workers>,
 
     /// Send every message back to its sender
     #[arg(long)]
@@ -125,6 +130,9 @@ pub(crate) struct Options {
     /// Print each event as a JSON object on one line
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) sids: SidOptions,
 }
 
 const AFTER_HELP: &str = "\
@@ -144,85 +152,40 @@ Events, one per line. With --json, each is an object with \"event\" (its name), 
              path, the host name or the origin, target, status, message, peer
   closing    sessions: how many were open when the server began to stop
   lost       count: how many events were dropped because nobody read them in time
-An event of a session also has session (its number, from 1) and sid (the first four
-characters of its id, because somebody who knows the whole id can act as its client).
+An event of a session also has session (its number, from 1), sid (the first four characters
+of its id, because somebody who knows the whole id can act as its client; or all of it with
+--show-sids) and sid_hash (16 digits that are the same in the logs of eio connect and of
+other servers; see --sid-key).
+
+Members of the file of --config. All are optional. Times are texts with a unit, such as
+\"25s\", or whole milliseconds. Names with underscores, such as ping_interval, mean the same.
+  listen, unix, unixMode, workers, echo, json, showSids, sidKey
+                     the options of these names (--listen, --unix, ..)
+  allowedHosts       a list of host names: --host
+  path, transports, allowUpgrades, allowEIO3, maxPayload (or maxHttpBufferSize)
+  pingInterval, pingTimeout, liveness, firstPingJitter, upgradeTimeout, closeTimeout,
+  appStallTimeout, requestTimeout, idleTimeout
+  maxSessions, maxConnections, maxConnectionsPerAddress, maxPackets,
+  maxPacketsPerPayload, maxRequestHead, maxRequestHeaders, inboxMessages, inboxBytes,
+  outboxMessages, outboxBytes
+  handshakesPerAddress   { count, period }
+  cors               { origins, credentials, methods, allowedHeaders, exposedHeaders,
+                     maxAge }
+  allowedOrigins     a list of origins, \"same-origin\" or \"*\"
+  trustedProxies     { header (x-forwarded-for or forwarded), networks, withoutAddress }
+  cookie             a name, or { name, path, httpOnly, secure, sameSite, maxAge }
+  responseHeaders    names and values
+  initialPacket, compression, compressionThreshold, http2
+The documentation of eio-tokio explains each (ServerConfig), and has a whole file in the
+chapter \"configuration\" of its guide.
 
 Examples:
   eio serve --echo
   eio serve --listen 0.0.0.0:3000 --path /socket.io/
   eio serve --unix /run/eio/eio.sock --unix-mode 660   for a proxy in the file's group
   eio serve --ping-interval 2s --ping-timeout 1s       see dead clients detected soon
+  eio serve --config eio.toml --port 8080              the file's settings, on another port
   eio serve --json | grep '\"event\":\"close\"'";
-
-impl Options {
-    /// Applies these options to a builder.
-    pub(crate) fn configure(&self, builder: ServerBuilder, heartbeat: Heartbeat) -> ServerBuilder {
-        let builder = match &self.cors {
-            Some(pages) => builder.cors(pages.cors.clone()),
-            None => builder,
-        };
-        let builder = match self.max_connections {
-            Some(connections) => builder.max_connections(connections.get()),
-            None => builder,
-        };
-        let builder = match self.max_connections_per_address {
-            Some(connections) => builder.max_connections_per_address(connections.get()),
-            None => builder,
-        };
-        builder
-            .heartbeat(heartbeat)
-            .liveness(self.timing.liveness())
-            .path(&self.path)
-            .upgrade_timeout(self.upgrade_timeout)
-            .idle_timeout(self.idle_timeout)
-            .max_payload(self.max_payload.get())
-            .transports(self.allows(TransportName::Polling), self.allows(TransportName::Websocket))
-            .allow_upgrades(!self.no_upgrades)
-            .eio3(self.eio3)
-    }
-
-    /// Describes the server for the page.
-    pub(crate) fn about(&self, heartbeat: Heartbeat) -> Value {
-        let liveness = self.timing.liveness();
-        let detection = detect::eio4_server(heartbeat, liveness);
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "path": self.path,
-            "websocket": self.allows(TransportName::Websocket),
-            "polling": self.allows(TransportName::Polling),
-            "eio3": self.eio3,
-            "echo": self.echo,
-            "interval_ms": millis(heartbeat.ping_interval()),
-            "timeout_ms": millis(heartbeat.ping_timeout()),
-            "liveness": liveness.as_str(),
-            "noticed_min_ms": millis(detection.after_death_min),
-            "noticed_max_ms": millis(detection.after_death_max),
-        })
-    }
-
-    fn allows(&self, transport: TransportName) -> bool {
-        self.transports.contains(&transport)
-    }
-}
-
-fn host_and_port(text: &str) -> Result<String, &'static str> {
-    const EXPECTED: &str = "expected HOST:PORT, such as 127.0.0.1:3000";
-    let (host, port) = text.rsplit_once(':').ok_or(EXPECTED)?;
-    // An IPv6 address needs brackets, because otherwise its last group looks like a port.
-    let bare_ipv6 = host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
-    if host.is_empty() || bare_ipv6 || port.parse::<u16>().is_err() {
-        return Err(EXPECTED);
-    }
-    Ok(text.to_owned())
-}
-
-#[cfg(unix)]
-fn mode(text: &str) -> Result<u32, &'static str> {
-    u32::from_str_radix(text, 8)
-        .ok()
-        .filter(|mode| *mode <= 0o777)
-        .ok_or("expected permissions in octal, such as 600 or 660")
-}
 
 fn path(text: &str) -> Result<String, &'static str> {
     if !text.starts_with('/') {
@@ -234,27 +197,12 @@ fn path(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// The web pages that may use the server.
-#[derive(Clone, Debug)]
-pub(crate) struct Pages {
-    cors: Cors,
-    /// `None` allows every origin.
-    pub(crate) pattern: Option<OriginPattern>,
+fn origin(text: &str) -> Result<Cors, InvalidOrigin> {
+    Cors::origins([text])
 }
 
-fn origin(text: &str) -> Result<Pages, InvalidOrigin> {
-    let pattern = if text == "*" { None } else { Some(text.parse()?) };
-    Ok(Pages { cors: Cors::origins([text])?, pattern })
-}
-
-fn host_name(text: &str) -> Result<String, &'static str> {
-    let is_name =
-        !text.contains('*') && text.parse::<http::uri::Authority>().is_ok_and(|name| name.host() == text);
-    if text == "*" || is_name {
-        Ok(text.to_ascii_lowercase())
-    } else {
-        Err("expected a host name without a port, such as dev.example, or *")
-    }
+fn port(text: &str) -> Result<u16, &'static str> {
+    text.parse().map_err(|_| "expected a port from 0 to 65535")
 }
 
 fn bytes(text: &str) -> Result<NonZeroU32, &'static str> {
@@ -273,36 +221,9 @@ fn connections(text: &str) -> Result<NonZeroUsize, &'static str> {
     text.parse().map_err(|_| "expected a number of connections, at least 1")
 }
 
-fn workers(text: &str) -> Result<NonZeroUsize, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|workers: &NonZeroUsize| workers.get() <= 1_024)
-        .ok_or("expected a number from 1 to 1024")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_has_a_host_and_a_port() {
-        for text in ["127.0.0.1:3000", "localhost:0", "[::1]:80", "0.0.0.0:65535"] {
-            assert!(host_and_port(text).is_ok(), "{text}");
-        }
-        for text in ["", "3000", ":3000", "localhost", "::1", "::1:3000", "a:65536", "a:b"] {
-            assert!(host_and_port(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_host_is_a_name_without_a_port_or_a_star() {
-        for text in ["dev.example", "DEV", "*", "10.0.2.2"] {
-            assert_eq!(host_name(text), Ok(text.to_ascii_lowercase()));
-        }
-        for text in ["", "dev.example:80", "http://dev.example", "a b", "a@b", "*.example"] {
-            assert!(host_name(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_path_has_neither_query_nor_fragment() {

@@ -11,6 +11,10 @@ impl Bandwidth {
     /// A radio modem, a phone at the edge of its cell, DSL upstream, and Wi-Fi.
     pub(crate) const TYPICAL: [Self; 4] = [Self(9_600), Self(64_000), Self(1_000_000), Self(50_000_000)];
 
+    pub(crate) const fn bits_per_second(self) -> u64 {
+        self.0
+    }
+
     pub(crate) const fn bytes_per_second(self) -> u64 {
         self.0 / 8
     }

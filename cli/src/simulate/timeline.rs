@@ -9,8 +9,9 @@ use eio_core::handshake::{Handshake, Sid};
 use eio_core::packet::{Packet, PacketType};
 use eio_core::session::{SessionEnd, SessionEvent};
 use eio_core::{ClientSession, Heartbeat, Instant, Liveness, Revision, ServerSession};
+use serde_json::{Value, json};
 
-use crate::duration::{exact, spoken};
+use crate::duration::{exact, precise_millis, spoken};
 use crate::style::{Style, Tone};
 
 /// The most heartbeats in a simulation, so that it ends soon.
@@ -103,6 +104,20 @@ impl Timeline {
         self.last.push_back((at, step));
     }
 
+    /// Returns the timeline as JSON.
+    pub(crate) fn json(&self) -> Value {
+        let steps = |steps: &mut dyn Iterator<Item = &(Duration, Step)>| -> Vec<Value> {
+            steps.map(|(at, step)| step.json(*at, self.death_at)).collect()
+        };
+        json!({
+            "dead": self.dead.name(),
+            "death_at_ms": precise_millis(self.death_at),
+            "first": steps(&mut self.first.iter()),
+            "left_out": self.left_out,
+            "last": steps(&mut self.last.iter()),
+        })
+    }
+
     /// Writes the timeline.
     pub(crate) fn print(&self, style: Style, out: &mut dyn Write) -> io::Result<()> {
         for line in &self.first {
@@ -128,6 +143,33 @@ impl Timeline {
             write!(out, ", {} after the death", exact(at.saturating_sub(self.death_at)))?;
         }
         writeln!(out)
+    }
+}
+
+impl Step {
+    fn json(&self, at: Duration, death_at: Duration) -> Value {
+        let (who, step, details) = match self {
+            Self::Opens(role) => (role, "open", json!({})),
+            Self::Sends(role, packet) => (role, "send", json!({ "packet": packet.to_string() })),
+            Self::Receives(role, packet, rtt) => {
+                (role, "receive", json!({ "packet": packet.to_string(), "rtt_ms": rtt.map(precise_millis) }))
+            }
+            Self::Dies(role) => (role, "die", json!({})),
+            Self::Ends(role, end) => (
+                role,
+                "end",
+                json!({
+                    "reason": end.reason.as_str(),
+                    "silent_ms": precise_millis(end.silent_for),
+                    "after_death_ms": precise_millis(at.saturating_sub(death_at)),
+                }),
+            ),
+        };
+        let mut json = json!({ "at_ms": precise_millis(at), "who": who.name(), "step": step });
+        if let (Value::Object(json), Value::Object(details)) = (&mut json, details) {
+            json.extend(details);
+        }
+        json
     }
 }
 

@@ -1,6 +1,7 @@
 //! The built program, as people and scripts run it: its lines, signals, exit codes and page.
 
 mod access;
+mod config;
 mod connect;
 mod connection;
 mod output;

@@ -94,8 +94,12 @@ pub(crate) struct WebSocket {
 
 impl WebSocket {
     pub(crate) fn open(address: &str, eio: u8) -> Self {
+        Self::open_at(address, "/engine.io/", eio)
+    }
+
+    pub(crate) fn open_at(address: &str, path: &str, eio: u8) -> Self {
         let mut stream = connect(address);
-        let request = request(address, &format!("/engine.io/?EIO={eio}&transport=websocket"), "");
+        let request = request(address, &format!("{path}?EIO={eio}&transport=websocket"), "");
         stream.write_all(request.as_bytes()).expect("the server reads");
         let mut stream = BufReader::new(stream);
         skip_head(&mut stream);

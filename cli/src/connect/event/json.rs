@@ -3,10 +3,11 @@
 use eio_tokio::{HandshakeInfo, Transport};
 use serde_json::{Value, json};
 
-use super::{Event, short};
+use super::Event;
 use crate::duration::{millis, precise_millis};
 use crate::log::outcome_words;
 use crate::proxies::{interval_warning, stripped_upgrade_hint};
+use crate::sids::SidLabel;
 use crate::style::cut;
 
 impl Event {
@@ -18,7 +19,9 @@ impl Event {
                 "waited_ms": millis(*since),
                 "waiting_for": if *is_connected { "handshake" } else { "connection" },
             }),
-            Self::Open { handshake, transport, protocol } => open(handshake, *transport, protocol.as_deref()),
+            Self::Open { handshake, label, transport, protocol } => {
+                open(handshake, *label, *transport, protocol.as_deref())
+            }
             Self::Redirected { to } => json!({ "to": to }),
             Self::TryingTransport { transport, error } => json!({
                 "transport": transport.as_str(),
@@ -59,11 +62,12 @@ impl Event {
     }
 }
 
-fn open(handshake: &HandshakeInfo, transport: Transport, protocol: Option<&str>) -> Value {
+fn open(handshake: &HandshakeInfo, label: SidLabel, transport: Transport, protocol: Option<&str>) -> Value {
     let upgrades: &[&str] =
         if handshake.upgrades().contains(Transport::WebSocket) { &["websocket"] } else { &[] };
     json!({
-        "sid": short(handshake.sid()),
+        "sid": label.shown(handshake.sid()),
+        "sid_hash": label.hash(),
         "transport": transport.as_str(),
         "ping_interval_ms": millis(handshake.heartbeat().ping_interval()),
         "ping_timeout_ms": millis(handshake.heartbeat().ping_timeout()),

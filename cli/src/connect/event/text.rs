@@ -5,10 +5,11 @@ use core::time::Duration;
 
 use eio_tokio::{HandshakeInfo, Transport};
 
-use super::{Event, short};
+use super::Event;
 use crate::duration::{setting, spoken};
 use crate::log::{Report as _, lost_text, outcome_words};
 use crate::proxies::{interval_warning, stripped_upgrade_hint};
+use crate::sids::SidLabel;
 use crate::style::{TextLine, Tone, cut};
 
 impl Event {
@@ -16,8 +17,8 @@ impl Event {
     pub(super) fn write_text(&self, line: &mut TextLine) -> fmt::Result {
         match self {
             Self::Connecting { url, unix, proxy } => connecting(url, unix.as_deref(), proxy.as_deref(), line),
-            Self::Open { handshake, transport, protocol } => {
-                open(handshake, *transport, protocol.as_deref(), line)
+            Self::Open { handshake, label, transport, protocol } => {
+                open(handshake, *label, *transport, protocol.as_deref(), line)
             }
             Self::Waiting { since, is_connected } => waiting(*since, *is_connected, line),
             Self::Redirected { to } => write!(line, "to {}", cut(to)),
@@ -84,12 +85,13 @@ fn connecting(url: &str, unix: Option<&str>, proxy: Option<&str>, line: &mut Tex
 
 fn open(
     handshake: &HandshakeInfo,
+    label: SidLabel,
     transport: Transport,
     chosen: Option<&str>,
     line: &mut TextLine,
 ) -> fmt::Result {
     let heartbeat = handshake.heartbeat();
-    write!(line, "{}, on {}", short(handshake.sid()), transport.as_str())?;
+    write!(line, "{}, on {}", label.shown(handshake.sid()), transport.as_str())?;
     protocol(chosen, line)?;
     write!(
         line,

@@ -1,0 +1,406 @@
+//! `eio serve --config`: what a file sets, what an option overrides, and what is wrong with a file.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::connection::Directory;
+use crate::peer::{WebSocket, get, head};
+use crate::program::{Eio, lines_of};
+
+/// Starts a server with this file, and returns its address and its event `listening`.
+fn serve(file: &str, options: &[&str]) -> (Eio, String, serde_json::Value) {
+    let mut server = Eio::start(&[&["serve", "--json", "--config", file], options].concat());
+    let listening = server.event("listening");
+    let address = listening["address"].as_str().unwrap_or_default().to_owned();
+    (server, address, listening)
+}
+
+/// Returns what is wrong with a file. The program exits soon, with code 2.
+fn mistake(file: &str) -> String {
+    let mut program = Eio::start(&["serve", "--listen", "127.0.0.1:0", "--config", file]);
+    assert_eq!(program.exit_code_within(Duration::from_secs(10)), 2, "{:?}", program.rest());
+    let errors = program.errors();
+    let lines = lines_of(&errors);
+    assert_eq!((lines.len(), lines[1]), (2, "Run 'eio serve --help' to see the options"), "{errors}");
+    assert!(program.rest().is_empty());
+    lines[0].strip_prefix("eio: ").unwrap().to_owned()
+}
+
+/// Returns the answer that opens a session on polling.
+fn opening(address: &str, path: &str) -> String {
+    get(address, &format!("{path}?EIO=4&transport=polling"))
+}
+
+#[test]
+fn toml_yaml_and_json_set_the_same() {
+    let directory = Directory::new("formats");
+    for (name, text) in [
+        (
+            "a.toml",
+            "listen = \"127.0.0.1:0\"\npath = \"/chat\"\nping_interval = \"10s\"\npingTimeout = 5000\n[cors]\norigins = [\"https://app.example\"]\n",
+        ),
+        (
+            "a.yaml",
+            "# a comment\nlisten: 127.0.0.1:0\npath: /chat\nping_interval: 10s\npingTimeout: 5000\ncors:\n  origins: [https://app.example]\n",
+        ),
+        (
+            "a.YML",
+            "listen: '127.0.0.1:0'\npath: \"/chat\"\npingInterval: 10000\nping_timeout: 5s\ncors: {origin: 'https://app.example'}\n",
+        ),
+        (
+            "a.json",
+            "\u{feff}{\"listen\": \"127.0.0.1:0\", \"path\": \"/chat\", \"pingInterval\": \"10s\", \"ping_timeout\": \"5000ms\", \"cors\": {\"origins\": \"https://app.example\"}}",
+        ),
+    ] {
+        let (_server, address, listening) = serve(&directory.write(name, text), &[]);
+        assert_eq!(
+            (&listening["ping_interval_ms"], &listening["ping_timeout_ms"]),
+            (&10_000.into(), &5_000.into())
+        );
+        let answer = opening(&address, "/chat/");
+        assert!(answer.contains("access-control-allow-origin: https://app.example"), "{name}: {answer}");
+        assert!(answer.contains(r#""pingInterval":10000,"pingTimeout":5000"#), "{name}: {answer}");
+    }
+}
+
+/// Everything that an option sets as well.
+const FILE: &str = "\
+listen = '127.0.0.1:1'
+path = '/file/'
+pingInterval = '7s'
+pingTimeout = '6s'
+liveness = 'any-packet'
+idleTimeout = '120s'
+maxPayload = 5000
+transports = ['polling']
+allowUpgrades = true
+allowEIO3 = false
+allowedOrigins = ['https://file.example']
+allowedHosts = ['file.example']
+workers = 1
+echo = true
+sidKey = 'file'
+[cors]
+origins = ['https://file.example']
+";
+
+#[test]
+fn a_file_sets_what_options_set() {
+    let directory = Directory::new("file");
+    let file = directory.write("a.toml", FILE);
+    let (mut server, address, listening) = serve(&file, &["--port", "0"]);
+    assert_eq!((&listening["path"], &listening["liveness"]), (&"/file/".into(), &"any-packet".into()));
+    assert_eq!(
+        (&listening["ping_interval_ms"], &listening["ping_timeout_ms"]),
+        (&7_000.into(), &6_000.into())
+    );
+    assert!(head(&address, "/").to_lowercase().contains("keep-alive: timeout=120"));
+    let answer = opening(&address, "/file/");
+    assert!(answer.contains(r#""maxPayload":5000"#), "{answer}");
+    assert!(answer.contains("access-control-allow-origin: https://file.example"), "{answer}");
+    assert_eq!(server.event("open")["transport"], "polling");
+    let refused = WebSocket::refused(&address, "/file/?EIO=4&transport=websocket");
+    assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
+    let page = get(&address, "/");
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let by_name = |name: &str| crate::peer::first_line(&address, "/", &format!("Host: {name}\r\n"));
+    assert!(by_name("file.example").contains("200") && by_name("option.example").contains("403"));
+}
+
+#[test]
+fn an_option_overrides_the_file() {
+    let directory = Directory::new("override");
+    let file = directory.write("a.toml", FILE);
+    let options = "--listen 127.0.0.1:0 --path /option/ --ping-interval 9s --liveness pong-only --idle-timeout 150s \
+                   --max-payload 6000 --transports websocket,polling --no-upgrades --eio3 --cors https://option.example \
+                   --host option.example --workers 2";
+    let (mut server, address, listening) = serve(&file, &options.split_whitespace().collect::<Vec<_>>());
+    assert_eq!((&listening["path"], &listening["liveness"]), (&"/option/".into(), &"pong-only".into()));
+    // The option gives one of the two periods, and the file the other one.
+    assert_eq!(
+        (&listening["ping_interval_ms"], &listening["ping_timeout_ms"]),
+        (&9_000.into(), &6_000.into())
+    );
+    assert!(head(&address, "/").to_lowercase().contains("keep-alive: timeout=150"));
+    let answer = opening(&address, "/option/");
+    assert!(answer.contains(r#""upgrades":[]"#) && answer.contains(r#""maxPayload":6000"#), "{answer}");
+    assert!(answer.contains("access-control-allow-origin: https://option.example"), "{answer}");
+    let statuses = |origin: &str| {
+        let target = "/option/?EIO=4&transport=polling";
+        crate::peer::first_line(&address, target, &format!("Host: {address}\r\nOrigin: {origin}\r\n"))
+    };
+    assert!(statuses("https://option.example").contains("200"));
+    assert!(statuses("https://file.example").contains("403"));
+    let by_name = |name: &str| crate::peer::first_line(&address, "/", &format!("Host: {name}\r\n"));
+    assert!(by_name("option.example").contains("200") && by_name("file.example").contains("403"));
+    // A switch that is not given leaves what the file says.
+    let mut client = WebSocket::open_at(&address, "/option/", 3);
+    client.send("4hello");
+    assert_eq!(client.next().as_deref(), Some("4hello"));
+    let open = core::iter::repeat_with(|| server.event("open")).find(|open| open["eio"] == 3);
+    assert_eq!(open.unwrap()["transport"], "websocket");
+}
+
+#[test]
+fn port_keeps_the_host_of_the_file() {
+    let (mut server, address, _) = {
+        let directory = Directory::new("port");
+        serve(&directory.write("a.yaml", "listen: 127.0.0.2:1\n"), &["--port", "0"])
+    };
+    assert!(address.starts_with("127.0.0.2:") && address != "127.0.0.2:1", "{address}");
+    server.interrupt();
+    assert_eq!(server.exit_code(), 0);
+    let mut server = Eio::start(&["serve", "--json", "--port", "0"]);
+    assert!(server.event("listening")["address"].as_str().unwrap().starts_with("127.0.0.1:"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_names_a_unix_socket_and_an_option_an_address_instead() {
+    let directory = Directory::new("config-unix");
+    let socket = directory.file("s");
+    let file =
+        directory.write("a.json", &serde_json::json!({ "unix": socket, "unixMode": "660" }).to_string());
+    let (_server, _, listening) = serve(&file, &[]);
+    assert_eq!(listening["unix"], socket);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&socket).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o660);
+    let (_server, address, _) = serve(&file, &["--port", "0"]);
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    let both = directory.write("both.toml", "listen = '127.0.0.1:0'\nunix = '/tmp/s'\n");
+    let mut program = Eio::start(&["serve", "--config", &both]);
+    assert_eq!(program.exit_code(), 2);
+    assert!(program.errors().contains("the file has both `listen` and `unix`: expected one of them"));
+}
+
+#[test]
+fn a_file_without_content_changes_nothing() {
+    let directory = Directory::new("empty");
+    for (name, text) in [
+        ("a.toml", ""),
+        ("b.toml", "# nothing\n"),
+        ("a.json", " \n"),
+        ("b.json", "{}"),
+        ("a.yaml", "\n"),
+        ("b.yaml", "# nothing\n"),
+        ("c.yaml", "---\n"),
+        ("d.yml", "{}\n"),
+        ("e.yml", "cors:\npingInterval: ~\n"),
+    ] {
+        let (_server, _, listening) = serve(&directory.write(name, text), &["--port", "0"]);
+        assert_eq!(
+            (&listening["path"], &listening["ping_interval_ms"]),
+            (&"/engine.io/".into(), &25_000.into())
+        );
+    }
+}
+
+#[test]
+fn the_file_in_the_guide_serves() {
+    let chapter = include_str!("../../../std-adapter/src/guide/configuration.md");
+    let (_, rest) = chapter.split_once("# A whole file").unwrap();
+    let (_, rest) = rest.split_once("```toml\n").unwrap();
+    let directory = Directory::new("guide");
+    let file = directory.write("eio.toml", rest.split_once("```").unwrap().0);
+    let (_server, address, _) = serve(&file, &["--port", "0"]);
+    let answer = opening(&address, "/engine.io/");
+    for header in
+        ["strict-transport-security: max-age=63072000", "set-cookie: io=", "access-control-allow-credentials"]
+    {
+        assert!(answer.contains(header), "{header}: {answer}");
+    }
+    assert!(answer.contains("4welcome"), "{answer}");
+}
+
+/// The name of a file, its content, and what is wrong with it.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    (
+        "a.toml",
+        "path = '/a'\npingInterval = '5'\n",
+        ":2: pingInterval: \"5\" has no unit: expected \"5s\", \"5ms\"",
+    ),
+    (
+        "a.toml",
+        "\npingInterval = 5.5\n",
+        ":2: pingInterval: invalid type: floating point `5.5`, expected a time such as",
+    ),
+    (
+        "a.toml",
+        "pingIntervall = 5\n",
+        ":1: pingIntervall: unknown member `pingIntervall`: did you mean `pingInterval`?",
+    ),
+    ("a.toml", "path = '/a'\nlisen = 'a:1'\n", ":2: lisen: unknown member `lisen`: did you mean `listen`?"),
+    ("a.toml", "port = 80\n", ":1: port: unknown member `port`: did you mean `listen`?"),
+    ("a.toml", "listen = '3000'\n", ":1: listen: \"3000\": expected HOST:PORT, such as 127.0.0.1:3000"),
+    ("a.toml", "echo = true\necho = true\n", ":2: duplicate key"),
+    (
+        "a.toml",
+        "pingInterval = 1\nping_interval = 1\n",
+        ":2: ping_interval: `pingInterval` and `ping_interval` are two names",
+    ),
+    (
+        "a.toml",
+        "pingInterval = 1\n\n[heartbeat]\npingTimeout = 1\n",
+        ":3: heartbeat: unknown member `heartbeat`: write `pingInterval` and `pingTimeout`",
+    ),
+    (
+        "a.toml",
+        "[cors]\norigins = [\n  'https://a.example',\n  'a.example',\n]\n",
+        ":4: cors.origins[1]: \"a.example\" is not an origin: expected only",
+    ),
+    ("a.toml", "closeTimeout = '0s'\n", ":1: closeTimeout is too small: expected at least 1 ms"),
+    ("a.toml", "pingTimeout = '30 days'\n", ": pingInterval + pingTimeout is above 2147483647 ms"),
+    ("a.toml", "workers = 2000\n", ":1: workers: expected a number from 1 to 1024"),
+    ("a.toml", "unixMode = 660\n", ":1: unixMode: invalid type: integer `660`, expected a string"),
+    (
+        "a.toml",
+        "allowedHosts = ['a.example', '0.0.0.0']\n",
+        ":1: allowedHosts[1]: \"0.0.0.0\": no client uses this host name",
+    ),
+    ("a.toml", "\n\npath = /a\n", ":3: "),
+    ("a.toml", "path = 'a'\n", ":1: path: the path \"a/\" does not begin with a slash"),
+    (
+        "a.json",
+        "{\n  \"cors\": {\n    \"origins\": [\n      \"https://a.example\",\n      5\n    ]\n  }\n}",
+        ":5: cors.origins[1]: invalid type: integer `5`, expected an origin such as",
+    ),
+    ("a.json", "{\n  \"echo\": 1\n}", ":2: echo: invalid type: integer `1`, expected a boolean"),
+    (
+        "a.json",
+        "{\n  \"echo\": true,\n  \"echo\": true\n}",
+        ":3: echo: `echo` is given twice: expected it once",
+    ),
+    (
+        "a.json",
+        "{\n  \"path\": \"/a\",\n  \"path\": \"/a\"\n}",
+        ":3: path: `path` is given twice: expected it once",
+    ),
+    ("a.json", "{\n  \"echo\": true,\n}", ":3: trailing comma"),
+    ("a.json", "{}\n{}", ":2: trailing characters"),
+    ("a.json", "[]", ":1: invalid type: sequence, expected a table with the settings of a server"),
+    (
+        "a.yaml",
+        "path: /a\ncors:\n  origins:\n    - https://a.example\n    - a.example\n",
+        ":5: cors.origins[1]: \"a.example\" is not an origin",
+    ),
+    (
+        "a.yaml",
+        "path: /a\nmaxSession: 5\n",
+        ":2: maxSession: unknown member `maxSession`: did you mean `maxSessions`?",
+    ),
+    (
+        "a.yaml",
+        "path: /a\nmaxSessions: many\n",
+        ":2: maxSessions: invalid type: string \"many\", expected a whole number without quotes, at least 1",
+    ),
+    ("a.yaml", "path: /a\npath: /a\n", ":2: path: `path` is given twice: expected it once"),
+    ("a.yaml", "path: [\n", ":1: path: expected string scalar"),
+    ("a.yaml", "path: /a\n---\npath: /b\n", ":"),
+    (
+        "a.txt",
+        "path = '/a'\n",
+        ": the format is unknown: expected a name that ends in .toml, .yaml, .yml or .json",
+    ),
+    ("toml", "path = '/a'\n", ": the format is unknown"),
+];
+
+#[test]
+fn each_mistake_is_named_with_file_line_member_and_what_was_expected() {
+    let directory = Directory::new("mistakes");
+    for &(name, text, expected) in MISTAKES {
+        let file = directory.write(name, text);
+        let sentence = mistake(&file);
+        let found = sentence.strip_prefix(&file).unwrap_or_else(|| panic!("{sentence}"));
+        assert!(found.starts_with(expected), "{text}\n  {found}\n  {expected}");
+        assert!(!found.contains(" at line "), "{found}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_sentence() {
+    let directory = Directory::new("unreadable");
+    let missing = directory.file("missing.toml");
+    assert_eq!(
+        mistake(&missing),
+        format!("{missing}: cannot read the file: No such file or directory (os error 2)")
+    );
+    let folder = directory.file("folder.toml");
+    fs::create_dir(&folder).unwrap();
+    assert_eq!(mistake(&folder), format!("{folder}: it is a directory: expected a file"));
+    let bytes = directory.file("bytes.toml");
+    fs::write(&bytes, b"path = '/a'\ncookie = '\xff'\n").unwrap();
+    assert_eq!(mistake(&bytes), format!("{bytes}: line 2 is not valid UTF-8"));
+    let large = directory.write("large.toml", &"#".repeat(10_000_000));
+    assert_eq!(mistake(&large), format!("{large}: the file is too large: expected at most 1048576 bytes"));
+    #[cfg(target_os = "linux")]
+    {
+        // This file refuses to be read, even by root.
+        let broken = directory.file("broken.toml");
+        std::os::unix::fs::symlink("/proc/self/mem", &broken).unwrap();
+        assert!(mistake(&broken).starts_with(&format!("{broken}: cannot read the file: Input/output error")));
+        let endless = directory.file("endless.toml");
+        std::os::unix::fs::symlink("/dev/zero", &endless).unwrap();
+        assert!(mistake(&endless).contains("the file is too large"));
+    }
+}
+
+#[test]
+fn a_file_that_expands_or_nests_without_end_is_refused_soon() {
+    let directory = Directory::new("bombs");
+    let words = "x, ".repeat(1_000);
+    let aliases = (0..10_000).map(|number| format!("  h{number}: *a\n")).collect::<Vec<_>>().concat();
+    let laughs = "a: &a [lol, lol]\nb: &b [*a, *a]\nc: &c [*b, *b]\ncors: {origins: *c}\n";
+    for (name, text) in [
+        ("a.yaml", format!("responseHeaders:\n  a: &a [{words}]\n{aliases}")),
+        ("b.yaml", laughs.to_owned()),
+        ("c.yaml", "[".repeat(500_000)),
+        ("c.json", "[".repeat(500_000)),
+        ("d.json", "{\"cors\":".repeat(50_000)),
+        ("c.toml", format!("cors = {}", "[".repeat(500_000))),
+        ("d.toml", format!("{} = 1", "a.".repeat(200_000) + "a")),
+    ] {
+        let file = directory.write(name, &text);
+        let sentence = mistake(&file);
+        assert!(sentence.len() < 1_000, "{name}: {}", sentence.len());
+    }
+}
+
+#[test]
+fn the_logs_of_a_server_and_a_client_name_a_session_by_the_same_hash() {
+    let hashes = |server_options: &[&str], client_options: &[&str]| {
+        let mut server = Eio::start(&[&["serve", "--json", "--port", "0"], server_options].concat());
+        let url = server.event("listening")["url"].as_str().unwrap().to_owned();
+        let mut client = Eio::start(&[&["connect", "--json", "--no-input", &url], client_options].concat());
+        let (ours, theirs) = (server.event("open"), client.event("open"));
+        client.interrupt();
+        let close = server.event("close");
+        assert_eq!((&close["sid"], &close["sid_hash"]), (&ours["sid"], &ours["sid_hash"]));
+        (ours, theirs)
+    };
+    let (ours, theirs) = hashes(&[], &[]);
+    assert_eq!((&ours["sid"], &ours["sid_hash"]), (&theirs["sid"], &theirs["sid_hash"]));
+    assert_eq!(ours["sid_hash"].as_str().map(str::len), Some(16));
+    assert!(ours["sid"].as_str().unwrap().ends_with('…'));
+
+    let (ours, theirs) = hashes(&["--sid-key", "a"], &["--sid-key", "a"]);
+    assert_eq!(ours["sid_hash"], theirs["sid_hash"]);
+    let (ours, theirs) = hashes(&["--sid-key", "a"], &["--sid-key", "b"]);
+    assert_ne!(ours["sid_hash"], theirs["sid_hash"]);
+
+    let (ours, theirs) = hashes(&["--show-sids"], &["--show-sids"]);
+    assert_eq!(ours["sid"], theirs["sid"]);
+    assert_eq!(ours["sid"].as_str().map(str::len), Some(20));
+}
+
+#[test]
+fn simulate_prints_one_json_object() {
+    let mut program = Eio::start(&["simulate", "--json", "--ping-interval", "10s", "--ping-timeout", "5s"]);
+    let result: serde_json::Value = serde_json::from_str(&program.line()).unwrap();
+    assert_eq!(program.exit_code(), 0);
+    assert!(program.rest().is_empty());
+    assert_eq!((&result["ping_interval_ms"], &result["ping_timeout_ms"]), (&10_000.into(), &5_000.into()));
+    assert_eq!(result["detection"]["server"]["after_death_max_ms"], 15_000);
+    assert!(result["warning"].is_null());
+    let last = result["timeline"]["last"].as_array().and_then(|steps| steps.last()).unwrap();
+    assert_eq!((&last["step"], &last["reason"]), (&"end".into(), &"ping timeout".into()));
+}
