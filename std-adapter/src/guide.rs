@@ -57,6 +57,7 @@
 //! | count sessions, messages and disconnects, and draw them in Grafana | [`metrics`] |
 //! | read the server's settings from a file in TOML, YAML or JSON | [`configuration`] |
 //! | see in the log what a session does, and why it ended | [`logs`] |
+//! | end a server without losing messages | [`shutdown`] |
 //!
 //! The repository's `docs/examples.md` lists whole programs. Without tokio, drive the state machines of [`core`](crate::core)
 //! by hand: its [`ServerSession`](crate::core::ServerSession) and [`ClientSession`](crate::core::ClientSession) are all that
@@ -81,3 +82,7 @@ pub mod logs {}
 #[doc = include_str!("guide/configuration.md")]
 #[cfg(feature = "serde")]
 pub mod configuration {}
+
+#[doc = include_str!("guide/shutdown.md")]
+#[cfg(feature = "server")]
+pub mod shutdown {}

@@ -22,7 +22,9 @@ mod wire;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
 #[doc(no_inline)]
-pub use {bytes, bytestring, eio_core as core, http, http_body, http_body_util, hyper, tower_service};
+pub use {
+    bytes, bytestring, eio_core as core, http, http_body, http_body_util, hyper, tower_layer, tower_service,
+};
 
 // The core's types in this crate's signatures, and what makes them.
 pub use eio_core::{
@@ -61,6 +63,8 @@ pub use client::{
     Client, ClientBuildError, ClientEvent, ClientSender, ClientSocket, ConnectError, HandshakeInfo,
     ProxyError, Reconnecting, RefusalKind, Refused,
 };
+#[cfg(feature = "axum")]
+pub use server::axum;
 #[cfg(feature = "serde")]
 pub use server::builder::server_config::ServerConfig;
 #[cfg(feature = "server")]
@@ -69,6 +73,7 @@ pub use {
     server::broadcast::Broadcast,
     server::builder::ServerBuilder,
     server::builder::build::BuildError,
+    server::layer::{EngineLayer, Layered, LayeredFuture},
     server::listener::Listener,
     server::observer::{CannotAccept, Observer, RefusedRequest},
     server::service::EngineService,

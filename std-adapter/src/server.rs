@@ -3,14 +3,18 @@
 mod accept;
 mod admission;
 mod application;
+#[cfg(feature = "axum")]
+pub mod axum;
 pub(crate) mod broadcast;
 pub(crate) mod builder;
 mod callbacks;
 mod candidate;
 mod config;
 mod connection;
+mod ending;
 mod events;
 mod kind;
+pub(crate) mod layer;
 pub(crate) mod listener;
 pub(crate) mod observer;
 mod polling;

@@ -72,12 +72,13 @@ fn every_story_about_a_failure_is_listed_with_it() {
 
 #[test]
 fn every_recipe_for_mounting_is_what_a_test_does() {
-    let source = read("std-adapter/tests/mounted.rs");
+    let tests = files(&Path::new(ROOT).join("std-adapter/tests/mounted"), ".rs");
+    let source: String = tests.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let mut recipes = 0;
     for block in read("docs/mounting.md").split("```rust\n").skip(1) {
         let code = block.split("```").next().unwrap_or_default();
         let decides = |line: &&str| {
-            ["timeout", "serve_with(", "axum::serve(", "from_tcp(", "serve_connection"]
+            ["timeout", "serve_with(", "axum::serve(", "from_tcp", "serve_connection", "shutdown("]
                 .iter()
                 .any(|word| line.contains(word))
         };

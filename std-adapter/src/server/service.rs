@@ -47,7 +47,13 @@ impl EngineService {
     /// ```
     #[must_use]
     pub fn serves(&self, path: &str) -> bool {
-        is_at(&self.server.http.path, path)
+        is_at(self.path(), path)
+    }
+
+    /// Returns the path of the server, with a slash at its end.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.server.http.path
     }
 }
 
@@ -206,8 +212,10 @@ fn put_all(headers: &mut HeaderMap, more: HeaderMap) {
     }
 }
 
-/// Replaces the address of the connection by the client's address that trusted proxies name.
+/// Finds the address of the connection, and replaces it by the client's address that trusted proxies name.
 fn name_sender(server: &ServerShared, parts: &mut Parts) {
+    #[cfg(feature = "axum")]
+    crate::web::peer_addr::adopt_connect_info(&mut parts.extensions);
     if let Some(proxies) = &server.http.trusted_proxies
         && let Some(sender) = proxies.sender(sender(parts), &parts.headers)
     {

@@ -166,6 +166,11 @@ impl Sessions {
         self.emptied.notify_waiters();
     }
 
+    /// Waits until the server begins to shut down.
+    pub(crate) async fn closing(&self) {
+        self.emptied_until(|| self.is_closing()).await;
+    }
+
     /// Waits until the server shuts down and has no session left.
     pub(crate) async fn drained(&self) {
         self.emptied_until(|| self.is_closing() && self.len() == 0).await;

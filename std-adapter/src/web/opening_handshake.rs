@@ -1,5 +1,5 @@
 //! The opening handshake of a WebSocket: checks the request (RFC 6455 section 4.2.1) and writes the answer that switches
-//! protocols (section 4.2.2).
+//! protocols (section 4.2.2), or that opens a stream of HTTP/2 (RFC 8441 section 5).
 
 use std::collections::HashSet;
 
@@ -8,6 +8,7 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
+use crate::web::request::is_websocket_stream;
 use crate::web::respond::{Body, Refusal, empty};
 
 /// The only supported version of the WebSocket protocol.
@@ -16,7 +17,8 @@ const VERSION: &str = "13";
 /// A valid request for a WebSocket.
 #[derive(Debug)]
 pub(crate) struct OpeningHandshake<'r> {
-    key: Key,
+    /// `None` on a stream of HTTP/2, which needs no proof that the server knows WebSockets.
+    key: Option<Key>,
     /// The subprotocols that the client offers, in its order of preference.
     pub(crate) subprotocols: Vec<&'r str>,
 }
@@ -24,16 +26,15 @@ pub(crate) struct OpeningHandshake<'r> {
 impl<'r> OpeningHandshake<'r> {
     /// Reads the head of a request for a WebSocket. The answer will name no extensions, which declines them.
     pub(crate) fn read(parts: &'r Parts) -> Result<Self, Refusal> {
-        if parts.method != Method::GET {
+        let is_stream = is_websocket_stream(parts);
+        if parts.method != Method::GET && !is_stream {
             return Err(Refusal::BadHandshakeMethod);
         }
         if has_body(&parts.headers) {
             // The bytes of a body would be read as frames.
             return Err(Refusal::Header("Unexpected body"));
         }
-        let key = only(&parts.headers, header::SEC_WEBSOCKET_KEY)
-            .and_then(|key| Key::parse(key.as_bytes()).ok())
-            .ok_or(Refusal::Header("Missing, repeated or invalid Sec-WebSocket-Key header"))?;
+        let key = if is_stream { None } else { Some(key(&parts.headers)?) };
         if parts.headers.get_all(header::SEC_WEBSOCKET_VERSION).iter().count() > 1 {
             return Err(Refusal::Header("Repeated Sec-WebSocket-Version header"));
         }
@@ -47,21 +48,31 @@ impl<'r> OpeningHandshake<'r> {
 
     /// Returns the answer, with the chosen subprotocol if there is one.
     pub(crate) fn accept(&self, subprotocol: Option<&str>) -> Result<Response<Body>, Refusal> {
-        let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
-        let headers = response.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        let accept = HeaderValue::from_bytes(&self.key.accept())
-            .map_err(|_| Refusal::impossible("Sec-WebSocket-Accept"))?;
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        let mut response = empty(StatusCode::OK);
+        if let Some(key) = &self.key {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            let accept = HeaderValue::from_bytes(&key.accept())
+                .map_err(|_| Refusal::impossible("Sec-WebSocket-Accept"))?;
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        }
         if let Some(subprotocol) = subprotocol {
             // Cannot fail: a token is a valid header value.
             let subprotocol = HeaderValue::from_str(subprotocol)
                 .map_err(|_| Refusal::impossible("Sec-WebSocket-Protocol"))?;
-            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+            response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
         }
         Ok(response)
     }
+}
+
+/// Returns the key, which must come exactly once.
+fn key(headers: &HeaderMap) -> Result<Key, Refusal> {
+    only(headers, header::SEC_WEBSOCKET_KEY)
+        .and_then(|key| Key::parse(key.as_bytes()).ok())
+        .ok_or(Refusal::Header("Missing, repeated or invalid Sec-WebSocket-Key header"))
 }
 
 /// Returns the value of a header that must come exactly once.

@@ -2,8 +2,14 @@
 
 use core::net::SocketAddr;
 
+#[cfg(feature = "axum")]
+use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
+#[cfg(feature = "axum")]
+use http::Extensions;
+
 /// The address of the connection that carried a request. If you mount the server in another one, put it into the
-/// request's extensions, as [`Server::serve`](crate::Server::serve) does, so that sockets know their peer.
+/// request's extensions, as [`Server::serve`](crate::Server::serve) does, so that sockets know their peer. With the
+/// feature `axum`, the address in `ConnectInfo<SocketAddr>` serves as well, if there is no `PeerAddr`.
 ///
 /// Without it, the limit on handshakes per address counts all clients as one. The server then also ignores the headers
 /// of proxies, unless [those without an address](crate::TrustedProxies::and_without_address) are trusted.
@@ -14,3 +20,17 @@ use core::net::SocketAddr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an address")]
 pub struct PeerAddr(pub SocketAddr);
+
+/// Takes the address that axum knows, unless the request has one already.
+#[cfg(feature = "axum")]
+pub(crate) fn adopt_connect_info(extensions: &mut Extensions) {
+    if extensions.get::<PeerAddr>().is_some() {
+        return;
+    }
+    // As axum's own extractor: the address of a test counts if there is no connection.
+    let connected = extensions.get::<ConnectInfo<SocketAddr>>().map(|connected| connected.0);
+    let mocked = || extensions.get::<MockConnectInfo<SocketAddr>>().map(|mocked| mocked.0);
+    if let Some(peer) = connected.or_else(mocked) {
+        extensions.insert(PeerAddr(peer));
+    }
+}

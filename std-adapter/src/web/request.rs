@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use eio_core::handshake::Transport;
+#[cfg(feature = "http2")]
+use http::Method;
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Version, header};
@@ -133,11 +135,25 @@ fn is_host(host: &HeaderValue) -> bool {
         || host.to_str().is_ok_and(|host| !host.contains('@') && host.parse::<Authority>().is_ok())
 }
 
-/// Returns whether the request asks for a WebSocket. This server accepts that only on HTTP/1.1.
+/// Returns whether the request asks for a WebSocket: on a connection of HTTP/1.1, or on a stream of HTTP/2.
 pub(crate) fn is_websocket_upgrade(parts: &Parts) -> bool {
-    parts.version == Version::HTTP_11
+    let on_connection = parts.version == Version::HTTP_11
         && has_token(&parts.headers, header::CONNECTION, "upgrade")
-        && has_token(&parts.headers, header::UPGRADE, "websocket")
+        && has_token(&parts.headers, header::UPGRADE, "websocket");
+    on_connection || is_websocket_stream(parts)
+}
+
+/// Returns whether the request asks for a WebSocket on a stream of HTTP/2 (RFC 8441 section 4). Clients do that only if the
+/// HTTP server has offered it. axum's does, and this crate's does not.
+#[cfg(feature = "http2")]
+pub(crate) fn is_websocket_stream(parts: &Parts) -> bool {
+    let protocol = || parts.extensions.get::<hyper::ext::Protocol>();
+    parts.method == Method::CONNECT && protocol().is_some_and(|protocol| protocol.as_str() == "websocket")
+}
+
+#[cfg(not(feature = "http2"))]
+pub(crate) fn is_websocket_stream(_: &Parts) -> bool {
+    false
 }
 
 /// Returns whether the client is Internet Explorer. Its filter against cross-site scripting changes answers unless a

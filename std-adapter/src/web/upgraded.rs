@@ -67,7 +67,13 @@ where
         Err(upgraded) => upgraded,
     };
     let (socket, received) = downcast::<T>(upgraded)?;
-    let stream = Stream::Socket { socket: socket.into(), _permit: None };
+    let socket: RawSocket = socket.into();
+    if let RawSocket::Tcp(stream) = &socket {
+        // Other servers leave Nagle's algorithm on, as axum's does. Then a heartbeat that follows a message waits for the
+        // peer's delayed acknowledgement.
+        let _ = stream.set_nodelay(true);
+    }
+    let stream = Stream::Socket { socket, _permit: None };
     Ok(Taken { stream, received, held: Vec::new() })
 }
 
@@ -136,7 +142,8 @@ mod tests {
     async fn the_socket_is_found_under_both_of_hypers_servers_with_what_was_read_of_it() {
         for any_http in [true, false] {
             let Taken { stream, received, held } = upgraded(any_http).await;
-            assert!(matches!(stream, Stream::Socket { socket: RawSocket::Tcp(_), .. }), "{stream:?}");
+            let Stream::Socket { socket: RawSocket::Tcp(socket), .. } = stream else { panic!("{stream:?}") };
+            assert!(socket.nodelay().unwrap());
             assert_eq!(received, b"frame");
             assert_eq!(held, b"");
         }

@@ -5,10 +5,11 @@ use std::path::Path;
 
 /// Crates whose types a signature may show although the crate that shows them does not re-export them.
 ///
-/// The first four are the compiler's. An application on tokio names tokio itself, for its features and macros. defmt
-/// and serde appear only as traits, implemented on request. `embedded_io_async` re-exports what it shows of
+/// The first four are the compiler's. An application on tokio or axum names that crate itself, for its features and macros.
+/// defmt and serde appear only as traits, implemented on request. `embedded_io_async` re-exports what it shows of
 /// `embedded_io`.
-const KNOWN: [&str; 8] = ["Self", "alloc", "core", "std", "tokio", "defmt", "serde_core", "embedded_io"];
+const KNOWN: [&str; 10] =
+    ["Self", "alloc", "core", "std", "tokio", "axum", "axum_core", "defmt", "serde_core", "embedded_io"];
 /// How many lines of a difference are shown.
 const SHOWN: usize = 40;
 

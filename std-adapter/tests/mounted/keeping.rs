@@ -4,15 +4,16 @@
 use core::time::Duration;
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, Request};
-use axum::{Router, middleware};
+use axum::Router;
 use eio_core::Heartbeat;
-use eio_tokio::{PeerAddr, Server};
+use eio_tokio::Server;
 use http::{HeaderName, HeaderValue};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpStream;
+
+use crate::support::listener;
 
 /// Longer than hyper keeps a connection unless told otherwise; with the timeout, less than the recipes say.
 const INTERVAL: Duration = Duration::from_secs(40);
@@ -24,12 +25,6 @@ fn server() -> Server {
         .response_header(HeaderName::from_static("keep-alive"), HeaderValue::from_static("timeout=55"))
         .build()
         .unwrap()
-}
-
-async fn listener() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
 }
 
 /// A connection that is used again and again. The body of the answer; none when the server has closed.
@@ -105,41 +100,6 @@ async fn b30_axum_needs_nothing() {
         axum::serve(listener, router).await.unwrap();
     });
     assert_eq!(heartbeats(address).await, 3);
-}
-
-async fn hand_on_address(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
-    request.extensions_mut().insert(PeerAddr(peer));
-    request
-}
-
-/// What a client with this address is answered, asking for a session.
-async fn status_for(client: [u8; 4], server: SocketAddr) -> String {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind((client, 0).into()).unwrap();
-    let mut stream = socket.connect(server).await.unwrap();
-    let request = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer.split(' ').nth(1).unwrap().to_owned()
-}
-
-#[tokio::test(start_paused = true)]
-async fn axum_hands_on_addresses_so_that_clients_are_counted_one_by_one() {
-    let server = Server::builder(|mut socket| async move { while socket.recv().await.is_ok() {} })
-        .handshakes_per_address(1, Duration::from_mins(1))
-        .build()
-        .unwrap();
-    let (listener, address) = listener().await;
-    tokio::spawn(async move {
-        let router = Router::new()
-            .route_service("/engine.io/", server.service())
-            .layer(middleware::map_request(hand_on_address));
-        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await.unwrap();
-    });
-    assert_eq!(status_for([127, 0, 0, 1], address).await, "200");
-    assert_eq!(status_for([127, 0, 0, 1], address).await, "429");
-    assert_eq!(status_for([127, 0, 0, 2], address).await, "200");
 }
 
 /// axum-server as it comes, or as the recipe has it, or with less time than the recipe.

@@ -1,0 +1,10 @@
+//! A server in other people's servers, routers and middleware.
+
+mod addresses;
+mod keeping;
+mod layer;
+mod middleware;
+mod router;
+mod servers;
+mod shutdown;
+mod support;
