@@ -10,6 +10,7 @@ mod observer;
 mod options;
 mod pages;
 mod settings;
+mod tls;
 #[cfg(unix)]
 mod unix;
 mod values;
@@ -81,6 +82,7 @@ async fn serve(settings: &Settings) -> Result<ExitCode, String> {
 
     log.put(Event::Listening {
         address,
+        tls: listener.has_tls(),
         path: settings.path().to_owned(),
         heartbeat: settings.heartbeat,
         liveness: settings.liveness(),

@@ -7,6 +7,8 @@ pub(crate) mod frames;
 #[cfg(feature = "server")]
 pub(crate) mod gate;
 pub(crate) mod raw_socket;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 pub(crate) mod websocket;
 
 use core::task::{Context, Poll};

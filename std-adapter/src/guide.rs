@@ -53,6 +53,7 @@
 //! | I want to | read |
 //! |---|---|
 //! | send to slow peers, know that a message has left, and use streams and sinks | [`sending`] |
+//! | serve `https` and `wss`, and renew the certificate without a restart | [`tls`] |
 //! | run behind nginx, HAProxy, AWS or Cloudflare, and see the clients' own addresses | [`proxies`] |
 //! | count sessions, messages and disconnects, and draw them in Grafana | [`metrics`] |
 //! | read the server's settings from a file in TOML, YAML or JSON | [`configuration`] |
@@ -66,6 +67,10 @@
 #[doc = include_str!("guide/sending.md")]
 #[cfg(all(feature = "client", feature = "server", feature = "stream"))]
 pub mod sending {}
+
+#[doc = include_str!("guide/tls.md")]
+#[cfg(all(feature = "server", feature = "tls"))]
+pub mod tls {}
 
 #[doc = include_str!("guide/proxies.md")]
 #[cfg(feature = "server")]

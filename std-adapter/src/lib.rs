@@ -37,7 +37,7 @@ pub use eio_core::{
     ws::{CloseCode, CloseError},
 };
 
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "client", feature = "tls"))]
 pub use client::TlsError;
 #[cfg(feature = "stream")]
 #[doc(no_inline)]
@@ -67,6 +67,13 @@ pub use client::{
 pub use server::axum;
 #[cfg(feature = "serde")]
 pub use server::builder::server_config::ServerConfig;
+#[cfg(all(feature = "server", feature = "tls"))]
+pub use {
+    carrier::tls::stream::{ClientCertificates, TlsStream},
+    server::tls::TlsListener,
+    server::tls::certificates::TlsCertificates,
+    server::tls::error::TlsFileError,
+};
 #[cfg(feature = "server")]
 pub use {
     server::Server,

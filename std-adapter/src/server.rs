@@ -29,6 +29,8 @@ pub(crate) mod shutdown;
 mod slots;
 pub(crate) mod socket;
 mod surplus;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 mod upgrade;
 mod websocket;
 

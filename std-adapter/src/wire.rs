@@ -7,6 +7,8 @@ pub(crate) mod outgoing;
 pub(crate) mod payload;
 pub(crate) mod random;
 pub(crate) mod redact;
+#[cfg(feature = "tls")]
+pub(crate) mod rough;
 #[cfg(feature = "server")]
 pub(crate) mod session_id;
 pub(crate) mod small;

@@ -34,6 +34,7 @@ impl Name {
 pub(crate) enum Event {
     Listening {
         address: Address,
+        tls: bool,
         path: String,
         heartbeat: Heartbeat,
         liveness: Liveness,
@@ -145,7 +146,9 @@ impl Report for Event {
 
     fn text(&self, line: &mut TextLine) -> fmt::Result {
         match self {
-            Self::Listening { address, path, heartbeat, .. } => listening(address, path, *heartbeat, line),
+            Self::Listening { address, tls, path, heartbeat, .. } => {
+                listening(address, *tls, path, *heartbeat, line)
+            }
             Self::Open { transport, revision, peer, .. } => {
                 write!(line, "on {}, revision {revision}", transport.as_str())?;
                 from(*peer, line)
@@ -215,10 +218,11 @@ impl Event {
 
     fn details(&self) -> Value {
         match self {
-            Self::Listening { address, path, heartbeat, liveness } => json!({
-                "url": tcp(address).map(url),
+            Self::Listening { address, tls, path, heartbeat, liveness } => json!({
+                "url": tcp(address).map(|address| url(address, *tls)),
                 "address": tcp(address).map(|address| address.to_string()),
                 "unix": unix(address),
+                "tls": tls,
                 "path": path,
                 "ping_interval_ms": millis(heartbeat.ping_interval()),
                 "ping_timeout_ms": millis(heartbeat.ping_timeout()),
@@ -264,13 +268,19 @@ impl Event {
     }
 }
 
-fn listening(address: &Address, path: &str, heartbeat: Heartbeat, line: &mut TextLine) -> fmt::Result {
+fn listening(
+    address: &Address,
+    tls: bool,
+    path: &str,
+    heartbeat: Heartbeat,
+    line: &mut TextLine,
+) -> fmt::Result {
     line.write_str("eio listens on ")?;
-    match tcp(address) {
-        Some(address) => line.paint(Tone::Strong, url(address))?,
-        None => {
-            line.paint(Tone::Strong, format_args!("the Unix socket {}", unix(address).unwrap_or_default()))?;
-        }
+    if let Some(address) = tcp(address) {
+        line.paint(Tone::Strong, url(address, tls))?;
+    } else {
+        line.paint(Tone::Strong, format_args!("the Unix socket {}", unix(address).unwrap_or_default()))?;
+        line.write_str(if tls { ", with TLS" } else { "" })?;
     }
     write!(
         line,
@@ -301,11 +311,16 @@ fn unix(address: &Address) -> Option<String> {
 }
 
 /// Returns the URL at which a browser on this machine finds the server.
-fn url(address: SocketAddr) -> String {
+fn url(address: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
     match address {
-        SocketAddr::V4(_) if address.ip().is_unspecified() => format!("http://127.0.0.1:{}/", address.port()),
-        SocketAddr::V6(_) if address.ip().is_unspecified() => format!("http://[::1]:{}/", address.port()),
-        _ => format!("http://{address}/"),
+        SocketAddr::V4(_) if address.ip().is_unspecified() => {
+            format!("{scheme}://127.0.0.1:{}/", address.port())
+        }
+        SocketAddr::V6(_) if address.ip().is_unspecified() => {
+            format!("{scheme}://[::1]:{}/", address.port())
+        }
+        _ => format!("{scheme}://{address}/"),
     }
 }
 
@@ -322,14 +337,18 @@ mod tests {
 
     #[test]
     fn the_first_line_has_the_url_for_a_browser() {
-        for (address, url) in [
-            ("127.0.0.1:3000", "http://127.0.0.1:3000/"),
-            ("0.0.0.0:80", "http://127.0.0.1:80/"),
-            ("[::]:80", "http://[::1]:80/"),
-            ("[::1]:80", "http://[::1]:80/"),
+        for (address, tls, url) in [
+            ("127.0.0.1:3000", false, "http://127.0.0.1:3000/"),
+            ("127.0.0.1:3000", true, "https://127.0.0.1:3000/"),
+            ("0.0.0.0:80", false, "http://127.0.0.1:80/"),
+            ("0.0.0.0:443", true, "https://127.0.0.1:443/"),
+            ("[::]:80", false, "http://[::1]:80/"),
+            ("[::]:443", true, "https://[::1]:443/"),
+            ("[::1]:80", false, "http://[::1]:80/"),
         ] {
             let (text, json) = both(&Event::Listening {
                 address: Address::Tcp(address.parse().unwrap()),
+                tls,
                 path: "/engine.io/".to_owned(),
                 heartbeat: Heartbeat::DEFAULT,
                 liveness: Liveness::ExtendOnce,

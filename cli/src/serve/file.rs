@@ -10,6 +10,7 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IntoDeserializer as _, MapAccess, Visitor,
 };
 
+use super::tls::TlsFiles;
 #[cfg(unix)]
 use super::values::Mode;
 use super::values::{HostAndPort, HostName, Workers};
@@ -30,6 +31,7 @@ pub(super) struct OwnMembers {
     pub(super) unix: Option<PathBuf>,
     #[cfg(unix)]
     pub(super) unix_mode: Option<Mode>,
+    pub(super) tls: TlsFiles,
     pub(super) allowed_hosts: Option<Vec<HostName>>,
     pub(super) workers: Option<Workers>,
     pub(super) echo: Option<bool>,
@@ -98,6 +100,8 @@ impl OwnMembers {
             Own::Unix => self.unix = map.next_value()?,
             #[cfg(unix)]
             Own::UnixMode => self.unix_mode = map.next_value()?,
+            Own::TlsCert => self.tls.tls_cert = map.next_value()?,
+            Own::TlsKey => self.tls.tls_key = map.next_value()?,
             Own::AllowedHosts => self.allowed_hosts = map.next_value()?,
             Own::Workers => self.workers = map.next_value()?,
             Own::Echo => self.echo = map.next_value()?,
@@ -117,6 +121,8 @@ enum Own {
     Unix,
     #[cfg(unix)]
     UnixMode,
+    TlsCert,
+    TlsKey,
     AllowedHosts,
     Workers,
     Echo,
@@ -133,6 +139,8 @@ impl Own {
         (Self::Unix, &["unix"]),
         #[cfg(unix)]
         (Self::UnixMode, &["unixMode", "unix_mode"]),
+        (Self::TlsCert, &["tlsCert", "tls_cert"]),
+        (Self::TlsKey, &["tlsKey", "tls_key"]),
         (Self::AllowedHosts, &["allowedHosts", "allowed_hosts"]),
         (Self::Workers, &["workers"]),
         (Self::Echo, &["echo"]),

@@ -1,11 +1,11 @@
-//! Where the server listens: an address, or a Unix socket.
+//! Where the server listens: an address, or a Unix socket; with TLS or without.
 
 use core::net::SocketAddr;
 use std::io;
 #[cfg(unix)]
 use std::path::PathBuf;
 
-use eio_tokio::Server;
+use eio_tokio::{Server, TlsCertificates, TlsListener};
 use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
@@ -23,8 +23,13 @@ pub(crate) enum Address {
     Unix(PathBuf),
 }
 
-/// A listener on either kind of address.
-pub(super) enum Listener {
+/// A listener on either kind of address, with its certificate if it speaks TLS.
+pub(super) struct Listener {
+    socket: Listening,
+    certificates: Option<TlsCertificates>,
+}
+
+enum Listening {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix(UnixListener),
@@ -39,14 +44,18 @@ pub(super) struct Cleanup {
 
 /// Listens on the address in the settings.
 pub(super) async fn listen(settings: &Settings) -> Result<(Listener, Address, Cleanup), String> {
+    // Before anybody can connect.
+    let certificates = settings.tls().load()?;
     #[cfg(unix)]
     if let Some(path) = settings.unix() {
         let (listener, file) = unix::listen(path, settings.unix_mode())?;
-        return Ok((Listener::Unix(listener), Address::Unix(path.clone()), Cleanup { _file: Some(file) }));
+        let listener = Listener { socket: Listening::Unix(listener), certificates };
+        return Ok((listener, Address::Unix(path.clone()), Cleanup { _file: Some(file) }));
     }
     let listener = tcp(settings.listen().as_str()).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    Ok((Listener::Tcp(listener), Address::Tcp(address), Cleanup::default()))
+    let listener = Listener { socket: Listening::Tcp(listener), certificates };
+    Ok((listener, Address::Tcp(address), Cleanup::default()))
 }
 
 async fn tcp(at: &str) -> Result<TcpListener, String> {
@@ -67,12 +76,30 @@ async fn tcp(at: &str) -> Result<TcpListener, String> {
 }
 
 impl Listener {
+    /// Returns whether it speaks TLS.
+    pub(super) fn has_tls(&self) -> bool {
+        self.certificates.is_some()
+    }
+
     /// Serves the connections that it accepts.
     pub(super) async fn serve(self, server: &Server, pages: Pages) -> io::Result<()> {
-        match self {
-            Self::Tcp(listener) => server.serve_with(listener, pages).await,
+        let certificates = self.certificates;
+        match self.socket {
+            Listening::Tcp(listener) => Box::pin(serve_on(listener, certificates, server, pages)).await,
             #[cfg(unix)]
-            Self::Unix(listener) => server.serve_with(listener, pages).await,
+            Listening::Unix(listener) => Box::pin(serve_on(listener, certificates, server, pages)).await,
         }
+    }
+}
+
+async fn serve_on(
+    listener: impl eio_tokio::Listener,
+    certificates: Option<TlsCertificates>,
+    server: &Server,
+    pages: Pages,
+) -> io::Result<()> {
+    match certificates {
+        Some(certificates) => server.serve_with(TlsListener::new(listener, certificates), pages).await,
+        None => server.serve_with(listener, pages).await,
     }
 }

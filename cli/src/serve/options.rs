@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use eio_tokio::{Cors, InvalidOrigin};
 
+use super::tls::TlsFiles;
 use super::values::{HostAndPort, HostName, Mode, Workers};
 use crate::duration;
 use crate::settings::{Timing, TransportName};
@@ -57,6 +58,9 @@ pub(crate) struct Options {
     #[cfg(unix)]
     #[arg(long, value_name = "OCTAL", value_parser = Mode::parse)]
     pub(crate) unix_mode: Option<Mode>,
+
+    #[command(flatten)]
+    pub(super) tls: TlsFiles,
 
     /// The path of the sessions [default: /engine.io/]. Socket.IO clients use /socket.io/
     #[arg(long, value_name = "PATH", value_parser = path)]
@@ -138,8 +142,8 @@ pub(crate) struct Options {
 const AFTER_HELP: &str = "\
 Events, one per line. With --json, each is an object with \"event\" (its name), \"at\" (UTC),
 \"ms\" (since the start) and these members:
-  listening  url, address, unix (path of the socket, or null), path, ping_interval_ms,
-             ping_timeout_ms, liveness
+  listening  url, address, unix (path of the socket, or null), tls (true or false), path,
+             ping_interval_ms, ping_timeout_ms, liveness
   open       transport, eio (revision of the protocol: 3 or 4), peer (address)
   upgrade    outcome
   ping       from (server; client in revision 3)
@@ -159,7 +163,7 @@ other servers; see --sid-key).
 
 Members of the file of --config. All are optional. Times are texts with a unit, such as
 \"25s\", or whole milliseconds. Names with underscores, such as ping_interval, mean the same.
-  listen, unix, unixMode, workers, echo, json, showSids, sidKey
+  listen, unix, unixMode, tlsCert, tlsKey, workers, echo, json, showSids, sidKey
                      the options of these names (--listen, --unix, ..)
   allowedHosts       a list of host names: --host
   path, transports, allowUpgrades, allowEIO3, maxPayload (or maxHttpBufferSize)
@@ -183,6 +187,7 @@ Examples:
   eio serve --echo
   eio serve --listen 0.0.0.0:3000 --path /socket.io/
   eio serve --unix /run/eio/eio.sock --unix-mode 660   for a proxy in the file's group
+  eio serve --tls-cert fullchain.pem --tls-key privkey.pem   https and wss
   eio serve --ping-interval 2s --ping-timeout 1s       see dead clients detected soon
   eio serve --config eio.toml --port 8080              the file's settings, on another port
   eio serve --json | grep '\"event\":\"close\"'";

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::file::{ConfigFile, OwnMembers};
 use super::options::Options;
+use super::tls::TlsFiles;
 use super::values::{HostAndPort, HostName, Workers};
 use crate::config_file;
 use crate::duration::millis;
@@ -73,6 +74,11 @@ impl Settings {
         let options = &self.options;
         let address = options.listen.as_ref().or(self.own.listen.as_ref()).cloned().unwrap_or_default();
         options.port.map_or(address.clone(), |port| address.with_port(port))
+    }
+
+    /// Returns the files of the certificate.
+    pub(super) fn tls(&self) -> &TlsFiles {
+        self.options.tls.or(&self.own.tls)
     }
 
     /// Returns the host names that the server answers to besides those of this machine.

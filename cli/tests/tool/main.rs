@@ -11,6 +11,7 @@ mod peer;
 mod program;
 mod proxies;
 mod serve;
+mod serve_tls;
 mod terminal;
 mod tls;
 mod unix;

@@ -14,7 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use crate::carrier::delegate::{read_from_variants, write_to_variants};
-use crate::carrier::raw_socket::RawSocket;
+use crate::carrier::raw_socket::{RawSocket, read_now};
+#[cfg(feature = "tls")]
+use crate::carrier::tls;
 
 /// A connection that this client has opened.
 #[derive(Debug)]
@@ -114,12 +116,32 @@ impl Dialed {
         }
     }
 
-    /// Returns the socket, if there is no TLS above it.
-    pub(crate) fn plain_socket(&self) -> Option<SockRef<'_>> {
+    /// Returns whether this is a socket without TLS above it.
+    pub(crate) fn is_plain_socket(&self) -> bool {
+        matches!(self, Self::Plain(Plain { link: Link::Socket(_), .. }))
+    }
+
+    /// Reads what has arrived at the socket itself, past the readiness that the runtime has cached. Returns `Pending` if
+    /// nothing has arrived, and without a socket.
+    pub(crate) fn read_now(&mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
-            Self::Plain(plain) => plain.link.system(),
+            Self::Plain(plain) => plain.link.system().map_or(Poll::Pending, |socket| read_now(&socket, room)),
             #[cfg(feature = "tls")]
-            Self::Tls(_) => None,
+            Self::Tls(stream) => {
+                let (link, session) = stream.get_mut();
+                link.system().map_or(Poll::Pending, |socket| tls::read_now(session, &socket, room))
+            }
+        }
+    }
+
+    /// Sends the `close_notify` of TLS.
+    pub(crate) fn poll_close_notify(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        #[cfg(not(feature = "tls"))]
+        let _ = cx;
+        match self {
+            Self::Plain(_) => Poll::Ready(Ok(())),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
         }
     }
 

@@ -1,11 +1,22 @@
 //! A TCP or Unix socket that both roles can also query directly, without the runtime.
 
-use socket2::SockRef;
+use core::task::Poll;
+use std::io::{self, Read as _};
+
+use socket2::{SockRef, Socket};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
 use crate::carrier::delegate::{read_from_variants, write_to_variants};
+
+/// Reads from the socket without the runtime. Returns `Pending` if nothing has arrived.
+pub(crate) fn read_now(mut socket: &Socket, room: &mut [u8]) -> Poll<io::Result<usize>> {
+    match socket.read(room) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
+    }
+}
 
 /// A connected stream socket.
 #[derive(Debug)]

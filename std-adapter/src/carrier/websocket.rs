@@ -170,6 +170,11 @@ impl WebSocketIo {
         self.stream.poll_shutdown(cx)
     }
 
+    /// Ends the data behind both close frames.
+    pub(crate) fn poll_close_notify(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_close_notify(cx)
+    }
+
     /// Drops the connection with a reset, so that the kernel does not keep unsent data for a dead peer.
     pub(crate) fn abort(self) {
         self.stream.abort();

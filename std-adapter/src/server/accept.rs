@@ -25,6 +25,7 @@ where
     L: Listener,
     S: Answers,
 {
+    listener.set_http2(server.http.speaks_http2());
     let mut outage = Outage::default();
     let mut drained = pin!(server.sessions.drained());
     loop {

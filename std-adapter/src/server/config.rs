@@ -99,6 +99,14 @@ impl Default for HttpConfig {
 impl HttpConfig {
     pub(crate) const DEFAULT_PATH: &str = "/engine.io/";
 
+    /// Returns whether connections may speak HTTP/2.
+    pub(crate) fn speaks_http2(&self) -> bool {
+        #[cfg(feature = "http2")]
+        return self.http2;
+        #[cfg(not(feature = "http2"))]
+        return false;
+    }
+
     /// Returns the headers that every answer to this request carries.
     pub(crate) fn common_headers(&self, request: &Parts) -> HeaderMap {
         let mut headers = self.headers.clone();

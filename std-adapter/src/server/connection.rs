@@ -19,6 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
 use crate::carrier::gate::Permit;
+#[cfg(feature = "tls")]
+use crate::carrier::tls::stream::{Identity, TlsStream};
 use crate::server::protocols::{self, Connection, Served};
 use crate::server::sessions::Sessions;
 use crate::server::shared::ServerShared;
@@ -157,16 +159,15 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Answers,
 {
-    #[cfg(feature = "http2")]
-    let chooses = server.http.http2;
-    #[cfg(not(feature = "http2"))]
-    let chooses = false;
+    let chooses = server.http.speaks_http2();
     let server = Arc::clone(server);
+    let client = Client::of::<I>(&io, peer);
     Connection::new(io, chooses, move |io, is_http2| {
         let answering = (activity, Arc::clone(&server));
-        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            client.introduce(request.extensions_mut());
             let (activity, server) = answering.clone();
-            answer::<I, S>(service.clone(), request, activity, server, peer)
+            answer::<I, S>(service.clone(), request, activity, server)
         });
         #[cfg(feature = "http2")]
         if is_http2 {
@@ -178,20 +179,45 @@ where
     })
 }
 
+/// What a connection tells its requests of the client.
+struct Client {
+    peer: Option<SocketAddr>,
+    #[cfg(feature = "tls")]
+    identity: Option<Identity>,
+}
+
+impl Client {
+    fn of<I: 'static>(io: &WatchedIo<I>, peer: Option<SocketAddr>) -> Self {
+        #[cfg(not(feature = "tls"))]
+        let _ = io;
+        Self {
+            peer,
+            #[cfg(feature = "tls")]
+            identity: TlsStream::identity_of(io.get_ref()),
+        }
+    }
+
+    fn introduce(&self, request: &mut http::Extensions) {
+        if let Some(peer) = self.peer {
+            request.insert(PeerAddr(peer));
+        }
+        #[cfg(feature = "tls")]
+        if let Some(certificates) = self.identity.as_ref().and_then(|identity| identity.get()) {
+            request.insert(certificates.clone());
+        }
+    }
+}
+
 /// Answers one request of a connection, and notes that it is in flight until its answer has been written.
 fn answer<I: 'static, S: Answers>(
     mut service: S,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
     activity: Arc<Activity>,
     server: Arc<ServerShared>,
-    peer: Option<SocketAddr>,
 ) -> impl Future<Output = Result<Response<WatchedBody<S::Body>>, Infallible>> {
     let version = request.version();
     let announces = keep_alive::is_wanted(version, request.headers());
     let under_way = UnderWay::begin(&activity, version >= http::Version::HTTP_2);
-    if let Some(peer) = peer {
-        request.extensions_mut().insert(PeerAddr(peer));
-    }
     async move {
         let mut answer = service.answer(request, CameOn(Arc::clone(&activity))).await;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS && is_socket::<I>() {

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::net::UnixListener;
 
 /// Accepts the connections of [`Server::serve`](crate::Server::serve). [`TcpListener`] and [`UnixListener`] implement it,
-/// and you can implement it for other listeners.
+/// `TlsListener` puts TLS above them, and you can implement it for other listeners.
 pub trait Listener: Send {
     /// The type of a connection.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
@@ -18,9 +18,16 @@ pub trait Listener: Send {
     /// as on a Unix socket.
     ///
     /// The server drops this future when it shuts down. It accepts no other connection until the future is ready. So run
-    /// handshakes, such as those of TLS, in separate tasks, and pass their connections to
-    /// [`serve_connection`](crate::Server::serve_connection).
+    /// handshakes in separate tasks, and pass their connections to
+    /// [`serve_connection`](crate::Server::serve_connection), or at the connection's first read.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Option<SocketAddr>)>> + Send;
+
+    /// Tells the listener whether the server speaks HTTP/2 beside HTTP/1.1. [`Server::serve`](crate::Server::serve) calls
+    /// it once, before it accepts. A listener on which clients choose a protocol, as in TLS, offers what the server speaks.
+    /// Does nothing by default.
+    fn set_http2(&mut self, is_spoken: bool) {
+        let _ = is_spoken;
+    }
 }
 
 /// Switches off Nagle's algorithm for its connections.

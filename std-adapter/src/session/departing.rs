@@ -75,7 +75,7 @@ impl ClosingWebSocket {
                 Poll::Ready(Ok(())) => {}
             }
             if io.peer_closed() {
-                return Poll::Ready(());
+                return io.poll_close_notify(cx).map(drop);
             }
             match io.poll_shutdown(cx) {
                 Poll::Pending => {}

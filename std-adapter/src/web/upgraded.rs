@@ -11,7 +11,10 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use crate::carrier::gate::Permit;
 use crate::carrier::raw_socket::RawSocket;
+#[cfg(feature = "tls")]
+use crate::carrier::tls::stream::TlsStream;
 use crate::carrier::websocket::Stream;
 use crate::web::watched::{Unwatched, WatchedIo};
 
@@ -27,6 +30,10 @@ pub(crate) struct Taken {
 /// Returns whether a connection of this type is taken over without any wrapper around it.
 pub(crate) fn is_socket<T: 'static>() -> bool {
     let of = TypeId::of::<T>();
+    #[cfg(feature = "tls")]
+    if of == TypeId::of::<TlsStream>() {
+        return true;
+    }
     #[cfg(unix)]
     if of == TypeId::of::<UnixStream>() {
         return true;
@@ -40,6 +47,11 @@ pub(crate) fn take_stream(upgraded: Upgraded) -> Taken {
         Ok(socket) => return socket,
         Err(upgraded) => upgraded,
     };
+    #[cfg(feature = "tls")]
+    let upgraded = match socket_of::<TlsStream>(upgraded) {
+        Ok(socket) => return socket,
+        Err(upgraded) => upgraded,
+    };
     #[cfg(unix)]
     let upgraded = match socket_of::<UnixStream>(upgraded) {
         Ok(socket) => return socket,
@@ -49,31 +61,41 @@ pub(crate) fn take_stream(upgraded: Upgraded) -> Taken {
     Taken { stream, received: Vec::new(), held: Vec::new() }
 }
 
+/// A connection that a session can use without any wrapper around it.
+trait Usable: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    fn with(self, permit: Option<Permit>) -> Stream;
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Into<RawSocket> + 'static> Usable for T {
+    fn with(self, permit: Option<Permit>) -> Stream {
+        Stream::Socket { socket: self.into(), _permit: permit }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Usable for TlsStream {
+    fn with(self, permit: Option<Permit>) -> Stream {
+        Stream::Tls { stream: self, _permit: permit }
+    }
+}
+
 /// Takes over the connection if it is a `T`.
-fn socket_of<T>(upgraded: Upgraded) -> Result<Taken, Upgraded>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + Into<RawSocket> + 'static,
-{
+fn socket_of<T: Usable>(upgraded: Upgraded) -> Result<Taken, Upgraded> {
     // This crate's server also watches the socket.
     let upgraded = match downcast::<WatchedIo<T>>(upgraded) {
         Ok((watched, received)) => {
             let Unwatched { io, permit, held } = watched.into_parts();
-            return Ok(Taken {
-                stream: Stream::Socket { socket: io.into(), _permit: permit },
-                received,
-                held,
-            });
+            return Ok(Taken { stream: io.with(permit), received, held });
         }
         Err(upgraded) => upgraded,
     };
     let (socket, received) = downcast::<T>(upgraded)?;
-    let socket: RawSocket = socket.into();
-    if let RawSocket::Tcp(stream) = &socket {
+    let stream = socket.with(None);
+    if let Stream::Socket { socket: RawSocket::Tcp(socket), .. } = &stream {
         // Other servers leave Nagle's algorithm on, as axum's does. Then a heartbeat that follows a message waits for the
         // peer's delayed acknowledgement.
-        let _ = stream.set_nodelay(true);
+        let _ = socket.set_nodelay(true);
     }
-    let stream = Stream::Socket { socket, _permit: None };
     Ok(Taken { stream, received, held: Vec::new() })
 }
 

@@ -40,6 +40,12 @@ impl<I> WatchedIo<I> {
         Self { io, activity, permit, ahead: Vec::new(), held: Vec::new() }
     }
 
+    /// Returns the connection beneath.
+    #[cfg(feature = "tls")]
+    pub(crate) fn get_ref(&self) -> &I {
+        &self.io
+    }
+
     /// Returns the connection itself, which is no longer watched.
     pub(crate) fn into_parts(self) -> Unwatched<I> {
         Unwatched { io: self.io, permit: self.permit, held: self.held }

@@ -19,6 +19,12 @@ mod support;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "tls")]
+mod tls_certificates;
+#[cfg(feature = "tls")]
+mod tls_handshakes;
+#[cfg(feature = "tls")]
+mod tls_listener;
+#[cfg(feature = "tls")]
 mod tls_settings;
 #[path = "../exact/support/traced.rs"]
 mod traced;

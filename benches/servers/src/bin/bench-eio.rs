@@ -6,9 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use eio_bench_servers::{App, Options, run};
 use eio_core::settings::Heartbeat;
-use eio_tokio::{Server, ServerBuilder, Socket};
+use eio_tokio::{Server, ServerBuilder, Socket, TlsListener};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 async fn echo(mut socket: Socket) {
     while let Ok(message) = socket.recv().await {
@@ -45,20 +44,10 @@ async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
     };
     match options.tls()? {
         None => server.serve(listener).await,
-        Some(acceptor) => serve_tls(listener, server, acceptor).await,
-    }
-}
-
-async fn serve_tls(listener: TcpListener, server: Server, acceptor: TlsAcceptor) -> io::Result<()> {
-    loop {
-        let (stream, peer) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let (server, acceptor) = (server.clone(), acceptor.clone());
-        tokio::spawn(async move {
-            if let Ok(stream) = acceptor.accept(stream).await {
-                Box::pin(server.serve_connection(stream, Some(peer))).await;
-            }
-        });
+        Some(acceptor) => {
+            let config = Arc::clone(acceptor.config());
+            server.serve(TlsListener::with_config(listener, config)).await
+        }
     }
 }
 

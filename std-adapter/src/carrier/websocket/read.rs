@@ -83,7 +83,7 @@ impl WebSocketIo {
     /// Reads like [`poll_read`](Self::poll_read), but from the socket itself, because the runtime's record of its readiness
     /// may be old.
     ///
-    /// Returns `None` if the connection is not a plain socket.
+    /// Returns `None` if there is no socket that can be asked.
     pub(crate) fn read_past_runtime(&mut self, sink: &mut impl FrameSink) -> Option<Poll<ConnectionEnd>> {
         self.stream.socket()?;
         Some(self.read_from(&mut FromSocket::default(), sink))

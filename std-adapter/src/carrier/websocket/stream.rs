@@ -3,7 +3,7 @@
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use std::io::{self, Read as _};
+use std::io;
 
 use bytes::BufMut as _;
 #[cfg(feature = "server")]
@@ -15,8 +15,13 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 #[cfg(feature = "client")]
 use crate::carrier::dialed::Dialed;
+#[cfg(all(feature = "server", feature = "tls"))]
+use crate::carrier::tls::stream::TlsStream;
 #[cfg(feature = "server")]
-use crate::carrier::{gate::Permit, raw_socket::RawSocket};
+use crate::carrier::{
+    gate::Permit,
+    raw_socket::{self, RawSocket},
+};
 
 /// The connection under a WebSocket.
 #[derive(Debug)]
@@ -25,10 +30,13 @@ pub(crate) enum Stream {
     /// have it open.
     #[cfg(feature = "server")]
     Socket { socket: RawSocket, _permit: Option<Permit> },
+    /// A connection of this crate's TLS listener, whose socket can be read and reset in the same way.
+    #[cfg(all(feature = "server", feature = "tls"))]
+    Tls { stream: TlsStream, _permit: Option<Permit> },
     /// A client's connection. It is boxed, so that a server's connection does not need room for it.
     #[cfg(feature = "client")]
     Dialed(Box<Dialed>),
-    /// TLS, or another stream under the HTTP server.
+    /// Another stream under the HTTP server, such as TLS of another listener.
     #[cfg(feature = "server")]
     Other(Box<TokioIo<Upgraded>>),
 }
@@ -39,6 +47,8 @@ macro_rules! either {
         match $self {
             #[cfg(feature = "server")]
             Self::Socket { socket: $stream, .. } => $call,
+            #[cfg(all(feature = "server", feature = "tls"))]
+            Self::Tls { stream: $stream, .. } => $call,
             #[cfg(feature = "client")]
             Self::Dialed($stream) => $call,
             #[cfg(feature = "server")]
@@ -48,13 +58,15 @@ macro_rules! either {
 }
 
 impl Stream {
-    /// Returns the socket, if there is no TLS above it.
+    /// Returns the socket at the bottom, if there is one.
     pub(super) fn socket(&self) -> Option<SockRef<'_>> {
         match self {
             #[cfg(feature = "server")]
             Self::Socket { socket, .. } => Some(socket.system()),
+            #[cfg(all(feature = "server", feature = "tls"))]
+            Self::Tls { stream, .. } => stream.socket(),
             #[cfg(feature = "client")]
-            Self::Dialed(stream) => stream.plain_socket(),
+            Self::Dialed(stream) => stream.socket(),
             #[cfg(feature = "server")]
             Self::Other(_) => None,
         }
@@ -66,8 +78,10 @@ impl Stream {
         match self {
             #[cfg(feature = "server")]
             Self::Socket { .. } => true,
+            #[cfg(all(feature = "server", feature = "tls"))]
+            Self::Tls { .. } => false,
             #[cfg(feature = "client")]
-            Self::Dialed(stream) => stream.plain_socket().is_some(),
+            Self::Dialed(stream) => stream.is_plain_socket(),
             #[cfg(feature = "server")]
             Self::Other(_) => false,
         }
@@ -90,12 +104,17 @@ impl Stream {
         either!(self, stream => pin!(stream.read_buf(&mut room)).poll(cx))
     }
 
-    /// Reads from the socket itself. Returns `Pending` if nothing has arrived.
+    /// Reads what has arrived at the socket itself. Returns `Pending` if nothing has arrived, and without a socket.
     pub(super) fn read_now(&mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        let Some(socket) = self.socket() else { return Poll::Pending };
-        match (&*socket).read(room) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            result => Poll::Ready(result),
+        match self {
+            #[cfg(feature = "server")]
+            Self::Socket { socket, .. } => raw_socket::read_now(&socket.system(), room),
+            #[cfg(all(feature = "server", feature = "tls"))]
+            Self::Tls { stream, .. } => stream.read_now(room),
+            #[cfg(feature = "client")]
+            Self::Dialed(stream) => stream.read_now(room),
+            #[cfg(feature = "server")]
+            Self::Other(_) => Poll::Pending,
         }
     }
 
@@ -124,17 +143,98 @@ impl Stream {
         either!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
 
+    /// Tells the peer that no more bytes follow, where that takes bytes: TLS demands it of both sides (RFC 8446 section 6.1).
+    /// The end of a plain connection says it by itself.
+    pub(super) fn poll_close_notify(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            #[cfg(feature = "server")]
+            Self::Socket { .. } => Poll::Ready(Ok(())),
+            #[cfg(all(feature = "server", feature = "tls"))]
+            Self::Tls { stream, .. } => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(feature = "client")]
+            Self::Dialed(stream) => stream.poll_close_notify(cx),
+            #[cfg(feature = "server")]
+            Self::Other(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+
     /// Drops the connection with a reset.
     pub(super) fn abort(self) {
-        let socket = match &self {
-            #[cfg(feature = "server")]
-            Self::Socket { socket, .. } => Some(socket.system()),
-            #[cfg(feature = "client")]
-            Self::Dialed(stream) => stream.socket(),
-            #[cfg(feature = "server")]
-            Self::Other(_) => None,
-        };
         // If this fails, the connection closes in order, which is slower but also correct.
-        let _ = socket.map(|socket| socket.set_linger(Some(Duration::ZERO)));
+        let _ = self.socket().map(|socket| socket.set_linger(Some(Duration::ZERO)));
+    }
+}
+
+#[cfg(all(test, feature = "client", feature = "server", feature = "tls"))]
+mod tests {
+    use core::future::poll_fn;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use rustls::crypto::ring;
+    use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::carrier::dialed::Link;
+
+    /// The client's and the server's stream of one TLS connection.
+    async fn over_tls() -> [Stream; 2] {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.der().clone(), made.signing_key.serialize_der());
+        let provider = Arc::new(ring::default_provider());
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], PrivatePkcs8KeyDer::from(key).into())
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        let accepted = listener.accept().await.unwrap().0;
+        let accepted = TlsStream::accept(accepted, Arc::new(server), Duration::from_secs(10), permit);
+        let mut server = Stream::Tls { stream: accepted, _permit: None };
+        let link = Link::socket(socket, &Arc::new(AtomicBool::new(false)));
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        let name = ServerName::try_from("localhost").unwrap();
+        // The handshake of the server runs with its first write.
+        let (client, written) =
+            tokio::join!(connector.connect(name, link), poll_fn(|cx| server.poll_write(cx, b"hello", &[])));
+        assert_eq!(written.unwrap(), 5);
+        let mut client = Stream::Dialed(Box::new(Dialed::Tls(Box::new(client.unwrap()))));
+        let mut room = [0; 64];
+        assert_eq!(poll_fn(|cx| client.poll_read(cx, &mut room)).await.unwrap(), 5);
+        [client, server]
+    }
+
+    #[tokio::test]
+    async fn what_has_arrived_is_read_through_tls_past_the_runtime_in_both_roles() {
+        let [mut client, mut server] = Box::pin(over_tls()).await;
+        assert!(client.socket().is_some() && server.socket().is_some());
+        for client_sends in [true, false] {
+            let [sender, receiver] =
+                if client_sends { [&mut client, &mut server] } else { [&mut server, &mut client] };
+            let mut room = [0; 64];
+            assert!(receiver.read_now(&mut room).is_pending());
+            assert_eq!(poll_fn(|cx| sender.poll_write(cx, b"alive", &[])).await.unwrap(), 5);
+            // The kernel needs a moment. The runtime has no turn meanwhile.
+            let read = loop {
+                if let Poll::Ready(read) = receiver.read_now(&mut room) {
+                    break read.unwrap();
+                }
+                std::thread::yield_now();
+            };
+            assert_eq!(&room[..read], b"alive");
+        }
     }
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage, OtherError};
 
+use crate::wire::rough::Rough;
+
 /// Errors from opening a TLS connection.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -149,37 +151,9 @@ impl fmt::Display for Names<'_> {
     }
 }
 
-/// Displays a length of time in its largest unit.
-struct Rough(Duration);
-
-impl fmt::Display for Rough {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MINUTE: u64 = 60;
-        const HOUR: u64 = 60 * MINUTE;
-        const DAY: u64 = 24 * HOUR;
-        let seconds = self.0.as_secs();
-        let (count, unit) = match seconds {
-            0..MINUTE => (seconds, "second"),
-            MINUTE..HOUR => (seconds / MINUTE, "minute"),
-            HOUR..DAY => (seconds / HOUR, "hour"),
-            _ => (seconds / DAY, "day"),
-        };
-        write!(f, "{count} {unit}{}", if count == 1 { "" } else { "s" })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_told_in_their_largest_unit() {
-        for (seconds, told) in
-            [(0, "0 seconds"), (1, "1 second"), (119, "1 minute"), (7_200, "2 hours"), (172_799, "1 day")]
-        {
-            assert_eq!(Rough(Duration::from_secs(seconds)).to_string(), told);
-        }
-    }
 
     #[test]
     fn names_are_told_without_the_librarys_words_and_escaped() {

@@ -83,8 +83,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets whether [`serve`](crate::Server::serve) also speaks HTTP/2, without TLS by prior knowledge. HTTP/2 carries
-    /// polling only: this server supports WebSockets on HTTP/1.1. Default: yes.
+    /// Sets whether [`serve`](crate::Server::serve) also speaks HTTP/2: over TLS if the client chooses it, and without TLS
+    /// by prior knowledge. HTTP/2 carries polling only: this server supports WebSockets on HTTP/1.1. Default: yes.
     #[cfg(feature = "http2")]
     #[must_use]
     pub fn http2(mut self, enabled: bool) -> Self {
