@@ -10,6 +10,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("--heartbeat", "--ping-interval"),
     ("--heartbeat-interval", "--ping-interval"),
     ("--timeout", "--ping-timeout"),
+    ("--timeout", "--for"),
     ("--heartbeat-timeout", "--ping-timeout"),
     ("--bind", "--listen"),
     ("--address", "--listen"),
@@ -51,9 +52,14 @@ pub(super) fn option(typed: &str, command: &Command) -> Option<String> {
 fn of_command(typed: &str, command: &Command) -> Option<String> {
     let options: Vec<String> =
         command.get_arguments().filter_map(|option| Some(format!("--{}", option.get_long()?))).collect();
-    let elsewhere = ELSEWHERE.iter().filter(|(name, _)| *name == typed).map(|(_, ours)| *ours);
-    let exact = elsewhere.chain([typed]).find(|name| options.iter().any(|option| option == name));
-    exact.or_else(|| nearest(typed, options.iter().map(String::as_str))).map(str::to_owned)
+    let is_option = |name: &str| options.iter().any(|option| option == name);
+    // What may be typed, and the option that it means.
+    let own = options.iter().map(|option| (option.as_str(), option.as_str()));
+    let names: Vec<(&str, &str)> =
+        own.chain(ELSEWHERE.iter().copied().filter(|(_, ours)| is_option(ours))).collect();
+    let nearest = || nearest(typed, names.iter().map(|(name, _)| *name).filter(|name| name.len() > 2));
+    let name = names.iter().map(|(name, _)| *name).find(|name| *name == typed).or_else(nearest)?;
+    names.iter().find(|(known, _)| *known == name).map(|(_, ours)| (*ours).to_owned())
 }
 
 #[cfg(test)]
@@ -86,6 +92,8 @@ mod tests {
             ("--pingInterval", Some("--ping-interval")),
             ("--lisen", Some("--listen")),
             ("--interval", Some("--ping-interval")),
+            ("--timeot", Some("--ping-timeout")),
+            ("-z", None),
             ("--frobnicate", None),
         ] {
             assert_eq!(option(typed, serve).as_deref(), meant, "{typed}");

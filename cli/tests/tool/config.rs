@@ -101,8 +101,15 @@ fn a_file_sets_what_options_set() {
     assert_eq!(server.event("open")["transport"], "polling");
     let refused = WebSocket::refused(&address, "/file/?EIO=4&transport=websocket");
     assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
-    let page = get(&address, "/");
-    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let of_page = |origin: &str| {
+        let target = "/file/?EIO=4&transport=polling";
+        crate::peer::first_line(&address, target, &format!("Host: {address}\r\nOrigin: {origin}\r\n"))
+    };
+    assert!(of_page("https://file.example").contains("200"));
+    assert!(
+        of_page("http://localhost:5173").contains("403"),
+        "a page of this machine is not in the file's list"
+    );
     let by_name = |name: &str| crate::peer::first_line(&address, "/", &format!("Host: {name}\r\n"));
     assert!(by_name("file.example").contains("200") && by_name("option.example").contains("403"));
 }
