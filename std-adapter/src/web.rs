@@ -25,11 +25,13 @@ pub(crate) mod origins;
 pub(crate) mod peer_addr;
 #[cfg(feature = "server")]
 pub(crate) mod proxies;
+#[cfg(feature = "server")]
 pub(crate) mod request;
 #[cfg(feature = "server")]
 pub(crate) mod request_body;
 #[cfg(feature = "server")]
 pub(crate) mod respond;
+pub(crate) mod tokens;
 #[cfg(feature = "server")]
 pub(crate) mod upgraded;
 #[cfg(feature = "server")]

@@ -12,7 +12,7 @@ use crate::client::error::ConnectError;
 use crate::client::http::{Dialer, connect};
 use crate::client::http_connection::{Body, Unsent};
 use crate::client::secrets::Secrets;
-use crate::web::request::has_token;
+use crate::web::tokens::has_token;
 
 /// A future that opens a WebSocket.
 pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Opened, ConnectError>> + Send>>;

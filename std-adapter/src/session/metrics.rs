@@ -16,8 +16,8 @@
 //! | `eio_bytes_sent_total` | counter, payloads of messages | |
 //! | `eio_upgrades_total` | counter | `outcome`: upgraded, or why it failed |
 //! | `eio_refusals_total` | counter | `code`: the protocol's error code; `transport`: the requested one |
-//! | `eio_panics_total` | counter | `callback`: the code that panicked, such as application, observer or allow_request |
-//! | `eio_accept_failures_total` | counter, failed attempts to accept a connection | `why`: error, or max_connections |
+//! | `eio_panics_total` | counter | `callback`: the code that panicked, such as application, observer or <code>allow_request</code> |
+//! | `eio_accept_failures_total` | counter, failed attempts to accept a connection | `why`: error, or <code>max_connections</code> |
 //! | `eio_connections_refused_total` | counter, connections above the limit of their address | |
 //!
 //! `describe` tells the recorder what each of them is, and `BUCKETS` are buckets for the histograms. [The

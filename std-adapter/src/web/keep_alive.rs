@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 
-use crate::web::request::has_token;
+use crate::web::tokens::has_token;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Version, header};
 
+use crate::web::tokens::has_token;
 use crate::wire::session_id::SessionId;
 
 /// The query parameters that the protocol knows. They borrow nothing of the request, because a poll keeps them while it
@@ -161,16 +162,6 @@ pub(crate) fn is_websocket_stream(_: &Parts) -> bool {
 pub(crate) fn is_internet_explorer(headers: &HeaderMap) -> bool {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     agent.is_some_and(|agent| agent.contains("MSIE ") || agent.contains("Trident/"))
-}
-
-/// Returns whether a comma-separated header contains `token`, ignoring case.
-pub(crate) fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
 /// Returns the head of a request with these headers, for tests.
