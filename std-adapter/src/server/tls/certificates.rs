@@ -169,7 +169,11 @@ impl TlsCertificates {
             Err(error) => {
                 if self.reported.as_ref() != Some(&seen) {
                     self.reported = Some(seen);
-                    tracing::error!(target: targets::CONNECTION, %error, "the changed certificate cannot be used: the old one remains in use");
+                    tracing::error!(
+                        target: targets::CONNECTION,
+                        %error,
+                        "the changed certificate cannot be used: the old one remains in use"
+                    );
                     self.tell(Err(&error));
                 }
                 None
@@ -189,7 +193,11 @@ impl TlsCertificates {
     fn tell_expiry(&mut self, now: UnixTime) {
         if now > self.loaded.not_after && !self.has_reported_expiry {
             self.has_reported_expiry = true;
-            tracing::error!(target: targets::CONNECTION, path = %self.files.certificate.display(), "the certificate in use has expired");
+            tracing::error!(
+                target: targets::CONNECTION,
+                path = %self.files.certificate.display(),
+                "the certificate in use has expired"
+            );
         }
     }
 }
@@ -197,7 +205,12 @@ impl TlsCertificates {
 fn tell_loaded(files: &Files, loaded: &Loaded, now: UnixTime) {
     const DAY: u64 = 24 * 60 * 60;
     let valid_for_days = between(now, loaded.not_after).as_secs() / DAY;
-    tracing::info!(target: targets::CONNECTION, path = %files.certificate.display(), valid_for_days, "certificate loaded");
+    tracing::info!(
+        target: targets::CONNECTION,
+        path = %files.certificate.display(),
+        valid_for_days,
+        "certificate loaded"
+    );
 }
 
 impl fmt::Debug for TlsCertificates {
