@@ -80,6 +80,7 @@ pub use {
     server::broadcast::Broadcast,
     server::builder::ServerBuilder,
     server::builder::build::BuildError,
+    server::decision::Admission,
     server::layer::{EngineLayer, Layered, LayeredFuture},
     server::listener::Listener,
     server::observer::{CannotAccept, Observer, RefusedRequest},
@@ -91,5 +92,6 @@ pub use {
     web::origins::{AllowedOrigins, InvalidOrigin, Origin, OriginPattern},
     web::peer_addr::PeerAddr,
     web::proxies::{Forwarding, TrustedProxies},
+    web::rejection::Rejection,
     wire::session_id::SessionId,
 };

@@ -11,6 +11,7 @@ mod callbacks;
 mod candidate;
 mod config;
 mod connection;
+pub(crate) mod decision;
 mod ending;
 mod events;
 mod kind;

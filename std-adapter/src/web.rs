@@ -26,6 +26,8 @@ pub(crate) mod peer_addr;
 #[cfg(feature = "server")]
 pub(crate) mod proxies;
 #[cfg(feature = "server")]
+pub(crate) mod rejection;
+#[cfg(feature = "server")]
 pub(crate) mod request;
 #[cfg(feature = "server")]
 pub(crate) mod request_body;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use eio_core::Revision;
 use eio_core::handshake::{Handshake, Sid, Transport, Transports};
-use http::header;
 use http::request::Parts;
+use http::{HeaderMap, header};
 
-use crate::server::config::ChooseHeartbeat;
+use crate::server::decision::{Admission, Decide};
 use crate::server::sessions::Registered;
 use crate::server::sessions::{ServerContext, Session};
 use crate::server::shared::ServerShared;
@@ -64,27 +64,26 @@ pub(super) fn find(server: &ServerShared, named: NamedSession) -> Option<Arc<Ses
     }
 }
 
-/// Registers and returns a new session, if the limits of its sender, the application and the protocol allow it.
+/// Registers and returns a new session, if the limits of its sender, the application and the protocol allow it. Returns the
+/// headers with it that the application adds to the answer.
 pub(super) async fn open(
     server: &ServerShared,
-    parts: &Parts,
+    parts: &mut Parts,
     query: &Query,
     transport: Transport,
-) -> Result<Registered, Refusal> {
+) -> Result<(Registered, HeaderMap), Refusal> {
     // The application is not asked about a client for which there is no room.
     if !server.sessions.has_room() {
         return Err(Refusal::Full);
     }
     let peer = sender(parts);
     admit(server, parts)?;
-    allow(server, parts).await?;
+    let Admission { extensions, heartbeat, headers } = allow(server, parts).await?;
     let revision = match query.is_eio4 {
         true => Revision::V4,
         false if server.http.eio3 => Revision::V3,
         false => return Err(Refusal::UnsupportedProtocolVersion),
     };
-    let choose = |choose: &ChooseHeartbeat| callback("heartbeat_for", || choose(parts));
-    let heartbeat = server.http.choose_heartbeat.as_ref().map(choose).transpose()?.flatten();
     // Without random numbers no session can be named.
     let id = SessionId::random().map_err(|error| {
         tracing::error!(
@@ -99,9 +98,11 @@ pub(super) async fn open(
         revision,
         base64_only: query.base64_only,
         peer,
+        extensions,
         sessions: Arc::clone(&server.sessions),
     };
-    server.sessions.register(context.start(heartbeat, transport)).ok_or(Refusal::Full)
+    let session = server.sessions.register(context.start(heartbeat, transport)).ok_or(Refusal::Full)?;
+    Ok((session, headers))
 }
 
 /// Counts a handshake of the sender, and refuses it above the limit.
@@ -118,20 +119,45 @@ impl Named for AllowRequest {
     const NAME: &'static str = "allow_request";
 }
 
+struct Extract;
+
+impl Named for Extract {
+    const NAME: &'static str = "extract";
+}
+
 /// Asks the application whether the session may open. It may take as long as a request.
-async fn allow(server: &ServerShared, parts: &Parts) -> Result<(), Refusal> {
-    let Some(allow_request) = &server.http.allow_request else { return Ok(()) };
-    let deciding = callback(AllowRequest::NAME, || allow_request(parts))?;
-    let mut deciding = Guarded::<_, AllowRequest>::new(deciding);
-    match tokio::time::timeout(server.http.request_timeout, poll_fn(|cx| deciding.poll(cx))).await {
-        Ok(Ok(decision)) => decision.map_err(|message| {
-            Refusal::Forbidden(if message.is_empty() { "Forbidden".to_owned() } else { message })
-        }),
-        Ok(Err(panicked)) => {
-            panicked.report(AllowRequest::NAME, "-");
+async fn allow(server: &ServerShared, parts: &mut Parts) -> Result<Admission, Refusal> {
+    let mut admission = Admission::new();
+    let (allow_request, extract) = (&server.http.allow_request, &server.http.extract);
+    if allow_request.is_none() && extract.is_none() {
+        return Ok(admission);
+    }
+    let deciding = async {
+        if let Some(allow_request) = allow_request {
+            decide::<AllowRequest>(allow_request, parts, &mut admission).await?;
+        }
+        if let Some(extract) = extract {
+            decide::<Extract>(extract, parts, &mut admission).await?;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(server.http.request_timeout, deciding).await.map_err(|_| Refusal::NoDecision)??;
+    Ok(admission)
+}
+
+/// Runs one of the application's functions that decide about a session.
+async fn decide<N: Named>(
+    decide: &Decide,
+    parts: &mut Parts,
+    admission: &mut Admission,
+) -> Result<(), Refusal> {
+    let mut deciding = Guarded::<_, N>::new(callback(N::NAME, || decide(parts, admission))?);
+    match poll_fn(|cx| deciding.poll(cx)).await {
+        Ok(decision) => decision.map_err(|rejection| Refusal::Rejected(rejection.checked())),
+        Err(panicked) => {
+            panicked.report(N::NAME, "-");
             Err(Refusal::Internal)
         }
-        Err(_) => Err(Refusal::NoDecision),
     }
 }
 

@@ -25,11 +25,11 @@ impl Named for OnDisconnect {
 pub(crate) enum Application {
     /// The session has not opened yet. The application will get the head of the opening request.
     ToStart(Box<Head>),
-    Running(Guarded<(), Main>),
+    Running(Guarded<'static, (), Main>),
     /// The application has returned, panicked or was cut off. `on_disconnect` runs next, once the session has ended.
     Over,
     /// `on_disconnect` runs.
-    Leaving(Guarded<(), OnDisconnect>),
+    Leaving(Guarded<'static, (), OnDisconnect>),
     Left,
 }
 

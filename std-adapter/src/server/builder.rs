@@ -25,7 +25,7 @@ use crate::wire::message::Message;
 pub struct ServerBuilder {
     sessions: SessionConfig,
     callbacks: ServerCallbacks,
-    http: HttpConfig,
+    pub(crate) http: HttpConfig,
     /// The first setting of the core that was out of bounds. `build` returns it as an error.
     unfit: Option<SettingsError>,
     allowed_origins: Option<AllowedOrigins>,

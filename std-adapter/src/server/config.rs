@@ -1,25 +1,17 @@
 //! The settings of a server for its requests and connections.
 
-use core::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eio_core::Heartbeat;
 use http::HeaderMap;
 use http::request::Parts;
 
+use crate::server::decision::Decide;
 use crate::web::cookie::Cookie;
 use crate::web::cors::Cors;
 use crate::web::limits::HandshakeLimiter;
 use crate::web::origins::AllowedOrigins;
 use crate::web::proxies::TrustedProxies;
-
-/// Decides whether a client may open a session.
-pub(crate) type AllowRequest =
-    Arc<dyn Fn(&Parts) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
-
-/// Chooses a session's own periods.
-pub(crate) type ChooseHeartbeat = Arc<dyn Fn(&Parts) -> Option<Heartbeat> + Send + Sync>;
 
 /// Adds headers to answers.
 pub(crate) type AddHeaders = Arc<dyn Fn(&Parts, &mut HeaderMap) + Send + Sync>;
@@ -42,8 +34,9 @@ pub(crate) struct HttpConfig {
     pub(crate) idle_timeout: Duration,
     pub(crate) max_connections: Option<usize>,
     pub(crate) max_connections_per_address: Option<usize>,
-    pub(crate) allow_request: Option<AllowRequest>,
-    pub(crate) choose_heartbeat: Option<ChooseHeartbeat>,
+    pub(crate) allow_request: Option<Decide>,
+    /// Reads from the request what the application is given with its session. Runs after `allow_request`.
+    pub(crate) extract: Option<Decide>,
     pub(crate) cors: Option<Cors>,
     pub(crate) allowed_origins: AllowedOrigins,
     pub(crate) trusted_proxies: Option<TrustedProxies>,
@@ -76,7 +69,7 @@ impl Default for HttpConfig {
             max_connections: None,
             max_connections_per_address: None,
             allow_request: None,
-            choose_heartbeat: None,
+            extract: None,
             cors: None,
             allowed_origins: AllowedOrigins::Any,
             trusted_proxies: None,

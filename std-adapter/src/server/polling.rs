@@ -23,7 +23,7 @@ use crate::web::activity::CameOn;
 #[cfg(feature = "compression")]
 use crate::web::compression::{Encoding, compress_large};
 use crate::web::request::{Query, is_internet_explorer};
-use crate::web::respond::{Body, Refusal, empty, respond};
+use crate::web::respond::{Body, Refusal, append_all, empty, respond};
 use crate::wire::outgoing::{Outgoing, total_len};
 use crate::wire::targets;
 
@@ -106,11 +106,11 @@ impl Wanted {
 /// Opens a session. The answer contains its `open` packet.
 async fn handshake(
     server: &ServerShared,
-    head: Parts,
+    mut head: Parts,
     query: &Query,
     came_on: Option<CameOn>,
 ) -> Result<Response<Body>, Refusal> {
-    let session = open(server, &head, query, Transport::Polling).await?;
+    let (session, headers) = open(server, &mut head, query, Transport::Polling).await?;
     carries(came_on.as_ref(), &session);
     let open = open_text(server, &session)?;
     let initial = session.context.sessions.config.initial_packet.as_ref();
@@ -121,6 +121,7 @@ async fn handshake(
         let cookie = cookie.header(session.context.id).ok_or_else(|| Refusal::impossible("the cookie"))?;
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
+    append_all(response.headers_mut(), headers);
     callback("on_initial_headers", || server.http.add_initial_headers(&head, response.headers_mut()))?;
     let span = span(&session);
     if let Some(engine) = session.hand_over() {

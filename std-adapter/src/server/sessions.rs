@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eio_core::handshake::Transport;
 use eio_core::{Heartbeat, Instant, Revision, ServerSession};
+use http::Extensions;
 use tokio::sync::Notify;
 
 use crate::server::session_config::SessionConfig;
@@ -53,6 +54,8 @@ pub(crate) struct ServerContext {
     /// Whether this client receives binary messages as base64 (`b64=1`).
     pub(crate) base64_only: bool,
     pub(crate) peer: Option<SocketAddr>,
+    /// What the application has given the session when it admitted it.
+    pub(crate) extensions: Extensions,
     pub(crate) sessions: Arc<Sessions>,
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use eio_core::handshake::Transport;
 use eio_core::{Heartbeat, Revision};
+use http::Extensions;
 use http::request::Parts;
 
 use crate::server::sessions::Session;
@@ -211,6 +212,26 @@ impl Socket {
         self.head.as_ref().map(|head| head.get(self.peer_addr()))
     }
 
+    /// Returns the values that [`allow_request`](crate::ServerBuilder::allow_request) has given the session with
+    /// [`Admission::with`](crate::Admission::with). Those that a middleware has set are in [`request`](Self::request).
+    ///
+    /// ```
+    /// use eio_tokio::Socket;
+    ///
+    /// #[derive(Clone)]
+    /// struct User(u64);
+    ///
+    /// async fn chat(socket: Socket) {
+    ///     if let Some(User(number)) = socket.extensions().get() {
+    ///         println!("user {number}");
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        self.sender.extensions()
+    }
+
     /// Takes the head of the request out of the session, which then no longer stores it.
     pub fn take_request(&mut self) -> Option<Parts> {
         let peer = self.peer_addr();
@@ -284,6 +305,13 @@ crate::session::handle::handle!(Sender of Socket);
 impl Sender {
     pub(crate) fn new(shared: Arc<Session>) -> Self {
         Self { shared }
+    }
+
+    /// Returns the values that the session was given when it was admitted, as [`Socket::extensions`] does. They are also
+    /// there in [`on_disconnect`](crate::ServerBuilder::on_disconnect), and after the end.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.shared.context.extensions
     }
 
     /// Returns the client's address, as [`Socket::peer_addr`] does.

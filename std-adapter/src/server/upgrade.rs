@@ -13,7 +13,7 @@ use crate::server::websocket::Opening;
 use crate::web::activity::CameOn;
 use crate::web::opening_handshake::OpeningHandshake;
 use crate::web::request::Query;
-use crate::web::respond::{Body, Refusal};
+use crate::web::respond::{Body, Refusal, append_all};
 use crate::wire::targets;
 
 /// Answers a WebSocket request, for a new session or as a candidate for an open one. All checks come before the answer that
@@ -21,7 +21,7 @@ use crate::wire::targets;
 /// WebSocket, the protocol requires it to be opened and closed.
 pub(super) async fn answer(
     server: &ServerShared,
-    parts: Parts,
+    mut parts: Parts,
     query: &Query,
     upgrade: OnUpgrade,
     came_on: Option<CameOn>,
@@ -55,7 +55,8 @@ pub(super) async fn answer(
             }
         };
     }
-    let session = open(server, &parts, query, transport).await?;
+    let (session, headers) = open(server, &mut parts, query, transport).await?;
+    append_all(response.headers_mut(), headers);
     let opening = Opening::new(upgrade, &open_text(server, &session)?)
         .map_err(|_| Refusal::impossible("the open packet"))?;
     callback("on_initial_headers", || {

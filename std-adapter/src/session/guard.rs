@@ -58,13 +58,13 @@ pub(crate) trait Named {
 
 /// A future of the application. Catches a panic while it is polled or dropped. Its name is a type, because the task of each
 /// session holds a guarded future all the time.
-pub(crate) struct Guarded<T, N: Named> {
-    future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+pub(crate) struct Guarded<'f, T, N: Named> {
+    future: Option<Pin<Box<dyn Future<Output = T> + Send + 'f>>>,
     name: PhantomData<N>,
 }
 
-impl<T, N: Named> Guarded<T, N> {
-    pub(crate) fn new(future: Pin<Box<dyn Future<Output = T> + Send>>) -> Self {
+impl<'f, T, N: Named> Guarded<'f, T, N> {
+    pub(crate) fn new(future: Pin<Box<dyn Future<Output = T> + Send + 'f>>) -> Self {
         Self { future: Some(future), name: PhantomData }
     }
 
@@ -87,7 +87,7 @@ impl<T, N: Named> Guarded<T, N> {
     }
 }
 
-impl<T, N: Named> Drop for Guarded<T, N> {
+impl<T, N: Named> Drop for Guarded<'_, T, N> {
     fn drop(&mut self) {
         if let Err(panicked) = self.end() {
             panicked.report(N::NAME, "-");

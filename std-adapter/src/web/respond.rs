@@ -5,9 +5,10 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use eio_core::handshake::Transport;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
+use crate::web::rejection::Rejection;
 use crate::wire::targets;
 
 /// The `Retry-After` for a client that found no room, in seconds. The server cannot know when there will be room. This is
@@ -21,7 +22,7 @@ pub(crate) type Body = Full<Bytes>;
 ///
 /// The reference has only the protocol's own refusals, each with a code. The other ones use the code for a bad or a
 /// forbidden request, and a more exact status.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Refusal {
     TransportUnknown,
     SessionUnknown,
@@ -29,8 +30,8 @@ pub(crate) enum Refusal {
     BadRequest,
     /// A header breaks a rule, which the text describes.
     Header(&'static str),
-    /// `allow_request` refused the request with this message.
-    Forbidden(String),
+    /// The application refused the request.
+    Rejected(Rejection),
     UnsupportedProtocolVersion,
     /// The page's origin is not allowed.
     Origin,
@@ -63,7 +64,7 @@ impl Refusal {
             Self::SessionUnknown => 1,
             Self::BadHandshakeMethod => 2,
             Self::BadRequest | Self::Header(_) | Self::WebSocketVersion => 3,
-            Self::Forbidden(_)
+            Self::Rejected(_)
             | Self::Origin
             | Self::TooManyHandshakes { .. }
             | Self::Full
@@ -80,7 +81,7 @@ impl Refusal {
             Self::BadHandshakeMethod => "Bad handshake method",
             Self::BadRequest => "Bad request",
             Self::Header(words) => words,
-            Self::Forbidden(message) => message,
+            Self::Rejected(rejection) => rejection.message(),
             Self::UnsupportedProtocolVersion => "Unsupported protocol version",
             Self::Origin => "Origin not allowed",
             Self::TooManyHandshakes { .. } => "Too many handshakes",
@@ -91,11 +92,11 @@ impl Refusal {
         }
     }
 
-    /// Returns the status of the answer. A WebSocket request that the application refuses gets 400, as in the reference.
+    /// Returns the status of the answer.
     pub(crate) fn status(&self, transport: Transport) -> StatusCode {
         match self {
-            Self::Forbidden(_) if transport == Transport::WebSocket => StatusCode::BAD_REQUEST,
-            Self::Forbidden(_) | Self::Origin => StatusCode::FORBIDDEN,
+            Self::Rejected(rejection) => rejection.status(transport),
+            Self::Origin => StatusCode::FORBIDDEN,
             Self::TooManyHandshakes { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Full | Self::NoDecision => StatusCode::SERVICE_UNAVAILABLE,
             Self::WebSocketVersion => StatusCode::UPGRADE_REQUIRED,
@@ -108,14 +109,19 @@ impl Refusal {
     /// reference.
     pub(crate) fn response(&self, transport: Transport) -> Response<Body> {
         let status = self.status(transport);
-        let response = if transport == Transport::WebSocket {
-            let mut response = respond(status, "text/html", self.message().to_owned());
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            response
+        let mut response = if let Self::Rejected(rejection) = self
+            && let Some(ready) = rejection.ready()
+        {
+            ready
+        } else if transport == Transport::WebSocket {
+            respond(status, "text/html", self.message().to_owned())
         } else {
             let body = format!("{{\"code\":{},\"message\":{}}}", self.code(), json_string(self.message()));
             respond(status, "application/json", body)
         };
+        if transport == Transport::WebSocket {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         self.with_hints(response)
     }
 
@@ -133,9 +139,22 @@ impl Refusal {
                 let supported = HeaderValue::from_static("13");
                 response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, supported);
             }
+            Self::Rejected(rejection) => append_all(response.headers_mut(), rejection.headers()),
             _ => {}
         }
         response
+    }
+}
+
+/// Adds the headers in `more`, besides those of the same names.
+pub(crate) fn append_all(headers: &mut HeaderMap, more: HeaderMap) {
+    let mut name = None;
+    for (next, value) in more {
+        // Another value of the last name comes without it.
+        name = next.or(name);
+        if let Some(name) = &name {
+            headers.append(name, value);
+        }
     }
 }
 
@@ -194,7 +213,7 @@ mod tests {
                 400,
                 r#"{"code":3,"message":"Missing, repeated or invalid Host header"}"#,
             ),
-            (Refusal::Forbidden("a \"b\"\n\\".into()), 403, r#"{"code":4,"message":"a \"b\"\u000a\\"}"#),
+            (Refusal::Rejected("a \"b\"\n\\".into()), 403, r#"{"code":4,"message":"a \"b\"\u000a\\"}"#),
             (
                 Refusal::UnsupportedProtocolVersion,
                 400,
@@ -213,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_websocket_is_told_in_plain_words_and_closed() {
-        let response = Refusal::Forbidden("not you".into()).response(Transport::WebSocket);
+        let response = Refusal::Rejected("not you".into()).response(Transport::WebSocket);
         assert_eq!(response.status(), 400);
         assert_eq!(response.headers()[header::CONNECTION], "close");
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/html");

@@ -67,7 +67,7 @@ async fn a_port_that_nobody_listens_on_is_an_io_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_servers_refusal_comes_with_status_code_and_message() {
-    let builder = Server::builder(echo).allow_request(|_| async { Err("not today".to_owned()) });
+    let builder = Server::builder(echo).allow_request(|_| async { Err::<(), _>("not today".into()) });
     let (_server, address) = serve(builder).await;
     let ConnectError::Refused(refused) = connect_error(Way::Polling, address).await else { panic!() };
     assert_eq!((refused.status.as_u16(), refused.code, &*refused.message), (403, Some(4), "not today"));

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use eio_core::Heartbeat;
 use eio_core::settings::ServerSettings;
-use eio_tokio::{Message, Server, Socket, TrySendError};
+use eio_tokio::http::request::Parts;
+use eio_tokio::{Admission, Message, Server, Socket, TrySendError};
 use tokio::sync::Mutex;
 
 use crate::support::{Harness, I, Reason, T, WebSocket, follow, handing_out, listen, ms, noting, traced};
@@ -95,7 +96,9 @@ async fn the_stall_timeout_is_a_setting() {
 async fn a_stall_timeout_that_settings_leave_open_follows_the_sessions_own_periods() {
     let own = Heartbeat::new(ms(2_000), ms(1_000)).unwrap();
     let (mut harness, mut sockets) = handing_out(|builder| {
-        builder.settings(ServerSettings::DEFAULT).heartbeat_for(move |_| Some(own)).inbox(1, 1_000)
+        let admission = Admission::new().heartbeat(own);
+        let allow = move |_: &Parts| core::future::ready(Ok(admission.clone()));
+        builder.settings(ServerSettings::DEFAULT).allow_request(allow).inbox(1, 1_000)
     });
     let mut websocket = harness.websocket(4).await;
     websocket.send("4x").await;

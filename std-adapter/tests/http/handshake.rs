@@ -202,7 +202,7 @@ async fn every_refusal_is_reported_to_the_observer_on_both_transports() {
     let stage = stage(|builder| {
         builder.observer(observer).allow_request(|head| {
             let refused = head.headers.contains_key("x-refuse");
-            async move { if refused { Err("not you".to_owned()) } else { Ok(()) } }
+            async move { if refused { Err("not you".into()) } else { Ok(()) } }
         })
     });
     stage.upgrade(WEBSOCKET, &["x-refuse: 1"]).await;

@@ -7,6 +7,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use eio_core::DisconnectReason;
+use eio_tokio::Rejection;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use crate::support::{POLLING, UPGRADE, WEBSOCKET, read, send, stage, time_to_end};
@@ -130,7 +131,7 @@ async fn a_full_server_asks_nobody_and_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn an_application_that_cannot_decide_refuses() {
-    let stage = stage(|builder| builder.allow_request(|_| core::future::pending()));
+    let stage = stage(|builder| builder.allow_request(|_| core::future::pending::<Result<(), Rejection>>()));
     let refused = stage.get(POLLING, &[]).await;
     assert_eq!((refused.status, refused.text()), (503, r#"{"code":4,"message":"Not decided in time"}"#));
     assert_eq!(stage.server.len(), 0);

@@ -1,6 +1,7 @@
 //! What servers on the internet need of the HTTP side, each on in-memory connections and a clock that does not run.
 
 mod accepting;
+mod admission;
 mod handshake;
 mod keeping;
 mod limits;

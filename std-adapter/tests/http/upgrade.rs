@@ -63,7 +63,7 @@ async fn a_refusal_of_the_application_is_answered_in_its_words() {
     let stage = stage(|builder| {
         builder.allow_request(|head| {
             let refusal = head.headers.get("x-refuse").map(|words| words.to_str().unwrap().to_owned());
-            async { refusal.map_or(Ok(()), Err) }
+            async { refusal.map_or(Ok(()), |words| Err(words.into())) }
         })
     });
     let refused = stage.upgrade(WEBSOCKET, &["x-refuse: not you"]).await;

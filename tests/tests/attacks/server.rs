@@ -54,7 +54,7 @@ pub(crate) fn serve() -> ExitCode {
             .eio3(true)
             .allow_request(|parts| {
                 let stranger = parts.uri.query().is_some_and(|query| query.contains("token=wrong"));
-                async move { if stranger { Err("wrong token".to_owned()) } else { Ok(()) } }
+                async move { if stranger { Err("wrong token".into()) } else { Ok(()) } }
             })
             .observer(TellsEnds)
             .build()

@@ -100,7 +100,7 @@ fn configure(mut builder: ServerBuilder, recording: &Recording) -> Result<Server
         let refused = refused(recording);
         builder = builder.allow_request(move |head| {
             let message = head.uri.path_and_query().and_then(|path| refused.get(path.as_str())).cloned();
-            async { message.map_or(Ok(()), Err) }
+            async { message.map_or(Ok(()), |message| Err(message.into())) }
         });
     }
     if is_discard(recording) {

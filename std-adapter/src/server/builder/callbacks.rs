@@ -2,40 +2,61 @@
 
 use std::sync::Arc;
 
-use eio_core::Heartbeat;
 use http::request::Parts;
 
 use crate::server::builder::ServerBuilder;
+use crate::server::decision::Admission;
 use crate::server::observer::Observer;
 use crate::server::socket::Sender;
 use crate::session::end::Disconnect;
+use crate::web::rejection::Rejection;
 
 impl ServerBuilder {
-    /// Sets a function that allows or refuses every new session. An error refuses the session and carries the message for
-    /// the client. Default: all sessions are allowed.
+    /// Sets a function that admits or refuses every new session, by the head of its opening request. `Ok(())` admits the
+    /// session. An [`Admission`] also hands it data, such as the user that a look-up has found, periods of its own, or
+    /// headers for the answer. A [`Rejection`] refuses it, with a message or with a whole answer. Default: all sessions
+    /// are admitted.
     ///
-    /// As in the reference, a refusal on polling has status 403 and the protocol's JSON with the message. On WebSocket it
-    /// has status 400 and the message as the body. (Browsers hide both the status and the body of a refused WebSocket from
-    /// the page.) If the function takes longer than the [request timeout](Self::request_timeout), the server refuses the
-    /// session with status 503 and `Retry-After: 5`.
+    /// The function runs last, after the server's own checks, such as those of the origin and of limits. Extensions of the
+    /// request that a middleware has set are in the head. If the function takes longer than the [request
+    /// timeout](Self::request_timeout), the server refuses the session with status 503 and `Retry-After: 5`.
+    ///
+    /// ```
+    /// use eio_tokio::{Admission, Rejection, Server, Socket};
+    ///
+    /// #[derive(Clone, Debug)]
+    /// struct Room(String);
+    ///
+    /// async fn chat(socket: Socket) {
+    ///     println!("somebody enters {:?}", socket.extensions().get::<Room>());
+    /// }
+    ///
+    /// let server = Server::builder(chat)
+    ///     .allow_request(|head| {
+    ///         let query = head.uri.query().unwrap_or_default();
+    ///         let room = query.split('&').find_map(|pair| pair.strip_prefix("room=")).map(str::to_owned);
+    ///         async move {
+    ///             let room = room.ok_or(Rejection::from("name a room"))?;
+    ///             Ok(Admission::new().with(Room(room)))
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), eio_tokio::BuildError>(())
+    /// ```
     #[must_use]
-    pub fn allow_request<F, R>(mut self, allow: F) -> Self
+    pub fn allow_request<F, R, A>(mut self, allow: F) -> Self
     where
         F: Fn(&Parts) -> R + Send + Sync + 'static,
-        R: Future<Output = Result<(), String>> + Send + 'static,
+        R: Future<Output = Result<A, Rejection>> + Send + 'static,
+        A: Into<Admission>,
     {
-        self.http.allow_request = Some(Arc::new(move |parts| Box::pin(allow(parts))));
-        self
-    }
-
-    /// Sets a function that chooses a session's own periods from its opening request. `None` selects the server's
-    /// periods.
-    #[must_use]
-    pub fn heartbeat_for<F>(mut self, choose: F) -> Self
-    where
-        F: Fn(&Parts) -> Option<Heartbeat> + Send + Sync + 'static,
-    {
-        self.http.choose_heartbeat = Some(Arc::new(choose));
+        self.http.allow_request = Some(Arc::new(move |parts, admission| {
+            let allowed = allow(parts);
+            Box::pin(async move {
+                *admission = allowed.await?.into();
+                Ok(())
+            })
+        }));
         self
     }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use eio_core::Heartbeat;
 use eio_tests::interop::{Case, Log, Mode, StockClients, StockKind, TestServer};
-use eio_tokio::Message;
+use eio_tokio::{Admission, Message};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -46,8 +46,10 @@ async fn an_idle_session_lives(peer: Peer, log: Log) {
 /// Chosen by the opening request.
 async fn two_paces(peer: Peer, log: Log) {
     let server = TestServer::start_echo(&log, |server| {
-        server.heartbeat(heartbeat((20_000, 15_000))).heartbeat_for(|parts| {
-            parts.uri.query().is_some_and(|query| query.contains("pace=fast")).then(|| heartbeat(PACE))
+        server.heartbeat(heartbeat((20_000, 15_000))).allow_request(|parts| {
+            let is_fast = parts.uri.query().is_some_and(|query| query.contains("pace=fast"));
+            let admission = Admission::new();
+            core::future::ready(Ok(if is_fast { admission.heartbeat(heartbeat(PACE)) } else { admission }))
         })
     })
     .await;

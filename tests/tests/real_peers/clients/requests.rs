@@ -56,7 +56,7 @@ async fn refused(kind: StockKind, log: Log) {
     let server = TestServer::start(&log, |server| {
         server.allow_request(|parts| {
             let allowed = parts.uri.query().is_some_and(|query| query.contains("token=right"));
-            async move { if allowed { Ok(()) } else { Err("wrong token".to_owned()) } }
+            async move { if allowed { Ok(()) } else { Err("wrong token".into()) } }
         })
     })
     .await;
