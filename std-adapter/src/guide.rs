@@ -52,6 +52,9 @@
 //!
 //! | I want to | read |
 //! |---|---|
+//! | let only those in whom I know | [`authentication`] |
+//! | hand my state to sessions, and find it again | [`state`] |
+//! | send a message to a room, or to all but one | [`groups`] |
 //! | send to slow peers, know that a message has left, and use streams and sinks | [`sending`] |
 //! | serve `https` and `wss`, and renew the certificate without a restart | [`tls`] |
 //! | run behind nginx, HAProxy, AWS or Cloudflare, and see the clients' own addresses | [`proxies`] |
@@ -63,6 +66,18 @@
 //! The repository's `docs/examples.md` lists whole programs. Without tokio, drive the state machines of [`core`](crate::core)
 //! by hand: its [`ServerSession`](crate::core::ServerSession) and [`ClientSession`](crate::core::ClientSession) are all that
 //! this crate knows about time. `examples/custom_runtime.rs` does so on plain threads.
+
+#[doc = include_str!("guide/authentication.md")]
+#[cfg(feature = "server")]
+pub mod authentication {}
+
+#[doc = include_str!("guide/state.md")]
+#[cfg(feature = "server")]
+pub mod state {}
+
+#[doc = include_str!("guide/groups.md")]
+#[cfg(feature = "server")]
+pub mod groups {}
 
 #[doc = include_str!("guide/sending.md")]
 #[cfg(all(feature = "client", feature = "server", feature = "stream"))]

@@ -77,13 +77,15 @@ pub use {
 #[cfg(feature = "server")]
 pub use {
     server::Server,
+    server::audience::Audience,
     server::broadcast::Broadcast,
     server::builder::ServerBuilder,
     server::builder::build::BuildError,
     server::decision::Admission,
+    server::incident::{CannotAccept, RefusedRequest},
     server::layer::{EngineLayer, Layered, LayeredFuture},
     server::listener::Listener,
-    server::observer::{CannotAccept, Observer, RefusedRequest},
+    server::observer::Observer,
     server::service::EngineService,
     server::shutdown::CutOff,
     server::socket::{Sender, Socket},
@@ -93,5 +95,5 @@ pub use {
     web::peer_addr::PeerAddr,
     web::proxies::{Forwarding, TrustedProxies},
     web::rejection::Rejection,
-    wire::session_id::SessionId,
+    wire::session_id::{InvalidSessionId, SessionId},
 };

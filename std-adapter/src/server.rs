@@ -3,6 +3,7 @@
 mod accept;
 mod admission;
 mod application;
+pub(crate) mod audience;
 #[cfg(feature = "axum")]
 pub mod axum;
 pub(crate) mod broadcast;
@@ -14,18 +15,24 @@ mod connection;
 pub(crate) mod decision;
 mod ending;
 mod events;
+mod groups;
+pub(crate) mod incident;
 mod kind;
 pub(crate) mod layer;
 pub(crate) mod listener;
+mod membership;
 pub(crate) mod observer;
 mod polling;
 mod protocols;
+mod refusals;
+mod registered;
+mod registry;
 mod requests;
 pub(crate) mod service;
 mod session;
 mod session_config;
+mod session_set;
 mod sessions;
-mod shared;
 pub(crate) mod shutdown;
 mod slots;
 pub(crate) mod socket;
@@ -45,15 +52,12 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
-use crate::server::broadcast::Broadcast;
 use crate::server::connection::{Answers, Routed};
 use crate::server::listener::Listener;
 use crate::server::service::EngineService;
-use crate::server::shared::ServerShared;
+use crate::server::sessions::ServerShared;
 use crate::server::shutdown::CutOff;
-use crate::server::socket::Sender;
-use crate::wire::message::Message;
-use crate::wire::outgoing::{Outgoing, PreparedMessage};
+use crate::server::socket::{Sender, Socket};
 use crate::wire::session_id::SessionId;
 
 /// A server, which accepts connections and counts, finds and closes sessions. Cloning returns another handle to the
@@ -175,29 +179,6 @@ impl Server {
         self.shared.sessions.all().into_iter().map(Sender::new).collect()
     }
 
-    /// Sends one message to every session and encodes it once. Returns how many sessions get it, and how many do not,
-    /// by reason.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), eio_tokio::BuildError> {
-    /// use eio_tokio::{Broadcast, Server};
-    ///
-    /// let server = Server::builder(|_socket| async {}).build()?;
-    /// let Broadcast { sent, full, .. } = server.broadcast("news");
-    /// assert_eq!((sent, full), (0, 0)); // no session is open
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn broadcast(&self, message: impl Into<Message>) -> Broadcast {
-        let prepared = Arc::new(PreparedMessage::new(message.into()));
-        let mut broadcast = Broadcast::default();
-        for session in self.shared.sessions.all() {
-            broadcast.count(session.try_send(Outgoing::Prepared(Arc::clone(&prepared))));
-        }
-        broadcast
-    }
-
     /// Shuts the server down. It refuses new sessions and closes every open one. Then it waits until all sessions have
     /// delivered the messages that were sent before, their applications have ended, and the connections of
     /// [`serve`](Self::serve) have delivered their answers.
@@ -219,9 +200,40 @@ impl Server {
     /// server goes on closing, without a limit of its own. A second call waits for the same end, and the limit that
     /// comes first applies.
     ///
+    /// An application that waits here for its own server is among those that the method waits for, so it is dropped
+    /// after three quarters of `limit`. Spawn a task instead: `tokio::spawn(async move { server.shutdown(limit).await })`.
+    ///
     /// [`on_disconnect`]: crate::ServerBuilder::on_disconnect
     pub async fn shutdown(&self, limit: Duration) -> CutOff {
         shutdown::run(&self.shared, limit).await
+    }
+}
+
+impl Socket {
+    /// Returns the server of this session. The handle works as long as it exists, even if it is the last one that the
+    /// application has.
+    ///
+    /// ```
+    /// use eio_tokio::Socket;
+    ///
+    /// async fn chat(mut socket: Socket) {
+    ///     let server = socket.server();
+    ///     while let Ok(message) = socket.recv().await {
+    ///         server.broadcast(message);
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn server(&self) -> Server {
+        self.as_sender().server()
+    }
+}
+
+impl Sender {
+    /// Returns the server of this session, as [`Socket::server`] does.
+    #[must_use]
+    pub fn server(&self) -> Server {
+        Server { shared: Arc::clone(&self.shared().context.server) }
     }
 }
 

@@ -73,6 +73,9 @@ pub(crate) enum Event {
         status: u16,
         code: u8,
         message: String,
+        /// What the server found in the request, and what it expected.
+        context: String,
+        user_agent: Option<String>,
         peer: Option<SocketAddr>,
     },
     /// The server refused a request because of its path, its host name or its origin.
@@ -160,8 +163,9 @@ impl Report for Event {
             Self::Pong { rtt, .. } => write!(line, "received after {}", spoken(*rtt)),
             Self::Message { preview, .. } => preview.write(line),
             Self::Close { end, lived, .. } => self.close(end, *lived, line),
-            Self::Refused { transport, status, message, peer, .. } => {
-                write!(line, "{}, status {status}: {}", transport.as_str(), cut(message))?;
+            Self::Refused { transport, status, message, context, peer, .. } => {
+                let transport = transport.as_str();
+                write!(line, "{transport}, status {status}: {} ({context})", cut(message))?;
                 from(*peer, line)
             }
             Self::Denied { target, status, message, peer } => {
@@ -249,11 +253,13 @@ impl Event {
                 "close_code": end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
                 "close_reason": end.close_frame.as_ref().map(CloseFrame::reason),
             }),
-            Self::Refused { transport, status, code, message, peer } => json!({
+            Self::Refused { transport, status, code, message, context, user_agent, peer } => json!({
                 "transport": transport.as_str(),
                 "status": status,
                 "code": code,
                 "message": message,
+                "context": context,
+                "user_agent": user_agent,
                 "peer": peer.map(|peer| peer.to_string()),
             }),
             Self::Denied { target, status, message, peer } => json!({

@@ -55,6 +55,10 @@ impl Observer for SessionObserver {
             status: request.status.as_u16(),
             code: request.code,
             message: request.message.to_owned(),
+            context: request.context.to_owned(),
+            user_agent: request
+                .user_agent
+                .map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()),
             peer: request.peer,
         });
     }

@@ -214,6 +214,7 @@ fn transports_that_are_off_are_refused() {
         (&"polling".into(), &400.into(), &0.into(), &"Transport unknown".into())
     );
     assert!(refused["peer"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert_eq!(refused["context"], r#"transport "polling": expected websocket"#);
     let refused = get(&address, "/engine.io/?EIO=3&transport=websocket");
     assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
 }
@@ -227,6 +228,7 @@ fn a_refused_websocket_is_a_line_in_the_log() {
     assert!(refused.starts_with("HTTP/1.1 400") && refused.ends_with("Session ID unknown"), "{refused}");
     let line = server.line();
     assert!(line.contains("refused") && line.contains("websocket, status 400: Session ID unknown"), "{line}");
+    assert!(line.contains(r#"(sid "gone": unknown: ended, or opened by another server)"#), "{line}");
     // Offering a subprotocol is not a reason to refuse.
     let answer = WebSocket::asked(
         address,

@@ -2,7 +2,6 @@
 //!
 //! Run `cargo run --example axum_chat`, open <http://127.0.0.1:3000> in two tabs, and close one of them.
 
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,16 +11,10 @@ use eio_tokio::{Heartbeat, Message, Server, Socket};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A session sends to all others through the server's handle, which exists only once the server is built.
-    let room = Arc::new(OnceLock::<Server>::new());
-    let server = Server::builder({
-        let room = Arc::clone(&room);
-        move |socket| chat(socket, Arc::clone(&room))
-    })
-    // Short periods, so that the server notices within 8 s when a tab disappears without a close.
-    .heartbeat(Heartbeat::new(Duration::from_secs(5), Duration::from_secs(3))?)
-    .build()?;
-    room.get_or_init(|| server.clone());
+    let server = Server::builder(chat)
+        // Short periods, so that the server notices within 8 s when a tab disappears without a close.
+        .heartbeat(Heartbeat::new(Duration::from_secs(5), Duration::from_secs(3))?)
+        .build()?;
 
     let router = Router::new()
         .route("/", get(|| async { Html(include_str!("page.html")) }))
@@ -34,8 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn chat(mut socket: Socket, room: Arc<OnceLock<Server>>) {
-    let Some(server) = room.get() else { return };
+async fn chat(mut socket: Socket) {
+    let server = socket.server();
     let name = format!("guest {}", socket.id().short());
     server.broadcast(format!("{name} has come: {} here", server.len()));
     let end = loop {

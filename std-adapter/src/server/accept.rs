@@ -11,10 +11,9 @@ use std::sync::Arc;
 use self::outage::Outage;
 use crate::carrier::gate::Gate;
 use crate::server::connection::{self, Answers};
-use crate::server::events;
+use crate::server::incident::{CannotAccept, Incident};
 use crate::server::listener::Listener;
-use crate::server::observer::CannotAccept;
-use crate::server::shared::ServerShared;
+use crate::server::sessions::ServerShared;
 
 /// How long the server waits before it tries to accept again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -41,7 +40,7 @@ where
             Ok((stream, peer)) => {
                 let trusted = server.http.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trust(peer));
                 let Some(permit) = Gate::enter(&server.gate, peer.filter(|_| !trusted)) else {
-                    events::tell_connection_refused(peer);
+                    server.tell(&Incident::ConnectionRefused(peer));
                     continue;
                 };
                 tokio::spawn(connection::serve(
@@ -83,7 +82,7 @@ async fn accept<L: Listener>(
             accepted = &mut accepting => return accepted,
             () = tokio::time::sleep_until(server.sessions.clock.deadline(over)) => {
                 if let Some(after) = outage.ends(server.sessions.clock.now()) {
-                    events::tell_accepts_again(after, server.observer.as_deref());
+                    server.tell(&Incident::AcceptsAgain(after));
                 }
             }
         }
@@ -96,7 +95,7 @@ fn fails(server: &ServerShared, outage: &mut Outage, why: &CannotAccept<'_>) {
     let now = server.sessions.clock.now();
     server.gate.press(now);
     let is_new = outage.begins(now);
-    events::tell_cannot_accept(why, is_new, server.observer.as_deref());
+    server.tell(&Incident::CannotAccept { why, is_new });
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

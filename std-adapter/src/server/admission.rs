@@ -10,13 +10,12 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 
 use crate::server::decision::{Admission, Decide};
-use crate::server::sessions::Registered;
-use crate::server::sessions::{ServerContext, Session};
-use crate::server::shared::ServerShared;
+use crate::server::registered::Registered;
+use crate::server::sessions::{ServerContext, ServerShared, Session};
 use crate::session::guard::{Guarded, Named, guarded};
 use crate::web::peer_addr::PeerAddr;
 use crate::web::request::{NamedSession, Query};
-use crate::web::respond::Refusal;
+use crate::web::respond::{BadRequest, Refusal};
 use crate::wire::session_id::SessionId;
 use crate::wire::targets;
 
@@ -31,17 +30,11 @@ pub(super) fn transport(server: &ServerShared, query: &Query) -> Result<Transpor
 /// An `Origin` that is not text is refused, as by the reference; then one that may not connect.
 pub(super) fn check_origin(server: &ServerShared, parts: &Parts, query: &Query) -> Result<(), Refusal> {
     if parts.headers.get(header::ORIGIN).is_some_and(|origin| origin.to_str().is_err()) {
-        return Err(Refusal::BadRequest);
+        return Err(Refusal::BadRequest(BadRequest::Origin));
     }
     if server.http.allowed_origins.allow(parts, query.jsonp.is_some()) {
         return Ok(());
     }
-    tracing::debug!(
-        target: targets::REQUEST,
-        origin = ?parts.headers.get(header::ORIGIN),
-        peer = ?sender(parts),
-        "origin not allowed"
-    );
     Err(Refusal::Origin)
 }
 
@@ -53,7 +46,8 @@ pub(super) fn known(
 ) -> Result<Arc<Session>, Refusal> {
     let session = find(server, named).ok_or(Refusal::SessionUnknown)?;
     let revision = if query.is_eio4 { Revision::V4 } else { Revision::V3 };
-    if session.context.revision == revision { Ok(session) } else { Err(Refusal::BadRequest) }
+    let expected = session.context.revision;
+    if expected == revision { Ok(session) } else { Err(Refusal::BadRequest(BadRequest::Revision(expected))) }
 }
 
 /// Returns the session that a request names.
@@ -67,7 +61,7 @@ pub(super) fn find(server: &ServerShared, named: NamedSession) -> Option<Arc<Ses
 /// Registers and returns a new session, if the limits of its sender, the application and the protocol allow it. Returns the
 /// headers with it that the application adds to the answer.
 pub(super) async fn open(
-    server: &ServerShared,
+    server: &Arc<ServerShared>,
     parts: &mut Parts,
     query: &Query,
     transport: Transport,
@@ -99,9 +93,9 @@ pub(super) async fn open(
         base64_only: query.base64_only,
         peer,
         extensions,
-        sessions: Arc::clone(&server.sessions),
+        server: Arc::clone(server),
     };
-    let session = server.sessions.register(context.start(heartbeat, transport)).ok_or(Refusal::Full)?;
+    let session = Registered::new(context.start(heartbeat, transport)).ok_or(Refusal::Full)?;
     Ok((session, headers))
 }
 

@@ -43,14 +43,14 @@ impl Application {
         if let Self::ToStart(_) = self
             && let Self::ToStart(head) = core::mem::replace(self, Self::Over)
         {
-            let callbacks = &engine.context().sessions.callbacks;
+            let callbacks = &engine.context().sessions().callbacks;
             match guarded(|| callbacks.start(&engine.shared, head)) {
                 Ok(application) => *self = Self::Running(Guarded::new(application)),
                 Err(panicked) => self.end(engine, Err(panicked)),
             }
         }
         let Self::Running(application) = self else { return };
-        if engine.has_ended() && engine.context().sessions.cuts_applications() {
+        if engine.has_ended() && engine.context().sessions().cuts_applications() {
             let dropped = application.end();
             self.end(engine, dropped);
         } else if let Poll::Ready(outcome) = application.poll(cx) {
@@ -74,7 +74,7 @@ impl Application {
 
     /// Runs `on_disconnect` once the session and the application have ended.
     pub(crate) fn drive_end(&mut self, engine: &Engine<ServerKind>, cx: &mut Context<'_>) {
-        let sessions = &engine.context().sessions;
+        let sessions = engine.context().sessions();
         if let Self::Over = self
             && let Some(end) = engine.shared.end()
         {

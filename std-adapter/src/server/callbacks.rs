@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::server::events;
+use crate::server::incident::Incident;
 use crate::server::observer::Observer;
 use crate::server::sessions::{Callbacks, Running, Session};
 use crate::server::socket::{Sender, Socket};
@@ -17,7 +18,7 @@ type OnDisconnect = Box<dyn Fn(Sender, Disconnect) -> Running + Send + Sync>;
 pub(crate) struct ServerCallbacks {
     pub(crate) application: Box<dyn Fn(Socket) -> Running + Send + Sync>,
     pub(crate) on_disconnect: Option<OnDisconnect>,
-    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) observer: Option<Box<dyn Observer>>,
 }
 
 impl Callbacks for ServerCallbacks {
@@ -35,5 +36,13 @@ impl Callbacks for ServerCallbacks {
 
     fn tell(&self, session: &Arc<Session>, happening: Happening<'_>) -> bool {
         events::tell(session, happening, self.observer.as_deref())
+    }
+
+    fn wants_refusals(&self) -> bool {
+        self.observer.is_some() || events::is_logged()
+    }
+
+    fn tell_incident(&self, incident: &Incident<'_>) {
+        events::tell_incident(incident, self.observer.as_deref());
     }
 }

@@ -22,8 +22,7 @@ use crate::carrier::gate::Permit;
 #[cfg(feature = "tls")]
 use crate::carrier::tls::stream::{Identity, TlsStream};
 use crate::server::protocols::{self, Connection, Served};
-use crate::server::sessions::Sessions;
-use crate::server::shared::ServerShared;
+use crate::server::sessions::{ServerShared, Sessions};
 use crate::web::activity::{Activity, CameOn, Patience, UnderWay, Verdict};
 use crate::web::keep_alive;
 use crate::web::peer_addr::PeerAddr;

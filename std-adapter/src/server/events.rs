@@ -3,13 +3,12 @@
 //! All of these run application code, which may block, panic, or use the session. A session's own task calls them in order,
 //! with no lock held.
 
-use core::time::Duration;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
 
-use crate::server::observer::{CannotAccept, Observer, RefusedRequest};
+use crate::server::incident::{Incident, RefusedRequest};
+use crate::server::observer::Observer;
 use crate::server::sessions::Session;
 use crate::server::socket::Sender;
 use crate::session::end::log_end;
@@ -47,65 +46,72 @@ pub(crate) fn tell(
     logged && counted && was_observed
 }
 
-/// Reports a request that was refused.
-pub(crate) fn tell_refused(request: &RefusedRequest<'_>, observer: Option<&dyn Observer>) {
-    let RefusedRequest { transport, peer, status, code, message } = *request;
-    without_session("tracing", || {
-        let (transport, status) = (transport.as_str(), status.as_u16());
-        tracing::debug!(
-            target: targets::REQUEST,
-            transport,
-            peer = peer.map(tracing::field::display),
-            status,
-            code,
-            message,
-            "request refused"
-        );
-    });
-    without_session("metrics", || metrics::refused(code, transport));
-    if let Some(observer) = observer {
-        without_session("observer", || observer.refused(request));
-    }
+/// Returns whether the log may show events at the level of debugging.
+pub(crate) fn is_logged() -> bool {
+    LevelFilter::current() >= LevelFilter::DEBUG
 }
 
-/// Reports a failure to accept connections. Counts every failure, and reports only one that `is_new` to the observer and
-/// the log.
-pub(crate) fn tell_cannot_accept(why: &CannotAccept<'_>, is_new: bool, observer: Option<&dyn Observer>) {
-    without_session("metrics", || metrics::cannot_accept(why.as_str()));
-    if is_new {
-        without_session("tracing", || {
-            tracing::warn!(target: targets::CONNECTION, %why, "no connection can be accepted");
+/// Reports an event outside of a session.
+pub(crate) fn tell_incident(incident: &Incident<'_>, observer: Option<&dyn Observer>) {
+    without_session("metrics", || count_incident(incident));
+    if let Incident::CannotAccept { is_new: false, .. } = incident {
+        return;
+    }
+    without_session("tracing", || log_incident(incident));
+    if let Some(observer) = observer {
+        without_session("observer", || match *incident {
+            Incident::Refused(request) => observer.refused(request),
+            Incident::ConnectionRefused(peer) => observer.connection_refused(peer),
+            Incident::CannotAccept { why, .. } => observer.cannot_accept(why),
+            Incident::AcceptsAgain(after) => observer.accepts_again(after),
         });
-        if let Some(observer) = observer {
-            without_session("observer", || observer.cannot_accept(why));
-        }
     }
 }
 
-/// Reports that connections are accepted again. `after` is how long they were not.
-pub(crate) fn tell_accepts_again(after: Duration, observer: Option<&dyn Observer>) {
-    without_session("tracing", || {
-        tracing::warn!(
-            target: targets::CONNECTION,
-            after_ms = after.as_millis(),
-            "connections are accepted again"
-        );
-    });
-    if let Some(observer) = observer {
-        without_session("observer", || observer.accepts_again(after));
+fn count_incident(incident: &Incident<'_>) {
+    match incident {
+        Incident::Refused(request) => metrics::refused(request.code, request.transport),
+        Incident::ConnectionRefused(_) => metrics::connection_refused(),
+        Incident::CannotAccept { why, .. } => metrics::cannot_accept(why.as_str()),
+        Incident::AcceptsAgain(_) => {}
     }
 }
 
-/// Reports a connection above the limit of its address.
-pub(crate) fn tell_connection_refused(peer: Option<SocketAddr>) {
-    without_session("tracing", || {
-        tracing::debug!(
+fn log_incident(incident: &Incident<'_>) {
+    match incident {
+        Incident::Refused(request) => log_refused(request),
+        Incident::ConnectionRefused(peer) => tracing::debug!(
             target: targets::CONNECTION,
             peer = peer.map(tracing::field::display),
             "connection refused: its address has too many"
-        );
-    });
-    without_session("metrics", metrics::connection_refused);
+        ),
+        Incident::CannotAccept { why, .. } => {
+            tracing::warn!(target: targets::CONNECTION, %why, "no connection can be accepted");
+        }
+        Incident::AcceptsAgain(after) => tracing::warn!(
+            target: targets::CONNECTION,
+            after_ms = after.as_millis(),
+            "connections are accepted again"
+        ),
+    }
+}
+
+fn log_refused(request: &RefusedRequest<'_>) {
+    let RefusedRequest { peer, method, path, user_agent, origin, code, message, context, .. } = *request;
+    tracing::debug!(
+        target: targets::REQUEST,
+        transport = request.transport.as_str(),
+        peer = peer.map(tracing::field::display),
+        %method,
+        path,
+        user_agent = user_agent.map(tracing::field::debug),
+        origin = origin.map(tracing::field::debug),
+        status = request.status.as_u16(),
+        code,
+        message,
+        context,
+        "request refused"
+    );
 }
 
 /// Runs application code for an event outside of a session. Its panic ends nothing.
@@ -134,6 +140,7 @@ fn log(session: &Session, happening: Happening<'_>) {
         Happening::Message(message) => {
             tracing::trace!(target: targets::MESSAGE, %sid, bytes = message.len(), "message");
         }
+        // A log that is sent over the server would have something new to send each time.
         Happening::PongSent | Happening::Sent { .. } => {}
         Happening::Undecodable(error) => {
             tracing::error!(
@@ -170,7 +177,8 @@ fn observe(observer: &dyn Observer, session: &Arc<Session>, happening: Happening
         Happening::PingSent => observer.ping(id),
         Happening::Heartbeat(rtt) => observer.heartbeat(id, rtt),
         Happening::Message(message) => observer.message(id, message),
-        Happening::PongSent | Happening::Sent { .. } | Happening::Undecodable(_) => {}
+        Happening::Sent { messages, bytes } => observer.sent(id, messages, bytes),
+        Happening::PongSent | Happening::Undecodable(_) => {}
         Happening::Upgrade(outcome) => observer.upgrade(id, outcome),
         Happening::Closed(end) => observer.closed(id, end),
     }

@@ -33,11 +33,11 @@ impl Kind for ServerKind {
     type Slots = Slots;
 
     fn clock(context: &ServerContext) -> Clock {
-        context.sessions.clock
+        context.sessions().clock
     }
 
     fn limits(context: &ServerContext) -> &Limits {
-        &context.sessions.config.limits
+        &context.sessions().config.limits
     }
 
     fn revision(context: &ServerContext) -> Revision {
@@ -57,7 +57,7 @@ impl Kind for ServerKind {
     }
 
     fn carries_now(context: &ServerContext, slots: &Slots, mail: &Mailbox, transport: Transport) -> bool {
-        let max_packets = context.sessions.config.max_packets_per_payload;
+        let max_packets = context.sessions().config.max_packets_per_payload;
         !mail.awaits_application()
             && (transport != Transport::Polling || slots.is_polled() && mail.outbox.unsent() < max_packets)
     }
@@ -71,12 +71,12 @@ impl Reacts for ServerKind {
     type Peer = ();
 
     fn close_timeout(context: &ServerContext) -> Duration {
-        context.sessions.config.settings.close_timeout()
+        context.sessions().config.settings.close_timeout()
     }
 
     /// The stall timeout follows the session's own periods, unless it has been set.
     fn stall_timeout(context: &ServerContext, heartbeat: Heartbeat) -> Duration {
-        context.sessions.config.settings.with_heartbeat(heartbeat).app_stall_timeout()
+        context.sessions().config.settings.with_heartbeat(heartbeat).app_stall_timeout()
     }
 
     fn log_name(engine: &Engine<Self>) -> String {
@@ -84,15 +84,18 @@ impl Reacts for ServerKind {
     }
 
     fn is_watching(engine: &Engine<Self>) -> bool {
-        engine.context().sessions.callbacks.is_watching()
+        engine.context().sessions().callbacks.is_watching()
     }
 
     fn tell(engine: &Engine<Self>, happening: Happening<'_>) -> bool {
-        let callbacks = &engine.context().sessions.callbacks;
+        let callbacks = &engine.context().sessions().callbacks;
         match happening {
             Happening::PongSent => true,
-            Happening::Sent { .. } if !cfg!(feature = "metrics") => true,
-            Happening::PingSent | Happening::Heartbeat(_) if !callbacks.is_watching() => true,
+            Happening::Sent { .. } | Happening::PingSent | Happening::Heartbeat(_)
+                if !callbacks.is_watching() =>
+            {
+                true
+            }
             Happening::Upgrade(UpgradeOutcome::Upgraded) => {
                 let told = callbacks.tell(&engine.shared, happening);
                 record(engine, "transport", engine.transport.as_str()) && told
@@ -111,11 +114,11 @@ impl Reacts for ServerKind {
 
     /// Requests cannot find the session any more.
     fn handle_end(engine: &mut Engine<Self>, now: Instant, end: &Disconnect) {
-        engine.context().sessions.session_ended(engine.context().id);
+        engine.context().sessions().session_ended(engine.context().id);
         engine.tell(now, Happening::Closed(end));
     }
 
     fn handle_end_shown(engine: &mut Engine<Self>) {
-        engine.context().sessions.wake_if_emptied();
+        engine.context().sessions().wake_if_emptied();
     }
 }

@@ -3,54 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use eio_core::handshake::Transport;
 use eio_core::upgrade::UpgradeOutcome;
 
-use http::StatusCode;
-
+use crate::server::incident::{CannotAccept, RefusedRequest};
 use crate::server::socket::Sender;
 use crate::session::end::Disconnect;
 use crate::wire::message::Message;
 use crate::wire::session_id::SessionId;
-
-/// A request that opens no session and does not belong to one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RefusedRequest<'a> {
-    /// The requested transport: WebSocket for a WebSocket, and polling for anything else.
-    pub transport: Transport,
-    /// The client's address: that of the connection, or the one that trusted proxies name.
-    pub peer: Option<SocketAddr>,
-    /// The status of the answer.
-    pub status: StatusCode,
-    /// The protocol's error code, which the answer contains on polling (Engine.IO, `Server.errors` of the reference): 0
-    /// transport unknown, 1 session unknown, 2 wrong method, 3 bad request, 4 forbidden, 5 unsupported revision.
-    pub code: u8,
-    /// The message in the answer.
-    pub message: &'a str,
-}
-
-/// The reason why [`Server::serve`](crate::Server::serve) can accept no connection at present.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CannotAccept<'a> {
-    /// The listener returned an error, most likely because the process is out of descriptors.
-    #[error("{0}")]
-    Error(&'a std::io::Error),
-    /// As many connections are open as [`max_connections`](crate::ServerBuilder::max_connections) allows.
-    #[error("the limit of {0} open connections is reached")]
-    MaxConnections(usize),
-}
-
-impl CannotAccept<'_> {
-    /// A name for counters.
-    pub(crate) const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Error(_) => "error",
-            Self::MaxConnections(_) => "max_connections",
-        }
-    }
-}
 
 /// Receives the events of all sessions, for example for a dashboard or an event log.
 ///
@@ -71,10 +30,17 @@ pub trait Observer: Send + Sync {
         let _ = session;
     }
 
-    /// Called when the server refuses a request, on polling or on WebSocket, while it writes the answer. A panic
-    /// changes nothing.
+    /// Called when the server refuses a request, on polling or on WebSocket, while it writes the answer. `request` says
+    /// who asked for what, and what was expected. A panic changes nothing.
     fn refused(&self, request: &RefusedRequest<'_>) {
         let _ = request;
+    }
+
+    /// Called when [`Server::serve`](crate::Server::serve) closes a connection unanswered, because its address has as many
+    /// as [`max_connections_per_address`](crate::ServerBuilder::max_connections_per_address) allows. A panic changes
+    /// nothing.
+    fn connection_refused(&self, peer: Option<SocketAddr>) {
+        let _ = peer;
     }
 
     /// Called when [`Server::serve`](crate::Server::serve) can accept no connection at present. Called once, however
@@ -104,6 +70,12 @@ pub trait Observer: Send + Sync {
     /// Called when a message has arrived.
     fn message(&self, id: SessionId, message: &Message) {
         let _ = (id, message);
+    }
+
+    /// Called when messages have been passed to the transport: written to the WebSocket's connection completely, or put
+    /// into the answer to a poll. `bytes` counts their payloads. What was passed may still be lost on its way.
+    fn sent(&self, id: SessionId, messages: usize, bytes: usize) {
+        let _ = (id, messages, bytes);
     }
 
     /// Called when an upgrade has succeeded or failed.

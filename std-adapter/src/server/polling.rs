@@ -1,6 +1,7 @@
 //! Requests without an upgrade: handshakes, polls, and POSTs.
 
 use core::future::poll_fn;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use eio_core::Revision;
@@ -15,16 +16,14 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::server::admission::{callback, check_origin, known, open, open_text, transport};
 use crate::server::session::{run_polling, span};
-use crate::server::sessions::{ServerContext, Session};
-use crate::server::shared::ServerShared;
+use crate::server::sessions::{ServerContext, ServerShared, Session};
 use crate::server::slots::{Payload, PollAnswer};
-use crate::session::metrics;
 use crate::web::activity::CameOn;
 #[cfg(feature = "compression")]
 use crate::web::compression::{Encoding, compress_large};
-use crate::web::request::{Query, is_internet_explorer};
-use crate::web::respond::{Body, Refusal, append_all, empty, respond};
-use crate::wire::outgoing::{Outgoing, total_len};
+use crate::web::request::{Query, is_internet_explorer, take};
+use crate::web::respond::{BadRequest, Body, Refusal, append_all, empty, respond};
+use crate::wire::outgoing::Outgoing;
 use crate::wire::targets;
 
 const TEXT: &str = "text/plain; charset=UTF-8";
@@ -33,8 +32,8 @@ const HTML: &str = "text/html";
 
 /// Answers a request without an upgrade.
 pub(super) async fn answer<B>(
-    server: &ServerShared,
-    head: Parts,
+    server: &Arc<ServerShared>,
+    head: &mut Parts,
     query: Query,
     body: B,
     came_on: Option<CameOn>,
@@ -44,22 +43,25 @@ where
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     let transport = transport(server, &query)?;
-    check_origin(server, &head, &query)?;
+    check_origin(server, head, &query)?;
     let old_browser = is_internet_explorer(&head.headers);
     let mut response = if let Some(sid) = query.sid {
         let session = known(server, sid, &query)?;
-        if transport != Transport::Polling || session.transport() != Transport::Polling {
-            return Err(Refusal::BadRequest);
+        if transport != Transport::Polling {
+            return Err(Refusal::BadRequest(BadRequest::NoUpgrade));
+        }
+        if session.transport() != Transport::Polling {
+            return Err(Refusal::BadRequest(BadRequest::Moved));
         }
         carries(came_on.as_ref(), &session);
         let (is_get, is_post) = (head.method == Method::GET, head.method == Method::POST);
         let wanted = Wanted::read(&head.headers, query.jsonp);
+        if is_get && !session.catch_up().await {
+            return Err(Refusal::SessionUnknown);
+        }
         // While the request waits, its head would keep the buffer that hyper has read it into.
-        drop(head);
+        drop(take(head));
         if is_get {
-            if !session.catch_up().await {
-                return Err(Refusal::SessionUnknown);
-            }
             get(server, &session, wanted).await?
         } else if is_post {
             post(server, &session, &wanted, body).await
@@ -72,7 +74,7 @@ where
             return Err(Refusal::BadHandshakeMethod);
         }
         if transport != Transport::Polling {
-            return Err(Refusal::BadRequest);
+            return Err(Refusal::BadRequest(BadRequest::NoUpgrade));
         }
         handshake(server, head, &query, came_on).await?
     };
@@ -105,15 +107,15 @@ impl Wanted {
 
 /// Opens a session. The answer contains its `open` packet.
 async fn handshake(
-    server: &ServerShared,
-    mut head: Parts,
+    server: &Arc<ServerShared>,
+    head: &mut Parts,
     query: &Query,
     came_on: Option<CameOn>,
 ) -> Result<Response<Body>, Refusal> {
-    let (session, headers) = open(server, &mut head, query, Transport::Polling).await?;
+    let (session, headers) = open(server, head, query, Transport::Polling).await?;
     carries(came_on.as_ref(), &session);
     let open = open_text(server, &session)?;
-    let initial = session.context.sessions.config.initial_packet.as_ref();
+    let initial = session.context.sessions().config.initial_packet.as_ref();
     let mut packets = vec![Packet::text(PacketType::Open, &open)];
     packets.extend(initial.map(|message| Packet::message(message.as_websocket_message())));
     let mut response = packets_response(&session, query.jsonp.as_deref(), &packets)?;
@@ -122,10 +124,10 @@ async fn handshake(
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     append_all(response.headers_mut(), headers);
-    callback("on_initial_headers", || server.http.add_initial_headers(&head, response.headers_mut()))?;
+    callback("on_initial_headers", || server.http.add_initial_headers(head, response.headers_mut()))?;
     let span = span(&session);
     if let Some(engine) = session.hand_over() {
-        tokio::spawn(run_polling(engine, span, head));
+        tokio::spawn(run_polling(engine, span, take(head)));
     }
     Ok(response)
 }
@@ -147,7 +149,6 @@ async fn get(server: &ServerShared, session: &Session, wanted: Wanted) -> Result
     let response = match poll_fn(|cx| pending.poll_answer(cx)).await {
         PollAnswer::Last(packet) => packets_response(session, jsonp, &[packet])?,
         PollAnswer::Batch(batch, messages) => {
-            metrics::messages_sent(messages.len(), total_len(messages.iter()));
             let mut payload = vec![0; batch.len()];
             let encoded = batch.encode(messages.iter().map(Outgoing::packet), &mut payload);
             encoded.map_err(|error| unencodable(session, &error))?;
@@ -263,7 +264,7 @@ where
     B: http_body::Body,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
-    let config = &session.context.sessions.config;
+    let config = &session.context.sessions().config;
     if body.size_hint().lower() > u64::from(config.settings.max_payload()) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }

@@ -14,8 +14,8 @@ use tower_service::Service;
 
 use crate::server::admission::{callback, find, sender};
 use crate::server::connection::Answers;
-use crate::server::shared::ServerShared;
-use crate::server::{polling, upgrade};
+use crate::server::sessions::ServerShared;
+use crate::server::{polling, refusals, upgrade};
 use crate::session::guard::guarded;
 use crate::web::activity::CameOn;
 use crate::web::peer_addr::PeerAddr;
@@ -150,17 +150,20 @@ where
         _ => {
             let query = Query::parse(&head);
             let asked = transport_of(&head);
-            let peer = sender(&head);
             let answered = if !names_its_host(&head) {
-                Err(Refusal::Header("Missing, repeated or invalid Host header"))
+                Err(Refusal::Header {
+                    name: header::HOST,
+                    message: "Missing, repeated or invalid Host header",
+                    expected: "exactly one valid host",
+                })
             } else if asked == Transport::WebSocket {
-                upgrade::answer(&server, head, &query, upgrade, came_on).await
+                upgrade::answer(&server, &mut head, &query, upgrade, came_on).await
             } else {
                 drop(upgrade);
-                polling::answer(&server, head, query, body, came_on).await
+                polling::answer(&server, &mut head, query, body, came_on).await
             };
             answered.unwrap_or_else(|refusal| {
-                server.refused(&refusal, asked, peer);
+                refusals::tell(&server, &refusal, asked, &head);
                 refusal.response(asked)
             })
         }
@@ -190,7 +193,7 @@ fn headers_panicked(server: &ServerShared, parts: &Parts) -> Response<Body> {
         session.application_panicked();
     }
     let asked = transport_of(parts);
-    server.refused(&Refusal::Internal, asked, sender(parts));
+    refusals::tell(server, &Refusal::Internal, asked, parts);
     Refusal::Internal.response(asked)
 }
 

@@ -22,7 +22,7 @@ use crate::session::engine::{Engine, Happening};
 use crate::session::span::SessionSpan;
 use crate::web::head::Head;
 use crate::wire::clock::Clock;
-use crate::wire::outgoing::Outgoing;
+use crate::wire::outgoing::{Outgoing, total_len};
 use crate::wire::targets;
 
 /// The state of the server's side of a session.
@@ -183,7 +183,7 @@ impl Role for ServerSide {
         }
         // In the session's span, which ends with the task.
         driver.role.application = Application::Left;
-        driver.engine.context().sessions.application_ended(driver.engine.context().id);
+        driver.engine.context().sessions().application_ended(driver.engine.context().id);
     }
 }
 
@@ -210,7 +210,7 @@ fn open_websocket(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: In
 /// Restarts the heartbeat, which counts from the time at which the `open` packet is passed to the transport, unless the
 /// session has ended.
 fn restart(engine: &mut Engine<ServerKind>, now: Instant) {
-    let sessions = &engine.context().sessions;
+    let sessions = engine.context().sessions();
     if let Some(first) = &sessions.config.initial_packet {
         engine.shared.lock().post_first(Outgoing::Message(first.clone()));
     }
@@ -228,7 +228,7 @@ fn drive_candidate(driver: &mut Driver<ServerSide>, cx: &mut Context<'_>, now: I
         && candidate.is_none()
         && let Some(opening) = engine.shared.lock().slots.take_candidate()
     {
-        let timeout = engine.context().sessions.config.settings.upgrade_timeout();
+        let timeout = engine.context().sessions().config.settings.upgrade_timeout();
         *candidate = Some(Candidate::new(opening, timeout, now));
     }
     let Some(open) = candidate else { return };
@@ -293,7 +293,7 @@ fn handle_payload(
 ) {
     // A session that has ended or moved takes no packet, but its client gets an answer.
     let _ = polling.handle_post(now, &mut engine.session, payload.framing);
-    let max_packets = engine.context().sessions.config.settings.max_packets();
+    let max_packets = engine.context().sessions().config.settings.max_packets();
     let max_packets = usize::try_from(max_packets).unwrap_or(usize::MAX);
     engine.receive(now, |receiver| {
         for packet in polling.format().decode(payload.framing, &payload.bytes, max_packets) {
@@ -308,13 +308,14 @@ fn handle_payload(
 
 /// Answers the poll that waits, if there is something to say.
 fn answer_poll(polling: &mut ServerPolling, engine: &mut Engine<ServerKind>, now: Instant) {
-    let limits = Limits::DEFAULT.with_max_packets(engine.context().sessions.config.max_packets_per_payload);
+    let limits = Limits::DEFAULT.with_max_packets(engine.context().sessions().config.max_packets_per_payload);
     let mut inner = engine.shared.lock();
     let queue = inner.mail.outbox.packets();
     let Some(batch) = polling.poll_answer(now, &mut engine.session, queue, &limits) else { return };
     let messages = inner.mail.take_outgoing(batch.messages());
     drop(inner);
     engine.tell_heartbeats(now, &batch);
+    engine.tell_sent(now, messages.len(), total_len(messages.iter()));
     engine.shared.lock().slots.answer_poll(PollAnswer::Batch(batch, messages));
 }
 

@@ -1,11 +1,8 @@
-//! The registry of one server's sessions, and the state that they share.
+//! The sessions of one server, and the state that they share with its connections and requests.
 
-use core::borrow::Borrow;
-use core::hash::{Hash, Hasher};
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
-use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +11,12 @@ use eio_core::{Heartbeat, Instant, Revision, ServerSession};
 use http::Extensions;
 use tokio::sync::Notify;
 
+use crate::carrier::gate::Gate;
+use crate::server::config::HttpConfig;
+use crate::server::incident::Incident;
+use crate::server::registry::Registry;
 use crate::server::session_config::SessionConfig;
+use crate::server::session_set::Identified;
 use crate::server::slots::Slots;
 use crate::session::end::Disconnect;
 use crate::session::engine::{Engine, Happening};
@@ -42,6 +44,18 @@ pub(crate) trait Callbacks: Send + Sync {
 
     /// Tells observer, log and metrics. Returns `false` if one of them panicked.
     fn tell(&self, session: &Arc<Session>, happening: Happening<'_>) -> bool;
+
+    /// Returns whether somebody wants to know why a request was refused.
+    fn wants_refusals(&self) -> bool;
+
+    /// Tells observer, log and metrics of an event outside of a session.
+    fn tell_incident(&self, incident: &Incident<'_>);
+}
+
+impl Identified for Session {
+    fn id(&self) -> &SessionId {
+        &self.context.id
+    }
 }
 
 /// The sessions of a server.
@@ -56,21 +70,26 @@ pub(crate) struct ServerContext {
     pub(crate) peer: Option<SocketAddr>,
     /// What the application has given the session when it admitted it.
     pub(crate) extensions: Extensions,
-    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) server: Arc<ServerShared>,
 }
 
 impl ServerContext {
+    /// Returns the sessions of the server, this one among them.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.server.sessions
+    }
+
     /// Creates a session that opens on `transport`. `heartbeat` replaces the server's periods, if it is set.
     pub(crate) fn start(self, heartbeat: Option<Heartbeat>, transport: Transport) -> Engine<ServerKind> {
-        let heartbeat = heartbeat.unwrap_or(self.sessions.config.settings.heartbeat());
-        let session = self.session(heartbeat, self.sessions.clock.now());
+        let heartbeat = heartbeat.unwrap_or(self.sessions().config.settings.heartbeat());
+        let session = self.session(heartbeat, self.sessions().clock.now());
         let shared = Arc::new(Shared::new(self, session.clone(), transport, Slots::default()));
         Engine::new(shared, session, transport, ())
     }
 
     /// Creates the core's session, whose heartbeat counts from `now`.
     pub(crate) fn session(&self, heartbeat: Heartbeat, now: Instant) -> ServerSession {
-        let config = &self.sessions.config;
+        let config = &self.sessions().config;
         match self.revision {
             Revision::V3 => ServerSession::eio3(heartbeat, config.settings.liveness(), now),
             Revision::V4 => {
@@ -91,6 +110,73 @@ fn first_ping(heartbeat: Heartbeat, jitter: Duration) -> Option<Duration> {
     Some(heartbeat.ping_interval().saturating_sub(earlier))
 }
 
+/// The state that the sessions, connections and requests of one server share.
+pub(crate) struct ServerShared {
+    pub(crate) sessions: Sessions,
+    pub(crate) http: HttpConfig,
+    pub(crate) gate: Arc<Gate>,
+    /// The number of connections of [`Server::serve`](crate::Server::serve) that carry HTTP.
+    connections: AtomicUsize,
+    /// Signalled when the last of them ends.
+    disconnected: Notify,
+}
+
+impl ServerShared {
+    pub(crate) fn new(sessions: SessionConfig, callbacks: Box<dyn Callbacks>, http: HttpConfig) -> Self {
+        Self {
+            sessions: Sessions::new(sessions, callbacks),
+            gate: Gate::new(http.max_connections, http.max_connections_per_address),
+            http,
+            connections: AtomicUsize::new(0),
+            disconnected: Notify::new(),
+        }
+    }
+
+    /// Counts a connection for as long as it carries HTTP.
+    pub(crate) fn connected(self: &Arc<Self>) -> Connected {
+        self.connections.fetch_add(1, Ordering::SeqCst);
+        Connected(Arc::clone(self))
+    }
+
+    /// Returns the number of connections that carry HTTP.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits until all sessions, applications and connections have ended. The connections have then delivered the answers
+    /// that ended the last sessions.
+    pub(crate) async fn quiet(&self) {
+        loop {
+            self.sessions.applications_ended().await;
+            let disconnected = self.disconnected.notified();
+            tokio::pin!(disconnected);
+            // Registered before the check, so that an end in between is not missed.
+            disconnected.as_mut().enable();
+            if self.connections() > 0 {
+                disconnected.await;
+            } else if self.sessions.has_finished() {
+                return;
+            }
+        }
+    }
+
+    /// Tells the observer, the log and the metrics of an event outside of a session.
+    pub(crate) fn tell(&self, incident: &Incident<'_>) {
+        self.sessions.callbacks.tell_incident(incident);
+    }
+}
+
+/// One connection that carries HTTP.
+pub(crate) struct Connected(Arc<ServerShared>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        if self.0.connections.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.disconnected.notify_waiters();
+        }
+    }
+}
+
 /// The sessions' settings, their clock, and the registry in which requests find them.
 pub(crate) struct Sessions {
     pub(crate) config: SessionConfig,
@@ -103,19 +189,11 @@ pub(crate) struct Sessions {
     cutting: AtomicBool,
     /// Whether the shutdown has stopped waiting.
     given_up: AtomicBool,
-    registry: Mutex<Registry>,
-}
-
-/// The sessions that have not ended, or whose applications have not.
-#[derive(Default)]
-struct Registry {
-    open: HashSet<ById>,
-    /// The sessions that have ended and whose applications have not.
-    ending: HashSet<ById>,
+    registry: Mutex<Registry<Session>>,
 }
 
 impl Sessions {
-    pub(crate) fn new(config: SessionConfig, callbacks: Box<dyn Callbacks>) -> Self {
+    fn new(config: SessionConfig, callbacks: Box<dyn Callbacks>) -> Self {
         Self {
             config,
             callbacks,
@@ -128,20 +206,21 @@ impl Sessions {
         }
     }
 
-    fn registry(&self) -> MutexGuard<'_, Registry> {
+    /// Locks the registry. Nothing of the application runs while it is locked.
+    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry<Session>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn find(&self, id: SessionId) -> Option<Arc<Session>> {
-        self.registry().open.get(&id).map(|found| Arc::clone(&found.0))
+        self.registry().open().get(id).cloned()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.registry().open.len()
+        self.registry().open().len()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
-        self.registry().open.iter().map(|session| Arc::clone(&session.0)).collect()
+        self.registry().open().iter().cloned().collect()
     }
 
     /// Returns whether one more session may open.
@@ -153,15 +232,14 @@ impl Sessions {
         sessions < self.config.max_sessions && !self.is_closing()
     }
 
-    /// Registers a session. Returns `None` if the server is full or closing.
-    pub(crate) fn register(&self, engine: Engine<ServerKind>) -> Option<Registered> {
+    /// Registers a session. Returns `false` if the server is full or closing.
+    pub(crate) fn register(&self, session: &Arc<Session>) -> bool {
         let mut registry = self.registry();
-        if !self.has_room_beside(registry.open.len()) {
-            return None;
+        let has_room = self.has_room_beside(registry.open().len());
+        if has_room {
+            registry.insert(Arc::clone(session));
         }
-        let session = Arc::clone(&engine.shared);
-        registry.open.insert(ById(Arc::clone(&session)));
-        Some(Registered { session, engine: Some(engine) })
+        has_room
     }
 
     pub(crate) fn begin_close(&self) {
@@ -192,7 +270,7 @@ impl Sessions {
     /// Returns whether every session and every application has ended.
     pub(crate) fn has_finished(&self) -> bool {
         let registry = self.registry();
-        registry.open.is_empty() && registry.ending.is_empty()
+        registry.open().is_empty() && registry.ending().is_empty()
     }
 
     /// Drops the applications that are still running.
@@ -231,17 +309,13 @@ impl Sessions {
         }
     }
 
-    fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
     }
 
     /// Removes a session that has ended, so that requests do not find it. Its application may still be running.
     pub(crate) fn session_ended(&self, id: SessionId) {
-        let mut registry = self.registry();
-        if let Some(session) = registry.open.take(&id) {
-            registry.ending.insert(session);
-        }
-        shrink(&mut registry.open);
+        self.registry().session_ended(id);
     }
 
     /// Wakes the callers that wait for the end of the last session, after the end of a session has become visible.
@@ -254,9 +328,8 @@ impl Sessions {
     /// Removes a session that has ended together with its application.
     pub(crate) fn application_ended(&self, id: SessionId) {
         let mut registry = self.registry();
-        let session = registry.ending.take(&id);
-        shrink(&mut registry.ending);
-        let emptied = registry.ending.is_empty();
+        let session = registry.application_ended(id);
+        let emptied = registry.ending().is_empty();
         drop(registry);
         drop(session);
         if emptied && self.is_closing() {
@@ -266,76 +339,6 @@ impl Sessions {
 
     /// Returns the sessions that have ended and whose applications are still running.
     pub(crate) fn ending(&self) -> Vec<Arc<Session>> {
-        self.registry().ending.iter().map(|session| Arc::clone(&session.0)).collect()
+        self.registry().ending().iter().cloned().collect()
     }
 }
-
-/// Frees memory of the registry after a wave of sessions.
-#[expect(clippy::mutable_key_type, reason = "a session's identifier never changes")]
-fn shrink(sessions: &mut HashSet<ById>) {
-    if sessions.len() < sessions.capacity() / 8 {
-        let room = sessions.len() * 2;
-        sessions.shrink_to(room);
-    }
-}
-
-/// A registered session whose task has not been spawned yet. If it is dropped, the session is removed as if it had never
-/// existed.
-pub(crate) struct Registered {
-    session: Arc<Session>,
-    engine: Option<Engine<ServerKind>>,
-}
-
-impl Registered {
-    /// Hands the session over to its task.
-    pub(crate) fn hand_over(mut self) -> Option<Engine<ServerKind>> {
-        self.engine.take()
-    }
-}
-
-impl core::ops::Deref for Registered {
-    type Target = Session;
-
-    fn deref(&self) -> &Session {
-        &self.session
-    }
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        let Some(mut engine) = self.engine.take() else { return };
-        let now = engine.now();
-        engine.session.handle_transport_error(now);
-        if let Some(end) = engine.show_state(now) {
-            // Its opening was not reported to observers.
-            let ServerContext { id, sessions, .. } = &self.session.context;
-            sessions.session_ended(*id);
-            engine.show_end(end);
-            sessions.wake_if_emptied();
-            sessions.application_ended(*id);
-        }
-    }
-}
-
-/// A session, found by its identifier.
-struct ById(Arc<Session>);
-
-impl Borrow<SessionId> for ById {
-    fn borrow(&self) -> &SessionId {
-        &self.0.context.id
-    }
-}
-
-impl Hash for ById {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.0.context.id.hash(hasher);
-    }
-}
-
-impl PartialEq for ById {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.context.id == other.0.context.id
-    }
-}
-
-impl Eq for ById {}

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::server::sessions::Session;
-use crate::server::shared::ServerShared;
+use crate::server::sessions::{ServerShared, Session};
 use crate::wire::session_id::SessionId;
 
 /// Counts what [`Server::shutdown`](crate::Server::shutdown) cut off, because its limit came first.

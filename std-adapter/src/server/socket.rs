@@ -49,6 +49,11 @@ impl Socket {
         &self.sender.shared
     }
 
+    /// Returns the handle that has the methods which do not need the socket.
+    pub(crate) fn as_sender(&self) -> &Sender {
+        &self.sender
+    }
+
     /// Returns the next message. After the last one, every call returns how the session ended.
     ///
     /// This method is cancel safe: dropping the future loses no message.
@@ -307,6 +312,10 @@ impl Sender {
         Self { shared }
     }
 
+    pub(crate) fn shared(&self) -> &Session {
+        &self.shared
+    }
+
     /// Returns the values that the session was given when it was admitted, as [`Socket::extensions`] does. They are also
     /// there in [`on_disconnect`](crate::ServerBuilder::on_disconnect), and after the end.
     #[must_use]
@@ -353,7 +362,7 @@ impl Sender {
             .view
             .session
             .heartbeat()
-            .unwrap_or(self.shared.context.sessions.config.settings.heartbeat())
+            .unwrap_or(self.shared.context.sessions().config.settings.heartbeat())
     }
 
     /// Returns the time until the session acts unless the client acts first. It then sends its next ping, or ends

@@ -1,5 +1,7 @@
 //! Requests for a WebSocket.
 
+use std::sync::Arc;
+
 use eio_core::handshake::Transport;
 use http::Response;
 use http::request::Parts;
@@ -7,42 +9,42 @@ use hyper::upgrade::OnUpgrade;
 
 use crate::server::admission::{admit, callback, check_origin, known, open, open_text, transport};
 use crate::server::session::{run_websocket, span};
-use crate::server::shared::ServerShared;
+use crate::server::sessions::ServerShared;
 use crate::server::surplus::turn_away;
 use crate::server::websocket::Opening;
 use crate::web::activity::CameOn;
 use crate::web::opening_handshake::OpeningHandshake;
-use crate::web::request::Query;
-use crate::web::respond::{Body, Refusal, append_all};
+use crate::web::request::{Query, take};
+use crate::web::respond::{BadRequest, Body, Refusal, append_all};
 use crate::wire::targets;
 
 /// Answers a WebSocket request, for a new session or as a candidate for an open one. All checks come before the answer that
 /// switches protocols, because no refusal can be sent after it. There is one exception: if a session does not need another
 /// WebSocket, the protocol requires it to be opened and closed.
 pub(super) async fn answer(
-    server: &ServerShared,
-    mut parts: Parts,
+    server: &Arc<ServerShared>,
+    parts: &mut Parts,
     query: &Query,
     upgrade: OnUpgrade,
     came_on: Option<CameOn>,
 ) -> Result<Response<Body>, Refusal> {
     let transport = transport(server, query)?;
-    check_origin(server, &parts, query)?;
+    check_origin(server, parts, query)?;
     let candidate_of = query.sid.map(|sid| known(server, sid, query)).transpose()?;
-    let handshake = OpeningHandshake::read(&parts)?;
+    let handshake = OpeningHandshake::read(parts)?;
     if transport != Transport::WebSocket {
-        return Err(Refusal::BadRequest);
+        return Err(Refusal::BadRequest(BadRequest::Upgrade));
     }
-    let mut response = handshake.accept(choose_subprotocol(server, &parts, &handshake)?)?;
+    let mut response = handshake.accept(choose_subprotocol(server, parts, &handshake)?)?;
     if let Some(session) = candidate_of {
         if !server.http.allow_upgrades {
-            return Err(Refusal::BadRequest);
+            return Err(Refusal::BadRequest(BadRequest::UpgradesOff));
         }
         if !session.catch_up().await {
             return Err(Refusal::SessionUnknown);
         }
         if !session.lock().expects_upgrade() {
-            admit(server, &parts)?;
+            admit(server, parts)?;
         }
         return match session.offer_candidate(upgrade) {
             Ok(()) => Ok(response),
@@ -50,24 +52,24 @@ pub(super) async fn answer(
                 if turn_away(&session, upgrade) {
                     Ok(response)
                 } else {
-                    Err(Refusal::BadRequest)
+                    Err(Refusal::BadRequest(BadRequest::Surplus))
                 }
             }
         };
     }
-    let (session, headers) = open(server, &mut parts, query, transport).await?;
+    let (session, headers) = open(server, parts, query, transport).await?;
     append_all(response.headers_mut(), headers);
     let opening = Opening::new(upgrade, &open_text(server, &session)?)
         .map_err(|_| Refusal::impossible("the open packet"))?;
     callback("on_initial_headers", || {
-        server.http.add_initial_headers(&parts, response.headers_mut());
+        server.http.add_initial_headers(parts, response.headers_mut());
     })?;
     let span = span(&session);
     if let Some(engine) = session.hand_over() {
         if let Some(CameOn(activity)) = came_on {
             activity.opens_websocket();
         }
-        tokio::spawn(run_websocket(engine, span, opening, parts));
+        tokio::spawn(run_websocket(engine, span, opening, take(parts)));
     }
     Ok(response)
 }

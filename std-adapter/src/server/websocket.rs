@@ -19,7 +19,7 @@ pub(crate) fn websocket(context: &ServerContext, upgraded: Upgraded) -> WebSocke
 }
 
 fn over(context: &ServerContext, stream: Stream, received: Vec<u8>) -> WebSocketIo {
-    let max_message = context.sessions.config.settings.max_payload();
+    let max_message = context.sessions().config.settings.max_payload();
     WebSocketIo::server(stream, received, context.revision, context.base64_only, max_message)
 }
 

@@ -269,8 +269,15 @@ impl<K: Reacts> Engine<K> {
         let bytes = total_len(writing.iter().take(messages));
         drop(writing.take_first(messages));
         *begun = begun.saturating_sub(u32::try_from(messages).unwrap_or(u32::MAX));
-        self.tell(now, Happening::Sent { messages, bytes });
+        self.tell_sent(now, messages, bytes);
         bytes
+    }
+
+    /// Reports messages that were passed to the transport, if there are any.
+    pub(crate) fn tell_sent(&mut self, now: Instant, messages: usize, bytes: usize) {
+        if messages > 0 {
+            self.tell(now, Happening::Sent { messages, bytes });
+        }
     }
 
     /// Reports the heartbeats in a payload of polling.

@@ -30,19 +30,26 @@ impl<'r> OpeningHandshake<'r> {
         if parts.method != Method::GET && !is_stream {
             return Err(Refusal::BadHandshakeMethod);
         }
-        if has_body(&parts.headers) {
+        if let Some(name) = announces_body(&parts.headers) {
             // The bytes of a body would be read as frames.
-            return Err(Refusal::Header("Unexpected body"));
+            return Err(Refusal::Header { name, message: "Unexpected body", expected: "no body" });
         }
         let key = if is_stream { None } else { Some(key(&parts.headers)?) };
         if parts.headers.get_all(header::SEC_WEBSOCKET_VERSION).iter().count() > 1 {
-            return Err(Refusal::Header("Repeated Sec-WebSocket-Version header"));
+            return Err(Refusal::Header {
+                name: header::SEC_WEBSOCKET_VERSION,
+                message: "Repeated Sec-WebSocket-Version header",
+                expected: "13, once",
+            });
         }
         if parts.headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != VERSION) {
             return Err(Refusal::WebSocketVersion);
         }
-        let subprotocols =
-            subprotocols(&parts.headers).ok_or(Refusal::Header("Invalid Sec-WebSocket-Protocol header"))?;
+        let subprotocols = subprotocols(&parts.headers).ok_or(Refusal::Header {
+            name: header::SEC_WEBSOCKET_PROTOCOL,
+            message: "Invalid Sec-WebSocket-Protocol header",
+            expected: "a list of different tokens",
+        })?;
         Ok(Self { key, subprotocols })
     }
 
@@ -70,9 +77,13 @@ impl<'r> OpeningHandshake<'r> {
 
 /// Returns the key, which must come exactly once.
 fn key(headers: &HeaderMap) -> Result<Key, Refusal> {
-    only(headers, header::SEC_WEBSOCKET_KEY)
-        .and_then(|key| Key::parse(key.as_bytes()).ok())
-        .ok_or(Refusal::Header("Missing, repeated or invalid Sec-WebSocket-Key header"))
+    only(headers, header::SEC_WEBSOCKET_KEY).and_then(|key| Key::parse(key.as_bytes()).ok()).ok_or(
+        Refusal::Header {
+            name: header::SEC_WEBSOCKET_KEY,
+            message: "Missing, repeated or invalid Sec-WebSocket-Key header",
+            expected: "exactly one, 16 bytes as base64",
+        },
+    )
 }
 
 /// Returns the value of a header that must come exactly once.
@@ -81,9 +92,13 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     values.next().filter(|_| values.next().is_none())
 }
 
-fn has_body(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0")
+/// Returns the header that announces a body, if there is one.
+fn announces_body(headers: &HeaderMap) -> Option<HeaderName> {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return Some(header::TRANSFER_ENCODING);
+    }
+    let has_length = headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0");
+    has_length.then_some(header::CONTENT_LENGTH)
 }
 
 /// Returns the offered subprotocols in order, from one or several headers. Returns `None` if they are not a list of

@@ -113,6 +113,11 @@ impl<'q> Texts<'q> {
     }
 }
 
+/// Takes the head of a request, and leaves an empty one.
+pub(crate) fn take(head: &mut Parts) -> Parts {
+    core::mem::replace(head, http::Request::new(()).into_parts().0)
+}
+
 /// Returns whether `path` is `root`, with its final slash or without it, or a path below `root`. `root` must end with a
 /// slash.
 pub(crate) fn is_at(root: &str, path: &str) -> bool {

@@ -4,8 +4,9 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use bytes::Bytes;
+use eio_core::Revision;
 use eio_core::handshake::Transport;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
 use crate::web::rejection::Rejection;
@@ -27,9 +28,14 @@ pub(crate) enum Refusal {
     TransportUnknown,
     SessionUnknown,
     BadHandshakeMethod,
-    BadRequest,
-    /// A header breaks a rule, which the text describes.
-    Header(&'static str),
+    BadRequest(BadRequest),
+    /// A header breaks a rule.
+    Header {
+        name: HeaderName,
+        message: &'static str,
+        /// What the rule wants of the header.
+        expected: &'static str,
+    },
     /// The application refused the request.
     Rejected(Rejection),
     UnsupportedProtocolVersion,
@@ -50,6 +56,25 @@ pub(crate) enum Refusal {
     WebSocketVersion,
 }
 
+/// Why a request does not fit. The protocol has one code for all of these.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BadRequest {
+    /// The `Origin` is not text.
+    Origin,
+    /// The session speaks this revision, and the request another one.
+    Revision(Revision),
+    /// The request names the transport WebSocket, and has no headers of an upgrade.
+    NoUpgrade,
+    /// The request asks for a WebSocket, and names another transport.
+    Upgrade,
+    /// The session is no longer on polling.
+    Moved,
+    /// The server allows no upgrades.
+    UpgradesOff,
+    /// The session closes one WebSocket that it does not need already.
+    Surplus,
+}
+
 impl Refusal {
     /// Logs that a part of an answer cannot be written, which should be impossible, and returns an internal error.
     pub(crate) fn impossible(part: &'static str) -> Self {
@@ -63,7 +88,7 @@ impl Refusal {
             Self::TransportUnknown => 0,
             Self::SessionUnknown => 1,
             Self::BadHandshakeMethod => 2,
-            Self::BadRequest | Self::Header(_) | Self::WebSocketVersion => 3,
+            Self::BadRequest(_) | Self::Header { .. } | Self::WebSocketVersion => 3,
             Self::Rejected(_)
             | Self::Origin
             | Self::TooManyHandshakes { .. }
@@ -79,8 +104,8 @@ impl Refusal {
             Self::TransportUnknown => "Transport unknown",
             Self::SessionUnknown => "Session ID unknown",
             Self::BadHandshakeMethod => "Bad handshake method",
-            Self::BadRequest => "Bad request",
-            Self::Header(words) => words,
+            Self::BadRequest(_) => "Bad request",
+            Self::Header { message, .. } => message,
             Self::Rejected(rejection) => rejection.message(),
             Self::UnsupportedProtocolVersion => "Unsupported protocol version",
             Self::Origin => "Origin not allowed",
@@ -207,11 +232,11 @@ mod tests {
             (Refusal::TransportUnknown, 400, r#"{"code":0,"message":"Transport unknown"}"#),
             (Refusal::SessionUnknown, 400, r#"{"code":1,"message":"Session ID unknown"}"#),
             (Refusal::BadHandshakeMethod, 400, r#"{"code":2,"message":"Bad handshake method"}"#),
-            (Refusal::BadRequest, 400, r#"{"code":3,"message":"Bad request"}"#),
+            (Refusal::BadRequest(BadRequest::Moved), 400, r#"{"code":3,"message":"Bad request"}"#),
             (
-                Refusal::Header("Missing, repeated or invalid Host header"),
+                Refusal::Header { name: header::HOST, message: "Two hosts", expected: "one" },
                 400,
-                r#"{"code":3,"message":"Missing, repeated or invalid Host header"}"#,
+                r#"{"code":3,"message":"Two hosts"}"#,
             ),
             (Refusal::Rejected("a \"b\"\n\\".into()), 403, r#"{"code":4,"message":"a \"b\"\u000a\\"}"#),
             (

@@ -1,6 +1,7 @@
 //! Session identifiers: 120 random bits, written as the reference server writes them.
 
 use core::fmt;
+use core::str::FromStr;
 use std::io;
 
 use crate::wire::random;
@@ -48,6 +49,22 @@ impl SessionId {
     }
 }
 
+/// The error for a text that is not a session's identifier. It does not contain the text, which may be a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the identifier of a session: expected 20 characters of the URL alphabet of base64")]
+#[non_exhaustive]
+pub struct InvalidSessionId;
+
+/// Reads what `Display` has written. The session need not exist.
+impl FromStr for SessionId {
+    type Err = InvalidSessionId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSessionId> {
+        let is_fit = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        Self::parse(text).filter(|_| is_fit).ok_or(InvalidSessionId)
+    }
+}
+
 /// Displays the beginning of an identifier.
 struct Short([u8; Self::LEN]);
 
@@ -87,5 +104,19 @@ mod tests {
         let short = id.short().to_string();
         assert_eq!(short, format!("{}…", &id.as_str()[..4]));
         assert_eq!(format!("{id:?}"), short);
+    }
+    #[test]
+    fn another_node_reads_what_was_written_and_nothing_else() {
+        let id = SessionId::random().unwrap();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in [
+            "",
+            "short",
+            "twenty characters !!",
+            "\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}",
+        ] {
+            assert_eq!(wrong.parse::<SessionId>(), Err(InvalidSessionId), "{wrong}");
+        }
+        assert!(!InvalidSessionId.to_string().contains("short"));
     }
 }

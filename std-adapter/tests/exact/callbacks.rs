@@ -222,7 +222,8 @@ async fn a_request_whose_callback_panics_is_answered_with_500_and_opens_no_sessi
         ("polled", |builder| {
             builder.allow_request(|_| async {
                 tokio::task::yield_now().await;
-                Err::<(), _>(panic!("as the test wants it"))
+                assert!(std::thread::panicking(), "as the test wants it");
+                Ok(())
             })
         }),
         ("headers", |builder| builder.on_headers(|_, _| panic!("as the test wants it"))),
@@ -320,4 +321,48 @@ async fn a_socket_that_a_panic_elsewhere_drops_ends_its_session_as_panicked() {
     assert_eq!(websocket.text().await, "4last words");
     assert_eq!(websocket.next().await, Received::Close(None));
     assert_eq!(harness.end().await.disconnect.reason, Reason::ApplicationPanicked);
+}
+
+/// Notes what was sent, and the end.
+struct Sends(Journal);
+
+impl Observer for Sends {
+    fn sent(&self, _: SessionId, messages: usize, bytes: usize) {
+        self.0.note(format!("{messages} messages, {bytes} bytes"));
+    }
+
+    fn closed(&self, _: SessionId, end: &Disconnect) {
+        self.0.note(format!("end, {} unsent", end.unsent));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_is_told_of_messages_when_the_transport_has_taken_them() {
+    let journal = Journal::default();
+    let harness = observed_by(Server::builder(listen), Sends(journal.clone()));
+    let mut polling = harness.polling(4).await;
+    settle().await;
+    let session = harness.server.sessions().pop().unwrap();
+    session.try_send("one").unwrap();
+    session.try_send("three").unwrap();
+    settle().await;
+    assert_eq!(journal.read(), [""; 0], "no poll has asked for them");
+    assert_eq!(polling.poll().await, ["4one", "4three"]);
+    settle().await;
+    assert_eq!(journal.read(), ["2 messages, 8 bytes"]);
+    session.try_send("more").unwrap();
+    session.close();
+    settle().await;
+    assert_eq!(polling.poll().await, ["4more", "1"]);
+    settle().await;
+    assert_eq!(journal.read(), ["2 messages, 8 bytes", "1 messages, 4 bytes", "end, 0 unsent"]);
+
+    let journal = Journal::default();
+    let harness = observed_by(Server::builder(listen), Sends(journal.clone()));
+    let mut websocket = harness.websocket(4).await;
+    harness.server.broadcast("to all");
+    assert_eq!(websocket.text().await, "4to all");
+    drop(websocket);
+    settle().await;
+    assert_eq!(journal.read(), ["1 messages, 6 bytes", "end, 0 unsent"]);
 }

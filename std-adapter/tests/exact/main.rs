@@ -12,6 +12,7 @@ mod closing;
 mod due;
 mod faults;
 mod flushing;
+mod groups;
 mod large_messages;
 mod log_subscribers;
 #[cfg(feature = "metrics")]

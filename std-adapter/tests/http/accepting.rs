@@ -47,6 +47,10 @@ impl Told {
 }
 
 impl Observer for Told {
+    fn connection_refused(&self, peer: Option<SocketAddr>) {
+        self.note(&format!("refused {peer:?}"));
+    }
+
     fn cannot_accept(&self, why: &CannotAccept<'_>) {
         self.note(&why.to_string());
     }
@@ -155,7 +159,9 @@ async fn one_address_takes_its_share_of_connections_and_websockets_count() {
     drop(websocket);
     tokio::time::sleep(Duration::from_millis(1)).await;
     door.newcomer("192.0.2.1:6").await;
-    assert!(door.told.lines().is_empty());
+    let told: Vec<_> =
+        door.told.lines().iter().filter_map(|line| Some(line.split_once(": ")?.1.to_owned())).collect();
+    assert_eq!(told, ["refused Some(192.0.2.1:3)", "refused Some(192.0.2.1:5)"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -175,3 +175,46 @@ fn debugging_output_of_an_admission_has_no_secrets() {
     let shown = format!("{admission:?}");
     assert!(shown.contains("set-cookie") && !shown.contains("secret") && !shown.contains("ada"), "{shown}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_that_comes_while_the_server_shuts_down_is_answered_and_opens_no_session() {
+    for admits in [true, false] {
+        let stage = stage(|builder| {
+            builder.allow_request(move |_| async move {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                if admits { Ok(()) } else { Err(Rejection::new(StatusCode::UNAUTHORIZED, "not you")) }
+            })
+        });
+        let server = stage.server.clone();
+        let shutdown = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            server.shutdown(Duration::from_secs(5)).await
+        };
+        let (polling, websocket, cut) =
+            tokio::join!(stage.get(POLLING, &[]), stage.upgrade(WEBSOCKET, &[]), shutdown);
+        let expected = if admits { (503, 503) } else { (401, 401) };
+        assert_eq!((polling.status, websocket.status), expected);
+        assert!(cut.is_empty() && stage.server.is_empty(), "{cut:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_that_panics_after_others_costs_only_its_own_request() {
+    let stage = stage(|builder| {
+        builder.allow_request(|head| {
+            let panics = head.headers.contains_key("x-panic");
+            async move {
+                tokio::task::yield_now().await;
+                assert!(!panics, "as the test wants it");
+                Ok(Admission::new().with(User("ada")))
+            }
+        })
+    });
+    let sid = stage.open().await;
+    assert_eq!(stage.get(POLLING, &["x-panic: 1"]).await.status, 500);
+    assert_eq!(stage.upgrade(WEBSOCKET, &["x-panic: 1"]).await.status, 500);
+    assert_eq!(stage.ask("POST", &format!("{POLLING}&sid={sid}"), &[], "4hello").await.status, 200);
+    stage.open().await;
+    assert_eq!(stage.server.len(), 2);
+    assert_eq!(stage.seen.lock().unwrap().messages, ["hello"]);
+}

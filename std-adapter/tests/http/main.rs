@@ -8,6 +8,7 @@ mod limits;
 mod link;
 mod origins;
 mod polling;
+mod refusals;
 mod support;
 mod upgrade;
 mod versions;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use eio_bench_servers::{App, Options, run};
 use eio_core::settings::Heartbeat;
@@ -17,11 +17,10 @@ async fn echo(mut socket: Socket) {
     }
 }
 
-async fn broadcast(mut socket: Socket, server: Arc<OnceLock<Server>>) {
+async fn broadcast(mut socket: Socket) {
+    let server = socket.server();
     while let Ok(message) = socket.recv().await {
-        if let Some(server) = server.get() {
-            server.broadcast(message);
-        }
+        server.broadcast(message);
     }
 }
 
@@ -34,12 +33,7 @@ async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
     let heartbeat = heartbeat(&options).map_err(io::Error::other)?;
     let build = |builder: ServerBuilder| builder.heartbeat(heartbeat).build().expect("default settings");
     let server = match options.app {
-        App::Broadcast => {
-            let everybody = Arc::new(OnceLock::new());
-            let handle = Arc::clone(&everybody);
-            let server = build(Server::builder(move |socket| broadcast(socket, Arc::clone(&handle))));
-            everybody.get_or_init(|| server).clone()
-        }
+        App::Broadcast => build(Server::builder(broadcast)),
         _ => build(Server::builder(echo)),
     };
     match options.tls()? {

@@ -8,7 +8,7 @@ use eio_core::settings::SettingsError;
 use crate::server::Server;
 use crate::server::builder::ServerBuilder;
 use crate::server::connection;
-use crate::server::shared::ServerShared;
+use crate::server::sessions::ServerShared;
 use crate::web::cors::Cors;
 use crate::web::limits::HandshakeLimiter;
 use crate::web::origins::AllowedOrigins;
@@ -108,7 +108,7 @@ impl ServerBuilder {
             return Err(BuildError::Zero(name));
         }
         http.handshakes = self.handshakes.map(|(count, period)| HandshakeLimiter::new(count, period));
-        Ok(Server::new(ServerShared::new(sessions, callbacks, http)))
+        Ok(Server::new(ServerShared::new(sessions, Box::new(callbacks), http)))
     }
 }
 

@@ -121,7 +121,7 @@ impl ServerBuilder {
     /// Sets an observer of every session. Default: no observer.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.callbacks.observer = Some(Arc::new(observer));
+        self.callbacks.observer = Some(Box::new(observer));
         self
     }
 }

@@ -1,0 +1,103 @@
+//! Groups: named sets of sessions.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::server::session_set::{Identified, SessionSet, surplus};
+use crate::wire::session_id::SessionId;
+
+/// The groups of a server. A group exists while it has members, and a session is here while it is in a group.
+pub(crate) struct Groups<S> {
+    members: HashMap<Arc<str>, SessionSet<S>>,
+    /// The names of each session's groups. They stay after the session's end, until it is forgotten.
+    joined: HashMap<SessionId, HashSet<Arc<str>>>,
+}
+
+impl<S> Default for Groups<S> {
+    fn default() -> Self {
+        Self { members: HashMap::new(), joined: HashMap::new() }
+    }
+}
+
+impl<S: Identified> Groups<S> {
+    /// Adds a session to a group. Returns `false` if it is a member.
+    pub(crate) fn join(&mut self, session: &Arc<S>, group: &str) -> bool {
+        let name = match self.members.get_key_value(group) {
+            Some((_, members)) if members.contains(*session.id()) => return false,
+            Some((name, _)) => Arc::clone(name),
+            None => Arc::from(group),
+        };
+        self.members.entry(Arc::clone(&name)).or_default().insert(Arc::clone(session));
+        self.joined.entry(*session.id()).or_default().insert(name)
+    }
+
+    /// Removes a session from a group. Returns `false` if it is no member.
+    pub(crate) fn leave(&mut self, id: SessionId, group: &str) -> bool {
+        if !self.remove(id, group) {
+            return false;
+        }
+        if let Some(joined) = self.joined.get_mut(&id) {
+            joined.remove(group);
+            if joined.is_empty() {
+                self.forget(id);
+            }
+        }
+        true
+    }
+
+    fn remove(&mut self, id: SessionId, group: &str) -> bool {
+        let Some(members) = self.members.get_mut(group) else { return false };
+        let is_member = members.take(id).is_some();
+        if members.is_empty() {
+            self.members.remove(group);
+            if let Some(room) = surplus(self.members.len(), self.members.capacity()) {
+                self.members.shrink_to(room);
+            }
+        }
+        is_member
+    }
+
+    /// Removes a session that has ended from its groups. Their names stay with it.
+    pub(crate) fn session_ended(&mut self, id: SessionId) {
+        let joined = self.joined.get(&id).cloned();
+        for group in joined.into_iter().flatten() {
+            self.remove(id, &group);
+        }
+    }
+
+    /// Forgets the names of a session's groups.
+    pub(crate) fn forget(&mut self, id: SessionId) {
+        if self.joined.remove(&id).is_some()
+            && let Some(room) = surplus(self.joined.len(), self.joined.capacity())
+        {
+            self.joined.shrink_to(room);
+        }
+    }
+
+    /// Returns the names of a session's groups, in order.
+    pub(crate) fn of(&self, id: SessionId) -> Vec<String> {
+        let mut names: Vec<_> =
+            self.joined.get(&id).into_iter().flatten().map(|name| String::from(&**name)).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Returns the members of a group, or `None` if it has none.
+    pub(crate) fn members(&self, group: &str) -> Option<&SessionSet<S>> {
+        self.members.get(group)
+    }
+
+    /// Returns whether a session is a member of a group.
+    pub(crate) fn is_member(&self, id: SessionId, group: &str) -> bool {
+        self.members(group).is_some_and(|members| members.contains(id))
+    }
+}
+
+#[cfg(test)]
+impl<S> Groups<S> {
+    /// Returns whether there is no group, no session, and hardly any memory for them.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { members, joined } = self;
+        members.is_empty() && joined.is_empty() && members.capacity() + joined.capacity() < 100
+    }
+}

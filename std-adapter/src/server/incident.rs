@@ -1,0 +1,73 @@
+//! Events outside of sessions.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use eio_core::handshake::Transport;
+use http::{HeaderValue, Method, StatusCode};
+
+/// An event outside of a session, which the observer, the log and the metrics are told of.
+pub(crate) enum Incident<'a> {
+    Refused(&'a RefusedRequest<'a>),
+    /// A connection was closed unanswered, because its address has too many.
+    ConnectionRefused(Option<SocketAddr>),
+    /// Accepting failed. Every failure is counted, and only one that is new is reported.
+    CannotAccept {
+        why: &'a CannotAccept<'a>,
+        is_new: bool,
+    },
+    /// Connections are accepted again, after so long.
+    AcceptsAgain(Duration),
+}
+
+/// A request that opens no session and does not belong to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusedRequest<'a> {
+    /// The requested transport: WebSocket for a WebSocket, and polling for anything else.
+    pub transport: Transport,
+    /// The client's address: that of the connection, or the one that trusted proxies name.
+    pub peer: Option<SocketAddr>,
+    /// The method of the request.
+    pub method: &'a Method,
+    /// The path of the request, without the query, which may contain secrets.
+    pub path: &'a str,
+    /// The header `User-Agent`.
+    pub user_agent: Option<&'a HeaderValue>,
+    /// The header `Origin`: the site of the page that a browser shows.
+    pub origin: Option<&'a HeaderValue>,
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// The protocol's error code, which the answer contains on polling (Engine.IO, `Server.errors` of the reference): 0
+    /// transport unknown, 1 session unknown, 2 wrong method, 3 bad request, 4 forbidden, 5 unsupported revision. An
+    /// answer that the application has given [as it is](crate::Rejection::response) counts as forbidden.
+    pub code: u8,
+    /// The message in the answer.
+    pub message: &'a str,
+    /// What the server found in the request, and what it expected, such as `transport "websockets": expected polling or
+    /// websocket`, or `EIO "2": expected 4 (eio3 is off)`. It contains no secrets: of a session's identifier only the first four
+    /// characters, and at most 64 characters of any value.
+    pub context: &'a str,
+}
+
+/// The reason why [`Server::serve`](crate::Server::serve) can accept no connection at present.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotAccept<'a> {
+    /// The listener returned an error, most likely because the process is out of descriptors.
+    #[error("{0}")]
+    Error(&'a std::io::Error),
+    /// As many connections are open as [`max_connections`](crate::ServerBuilder::max_connections) allows.
+    #[error("the limit of {0} open connections is reached")]
+    MaxConnections(usize),
+}
+
+impl CannotAccept<'_> {
+    /// A name for counters.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Error(_) => "error",
+            Self::MaxConnections(_) => "max_connections",
+        }
+    }
+}

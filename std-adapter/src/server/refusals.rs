@@ -1,0 +1,141 @@
+//! Reports requests that were refused: what was found in them, and what was expected.
+
+use eio_core::handshake::Transport;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, header};
+
+use crate::server::admission::sender;
+use crate::server::incident::{Incident, RefusedRequest};
+use crate::server::sessions::ServerShared;
+use crate::web::respond::{BadRequest, Refusal};
+
+/// The number of characters of a client's value that are shown.
+const SHOWN: usize = 64;
+
+/// The number of characters of a session's identifier that are shown.
+const SHOWN_OF_SID: usize = 4;
+
+/// Tells the observer, the log and the metrics of a refused request.
+pub(super) fn tell(server: &ServerShared, refusal: &Refusal, transport: Transport, head: &Parts) {
+    let is_wanted = server.sessions.callbacks.wants_refusals();
+    let context = if is_wanted { context(server, refusal, head) } else { String::new() };
+    server.tell(&Incident::Refused(&RefusedRequest {
+        transport,
+        peer: sender(head),
+        method: &head.method,
+        path: head.uri.path(),
+        user_agent: head.headers.get(header::USER_AGENT),
+        origin: head.headers.get(header::ORIGIN),
+        status: refusal.status(transport),
+        code: refusal.code(),
+        message: refusal.message(),
+        context: &context,
+    }));
+}
+
+/// Returns what was found in the request and what was expected, in one sentence without secrets.
+fn context(server: &ServerShared, refusal: &Refusal, head: &Parts) -> String {
+    match refusal {
+        Refusal::TransportUnknown => {
+            let expected = match (server.http.polling, server.http.websocket) {
+                (true, true) => "polling or websocket",
+                (true, false) => "polling",
+                (false, _) => "websocket",
+            };
+            format!("transport {}: expected {expected}", parameter(head, "transport", SHOWN))
+        }
+        Refusal::SessionUnknown => {
+            let sid = parameter(head, "sid", SHOWN_OF_SID);
+            format!("sid {sid}: unknown: ended, or opened by another server")
+        }
+        Refusal::BadHandshakeMethod => format!("method {}: expected GET", head.method),
+        Refusal::BadRequest(why) => bad_request(*why, head),
+        Refusal::Header { name, expected, .. } => {
+            format!("{name} {}: expected {expected}", field(head, name))
+        }
+        Refusal::Rejected(rejection) => {
+            format!("the application refused the session: {}", cut(rejection.message(), SHOWN))
+        }
+        Refusal::UnsupportedProtocolVersion => {
+            format!("EIO {}: expected 4 (eio3 is off)", parameter(head, "EIO", SHOWN))
+        }
+        Refusal::Origin => {
+            // Browsers send this header with requests that have no `Origin`.
+            let site =
+                head.headers.get("sec-fetch-site").filter(|_| !head.headers.contains_key(header::ORIGIN));
+            let site = site.map(|site| format!(", sec-fetch-site {site:?}")).unwrap_or_default();
+            let origin = field(head, &header::ORIGIN);
+            format!("origin {origin}{site}: expected the server's own or one of allowed_origins")
+        }
+        Refusal::TooManyHandshakes { retry_after } => {
+            let address = sender(head).map_or("an unknown address".to_owned(), |peer| peer.ip().to_string());
+            let wait = retry_after.as_millis();
+            format!(
+                "{address} opens sessions faster than handshakes_per_address allows: expected a wait of {wait} ms"
+            )
+        }
+        Refusal::Full if server.sessions.is_closing() => "the server is shutting down".to_owned(),
+        Refusal::Full => format!("max_sessions: {} are open", server.sessions.config.max_sessions),
+        Refusal::NoDecision => {
+            let limit = server.http.request_timeout.as_millis();
+            format!("allow_request has not answered within the request_timeout of {limit} ms")
+        }
+        Refusal::Internal => "the server failed: the log has the cause".to_owned(),
+        Refusal::WebSocketVersion => {
+            format!("sec-websocket-version {}: expected 13", field(head, &header::SEC_WEBSOCKET_VERSION))
+        }
+    }
+}
+
+fn bad_request(why: BadRequest, head: &Parts) -> String {
+    let transport = || parameter(head, "transport", SHOWN);
+    match why {
+        BadRequest::Origin => format!("origin {}: expected visible ASCII", field(head, &header::ORIGIN)),
+        BadRequest::Revision(revision) => {
+            let (found, expected) = (parameter(head, "EIO", SHOWN), revision.number());
+            format!("EIO {found}: expected {expected}, which the session speaks")
+        }
+        BadRequest::NoUpgrade => format!(
+            "transport {}: expected the headers Connection: Upgrade and Upgrade: websocket, on HTTP/1.1: a proxy may \
+             have removed them",
+            transport()
+        ),
+        BadRequest::Upgrade => format!("transport {}: expected websocket, for a WebSocket", transport()),
+        BadRequest::Moved => {
+            "transport \"polling\": the session has moved to a WebSocket: expected no more requests"
+                .to_owned()
+        }
+        BadRequest::UpgradesOff => {
+            "transport \"websocket\": allow_upgrades is off: expected polling until the end".to_owned()
+        }
+        BadRequest::Surplus => {
+            "transport \"websocket\": the session has a WebSocket, and a surplus one is being closed"
+                .to_owned()
+        }
+    }
+}
+
+/// Returns the beginning of the values of a parameter of the query, as a text in quotation marks.
+fn parameter(head: &Parts, name: &str, shown: usize) -> String {
+    let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
+    let values: Vec<_> = query.filter(|(found, _)| found == name).map(|(_, value)| value).collect();
+    if values.is_empty() { "missing".to_owned() } else { cut(&values.join(","), shown) }
+}
+
+/// Returns the beginning of the values of a header, as a text in quotation marks.
+fn field(head: &Parts, name: &HeaderName) -> String {
+    let values: Vec<_> = head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    if values.is_empty() {
+        return "missing".to_owned();
+    }
+    cut(&String::from_utf8_lossy(&values.join(&b", "[..])), SHOWN)
+}
+
+/// Returns the beginning of a text, in quotation marks and with its control characters escaped.
+fn cut(text: &str, shown: usize) -> String {
+    let mut beginning: String = text.chars().take(shown).collect();
+    if beginning.len() < text.len() {
+        beginning.push('…');
+    }
+    format!("{beginning:?}")
+}
