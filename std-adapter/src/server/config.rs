@@ -93,6 +93,10 @@ impl HttpConfig {
     pub(crate) const DEFAULT_PATH: &str = "/engine.io/";
 
     /// Returns whether connections may speak HTTP/2.
+    #[cfg_attr(
+        not(feature = "http2"),
+        expect(clippy::unused_self, reason = "it has no setting without HTTP/2")
+    )]
     pub(crate) fn speaks_http2(&self) -> bool {
         #[cfg(feature = "http2")]
         return self.http2;

@@ -165,8 +165,10 @@ impl Stream {
     }
 }
 
-#[cfg(all(test, feature = "client", feature = "server", feature = "tls"))]
+#[cfg(test)]
 mod tests {
+    #![cfg(all(feature = "client", feature = "server", feature = "tls"))]
+
     use core::future::poll_fn;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
