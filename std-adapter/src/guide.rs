@@ -52,6 +52,7 @@
 //!
 //! | I want to | read |
 //! |---|---|
+//! | put the server into an axum application | [`axum`] |
 //! | let only those in whom I know | [`authentication`] |
 //! | hand my state to sessions, and find it again | [`state`] |
 //! | send a message to a room, or to all but one | [`groups`] |
@@ -66,6 +67,10 @@
 //! The repository's `docs/examples.md` lists whole programs. Without tokio, drive the state machines of [`core`](crate::core)
 //! by hand: its [`ServerSession`](crate::core::ServerSession) and [`ClientSession`](crate::core::ClientSession) are all that
 //! this crate knows about time. `examples/custom_runtime.rs` does so on plain threads.
+
+#[doc = include_str!("guide/axum.md")]
+#[cfg(feature = "axum")]
+pub mod axum {}
 
 #[doc = include_str!("guide/authentication.md")]
 #[cfg(feature = "server")]

@@ -1,8 +1,10 @@
 //! The server in an [axum](https://docs.rs/axum) router (feature `axum`, for axum 0.8).
 //!
-//! [`RouterExt`] adds the server to a router. A request's `ConnectInfo<SocketAddr>` is the address of its peer: serve the router with
+//! [`RouterExt`] adds the server to a router, and [`builder`] gives its application axum's state and extractors. A request's
+//! `ConnectInfo<SocketAddr>` is the address of its peer: serve the router with
 //! `into_make_service_with_connect_info::<SocketAddr>()`. Without it, no session knows its
-//! [peer](crate::Socket::peer_addr), and limits per address count all clients as one.
+//! [peer](crate::Socket::peer_addr), and limits per address count all clients as one. [The guide](crate::guide::axum) shows
+//! the whole.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -27,6 +29,8 @@
 //! # }
 //! ```
 
+mod handler;
 mod router;
 
+pub use self::handler::{Handler, builder};
 pub use self::router::RouterExt;

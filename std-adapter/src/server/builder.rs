@@ -24,7 +24,7 @@ use crate::wire::message::Message;
 /// The settings of a [`Server`]. Each setter documents its default.
 pub struct ServerBuilder {
     sessions: SessionConfig,
-    callbacks: ServerCallbacks,
+    pub(crate) callbacks: ServerCallbacks,
     pub(crate) http: HttpConfig,
     /// The first setting of the core that was out of bounds. `build` returns it as an error.
     unfit: Option<SettingsError>,

@@ -237,6 +237,12 @@ impl Socket {
         self.sender.extensions()
     }
 
+    /// Takes an extension out of the head, before the application has seen it.
+    #[cfg(feature = "axum")]
+    pub(crate) fn take_extension<T: Clone + Send + Sync + 'static>(&mut self) -> Option<T> {
+        self.head.as_mut().and_then(Head::take_extension)
+    }
+
     /// Takes the head of the request out of the session, which then no longer stores it.
     pub fn take_request(&mut self) -> Option<Parts> {
         let peer = self.peer_addr();

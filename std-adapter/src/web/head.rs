@@ -61,6 +61,16 @@ impl Head {
         self.unpack(peer, extensions)
     }
 
+    /// Takes an extension out, before the application has seen the head.
+    #[cfg(feature = "axum")]
+    pub(crate) fn take_extension<T: Clone + Send + Sync + 'static>(&mut self) -> Option<T> {
+        let taken = self.extensions.remove();
+        if self.extensions.is_empty() {
+            self.extensions = Extensions::new();
+        }
+        taken
+    }
+
     fn unpack(&self, peer: Option<SocketAddr>, mut extensions: Extensions) -> Parts {
         if let Some(peer) = peer {
             extensions.insert(PeerAddr(peer));

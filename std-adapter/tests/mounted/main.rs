@@ -1,6 +1,7 @@
 //! A server in other people's servers, routers and middleware.
 
 mod addresses;
+mod extractors;
 mod keeping;
 mod layer;
 mod middleware;

@@ -10,8 +10,7 @@ pub trait RouterExt: private::Sealed {
     /// every path below it.
     ///
     /// As with every route, layers that were added to the router before do not apply to these routes, and later ones do:
-    /// a layer that limits the time of requests
-    /// harms sessions on polling. In a router that is [nested](Router::nest) the paths are those below the
+    /// [the guide](crate::guide::axum) says which layers harm sessions. In a router that is [nested](Router::nest) the paths are those below the
     /// prefix: under `nest("/api", ..)` clients use the path `/api/engine.io/`.
     ///
     /// # Panics
