@@ -12,6 +12,8 @@ mod program;
 mod proxies;
 mod serve;
 mod serve_tls;
+mod sids;
+mod simulate;
 mod terminal;
 mod tls;
 mod unix;
