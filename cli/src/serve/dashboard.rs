@@ -86,13 +86,18 @@ impl Dashboard {
         Self { sids, inner: Mutex::default() }
     }
 
+    /// Returns how a session is named.
+    pub(crate) fn label(&self, id: SessionId) -> SidLabel {
+        self.sids.label(id.as_str())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a session, and gives it a number.
     pub(crate) fn open(&self, session: &Sender, now: Duration) -> Name {
-        let label = self.sids.label(session.id().as_str());
+        let label = self.label(session.id());
         let mut inner = self.lock();
         inner.version += 1;
         inner.total += 1;

@@ -76,6 +76,8 @@ pub(crate) enum Event {
         /// What the server found in the request, and what it expected.
         context: String,
         user_agent: Option<String>,
+        /// The hash of the sid that the request names.
+        sid_hash: Option<String>,
         peer: Option<SocketAddr>,
     },
     /// The server refused a request because of its path, its host name or its origin.
@@ -253,15 +255,18 @@ impl Event {
                 "close_code": end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
                 "close_reason": end.close_frame.as_ref().map(CloseFrame::reason),
             }),
-            Self::Refused { transport, status, code, message, context, user_agent, peer } => json!({
-                "transport": transport.as_str(),
-                "status": status,
-                "code": code,
-                "message": message,
-                "context": context,
-                "user_agent": user_agent,
-                "peer": peer.map(|peer| peer.to_string()),
-            }),
+            Self::Refused { transport, status, code, message, context, user_agent, sid_hash, peer } => {
+                json!({
+                    "transport": transport.as_str(),
+                    "status": status,
+                    "code": code,
+                    "message": message,
+                    "context": context,
+                    "user_agent": user_agent,
+                    "sid_hash": sid_hash,
+                    "peer": peer.map(|peer| peer.to_string()),
+                })
+            }
             Self::Denied { target, status, message, peer } => json!({
                 "target": cut(target),
                 "status": status,

@@ -59,6 +59,7 @@ impl Observer for SessionObserver {
             user_agent: request
                 .user_agent
                 .map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()),
+            sid_hash: request.sid.map(|sid| self.dashboard.label(sid).hash()),
             peer: request.peer,
         });
     }

@@ -153,8 +153,9 @@ Events, one per line. With --json, each is an object with \"event\" (its name), 
              transport, lived_ms, unsent (messages), close_code and close_reason
              (of the client's close frame, or null)
   refused    transport, status, code (of the protocol), message, context (what was found and
-             what was expected), user_agent, peer; or, because of the path, the host name or
-             the origin, target, status, message, peer
+             what was expected), user_agent, sid_hash (of the session that the request names, or
+             null), peer; or, because of the path, the host name or the origin, target, status,
+             message, peer
   closing    sessions: how many were open when the server began to stop
   lost       count: how many events were dropped because nobody read them in time
 An event of a session also has session (its number, from 1), sid (the first four characters

@@ -1,6 +1,8 @@
 //! How the logs of `eio serve` and `eio connect` name a session.
 
+use crate::peer::{WebSocket, get};
 use crate::program::Eio;
+use crate::serve::serve;
 
 #[test]
 fn the_logs_of_a_server_and_a_client_name_a_session_by_the_same_hash() {
@@ -27,4 +29,18 @@ fn the_logs_of_a_server_and_a_client_name_a_session_by_the_same_hash() {
     let (ours, theirs) = hashes(&["--show-sids"], &["--show-sids"]);
     assert_eq!(ours["sid"], theirs["sid"]);
     assert_eq!(ours["sid"].as_str().map(str::len), Some(20));
+}
+
+#[test]
+fn a_server_that_refuses_the_session_of_another_one_prints_the_same_hash() {
+    let ((mut first, address), (mut second, elsewhere)) = (serve(&[]), serve(&[]));
+    let client = WebSocket::open(&address, 4);
+    let open = first.event("open");
+    let target = |sid: &str| format!("/engine.io/?EIO=4&transport=polling&sid={sid}");
+    assert!(get(&elsewhere, &target(&client.sid)).contains("Session ID unknown"));
+    let refused = second.event("refused");
+    assert_eq!(refused["sid_hash"], open["sid_hash"]);
+    assert!(!refused.to_string().contains(&client.sid), "{refused}");
+    get(&elsewhere, &target("short"));
+    assert!(second.event("refused")["sid_hash"].is_null());
 }

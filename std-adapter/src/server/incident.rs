@@ -6,6 +6,8 @@ use std::time::Duration;
 use eio_core::handshake::Transport;
 use http::{HeaderValue, Method, StatusCode};
 
+use crate::wire::session_id::SessionId;
+
 /// An event outside of a session, which the observer, the log and the metrics are told of.
 pub(crate) enum Incident<'a> {
     Refused(&'a RefusedRequest<'a>),
@@ -32,6 +34,9 @@ pub struct RefusedRequest<'a> {
     pub method: &'a Method,
     /// The path of the request, without the query, which may contain secrets.
     pub path: &'a str,
+    /// The session that the request names, whether or not this server knows it. Another server may: compare it with the
+    /// sessions there. Its `Debug` form is its beginning; keep the whole of it out of logs.
+    pub sid: Option<SessionId>,
     /// The header `User-Agent`.
     pub user_agent: Option<&'a HeaderValue>,
     /// The header `Origin`: the site of the page that a browser shows.

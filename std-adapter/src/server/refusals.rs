@@ -8,6 +8,7 @@ use crate::server::admission::sender;
 use crate::server::incident::{Incident, RefusedRequest};
 use crate::server::sessions::ServerShared;
 use crate::web::respond::{BadRequest, Refusal};
+use crate::wire::session_id::SessionId;
 
 /// The number of characters of a client's value that are shown.
 const SHOWN: usize = 64;
@@ -24,6 +25,7 @@ pub(super) fn tell(server: &ServerShared, refusal: &Refusal, transport: Transpor
         peer: sender(head),
         method: &head.method,
         path: head.uri.path(),
+        sid: if is_wanted { sid(head) } else { None },
         user_agent: head.headers.get(header::USER_AGENT),
         origin: head.headers.get(header::ORIGIN),
         status: refusal.status(transport),
@@ -113,6 +115,12 @@ fn bad_request(why: BadRequest, head: &Parts) -> String {
                 .to_owned()
         }
     }
+}
+
+/// Returns the session that the request names.
+fn sid(head: &Parts) -> Option<SessionId> {
+    let mut query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
+    query.find(|(name, _)| name == "sid").and_then(|(_, sid)| SessionId::parse(&sid))
 }
 
 /// Returns the beginning of the values of a parameter of the query, as a text in quotation marks.

@@ -185,8 +185,8 @@ struct Who(Arc<Mutex<Vec<String>>>);
 
 impl Observer for Who {
     fn refused(&self, request: &RefusedRequest<'_>) {
-        let RefusedRequest { method, path, user_agent, origin, peer, .. } = *request;
-        self.0.lock().unwrap().push(format!("{method} {path} {user_agent:?} {origin:?} {peer:?}"));
+        let RefusedRequest { method, path, sid, user_agent, origin, peer, .. } = *request;
+        self.0.lock().unwrap().push(format!("{method} {path} {sid:?} {user_agent:?} {origin:?} {peer:?}"));
     }
 }
 
@@ -201,8 +201,8 @@ async fn a_refusal_says_who_asked_for_what_and_never_the_query() {
     assert_eq!(
         *who.0.lock().unwrap(),
         [
-            r#"GET /engine.io/room Some("Mozilla/5.0") Some("https://example.org") Some(192.0.2.7:4000)"#,
-            "POST /engine.io/room None None Some(192.0.2.7:4000)",
+            r#"GET /engine.io/room Some(SECR…) Some("Mozilla/5.0") Some("https://example.org") Some(192.0.2.7:4000)"#,
+            "POST /engine.io/room Some(SECR…) None None Some(192.0.2.7:4000)",
         ]
     );
 }
