@@ -105,7 +105,12 @@ impl Rejection {
             Kind::Response(response) => (response.status_mut(), 200),
         };
         if status.as_u16() < lowest {
-            tracing::error!(target: targets::REQUEST, %status, lowest, "a session cannot be refused with this status: 500 takes its place");
+            tracing::error!(
+                target: targets::REQUEST,
+                %status,
+                lowest,
+                "a session cannot be refused with this status: 500 takes its place"
+            );
             *status = StatusCode::INTERNAL_SERVER_ERROR;
         }
         self
