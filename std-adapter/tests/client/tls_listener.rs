@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use eio_core::{DisconnectReason, Heartbeat};
 use eio_tokio::rustls::crypto::ring;
-use eio_tokio::rustls::pki_types::{CertificateDer, ServerName};
+use eio_tokio::rustls::pki_types::ServerName;
 use eio_tokio::rustls::server::WebPkiClientVerifier;
 use eio_tokio::rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion, version};
 use eio_tokio::{Client, ClientCertificates, Message, Server, ServerBuilder, Socket, TlsListener, Transport};
@@ -244,17 +244,17 @@ async fn the_certificate_of_a_client_is_in_the_extensions_of_its_requests() {
         .with_client_cert_verifier(verifier.allow_unauthenticated().build().unwrap())
         .with_single_cert(vec![identity.certificate], identity.key)
         .unwrap();
-    let seen: Arc<Mutex<Vec<Option<CertificateDer<'static>>>>> = Arc::default();
+    let seen: Arc<Mutex<Vec<Option<Vec<u8>>>>> = Arc::default();
     let noted = Arc::clone(&seen);
     let application = move |socket: Socket| {
         let certificates = socket.request().unwrap().extensions.get::<ClientCertificates>();
-        noted.lock().unwrap().push(certificates.map(|all| all.as_slice()[0].clone()));
+        noted.lock().unwrap().push(certificates.map(|all| all.chain().next().unwrap().to_vec()));
         support::echo(socket)
     };
     let (_server, address) =
         serve(Server::builder(application), |listener| TlsListener::with_config(listener, config)).await;
     let own = authority.sign("a client", |_| {});
-    let certificate = own.certificate.clone();
+    let certificate = own.certificate.to_vec();
     let with_own = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()

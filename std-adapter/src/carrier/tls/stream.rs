@@ -62,10 +62,9 @@ impl ClientCertificates {
         Some(Self(certificates.iter().map(|certificate| certificate.clone().into_owned()).collect()))
     }
 
-    /// Returns the certificates. The first one is the client's own.
-    #[must_use]
-    pub fn as_slice(&self) -> &[CertificateDer<'static>] {
-        &self.0
+    /// Returns the certificates in DER form. The first one is the client's own.
+    pub fn chain(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(AsRef::as_ref)
     }
 }
 
