@@ -12,6 +12,7 @@ use crate::server::Server;
 use crate::server::builder::ServerBuilder;
 use crate::server::socket::Socket;
 use crate::web::rejection::Rejection;
+use crate::wire::targets;
 
 /// The largest body of a rejection, in bytes.
 const MAX_REJECTION: usize = 64 * 1024;
@@ -81,7 +82,11 @@ where
     builder.callbacks.application = Box::new(move |mut socket| {
         let extracted = socket.take_extension::<Extracted<T>>().and_then(|extracted| extracted.take());
         let Some(extracted) = extracted else {
-            tracing::error!(sid = %socket.id().short(), "nothing was extracted for a session: it ends");
+            tracing::error!(
+                target: targets::SESSION,
+                sid = %socket.id().short(),
+                "nothing was extracted for a session: it ends"
+            );
             return Box::pin(core::future::ready(()));
         };
         Box::pin(application.call(socket, extracted))
@@ -128,7 +133,12 @@ async fn rejection(response: Response) -> Rejection {
     match Limited::new(body, MAX_REJECTION).collect().await {
         Ok(body) => Rejection::response(http::Response::from_parts(head, Full::new(body.to_bytes()))),
         Err(error) => {
-            tracing::error!(error, status = %head.status, "the body of an extractor's rejection cannot be read");
+            tracing::error!(
+                target: targets::REQUEST,
+                error,
+                status = %head.status,
+                "the body of an extractor's rejection cannot be read: 500 takes its place"
+            );
             Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
         }
     }
