@@ -18,7 +18,7 @@ pub(crate) struct SidOptions {
     #[arg(long)]
     pub(crate) show_sids: bool,
 
-    /// The key of sid_hash, a member that --json adds to each event of a session
+    /// The key of the hash of the sid, which --json adds to each event of a session
     ///
     /// It is the beginning of HMAC-SHA-256(KEY, sid), 16 hexadecimal digits, which do not reveal the sid. Two programs
     /// with the same key print the same hash for the same session, so that their logs can be compared. Without this option
