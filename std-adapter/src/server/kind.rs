@@ -16,6 +16,21 @@ use crate::session::limits::Limits;
 use crate::session::mailbox::Mailbox;
 use crate::wire::clock::Clock;
 
+/// Reports an event to all, and records in the session's span what it changes. Apart from the path of messages that nobody
+/// watches.
+#[inline(never)]
+fn tell_all(engine: &Engine<ServerKind>, happening: Happening<'_>) -> bool {
+    let told = engine.context().sessions().callbacks.tell(&engine.shared, happening);
+    let is_recorded = match happening {
+        Happening::Upgrade(UpgradeOutcome::Upgraded) => {
+            record(engine, "transport", engine.transport.as_str())
+        }
+        Happening::Closed(end) => record(engine, "reason", end.reason.as_str()),
+        _ => true,
+    };
+    told && is_recorded
+}
+
 /// Records a field of the session's span. Returns `false` if the subscriber panicked.
 fn record(engine: &Engine<ServerKind>, field: &'static str, value: &str) -> bool {
     match engine.span.record(field, value) {
@@ -87,25 +102,16 @@ impl Reacts for ServerKind {
         engine.context().sessions().callbacks.is_watching()
     }
 
+    #[inline]
     fn tell(engine: &Engine<Self>, happening: Happening<'_>) -> bool {
-        let callbacks = &engine.context().sessions().callbacks;
-        match happening {
+        let is_unwanted = match happening {
             Happening::PongSent => true,
-            Happening::Sent { .. } | Happening::PingSent | Happening::Heartbeat(_)
-                if !callbacks.is_watching() =>
-            {
-                true
+            Happening::Sent { .. } | Happening::PingSent | Happening::Heartbeat(_) => {
+                !Self::is_watching(engine)
             }
-            Happening::Upgrade(UpgradeOutcome::Upgraded) => {
-                let told = callbacks.tell(&engine.shared, happening);
-                record(engine, "transport", engine.transport.as_str()) && told
-            }
-            Happening::Closed(end) => {
-                let told = callbacks.tell(&engine.shared, happening);
-                record(engine, "reason", end.reason.as_str()) && told
-            }
-            _ => callbacks.tell(&engine.shared, happening),
-        }
+            _ => false,
+        };
+        is_unwanted || tell_all(engine, happening)
     }
 
     fn handle_heartbeat(engine: &mut Engine<Self>, now: Instant, _: Option<Instant>, rtt: Option<Duration>) {

@@ -16,11 +16,11 @@ impl SessionSpan {
     }
 
     /// Runs `code` in the span. Catches its panic, and the subscriber's.
+    #[inline]
     pub(crate) fn run<T>(&self, code: impl FnOnce() -> T) -> Result<T, Panicked> {
         match &self.0 {
-            // Guarded within the span as well, so that the span is left in order.
-            Some(span) => guarded(|| span.in_scope(|| guarded(code))).and_then(|ran| ran),
             None => guarded(code),
+            Some(span) => run_in(span, code),
         }
     }
 
@@ -33,4 +33,10 @@ impl SessionSpan {
             None => Ok(()),
         }
     }
+}
+
+/// Guarded within the span as well, so that the span is left in order.
+#[inline(never)]
+fn run_in<T>(span: &Span, code: impl FnOnce() -> T) -> Result<T, Panicked> {
+    guarded(|| span.in_scope(|| guarded(code))).and_then(|ran| ran)
 }
