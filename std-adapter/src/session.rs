@@ -7,6 +7,8 @@ pub(crate) mod end;
 pub(crate) mod engine;
 pub(crate) mod guard;
 pub(crate) mod handle;
+pub(crate) mod happening;
+
 pub(crate) mod kind;
 pub(crate) mod limits;
 pub(crate) mod machine;

@@ -17,7 +17,8 @@ use crate::client::kind::{ClientKind, Knowledge, Peer, Session};
 use crate::client::opening::{self, Opened, Opening};
 use crate::client::polling::Polling;
 use crate::session::driver::{self, Driver, Role};
-use crate::session::engine::{Engine, Happening};
+use crate::session::engine::Engine;
+use crate::session::happening::Happening;
 use crate::session::shared::Shared;
 
 /// The state of the client's side of a session.

@@ -8,7 +8,7 @@ use crate::server::observer::Observer;
 use crate::server::sessions::{Callbacks, Running, Session};
 use crate::server::socket::{Sender, Socket};
 use crate::session::end::Disconnect;
-use crate::session::engine::Happening;
+use crate::session::happening::Happening;
 use crate::web::head::Head;
 
 /// Runs after a session and its application have ended.

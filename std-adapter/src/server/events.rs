@@ -12,8 +12,8 @@ use crate::server::observer::Observer;
 use crate::server::sessions::Session;
 use crate::server::socket::Sender;
 use crate::session::end::log_end;
-use crate::session::engine::Happening;
 use crate::session::guard::guarded;
+use crate::session::happening::Happening;
 use crate::session::metrics;
 use crate::wire::targets;
 

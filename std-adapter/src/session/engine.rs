@@ -7,13 +7,13 @@ use std::sync::Arc;
 use eio_core::handshake::{Handshake, Transport};
 use eio_core::polling::Batch;
 use eio_core::session::Control;
-use eio_core::upgrade::UpgradeOutcome;
 use eio_core::ws::Close;
-use eio_core::{BufferTooSmall, Heartbeat, Instant};
+use eio_core::{Heartbeat, Instant};
 
 use crate::carrier::websocket::ConnectionEnd;
 use crate::session::close_frames::CloseFrames;
 use crate::session::end::Disconnect;
+use crate::session::happening::Happening;
 use crate::session::kind::Kind;
 use crate::session::limits::Room;
 use crate::session::machine::Machine as _;
@@ -25,28 +25,6 @@ use crate::session::span::SessionSpan;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Outgoing, total_len};
-
-/// An event that is reported to observers, the log and the metrics.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Happening<'a> {
-    Opened,
-    /// This side's ping was passed to the transport.
-    PingSent,
-    /// This side's pong was passed to the transport.
-    PongSent,
-    /// The peer's heartbeat arrived, with the round trip time if it answers this side's ping.
-    Heartbeat(Option<Duration>),
-    Message(&'a Message),
-    /// Messages were written completely.
-    Sent {
-        messages: usize,
-        bytes: usize,
-    },
-    /// A message could not be copied, so the session ends.
-    Undecodable(BufferTooSmall),
-    Upgrade(UpgradeOutcome),
-    Closed(&'a Disconnect),
-}
 
 /// How a role reacts to what happens to its session. The session's own task calls these functions, without a lock.
 pub(crate) trait Reacts: Kind {

@@ -7,7 +7,8 @@ use eio_core::session::SessionEvent;
 use eio_core::ws::Close;
 
 use crate::carrier::websocket::FrameSink;
-use crate::session::engine::{Engine, Happening, Reacts};
+use crate::session::engine::{Engine, Reacts};
+use crate::session::happening::Happening;
 use crate::session::machine::Machine as _;
 use crate::session::queue::Queue;
 use crate::wire::message::Message;
