@@ -6,7 +6,7 @@
 //!
 //! ```toml
 //! [dependencies]
-//! eio-tokio = "0.1"
+//! eio-tokio = { version = "0.1", features = ["axum"] }
 //! axum = "0.8"
 //! tokio = { version = "1", features = ["macros", "net", "rt-multi-thread", "signal"] }
 //! ```
@@ -57,10 +57,10 @@
 //! | hand my state to sessions, and find it again | [`state`] |
 //! | send a message to a room, or to all but one | [`groups`] |
 //! | send to slow peers, know that a message has left, and use streams and sinks | [`sending`] |
+//! | read the server's settings from a file in TOML, YAML or JSON | [`configuration`] |
 //! | serve `https` and `wss`, and renew the certificate without a restart | [`tls`] |
 //! | run behind nginx, HAProxy, AWS or Cloudflare, and see the clients' own addresses | [`proxies`] |
 //! | count sessions, messages and disconnects, and draw them in Grafana | [`metrics`] |
-//! | read the server's settings from a file in TOML, YAML or JSON | [`configuration`] |
 //! | see in the log what a session does, and why it ended | [`logs`] |
 //! | end a server without losing messages | [`shutdown`] |
 //!
@@ -88,6 +88,10 @@ pub mod groups {}
 #[cfg(all(feature = "client", feature = "server", feature = "stream"))]
 pub mod sending {}
 
+#[doc = include_str!("guide/configuration.md")]
+#[cfg(feature = "serde")]
+pub mod configuration {}
+
 #[doc = include_str!("guide/tls.md")]
 #[cfg(all(feature = "server", feature = "tls"))]
 pub mod tls {}
@@ -103,10 +107,6 @@ pub mod metrics {}
 #[doc = include_str!("guide/logs.md")]
 #[cfg(feature = "server")]
 pub mod logs {}
-
-#[doc = include_str!("guide/configuration.md")]
-#[cfg(feature = "serde")]
-pub mod configuration {}
 
 #[doc = include_str!("guide/shutdown.md")]
 #[cfg(feature = "server")]
