@@ -8,7 +8,6 @@ pub(crate) mod engine;
 pub(crate) mod guard;
 pub(crate) mod handle;
 pub(crate) mod happening;
-
 pub(crate) mod kind;
 pub(crate) mod limits;
 pub(crate) mod machine;

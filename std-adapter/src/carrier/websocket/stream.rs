@@ -165,10 +165,9 @@ impl Stream {
     }
 }
 
+#[cfg(all(feature = "client", feature = "server", feature = "tls"))]
 #[cfg(test)]
 mod tests {
-    #![cfg(all(feature = "client", feature = "server", feature = "tls"))]
-
     use core::future::poll_fn;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;

@@ -135,7 +135,7 @@ async fn rejection(response: Response) -> Rejection {
         Err(error) => {
             tracing::error!(
                 target: targets::REQUEST,
-                error,
+                %error,
                 status = %head.status,
                 "the body of an extractor's rejection cannot be read: 500 takes its place"
             );
