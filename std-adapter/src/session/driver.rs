@@ -190,7 +190,7 @@ impl<R: Role> Driver<R> {
         written.is_stuck |= R::holds_back(self);
         if self.engine.session.has_ended() {
             // Before the end, so that it finds the messages that were still written.
-            self.engine.note_written(core::mem::take(&mut written));
+            self.engine.shared.lock().note_written(core::mem::take(&mut written));
             self.engine.show(now);
             self.follow_end(now);
             R::handle_ended(self, cx, now);

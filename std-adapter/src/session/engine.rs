@@ -243,10 +243,9 @@ impl<K: Reacts> Engine<K> {
         if messages == 0 {
             return 0;
         }
-        let Self { writing, begun, .. } = self;
-        let bytes = total_len(writing.iter().take(messages));
-        drop(writing.take_first(messages));
-        *begun = begun.saturating_sub(u32::try_from(messages).unwrap_or(u32::MAX));
+        let bytes = total_len(self.writing.iter().take(messages));
+        drop(self.writing.take_first(messages));
+        self.begun = self.begun.saturating_sub(u32::try_from(messages).unwrap_or(u32::MAX));
         self.tell_sent(now, messages, bytes);
         bytes
     }
@@ -309,11 +308,6 @@ impl<K: Reacts> Engine<K> {
             self.show_end(end);
             K::handle_end_shown(self);
         }
-    }
-
-    /// Notes what a WebSocket has written in a pass.
-    pub(crate) fn note_written(&mut self, written: Written) {
-        self.shared.lock().note_written(written);
     }
 
     /// Ends a pass in which a WebSocket wrote messages, and copies the session's state into the shared view. Ready if
