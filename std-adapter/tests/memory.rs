@@ -16,8 +16,8 @@ static HEAP: PeakAlloc = PeakAlloc;
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// Starts a server that echoes, in a thread of its own.
-fn start() -> SocketAddr {
-    let (sender, address) = mpsc::channel();
+fn start() -> (Server, SocketAddr) {
+    let (sender, started) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {
@@ -28,11 +28,11 @@ fn start() -> SocketAddr {
             };
             let server = Server::builder(echo).build().unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            sender.send(listener.local_addr().unwrap()).unwrap();
+            sender.send((server.clone(), listener.local_addr().unwrap())).unwrap();
             server.serve(listener).await
         })
     });
-    address.recv().unwrap()
+    started.recv().unwrap()
 }
 
 /// Opens a session on a WebSocket, with the headers of a small client.
@@ -70,9 +70,12 @@ fn receive_open(client: &mut TcpStream) -> String {
     String::from_utf8_lossy(&received).into_owned()
 }
 
-/// Waits until the heap keeps its size, and returns it.
+/// Waits until this many sessions are open and the heap keeps its size, and returns the size.
 #[expect(clippy::disallowed_methods, reason = "the allocator's count takes part in no runtime's time")]
-fn settled() -> usize {
+fn settled(server: &Server, sessions: usize) -> usize {
+    while server.len() != sessions {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let mut last = (HEAP.current_usage(), Instant::now());
     while last.1.elapsed() < Duration::from_millis(200) {
         std::thread::sleep(Duration::from_millis(10));
@@ -91,16 +94,16 @@ fn an_idle_websocket_keeps_within_its_budget_and_a_closed_one_keeps_nothing() {
     const COUNT: usize = 200;
     const BUDGET: usize = 1_420;
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let server = start();
+    let (server, address) = start();
     // What the first connections leave behind belongs to the server.
-    drop((0..COUNT).map(|_| open(server)).collect::<Vec<_>>());
-    let before = settled();
-    let idle: Vec<_> = (0..COUNT).map(|_| open(server)).collect();
-    let each = settled().saturating_sub(before) / COUNT;
+    drop((0..COUNT).map(|_| open(address)).collect::<Vec<_>>());
+    let before = settled(&server, 0);
+    let idle: Vec<_> = (0..COUNT).map(|_| open(address)).collect();
+    let each = settled(&server, COUNT).saturating_sub(before) / COUNT;
     assert!(each <= BUDGET, "{each} bytes");
     assert!(each >= 1_000, "an idle connection of {each} bytes is not open");
     drop(idle);
-    let left = settled().saturating_sub(before);
+    let left = settled(&server, 0).saturating_sub(before);
     assert!(left < 16 * 1024, "{left} bytes of {COUNT} closed connections");
 }
 
@@ -112,11 +115,14 @@ fn a_poll_that_waits_keeps_within_its_budget_and_not_the_head_of_its_request() {
     const COUNT: usize = 200;
     const BUDGET: usize = 24_000;
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let server = start();
-    drop((0..COUNT).map(|_| poll(server)).collect::<Vec<_>>());
-    let before = settled();
-    let waiting: Vec<_> = (0..COUNT).map(|_| poll(server)).collect();
-    let each = settled().saturating_sub(before) / COUNT;
+    let (server, address) = start();
+    let first: Vec<_> = (0..COUNT).map(|_| poll(address)).collect();
+    // Their polls wait by then: a client that leaves earlier is only noticed by its silence.
+    settled(&server, COUNT);
+    drop(first);
+    let before = settled(&server, 0);
+    let waiting: Vec<_> = (0..COUNT).map(|_| poll(address)).collect();
+    let each = settled(&server, COUNT).saturating_sub(before) / COUNT;
     assert!(each <= BUDGET, "{each} bytes");
     assert!(each >= 12_000, "a poll of {each} bytes does not wait");
     drop(waiting);
