@@ -2,7 +2,7 @@
 //!
 //! # What to put into `Cargo.toml`
 //!
-//! The default features give a server and a client. For a server in an axum application, this is enough:
+//! The default features give a server and a client. This is for a server in an axum application:
 //!
 //! ```toml
 //! [dependencies]
@@ -38,7 +38,7 @@
 //! let url = format!("http://{}", listener.local_addr()?);
 //! tokio::spawn(async move { server.serve(listener).await });
 //!
-//! // In a browser: `new eio.Socket(url)`. Here, for a test of the server, this crate's client.
+//! // In a browser, with engine.io.min.js: `const socket = eio(url)`. Here, for a test of the server, this crate's client.
 //! let mut socket = Client::builder(url).build()?.connect().await?;
 //! socket.send("hello").await?;
 //! assert_eq!(socket.recv().await?.as_text(), Some("hello"));

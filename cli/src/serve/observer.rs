@@ -58,7 +58,8 @@ impl Observer for SessionObserver {
             context: request.context.to_owned(),
             user_agent: request
                 .user_agent
-                .map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()),
+                // Requests that are refused cost a client nothing, and many of them may wait to be printed.
+                .map(|agent| String::from_utf8_lossy(agent.as_bytes()).chars().take(256).collect()),
             sid_hash: request.sid.map(|sid| self.dashboard.label(sid).hash()),
             peer: request.peer,
         });

@@ -23,7 +23,7 @@ use crate::people::{NotSignedIn, People, User};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let people = People::default();
     let server = eio_tokio::axum::builder(people.clone(), chat)
-        // Short periods, so that the room hears within 8 s that a browser was killed or a cable was pulled.
+        // Short periods, so that the room hears within 8 s that a cable was pulled. It hears of a killed browser at once.
         .heartbeat(Heartbeat::new(Duration::from_secs(5), Duration::from_secs(3))?)
         .build()?;
     let router = Router::new()

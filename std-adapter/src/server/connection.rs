@@ -199,6 +199,8 @@ impl Client {
     fn introduce(&self, request: &mut http::Extensions) {
         if let Some(peer) = self.peer {
             request.insert(PeerAddr(peer));
+            #[cfg(feature = "axum")]
+            request.insert(::axum::extract::ConnectInfo(peer));
         }
         #[cfg(feature = "tls")]
         if let Some(certificates) = self.identity.as_ref().and_then(|identity| identity.get()) {

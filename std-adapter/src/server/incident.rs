@@ -23,7 +23,7 @@ pub(crate) enum Incident<'a> {
 }
 
 /// A request that opens no session and does not belong to one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RefusedRequest<'a> {
     /// The requested transport: WebSocket for a WebSocket, and polling for anything else.

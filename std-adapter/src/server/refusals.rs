@@ -53,7 +53,8 @@ fn context(server: &ServerShared, refusal: &Refusal, head: &Parts) -> String {
         Refusal::BadHandshakeMethod => format!("method {}: expected GET", head.method),
         Refusal::BadRequest(why) => bad_request(*why, head),
         Refusal::Header { name, expected, .. } => {
-            format!("{name} {}: expected {expected}", field(head, name))
+            let found = if may_show(name) { field(head, name) } else { count(head, name) };
+            format!("{name} {found}: expected {expected}")
         }
         Refusal::Rejected(rejection) => {
             format!("the application refused the session: {}", cut(rejection.message(), SHOWN))
@@ -137,6 +138,30 @@ fn field(head: &Parts, name: &HeaderName) -> String {
         return "missing".to_owned();
     }
     cut(&String::from_utf8_lossy(&values.join(&b", "[..])), SHOWN)
+}
+
+/// Returns whether the value of a header can be shown. Others can hold secrets: browsers pass tokens as subprotocols, because
+/// they can set no other header of a WebSocket, and a `Host` can begin with a password.
+fn may_show(name: &HeaderName) -> bool {
+    [
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::SEC_WEBSOCKET_KEY,
+        header::SEC_WEBSOCKET_VERSION,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ]
+    .contains(name)
+}
+
+/// Returns how many values of a header there are, and how long they are.
+fn count(head: &Parts, name: &HeaderName) -> String {
+    let lengths: Vec<_> = head.headers.get_all(name).iter().map(|value| value.len().to_string()).collect();
+    match lengths.as_slice() {
+        [] => "missing".to_owned(),
+        [one] => format!("of {one} bytes"),
+        several => format!("of {} bytes", several.join(" and ")),
+    }
 }
 
 /// Returns the beginning of a text, in quotation marks and with its control characters escaped.

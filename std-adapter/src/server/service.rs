@@ -169,6 +169,10 @@ where
         }
     };
     put_all(response.headers_mut(), headers);
+    if !is_http1 {
+        // HTTP/2 forbids it (RFC 9113 section 8.2.2).
+        response.headers_mut().remove(header::CONNECTION);
+    }
     closing_if(is_http1 && !is_read, response)
 }
 

@@ -124,8 +124,8 @@ impl Socket {
 
     /// Waits until every message that was sent before this call has been passed on.
     ///
-    /// On a WebSocket, a message has been passed on when the kernel has taken all of it. On polling, it has been when the
-    /// answer to a poll that carries it has been handed to the HTTP server. In both cases the client may not have
+    /// On a WebSocket, a message has been passed on when the kernel has taken all of it. On a WebSocket over HTTP/2, and on
+    /// polling, it has been when it, or the answer to a poll that carries it, has been handed to the HTTP server. In all cases the client may not have
     /// received it yet: only an answer of its own application can show that.
     ///
     /// A client that does not read, or makes no poll, keeps this waiting until the session ends;

@@ -91,7 +91,7 @@ fn choose_subprotocol<'r>(
         tracing::error!(
             target: targets::REQUEST,
             chosen,
-            ?offered,
+            offered = offered.len(),
             "the application chose a subprotocol that was not offered: none is answered"
         );
         return Ok(None);

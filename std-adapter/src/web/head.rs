@@ -9,6 +9,8 @@ mod fields;
 use core::net::SocketAddr;
 use std::sync::OnceLock;
 
+#[cfg(feature = "axum")]
+use axum::extract::ConnectInfo;
 use http::request::Parts;
 use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
@@ -41,7 +43,7 @@ impl Head {
         for (name, value) in &parts.headers {
             packer.put_header(name, value);
         }
-        parts.extensions.remove::<PeerAddr>();
+        take_address(&mut parts.extensions);
         if parts.extensions.is_empty() {
             // An empty map of extensions may still own memory.
             parts.extensions = Extensions::new();
@@ -73,7 +75,7 @@ impl Head {
 
     fn unpack(&self, peer: Option<SocketAddr>, mut extensions: Extensions) -> Parts {
         if let Some(peer) = peer {
-            extensions.insert(PeerAddr(peer));
+            put_address(&mut extensions, peer);
         }
         let mut packed = Unpacker::new(&self.packed);
         let version = VERSIONS.get(packed.take_number()).copied().unwrap_or_default();
@@ -99,6 +101,26 @@ impl Head {
         parts.headers = headers;
         parts.extensions = extensions;
         parts
+    }
+}
+
+/// Removes the address of the peer. axum's form of it remains if it is another one, such as that of a proxy.
+fn take_address(extensions: &mut Extensions) {
+    let peer = extensions.remove::<PeerAddr>();
+    #[cfg(feature = "axum")]
+    if extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0) == peer.map(|peer| peer.0) {
+        extensions.remove::<ConnectInfo<SocketAddr>>();
+    }
+    #[cfg(not(feature = "axum"))]
+    let _ = peer;
+}
+
+/// Puts back what [`take_address`] has removed.
+fn put_address(extensions: &mut Extensions, peer: SocketAddr) {
+    extensions.insert(PeerAddr(peer));
+    #[cfg(feature = "axum")]
+    if extensions.get::<ConnectInfo<SocketAddr>>().is_none() {
+        extensions.insert(ConnectInfo(peer));
     }
 }
 

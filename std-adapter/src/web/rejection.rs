@@ -64,7 +64,8 @@ impl Rejection {
     /// Refuses the session with this answer as it is, on polling and on WebSocket. Clients show its body to nobody, unless
     /// they know of it.
     ///
-    /// A status below 200 is no answer: the answer has status 500 instead, and the log reports it.
+    /// A status below 300 refuses nothing, and on HTTP/2 it would open a WebSocket: the answer has status 500 instead, and the
+    /// log reports it.
     ///
     /// ```
     /// use eio_tokio::http::{Response, StatusCode, header};
@@ -99,16 +100,16 @@ impl Rejection {
 
     /// Replaces a status that would not refuse anything, and logs it.
     pub(crate) fn checked(mut self) -> Self {
-        let (status, lowest) = match &mut *self.kind {
+        let status = match &mut *self.kind {
             Kind::Message { status: None, .. } => return self,
-            Kind::Message { status: Some(status), .. } => (status, 300),
-            Kind::Response(response) => (response.status_mut(), 200),
+            Kind::Message { status: Some(status), .. } => status,
+            Kind::Response(response) => response.status_mut(),
         };
-        if status.as_u16() < lowest {
+        // On HTTP/2, 2xx opens a WebSocket (RFC 8441 section 5).
+        if status.as_u16() < 300 {
             tracing::error!(
                 target: targets::REQUEST,
                 %status,
-                lowest,
                 "a session cannot be refused with this status: 500 takes its place"
             );
             *status = StatusCode::INTERNAL_SERVER_ERROR;

@@ -63,7 +63,9 @@ async fn a_status_that_refuses_nothing_becomes_500() {
         let answer = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS).body(Full::default());
         Rejection::response(answer.unwrap())
     };
-    for rejection in [ok as fn() -> Rejection, switching] {
+    // On HTTP/2, this would open a WebSocket.
+    let created = || Rejection::response(Response::builder().status(201).body(Full::default()).unwrap());
+    for rejection in [ok as fn() -> Rejection, switching, created] {
         let stage = stage(|builder| builder.allow_request(move |_| async move { Err::<(), _>(rejection()) }));
         assert_eq!(stage.get(POLLING, &[]).await.status, 500);
         assert_eq!(stage.upgrade(WEBSOCKET, &[]).await.status, 500);

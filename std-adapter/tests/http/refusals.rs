@@ -70,10 +70,14 @@ async fn the_context_of_a_refusal_names_what_was_found_and_what_was_expected() {
         ),
         (
             websocket("EIO=4&transport=websocket", &["sec-websocket-protocol: a b"]),
-            r#"sec-websocket-protocol "a b": expected a list of different tokens"#,
+            "sec-websocket-protocol of 3 bytes: expected a list of different tokens",
         ),
         ((false, POLLING.to_owned(), vec!["origin: caf\u{e9}"]), r#"origin "café": expected visible ASCII"#),
-        ((false, POLLING.to_owned(), vec!["host: a b"]), r#"host "a b": expected exactly one valid host"#),
+        ((false, POLLING.to_owned(), vec!["host: a b"]), "host of 3 bytes: expected exactly one valid host"),
+        (
+            (false, POLLING.to_owned(), vec!["host: user:secret@a b"]),
+            "host of 15 bytes: expected exactly one valid host",
+        ),
     ] {
         let answer = if is_websocket {
             stage.upgrade(&path, &headers).await

@@ -4,7 +4,9 @@ use core::time::Duration;
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::extract::connect_info::MockConnectInfo;
+use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use eio_tokio::axum::RouterExt as _;
 use eio_tokio::{Forwarding, PeerAddr, Server, Socket, TrustedProxies};
@@ -123,4 +125,19 @@ async fn a_proxy_is_known_by_the_address_that_axum_knows() {
     assert_eq!(server.sessions()[0].peer_addr().unwrap().ip().to_string(), "192.0.2.1");
     // Another client, which is no proxy.
     assert_eq!(status_for([127, 0, 0, 2], address).await, "200");
+}
+
+#[tokio::test(start_paused = true)]
+async fn routes_that_our_server_serves_find_the_peer_where_axums_server_puts_it() {
+    let (listener, address) = listener().await;
+    let server = one_handshake_each();
+    let show = async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.ip().to_string();
+    let router = Router::new().route("/peer", get(show)).engine_io(&server);
+    tokio::spawn(async move { server.serve_with(listener, router).await });
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /peer HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("127.0.0.1"), "{answer}");
+    assert_counted(address).await;
 }

@@ -17,6 +17,9 @@ use crate::wire::payload::separator;
 /// The shortest idle time that can be announced.
 const MIN_IDLE: Duration = Duration::from_secs(1);
 
+/// The most headers that a request may be allowed to have: hyper reserves 32 bytes for each, for every request.
+const MAX_HEADERS: usize = 10_000;
+
 /// Errors from [`ServerBuilder::build`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -51,6 +54,9 @@ pub enum BuildError {
     /// The limit on a request's head is smaller than hyper's buffer.
     #[error("max_request_head is {0} bytes: expected at least 8192")]
     RequestHead(usize),
+    /// The limit on the number of a request's headers is larger than memory for each request should be.
+    #[error("max_request_head allows {0} headers: expected at most 10000")]
+    RequestHeaders(usize),
     /// Credentials are allowed for [any](crate::Cors::any) origin, which no browser accepts.
     #[error("cors: Cors::any() cannot be combined with credentials: list the origins")]
     CredentialsForAnyOrigin,
@@ -75,6 +81,9 @@ impl ServerBuilder {
         }
         if http.max_head < connection::MIN_HEAD {
             return Err(BuildError::RequestHead(http.max_head));
+        }
+        if http.max_headers > MAX_HEADERS {
+            return Err(BuildError::RequestHeaders(http.max_headers));
         }
         let from_cors = || http.cors.as_ref().map(Cors::allowed_origins);
         http.allowed_origins = self.allowed_origins.or_else(from_cors).unwrap_or(AllowedOrigins::Any);

@@ -17,8 +17,8 @@ impl ServerBuilder {
     /// headers for the answer. A [`Rejection`] refuses it, with a message or with a whole answer. Default: all sessions
     /// are admitted.
     ///
-    /// The function runs last, after the server's own checks, such as those of the origin and of limits. Extensions of the
-    /// request that a middleware has set are in the head. If the function takes longer than the [request
+    /// The function runs after the server's own checks, such as those of the origin and of limits; only the revision of the
+    /// protocol is checked behind it, as in the reference. Extensions of the request that a middleware has set are in the head. If the function takes longer than the [request
     /// timeout](Self::request_timeout), the server refuses the session with status 503 and `Retry-After: 5`.
     ///
     /// ```

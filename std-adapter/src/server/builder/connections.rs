@@ -93,7 +93,7 @@ impl ServerBuilder {
     }
 
     /// Sets how many bytes, and how many headers, the head of a request may have when [`serve`](crate::Server::serve)
-    /// reads it. Longer heads get status 431. At least 8,192 bytes and 1 header. Default: 16 KiB, 100 headers.
+    /// reads it. Longer heads get status 431. At least 8,192 bytes and 1 header, and at most 10,000 headers. Default: 16 KiB, 100 headers.
     #[must_use]
     pub fn max_request_head(mut self, bytes: usize, headers: usize) -> Self {
         self.http.max_head = bytes;
