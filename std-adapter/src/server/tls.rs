@@ -12,9 +12,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use tokio::sync::Semaphore;
 
+use crate::carrier::tls::places::{Place, Places};
 use crate::carrier::tls::stream::TlsStream;
+use crate::server::events;
+use crate::server::incident::Incident;
 use crate::server::listener::Listener;
 use crate::server::tls::certificates::{H2, TlsCertificates};
 
@@ -26,8 +28,12 @@ const MAX_HANDSHAKES: usize = 1_000;
 
 /// Accepts TLS connections, `https` and `wss`, on another listener.
 ///
-/// Each handshake runs in the task of its connection, so a slow client holds nobody up. A connection counts from its
-/// first byte: the limits of the server hold during the handshake, such as
+/// Each handshake runs in the task of its connection, beside those of [others](Self::max_handshakes). While all places
+/// are taken, a new connection gets the place of the oldest handshake, once that has had a second, and one address has at
+/// most a tenth of the places. So stalled handshakes delay a new connection by at most about a second, as long as fewer
+/// connections arrive in a second than there are places.
+///
+/// A connection counts from its first byte: the limits of the server hold during the handshake, such as
 /// [`max_connections_per_address`](crate::ServerBuilder::max_connections_per_address).
 ///
 /// A session over TLS has what a session over TCP has: before it ends for silence, the server reads what has arrived at
@@ -50,7 +56,7 @@ pub struct TlsListener<L> {
     listener: L,
     source: Source,
     config: Arc<ServerConfig>,
-    handshakes: Arc<Semaphore>,
+    places: Arc<Places>,
     handshake_timeout: Duration,
 }
 
@@ -112,12 +118,13 @@ impl<L: Listener> TlsListener<L> {
             listener,
             source,
             config,
-            handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
+            places: Places::new(MAX_HANDSHAKES),
             handshake_timeout: HANDSHAKE_TIMEOUT,
         }
     }
 
-    /// Sets how long a handshake may take, from accepting the connection. Default: 10 s. The server's [request
+    /// Sets how long a handshake may take, from accepting the connection. Default: 10 s. While [all
+    /// places](Self::max_handshakes) are taken, the oldest one may end after a second. The server's [request
     /// timeout](crate::ServerBuilder::request_timeout) runs at the same time, until the head of the first request.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
@@ -125,11 +132,18 @@ impl<L: Listener> TlsListener<L> {
         self
     }
 
-    /// Sets how many handshakes may be under way. Further connections wait until one of them ends. Default: 1,000. Zero
-    /// counts as one.
+    /// Sets how many handshakes may be under way. Default: 1,000. Zero counts as one.
+    ///
+    /// A further connection waits until one of them ends, or until the oldest has had a second, which then ends.
+    ///
+    /// One address, or one IPv6 network of 64 bits, may have a tenth of them under way, and at least one. Its further
+    /// connections are closed. They are in the log and the metrics like those above
+    /// [`max_connections_per_address`](crate::ServerBuilder::max_connections_per_address), but the
+    /// [`Observer`](crate::Observer) is not told. Connections without an address have no such limit. Set a greater number
+    /// if a proxy that speaks TLS to the server opens more than 100 connections at a time from one address.
     #[must_use]
     pub fn max_handshakes(mut self, handshakes: usize) -> Self {
-        self.handshakes = Arc::new(Semaphore::new(handshakes.clamp(1, Semaphore::MAX_PERMITS)));
+        self.places = Places::new(handshakes);
         self
     }
 }
@@ -138,13 +152,9 @@ impl<L: Listener> Listener for TlsListener<L> {
     type Io = TlsStream;
 
     async fn accept(&mut self) -> io::Result<(TlsStream, Option<SocketAddr>)> {
-        let Self { listener, source, config, handshakes, handshake_timeout } = self;
-        let (permit, io, peer) = {
-            let mut accepting = pin!(async {
-                let permit = Arc::clone(handshakes).acquire_owned().await.map_err(io::Error::other)?;
-                let (io, peer) = listener.accept().await?;
-                io::Result::Ok((permit, io, peer))
-            });
+        let Self { listener, source, config, places, handshake_timeout } = self;
+        let (place, io, peer) = {
+            let mut accepting = pin!(admitted(listener, places));
             loop {
                 tokio::select! {
                     biased;
@@ -153,7 +163,7 @@ impl<L: Listener> Listener for TlsListener<L> {
                 }
             }
         };
-        Ok((TlsStream::accept(io, Arc::clone(config), *handshake_timeout, permit), peer))
+        Ok((TlsStream::accept(io, Arc::clone(config), *handshake_timeout, place), peer))
     }
 
     fn set_http2(&mut self, is_spoken: bool) {
@@ -163,6 +173,21 @@ impl<L: Listener> Listener for TlsListener<L> {
                 Arc::make_mut(&mut self.config).alpn_protocols.retain(|protocol| protocol != H2);
             }
             Source::Given => {}
+        }
+    }
+}
+
+/// Waits for a connection and its place. Closes those whose address has too many.
+async fn admitted<L: Listener>(
+    listener: &mut L,
+    places: &Arc<Places>,
+) -> io::Result<(Place, L::Io, Option<SocketAddr>)> {
+    loop {
+        let (io, peer) = listener.accept().await?;
+        match Places::enter(places, peer).await {
+            Some(place) => return Ok((place, io, peer)),
+            // The observer is the server's, which a listener does not know.
+            None => events::tell_incident(&Incident::ConnectionRefused(peer), None),
         }
     }
 }

@@ -40,7 +40,8 @@ async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
         None => server.serve(listener).await,
         Some(acceptor) => {
             let config = Arc::clone(acceptor.config());
-            server.serve(TlsListener::with_config(listener, config)).await
+            // The load comes from one address, which may have a tenth of the handshakes.
+            server.serve(TlsListener::with_config(listener, config).max_handshakes(10_000)).await
         }
     }
 }

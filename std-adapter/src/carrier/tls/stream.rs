@@ -18,11 +18,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_rustls::{Accept, TlsAcceptor, server};
 
 use crate::carrier::tls;
+use crate::carrier::tls::places::Place;
 
 /// A connection of a [`TlsListener`](crate::TlsListener).
 ///
@@ -41,8 +41,7 @@ struct Handshake {
     time: Duration,
     timer: Pin<Box<Sleep>>,
     identity: Identity,
-    /// Counts the handshakes that are under way.
-    _permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 /// The certificates of the client, once the handshake is complete.
@@ -94,6 +93,8 @@ enum HandshakeError {
     Slow(Duration),
     #[error("the client did not speak TLS: it probably used http or ws in the URL")]
     NotTls,
+    #[error("the client did not complete the TLS handshake before its place was needed for another one")]
+    Displaced,
     #[error("the TLS handshake failed: {0}")]
     Failed(io::Error),
     #[error("the TLS handshake has failed before")]
@@ -112,7 +113,7 @@ impl HandshakeError {
 
     fn into_io(self) -> io::Error {
         let kind = match &self {
-            Self::Slow(_) => io::ErrorKind::TimedOut,
+            Self::Slow(_) | Self::Displaced => io::ErrorKind::TimedOut,
             Self::Failed(error) => error.kind(),
             Self::NotTls | Self::Earlier => io::ErrorKind::InvalidData,
         };
@@ -121,13 +122,8 @@ impl HandshakeError {
 }
 
 impl TlsStream {
-    /// Prepares a handshake that may take `time` from now.
-    pub(crate) fn accept<I>(
-        io: I,
-        config: Arc<ServerConfig>,
-        time: Duration,
-        permit: OwnedSemaphorePermit,
-    ) -> Self
+    /// Prepares a handshake that may take `time` from now, while it has its place.
+    pub(crate) fn accept<I>(io: I, config: Arc<ServerConfig>, time: Duration, place: Place) -> Self
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -136,7 +132,7 @@ impl TlsStream {
             time,
             timer: Box::pin(tokio::time::sleep(time)),
             identity: Identity::default(),
-            _permit: permit,
+            place,
         })))
     }
 
@@ -204,6 +200,9 @@ impl Handshake {
                 Poll::Ready(Ok(stream))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(HandshakeError::of(error))),
+            Poll::Pending if self.place.poll_lost(cx).is_ready() => {
+                Poll::Ready(Err(HandshakeError::Displaced))
+            }
             Poll::Pending => self.timer.as_mut().poll(cx).map(|()| Err(HandshakeError::Slow(self.time))),
         }
     }

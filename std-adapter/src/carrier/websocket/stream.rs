@@ -176,10 +176,10 @@ mod tests {
     use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
     use rustls::{ClientConfig, RootCertStore, ServerConfig};
     use tokio::net::{TcpListener, TcpStream};
-    use tokio::sync::Semaphore;
 
     use super::*;
     use crate::carrier::dialed::Link;
+    use crate::carrier::tls::places::Places;
 
     /// The client's and the server's stream of one TLS connection.
     async fn over_tls() -> [Stream; 2] {
@@ -201,9 +201,9 @@ mod tests {
             .with_no_client_auth();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        let place = Places::enter(&Places::new(1), None).await.unwrap();
         let accepted = listener.accept().await.unwrap().0;
-        let accepted = TlsStream::accept(accepted, Arc::new(server), Duration::from_secs(10), permit);
+        let accepted = TlsStream::accept(accepted, Arc::new(server), Duration::from_secs(10), place);
         let mut server = Stream::Tls { stream: accepted, _permit: None };
         let link = Link::socket(socket, &Arc::new(AtomicBool::new(false)));
         let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
