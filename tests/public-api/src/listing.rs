@@ -5,11 +5,11 @@ use std::path::Path;
 
 /// Crates whose types a signature may show although the crate that shows them does not re-export them.
 ///
-/// The first four are the compiler's. An application on tokio or axum names that crate itself, for its features and macros.
+/// The first three are the compiler's. An application on tokio or axum names that crate itself, for its features and macros.
 /// defmt and serde appear only as traits, implemented on request. `embedded_io_async` re-exports what it shows of
 /// `embedded_io`.
-const KNOWN: [&str; 10] =
-    ["Self", "alloc", "core", "std", "tokio", "axum", "axum_core", "defmt", "serde_core", "embedded_io"];
+const KNOWN: [&str; 9] =
+    ["alloc", "core", "std", "tokio", "axum", "axum_core", "defmt", "serde_core", "embedded_io"];
 /// How many lines of a difference are shown.
 const SHOWN: usize = 40;
 
@@ -108,10 +108,13 @@ fn hidden_crates(text: &str, crate_name: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The first words of all paths.
+/// The first words of all paths that can be crates. `Self` and the names of type parameters begin with a capital letter.
 fn first_segments(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|sign: char| !(sign.is_alphanumeric() || matches!(sign, '_' | ':')));
-    words.filter_map(|word| word.split_once("::")).map(|(first, _)| first).filter(|first| !first.is_empty())
+    words
+        .filter_map(|word| word.split_once("::"))
+        .map(|(first, _)| first)
+        .filter(|first| first.starts_with(char::is_lowercase))
 }
 
 /// The lines that only one of two texts has; nothing if the texts are the same.
