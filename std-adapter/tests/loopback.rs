@@ -1,6 +1,10 @@
 //! What only real sockets show. Time is real here: nothing is judged by how fast it happens.
 
+use core::future::poll_fn;
+use core::pin::pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use eio_core::Heartbeat;
@@ -213,4 +217,44 @@ fn the_answers_that_end_sessions_leave_before_shutdown_is_over() {
     assert!(runtime.block_on(server.shutdown(Duration::from_secs(30))).is_empty());
     runtime.shutdown_background();
     assert!(reading.join().unwrap() > LARGE);
+}
+
+/// A look for room that finds none has no reason to look again until something changes. On a socket of the kernel, every
+/// pass of the session's task ends with nothing left to flush, which is no progress.
+#[tokio::test]
+async fn an_application_that_waits_for_room_is_not_woken_while_nothing_progresses() {
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&looks);
+    let flood = move |socket: Socket| {
+        let looks = Arc::clone(&counted);
+        async move {
+            loop {
+                let mut sending = pin!(socket.send(vec![0; 64 * 1024]));
+                let sent = poll_fn(|cx| {
+                    looks.fetch_add(1, Ordering::Relaxed);
+                    sending.as_mut().poll(cx)
+                });
+                if sent.await.is_err() {
+                    return;
+                }
+            }
+        }
+    };
+    let server = Server::builder(flood).build().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move { server.serve(listener).await });
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(UPGRADE.as_bytes()).await.unwrap();
+    // The kernel's buffers and the outbox are full once the application looks no more.
+    let mut before = usize::MAX;
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while looks.load(Ordering::Relaxed) != before || before == 0 {
+            before = looks.load(Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    })
+    .await
+    .expect("the application looks for room for as long as there is none");
+    serving.abort();
 }

@@ -71,7 +71,7 @@ impl Polling {
             self.post_until = None;
             match answer {
                 Ok(_) => {
-                    engine.shared.lock().pass_on(0);
+                    engine.shared.lock().pass_on();
                     self.requests.handle_post_answered(now, &mut engine.session);
                 }
                 Err(error) => {

@@ -140,7 +140,7 @@ impl Drop for PendingPoll<'_> {
         let poll = core::mem::take(&mut inner.slots.requests().poll);
         inner.slots.requests().poll_waker = None;
         match poll {
-            PollSlot::Leaving if self.is_answered => inner.pass_on(0),
+            PollSlot::Leaving if self.is_answered => inner.pass_on(),
             PollSlot::Answered(answer) => {
                 if let PollAnswer::Batch(_, messages) = *answer {
                     inner.mail.outbox.put_back(messages);

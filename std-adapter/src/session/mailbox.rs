@@ -218,14 +218,6 @@ impl Mailbox {
         self.wake_task_for_request();
     }
 
-    /// Notes that a WebSocket has written the oldest `messages` completely.
-    pub(crate) fn written(&mut self, messages: usize, bytes: usize) {
-        if messages > 0 {
-            self.outbox.note_taken(messages, bytes);
-            self.note_progress();
-        }
-    }
-
     /// Takes the oldest messages for an HTTP request, at most `at_most`.
     pub(crate) fn take_outgoing(&mut self, at_most: usize) -> Queue<Outgoing> {
         let taken = self.outbox.take_first(at_most);

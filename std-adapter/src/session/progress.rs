@@ -45,15 +45,21 @@ impl<K: Kind> Inner<K> {
     /// Notes what a pass of the session's task has written.
     pub(crate) fn note_written(&mut self, written: Written) {
         self.view.is_stuck = written.is_stuck;
-        self.mail.written(written.messages, written.bytes);
+        self.mail.outbox.note_taken(written.messages, written.bytes);
+        let before = self.view.passed;
         if let Some(flushed) = written.flushed {
-            self.pass_on(written.messages - flushed);
+            self.view.passed = self.mail.outbox.taken().wrapping_sub(narrow(written.messages - flushed));
+        }
+        // A pass without progress wakes nobody: an application in the session's task would make it the next pass. A stream
+        // above the kernel may also have flushed earlier messages.
+        if written.messages > 0 || self.view.passed != before {
+            self.mail.note_progress();
         }
     }
 
-    /// Notes that everything that was taken has been passed on, except for the last `kept` messages.
-    pub(crate) fn pass_on(&mut self, kept: usize) {
-        self.view.passed = self.mail.outbox.taken().wrapping_sub(narrow(kept));
+    /// Notes that everything that was taken has been passed on.
+    pub(crate) fn pass_on(&mut self) {
+        self.view.passed = self.mail.outbox.taken();
         self.mail.note_progress();
     }
 
