@@ -2,7 +2,7 @@
 
 use eio_tokio::{Server, Socket};
 
-use crate::support::{Harness, Polling, Reason, Received, WebSocket, handing_out, listen, ms};
+use crate::support::{Harness, Polling, Reason, Received, handing_out, listen, ms};
 
 fn texts(numbers: core::ops::Range<usize>) -> Vec<String> {
     numbers.map(|number| format!("4{number}")).collect()
@@ -95,7 +95,7 @@ async fn what_waits_for_the_next_answer_moves_to_the_websocket_with_the_close() 
     let (mut harness, mut polling, socket) = sent(20, 4, None).await;
     socket.close();
     assert_eq!(polling.poll().await, texts(0..16));
-    let mut websocket: WebSocket = harness.connect().upgrade(4, Some(&polling.sid)).await;
+    let mut websocket = harness.candidate(&polling).await;
     websocket.send("5").await;
     for text in texts(16..20) {
         assert_eq!(websocket.text().await, text);

@@ -154,9 +154,7 @@ async fn an_upgrade_request_that_is_dropped_leaves_nothing() {
         }
         settle().await;
         // There is no connection behind it, so the candidate fails at once; another one can follow.
-        let mut websocket = harness.connect().upgrade(4, Some(&polling.sid)).await;
-        websocket.send("2probe").await;
-        assert_eq!(websocket.text().await, "3probe");
+        let mut websocket = harness.probed(&polling).await;
         websocket.send("5").await;
         harness.at(250).await;
         harness.assert_alive();

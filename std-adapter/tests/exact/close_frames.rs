@@ -123,7 +123,7 @@ async fn a_candidate_that_closes_or_breaks_the_framing_is_answered_with_the_code
     let polling = harness.polling(4).await;
     let unmasked = b"\x81\x012".to_vec();
     for (bytes, code) in [(close(4001, "bye"), 4001), (unmasked, 1002)] {
-        let mut candidate = harness.connect().upgrade(4, Some(&polling.sid)).await;
+        let mut candidate = harness.candidate(&polling).await;
         candidate.connection.write(&bytes).await;
         assert_eq!(candidate.next().await, Received::Close(Some(code)));
     }

@@ -176,9 +176,7 @@ async fn a_flush_that_begins_on_polling_is_ready_once_the_websocket_has_the_mess
     let socket = sockets.recv().await.unwrap();
     socket.try_send("hello").unwrap();
     let flush = flushing(socket.sender()).await;
-    let mut websocket = harness.connect().upgrade(4, Some(&polling.sid)).await;
-    websocket.send("2probe").await;
-    assert_eq!(websocket.text().await, "3probe");
+    let mut websocket = harness.probed(&polling).await;
     settle().await;
     assert!(!flush.is_finished());
     websocket.send("5").await;

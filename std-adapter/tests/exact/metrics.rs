@@ -114,9 +114,7 @@ async fn everything_happens() {
     );
     // A session moves to a WebSocket, echoes there, answers a ping, and ends by its application's panic.
     let polling = harness.polling(4).await;
-    let mut websocket = harness.connect().upgrade(4, Some(&polling.sid)).await;
-    websocket.send("2probe").await;
-    assert_eq!(websocket.text().await, "3probe");
+    let mut websocket = harness.probed(&polling).await;
     websocket.send("5").await;
     websocket.send("4hello").await;
     assert_eq!(websocket.text().await, "4hello");

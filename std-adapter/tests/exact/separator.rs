@@ -71,9 +71,7 @@ async fn a_session_takes_it_as_soon_as_it_has_upgraded() {
     let mut polling = harness.polling(4).await;
     let socket = sockets.recv().await.unwrap();
     polling.begin_poll().await;
-    let mut websocket = harness.connect().upgrade(4, Some(&polling.sid)).await;
-    websocket.send("2probe").await;
-    assert_eq!(websocket.text().await, "3probe");
+    let mut websocket = harness.probed(&polling).await;
     // Until the last packet of the upgrade it may fail, and the session stay where it is.
     assert!(socket.send(FORGED).await.is_err());
     websocket.send("5").await;

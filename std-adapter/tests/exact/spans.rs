@@ -108,9 +108,7 @@ async fn what_the_application_the_observer_and_on_disconnect_log_is_in_the_sessi
     let harness = Harness::with_observer(builder, Logs);
     let mut polling = harness.polling(4).await;
     polling.post(&["4hello"]).await;
-    let mut websocket = harness.connect().upgrade(4, Some(&polling.sid)).await;
-    websocket.send("2probe").await;
-    assert_eq!(websocket.text().await, "3probe");
+    let mut websocket = harness.probed(&polling).await;
     websocket.send("5").await;
     settle().await;
     drop(websocket);

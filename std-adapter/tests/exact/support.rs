@@ -176,6 +176,19 @@ impl Harness {
         Polling { revision, sid, poll: connection, data: self.connect() }
     }
 
+    /// A WebSocket that may take over this session.
+    pub(crate) async fn candidate(&self, polling: &Polling) -> WebSocket {
+        self.connect().upgrade(polling.revision, Some(&polling.sid)).await
+    }
+
+    /// A candidate, the answer to its probe received.
+    pub(crate) async fn probed(&self, polling: &Polling) -> WebSocket {
+        let mut websocket = self.candidate(polling).await;
+        websocket.send("2probe").await;
+        assert_eq!(websocket.text().await, "3probe");
+        websocket
+    }
+
     /// The next end of a session, which must come.
     pub(crate) async fn end(&mut self) -> End {
         tokio::time::timeout(Duration::from_mins(10), self.ends.recv()).await.expect("no end").unwrap()

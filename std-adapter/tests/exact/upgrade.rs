@@ -2,7 +2,7 @@
 
 use eio_tokio::{Server, Socket};
 
-use crate::support::{Harness, Polling, Reason, Received, WebSocket, follow, listen, ms, noting, settle};
+use crate::support::{Harness, Reason, Received, WebSocket, follow, listen, ms, noting, settle};
 
 async fn echo(mut socket: Socket) {
     while let Ok(message) = socket.recv().await {
@@ -12,25 +12,13 @@ async fn echo(mut socket: Socket) {
     }
 }
 
-async fn candidate(harness: &Harness, polling: &Polling) -> WebSocket {
-    harness.connect().upgrade(polling.revision, Some(&polling.sid)).await
-}
-
-/// Up to the answer to the probe.
-async fn probed(harness: &Harness, polling: &Polling) -> WebSocket {
-    let mut websocket = candidate(harness, polling).await;
-    websocket.send("2probe").await;
-    assert_eq!(websocket.text().await, "3probe");
-    websocket
-}
-
 #[tokio::test(start_paused = true)]
 async fn b14_b16_a_stalled_probe_ends_at_its_timeout_and_the_polling_session_lives_on() {
     for sends_probe in [false, true] {
         let mut harness = Harness::new(Server::builder(echo).upgrade_timeout(ms(1_000)));
         let mut polling = harness.polling(4).await;
         let mut websocket =
-            if sends_probe { probed(&harness, &polling).await } else { candidate(&harness, &polling).await };
+            if sends_probe { harness.probed(&polling).await } else { harness.candidate(&polling).await };
         // Heartbeats go on while the candidate says nothing: three of them in a second.
         let mut pings = 0;
         while harness.elapsed() < ms(1_000) {
@@ -45,7 +33,7 @@ async fn b14_b16_a_stalled_probe_ends_at_its_timeout_and_the_polling_session_liv
         assert!(pings >= 3);
         assert_eq!(websocket.next().await, Received::Close(None));
         // And a second attempt succeeds.
-        let mut websocket = probed(&harness, &polling).await;
+        let mut websocket = harness.probed(&polling).await;
         websocket.send("5").await;
         websocket.send("4hello").await;
         assert_eq!(websocket.text().await, "4hello");
@@ -58,11 +46,11 @@ async fn a_candidate_that_sends_anything_else_or_dies_costs_nothing() {
     let mut harness = Harness::new(Server::builder(echo));
     let mut polling = harness.polling(4).await;
     for packet in ["2", "4hello", "3probe", "garbage"] {
-        let mut websocket = candidate(&harness, &polling).await;
+        let mut websocket = harness.candidate(&polling).await;
         websocket.send(packet).await;
         assert_eq!(websocket.next().await, Received::Close(None));
     }
-    drop(probed(&harness, &polling).await);
+    drop(harness.probed(&polling).await);
     tokio::time::sleep(ms(1)).await;
     assert_eq!(polling.post(&["4still here"]).await.0, 200);
     assert_eq!(polling.poll().await, ["4still here"]);
@@ -73,9 +61,9 @@ async fn a_candidate_that_sends_anything_else_or_dies_costs_nothing() {
 async fn a_websocket_that_a_session_has_no_use_for_is_opened_and_closed() {
     let mut harness = Harness::new(Server::builder(echo));
     let polling = harness.polling(4).await;
-    let mut first = candidate(&harness, &polling).await;
+    let mut first = harness.candidate(&polling).await;
     // While it upgrades.
-    let mut second = candidate(&harness, &polling).await;
+    let mut second = harness.candidate(&polling).await;
     assert_eq!(second.next().await, Received::Close(None));
     assert_eq!(second.next().await, Received::End);
     drop(second);
@@ -84,7 +72,7 @@ async fn a_websocket_that_a_session_has_no_use_for_is_opened_and_closed() {
     first.send("5").await;
     first.send("4x").await;
     assert_eq!(first.text().await, "4x");
-    let mut third = candidate(&harness, &polling).await;
+    let mut third = harness.candidate(&polling).await;
     third.send("4y").await;
     assert_eq!(third.next().await, Received::Close(None));
     first.send("4z").await;
@@ -115,7 +103,7 @@ async fn b13_an_upgrade_across_a_tick_skips_no_ping() {
     let mut harness = Harness::new(Server::builder(listen));
     let polling = harness.polling(4).await;
     harness.at(290).await;
-    let mut websocket = probed(&harness, &polling).await;
+    let mut websocket = harness.probed(&polling).await;
     harness.at(310).await;
     websocket.send("5").await;
     // Due at 300 ms, when no poll could carry it.
@@ -132,7 +120,7 @@ async fn b1_b2_silence_after_an_upgrade_is_noticed_in_both_revisions() {
         if revision == 4 {
             assert_eq!(polling.poll().await, ["2"]);
         }
-        let mut websocket = probed(&harness, &polling).await;
+        let mut websocket = harness.probed(&polling).await;
         websocket.send("5").await;
         harness.assert_ends(500, Reason::PingTimeout).await;
     }
@@ -146,7 +134,7 @@ async fn b26_an_upgrade_with_a_post_in_flight_loses_nothing() {
     let head =
         format!("POST /engine.io/?{} HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n4po", polling.query());
     polling.data.write(head.as_bytes()).await;
-    let mut websocket = probed(&harness, &polling).await;
+    let mut websocket = harness.probed(&polling).await;
     websocket.send("5").await;
     websocket.send("4socket").await;
     harness.at(10).await;
@@ -166,7 +154,7 @@ async fn a_post_that_dies_after_the_upgrade_does_not_end_the_session() {
     let head =
         format!("POST /engine.io/?{} HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n4po", polling.query());
     polling.data.write(head.as_bytes()).await;
-    let mut websocket = probed(&harness, &polling).await;
+    let mut websocket = harness.probed(&polling).await;
     websocket.send("5").await;
     websocket.send("4x").await;
     assert_eq!(websocket.text().await, "4x");
@@ -202,7 +190,7 @@ async fn send_at_once(websocket: &mut WebSocket, packets: &[&str]) {
 async fn a_probe_is_answered_although_what_comes_with_it_ends_the_upgrade() {
     let mut harness = Harness::new(Server::builder(echo));
     let polling = harness.polling(4).await;
-    let mut websocket = candidate(&harness, &polling).await;
+    let mut websocket = harness.candidate(&polling).await;
     send_at_once(&mut websocket, &["2probe", "4hello"]).await;
     assert_eq!(websocket.text().await, "3probe");
     assert_eq!(websocket.next().await, Received::Close(None));
@@ -213,7 +201,7 @@ async fn a_probe_is_answered_although_what_comes_with_it_ends_the_upgrade() {
 async fn probe_and_upgrade_may_come_at_once_with_messages_behind_them() {
     let mut harness = Harness::new(Server::builder(echo));
     let polling = harness.polling(4).await;
-    let mut websocket = candidate(&harness, &polling).await;
+    let mut websocket = harness.candidate(&polling).await;
     send_at_once(&mut websocket, &["2probe", "5", "4one", "4two"]).await;
     assert_eq!(websocket.text().await, "3probe");
     assert_eq!(websocket.text().await, "4one");
@@ -226,7 +214,7 @@ async fn a_pong_behind_the_upgrade_packet_counts_although_the_deadline_has_passe
     let mut harness = Harness::new(Server::builder(listen));
     let mut polling = harness.polling(4).await;
     assert_eq!(polling.poll().await, ["2"]);
-    let mut websocket = probed(&harness, &polling).await;
+    let mut websocket = harness.probed(&polling).await;
     harness.at(499).await;
     settle().await;
     // Both at once, and nobody looks at them before the deadline has come.
@@ -252,7 +240,7 @@ async fn messages_sent_while_an_upgrade_goes_on_arrive_once_and_in_order() {
     while received.len() < 100 {
         received.extend(polling.poll().await);
     }
-    let mut websocket = probed(&harness, &polling).await;
+    let mut websocket = harness.probed(&polling).await;
     // The client lets its last poll end, then moves.
     received.extend(polling.poll().await);
     websocket.send("5").await;
@@ -274,7 +262,7 @@ async fn a_session_closed_while_it_upgrades_closes_on_the_transport_that_it_has_
     // With the upgrade done: by a close frame.
     let mut harness = Harness::new(Server::builder(listen));
     let polling = harness.polling(4).await;
-    let mut websocket = probed(&harness, &polling).await;
+    let mut websocket = harness.probed(&polling).await;
     let sender = harness.server.get(&polling.sid).unwrap();
     sender.try_send("before").unwrap();
     sender.close();
@@ -287,7 +275,7 @@ async fn a_session_closed_while_it_upgrades_closes_on_the_transport_that_it_has_
     // With a poll before it: by the close packet. The candidate goes too.
     let mut harness = Harness::new(Server::builder(listen));
     let mut polling = harness.polling(4).await;
-    let mut websocket = probed(&harness, &polling).await;
+    let mut websocket = harness.probed(&polling).await;
     let sender = harness.server.get(&polling.sid).unwrap();
     sender.try_send("before").unwrap();
     sender.close();
@@ -300,7 +288,7 @@ async fn a_session_closed_while_it_upgrades_closes_on_the_transport_that_it_has_
 async fn a_poll_that_is_pending_when_the_session_moves_is_released() {
     let mut harness = Harness::new(Server::builder(listen));
     let mut polling = harness.polling(4).await;
-    let mut websocket = probed(&harness, &polling).await;
+    let mut websocket = harness.probed(&polling).await;
     polling.begin_poll().await;
     tokio::task::yield_now().await;
     websocket.send("5").await;

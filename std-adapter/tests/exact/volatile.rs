@@ -107,9 +107,7 @@ async fn during_an_upgrade_none_is_sent_from_the_last_poll_to_the_move() {
     let mut polling = harness.polling(4).await;
     let socket = sockets.recv().await.unwrap();
     polling.begin_poll().await;
-    let mut websocket = harness.connect().upgrade(4, Some(&polling.sid)).await;
-    websocket.send("2probe").await;
-    assert_eq!(websocket.text().await, "3probe");
+    let mut websocket = harness.probed(&polling).await;
     // The server releases the poll, and the client makes no more.
     assert_eq!(polling.poll_answer().await, ["6"]);
     settle().await;
