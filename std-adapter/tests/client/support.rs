@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use eio_tokio::{Client, ClientBuilder, ClientEvent, ConnectError, Server, ServerBuilder, Socket};
+use eio_tokio::{Client, ClientBuilder, ClientEvent, ConnectError, Listener, Server, ServerBuilder, Socket};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -21,10 +21,18 @@ pub(crate) async fn echo(mut socket: Socket) {
 
 /// Runs a server, and returns where.
 pub(crate) async fn serve(builder: ServerBuilder) -> (Server, SocketAddr) {
+    serve_over(builder, |listener| listener).await
+}
+
+/// Runs a server on what `over` makes of its listener, and returns where.
+pub(crate) async fn serve_over<L: Listener + 'static>(
+    builder: ServerBuilder,
+    over: impl FnOnce(TcpListener) -> L,
+) -> (Server, SocketAddr) {
     let server = builder.build().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let handle = server.clone();
+    let (handle, listener) = (server.clone(), over(listener));
     tokio::spawn(async move { handle.serve(listener).await });
     (server, address)
 }

@@ -8,16 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use eio_tokio::rustls::ClientConfig;
-use eio_tokio::{Client, Message, Server, TlsCertificates, TlsFileError, TlsListener};
+use eio_tokio::{Message, Server, TlsCertificates, TlsFileError, TlsListener};
 use rcgen::{CertificateParams, date_time_ymd};
-use tokio::net::TcpStream;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::support;
-use crate::tls::Authority;
-use crate::tls_listener::{client_config, handshake, serve};
+use crate::tls::{Authority, clients};
+use crate::tls_listener::{client_config, dial};
 
 /// A directory for one test, which removes it at its end.
 struct Directory(PathBuf);
@@ -78,8 +77,7 @@ impl Pair {
 
 /// The certificate that a new connection is shown.
 async fn shown(address: SocketAddr, config: &Arc<ClientConfig>) -> Vec<u8> {
-    let stream = TcpStream::connect(address).await.unwrap();
-    let mut stream = handshake(stream, Arc::clone(config)).await.unwrap();
+    let mut stream = dial(address, Arc::clone(config)).await;
     // Reads the tickets for later connections.
     let request = b"GET /nothing HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.unwrap();
@@ -155,8 +153,10 @@ impl Stage {
         let (certificate, key) = directory.write_pair(&first);
         let reports = Reports::default();
         let certificates = reports.watch(TlsCertificates::from_pem_files(certificate, key).unwrap());
-        let (server, address) =
-            serve(Server::builder(support::echo), |listener| TlsListener::new(listener, certificates)).await;
+        let (server, address) = support::serve_over(Server::builder(support::echo), |listener| {
+            TlsListener::new(listener, certificates)
+        })
+        .await;
         let client = Arc::new(client_config(&authority, &[]));
         (Self { directory, authority, reports, address, client, _server: server }, first)
     }
@@ -171,8 +171,7 @@ async fn a_while() {
 async fn new_connections_get_a_new_certificate_and_open_sessions_stay() {
     let (stage, first) = Box::pin(Stage::new()).await;
     let mut sockets = Vec::new();
-    for scheme in ["https", "wss"] {
-        let client = Client::builder(format!("{scheme}://localhost:{}", stage.address.port()));
+    for client in clients(stage.address) {
         let client = client.upgrade(false).tls_config(Arc::clone(&stage.client)).build().unwrap();
         sockets.push(client.connect().await.unwrap());
     }

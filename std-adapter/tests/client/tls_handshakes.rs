@@ -8,13 +8,13 @@ use std::sync::Arc;
 use eio_tokio::{Client, Listener, Server, TlsListener};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::support;
 use crate::tls::Authority;
-use crate::tls_listener::{POLL, ask, client_config, handshake, offering, serve};
+use crate::tls_listener::{POLL, ask, client_config, dial, handshake, offering, serve_as};
 
 /// The connections that a test makes, most from an address.
 struct InMemory(mpsc::UnboundedReceiver<(DuplexStream, Option<SocketAddr>)>);
@@ -69,11 +69,9 @@ async fn alpn_offers_http_2_if_the_server_speaks_it() {
         (true, &[], None),
         (false, &["h2", "http/1.1"], Some(b"http/1.1")),
     ] {
-        let config = offering(authority.sign("localhost", |_| {}));
         let builder = Server::builder(support::echo).http2(spoken);
-        let (server, address) = serve(builder, |listener| TlsListener::with_config(listener, config)).await;
-        let stream = TcpStream::connect(address).await.unwrap();
-        let mut stream = handshake(stream, client_config(&authority, offered)).await.unwrap();
+        let (server, address) = serve_as(&authority, builder).await;
+        let mut stream = dial(address, client_config(&authority, offered)).await;
         assert_eq!(stream.get_ref().1.alpn_protocol(), chosen, "{offered:?}");
         if chosen != Some(b"h2") {
             ask(&mut stream, POLL, "0{\"sid\":").await;
@@ -174,7 +172,7 @@ async fn an_address_has_a_tenth_of_the_handshakes_and_a_network_counts_as_one() 
 async fn an_address_with_all_of_its_handshakes_stalled_leaves_places_for_another() {
     let authority = Authority::new();
     let config = offering(authority.sign("localhost", |_| {}));
-    let (_server, address) = serve(Server::builder(support::echo), |listener| {
+    let (_server, address) = support::serve_over(Server::builder(support::echo), |listener| {
         TlsListener::with_config(listener, config).max_handshakes(20)
     })
     .await;
@@ -208,15 +206,12 @@ async fn a_handshake_counts_as_a_connection_of_its_address() {
 #[tokio::test]
 async fn http_to_a_tls_port_is_reported_as_that_and_hurts_nobody() {
     let authority = Authority::new();
-    let config = offering(authority.sign("localhost", |_| {}));
-    let (server, address) =
-        serve(Server::builder(support::echo), |listener| TlsListener::with_config(listener, config)).await;
+    let (server, address) = serve_as(&authority, Server::builder(support::echo)).await;
     for scheme in ["http", "ws"] {
         let error = crate::tls::connect_error(Client::builder(format!("{scheme}://{address}"))).await;
         assert!(matches!(error, eio_tokio::ConnectError::SpeaksTls), "{error:?}");
     }
-    let stream = TcpStream::connect(address).await.unwrap();
-    let mut stream = handshake(stream, client_config(&authority, &[])).await.unwrap();
+    let mut stream = dial(address, client_config(&authority, &[])).await;
     ask(&mut stream, POLL, "0{\"sid\":").await;
     assert_eq!(server.len(), 1);
 }

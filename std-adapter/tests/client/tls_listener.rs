@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use crate::support::{self, Way};
-use crate::tls::{Authority, Identity, server_config};
+use crate::tls::{Authority, Identity, clients, echoes, server_config};
 
 pub(crate) const POLL: &str = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: localhost\r\n\r\n";
 const WEBSOCKET: &str = "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: localhost\r\n\
@@ -33,17 +33,10 @@ pub(crate) fn offering(identity: Identity) -> ServerConfig {
     config
 }
 
-/// Serves on a port of this machine. Returns the server, and where it is.
-pub(crate) async fn serve(
-    builder: ServerBuilder,
-    over: impl FnOnce(TcpListener) -> TlsListener<TcpListener>,
-) -> (Server, SocketAddr) {
-    let server = builder.build().unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (handle, listener) = (server.clone(), over(listener));
-    tokio::spawn(async move { handle.serve(listener).await });
-    (server, address)
+/// Runs a server with a certificate of this authority for `localhost`, and returns where.
+pub(crate) async fn serve_as(authority: &Authority, builder: ServerBuilder) -> (Server, SocketAddr) {
+    let config = offering(authority.sign("localhost", |_| {}));
+    Box::pin(support::serve_over(builder, |listener| TlsListener::with_config(listener, config))).await
 }
 
 /// A client that trusts this authority, and offers these protocols.
@@ -75,6 +68,14 @@ pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     Box::pin(handshake).await.map(Box::new)
 }
 
+/// The same, over a new connection.
+pub(crate) async fn dial(
+    address: SocketAddr,
+    config: impl Into<Arc<ClientConfig>>,
+) -> Box<TlsStream<TcpStream>> {
+    handshake(TcpStream::connect(address).await.unwrap(), config).await.unwrap()
+}
+
 /// Sends a request, and reads until the answer contains `until`.
 pub(crate) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
@@ -95,9 +96,8 @@ pub(crate) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
 #[tokio::test]
 async fn sessions_run_over_https_and_wss_with_tls_1_2_and_1_3() {
     let authority = Authority::new();
-    let config = offering(authority.sign("localhost", |_| {}));
     let builder = Server::builder(support::echo).max_payload(2_000_000);
-    let (_server, address) = serve(builder, |listener| TlsListener::with_config(listener, config)).await;
+    let (_server, address) = serve_as(&authority, builder).await;
     let big = Message::binary(vec![7; 1_000_000]);
     for version in [&version::TLS12, &version::TLS13] {
         for way in Way::ALL {
@@ -125,9 +125,7 @@ async fn sessions_run_over_https_and_wss_with_tls_1_2_and_1_3() {
 #[tokio::test]
 async fn openssl_opens_a_session_in_both_versions_and_is_told_the_end() {
     let authority = Authority::new();
-    let config = offering(authority.sign("localhost", |_| {}));
-    let (_server, address) =
-        serve(Server::builder(support::echo), |listener| TlsListener::with_config(listener, config)).await;
+    let (_server, address) = serve_as(&authority, Server::builder(support::echo)).await;
     for (version, alpn) in [("-tls1_2", "http/1.1"), ("-tls1_3", "http/1.1"), ("-tls1_3", "h2,http/1.1")] {
         let mut openssl = Command::new("openssl")
             .args(["s_client", "-connect", &address.to_string(), version, "-alpn", alpn, "-ign_eof"])
@@ -161,11 +159,8 @@ async fn openssl_opens_a_session_in_both_versions_and_is_told_the_end() {
 #[tokio::test]
 async fn the_answer_that_opens_a_websocket_and_the_open_packet_are_one_record() {
     let authority = Authority::new();
-    let config = offering(authority.sign("localhost", |_| {}));
-    let (_server, address) =
-        serve(Server::builder(support::echo), |listener| TlsListener::with_config(listener, config)).await;
-    let stream = TcpStream::connect(address).await.unwrap();
-    let mut stream = handshake(stream, client_config(&authority, &[])).await.unwrap();
+    let (_server, address) = serve_as(&authority, Server::builder(support::echo)).await;
+    let mut stream = dial(address, client_config(&authority, &[])).await;
     stream.write_all(WEBSOCKET.as_bytes()).await.unwrap();
     let mut record = vec![0; 4096];
     let len = stream.read(&mut record).await.unwrap();
@@ -176,7 +171,6 @@ async fn the_answer_that_opens_a_websocket_and_the_open_packet_are_one_record() 
 #[tokio::test(start_paused = true)]
 async fn a_silent_client_is_noticed_in_time_and_its_connection_is_reset_beneath_tls() {
     let authority = Authority::new();
-    let config = offering(authority.sign("localhost", |_| {}));
     let heartbeat = Heartbeat::new(Duration::from_millis(300), Duration::from_millis(200)).unwrap();
     let (sender, mut ends) = mpsc::unbounded_channel();
     let application = move |mut socket: Socket| {
@@ -190,12 +184,9 @@ async fn a_silent_client_is_noticed_in_time_and_its_connection_is_reset_beneath_
             sender.send(end).unwrap();
         }
     };
-    let (_server, address) = serve(Server::builder(application).heartbeat(heartbeat), |listener| {
-        TlsListener::with_config(listener, config)
-    })
-    .await;
-    let stream = TcpStream::connect(address).await.unwrap();
-    let mut stream = handshake(stream, client_config(&authority, &[])).await.unwrap();
+    let builder = Server::builder(application).heartbeat(heartbeat);
+    let (_server, address) = serve_as(&authority, builder).await;
+    let mut stream = dial(address, client_config(&authority, &[])).await;
     ask(&mut stream, WEBSOCKET, "0{\"sid\":").await;
     let opened = Instant::now();
     let end = ends.recv().await.unwrap();
@@ -209,17 +200,14 @@ async fn a_silent_client_is_noticed_in_time_and_its_connection_is_reset_beneath_
 async fn the_end_of_a_websocket_is_told_by_close_notify_whoever_closes_it() {
     let authority = Authority::new();
     for client_closes in [true, false] {
-        let config = offering(authority.sign("localhost", |_| {}));
         let application = move |mut socket: Socket| async move {
             if !client_closes {
                 socket.close();
             }
             while socket.recv().await.is_ok() {}
         };
-        let (_server, address) =
-            serve(Server::builder(application), |listener| TlsListener::with_config(listener, config)).await;
-        let stream = TcpStream::connect(address).await.unwrap();
-        let mut stream = handshake(stream, client_config(&authority, &[])).await.unwrap();
+        let (_server, address) = serve_as(&authority, Server::builder(application)).await;
+        let mut stream = dial(address, client_config(&authority, &[])).await;
         ask(&mut stream, WEBSOCKET, "0{\"sid\":").await;
         if client_closes {
             // A close frame, masked with zeros.
@@ -251,8 +239,10 @@ async fn the_certificate_of_a_client_is_in_the_extensions_of_its_requests() {
         noted.lock().unwrap().push(certificates.map(|all| all.chain().next().unwrap().to_vec()));
         support::echo(socket)
     };
-    let (_server, address) =
-        serve(Server::builder(application), |listener| TlsListener::with_config(listener, config)).await;
+    let (_server, address) = support::serve_over(Server::builder(application), |listener| {
+        TlsListener::with_config(listener, config)
+    })
+    .await;
     let own = authority.sign("a client", |_| {});
     let certificate = own.certificate.to_vec();
     let with_own = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -262,9 +252,8 @@ async fn the_certificate_of_a_client_is_in_the_extensions_of_its_requests() {
         .with_client_auth_cert(vec![own.certificate], own.key)
         .unwrap();
     for config in [with_own, client_config(&authority, &[])] {
-        for scheme in ["https", "wss"] {
-            let client = Client::builder(format!("{scheme}://localhost:{}", address.port())).upgrade(false);
-            crate::tls::echoes(client.tls_config(config.clone())).await;
+        for client in clients(address) {
+            echoes(client.upgrade(false).tls_config(config.clone())).await;
         }
     }
     let expected = [Some(certificate.clone()), Some(certificate), None, None];
@@ -287,9 +276,8 @@ async fn shutdown_delivers_the_messages_of_sessions_over_tls_and_drops_handshake
         async move { server.serve(TlsListener::with_config(listener, config)).await }
     });
     let mut sockets = Vec::new();
-    for scheme in ["https", "wss"] {
-        let client = Client::builder(format!("{scheme}://localhost:{}", address.port())).upgrade(false);
-        let client = client.tls_config(client_config(&authority, &[])).build().unwrap();
+    for client in clients(address) {
+        let client = client.upgrade(false).tls_config(client_config(&authority, &[])).build().unwrap();
         let mut socket = client.connect().await.unwrap();
         assert_eq!(socket.recv().await.unwrap(), Message::text("hello"));
         sockets.push(socket);
