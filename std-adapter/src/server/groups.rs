@@ -86,11 +86,6 @@ impl<S: Identified> Groups<S> {
     pub(crate) fn members(&self, group: &str) -> Option<&SessionSet<S>> {
         self.members.get(group)
     }
-
-    /// Returns whether a session is a member of a group.
-    pub(crate) fn is_member(&self, id: SessionId, group: &str) -> bool {
-        self.members(group).is_some_and(|members| members.contains(id))
-    }
 }
 
 #[cfg(test)]

@@ -72,9 +72,11 @@ impl<S: Identified> Registry<S> {
 
     /// Returns the sessions of an audience, each once.
     pub(crate) fn audience(&self, audience: &Audience) -> Vec<Arc<S>> {
+        let excepted: Vec<_> =
+            audience.excepted_groups().filter_map(|group| self.groups.members(group)).collect();
         let hears = |session: &&Arc<S>| {
             let id = *session.id();
-            !audience.excepts(id) && !audience.excepted_groups().any(|group| self.groups.is_member(id, group))
+            !audience.excepts(id) && !excepted.iter().any(|members| members.contains(id))
         };
         let Some(groups) = audience.groups() else {
             return self.open.iter().filter(hears).cloned().collect();
