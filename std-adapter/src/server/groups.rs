@@ -33,7 +33,7 @@ impl<S: Identified> Groups<S> {
 
     /// Removes a session from a group. Returns `false` if it is no member.
     pub(crate) fn leave(&mut self, id: SessionId, group: &str) -> bool {
-        if !self.remove(id, group) {
+        if !remove(&mut self.members, id, group) {
             return false;
         }
         if let Some(joined) = self.joined.get_mut(&id) {
@@ -45,23 +45,10 @@ impl<S: Identified> Groups<S> {
         true
     }
 
-    fn remove(&mut self, id: SessionId, group: &str) -> bool {
-        let Some(members) = self.members.get_mut(group) else { return false };
-        let is_member = members.take(id).is_some();
-        if members.is_empty() {
-            self.members.remove(group);
-            if let Some(room) = surplus(self.members.len(), self.members.capacity()) {
-                self.members.shrink_to(room);
-            }
-        }
-        is_member
-    }
-
     /// Removes a session that has ended from its groups. Their names stay with it.
     pub(crate) fn session_ended(&mut self, id: SessionId) {
-        let joined = self.joined.get(&id).cloned();
-        for group in joined.into_iter().flatten() {
-            self.remove(id, &group);
+        for group in self.joined.get(&id).into_iter().flatten() {
+            remove(&mut self.members, id, group);
         }
     }
 
@@ -86,6 +73,19 @@ impl<S: Identified> Groups<S> {
     pub(crate) fn members(&self, group: &str) -> Option<&SessionSet<S>> {
         self.members.get(group)
     }
+}
+
+/// Removes a session from a group. Returns `false` if it is no member.
+fn remove<S: Identified>(members: &mut HashMap<Arc<str>, SessionSet<S>>, id: SessionId, group: &str) -> bool {
+    let Some(sessions) = members.get_mut(group) else { return false };
+    let is_member = sessions.take(id).is_some();
+    if sessions.is_empty() {
+        members.remove(group);
+        if let Some(room) = surplus(members.len(), members.capacity()) {
+            members.shrink_to(room);
+        }
+    }
+    is_member
 }
 
 #[cfg(test)]
