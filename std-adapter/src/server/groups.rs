@@ -23,12 +23,11 @@ impl<S: Identified> Groups<S> {
     /// Adds a session to a group. Returns `false` if it is a member.
     pub(crate) fn join(&mut self, session: &Arc<S>, group: &str) -> bool {
         let name = match self.members.get_key_value(group) {
-            Some((_, members)) if members.contains(*session.id()) => return false,
             Some((name, _)) => Arc::clone(name),
             None => Arc::from(group),
         };
-        self.members.entry(Arc::clone(&name)).or_default().insert(Arc::clone(session));
-        self.joined.entry(*session.id()).or_default().insert(name)
+        let joins = self.members.entry(Arc::clone(&name)).or_default().insert(Arc::clone(session));
+        joins && self.joined.entry(*session.id()).or_default().insert(name)
     }
 
     /// Removes a session from a group. Returns `false` if it is no member.
