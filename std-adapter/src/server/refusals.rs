@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, header};
 use crate::server::admission::sender;
 use crate::server::incident::{Incident, RefusedRequest};
 use crate::server::sessions::ServerShared;
+use crate::web::request::{NamedSession, Query};
 use crate::web::respond::{BadRequest, Refusal};
 use crate::wire::session_id::SessionId;
 
@@ -120,8 +121,10 @@ fn bad_request(why: BadRequest, head: &Parts) -> String {
 
 /// Returns the session that the request names.
 fn sid(head: &Parts) -> Option<SessionId> {
-    let mut query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
-    query.find(|(name, _)| name == "sid").and_then(|(_, sid)| SessionId::parse(&sid))
+    match Query::parse(head).sid {
+        Some(NamedSession::Id(id)) => Some(id),
+        Some(NamedSession::Invalid) | None => None,
+    }
 }
 
 /// Returns the beginning of the values of a parameter of the query, as a text in quotation marks.

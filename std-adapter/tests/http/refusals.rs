@@ -210,3 +210,18 @@ async fn a_refusal_says_who_asked_for_what_and_never_the_query() {
         ]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_repeats_its_session_names_none() {
+    let who = Who::default();
+    let observer = who.clone();
+    let stage = stage(|builder| builder.observer(observer));
+    let sid = "sid=SECRETSECRETSECRETSE";
+    for query in
+        [format!("{sid}&{sid}"), format!("sid=&{sid}"), format!("{sid}&sid"), format!("t=%20&{sid}&{sid}")]
+    {
+        assert_eq!(stage.get(&format!("{POLLING}&{query}"), &[]).await.status, 400, "{query}");
+    }
+    let refused = core::mem::take(&mut *who.0.lock().unwrap());
+    assert_eq!(refused, ["GET /engine.io/ None None None Some(192.0.2.7:4000)"; 4]);
+}
