@@ -17,6 +17,8 @@ const SHOWN: usize = 64;
 /// The number of characters of a session's identifier that are shown.
 const SHOWN_OF_SID: usize = 4;
 
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Tells the observer, the log and the metrics of a refused request.
 pub(super) fn tell(server: &ServerShared, refusal: &Refusal, transport: Transport, head: &Parts) {
     let is_wanted = server.sessions.callbacks.wants_refusals();
@@ -51,7 +53,9 @@ fn context(server: &ServerShared, refusal: &Refusal, head: &Parts) -> String {
             let sid = parameter(head, "sid", SHOWN_OF_SID);
             format!("sid {sid}: unknown: ended, or opened by another server")
         }
-        Refusal::BadHandshakeMethod => format!("method {}: expected GET", head.method),
+        Refusal::BadHandshakeMethod => {
+            format!("method {}: expected GET", beginning(head.method.as_str(), SHOWN))
+        }
         Refusal::BadRequest(why) => bad_request(*why, head),
         Refusal::Header { name, expected, .. } => {
             let found = if may_show(name) { field(head, name) } else { count(head, name) };
@@ -65,9 +69,13 @@ fn context(server: &ServerShared, refusal: &Refusal, head: &Parts) -> String {
         }
         Refusal::Origin => {
             // Browsers send this header with requests that have no `Origin`.
-            let site =
-                head.headers.get("sec-fetch-site").filter(|_| !head.headers.contains_key(header::ORIGIN));
-            let site = site.map(|site| format!(", sec-fetch-site {site:?}")).unwrap_or_default();
+            let is_shown =
+                !head.headers.contains_key(header::ORIGIN) && head.headers.contains_key(&SEC_FETCH_SITE);
+            let site = if is_shown {
+                format!(", {SEC_FETCH_SITE} {}", field(head, &SEC_FETCH_SITE))
+            } else {
+                String::new()
+            };
             let origin = field(head, &header::ORIGIN);
             format!("origin {origin}{site}: expected the server's own or one of allowed_origins")
         }
@@ -147,12 +155,10 @@ fn field(head: &Parts, name: &HeaderName) -> String {
 /// they can set no other header of a WebSocket, and a `Host` can begin with a password.
 fn may_show(name: &HeaderName) -> bool {
     [
-        header::CONNECTION,
         header::CONTENT_LENGTH,
         header::SEC_WEBSOCKET_KEY,
         header::SEC_WEBSOCKET_VERSION,
         header::TRANSFER_ENCODING,
-        header::UPGRADE,
     ]
     .contains(name)
 }
@@ -169,9 +175,14 @@ fn count(head: &Parts, name: &HeaderName) -> String {
 
 /// Returns the beginning of a text, in quotation marks and with its control characters escaped.
 fn cut(text: &str, shown: usize) -> String {
+    format!("{:?}", beginning(text, shown))
+}
+
+/// Returns the beginning of a text. An ellipsis stands for the rest.
+fn beginning(text: &str, shown: usize) -> String {
     let mut beginning: String = text.chars().take(shown).collect();
     if beginning.len() < text.len() {
         beginning.push('…');
     }
-    format!("{beginning:?}")
+    beginning
 }

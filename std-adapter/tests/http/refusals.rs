@@ -100,6 +100,33 @@ async fn the_context_shows_no_header_that_may_hold_a_secret() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_context_shows_64_characters_of_each_value() {
+    let (stage, contexts) = observed(|builder| builder.allowed_origins(AllowedOrigins::SameOrigin));
+    let (long, shown) = ("x".repeat(65), format!("{}…", "x".repeat(64)));
+    let same = "expected the server's own or one of allowed_origins";
+    for (header, path, expected) in [
+        (
+            String::new(),
+            format!("/engine.io/?EIO=4&transport={long}"),
+            format!("transport \"{shown}\": expected polling or websocket"),
+        ),
+        (format!("origin: {long}"), POLLING.to_owned(), format!("origin \"{shown}\": {same}")),
+        // A script needs a page that may have it.
+        (
+            format!("sec-fetch-site: {long}"),
+            format!("{POLLING}&j=0"),
+            format!("origin missing, sec-fetch-site \"{shown}\": {same}"),
+        ),
+    ] {
+        let headers = if header.is_empty() { vec![] } else { vec![header.as_str()] };
+        stage.get(&path, &headers).await;
+        assert_eq!(contexts.take(), [expected], "{path}");
+    }
+    assert_eq!(stage.ask(&"X".repeat(65), POLLING, &[], "").await.status, 400);
+    assert_eq!(contexts.take(), [format!("method {}…: expected GET", "X".repeat(64))]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_context_follows_the_servers_settings() {
     let (stage, contexts) = observed(|builder| {
         builder
