@@ -22,7 +22,11 @@ pub(crate) enum Incident<'a> {
     AcceptsAgain(Duration),
 }
 
-/// A request that opens no session and does not belong to one.
+/// A request that was refused. It opens no session. A session that it names goes on as if it had not come, except after
+/// a failure of the server (status 500), which may end it.
+///
+/// Requests that end their session, such as a second poll at the same time, are not refused in this sense:
+/// [`Observer::closed`](crate::Observer::closed) tells the reason.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RefusedRequest<'a> {
