@@ -11,7 +11,7 @@ use eio_core::payload::v3::Framing;
 use eio_core::payload::v4::EncodeError;
 use eio_core::payload::{Format, jsonp};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::server::admission::{callback, check_origin, known, open, open_text, transport};
@@ -55,7 +55,7 @@ where
         }
         carries(came_on.as_ref(), &session);
         let (is_get, is_post) = (head.method == Method::GET, head.method == Method::POST);
-        let wanted = Wanted::read(&head.headers, query.jsonp);
+        let wanted = Wanted::read(head, query.jsonp);
         if is_get && !session.catch_up().await {
             return Err(Refusal::SessionUnknown);
         }
@@ -90,17 +90,19 @@ struct Wanted {
     is_binary: bool,
     /// The function that gets the answer as a script.
     jsonp: Option<String>,
+    /// The encoding that the answer to a poll may have.
     #[cfg(feature = "compression")]
     encoding: Option<Encoding>,
 }
 
 impl Wanted {
-    fn read(headers: &HeaderMap, jsonp: Option<String>) -> Self {
+    fn read(head: &Parts, jsonp: Option<String>) -> Self {
+        let (is_post, headers) = (head.method == Method::POST, &head.headers);
         Self {
-            is_binary: headers.get(header::CONTENT_TYPE).is_some_and(|value| value == BINARY),
+            is_binary: is_post && headers.get(header::CONTENT_TYPE).is_some_and(|value| value == BINARY),
             jsonp,
             #[cfg(feature = "compression")]
-            encoding: Encoding::accepted(headers),
+            encoding: if is_post { None } else { Encoding::accepted(headers) },
         }
     }
 }
