@@ -24,10 +24,9 @@ use crate::carrier::tls::stream::{Identity, TlsStream};
 use crate::server::protocols::{self, Connection, Served};
 use crate::server::sessions::{ServerShared, Sessions};
 use crate::web::activity::{Activity, CameOn, Patience, UnderWay, Verdict};
-use crate::web::keep_alive;
-use crate::web::peer_addr::PeerAddr;
 use crate::web::upgraded::is_socket;
 use crate::web::watched::{WatchedBody, WatchedIo};
+use crate::web::{keep_alive, peer_addr};
 use crate::wire::session_id::SessionId;
 use crate::wire::targets;
 
@@ -198,9 +197,7 @@ impl Client {
 
     fn introduce(&self, request: &mut http::Extensions) {
         if let Some(peer) = self.peer {
-            request.insert(PeerAddr(peer));
-            #[cfg(feature = "axum")]
-            request.insert(::axum::extract::ConnectInfo(peer));
+            peer_addr::put(request, peer);
         }
         #[cfg(feature = "tls")]
         if let Some(certificates) = self.identity.as_ref().and_then(|identity| identity.get()) {

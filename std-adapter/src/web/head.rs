@@ -9,14 +9,12 @@ mod fields;
 use core::net::SocketAddr;
 use std::sync::OnceLock;
 
-#[cfg(feature = "axum")]
-use axum::extract::ConnectInfo;
 use http::request::Parts;
 use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 
 use self::fields::{Packer, Unpacker};
-use crate::web::peer_addr::PeerAddr;
+use crate::web::peer_addr;
 use crate::wire::targets;
 
 /// How many bytes most packed heads fit into.
@@ -43,7 +41,7 @@ impl Head {
         for (name, value) in &parts.headers {
             packer.put_header(name, value);
         }
-        take_address(&mut parts.extensions);
+        peer_addr::take(&mut parts.extensions);
         if parts.extensions.is_empty() {
             // An empty map of extensions may still own memory.
             parts.extensions = Extensions::new();
@@ -75,7 +73,7 @@ impl Head {
 
     fn unpack(&self, peer: Option<SocketAddr>, mut extensions: Extensions) -> Parts {
         if let Some(peer) = peer {
-            put_address(&mut extensions, peer);
+            peer_addr::put(&mut extensions, peer);
         }
         let mut packed = Unpacker::new(&self.packed);
         let version = VERSIONS.get(packed.take_number()).copied().unwrap_or_default();
@@ -104,26 +102,6 @@ impl Head {
     }
 }
 
-/// Removes the address of the peer. axum's form of it remains if it is another one, such as that of a proxy.
-fn take_address(extensions: &mut Extensions) {
-    let peer = extensions.remove::<PeerAddr>();
-    #[cfg(feature = "axum")]
-    if extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0) == peer.map(|peer| peer.0) {
-        extensions.remove::<ConnectInfo<SocketAddr>>();
-    }
-    #[cfg(not(feature = "axum"))]
-    let _ = peer;
-}
-
-/// Puts back what [`take_address`] has removed.
-fn put_address(extensions: &mut Extensions, peer: SocketAddr) {
-    extensions.insert(PeerAddr(peer));
-    #[cfg(feature = "axum")]
-    if extensions.get::<ConnectInfo<SocketAddr>>().is_none() {
-        extensions.insert(ConnectInfo(peer));
-    }
-}
-
 /// Builds the target from its parts, because the parser of whole targets refuses some lengths that the parts may have
 /// together.
 fn target(packed: &mut Unpacker<'_>) -> Result<Uri, http::Error> {
@@ -144,6 +122,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::web::peer_addr::PeerAddr;
 
     fn parts() -> Parts {
         let mut request = Request::builder()

@@ -4,7 +4,6 @@ use core::net::SocketAddr;
 
 #[cfg(feature = "axum")]
 use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
-#[cfg(feature = "axum")]
 use http::Extensions;
 
 /// The address of the connection that carried a request. If you mount the server in another one, put it into the
@@ -20,6 +19,28 @@ use http::Extensions;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an address")]
 pub struct PeerAddr(pub SocketAddr);
+
+/// Puts the address of the peer into a request's extensions, for axum's extractor too. An address that axum knows already
+/// stays.
+pub(crate) fn put(extensions: &mut Extensions, peer: SocketAddr) {
+    extensions.insert(PeerAddr(peer));
+    #[cfg(feature = "axum")]
+    if extensions.get::<ConnectInfo<SocketAddr>>().is_none() {
+        extensions.insert(ConnectInfo(peer));
+    }
+}
+
+/// Removes the address of the peer, which [`put`] puts back. axum's form of it remains if it is another one, such as that
+/// of a proxy.
+pub(crate) fn take(extensions: &mut Extensions) {
+    let peer = extensions.remove::<PeerAddr>();
+    #[cfg(feature = "axum")]
+    if extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0) == peer.map(|peer| peer.0) {
+        extensions.remove::<ConnectInfo<SocketAddr>>();
+    }
+    #[cfg(not(feature = "axum"))]
+    let _ = peer;
+}
 
 /// Takes the address that axum knows, unless the request has one already.
 #[cfg(feature = "axum")]
