@@ -40,14 +40,34 @@ async fn sessions(address: SocketAddr) -> [ClientSocket; 2] {
     [polling, websocket]
 }
 
-/// Sends last words to everybody, ends the server, and sees that everybody heard them and that it has ended.
-async fn assert_graceful(
-    server: &Server,
+/// A server that a recipe runs, until its token is cancelled.
+struct Running {
+    server: Server,
     address: SocketAddr,
-    left: &AtomicUsize,
+    left: Arc<AtomicUsize>,
     token: CancellationToken,
     serving: JoinHandle<io::Result<CutOff>>,
-) {
+}
+
+/// Runs a server that is `leaving` by a recipe.
+async fn run<R>(recipe: impl FnOnce(TcpListener, Server, CancellationToken) -> R) -> Running
+where
+    R: Future<Output = io::Result<CutOff>> + Send + 'static,
+{
+    let (builder, left) = leaving();
+    let server = builder.build().unwrap();
+    let (listener, address) = listener().await;
+    let token = CancellationToken::new();
+    let serving = tokio::spawn(recipe(listener, server.clone(), token.clone()));
+    Running { server, address, left, token, serving }
+}
+
+/// Sends last words to everybody, ends the server, and sees that everybody heard them and that it has ended.
+async fn assert_graceful<R>(recipe: impl FnOnce(TcpListener, Server, CancellationToken) -> R)
+where
+    R: Future<Output = io::Result<CutOff>> + Send + 'static,
+{
+    let Running { server, address, left, token, serving } = run(recipe).await;
     let sessions = sessions(address).await;
     assert_eq!(server.len(), 2);
     server.broadcast("last words");
@@ -64,28 +84,23 @@ async fn assert_graceful(
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "the listener is still there");
 }
 
+/// The recipe for eio alone.
+async fn serve_until_cancelled(
+    listener: TcpListener,
+    server: Server,
+    signal: CancellationToken,
+) -> io::Result<CutOff> {
+    server.serve_until(listener, signal.cancelled(), LIMIT).await
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_token_ends_a_server_that_serves_until_it_is_cancelled() {
-    let (builder, left) = leaving();
-    let server = builder.build().unwrap();
-    let (listener, address) = listener().await;
-    let token = CancellationToken::new();
-    let serving = tokio::spawn({
-        let (server, signal) = (server.clone(), token.clone().cancelled_owned());
-        async move { server.serve_until(listener, signal, LIMIT).await }
-    });
-    assert_graceful(&server, address, &left, token, serving).await;
+    assert_graceful(serve_until_cancelled).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn serving_until_a_signal_ends_as_well_with_a_shutdown_by_somebody_else() {
-    let (builder, left) = leaving();
-    let server = builder.build().unwrap();
-    let (listener, address) = listener().await;
-    let serving = tokio::spawn({
-        let server = server.clone();
-        async move { server.serve_until(listener, core::future::pending::<()>(), LIMIT).await }
-    });
+    let Running { server, address, left, serving, .. } = run(serve_until_cancelled).await;
     let _sessions = sessions(address).await;
     assert!(server.shutdown(LIMIT).await.is_empty());
     assert!(serving.await.unwrap().unwrap().is_empty());
@@ -94,14 +109,7 @@ async fn serving_until_a_signal_ends_as_well_with_a_shutdown_by_somebody_else() 
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_fetches_its_last_words_is_counted_by_serve_until() {
-    let (builder, _) = leaving();
-    let server = builder.build().unwrap();
-    let (listener, address) = listener().await;
-    let token = CancellationToken::new();
-    let serving = tokio::spawn({
-        let (server, signal) = (server.clone(), token.clone().cancelled_owned());
-        async move { server.serve_until(listener, signal, LIMIT).await }
-    });
+    let Running { address, token, serving, .. } = run(serve_until_cancelled).await;
     open_and_leave(address).await;
     token.cancel();
     assert_eq!(serving.await.unwrap().unwrap().sessions, 1);
@@ -135,12 +143,7 @@ async fn serve_on_axum(
 
 #[tokio::test(start_paused = true)]
 async fn sessions_of_both_transports_end_with_their_messages_under_axums_graceful_shutdown() {
-    let (builder, left) = leaving();
-    let server = builder.build().unwrap();
-    let (listener, address) = listener().await;
-    let token = CancellationToken::new();
-    let serving = tokio::spawn(serve_on_axum(listener, server.clone(), token.clone()));
-    assert_graceful(&server, address, &left, token, serving).await;
+    assert_graceful(serve_on_axum).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,33 +190,27 @@ async fn serve_on_axum_server(
 
 #[tokio::test(start_paused = true)]
 async fn sessions_of_both_transports_end_with_their_messages_in_axum_server() {
-    let (builder, left) = leaving();
-    let server = builder.build().unwrap();
-    let (listener, address) = listener().await;
-    let token = CancellationToken::new();
-    let serving = tokio::spawn(serve_on_axum_server(listener, server.clone(), token.clone()));
-    assert_graceful(&server, address, &left, token, serving).await;
+    assert_graceful(serve_on_axum_server).await;
+}
+
+/// The recipe for a router that eio serves.
+async fn serve_router(
+    listener: TcpListener,
+    server: Server,
+    signal: CancellationToken,
+) -> io::Result<CutOff> {
+    let router = Router::new().route("/", on_get(async || "the page")).engine_io(&server);
+    let ending = async {
+        signal.cancelled().await;
+        server.shutdown(LIMIT).await
+    };
+    let (outcome, cut_off) = tokio::join!(server.serve_with(listener, router), ending);
+    outcome.map(|()| cut_off)
 }
 
 #[tokio::test(start_paused = true)]
 async fn sessions_of_both_transports_end_with_their_messages_when_eio_serves_the_router() {
-    let (builder, left) = leaving();
-    let server = builder.build().unwrap();
-    let (listener, address) = listener().await;
-    let token = CancellationToken::new();
-    let serving = tokio::spawn({
-        let (server, signal) = (server.clone(), token.clone());
-        let router = Router::new().route("/", on_get(async || "the page")).engine_io(&server);
-        async move {
-            let ending = async {
-                signal.cancelled().await;
-                server.shutdown(LIMIT).await
-            };
-            let (outcome, cut_off) = tokio::join!(server.serve_with(listener, router), ending);
-            outcome.map(|()| cut_off)
-        }
-    });
-    assert_graceful(&server, address, &left, token, serving).await;
+    assert_graceful(serve_router).await;
 }
 
 #[tokio::test(start_paused = true)]
