@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use eio_tokio::http::StatusCode;
 use eio_tokio::{AllowedOrigins, Observer, RefusedRequest, Rejection, ServerBuilder};
-use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{POLLING, Stage, WEBSOCKET, read, stage};
+use crate::support::{POLLING, Stage, UPGRADE, WEBSOCKET, read, send, stage};
 
 /// Notes the contexts of refused requests.
 #[derive(Clone, Default)]
@@ -192,22 +191,14 @@ async fn the_context_says_what_a_request_of_an_upgraded_session_did_wrong() {
         contexts.take(),
         [r#"transport "websocket": allow_upgrades is off: expected polling until the end"#]
     );
-    let opened = {
-        let mut connection = stage.connect();
-        let head = format!(
-            "GET {WEBSOCKET} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        connection.write_all(head.as_bytes()).await.unwrap();
-        assert_eq!(read(&mut connection).await.unwrap().status, 101);
-        connection
-    };
+    let mut opened = stage.connect();
+    send(&mut opened, "GET", WEBSOCKET, &UPGRADE, "").await;
+    assert_eq!(read(&mut opened).await.unwrap().status, 101);
     let on_websocket =
         stage.server.sessions().into_iter().find(|session| session.id().as_str() != sid).unwrap();
     stage.get(&format!("{POLLING}&sid={}", on_websocket.id()), &[]).await;
     let expected = "transport \"polling\": the session has moved to a WebSocket: expected no more requests";
     assert_eq!(contexts.take(), [expected]);
-    drop(opened);
 }
 
 /// Notes who was refused.
