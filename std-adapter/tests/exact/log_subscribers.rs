@@ -92,11 +92,6 @@ pub(crate) fn listen(subscriber: impl Subscriber + Send + Sync) -> DefaultGuard 
 }
 
 impl LogsOverTheServer {
-    /// Listens on this thread, until the guard is dropped.
-    fn listen(self) -> DefaultGuard {
-        listen(self)
-    }
-
     fn happens(&self, what: &str) {
         self.journal.note(what);
         let server = self.server.lock().unwrap().upgrade();
@@ -126,7 +121,7 @@ async fn a_log_that_is_sent_over_the_server_that_writes_it_does_not_stop_it() {
         journal: logged.clone(),
         panics_at: None,
     };
-    let _guard = subscriber.listen();
+    let _guard = listen(subscriber);
     let mut polling = harness.polling(4).await;
     let mut websocket = harness.websocket(4).await;
     hears(&mut websocket, "4log: session opened").await;
@@ -163,7 +158,7 @@ async fn a_subscriber_of_the_log_that_panics_ends_the_session_that_the_line_is_a
         settle().await;
         let subscriber =
             LogsOverTheServer { server: Mutex::default(), journal: Journal::default(), panics_at: Some(at) };
-        let guard = subscriber.listen();
+        let guard = listen(subscriber);
         let mut connection = harness.connect();
         connection.send_upgrade(4, None).await;
         let (status, _) = connection.response().await;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use eio_tokio::{Disconnect, Observer, Sender, Server, SessionId, Socket};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
@@ -74,10 +75,10 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Notes {
     }
 }
 
-/// Listens to everything on this thread.
-fn listening() -> (Journal, tracing::subscriber::DefaultGuard) {
+/// Listens on this thread to what the filter lets through.
+fn listening(filter: &str) -> (Journal, DefaultGuard) {
     let notes = Notes::default();
-    (notes.0.clone(), listen(registry().with(EnvFilter::new("info")).with(notes)))
+    (notes.0.clone(), listen(registry().with(EnvFilter::new(filter)).with(notes)))
 }
 
 /// Logs the end.
@@ -95,7 +96,7 @@ fn short(sid: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_application_the_observer_and_on_disconnect_log_is_in_the_sessions_span() {
-    let (journal, _guard) = listening();
+    let (journal, _guard) = listening("info");
     let builder = Server::builder(|mut socket: Socket| async move {
         while socket.recv().await.is_ok() {
             tracing::info!("received");
@@ -130,7 +131,7 @@ async fn what_the_application_the_observer_and_on_disconnect_log_is_in_the_sessi
 
 #[tokio::test(start_paused = true)]
 async fn sessions_that_take_turns_on_a_thread_keep_their_spans_apart() {
-    let (journal, _guard) = listening();
+    let (journal, _guard) = listening("info");
     let harness = Harness::unobserved(Server::builder(|mut socket: Socket| async move {
         while socket.recv().await.is_ok() {
             tracing::info!("{} begins", socket.id().short());
@@ -159,7 +160,7 @@ async fn sessions_that_take_turns_on_a_thread_keep_their_spans_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_the_application_leaves_the_span_which_ends_with_its_reason() {
-    let (journal, _guard) = listening();
+    let (journal, _guard) = listening("info");
     let harness = Harness::unobserved(Server::builder(|mut socket: Socket| async move {
         let _ = socket.recv().await;
         panic!("as the test wants it");
@@ -193,7 +194,7 @@ impl Drop for Dropped {
 
 #[test]
 fn an_application_that_ends_with_its_runtime_is_dropped_in_the_span_which_has_its_reason() {
-    let (journal, _guard) = listening();
+    let (journal, _guard) = listening("info");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let sid = runtime.block_on(async {
         let harness = Harness::unobserved(Server::builder(|mut socket: Socket| async move {
@@ -220,7 +221,7 @@ fn an_application_that_ends_with_its_runtime_is_dropped_in_the_span_which_has_it
 async fn a_session_outlives_the_span_of_the_request_that_opens_it() {
     let (builder, _) = noting(follow);
     let harness = Harness::unobserved(builder);
-    let (journal, _guard) = listening();
+    let (journal, _guard) = listening("info");
     // On this thread, everything is in it.
     let request = tracing::info_span!("request").entered();
     let polling = harness.polling(4).await;
@@ -231,9 +232,7 @@ async fn a_session_outlives_the_span_of_the_request_that_opens_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_whose_span_no_subscriber_wants_has_none() {
-    let notes = Notes::default();
-    let journal = notes.0.clone();
-    let _guard = listen(registry().with(EnvFilter::new("info,eio_tokio::session=off")).with(notes));
+    let (journal, _guard) = listening("info,eio_tokio::session=off");
     let harness = Harness::unobserved(Server::builder(|mut socket: Socket| async move {
         while socket.recv().await.is_ok() {
             tracing::info!("received");
@@ -250,10 +249,7 @@ async fn a_session_whose_span_no_subscriber_wants_has_none() {
 
 #[tokio::test(start_paused = true)]
 async fn a_filter_shows_everything_of_the_sessions_from_one_address() {
-    let notes = Notes::default();
-    let journal = notes.0.clone();
-    let filter = EnvFilter::new(r"info,[session{peer=203\.0\.113\.7:.*}]=trace");
-    let _guard = listen(registry().with(filter).with(notes));
+    let (journal, _guard) = listening(r"info,[session{peer=203\.0\.113\.7:.*}]=trace");
     let (builder, _) = noting(follow);
     let harness = Harness::unobserved(builder);
     let mut websockets = Vec::new();
