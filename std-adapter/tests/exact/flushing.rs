@@ -5,7 +5,7 @@ use core::task::{Context, Poll};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Wake, Waker};
+use std::task::Waker;
 
 use eio_tokio::{Disconnect, Sender};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::cancellation::cuts;
 use crate::support::{Harness, Reason, Received, WebSocket, handing_out, ms, noting, settle};
+use crate::wakers::Counted;
 
 /// Flushes in a task, which has begun.
 async fn flushing(sender: Sender) -> JoinHandle<Result<(), Disconnect>> {
@@ -277,13 +278,6 @@ async fn a_dropped_flush_loses_nothing_and_the_next_one_waits_again() {
         }
         drop(sending.await.unwrap());
     }
-}
-
-/// Does nothing. Its owners are counted.
-struct Counted;
-
-impl Wake for Counted {
-    fn wake(self: Arc<Self>) {}
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::Waker;
 
 use eio_core::session::CheckSendError;
 use eio_tokio::{Message, MessageSink, SendErrorKind, SinkError, Socket};
@@ -12,6 +12,7 @@ use futures_util::{Sink, SinkExt, StreamExt as _, stream};
 
 use crate::cancellation::cuts;
 use crate::support::{Harness, Reason, Received, handing_out, ms, noting, settle};
+use crate::wakers::Counted;
 
 fn text(number: usize) -> Message {
     Message::text(number.to_string())
@@ -299,13 +300,6 @@ async fn closing_a_sink_fails_if_its_messages_were_not_passed_on() {
     let closing = tokio::spawn(async move { sink.close().await });
     let end = harness.assert_ends(200, Reason::LocalClose).await;
     assert_eq!(closing.await.unwrap(), Err(SinkError::Ended(end)));
-}
-
-/// Does nothing. Its owners are counted.
-struct Counted;
-
-impl Wake for Counted {
-    fn wake(self: Arc<Self>) {}
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,13 @@ use tower_service::Service as _;
 
 use crate::support::{handing_out, settle};
 
+/// Does nothing. Its owners are counted.
+pub(crate) struct Counted;
+
+impl Wake for Counted {
+    fn wake(self: Arc<Self>) {}
+}
+
 /// Looks at the session whenever it is called, and notes whether that could be done.
 struct Looking {
     session: Sender,
