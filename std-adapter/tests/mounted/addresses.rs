@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
 
-use crate::support::{echo, listener, serve_on_hyper, status};
+use crate::support::{echo, listener, serve, serve_on_hyper, serve_with_connect_info, status};
 
 /// What a client with this address is answered, asking for a session.
 async fn status_for(client: [u8; 4], server: SocketAddr) -> String {
@@ -42,12 +42,7 @@ async fn assert_counted(address: SocketAddr) {
 
 #[tokio::test(start_paused = true)]
 async fn connect_info_of_axums_server_is_the_peer_so_that_clients_are_counted_one_by_one() {
-    let (listener, address) = listener().await;
-    let router = Router::new().engine_io(&one_handshake_each());
-    tokio::spawn(async move {
-        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
-    });
-    assert_counted(address).await;
+    assert_counted(serve_with_connect_info(&one_handshake_each()).await).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,9 +74,7 @@ async fn an_address_that_a_service_on_hyper_inserts_is_the_peer() {
 
 #[tokio::test(start_paused = true)]
 async fn without_connect_info_all_clients_count_as_one() {
-    let (listener, address) = listener().await;
-    let router = Router::new().engine_io(&one_handshake_each());
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let address = serve(Router::new().engine_io(&one_handshake_each())).await;
     assert_eq!(status_for([127, 0, 0, 1], address).await, "200");
     assert_eq!(status_for([127, 0, 0, 2], address).await, "429", "say so in the guide");
 }
@@ -111,16 +104,12 @@ async fn the_address_of_axums_tests_is_the_peer_and_an_address_of_the_applicatio
 
 #[tokio::test(start_paused = true)]
 async fn a_proxy_is_known_by_the_address_that_axum_knows() {
-    let (listener, address) = listener().await;
     let server = echo()
         .trusted_proxies(TrustedProxies::new(Forwarding::XForwardedFor, ["127.0.0.1"]).unwrap())
         .handshakes_per_address(1, Duration::from_mins(1))
         .build()
         .unwrap();
-    let router = Router::new().engine_io(&server);
-    tokio::spawn(async move {
-        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
-    });
+    let address = serve_with_connect_info(&server).await;
     assert_eq!(status_for([127, 0, 0, 1], address).await, "200");
     assert_eq!(server.sessions()[0].peer_addr().unwrap().ip().to_string(), "192.0.2.1");
     // Another client, which is no proxy.

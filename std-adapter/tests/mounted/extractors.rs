@@ -12,10 +12,10 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use eio_tokio::axum::{RouterExt as _, builder};
-use eio_tokio::{Admission, Client, ConnectError, Server, Socket, Transport};
+use eio_tokio::{Admission, Client, ConnectError, Socket, Transport};
 use serde::Deserialize;
 
-use crate::support::{OPEN, get, listener, status};
+use crate::support::{OPEN, get, serve_with_connect_info, status};
 
 /// The state of an application: notes of what happened.
 #[derive(Clone, Default)]
@@ -79,19 +79,10 @@ async fn greet(mut socket: Socket, State(app): State<App>, User(name): User) {
     while socket.recv().await.is_ok() {}
 }
 
-async fn serve(server: &Server) -> SocketAddr {
-    let (listener, address) = listener().await;
-    let router = Router::new().engine_io(server);
-    tokio::spawn(async move {
-        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
-    });
-    address
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_application_gets_the_state_and_the_user_on_both_transports() {
     let app = App::default();
-    let address = serve(&builder(app.clone(), greet).build().unwrap()).await;
+    let address = serve_with_connect_info(&builder(app.clone(), greet).build().unwrap()).await;
     for transport in [Transport::Polling, Transport::WebSocket] {
         let client = Client::builder(format!("http://{address}")).transports([transport]);
         let client = client.query("token", "secret").build().unwrap();
@@ -104,7 +95,7 @@ async fn the_application_gets_the_state_and_the_user_on_both_transports() {
 async fn a_rejection_is_the_answer_as_it_is_and_opens_no_session() {
     let app = App::default();
     let server = builder(app.clone(), greet).build().unwrap();
-    let address = serve(&server).await;
+    let address = serve_with_connect_info(&server).await;
     for transport in [Transport::Polling, Transport::WebSocket] {
         let client = Client::builder(format!("http://{address}")).transports([transport]);
         let error = client.query("token", "wrong").build().unwrap().connect().await.unwrap_err();
@@ -181,7 +172,7 @@ async fn connect_info_and_the_matched_route_are_there_under_axums_server() {
         app.note(format!("{} {}", peer.ip(), matched.as_str()));
     }
     let app = App::default();
-    let address = serve(&builder(app.clone(), application).build().unwrap()).await;
+    let address = serve_with_connect_info(&builder(app.clone(), application).build().unwrap()).await;
     let client = Client::builder(format!("ws://{address}")).build().unwrap();
     client.connect().await.unwrap().closed().await;
     assert_eq!(app.notes(), ["127.0.0.1 /engine.io/"]);

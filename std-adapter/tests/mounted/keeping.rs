@@ -13,7 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::listener;
+use crate::support::{listener, serve};
 
 /// Longer than hyper keeps a connection unless told otherwise; with the timeout, less than the recipes say.
 const INTERVAL: Duration = Duration::from_secs(40);
@@ -93,13 +93,8 @@ async fn b30_a_router_served_by_eio_needs_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn b30_axum_needs_nothing() {
-    let server = server();
-    let (listener, address) = listener().await;
-    let router = Router::new().route_service("/engine.io/", server.service());
-    tokio::spawn(async move {
-        axum::serve(listener, router).await.unwrap();
-    });
-    assert_eq!(heartbeats(address).await, 3);
+    let router = Router::new().route_service("/engine.io/", server().service());
+    assert_eq!(heartbeats(serve(router).await).await, 3);
 }
 
 /// axum-server as it comes, or as the recipe has it, or with less time than the recipe.

@@ -13,18 +13,17 @@ use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use crate::support::{assert_echoes, client, echo, get, listener};
+use crate::support::{assert_echoes, client, echo, get, serve};
 
 /// The layers of axum's users that a session does not notice.
 #[tokio::test]
 async fn traces_and_compression_around_a_server_harm_no_transport() {
-    let (listener, address) = listener().await;
     let router = Router::new()
         .engine_io(&echo().build().unwrap())
         .layer(CompressionLayer::new())
         .layer(TraceLayer::new_for_http())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_mins(1)));
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let address = serve(router).await;
     assert_echoes(|| Client::builder(format!("http://{address}"))).await;
 }
 
@@ -50,8 +49,7 @@ fn timeout(seconds: u64) -> TimeoutLayer {
 
 /// Holds a session on this transport for two minutes in which nobody says anything: whether it lived.
 async fn lives(router: Router, transport: Transport) -> bool {
-    let (listener, address) = listener().await;
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let address = serve(router).await;
     let socket = client(address, transport).build().unwrap().connect().await.unwrap();
     tokio::time::timeout(Duration::from_mins(2), socket.closed()).await.is_err()
 }

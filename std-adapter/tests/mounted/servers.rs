@@ -22,7 +22,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixListener};
 
-use crate::support::{OPEN, assert_echoes, echo, listener, serve_on_hyper};
+use crate::support::{OPEN, assert_echoes, echo, listener, serve, serve_on_hyper};
 
 fn router() -> Router {
     Router::new().engine_io(&echo().build().unwrap())
@@ -30,8 +30,7 @@ fn router() -> Router {
 
 #[tokio::test]
 async fn axums_server_carries_every_transport() {
-    let (listener, address) = listener().await;
-    tokio::spawn(async move { axum::serve(listener, router()).await });
+    let address = serve(router()).await;
     assert_echoes(|| Client::builder(format!("http://{address}"))).await;
 }
 
@@ -122,11 +121,9 @@ async fn assert_polls_over_http2(address: SocketAddr) {
 
 #[tokio::test]
 async fn http_2_carries_polling_in_axums_server_and_in_hypers() {
-    let (listener, address) = listener().await;
-    tokio::spawn(async move { axum::serve(listener, router()).await });
+    let address = serve(router()).await;
     assert_polls_over_http2(address).await;
-
-    let (listener, address) = self::listener().await;
+    let (listener, address) = listener().await;
     tokio::spawn(serve_on_hyper(listener, echo().build().unwrap()));
     assert_polls_over_http2(address).await;
 }
@@ -183,8 +180,7 @@ async fn receive(websocket: &mut (impl AsyncRead + Unpin)) -> String {
 
 #[tokio::test]
 async fn http_2_carries_websockets_where_the_server_offers_them_as_axums_does() {
-    let (listener, address) = listener().await;
-    tokio::spawn(async move { axum::serve(listener, router()).await });
+    let address = serve(router()).await;
     assert_websocket_over_http2(address, "websocket").await;
     assert_websocket_over_http2(address, "upgrade").await;
 }

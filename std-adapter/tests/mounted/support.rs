@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
+use eio_tokio::axum::RouterExt as _;
 use eio_tokio::{Client, ClientBuilder, ClientSocket, PeerAddr, Server, ServerBuilder, Socket, Transport};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -33,6 +34,23 @@ pub(crate) async fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
+}
+
+/// Serves a router with axum, and returns where.
+pub(crate) async fn serve(router: Router) -> SocketAddr {
+    let (listener, address) = listener().await;
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// Serves in a router with axum, which says who the peer is, and returns where.
+pub(crate) async fn serve_with_connect_info(server: &Server) -> SocketAddr {
+    let (listener, address) = listener().await;
+    let router = Router::new().engine_io(server);
+    tokio::spawn(async move {
+        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+    });
+    address
 }
 
 /// Serves with hyper alone, which says who the peer is.
