@@ -1,32 +1,36 @@
 //! How the logs of `eio serve` and `eio connect` name a session.
 
+use serde_json::Value;
+
 use crate::peer::{WebSocket, get};
 use crate::program::Eio;
 use crate::serve::serve;
 
+/// Returns the events `open` of a server and of its client, with these options of the one and of the other.
+fn opened(server_options: &[&str], client_options: &[&str]) -> (Value, Value) {
+    let mut server = Eio::start(&[&["serve", "--json", "--port", "0"], server_options].concat());
+    let url = server.event("listening")["url"].as_str().unwrap().to_owned();
+    let mut client = Eio::start(&[&["connect", "--json", "--no-input", &url], client_options].concat());
+    let (ours, theirs) = (server.event("open"), client.event("open"));
+    client.interrupt();
+    let close = server.event("close");
+    assert_eq!((&close["sid"], &close["sid_hash"]), (&ours["sid"], &ours["sid_hash"]));
+    (ours, theirs)
+}
+
 #[test]
 fn the_logs_of_a_server_and_a_client_name_a_session_by_the_same_hash() {
-    let hashes = |server_options: &[&str], client_options: &[&str]| {
-        let mut server = Eio::start(&[&["serve", "--json", "--port", "0"], server_options].concat());
-        let url = server.event("listening")["url"].as_str().unwrap().to_owned();
-        let mut client = Eio::start(&[&["connect", "--json", "--no-input", &url], client_options].concat());
-        let (ours, theirs) = (server.event("open"), client.event("open"));
-        client.interrupt();
-        let close = server.event("close");
-        assert_eq!((&close["sid"], &close["sid_hash"]), (&ours["sid"], &ours["sid_hash"]));
-        (ours, theirs)
-    };
-    let (ours, theirs) = hashes(&[], &[]);
+    let (ours, theirs) = opened(&[], &[]);
     assert_eq!((&ours["sid"], &ours["sid_hash"]), (&theirs["sid"], &theirs["sid_hash"]));
     assert_eq!(ours["sid_hash"].as_str().map(str::len), Some(16));
     assert!(ours["sid"].as_str().unwrap().ends_with('…'));
 
-    let (ours, theirs) = hashes(&["--sid-key", "a"], &["--sid-key", "a"]);
+    let (ours, theirs) = opened(&["--sid-key", "a"], &["--sid-key", "a"]);
     assert_eq!(ours["sid_hash"], theirs["sid_hash"]);
-    let (ours, theirs) = hashes(&["--sid-key", "a"], &["--sid-key", "b"]);
+    let (ours, theirs) = opened(&["--sid-key", "a"], &["--sid-key", "b"]);
     assert_ne!(ours["sid_hash"], theirs["sid_hash"]);
 
-    let (ours, theirs) = hashes(&["--show-sids"], &["--show-sids"]);
+    let (ours, theirs) = opened(&["--show-sids"], &["--show-sids"]);
     assert_eq!(ours["sid"], theirs["sid"]);
     assert_eq!(ours["sid"].as_str().map(str::len), Some(20));
 }
