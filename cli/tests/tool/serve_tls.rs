@@ -15,6 +15,20 @@ fn pair(change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
 
+/// Writes a new certificate and its key, and returns the names of the files.
+fn write_pair(directory: &Directory) -> (String, String) {
+    let (certificate, key) = pair(|_| {});
+    (directory.write("own.pem", &certificate), directory.write("own.key", &key))
+}
+
+/// Returns what is wrong with these options. The program exits with code 2.
+fn mistake(options: &[&str]) -> String {
+    let mut program = Eio::start(&[&["serve"], options].concat());
+    assert_eq!(program.exit_code(), 2, "{options:?}");
+    assert!(program.rest().is_empty());
+    program.errors()
+}
+
 /// Starts a server with this certificate. Returns it with its port.
 fn serve(certificate: &str, key: &str) -> (Eio, String) {
     let options = ["--echo", "--listen", "127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key];
@@ -30,8 +44,7 @@ fn serve(certificate: &str, key: &str) -> (Eio, String) {
 #[test]
 fn sessions_and_the_page_are_served_over_tls() {
     let directory = Directory::new("serve-tls");
-    let (certificate, key) = pair(|_| {});
-    let (certificate, key) = (directory.write("own.pem", &certificate), directory.write("key.pem", &key));
+    let (certificate, key) = write_pair(&directory);
     let (mut server, port) = serve(&certificate, &key);
     for scheme in ["https", "wss"] {
         let url = format!("{scheme}://localhost:{port}");
@@ -59,8 +72,7 @@ fn request(text: &str, directory: &Directory) -> std::fs::File {
 #[test]
 fn a_configuration_file_names_the_certificate_too() {
     let directory = Directory::new("serve-tls-config");
-    let (certificate, key) = pair(|_| {});
-    let (certificate, key) = (directory.write("own.pem", &certificate), directory.write("key.pem", &key));
+    let (certificate, key) = write_pair(&directory);
     let listen = "listen = '127.0.0.1:0'";
     let file =
         directory.write("eio.toml", &format!("{listen}\ntlsCert = '{certificate}'\ntlsKey = '{key}'\n"));
@@ -69,9 +81,7 @@ fn a_configuration_file_names_the_certificate_too() {
     assert!(line.starts_with("eio listens on https://127.0.0.1:"), "{line}");
     for (given, expected) in [("tlsCert", "tlsKey"), ("tlsKey", "tlsCert")] {
         let file = directory.write("half.toml", &format!("{listen}\n{given} = '{certificate}'\n"));
-        let mut server = Eio::start(&["serve", "--config", &file]);
-        assert_eq!(server.exit_code(), 2);
-        let errors = server.errors();
+        let errors = mistake(&["--config", &file]);
         let sentence = format!("eio: the file has `{given}`: expected `{expected}` as well\n");
         assert!(errors.starts_with(&sentence), "{errors}");
     }
@@ -80,14 +90,13 @@ fn a_configuration_file_names_the_certificate_too() {
 #[test]
 fn files_that_cannot_be_used_are_one_sentence_and_code_2() {
     let directory = Directory::new("serve-tls-files");
-    let (own, own_key) = pair(|_| {});
+    let (certificate, key) = write_pair(&directory);
     let (old, old_key) = pair(|params| params.not_after = date_time_ymd(2002, 1, 1));
     let (early, early_key) = pair(|params| {
         params.not_before = date_time_ymd(2999, 1, 1);
         params.not_after = date_time_ymd(2999, 2, 1);
     });
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
-    let (certificate, key) = (directory.write("own.pem", &own), directory.write("own.key", &own_key));
     let der = pair_in_der(&directory);
     let cases = [
         (certificate.clone(), directory.write("old.key", &old_key), "does not belong to the certificate"),
@@ -105,19 +114,13 @@ fn files_that_cannot_be_used_are_one_sentence_and_code_2() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for (certificate, key, expected) in &cases {
-        let options = ["--listen", &address, "--tls-cert", certificate, "--tls-key", key];
-        let mut server = Eio::start(&[&["serve"], &options[..]].concat());
-        assert_eq!(server.exit_code(), 2, "{expected}");
-        let errors = server.errors();
+        let errors = mistake(&["--listen", &address, "--tls-cert", certificate, "--tls-key", key]);
         assert!(errors.starts_with("eio: ") && errors.contains(expected), "{expected}: {errors}");
         assert_eq!(lines_of(&errors).len(), 2, "{errors}");
-        assert!(server.rest().is_empty());
     }
-    for option in ["--tls-cert", "--tls-key"] {
-        let mut server = Eio::start(&["serve", option, &certificate]);
-        assert_eq!(server.exit_code(), 2);
-        let errors = server.errors();
-        assert!(errors.contains(if option == "--tls-cert" { "--tls-key" } else { "--tls-cert" }), "{errors}");
+    for (given, expected) in [("--tls-cert", "--tls-key"), ("--tls-key", "--tls-cert")] {
+        let errors = mistake(&[given, &certificate]);
+        assert!(errors.contains(expected), "{errors}");
     }
 }
 
@@ -131,15 +134,12 @@ fn pair_in_der(directory: &Directory) -> String {
 #[test]
 fn a_changed_certificate_is_taken_into_use_and_open_sessions_stay() {
     let directory = Directory::new("serve-tls-reload");
-    let (own, own_key) = pair(|_| {});
-    let (certificate, key) = (directory.write("own.pem", &own), directory.write("key.pem", &own_key));
+    let (certificate, key) = write_pair(&directory);
     let (mut server, port) = serve(&certificate, &key);
     let url = format!("wss://localhost:{port}");
     let mut session = Eio::start(&["connect", "--json", "--ca", &certificate, &url]);
     session.event("open");
-    let (new, new_key) = pair(|_| {});
-    directory.write("own.pem", &new);
-    directory.write("key.pem", &new_key);
+    write_pair(&directory);
     assert_eq!(server.complaint(), "eio: the certificate has changed, and new connections get it");
     // This client trusts only the new one.
     echoes(&mut Eio::start(&["connect", "--json", "--ca", &certificate, &url]));
