@@ -3,12 +3,14 @@
 use std::fs;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::connection::Directory;
-use crate::peer::{WebSocket, get, head};
+use crate::peer::{WebSocket, first_line, get, head};
 use crate::program::{Eio, lines_of};
 
 /// Starts a server with this file, and returns its address and its event `listening`.
-fn serve(file: &str, options: &[&str]) -> (Eio, String, serde_json::Value) {
+fn serve(file: &str, options: &[&str]) -> (Eio, String, Value) {
     let mut server = Eio::start(&[&["serve", "--json", "--config", file], options].concat());
     let listening = server.event("listening");
     let address = listening["address"].as_str().unwrap_or_default().to_owned();
@@ -29,6 +31,22 @@ fn mistake(file: &str) -> String {
 /// Returns the answer that opens a session on polling.
 fn opening(address: &str, path: &str) -> String {
     get(address, &format!("{path}?EIO=4&transport=polling"))
+}
+
+/// Returns the first line of the answer to a page of this origin that opens a session.
+fn opening_from(origin: &str, address: &str, path: &str) -> String {
+    let target = format!("{path}?EIO=4&transport=polling");
+    first_line(address, &target, &format!("Host: {address}\r\nOrigin: {origin}\r\n"))
+}
+
+/// Returns the first line of the answer to a client that calls the server by this name.
+fn called(name: &str, address: &str) -> String {
+    first_line(address, "/", &format!("Host: {name}\r\n"))
+}
+
+/// Returns the interval and the timeout of the heartbeat, in milliseconds.
+fn heartbeat(listening: &Value) -> [u64; 2] {
+    ["ping_interval_ms", "ping_timeout_ms"].map(|name| listening[name].as_u64().unwrap())
 }
 
 #[test]
@@ -53,10 +71,7 @@ fn toml_yaml_and_json_set_the_same() {
         ),
     ] {
         let (_server, address, listening) = serve(&directory.write(name, text), &[]);
-        assert_eq!(
-            (&listening["ping_interval_ms"], &listening["ping_timeout_ms"]),
-            (&10_000.into(), &5_000.into())
-        );
+        assert_eq!(heartbeat(&listening), [10_000, 5_000]);
         let answer = opening(&address, "/chat/");
         assert!(answer.contains("access-control-allow-origin: https://app.example"), "{name}: {answer}");
         assert!(answer.contains(r#""pingInterval":10000,"pingTimeout":5000"#), "{name}: {answer}");
@@ -90,10 +105,7 @@ fn a_file_sets_what_options_set() {
     let file = directory.write("a.toml", FILE);
     let (mut server, address, listening) = serve(&file, &["--port", "0"]);
     assert_eq!((&listening["path"], &listening["liveness"]), (&"/file/".into(), &"any-packet".into()));
-    assert_eq!(
-        (&listening["ping_interval_ms"], &listening["ping_timeout_ms"]),
-        (&7_000.into(), &6_000.into())
-    );
+    assert_eq!(heartbeat(&listening), [7_000, 6_000]);
     assert!(head(&address, "/").to_lowercase().contains("keep-alive: timeout=120"));
     let answer = opening(&address, "/file/");
     assert!(answer.contains(r#""maxPayload":5000"#), "{answer}");
@@ -101,17 +113,13 @@ fn a_file_sets_what_options_set() {
     assert_eq!(server.event("open")["transport"], "polling");
     let refused = WebSocket::refused(&address, "/file/?EIO=4&transport=websocket");
     assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
-    let of_page = |origin: &str| {
-        let target = "/file/?EIO=4&transport=polling";
-        crate::peer::first_line(&address, target, &format!("Host: {address}\r\nOrigin: {origin}\r\n"))
-    };
-    assert!(of_page("https://file.example").contains("200"));
+    assert!(opening_from("https://file.example", &address, "/file/").contains("200"));
     assert!(
-        of_page("http://localhost:5173").contains("403"),
+        opening_from("http://localhost:5173", &address, "/file/").contains("403"),
         "a page of this machine is not in the file's list"
     );
-    let by_name = |name: &str| crate::peer::first_line(&address, "/", &format!("Host: {name}\r\n"));
-    assert!(by_name("file.example").contains("200") && by_name("option.example").contains("403"));
+    assert!(called("file.example", &address).contains("200"));
+    assert!(called("option.example", &address).contains("403"));
 }
 
 #[test]
@@ -124,22 +132,15 @@ fn an_option_overrides_the_file() {
     let (mut server, address, listening) = serve(&file, &options.split_whitespace().collect::<Vec<_>>());
     assert_eq!((&listening["path"], &listening["liveness"]), (&"/option/".into(), &"pong-only".into()));
     // The option gives one of the two periods, and the file the other one.
-    assert_eq!(
-        (&listening["ping_interval_ms"], &listening["ping_timeout_ms"]),
-        (&9_000.into(), &6_000.into())
-    );
+    assert_eq!(heartbeat(&listening), [9_000, 6_000]);
     assert!(head(&address, "/").to_lowercase().contains("keep-alive: timeout=150"));
     let answer = opening(&address, "/option/");
     assert!(answer.contains(r#""upgrades":[]"#) && answer.contains(r#""maxPayload":6000"#), "{answer}");
     assert!(answer.contains("access-control-allow-origin: https://option.example"), "{answer}");
-    let statuses = |origin: &str| {
-        let target = "/option/?EIO=4&transport=polling";
-        crate::peer::first_line(&address, target, &format!("Host: {address}\r\nOrigin: {origin}\r\n"))
-    };
-    assert!(statuses("https://option.example").contains("200"));
-    assert!(statuses("https://file.example").contains("403"));
-    let by_name = |name: &str| crate::peer::first_line(&address, "/", &format!("Host: {name}\r\n"));
-    assert!(by_name("option.example").contains("200") && by_name("file.example").contains("403"));
+    assert!(opening_from("https://option.example", &address, "/option/").contains("200"));
+    assert!(opening_from("https://file.example", &address, "/option/").contains("403"));
+    assert!(called("option.example", &address).contains("200"));
+    assert!(called("file.example", &address).contains("403"));
     // A switch that is not given leaves what the file says.
     let mut client = WebSocket::open_at(&address, "/option/", 3);
     client.send("4hello");
