@@ -108,12 +108,13 @@ fn an_idle_websocket_keeps_within_its_budget_and_a_closed_one_keeps_nothing() {
 }
 
 /// The budget holds the connection with hyper's two buffers of 8 KiB, the future of the request, and the session. The head
-/// of the request is gone: it would keep a third buffer.
+/// of the request is gone: it would keep a third buffer. Its place is there once: an async function around the future would
+/// have one of its own.
 #[test]
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 fn a_poll_that_waits_keeps_within_its_budget_and_not_the_head_of_its_request() {
     const COUNT: usize = 200;
-    const BUDGET: usize = 24_000;
+    const BUDGET: usize = 22_200;
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (server, address) = start();
     let first: Vec<_> = (0..COUNT).map(|_| poll(address)).collect();

@@ -5,9 +5,10 @@
 use core::convert::Infallible;
 use core::error::Error;
 use core::future::poll_fn;
+use core::marker::PhantomData;
 use core::net::SocketAddr;
-use core::pin::pin;
-use core::task::Poll;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use eio_core::Instant;
 use eio_core::handshake::Transport;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
@@ -43,10 +45,10 @@ pub(crate) trait Answers: Clone + Send + 'static {
 
     /// Answers a request that came on this connection.
     fn answer(
-        &mut self,
+        self,
         request: Request<Incoming>,
         came_on: CameOn,
-    ) -> impl Future<Output = Response<Self::Body>> + Send;
+    ) -> impl Future<Output = Result<Response<Self::Body>, Infallible>> + Send;
 }
 
 /// A service that passes the requests of sessions on to the server.
@@ -63,11 +65,14 @@ where
 {
     type Body = B;
 
-    async fn answer(&mut self, mut request: Request<Incoming>, came_on: CameOn) -> Response<B> {
+    async fn answer(
+        mut self,
+        mut request: Request<Incoming>,
+        came_on: CameOn,
+    ) -> Result<Response<B>, Infallible> {
         request.extensions_mut().insert(came_on);
-        let Ok(()) = poll_fn(|cx| self.0.poll_ready(cx)).await;
-        let Ok(answer) = self.0.call(request).await;
-        answer
+        poll_fn(|cx| self.0.poll_ready(cx)).await?;
+        self.0.call(request).await
     }
 }
 
@@ -208,26 +213,58 @@ impl Client {
 
 /// Answers one request of a connection, and notes that it is in flight until its answer has been written.
 fn answer<I: 'static, S: Answers>(
-    mut service: S,
+    service: S,
     request: Request<Incoming>,
     activity: Arc<Activity>,
     server: Arc<ServerShared>,
-) -> impl Future<Output = Result<Response<WatchedBody<S::Body>>, Infallible>> {
+) -> InFlight<I, impl Future<Output = Result<Response<S::Body>, Infallible>> + Send> {
     let version = request.version();
-    let announces = keep_alive::is_wanted(version, request.headers());
-    let under_way = UnderWay::begin(&activity, version >= http::Version::HTTP_2);
-    async move {
-        let mut answer = service.answer(request, CameOn(Arc::clone(&activity))).await;
+    InFlight {
+        announces: keep_alive::is_wanted(version, request.headers()),
+        under_way: Some(UnderWay::begin(&activity, version >= http::Version::HTTP_2)),
+        answer: service.answer(request, CameOn(Arc::clone(&activity))),
+        activity,
+        server,
+        io: PhantomData,
+    }
+}
+
+pin_project! {
+    /// The answer to a request of a connection. It is not an async function, which would keep the request beside the future
+    /// that has taken it.
+    struct InFlight<I, F> {
+        #[pin]
+        answer: F,
+        activity: Arc<Activity>,
+        server: Arc<ServerShared>,
+        // Whether the answer announces how long the connection is kept.
+        announces: bool,
+        under_way: Option<UnderWay>,
+        io: PhantomData<fn() -> I>,
+    }
+}
+
+impl<I, F, B> Future for InFlight<I, F>
+where
+    I: 'static,
+    F: Future<Output = Result<Response<B>, Infallible>>,
+    B: http_body::Body,
+{
+    type Output = Result<Response<WatchedBody<B>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let in_flight = self.project();
+        let Ok(mut answer) = ready!(in_flight.answer.poll(cx));
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS && is_socket::<I>() {
-            activity.hold_back_opening();
+            in_flight.activity.hold_back_opening();
         }
-        let hold = activity.promise(patience(&server));
-        if announces {
+        let hold = in_flight.activity.promise(patience(in_flight.server));
+        if *in_flight.announces {
             keep_alive::announce(hold, answer.status(), answer.headers_mut());
         }
-        let answer = answer.map(|body| WatchedBody::new(body, &activity));
-        drop(under_way);
-        Ok(answer)
+        let answer = answer.map(|body| WatchedBody::new(body, in_flight.activity));
+        *in_flight.under_way = None;
+        Poll::Ready(Ok(answer))
     }
 }
 

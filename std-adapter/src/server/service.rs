@@ -1,7 +1,6 @@
 //! Answers HTTP requests: routing, the headers of every answer, and refusals.
 
 use core::convert::Infallible;
-use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use eio_core::handshake::Transport;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
+use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::server::admission::{callback, find, sender};
@@ -78,9 +78,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let server = Arc::clone(&self.server);
         let came_on = request.extensions_mut().remove::<CameOn>();
-        Box::pin(async move { Ok(answer_guarded(server, request, came_on).await) })
+        Box::pin(answer_guarded(Arc::clone(&self.server), request, came_on))
     }
 }
 
@@ -89,44 +88,61 @@ impl Answers for EngineService {
     type Body = Body;
 
     fn answer(
-        &mut self,
+        self,
         request: Request<Incoming>,
         came_on: CameOn,
-    ) -> impl Future<Output = Response<Body>> + Send {
-        answer_guarded(Arc::clone(&self.server), request, Some(came_on))
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send {
+        answer_guarded(self.server, request, Some(came_on))
     }
 }
 
-/// Answers a request. Panics of callbacks are caught where they are called. This catches those of log subscribers and
-/// metrics recorders.
-async fn answer_guarded<B>(
+/// Answers a request, and catches its panic.
+fn answer_guarded<B>(
     server: Arc<ServerShared>,
     request: Request<B>,
     came_on: Option<CameOn>,
-) -> Response<Body>
+) -> Caught<impl Future<Output = Response<Body>> + Send>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
-    let mut answer = pin!(answer(server, request, came_on));
-    let answered = poll_fn(|cx| match guarded(|| answer.as_mut().poll(cx)) {
-        Ok(poll) => poll.map(Ok),
-        Err(panicked) => Poll::Ready(Err(panicked)),
-    });
-    answered.await.unwrap_or_else(|panicked| {
-        panicked.report("request", "-");
-        empty(StatusCode::INTERNAL_SERVER_ERROR)
-    })
+    Caught { answer: answer(server, request, came_on) }
+}
+
+pin_project! {
+    /// An answer whose panic is caught. Panics of callbacks are caught where they are called. This catches those of log
+    /// subscribers and metrics recorders.
+    ///
+    /// It is not an async function, which would keep the request beside the future that has taken it.
+    struct Caught<F> {
+        #[pin]
+        answer: F,
+    }
+}
+
+impl<F: Future<Output = Response<Body>>> Future for Caught<F> {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = self.project().answer;
+        guarded(|| answer.poll(cx)).map_or_else(
+            |panicked| {
+                panicked.report("request", "-");
+                Poll::Ready(Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)))
+            },
+            |poll| poll.map(Ok),
+        )
+    }
 }
 
 /// Answers a request. It is one function, because a pending poll keeps its future: another function would keep another
-/// copy of the head.
-async fn answer<B>(
+/// copy of the head. For the same reason, the head is outside of the block.
+fn answer<B>(
     server: Arc<ServerShared>,
     mut request: Request<B>,
     came_on: Option<CameOn>,
-) -> Response<Body>
+) -> impl Future<Output = Response<Body>> + Send
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
@@ -134,46 +150,48 @@ where
 {
     let upgrade = hyper::upgrade::on(&mut request);
     let (mut head, body) = request.into_parts();
-    let is_http1 = head.version < Version::HTTP_2;
-    let mut is_read = false;
-    let mut body = pin!(body);
-    let body = RequestBody::new(body.as_mut(), &mut is_read);
-    if !is_at(&server.http.path, head.uri.path()) {
-        return closing_if(is_http1 && !is_read, empty(StatusCode::NOT_FOUND));
-    }
-    name_sender(&server, &mut head);
-    let Ok(mut headers) = callback("on_headers", || server.http.common_headers(&head)) else {
-        return headers_panicked(&server, &head);
-    };
-    let mut response = match &server.http.cors {
-        Some(cors) if head.method == Method::OPTIONS => cors.preflight(&head, &mut headers),
-        _ => {
-            let query = Query::parse(&head);
-            let asked = transport_of(&head);
-            let answered = if !names_its_host(&head) {
-                Err(Refusal::Header {
-                    name: header::HOST,
-                    message: "Missing, repeated or invalid Host header",
-                    expected: "exactly one valid host",
-                })
-            } else if asked == Transport::WebSocket {
-                upgrade::answer(&server, &mut head, &query, upgrade, came_on).await
-            } else {
-                drop(upgrade);
-                polling::answer(&server, &mut head, query, body, came_on).await
-            };
-            answered.unwrap_or_else(|refusal| {
-                refusals::tell(&server, &refusal, asked, &head);
-                refusal.response(asked)
-            })
+    async move {
+        let is_http1 = head.version < Version::HTTP_2;
+        let mut is_read = false;
+        let mut body = pin!(body);
+        let body = RequestBody::new(body.as_mut(), &mut is_read);
+        if !is_at(&server.http.path, head.uri.path()) {
+            return closing_if(is_http1 && !is_read, empty(StatusCode::NOT_FOUND));
         }
-    };
-    put_all(response.headers_mut(), headers);
-    if !is_http1 {
-        // HTTP/2 forbids it (RFC 9113 section 8.2.2).
-        response.headers_mut().remove(header::CONNECTION);
+        name_sender(&server, &mut head);
+        let Ok(mut headers) = callback("on_headers", || server.http.common_headers(&head)) else {
+            return headers_panicked(&server, &head);
+        };
+        let mut response = match &server.http.cors {
+            Some(cors) if head.method == Method::OPTIONS => cors.preflight(&head, &mut headers),
+            _ => {
+                let query = Query::parse(&head);
+                let asked = transport_of(&head);
+                let answered = if !names_its_host(&head) {
+                    Err(Refusal::Header {
+                        name: header::HOST,
+                        message: "Missing, repeated or invalid Host header",
+                        expected: "exactly one valid host",
+                    })
+                } else if asked == Transport::WebSocket {
+                    upgrade::answer(&server, &mut head, &query, upgrade, came_on).await
+                } else {
+                    drop(upgrade);
+                    polling::answer(&server, &mut head, query, body, came_on).await
+                };
+                answered.unwrap_or_else(|refusal| {
+                    refusals::tell(&server, &refusal, asked, &head);
+                    refusal.response(asked)
+                })
+            }
+        };
+        put_all(response.headers_mut(), headers);
+        if !is_http1 {
+            // HTTP/2 forbids it (RFC 9113 section 8.2.2).
+            response.headers_mut().remove(header::CONNECTION);
+        }
+        closing_if(is_http1 && !is_read, response)
     }
-    closing_if(is_http1 && !is_read, response)
 }
 
 /// Closes the connection behind the response if the body of the request is unread, because the connection then cannot
