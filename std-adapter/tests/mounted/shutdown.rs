@@ -49,7 +49,7 @@ struct Running {
     serving: JoinHandle<io::Result<CutOff>>,
 }
 
-/// Runs a server that is `leaving` by a recipe.
+/// Runs the server of `leaving` as a recipe does.
 async fn run<R>(recipe: impl FnOnce(TcpListener, Server, CancellationToken) -> R) -> Running
 where
     R: Future<Output = io::Result<CutOff>> + Send + 'static,
