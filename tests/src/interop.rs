@@ -4,6 +4,7 @@
 //! in one process. Each has a [`Log`] of its own, which is printed when the case fails: what our side did and what
 //! the other side's process said, in the order in which it happened.
 
+mod browser;
 mod child;
 mod events;
 mod log;
@@ -17,6 +18,7 @@ mod stock_server;
 mod stock_session;
 mod test_server;
 
+pub use browser::Browser;
 pub use child::{Child, interop_folder};
 pub use log::Log;
 pub use messages::{from_json, to_json};

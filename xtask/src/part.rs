@@ -179,7 +179,7 @@ pub(crate) const PARTS: &[Part] = &[
         name: "page",
         about: "the page of `eio serve` does in Chromium what it promises",
         verb: Verb::Test,
-        needs: &[NODE, NPM, KILL, Need::Program { name: "chromium", package: "chromium fonts-dejavu-core" }],
+        needs: &[NODE, NPM, KILL, CHROMIUM],
         limit_minutes: 10,
         run: page::look,
     },
@@ -209,9 +209,9 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "real-peers",
-        about: "other people's clients with our server, and our client with their servers",
+        about: "other people's clients and a browser with our server, and our client with their servers",
         verb: Verb::Test,
-        needs: &[NODE, NPM, Need::PythonEnvironments, KILL],
+        needs: &[NODE, NPM, Need::PythonEnvironments, KILL, CHROMIUM],
         limit_minutes: 10,
         run: interop::real_peers,
     },
@@ -314,6 +314,7 @@ pub(crate) const EMULATED_BOARD: [Need; 3] = [
 const CC: Need = Need::Program { name: "cc", package: "gcc libc6-dev" };
 /// Sends signals. The one of a shell is built in.
 const KILL: Need = Need::Program { name: "kill", package: "procps" };
+const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium fonts-dejavu-core" };
 pub(crate) const NODE: Need = Need::Program { name: "node", package: "nodejs" };
 pub(crate) const NPM: Need = Need::Program { name: "npm", package: "npm" };
 /// Keeps a program on some cores.

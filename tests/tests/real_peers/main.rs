@@ -1,7 +1,8 @@
-//! Other people's Engine.IO programs against ours, in real time, on loopback.
+//! Other people's Engine.IO programs, and a browser, against ours, in real time, on loopback.
 //!
 //! `cargo xtask test real-peers` installs those programs and runs this.
 
+mod browser;
 mod clients;
 mod protocol;
 mod samples;
@@ -18,5 +19,7 @@ fn main() -> ExitCode {
     cases.extend(servers::cases());
     cases.extend(socket_io::cases());
     cases.extend(protocol::cases());
+    // Last: a browser takes processor time when it starts, and most cases have short times.
+    cases.extend(browser::cases());
     eio_tests::interop::run(cases, AT_ONCE)
 }
