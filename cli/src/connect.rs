@@ -52,7 +52,9 @@ async fn connect(options: &Options) -> Result<ExitCode, Exit> {
     let wrong = |sentence| Exit::bad_usage("eio connect", sentence);
     let clock = Clock::start();
     let log = Log::start(clock, options.json, OnError::End);
-    let history = Arc::new(Mutex::new(History::new(clock, options.eio, options.opens_on_websocket())));
+    let history =
+        History::new(clock, options.eio, options.opens_on_websocket(), options.namespace().is_some());
+    let history = Arc::new(Mutex::new(history));
     let client = options
         .client(listener(log.clone(), Arc::clone(&history), Sids::new(&options.sids)))
         .map_err(wrong)?;
@@ -112,8 +114,11 @@ async fn interrupted_before_opening(interrupts: &mut Interrupts, history: &Mutex
 /// Reports once, if the session does not open for a while, what it is waiting for.
 async fn report_waiting(log: &Log<Event>, history: &Mutex<History>, clock: Clock) -> Infallible {
     tokio::time::sleep(PATIENCE).await;
-    let is_connected = history.lock().unwrap_or_else(PoisonError::into_inner).is_connected();
-    log.put(Event::Waiting { since: clock.elapsed(), is_connected });
+    let (is_connected, other_kind) = {
+        let history = history.lock().unwrap_or_else(PoisonError::into_inner);
+        (history.is_connected(), history.other_kind())
+    };
+    log.put(Event::Waiting { since: clock.elapsed(), is_connected, other_kind });
     core::future::pending().await
 }
 

@@ -31,6 +31,8 @@ pub(crate) enum Event {
     Waiting {
         since: Duration,
         is_connected: bool,
+        /// What to do if the server is of the other kind.
+        other_kind: &'static str,
     },
     Open {
         handshake: HandshakeInfo,

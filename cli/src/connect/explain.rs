@@ -256,7 +256,7 @@ mod tests {
 
     /// A session with the default periods whose opening and whose heartbeats happened when the clock started.
     fn history(revision: Revision, heartbeats: u64) -> History {
-        let mut history = History::new(Clock::start(), revision, false);
+        let mut history = History::new(Clock::start(), revision, false, false);
         history.opened_at = Some(Duration::ZERO);
         history.heartbeat = Some(Heartbeat::DEFAULT);
         history.heartbeats = heartbeats;

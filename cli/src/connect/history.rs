@@ -14,6 +14,8 @@ pub(crate) struct History {
     pub(super) revision: Revision,
     /// The session opens on WebSocket, not on polling.
     pub(super) opens_on_websocket: bool,
+    /// The server is taken for one of Socket.IO.
+    socketio: bool,
     /// There is, or was, a connection to the server.
     is_connected: bool,
     /// Why the latest attempt to open a session failed.
@@ -33,11 +35,12 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn new(clock: Clock, revision: Revision, opens_on_websocket: bool) -> Self {
+    pub(crate) fn new(clock: Clock, revision: Revision, opens_on_websocket: bool, socketio: bool) -> Self {
         Self {
             clock,
             revision,
             opens_on_websocket,
+            socketio,
             is_connected: false,
             connect_error: None,
             protocol: None,
@@ -77,6 +80,15 @@ impl History {
             }
             ClientEvent::RequestFailed { error } => self.request_error = Some(error.clone()),
             _ => {}
+        }
+    }
+
+    /// Returns what to do if the server is of the other kind than it was taken for.
+    pub(crate) fn other_kind(&self) -> &'static str {
+        if self.socketio {
+            "If the server speaks Engine.IO without Socket.IO, leave out --socketio."
+        } else {
+            "For a Socket.IO server, use --socketio."
         }
     }
 

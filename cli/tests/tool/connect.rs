@@ -150,7 +150,18 @@ fn the_reasons_why_no_session_opens_have_different_exit_codes() {
 
     let mut client = Eio::start(&["connect", "--socketio", &url]);
     assert_eq!(client.exit_code(), 20);
-    assert!(client.rest().pop().unwrap().contains("There are no sessions at this path."));
+    let last = client.rest().pop().unwrap();
+    assert!(last.contains("There are no sessions at this path."), "{last}");
+    assert!(
+        last.contains("If the server speaks Engine.IO without Socket.IO, leave out --socketio."),
+        "{last}"
+    );
+
+    let (_server, socketio) = serve(&["--path", "/socket.io/"]);
+    let mut client = Eio::start(&["connect", &socketio]);
+    assert_eq!(client.exit_code(), 20);
+    let last = client.rest().pop().unwrap();
+    assert!(last.contains("For a Socket.IO server, use --socketio."), "{last}");
 
     let mut client = Eio::start(&["connect", "--eio", "3", &url]);
     assert_eq!(client.exit_code(), 4);

@@ -15,7 +15,7 @@ impl Event {
     pub(super) fn to_json(&self) -> Value {
         match self {
             Self::Connecting { url, unix, proxy } => json!({ "url": url, "unix": unix, "proxy": proxy }),
-            Self::Waiting { since, is_connected } => json!({
+            Self::Waiting { since, is_connected, .. } => json!({
                 "waited_ms": millis(*since),
                 "waiting_for": if *is_connected { "handshake" } else { "connection" },
             }),

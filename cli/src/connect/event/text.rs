@@ -20,7 +20,9 @@ impl Event {
             Self::Open { handshake, label, transport, protocol } => {
                 open(handshake, *label, *transport, protocol.as_deref(), line)
             }
-            Self::Waiting { since, is_connected } => waiting(*since, *is_connected, line),
+            Self::Waiting { since, is_connected, other_kind } => {
+                waiting(*since, *is_connected, other_kind, line)
+            }
             Self::Redirected { to } => write!(line, "to {}", cut(to)),
             Self::TryingTransport { transport, error: None } => line.write_str(transport.as_str()),
             Self::TryingTransport { transport, error: Some(error) } => {
@@ -105,14 +107,19 @@ fn open(
     interval_warning(heartbeat).map_or(Ok(()), |warning| write!(line, "; warning: {warning}"))
 }
 
-fn waiting(since: Duration, is_connected: bool, line: &mut TextLine) -> fmt::Result {
-    let state = if is_connected {
-        "the server accepted the connection, but has not sent its handshake. For a Socket.IO server, use --socketio. \
-         Check the port and the path, and whether the server can take more connections"
+fn waiting(since: Duration, is_connected: bool, other_kind: &str, line: &mut TextLine) -> fmt::Result {
+    write!(line, "for {}: ", spoken(since))?;
+    if is_connected {
+        write!(
+            line,
+            "the server accepted the connection, but has not sent its handshake. {other_kind} Check the port and the \
+             path, and whether the server can take more connections"
+        )
     } else {
-        "there is no connection yet: the host does not answer on this port, or TLS gets no answer"
-    };
-    write!(line, "for {}: {state}", spoken(since))
+        line.write_str(
+            "there is no connection yet: the host does not answer on this port, or TLS gets no answer",
+        )
+    }
 }
 
 fn protocol(chosen: Option<&str>, line: &mut TextLine) -> fmt::Result {

@@ -44,19 +44,13 @@ pub(super) fn explanation(error: &ConnectError, history: &History) -> String {
             }
             _ => "",
         },
-        ConnectError::Timeout => {
-            "Something accepts connections there, but does not answer as an Engine.IO server at this path. For a \
-             Socket.IO server, use --socketio. A server that has run out of connections does not answer either."
-        }
+        ConnectError::Timeout => NO_HANDSHAKE,
         ConnectError::Tls(error) => tls_hint(error),
         ConnectError::Proxy(error) => proxy_hint(error),
         ConnectError::Http(error) if error.is_canceled() => {
             "The server closed the connection without an answer. It may limit connections from this address."
         }
-        ConnectError::Http(error) if error.is_incomplete_message() => {
-            "The server closed the connection without an answer. It may have no sessions at this path (for a Socket.IO \
-             server, use --socketio; for another path, use --path), or it may expect https or wss on this port."
-        }
+        ConnectError::Http(error) if error.is_incomplete_message() => CLOSED_WITHOUT_ANSWER,
         ConnectError::Refused(refused) => refusal_hint(refused, history.revision),
         ConnectError::OtherRevision { .. } => other_revision(history.revision),
         // engine.io sends an HTTP answer over the open WebSocket if it does not speak the revision.
@@ -74,7 +68,11 @@ pub(super) fn explanation(error: &ConnectError, history: &History) -> String {
         }
         _ => "",
     };
-    format!("{error}. {hint}").trim_end().to_owned()
+    let other_kind = match hint {
+        NO_HANDSHAKE | CLOSED_WITHOUT_ANSWER | NO_SESSIONS => history.other_kind(),
+        _ => "",
+    };
+    format!("{error}. {hint} {other_kind}").trim_end().to_owned()
 }
 
 /// Returns a hint if the session was to open on a WebSocket, and got the answer to an ordinary request.
@@ -89,7 +87,11 @@ fn other_revision(ours: Revision) -> &'static str {
     }
 }
 
-const NO_SESSIONS: &str = "There are no sessions at this path. For a Socket.IO server, use --socketio. For another path, use --path.";
+const NO_HANDSHAKE: &str = "Something accepts connections there, but does not answer as an Engine.IO server at this path. \
+    A server that has run out of connections does not answer either.";
+const CLOSED_WITHOUT_ANSWER: &str = "The server closed the connection without an answer. It may have no sessions at this \
+    path (for another path, use --path), or it may expect https or wss on this port.";
+const NO_SESSIONS: &str = "There are no sessions at this path. For another path, use --path.";
 
 fn refusal_hint(refused: &Refused, revision: Revision) -> &'static str {
     match refused.kind() {
