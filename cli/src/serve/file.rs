@@ -5,7 +5,7 @@ use core::fmt;
 use std::path::PathBuf;
 
 use eio_tokio::ServerConfig;
-use serde::de::value::MapAccessDeserializer;
+use serde::de::value::{Error as ValueError, MapAccessDeserializer, MapDeserializer};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IntoDeserializer as _, MapAccess, Visitor,
 };
@@ -198,6 +198,9 @@ impl<'de, K: DeserializeSeed<'de>> Visitor<'de> for NameSeed<'_, K> {
             if let Some(meant) = Own::meant(name) {
                 return Err(E::custom(format_args!("unknown member `{name}`: did you mean `{meant}`?")));
             }
+            if let Some(sentence) = unlike_any(name) {
+                return Err(E::custom(sentence));
+            }
             return self.seed.deserialize(name.into_deserializer()).map(Name::Other);
         };
         if self.seen.contains(&own) {
@@ -208,9 +211,32 @@ impl<'de, K: DeserializeSeed<'de>> Visitor<'de> for NameSeed<'_, K> {
     }
 }
 
+/// Returns the sentence about a name that is like none of the members: it lists those of the tool, and those of the server.
+fn unlike_any(name: &str) -> Option<String> {
+    let one = MapDeserializer::<_, ValueError>::new(core::iter::once((name, ())));
+    let sentence = ServerConfig::deserialize(one).err()?.to_string();
+    let beginning = format!("unknown member `{name}`: expected one of ");
+    let servers = sentence.strip_prefix(&beginning)?;
+    let own = Own::ALL.iter().filter_map(|(_, names)| names.first().copied());
+    let own: String = own.flat_map(|name| ["`", name, "`, "]).collect();
+    Some(format!("{beginning}{own}{servers}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_like_no_member_is_answered_with_those_of_the_tool_and_of_the_server() {
+        let error = serde_json::from_str::<ConfigFile>(r#"{"threads": 2}"#).unwrap_err().to_string();
+        let list = error.strip_prefix("unknown member `threads`: expected one of ").unwrap();
+        for name in ["`listen`, ", "`tlsCert`, ", "`workers`, ", "`sidKey`, `path`, ", "`pingInterval`, "] {
+            assert!(list.contains(name), "{name}: {list}");
+        }
+        for name in ["pingInterval", "heartbeat", "pingIntervall"] {
+            assert_eq!(unlike_any(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn no_setting_of_the_server_looks_like_a_misspelled_one_of_the_tool() {

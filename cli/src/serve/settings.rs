@@ -1,5 +1,6 @@
 //! What `eio serve` does: the configuration file, and the options that override it.
 
+use std::path::Path;
 #[cfg(unix)]
 use std::path::PathBuf;
 
@@ -36,14 +37,31 @@ impl Settings {
         let heartbeat = options.timing.heartbeat(server.settings().heartbeat())?;
         let settings = Self { options, own, server, heartbeat };
         settings.check_address()?;
+        settings.check_certificate()?;
         Ok(settings)
+    }
+
+    /// Returns a sentence about the whole configuration file.
+    fn about_file(&self, sentence: &str) -> String {
+        let name = self.options.config.as_deref().unwrap_or(Path::new("the file"));
+        format!("{}: {sentence}", name.display())
+    }
+
+    fn check_certificate(&self) -> Result<(), String> {
+        let TlsFiles { tls_cert, tls_key } = self.tls();
+        // Of the options, each requires the other.
+        match (tls_cert, tls_key) {
+            (Some(_), None) => Err(self.about_file("it has `tlsCert`: expected `tlsKey` as well")),
+            (None, Some(_)) => Err(self.about_file("it has `tlsKey`: expected `tlsCert` as well")),
+            _ => Ok(()),
+        }
     }
 
     #[cfg(unix)]
     fn check_address(&self) -> Result<(), String> {
         let (options, own) = (&self.options, &self.own);
         if own.unix.is_some() && own.listen.is_some() {
-            return Err("the file has both `listen` and `unix`: expected one of them".to_owned());
+            return Err(self.about_file("it has both `listen` and `unix`: expected one of them"));
         }
         if options.unix_mode.is_some() && self.unix().is_none() {
             return Err("--unix-mode needs --unix".to_owned());

@@ -28,15 +28,9 @@ impl TlsFiles {
         if self.tls_cert.is_some() { self } else { others }
     }
 
-    /// Loads the certificate, if there is one.
+    /// Loads the certificate, if there is one. The settings have both files or neither.
     pub(super) fn load(&self) -> Result<Option<TlsCertificates>, String> {
-        let (certificate, key) = match (&self.tls_cert, &self.tls_key) {
-            (None, None) => return Ok(None),
-            (Some(certificate), Some(key)) => (certificate, key),
-            // Of the options, each requires the other.
-            (Some(_), None) => return Err("the file has `tlsCert`: expected `tlsKey` as well".to_owned()),
-            (None, Some(_)) => return Err("the file has `tlsKey`: expected `tlsCert` as well".to_owned()),
-        };
+        let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
         let certificates =
             TlsCertificates::from_pem_files(certificate, key).map_err(|error| error.to_string())?;
         Ok(Some(certificates.on_reload(|reloaded| match reloaded {

@@ -1,11 +1,11 @@
 //! Values of options and of members of the configuration file that must have a form.
 
-use core::num::NonZeroUsize;
+use core::fmt;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 /// Where to listen: a host and a port.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct HostAndPort(String);
 
@@ -50,7 +50,7 @@ impl TryFrom<String> for HostAndPort {
 }
 
 /// The permissions of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Mode(pub(crate) u32);
 
@@ -79,7 +79,7 @@ impl TryFrom<String> for Mode {
 }
 
 /// A host name that the server answers to, or `*`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct HostName(String);
 
@@ -114,28 +114,48 @@ impl TryFrom<String> for HostName {
 }
 
 /// The number of threads that serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "NonZeroUsize")]
-pub(crate) struct Workers(NonZeroUsize);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Workers(usize);
 
 impl Workers {
-    const EXPECTED: &str = "expected a number from 1 to 1024";
-
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
-        let workers: NonZeroUsize = text.parse().map_err(|_| Self::EXPECTED)?;
-        Self::try_from(workers)
+        text.parse().ok().and_then(Self::new).ok_or("expected a number from 1 to 1024")
+    }
+
+    fn new(workers: u64) -> Option<Self> {
+        usize::try_from(workers).ok().filter(|workers| (1..=1_024).contains(workers)).map(Self)
     }
 
     pub(crate) fn get(self) -> usize {
-        self.0.get()
+        self.0
     }
 }
 
-impl TryFrom<NonZeroUsize> for Workers {
-    type Error = &'static str;
+impl<'de> Deserialize<'de> for Workers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // YAML, asked for a number, would say less about a text.
+        deserializer.deserialize_any(WorkersVisitor)
+    }
+}
 
-    fn try_from(workers: NonZeroUsize) -> Result<Self, &'static str> {
-        if workers.get() <= 1_024 { Ok(Self(workers)) } else { Err(Self::EXPECTED) }
+struct WorkersVisitor;
+
+impl Visitor<'_> for WorkersVisitor {
+    type Value = Workers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number from 1 to 1024, without quotes")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Workers, E> {
+        Workers::new(number).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Workers, E> {
+        match u64::try_from(number) {
+            Ok(number) => self.visit_u64(number),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
+        }
     }
 }
 

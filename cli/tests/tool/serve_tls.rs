@@ -82,7 +82,7 @@ fn a_configuration_file_names_the_certificate_too() {
     for (given, expected) in [("tlsCert", "tlsKey"), ("tlsKey", "tlsCert")] {
         let file = directory.write("half.toml", &format!("{listen}\n{given} = '{certificate}'\n"));
         let errors = mistake(&["--config", &file]);
-        let sentence = format!("eio: the file has `{given}`: expected `{expected}` as well\n");
+        let sentence = format!("eio: {file}: it has `{given}`: expected `{expected}` as well\n");
         assert!(errors.starts_with(&sentence), "{errors}");
     }
 }

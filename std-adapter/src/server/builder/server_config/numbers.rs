@@ -63,8 +63,7 @@ impl<const LEAST: u64> Visitor<'_> for NumberVisitor<LEAST> {
     type Value = u64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number without quotes")?;
-        if LEAST > 0 { write!(f, ", at least {LEAST}") } else { Ok(()) }
+        write!(f, "a whole number without quotes, at least {LEAST}")
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {

@@ -220,7 +220,11 @@ const MISTAKES: &[(&str, &str)] = &[
     (r#"{"maxPayload": 5}"#, "maxPayload: maxPayload is too small: expected at least 6 bytes"),
     (
         r#"{"maxPayload": "1MB"}"#,
-        "maxPayload: invalid type: string \"1MB\", expected a whole number without quotes",
+        "maxPayload: invalid type: string \"1MB\", expected a whole number without quotes, at least 0",
+    ),
+    (
+        r#"{"maxPayload": -5}"#,
+        "maxPayload: invalid value: integer `-5`, expected a whole number without quotes, at least 0",
     ),
     (
         r#"{"maxSessions": 0}"#,
