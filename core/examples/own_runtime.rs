@@ -32,7 +32,9 @@ type Sessions = BTreeMap<String, Session>;
 
 #[allow(dead_code, reason = "the test includes this file and calls `serve`")]
 fn main() -> std::io::Result<()> {
-    serve(&TcpListener::bind("127.0.0.1:3000")?, || false)
+    let listener = TcpListener::bind("127.0.0.1:3000")?;
+    println!("listening on http://{}", listener.local_addr()?);
+    serve(&listener, || false)
 }
 
 struct Session {

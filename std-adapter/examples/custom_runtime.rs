@@ -4,7 +4,8 @@
 //! To stay short, it supports only WebSocket. It shows the caller's loop: read what is ready, then report the time, then
 //! write. A read timeout replaces the timer, because a blocking socket has no other way to wait for both.
 //!
-//! Run `cargo run --example custom_runtime`, and connect with `eio connect ws://127.0.0.1:3000` or any Engine.IO client.
+//! Run `cargo run --example custom_runtime`, and connect with `eio connect ws://127.0.0.1:3000` or any Engine.IO client
+//! that opens on WebSocket: those of JavaScript do with `transports: ["websocket"]`.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

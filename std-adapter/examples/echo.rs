@@ -8,6 +8,7 @@ use eio_tokio::{Server, Socket};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::builder(echo).eio3(true).build()?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
     server.serve(listener).await?;
     Ok(())
 }
@@ -18,5 +19,5 @@ async fn echo(mut socket: Socket) {
             break;
         }
     }
-    println!("{:?}", socket.closed().await);
+    println!("{} {}", socket.id().short(), socket.closed().await);
 }
