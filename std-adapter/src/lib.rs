@@ -48,7 +48,7 @@ pub use {futures_core, futures_sink};
 pub use rustls;
 pub use session::end::Disconnect;
 pub use session::metrics;
-pub use session::send::{SendError, SendErrorKind, TrySendError};
+pub use session::send::{SendBatchError, SendError, SendErrorKind, TrySendBatchError, TrySendError};
 #[cfg(feature = "stream")]
 pub use session::sink::{MessageSink, SinkError};
 pub use web::network::{InvalidNetwork, Network};

@@ -1,5 +1,6 @@
 //! The life of a session, for both roles: the task that drives it, and what that shares with everybody else.
 
+pub(crate) mod batch;
 pub(crate) mod close_frames;
 pub(crate) mod departing;
 pub(crate) mod driver;

@@ -292,7 +292,8 @@ impl ClientBuilder {
     }
 
     /// Sets how many sent messages, and how many bytes of them, wait for a transport before `send` waits and `try_send`
-    /// refuses. Default: 256 messages, 1 MiB. The message that reaches the limit is still accepted.
+    /// refuses. Default: 256 messages, 1 MiB. The message that reaches the limit is still accepted, and so is a whole
+    /// [batch](crate::ClientSocket::send_batch).
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
         self.limits.outbox_messages = messages;
         self.limits.outbox_bytes = bytes;

@@ -257,6 +257,8 @@ impl ClientSocket {
     }
 }
 
+crate::session::batch::batches!(ClientSocket);
+
 #[cfg(feature = "stream")]
 crate::session::sink::stream_and_sink!(ClientSocket: session.0);
 

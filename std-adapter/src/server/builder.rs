@@ -181,7 +181,8 @@ impl ServerBuilder {
     }
 
     /// Sets how many sent messages, and how many bytes of them, wait for a transport before `send` waits and `try_send`
-    /// refuses. Default: 256 messages, 1 MiB. The message that reaches the limit is still accepted.
+    /// refuses. Default: 256 messages, 1 MiB. The message that reaches the limit is still accepted, and so is a whole
+    /// [batch](crate::Socket::send_batch).
     #[must_use]
     pub fn outbox(mut self, messages: usize, bytes: usize) -> Self {
         self.sessions.limits.outbox_messages = messages;

@@ -287,6 +287,8 @@ impl Socket {
     }
 }
 
+crate::session::batch::batches!(Socket);
+
 #[cfg(feature = "stream")]
 crate::session::sink::stream_and_sink!(Socket: sender.shared);
 

@@ -30,6 +30,42 @@ macro_rules! handle {
                 self.shared.send_volatile(Outgoing::Message(message.into()))
             }
 
+            /// Sends several messages as one unit, as
+            #[doc = concat!("[`", stringify!($socket), "::send_batch`] does.")]
+            ///
+            /// # Errors
+            /// The same as for
+            #[doc = concat!("[`", stringify!($socket), "::send_batch`].")]
+            pub fn send_batch(
+                &self,
+                messages: impl IntoIterator<Item = impl Into<Message>>,
+            ) -> impl Future<Output = Result<(), crate::session::send::SendBatchError>> {
+                self.shared.send_batch(crate::session::batch::collect(messages))
+            }
+
+            /// Sends several messages as one unit if the outbox has room now, as
+            #[doc = concat!("[`", stringify!($socket), "::try_send_batch`] does.")]
+            ///
+            /// # Errors
+            /// The same as for
+            #[doc = concat!("[`", stringify!($socket), "::try_send_batch`].")]
+            pub fn try_send_batch(
+                &self,
+                messages: impl IntoIterator<Item = impl Into<Message>>,
+            ) -> Result<(), crate::session::send::TrySendBatchError> {
+                self.shared.try_send_batch(crate::session::batch::collect(messages))
+            }
+
+            /// Sends several messages as one unit only if the transport takes the first of them at once. Returns whether
+            /// they were sent, as
+            #[doc = concat!("[`", stringify!($socket), "::send_batch_volatile`] does.")]
+            pub fn send_batch_volatile(
+                &self,
+                messages: impl IntoIterator<Item = impl Into<Message>>,
+            ) -> bool {
+                self.shared.send_batch_volatile(crate::session::batch::collect(messages))
+            }
+
             /// Waits until every message that was sent before this call has been passed on, as
             #[doc = concat!("[`", stringify!($socket), "::flush`] does.")]
             ///

@@ -218,6 +218,14 @@ impl Mailbox {
         self.wake_task_for_request();
     }
 
+    /// Puts messages into the outbox, one behind the other.
+    pub(crate) fn post_all(&mut self, messages: impl Iterator<Item = Outgoing>) {
+        for outgoing in messages {
+            self.outbox.push(outgoing);
+        }
+        self.wake_task_for_request();
+    }
+
     /// Takes the oldest messages for an HTTP request, at most `at_most`.
     pub(crate) fn take_outgoing(&mut self, at_most: usize) -> Queue<Outgoing> {
         let taken = self.outbox.take_first(at_most);

@@ -31,17 +31,19 @@ impl<K: Kind> Shared<K> {
 
     /// Sends a message if the transport takes it at once. Returns whether it was sent.
     pub(crate) fn send_volatile(&self, outgoing: Outgoing) -> bool {
-        let context = &self.context;
-        let sent = self.send_if(outgoing, |Inner { mail, view, slots }| {
-            !view.is_stuck
-                && mail.outbox.has_room(K::limits(context))
-                && K::carries_now(context, slots, mail, view.transport)
-        });
-        sent.is_ok()
+        self.send_if(outgoing, |inner| inner.takes_now(&self.context)).is_ok()
     }
 }
 
 impl<K: Kind> Inner<K> {
+    /// Returns whether the transport would take one more message at once.
+    pub(crate) fn takes_now(&self, context: &K::Context) -> bool {
+        let Self { mail, view, slots } = self;
+        !view.is_stuck
+            && mail.outbox.has_room(K::limits(context))
+            && K::carries_now(context, slots, mail, view.transport)
+    }
+
     /// Notes what a pass of the session's task has written.
     pub(crate) fn note_written(&mut self, written: Written) {
         self.view.is_stuck = written.is_stuck;

@@ -1,4 +1,6 @@
-//! The errors of sending a message.
+//! The errors of sending a message, or several as one unit.
+
+use core::fmt;
 
 use crate::wire::message::Message;
 
@@ -49,4 +51,43 @@ pub enum TrySendError {
     /// The session refuses the message, and will not send it.
     #[error("{0}")]
     Refused(SendError),
+}
+
+/// The error of [`Socket::send_batch`](crate::Socket::send_batch), which contains all messages and the reason. None of them
+/// was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub struct SendBatchError {
+    /// The messages, unchanged and in order.
+    pub messages: Vec<Message>,
+    /// The position in `messages` of the first message that the session refuses. 0 if the session refuses every message.
+    pub index: usize,
+    /// The reason.
+    pub kind: SendErrorKind,
+}
+
+impl fmt::Display for SendBatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { index, kind, .. } = self;
+        match kind {
+            SendErrorKind::Session(_) => write!(f, "the batch was not sent: {kind}"),
+            SendErrorKind::Separator { .. } | SendErrorKind::TooLarge { .. } => {
+                write!(f, "the batch was not sent because of its message at index {index}: {kind}")
+            }
+        }
+    }
+}
+
+/// The error of [`Socket::try_send_batch`](crate::Socket::try_send_batch), which contains all messages. None of them was
+/// sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrySendBatchError {
+    /// The outbox is full. The session is fine: try again later, or use
+    /// [`Socket::send_batch`](crate::Socket::send_batch).
+    #[error("the outbox is full")]
+    Full(Vec<Message>),
+    /// The session refuses a message of the batch, and will not send it.
+    #[error("{0}")]
+    Refused(SendBatchError),
 }

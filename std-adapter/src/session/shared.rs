@@ -307,9 +307,11 @@ impl<K: Kind> Inner<K> {
 
     /// Returns why the session refuses a message, or `None` if it accepts it.
     fn why_not(&self, now: Instant, message: &Message, context: &K::Context) -> Option<SendErrorKind> {
-        if let Some(kind) = self.refuses_all(now) {
-            return Some(kind);
-        }
+        self.refuses_all(now).or_else(|| self.why_not_this(message, context))
+    }
+
+    /// Returns why a session that accepts messages refuses this one, or `None` if it accepts it.
+    pub(crate) fn why_not_this(&self, message: &Message, context: &K::Context) -> Option<SendErrorKind> {
         if self.view.transport == Transport::Polling
             && let Some(at) = separator(K::revision(context), message)
         {

@@ -1,6 +1,7 @@
 //! The client over real sockets: against our own server, and against scripted servers that misbehave.
 
 mod balancers;
+mod batches;
 mod ends;
 mod events;
 mod failed_requests;

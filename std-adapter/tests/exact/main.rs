@@ -4,6 +4,7 @@ mod support;
 
 mod answers;
 mod application;
+mod batches;
 mod callbacks;
 mod cancellation;
 mod cancelled_requests;

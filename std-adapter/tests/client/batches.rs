@@ -1,0 +1,84 @@
+//! Several messages of a client that are sent as one unit.
+
+use eio_tokio::{ClientSender, Message, SendErrorKind, Server, Socket, TrySendBatchError};
+use tokio::sync::mpsc;
+
+use crate::support::{Way, echo, serve};
+
+async fn send(sender: ClientSender, task: u8) {
+    for round in 0..50_u8 {
+        let attachments = (0..4).map(|place| Message::binary(vec![task, round, place]));
+        let event = Message::text(format!("{task} {round}"));
+        sender.send_batch([event].into_iter().chain(attachments)).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_of_several_tasks_do_not_interleave_over_any_transport() {
+    for way in Way::ALL {
+        let (received, mut messages) = mpsc::unbounded_channel();
+        let collect = move |mut socket: Socket| {
+            let received = received.clone();
+            async move {
+                while let Ok(message) = socket.recv().await {
+                    let _ = received.send(message);
+                }
+            }
+        };
+        let (_server, address) = serve(Server::builder(collect)).await;
+        let socket = way.client(address).outbox(3, 1_000_000).build().unwrap().connect().await.unwrap();
+        let tasks = [1, 2].map(|task| tokio::spawn(send(socket.sender(), task)));
+        let alone = tokio::spawn({
+            let sender = socket.sender();
+            async move {
+                for _ in 0..50 {
+                    sender.send("alone").await.unwrap();
+                }
+            }
+        });
+        let mut batches = 0;
+        for _ in 0..150 {
+            let event = messages.recv().await.unwrap();
+            let Some((task, round)) = event.as_text().unwrap().split_once(' ') else { continue };
+            let [task, round] = [task, round].map(|number| number.parse::<u8>().unwrap());
+            for place in 0..4 {
+                let attachment = messages.recv().await.unwrap();
+                assert_eq!(attachment, Message::binary(vec![task, round, place]), "{way:?}");
+            }
+            batches += 1;
+        }
+        assert_eq!(batches, 100, "{way:?}");
+        for task in tasks.into_iter().chain([alone]) {
+            task.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_the_server_would_not_take_refuses_its_whole_batch() {
+    let (_server, address) = serve(Server::builder(echo).max_payload(1_000)).await;
+    for way in [Way::Polling, Way::WebSocket] {
+        let mut socket = way.client(address).build().unwrap().connect().await.unwrap();
+        let large = || ["small".to_owned(), "x".repeat(1_000)];
+        let error = socket.send_batch(large()).await.unwrap_err();
+        assert_eq!((error.index, &error.kind), (1, &SendErrorKind::TooLarge { max_payload: 1_000 }));
+        assert_eq!(error.messages, large().map(Message::from));
+        assert_eq!(socket.sender().try_send_batch(large()), Err(TrySendBatchError::Refused(error)));
+        assert!(!socket.send_batch_volatile(large()));
+        // Together they may be larger than a payload.
+        assert!(socket.send_batch_volatile(["a", "b", "c"].map(|letter| letter.repeat(500))));
+        for letter in ["a", "b", "c"] {
+            assert_eq!(socket.recv().await.unwrap(), Message::from(letter.repeat(500)), "{way:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_outbox_gives_the_whole_batch_back() {
+    let (_server, address) = serve(Server::builder(echo)).await;
+    let socket = Way::Polling.client(address).outbox(2, 1_000_000).build().unwrap().connect().await.unwrap();
+    socket.try_send("alone").unwrap();
+    socket.try_send_batch(["a", "b"]).unwrap();
+    let full = socket.try_send_batch(["c", "d"]);
+    assert_eq!(full, Err(TrySendBatchError::Full(vec!["c".into(), "d".into()])));
+}
