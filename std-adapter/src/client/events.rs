@@ -6,18 +6,12 @@ use crate::client::config::OnEvent;
 use crate::client::event::ClientEvent;
 use crate::client::handshake::ShortSid;
 use crate::session::end::log_end;
-use crate::session::guard::guarded;
+use crate::session::guard::reported;
 use crate::wire::targets;
 
 /// Reports an event to both. Returns `false` if one of them panicked.
 pub(crate) fn tell(event: &ClientEvent, sid: &str, on_event: Option<&OnEvent>) -> bool {
-    let run = |callback, code: &dyn Fn()| match guarded(code) {
-        Ok(()) => true,
-        Err(panicked) => {
-            panicked.report(callback, ShortSid(sid));
-            false
-        }
-    };
+    let run = |callback, code: &dyn Fn()| reported(callback, ShortSid(sid), code).is_some();
     // A panic of one receiver does not keep the event from the other.
     let logged = run("tracing", &|| log(event, sid));
     let heard = on_event.is_none_or(|on_event| run("on_event", &|| on_event(event.clone())));

@@ -12,7 +12,7 @@ use http::{HeaderMap, header};
 use crate::server::decision::{Admission, Decide};
 use crate::server::registered::Registered;
 use crate::server::sessions::{ServerContext, ServerShared, Session};
-use crate::session::guard::{Guarded, Named, guarded};
+use crate::session::guard::{Guarded, Named, reported};
 use crate::web::peer_addr::PeerAddr;
 use crate::web::request::{NamedSession, Query};
 use crate::web::respond::{BadRequest, Refusal};
@@ -181,10 +181,7 @@ pub(super) fn open_text(server: &ServerShared, session: &Session) -> Result<Stri
 
 /// Runs a callback of the application that a request waits for.
 pub(super) fn callback<T>(name: &'static str, code: impl FnOnce() -> T) -> Result<T, Refusal> {
-    guarded(code).map_err(|panicked| {
-        panicked.report(name, "-");
-        Refusal::Internal
-    })
+    reported(name, "-", code).ok_or(Refusal::Internal)
 }
 
 /// Returns the address that a request came from, if it is known.

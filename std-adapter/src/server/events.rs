@@ -12,7 +12,7 @@ use crate::server::observer::Observer;
 use crate::server::sessions::Session;
 use crate::server::socket::Sender;
 use crate::session::end::log_end;
-use crate::session::guard::guarded;
+use crate::session::guard::reported;
 use crate::session::happening::Happening;
 use crate::session::metrics;
 use crate::wire::targets;
@@ -31,13 +31,7 @@ pub(crate) fn tell(
     observer: Option<&dyn Observer>,
 ) -> bool {
     let context = &session.context;
-    let run = |callback, code: &dyn Fn()| match guarded(code) {
-        Ok(()) => true,
-        Err(panicked) => {
-            panicked.report(callback, context.id.short());
-            false
-        }
-    };
+    let run = |callback, code: &dyn Fn()| reported(callback, context.id.short(), code).is_some();
     // A panic of one receiver does not keep the event from the others.
     let logged = run("tracing", &|| log(session, happening));
     let counted = run("metrics", &|| count(session, happening));
@@ -116,9 +110,7 @@ fn log_refused(request: &RefusedRequest<'_>) {
 
 /// Runs application code for an event outside of a session. Its panic ends nothing.
 fn without_session(callback: &'static str, code: impl FnOnce()) {
-    if let Err(panicked) = guarded(code) {
-        panicked.report(callback, "-");
-    }
+    let _ = reported(callback, "-", code);
 }
 
 fn log(session: &Session, happening: Happening<'_>) {

@@ -20,6 +20,15 @@ pub(crate) fn guarded<T>(code: impl FnOnce() -> T) -> Result<T, Panicked> {
     panic::catch_unwind(AssertUnwindSafe(code)).map_err(Panicked::new)
 }
 
+/// Runs application code. [Reports](Panicked::report) its panic, and returns `None` then.
+pub(crate) fn reported<T>(
+    callback: &'static str,
+    session: impl core::fmt::Display,
+    code: impl FnOnce() -> T,
+) -> Option<T> {
+    guarded(code).inspect_err(|panicked| panicked.report(callback, session)).ok()
+}
+
 impl Panicked {
     fn new(payload: Box<dyn Any + Send>) -> Self {
         let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {

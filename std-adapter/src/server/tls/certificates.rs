@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::server::tls::error::TlsFileError;
 use crate::server::tls::files::{Contents, Files, Loaded, Read, between};
-use crate::session::guard::guarded;
+use crate::session::guard::reported;
 use crate::wire::targets;
 
 /// HTTP/2 in ALPN (RFC 9113 section 3.1).
@@ -182,10 +182,8 @@ impl TlsCertificates {
     }
 
     fn tell(&self, reloaded: Result<(), &TlsFileError>) {
-        if let Some(on_reload) = &self.on_reload
-            && let Err(panicked) = guarded(|| on_reload(reloaded))
-        {
-            panicked.report("on_reload", "-");
+        if let Some(on_reload) = &self.on_reload {
+            let _ = reported("on_reload", "-", || on_reload(reloaded));
         }
     }
 
