@@ -11,6 +11,7 @@ use crate::session::end::Disconnect;
 use crate::session::kind::Kind;
 use crate::session::send::{SendError, TrySendError};
 use crate::session::shared::Shared;
+use crate::session::waiting::poll_until;
 use crate::wire::message::Message;
 use crate::wire::outgoing::Outgoing;
 
@@ -162,27 +163,9 @@ impl MessageSink {
     }
 
     /// Calls `look` now and after every change, until it returns a value.
-    fn poll_until<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut look: impl FnMut(&dyn Outlet) -> Option<T>,
-    ) -> Poll<T> {
-        loop {
-            if let Some(seen) = look(&*self.session) {
-                self.change = None;
-                return Poll::Ready(seen);
-            }
-            if let Some(change) = &mut self.change {
-                ready!(change.as_mut().poll(cx));
-                self.change = None;
-            } else {
-                let mut change = Arc::clone(&self.session).changed();
-                // Polled before the next look, so that a change in between is not missed.
-                if change.as_mut().poll(cx).is_pending() {
-                    self.change = Some(change);
-                }
-            }
-        }
+    fn poll_until<T>(&mut self, cx: &mut Context<'_>, look: impl Fn(&dyn Outlet) -> Option<T>) -> Poll<T> {
+        let Self { session, change, .. } = self;
+        poll_until(change, cx, || look(&**session), || Arc::clone(session).changed())
     }
 }
 

@@ -29,17 +29,31 @@ impl<T, L: FnMut() -> Option<T> + Unpin> Future for Until<'_, L> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let Self { changed, look, change } = &mut *self;
-        loop {
-            if let Some(seen) = look() {
-                return Poll::Ready(seen);
-            }
-            if let Some(awaited) = change {
-                ready!(awaited.as_mut().poll(cx));
-                *change = None;
-            } else {
-                // Registered before the next call, so that a change in between is not missed.
-                let awaited = change.insert(Box::pin(changed.notified()));
-                awaited.as_mut().enable();
+        poll_until(change, cx, look, || Box::pin(changed.notified()))
+    }
+}
+
+/// Calls `look` now and after every change, until it returns a value. `change` is the caller's place among those that wait,
+/// if it has one, and `wait` makes one: a future that is ready after the next change.
+pub(crate) fn poll_until<T, C: Future<Output = ()> + ?Sized>(
+    change: &mut Option<Pin<Box<C>>>,
+    cx: &mut Context<'_>,
+    mut look: impl FnMut() -> Option<T>,
+    wait: impl Fn() -> Pin<Box<C>>,
+) -> Poll<T> {
+    loop {
+        if let Some(seen) = look() {
+            *change = None;
+            return Poll::Ready(seen);
+        }
+        if let Some(awaited) = change {
+            ready!(awaited.as_mut().poll(cx));
+            *change = None;
+        } else {
+            let mut awaited = wait();
+            // Polled before the next look, so that a change in between is not missed.
+            if awaited.as_mut().poll(cx).is_pending() {
+                *change = Some(awaited);
             }
         }
     }
