@@ -4,6 +4,8 @@
 pub(crate) mod places;
 #[cfg(feature = "server")]
 pub(crate) mod stream;
+#[cfg(test)]
+pub(crate) mod test_configs;
 
 use core::task::Poll;
 use std::io::{self, Read as _};
@@ -42,47 +44,29 @@ pub(crate) fn read_now<S: SideData>(
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::sync::Arc;
 
-    use rustls::crypto::ring;
-    use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
-    use rustls::{
-        ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
-    };
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConnection, ServerConnection, StreamOwned};
 
+    use super::test_configs::configs;
     use super::*;
 
     type Client = StreamOwned<ClientConnection, std::net::TcpStream>;
 
     /// Opens a TLS connection without any runtime. Returns both ends, and the server's socket.
     fn connected() -> (Client, ServerConnection, Socket) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let (certificate, key) = (made.cert.der().clone(), made.signing_key.serialize_der());
-        let provider = Arc::new(ring::default_provider());
-        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], PrivatePkcs8KeyDer::from(key).into())
-            .unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate).unwrap();
-        let client = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let (server, client) = configs();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let client = std::thread::spawn(move || {
             let name = ServerName::try_from("localhost").unwrap();
-            let connection = ClientConnection::new(Arc::new(client), name).unwrap();
+            let connection = ClientConnection::new(client, name).unwrap();
             let mut client = StreamOwned::new(connection, std::net::TcpStream::connect(address).unwrap());
             client.write_all(b"hello").unwrap();
             client
         });
         let mut socket = listener.accept().unwrap().0;
-        let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+        let mut server = ServerConnection::new(server).unwrap();
         while server.is_handshaking() {
             server.complete_io(&mut socket).unwrap();
         }

@@ -172,41 +172,25 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
-    use rustls::crypto::ring;
-    use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
-    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use rustls::pki_types::ServerName;
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::carrier::dialed::Link;
     use crate::carrier::tls::places::Places;
+    use crate::carrier::tls::test_configs::configs;
 
     /// The client's and the server's stream of one TLS connection.
     async fn over_tls() -> [Stream; 2] {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let (certificate, key) = (made.cert.der().clone(), made.signing_key.serialize_der());
-        let provider = Arc::new(ring::default_provider());
-        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], PrivatePkcs8KeyDer::from(key).into())
-            .unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate).unwrap();
-        let client = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let (server, client) = configs();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let place = Places::enter(&Places::new(1), None).await.unwrap();
         let accepted = listener.accept().await.unwrap().0;
-        let accepted = TlsStream::accept(accepted, Arc::new(server), Duration::from_secs(10), place);
+        let accepted = TlsStream::accept(accepted, server, Duration::from_secs(10), place);
         let mut server = Stream::Tls { stream: accepted, _permit: None };
         let link = Link::socket(socket, &Arc::new(AtomicBool::new(false)));
-        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        let connector = tokio_rustls::TlsConnector::from(client);
         let name = ServerName::try_from("localhost").unwrap();
         // The handshake of the server runs with its first write.
         let (client, written) =
