@@ -9,7 +9,7 @@ use ring::hmac;
 const HASH_BYTES: usize = 8;
 
 /// The options about the names of sessions.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct SidOptions {
     /// Print the whole sid of each session, instead of its beginning
     ///
@@ -54,12 +54,6 @@ impl Sids {
             *shown = *byte;
         }
         SidLabel { hash, is_shown: self.are_shown }
-    }
-}
-
-impl Default for Sids {
-    fn default() -> Self {
-        Self::new(&SidOptions::default())
     }
 }
 

@@ -24,7 +24,6 @@ const MAX_ENDED: usize = 50;
 const MAX_BEATS: usize = 30;
 
 /// The data of the page. All times are from one clock.
-#[derive(Default)]
 pub(crate) struct Dashboard {
     sids: Sids,
     inner: Mutex<Inner>,
