@@ -15,7 +15,7 @@ use crate::web::origins::AllowedOrigins;
 use crate::wire::payload::separator;
 
 /// The shortest idle time that can be announced.
-const MIN_IDLE: Duration = Duration::from_secs(1);
+pub(super) const MIN_IDLE: Duration = Duration::from_secs(1);
 
 /// The most headers that a request may be allowed to have: hyper reserves 32 bytes for each, for every request.
 const MAX_HEADERS: usize = 10_000;

@@ -15,6 +15,7 @@ use eio_core::handshake::Transport;
 use eio_core::settings::{HeartbeatError, ServerSettings, SettingsError};
 use eio_core::{Heartbeat, Liveness};
 use http::HeaderMap;
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use self::names::Named;
@@ -109,7 +110,7 @@ pub struct ServerConfig {
 impl<'de> Deserialize<'de> for ServerConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let members = Members::deserialize(Named(deserializer))?;
-        members.heartbeat().map_err(serde::de::Error::custom)?;
+        members.heartbeat().map_err(D::Error::custom)?;
         Ok(Self { members })
     }
 }
@@ -190,6 +191,17 @@ struct Members {
     compression_threshold: Option<usize>,
     #[cfg(feature = "http2")]
     http2: Option<bool>,
+}
+
+/// Returns the value of a setting of the core, which checks its bounds.
+fn within_bounds<T: Copy, E: Error>(
+    set: impl Fn(ServerSettings, T) -> Result<ServerSettings, SettingsError>,
+    given: Option<T>,
+) -> Result<Option<T>, E> {
+    match given.map(|value| set(ServerSettings::DEFAULT, value)) {
+        Some(Err(error)) => Err(E::custom(error)),
+        _ => Ok(given),
+    }
 }
 
 impl Members {

@@ -2,9 +2,10 @@
 
 use core::fmt;
 
-use eio_core::settings::{ServerSettings, SettingsError};
+use eio_core::settings::ServerSettings;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
+use super::within_bounds;
 use crate::server::connection::MIN_HEAD;
 
 /// Reads a number that is at least 1.
@@ -23,11 +24,11 @@ pub(super) fn request_head<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 }
 
 pub(super) fn max_payload<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    within_bounds(ServerSettings::with_max_payload, deserializer)
+    within_bounds(ServerSettings::with_max_payload, any(deserializer)?)
 }
 
 pub(super) fn max_packets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    within_bounds(ServerSettings::with_max_packets, deserializer)
+    within_bounds(ServerSettings::with_max_packets, any(deserializer)?)
 }
 
 fn at_least<'de, const LEAST: u64, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
@@ -36,15 +37,11 @@ fn at_least<'de, const LEAST: u64, D: Deserializer<'de>>(deserializer: D) -> Res
     Ok(number.map(|number| usize::try_from(number.0).unwrap_or(usize::MAX)))
 }
 
-/// Reads a number of the core's settings, which checks its bounds.
-fn within_bounds<'de, D: Deserializer<'de>>(
-    change: impl Fn(ServerSettings, u32) -> Result<ServerSettings, SettingsError>,
-    deserializer: D,
-) -> Result<Option<u32>, D::Error> {
-    let Some(Number::<0>(number)) = Deserialize::deserialize(deserializer)? else { return Ok(None) };
+/// Reads any number.
+fn any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let number = Option::<Number<0>>::deserialize(deserializer)?;
     // A number above `u32::MAX` is above every limit, too.
-    let number = u32::try_from(number).unwrap_or(u32::MAX);
-    change(ServerSettings::DEFAULT, number).map(|_| Some(number)).map_err(D::Error::custom)
+    Ok(number.map(|number| u32::try_from(number.0).unwrap_or(u32::MAX)))
 }
 
 /// A whole number, at least `LEAST`.

@@ -212,7 +212,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "pingInterval: invalid type: floating point `5.5`, expected a time such as \"5s\" or \"500ms\", or a whole \
              number of milliseconds",
     ),
-    (r#"{"pingTimeout": 0}"#, "pingTimeout: 0s is too short: expected at least 1 ms"),
+    (r#"{"pingTimeout": 0}"#, "pingTimeout: 0s is too short: expected at least 1ms"),
     (r#"{"pingTimeout": -5}"#, "pingTimeout: invalid value: integer `-5`, expected a time such as"),
     (r#"{"pingTimeout": "30 days"}"#, ".: pingInterval + pingTimeout is above 2147483647 ms"),
     (r#"{"upgradeTimeout": "0s"}"#, "upgradeTimeout: upgradeTimeout is too small: expected at least 1 ms"),

@@ -3,8 +3,11 @@
 use core::fmt;
 use std::time::Duration;
 
-use eio_core::settings::{ServerSettings, SettingsError};
+use eio_core::settings::ServerSettings;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+
+use super::within_bounds;
+use crate::server::builder::build;
 
 /// Reads any time.
 pub(super) fn any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -13,12 +16,12 @@ pub(super) fn any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<D
 
 /// Reads a time that is not zero.
 pub(super) fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    at_least(Duration::from_millis(1), "expected at least 1 ms", deserializer)
+    at_least(Duration::from_millis(1), any(deserializer)?)
 }
 
 /// Reads how long a connection is kept between two requests.
 pub(super) fn idle_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    at_least(Duration::from_secs(1), "expected at least 1s", deserializer)
+    at_least(build::MIN_IDLE, any(deserializer)?)
 }
 
 /// Reads a period of the heartbeat. [`Heartbeat::new`](eio_core::Heartbeat::new) checks both together.
@@ -35,19 +38,19 @@ pub(super) fn period<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 pub(super) fn upgrade_timeout<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
-    within_bounds(ServerSettings::with_upgrade_timeout, deserializer)
+    within_bounds(ServerSettings::with_upgrade_timeout, any(deserializer)?)
 }
 
 pub(super) fn close_timeout<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
-    within_bounds(ServerSettings::with_close_timeout, deserializer)
+    within_bounds(ServerSettings::with_close_timeout, any(deserializer)?)
 }
 
 pub(super) fn app_stall_timeout<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
-    within_bounds(ServerSettings::with_app_stall_timeout, deserializer)
+    within_bounds(ServerSettings::with_app_stall_timeout, any(deserializer)?)
 }
 
 /// Reads a time that needs a unit, because other servers count this one in seconds.
@@ -55,29 +58,14 @@ pub(super) fn max_age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     Ok(Option::<TimeWithUnit>::deserialize(deserializer)?.map(|time| time.0))
 }
 
-fn at_least<'de, D: Deserializer<'de>>(
-    least: Duration,
-    expected: &str,
-    deserializer: D,
-) -> Result<Option<Duration>, D::Error> {
-    match any(deserializer)? {
-        Some(time) if time < least => Err(D::Error::custom(format_args!(
-            "{} is too short: {expected}",
-            humantime::format_duration(time)
+fn at_least<E: Error>(least: Duration, given: Option<Duration>) -> Result<Option<Duration>, E> {
+    match given {
+        Some(time) if time < least => Err(E::custom(format_args!(
+            "{} is too short: expected at least {}",
+            humantime::format_duration(time),
+            humantime::format_duration(least)
         ))),
-        time => Ok(time),
-    }
-}
-
-/// Reads a time of the core's settings, which checks its bounds.
-fn within_bounds<'de, D: Deserializer<'de>>(
-    change: impl Fn(ServerSettings, Duration) -> Result<ServerSettings, SettingsError>,
-    deserializer: D,
-) -> Result<Option<Duration>, D::Error> {
-    let time = any(deserializer)?;
-    match time.map(|time| change(ServerSettings::DEFAULT, time)) {
-        Some(Err(error)) => Err(D::Error::custom(error)),
-        _ => Ok(time),
+        given => Ok(given),
     }
 }
 
