@@ -4,8 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use eio_core::handshake::Transport;
-use serde::de::value::StrDeserializer;
-use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
 use super::texts::{FromText, Text};
 use crate::web::origins::{AllowedOrigins, OriginPattern};
@@ -69,11 +68,17 @@ pub(super) struct OneOrMany<T>(pub(super) Vec<T>);
 
 impl<'de, T: FromText> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
+        deserializer.deserialize_any(OneOrManyVisitor::new())
     }
 }
 
-struct OneOrManyVisitor<T>(PhantomData<T>);
+pub(super) struct OneOrManyVisitor<T>(PhantomData<T>);
+
+impl<T> OneOrManyVisitor<T> {
+    pub(super) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
 
 impl<'de, T: FromText> Visitor<'de> for OneOrManyVisitor<T> {
     type Value = OneOrMany<T>;
@@ -83,8 +88,7 @@ impl<'de, T: FromText> Visitor<'de> for OneOrManyVisitor<T> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<OneOrMany<T>, E> {
-        let one: StrDeserializer<'_, E> = text.into_deserializer();
-        Text::deserialize(one).map(|text| OneOrMany(vec![text.0]))
+        T::from_text(text).map(|one| OneOrMany(vec![one])).map_err(E::custom)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany<T>, A::Error> {

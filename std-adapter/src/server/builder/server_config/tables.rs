@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::lists::{OneOrMany, values};
+use super::lists::{OneOrMany, OneOrManyVisitor, values};
 use super::names::Named;
 use super::numbers::Number;
 use super::texts::{FromText, Text};
@@ -86,15 +86,11 @@ impl<'de> Visitor<'de> for CorsOriginsVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Cors, E> {
-        CorsOrigin::from_text(text).map(|origin| cors_for([origin])).map_err(E::custom)
+        OneOrManyVisitor::new().visit_str(text).map(cors_for)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cors, A::Error> {
-        let mut origins = Vec::new();
-        while let Some(Text(origin)) = list.next_element()? {
-            origins.push(origin);
-        }
-        Ok(cors_for(origins))
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Cors, A::Error> {
+        OneOrManyVisitor::new().visit_seq(list).map(cors_for)
     }
 }
 
@@ -111,7 +107,7 @@ impl FromText for CorsOrigin {
     }
 }
 
-fn cors_for(origins: impl IntoIterator<Item = CorsOrigin>) -> Cors {
+fn cors_for(OneOrMany(origins): OneOrMany<CorsOrigin>) -> Cors {
     let mut patterns = Vec::new();
     for origin in origins {
         match origin {
