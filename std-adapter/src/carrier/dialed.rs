@@ -116,6 +116,11 @@ impl Dialed {
         }
     }
 
+    /// Returns whether there is no TLS.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
     /// Returns whether this is a socket without TLS above it.
     pub(crate) fn is_plain_socket(&self) -> bool {
         matches!(self, Self::Plain(Plain { link: Link::Socket(_), .. }))
@@ -131,17 +136,6 @@ impl Dialed {
                 let (link, session) = stream.get_mut();
                 link.system().map_or(Poll::Pending, |socket| tls::read_now(session, &socket, room))
             }
-        }
-    }
-
-    /// Sends the `close_notify` of TLS.
-    pub(crate) fn poll_close_notify(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        #[cfg(not(feature = "tls"))]
-        let _ = cx;
-        match self {
-            Self::Plain(_) => Poll::Ready(Ok(())),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
         }
     }
 

@@ -149,12 +149,9 @@ impl Stream {
         match self {
             #[cfg(feature = "server")]
             Self::Socket { .. } => Poll::Ready(Ok(())),
-            #[cfg(all(feature = "server", feature = "tls"))]
-            Self::Tls { stream, .. } => Pin::new(stream).poll_shutdown(cx),
             #[cfg(feature = "client")]
-            Self::Dialed(stream) => stream.poll_close_notify(cx),
-            #[cfg(feature = "server")]
-            Self::Other(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Dialed(stream) if stream.is_plain() => Poll::Ready(Ok(())),
+            _ => self.poll_shutdown(cx),
         }
     }
 
