@@ -54,11 +54,7 @@ pub struct TlsCertificates {
 }
 
 /// What was found in the files. An error is told apart by its text.
-#[derive(Clone, PartialEq, Eq)]
-enum Seen {
-    Contents(Contents),
-    Error(String),
-}
+type Seen = Result<Contents, String>;
 
 impl TlsCertificates {
     /// Loads a certificate and its key.
@@ -85,7 +81,7 @@ impl TlsCertificates {
             loaded,
             http2: false,
             on_reload: None,
-            in_use: Seen::Contents(contents),
+            in_use: Ok(contents),
             changed: None,
             reported: None,
             has_reported_expiry: false,
@@ -143,10 +139,7 @@ impl TlsCertificates {
     /// Takes the files into use if they have changed, have settled, and are right.
     fn judge(&mut self, read: Read) -> Option<Arc<ServerConfig>> {
         let now = UnixTime::now();
-        let seen = match &read {
-            Ok(contents) => Seen::Contents(contents.clone()),
-            Err(error) => Seen::Error(error.to_string()),
-        };
+        let seen = read.clone().map_err(|error| error.to_string());
         if seen == self.in_use {
             (self.changed, self.reported) = (None, None);
             self.tell_expiry(now);
