@@ -57,8 +57,7 @@ pub struct ClientCertificates(Arc<[CertificateDer<'static>]>);
 
 impl ClientCertificates {
     fn of(connection: &ServerConnection) -> Option<Self> {
-        let certificates = connection.peer_certificates()?;
-        Some(Self(certificates.iter().map(|certificate| certificate.clone().into_owned()).collect()))
+        connection.peer_certificates().map(|certificates| Self(certificates.into()))
     }
 
     /// Returns the certificates in DER form. The first one is the client's own.
