@@ -42,7 +42,8 @@ impl WebSocketIo {
             self.fill(&mut batch, source)?;
             if batch.is_empty() {
                 BATCH.set(Some(batch));
-                return self.stream.poll_flush(cx);
+                // Everything is flushed already.
+                return Poll::Ready(Ok(()));
             }
             let has_room = !batch.is_full();
             match batch.poll_write(&mut self.stream, cx, source) {
