@@ -125,7 +125,7 @@ async fn handshake(
         let cookie = cookie.header(session.context.id).ok_or_else(|| Refusal::impossible("the cookie"))?;
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
-    append_all(response.headers_mut(), headers);
+    append_all(response.headers_mut(), &headers);
     callback("on_initial_headers", || server.http.add_initial_headers(head, response.headers_mut()))?;
     let span = span(&session);
     if let Some(engine) = session.hand_over() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use eio_core::handshake::Transport;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -185,7 +185,8 @@ where
                 })
             }
         };
-        put_all(response.headers_mut(), headers);
+        // They replace headers of the same names.
+        response.headers_mut().extend(headers);
         if !is_http1 {
             // HTTP/2 forbids it (RFC 9113 section 8.2.2).
             response.headers_mut().remove(header::CONNECTION);
@@ -217,24 +218,6 @@ fn headers_panicked(server: &ServerShared, parts: &Parts) -> Response<Body> {
     let asked = transport_of(parts);
     refusals::tell(server, &Refusal::Internal, asked, parts);
     Refusal::Internal.response(asked)
-}
-
-/// Adds the headers in `more`. They replace headers of the same names.
-fn put_all(headers: &mut HeaderMap, more: HeaderMap) {
-    let mut name = None;
-    for (next, value) in more {
-        match (next, &name) {
-            (Some(next), _) => {
-                headers.insert(&next, value);
-                name = Some(next);
-            }
-            // Another value of the last name.
-            (None, Some(name)) => {
-                headers.append(name, value);
-            }
-            (None, None) => {}
-        }
-    }
 }
 
 /// Finds the address of the connection, and replaces it by the client's address that trusted proxies name.

@@ -58,7 +58,7 @@ pub(super) async fn answer(
         };
     }
     let (session, headers) = open(server, parts, query, transport).await?;
-    append_all(response.headers_mut(), headers);
+    append_all(response.headers_mut(), &headers);
     let opening = Opening::new(upgrade, &open_text(server, &session)?)
         .map_err(|_| Refusal::impossible("the open packet"))?;
     callback("on_initial_headers", || {

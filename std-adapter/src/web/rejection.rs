@@ -144,10 +144,10 @@ impl Rejection {
     }
 
     /// Returns the headers to add to an answer that is not [ready](Self::ready).
-    pub(crate) fn headers(&self) -> HeaderMap {
+    pub(crate) fn headers(&self) -> Option<&HeaderMap> {
         match &*self.kind {
-            Kind::Message { headers, .. } => headers.clone(),
-            Kind::Response(_) => HeaderMap::new(),
+            Kind::Message { headers, .. } => Some(headers),
+            Kind::Response(_) => None,
         }
     }
 }

@@ -164,7 +164,11 @@ impl Refusal {
                 let supported = HeaderValue::from_static("13");
                 response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, supported);
             }
-            Self::Rejected(rejection) => append_all(response.headers_mut(), rejection.headers()),
+            Self::Rejected(rejection) => {
+                if let Some(headers) = rejection.headers() {
+                    append_all(response.headers_mut(), headers);
+                }
+            }
             _ => {}
         }
         response
@@ -172,14 +176,9 @@ impl Refusal {
 }
 
 /// Adds the headers in `more`, besides those of the same names.
-pub(crate) fn append_all(headers: &mut HeaderMap, more: HeaderMap) {
-    let mut name = None;
-    for (next, value) in more {
-        // Another value of the last name comes without it.
-        name = next.or(name);
-        if let Some(name) = &name {
-            headers.append(name, value);
-        }
+pub(crate) fn append_all(headers: &mut HeaderMap, more: &HeaderMap) {
+    for (name, value) in more {
+        headers.append(name, value.clone());
     }
 }
 
