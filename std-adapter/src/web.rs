@@ -21,6 +21,7 @@ pub(crate) mod network;
 pub(crate) mod opening_handshake;
 #[cfg(feature = "server")]
 pub(crate) mod origins;
+pub(crate) mod path;
 #[cfg(feature = "server")]
 pub(crate) mod peer_addr;
 #[cfg(feature = "server")]

@@ -19,6 +19,7 @@ use crate::server::session_config::SessionConfig;
 use crate::server::socket::Socket;
 use crate::session::limits::Limits;
 use crate::web::origins::AllowedOrigins;
+use crate::web::path::with_slash;
 use crate::wire::message::Message;
 
 /// The settings of a [`Server`]. Each setter documents its default.
@@ -113,10 +114,7 @@ impl ServerBuilder {
     /// Socket.IO clients use `/socket.io/`.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
-        self.http.path = path.into();
-        if !self.http.path.ends_with('/') {
-            self.http.path.push('/');
-        }
+        self.http.path = with_slash(path.into());
         self
     }
 

@@ -18,8 +18,9 @@ use crate::server::sessions::ServerShared;
 use crate::server::{polling, refusals, upgrade};
 use crate::session::guard::guarded;
 use crate::web::activity::CameOn;
+use crate::web::path::is_at;
 use crate::web::peer_addr::PeerAddr;
-use crate::web::request::{Query, is_at, is_websocket_upgrade, names_its_host};
+use crate::web::request::{Query, is_websocket_upgrade, names_its_host};
 use crate::web::request_body::RequestBody;
 use crate::web::respond::{Body, Refusal, empty};
 

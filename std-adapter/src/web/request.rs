@@ -118,12 +118,6 @@ pub(crate) fn take(head: &mut Parts) -> Parts {
     core::mem::replace(head, http::Request::new(()).into_parts().0)
 }
 
-/// Returns whether `path` is `root`, with its final slash or without it, or a path below `root`. `root` must end with a
-/// slash.
-pub(crate) fn is_at(root: &str, path: &str) -> bool {
-    path.starts_with(root) || root.strip_suffix('/') == Some(path)
-}
-
 /// Returns whether the request names its host exactly once and in a valid form. HTTP/1.1 requires it (RFC 9112 section
 /// 3.2), and two servers could choose differently between two hosts.
 pub(crate) fn names_its_host(parts: &Parts) -> bool {
@@ -209,17 +203,6 @@ mod tests {
             assert_eq!((read.transport, read.sid, read.jsonp), (None, None, None), "{empty}");
         }
         assert_eq!(query("j").jsonp.as_deref(), Some(""));
-    }
-
-    #[test]
-    fn a_path_is_at_its_root_with_a_slash_at_the_end_or_without() {
-        for path in ["/engine.io/", "/engine.io", "/engine.io/x", "/engine.io//"] {
-            assert!(is_at("/engine.io/", path), "{path}");
-        }
-        for path in ["/engine.iox", "/engine", "/", "/x/engine.io/"] {
-            assert!(!is_at("/engine.io/", path), "{path}");
-        }
-        assert!(is_at("/", "/") && is_at("/", "/x"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::client::error::ClientBuildError;
 use crate::client::route::RouteSetting;
 #[cfg(feature = "tls")]
 use crate::client::tls::Tls;
+use crate::web::path::with_slash;
 use crate::wire::redact::redact_url;
 
 impl ClientBuilder {
@@ -107,10 +108,8 @@ fn transports(
 }
 
 fn path(path: Option<String>, trailing_slash: bool) -> Result<String, ClientBuildError> {
-    let mut path = path.unwrap_or_else(|| "/engine.io".to_owned());
-    if trailing_slash && !path.ends_with('/') {
-        path.push('/');
-    }
+    let path = path.unwrap_or_else(|| "/engine.io".to_owned());
+    let path = if trailing_slash { with_slash(path) } else { path };
     let fits = path.starts_with('/')
         && PathAndQuery::try_from(path.as_str())
             .is_ok_and(|parsed| parsed.as_str() == path && parsed.query().is_none());

@@ -12,14 +12,12 @@ use crate::server::builder::build;
 use crate::web::cookie::SameSite;
 use crate::web::network::Network;
 use crate::web::origins::OriginPattern;
+use crate::web::path::with_slash;
 use crate::web::proxies::Forwarding;
 
 /// Reads the path of the sessions.
 pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let Some(mut path) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    if !path.ends_with('/') {
-        path.push('/');
-    }
+    let Some(path) = Option::<String>::deserialize(deserializer)?.map(with_slash) else { return Ok(None) };
     build::check_path(&path).map_err(D::Error::custom)?;
     Ok(Some(path))
 }
