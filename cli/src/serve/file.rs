@@ -12,7 +12,7 @@ use serde::de::{
 
 use super::tls::TlsFiles;
 #[cfg(unix)]
-use super::values::Mode;
+use super::unix::Mode;
 use super::values::{HostAndPort, HostName, Workers};
 use crate::nearest::nearest;
 

@@ -8,7 +8,9 @@ use clap::Args;
 use eio_tokio::{Cors, InvalidOrigin};
 
 use super::tls::TlsFiles;
-use super::values::{HostAndPort, HostName, Mode, Workers};
+#[cfg(unix)]
+use super::unix::Mode;
+use super::values::{HostAndPort, HostName, Workers};
 use crate::duration;
 use crate::settings::{Timing, TransportName};
 use crate::sids::SidOptions;

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use super::file::{ConfigFile, OwnMembers};
 use super::options::Options;
 use super::tls::TlsFiles;
+#[cfg(unix)]
+use super::unix::Mode;
 use super::values::{HostAndPort, HostName, Workers};
 use crate::config_file;
 use crate::duration::millis;
@@ -83,8 +85,8 @@ impl Settings {
     }
 
     #[cfg(unix)]
-    pub(super) fn unix_mode(&self) -> u32 {
-        self.options.unix_mode.or(self.own.unix_mode).unwrap_or_default().0
+    pub(super) fn unix_mode(&self) -> Mode {
+        self.options.unix_mode.or(self.own.unix_mode).unwrap_or_default()
     }
 
     /// Returns the address to listen on, unless it is a Unix socket.

@@ -11,6 +11,35 @@ use tokio::net::UnixListener;
 /// How many connections can wait to be accepted.
 const BACKLOG: i32 = 1024;
 
+/// The permissions of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Mode(u32);
+
+impl Mode {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        u32::from_str_radix(text, 8)
+            .ok()
+            .filter(|mode| *mode <= 0o777)
+            .map(Self)
+            .ok_or("expected permissions in octal, such as 600 or 660")
+    }
+}
+
+impl Default for Mode {
+    fn default() -> Self {
+        Self(0o600)
+    }
+}
+
+impl TryFrom<String> for Mode {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).map_err(|expected| format!("{text:?}: {expected}"))
+    }
+}
+
 /// The file of a socket that this process listens on. Dropping this removes the file, unless another file has replaced it.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
@@ -22,7 +51,7 @@ pub(crate) struct SocketFile {
 /// Listens on a Unix socket. Its file has these permissions before anybody can connect.
 ///
 /// Replaces the file of a socket that nobody listens on, which a killed program leaves behind.
-pub(crate) fn listen(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile), String> {
+pub(crate) fn listen(path: &Path, mode: Mode) -> Result<(UnixListener, SocketFile), String> {
     let shown = path.display();
     let address = SockAddr::unix(path).map_err(|_| {
         format!("the path {shown:?} is too long for a Unix socket: expected at most 107 bytes")
@@ -47,7 +76,7 @@ pub(crate) fn listen(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile
     let identity = fs::symlink_metadata(path).map(|file| identity(&file)).map_err(cannot)?;
     let file = SocketFile { path: path.to_owned(), identity };
     // Nobody can connect before `listen`.
-    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(cannot)?;
+    fs::set_permissions(path, Permissions::from_mode(mode.0)).map_err(cannot)?;
     socket.listen(BACKLOG).map_err(cannot)?;
     let listener = UnixListener::from_std(socket.into()).map_err(cannot)?;
     Ok((listener, file))

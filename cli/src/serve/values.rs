@@ -49,35 +49,6 @@ impl TryFrom<String> for HostAndPort {
     }
 }
 
-/// The permissions of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Mode(pub(crate) u32);
-
-impl Mode {
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
-        u32::from_str_radix(text, 8)
-            .ok()
-            .filter(|mode| *mode <= 0o777)
-            .map(Self)
-            .ok_or("expected permissions in octal, such as 600 or 660")
-    }
-}
-
-impl Default for Mode {
-    fn default() -> Self {
-        Self(0o600)
-    }
-}
-
-impl TryFrom<String> for Mode {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text).map_err(|expected| format!("{text:?}: {expected}"))
-    }
-}
-
 /// A host name that the server answers to, or `*`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
