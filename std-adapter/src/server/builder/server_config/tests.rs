@@ -204,7 +204,19 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         r#"{"pingInterval": "5x"}"#,
-        r#"pingInterval: "5x" is not a time: unknown time unit "x", supported units: "#,
+        r#"pingInterval: "5x" is not a time: unknown unit "x": expected ms, s, m, h or d"#,
+    ),
+    (
+        r#"{"pingInterval": "1m 30"}"#,
+        r#"pingInterval: "1m 30" is not a time: the unit of 30 is missing: expected ms, s, m, h or d"#,
+    ),
+    (
+        r#"{"pingInterval": "soon"}"#,
+        r#"pingInterval: "soon" is not a time: expected a number and a unit, such as "5s" or "500ms""#,
+    ),
+    (
+        r#"{"pingInterval": "0.1ns"}"#,
+        r#"pingInterval: "0.1ns" is not a time: too long, or not a whole number of nanoseconds"#,
     ),
     (r#"{"pingInterval": "1.5ms"}"#, "pingInterval: expected a whole number of milliseconds"),
     (

@@ -4,6 +4,7 @@ use core::fmt;
 use std::time::Duration;
 
 use eio_core::settings::ServerSettings;
+use humantime::DurationError;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 use super::within_bounds;
@@ -110,7 +111,7 @@ impl Visitor<'_> for TimeVisitor {
             )));
         }
         humantime::parse_duration(text)
-            .map_err(|error| E::custom(format_args!("{text:?} is not a time: {error}")))
+            .map_err(|error| E::custom(format_args!("{text:?} is not a time: {}", reason(&error))))
     }
 
     fn visit_u64<E: Error>(self, millis: u64) -> Result<Duration, E> {
@@ -125,5 +126,18 @@ impl Visitor<'_> for TimeVisitor {
             Ok(millis) => self.visit_u64(millis),
             Err(_) => Err(E::invalid_value(Unexpected::Signed(millis), &self)),
         }
+    }
+}
+
+/// Returns why a text is not a time. The library's own messages leave out the unit `s`.
+fn reason(error: &DurationError) -> String {
+    const UNITS: &str = "expected ms, s, m, h or d";
+    match error {
+        DurationError::UnknownUnit { unit, value, .. } if unit.is_empty() => {
+            format!("the unit of {value} is missing: {UNITS}")
+        }
+        DurationError::UnknownUnit { unit, .. } => format!("unknown unit {unit:?}: {UNITS}"),
+        DurationError::NumberOverflow => "too long, or not a whole number of nanoseconds".to_owned(),
+        _ => "expected a number and a unit, such as \"5s\" or \"500ms\"".to_owned(),
     }
 }
