@@ -3,8 +3,11 @@
 //! Run `cargo run --example metrics`, connect any Engine.IO client to <http://127.0.0.1:3000>, and open
 //! <http://127.0.0.1:3000/metrics>. `docs/grafana.json` shows them in Grafana.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::routing::get;
+use eio_tokio::axum::RouterExt as _;
 use eio_tokio::{Server, Socket, metrics};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -17,7 +20,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::builder(echo).build()?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, router(&server, exporter)).await?;
+    let router = router(&server, exporter).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, router).await?;
     Ok(())
 }
 
@@ -31,9 +35,7 @@ pub(crate) fn exporter() -> Result<PrometheusBuilder, BuildError> {
 
 /// The sessions, and what Prometheus fetches. In production, serve `/metrics` where only Prometheus can reach it.
 pub(crate) fn router(server: &Server, exporter: PrometheusHandle) -> Router {
-    Router::new()
-        .route("/metrics", get(async move || exporter.render()))
-        .route_service("/engine.io/", server.service())
+    Router::new().route("/metrics", get(async move || exporter.render())).engine_io(server)
 }
 
 pub(crate) async fn echo(mut socket: Socket) {
