@@ -145,13 +145,14 @@ async fn rejection(response: Response) -> Rejection {
 }
 
 /// An application for [`builder`]: an async function of a [`Socket`] and up to eight extractors. `T` stands for the types
-/// of the extractors, and `S` for the type of the state. Implemented for these functions and closures.
+/// of the extractors, and `S` for the type of the state. Implemented for these functions and closures, and for nothing
+/// else.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the application of a server with the state `{S}`",
     label = "expected an async function of a `Socket` and up to eight extractors, which returns `()`",
     note = "each argument behind the socket implements `FromRequestParts<{S}>`, and the future is `Send`"
 )]
-pub trait Handler<T, S>: Send + Sync + 'static {
+pub trait Handler<T, S>: private::Sealed<T> + Send + Sync + 'static {
     /// Runs the extractors, one after the other. The first rejection is the error.
     fn extract(parts: &mut Parts, state: &S) -> impl Future<Output = Result<T, Response>> + Send;
 
@@ -182,6 +183,8 @@ macro_rules! handler {
                 self(socket, $($extractor),*)
             }
         }
+
+        impl<F, R, $($extractor),*> private::Sealed<($($extractor,)*)> for F where F: Fn(Socket, $($extractor),*) -> R {}
     };
 }
 
@@ -208,4 +211,11 @@ where
     fn call(&self, socket: Socket, (): ()) -> impl Future<Output = ()> + Send + 'static {
         self(socket)
     }
+}
+
+impl<F, R> private::Sealed<()> for F where F: Fn(Socket) -> R {}
+
+mod private {
+    #[expect(unnameable_types, reason = "so that no other crate implements the trait")]
+    pub trait Sealed<T> {}
 }
