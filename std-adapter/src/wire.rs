@@ -14,3 +14,5 @@ pub(crate) mod session_id;
 pub(crate) mod small;
 pub(crate) mod targets;
 pub(crate) mod text;
+#[cfg(feature = "tls")]
+pub(crate) mod tls_reason;

@@ -97,6 +97,7 @@ fn files_that_cannot_be_used_are_one_sentence_and_code_2() {
         params.not_after = date_time_ymd(2999, 2, 1);
     });
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let half = "-----BEGIN CERTIFICATE-----\nAAAA\n";
     let der = pair_in_der(&directory);
     let cases = [
         (certificate.clone(), directory.write("old.key", &old_key), "does not belong to the certificate"),
@@ -109,6 +110,7 @@ fn files_that_cannot_be_used_are_one_sentence_and_code_2() {
         (der, key.clone(), "is binary"),
         (certificate.clone(), directory.write("locked.key", encrypted), "is encrypted"),
         (key.clone(), certificate.clone(), "but a private key"),
+        (directory.write("half.pem", half), key.clone(), "the line \"-----END CERTIFICATE-----\" is missing"),
     ];
     // Nobody can listen there: a file that is wrong is found before that.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

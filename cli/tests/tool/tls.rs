@@ -114,16 +114,19 @@ fn a_certificate_file_that_cannot_be_used_is_one_sentence_and_code_2() {
         (directory.write("text", "hello"), "there is no -----BEGIN CERTIFICATE----- in it"),
         (
             directory.write("broken", "-----BEGIN CERTIFICATE-----\n%%\n-----END CERTIFICATE-----\n"),
-            "not PEM as it",
+            "not PEM as it should be: what is between",
         ),
-        (directory.write("half", "-----BEGIN CERTIFICATE-----\nAAAA\n"), "not PEM as it"),
+        (
+            directory.write("half", "-----BEGIN CERTIFICATE-----\nAAAA\n"),
+            "not PEM as it should be: the line \"-----END CERTIFICATE-----\" is missing",
+        ),
         (
             directory.write("other", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
             "there is no",
         ),
         (
             directory.write("nothing", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-            "cannot be used",
+            "cannot be used: its bytes are not a certificate",
         ),
     ];
     for (file, expected) in &files {

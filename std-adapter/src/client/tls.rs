@@ -17,6 +17,7 @@ pub use self::error::TlsError;
 use self::verifier::Verifier;
 use crate::carrier::dialed::Link;
 use crate::client::error::ClientBuildError;
+use crate::wire::tls_reason;
 
 /// The TLS settings of a builder.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +67,7 @@ fn trusting(setting: TlsSetting) -> Result<ClientConfig, ClientBuildError> {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     for certificate in &own {
-        store.add(certificate.clone()).map_err(|error| unusable(error.to_string()))?;
+        store.add(certificate.clone()).map_err(|error| unusable(tls_reason::unusable(&error)))?;
     }
     if store.is_empty() {
         return Err(ClientBuildError::NoRoots);
@@ -90,8 +91,8 @@ fn certificates(roots: OwnRoots) -> Result<Vec<CertificateDer<'static>>, String>
         OwnRoots::Der(der) => Ok(vec![CertificateDer::from(der)]),
         OwnRoots::Pem(pem) => {
             let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-            let certificates =
-                certificates.map_err(|error| format!("it is not PEM as it should be: {error}"))?;
+            let certificates = certificates
+                .map_err(|error| format!("it is not PEM as it should be: {}", tls_reason::not_pem(&error)))?;
             if certificates.is_empty() {
                 return Err("there is no -----BEGIN CERTIFICATE----- in it, as PEM has it".to_owned());
             }

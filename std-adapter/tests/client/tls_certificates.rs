@@ -263,13 +263,17 @@ fn every_mistake_in_the_files_has_its_sentence() {
     wrong(error(&certificate, &certificate), "there is no private key in");
     wrong(error(&certificate, &certificate), ", but a certificate");
     let broken = "-----BEGIN CERTIFICATE-----\n%%\n-----END CERTIFICATE-----\n";
-    wrong(error(&directory.write("broken", broken), &key), "is not PEM as it should be");
+    wrong(error(&directory.write("broken", broken), &key), "is not PEM as it should be: what is between");
     let half = &pair.certificate[..pair.certificate.len() / 2];
-    wrong(error(&directory.write("half", half), &key), "is not PEM as it should be");
+    wrong(error(&directory.write("half", half), &key), "is not PEM as it should be: the line \"-----END");
     let nothing = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    wrong(error(&directory.write("nothing", nothing), &key), "cannot be used");
+    wrong(
+        error(&directory.write("nothing", nothing), &key),
+        "cannot be used: its bytes are not a certificate",
+    );
     let nothing = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-    wrong(error(&certificate, &directory.write("no-key", nothing)), "the private key in");
+    let unusable = error(&certificate, &directory.write("no-key", nothing));
+    wrong(unusable, "cannot be used: failed to parse private key as RSA, ECDSA, or EdDSA: expected RSA with");
     for encrypted in [
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
         "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::wire::rough::Rough;
+use crate::wire::tls_reason::unusable;
 
 /// The reason why [`TlsCertificates`](crate::TlsCertificates) cannot use a certificate or its key.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -65,7 +66,11 @@ pub enum TlsFileError {
         path: PathBuf,
     },
     /// The private key is broken, or of a kind that TLS servers cannot use.
-    #[error("the private key in {path:?} cannot be used: {error}")]
+    #[error(
+        "the private key in {path:?} cannot be used: {}: expected RSA with 2048 bits or more, ECDSA with P-256 or \
+         P-384, or Ed25519",
+        unusable(error)
+    )]
     Key {
         /// The file.
         path: PathBuf,
@@ -74,7 +79,7 @@ pub enum TlsFileError {
         error: rustls::Error,
     },
     /// The certificate is broken, or clients would refuse it for its form.
-    #[error("the certificate in {path:?} cannot be used: {error}")]
+    #[error("the certificate in {path:?} cannot be used: {}", unusable(error))]
     Certificate {
         /// The file.
         path: PathBuf,

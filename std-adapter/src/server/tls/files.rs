@@ -15,6 +15,7 @@ use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::server::tls::error::TlsFileError;
+use crate::wire::tls_reason;
 
 /// The size of the largest file that is read.
 const MAX_LEN: u64 = 1 << 20;
@@ -180,7 +181,7 @@ fn not_pem(path: &Path, content: &[u8], error: &pem::Error) -> TlsFileError {
     if is_binary(content) {
         return TlsFileError::Binary { path: path.to_owned() };
     }
-    TlsFileError::Pem { path: path.to_owned(), reason: error.to_string() }
+    TlsFileError::Pem { path: path.to_owned(), reason: tls_reason::not_pem(error) }
 }
 
 /// Returns whether the content is one long sequence in DER, as certificates, keys and PKCS #12 are.
