@@ -1,0 +1,15 @@
+//! Socket.IO on tokio, for servers and clients.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
+// Without a role there is nothing to use.
+#![cfg(any(feature = "client", feature = "server"))]
+
+mod acks;
+mod args;
+#[cfg(feature = "client")]
+mod client;
+mod packet;
+mod parser;
+#[cfg(feature = "server")]
+mod server;
+mod value;
