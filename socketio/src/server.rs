@@ -1,1 +1,3 @@
-//! 
+//! Serves Socket.IO clients.
+
+mod rooms;
