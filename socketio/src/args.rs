@@ -1,1 +1,268 @@
-//!
+//! The arguments of events and answers.
+
+mod error;
+mod read;
+mod write;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use error::{DecodeError, EncodeError};
+
+use crate::value::Value;
+
+/// The arguments of an event or of an answer, as they travel. A clone shares them.
+///
+/// Reading and writing them as Rust types needs no tree between: arguments without binary data stay the JSON text that
+/// arrived until a handler asks for its types.
+///
+/// ```
+/// use eio_socketio::{Args, RawArgs};
+///
+/// let args = RawArgs::new(Args(("hello", 7)))?;
+/// assert_eq!(args.len(), 2);
+/// assert_eq!(args.first::<String>()?, "hello");
+/// assert_eq!(args.all::<(String, u8)>()?, ("hello".to_owned(), 7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Two values are equal if their texts and attachments are equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawArgs(Form);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
+    Json {
+        /// A JSON array without its brackets.
+        list: ByteString,
+        /// What the placeholders in it refer to. `None` if the packet has none: placeholders mean nothing then.
+        attachments: Option<Arc<[Bytes]>>,
+    },
+    Values {
+        values: Arc<[Value]>,
+        byte_len: usize,
+    },
+}
+
+impl RawArgs {
+    /// Returns no arguments.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(Form::Json { list: ByteString::new(), attachments: None })
+    }
+
+    /// Writes arguments; see [`IntoArgs`] for what is how many.
+    ///
+    /// # Errors
+    /// Returns an [`EncodeError`] if JSON cannot express a value, such as a map whose keys are lists, if there are more
+    /// than [`MAX_ATTACHMENTS`](eio_core::socketio::MAX_ATTACHMENTS) pieces of binary data, or if the values nest too
+    /// deep.
+    pub fn new(args: impl IntoArgs) -> Result<Self, EncodeError> {
+        args.into_args()
+    }
+
+    /// Takes arguments as values. This is how parsers other than ours make them.
+    ///
+    /// ```
+    /// use eio_socketio::{RawArgs, Value};
+    ///
+    /// let args = RawArgs::from_values([Value::from("hello"), Value::from(7)]);
+    /// assert_eq!(args.all::<(String, u8)>()?, ("hello".to_owned(), 7));
+    /// # Ok::<(), eio_socketio::DecodeError>(())
+    /// ```
+    pub fn from_values(values: impl IntoIterator<Item = Value>) -> Self {
+        let values: Arc<[Value]> = values.into_iter().collect();
+        let byte_len = values.iter().map(Value::byte_len).sum();
+        Self(Form::Values { values, byte_len })
+    }
+
+    /// Takes a JSON array without its brackets, which was checked, and what its placeholders refer to.
+    pub(crate) fn from_json(list: ByteString, attachments: Vec<Bytes>) -> Self {
+        let attachments = (!attachments.is_empty()).then(|| attachments.into());
+        Self(Form::Json { list, attachments })
+    }
+
+    /// Returns whether there are no arguments.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match &self.0 {
+            Form::Json { list, .. } => list.is_empty(),
+            Form::Values { values, .. } => values.is_empty(),
+        }
+    }
+
+    /// Returns the number of arguments. It is counted, in time linear in their length.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Form::Json { list, .. } => read::Texts::new(list).count(),
+            Form::Values { values, .. } => values.len(),
+        }
+    }
+
+    /// Reads the first argument, and ignores the others. A missing argument is read as null, so an `Option` is `None`.
+    ///
+    /// # Errors
+    /// Returns a [`DecodeError`] that says what was expected if the argument does not fit the type.
+    pub fn first<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        match &self.0 {
+            Form::Json { list, attachments: None } => read::first_of_text(list),
+            Form::Json { list, attachments: Some(attachments) } => {
+                let first = read::Texts::new(list).next();
+                let value = first.map(|text| read::filled_value(text, attachments)).transpose();
+                read::first_of_values(value.map_err(|error| error.at(0))?.as_slice())
+            }
+            Form::Values { values, .. } => read::first_of_values(values),
+        }
+    }
+
+    /// Reads all arguments as one sequence: a tuple, a `Vec`, an array, or a struct, whose fields are read in order.
+    ///
+    /// As in JavaScript, a tuple ignores further arguments, and reads null for missing ones.
+    ///
+    /// # Errors
+    /// Returns a [`DecodeError`] that says which argument does not fit the type, and what was expected.
+    pub fn all<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        match &self.0 {
+            Form::Json { list, attachments: None } => read::all_of_text(list),
+            Form::Json { attachments: Some(_), .. } => read::all_of_values(&self.values()?),
+            Form::Values { values, .. } => read::all_of_values(values),
+        }
+    }
+
+    /// Reads all arguments as values, binary data in its places.
+    ///
+    /// ```
+    /// use eio_socketio::{Binary, RawArgs, Value};
+    ///
+    /// let args = RawArgs::new(vec![Binary::from(&b"\x89PNG"[..])])?;
+    /// assert_eq!(args.values()?, [Value::Array(vec![Value::Binary(b"\x89PNG"[..].into())])]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns a [`DecodeError`] if an argument holds text that is not Unicode: JSON can express half of a surrogate
+    /// pair.
+    pub fn values(&self) -> Result<Vec<Value>, DecodeError> {
+        match &self.0 {
+            Form::Json { list, attachments } => {
+                let attachments = attachments.as_deref().unwrap_or_default();
+                let value = |(index, text)| {
+                    read::filled_value(text, attachments).map_err(|error: DecodeError| error.at(index))
+                };
+                read::Texts::new(list).enumerate().map(value).collect()
+            }
+            Form::Values { values, .. } => Ok(values.to_vec()),
+        }
+    }
+
+    /// Returns the attachments, to which placeholders in the arguments refer. There are none if the parser writes
+    /// binary data in its places, as that for `MessagePack` does.
+    #[must_use]
+    pub fn attachments(&self) -> &[Bytes] {
+        match &self.0 {
+            Form::Json { attachments, .. } => attachments.as_deref().unwrap_or_default(),
+            Form::Values { .. } => &[],
+        }
+    }
+
+    /// Returns the size of the arguments in bytes: that of their text and of all binary data.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        match &self.0 {
+            Form::Json { list, .. } => list.len() + self.attachments().iter().map(Bytes::len).sum::<usize>(),
+            Form::Values { byte_len, .. } => *byte_len,
+        }
+    }
+
+    /// Returns the text of a JSON array without its brackets, and what its placeholders refer to.
+    pub(crate) fn to_json(&self) -> Result<(Cow<'_, str>, Cow<'_, [Bytes]>), EncodeError> {
+        match &self.0 {
+            Form::Json { list, .. } => Ok((Cow::Borrowed(list), Cow::Borrowed(self.attachments()))),
+            Form::Values { values, .. } => {
+                let (list, attachments) = write::list(&**values)?;
+                Ok((Cow::Owned(list), Cow::Owned(attachments)))
+            }
+        }
+    }
+
+    /// Adds what the placeholders in the arguments refer to.
+    pub(crate) fn attach(&mut self, new: Vec<Bytes>) {
+        if let Form::Json { attachments, .. } = &mut self.0 {
+            *attachments = (!new.is_empty()).then(|| new.into());
+        }
+    }
+
+    /// Adds a string after the other arguments.
+    #[cfg_attr(not(test), expect(dead_code, reason = "recovery will add the offset of an event"))]
+    pub(crate) fn push_string(&mut self, text: &str) {
+        match &mut self.0 {
+            Form::Json { list, .. } => {
+                let comma = if list.is_empty() { "" } else { "," };
+                *list = format!("{list}{comma}{}", serde_json::Value::from(text)).into();
+            }
+            Form::Values { values, byte_len } => {
+                *values = values.iter().cloned().chain([Value::from(text)]).collect();
+                *byte_len += text.len();
+            }
+        }
+    }
+}
+
+/// What can be sent: the arguments of an event or of an answer.
+///
+/// - Any value that is [`Serialize`] is one argument. Also a tuple or a `Vec` is one: a list.
+/// - `()`, and any other value without a size that JSON writes as null, is no argument.
+/// - [`Args`] of a tuple, or of another sequence, is one argument for each of its members.
+/// - [`RawArgs`] are what they are.
+///
+/// Bytes that the value serializes as bytes travel as attachments, however deep they are: those of [`Binary`](crate::Binary), of
+/// `bytes::Bytes` with its feature `serde`, and of the crate `serde_bytes`. A plain `Vec<u8>` is a list of numbers.
+pub trait IntoArgs {
+    /// Writes the arguments.
+    ///
+    /// # Errors
+    /// Returns an [`EncodeError`] if they cannot be written; see [`RawArgs::new`].
+    fn into_args(self) -> Result<RawArgs, EncodeError>;
+}
+
+impl<T: Serialize> IntoArgs for T {
+    fn into_args(self) -> Result<RawArgs, EncodeError> {
+        let (text, attachments) = write::value(&self)?;
+        if size_of::<T>() == 0 && text == "null" {
+            return Ok(RawArgs::none());
+        }
+        Ok(RawArgs::from_json(text.into(), attachments))
+    }
+}
+
+impl IntoArgs for RawArgs {
+    fn into_args(self) -> Result<RawArgs, EncodeError> {
+        Ok(self)
+    }
+}
+
+/// All arguments: each member of a tuple, or of another sequence, is one.
+///
+/// ```
+/// use eio_socketio::{Args, RawArgs};
+///
+/// assert_eq!(RawArgs::new(Args(("hello", 7)))?.len(), 2);
+/// assert_eq!(RawArgs::new(("hello", 7))?.len(), 1);
+/// # Ok::<(), eio_socketio::EncodeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a wrapper, made and taken apart by its users")]
+pub struct Args<T>(pub T);
+
+impl<T: Serialize> IntoArgs for Args<T> {
+    fn into_args(self) -> Result<RawArgs, EncodeError> {
+        let (list, attachments) = write::list(&self.0)?;
+        Ok(RawArgs::from_json(list.into(), attachments))
+    }
+}

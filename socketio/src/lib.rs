@@ -13,3 +13,8 @@ mod parser;
 #[cfg(feature = "server")]
 mod server;
 mod value;
+
+pub use args::{Args, DecodeError, EncodeError, IntoArgs, RawArgs};
+pub use packet::{Body, Packet};
+pub use parser::{Decoder, DefaultParser, Encoded, ParseError, Parser};
+pub use value::{Binary, Value};

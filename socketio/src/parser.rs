@@ -1,1 +1,92 @@
-//!
+//! Turns packets into messages of the connection, and back.
+
+mod default;
+mod error;
+
+use eio_tokio::Message;
+
+pub use default::DefaultParser;
+pub use error::ParseError;
+
+use crate::args::EncodeError;
+use crate::packet::Packet;
+
+/// Turns packets into messages of the connection, and back. Both sides of a connection need the same parser.
+///
+/// [`DefaultParser`] is what peers speak unless they are told otherwise. This one writes debug output, too:
+///
+/// ```
+/// use eio_socketio::{Decoder, DefaultParser, EncodeError, Encoded, Packet, Parser};
+///
+/// struct Watched;
+///
+/// impl Parser for Watched {
+///     fn encode(&self, packet: &Packet) -> Result<Encoded, EncodeError> {
+///         println!("{packet:?}");
+///         DefaultParser.encode(packet)
+///     }
+///
+///     fn decoder(&self) -> Box<dyn Decoder> {
+///         DefaultParser.decoder()
+///     }
+/// }
+/// ```
+pub trait Parser: Send + Sync + 'static {
+    /// Writes a packet. It is sent as it is to everybody who shall receive it.
+    ///
+    /// # Errors
+    /// Returns an [`EncodeError`] if the packet cannot be written, or if receivers would refuse it.
+    fn encode(&self, packet: &Packet) -> Result<Encoded, EncodeError>;
+
+    /// Returns a decoder for one connection.
+    fn decoder(&self) -> Box<dyn Decoder>;
+}
+
+/// Reads the packets of one connection.
+pub trait Decoder: Send {
+    /// Takes the next message. Returns `None` if it takes further messages to complete the packet.
+    ///
+    /// # Errors
+    /// Returns a [`ParseError`] if the message does not make a packet. The connection ends then.
+    fn decode(&mut self, message: Message) -> Result<Option<Packet>, ParseError>;
+
+    /// Returns the size in bytes of what has arrived of a packet that is not complete.
+    fn pending_bytes(&self) -> usize;
+}
+
+/// The messages of one packet. They follow one another on the connection, with nothing in between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    first: Message,
+    attachments: Vec<Message>,
+}
+
+impl Encoded {
+    /// Returns the messages of a packet: `first`, and then `attachments` in this order.
+    pub fn new(first: Message, attachments: impl IntoIterator<Item = Message>) -> Self {
+        Self { first, attachments: attachments.into_iter().collect() }
+    }
+
+    /// Returns the messages in the order in which they are sent.
+    pub fn messages(&self) -> impl Iterator<Item = &Message> {
+        std::iter::once(&self.first).chain(&self.attachments)
+    }
+
+    /// Takes the messages in the order in which they are sent.
+    pub fn into_messages(self) -> impl Iterator<Item = Message> {
+        std::iter::once(self.first).chain(self.attachments)
+    }
+
+    /// Returns the number of messages, at least 1.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a packet is at least one message")]
+    pub fn len(&self) -> usize {
+        1 + self.attachments.len()
+    }
+
+    /// Returns the size of all messages in bytes.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.messages().map(Message::len).sum()
+    }
+}

@@ -1,1 +1,218 @@
-//!
+//! Values whose type is known only when they arrive.
+
+mod binary;
+mod de;
+pub(crate) mod lent;
+mod ser;
+
+use bytes::Bytes;
+use indexmap::IndexMap;
+use serde_json::Number;
+
+pub use binary::Binary;
+
+/// A value of JSON, or binary data: any argument, whatever its sender meant.
+///
+/// ```
+/// use eio_socketio::{RawArgs, Value};
+///
+/// let args = RawArgs::new(Value::from_iter([("temperature", Value::from(21.5)), ("unit", Value::from("C"))]))?;
+/// let value: Value = args.first()?;
+/// assert_eq!(value.get("unit").and_then(Value::as_str), Some("C"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the protocol has these kinds")]
+pub enum Value {
+    /// Nothing. Values that JavaScript calls undefined arrive as null.
+    #[default]
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A number: an integer of 64 bits exactly, anything else as a double.
+    Number(Number),
+    /// Text.
+    String(String),
+    /// Binary data.
+    Binary(Bytes),
+    /// A list.
+    Array(Vec<Self>),
+    /// Members in their sender's order. Of several with one name, the last counts.
+    Object(IndexMap<String, Self>),
+}
+
+impl Value {
+    /// Returns the member `key` of an object, and `None` for other values.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.as_object()?.get(key)
+    }
+
+    /// Returns whether this is null.
+    #[must_use]
+    pub const fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Returns the boolean, and `None` for other values.
+    #[must_use]
+    pub const fn as_bool(&self) -> Option<bool> {
+        if let Self::Bool(value) = self { Some(*value) } else { None }
+    }
+
+    /// Returns the number if it is an integer that an `i64` can hold.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        if let Self::Number(value) = self { value.as_i64() } else { None }
+    }
+
+    /// Returns the number if it is an integer that a `u64` can hold.
+    #[must_use]
+    pub fn as_u64(&self) -> Option<u64> {
+        if let Self::Number(value) = self { value.as_u64() } else { None }
+    }
+
+    /// Returns the number, rounded if an `f64` cannot hold it exactly.
+    #[must_use]
+    pub fn as_f64(&self) -> Option<f64> {
+        if let Self::Number(value) = self { value.as_f64() } else { None }
+    }
+
+    /// Returns the text of a string, and `None` for other values.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        if let Self::String(value) = self { Some(value) } else { None }
+    }
+
+    /// Returns binary data, and `None` for other values.
+    #[must_use]
+    pub const fn as_binary(&self) -> Option<&Bytes> {
+        if let Self::Binary(value) = self { Some(value) } else { None }
+    }
+
+    /// Returns the members of a list, and `None` for other values.
+    #[must_use]
+    pub fn as_array(&self) -> Option<&[Self]> {
+        if let Self::Array(value) = self { Some(value) } else { None }
+    }
+
+    /// Returns the members of an object, and `None` for other values.
+    #[must_use]
+    pub const fn as_object(&self) -> Option<&IndexMap<String, Self>> {
+        if let Self::Object(value) = self { Some(value) } else { None }
+    }
+
+    /// Returns about how many bytes the value has on the wire.
+    pub(crate) fn byte_len(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) => 1,
+            Self::String(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+            Self::Array(values) => values.iter().map(|value| value.byte_len() + 1).sum(),
+            Self::Object(members) => {
+                members.iter().map(|(key, value)| key.len() + value.byte_len() + 1).sum()
+            }
+        }
+    }
+
+    /// Replaces the placeholders in the value by the attachments that they refer to. As in JavaScript, other members of
+    /// a placeholder mean nothing.
+    pub(crate) fn fill(&mut self, attachments: &[Bytes]) {
+        match self {
+            Self::Array(values) => values.iter_mut().for_each(|value| value.fill(attachments)),
+            Self::Object(members) if members.get("_placeholder") == Some(&Self::Bool(true)) => {
+                let num = members.get("num").and_then(Self::as_u64).and_then(|num| usize::try_from(num).ok());
+                // The parser has checked the number.
+                *self = num.and_then(|num| attachments.get(num)).cloned().map_or(Self::Null, Self::Binary);
+            }
+            Self::Object(members) => members.values_mut().for_each(|value| value.fill(attachments)),
+            _ => {}
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+macro_rules! from_integers {
+    ($($integer:ty),*) => {
+        $(impl From<$integer> for Value {
+            fn from(value: $integer) -> Self {
+                Self::Number(value.into())
+            }
+        })*
+    };
+}
+
+from_integers!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
+
+/// As in JavaScript, a number that JSON cannot express (an infinity, or not a number) is null.
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Number::from_f64(value).map_or(Self::Null, Self::Number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::String(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::String(value)
+    }
+}
+
+impl From<Bytes> for Value {
+    fn from(value: Bytes) -> Self {
+        Self::Binary(value)
+    }
+}
+
+impl From<Binary> for Value {
+    fn from(value: Binary) -> Self {
+        Self::Binary(value.0)
+    }
+}
+
+impl<T: Into<Self>> From<Vec<T>> for Value {
+    fn from(values: Vec<T>) -> Self {
+        values.into_iter().collect()
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl From<serde_json::Value> for Value {
+    fn from(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(value) => Self::Bool(value),
+            serde_json::Value::Number(number) => Self::Number(number),
+            serde_json::Value::String(text) => Self::String(text),
+            serde_json::Value::Array(values) => values.into_iter().collect(),
+            serde_json::Value::Object(members) => members.into_iter().collect(),
+        }
+    }
+}
+
+impl<T: Into<Self>> FromIterator<T> for Value {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        Self::Array(values.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<K: Into<String>, V: Into<Self>> FromIterator<(K, V)> for Value {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Self {
+        Self::Object(members.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+}

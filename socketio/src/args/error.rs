@@ -1,0 +1,94 @@
+//! The errors of arguments.
+
+use std::fmt;
+
+use bytestring::ByteString;
+use eio_core::socketio::{MAX_ATTACHMENTS, PacketError};
+
+/// The error for a packet or for arguments that cannot be sent. Nothing is sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// An argument cannot be written.
+    #[error("the argument cannot be written: {0}")]
+    Serialize(Box<str>),
+    /// What [`Args`](crate::Args) holds is not a sequence.
+    #[error("the arguments are one value: expected a sequence, such as a tuple")]
+    NotASequence,
+    /// There are more pieces of binary data than receivers accept.
+    #[error("{count} attachments in one packet: expected at most {MAX_ATTACHMENTS}")]
+    TooManyAttachments {
+        /// The number of attachments.
+        count: usize,
+    },
+    /// Lists and objects nest deeper than receivers of this library accept.
+    #[error("the arguments nest too deep: expected at most 63 levels")]
+    TooDeep,
+    /// The name of the event is one that Socket.IO itself uses, which receivers refuse.
+    #[error("{name:?} is a reserved event name")]
+    ReservedName {
+        /// The name.
+        name: ByteString,
+    },
+    /// Packets cannot carry the namespace.
+    #[error(
+        "{namespace:?} cannot be a namespace: expected a leading slash, and neither commas nor control characters"
+    )]
+    InvalidNamespace {
+        /// The namespace.
+        namespace: ByteString,
+    },
+    /// The packet is not one that the protocol allows.
+    #[error(transparent)]
+    Packet(PacketError),
+}
+
+/// The error for an argument that does not fit the Rust type it is read as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    argument: Option<usize>,
+    missing: bool,
+    problem: Box<str>,
+}
+
+impl DecodeError {
+    /// Returns the index of the argument, from 0. Returns `None` if the type cannot hold arguments at all.
+    #[must_use]
+    pub const fn argument(&self) -> Option<usize> {
+        self.argument
+    }
+
+    /// Returns whether the argument does not exist.
+    #[must_use]
+    pub const fn is_missing(&self) -> bool {
+        self.missing
+    }
+
+    pub(super) fn at(self, index: usize) -> Self {
+        Self { argument: Some(index), ..self }
+    }
+
+    pub(super) fn missing(self, index: usize) -> Self {
+        Self { argument: Some(index), missing: true, ..self }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.argument {
+            Some(index) => {
+                let is_missing = if self.missing { " is missing" } else { "" };
+                write!(f, "argument {}{is_missing}: {}", index.saturating_add(1), self.problem)
+            }
+            None => f.write_str(&self.problem),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+impl serde::de::Error for DecodeError {
+    fn custom<T: fmt::Display>(problem: T) -> Self {
+        Self { argument: None, missing: false, problem: problem.to_string().into() }
+    }
+}

@@ -1,0 +1,15 @@
+//! The errors of what arrives.
+
+use eio_core::socketio::PacketError;
+
+/// The error for messages that do not make a packet. The connection they came on ends.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// The default parser cannot read a packet.
+    #[error(transparent)]
+    Packet(#[from] PacketError),
+    /// A parser of another crate cannot read a packet.
+    #[error("{0}")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
