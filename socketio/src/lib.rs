@@ -8,13 +8,35 @@ mod acks;
 mod args;
 #[cfg(feature = "client")]
 mod client;
+mod errors;
 mod packet;
 mod parser;
 #[cfg(feature = "server")]
 mod server;
+mod targets;
 mod value;
 
 pub use args::{Args, DecodeError, EncodeError, IntoArgs, RawArgs};
+pub use errors::{AckError, EmitError};
 pub use packet::{Body, Packet};
 pub use parser::{Decoder, DefaultParser, Encoded, ParseError, Parser};
 pub use value::{Binary, Value};
+
+#[cfg(feature = "server")]
+pub use server::{
+    Server,
+    ack::Ack,
+    acknowledgement::Acknowledgement,
+    answers::Answers,
+    audience::Audience,
+    builder::{BuildError, ServerBuilder},
+    context::{Auth, Context, Data, EventName, Extension, ExtractError, FromContext, FromRef, Request, State},
+    disconnect::{Disconnect, Reason, Unexpected},
+    handler::{BoxError, Handler, HandlerError, IntoReply, Reply},
+    namespace::Namespace,
+    refusal::Refusal,
+    rooms::JoinError,
+    shared::WhenFull,
+    socket::Socket,
+    socket_id::SocketId,
+};

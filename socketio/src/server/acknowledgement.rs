@@ -1,0 +1,98 @@
+//! The answer of one client.
+
+use core::marker::PhantomData;
+use core::pin::Pin;
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use bytestring::ByteString;
+use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
+
+use crate::errors::AckError;
+use crate::args::{EncodeError, RawArgs};
+use crate::packet::Body;
+use crate::parser::Encoded;
+use crate::errors::EmitError;
+use crate::server::socket::Socket;
+
+/// An event that a client is to acknowledge: `.await` sends it and returns the client's answer. See
+/// [`Socket::emit_with_ack`].
+#[must_use = "the event is sent when the answer is awaited"]
+#[derive(Debug)]
+pub struct Acknowledgement<T> {
+    socket: Socket,
+    event: ByteString,
+    args: Result<RawArgs, EncodeError>,
+    timeout: Duration,
+    answer: PhantomData<fn() -> T>,
+}
+
+impl<T> Acknowledgement<T> {
+    pub(crate) fn new(socket: Socket, event: ByteString, args: Result<RawArgs, EncodeError>) -> Self {
+        let timeout = socket.link().server.ack_timeout;
+        Self { socket, event, args, timeout, answer: PhantomData }
+    }
+
+    /// Sets how long to wait for the answer.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl<T: DeserializeOwned> Acknowledgement<T> {
+    async fn ask(self) -> Result<T, AckError> {
+        let args = self.args.map_err(EmitError::from)?;
+        let id = self.socket.link().server.next_ack();
+        let body = Body::Event { name: self.event, args, id: Some(id) };
+        let encoded = self.socket.space().encode(body).map_err(EmitError::from)?;
+        let asked = Asked::new(self.socket, id, encoded)?;
+        match tokio::time::timeout(self.timeout, asked.answer()).await {
+            Ok(args) => Ok(args?.first()?),
+            Err(_) => Err(AckError::Timeout),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + 'static> IntoFuture for Acknowledgement<T> {
+    type Output = Result<T, AckError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.ask())
+    }
+}
+
+/// An event that was sent and is not answered. The socket forgets it when this is dropped.
+pub(crate) struct Asked {
+    socket: Socket,
+    id: u64,
+    answer: oneshot::Receiver<RawArgs>,
+}
+
+impl Asked {
+    /// Sends the event `id`.
+    pub(crate) fn new(socket: Socket, id: u64, encoded: Encoded) -> Result<Self, EmitError> {
+        // Before the event is sent, because the answer may be fast.
+        let answer = socket.with_acks(|acks| acks.insert(id)).ok_or(EmitError::Disconnected)?;
+        let asked = Self { socket, id, answer };
+        asked.socket.link().send(encoded)?;
+        Ok(asked)
+    }
+
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Waits for the answer.
+    pub(crate) async fn answer(mut self) -> Result<RawArgs, AckError> {
+        (&mut self.answer).await.map_err(|_| AckError::Disconnected)
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.socket.with_acks(|acks| acks.forget(self.id));
+    }
+}

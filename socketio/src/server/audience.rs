@@ -1,0 +1,182 @@
+//! To whom an event goes.
+
+use bytestring::ByteString;
+use eio_tokio::Broadcast;
+use serde::de::DeserializeOwned;
+
+use crate::args::IntoArgs;
+use crate::packet::Body;
+use crate::parser::Encoded;
+use crate::server::Server;
+use crate::server::answers::Answers;
+use crate::errors::EmitError;
+use crate::server::rooms::Target;
+use crate::server::shared::WhenFull;
+use crate::server::socket::Socket;
+
+/// Sockets of a namespace: all of them, or those in rooms, with exceptions. Each gets an event once, however many of the
+/// rooms it is in. [`Server::of`] and [`Socket::to`] begin one.
+///
+/// ```
+/// use eio_socketio::{EmitError, Server};
+///
+/// fn news(server: &Server) -> Result<(), EmitError> {
+///     let broadcast = server.of("/chat").to("germany").to("france").except("muted").emit("news", "Bonjour")?;
+///     println!("{} sockets get the news", broadcast.sent);
+///     Ok(())
+/// }
+/// # let _ = news;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "an audience does nothing by itself"]
+pub struct Audience {
+    server: Server,
+    namespace: ByteString,
+    target: Target,
+    volatile: bool,
+}
+
+impl Audience {
+    pub(crate) fn new(server: Server, namespace: ByteString) -> Self {
+        Self { server, namespace, target: Target::default(), volatile: false }
+    }
+
+    /// Addresses the sockets in a room, and those in the rooms that were named before. A socket's identifier is a room of
+    /// its own.
+    pub fn to(mut self, room: impl AsRef<str>) -> Self {
+        self.target.rooms.push(room.as_ref().into());
+        self
+    }
+
+    /// Leaves out the sockets in a room, or the socket with this identifier.
+    pub fn except(mut self, room: impl AsRef<str>) -> Self {
+        self.target.except.push(room.as_ref().into());
+        self
+    }
+
+    /// Sends events only to the sockets whose transports take them at once, as [`Socket::emit_volatile`] does.
+    pub fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self
+    }
+
+    /// Sends an event and encodes it once. Returns how many sockets get it, and how many do not, by reason.
+    ///
+    /// `args` is as for [`Socket::emit`]. A namespace, or a room, without sockets addresses nobody.
+    ///
+    /// # Errors
+    /// Returns [`EmitError::Encode`] if the data cannot be written. A socket that cannot get the event is no error: it is
+    /// counted.
+    pub fn emit(&self, event: impl Into<ByteString>, args: impl IntoArgs) -> Result<Broadcast, EmitError> {
+        let args = args.into_args()?;
+        let Some(space) = self.server.shared().space(&self.namespace) else { return Ok(Broadcast::default()) };
+        let encoded = space.encode(Body::Event { name: event.into(), args, id: None })?;
+        Ok(self.send(&space.select(&self.target), &encoded))
+    }
+
+    /// Sends an event that each client acknowledges, and encodes it once. Returns the answers, as they arrive.
+    ///
+    /// # Errors
+    /// Returns [`EmitError::Encode`] if the data cannot be written.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use eio_socketio::{EmitError, Server};
+    ///
+    /// async fn poll(server: Server) -> Result<(), EmitError> {
+    ///     let mut answers = server.of("/").to("voters").emit_with_ack::<bool>("agree?", ())?.timeout(Duration::from_secs(5));
+    ///     while let Some((socket, answer)) = answers.next().await {
+    ///         println!("{}: {answer:?}", socket.id());
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let _ = poll;
+    /// ```
+    pub fn emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: impl Into<ByteString>,
+        args: impl IntoArgs,
+    ) -> Result<Answers<T>, EmitError> {
+        let args = args.into_args()?;
+        let shared = self.server.shared();
+        let Some(space) = shared.space(&self.namespace) else { return Ok(Answers::new(shared.ack_timeout)) };
+        let id = shared.next_ack();
+        let encoded = space.encode(Body::Event { name: event.into(), args, id: Some(id) })?;
+        let mut answers = Answers::new(shared.ack_timeout);
+        for socket in space.select(&self.target) {
+            answers.ask(socket, id, &encoded);
+        }
+        Ok(answers)
+    }
+
+    /// Returns the sockets.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.server.shared().space(&self.namespace).map(|space| space.select(&self.target)).unwrap_or_default()
+    }
+
+    /// Lets the sockets join a room. Those that are in as many rooms as they may be do not join.
+    pub fn join(&self, room: impl AsRef<str>) {
+        for socket in self.sockets() {
+            let _ = socket.join(&room);
+        }
+    }
+
+    /// Lets the sockets leave a room.
+    pub fn leave(&self, room: impl AsRef<str>) {
+        for socket in self.sockets() {
+            socket.leave(&room);
+        }
+    }
+
+    /// Disconnects the sockets from the namespace, as [`Socket::disconnect`] does.
+    pub fn disconnect(&self) {
+        for socket in self.sockets() {
+            socket.disconnect();
+        }
+    }
+
+    /// Closes the connections of the sockets, as [`Socket::close`] does.
+    pub fn close(&self) {
+        for socket in self.sockets() {
+            socket.close();
+        }
+    }
+
+    fn send(&self, sockets: &[Socket], encoded: &Encoded) -> Broadcast {
+        let mut busy = 0;
+        let free: Vec<_> = sockets
+            .iter()
+            .filter(|socket| {
+                let is_busy = socket.link().is_busy();
+                busy += usize::from(is_busy);
+                !is_busy
+            })
+            .collect();
+        let senders = free.iter().map(|socket| socket.engine());
+        let engine = self.server.engine();
+        let mut broadcast = match (self.volatile, self.server.shared().when_full) {
+            (false, WhenFull::Refuse) => engine.broadcast_batch_to(senders, encoded.messages().cloned()),
+            _ => self.send_each(&free, encoded),
+        };
+        broadcast.full += busy;
+        broadcast
+    }
+
+    fn send_each(&self, sockets: &[&Socket], encoded: &Encoded) -> Broadcast {
+        let mut broadcast = Broadcast::default();
+        for socket in sockets {
+            let sent = if self.volatile {
+                socket.link().send_volatile(encoded.clone()).then_some(()).ok_or(EmitError::Full)
+            } else {
+                socket.link().send(encoded.clone())
+            };
+            match sent {
+                Ok(()) => broadcast.sent += 1,
+                Err(EmitError::Full) => broadcast.full += 1,
+                Err(_) => broadcast.closed += 1,
+            }
+        }
+        broadcast
+    }
+}

@@ -1,0 +1,218 @@
+//! Builds servers.
+
+use core::fmt;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytestring::ByteString;
+
+use crate::parser::{DefaultParser, Parser};
+use crate::server::Server;
+use crate::server::connection::Connection;
+use crate::server::namespace::Namespace;
+use crate::server::shared::{Limits, Pattern, Shared, WhenFull};
+
+/// Builds a [`Server`]. `S` is the type of its state.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_socketio::{Namespace, Server};
+/// use eio_tokio::Heartbeat;
+///
+/// let heartbeat = Heartbeat::new(Duration::from_secs(5), Duration::from_secs(3))?;
+/// let server = Server::builder()
+///     .namespace("/", Namespace::new())
+///     .namespace_matching(|name| name.starts_with("/tenant-"), Namespace::new())
+///     .engine(|engine| engine.heartbeat(heartbeat))
+///     .connect_timeout(Duration::from_secs(10))
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct ServerBuilder<S = ()> {
+    state: Arc<S>,
+    namespaces: Vec<(ByteString, Namespace<S>)>,
+    patterns: Vec<(Accepts, Namespace<S>)>,
+    engine: Vec<Configure>,
+    parser: Arc<dyn Parser>,
+    limits: Limits,
+}
+
+type Accepts = Box<dyn Fn(&str) -> bool + Send + Sync>;
+type Configure = Box<dyn FnOnce(eio_tokio::ServerBuilder) -> eio_tokio::ServerBuilder + Send>;
+
+impl<S: Send + Sync + 'static> ServerBuilder<S> {
+    pub(crate) fn new(state: S) -> Self {
+        Self {
+            state: Arc::new(state),
+            namespaces: Vec::new(),
+            patterns: Vec::new(),
+            engine: Vec::new(),
+            parser: Arc::new(DefaultParser),
+            limits: Limits {
+                when_full: WhenFull::default(),
+                connect_timeout: Duration::from_secs(45),
+                ack_timeout: Duration::from_secs(30),
+                max_namespaces: 32,
+                max_rooms: 1000,
+                max_running: (256, 4 * 1024 * 1024),
+            },
+        }
+    }
+
+    /// Adds a namespace. Its name begins with a slash; `/` is the one that clients join unless they name another.
+    #[must_use]
+    pub fn namespace(mut self, name: impl Into<ByteString>, namespace: Namespace<S>) -> Self {
+        self.namespaces.push((name.into(), namespace));
+        self
+    }
+
+    /// Adds all namespaces whose names `accepts` accepts, and that were not added by name. The first function that accepts
+    /// a name decides. Such a namespace exists while it has sockets.
+    ///
+    /// The function is called with names that clients make up, before any middleware.
+    #[must_use]
+    pub fn namespace_matching(
+        mut self,
+        accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
+        namespace: Namespace<S>,
+    ) -> Self {
+        self.patterns.push((Box::new(accepts), namespace));
+        self
+    }
+
+    /// Changes the settings of the Engine.IO server beneath: its path (`/socket.io/` by default), heartbeat, transports,
+    /// CORS, limits, and who may open a session.
+    ///
+    /// Its `on_disconnect` knows nothing of namespaces: [`Namespace::on_disconnect`] is the one that you want.
+    #[must_use]
+    pub fn engine(
+        mut self,
+        configure: impl FnOnce(eio_tokio::ServerBuilder) -> eio_tokio::ServerBuilder + Send + 'static,
+    ) -> Self {
+        self.engine.push(Box::new(configure));
+        self
+    }
+
+    /// Sets how long a client may take to join its first namespace, and how long it may stay after it has left its last
+    /// one. The connection is closed then. 45 seconds by default.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how long to wait for the acknowledgement of a client, unless the call sets another time. 30 seconds by default.
+    #[must_use]
+    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.ack_timeout = timeout;
+        self
+    }
+
+    /// Sets what happens when there is something to send to a client that does not read. [`WhenFull::Refuse`] by default.
+    #[must_use]
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.limits.when_full = when_full;
+        self
+    }
+
+    /// Sets how many namespaces a client may join on one connection. The next one is refused. 32 by default.
+    #[must_use]
+    pub fn max_namespaces(mut self, namespaces: usize) -> Self {
+        self.limits.max_namespaces = namespaces;
+        self
+    }
+
+    /// Sets how many rooms a socket may be in, besides its own. 1,000 by default.
+    #[must_use]
+    pub fn max_rooms(mut self, rooms: usize) -> Self {
+        self.limits.max_rooms = rooms;
+        self
+    }
+
+    /// Sets how many handlers of one connection may wait at the same time, and how many bytes their events may have. The
+    /// connection is not read meanwhile. 256 handlers and 4 MiB by default; one event is always handled.
+    ///
+    /// A handler that waits for an acknowledgement of the same client waits in vain while this limit is reached.
+    #[must_use]
+    pub fn max_running(mut self, handlers: usize, bytes: usize) -> Self {
+        self.limits.max_running = (handlers, bytes);
+        self
+    }
+
+    /// Sets the parser, which clients must have as well. [`DefaultParser`] by default.
+    #[must_use]
+    pub fn parser(mut self, parser: impl Parser) -> Self {
+        self.parser = Arc::new(parser);
+        self
+    }
+
+    /// Builds the server.
+    ///
+    /// # Errors
+    /// Returns a [`BuildError`] that says what is wrong with the settings.
+    pub fn build(self) -> Result<Server, BuildError> {
+        let mut namespaces = HashMap::new();
+        for (name, namespace) in self.namespaces {
+            if !name.starts_with('/') || name.contains([',', '?']) || name.contains(char::is_control) {
+                return Err(BuildError::Name(name));
+            }
+            let twice = |event| BuildError::RegisteredTwice { namespace: name.clone(), event };
+            let definition = Arc::new(namespace.define(&self.state).map_err(twice)?);
+            if namespaces.insert(name.clone(), definition).is_some() {
+                return Err(BuildError::NamespaceTwice(name));
+            }
+        }
+        let patterns = self.patterns.into_iter().map(|(accepts, namespace)| {
+            let twice = |event| BuildError::RegisteredTwice { namespace: "(matching)".into(), event };
+            Ok::<_, BuildError>(Pattern { accepts, definition: Arc::new(namespace.define(&self.state).map_err(twice)?) })
+        });
+        let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
+        for (name, value) in [
+            ("max_namespaces", self.limits.max_namespaces),
+            ("max_running handlers", self.limits.max_running.0),
+            ("max_running bytes", self.limits.max_running.1),
+        ] {
+            if value == 0 {
+                return Err(BuildError::Zero(name));
+            }
+        }
+        let shared = Arc::new(Shared::new(self.parser, &self.limits, namespaces, patterns));
+        let for_connections = Arc::clone(&shared);
+        let engine = eio_tokio::Server::builder(move |socket| Connection::run(Arc::clone(&for_connections), socket));
+        let engine = self.engine.into_iter().fold(engine.path("/socket.io/"), |engine, configure| configure(engine));
+        Ok(Server::new(shared, engine.build()?))
+    }
+}
+
+impl<S> fmt::Debug for ServerBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder").field("namespaces", &self.namespaces.len()).finish_non_exhaustive()
+    }
+}
+
+/// The reason why a server cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The name of a namespace cannot be one.
+    #[error("the namespace {0:?} has no possible name: expected a leading slash, and no comma, question mark or control character")]
+    Name(ByteString),
+    /// Two namespaces have the same name.
+    #[error("the namespace {0:?} was added twice")]
+    NamespaceTwice(ByteString),
+    /// A namespace has two handlers for the same.
+    #[error("the namespace {namespace:?} has two handlers for {event:?}: expected one")]
+    RegisteredTwice {
+        /// The name of the namespace.
+        namespace: ByteString,
+        /// The event, or the name of the method.
+        event: String,
+    },
+    /// A limit is zero.
+    #[error("{0} is 0: expected at least 1")]
+    Zero(&'static str),
+    /// The settings of the Engine.IO server are wrong.
+    #[error("{0}")]
+    Engine(#[from] eio_tokio::BuildError),
+}

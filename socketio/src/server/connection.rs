@@ -1,0 +1,209 @@
+//! The task of one connection: reads the client's packets, runs the handlers of its sockets, and tells them their end.
+
+mod handling;
+mod packets;
+
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use tokio::time::Sleep;
+
+use crate::parser::Decoder;
+use crate::server::disconnect::Reason;
+use crate::server::link::Link;
+use crate::server::running::Running;
+use crate::server::shared::Shared;
+use crate::server::socket::Socket;
+
+/// How many packets a connection reads before others have their turn.
+const PACKETS_PER_TURN: usize = 64;
+
+/// One connection.
+pub(crate) struct Connection {
+    engine: eio_tokio::Socket,
+    link: Arc<Link>,
+    decoder: Box<dyn Decoder>,
+    /// The sockets that join, have joined, or have ended and are still to be told so.
+    sockets: Vec<Socket>,
+    /// The sockets that have just joined, and whose application is told so in the next turn.
+    joined: Vec<Socket>,
+    /// The namespaces from which the server has disconnected the client. What the client sent before it knew is ignored.
+    left: Vec<ByteString>,
+    running: Running,
+    /// When the connection closes, unless a socket joins.
+    close_at: Option<Pin<Box<Sleep>>>,
+    /// The packet that waits for room.
+    sending: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// The end of the session, while the connection does not read.
+    closed: Option<Pin<Box<dyn Future<Output = eio_tokio::Disconnect> + Send>>>,
+    /// Why the server closes the connection, if it does.
+    closing: Option<Reason>,
+    has_ended: bool,
+}
+
+impl Connection {
+    /// Serves a client until its session has ended and its handlers are through.
+    pub(crate) async fn run(server: Arc<Shared>, engine: eio_tokio::Socket) {
+        let link = Arc::new(Link::new(server, engine.sender()));
+        let mut connection = Self {
+            decoder: link.server.parser.decoder(),
+            engine,
+            link,
+            sockets: Vec::new(),
+            joined: Vec::new(),
+            left: Vec::new(),
+            running: Running::new(),
+            close_at: None,
+            sending: None,
+            closed: None,
+            closing: None,
+            has_ended: false,
+        };
+        connection.await_join();
+        poll_fn(|cx| {
+            connection.begin(cx);
+            Poll::Ready(())
+        })
+        .await;
+        poll_fn(|cx| connection.poll(cx)).await;
+    }
+
+    /// Begins to wait for a client to join a namespace.
+    fn await_join(&mut self) {
+        self.close_at = Some(Box::pin(tokio::time::sleep(self.link.server.connect_timeout)));
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.tell_joined(cx);
+        loop {
+            if self.link.look(cx) {
+                self.tell_ends(cx);
+            }
+            while let Poll::Ready(done) = self.running.poll(cx) {
+                self.finish(done, cx);
+            }
+            self.poll_sending(cx);
+            match self.poll_packets(cx) {
+                // A handler of these packets may have ended a socket, or sent what waits.
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Pending => break,
+            }
+        }
+        if self.has_ended {
+            return if self.running.is_empty() && self.sockets.is_empty() { Poll::Ready(()) } else { Poll::Pending };
+        }
+        if let Some(close_at) = &mut self.close_at
+            && close_at.as_mut().poll(cx).is_ready()
+        {
+            self.close_at = None;
+            self.engine.close();
+        }
+        Poll::Pending
+    }
+
+    /// Sends the packets that wait for room.
+    fn poll_sending(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let Some(sending) = &mut self.sending else {
+                let Some(encoded) = self.link.next_waiting() else { return };
+                let sender = self.link.sender.clone();
+                self.sending = Some(Box::pin(async move {
+                    // A session that has ended needs no packet.
+                    let _ = sender.send_batch(encoded.into_messages()).await;
+                }));
+                continue;
+            };
+            if sending.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.sending = None;
+            self.link.note_sent();
+        }
+    }
+
+    /// Reads packets. Returns whether the connection should look at its handlers again before others have their turn.
+    fn poll_packets(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        for _ in 0..PACKETS_PER_TURN {
+            if self.has_ended {
+                return Poll::Pending;
+            }
+            if !self.joined.is_empty() {
+                return Poll::Ready(false);
+            }
+            // A client that asks for more than it takes, or than the application does, has to wait.
+            let may_read = self.sending.is_none() && self.running.has_room(self.link.server.max_running);
+            let received = if may_read {
+                self.closed = None;
+                pin!(self.engine.recv()).poll(cx)
+            } else {
+                let sender = &self.link.sender;
+                let closed = self.closed.get_or_insert_with(|| closed(sender.clone()));
+                closed.as_mut().poll(cx).map(Err)
+            };
+            match received {
+                Poll::Ready(Ok(message)) => self.receive(message, cx),
+                Poll::Ready(Err(end)) => {
+                    self.end(&end, cx);
+                    return Poll::Ready(true);
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(false)
+    }
+
+    /// Ends what is left: the session is over.
+    fn end(&mut self, session: &eio_tokio::Disconnect, cx: &mut Context<'_>) {
+        self.has_ended = true;
+        self.close_at = None;
+        let reason = self.reason(session);
+        for socket in &self.sockets {
+            socket.end_with(reason.clone(), Some(session.clone()));
+        }
+        self.tell_ends(cx);
+    }
+
+    /// Returns why the sockets end with their session.
+    fn reason(&mut self, session: &eio_tokio::Disconnect) -> Reason {
+        if let Some(reason) = self.closing.take() {
+            return reason;
+        }
+        if self.link.is_slow() {
+            return Reason::SlowClient;
+        }
+        if session.reason == eio_tokio::DisconnectReason::LocalClose && is_closing(&self.link.sender.server()) {
+            return Reason::ServerShuttingDown;
+        }
+        Reason::Session(session.reason)
+    }
+}
+
+fn closed(sender: eio_tokio::Sender) -> Pin<Box<dyn Future<Output = eio_tokio::Disconnect> + Send>> {
+    Box::pin(async move { sender.closed().await })
+}
+
+/// Returns whether the server shuts down.
+fn is_closing(engine: &eio_tokio::Server) -> bool {
+    let mut cx = Context::from_waker(core::task::Waker::noop());
+    pin!(engine.closing()).poll(&mut cx).is_ready()
+}
+
+/// The task was cut off, because the server's shutdown did not wait any longer, or the session ends with a panic of this
+/// crate. The handlers of ends run all the same.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let Some(end) = self.engine.end() else { return };
+        let reason = self.reason(&end);
+        for socket in core::mem::take(&mut self.sockets) {
+            socket.end_with(reason.clone(), Some(end.clone()));
+            handling::tell_end_elsewhere(socket);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! How handlers are called, and what follows when they have ended.
+
+use core::panic::AssertUnwindSafe;
+use core::task::Context;
+
+use futures_util::FutureExt as _;
+
+use crate::server::ack::answer;
+use crate::server::connection::Connection;
+use crate::server::context::{Context as HandlerContext, ExtractError, Input};
+use crate::server::disconnect::{Disconnect, Reason};
+use crate::server::handler::{Erased, HandlerError, Replied};
+use crate::server::refusal::Refusal;
+use crate::server::running::{Done, Outcome, Task, Work, guarded, message};
+use crate::server::socket::Socket;
+use crate::targets;
+
+impl Connection {
+    /// Calls a handler, and goes on with what follows if it does not have to wait.
+    pub(super) fn call(
+        &mut self,
+        socket: &Socket,
+        handler: &Erased<Replied>,
+        input: &Input,
+        task: Task,
+        cx: &mut Context<'_>,
+    ) {
+        let called = call(handler, socket, Some(&self.engine), input).map(Work::Replies);
+        self.start(socket, called, task, cx);
+    }
+
+    fn start(
+        &mut self,
+        socket: &Socket,
+        called: Result<Work, HandlerError>,
+        task: Task,
+        cx: &mut Context<'_>,
+    ) {
+        match called {
+            Ok(work) => {
+                if let Some(done) = self.running.start(socket.clone(), task, work, cx) {
+                    self.finish(done, cx);
+                }
+            }
+            Err(error) => self.finish_failed(socket, &task, &error, cx),
+        }
+    }
+
+    /// Asks the middleware with this number, or lets the socket join if there is none.
+    pub(super) fn ask_middleware(&mut self, socket: &Socket, number: usize, cx: &mut Context<'_>) {
+        let space = socket.space().clone();
+        let Some(middleware) = space.definition.middlewares.get(number) else {
+            self.let_join(socket, cx);
+            return;
+        };
+        let called = call(middleware, socket, Some(&self.engine), &Input::Connect).map(Work::Decides);
+        self.start(socket, called, Task::Middleware { next: number + 1 }, cx);
+    }
+
+    fn let_join(&mut self, socket: &Socket, cx: &mut Context<'_>) {
+        if !socket.note_joined(false) {
+            return;
+        }
+        self.close_at = None;
+        self.accept(socket);
+        socket.space().insert(socket);
+        tracing::debug!(
+            target: targets::SOCKET,
+            socket = %socket.id(),
+            namespace = %socket.namespace(),
+            "a socket has joined"
+        );
+        if socket.space().definition.on_connect.is_some() {
+            self.joined.push(socket.clone());
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Tells the application about the sockets that have just joined. The answers to their clients have left by now: a client
+    /// that gets more together with the answer may miss it.
+    pub(super) fn tell_joined(&mut self, cx: &mut Context<'_>) {
+        for socket in core::mem::take(&mut self.joined) {
+            let space = socket.space().clone();
+            if let Some(handler) = &space.definition.on_connect {
+                self.call(&socket, handler, &Input::Connect, Task::Connect, cx);
+            }
+        }
+    }
+
+    /// Goes on after a handler has ended.
+    pub(super) fn finish(&mut self, done: Done, cx: &mut Context<'_>) {
+        let Done { socket, task, outcome } = done;
+        let reply = match outcome {
+            Outcome::Panicked(message) => Err(HandlerError::Panicked(message)),
+            Outcome::Replied(Err(error)) => Err(HandlerError::Returned(error)),
+            Outcome::Replied(Ok(reply)) => Ok(reply),
+            Outcome::Verdict(Ok(())) => Ok(None),
+            Outcome::Verdict(Err(refusal)) => return self.turn_away(&socket, &refusal, cx),
+        };
+        match (reply, task) {
+            (Err(error), task) => self.finish_failed(&socket, &task, &error, cx),
+            (Ok(_), Task::Middleware { next }) => self.ask_middleware(&socket, next, cx),
+            (Ok(Some(args)), Task::Event { id: Some(id), .. }) if socket.is_connected() => answer(&socket, id, args),
+            (Ok(_), Task::Disconnecting) => self.tell_disconnect(&socket, cx),
+            _ => {}
+        }
+    }
+
+    /// Goes on after a handler has failed.
+    fn finish_failed(&mut self, socket: &Socket, task: &Task, error: &HandlerError, cx: &mut Context<'_>) {
+        report(socket, task, error);
+        match (task, error) {
+            (Task::Middleware { .. }, HandlerError::Extract(ExtractError::Data(error))) => {
+                self.turn_away(socket, &Refusal::new(error.to_string()), cx);
+            }
+            (Task::Middleware { .. }, _) => self.turn_away(socket, &Refusal::new("Internal server error"), cx),
+            (Task::Disconnecting, _) => self.tell_disconnect(socket, cx),
+            _ => {}
+        }
+    }
+
+    /// Refuses a client that wants to join.
+    fn turn_away(&mut self, socket: &Socket, refusal: &Refusal, _: &mut Context<'_>) {
+        // The client may have gone meanwhile.
+        if socket.is_joining() && socket.end_with(Reason::ServerNamespaceDisconnect, None) {
+            self.refuse(socket.namespace().clone(), refusal);
+        }
+        self.forget(socket);
+    }
+
+    /// Tells the application about the sockets that have ended.
+    pub(super) fn tell_ends(&mut self, cx: &mut Context<'_>) {
+        let ended: Vec<_> = self.sockets.iter().filter(|socket| socket.end().is_some()).cloned().collect();
+        for socket in ended {
+            self.forget(&socket);
+            let Some(end) = socket.take_end() else { continue };
+            log_end(&socket, &end);
+            if matches!(end.reason, Reason::ServerNamespaceDisconnect) {
+                if self.left.len() >= self.link.server.max_namespaces {
+                    self.left.remove(0);
+                }
+                self.left.push(socket.namespace().clone());
+            }
+            let space = socket.space().clone();
+            match &space.definition.on_disconnecting {
+                Some(handler) => self.call(&socket, handler, &Input::Disconnect(end), Task::Disconnecting, cx),
+                None => self.tell_disconnect(&socket, cx),
+            }
+        }
+    }
+
+    fn tell_disconnect(&mut self, socket: &Socket, cx: &mut Context<'_>) {
+        socket.forget_rooms();
+        let (space, end) = (socket.space().clone(), socket.end());
+        if let (Some(handler), Some(end)) = (&space.definition.on_disconnect, end) {
+            self.call(socket, handler, &Input::Disconnect(end), Task::Disconnect, cx);
+        }
+    }
+
+    /// Forgets a socket. A client without sockets has to join a namespace again in time.
+    fn forget(&mut self, socket: &Socket) {
+        self.sockets.retain(|other| other != socket);
+        if self.sockets.is_empty() && !self.has_ended && self.close_at.is_none() {
+            self.await_join();
+        }
+    }
+}
+
+/// Calls a handler.
+fn call<T>(
+    handler: &Erased<T>,
+    socket: &Socket,
+    engine: Option<&eio_tokio::Socket>,
+    input: &Input,
+) -> Result<crate::server::handler::HandlerFuture<T>, HandlerError> {
+    guarded(|| handler(&mut HandlerContext::new(socket, engine, input)))
+        .map_err(HandlerError::Panicked)?
+        .map_err(HandlerError::Extract)
+}
+
+fn report(socket: &Socket, task: &Task, error: &HandlerError) {
+    let event = match task {
+        Task::Middleware { .. } | Task::Connect => "connect",
+        Task::Event { name, .. } => name,
+        Task::Disconnecting | Task::Disconnect => "disconnect",
+    };
+    tracing::warn!(
+        target: targets::SOCKET,
+        socket = %socket.id(),
+        namespace = %socket.namespace(),
+        event = ?event,
+        %error,
+        "a handler failed"
+    );
+    if let Some(on_error) = &socket.space().definition.on_error
+        && let Err(panic) = guarded(|| on_error(socket, event, error))
+    {
+        tracing::error!(target: targets::SOCKET, %panic, "on_error panicked");
+    }
+}
+
+fn log_end(socket: &Socket, end: &Disconnect) {
+    tracing::info!(
+        target: targets::SOCKET,
+        socket = %socket.id(),
+        namespace = %socket.namespace(),
+        reason = end.reason.as_str(),
+        detail = %end,
+        "a socket has left"
+    );
+}
+
+/// Runs the handlers of an end in a task of their own, because that of the connection is gone.
+pub(super) fn tell_end_elsewhere(socket: Socket) {
+    let Some(end) = socket.take_end() else { return };
+    log_end(&socket, &end);
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    runtime.spawn(async move {
+        let input = Input::Disconnect(end);
+        let definition = &socket.space().definition;
+        let handlers = [
+            (&definition.on_disconnecting, Task::Disconnecting),
+            (&definition.on_disconnect, Task::Disconnect),
+        ];
+        for (handler, task) in handlers {
+            if let Some(handler) = handler {
+                let outcome = match call(handler, &socket, None, &input) {
+                    Ok(running) => match AssertUnwindSafe(running).catch_unwind().await {
+                        Ok(replied) => replied.map(drop).map_err(HandlerError::Returned),
+                        Err(panic) => Err(HandlerError::Panicked(message(panic))),
+                    },
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = outcome {
+                    report(&socket, &task, &error);
+                }
+            }
+            socket.forget_rooms();
+        }
+    });
+}

@@ -1,0 +1,161 @@
+//! What the client's packets do.
+
+use core::task::Context;
+
+use bytestring::ByteString;
+use eio_tokio::Message;
+
+use crate::args::RawArgs;
+use crate::packet::{Body, Packet};
+use crate::server::connection::Connection;
+use crate::server::context::Input;
+use crate::server::disconnect::{Reason, Unexpected};
+use crate::server::refusal::Refusal;
+use crate::server::running::Task;
+use crate::server::socket::Socket;
+use crate::server::socket_id::SocketId;
+use crate::targets;
+
+impl Connection {
+    /// Opens `/` for a client of Socket.IO 2, which does not ask for it.
+    pub(super) fn begin(&mut self, cx: &mut Context<'_>) {
+        if self.link.is_old() {
+            self.join("/".into(), RawArgs::none(), cx);
+        }
+    }
+
+    /// Handles a message of the client.
+    pub(super) fn receive(&mut self, message: Message, cx: &mut Context<'_>) {
+        if self.closing.is_some() {
+            return;
+        }
+        match self.decoder.decode(message) {
+            Ok(None) => {}
+            Ok(Some(packet)) => self.handle(packet, cx),
+            Err(error) => self.close_because(Reason::InvalidPacket(error)),
+        }
+    }
+
+    /// Closes the connection because of what the client sent. Its sockets end with their session.
+    fn close_because(&mut self, reason: Reason) {
+        tracing::debug!(target: targets::CONNECTION, sid = %self.link.sender.id().short(), %reason, "the connection is closed");
+        self.closing = Some(reason);
+        self.engine.close();
+    }
+
+    fn handle(&mut self, packet: Packet, cx: &mut Context<'_>) {
+        let (namespace, auth) = self.address(&packet);
+        let socket = self.sockets.iter().find(|socket| *socket.namespace() == namespace && socket.end().is_none());
+        match (packet.body, socket.cloned()) {
+            (Body::Connect(_), Some(_)) => self.close_because(Reason::UnexpectedPacket(Unexpected::JoinedTwice)),
+            (Body::Connect(data), None) => self.join(namespace, auth.unwrap_or(data), cx),
+            (Body::ConnectError(_), _) => self.close_because(Reason::UnexpectedPacket(Unexpected::ConnectError)),
+            (body, Some(socket)) if socket.is_connected() => self.handle_joined(&socket, body, cx),
+            // The packet crossed the server's disconnect on the way.
+            (_, None) if self.left.contains(&namespace) => {}
+            _ => self.close_because(Reason::UnexpectedPacket(Unexpected::NotJoined)),
+        }
+    }
+
+    /// Returns the namespace of a packet. A client of Socket.IO 2 has its credentials in the query of the namespace.
+    fn address(&self, packet: &Packet) -> (ByteString, Option<RawArgs>) {
+        if !self.link.is_old() {
+            return (packet.namespace.clone(), None);
+        }
+        let Some((name, query)) = packet.namespace.split_once('?') else { return (packet.namespace.clone(), None) };
+        let pairs: serde_json::Map<_, _> = form_urlencoded::parse(query.as_bytes())
+            .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
+            .collect();
+        (name.into(), RawArgs::new(pairs).ok())
+    }
+
+    fn handle_joined(&mut self, socket: &Socket, body: Body, cx: &mut Context<'_>) {
+        match body {
+            Body::Event { name, args, id } => self.handle_event(socket, name, args, id, cx),
+            Body::Ack { id, args } => {
+                socket.with_acks(|acks| acks.answer(id, args));
+            }
+            Body::Disconnect => {
+                socket.end_with(Reason::ClientNamespaceDisconnect, None);
+                self.tell_ends(cx);
+            }
+            Body::Connect(_) | Body::ConnectError(_) => {}
+        }
+    }
+
+    fn handle_event(
+        &mut self,
+        socket: &Socket,
+        name: ByteString,
+        args: RawArgs,
+        id: Option<u64>,
+        cx: &mut Context<'_>,
+    ) {
+        let space = socket.space().clone();
+        let Some(handler) = space.definition.on(&name) else {
+            tracing::debug!(
+                target: targets::SOCKET,
+                socket = %socket.id(),
+                namespace = %space.name(),
+                event = ?name,
+                "an event has no handler"
+            );
+            return;
+        };
+        let task = Task::Event { name: name.clone(), id, bytes: args.byte_len() };
+        let input = Input::Event { name, args, id };
+        self.call(socket, handler, &input, task, cx);
+    }
+
+    /// Asks whether a client may join a namespace.
+    fn join(&mut self, namespace: ByteString, auth: RawArgs, cx: &mut Context<'_>) {
+        if self.sockets.len() >= self.link.server.max_namespaces {
+            self.refuse(namespace, &Refusal::new("Too many namespaces"));
+            return;
+        }
+        let Some(space) = self.link.server.enter(&namespace) else {
+            self.refuse(namespace, &Refusal::unknown_namespace());
+            return;
+        };
+        let id = match self.link.is_old() {
+            true => Ok(SocketId::of_session(&namespace, self.link.sender.id().as_str())),
+            false => SocketId::random(),
+        };
+        let Ok(id) = id else {
+            tracing::error!(target: targets::SOCKET, "no socket can be named: the system has no random bytes");
+            self.link.server.exit(&space);
+            self.refuse(namespace, &Refusal::new("Internal server error"));
+            return;
+        };
+        self.left.retain(|left| *left != namespace);
+        let socket = Socket::new(id, space, self.link.clone(), auth);
+        self.sockets.push(socket.clone());
+        self.ask_middleware(&socket, 0, cx);
+    }
+
+    /// Tells the client that it may not join a namespace.
+    pub(super) fn refuse(&self, namespace: ByteString, refusal: &Refusal) {
+        let data = if self.link.is_old() { refusal.old_packet_data() } else { refusal.packet_data() };
+        // A refusal's data was read from JSON, so it can be written.
+        let Ok(data) = data else { return };
+        self.link.send_surely(&Packet { namespace, body: Body::ConnectError(data) });
+    }
+
+    /// Tells the client that it has joined a namespace.
+    pub(super) fn accept(&self, socket: &Socket) {
+        #[derive(serde::Serialize)]
+        struct Joined<'a> {
+            sid: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pid: Option<&'a str>,
+        }
+        let pid = socket.pid();
+        let data = if self.link.is_old() {
+            RawArgs::none()
+        } else {
+            RawArgs::new(Joined { sid: socket.id().as_str(), pid: pid.as_deref() }).unwrap_or_else(|_| RawArgs::none())
+        };
+        let namespace = socket.namespace().clone();
+        self.link.send_surely(&Packet { namespace, body: Body::Connect(data) });
+    }
+}

@@ -1,0 +1,145 @@
+//! What the sockets of one connection share: the way to the client, and the way to the connection's task.
+
+use core::task::{Context, Waker};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use eio_tokio::{Revision, Sender};
+
+use crate::packet::Packet;
+use crate::parser::Encoded;
+use crate::errors::EmitError;
+use crate::server::shared::{Shared, WhenFull};
+
+/// The connection of some sockets.
+pub(crate) struct Link {
+    pub(crate) server: Arc<Shared>,
+    pub(crate) sender: Sender,
+    desk: Mutex<Desk>,
+    /// Whether packets wait in the lane. Others must not overtake them.
+    is_busy: AtomicBool,
+}
+
+/// What waits for the connection's task.
+#[derive(Default)]
+struct Desk {
+    /// Packets that must not be lost, and for which the outbox had no room.
+    lane: VecDeque<Encoded>,
+    /// Whether a socket has ended since the task last looked.
+    has_ended: bool,
+    /// Why the connection closes, if the server closes it.
+    is_slow: bool,
+    task: Option<Waker>,
+}
+
+impl Link {
+    pub(crate) fn new(server: Arc<Shared>, sender: Sender) -> Self {
+        Self { server, sender, desk: Mutex::default(), is_busy: AtomicBool::new(false) }
+    }
+
+    /// Returns whether the client speaks the revision of Socket.IO 2.
+    pub(crate) fn is_old(&self) -> bool {
+        self.sender.revision() == Revision::V3
+    }
+
+    /// Returns whether packets wait that others must not overtake.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.is_busy.load(Ordering::Acquire)
+    }
+
+    /// Sends a packet, if the outbox has room.
+    pub(crate) fn send(&self, encoded: Encoded) -> Result<(), EmitError> {
+        let sent = if self.is_busy() { Err(EmitError::Full) } else { self.post(encoded) };
+        if let Err(EmitError::Full) = sent {
+            self.note_full();
+        }
+        sent
+    }
+
+    fn post(&self, encoded: Encoded) -> Result<(), EmitError> {
+        let is_alone = encoded.len() == 1;
+        let mut messages = encoded.into_messages();
+        match messages.next() {
+            Some(message) if is_alone => Ok(self.sender.try_send(message)?),
+            first => Ok(self.sender.try_send_batch(first.into_iter().chain(messages))?),
+        }
+    }
+
+    /// Sends a packet if the transport takes it at once. Returns whether it was sent.
+    pub(crate) fn send_volatile(&self, encoded: Encoded) -> bool {
+        if self.is_busy() {
+            return false;
+        }
+        self.sender.send_batch_volatile(encoded.into_messages())
+    }
+
+    /// Closes the connection if the server does so with clients that do not read.
+    pub(crate) fn note_full(&self) {
+        if self.server.when_full == WhenFull::Close {
+            self.lock().is_slow = true;
+            self.sender.close();
+        }
+    }
+
+    /// Returns whether the connection was closed because the client does not read.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.lock().is_slow
+    }
+
+    /// Sends a packet that must not be lost: at once, or by the connection's task as soon as there is room.
+    pub(crate) fn send_surely(&self, packet: &Packet) {
+        let Ok(encoded) = self.server.parser.encode(packet) else { return };
+        let mut desk = self.lock();
+        if !self.is_busy() && !matches!(self.post(encoded.clone()), Err(EmitError::Full)) {
+            return;
+        }
+        desk.lane.push_back(encoded);
+        self.is_busy.store(true, Ordering::Release);
+        let task = desk.task.take();
+        drop(desk);
+        wake(task);
+    }
+
+    /// Tells the connection's task that a socket has ended.
+    pub(crate) fn note_ended(&self) {
+        let mut desk = self.lock();
+        desk.has_ended = true;
+        let task = desk.task.take();
+        drop(desk);
+        wake(task);
+    }
+
+    /// Returns whether a socket has ended since the last call. Wakes the task of `cx` when one does, or when a packet waits.
+    pub(crate) fn look(&self, cx: &Context<'_>) -> bool {
+        let mut desk = self.lock();
+        match &mut desk.task {
+            Some(task) => task.clone_from(cx.waker()),
+            task => *task = Some(cx.waker().clone()),
+        }
+        core::mem::take(&mut desk.has_ended)
+    }
+
+    /// Returns the next packet that waits, to be sent when there is room. [`note_sent`](Self::note_sent) follows.
+    pub(crate) fn next_waiting(&self) -> Option<Encoded> {
+        self.lock().lane.pop_front()
+    }
+
+    /// Notes that the packet has been sent, so that others may follow if no more wait.
+    pub(crate) fn note_sent(&self) {
+        let desk = self.lock();
+        if desk.lane.is_empty() {
+            self.is_busy.store(false, Ordering::Release);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wake(task: Option<Waker>) {
+    if let Some(task) = task {
+        task.wake();
+    }
+}

@@ -1,0 +1,94 @@
+//! Why a client may not join a namespace.
+
+use serde::Serialize;
+
+use crate::args::{EncodeError, IntoArgs as _, RawArgs};
+use crate::value::Value;
+
+/// The answer of a [middleware](crate::Namespace::middleware) that does not let a client join. The client gets a
+/// `connect_error` whose `message` and `data` are these.
+///
+/// ```
+/// use eio_socketio::{Auth, Namespace, Refusal};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Login {
+///     token: String,
+/// }
+///
+/// async fn authenticate(Auth(login): Auth<Login>) -> Result<(), Refusal> {
+///     if login.token == "t0k3n" { Ok(()) } else { Err(Refusal::new("unknown token")) }
+/// }
+///
+/// let namespace = Namespace::<()>::new().middleware(authenticate);
+/// # let _ = namespace;
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    message: String,
+    data: Option<Value>,
+}
+
+impl Refusal {
+    /// The refusal of a namespace that the server does not have, in the words of the reference.
+    pub(crate) fn unknown_namespace() -> Self {
+        Self::new("Invalid namespace")
+    }
+
+    /// Returns a refusal with this message.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), data: None }
+    }
+
+    /// Adds data, which the client finds as `error.data`.
+    ///
+    /// # Errors
+    /// Returns an [`EncodeError`] if the data cannot be written as JSON.
+    pub fn with_data(mut self, data: impl Serialize) -> Result<Self, EncodeError> {
+        self.data = RawArgs::new(data)?.values().map_err(|error| EncodeError::Serialize(error.to_string().into()))?.pop();
+        Ok(self)
+    }
+
+    /// Returns the message.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns the data, if there is any.
+    #[must_use]
+    pub fn data(&self) -> Option<&Value> {
+        self.data.as_ref()
+    }
+
+    /// Returns the data of the packet for a client of Socket.IO 3 or later.
+    pub(crate) fn packet_data(&self) -> Result<RawArgs, EncodeError> {
+        #[derive(Serialize)]
+        struct Object<'a> {
+            message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            data: Option<&'a Value>,
+        }
+        Object { message: &self.message, data: self.data.as_ref() }.into_args()
+    }
+
+    /// Returns the data of the packet for a client of Socket.IO 2: the data itself, or the message.
+    pub(crate) fn old_packet_data(&self) -> Result<RawArgs, EncodeError> {
+        match &self.data {
+            Some(data) => data.into_args(),
+            None => self.message.as_str().into_args(),
+        }
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(message: &str) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self::new(message)
+    }
+}

@@ -1,0 +1,130 @@
+//! What all connections of a server share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytestring::ByteString;
+
+use crate::parser::Parser;
+use crate::server::namespace::Definition;
+use crate::server::space::Space;
+
+/// What the server does when there is something to send to a client that does not read, so that its outbox is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// The event is not sent. [`EmitError::Full`](crate::EmitError::Full), or the count of a broadcast, says so, and the
+    /// client stays connected.
+    #[default]
+    Refuse,
+    /// The event is not sent, and the connection is closed: [`Reason::SlowClient`](crate::Reason::SlowClient). A client
+    /// that comes back asks for the present state, so none works on with gaps that it does not know of.
+    Close,
+}
+
+/// What all connections of a server share.
+pub(crate) struct Shared {
+    pub(crate) parser: Arc<dyn Parser>,
+    pub(crate) when_full: WhenFull,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) ack_timeout: Duration,
+    pub(crate) max_namespaces: usize,
+    pub(crate) max_rooms: usize,
+    pub(crate) max_running: (usize, usize),
+    spaces: Mutex<HashMap<ByteString, Arc<Space>>>,
+    patterns: Vec<Pattern>,
+    next_ack: AtomicU64,
+}
+
+/// The namespaces whose names a function accepts.
+pub(crate) struct Pattern {
+    pub(crate) accepts: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    pub(crate) definition: Arc<Definition>,
+}
+
+/// The settings of [`Shared`] that a builder has.
+pub(crate) struct Limits {
+    pub(crate) when_full: WhenFull,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) ack_timeout: Duration,
+    pub(crate) max_namespaces: usize,
+    pub(crate) max_rooms: usize,
+    pub(crate) max_running: (usize, usize),
+}
+
+impl Shared {
+    pub(crate) fn new(
+        parser: Arc<dyn Parser>,
+        limits: &Limits,
+        namespaces: HashMap<ByteString, Arc<Definition>>,
+        patterns: Vec<Pattern>,
+    ) -> Self {
+        let spaces = namespaces.into_iter().map(|(name, definition)| {
+            let space = Space::new(name.clone(), definition, Arc::clone(&parser), limits.max_rooms);
+            // It stays without sockets.
+            space.count(true);
+            (name, Arc::new(space))
+        });
+        Self {
+            spaces: Mutex::new(spaces.collect()),
+            parser,
+            when_full: limits.when_full,
+            connect_timeout: limits.connect_timeout,
+            ack_timeout: limits.ack_timeout,
+            max_namespaces: limits.max_namespaces,
+            max_rooms: limits.max_rooms,
+            max_running: limits.max_running,
+            patterns,
+            next_ack: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns the namespace of that name, if somebody is there or the server was built with it.
+    pub(crate) fn space(&self, name: &str) -> Option<Arc<Space>> {
+        self.lock().get(name).cloned()
+    }
+
+    /// Returns the namespace of that name for a client that wants to join. [`exit`](Self::exit) follows.
+    pub(crate) fn enter(&self, name: &ByteString) -> Option<Arc<Space>> {
+        let mut spaces = self.lock();
+        if let Some(space) = spaces.get(name) {
+            space.count(true);
+            return Some(Arc::clone(space));
+        }
+        drop(spaces);
+        // Code of the application, which may take its time or panic.
+        let accepts = |pattern: &&Pattern| {
+            std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| (pattern.accepts)(name))).unwrap_or(false)
+        };
+        let definition = Arc::clone(&self.patterns.iter().find(accepts)?.definition);
+        spaces = self.lock();
+        let space = spaces.entry(name.clone()).or_insert_with(|| {
+            Arc::new(Space::new(name.clone(), definition, Arc::clone(&self.parser), self.max_rooms))
+        });
+        space.count(true);
+        Some(Arc::clone(space))
+    }
+
+    /// Notes that a socket has left the namespace, which is forgotten if it is one of a pattern and has no socket left.
+    pub(crate) fn exit(&self, space: &Space) {
+        let mut spaces = self.lock();
+        if space.count(false) {
+            spaces.remove(space.name());
+            if spaces.len() < spaces.capacity() / 4 {
+                spaces.shrink_to_fit();
+            }
+        }
+    }
+
+    /// Returns a number for an event that asks for an acknowledgement. No two events of the server have the same, so that one
+    /// packet can be for many sockets.
+    pub(crate) fn next_ack(&self) -> u64 {
+        self.next_ack.fetch_add(1, Ordering::Relaxed) % eio_core::socketio::MAX_ID
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ByteString, Arc<Space>>> {
+        self.spaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,398 @@
+//! A client in a namespace, from the application's point of view.
+
+use core::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytestring::ByteString;
+use eio_tokio::Sender;
+use http::Extensions;
+use serde::de::DeserializeOwned;
+
+use crate::acks::Acks;
+use crate::args::{IntoArgs, RawArgs};
+use crate::packet::{Body, Packet};
+use crate::server::Server;
+use crate::server::acknowledgement::Acknowledgement;
+use crate::server::audience::Audience;
+use crate::server::disconnect::{Disconnect, Reason};
+use crate::errors::EmitError;
+use crate::server::link::Link;
+use crate::server::rooms::{JoinError, Member};
+use crate::server::socket_id::SocketId;
+use crate::server::space::Space;
+
+/// A client that has joined a namespace. Clones are the same socket, and may be used from anywhere: they do not keep the
+/// connection open.
+#[derive(Clone)]
+pub struct Socket {
+    shared: Arc<SocketShared>,
+}
+
+pub(crate) struct SocketShared {
+    id: SocketId,
+    space: Arc<Space>,
+    pub(crate) link: Arc<Link>,
+    auth: RawArgs,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    phase: Phase,
+    /// Whether the client has got what it missed.
+    recovered: bool,
+    acks: Acks<RawArgs>,
+    extensions: Option<Box<Extensions>>,
+    /// The secret with which the client comes back, if the server has recovery.
+    pid: Option<Box<str>>,
+}
+
+/// How far a socket is.
+enum Phase {
+    /// The middlewares decide.
+    Joining,
+    Joined,
+    /// The socket has ended. The names of its rooms stay while `on_disconnecting` runs.
+    Ended { end: Box<Disconnect>, rooms: Vec<Arc<str>>, told: bool },
+}
+
+impl Socket {
+    pub(crate) fn new(id: SocketId, space: Arc<Space>, link: Arc<Link>, auth: RawArgs) -> Self {
+        let inner =
+            Inner { phase: Phase::Joining, recovered: false, acks: Acks::default(), extensions: None, pid: None };
+        Self { shared: Arc::new(SocketShared { id, space, link, auth, inner: Mutex::new(inner) }) }
+    }
+
+    /// Returns the identifier, which other clients may know.
+    #[must_use]
+    pub fn id(&self) -> &SocketId {
+        &self.shared.id
+    }
+
+    /// Returns the name of the namespace, such as `/` or `/chat`.
+    #[must_use]
+    pub fn namespace(&self) -> &ByteString {
+        self.space().name()
+    }
+
+    /// Returns the server.
+    #[must_use]
+    pub fn server(&self) -> Server {
+        Server::new(Arc::clone(&self.link().server), self.engine().server())
+    }
+
+    /// Returns the handle of the Engine.IO session that carries the socket: the client's address, the transport, the round
+    /// trip, and how the session ends.
+    ///
+    /// Messages that are sent with it are not Socket.IO packets.
+    #[must_use]
+    pub fn engine(&self) -> &Sender {
+        &self.link().sender
+    }
+
+    /// Returns the data with which the client joined. [`Auth`](crate::Auth) extracts it.
+    #[must_use]
+    pub fn auth(&self) -> &RawArgs {
+        &self.shared.auth
+    }
+
+    /// Returns whether the client has joined, and has not left.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(self.lock().phase, Phase::Joined)
+    }
+
+    /// Returns how the socket ended, or `None` if it has not.
+    #[must_use]
+    pub fn end(&self) -> Option<Disconnect> {
+        match &self.lock().phase {
+            Phase::Ended { end, .. } => Some(Disconnect::clone(end)),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the client came back after it had lost its connection, and has got every event that it missed: see
+    /// [`recovery`](crate::ServerBuilder::recovery).
+    #[must_use]
+    pub fn is_recovered(&self) -> bool {
+        self.lock().recovered
+    }
+
+    /// Sends an event to the client.
+    ///
+    /// `args` is one argument of any type that serde can serialize; or `()` for none; or [`Args`](crate::Args) of a tuple
+    /// for several. Bytes ([`Bytes`](bytes::Bytes) or `serde_bytes`) at any depth become attachments.
+    ///
+    /// # Errors
+    /// Returns an [`EmitError`] if the data cannot be written, if the outbox is full, or if the socket is not connected.
+    ///
+    /// ```
+    /// use eio_socketio::{Args, EmitError, Socket};
+    ///
+    /// fn greet(socket: &Socket) -> Result<(), EmitError> {
+    ///     socket.emit("ready", ())?;
+    ///     socket.emit("greeting", "hello")?;
+    ///     socket.emit("position", Args((52.5, 13.4)))
+    /// }
+    /// # let _ = greet;
+    /// ```
+    pub fn emit(&self, event: impl Into<ByteString>, args: impl IntoArgs) -> Result<(), EmitError> {
+        let args = args.into_args()?;
+        if !self.is_connected() {
+            return Err(EmitError::Disconnected);
+        }
+        self.space().emit_to(self, event.into(), args)
+    }
+
+    /// Sends an event as [`emit`](Self::emit) does, but waits until the outbox has room.
+    ///
+    /// If you drop the future before it is ready, the event is not sent.
+    ///
+    /// # Errors
+    /// The same as for [`emit`](Self::emit), but never [`EmitError::Full`].
+    pub async fn send(&self, event: impl Into<ByteString>, args: impl IntoArgs) -> Result<(), EmitError> {
+        let args = args.into_args()?;
+        if !self.is_connected() {
+            return Err(EmitError::Disconnected);
+        }
+        let encoded = self.space().event_for(self, event.into(), args)?;
+        self.engine().send_batch(encoded.into_messages()).await.map_err(|_| EmitError::Disconnected)
+    }
+
+    /// Sends an event only if the transport takes it at once. Returns whether it was sent. See
+    /// [`eio_tokio::Socket::send_volatile`] for what that means.
+    ///
+    /// # Errors
+    /// Returns an [`EmitError`] if the data cannot be written, or if the socket is not connected.
+    pub fn emit_volatile(
+        &self,
+        event: impl Into<ByteString>,
+        args: impl IntoArgs,
+    ) -> Result<bool, EmitError> {
+        let args = args.into_args()?;
+        if !self.is_connected() {
+            return Err(EmitError::Disconnected);
+        }
+        let encoded = self.space().encode(Body::Event { name: event.into(), args, id: None })?;
+        Ok(self.link().send_volatile(encoded))
+    }
+
+    /// Sends an event that the client acknowledges, and returns the future of its answer: the first argument of the
+    /// acknowledgement.
+    ///
+    /// The answer fails when the [timeout](crate::ServerBuilder::ack_timeout) has passed or the socket has ended, so none is
+    /// waited for in vain.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use eio_socketio::{AckError, Socket};
+    ///
+    /// async fn ask(socket: Socket) -> Result<(), AckError> {
+    ///     let name: String = socket.emit_with_ack("name?", ()).timeout(Duration::from_secs(5)).await?;
+    ///     println!("{} is {name}", socket.id());
+    ///     Ok(())
+    /// }
+    /// # let _ = ask;
+    /// ```
+    pub fn emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: impl Into<ByteString>,
+        args: impl IntoArgs,
+    ) -> Acknowledgement<T> {
+        Acknowledgement::new(self.clone(), event.into(), args.into_args())
+    }
+
+    /// Joins a room. Returns `false` if the socket is in it already.
+    ///
+    /// Each socket is in the room that has its identifier as its name.
+    ///
+    /// # Errors
+    /// Returns a [`JoinError`] if the socket is not connected, or if it is in as many rooms as it
+    /// [may](crate::ServerBuilder::max_rooms) be.
+    pub fn join(&self, room: impl AsRef<str>) -> Result<bool, JoinError> {
+        self.space().join(self, room.as_ref())
+    }
+
+    /// Leaves a room. Returns `false` if the socket is not in it.
+    pub fn leave(&self, room: impl AsRef<str>) -> bool {
+        self.space().leave(self, room.as_ref())
+    }
+
+    /// Returns the names of the rooms that the socket is in, without its own, in order. In
+    /// [`on_disconnecting`](crate::Namespace::on_disconnecting) they are those that it was in.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<String> {
+        let kept = match &self.lock().phase {
+            Phase::Ended { rooms, .. } => Some(rooms.clone()),
+            _ => None,
+        };
+        let rooms = kept.unwrap_or_else(|| self.space().rooms_of(self));
+        let mut names: Vec<_> = rooms.iter().map(|room| String::from(&**room)).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Addresses the others in a room: all of its sockets except this one.
+    pub fn to(&self, room: impl AsRef<str>) -> Audience {
+        self.broadcast().to(room)
+    }
+
+    /// Addresses the others in the namespace, without those in a room.
+    pub fn except(&self, room: impl AsRef<str>) -> Audience {
+        self.broadcast().except(room)
+    }
+
+    /// Addresses the others in the namespace: all of its sockets except this one.
+    #[must_use]
+    pub fn broadcast(&self) -> Audience {
+        self.server().of(self.namespace().clone()).except(self.id())
+    }
+
+    /// Disconnects the socket from its namespace. The session and the client's other namespaces stay. Has no effect on a
+    /// socket that has ended.
+    pub fn disconnect(&self) {
+        if self.end_with(Reason::ServerNamespaceDisconnect, None) {
+            let namespace = self.namespace().clone();
+            self.link().send_surely(&Packet { namespace, body: Body::Disconnect });
+            self.link().note_ended();
+        }
+    }
+
+    /// Disconnects the client from all of its namespaces, and closes the connection. What was sent before is still
+    /// delivered.
+    pub fn close(&self) {
+        self.disconnect();
+        self.engine().close();
+    }
+
+    /// Stores a value with the socket, and returns the one of the same type that was there.
+    pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
+        self.lock().extensions.get_or_insert_default().insert(value)
+    }
+
+    /// Returns a clone of the stored value of this type.
+    #[must_use]
+    pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.lock().extensions.as_ref().and_then(|extensions| extensions.get::<T>().cloned())
+    }
+
+    /// Takes the stored value of this type.
+    pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.lock().extensions.as_mut().and_then(|extensions| extensions.remove::<T>())
+    }
+}
+
+/// What the server does with a socket.
+impl Socket {
+    pub(crate) fn space(&self) -> &Arc<Space> {
+        &self.shared.space
+    }
+
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.shared.link
+    }
+
+    pub(crate) fn is_joining(&self) -> bool {
+        matches!(self.lock().phase, Phase::Joining)
+    }
+
+    /// Notes that the middlewares let the socket join. Returns `false` if it has ended meanwhile.
+    pub(crate) fn note_joined(&self, recovered: bool) -> bool {
+        let mut inner = self.lock();
+        if !matches!(inner.phase, Phase::Joining) {
+            return false;
+        }
+        inner.phase = Phase::Joined;
+        inner.recovered = recovered;
+        true
+    }
+
+    /// Ends the socket: nothing is sent to it any more, its answers fail, and it is in no room. Returns `false` if it had
+    /// ended before.
+    pub(crate) fn end_with(&self, reason: Reason, session: Option<eio_tokio::Disconnect>) -> bool {
+        let mut inner = self.lock();
+        if matches!(inner.phase, Phase::Ended { .. }) {
+            return false;
+        }
+        // A socket that has not joined tells nobody.
+        let told = matches!(inner.phase, Phase::Joining);
+        let end = Box::new(Disconnect { reason, session });
+        let unanswered = core::mem::take(&mut inner.acks);
+        inner.phase = Phase::Ended { end, rooms: Vec::new(), told };
+        drop(inner);
+        drop(unanswered);
+        let rooms = self.space().remove(self);
+        self.link().server.exit(self.space());
+        if let Phase::Ended { rooms: kept, .. } = &mut self.lock().phase {
+            *kept = rooms;
+        }
+        true
+    }
+
+    /// Returns how the socket ended, once: to whoever tells the application.
+    pub(crate) fn take_end(&self) -> Option<Disconnect> {
+        match &mut self.lock().phase {
+            Phase::Ended { end, told, .. } => (!core::mem::replace(told, true)).then(|| Disconnect::clone(end)),
+            _ => None,
+        }
+    }
+
+    /// Forgets the rooms that the socket was in.
+    pub(crate) fn forget_rooms(&self) {
+        if let Phase::Ended { rooms, .. } = &mut self.lock().phase {
+            *rooms = Vec::new();
+        }
+    }
+
+    /// Runs `code` on the answers that the socket waits for, unless it has ended.
+    pub(crate) fn with_acks<T>(&self, code: impl FnOnce(&mut Acks<RawArgs>) -> T) -> Option<T> {
+        let mut inner = self.lock();
+        matches!(inner.phase, Phase::Joined).then(|| code(&mut inner.acks))
+    }
+
+    pub(crate) fn extensions(&self) -> Option<Box<Extensions>> {
+        self.lock().extensions.clone()
+    }
+
+    pub(crate) fn set_extensions(&self, extensions: Option<Box<Extensions>>) {
+        self.lock().extensions = extensions;
+    }
+
+    pub(crate) fn pid(&self) -> Option<Box<str>> {
+        self.lock().pid.clone()
+    }
+
+    pub(crate) fn set_pid(&self, pid: Box<str>) {
+        self.lock().pid = Some(pid);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Member for Socket {
+    type Key = usize;
+
+    /// The address of what the clones share, which lives as long as one of them.
+    fn key(&self) -> usize {
+        Arc::as_ptr(&self.shared).addr()
+    }
+
+    fn id(&self) -> &str {
+        self.shared.id.as_str()
+    }
+}
+
+impl PartialEq for Socket {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl Eq for Socket {}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("id", self.id()).field("namespace", self.namespace()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+//! The targets of what is logged, for the filters of applications.
+
+/// The life of a server's sockets, and the errors of their handlers.
+pub(crate) const SOCKET: &str = "eio_socketio::socket";
+/// The connections of a server.
+pub(crate) const CONNECTION: &str = "eio_socketio::connection";
