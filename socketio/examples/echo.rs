@@ -27,11 +27,19 @@ async fn acknowledge(ack: eio_socketio::Ack, args: RawArgs) -> Result<(), EmitEr
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let address = args.next().unwrap_or_else(|| "127.0.0.1:3000".to_owned());
-    let mut millis = |default| args.next().map_or(Ok(default), |text| text.parse()).map(Duration::from_millis);
+    let mut millis =
+        |default| args.next().map_or(Ok(default), |text| text.parse()).map(Duration::from_millis);
     let heartbeat = Heartbeat::new(millis(25_000)?, millis(20_000)?)?;
     let connect_timeout = millis(45_000)?;
     let server = Server::builder()
-        .namespace("/", Namespace::new().on_connect(joined).on_error(|_, event, error| eprintln!("{event}: {error}")).on("message", message).on("message-with-ack", acknowledge))
+        .namespace(
+            "/",
+            Namespace::new()
+                .on_connect(joined)
+                .on_error(|_, event, error| eprintln!("{event}: {error}"))
+                .on("message", message)
+                .on("message-with-ack", acknowledge),
+        )
         .namespace("/custom", Namespace::new().on_connect(joined))
         .engine(move |engine| engine.heartbeat(heartbeat).cors(Cors::any()).max_payload(1_000_000))
         .connect_timeout(connect_timeout)

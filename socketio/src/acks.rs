@@ -1,7 +1,5 @@
 //! The acknowledgements that one socket waits for.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "waits for the sockets"))]
-
 use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;

@@ -30,7 +30,9 @@ pub use server::{
     answers::Answers,
     audience::Audience,
     builder::{BuildError, ServerBuilder},
-    context::{Auth, Context, Data, EventName, Extension, ExtractError, FromContext, FromRef, Request, State},
+    context::{
+        Auth, Context, Data, EventName, Extension, ExtractError, FromContext, FromRef, Request, State,
+    },
     disconnect::{Disconnect, Reason, Unexpected},
     handler::{BoxError, Handler, HandlerError, IntoReply, Reply},
     namespace::Namespace,

@@ -28,9 +28,9 @@ use bytestring::ByteString;
 use eio_tokio::{Broadcast, CutOff, Listener};
 
 use crate::args::IntoArgs;
+use crate::errors::EmitError;
 use crate::server::audience::Audience;
 use crate::server::builder::ServerBuilder;
-use crate::errors::EmitError;
 use crate::server::shared::Shared;
 
 /// A Socket.IO server. Clones are the same server.

@@ -3,7 +3,7 @@
 use eio_core::socketio::PacketError;
 
 /// The error for messages that do not make a packet. The connection they came on ends.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
     /// The default parser cannot read a packet.
@@ -11,5 +11,5 @@ pub enum ParseError {
     Packet(#[from] PacketError),
     /// A parser of another crate cannot read a packet.
     #[error("{0}")]
-    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Other(#[source] std::sync::Arc<dyn std::error::Error + Send + Sync>),
 }

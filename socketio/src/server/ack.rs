@@ -1,8 +1,8 @@
 //! Answers to clients that asked for an acknowledgement.
 
 use crate::args::{IntoArgs, RawArgs};
-use crate::packet::{Body, Packet};
 use crate::errors::EmitError;
+use crate::packet::{Body, Packet};
 use crate::server::socket::Socket;
 
 /// Answers an event of a client. A client that did not ask for an acknowledgement gets none. [`Reply`](crate::Reply) is

@@ -9,11 +9,11 @@ use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use crate::errors::AckError;
 use crate::args::{EncodeError, RawArgs};
+use crate::errors::AckError;
+use crate::errors::EmitError;
 use crate::packet::Body;
 use crate::parser::Encoded;
-use crate::errors::EmitError;
 use crate::server::socket::Socket;
 
 /// An event that a client is to acknowledge: `.await` sends it and returns the client's answer. See

@@ -12,8 +12,8 @@ use futures_util::stream::FuturesUnordered;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
-use crate::errors::AckError;
 use crate::args::RawArgs;
+use crate::errors::AckError;
 use crate::parser::Encoded;
 use crate::server::acknowledgement::Asked;
 use crate::server::rooms::Member as _;
@@ -36,7 +36,14 @@ pub struct Answers<T> {
 
 impl<T> Answers<T> {
     pub(crate) fn new(timeout: Duration) -> Self {
-        Self { pending: FuturesUnordered::new(), deadline: None, awaited: HashMap::new(), late: Vec::new().into_iter(), answer: PhantomData }.timeout(timeout)
+        Self {
+            pending: FuturesUnordered::new(),
+            deadline: None,
+            awaited: HashMap::new(),
+            late: Vec::new().into_iter(),
+            answer: PhantomData,
+        }
+        .timeout(timeout)
     }
 
     /// Sets how long to wait for answers, from now on.

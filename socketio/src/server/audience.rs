@@ -5,11 +5,11 @@ use eio_tokio::Broadcast;
 use serde::de::DeserializeOwned;
 
 use crate::args::IntoArgs;
+use crate::errors::EmitError;
 use crate::packet::Body;
 use crate::parser::Encoded;
 use crate::server::Server;
 use crate::server::answers::Answers;
-use crate::errors::EmitError;
 use crate::server::rooms::Target;
 use crate::server::shared::WhenFull;
 use crate::server::socket::Socket;
@@ -69,7 +69,9 @@ impl Audience {
     /// counted.
     pub fn emit(&self, event: impl Into<ByteString>, args: impl IntoArgs) -> Result<Broadcast, EmitError> {
         let args = args.into_args()?;
-        let Some(space) = self.server.shared().space(&self.namespace) else { return Ok(Broadcast::default()) };
+        let Some(space) = self.server.shared().space(&self.namespace) else {
+            return Ok(Broadcast::default());
+        };
         let encoded = space.encode(Body::Event { name: event.into(), args, id: None })?;
         Ok(self.send(&space.select(&self.target), &encoded))
     }
@@ -112,7 +114,11 @@ impl Audience {
     /// Returns the sockets.
     #[must_use]
     pub fn sockets(&self) -> Vec<Socket> {
-        self.server.shared().space(&self.namespace).map(|space| space.select(&self.target)).unwrap_or_default()
+        self.server
+            .shared()
+            .space(&self.namespace)
+            .map(|space| space.select(&self.target))
+            .unwrap_or_default()
     }
 
     /// Lets the sockets join a room. Those that are in as many rooms as they may be do not join.

@@ -165,7 +165,10 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         }
         let patterns = self.patterns.into_iter().map(|(accepts, namespace)| {
             let twice = |event| BuildError::RegisteredTwice { namespace: "(matching)".into(), event };
-            Ok::<_, BuildError>(Pattern { accepts, definition: Arc::new(namespace.define(&self.state).map_err(twice)?) })
+            Ok::<_, BuildError>(Pattern {
+                accepts,
+                definition: Arc::new(namespace.define(&self.state).map_err(twice)?),
+            })
         });
         let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
         for (name, value) in [
@@ -179,8 +182,10 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         }
         let shared = Arc::new(Shared::new(self.parser, &self.limits, namespaces, patterns));
         let for_connections = Arc::clone(&shared);
-        let engine = eio_tokio::Server::builder(move |socket| Connection::run(Arc::clone(&for_connections), socket));
-        let engine = self.engine.into_iter().fold(engine.path("/socket.io/"), |engine, configure| configure(engine));
+        let engine =
+            eio_tokio::Server::builder(move |socket| Connection::run(Arc::clone(&for_connections), socket));
+        let engine =
+            self.engine.into_iter().fold(engine.path("/socket.io/"), |engine, configure| configure(engine));
         Ok(Server::new(shared, engine.build()?))
     }
 }
@@ -196,7 +201,9 @@ impl<S> fmt::Debug for ServerBuilder<S> {
 #[non_exhaustive]
 pub enum BuildError {
     /// The name of a namespace cannot be one.
-    #[error("the namespace {0:?} has no possible name: expected a leading slash, and no comma, question mark or control character")]
+    #[error(
+        "the namespace {0:?} has no possible name: expected a leading slash, and no comma, question mark or control character"
+    )]
     Name(ByteString),
     /// Two namespaces have the same name.
     #[error("the namespace {0:?} was added twice")]

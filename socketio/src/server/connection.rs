@@ -97,7 +97,11 @@ impl Connection {
             }
         }
         if self.has_ended {
-            return if self.running.is_empty() && self.sockets.is_empty() { Poll::Ready(()) } else { Poll::Pending };
+            return if self.running.is_empty() && self.sockets.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            };
         }
         if let Some(close_at) = &mut self.close_at
             && close_at.as_mut().poll(cx).is_ready()
@@ -178,7 +182,8 @@ impl Connection {
         if self.link.is_slow() {
             return Reason::SlowClient;
         }
-        if session.reason == eio_tokio::DisconnectReason::LocalClose && is_closing(&self.link.sender.server()) {
+        if session.reason == eio_tokio::DisconnectReason::LocalClose && is_closing(&self.link.sender.server())
+        {
             return Reason::ServerShuttingDown;
         }
         Reason::Session(session.reason)

@@ -27,7 +27,11 @@ pub struct Context<'a, S> {
 pub(crate) enum Input {
     /// The client asks to join, or has joined.
     Connect,
-    Event { name: ByteString, args: RawArgs, id: Option<u64> },
+    Event {
+        name: ByteString,
+        args: RawArgs,
+        id: Option<u64>,
+    },
     Disconnect(Disconnect),
 }
 

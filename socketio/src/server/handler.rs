@@ -16,7 +16,8 @@ pub type BoxError = Box<dyn core::error::Error + Send + Sync>;
 pub(crate) type HandlerFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A handler of a type that nobody names any more. It runs as soon as it is called, and its future does what remains.
-pub(crate) type Erased<T> = Arc<dyn Fn(&mut Context<'_, ()>) -> Result<HandlerFuture<T>, ExtractError> + Send + Sync>;
+pub(crate) type Erased<T> =
+    Arc<dyn Fn(&mut Context<'_, ()>) -> Result<HandlerFuture<T>, ExtractError> + Send + Sync>;
 
 /// A handler: an async function of up to eight extractors, types that implement [`FromContext<S>`]. `S` is the type of
 /// the server's state, and `T` stands for the types of the extractors. Implemented for these functions and closures.
@@ -43,7 +44,7 @@ pub trait Handler<T, S>: Send + Sync + 'static {
 
 macro_rules! handler {
     ($($extractor:ident),*) => {
-        #[expect(non_snake_case, reason = "the extractors are named like their types")]
+        #[allow(non_snake_case, reason = "the extractors are named like their types")]
         #[allow(unused_variables, reason = "a function without arguments extracts nothing")]
         impl<Function, Running, S, $($extractor),*> Handler<($($extractor,)*), S> for Function
         where

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use eio_tokio::{Revision, Sender};
 
+use crate::errors::EmitError;
 use crate::packet::Packet;
 use crate::parser::Encoded;
-use crate::errors::EmitError;
 use crate::server::shared::{Shared, WhenFull};
 
 /// The connection of some sockets.

@@ -158,7 +158,10 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// # let _ = namespace;
     /// ```
     #[must_use]
-    pub fn on_error(mut self, on_error: impl Fn(&Socket, &str, &HandlerError) + Send + Sync + 'static) -> Self {
+    pub fn on_error(
+        mut self,
+        on_error: impl Fn(&Socket, &str, &HandlerError) + Send + Sync + 'static,
+    ) -> Self {
         let before = self.on_error.replace(Box::new(on_error));
         self.note(before.is_some(), "on_error");
         self

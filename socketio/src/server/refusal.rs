@@ -45,7 +45,10 @@ impl Refusal {
     /// # Errors
     /// Returns an [`EncodeError`] if the data cannot be written as JSON.
     pub fn with_data(mut self, data: impl Serialize) -> Result<Self, EncodeError> {
-        self.data = RawArgs::new(data)?.values().map_err(|error| EncodeError::Serialize(error.to_string().into()))?.pop();
+        self.data = RawArgs::new(data)?
+            .values()
+            .map_err(|error| EncodeError::Serialize(error.to_string().into()))?
+            .pop();
         Ok(self)
     }
 

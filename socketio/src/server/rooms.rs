@@ -1,7 +1,5 @@
 //! The members of a namespace, and the rooms that they are in.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "waits for the namespaces"))]
-
 use core::borrow::Borrow;
 use core::hash::{Hash, Hasher};
 use std::collections::{HashMap, HashSet};
@@ -30,7 +28,7 @@ pub(crate) struct Target {
 /// Why a room could not be joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum JoinError {
+pub enum JoinError {
     /// The socket is not a member of its namespace: it is not connected yet, or no longer.
     #[error("the socket is not connected")]
     Disconnected,

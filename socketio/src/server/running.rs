@@ -70,7 +70,13 @@ impl Running {
     }
 
     /// Polls a handler that has just been called. Keeps it if it has to wait.
-    pub(crate) fn start(&mut self, socket: Socket, task: Task, future: Work, cx: &mut Context<'_>) -> Option<Done> {
+    pub(crate) fn start(
+        &mut self,
+        socket: Socket,
+        task: Task,
+        future: Work,
+        cx: &mut Context<'_>,
+    ) -> Option<Done> {
         let mut handling = Handling { socket, task: Some(task), future };
         if let Poll::Ready(done) = Pin::new(&mut handling).poll(cx) {
             return Some(done);

@@ -96,7 +96,8 @@ impl Shared {
         drop(spaces);
         // Code of the application, which may take its time or panic.
         let accepts = |pattern: &&Pattern| {
-            std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| (pattern.accepts)(name))).unwrap_or(false)
+            std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| (pattern.accepts)(name)))
+                .unwrap_or(false)
         };
         let definition = Arc::clone(&self.patterns.iter().find(accepts)?.definition);
         spaces = self.lock();

@@ -10,12 +10,12 @@ use serde::de::DeserializeOwned;
 
 use crate::acks::Acks;
 use crate::args::{IntoArgs, RawArgs};
+use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
 use crate::server::Server;
 use crate::server::acknowledgement::Acknowledgement;
 use crate::server::audience::Audience;
 use crate::server::disconnect::{Disconnect, Reason};
-use crate::errors::EmitError;
 use crate::server::link::Link;
 use crate::server::rooms::{JoinError, Member};
 use crate::server::socket_id::SocketId;
@@ -52,13 +52,22 @@ enum Phase {
     Joining,
     Joined,
     /// The socket has ended. The names of its rooms stay while `on_disconnecting` runs.
-    Ended { end: Box<Disconnect>, rooms: Vec<Arc<str>>, told: bool },
+    Ended {
+        end: Box<Disconnect>,
+        rooms: Vec<Arc<str>>,
+        told: bool,
+    },
 }
 
 impl Socket {
     pub(crate) fn new(id: SocketId, space: Arc<Space>, link: Arc<Link>, auth: RawArgs) -> Self {
-        let inner =
-            Inner { phase: Phase::Joining, recovered: false, acks: Acks::default(), extensions: None, pid: None };
+        let inner = Inner {
+            phase: Phase::Joining,
+            recovered: false,
+            acks: Acks::default(),
+            extensions: None,
+            pid: None,
+        };
         Self { shared: Arc::new(SocketShared { id, space, link, auth, inner: Mutex::new(inner) }) }
     }
 
@@ -331,7 +340,9 @@ impl Socket {
     /// Returns how the socket ended, once: to whoever tells the application.
     pub(crate) fn take_end(&self) -> Option<Disconnect> {
         match &mut self.lock().phase {
-            Phase::Ended { end, told, .. } => (!core::mem::replace(told, true)).then(|| Disconnect::clone(end)),
+            Phase::Ended { end, told, .. } => {
+                (!core::mem::replace(told, true)).then(|| Disconnect::clone(end))
+            }
             _ => None,
         }
     }
@@ -393,6 +404,9 @@ impl Eq for Socket {}
 
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("id", self.id()).field("namespace", self.namespace()).finish_non_exhaustive()
+        f.debug_struct("Socket")
+            .field("id", self.id())
+            .field("namespace", self.namespace())
+            .finish_non_exhaustive()
     }
 }

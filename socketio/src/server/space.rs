@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytestring::ByteString;
 
 use crate::args::{EncodeError, RawArgs};
+use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
 use crate::parser::{Encoded, Parser};
-use crate::errors::EmitError;
 use crate::server::namespace::Definition;
 use crate::server::rooms::{JoinError, Rooms, Target};
 use crate::server::socket::Socket;
@@ -24,8 +24,19 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    pub(crate) fn new(name: ByteString, definition: Arc<Definition>, parser: Arc<dyn Parser>, max_rooms: usize) -> Self {
-        Self { name, definition, parser, users: AtomicUsize::new(0), rooms: Mutex::new(Rooms::new(max_rooms)) }
+    pub(crate) fn new(
+        name: ByteString,
+        definition: Arc<Definition>,
+        parser: Arc<dyn Parser>,
+        max_rooms: usize,
+    ) -> Self {
+        Self {
+            name,
+            definition,
+            parser,
+            users: AtomicUsize::new(0),
+            rooms: Mutex::new(Rooms::new(max_rooms)),
+        }
     }
 
     pub(crate) fn name(&self) -> &ByteString {
@@ -44,7 +55,12 @@ impl Space {
     }
 
     /// Writes an event for one socket.
-    pub(crate) fn event_for(&self, _: &Socket, name: ByteString, args: RawArgs) -> Result<Encoded, EmitError> {
+    pub(crate) fn event_for(
+        &self,
+        _: &Socket,
+        name: ByteString,
+        args: RawArgs,
+    ) -> Result<Encoded, EmitError> {
         Ok(self.encode(Body::Event { name, args, id: None })?)
     }
 

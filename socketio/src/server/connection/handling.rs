@@ -100,7 +100,9 @@ impl Connection {
         match (reply, task) {
             (Err(error), task) => self.finish_failed(&socket, &task, &error, cx),
             (Ok(_), Task::Middleware { next }) => self.ask_middleware(&socket, next, cx),
-            (Ok(Some(args)), Task::Event { id: Some(id), .. }) if socket.is_connected() => answer(&socket, id, args),
+            (Ok(Some(args)), Task::Event { id: Some(id), .. }) if socket.is_connected() => {
+                answer(&socket, id, args)
+            }
             (Ok(_), Task::Disconnecting) => self.tell_disconnect(&socket, cx),
             _ => {}
         }
@@ -113,7 +115,9 @@ impl Connection {
             (Task::Middleware { .. }, HandlerError::Extract(ExtractError::Data(error))) => {
                 self.turn_away(socket, &Refusal::new(error.to_string()), cx);
             }
-            (Task::Middleware { .. }, _) => self.turn_away(socket, &Refusal::new("Internal server error"), cx),
+            (Task::Middleware { .. }, _) => {
+                self.turn_away(socket, &Refusal::new("Internal server error"), cx)
+            }
             (Task::Disconnecting, _) => self.tell_disconnect(socket, cx),
             _ => {}
         }
@@ -143,7 +147,9 @@ impl Connection {
             }
             let space = socket.space().clone();
             match &space.definition.on_disconnecting {
-                Some(handler) => self.call(&socket, handler, &Input::Disconnect(end), Task::Disconnecting, cx),
+                Some(handler) => {
+                    self.call(&socket, handler, &Input::Disconnect(end), Task::Disconnecting, cx)
+                }
                 None => self.tell_disconnect(&socket, cx),
             }
         }

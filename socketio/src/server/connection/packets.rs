@@ -45,11 +45,16 @@ impl Connection {
 
     fn handle(&mut self, packet: Packet, cx: &mut Context<'_>) {
         let (namespace, auth) = self.address(&packet);
-        let socket = self.sockets.iter().find(|socket| *socket.namespace() == namespace && socket.end().is_none());
+        let socket =
+            self.sockets.iter().find(|socket| *socket.namespace() == namespace && socket.end().is_none());
         match (packet.body, socket.cloned()) {
-            (Body::Connect(_), Some(_)) => self.close_because(Reason::UnexpectedPacket(Unexpected::JoinedTwice)),
+            (Body::Connect(_), Some(_)) => {
+                self.close_because(Reason::UnexpectedPacket(Unexpected::JoinedTwice))
+            }
             (Body::Connect(data), None) => self.join(namespace, auth.unwrap_or(data), cx),
-            (Body::ConnectError(_), _) => self.close_because(Reason::UnexpectedPacket(Unexpected::ConnectError)),
+            (Body::ConnectError(_), _) => {
+                self.close_because(Reason::UnexpectedPacket(Unexpected::ConnectError))
+            }
             (body, Some(socket)) if socket.is_connected() => self.handle_joined(&socket, body, cx),
             // The packet crossed the server's disconnect on the way.
             (_, None) if self.left.contains(&namespace) => {}
@@ -62,7 +67,9 @@ impl Connection {
         if !self.link.is_old() {
             return (packet.namespace.clone(), None);
         }
-        let Some((name, query)) = packet.namespace.split_once('?') else { return (packet.namespace.clone(), None) };
+        let Some((name, query)) = packet.namespace.split_once('?') else {
+            return (packet.namespace.clone(), None);
+        };
         let pairs: serde_json::Map<_, _> = form_urlencoded::parse(query.as_bytes())
             .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
             .collect();
@@ -153,7 +160,8 @@ impl Connection {
         let data = if self.link.is_old() {
             RawArgs::none()
         } else {
-            RawArgs::new(Joined { sid: socket.id().as_str(), pid: pid.as_deref() }).unwrap_or_else(|_| RawArgs::none())
+            RawArgs::new(Joined { sid: socket.id().as_str(), pid: pid.as_deref() })
+                .unwrap_or_else(|_| RawArgs::none())
         };
         let namespace = socket.namespace().clone();
         self.link.send_surely(&Packet { namespace, body: Body::Connect(data) });
