@@ -36,6 +36,7 @@ pub use server::{
     disconnect::{Disconnect, Reason, Unexpected},
     handler::{BoxError, Handler, HandlerError, IntoReply, Reply},
     namespace::Namespace,
+    recovery::Recovery,
     refusal::Refusal,
     rooms::JoinError,
     shared::WhenFull,

@@ -11,6 +11,7 @@ pub(crate) mod disconnect;
 pub(crate) mod handler;
 mod link;
 pub(crate) mod namespace;
+pub(crate) mod recovery;
 pub(crate) mod refusal;
 pub(crate) mod rooms;
 mod running;

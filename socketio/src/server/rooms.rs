@@ -44,9 +44,9 @@ pub enum JoinError {
 /// set, which has the size of its handle.
 pub(crate) struct Rooms<V: Member> {
     members: HashSet<ById<V>>,
-    rooms: HashMap<Arc<str>, Room<V>>,
+    by_name: HashMap<Arc<str>, Room<V>>,
     /// The rooms of each member that is in any.
-    joined: HashMap<V::Key, Vec<Arc<str>>>,
+    by_member: HashMap<V::Key, Vec<Arc<str>>>,
     max_joined: usize,
 }
 
@@ -55,7 +55,7 @@ type Room<V> = HashMap<<V as Member>::Key, V>;
 impl<V: Member> Rooms<V> {
     /// Returns a namespace without members, each of which may be in so many rooms besides its own.
     pub(crate) fn new(max_joined: usize) -> Self {
-        Self { members: HashSet::new(), rooms: HashMap::new(), joined: HashMap::new(), max_joined }
+        Self { members: HashSet::new(), by_name: HashMap::new(), by_member: HashMap::new(), max_joined }
     }
 
     /// Adds a member. Returns `false`, and changes nothing, if there is one with its identifier.
@@ -88,7 +88,7 @@ impl<V: Member> Rooms<V> {
 
     /// Returns how many rooms somebody has joined.
     pub(crate) fn count(&self) -> usize {
-        self.rooms.len()
+        self.by_name.len()
     }
 
     /// Puts a member into a room. Returns `false` if it was there before, as each is in the room of its own name.
@@ -103,16 +103,16 @@ impl<V: Member> Rooms<V> {
             return Ok(false);
         }
         let key = member.key();
-        let name = match self.rooms.get_key_value(room) {
+        let name = match self.by_name.get_key_value(room) {
             Some((_, inside)) if inside.contains_key(&key) => return Ok(false),
             Some((name, _)) => Arc::clone(name),
             None => Arc::from(room),
         };
-        if self.joined.get(&key).map_or(0, Vec::len) >= self.max_joined {
+        if self.by_member.get(&key).map_or(0, Vec::len) >= self.max_joined {
             return Err(JoinError::TooManyRooms { max: self.max_joined });
         }
-        self.joined.entry(key).or_default().push(Arc::clone(&name));
-        self.rooms.entry(name).or_default().insert(key, member.clone());
+        self.by_member.entry(key).or_default().push(Arc::clone(&name));
+        self.by_name.entry(name).or_default().insert(key, member.clone());
         Ok(true)
     }
 
@@ -123,11 +123,11 @@ impl<V: Member> Rooms<V> {
         if !self.take_out(key, room) {
             return false;
         }
-        if let Some(joined) = self.joined.get_mut(&key) {
+        if let Some(joined) = self.by_member.get_mut(&key) {
             joined.retain(|name| **name != *room);
             if joined.is_empty() {
-                self.joined.remove(&key);
-                shrink(&mut self.joined);
+                self.by_member.remove(&key);
+                shrink(&mut self.by_member);
             } else if let Some(room) = surplus(joined.len(), joined.capacity()) {
                 joined.shrink_to(room);
             }
@@ -138,8 +138,8 @@ impl<V: Member> Rooms<V> {
     /// Takes a member out of all rooms besides its own. Returns them.
     pub(crate) fn leave_all(&mut self, member: &V) -> Vec<Arc<str>> {
         let key = member.key();
-        let Some(joined) = self.joined.remove(&key) else { return Vec::new() };
-        shrink(&mut self.joined);
+        let Some(joined) = self.by_member.remove(&key) else { return Vec::new() };
+        shrink(&mut self.by_member);
         for room in &joined {
             self.take_out(key, room);
         }
@@ -148,13 +148,13 @@ impl<V: Member> Rooms<V> {
 
     /// Returns the rooms that a member is in besides its own, in the order in which it has joined them.
     pub(crate) fn of(&self, member: &V) -> &[Arc<str>] {
-        self.joined.get(&member.key()).map_or(&[], Vec::as_slice)
+        self.by_member.get(&member.key()).map_or(&[], Vec::as_slice)
     }
 
     /// Returns whether a member is in a room, be it the room of its own name.
     pub(crate) fn is_in(&self, member: &V, room: &str) -> bool {
         let inside = |room: &Room<V>| room.contains_key(&member.key());
-        self.rooms.get(room).is_some_and(inside) || (member.id() == room && self.contains(member))
+        self.by_name.get(room).is_some_and(inside) || (member.id() == room && self.contains(member))
     }
 
     /// Returns each member whom the target names, once. The work is proportional to the members of the rooms that are
@@ -165,7 +165,8 @@ impl<V: Member> Rooms<V> {
         if target.rooms.is_empty() {
             return self.members.iter().map(|ById(member)| member).filter(is_meant).cloned().collect();
         }
-        let named: Vec<_> = target.rooms.iter().map(|name| (self.rooms.get(name), self.get(name))).collect();
+        let named: Vec<_> =
+            target.rooms.iter().map(|name| (self.by_name.get(name), self.get(name))).collect();
         let inside = |(room, own)| Option::into_iter(room).flat_map(Room::<V>::values).chain(own);
         let sources: usize =
             named.iter().map(|(room, own)| usize::from(room.is_some()) + usize::from(own.is_some())).sum();
@@ -178,7 +179,7 @@ impl<V: Member> Rooms<V> {
     }
 
     fn exceptions<'a>(&'a self, names: &[Arc<str>]) -> Exceptions<'a, V> {
-        let rooms = names.iter().filter_map(|name| self.rooms.get(name)).collect();
+        let rooms = names.iter().filter_map(|name| self.by_name.get(name)).collect();
         let keys = names.iter().filter_map(|name| self.get(name)).map(Member::key).collect();
         Exceptions { rooms, keys }
     }
@@ -190,13 +191,13 @@ impl<V: Member> Rooms<V> {
 
     /// Removes a member from a room, and the room with its last member. Returns `false` if the member was not there.
     fn take_out(&mut self, key: V::Key, room: &str) -> bool {
-        let Some(inside) = self.rooms.get_mut(room) else { return false };
+        let Some(inside) = self.by_name.get_mut(room) else { return false };
         if inside.remove(&key).is_none() {
             return false;
         }
         if inside.is_empty() {
-            self.rooms.remove(room);
-            shrink(&mut self.rooms);
+            self.by_name.remove(room);
+            shrink(&mut self.by_name);
         } else {
             shrink(inside);
         }

@@ -128,7 +128,7 @@ fn a_member_joins_no_more_rooms_than_allowed() {
 fn a_member_without_rooms_costs_its_place_in_the_set_and_nothing_else() {
     let (mut rooms, sockets) = namespace(1000);
     assert_eq!(size_of::<ById<Arc<Socket>>>(), size_of::<usize>());
-    assert_eq!((rooms.rooms.capacity(), rooms.joined.capacity()), (0, 0));
+    assert_eq!((rooms.by_name.capacity(), rooms.by_member.capacity()), (0, 0));
     assert!(sockets.iter().all(|socket| Arc::strong_count(socket) == 2));
     for member in &sockets {
         for room in ["a", "b"] {
@@ -139,7 +139,7 @@ fn a_member_without_rooms_costs_its_place_in_the_set_and_nothing_else() {
         rooms.leave(member, "a");
         rooms.leave_all(member);
     }
-    assert_eq!((rooms.count(), rooms.joined.capacity()), (0, 0));
+    assert_eq!((rooms.count(), rooms.by_member.capacity()), (0, 0));
     assert!(sockets.iter().all(|socket| Arc::strong_count(socket) == 2));
 }
 
@@ -160,10 +160,10 @@ fn after_a_wave_of_members_and_rooms_the_memory_goes_back() {
         assert_eq!(rooms.remove(member).len(), 2);
     }
     assert!(rooms.members.capacity() < 40, "{}", rooms.members.capacity());
-    assert!(rooms.rooms.capacity() < 40, "{}", rooms.rooms.capacity());
-    assert!(rooms.rooms["all"].capacity() < 40, "{}", rooms.rooms["all"].capacity());
-    assert!(rooms.joined.capacity() < 40, "{}", rooms.joined.capacity());
-    assert!(rooms.joined[&0].capacity() < 20, "{}", rooms.joined[&0].capacity());
+    assert!(rooms.by_name.capacity() < 40, "{}", rooms.by_name.capacity());
+    assert!(rooms.by_name["all"].capacity() < 40, "{}", rooms.by_name["all"].capacity());
+    assert!(rooms.by_member.capacity() < 40, "{}", rooms.by_member.capacity());
+    assert!(rooms.by_member[&0].capacity() < 20, "{}", rooms.by_member[&0].capacity());
     assert!(sockets[4..].iter().all(|socket| Arc::strong_count(socket) == 1));
 }
 
@@ -271,7 +271,7 @@ proptest! {
             let names: HashSet<_> = model.0.iter().flatten().flatten().collect();
             prop_assert_eq!(rooms.count(), names.len());
             prop_assert_eq!(rooms.len(), model.0.iter().flatten().count());
-            prop_assert_eq!(rooms.joined.len(), model.0.iter().flatten().filter(|joined| !joined.is_empty()).count());
+            prop_assert_eq!(rooms.by_member.len(), model.0.iter().flatten().filter(|joined| !joined.is_empty()).count());
         }
     }
 }

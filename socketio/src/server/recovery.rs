@@ -1,0 +1,119 @@
+//! Recovery of the state of a connection: a client that was away for a short time gets its socket back, with what it has
+//! missed.
+//!
+//! Each packet that a client may miss carries an [offset](offset) as its last argument. The client hands the last one that
+//! it has seen back when it returns, with the identifier of its session, which only it knows. The [history](history) of the
+//! namespace then tells what was sent to it since. It claims a recovery only if that is complete.
+
+mod history;
+mod log;
+mod offset;
+mod sessions;
+mod trail;
+
+use core::time::Duration;
+
+#[cfg_attr(not(test), expect(unused_imports, reason = "waits for the namespaces"))]
+pub(crate) use {
+    history::{History, Restored},
+    offset::Offset,
+    trail::Trail,
+};
+
+/// How a server recovers the connections of clients that were away for a short time.
+///
+/// A client whose connection broke gets its socket back: the same identifier, rooms and data, and the events that were
+/// sent to it in the meantime. It is recovered only if nothing is missing; otherwise it connects anew, which its handlers
+/// see.
+///
+/// What is kept for it is bounded. Each namespace has bounds of its own. The oldest goes first, and clients that would
+/// need it are not recovered.
+///
+/// Kept are events that ask for no acknowledgement and are not volatile. A client may get an event twice, if the
+/// connection broke after its arrival and before the client took note of it.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use eio_socketio::Recovery;
+///
+/// let recovery = Recovery::new().max_disconnection(Duration::from_secs(30)).max_bytes(1_000_000);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    max_disconnection: Duration,
+    skip_middlewares: bool,
+    max_sessions: usize,
+    max_packets: usize,
+    max_bytes: usize,
+}
+
+impl Recovery {
+    /// Returns the defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            max_disconnection: Duration::from_secs(120),
+            skip_middlewares: true,
+            max_sessions: 10_000,
+            max_packets: 10_000,
+            max_bytes: 10_000_000,
+        }
+    }
+
+    /// Sets how long after its disconnect a client may return. Default: 2 minutes, as `maxDisconnectionDuration` of the
+    /// reference server.
+    ///
+    /// Events are kept for twice that time, so that those are there that were sent before the server noticed the silence
+    /// of the client.
+    #[must_use]
+    pub fn max_disconnection(mut self, time: Duration) -> Self {
+        self.max_disconnection = time;
+        self
+    }
+
+    /// Sets whether a client that is recovered passes by the middlewares of the namespace, which have admitted it before.
+    /// Default: `true`, as `skipMiddlewares` of the reference server.
+    #[must_use]
+    pub fn skip_middlewares(mut self, skip: bool) -> Self {
+        self.skip_middlewares = skip;
+        self
+    }
+
+    /// Sets how many disconnected sockets are kept in a namespace. Default: 10,000.
+    #[must_use]
+    pub fn max_sessions(mut self, sessions: usize) -> Self {
+        self.max_sessions = sessions;
+        self
+    }
+
+    /// Sets how many events are kept in a namespace. Default: 10,000.
+    #[must_use]
+    pub fn max_packets(mut self, packets: usize) -> Self {
+        self.max_packets = packets;
+        self
+    }
+
+    /// Sets how many bytes the events that are kept in a namespace may take, with what is noted of each: whom it is for,
+    /// and when it was sent. Default: 10 MB.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Returns whether a client that is recovered passes by the middlewares.
+    pub(crate) fn skips_middlewares(&self) -> bool {
+        self.skip_middlewares
+    }
+}
+
+/// The same as [`Recovery::new`].
+impl Default for Recovery {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! What was sent in a namespace, and who was away meanwhile.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::server::recovery::Recovery;
+use crate::server::recovery::log::Log;
+use crate::server::recovery::offset::{Offset, Offsets};
+use crate::server::recovery::sessions::{Away, Sessions};
+use crate::server::recovery::trail::{Pid, Trail};
+use crate::server::rooms::Target;
+
+/// What was sent in a namespace, and the sessions whose clients are away. `K` is what is kept of a socket besides its
+/// rooms, `P` a packet as it goes out.
+///
+/// One lock guards the history and the rooms of the namespace. A packet is logged, and handed to the sockets that it is
+/// for, before that lock is released: otherwise two packets could reach a client in another order than that of the log,
+/// and what comes before the last one that it has seen would be taken for seen.
+pub(crate) struct History<K, P> {
+    log: Log<P>,
+    sessions: Sessions<K>,
+    offsets: Offsets,
+}
+
+/// A session that goes on.
+pub(crate) struct Restored<K, P> {
+    /// The trail, which the socket leaves further.
+    pub(crate) trail: Trail,
+    /// What was kept of the socket.
+    pub(crate) kept: K,
+    /// The rooms that it was in when it left, besides its own, in the order of joining.
+    pub(crate) rooms: Vec<Arc<str>>,
+    /// The packets that its client has not seen, in the order of sending.
+    pub(crate) missed: Vec<P>,
+}
+
+impl<K, P: Clone> History<K, P> {
+    /// Returns a history of nothing, which keeps as much as the settings allow.
+    pub(crate) fn new(settings: &Recovery) -> Self {
+        Self { log: Log::new(settings), sessions: Sessions::new(settings), offsets: Offsets::default() }
+    }
+
+    /// Returns what numbers the packets. It works without the lock of the history.
+    pub(crate) fn offsets(&self) -> Offsets {
+        self.offsets.clone()
+    }
+
+    /// Begins the trail of a socket that becomes a member of the namespace.
+    ///
+    /// # Errors
+    /// Returns an error if the system has no random bytes.
+    pub(crate) fn begin(&self, id: Arc<str>) -> io::Result<Trail> {
+        Trail::new(id, self.log.next())
+    }
+
+    /// Notes that a socket has joined a room.
+    pub(crate) fn joined(&self, trail: &Trail, room: &Arc<str>) {
+        trail.join(room, self.log.next());
+    }
+
+    /// Notes that a socket has left a room. One that disconnects stays in its rooms.
+    pub(crate) fn left(&self, trail: &Trail, room: &str) {
+        trail.leave(room, self.log.next(), self.log.first());
+    }
+
+    /// Keeps a packet of this length, which goes to the sockets that the target names. Call [`Trail::sent`] for each that
+    /// it is handed to. Only events that ask for no acknowledgement and are not volatile may be missed and sent later.
+    pub(crate) fn log(&mut self, offset: &Offset, target: Target, packet: P, length: usize, now: Instant) {
+        self.log.push(offset.number(), target, packet, length, now);
+    }
+
+    /// Keeps the session of a socket that has disconnected for a reason after which its client may come back.
+    pub(crate) fn save(&mut self, trail: Trail, kept: K, now: Instant) {
+        self.sessions.insert(trail, kept, self.log.next(), now);
+    }
+
+    /// Returns the session with this identifier, and what its client has missed after the packet with this offset, the
+    /// last that it has seen. A client that has seen none names none.
+    ///
+    /// Returns nothing if no such session is kept, or if it is not certain that nothing else is missing. The session is
+    /// gone afterwards in either case: a session is restored once.
+    pub(crate) fn restore(
+        &mut self,
+        pid: &str,
+        offset: Option<&str>,
+        now: Instant,
+    ) -> Option<Restored<K, P>> {
+        self.expire(now);
+        let away = self.sessions.take(Pid::parse(pid)?)?;
+        let missed = self.missed(&away, offset)?;
+        if let Some((number, _)) = missed.last() {
+            away.trail.note(*number);
+        }
+        let missed = missed.into_iter().map(|(_, packet)| packet).collect();
+        Some(Restored { rooms: away.trail.rooms(), trail: away.trail, kept: away.kept, missed })
+    }
+
+    /// Drops what has been kept for long enough. Returns when to do so again, unless nothing is left.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<Instant> {
+        [self.log.trim(now), self.sessions.trim(now)].into_iter().flatten().min()
+    }
+
+    /// Returns the packets that a client has missed, with their numbers, unless some of them may be gone.
+    fn missed(&self, away: &Away<K>, offset: Option<&str>) -> Option<Vec<(u64, P)>> {
+        let audience = away.trail.audience();
+        let last_seen = match offset {
+            Some(text) => Some(self.offsets.parse(text)?),
+            None => None,
+        };
+        let last_sent = away.trail.last();
+        let start = if last_sent == 0 || last_seen == Some(last_sent) {
+            // Nothing was under way when it left.
+            away.left
+        } else {
+            match last_seen.and_then(|number| self.log.find(number)) {
+                Some((position, entry)) if position >= away.trail.began() => {
+                    // A packet that was not for the session cannot be the last that its client has seen.
+                    audience.includes(position, &entry.target).then_some(position + 1)?
+                }
+                // Of this session it has seen nothing. An offset may come from an earlier one: stock clients keep it.
+                _ => away.trail.began(),
+            }
+        };
+        if start < away.left && start < away.trail.known_from() {
+            return None;
+        }
+        let is_missed = |(position, entry): (u64, &super::log::Entry<P>)| {
+            audience.includes(position, &entry.target).then(|| (entry.number, entry.packet.clone()))
+        };
+        Some(self.log.since(start)?.filter_map(is_missed).collect())
+    }
+
+    #[cfg(test)]
+    pub(super) fn usage(&self) -> ((usize, usize, usize), (usize, usize)) {
+        (self.log.usage(), self.sessions.usage())
+    }
+}

@@ -1,0 +1,78 @@
+//! The sessions whose clients are away.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, HashMap};
+
+use tokio::time::Instant;
+
+use crate::server::recovery::Recovery;
+use crate::server::recovery::trail::{Pid, Trail};
+use crate::server::rooms::shrink;
+
+/// The sessions whose clients are away, with what is kept of each socket. The one that left first goes first.
+pub(super) struct Sessions<K> {
+    away: HashMap<Pid, Away<K>>,
+    /// The sessions in the order of leaving.
+    order: BTreeMap<u64, Pid>,
+    saved: u64,
+    max_age: Duration,
+    max_sessions: usize,
+}
+
+/// A session whose client is away.
+pub(super) struct Away<K> {
+    pub(super) trail: Trail,
+    pub(super) kept: K,
+    /// The position of the first packet that was logged after it left.
+    pub(super) left: u64,
+    at: Instant,
+    place: u64,
+}
+
+impl<K> Sessions<K> {
+    pub(super) fn new(settings: &Recovery) -> Self {
+        Self {
+            away: HashMap::new(),
+            order: BTreeMap::new(),
+            saved: 0,
+            max_age: settings.max_disconnection,
+            max_sessions: settings.max_sessions,
+        }
+    }
+
+    /// Adds a session that has left when the log was at this position.
+    pub(super) fn insert(&mut self, trail: Trail, kept: K, left: u64, now: Instant) {
+        let (pid, place) = (trail.key(), self.saved);
+        self.saved += 1;
+        self.take(pid);
+        self.away.insert(pid, Away { trail, kept, left, at: now, place });
+        self.order.insert(place, pid);
+        self.trim(now);
+    }
+
+    /// Removes a session.
+    pub(super) fn take(&mut self, pid: Pid) -> Option<Away<K>> {
+        let taken = self.away.remove(&pid)?;
+        self.order.remove(&taken.place);
+        shrink(&mut self.away);
+        Some(taken)
+    }
+
+    /// Drops the sessions that are away for too long, and the oldest while there are too many. Returns when the oldest
+    /// that is left has been away for as long as is allowed.
+    pub(super) fn trim(&mut self, now: Instant) -> Option<Instant> {
+        while let Some((_, &oldest)) = self.order.first_key_value() {
+            let at = self.away.get(&oldest)?.at;
+            if now.saturating_duration_since(at) <= self.max_age && self.away.len() <= self.max_sessions {
+                return at.checked_add(self.max_age);
+            }
+            self.take(oldest);
+        }
+        None
+    }
+
+    #[cfg(test)]
+    pub(super) fn usage(&self) -> (usize, usize) {
+        (self.away.len(), self.away.capacity())
+    }
+}
