@@ -23,6 +23,11 @@ async fn acknowledge(ack: eio_socketio::Ack, args: RawArgs) -> Result<(), EmitEr
     ack.send(args)
 }
 
+async fn all(socket: Socket, args: RawArgs) -> Result<(), EmitError> {
+    socket.server().emit("all", args)?;
+    Ok(())
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -38,11 +43,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 .on_connect(joined)
                 .on_error(|_, event, error| eprintln!("{event}: {error}"))
                 .on("message", message)
-                .on("message-with-ack", acknowledge),
+                .on("message-with-ack", acknowledge).on("all", all),
         )
         .namespace("/custom", Namespace::new().on_connect(joined))
         .engine(move |engine| engine.heartbeat(heartbeat).cors(Cors::any()).max_payload(1_000_000))
         .connect_timeout(connect_timeout)
+        .recovery(eio_socketio::Recovery::new())
         .build()?;
     let listener = TcpListener::bind(address).await?;
     println!("serving http://{}", listener.local_addr()?);

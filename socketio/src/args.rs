@@ -199,7 +199,6 @@ impl RawArgs {
     }
 
     /// Adds a string after the other arguments.
-    #[cfg_attr(not(test), expect(dead_code, reason = "recovery will add the offset of an event"))]
     pub(crate) fn push_string(&mut self, text: &str) {
         match &mut self.0 {
             Form::Json { list, .. } => {

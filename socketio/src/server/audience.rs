@@ -72,8 +72,12 @@ impl Audience {
         let Some(space) = self.server.shared().space(&self.namespace) else {
             return Ok(Broadcast::default());
         };
-        let encoded = space.encode(Body::Event { name: event.into(), args, id: None })?;
-        Ok(self.send(&space.select(&self.target), &encoded))
+        if self.volatile {
+            let encoded = space.encode(Body::Event { name: event.into(), args, id: None })?;
+            return Ok(self.send_each(&space.select(&self.target), &encoded));
+        }
+        Ok(space
+            .emit_to_all(&self.target, event.into(), args, |sockets, encoded| self.send(sockets, encoded))?)
     }
 
     /// Sends an event that each client acknowledges, and encodes it once. Returns the answers, as they arrive.
@@ -150,26 +154,17 @@ impl Audience {
     }
 
     fn send(&self, sockets: &[Socket], encoded: &Encoded) -> Broadcast {
-        let mut busy = 0;
-        let free: Vec<_> = sockets
-            .iter()
-            .filter(|socket| {
-                let is_busy = socket.link().is_busy();
-                busy += usize::from(is_busy);
-                !is_busy
-            })
-            .collect();
-        let senders = free.iter().map(|socket| socket.engine());
-        let engine = self.server.engine();
-        let mut broadcast = match (self.volatile, self.server.shared().when_full) {
-            (false, WhenFull::Refuse) => engine.broadcast_batch_to(senders, encoded.messages().cloned()),
-            _ => self.send_each(&free, encoded),
-        };
-        broadcast.full += busy;
-        broadcast
+        // Packets that others must not overtake are rare.
+        let is_plain = self.server.shared().when_full == WhenFull::Refuse
+            && !sockets.iter().any(|socket| socket.link().is_busy());
+        if !is_plain {
+            return self.send_each(sockets, encoded);
+        }
+        let senders = sockets.iter().map(Socket::engine);
+        self.server.engine().broadcast_batch_to(senders, encoded.messages().cloned())
     }
 
-    fn send_each(&self, sockets: &[&Socket], encoded: &Encoded) -> Broadcast {
+    fn send_each(&self, sockets: &[Socket], encoded: &Encoded) -> Broadcast {
         let mut broadcast = Broadcast::default();
         for socket in sockets {
             let sent = if self.volatile {
@@ -179,7 +174,12 @@ impl Audience {
             };
             match sent {
                 Ok(()) => broadcast.sent += 1,
-                Err(EmitError::Full) => broadcast.full += 1,
+                Err(EmitError::Full) => {
+                    broadcast.full += 1;
+                    if !self.volatile {
+                        socket.link().note_full();
+                    }
+                }
                 Err(_) => broadcast.closed += 1,
             }
         }

@@ -11,6 +11,7 @@ use crate::parser::{DefaultParser, Parser};
 use crate::server::Server;
 use crate::server::connection::Connection;
 use crate::server::namespace::Namespace;
+use crate::server::recovery::Recovery;
 use crate::server::shared::{Limits, Pattern, Shared, WhenFull};
 
 /// Builds a [`Server`]. `S` is the type of its state.
@@ -56,6 +57,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
                 max_namespaces: 32,
                 max_rooms: 1000,
                 max_running: (256, 4 * 1024 * 1024),
+                recovery: None,
             },
         }
     }
@@ -137,6 +139,17 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     #[must_use]
     pub fn max_running(mut self, handlers: usize, bytes: usize) -> Self {
         self.limits.max_running = (handlers, bytes);
+        self
+    }
+
+    /// Gives clients that were away for a short time their sockets back, with what they missed: see [`Recovery`]. Off by
+    /// default.
+    ///
+    /// Events then carry one more argument for the client's library, their offset. Clients of Socket.IO 4.6 and later hand
+    /// it back; others find it as their last argument.
+    #[must_use]
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.limits.recovery = Some(recovery);
         self
     }
 

@@ -11,6 +11,7 @@ use crate::errors::EmitError;
 use crate::packet::Packet;
 use crate::parser::Encoded;
 use crate::server::shared::{Shared, WhenFull};
+use crate::targets;
 
 /// The connection of some sockets.
 pub(crate) struct Link {
@@ -50,11 +51,7 @@ impl Link {
 
     /// Sends a packet, if the outbox has room.
     pub(crate) fn send(&self, encoded: Encoded) -> Result<(), EmitError> {
-        let sent = if self.is_busy() { Err(EmitError::Full) } else { self.post(encoded) };
-        if let Err(EmitError::Full) = sent {
-            self.note_full();
-        }
-        sent
+        if self.is_busy() { Err(EmitError::Full) } else { self.post(encoded) }
     }
 
     fn post(&self, encoded: Encoded) -> Result<(), EmitError> {
@@ -89,7 +86,14 @@ impl Link {
 
     /// Sends a packet that must not be lost: at once, or by the connection's task as soon as there is room.
     pub(crate) fn send_surely(&self, packet: &Packet) {
-        let Ok(encoded) = self.server.parser.encode(packet) else { return };
+        match self.server.parser.encode(packet) {
+            Ok(encoded) => self.send_encoded_surely(encoded),
+            Err(error) => tracing::error!(target: targets::CONNECTION, %error, "a packet cannot be written"),
+        }
+    }
+
+    /// Sends an encoded packet that must not be lost, as [`send_surely`](Self::send_surely) does.
+    pub(crate) fn send_encoded_surely(&self, encoded: Encoded) {
         let mut desk = self.lock();
         if !self.is_busy() && !matches!(self.post(encoded.clone()), Err(EmitError::Full)) {
             return;

@@ -13,10 +13,9 @@ mod trail;
 
 use core::time::Duration;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "waits for the namespaces"))]
 pub(crate) use {
     history::{History, Restored},
-    offset::Offset,
+    offset::{Offset, Offsets},
     trail::Trail,
 };
 

@@ -9,6 +9,7 @@ use bytestring::ByteString;
 
 use crate::parser::Parser;
 use crate::server::namespace::Definition;
+use crate::server::recovery::Recovery;
 use crate::server::space::Space;
 
 /// What the server does when there is something to send to a client that does not read, so that its outbox is full.
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) max_namespaces: usize,
     pub(crate) max_rooms: usize,
     pub(crate) max_running: (usize, usize),
+    pub(crate) recovery: Option<Recovery>,
     spaces: Mutex<HashMap<ByteString, Arc<Space>>>,
     patterns: Vec<Pattern>,
     next_ack: AtomicU64,
@@ -52,6 +54,7 @@ pub(crate) struct Limits {
     pub(crate) max_namespaces: usize,
     pub(crate) max_rooms: usize,
     pub(crate) max_running: (usize, usize),
+    pub(crate) recovery: Option<Recovery>,
 }
 
 impl Shared {
@@ -62,7 +65,13 @@ impl Shared {
         patterns: Vec<Pattern>,
     ) -> Self {
         let spaces = namespaces.into_iter().map(|(name, definition)| {
-            let space = Space::new(name.clone(), definition, Arc::clone(&parser), limits.max_rooms);
+            let space = Space::new(
+                name.clone(),
+                definition,
+                Arc::clone(&parser),
+                limits.max_rooms,
+                limits.recovery.as_ref(),
+            );
             // It stays without sockets.
             space.count(true);
             (name, Arc::new(space))
@@ -76,6 +85,7 @@ impl Shared {
             max_namespaces: limits.max_namespaces,
             max_rooms: limits.max_rooms,
             max_running: limits.max_running,
+            recovery: limits.recovery.clone(),
             patterns,
             next_ack: AtomicU64::new(0),
         }
@@ -102,7 +112,13 @@ impl Shared {
         let definition = Arc::clone(&self.patterns.iter().find(accepts)?.definition);
         spaces = self.lock();
         let space = spaces.entry(name.clone()).or_insert_with(|| {
-            Arc::new(Space::new(name.clone(), definition, Arc::clone(&self.parser), self.max_rooms))
+            Arc::new(Space::new(
+                name.clone(),
+                definition,
+                Arc::clone(&self.parser),
+                self.max_rooms,
+                self.recovery.as_ref(),
+            ))
         });
         space.count(true);
         Some(Arc::clone(space))

@@ -17,6 +17,7 @@ use crate::server::acknowledgement::Acknowledgement;
 use crate::server::audience::Audience;
 use crate::server::disconnect::{Disconnect, Reason};
 use crate::server::link::Link;
+use crate::server::recovery::{Offset, Trail};
 use crate::server::rooms::{JoinError, Member};
 use crate::server::socket_id::SocketId;
 use crate::server::space::Space;
@@ -42,8 +43,8 @@ struct Inner {
     recovered: bool,
     acks: Acks<RawArgs>,
     extensions: Option<Box<Extensions>>,
-    /// The secret with which the client comes back, if the server has recovery.
-    pid: Option<Box<str>>,
+    /// What the client needs to come back, if the server has recovery.
+    trail: Option<Trail>,
 }
 
 /// How far a socket is.
@@ -66,7 +67,7 @@ impl Socket {
             recovered: false,
             acks: Acks::default(),
             extensions: None,
-            pid: None,
+            trail: None,
         };
         Self { shared: Arc::new(SocketShared { id, space, link, auth, inner: Mutex::new(inner) }) }
     }
@@ -149,7 +150,11 @@ impl Socket {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
         }
-        self.space().emit_to(self, event.into(), args)
+        let sent = self.space().emit_to(self, event.into(), args);
+        if let Err(EmitError::Full) = sent {
+            self.link().note_full();
+        }
+        sent
     }
 
     /// Sends an event as [`emit`](Self::emit) does, but waits until the outbox has room.
@@ -159,12 +164,17 @@ impl Socket {
     /// # Errors
     /// The same as for [`emit`](Self::emit), but never [`EmitError::Full`].
     pub async fn send(&self, event: impl Into<ByteString>, args: impl IntoArgs) -> Result<(), EmitError> {
-        let args = args.into_args()?;
-        if !self.is_connected() {
-            return Err(EmitError::Disconnected);
+        let (event, args) = (event.into(), args.into_args()?);
+        while self.is_connected() {
+            match self.space().emit_to(self, event.clone(), args.clone()) {
+                Err(EmitError::Full) => {}
+                sent => return sent,
+            }
+            let Ok(()) = self.engine().flush().await else { break };
+            // What waits for the connection's task is still before this event.
+            tokio::task::yield_now().await;
         }
-        let encoded = self.space().event_for(self, event.into(), args)?;
-        self.engine().send_batch(encoded.into_messages()).await.map_err(|_| EmitError::Disconnected)
+        Err(EmitError::Disconnected)
     }
 
     /// Sends an event only if the transport takes it at once. Returns whether it was sent. See
@@ -324,12 +334,13 @@ impl Socket {
         }
         // A socket that has not joined tells nobody.
         let told = matches!(inner.phase, Phase::Joining);
+        let is_recoverable = !told && reason.is_recoverable();
         let end = Box::new(Disconnect { reason, session });
         let unanswered = core::mem::take(&mut inner.acks);
         inner.phase = Phase::Ended { end, rooms: Vec::new(), told };
         drop(inner);
         drop(unanswered);
-        let rooms = self.space().remove(self);
+        let rooms = self.space().remove(self, is_recoverable);
         self.link().server.exit(self.space());
         if let Phase::Ended { rooms: kept, .. } = &mut self.lock().phase {
             *kept = rooms;
@@ -364,16 +375,34 @@ impl Socket {
         self.lock().extensions.clone()
     }
 
+    /// Adds values to those that are stored.
+    pub(crate) fn add_extensions(&self, extensions: Option<Box<Extensions>>) {
+        if let Some(extensions) = extensions {
+            self.lock().extensions.get_or_insert_default().extend(*extensions);
+        }
+    }
+
     pub(crate) fn set_extensions(&self, extensions: Option<Box<Extensions>>) {
         self.lock().extensions = extensions;
     }
 
-    pub(crate) fn pid(&self) -> Option<Box<str>> {
-        self.lock().pid.clone()
+    pub(crate) fn trail(&self) -> Option<Trail> {
+        self.lock().trail.clone()
     }
 
-    pub(crate) fn set_pid(&self, pid: Box<str>) {
-        self.lock().pid = Some(pid);
+    pub(crate) fn take_trail(&self) -> Option<Trail> {
+        self.lock().trail.take()
+    }
+
+    pub(crate) fn set_trail(&self, trail: Option<Trail>) {
+        self.lock().trail = trail;
+    }
+
+    /// Notes that an event was handed to the client's session.
+    pub(crate) fn note_sent(&self, offset: &Offset) {
+        if let Some(trail) = &self.lock().trail {
+            trail.sent(offset);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -37,6 +37,11 @@ impl SocketId {
         Self(if namespace == "/" { sid.into() } else { format!("{namespace}#{sid}").into() })
     }
 
+    /// Returns the identifier without a copy.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// Returns the identifier as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

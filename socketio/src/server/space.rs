@@ -4,14 +4,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytestring::ByteString;
+use eio_tokio::Broadcast;
+use http::Extensions;
+use tokio::time::Instant;
 
 use crate::args::{EncodeError, RawArgs};
 use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
 use crate::parser::{Encoded, Parser};
 use crate::server::namespace::Definition;
+use crate::server::recovery::{History, Offset, Offsets, Recovery, Restored};
 use crate::server::rooms::{JoinError, Rooms, Target};
 use crate::server::socket::Socket;
+use crate::server::socket_id::SocketId;
 
 /// A namespace of a running server.
 pub(crate) struct Space {
@@ -19,8 +24,22 @@ pub(crate) struct Space {
     pub(crate) definition: Arc<Definition>,
     parser: Arc<dyn Parser>,
     /// The number of sockets, with those that have not joined yet. Changed under the lock of the server's namespaces.
-    pub(crate) users: AtomicUsize,
-    rooms: Mutex<Rooms<Socket>>,
+    users: AtomicUsize,
+    /// Numbers the events, if there is a history.
+    offsets: Option<Offsets>,
+    inner: Mutex<Inner>,
+}
+
+/// What one lock guards, so that the order of the history is the order in which clients get events.
+struct Inner {
+    rooms: Rooms<Socket>,
+    history: Option<History<Kept, Encoded>>,
+}
+
+/// What is kept of a socket whose client may come back, besides its rooms.
+pub(crate) struct Kept {
+    pub(crate) id: SocketId,
+    pub(crate) extensions: Option<Box<Extensions>>,
 }
 
 impl Space {
@@ -29,14 +48,12 @@ impl Space {
         definition: Arc<Definition>,
         parser: Arc<dyn Parser>,
         max_rooms: usize,
+        recovery: Option<&Recovery>,
     ) -> Self {
-        Self {
-            name,
-            definition,
-            parser,
-            users: AtomicUsize::new(0),
-            rooms: Mutex::new(Rooms::new(max_rooms)),
-        }
+        let history = recovery.map(History::new);
+        let offsets = history.as_ref().map(History::offsets);
+        let inner = Inner { rooms: Rooms::new(max_rooms), history };
+        Self { name, definition, parser, users: AtomicUsize::new(0), offsets, inner: Mutex::new(inner) }
     }
 
     pub(crate) fn name(&self) -> &ByteString {
@@ -50,50 +67,125 @@ impl Space {
 
     /// Sends an event to one socket.
     pub(crate) fn emit_to(&self, socket: &Socket, name: ByteString, args: RawArgs) -> Result<(), EmitError> {
-        let encoded = self.event_for(socket, name, args)?;
-        socket.link().send(encoded)
+        let (offset, encoded) = self.event(name, args)?;
+        let Some(offset) = offset else { return socket.link().send(encoded) };
+        let mut inner = self.lock();
+        let sent = socket.link().send(encoded.clone());
+        let target = Target { rooms: vec![socket.id().as_str().into()], except: Vec::new() };
+        inner.log(&offset, target, encoded);
+        if sent.is_ok() {
+            socket.note_sent(&offset);
+        }
+        sent
     }
 
-    /// Writes an event for one socket.
-    pub(crate) fn event_for(
+    /// Sends an event to the addressed sockets by `send`.
+    pub(crate) fn emit_to_all(
         &self,
-        _: &Socket,
+        target: &Target,
         name: ByteString,
         args: RawArgs,
-    ) -> Result<Encoded, EmitError> {
-        Ok(self.encode(Body::Event { name, args, id: None })?)
+        send: impl FnOnce(&[Socket], &Encoded) -> Broadcast,
+    ) -> Result<Broadcast, EncodeError> {
+        let (offset, encoded) = self.event(name, args)?;
+        let mut inner = self.lock();
+        let sockets = inner.rooms.select(target);
+        let Some(offset) = offset else {
+            drop(inner);
+            return Ok(send(&sockets, &encoded));
+        };
+        let broadcast = send(&sockets, &encoded);
+        inner.log(&offset, target.clone(), encoded);
+        for socket in &sockets {
+            socket.note_sent(&offset);
+        }
+        Ok(broadcast)
     }
 
-    /// Adds a socket that has joined the namespace.
-    pub(crate) fn insert(&self, socket: &Socket) {
-        self.lock().insert(socket.clone());
+    /// Writes an event, with its offset if there is a history.
+    fn event(&self, name: ByteString, mut args: RawArgs) -> Result<(Option<Offset>, Encoded), EncodeError> {
+        let offset = self.offsets.as_ref().map(Offsets::next);
+        if let Some(offset) = &offset {
+            args.push_string(offset.as_str());
+        }
+        Ok((offset, self.encode(Body::Event { name, args, id: None })?))
     }
 
-    /// Removes a socket that has ended. Returns the rooms that it was in.
-    pub(crate) fn remove(&self, socket: &Socket) -> Vec<Arc<str>> {
-        self.lock().remove(socket)
+    /// Adds a socket that joins the namespace, and calls `accept` before others can send to it.
+    pub(crate) fn insert(&self, socket: &Socket, accept: impl FnOnce()) {
+        let mut inner = self.lock();
+        // Without random bytes, the socket cannot be recovered. That is all.
+        let trail = inner.history.as_ref().and_then(|history| history.begin(socket.id().shared()).ok());
+        socket.set_trail(trail);
+        accept();
+        inner.rooms.insert(socket.clone());
+    }
+
+    /// Adds the socket of a client that has come back, if everything that it has missed is known. `create` makes the socket,
+    /// and `accept` tells the client.
+    pub(crate) fn restore(
+        &self,
+        pid: &str,
+        offset: Option<&str>,
+        create: impl FnOnce(Kept) -> Socket,
+        accept: impl FnOnce(&Socket),
+    ) -> Option<Socket> {
+        let mut inner = self.lock();
+        let Restored { trail, kept, rooms, missed } =
+            inner.history.as_mut()?.restore(pid, offset, Instant::now())?;
+        let socket = create(kept);
+        socket.set_trail(Some(trail));
+        if !inner.rooms.insert(socket.clone()) {
+            return None;
+        }
+        for room in rooms {
+            // The socket was in as many before.
+            let _ = inner.rooms.join(&socket, &room);
+        }
+        accept(&socket);
+        for encoded in missed {
+            socket.link().send_encoded_surely(encoded);
+        }
+        Some(socket)
+    }
+
+    /// Removes a socket that has ended. Returns the rooms that it was in. Keeps what its client needs if it may come back.
+    pub(crate) fn remove(&self, socket: &Socket, is_recoverable: bool) -> Vec<Arc<str>> {
+        let mut inner = self.lock();
+        if let (Some(history), Some(trail)) = (&mut inner.history, socket.take_trail())
+            && is_recoverable
+        {
+            let kept = Kept { id: socket.id().clone(), extensions: socket.extensions() };
+            history.save(trail, kept, Instant::now());
+        }
+        inner.rooms.remove(socket)
     }
 
     pub(crate) fn join(&self, socket: &Socket, room: &str) -> Result<bool, JoinError> {
-        self.lock().join(socket, room)
+        let mut inner = self.lock();
+        let has_joined = inner.rooms.join(socket, room)?;
+        if has_joined && let (Some(history), Some(trail)) = (&inner.history, socket.trail()) {
+            history.joined(&trail, &room.into());
+        }
+        Ok(has_joined)
     }
 
     pub(crate) fn leave(&self, socket: &Socket, room: &str) -> bool {
-        self.lock().leave(socket, room)
+        let mut inner = self.lock();
+        let has_left = inner.rooms.leave(socket, room);
+        if has_left && let (Some(history), Some(trail)) = (&inner.history, socket.trail()) {
+            history.left(&trail, room);
+        }
+        has_left
     }
 
     pub(crate) fn rooms_of(&self, socket: &Socket) -> Vec<Arc<str>> {
-        self.lock().of(socket).to_vec()
+        self.lock().rooms.of(socket).to_vec()
     }
 
     /// Returns the addressed sockets.
     pub(crate) fn select(&self, target: &Target) -> Vec<Socket> {
-        self.lock().select(target)
-    }
-
-    /// Returns the number of sockets that have joined.
-    pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().rooms.select(target)
     }
 
     /// Notes a socket more or less. Returns whether none is left.
@@ -105,7 +197,16 @@ impl Space {
         self.users.fetch_sub(1, Ordering::Relaxed) == 1
     }
 
-    fn lock(&self) -> MutexGuard<'_, Rooms<Socket>> {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn log(&mut self, offset: &Offset, target: Target, encoded: Encoded) {
+        if let Some(history) = &mut self.history {
+            let length = encoded.byte_len();
+            history.log(offset, target, encoded, length, Instant::now());
+        }
     }
 }

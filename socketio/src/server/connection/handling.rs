@@ -58,16 +58,21 @@ impl Connection {
     }
 
     fn let_join(&mut self, socket: &Socket, cx: &mut Context<'_>) {
-        if !socket.note_joined(false) {
+        if self.recover(socket, cx) || !socket.note_joined(false) {
             return;
         }
+        socket.space().insert(socket, || self.accept(socket));
+        self.note_joined(socket, cx);
+    }
+
+    /// Goes on after a socket has joined.
+    pub(super) fn note_joined(&mut self, socket: &Socket, cx: &mut Context<'_>) {
         self.close_at = None;
-        self.accept(socket);
-        socket.space().insert(socket);
         tracing::debug!(
             target: targets::SOCKET,
             socket = %socket.id(),
             namespace = %socket.namespace(),
+            recovered = socket.is_recovered(),
             "a socket has joined"
         );
         if socket.space().definition.on_connect.is_some() {

@@ -10,10 +10,12 @@ use crate::packet::{Body, Packet};
 use crate::server::connection::Connection;
 use crate::server::context::Input;
 use crate::server::disconnect::{Reason, Unexpected};
+use crate::server::recovery::{Recovery, Trail};
 use crate::server::refusal::Refusal;
 use crate::server::running::Task;
 use crate::server::socket::Socket;
 use crate::server::socket_id::SocketId;
+use crate::server::space::Kept;
 use crate::targets;
 
 impl Connection {
@@ -137,7 +139,41 @@ impl Connection {
         self.left.retain(|left| *left != namespace);
         let socket = Socket::new(id, space, self.link.clone(), auth);
         self.sockets.push(socket.clone());
-        self.ask_middleware(&socket, 0, cx);
+        let skips = self.link.server.recovery.as_ref().is_some_and(Recovery::skips_middlewares);
+        if !(skips && self.recover(&socket, cx)) {
+            self.ask_middleware(&socket, 0, cx);
+        }
+    }
+
+    /// Puts the socket that a client had before it was away in the place of the one that wants to join. Returns `false` if
+    /// there is none, or not everything that it has missed is known.
+    pub(super) fn recover(&mut self, socket: &Socket, cx: &mut Context<'_>) -> bool {
+        #[derive(serde::Deserialize)]
+        struct Before {
+            pid: String,
+            offset: Option<String>,
+        }
+        if self.link.server.recovery.is_none() || !socket.is_joining() {
+            return false;
+        }
+        let Ok(Before { pid, offset }) = socket.auth().first() else { return false };
+        let create = |kept: Kept| {
+            let restored =
+                Socket::new(kept.id, socket.space().clone(), self.link.clone(), socket.auth().clone());
+            restored.set_extensions(kept.extensions);
+            restored.add_extensions(socket.extensions());
+            restored.note_joined(true);
+            restored
+        };
+        let accept = |socket: &Socket| self.accept(socket);
+        let Some(restored) = socket.space().restore(&pid, offset.as_deref(), create, accept) else {
+            return false;
+        };
+        if let Some(place) = self.sockets.iter_mut().find(|other| *other == socket) {
+            *place = restored.clone();
+        }
+        self.note_joined(&restored, cx);
+        true
     }
 
     /// Tells the client that it may not join a namespace.
@@ -156,11 +192,11 @@ impl Connection {
             #[serde(skip_serializing_if = "Option::is_none")]
             pid: Option<&'a str>,
         }
-        let pid = socket.pid();
+        let trail = socket.trail();
         let data = if self.link.is_old() {
             RawArgs::none()
         } else {
-            RawArgs::new(Joined { sid: socket.id().as_str(), pid: pid.as_deref() })
+            RawArgs::new(Joined { sid: socket.id().as_str(), pid: trail.as_ref().map(Trail::pid) })
                 .unwrap_or_else(|_| RawArgs::none())
         };
         let namespace = socket.namespace().clone();
