@@ -6,8 +6,8 @@
 use core::time::Duration;
 use std::error::Error;
 
+use eio_socketio::engine::{Cors, Heartbeat};
 use eio_socketio::{Auth, EmitError, Namespace, RawArgs, Server, Socket, Value};
-use eio_tokio::{Cors, Heartbeat};
 use tokio::net::TcpListener;
 
 async fn joined(socket: Socket, Auth(auth): Auth<Option<Value>>) -> Result<(), EmitError> {

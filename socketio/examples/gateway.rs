@@ -7,8 +7,8 @@
 use core::time::Duration;
 use std::error::Error;
 
+use eio_socketio::engine::{Cors, Heartbeat};
 use eio_socketio::{Auth, Data, Disconnect, EmitError, Namespace, Refusal, Reply, Server, Socket};
-use eio_tokio::{Cors, Heartbeat};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 

@@ -1,4 +1,4 @@
-//! Socket.IO on tokio, for servers and clients.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 // Without a role there is nothing to use.
@@ -9,12 +9,18 @@ mod args;
 #[cfg(feature = "client")]
 mod client;
 mod errors;
+#[cfg(feature = "server")]
+pub mod guide;
 mod packet;
 mod parser;
 #[cfg(feature = "server")]
 mod server;
 mod targets;
 mod value;
+
+// Crates whose types are in this crate's signatures, so that an application names the same versions.
+#[doc(no_inline)]
+pub use {bytes, bytestring, eio_tokio as engine};
 
 pub use args::{Args, DecodeError, EncodeError, IntoArgs, RawArgs};
 pub use errors::{AckError, EmitError};

@@ -1,0 +1,16 @@
+//! The guide: what Socket.IO adds to sessions, one topic a chapter.
+//!
+//! Mounting, TLS, proxies, shutdown, metrics and the limits of connections belong to the engine: [its
+//! guide](eio_tokio::guide) holds for this crate, with [`Server::engine`](crate::Server::engine) as the server and
+//! [`ServerBuilder::engine`](crate::ServerBuilder::engine) as the builder.
+//!
+//! | I want to | read |
+//! |---|---|
+//! | move a gateway from Node or NestJS | [`from_node`] |
+//! | know what happens when a client vanishes | [`disconnects`] |
+
+#[doc = include_str!("guide/disconnects.md")]
+pub mod disconnects {}
+
+#[doc = include_str!("guide/from_node.md")]
+pub mod from_node {}
