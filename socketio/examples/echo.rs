@@ -43,7 +43,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 .on_connect(joined)
                 .on_error(|_, event, error| eprintln!("{event}: {error}"))
                 .on("message", message)
-                .on("message-with-ack", acknowledge).on("all", all),
+                .on("message-with-ack", acknowledge)
+                .on("all", all),
         )
         .namespace("/custom", Namespace::new().on_connect(joined))
         .engine(move |engine| engine.heartbeat(heartbeat).cors(Cors::any()).max_payload(1_000_000))

@@ -40,6 +40,7 @@ impl<A> Acks<A> {
     }
 
     /// Returns how many answers are waited for.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -81,10 +81,6 @@ impl Asked {
         Ok(asked)
     }
 
-    pub(crate) fn socket(&self) -> &Socket {
-        &self.socket
-    }
-
     /// Waits for the answer.
     pub(crate) async fn answer(mut self) -> Result<RawArgs, AckError> {
         (&mut self.answer).await.map_err(|_| AckError::Disconnected)

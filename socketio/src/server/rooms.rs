@@ -82,11 +82,13 @@ impl<V: Member> Rooms<V> {
     }
 
     /// Returns how many members the namespace has.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.members.len()
     }
 
     /// Returns how many rooms somebody has joined.
+    #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         self.by_name.len()
     }
@@ -152,6 +154,7 @@ impl<V: Member> Rooms<V> {
     }
 
     /// Returns whether a member is in a room, be it the room of its own name.
+    #[cfg(test)]
     pub(crate) fn is_in(&self, member: &V, room: &str) -> bool {
         let inside = |room: &Room<V>| room.contains_key(&member.key());
         self.by_name.get(room).is_some_and(inside) || (member.id() == room && self.contains(member))
