@@ -1,6 +1,6 @@
 //! A gateway that tells everybody who is there, and who has left and why.
 //!
-//! `cargo run --package eio-socketio --example gateway` serves it at `http://127.0.0.1:3000`. Stock clients connect with
+//! `cargo run --example gateway` serves it at `http://127.0.0.1:3000`. Stock clients connect with
 //! `io("http://127.0.0.1:3000", { auth: { name: "Ada" } })`; kill one of them, and the others hear of it at most 8 seconds
 //! later.
 

@@ -25,7 +25,7 @@ use crate::server::shared::{Limits, Pattern, Shared, WhenFull};
 /// let server = Server::builder()
 ///     .namespace("/", Namespace::new())
 ///     .namespace_matching(|name| name.starts_with("/tenant-"), Namespace::new())
-///     .engine(|engine| engine.heartbeat(heartbeat))
+///     .engine(move |engine| engine.heartbeat(heartbeat))
 ///     .connect_timeout(Duration::from_secs(10))
 ///     .build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,6 +1,6 @@
 //! Sends everything back: `message` comes back as `message-back`, and `message-with-ack` as the acknowledgement.
 //!
-//! `cargo run --package eio-socketio --example echo -- 127.0.0.1:3000 25000 20000` serves it, with a ping interval and a ping
+//! `cargo run --example socketio_echo -- 127.0.0.1:3000 25000 20000` serves it, with a ping interval and a ping
 //! timeout in milliseconds. The namespaces are `/` and `/custom`.
 
 use core::time::Duration;
