@@ -1,1 +1,133 @@
+//! The client joins namespaces of any Socket.IO server, all of them over one connection.
 //!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use eio_socketio::client::{Client, Credentials, Incoming};
+//! use serde_json::json;
+//!
+//! let client = Client::builder("http://localhost:3000").auth(Credentials::new(json!({ "token": "t0k3n" }))).build()?;
+//! let mut socket = client.join("/").await?;
+//! socket.emit("reading", 21.5)?;
+//! let reply: String = socket.emit_with_ack("question", "why").timeout(Duration::from_secs(5)).await?;
+//! loop {
+//!     match socket.recv().await? {
+//!         Incoming::Event { name, args, ack } if name == "led" => {
+//!             let on: bool = args.first()?;
+//!             if let Some(ack) = ack {
+//!                 ack.send(if on { "on" } else { "off" })?;
+//!             }
+//!         }
+//!         Incoming::Disconnected(disconnect) => println!("{disconnect}"), // and it reconnects
+//!         other => println!("{other:?}"),
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! # What happens when the connection is lost
+//! Every namespace receives [`Incoming::Disconnected`], and answers that were waited for fail with
+//! [`AckError::Disconnected`]. The client connects again, after a [delay](ClientBuilder::backoff), and joins the
+//! namespaces again in their order, with [credentials](Credentials::asked) that are asked for anew. Each receives
+//! [`Incoming::Connected`]. Events that were emitted meanwhile [wait](ClientBuilder::buffer_while_away) until then. If the
+//! server recovers connections, the socket keeps its id and rooms, and the events that it missed arrive.
+//!
+//! A server that disconnects a client from a namespace, or refuses it, does so on purpose: the client then does not join
+//! by itself, and [`Socket::rejoin`] does.
+
+mod ack;
+mod builder;
+mod credentials;
+mod disconnect;
+mod emitter;
+mod error;
+mod inbox;
+mod incoming;
+mod joining;
+mod manager;
+mod namespace;
+mod outbox;
+mod receiving;
+mod recovery;
+mod refused;
+mod retries;
+mod sending;
+mod settings;
+mod shared;
+mod socket;
+mod target;
+
+use core::fmt;
+use std::sync::Arc;
+
+use shared::Shared;
+
+pub use ack::AckFuture;
+pub use builder::ClientBuilder;
+pub use credentials::Credentials;
+pub use disconnect::{Disconnect, DisconnectReason};
+pub use emitter::Emitter;
+pub use error::{AckError, EmitError, JoinError, RecvError};
+pub use incoming::{Ack, Incoming};
+pub use refused::Refused;
+pub use socket::Socket;
+
+/// A client of one server. Cloning is cheap, and clones share the connection.
+///
+/// The connection opens when the first namespace is joined, and closes when the last one is left.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+impl Client {
+    /// Returns the builder of a client for the server at `url`: see [`eio_tokio::Client::builder`].
+    ///
+    /// A path in the URL is that at which the server answers, and not a namespace as in the reference. Default:
+    /// `/socket.io/`.
+    pub fn builder(url: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(url.into())
+    }
+
+    /// Joins a namespace (`/` is the main one), with the [credentials](ClientBuilder::auth) of the client. Connects if
+    /// necessary.
+    ///
+    /// If the connection does not open, the client tries again, as after it was lost. It does so until
+    /// [`max_attempts`](ClientBuilder::max_attempts), or a [final](ClientBuilder::reconnecting) refusal;
+    /// [`tokio::time::timeout`] limits the whole wait. Dropping the future gives up the request.
+    ///
+    /// # Errors
+    /// Returns a [`JoinError`].
+    ///
+    /// # Panics
+    /// Panics outside of a tokio runtime, or if the runtime's timer or I/O is not enabled.
+    pub async fn join(&self, namespace: &str) -> Result<Socket, JoinError> {
+        self.join_with_auth(namespace, self.shared.settings.credentials.clone()).await
+    }
+
+    /// Joins a namespace as [`join`](Self::join) does, with other credentials.
+    ///
+    /// # Errors
+    /// Returns a [`JoinError`].
+    ///
+    /// # Panics
+    /// Panics as [`join`](Self::join) does.
+    pub async fn join_with_auth(&self, namespace: &str, credentials: Credentials) -> Result<Socket, JoinError> {
+        Ok(Socket::new(self.shared.join(namespace, credentials).await?))
+    }
+
+    /// Leaves all namespaces, closes the connection, and waits until everything that was sent has been passed on.
+    ///
+    /// Joined namespaces receive [`Incoming::Disconnected`] with the reason `io client disconnect`. The client can join
+    /// again.
+    pub async fn close(&self) {
+        self.shared.close();
+        self.shared.flush().await;
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("engine", &self.shared.engine).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,138 @@
+//! The server's answer to an event.
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use core::time::Duration;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+use crate::args::{DecodeError, RawArgs};
+use crate::client::error::{AckError, EmitError};
+use crate::client::namespace::{Answer, Key};
+use crate::client::shared::Shared;
+
+/// The server's answer to an event. The event was sent when this was made, and not when it is awaited.
+///
+/// Resolves to the first argument of the answer as a `T`, null if there is none, or to an [`AckError`].
+///
+/// Do not await it in the task that receives the events of the namespace without a [`timeout`](Self::timeout): the answer
+/// stands in line behind the events that arrived before it, and once the inbox is full the client reads no further.
+///
+/// Dropping it gives up the answer, and not the event.
+#[must_use = "the event is sent, and its answer is given up"]
+pub struct AckFuture<T> {
+    waiting: Waiting,
+    sleep: Option<Pin<Box<Sleep>>>,
+    read: fn(&RawArgs) -> Result<T, DecodeError>,
+}
+
+enum Waiting {
+    /// The event was not sent. Holds nothing after that was told.
+    NotSent(Option<EmitError>),
+    /// The event was sent, or will be when the client is back.
+    Asked { answer: oneshot::Receiver<Answer>, question: Question },
+    /// The event is sent until it is answered.
+    Parcel(oneshot::Receiver<Answer>),
+}
+
+/// Gives up the answer when it is dropped.
+struct Question {
+    shared: Arc<Shared>,
+    key: Key,
+    id: u64,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        if let Some(namespace) = self.shared.lock().get(&self.key) {
+            namespace.acks.forget(self.id);
+        }
+    }
+}
+
+impl<T: DeserializeOwned> AckFuture<T> {
+    fn new(waiting: Waiting) -> Self {
+        Self { waiting, sleep: None, read: RawArgs::first }
+    }
+
+    pub(super) fn not_sent(error: EmitError) -> Self {
+        Self::new(Waiting::NotSent(Some(error)))
+    }
+
+    pub(super) fn asked(shared: &Arc<Shared>, key: &Key, id: u64, answer: oneshot::Receiver<Answer>) -> Self {
+        let question = Question { shared: Arc::clone(shared), key: key.clone(), id };
+        Self::new(Waiting::Asked { answer, question })
+    }
+
+    pub(super) fn parcel(answer: oneshot::Receiver<Answer>) -> Self {
+        Self::new(Waiting::Parcel(answer))
+    }
+}
+
+impl<T> AckFuture<T> {
+    /// Sets how long to wait for the answer, from now on. Default: [`ClientBuilder::ack_timeout`].
+    ///
+    /// If the event has not been sent by then, because the client is away, it will not be.
+    ///
+    /// # Panics
+    /// Panics outside of a tokio runtime, or if its timer is not enabled.
+    ///
+    /// [`ClientBuilder::ack_timeout`]: crate::client::ClientBuilder::ack_timeout
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.sleep = Some(Box::pin(tokio::time::sleep(timeout)));
+        self
+    }
+
+    /// Resolves to all arguments of the answer, as a tuple or another sequence.
+    ///
+    /// ```no_run
+    /// # async fn example(socket: &eio_socketio::client::Socket) -> Result<(), Box<dyn std::error::Error>> {
+    /// let (status, items): (String, Vec<u64>) = socket.emit_with_ack::<()>("list", ()).all().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn all<U: DeserializeOwned>(self) -> AckFuture<U> {
+        AckFuture { waiting: self.waiting, sleep: self.sleep, read: RawArgs::all }
+    }
+
+    /// Resolves to the arguments of the answer as they arrived.
+    pub fn raw(self) -> AckFuture<RawArgs> {
+        AckFuture { waiting: self.waiting, sleep: self.sleep, read: |args| Ok(args.clone()) }
+    }
+}
+
+impl<T> Future for AckFuture<T> {
+    type Output = Result<T, AckError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let answer = match &mut this.waiting {
+            Waiting::NotSent(error) => {
+                return Poll::Ready(Err(AckError::Emit(error.take().unwrap_or(EmitError::Disconnected))));
+            }
+            Waiting::Asked { answer, .. } | Waiting::Parcel(answer) => answer,
+        };
+        if let Poll::Ready(answer) = Pin::new(answer).poll(cx) {
+            let args = answer.unwrap_or(Err(AckError::Disconnected));
+            return Poll::Ready(args.and_then(|args| Ok((this.read)(&args)?)));
+        }
+        let Some(sleep) = &mut this.sleep else { return Poll::Pending };
+        ready!(sleep.as_mut().poll(cx));
+        if let Waiting::Asked { question, .. } = &this.waiting
+            && let Some(namespace) = question.shared.lock().get(&question.key)
+        {
+            namespace.give_up_answer(question.id);
+        }
+        Poll::Ready(Err(AckError::Timeout))
+    }
+}
+
+impl<T> fmt::Debug for AckFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AckFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,334 @@
+//! Joining namespaces and leaving them.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use serde_json::{Map, Value};
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::args::RawArgs;
+use crate::client::credentials::Credentials;
+use crate::client::disconnect::{Disconnect, DisconnectReason};
+use crate::client::error::JoinError;
+use crate::client::inbox::Item;
+use crate::client::manager;
+use crate::client::namespace::{Key, Namespace, Out, Phase};
+use crate::client::outbox::Outgoing;
+use crate::client::retries;
+use crate::client::shared::{Shared, State};
+use crate::client::target::Target;
+use crate::packet::{Body, Packet};
+
+/// How long the client waits before it joins a namespace that it has left on the same connection. A server in Node that
+/// handles both packets at once takes the second for an error, and closes the connection.
+const REJOIN_PAUSE: Duration = Duration::from_millis(100);
+
+/// A namespace that an application has joined, or is joining. It is left when this is dropped.
+pub(super) struct Handle {
+    pub(super) shared: Arc<Shared>,
+    pub(super) key: Key,
+    pub(super) reader: Arc<Notify>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.leave(&self.key);
+    }
+}
+
+impl Shared {
+    /// Joins a namespace.
+    pub(super) async fn join(
+        self: &Arc<Self>,
+        namespace: &str,
+        credentials: Credentials,
+    ) -> Result<Handle, JoinError> {
+        let target = Target::new(namespace, self.settings.is_old)?;
+        let handle = self.add(target, credentials)?;
+        self.joined(&handle.key).await?;
+        Ok(handle)
+    }
+
+    /// Adds a namespace, and begins to join it.
+    fn add(self: &Arc<Self>, target: Target, credentials: Credentials) -> Result<Handle, JoinError> {
+        let mut state = self.lock();
+        let name = target.name.clone();
+        if state.namespaces.contains_key(&name) {
+            return Err(JoinError::AlreadyJoined(name));
+        }
+        state.last_number += 1;
+        let number = state.last_number;
+        let namespace = Namespace::new(number, target, credentials);
+        let key = Key { name: name.clone(), number };
+        let handle = Handle { shared: Arc::clone(self), key: key.clone(), reader: Arc::clone(&namespace.reader) };
+        if self.settings.retries.is_some() {
+            let added = Arc::clone(&namespace.parcels.added);
+            tokio::spawn(retries::run(Arc::clone(self), key, added));
+        }
+        state.namespaces.insert(name.clone(), namespace);
+        self.connect(&mut state, &name);
+        // The state is unlocked before a handle may be dropped.
+        drop(state);
+        Ok(handle)
+    }
+
+    /// Joins a namespace again that is out.
+    pub(super) async fn rejoin(self: &Arc<Self>, key: &Key) -> Result<(), JoinError> {
+        {
+            let mut state = self.lock();
+            let closed = || JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect));
+            let namespace = state.get(key).ok_or_else(closed)?;
+            if namespace.is_out() {
+                namespace.phase = Phase::Waiting;
+                namespace.is_joining = true;
+                self.connect(&mut state, &key.name);
+            }
+        }
+        let joined = self.joined(key).await;
+        if matches!(joined, Err(JoinError::Timeout)) {
+            self.give_up(key);
+        }
+        joined
+    }
+
+    /// Waits until a namespace is joined, or cannot be.
+    async fn joined(&self, key: &Key) -> Result<(), JoinError> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let since = match self.lock().get(key).map(|namespace| namespace.phase.clone()) {
+                Some(Phase::Connected) => return Ok(()),
+                Some(Phase::Out(out)) => return Err(out.into()),
+                Some(Phase::Connecting { since }) => Some(since),
+                Some(Phase::Waiting | Phase::Asking) => None,
+                None => return Err(JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect))),
+            };
+            match since {
+                Some(since) => {
+                    let deadline = since + self.settings.connect_timeout;
+                    if tokio::time::timeout_at(deadline, changed).await.is_err() {
+                        return Err(JoinError::Timeout);
+                    }
+                }
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Gives up a request to join that the server has not answered.
+    fn give_up(&self, key: &Key) {
+        let mut state = self.lock();
+        let Some(namespace) = state.get(key) else { return };
+        if matches!(namespace.phase, Phase::Connecting { .. }) {
+            namespace.put_out(Out::NotJoined(JoinError::Timeout));
+            if let Some(session) = &mut state.session {
+                session.leaving.insert(key.name.clone());
+            }
+            state.wake_task();
+        }
+    }
+
+    /// Begins to join on the open session, or opens one.
+    fn connect(self: &Arc<Self>, state: &mut State, name: &ByteString) {
+        if state.runtime.is_none() {
+            let runtime = Runtime::current();
+            state.runtime = Some(runtime.clone());
+            runtime.spawn(manager::run(Arc::clone(self)));
+        }
+        self.start(state, name);
+        state.note_change();
+    }
+
+    /// Begins to join a namespace that waits, if it may be joined now.
+    pub(super) fn start(self: &Arc<Self>, state: &mut State, name: &ByteString) {
+        let (Some(session), Some(runtime), Some(namespace)) =
+            (&state.session, &state.runtime, state.namespaces.get_mut(name))
+        else {
+            return;
+        };
+        let may_start = matches!(namespace.phase, Phase::Waiting)
+            && !session.leaving.contains(name)
+            && !namespace.inbox.is_full();
+        if !may_start {
+            return;
+        }
+        let has_left = session.left.contains(name);
+        if self.settings.is_old {
+            if namespace.target.is_root() && !has_left {
+                if session.is_in_root {
+                    self.let_in(state, name, None);
+                } else {
+                    // The server does it by itself.
+                    namespace.phase = Phase::Connecting { since: Instant::now() };
+                }
+                return;
+            }
+            if !session.has_root {
+                return;
+            }
+        }
+        match namespace.credentials.fixed() {
+            Some(credentials) if !has_left => {
+                let credentials = credentials.clone();
+                self.request(state, name, credentials);
+            }
+            _ => {
+                namespace.phase = Phase::Asking;
+                let key = Key { name: name.clone(), number: namespace.number };
+                let (credentials, sid) = (namespace.credentials.clone(), session.handshake.sid().to_owned());
+                let shared = Arc::clone(self);
+                runtime.spawn(async move {
+                    if has_left {
+                        tokio::time::sleep(REJOIN_PAUSE).await;
+                    }
+                    let credentials = credentials.ask().await;
+                    let mut state = shared.lock();
+                    let is_same = state.session.as_ref().is_some_and(|session| session.handshake.sid() == sid);
+                    let is_asking = |namespace: &mut Namespace| matches!(namespace.phase, Phase::Asking);
+                    if is_same && state.get(&key).is_some_and(is_asking) {
+                        shared.request(&mut state, &key.name, credentials);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Asks the server to let the client into a namespace.
+    fn request(&self, state: &mut State, name: &ByteString, credentials: Result<Map<String, Value>, JoinError>) {
+        let Some(namespace) = state.namespaces.get_mut(name) else { return };
+        let request = credentials.and_then(|mut credentials| {
+            let (name, args) = if self.settings.is_old {
+                (namespace.target.with_query(&credentials), RawArgs::none())
+            } else {
+                namespace.recovery.add_to(&mut credentials);
+                let args = if credentials.is_empty() { RawArgs::none() } else { RawArgs::new(credentials)? };
+                (name.clone(), args)
+            };
+            Ok(self.settings.parser.encode(&Packet { namespace: name, body: Body::Connect(args) })?)
+        });
+        match request {
+            Ok(encoded) => {
+                namespace.phase = Phase::Connecting { since: Instant::now() };
+                state.transmit(Outgoing::control(encoded));
+                state.note_change();
+            }
+            Err(error) => self.refuse(state, name, error),
+        }
+    }
+
+    /// Notes that a namespace cannot be joined.
+    pub(super) fn refuse(&self, state: &mut State, name: &ByteString, error: JoinError) {
+        let Some(namespace) = state.namespaces.get_mut(name) else { return };
+        tracing::debug!(target: "eio_socketio::client", namespace = %name, %error, "not joined");
+        let was_joining = namespace.is_joining;
+        namespace.put_out(Out::NotJoined(error.clone()));
+        let item = (!was_joining).then_some(Item::ConnectError(error));
+        self.tell(state, name, item);
+        state.wake_task();
+    }
+
+    /// Notes that the server has let the client into a namespace. `answer` holds the id of the socket and its private id,
+    /// which an old server leaves out.
+    pub(super) fn let_in(
+        &self,
+        state: &mut State,
+        name: &ByteString,
+        answer: Option<(ByteString, Option<ByteString>)>,
+    ) {
+        let (Some(session), Some(namespace)) = (&state.session, state.namespaces.get_mut(name)) else { return };
+        let (id, pid) = answer.unwrap_or_else(|| {
+            let sid = session.handshake.sid();
+            let id = if namespace.target.is_root() { sid.into() } else { format!("{name}#{sid}").into() };
+            (id, None)
+        });
+        let item = namespace.let_in(id, pid);
+        while let Some(packet) = namespace.away.pop() {
+            state.outbox.push(packet);
+        }
+        tracing::debug!(target: "eio_socketio::client", namespace = %name, "joined");
+        self.tell(state, name, item);
+        state.pump();
+    }
+
+    /// Tells the application what has happened to a namespace, and those who wait for its phase.
+    pub(super) fn tell(&self, state: &mut State, name: &ByteString, item: Option<Item>) {
+        state.note_change();
+        let Some(namespace) = state.namespaces.get_mut(name) else { return };
+        let reader = Arc::clone(&namespace.reader);
+        if item.is_some_and(|item| namespace.inbox.push(item, self.settings.inbox)) {
+            state.full += 1;
+            tracing::warn!(
+                target: "eio_socketio::client",
+                namespace = %name,
+                "the inbox is full: the client reads nothing until the application receives"
+            );
+        }
+        state.wake_reader(&reader);
+    }
+
+    /// Leaves a namespace.
+    pub(super) fn leave(&self, key: &Key) {
+        let mut state = self.lock();
+        if state.get(key).is_none() {
+            return;
+        }
+        let Some(namespace) = state.namespaces.remove(&key.name) else { return };
+        if namespace.inbox.is_full() {
+            state.note_room();
+        }
+        match namespace.phase {
+            Phase::Connected => self.take_leave(&mut state, &key.name),
+            // An old server joins every client to `/`, and a request to leave would come too early.
+            Phase::Connecting { .. } => {
+                if let Some(session) = &mut state.session {
+                    session.leaving.insert(key.name.clone());
+                }
+            }
+            Phase::Waiting | Phase::Asking | Phase::Out(_) => {}
+        }
+        state.note_change();
+        state.wake_task();
+        drop(state);
+        namespace.parcels.added.notify_one();
+    }
+
+    /// Tells the server that the client leaves a namespace.
+    pub(super) fn take_leave(&self, state: &mut State, name: &ByteString) {
+        let Some(session) = &mut state.session else { return };
+        session.left.insert(name.clone());
+        if name == "/" {
+            session.is_in_root = false;
+        }
+        let packet = Packet { namespace: name.clone(), body: Body::Disconnect };
+        if let Ok(encoded) = self.settings.parser.encode(&packet) {
+            state.transmit(Outgoing::control(encoded));
+        }
+    }
+
+    /// Leaves all namespaces, which stay out.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        let names: Vec<ByteString> = state.namespaces.keys().cloned().collect();
+        for name in names {
+            let Some(namespace) = state.namespaces.get_mut(&name) else { continue };
+            if namespace.is_out() {
+                continue;
+            }
+            let (phase, was_joining) = (namespace.phase.clone(), namespace.is_joining);
+            let end = Disconnect::new(DisconnectReason::ClientDisconnect);
+            namespace.put_out(Out::Disconnected(end.clone()));
+            if matches!(phase, Phase::Connected) {
+                self.take_leave(&mut state, &name);
+            }
+            self.tell(&mut state, &name, (!was_joining).then_some(Item::Disconnected(end)));
+        }
+        if let Some(session) = &mut state.session {
+            session.leaving.clear();
+        }
+        state.wake_task();
+    }
+}

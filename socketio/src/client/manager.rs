@@ -1,0 +1,223 @@
+//! The task of a client's connection: it opens sessions one after another, and reads.
+
+use core::time::Duration;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use eio_core::Revision;
+use eio_tokio::{ClientSocket, ConnectError, Message};
+use tokio::time::Instant;
+
+use crate::client::disconnect::{Disconnect, DisconnectReason};
+use crate::client::error::JoinError;
+use crate::client::inbox::Item;
+use crate::client::namespace::{Out, Phase};
+use crate::client::outbox::Outgoing;
+use crate::client::shared::{Session, Shared, State};
+
+/// How long a connection that nobody wants any more may take to send what waits: as long as the engine gives its own.
+const CLOSING_TIME: Duration = Duration::from_secs(30);
+
+/// Ends everything when the task ends early, because its runtime shuts down.
+struct Running {
+    shared: Arc<Shared>,
+    is_active: bool,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.is_active {
+            let mut state = self.shared.lock();
+            state.runtime = None;
+            self.shared.ended(&mut state, Disconnect::new(DisconnectReason::ClientDisconnect));
+        }
+    }
+}
+
+/// Keeps the connection of a client as long as a namespace wants it.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut running = Running { shared: Arc::clone(&shared), is_active: true };
+    while !shared.stops() {
+        let mut sessions = shared.settings.sessions(&shared.engine);
+        loop {
+            let opened = tokio::select! {
+                opened = sessions.next() => opened,
+                () = shared.until(|state| (!state.is_wanted()).then_some(())) => break,
+            };
+            match opened {
+                Ok(socket) if serve(&shared, socket).await => {}
+                // Who joins next need not wait for the delay that follows a lost connection.
+                Ok(_) => break,
+                Err(error) => shared.not_opened(&error),
+            }
+            if !shared.lock().is_wanted() {
+                break;
+            }
+        }
+    }
+    running.is_active = false;
+}
+
+/// Serves a session until it ends. Returns whether it was lost, and not closed because nobody wanted it.
+async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
+    let revision = if shared.settings.is_old { Revision::V3 } else { Revision::V4 };
+    let mut decoder = shared.settings.parser.decoder();
+    let sender = socket.sender();
+    shared.opened(Session::new(sender.clone(), socket.handshake().clone(), revision));
+    let mut closing = Closing::default();
+    // Once the session has ended, the rest is read although nobody has room for it.
+    let mut has_ended = false;
+    let (end, error) = loop {
+        let work = shared.work(&mut closing);
+        if work.closes {
+            socket.close();
+        }
+        let reads = work.reads || has_ended || closing.is_closed;
+        tokio::select! {
+            message = socket.recv(), if reads => match message.map(|message| decoder.decode(message)) {
+                Ok(Ok(Some(packet))) => shared.receive(packet),
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => {
+                    socket.close();
+                    break (None, Some(error));
+                }
+                Err(end) => break (Some(end), None),
+            },
+            _ = sender.closed(), if !reads => has_ended = true,
+            sent = transmit(&sender, work.stuck), if !has_ended => shared.unstuck(sent),
+            () = tokio::time::sleep_until(closing.deadline()), if closing.is_waiting() => {}
+            () = shared.task.notified() => {}
+        }
+    };
+    shared.ended(&mut shared.lock(), Disconnect::connection(end, error));
+    !closing.is_closed
+}
+
+/// Sends the message that the transport had no room for. Does not return without one, or if the session has ended.
+async fn transmit(sender: &eio_tokio::ClientSender, message: Option<Message>) {
+    if let Some(message) = message
+        && sender.send(message).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+/// Whether the session closes because nobody wants it any more.
+#[derive(Default)]
+struct Closing {
+    /// Since when nobody wants it.
+    since: Option<Instant>,
+    is_closed: bool,
+}
+
+impl Closing {
+    fn is_waiting(&self) -> bool {
+        self.since.is_some() && !self.is_closed
+    }
+
+    fn deadline(&self) -> Instant {
+        self.since.unwrap_or_else(Instant::now) + CLOSING_TIME
+    }
+}
+
+/// What the task has to do besides waiting.
+struct Work {
+    reads: bool,
+    /// The message that the transport had no room for.
+    stuck: Option<Message>,
+    /// Whether to close the session now.
+    closes: bool,
+}
+
+impl Shared {
+    /// Returns whether the task may end, which it then must: the next one who joins starts another.
+    fn stops(&self) -> bool {
+        let mut state = self.lock();
+        let stops = !state.is_wanted();
+        if stops {
+            state.runtime = None;
+        }
+        stops
+    }
+
+    /// Notes that a session is open, and begins to join all namespaces.
+    fn opened(self: &Arc<Self>, session: Session) {
+        let mut state = self.lock();
+        state.session = Some(session);
+        state.is_stuck = false;
+        self.start_all(&mut state);
+        state.note_change();
+    }
+
+    /// Returns what there is to do.
+    fn work(&self, closing: &mut Closing) -> Work {
+        let mut state = self.lock();
+        let mut closes = false;
+        if state.is_wanted() && state.session.is_some() {
+            closing.since = None;
+        } else if !closing.is_closed {
+            let since = *closing.since.get_or_insert_with(Instant::now);
+            closes = state.outbox.is_empty() || Instant::now() >= since + CLOSING_TIME;
+        }
+        if closes {
+            closing.is_closed = true;
+            // Who joins from now on waits for the next session.
+            state.session = None;
+        }
+        let stuck = if state.is_stuck { state.outbox.front().cloned() } else { None };
+        Work { reads: state.is_reading(self.settings.outbox), stuck, closes }
+    }
+
+    /// Notes that the transport has taken the message that it had no room for.
+    fn unstuck(&self, (): ()) {
+        let mut state = self.lock();
+        if std::mem::take(&mut state.is_stuck) {
+            state.outbox.sent();
+            state.note_change();
+            state.pump();
+        }
+    }
+
+    /// Notes that no session opened, and that none will.
+    fn not_opened(&self, error: &ConnectError) {
+        let mut state = self.lock();
+        let names: Vec<ByteString> = state.namespaces.keys().cloned().collect();
+        for name in names {
+            if state.namespaces.get(&name).is_some_and(|namespace| !namespace.is_out()) {
+                self.refuse(&mut state, &name, JoinError::Connect(error.clone()));
+            }
+        }
+    }
+
+    /// Notes that the session has ended. Namespaces wait for the next one, unless the client does not reconnect.
+    fn ended(&self, state: &mut State, end: Disconnect) {
+        state.session = None;
+        state.is_stuck = false;
+        let mut unsent: HashMap<u64, VecDeque<Outgoing>> = HashMap::new();
+        for packet in state.outbox.end() {
+            if let Some(namespace) = packet.event_of {
+                unsent.entry(namespace).or_default().push_back(packet);
+            }
+        }
+        let reconnects = self.settings.reconnects && end.reason != DisconnectReason::ClientDisconnect;
+        let names: Vec<ByteString> = state.namespaces.keys().cloned().collect();
+        for name in names {
+            let Some(namespace) = state.namespaces.get_mut(&name) else { continue };
+            let unsent = unsent.remove(&namespace.number).unwrap_or_default();
+            let mut end = Disconnect { reconnects, dropped: unsent.len(), ..end.clone() };
+            let is_told = match namespace.phase {
+                Phase::Out(_) => continue,
+                Phase::Connected => true,
+                Phase::Waiting | Phase::Asking | Phase::Connecting { .. } => !reconnects && !namespace.is_joining,
+            };
+            if reconnects {
+                end.dropped = namespace.wait_again(unsent, self.settings.away);
+            } else {
+                namespace.put_out(Out::Disconnected(end.clone()));
+            }
+            self.tell(state, &name, is_told.then_some(Item::Disconnected(end)));
+        }
+    }
+}

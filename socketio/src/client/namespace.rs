@@ -1,0 +1,169 @@
+//! One namespace of a client: whether it is joined, and what waits on it.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::acks::Acks;
+use crate::args::RawArgs;
+use crate::client::credentials::Credentials;
+use crate::client::disconnect::Disconnect;
+use crate::client::error::{AckError, JoinError, RecvError};
+use crate::client::inbox::{Inbox, Item};
+use crate::client::outbox::{Limit, Outgoing, Packets};
+use crate::client::recovery::Recovery;
+use crate::client::retries::Parcels;
+use crate::client::target::Target;
+
+/// What names a namespace that an application has joined. After it has left and joined again, the number is another.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) name: ByteString,
+    pub(super) number: u64,
+}
+
+/// Where a namespace is on its way to be joined.
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    /// It is joined as soon as a session is open.
+    Waiting,
+    /// The application is asked for its credentials.
+    Asking,
+    /// The server has been asked.
+    Connecting { since: Instant },
+    Connected,
+    /// It is not joined, and nothing joins it.
+    Out(Out),
+}
+
+/// Why a namespace is not joined.
+#[derive(Clone, Debug)]
+pub(super) enum Out {
+    Disconnected(Disconnect),
+    NotJoined(JoinError),
+}
+
+impl From<Out> for RecvError {
+    fn from(out: Out) -> Self {
+        match out {
+            Out::Disconnected(disconnect) => Self::Disconnected(disconnect),
+            Out::NotJoined(error) => Self::NotJoined(error),
+        }
+    }
+}
+
+impl From<Out> for JoinError {
+    fn from(out: Out) -> Self {
+        match out {
+            Out::Disconnected(disconnect) => Self::Disconnected(disconnect),
+            Out::NotJoined(error) => error,
+        }
+    }
+}
+
+/// What an event that wants an answer gets.
+pub(super) type Answer = Result<RawArgs, AckError>;
+
+/// A namespace that an application has joined, or is joining.
+pub(super) struct Namespace {
+    pub(super) number: u64,
+    pub(super) target: Target,
+    pub(super) credentials: Credentials,
+    pub(super) phase: Phase,
+    /// Whether the application waits for the first answer, which it is told instead of receiving it.
+    pub(super) is_joining: bool,
+    /// How often the server has let the client in.
+    pub(super) joins: u64,
+    /// The id of the socket, while it is connected.
+    pub(super) id: Option<ByteString>,
+    pub(super) recovered: bool,
+    pub(super) recovery: Recovery,
+    pub(super) inbox: Inbox,
+    /// Wakes the application that receives.
+    pub(super) reader: Arc<Notify>,
+    pub(super) acks: Acks<Answer>,
+    next_ack: u64,
+    /// Events that were emitted while the client was away.
+    pub(super) away: Packets,
+    /// Events that are sent until they are answered.
+    pub(super) parcels: Parcels,
+}
+
+impl Namespace {
+    pub(super) fn new(number: u64, target: Target, credentials: Credentials) -> Self {
+        Self {
+            number,
+            target,
+            credentials,
+            phase: Phase::Waiting,
+            is_joining: true,
+            joins: 0,
+            id: None,
+            recovered: false,
+            recovery: Recovery::default(),
+            inbox: Inbox::default(),
+            reader: Arc::default(),
+            acks: Acks::default(),
+            next_ack: 0,
+            away: Packets::default(),
+            parcels: Parcels::default(),
+        }
+    }
+
+    pub(super) fn is_out(&self) -> bool {
+        matches!(self.phase, Phase::Out(_))
+    }
+
+    /// Returns the number for an event that wants an answer. Numbers never repeat, also after a reconnect.
+    pub(super) fn next_ack(&mut self) -> u64 {
+        let id = self.next_ack;
+        self.next_ack += 1;
+        id
+    }
+
+    /// Takes the server's consent. Returns what the application is to be told, unless it waits for it.
+    pub(super) fn let_in(&mut self, id: ByteString, pid: Option<ByteString>) -> Option<Item> {
+        self.phase = Phase::Connected;
+        self.joins += 1;
+        self.id = Some(id);
+        self.recovered = self.recovery.connected(pid);
+        let item = Item::Connected { recovered: self.recovered };
+        (!std::mem::take(&mut self.is_joining)).then_some(item)
+    }
+
+    /// Waits for the next connection. Keeps what was emitted and has not been sent, as far as there is room, and returns
+    /// how many events are lost. Gives up the answers to all that were sent.
+    pub(super) fn wait_again(&mut self, unsent: VecDeque<Outgoing>, limit: Option<Limit>) -> usize {
+        self.phase = Phase::Waiting;
+        self.id = None;
+        let dropped = match limit {
+            Some(limit) => self.away.prepend(unsent, limit),
+            None => unsent.len(),
+        };
+        self.keep_answers_to_unsent();
+        dropped
+    }
+
+    /// Leaves the joined state for good.
+    pub(super) fn put_out(&mut self, out: Out) {
+        self.phase = Phase::Out(out);
+        self.is_joining = false;
+        self.id = None;
+        self.away = Packets::default();
+        self.keep_answers_to_unsent();
+    }
+
+    fn keep_answers_to_unsent(&mut self) {
+        let unsent: BTreeSet<u64> = self.away.ids().collect();
+        self.acks.retain(|id| unsent.contains(&id));
+    }
+
+    /// Stops waiting for an answer, and for the chance to ask.
+    pub(super) fn give_up_answer(&mut self, id: u64) {
+        self.acks.forget(id);
+        self.away.remove(id);
+    }
+}

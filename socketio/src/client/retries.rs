@@ -1,0 +1,166 @@
+//! Sending events until the server answers them.
+//!
+//! As in the reference: one event of a namespace at a time, in order, and each attempt with a number of its own. An event
+//! may arrive more than once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
+
+use crate::args::RawArgs;
+use crate::client::error::{AckError, EmitError};
+use crate::client::namespace::{Answer, Key, Phase};
+use crate::client::outbox::Limit;
+use crate::client::sending::NotTaken;
+use crate::client::settings::Retries;
+use crate::client::shared::{Shared, State};
+
+/// An event that is sent until it is answered.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) name: String,
+    pub(super) args: RawArgs,
+    /// What the answer goes to, if the application wants it.
+    pub(super) answer: Option<oneshot::Sender<Answer>>,
+}
+
+impl Parcel {
+    fn bytes(&self) -> usize {
+        self.name.len() + self.args.byte_len()
+    }
+}
+
+/// The events of one namespace that wait for their turn.
+#[derive(Debug, Default)]
+pub(super) struct Parcels {
+    queue: VecDeque<Parcel>,
+    bytes: usize,
+    /// Wakes the task that sends them.
+    pub(super) added: Arc<Notify>,
+}
+
+impl Parcels {
+    fn push(&mut self, parcel: Parcel, limit: Limit) -> Result<(), Parcel> {
+        if limit.is_reached(self.queue.len(), self.bytes) {
+            return Err(parcel);
+        }
+        self.bytes += parcel.bytes();
+        self.queue.push_back(parcel);
+        self.added.notify_one();
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Option<Parcel> {
+        let parcel = self.queue.pop_front()?;
+        self.bytes -= parcel.bytes();
+        Some(parcel)
+    }
+}
+
+impl Shared {
+    /// Takes an event to be sent until it is answered. Leaves it in `parcel` if there is no room.
+    pub(super) fn post_parcel(&self, key: &Key, parcel: &mut Option<Parcel>) -> Result<(), NotTaken> {
+        self.post_parcel_in(&mut self.lock(), key, parcel)
+    }
+
+    fn post_parcel_in(&self, state: &mut State, key: &Key, parcel: &mut Option<Parcel>) -> Result<(), NotTaken> {
+        let limit = self.settings.away.unwrap_or(self.settings.outbox);
+        let namespace = state.get(key).filter(|namespace| !namespace.is_out());
+        let Some(namespace) = namespace else { return Err(NotTaken::Ever(EmitError::Disconnected)) };
+        if let Some(taken) = parcel.take() {
+            namespace.parcels.push(taken, limit).map_err(|refused| {
+                *parcel = Some(refused);
+                NotTaken::Yet(EmitError::Full)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes an event to be sent until it is answered, as soon as there is room for it.
+    pub(super) async fn post_parcel_when_room(&self, key: &Key, parcel: Parcel) -> Result<(), EmitError> {
+        let mut parcel = Some(parcel);
+        self.until(|state| match self.post_parcel_in(state, key, &mut parcel) {
+            Ok(()) => Some(Ok(())),
+            Err(NotTaken::Yet(_)) => None,
+            Err(NotTaken::Ever(error)) => Some(Err(error)),
+        })
+        .await
+    }
+
+    /// Asks once, as soon as the namespace is connected.
+    async fn try_once(&self, key: &Key, parcel: &Parcel, retries: Retries) -> Result<Answer, EmitError> {
+        let (id, answer) = loop {
+            let is_connected = self.until(|state| match state.get(key).map(|namespace| &namespace.phase) {
+                Some(Phase::Connected) => Some(true),
+                Some(Phase::Out(_)) | None => Some(false),
+                _ => None,
+            });
+            if !is_connected.await {
+                return Err(EmitError::Disconnected);
+            }
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            match self.ask(key, &parcel.name, parcel.args.clone()) {
+                Ok(asked) => break asked,
+                Err(NotTaken::Yet(_)) => changed.await,
+                Err(NotTaken::Ever(error)) => return Err(error),
+            }
+        };
+        Ok(match timeout(retries.timeout, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(AckError::Disconnected),
+            Err(_) => {
+                if let Some(namespace) = self.lock().get(key) {
+                    namespace.give_up_answer(id);
+                }
+                Err(AckError::Timeout)
+            }
+        })
+    }
+
+    /// Sends an event until it is answered, or has been sent often enough.
+    async fn deliver(&self, key: &Key, parcel: &Parcel, retries: Retries) -> Answer {
+        let mut outcome = Err(AckError::Timeout);
+        for _ in 0..=retries.count {
+            outcome = self.try_once(key, parcel, retries).await?;
+            if !matches!(outcome, Err(AckError::Timeout | AckError::Disconnected)) {
+                break;
+            }
+        }
+        outcome
+    }
+}
+
+/// Sends the events of a namespace one after another, until it is left.
+pub(super) async fn run(shared: Arc<Shared>, key: Key, added: Arc<Notify>) {
+    let Some(retries) = shared.settings.retries else { return };
+    loop {
+        let next = {
+            let mut state = shared.lock();
+            let Some(namespace) = state.get(&key) else { return };
+            let next = namespace.parcels.pop();
+            // There is room for another.
+            state.note_change();
+            next
+        };
+        let Some(parcel) = next else {
+            added.notified().await;
+            continue;
+        };
+        let outcome = shared.deliver(&key, &parcel, retries).await;
+        match (parcel.answer, outcome) {
+            (Some(answer), outcome) => drop(answer.send(outcome)),
+            (None, Err(error)) => tracing::warn!(
+                target: "eio_socketio::client",
+                namespace = %key.name,
+                event = %parcel.name,
+                %error,
+                "an event was given up"
+            ),
+            (None, Ok(_)) => {}
+        }
+    }
+}

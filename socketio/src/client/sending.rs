@@ -1,0 +1,151 @@
+//! What the application sends.
+
+use tokio::sync::oneshot;
+
+use crate::args::RawArgs;
+use crate::client::error::EmitError;
+use crate::client::namespace::{Answer, Key, Phase};
+use crate::client::outbox::Outgoing;
+use crate::client::shared::{Shared, State};
+use crate::packet::{Body, Packet};
+
+/// The reason why an event was not taken.
+pub(super) enum NotTaken {
+    /// There may be room later.
+    Yet(EmitError),
+    Ever(EmitError),
+}
+
+impl From<NotTaken> for EmitError {
+    fn from(not_taken: NotTaken) -> Self {
+        match not_taken {
+            NotTaken::Yet(error) | NotTaken::Ever(error) => error,
+        }
+    }
+}
+
+impl Shared {
+    /// Writes an event.
+    pub(super) fn event(&self, key: &Key, name: &str, args: RawArgs, id: Option<u64>) -> Result<Outgoing, EmitError> {
+        let packet = Packet { namespace: key.name.clone(), body: Body::Event { name: name.into(), args, id } };
+        Ok(Outgoing::event(key.number, id, self.settings.parser.encode(&packet)?))
+    }
+
+    /// Takes an event for the connection, or to be kept while the client is away. Leaves it in `packet` if there is no
+    /// room.
+    pub(super) fn post(&self, key: &Key, packet: &mut Option<Outgoing>) -> Result<(), NotTaken> {
+        self.post_in(&mut self.lock(), key, packet)
+    }
+
+    fn post_in(&self, state: &mut State, key: &Key, packet: &mut Option<Outgoing>) -> Result<(), NotTaken> {
+        let is_full = state.outbox.is_full(self.settings.outbox);
+        let Some(namespace) = state.get(key) else { return Err(NotTaken::Ever(EmitError::Disconnected)) };
+        match (&namespace.phase, self.settings.away) {
+            (Phase::Out(_), _) => return Err(NotTaken::Ever(EmitError::Disconnected)),
+            (Phase::Connected, _) => {
+                if is_full {
+                    return Err(NotTaken::Yet(EmitError::Full));
+                }
+                if let (Some(session), Some(packet)) = (&state.session, &packet) {
+                    session.check(packet).map_err(NotTaken::Ever)?;
+                }
+                if let Some(packet) = packet.take() {
+                    state.transmit(packet);
+                }
+            }
+            (_, None) => return Err(NotTaken::Yet(EmitError::Disconnected)),
+            (_, Some(limit)) => {
+                if namespace.away.is_full(limit) {
+                    return Err(NotTaken::Yet(EmitError::Full));
+                }
+                if let Some(packet) = packet.take() {
+                    namespace.away.push(packet);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an event that wants an answer, and returns its number and the answer to come.
+    pub(super) fn ask(
+        &self,
+        key: &Key,
+        name: &str,
+        args: RawArgs,
+    ) -> Result<(u64, oneshot::Receiver<Answer>), NotTaken> {
+        let never = NotTaken::Ever;
+        let id = self.lock().get(key).ok_or(never(EmitError::Disconnected))?.next_ack();
+        let mut packet = Some(self.event(key, name, args, Some(id)).map_err(never)?);
+        let mut state = self.lock();
+        // The answer may be on its way as soon as the event is taken.
+        let answer = state.get(key).ok_or(never(EmitError::Disconnected))?.acks.insert(id);
+        let posted = self.post_in(&mut state, key, &mut packet);
+        if posted.is_err()
+            && let Some(namespace) = state.get(key)
+        {
+            namespace.acks.forget(id);
+        }
+        posted.map(|()| (id, answer))
+    }
+
+    /// Takes an event as soon as there is room for it.
+    pub(super) async fn post_when_room(&self, key: &Key, packet: Outgoing) -> Result<(), EmitError> {
+        let mut packet = Some(packet);
+        self.until(|state| match self.post_in(state, key, &mut packet) {
+            Ok(()) => Some(Ok(())),
+            Err(NotTaken::Yet(_)) => None,
+            Err(NotTaken::Ever(error)) => Some(Err(error)),
+        })
+        .await
+    }
+
+    /// Sends an event if the transport takes it at once. Returns whether it did.
+    pub(super) fn post_volatile(&self, key: &Key, mut packet: Outgoing) -> bool {
+        let mut state = self.lock();
+        let is_idle = state.outbox.is_empty();
+        let is_connected = state.get(key).is_some_and(|namespace| matches!(namespace.phase, Phase::Connected));
+        let Some(session) = &state.session else { return false };
+        if !is_idle || !is_connected || session.check(&packet).is_err() {
+            return false;
+        }
+        let Some(first) = packet.messages.pop_front() else { return false };
+        if !session.sender.send_volatile(first) {
+            return false;
+        }
+        if !packet.messages.is_empty() {
+            state.outbox.push_rest(packet.messages);
+            state.pump();
+        }
+        true
+    }
+
+    /// Answers an event that arrived when the client had joined for the time `join`.
+    pub(super) fn answer(&self, key: &Key, join: u64, id: u64, args: RawArgs) -> Result<(), EmitError> {
+        let packet = Packet { namespace: key.name.clone(), body: Body::Ack { id, args } };
+        let packet = Outgoing::control(self.settings.parser.encode(&packet)?);
+        let mut state = self.lock();
+        let asks_still = state
+            .get(key)
+            .is_some_and(|namespace| matches!(namespace.phase, Phase::Connected) && namespace.joins == join);
+        let Some(session) = state.session.as_ref().filter(|_| asks_still) else {
+            return Err(EmitError::Disconnected);
+        };
+        session.check(&packet)?;
+        state.transmit(packet);
+        Ok(())
+    }
+
+    /// Waits until what was sent before has been passed on. Returns whether it has.
+    pub(super) async fn flush(&self) -> bool {
+        let (mark, sender) = {
+            let state = self.lock();
+            let Some(session) = &state.session else { return false };
+            (state.outbox.mark(), session.sender.clone())
+        };
+        let passed = self.until(|state| {
+            let is_open = state.session.is_some();
+            (state.outbox.has_passed(mark) || !is_open).then_some(is_open)
+        });
+        passed.await && sender.flush().await.is_ok()
+    }
+}

@@ -1,0 +1,247 @@
+//! What a client, its sockets and the task of its connection share.
+//!
+//! One mutex guards all of it. It is held to move packets and to change phases, and never while the application's code
+//! runs.
+
+use core::ops::{Deref, DerefMut};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytestring::ByteString;
+use eio_core::Revision;
+use eio_core::handshake::Transport;
+use eio_core::packet::{Packet as EnginePacket, WebSocketMessage};
+use eio_tokio::{ClientSender, HandshakeInfo, Message, SendErrorKind, TrySendError};
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::Notify;
+
+use crate::client::error::{AckError, EmitError};
+use crate::client::namespace::{Key, Namespace, Phase};
+use crate::client::outbox::{Limit, Outbox, Outgoing};
+use crate::client::settings::Settings;
+
+/// What a client, its sockets and the task of its connection share.
+pub(super) struct Shared {
+    pub(super) settings: Settings,
+    pub(super) engine: eio_tokio::Client,
+    state: Mutex<State>,
+    /// Signalled when a namespace's phase changes, and when packets have left a queue.
+    pub(super) changed: Notify,
+    /// Wakes the task of the connection.
+    pub(super) task: Notify,
+}
+
+/// The state behind the mutex.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) namespaces: HashMap<ByteString, Namespace>,
+    /// The session, once it is open and until it closes.
+    pub(super) session: Option<Session>,
+    pub(super) outbox: Outbox,
+    /// Whether the transport took no more, so that only the task of the connection sends.
+    pub(super) is_stuck: bool,
+    /// The runtime of the task of the connection, while it runs.
+    pub(super) runtime: Option<Runtime>,
+    /// How many inboxes are full: while there is one, nothing is read.
+    pub(super) full: usize,
+    pub(super) last_number: u64,
+    wake: Wake,
+}
+
+/// An open session.
+pub(super) struct Session {
+    pub(super) sender: ClientSender,
+    pub(super) handshake: HandshakeInfo,
+    /// Namespaces whose request to join is to be taken back once the server has answered it: an earlier disconnect packet
+    /// would make it close the connection.
+    pub(super) leaving: HashSet<ByteString>,
+    /// Namespaces that the client has left. The server may still be busy with that.
+    pub(super) left: HashSet<ByteString>,
+    /// Whether an old server has answered for `/`, to which it joins every client. Others have to wait for it.
+    pub(super) has_root: bool,
+    /// Whether that answer was consent.
+    pub(super) is_in_root: bool,
+    pub(super) revision: Revision,
+}
+
+impl Session {
+    pub(super) fn new(sender: ClientSender, handshake: HandshakeInfo, revision: Revision) -> Self {
+        Self {
+            sender,
+            handshake,
+            leaving: HashSet::new(),
+            left: HashSet::new(),
+            has_root: false,
+            is_in_root: false,
+            revision,
+        }
+    }
+
+    /// Checks that the server accepts the messages of a packet. If it did not accept one of several, the others would be
+    /// read as something else.
+    pub(super) fn check(&self, packet: &Outgoing) -> Result<(), EmitError> {
+        let Some(max_payload) = self.handshake.max_payload() else { return Ok(()) };
+        let has_binary = self.revision == Revision::V3 || self.sender.transport() == Transport::WebSocket;
+        let fits = |message: &Message| {
+            let message = match message {
+                Message::Text(text) => WebSocketMessage::Text(text),
+                Message::Binary(bytes) => WebSocketMessage::Binary(bytes),
+            };
+            let len = self.revision.encoded_len(&EnginePacket::message(message), has_binary);
+            u64::try_from(len).unwrap_or(u64::MAX) <= u64::from(max_payload)
+        };
+        if packet.messages.iter().all(fits) { Ok(()) } else { Err(EmitError::TooLarge { max_payload }) }
+    }
+}
+
+/// Whom to wake once the lock is released: wakers run the application's code.
+#[derive(Default)]
+struct Wake {
+    changed: bool,
+    task: bool,
+    readers: Vec<Arc<Notify>>,
+}
+
+/// The locked state.
+pub(super) struct Locked<'a> {
+    shared: &'a Shared,
+    /// Some until the drop.
+    state: Option<MutexGuard<'a, State>>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        self.state.as_ref().expect("held until the drop")
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.state.as_mut().expect("held until the drop")
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let wake = std::mem::take(&mut self.wake);
+        self.state = None;
+        if wake.changed {
+            self.shared.changed.notify_waiters();
+        }
+        if wake.task {
+            self.shared.task.notify_one();
+        }
+        for reader in wake.readers {
+            reader.notify_one();
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn new(settings: Settings, engine: eio_tokio::Client) -> Self {
+        Self { settings, engine, state: Mutex::default(), changed: Notify::new(), task: Notify::new() }
+    }
+
+    /// Locks the state. A panic elsewhere does not poison it.
+    pub(super) fn lock(&self) -> Locked<'_> {
+        Locked { shared: self, state: Some(self.state.lock().unwrap_or_else(PoisonError::into_inner)) }
+    }
+
+    /// Calls `look` now and after every change, until it returns a value.
+    pub(super) async fn until<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(value) = look(&mut self.lock()) {
+                return value;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl State {
+    /// Returns the namespace, unless it was left.
+    pub(super) fn get(&mut self, key: &Key) -> Option<&mut Namespace> {
+        self.namespaces.get_mut(&key.name).filter(|namespace| namespace.number == key.number)
+    }
+
+    /// Returns whether a connection is wanted.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.namespaces.values().any(|namespace| !namespace.is_out())
+    }
+
+    /// Returns whether the client reads: it does not while an inbox is full, or many answers wait.
+    pub(super) fn is_reading(&self, outbox: Limit) -> bool {
+        let stops = |namespace: &Namespace| {
+            namespace.inbox.is_full()
+                && matches!(namespace.phase, Phase::Connected | Phase::Connecting { .. } | Phase::Asking)
+        };
+        let most = Limit { count: outbox.count.saturating_mul(2), bytes: outbox.bytes.saturating_mul(2) };
+        !(self.outbox.is_full(most) || self.full > 0 && self.namespaces.values().any(stops))
+    }
+
+    pub(super) fn note_change(&mut self) {
+        self.wake.changed = true;
+    }
+
+    pub(super) fn wake_task(&mut self) {
+        self.wake.task = true;
+    }
+
+    pub(super) fn wake_reader(&mut self, reader: &Arc<Notify>) {
+        self.wake.readers.push(Arc::clone(reader));
+    }
+
+    /// Notes that a full inbox has room again, or is gone.
+    pub(super) fn note_room(&mut self) {
+        self.full = self.full.saturating_sub(1);
+        self.wake.task = true;
+    }
+
+    /// Puts a packet into the outbox, and hands to the transport what it takes.
+    pub(super) fn transmit(&mut self, packet: Outgoing) {
+        self.outbox.push(packet);
+        self.pump();
+    }
+
+    /// Hands to the transport what it takes.
+    pub(super) fn pump(&mut self) {
+        let mut refusals = Vec::new();
+        while !self.is_stuck
+            && let Some(session) = &self.session
+        {
+            let refused = |packet: &Outgoing, error| refusals.push((packet.event_of, packet.id, error));
+            let Some(message) = self.outbox.next(|packet| session.check(packet), refused) else { break };
+            match session.sender.try_send(message.clone()) {
+                Ok(()) => self.outbox.sent(),
+                Err(TrySendError::Full(_)) => {
+                    self.is_stuck = true;
+                    self.wake.task = true;
+                }
+                // The session is about to end.
+                Err(TrySendError::Refused(error)) if matches!(error.kind, SendErrorKind::Session(_)) => break,
+                Err(error) => {
+                    tracing::error!(target: "eio_socketio::client", %error, "a message was not sent");
+                    self.outbox.sent();
+                }
+            }
+            self.wake.changed = true;
+        }
+        for (namespace, id, error) in refusals {
+            self.fail(namespace, id, error);
+        }
+    }
+
+    /// Tells the application that an event that waited for the connection cannot be sent.
+    fn fail(&mut self, number: Option<u64>, id: Option<u64>, error: EmitError) {
+        tracing::warn!(target: "eio_socketio::client", %error, "an event was not sent");
+        let namespace = self.namespaces.values_mut().find(|namespace| Some(namespace.number) == number);
+        if let (Some(namespace), Some(id)) = (namespace, id) {
+            namespace.acks.answer(id, Err(AckError::Emit(error)));
+        }
+    }
+}
