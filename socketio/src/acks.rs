@@ -34,6 +34,15 @@ impl<A> Acks<A> {
         self.take(id);
     }
 
+    /// Gives up the answers whose identifiers `keep` does not want.
+    #[cfg(feature = "client")]
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(u64) -> bool) {
+        self.0.retain(|id, _| keep(*id));
+        if self.0.is_empty() {
+            self.clear();
+        }
+    }
+
     /// Gives up all answers, as when the socket has disconnected.
     pub(crate) fn clear(&mut self) {
         self.0 = BTreeMap::new();
@@ -105,6 +114,17 @@ mod tests {
         acks.clear();
         assert_eq!(acks.len(), 0);
         assert!(waiting.iter_mut().all(|answer| answer.try_recv() == Err(TryRecvError::Closed)));
+    }
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn answers_to_what_was_not_sent_yet_outlive_the_connection() {
+        let mut acks = Acks::default();
+        let mut waiting: Vec<_> = (0..3).map(|id| acks.insert(id)).collect();
+        acks.retain(|id| id == 1);
+        assert!(acks.answer(1, ()));
+        let told: Vec<_> = waiting.iter_mut().map(oneshot::Receiver::try_recv).collect();
+        assert_eq!(told, [Err(TryRecvError::Closed), Ok(()), Err(TryRecvError::Closed)]);
     }
 
     #[test]

@@ -112,7 +112,11 @@ impl Client {
     ///
     /// # Panics
     /// Panics as [`join`](Self::join) does.
-    pub async fn join_with_auth(&self, namespace: &str, credentials: Credentials) -> Result<Socket, JoinError> {
+    pub async fn join_with_auth(
+        &self,
+        namespace: &str,
+        credentials: Credentials,
+    ) -> Result<Socket, JoinError> {
         Ok(Socket::new(self.shared.join(namespace, credentials).await?))
     }
 

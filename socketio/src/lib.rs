@@ -7,7 +7,7 @@
 mod acks;
 mod args;
 #[cfg(feature = "client")]
-mod client;
+pub mod client;
 mod errors;
 #[cfg(feature = "server")]
 pub mod guide;

@@ -88,7 +88,9 @@ impl Credentials {
             Source::Asked(ask) => {
                 let asking = AssertUnwindSafe(async { ask().await });
                 asking.catch_unwind().await.unwrap_or_else(|_| {
-                    Err(JoinError::NoCredentials(Arc::from(Box::from("the function that returns them panicked"))))
+                    Err(JoinError::NoCredentials(Arc::from(Box::from(
+                        "the function that returns them panicked",
+                    ))))
                 })
             }
         }
@@ -121,7 +123,10 @@ mod tests {
 
     #[tokio::test]
     async fn credentials_are_an_object_or_nothing() {
-        assert_eq!(Credentials::new(json!({ "a": 1 })).ask().await.unwrap(), *json!({ "a": 1 }).as_object().unwrap());
+        assert_eq!(
+            Credentials::new(json!({ "a": 1 })).ask().await.unwrap(),
+            *json!({ "a": 1 }).as_object().unwrap()
+        );
         assert!(Credentials::new(()).ask().await.unwrap().is_empty());
         assert!(Credentials::default().ask().await.unwrap().is_empty());
         for wrong in [json!([1]), json!("text"), json!(1), json!(true)] {

@@ -1,11 +1,12 @@
 //! How a namespace was disconnected.
 
 use core::fmt;
+use std::sync::Arc;
 
 use crate::parser::ParseError;
 
 /// The reason why a namespace was disconnected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum DisconnectReason {
     /// The server disconnected the client from the namespace, and the connection stays open.
@@ -13,7 +14,7 @@ pub enum DisconnectReason {
     /// This side left the namespace or closed the client.
     ClientDisconnect,
     /// The server sent a packet that cannot be read, so the client closed the connection.
-    ParseError(ParseError),
+    ParseError(Arc<ParseError>),
     /// The connection ended. [`Disconnect::engine`] says how.
     ConnectionEnded,
 }
@@ -31,7 +32,7 @@ pub enum DisconnectReason {
 /// | `application stalled` | this application did not receive: see [`ClientBuilder::inbox`](crate::client::ClientBuilder::inbox) | yes |
 ///
 /// The first six strings are those of the reference client.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Disconnect {
     /// The reason.
@@ -53,7 +54,8 @@ impl Disconnect {
 
     /// Describes the end of the connection. `error` is what could not be read, if that was the reason.
     pub(super) fn connection(engine: Option<eio_tokio::Disconnect>, error: Option<ParseError>) -> Self {
-        let reason = error.map_or(DisconnectReason::ConnectionEnded, DisconnectReason::ParseError);
+        let reason = error
+            .map_or(DisconnectReason::ConnectionEnded, |error| DisconnectReason::ParseError(Arc::new(error)));
         Self { engine, ..Self::new(reason) }
     }
 

@@ -30,7 +30,9 @@ pub enum JoinError {
     #[error("this client has joined {0:?} already")]
     AlreadyJoined(ByteString),
     /// The name cannot be that of a namespace.
-    #[error("{0:?} cannot be a namespace: expected a name of at most 1024 bytes without commas and control characters, and a query only for servers of Socket.IO 2")]
+    #[error(
+        "{0:?} cannot be a namespace: expected a name of at most 1024 bytes without commas and control characters, and a query only for servers of Socket.IO 2"
+    )]
     InvalidNamespace(ByteString),
     /// The credentials are not a JSON object, which is what servers accept.
     #[error("the credentials cannot be sent: {0}")]

@@ -98,7 +98,8 @@ mod tests {
     #[test]
     fn an_inbox_is_full_at_its_limit_and_has_room_again_at_half() {
         let mut inbox = Inbox::default();
-        let became_full: Vec<_> = (0..5).map(|_| inbox.push(Item::Connected { recovered: false }, LIMIT)).collect();
+        let became_full: Vec<_> =
+            (0..5).map(|_| inbox.push(Item::Connected { recovered: false }, LIMIT)).collect();
         assert_eq!(became_full, [false, false, false, true, false]);
         let resumed: Vec<_> = (0..5).map(|_| inbox.pop(LIMIT).unwrap().1).collect();
         assert_eq!(resumed, [false, false, true, false, false]);

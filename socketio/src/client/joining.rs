@@ -63,7 +63,8 @@ impl Shared {
         let number = state.last_number;
         let namespace = Namespace::new(number, target, credentials);
         let key = Key { name: name.clone(), number };
-        let handle = Handle { shared: Arc::clone(self), key: key.clone(), reader: Arc::clone(&namespace.reader) };
+        let handle =
+            Handle { shared: Arc::clone(self), key: key.clone(), reader: Arc::clone(&namespace.reader) };
         if self.settings.retries.is_some() {
             let added = Arc::clone(&namespace.parcels.added);
             tokio::spawn(retries::run(Arc::clone(self), key, added));
@@ -105,7 +106,9 @@ impl Shared {
                 Some(Phase::Out(out)) => return Err(out.into()),
                 Some(Phase::Connecting { since }) => Some(since),
                 Some(Phase::Waiting | Phase::Asking) => None,
-                None => return Err(JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect))),
+                None => {
+                    return Err(JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect)));
+                }
             };
             match since {
                 Some(since) => {
@@ -187,7 +190,8 @@ impl Shared {
                     }
                     let credentials = credentials.ask().await;
                     let mut state = shared.lock();
-                    let is_same = state.session.as_ref().is_some_and(|session| session.handshake.sid() == sid);
+                    let is_same =
+                        state.session.as_ref().is_some_and(|session| session.handshake.sid() == sid);
                     let is_asking = |namespace: &mut Namespace| matches!(namespace.phase, Phase::Asking);
                     if is_same && state.get(&key).is_some_and(is_asking) {
                         shared.request(&mut state, &key.name, credentials);
@@ -198,7 +202,12 @@ impl Shared {
     }
 
     /// Asks the server to let the client into a namespace.
-    fn request(&self, state: &mut State, name: &ByteString, credentials: Result<Map<String, Value>, JoinError>) {
+    fn request(
+        &self,
+        state: &mut State,
+        name: &ByteString,
+        credentials: Result<Map<String, Value>, JoinError>,
+    ) {
         let Some(namespace) = state.namespaces.get_mut(name) else { return };
         let request = credentials.and_then(|mut credentials| {
             let (name, args) = if self.settings.is_old {
@@ -239,7 +248,9 @@ impl Shared {
         name: &ByteString,
         answer: Option<(ByteString, Option<ByteString>)>,
     ) {
-        let (Some(session), Some(namespace)) = (&state.session, state.namespaces.get_mut(name)) else { return };
+        let (Some(session), Some(namespace)) = (&state.session, state.namespaces.get_mut(name)) else {
+            return;
+        };
         let (id, pid) = answer.unwrap_or_else(|| {
             let sid = session.handshake.sid();
             let id = if namespace.target.is_root() { sid.into() } else { format!("{name}#{sid}").into() };

@@ -46,9 +46,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 () = shared.until(|state| (!state.is_wanted()).then_some(())) => break,
             };
             match opened {
-                Ok(socket) if serve(&shared, socket).await => {}
-                // Who joins next need not wait for the delay that follows a lost connection.
-                Ok(_) => break,
+                Ok(socket) => {
+                    if !serve(&shared, socket).await {
+                        // The next one need not wait for the delay that follows a lost connection.
+                        break;
+                    }
+                }
                 Err(error) => shared.not_opened(&error),
             }
             if !shared.lock().is_wanted() {
@@ -201,7 +204,8 @@ impl Shared {
                 unsent.entry(namespace).or_default().push_back(packet);
             }
         }
-        let reconnects = self.settings.reconnects && end.reason != DisconnectReason::ClientDisconnect;
+        let reconnects =
+            self.settings.reconnects && !matches!(end.reason, DisconnectReason::ClientDisconnect);
         let names: Vec<ByteString> = state.namespaces.keys().cloned().collect();
         for name in names {
             let Some(namespace) = state.namespaces.get_mut(&name) else { continue };
@@ -210,7 +214,9 @@ impl Shared {
             let is_told = match namespace.phase {
                 Phase::Out(_) => continue,
                 Phase::Connected => true,
-                Phase::Waiting | Phase::Asking | Phase::Connecting { .. } => !reconnects && !namespace.is_joining,
+                Phase::Waiting | Phase::Asking | Phase::Connecting { .. } => {
+                    !reconnects && !namespace.is_joining
+                }
             };
             if reconnects {
                 end.dropped = namespace.wait_again(unsent, self.settings.away);

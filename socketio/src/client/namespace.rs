@@ -33,7 +33,9 @@ pub(super) enum Phase {
     /// The application is asked for its credentials.
     Asking,
     /// The server has been asked.
-    Connecting { since: Instant },
+    Connecting {
+        since: Instant,
+    },
     Connected,
     /// It is not joined, and nothing joins it.
     Out(Out),

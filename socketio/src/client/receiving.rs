@@ -69,7 +69,9 @@ impl Shared {
         let phase = state.namespaces.get(name).map(|namespace| namespace.phase.clone());
         match phase {
             _ if was_leaving => self.start(state, name),
-            Some(Phase::Connected) if self.settings.is_old => self.tell(state, name, Some(Item::Error(refused))),
+            Some(Phase::Connected) if self.settings.is_old => {
+                self.tell(state, name, Some(Item::Error(refused)))
+            }
             Some(Phase::Connected | Phase::Connecting { .. }) => {
                 self.refuse(state, name, JoinError::Refused(refused));
             }
@@ -81,7 +83,9 @@ impl Shared {
     }
 
     fn receive_disconnect(&self, state: &mut State, name: &ByteString) {
-        let (Some(session), Some(namespace)) = (&mut state.session, state.namespaces.get_mut(name)) else { return };
+        let (Some(session), Some(namespace)) = (&mut state.session, state.namespaces.get_mut(name)) else {
+            return;
+        };
         if !matches!(namespace.phase, Phase::Connected) {
             return;
         }
@@ -99,7 +103,14 @@ impl Shared {
 
     /// Delivers an event. Those that a server sends before its consent, because the client has missed them, are events
     /// like others.
-    fn receive_event(&self, state: &mut State, name: &ByteString, event: ByteString, args: RawArgs, id: Option<u64>) {
+    fn receive_event(
+        &self,
+        state: &mut State,
+        name: &ByteString,
+        event: ByteString,
+        args: RawArgs,
+        id: Option<u64>,
+    ) {
         let Some(namespace) = state.namespaces.get_mut(name) else { return };
         let join = match namespace.phase {
             Phase::Connected => namespace.joins,
@@ -116,7 +127,8 @@ impl Shared {
     pub(super) fn start_all(self: &Arc<Self>, state: &mut State) {
         let is_waiting = |namespace: &&Namespace| matches!(namespace.phase, Phase::Waiting);
         let waiting = state.namespaces.values().filter(is_waiting);
-        let mut names: Vec<_> = waiting.map(|namespace| (namespace.number, namespace.target.name.clone())).collect();
+        let mut names: Vec<_> =
+            waiting.map(|namespace| (namespace.number, namespace.target.name.clone())).collect();
         names.sort_unstable_by_key(|(number, _)| *number);
         for (_, name) in names {
             self.start(state, &name);

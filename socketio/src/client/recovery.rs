@@ -84,7 +84,11 @@ mod tests {
         let mut recovery = Recovery::default();
         note(&mut recovery, ("Q8cPi-T",));
         assert!(!recovery.connected(Some("p1".into())));
-        assert_eq!(sent(&recovery), json!({ "token": "t", "pid": "p1" }), "no position before the private id");
+        assert_eq!(
+            sent(&recovery),
+            json!({ "token": "t", "pid": "p1" }),
+            "no position before the private id"
+        );
         note(&mut recovery, ("x", "Q8cPi-T"));
         note(&mut recovery, ("x", 7));
         note(&mut recovery, [(); 0]);

@@ -48,7 +48,11 @@ impl Refused {
 /// Displays the message.
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.message.is_empty() { f.write_str("without a message") } else { write!(f, "{:?}", self.message) }
+        if self.message.is_empty() {
+            f.write_str("without a message")
+        } else {
+            write!(f, "{:?}", self.message)
+        }
     }
 }
 

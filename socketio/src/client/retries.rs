@@ -65,7 +65,12 @@ impl Shared {
         self.post_parcel_in(&mut self.lock(), key, parcel)
     }
 
-    fn post_parcel_in(&self, state: &mut State, key: &Key, parcel: &mut Option<Parcel>) -> Result<(), NotTaken> {
+    fn post_parcel_in(
+        &self,
+        state: &mut State,
+        key: &Key,
+        parcel: &mut Option<Parcel>,
+    ) -> Result<(), NotTaken> {
         let limit = self.settings.away.unwrap_or(self.settings.outbox);
         let namespace = state.get(key).filter(|namespace| !namespace.is_out());
         let Some(namespace) = namespace else { return Err(NotTaken::Ever(EmitError::Disconnected)) };

@@ -26,8 +26,15 @@ impl From<NotTaken> for EmitError {
 
 impl Shared {
     /// Writes an event.
-    pub(super) fn event(&self, key: &Key, name: &str, args: RawArgs, id: Option<u64>) -> Result<Outgoing, EmitError> {
-        let packet = Packet { namespace: key.name.clone(), body: Body::Event { name: name.into(), args, id } };
+    pub(super) fn event(
+        &self,
+        key: &Key,
+        name: &str,
+        args: RawArgs,
+        id: Option<u64>,
+    ) -> Result<Outgoing, EmitError> {
+        let packet =
+            Packet { namespace: key.name.clone(), body: Body::Event { name: name.into(), args, id } };
         Ok(Outgoing::event(key.number, id, self.settings.parser.encode(&packet)?))
     }
 
@@ -103,7 +110,8 @@ impl Shared {
     pub(super) fn post_volatile(&self, key: &Key, mut packet: Outgoing) -> bool {
         let mut state = self.lock();
         let is_idle = state.outbox.is_empty();
-        let is_connected = state.get(key).is_some_and(|namespace| matches!(namespace.phase, Phase::Connected));
+        let is_connected =
+            state.get(key).is_some_and(|namespace| matches!(namespace.phase, Phase::Connected));
         let Some(session) = &state.session else { return false };
         if !is_idle || !is_connected || session.check(&packet).is_err() {
             return false;
