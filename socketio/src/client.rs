@@ -27,7 +27,7 @@
 //!
 //! # What happens when the connection is lost
 //! Every namespace receives [`Incoming::Disconnected`], and answers that were waited for fail with
-//! [`AckError::Disconnected`]. The client connects again, after a [delay](ClientBuilder::backoff), and joins the
+//! [`AckError::Disconnected`](crate::AckError::Disconnected). The client connects again, after a [delay](ClientBuilder::backoff), and joins the
 //! namespaces again in their order, with [credentials](Credentials::asked) that are asked for anew. Each receives
 //! [`Incoming::Connected`]. Events that were emitted meanwhile [wait](ClientBuilder::buffer_while_away) until then. If the
 //! server recovers connections, the socket keeps its id and rooms, and the events that it missed arrive.
@@ -67,7 +67,7 @@ pub use builder::ClientBuilder;
 pub use credentials::Credentials;
 pub use disconnect::{Disconnect, DisconnectReason};
 pub use emitter::Emitter;
-pub use error::{AckError, EmitError, JoinError, RecvError};
+pub use error::{JoinError, RecvError};
 pub use incoming::{Ack, Incoming};
 pub use refused::Refused;
 pub use socket::Socket;

@@ -4,3 +4,6 @@
 pub(crate) const SOCKET: &str = "eio_socketio::socket";
 /// The connections of a server.
 pub(crate) const CONNECTION: &str = "eio_socketio::connection";
+/// A client's connection and its namespaces.
+#[cfg(feature = "client")]
+pub(crate) const CLIENT: &str = "eio_socketio::client";

@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use crate::args::{DecodeError, RawArgs};
-use crate::client::error::{AckError, EmitError};
 use crate::client::namespace::{Answer, Key};
 use crate::client::shared::Shared;
+use crate::errors::{AckError, EmitError};
 
 /// The server's answer to an event. The event was sent when this was made, and not when it is awaited.
 ///

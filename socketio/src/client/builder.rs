@@ -28,7 +28,6 @@ pub struct ClientBuilder {
     reconnecting: Option<Reconnection>,
     auth: Credentials,
     inbox: Limit,
-    outbox: Limit,
     away: Option<Limit>,
     ack_timeout: Option<Duration>,
     retries: Option<Retries>,
@@ -48,7 +47,6 @@ impl ClientBuilder {
             reconnecting: None,
             auth: Credentials::default(),
             inbox: Limit { count: 1024, bytes: 4 * 1024 * 1024 },
-            outbox: Limit { count: 256, bytes: 1024 * 1024 },
             away: Some(Limit { count: 1024, bytes: 1024 * 1024 }),
             ack_timeout: None,
             retries: None,
@@ -152,20 +150,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how many packets, and how many bytes of them, wait for the connection in addition to the engine's own
-    /// [outbox](eio_tokio::ClientBuilder::outbox). Then `emit` refuses and `send` waits. Default: 256 packets, 1 MiB. The
-    /// packet that reaches the limit is still accepted.
-    pub fn outbox(mut self, packets: usize, bytes: usize) -> Self {
-        self.outbox = Limit { count: packets.max(1), bytes: bytes.max(1) };
-        self
-    }
-
     /// Sets how many events, and how many bytes of them, are kept for each namespace while the client is away, to be sent
     /// once it has joined again. Default: 1024 events, 1 MiB. The event that reaches the limit is still accepted; then
     /// `emit` refuses and `send` waits. (The reference keeps them without a limit.)
     ///
     /// With `0` events nothing is kept: `emit` fails with
-    /// [`EmitError::Disconnected`](crate::client::EmitError::Disconnected), and `send` waits until the client is back.
+    /// [`EmitError::Disconnected`](crate::EmitError::Disconnected), and `send` waits until the client is back.
     pub fn buffer_while_away(mut self, events: usize, bytes: usize) -> Self {
         self.away = (events > 0).then_some(Limit { count: events, bytes: bytes.max(1) });
         self
@@ -218,7 +208,6 @@ impl ClientBuilder {
             reconnection: self.reconnecting,
             credentials: self.auth,
             inbox: self.inbox,
-            outbox: self.outbox,
             away: self.away,
             ack_timeout: self.ack_timeout,
             retries: self.retries,

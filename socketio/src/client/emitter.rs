@@ -9,10 +9,10 @@ use tokio::sync::oneshot;
 
 use crate::args::{EncodeError, IntoArgs, RawArgs};
 use crate::client::ack::AckFuture;
-use crate::client::error::EmitError;
 use crate::client::joining::Handle;
 use crate::client::namespace::Phase;
 use crate::client::retries::Parcel;
+use crate::errors::EmitError;
 
 /// Emits events on a namespace from anywhere. Cloning is cheap.
 ///

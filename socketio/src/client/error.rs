@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 
-use crate::args::{DecodeError, EncodeError};
+use crate::args::EncodeError;
 use crate::client::disconnect::Disconnect;
 use crate::client::refused::Refused;
 
@@ -49,48 +49,6 @@ impl From<EncodeError> for JoinError {
     fn from(error: EncodeError) -> Self {
         Self::InvalidCredentials(error.to_string().into())
     }
-}
-
-/// The reason why an event or an answer is not sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmitError {
-    /// The event cannot be written.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// The [outbox](crate::client::ClientBuilder::outbox) is full, or, while the client is away, its
-    /// [buffer](crate::client::ClientBuilder::buffer_while_away). The connection is fine: try again later, or use
-    /// [`send`](crate::client::Emitter::send), which waits.
-    #[error("too many events wait to be sent")]
-    Full,
-    /// The client is away, and [events are not buffered](crate::client::ClientBuilder::buffer_while_away); or the
-    /// namespace is not joined any more, and nothing joins it by itself.
-    #[error("the namespace is not connected")]
-    Disconnected,
-    /// A message of the event is larger than the server accepts. Sending it would end the connection.
-    #[error("the event is too large: the server accepts at most {max_payload} bytes in one message")]
-    TooLarge {
-        /// The limit from the server's handshake, in bytes.
-        max_payload: u32,
-    },
-}
-
-/// The reason why no answer came.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AckError {
-    /// The event was not sent.
-    #[error("the event was not sent: {0}")]
-    Emit(#[from] EmitError),
-    /// The answer did not come in time. The server may have handled the event.
-    #[error("timed out: the event was not answered in time")]
-    Timeout,
-    /// The connection ended, or the namespace was left, before the answer came. The server may have handled the event.
-    #[error("disconnected before the event was answered")]
-    Disconnected,
-    /// The answer does not fit the type.
-    #[error("the answer cannot be read: {0}")]
-    Decode(#[from] DecodeError),
 }
 
 /// The error of [`Socket::recv`](crate::client::Socket::recv): nothing will arrive, because the namespace is not joined

@@ -7,11 +7,12 @@ use bytestring::ByteString;
 
 use crate::args::{IntoArgs, RawArgs};
 use crate::client::disconnect::Disconnect;
-use crate::client::error::{EmitError, JoinError};
+use crate::client::error::JoinError;
 use crate::client::inbox::Item;
 use crate::client::namespace::Key;
 use crate::client::refused::Refused;
 use crate::client::shared::Shared;
+use crate::errors::EmitError;
 
 /// What arrived on a namespace.
 #[derive(Debug)]
@@ -71,8 +72,8 @@ pub struct Ack {
 impl Ack {
     /// Sends the answer.
     ///
-    /// There is always room for it: if the server asks and does not read the answers, the client stops reading once twice
-    /// the [outbox](crate::client::ClientBuilder::outbox) waits.
+    /// There is always room for it. If the server asks and does not read the answers, the client stops reading once 4096
+    /// of them wait.
     ///
     /// # Errors
     /// [`EmitError::Encode`] if the answer cannot be written. [`EmitError::Disconnected`] if the client was disconnected

@@ -20,7 +20,9 @@ use crate::client::outbox::Outgoing;
 use crate::client::retries;
 use crate::client::shared::{Shared, State};
 use crate::client::target::Target;
+use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
+use crate::targets;
 
 /// How long the client waits before it joins a namespace that it has left on the same connection. A server in Node that
 /// handles both packets at once takes the second for an error, and closes the connection.
@@ -222,8 +224,11 @@ impl Shared {
         match request {
             Ok(encoded) => {
                 namespace.phase = Phase::Connecting { since: Instant::now() };
-                state.transmit(Outgoing::control(encoded));
                 state.note_change();
+                if let Err(error) = state.transmit(Outgoing::control(encoded)) {
+                    let why = format!("{error}");
+                    self.refuse(state, name, JoinError::InvalidCredentials(why.into()));
+                }
             }
             Err(error) => self.refuse(state, name, error),
         }
@@ -232,7 +237,7 @@ impl Shared {
     /// Notes that a namespace cannot be joined.
     pub(super) fn refuse(&self, state: &mut State, name: &ByteString, error: JoinError) {
         let Some(namespace) = state.namespaces.get_mut(name) else { return };
-        tracing::debug!(target: "eio_socketio::client", namespace = %name, %error, "not joined");
+        tracing::debug!(target: targets::CLIENT, namespace = %name, %error, "not joined");
         let was_joining = namespace.is_joining;
         namespace.put_out(Out::NotJoined(error.clone()));
         let item = (!was_joining).then_some(Item::ConnectError(error));
@@ -260,7 +265,7 @@ impl Shared {
         while let Some(packet) = namespace.away.pop() {
             state.outbox.push(packet);
         }
-        tracing::debug!(target: "eio_socketio::client", namespace = %name, "joined");
+        tracing::debug!(target: targets::CLIENT, namespace = %name, "joined");
         self.tell(state, name, item);
         state.pump();
     }
@@ -273,7 +278,7 @@ impl Shared {
         if item.is_some_and(|item| namespace.inbox.push(item, self.settings.inbox)) {
             state.full += 1;
             tracing::warn!(
-                target: "eio_socketio::client",
+                target: targets::CLIENT,
                 namespace = %name,
                 "the inbox is full: the client reads nothing until the application receives"
             );
@@ -315,8 +320,9 @@ impl Shared {
             session.is_in_root = false;
         }
         let packet = Packet { namespace: name.clone(), body: Body::Disconnect };
-        if let Ok(encoded) = self.settings.parser.encode(&packet) {
-            state.transmit(Outgoing::control(encoded));
+        let encoded = self.settings.parser.encode(&packet).map_err(EmitError::from);
+        if let Err(error) = encoded.and_then(|encoded| state.transmit(Outgoing::control(encoded))) {
+            tracing::error!(target: targets::CLIENT, namespace = %name, %error, "the server is not told of the leave");
         }
     }
 

@@ -5,8 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use eio_core::Revision;
-use eio_tokio::{ClientSocket, ConnectError, Message};
+use eio_tokio::{ClientSender, ClientSocket, ConnectError};
 use tokio::time::Instant;
 
 use crate::client::disconnect::{Disconnect, DisconnectReason};
@@ -15,6 +14,7 @@ use crate::client::inbox::Item;
 use crate::client::namespace::{Out, Phase};
 use crate::client::outbox::Outgoing;
 use crate::client::shared::{Session, Shared, State};
+use crate::errors::EmitError;
 
 /// How long a connection that nobody wants any more may take to send what waits: as long as the engine gives its own.
 const CLOSING_TIME: Duration = Duration::from_secs(30);
@@ -64,10 +64,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 /// Serves a session until it ends. Returns whether it was lost, and not closed because nobody wanted it.
 async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
-    let revision = if shared.settings.is_old { Revision::V3 } else { Revision::V4 };
     let mut decoder = shared.settings.parser.decoder();
     let sender = socket.sender();
-    shared.opened(Session::new(sender.clone(), socket.handshake().clone(), revision));
+    shared.opened(Session::new(sender.clone(), socket.handshake().clone()));
     let mut closing = Closing::default();
     // Once the session has ended, the rest is read although nobody has room for it.
     let mut has_ended = false;
@@ -97,14 +96,12 @@ async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
     !closing.is_closed
 }
 
-/// Sends the message that the transport had no room for. Does not return without one, or if the session has ended.
-async fn transmit(sender: &eio_tokio::ClientSender, message: Option<Message>) {
-    if let Some(message) = message
-        && sender.send(message).await.is_ok()
-    {
-        return;
+/// Sends the packet that the session had no room for. Does not return without one.
+async fn transmit(sender: &ClientSender, packet: Option<Outgoing>) -> Result<(), EmitError> {
+    match packet {
+        Some(packet) => packet.send(sender).await,
+        None => std::future::pending().await,
     }
-    std::future::pending().await
 }
 
 /// Whether the session closes because nobody wants it any more.
@@ -128,8 +125,8 @@ impl Closing {
 /// What the task has to do besides waiting.
 struct Work {
     reads: bool,
-    /// The message that the transport had no room for.
-    stuck: Option<Message>,
+    /// The packet that the session had no room for.
+    stuck: Option<Outgoing>,
     /// Whether to close the session now.
     closes: bool,
 }
@@ -169,18 +166,19 @@ impl Shared {
             // Who joins from now on waits for the next session.
             state.session = None;
         }
-        let stuck = if state.is_stuck { state.outbox.front().cloned() } else { None };
-        Work { reads: state.is_reading(self.settings.outbox), stuck, closes }
+        let stuck = if state.is_stuck { state.outbox.first().cloned() } else { None };
+        Work { reads: state.is_reading(), stuck, closes }
     }
 
-    /// Notes that the transport has taken the message that it had no room for.
-    fn unstuck(&self, (): ()) {
+    /// Notes that the session has taken the packet that it had no room for, or refuses it.
+    fn unstuck(&self, sent: Result<(), EmitError>) {
         let mut state = self.lock();
-        if std::mem::take(&mut state.is_stuck) {
-            state.outbox.sent();
-            state.note_change();
-            state.pump();
+        state.is_stuck = false;
+        if let (Some(packet), Err(error)) = (state.outbox.pop(), sent) {
+            state.fail(&packet, error);
         }
+        state.note_change();
+        state.pump();
     }
 
     /// Notes that no session opened, and that none will.

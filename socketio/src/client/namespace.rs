@@ -11,12 +11,13 @@ use crate::acks::Acks;
 use crate::args::RawArgs;
 use crate::client::credentials::Credentials;
 use crate::client::disconnect::Disconnect;
-use crate::client::error::{AckError, JoinError, RecvError};
+use crate::client::error::{JoinError, RecvError};
 use crate::client::inbox::{Inbox, Item};
 use crate::client::outbox::{Limit, Outgoing, Packets};
 use crate::client::recovery::Recovery;
 use crate::client::retries::Parcels;
 use crate::client::target::Target;
+use crate::errors::AckError;
 
 /// What names a namespace that an application has joined. After it has left and joined again, the number is another.
 #[derive(Clone, Debug)]

@@ -1,12 +1,10 @@
 //! What waits to be sent: on the connection, and on a namespace while the client is away.
-//!
-//! One queue feeds the connection, whatever namespace a packet belongs to, and only its front is ever being written. So
-//! nothing comes between a packet and its attachments.
 
 use std::collections::VecDeque;
 
-use eio_tokio::Message;
+use eio_tokio::{ClientSender, Message, SendErrorKind, TrySendBatchError, TrySendError};
 
+use crate::errors::EmitError;
 use crate::parser::Encoded;
 
 /// How many events may wait, and how many bytes of them. The event that reaches the limit is still accepted.
@@ -23,15 +21,25 @@ impl Limit {
 }
 
 /// A packet to send.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Outgoing {
     /// The number of the [namespace](crate::client::namespace::Namespace) that an event belongs to. Other packets are of
     /// use only on the connection that they were made for.
     pub(super) event_of: Option<u64>,
     /// The number that the answer repeats.
     pub(super) id: Option<u64>,
-    pub(super) messages: VecDeque<Message>,
-    pub(super) bytes: usize,
+    /// They are sent as one unit: nothing may come between a packet and its attachments.
+    messages: Vec<Message>,
+    bytes: usize,
+}
+
+/// The reason why the session did not take a packet.
+pub(super) enum NotTaken {
+    /// Its outbox is full.
+    Full(Outgoing),
+    /// It has ended, or is about to.
+    Over(Outgoing),
+    Refused(Outgoing, EmitError),
 }
 
 impl Outgoing {
@@ -40,9 +48,51 @@ impl Outgoing {
     }
 
     pub(super) fn control(encoded: Encoded) -> Self {
-        let messages: VecDeque<Message> = encoded.into_messages().into_iter().collect();
-        let bytes = messages.iter().map(Message::len).sum();
-        Self { event_of: None, id: None, messages, bytes }
+        let bytes = encoded.byte_len();
+        Self { event_of: None, id: None, messages: encoded.into_messages().collect(), bytes }
+    }
+
+    /// Sends the packet if the session has room now.
+    pub(super) fn try_send(mut self, sender: &ClientSender) -> Result<(), NotTaken> {
+        // Most packets are one message.
+        let (messages, kind) = if self.messages.len() == 1
+            && let Some(message) = self.messages.pop()
+        {
+            match sender.try_send(message) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(message)) => (vec![message], None),
+                Err(TrySendError::Refused(error)) => (vec![error.message], Some(error.kind)),
+                Err(_) => return Err(NotTaken::Over(self)),
+            }
+        } else {
+            match sender.try_send_batch(std::mem::take(&mut self.messages)) {
+                Ok(()) => return Ok(()),
+                Err(TrySendBatchError::Full(messages)) => (messages, None),
+                Err(TrySendBatchError::Refused(error)) => (error.messages, Some(error.kind)),
+                Err(_) => return Err(NotTaken::Over(self)),
+            }
+        };
+        self.messages = messages;
+        Err(match kind {
+            None => NotTaken::Full(self),
+            Some(SendErrorKind::Session(_)) => NotTaken::Over(self),
+            Some(kind) => NotTaken::Refused(self, kind.into()),
+        })
+    }
+
+    /// Sends the packet as soon as the session has room. Returns the error if the session refuses it, and waits for ever if
+    /// the session is over.
+    pub(super) async fn send(self, sender: &ClientSender) -> Result<(), EmitError> {
+        match sender.send_batch(self.messages).await {
+            Ok(()) => Ok(()),
+            Err(error) if matches!(error.kind, SendErrorKind::Session(_)) => std::future::pending().await,
+            Err(error) => Err(error.kind.into()),
+        }
+    }
+
+    /// Sends the packet if the transport takes it at once. Returns whether it was sent.
+    pub(super) fn send_volatile(self, sender: &ClientSender) -> bool {
+        sender.send_batch_volatile(self.messages)
     }
 }
 
@@ -56,10 +106,6 @@ pub(super) struct Packets {
 impl Packets {
     pub(super) fn is_full(&self, limit: Limit) -> bool {
         limit.is_reached(self.queue.len(), self.bytes)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
     }
 
     pub(super) fn push(&mut self, packet: Outgoing) {
@@ -98,12 +144,11 @@ impl Packets {
     }
 }
 
-/// The packets that wait for the transport.
+/// The packets that wait for the session, which takes them in their order. There are few of them: once one waits, events
+/// are refused.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     waiting: Packets,
-    /// The messages of the packet that is being written.
-    front: VecDeque<Message>,
     /// The packets that were put into the outbox, and those of them that have left it. The counts wrap around.
     pushed: u64,
     left: u64,
@@ -115,55 +160,29 @@ impl Outbox {
         self.waiting.push(packet);
     }
 
-    /// Puts messages that belong to a packet of which the transport has taken the first one.
-    pub(super) fn push_rest(&mut self, messages: VecDeque<Message>) {
-        self.pushed = self.pushed.wrapping_add(1);
-        self.front = messages;
-        self.note_left();
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.queue.is_empty()
     }
 
     pub(super) fn is_full(&self, limit: Limit) -> bool {
         self.waiting.is_full(limit)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.front.is_empty() && self.waiting.is_empty()
+    pub(super) fn first(&self) -> Option<&Outgoing> {
+        self.waiting.queue.front()
     }
 
-    /// Returns the message to send next. Refuses a packet that `check` does not let through, and hands it to `refused`.
-    pub(super) fn next<E>(
-        &mut self,
-        check: impl Fn(&Outgoing) -> Result<(), E>,
-        mut refused: impl FnMut(&Outgoing, E),
-    ) -> Option<&Message> {
-        while self.front.is_empty() {
-            let packet = self.waiting.pop()?;
-            match check(&packet) {
-                Ok(()) => self.front = packet.messages,
-                Err(error) => {
-                    refused(&packet, error);
-                    self.left = self.left.wrapping_add(1);
-                }
-            }
-        }
-        self.front.front()
+    pub(super) fn pop(&mut self) -> Option<Outgoing> {
+        let packet = self.waiting.pop()?;
+        self.left = self.left.wrapping_add(1);
+        Some(packet)
     }
 
-    /// Returns the message to send next, if its packet has begun.
-    pub(super) fn front(&self) -> Option<&Message> {
-        self.front.front()
-    }
-
-    /// Notes that the transport has taken the message that is next.
-    pub(super) fn sent(&mut self) {
-        self.front.pop_front();
-        self.note_left();
-    }
-
-    fn note_left(&mut self) {
-        if self.front.is_empty() {
-            self.left = self.left.wrapping_add(1);
-        }
+    /// Puts back the packet that was taken last.
+    pub(super) fn put_back(&mut self, packet: Outgoing) {
+        self.left = self.left.wrapping_sub(1);
+        self.waiting.bytes += packet.bytes;
+        self.waiting.queue.push_front(packet);
     }
 
     /// Returns a mark that [`has_passed`](Self::has_passed) once all present packets have left.
@@ -175,9 +194,8 @@ impl Outbox {
         self.left.wrapping_sub(mark) <= u64::MAX / 2
     }
 
-    /// Returns the packets that have not begun, and forgets the others: their connection has ended.
+    /// Takes all packets: their connection has ended.
     pub(super) fn end(&mut self) -> VecDeque<Outgoing> {
-        self.front.clear();
         self.left = self.pushed;
         std::mem::take(&mut self.waiting).queue
     }
@@ -189,64 +207,25 @@ mod tests {
 
     const LIMIT: Limit = Limit { count: 3, bytes: 10 };
 
-    fn packet(id: u64, texts: &[&str]) -> Outgoing {
-        let messages: VecDeque<Message> = texts.iter().copied().map(Message::from).collect();
-        let bytes = messages.iter().map(Message::len).sum();
-        Outgoing { event_of: Some(0), id: Some(id), messages, bytes }
-    }
-
-    fn drain(outbox: &mut Outbox) -> Vec<Message> {
-        let mut sent = Vec::new();
-        while let Some(message) = outbox.next(|_| Ok::<_, ()>(()), |_, ()| {}) {
-            sent.push(message.clone());
-            outbox.sent();
-        }
-        sent
+    fn packet(id: u64, text: &str) -> Outgoing {
+        Outgoing::event(0, Some(id), Encoded::new(text.into(), []))
     }
 
     #[test]
-    fn nothing_comes_between_a_packet_and_its_attachments() {
-        let mut outbox = Outbox::default();
-        outbox.push(packet(0, &["first", "a", "b"]));
-        assert_eq!(outbox.next(|_| Ok::<_, ()>(()), |_, ()| {}), Some(&"first".into()));
-        outbox.sent();
-        outbox.push(packet(1, &["second"]));
-        assert_eq!(drain(&mut outbox), ["a", "b", "second"].map(Message::from));
-        assert!(outbox.is_empty());
-    }
-
-    #[test]
-    fn a_mark_has_passed_once_the_packets_before_it_have_left_whole() {
+    fn a_mark_has_passed_once_the_packets_before_it_have_left() {
         let mut outbox = Outbox::default();
         assert!(outbox.has_passed(outbox.mark()));
-        outbox.push(packet(0, &["first", "a"]));
+        outbox.push(packet(0, "first"));
         let mark = outbox.mark();
-        outbox.push(packet(1, &["second"]));
-        for passes in [false, true] {
-            outbox.next(|_| Ok::<_, ()>(()), |_, ()| {});
-            outbox.sent();
-            assert_eq!(outbox.has_passed(mark), passes);
-        }
-        let mark = outbox.mark();
-        assert!(!outbox.has_passed(mark));
-        outbox.end();
-        assert!(outbox.has_passed(mark), "nothing is left to wait for");
-    }
-
-    #[test]
-    fn a_packet_that_does_not_fit_is_left_out_whole() {
-        let mut outbox = Outbox::default();
-        for (id, texts) in [(0, ["x", "long"]), (1, ["y", "z"])] {
-            outbox.push(packet(id, &texts));
-        }
-        let mark = outbox.mark();
-        let mut refused = Vec::new();
-        let check = |packet: &Outgoing| if packet.bytes > 2 { Err("too long") } else { Ok(()) };
-        let next = outbox.next(check, |packet, error| refused.push((packet.id, error))).cloned();
-        assert_eq!(next, Some("y".into()));
-        assert_eq!(refused, [(Some(0), "too long")]);
-        drain(&mut outbox);
+        outbox.push(packet(1, "second"));
+        let taken = outbox.pop().unwrap();
         assert!(outbox.has_passed(mark));
+        outbox.put_back(taken);
+        assert!(!outbox.has_passed(mark));
+        let mark = outbox.mark();
+        let unsent: Vec<_> = outbox.end().into_iter().map(|packet| packet.id).collect();
+        assert_eq!(unsent, [Some(0), Some(1)], "in order");
+        assert!(outbox.has_passed(mark), "nothing is left to wait for");
     }
 
     #[test]
@@ -254,22 +233,23 @@ mod tests {
         let mut packets = Packets::default();
         for id in 0..3 {
             assert!(!packets.is_full(LIMIT));
-            packets.push(packet(id, &["x"]));
+            packets.push(packet(id, "x"));
         }
         assert!(packets.is_full(LIMIT), "by their count");
         packets.remove(1);
         assert!(!packets.is_full(LIMIT));
-        packets.push(packet(4, &["a long text"]));
+        packets.push(packet(4, "a long text"));
+        packets.pop();
         assert!(packets.is_full(LIMIT), "by their bytes");
-        assert_eq!(packets.ids().collect::<Vec<_>>(), [0, 2, 4]);
+        assert_eq!(packets.ids().collect::<Vec<_>>(), [2, 4]);
     }
 
     #[test]
     fn what_was_emitted_earlier_keeps_its_place_and_the_latest_is_dropped() {
         let mut packets = Packets::default();
-        packets.push(packet(2, &["x"]));
-        packets.push(packet(3, &["x"]));
-        let dropped = packets.prepend([packet(0, &["x"]), packet(1, &["x"])].into(), LIMIT);
+        packets.push(packet(2, "x"));
+        packets.push(packet(3, "x"));
+        let dropped = packets.prepend([packet(0, "x"), packet(1, "x")].into(), LIMIT);
         assert_eq!((dropped, packets.ids().collect::<Vec<_>>()), (1, vec![0, 1, 2]));
     }
 }

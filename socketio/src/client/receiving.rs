@@ -12,6 +12,7 @@ use crate::client::namespace::{Namespace, Out, Phase};
 use crate::client::refused::Refused;
 use crate::client::shared::{Shared, State};
 use crate::packet::{Body, Packet};
+use crate::targets;
 
 /// The server's consent: the id of the socket, and what recovers it.
 #[derive(serde::Deserialize)]
@@ -95,7 +96,7 @@ impl Shared {
             session.left.insert(name.clone());
         }
         let end = Disconnect::new(DisconnectReason::ServerDisconnect);
-        tracing::debug!(target: "eio_socketio::client", namespace = %name, reason = end.as_str(), "disconnected");
+        tracing::debug!(target: targets::CLIENT, namespace = %name, reason = end.as_str(), "disconnected");
         namespace.put_out(Out::Disconnected(end.clone()));
         self.tell(state, name, Some(Item::Disconnected(end)));
         state.wake_task();

@@ -10,12 +10,16 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use crate::args::RawArgs;
-use crate::client::error::{AckError, EmitError};
 use crate::client::namespace::{Answer, Key, Phase};
 use crate::client::outbox::Limit;
-use crate::client::sending::NotTaken;
+use crate::client::sending::NotPosted;
 use crate::client::settings::Retries;
 use crate::client::shared::{Shared, State};
+use crate::errors::{AckError, EmitError};
+use crate::targets;
+
+/// How many events wait for their turn if none are kept while the client is away.
+const MOST_PARCELS: Limit = Limit { count: 1024, bytes: 1024 * 1024 };
 
 /// An event that is sent until it is answered.
 #[derive(Debug)]
@@ -61,7 +65,7 @@ impl Parcels {
 
 impl Shared {
     /// Takes an event to be sent until it is answered. Leaves it in `parcel` if there is no room.
-    pub(super) fn post_parcel(&self, key: &Key, parcel: &mut Option<Parcel>) -> Result<(), NotTaken> {
+    pub(super) fn post_parcel(&self, key: &Key, parcel: &mut Option<Parcel>) -> Result<(), NotPosted> {
         self.post_parcel_in(&mut self.lock(), key, parcel)
     }
 
@@ -70,14 +74,14 @@ impl Shared {
         state: &mut State,
         key: &Key,
         parcel: &mut Option<Parcel>,
-    ) -> Result<(), NotTaken> {
-        let limit = self.settings.away.unwrap_or(self.settings.outbox);
+    ) -> Result<(), NotPosted> {
+        let limit = self.settings.away.unwrap_or(MOST_PARCELS);
         let namespace = state.get(key).filter(|namespace| !namespace.is_out());
-        let Some(namespace) = namespace else { return Err(NotTaken::Ever(EmitError::Disconnected)) };
+        let Some(namespace) = namespace else { return Err(NotPosted::Ever(EmitError::Disconnected)) };
         if let Some(taken) = parcel.take() {
             namespace.parcels.push(taken, limit).map_err(|refused| {
                 *parcel = Some(refused);
-                NotTaken::Yet(EmitError::Full)
+                NotPosted::Yet(EmitError::Full)
             })?;
         }
         Ok(())
@@ -88,8 +92,8 @@ impl Shared {
         let mut parcel = Some(parcel);
         self.until(|state| match self.post_parcel_in(state, key, &mut parcel) {
             Ok(()) => Some(Ok(())),
-            Err(NotTaken::Yet(_)) => None,
-            Err(NotTaken::Ever(error)) => Some(Err(error)),
+            Err(NotPosted::Yet(_)) => None,
+            Err(NotPosted::Ever(error)) => Some(Err(error)),
         })
         .await
     }
@@ -110,8 +114,8 @@ impl Shared {
             changed.as_mut().enable();
             match self.ask(key, &parcel.name, parcel.args.clone()) {
                 Ok(asked) => break asked,
-                Err(NotTaken::Yet(_)) => changed.await,
-                Err(NotTaken::Ever(error)) => return Err(error),
+                Err(NotPosted::Yet(_)) => changed.await,
+                Err(NotPosted::Ever(error)) => return Err(error),
             }
         };
         Ok(match timeout(retries.timeout, answer).await {
@@ -159,7 +163,7 @@ pub(super) async fn run(shared: Arc<Shared>, key: Key, added: Arc<Notify>) {
         match (parcel.answer, outcome) {
             (Some(answer), outcome) => drop(answer.send(outcome)),
             (None, Err(error)) => tracing::warn!(
-                target: "eio_socketio::client",
+                target: targets::CLIENT,
                 namespace = %key.name,
                 event = %parcel.name,
                 %error,

@@ -3,23 +3,23 @@
 use tokio::sync::oneshot;
 
 use crate::args::RawArgs;
-use crate::client::error::EmitError;
 use crate::client::namespace::{Answer, Key, Phase};
 use crate::client::outbox::Outgoing;
 use crate::client::shared::{Shared, State};
+use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
 
 /// The reason why an event was not taken.
-pub(super) enum NotTaken {
+pub(super) enum NotPosted {
     /// There may be room later.
     Yet(EmitError),
     Ever(EmitError),
 }
 
-impl From<NotTaken> for EmitError {
-    fn from(not_taken: NotTaken) -> Self {
-        match not_taken {
-            NotTaken::Yet(error) | NotTaken::Ever(error) => error,
+impl From<NotPosted> for EmitError {
+    fn from(not_posted: NotPosted) -> Self {
+        match not_posted {
+            NotPosted::Yet(error) | NotPosted::Ever(error) => error,
         }
     }
 }
@@ -40,31 +40,24 @@ impl Shared {
 
     /// Takes an event for the connection, or to be kept while the client is away. Leaves it in `packet` if there is no
     /// room.
-    pub(super) fn post(&self, key: &Key, packet: &mut Option<Outgoing>) -> Result<(), NotTaken> {
+    pub(super) fn post(&self, key: &Key, packet: &mut Option<Outgoing>) -> Result<(), NotPosted> {
         self.post_in(&mut self.lock(), key, packet)
     }
 
-    fn post_in(&self, state: &mut State, key: &Key, packet: &mut Option<Outgoing>) -> Result<(), NotTaken> {
-        let is_full = state.outbox.is_full(self.settings.outbox);
-        let Some(namespace) = state.get(key) else { return Err(NotTaken::Ever(EmitError::Disconnected)) };
+    fn post_in(&self, state: &mut State, key: &Key, packet: &mut Option<Outgoing>) -> Result<(), NotPosted> {
+        let has_room = state.outbox.is_empty();
+        let Some(namespace) = state.get(key) else { return Err(NotPosted::Ever(EmitError::Disconnected)) };
         match (&namespace.phase, self.settings.away) {
-            (Phase::Out(_), _) => return Err(NotTaken::Ever(EmitError::Disconnected)),
-            (Phase::Connected, _) => {
-                if is_full {
-                    return Err(NotTaken::Yet(EmitError::Full));
-                }
-                if let (Some(session), Some(packet)) = (&state.session, &packet) {
-                    session.check(packet).map_err(NotTaken::Ever)?;
-                }
+            (Phase::Out(_), _) => return Err(NotPosted::Ever(EmitError::Disconnected)),
+            (Phase::Connected, _) if has_room => {
                 if let Some(packet) = packet.take() {
-                    state.transmit(packet);
+                    state.transmit(packet).map_err(NotPosted::Ever)?;
                 }
             }
-            (_, None) => return Err(NotTaken::Yet(EmitError::Disconnected)),
-            (_, Some(limit)) => {
-                if namespace.away.is_full(limit) {
-                    return Err(NotTaken::Yet(EmitError::Full));
-                }
+            (Phase::Connected, _) => return Err(NotPosted::Yet(EmitError::Full)),
+            (_, None) => return Err(NotPosted::Yet(EmitError::Disconnected)),
+            (_, Some(limit)) if namespace.away.is_full(limit) => return Err(NotPosted::Yet(EmitError::Full)),
+            (_, Some(_)) => {
                 if let Some(packet) = packet.take() {
                     namespace.away.push(packet);
                 }
@@ -79,8 +72,8 @@ impl Shared {
         key: &Key,
         name: &str,
         args: RawArgs,
-    ) -> Result<(u64, oneshot::Receiver<Answer>), NotTaken> {
-        let never = NotTaken::Ever;
+    ) -> Result<(u64, oneshot::Receiver<Answer>), NotPosted> {
+        let never = NotPosted::Ever;
         let id = self.lock().get(key).ok_or(never(EmitError::Disconnected))?.next_ack();
         let mut packet = Some(self.event(key, name, args, Some(id)).map_err(never)?);
         let mut state = self.lock();
@@ -100,31 +93,21 @@ impl Shared {
         let mut packet = Some(packet);
         self.until(|state| match self.post_in(state, key, &mut packet) {
             Ok(()) => Some(Ok(())),
-            Err(NotTaken::Yet(_)) => None,
-            Err(NotTaken::Ever(error)) => Some(Err(error)),
+            Err(NotPosted::Yet(_)) => None,
+            Err(NotPosted::Ever(error)) => Some(Err(error)),
         })
         .await
     }
 
     /// Sends an event if the transport takes it at once. Returns whether it did.
-    pub(super) fn post_volatile(&self, key: &Key, mut packet: Outgoing) -> bool {
+    pub(super) fn post_volatile(&self, key: &Key, packet: Outgoing) -> bool {
         let mut state = self.lock();
-        let is_idle = state.outbox.is_empty();
         let is_connected =
             state.get(key).is_some_and(|namespace| matches!(namespace.phase, Phase::Connected));
-        let Some(session) = &state.session else { return false };
-        if !is_idle || !is_connected || session.check(&packet).is_err() {
-            return false;
+        match &state.session {
+            Some(session) if is_connected && state.outbox.is_empty() => packet.send_volatile(&session.sender),
+            _ => false,
         }
-        let Some(first) = packet.messages.pop_front() else { return false };
-        if !session.sender.send_volatile(first) {
-            return false;
-        }
-        if !packet.messages.is_empty() {
-            state.outbox.push_rest(packet.messages);
-            state.pump();
-        }
-        true
     }
 
     /// Answers an event that arrived when the client had joined for the time `join`.
@@ -135,12 +118,11 @@ impl Shared {
         let asks_still = state
             .get(key)
             .is_some_and(|namespace| matches!(namespace.phase, Phase::Connected) && namespace.joins == join);
-        let Some(session) = state.session.as_ref().filter(|_| asks_still) else {
-            return Err(EmitError::Disconnected);
-        };
-        session.check(&packet)?;
-        state.transmit(packet);
-        Ok(())
+        if asks_still && state.session.is_some() {
+            state.transmit(packet)
+        } else {
+            Err(EmitError::Disconnected)
+        }
     }
 
     /// Waits until what was sent before has been passed on. Returns whether it has.

@@ -32,7 +32,6 @@ pub(super) struct Settings {
     pub(super) reconnection: Option<Reconnection>,
     pub(super) credentials: Credentials,
     pub(super) inbox: Limit,
-    pub(super) outbox: Limit,
     /// `None` if nothing is kept while the client is away.
     pub(super) away: Option<Limit>,
     pub(super) ack_timeout: Option<Duration>,

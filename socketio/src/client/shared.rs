@@ -8,17 +8,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytestring::ByteString;
-use eio_core::Revision;
-use eio_core::handshake::Transport;
-use eio_core::packet::{Packet as EnginePacket, WebSocketMessage};
-use eio_tokio::{ClientSender, HandshakeInfo, Message, SendErrorKind, TrySendError};
+use eio_tokio::{ClientSender, HandshakeInfo};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::Notify;
 
-use crate::client::error::{AckError, EmitError};
 use crate::client::namespace::{Key, Namespace, Phase};
-use crate::client::outbox::{Limit, Outbox, Outgoing};
+use crate::client::outbox::{Limit, NotTaken, Outbox, Outgoing};
 use crate::client::settings::Settings;
+use crate::errors::{AckError, EmitError};
+use crate::targets;
 
 /// What a client, its sockets and the task of its connection share.
 pub(super) struct Shared {
@@ -30,6 +28,9 @@ pub(super) struct Shared {
     /// Wakes the task of the connection.
     pub(super) task: Notify,
 }
+
+/// How many packets, such as answers, wait before the client stops reading. Events wait only while nothing else does.
+const MOST_WAITING: Limit = Limit { count: 4096, bytes: 4 * 1024 * 1024 };
 
 /// The state behind the mutex.
 #[derive(Default)]
@@ -61,11 +62,10 @@ pub(super) struct Session {
     pub(super) has_root: bool,
     /// Whether that answer was consent.
     pub(super) is_in_root: bool,
-    pub(super) revision: Revision,
 }
 
 impl Session {
-    pub(super) fn new(sender: ClientSender, handshake: HandshakeInfo, revision: Revision) -> Self {
+    pub(super) fn new(sender: ClientSender, handshake: HandshakeInfo) -> Self {
         Self {
             sender,
             handshake,
@@ -73,24 +73,7 @@ impl Session {
             left: HashSet::new(),
             has_root: false,
             is_in_root: false,
-            revision,
         }
-    }
-
-    /// Checks that the server accepts the messages of a packet. If it did not accept one of several, the others would be
-    /// read as something else.
-    pub(super) fn check(&self, packet: &Outgoing) -> Result<(), EmitError> {
-        let Some(max_payload) = self.handshake.max_payload() else { return Ok(()) };
-        let has_binary = self.revision == Revision::V3 || self.sender.transport() == Transport::WebSocket;
-        let fits = |message: &Message| {
-            let message = match message {
-                Message::Text(text) => WebSocketMessage::Text(text),
-                Message::Binary(bytes) => WebSocketMessage::Binary(bytes),
-            };
-            let len = self.revision.encoded_len(&EnginePacket::message(message), has_binary);
-            u64::try_from(len).unwrap_or(u64::MAX) <= u64::from(max_payload)
-        };
-        if packet.messages.iter().all(fits) { Ok(()) } else { Err(EmitError::TooLarge { max_payload }) }
     }
 }
 
@@ -174,14 +157,13 @@ impl State {
         self.namespaces.values().any(|namespace| !namespace.is_out())
     }
 
-    /// Returns whether the client reads: it does not while an inbox is full, or many answers wait.
-    pub(super) fn is_reading(&self, outbox: Limit) -> bool {
+    /// Returns whether the client reads: it does not while an inbox is full, or while many answers wait.
+    pub(super) fn is_reading(&self) -> bool {
         let stops = |namespace: &Namespace| {
             namespace.inbox.is_full()
                 && matches!(namespace.phase, Phase::Connected | Phase::Connecting { .. } | Phase::Asking)
         };
-        let most = Limit { count: outbox.count.saturating_mul(2), bytes: outbox.bytes.saturating_mul(2) };
-        !(self.outbox.is_full(most) || self.full > 0 && self.namespaces.values().any(stops))
+        !(self.outbox.is_full(MOST_WAITING) || self.full > 0 && self.namespaces.values().any(stops))
     }
 
     pub(super) fn note_change(&mut self) {
@@ -202,45 +184,58 @@ impl State {
         self.wake.task = true;
     }
 
-    /// Puts a packet into the outbox, and hands to the transport what it takes.
-    pub(super) fn transmit(&mut self, packet: Outgoing) {
-        self.outbox.push(packet);
-        self.pump();
+    /// Hands a packet to the session, or puts it into the outbox. The session may refuse it.
+    pub(super) fn transmit(&mut self, packet: Outgoing) -> Result<(), EmitError> {
+        if let Some(session) = self.session.as_ref().filter(|_| self.outbox.is_empty()) {
+            match packet.try_send(&session.sender) {
+                Ok(()) => {}
+                Err(NotTaken::Full(packet)) => {
+                    self.outbox.push(packet);
+                    self.note_stuck();
+                }
+                Err(NotTaken::Over(packet)) => self.outbox.push(packet),
+                Err(NotTaken::Refused(_, error)) => return Err(error),
+            }
+        } else {
+            self.outbox.push(packet);
+        }
+        Ok(())
     }
 
-    /// Hands to the transport what it takes.
+    /// Hands to the session what waits in the outbox, as far as it takes it.
     pub(super) fn pump(&mut self) {
-        let mut refusals = Vec::new();
         while !self.is_stuck
             && let Some(session) = &self.session
+            && let Some(packet) = self.outbox.pop()
         {
-            let refused = |packet: &Outgoing, error| refusals.push((packet.event_of, packet.id, error));
-            let Some(message) = self.outbox.next(|packet| session.check(packet), refused) else { break };
-            match session.sender.try_send(message.clone()) {
-                Ok(()) => self.outbox.sent(),
-                Err(TrySendError::Full(_)) => {
-                    self.is_stuck = true;
-                    self.wake.task = true;
+            match packet.try_send(&session.sender) {
+                Ok(()) => {}
+                Err(NotTaken::Full(packet)) => {
+                    self.outbox.put_back(packet);
+                    self.note_stuck();
                 }
-                // The session is about to end.
-                Err(TrySendError::Refused(error)) if matches!(error.kind, SendErrorKind::Session(_)) => break,
-                Err(error) => {
-                    tracing::error!(target: "eio_socketio::client", %error, "a message was not sent");
-                    self.outbox.sent();
+                Err(NotTaken::Over(packet)) => {
+                    self.outbox.put_back(packet);
+                    break;
                 }
+                Err(NotTaken::Refused(packet, error)) => self.fail(&packet, error),
             }
             self.wake.changed = true;
         }
-        for (namespace, id, error) in refusals {
-            self.fail(namespace, id, error);
-        }
+    }
+
+    /// Notes that the session has no room. The task of the connection waits for it.
+    fn note_stuck(&mut self) {
+        self.is_stuck = true;
+        self.wake.task = true;
     }
 
     /// Tells the application that an event that waited for the connection cannot be sent.
-    fn fail(&mut self, number: Option<u64>, id: Option<u64>, error: EmitError) {
-        tracing::warn!(target: "eio_socketio::client", %error, "an event was not sent");
-        let namespace = self.namespaces.values_mut().find(|namespace| Some(namespace.number) == number);
-        if let (Some(namespace), Some(id)) = (namespace, id) {
+    pub(super) fn fail(&mut self, packet: &Outgoing, error: EmitError) {
+        tracing::warn!(target: targets::CLIENT, %error, "an event was not sent");
+        let namespace =
+            self.namespaces.values_mut().find(|namespace| Some(namespace.number) == packet.event_of);
+        if let (Some(namespace), Some(id)) = (namespace, packet.id) {
             namespace.acks.answer(id, Err(AckError::Emit(error)));
         }
     }

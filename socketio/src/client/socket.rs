@@ -10,10 +10,11 @@ use crate::args::{EncodeError, IntoArgs};
 use crate::client::ack::AckFuture;
 use crate::client::disconnect::{Disconnect, DisconnectReason};
 use crate::client::emitter::Emitter;
-use crate::client::error::{EmitError, JoinError, RecvError};
+use crate::client::error::{JoinError, RecvError};
 use crate::client::incoming::Incoming;
 use crate::client::joining::Handle;
 use crate::client::namespace::Phase;
+use crate::errors::EmitError;
 
 /// A namespace that a client has joined: it receives what the server emits.
 ///
