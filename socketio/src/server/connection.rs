@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 
 use crate::parser::Decoder;
 use crate::server::disconnect::Reason;
-use crate::server::link::Link;
+use crate::server::link::{Link, News};
 use crate::server::running::Running;
 use crate::server::shared::Shared;
 use crate::server::socket::Socket;
@@ -79,7 +79,12 @@ impl Connection {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.tell_joined(cx);
         loop {
-            if self.link.look(cx) {
+            let News { has_ended, closes } = self.link.look(cx);
+            if closes {
+                self.sockets.iter().for_each(Socket::disconnect);
+                self.engine.close();
+            }
+            if has_ended || closes {
                 self.tell_ends(cx);
             }
             while let Poll::Ready(done) = self.running.poll(cx) {

@@ -29,9 +29,19 @@ struct Desk {
     lane: VecDeque<Encoded>,
     /// Whether a socket has ended since the task last looked.
     has_ended: bool,
+    /// Whether the application has asked to close the connection.
+    closes: bool,
     /// Why the connection closes, if the server closes it.
     is_slow: bool,
     task: Option<Waker>,
+}
+
+/// What the connection's task has to know.
+pub(crate) struct News {
+    /// Whether a socket has ended.
+    pub(crate) has_ended: bool,
+    /// Whether the application has asked to close the connection.
+    pub(crate) closes: bool,
 }
 
 impl Link {
@@ -114,14 +124,23 @@ impl Link {
         wake(task);
     }
 
-    /// Returns whether a socket has ended since the last call. Wakes the task of `cx` when one does, or when a packet waits.
-    pub(crate) fn look(&self, cx: &Context<'_>) -> bool {
+    /// Asks the connection's task to disconnect all sockets and to close the connection.
+    pub(crate) fn ask_to_close(&self) {
+        let mut desk = self.lock();
+        desk.closes = true;
+        let task = desk.task.take();
+        drop(desk);
+        wake(task);
+    }
+
+    /// Returns what has happened since the last call. Wakes the task of `cx` when more does, or when a packet waits.
+    pub(crate) fn look(&self, cx: &Context<'_>) -> News {
         let mut desk = self.lock();
         match &mut desk.task {
             Some(task) => task.clone_from(cx.waker()),
             task => *task = Some(cx.waker().clone()),
         }
-        core::mem::take(&mut desk.has_ended)
+        News { has_ended: core::mem::take(&mut desk.has_ended), closes: core::mem::take(&mut desk.closes) }
     }
 
     /// Returns the next packet that waits, to be sent when there is room. [`note_sent`](Self::note_sent) follows.

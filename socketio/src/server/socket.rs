@@ -280,7 +280,7 @@ impl Socket {
     /// delivered.
     pub fn close(&self) {
         self.disconnect();
-        self.engine().close();
+        self.link().ask_to_close();
     }
 
     /// Stores a value with the socket, and returns the one of the same type that was there.

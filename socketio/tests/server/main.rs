@@ -1,0 +1,8 @@
+//! The server, with clients that speak its wire word for word over connections in memory, and a clock that waits for no one.
+
+mod acknowledgements;
+mod ends;
+mod full;
+mod handlers;
+mod limits;
+mod support;

@@ -1,0 +1,124 @@
+//! A server and raw clients in one process.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use eio_socketio::engine::{self, Client, ClientSocket, Heartbeat, Message, Transport};
+use eio_socketio::{Disconnect, Namespace, Server, ServerBuilder, Socket};
+
+/// The periods of the tests' server.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How much the connection's two buffers hold, in bytes.
+const PIPE: usize = 4096;
+
+/// Returns a server with the tests' periods.
+pub(crate) fn build<S: Send + Sync + 'static>(builder: ServerBuilder<S>) -> Server {
+    let heartbeat = Heartbeat::new(INTERVAL, TIMEOUT).unwrap();
+    builder.engine(move |engine| engine.heartbeat(heartbeat)).build().unwrap()
+}
+
+/// Returns a server with this namespace as `/`.
+pub(crate) fn serve(namespace: Namespace) -> Server {
+    build(Server::builder().namespace("/", namespace))
+}
+
+/// A client that sends and expects the texts of packets.
+pub(crate) struct Raw {
+    pub(crate) engine: ClientSocket,
+}
+
+impl Raw {
+    /// Opens a session on a WebSocket.
+    pub(crate) async fn open(server: &Server) -> Self {
+        Self::open_with(server, |client| client).await
+    }
+
+    /// Opens a session on a WebSocket, with a client that `configure` changes.
+    pub(crate) async fn open_with(
+        server: &Server,
+        configure: impl FnOnce(engine::ClientBuilder) -> engine::ClientBuilder,
+    ) -> Self {
+        let engine = server.engine().clone();
+        let client = Client::builder("http://server.test")
+            .path("/socket.io/")
+            .transports([Transport::WebSocket])
+            .connector(move |_, _| {
+                let (ours, theirs) = tokio::io::duplex(PIPE);
+                let engine = engine.clone();
+                tokio::spawn(async move { engine.serve_connection(theirs, None).await });
+                core::future::ready(io::Result::Ok(ours))
+            });
+        Self { engine: configure(client).build().unwrap().connect().await.unwrap() }
+    }
+
+    /// Opens a session and joins `/`.
+    pub(crate) async fn join(server: &Server) -> Self {
+        let mut client = Self::open(server).await;
+        client.send("0").await;
+        assert!(client.next().await.starts_with("0{\"sid\":"));
+        client
+    }
+
+    pub(crate) async fn send(&self, packet: &str) {
+        self.engine.send(packet).await.unwrap();
+    }
+
+    /// Returns the next packet.
+    pub(crate) async fn next(&mut self) -> String {
+        match self.engine.recv().await {
+            Ok(Message::Text(text)) => text.to_string(),
+            other => panic!("expected a text, got {other:?}"),
+        }
+    }
+
+    pub(crate) async fn expect(&mut self, packet: &str) {
+        assert_eq!(self.next().await, packet);
+    }
+
+    /// Waits until the server has closed the connection. What arrives before is not looked at.
+    pub(crate) async fn closed(&mut self) -> engine::Disconnect {
+        loop {
+            if let Err(end) = self.engine.recv().await {
+                return end;
+            }
+        }
+    }
+}
+
+/// What has happened, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    pub(crate) fn note(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Returns a namespace that notes the ends of its sockets, with the rooms that they were in.
+    pub(crate) fn of_ends(&self) -> Namespace {
+        let (leaving, left) = (self.clone(), self.clone());
+        Namespace::new()
+            .on_disconnecting(move |socket: Socket, end: Disconnect| {
+                leaving.note(format!("{} in {:?}", end.reason.as_str(), socket.rooms()));
+                core::future::ready(())
+            })
+            .on_disconnect(move |socket: Socket, end: Disconnect| {
+                left.note(format!("{} in {:?}", end.reason.as_str(), socket.rooms()));
+                core::future::ready(())
+            })
+    }
+}
+
+/// Lets all tasks run until nothing is left to do without the clock.
+pub(crate) async fn settle() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
