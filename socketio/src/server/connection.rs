@@ -55,7 +55,7 @@ impl Connection {
             sockets: Vec::new(),
             joined: Vec::new(),
             left: Vec::new(),
-            running: Running::new(),
+            running: Running::default(),
             close_at: None,
             sending: None,
             closed: None,

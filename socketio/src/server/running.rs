@@ -12,8 +12,10 @@ use crate::server::handler::{HandlerFuture, Replied, Verdict};
 use crate::server::socket::Socket;
 
 /// The handlers that wait for something.
+#[derive(Default)]
 pub(crate) struct Running {
-    waiting: FuturesUnordered<Handling>,
+    /// `None` while none waits, because an idle connection should not own the memory of a set.
+    waiting: Option<FuturesUnordered<Handling>>,
     /// The bytes of the events whose handlers wait.
     bytes: usize,
 }
@@ -56,17 +58,13 @@ pub(crate) struct Done {
 }
 
 impl Running {
-    pub(crate) fn new() -> Self {
-        Self { waiting: FuturesUnordered::new(), bytes: 0 }
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.is_none()
     }
 
     /// Returns whether another event may be handled.
     pub(crate) fn has_room(&self, (handlers, bytes): (usize, usize)) -> bool {
-        self.waiting.len() < handlers && self.bytes < bytes
+        self.waiting.as_ref().map_or(0, FuturesUnordered::len) < handlers && self.bytes < bytes
     }
 
     /// Polls a handler that has just been called. Keeps it if it has to wait.
@@ -82,14 +80,18 @@ impl Running {
             return Some(done);
         }
         self.bytes += handling.bytes();
-        self.waiting.push(handling);
+        self.waiting.get_or_insert_default().push(handling);
         None
     }
 
     /// Returns the next handler that has ended.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Done> {
-        match self.waiting.poll_next_unpin(cx) {
+        let Some(waiting) = &mut self.waiting else { return Poll::Pending };
+        match waiting.poll_next_unpin(cx) {
             Poll::Ready(Some(done)) => {
+                if waiting.is_empty() {
+                    self.waiting = None;
+                }
                 self.bytes = self.bytes.saturating_sub(bytes(&done.task));
                 Poll::Ready(done)
             }
