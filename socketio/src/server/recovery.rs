@@ -52,7 +52,7 @@ impl Recovery {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            max_disconnection: Duration::from_secs(120),
+            max_disconnection: Duration::from_mins(2),
             skip_middlewares: true,
             max_sessions: 10_000,
             max_packets: 10_000,

@@ -261,7 +261,6 @@ impl Socket {
     }
 
     /// Addresses the others in the namespace: all of its sockets except this one.
-    #[must_use]
     pub fn broadcast(&self) -> Audience {
         self.server().of(self.namespace().clone()).except(self.id())
     }
@@ -295,6 +294,7 @@ impl Socket {
     }
 
     /// Takes the stored value of this type.
+    #[must_use]
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.lock().extensions.as_mut().and_then(|extensions| extensions.remove::<T>())
     }

@@ -100,13 +100,13 @@ impl Connection {
             Outcome::Replied(Err(error)) => Err(HandlerError::Returned(error)),
             Outcome::Replied(Ok(reply)) => Ok(reply),
             Outcome::Verdict(Ok(())) => Ok(None),
-            Outcome::Verdict(Err(refusal)) => return self.turn_away(&socket, &refusal, cx),
+            Outcome::Verdict(Err(refusal)) => return self.turn_away(&socket, &refusal),
         };
         match (reply, task) {
             (Err(error), task) => self.finish_failed(&socket, &task, &error, cx),
             (Ok(_), Task::Middleware { next }) => self.ask_middleware(&socket, next, cx),
             (Ok(Some(args)), Task::Event { id: Some(id), .. }) if socket.is_connected() => {
-                answer(&socket, id, args)
+                answer(&socket, id, args);
             }
             (Ok(_), Task::Disconnecting) => self.tell_disconnect(&socket, cx),
             _ => {}
@@ -118,10 +118,10 @@ impl Connection {
         report(socket, task, error);
         match (task, error) {
             (Task::Middleware { .. }, HandlerError::Extract(ExtractError::Data(error))) => {
-                self.turn_away(socket, &Refusal::new(error.to_string()), cx);
+                self.turn_away(socket, &Refusal::new(error.to_string()));
             }
             (Task::Middleware { .. }, _) => {
-                self.turn_away(socket, &Refusal::new("Internal server error"), cx)
+                self.turn_away(socket, &Refusal::new("Internal server error"));
             }
             (Task::Disconnecting, _) => self.tell_disconnect(socket, cx),
             _ => {}
@@ -129,7 +129,7 @@ impl Connection {
     }
 
     /// Refuses a client that wants to join.
-    fn turn_away(&mut self, socket: &Socket, refusal: &Refusal, _: &mut Context<'_>) {
+    fn turn_away(&mut self, socket: &Socket, refusal: &Refusal) {
         // The client may have gone meanwhile.
         if socket.is_joining() && socket.end_with(Reason::ServerNamespaceDisconnect, None) {
             self.refuse(socket.namespace().clone(), refusal);
@@ -153,7 +153,7 @@ impl Connection {
             let space = socket.space().clone();
             match &space.definition.on_disconnecting {
                 Some(handler) => {
-                    self.call(&socket, handler, &Input::Disconnect(end), Task::Disconnecting, cx)
+                    self.call(&socket, handler, &Input::Disconnect(end), Task::Disconnecting, cx);
                 }
                 None => self.tell_disconnect(&socket, cx),
             }

@@ -51,11 +51,11 @@ impl Connection {
             self.sockets.iter().find(|socket| *socket.namespace() == namespace && socket.end().is_none());
         match (packet.body, socket.cloned()) {
             (Body::Connect(_), Some(_)) => {
-                self.close_because(Reason::UnexpectedPacket(Unexpected::JoinedTwice))
+                self.close_because(Reason::UnexpectedPacket(Unexpected::JoinedTwice));
             }
             (Body::Connect(data), None) => self.join(namespace, auth.unwrap_or(data), cx),
             (Body::ConnectError(_), _) => {
-                self.close_because(Reason::UnexpectedPacket(Unexpected::ConnectError))
+                self.close_because(Reason::UnexpectedPacket(Unexpected::ConnectError));
             }
             (body, Some(socket)) if socket.is_connected() => self.handle_joined(&socket, body, cx),
             // The packet crossed the server's disconnect on the way.
@@ -126,9 +126,10 @@ impl Connection {
             self.refuse(namespace, &Refusal::unknown_namespace());
             return;
         };
-        let id = match self.link.is_old() {
-            true => Ok(SocketId::of_session(&namespace, self.link.sender.id().as_str())),
-            false => SocketId::random(),
+        let id = if self.link.is_old() {
+            Ok(SocketId::of_session(&namespace, self.link.sender.id().as_str()))
+        } else {
+            SocketId::random()
         };
         let Ok(id) = id else {
             tracing::error!(target: targets::SOCKET, "no socket can be named: the system has no random bytes");

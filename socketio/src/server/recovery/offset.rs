@@ -68,10 +68,10 @@ impl Offsets {
 
     fn text(&self, number: u64) -> String {
         let proof = self.0.key.hash_one(number);
-        let length = (u64::BITS - number.leading_zeros()).div_ceil(6);
+        let length = (number.checked_ilog2().map_or(0, |bits| bits as usize + 1)).div_ceil(6);
         let digits =
-            |value: u64, length: u32| (0..length).rev().map(move |place| digit(value >> (6 * place)));
-        digits(proof, PROOF as u32).chain(digits(number, length)).collect()
+            |value: u64, length: usize| (0..length).rev().map(move |place| digit(value >> (6 * place)));
+        digits(proof, PROOF).chain(digits(number, length)).collect()
     }
 }
 

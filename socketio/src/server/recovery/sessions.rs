@@ -16,7 +16,7 @@ pub(super) struct Sessions<K> {
     order: BTreeMap<u64, Pid>,
     saved: u64,
     max_age: Duration,
-    max_sessions: usize,
+    limit: usize,
 }
 
 /// A session whose client is away.
@@ -36,7 +36,7 @@ impl<K> Sessions<K> {
             order: BTreeMap::new(),
             saved: 0,
             max_age: settings.max_disconnection,
-            max_sessions: settings.max_sessions,
+            limit: settings.max_sessions,
         }
     }
 
@@ -63,7 +63,7 @@ impl<K> Sessions<K> {
     pub(super) fn trim(&mut self, now: Instant) -> Option<Instant> {
         while let Some((_, &oldest)) = self.order.first_key_value() {
             let at = self.away.get(&oldest)?.at;
-            if now.saturating_duration_since(at) <= self.max_age && self.away.len() <= self.max_sessions {
+            if now.saturating_duration_since(at) <= self.max_age && self.away.len() <= self.limit {
                 return at.checked_add(self.max_age);
             }
             self.take(oldest);
