@@ -59,9 +59,8 @@ impl RawArgs {
     /// Writes arguments; see [`IntoArgs`] for what is how many.
     ///
     /// # Errors
-    /// Returns an [`EncodeError`] if JSON cannot express a value, such as a map whose keys are lists, if there are more
-    /// than [`MAX_ATTACHMENTS`](eio_core::socketio::MAX_ATTACHMENTS) pieces of binary data, or if the values nest too
-    /// deep.
+    /// Returns an [`EncodeError`] if JSON cannot express a value, such as a map whose keys are lists, or if the values
+    /// nest more than 63 levels deep.
     pub fn new(args: impl IntoArgs) -> Result<Self, EncodeError> {
         args.into_args()
     }
@@ -130,8 +129,7 @@ impl RawArgs {
     pub fn all<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         match &self.0 {
             Form::Json { list, attachments: None } => read::all_of_text(list),
-            Form::Json { attachments: Some(_), .. } => read::all_of_values(&self.values()?),
-            Form::Values { values, .. } => read::all_of_values(values),
+            _ => read::all_of_values(&self.cow_values()?),
         }
     }
 
@@ -149,15 +147,20 @@ impl RawArgs {
     /// Returns a [`DecodeError`] if an argument holds text that is not Unicode: JSON can express half of a surrogate
     /// pair.
     pub fn values(&self) -> Result<Vec<Value>, DecodeError> {
+        Ok(self.cow_values()?.into_owned())
+    }
+
+    /// Reads all arguments as values, unless they are values.
+    pub(crate) fn cow_values(&self) -> Result<Cow<'_, [Value]>, DecodeError> {
         match &self.0 {
             Form::Json { list, attachments } => {
                 let attachments = attachments.as_deref().unwrap_or_default();
                 let value = |(index, text)| {
                     read::filled_value(text, attachments).map_err(|error: DecodeError| error.at(index))
                 };
-                read::Texts::new(list).enumerate().map(value).collect()
+                read::Texts::new(list).enumerate().map(value).collect::<Result<_, _>>().map(Cow::Owned)
             }
-            Form::Values { values, .. } => Ok(values.to_vec()),
+            Form::Values { values, .. } => Ok(Cow::Borrowed(values)),
         }
     }
 

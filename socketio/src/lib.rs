@@ -26,6 +26,8 @@ pub use args::{Args, DecodeError, EncodeError, IntoArgs, RawArgs};
 pub use errors::{AckError, EmitError};
 pub use packet::{Body, Packet};
 pub use parser::{Decoder, DefaultParser, Encoded, ParseError, Parser};
+#[cfg(feature = "msgpack")]
+pub use parser::{MsgPackError, MsgPackErrorKind, MsgPackParser};
 pub use value::{Binary, Value};
 
 #[cfg(feature = "server")]

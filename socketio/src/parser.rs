@@ -2,14 +2,20 @@
 
 mod default;
 mod error;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+mod name;
 
+use eio_core::socketio::{PacketError, PacketErrorKind};
 use eio_tokio::Message;
 
 pub use default::DefaultParser;
 pub use error::ParseError;
+#[cfg(feature = "msgpack")]
+pub use msgpack::{MsgPackError, MsgPackErrorKind, MsgPackParser};
 
 use crate::args::EncodeError;
-use crate::packet::Packet;
+use crate::packet::{Body, Packet};
 
 /// Turns packets into messages of the connection, and back. Both sides of a connection need the same parser.
 ///
@@ -88,5 +94,20 @@ impl Encoded {
     #[must_use]
     pub fn byte_len(&self) -> usize {
         self.messages().map(Message::len).sum()
+    }
+}
+
+/// Says why a packet cannot be written, in the packet's own terms.
+fn refusal(error: PacketError, packet: &Packet, attachments: usize) -> EncodeError {
+    match (error.kind, &packet.body) {
+        (PacketErrorKind::ReservedName, Body::Event { name, .. }) => {
+            EncodeError::ReservedName { name: name.clone() }
+        }
+        (PacketErrorKind::InvalidNamespace, _) => {
+            EncodeError::InvalidNamespace { namespace: packet.namespace.clone() }
+        }
+        (PacketErrorKind::TooManyAttachments, _) => EncodeError::TooManyAttachments { count: attachments },
+        (PacketErrorKind::TooDeep, _) => EncodeError::TooDeep,
+        _ => EncodeError::Packet(error),
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::Bytes;
-use eio_core::socketio::{MAX_ATTACHMENTS, Packet, PacketErrorKind};
+use eio_core::socketio::{Packet, PacketErrorKind};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 
@@ -38,9 +38,6 @@ fn write<T: Serialize + ?Sized>(value: &T, max_depth: u32) -> Result<(String, Ve
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, Attaching(&mut seen));
     value.serialize(&mut serializer).map_err(|error| EncodeError::Serialize(error.to_string().into()))?;
     let Seen { attachments, deepest, fragment, .. } = seen;
-    if attachments.len() > MAX_ATTACHMENTS as usize {
-        return Err(EncodeError::TooManyAttachments { count: attachments.len() });
-    }
     if deepest > max_depth {
         return Err(EncodeError::TooDeep);
     }

@@ -1,14 +1,12 @@
 //! The parser that peers speak unless they are told otherwise: text, and binary data in messages of its own.
 
-mod name;
-
 use bytes::Bytes;
 use bytestring::ByteString;
 use eio_core::packet::WebSocketMessage;
-use eio_core::socketio::{self, PacketError, PacketErrorKind, Received};
+use eio_core::socketio::{self, PacketError, Received};
 use eio_tokio::Message;
 
-use super::{Decoder, Encoded, ParseError, Parser};
+use super::{Decoder, Encoded, ParseError, Parser, name, refusal};
 use crate::args::{EncodeError, RawArgs};
 use crate::packet::{Body, Packet};
 
@@ -44,7 +42,8 @@ impl Parser for DefaultParser {
             | Body::Ack { args, .. } => args.to_json()?,
             Body::Disconnect => Default::default(),
         };
-        let text = encode_text(packet, &list, attachments.len()).map_err(|error| refusal(error, packet))?;
+        let text = encode_text(packet, &list, attachments.len())
+            .map_err(|error| refusal(error, packet, attachments.len()))?;
         Ok(Encoded::new(Message::text(text), attachments.iter().cloned().map(Message::binary)))
     }
 
@@ -84,20 +83,6 @@ fn encode_text(packet: &Packet, list: &str, attachments: usize) -> Result<String
     let head = head.strip_suffix(']').unwrap_or(head);
     let comma = if head.ends_with('[') { "" } else { "," };
     Ok([head, comma, list, "]"].concat())
-}
-
-/// Says what is wrong in the terms of the packet.
-fn refusal(error: PacketError, packet: &Packet) -> EncodeError {
-    match (error.kind, &packet.body) {
-        (PacketErrorKind::ReservedName, Body::Event { name, .. }) => {
-            EncodeError::ReservedName { name: name.clone() }
-        }
-        (PacketErrorKind::InvalidNamespace, _) => {
-            EncodeError::InvalidNamespace { namespace: packet.namespace.clone() }
-        }
-        (PacketErrorKind::TooDeep, _) => EncodeError::TooDeep,
-        _ => EncodeError::Packet(error),
-    }
 }
 
 /// Reads packets, and collects their attachments.
@@ -173,7 +158,7 @@ fn shared(text: &ByteString, packet: &socketio::Packet<'_>) -> Packet {
         socketio::Body::Connect(data) => Body::Connect(args(data)),
         socketio::Body::Disconnect => Body::Disconnect,
         socketio::Body::Event(event) => {
-            let name = name::read(text, packet.namespace(), &event);
+            let name = name::in_text(text, packet.namespace(), &event);
             Body::Event { name, args: args(event.args().as_str()), id: packet.id() }
         }
         // No event has this number.

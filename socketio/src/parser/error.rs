@@ -9,6 +9,10 @@ pub enum ParseError {
     /// The default parser cannot read a packet.
     #[error(transparent)]
     Packet(#[from] PacketError),
+    /// The parser for `MessagePack` cannot read a packet.
+    #[cfg(feature = "msgpack")]
+    #[error(transparent)]
+    MsgPack(#[from] super::msgpack::MsgPackError),
     /// A parser of another crate cannot read a packet.
     #[error("{0}")]
     Other(#[source] std::sync::Arc<dyn std::error::Error + Send + Sync>),
