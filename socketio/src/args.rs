@@ -268,3 +268,6 @@ impl<T: Serialize> IntoArgs for Args<T> {
         Ok(RawArgs::from_json(list.into(), attachments))
     }
 }
+
+#[cfg(test)]
+mod tests;

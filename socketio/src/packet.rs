@@ -86,3 +86,21 @@ impl Packet {
         self.namespace.split_once('?').map(|(_, query)| query)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_what_follows_the_first_question_mark() {
+        for (whole, name, query) in [
+            ("/", "/", None),
+            ("/admin", "/admin", None),
+            ("/admin?a=1&b=2?", "/admin", Some("a=1&b=2?")),
+            ("/?", "/", Some("")),
+        ] {
+            let packet = Packet { namespace: whole.into(), body: Body::Disconnect };
+            assert_eq!((packet.namespace(), packet.query()), (name, query), "{whole}");
+        }
+    }
+}

@@ -29,7 +29,8 @@ pub enum Value {
     Null,
     /// True or false.
     Bool(bool),
-    /// A number: an integer of 64 bits exactly, anything else as a double.
+    /// A number: an integer of 64 bits exactly, anything else as a double. `serde_json` may round a double's last bit
+    /// when it reads it, unless the program turns on its feature `float_roundtrip`.
     Number(Number),
     /// Text.
     String(String),
@@ -214,5 +215,82 @@ impl<T: Into<Self>> FromIterator<T> for Value {
 impl<K: Into<String>, V: Into<Self>> FromIterator<(K, V)> for Value {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Self {
         Self::Object(members.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::RawArgs;
+
+    fn read(json: &str) -> Value {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn integers_of_64_bits_are_exact_and_other_numbers_are_doubles() {
+        for json in
+            ["18446744073709551615", "-9223372036854775808", "9007199254740993", "1.5", "-0.0", "1e300"]
+        {
+            let value = read(json);
+            assert_eq!(
+                serde_json::to_value(&value).unwrap(),
+                serde_json::from_str::<serde_json::Value>(json).unwrap()
+            );
+        }
+        assert_eq!(read("18446744073709551615").as_u64(), Some(u64::MAX));
+        assert_eq!(read("-9223372036854775808").as_i64(), Some(i64::MIN));
+        assert_eq!(read("18446744073709551616").as_f64(), Some(18_446_744_073_709_551_616.0));
+        assert_eq!(Value::from(f64::NAN), Value::Null);
+        assert_eq!(Value::from(f64::INFINITY), Value::Null);
+    }
+
+    #[test]
+    fn members_keep_their_order_and_the_last_of_one_name_counts() {
+        let value = read(r#"{"b":1,"a":2,"b":3,"__proto__":{}}"#);
+        assert_eq!(serde_json::to_string(&value).unwrap(), r#"{"b":3,"a":2,"__proto__":{}}"#);
+    }
+
+    #[test]
+    fn each_kind_of_value_is_only_what_it_is() {
+        let bytes = Bytes::from_static(b"x");
+        let kinds = [
+            Value::Null,
+            true.into(),
+            1.into(),
+            "a".into(),
+            bytes.clone().into(),
+            vec![1].into(),
+            Value::from_iter([("a", 1)]),
+        ];
+        let seen = kinds.each_ref().map(|value| {
+            [
+                value.is_null(),
+                value.as_bool() == Some(true),
+                value.as_u64() == Some(1) && value.as_i64() == Some(1) && value.as_f64() == Some(1.0),
+                value.as_str() == Some("a"),
+                value.as_binary() == Some(&bytes),
+                value.as_array() == Some(&[1.into()][..]),
+                value.get("a") == Some(&1.into()) && value.as_object().is_some(),
+            ]
+        });
+        for (index, row) in seen.iter().enumerate() {
+            assert!(row.iter().enumerate().all(|(kind, is)| *is == (kind == index)), "{:?}", kinds[index]);
+        }
+    }
+
+    #[test]
+    fn values_are_made_of_what_rust_and_serde_json_have() {
+        let json = serde_json::json!({"a": [1, -1, 1.5, null, true, "s"], "b": {}});
+        assert_eq!(Value::from(json.clone()), read(&json.to_string()));
+        assert_eq!(Value::from(vec![Some("a"), None]), read(r#"["a",null]"#));
+        assert_eq!(Value::from(Binary::from(vec![1])), Value::Binary(vec![1].into()));
+    }
+
+    #[test]
+    fn the_size_of_a_value_counts_its_keys_its_texts_and_its_bytes() {
+        let value =
+            Value::from_iter([("key", Value::from("text")), ("bytes", Bytes::from_static(b"1234").into())]);
+        assert_eq!(RawArgs::from_values([value]).byte_len(), 18);
     }
 }

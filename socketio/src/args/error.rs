@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytestring::ByteString;
 use eio_core::socketio::{MAX_ATTACHMENTS, PacketError};
+use serde::de::{Expected, Unexpected};
 
 /// The error for a packet or for arguments that cannot be sent. Nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,5 +91,13 @@ impl std::error::Error for DecodeError {}
 impl serde::de::Error for DecodeError {
     fn custom<T: fmt::Display>(problem: T) -> Self {
         Self { argument: None, missing: false, problem: problem.to_string().into() }
+    }
+
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        // What is called unit in Rust is null to everybody else.
+        match unexpected {
+            Unexpected::Unit => Self::custom(format_args!("invalid type: null, expected {expected}")),
+            other => Self::custom(format_args!("invalid type: {other}, expected {expected}")),
+        }
     }
 }

@@ -173,3 +173,6 @@ fn shared(text: &ByteString, packet: &socketio::Packet<'_>) -> Packet {
     };
     Packet { namespace, body }
 }
+
+#[cfg(test)]
+pub(in crate::parser) mod tests;

@@ -122,3 +122,6 @@ fn event(data: Option<Value>, id: Option<u64>) -> Result<Body, MsgPackErrorKind>
     }
     Ok(Body::Event { name: name.into(), args: RawArgs::from_values(values), id })
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,3 +63,30 @@ pub(super) fn of_number(json: &str) -> String {
         _ => number.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_the_text_that_javascript_makes_of_them() {
+        for (json, text) in [
+            ("1", "1"),
+            ("1.0", "1"),
+            ("-0", "0"),
+            ("-5", "-5"),
+            ("0.1", "0.1"),
+            ("1e3", "1000"),
+            ("123456789012345680000", "123456789012345680000"),
+            ("1e21", "1e+21"),
+            ("-1.5e300", "-1.5e+300"),
+            ("0.000001", "0.000001"),
+            ("0.00000015", "1.5e-7"),
+            ("9007199254740993", "9007199254740992"),
+            ("1e999", "Infinity"),
+            ("-1e999", "-Infinity"),
+        ] {
+            assert_eq!(of_number(json), text, "{json}");
+        }
+    }
+}
