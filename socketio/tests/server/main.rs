@@ -3,6 +3,7 @@
 mod acknowledgements;
 mod ends;
 mod full;
+mod garbage;
 mod handlers;
 mod limits;
 mod support;
