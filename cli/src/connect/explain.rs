@@ -95,8 +95,9 @@ impl History {
         silent_for: Duration,
         now: Duration,
     ) -> String {
+        // On a busy machine, the history hears of a heartbeat later than the session, whose silence is exact.
         let since_heartbeat =
-            now.saturating_sub(self.last_heartbeat_at.or(self.opened_at).unwrap_or_default());
+            now.saturating_sub(self.last_heartbeat_at.or(self.opened_at).unwrap_or_default()).max(silent_for);
         let mut sentences = match reason {
             DisconnectReason::PingTimeout => self.explain_timeout(silent_for, since_heartbeat),
             reason => self.explain_cause(reason, close_frame, silent_for),
