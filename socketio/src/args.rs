@@ -269,5 +269,45 @@ impl<T: Serialize> IntoArgs for Args<T> {
     }
 }
 
+/// What an answer can be read as.
+///
+/// - A type that implements [`DeserializeOwned`] is the first argument. A missing argument reads as null.
+/// - [`Args`] of a tuple, or of another sequence, are all arguments.
+/// - [`RawArgs`] are what arrived.
+///
+/// ```
+/// use eio_socketio::{Args, FromArgs, RawArgs};
+///
+/// let answer = RawArgs::new(Args((200, "done")))?;
+/// assert_eq!(u16::from_args(&answer)?, 200);
+/// assert_eq!(Args::<(u16, String)>::from_args(&answer)?, Args((200, "done".to_owned())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait FromArgs: Sized {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// Returns a [`DecodeError`] if they do not fit the type.
+    fn from_args(args: &RawArgs) -> Result<Self, DecodeError>;
+}
+
+impl<T: DeserializeOwned> FromArgs for T {
+    fn from_args(args: &RawArgs) -> Result<Self, DecodeError> {
+        args.first()
+    }
+}
+
+impl<T: DeserializeOwned> FromArgs for Args<T> {
+    fn from_args(args: &RawArgs) -> Result<Self, DecodeError> {
+        args.all().map(Self)
+    }
+}
+
+impl FromArgs for RawArgs {
+    fn from_args(args: &RawArgs) -> Result<Self, DecodeError> {
+        Ok(args.clone())
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ mod value;
 #[doc(no_inline)]
 pub use {bytes, bytestring, eio_tokio as engine};
 
-pub use args::{Args, DecodeError, EncodeError, IntoArgs, RawArgs};
+pub use args::{Args, DecodeError, EncodeError, FromArgs, IntoArgs, RawArgs};
 pub use errors::{AckError, EmitError};
 pub use packet::{Body, Packet};
 pub use parser::{Decoder, DefaultParser, Encoded, ParseError, Parser};

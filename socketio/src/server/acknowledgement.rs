@@ -6,10 +6,9 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use crate::args::{EncodeError, RawArgs};
+use crate::args::{EncodeError, FromArgs, RawArgs};
 use crate::errors::AckError;
 use crate::errors::EmitError;
 use crate::packet::Body;
@@ -41,7 +40,7 @@ impl<T> Acknowledgement<T> {
     }
 }
 
-impl<T: DeserializeOwned> Acknowledgement<T> {
+impl<T: FromArgs> Acknowledgement<T> {
     async fn ask(self) -> Result<T, AckError> {
         let args = self.args.map_err(EmitError::from)?;
         let id = self.socket.link().server.next_ack();
@@ -49,13 +48,13 @@ impl<T: DeserializeOwned> Acknowledgement<T> {
         let encoded = self.socket.space().encode(body).map_err(EmitError::from)?;
         let asked = Asked::new(self.socket, id, encoded)?;
         match tokio::time::timeout(self.timeout, asked.answer()).await {
-            Ok(args) => Ok(args?.first()?),
+            Ok(args) => Ok(T::from_args(&args?)?),
             Err(_) => Err(AckError::Timeout),
         }
     }
 }
 
-impl<T: DeserializeOwned + 'static> IntoFuture for Acknowledgement<T> {
+impl<T: FromArgs + 'static> IntoFuture for Acknowledgement<T> {
     type Output = Result<T, AckError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 

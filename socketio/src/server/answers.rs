@@ -9,10 +9,9 @@ use std::vec;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
-use crate::args::RawArgs;
+use crate::args::{FromArgs, RawArgs};
 use crate::errors::AckError;
 use crate::parser::Encoded;
 use crate::server::acknowledgement::Asked;
@@ -66,7 +65,7 @@ impl<T> Answers<T> {
     }
 }
 
-impl<T: DeserializeOwned> Answers<T> {
+impl<T: FromArgs> Answers<T> {
     /// Returns the next answer, or `None` after the last one. When the time is over, each socket that has not answered is
     /// there with [`AckError::Timeout`].
     pub async fn next(&mut self) -> Option<(Socket, Result<T, AckError>)> {
@@ -84,7 +83,7 @@ impl<T: DeserializeOwned> Answers<T> {
         // After the time is over, nothing is pending.
         let Some((socket, answer)) = next else { return self.next_late() };
         self.awaited.remove(&socket.key());
-        Some((socket, answer.and_then(|args| Ok(args.first()?))))
+        Some((socket, answer.and_then(|args| Ok(T::from_args(&args)?))))
     }
 
     fn next_late(&mut self) -> Option<(Socket, Result<T, AckError>)> {

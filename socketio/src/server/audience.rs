@@ -2,9 +2,8 @@
 
 use bytestring::ByteString;
 use eio_tokio::Broadcast;
-use serde::de::DeserializeOwned;
 
-use crate::args::IntoArgs;
+use crate::args::{FromArgs, IntoArgs};
 use crate::errors::EmitError;
 use crate::packet::Body;
 use crate::parser::Encoded;
@@ -98,7 +97,7 @@ impl Audience {
     /// }
     /// # let _ = poll;
     /// ```
-    pub fn emit_with_ack<T: DeserializeOwned>(
+    pub fn emit_with_ack<T: FromArgs>(
         &self,
         event: impl Into<ByteString>,
         args: impl IntoArgs,

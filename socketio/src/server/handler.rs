@@ -3,9 +3,7 @@
 use core::pin::Pin;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use crate::args::{IntoArgs as _, RawArgs};
+use crate::args::{IntoArgs, RawArgs};
 use crate::server::context::{Context, ExtractError, FromContext};
 use crate::server::refusal::Refusal;
 
@@ -113,7 +111,7 @@ impl IntoReply for () {
 #[expect(clippy::exhaustive_structs, reason = "an answer is one value")]
 pub struct Reply<T>(pub T);
 
-impl<T: Serialize + Send + 'static> IntoReply for Reply<T> {
+impl<T: IntoArgs + Send + 'static> IntoReply for Reply<T> {
     fn into_reply(self) -> Result<Option<RawArgs>, BoxError> {
         Ok(Some(self.0.into_args()?))
     }

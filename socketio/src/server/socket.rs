@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytestring::ByteString;
 use eio_tokio::Sender;
 use http::Extensions;
-use serde::de::DeserializeOwned;
 
 use crate::acks::Acks;
-use crate::args::{IntoArgs, RawArgs};
+use crate::args::{FromArgs, IntoArgs, RawArgs};
 use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
 use crate::server::Server;
@@ -195,8 +194,8 @@ impl Socket {
         Ok(self.link().send_volatile(encoded))
     }
 
-    /// Sends an event that the client acknowledges, and returns the future of its answer: the first argument of the
-    /// acknowledgement.
+    /// Sends an event that the client acknowledges, and returns the future of its answer. `T` is a type of serde's for the
+    /// first argument of the answer, or [`Args`](crate::Args) of a tuple for all of them: see [`FromArgs`].
     ///
     /// The answer fails when the [timeout](crate::ServerBuilder::ack_timeout) has passed or the socket has ended, so none is
     /// waited for in vain.
@@ -212,7 +211,7 @@ impl Socket {
     /// }
     /// # let _ = ask;
     /// ```
-    pub fn emit_with_ack<T: DeserializeOwned>(
+    pub fn emit_with_ack<T: FromArgs>(
         &self,
         event: impl Into<ByteString>,
         args: impl IntoArgs,
