@@ -31,8 +31,8 @@ pub enum Incoming {
     /// The client has joined again, after a [`Disconnected`](Self::Disconnected) with
     /// [`reconnects`](Disconnect::reconnects).
     Connected {
-        /// Whether the server has recovered the socket: it has the same id and rooms as before, and the server has sent
-        /// the events that were missed. They arrived before this.
+        /// Whether the server has recovered the socket: it has the same id and rooms as before, and the server sends the
+        /// events that were missed. Those of a server in Node arrive before this, those of ours after it.
         recovered: bool,
     },
     /// The client was disconnected from the namespace. Answers that it waited for will not come. If

@@ -50,7 +50,7 @@ impl Shared {
     ) -> Result<Handle, JoinError> {
         let target = Target::new(namespace, self.settings.is_old)?;
         let handle = self.add(target, credentials)?;
-        self.joined(&handle.key).await?;
+        self.joined(&handle.key, 0).await?;
         Ok(handle)
     }
 
@@ -80,34 +80,39 @@ impl Shared {
 
     /// Joins a namespace again that is out.
     pub(super) async fn rejoin(self: &Arc<Self>, key: &Key) -> Result<(), JoinError> {
-        {
+        let joins = {
             let mut state = self.lock();
             let closed = || JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect));
             let namespace = state.get(key).ok_or_else(closed)?;
+            let joins = namespace.joins;
             if namespace.is_out() {
                 namespace.phase = Phase::Waiting;
                 namespace.is_joining = true;
                 self.connect(&mut state, &key.name);
             }
-        }
-        let joined = self.joined(key).await;
+            joins
+        };
+        let joined = self.joined(key, joins).await;
         if matches!(joined, Err(JoinError::Timeout)) {
             self.give_up(key);
         }
         joined
     }
 
-    /// Waits until a namespace is joined, or cannot be.
-    async fn joined(&self, key: &Key) -> Result<(), JoinError> {
+    /// Waits until a namespace is joined, or cannot be. `joins` is how often it had been before. Joined is also one that is
+    /// disconnected again already, which the application then receives.
+    async fn joined(&self, key: &Key, joins: u64) -> Result<(), JoinError> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            let since = match self.lock().get(key).map(|namespace| namespace.phase.clone()) {
-                Some(Phase::Connected) => return Ok(()),
-                Some(Phase::Out(out)) => return Err(out.into()),
-                Some(Phase::Connecting { since }) => Some(since),
-                Some(Phase::Waiting | Phase::Asking) => None,
+            let state =
+                self.lock().get(key).map(|namespace| (namespace.joins > joins, namespace.phase.clone()));
+            let since = match state {
+                Some((true, _) | (_, Phase::Connected)) => return Ok(()),
+                Some((_, Phase::Out(out))) => return Err(out.into()),
+                Some((_, Phase::Connecting { since })) => Some(since),
+                Some((_, Phase::Waiting | Phase::Asking)) => None,
                 None => {
                     return Err(JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect)));
                 }

@@ -40,7 +40,7 @@ impl Refused {
     ///
     /// # Errors
     /// Returns a [`DecodeError`] if the data does not fit the type.
-    pub fn data<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+    pub fn data_as<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         RawArgs::from_values(self.data.clone()).first()
     }
 }
@@ -70,9 +70,9 @@ mod tests {
     fn a_refusal_has_a_message_and_data_of_any_type() {
         let refused = read(json!({ "message": "no", "data": { "code": 7 } }));
         assert_eq!(refused.message, "no");
-        assert_eq!(refused.data::<std::collections::HashMap<String, u8>>().unwrap()["code"], 7);
+        assert_eq!(refused.data_as::<std::collections::HashMap<String, u8>>().unwrap()["code"], 7);
         let refused = read(json!({ "message": "no" }));
-        assert_eq!((refused.data.as_ref(), refused.data::<Option<u8>>()), (None, Ok(None)));
+        assert_eq!((refused.data.as_ref(), refused.data_as::<Option<u8>>()), (None, Ok(None)));
     }
 
     #[test]
@@ -80,6 +80,6 @@ mod tests {
         assert_eq!(read(json!("Invalid namespace")).message, "Invalid namespace");
         let refused = read(json!({ "code": 1 }));
         assert_eq!(refused.message, "");
-        assert_eq!(refused.data::<serde_json::Value>().unwrap(), json!({ "code": 1 }));
+        assert_eq!(refused.data_as::<serde_json::Value>().unwrap(), json!({ "code": 1 }));
     }
 }

@@ -1,0 +1,66 @@
+//! How namespaces are disconnected.
+
+use eio_socketio::client::{Client, DisconnectReason, Incoming, RecvError};
+use eio_socketio::engine::Transport;
+use eio_socketio::{AckError, EmitError, Namespace, Server};
+
+use crate::support::{Way, next, serve, soon};
+
+fn server() -> Server {
+    let namespace = || {
+        Namespace::new()
+            .on("kick", async |socket: eio_socketio::Socket| socket.disconnect())
+            .on("close", async |socket: eio_socketio::Socket| socket.engine().close())
+            .on("silent", async || {})
+    };
+    Server::builder().namespace("/", namespace()).namespace("/other", namespace()).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_disconnects_the_client_is_not_joined_again_by_itself() {
+    for way in Way::ALL {
+        let client = way.client(&serve(&server()).await).build().unwrap();
+        let mut socket = soon(client.join("/")).await.unwrap();
+        let mut other = soon(client.join("/other")).await.unwrap();
+        let unanswered = socket.emit_with_ack::<()>("silent", ());
+        socket.emit("kick", ()).unwrap();
+        let Incoming::Disconnected(end) = next(&mut socket).await else { panic!("it is disconnected") };
+        assert!(matches!(end.reason, DisconnectReason::ServerDisconnect));
+        assert_eq!(
+            (end.as_str(), end.reconnects, end.engine.is_none()),
+            ("io server disconnect", false, true)
+        );
+        assert_eq!(soon(unanswered).await, Err(AckError::Disconnected));
+        assert!(matches!(soon(socket.recv()).await, Err(RecvError::Disconnected(_))));
+        assert_eq!(socket.emit("silent", ()), Err(EmitError::Disconnected));
+        assert_eq!(socket.id(), None);
+        assert!(other.is_connected(), "other namespaces stay");
+        soon(socket.rejoin()).await.unwrap();
+        assert!(socket.is_connected());
+        other.emit("kick", ()).unwrap();
+        socket.emit("kick", ()).unwrap();
+        for socket in [&mut other, &mut socket] {
+            assert!(matches!(next(socket).await, Incoming::Disconnected(_)));
+        }
+        soon(socket.rejoin()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_lost_connection_tells_what_the_engine_knows() {
+    let client = Client::builder(serve(&server()).await)
+        .engine(|engine| engine.transports([Transport::WebSocket]))
+        .reconnection(false)
+        .build()
+        .unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    let mut other = soon(client.join("/other")).await.unwrap();
+    socket.emit("close", ()).unwrap();
+    for socket in [&mut socket, &mut other] {
+        let Incoming::Disconnected(end) = next(socket).await else { panic!("it is disconnected") };
+        assert_eq!((end.as_str(), end.reconnects), ("transport close", false));
+        assert_eq!(end.engine.unwrap().transport, Transport::WebSocket);
+        assert!(matches!(soon(socket.recv()).await, Err(RecvError::Disconnected(_))));
+    }
+    soon(other.rejoin()).await.unwrap();
+}

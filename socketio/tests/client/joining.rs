@@ -1,0 +1,165 @@
+//! Joining namespaces, being refused, and leaving.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use eio_socketio::client::{Client, Credentials, Incoming, JoinError, RecvError};
+use eio_socketio::{Auth, EmitError, Namespace, Refusal, Reply, Server, Value};
+use serde_json::json;
+
+use crate::support::{Way, args, next, serve, soon};
+
+#[derive(serde::Deserialize)]
+struct Login {
+    token: String,
+}
+
+async fn authenticate(Auth(login): Auth<Login>) -> Result<(), Refusal> {
+    match login.token.as_str() {
+        "right" => Ok(()),
+        _ => Err(Refusal::new("wrong token").with_data(json!({ "code": 7 })).unwrap()),
+    }
+}
+
+async fn greet(socket: eio_socketio::Socket, Auth(auth): Auth<Option<Value>>) -> Result<(), EmitError> {
+    socket.emit("auth", auth)
+}
+
+fn server() -> Server {
+    let who = async |socket: eio_socketio::Socket| Reply(socket.id().to_string());
+    let plain = || Namespace::new().on_connect(greet).on("who", who);
+    Server::builder()
+        .namespace("/", plain())
+        .namespace("/é ü", plain())
+        .namespace("/admin", plain().middleware(authenticate))
+        .build()
+        .unwrap()
+}
+
+async fn client(way: Way) -> Client {
+    way.client(&serve(&server()).await).build().unwrap()
+}
+
+#[tokio::test]
+async fn several_namespaces_share_one_connection() {
+    for way in Way::ALL {
+        let server = server();
+        let client = way.client(&serve(&server).await).build().unwrap();
+        let token = Credentials::new(json!({ "token": "right" }));
+        let (root, other, admin) =
+            tokio::join!(client.join("/"), client.join("é ü"), client.join_with_auth("/admin", token));
+        let mut sockets = [root.unwrap(), other.unwrap(), admin.unwrap()];
+        assert_eq!(server.engine().sessions().len(), 1, "{way:?}");
+        for socket in &mut sockets {
+            let id: String = soon(socket.emit_with_ack("who", ())).await.unwrap();
+            assert_eq!(socket.id().as_deref(), Some(id.as_str()));
+            let auth = args(socket, "auth").await;
+            assert_eq!(auth[0].get("token").is_some(), socket.namespace() == "/admin", "{way:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_tells_its_message_and_data_and_leaves_other_namespaces_alone() {
+    let client = client(Way::WebSocket).await;
+    let root = soon(client.join("/")).await.unwrap();
+    let wrong = Credentials::new(json!({ "token": "wrong" }));
+    let Err(JoinError::Refused(refused)) = soon(client.join_with_auth("/admin", wrong)).await else {
+        panic!("it is refused")
+    };
+    assert_eq!(refused.message, "wrong token");
+    assert_eq!(refused.data_as::<serde_json::Value>().unwrap(), json!({ "code": 7 }));
+    let Err(JoinError::Refused(refused)) = soon(client.join("/nowhere")).await else {
+        panic!("it is refused")
+    };
+    assert_eq!((refused.message.as_str(), &refused.data), ("Invalid namespace", &None));
+    let right = Credentials::new(json!({ "token": "right" }));
+    assert!(soon(client.join_with_auth("/admin", right)).await.is_ok(), "it may try again");
+    assert!(root.is_connected());
+}
+
+#[tokio::test]
+async fn credentials_are_asked_for_anew_each_time() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    let credentials = Credentials::asked(move || {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        async move { Ok::<_, String>(json!({ "number": number })) }
+    });
+    let url = serve(&server()).await;
+    let client = Client::builder(url).auth(credentials).build().unwrap();
+    for number in 0..3 {
+        let mut socket = soon(client.join("/")).await.unwrap();
+        assert_eq!(args(&mut socket, "auth").await[0].get("number"), Some(&Value::from(number)));
+        soon(socket.leave()).await;
+    }
+    let failing = Credentials::asked(async || Err::<(), _>("no token today"));
+    let failed = soon(client.join_with_auth("/", failing)).await.unwrap_err();
+    assert_eq!(failed.to_string(), "no credentials: no token today");
+    let wrong = soon(client.join_with_auth("/", Credentials::new([1]))).await;
+    assert!(matches!(wrong, Err(JoinError::InvalidCredentials(_))));
+}
+
+#[tokio::test]
+async fn a_namespace_is_joined_once_at_a_time() {
+    let client = client(Way::WebSocket).await;
+    let socket = soon(client.join("/")).await.unwrap();
+    let twice = soon(client.clone().join("/")).await;
+    assert!(matches!(twice, Err(JoinError::AlreadyJoined(name)) if name == "/"));
+    let emitter = socket.emitter();
+    soon(socket.leave()).await;
+    assert_eq!(emitter.emit("who", ()), Err(EmitError::Disconnected));
+    assert!(soon(client.join("/")).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_connection_closes_when_the_last_namespace_is_left() {
+    for way in Way::ALL {
+        let server = server();
+        let client = way.client(&serve(&server).await).build().unwrap();
+        let root = soon(client.join("/")).await.unwrap();
+        let other = soon(client.join("/é ü")).await.unwrap();
+        let emitter = other.emitter();
+        drop(root);
+        drop(other);
+        assert_eq!(
+            soon(emitter.emit_with_ack::<String>("who", ())).await.is_ok(),
+            true,
+            "an emitter keeps it"
+        );
+        drop(emitter);
+        soon(async {
+            while !server.engine().sessions().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert!(soon(client.join("/")).await.is_ok(), "at once, on a new connection");
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_that_was_left_is_joined_again_on_the_same_connection() {
+    let server = server();
+    let client = Client::builder(serve(&server).await).build().unwrap();
+    let _stays = soon(client.join("/é ü")).await.unwrap();
+    for _ in 0..3 {
+        let socket = soon(client.join("/")).await.unwrap();
+        soon(socket.leave()).await;
+    }
+    assert_eq!(server.engine().sessions().len(), 1);
+}
+
+#[tokio::test]
+async fn closing_the_client_ends_every_namespace() {
+    let client = client(Way::WebSocket).await;
+    let mut socket = soon(client.join("/")).await.unwrap();
+    args(&mut socket, "auth").await;
+    soon(client.close()).await;
+    let Incoming::Disconnected(end) = next(&mut socket).await else { panic!("it is disconnected") };
+    assert_eq!((end.as_str(), end.reconnects), ("io client disconnect", false));
+    assert!(matches!(soon(socket.recv()).await, Err(RecvError::Disconnected(_))));
+    assert_eq!(socket.emit("who", ()), Err(EmitError::Disconnected));
+    soon(socket.rejoin()).await.unwrap();
+    args(&mut socket, "auth").await;
+}

@@ -1,0 +1,129 @@
+//! Servers that say what no server of ours says.
+
+use core::time::Duration;
+
+use eio_socketio::client::{Client, Incoming, JoinError};
+use eio_socketio::engine::{self, Backoff, Message};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::support::{args, next, soon};
+
+/// Serves sessions by a script, at the path of Socket.IO. Returns where.
+async fn serve<F, R>(eio3: bool, script: F) -> String
+where
+    F: Fn(engine::Socket) -> R + Send + Sync + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    let server = engine::Server::builder(script).path("/socket.io/").eio3(eio3).build().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { server.serve(listener).await });
+    url
+}
+
+async fn expect(socket: &mut engine::Socket, text: &str) {
+    assert_eq!(socket.recv().await.unwrap(), Message::from(text));
+}
+
+async fn say(socket: &engine::Socket, text: &str) {
+    socket.send(text).await.unwrap();
+}
+
+fn quick(url: String) -> eio_socketio::client::ClientBuilder {
+    let backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(20)).unwrap();
+    Client::builder(url).backoff(backoff)
+}
+
+#[tokio::test]
+async fn a_packet_that_cannot_be_read_ends_the_connection_and_the_client_comes_back() {
+    for nonsense in ["9", "2{}", "51-[\"a\",{\"_placeholder\":true,\"num\":0}]|2[\"b\"]", "2[\"connect\"]"] {
+        let url = serve(false, move |mut socket| async move {
+            expect(&mut socket, "0").await;
+            say(&socket, r#"0{"sid":"one"}"#).await;
+            for text in nonsense.split('|') {
+                say(&socket, text).await;
+            }
+            while socket.recv().await.is_ok() {}
+        })
+        .await;
+        let client = quick(url).build().unwrap();
+        let mut socket = soon(client.join("/")).await.unwrap();
+        let Incoming::Disconnected(end) = next(&mut socket).await else { panic!("it is disconnected") };
+        assert_eq!((end.as_str(), end.reconnects), ("parse error", true), "{nonsense}");
+        assert!(end.to_string().starts_with("parse error: "), "{end}");
+        assert!(matches!(next(&mut socket).await, Incoming::Connected { recovered: false }));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_left_later() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let url = serve(false, move |mut socket| {
+        let tell = tell.clone();
+        async move {
+            expect(&mut socket, "0/slow,").await;
+            expect(&mut socket, "0").await;
+            say(&socket, r#"0{"sid":"root"}"#).await;
+            expect(&mut socket, r#"2["now"]"#).await;
+            say(&socket, r#"0/slow,{"sid":"slow"}"#).await;
+            expect(&mut socket, "1/slow,").await;
+            expect(&mut socket, "0/slow,").await;
+            say(&socket, r#"0/slow,{"sid":"again"}"#).await;
+            let _ = tell.send(());
+            while socket.recv().await.is_ok() {}
+        }
+    })
+    .await;
+    let client = Client::builder(url).connect_timeout(Duration::from_millis(300)).build().unwrap();
+    let slow = client.join("/slow");
+    let root = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        client.join("/").await
+    };
+    let (slow, root) = soon(async { tokio::join!(slow, root) }).await;
+    assert!(matches!(slow, Err(JoinError::Timeout)));
+    let root = root.unwrap();
+    root.emit("now", ()).unwrap();
+    assert_eq!(soon(client.join("/slow")).await.unwrap().id().as_deref(), Some("again"));
+    soon(told.recv()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_old_server_opens_the_root_unasked_and_takes_credentials_as_a_query() {
+    let url = serve(true, |mut socket| async move {
+        say(&socket, "0").await;
+        expect(&mut socket, "0/admin?token=a+b,").await;
+        say(&socket, "0/admin,").await;
+        expect(&mut socket, r#"2/admin,["hello"]"#).await;
+        say(&socket, r#"4/admin,"denied""#).await;
+        expect(&mut socket, "0/nowhere?token=a+b,").await;
+        say(&socket, r#"4/nowhere,"Invalid namespace""#).await;
+        say(&socket, r#"2["news",1]"#).await;
+        while socket.recv().await.is_ok() {}
+    })
+    .await;
+    let credentials = eio_socketio::client::Credentials::new(serde_json::json!({ "token": "a b" }));
+    let client = Client::builder(url).eio3(true).auth(credentials).build().unwrap();
+    let mut admin = soon(client.join("/admin")).await.unwrap();
+    let mut root = soon(client.join("/")).await.unwrap();
+    assert_eq!(admin.id().as_deref(), Some(format!("/admin#{}", root.id().unwrap()).as_str()));
+    admin.emit("hello", ()).unwrap();
+    let Incoming::Error(denied) = next(&mut admin).await else { panic!("an error") };
+    assert_eq!(denied.message, "denied");
+    assert!(admin.is_connected());
+    let Err(JoinError::Refused(refused)) = soon(client.join("/nowhere")).await else { panic!("refused") };
+    assert_eq!(refused.message, "Invalid namespace");
+    assert_eq!(args(&mut root, "news").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_of_socket_io_2_is_recognized() {
+    let url = serve(false, |mut socket| async move {
+        say(&socket, "0").await;
+        while socket.recv().await.is_ok() {}
+    })
+    .await;
+    let client = Client::builder(url).build().unwrap();
+    assert!(matches!(soon(client.join("/")).await, Err(JoinError::OldServer)));
+}
