@@ -174,7 +174,8 @@ impl RawArgs {
         }
     }
 
-    /// Returns the size of the arguments in bytes: that of their text and of all binary data.
+    /// Returns the size of the arguments in bytes: that of their text and of all binary data. Of values, it is about the
+    /// memory that they take.
     #[must_use]
     pub fn byte_len(&self) -> usize {
         match &self.0 {
@@ -210,7 +211,7 @@ impl RawArgs {
             }
             Form::Values { values, byte_len } => {
                 *values = values.iter().cloned().chain([Value::from(text)]).collect();
-                *byte_len += text.len();
+                *byte_len += Value::from(text).byte_len();
             }
         }
     }

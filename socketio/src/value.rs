@@ -39,7 +39,7 @@ pub enum Value {
     /// A list.
     Array(Vec<Self>),
     /// Members in their sender's order. Of several with one name, the last counts.
-    Object(IndexMap<String, Self>),
+    Object(Box<IndexMap<String, Self>>),
 }
 
 impl Value {
@@ -99,21 +99,22 @@ impl Value {
 
     /// Returns the members of an object, and `None` for other values.
     #[must_use]
-    pub const fn as_object(&self) -> Option<&IndexMap<String, Self>> {
+    pub fn as_object(&self) -> Option<&IndexMap<String, Self>> {
         if let Self::Object(value) = self { Some(value) } else { None }
     }
 
-    /// Returns about how many bytes the value has on the wire.
+    /// Returns about how many bytes of memory the value takes. That may be many times as much as it takes on the wire.
     pub(crate) fn byte_len(&self) -> usize {
-        match self {
-            Self::Null | Self::Bool(_) | Self::Number(_) => 1,
+        let content: usize = match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) => 0,
             Self::String(text) => text.len(),
             Self::Binary(bytes) => bytes.len(),
-            Self::Array(values) => values.iter().map(|value| value.byte_len() + 1).sum(),
+            Self::Array(values) => values.iter().map(Self::byte_len).sum(),
             Self::Object(members) => {
-                members.iter().map(|(key, value)| key.len() + value.byte_len() + 1).sum()
+                members.iter().map(|(key, value)| size_of::<String>() + key.len() + value.byte_len()).sum()
             }
-        }
+        };
+        size_of::<Self>() + content
     }
 
     /// Replaces the placeholders in the value by the attachments that they refer to. As in JavaScript, other members of
@@ -214,7 +215,8 @@ impl<T: Into<Self>> FromIterator<T> for Value {
 
 impl<K: Into<String>, V: Into<Self>> FromIterator<(K, V)> for Value {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Self {
-        Self::Object(members.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+        let members = members.into_iter().map(|(key, value)| (key.into(), value.into()));
+        Self::Object(Box::new(members.collect()))
     }
 }
 
@@ -288,9 +290,12 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_a_value_counts_its_keys_its_texts_and_its_bytes() {
-        let value =
-            Value::from_iter([("key", Value::from("text")), ("bytes", Bytes::from_static(b"1234").into())]);
-        assert_eq!(RawArgs::from_values([value]).byte_len(), 18);
+    fn the_size_of_a_value_is_that_of_its_memory() {
+        assert!(size_of::<Value>() <= 40, "{}", size_of::<Value>());
+        let nulls = Value::Array(vec![Value::Null; 1000]);
+        assert!(RawArgs::from_values([nulls]).byte_len() > 1000 * size_of::<Value>());
+        let members = [("key", Value::from("text")), ("bytes", Bytes::from_static(b"1234").into())];
+        let least = 3 * size_of::<Value>() + "keytextbytes1234".len();
+        assert!(RawArgs::from_values([Value::from_iter(members)]).byte_len() > least);
     }
 }

@@ -28,7 +28,7 @@ fn run_decode(vector: &Json) -> Outcome {
     for message in vector["in"].as_array().expect("a list of messages") {
         let message = match Data::read(message) {
             Data::Binary(bytes) => Message::binary(bytes),
-            data => match data.to_text() {
+            data @ Data::Text(_) => match data.to_text() {
                 Some(text) => Message::text(text),
                 None => return Ok(Some("a lone surrogate, which no message on the wire can carry")),
             },
@@ -112,7 +112,7 @@ fn run_encode(vector: &Json) -> Outcome {
         .iter()
         .map(|message| match Data::read(message) {
             Data::Binary(bytes) => Message::binary(bytes),
-            text => Message::text(text.to_text().expect("whole characters")),
+            text @ Data::Text(_) => Message::text(text.to_text().expect("whole characters")),
         })
         .collect();
     let Some(ours) = packet_of(packet) else {

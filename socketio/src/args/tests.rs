@@ -34,7 +34,8 @@ fn a_value_is_one_argument_and_args_are_one_for_each_member() {
     assert_eq!(json(("a", 1)), r#"["a",1]"#);
     assert_eq!(json(vec![1, 2]), "[1,2]");
     assert_eq!(json(None::<u8>), "null");
-    assert_eq!(json(&()), "null");
+    let nothing = &();
+    assert_eq!(json(nothing), "null");
     assert_eq!(json(Args(("a", 1))), r#""a",1"#);
     assert_eq!(json(Args(vec![1, 2])), "1,2");
     assert_eq!(json(Args(((1, 2),))), "[1,2]");

@@ -83,7 +83,7 @@ mod tests {
             Target::new(namespace, true).unwrap().with_query(credentials.as_object().unwrap())
         };
         assert_eq!(with("/admin", json!({})), "/admin");
-        assert_eq!(with("/admin", json!({ "token": "a,b ü&", "n": 1 })), "/admin?n=1&token=a%2Cb+%C3%BC%26");
+        assert_eq!(with("/admin", json!({ "n": 1, "token": "a,b ü&" })), "/admin?n=1&token=a%2Cb+%C3%BC%26");
         assert_eq!(with("/admin?uid=2", json!({ "on": true })), "/admin?uid=2&on=true");
     }
 }

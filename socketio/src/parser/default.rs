@@ -106,6 +106,10 @@ impl Decoder for DefaultDecoder {
                 let Received::Packet(packet) = self.codec.decode(WebSocketMessage::Text(&text))? else {
                     return Ok(None);
                 };
+                if let socketio::Body::Connect(data) | socketio::Body::ConnectError(data) = packet.body() {
+                    // It may be passed on as an argument, one level deeper.
+                    socketio::Packet::ack(0, data)?;
+                }
                 let attachments = packet.attachments();
                 let packet = shared(&text, &packet);
                 if attachments == 0 {

@@ -71,9 +71,8 @@ fn packet(value: Value) -> Result<Packet, MsgPackErrorKind> {
         None => None,
         Some(id) => Some(id.as_u64().filter(|id| *id <= MAX_ID).ok_or(MsgPackErrorKind::InvalidId)?),
     };
-    let namespace = match members.swap_remove("nsp") {
-        Some(Value::String(namespace)) => namespace,
-        _ => return Err(MsgPackErrorKind::InvalidNamespace),
+    let Some(Value::String(namespace)) = members.swap_remove("nsp") else {
+        return Err(MsgPackErrorKind::InvalidNamespace);
     };
     if socketio::Packet::disconnect().in_namespace(&namespace).is_err() {
         return Err(MsgPackErrorKind::InvalidNamespace);

@@ -91,11 +91,24 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut members = IndexMap::new();
-        while let Some((key, value)) = access.next_entry()? {
-            members.insert(key, value);
+        while let Some(key) = access.next_key::<String>()? {
+            if key == NUMBER && members.is_empty() && numbers_keep_their_text() {
+                let number: String = access.next_value()?;
+                return number.parse().map(Value::Number).map_err(Error::custom);
+            }
+            members.insert(key, access.next_value()?);
         }
-        Ok(Value::Object(members))
+        Ok(Value::Object(Box::new(members)))
     }
+}
+
+/// The key under which `serde_json` hands over a number if its feature `arbitrary_precision` is on.
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// Returns whether that feature is on: any crate of a program may turn it on for all.
+fn numbers_keep_their_text() -> bool {
+    const TEXT: &str = "1.00";
+    TEXT.parse().is_ok_and(|number: Number| number.to_string() == TEXT)
 }
 
 impl<'de> IntoDeserializer<'de, DecodeError> for &'de Value {
@@ -191,5 +204,19 @@ impl Value {
             Self::Array(_) => Unexpected::Seq,
             Self::Object(_) => Unexpected::Map,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_named_as_serde_json_names_numbers_is_a_member_unless_it_does() {
+        let object: MapDeserializer<'_, _, serde_json::Error> =
+            MapDeserializer::new([(NUMBER, "1.5")].into_iter());
+        let value = Value::deserialize(object).unwrap();
+        assert_eq!(value.as_f64().is_some(), numbers_keep_their_text());
+        assert_eq!(value.get(NUMBER).is_none(), numbers_keep_their_text());
     }
 }

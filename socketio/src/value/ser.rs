@@ -18,7 +18,7 @@ impl Serialize for Value {
             Self::String(text) => serializer.serialize_str(text),
             Self::Binary(bytes) => lent::with(bytes, |bytes| serializer.serialize_bytes(bytes)),
             Self::Array(values) => serializer.collect_seq(values),
-            Self::Object(members) => serializer.collect_map(members),
+            Self::Object(members) => serializer.collect_map(&**members),
         }
     }
 }

@@ -64,7 +64,7 @@ fn every_type_of_packet_is_written_as_in_the_protocol_and_read_back() {
         (r#"2["say \"hi\"\n"]"#, packet("/", event("say \"hi\"\n", RawArgs::none(), None))),
         ("30[]", packet("/", Body::Ack { id: 0, args: RawArgs::none() })),
         ("3/admin,9007199254740991[[1],{}]", {
-            let args = args(Args(([1], Value::Object(Default::default()))));
+            let args = args(Args(([1], Value::Object(Box::default()))));
             packet("/admin", Body::Ack { id: MAX_ID, args })
         }),
         (r#"4{"sid":"x"}"#, packet("/", Body::ConnectError(object()))),
@@ -220,6 +220,15 @@ fn an_attack_by_depth_is_an_error_and_no_overflow_of_the_stack() {
     let Body::Event { args, .. } = read(&format!(r#"2["a",{}]"#, deep(63))).body else { panic!() };
     assert!(args.values().is_ok());
     assert!(args.first::<Value>().is_ok());
+}
+
+#[test]
+fn whatever_arrives_can_be_passed_on_as_the_arguments_of_an_event() {
+    let deep = |depth| "[".repeat(depth) + &"]".repeat(depth);
+    assert_eq!(refused(format!(r#"0{{"a":{}}}"#, deep(63))), PacketErrorKind::TooDeep);
+    let Body::Connect(auth) = read(&format!(r#"0{{"a":{}}}"#, deep(62))).body else { panic!() };
+    let event = text(&packet("/", event("auth", auth, None)));
+    assert_eq!(text(&read(&event)), event);
 }
 
 /// Any value that has a depth of at most 4 and few attachments.

@@ -66,14 +66,20 @@ impl Reader {
             Marker::FixMap(len) => self.map(len.into(), depth)?,
             Marker::Map16 => self.len16().and_then(|len| self.map(len, depth))?,
             Marker::Map32 => self.len32().and_then(|len| self.map(len, depth))?,
-            Marker::FixExt1 => return self.extension(1, |_| None),
-            Marker::FixExt2 => return self.extension(2, unknown),
-            Marker::FixExt4 => return self.extension(4, unknown),
-            Marker::FixExt8 => return self.extension(8, date),
-            Marker::FixExt16 => return self.extension(16, unknown),
-            Marker::Ext8 => return self.len8().and_then(|len| self.extension(len, array_buffer)),
-            Marker::Ext16 => return self.len16().and_then(|len| self.extension(len, array_buffer)),
-            Marker::Ext32 => return self.len32().and_then(|len| self.extension(len, array_buffer)),
+            Marker::FixExt1 => match self.extension(1)? {
+                (0, _) => return Ok(None),
+                other => unknown(other),
+            },
+            Marker::FixExt2 => unknown(self.extension(2)?),
+            Marker::FixExt4 => unknown(self.extension(4)?),
+            Marker::FixExt8 => match self.extension(8)? {
+                (0, mut millis) => date::json(millis.try_get_i64()?),
+                other => unknown(other),
+            },
+            Marker::FixExt16 => unknown(self.extension(16)?),
+            Marker::Ext8 => self.len8().and_then(|len| self.extension(len)).map(array_buffer)?,
+            Marker::Ext16 => self.len16().and_then(|len| self.extension(len)).map(array_buffer)?,
+            Marker::Ext32 => self.len32().and_then(|len| self.extension(len)).map(array_buffer)?,
             Marker::Reserved => return Err(MsgPackErrorKind::Reserved),
         };
         Ok(Some(value))
@@ -123,34 +129,24 @@ impl Reader {
                 members.insert(key, value);
             }
         }
-        Ok(Value::Object(members))
+        Ok(Value::Object(Box::new(members)))
     }
 
-    /// Reads an extension of `len` bytes. `known` reads those of notepack.io's type, 0. The reference makes a list of
-    /// any other: its type and its bytes.
-    fn extension(
-        &mut self,
-        len: usize,
-        known: impl FnOnce(Bytes) -> Option<Value>,
-    ) -> Result<Option<Value>, MsgPackErrorKind> {
+    /// Reads an extension of `len` bytes: its type, which is 0 for those of notepack.io, and its bytes.
+    fn extension(&mut self, len: usize) -> Result<(i8, Bytes), MsgPackErrorKind> {
         let kind = self.rest.try_get_i8()?;
-        let bytes = self.bytes(len)?;
-        Ok(if kind == 0 { known(bytes) } else { other(kind, bytes) })
+        Ok((kind, self.bytes(len)?))
     }
 }
 
-fn array_buffer(bytes: Bytes) -> Option<Value> {
-    Some(bytes.into())
+fn array_buffer(extension: (i8, Bytes)) -> Value {
+    match extension {
+        (0, bytes) => bytes.into(),
+        other => unknown(other),
+    }
 }
 
-fn date(mut millis: Bytes) -> Option<Value> {
-    millis.try_get_i64().ok().map(date::json)
-}
-
-fn unknown(bytes: Bytes) -> Option<Value> {
-    other(0, bytes)
-}
-
-fn other(kind: i8, bytes: Bytes) -> Option<Value> {
-    Some(Value::Array(vec![kind.into(), bytes.into()]))
+/// Returns what the reference makes of an extension that it does not know: a list of its type and its bytes.
+fn unknown((kind, bytes): (i8, Bytes)) -> Value {
+    Value::Array(vec![kind.into(), bytes.into()])
 }

@@ -113,7 +113,7 @@ impl Writer {
             Value::Object(members) => {
                 let depth = deeper()?;
                 self.map(members.len());
-                for (key, value) in members {
+                for (key, value) in &**members {
                     self.text(key);
                     self.value(value, depth)?;
                 }
