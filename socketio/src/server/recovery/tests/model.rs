@@ -121,7 +121,7 @@ impl World {
         for room in &restored.rooms {
             self.rooms.join(&restored.kept, room).unwrap();
         }
-        let names: Vec<_> = restored.rooms.iter().map(|room| room.to_string()).collect();
+        let names: Vec<_> = restored.rooms.iter().map(ToString::to_string).collect();
         assert_eq!(names, client.rooms);
         let missed: Vec<_> = restored.missed.iter().map(|(event, _)| *event).collect();
         assert_eq!(
