@@ -135,7 +135,8 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// Sets how many handlers of one connection may wait at the same time, and how many bytes their events may have. The
     /// connection is not read meanwhile. 256 handlers and 4 MiB by default; one event is always handled.
     ///
-    /// A handler that waits for an acknowledgement of the same client waits in vain while this limit is reached.
+    /// A handler that waits for an acknowledgement of the same client waits in vain while this limit is reached. If the limit
+    /// stays reached for the engine's [`app_stall_timeout`](eio_tokio::ServerBuilder::app_stall_timeout), the session ends.
     #[must_use]
     pub fn max_running(mut self, handlers: usize, bytes: usize) -> Self {
         self.limits.max_running = (handlers, bytes);

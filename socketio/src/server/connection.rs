@@ -205,14 +205,15 @@ fn is_closing(engine: &eio_tokio::Server) -> bool {
     pin!(engine.closing()).poll(&mut cx).is_ready()
 }
 
-/// The task was cut off, because the server's shutdown did not wait any longer, or the session ends with a panic of this
-/// crate. The handlers of ends run all the same.
+/// The task was cut off because the server's shutdown did not wait any longer, or it panicked, as a parser of the application
+/// may. The handlers of ends run all the same.
 impl Drop for Connection {
     fn drop(&mut self) {
-        let Some(end) = self.engine.end() else { return };
-        let reason = self.reason(&end);
+        let end = self.engine.end();
+        let panicked = Reason::Session(eio_tokio::DisconnectReason::ApplicationPanicked);
+        let reason = end.as_ref().map_or(panicked, |end| self.reason(end));
         for socket in core::mem::take(&mut self.sockets) {
-            socket.end_with(reason.clone(), Some(end.clone()));
+            socket.end_with(reason.clone(), end.clone());
             handling::tell_end_elsewhere(socket);
         }
     }

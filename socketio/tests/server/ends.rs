@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use eio_socketio::engine::DisconnectReason;
-use eio_socketio::{Disconnect, Namespace, Reason, Server, Socket, Unexpected};
+use eio_socketio::engine::{DisconnectReason, Message};
+use eio_socketio::{
+    Decoder, DefaultParser, Disconnect, EncodeError, Encoded, Namespace, Packet, ParseError, Parser, Reason,
+    Server, Socket, Unexpected,
+};
 use tokio::time::Instant;
 
 use crate::support::{Diary, INTERVAL, Raw, TIMEOUT, build, serve, settle};
@@ -185,4 +188,42 @@ async fn packets_that_nobody_may_send_close_the_connection_and_say_why() {
         }
     }
     assert!(ends.try_recv().is_err());
+}
+
+/// A parser that panics at the text `panic`.
+struct Panicking;
+
+impl Parser for Panicking {
+    fn encode(&self, packet: &Packet) -> Result<Encoded, EncodeError> {
+        DefaultParser.encode(packet)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(PanickingDecoder(DefaultParser.decoder()))
+    }
+}
+
+struct PanickingDecoder(Box<dyn Decoder>);
+
+impl Decoder for PanickingDecoder {
+    fn decode(&mut self, message: Message) -> Result<Option<Packet>, ParseError> {
+        assert_ne!(message.as_text(), Some("panic"));
+        self.0.decode(message)
+    }
+
+    fn pending_bytes(&self) -> usize {
+        self.0.pending_bytes()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_is_told_also_if_the_parser_panics() {
+    let diary = Diary::default();
+    let server = build(Server::builder().namespace("/", diary.of_ends()).parser(Panicking));
+    let mut client = Raw::join(&server).await;
+    client.send("panic").await;
+    client.closed().await;
+    settle().await;
+    assert_eq!(diary.lines(), ["forced close in []", "forced close in []"]);
+    assert!(server.of("/").sockets().is_empty());
 }
