@@ -11,7 +11,7 @@ use eio_socketio::{Auth, EmitError, Namespace, RawArgs, Server, Socket, Value};
 use tokio::net::TcpListener;
 
 async fn joined(socket: Socket, Auth(auth): Auth<Option<Value>>) -> Result<(), EmitError> {
-    let auth = auth.unwrap_or_else(|| Value::Object(Default::default()));
+    let auth = auth.unwrap_or_else(|| Value::Object(Box::default()));
     socket.emit("auth", auth)
 }
 

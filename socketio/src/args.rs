@@ -203,6 +203,7 @@ impl RawArgs {
     }
 
     /// Adds a string after the other arguments.
+    #[cfg(feature = "server")]
     pub(crate) fn push_string(&mut self, text: &str) {
         match &mut self.0 {
             Form::Json { list, .. } => {

@@ -1,9 +1,12 @@
 //! The targets of what is logged, for the filters of applications.
 
 /// The life of a server's sockets, and the errors of their handlers.
+#[cfg(feature = "server")]
 pub(crate) const SOCKET: &str = "eio_socketio::socket";
 /// The connections of a server.
+#[cfg(feature = "server")]
 pub(crate) const CONNECTION: &str = "eio_socketio::connection";
 /// A client's connection and its namespaces.
+#[cfg(feature = "client")]
 #[cfg(feature = "client")]
 pub(crate) const CLIENT: &str = "eio_socketio::client";

@@ -30,7 +30,7 @@ impl Drop for Running {
         if self.is_active {
             let mut state = self.shared.lock();
             state.runtime = None;
-            self.shared.ended(&mut state, Disconnect::new(DisconnectReason::ClientDisconnect));
+            self.shared.ended(&mut state, &Disconnect::new(DisconnectReason::ClientDisconnect));
         }
     }
 }
@@ -92,7 +92,7 @@ async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
             () = shared.task.notified() => {}
         }
     };
-    shared.ended(&mut shared.lock(), Disconnect::connection(end, error));
+    shared.ended(&mut shared.lock(), &Disconnect::connection(end, error));
     !closing.is_closed
 }
 
@@ -193,7 +193,7 @@ impl Shared {
     }
 
     /// Notes that the session has ended. Namespaces wait for the next one, unless the client does not reconnect.
-    fn ended(&self, state: &mut State, end: Disconnect) {
+    fn ended(&self, state: &mut State, end: &Disconnect) {
         state.session = None;
         state.is_stuck = false;
         let mut unsent: HashMap<u64, VecDeque<Outgoing>> = HashMap::new();

@@ -122,11 +122,7 @@ async fn the_connection_closes_when_the_last_namespace_is_left() {
         let emitter = other.emitter();
         drop(root);
         drop(other);
-        assert_eq!(
-            soon(emitter.emit_with_ack::<String>("who", ())).await.is_ok(),
-            true,
-            "an emitter keeps it"
-        );
+        assert!(soon(emitter.emit_with_ack::<String>("who", ())).await.is_ok(), "an emitter keeps it");
         drop(emitter);
         soon(async {
             while !server.engine().sessions().is_empty() {

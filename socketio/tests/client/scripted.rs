@@ -81,7 +81,7 @@ async fn a_server_that_does_not_answer_is_left_later() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         client.join("/").await
     };
-    let (slow, root) = soon(async { tokio::join!(slow, root) }).await;
+    let (slow, root) = Box::pin(soon(async { tokio::join!(slow, root) })).await;
     assert!(matches!(slow, Err(JoinError::Timeout)));
     let root = root.unwrap();
     root.emit("now", ()).unwrap();

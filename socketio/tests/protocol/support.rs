@@ -133,7 +133,7 @@ pub(crate) fn greeting() -> Namespace<Journal> {
 }
 
 async fn greet(socket: Socket, Auth(auth): Auth<Option<Value>>) -> Result<(), EmitError> {
-    socket.emit("auth", auth.unwrap_or_else(|| Value::Object(indexmap::IndexMap::default())))
+    socket.emit("auth", auth.unwrap_or_else(|| Value::Object(Box::default())))
 }
 
 /// Sets what the application of the suite does.
