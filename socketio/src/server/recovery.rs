@@ -1,8 +1,8 @@
 //! Recovery of the state of a connection: a client that was away for a short time gets its socket back, with what it has
 //! missed.
 //!
-//! Each packet that a client may miss carries an [offset](offset) as its last argument. The client hands the last one that
-//! it has seen back when it returns, with the identifier of its session, which only it knows. The [history](history) of the
+//! Each packet that a client may miss carries an [offset] as its last argument. The client hands the last one that
+//! it has seen back when it returns, with the identifier of its session, which only it knows. The [history] of the
 //! namespace then tells what was sent to it since. It claims a recovery only if that is complete.
 
 mod history;

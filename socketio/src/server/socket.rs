@@ -1,7 +1,9 @@
 //! A client in a namespace, from the application's point of view.
 
+mod life;
+
 use core::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytestring::ByteString;
 use eio_tokio::Sender;
@@ -16,7 +18,7 @@ use crate::server::acknowledgement::Acknowledgement;
 use crate::server::audience::Audience;
 use crate::server::disconnect::{Disconnect, Reason};
 use crate::server::link::Link;
-use crate::server::recovery::{Offset, Trail};
+use crate::server::recovery::Trail;
 use crate::server::rooms::{JoinError, Member};
 use crate::server::socket_id::SocketId;
 use crate::server::space::Space;
@@ -296,116 +298,6 @@ impl Socket {
     #[must_use]
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.lock().extensions.as_mut().and_then(|extensions| extensions.remove::<T>())
-    }
-}
-
-/// What the server does with a socket.
-impl Socket {
-    pub(crate) fn space(&self) -> &Arc<Space> {
-        &self.shared.space
-    }
-
-    pub(crate) fn link(&self) -> &Arc<Link> {
-        &self.shared.link
-    }
-
-    pub(crate) fn is_joining(&self) -> bool {
-        matches!(self.lock().phase, Phase::Joining)
-    }
-
-    /// Notes that the middlewares let the socket join. Returns `false` if it has ended meanwhile.
-    pub(crate) fn note_joined(&self, recovered: bool) -> bool {
-        let mut inner = self.lock();
-        if !matches!(inner.phase, Phase::Joining) {
-            return false;
-        }
-        inner.phase = Phase::Joined;
-        inner.recovered = recovered;
-        true
-    }
-
-    /// Ends the socket: nothing is sent to it any more, its answers fail, and it is in no room. Returns `false` if it had
-    /// ended before.
-    pub(crate) fn end_with(&self, reason: Reason, session: Option<eio_tokio::Disconnect>) -> bool {
-        let mut inner = self.lock();
-        if matches!(inner.phase, Phase::Ended { .. }) {
-            return false;
-        }
-        // A socket that has not joined tells nobody.
-        let told = matches!(inner.phase, Phase::Joining);
-        let is_recoverable = !told && reason.is_recoverable();
-        let end = Box::new(Disconnect { reason, session });
-        let unanswered = core::mem::take(&mut inner.acks);
-        inner.phase = Phase::Ended { end, rooms: Vec::new(), told };
-        drop(inner);
-        drop(unanswered);
-        let rooms = self.space().remove(self, is_recoverable);
-        self.link().server.exit(self.space());
-        if let Phase::Ended { rooms: kept, .. } = &mut self.lock().phase {
-            *kept = rooms;
-        }
-        true
-    }
-
-    /// Returns how the socket ended, once: to whoever tells the application.
-    pub(crate) fn take_end(&self) -> Option<Disconnect> {
-        match &mut self.lock().phase {
-            Phase::Ended { end, told, .. } => {
-                (!core::mem::replace(told, true)).then(|| Disconnect::clone(end))
-            }
-            _ => None,
-        }
-    }
-
-    /// Forgets the rooms that the socket was in.
-    pub(crate) fn forget_rooms(&self) {
-        if let Phase::Ended { rooms, .. } = &mut self.lock().phase {
-            *rooms = Vec::new();
-        }
-    }
-
-    /// Runs `code` on the answers that the socket waits for, unless it has ended.
-    pub(crate) fn with_acks<T>(&self, code: impl FnOnce(&mut Acks<RawArgs>) -> T) -> Option<T> {
-        let mut inner = self.lock();
-        matches!(inner.phase, Phase::Joined).then(|| code(&mut inner.acks))
-    }
-
-    pub(crate) fn extensions(&self) -> Option<Box<Extensions>> {
-        self.lock().extensions.clone()
-    }
-
-    /// Adds values to those that are stored.
-    pub(crate) fn add_extensions(&self, extensions: Option<Box<Extensions>>) {
-        if let Some(extensions) = extensions {
-            self.lock().extensions.get_or_insert_default().extend(*extensions);
-        }
-    }
-
-    pub(crate) fn set_extensions(&self, extensions: Option<Box<Extensions>>) {
-        self.lock().extensions = extensions;
-    }
-
-    pub(crate) fn trail(&self) -> Option<Trail> {
-        self.lock().trail.clone()
-    }
-
-    pub(crate) fn take_trail(&self) -> Option<Trail> {
-        self.lock().trail.take()
-    }
-
-    pub(crate) fn set_trail(&self, trail: Option<Trail>) {
-        self.lock().trail = trail;
-    }
-
-    /// Notes that an event was handed to the client's session.
-    pub(crate) fn note_sent(&self, offset: &Offset) {
-        if let Some(trail) = &self.lock().trail {
-            trail.sent(offset);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
