@@ -20,7 +20,7 @@ mod value;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
 #[doc(no_inline)]
-pub use {bytes, bytestring, eio_tokio as engine, http, indexmap, serde_json};
+pub use {bytes, bytestring, eio_core as core, eio_tokio as engine, http, indexmap, serde_json};
 
 pub use args::{Args, DecodeError, EncodeError, FromArgs, IntoArgs, RawArgs};
 pub use errors::{AckError, EmitError};

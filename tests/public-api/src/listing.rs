@@ -99,8 +99,12 @@ fn hidden_crates(text: &str, crate_name: &str) -> BTreeSet<String> {
     let reexported: BTreeSet<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix(&prefix))
-        // The core is re-exported under its short name.
-        .map(|name| if name == "core" { "eio_core" } else { name })
+        // Our crates are re-exported under short names.
+        .map(|name| match name {
+            "core" => "eio_core",
+            "engine" => "eio_tokio",
+            name => name,
+        })
         .collect();
     first_segments(text)
         .filter(|name| *name != crate_name && !KNOWN.contains(name) && !reexported.contains(name))
