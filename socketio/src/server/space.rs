@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytestring::ByteString;
 use eio_tokio::Broadcast;
 use http::Extensions;
-use tokio::time::Instant;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep_until};
 
 use crate::args::{EncodeError, RawArgs};
 use crate::errors::EmitError;
@@ -34,6 +36,8 @@ pub(crate) struct Space {
 struct Inner {
     rooms: Rooms<Socket>,
     history: Option<History<Kept, Encoded>>,
+    /// Whether a task drops what the history has kept for long enough.
+    is_tidied: bool,
 }
 
 /// What is kept of a socket whose client may come back, besides its rooms.
@@ -52,7 +56,7 @@ impl Space {
     ) -> Self {
         let history = recovery.map(History::new);
         let offsets = history.as_ref().map(History::offsets);
-        let inner = Inner { rooms: Rooms::new(max_rooms), history };
+        let inner = Inner { rooms: Rooms::new(max_rooms), history, is_tidied: false };
         Self { name, definition, parser, users: AtomicUsize::new(0), offsets, inner: Mutex::new(inner) }
     }
 
@@ -66,22 +70,27 @@ impl Space {
     }
 
     /// Sends an event to one socket.
-    pub(crate) fn emit_to(&self, socket: &Socket, name: ByteString, args: RawArgs) -> Result<(), EmitError> {
+    pub(crate) fn emit_to(
+        self: &Arc<Self>,
+        socket: &Socket,
+        name: ByteString,
+        args: RawArgs,
+    ) -> Result<(), EmitError> {
         let (offset, encoded) = self.event(name, args)?;
         let Some(offset) = offset else { return socket.link().send(encoded) };
         let mut inner = self.lock();
-        let sent = socket.link().send(encoded.clone());
+        // What the application is told not to be sent is not sent later.
+        socket.link().send(encoded.clone())?;
         let target = Target { rooms: vec![socket.id().as_str().into()], except: Vec::new() };
         inner.log(&offset, target, encoded);
-        if sent.is_ok() {
-            socket.note_sent(&offset);
-        }
-        sent
+        socket.note_sent(&offset);
+        self.tidy_later(&mut inner);
+        Ok(())
     }
 
     /// Sends an event to the addressed sockets by `send`.
     pub(crate) fn emit_to_all(
-        &self,
+        self: &Arc<Self>,
         target: &Target,
         name: ByteString,
         args: RawArgs,
@@ -99,6 +108,7 @@ impl Space {
         for socket in &sockets {
             socket.note_sent(&offset);
         }
+        self.tidy_later(&mut inner);
         Ok(broadcast)
     }
 
@@ -119,6 +129,10 @@ impl Space {
         socket.set_trail(trail);
         accept();
         inner.rooms.insert(socket.clone());
+        // One that has ended meanwhile was removed before it was added.
+        if !socket.is_connected() {
+            inner.rooms.remove(socket);
+        }
     }
 
     /// Adds the socket of a client that has come back, if everything that it has missed is known. `create` makes the socket,
@@ -150,13 +164,14 @@ impl Space {
     }
 
     /// Removes a socket that has ended. Returns the rooms that it was in. Keeps what its client needs if it may come back.
-    pub(crate) fn remove(&self, socket: &Socket, is_recoverable: bool) -> Vec<Arc<str>> {
+    pub(crate) fn remove(self: &Arc<Self>, socket: &Socket, is_recoverable: bool) -> Vec<Arc<str>> {
         let mut inner = self.lock();
         if let (Some(history), Some(trail)) = (&mut inner.history, socket.take_trail())
             && is_recoverable
         {
             let kept = Kept { id: socket.id().clone(), extensions: socket.extensions() };
             history.save(trail, kept, Instant::now());
+            self.tidy_later(&mut inner);
         }
         inner.rooms.remove(socket)
     }
@@ -197,12 +212,40 @@ impl Space {
         self.users.fetch_sub(1, Ordering::Relaxed) == 1
     }
 
+    /// Lets a task drop what the history has kept for long enough, as long as it keeps something.
+    fn tidy_later(self: &Arc<Self>, inner: &mut Inner) {
+        if inner.is_tidied {
+            return;
+        }
+        // Without a runtime, what is too old goes with the next event.
+        let (Ok(runtime), Some(mut due)) = (Handle::try_current(), inner.expire()) else { return };
+        inner.is_tidied = true;
+        let space = Arc::downgrade(self);
+        runtime.spawn(async move {
+            loop {
+                // Once a second is enough, however much there is.
+                sleep_until(due.max(Instant::now() + Duration::from_secs(1))).await;
+                let Some(space) = space.upgrade() else { return };
+                let mut inner = space.lock();
+                let Some(next) = inner.expire() else {
+                    inner.is_tidied = false;
+                    return;
+                };
+                due = next;
+            }
+        });
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
+    fn expire(&mut self) -> Option<Instant> {
+        self.history.as_mut()?.expire(Instant::now())
+    }
+
     fn log(&mut self, offset: &Offset, target: Target, encoded: Encoded) {
         if let Some(history) = &mut self.history {
             let length = encoded.byte_len();

@@ -9,5 +9,6 @@ mod disconnect;
 mod engine;
 mod events;
 mod packets;
+mod recovery;
 mod revision4;
 mod rooms;

@@ -59,7 +59,7 @@ impl<P> Log<P> {
         while let Some(oldest) = self.entries.front() {
             let is_old = now.saturating_duration_since(oldest.at) > self.max_age;
             if !is_old && self.entries.len() <= self.max_packets && self.bytes <= self.max_bytes {
-                due = oldest.at.checked_add(self.max_age);
+                due = oldest.at.checked_add(self.max_age.saturating_add(Duration::from_nanos(1)));
                 break;
             }
             self.bytes -= oldest.bytes;

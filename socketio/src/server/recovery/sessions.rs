@@ -59,12 +59,12 @@ impl<K> Sessions<K> {
     }
 
     /// Drops the sessions that are away for too long, and the oldest while there are too many. Returns when the oldest
-    /// that is left has been away for as long as is allowed.
+    /// that is left has been away for too long.
     pub(super) fn trim(&mut self, now: Instant) -> Option<Instant> {
         while let Some((_, &oldest)) = self.order.first_key_value() {
             let at = self.away.get(&oldest)?.at;
             if now.saturating_duration_since(at) <= self.max_age && self.away.len() <= self.limit {
-                return at.checked_add(self.max_age);
+                return at.checked_add(self.max_age.saturating_add(Duration::from_nanos(1)));
             }
             self.take(oldest);
         }

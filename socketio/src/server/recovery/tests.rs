@@ -345,11 +345,12 @@ fn an_idle_namespace_gives_its_memory_back_at_the_times_that_it_names() {
         world.trail = world.history.begin(room("me")).unwrap();
         world.leave();
     }
-    let start = world.now;
-    assert_eq!(world.history.expire(start), Some(start + seconds(60)));
-    assert_eq!(world.history.expire(start + seconds(61)), Some(start + seconds(120)));
+    let due = world.history.expire(world.now).unwrap();
+    assert_eq!(due, world.now + seconds(60) + Duration::from_nanos(1));
+    let later = world.history.expire(due).unwrap();
     assert_eq!(world.history.usage().1, (0, 0));
-    assert_eq!(world.history.expire(start + seconds(121)), None);
+    assert_eq!(later, world.now + seconds(120) + Duration::from_nanos(1));
+    assert_eq!(world.history.expire(later), None);
     assert_eq!(world.history.usage(), ((0, 0, 0), (0, 0)));
 }
 
