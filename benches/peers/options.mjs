@@ -42,6 +42,20 @@ export function serve(socket, sessions, event, send) {
   }
 }
 
+/** Does with the events of a Socket.IO server what the command line asks for. */
+export function serveEvents(io) {
+  if (tls) cannot("TLS is measured without Socket.IO");
+  io.on("connection", (socket) => {
+    if (values.app === "broadcast") {
+      socket.join("all");
+      socket.on("echo", (text) => io.to("all").emit("echo", text));
+    } else {
+      socket.on("echo", (text) => socket.emit("echo", text));
+      socket.on("ask", (text, acknowledge) => acknowledge(text));
+    }
+  });
+}
+
 /** Says where the server listens, and ends the program when standard input ends. */
 export function started(port) {
   console.log(`listening ${port}`);

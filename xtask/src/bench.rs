@@ -63,7 +63,7 @@ pub(crate) fn run(workspace: &Workspace, order: &Bench) -> Result<bool, String> 
     println!("Building and installing what takes part; the first time takes some minutes.");
     let (kit, missing, versions) = prepare(workspace, &plan, machine.cores)?;
     for (server, reason) in &missing {
-        println!("Without {}: {reason}. {SET_UP_LOG} says more.", server.title());
+        println!("Without {}: {reason}. {SET_UP_LOG} says more.", server.column());
     }
     println!("Measuring on {}", machine.sentence());
     let watch = Stopwatch::start();
@@ -82,7 +82,7 @@ pub(crate) fn run(workspace: &Workspace, order: &Bench) -> Result<bool, String> 
         println!("FAILED: {failure}");
     }
     for (server, reason) in &missing {
-        println!("FAILED: {}: {reason}", server.title());
+        println!("FAILED: {}: {reason}", server.column());
     }
     Ok(failures.is_empty() && missing.is_empty())
 }

@@ -233,7 +233,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "bench",
-        about: "every row of `cargo xtask bench` about our programs runs and yields its numbers, and the peer in Rust compiles",
+        about: "every row of `cargo xtask bench` about our programs runs and yields its numbers, and the peers in Rust compile",
         verb: Verb::Test,
         needs: &[TASKSET],
         limit_minutes: 10,

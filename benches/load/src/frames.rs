@@ -13,15 +13,34 @@ pub const PONG: [u8; 7] = [0x81, 0x81, KEY[0], KEY[1], KEY[2], KEY[3], b'3' ^ KE
 /// A close frame with the code 1000, as a client sends it.
 pub const CLOSE: [u8; 8] = [0x88, 0x82, KEY[0], KEY[1], KEY[2], KEY[3], 0x03 ^ KEY[0], 0xe8 ^ KEY[1]];
 
+/// A Socket.IO packet that joins the namespace `/`, as a client sends it.
+pub const JOIN: [u8; 8] = two_digits(*b"40");
+
+/// A Socket.IO packet that leaves the namespace `/`, as a client sends it.
+pub const LEAVE: [u8; 8] = two_digits(*b"41");
+
+/// A message of two characters, as a client sends it.
+const fn two_digits([first, second]: [u8; 2]) -> [u8; 8] {
+    [0x81, 0x82, KEY[0], KEY[1], KEY[2], KEY[3], first ^ KEY[0], second ^ KEY[1]]
+}
+
 /// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "Engine.IO has these two")]
+#[expect(clippy::exhaustive_enums, reason = "the command line names them")]
 pub enum Kind {
     /// Text, in ASCII.
     Text,
     /// Bytes.
     Binary,
+    /// The Socket.IO event `echo` with a string, in ASCII, that comes back as the same event.
+    Event,
+    /// The Socket.IO event `ask` with a string, in ASCII, that comes back as the event's acknowledgement.
+    AskingEvent,
 }
+
+/// The number of every event that asks for an acknowledgement. A client must draw a fresh one for each event that is under
+/// way; a server only repeats it.
+const ASKED: u32 = 17;
 
 /// A message as a client sends it, and as a server that echoes sends it back.
 #[derive(Clone, Debug)]
@@ -37,13 +56,22 @@ impl Message {
     /// Encodes a message of `size` bytes.
     #[must_use]
     pub fn new(kind: Kind, size: usize) -> Self {
-        let text = payload(size);
-        let message = match kind {
-            Kind::Text => WebSocketMessage::Text(&text),
-            Kind::Binary => WebSocketMessage::Binary(text.as_bytes()),
+        let letters = payload(size);
+        let (sent, reply) = match kind {
+            Kind::Text | Kind::Binary => (letters.clone(), letters),
+            Kind::Event => {
+                let event = format!(r#"2["echo","{letters}"]"#);
+                (event.clone(), event)
+            }
+            Kind::AskingEvent => {
+                (format!(r#"2{ASKED}["ask","{letters}"]"#), format!(r#"3{ASKED}["{letters}"]"#))
+            }
         };
-        let packet = Packet::message(message);
-        Self { sent: frame(&packet, Some(KEY)), reply: frame(&packet, None) }
+        let packet = |text| match kind {
+            Kind::Binary => Packet::message(WebSocketMessage::Binary(str::as_bytes(text))),
+            _ => Packet::message(WebSocketMessage::Text(text)),
+        };
+        Self { sent: frame(&packet(&sent), Some(KEY)), reply: frame(&packet(&reply), None) }
     }
 }
 
@@ -84,8 +112,23 @@ mod tests {
     }
 
     #[test]
+    fn an_event_comes_back_as_itself_and_one_that_asks_as_its_acknowledgement() {
+        let event = Message::new(Kind::Event, 3);
+        assert_eq!(event.reply, b"\x81\x1042[\"echo\",\"abc\"]");
+        assert_eq!(event.sent.len(), event.reply.len() + 4);
+        let asking = Message::new(Kind::AskingEvent, 3);
+        assert_eq!(asking.reply, b"\x81\x0b4317[\"abc\"]");
+        let text = br#"4217["ask","abc"]"#;
+        let unmasked: Vec<u8> =
+            asking.sent[6..].iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+        assert_eq!(unmasked, text);
+    }
+
+    #[test]
     fn the_constant_frames_are_what_the_core_writes() {
         assert_eq!(from_client(&Packet::PONG), PONG);
+        let digit = |digit| from_client(&Packet::message(WebSocketMessage::Text(digit)));
+        assert_eq!((digit("0"), digit("1")), (JOIN.to_vec(), LEAVE.to_vec()));
         let close = eio_core::ws::Close::new(eio_core::ws::CloseCode::NORMAL, "").unwrap();
         let mut out = [0; 16];
         let len = eio_core::ws::ControlFrame::Close(Some(close)).encode(Some(KEY), &mut out).unwrap();

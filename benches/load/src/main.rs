@@ -183,14 +183,21 @@ struct ServerOptions {
     /// The id of its process
     #[arg(long)]
     pid: u32,
-    /// The path of its Engine.IO endpoint
-    #[arg(long, default_value = "/engine.io/")]
-    path: String,
+    /// The path of its Engine.IO endpoint, if it is not /engine.io/, or /socket.io/ with --socketio
+    #[arg(long)]
+    path: Option<String>,
+    /// Speaks Socket.IO on WebSockets: each joins the namespace /, and messages are events
+    #[arg(long)]
+    socketio: bool,
 }
 
 impl ServerOptions {
     fn target(self) -> Target {
-        Target::new(self.port, self.path, Process::new(self.pid))
+        let path = if self.socketio { "/socket.io/" } else { "/engine.io/" };
+        let path = self.path.unwrap_or_else(|| path.to_owned());
+        let mut target = Target::new(self.port, path, Process::new(self.pid));
+        target.joins = self.socketio;
+        target
     }
 }
 
@@ -246,13 +253,21 @@ struct MessageOptions {
     #[arg(long, default_value_t = 20)]
     size: usize,
     /// Sends binary messages instead of text
-    #[arg(long)]
+    #[arg(long, conflicts_with = "socketio")]
     binary: bool,
+    /// Sends events that ask for an acknowledgement
+    #[arg(long, requires = "socketio")]
+    ack: bool,
 }
 
 impl MessageOptions {
-    fn kind(&self) -> Kind {
-        if self.binary { Kind::Binary } else { Kind::Text }
+    fn kind(&self, server: &ServerOptions) -> Kind {
+        match (server.socketio, self.ack) {
+            (true, true) => Kind::AskingEvent,
+            (true, false) => Kind::Event,
+            _ if self.binary => Kind::Binary,
+            _ => Kind::Text,
+        }
     }
 }
 
@@ -272,7 +287,7 @@ fn measure(command: Command) -> Result<Report> {
                 connections,
                 size: messages.size,
                 in_flight,
-                kind: messages.kind(),
+                kind: messages.kind(&server),
                 time: time.time(),
                 warm_up: time.warm_up(),
             };
@@ -284,7 +299,7 @@ fn measure(command: Command) -> Result<Report> {
             let options = latency::Options {
                 connections,
                 size: messages.size,
-                kind: messages.kind(),
+                kind: messages.kind(&server),
                 rate,
                 time: time.time(),
                 warm_up: time.warm_up(),

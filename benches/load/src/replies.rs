@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn replies_and_pings_are_counted_however_the_stream_is_cut() {
-        for kind in [Kind::Text, Kind::Binary] {
+        for kind in [Kind::Text, Kind::Binary, Kind::Event, Kind::AskingEvent] {
             let reply = Message::new(kind, 20).reply;
             let stream = [&reply[..], PING, PING, &reply, &reply, PING, &reply].concat();
             for first in 0..stream.len() {

@@ -21,13 +21,15 @@ pub struct Target {
     pub process: Process,
     /// How TLS is spoken with it, if it is.
     pub tls: Option<Arc<ClientConfig>>,
+    /// Whether each session joins the namespace `/` of Socket.IO once it is open.
+    pub joins: bool,
 }
 
 impl Target {
     /// Names the server that listens on a port of this machine.
     #[must_use]
     pub fn new(port: u16, path: String, process: Process) -> Self {
-        Self { address: (Ipv4Addr::LOCALHOST, port).into(), path, process, tls: None }
+        Self { address: (Ipv4Addr::LOCALHOST, port).into(), path, process, tls: None, joins: false }
     }
 
     /// Opens a connection that blocks, but for no longer than [`PATIENCE`], and sends small writes at once.

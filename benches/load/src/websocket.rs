@@ -12,6 +12,7 @@ use eio_core::ws::{Decoder, Item};
 
 use crate::clock;
 use crate::failure::{Failure, Result};
+use crate::frames::JOIN;
 use crate::target::Target;
 
 /// The longest answer to the opening of a WebSocket: its head, the open packet, and a ping.
@@ -43,7 +44,7 @@ pub struct Session {
     pub ping_timeout: Duration,
 }
 
-/// Opens a WebSocket and waits for its open packet.
+/// Opens a WebSocket, waits for its open packet, and joins a namespace if the [target](Target::joins) wants it.
 ///
 /// # Errors
 /// Fails if the server refuses it or keeps silent.
@@ -53,8 +54,8 @@ pub fn open(target: &Target) -> Result<Opened> {
     Ok(Opened { stream, at: clock::now(), session, rest })
 }
 
-/// Opens a WebSocket on a connection, and waits for its open packet. Returns what that says, and what has arrived behind
-/// it.
+/// Opens a WebSocket on a connection, waits for its open packet, and joins a namespace if the [target](Target::joins)
+/// wants it. Returns what the open packet says, and what has arrived behind all this.
 ///
 /// # Errors
 /// Fails if the server refuses it or keeps silent.
@@ -62,12 +63,24 @@ pub fn open_on(target: &Target, stream: &mut (impl Read + Write)) -> Result<(Ses
     let request = target.websocket_request(None);
     stream.write_all(&request).map_err(Failure::system("a request cannot be sent"))?;
     let mut received = Vec::with_capacity(512);
-    loop {
+    let (session, len) = loop {
         read_some(stream, &mut received)?;
-        if let Some((session, len)) = opening(&received)? {
-            return Ok((session, received.split_off(len)));
+        if let Some(opened) = opening(&received)? {
+            break opened;
         }
+    };
+    let mut rest = received.split_off(len);
+    if target.joins {
+        stream.write_all(&JOIN).map_err(Failure::system("a packet cannot be sent"))?;
+        let len = loop {
+            if let Some(len) = joined(&rest)? {
+                break len;
+            }
+            read_some(stream, &mut rest)?;
+        };
+        rest.drain(..len);
     }
+    Ok((session, rest))
 }
 
 /// Opens `count` WebSockets.
@@ -92,6 +105,25 @@ pub fn opening(received: &[u8]) -> Result<Option<(Session, usize)>> {
         Some(Item::Message(WebSocketMessage::Text(text))) => {
             let json = text.strip_prefix('0').ok_or_else(wrong)?;
             Ok(Some((Session::parse(json)?, head_len + decoded.consumed)))
+        }
+        // More of it comes.
+        Some(Item::Piece(_)) | None => Ok(None),
+        Some(_) => Err(wrong()),
+    }
+}
+
+/// Reads the packet with which the server lets a socket join the namespace `/`. Returns its length, or `None` if it is not
+/// complete.
+///
+/// # Errors
+/// Fails if the server refuses, or sends something else.
+pub fn joined(received: &[u8]) -> Result<Option<usize>> {
+    let mut frames = received.to_vec();
+    let wrong = || Failure::server("answered the request to join `/` with something else");
+    let decoded = Decoder::client(4096).decode(&mut frames).map_err(|_| wrong())?;
+    match decoded.item {
+        Some(Item::Message(WebSocketMessage::Text(text))) if text.starts_with(r#"40{"sid":""#) => {
+            Ok(Some(decoded.consumed))
         }
         // More of it comes.
         Some(Item::Piece(_)) | None => Ok(None),
@@ -168,6 +200,18 @@ mod tests {
         assert_eq!((session.sid.as_str(), consumed), ("abc", len));
         assert_eq!(session.ping_interval, Duration::from_secs(25));
         assert_eq!(session.ping_timeout, Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_socket_has_joined_with_the_last_byte_of_the_answer() {
+        let answer = b"\x81\x1040{\"sid\":\"abcd\"}\x81\x012";
+        let len = answer.len() - 3;
+        for short in 0..len {
+            assert_eq!(joined(&answer[..short]).unwrap(), None, "{short} of {len} bytes");
+        }
+        assert_eq!(joined(answer).unwrap(), Some(len));
+        let refused = joined(b"\x81\x1244{\"message\":\"no\"}").unwrap_err();
+        assert_eq!(refused.to_string(), "the server answered the request to join `/` with something else");
     }
 
     #[test]

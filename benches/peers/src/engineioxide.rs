@@ -2,6 +2,7 @@
 
 // The command line, the runtime, and the beginning and end are those of our own servers.
 #[path = "../../servers/src/lib.rs"]
+#[allow(dead_code, reason = "each peer needs a part of it")]
 mod harness;
 
 use std::collections::HashMap;

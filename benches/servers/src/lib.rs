@@ -62,6 +62,12 @@ impl Options {
         Duration::from_millis(self.ping_timeout)
     }
 
+    /// Returns whether TLS is asked for.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        !self.tls.is_empty()
+    }
+
     /// Returns what accepts TLS, if it is asked for.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use eio_load::report::Report;
 use eio_load::target::Target;
 
 const EIO: &str = env!("CARGO_BIN_EXE_bench-eio");
+const SOCKETIO: &str = env!("CARGO_BIN_EXE_bench-socketio");
 const BARE: &str = env!("CARGO_BIN_EXE_bench-bare");
 const PATH: &str = "/engine.io/";
 const SHORT: Duration = Duration::from_millis(10);
@@ -35,7 +36,10 @@ impl Server {
         let output = child.stdout.take().expect("its standard output is a pipe");
         BufReader::new(output).read_line(&mut line).expect("it says where it listens");
         let port = line.trim_end().strip_prefix("listening ").expect("a port").parse().expect("a port");
-        let target = Target::new(port, PATH.to_owned(), Process::new(child.id()));
+        let joins = program == SOCKETIO;
+        let path = if joins { "/socket.io/" } else { PATH };
+        let mut target = Target::new(port, path.to_owned(), Process::new(child.id()));
+        target.joins = joins;
         Self { child, target }
     }
 
@@ -118,6 +122,25 @@ fn a_broadcast_reaches_all_and_the_bare_loop_says_that_it_has_none() {
     assert_eq!(refused.status.code(), Some(2));
     let sentence = String::from_utf8(refused.stderr).expect("text");
     assert_eq!(sentence, "the bare loop has no list of its connections, and can only echo\n");
+}
+
+#[test]
+fn sockets_of_socketio_join_and_get_their_events_back_and_their_acknowledgements() {
+    for kind in [Kind::Event, Kind::AskingEvent] {
+        for (size, in_flight) in [(0, 1), (20, 16), (100_000, 2)] {
+            let report =
+                Server::measure(SOCKETIO, |target| echo::measure(target, &echo_of(size, in_flight, kind)));
+            assert!(report.figure("per_second").is_some_and(|rate| rate > 0.0), "{kind:?}, {size} bytes");
+        }
+    }
+    let churned = Server::measure(SOCKETIO, |target| churn::measure(target, 4, SHORT, SHORT));
+    assert!(churned.figure("server_cpu_us").is_some_and(|cost| cost > 0.0), "{churned:?}");
+    let memory = Server::measure(SOCKETIO, |target| memory::measure(target, 200));
+    assert!(memory.figure("bytes_each").is_some_and(|bytes| bytes > 500.0), "{memory:?}");
+
+    let server = Server::start(SOCKETIO, &["--app", "broadcast"]);
+    let report = broadcast::measure(&server.target, 50, 20, SHORT).expect("all in the room get it");
+    assert!(report.figure("until_all_us").is_some_and(|time| time > 0.0), "{report:?}");
 }
 
 #[test]

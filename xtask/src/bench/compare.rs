@@ -30,7 +30,7 @@ fn change(before: &Results, now: &Results, row: &Row, metric: &Metric) -> Option
     let is_better = (new.median > old.median) == (metric.better == Better::More);
     let values = match base {
         Some(base) => {
-            format!("{} × {}, before {}", spoken_ratio(&new), base.title(), spoken_ratio(&old))
+            format!("{} × {}, before {}", spoken_ratio(&new), row.title_of(base), spoken_ratio(&old))
         }
         None => format!("{} {}, before {}", spoken(new.median), metric.unit, spoken(old.median)),
     };

@@ -13,7 +13,7 @@ const COLUMNS: [Server; 5] = [Server::Bare, Server::Ours, Server::Engineioxide, 
 /// The table as Markdown. Each line's ratios are to its first number, which is shown itself.
 pub(crate) fn table(lines: &[Line]) -> String {
     let mut text = String::from("| |");
-    text.extend(COLUMNS.map(|server| format!(" {} |", server.title())));
+    text.extend(COLUMNS.map(|server| format!(" {} |", server.column())));
     let _ = writeln!(text, " better |\n|---|{}", "---|".repeat(COLUMNS.len() + 1));
     for (place, line) in lines.iter().enumerate() {
         let is_first = place.checked_sub(1).and_then(|before| lines.get(before));

@@ -72,8 +72,8 @@ impl Line {
                 Entry::Measured(_) | Entry::LeftOut => continue,
             };
             match reasons.iter_mut().find(|(_, known)| *known == reason) {
-                Some((servers, _)) => *servers = format!("{servers}, {}", server.title()),
-                None => reasons.push((server.title().to_owned(), reason)),
+                Some((servers, _)) => *servers = format!("{servers}, {}", self.row.title_of(*server)),
+                None => reasons.push((self.row.title_of(*server).to_owned(), reason)),
             }
         }
         reasons
@@ -86,7 +86,7 @@ impl Line {
             _ => None,
         });
         let sentence = |(server, (own, load)): (&Server, (f64, Option<f64>))| {
-            let own = format!("{} used {:.0} % of its core", server.title(), own * 100.0);
+            let own = format!("{} used {:.0} % of its core", self.row.title_of(*server), own * 100.0);
             match load {
                 Some(load) if load >= FULLY_BUSY => format!("{own}: the load was the limit"),
                 Some(load) => {

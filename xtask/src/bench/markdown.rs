@@ -17,8 +17,8 @@ pub(crate) fn render(results: &Results) -> String {
     let mut text = format!("# What a server costs\n\n{}\n\n## At a glance\n\n{glance}\n", intro(results));
     text.push_str("## Every number\n\n");
     text.push_str("| row | ");
-    text.extend(Server::ALL.map(|server| format!("{} | ", server.title())));
-    text.push_str("ours : bare loop | ours : engineioxide | goal | verdict |\n|---|");
+    text.extend(Server::ALL.map(|server| format!("{} | ", server.column())));
+    text.push_str("ours : bare loop | ours : engineioxide, socketioxide | goal | verdict |\n|---|");
     text.push_str(&"---|".repeat(Server::ALL.len() + 4));
     text.push('\n');
     for line in &lines {
@@ -58,7 +58,7 @@ fn table_line(line: &Line) -> String {
         }
         (verdict, _) => verdict.word().to_owned(),
     };
-    let _ = writeln!(text, "{} | {verdict} |", line.metric.goal_in_words());
+    let _ = writeln!(text, "{} | {verdict} |", line.row.goal_in_words(line.metric));
     text
 }
 

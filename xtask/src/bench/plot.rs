@@ -70,10 +70,10 @@ fn group(body: &mut String, line: &Line, top: f64) -> f64 {
         "<text x=\"20\" y=\"{:.1}\" class=\"small\">{} <tspan opacity=\"0.7\">(to {})</tspan></text>",
         middle + 4.0,
         escaped(&line.title()),
-        base.title()
+        line.row.title_of(base)
     );
     for (place, (server, ratio)) in (0u32..).zip(&shown) {
-        one_bar(body, *server, ratio, top + f64::from(place) * BAR);
+        one_bar(body, line, *server, ratio, top + f64::from(place) * BAR);
     }
     if let Goal::Times(times, Base::Server(of)) = line.metric.goal
         && of == base
@@ -104,7 +104,7 @@ fn better_is_more(line: &Line, ratio: f64) -> f64 {
     if line.metric.better == Better::More { ratio } else { 1.0 / ratio }
 }
 
-fn one_bar(body: &mut String, server: Server, ratio: &Summary, top: f64) {
+fn one_bar(body: &mut String, line: &Line, server: Server, ratio: &Summary, top: f64) {
     let (start, end) = (x_of(1.0), x_of(ratio.median));
     let (left, width) = (start.min(end), (end - start).abs());
     let middle = top + BAR / 2.0;
@@ -114,7 +114,7 @@ fn one_bar(body: &mut String, server: Server, ratio: &Summary, top: f64) {
          <title>{}: {}</title></rect>",
         server.name(),
         BAR - 2.0,
-        server.title(),
+        line.row.title_of(server),
         digits(ratio.median)
     );
     let _ = writeln!(
@@ -159,17 +159,17 @@ fn legend() -> String {
     let mut text =
         String::from("<text class=\"small\" x=\"20\" y=\"52\">right of the line is better</text>\n");
     for (place, server) in (0u32..).zip(Server::ALL.into_iter().filter(|server| *server != Server::Bare)) {
-        let x = 220.0 + f64::from(place) * 130.0;
+        let x = 220.0 + f64::from(place) * 180.0;
         let _ = writeln!(
             text,
             "<rect class=\"{}\" x=\"{x}\" y=\"43\" width=\"12\" height=\"10\"/>\
              <text class=\"small\" x=\"{}\" y=\"52\">{}</text>",
             server.name(),
             x + 18.0,
-            server.title()
+            server.column()
         );
     }
-    let x = 220.0 + 4.0 * 130.0;
+    let x = 220.0 + 4.0 * 180.0;
     let _ = writeln!(
         text,
         "<line class=\"goal\" x1=\"{x}\" x2=\"{x}\" y1=\"42\" y2=\"54\"/>\

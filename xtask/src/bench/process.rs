@@ -67,8 +67,9 @@ impl Machinery<'_> {
 
     /// The words that start a server for this task.
     fn server(&self, task: &Task, server: Server) -> Result<Vec<OsString>, Outcome> {
-        let words = self.kit.server(server);
-        let words = words.ok_or_else(|| Outcome::Failed(format!("there is no {}", server.title())))?;
+        let words = self.kit.server(server, task.row.protocol);
+        let title = task.row.title_of(server);
+        let words = words.ok_or_else(|| Outcome::Failed(format!("there is no {title}")))?;
         let mut words: Vec<OsString> = words.into_iter().map(PathBuf::into_os_string).collect();
         words.extend(server_options(task, &self.kit.certificate));
         Ok(words)

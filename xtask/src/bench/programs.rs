@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::bench::server::Server;
+use crate::bench::server::{Protocol, Server};
 use crate::install;
 use crate::job::{Job, Stop, command};
 use crate::parts::host::WORKSPACE_FEATURES;
@@ -13,16 +13,30 @@ use crate::programs::Programs;
 const PEERS: &str = "benches/peers";
 
 /// Our programs.
-const OWN: [&str; 4] = ["eio-load", "bench-eio", "bench-bare", "bench-client"];
+const OWN: [&str; 5] = ["eio-load", "bench-eio", "bench-socketio", "bench-bare", "bench-client"];
 
 /// The programs of a run.
 pub(crate) struct Kit {
     pub(crate) load: PathBuf,
     pub(crate) client: PathBuf,
-    /// Each server's program, and the script that it runs if it is an interpreter.
-    servers: Vec<(Server, PathBuf, Option<PathBuf>)>,
+    servers: Vec<Program>,
     /// A certificate and its key.
     pub(crate) certificate: (PathBuf, PathBuf),
+}
+
+/// How a server is started.
+struct Program {
+    server: Server,
+    protocol: Protocol,
+    path: PathBuf,
+    /// What it runs, if it is an interpreter.
+    script: Option<PathBuf>,
+}
+
+impl Program {
+    fn compiled(server: Server, protocol: Protocol, path: PathBuf) -> Self {
+        Self { server, protocol, path, script: None }
+    }
 }
 
 impl Kit {
@@ -44,7 +58,7 @@ impl Kit {
     }
 
     fn own(job: &mut Job<'_>, programs: &Programs) -> Result<Self, Stop> {
-        let [load, ours, bare, client] = OWN;
+        let [load, ours, socketio, bare, client] = OWN;
         let path = |name: &str| programs.path(name).map(PathBuf::from);
         let folder = job.workspace.target.join("bench");
         let broken = |error: std::io::Error| Stop::Failed(format!("{}: {error}", folder.display()));
@@ -52,7 +66,11 @@ impl Kit {
         let kit = Self {
             load: path(load)?,
             client: path(client)?,
-            servers: vec![(Server::Ours, path(ours)?, None), (Server::Bare, path(bare)?, None)],
+            servers: vec![
+                Program::compiled(Server::Ours, Protocol::EngineIo, path(ours)?),
+                Program::compiled(Server::Ours, Protocol::SocketIo, path(socketio)?),
+                Program::compiled(Server::Bare, Protocol::EngineIo, path(bare)?),
+            ],
             certificate: (folder.join("certificate.pem"), folder.join("key.pem")),
         };
         let (certificate, key) = &kit.certificate;
@@ -64,8 +82,8 @@ impl Kit {
     pub(crate) fn add_peers(&mut self, job: &mut Job<'_>, wanted: &[Server]) -> Vec<(Server, String)> {
         let mut missing = Vec::new();
         if wanted.contains(&Server::Engineioxide) {
-            match engineioxide(job) {
-                Ok(path) => self.servers.push((Server::Engineioxide, path, None)),
+            match in_rust(job) {
+                Ok(programs) => self.servers.extend(programs),
                 Err(stop) => missing.push((Server::Engineioxide, stop.sentence().to_owned())),
             }
         }
@@ -84,34 +102,49 @@ impl Kit {
     }
 
     /// The words that start a server.
-    pub(crate) fn server(&self, server: Server) -> Option<Vec<PathBuf>> {
-        let (_, program, script) = self.servers.iter().find(|(known, _, _)| *known == server)?;
-        Some(core::iter::once(program).chain(script).cloned().collect())
+    pub(crate) fn server(&self, server: Server, protocol: Protocol) -> Option<Vec<PathBuf>> {
+        let mut known = self.servers.iter();
+        let program = known.find(|known| known.server == server && known.protocol == protocol)?;
+        Some(core::iter::once(&program.path).chain(&program.script).cloned().collect())
     }
 }
 
 /// The servers in JavaScript, as they are installed in this folder.
-fn scripted(folder: &Path) -> [(Server, PathBuf, Option<PathBuf>); 2] {
-    let bun = folder.join("node_modules/bun/bin/bun.exe");
+fn scripted(folder: &Path) -> [Program; 4] {
+    let program = |server, protocol, path: &Path, script| {
+        let script = Some(folder.join(script));
+        Program { server, protocol, path: path.to_owned(), script }
+    };
+    let (bun, node) = (folder.join("node_modules/bun/bin/bun.exe"), Path::new("node"));
     [
-        (Server::Bun, bun, Some(folder.join("bun.ts"))),
-        (Server::Node, "node".into(), Some(folder.join("node.mjs"))),
+        program(Server::Bun, Protocol::EngineIo, &bun, "bun.ts"),
+        program(Server::Bun, Protocol::SocketIo, &bun, "socketio-bun.ts"),
+        program(Server::Node, Protocol::EngineIo, node, "node.mjs"),
+        program(Server::Node, Protocol::SocketIo, node, "socketio-node.mjs"),
     ]
 }
 
-/// Checks that the peer in Rust compiles: its harness is that of our own servers.
+/// Checks that the peers in Rust compile: their harness is that of our own servers.
 pub(crate) fn check_peers(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut check = engineioxide_by(job, "check");
+    let mut check = in_rust_by(job, "check");
     job.run(&mut check).map(drop)
 }
 
-fn engineioxide(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
-    let mut build = engineioxide_by(job, "build --profile dist");
-    Programs::build(job, &mut build)?.path("bench-engineioxide").map(PathBuf::from)
+fn in_rust(job: &mut Job<'_>) -> Result<[Program; 2], Stop> {
+    let mut build = in_rust_by(job, "build --profile dist");
+    let programs = Programs::build(job, &mut build)?;
+    let program = |protocol, name| {
+        let path = programs.path(name)?;
+        Ok(Program::compiled(Server::Engineioxide, protocol, path.into()))
+    };
+    Ok([
+        program(Protocol::EngineIo, "bench-engineioxide")?,
+        program(Protocol::SocketIo, "bench-socketioxide")?,
+    ])
 }
 
-/// Has a workspace and a lock file of its own, so that our licence checks and our dependencies know nothing of it.
-fn engineioxide_by(job: &Job<'_>, verb: &str) -> Command {
+/// Have a workspace and a lock file of their own, so that our licence checks and our dependencies know nothing of them.
+fn in_rust_by(job: &Job<'_>, verb: &str) -> Command {
     let mut cargo =
         command(&format!("cargo {verb} --locked --manifest-path {PEERS}/Cargo.toml --target-dir"));
     cargo.arg(job.workspace.target.join("peers"));

@@ -50,7 +50,7 @@ impl Progress {
         let Some(task) = tasks.get(place) else { return };
         let text = self.text(tasks, place, task);
         match self.output {
-            Output::Terminal => print!("\r\x1b[K{text}: {}", task.server.title()),
+            Output::Terminal => print!("\r\x1b[K{text}: {}", task.row.title_of(task.server)),
             Output::Log if self.last != Some((task.round, task.row.name)) => println!("{text}"),
             _ => {}
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::bench::machine::Machine;
+use crate::bench::rows;
 use crate::bench::server::Server;
 use crate::bench::statistics::Summary;
 
@@ -63,7 +64,8 @@ impl Results {
     /// What went wrong, each with its row and server.
     pub(crate) fn failures(&self) -> Vec<String> {
         let failures = self.cells.iter().flat_map(|((row, server), cell)| {
-            cell.failures.iter().map(move |failure| format!("{row}, {}: {failure}", server.title()))
+            let title = rows::named(row).map_or(server.column(), |row| row.title_of(*server));
+            cell.failures.iter().map(move |failure| format!("{row}, {title}: {failure}"))
         });
         failures.collect()
     }

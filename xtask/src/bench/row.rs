@@ -1,6 +1,6 @@
 //! What a row of the benchmark is: one measure, what it yields, and what is to be reached.
 
-use crate::bench::server::Server;
+use crate::bench::server::{Protocol, Server};
 
 /// One measure that every server takes, each in a process of its own.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +9,8 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// What is measured, for people.
     pub(crate) about: &'static str,
+    /// What the clients speak.
+    pub(crate) protocol: Protocol,
     /// What is started beside the server.
     pub(crate) with: With,
     /// The measure and its options, as the load generator knows them.
@@ -94,6 +96,7 @@ impl Row {
     pub(crate) const PLAIN: Self = Self {
         name: "",
         about: "",
+        protocol: Protocol::EngineIo,
         with: With::Load,
         load: "",
         server: "",
@@ -112,6 +115,24 @@ impl Row {
     /// Why this server cannot take part, if it cannot.
     pub(crate) fn absence(&self, server: Server) -> Option<&'static str> {
         self.absent.iter().find(|(absent, _)| *absent == server).map(|(_, reason)| *reason)
+    }
+
+    /// A server's name for people.
+    pub(crate) fn title_of(&self, server: Server) -> &'static str {
+        server.title(self.protocol)
+    }
+
+    /// How a goal is written: `≥ 0.85 × bare loop`.
+    pub(crate) fn goal_in_words(&self, metric: &Metric) -> String {
+        let sign = if metric.better == Better::More { '≥' } else { '≤' };
+        match metric.goal {
+            Goal::Shown => "–".to_owned(),
+            Goal::Absolute(limit) => format!("{sign} {} {}", super::number::spoken(limit), metric.unit),
+            Goal::Times(times, Base::Server(server)) => {
+                format!("{sign} {times} × {}", self.title_of(server))
+            }
+            Goal::Times(times, Base::Row(row)) => format!("{sign} {times} × {row}"),
+        }
     }
 
     /// The rows whose numbers this row needs in the same round.
@@ -146,16 +167,5 @@ impl Metric {
     /// The same with another number printed beside it.
     pub(crate) const fn beside(self, key: &'static str, unit: &'static str) -> Self {
         Self { beside: Some((key, unit)), ..self }
-    }
-
-    /// How a goal is written: `≥ 0.85 × bare loop`.
-    pub(crate) fn goal_in_words(&self) -> String {
-        let sign = if self.better == Better::More { '≥' } else { '≤' };
-        match self.goal {
-            Goal::Shown => "–".to_owned(),
-            Goal::Absolute(limit) => format!("{sign} {} {}", super::number::spoken(limit), self.unit),
-            Goal::Times(times, Base::Server(server)) => format!("{sign} {times} × {}", server.title()),
-            Goal::Times(times, Base::Row(row)) => format!("{sign} {times} × {row}"),
-        }
     }
 }

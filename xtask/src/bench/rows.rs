@@ -3,15 +3,18 @@
 //! A goal is one of ours. It is compared within a round, because a machine is not equally fast all the time.
 
 use crate::bench::row::{Base, Goal, Metric, Row, With};
-use crate::bench::server::Server;
+use crate::bench::server::{Protocol, Server};
 
 const BARE: Base = Base::Server(Server::Bare);
 const ENGINEIOXIDE: Base = Base::Server(Server::Engineioxide);
+/// What a row of Socket.IO finds under the same name.
+const SOCKETIOXIDE: Base = ENGINEIOXIDE;
 
 /// Seconds of a rate, in a full run. The warm-up comes on top.
 const RATE: Option<f64> = Some(0.3);
 
 const NO_POLLING: &[(Server, &str)] = &[(Server::Bare, "the bare loop speaks WebSocket only")];
+const NO_SOCKETIO: &[(Server, &str)] = &[(Server::Bare, "the bare loop knows no Socket.IO")];
 const ONLY_OURS: &[(Server, &str)] = &[
     (Server::Bare, "the row is about our server alone"),
     (Server::Engineioxide, "the row is about our server alone"),
@@ -39,6 +42,17 @@ const ECHO: Row = Row { metrics: &[messages(Goal::Shown)], ..RATED };
 /// A row of idle WebSockets with frequent heartbeats.
 const HEARTBEATS: Row =
     Row { seconds: Some(1.0), heartbeat: Some((500, 20_000)), warms_up: false, ..Row::PLAIN };
+
+/// A row of sockets that have joined the namespace `/` of a Socket.IO server.
+const SOCKETS: Row = Row { protocol: Protocol::SocketIo, absent: NO_SOCKETIO, ..Row::PLAIN };
+
+/// A row of Socket.IO events that come back.
+const EVENTS: Row = Row {
+    protocol: Protocol::SocketIo,
+    absent: NO_SOCKETIO,
+    metrics: &[Metric::rate("events a second", "ev/s", Goal::Times(1.0, SOCKETIOXIDE))],
+    ..RATED
+};
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -297,6 +311,67 @@ pub(crate) const ROWS: &[Row] = &[
         ..Row::PLAIN
     },
     Row {
+        name: "socketio-memory",
+        about: "Socket.IO: 5,000 idle sockets",
+        load: "memory --socketio --connections 5000",
+        metrics: &[
+            held(Goal::Times(1.0, SOCKETIOXIDE)),
+            Metric::cost("open_cpu_us", "CPU to open one and to let it join", "µs", Goal::Shown),
+        ],
+        is_slow: true,
+        ..SOCKETS
+    },
+    Row {
+        name: "socketio-ack-20x1",
+        about: "Socket.IO: acknowledged events of 20 B, 100 sockets, 1 in flight",
+        load: "echo --socketio --ack --connections 100 --size 20 --in-flight 1",
+        ..EVENTS
+    },
+    Row {
+        name: "socketio-ack-20x16",
+        about: "Socket.IO: acknowledged events of 20 B, 100 sockets, 16 in flight",
+        load: "echo --socketio --ack --connections 100 --size 20 --in-flight 16",
+        ..EVENTS
+    },
+    Row {
+        name: "socketio-echo-20x1",
+        about: "Socket.IO: echo of events of 20 B, 100 sockets, 1 in flight",
+        load: "echo --socketio --connections 100 --size 20 --in-flight 1",
+        in_quick: false,
+        ..EVENTS
+    },
+    Row {
+        name: "socketio-echo-20x16",
+        about: "Socket.IO: echo of events of 20 B, 100 sockets, 16 in flight",
+        load: "echo --socketio --connections 100 --size 20 --in-flight 16",
+        in_quick: false,
+        ..EVENTS
+    },
+    Row {
+        name: "socketio-broadcast",
+        about: "Socket.IO: one event to a room of 1,000 sockets",
+        load: "broadcast --socketio --connections 1000",
+        server: "--app broadcast",
+        seconds: RATE,
+        warms_up: false,
+        metrics: &[
+            Metric::rate("deliveries a second", "/s", Goal::Times(1.0, SOCKETIOXIDE)),
+            Metric::cost("until_all_us", "until all have it", "µs", Goal::Shown),
+        ],
+        is_slow: true,
+        ..SOCKETS
+    },
+    Row {
+        name: "socketio-churn",
+        about: "Socket.IO: sockets that connect, join, leave and close, 32 at a time",
+        load: "churn --socketio --connections 32",
+        metrics: &[Metric::cost("server_cpu_us", "CPU each", "µs", Goal::Times(1.0, SOCKETIOXIDE))
+            .beside("per_second", "/s")],
+        seconds: RATE,
+        busy: Some("server_busy"),
+        ..SOCKETS
+    },
+    Row {
         name: "client",
         about: "our client: echo of 20 B, 100 connections, 16 in flight",
         with: With::Client,
@@ -358,6 +433,14 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_socketio_ask_socketio_servers_for_it() {
+        for row in ROWS {
+            let asks = row.load.split_whitespace().any(|word| word == "--socketio");
+            assert_eq!(asks, row.protocol == Protocol::SocketIo, "{}", row.name);
+        }
+    }
+
+    #[test]
     fn what_a_row_needs_runs_before_it() {
         for (place, row) in ROWS.iter().enumerate() {
             for needed in row.prerequisites() {
@@ -370,7 +453,7 @@ mod tests {
     fn what_a_goal_compares_with_is_measured() {
         for row in ROWS {
             for server in Server::ALL.into_iter().filter(|server| row.is_goal_against(*server)) {
-                assert!(row.absence(server).is_none(), "{}: {}", row.name, server.title());
+                assert!(row.absence(server).is_none(), "{}: {}", row.name, row.title_of(server));
             }
             for metric in row.metrics {
                 let Goal::Times(_, Base::Row(base)) = metric.goal else { continue };

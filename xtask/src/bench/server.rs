@@ -1,17 +1,25 @@
 //! The servers that are measured.
 
+/// What the clients of a row speak, and so which program of a project serves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    EngineIo,
+    /// Socket.IO on Engine.IO.
+    SocketIo,
+}
+
 /// One server. The order is the one of the table's columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Server {
-    /// Our library, behind a handler of a few lines.
+    /// Our libraries, behind handlers of a few lines.
     Ours,
     /// A loop on tokio's sockets that knows one upgrade request and echoes frames: what the machine gives.
     Bare,
-    /// engineioxide, the other server in Rust.
+    /// engineioxide, the other server in Rust, and socketioxide on top of it.
     Engineioxide,
-    /// `@socket.io/bun-engine` on Bun.
+    /// `@socket.io/bun-engine` on Bun, and `socket.io` on top of it.
     Bun,
-    /// `engine.io` on Node, the reference.
+    /// `engine.io` on Node, the reference, and `socket.io` on top of it.
     Node,
 }
 
@@ -32,11 +40,20 @@ impl Server {
         }
     }
 
-    /// Its name for people.
-    pub(crate) fn title(self) -> &'static str {
+    /// The head of its column, for people.
+    pub(crate) fn column(self) -> &'static str {
+        match self {
+            Self::Engineioxide => "engineioxide, socketioxide",
+            _ => self.title(Protocol::EngineIo),
+        }
+    }
+
+    /// Its name for people, where it serves this protocol.
+    pub(crate) fn title(self, protocol: Protocol) -> &'static str {
         match self {
             Self::Ours => "ours",
             Self::Bare => "bare loop",
+            Self::Engineioxide if protocol == Protocol::SocketIo => "socketioxide",
             Self::Engineioxide => "engineioxide",
             Self::Bun => "Bun",
             Self::Node => "Node",

@@ -37,7 +37,7 @@ fn block(text: &mut String, line: &Line) {
         let _ = writeln!(
             text,
             "  goal {}: {}{}",
-            line.metric.goal_in_words(),
+            line.row.goal_in_words(line.metric),
             counted.unwrap_or_default(),
             line.verdict.word()
         );
@@ -61,11 +61,12 @@ fn server_line(line: &Line, server: Server, measured: &Measured) -> String {
         (Some((_, unit)), Some(number)) => format!("{} {unit}", spoken(number)),
         _ => String::new(),
     };
-    let mut text = format!("{:13} {value:24} {beside:20}", server.title());
+    let mut text = format!("{:13} {value:24} {beside:20}", line.row.title_of(server));
     for (ratio, base) in
         [(&measured.to_bare, Server::Bare), (&measured.to_engineioxide, Server::Engineioxide)]
     {
-        let spoken = ratio.as_ref().map(|ratio| format!("{} × {}", spoken_ratio(ratio), base.title()));
+        let spoken =
+            ratio.as_ref().map(|ratio| format!("{} × {}", spoken_ratio(ratio), line.row.title_of(base)));
         let _ = write!(text, " {:32}", spoken.unwrap_or_default());
     }
     text

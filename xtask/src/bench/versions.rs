@@ -17,8 +17,9 @@ pub(crate) fn collect(job: &mut Job<'_>) -> BTreeMap<String, String> {
     }
     let peers = job.workspace.root.join("benches/peers");
     let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-    if let Some(version) = locked(&read(&peers.join("Cargo.lock")), "engineioxide") {
-        versions.insert("engineioxide".to_owned(), version);
+    let lock = read(&peers.join("Cargo.lock"));
+    for name in ["engineioxide", "socketioxide"] {
+        versions.extend(locked(&lock, name).map(|version| (name.to_owned(), version)));
     }
     versions.extend(wanted(&read(&peers.join("package.json"))));
     versions

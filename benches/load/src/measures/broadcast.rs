@@ -16,7 +16,12 @@ use crate::traffic::Traffic;
 /// # Errors
 /// Fails if a receiver gets something else, or nothing.
 pub fn measure(target: &Target, connections: usize, size: usize, time: Duration) -> Result<Report> {
-    let mut traffic = Traffic::open(target, connections, Kind::Text, size, 1)?;
+    let kind = if target.joins { Kind::Event } else { Kind::Text };
+    let mut traffic = Traffic::open(target, connections, kind, size, 1)?;
+    if target.joins {
+        // The server's application learns of a socket after its client does, and puts it into a room then.
+        target.process.wait_until_quiet()?;
+    }
     // The first one grows the server's memory.
     round(&mut traffic)?;
     let mut times = Observations::default();

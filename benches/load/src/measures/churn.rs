@@ -8,14 +8,14 @@ use mio::net::TcpStream;
 
 use crate::clock::{self, PATIENCE};
 use crate::failure::{Failure, Result};
-use crate::frames::CLOSE;
+use crate::frames::{CLOSE, JOIN, LEAVE};
 use crate::reactor::{self, Input, READ, Reactor};
 use crate::report::{Moment, Report};
 use crate::target::Target;
 use crate::websocket;
 
 /// Opens and closes WebSockets on `connections` connections at once, each with a closing handshake, for `time` after
-/// `warm_up`.
+/// `warm_up`. If the [target](Target::joins) wants it, each joins a namespace and leaves it.
 ///
 /// # Errors
 /// Fails if a WebSocket is refused, or closed in another way.
@@ -62,8 +62,10 @@ struct Slot {
 enum Step {
     /// For the connection, to send the request.
     Connecting,
-    /// For the open packet, to send the close frame.
+    /// For the open packet, to join a namespace or to send the close frame.
     Opening,
+    /// For the answer that lets it join, which began after this many bytes.
+    Joining(usize),
     /// For the server's close frame and the end of the connection, which began after this many bytes.
     Closing(usize),
 }
@@ -102,7 +104,8 @@ impl Churn<'_> {
     fn turn(&mut self) -> Result<()> {
         let ready: Vec<usize> = self.reactor.wait(Duration::from_millis(100))?.collect();
         for index in ready {
-            if self.slots[index].go_on(&self.request, &mut self.buffer)? {
+            let joins = self.target.joins;
+            if self.slots[index].go_on(&self.request, joins, &mut self.buffer)? {
                 self.closed += 1;
                 self.slots[index] = self.open(index)?;
             }
@@ -113,7 +116,7 @@ impl Churn<'_> {
 
 impl Slot {
     /// Takes the WebSocket as far as it gets. Returns whether it has been closed.
-    fn go_on(&mut self, request: &[u8], buffer: &mut [u8]) -> Result<bool> {
+    fn go_on(&mut self, request: &[u8], joins: bool, buffer: &mut [u8]) -> Result<bool> {
         if self.step == Step::Connecting {
             self.request(request)?;
         }
@@ -121,7 +124,7 @@ impl Slot {
             match reactor::read(&mut self.stream, buffer)? {
                 Input::All(0) => return Ok(false),
                 Input::Some(len) | Input::All(len) => {
-                    self.take(&buffer[..len])?;
+                    self.take(&buffer[..len], joins)?;
                     // The server closes nothing before it has the close frame, which has just been sent.
                     if self.step == Step::Closing(self.received.len()) {
                         return Ok(false);
@@ -143,14 +146,25 @@ impl Slot {
         Ok(())
     }
 
-    /// Takes bytes that have arrived. Answers the open packet with a close frame.
-    fn take(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Takes bytes that have arrived. Answers the open packet with a close frame, or joins a namespace before that.
+    fn take(&mut self, bytes: &[u8], joins: bool) -> Result<()> {
         self.received.extend_from_slice(bytes);
         if self.step == Step::Opening
             && let Some((_, len)) = websocket::opening(&self.received)?
         {
-            self.send(&CLOSE)?;
-            self.step = Step::Closing(len);
+            if joins {
+                self.send(&JOIN)?;
+                self.step = Step::Joining(len);
+            } else {
+                self.send(&CLOSE)?;
+                self.step = Step::Closing(len);
+            }
+        }
+        if let Step::Joining(at) = self.step
+            && let Some(len) = websocket::joined(&self.received[at..])?
+        {
+            self.send(&[LEAVE, CLOSE].concat())?;
+            self.step = Step::Closing(at + len);
         }
         Ok(())
     }
