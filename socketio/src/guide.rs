@@ -8,9 +8,13 @@
 //! |---|---|
 //! | move a gateway from Node or NestJS | [`from_node`] |
 //! | know what happens when a client vanishes | [`disconnects`] |
+//! | read the log | [`logs`] |
 
 #[doc = include_str!("guide/disconnects.md")]
 pub mod disconnects {}
+
+#[doc = include_str!("guide/logs.md")]
+pub mod logs {}
 
 #[doc = include_str!("guide/from_node.md")]
 pub mod from_node {}

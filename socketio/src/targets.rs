@@ -10,3 +10,13 @@ pub(crate) const CONNECTION: &str = "eio_socketio::connection";
 #[cfg(feature = "client")]
 #[cfg(feature = "client")]
 pub(crate) const CLIENT: &str = "eio_socketio::client";
+
+/// How much of a name that a client made up is logged, in bytes.
+#[cfg(feature = "server")]
+const MAX_SHOWN: usize = 64;
+
+/// Returns the part of a client's name that is logged.
+#[cfg(feature = "server")]
+pub(crate) fn shown(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MAX_SHOWN)]
+}

@@ -218,7 +218,7 @@ fn without_parameters(listing: &str) -> String {
 
 #[test]
 fn every_name_of_eio_on_the_page_for_other_libraries_exists() {
-    let listings = ["eio-core", "eio-embassy", "eio-tokio"]
+    let listings = ["eio-core", "eio-embassy", "eio-socketio", "eio-tokio"]
         .map(|package| without_parameters(&read(&format!("docs/public-api/{package}.txt"))))
         .concat();
     let of_name = |sign: char| sign.is_alphanumeric() || sign == '_' || sign == ':';
@@ -274,16 +274,16 @@ fn arguments(rest: &str) -> &str {
 /// A line of the log: its target, its level and its words.
 type LogLine = (String, String, String);
 
-/// What the tokio adapter logs.
-fn logged() -> BTreeSet<LogLine> {
-    let targets = read("std-adapter/src/wire/targets.rs");
+/// What a crate logs, whose targets are in this file of its sources.
+fn logged(folder: &str, targets: &str) -> BTreeSet<LogLine> {
+    let targets = read(&format!("{folder}/src/{targets}"));
     let target = |arguments: &str| {
         let name = arguments.split("target: targets::").nth(1)?.split(',').next()?;
         let value = targets.split(&format!("const {name}: &str = \"")).nth(1)?.split('"').next()?;
         Some(value.to_owned())
     };
     let mut lines = BTreeSet::new();
-    for path in files(&Path::new(ROOT).join("std-adapter/src"), ".rs") {
+    for path in files(&Path::new(ROOT).join(folder).join("src"), ".rs") {
         let source = fs::read_to_string(&path).unwrap();
         let levels = ["error", "warn", "info", "debug", "trace"];
         let macros = levels.map(|level| (level, format!("tracing::{level}!("))).into_iter();
@@ -305,22 +305,27 @@ fn logged() -> BTreeSet<LogLine> {
 
 #[test]
 fn every_log_line_is_in_the_guides_table_with_its_target_and_level() {
-    let chapter = read("std-adapter/src/guide/logs.md");
-    let mut documented = BTreeSet::new();
-    let mut target = String::new();
-    for row in chapter.lines().filter_map(|line| line.strip_prefix("| ")) {
-        let cells: Vec<_> = row.split('|').map(str::trim).collect();
-        let [first, level, words, ..] = cells[..] else { continue };
-        if first.starts_with("`eio_tokio::") {
-            first.trim_matches('`').clone_into(&mut target);
+    for (folder, targets, at_least) in
+        [("std-adapter", "wire/targets.rs", 30), ("socketio", "targets.rs", 10)]
+    {
+        let chapter = read(&format!("{folder}/src/guide/logs.md"));
+        let mut documented = BTreeSet::new();
+        let mut target = String::new();
+        for row in chapter.lines().filter_map(|line| line.strip_prefix("| ")) {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            let [first, level, words, ..] = cells[..] else { continue };
+            if first.starts_with("`eio_") {
+                first.trim_matches('`').clone_into(&mut target);
+            }
+            if ["error", "warn", "info", "debug", "trace"].contains(&level) {
+                documented
+                    .extend(code(words).map(|words| (target.clone(), level.to_owned(), words.to_owned())));
+            }
         }
-        if ["error", "warn", "info", "debug", "trace"].contains(&level) {
-            documented.extend(code(words).map(|words| (target.clone(), level.to_owned(), words.to_owned())));
-        }
+        let logged = logged(folder, targets);
+        assert!(logged.len() >= at_least, "{logged:?}");
+        let missing: Vec<_> = logged.difference(&documented).collect();
+        let invented: Vec<_> = documented.difference(&logged).collect();
+        assert!(missing.is_empty() && invented.is_empty(), "missing: {missing:?}; invented: {invented:?}");
     }
-    let logged = logged();
-    assert!(logged.len() >= 30, "{logged:?}");
-    let missing: Vec<_> = logged.difference(&documented).collect();
-    let invented: Vec<_> = documented.difference(&logged).collect();
-    assert!(missing.is_empty() && invented.is_empty(), "missing: {missing:?}; invented: {invented:?}");
 }

@@ -72,7 +72,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// Adds all namespaces whose names `accepts` accepts, and that were not added by name. The first function that accepts
     /// a name decides. Such a namespace exists while it has sockets.
     ///
-    /// The function is called with names that clients make up, before any middleware.
+    /// The function is called with names that clients make up, of at most 256 bytes, before any middleware.
     #[must_use]
     pub fn namespace_matching(
         mut self,

@@ -256,7 +256,7 @@ impl<S> FromContext<S> for Disconnect {
 }
 
 /// Extracts the data with which the client joined the namespace: `auth` in socket.io-client. A client that sent none reads
-/// as null.
+/// as null. A client that sends more than 64 KiB is refused, because the data stays as long as the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an extractor is made to be taken apart")]
 pub struct Auth<T>(pub T);

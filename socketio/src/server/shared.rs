@@ -40,6 +40,9 @@ pub(crate) struct Shared {
     next_ack: AtomicU64,
 }
 
+/// How long the name of a namespace of a pattern may be, in bytes.
+const MAX_NAME: usize = 256;
+
 /// The namespaces whose names a function accepts.
 pub(crate) struct Pattern {
     pub(crate) accepts: Box<dyn Fn(&str) -> bool + Send + Sync>,
@@ -104,6 +107,9 @@ impl Shared {
             return Some(Arc::clone(space));
         }
         drop(spaces);
+        if name.len() > MAX_NAME {
+            return None;
+        }
         // Code of the application, which may take its time or panic.
         let accepts = |pattern: &&Pattern| {
             std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| (pattern.accepts)(name)))

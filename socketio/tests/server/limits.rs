@@ -55,6 +55,19 @@ async fn a_client_may_join_as_many_namespaces_as_the_server_allows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_may_not_fill_the_memory_with_names_and_auth_data() {
+    let server = build(Server::builder().namespace_matching(|_| true, Namespace::new()));
+    let mut client = Raw::open(&server).await;
+    let (long, longer) = ("n".repeat(255), "n".repeat(256));
+    client.send(&format!("0/{longer},")).await;
+    client.expect(&format!("4/{longer},{{\"message\":\"Invalid namespace\"}}")).await;
+    client.send(&format!("0/auth,{{\"a\":\"{}\"}}", "x".repeat(64 * 1024))).await;
+    client.expect("4/auth,{\"message\":\"Auth data too large\"}").await;
+    client.send(&format!("0/{long},{{\"a\":\"{}\"}}", "x".repeat(60 * 1024))).await;
+    assert!(client.next().await.starts_with(&format!("0/{long},{{\"sid\":")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_namespace_of_a_pattern_exists_while_it_has_sockets() {
     let server = build(Server::builder().namespace_matching(|_| true, Namespace::new()));
     let mut client = Raw::open(&server).await;

@@ -13,7 +13,7 @@ use crate::server::handler::{Erased, HandlerError, Replied};
 use crate::server::refusal::Refusal;
 use crate::server::running::{Done, Outcome, Task, Work, guarded, message};
 use crate::server::socket::Socket;
-use crate::targets;
+use crate::targets::{self, shown};
 
 impl Connection {
     /// Calls a handler, and goes on with what follows if it does not have to wait.
@@ -199,7 +199,7 @@ fn report(socket: &Socket, task: &Task, error: &HandlerError) {
         target: targets::SOCKET,
         socket = %socket.id(),
         namespace = %socket.namespace(),
-        event = ?event,
+        event = ?shown(event),
         %error,
         "a handler failed"
     );

@@ -16,7 +16,10 @@ use crate::server::running::Task;
 use crate::server::socket::Socket;
 use crate::server::socket_id::SocketId;
 use crate::server::space::Kept;
-use crate::targets;
+use crate::targets::{self, shown};
+
+/// How many bytes of auth data a client may join with.
+const MAX_AUTH: usize = 64 * 1024;
 
 impl Connection {
     /// Opens `/` for a client of Socket.IO 2, which does not ask for it.
@@ -106,7 +109,7 @@ impl Connection {
                 target: targets::SOCKET,
                 socket = %socket.id(),
                 namespace = %space.name(),
-                event = ?name,
+                event = ?shown(&name),
                 "an event has no handler"
             );
             return;
@@ -120,6 +123,11 @@ impl Connection {
     fn join(&mut self, namespace: ByteString, auth: RawArgs, cx: &mut Context<'_>) {
         if self.sockets.len() >= self.link.server.max_namespaces {
             self.refuse(namespace, &Refusal::new("Too many namespaces"));
+            return;
+        }
+        // It stays as long as the socket.
+        if auth.byte_len() > MAX_AUTH {
+            self.refuse(namespace, &Refusal::new("Auth data too large"));
             return;
         }
         let Some(space) = self.link.server.enter(&namespace) else {
