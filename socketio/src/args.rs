@@ -203,7 +203,7 @@ impl RawArgs {
     }
 
     /// Adds a string after the other arguments.
-    #[cfg(feature = "server")]
+    #[cfg(any(test, feature = "server"))]
     pub(crate) fn push_string(&mut self, text: &str) {
         match &mut self.0 {
             Form::Json { list, .. } => {
@@ -225,8 +225,9 @@ impl RawArgs {
 /// - [`Args`] of a tuple, or of another sequence, is one argument for each of its members.
 /// - [`RawArgs`] are what they are.
 ///
-/// Bytes that the value serializes as bytes travel as attachments, however deep they are: those of [`Binary`](crate::Binary), of
-/// `bytes::Bytes` with its feature `serde`, and of the crate `serde_bytes`. A plain `Vec<u8>` is a list of numbers.
+/// Bytes that the value serializes as bytes travel as attachments, however deep they are: those of
+/// [`Binary`](crate::Binary), of `bytes::Bytes` with its feature `serde`, and of the crate `serde_bytes`. A plain
+/// `Vec<u8>` is a list of numbers.
 pub trait IntoArgs {
     /// Writes the arguments.
     ///
