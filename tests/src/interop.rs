@@ -25,7 +25,7 @@ pub use messages::{from_json, to_json};
 pub use our_client::OurClient;
 pub use raw_client::{Answer, RawClients, RawSocket};
 pub use runner::{Case, run};
-pub use stock_client::{Mode, StockClients, StockKind};
+pub use stock_client::{Mode, StockClients, StockKind, python};
 pub use stock_server::{ServerKind, StockServer};
 pub use stock_session::{Closed, StockSession};
 pub use test_server::{ServerEnd, TestServer};

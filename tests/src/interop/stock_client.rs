@@ -54,7 +54,8 @@ impl StockKind {
 }
 
 /// The interpreter of the virtual environment: `EIO_INTEROP_PYTHON`, or where `cargo xtask` makes it.
-pub(super) fn python() -> String {
+#[must_use]
+pub fn python() -> String {
     std::env::var("EIO_INTEROP_PYTHON").unwrap_or_else(|_| {
         target_directory("Cargo.toml").join("interop/venv/bin/python").to_string_lossy().into_owned()
     })

@@ -1,0 +1,84 @@
+//! A cable between a client and the server, which can be pulled, and which can keep WebSockets waiting.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncWriteExt as _, copy};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// What carries connections until it is pulled. They stay open then, and carry nothing.
+pub(crate) struct Cable {
+    address: SocketAddr,
+    orders: watch::Sender<Orders>,
+    _carries: JoinSet<()>,
+}
+
+#[derive(Clone, Copy)]
+struct Orders {
+    is_pulled: bool,
+    may_upgrade: bool,
+}
+
+impl Cable {
+    /// Carries everything to `target`.
+    pub(crate) async fn start(target: SocketAddr) -> Self {
+        Self::start_with(target, true).await
+    }
+
+    /// Carries everything but requests for a WebSocket, which wait until [`let_upgrade`](Self::let_upgrade).
+    pub(crate) async fn start_without_websockets(target: SocketAddr) -> Self {
+        Self::start_with(target, false).await
+    }
+
+    async fn start_with(target: SocketAddr, may_upgrade: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let (orders, followed) = watch::channel(Orders { is_pulled: false, may_upgrade });
+        let mut carries = JoinSet::new();
+        carries.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                connections.spawn(carry(client, target, followed.clone()));
+            }
+        });
+        Self { address, orders, _carries: carries }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn pull(&self) {
+        self.orders.send_modify(|orders| orders.is_pulled = true);
+    }
+
+    pub(crate) fn let_upgrade(&self) {
+        self.orders.send_modify(|orders| orders.may_upgrade = true);
+    }
+}
+
+async fn carry(client: TcpStream, target: SocketAddr, mut orders: watch::Receiver<Orders>) {
+    let Ok(server) = TcpStream::connect(target).await else { return };
+    // Where the head of a request says what it is for.
+    let mut start = [0; 128];
+    let read = client.peek(&mut start).await.unwrap_or_default();
+    if start[..read].windows(9).any(|window| window == b"websocket") {
+        let _ = orders.wait_for(|orders| orders.may_upgrade).await;
+    }
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.into_split(), server.into_split());
+    let up = async {
+        let _ = copy(&mut from_client, &mut to_server).await;
+        let _ = to_server.shutdown().await;
+    };
+    let down = async {
+        let _ = copy(&mut from_server, &mut to_client).await;
+        let _ = to_client.shutdown().await;
+    };
+    tokio::select! {
+        _ = async { tokio::join!(up, down) } => return,
+        _ = orders.wait_for(|orders| orders.is_pulled) => {}
+    }
+    core::future::pending::<()>().await;
+}

@@ -1,0 +1,40 @@
+//! Other people's Socket.IO clients with our server, in real time, on loopback.
+//!
+//! `cargo xtask test socketio-peers` installs those programs and runs this.
+
+mod acknowledgements;
+mod cable;
+mod client;
+mod ends;
+mod lines;
+mod namespaces;
+mod order;
+mod payloads;
+mod peer;
+mod reconnects;
+mod rooms;
+mod samples;
+mod server;
+
+use std::process::ExitCode;
+
+use eio_tests::interop::Case;
+
+use crate::peer::Peer;
+
+/// How many cases run at a time: most of what they do is waiting.
+const AT_ONCE: usize = 16;
+
+fn main() -> ExitCode {
+    let mut cases: Vec<Case> = Vec::new();
+    for peer in Peer::all() {
+        payloads::cases(peer, &mut cases);
+        acknowledgements::cases(peer, &mut cases);
+        namespaces::cases(peer, &mut cases);
+        rooms::cases(peer, &mut cases);
+        order::cases(peer, &mut cases);
+        ends::cases(peer, &mut cases);
+        reconnects::cases(peer, &mut cases);
+    }
+    eio_tests::interop::run(cases, AT_ONCE)
+}
