@@ -4,6 +4,7 @@ It ends when standard input does. The protocol is described in tests/tests/socke
 """
 
 import json
+import socket
 import sys
 import threading
 import time
@@ -134,13 +135,14 @@ class Session:
         self.client.eio.send(text)
 
     def leave(self):
-        self.client.disconnect()
+        # It disconnects, or does not come back.
+        self.client.shutdown()
 
     def abandon(self):
         self.client.eio.disconnect()
 
     def cut(self):
-        self.client.eio.ws.sock.close()
+        self.client.eio.ws.sock.shutdown(socket.SHUT_RDWR)
 
 
 def open_client(id, url, namespace, options, auth=None, everyAuth=None, more=None):
@@ -158,8 +160,8 @@ def open_client(id, url, namespace, options, auth=None, everyAuth=None, more=Non
             auth=(lambda: next(asked)) if everyAuth else auth,
             wait_timeout=30,
         )
-        if len(transports) > 1 and client.eio.current_transport == "websocket":
-            sessions[id].tell("upgrade")
+        # Not earlier: before, it tells no end.
+        sessions[id].tell("ready")
     except socketio.exceptions.ConnectionError as error:
         sessions[id].tell("failed", detail=str(error))
 

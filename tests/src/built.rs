@@ -15,6 +15,18 @@ pub fn eio() -> PathBuf {
     eio.expect("`cargo build --package eio-cli` has built it")
 }
 
+/// An example of the workspace, which `cargo build --example` makes.
+///
+/// # Panics
+/// When it has not been built.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    let here = std::env::current_exe().expect("this program has a name");
+    let examples = here.ancestors().skip(1).take(2).map(|folder| folder.join("examples").join(name));
+    let example = examples.into_iter().find(|example| example.exists());
+    example.unwrap_or_else(|| panic!("`cargo build --example {name}` has built it"))
+}
+
 /// Where cargo puts what it builds from a manifest, which is named from the root. Cargo is asked, because
 /// `CARGO_TARGET_DIR` and configuration files move it.
 ///

@@ -216,6 +216,14 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::real_peers,
     },
     Part {
+        name: "socketio-peers",
+        about: "other people's Socket.IO clients with our server, and browsers that vanish from the gateway",
+        verb: Verb::Test,
+        needs: &[NODE, NPM, Need::PythonEnvironments, KILL, CHROMIUM, IP],
+        limit_minutes: 10,
+        run: interop::socketio_peers,
+    },
+    Part {
         name: "idle-limits",
         about: "no session is lost where heartbeats of seconds meet idle limits of seconds, also over poor links",
         verb: Verb::Test,
@@ -227,7 +235,7 @@ pub(crate) const PARTS: &[Part] = &[
         name: "faults",
         about: "whoever is stopped, killed, unplugged or stalled is noticed on time, and nobody else",
         verb: Verb::Test,
-        needs: &[Need::Program { name: "ip", package: "iproute2" }, KILL],
+        needs: &[IP, KILL],
         limit_minutes: 10,
         run: interop::faults,
     },
@@ -314,6 +322,8 @@ pub(crate) const EMULATED_BOARD: [Need; 3] = [
 const CC: Need = Need::Program { name: "cc", package: "gcc libc6-dev" };
 /// Sends signals. The one of a shell is built in.
 const KILL: Need = Need::Program { name: "kill", package: "procps" };
+/// Makes network namespaces.
+const IP: Need = Need::Program { name: "ip", package: "iproute2" };
 const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium fonts-dejavu-core" };
 pub(crate) const NODE: Need = Need::Program { name: "node", package: "nodejs" };
 pub(crate) const NPM: Need = Need::Program { name: "npm", package: "npm" };

@@ -1,14 +1,18 @@
 //! Chromium, without a screen.
 
+use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use super::{Child, Log};
+use super::{Child, Log, soon};
 
 /// Nothing that would ask other servers, or need a screen, a sandbox or the system's services.
-const FLAGS: [&str; 8] = [
+const FLAGS: [&str; 9] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -17,6 +21,8 @@ const FLAGS: [&str; 8] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    // A free one, for what only its debugger does.
+    "--remote-debugging-port=0",
 ];
 
 /// A running browser: a group of processes. Dropping it kills them all.
@@ -34,13 +40,79 @@ impl Browser {
     /// Panics if it does not start.
     #[must_use]
     pub fn start(url: &str, log: &Log) -> Self {
+        Self::start_inside(&[], url, log)
+    }
+
+    /// The same, run by another command if there is one, such as that of a [network](super::Network::inside).
+    ///
+    /// # Panics
+    /// Panics if it does not start.
+    #[must_use]
+    pub fn start_inside(inside: &[&str], url: &str, log: &Log) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::SeqCst);
         let profile = std::env::temp_dir().join(format!("eio-browser-{}-{number}", std::process::id()));
-        let mut command = Command::new(std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned()));
-        command.args(FLAGS).arg(format!("--user-data-dir={}", profile.display())).arg(url).process_group(0);
+        let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
+        let mut words = inside.iter().copied().chain([chromium.as_str()]);
+        let mut command = Command::new(words.next().expect("the browser's name"));
+        command.args(words).args(FLAGS).arg(format!("--user-data-dir={}", profile.display())).arg(url);
+        command.process_group(0);
         let (child, _) = Child::start(command, "browser", log);
         Self { child, profile }
+    }
+
+    /// The process that has started all others.
+    ///
+    /// # Panics
+    /// Panics if the browser has ended.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the browser runs")
+    }
+
+    /// The processes in which pages run.
+    #[must_use]
+    pub fn renderers(&self) -> Vec<u32> {
+        let group = self.id().to_string();
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let is_renderer = |process: &u32| {
+            let read =
+                |name: &str| std::fs::read_to_string(format!("/proc/{process}/{name}")).unwrap_or_default();
+            // Behind the program's name, which is in brackets: its state, its parent, its group.
+            let stat = read("stat");
+            stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(2)) == Some(&group)
+                && read("cmdline").contains("--type=renderer")
+        };
+        processes
+            .filter_map(|process| process.file_name().to_str()?.parse().ok())
+            .filter(is_renderer)
+            .collect()
+    }
+
+    /// Closes the tab whose URL contains `part`, as a person does. Another one keeps the browser open.
+    ///
+    /// # Panics
+    /// Panics if there is none.
+    pub async fn close_tab(&self, part: &str) {
+        let port = self.profile.join("DevToolsActivePort");
+        let port: u16 = soon("the browser's debugger", async {
+            loop {
+                let text = std::fs::read_to_string(&port).unwrap_or_default();
+                if let Some(port) = text.lines().next().and_then(|line| line.parse().ok()) {
+                    return port;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+        ask(port, "PUT /json/new?about:blank").await;
+        let tabs: Value = serde_json::from_str(&ask(port, "GET /json/list").await).expect("a list of tabs");
+        let tabs = tabs.as_array().expect("a list of tabs");
+        let tab = tabs.iter().find(|tab| tab["url"].as_str().is_some_and(|url| url.contains(part)));
+        let id = tab
+            .and_then(|tab| tab["id"].as_str())
+            .unwrap_or_else(|| panic!("no tab with {part} in {tabs:?}"));
+        ask(port, &format!("GET /json/close/{id}")).await;
     }
 
     /// Sends a signal, such as `STOP`, to all of its processes.
@@ -48,7 +120,7 @@ impl Browser {
     /// # Panics
     /// Panics if the browser has ended.
     pub fn signal(&self, signal: &str) {
-        let group = self.child.id().expect("the browser runs");
+        let group = self.id();
         let signalled = std::process::Command::new("kill")
             .args([&format!("-{signal}"), "--", &format!("-{group}")])
             .status()
@@ -65,4 +137,30 @@ impl Drop for Browser {
         // What it still writes while it dies is left behind.
         let _ = std::fs::remove_dir_all(&self.profile);
     }
+}
+
+/// What the browser's debugger answers.
+async fn ask(port: u16, what: &str) -> String {
+    let asked = async {
+        let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?);
+        let request = format!("{what} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+        stream.get_mut().write_all(request.as_bytes()).await?;
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line).await?;
+            if line.trim().is_empty() {
+                break;
+            }
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().unwrap_or_default();
+            }
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await?;
+        std::io::Result::Ok(String::from_utf8_lossy(&body).into_owned())
+    };
+    soon("the browser's debugger to answer", asked).await.expect("it answers")
 }

@@ -51,17 +51,32 @@ tokio::task_local! {
 /// Panics if no runtime can be made.
 #[must_use]
 pub fn run(cases: Vec<Case>, at_once: usize) -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(at_once);
+    run_in_turn([(cases, at_once)])
+}
+
+/// Does the same for one list of cases after the other.
+///
+/// # Panics
+/// Panics if no runtime can be made.
+#[must_use]
+pub fn run_in_turn(lists: impl IntoIterator<Item = (Vec<Case>, usize)>) -> ExitCode {
     let stray_panics = send_panics_to_logs();
     let runtime = Arc::new(Runtime::new().expect("a runtime can be made"));
-    let tests = cases.into_iter().map(|case| {
-        let runtime = Arc::clone(&runtime);
-        Trial::test(case.name, move || runtime.block_on(hold(case.run)))
-    });
-    let conclusion = libtest_mimic::run(&arguments, tests.collect());
+    let mut exit_code = ExitCode::SUCCESS;
+    for (cases, at_once) in lists {
+        let mut arguments = Arguments::from_args();
+        arguments.test_threads.get_or_insert(at_once);
+        let tests = cases.into_iter().map(|case| {
+            let runtime = Arc::clone(&runtime);
+            Trial::test(case.name, move || runtime.block_on(hold(case.run)))
+        });
+        let conclusion = libtest_mimic::run(&arguments, tests.collect());
+        if conclusion.has_failed() {
+            exit_code = conclusion.exit_code();
+        }
+    }
     match stray_panics.load(Ordering::SeqCst) {
-        0 => conclusion.exit_code(),
+        0 => exit_code,
         count => {
             println!("{count} panics outside of the cases, printed where they happened");
             ExitCode::FAILURE

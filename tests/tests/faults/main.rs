@@ -7,7 +7,6 @@
 
 mod full_disk;
 mod idle;
-mod network;
 mod process;
 mod roles;
 mod single;

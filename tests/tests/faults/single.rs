@@ -1,10 +1,9 @@
 //! One client at a time, and what can happen to it.
 
 use eio_core::DisconnectReason;
-use eio_tests::interop::Case;
+use eio_tests::interop::{Case, Network};
 use eio_tokio::{Server, Socket};
 
-use crate::network::Network;
 use crate::process::Process;
 use crate::roles::listen;
 use crate::witness::{I, Witness};

@@ -39,7 +39,10 @@ async fn server_answers(peer: Peer, log: Log) {
     let bytes = || Binary::from(&b"!\0"[..]);
     ack.send(Args(("three", [[Value::from(bytes())]], bytes()))).expect("it is connected");
     let answer = client.hears("answer").await;
-    assert_eq!((&answer["call"], &answer["args"]), (&json!(2), &json!(["three", [[hex(b"!\0")]], hex(b"!\0")])));
+    assert_eq!(
+        (&answer["call"], &answer["args"]),
+        (&json!(2), &json!(["three", [[hex(b"!\0")]], hex(b"!\0")]))
+    );
 }
 
 async fn backwards(peer: Peer, log: Log) {
@@ -152,7 +155,8 @@ async fn broadcast(peer: Peer, log: Log) {
         clients.push((client, socket));
     }
     let everybody = server.server.of("/");
-    let mut answers = everybody.emit_with_ack::<Value>("what", Args((json!({ "all": true }), 1))).unwrap().all().await;
+    let mut answers =
+        everybody.emit_with_ack::<Value>("what", Args((json!({ "all": true }), 1))).unwrap().all().await;
     answers.sort_by_key(|(socket, _)| socket.get::<u64>());
     let all = json!({ "all": true });
     for (number, (socket, answer)) in answers.iter().enumerate() {
@@ -165,7 +169,12 @@ async fn broadcast(peer: Peer, log: Log) {
     let (late, gone) = (clients[0].1.clone(), clients[1].1.clone());
     late.join("late").expect("it is connected");
     let others = everybody.clone().except("late");
-    let mut ahead = server.server.to("late").emit_with_ack::<u64>("late", 2_000).unwrap().timeout(Duration::from_millis(300));
+    let mut ahead = server
+        .server
+        .to("late")
+        .emit_with_ack::<u64>("late", 2_000)
+        .unwrap()
+        .timeout(Duration::from_millis(300));
     let (socket, answer) = ahead.next().await.expect("one was asked");
     assert_eq!((&socket, answer), (&late, Err(AckError::Timeout)));
     assert!(ahead.next().await.is_none());

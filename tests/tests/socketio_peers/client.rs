@@ -7,7 +7,8 @@
 //! `connect`; `abandon`, `cut`, `mute` and `raw` with `text`, to behave badly.
 //!
 //! What it tells, with the `id` and the `transport` of that moment: `connect` with `sid`, `connect-error` with `message` and
-//! `data`, `disconnect` with `reason`, `upgrade`, `event` with `name` and `args`, `answer` to a `call` with `args` and
+//! `data`, `disconnect` with `reason`, `upgrade`, `ready` when
+//! python-socketio has joined all namespaces, `event` with `name` and `args`, `answer` to a `call` with `args` and
 //! `error`, `flooded`, and `numbers` with how many numbered events came, on which `transports`, and how many of them in `wrong` places.
 //! Events are answered with their arguments; `silent` is not answered, `late` after as many milliseconds as its argument,
 //! and `twice` twice.
@@ -78,8 +79,13 @@ impl Process {
             }
             // What it said on its standard error is the reason.
             let text = log.text();
-            for (log, _) in routes.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, inbox)| inbox) {
-                log.line("client", &format!("its process has ended: {}", text.lines().last().unwrap_or_default()));
+            for (log, _) in
+                routes.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, inbox)| inbox)
+            {
+                log.line(
+                    "client",
+                    &format!("its process has ended: {}", text.lines().last().unwrap_or_default()),
+                );
             }
         });
         Self { child, inboxes }
@@ -135,9 +141,9 @@ impl Client {
         Self::open_in(Process::shared(peer.library).await, peer, &server.url(), namespace, more, log)
     }
 
-    /// Opens a connection to `/` at this URL.
-    pub(crate) async fn open_at(peer: Peer, url: &str, log: &Log) -> Self {
-        Self::open_in(Process::shared(peer.library).await, peer, url, "/", json!({}), log)
+    /// The same, to `/` at this URL.
+    pub(crate) async fn open_at(peer: Peer, url: &str, more: Value, log: &Log) -> Self {
+        Self::open_in(Process::shared(peer.library).await, peer, url, "/", more, log)
     }
 
     /// The same, in this process.
@@ -204,9 +210,12 @@ impl Client {
 
     /// Waits until the session is on its final transport.
     pub(crate) async fn settled(&mut self) {
-        if self.peer.mode == Mode::Upgrade {
-            self.hears("upgrade").await;
-        }
+        let transport = match (self.peer.library, self.peer.mode) {
+            (Library::Python, _) => self.hears("ready").await,
+            (_, Mode::Upgrade) => self.hears("upgrade").await,
+            _ => return,
+        };
+        assert_eq!(transport["transport"], self.peer.transport());
     }
 
     /// The name and the arguments of the next event.
@@ -255,8 +264,10 @@ impl Client {
     }
 }
 
+/// Its process goes on without it.
 impl Drop for Client {
     fn drop(&mut self) {
+        let _ = self.commands.send(json!({ "command": "leave", "id": self.id }));
         self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }

@@ -30,8 +30,9 @@ enum Cause {
 }
 
 use Cause::{
-    AttachmentsMissing, ClientAbandons, ClientIsCut, ClientIsMute, ClientLeaves, EventToOtherNamespace, Garbage,
-    JoinsTwice, SendsConnectError, ServerCloses, ServerClosesSession, ServerDisconnects, ServerShutsDown,
+    AttachmentsMissing, ClientAbandons, ClientIsCut, ClientIsMute, ClientLeaves, EventToOtherNamespace,
+    Garbage, JoinsTwice, SendsConnectError, ServerCloses, ServerClosesSession, ServerDisconnects,
+    ServerShutsDown,
 };
 
 /// What happens, the server's words, and those of socket.io-client.
@@ -45,7 +46,12 @@ const TABLE: [(&str, Cause, &str, &str); 13] = [
     ("its connection is cut", ClientIsCut, "transport close", "transport close"),
     ("the client's heartbeat stops", ClientIsMute, "ping timeout", "transport close"),
     ("it sends what is no packet", Garbage, "forced close", "transport close"),
-    ("it sends to a namespace that it has not joined", EventToOtherNamespace, "forced close", "transport close"),
+    (
+        "it sends to a namespace that it has not joined",
+        EventToOtherNamespace,
+        "forced close",
+        "transport close",
+    ),
     ("it joins twice", JoinsTwice, "forced close", "transport close"),
     ("it sends what only servers send", SendsConnectError, "forced close", "transport close"),
     ("it owes attachments", AttachmentsMissing, "forced close", "transport close"),
@@ -53,13 +59,16 @@ const TABLE: [(&str, Cause, &str, &str); 13] = [
 
 pub(crate) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     for (sentence, cause, at_server, javascript) in TABLE {
-        if cause == ClientIsCut && peer.mode == Mode::Polling {
+        if peer.mode == Mode::Polling && matches!(cause, ClientIsCut | ServerCloses) {
             continue;
         }
-        let at_client = if peer.library == Library::Python { in_python(peer.mode, cause) } else { javascript };
-        cases.push(peer.case(&format!("{sentence}: {at_server:?} here, {at_client:?} there"), move |peer, log| {
-            end(peer, cause, at_server, at_client, log)
-        }));
+        let at_client =
+            if peer.library == Library::Python { in_python(peer.mode, cause) } else { javascript };
+        cases.push(
+            peer.case(&format!("{sentence}: {at_server:?} here, {at_client:?} there"), move |peer, log| {
+                end(peer, cause, at_server, at_client, log)
+            }),
+        );
     }
     cases.push(peer.case("its process is killed", killed));
     cases.push(peer.case("the cable between them is pulled", pulled));
@@ -157,7 +166,7 @@ async fn killed(peer: Peer, log: Log) {
 async fn pulled(peer: Peer, log: Log) {
     let server = TestServer::start_beating(&log, INTERVAL, TIMEOUT).await;
     let cable = Cable::start(server.address).await;
-    let mut client = Client::open_at(peer, &cable.url(), &log).await;
+    let mut client = Client::open_at(peer, &cable.url(), json!({}), &log).await;
     client.joined().await;
     client.settled().await;
     let socket = server.joined().await;

@@ -1,11 +1,12 @@
-//! Other people's Socket.IO clients with our server, in real time, on loopback.
+//! Other people's Socket.IO clients with our server, in real time, on loopback, and browsers that vanish.
 //!
-//! `cargo xtask test socketio-peers` installs those programs and runs this.
+//! `cargo xtask test socketio-peers` installs those programs and runs this, as root, which network namespaces need.
 
 mod acknowledgements;
 mod cable;
 mod client;
 mod ends;
+mod gateway;
 mod lines;
 mod namespaces;
 mod order;
@@ -36,5 +37,6 @@ fn main() -> ExitCode {
         ends::cases(peer, &mut cases);
         reconnects::cases(peer, &mut cases);
     }
-    eio_tests::interop::run(cases, AT_ONCE)
+    // Browsers come when the machine is free, because their cases measure times, and beside one another, because they wait.
+    eio_tests::interop::run_in_turn([(cases, AT_ONCE), (gateway::cases(), AT_ONCE)])
 }

@@ -14,7 +14,9 @@ use crate::server::{Numbers, TestServer};
 
 pub(crate) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     let sentence = match peer.mode {
-        Mode::Upgrade => "ten thousand events each way keep their order, and the upgrade is in the midst of them",
+        Mode::Upgrade => {
+            "ten thousand events each way keep their order, and the upgrade is in the midst of them"
+        }
         _ => "two thousand events each way keep their order",
     };
     cases.push(peer.case(sentence, order));
@@ -30,7 +32,7 @@ async fn order(peer: Peer, log: Log) {
     if !upgrades_midway {
         cable.let_upgrade();
     }
-    let mut client = Client::open_at(peer, &cable.url(), &log).await;
+    let mut client = Client::open_at(peer, &cable.url(), json!({}), &log).await;
     client.joined().await;
     let socket = server.joined().await;
     let numbers = socket.get::<Numbers>().expect("it counts from the beginning");

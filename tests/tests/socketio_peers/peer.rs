@@ -36,10 +36,7 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn all() -> Vec<Self> {
         let libraries = [Library::JavaScript4, Library::JavaScript2, Library::Python];
-        libraries
-            .into_iter()
-            .flat_map(|library| Mode::ALL.map(|mode| Self { library, mode }))
-            .collect()
+        libraries.into_iter().flat_map(|library| Mode::ALL.map(|mode| Self { library, mode })).collect()
     }
 
     /// A case that gets this peer as an argument.

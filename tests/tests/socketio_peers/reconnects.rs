@@ -11,12 +11,15 @@ use crate::peer::{Library, Peer};
 use crate::server::TestServer;
 
 pub(crate) fn cases(peer: Peer, cases: &mut Vec<Case>) {
-    cases.push(peer.case("a client that the server disconnected stays away until it is told to come", stays_away));
+    cases.push(
+        peer.case("a client that the server disconnected stays away until it is told to come", stays_away),
+    );
     if peer.library == Library::Python && peer.mode == Mode::Polling {
         // It does not come back from the end of a session that a packet announces.
         return;
     }
-    cases.push(peer.case("a client whose session the server closed comes back as another socket", comes_back));
+    cases
+        .push(peer.case("a client whose session the server closed comes back as another socket", comes_back));
     cases.push(peer.case("a client comes back to a server that was away", server_was_away));
     if !peer.is_old() {
         cases.push(peer.case("a client shows new credentials each time that it comes", new_credentials));
@@ -113,7 +116,8 @@ async fn stays_away(peer: Peer, log: Log) {
 
 async fn new_credentials(peer: Peer, log: Log) {
     let server = TestServer::start(&log).await;
-    let (first, second) = (json!({ "token": "right", "number": 1 }), json!({ "token": "right", "number": 2 }));
+    let (first, second) =
+        (json!({ "token": "right", "number": 1 }), json!({ "token": "right", "number": 2 }));
     let more = json!({ "options": soon_back(peer), "everyAuth": [first, second] });
     let mut client = Client::open_with(peer, &server, "/guarded", more, &log).await;
     client.joined().await;

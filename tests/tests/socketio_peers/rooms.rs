@@ -10,7 +10,8 @@ use crate::server::{Happened, TestServer};
 
 pub(crate) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("events reach exactly the sockets that they are for", audiences));
-    cases.push(peer.case("the server lets sockets join and leave rooms, and disconnects those in one", moved));
+    cases
+        .push(peer.case("the server lets sockets join and leave rooms, and disconnects those in one", moved));
     cases.push(peer.case("volatile events arrive in order, or not at all", volatile));
 }
 
@@ -44,7 +45,10 @@ async fn audiences(peer: Peer, log: Log) {
         (|_, sockets| sockets[3].to("red").to("blue"), &[0, 1, 2]),
         (|_, sockets| sockets[1].except("blue"), &[0, 3]),
         (|server, sockets| server.server.to(sockets[2].id()), &[2]),
-        (|server, sockets| server.server.of("/").except(sockets[1].id()).to("red").to(sockets[3].id()), &[0, 3]),
+        (
+            |server, sockets| server.server.of("/").except(sockets[1].id()).to("red").to(sockets[3].id()),
+            &[0, 3],
+        ),
     ];
     let server = TestServer::start(&log).await;
     let (mut clients, sockets) = four(peer, &server, &log).await;

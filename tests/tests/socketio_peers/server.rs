@@ -197,7 +197,10 @@ async fn sum(Args((a, b)): Args<(i64, i64)>) -> Reply<i64> {
     Reply(a + b)
 }
 
-async fn join(socket: Socket, Args(rooms): Args<Vec<String>>) -> Result<Reply<usize>, eio_socketio::JoinError> {
+async fn join(
+    socket: Socket,
+    Args(rooms): Args<Vec<String>>,
+) -> Result<Reply<usize>, eio_socketio::JoinError> {
     for room in rooms {
         socket.join(room)?;
     }

@@ -13,6 +13,11 @@ pub(crate) fn workspace_test(arguments: &str) -> Command {
     command(&format!("cargo test --workspace --features {WORKSPACE_FEATURES} {arguments}"))
 }
 
+/// `cargo build` with these arguments and the features of [`workspace_test`].
+pub(crate) fn workspace_build(arguments: &str) -> Command {
+    command(&format!("cargo build --workspace --features {WORKSPACE_FEATURES} {arguments}"))
+}
+
 /// Builds the tool, `eio`, for tests that have this feature. The tool's own test does that with the features of the
 /// workspace.
 pub(crate) fn build_tool(job: &mut Job<'_>, feature: &str) -> Result<(), Stop> {

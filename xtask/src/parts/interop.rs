@@ -1,10 +1,11 @@
 //! Our server and client with other people's programs, under attack, and on broken machines.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::install;
 use crate::job::{Job, Stop};
-use crate::parts::host::{build_tool, workspace_test};
+use crate::parts::host::{build_tool, workspace_build, workspace_test};
 
 /// Where other people's programs are described.
 const FOLDER: &str = "tests/interop";
@@ -17,10 +18,24 @@ const SOAK: &str = "soak -- --nocapture";
 
 /// Other people's clients against our server, and our client against their servers.
 pub(crate) fn real_peers(job: &mut Job<'_>) -> Result<(), Stop> {
+    let python = peers(job)?;
+    job.run(test("real_peers").env("EIO_INTEROP_PYTHON", python)).map(drop)
+}
+
+/// Other people's Socket.IO clients against our server, and browsers that vanish from the gateway. Needs root, because one
+/// of them loses its network.
+pub(crate) fn socketio_peers(job: &mut Job<'_>) -> Result<(), Stop> {
+    needs_linux("it makes network namespaces")?;
+    let python = peers(job)?;
+    job.run(&mut workspace_build(&format!("--features {INTEROP} --example gateway")))?;
+    job.run(test("socketio_peers").env("EIO_INTEROP_PYTHON", python)).map(drop)
+}
+
+/// Installs other people's programs. Returns the interpreter of those in Python.
+fn peers(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
     install::from_npm(job, FOLDER)?;
     let environment = job.workspace.target.join("interop/venv");
-    let python = install::from_pypi(job, &format!("{FOLDER}/requirements.txt"), &environment)?;
-    job.run(test("real_peers").env("EIO_INTEROP_PYTHON", python)).map(drop)
+    install::from_pypi(job, &format!("{FOLDER}/requirements.txt"), &environment)
 }
 
 /// What killed or starved other implementations, tried on our server.

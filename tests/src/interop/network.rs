@@ -8,19 +8,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A namespace, and the pair of interfaces that connects it with ours.
-pub(crate) struct Network {
+#[derive(Debug)]
+pub struct Network {
     name: String,
     /// Our address.
-    pub(crate) host: String,
+    pub host: String,
 }
 
 impl Network {
-    pub(crate) fn new() -> Self {
+    /// Makes one. Linux lets only root do that.
+    ///
+    /// # Panics
+    /// Panics if it cannot be made.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it changes the system")]
+    pub fn new() -> Self {
         let is_root = std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0);
-        assert!(
-            is_root,
-            "network namespaces need root: sudo -E env PATH=$PATH cargo test -p eio-tests --features interop --test faults"
-        );
+        assert!(is_root, "network namespaces need root: run the test with `sudo -E env PATH=$PATH`");
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         let id = std::process::id();
         let name = format!("eio{id}-{number}");
@@ -37,11 +41,16 @@ impl Network {
     }
 
     /// The command that runs another one inside.
-    pub(crate) fn inside(&self) -> [&str; 4] {
+    #[must_use]
+    pub fn inside(&self) -> [&str; 4] {
         ["ip", "netns", "exec", &self.name]
     }
 
-    pub(crate) fn pull_cable(&self) {
+    /// Nothing crosses any more, in either direction.
+    ///
+    /// # Panics
+    /// Panics if the system refuses.
+    pub fn pull_cable(&self) {
         ip(&format!("-n {} link set cable down", self.name));
     }
 }
