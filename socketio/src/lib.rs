@@ -30,6 +30,8 @@ pub use parser::{Decoder, DefaultParser, Encoded, ParseError, Parser};
 pub use parser::{MsgPackError, MsgPackErrorKind, MsgPackParser};
 pub use value::{Binary, Value};
 
+#[cfg(feature = "serde")]
+pub use server::config::ServerConfig;
 #[cfg(feature = "server")]
 pub use server::{
     Server,

@@ -5,6 +5,8 @@ pub(crate) mod acknowledgement;
 pub(crate) mod answers;
 pub(crate) mod audience;
 pub(crate) mod builder;
+#[cfg(feature = "serde")]
+pub(crate) mod config;
 mod connection;
 pub(crate) mod context;
 pub(crate) mod disconnect;

@@ -96,6 +96,13 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         self
     }
 
+    /// Applies settings that were read from a configuration file. Setters that are called later take their place.
+    #[cfg(feature = "serde")]
+    #[must_use]
+    pub fn config(self, config: crate::ServerConfig) -> Self {
+        config.apply(self).engine(move |engine| engine.config(config.engine))
+    }
+
     /// Sets how long a client may take to join its first namespace, and how long it may stay after it has left its last
     /// one. The connection is closed then. 45 seconds by default.
     #[must_use]
