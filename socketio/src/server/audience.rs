@@ -1,5 +1,7 @@
 //! To whom an event goes.
 
+use std::sync::Arc;
+
 use bytestring::ByteString;
 use eio_tokio::Broadcast;
 
@@ -122,6 +124,26 @@ impl Audience {
             .space(&self.namespace)
             .map(|space| space.select(&self.target))
             .unwrap_or_default()
+    }
+
+    /// Returns the rooms that the sockets are in, in the order of their names, and how many of the sockets are in each. The
+    /// rooms that are the identifiers of sockets are not among them.
+    ///
+    /// ```
+    /// use eio_socketio::Server;
+    ///
+    /// fn print_rooms(server: &Server) {
+    ///     for (room, sockets) in server.of("/chat").rooms() {
+    ///         println!("{sockets} sockets are in {room}");
+    ///     }
+    /// }
+    /// # let _ = print_rooms;
+    /// ```
+    #[must_use]
+    pub fn rooms(&self) -> Vec<(String, usize)> {
+        let sizes = self.server.shared().space(&self.namespace).map(|space| space.sizes(&self.target));
+        let named = |(room, size): (Arc<str>, usize)| (String::from(&*room), size);
+        sizes.unwrap_or_default().into_iter().map(named).collect()
     }
 
     /// Lets the sockets join a room. Those that are in as many rooms as they may be do not join.

@@ -181,6 +181,22 @@ impl<V: Member> Rooms<V> {
         candidates.filter(|member| seen.insert(member.key())).cloned().collect()
     }
 
+    /// Returns the rooms that somebody has joined, in the order of their names, and how many of the members whom the target
+    /// names are in each. The own rooms of the members are not among them.
+    pub(crate) fn sizes(&self, target: &Target) -> Vec<(Arc<str>, usize)> {
+        let mut sizes: Vec<_> = if *target == Target::default() {
+            self.by_name.iter().map(|(name, inside)| (Arc::clone(name), inside.len())).collect()
+        } else {
+            let mut sizes = HashMap::<_, usize>::new();
+            for name in self.select(target).iter().flat_map(|member| self.of(member)) {
+                *sizes.entry(Arc::clone(name)).or_default() += 1;
+            }
+            sizes.into_iter().collect()
+        };
+        sizes.sort_unstable();
+        sizes
+    }
+
     fn exceptions<'a>(&'a self, names: &[Arc<str>]) -> Exceptions<'a, V> {
         let rooms = names.iter().filter_map(|name| self.by_name.get(name)).collect();
         let keys = names.iter().filter_map(|name| self.get(name)).map(Member::key).collect();

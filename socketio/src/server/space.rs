@@ -203,6 +203,11 @@ impl Space {
         self.lock().rooms.select(target)
     }
 
+    /// Returns the rooms of the addressed sockets, and how many of these are in each.
+    pub(crate) fn sizes(&self, target: &Target) -> Vec<(Arc<str>, usize)> {
+        self.lock().rooms.sizes(target)
+    }
+
     /// Notes a socket more or less. Returns whether none is left.
     pub(crate) fn count(&self, joins: bool) -> bool {
         if joins {

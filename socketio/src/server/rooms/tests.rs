@@ -50,6 +50,23 @@ fn keys(rooms: &Rooms<Arc<Socket>>, target: &Target) -> Vec<u64> {
 }
 
 #[test]
+fn rooms_have_the_sizes_of_their_members_whom_the_target_names() {
+    let (mut rooms, sockets) = namespace(3);
+    for (member, room) in [(0, "b"), (0, "a"), (1, "b"), (2, "b"), (2, "c")] {
+        assert_eq!(rooms.join(&sockets[member], room), Ok(true));
+    }
+    let sizes = |rooms: &Rooms<_>, target: &Target| {
+        let sizes = rooms.sizes(target).into_iter();
+        sizes.map(|(name, size)| format!("{name} {size}")).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(&rooms, &target(&[], &[])), ["a 1", "b 3", "c 1"]);
+    assert_eq!(sizes(&rooms, &target(&["a", "c"], &[])), ["a 1", "b 2", "c 1"]);
+    assert_eq!(sizes(&rooms, &target(&[], &["socket-0", "c"])), ["b 1"]);
+    assert!(rooms.leave(&sockets[0], "a"));
+    assert_eq!(sizes(&rooms, &target(&[], &[])), ["b 3", "c 1"]);
+}
+
+#[test]
 fn a_target_of_several_rooms_reaches_each_member_once_and_no_exception() {
     let (mut rooms, sockets) = namespace(6);
     for (member, room) in [(0, "a"), (1, "a"), (2, "a"), (1, "b"), (2, "b"), (3, "b"), (2, "muted")] {
