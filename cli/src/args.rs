@@ -23,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   eio                            serve on 127.0.0.1:3000, with a page at http://127.0.0.1:3000/
   eio serve --echo --json        serve, send every message back, and print events as JSON
+  eio serve --socketio --echo    serve Socket.IO clients, and send every event back
   eio connect --socketio https://app.example
                                  show the heartbeats of a Socket.IO server, and why a session ends
   eio simulate --ping-interval 10s --ping-timeout 5s

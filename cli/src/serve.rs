@@ -10,6 +10,7 @@ mod observer;
 mod options;
 mod pages;
 mod settings;
+mod socketio;
 mod tls;
 #[cfg(unix)]
 mod unix;
@@ -21,7 +22,7 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use eio_tokio::{Server, Socket};
+use eio_tokio::{Server, ServerBuilder, Socket};
 use tokio::runtime::{Builder, Runtime};
 
 use self::access::Access;
@@ -68,22 +69,16 @@ async fn serve(settings: &Settings) -> Result<ExitCode, String> {
     let clock = Clock::start();
     let log = Log::start(clock, settings.prints_json(), OnError::Retry(Box::new(report_output)));
     let dashboard = Arc::new(Dashboard::new(settings.sids()));
-    let observer = SessionObserver::new(clock, Arc::clone(&dashboard), log.clone());
     let (listener, address, _cleanup) = listen::listen(settings).await?;
     let access = Access::new(settings, &address);
-    let mut builder = settings.configure(Server::builder(application(settings.echoes()))).observer(observer);
-    if let Some(origins) = access.origins() {
-        builder = builder.allowed_origins(origins);
-    }
-    let server = builder.build().map_err(|error| error.to_string())?;
+    let (path, server) = build(settings, clock, &dashboard, &log, &access)?;
     let mut interrupts = Interrupts::new().map_err(|error| format!("cannot receive signals: {error}"))?;
-    let pages =
-        Pages::new(&server, dashboard, clock, settings.path(), &settings.about(), access, log.clone());
+    let pages = Pages::new(&server, dashboard, clock, &settings.about(&path), access, log.clone());
 
     log.put(Event::Listening {
         address,
         tls: listener.has_tls(),
-        path: settings.path().to_owned(),
+        path,
         heartbeat: settings.heartbeat,
         liveness: settings.liveness(),
     });
@@ -115,6 +110,34 @@ async fn serve(settings: &Settings) -> Result<ExitCode, String> {
     // An error was already reported.
     let _ = log.finish().await;
     Ok(code)
+}
+
+/// Builds the server. Returns it with the path of its sessions.
+fn build(
+    settings: &Settings,
+    clock: Clock,
+    dashboard: &Arc<Dashboard>,
+    log: &Log<Event>,
+    access: &Access,
+) -> Result<(String, Server), String> {
+    let observer = SessionObserver::new(clock, Arc::clone(dashboard), log.clone());
+    let (for_engine, origins) = (settings.clone(), access.origins());
+    let configure = move |builder: ServerBuilder| {
+        let builder = for_engine.configure(builder).observer(observer);
+        match origins {
+            Some(origins) => builder.allowed_origins(origins),
+            None => builder,
+        }
+    };
+    let server = if settings.speaks_socketio() {
+        let app = socketio::App::new(Arc::clone(dashboard), clock, log.clone(), settings.echoes());
+        let server = socketio::server(app, configure).map_err(|error| error.to_string())?;
+        server.engine().clone()
+    } else {
+        let builder = Server::builder(application(settings.echoes()));
+        configure(builder).build().map_err(|error| error.to_string())?
+    };
+    Ok((server.service().path().to_owned(), server))
 }
 
 /// Reports that standard output fails, or works again. Sessions go on without it.

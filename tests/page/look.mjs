@@ -1,9 +1,10 @@
 // Drives Chromium through the page of `eio serve`, as a person would use it, and takes screenshots.
 //
-//   node look.mjs URL FOLDER [OTHERS]
+//   node look.mjs URL FOLDER [OTHERS [SOCKETIO]]
 //
 // The server at URL pings every second or so; OTHERS sessions of other clients are open on it, one on polling, one of
-// revision 3. Prints nothing and exits with code 0 if all is as it should be.
+// revision 3. The server at SOCKETIO speaks Socket.IO: one socket is in its namespace /chat and in the room lobby there, has
+// sent two events, and has got one back. Prints nothing and exits with code 0 if all is as it should be.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -11,9 +12,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [url, folder, already = "0"] = process.argv.slice(2);
+const [url, folder, already = "0", socketio] = process.argv.slice(2);
 const others = Number(already);
-const origin = new URL(url).origin;
+const origins = [url, socketio].filter(Boolean).map((server) => new URL(server).origin);
 const PATIENCE = 20_000;
 
 const flags = [
@@ -39,7 +40,7 @@ try {
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("request", (request) => {
     const from = new URL(request.url());
-    if (from.protocol !== "data:" && from.origin !== origin) complaints.push(`asked for ${from}`);
+    if (from.protocol !== "data:" && !origins.includes(from.origin)) complaints.push(`asked for ${from}`);
   });
 
   await page.goto(url);
@@ -54,6 +55,8 @@ try {
   await closes(page);
   await shoot(page, "ended");
   await survivesAReload(page);
+  assert.equal(await page.getByRole("heading", { name: "Namespaces" }).count(), 0);
+  if (socketio) await showsNamespaces(page);
   assert.deepEqual(complaints, [], "the browser complained");
 } finally {
   await context.close();
@@ -147,6 +150,32 @@ async function survivesAReload(page) {
   await seesTheOthers(page);
 }
 
+/** The row of a namespace. */
+function namespaceRow(page, name) {
+  return page.locator("#namespaces tbody tr").filter({ has: page.getByText(name, { exact: true }) });
+}
+
+/** What the row of a namespace shows, without its rates. */
+async function shownOf(page, name) {
+  return (await namespaceRow(page, name).locator("td").allTextContents()).map((text) => text.replace(/ [\d.]+\/s$/, ""));
+}
+
+async function showsNamespaces(page) {
+  await page.goto(socketio);
+  await page.getByRole("heading", { name: "Namespaces" }).waitFor();
+  await namespaceRow(page, "/chat").waitFor();
+  assert.deepEqual(await shownOf(page, "/chat"), ["/chat", "1", "1 lobby × 1", "2", "1", ""]);
+  // A session of this tab joins the namespace /, and is counted there when it ends.
+  await page.getByRole("button", { name: "Open a session" }).click();
+  await namespaceRow(page, "/").waitFor();
+  assert.deepEqual(await shownOf(page, "/"), ["/", "1", "0", "0", "0", ""]);
+  await shoot(page, "ended-namespaces");
+  await fits(page);
+  await page.getByRole("button", { name: "Close session 2" }).click();
+  await namespaceRow(page, "/").getByText("transport close × 1").waitFor();
+  assert.deepEqual(await shownOf(page, "/"), ["/", "0", "0", "0", "0", "transport close × 1"]);
+}
+
 async function everyLook(page) {
   for (const [width, height, size] of [[1280, 860, "wide"], [820, 1180, "medium"], [360, 1280, "narrow"]]) {
     for (const colorScheme of ["light", "dark"]) {
@@ -155,13 +184,17 @@ async function everyLook(page) {
       await shoot(page, `${size}-${colorScheme}`);
     }
   }
+  await page.emulateMedia({ colorScheme: "light" });
+  await fits(page);
+}
+
+async function fits(page) {
   for (let width = 320; width <= 1440; width += 40) {
     await page.setViewportSize({ width, height: 860 });
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(overflow <= 0, `${overflow} pixels stick out of ${width}`);
   }
   await page.setViewportSize({ width: 1280, height: 860 });
-  await page.emulateMedia({ colorScheme: "light" });
 }
 
 async function shoot(page, name) {

@@ -1,6 +1,8 @@
 //! The data of the page: open sessions with their recent heartbeats, and how the latest sessions ended. The number of
 //! sessions in it is limited.
 
+mod namespaces;
+
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,6 +11,7 @@ use eio_core::Revision;
 use eio_tokio::{Disconnect, Sender, SessionId};
 use serde_json::{Value, json};
 
+use self::namespaces::{Namespaces, Snapshot};
 use super::event::Name;
 use crate::duration::{millis, precise_millis};
 use crate::sids::{SidLabel, Sids};
@@ -43,6 +46,7 @@ struct Inner {
     dropped: u64,
     /// How many sessions ended for each reason.
     reasons: BTreeMap<&'static str, u64>,
+    namespaces: Namespaces,
 }
 
 /// An open session.
@@ -88,6 +92,11 @@ impl Dashboard {
     /// Returns how a session is named.
     pub(crate) fn label(&self, id: SessionId) -> SidLabel {
         self.sids.label(id.as_str())
+    }
+
+    /// Returns as much of the identifier of a socket as may be shown.
+    pub(crate) fn shown(&self, id: &str) -> String {
+        self.sids.label(id).shown(id)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -197,6 +206,7 @@ impl Dashboard {
             "messages": inner.messages,
             "reasons": inner.reasons,
         });
+        let namespaces = inner.namespaces.since(seen);
         // Sessions hold their own lock when they take this one. Asking them while holding it would deadlock.
         drop(inner);
         let open: Vec<(SessionId, u64, Value)> = rows
@@ -216,7 +226,15 @@ impl Dashboard {
             .map(|(.., json)| json)
             .collect();
         drop(inner);
-        Some((version, json!({ "all": seen.is_none(), "totals": totals, "open": open, "ended": ended })))
+        let changes = json!({
+            "all": seen.is_none(),
+            "totals": totals,
+            "open": open,
+            "ended": ended,
+            // All of them, if anything about one has changed.
+            "namespaces": namespaces.map(Snapshot::into_json),
+        });
+        Some((version, changes))
     }
 }
 

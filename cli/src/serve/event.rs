@@ -10,6 +10,7 @@ use eio_tokio::{CloseFrame, Disconnect, SessionId, Transport};
 use serde_json::{Value, json};
 
 use super::listen::Address;
+use super::socketio::SocketEvent;
 use crate::duration::{millis, precise_millis, setting, spoken};
 use crate::log::{Report, lost_text, outcome_words};
 use crate::preview::Preview;
@@ -67,6 +68,11 @@ pub(crate) enum Event {
         end: Disconnect,
         lived: Duration,
     },
+    /// A socket of Socket.IO joins or leaves a namespace, or fails to. The session may have ended already.
+    Socket {
+        name: Option<Name>,
+        event: SocketEvent,
+    },
     /// The server refused a request that belongs to no session.
     Refused {
         transport: Transport,
@@ -107,6 +113,7 @@ impl Report for Event {
             Self::Pong { .. } => "pong",
             Self::Message { .. } => "message",
             Self::Close { .. } => "close",
+            Self::Socket { event, .. } => event.kind(),
             Self::Refused { .. } | Self::Denied { .. } => "refused",
             Self::Closing { .. } => "closing",
             Self::Lost { .. } => "lost",
@@ -121,6 +128,7 @@ impl Report for Event {
                 Tone::Notable
             }
             Self::Ping { .. } | Self::Pong { .. } | Self::Message { .. } | Self::Closing { .. } => Tone::Dim,
+            Self::Socket { event, .. } => event.tone(),
             Self::Close { end, .. } => match end.reason {
                 DisconnectReason::LocalClose
                 | DisconnectReason::PeerClose
@@ -165,6 +173,7 @@ impl Report for Event {
             Self::Pong { rtt, .. } => write!(line, "received after {}", spoken(*rtt)),
             Self::Message { preview, .. } => preview.write(line),
             Self::Close { end, lived, .. } => self.close(end, *lived, line),
+            Self::Socket { event, .. } => event.text(line),
             Self::Refused { transport, status, message, context, peer, .. } => {
                 let transport = transport.as_str();
                 write!(line, "{transport}, status {status}: {} ({context})", cut(message))?;
@@ -197,6 +206,7 @@ impl Event {
             | Self::Pong { name, .. }
             | Self::Message { name, .. }
             | Self::Close { name, .. } => Some(*name),
+            Self::Socket { name, .. } => *name,
             Self::Listening { .. }
             | Self::Refused { .. }
             | Self::Denied { .. }
@@ -255,6 +265,7 @@ impl Event {
                 "close_code": end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
                 "close_reason": end.close_frame.as_ref().map(CloseFrame::reason),
             }),
+            Self::Socket { event, .. } => event.json(),
             Self::Refused { transport, status, code, message, context, user_agent, sid_hash, peer } => {
                 json!({
                     "transport": transport.as_str(),

@@ -64,7 +64,18 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(super) tls: TlsFiles,
 
-    /// The path of the sessions [default: /engine.io/]. Socket.IO clients use /socket.io/
+    /// Serve Socket.IO: its clients join namespaces, and send events
+    ///
+    /// Clients may join / and every other namespace whose name has at most 64 bytes. The event "join" with the name of a
+    /// room, of at most 64 bytes, lets its sender join that room, and "leave" lets it leave. Both are acknowledged with the
+    /// rooms that the sender is in. The event "to" with the name of a room, the name of an event and its arguments sends that
+    /// event to the others in the room, and is acknowledged with their number. Other events are counted: with --echo they are
+    /// sent back and acknowledged, and without it they are not acknowledged, so that a client's timeouts can be tried. The page
+    /// shows the namespaces, too.
+    #[arg(long)]
+    pub(crate) socketio: bool,
+
+    /// The path of the sessions [default: /engine.io/, or /socket.io/ with --socketio]
     #[arg(long, value_name = "PATH", value_parser = path)]
     pub(crate) path: Option<String>,
 
@@ -130,6 +141,9 @@ pub(crate) struct Options {
     pub(crate) workers: Option<Workers>,
 
     /// Send every message back to its sender
+    ///
+    /// With --socketio, each event comes back under its own name and with its arguments, binary data included. A client that
+    /// asked for an acknowledgement gets the arguments with it, too.
     #[arg(long)]
     pub(crate) echo: bool,
 
@@ -158,6 +172,14 @@ Events, one per line. With --json, each is an object with \"event\" (its name), 
              what was expected), user_agent, sid_hash (of the session that the request names, or
              null), peer; or, because of the path, the host name or the origin, target, status,
              message, peer
+With --socketio:
+  joined     namespace, socket (the first four characters of its id, or all of it with
+             --show-sids): a client has joined a namespace
+  left       namespace, socket, reason (as socket.io calls it), detail, lived_ms: a socket has
+             ended, once, with its session or before
+  refused    namespace, socket, message: the client may not join
+  failed     namespace, socket, name (of an event), error: the event could not be handled
+At the end, and when too much is printed:
   closing    sessions: how many were open when the server began to stop
   lost       count: how many events were dropped because nobody read them in time
 An event of a session also has session (its number, from 1), sid (the first four characters
@@ -167,7 +189,8 @@ other servers; see --sid-key).
 
 Members of the file of --config. All are optional. Times are texts with a unit, such as
 \"25s\", or whole milliseconds. Names with underscores, such as ping_interval, mean the same.
-  listen, unix, unixMode, tlsCert, tlsKey, workers, echo, json, showSids, sidKey
+  listen, unix, unixMode, tlsCert, tlsKey, workers, socketio, echo, json, showSids,
+  sidKey
                      the options of these names (--listen, --unix, ..)
   allowedHosts       a list of host names: --host
   path, transports, allowUpgrades, allowEIO3, maxPayload (or maxHttpBufferSize)
@@ -189,6 +212,7 @@ chapter \"configuration\" of its guide.
 
 Examples:
   eio serve --echo
+  eio serve --socketio --echo                          for io(\"http://127.0.0.1:3000\")
   eio serve --listen 0.0.0.0:3000 --path /socket.io/
   eio serve --unix /run/eio/eio.sock --unix-mode 660   for a proxy in the file's group
   eio serve --tls-cert fullchain.pem --tls-key privkey.pem   https and wss

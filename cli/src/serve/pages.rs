@@ -47,6 +47,7 @@ struct Shared {
     /// The description of the server for the page, in JSON.
     about: String,
     path: String,
+    speaks_socketio: bool,
     feeds: Arc<Semaphore>,
     access: Access,
     log: Log<Event>,
@@ -57,15 +58,17 @@ impl Pages {
         server: &Server,
         dashboard: Arc<Dashboard>,
         clock: Clock,
-        path: &str,
         about: &Value,
         access: Access,
         log: Log<Event>,
     ) -> Self {
         let feeds = Arc::new(Semaphore::new(MAX_FEEDS));
-        let (about, path) = (about.to_string(), path.to_owned());
-        let shared = Shared { dashboard, clock, about, path, feeds, access, log };
-        Self { engine: server.service(), shared: Arc::new(shared) }
+        let engine = server.service();
+        let path = engine.path().to_owned();
+        let speaks_socketio = about["socketio"] == true;
+        let about = about.to_string();
+        let shared = Shared { dashboard, clock, about, path, speaks_socketio, feeds, access, log };
+        Self { engine, shared: Arc::new(shared) }
     }
 }
 
@@ -146,8 +149,13 @@ impl Shared {
     /// Denies a session at a path that has none. This is logged, because clients often report no more than an error.
     fn wrong_path(&self, request: &Parts) -> Denial {
         let (ours, theirs) = (&self.path, request.uri.path());
+        let other_kind = match theirs.trim_end_matches('/') {
+            "/socket.io" if !self.speaks_socketio => "with --socketio for clients of Socket.IO, ",
+            "/engine.io" if self.speaks_socketio => "without --socketio for clients of Engine.IO alone, ",
+            _ => "",
+        };
         let sentence = format!(
-            "sessions are at {ours}, not at {theirs}: start eio serve with --path {theirs}, or change the client\n"
+            "sessions are at {ours}, not at {theirs}: start eio serve {other_kind}with --path {theirs}, or change the client\n"
         );
         (StatusCode::NOT_FOUND, sentence)
     }

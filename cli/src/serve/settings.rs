@@ -19,6 +19,7 @@ use crate::duration::millis;
 use crate::sids::Sids;
 
 /// What the server does.
+#[derive(Clone)]
 pub(crate) struct Settings {
     options: Options,
     own: OwnMembers,
@@ -117,6 +118,10 @@ impl Settings {
         self.options.echo || self.own.echo.unwrap_or(false)
     }
 
+    pub(super) fn speaks_socketio(&self) -> bool {
+        self.options.socketio || self.own.socketio.unwrap_or(false)
+    }
+
     pub(super) fn prints_json(&self) -> bool {
         self.options.json || self.own.json.unwrap_or(false)
     }
@@ -126,11 +131,6 @@ impl Settings {
         options.show_sids |= self.own.show_sids.unwrap_or(false);
         options.sid_key = options.sid_key.or_else(|| self.own.sid_key.clone());
         Sids::new(&options)
-    }
-
-    /// Returns the path of the sessions.
-    pub(super) fn path(&self) -> &str {
-        self.options.path.as_deref().unwrap_or(self.server.path())
     }
 
     pub(super) fn liveness(&self) -> Liveness {
@@ -147,15 +147,17 @@ impl Settings {
         self.server.allowed_origins().filter(|_| self.options.cors.is_none())
     }
 
-    /// Applies these settings to a builder.
+    /// Applies these settings to a builder, whose path stays if none is given.
     pub(super) fn configure(&self, builder: ServerBuilder) -> ServerBuilder {
         let options = &self.options;
         let mut builder = builder
             .config(self.server.clone())
             .heartbeat(self.heartbeat)
             .liveness(self.liveness())
-            .path(self.path())
             .eio3(self.eio3());
+        if let Some(path) = &options.path {
+            builder = builder.path(path);
+        }
         if let Some(timeout) = options.upgrade_timeout {
             builder = builder.upgrade_timeout(timeout);
         }
@@ -183,16 +185,17 @@ impl Settings {
         }
     }
 
-    /// Describes the server for the page.
-    pub(super) fn about(&self) -> Value {
+    /// Describes the server, whose sessions are at `path`, for the page.
+    pub(super) fn about(&self, path: &str) -> Value {
         let (heartbeat, liveness) = (self.heartbeat, self.liveness());
         let detection = detect::eio4_server(heartbeat, liveness);
         json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "path": self.path(),
+            "path": path,
             "websocket": self.allows(Transport::WebSocket),
             "polling": self.allows(Transport::Polling),
             "eio3": self.eio3(),
+            "socketio": self.speaks_socketio(),
             "echo": self.echoes(),
             "interval_ms": millis(heartbeat.ping_interval()),
             "timeout_ms": millis(heartbeat.ping_timeout()),

@@ -14,6 +14,7 @@ mod serve;
 mod serve_tls;
 mod sids;
 mod simulate;
+mod socketio;
 mod terminal;
 mod tls;
 mod unix;

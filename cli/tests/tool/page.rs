@@ -7,7 +7,7 @@ use crate::program::Eio;
 
 #[test]
 #[ignore = "needs node, npm packages and chromium, which `cargo xtask test page` installs"]
-fn a_person_opens_sessions_and_sees_a_ping_timeout() {
+fn a_person_opens_sessions_and_sees_a_ping_timeout_and_namespaces() {
     let mut server = Eio::start(&[
         "serve",
         "--json",
@@ -26,6 +26,14 @@ fn a_person_opens_sessions_and_sees_a_ping_timeout() {
             client.event("open");
             client
         });
+    let mut namespaces = Eio::start(&["serve", "--json", "--socketio", "--echo", "--port", "0"]);
+    let namespaces_url = namespaces.event("listening")["url"].as_str().unwrap().to_owned();
+    let mut chat = Eio::start(&["connect", "--json", "--socketio=/chat", &namespaces_url]);
+    chat.event("joined");
+    for event in [r#"["join","lobby"]"#, r#"["color","red"]"#] {
+        chat.say(event);
+    }
+    chat.event("event");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
     std::fs::create_dir_all(&folder).unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/page/look.mjs");
@@ -34,6 +42,7 @@ fn a_person_opens_sessions_and_sees_a_ping_timeout() {
         .arg(&url)
         .arg(&folder)
         .arg(others.len().to_string())
+        .arg(&namespaces_url)
         .output()
         .expect("node starts");
     let complaints = String::from_utf8_lossy(&output.stderr);

@@ -45,6 +45,14 @@ fn a_client_at_the_wrong_path_is_told_and_logged_with_the_option_to_use() {
     let refused = server.event("refused");
     assert_eq!((&refused["status"], &refused["target"]), (&404.into(), &"/socket.io/".into()), "{refused}");
     assert!(refused["message"].as_str().unwrap().contains("--path /socket.io/"), "{refused}");
+    assert!(answer.contains("start eio serve with --socketio for clients of Socket.IO"), "{answer}");
+    let (_server, address) = serve(&["--socketio"]);
+    let answer = get(&address, "/engine.io/?EIO=4&transport=polling");
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    assert!(
+        answer.contains("without --socketio for clients of Engine.IO alone, with --path /engine.io/"),
+        "{answer}"
+    );
 }
 
 #[test]

@@ -140,6 +140,23 @@ impl WebSocket {
         (head[0] == 0x81).then(|| String::from_utf8(payload).expect("text"))
     }
 
+    /// Returns the next message, which is binary.
+    pub(crate) fn next_binary(&mut self) -> Vec<u8> {
+        let mut head = [0; 2];
+        self.stream.read_exact(&mut head).expect("a frame");
+        assert_eq!(head[0], 0x82, "a binary frame");
+        let mut payload = vec![0; usize::from(head[1])];
+        self.stream.read_exact(&mut payload).expect("its payload");
+        payload
+    }
+
+    /// Sends a short binary message, masked with zeros.
+    pub(crate) fn send_binary(&mut self, data: &[u8]) {
+        let length = u8::try_from(data.len()).expect("a short message");
+        let frame = [&[0x82, 0x80 | length, 0, 0, 0, 0], data].concat();
+        self.stream.get_mut().write_all(&frame).expect("the server reads");
+    }
+
     /// Closes with a code and a reason.
     pub(crate) fn close(&mut self, code: u16, words: &str) {
         let length = u8::try_from(2 + words.len()).expect("short words");

@@ -17,6 +17,7 @@ function openSession() {
       name = JSON.parse(data.slice(1)).sid.slice(0, 4) + "…";
       own.set(name, session);
       rows.forEach((row) => row.draw());
+      if (about.socketio) socket.send("40");                 // join the namespace /
     } else if (data[0] === "2" && !session.silent) {         // ping: answer with a pong
       socket.send("3");
     }
@@ -178,7 +179,8 @@ function showLive(data, now) {
   row.update(data, now);
 }
 
-const ORDERLY = new Set(["transport close", "forced close"]);
+const ORDERLY = new Set(["transport close", "forced close", "client namespace disconnect", "server namespace disconnect",
+  "server shutting down"]);
 
 function showEnded(data, now, announce) {
   rows.get(data.number)?.tr.remove();
@@ -221,11 +223,81 @@ function showEnded(data, now, announce) {
   }
 }
 
+// ---- Namespaces of Socket.IO ----
+const RATE_OVER_MS = 3000;
+const namespaces = new Map(); // name -> NamespaceRow
+
+class NamespaceRow {
+  constructor(name) {
+    this.tr = element("tr", "new");
+    const cell = (className, label) => {
+      const td = element("td", className);
+      if (label) td.dataset.label = label;
+      this.tr.append(td);
+      return td;
+    };
+    setText(cell("name mono"), name);
+    this.sockets = cell("number", "Sockets");
+    this.rooms = cell("number", "Rooms");
+    this.events = ["received", "sent"].map((member) => {
+      const td = cell("number when", member === "received" ? "Events in" : "Events out");
+      const shown = { member, total: element("span"), rate: element("span", "soft") };
+      td.append(shown.total, " ", shown.rate);
+      return shown;
+    });
+    this.reasons = element("ul", "reasons");
+    cell("wide", "Ended sockets").append(this.reasons);
+    this.samples = [];
+  }
+
+  update(data, now) {
+    this.samples.push({ at: now, received: data.received, sent: data.sent });
+    setText(this.sockets, count(data.sockets));
+    const largest = data.largest.map(([room, sockets]) => element("span", "soft", `${room} × ${count(sockets)}`));
+    this.rooms.replaceChildren(element("span", "", count(data.rooms)), ...largest.flatMap((room) => [" ", room]));
+    for (const { member, total } of this.events) setText(total, count(data[member]));
+    this.reasons.replaceChildren(...chips(data.reasons));
+    this.tick(now);
+  }
+
+  tick(now) {
+    const { samples } = this;
+    while (samples.length > 1 && samples[1].at <= now - RATE_OVER_MS) samples.shift();
+    for (const { member, rate } of this.events) {
+      const events = samples.at(-1)[member] - samples[0][member];
+      setText(rate, `${(events * 1000 / RATE_OVER_MS).toFixed(1)}/s`);
+    }
+  }
+}
+
+function showNamespaces({ rows: shown, more }, now) {
+  const present = new Set(shown.map(({ name }) => name));
+  for (const [name, row] of namespaces) if (!present.has(name)) { row.tr.remove(); namespaces.delete(name); }
+  shown.forEach((data, at) => {
+    let row = namespaces.get(data.name);
+    if (!row) {
+      row = new NamespaceRow(data.name);
+      namespaces.set(data.name, row);
+      const body = $("namespaces").tBodies[0];
+      body.insertBefore(row.tr, body.rows[at] ?? null);
+    }
+    row.update(data, now);
+  });
+  $("namespaces").hidden = shown.length === 0;
+  $("namespaces-empty").hidden = shown.length !== 0;
+  $("namespaces-more").hidden = more === 0;
+  setText($("namespaces-more"), `${count(more)} more namespaces have sockets but are not shown.`);
+}
+
+// ---- The whole page ----
+function chips(reasons) {
+  return Object.entries(reasons).map(([reason, number]) =>
+    element("li", ORDERLY.has(reason) ? "tag" : "tag bad", `${reason} × ${count(number)}`));
+}
+
 function showTotals(totals) {
   for (const name of ["open", "opened", "heartbeats", "messages"]) setText($(name), count(totals[name]));
-  const chips = Object.entries(totals.reasons).map(([reason, number]) =>
-    element("li", ORDERLY.has(reason) ? "tag" : "tag bad", `${reason} × ${count(number)}`));
-  $("reasons").replaceChildren(...chips);
+  $("reasons").replaceChildren(...chips(totals.reasons));
   $("live").hidden = totals.open === 0;
   $("live-empty").hidden = totals.open !== 0;
   $("ended").hidden = ended.size === 0;
@@ -241,12 +313,15 @@ function showAbout(data) {
   const promise = ["The server sends a ping every ", strong(whole(data.interval_ms)), " and waits ", strong(whole(data.timeout_ms)),
     " for the answer. If a client disappears, the server ends its session ",
     strong(`${whole(data.noticed_min_ms)} to ${whole(data.noticed_max_ms)}`), " later, with the reason “ping timeout”."];
-  if (data.echo) promise.push(" It sends every message back.");
+  if (data.echo) promise.push(` It sends every ${data.socketio ? "event" : "message"} back.`);
   if (!data.websocket) promise.push(" WebSocket is disabled, so this tab cannot open sessions.");
   $("promise").replaceChildren(...promise);
   setText($("path"), data.path);
   setText($("liveness"), data.liveness);
-  setText($("hint"), `new Socket(${JSON.stringify(location.origin)}, { path: ${JSON.stringify(data.path)} })`);
+  const [origin, path] = [location.origin, data.path].map((text) => JSON.stringify(text));
+  setText($("hint"), `new Socket(${origin}, { path: ${path} })`);
+  setText($("io-hint"), data.path === "/socket.io/" ? `io(${origin})` : `io(${origin}, { path: ${path} })`);
+  $("socketio").hidden = !data.socketio;
   updateButtons();
 }
 
@@ -276,11 +351,12 @@ function showChanges(changes) {
   if (changes.all) {
     rows.forEach((row) => row.tr.remove());
     ended.forEach(({ tr }) => tr.remove());
-    rows.clear();
-    ended.clear();
+    namespaces.forEach(({ tr }) => tr.remove());
+    for (const shown of [rows, ended, namespaces]) shown.clear();
   }
   for (const session of changes.open) showLive(session, now);
   for (const session of changes.ended) showEnded(session, now, !changes.all);
+  if (changes.namespaces) showNamespaces(changes.namespaces, now);
   showTotals(changes.totals);
 }
 
@@ -291,4 +367,5 @@ setInterval(() => {
   const now = performance.now();
   rows.forEach((row) => row.tick(now));
   ended.forEach((row) => row.tick(now));
+  namespaces.forEach((row) => row.tick(now));
 }, 100);
