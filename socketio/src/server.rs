@@ -21,6 +21,7 @@ pub(crate) mod shared;
 pub(crate) mod socket;
 pub(crate) mod socket_id;
 mod space;
+mod spaces;
 
 use core::fmt;
 use std::io;

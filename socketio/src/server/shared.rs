@@ -11,6 +11,7 @@ use crate::parser::Parser;
 use crate::server::namespace::Definition;
 use crate::server::recovery::Recovery;
 use crate::server::space::Space;
+use crate::server::spaces::Spaces;
 
 /// What the server does when there is something to send to a client that does not read, so that its outbox is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) max_rooms: usize,
     pub(crate) max_running: (usize, usize),
     pub(crate) recovery: Option<Recovery>,
-    spaces: Mutex<HashMap<ByteString, Arc<Space>>>,
+    spaces: Mutex<Spaces>,
     patterns: Vec<Pattern>,
     next_ack: AtomicU64,
 }
@@ -68,16 +69,11 @@ impl Shared {
         patterns: Vec<Pattern>,
     ) -> Self {
         let spaces = namespaces.into_iter().map(|(name, definition)| {
-            let space = Space::new(
-                name.clone(),
-                definition,
-                Arc::clone(&parser),
-                limits.max_rooms,
-                limits.recovery.as_ref(),
-            );
+            let space =
+                Space::new(name, definition, Arc::clone(&parser), limits.max_rooms, limits.recovery.as_ref());
             // It stays without sockets.
             space.count(true);
-            (name, Arc::new(space))
+            space
         });
         Self {
             spaces: Mutex::new(spaces.collect()),
@@ -117,28 +113,25 @@ impl Shared {
         };
         let definition = Arc::clone(&self.patterns.iter().find(accepts)?.definition);
         spaces = self.lock();
-        let space = spaces.entry(name.clone()).or_insert_with(|| {
-            Arc::new(Space::new(
+        let space = spaces.get_or_insert_with(name, || {
+            Space::new(
                 name.clone(),
                 definition,
                 Arc::clone(&self.parser),
                 self.max_rooms,
                 self.recovery.as_ref(),
-            ))
+            )
         });
         space.count(true);
-        Some(Arc::clone(space))
+        Some(space)
     }
 
     /// Notes that a socket has left the namespace, which is forgotten if it is one of a pattern and has no socket left.
     pub(crate) fn exit(&self, space: &Space) {
         let mut spaces = self.lock();
-        if space.count(false) {
-            spaces.remove(space.name());
-            if spaces.len() < spaces.capacity() / 4 {
-                spaces.shrink_to_fit();
-            }
-        }
+        let gone = if space.count(false) { spaces.retire(space) } else { Vec::new() };
+        drop(spaces);
+        drop(gone);
     }
 
     /// Returns a number for an event that asks for an acknowledgement. No two events of the server have the same, so that one
@@ -147,7 +140,7 @@ impl Shared {
         self.next_ack.fetch_add(1, Ordering::Relaxed) % eio_core::socketio::MAX_ID
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ByteString, Arc<Space>>> {
+    fn lock(&self) -> MutexGuard<'_, Spaces> {
         self.spaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

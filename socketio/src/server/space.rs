@@ -1,5 +1,6 @@
 //! A namespace of a running server: its sockets, their rooms and what is sent to them.
 
+use core::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -217,6 +218,26 @@ impl Space {
         self.users.fetch_sub(1, Ordering::Relaxed) == 1
     }
 
+    /// Returns whether nobody is here or on the way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.users.load(Ordering::Relaxed) == 0
+    }
+
+    /// Returns whether a client that is away may come back.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.lock().history.as_ref().is_some_and(|history| history.is_waited_for(Instant::now()))
+    }
+
+    /// Keeps the session of a client that was never here.
+    #[cfg(test)]
+    pub(crate) fn wait_for_somebody(&self) {
+        let mut inner = self.lock();
+        let history = inner.history.as_mut().unwrap();
+        let trail = history.begin("somebody".into()).unwrap();
+        let kept = Kept { id: SocketId::random().unwrap(), extensions: None };
+        history.save(trail, kept, Instant::now());
+    }
+
     /// Lets a task drop what the history has kept for long enough, as long as it keeps something.
     fn tidy_later(self: &Arc<Self>, inner: &mut Inner) {
         if inner.is_tidied {
@@ -241,8 +262,37 @@ impl Space {
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Locked<'_> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { inner, gone: Vec::new() }
+    }
+}
+
+/// The locked namespace. What is not kept any more is dropped after the lock, because it is the application's.
+struct Locked<'a> {
+    inner: MutexGuard<'a, Inner>,
+    gone: Vec<Kept>,
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        if let Some(history) = &mut self.inner.history {
+            self.gone = history.take_gone();
+        }
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.inner
     }
 }
 

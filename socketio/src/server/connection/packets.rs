@@ -170,7 +170,6 @@ impl Connection {
             let restored =
                 Socket::new(kept.id, socket.space().clone(), self.link.clone(), socket.auth().clone());
             restored.set_extensions(kept.extensions);
-            restored.add_extensions(socket.extensions());
             restored.note_joined(true);
             restored
         };
@@ -178,6 +177,7 @@ impl Connection {
         let Some(restored) = socket.space().restore(&pid, offset.as_deref(), create, accept) else {
             return false;
         };
+        restored.add_extensions(socket.extensions());
         if let Some(place) = self.sockets.iter_mut().find(|other| *other == socket) {
             *place = restored.clone();
         }

@@ -89,12 +89,26 @@ impl<K, P: Clone> History<K, P> {
     ) -> Option<Restored<K, P>> {
         self.expire(now);
         let away = self.sessions.take(Pid::parse(pid)?)?;
-        let missed = self.missed(&away, offset)?;
+        let Some(missed) = self.missed(&away, offset) else {
+            self.sessions.give_up(away.kept);
+            return None;
+        };
         if let Some((number, _)) = missed.last() {
             away.trail.note(*number);
         }
         let missed = missed.into_iter().map(|(_, packet)| packet).collect();
         Some(Restored { rooms: away.trail.rooms(), trail: away.trail, kept: away.kept, missed })
+    }
+
+    /// Returns whether a client may come back.
+    pub(crate) fn is_waited_for(&self, now: Instant) -> bool {
+        self.sessions.is_waited_for(now)
+    }
+
+    /// Takes what was kept of sockets and is not any more, to be dropped without the lock: it is the application's, and may
+    /// use the server when it is dropped.
+    pub(crate) fn take_gone(&mut self) -> Vec<K> {
+        self.sessions.take_gone()
     }
 
     /// Drops what has been kept for long enough. Returns when to do so again, unless nothing is left.

@@ -15,6 +15,8 @@ pub(super) struct Sessions<K> {
     /// The sessions in the order of leaving.
     order: BTreeMap<u64, Pid>,
     saved: u64,
+    /// What was kept of sockets and is not any more.
+    gone: Vec<K>,
     max_age: Duration,
     limit: usize,
 }
@@ -35,6 +37,7 @@ impl<K> Sessions<K> {
             away: HashMap::new(),
             order: BTreeMap::new(),
             saved: 0,
+            gone: Vec::new(),
             max_age: settings.max_disconnection,
             limit: settings.max_sessions,
         }
@@ -44,7 +47,7 @@ impl<K> Sessions<K> {
     pub(super) fn insert(&mut self, trail: Trail, kept: K, left: u64, now: Instant) {
         let (pid, place) = (trail.key(), self.saved);
         self.saved += 1;
-        self.take(pid);
+        self.drop_later(pid);
         self.away.insert(pid, Away { trail, kept, left, at: now, place });
         self.order.insert(place, pid);
         self.trim(now);
@@ -66,9 +69,31 @@ impl<K> Sessions<K> {
             if now.saturating_duration_since(at) <= self.max_age && self.away.len() <= self.limit {
                 return at.checked_add(self.max_age.saturating_add(Duration::from_nanos(1)));
             }
-            self.take(oldest);
+            self.drop_later(oldest);
         }
         None
+    }
+
+    /// Removes a session, if it is there.
+    fn drop_later(&mut self, pid: Pid) {
+        let taken = self.take(pid);
+        self.gone.extend(taken.map(|away| away.kept));
+    }
+
+    /// Adds to what is not kept any more.
+    pub(super) fn give_up(&mut self, kept: K) {
+        self.gone.push(kept);
+    }
+
+    /// Takes what was kept of sockets and is not any more.
+    pub(super) fn take_gone(&mut self) -> Vec<K> {
+        core::mem::take(&mut self.gone)
+    }
+
+    /// Returns whether a client may come back.
+    pub(super) fn is_waited_for(&self, now: Instant) -> bool {
+        let newest = self.order.last_key_value().and_then(|(_, newest)| self.away.get(newest));
+        newest.is_some_and(|away| now.saturating_duration_since(away.at) <= self.max_age)
     }
 
     #[cfg(test)]

@@ -88,9 +88,11 @@ impl Socket {
 
     /// Adds values to those that are stored.
     pub(crate) fn add_extensions(&self, extensions: Option<Box<Extensions>>) {
-        if let Some(extensions) = extensions {
-            self.lock().extensions.get_or_insert_default().extend(*extensions);
-        }
+        let Some(extensions) = extensions else { return };
+        let mut all = self.lock().extensions.take().unwrap_or_default();
+        // Without the lock: what is replaced may use the socket when it is dropped.
+        all.extend(*extensions);
+        self.lock().extensions = Some(all);
     }
 
     pub(crate) fn set_extensions(&self, extensions: Option<Box<Extensions>>) {
