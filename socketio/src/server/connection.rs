@@ -7,6 +7,7 @@ use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytestring::ByteString;
 use tokio::time::Sleep;
@@ -20,6 +21,9 @@ use crate::server::socket::Socket;
 
 /// How many packets a connection reads before others have their turn.
 const PACKETS_PER_TURN: usize = 64;
+
+/// How long a client may take to fetch what was sent before the application closed its connection.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// One connection.
 pub(crate) struct Connection {
@@ -39,6 +43,10 @@ pub(crate) struct Connection {
     sending: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// The end of the session, while the connection does not read.
     closed: Option<Pin<Box<dyn Future<Output = eio_tokio::Disconnect> + Send>>>,
+    /// Whether the application has closed the connection. Nothing that comes is handled any more.
+    is_leaving: bool,
+    /// The moment when all that was sent before is on its way.
+    flushed: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Why the server closes the connection, if it does.
     closing: Option<Reason>,
     has_ended: bool,
@@ -59,6 +67,8 @@ impl Connection {
             close_at: None,
             sending: None,
             closed: None,
+            is_leaving: false,
+            flushed: None,
             closing: None,
             has_ended: false,
         };
@@ -82,7 +92,8 @@ impl Connection {
             let News { has_ended, closes } = self.link.look(cx);
             if closes {
                 self.sockets.iter().for_each(Socket::disconnect);
-                self.engine.close();
+                self.is_leaving = true;
+                self.close_at = Some(Box::pin(tokio::time::sleep(LEAVING)));
             }
             if has_ended || closes {
                 self.tell_ends(cx);
@@ -108,13 +119,27 @@ impl Connection {
                 Poll::Pending
             };
         }
-        if let Some(close_at) = &mut self.close_at
-            && close_at.as_mut().poll(cx).is_ready()
-        {
+        let is_due = self.close_at.as_mut().is_some_and(|close_at| close_at.as_mut().poll(cx).is_ready());
+        if is_due || self.has_said_goodbye(cx) {
             self.close_at = None;
             self.engine.close();
         }
         Poll::Pending
+    }
+
+    /// Returns whether the connection is to be closed, and all that was sent before is on its way. On polling, the client
+    /// must get it with an answer before the one that ends the session: socket.io-client handles the end first.
+    fn has_said_goodbye(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.is_leaving || self.close_at.is_none() || self.link.is_busy() {
+            return false;
+        }
+        let sender = &self.link.sender;
+        let flushed = self.flushed.get_or_insert_with(|| flushed(sender.clone()));
+        let is_over = flushed.as_mut().poll(cx).is_ready();
+        if is_over {
+            self.flushed = None;
+        }
+        is_over
     }
 
     /// Sends the packets that wait for room.
@@ -193,6 +218,13 @@ impl Connection {
         }
         Reason::Session(session.reason)
     }
+}
+
+fn flushed(sender: eio_tokio::Sender) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        // A session that has ended is closed.
+        let _ = sender.flush().await;
+    })
 }
 
 fn closed(sender: eio_tokio::Sender) -> Pin<Box<dyn Future<Output = eio_tokio::Disconnect> + Send>> {

@@ -89,16 +89,16 @@ impl Browser {
             .collect()
     }
 
-    /// Closes the tab whose URL contains `part`, as a person does. Another one keeps the browser open.
+    /// Closes the tab whose URL contains `text`, as a person does. Another one keeps the browser open.
     ///
     /// # Panics
     /// Panics if there is none.
-    pub async fn close_tab(&self, part: &str) {
+    pub async fn close_tab(&self, text: &str) {
         let port = self.profile.join("DevToolsActivePort");
         let port: u16 = soon("the browser's debugger", async {
             loop {
-                let text = std::fs::read_to_string(&port).unwrap_or_default();
-                if let Some(port) = text.lines().next().and_then(|line| line.parse().ok()) {
+                let written = std::fs::read_to_string(&port).unwrap_or_default();
+                if let Some(port) = written.lines().next().and_then(|line| line.parse().ok()) {
                     return port;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -108,10 +108,10 @@ impl Browser {
         ask(port, "PUT /json/new?about:blank").await;
         let tabs: Value = serde_json::from_str(&ask(port, "GET /json/list").await).expect("a list of tabs");
         let tabs = tabs.as_array().expect("a list of tabs");
-        let tab = tabs.iter().find(|tab| tab["url"].as_str().is_some_and(|url| url.contains(part)));
+        let tab = tabs.iter().find(|tab| tab["url"].as_str().is_some_and(|url| url.contains(text)));
         let id = tab
             .and_then(|tab| tab["id"].as_str())
-            .unwrap_or_else(|| panic!("no tab with {part} in {tabs:?}"));
+            .unwrap_or_else(|| panic!("no tab with {text} in {tabs:?}"));
         ask(port, &format!("GET /json/close/{id}")).await;
     }
 

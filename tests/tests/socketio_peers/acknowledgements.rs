@@ -1,10 +1,11 @@
 //! Answers: of the server, of the client, of many clients.
 
-use std::time::{Duration, Instant};
+use core::time::Duration;
 
 use eio_socketio::{AckError, Args, Binary, Value};
 use eio_tests::interop::{Case, LATE, Log};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::lines::hex;

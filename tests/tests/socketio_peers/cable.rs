@@ -77,8 +77,9 @@ async fn carry(client: TcpStream, target: SocketAddr, mut orders: watch::Receive
         let _ = to_client.shutdown().await;
     };
     tokio::select! {
-        _ = async { tokio::join!(up, down) } => return,
+        biased;
         _ = orders.wait_for(|orders| orders.is_pulled) => {}
+        _ = async { tokio::join!(up, down) } => return,
     }
     core::future::pending::<()>().await;
 }

@@ -59,7 +59,7 @@ const TABLE: [(&str, Cause, &str, &str); 13] = [
 
 pub(crate) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     for (sentence, cause, at_server, javascript) in TABLE {
-        if peer.mode == Mode::Polling && matches!(cause, ClientIsCut | ServerCloses) {
+        if peer.mode == Mode::Polling && cause == ClientIsCut {
             continue;
         }
         let at_client =

@@ -74,7 +74,9 @@ async fn frozen(log: Log) {
     let since = Instant::now();
     let pages = browser.renderers();
     assert!(!pages.is_empty(), "the page runs in a process");
-    pages.into_iter().for_each(|page| signal("STOP", page));
+    for page in pages {
+        signal("STOP", page);
+    }
     story.hears_of_it(since, IN_TIME, ["ping timeout"; 2]).await;
     story.hears_no_more().await;
 }

@@ -2,6 +2,8 @@
 //! is `{"$utf16": [0xd800]}`.
 
 use eio_socketio::{Binary, Value};
+use eio_tests::interop::to_json;
+use eio_tokio::Message;
 use serde_json::{Map, json};
 
 /// The one form of a value: text that JSON can carry is text.
@@ -10,7 +12,7 @@ pub(crate) fn canonical(value: &serde_json::Value) -> serde_json::Value {
         serde_json::Value::Array(items) => items.iter().map(canonical).collect(),
         serde_json::Value::Object(members) => match text_of(members) {
             Some(Ok(text)) => text.into(),
-            Some(Err(_)) => value.clone(),
+            Some(Err(())) => value.clone(),
             None => members.iter().map(|(key, member)| (key.clone(), canonical(member))).collect(),
         },
         _ => value.clone(),
@@ -24,12 +26,10 @@ pub(crate) fn to_ours(value: &serde_json::Value) -> Option<Value> {
         serde_json::Value::Object(members) => match (text_of(members), members.get("$hex")) {
             (Some(text), _) => text.ok()?.into(),
             (_, Some(hex)) => Binary::from(bytes(hex.as_str()?)).into(),
-            _ => Value::Object(
-                members
-                    .iter()
-                    .map(|(key, member)| Some((key.clone(), to_ours(member)?)))
-                    .collect::<Option<_>>()?,
-            ),
+            _ => {
+                let members = members.iter().map(|(key, member)| Some((key.clone(), to_ours(member)?)));
+                members.collect::<Option<Vec<_>>>()?.into_iter().collect()
+            }
         },
         other => other.clone().into(),
     })
@@ -52,7 +52,7 @@ pub(crate) fn from_ours(value: &Value) -> serde_json::Value {
 
 /// Bytes in a line.
 pub(crate) fn hex(bytes: &[u8]) -> serde_json::Value {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (_, digits) = to_json(&Message::binary(bytes.to_vec()));
     json!({ "$hex": digits })
 }
 

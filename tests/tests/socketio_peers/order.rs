@@ -83,7 +83,7 @@ async fn received(numbers: &Numbers, count: u64) {
 async fn flood(socket: &Socket, numbers: core::ops::Range<u64>) {
     for number in numbers {
         let sent = if number % 50 == 0 {
-            socket.send("numbered", Args((number, Binary::from(vec![number as u8])))).await
+            socket.send("numbered", Args((number, Binary::from(&number.to_le_bytes()[..1])))).await
         } else {
             socket.send("numbered", number).await
         };

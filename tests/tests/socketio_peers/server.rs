@@ -220,7 +220,7 @@ impl Numbers {
 
 async fn numbered(socket: Socket, args: RawArgs) {
     let number = args.first::<u64>().unwrap_or(u64::MAX);
-    let is_whole = number % 50 != 0 || args.attachments() == [vec![(number % 256) as u8]];
+    let is_whole = !number.is_multiple_of(50) || args.attachments() == [&number.to_le_bytes()[..1]];
     if let Some(Numbers(counts)) = socket.get::<Numbers>() {
         let mut counts = counts.lock().expect("nobody panics with it");
         counts.1 += u64::from(number != counts.0 || !is_whole);
