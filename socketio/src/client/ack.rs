@@ -15,7 +15,8 @@ use crate::client::namespace::{Answer, Key};
 use crate::client::shared::Shared;
 use crate::errors::{AckError, EmitError};
 
-/// The server's answer to an event. The event was sent when this was made, and not when it is awaited.
+/// The server's answer to an event. The event was sent when this was made, and not when it is awaited. Only if there was no
+/// room for it then, it is sent once there is, while this is awaited.
 ///
 /// Resolves to the first argument of the answer as a `T`, null if there is none, or to an [`AckError`].
 ///
@@ -33,10 +34,39 @@ pub struct AckFuture<T> {
 enum Waiting {
     /// The event was not sent. Holds nothing after that was told.
     NotSent(Option<EmitError>),
+    /// There was no room for the event.
+    Asking(Pin<Box<dyn Future<Output = Result<Waiting, EmitError>> + Send>>),
     /// The event was sent, or will be when the client is back.
     Asked { answer: oneshot::Receiver<Answer>, question: Question },
     /// The event is sent until it is answered.
     Parcel(oneshot::Receiver<Answer>),
+}
+
+impl Waiting {
+    fn asked(shared: &Arc<Shared>, key: &Key, id: u64, answer: oneshot::Receiver<Answer>) -> Self {
+        let question = Question { shared: Arc::clone(shared), key: key.clone(), id };
+        Self::Asked { answer, question }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+        loop {
+            match self {
+                Self::NotSent(error) => {
+                    let error = error.take().unwrap_or(EmitError::Disconnected);
+                    return Poll::Ready(Err(AckError::Emit(error)));
+                }
+                Self::Asking(asking) => {
+                    *self =
+                        ready!(asking.as_mut().poll(cx)).unwrap_or_else(|error| Self::NotSent(Some(error)));
+                }
+                Self::Asked { answer, .. } | Self::Parcel(answer) => {
+                    return Pin::new(answer)
+                        .poll(cx)
+                        .map(|answer| answer.unwrap_or(Err(AckError::Disconnected)));
+                }
+            }
+        }
+    }
 }
 
 /// Gives up the answer when it is dropped.
@@ -64,8 +94,16 @@ impl<T: DeserializeOwned> AckFuture<T> {
     }
 
     pub(super) fn asked(shared: &Arc<Shared>, key: &Key, id: u64, answer: oneshot::Receiver<Answer>) -> Self {
-        let question = Question { shared: Arc::clone(shared), key: key.clone(), id };
-        Self::new(Waiting::Asked { answer, question })
+        Self::new(Waiting::asked(shared, key, id, answer))
+    }
+
+    /// Asks as soon as there is room.
+    pub(super) fn asking(shared: &Arc<Shared>, key: &Key, name: &str, args: RawArgs) -> Self {
+        let (shared, key, name) = (Arc::clone(shared), key.clone(), name.to_owned());
+        Self::new(Waiting::Asking(Box::pin(async move {
+            let (id, answer) = shared.ask_when_room(&key, &name, args).await?;
+            Ok(Waiting::asked(&shared, &key, id, answer))
+        })))
     }
 
     pub(super) fn parcel(answer: oneshot::Receiver<Answer>) -> Self {
@@ -110,15 +148,8 @@ impl<T> Future for AckFuture<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let answer = match &mut this.waiting {
-            Waiting::NotSent(error) => {
-                return Poll::Ready(Err(AckError::Emit(error.take().unwrap_or(EmitError::Disconnected))));
-            }
-            Waiting::Asked { answer, .. } | Waiting::Parcel(answer) => answer,
-        };
-        if let Poll::Ready(answer) = Pin::new(answer).poll(cx) {
-            let args = answer.unwrap_or(Err(AckError::Disconnected));
-            return Poll::Ready(args.and_then(|args| Ok((this.read)(&args)?)));
+        if let Poll::Ready(answer) = this.waiting.poll(cx) {
+            return Poll::Ready(answer.and_then(|args| Ok((this.read)(&args)?)));
         }
         let Some(sleep) = &mut this.sleep else { return Poll::Pending };
         ready!(sleep.as_mut().poll(cx));

@@ -12,6 +12,7 @@ use crate::client::ack::AckFuture;
 use crate::client::joining::Handle;
 use crate::client::namespace::Phase;
 use crate::client::retries::Parcel;
+use crate::client::sending::NotPosted;
 use crate::errors::EmitError;
 
 /// Emits events on a namespace from anywhere. Cloning is cheap.
@@ -75,8 +76,8 @@ impl Emitter {
         }
     }
 
-    /// Emits an event, and returns the server's answer to it as a future. The event is sent as by [`emit`](Self::emit),
-    /// also if the future is never polled.
+    /// Emits an event, and returns the server's answer to it as a future. The event is sent as by [`emit`](Self::emit), at
+    /// once. If there is no room, it is sent once there is, while the future is awaited.
     ///
     /// ```no_run
     /// # async fn example(socket: &eio_socketio::client::Socket) -> Result<(), Box<dyn std::error::Error>> {
@@ -105,8 +106,11 @@ impl Emitter {
             shared.post_parcel(key, &mut Some(self.parcel(name, args, Some(sender))?))?;
             return Ok(AckFuture::parcel(answer));
         }
-        let (id, answer) = shared.ask(key, name, args)?;
-        Ok(AckFuture::asked(shared, key, id, answer))
+        match shared.ask(key, name, args.clone()) {
+            Ok((id, answer)) => Ok(AckFuture::asked(shared, key, id, answer)),
+            Err(NotPosted::Yet(EmitError::Full)) => Ok(AckFuture::asking(shared, key, name, args)),
+            Err(not_posted) => Err(not_posted.into()),
+        }
     }
 
     /// Returns an event that is sent until it is answered. One that cannot be written is refused now, not later.

@@ -72,10 +72,7 @@ async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
     let mut has_ended = false;
     let (end, error) = loop {
         let work = shared.work(&mut closing);
-        if work.closes {
-            socket.close();
-        }
-        let reads = work.reads || has_ended || closing.is_closed;
+        let reads = work.reads || has_ended || closing.is_final;
         tokio::select! {
             message = socket.recv(), if reads => match message.map(|message| decoder.decode(message)) {
                 Ok(Ok(Some(packet))) => shared.receive(packet),
@@ -88,12 +85,14 @@ async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
             },
             _ = sender.closed(), if !reads => has_ended = true,
             sent = transmit(&sender, work.stuck), if !has_ended => shared.unstuck(sent),
-            () = tokio::time::sleep_until(closing.deadline()), if closing.is_waiting() => {}
+            // A close packet beside the packets before it would overtake what they say, on some servers.
+            _ = sender.flush(), if closing.is_final && !closing.is_closed => closing.close(&socket),
+            () = tokio::time::sleep_until(closing.deadline()), if closing.is_waiting() => closing.expire(&socket),
             () = shared.task.notified() => {}
         }
     };
     shared.ended(&mut shared.lock(), &Disconnect::connection(end, error));
-    !closing.is_closed
+    !closing.is_final
 }
 
 /// Sends the packet that the session had no room for. Does not return without one.
@@ -109,6 +108,8 @@ async fn transmit(sender: &ClientSender, packet: Option<Outgoing>) -> Result<(),
 struct Closing {
     /// Since when nobody wants it.
     since: Option<Instant>,
+    /// Whether nothing more will be sent.
+    is_final: bool,
     is_closed: bool,
 }
 
@@ -120,6 +121,17 @@ impl Closing {
     fn deadline(&self) -> Instant {
         self.since.unwrap_or_else(Instant::now) + CLOSING_TIME
     }
+
+    fn close(&mut self, socket: &ClientSocket) {
+        self.is_closed = true;
+        socket.close();
+    }
+
+    /// Closes the session although something could not be sent.
+    fn expire(&mut self, socket: &ClientSocket) {
+        self.is_final = true;
+        self.close(socket);
+    }
 }
 
 /// What the task has to do besides waiting.
@@ -127,8 +139,6 @@ struct Work {
     reads: bool,
     /// The packet that the session had no room for.
     stuck: Option<Outgoing>,
-    /// Whether to close the session now.
-    closes: bool,
 }
 
 impl Shared {
@@ -154,20 +164,20 @@ impl Shared {
     /// Returns what there is to do.
     fn work(&self, closing: &mut Closing) -> Work {
         let mut state = self.lock();
-        let mut closes = false;
-        if state.is_wanted() && state.session.is_some() {
-            closing.since = None;
-        } else if !closing.is_closed {
-            let since = *closing.since.get_or_insert_with(Instant::now);
-            closes = state.outbox.is_empty() || Instant::now() >= since + CLOSING_TIME;
+        if !closing.is_final {
+            if state.is_wanted() {
+                closing.since = None;
+            } else {
+                closing.since.get_or_insert_with(Instant::now);
+                closing.is_final = state.outbox.is_empty();
+            }
         }
-        if closes {
-            closing.is_closed = true;
+        if closing.is_final {
             // Who joins from now on waits for the next session.
             state.session = None;
         }
         let stuck = if state.is_stuck { state.outbox.first().cloned() } else { None };
-        Work { reads: state.is_reading(), stuck, closes }
+        Work { reads: state.is_reading(), stuck }
     }
 
     /// Notes that the session has taken the packet that it had no room for, or refuses it.

@@ -100,24 +100,15 @@ impl Shared {
 
     /// Asks once, as soon as the namespace is connected.
     async fn try_once(&self, key: &Key, parcel: &Parcel, retries: Retries) -> Result<Answer, EmitError> {
-        let (id, answer) = loop {
-            let is_connected = self.until(|state| match state.get(key).map(|namespace| &namespace.phase) {
-                Some(Phase::Connected) => Some(true),
-                Some(Phase::Out(_)) | None => Some(false),
-                _ => None,
-            });
-            if !is_connected.await {
-                return Err(EmitError::Disconnected);
-            }
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            match self.ask(key, &parcel.name, parcel.args.clone()) {
-                Ok(asked) => break asked,
-                Err(NotPosted::Yet(_)) => changed.await,
-                Err(NotPosted::Ever(error)) => return Err(error),
-            }
-        };
+        let is_connected = self.until(|state| match state.get(key).map(|namespace| &namespace.phase) {
+            Some(Phase::Connected) => Some(true),
+            Some(Phase::Out(_)) | None => Some(false),
+            _ => None,
+        });
+        if !is_connected.await {
+            return Err(EmitError::Disconnected);
+        }
+        let (id, answer) = self.ask_when_room(key, &parcel.name, parcel.args.clone()).await?;
         Ok(match timeout(retries.timeout, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(AckError::Disconnected),

@@ -88,6 +88,25 @@ impl Shared {
         posted.map(|()| (id, answer))
     }
 
+    /// Takes an event that wants an answer as soon as there is room for it.
+    pub(super) async fn ask_when_room(
+        &self,
+        key: &Key,
+        name: &str,
+        args: RawArgs,
+    ) -> Result<(u64, oneshot::Receiver<Answer>), EmitError> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            match self.ask(key, name, args.clone()) {
+                Ok(asked) => return Ok(asked),
+                Err(NotPosted::Yet(_)) => changed.await,
+                Err(NotPosted::Ever(error)) => return Err(error),
+            }
+        }
+    }
+
     /// Takes an event as soon as there is room for it.
     pub(super) async fn post_when_room(&self, key: &Key, packet: Outgoing) -> Result<(), EmitError> {
         let mut packet = Some(packet);
