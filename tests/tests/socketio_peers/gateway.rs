@@ -31,6 +31,9 @@ const AT_ONCE: RangeInclusive<Duration> = Duration::ZERO..=LATE;
 const IN_TIME: RangeInclusive<Duration> =
     TIMEOUT.saturating_sub(LATE)..=INTERVAL.saturating_add(TIMEOUT).saturating_add(LATE);
 
+/// How far apart the pings of clients may be that survive a stall of twice the timeout, less some time for a slow machine.
+const TOGETHER: Duration = Duration::from_millis(1_200);
+
 /// How long nothing more is heard.
 const QUIET: Duration = Duration::from_secs(3);
 
@@ -95,16 +98,10 @@ async fn unplugged(log: Log) {
 async fn stalled(log: Log) {
     let mut story = Story::start_alone(&log).await;
     // They hear that the page is there, and their processes have started then.
-    story.let_in("Nora", Library::JavaScript4, Mode::WebSocket, &log).await;
-    story.let_in("Nils", Library::Python, Mode::WebSocket, &log).await;
+    story.let_others_in(&log).await;
     let _browser = story.log_in("Emil", &log);
     story.settle().await;
-    for (_, mut early) in story.others.drain(..) {
-        early.command("leave", json!({}));
-        early.disconnected().await;
-    }
-    // Clients count from the last ping, so all must have just come when it stalls.
-    story.let_others_in(&log).await;
+    story.log_in_with_the_page(&log).await;
     let gateway = story.gateway.id().expect("it runs");
     signal("STOP", gateway);
     sleep(TIMEOUT * 2).await;
@@ -125,6 +122,8 @@ struct Story {
     others: Vec<(&'static str, Client)>,
     /// Whose page it is.
     name: &'static str,
+    /// When the others have heard that the page has joined.
+    page_joined: Option<Instant>,
 }
 
 impl Story {
@@ -149,23 +148,47 @@ impl Story {
                 log.line("gateway", &line);
             }
         });
-        Self { port, gateway, others: Vec::new(), name: "" }
+        Self { port, gateway, others: Vec::new(), name: "", page_joined: None }
+    }
+
+    /// Other people log in when the page is pinged. Clients count from the last ping, and a stall is survived if it begins
+    /// when all of them have just been pinged.
+    async fn log_in_with_the_page(&mut self, log: &Log) {
+        const TRIES: usize = 8;
+        for _ in 0..TRIES {
+            for (_, mut early) in self.others.drain(..) {
+                early.command("leave", json!({}));
+                early.disconnected().await;
+            }
+            let joined = self.page_joined.expect("everybody has heard of it");
+            let intervals = joined.elapsed().as_secs() / INTERVAL.as_secs() + 1;
+            let pinged = joined + Duration::from_secs(intervals * INTERVAL.as_secs());
+            tokio::time::sleep_until(pinged).await;
+            self.let_others_in(log).await;
+            if pinged.elapsed() < TOGETHER {
+                return;
+            }
+        }
+        panic!("three clients do not log in within {TOGETHER:?}");
     }
 
     /// Other people log in: on a WebSocket, on polling, and with another library.
     async fn let_others_in(&mut self, log: &Log) {
-        self.let_in("Olga", Library::JavaScript4, Mode::WebSocket, log).await;
-        self.let_in("Otto", Library::JavaScript4, Mode::Polling, log).await;
-        self.let_in("Owen", Library::Python, Mode::Upgrade, log).await;
+        let (olga, otto, owen) = tokio::join!(
+            self.let_in("Olga", Library::JavaScript4, Mode::WebSocket, log),
+            self.let_in("Otto", Library::JavaScript4, Mode::Polling, log),
+            self.let_in("Owen", Library::Python, Mode::Upgrade, log),
+        );
+        self.others = vec![("Olga", olga), ("Otto", otto), ("Owen", owen)];
     }
 
-    async fn let_in(&mut self, name: &'static str, library: Library, mode: Mode, log: &Log) {
+    async fn let_in(&self, name: &str, library: Library, mode: Mode, log: &Log) -> Client {
         let auth = json!({ "auth": { "name": name } });
         let url = format!("http://127.0.0.1:{}", self.port);
         let mut client = Client::open_at(Peer { library, mode }, &url, auth, log).await;
         client.joined().await;
         client.settled().await;
-        self.others.push((name, client));
+        client
     }
 
     /// A browser starts, and logs in with two users, one on polling and one on a WebSocket.
@@ -193,6 +216,9 @@ impl Story {
             while here < users.len() {
                 let (name, args) = other.event().await;
                 assert_ne!(name, "left", "{args}");
+                if name == "joined" && args[0].as_str().is_some_and(|user| user.starts_with(self.name)) {
+                    self.page_joined.get_or_insert_with(Instant::now);
+                }
                 here += usize::from(name == "said" && users.contains(&args));
             }
         }
