@@ -5,11 +5,13 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytestring::ByteString;
 use eio_tokio::{Revision, Sender};
 
 use crate::errors::EmitError;
-use crate::packet::Packet;
+use crate::packet::{Body, Packet};
 use crate::parser::Encoded;
+use crate::server::refusal::Refusal;
 use crate::server::shared::{Shared, WhenFull};
 use crate::targets;
 
@@ -100,6 +102,14 @@ impl Link {
             Ok(encoded) => self.send_encoded_surely(encoded),
             Err(error) => tracing::error!(target: targets::CONNECTION, %error, "a packet cannot be written"),
         }
+    }
+
+    /// Tells the client that it may not join a namespace.
+    pub(crate) fn refuse(&self, namespace: ByteString, refusal: &Refusal) {
+        let data = if self.is_old() { refusal.old_packet_data() } else { refusal.packet_data() };
+        // A refusal's data was read from JSON, so it can be written.
+        let Ok(data) = data else { return };
+        self.send_surely(&Packet { namespace, body: Body::ConnectError(data) });
     }
 
     /// Sends an encoded packet that must not be lost, as [`send_surely`](Self::send_surely) does.

@@ -19,6 +19,7 @@ use crate::server::audience::Audience;
 use crate::server::disconnect::{Disconnect, Reason};
 use crate::server::link::Link;
 use crate::server::recovery::Trail;
+use crate::server::refusal::Refusal;
 use crate::server::rooms::{JoinError, Member};
 use crate::server::socket_id::SocketId;
 use crate::server::space::Space;
@@ -59,6 +60,12 @@ enum Phase {
         rooms: Vec<Arc<str>>,
         told: bool,
     },
+}
+
+/// How far a socket was when it ended.
+pub(crate) enum Stage {
+    Joining,
+    Joined,
 }
 
 impl Socket {
@@ -267,13 +274,17 @@ impl Socket {
     }
 
     /// Disconnects the socket from its namespace. The session and the client's other namespaces stay. Has no effect on a
-    /// socket that has ended.
+    /// socket that has ended. A client that has not joined yet is refused.
     pub fn disconnect(&self) {
-        if self.end_with(Reason::ServerNamespaceDisconnect, None) {
-            let namespace = self.namespace().clone();
-            self.link().send_surely(&Packet { namespace, body: Body::Disconnect });
-            self.link().note_ended();
+        let namespace = self.namespace().clone();
+        match self.end_with(Reason::ServerNamespaceDisconnect, None) {
+            None => return,
+            Some(Stage::Joined) => self.link().send_surely(&Packet { namespace, body: Body::Disconnect }),
+            Some(Stage::Joining) => {
+                self.link().refuse(namespace, &Refusal::new("Disconnected by the server"));
+            }
         }
+        self.link().note_ended();
     }
 
     /// Disconnects the client from all of its namespaces, and closes the connection. What was sent before is still

@@ -44,6 +44,8 @@ struct Inner {
 /// What is kept of a socket whose client may come back, besides its rooms.
 pub(crate) struct Kept {
     pub(crate) id: SocketId,
+    /// The data that the middlewares have seen.
+    pub(crate) auth: RawArgs,
     pub(crate) extensions: Option<Box<Extensions>>,
 }
 
@@ -122,37 +124,37 @@ impl Space {
         Ok((offset, self.encode(Body::Event { name, args, id: None })?))
     }
 
-    /// Adds a socket that joins the namespace, and calls `accept` before others can send to it.
-    pub(crate) fn insert(&self, socket: &Socket, accept: impl FnOnce()) {
+    /// Adds a socket that joins the namespace, and calls `accept` before others can send to it. Returns `false` if the socket
+    /// has ended meanwhile.
+    pub(crate) fn insert(&self, socket: &Socket, accept: impl FnOnce()) -> bool {
         let mut inner = self.lock();
-        // Without random bytes, the socket cannot be recovered. That is all.
-        let trail = inner.history.as_ref().and_then(|history| history.begin(socket.id().shared()).ok());
+        // One that ends from now on is removed after it was added, because that takes the lock.
+        if !socket.note_joined(false) {
+            return false;
+        }
+        // Clients of Socket.IO 2 do not come back. Without random bytes, the socket cannot be recovered. That is all.
+        let history = inner.history.as_ref().filter(|_| !socket.link().is_old());
+        let trail = history.and_then(|history| history.begin(socket.id().shared()).ok());
         socket.set_trail(trail);
         accept();
-        inner.rooms.insert(socket.clone());
-        // One that has ended meanwhile was removed before it was added.
-        if !socket.is_connected() {
-            inner.rooms.remove(socket);
-        }
+        inner.rooms.insert(socket.clone())
     }
 
-    /// Adds the socket of a client that has come back, if everything that it has missed is known. `create` makes the socket,
-    /// and `accept` tells the client.
+    /// Adds the socket of a client that has come back, if everything that it has missed is known. `create` makes the socket
+    /// unless the client has gone again, and `accept` tells the client.
     pub(crate) fn restore(
         &self,
         pid: &str,
         offset: Option<&str>,
-        create: impl FnOnce(Kept) -> Socket,
+        create: impl FnOnce(Kept) -> Option<Socket>,
         accept: impl FnOnce(&Socket),
     ) -> Option<Socket> {
         let mut inner = self.lock();
         let Restored { trail, kept, rooms, missed } =
             inner.history.as_mut()?.restore(pid, offset, Instant::now())?;
-        let socket = create(kept);
+        let socket = create(kept)?;
         socket.set_trail(Some(trail));
-        if !inner.rooms.insert(socket.clone()) {
-            return None;
-        }
+        inner.rooms.insert(socket.clone());
         for room in rooms {
             // The socket was in as many before.
             let _ = inner.rooms.join(&socket, &room);
@@ -165,12 +167,9 @@ impl Space {
     }
 
     /// Removes a socket that has ended. Returns the rooms that it was in. Keeps what its client needs if it may come back.
-    pub(crate) fn remove(self: &Arc<Self>, socket: &Socket, is_recoverable: bool) -> Vec<Arc<str>> {
+    pub(crate) fn remove(self: &Arc<Self>, socket: &Socket, kept: Option<Kept>) -> Vec<Arc<str>> {
         let mut inner = self.lock();
-        if let (Some(history), Some(trail)) = (&mut inner.history, socket.take_trail())
-            && is_recoverable
-        {
-            let kept = Kept { id: socket.id().clone(), extensions: socket.extensions() };
+        if let (Some(history), Some(trail), Some(kept)) = (&mut inner.history, socket.take_trail(), kept) {
             history.save(trail, kept, Instant::now());
             self.tidy_later(&mut inner);
         }
@@ -234,7 +233,7 @@ impl Space {
         let mut inner = self.lock();
         let history = inner.history.as_mut().unwrap();
         let trail = history.begin("somebody".into()).unwrap();
-        let kept = Kept { id: SocketId::random().unwrap(), extensions: None };
+        let kept = Kept { id: SocketId::random().unwrap(), auth: RawArgs::none(), extensions: None };
         history.save(trail, kept, Instant::now());
     }
 

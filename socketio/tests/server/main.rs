@@ -1,6 +1,7 @@
 //! The server, with clients that speak its wire word for word over connections in memory, and a clock that waits for no one.
 
 mod acknowledgements;
+mod attacks;
 mod ends;
 mod full;
 mod garbage;

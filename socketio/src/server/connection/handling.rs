@@ -58,10 +58,9 @@ impl Connection {
     }
 
     fn let_join(&mut self, socket: &Socket, cx: &mut Context<'_>) {
-        if self.recover(socket, cx) || !socket.note_joined(false) {
+        if self.recover(socket, true, cx) || !socket.space().insert(socket, || self.accept(socket)) {
             return;
         }
-        socket.space().insert(socket, || self.accept(socket));
         self.note_joined(socket, cx);
     }
 
@@ -131,8 +130,8 @@ impl Connection {
     /// Refuses a client that wants to join.
     fn turn_away(&mut self, socket: &Socket, refusal: &Refusal) {
         // The client may have gone meanwhile.
-        if socket.is_joining() && socket.end_with(Reason::ServerNamespaceDisconnect, None) {
-            self.refuse(socket.namespace().clone(), refusal);
+        if socket.end_with(Reason::ServerNamespaceDisconnect, None).is_some() {
+            self.link.refuse(socket.namespace().clone(), refusal);
         }
         self.forget(socket);
     }

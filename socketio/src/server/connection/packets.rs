@@ -122,16 +122,16 @@ impl Connection {
     /// Asks whether a client may join a namespace.
     fn join(&mut self, namespace: ByteString, auth: RawArgs, cx: &mut Context<'_>) {
         if self.sockets.len() >= self.link.server.max_namespaces {
-            self.refuse(namespace, &Refusal::new("Too many namespaces"));
+            self.link.refuse(namespace, &Refusal::new("Too many namespaces"));
             return;
         }
         // It stays as long as the socket.
         if auth.byte_len() > MAX_AUTH {
-            self.refuse(namespace, &Refusal::new("Auth data too large"));
+            self.link.refuse(namespace, &Refusal::new("Auth data too large"));
             return;
         }
         let Some(space) = self.link.server.enter(&namespace) else {
-            self.refuse(namespace, &Refusal::unknown_namespace());
+            self.link.refuse(namespace, &Refusal::unknown_namespace());
             return;
         };
         let id = if self.link.is_old() {
@@ -142,36 +142,44 @@ impl Connection {
         let Ok(id) = id else {
             tracing::error!(target: targets::SOCKET, "no socket can be named: the system has no random bytes");
             self.link.server.exit(&space);
-            self.refuse(namespace, &Refusal::new("Internal server error"));
+            self.link.refuse(namespace, &Refusal::new("Internal server error"));
             return;
         };
         self.left.retain(|left| *left != namespace);
         let socket = Socket::new(id, space, self.link.clone(), auth);
         self.sockets.push(socket.clone());
         let skips = self.link.server.recovery.as_ref().is_some_and(Recovery::skips_middlewares);
-        if !(skips && self.recover(&socket, cx)) {
+        if !(skips && self.recover(&socket, false, cx)) {
             self.ask_middleware(&socket, 0, cx);
         }
     }
 
     /// Puts the socket that a client had before it was away in the place of the one that wants to join. Returns `false` if
-    /// there is none, or not everything that it has missed is known.
-    pub(super) fn recover(&mut self, socket: &Socket, cx: &mut Context<'_>) -> bool {
+    /// there is none, or not everything that it has missed is known. `is_checked` says whether the middlewares have seen the data
+    /// with which it wants to join.
+    pub(super) fn recover(&mut self, socket: &Socket, is_checked: bool, cx: &mut Context<'_>) -> bool {
         #[derive(serde::Deserialize)]
         struct Before {
             pid: String,
             offset: Option<String>,
         }
-        if self.link.server.recovery.is_none() || !socket.is_joining() {
+        if self.link.server.recovery.is_none() || self.link.is_old() || !socket.is_joining() {
             return false;
         }
         let Ok(Before { pid, offset }) = socket.auth().first() else { return false };
+        // It is dropped without the lock of the namespace: it is the application's.
+        let mut unused = None;
         let create = |kept: Kept| {
-            let restored =
-                Socket::new(kept.id, socket.space().clone(), self.link.clone(), socket.auth().clone());
+            if !socket.give_way() {
+                unused = Some(kept);
+                return None;
+            }
+            // What no middleware has seen now, nobody should trust.
+            let auth = if is_checked { socket.auth().clone() } else { kept.auth };
+            let restored = Socket::new(kept.id, socket.space().clone(), self.link.clone(), auth);
             restored.set_extensions(kept.extensions);
             restored.note_joined(true);
-            restored
+            Some(restored)
         };
         let accept = |socket: &Socket| self.accept(socket);
         let Some(restored) = socket.space().restore(&pid, offset.as_deref(), create, accept) else {
@@ -183,14 +191,6 @@ impl Connection {
         }
         self.note_joined(&restored, cx);
         true
-    }
-
-    /// Tells the client that it may not join a namespace.
-    pub(super) fn refuse(&self, namespace: ByteString, refusal: &Refusal) {
-        let data = if self.link.is_old() { refusal.old_packet_data() } else { refusal.packet_data() };
-        // A refusal's data was read from JSON, so it can be written.
-        let Ok(data) = data else { return };
-        self.link.send_surely(&Packet { namespace, body: Body::ConnectError(data) });
     }
 
     /// Tells the client that it has joined a namespace.

@@ -9,8 +9,10 @@ use crate::args::RawArgs;
 use crate::server::disconnect::{Disconnect, Reason};
 use crate::server::link::Link;
 use crate::server::recovery::{Offset, Trail};
-use crate::server::socket::{Inner, Phase, Socket};
-use crate::server::space::Space;
+use crate::server::running::guarded;
+use crate::server::socket::{Inner, Phase, Socket, Stage};
+use crate::server::space::{Kept, Space};
+use crate::targets;
 
 impl Socket {
     pub(crate) fn space(&self) -> &Arc<Space> {
@@ -36,26 +38,51 @@ impl Socket {
         true
     }
 
-    /// Ends the socket: nothing is sent to it any more, its answers fail, and it is in no room. Returns `false` if it had
-    /// ended before.
-    pub(crate) fn end_with(&self, reason: Reason, session: Option<eio_tokio::Disconnect>) -> bool {
+    /// Ends the socket: nothing is sent to it any more, its answers fail, and it is in no room. Returns how far it
+    /// was, or `None` if it had ended before.
+    pub(crate) fn end_with(&self, reason: Reason, session: Option<eio_tokio::Disconnect>) -> Option<Stage> {
         let mut inner = self.lock();
-        if matches!(inner.phase, Phase::Ended { .. }) {
-            return false;
-        }
+        let stage = match inner.phase {
+            Phase::Joining => Stage::Joining,
+            Phase::Joined => Stage::Joined,
+            Phase::Ended { .. } => return None,
+        };
         // A socket that has not joined tells nobody.
-        let told = matches!(inner.phase, Phase::Joining);
-        let is_recoverable = !told && reason.is_recoverable();
+        let told = matches!(stage, Stage::Joining);
+        let is_recoverable = inner.trail.is_some() && reason.is_recoverable();
         let end = Box::new(Disconnect { reason, session });
         let unanswered = core::mem::take(&mut inner.acks);
         inner.phase = Phase::Ended { end, rooms: Vec::new(), told };
         drop(inner);
         drop(unanswered);
-        let rooms = self.space().remove(self, is_recoverable);
+        // Before the namespace is locked: code of the application clones what it has stored.
+        let kept = if is_recoverable { self.kept() } else { None };
+        let rooms = self.space().remove(self, kept);
         self.link().server.exit(self.space());
         if let Phase::Ended { rooms: kept, .. } = &mut self.lock().phase {
             *kept = rooms;
         }
+        Some(stage)
+    }
+
+    /// Returns what is kept of the socket, unless the application's code fails to clone what it has stored.
+    fn kept(&self) -> Option<Kept> {
+        let extensions = guarded(|| self.extensions());
+        if let Err(panic) = &extensions {
+            tracing::error!(target: targets::SOCKET, socket = %self.id(), %panic, "the data of a socket cannot be kept");
+        }
+        Some(Kept { id: self.id().clone(), auth: self.auth().clone(), extensions: extensions.ok()? })
+    }
+
+    /// Ends a socket in whose place another one joins, which tells the application what happens from now on. Returns `false`
+    /// if it has ended meanwhile.
+    pub(crate) fn give_way(&self) -> bool {
+        let mut inner = self.lock();
+        if !matches!(inner.phase, Phase::Joining) {
+            return false;
+        }
+        let end = Disconnect { reason: Reason::ServerNamespaceDisconnect, session: None };
+        inner.phase = Phase::Ended { end: Box::new(end), rooms: Vec::new(), told: true };
         true
     }
 
@@ -86,7 +113,7 @@ impl Socket {
         self.lock().extensions.clone()
     }
 
-    /// Adds values to those that are stored.
+    /// Adds values to those that are stored. The application's code, which drops values that were there, runs without a lock.
     pub(crate) fn add_extensions(&self, extensions: Option<Box<Extensions>>) {
         let Some(extensions) = extensions else { return };
         let mut all = self.lock().extensions.take().unwrap_or_default();

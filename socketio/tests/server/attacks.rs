@@ -1,0 +1,180 @@
+//! Clients that attack the server, and applications whose code does what it should not.
+
+use std::sync::{Arc, Mutex};
+
+use eio_socketio::{Auth, Namespace, Recovery, Refusal, Reply, Server, Socket};
+
+use crate::support::{Diary, Raw, build, settle};
+
+#[derive(serde::Deserialize)]
+struct Login {
+    name: String,
+}
+
+/// Lets in everybody but the admin, whom nobody may be.
+async fn check(Auth(login): Auth<Login>) -> Result<(), Refusal> {
+    if login.name == "admin" { Err("not you".into()) } else { Ok(()) }
+}
+
+async fn who(Auth(login): Auth<Login>) -> Reply<String> {
+    Reply(login.name)
+}
+
+/// Joins a namespace with this data, on a new connection. Returns the answer's private identifier as well.
+async fn join(server: &Server, namespace: &str, auth: &str) -> (Raw, String) {
+    let mut client = Raw::open(server).await;
+    client.send(&format!("0{namespace}{auth}")).await;
+    let answer = client.next().await;
+    let (_, pid) = answer.split_once("\"pid\":\"").unwrap_or_else(|| panic!("{answer}"));
+    let pid = pid.trim_end_matches("\"}").to_owned();
+    (client, pid)
+}
+
+/// Loses the connection.
+async fn lose(mut client: Raw) {
+    client.engine.close();
+    client.closed().await;
+    settle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_comes_back_past_the_middlewares_keeps_the_data_that_they_have_seen() {
+    let namespace = Namespace::new().middleware(check).on("who", who);
+    let server = build(Server::builder().namespace("/", namespace).recovery(Recovery::new()));
+    let (client, pid) = join(&server, "", r#"{"name":"Eve"}"#).await;
+    lose(client).await;
+    let (mut client, same) = join(&server, "", &format!(r#"{{"name":"admin","pid":"{pid}"}}"#)).await;
+    assert_eq!(same, pid);
+    client.send("21[\"who\"]").await;
+    client.expect("31[\"Eve\"]").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_comes_back_through_the_middlewares_has_the_data_that_they_have_seen() {
+    let namespace = Namespace::new().middleware(check).on("who", who);
+    let recovery = Recovery::new().skip_middlewares(false);
+    let server = build(Server::builder().namespace("/", namespace).recovery(recovery));
+    let (client, pid) = join(&server, "", r#"{"name":"Ada"}"#).await;
+    lose(client).await;
+    let mut client = Raw::open(&server).await;
+    client.send(&format!(r#"0{{"name":"admin","pid":"{pid}"}}"#)).await;
+    client.expect(r#"4{"message":"not you"}"#).await;
+    client.send(&format!(r#"0{{"name":"Lovelace","pid":"{pid}"}}"#)).await;
+    assert!(client.next().await.contains(&pid));
+    client.send("21[\"who\"]").await;
+    client.expect("31[\"Lovelace\"]").await;
+}
+
+/// What middlewares were asked about.
+type Asked = Arc<Mutex<Vec<Socket>>>;
+
+fn remembering(asked: &Asked) -> Namespace {
+    let asked = Arc::clone(asked);
+    Namespace::new().middleware(move |socket: Socket| {
+        asked.lock().unwrap().push(socket);
+        core::future::ready(Ok(()))
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_socket_in_whose_place_another_has_joined_can_do_nothing_to_it() {
+    let asked = Asked::default();
+    let server = build(
+        Server::builder()
+            .namespace_matching(|name| name == "/a", remembering(&asked))
+            .recovery(Recovery::new().skip_middlewares(false)),
+    );
+    let (_bystander, _) = join(&server, "/a,", "").await;
+    let (client, pid) = join(&server, "/a,", "").await;
+    lose(client).await;
+    let (mut client, same) = join(&server, "/a,", &format!("{{\"pid\":\"{pid}\"}}")).await;
+    assert_eq!(same, pid);
+    let before = asked.lock().unwrap().pop().unwrap();
+    assert!(!before.is_connected());
+    before.disconnect();
+    before.disconnect();
+    settle().await;
+    server.of("/a").sockets().iter().find(|socket| !socket.is_recovered()).unwrap().disconnect();
+    settle().await;
+    assert_eq!(server.of("/a").emit("still here", ()).unwrap().sent, 1);
+    assert!(client.next().await.starts_with("2/a,[\"still here\""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_socket_is_disconnected_while_it_joins_is_refused() {
+    let diary = Diary::default();
+    let namespace = diary.of_ends().middleware(|socket: Socket| async move {
+        socket.disconnect();
+        tokio::task::yield_now().await;
+        Ok(())
+    });
+    let server = build(Server::builder().namespace("/", namespace));
+    let mut client = Raw::open(&server).await;
+    for _ in 0..2 {
+        client.send("0").await;
+        client.expect(r#"4{"message":"Disconnected by the server"}"#).await;
+        settle().await;
+    }
+    assert!(server.of("/").sockets().is_empty() && diary.lines().is_empty());
+}
+
+/// Uses the server when it is dropped, as something that tells others who has gone does.
+#[derive(Clone)]
+struct Presence(Server, Diary);
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let told = self.0.emit("gone", ()).unwrap();
+        self.1.note(format!("{} are told", told.sent));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_application_has_stored_may_use_the_server_when_it_is_forgotten() {
+    let diary = Diary::default();
+    let notes = diary.clone();
+    let namespace = Namespace::new().on_connect(move |socket: Socket| {
+        let presence = Presence(socket.server(), notes.clone());
+        async move {
+            socket.insert(presence);
+        }
+    });
+    let recovery = Recovery::new().max_sessions(1);
+    let server = build(Server::builder().namespace("/", namespace).recovery(recovery));
+    let mut pids = Vec::new();
+    for _ in 0..3 {
+        let (client, pid) = join(&server, "", "").await;
+        settle().await;
+        lose(client).await;
+        pids.push(pid);
+    }
+    // Those of three sockets, and of two sessions that there was no room for.
+    assert_eq!(diary.lines().len(), 5, "{:?}", diary.lines());
+    let (_client, same) = join(&server, "", &format!("{{\"pid\":\"{}\"}}", pids[2])).await;
+    assert_eq!(same, pids[2]);
+}
+
+/// Cannot be cloned.
+struct Unique;
+
+impl Clone for Unique {
+    fn clone(&self) -> Self {
+        panic!("there is only one")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_whose_data_cannot_be_cloned_leaves_all_the_same_and_does_not_come_back() {
+    let diary = Diary::default();
+    let namespace = diary.of_ends().on_connect(|socket: Socket| async move {
+        socket.insert(Unique);
+    });
+    let server = build(Server::builder().namespace("/", namespace).recovery(Recovery::new()));
+    let (client, pid) = join(&server, "", "").await;
+    settle().await;
+    lose(client).await;
+    assert_eq!(diary.lines(), ["transport close in []", "transport close in []"]);
+    assert!(server.of("/").sockets().is_empty());
+    let (_client, other) = join(&server, "", &format!("{{\"pid\":\"{pid}\"}}")).await;
+    assert_ne!(other, pid);
+}
