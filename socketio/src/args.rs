@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 pub use error::{DecodeError, EncodeError};
 
-use crate::value::Value;
+use crate::value::{Attachments, Value};
 
 /// The arguments of an event or of an answer, as they travel. A clone shares them.
 ///
@@ -113,7 +113,8 @@ impl RawArgs {
             Form::Json { list, attachments: None } => read::first_of_text(list),
             Form::Json { list, attachments: Some(attachments) } => {
                 let first = read::Texts::new(list).next();
-                let value = first.map(|text| read::filled_value(text, attachments)).transpose();
+                let mut attachments = Attachments::new(attachments);
+                let value = first.map(|text| read::filled_value(text, Some(&mut attachments))).transpose();
                 read::first_of_values(value.map_err(|error| error.at(0))?.as_slice())
             }
             Form::Values { values, .. } => read::first_of_values(values),
@@ -154,9 +155,10 @@ impl RawArgs {
     pub(crate) fn cow_values(&self) -> Result<Cow<'_, [Value]>, DecodeError> {
         match &self.0 {
             Form::Json { list, attachments } => {
-                let attachments = attachments.as_deref().unwrap_or_default();
+                let mut attachments = attachments.as_deref().map(Attachments::new);
                 let value = |(index, text)| {
-                    read::filled_value(text, attachments).map_err(|error: DecodeError| error.at(index))
+                    read::filled_value(text, attachments.as_mut())
+                        .map_err(|error: DecodeError| error.at(index))
                 };
                 read::Texts::new(list).enumerate().map(value).collect::<Result<_, _>>().map(Cow::Owned)
             }

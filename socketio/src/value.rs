@@ -6,6 +6,7 @@ pub(crate) mod lent;
 mod ser;
 
 use bytes::Bytes;
+use eio_core::socketio::MAX_ATTACHMENTS;
 use indexmap::IndexMap;
 use serde_json::Number;
 
@@ -118,18 +119,42 @@ impl Value {
     }
 
     /// Replaces the placeholders in the value by the attachments that they refer to. As in JavaScript, other members of
-    /// a placeholder mean nothing.
-    pub(crate) fn fill(&mut self, attachments: &[Bytes]) {
+    /// a placeholder mean nothing. There
+    /// may be as many placeholders as a packet may have attachments.
+    pub(crate) fn fill(&mut self, attachments: &mut Attachments<'_>) -> Result<(), TooManyPlaces> {
         match self {
-            Self::Array(values) => values.iter_mut().for_each(|value| value.fill(attachments)),
+            Self::Array(values) => values.iter_mut().try_for_each(|value| value.fill(attachments)),
             Self::Object(members) if members.get("_placeholder") == Some(&Self::Bool(true)) => {
                 let num = members.get("num").and_then(Self::as_u64).and_then(|num| usize::try_from(num).ok());
                 // The parser has checked the number.
-                *self = num.and_then(|num| attachments.get(num)).cloned().map_or(Self::Null, Self::Binary);
+                *self = attachments.put(num)?.map_or(Self::Null, Self::Binary);
+                Ok(())
             }
-            Self::Object(members) => members.values_mut().for_each(|value| value.fill(attachments)),
-            _ => {}
+            Self::Object(members) => members.values_mut().try_for_each(|value| value.fill(attachments)),
+            _ => Ok(()),
         }
+    }
+}
+
+/// The attachments of a packet, and how many places they may have. Senders give each attachment one place. A packet with many
+/// thousand places of a few bytes would take the memory of as many attachments in a type that copies.
+pub(crate) struct Attachments<'a> {
+    all: &'a [Bytes],
+    places: usize,
+}
+
+/// There are too many placeholders.
+pub(crate) struct TooManyPlaces;
+
+impl<'a> Attachments<'a> {
+    pub(crate) fn new(all: &'a [Bytes]) -> Self {
+        Self { all, places: all.len().max(MAX_ATTACHMENTS as usize) }
+    }
+
+    /// Returns the attachment of this number, if there is one.
+    fn put(&mut self, num: Option<usize>) -> Result<Option<Bytes>, TooManyPlaces> {
+        self.places = self.places.checked_sub(1).ok_or(TooManyPlaces)?;
+        Ok(num.and_then(|num| self.all.get(num)).cloned())
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::slice;
 
-use bytes::Bytes;
+use eio_core::socketio::MAX_ATTACHMENTS;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
 use super::DecodeError;
-use crate::value::Value;
+use crate::value::{Attachments, TooManyPlaces, Value};
 
 /// Iterates over the texts of the values of a list.
 pub(super) struct Texts<'a> {
@@ -61,10 +61,15 @@ pub(super) fn all_of_values<T: DeserializeOwned>(values: &[Value]) -> Result<T, 
 }
 
 /// Reads one value, and puts attachments in the places of its placeholders.
-pub(super) fn filled_value(text: &str, attachments: &[Bytes]) -> Result<Value, DecodeError> {
+pub(super) fn filled_value(
+    text: &str,
+    attachments: Option<&mut Attachments<'_>>,
+) -> Result<Value, DecodeError> {
     let mut value: Value = serde_json::from_str(text).map_err(DecodeError::custom)?;
-    if !attachments.is_empty() {
-        value.fill(attachments);
+    if let Some(attachments) = attachments {
+        value.fill(attachments).map_err(|TooManyPlaces| {
+            DecodeError::custom(format_args!("too many placeholders: expected at most {MAX_ATTACHMENTS}"))
+        })?;
     }
     Ok(value)
 }

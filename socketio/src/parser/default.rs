@@ -106,6 +106,8 @@ impl Decoder for DefaultDecoder {
                 let Received::Packet(packet) = self.codec.decode(WebSocketMessage::Text(&text))? else {
                     return Ok(None);
                 };
+                // Nothing could be answered in a namespace of another name.
+                socketio::Packet::disconnect().in_namespace(packet.namespace())?;
                 if let socketio::Body::Connect(data) | socketio::Body::ConnectError(data) = packet.body() {
                     // It may be passed on as an argument, one level deeper.
                     socketio::Packet::ack(0, data)?;

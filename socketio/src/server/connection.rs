@@ -172,7 +172,9 @@ impl Connection {
                 return Poll::Ready(false);
             }
             // A client that asks for more than it takes, or than the application does, has to wait.
-            let may_read = self.sending.is_none() && self.running.has_room(self.link.server.max_running);
+            let may_read = self.sending.is_none()
+                && !self.link.is_busy()
+                && self.running.has_room(self.link.server.max_running);
             let received = if may_read {
                 self.closed = None;
                 pin!(self.engine.recv()).poll(cx)
@@ -247,6 +249,9 @@ impl Drop for Connection {
         for socket in core::mem::take(&mut self.sockets) {
             socket.end_with(reason.clone(), end.clone());
             handling::tell_end_elsewhere(socket);
+        }
+        for socket in self.running.cut_off() {
+            handling::tell_disconnect_elsewhere(socket);
         }
     }
 }

@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::server::handler::{HandlerFuture, Replied, Verdict};
 use crate::server::socket::Socket;
+use crate::targets;
 
 /// The handlers that wait for something.
 #[derive(Default)]
@@ -84,6 +85,13 @@ impl Running {
         None
     }
 
+    /// Drops the handlers that wait. Returns the sockets whose `on_disconnecting` was among them.
+    pub(crate) fn cut_off(&mut self) -> Vec<Socket> {
+        let Some(waiting) = self.waiting.take() else { return Vec::new() };
+        let is_leaving = |handling: &&Handling| matches!(handling.task, Some(Task::Disconnecting));
+        waiting.iter().filter(is_leaving).map(|handling| handling.socket.clone()).collect()
+    }
+
     /// Returns the next handler that has ended.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Done> {
         let Some(waiting) = &mut self.waiting else { return Poll::Pending };
@@ -101,6 +109,13 @@ impl Running {
 }
 
 impl Handling {
+    /// Drops what the handler holds, under guard: that code is the application's, too.
+    fn let_go(&mut self) -> Result<(), String> {
+        let nothing = Work::Replies(Box::pin(core::future::pending()));
+        let future = core::mem::replace(&mut self.future, nothing);
+        guarded(|| drop(future))
+    }
+
     fn bytes(&self) -> usize {
         self.task.as_ref().map_or(0, bytes)
     }
@@ -126,12 +141,17 @@ impl Future for Handling {
             Ok(Poll::Ready(outcome)) => outcome,
             Err(message) => Outcome::Panicked(message),
         };
-        // What the handler holds is dropped under guard: that code is the application's, too.
-        let future = core::mem::replace(&mut self.future, Work::Replies(Box::pin(core::future::pending())));
-        let dropped = guarded(|| drop(future));
-        let outcome = dropped.map_or_else(Outcome::Panicked, |()| outcome);
+        let outcome = self.let_go().map_or_else(Outcome::Panicked, |()| outcome);
         let task = self.task.take().unwrap_or(Task::Disconnect);
         Poll::Ready(Done { socket: self.socket.clone(), task, outcome })
+    }
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        if let Err(panic) = self.let_go() {
+            tracing::error!(target: targets::SOCKET, socket = %self.socket.id(), %panic, "a handler that was cut off panicked");
+        }
     }
 }
 

@@ -1,8 +1,13 @@
 //! Clients that attack the server, and applications whose code does what it should not.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use eio_socketio::{Auth, Namespace, Recovery, Refusal, Reply, Server, Socket};
+use eio_socketio::{
+    Auth, Data, Decoder, DefaultParser, Disconnect, EncodeError, Encoded, HandlerError, Namespace, Packet,
+    Parser, Recovery, Refusal, Reply, Server, Socket,
+};
 
 use crate::support::{Diary, Raw, build, settle};
 
@@ -177,4 +182,168 @@ async fn a_socket_whose_data_cannot_be_cloned_leaves_all_the_same_and_does_not_c
     assert!(server.of("/").sockets().is_empty());
     let (_client, other) = join(&server, "", &format!("{{\"pid\":\"{pid}\"}}")).await;
     assert_ne!(other, pid);
+}
+
+/// An error that panics when somebody looks at it, or when it goes.
+#[derive(Debug)]
+struct Cursed {
+    panics_when_shown: bool,
+}
+
+impl core::fmt::Display for Cursed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        assert!(!self.panics_when_shown, "do not look");
+        f.write_str("cursed")
+    }
+}
+
+impl core::error::Error for Cursed {}
+
+impl Drop for Cursed {
+    fn drop(&mut self) {
+        assert!(self.panics_when_shown, "it does not go");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_panics_when_it_is_shown_or_dropped_ends_its_handler_only() {
+    let handler = |panics_when_shown| {
+        move || core::future::ready(Err(Cursed { panics_when_shown }) as Result<(), Cursed>)
+    };
+    let namespace = Namespace::new()
+        .on("shown", handler(true))
+        .on("dropped", handler(false))
+        .on("works", || async { Reply("done") });
+    let server = build(Server::builder().namespace("/", namespace));
+    let mut client = Raw::join(&server).await;
+    for packet in ["2[\"shown\"]", "2[\"dropped\"]", "21[\"works\"]"] {
+        client.send(packet).await;
+    }
+    client.expect("31[\"done\"]").await;
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a bug in a destructor")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_that_panic_when_they_are_cut_off_keep_no_end_from_being_told() {
+    let diary = Diary::default();
+    let namespace = diary.of_ends().on("wait", || async {
+        let _bomb = Bomb;
+        core::future::pending::<()>().await;
+    });
+    let server = build(Server::builder().namespace("/", namespace));
+    let client = Raw::join(&server).await;
+    for _ in 0..10 {
+        client.send("2[\"wait\"]").await;
+    }
+    settle().await;
+    assert_eq!(server.shutdown(Duration::from_secs(1)).await.applications, 1);
+    settle().await;
+    assert_eq!(diary.lines(), ["server shutting down in []", "server shutting down in []"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_is_told_also_if_a_shutdown_cuts_off_the_handler_that_runs_before() {
+    let diary = Diary::default();
+    let (leaving, left) = (diary.clone(), diary.clone());
+    let namespace = Namespace::new()
+        .on_disconnecting(move || {
+            leaving.note("leaving");
+            core::future::pending::<()>()
+        })
+        .on_disconnect(move |socket: Socket, end: Disconnect| {
+            left.note(format!("{} in {:?}", end.reason.as_str(), socket.rooms()));
+            core::future::ready(())
+        });
+    let server = build(Server::builder().namespace("/", namespace));
+    let client = Raw::join(&server).await;
+    lose(client).await;
+    assert_eq!(diary.lines(), ["leaving"]);
+    assert_eq!(server.shutdown(Duration::from_secs(1)).await.applications, 1);
+    settle().await;
+    assert_eq!(diary.lines(), ["leaving", "transport close in []"]);
+}
+
+/// Counts the packets that are written.
+struct Counting(Arc<AtomicUsize>);
+
+impl Parser for Counting {
+    fn encode(&self, packet: &Packet) -> Result<Encoded, EncodeError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        DefaultParser.encode(packet)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        DefaultParser.decoder()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_asks_and_does_not_read_makes_few_answers_wait() {
+    let written = Arc::new(AtomicUsize::new(0));
+    let server = build(
+        Server::builder()
+            .namespace("/", Namespace::new())
+            .parser(Counting(Arc::clone(&written)))
+            .engine(|engine| engine.outbox(4, 1 << 20)),
+    );
+    let client = Raw::open_with(&server, |client| client.inbox(1, 1000)).await;
+    for _ in 0..2000 {
+        if client.engine.try_send("0/nowhere,").is_err() {
+            settle().await;
+        }
+    }
+    settle().await;
+    let before = written.load(Ordering::Relaxed);
+    // What the connection's buffers hold has left, and the outbox and one answer wait.
+    assert!(before < 200, "{before} answers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_no_answer_could_name_closes_the_connection() {
+    let diary = Diary::default();
+    let server = build(Server::builder().namespace_matching(|_| true, diary.of_ends()));
+    for packet in ["0/\u{1},", "0/a\n,", "0/\u{7f}", "2/\u{0},[\"e\"]"] {
+        let mut client = Raw::open(&server).await;
+        client.send(packet).await;
+        client.closed().await;
+        settle().await;
+    }
+    assert!(diary.lines().is_empty());
+}
+
+/// Binary data that is copied, as most types of serde's copy it.
+struct Copied;
+
+impl<'de> serde::Deserialize<'de> for Copied {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = eio_socketio::Binary::deserialize(deserializer)?.to_vec();
+        assert_eq!(bytes.len(), 500_000);
+        Ok(Self)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attachment_that_stands_in_very_many_places_is_refused() {
+    let handler = |Data(parts): Data<Vec<Copied>>| async move { Reply(parts.len()) };
+    let namespace = Namespace::new()
+        .on("store", handler)
+        .on_error(|socket, _, error: &HandlerError| drop(socket.emit("refused", error.to_string())));
+    let server = build(Server::builder().namespace("/", namespace));
+    let mut client = Raw::join(&server).await;
+    let place = r#"{"_placeholder":true,"num":0}"#;
+    let header = |places: &str| format!(r#"51-1["store",[{places}]]"#);
+    client.send(&header(&[place; 1000].join(","))).await;
+    client.engine.send(vec![0; 500_000]).await.unwrap();
+    client.expect(r#"2["refused","argument 1: too many placeholders: expected at most 10"]"#).await;
+    client.send(&header(place)).await;
+    client.engine.send(vec![0; 500_000]).await.unwrap();
+    client.expect("31[1]").await;
 }

@@ -42,7 +42,7 @@ impl Connection {
                     self.finish(done, cx);
                 }
             }
-            Err(error) => self.finish_failed(socket, &task, &error, cx),
+            Err(error) => self.finish_failed(socket, &task, error, cx),
         }
     }
 
@@ -102,7 +102,7 @@ impl Connection {
             Outcome::Verdict(Err(refusal)) => return self.turn_away(&socket, &refusal),
         };
         match (reply, task) {
-            (Err(error), task) => self.finish_failed(&socket, &task, &error, cx),
+            (Err(error), task) => self.finish_failed(&socket, &task, error, cx),
             (Ok(_), Task::Middleware { next }) => self.ask_middleware(&socket, next, cx),
             (Ok(Some(args)), Task::Event { id: Some(id), .. }) if socket.is_connected() => {
                 answer(&socket, id, args);
@@ -113,16 +113,15 @@ impl Connection {
     }
 
     /// Goes on after a handler has failed.
-    fn finish_failed(&mut self, socket: &Socket, task: &Task, error: &HandlerError, cx: &mut Context<'_>) {
+    fn finish_failed(&mut self, socket: &Socket, task: &Task, error: HandlerError, cx: &mut Context<'_>) {
+        let refusal = match &error {
+            HandlerError::Extract(ExtractError::Data(error)) => error.to_string(),
+            _ => "Internal server error".to_owned(),
+        };
         report(socket, task, error);
-        match (task, error) {
-            (Task::Middleware { .. }, HandlerError::Extract(ExtractError::Data(error))) => {
-                self.turn_away(socket, &Refusal::new(error.to_string()));
-            }
-            (Task::Middleware { .. }, _) => {
-                self.turn_away(socket, &Refusal::new("Internal server error"));
-            }
-            (Task::Disconnecting, _) => self.tell_disconnect(socket, cx),
+        match task {
+            Task::Middleware { .. } => self.turn_away(socket, &Refusal::new(refusal)),
+            Task::Disconnecting => self.tell_disconnect(socket, cx),
             _ => {}
         }
     }
@@ -188,23 +187,29 @@ fn call<T>(
         .map_err(HandlerError::Extract)
 }
 
-fn report(socket: &Socket, task: &Task, error: &HandlerError) {
+/// Tells the log and the application of an error. To show it and to drop it is code of the application, too.
+fn report(socket: &Socket, task: &Task, error: HandlerError) {
     let event = match task {
         Task::Middleware { .. } | Task::Connect => "connect",
         Task::Event { name, .. } => name,
         Task::Disconnecting | Task::Disconnect => "disconnect",
     };
+    let text = guarded(|| error.to_string()).unwrap_or_else(|panic| format!("(its text: {panic})"));
     tracing::warn!(
         target: targets::SOCKET,
         socket = %socket.id(),
         namespace = %socket.namespace(),
         event = ?shown(event),
-        %error,
+        error = text,
         "a handler failed"
     );
-    if let Some(on_error) = &socket.space().definition.on_error
-        && let Err(panic) = guarded(|| on_error(socket, event, error))
-    {
+    let told = guarded(|| {
+        if let Some(on_error) = &socket.space().definition.on_error {
+            on_error(socket, event, &error);
+        }
+        drop(error);
+    });
+    if let Err(panic) = told {
         tracing::error!(target: targets::SOCKET, %panic, "on_error panicked");
     }
 }
@@ -227,25 +232,38 @@ pub(super) fn tell_end_elsewhere(socket: Socket) {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     runtime.spawn(async move {
         let input = Input::Disconnect(end);
-        let definition = &socket.space().definition;
-        let handlers = [
-            (&definition.on_disconnecting, Task::Disconnecting),
-            (&definition.on_disconnect, Task::Disconnect),
-        ];
-        for (handler, task) in handlers {
-            if let Some(handler) = handler {
-                let outcome = match call(handler, &socket, None, &input) {
-                    Ok(running) => match AssertUnwindSafe(running).catch_unwind().await {
-                        Ok(replied) => replied.map(drop).map_err(HandlerError::Returned),
-                        Err(panic) => Err(HandlerError::Panicked(message(panic))),
-                    },
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = outcome {
-                    report(&socket, &task, &error);
-                }
-            }
-            socket.forget_rooms();
-        }
+        run_elsewhere(
+            &socket,
+            socket.space().definition.on_disconnecting.as_ref(),
+            &input,
+            &Task::Disconnecting,
+        )
+        .await;
+        run_last_elsewhere(&socket, &input).await;
     });
+}
+
+/// Runs the last handler of an end as [`tell_end_elsewhere`] does, after the first one was cut off.
+pub(super) fn tell_disconnect_elsewhere(socket: Socket) {
+    let (Some(end), Ok(runtime)) = (socket.end(), tokio::runtime::Handle::try_current()) else { return };
+    runtime.spawn(async move { run_last_elsewhere(&socket, &Input::Disconnect(end)).await });
+}
+
+async fn run_last_elsewhere(socket: &Socket, input: &Input) {
+    socket.forget_rooms();
+    run_elsewhere(socket, socket.space().definition.on_disconnect.as_ref(), input, &Task::Disconnect).await;
+}
+
+async fn run_elsewhere(socket: &Socket, handler: Option<&Erased<Replied>>, input: &Input, task: &Task) {
+    let Some(handler) = handler else { return };
+    let outcome = match call(handler, socket, None, input) {
+        Ok(running) => match AssertUnwindSafe(running).catch_unwind().await {
+            Ok(replied) => replied.map(drop).map_err(HandlerError::Returned),
+            Err(panic) => Err(HandlerError::Panicked(message(panic))),
+        },
+        Err(error) => Err(error),
+    };
+    if let Err(error) = outcome {
+        report(socket, task, error);
+    }
 }
