@@ -175,9 +175,9 @@ impl Story {
     /// Other people log in: on a WebSocket, on polling, and with another library.
     async fn let_others_in(&mut self, log: &Log) {
         let (olga, otto, owen) = tokio::join!(
-            self.let_in("Olga", Library::JavaScript4, Mode::WebSocket, log),
-            self.let_in("Otto", Library::JavaScript4, Mode::Polling, log),
-            self.let_in("Owen", Library::Python, Mode::Upgrade, log),
+            Box::pin(self.let_in("Olga", Library::JavaScript4, Mode::WebSocket, log)),
+            Box::pin(self.let_in("Otto", Library::JavaScript4, Mode::Polling, log)),
+            Box::pin(self.let_in("Owen", Library::Python, Mode::Upgrade, log)),
         );
         self.others = vec![("Olga", olga), ("Otto", otto), ("Owen", owen)];
     }
