@@ -29,3 +29,5 @@ mod tls_listener;
 mod tls_settings;
 #[path = "../exact/support/traced.rs"]
 mod traced;
+#[path = "../exact/support/turns.rs"]
+mod turns;

@@ -1,6 +1,6 @@
 //! Batches: several messages that are sent as one unit arrive one directly after the other, or none of them is sent.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 
 use eio_tokio::{
     Audience, Broadcast, Message, Observer, SendBatchError, SendErrorKind, Sender, Server, SessionId, Socket,
@@ -8,7 +8,7 @@ use eio_tokio::{
 };
 use tokio::task::JoinHandle;
 
-use crate::support::{Harness, Reason, Received, WebSocket, handing_out, listen, ms, settle};
+use crate::support::{Harness, Reason, Received, WebSocket, give_way, handing_out, listen, ms, settle};
 
 const FORGED: &str = "a\u{1e}b";
 
@@ -38,7 +38,8 @@ fn count_whole(received: &[String], length: usize) -> usize {
     whole
 }
 
-/// Two tasks send 20 batches of 5 messages each, and a third task sends 50 messages that belong to none.
+/// Two tasks send 20 batches of 5 messages each, and a third task sends 50 messages that belong to none. It is there for
+/// each place that becomes free, before those that wait for room.
 fn crowd(socket: &Socket) -> Vec<JoinHandle<()>> {
     let batches = ["a", "b"].map(|task| {
         let sender = socket.sender();
@@ -51,7 +52,9 @@ fn crowd(socket: &Socket) -> Vec<JoinHandle<()>> {
     let sender = socket.sender();
     let alone = tokio::spawn(async move {
         for number in 0..50 {
-            sender.send(format!("alone{number}")).await.unwrap();
+            while sender.try_send(format!("alone{number}")).is_err() {
+                give_way().await;
+            }
         }
     });
     batches.into_iter().chain([alone]).collect()
@@ -114,22 +117,24 @@ async fn batches_of_several_threads_do_not_interleave() {
     let (harness, mut sockets) = handing_out(|builder| builder.outbox(1_000_000, usize::MAX));
     let mut websocket = harness.websocket(4).await;
     let socket = sockets.recv().await.unwrap();
+    let start = Arc::new(Barrier::new(3));
     let threads: Vec<_> = (0..3)
         .map(|thread| {
-            let sender = socket.sender();
+            let (sender, start) = (socket.sender(), Arc::clone(&start));
             std::thread::spawn(move || {
-                for round in 0..100 {
-                    sender.try_send_batch(batch(&format!("{thread} {round}"), 7)).unwrap();
+                start.wait();
+                for round in 0..200 {
+                    sender.try_send_batch(batch(&format!("{thread} {round}"), 20)).unwrap();
                     sender.try_send("alone").unwrap();
                 }
             })
         })
         .collect();
     let mut received = Vec::new();
-    while received.len() < 3 * 100 * 8 {
+    while received.len() < 3 * 200 * 21 {
         received.push(websocket.text().await);
     }
-    assert_eq!(count_whole(&received, 7), 300);
+    assert_eq!(count_whole(&received, 20), 600);
     for thread in threads {
         thread.join().unwrap();
     }
@@ -355,8 +360,7 @@ async fn an_observer_hears_of_each_message_of_a_batch() {
     let sums = Sums::default();
     let harness = Harness::with_observer(Server::builder(listen), sums.clone());
     let (mut websocket, mut polling) = (harness.websocket(4).await, harness.polling(4).await);
-    let told = harness.server.send_batch_to(&Audience::all(), batch("x", 3));
-    assert_eq!(told.sent, 2);
+    assert_eq!(harness.server.send_batch_to(&Audience::all(), batch("x", 3)).sent, 2);
     assert_eq!(polling.poll().await, packets("x", 3));
     for packet in packets("x", 3) {
         assert_eq!(websocket.text().await, packet);
@@ -377,8 +381,7 @@ async fn a_broadcast_batch_counts_each_session_once_whatever_its_reason() {
     held[2].try_send("alone").unwrap();
     held[3].close();
     let counts = |told: Broadcast| (told.sent, told.full, told.uncarried, told.closed);
-    let all = Audience::all();
-    assert_eq!(counts(harness.server.send_batch_to(&all, ["x", FORGED])), (1, 1, 1, 1));
+    assert_eq!(counts(harness.server.send_batch_to(&Audience::all(), ["x", FORGED])), (1, 1, 1, 1));
     assert_eq!([websocket.text().await, websocket.text().await], ["4x".to_owned(), format!("4{FORGED}")]);
     settle().await;
     let picture = || [Message::text("picture"), vec![1].into(), vec![2].into()];

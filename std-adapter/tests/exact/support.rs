@@ -1,6 +1,7 @@
 //! A server on pipes, and a client that sends exactly what a test tells it to.
 
 mod traced;
+mod turns;
 mod websocket;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 pub(crate) use eio_core::DisconnectReason as Reason;
 
 pub(crate) use self::traced::traced;
+pub(crate) use self::turns::give_way;
 pub(crate) use self::websocket::{Received, WebSocket};
 
 /// A ping every 300 ms, answered within 200 ms.
