@@ -65,6 +65,12 @@ impl DecodeError {
         self.missing
     }
 
+    /// Returns what is wrong with the data, without the argument that it was in.
+    #[cfg(feature = "server")]
+    pub(crate) fn problem(&self) -> &str {
+        &self.problem
+    }
+
     pub(super) fn at(self, index: usize) -> Self {
         Self { argument: Some(index), ..self }
     }

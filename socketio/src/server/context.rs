@@ -129,6 +129,9 @@ impl<S> fmt::Debug for Context<'_, S> {
 /// | [`Ack`], `Option<Ack>` | what answers the client | events |
 /// | [`Disconnect`] | how the socket ended | ends |
 ///
+/// A handler with an argument that is not there, such as [`Data`] in [`on_connect`](crate::Namespace::on_connect), compiles,
+/// but never runs: its error is [`ExtractError::NotHere`].
+///
 /// To extract a type of your own, implement this trait:
 ///
 /// ```
@@ -168,6 +171,9 @@ pub enum ExtractError {
     /// The client's data is not of the expected type.
     #[error("{0}")]
     Data(#[from] DecodeError),
+    /// The data that the client joined with is not of the expected type.
+    #[error("auth data: {}", .0.problem())]
+    Auth(DecodeError),
     /// The handler is registered for something that has no such value.
     #[error("there is no {0} here")]
     NotHere(&'static str),
@@ -263,7 +269,7 @@ pub struct Auth<T>(pub T);
 
 impl<S, T: DeserializeOwned + Send + 'static> FromContext<S> for Auth<T> {
     fn from_context(context: &mut Context<'_, S>) -> Result<Self, ExtractError> {
-        Ok(Self(context.socket.auth().first()?))
+        context.socket.auth().first().map(Self).map_err(ExtractError::Auth)
     }
 }
 

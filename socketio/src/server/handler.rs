@@ -21,10 +21,43 @@ pub(crate) type Erased<T> =
 /// the server's state, and `T` stands for the types of the extractors. Implemented for these functions and closures.
 ///
 /// Where a handler is registered says which output it may have: see [`IntoReply`] for events.
+///
+/// # If the compiler says that a function is not a handler
+///
+/// It does not say which of the arguments is wrong, or whether the future is. These functions make it do so. Call them
+/// beside the handler, with its state and each of its arguments, and remove them afterwards:
+///
+/// ```
+/// use eio_socketio::{Data, FromContext, Socket, State};
+///
+/// fn state<S: Clone + Send + Sync + 'static>() {}
+/// fn argument<S, A: FromContext<S>>() {}
+/// fn future<F: Future + Send + 'static>(_: F) {}
+///
+/// #[derive(Clone)]
+/// struct App;
+///
+/// async fn message(socket: Socket, State(app): State<App>, Data(text): Data<String>) {
+///     # let _ = (socket, app, text);
+///     // …
+/// }
+///
+/// fn check(socket: Socket, app: State<App>, text: Data<String>) {
+///     state::<App>();
+///     argument::<App, Socket>();
+///     argument::<App, State<App>>();
+///     argument::<App, Data<String>>();
+///     future(message(socket, app, text));
+/// }
+/// # let _ = check;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler for a server with the state `{S}`",
     label = "expected an async function of up to eight extractors",
-    note = "each argument implements `FromContext<{S}>`, such as `Socket`, `Data<T>`, `State<T>` or `Ack`, and the future is `Send`"
+    note = "each argument implements `FromContext<{S}>`, such as `Socket`, `Data<T>`, `State<T>` or `Ack`",
+    note = "the `T` of `Data`, `Args` and `Auth` implements `serde::Deserialize` without borrowing, and that of `State` implements `Clone`",
+    note = "the function is `async`, and holds no `Rc` and no guard of a `std::sync::Mutex` across an `.await`: its future is `Send`",
+    note = "the documentation of `Handler` shows how to find which of these it is"
 )]
 pub trait Handler<T, S>: Send + Sync + 'static {
     /// What the function returns in the end.
@@ -81,6 +114,15 @@ handler!(A, B, C, D, E, F, G, H);
 /// | `()` | nothing: the handler answers with [`Ack`](crate::Ack), or not at all |
 /// | [`Reply`] | the reply |
 /// | `Result` of one of these | the same for `Ok`; nothing for `Err`, which goes to [`on_error`](crate::Namespace::on_error) |
+///
+/// The error is any type that converts into [`BoxError`]: one that implements [`Error`](core::error::Error), a `String`, or
+/// `anyhow::Error`.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot return `{Self}`",
+    label = "returns `{Self}`",
+    note = "it returns `()`, `Reply(value)` to answer the client, or a `Result` of one of these",
+    note = "the error of the `Result` implements `Error + Send + Sync`, or is a `String`"
+)]
 pub trait IntoReply: Send + 'static {
     /// Returns the arguments of the acknowledgement, if there is one.
     ///

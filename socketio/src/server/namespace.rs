@@ -88,7 +88,8 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         self
     }
 
-    /// Sets what happens when a client has joined. It starts before the first event of the client is handled.
+    /// Sets what happens when a client has joined. It starts before the first event of the client is handled. It also runs
+    /// for a client that is [recovered](crate::Recovery), whose [`is_recovered`](Socket::is_recovered) returns `true`.
     #[must_use]
     pub fn on_connect<T: 'static, H: Handler<T, S>>(mut self, handler: H) -> Self
     where

@@ -25,6 +25,9 @@ pub(crate) use {
 /// sent to it in the meantime. It is recovered only if nothing is missing; otherwise it connects anew, which its handlers
 /// see.
 ///
+/// Handlers see a recovered client leave and come back: `on_disconnect` runs when the connection breaks, and `on_connect`
+/// when the client returns, with [`Socket::is_recovered`](crate::Socket::is_recovered).
+///
 /// What is kept for it is bounded. Each namespace has bounds of its own. The oldest goes first, and clients that would
 /// need it are not recovered.
 ///

@@ -43,7 +43,16 @@ impl Refusal {
     /// Adds data, which the client finds as `error.data`.
     ///
     /// # Errors
-    /// Returns an [`EncodeError`] if the data cannot be written as JSON.
+    /// Returns an [`EncodeError`] if the data cannot be written as JSON. In a middleware, `?` makes it a refusal, too:
+    ///
+    /// ```
+    /// use eio_socketio::Refusal;
+    ///
+    /// async fn closed() -> Result<(), Refusal> {
+    ///     Err(Refusal::new("closed").with_data(serde_json::json!({ "opens": 8 }))?)
+    /// }
+    /// # let _ = closed;
+    /// ```
     pub fn with_data(mut self, data: impl Serialize) -> Result<Self, EncodeError> {
         self.data = RawArgs::new(data)?
             .values()
@@ -81,6 +90,13 @@ impl Refusal {
             Some(data) => data.into_args(),
             None => self.message.as_str().into_args(),
         }
+    }
+}
+
+/// The client is refused, and its `message` says why the data of the refusal could not be written.
+impl From<EncodeError> for Refusal {
+    fn from(error: EncodeError) -> Self {
+        Self::new(error.to_string())
     }
 }
 

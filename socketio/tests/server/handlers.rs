@@ -1,5 +1,6 @@
 //! Handlers: their order, their errors and their panics.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use eio_socketio::{
@@ -106,7 +107,8 @@ async fn middlewares_ask_in_their_order_and_the_first_refusal_is_the_answer() {
     }
     async fn second(socket: Socket, State(banned): State<String>) -> Result<(), Refusal> {
         match socket.get::<String>() {
-            Some(name) if name == banned => Refusal::new("banned").with_data(name).map_or(Ok(()), Err),
+            Some(name) if name == banned => Err(Refusal::new("banned").with_data(name)?),
+            Some(name) if name == "odd" => Err(Refusal::new("odd").with_data(BTreeMap::from([((), 1)]))?),
             Some(name) if name == "bug" => panic!("a bug"),
             _ => Ok(()),
         }
@@ -116,7 +118,9 @@ async fn middlewares_ask_in_their_order_and_the_first_refusal_is_the_answer() {
     for (auth, answer) in [
         (r#"{"name":"Eve"}"#, r#"4{"message":"banned","data":"Eve"}"#),
         (r#"{"name":"bug"}"#, r#"4{"message":"Internal server error"}"#),
-        ("", r#"4{"message":"#),
+        (r#"{"name":"odd"}"#, r#"4{"message":"the argument cannot be written"#),
+        ("", r#"4{"message":"auth data: invalid type: null, expected struct Login"}"#),
+        ("{}", r#"4{"message":"auth data: missing field `name`"#),
         (r#"{"name":"Ada"}"#, r#"0{"sid":"#),
     ] {
         let mut client = Raw::open(&server).await;

@@ -115,7 +115,9 @@ impl Connection {
     /// Goes on after a handler has failed.
     fn finish_failed(&mut self, socket: &Socket, task: &Task, error: HandlerError, cx: &mut Context<'_>) {
         let refusal = match &error {
-            HandlerError::Extract(ExtractError::Data(error)) => error.to_string(),
+            HandlerError::Extract(error @ (ExtractError::Auth(_) | ExtractError::Data(_))) => {
+                error.to_string()
+            }
             _ => "Internal server error".to_owned(),
         };
         report(socket, task, error);
