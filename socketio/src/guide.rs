@@ -7,8 +7,14 @@
 //! | I want to | read |
 //! |---|---|
 //! | move a gateway from Node or NestJS | [`from_node`] |
+//! | put the server into an axum application | [`axum`] |
 //! | know what happens when a client vanishes | [`disconnects`] |
 //! | read the log | [`logs`] |
+
+#[doc = include_str!("guide/axum.md")]
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub mod axum {}
 
 #[doc = include_str!("guide/disconnects.md")]
 pub mod disconnects {}
