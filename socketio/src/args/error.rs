@@ -94,9 +94,28 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
+/// How long the text of a problem may be, in bytes. Errors of serde repeat the text that arrived, however long it is.
+const MAX_PROBLEM: usize = 256;
+
+/// The beginning of a text.
+struct Short(String);
+
+impl fmt::Write for Short {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = MAX_PROBLEM.saturating_sub(self.0.len());
+        let fitting = text.floor_char_boundary(room);
+        self.0.push_str(text.get(..fitting).unwrap_or_default());
+        if fitting < text.len() { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
 impl serde::de::Error for DecodeError {
     fn custom<T: fmt::Display>(problem: T) -> Self {
-        Self { argument: None, missing: false, problem: problem.to_string().into() }
+        let mut text = Short(String::new());
+        // It fails at the end of the room. What was written before is the text.
+        let is_whole = fmt::write(&mut text, format_args!("{problem}")).is_ok();
+        let problem = if is_whole { text.0 } else { text.0 + "…" };
+        Self { argument: None, missing: false, problem: problem.into() }
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {

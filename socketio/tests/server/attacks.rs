@@ -347,3 +347,40 @@ async fn an_attachment_that_stands_in_very_many_places_is_refused() {
     client.engine.send(vec![0; 500_000]).await.unwrap();
     client.expect("31[1]").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_error_repeats_only_the_beginning_of_what_a_client_has_sent() {
+    let diary = Diary::default();
+    let errors = diary.clone();
+    let namespace = Namespace::new()
+        .on("number", |Data(_): Data<u32>| async {})
+        .on_error(move |_, _, error: &HandlerError| errors.note(error.to_string()));
+    let server = build(Server::builder().namespace("/", namespace));
+    let client = Raw::join(&server).await;
+    client.send(&format!("2[\"number\",\"{}\"]", "ä".repeat(100_000))).await;
+    settle().await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let lines = diary.lines();
+    assert!(
+        lines[0].starts_with("argument 1: invalid type: string \"ä") && lines[0].len() < 300,
+        "{lines:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_joins_and_leaves_leaves_nothing() {
+    let diary = Diary::default();
+    let server = build(Server::builder().namespace_matching(|_| true, diary.of_ends()));
+    let mut client = Raw::open(&server).await;
+    for number in 0..2000 {
+        let name = ["/__proto__", "/connect", "/constructor", "/ä"][number % 4];
+        client.send(&format!("0{name},")).await;
+        assert!(client.next().await.starts_with(&format!("0{name},{{\"sid\":")));
+        client.send(&format!("3{name},{number}[]")).await;
+        client.send(&format!("1{name},")).await;
+    }
+    settle().await;
+    assert_eq!(diary.lines().len(), 4000);
+    assert!(server.of("/__proto__").sockets().is_empty());
+    assert_eq!(server.engine().len(), 1);
+}
