@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Result};
 
 /// An Engine.IO ping, as a server sends it.
-const PING: &[u8] = b"\x81\x012";
+pub(crate) const PING: &[u8] = b"\x81\x012";
 
 /// What arrived in some bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::str;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use eio_core::ws::{Decoder, Item};
 use crate::clock;
 use crate::failure::{Failure, Result};
 use crate::frames::JOIN;
+use crate::replies::PING;
 use crate::target::Target;
 
 /// The longest answer to the opening of a WebSocket: its head, the open packet, and a ping.
@@ -72,13 +74,14 @@ pub fn open_on(target: &Target, stream: &mut (impl Read + Write)) -> Result<(Ses
     let mut rest = received.split_off(len);
     if target.joins {
         stream.write_all(&JOIN).map_err(Failure::system("a packet cannot be sent"))?;
-        let len = loop {
-            if let Some(len) = joined(&rest)? {
-                break len;
+        let answer = loop {
+            if let Some(answer) = joined(&rest)? {
+                break answer;
             }
             read_some(stream, &mut rest)?;
         };
-        rest.drain(..len);
+        // A ping stays, to be answered.
+        rest.drain(answer);
     }
     Ok((session, rest))
 }
@@ -112,18 +115,22 @@ pub fn opening(received: &[u8]) -> Result<Option<(Session, usize)>> {
     }
 }
 
-/// Reads the packet with which the server lets a socket join the namespace `/`. Returns its length, or `None` if it is not
-/// complete.
+/// Reads the packet with which the server lets a socket join the namespace `/`. Returns its place, or `None` if it is not
+/// complete. Pings may come before it.
 ///
 /// # Errors
 /// Fails if the server refuses, or sends something else.
-pub fn joined(received: &[u8]) -> Result<Option<usize>> {
-    let mut frames = received.to_vec();
+pub fn joined(received: &[u8]) -> Result<Option<Range<usize>>> {
+    let mut start = 0;
+    while received[start..].starts_with(PING) {
+        start += PING.len();
+    }
+    let mut frames = received[start..].to_vec();
     let wrong = || Failure::server("answered the request to join `/` with something else");
     let decoded = Decoder::client(4096).decode(&mut frames).map_err(|_| wrong())?;
     match decoded.item {
         Some(Item::Message(WebSocketMessage::Text(text))) if text.starts_with(r#"40{"sid":""#) => {
-            Ok(Some(decoded.consumed))
+            Ok(Some(start..start + decoded.consumed))
         }
         // More of it comes.
         Some(Item::Piece(_)) | None => Ok(None),
@@ -209,7 +216,9 @@ mod tests {
         for short in 0..len {
             assert_eq!(joined(&answer[..short]).unwrap(), None, "{short} of {len} bytes");
         }
-        assert_eq!(joined(answer).unwrap(), Some(len));
+        assert_eq!(joined(answer).unwrap(), Some(0..len));
+        let behind_a_ping = [PING, answer].concat();
+        assert_eq!(joined(&behind_a_ping).unwrap(), Some(3..3 + len));
         let refused = joined(b"\x81\x1244{\"message\":\"no\"}").unwrap_err();
         assert_eq!(refused.to_string(), "the server answered the request to join `/` with something else");
     }

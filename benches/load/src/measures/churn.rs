@@ -161,10 +161,10 @@ impl Slot {
             }
         }
         if let Step::Joining(at) = self.step
-            && let Some(len) = websocket::joined(&self.received[at..])?
+            && let Some(answer) = websocket::joined(&self.received[at..])?
         {
             self.send(&[LEAVE, CLOSE].concat())?;
-            self.step = Step::Closing(at + len);
+            self.step = Step::Closing(at + answer.end);
         }
         Ok(())
     }
