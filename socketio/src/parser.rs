@@ -73,6 +73,19 @@ impl Encoded {
         Self { first, attachments: attachments.into_iter().collect() }
     }
 
+    /// Returns the packet of these messages, or `None` if there are none.
+    #[cfg(feature = "server")]
+    pub(crate) fn from_messages(messages: impl IntoIterator<Item = Message>) -> Option<Self> {
+        let mut messages = messages.into_iter();
+        messages.next().map(|first| Self::new(first, messages))
+    }
+
+    /// Takes the only message, or returns the packet if it has several.
+    #[cfg(feature = "server")]
+    pub(crate) fn into_single(self) -> Result<Message, Self> {
+        if self.attachments.is_empty() { Ok(self.first) } else { Err(self) }
+    }
+
     /// Returns the messages in the order in which they are sent.
     pub fn messages(&self) -> impl Iterator<Item = &Message> {
         std::iter::once(&self.first).chain(&self.attachments)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytestring::ByteString;
-use eio_tokio::{Revision, Sender};
+use eio_tokio::{Revision, Sender, TrySendBatchError, TrySendError};
 
 use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
@@ -38,6 +38,13 @@ struct Desk {
     task: Option<Waker>,
 }
 
+/// Why a packet is not in the outbox.
+enum NotPosted {
+    /// There is no room for the packet.
+    Full(Encoded),
+    Refused(EmitError),
+}
+
 /// What the connection's task has to know.
 pub(crate) struct News {
     /// Whether a socket has ended.
@@ -63,15 +70,28 @@ impl Link {
 
     /// Sends a packet, if the outbox has room.
     pub(crate) fn send(&self, encoded: Encoded) -> Result<(), EmitError> {
-        if self.is_busy() { Err(EmitError::Full) } else { self.post(encoded) }
+        if self.is_busy() {
+            return Err(EmitError::Full);
+        }
+        self.post(encoded).map_err(|not_posted| match not_posted {
+            NotPosted::Full(_) => EmitError::Full,
+            NotPosted::Refused(error) => error,
+        })
     }
 
-    fn post(&self, encoded: Encoded) -> Result<(), EmitError> {
-        let is_alone = encoded.len() == 1;
-        let mut messages = encoded.into_messages();
-        match messages.next() {
-            Some(message) if is_alone => Ok(self.sender.try_send(message)?),
-            first => Ok(self.sender.try_send_batch(first.into_iter().chain(messages))?),
+    fn post(&self, encoded: Encoded) -> Result<(), NotPosted> {
+        match encoded.into_single() {
+            Ok(message) => self.sender.try_send(message).map_err(|error| match error {
+                TrySendError::Full(message) => NotPosted::Full(Encoded::new(message, [])),
+                error => NotPosted::Refused(error.into()),
+            }),
+            Err(encoded) => {
+                self.sender.try_send_batch(encoded.into_messages()).map_err(|error| match error {
+                    TrySendBatchError::Full(messages) => Encoded::from_messages(messages)
+                        .map_or(NotPosted::Refused(EmitError::Full), NotPosted::Full),
+                    error => NotPosted::Refused(error.into()),
+                })
+            }
         }
     }
 
@@ -115,9 +135,8 @@ impl Link {
     /// Sends an encoded packet that must not be lost, as [`send_surely`](Self::send_surely) does.
     pub(crate) fn send_encoded_surely(&self, encoded: Encoded) {
         let mut desk = self.lock();
-        if !self.is_busy() && !matches!(self.post(encoded.clone()), Err(EmitError::Full)) {
-            return;
-        }
+        let posted = if self.is_busy() { Err(NotPosted::Full(encoded)) } else { self.post(encoded) };
+        let Err(NotPosted::Full(encoded)) = posted else { return };
         desk.lane.push_back(encoded);
         self.is_busy.store(true, Ordering::Release);
         let task = desk.task.take();
