@@ -192,7 +192,7 @@ impl RawArgs {
             Form::Json { list, .. } => Ok((Cow::Borrowed(list), Cow::Borrowed(self.attachments()))),
             Form::Values { values, .. } => {
                 let (list, attachments) = write::list(&**values)?;
-                Ok((Cow::Owned(list), Cow::Owned(attachments)))
+                Ok((Cow::Owned(String::from(&*list)), Cow::Owned(attachments)))
             }
         }
     }
@@ -244,7 +244,7 @@ impl<T: Serialize> IntoArgs for T {
         if size_of::<T>() == 0 && text == "null" {
             return Ok(RawArgs::none());
         }
-        Ok(RawArgs::from_json(text.into(), attachments))
+        Ok(RawArgs::from_json(text, attachments))
     }
 }
 
@@ -270,7 +270,7 @@ pub struct Args<T>(pub T);
 impl<T: Serialize> IntoArgs for Args<T> {
     fn into_args(self) -> Result<RawArgs, EncodeError> {
         let (list, attachments) = write::list(&self.0)?;
-        Ok(RawArgs::from_json(list.into(), attachments))
+        Ok(RawArgs::from_json(list, attachments))
     }
 }
 

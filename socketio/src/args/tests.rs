@@ -317,3 +317,31 @@ fn json_that_is_sent_as_it_is_counts_towards_the_depth() {
     assert!(RawArgs::new([[raw(61)]]).is_ok());
     assert_eq!(RawArgs::new([[raw(62)]]), Err(EncodeError::TooDeep));
 }
+
+/// Writes other arguments while it is written.
+struct Nested;
+
+impl serde::Serialize for Nested {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let inner = RawArgs::new(Args(("inner", [1, 2]))).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_u64(u64::try_from(inner.byte_len()).map_err(serde::ser::Error::custom)?)
+    }
+}
+
+#[test]
+fn arguments_may_be_written_while_others_are() {
+    let args = RawArgs::new(Args(("before", Nested, "after"))).unwrap();
+    assert_eq!(args.all::<(String, u64, String)>().unwrap(), ("before".to_owned(), 13, "after".to_owned()));
+}
+
+#[test]
+fn what_could_not_be_written_leaves_nothing_to_the_next_arguments() {
+    // A map whose keys are lists has begun when it turns out that JSON cannot express it.
+    let unwritable = std::collections::BTreeMap::from([([1_u8, 2], "value")]);
+    assert!(RawArgs::new(("begun", unwritable)).is_err());
+    assert!(RawArgs::new(Args("not a sequence")).is_err());
+    assert_eq!(RawArgs::new("next").unwrap().first::<String>().unwrap(), "next");
+    let long = "x".repeat(100_000);
+    assert_eq!(RawArgs::new(&long).unwrap().first::<String>().unwrap(), long);
+    assert_eq!(RawArgs::new("short").unwrap().byte_len(), r#""short""#.len());
+}

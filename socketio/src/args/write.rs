@@ -1,8 +1,10 @@
 //! Writes arguments as JSON, binary data beside it.
 
+use std::cell::Cell;
 use std::io;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use eio_core::socketio::{Packet, PacketErrorKind};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
@@ -13,39 +15,61 @@ use crate::value::lent;
 /// As many containers may enclose a value that is an argument: receivers accept 64, and the list of arguments is one.
 const MAX_DEPTH: u32 = 63;
 
+/// The most memory that a thread keeps for the next text.
+const KEPT: usize = 4096;
+
+thread_local! {
+    /// Where texts are written before their length is known, so that each then takes what it needs and no more.
+    static DRAFT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// Writes one value.
-pub(super) fn value<T: Serialize + ?Sized>(value: &T) -> Result<(String, Vec<Bytes>), EncodeError> {
-    write(value, MAX_DEPTH)
+pub(super) fn value<T: Serialize + ?Sized>(value: &T) -> Result<(ByteString, Vec<Bytes>), EncodeError> {
+    write(value, MAX_DEPTH, |text| Ok(text))
 }
 
 /// Writes the members of a sequence, without the brackets.
-pub(super) fn list<T: Serialize + ?Sized>(values: &T) -> Result<(String, Vec<Bytes>), EncodeError> {
-    let (mut text, attachments) = write(values, MAX_DEPTH + 1)?;
-    if text == "null" {
-        return Ok((String::new(), attachments));
-    }
-    if !text.starts_with('[') {
-        return Err(EncodeError::NotASequence);
-    }
-    text.pop();
-    text.remove(0);
-    Ok((text, attachments))
+pub(super) fn list<T: Serialize + ?Sized>(values: &T) -> Result<(ByteString, Vec<Bytes>), EncodeError> {
+    write(values, MAX_DEPTH + 1, |text| match text {
+        "null" => Ok(""),
+        _ => text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or(EncodeError::NotASequence),
+    })
 }
 
-fn write<T: Serialize + ?Sized>(value: &T, max_depth: u32) -> Result<(String, Vec<Bytes>), EncodeError> {
+/// Writes a value, and keeps the part of its text that `part` returns.
+fn write<T: Serialize + ?Sized>(
+    value: &T,
+    max_depth: u32,
+    part: fn(&str) -> Result<&str, EncodeError>,
+) -> Result<(ByteString, Vec<Bytes>), EncodeError> {
+    // The value's own code may write others meanwhile: they find no draft, and begin one.
+    let mut draft = DRAFT.take();
+    let written = write_into(&mut draft, value, max_depth, part);
+    if draft.capacity() <= KEPT {
+        draft.clear();
+        DRAFT.set(draft);
+    }
+    written
+}
+
+fn write_into<T: Serialize + ?Sized>(
+    draft: &mut Vec<u8>,
+    value: &T,
+    max_depth: u32,
+    part: fn(&str) -> Result<&str, EncodeError>,
+) -> Result<(ByteString, Vec<Bytes>), EncodeError> {
     let mut seen = Seen::default();
-    let mut text = Vec::with_capacity(64);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut text, Attaching(&mut seen));
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *draft, Attaching(&mut seen));
     value.serialize(&mut serializer).map_err(|error| EncodeError::Serialize(error.to_string().into()))?;
     let Seen { attachments, deepest, fragment, .. } = seen;
     if deepest > max_depth {
         return Err(EncodeError::TooDeep);
     }
-    let text = String::from_utf8(text).map_err(|error| EncodeError::Serialize(error.to_string().into()))?;
+    let text = str::from_utf8(draft).map_err(|error| EncodeError::Serialize(error.to_string().into()))?;
     if fragment {
-        check_depth(&text)?;
+        check_depth(text)?;
     }
-    Ok((text, attachments))
+    Ok((part(text)?.into(), attachments))
 }
 
 /// Checks how deep text nests that another wrote.
