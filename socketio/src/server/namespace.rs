@@ -183,7 +183,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         Ok(Definition {
             middlewares: self.middlewares.into_iter().map(|register| register(state)).collect(),
             on_connect: one(self.on_connect),
-            events: self.events.into_iter().map(|(name, register)| (name, register(state))).collect(),
+            events: Events::new(self.events.into_iter().map(|(name, register)| (name, register(state)))),
             on_any: one(self.on_any),
             on_disconnecting: one(self.on_disconnecting),
             on_disconnect: one(self.on_disconnect),
@@ -218,11 +218,28 @@ impl<S> fmt::Debug for Namespace<S> {
 pub(crate) struct Definition {
     pub(crate) middlewares: Vec<Erased<Verdict>>,
     pub(crate) on_connect: Option<Erased<Replied>>,
-    events: HashMap<String, Erased<Replied>>,
+    events: Events,
     on_any: Option<Erased<Replied>>,
     pub(crate) on_disconnecting: Option<Erased<Replied>>,
     pub(crate) on_disconnect: Option<Erased<Replied>>,
     pub(crate) on_error: Option<OnError>,
+}
+
+/// The handlers of events by name, in order. Namespaces have few events: looking for a name takes less time than hashing
+/// it.
+struct Events(Box<[(Box<str>, Erased<Replied>)]>);
+
+impl Events {
+    fn new(events: impl Iterator<Item = (String, Erased<Replied>)>) -> Self {
+        let mut events: Vec<_> = events.map(|(name, handler)| (name.into_boxed_str(), handler)).collect();
+        events.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Self(events.into_boxed_slice())
+    }
+
+    fn get(&self, name: &str) -> Option<&Erased<Replied>> {
+        let place = self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+        self.0.get(place).map(|(_, handler)| handler)
+    }
 }
 
 impl Definition {
