@@ -261,6 +261,9 @@ impl<'a> Reader<'a> {
 
     fn string(&mut self) -> Option<()> {
         self.eat(b'"')?;
+        // Small machines have short strings, and an image in which each byte counts.
+        #[cfg(target_pointer_width = "64")]
+        self.skip_plain();
         while self.byte != b'"' {
             match self.byte {
                 b'\\' => self.escape()?,
@@ -271,6 +274,16 @@ impl<'a> Reader<'a> {
         }
         self.advance();
         Some(())
+    }
+
+    /// Skips bytes of a string that need no look of their own, eight at a time.
+    #[cfg(target_pointer_width = "64")]
+    fn skip_plain(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let (words, _) = rest.as_chunks();
+        let plain = words.iter().take_while(|word| is_plain(u64::from_ne_bytes(**word))).count();
+        self.at = self.at.wrapping_add(plain.wrapping_mul(8));
+        self.byte = byte_at(self.text, self.at);
     }
 
     fn escape(&mut self) -> Option<()> {
@@ -344,6 +357,19 @@ impl<'a> Reader<'a> {
         self.at = self.at.wrapping_add(1);
         self.byte = byte_at(self.text, self.at);
     }
+}
+
+/// Returns whether none of eight bytes is a quote, a backslash or a control character.
+#[cfg(target_pointer_width = "64")]
+const fn is_plain(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    // The highest bit of some byte is set if, and only if, some byte is below `limit`, an ASCII character.
+    const fn below(word: u64, limit: u8) -> u64 {
+        word.wrapping_sub(ONES.wrapping_mul(limit as u64)) & !word
+    }
+    let quote = below(word ^ ONES.wrapping_mul(b'"' as u64), 1);
+    let backslash = below(word ^ ONES.wrapping_mul(b'\\' as u64), 1);
+    (below(word, b' ') | quote | backslash) & ONES.wrapping_mul(0x80) == 0
 }
 
 const fn is_whitespace(byte: u8) -> bool {
@@ -450,6 +476,26 @@ mod tests {
             "\t{ \"a\" : null } \r\n",
         ] {
             assert!(document(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_ends_a_string_or_is_not_allowed_in_it_is_found_at_every_place() {
+        for (before, after) in (0..20).flat_map(|before| (0..20).map(move |after| (before, after))) {
+            for byte in 0..=0x7f_u8 {
+                let found = char::from(byte);
+                let (before, after) = ("a".repeat(before), "é".repeat(after));
+                let text = std::format!("\"{before}{found}{after}\"");
+                let place = before.len() + 1;
+                let refused_at = match byte {
+                    b'\\' if after.is_empty() => Some(text.len()),
+                    // The string ends before what follows, or an escape has no such character.
+                    b'"' | b'\\' => Some(place + 1),
+                    0..=0x1f => Some(place),
+                    _ => None,
+                };
+                assert_eq!(document(&text).err().map(|error| error.at), refused_at, "{text:?}");
+            }
         }
     }
 
