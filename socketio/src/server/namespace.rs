@@ -38,8 +38,8 @@ use crate::server::socket::Socket;
 /// [`spawn_blocking`](tokio::task::spawn_blocking).
 ///
 /// # Errors and panics
-/// A handler that returns an error or panics ends, and nothing else does. The error goes to the log and to
-/// [`on_error`](Self::on_error).
+/// A handler that returns an error or panics ends, and nothing else does. The error goes to [`on_error`](Self::on_error)
+/// and to the log. A program that installs no subscriber of `tracing` shows no log.
 pub struct Namespace<S = ()> {
     middlewares: Vec<Registered<S, Verdict>>,
     on_connect: Option<Registered<S, Replied>>,
