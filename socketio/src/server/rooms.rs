@@ -25,6 +25,9 @@ pub(crate) struct Target {
     pub(crate) except: Vec<Arc<str>>,
 }
 
+/// How long the name of a room may be, in bytes.
+const MAX_NAME: usize = 1024;
+
 /// Why a room could not be joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -32,6 +35,12 @@ pub enum JoinError {
     /// The socket is not a member of its namespace: it is not connected yet, or no longer.
     #[error("the socket is not connected")]
     Disconnected,
+    /// The name of the room is too long. Names often come from clients.
+    #[error("the name of the room is too long: expected at most {max} bytes")]
+    NameTooLong {
+        /// How many bytes a name may have.
+        max: usize,
+    },
     /// The socket is in as many rooms as one socket may be in.
     #[error("the socket is in {max} rooms, as many as are allowed")]
     TooManyRooms {
@@ -103,6 +112,9 @@ impl<V: Member> Rooms<V> {
         }
         if member.id() == room {
             return Ok(false);
+        }
+        if room.len() > MAX_NAME {
+            return Err(JoinError::NameTooLong { max: MAX_NAME });
         }
         let key = member.key();
         let name = match self.by_name.get_key_value(room) {

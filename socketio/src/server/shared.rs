@@ -112,6 +112,8 @@ impl Shared {
                 .unwrap_or(false)
         };
         let definition = Arc::clone(&self.patterns.iter().find(accepts)?.definition);
+        // The name may be a part of a long message, which the namespace should not keep.
+        let name = &ByteString::from(String::from(&**name));
         spaces = self.lock();
         let space = spaces.get_or_insert_with(name, || {
             Space::new(

@@ -57,7 +57,7 @@ enum Phase {
     /// The socket has ended. The names of its rooms stay while `on_disconnecting` runs.
     Ended {
         end: Box<Disconnect>,
-        rooms: Vec<Arc<str>>,
+        rooms: Option<Vec<Arc<str>>>,
         told: bool,
     },
 }
@@ -233,8 +233,8 @@ impl Socket {
     /// Each socket is in the room that has its identifier as its name.
     ///
     /// # Errors
-    /// Returns a [`JoinError`] if the socket is not connected, or if it is in as many rooms as it
-    /// [may](crate::ServerBuilder::max_rooms) be.
+    /// Returns a [`JoinError`] if the socket is not connected, if it is in as many rooms as it
+    /// [may](crate::ServerBuilder::max_rooms) be, or if the name has more than 1,024 bytes.
     pub fn join(&self, room: impl AsRef<str>) -> Result<bool, JoinError> {
         self.space().join(self, room.as_ref())
     }
@@ -249,7 +249,7 @@ impl Socket {
     #[must_use]
     pub fn rooms(&self) -> Vec<String> {
         let kept = match &self.lock().phase {
-            Phase::Ended { rooms, .. } => Some(rooms.clone()),
+            Phase::Ended { rooms, .. } => Some(rooms.clone().unwrap_or_default()),
             _ => None,
         };
         let rooms = kept.unwrap_or_else(|| self.space().rooms_of(self));

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use eio_socketio::{JoinError, Namespace, Server, Socket};
+use eio_socketio::{Data, JoinError, Namespace, Reply, Server, Socket};
 use tokio::time::Instant;
 
-use crate::support::{Raw, build, settle};
+use crate::support::{Raw, build, serve, settle};
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_joins_nothing_is_closed_after_the_connect_timeout() {
@@ -95,4 +95,17 @@ async fn a_socket_is_in_no_more_rooms_than_the_server_allows() {
     let mut client = Raw::join(&server).await;
     client.send("21[\"join\"]").await;
     client.expect("31[\"checked\"]").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_has_a_name_of_at_most_1024_bytes() {
+    let join = |socket: Socket, Data(room): Data<String>| async move {
+        Reply(socket.join(room).map_err(|error| error.to_string()))
+    };
+    let server = serve(Namespace::new().on("join", join));
+    let mut client = Raw::join(&server).await;
+    client.send(&format!("21[\"join\",\"{}\"]", "r".repeat(1024))).await;
+    client.expect("31[{\"Ok\":true}]").await;
+    client.send(&format!("22[\"join\",\"{}\"]", "r".repeat(1025))).await;
+    client.expect("32[{\"Err\":\"the name of the room is too long: expected at most 1024 bytes\"}]").await;
 }

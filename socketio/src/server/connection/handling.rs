@@ -139,7 +139,7 @@ impl Connection {
 
     /// Tells the application about the sockets that have ended.
     pub(super) fn tell_ends(&mut self, cx: &mut Context<'_>) {
-        let ended: Vec<_> = self.sockets.iter().filter(|socket| socket.end().is_some()).cloned().collect();
+        let ended: Vec<_> = self.sockets.iter().filter(|socket| socket.has_ended()).cloned().collect();
         for socket in ended {
             self.forget(&socket);
             let Some(end) = socket.take_end() else { continue };

@@ -52,7 +52,7 @@ impl Socket {
         let is_recoverable = inner.trail.is_some() && reason.is_recoverable();
         let end = Box::new(Disconnect { reason, session });
         let unanswered = core::mem::take(&mut inner.acks);
-        inner.phase = Phase::Ended { end, rooms: Vec::new(), told };
+        inner.phase = Phase::Ended { end, rooms: None, told };
         drop(inner);
         drop(unanswered);
         // Before the namespace is locked: code of the application clones what it has stored.
@@ -60,7 +60,7 @@ impl Socket {
         let rooms = self.space().remove(self, kept);
         self.link().server.exit(self.space());
         if let Phase::Ended { rooms: kept, .. } = &mut self.lock().phase {
-            *kept = rooms;
+            *kept = Some(rooms);
         }
         Some(stage)
     }
@@ -82,8 +82,14 @@ impl Socket {
             return false;
         }
         let end = Disconnect { reason: Reason::ServerNamespaceDisconnect, session: None };
-        inner.phase = Phase::Ended { end: Box::new(end), rooms: Vec::new(), told: true };
+        inner.phase = Phase::Ended { end: Box::new(end), rooms: Some(Vec::new()), told: true };
         true
+    }
+
+    /// Returns whether the socket has ended, and the rooms that it was in are known: another thread may be about to tell them,
+    /// and reports the end after that.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.lock().phase, Phase::Ended { rooms: Some(_), .. })
     }
 
     /// Returns how the socket ended, once: to whoever tells the application.
@@ -99,7 +105,7 @@ impl Socket {
     /// Forgets the rooms that the socket was in.
     pub(crate) fn forget_rooms(&self) {
         if let Phase::Ended { rooms, .. } = &mut self.lock().phase {
-            *rooms = Vec::new();
+            *rooms = Some(Vec::new());
         }
     }
 
