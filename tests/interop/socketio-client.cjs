@@ -8,28 +8,8 @@
 
 const io = require(process.argv[2]);
 const isOld = process.argv[2].endsWith("-2");
+const { say, fromLine } = require("./socketio-lines.cjs");
 const sockets = new Map();
-
-const isAlone = (unit, before, after) =>
-  (unit >= 0xd800 && unit < 0xdc00 && !(after >= 0xdc00 && after < 0xe000)) ||
-  (unit >= 0xdc00 && unit < 0xe000 && !(before >= 0xd800 && before < 0xdc00));
-
-// Bytes, and text that is not Unicode, are objects of one member in a line. `this` is what holds the value.
-function toLine(key, value) {
-  const held = this[key];
-  if (Buffer.isBuffer(held)) return { $hex: held.toString("hex") };
-  if (typeof value !== "string") return value;
-  const units = Array.from({ length: value.length }, (_, index) => value.charCodeAt(index));
-  return units.some((unit, index) => isAlone(unit, units[index - 1], units[index + 1])) ? { $utf16: units } : value;
-}
-
-function fromLine(_, value) {
-  if (typeof value?.$hex === "string") return Buffer.from(value.$hex, "hex");
-  if (Array.isArray(value?.$utf16)) return String.fromCharCode(...value.$utf16);
-  return value;
-}
-
-const say = (event) => process.stdout.write(JSON.stringify(event, toLine) + "\n");
 
 const watch = (id, socket) => {
   const numbers = { count: 0, wrong: 0, transports: [] };

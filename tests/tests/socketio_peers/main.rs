@@ -1,4 +1,5 @@
-//! Other people's Socket.IO clients with our server, in real time, on loopback, and browsers that vanish.
+//! Other people's Socket.IO clients with our server, our client on their servers, in real time, on loopback, and browsers
+//! that vanish.
 //!
 //! `cargo xtask test socketio-peers` installs those programs and runs this, as root, which network namespaces need.
 
@@ -16,6 +17,7 @@ mod reconnects;
 mod rooms;
 mod samples;
 mod server;
+mod servers;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ends::cases(peer, &mut cases);
         reconnects::cases(peer, &mut cases);
     }
+    servers::cases(&mut cases);
     // Browsers come when the machine is free, because their cases measure times, and beside one another, because they wait.
     eio_tests::interop::run_in_turn([(cases, AT_ONCE), (gateway::cases(), AT_ONCE)])
 }

@@ -1,0 +1,23 @@
+// What the programs around Socket.IO's libraries share: arguments in lines of JSON.
+"use strict";
+
+const isAlone = (unit, before, after) =>
+  (unit >= 0xd800 && unit < 0xdc00 && !(after >= 0xdc00 && after < 0xe000)) ||
+  (unit >= 0xdc00 && unit < 0xe000 && !(before >= 0xd800 && before < 0xdc00));
+
+// Bytes, and text that is not Unicode, are objects of one member in a line. `this` is what holds the value.
+function toLine(key, value) {
+  const held = this[key];
+  if (Buffer.isBuffer(held)) return { $hex: held.toString("hex") };
+  if (typeof value !== "string") return value;
+  const units = Array.from({ length: value.length }, (_, index) => value.charCodeAt(index));
+  return units.some((unit, index) => isAlone(unit, units[index - 1], units[index + 1])) ? { $utf16: units } : value;
+}
+
+exports.fromLine = (_, value) => {
+  if (typeof value?.$hex === "string") return Buffer.from(value.$hex, "hex");
+  if (Array.isArray(value?.$utf16)) return String.fromCharCode(...value.$utf16);
+  return value;
+};
+
+exports.say = (event) => process.stdout.write(JSON.stringify(event, toLine) + "\n");

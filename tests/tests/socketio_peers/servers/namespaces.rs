@@ -1,0 +1,113 @@
+//! Namespaces: several on one connection, refused, left, and joined again.
+
+use core::time::Duration;
+
+use eio_socketio::Args;
+use eio_socketio::client::{Credentials, JoinError};
+use eio_tests::interop::{Case, Log, soon};
+use serde_json::json;
+
+use super::ours::{Ours, builder};
+use super::stock::{Library, Peer, StockServer};
+
+pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
+    cases.push(peer.case("several namespaces share a connection", several));
+    cases.push(peer.case("a guarded namespace takes the right token only", guarded));
+    cases.push(peer.case("a namespace that does not exist", unknown));
+    cases.push(peer.case("a namespace that was left is joined again", left));
+    cases.push(peer.case("a namespace whose server takes its time", slow));
+}
+
+fn token(token: &str) -> Credentials {
+    Credentials::new(json!({ "token": token }))
+}
+
+async fn several(peer: Peer, log: Log) {
+    let mut server = StockServer::start(peer, &log).await;
+    let client = builder(peer, &server.url(), &log).0.build().expect("the settings are valid");
+    // Old servers escape such a name, and do not find it then.
+    let names: &[&str] = if peer.is_old() { &["/", "/chat"] } else { &["/", "/chat", "/ünï 😀"] };
+    let mut sockets = Vec::new();
+    for name in names {
+        sockets.push(soon("to join", client.join(name)).await.expect("it is let in"));
+    }
+    let mut sessions = Vec::new();
+    for socket in &sockets {
+        let join = server.hears("join").await;
+        assert_eq!(
+            (&join["namespace"], &join["sid"]),
+            (&json!(socket.namespace()), &json!(socket.id().as_deref()))
+        );
+        sessions.push(join["session"].clone());
+    }
+    sessions.dedup();
+    assert_eq!(sessions.len(), 1, "one connection");
+    for socket in &sockets {
+        let namespace = socket.namespace().to_owned();
+        let back = soon("it", socket.emit_with_ack::<String>("back", &namespace)).await;
+        assert_eq!(back, Ok(namespace));
+    }
+}
+
+async fn guarded(peer: Peer, log: Log) {
+    let mut server = StockServer::start(peer, &log).await;
+    let ours = Ours::join(peer, &server, &log).await;
+    server.hears("join").await;
+    let refused = soon("a refusal", ours.client.join_with_auth("/guarded", token("wrong"))).await;
+    let Err(JoinError::Refused(refused)) = refused else { panic!("expected a refusal, not {refused:?}") };
+    if peer.library == Library::JavaScript4 {
+        assert_eq!(refused.message, "not authorized");
+        let data = refused.data_as::<serde_json::Value>().expect("JSON");
+        assert_eq!(data, json!({ "code": 7, "bytes": [1] }));
+    } else if peer.library == Library::JavaScript4AsOld {
+        let data = refused.data_as::<serde_json::Value>().expect("JSON");
+        assert_eq!(data, json!({ "code": 7, "bytes": [1] }), "which is all that it sends");
+    } else {
+        assert_eq!(refused.message, "not authorized");
+    }
+    let let_in =
+        soon("to join", ours.client.join_with_auth("/guarded", token("open"))).await.expect("let in");
+    assert_eq!(server.hears("join").await["namespace"], "/guarded");
+    assert!(let_in.is_connected() && ours.is_connected());
+    assert_eq!(soon("the sum", let_in.emit_with_ack::<u8>("sum", Args((1, 2)))).await, Ok(3));
+}
+
+async fn unknown(peer: Peer, log: Log) {
+    let server = StockServer::start(peer, &log).await;
+    let ours = Ours::join(peer, &server, &log).await;
+    let refused = soon("a refusal", ours.client.join("/nowhere")).await;
+    let Err(JoinError::Refused(refused)) = refused else { panic!("expected a refusal, not {refused:?}") };
+    assert_eq!((refused.message.as_str(), &refused.data), ("Invalid namespace", &None));
+    assert_eq!(soon("the sum", ours.emit_with_ack::<u8>("sum", Args((1, 2)))).await, Ok(3));
+}
+
+async fn left(peer: Peer, log: Log) {
+    let mut server = StockServer::start(peer, &log).await;
+    let ours = Ours::join(peer, &server, &log).await;
+    server.hears("join").await;
+    for _ in 0..3 {
+        let chat = soon("to join", ours.client.join("/chat")).await.expect("it is let in");
+        server.hears("join").await;
+        soon("to leave", chat.leave()).await;
+        assert_eq!(server.left().await, "client namespace disconnect");
+    }
+    // Without waiting for the server.
+    for _ in 0..3 {
+        drop(soon("to join", ours.client.join("/chat")).await.expect("it is let in"));
+    }
+    assert!(ours.is_connected());
+    assert_eq!(soon("the sum", ours.emit_with_ack::<u8>("sum", Args((1, 2)))).await, Ok(3));
+}
+
+async fn slow(peer: Peer, log: Log) {
+    let mut server = StockServer::start(peer, &log).await;
+    let settings =
+        |builder: eio_socketio::client::ClientBuilder| builder.connect_timeout(Duration::from_secs(1));
+    let ours = Ours::join_with(peer, &server, &log, settings).await;
+    server.hears("join").await;
+    assert!(matches!(soon("it", ours.client.join("/slow")).await, Err(JoinError::Timeout)));
+    // The request is taken back as soon as that is possible, and the connection is none the worse.
+    assert_eq!(server.hears("join").await["namespace"], "/slow");
+    assert_eq!(server.left().await, "client namespace disconnect");
+    assert!(ours.is_connected());
+}

@@ -1,0 +1,156 @@
+//! Stock servers. Each case has one of its own, on a port of its own, in a process that all cases share.
+//!
+//! Commands to such a process, a line of JSON each, with the `id` of a server: `open` with `options` as the library takes
+//! them, and a `port` if it has to be a certain one; `emit` with `namespace`, `name`, `args`, the number of the `call` to be
+//! answered, and `volatile`; `broadcast` with `name` and `args`, to a room that every socket joins; `flood` with the numbers
+//! of its events, `from` and `to`, and `tell_numbers`; `disconnect` with `namespace` and whether to `close` the connection;
+//! `abandon` and `cut`, to end the session or the connection without a word; `raw` with `text`; `close`.
+//!
+//! What it tells, with the `id`, the `namespace` and the `transport` of that moment: `listening` with `port`, `open` with
+//! the `revision`, `join` with `auth`, `sid`, `session` and `recovered`, `event` with `name` and `args`, `answer` to a `call`
+//! with `args`, `leave` with `reason`, `flooded`, and `numbers` with how many numbered events came, on which `transports`,
+//! and how many of them in `wrong` places. Events are answered with their arguments; `back` comes back, `silent` is not
+//! answered, `sum` is answered with a sum, `late` after as many milliseconds as its argument, and `twice` twice.
+
+use eio_tests::interop::{Case, Log, Mode};
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+
+use super::process::{Line, Process, Told};
+use crate::lines::canonical;
+
+/// A library, and how it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Library {
+    /// socket.io 4: revision 5.
+    JavaScript4,
+    /// socket.io 4 that takes the client for one of Socket.IO 2.
+    JavaScript4AsOld,
+    /// socket.io 2: revision 4, over Engine.IO 3.
+    JavaScript2,
+}
+
+/// A library, and how our client connects.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    pub(super) library: Library,
+    pub(super) mode: Mode,
+}
+
+impl Peer {
+    pub(super) fn all() -> Vec<Self> {
+        let libraries = [Library::JavaScript4, Library::JavaScript4AsOld, Library::JavaScript2];
+        libraries.into_iter().flat_map(|library| Mode::ALL.map(|mode| Self { library, mode })).collect()
+    }
+
+    /// A case that gets this peer as an argument.
+    pub(super) fn case<F, R>(self, sentence: &str, run: F) -> Case
+    where
+        F: FnOnce(Self, Log) -> R + Send + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let library = match self.library {
+            Library::JavaScript4 => "socket.io 4",
+            Library::JavaScript4AsOld => "socket.io 4 with allowEIO3",
+            Library::JavaScript2 => "socket.io 2",
+        };
+        let name = format!("our client on {library} over {}: {sentence}", self.mode.name());
+        Case::new(name, move |log| run(self, log))
+    }
+
+    /// Whether our client speaks the revision of Socket.IO 2.
+    pub(super) fn is_old(self) -> bool {
+        self.library != Library::JavaScript4
+    }
+
+    /// The transport on which sessions end up.
+    pub(super) fn transport(self) -> &'static str {
+        if self.mode == Mode::Polling { "polling" } else { "websocket" }
+    }
+}
+
+/// A server of a stock library.
+pub(super) struct StockServer {
+    line: Line,
+    pub(super) port: u16,
+    calls: u64,
+}
+
+impl StockServer {
+    pub(super) async fn start(peer: Peer, log: &Log) -> Self {
+        Self::start_with(peer, json!({}), log).await
+    }
+
+    /// Starts one with these options.
+    pub(super) async fn start_with(peer: Peer, options: Value, log: &Log) -> Self {
+        Self::start_at(peer, options, Value::Null, log).await
+    }
+
+    /// Starts one at this port.
+    pub(super) async fn start_at(peer: Peer, mut options: Value, port: Value, log: &Log) -> Self {
+        static PROCESSES: [OnceCell<Process>; 2] = [const { OnceCell::const_new() }; 2];
+        let (place, package) = match peer.library {
+            Library::JavaScript4 | Library::JavaScript4AsOld => (0, "socket.io"),
+            Library::JavaScript2 => (1, "socket.io-2"),
+        };
+        let start = || async {
+            let mut command = Command::new("node");
+            command.args(["socketio-server.cjs", package]);
+            Process::start(command)
+        };
+        let mut line = PROCESSES[place].get_or_init(start).await.line(log);
+        // Some cases keep it waiting.
+        options["upgradeTimeout"] = 30_000.into();
+        options["allowEIO3"] = (peer.library == Library::JavaScript4AsOld).into();
+        line.command("open", json!({ "options": options, "port": port }));
+        let port = line.hears("listening").await["port"].as_u64().and_then(|port| u16::try_from(port).ok());
+        Self { line, port: port.expect("a port"), calls: 0 }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(super) fn command(&self, command: &str, what: Value) {
+        self.line.command(command, what);
+    }
+
+    pub(super) async fn hears(&mut self, kind: &str) -> Told {
+        self.line.hears(kind).await
+    }
+
+    pub(super) fn has_told(&mut self, kind: &str) -> bool {
+        self.line.has_told(kind)
+    }
+
+    /// Sends an event on `/`.
+    pub(super) fn emit(&self, name: &str, args: &Value) {
+        self.command("emit", json!({ "name": name, "args": args }));
+    }
+
+    /// Sends an event on `/` that asks for an answer. Returns what names the answer.
+    pub(super) fn ask(&mut self, name: &str, args: &Value) -> u64 {
+        self.calls += 1;
+        self.command("emit", json!({ "name": name, "args": args, "call": self.calls }));
+        self.calls
+    }
+
+    /// The arguments of the next answer, which is to this question.
+    pub(super) async fn answered(&mut self, call: u64) -> Value {
+        let answer = self.hears("answer").await;
+        assert_eq!(answer["call"], call);
+        canonical(&answer["args"])
+    }
+
+    /// The name and the arguments of the next event.
+    pub(super) async fn event(&mut self) -> (String, Value) {
+        let event = self.hears("event").await;
+        (event["name"].as_str().unwrap_or_default().to_owned(), canonical(&event["args"]))
+    }
+
+    /// The reason of the next socket that ends.
+    pub(super) async fn left(&mut self) -> String {
+        self.hears("leave").await["reason"].as_str().unwrap_or_default().to_owned()
+    }
+}
