@@ -96,9 +96,9 @@ impl Server {
         &self.engine
     }
 
-    /// Addresses all sockets of a namespace.
+    /// Addresses all sockets of a namespace. A name without its leading slash gets one, as in the reference.
     pub fn of(&self, namespace: impl Into<ByteString>) -> Audience {
-        Audience::new(self.clone(), namespace.into())
+        Audience::new(self.clone(), with_slash(namespace.into()))
     }
 
     /// Addresses the sockets in a room of the namespace `/`.
@@ -140,6 +140,11 @@ impl Server {
     pub async fn shutdown(&self, limit: Duration) -> CutOff {
         self.engine.shutdown(limit).await
     }
+}
+
+/// Returns the name of a namespace with its leading slash.
+pub(crate) fn with_slash(name: ByteString) -> ByteString {
+    if name.starts_with('/') { name } else { format!("/{name}").into() }
 }
 
 impl fmt::Debug for Server {

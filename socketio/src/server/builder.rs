@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use crate::parser::{DefaultParser, Parser};
-use crate::server::Server;
 use crate::server::connection::Connection;
 use crate::server::namespace::Namespace;
 use crate::server::recovery::Recovery;
 use crate::server::shared::{Limits, Pattern, Shared, WhenFull};
+use crate::server::{Server, with_slash};
 
 /// Builds a [`Server`]. `S` is the type of its state.
 ///
@@ -62,10 +62,10 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         }
     }
 
-    /// Adds a namespace. Its name begins with a slash; `/` is the one that clients join unless they name another.
+    /// Adds a namespace. `/` is the one that clients join unless they name another. A name without its leading slash gets one.
     #[must_use]
     pub fn namespace(mut self, name: impl Into<ByteString>, namespace: Namespace<S>) -> Self {
-        self.namespaces.push((name.into(), namespace));
+        self.namespaces.push((with_slash(name.into()), namespace));
         self
     }
 
@@ -175,7 +175,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     pub fn build(self) -> Result<Server, BuildError> {
         let mut namespaces = HashMap::new();
         for (name, namespace) in self.namespaces {
-            if !name.starts_with('/') || name.contains([',', '?']) || name.contains(char::is_control) {
+            if name.contains([',', '?']) || name.contains(char::is_control) {
                 return Err(BuildError::Name(name));
             }
             let twice = |event| BuildError::RegisteredTwice { namespace: name.clone(), event };
@@ -223,7 +223,7 @@ impl<S> fmt::Debug for ServerBuilder<S> {
 pub enum BuildError {
     /// The name of a namespace cannot be one.
     #[error(
-        "the namespace {0:?} has no possible name: expected a leading slash, and no comma, question mark or control character"
+        "the namespace {0:?} has no possible name: expected no comma, question mark or control character"
     )]
     Name(ByteString),
     /// Two namespaces have the same name.

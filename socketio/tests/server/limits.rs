@@ -109,3 +109,15 @@ async fn a_room_has_a_name_of_at_most_1024_bytes() {
     client.send(&format!("22[\"join\",\"{}\"]", "r".repeat(1025))).await;
     client.expect("32[{\"Err\":\"the name of the room is too long: expected at most 1024 bytes\"}]").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_has_a_slash_also_where_the_application_leaves_it_out() {
+    let server = build(Server::builder().namespace("chat", Namespace::new()));
+    let mut client = Raw::open(&server).await;
+    client.send("0/chat,").await;
+    assert!(client.next().await.starts_with("0/chat,{\"sid\":"));
+    assert_eq!([server.of("chat"), server.of("/chat")].map(|audience| audience.sockets().len()), [1, 1]);
+    for name in ["a,b", "a?b", "a\nb"] {
+        assert!(Server::builder().namespace(name, Namespace::new()).build().is_err());
+    }
+}
