@@ -70,7 +70,8 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     }
 
     /// Adds all namespaces whose names `accepts` accepts, and that were not added by name. The first function that accepts
-    /// a name decides. Such a namespace exists while it has sockets.
+    /// a name decides. Such a namespace exists while it has sockets, or while their clients may come back if there is
+    /// [`recovery`](Self::recovery).
     ///
     /// The function is called with names that clients make up, of at most 256 bytes, before any middleware.
     #[must_use]

@@ -55,7 +55,7 @@ impl<K, P: Clone> History<K, P> {
         Trail::new(id, self.log.next())
     }
 
-    /// Notes that a socket has joined a room.
+    /// Notes that a socket has joined a room that it was not in.
     pub(crate) fn joined(&self, trail: &Trail, room: &Arc<str>) {
         trail.join(room, self.log.next());
     }

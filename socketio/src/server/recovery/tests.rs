@@ -222,7 +222,7 @@ fn what_was_sent_before_the_silence_was_noticed_is_there_for_as_long_as_the_clie
     let mut world = World::new(&Recovery::new().max_disconnection(seconds(30)));
     let seen = world.send(1);
     world.send(2);
-    world.now += seconds(8);
+    world.now += seconds(30);
     world.leave();
     world.now += seconds(30);
     assert_eq!(world.missed(Some(&seen)), Some(vec![2]));

@@ -110,10 +110,7 @@ impl Trail {
     }
 
     pub(super) fn join(&self, room: &Arc<str>, position: u64) {
-        let mut stays = self.stays();
-        if !stays.all.iter().any(|stay| stay.until.is_none() && stay.room == *room) {
-            stays.all.push(Stay { room: Arc::clone(room), from: position, until: None });
-        }
+        self.stays().all.push(Stay { room: Arc::clone(room), from: position, until: None });
     }
 
     /// Ends the stay in a room, and forgets the stays during which nothing was logged that is kept: the oldest is at
@@ -147,7 +144,7 @@ impl Trail {
     pub(super) fn audience(&self) -> Audience {
         let mut stays = self.stays().all.clone();
         stays.sort_by(|a, b| a.room.cmp(&b.room));
-        Audience { id: Arc::clone(&self.0.id), began: self.0.began, stays }
+        Audience { id: Arc::clone(&self.0.id), stays }
     }
 
     #[cfg(test)]
@@ -169,10 +166,9 @@ impl Stays {
     }
 }
 
-/// Tells which packets were for a session.
+/// Tells which packets were for a session, of those since it began.
 pub(super) struct Audience {
     id: Arc<str>,
-    began: u64,
     /// Sorted by room.
     stays: Vec<Stay>,
 }
@@ -181,9 +177,8 @@ impl Audience {
     /// Returns whether the packet at this position was for the session.
     pub(super) fn includes(&self, position: u64, target: &Target) -> bool {
         let is_in = |room: &Arc<str>| self.was_in(room, position);
-        position >= self.began
-            && (target.rooms.is_empty() || target.rooms.iter().any(is_in))
-            && !target.except.iter().any(is_in)
+        let is_named = target.rooms.is_empty() || target.rooms.iter().any(is_in);
+        is_named && !target.except.iter().any(is_in)
     }
 
     fn was_in(&self, room: &Arc<str>, position: u64) -> bool {
