@@ -3,10 +3,7 @@
 mod keeping;
 
 use bytes::Bytes;
-use eio_socketio::{
-    Args, Auth, Binary, Data, EmitError, JoinError, Namespace, Recovery, Refusal, Server, Socket, State,
-    Value,
-};
+use eio_socketio::{Args, Auth, Binary, Data, JoinError, Namespace, Recovery, Refusal, Socket, State, Value};
 
 use crate::support::{Client, Journal, World, ms, noting, settle};
 
