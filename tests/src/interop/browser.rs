@@ -89,15 +89,35 @@ impl Browser {
             .collect()
     }
 
-    /// Closes the tab whose URL contains `text`, as a person does. Another one keeps the browser open.
+    /// Opens a tab.
+    ///
+    /// # Panics
+    /// Panics if the browser does not answer.
+    pub async fn open_tab(&self, url: &str) {
+        // In a query, an `&` would end it.
+        let url = url.replace('%', "%25").replace('&', "%26");
+        self.ask(&format!("PUT /json/new?{url}")).await;
+    }
+
+    /// Closes the tab whose URL contains `text`, as a person does. Another one must keep the browser open.
     ///
     /// # Panics
     /// Panics if there is none.
     pub async fn close_tab(&self, text: &str) {
-        let port = self.profile.join("DevToolsActivePort");
+        let tabs: Value = serde_json::from_str(&self.ask("GET /json/list").await).expect("a list of tabs");
+        let tabs = tabs.as_array().expect("a list of tabs");
+        let tab = tabs.iter().find(|tab| tab["url"].as_str().is_some_and(|url| url.contains(text)));
+        let id = tab.and_then(|tab| tab["id"].as_str());
+        let id = id.unwrap_or_else(|| panic!("no tab with {text} in {tabs:?}"));
+        self.ask(&format!("GET /json/close/{id}")).await;
+    }
+
+    /// What the browser's debugger answers.
+    async fn ask(&self, what: &str) -> String {
+        let file = self.profile.join("DevToolsActivePort");
         let port: u16 = soon("the browser's debugger", async {
             loop {
-                let written = std::fs::read_to_string(&port).unwrap_or_default();
+                let written = std::fs::read_to_string(&file).unwrap_or_default();
                 if let Some(port) = written.lines().next().and_then(|line| line.parse().ok()) {
                     return port;
                 }
@@ -105,14 +125,7 @@ impl Browser {
             }
         })
         .await;
-        ask(port, "PUT /json/new?about:blank").await;
-        let tabs: Value = serde_json::from_str(&ask(port, "GET /json/list").await).expect("a list of tabs");
-        let tabs = tabs.as_array().expect("a list of tabs");
-        let tab = tabs.iter().find(|tab| tab["url"].as_str().is_some_and(|url| url.contains(text)));
-        let id = tab
-            .and_then(|tab| tab["id"].as_str())
-            .unwrap_or_else(|| panic!("no tab with {text} in {tabs:?}"));
-        ask(port, &format!("GET /json/close/{id}")).await;
+        soon("the browser's debugger to answer", request(port, what)).await.expect("it answers")
     }
 
     /// Sends a signal, such as `STOP`, to all of its processes.
@@ -139,28 +152,25 @@ impl Drop for Browser {
     }
 }
 
-/// What the browser's debugger answers.
-async fn ask(port: u16, what: &str) -> String {
-    let asked = async {
-        let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?);
-        let request = format!("{what} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
-        stream.get_mut().write_all(request.as_bytes()).await?;
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            stream.read_line(&mut line).await?;
-            if line.trim().is_empty() {
-                break;
-            }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().unwrap_or_default();
-            }
+/// The body of the response to a request without a body.
+async fn request(port: u16, what: &str) -> std::io::Result<String> {
+    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?);
+    let head = format!("{what} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+    stream.get_mut().write_all(head.as_bytes()).await?;
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await?;
+        if line.trim().is_empty() {
+            break;
         }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await?;
-        std::io::Result::Ok(String::from_utf8_lossy(&body).into_owned())
-    };
-    soon("the browser's debugger to answer", asked).await.expect("it answers")
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap_or_default();
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
 }

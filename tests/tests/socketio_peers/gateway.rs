@@ -13,18 +13,25 @@ use eio_tests::interop::{Browser, Case, Log, Mode, Network, interop_folder, soon
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep};
 
 use crate::client::Client;
 use crate::peer::{Library, Peer};
 
+const POLLING: &str = "polling";
+const WEBSOCKET: &str = "websocket";
+
+/// Where the gateway is.
+const HERE: &str = "127.0.0.1";
+
 const INTERVAL: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How late a machine that runs five browsers hears of something.
-const LATE: Duration = Duration::from_secs(1);
+/// How late a machine that runs six browsers hears of something.
+const LATE: Duration = Duration::from_secs(2);
 
-/// When everybody hears of who is gone, for the kernel, or the browser, says so.
+/// When everybody hears of who is gone, for the kernel, or the browser, says so: long before anybody notices the silence.
 const AT_ONCE: RangeInclusive<Duration> = Duration::ZERO..=LATE;
 
 /// When everybody hears of who is silent: the last ping was at most an interval before, or a timeout after.
@@ -33,6 +40,12 @@ const IN_TIME: RangeInclusive<Duration> =
 
 /// How far apart the pings of clients may be that survive a stall of twice the timeout, less some time for a slow machine.
 const TOGETHER: Duration = Duration::from_millis(1_200);
+
+/// Held while a browser starts, which takes all of the processor: two at a time would keep clients from answering pings.
+static STARTING: Mutex<()> = Mutex::const_new(());
+
+/// How long it takes those who have heard something on polling to poll again.
+const BETWEEN: Duration = Duration::from_millis(500);
 
 /// How long nothing more is heard.
 const QUIET: Duration = Duration::from_secs(3);
@@ -50,29 +63,37 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
+/// One after the other: what others hear answers the poll that has to be pending.
 async fn killed(log: Log) {
     let mut story = Story::start(&log).await;
-    let browser = story.log_in("Ada", &log);
+    let ada = story.log_in("Ada", &[WEBSOCKET], &log).await;
+    let alan = story.log_in("Alan", &[POLLING], &log).await;
     story.settle().await;
-    let since = Instant::now();
-    signal("KILL", browser.id());
-    story.hears_of_it(since, AT_ONCE, ["transport error", "transport close"]).await;
+    story.hears_of(kill(&ada), AT_ONCE, &[("Ada on websocket", "transport close")]).await;
+    sleep(BETWEEN).await;
+    story.hears_of(kill(&alan), AT_ONCE, &[("Alan on polling", "transport error")]).await;
     story.hears_no_more().await;
 }
 
 async fn closed(log: Log) {
     let mut story = Story::start(&log).await;
-    let browser = story.log_in("Ben", &log);
+    let browser = story.log_in("Ben", &[WEBSOCKET], &log).await;
+    browser.open_tab(&story.page("Bea", &[POLLING], HERE)).await;
+    browser.open_tab("about:blank").await;
     story.settle().await;
     let since = Instant::now();
     browser.close_tab("name=Ben").await;
-    story.hears_of_it(since, AT_ONCE, ["transport error", "transport close"]).await;
+    story.hears_of(since, AT_ONCE, &[("Ben on websocket", "transport close")]).await;
+    sleep(BETWEEN).await;
+    let since = Instant::now();
+    browser.close_tab("name=Bea").await;
+    story.hears_of(since, AT_ONCE, &[("Bea on polling", "transport error")]).await;
     story.hears_no_more().await;
 }
 
 async fn frozen(log: Log) {
     let mut story = Story::start(&log).await;
-    let browser = story.log_in("Cleo", &log);
+    let browser = story.log_in("Cleo", &[POLLING, WEBSOCKET], &log).await;
     story.settle().await;
     let since = Instant::now();
     let pages = browser.renderers();
@@ -80,18 +101,21 @@ async fn frozen(log: Log) {
     for page in pages {
         signal("STOP", page);
     }
-    story.hears_of_it(since, IN_TIME, ["ping timeout"; 2]).await;
+    let reasons = [("Cleo on polling", "ping timeout"), ("Cleo on websocket", "ping timeout")];
+    story.hears_of(since, IN_TIME, &reasons).await;
     story.hears_no_more().await;
 }
 
 async fn unplugged(log: Log) {
     let mut story = Story::start(&log).await;
     let network = Network::new();
-    let _browser = story.log_in_from("Dana", &network.host, &network.inside(), &log);
+    let page = story.page("Dana", &[POLLING, WEBSOCKET], &network.host);
+    let _browser = story.start_browser(&network.inside(), &page, &log).await;
     story.settle().await;
     let since = Instant::now();
     network.pull_cable();
-    story.hears_of_it(since, IN_TIME, ["ping timeout"; 2]).await;
+    let reasons = [("Dana on polling", "ping timeout"), ("Dana on websocket", "ping timeout")];
+    story.hears_of(since, IN_TIME, &reasons).await;
     story.hears_no_more().await;
 }
 
@@ -99,7 +123,8 @@ async fn stalled(log: Log) {
     let mut story = Story::start_alone(&log).await;
     // They hear that the page is there, and their processes have started then.
     story.let_others_in(&log).await;
-    let _browser = story.log_in("Emil", &log);
+    let page = story.page("Emil", &[POLLING, WEBSOCKET], HERE);
+    let _browser = story.start_browser(&[], &format!("{page}&pings"), &log).await;
     story.settle().await;
     story.log_in_with_the_page(&log).await;
     let gateway = story.gateway.id().expect("it runs");
@@ -119,11 +144,12 @@ async fn stalled(log: Log) {
 struct Story {
     port: u16,
     gateway: Child,
-    others: Vec<(&'static str, Client)>,
-    /// Whose page it is.
-    name: &'static str,
-    /// When the others have heard that the page has joined.
-    page_joined: Option<Instant>,
+    others: Vec<(String, Client)>,
+    /// Others who have logged out.
+    gone: Vec<serde_json::Value>,
+    /// The users of pages.
+    users: Vec<String>,
+    starting: Option<MutexGuard<'static, ()>>,
 }
 
 impl Story {
@@ -148,24 +174,30 @@ impl Story {
                 log.line("gateway", &line);
             }
         });
-        Self { port, gateway, others: Vec::new(), name: "", page_joined: None }
+        Self { port, gateway, others: Vec::new(), gone: Vec::new(), users: Vec::new(), starting: None }
     }
 
-    /// Other people log in when the page is pinged. Clients count from the last ping, and a stall is survived if it begins
-    /// when all of them have just been pinged.
+    /// Other people log out, and in again when the page is pinged. Clients count from the last ping, and a stall is survived if
+    /// it begins when all of them have just been pinged.
     async fn log_in_with_the_page(&mut self, log: &Log) {
         const TRIES: usize = 8;
+        let said = ("said".to_owned(), json!([format!("{} is pinged", self.users[0])]));
         for _ in 0..TRIES {
-            for (_, mut early) in self.others.drain(..) {
-                early.command("leave", json!({}));
-                early.disconnected().await;
+            let (_, first) = self.others.first_mut().expect("somebody hears it");
+            while first.has_told("event") {
+                first.event().await;
             }
-            let joined = self.page_joined.expect("everybody has heard of it");
-            let intervals = joined.elapsed().as_secs() / INTERVAL.as_secs() + 1;
-            let pinged = joined + Duration::from_secs(intervals * INTERVAL.as_secs());
-            tokio::time::sleep_until(pinged).await;
+            while first.event().await != said {}
+            let since = Instant::now();
+            for (_, other) in &self.others {
+                other.command("leave", json!({}));
+            }
+            for (name, mut other) in self.others.drain(..) {
+                other.disconnected().await;
+                self.gone.push(name.into());
+            }
             self.let_others_in(log).await;
-            if pinged.elapsed() < TOGETHER {
+            if since.elapsed() < TOGETHER {
                 return;
             }
         }
@@ -174,61 +206,66 @@ impl Story {
 
     /// Other people log in: on a WebSocket, on polling, and with another library.
     async fn let_others_in(&mut self, log: &Log) {
-        let (olga, otto, owen) = tokio::join!(
-            Box::pin(self.let_in("Olga", Library::JavaScript4, Mode::WebSocket, log)),
-            Box::pin(self.let_in("Otto", Library::JavaScript4, Mode::Polling, log)),
-            Box::pin(self.let_in("Owen", Library::Python, Mode::Upgrade, log)),
+        // Those who log in again have other names.
+        let [olga, otto, owen] = ["Olga", "Otto", "Owen"].map(|name| format!("{name} {}", self.gone.len()));
+        let (first, second, third) = tokio::join!(
+            Box::pin(self.let_in(&olga, Library::JavaScript4, Mode::WebSocket, log)),
+            Box::pin(self.let_in(&otto, Library::JavaScript4, Mode::Polling, log)),
+            Box::pin(self.let_in(&owen, Library::Python, Mode::Upgrade, log)),
         );
-        self.others = vec![("Olga", olga), ("Otto", otto), ("Owen", owen)];
+        self.others = vec![(olga, first), (otto, second), (owen, third)];
     }
 
     async fn let_in(&self, name: &str, library: Library, mode: Mode, log: &Log) -> Client {
         let auth = json!({ "auth": { "name": name } });
-        let url = format!("http://127.0.0.1:{}", self.port);
+        let url = format!("http://{HERE}:{}", self.port);
         let mut client = Client::open_at(Peer { library, mode }, &url, auth, log).await;
         client.joined().await;
         client.settled().await;
         client
     }
 
-    /// A browser starts, and logs in with two users, one on polling and one on a WebSocket.
-    fn log_in(&mut self, name: &'static str, log: &Log) -> Browser {
-        self.log_in_from(name, "127.0.0.1", &[], log)
+    /// A browser starts, and logs in with a user for each of these transports.
+    async fn log_in(&mut self, name: &str, on: &[&str], log: &Log) -> Browser {
+        let page = self.page(name, on, HERE);
+        self.start_browser(&[], &page, log).await
     }
 
-    fn log_in_from(&mut self, name: &'static str, host: &str, inside: &[&str], log: &Log) -> Browser {
-        self.name = name;
+    /// A browser starts, run by another command if there is one. [`settle`](Self::settle) follows.
+    async fn start_browser(&mut self, inside: &[&str], page: &str, log: &Log) -> Browser {
+        if self.starting.is_none() {
+            self.starting = Some(STARTING.lock().await);
+        }
+        Browser::start_inside(inside, page, log)
+    }
+
+    /// The URL of a page that logs in with a user for each of these transports, if the gateway is at this host.
+    fn page(&mut self, name: &str, on: &[&str], host: &str) -> String {
+        self.users.extend(on.iter().map(|transport| format!("{name} on {transport}")));
         let page = interop_folder().join("gateway.html");
-        let url = format!("file://{}?server=http://{host}:{}&name={name}", page.display(), self.port);
-        Browser::start_inside(inside, &url, log)
+        let (page, on) = (page.display(), on.join(","));
+        format!("file://{page}?server=http://{host}:{}&name={name}&on={on}", self.port)
     }
 
-    /// The users of the page, by their transport.
-    fn users(&self) -> [String; 2] {
-        ["polling", "websocket"].map(|transport| format!("{} on {transport}", self.name))
-    }
-
-    /// Waits until everybody has heard that the users of the page are where they stay.
+    /// Waits until everybody has heard that the users of pages are where they stay.
     async fn settle(&mut self) {
-        let users = self.users().map(|user| json!([format!("{user} is here")]));
+        let here: Vec<_> = self.users.iter().map(|user| json!([format!("{user} is here")])).collect();
         for (_, other) in &mut self.others {
-            let mut here = 0;
-            while here < users.len() {
+            let mut count = 0;
+            while count < here.len() {
                 let (name, args) = other.event().await;
                 assert_ne!(name, "left", "{args}");
-                if name == "joined" && args[0].as_str().is_some_and(|user| user.starts_with(self.name)) {
-                    self.page_joined.get_or_insert_with(Instant::now);
-                }
-                here += usize::from(name == "said" && users.contains(&args));
+                count += usize::from(name == "said" && here.contains(&args));
             }
         }
-        // A poll is pending then.
-        sleep(Duration::from_millis(500)).await;
+        self.starting = None;
+        sleep(BETWEEN).await;
     }
 
-    /// Everybody hears that the users of the page have left, in time and for these reasons.
-    async fn hears_of_it(&mut self, since: Instant, when: RangeInclusive<Duration>, reasons: [&str; 2]) {
-        let expected: BTreeMap<_, _> = self.users().into_iter().zip(reasons.map(str::to_owned)).collect();
+    /// Everybody hears that these users have left, in time and for these reasons.
+    async fn hears_of(&mut self, since: Instant, when: RangeInclusive<Duration>, ends: &[(&str, &str)]) {
+        let expected: BTreeMap<_, _> =
+            ends.iter().map(|(user, reason)| ((*user).to_owned(), json!(reason))).collect();
         for (who, other) in &mut self.others {
             let mut heard = BTreeMap::new();
             while heard.len() < expected.len() {
@@ -236,8 +273,11 @@ impl Story {
                 if name == "left" {
                     let took = since.elapsed();
                     assert!(when.contains(&took), "{who} hears {args} after {took:?}");
-                    let text = |at: usize| args[at].as_str().unwrap_or_default().to_owned();
-                    assert_eq!(heard.insert(text(0), text(1)), None, "{who} hears it twice");
+                    assert_eq!(
+                        heard.insert(args[0].as_str().unwrap_or_default().to_owned(), args[1].clone()),
+                        None,
+                        "{who} hears it twice"
+                    );
                 }
             }
             assert_eq!(heard, expected, "what {who} hears");
@@ -250,11 +290,18 @@ impl Story {
         for (who, other) in &mut self.others {
             while other.has_told("event") {
                 let (name, args) = other.event().await;
-                assert_ne!(name, "left", "{who} hears {args}");
+                assert!(name != "left" || self.gone.contains(&args[0]), "{who} hears {args}");
             }
             assert!(!other.has_told("disconnect"), "{who} is disconnected");
         }
     }
+}
+
+/// Returns when.
+fn kill(browser: &Browser) -> Instant {
+    let now = Instant::now();
+    signal("KILL", browser.id());
+    now
 }
 
 fn signal(signal: &str, process: u32) {
