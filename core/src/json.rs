@@ -259,20 +259,42 @@ impl<'a> Reader<'a> {
         Some(kind)
     }
 
+    // An image for a small machine has no room for more than this.
+    #[cfg(not(target_pointer_width = "64"))]
     fn string(&mut self) -> Option<()> {
         self.eat(b'"')?;
-        // Small machines have short strings, and an image in which each byte counts.
-        #[cfg(target_pointer_width = "64")]
-        self.skip_plain();
         while self.byte != b'"' {
-            match self.byte {
-                b'\\' => self.escape()?,
-                // RFC 8259 section 7: control characters are written as escapes.
-                0..=0x1f => return None,
-                _ => self.advance(),
-            }
+            self.in_string()?;
         }
         self.advance();
+        Some(())
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    fn string(&mut self) -> Option<()> {
+        self.eat(b'"')?;
+        loop {
+            // Most strings are short: they end before it is worth to look at eight bytes at once.
+            for _ in 0..8 {
+                if self.byte == b'"' {
+                    self.advance();
+                    return Some(());
+                }
+                self.in_string()?;
+            }
+            self.skip_plain();
+        }
+    }
+
+    /// Reads the next character of a string, which is not the quote that ends it.
+    #[inline]
+    fn in_string(&mut self) -> Option<()> {
+        match self.byte {
+            b'\\' => self.escape()?,
+            // RFC 8259 section 7: control characters are written as escapes.
+            0..=0x1f => return None,
+            _ => self.advance(),
+        }
         Some(())
     }
 
