@@ -21,6 +21,8 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// Names of its features, `default` included where there is one.
     pub(crate) features: Vec<String>,
+    /// Those of them that only turn on features of another crate. Alone they build nothing new.
+    pub(crate) passed_on: Vec<String>,
     /// Choices of them that its manifest wants linted as well.
     pub(crate) choices: Vec<String>,
     /// Whether it goes to the registry.
@@ -53,22 +55,27 @@ impl Workspace {
 
 impl Package {
     fn read(package: &Value) -> Option<Self> {
-        let choices = package["metadata"]["lints"]["choices"].as_array().into_iter().flatten();
+        let names = |key| {
+            let names = package["metadata"]["lints"][key].as_array().into_iter().flatten();
+            names.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
         Some(Self {
             name: package["name"].as_str()?.to_owned(),
             features: package["features"].as_object()?.keys().cloned().collect(),
-            choices: choices.filter_map(Value::as_str).map(str::to_owned).collect(),
+            passed_on: names("passed-on"),
+            choices: names("choices"),
             // `publish = false` is an empty list of registries.
             is_published: package["publish"].is_null(),
             rust_version: package["rust_version"].as_str().map(str::to_owned),
         })
     }
 
-    /// Every choice of features that is worth building, as arguments for cargo: none, each alone, those of the manifest,
-    /// all together.
+    /// Every choice of features that is worth building, as arguments for cargo: none, each alone that is not only passed on,
+    /// those of the manifest, all together.
     pub(crate) fn feature_choices(&self) -> Vec<String> {
         let mut choices = vec![String::new()];
-        choices.extend(self.features.iter().chain(&self.choices).cloned());
+        let alone = self.features.iter().filter(|feature| !self.passed_on.contains(feature));
+        choices.extend(alone.chain(&self.choices).cloned());
         if self.features.len() > 1 {
             choices.push(self.features.join(","));
         }
@@ -83,7 +90,15 @@ mod tests {
     fn with_features(features: &[&str]) -> Package {
         let features = features.iter().map(|&name| name.to_owned()).collect();
         let choices = vec!["a,b".to_owned()];
-        Package { name: "any".to_owned(), features, choices, is_published: false, rust_version: None }
+        let passed_on = vec!["p".to_owned()];
+        Package {
+            name: "any".to_owned(),
+            features,
+            passed_on,
+            choices,
+            is_published: false,
+            rust_version: None,
+        }
     }
 
     #[test]
@@ -93,6 +108,9 @@ mod tests {
         let choices = with_features(&["a", "b"]).feature_choices();
         assert_eq!(choices.len(), 5);
         assert_eq!(choices[4], "--no-default-features --features=a,b");
+        let choices = with_features(&["a", "p"]).feature_choices();
+        assert_eq!(choices.len(), 4);
+        assert_eq!(choices[3], "--no-default-features --features=a,p");
     }
 
     #[test]
