@@ -120,13 +120,13 @@ impl Client {
         Ok(Socket::new(self.shared.join(namespace, credentials).await?))
     }
 
-    /// Leaves all namespaces, closes the connection, and waits until everything that was sent has been passed on.
+    /// Leaves all namespaces, and waits until the connection has closed. What was sent before is still delivered, for which
+    /// the connection takes at most a minute; [`tokio::time::timeout`] shortens the wait.
     ///
     /// Joined namespaces receive [`Incoming::Disconnected`] with the reason `io client disconnect`. The client can join
     /// again.
     pub async fn close(&self) {
-        self.shared.close();
-        self.shared.flush().await;
+        self.shared.close().await;
     }
 }
 

@@ -8,7 +8,6 @@ pub(crate) const SOCKET: &str = "eio_socketio::socket";
 pub(crate) const CONNECTION: &str = "eio_socketio::connection";
 /// A client's connection and its namespaces.
 #[cfg(feature = "client")]
-#[cfg(feature = "client")]
 pub(crate) const CLIENT: &str = "eio_socketio::client";
 
 /// How much of a name that a client made up is logged, in bytes.

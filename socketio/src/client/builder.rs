@@ -78,7 +78,7 @@ impl ClientBuilder {
     ///
     /// Such a server joins every client to `/` unasked. [Credentials](Self::auth) then travel as the query of other
     /// namespaces, and `/` gets none: use [`engine`](Self::engine) to set a query or a header for it. There is no
-    /// recovery.
+    /// recovery. Set it here, and not on the engine.
     pub fn eio3(mut self, eio3: bool) -> Self {
         self.eio3 = eio3;
         self
@@ -163,6 +163,8 @@ impl ClientBuilder {
 
     /// Sets how long [`emit_with_ack`](crate::client::Emitter::emit_with_ack) waits for an answer, unless the
     /// [caller](crate::client::AckFuture::timeout) says otherwise. Default: as long as the connection lives.
+    ///
+    /// With it, that method panics outside of a tokio runtime.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.ack_timeout = Some(timeout);
         self

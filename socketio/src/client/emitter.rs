@@ -128,7 +128,12 @@ impl Emitter {
     /// Waits until everything that was sent on this connection before has been passed on: to the kernel, or in a request
     /// that the server has answered. Returns `false` if the connection ended before, or is not open.
     pub async fn flush(&self) -> bool {
-        self.handle.shared.flush().await
+        let Handle { shared, .. } = &*self.handle;
+        let mark = shared.lock().mark();
+        match mark {
+            Some(mark) => shared.passed(mark).await,
+            None => false,
+        }
     }
 
     /// Returns the namespace.

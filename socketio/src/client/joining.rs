@@ -1,6 +1,5 @@
 //! Joining namespaces and leaving them.
 
-use core::time::Duration;
 use std::sync::Arc;
 
 use bytestring::ByteString;
@@ -18,15 +17,11 @@ use crate::client::manager;
 use crate::client::namespace::{Key, Namespace, Out, Phase};
 use crate::client::outbox::Outgoing;
 use crate::client::retries;
-use crate::client::shared::{Shared, State};
+use crate::client::shared::{Mark, REJOIN_PAUSE, Shared, State};
 use crate::client::target::Target;
 use crate::errors::EmitError;
 use crate::packet::{Body, Packet};
 use crate::targets;
-
-/// How long the client waits before it joins a namespace that it has left on the same connection. A server in Node that
-/// handles both packets at once takes the second for an error, and closes the connection.
-const REJOIN_PAUSE: Duration = Duration::from_millis(100);
 
 /// A namespace that an application has joined, or is joining. It is left when this is dropped.
 pub(super) struct Handle {
@@ -41,6 +36,21 @@ impl Drop for Handle {
     }
 }
 
+/// Somebody who waits to join again. When this is dropped, nobody waits any more, and the application receives what comes
+/// of it.
+struct Rejoining<'a> {
+    shared: &'a Shared,
+    key: &'a Key,
+}
+
+impl Drop for Rejoining<'_> {
+    fn drop(&mut self) {
+        if let Some(namespace) = self.shared.lock().get(self.key) {
+            namespace.is_joining = false;
+        }
+    }
+}
+
 impl Shared {
     /// Joins a namespace.
     pub(super) async fn join(
@@ -49,13 +59,18 @@ impl Shared {
         credentials: Credentials,
     ) -> Result<Handle, JoinError> {
         let target = Target::new(namespace, self.settings.is_old)?;
-        let handle = self.add(target, credentials)?;
+        let handle = self.add(target, credentials, &Runtime::current())?;
         self.joined(&handle.key, 0).await?;
         Ok(handle)
     }
 
     /// Adds a namespace, and begins to join it.
-    fn add(self: &Arc<Self>, target: Target, credentials: Credentials) -> Result<Handle, JoinError> {
+    fn add(
+        self: &Arc<Self>,
+        target: Target,
+        credentials: Credentials,
+        runtime: &Runtime,
+    ) -> Result<Handle, JoinError> {
         let mut state = self.lock();
         let name = target.name.clone();
         if state.namespaces.contains_key(&name) {
@@ -69,17 +84,16 @@ impl Shared {
             Handle { shared: Arc::clone(self), key: key.clone(), reader: Arc::clone(&namespace.reader) };
         if self.settings.retries.is_some() {
             let added = Arc::clone(&namespace.parcels.added);
-            tokio::spawn(retries::run(Arc::clone(self), key, added));
+            runtime.spawn(retries::run(Arc::clone(self), key, added));
         }
         state.namespaces.insert(name.clone(), namespace);
-        self.connect(&mut state, &name);
-        // The state is unlocked before a handle may be dropped.
-        drop(state);
+        self.connect(&mut state, &name, runtime);
         Ok(handle)
     }
 
     /// Joins a namespace again that is out.
     pub(super) async fn rejoin(self: &Arc<Self>, key: &Key) -> Result<(), JoinError> {
+        let runtime = Runtime::current();
         let joins = {
             let mut state = self.lock();
             let closed = || JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect));
@@ -88,10 +102,11 @@ impl Shared {
             if namespace.is_out() {
                 namespace.phase = Phase::Waiting;
                 namespace.is_joining = true;
-                self.connect(&mut state, &key.name);
+                self.connect(&mut state, &key.name, &runtime);
             }
             joins
         };
+        let _rejoining = Rejoining { shared: self, key };
         let joined = self.joined(key, joins).await;
         if matches!(joined, Err(JoinError::Timeout)) {
             self.give_up(key);
@@ -102,6 +117,7 @@ impl Shared {
     /// Waits until a namespace is joined, or cannot be. `joins` is how often it had been before. Joined is also one that is
     /// disconnected again already, which the application then receives.
     async fn joined(&self, key: &Key, joins: u64) -> Result<(), JoinError> {
+        let began = Instant::now();
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -112,6 +128,8 @@ impl Shared {
                 Some((true, _) | (_, Phase::Connected)) => return Ok(()),
                 Some((_, Phase::Out(out))) => return Err(out.into()),
                 Some((_, Phase::Connecting { since })) => Some(since),
+                // The server owes the answer to an earlier request.
+                Some((_, Phase::Waiting)) if self.lock().is_leaving(&key.name) => Some(began),
                 Some((_, Phase::Waiting | Phase::Asking)) => None,
                 None => {
                     return Err(JoinError::Disconnected(Disconnect::new(DisconnectReason::ClientDisconnect)));
@@ -143,9 +161,8 @@ impl Shared {
     }
 
     /// Begins to join on the open session, or opens one.
-    fn connect(self: &Arc<Self>, state: &mut State, name: &ByteString) {
+    fn connect(self: &Arc<Self>, state: &mut State, name: &ByteString, runtime: &Runtime) {
         if state.runtime.is_none() {
-            let runtime = Runtime::current();
             state.runtime = Some(runtime.clone());
             runtime.spawn(manager::run(Arc::clone(self)));
         }
@@ -166,9 +183,9 @@ impl Shared {
         if !may_start {
             return;
         }
-        let has_left = session.left.contains(name);
+        let has_left = session.has_left(name);
         if self.settings.is_old {
-            if namespace.target.is_root() && !has_left {
+            if namespace.target.is_root() && !session.has_left_root {
                 if session.is_in_root {
                     self.let_in(state, name, None);
                 } else {
@@ -278,9 +295,16 @@ impl Shared {
     /// Tells the application what has happened to a namespace, and those who wait for its phase.
     pub(super) fn tell(&self, state: &mut State, name: &ByteString, item: Option<Item>) {
         state.note_change();
+        match item {
+            Some(item) => self.deliver(state, name, item),
+            None => state.wake_reader(name),
+        }
+    }
+
+    /// Puts something into a namespace's inbox.
+    pub(super) fn deliver(&self, state: &mut State, name: &ByteString, item: Item) {
         let Some(namespace) = state.namespaces.get_mut(name) else { return };
-        let reader = Arc::clone(&namespace.reader);
-        if item.is_some_and(|item| namespace.inbox.push(item, self.settings.inbox)) {
+        if namespace.inbox.push(item, self.settings.inbox) {
             state.full += 1;
             tracing::warn!(
                 target: targets::CLIENT,
@@ -288,16 +312,14 @@ impl Shared {
                 "the inbox is full: the client reads nothing until the application receives"
             );
         }
-        state.wake_reader(&reader);
+        state.wake_reader(name);
     }
 
-    /// Leaves a namespace.
-    pub(super) fn leave(&self, key: &Key) {
+    /// Leaves a namespace. Returns what tells when that has been passed on.
+    pub(super) fn leave(&self, key: &Key) -> Option<Mark> {
         let mut state = self.lock();
-        if state.get(key).is_none() {
-            return;
-        }
-        let Some(namespace) = state.namespaces.remove(&key.name) else { return };
+        state.get(key)?;
+        let namespace = state.namespaces.remove(&key.name)?;
         if namespace.inbox.is_full() {
             state.note_room();
         }
@@ -313,17 +335,16 @@ impl Shared {
         }
         state.note_change();
         state.wake_task();
+        let mark = state.mark();
         drop(state);
         namespace.parcels.added.notify_one();
+        mark
     }
 
     /// Tells the server that the client leaves a namespace.
     pub(super) fn take_leave(&self, state: &mut State, name: &ByteString) {
         let Some(session) = &mut state.session else { return };
-        session.left.insert(name.clone());
-        if name == "/" {
-            session.is_in_root = false;
-        }
+        session.note_left(name);
         let packet = Packet { namespace: name.clone(), body: Body::Disconnect };
         let encoded = self.settings.parser.encode(&packet).map_err(EmitError::from);
         if let Err(error) = encoded.and_then(|encoded| state.transmit(Outgoing::control(encoded))) {
@@ -331,8 +352,13 @@ impl Shared {
         }
     }
 
-    /// Leaves all namespaces, which stay out.
-    pub(super) fn close(&self) {
+    /// Leaves all namespaces, which stay out, and waits until the connection has closed, or somebody joins again.
+    pub(super) async fn close(&self) {
+        self.leave_all();
+        self.until(|state| (state.runtime.is_none() || state.is_wanted()).then_some(())).await;
+    }
+
+    fn leave_all(&self) {
         let mut state = self.lock();
         let names: Vec<ByteString> = state.namespaces.keys().cloned().collect();
         for name in names {

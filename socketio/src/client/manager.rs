@@ -148,6 +148,7 @@ impl Shared {
         let stops = !state.is_wanted();
         if stops {
             state.runtime = None;
+            state.note_change();
         }
         stops
     }

@@ -92,8 +92,7 @@ impl Shared {
         }
         if self.settings.is_old && name == "/" {
             // The server joins a client to it only once.
-            session.is_in_root = false;
-            session.left.insert(name.clone());
+            session.note_left(name);
         }
         let end = Disconnect::new(DisconnectReason::ServerDisconnect);
         tracing::debug!(target: targets::CLIENT, namespace = %name, reason = end.as_str(), "disconnected");
@@ -121,7 +120,7 @@ impl Shared {
         if id.is_none() {
             namespace.recovery.note(&args);
         }
-        self.tell(state, name, Some(Item::Event { name: event, args, id, join }));
+        self.deliver(state, name, Item::Event { name: event, args, id, join });
     }
 
     /// Begins to join all namespaces that wait, in the order in which the application has named them.

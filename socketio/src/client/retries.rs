@@ -122,7 +122,7 @@ impl Shared {
     }
 
     /// Sends an event until it is answered, or has been sent often enough.
-    async fn deliver(&self, key: &Key, parcel: &Parcel, retries: Retries) -> Answer {
+    async fn send_until_answered(&self, key: &Key, parcel: &Parcel, retries: Retries) -> Answer {
         let mut outcome = Err(AckError::Timeout);
         for _ in 0..=retries.count {
             outcome = self.try_once(key, parcel, retries).await?;
@@ -150,7 +150,7 @@ pub(super) async fn run(shared: Arc<Shared>, key: Key, added: Arc<Notify>) {
             added.notified().await;
             continue;
         };
-        let outcome = shared.deliver(&key, &parcel, retries).await;
+        let outcome = shared.send_until_answered(&key, &parcel, retries).await;
         match (parcel.answer, outcome) {
             (Some(answer), outcome) => drop(answer.send(outcome)),
             (None, Err(error)) => tracing::warn!(

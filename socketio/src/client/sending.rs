@@ -143,18 +143,4 @@ impl Shared {
             Err(EmitError::Disconnected)
         }
     }
-
-    /// Waits until what was sent before has been passed on. Returns whether it has.
-    pub(super) async fn flush(&self) -> bool {
-        let (mark, sender) = {
-            let state = self.lock();
-            let Some(session) = &state.session else { return false };
-            (state.outbox.mark(), session.sender.clone())
-        };
-        let passed = self.until(|state| {
-            let is_open = state.session.is_some();
-            (state.outbox.has_passed(mark) || !is_open).then_some(is_open)
-        });
-        passed.await && sender.flush().await.is_ok()
-    }
 }

@@ -4,6 +4,7 @@
 //! runs.
 
 use core::ops::{Deref, DerefMut};
+use core::time::Duration;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +12,7 @@ use bytestring::ByteString;
 use eio_tokio::{ClientSender, HandshakeInfo};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::client::namespace::{Key, Namespace, Phase};
 use crate::client::outbox::{Limit, NotTaken, Outbox, Outgoing};
@@ -28,6 +30,10 @@ pub(super) struct Shared {
     /// Wakes the task of the connection.
     pub(super) task: Notify,
 }
+
+/// How long the client waits before it joins a namespace that it has left on the same connection. A server in Node that
+/// handles both packets at once takes the second for an error, and closes the connection.
+pub(super) const REJOIN_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many packets, such as answers, wait before the client stops reading. Events wait only while nothing else does.
 const MOST_WAITING: Limit = Limit { count: 4096, bytes: 4 * 1024 * 1024 };
@@ -56,12 +62,14 @@ pub(super) struct Session {
     /// Namespaces whose request to join is to be taken back once the server has answered it: an earlier disconnect packet
     /// would make it close the connection.
     pub(super) leaving: HashSet<ByteString>,
-    /// Namespaces that the client has left. The server may still be busy with that.
-    pub(super) left: HashSet<ByteString>,
+    /// Namespaces that the client has left lately, and when.
+    left: HashMap<ByteString, Instant>,
     /// Whether an old server has answered for `/`, to which it joins every client. Others have to wait for it.
     pub(super) has_root: bool,
     /// Whether that answer was consent.
     pub(super) is_in_root: bool,
+    /// Whether the client was in `/` and is no more. An old server does not join it unasked again.
+    pub(super) has_left_root: bool,
 }
 
 impl Session {
@@ -70,11 +78,33 @@ impl Session {
             sender,
             handshake,
             leaving: HashSet::new(),
-            left: HashSet::new(),
+            left: HashMap::new(),
             has_root: false,
             is_in_root: false,
+            has_left_root: false,
         }
     }
+
+    /// Notes that the client has left a namespace.
+    pub(super) fn note_left(&mut self, name: &ByteString) {
+        if name == "/" {
+            self.is_in_root = false;
+            self.has_left_root = true;
+        }
+        self.left.retain(|_, left| left.elapsed() < REJOIN_PAUSE);
+        self.left.insert(name.clone(), Instant::now());
+    }
+
+    /// Returns whether the client has left the namespace a moment ago.
+    pub(super) fn has_left(&self, name: &ByteString) -> bool {
+        self.left.get(name).is_some_and(|left| left.elapsed() < REJOIN_PAUSE)
+    }
+}
+
+/// All that was sent until a moment.
+pub(super) struct Mark {
+    sender: ClientSender,
+    count: u64,
 }
 
 /// Whom to wake once the lock is released: wakers run the application's code.
@@ -82,7 +112,9 @@ impl Session {
 struct Wake {
     changed: bool,
     task: bool,
-    readers: Vec<Arc<Notify>>,
+    /// Mostly one.
+    reader: Option<Arc<Notify>>,
+    further_readers: Vec<Arc<Notify>>,
 }
 
 /// The locked state.
@@ -116,7 +148,7 @@ impl Drop for Locked<'_> {
         if wake.task {
             self.shared.task.notify_one();
         }
-        for reader in wake.readers {
+        for reader in wake.reader.into_iter().chain(wake.further_readers) {
             reader.notify_one();
         }
     }
@@ -143,6 +175,18 @@ impl Shared {
             }
             changed.await;
         }
+    }
+}
+
+impl Shared {
+    /// Waits until what was sent before has been passed on. Returns whether it has.
+    pub(super) async fn passed(&self, mark: Mark) -> bool {
+        let passed = self.until(|state| match &state.session {
+            _ if state.outbox.has_passed(mark.count) => Some(true),
+            Some(_) => None,
+            None => Some(false),
+        });
+        passed.await && mark.sender.flush().await.is_ok()
     }
 }
 
@@ -174,8 +218,25 @@ impl State {
         self.wake.task = true;
     }
 
-    pub(super) fn wake_reader(&mut self, reader: &Arc<Notify>) {
-        self.wake.readers.push(Arc::clone(reader));
+    /// Wakes the application that receives from a namespace.
+    pub(super) fn wake_reader(&mut self, name: &ByteString) {
+        let Some(namespace) = self.namespaces.get(name) else { return };
+        let reader = Arc::clone(&namespace.reader);
+        match &self.wake.reader {
+            None => self.wake.reader = Some(reader),
+            Some(_) => self.wake.further_readers.push(reader),
+        }
+    }
+
+    /// Returns whether the server still owes the answer to a request to join that was given up.
+    pub(super) fn is_leaving(&self, name: &ByteString) -> bool {
+        self.session.as_ref().is_some_and(|session| session.leaving.contains(name))
+    }
+
+    /// Returns what tells when all that was sent until now has been passed on.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        let sender = self.session.as_ref()?.sender.clone();
+        Some(Mark { sender, count: self.outbox.mark() })
     }
 
     /// Notes that a full inbox has room again, or is gone.

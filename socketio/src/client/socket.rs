@@ -82,8 +82,9 @@ impl Socket {
     /// The connection closes when the client has left its last namespace.
     pub async fn leave(self) {
         let shared = Arc::clone(&self.emitter.handle.shared);
-        shared.leave(&self.emitter.handle.key);
-        shared.flush().await;
+        if let Some(mark) = shared.leave(&self.emitter.handle.key) {
+            shared.passed(mark).await;
+        }
     }
 
     /// Returns what emits events from elsewhere.

@@ -21,8 +21,11 @@ pub(super) struct Target {
 impl Target {
     /// Reads a name. A leading slash may be missing, as in the reference. Only an old server is sent a query.
     pub(super) fn new(namespace: &str, is_old: bool) -> Result<Self, JoinError> {
-        let invalid =
-            || JoinError::InvalidNamespace(namespace.chars().take(MAX_LEN).collect::<String>().into());
+        // A query may hold secrets.
+        let invalid = || {
+            let shown = namespace.split('?').next().unwrap_or_default();
+            JoinError::InvalidNamespace(shown.chars().take(MAX_LEN).collect::<String>().into())
+        };
         let is_valid = namespace.len() < MAX_LEN
             && !namespace.contains(|character: char| character == ',' || character.is_control())
             && (is_old || !namespace.contains('?'));

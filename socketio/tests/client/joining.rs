@@ -1,11 +1,13 @@
 //! Joining namespaces, being refused, and leaving.
 
+use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use eio_socketio::client::{Client, Credentials, Incoming, JoinError, RecvError};
-use eio_socketio::{Auth, EmitError, Namespace, Refusal, Reply, Server, Value};
+use eio_socketio::{Auth, Data, EmitError, Namespace, Refusal, Reply, Server, Value};
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use crate::support::{Way, args, next, serve, soon};
 
@@ -158,4 +160,71 @@ async fn closing_the_client_ends_every_namespace() {
     assert_eq!(socket.emit("who", ()), Err(EmitError::Disconnected));
     soon(socket.rejoin()).await.unwrap();
     args(&mut socket, "auth").await;
+}
+
+#[tokio::test]
+async fn what_was_emitted_last_arrives_before_the_client_closes_or_leaves() {
+    for (way, closes) in Way::ALL.into_iter().flat_map(|way| [(way, true), (way, false)]) {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let tell_end = tell.clone();
+        let namespace = Namespace::new()
+            .on("last", move |Data(number): Data<u32>| {
+                let _ = tell.send(number.to_string());
+                async {}
+            })
+            .on_disconnect(move |end: eio_socketio::Disconnect| {
+                let _ = tell_end.send(end.reason.as_str().to_owned());
+                async {}
+            });
+        let url = serve(&Server::builder().namespace("/", namespace).build().unwrap()).await;
+        let program = async move {
+            let client = way.client(&url).build().unwrap();
+            let socket = client.join("/").await.unwrap();
+            for number in 0..200 {
+                socket.emit("last", number).unwrap();
+            }
+            if closes { client.close().await } else { socket.leave().await }
+        };
+        // The runtime ends right behind the client, as a program's may.
+        let running = tokio::task::spawn_blocking(|| {
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(program);
+        });
+        for number in 0..200 {
+            assert_eq!(soon(told.recv()).await.unwrap(), number.to_string(), "{way:?}, {closes}");
+        }
+        assert_eq!(soon(told.recv()).await.unwrap(), "client namespace disconnect", "{way:?}, {closes}");
+        soon(running).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn to_stop_waiting_for_a_rejoin_does_not_stop_the_rejoin() {
+    let takes_its_time = async || {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Ok::<_, Refusal>(())
+    };
+    let namespace = Namespace::new()
+        .middleware(takes_its_time)
+        .on("kick", async |socket: eio_socketio::Socket| socket.disconnect());
+    let server = Server::builder().namespace("/", namespace).build().unwrap();
+    let client = Client::builder(serve(&server).await).build().unwrap();
+    let mut socket = soon(client.join("/")).await.unwrap();
+    socket.emit("kick", ()).unwrap();
+    assert!(matches!(next(&mut socket).await, Incoming::Disconnected(_)));
+    let rejoin = tokio::time::timeout(Duration::from_millis(50), socket.rejoin()).await;
+    assert!(rejoin.is_err(), "the server takes its time");
+    assert!(matches!(next(&mut socket).await, Incoming::Connected { recovered: false }));
+}
+
+#[test]
+fn joining_without_a_runtime_panics_and_harms_nothing() {
+    let client = Client::builder("http://127.0.0.1:9").build().unwrap();
+    for _ in 0..2 {
+        let join = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut join = Box::pin(client.join("/"));
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            let _ = join.as_mut().poll(&mut cx);
+        }));
+        assert!(join.is_err());
+    }
 }
