@@ -49,7 +49,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .namespace("/custom", Namespace::new().on_connect(joined))
         .engine(move |engine| engine.heartbeat(heartbeat).cors(Cors::any()).max_payload(1_000_000))
         .connect_timeout(connect_timeout)
-        .recovery(eio_socketio::Recovery::new())
         .build()?;
     let listener = TcpListener::bind(address).await?;
     println!("serving http://{}", listener.local_addr()?);
