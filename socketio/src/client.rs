@@ -1,27 +1,47 @@
 //! The client joins namespaces of any Socket.IO server, all of them over one connection.
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! ```
+//! # #[cfg(not(feature = "server"))]
+//! # fn main() {}
+//! # #[cfg(feature = "server")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn reading(socket: eio_socketio::Socket) {
+//! #     let _ = socket.emit_with_ack::<String>("led", true).await;
+//! #     socket.disconnect();
+//! # }
+//! # let namespace = eio_socketio::Namespace::new()
+//! #     .on("reading", reading)
+//! #     .on("question", async || eio_socketio::Reply("because"));
+//! # let server = eio_socketio::Server::builder().namespace("/", namespace).build()?;
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let url = format!("http://{}", listener.local_addr()?);
+//! # tokio::spawn(async move { server.serve(listener).await });
 //! use std::time::Duration;
+//!
 //! use eio_socketio::client::{Client, Credentials, Incoming};
 //! use serde_json::json;
 //!
-//! let client = Client::builder("http://localhost:3000").auth(Credentials::new(json!({ "token": "t0k3n" }))).build()?;
+//! let client = Client::builder(url).auth(Credentials::new(json!({ "token": "t0k3n" }))).build()?;
 //! let mut socket = client.join("/").await?;
-//! socket.emit("reading", 21.5)?;
 //! let reply: String = socket.emit_with_ack("question", "why").timeout(Duration::from_secs(5)).await?;
-//! loop {
-//!     match socket.recv().await? {
+//! assert_eq!(reply, "because");
+//! socket.emit("reading", 21.5)?;
+//! while let Ok(incoming) = socket.recv().await {
+//!     match incoming {
 //!         Incoming::Event { name, args, ack } if name == "led" => {
 //!             let on: bool = args.first()?;
 //!             if let Some(ack) = ack {
 //!                 ack.send(if on { "on" } else { "off" })?;
 //!             }
 //!         }
-//!         Incoming::Disconnected(disconnect) => println!("{disconnect}"), // and it reconnects
+//!         // "io server disconnect" is final. After "transport close", the client reconnects.
+//!         Incoming::Disconnected(end) => println!("{end}"),
 //!         other => println!("{other:?}"),
 //!     }
 //! }
+//! client.close().await;
+//! # Ok(())
 //! # }
 //! ```
 //!

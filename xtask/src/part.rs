@@ -217,7 +217,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "socketio-peers",
-        about: "other people's Socket.IO clients with our server, and browsers that vanish from the gateway",
+        about: "other people's Socket.IO clients and servers with ours, and browsers that vanish from the gateway",
         verb: Verb::Test,
         needs: &[NODE, NPM, Need::PythonEnvironments, KILL, CHROMIUM, IP],
         limit_minutes: 10,

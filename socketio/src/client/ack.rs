@@ -127,9 +127,21 @@ impl<T> AckFuture<T> {
 
     /// Resolves to all arguments of the answer, as a tuple or another sequence.
     ///
-    /// ```no_run
-    /// # async fn example(socket: &eio_socketio::client::Socket) -> Result<(), Box<dyn std::error::Error>> {
+    /// ```
+    /// # #[cfg(not(feature = "server"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "server")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use eio_socketio::{Ack, Args, Namespace};
+    /// # let namespace = Namespace::new().on("list", async |ack: Ack| ack.send(Args(("ok", [1, 2]))));
+    /// # let server = eio_socketio::Server::builder().namespace("/", namespace).build()?;
+    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let url = format!("http://{}", listener.local_addr()?);
+    /// # tokio::spawn(async move { server.serve(listener).await });
+    /// # let socket = eio_socketio::client::Client::builder(url).build()?.join("/").await?;
     /// let (status, items): (String, Vec<u64>) = socket.emit_with_ack::<()>("list", ()).all().await?;
+    /// assert_eq!((status.as_str(), items), ("ok", vec![1, 2]));
     /// # Ok(())
     /// # }
     /// ```

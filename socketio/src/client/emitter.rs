@@ -79,12 +79,25 @@ impl Emitter {
     /// Emits an event, and returns the server's answer to it as a future. The event is sent as by [`emit`](Self::emit), at
     /// once. If there is no room, it is sent once there is, while the future is awaited.
     ///
-    /// ```no_run
-    /// # async fn example(socket: &eio_socketio::client::Socket) -> Result<(), Box<dyn std::error::Error>> {
+    /// ```
+    /// # #[cfg(not(feature = "server"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "server")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use eio_socketio::{Namespace, Reply};
+    /// # let namespace = Namespace::new().on("sum", async |Args((a, b)): Args<(i64, i64)>| Reply(a + b));
+    /// # let server = eio_socketio::Server::builder().namespace("/", namespace).build()?;
+    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let url = format!("http://{}", listener.local_addr()?);
+    /// # tokio::spawn(async move { server.serve(listener).await });
+    /// # let socket = eio_socketio::client::Client::builder(url).build()?.join("/").await?;
     /// use std::time::Duration;
+    ///
     /// use eio_socketio::Args;
     ///
     /// let sum: i64 = socket.emit_with_ack("sum", Args((1, 2))).timeout(Duration::from_secs(5)).await?;
+    /// assert_eq!(sum, 3);
     /// # Ok(())
     /// # }
     /// ```

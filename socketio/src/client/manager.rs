@@ -91,8 +91,10 @@ async fn serve(shared: &Arc<Shared>, mut socket: ClientSocket) -> bool {
             () = shared.task.notified() => {}
         }
     };
-    shared.ended(&mut shared.lock(), &Disconnect::connection(end, error));
-    !closing.is_final
+    let is_lost = !closing.is_final;
+    let reconnects = shared.settings.reconnects || !is_lost;
+    shared.ended(&mut shared.lock(), &Disconnect { reconnects, ..Disconnect::connection(end, error) });
+    is_lost
 }
 
 /// Sends the packet that the session had no room for. Does not return without one.
@@ -203,7 +205,7 @@ impl Shared {
         }
     }
 
-    /// Notes that the session has ended. Namespaces wait for the next one, unless the client does not reconnect.
+    /// Notes that the session has ended. Namespaces wait for the next one, if there will be one.
     fn ended(&self, state: &mut State, end: &Disconnect) {
         state.session = None;
         state.is_stuck = false;
@@ -213,13 +215,12 @@ impl Shared {
                 unsent.entry(namespace).or_default().push_back(packet);
             }
         }
-        let reconnects =
-            self.settings.reconnects && !matches!(end.reason, DisconnectReason::ClientDisconnect);
+        let reconnects = end.reconnects;
         let names: Vec<ByteString> = state.namespaces.keys().cloned().collect();
         for name in names {
             let Some(namespace) = state.namespaces.get_mut(&name) else { continue };
             let unsent = unsent.remove(&namespace.number).unwrap_or_default();
-            let mut end = Disconnect { reconnects, dropped: unsent.len(), ..end.clone() };
+            let mut end = Disconnect { dropped: unsent.len(), ..end.clone() };
             let is_told = match namespace.phase {
                 Phase::Out(_) => continue,
                 Phase::Connected => true,

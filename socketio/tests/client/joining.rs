@@ -228,3 +228,13 @@ fn joining_without_a_runtime_panics_and_harms_nothing() {
         assert!(join.is_err());
     }
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_reconnect_joins_again_after_it_has_left() {
+    for way in Way::ALL {
+        let client = way.client(&serve(&server()).await).reconnection(false).build().unwrap();
+        for _ in 0..3 {
+            drop(soon(client.join("/")).await.unwrap());
+        }
+    }
+}
