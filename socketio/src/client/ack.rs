@@ -1,16 +1,16 @@
 //! The server's answer to an event.
 
 use core::fmt;
+use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use crate::args::{DecodeError, RawArgs};
+use crate::args::{FromArgs, RawArgs};
 use crate::client::namespace::{Answer, Key};
 use crate::client::shared::Shared;
 use crate::errors::{AckError, EmitError};
@@ -18,7 +18,31 @@ use crate::errors::{AckError, EmitError};
 /// The server's answer to an event. The event was sent when this was made, and not when it is awaited. Only if there was no
 /// room for it then, it is sent once there is, while this is awaited.
 ///
-/// Resolves to the first argument of the answer as a `T`, null if there is none, or to an [`AckError`].
+/// Resolves to the answer as a `T`, or to an [`AckError`]. `T` is a type of serde's for the first argument, or
+/// [`Args`](crate::Args) of a tuple for all of them: see [`FromArgs`].
+///
+/// ```
+/// # #[cfg(not(feature = "server"))]
+/// # fn main() {}
+/// # #[cfg(feature = "server")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use eio_socketio::{Ack, Namespace};
+/// # let namespace = Namespace::new().on("list", async |ack: Ack| ack.send(Args(("ok", [1, 2]))));
+/// # let server = eio_socketio::Server::builder().namespace("/", namespace).build()?;
+/// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let url = format!("http://{}", listener.local_addr()?);
+/// # tokio::spawn(async move { server.serve(listener).await });
+/// # let socket = eio_socketio::client::Client::builder(url).build()?.join("/").await?;
+/// use eio_socketio::Args;
+///
+/// let status: String = socket.emit_with_ack("list", ()).await?;
+/// assert_eq!(status, "ok");
+/// let Args((status, items)): Args<(String, Vec<u64>)> = socket.emit_with_ack("list", ()).await?;
+/// assert_eq!((status.as_str(), items), ("ok", vec![1, 2]));
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// Do not await it in the task that receives the events of the namespace without a [`timeout`](Self::timeout): the answer
 /// stands in line behind the events that arrived before it, and once the inbox is full the client reads no further.
@@ -28,7 +52,7 @@ use crate::errors::{AckError, EmitError};
 pub struct AckFuture<T> {
     waiting: Waiting,
     sleep: Option<Pin<Box<Sleep>>>,
-    read: fn(&RawArgs) -> Result<T, DecodeError>,
+    answer: PhantomData<fn() -> T>,
 }
 
 enum Waiting {
@@ -84,9 +108,9 @@ impl Drop for Question {
     }
 }
 
-impl<T: DeserializeOwned> AckFuture<T> {
+impl<T> AckFuture<T> {
     fn new(waiting: Waiting) -> Self {
-        Self { waiting, sleep: None, read: RawArgs::first }
+        Self { waiting, sleep: None, answer: PhantomData }
     }
 
     pub(super) fn not_sent(error: EmitError) -> Self {
@@ -109,9 +133,7 @@ impl<T: DeserializeOwned> AckFuture<T> {
     pub(super) fn parcel(answer: oneshot::Receiver<Answer>) -> Self {
         Self::new(Waiting::Parcel(answer))
     }
-}
 
-impl<T> AckFuture<T> {
     /// Sets how long to wait for the answer, from now on. Default: [`ClientBuilder::ack_timeout`].
     ///
     /// If the event has not been sent by then, because the client is away, it will not be.
@@ -124,44 +146,15 @@ impl<T> AckFuture<T> {
         self.sleep = Some(Box::pin(tokio::time::sleep(timeout)));
         self
     }
-
-    /// Resolves to all arguments of the answer, as a tuple or another sequence.
-    ///
-    /// ```
-    /// # #[cfg(not(feature = "server"))]
-    /// # fn main() {}
-    /// # #[cfg(feature = "server")]
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use eio_socketio::{Ack, Args, Namespace};
-    /// # let namespace = Namespace::new().on("list", async |ack: Ack| ack.send(Args(("ok", [1, 2]))));
-    /// # let server = eio_socketio::Server::builder().namespace("/", namespace).build()?;
-    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    /// # let url = format!("http://{}", listener.local_addr()?);
-    /// # tokio::spawn(async move { server.serve(listener).await });
-    /// # let socket = eio_socketio::client::Client::builder(url).build()?.join("/").await?;
-    /// let (status, items): (String, Vec<u64>) = socket.emit_with_ack::<()>("list", ()).all().await?;
-    /// assert_eq!((status.as_str(), items), ("ok", vec![1, 2]));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn all<U: DeserializeOwned>(self) -> AckFuture<U> {
-        AckFuture { waiting: self.waiting, sleep: self.sleep, read: RawArgs::all }
-    }
-
-    /// Resolves to the arguments of the answer as they arrived.
-    pub fn raw(self) -> AckFuture<RawArgs> {
-        AckFuture { waiting: self.waiting, sleep: self.sleep, read: |args| Ok(args.clone()) }
-    }
 }
 
-impl<T> Future for AckFuture<T> {
+impl<T: FromArgs> Future for AckFuture<T> {
     type Output = Result<T, AckError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if let Poll::Ready(answer) = this.waiting.poll(cx) {
-            return Poll::Ready(answer.and_then(|args| Ok((this.read)(&args)?)));
+            return Poll::Ready(answer.and_then(|args| Ok(T::from_args(&args)?)));
         }
         let Some(sleep) = &mut this.sleep else { return Poll::Pending };
         ready!(sleep.as_mut().poll(cx));

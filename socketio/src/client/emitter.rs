@@ -4,10 +4,9 @@ use core::fmt;
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use crate::args::{EncodeError, IntoArgs, RawArgs};
+use crate::args::{EncodeError, FromArgs, IntoArgs, RawArgs};
 use crate::client::ack::AckFuture;
 use crate::client::joining::Handle;
 use crate::client::namespace::Phase;
@@ -101,7 +100,7 @@ impl Emitter {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn emit_with_ack<T: DeserializeOwned>(&self, name: &str, args: impl IntoArgs) -> AckFuture<T> {
+    pub fn emit_with_ack<T: FromArgs>(&self, name: &str, args: impl IntoArgs) -> AckFuture<T> {
         let future = match args.into_args() {
             Ok(args) => self.ask(name, args).unwrap_or_else(AckFuture::not_sent),
             Err(error) => AckFuture::not_sent(error.into()),
@@ -112,7 +111,7 @@ impl Emitter {
         }
     }
 
-    fn ask<T: DeserializeOwned>(&self, name: &str, args: RawArgs) -> Result<AckFuture<T>, EmitError> {
+    fn ask<T: FromArgs>(&self, name: &str, args: RawArgs) -> Result<AckFuture<T>, EmitError> {
         let Handle { shared, key, .. } = &*self.handle;
         if shared.settings.retries.is_some() {
             let (sender, answer) = oneshot::channel();

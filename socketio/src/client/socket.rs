@@ -4,9 +4,8 @@ use core::fmt;
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use serde::de::DeserializeOwned;
 
-use crate::args::{EncodeError, IntoArgs};
+use crate::args::{EncodeError, FromArgs, IntoArgs};
 use crate::client::ack::AckFuture;
 use crate::client::disconnect::{Disconnect, DisconnectReason};
 use crate::client::emitter::Emitter;
@@ -118,7 +117,7 @@ impl Socket {
     }
 
     /// Emits an event, and returns the server's answer as a future, as [`Emitter::emit_with_ack`] does.
-    pub fn emit_with_ack<T: DeserializeOwned>(&self, name: &str, args: impl IntoArgs) -> AckFuture<T> {
+    pub fn emit_with_ack<T: FromArgs>(&self, name: &str, args: impl IntoArgs) -> AckFuture<T> {
         self.emitter.emit_with_ack(name, args)
     }
 

@@ -70,7 +70,7 @@ async fn bytes_travel_three_levels_deep() {
         let sent = vec![nested, bytes(2, 70_000), Value::from("between"), bytes(3, 0)];
         socket.emit("echo", Args(&sent)).unwrap();
         assert_eq!(args(&mut socket, "echoed").await, sent, "{way:?}");
-        let answer: Vec<Value> = soon(socket.emit_with_ack::<()>("many", Args(&sent)).all()).await.unwrap();
+        let Args(answer): Args<Vec<Value>> = soon(socket.emit_with_ack("many", Args(&sent))).await.unwrap();
         assert_eq!(answer, sent, "{way:?}");
     }
 }
@@ -80,7 +80,7 @@ async fn answers_come_in_both_directions() {
     for way in Way::ALL {
         let (mut socket, mut told) = joined(way).await;
         assert_eq!(soon(socket.emit_with_ack::<i64>("add", Args((1, 41)))).await.unwrap(), 42);
-        assert_eq!(soon(socket.emit_with_ack::<()>("many", ()).raw()).await.unwrap().len(), 0);
+        assert_eq!(soon(socket.emit_with_ack::<RawArgs>("many", ())).await.unwrap().len(), 0);
         socket.emit("ask", "is it?").unwrap();
         let (name, question, ack) = event(&mut socket).await;
         assert_eq!((&*name, question.first::<String>().unwrap().as_str()), ("question", "is it?"));

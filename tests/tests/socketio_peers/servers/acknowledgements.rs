@@ -21,8 +21,8 @@ async fn typed(peer: Peer, log: Log) {
     let mut server = StockServer::start(peer, &log).await;
     let mut ours = Ours::join(peer, &server, &log).await;
     assert_eq!(soon("the sum", ours.emit_with_ack::<i64>("sum", Args((1, 41)))).await, Ok(42));
-    let (text, list): (String, Vec<u8>) =
-        soon("both", ours.emit_with_ack::<()>("all", Args(("é", [1, 2]))).all()).await.expect("they fit");
+    let Args((text, list)): Args<(String, Vec<u8>)> =
+        soon("both", ours.emit_with_ack("all", Args(("é", [1, 2])))).await.expect("they fit");
     assert_eq!((text.as_str(), list.as_slice()), ("é", [1, 2].as_slice()));
     assert_eq!(soon("nothing", ours.emit_with_ack::<()>("none", ())).await, Ok(()));
     let wrong = soon("a text", ours.emit_with_ack::<i64>("text", "é")).await;

@@ -1,6 +1,6 @@
 //! What is in events: each row of arguments there and back, and each name.
 
-use eio_socketio::{Args, Value};
+use eio_socketio::{Args, RawArgs, Value};
 use eio_tests::interop::{Case, Log, soon};
 use eio_tests::javascript::same;
 use serde_json::json;
@@ -46,7 +46,7 @@ async fn there_and_back(peer: Peer, kind: Kind, args: serde_json::Value, log: Lo
     assert_same("an event that the server reads", &server.event().await.1);
     ours.send("back", Args(&values)).await.expect("it is connected");
     assert_same("an event that comes back", &line(&ours.event().await.1));
-    let answer = soon("the answer", ours.emit_with_ack::<()>("back", Args(&values)).raw()).await;
+    let answer = soon("the answer", ours.emit_with_ack::<RawArgs>("back", Args(&values))).await;
     assert_same("an answer", &line(&answer.expect("an answer")));
 }
 
