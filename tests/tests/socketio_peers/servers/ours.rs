@@ -52,7 +52,7 @@ impl Ours {
 
     /// Joins `/` at this URL.
     pub(super) async fn join_at(peer: Peer, url: &str, log: &Log) -> Self {
-        Self::join_by(builder(peer, url, log)).await
+        Box::pin(Self::join_by(builder(peer, url, log))).await
     }
 
     pub(super) async fn join_with(
@@ -62,7 +62,7 @@ impl Ours {
         settings: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Self {
         let (builder, events) = builder(peer, &server.url(), log);
-        Self::join_by((settings(builder), events)).await
+        Box::pin(Self::join_by((settings(builder), events))).await
     }
 
     async fn join_by((builder, events): (ClientBuilder, UnboundedReceiver<ClientEvent>)) -> Self {
