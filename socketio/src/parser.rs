@@ -55,9 +55,6 @@ pub trait Decoder: Send {
     /// # Errors
     /// Returns a [`ParseError`] if the message does not make a packet. The connection ends then.
     fn decode(&mut self, message: Message) -> Result<Option<Packet>, ParseError>;
-
-    /// Returns the size in bytes of what has arrived of a packet that is not complete.
-    fn pending_bytes(&self) -> usize;
 }
 
 /// The messages of one packet. They follow one another on the connection, with nothing in between.

@@ -134,10 +134,6 @@ impl Decoder for DefaultDecoder {
             }
         }
     }
-
-    fn pending_bytes(&self) -> usize {
-        self.pending.as_ref().map_or(0, Pending::byte_len)
-    }
 }
 
 impl Pending {
@@ -147,13 +143,6 @@ impl Pending {
             args.attach(attachments);
         }
         packet
-    }
-
-    fn byte_len(&self) -> usize {
-        let (Body::Event { args, .. } | Body::Ack { args, .. }) = &self.packet.body else {
-            return 0;
-        };
-        args.byte_len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 }
 

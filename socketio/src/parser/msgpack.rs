@@ -56,10 +56,6 @@ impl Decoder for MsgPackDecoder {
         let value = read::document(bytes)?;
         Ok(Some(packet(value).map_err(|kind| MsgPackError { at: 0, kind })?))
     }
-
-    fn pending_bytes(&self) -> usize {
-        0
-    }
 }
 
 /// Makes a packet of a message's value.

@@ -212,10 +212,6 @@ impl Decoder for PanickingDecoder {
         assert_ne!(message.as_text(), Some("panic"));
         self.0.decode(message)
     }
-
-    fn pending_bytes(&self) -> usize {
-        self.0.pending_bytes()
-    }
 }
 
 #[tokio::test(start_paused = true)]

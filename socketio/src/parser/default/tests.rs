@@ -33,7 +33,6 @@ fn decode(messages: impl IntoIterator<Item = Message>) -> Result<Option<Packet>,
         assert_eq!(packet, None, "complete too early");
         packet = decoder.decode(message)?;
     }
-    assert_eq!(decoder.pending_bytes() > 0, packet.is_none());
     Ok(packet)
 }
 
@@ -202,9 +201,7 @@ fn messages_out_of_their_order_are_errors() {
     let mut decoder = DefaultParser.decoder();
     assert!(matches!(decoder.decode(head.clone()), Ok(None)));
     assert!(decoder.decode(Message::binary(vec![0; 1000])).is_ok_and(|packet| packet.is_none()));
-    assert!((1000..1100).contains(&decoder.pending_bytes()), "{}", decoder.pending_bytes());
     assert!(decoder.decode(Message::binary(vec![0; 1000])).is_ok_and(|packet| packet.is_some()));
-    assert_eq!(decoder.pending_bytes(), 0);
     assert!(decoder.decode(Message::binary(&b"x"[..])).is_err());
 }
 
