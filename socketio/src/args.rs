@@ -5,6 +5,7 @@ mod read;
 mod write;
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -99,7 +100,7 @@ impl RawArgs {
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.0 {
-            Form::Json { list, .. } => read::Texts::new(list).count(),
+            Form::Json { list, .. } => read::Unread::new(list).count(),
             Form::Values { values, .. } => values.len(),
         }
     }
@@ -110,12 +111,17 @@ impl RawArgs {
     /// Returns a [`DecodeError`] that says what was expected if the argument does not fit the type.
     pub fn first<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         match &self.0 {
-            Form::Json { list, attachments: None } => read::first_of_text(list),
-            Form::Json { list, attachments: Some(attachments) } => {
-                let first = read::Texts::new(list).next();
-                let mut attachments = Attachments::new(attachments);
-                let value = first.map(|text| read::filled_value(text, Some(&mut attachments))).transpose();
-                read::first_of_values(value.map_err(|error| error.at(0))?.as_slice())
+            Form::Json { list, .. } if list.is_empty() => read::missing(0),
+            Form::Json { list, attachments } => {
+                let mut unread = read::Unread::new(list);
+                let first = match attachments {
+                    None => unread.read(PhantomData),
+                    Some(attachments) => {
+                        read::filled_value(&mut unread, Some(&mut Attachments::new(attachments)))
+                            .and_then(|value| T::deserialize(&value))
+                    }
+                };
+                first.map_err(|error| error.at(0))
             }
             Form::Values { values, .. } => read::first_of_values(values),
         }
@@ -156,11 +162,12 @@ impl RawArgs {
         match &self.0 {
             Form::Json { list, attachments } => {
                 let mut attachments = attachments.as_deref().map(Attachments::new);
-                let value = |(index, text)| {
-                    read::filled_value(text, attachments.as_mut())
-                        .map_err(|error: DecodeError| error.at(index))
-                };
-                read::Texts::new(list).enumerate().map(value).collect::<Result<_, _>>().map(Cow::Owned)
+                let (mut unread, mut values) = (read::Unread::new(list), Vec::new());
+                while !unread.is_empty() {
+                    let value = read::filled_value(&mut unread, attachments.as_mut());
+                    values.push(value.map_err(|error| error.at(values.len()))?);
+                }
+                Ok(Cow::Owned(values))
             }
             Form::Values { values, .. } => Ok(Cow::Borrowed(values)),
         }

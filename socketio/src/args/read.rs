@@ -1,6 +1,7 @@
 //! Reads arguments as Rust types.
 
-use std::slice;
+use std::marker::PhantomData;
+use std::{mem, slice};
 
 use eio_core::socketio::MAX_ATTACHMENTS;
 use serde::de::{
@@ -11,38 +12,39 @@ use serde::forward_to_deserialize_any;
 use super::DecodeError;
 use crate::value::{Attachments, TooManyPlaces, Value};
 
-/// Iterates over the texts of the values of a list.
-pub(super) struct Texts<'a> {
-    rest: &'a str,
+/// The values of a list that are still to be read. The list was checked.
+pub(super) struct Unread<'de> {
+    list: &'de str,
 }
 
-impl<'a> Texts<'a> {
-    pub(super) const fn new(list: &'a str) -> Self {
-        Self { rest: list }
+impl<'de> Unread<'de> {
+    pub(super) fn new(list: &'de str) -> Self {
+        Self { list: list.trim_start() }
     }
-}
 
-impl<'a> Iterator for Texts<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<IgnoredAny>();
-        // The list was checked, so that only its end is no value.
-        values.next()?.ok()?;
-        let (text, rest) = self.rest.split_at(values.byte_offset());
-        let rest = rest.trim_start();
-        self.rest = rest.strip_prefix(',').unwrap_or(rest);
-        Some(text)
+    pub(super) const fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
-}
 
-pub(super) fn first_of_text<T: DeserializeOwned>(list: &str) -> Result<T, DecodeError> {
-    if list.is_empty() {
-        return missing(0);
+    /// Reads the next value. After one that does not fit its type, nothing is left.
+    pub(super) fn read<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
+        let list = mem::take(&mut self.list);
+        let mut json = serde_json::Deserializer::from_str(list);
+        let value = seed.deserialize(&mut json).map_err(DecodeError::custom)?;
+        let end = json.into_iter::<IgnoredAny>().byte_offset();
+        let rest = list.get(end..).unwrap_or_default().trim_start();
+        self.list = rest.strip_prefix(',').unwrap_or(rest);
+        Ok(value)
     }
-    // What follows the first value is not read.
-    T::deserialize(&mut serde_json::Deserializer::from_str(list))
-        .map_err(|error| DecodeError::custom(error).at(0))
+
+    /// Counts the values.
+    pub(super) fn count(mut self) -> usize {
+        let mut count = 0;
+        while !self.is_empty() && self.read(PhantomData::<IgnoredAny>).is_ok() {
+            count += 1;
+        }
+        count
+    }
 }
 
 pub(super) fn first_of_values<T: DeserializeOwned>(values: &[Value]) -> Result<T, DecodeError> {
@@ -53,19 +55,19 @@ pub(super) fn first_of_values<T: DeserializeOwned>(values: &[Value]) -> Result<T
 }
 
 pub(super) fn all_of_text<T: DeserializeOwned>(list: &str) -> Result<T, DecodeError> {
-    T::deserialize(Positional { args: Source::Texts(Texts::new(list)), index: 0, at_least: 0 })
+    T::deserialize(Positional { args: Source::Text(Unread::new(list)), index: 0, at_least: 0 })
 }
 
 pub(super) fn all_of_values<T: DeserializeOwned>(values: &[Value]) -> Result<T, DecodeError> {
     T::deserialize(Positional { args: Source::Values(values.iter()), index: 0, at_least: 0 })
 }
 
-/// Reads one value, and puts attachments in the places of its placeholders.
+/// Reads the next value, and puts attachments in the places of its placeholders.
 pub(super) fn filled_value(
-    text: &str,
+    unread: &mut Unread<'_>,
     attachments: Option<&mut Attachments<'_>>,
 ) -> Result<Value, DecodeError> {
-    let mut value: Value = serde_json::from_str(text).map_err(DecodeError::custom)?;
+    let mut value = unread.read(PhantomData::<Value>)?;
     if let Some(attachments) = attachments {
         value.fill(attachments).map_err(|TooManyPlaces| {
             DecodeError::custom(format_args!("too many placeholders: expected at most {MAX_ATTACHMENTS}"))
@@ -74,7 +76,7 @@ pub(super) fn filled_value(
     Ok(value)
 }
 
-fn missing<T: DeserializeOwned>(index: usize) -> Result<T, DecodeError> {
+pub(super) fn missing<T: DeserializeOwned>(index: usize) -> Result<T, DecodeError> {
     T::deserialize(&Value::Null).map_err(|error| error.missing(index))
 }
 
@@ -88,7 +90,7 @@ struct Positional<'de> {
 }
 
 enum Source<'de> {
-    Texts(Texts<'de>),
+    Text(Unread<'de>),
     Values(slice::Iter<'de, Value>),
 }
 
@@ -102,13 +104,9 @@ impl<'de> SeqAccess<'de> for Positional<'de> {
         let index = self.index;
         self.index += 1;
         match &mut self.args {
-            Source::Texts(texts) => {
-                if let Some(text) = texts.next() {
-                    let mut value = serde_json::Deserializer::from_str(text);
-                    return seed
-                        .deserialize(&mut value)
-                        .map(Some)
-                        .map_err(|error| DecodeError::custom(error).at(index));
+            Source::Text(unread) => {
+                if !unread.is_empty() {
+                    return unread.read(seed).map(Some).map_err(|error| error.at(index));
                 }
             }
             Source::Values(values) => {
