@@ -194,13 +194,22 @@ impl RawArgs {
     }
 
     /// Returns the text of a JSON array without its brackets, and what its placeholders refer to.
-    pub(crate) fn to_json(&self) -> Result<(Cow<'_, str>, Cow<'_, [Bytes]>), EncodeError> {
+    pub(crate) fn to_json(&self) -> Result<(Cow<'_, ByteString>, Cow<'_, [Bytes]>), EncodeError> {
         match &self.0 {
             Form::Json { list, .. } => Ok((Cow::Borrowed(list), Cow::Borrowed(self.attachments()))),
             Form::Values { values, .. } => {
                 let (list, attachments) = write::list(&**values)?;
-                Ok((Cow::Owned(String::from(&*list)), Cow::Owned(attachments)))
+                Ok((Cow::Owned(list), Cow::Owned(attachments)))
             }
+        }
+    }
+
+    /// Returns the last argument if it is a string. One that JSON writes with escapes may be left out.
+    #[cfg(feature = "client")]
+    pub(crate) fn last_string(&self) -> Option<&str> {
+        match &self.0 {
+            Form::Json { list, .. } => read::last_string(list),
+            Form::Values { values, .. } => values.last()?.as_str(),
         }
     }
 

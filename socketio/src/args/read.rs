@@ -62,6 +62,16 @@ pub(super) fn all_of_values<T: DeserializeOwned>(values: &[Value]) -> Result<T, 
     T::deserialize(Positional { args: Source::Values(values.iter()), index: 0, at_least: 0 })
 }
 
+/// Returns the last value if it is a string without escapes.
+#[cfg(feature = "client")]
+pub(super) fn last_string(list: &str) -> Option<&str> {
+    let list = list.trim_end().strip_suffix('"')?;
+    // The quote before the last one begins the string, unless it is escaped. Then it stands behind a backslash.
+    let (before, text) = list.rsplit_once('"')?;
+    let is_whole = matches!(before.trim_end().chars().next_back(), None | Some(','));
+    (is_whole && !text.contains('\\')).then_some(text)
+}
+
 /// Reads the next value, and puts attachments in the places of its placeholders.
 pub(super) fn filled_value(
     unread: &mut Unread<'_>,

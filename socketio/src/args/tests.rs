@@ -9,7 +9,7 @@ use super::*;
 use crate::value::Binary;
 
 fn json(args: impl IntoArgs) -> String {
-    RawArgs::new(args).unwrap().to_json().unwrap().0.into_owned()
+    RawArgs::new(args).unwrap().to_json().unwrap().0.to_string()
 }
 
 /// Arguments that arrived as this text with these attachments.
@@ -143,7 +143,7 @@ fn a_string_is_added_after_the_other_arguments() {
         for mut args in each_form(list) {
             let before = args.clone();
             args.push_string("a\"b");
-            assert_eq!(args.to_json().unwrap().0, with_string);
+            assert_eq!(*args.to_json().unwrap().0, with_string);
             assert_eq!(args.attachments(), before.attachments());
             assert!(args.byte_len() > before.byte_len());
         }
@@ -169,7 +169,7 @@ fn bytes_at_any_depth_become_attachments_in_the_order_of_their_placeholders() {
     let shape = Shape::Image { layers: vec![(1, Plain(b"one")), (2, Plain(b"two"))] };
     let args = RawArgs::new(Args((shape, Binary::from(&b"three"[..])))).unwrap();
     assert_eq!(
-        args.to_json().unwrap().0,
+        *args.to_json().unwrap().0,
         concat!(
             r#"{"Image":{"layers":[[1,{"_placeholder":true,"num":0}],[2,{"_placeholder":true,"num":1}]]}},"#,
             r#"{"_placeholder":true,"num":2}"#,

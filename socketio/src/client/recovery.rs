@@ -52,14 +52,10 @@ impl Recovery {
 /// Returns the last argument if it is a string that may be a position: letters, digits, and few signs. A text of the
 /// application is then rarely mistaken for one.
 fn last_string(args: &RawArgs) -> Option<ByteString> {
-    let (list, _) = args.to_json().ok()?;
-    let list = list.trim_end().strip_suffix('"')?;
-    // The quote before the last one begins the string, unless it is escaped. Then it stands behind a backslash.
-    let (before, offset) = list.rsplit_once('"')?;
-    let is_whole = matches!(before.trim_end().chars().next_back(), None | Some(','));
+    let offset = args.last_string()?;
     let is_position = (1..=MAX_OFFSET_LEN).contains(&offset.len())
         && offset.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte));
-    (is_whole && is_position).then(|| offset.into())
+    is_position.then(|| offset.into())
 }
 
 #[cfg(test)]
@@ -114,8 +110,11 @@ mod tests {
             (json!([""]), None),
             (json!([]), None),
         ] {
-            let found = last_string(&RawArgs::new(Args(&args)).unwrap());
-            assert_eq!(found.as_deref(), position, "{args}");
+            let text = RawArgs::new(Args(&args)).unwrap();
+            let values = RawArgs::from_values(text.values().unwrap());
+            for form in [text, values] {
+                assert_eq!(last_string(&form).as_deref(), position, "{form:?}");
+            }
         }
         let long = "x".repeat(MAX_OFFSET_LEN + 1);
         assert_eq!(last_string(&RawArgs::new(&long).unwrap()), None);
