@@ -6,7 +6,7 @@ mod error;
 mod msgpack;
 mod name;
 
-use eio_core::socketio::{PacketError, PacketErrorKind};
+use eio_core::socketio::{self, PacketError, PacketErrorKind};
 use eio_tokio::Message;
 
 pub use default::DefaultParser;
@@ -105,6 +105,20 @@ impl Encoded {
     pub fn byte_len(&self) -> usize {
         self.messages().map(Message::len).sum()
     }
+}
+
+/// Returns a packet as the codec knows it, which checks its parts. `data` is JSON: its data, or its arguments without the
+/// brackets.
+fn known<'a>(packet: &'a Packet, data: &'a str) -> Result<socketio::Packet<'a>, PacketError> {
+    let known = match &packet.body {
+        Body::Connect(_) => socketio::Packet::connect(data)?,
+        Body::Disconnect => socketio::Packet::disconnect(),
+        Body::Event { name, id: None, .. } => socketio::Packet::event(name, data)?,
+        Body::Event { name, id: Some(id), .. } => socketio::Packet::event(name, data)?.with_id(*id)?,
+        Body::Ack { id, .. } => socketio::Packet::ack(*id, data)?,
+        Body::ConnectError(_) => socketio::Packet::connect_error(data)?,
+    };
+    known.in_namespace(&packet.namespace)
 }
 
 /// Says why a packet cannot be written, in the packet's own terms.

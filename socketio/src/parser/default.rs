@@ -6,7 +6,7 @@ use eio_core::packet::WebSocketMessage;
 use eio_core::socketio::{self, PacketError, Received};
 use eio_tokio::Message;
 
-use super::{Decoder, Encoded, ParseError, Parser, name, refusal};
+use super::{Decoder, Encoded, ParseError, Parser, known, name, refusal};
 use crate::args::{EncodeError, RawArgs};
 use crate::packet::{Body, Packet};
 
@@ -57,16 +57,7 @@ fn encode_text(packet: &Packet, list: &str, attachments: usize) -> Result<String
     let count = u32::try_from(attachments).unwrap_or(u32::MAX);
     let list_follows = count == 0 && matches!(packet.body, Body::Event { .. } | Body::Ack { .. });
     // The list was written or checked by us: the codec need not read it again. Placeholders it has to check.
-    let known = if list_follows { "" } else { list };
-    let head = match &packet.body {
-        Body::Connect(_) => socketio::Packet::connect(known)?,
-        Body::Disconnect => socketio::Packet::disconnect(),
-        Body::ConnectError(_) => socketio::Packet::connect_error(known)?,
-        Body::Event { name, id: None, .. } => socketio::Packet::event(name, known)?,
-        Body::Event { name, id: Some(id), .. } => socketio::Packet::event(name, known)?.with_id(*id)?,
-        Body::Ack { id, .. } => socketio::Packet::ack(*id, known)?,
-    };
-    let head = head.in_namespace(&packet.namespace)?.with_attachments(count)?;
+    let head = known(packet, if list_follows { "" } else { list })?.with_attachments(count)?;
     let mut short = [0; 128];
     let mut long = Vec::new();
     let head = match head.encode(&mut short) {

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
-use eio_core::socketio::{self, PacketError};
 use rmp::encode::{self, ByteBuf};
 
 use crate::args::{EncodeError, RawArgs};
 use crate::packet::{Body, Packet};
-use crate::parser::refusal;
+use crate::parser::{known, refusal};
 use crate::value::Value;
 
 /// How deep an argument may nest: receivers accept 64 levels, and the list of arguments is one.
@@ -25,8 +24,8 @@ pub(super) fn packet(packet: &Packet) -> Result<Vec<u8>, EncodeError> {
         Body::ConnectError(data) => (4, None, Some(data), None),
     };
     let values = args.map(values).transpose()?.unwrap_or_default();
-    check(packet, &values).map_err(|error| refusal(error, packet, 0))?;
     let list = matches!(packet.body, Body::Event { .. } | Body::Ack { .. });
+    known(packet, if list { "" } else { outline(&values) }).map_err(|error| refusal(error, packet, 0))?;
     let has_data = list || !values.is_empty();
 
     let mut out = Writer(ByteBuf::with_capacity(args.map_or(0, RawArgs::byte_len) + HEAD));
@@ -59,23 +58,14 @@ fn values(args: &RawArgs) -> Result<Cow<'_, [Value]>, EncodeError> {
     args.cow_values().map_err(|error| EncodeError::Serialize(error.to_string().into()))
 }
 
-/// Checks what the protocol says about the parts of a packet, as for the default parser.
-fn check(packet: &Packet, data: &[Value]) -> Result<(), PacketError> {
-    let data = match data {
+/// Returns JSON of the same kind as the data of a packet: the protocol allows some kinds.
+fn outline(data: &[Value]) -> &'static str {
+    match data {
         [] => "",
         [Value::Object(_)] => "{}",
         [Value::String(_)] => "\"\"",
         _ => "0",
-    };
-    let known = match &packet.body {
-        Body::Connect(_) => socketio::Packet::connect(data)?,
-        Body::Disconnect => socketio::Packet::disconnect(),
-        Body::Event { name, id: None, .. } => socketio::Packet::event(name, "")?,
-        Body::Event { name, id: Some(id), .. } => socketio::Packet::event(name, "")?.with_id(*id)?,
-        Body::Ack { id, .. } => socketio::Packet::ack(*id, "")?,
-        Body::ConnectError(_) => socketio::Packet::connect_error(data)?,
-    };
-    known.in_namespace(&packet.namespace).map(drop)
+    }
 }
 
 struct Writer(ByteBuf);
