@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use eio_tokio::{ClientSender, Message, SendErrorKind, TrySendBatchError, TrySendError};
+use eio_tokio::{ClientSender, Message, SendErrorKind, TrySendBatchError};
 
 use crate::errors::EmitError;
 use crate::parser::Encoded;
@@ -54,23 +54,11 @@ impl Outgoing {
 
     /// Sends the packet if the session has room now.
     pub(super) fn try_send(mut self, sender: &ClientSender) -> Result<(), NotTaken> {
-        // Most packets are one message.
-        let (messages, kind) = if self.messages.len() == 1
-            && let Some(message) = self.messages.pop()
-        {
-            match sender.try_send(message) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Full(message)) => (vec![message], None),
-                Err(TrySendError::Refused(error)) => (vec![error.message], Some(error.kind)),
-                Err(_) => return Err(NotTaken::Over(self)),
-            }
-        } else {
-            match sender.try_send_batch(std::mem::take(&mut self.messages)) {
-                Ok(()) => return Ok(()),
-                Err(TrySendBatchError::Full(messages)) => (messages, None),
-                Err(TrySendBatchError::Refused(error)) => (error.messages, Some(error.kind)),
-                Err(_) => return Err(NotTaken::Over(self)),
-            }
+        let (messages, kind) = match sender.try_send_batch(std::mem::take(&mut self.messages)) {
+            Ok(()) => return Ok(()),
+            Err(TrySendBatchError::Full(messages)) => (messages, None),
+            Err(TrySendBatchError::Refused(error)) => (error.messages, Some(error.kind)),
+            Err(_) => return Err(NotTaken::Over(self)),
         };
         self.messages = messages;
         Err(match kind {
