@@ -65,8 +65,6 @@ struct Own {
     when_full: Option<WhenFull>,
     max_namespaces: Option<usize>,
     max_rooms: Option<usize>,
-    /// The names that the file has, as they are declared.
-    seen: Vec<&'static str>,
 }
 
 /// The names of the members, and the same with underscores.
@@ -122,8 +120,8 @@ impl<'de> Visitor<'de> for FileVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ServerConfig, A::Error> {
         let mut own = Own::default();
-        let rest = MapAccessDeserializer::new(Rest { map, own: &mut own });
-        let engine = eio_tokio::ServerConfig::deserialize(rest)?;
+        let rest = Rest { map, own: &mut own, seen: Vec::new() };
+        let engine = eio_tokio::ServerConfig::deserialize(MapAccessDeserializer::new(rest))?;
         Ok(ServerConfig { engine, own })
     }
 }
@@ -132,6 +130,8 @@ impl<'de> Visitor<'de> for FileVisitor {
 struct Rest<'a, A> {
     map: A,
     own: &'a mut Own,
+    /// The names of the others that have come, as they are declared.
+    seen: Vec<&'static str>,
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'_, A> {
@@ -144,6 +144,10 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'_, A> {
             let Some((name, _)) = declared else {
                 return seed.deserialize(key.into_deserializer()).map(Some);
             };
+            if self.seen.contains(name) {
+                return Err(A::Error::duplicate_field(name));
+            }
+            self.seen.push(name);
             self.own.take(name, &mut self.map)?;
         }
         Ok(None)
@@ -157,10 +161,6 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'_, A> {
 impl Own {
     /// Reads the value of the member with this name.
     fn take<'de, A: MapAccess<'de>>(&mut self, name: &'static str, map: &mut A) -> Result<(), A::Error> {
-        if self.seen.contains(&name) {
-            return Err(A::Error::duplicate_field(name));
-        }
-        self.seen.push(name);
         match name {
             "connectTimeout" => self.connect_timeout = map.next_value()?,
             "ackTimeout" => self.ack_timeout = map.next_value()?,
