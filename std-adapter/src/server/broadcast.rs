@@ -7,7 +7,7 @@ use crate::server::audience::Audience;
 use crate::server::sessions::Session;
 use crate::server::socket::Sender;
 use crate::session::batch::NotPosted;
-use crate::session::send::{SendErrorKind, TrySendError};
+use crate::session::send::SendErrorKind;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Outgoing, PreparedMessage};
 
@@ -64,8 +64,7 @@ impl Server {
     /// # }
     /// ```
     pub fn send_to(&self, audience: &Audience, message: impl Into<Message>) -> Broadcast {
-        let sessions = self.shared.sessions.registry().audience(audience);
-        send_to_all(sessions.iter().map(|session| &**session), message.into())
+        self.send_batch_to(audience, [message])
     }
 
     /// Sends one message to these sessions and encodes it once, as [`send_to`](Self::send_to) does. A session that comes
@@ -89,7 +88,7 @@ impl Server {
         sessions: impl IntoIterator<Item = &'s Sender>,
         message: impl Into<Message>,
     ) -> Broadcast {
-        send_to_all(sessions.into_iter().map(Sender::shared), message.into())
+        self.broadcast_batch_to(sessions, [message])
     }
 
     /// Sends several messages as one unit to an audience, and encodes each once. A session gets all of them, with none of
@@ -114,7 +113,7 @@ impl Server {
     ) -> Broadcast {
         let messages = prepare(messages);
         let sessions = self.shared.sessions.registry().audience(audience);
-        send_batch_to_all(sessions.iter().map(|session| &**session), &messages)
+        send_to_all(sessions.iter().map(|session| &**session), &messages)
     }
 
     /// Sends several messages as one unit to these sessions, and encodes each once, as
@@ -137,7 +136,7 @@ impl Server {
         sessions: impl IntoIterator<Item = &'s Sender>,
         messages: impl IntoIterator<Item = impl Into<Message>>,
     ) -> Broadcast {
-        send_batch_to_all(sessions.into_iter().map(Sender::shared), &prepare(messages))
+        send_to_all(sessions.into_iter().map(Sender::shared), &prepare(messages))
     }
 
     /// Returns the sessions that are members of a group, in no particular order.
@@ -154,27 +153,13 @@ impl Server {
     }
 }
 
-/// Encodes a message once and puts it into the outboxes of all sessions.
-fn send_to_all<'s>(sessions: impl Iterator<Item = &'s Session>, message: Message) -> Broadcast {
-    let prepared = Arc::new(PreparedMessage::new(message));
-    let mut broadcast = Broadcast::default();
-    for session in sessions {
-        let sent = session.try_send(Outgoing::Prepared(Arc::clone(&prepared)));
-        broadcast.count(&sent.map_err(|error| match error {
-            TrySendError::Full(_) => None,
-            TrySendError::Refused(error) => Some(error.kind),
-        }));
-    }
-    broadcast
-}
-
 /// Encodes each message of a batch once.
 fn prepare(messages: impl IntoIterator<Item = impl Into<Message>>) -> Vec<Arc<PreparedMessage>> {
     messages.into_iter().map(|message| Arc::new(PreparedMessage::new(message.into()))).collect()
 }
 
 /// Puts a batch into the outboxes of all sessions.
-fn send_batch_to_all<'s>(
+fn send_to_all<'s>(
     sessions: impl Iterator<Item = &'s Session>,
     messages: &[Arc<PreparedMessage>],
 ) -> Broadcast {
@@ -184,22 +169,19 @@ fn send_batch_to_all<'s>(
     for session in sessions {
         batch.clear();
         batch.extend(messages.iter().map(|prepared| Outgoing::Prepared(Arc::clone(prepared))));
-        broadcast.count(&session.post_batch(&mut batch).map_err(|not_posted| match not_posted {
-            NotPosted::Full => None,
-            NotPosted::Refused { kind, .. } => Some(kind),
-        }));
+        broadcast.count(&session.post_batch(&mut batch));
     }
     broadcast
 }
 
 impl Broadcast {
-    /// Counts one more session: it gets what was sent, or refuses it, or its outbox is full (`None`).
-    fn count(&mut self, sent: &Result<(), Option<SendErrorKind>>) {
-        *match sent {
+    /// Counts one more session.
+    fn count(&mut self, posted: &Result<(), NotPosted>) {
+        *match posted {
             Ok(()) => &mut self.sent,
-            Err(None) => &mut self.full,
-            Err(Some(SendErrorKind::Separator { .. })) => &mut self.uncarried,
-            Err(Some(_)) => &mut self.closed,
+            Err(NotPosted::Full) => &mut self.full,
+            Err(NotPosted::Refused { kind: SendErrorKind::Separator { .. }, .. }) => &mut self.uncarried,
+            Err(NotPosted::Refused { .. }) => &mut self.closed,
         } += 1;
     }
 }
