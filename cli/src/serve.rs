@@ -71,14 +71,14 @@ async fn serve(settings: &Settings) -> Result<ExitCode, String> {
     let dashboard = Arc::new(Dashboard::new(settings.sids()));
     let (listener, address, _cleanup) = listen::listen(settings).await?;
     let access = Access::new(settings, &address);
-    let (path, server) = build(settings, clock, &dashboard, &log, &access)?;
+    let server = build(settings, clock, &dashboard, &log, &access)?;
     let mut interrupts = Interrupts::new().map_err(|error| format!("cannot receive signals: {error}"))?;
-    let pages = Pages::new(&server, dashboard, clock, &settings.about(&path), access, log.clone());
+    let pages = Pages::new(&server, dashboard, clock, settings, access, log.clone());
 
     log.put(Event::Listening {
         address,
         tls: listener.has_tls(),
-        path,
+        path: server.service().path().to_owned(),
         heartbeat: settings.heartbeat,
         liveness: settings.liveness(),
     });
@@ -112,14 +112,14 @@ async fn serve(settings: &Settings) -> Result<ExitCode, String> {
     Ok(code)
 }
 
-/// Builds the server. Returns it with the path of its sessions.
+/// Builds the server.
 fn build(
     settings: &Settings,
     clock: Clock,
     dashboard: &Arc<Dashboard>,
     log: &Log<Event>,
     access: &Access,
-) -> Result<(String, Server), String> {
+) -> Result<Server, String> {
     let observer = SessionObserver::new(clock, Arc::clone(dashboard), log.clone());
     let (for_engine, origins) = (settings.clone(), access.origins());
     let configure = move |builder: ServerBuilder| {
@@ -129,15 +129,14 @@ fn build(
             None => builder,
         }
     };
-    let server = if settings.speaks_socketio() {
+    if settings.speaks_socketio() {
         let app = socketio::App::new(Arc::clone(dashboard), clock, log.clone(), settings.echoes());
         let server = socketio::server(app, configure).map_err(|error| error.to_string())?;
-        server.engine().clone()
+        Ok(server.engine().clone())
     } else {
         let builder = Server::builder(application(settings.echoes()));
-        configure(builder).build().map_err(|error| error.to_string())?
-    };
-    Ok((server.service().path().to_owned(), server))
+        configure(builder).build().map_err(|error| error.to_string())
+    }
 }
 
 /// Reports that standard output fails, or works again. Sessions go on without it.

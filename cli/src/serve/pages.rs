@@ -14,7 +14,6 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
@@ -22,6 +21,7 @@ use super::access::{Access, Denial};
 use super::dashboard::Dashboard;
 use super::event::Event;
 use super::feed::Feed;
+use super::settings::Settings;
 use crate::clock::Clock;
 use crate::log::Log;
 
@@ -58,15 +58,14 @@ impl Pages {
         server: &Server,
         dashboard: Arc<Dashboard>,
         clock: Clock,
-        about: &Value,
+        settings: &Settings,
         access: Access,
         log: Log<Event>,
     ) -> Self {
         let feeds = Arc::new(Semaphore::new(MAX_FEEDS));
         let engine = server.service();
         let path = engine.path().to_owned();
-        let speaks_socketio = about["socketio"] == true;
-        let about = about.to_string();
+        let (about, speaks_socketio) = (settings.about(&path).to_string(), settings.speaks_socketio());
         let shared = Shared { dashboard, clock, about, path, speaks_socketio, feeds, access, log };
         Self { engine, shared: Arc::new(shared) }
     }
