@@ -62,10 +62,12 @@ impl Options {
         Duration::from_millis(self.ping_timeout)
     }
 
-    /// Returns whether TLS is asked for.
-    #[must_use]
-    pub fn has_tls(&self) -> bool {
-        !self.tls.is_empty()
+    /// Refuses TLS, for the servers of Socket.IO.
+    ///
+    /// # Errors
+    /// Fails if TLS is asked for.
+    pub fn refuse_tls(&self) -> Result<(), &'static str> {
+        if self.tls.is_empty() { Ok(()) } else { Err("TLS is measured without Socket.IO") }
     }
 
     /// Returns what accepts TLS, if it is asked for.

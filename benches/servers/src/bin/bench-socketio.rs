@@ -45,13 +45,6 @@ async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
     server.serve(listener).await
 }
 
-fn check(options: &Options) -> Result<(), &'static str> {
-    if options.has_tls() {
-        return Err("TLS is measured without Socket.IO");
-    }
-    heartbeat(options).map(drop)
-}
-
 fn main() -> ExitCode {
-    run(check, serve)
+    run(|options| options.refuse_tls().and_then(|()| heartbeat(options).map(drop)), serve)
 }
