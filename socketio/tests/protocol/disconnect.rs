@@ -1,6 +1,7 @@
 //! Leaving namespaces, the ends of connections, and the reasons that the application is told.
 
-use eio_socketio::{Namespace, Socket, State, WhenFull};
+use eio_socketio::{Disconnect, Namespace, Socket, State, WhenFull};
+use tokio::time::Instant;
 
 use crate::support::{Client, Journal, Received, World, ms, noting};
 
@@ -57,6 +58,22 @@ async fn a_silent_client_has_left_when_its_time_is_over() {
     world.journal.note("/ joined");
     world.at(500).await;
     assert_ended(&world, "ping timeout").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_falls_silent_ends_after_the_interval_and_the_timeout_and_says_for_how_long_it_was_silent()
+ {
+    let (ended, mut end) = tokio::sync::mpsc::unbounded_channel();
+    let world = World::of(Namespace::new().on_disconnect(move |end: Disconnect| {
+        ended.send((Instant::now(), end)).unwrap();
+        core::future::ready(())
+    }));
+    let _client = world.join().await;
+    let joined = Instant::now();
+    let (at, end) = end.recv().await.unwrap();
+    assert_eq!(at - joined, ms(500));
+    assert_eq!(end.reason.as_str(), "ping timeout");
+    assert_eq!(end.session.unwrap().silent_for, ms(500));
 }
 
 #[tokio::test(start_paused = true)]

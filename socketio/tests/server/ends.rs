@@ -7,9 +7,8 @@ use eio_socketio::{
     Decoder, DefaultParser, Disconnect, EncodeError, Encoded, Namespace, Packet, ParseError, Parser, Reason,
     Server, Socket, Unexpected,
 };
-use tokio::time::Instant;
 
-use crate::support::{Diary, INTERVAL, Raw, TIMEOUT, build, serve, settle};
+use crate::support::{Diary, Raw, build, serve, settle};
 
 /// Lets each socket join a room, so that its rooms are known when it leaves.
 async fn to_the_lobby(socket: Socket) {
@@ -86,39 +85,6 @@ async fn closing_a_socket_ends_all_sockets_of_its_connection() {
     let lines = diary.lines();
     assert_eq!(lines.len(), 4, "{lines:?}");
     assert!(lines.iter().all(|line| line == "server namespace disconnect in []"), "{lines:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_falls_silent_ends_after_the_interval_and_the_timeout_and_says_for_how_long_it_was_silent()
- {
-    let (ended, mut end) = tokio::sync::mpsc::unbounded_channel();
-    let server = serve(Namespace::new().on_disconnect(move |end: Disconnect| {
-        ended.send((Instant::now(), end)).unwrap();
-        core::future::ready(())
-    }));
-    let (mut ours, theirs) = tokio::io::duplex(4096);
-    let engine = server.engine().clone();
-    tokio::spawn(async move { engine.serve_connection(theirs, None).await });
-    raw_join(&mut ours).await;
-    let joined = Instant::now();
-    let (at, end) = end.recv().await.unwrap();
-    assert_eq!(at - joined, INTERVAL + TIMEOUT);
-    assert_eq!(end.reason.as_str(), "ping timeout");
-    assert_eq!(end.session.unwrap().silent_for, INTERVAL + TIMEOUT);
-}
-
-/// Opens a session on a WebSocket by hand and joins, as a client that says nothing more.
-async fn raw_join(stream: &mut tokio::io::DuplexStream) {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let request = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: server.test\r\nConnection: Upgrade\r\n\
-                   Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    // Masked with zeros: `40`.
-    stream.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'4', b'0']).await.unwrap();
-    let mut seen = Vec::new();
-    while !seen.windows(9).any(|window| window == b"40{\"sid\":") {
-        stream.read_buf(&mut seen).await.unwrap();
-    }
 }
 
 #[tokio::test(start_paused = true)]

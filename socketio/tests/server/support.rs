@@ -7,16 +7,12 @@ use std::time::Duration;
 use eio_socketio::engine::{self, Client, ClientSocket, Heartbeat, Message, Transport};
 use eio_socketio::{Disconnect, Namespace, Server, ServerBuilder, Socket};
 
-/// The periods of the tests' server.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
-
 /// How much the connection's two buffers hold, in bytes.
 const PIPE: usize = 4096;
 
-/// Returns a server with the tests' periods.
+/// Returns a server that pings every 5 s and waits for 3 s.
 pub(crate) fn build<S: Send + Sync + 'static>(builder: ServerBuilder<S>) -> Server {
-    let heartbeat = Heartbeat::new(INTERVAL, TIMEOUT).unwrap();
+    let heartbeat = Heartbeat::new(Duration::from_secs(5), Duration::from_secs(3)).unwrap();
     builder.engine(move |engine| engine.heartbeat(heartbeat)).build().unwrap()
 }
 
