@@ -2,10 +2,9 @@
 
 use core::time::Duration;
 
-use eio_tokio::{ClientSender, Message, SendErrorKind, Server, Socket, TrySendBatchError};
-use tokio::sync::mpsc;
+use eio_tokio::{ClientSender, Message, SendErrorKind, Server, TrySendBatchError};
 
-use crate::support::{Way, echo, serve};
+use crate::support::{Way, collecting, echo, serve};
 use crate::turns::give_way;
 
 async fn send(sender: ClientSender, task: u8) {
@@ -35,16 +34,7 @@ async fn alone(sender: ClientSender) {
 #[tokio::test(start_paused = true)]
 async fn batches_of_several_tasks_do_not_interleave_over_any_transport() {
     for way in Way::ALL {
-        let (received, mut messages) = mpsc::unbounded_channel();
-        let collect = move |mut socket: Socket| {
-            let received = received.clone();
-            async move {
-                while let Ok(message) = socket.recv().await {
-                    let _ = received.send(message);
-                }
-            }
-        };
-        let (_server, address) = serve(Server::builder(collect)).await;
+        let (_server, address, mut messages) = collecting().await;
         let socket = way.client(address).outbox(3, 1_000_000).build().unwrap().connect().await.unwrap();
         let tasks = [1, 2].map(|task| tokio::spawn(send(socket.sender(), task)));
         let alone = tokio::spawn(alone(socket.sender()));

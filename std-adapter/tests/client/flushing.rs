@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use eio_core::DisconnectReason;
-use eio_tokio::{ClientSocket, Message, Server, Socket, Transport};
-use tokio::sync::{Notify, mpsc};
+use eio_tokio::{ClientSocket, Message, Server, Transport};
+use tokio::sync::Notify;
 
-use crate::support::{Notes, Way, echo, noting, open_packet, serve};
+use crate::support::{Notes, Way, collecting, echo, noting, open_packet, serve};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -65,16 +65,7 @@ async fn connect(way: Way, address: SocketAddr) -> ClientSocket {
 #[tokio::test(start_paused = true)]
 async fn what_was_flushed_arrives_over_every_transport() {
     for way in Way::ALL {
-        let (received, mut messages) = mpsc::unbounded_channel();
-        let collect = move |mut socket: Socket| {
-            let received = received.clone();
-            async move {
-                while let Ok(message) = socket.recv().await {
-                    let _ = received.send(message);
-                }
-            }
-        };
-        let (_server, address) = serve(Server::builder(collect)).await;
+        let (_server, address, mut messages) = collecting().await;
         let socket = connect(way, address).await;
         assert_eq!(socket.flush().await, Ok(()));
         for number in 0..200 {
@@ -220,7 +211,7 @@ async fn a_flush_over_tls_waits_for_the_records_too() {
 
 #[cfg(feature = "stream")]
 mod streams {
-    use eio_tokio::SinkError;
+    use eio_tokio::{SinkError, Socket};
     use futures_util::{SinkExt as _, StreamExt as _, stream};
 
     use super::*;

@@ -4,7 +4,9 @@ use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use eio_tokio::{Client, ClientBuilder, ClientEvent, ConnectError, Listener, Server, ServerBuilder, Socket};
+use eio_tokio::{
+    Client, ClientBuilder, ClientEvent, ConnectError, Listener, Message, Server, ServerBuilder, Socket,
+};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -35,6 +37,21 @@ pub(crate) async fn serve_over<L: Listener + 'static>(
     let (handle, listener) = (server.clone(), over(listener));
     tokio::spawn(async move { handle.serve(listener).await });
     (server, address)
+}
+
+/// Runs a server that hands all messages to the test, and returns where.
+pub(crate) async fn collecting() -> (Server, SocketAddr, mpsc::UnboundedReceiver<Message>) {
+    let (received, messages) = mpsc::unbounded_channel();
+    let collect = move |mut socket: Socket| {
+        let received = received.clone();
+        async move {
+            while let Ok(message) = socket.recv().await {
+                let _ = received.send(message);
+            }
+        }
+    };
+    let (server, address) = serve(Server::builder(collect)).await;
+    (server, address, messages)
 }
 
 /// The ways to carry a session.

@@ -8,7 +8,9 @@ use eio_tokio::{
 };
 use tokio::task::JoinHandle;
 
-use crate::support::{Harness, Reason, Received, WebSocket, give_way, handing_out, listen, ms, settle};
+use crate::support::{
+    Harness, NARROW, Reason, Received, give_way, handing_out, kilobyte, listen, ms, settle,
+};
 
 const FORGED: &str = "a\u{1e}b";
 
@@ -60,22 +62,10 @@ fn crowd(socket: &Socket) -> Vec<JoinHandle<()>> {
     batches.into_iter().chain([alone]).collect()
 }
 
-/// A session on a WebSocket whose pipe takes less than a kilobyte.
-async fn narrow(harness: &Harness) -> WebSocket {
-    let mut websocket = harness.connect_with_room(900).upgrade(4, None).await;
-    assert!(websocket.text().await.starts_with('0'));
-    websocket
-}
-
-fn kilobyte(letter: &str) -> String {
-    letter.repeat(1_000)
-}
-
 #[tokio::test(start_paused = true)]
 async fn batches_of_several_tasks_do_not_interleave_on_a_websocket() {
     let (harness, mut sockets) = handing_out(|builder| builder.outbox(3, 1_000_000));
-    let mut websocket = harness.connect_with_room(160).upgrade(4, None).await;
-    assert!(websocket.text().await.starts_with('0'));
+    let mut websocket = harness.websocket_with_room(160).await;
     let socket = sockets.recv().await.unwrap();
     let tasks = crowd(&socket);
     let mut received = Vec::new();
@@ -180,7 +170,7 @@ async fn a_batch_takes_room_as_one_message_does_and_comes_back_whole_when_there_
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_larger_than_the_outbox_passes() {
     let (harness, mut sockets) = handing_out(|builder| builder.outbox(2, 10));
-    let mut websocket = narrow(&harness).await;
+    let mut websocket = harness.websocket_with_room(NARROW).await;
     let socket = sockets.recv().await.unwrap();
     for name in ["a", "b"] {
         let long = move |place| Message::text(format!("{name}{place}{}", " ".repeat(100)));
@@ -251,7 +241,7 @@ async fn a_message_that_polling_cannot_carry_refuses_its_whole_batch() {
 #[tokio::test(start_paused = true)]
 async fn a_session_that_closes_or_has_ended_gives_the_whole_batch_back() {
     let (mut harness, mut sockets) = handing_out(|builder| builder.outbox(1, 1_000_000));
-    let mut websocket = narrow(&harness).await;
+    let mut websocket = harness.websocket_with_room(NARROW).await;
     let socket = sockets.recv().await.unwrap();
     socket.try_send(kilobyte("a")).unwrap();
     let sender = socket.sender();
@@ -301,7 +291,7 @@ async fn a_volatile_batch_is_sent_while_the_transport_takes_it_and_otherwise_not
     received.extend(polling.poll().await);
     assert_eq!(received, packets("polled", 3));
 
-    let mut websocket = narrow(&harness).await;
+    let mut websocket = harness.websocket_with_room(NARROW).await;
     let socket = sockets.recv().await.unwrap();
     assert!(socket.send_batch_volatile([kilobyte("a"), kilobyte("b")]));
     settle().await;
@@ -317,7 +307,7 @@ async fn a_volatile_batch_is_sent_while_the_transport_takes_it_and_otherwise_not
 #[tokio::test(start_paused = true)]
 async fn a_flush_waits_for_the_last_message_of_a_batch() {
     let (harness, mut sockets) = handing_out(|builder| builder);
-    let mut websocket = narrow(&harness).await;
+    let mut websocket = harness.websocket_with_room(NARROW).await;
     let socket = sockets.recv().await.unwrap();
     socket.try_send_batch(["a", "b", "c"].map(kilobyte)).unwrap();
     let sender = socket.sender();
@@ -334,7 +324,7 @@ async fn a_flush_waits_for_the_last_message_of_a_batch() {
 #[tokio::test(start_paused = true)]
 async fn what_was_not_written_of_a_batch_is_unsent() {
     let (mut harness, mut sockets) = handing_out(|builder| builder);
-    let mut websocket = narrow(&harness).await;
+    let mut websocket = harness.websocket_with_room(NARROW).await;
     let mut socket = sockets.recv().await.unwrap();
     let long = || ["a", "b", "c"].map(|letter| letter.repeat(5_000));
     socket.try_send_batch(long()).unwrap();

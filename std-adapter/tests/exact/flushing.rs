@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::JoinHandle;
 
 use crate::cancellation::cuts;
-use crate::support::{Harness, Reason, Received, WebSocket, handing_out, ms, noting, settle};
+use crate::support::{Harness, NARROW, Reason, Received, handing_out, kilobyte, ms, noting, settle};
 use crate::wakers::Counted;
 
 /// Flushes in a task, which has begun.
@@ -22,21 +22,10 @@ async fn flushing(sender: Sender) -> JoinHandle<Result<(), Disconnect>> {
     flush
 }
 
-/// A session on a WebSocket whose pipe takes less than a kilobyte.
-async fn narrow(harness: &Harness) -> WebSocket {
-    let mut websocket = harness.connect_with_room(900).upgrade(4, None).await;
-    assert!(websocket.text().await.starts_with('0'));
-    websocket
-}
-
-fn kilobyte(letter: &str) -> String {
-    letter.repeat(1_000)
-}
-
 #[tokio::test(start_paused = true)]
 async fn on_a_websocket_a_flush_waits_until_the_connection_has_taken_every_message() {
     let (harness, mut sockets) = handing_out(|builder| builder);
-    let mut websocket = narrow(&harness).await;
+    let mut websocket = harness.websocket_with_room(NARROW).await;
     let socket = sockets.recv().await.unwrap();
     for letter in ["a", "b", "c"] {
         socket.try_send(kilobyte(letter)).unwrap();
@@ -54,7 +43,7 @@ async fn on_a_websocket_a_flush_waits_until_the_connection_has_taken_every_messa
 #[tokio::test(start_paused = true)]
 async fn messages_that_are_sent_later_do_not_prolong_a_flush() {
     let (harness, mut sockets) = handing_out(|builder| builder);
-    let mut websocket = narrow(&harness).await;
+    let mut websocket = harness.websocket_with_room(NARROW).await;
     let socket = sockets.recv().await.unwrap();
     // More than the session writes at once.
     let large = "a".repeat(20_000);
@@ -111,7 +100,7 @@ async fn the_application_flushes_in_the_sessions_own_task() {
         socket.closed().await;
     });
     let harness = Harness::new(builder);
-    let mut websocket = narrow(&harness).await;
+    let mut websocket = harness.websocket_with_room(NARROW).await;
     for number in 0..3 {
         settle().await;
         assert_eq!(journal.read().len(), number);
@@ -154,7 +143,7 @@ async fn a_client_that_never_polls_keeps_a_flush_waiting_until_the_session_ends(
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_keeps_a_flush_waiting_until_the_session_ends() {
     let (mut harness, mut sockets) = handing_out(|builder| builder);
-    let _websocket = narrow(&harness).await;
+    let _websocket = harness.websocket_with_room(NARROW).await;
     let mut socket = sockets.recv().await.unwrap();
     socket.try_send(kilobyte("a")).unwrap();
     let flush = flushing(socket.sender()).await;
@@ -261,7 +250,7 @@ async fn the_initial_packet_does_not_stand_in_for_a_message_that_was_sent_before
 async fn a_dropped_flush_loses_nothing_and_the_next_one_waits_again() {
     for cut in cuts().filter(|cut| cut.polls > 0) {
         let (harness, mut sockets) = handing_out(|builder| builder);
-        let mut websocket = narrow(&harness).await;
+        let mut websocket = harness.websocket_with_room(NARROW).await;
         let socket = sockets.recv().await.unwrap();
         let sending = tokio::spawn(async move {
             for number in 0..10 {

@@ -48,8 +48,7 @@ fn fragment(first: u8, payload: &[u8]) -> Vec<u8> {
 /// the next comes. All of them return as they were.
 async fn echoes(piece: usize, sizes: impl Iterator<Item = usize> + Clone) {
     let harness = Harness::patient(Server::builder(echo).outbox(64, 50_000_000));
-    let mut websocket = harness.connect_with_room(8_000_000).upgrade(4, None).await;
-    assert!(websocket.text().await.starts_with('0'));
+    let mut websocket = harness.websocket_with_room(8_000_000).await;
     let mut wire = Vec::new();
     for size in sizes.clone() {
         wire.extend(WebSocket::frame(OpCode::Text, format!("4{}", text(size)).as_bytes()));
@@ -97,8 +96,7 @@ async fn a_large_message_may_be_cut_anywhere_in_its_header_and_at_its_end() {
 #[tokio::test(start_paused = true)]
 async fn fragments_of_a_large_message_may_have_any_length_and_pings_between_them() {
     let harness = Harness::patient(Server::builder(echo));
-    let mut websocket = harness.connect_with_room(2_000_000).upgrade(4, None).await;
-    assert!(websocket.text().await.starts_with('0'));
+    let mut websocket = harness.websocket_with_room(2_000_000).await;
     let message = format!("4{}", text(200_000));
     // The second time, large messages are expected.
     for _ in 0..2 {
@@ -127,8 +125,7 @@ async fn text_that_is_not_utf_8_ends_the_session_before_its_message_is_complete(
     let broken = WebSocket::frame(OpCode::Text, &[b"4", &broken[..]].concat());
     for before in [&b""[..], &whole] {
         let mut harness = Harness::patient(Server::builder(echo));
-        let mut websocket = harness.connect_with_room(1_000_000).upgrade(4, None).await;
-        assert!(websocket.text().await.starts_with('0'));
+        let mut websocket = harness.websocket_with_room(1_000_000).await;
         websocket.connection.write(before).await;
         settle().await;
         websocket.connection.write(&broken[..50_000]).await;
@@ -173,8 +170,7 @@ async fn a_large_message_that_is_too_long_ends_the_session_before_any_of_it_come
 async fn pieces_of_a_large_message_are_a_sign_of_life_where_any_packet_is() {
     let builder = Server::builder(echo).liveness(eio_core::Liveness::AnyPacket);
     let mut harness = Harness::new(builder);
-    let mut websocket = harness.connect_with_room(1_000_000).upgrade(4, None).await;
-    assert!(websocket.text().await.starts_with('0'));
+    let mut websocket = harness.websocket_with_room(1_000_000).await;
     let frame = WebSocket::frame(OpCode::Binary, &bytes(200_000));
     // The second message is expected to be large.
     websocket.connection.write(&frame).await;
@@ -197,8 +193,7 @@ async fn a_message_outlives_its_session_and_others_that_were_read_with_it() {
             }
         }
     }));
-    let mut websocket = harness.connect_with_room(1_000_000).upgrade(4, None).await;
-    assert!(websocket.text().await.starts_with('0'));
+    let mut websocket = harness.websocket_with_room(1_000_000).await;
     for size in [50_000, 10, 50_001, 11] {
         websocket.connection.write(&WebSocket::frame(OpCode::Binary, &bytes(size))).await;
     }

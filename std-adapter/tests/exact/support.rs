@@ -1,5 +1,6 @@
 //! A server on pipes, and a client that sends exactly what a test tells it to.
 
+mod room;
 mod traced;
 mod turns;
 mod websocket;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 
 pub(crate) use eio_core::DisconnectReason as Reason;
 
+pub(crate) use self::room::{NARROW, kilobyte};
 pub(crate) use self::traced::traced;
 pub(crate) use self::turns::give_way;
 pub(crate) use self::websocket::{Received, WebSocket};
