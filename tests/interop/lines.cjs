@@ -19,12 +19,12 @@ exports.sendBurst = (socket, { prefix, count, each = 10, pause = 0 }) => {
   round();
 };
 
-// Runs the command that each line names, and ends the process with the lines.
-exports.obey = (commands) => {
+// Runs the command that each line names, and ends the process with the lines. A reviver makes of JSON what it stands for.
+exports.obey = (commands, reviver) => {
   require("readline")
     .createInterface({ input: process.stdin })
     .on("line", (line) => {
-      const { command, ...rest } = JSON.parse(line);
+      const { command, ...rest } = JSON.parse(line, reviver);
       commands[command](rest);
     })
     .on("close", () => process.exit(0));

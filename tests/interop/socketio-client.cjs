@@ -8,11 +8,11 @@
 
 const io = require(process.argv[2]);
 const isOld = process.argv[2].endsWith("-2");
-const { say, fromLine } = require("./socketio-lines.cjs");
+const { say, obey, flood, Numbers } = require("./socketio-lines.cjs");
 const sockets = new Map();
 
 const watch = (id, socket) => {
-  const numbers = { count: 0, wrong: 0, transports: [] };
+  const numbers = new Numbers();
   const state = { socket, numbers };
   sockets.set(id, state);
   const transport = () => socket.io.engine?.transport?.name;
@@ -20,11 +20,7 @@ const watch = (id, socket) => {
 
   const hear = (name, args) => {
     const answer = typeof args.at(-1) === "function" ? args.pop() : undefined;
-    if (name === "numbered") {
-      if (args[0] !== numbers.count++) numbers.wrong++;
-      if (!numbers.transports.includes(transport())) numbers.transports.push(transport());
-      return;
-    }
+    if (name === "numbered") return numbers.add(args[0], transport());
     tell("event", { name, args, asks: answer !== undefined });
     if (answer === undefined || name === "silent") return;
     if (name === "late") return void setTimeout(answer, args[0], ...args);
@@ -68,20 +64,7 @@ const commands = {
     if (timeout === undefined) socket.emit(name, ...args, (...answer) => tell({ args: answer }));
     else socket.emit(name, ...args, (error, ...answer) => tell({ error: error?.message, args: answer }));
   },
-  // Numbered events, some in each round of the event loop, each fiftieth with bytes.
-  flood: ({ id, from, to }) => {
-    const { socket } = sockets.get(id);
-    let next = from;
-    const round = () => {
-      for (let i = 0; i < 100 && next < to; i++, next++) {
-        if (next % 50 === 0) socket.emit("numbered", next, Buffer.from([next % 256]));
-        else socket.emit("numbered", next);
-      }
-      if (next < to) setImmediate(round);
-      else say({ id, event: "flooded" });
-    };
-    round();
-  },
+  flood: (numbers) => flood(sockets.get(numbers.id).socket, numbers),
   tell_numbers: ({ id }) => say({ id, event: "numbers", ...sockets.get(id).numbers }),
   leave: ({ id }) => sockets.get(id).socket.disconnect(),
   connect: ({ id }) => sockets.get(id).socket.connect(),
@@ -104,10 +87,4 @@ const commands = {
   raw: ({ id, text }) => sockets.get(id).socket.io.engine.write(text),
 };
 
-require("readline")
-  .createInterface({ input: process.stdin })
-  .on("line", (line) => {
-    const { command, ...rest } = JSON.parse(line, fromLine);
-    commands[command](rest);
-  })
-  .on("close", () => process.exit(0));
+obey(commands);

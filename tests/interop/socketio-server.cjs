@@ -9,23 +9,19 @@
 const library = require(process.argv[2]);
 const isOld = process.argv[2].endsWith("-2");
 const Server = isOld ? library : library.Server;
-const { say, fromLine } = require("./socketio-lines.cjs");
+const { say, obey, flood, Numbers } = require("./socketio-lines.cjs");
 const servers = new Map();
 
 const welcome = (id, server) => (socket) => {
   const namespace = socket.nsp.name;
-  const numbers = { count: 0, wrong: 0, transports: [] };
+  const numbers = new Numbers();
   server.sockets.set(namespace, { socket, numbers });
   const transport = () => socket.conn.transport.name;
   const tell = (event, more) => say({ id, event, transport: transport(), namespace, ...more });
 
   const hear = (name, args) => {
     const answer = typeof args.at(-1) === "function" ? args.pop() : undefined;
-    if (name === "numbered") {
-      if (args[0] !== numbers.count++) numbers.wrong++;
-      if (!numbers.transports.includes(transport())) numbers.transports.push(transport());
-      return;
-    }
+    if (name === "numbered") return numbers.add(args[0], transport());
     if (name === "back") return void (answer ? answer(...args) : socket.emit(name, ...args));
     tell("event", { name, args, asks: answer !== undefined });
     if (answer === undefined || name === "silent") return;
@@ -81,20 +77,7 @@ const commands = {
   },
   // To a room of which the client may be away.
   broadcast: ({ id, name, args }) => servers.get(id).io.to("room").emit(name, ...args),
-  // Numbered events, some in each round of the event loop, each fiftieth with bytes.
-  flood: ({ id, namespace, from, to }) => {
-    const { socket } = of({ id, namespace });
-    let next = from;
-    const round = () => {
-      for (let i = 0; i < 100 && next < to; i++, next++) {
-        if (next % 50 === 0) socket.emit("numbered", next, Buffer.from([next % 256]));
-        else socket.emit("numbered", next);
-      }
-      if (next < to) setImmediate(round);
-      else say({ id, event: "flooded" });
-    };
-    round();
-  },
+  flood: (numbers) => flood(of(numbers).socket, numbers),
   tell_numbers: ({ id, namespace }) => say({ id, event: "numbers", ...of({ id, namespace }).numbers }),
   disconnect: ({ id, namespace, close }) => of({ id, namespace }).socket.disconnect(close),
   // Ends the session and says nothing of namespaces.
@@ -114,10 +97,4 @@ const commands = {
   },
 };
 
-require("readline")
-  .createInterface({ input: process.stdin })
-  .on("line", (line) => {
-    const { command, ...rest } = JSON.parse(line, fromLine);
-    commands[command](rest);
-  })
-  .on("close", () => process.exit(0));
+obey(commands);
