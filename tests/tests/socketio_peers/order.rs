@@ -13,17 +13,21 @@ use crate::peer::{Library, Peer};
 use crate::server::{Numbers, TestServer};
 
 pub(crate) fn cases(peer: Peer, cases: &mut Vec<Case>) {
-    let sentence = match peer.mode {
+    cases.push(peer.case(promise(peer.mode).1, order));
+}
+
+/// How many events travel each way, and the sentence that says so.
+pub(crate) fn promise(mode: Mode) -> (u64, &'static str) {
+    match mode {
         Mode::Upgrade => {
-            "ten thousand events each way keep their order, and the upgrade is in the midst of them"
+            (10_000, "ten thousand events each way keep their order, and the upgrade is in the midst of them")
         }
-        _ => "two thousand events each way keep their order",
-    };
-    cases.push(peer.case(sentence, order));
+        Mode::Polling | Mode::WebSocket => (2_000, "two thousand events each way keep their order"),
+    }
 }
 
 async fn order(peer: Peer, log: Log) {
-    let count: u64 = if peer.mode == Mode::Upgrade { 10_000 } else { 2_000 };
+    let (count, _) = promise(peer.mode);
     let (quarter, rest) = (count / 4, count / 4 * 3);
     // python-socketio upgrades before it reads or sends anything.
     let upgrades_midway = peer.mode == Mode::Upgrade && peer.library != Library::Python;

@@ -7,19 +7,14 @@ use serde_json::json;
 use super::ours::Ours;
 use super::stock::{Peer, StockServer};
 use crate::cable::Cable;
+use crate::order::promise;
 
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
-    let sentence = match peer.mode {
-        Mode::Upgrade => {
-            "ten thousand events each way keep their order, and the upgrade is in the midst of them"
-        }
-        _ => "two thousand events each way keep their order",
-    };
-    cases.push(peer.case(sentence, order));
+    cases.push(peer.case(promise(peer.mode).1, order));
 }
 
 async fn order(peer: Peer, log: Log) {
-    let count: u64 = if peer.mode == Mode::Upgrade { 10_000 } else { 2_000 };
+    let (count, _) = promise(peer.mode);
     let (quarter, rest) = (count / 4, count / 4 * 3);
     let mut server = StockServer::start(peer, &log).await;
     let cable = Cable::start_without_websockets(([127, 0, 0, 1], server.port).into()).await;
