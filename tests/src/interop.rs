@@ -21,6 +21,7 @@ mod test_server;
 
 pub use browser::Browser;
 pub use child::{Child, interop_folder};
+pub use events::{Event, Events};
 pub use log::Log;
 pub use messages::{from_json, to_json};
 pub use network::Network;

@@ -8,11 +8,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::soon;
 
 /// One line of JSON.
-pub(super) type Event = Map<String, Value>;
+pub type Event = Map<String, Value>;
 
 /// The events of one session. Each kind is waited for by itself; within a kind the order is that of their coming.
 #[derive(Debug)]
-pub(super) struct Events {
+pub struct Events {
     who: &'static str,
     coming: UnboundedReceiver<Event>,
     /// Those that came while others were waited for.
@@ -20,34 +20,39 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn new(who: &'static str, coming: UnboundedReceiver<Event>) -> Self {
+    /// The events that come from `who`.
+    #[must_use]
+    pub fn new(who: &'static str, coming: UnboundedReceiver<Event>) -> Self {
         Self { who, coming, waiting: VecDeque::new() }
     }
 
     /// The next event of this kind; others stay for those who ask for them.
-    pub(super) async fn next(&mut self, kind: &str) -> Event {
+    ///
+    /// # Panics
+    /// When it does not come, or the session closes before.
+    pub async fn next(&mut self, kind: &str) -> Event {
         if let Some(at) = self.waiting.iter().position(|event| is(event, kind)) {
             return self.waiting.remove(at).unwrap_or_default();
         }
         let who = self.who;
-        soon(&format!("{who}'s `{kind}`"), async {
+        soon(&format!("the {who}'s `{kind}`"), async {
             loop {
                 let Some(event) = self.coming.recv().await else {
-                    panic!("{who}'s process ended before its `{kind}`");
+                    panic!("the {who}'s process ended before its `{kind}`");
                 };
                 if is(&event, kind) {
                     return event;
                 }
                 let is_end = is(&event, "close");
                 self.waiting.push_back(event);
-                assert!(!is_end, "{who}'s session closed before its `{kind}`: {:?}", self.waiting.back());
+                assert!(!is_end, "the {who}'s session closed before its `{kind}`: {:?}", self.waiting.back());
             }
         })
         .await
     }
 
     /// Whether there is such an event that no test has asked for yet.
-    pub(super) fn has(&mut self, kind: &str) -> bool {
+    pub fn has(&mut self, kind: &str) -> bool {
         while let Ok(event) = self.coming.try_recv() {
             self.waiting.push_back(event);
         }

@@ -50,7 +50,7 @@ impl RawClients {
         let mut command = Command::new("node");
         command.arg("raw.cjs");
         let (child, events) = Child::start(command, "client", log);
-        Self { child, routes: Routes::start("the client", events) }
+        Self { child, routes: Routes::start("client", events) }
     }
 
     /// Sends a request, now; the future is its answer. Requests overlap if the next one is made before it is awaited.

@@ -110,7 +110,7 @@ impl StockClients {
     #[must_use]
     pub fn start(kind: StockKind, log: &Log) -> Self {
         let (child, events) = Child::start(kind.command(), "client", log);
-        Self { child, routes: Routes::start("the client", events) }
+        Self { child, routes: Routes::start("client", events) }
     }
 
     /// Opens a session.

@@ -82,7 +82,7 @@ impl StockServer {
             while let Some(event) = events.recv().await {
                 let inbox: &UnboundedSender<_> = inboxes.entry(text(&event, "id")).or_insert_with_key(|id| {
                     let (inbox, events) = mpsc::unbounded_channel();
-                    let events = Events::new("the server", events);
+                    let events = Events::new("server", events);
                     // A test that looks at no session of the server's has dropped the receiver.
                     let _ = open.send(StockSession::new(id.as_str(), commands.clone(), events));
                     inbox

@@ -7,7 +7,7 @@ use eio_tests::interop::{Case, Log, Mode, soon};
 use serde_json::json;
 
 use crate::cable::Cable;
-use crate::client::{Client, Process};
+use crate::client::{Client, start_process};
 use crate::peer::{Library, Peer};
 use crate::server::TestServer;
 
@@ -145,7 +145,7 @@ fn bring_about(
 /// The kernel closes its connections.
 async fn killed(peer: Peer, log: Log) {
     let server = TestServer::start(&log).await;
-    let mut process = Process::start(peer.library);
+    let mut process = start_process(peer.library);
     let mut client = Client::open_in(&process, peer, &server.url(), "/", json!({}), &log);
     client.joined().await;
     client.settled().await;

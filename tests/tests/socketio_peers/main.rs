@@ -13,6 +13,7 @@ mod namespaces;
 mod order;
 mod payloads;
 mod peer;
+mod process;
 mod reconnects;
 mod rooms;
 mod samples;

@@ -6,7 +6,6 @@ mod namespaces;
 mod order;
 mod ours;
 mod payloads;
-mod process;
 mod reconnects;
 mod stock;
 

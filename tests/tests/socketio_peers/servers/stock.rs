@@ -12,13 +12,15 @@
 //! and how many of them in `wrong` places. Events are answered with their arguments; `back` comes back, `silent` is not
 //! answered, `sum` is answered with a sum, `late` after as many milliseconds as its argument, and `twice` twice.
 
+use core::ops::{Deref, DerefMut};
+
 use eio_tests::interop::{Case, Log, Mode};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use super::process::{Line, Process, Told};
 use crate::lines::canonical;
+use crate::process::{Line, Process};
 
 /// A library, and how it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +99,7 @@ impl StockServer {
         let start = || async {
             let mut command = Command::new("node");
             command.args(["socketio-server.cjs", package]);
-            Process::start(command)
+            Process::start(command, "server")
         };
         let mut line = PROCESSES[place].get_or_init(start).await.line(log);
         // Some cases keep it waiting.
@@ -110,18 +112,6 @@ impl StockServer {
 
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
-    }
-
-    pub(super) fn command(&self, command: &str, what: Value) {
-        self.line.command(command, what);
-    }
-
-    pub(super) async fn hears(&mut self, kind: &str) -> Told {
-        self.line.hears(kind).await
-    }
-
-    pub(super) fn has_told(&mut self, kind: &str) -> bool {
-        self.line.has_told(kind)
     }
 
     /// Sends an event on `/`.
@@ -152,5 +142,19 @@ impl StockServer {
     /// The reason of the next socket that ends.
     pub(super) async fn left(&mut self) -> String {
         self.hears("leave").await["reason"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Deref for StockServer {
+    type Target = Line;
+
+    fn deref(&self) -> &Line {
+        &self.line
+    }
+}
+
+impl DerefMut for StockServer {
+    fn deref_mut(&mut self) -> &mut Line {
+        &mut self.line
     }
 }
