@@ -92,6 +92,15 @@ impl History {
         }
     }
 
+    /// Returns where the namespace goes. Clients in JavaScript have it in the place of the URL's path.
+    pub(crate) fn namespace_hint(&self) -> &'static str {
+        if self.socketio {
+            "The URL has the path, and --socketio=/chat joins the namespace /chat."
+        } else {
+            ""
+        }
+    }
+
     /// Returns whether a session has opened.
     pub(crate) fn has_opened(&self) -> bool {
         self.opened_at.is_some()

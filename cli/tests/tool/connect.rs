@@ -156,6 +156,7 @@ fn the_reasons_why_no_session_opens_have_different_exit_codes() {
         last.contains("If the server speaks Engine.IO without Socket.IO, leave out --socketio."),
         "{last}"
     );
+    assert!(last.contains("--socketio=/chat joins the namespace /chat."), "{last}");
 
     let (_server, socketio) = serve(&["--path", "/socket.io/"]);
     let mut client = Eio::start(&["connect", &socketio]);

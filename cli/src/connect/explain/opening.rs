@@ -72,7 +72,8 @@ pub(super) fn explanation(error: &ConnectError, history: &History) -> String {
         NO_HANDSHAKE | CLOSED_WITHOUT_ANSWER | NO_SESSIONS => history.other_kind(),
         _ => "",
     };
-    format!("{error}. {hint} {other_kind}").trim_end().to_owned()
+    let namespace = if hint == NO_SESSIONS { history.namespace_hint() } else { "" };
+    format!("{error}. {hint} {other_kind} {namespace}").trim_end().to_owned()
 }
 
 /// Returns a hint if the session was to open on a WebSocket, and got the answer to an ordinary request.
