@@ -26,13 +26,17 @@ pub(super) enum Item {
     },
     Disconnected(Disconnect),
     ConnectError(JoinError),
-    Error(Refused),
+    Error {
+        refused: Refused,
+        bytes: usize,
+    },
 }
 
 impl Item {
     fn byte_len(&self) -> usize {
         match self {
             Self::Event { name, args, .. } => name.len() + args.byte_len(),
+            Self::Error { bytes, .. } => *bytes,
             _ => 0,
         }
     }

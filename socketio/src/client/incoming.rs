@@ -55,7 +55,7 @@ impl Incoming {
             Item::Connected { recovered } => Self::Connected { recovered },
             Item::Disconnected(disconnect) => Self::Disconnected(disconnect),
             Item::ConnectError(error) => Self::ConnectError(error),
-            Item::Error(refused) => Self::Error(refused),
+            Item::Error { refused, .. } => Self::Error(refused),
         }
     }
 }

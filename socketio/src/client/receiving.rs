@@ -71,7 +71,7 @@ impl Shared {
         match phase {
             _ if was_leaving => self.start(state, name),
             Some(Phase::Connected) if self.settings.is_old => {
-                self.tell(state, name, Some(Item::Error(refused)));
+                self.tell(state, name, Some(Item::Error { refused, bytes: args.byte_len() }));
             }
             Some(Phase::Connected | Phase::Connecting { .. }) => {
                 self.refuse(state, name, JoinError::Refused(refused));

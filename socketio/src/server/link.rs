@@ -13,7 +13,7 @@ use crate::packet::{Body, Packet};
 use crate::parser::Encoded;
 use crate::server::refusal::Refusal;
 use crate::server::shared::{Shared, WhenFull};
-use crate::targets;
+use crate::targets::{self, shown};
 
 /// The connection of some sockets.
 pub(crate) struct Link {
@@ -126,6 +126,13 @@ impl Link {
 
     /// Tells the client that it may not join a namespace.
     pub(crate) fn refuse(&self, namespace: ByteString, refusal: &Refusal) {
+        tracing::debug!(
+            target: targets::CONNECTION,
+            sid = %self.sender.id().short(),
+            namespace = ?shown(&namespace),
+            message = ?shown(refusal.message()),
+            "a client may not join a namespace"
+        );
         let data = if self.is_old() { refusal.old_packet_data() } else { refusal.packet_data() };
         // A refusal's data was read from JSON, so it can be written.
         let Ok(data) = data else { return };

@@ -1,13 +1,12 @@
 //! The handlers of one connection that have started and not ended.
 
-use core::any::Any;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytestring::ByteString;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
+use crate::server::guard::guarded;
 use crate::server::handler::{HandlerFuture, Replied, Verdict};
 use crate::server::socket::Socket;
 use crate::targets;
@@ -33,8 +32,8 @@ pub(crate) enum Task {
 /// A handler and what comes after it.
 pub(crate) struct Handling {
     socket: Socket,
-    task: Option<Task>,
-    future: Work,
+    /// `None` once the handler has ended.
+    work: Option<(Task, Work)>,
 }
 
 /// The future of a handler.
@@ -73,14 +72,15 @@ impl Running {
         &mut self,
         socket: Socket,
         task: Task,
-        future: Work,
+        work: Work,
         cx: &mut Context<'_>,
     ) -> Option<Done> {
-        let mut handling = Handling { socket, task: Some(task), future };
+        let bytes = task.bytes();
+        let mut handling = Handling { socket, work: Some((task, work)) };
         if let Poll::Ready(done) = Pin::new(&mut handling).poll(cx) {
             return Some(done);
         }
-        self.bytes += handling.bytes();
+        self.bytes += bytes;
         self.waiting.get_or_insert_default().push(handling);
         None
     }
@@ -88,7 +88,7 @@ impl Running {
     /// Drops the handlers that wait. Returns the sockets whose `on_disconnecting` was among them.
     pub(crate) fn cut_off(&mut self) -> Vec<Socket> {
         let Some(waiting) = self.waiting.take() else { return Vec::new() };
-        let is_leaving = |handling: &&Handling| matches!(handling.task, Some(Task::Disconnecting));
+        let is_leaving = |handling: &&Handling| matches!(handling.work, Some((Task::Disconnecting, _)));
         waiting.iter().filter(is_leaving).map(|handling| handling.socket.clone()).collect()
     }
 
@@ -100,7 +100,7 @@ impl Running {
                 if waiting.is_empty() {
                     self.waiting = None;
                 }
-                self.bytes = self.bytes.saturating_sub(bytes(&done.task));
+                self.bytes = self.bytes.saturating_sub(done.task.bytes());
                 Poll::Ready(done)
             }
             _ => Poll::Pending,
@@ -108,23 +108,22 @@ impl Running {
     }
 }
 
-impl Handling {
-    /// Drops what the handler holds, under guard: that code is the application's, too.
-    fn let_go(&mut self) -> Result<(), String> {
-        let nothing = Work::Replies(Box::pin(core::future::pending()));
-        let future = core::mem::replace(&mut self.future, nothing);
-        guarded(|| drop(future))
-    }
-
+impl Task {
+    /// Returns how many bytes of events the handler holds.
     fn bytes(&self) -> usize {
-        self.task.as_ref().map_or(0, bytes)
+        match self {
+            Self::Event { bytes, .. } => *bytes,
+            _ => 0,
+        }
     }
 }
 
-fn bytes(task: &Task) -> usize {
-    match task {
-        Task::Event { bytes, .. } => *bytes,
-        _ => 0,
+impl Work {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        match self {
+            Self::Decides(future) => future.as_mut().poll(cx).map(Outcome::Verdict),
+            Self::Replies(future) => future.as_mut().poll(cx).map(Outcome::Replied),
+        }
     }
 }
 
@@ -132,44 +131,27 @@ impl Future for Handling {
     type Output = Done;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
-        let polled = guarded(|| match &mut self.future {
-            Work::Decides(future) => future.as_mut().poll(cx).map(Outcome::Verdict),
-            Work::Replies(future) => future.as_mut().poll(cx).map(Outcome::Replied),
-        });
-        let outcome = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
+        let Some((task, mut work)) = self.work.take() else { return Poll::Pending };
+        let outcome = match guarded(|| work.poll(cx)) {
+            Ok(Poll::Pending) => {
+                self.work = Some((task, work));
+                return Poll::Pending;
+            }
             Ok(Poll::Ready(outcome)) => outcome,
             Err(message) => Outcome::Panicked(message),
         };
-        let outcome = self.let_go().map_or_else(Outcome::Panicked, |()| outcome);
-        let task = self.task.take().unwrap_or(Task::Disconnect);
+        // What the handler holds is dropped by code of the application, too.
+        let outcome = guarded(|| drop(work)).map_or_else(Outcome::Panicked, |()| outcome);
         Poll::Ready(Done { socket: self.socket.clone(), task, outcome })
     }
 }
 
 impl Drop for Handling {
     fn drop(&mut self) {
-        if let Err(panic) = self.let_go() {
+        if let Some((_, work)) = self.work.take()
+            && let Err(panic) = guarded(|| drop(work))
+        {
             tracing::error!(target: targets::SOCKET, socket = %self.socket.id(), %panic, "a handler that was cut off panicked");
         }
     }
-}
-
-/// Runs code of the application. The error is the message of its panic.
-pub(crate) fn guarded<T>(code: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(message)
-}
-
-/// Returns the message of a panic.
-pub(crate) fn message(payload: Box<dyn Any + Send>) -> String {
-    let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(message), _) => (*message).to_owned(),
-        (None, Some(message)) => message.clone(),
-        (None, None) => "not a text".to_owned(),
-    };
-    // The payload's `Drop` may panic as well.
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        core::mem::forget(payload);
-    }
-    message
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use crate::parser::Parser;
+use crate::server::guard::guarded;
 use crate::server::namespace::Definition;
 use crate::server::recovery::Recovery;
 use crate::server::space::Space;
@@ -107,10 +108,7 @@ impl Shared {
             return None;
         }
         // Code of the application, which may take its time or panic.
-        let accepts = |pattern: &&Pattern| {
-            std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| (pattern.accepts)(name)))
-                .unwrap_or(false)
-        };
+        let accepts = |pattern: &&Pattern| guarded(|| (pattern.accepts)(name)).unwrap_or(false);
         let definition = Arc::clone(&self.patterns.iter().find(accepts)?.definition);
         // The name may be a part of a long message, which the namespace should not keep.
         let name = &ByteString::from(String::from(&**name));

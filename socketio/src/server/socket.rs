@@ -62,10 +62,21 @@ enum Phase {
     },
 }
 
-/// How far a socket was when it ended.
+/// How far a socket is that has not ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     Joining,
     Joined,
+}
+
+impl Phase {
+    fn stage(&self) -> Option<Stage> {
+        match self {
+            Self::Joining => Some(Stage::Joining),
+            Self::Joined => Some(Stage::Joined),
+            Self::Ended { .. } => None,
+        }
+    }
 }
 
 impl Socket {
@@ -288,7 +299,7 @@ impl Socket {
     }
 
     /// Disconnects the client from all of its namespaces, and closes the connection. What was sent before is still
-    /// delivered.
+    /// delivered if the client takes it within a second.
     pub fn close(&self) {
         self.disconnect();
         self.link().ask_to_close();
@@ -299,7 +310,7 @@ impl Socket {
         self.lock().extensions.get_or_insert_default().insert(value)
     }
 
-    /// Returns a clone of the stored value of this type.
+    /// Returns a clone of the stored value of this type. `Clone` runs under the socket's lock, so it must not use the socket.
     #[must_use]
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.lock().extensions.as_ref().and_then(|extensions| extensions.get::<T>().cloned())

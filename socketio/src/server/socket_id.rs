@@ -4,6 +4,8 @@ use core::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::server::random_id::{self, random_id};
+
 /// The identifier of a socket, which other clients may know: to know it does not give access to the socket's session. It
 /// has at least 96 random bits.
 ///
@@ -12,24 +14,10 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(Arc<str>);
 
-/// Random bytes of an identifier: 120 bits.
-const RANDOM: usize = 15;
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 impl SocketId {
-    /// Returns a new identifier of 20 characters.
+    /// Returns a new identifier.
     pub(crate) fn random() -> io::Result<Self> {
-        let mut bytes = [0; RANDOM];
-        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        let mut text = String::with_capacity(RANDOM / 3 * 4);
-        for three in bytes.chunks_exact(3) {
-            let bits = three.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
-            for sextet in [bits >> 18, bits >> 12, bits >> 6, bits] {
-                text.push(char::from(ALPHABET[sextet & 63]));
-            }
-        }
-        Ok(Self(text.into()))
+        Ok(Self(random_id::as_str(&random_id()?).into()))
     }
 
     /// Returns the identifier that a client of Socket.IO 2 expects.
@@ -76,14 +64,6 @@ impl fmt::Debug for SocketId {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_identifier_has_twenty_characters_of_a_url_and_is_not_given_twice() {
-        let [one, other] = [0; 2].map(|_| SocketId::random().unwrap());
-        assert_ne!(one, other);
-        assert_eq!(one.as_str().len(), 20);
-        assert!(one.as_str().bytes().all(|byte| ALPHABET.contains(&byte)), "{one}");
-    }
 
     #[test]
     fn a_client_of_socket_io_2_knows_its_identifier() {

@@ -9,9 +9,10 @@ use crate::server::ack::answer;
 use crate::server::connection::Connection;
 use crate::server::context::{Context as HandlerContext, ExtractError, Input};
 use crate::server::disconnect::{Disconnect, Reason};
+use crate::server::guard::{guarded, message};
 use crate::server::handler::{Erased, HandlerError, Replied};
 use crate::server::refusal::Refusal;
-use crate::server::running::{Done, Outcome, Task, Work, guarded, message};
+use crate::server::running::{Done, Outcome, Task, Work};
 use crate::server::socket::Socket;
 use crate::targets::{self, shown};
 

@@ -13,7 +13,7 @@ use crate::server::disconnect::{Reason, Unexpected};
 use crate::server::recovery::{Recovery, Trail};
 use crate::server::refusal::Refusal;
 use crate::server::running::Task;
-use crate::server::socket::Socket;
+use crate::server::socket::{Socket, Stage};
 use crate::server::socket_id::SocketId;
 use crate::server::space::Kept;
 use crate::targets::{self, shown};
@@ -50,9 +50,9 @@ impl Connection {
 
     fn handle(&mut self, packet: Packet, cx: &mut Context<'_>) {
         let (namespace, auth) = self.address(&packet);
-        let socket =
-            self.sockets.iter().find(|socket| *socket.namespace() == namespace && socket.end().is_none());
-        match (packet.body, socket.cloned()) {
+        let mut present = self.sockets.iter().filter(|socket| *socket.namespace() == namespace);
+        let socket = present.find_map(|socket| Some((socket.clone(), socket.stage()?)));
+        match (packet.body, socket) {
             (Body::Connect(_), Some(_)) => {
                 self.close_because(Reason::UnexpectedPacket(Unexpected::JoinedTwice));
             }
@@ -60,7 +60,7 @@ impl Connection {
             (Body::ConnectError(_), _) => {
                 self.close_because(Reason::UnexpectedPacket(Unexpected::ConnectError));
             }
-            (body, Some(socket)) if socket.is_connected() => self.handle_joined(&socket, body, cx),
+            (body, Some((socket, Stage::Joined))) => self.handle_joined(&socket, body, cx),
             // The packet crossed the server's disconnect on the way.
             (_, None) if self.left.contains(&namespace) => {}
             _ => self.close_because(Reason::UnexpectedPacket(Unexpected::NotJoined)),
@@ -163,7 +163,8 @@ impl Connection {
             pid: String,
             offset: Option<String>,
         }
-        if self.link.server.recovery.is_none() || self.link.is_old() || !socket.is_joining() {
+        if self.link.server.recovery.is_none() || self.link.is_old() || socket.stage() != Some(Stage::Joining)
+        {
             return false;
         }
         let Ok(Before { pid, offset }) = socket.auth().first() else { return false };

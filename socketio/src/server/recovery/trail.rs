@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::server::random_id::{self, random_id};
 use crate::server::recovery::offset::Offset;
 use crate::server::rooms::{Target, surplus};
 
@@ -12,25 +13,15 @@ const MAX_LEFT: usize = 100;
 
 /// The identifier of a session. Only its client knows it: 120 random bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Pid([u8; Self::LEN]);
+pub(super) struct Pid([u8; random_id::LEN]);
 
 impl Pid {
-    const LEN: usize = 20;
-
-    fn random() -> io::Result<Self> {
-        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let mut bytes = [0; Self::LEN];
-        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        // Uses six bits of each random byte, so every character is equally likely.
-        Ok(Self(bytes.map(|byte| ALPHABET[usize::from(byte & 63)])))
-    }
-
     pub(super) fn parse(text: &str) -> Option<Self> {
         text.as_bytes().try_into().ok().map(Self)
     }
 
     fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.0).unwrap_or_default()
+        random_id::as_str(&self.0)
     }
 }
 
@@ -73,7 +64,7 @@ impl Trail {
     /// # Errors
     /// Returns an error if the system has no random bytes.
     pub(super) fn new(id: Arc<str>, began: u64) -> io::Result<Self> {
-        let pid = Pid::random()?;
+        let pid = Pid(random_id()?);
         Ok(Self(Arc::new(Session { pid, id, began, last: AtomicU64::new(0), stays: Mutex::default() })))
     }
 

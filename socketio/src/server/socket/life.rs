@@ -7,9 +7,9 @@ use http::Extensions;
 use crate::acks::Acks;
 use crate::args::RawArgs;
 use crate::server::disconnect::{Disconnect, Reason};
+use crate::server::guard::guarded;
 use crate::server::link::Link;
 use crate::server::recovery::{Offset, Trail};
-use crate::server::running::guarded;
 use crate::server::socket::{Inner, Phase, Socket, Stage};
 use crate::server::space::{Kept, Space};
 use crate::targets;
@@ -23,8 +23,9 @@ impl Socket {
         &self.shared.link
     }
 
-    pub(crate) fn is_joining(&self) -> bool {
-        matches!(self.lock().phase, Phase::Joining)
+    /// Returns how far the socket is, or `None` if it has ended.
+    pub(crate) fn stage(&self) -> Option<Stage> {
+        self.lock().phase.stage()
     }
 
     /// Notes that the middlewares let the socket join. Returns `false` if it has ended meanwhile.
@@ -42,11 +43,7 @@ impl Socket {
     /// was, or `None` if it had ended before.
     pub(crate) fn end_with(&self, reason: Reason, session: Option<eio_tokio::Disconnect>) -> Option<Stage> {
         let mut inner = self.lock();
-        let stage = match inner.phase {
-            Phase::Joining => Stage::Joining,
-            Phase::Joined => Stage::Joined,
-            Phase::Ended { .. } => return None,
-        };
+        let stage = inner.phase.stage()?;
         // A socket that has not joined tells nobody.
         let told = matches!(stage, Stage::Joining);
         let is_recoverable = inner.trail.is_some() && reason.is_recoverable();

@@ -1,0 +1,37 @@
+//! Identifiers that nobody can guess.
+
+use std::io;
+
+/// How many characters an identifier has.
+pub(super) const LEN: usize = 20;
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Returns a new identifier of characters that a URL may have: 120 random bits.
+///
+/// # Errors
+/// Returns an error if the system has no random bytes.
+pub(super) fn random_id() -> io::Result<[u8; LEN]> {
+    let mut bytes = [0; LEN];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    // Six bits of each random byte, so that every character is equally likely.
+    Ok(bytes.map(|byte| ALPHABET[usize::from(byte & 63)]))
+}
+
+/// Returns an identifier as text.
+pub(super) fn as_str(id: &[u8; LEN]) -> &str {
+    core::str::from_utf8(id).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_has_characters_of_a_url_and_is_not_given_twice() {
+        let [one, other] = [0; 2].map(|_| random_id().unwrap());
+        assert_ne!(one, other);
+        assert!(one.iter().all(|byte| ALPHABET.contains(byte)), "{one:?}");
+        assert_eq!(as_str(&one).len(), LEN);
+    }
+}
