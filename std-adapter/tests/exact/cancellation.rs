@@ -91,7 +91,7 @@ async fn send_sends_once_or_not_at_all() {
             match transport {
                 // Less than one of the messages.
                 "websocket" => {
-                    let mut client = harness.websocket_with_room(1_000).await;
+                    let client = harness.websocket_with_room(1_000).await;
                     websocket = Some(client);
                 }
                 _ => polling = Some(harness.polling(4).await),
