@@ -91,17 +91,14 @@
 //!
 //! # How long a dead peer can go unnoticed
 //!
-//! The table assumes the default periods, I = 25 s and T = 20 s, and a caller that wakes up on time. [`detect`]
-//! computes the times for other periods, and has the rest of the table:
+//! A peer is dead when nothing from it arrives any more, and nothing reports its end. With the default periods, it is
+//! noticed 20 to 45 s after its death:
 //!
-//! | session | after its last heartbeat | after its last packet | after its death |
-//! |---|---|---|---|
-//! | EIO4 server, [`Liveness::PongOnly`] | I + T: 45 s | 45 s | 20 to 45 s |
-//! | EIO4 server, [`Liveness::ExtendOnce`] (default) | I + 2T: 65 s | 45 s | 20 to 45 s |
-//! | EIO4 server, [`Liveness::AnyPacket`] | unbounded while packets come | 45 s | 20 to 45 s |
-//! | EIO4 client | 45 s | 45 s | 20 to 45 s |
-//! | EIO3 server | 45 s | 45 s | 20 to 45 s |
-//! | EIO3 client | unbounded while packets come | 45 s | 20 to 45 s |
+#![doc = include_str!("../docs/dead-peer.svg")]
+//!
+//! This holds for every role, revision and [`Liveness`] policy, if the caller wakes up on time. [`detect`] computes the
+//! times for other periods. It also has the times since the last heartbeat and since the last packet, in a table of every
+//! role, revision and policy.
 //!
 //! # Sizes
 //!
