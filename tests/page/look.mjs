@@ -11,6 +11,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { hasContrast, isStill } from "./access.mjs";
+import { explainsItsWords, remembersThePast, showsThePast } from "./past.mjs";
 
 const [url, folder, already = "0", socketio] = process.argv.slice(2);
 const others = Number(already);
@@ -49,10 +51,13 @@ try {
   await opensASession(page);
   await opensWithTheKeyboard(page);
   await opensTen(page);
+  await hasAScale(page);
+  await explainsItsWords(page);
   const silenced = await fallsSilent(page);
   await everyLook(page);
   await isNoticed(page, silenced);
   await closes(page);
+  await showsThePast(page, own(12));
   await shoot(page, "ended");
   await survivesAReload(page);
   assert.equal(await page.getByRole("heading", { name: "Namespaces" }).count(), 0);
@@ -118,6 +123,15 @@ async function opensTen(page) {
   assert.match(await page.locator("#live tbody tr").first().textContent(), new RegExp(`^#${own(12)}`));
 }
 
+/** The bars of heartbeats stand on a scale that ends with the ping timeout, and a longer round trip is a higher bar. */
+async function hasAScale(page) {
+  const strip = row(page, own(1)).locator(".strip");
+  assert.deepEqual(await strip.locator("b").allTextContents(), ["0.1 ms", "10 ms", "4 s"]);
+  const heights = await page.evaluate(() => [0.01, 0.1, 1, 10, 4000, 9000].map(height));
+  assert.deepEqual(heights, [0, 0, 22, 43, 100, 100]);
+  assert.match(await strip.locator(".bars").evaluate((bars) => getComputedStyle(bars).backgroundImage), /^(linear-gradient.*){4}$/);
+}
+
 async function fallsSilent(page) {
   const number = own(9);
   await page.getByRole("button", { name: `Ignore pings: session ${number}` }).click();
@@ -148,6 +162,7 @@ async function survivesAReload(page) {
   await endedRow(page, own(9)).getByText("ping timeout", { exact: true }).waitFor();
   await page.waitForFunction((count) => document.querySelector("#open").textContent === count, String(others));
   await seesTheOthers(page);
+  await remembersThePast(page, own(12));
 }
 
 /** The row of a namespace. */
@@ -182,9 +197,11 @@ async function everyLook(page) {
       await page.setViewportSize({ width, height });
       await page.emulateMedia({ colorScheme });
       await shoot(page, `${size}-${colorScheme}`);
+      await hasContrast(page, colorScheme);
     }
   }
   await page.emulateMedia({ colorScheme: "light" });
+  await isStill(page);
   await fits(page);
 }
 

@@ -1,6 +1,7 @@
 //! The data of the page: open sessions with their recent heartbeats, and how the latest sessions ended. The number of
 //! sessions in it is limited.
 
+mod history;
 mod namespaces;
 
 use core::time::Duration;
@@ -11,6 +12,7 @@ use eio_core::Revision;
 use eio_tokio::{Disconnect, Sender, SessionId};
 use serde_json::{Value, json};
 
+use self::history::History;
 use self::namespaces::{Namespaces, Snapshot};
 use super::event::Name;
 use crate::duration::{millis, precise_millis};
@@ -47,6 +49,7 @@ struct Inner {
     /// How many sessions ended for each reason.
     reasons: BTreeMap<&'static str, u64>,
     namespaces: Namespaces,
+    history: History,
 }
 
 /// An open session.
@@ -106,7 +109,8 @@ impl Dashboard {
     /// Adds a session, and gives it a number.
     pub(crate) fn open(&self, session: &Sender, now: Duration) -> Name {
         let label = self.label(session.id());
-        let mut inner = self.lock();
+        let mut guard = self.lock();
+        let inner = &mut *guard;
         inner.version += 1;
         inner.total += 1;
         let name = Name { number: inner.total, id: session.id(), label };
@@ -122,6 +126,7 @@ impl Dashboard {
         });
         inner.shown += usize::from(row.is_some());
         inner.open.insert(name.id, OpenSession { number: name.number, label, opened_at: now, row });
+        inner.history.sessions(inner.version, now, inner.open.len());
         name
     }
 
@@ -130,15 +135,20 @@ impl Dashboard {
     }
 
     pub(crate) fn heartbeat(&self, id: SessionId, rtt: Option<Duration>, now: Duration) -> Option<Name> {
-        let mut inner = self.lock();
+        let mut guard = self.lock();
+        let inner = &mut *guard;
         inner.heartbeats += 1;
-        inner.change(id, |row| {
+        let name = inner.change(id, |row| {
             row.ping_sent_at = None;
             if row.beats.len() == MAX_BEATS {
                 row.beats.pop_front();
             }
             row.beats.push_back(Beat { at: now, rtt });
-        })
+        });
+        if let Some(rtt) = rtt {
+            inner.history.round_trip(inner.version, now, rtt);
+        }
+        name
     }
 
     pub(crate) fn message(&self, id: SessionId, bytes: usize) -> Option<Name> {
@@ -156,13 +166,16 @@ impl Dashboard {
 
     /// Ends a session. Returns its name, and how long it was open.
     pub(crate) fn close(&self, id: SessionId, end: &Disconnect, now: Duration) -> Option<(Name, Duration)> {
-        let mut inner = self.lock();
+        let mut guard = self.lock();
+        let inner = &mut *guard;
         let session = inner.open.remove(&id)?;
         let name = Name { number: session.number, id, label: session.label };
         let lived = now.saturating_sub(session.opened_at);
         inner.version += 1;
         inner.shown -= usize::from(session.row.is_some());
         *inner.reasons.entry(end.reason.as_str()).or_default() += 1;
+        inner.history.sessions(inner.version, now, inner.open.len());
+        inner.history.end(inner.version, now, end.reason.as_str());
         if inner.ended.len() == MAX_ENDED
             && let Some(oldest) = inner.ended.pop_front()
         {
@@ -207,6 +220,7 @@ impl Dashboard {
             "reasons": inner.reasons,
         });
         let namespaces = inner.namespaces.since(seen);
+        let history = inner.history.since(seen, now);
         // Sessions hold their own lock when they take this one. Asking them while holding it would deadlock.
         drop(inner);
         let open: Vec<(SessionId, u64, Value)> = rows
@@ -233,6 +247,7 @@ impl Dashboard {
             "ended": ended,
             // All of them, if anything about one has changed.
             "namespaces": namespaces.map(Snapshot::into_json),
+            "history": history.into_json(),
         });
         Some((version, changes))
     }
@@ -294,6 +309,7 @@ impl Ended {
             "close_code": self.end.close_frame.as_ref().map(|frame| frame.code().as_u16()),
             "close_reason": self.end.close_frame.as_ref().map(|frame| escape(frame.reason())),
             "silent_ms": millis(self.end.silent_for),
+            "unsent": self.end.unsent,
             "lived_ms": millis(self.lived),
             "ended_ms": millis(now.saturating_sub(self.at)),
             "messages": self.messages,

@@ -1,6 +1,10 @@
 //! The page of `eio serve` and its data, as a browser asks for them.
 
-use crate::peer::{WebSocket, exchange, feed, get};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::peer::{WebSocket, events, exchange, feed, get};
 use crate::program::Eio;
 use crate::serve::serve;
 
@@ -100,4 +104,53 @@ fn neither_the_page_nor_its_data_nor_a_line_names_a_session_whole() {
         assert!(all.contains(&format!("{}…", &client.sid[..4])), "{all}");
         assert!(!all.contains(&client.sid), "{all}");
     }
+}
+
+/// Returns what a page gets when it is opened now.
+fn changes(address: &str) -> Value {
+    serde_json::from_str(&events(address, 2)[1]).expect("JSON")
+}
+
+#[test]
+fn a_page_that_is_opened_later_sees_how_sessions_ended_and_how_long_round_trips_took() {
+    let (mut server, address) = serve(&["--ping-interval", "200ms", "--ping-timeout", "300ms"]);
+    let mut client = WebSocket::open(&address, 4);
+    WebSocket::open(&address, 4).close(1000, "");
+    assert_eq!(server.event("close")["reason"], "transport close");
+    assert_eq!(client.next().as_deref(), Some("2"));
+    client.send("3");
+    server.event("pong");
+    // From here on, it is silent.
+    assert_eq!(server.event("close")["reason"], "ping timeout");
+    let history = &changes(&address)["history"];
+    assert_eq!(history["bounds_ms"].as_array().unwrap().len(), 35);
+    for (scale, width) in [(0, 2_000), (1, 30_000)] {
+        let scale = &history["scales"][scale];
+        assert_eq!(scale["width_ms"], width);
+        let (mut ends, mut trips, mut most) = (BTreeMap::new(), 0, 0);
+        for bucket in scale["buckets"].as_array().unwrap() {
+            for (reason, count) in bucket["ends"].as_object().unwrap() {
+                *ends.entry(reason.as_str()).or_insert(0) += count.as_u64().unwrap();
+            }
+            let counts = bucket["round_trips"].as_array().unwrap();
+            trips += counts.iter().map(|pair| pair[1].as_u64().unwrap()).sum::<u64>();
+            most = most.max(bucket["open"][2].as_u64().unwrap());
+        }
+        assert_eq!(ends, BTreeMap::from([("ping timeout", 1), ("transport close", 1)]));
+        assert_eq!((trips, most), (1, 2));
+    }
+}
+
+#[test]
+fn the_data_of_the_page_does_not_grow_with_the_number_of_sessions() {
+    let (_server, address) = serve(&[]);
+    let mut clients: Vec<_> = (0..260).map(|_| WebSocket::open(&address, 4)).collect();
+    let before = changes(&address);
+    assert_eq!((&before["totals"]["open"], before["open"].as_array().unwrap().len()), (&260.into(), 250));
+    clients.extend((0..100).map(|_| WebSocket::open(&address, 4)));
+    let after = changes(&address);
+    assert_eq!((&after["totals"]["open"], after["open"].as_array().unwrap().len()), (&360.into(), 250));
+    let buckets = after["history"]["scales"][1]["buckets"].as_array().unwrap();
+    assert_eq!(buckets.last().unwrap()["open"][3], 360);
+    assert!(buckets.len() <= 2, "{buckets:?}");
 }

@@ -6,7 +6,16 @@ use super::{Body, full, guarded, text};
 
 const DOCUMENT: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+
+/// The parts of the script. Each can use what the others declare; the last one asks for the data.
+const SCRIPT: [&str; 6] = [
+    include_str!("shared.js"),
+    include_str!("words.js"),
+    include_str!("graphs.js"),
+    include_str!("sessions.js"),
+    include_str!("namespaces.js"),
+    include_str!("page.js"),
+];
 
 /// Marks the places of a number that is different in every answer. The browser runs only the script that carries it.
 const NONCE: &str = "{nonce}";
@@ -31,12 +40,19 @@ pub(super) fn page() -> Response<Body> {
 }
 
 fn document(nonce: &str) -> String {
-    DOCUMENT.replace(NONCE, nonce).replacen("{style}", STYLE, 1).replacen("{script}", SCRIPT, 1)
+    DOCUMENT.replace(NONCE, nonce).replacen("{style}", STYLE, 1).replacen("{script}", &SCRIPT.concat(), 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// It is one answer, and loads nothing else.
+    #[test]
+    fn the_page_has_at_most_60_kb() {
+        let bytes = document("0123").len();
+        assert!(bytes <= 60_000, "{bytes} bytes");
+    }
 
     #[test]
     fn the_page_has_its_nonce_twice_and_loads_nothing_from_elsewhere() {
