@@ -16,7 +16,7 @@ fn built_with(package: &str) -> String {
 
 #[test]
 fn no_library_changes_what_json_means_in_the_program_that_uses_it() {
-    for package in ["eio-core", "eio-embassy", "eio-legacy", "eio-socketio", "eio-tokio"] {
+    for package in ["eio-core", "eio-embassy", "eio-legacy", "eio-sim", "eio-socketio", "eio-tokio"] {
         let tree = built_with(package);
         assert!(tree.contains(package), "{package} is not in {tree}");
         let json: Vec<_> = tree.lines().filter(|line| line.starts_with("serde_json ")).collect();

@@ -1,0 +1,82 @@
+//! One session with everything that belongs to it alone: two peers, and a stream in each direction.
+
+use eio_core::backoff::Backoff;
+
+use crate::host::Host;
+use crate::ids::{LinkId, PlanId, SessionId};
+use crate::message::Parcel;
+use crate::peer::{Lost, Peer, Socket};
+use crate::random::Random;
+use crate::scenery::Scenery;
+use crate::side::Side;
+use crate::stream::Stream;
+use crate::time::{Micros, NEVER};
+use crate::traffic::Traffic;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: SessionId,
+    pub(crate) plan: PlanId,
+    pub(crate) link: LinkId,
+    /// When the client connects; [`NEVER`] once it has.
+    pub(crate) begins_at: Micros,
+    /// When the client connects again, as a session of its own; [`NEVER`] while it does not.
+    pub(crate) again_at: Micros,
+    pub(crate) peers: [Peer; 2],
+    /// The streams to the server and to the client.
+    pub(crate) streams: [Stream<Parcel>; 2],
+    pub(crate) random: Random,
+    pub(crate) traffic: Traffic,
+    /// Only where the plan says so. Boxed, because most sessions have none.
+    pub(crate) backoff: Option<Box<Backoff>>,
+}
+
+impl Connection {
+    /// When anything happens to it next, at `now` or later.
+    pub(crate) fn next_wake(&self, scenery: &Scenery, now: Micros) -> Micros {
+        let mut wake = self.begins_at;
+        if self.again_at != NEVER {
+            wake = wake.min(
+                self.peers[Side::Client.index()]
+                    .runs_at(self.host(scenery, Side::Client), self.again_at.max(now)),
+            );
+        }
+        for side in Side::BOTH {
+            wake = wake.min(self.next_wake_of(side, scenery, now));
+        }
+        wake
+    }
+
+    fn next_wake_of(&self, side: Side, scenery: &Scenery, now: Micros) -> Micros {
+        let peer = &self.peers[side.index()];
+        let incoming = &self.streams[side.index()];
+        let arrival = incoming.next_arrival().min(peer.reset_arrives);
+        if peer.socket == Socket::Dead {
+            return arrival;
+        }
+        let host = self.host(scenery, side);
+        let timer = self.streams[side.other().index()].next_timer();
+        let kernel = arrival.min(timer).min(host.death());
+        if peer.ended_at != NEVER {
+            // A machine on which nothing is left to do may die unnoticed.
+            return arrival.min(timer);
+        }
+        let mut program = peer.deadline(host, now).min(peer.next_send);
+        if incoming.unread().is_some() || peer.lost != Lost::No {
+            program = now;
+        }
+        let program = if program == NEVER { NEVER } else { peer.runs_at(host, program) };
+        kernel.min(program)
+    }
+
+    pub(crate) fn host<'a>(&self, scenery: &'a Scenery, side: Side) -> &'a Host {
+        &scenery.hosts[self.peers[side.index()].host.0 as usize]
+    }
+
+    /// Whether both sides are over, or never began.
+    pub(crate) fn is_over(&self) -> bool {
+        let over =
+            |peer: &Peer| peer.socket == Socket::Dead || peer.ended_at != NEVER || peer.session.is_none();
+        self.begins_at == NEVER && self.again_at == NEVER && self.peers.iter().all(over)
+    }
+}

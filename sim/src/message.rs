@@ -1,0 +1,123 @@
+//! What applications send, and what travels on a link.
+
+use eio_core::packet::{Packet, PacketType, WebSocketMessage};
+use eio_core::session::Control;
+
+use crate::side::Side;
+
+/// A message of an application.
+///
+/// ```
+/// use eio_sim::Message;
+///
+/// let messages = [Message::from("hello"), Message::from(vec![1, 2, 3]), Message::Bytes(50_000)];
+/// assert_eq!(messages.map(|message| message.len()), [5, 3, 50_000]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Message {
+    /// Text.
+    Text(Box<str>),
+    /// Bytes.
+    Binary(Box<[u8]>),
+    /// So many bytes whose content does not matter. It takes no memory.
+    Bytes(u32),
+}
+
+impl Message {
+    /// Returns its length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+            Self::Bytes(len) => *len as usize,
+        }
+    }
+
+    /// Returns whether it has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The packet that carries it. One whose content does not matter carries none.
+    pub(crate) fn packet(&self) -> Packet<'_> {
+        match self {
+            Self::Text(text) => Packet::text(PacketType::Message, text),
+            Self::Binary(bytes) => Packet::message(WebSocketMessage::Binary(bytes)),
+            Self::Bytes(_) => Packet::text(PacketType::Message, ""),
+        }
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes.into())
+    }
+}
+
+/// The packet with which a server opens a session.
+pub(crate) const fn open_packet(handshake: &str) -> Packet<'_> {
+    Packet::text(PacketType::Open, handshake)
+}
+
+/// What travels on a stream.
+#[derive(Clone, Debug)]
+pub(crate) enum Parcel {
+    /// TCP's own opening, which the kernels exchange: the client asks.
+    Syn,
+    /// The server's kernel answers.
+    SynAck,
+    /// The client's HTTP request for a WebSocket.
+    Request,
+    /// The answer to the request, and the handshake.
+    Open,
+    Control(Control),
+    Message(Message),
+    /// A WebSocket's close frame.
+    CloseFrame,
+    /// The connection ends without one.
+    Fin,
+}
+
+/// The head of a usual request for a WebSocket, and of its answer, in bytes.
+const REQUEST: usize = 240;
+const RESPONSE: usize = 130;
+
+impl Parcel {
+    /// Its bytes on the stream, sent towards this side: a client masks its frames, which takes four bytes more.
+    pub(crate) fn bytes(&self, towards: Side, handshake: usize) -> u32 {
+        let frame = |len: usize| {
+            let header = match len {
+                0..126 => 2,
+                126..65_536 => 4,
+                _ => 10,
+            };
+            let mask = if towards == Side::Server { 4 } else { 0 };
+            header + mask + len
+        };
+        let bytes = match self {
+            Self::Syn | Self::SynAck | Self::Fin => 0,
+            Self::Request => REQUEST,
+            Self::Open => RESPONSE + frame(1 + handshake),
+            Self::Control(_) => frame(1),
+            Self::Message(Message::Binary(bytes)) => frame(bytes.len()),
+            Self::Message(message) => frame(1 + message.len()),
+            Self::CloseFrame => frame(2),
+        };
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+}

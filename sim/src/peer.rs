@@ -1,0 +1,117 @@
+//! One side of a session: a program with a session, and the kernel under it.
+
+use eio_core::Instant;
+
+use crate::event::End;
+use crate::host::Host;
+use crate::ids::HostId;
+use crate::session::Session;
+use crate::time::{Micros, NEVER};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) host: HostId,
+    /// `None` before the session begins.
+    pub(crate) session: Option<Session>,
+    pub(crate) socket: Socket,
+    pub(crate) lost: Lost,
+    pub(crate) stalled_until: Micros,
+    /// The latest sleep that was not planned, and the sum of those before it.
+    pub(crate) asleep_from: Micros,
+    pub(crate) asleep_until: Micros,
+    pub(crate) slept: Micros,
+    /// When its application sends by itself; [`NEVER`] if it does not.
+    pub(crate) next_send: Micros,
+    /// When it hears that the connection was reset.
+    pub(crate) reset_arrives: Micros,
+    pub(crate) ended_at: Micros,
+}
+
+/// The kernel's side of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Socket {
+    /// It receives and sends.
+    Open,
+    /// The program has closed it: what arrives is answered with a reset, and what was sent is still repeated.
+    Closed,
+    /// Nothing answers.
+    Dead,
+}
+
+/// How the kernel lost the connection, until the program hears of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    No,
+    /// The peer's kernel reset it.
+    Reset,
+    /// Nothing was answered for too long.
+    GaveUp,
+}
+
+impl Peer {
+    pub(crate) const fn new(host: HostId) -> Self {
+        Self {
+            host,
+            session: None,
+            socket: Socket::Open,
+            lost: Lost::No,
+            stalled_until: 0,
+            asleep_from: 0,
+            asleep_until: 0,
+            slept: 0,
+            next_send: NEVER,
+            reset_arrives: NEVER,
+            ended_at: NEVER,
+        }
+    }
+
+    /// The sleep that it is in at `now`: its beginning and its end.
+    pub(crate) fn asleep(&self, host: &Host, now: Micros) -> Option<(Micros, Micros)> {
+        let own = (self.asleep_from..self.asleep_until)
+            .contains(&now)
+            .then_some((self.asleep_from, self.asleep_until));
+        own.or_else(|| host.asleep(now))
+    }
+
+    /// When its program runs next, at `now` or later.
+    pub(crate) fn runs_at(&self, host: &Host, now: Micros) -> Micros {
+        let mut at = now.max(self.stalled_until);
+        // Spells may follow each other.
+        while let Some(until) = self.asleep(host, at).map(|(_, until)| until).or_else(|| host.stalled(at)) {
+            at = until;
+            if at >= crate::time::LONGEST {
+                return NEVER;
+            }
+        }
+        at
+    }
+
+    fn slept_by(&self, now: Micros) -> Micros {
+        self.slept + now.min(self.asleep_until).saturating_sub(self.asleep_from)
+    }
+
+    pub(crate) fn sleep(&mut self, from: Micros, until: Micros) {
+        self.slept = self.slept_by(from);
+        (self.asleep_from, self.asleep_until) = (from, until);
+    }
+
+    /// What its clock shows at the true time `now`.
+    pub(crate) fn reading(&self, host: &Host, now: Micros) -> Instant {
+        host.reading(host.run(now, self.slept_by(now)))
+    }
+
+    /// When its session's deadline comes, in true time, if it does not sleep before.
+    pub(crate) fn deadline(&self, host: &Host, now: Micros) -> Micros {
+        if self.ended_at != NEVER {
+            return NEVER;
+        }
+        let Some(deadline) = self.session.as_ref().and_then(Session::poll_timeout) else { return NEVER };
+        let run = host.run(now, self.slept_by(now));
+        now + host.run_until(deadline).saturating_sub(run)
+    }
+
+    pub(crate) fn end(&self) -> Option<End> {
+        let end = self.session.as_ref()?.end()?;
+        (self.ended_at != NEVER).then(|| End::new(self.ended_at, end))
+    }
+}

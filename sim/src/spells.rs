@@ -1,0 +1,138 @@
+//! When something is the case: once, from some time on, or every so often.
+
+use core::time::Duration;
+
+use crate::time::{LONGEST, Micros, NEVER, micros};
+
+/// Spells of time: when a link is cut, a program stalls, or a device sleeps.
+///
+/// ```
+/// use core::time::Duration;
+/// use eio_sim::Spells;
+///
+/// let seconds = Duration::from_secs;
+/// // A tunnel of 30 s every five minutes, the first one after a minute.
+/// let tunnels = Spells::every(seconds(300), seconds(30)).starting_at(seconds(60));
+/// assert!(!tunnels.contains(seconds(59)));
+/// assert!(tunnels.contains(seconds(60)));
+/// assert!(!tunnels.contains(seconds(90)));
+/// assert!(tunnels.contains(seconds(389)));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spells(Vec<Spell>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Spell {
+    first: Micros,
+    /// From the beginning of one to the beginning of the next; [`NEVER`]: there is only one.
+    period: Micros,
+    lasting: Micros,
+}
+
+impl Spells {
+    /// Returns no spell at all.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Returns one spell that begins at `from` and ends `lasting` later.
+    #[must_use]
+    pub fn once(from: Duration, lasting: Duration) -> Self {
+        Self(vec![Spell { first: micros(from), period: NEVER, lasting: micros(lasting) }])
+    }
+
+    /// Returns one spell that begins at `from` and does not end.
+    #[must_use]
+    pub fn from(from: Duration) -> Self {
+        Self::once(from, Duration::MAX)
+    }
+
+    /// Returns a spell of `lasting` at the beginning of every `period`, the first one at time zero.
+    ///
+    /// # Panics
+    /// Panics if `period` is below a microsecond.
+    #[must_use]
+    pub fn every(period: Duration, lasting: Duration) -> Self {
+        let period = micros(period);
+        assert!(period > 0, "a period of zero");
+        Self(vec![Spell { first: 0, period, lasting: micros(lasting) }])
+    }
+
+    /// Returns these spells, moved so that they begin `first` later.
+    #[must_use]
+    pub fn starting_at(mut self, first: Duration) -> Self {
+        for spell in &mut self.0 {
+            spell.first = spell.first.saturating_add(micros(first)).min(LONGEST);
+        }
+        self
+    }
+
+    /// Returns these spells and others.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    /// Returns whether `at` lies in one of them. A spell contains its beginning, and not its end.
+    #[must_use]
+    pub fn contains(&self, at: Duration) -> bool {
+        self.at(micros(at)).is_some()
+    }
+
+    /// The spell at `now`: its beginning and its end.
+    pub(crate) fn at(&self, now: Micros) -> Option<(Micros, Micros)> {
+        self.0.iter().filter_map(|spell| spell.at(now)).max_by_key(|(_, until)| *until)
+    }
+
+    /// How much of the time before `now` they take. Those that overlap count twice.
+    pub(crate) fn total(&self, now: Micros) -> Micros {
+        self.0.iter().map(|spell| spell.total(now)).sum()
+    }
+}
+
+impl Spell {
+    fn at(&self, now: Micros) -> Option<(Micros, Micros)> {
+        let since = now.checked_sub(self.first)?;
+        let begun = since - since % self.period;
+        let from = self.first + begun;
+        (since - begun < self.lasting).then(|| (from, from + self.lasting))
+    }
+
+    fn total(&self, now: Micros) -> Micros {
+        let since = now.saturating_sub(self.first);
+        since / self.period * self.lasting + (since % self.period).min(self.lasting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_spell_contains_its_beginning_and_not_its_end() {
+        let once = Spells::once(seconds(5), seconds(2));
+        let found: Vec<_> = (0..10).filter(|second| once.contains(seconds(*second))).collect();
+        assert_eq!(found, [5, 6]);
+    }
+
+    #[test]
+    fn a_spell_for_good_does_not_end() {
+        let cut = Spells::from(seconds(5));
+        assert!(!cut.contains(seconds(4)));
+        assert!(cut.contains(seconds(1_000_000_000)));
+    }
+
+    #[test]
+    fn spells_that_come_back_are_summed_up() {
+        let sleeps = Spells::every(seconds(10), seconds(3)).starting_at(seconds(2));
+        let totals: Vec<_> =
+            [0, 2, 4, 5, 11, 13, 16].map(|at| sleeps.total(micros(seconds(at))) / 1_000_000).into();
+        assert_eq!(totals, [0, 0, 2, 3, 3, 4, 6]);
+    }
+}

@@ -1,0 +1,357 @@
+//! One direction of a TCP connection: what is lost is sent again, the order is kept, and what follows waits.
+//!
+//! Both of its ends are here. The receiver's acknowledgement is not an event of its own: when a segment arrives, it is
+//! known when the sender will hear of it. The sender looks at that time when it next does anything.
+
+use crate::link::{Lane, Link};
+use crate::queue::Queue;
+use crate::random::Random;
+use crate::side::Side;
+use crate::tcp::RoundTrips;
+use crate::time::{Micros, NEVER};
+use crate::traffic::Direction;
+
+/// What a stream needs of the world when it sends.
+pub(crate) struct Wire<'a> {
+    pub(crate) link: &'a Link,
+    /// Where the stream leads.
+    pub(crate) towards: Side,
+    pub(crate) random: &'a mut Random,
+    pub(crate) counts: &'a mut Direction,
+}
+
+/// What became of something that was handed to a sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It is under way.
+    Carried,
+    /// It is lost, and will be repeated.
+    Lost,
+    /// It leaves once an earlier segment, which was lost, is acknowledged.
+    Waits,
+}
+
+/// One direction of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Stream<T> {
+    /// What was sent and is not acknowledged, or not read.
+    queue: Queue<Segment<T>>,
+    lane: Lane,
+    trips: RoundTrips,
+    /// How many entries of the queue the sender knows to have arrived.
+    acknowledged: usize,
+    /// How many have arrived without a gap, and how many of those are read.
+    received: usize,
+    read: usize,
+    /// When the sender repeats something; [`NEVER`] while it waits for nothing.
+    timer: Micros,
+    /// When the sender hears that something overtook a lost segment, and when that was sent.
+    overtaken: Micros,
+    overtaken_by: Micros,
+    /// When the sender first repeated what is still unacknowledged.
+    repeating_since: Micros,
+    backoff: u8,
+    phase: Phase,
+    /// Something was lost or repeated, so segments may arrive in another order than they stand in the queue.
+    irregular: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Segment<T> {
+    payload: Option<T>,
+    bytes: u32,
+    times: u16,
+    arrived: bool,
+    sent_at: Micros,
+    /// When the copy under way arrives.
+    arrives: Micros,
+    /// When the sender hears of its arrival.
+    acknowledged: Micros,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing is known to be lost.
+    Calm,
+    /// The last segment was repeated, to find out.
+    Probing,
+    /// The timeout has passed: only the first segment is repeated until it is acknowledged.
+    Recovering,
+}
+
+impl<T> Stream<T> {
+    /// A stream whose sender knows no round trip yet.
+    pub(crate) const fn new() -> Self {
+        Self {
+            queue: Queue::new(),
+            lane: Lane::NEW,
+            trips: RoundTrips::NONE,
+            acknowledged: 0,
+            received: 0,
+            read: 0,
+            timer: NEVER,
+            overtaken: NEVER,
+            overtaken_by: 0,
+            repeating_since: NEVER,
+            backoff: 0,
+            phase: Phase::Calm,
+            irregular: false,
+        }
+    }
+
+    /// A stream whose sender has measured this round trip.
+    pub(crate) fn established(round_trip: Micros) -> Self {
+        let mut stream = Self::new();
+        for _ in 0..8 {
+            stream.trips.add(round_trip);
+        }
+        stream
+    }
+
+    /// Hands something to the sender. It leaves at once, unless the sender waits for an acknowledgement after a loss.
+    pub(crate) fn send(&mut self, now: Micros, bytes: u32, payload: T, wire: &mut Wire<'_>) -> Sent {
+        self.settle(now, wire);
+        self.queue.push_back(Segment {
+            payload: Some(payload),
+            bytes,
+            times: 0,
+            arrived: false,
+            sent_at: NEVER,
+            arrives: NEVER,
+            acknowledged: NEVER,
+        });
+        let sent = if self.phase == Phase::Recovering {
+            Sent::Waits
+        } else if self.transmit(self.queue.len() - 1, now, wire) {
+            Sent::Carried
+        } else {
+            Sent::Lost
+        };
+        if self.timer == NEVER {
+            self.arm(now, wire.link);
+        }
+        sent
+    }
+
+    /// Takes the next thing that has arrived.
+    pub(crate) fn read(&mut self) -> Option<T> {
+        if self.read == self.received {
+            return None;
+        }
+        let payload = self.queue.get_mut(self.read)?.payload.take();
+        self.read += 1;
+        self.trim();
+        payload
+    }
+
+    /// What [`read`](Self::read) takes next.
+    pub(crate) fn unread(&self) -> Option<&T> {
+        if self.read == self.received { None } else { self.queue.get(self.read)?.payload.as_ref() }
+    }
+
+    /// Drops everything: the connection is gone.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Whether the sender has nothing left to do.
+    pub(crate) fn is_done(&self) -> bool {
+        self.acknowledged == self.queue.len()
+    }
+
+    /// When the next copy of a segment arrives.
+    pub(crate) fn next_arrival(&self) -> Micros {
+        if !self.irregular {
+            return self.queue.get(self.received).map_or(NEVER, |segment| segment.arrives);
+        }
+        self.outstanding().map(|segment| segment.arrives).min().unwrap_or(NEVER)
+    }
+
+    /// When the sender does something by itself.
+    pub(crate) fn next_timer(&self) -> Micros {
+        let heard = |index: usize| self.queue.get(index).map_or(NEVER, |segment| segment.acknowledged);
+        let Some(last) = self.queue.len().checked_sub(1).filter(|_| !self.is_done()) else {
+            return NEVER;
+        };
+        let first = heard(self.acknowledged);
+        // Where nothing is lost, acknowledgements stop the timer each time before it fires, and nobody has to look.
+        let in_time = self.timer.min(first.saturating_add(2 * self.trips.mean()));
+        if self.phase == Phase::Calm && self.backoff == 0 && heard(last) <= in_time {
+            return self.overtaken;
+        }
+        self.timer.min(first).min(self.overtaken)
+    }
+
+    /// The sender's timers stood still for so long.
+    pub(crate) fn postpone(&mut self, by: Micros) {
+        self.timer = self.timer.saturating_add(by);
+        self.overtaken = self.overtaken.saturating_add(by);
+    }
+
+    /// Lets arrive what arrives by `now`; `back` leads to the sender. Returns whether anything did.
+    pub(crate) fn arrive(&mut self, now: Micros, back: &Link, to_sender: Side, random: &mut Random) -> bool {
+        let Some(latest) = self.mark_arrived(now, true) else { return false };
+        while self.queue.get(self.received).is_some_and(|segment| segment.arrived) {
+            self.received += 1;
+        }
+        let heard = back.carry_empty(to_sender, now, random);
+        if heard == NEVER {
+            return true;
+        }
+        for index in (0..self.received).rev() {
+            match self.queue.get_mut(index) {
+                Some(segment) if segment.acknowledged > heard => segment.acknowledged = heard,
+                _ => break,
+            }
+        }
+        if latest >= self.received {
+            // A quarter of a round trip is left for segments that only changed their order (RFC 8985).
+            self.overtaken = self.overtaken.min(heard + self.trips.mean() / 4);
+            self.overtaken_by = self.queue.get(latest).map_or(0, |segment| segment.sent_at);
+        }
+        true
+    }
+
+    /// Loses what arrives by `now`: nobody is there to receive it. Returns whether anything did arrive.
+    pub(crate) fn lose(&mut self, now: Micros) -> bool {
+        let lost = self.mark_arrived(now, false).is_some();
+        self.irregular |= lost;
+        lost
+    }
+
+    /// Takes the copies that arrive by `now` off the link. Returns the place of the last one.
+    fn mark_arrived(&mut self, now: Micros, received: bool) -> Option<usize> {
+        let mut latest = None;
+        let mut under_way = false;
+        let first = if self.irregular { self.acknowledged } else { self.received };
+        for index in first..self.queue.len() {
+            let Some(segment) = self.queue.get_mut(index) else { break };
+            if segment.arrives <= now {
+                segment.arrives = NEVER;
+                segment.arrived |= received;
+                latest = Some(index);
+            } else if !self.irregular {
+                return latest;
+            }
+            under_way |= segment.arrives != NEVER || !segment.arrived;
+        }
+        self.irregular &= under_way;
+        latest
+    }
+
+    /// The sender's timers: repeats what is due. Returns false if the sender gives up.
+    pub(crate) fn expire(&mut self, now: Micros, wire: &mut Wire<'_>) -> bool {
+        self.settle(now, wire);
+        if self.overtaken <= now {
+            self.overtaken = NEVER;
+            self.repeat_overtaken(now, wire);
+        }
+        if self.timer > now {
+            return true;
+        }
+        if self.is_done() {
+            self.timer = NEVER;
+            return true;
+        }
+        if self.phase == Phase::Calm && self.trips.mean() > 0 {
+            self.phase = Phase::Probing;
+            self.transmit(self.queue.len() - 1, now, wire);
+        } else {
+            self.phase = Phase::Recovering;
+            self.repeating_since = self.repeating_since.min(now);
+            if now - self.repeating_since >= wire.link.senders().gives_up() {
+                return false;
+            }
+            self.transmit(self.acknowledged, now, wire);
+            self.backoff = self.backoff.saturating_add(1);
+        }
+        self.arm(now, wire.link);
+        true
+    }
+
+    /// Lets the sender know what it has heard by `now`.
+    fn settle(&mut self, now: Micros, wire: &mut Wire<'_>) {
+        let mut heard = None;
+        while let Some(segment) = self.queue.get(self.acknowledged)
+            && segment.acknowledged <= now
+        {
+            heard = Some(segment.acknowledged);
+            // Of a repeated segment, nobody knows which copy was answered.
+            if segment.times == 1 {
+                self.trips.add(segment.acknowledged - segment.sent_at);
+            }
+            self.acknowledged += 1;
+        }
+        let Some(heard) = heard else { return };
+        self.backoff = 0;
+        self.repeating_since = NEVER;
+        self.timer = NEVER;
+        if core::mem::replace(&mut self.phase, Phase::Calm) == Phase::Recovering {
+            for index in self.acknowledged..self.queue.len() {
+                let is_lost = |segment: &Segment<T>| segment.arrives == NEVER && !segment.arrived;
+                if self.queue.get(index).is_some_and(is_lost) {
+                    self.transmit(index, now, wire);
+                }
+            }
+        }
+        self.trim();
+        if self.is_done() {
+            self.overtaken = NEVER;
+        } else {
+            self.arm(heard, wire.link);
+        }
+    }
+
+    fn repeat_overtaken(&mut self, now: Micros, wire: &mut Wire<'_>) {
+        for index in self.received..self.queue.len() {
+            let by = self.overtaken_by;
+            let is_lost = |segment: &Segment<T>| !segment.arrived && segment.sent_at <= by;
+            if self.queue.get(index).is_some_and(is_lost) {
+                self.transmit(index, now, wire);
+            }
+        }
+        self.arm(now, wire.link);
+    }
+
+    fn transmit(&mut self, index: usize, now: Micros, wire: &mut Wire<'_>) -> bool {
+        let Some(segment) = self.queue.get_mut(index) else { return false };
+        let arrives = wire.link.carry(wire.towards, now, segment.bytes, &mut self.lane, wire.random);
+        wire.counts.segments += 1;
+        wire.counts.bytes += u64::from(segment.bytes);
+        wire.counts.repeated += u64::from(segment.times > 0);
+        wire.counts.lost += u64::from(arrives == NEVER);
+        self.irregular |= segment.times > 0 || arrives == NEVER;
+        segment.times = segment.times.saturating_add(1);
+        segment.sent_at = now;
+        segment.arrives = segment.arrives.min(arrives);
+        arrives != NEVER
+    }
+
+    fn arm(&mut self, from: Micros, link: &Link) {
+        let tcp = link.senders();
+        let time = match self.phase {
+            Phase::Calm => {
+                self.trips.probe(tcp, self.queue.len() - self.acknowledged).min(self.trips.timeout(tcp))
+            }
+            Phase::Probing | Phase::Recovering => self.trips.timeout(tcp),
+        };
+        self.timer = tcp.fires(from, time, self.backoff);
+    }
+
+    fn outstanding(&self) -> impl Iterator<Item = &Segment<T>> {
+        (self.acknowledged..self.queue.len()).filter_map(|index| self.queue.get(index))
+    }
+
+    /// Forgets what is read and acknowledged.
+    fn trim(&mut self) {
+        for _ in 0..self.read.min(self.acknowledged) {
+            self.queue.pop_front();
+            self.acknowledged -= 1;
+            self.received -= 1;
+            self.read -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! What happened, as a timetable.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use eio_core::session::{Control, SessionEnd};
+
+use crate::ids::SessionId;
+use crate::message::Parcel;
+use crate::side::Side;
+use crate::time::{Micros, Seconds, micros};
+
+/// How many lines a world keeps unless it is told otherwise.
+pub(crate) const KEPT: usize = 4_096;
+
+/// One thing that happened to one side of a session. It is shown as a line of a timetable.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    pub(crate) at: Micros,
+    pub(crate) session: SessionId,
+    pub(crate) side: Side,
+    pub(crate) note: Note,
+}
+
+impl Line {
+    /// Returns when it happened, since the world began.
+    #[must_use]
+    pub const fn at(&self) -> Duration {
+        Duration::from_micros(self.at)
+    }
+
+    /// Returns the session to which it happened.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Returns the side to which it happened.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Returns what happened, in words: `sends a ping`.
+    #[must_use]
+    pub fn what(&self) -> String {
+        self.note.to_string()
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>14}  {:<4} {:<6} {}", Seconds(self.at), self.session, self.side, self.note)
+    }
+}
+
+/// What a line says. It becomes text only when somebody reads it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Note {
+    Connects,
+    Opens,
+    Sends(Word),
+    /// Sent, and lost on the way.
+    Loses(Word),
+    /// Handed to TCP, which sends it once an earlier segment is acknowledged.
+    Queues(Word),
+    Repeats {
+        lost: bool,
+    },
+    Hears(Word),
+    Stalls(Micros),
+    Sleeps(Micros),
+    Dies,
+    Killed,
+    IsReset,
+    GivesUp,
+    Ends(SessionEnd),
+}
+
+/// What was sent or heard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Word {
+    Connection,
+    Request,
+    Open,
+    Control(Control),
+    Message(u32),
+    CloseFrame,
+    Fin,
+}
+
+impl From<&Parcel> for Word {
+    fn from(parcel: &Parcel) -> Self {
+        match parcel {
+            Parcel::Syn | Parcel::SynAck => Self::Connection,
+            Parcel::Request => Self::Request,
+            Parcel::Open => Self::Open,
+            Parcel::Control(control) => Self::Control(*control),
+            Parcel::Message(message) => Self::Message(u32::try_from(message.len()).unwrap_or(u32::MAX)),
+            Parcel::CloseFrame => Self::CloseFrame,
+            Parcel::Fin => Self::Fin,
+        }
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection => f.write_str("the opening of a connection"),
+            Self::Request => f.write_str("a request"),
+            Self::Open => f.write_str("the handshake"),
+            Self::Control(control) => write!(f, "a {control}"),
+            Self::Message(bytes) => write!(f, "a message of {bytes} bytes"),
+            Self::CloseFrame => f.write_str("a close frame"),
+            Self::Fin => f.write_str("the end of the connection"),
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connects => f.write_str("connects"),
+            Self::Opens => f.write_str("is open"),
+            Self::Sends(word) => write!(f, "sends {word}"),
+            Self::Loses(word) => write!(f, "sends {word}, which is lost"),
+            Self::Queues(word) => write!(f, "sends {word}, which waits behind a lost one"),
+            Self::Repeats { lost: false } => f.write_str("repeats what was not acknowledged"),
+            Self::Repeats { lost: true } => f.write_str("repeats what was not acknowledged, which is lost"),
+            Self::Hears(word) => write!(f, "hears {word}"),
+            Self::Stalls(time) => write!(f, "stalls for {}", Seconds(*time)),
+            Self::Sleeps(time) => write!(f, "sleeps for {}", Seconds(*time)),
+            Self::Dies => f.write_str("dies without a word"),
+            Self::Killed => f.write_str("is killed"),
+            Self::IsReset => f.write_str("hears that the connection is reset"),
+            Self::GivesUp => f.write_str("gives up the connection, which answers nothing"),
+            Self::Ends(end) => {
+                write!(f, "ends: {}, after {} of silence", end.reason, Seconds(micros(end.silent_for)))
+            }
+        }
+    }
+}
+
+/// The last lines of what happened in a world, in order. It is shown with one line for each.
+#[derive(Clone, Copy, Debug)]
+pub struct Timetable<'a> {
+    pub(crate) record: &'a Record,
+    pub(crate) only: Option<SessionId>,
+}
+
+impl<'a> Timetable<'a> {
+    /// Returns this timetable with the lines of one session only.
+    #[must_use]
+    pub const fn of(mut self, session: SessionId) -> Self {
+        self.only = Some(session);
+        self
+    }
+
+    /// Returns the lines.
+    pub fn lines(&self) -> impl Iterator<Item = &'a Line> + use<'a> {
+        let only = self.only;
+        self.record.lines.iter().filter(move |line| only.is_none_or(|only| only == line.session))
+    }
+}
+
+impl fmt::Display for Timetable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.record.dropped > 0 {
+            writeln!(f, "  ({} earlier lines are not kept)", self.record.dropped)?;
+        }
+        self.lines().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// The lines that are kept.
+#[derive(Debug)]
+pub(crate) struct Record {
+    lines: VecDeque<Line>,
+    kept: usize,
+    dropped: u64,
+}
+
+impl Record {
+    pub(crate) const fn new() -> Self {
+        Self { lines: VecDeque::new(), kept: KEPT, dropped: 0 }
+    }
+
+    pub(crate) fn keep(&mut self, lines: usize) {
+        self.kept = lines;
+        while self.lines.len() > lines {
+            self.lines.pop_front();
+            self.dropped += 1;
+        }
+    }
+
+    pub(crate) fn add(&mut self, line: Line) {
+        if self.lines.len() == self.kept {
+            self.dropped += 1;
+            if self.lines.pop_front().is_none() {
+                return;
+            }
+        }
+        self.lines.push_back(line);
+    }
+}

@@ -1,0 +1,228 @@
+//! What happens to one session at one moment: first what the kernels do, then what the programs do.
+
+mod program;
+
+use std::collections::VecDeque;
+
+use eio_core::Instant;
+
+use crate::connection::Connection;
+use crate::event::{Event, Happening};
+use crate::ids::SessionId;
+use crate::message::Parcel;
+use crate::peer::{Lost, Peer, Socket};
+use crate::scenery::Scenery;
+use crate::session::Session;
+use crate::side::Side;
+use crate::stream::{Sent, Wire};
+use crate::time::{Micros, NEVER};
+use crate::timetable::{Line, Note, Record, Word};
+use crate::traffic::{Totals, Traffic};
+
+/// What all sessions write into.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) now: Micros,
+    pub(crate) record: Record,
+    pub(crate) totals: Totals,
+    /// The traffic of sessions that were removed.
+    pub(crate) removed: Traffic,
+    /// `None` while nobody asks for events.
+    pub(crate) events: Option<VecDeque<Event>>,
+}
+
+impl Ledger {
+    pub(crate) fn note(&mut self, session: SessionId, side: Side, note: Note) {
+        self.record.add(Line { at: self.now, session, side, note });
+    }
+
+    pub(crate) fn tell(&mut self, session: SessionId, side: Side, what: Happening) {
+        if let Some(events) = &mut self.events {
+            events.push_back(Event { at: core::time::Duration::from_micros(self.now), session, side, what });
+        }
+    }
+}
+
+/// One session, and what it needs of the world for a moment.
+pub(crate) struct Turn<'a> {
+    pub(crate) connection: &'a mut Connection,
+    pub(crate) scenery: &'a Scenery,
+    pub(crate) ledger: &'a mut Ledger,
+}
+
+impl Turn<'_> {
+    /// Lets happen what happens now.
+    pub(crate) fn run(&mut self) {
+        self.begin();
+        for side in Side::BOTH {
+            self.run_kernel(side);
+        }
+        for side in Side::BOTH {
+            self.run_program(side);
+        }
+    }
+
+    fn begin(&mut self) {
+        let now = self.ledger.now;
+        if self.connection.begins_at > now {
+            return;
+        }
+        // A client that does not run connects when it runs again.
+        let runs_at = self.runs_at(Side::Client);
+        self.connection.begins_at = if runs_at > now { runs_at } else { NEVER };
+        if self.connection.begins_at != NEVER || self.peer(Side::Client).socket != Socket::Open {
+            return;
+        }
+        self.note(Side::Client, Note::Connects);
+        self.ledger.totals.connected += 1;
+        let session =
+            Session::client(&self.scenery.plan(self.connection.plan).plan, self.reading(Side::Client));
+        self.peer_mut(Side::Client).session = Some(session);
+        self.send(Side::Client, Parcel::Syn);
+    }
+
+    fn run_kernel(&mut self, side: Side) {
+        let now = self.ledger.now;
+        let host = self.connection.host(self.scenery, side);
+        if host.death() <= now && self.peer(side).socket != Socket::Dead {
+            self.die(side);
+        }
+        let asleep = self.peer(side).asleep(host, now);
+        if let Some((from, until)) = asleep {
+            let outgoing = &mut self.connection.streams[side.other().index()];
+            if outgoing.next_timer() <= now {
+                outgoing.postpone(until - from);
+            }
+        }
+        let is_reset = self.peer(side).reset_arrives <= now;
+        if is_reset {
+            self.peer_mut(side).reset_arrives = NEVER;
+        }
+        if self.peer(side).socket == Socket::Dead || asleep.is_some() {
+            self.connection.streams[side.index()].lose(now);
+            return;
+        }
+        if is_reset {
+            self.note(side, Note::IsReset);
+            self.lose_connection(side, Lost::Reset);
+        }
+        self.run_timers(side);
+        if self.connection.streams[side.index()].next_arrival() <= now {
+            self.receive(side);
+        }
+    }
+
+    fn receive(&mut self, side: Side) {
+        let now = self.ledger.now;
+        if self.peer(side).socket == Socket::Closed {
+            if self.connection.streams[side.index()].lose(now) {
+                self.send_reset(side);
+            }
+            return;
+        }
+        let link = self.scenery.link(self.connection.link);
+        let connection = &mut *self.connection;
+        let incoming = &mut connection.streams[side.index()];
+        incoming.arrive(now, link, side.other(), &mut connection.random);
+        // A kernel answers the opening of a connection by itself, also if its program stalls.
+        if matches!(incoming.unread(), Some(Parcel::Syn)) {
+            incoming.read();
+            self.note(side, Note::Hears(Word::Connection));
+            self.send(side, Parcel::SynAck);
+        }
+    }
+
+    fn run_timers(&mut self, side: Side) {
+        let now = self.ledger.now;
+        let outgoing = &mut self.connection.streams[side.other().index()];
+        if outgoing.next_timer() > now {
+            return;
+        }
+        let counts = self.connection.traffic.towards(side.other());
+        let before = *counts;
+        let mut wire = Wire {
+            link: self.scenery.link(self.connection.link),
+            towards: side.other(),
+            random: &mut self.connection.random,
+            counts,
+        };
+        let goes_on = outgoing.expire(now, &mut wire);
+        let (repeated, lost) = (wire.counts.repeated - before.repeated, wire.counts.lost - before.lost);
+        if repeated > 0 {
+            self.note(side, Note::Repeats { lost: lost == repeated });
+        }
+        if !goes_on {
+            self.note(side, Note::GivesUp);
+            self.lose_connection(side, Lost::GaveUp);
+        }
+    }
+
+    /// The kernel forgets the connection, and the program hears of it when it runs.
+    fn lose_connection(&mut self, side: Side, how: Lost) {
+        self.connection.streams[side.other().index()].clear();
+        let peer = self.peer_mut(side);
+        peer.socket = Socket::Closed;
+        if peer.ended_at == NEVER {
+            peer.lost = how;
+        }
+    }
+
+    fn send_reset(&mut self, side: Side) {
+        let link = self.scenery.link(self.connection.link);
+        let arrives = link.carry_empty(side.other(), self.ledger.now, &mut self.connection.random);
+        let peer = self.peer_mut(side.other());
+        peer.reset_arrives = peer.reset_arrives.min(arrives);
+    }
+
+    /// This side dies without a word.
+    pub(crate) fn die(&mut self, side: Side) {
+        self.note(side, Note::Dies);
+        self.peer_mut(side).socket = Socket::Dead;
+        self.connection.streams[side.other().index()].clear();
+        if side == Side::Client {
+            (self.connection.begins_at, self.connection.again_at) = (NEVER, NEVER);
+        }
+    }
+
+    pub(crate) fn send(&mut self, side: Side, parcel: Parcel) {
+        let word = Word::from(&parcel);
+        let scenery = self.scenery;
+        let bytes = parcel.bytes(side.other(), scenery.plan(self.connection.plan).handshake.len());
+        let mut wire = Wire {
+            link: scenery.link(self.connection.link),
+            towards: side.other(),
+            random: &mut self.connection.random,
+            counts: self.connection.traffic.towards(side.other()),
+        };
+        let sent =
+            self.connection.streams[side.other().index()].send(self.ledger.now, bytes, parcel, &mut wire);
+        let note = match sent {
+            Sent::Carried => Note::Sends(word),
+            Sent::Lost => Note::Loses(word),
+            Sent::Waits => Note::Queues(word),
+        };
+        self.note(side, note);
+    }
+
+    pub(crate) fn note(&mut self, side: Side, note: Note) {
+        self.ledger.note(self.connection.id, side, note);
+    }
+
+    pub(crate) fn peer(&self, side: Side) -> &Peer {
+        &self.connection.peers[side.index()]
+    }
+
+    pub(crate) fn peer_mut(&mut self, side: Side) -> &mut Peer {
+        &mut self.connection.peers[side.index()]
+    }
+
+    /// When the program of this side runs next.
+    pub(crate) fn runs_at(&self, side: Side) -> Micros {
+        self.peer(side).runs_at(self.connection.host(self.scenery, side), self.ledger.now)
+    }
+
+    /// What the clock of this side shows.
+    pub(crate) fn reading(&self, side: Side) -> Instant {
+        self.peer(side).reading(self.connection.host(self.scenery, side), self.ledger.now)
+    }
+}

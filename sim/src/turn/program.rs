@@ -1,0 +1,203 @@
+//! What a program does when it runs: it handles all that is ready, then looks at its clock, then writes.
+
+use eio_core::Instant;
+use eio_core::packet::Packet;
+use eio_core::session::{CLOSE_TIMEOUT, Control, DisconnectReason, SessionEnd, SessionEvent};
+
+use super::Turn;
+use crate::event::{End, Happening};
+use crate::message::{Message, Parcel, open_packet};
+use crate::peer::{Lost, Socket};
+use crate::session::Session;
+use crate::side::Side;
+use crate::time::{NEVER, micros};
+use crate::timetable::{Note, Word};
+
+impl Turn<'_> {
+    pub(super) fn run_program(&mut self, side: Side) {
+        let now = self.ledger.now;
+        let peer = self.peer(side);
+        if peer.socket == Socket::Dead || peer.ended_at != NEVER || self.runs_at(side) > now {
+            return;
+        }
+        // All that is ready comes before the clock.
+        while let Some(parcel) = self.connection.streams[side.index()].read() {
+            self.hear(side, parcel);
+        }
+        match core::mem::replace(&mut self.peer_mut(side).lost, Lost::No) {
+            Lost::No => {}
+            Lost::Reset => self.on_session(side, Session::handle_transport_reset),
+            Lost::GaveUp => self.on_session(side, Session::handle_transport_error),
+        }
+        let reading = self.reading(side);
+        if let Some(session) = &mut self.peer_mut(side).session
+            && session.poll_timeout().is_some_and(|deadline| deadline <= reading)
+        {
+            session.handle_timeout(reading);
+        }
+        if self.peer(side).next_send <= now {
+            self.send_by_itself(side);
+        }
+        self.write(side);
+    }
+
+    fn hear(&mut self, side: Side, parcel: Parcel) {
+        self.note(side, Note::Hears(Word::from(&parcel)));
+        let scenery = self.scenery;
+        let prepared = scenery.plan(self.connection.plan);
+        match &parcel {
+            Parcel::Syn => {}
+            Parcel::SynAck => self.send(side, Parcel::Request),
+            Parcel::Request => {
+                let session = Session::server(&prepared.plan, self.reading(side));
+                self.peer_mut(side).session = Some(session);
+                self.send(side, Parcel::Open);
+                self.opened(side);
+            }
+            Parcel::Open => {
+                self.hear_packet(side, open_packet(&prepared.handshake));
+            }
+            Parcel::Control(control) => {
+                self.hear_packet(side, control.packet());
+            }
+            Parcel::Message(message) => {
+                let delivered = self.hear_packet(side, message.packet());
+                if delivered && let Parcel::Message(message) = parcel {
+                    self.ledger.tell(self.connection.id, side, Happening::Message(message));
+                }
+            }
+            Parcel::CloseFrame => self.on_session(side, Session::handle_close_frame),
+            Parcel::Fin => self.on_session(side, Session::handle_transport_closed),
+        }
+    }
+
+    /// Hands a packet to the session. Returns whether it is a message that the application gets.
+    fn hear_packet(&mut self, side: Side, packet: Packet<'_>) -> bool {
+        self.connection.traffic.towards(side).packets += 1;
+        let now = self.reading(side);
+        let Some(session) = &mut self.peer_mut(side).session else { return false };
+        match session.handle_packet(now, packet) {
+            Some(SessionEvent::Opened(_)) => self.opened(side),
+            Some(SessionEvent::Message(_)) => return true,
+            Some(SessionEvent::Heartbeat { rtt }) => {
+                self.ledger.totals.heartbeats += u64::from(rtt.is_some());
+                self.ledger.tell(self.connection.id, side, Happening::Heartbeat { rtt });
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// The session is open on this side, and its application begins.
+    pub(crate) fn opened(&mut self, side: Side) {
+        self.note(side, Note::Opens);
+        self.ledger.tell(self.connection.id, side, Happening::Opened);
+        let sends = self.scenery.plan(self.connection.plan).plan.sends[side.index()];
+        if sends.every != NEVER {
+            let wait = self.connection.random.below(sends.every);
+            self.peer_mut(side).next_send = self.ledger.now + wait;
+        }
+        let now = self.reading(side);
+        if side == Side::Client
+            && let Some(backoff) = &mut self.connection.backoff
+        {
+            backoff.handle_connected(now);
+        }
+    }
+
+    fn send_by_itself(&mut self, side: Side) {
+        let sends = self.scenery.plan(self.connection.plan).plan.sends[side.index()];
+        let now = self.reading(side);
+        // A program that has slept sends once, and not for each time that it missed.
+        self.peer_mut(side).next_send = self.ledger.now + sends.every;
+        let may_send = |session: &Session| session.check_send(now).is_ok();
+        if self.peer(side).session.as_ref().is_some_and(may_send) {
+            self.send(side, Parcel::Message(Message::Bytes(sends.bytes)));
+        }
+    }
+
+    fn on_session(&mut self, side: Side, call: fn(&mut Session, Instant)) {
+        let now = self.reading(side);
+        if let Some(session) = &mut self.peer_mut(side).session {
+            call(session, now);
+        }
+    }
+
+    /// Writes what the session wants written, and sees whether it has ended.
+    pub(crate) fn write(&mut self, side: Side) {
+        while let Some(session) = &mut self.peer_mut(side).session
+            && let Some(control) = session.poll_transmit()
+        {
+            if control != Control::Close {
+                self.send(side, Parcel::Control(control));
+                continue;
+            }
+            if !session.end().is_some_and(is_abrupt) && self.peer(side).socket == Socket::Open {
+                self.send(side, Parcel::CloseFrame);
+            }
+            self.on_session(side, Session::handle_closed);
+        }
+        let end = self.peer(side).session.as_ref().and_then(Session::end);
+        if let Some(end) = end
+            && self.peer(side).ended_at == NEVER
+        {
+            self.end(side, end);
+        }
+    }
+
+    /// Closes the session, as an application does.
+    pub(crate) fn close(&mut self, side: Side) {
+        let now = self.reading(side);
+        if let Some(session) = &mut self.peer_mut(side).session {
+            session.close(now, CLOSE_TIMEOUT);
+        }
+        self.write(side);
+    }
+
+    /// The program is killed: its kernel ends the connection.
+    pub(crate) fn kill(&mut self, side: Side) {
+        self.note(side, Note::Killed);
+        if self.peer(side).socket == Socket::Open {
+            self.send(side, Parcel::Fin);
+            self.peer_mut(side).socket = Socket::Closed;
+        }
+        let now = self.ledger.now;
+        let peer = self.peer_mut(side);
+        (peer.session, peer.ended_at) = (None, now);
+        if side == Side::Client {
+            (self.connection.begins_at, self.connection.again_at) = (NEVER, NEVER);
+        }
+    }
+
+    fn end(&mut self, side: Side, end: SessionEnd) {
+        let now = self.ledger.now;
+        self.note(side, Note::Ends(end));
+        self.ledger.totals.count_end(side, end.reason);
+        self.peer_mut(side).ended_at = now;
+        self.ledger.tell(self.connection.id, side, Happening::Ended(End::new(now, end)));
+        if is_abrupt(end) && self.peer(side).socket == Socket::Open {
+            // The kernel must not keep what a dead peer does not take.
+            self.connection.streams[side.other().index()].clear();
+            self.send_reset(side);
+        }
+        self.peer_mut(side).socket = Socket::Closed;
+        let reading = self.reading(side);
+        let connection = &mut *self.connection;
+        if side == Side::Client
+            && let Some(backoff) = &mut connection.backoff
+        {
+            backoff.handle_disconnected(reading);
+            #[expect(clippy::cast_possible_truncation, reason = "any 32 bits are as random as the others")]
+            let delay = backoff.next_delay(connection.random.next() as u32);
+            connection.again_at = now + micros(delay);
+        }
+    }
+}
+
+/// Whether an adapter resets the connection of a session that ends so: the peer does not answer.
+const fn is_abrupt(end: SessionEnd) -> bool {
+    matches!(
+        end.reason,
+        DisconnectReason::PingTimeout | DisconnectReason::OpenTimeout | DisconnectReason::ApplicationStalled
+    )
+}

@@ -1,0 +1,169 @@
+//! What a test makes happen to a session.
+
+use core::time::Duration;
+
+use eio_core::session::CheckSendError;
+
+use super::{NEVER, SessionId, Side, Socket, Traffic, Turn, World, micros};
+use crate::message::{Message, Parcel};
+use crate::session::Session;
+use crate::stream::Stream;
+use crate::timetable::Note;
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The session does not take it.
+    #[error(transparent)]
+    Refused(CheckSendError),
+    /// The program that would send it does not run: it stalls, sleeps or is dead.
+    #[error("the program does not run")]
+    NotRunning,
+}
+
+/// What happens to a session now. Each of these panics if the session was removed or is of another world.
+impl World {
+    /// Sends a message, as an application does.
+    ///
+    /// # Errors
+    /// Returns an error if the session does not take the message, or if its program does not run now.
+    ///
+    /// # Panics
+    /// Panics if the session was removed.
+    #[track_caller]
+    pub fn send(
+        &mut self,
+        session: SessionId,
+        from: Side,
+        message: impl Into<Message>,
+    ) -> Result<(), SendError> {
+        let now = self.ledger.now;
+        let sent = self.with(session, |turn| {
+            let peer = turn.peer(from);
+            if peer.socket == Socket::Dead || turn.runs_at(from) > now {
+                return Err(SendError::NotRunning);
+            }
+            let reading = turn.reading(from);
+            match turn.peer(from).session.as_ref().map(|session| session.check_send(reading)) {
+                None => Err(SendError::Refused(CheckSendError::NotOpen)),
+                Some(Err(error)) => Err(SendError::Refused(error)),
+                Some(Ok(())) => {
+                    turn.send(from, Parcel::Message(message.into()));
+                    Ok(())
+                }
+            }
+        });
+        self.refresh(session);
+        sent
+    }
+
+    /// Closes the session, as an application does.
+    ///
+    /// # Panics
+    /// Panics if the session was removed.
+    #[track_caller]
+    pub fn close(&mut self, session: SessionId, side: Side) {
+        self.with(session, |turn| turn.close(side));
+        self.refresh(session);
+    }
+
+    /// Stops the program of this side for so long. Its kernel goes on receiving and acknowledging. When the program runs
+    /// again, it handles all that has arrived before it looks at its clock.
+    ///
+    /// # Panics
+    /// Panics if the session was removed.
+    #[track_caller]
+    pub fn stall(&mut self, session: SessionId, side: Side, time: Duration) {
+        self.with(session, |turn| {
+            turn.note(side, Note::Stalls(micros(time)));
+            let until = turn.ledger.now + micros(time);
+            let peer = turn.peer_mut(side);
+            peer.stalled_until = peer.stalled_until.max(until);
+        });
+        self.refresh(session);
+    }
+
+    /// Lets the machine of this side sleep for so long, as far as this session is concerned: nothing is received, nothing
+    /// runs, and TCP's timers stand still. Whether the clock runs on is a setting of its
+    /// [`Host`](crate::Host::clock_runs_in_sleep).
+    ///
+    /// # Panics
+    /// Panics if the session was removed.
+    #[track_caller]
+    pub fn sleep(&mut self, session: SessionId, side: Side, time: Duration) {
+        self.with(session, |turn| {
+            turn.note(side, Note::Sleeps(micros(time)));
+            let now = turn.ledger.now;
+            turn.peer_mut(side).sleep(now, now + micros(time));
+        });
+        self.refresh(session);
+    }
+
+    /// Lets this side die without a word: its power is cut, its cable pulled, its kernel hangs. Nothing answers any more.
+    ///
+    /// # Panics
+    /// Panics if the session was removed.
+    #[track_caller]
+    pub fn die(&mut self, session: SessionId, side: Side) {
+        self.with(session, |turn| turn.die(side));
+        self.refresh(session);
+    }
+
+    /// Kills the program of this side: its kernel ends the connection, and the peer is told.
+    ///
+    /// # Panics
+    /// Panics if the session was removed.
+    #[track_caller]
+    pub fn kill(&mut self, session: SessionId, side: Side) {
+        self.with(session, |turn| turn.kill(side));
+        self.refresh(session);
+    }
+
+    /// Forgets a session, whatever its state. Its memory is used for another one.
+    ///
+    /// # Panics
+    /// Panics if the session was removed before.
+    #[track_caller]
+    pub fn remove(&mut self, session: SessionId) {
+        let connection = self.connection(session);
+        let traffic = connection.traffic;
+        self.ledger.removed.add(&traffic);
+        let connection = &mut self.connections[session.index as usize];
+        // Names of it become invalid at once.
+        connection.id.generation = connection.id.generation.wrapping_add(1);
+        connection.traffic = Traffic::default();
+        connection.streams.iter_mut().for_each(Stream::clear);
+        connection.backoff = None;
+        self.wheel.set(session.index, NEVER);
+        self.free.push(session.index);
+    }
+
+    /// Returns whether the session is open on this side.
+    ///
+    /// # Panics
+    /// Panics if the session was removed.
+    #[must_use]
+    #[track_caller]
+    pub fn is_open(&self, session: SessionId, side: Side) -> bool {
+        let peer = &self.connection(session).peers[side.index()];
+        peer.socket != Socket::Dead && peer.session.as_ref().is_some_and(Session::is_open)
+    }
+
+    /// Returns the last round trip that this side measured.
+    ///
+    /// # Panics
+    /// Panics if the session was removed.
+    #[must_use]
+    #[track_caller]
+    pub fn rtt(&self, session: SessionId, side: Side) -> Option<Duration> {
+        self.connection(session).peers[side.index()].session.as_ref().and_then(Session::rtt)
+    }
+
+    #[track_caller]
+    fn with<R>(&mut self, session: SessionId, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
+        self.connection(session);
+        let connection = &mut self.connections[session.index as usize];
+        act(&mut Turn { connection, scenery: &self.scenery, ledger: &mut self.ledger })
+    }
+}

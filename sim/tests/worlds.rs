@@ -1,0 +1,248 @@
+//! Sessions in worlds: each death, cut, stall and sleep ends what it must, when it must, and nothing else.
+
+use core::time::Duration;
+
+use eio_core::backoff::Backoff;
+use eio_core::{DisconnectReason, Heartbeat, Revision};
+use eio_sim::{Event, Happening, Host, Link, Message, Plan, SendError, Side, Spells, World};
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A world with one session that is open since its beginning.
+fn open(link: Link, plan: Plan) -> (World, eio_sim::SessionId) {
+    let mut world = World::new(1);
+    let link = world.add_link(link);
+    let plan = world.add_plan(plan.link(link));
+    let session = world.open(plan);
+    (world, session)
+}
+
+#[test]
+fn a_session_opens_in_two_round_trips_and_lives() {
+    for revision in [Revision::V4, Revision::V3] {
+        let mut world = World::new(1);
+        let link = world.add_link(Link::new(ms(50)));
+        let plan = world.add_plan(Plan::new(Heartbeat::DEFAULT).revision(revision).link(link));
+        let session = world.connect_at(secs(3), plan);
+        let opened = world.next_event(secs(10)).filter(|event| event.what == Happening::Opened);
+        assert_eq!(opened.map(|event| (event.at, event.side)), Some((ms(3_150), Side::Server)));
+        let opened = world.next_event(secs(10)).filter(|event| event.what == Happening::Opened);
+        assert_eq!(opened.map(|event| (event.at, event.side)), Some((ms(3_200), Side::Client)));
+        world.run_until(secs(86_400));
+        world.assert_open(session);
+        let traffic = world.traffic(session);
+        assert_eq!(traffic.to_server.repeated + traffic.to_client.repeated, 0);
+        assert!((6_880..6_920).contains(&traffic.packets()), "{traffic:?}");
+    }
+}
+
+#[test]
+fn a_dead_side_is_noticed_by_the_other_on_time() {
+    for (dead, noticed) in [(Side::Client, ms(95_080)), (Side::Server, ms(95_060))] {
+        let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
+        world.run_until(secs(51));
+        world.die(session, dead);
+        world.run_until(secs(200));
+        let end = world.assert_ended(session, dead.other(), DisconnectReason::PingTimeout);
+        assert_eq!(end.at, noticed, "{dead}");
+        assert_eq!(world.end(session, dead), None);
+    }
+}
+
+#[test]
+fn a_killed_program_is_noticed_at_once() {
+    let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
+    world.run_until(secs(51));
+    world.kill(session, Side::Client);
+    world.run_until(secs(52));
+    let end = world.assert_ended(session, Side::Server, DisconnectReason::TransportClosed);
+    assert_eq!(end.at, ms(51_020));
+}
+
+#[test]
+fn a_closed_session_ends_on_both_sides() {
+    let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
+    world.run_until(secs(10));
+    world.close(session, Side::Server);
+    world.run_until(secs(11));
+    world.assert_ended(session, Side::Server, DisconnectReason::LocalClose);
+    let end = world.assert_ended(session, Side::Client, DisconnectReason::TransportClosed);
+    assert_eq!(end.at, ms(10_020));
+}
+
+#[test]
+fn a_short_cut_delays_a_pong_and_a_long_one_ends_the_session() {
+    // A ping of 25 s is lost. The timeouts double from 240 ms: it arrives after 15.4 s, or after 31 s.
+    for (lasting, survives) in [(secs(14), true), (secs(30), false)] {
+        let cut = Spells::once(secs(25), lasting);
+        let (mut world, session) = open(Link::new(ms(20)).cut(cut), Plan::new(Heartbeat::DEFAULT));
+        world.run_until(secs(300));
+        assert_eq!(world.is_open(session, Side::Server), survives);
+        if !survives {
+            let end = world.assert_ended(session, Side::Server, DisconnectReason::PingTimeout);
+            assert_eq!(end.at, secs(45));
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_still_sends_to_an_ended_session_is_reset() {
+    // No pong gets through; nor does the reset with which the server ends.
+    let link = Link::new(ms(20)).cut_to_server(Spells::once(secs(25), secs(31)));
+    let link = link.cut_to_client(Spells::once(secs(44), secs(2)));
+    let (mut world, session) = open(link, Plan::new(Heartbeat::DEFAULT));
+    world.run_until(secs(300));
+    let end = world.assert_ended(session, Side::Server, DisconnectReason::PingTimeout);
+    assert_eq!(end.at, secs(45));
+    let end = world.assert_ended(session, Side::Client, DisconnectReason::TransportReset);
+    assert!(secs(56) < end.at && end.at < secs(60), "{:?}", end.at);
+}
+
+#[test]
+fn a_stalled_program_kills_nobody_who_has_answered() {
+    let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
+    world.run_until(ms(25_001));
+    // The pong of 25 s waits in the server's kernel for longer than the timeout.
+    world.stall(session, Side::Server, secs(40));
+    world.run_until(secs(86));
+    world.assert_open(session);
+    assert_eq!(world.traffic(session).to_server.repeated, 0, "the kernel acknowledged");
+    world.stall(session, Side::Client, secs(60));
+    world.run_until(secs(200));
+    world.assert_ended(session, Side::Server, DisconnectReason::PingTimeout);
+}
+
+#[test]
+fn a_program_that_does_not_run_sends_nothing() {
+    let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
+    assert_eq!(world.send(session, Side::Client, "one"), Ok(()));
+    world.stall(session, Side::Client, secs(1));
+    assert_eq!(world.send(session, Side::Client, "two"), Err(SendError::NotRunning));
+    world.run_until(secs(1));
+    assert_eq!(world.send(session, Side::Client, vec![3]), Ok(()));
+    let mut messages = Vec::new();
+    while let Some(Event { what, .. }) = world.next_event(secs(2)) {
+        if let Happening::Message(message) = what {
+            messages.push(message);
+        }
+    }
+    assert_eq!(messages, [Message::from(vec![3])], "the first one was read before anybody asked for events");
+}
+
+#[test]
+fn a_device_that_sleeps_receives_nothing_and_its_clock_may_stop() {
+    for (runs_on, survives) in [(true, false), (false, true)] {
+        let mut world = World::new(1);
+        let link = world.add_link(Link::new(ms(20)));
+        let device = world.add_host(Host::new().clock_runs_in_sleep(runs_on));
+        // A patient server: what is judged here is the device.
+        let heartbeat = Heartbeat::new(secs(25), secs(200)).expect("valid periods");
+        let plan =
+            Plan::new(heartbeat).link(link).host(Side::Client, device).client_timeout_at_most(secs(20));
+        let plan = world.add_plan(plan);
+        let session = world.open(plan);
+        world.run_until(secs(24));
+        world.sleep(session, Side::Client, secs(50));
+        world.run_until(secs(400));
+        assert_eq!(world.is_open(session, Side::Client), survives, "{}", world.timetable());
+        if !survives {
+            let end = world.assert_ended(session, Side::Client, DisconnectReason::PingTimeout);
+            assert_eq!(end.at, secs(74), "it looks at its clock as soon as it wakes up");
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_runs_fast_ends_early_by_true_time() {
+    let mut world = World::new(1);
+    let link = world.add_link(Link::new(ms(0)));
+    let fast = world.add_host(Host::new().drift_ppm(100_000).clock_ahead(secs(1_000)));
+    let plan = world.add_plan(Plan::new(Heartbeat::DEFAULT).link(link).host(Side::Server, fast));
+    let session = world.open(plan);
+    world.die(session, Side::Client);
+    world.run_until(secs(100));
+    let end = world.assert_ended(session, Side::Server, DisconnectReason::PingTimeout);
+    assert_eq!(end.at.as_millis(), 40_909, "45 s by a clock that gains 10 %");
+    assert_eq!(end.silent_for, secs(45));
+}
+
+#[test]
+fn clients_connect_again_and_ended_sessions_leave_no_memory() {
+    let mut world = World::new(7);
+    let link =
+        world.add_link(Link::new(ms(30)).cut(Spells::every(secs(300), secs(60)).starting_at(secs(100))));
+    let plan = world.add_plan(Plan::new(Heartbeat::DEFAULT).link(link).reconnects(Backoff::DEFAULT));
+    let mut alive = vec![world.connect(plan)];
+    let mut open = 0;
+    while let Some(event) = world.next_event(secs(86_400)) {
+        match event.what {
+            Happening::Connects { after } => {
+                alive.retain(|session| *session != after);
+                alive.push(event.session);
+            }
+            Happening::Opened if event.side == Side::Client => open += 1,
+            _ => {}
+        }
+    }
+    assert!(open > 200, "{open} sessions");
+    assert_eq!(alive.len(), 1);
+    assert!(world.sessions().count() <= 3, "{:?}", world.sessions().collect::<Vec<_>>());
+    assert!(world.totals().connected > 280, "{:?}", world.totals());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_world_and_another_one_another() {
+    let run = |seed| {
+        let mut world = World::new(seed);
+        let link = world.add_link(Link::new(ms(30)).jitter(ms(50)).loss_per_million(20_000));
+        let plan = Plan::new(Heartbeat::DEFAULT).link(link).sends(Side::Client, secs(7), 300);
+        let plan = world.add_plan(plan.sends(Side::Server, secs(3), 50));
+        for _ in 0..20 {
+            world.connect(plan);
+        }
+        world.run_until(secs(3_600));
+        (world.totals(), world.timetable().to_string())
+    };
+    assert_eq!(run(5), run(5));
+    assert_ne!(run(5), run(6));
+}
+
+#[test]
+fn a_failure_names_the_seed_and_shows_the_timetable() {
+    let failure = std::panic::catch_unwind(|| {
+        let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
+        world.die(session, Side::Client);
+        world.run_until(secs(60));
+        world.assert_open(session);
+    });
+    let failure = failure.expect_err("the session has ended");
+    let words = failure.downcast_ref::<String>().expect("a sentence");
+    assert!(words.contains("seed 1") && words.contains("#0 is not open on the server"), "{words}");
+
+    let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
+    world.run_until(secs(26));
+    let timetable = world.timetable().of(session).to_string();
+    assert_eq!(
+        timetable,
+        "       0.000 s  #0   server is open\n\
+         \x20      0.000 s  #0   client is open\n\
+         \x20     25.000 s  #0   server sends a ping\n\
+         \x20     25.020 s  #0   client hears a ping\n\
+         \x20     25.020 s  #0   client sends a pong\n\
+         \x20     25.040 s  #0   server hears a pong\n"
+    );
+}
+
+#[test]
+fn a_removed_session_cannot_be_named() {
+    let (mut world, session) = open(Link::new(ms(20)), Plan::new(Heartbeat::DEFAULT));
+    world.remove(session);
+    let failure = std::panic::catch_unwind(move || world.is_open(session, Side::Client));
+    assert!(failure.is_err());
+}
