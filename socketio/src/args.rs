@@ -5,6 +5,7 @@ mod read;
 mod write;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use crate::value::{Attachments, Value};
 ///
 /// let args = RawArgs::new(Args(("hello", 7)))?;
 /// assert_eq!(args.len(), 2);
+/// assert_eq!(args.to_string(), r#"["hello",7]"#);
 /// assert_eq!(args.first::<String>()?, "hello");
 /// assert_eq!(args.all::<(String, u8)>()?, ("hello".to_owned(), 7));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -261,6 +263,16 @@ impl<T: Serialize> IntoArgs for T {
             return Ok(RawArgs::none());
         }
         Ok(RawArgs::from_json(text, attachments))
+    }
+}
+
+/// Displays the arguments as a JSON array. A placeholder stands for each piece of binary data, as on the wire.
+impl fmt::Display for RawArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_json() {
+            Ok((list, _)) => write!(f, "[{list}]"),
+            Err(error) => write!(f, "({error})"),
+        }
     }
 }
 

@@ -71,6 +71,14 @@ impl DecodeError {
         &self.problem
     }
 
+    /// Takes an error of `serde_json`, without its position: that is one in the rest of a text which the reader of the error
+    /// does not have.
+    pub(super) fn of_json(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let position = format!(" at line {} column {}", error.line(), error.column());
+        serde::de::Error::custom(text.strip_suffix(&position).unwrap_or(&text))
+    }
+
     pub(super) fn at(self, index: usize) -> Self {
         Self { argument: Some(index), ..self }
     }
@@ -97,6 +105,35 @@ impl std::error::Error for DecodeError {}
 /// How long the text of a problem may be, in bytes. Errors of serde repeat the text that arrived, however long it is.
 const MAX_PROBLEM: usize = 256;
 
+/// What serde calls a type that was expected, before its name in Rust, and what it is for everybody else. Peers are told of
+/// problems, and the names of types mean nothing to them.
+const KINDS: [(&str, &str); 9] = [
+    ("struct variant ", "an object"),
+    ("tuple variant ", "a list"),
+    ("newtype variant ", "a value"),
+    ("unit struct ", "null"),
+    ("tuple struct ", "a list"),
+    ("struct ", "an object"),
+    ("internally tagged enum ", "an object"),
+    ("adjacently tagged enum ", "an object"),
+    ("enum ", "a string, or an object with one member"),
+];
+
+/// Replaces the name of a Rust type in what was expected.
+fn without_type_name(problem: &str) -> String {
+    const UNTAGGED: &str = "data did not match any variant";
+    if problem.strip_prefix(UNTAGGED).is_some_and(|rest| rest.starts_with(" of untagged enum ")) {
+        return UNTAGGED.to_owned();
+    }
+    let named = problem.rsplit_once(", expected ").and_then(|(before, expected)| {
+        let (kind, name) =
+            KINDS.iter().find_map(|(kind, plain)| Some((plain, expected.strip_prefix(kind)?)))?;
+        let after = name.find(' ').and_then(|end| name.get(end..)).unwrap_or_default();
+        Some(format!("{before}, expected {kind}{after}"))
+    });
+    named.unwrap_or_else(|| problem.to_owned())
+}
+
 /// The beginning of a text.
 struct Short(String);
 
@@ -114,7 +151,7 @@ impl serde::de::Error for DecodeError {
         let mut text = Short(String::new());
         // It fails at the end of the room. What was written before is the text.
         let is_whole = fmt::write(&mut text, format_args!("{problem}")).is_ok();
-        let problem = if is_whole { text.0 } else { text.0 + "…" };
+        let problem = if is_whole { without_type_name(&text.0) } else { text.0 + "…" };
         Self { argument: None, missing: false, problem: problem.into() }
     }
 

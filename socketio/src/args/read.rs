@@ -30,7 +30,7 @@ impl<'de> Unread<'de> {
     pub(super) fn read<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
         let list = mem::take(&mut self.list);
         let mut json = serde_json::Deserializer::from_str(list);
-        let value = seed.deserialize(&mut json).map_err(DecodeError::custom)?;
+        let value = seed.deserialize(&mut json).map_err(|error| DecodeError::of_json(&error))?;
         let end = json.into_iter::<IgnoredAny>().byte_offset();
         let rest = list.get(end..).unwrap_or_default().trim_start();
         self.list = rest.strip_prefix(',').unwrap_or(rest);

@@ -119,8 +119,8 @@ async fn middlewares_ask_in_their_order_and_the_first_refusal_is_the_answer() {
         (r#"{"name":"Eve"}"#, r#"4{"message":"banned","data":"Eve"}"#),
         (r#"{"name":"bug"}"#, r#"4{"message":"Internal server error"}"#),
         (r#"{"name":"odd"}"#, r#"4{"message":"the argument cannot be written"#),
-        ("", r#"4{"message":"auth data: invalid type: null, expected struct Login"}"#),
-        ("{}", r#"4{"message":"auth data: missing field `name`"#),
+        ("", r#"4{"message":"auth data: invalid type: null, expected an object"}"#),
+        ("{}", r#"4{"message":"auth data: missing field `name`"}"#),
         (r#"{"name":"Ada"}"#, r#"0{"sid":"#),
     ] {
         let mut client = Raw::open(&server).await;
