@@ -146,7 +146,7 @@ impl ClientBuilder {
     /// ends with `application stalled`. After the reconnect, the namespace with the full inbox is not joined before its
     /// application has received half of it, so that others go on. A warning in the log says which one it is.
     pub fn inbox(mut self, events: usize, bytes: usize) -> Self {
-        self.inbox = Limit { count: events.max(1), bytes: bytes.max(1) };
+        self.inbox = Limit { count: events, bytes };
         self
     }
 
@@ -157,7 +157,7 @@ impl ClientBuilder {
     /// With `0` events nothing is kept: `emit` fails with
     /// [`EmitError::Disconnected`](crate::EmitError::Disconnected), and `send` waits until the client is back.
     pub fn buffer_while_away(mut self, events: usize, bytes: usize) -> Self {
-        self.away = (events > 0).then_some(Limit { count: events, bytes: bytes.max(1) });
+        self.away = (events > 0).then_some(Limit { count: events, bytes });
         self
     }
 
@@ -191,8 +191,10 @@ impl ClientBuilder {
     /// Builds the client. It connects when the first namespace is joined.
     ///
     /// # Errors
-    /// Returns a [`ClientBuildError`] if the URL or a setting of the [`engine`](Self::engine) cannot be used.
+    /// Returns a [`ClientBuildError`] if the URL or a setting of the [`engine`](Self::engine) cannot be used, or if a limit
+    /// or a time is zero that lets nothing through.
     pub fn build(self) -> Result<Client, ClientBuildError> {
+        self.check_limits()?;
         let mut engine = eio_tokio::Client::builder(&self.url);
         if !has_path(&self.url) {
             engine = engine.path("/socket.io/");
@@ -217,6 +219,22 @@ impl ClientBuilder {
         };
         Ok(Client { shared: Arc::new(Shared::new(settings, engine)) })
     }
+
+    fn check_limits(&self) -> Result<(), ClientBuildError> {
+        let limits = [
+            ("connect_timeout", self.connect_timeout.is_zero()),
+            ("max_attempts", self.max_attempts == Some(0)),
+            ("inbox events", self.inbox.count == 0),
+            ("inbox bytes", self.inbox.bytes == 0),
+            ("buffer_while_away bytes", self.away.is_some_and(|limit| limit.bytes == 0)),
+            ("ack_timeout", self.ack_timeout.is_some_and(|timeout| timeout.is_zero())),
+            ("the timeout of retries", self.retries.is_some_and(|retries| retries.timeout.is_zero())),
+        ];
+        match limits.into_iter().find(|(_, is_zero)| *is_zero) {
+            Some((name, _)) => Err(ClientBuildError::Zero(name)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Returns whether a URL has a path other than `/`, at which the server then answers.
@@ -235,6 +253,25 @@ impl fmt::Debug for ClientBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_of_zero_is_refused_by_its_name() {
+        type Change = fn(ClientBuilder) -> ClientBuilder;
+        let wrong: [(&str, Change); 7] = [
+            ("connect_timeout", |builder| builder.connect_timeout(Duration::ZERO)),
+            ("max_attempts", |builder| builder.max_attempts(0)),
+            ("inbox events", |builder| builder.inbox(0, 1)),
+            ("inbox bytes", |builder| builder.inbox(1, 0)),
+            ("buffer_while_away bytes", |builder| builder.buffer_while_away(1, 0)),
+            ("ack_timeout", |builder| builder.ack_timeout(Duration::ZERO)),
+            ("the timeout of retries", |builder| builder.retries(1, Duration::ZERO)),
+        ];
+        for (name, change) in wrong {
+            let error = change(Client::builder("http://host")).build().unwrap_err();
+            assert_eq!(error, ClientBuildError::Zero(name));
+        }
+        assert!(Client::builder("http://host").buffer_while_away(0, 0).build().is_ok(), "nothing is kept");
+    }
 
     #[test]
     fn a_url_without_a_path_means_the_path_of_socket_io() {

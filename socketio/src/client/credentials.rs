@@ -48,7 +48,8 @@ impl Default for Source {
 impl Credentials {
     /// Returns credentials that stay the same. Null stands for none.
     ///
-    /// If `object` does not serialize as an object, joining fails with [`JoinError::InvalidCredentials`].
+    /// If `object` does not serialize as an object, joining fails with [`JoinError::InvalidCredentials`], before anything
+    /// is sent.
     pub fn new(object: impl Serialize) -> Self {
         Self(Source::Fixed(object_of(object)))
     }

@@ -26,8 +26,9 @@ pub enum JoinError {
     /// [reconnect](crate::client::ClientBuilder::reconnection), or it was closed.
     #[error("disconnected before the server answered: {0}")]
     Disconnected(Disconnect),
-    /// This client has joined the namespace already: one [`Socket`](crate::client::Socket) of each namespace at a time.
-    #[error("this client has joined {0:?} already")]
+    /// This client has a [`Socket`](crate::client::Socket) or an [`Emitter`](crate::client::Emitter) of the namespace, which
+    /// may be disconnected: one of each namespace at a time. [`Socket::rejoin`](crate::client::Socket::rejoin) joins again.
+    #[error("this client has a socket of {0:?} already: join with that one, or drop it and its emitters")]
     AlreadyJoined(ByteString),
     /// The name cannot be that of a namespace.
     #[error(

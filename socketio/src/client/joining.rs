@@ -59,6 +59,9 @@ impl Shared {
         credentials: Credentials,
     ) -> Result<Handle, JoinError> {
         let target = Target::new(namespace, self.settings.is_old)?;
+        if let Some(Err(error)) = credentials.fixed() {
+            return Err(error.clone());
+        }
         let handle = self.add(target, credentials, &Runtime::current())?;
         self.joined(&handle.key, 0).await?;
         Ok(handle)
@@ -137,8 +140,8 @@ impl Shared {
             };
             match since {
                 Some(since) => {
-                    let deadline = since + self.settings.connect_timeout;
-                    if tokio::time::timeout_at(deadline, changed).await.is_err() {
+                    let left = self.settings.connect_timeout.saturating_sub(since.elapsed());
+                    if tokio::time::timeout(left, changed).await.is_err() {
                         return Err(JoinError::Timeout);
                     }
                 }

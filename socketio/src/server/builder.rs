@@ -9,7 +9,7 @@ use bytestring::ByteString;
 
 use crate::parser::{DefaultParser, Parser};
 use crate::server::connection::Connection;
-use crate::server::namespace::Namespace;
+use crate::server::namespace::{Flaw, Namespace};
 use crate::server::recovery::Recovery;
 use crate::server::shared::{Limits, Pattern, Shared, WhenFull};
 use crate::server::{Server, with_slash};
@@ -174,33 +174,29 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
     /// # Errors
     /// Returns a [`BuildError`] that says what is wrong with the settings.
     pub fn build(self) -> Result<Server, BuildError> {
+        if self.namespaces.is_empty() && self.patterns.is_empty() {
+            return Err(BuildError::NoNamespace);
+        }
         let mut namespaces = HashMap::new();
         for (name, namespace) in self.namespaces {
             if name.contains([',', '?']) || name.contains(char::is_control) {
                 return Err(BuildError::Name(name));
             }
-            let twice = |event| BuildError::RegisteredTwice { namespace: name.clone(), event };
-            let definition = Arc::new(namespace.define(&self.state).map_err(twice)?);
+            let flawed = |flaw| BuildError::flawed(name.clone(), flaw);
+            let definition = Arc::new(namespace.define(&self.state).map_err(flawed)?);
             if namespaces.insert(name.clone(), definition).is_some() {
                 return Err(BuildError::NamespaceTwice(name));
             }
         }
         let patterns = self.patterns.into_iter().map(|(accepts, namespace)| {
-            let twice = |event| BuildError::RegisteredTwice { namespace: "(matching)".into(), event };
-            Ok::<_, BuildError>(Pattern {
-                accepts,
-                definition: Arc::new(namespace.define(&self.state).map_err(twice)?),
-            })
+            let flawed = |flaw| BuildError::flawed("(matching)".into(), flaw);
+            let definition = Arc::new(namespace.define(&self.state).map_err(flawed)?);
+            Ok::<_, BuildError>(Pattern { accepts, definition })
         });
         let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
-        for (name, value) in [
-            ("max_namespaces", self.limits.max_namespaces),
-            ("max_running handlers", self.limits.max_running.0),
-            ("max_running bytes", self.limits.max_running.1),
-        ] {
-            if value == 0 {
-                return Err(BuildError::Zero(name));
-            }
+        let recovery = self.limits.recovery.as_ref().and_then(Recovery::zero);
+        if let Some(name) = self.limits.zero().or(recovery) {
+            return Err(BuildError::Zero(name));
         }
         let shared = Arc::new(Shared::new(self.parser, &self.limits, namespaces, patterns));
         let for_connections = Arc::clone(&shared);
@@ -222,6 +218,9 @@ impl<S> fmt::Debug for ServerBuilder<S> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// There is no namespace, so no client could join one.
+    #[error("there is no namespace: expected one at least, such as \"/\"")]
+    NoNamespace,
     /// The name of a namespace cannot be one.
     #[error(
         "the namespace {0:?} has no possible name: expected no comma, question mark or control character"
@@ -238,10 +237,108 @@ pub enum BuildError {
         /// The event, or the name of the method.
         event: String,
     },
-    /// A limit is zero.
-    #[error("{0} is 0: expected at least 1")]
+    /// A namespace has a handler for an event that no client can send, because Socket.IO itself uses the name.
+    #[error(
+        "the namespace {namespace:?} has a handler for the event {event:?}, which no client can send: expected {}",
+        instead_of(event)
+    )]
+    ReservedEvent {
+        /// The name of the namespace.
+        namespace: ByteString,
+        /// The event.
+        event: String,
+    },
+    /// A limit or a time is zero, which would refuse everything.
+    #[error("{0} is zero: expected more")]
     Zero(&'static str),
     /// The settings of the Engine.IO server are wrong.
     #[error("{0}")]
     Engine(#[from] eio_tokio::BuildError),
+}
+
+impl BuildError {
+    fn flawed(namespace: ByteString, flaw: Flaw) -> Self {
+        match flaw {
+            Flaw::RegisteredTwice(event) => Self::RegisteredTwice { namespace, event },
+            Flaw::ReservedEvent(event) => Self::ReservedEvent { namespace, event },
+        }
+    }
+}
+
+/// Returns what an application wants that has a handler for a reserved event.
+fn instead_of(event: &str) -> &'static str {
+    match event {
+        "connect" => "`on_connect`",
+        "disconnect" => "`on_disconnect`",
+        "disconnecting" => "`on_disconnecting`",
+        _ => "another name",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(change: impl FnOnce(ServerBuilder) -> ServerBuilder) -> String {
+        change(ServerBuilder::new(())).build().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_server_that_nobody_could_join_is_not_built() {
+        assert_eq!(wrong(|builder| builder), r#"there is no namespace: expected one at least, such as "/""#);
+    }
+
+    #[test]
+    fn wrong_namespaces_are_refused_in_a_sentence() {
+        let with = |namespace: Namespace| wrong(move |builder| builder.namespace("/a", namespace));
+        assert_eq!(
+            wrong(|builder| builder.namespace("a,b", Namespace::new())),
+            r#"the namespace "/a,b" has no possible name: expected no comma, question mark or control character"#
+        );
+        assert_eq!(
+            wrong(|builder| builder.namespace("/a", Namespace::new()).namespace("a", Namespace::new())),
+            r#"the namespace "/a" was added twice"#
+        );
+        assert_eq!(
+            with(Namespace::new().on("b", async || {}).on("b", async || {})),
+            r#"the namespace "/a" has two handlers for "b": expected one"#
+        );
+        for (event, instead) in [
+            ("connect", "`on_connect`"),
+            ("disconnect", "`on_disconnect`"),
+            ("disconnecting", "`on_disconnecting`"),
+            ("newListener", "another name"),
+        ] {
+            assert_eq!(
+                with(Namespace::new().on(event, async || {})),
+                format!(
+                    "the namespace \"/a\" has a handler for the event {event:?}, which no client can send: expected {instead}"
+                )
+            );
+        }
+        let reserved = Namespace::new().on("connect_error", async || {});
+        assert!(wrong(|builder| builder.namespace_matching(|_| true, reserved)).contains("(matching)"));
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_refused_by_its_name() {
+        type Change = fn(ServerBuilder) -> ServerBuilder;
+        let limits: [(&str, Change); 9] = [
+            ("connect_timeout", |builder| builder.connect_timeout(Duration::ZERO)),
+            ("ack_timeout", |builder| builder.ack_timeout(Duration::ZERO)),
+            ("max_namespaces", |builder| builder.max_namespaces(0)),
+            ("max_running handlers", |builder| builder.max_running(0, 1)),
+            ("max_running bytes", |builder| builder.max_running(1, 0)),
+            ("recovery: max_disconnection", |builder| {
+                builder.recovery(Recovery::new().max_disconnection(Duration::ZERO))
+            }),
+            ("recovery: max_sessions", |builder| builder.recovery(Recovery::new().max_sessions(0))),
+            ("recovery: max_packets", |builder| builder.recovery(Recovery::new().max_packets(0))),
+            ("recovery: max_bytes", |builder| builder.recovery(Recovery::new().max_bytes(0))),
+        ];
+        for (name, change) in limits {
+            let change = |builder: ServerBuilder| change(builder.namespace("/", Namespace::new()));
+            assert_eq!(wrong(change), format!("{name} is zero: expected more"));
+        }
+    }
 }

@@ -4,6 +4,8 @@ use core::fmt;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use eio_core::socketio::Packet;
+
 use crate::server::handler::{Erased, Handler, HandlerError, IntoReply, Replied, Verdict, erase};
 use crate::server::socket::Socket;
 
@@ -101,6 +103,10 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     }
 
     /// Sets what happens when a client sends the event `name`.
+    ///
+    /// The names `connect`, `connect_error`, `disconnect`, `disconnecting`, `newListener` and `removeListener` are
+    /// reserved by Socket.IO: no client can send them, and [`ServerBuilder::build`](crate::ServerBuilder::build) returns an
+    /// error.
     #[must_use]
     pub fn on<T: 'static, H: Handler<T, S>>(mut self, name: impl Into<String>, handler: H) -> Self
     where
@@ -174,10 +180,14 @@ impl<S: Send + Sync + 'static> Namespace<S> {
         }
     }
 
-    /// Gives the handlers the state. The error is the name of what was registered twice.
-    pub(crate) fn define(self, state: &Arc<S>) -> Result<Definition, String> {
+    /// Gives the handlers the state.
+    pub(crate) fn define(self, state: &Arc<S>) -> Result<Definition, Flaw> {
         if let Some(twice) = self.twice {
-            return Err(twice);
+            return Err(Flaw::RegisteredTwice(twice));
+        }
+        // Of all that is wrong with an event's name, only that it is reserved is.
+        if let Some(name) = self.events.keys().find(|name| Packet::event(name, "").is_err()) {
+            return Err(Flaw::ReservedEvent(name.clone()));
         }
         let one = |registered: Option<Registered<S, Replied>>| registered.map(|register| register(state));
         Ok(Definition {
@@ -190,6 +200,15 @@ impl<S: Send + Sync + 'static> Namespace<S> {
             on_error: self.on_error,
         })
     }
+}
+
+/// What is wrong with a namespace.
+#[derive(Debug)]
+pub(crate) enum Flaw {
+    /// There are two handlers for this.
+    RegisteredTwice(String),
+    /// There is a handler for this event, which no client can send.
+    ReservedEvent(String),
 }
 
 fn register<S, T, H>(handler: H) -> Registered<S, Replied>

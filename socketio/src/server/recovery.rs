@@ -107,6 +107,17 @@ impl Recovery {
         self
     }
 
+    /// Returns the name of a limit that is zero, with which nobody would be recovered.
+    pub(crate) fn zero(&self) -> Option<&'static str> {
+        let limits = [
+            ("recovery: max_disconnection", self.max_disconnection.is_zero()),
+            ("recovery: max_sessions", self.max_sessions == 0),
+            ("recovery: max_packets", self.max_packets == 0),
+            ("recovery: max_bytes", self.max_bytes == 0),
+        ];
+        limits.into_iter().find_map(|(name, is_zero)| is_zero.then_some(name))
+    }
+
     /// Returns whether a client that is recovered passes by the middlewares.
     pub(crate) fn skips_middlewares(&self) -> bool {
         self.skip_middlewares

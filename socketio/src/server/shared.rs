@@ -62,6 +62,20 @@ pub(crate) struct Limits {
     pub(crate) recovery: Option<Recovery>,
 }
 
+impl Limits {
+    /// Returns the name of a limit that is zero and would refuse everything.
+    pub(crate) fn zero(&self) -> Option<&'static str> {
+        let limits = [
+            ("connect_timeout", self.connect_timeout.is_zero()),
+            ("ack_timeout", self.ack_timeout.is_zero()),
+            ("max_namespaces", self.max_namespaces == 0),
+            ("max_running handlers", self.max_running.0 == 0),
+            ("max_running bytes", self.max_running.1 == 0),
+        ];
+        limits.into_iter().find_map(|(name, is_zero)| is_zero.then_some(name))
+    }
+}
+
 impl Shared {
     pub(crate) fn new(
         parser: Arc<dyn Parser>,

@@ -81,6 +81,13 @@ async fn a_refusal_tells_its_message_and_data_and_leaves_other_namespaces_alone(
 }
 
 #[tokio::test]
+async fn credentials_that_no_server_takes_are_refused_before_a_connection_is_tried() {
+    let client = Client::builder("http://127.0.0.1:1").auth(Credentials::new("token")).build().unwrap();
+    let refused = soon(client.join("/")).await;
+    assert!(matches!(refused, Err(JoinError::InvalidCredentials(_))), "{refused:?}");
+}
+
+#[tokio::test]
 async fn credentials_are_asked_for_anew_each_time() {
     let asked = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&asked);

@@ -219,16 +219,21 @@ async fn a_client_that_comes_back_too_late_or_after_too_much_begins_anew() {
     for (recovery, is_in_time) in [
         (Recovery::new().max_disconnection(ms(30_000)), true),
         (Recovery::new().max_disconnection(ms(29_999)), false),
-        (Recovery::new().max_packets(1), true),
-        (Recovery::new().max_packets(0), false),
+        (Recovery::new().max_packets(2), true),
+        (Recovery::new().max_packets(1), false),
         (Recovery::new().max_bytes(100), false),
-        (Recovery::new().max_sessions(0), false),
+        (Recovery::new().max_sessions(2), true),
+        (Recovery::new().max_sessions(1), false),
     ] {
         let world = world(recovery.clone(), application());
         let (client, mut known) = connect(&world, "").await;
+        let (another, _) = connect(&world, "").await;
         drop(client);
         settle().await;
-        world.server.emit("event", ()).unwrap();
+        drop(another);
+        settle().await;
+        world.server.emit("event", 1).unwrap();
+        world.server.emit("event", 2).unwrap();
         world.at(30_000).await;
         let (mut client, is_recovered) = come_back(&world, &mut known).await;
         assert_eq!(is_recovered, is_in_time, "{recovery:?}");
