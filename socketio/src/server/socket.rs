@@ -269,7 +269,7 @@ impl Socket {
         names
     }
 
-    /// Addresses the others in a room: all of its sockets except this one.
+    /// Addresses the others in a room: all of its sockets except this one. [`nsp`](Self::nsp) addresses this one, too.
     pub fn to(&self, room: impl AsRef<str>) -> Audience {
         self.broadcast().to(room)
     }
@@ -281,7 +281,23 @@ impl Socket {
 
     /// Addresses the others in the namespace: all of its sockets except this one.
     pub fn broadcast(&self) -> Audience {
-        self.server().of(self.namespace().clone()).except(self.id())
+        self.nsp().except(self.id())
+    }
+
+    /// Addresses all sockets of the namespace, this one among them: `socket.nsp` in Node.
+    ///
+    /// ```
+    /// use eio_socketio::{EmitError, Socket};
+    ///
+    /// async fn said(socket: Socket) -> Result<(), EmitError> {
+    ///     // All in the room hear it, also the one who has said it.
+    ///     socket.nsp().to("lobby").emit("said", "hello")?;
+    ///     Ok(())
+    /// }
+    /// # let _ = said;
+    /// ```
+    pub fn nsp(&self) -> Audience {
+        self.server().of(self.namespace().clone())
     }
 
     /// Disconnects the socket from its namespace. The session and the client's other namespaces stay. Has no effect on a
@@ -298,8 +314,10 @@ impl Socket {
         self.link().note_ended();
     }
 
-    /// Disconnects the client from all of its namespaces, and closes the connection. What was sent before is still
-    /// delivered if the client takes it within a second.
+    /// Disconnects the client from all of its namespaces, and closes the connection. The sockets end at once, also if the
+    /// client does not read. What was sent before is still delivered if the client takes it within the engine's
+    /// [`close_timeout`](eio_tokio::ServerBuilder::close_timeout). If it takes everything within a second, its library is
+    /// also told `io server disconnect`, and does not connect again by itself.
     pub fn close(&self) {
         self.disconnect();
         self.link().ask_to_close();

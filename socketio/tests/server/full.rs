@@ -1,6 +1,10 @@
 //! Clients that do not read.
 
+use std::time::Duration;
+
 use eio_socketio::{Data, Disconnect, EmitError, Namespace, Reason, Reply, Server, Socket, WhenFull};
+
+use tokio::time::Instant;
 
 use crate::support::{Raw, build, settle};
 
@@ -67,6 +71,40 @@ async fn a_client_that_does_not_read_is_closed_if_the_server_says_so() {
     assert!(matches!(end.reason, Reason::SlowClient), "{end}");
     assert_eq!(end.reason.as_str(), "forced close");
     drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_ends_at_once_when_the_server_closes_it_and_gets_what_was_sent_before() {
+    for reads_after in [Some(Duration::from_millis(500)), Some(Duration::from_secs(4)), None] {
+        let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
+        let server = server(WhenFull::Refuse, ended);
+        let mut client = Raw::open_with(&server, |client| client.inbox(1, 1000)).await;
+        client.send("0").await;
+        assert!(client.next().await.starts_with("0{\"sid\":"));
+        client.send("2[\"fill\"]").await;
+        settle().await;
+        let socket = server.of("/").sockets().pop().unwrap();
+        assert_eq!(socket.emit("more", ()), Err(EmitError::Full));
+        let start = Instant::now();
+        socket.close();
+        socket.close();
+        let end = ends.recv().await.unwrap();
+        assert_eq!((end.reason.as_str(), start.elapsed()), ("server namespace disconnect", Duration::ZERO));
+        if let Some(wait) = reads_after {
+            tokio::time::sleep(wait).await;
+            let mut texts = 0;
+            let mut last = String::new();
+            while let Ok(message) = client.engine.recv().await {
+                last = message.as_text().unwrap_or_default().to_owned();
+                texts += usize::from(last.starts_with("2[\"text\","));
+            }
+            assert!(texts >= 32, "{texts}");
+            assert_eq!(last == "1", wait < Duration::from_secs(1), "told of the disconnect: {wait:?}");
+        }
+        socket.engine().closed().await;
+        assert!(start.elapsed() <= Duration::from_secs(31), "{:?}", start.elapsed());
+        assert!(ends.try_recv().is_err(), "told once");
+    }
 }
 
 #[tokio::test(start_paused = true)]
