@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         tokio::select! {
             incoming = socket.recv() => match incoming? {
                 Incoming::Event { name, args, ack } => {
-                    println!("{name}: {:?}", args.values()?);
+                    println!("{name}: {args}");
                     if let Some(ack) = ack {
                         ack.send(args)?;
                     }

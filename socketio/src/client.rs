@@ -54,6 +54,9 @@
 //!
 //! A server that disconnects a client from a namespace, or refuses it, does so on purpose: the client then does not join
 //! by itself, and [`Socket::rejoin`] does.
+//!
+//! [A chapter of the guide](crate::guide::client) has the rest: what waits and how much of it, every end and what to do,
+//! and the names that socket.io-client and `rust_socketio` have for the same.
 
 mod ack;
 mod builder;
@@ -116,6 +119,8 @@ impl Client {
     /// [`max_attempts`](ClientBuilder::max_attempts), or a [final](ClientBuilder::reconnecting) refusal;
     /// [`tokio::time::timeout`] limits the whole wait. Dropping the future gives up the request.
     ///
+    /// A namespace whose [`Socket`] is still there is not joined again by this, but by [`Socket::rejoin`].
+    ///
     /// # Errors
     /// Returns a [`JoinError`].
     ///
@@ -144,7 +149,7 @@ impl Client {
     /// the connection takes at most a minute; [`tokio::time::timeout`] shortens the wait.
     ///
     /// Joined namespaces receive [`Incoming::Disconnected`] with the reason `io client disconnect`. The client can join
-    /// again.
+    /// again: with [`Socket::rejoin`], or with [`join`](Self::join) once the namespace's socket is dropped.
     pub async fn close(&self) {
         self.shared.close().await;
     }

@@ -9,15 +9,19 @@
 //! | move a gateway from Node or NestJS | [`from_node`] |
 //! | put the server into an axum application | [`axum`] |
 //! | know what happens when a client vanishes | [`disconnects`] |
+//! | join a server as a client, and come back after every end | [`client`] |
 //! | read the log | [`logs`] |
 
 #[doc = include_str!("guide/axum.md")]
 #[cfg(feature = "axum")]
-#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod axum {}
 
 #[doc = include_str!("guide/disconnects.md")]
 pub mod disconnects {}
+
+#[doc = include_str!("guide/client.md")]
+#[cfg(feature = "client")]
+pub mod client {}
 
 #[doc = include_str!("guide/logs.md")]
 pub mod logs {}

@@ -136,7 +136,8 @@ impl<T> AckFuture<T> {
 
     /// Sets how long to wait for the answer, from now on. Default: [`ClientBuilder::ack_timeout`].
     ///
-    /// If the event has not been sent by then, because the client is away, it will not be.
+    /// If the event has not been sent by then, because the client is away, it will not be. Only with
+    /// [retries](crate::client::ClientBuilder::retries) it is sent all the same.
     ///
     /// # Panics
     /// Panics outside of a tokio runtime, or if its timer is not enabled.

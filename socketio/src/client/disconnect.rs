@@ -30,6 +30,8 @@ pub enum DisconnectReason {
 /// | `transport error` | the connection failed | yes |
 /// | `parse error` | the server sent a packet that cannot be read | yes |
 /// | `application stalled` | this application did not receive: see [`ClientBuilder::inbox`](crate::client::ClientBuilder::inbox) | yes |
+/// | `unexpected packet` | the server sent a second handshake | yes |
+/// | `forced close` | a function of [`on_event`](eio_tokio::ClientBuilder::on_event) panicked | yes |
 ///
 /// The first six strings are those of the reference client.
 #[derive(Clone, Debug)]

@@ -142,7 +142,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'_, A> {
             let declared =
                 NAMES.iter().find(|(name, with_underscores)| key == *name || key == *with_underscores);
             let Some((name, _)) = declared else {
-                return seed.deserialize(key.into_deserializer()).map(Some);
+                return seed.deserialize(key.into_deserializer()).map(Some).map_err(with_own_names);
             };
             if self.seen.contains(name) {
                 return Err(A::Error::duplicate_field(name));
@@ -156,6 +156,16 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'_, A> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
         self.map.next_value_seed(seed)
     }
+}
+
+/// Adds this crate's names to those that the engine expected, where it lists them.
+fn with_own_names<E: Error>(unknown: E) -> E {
+    let text = unknown.to_string();
+    if !text.contains(": expected one of ") {
+        return unknown;
+    }
+    let own = NAMES.map(|(name, _)| format!("`{name}`")).join(", ");
+    E::custom(format!("{text}, {own}"))
 }
 
 impl Own {
@@ -337,7 +347,8 @@ mod tests {
             (r#"{"connectionStateRecovery":"yes"}"#, "expected true, false, or a table"),
             (r#"{"connectionStateRecovery":{"maxDisconnection":1}}"#, "unknown field `maxDisconnection`"),
             (r#"{"maxRooms":1,"max_rooms":2}"#, "duplicate field `maxRooms`"),
-            (r#"{"conectTimeout":1}"#, "conectTimeout"),
+            (r#"{"conectTimeout":1}"#, "unknown member `conectTimeout`: expected one of `path`, "),
+            (r#"{"conectTimeout":1}"#, "`http2`, `connectTimeout`, `ackTimeout`, "),
             (r#"{"pingIntervall":1}"#, "pingInterval"),
         ] {
             let error = read(json).unwrap_err();
