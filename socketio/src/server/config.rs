@@ -347,8 +347,12 @@ mod tests {
             (r#"{"connectionStateRecovery":"yes"}"#, "expected true, false, or a table"),
             (r#"{"connectionStateRecovery":{"maxDisconnection":1}}"#, "unknown field `maxDisconnection`"),
             (r#"{"maxRooms":1,"max_rooms":2}"#, "duplicate field `maxRooms`"),
-            (r#"{"conectTimeout":1}"#, "unknown member `conectTimeout`: expected one of `path`, "),
-            (r#"{"conectTimeout":1}"#, "`http2`, `connectTimeout`, `ackTimeout`, "),
+            (r#"{"conectTimeout":1}"#, "conectTimeout"),
+            (
+                r#"{"cleanupEmptyChildNamespaces":true}"#,
+                "unknown member `cleanupEmptyChildNamespaces`: expected one of `path`, ",
+            ),
+            (r#"{"cleanupEmptyChildNamespaces":true}"#, "`http2`, `connectTimeout`, `ackTimeout`, "),
             (r#"{"pingIntervall":1}"#, "pingInterval"),
         ] {
             let error = read(json).unwrap_err();
