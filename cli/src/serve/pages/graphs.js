@@ -52,7 +52,8 @@ class Graph {
     this.readout = element("p", "readout");
     this.plot = element("div", "plot");
     this.plot.tabIndex = 0;
-    for (const [name, value] of [["role", "slider"], ["aria-label", `${label}: the arrow keys move through it`]]) this.plot.setAttribute(name, value);
+    this.plot.setAttribute("role", "slider");
+    this.plot.setAttribute("aria-label", `${label}: the arrow keys move through it`);
     this.svg = drawing("svg", { preserveAspectRatio: "none", "aria-hidden": "true" });
     this.marker = element("i", "marker");
     this.plot.append(this.svg, this.marker);
@@ -78,6 +79,7 @@ class Graph {
       this.move(this.first + Math.floor((clientX - left) / width * this.length));
     };
     plot.onpointerleave = ({ pointerType }) => { if (pointerType === "mouse") this.move(null); };
+    plot.onfocus = () => this.move(this.cursor.at ?? Infinity);
     plot.onblur = () => this.move(null);
     plot.onkeydown = (event) => {
       const last = this.first + this.length - 1, at = this.cursor.at ?? last;
@@ -104,7 +106,10 @@ class Graph {
     this.marker.hidden = at === null;
     this.marker.style.left = `${100 * ((at ?? 0) - this.first) / this.length}%`;
     this.marker.style.width = `${100 / this.length}%`;
-    for (const [name, value] of [["min", this.first], ["max", last], ["now", at ?? last], ["text", this.describe(at ?? last)]]) this.plot.setAttribute(`aria-value${name}`, value);
+    for (const [name, value] of [["min", this.first], ["max", last], ["now", at ?? last], ["text", this.describe(at ?? last)]]) {
+      const attribute = `aria-value${name}`;
+      if (this.plot.getAttribute(attribute) !== String(value)) this.plot.setAttribute(attribute, value);
+    }
   }
 
   /** Writes labels below the graph, at equal distances. */
@@ -255,13 +260,14 @@ function drawTrips(within, now) {
     const height = Math.max(3, 99 * n / top);
     if (n) bars += `M${at + PER_DECADE - 1 - first + .06} 100v${-height}h.88v${height}z`;
   });
+  /** Returns the length that this part of the round trips did not exceed. */
   const lengthOf = (part) => {
     let passed = 0;
     const at = trips.findIndex((n) => (passed += n) >= part * sum);
-    return past.bounds[at] < longest ? `within ${whole(past.bounds[at])}` : `within ${span(longest)}`;
+    return past.bounds[at] < longest ? whole(past.bounds[at]) : span(longest);
   };
   const sentence = sum === 0 ? `No round trip was measured ${within}.`
-    : `${plural(sum, "round trip", "round trips")} ${within}: half ${lengthOf(.5)}, 99 % ${lengthOf(.99)}, the longest ${span(longest)}.`;
+    : `${plural(sum, "round trip", "round trips")} ${within}: half within ${lengthOf(.5)}, 99 % within ${lengthOf(.99)}, the longest ${span(longest)}.`;
   const labels = Array.from({ length: to - from + 2 }, (_, i) => whole(10 ** (from + i) / 1000));
   const rows = [["Length", "Round trips"], ...trips.flatMap((n, at) => (n ? [[classWords(at), count(n)]] : []))];
   graphs.get("trips").draw({ first, length, top, labels, paths: [["bars", bars]], sentence, rows }, now);

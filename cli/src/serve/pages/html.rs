@@ -45,6 +45,9 @@ fn document(nonce: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use eio_core::DisconnectReason;
+    use eio_core::packet::DecodeErrorKind;
+
     use super::*;
 
     /// It is one answer, and loads nothing else.
@@ -52,6 +55,26 @@ mod tests {
     fn the_page_has_at_most_60_kb() {
         let bytes = document("0123").len();
         assert!(bytes <= 60_000, "{bytes} bytes");
+    }
+
+    #[test]
+    fn every_reason_of_a_servers_session_has_a_colour_and_an_explanation() {
+        let page = document("0123");
+        let reasons = [
+            DisconnectReason::LocalClose,
+            DisconnectReason::PeerClose,
+            DisconnectReason::TransportError,
+            DisconnectReason::PingTimeout,
+            DisconnectReason::ParseError(DecodeErrorKind::Empty),
+            DisconnectReason::ApplicationStalled,
+        ];
+        for reason in reasons.map(DisconnectReason::as_str) {
+            let id = reason.replace(' ', "-");
+            let parts = [format!("\n.end-{id} {{"), format!("id=\"word-{id}\""), format!("\"{reason}\"")];
+            for part in parts {
+                assert!(page.contains(&part), "{part}");
+            }
+        }
     }
 
     #[test]

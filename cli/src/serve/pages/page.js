@@ -84,10 +84,11 @@ function showChanges(changes) {
 
 listen();
 
+let turn = 0;
 setInterval(() => {
   if (document.hidden) return;
   const now = performance.now();
-  rows.forEach((row) => row.tick(now));
+  tickRows(now, turn++);
   ended.forEach((row) => row.tick(now));
   namespaces.forEach((row) => row.tick(now));
   if (now - past.drawnAt >= DRAW_EVERY_MS) drawPast();

@@ -157,6 +157,18 @@ class Row {
 }
 
 const rows = new Map();  // number -> Row
+const EVERY_ROW = 10;    // how many turns pass until rows out of sight are drawn, too
+
+/** Sees which rows are on the screen: a text that changes ten times a second costs layout also where nobody sees it. */
+const sight = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) target.dataset.inSight = isIntersecting;
+});
+
+/** Draws the rows that can be seen, and all of them now and then. */
+function tickRows(now, turn) {
+  for (const row of rows.values()) if (turn % EVERY_ROW === 0 || row.tr.dataset.inSight === "true") row.tick(now);
+}
+
 const ended = new Map(); // number -> { tr, tick }
 
 function showLive(data, now) {
@@ -164,6 +176,7 @@ function showLive(data, now) {
   if (!row) {
     row = new Row();
     rows.set(data.number, row);
+    sight.observe(row.tr);
     const before = [...rows.keys()].filter((number) => number < data.number);
     const next = before.length ? rows.get(Math.max(...before)).tr : null;
     $("live").tBodies[0].insertBefore(row.tr, next);
