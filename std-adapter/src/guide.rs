@@ -63,6 +63,7 @@
 //! | count sessions, messages and disconnects, and draw them in Grafana | [`metrics`] |
 //! | see in the log what a session does, and why it ended | [`logs`] |
 //! | end a server without losing messages | [`shutdown`] |
+//! | test my application without sockets and without waiting | [`testing`] |
 //!
 //! The repository's `docs/examples.md` lists whole programs. Without tokio, drive the state machines of [`core`](crate::core)
 //! by hand: its [`ServerSession`](crate::core::ServerSession) and [`ClientSession`](crate::core::ClientSession) are all that
@@ -111,3 +112,7 @@ pub mod logs {}
 #[doc = include_str!("guide/shutdown.md")]
 #[cfg(feature = "server")]
 pub mod shutdown {}
+
+#[doc = include_str!("guide/testing.md")]
+#[cfg(all(feature = "client", feature = "server", feature = "test-util"))]
+pub mod testing {}

@@ -17,6 +17,8 @@ pub mod guide;
 #[cfg(feature = "server")]
 mod server;
 mod session;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 mod web;
 mod wire;
 

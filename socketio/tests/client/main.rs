@@ -1,9 +1,11 @@
-//! The client over real connections: against our own server, and against scripted ones that misbehave.
+//! The client over real connections, against our own server and against scripted ones that misbehave; and over the engine's
+//! in-memory network.
 
 mod ends;
 mod events;
 mod joining;
 mod limits;
+mod network;
 mod reconnecting;
 mod scripted;
 mod support;

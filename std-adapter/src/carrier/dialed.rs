@@ -4,17 +4,15 @@ use core::fmt;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, ready};
-use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(feature = "tls")]
 use tokio_rustls::client::TlsStream;
 
 use crate::carrier::delegate::{read_from_variants, write_to_variants};
-use crate::carrier::raw_socket::{RawSocket, read_now};
+use crate::carrier::raw_socket::{Direct, RawSocket};
 #[cfg(feature = "tls")]
 use crate::carrier::tls;
 
@@ -56,8 +54,7 @@ pub(crate) struct DialedSocket {
 impl Drop for DialedSocket {
     fn drop(&mut self) {
         if self.reset.load(Ordering::Relaxed) {
-            // If this fails, the connection closes in order, which is slower but also correct.
-            let _ = self.socket.system().set_linger(Some(Duration::ZERO));
+            self.socket.direct().reset_when_dropped();
         }
     }
 }
@@ -84,9 +81,9 @@ impl Link {
         Self::Socket(DialedSocket { socket: socket.into(), reset: Arc::clone(reset) })
     }
 
-    fn system(&self) -> Option<SockRef<'_>> {
+    fn direct(&self) -> Option<Direct<'_>> {
         match self {
-            Self::Socket(dialed) => Some(dialed.socket.system()),
+            Self::Socket(dialed) => Some(dialed.socket.direct()),
             Self::Own(_) => None,
         }
     }
@@ -130,21 +127,21 @@ impl Dialed {
     /// nothing has arrived, and without a socket.
     pub(crate) fn read_now(&mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
-            Self::Plain(plain) => plain.link.system().map_or(Poll::Pending, |socket| read_now(&socket, room)),
+            Self::Plain(plain) => plain.link.direct().map_or(Poll::Pending, |socket| socket.read_now(room)),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => {
                 let (link, session) = stream.get_mut();
-                link.system().map_or(Poll::Pending, |socket| tls::read_now(session, &socket, room))
+                link.direct().map_or(Poll::Pending, |socket| tls::read_now(session, socket, room))
             }
         }
     }
 
     /// Returns the socket at the bottom, if there is one.
-    pub(crate) fn socket(&self) -> Option<SockRef<'_>> {
+    pub(crate) fn socket(&self) -> Option<Direct<'_>> {
         match self {
-            Self::Plain(plain) => plain.link.system(),
+            Self::Plain(plain) => plain.link.direct(),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.get_ref().0.system(),
+            Self::Tls(tls) => tls.get_ref().0.direct(),
         }
     }
 }

@@ -8,10 +8,9 @@ pub(crate) mod stream;
 pub(crate) mod test_configs;
 
 use core::task::Poll;
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 
 use rustls::{ConnectionCommon, SideData};
-use socket2::Socket;
 
 /// The largest number of reads from the socket that bring no data, such as those of tickets and of incomplete records.
 const MAX_READS: usize = 1024;
@@ -20,7 +19,7 @@ const MAX_READS: usize = 1024;
 /// arrived.
 pub(crate) fn read_now<S: SideData>(
     connection: &mut ConnectionCommon<S>,
-    mut socket: &Socket,
+    mut socket: impl Read,
     room: &mut [u8],
 ) -> Poll<io::Result<usize>> {
     for _ in 0..MAX_READS {
@@ -47,6 +46,7 @@ mod tests {
 
     use rustls::pki_types::ServerName;
     use rustls::{ClientConnection, ServerConnection, StreamOwned};
+    use socket2::Socket;
 
     use super::test_configs::configs;
     use super::*;

@@ -47,6 +47,8 @@ pub(crate) async fn dial(config: &Config, reset: &Arc<AtomicBool>) -> Result<Dia
             // Boxed, because its future is large and most connections do not need it.
             Box::pin(proxy.tunnel(link, &config.endpoint)).await?
         }
+        #[cfg(feature = "test-util")]
+        Route::Link(link) => Link::socket(link.connect().await.map_err(ConnectError::io)?, reset),
     };
     #[cfg(feature = "tls")]
     if let Some(tls) = &config.tls {

@@ -10,6 +10,8 @@ use crate::carrier::dialed::Duplex;
 use crate::client::endpoint::Endpoint;
 use crate::client::error::ClientBuildError;
 use crate::client::proxy::{self, Proxy};
+#[cfg(feature = "test-util")]
+use crate::test_util::Link;
 
 /// An application's own connector.
 pub(crate) type Connect = Arc<dyn Fn(String, u16) -> Connecting + Send + Sync>;
@@ -25,6 +27,8 @@ pub(crate) enum Route {
     Unix(PathBuf),
     Own(Connect),
     Proxy(Proxy),
+    #[cfg(feature = "test-util")]
+    Link(Link),
 }
 
 /// The route setting of a builder.

@@ -8,6 +8,9 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
+#[cfg(feature = "test-util")]
+use crate::test_util::{NetworkListener, NetworkStream};
+
 /// Accepts the connections of [`Server::serve`](crate::Server::serve). [`TcpListener`] and [`UnixListener`] implement it,
 /// `TlsListener` puts TLS above them, and you can implement it for other listeners.
 pub trait Listener: Send {
@@ -51,5 +54,15 @@ impl Listener for UnixListener {
     async fn accept(&mut self) -> io::Result<(Self::Io, Option<SocketAddr>)> {
         let (stream, _) = Self::accept(self).await?;
         Ok((stream, None))
+    }
+}
+
+#[cfg(feature = "test-util")]
+impl Listener for NetworkListener {
+    type Io = NetworkStream;
+
+    async fn accept(&mut self) -> io::Result<(Self::Io, Option<SocketAddr>)> {
+        let (stream, peer) = Self::accept(self).await;
+        Ok((stream, Some(peer)))
     }
 }

@@ -16,6 +16,8 @@ use crate::carrier::raw_socket::RawSocket;
 #[cfg(feature = "tls")]
 use crate::carrier::tls::stream::TlsStream;
 use crate::carrier::websocket::Stream;
+#[cfg(feature = "test-util")]
+use crate::test_util::NetworkStream;
 use crate::web::watched::{Unwatched, WatchedIo};
 
 /// A connection that an HTTP server has given up.
@@ -38,6 +40,10 @@ pub(crate) fn is_socket<T: 'static>() -> bool {
     if of == TypeId::of::<UnixStream>() {
         return true;
     }
+    #[cfg(feature = "test-util")]
+    if of == TypeId::of::<NetworkStream>() {
+        return true;
+    }
     of == TypeId::of::<TcpStream>()
 }
 
@@ -54,6 +60,11 @@ pub(crate) fn take_stream(upgraded: Upgraded) -> Taken {
     };
     #[cfg(unix)]
     let upgraded = match socket_of::<UnixStream>(upgraded) {
+        Ok(socket) => return socket,
+        Err(upgraded) => upgraded,
+    };
+    #[cfg(feature = "test-util")]
+    let upgraded = match socket_of::<NetworkStream>(upgraded) {
         Ok(socket) => return socket,
         Err(upgraded) => upgraded,
     };

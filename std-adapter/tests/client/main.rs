@@ -1,4 +1,5 @@
-//! The client over real sockets: against our own server, and against scripted servers that misbehave.
+//! The client over real sockets, against our own server and against scripted servers that misbehave; and over the
+//! in-memory network of the feature `test-util`.
 
 mod balancers;
 mod batches;
@@ -9,6 +10,8 @@ mod flushing;
 mod handshake;
 mod limited_phases;
 mod limits;
+mod links;
+mod network;
 mod proxies;
 mod reconnect;
 mod refusals;

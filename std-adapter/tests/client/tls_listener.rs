@@ -11,6 +11,7 @@ use eio_tokio::rustls::crypto::ring;
 use eio_tokio::rustls::pki_types::ServerName;
 use eio_tokio::rustls::server::WebPkiClientVerifier;
 use eio_tokio::rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion, version};
+use eio_tokio::test_util::Network;
 use eio_tokio::{Client, ClientCertificates, Message, Server, ServerBuilder, Socket, TlsListener, Transport};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -119,6 +120,41 @@ async fn sessions_run_over_https_and_wss_with_tls_1_2_and_1_3() {
             socket.close();
             assert_eq!(socket.closed().await.reason, DisconnectReason::LocalClose, "{way:?}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tls_runs_over_the_in_memory_network_and_asks_it_before_a_late_verdict() {
+    let authority = Authority::new();
+    let network = Network::new();
+    let (sender, mut ends) = mpsc::unbounded_channel();
+    let server = Server::builder(support::echo).on_disconnect(move |_, end| {
+        let _ = sender.send((Instant::now(), end.reason));
+        core::future::ready(())
+    });
+    let server = server.build().unwrap();
+    let listener = TlsListener::with_config(network.listen(), offering(authority.sign("localhost", |_| {})));
+    let handle = server.clone();
+    tokio::spawn(async move { handle.serve(listener).await });
+    for scheme in ["https", "wss"] {
+        let link = network.link();
+        link.set_delay(Duration::from_millis(20));
+        let client = authority.trusted_by(Client::builder(format!("{scheme}://localhost"))).link(&link);
+        let mut socket = client.build().unwrap().connect().await.unwrap();
+        while socket.transport() != Transport::WebSocket {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        socket.send("over TLS").await.unwrap();
+        assert_eq!(socket.recv().await.unwrap(), Message::text("over TLS"));
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        link.cut();
+        // The second ping waits for its answer. Then both deadlines pass while no task runs.
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        tokio::time::advance(Duration::from_secs(20)).await;
+        let now = Instant::now();
+        assert_eq!(socket.closed().await.reason, DisconnectReason::PingTimeout);
+        assert_eq!(ends.recv().await.unwrap(), (now, DisconnectReason::PingTimeout), "{scheme}");
+        assert_eq!(now.elapsed(), Duration::ZERO, "{scheme}");
     }
 }
 

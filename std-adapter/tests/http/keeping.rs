@@ -5,14 +5,13 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use eio_core::Heartbeat;
+use eio_tokio::test_util::{Link, Network, NetworkStream};
 use eio_tokio::{BuildError, Client, Server};
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::DuplexStream;
 
-use crate::link::link;
 use crate::support::{POLLING, Stage, read, send, stage, time_to_end};
 
 const LATENCY: Duration = Duration::from_millis(20);
@@ -46,22 +45,25 @@ trait Asks {
 
 /// One connection of HTTP/1.1 for each method, opened for its first request and then used without a look at what the
 /// server says of it.
-struct Pair<'a> {
-    stage: &'a Stage,
-    get: Option<DuplexStream>,
-    post: Option<DuplexStream>,
+struct Pair {
+    network: Network,
+    get: Option<NetworkStream>,
+    post: Option<NetworkStream>,
 }
 
-impl<'a> Pair<'a> {
-    fn new(stage: &'a Stage) -> Self {
-        Self { stage, get: None, post: None }
+impl Pair {
+    fn new(stage: &Stage) -> Self {
+        Self { network: network(stage), get: None, post: None }
     }
 }
 
-impl Asks for Pair<'_> {
+impl Asks for Pair {
     async fn ask(&mut self, method: &str, path: &str, body: &'static str) -> String {
         let connection = if method == "GET" { &mut self.get } else { &mut self.post };
-        let connection = connection.get_or_insert_with(|| connect(self.stage));
+        let connection = match connection {
+            Some(connection) => connection,
+            None => connection.insert(connect(&self.network).await),
+        };
         send(connection, method, path, &[], body).await;
         let answer =
             read(connection).await.unwrap_or_else(|| panic!("{method} {path} met a closed connection"));
@@ -79,11 +81,27 @@ impl Asks for SendRequest<Full<Bytes>> {
     }
 }
 
-fn connect(stage: &Stage) -> DuplexStream {
-    let (ours, theirs) = link(LATENCY);
-    let server = stage.server.clone();
-    tokio::spawn(async move { server.serve_connection(theirs, None).await });
-    ours
+/// A network on which the server of this stage listens.
+fn network(stage: &Stage) -> Network {
+    let network = Network::new();
+    let (server, listener) = (stage.server.clone(), network.listen());
+    tokio::spawn(async move { server.serve(listener).await });
+    network
+}
+
+/// A connection that opens at once, and has a latency from then on. What both ends say at once crosses on the way.
+async fn connect(network: &Network) -> NetworkStream {
+    let link = network.link();
+    let connection = link.connect().await.unwrap();
+    link.set_delay(LATENCY);
+    connection
+}
+
+/// A link with a latency.
+fn link(stage: &Stage) -> Link {
+    let link = network(stage).link();
+    link.set_delay(LATENCY);
+    link
 }
 
 /// Lives through some heartbeats, each answered `pause` after it came.
@@ -116,7 +134,7 @@ async fn b30_no_interval_makes_a_heartbeat_meet_the_close_of_its_connection() {
 async fn b30_nor_on_http_2() {
     for interval in intervals() {
         let stage = staged(interval);
-        let io = TokioIo::new(connect(&stage));
+        let io = TokioIo::new(connect(&network(&stage)).await);
         let (mut client, connection) = handshake(TokioExecutor::new(), io).await.unwrap();
         tokio::spawn(connection);
         live(&mut client, Duration::ZERO).await;
@@ -127,14 +145,7 @@ async fn b30_nor_on_http_2() {
 /// Our own client lives through some heartbeats, and loses nothing.
 async fn live_with_our_client(interval: Duration, upgrade: bool) {
     let stage = staged(interval);
-    let server = stage.server.clone();
-    let client =
-        Client::builder("http://chat.example.org").upgrade(upgrade).connector(move |_host, _port| {
-            let (ours, theirs) = link(LATENCY);
-            let server = server.clone();
-            tokio::spawn(async move { server.serve_connection(theirs, None).await });
-            async move { Ok::<_, std::io::Error>(ours) }
-        });
+    let client = Client::builder("http://chat.example.org").upgrade(upgrade).link(&link(&stage));
     let socket = client.build().unwrap().connect().await.unwrap();
     // A message now and then goes where heartbeats go, in the moments between them.
     for _ in 0..4 {
@@ -158,8 +169,9 @@ async fn b30_nor_does_our_client_lose_a_session_to_any_limit_of_either_side() {
 async fn b30_a_request_in_the_last_moment_of_the_promise_is_answered_on_every_kind_of_connection() {
     for idle in [1_000, 1_999, 5_000, 30_000, 75_000] {
         let stage = stage(|builder| builder.idle_timeout(Duration::from_millis(idle)));
+        let network = network(&stage);
         for path in ["/elsewhere", POLLING, "/engine.io/?EIO=4&transport=none"] {
-            let mut connection = connect(&stage);
+            let mut connection = connect(&network).await;
             for _ in 0..3 {
                 send(&mut connection, "GET", path, &[], "").await;
                 let answer = read(&mut connection).await.expect("the promise holds");

@@ -5,7 +5,6 @@ mod admission;
 mod handshake;
 mod keeping;
 mod limits;
-mod link;
 mod origins;
 mod polling;
 mod refusals;

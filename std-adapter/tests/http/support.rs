@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use eio_tokio::{Disconnect, Server, ServerBuilder};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 
 pub(crate) const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
 pub(crate) const WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
@@ -113,7 +113,7 @@ impl Stage {
 }
 
 pub(crate) async fn send(
-    connection: &mut DuplexStream,
+    connection: &mut (impl AsyncWrite + Unpin),
     method: &str,
     path: &str,
     headers: &[&str],
@@ -135,7 +135,7 @@ pub(crate) async fn send(
 }
 
 /// The next answer on this connection; none if it ends before.
-pub(crate) async fn read(connection: &mut DuplexStream) -> Option<Answer> {
+pub(crate) async fn read(connection: &mut (impl AsyncRead + Unpin)) -> Option<Answer> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -154,7 +154,7 @@ pub(crate) async fn read(connection: &mut DuplexStream) -> Option<Answer> {
 }
 
 /// How long the server keeps this connection, from now on.
-pub(crate) async fn time_to_end(connection: &mut DuplexStream) -> Duration {
+pub(crate) async fn time_to_end(connection: &mut (impl AsyncRead + Unpin)) -> Duration {
     let start = tokio::time::Instant::now();
     while !matches!(connection.read(&mut [0; 1024]).await, Ok(0) | Err(_)) {}
     start.elapsed()

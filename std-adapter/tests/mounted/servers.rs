@@ -8,11 +8,12 @@ use axum::Router;
 use axum::serve::ListenerExt as _;
 use axum_server::tls_rustls::RustlsConfig;
 use bytes::Bytes;
-use eio_tokio::Client;
 use eio_tokio::axum::RouterExt as _;
 use eio_tokio::rustls::ServerConfig;
 use eio_tokio::rustls::crypto::ring;
 use eio_tokio::rustls::pki_types::PrivatePkcs8KeyDer;
+use eio_tokio::test_util::Network;
+use eio_tokio::{Client, DisconnectReason, Server, Socket};
 use http::{Request, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2::{SendRequest, handshake};
@@ -21,8 +22,28 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixListener};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::support::{OPEN, assert_echoes, echo, listener, serve, serve_on_hyper};
+
+/// Of whom a session was, and how and when it ended.
+type End = (Option<SocketAddr>, DisconnectReason, Instant);
+
+/// A server that sends every message back and tells the ends of its sessions.
+fn telling() -> (Server, mpsc::UnboundedReceiver<End>) {
+    let (sender, ends) = mpsc::unbounded_channel();
+    let server = Server::builder(move |mut socket: Socket| {
+        let sender = sender.clone();
+        async move {
+            while let Ok(message) = socket.recv().await {
+                let _ = socket.send(message).await;
+            }
+            let _ = sender.send((socket.peer_addr(), socket.closed().await.reason, Instant::now()));
+        }
+    });
+    (server.build().unwrap(), ends)
+}
 
 fn router() -> Router {
     Router::new().engine_io(&echo().build().unwrap())
@@ -42,6 +63,36 @@ async fn axums_server_with_socket_options_carries_every_transport() {
         axum::serve(listener, router().into_make_service_with_connect_info::<SocketAddr>()).await
     });
     assert_echoes(|| Client::builder(format!("http://{address}"))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn axums_server_carries_sessions_of_an_in_memory_network_with_their_addresses_and_on_time() {
+    let network = Network::new();
+    let (server, mut ends) = telling();
+    let router = Router::new().engine_io(&server);
+    // Through `tap_io`, axum takes the address from any listener.
+    let listener = network.listen().tap_io(|_| {});
+    assert_eq!(axum::serve::Listener::local_addr(&listener).unwrap().to_string(), "10.0.0.1:80");
+    tokio::spawn(async move {
+        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+    });
+    let link = network.link();
+    assert_echoes(|| Client::builder("http://app.test").link(&link)).await;
+    for scheme in ["http", "ws"] {
+        let link = network.link();
+        let client = Client::builder(format!("{scheme}://app.test")).link(&link).upgrade(false);
+        let socket = client.build().unwrap().connect().await.unwrap();
+        let opened = Instant::now();
+        link.cut();
+        assert_eq!(socket.closed().await.reason, DisconnectReason::PingTimeout);
+        let (peer, at) = loop {
+            let (peer, reason, at) = ends.recv().await.unwrap();
+            if reason == DisconnectReason::PingTimeout {
+                break (peer, at);
+            }
+        };
+        assert_eq!((peer.unwrap().ip(), at - opened), (link.address(), Duration::from_secs(45)), "{scheme}");
+    }
 }
 
 #[cfg(unix)]

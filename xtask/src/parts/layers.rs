@@ -7,13 +7,14 @@ use std::path::Path;
 use crate::job::{Job, Stop, failed};
 
 /// The folders of `std-adapter/src` and the folders that each may import from, besides itself.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 7] = [
+    ("test_util", &[]),
     ("wire", &[]),
-    ("carrier", &["wire"]),
-    ("web", &["wire", "carrier"]),
+    ("carrier", &["wire", "test_util"]),
+    ("web", &["wire", "carrier", "test_util"]),
     ("session", &["wire", "carrier", "web"]),
-    ("server", &["wire", "carrier", "web", "session"]),
-    ("client", &["wire", "carrier", "web", "session"]),
+    ("server", &["wire", "carrier", "web", "session", "test_util"]),
+    ("client", &["wire", "carrier", "web", "session", "test_util"]),
 ];
 
 /// Files by the path of their module, such as `server::accept`.

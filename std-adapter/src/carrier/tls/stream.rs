@@ -13,14 +13,11 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::CertificateDer;
 use rustls::{InvalidMessage, ServerConfig, ServerConnection};
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-#[cfg(unix)]
-use tokio::net::UnixStream;
 use tokio::time::Sleep;
 use tokio_rustls::{Accept, TlsAcceptor, server};
 
+use crate::carrier::raw_socket::Direct;
 use crate::carrier::tls;
 use crate::carrier::tls::places::Place;
 
@@ -68,18 +65,13 @@ impl ClientCertificates {
 
 /// What TLS runs on: a connection of the listener beneath.
 trait Beneath: AsyncRead + AsyncWrite + Unpin + Send {
-    /// Returns the socket, if this is one.
-    fn system(&self) -> Option<SockRef<'_>>;
+    /// Returns the socket itself, if this is one.
+    fn direct(&self) -> Option<Direct<'_>>;
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Beneath for T {
-    fn system(&self) -> Option<SockRef<'_>> {
-        let any = self as &dyn Any;
-        #[cfg(unix)]
-        if let Some(socket) = any.downcast_ref::<UnixStream>() {
-            return Some(socket.into());
-        }
-        any.downcast_ref::<TcpStream>().map(SockRef::from)
+    fn direct(&self) -> Option<Direct<'_>> {
+        Direct::of(self)
     }
 }
 
@@ -155,9 +147,9 @@ impl TlsStream {
     }
 
     /// Returns the socket beneath TLS, if there is one.
-    pub(crate) fn socket(&self) -> Option<SockRef<'_>> {
+    pub(crate) fn socket(&self) -> Option<Direct<'_>> {
         match &self.0 {
-            State::Open(stream) => Beneath::system(&**stream.get_ref().0),
+            State::Open(stream) => Beneath::direct(&**stream.get_ref().0),
             State::Handshake(_) | State::Failed => None,
         }
     }
@@ -167,7 +159,7 @@ impl TlsStream {
     pub(crate) fn read_now(&mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
         let State::Open(stream) = &mut self.0 else { return Poll::Pending };
         let (link, connection) = stream.get_mut();
-        Beneath::system(&**link).map_or(Poll::Pending, |socket| tls::read_now(connection, &socket, room))
+        Beneath::direct(&**link).map_or(Poll::Pending, |socket| tls::read_now(connection, socket, room))
     }
 
     /// Returns the stream of data once the handshake is complete.

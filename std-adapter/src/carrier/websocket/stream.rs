@@ -2,7 +2,6 @@
 
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
-use core::time::Duration;
 use std::io;
 
 use bytes::BufMut as _;
@@ -10,18 +9,15 @@ use bytes::BufMut as _;
 use hyper::upgrade::Upgraded;
 #[cfg(feature = "server")]
 use hyper_util::rt::TokioIo;
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 #[cfg(feature = "client")]
 use crate::carrier::dialed::Dialed;
+use crate::carrier::raw_socket::Direct;
 #[cfg(all(feature = "server", feature = "tls"))]
 use crate::carrier::tls::stream::TlsStream;
 #[cfg(feature = "server")]
-use crate::carrier::{
-    gate::Permit,
-    raw_socket::{self, RawSocket},
-};
+use crate::carrier::{gate::Permit, raw_socket::RawSocket};
 
 /// The connection under a WebSocket.
 #[derive(Debug)]
@@ -59,10 +55,10 @@ macro_rules! either {
 
 impl Stream {
     /// Returns the socket at the bottom, if there is one.
-    pub(super) fn socket(&self) -> Option<SockRef<'_>> {
+    pub(super) fn socket(&self) -> Option<Direct<'_>> {
         match self {
             #[cfg(feature = "server")]
-            Self::Socket { socket, .. } => Some(socket.system()),
+            Self::Socket { socket, .. } => Some(socket.direct()),
             #[cfg(all(feature = "server", feature = "tls"))]
             Self::Tls { stream, .. } => stream.socket(),
             #[cfg(feature = "client")]
@@ -108,7 +104,7 @@ impl Stream {
     pub(super) fn read_now(&mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
             #[cfg(feature = "server")]
-            Self::Socket { socket, .. } => raw_socket::read_now(&socket.system(), room),
+            Self::Socket { socket, .. } => socket.direct().read_now(room),
             #[cfg(all(feature = "server", feature = "tls"))]
             Self::Tls { stream, .. } => stream.read_now(room),
             #[cfg(feature = "client")]
@@ -157,8 +153,9 @@ impl Stream {
 
     /// Drops the connection with a reset.
     pub(super) fn abort(self) {
-        // If this fails, the connection closes in order, which is slower but also correct.
-        let _ = self.socket().map(|socket| socket.set_linger(Some(Duration::ZERO)));
+        if let Some(socket) = self.socket() {
+            socket.reset_when_dropped();
+        }
     }
 }
 
@@ -166,6 +163,7 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use core::future::poll_fn;
+    use core::time::Duration;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
@@ -197,6 +195,29 @@ mod tests {
         let mut room = [0; 64];
         assert_eq!(poll_fn(|cx| client.poll_read(cx, &mut room)).await.unwrap(), 5);
         [client, server]
+    }
+
+    #[cfg(feature = "test-util")]
+    #[tokio::test(start_paused = true)]
+    async fn what_has_arrived_in_memory_is_read_past_the_runtime_in_both_roles() {
+        let network = crate::test_util::Network::new();
+        let (mut listener, link) = (network.listen(), network.link());
+        let client = Link::socket(link.connect().await.unwrap(), &Arc::default());
+        let mut client = Stream::Dialed(Box::new(Dialed::plain(client)));
+        let mut server = Stream::Socket { socket: listener.accept().await.0.into(), _permit: None };
+        link.set_delay(Duration::from_millis(10));
+        for client_sends in [true, false] {
+            let [sender, receiver] =
+                if client_sends { [&mut client, &mut server] } else { [&mut server, &mut client] };
+            assert!(sender.writes_to_kernel() && receiver.socket().is_some());
+            let mut room = [0; 64];
+            assert_eq!(poll_fn(|cx| sender.poll_write(cx, b"alive", &[])).await.unwrap(), 5);
+            tokio::time::advance(Duration::from_millis(9)).await;
+            assert!(receiver.read_now(&mut room).is_pending());
+            tokio::time::advance(Duration::from_millis(1)).await;
+            let Poll::Ready(read) = receiver.read_now(&mut room) else { panic!("it has arrived") };
+            assert_eq!(&room[..read.unwrap()], b"alive");
+        }
     }
 
     #[tokio::test]

@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::carrier::dialed::Duplex;
 use crate::client::builder::ClientBuilder;
 use crate::client::route::{Connect, Route, RouteSetting};
+#[cfg(feature = "test-util")]
+use crate::test_util::Link;
 
 /// Settings that say how the client makes connections. The setter that you call last counts.
 impl ClientBuilder {
@@ -70,6 +72,16 @@ impl ClientBuilder {
     #[cfg(unix)]
     pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.route = RouteSetting::Route(Route::Unix(path.into()));
+        self
+    }
+
+    /// Connects over a link of an in-memory network, for tests. The URL still describes the requests: `http://chat.test` will
+    /// do. Default: TCP.
+    ///
+    /// The link decides when a connection opens, and when bytes arrive. [`test_util`](crate::test_util) has an example.
+    #[cfg(feature = "test-util")]
+    pub fn link(mut self, link: &Link) -> Self {
+        self.route = RouteSetting::Route(Route::Link(link.clone()));
         self
     }
 
