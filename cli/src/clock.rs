@@ -30,10 +30,18 @@ impl Clock {
 pub(crate) struct WallTime(Duration);
 
 impl WallTime {
-    #[expect(clippy::disallowed_methods, reason = "only printed; no session depends on it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "printed, and compared to notice that the machine slept; no session depends on it"
+    )]
     pub(crate) fn now() -> Self {
         let now = std::time::SystemTime::now();
         Self(now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default())
+    }
+
+    /// Returns the time since the beginning of 1970.
+    pub(crate) fn since_1970(self) -> Duration {
+        self.0
     }
 }
 

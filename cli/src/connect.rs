@@ -1,26 +1,31 @@
 //! `eio connect`: opens a session with a server, shows its heartbeats, and explains its end.
 
 mod connection;
+mod diagnosis;
 mod end;
 mod event;
 mod exit_code;
 mod explain;
 mod history;
 mod input;
+mod look;
+mod naps;
 mod options;
 mod socketio;
 
 use core::convert::Infallible;
 use core::time::Duration;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use eio_tokio::{Client, ClientEvent, ClientSender, ClientSocket, Message};
+use eio_tokio::{Client, ClientEvent, ClientSender, ClientSocket, Disconnect, Message};
 use tokio::runtime::Builder;
 
 use self::end::End;
 use self::event::Event;
 use self::history::History;
+use self::look::Look;
+use self::naps::TICK;
 pub(crate) use self::options::Options;
 use self::socketio::Namespace;
 use crate::clock::Clock;
@@ -52,8 +57,7 @@ async fn connect(options: &Options) -> Result<ExitCode, Exit> {
     let wrong = |sentence| Exit::bad_usage("eio connect", sentence);
     let clock = Clock::start();
     let log = Log::start(clock, options.json, OnError::End);
-    let history =
-        History::new(clock, options.eio, options.opens_on_websocket(), options.namespace().is_some());
+    let history = History::new(clock, options.eio, options.opens_on_websocket(), options.membership());
     let history = Arc::new(Mutex::new(history));
     let client = options
         .client(listener(log.clone(), Arc::clone(&history), Sids::new(&options.sids)))
@@ -67,8 +71,9 @@ async fn connect(options: &Options) -> Result<ExitCode, Exit> {
         ));
     }
     log.put(Event::connecting(options, &client));
+    tokio::spawn(compare_clocks(Arc::clone(&history)));
     let end = tokio::select! {
-        end = session(options, &client, &log) => end,
+        end = session(options, &client, &log, &history) => end,
         never = report_waiting(&log, &history, clock) => match never {},
         () = interrupted_before_opening(&mut interrupts, &history) => return Ok(ExitCode::from(INTERRUPTED)),
         closed = log.closed() => return Ok(closed.map(|()| ExitCode::SUCCESS)?),
@@ -77,11 +82,54 @@ async fn connect(options: &Options) -> Result<ExitCode, Exit> {
         Ok(mut running) => running.run(&log, &mut interrupts, options.open_for).await,
         Err(end) => end,
     };
-    let summary = history.lock().unwrap_or_else(PoisonError::into_inner).explain(&end);
+    let look = match &end {
+        End::Disconnected(end) => look(options, end, &history, &log, &mut interrupts).await,
+        _ => None,
+    };
+    let summary = lock(&history).explain(&end, look);
     let code = summary.code;
-    log.put(Event::End(summary));
+    log.put(Event::End(summary.clone()));
+    if !options.json {
+        log.put(Event::Diagnosis(summary));
+    }
     log.finish().await?;
     Ok(code.into())
+}
+
+fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
+    history.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens a second connection after the end of the session, if that can tell more about it. An interrupt ends the look.
+async fn look(
+    options: &Options,
+    end: &Disconnect,
+    history: &Mutex<History>,
+    log: &Log<Event>,
+    interrupts: &mut Interrupts,
+) -> Option<Look> {
+    let history = {
+        let mut history = lock(history);
+        history.compare_clocks();
+        history.clone()
+    };
+    if !Look::helps(end, &history) {
+        return None;
+    }
+    log.put(Event::Looking);
+    tokio::select! {
+        look = Look::take(options, end, &history) => look,
+        () = interrupts.next() => None,
+        _ = log.closed() => None,
+    }
+}
+
+/// Compares the clocks again and again, to notice when this process does not run.
+async fn compare_clocks(history: Arc<Mutex<History>>) {
+    loop {
+        lock(&history).compare_clocks();
+        tokio::time::sleep(TICK).await;
+    }
 }
 
 /// Returns the callback that puts events of the client into the log, and into the history that explains the end.
@@ -91,12 +139,12 @@ fn listener(
     sids: Sids,
 ) -> impl Fn(ClientEvent) + Send + Sync + 'static {
     move |event| {
-        let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut history = lock(&history);
+        let line = Event::of_client(&event, &history, &sids);
         history.record(&event);
-        let event = Event::of_client(&event, &history, &sids);
         drop(history);
-        if let Some(event) = event {
-            log.put(event);
+        if let Some(line) = line {
+            log.put(line);
         }
     }
 }
@@ -105,7 +153,7 @@ fn listener(
 /// is closed in order.
 async fn interrupted_before_opening(interrupts: &mut Interrupts, history: &Mutex<History>) {
     interrupts.next().await;
-    if history.lock().unwrap_or_else(PoisonError::into_inner).has_opened() {
+    if lock(history).has_opened() {
         interrupts.put_back();
         core::future::pending::<()>().await;
     }
@@ -115,7 +163,7 @@ async fn interrupted_before_opening(interrupts: &mut Interrupts, history: &Mutex
 async fn report_waiting(log: &Log<Event>, history: &Mutex<History>, clock: Clock) -> Infallible {
     tokio::time::sleep(PATIENCE).await;
     let (is_connected, other_kind) = {
-        let history = history.lock().unwrap_or_else(PoisonError::into_inner);
+        let history = lock(history);
         (history.is_connected(), history.other_kind())
     };
     log.put(Event::Waiting { since: clock.elapsed(), is_connected, other_kind });
@@ -123,7 +171,12 @@ async fn report_waiting(log: &Log<Event>, history: &Mutex<History>, clock: Clock
 }
 
 /// Opens the session and joins the namespace, if there is one.
-async fn session(options: &Options, client: &Client, log: &Log<Event>) -> Result<Running, End> {
+async fn session(
+    options: &Options,
+    client: &Client,
+    log: &Log<Event>,
+    history: &Arc<Mutex<History>>,
+) -> Result<Running, End> {
     let socket = client.connect().await.map_err(End::NotConnected)?;
     let namespace = options.namespace();
     if let Some(namespace) = &namespace
@@ -138,7 +191,7 @@ async fn session(options: &Options, client: &Client, log: &Log<Event>) -> Result
         let lines = input::lines();
         tokio::spawn(send(lines, socket.sender(), namespace.clone(), log.clone()));
     }
-    Ok(Running { socket, namespace })
+    Ok(Running { socket, namespace, history: Arc::clone(history) })
 }
 
 /// Sends lines of input as fast as the connection takes them.
@@ -163,6 +216,7 @@ async fn send(mut lines: input::Lines, sender: ClientSender, namespace: Option<N
 struct Running {
     socket: ClientSocket,
     namespace: Option<Namespace>,
+    history: Arc<Mutex<History>>,
 }
 
 impl Running {
@@ -210,6 +264,9 @@ impl Running {
             return None;
         };
         let (event, end) = namespace.read(message);
+        if matches!(event, Event::Joined { .. }) {
+            lock(&self.history).join();
+        }
         log.put(event);
         end
     }

@@ -19,6 +19,12 @@ exports.sendBurst = (socket, { prefix, count, each = 10, pause = 0 }) => {
   round();
 };
 
+// Keeps the event loop busy.
+exports.block = (ms) => {
+  const end = Date.now() + ms;
+  while (Date.now() < end);
+};
+
 // Runs the command that each line names, and ends the process with the lines. A reviver makes of JSON what it stands for.
 exports.obey = (commands, reviver) => {
   require("readline")

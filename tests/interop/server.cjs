@@ -3,15 +3,19 @@
 //   node server.cjs <package> <options as JSON>          engine.io-6 or engine.io-3
 //
 // Besides the library's own options: `echo` sends every message back, `burst` sends numbered messages to every
-// session, `refuse` refuses every session with that message, `breakUpgrades` answers WebSockets as something that does
-// not know them. It ends when standard input does. The protocol is
+// session, `refuse` refuses every session with that message, `origin` refuses every other origin, `breakUpgrades` answers
+// WebSockets as something that does not know them, `muteUpgrades` opens them and says nothing, `neverPing` switches the
+// heartbeat off, `blockAfterPing` keeps the process busy for so many milliseconds after its first ping, and `hideLimit`
+// leaves `maxPayload` out of the handshake, as versions before 6.2 did. It ends when standard input does. The protocol is
 // described in tests/src/interop/stock_server.rs.
 "use strict";
 
 const { attach } = require(process.argv[2]);
-const { echo, burst, refuse, breakUpgrades, ...options } = JSON.parse(process.argv[3] || "{}");
-const { say, toJson, fromJson, sendBurst, obey } = require("./lines.cjs");
+const { echo, burst, refuse, origin, breakUpgrades, muteUpgrades, neverPing, blockAfterPing, hideLimit, ...options } =
+  JSON.parse(process.argv[3] || "{}");
+const { say, toJson, fromJson, sendBurst, block, obey } = require("./lines.cjs");
 
+if (origin) options.allowRequest = ({ headers }, answer) => answer("Origin", headers.origin === origin);
 if (refuse) options.allowRequest = (request, answer) => answer(refuse, false);
 
 const http = require("http").createServer();
@@ -23,8 +27,29 @@ if (breakUpgrades) {
   http.on("upgrade", (request, socket) => socket.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
 }
 
+if (muteUpgrades) {
+  http.removeAllListeners("upgrade");
+  const mute = new (require("ws").Server)({ noServer: true });
+  http.on("upgrade", (request, socket, head) => mute.handleUpgrade(request, socket, head, () => {}));
+}
+
+if (hideLimit) {
+  const stringify = JSON.stringify;
+  JSON.stringify = (value, ...more) => stringify(value && value.maxPayload ? { ...value, maxPayload: undefined } : value, ...more);
+}
+
+let toBlock = blockAfterPing;
+
 server.on("connection", (socket) => {
   const { id } = socket;
+  if (neverPing) clearTimeout(socket.pingIntervalTimer);
+  socket.on("packetCreate", ({ type }) => {
+    if (type !== "ping" || !toBlock) return;
+    // After the ping has been written. When the process goes on, Node.js looks at its timers first, and then at what has arrived.
+    const ms = toBlock;
+    toBlock = 0;
+    setImmediate(() => block(ms));
+  });
   sockets.set(id, socket);
   const tell = (event, more) => say({ id, event, transport: socket.transport.name, ...more });
   tell("open", { revision: socket.protocol || 3 });
@@ -45,6 +70,15 @@ server.on("connection", (socket) => {
 obey({
   send: ({ id, ...data }) => sockets.get(id).send(fromJson(data)),
   close: ({ id }) => sockets.get(id).close(),
+  "close-with": ({ id, code, reason }) => sockets.get(id).transport.socket.close(code, reason),
+  cut: ({ id }) => sockets.get(id).transport.socket.terminate(),
+  "send-raw": ({ id, text }) => sockets.get(id).transport.socket.send(text),
+  forget: ({ id }) => delete server.clients[id],
+  block: ({ ms }) => block(ms),
+  "shut-down": () => {
+    http.close();
+    server.close();
+  },
   "close-all": () => server.close(),
 });
 

@@ -55,6 +55,37 @@ fn every_failure_of_a_peer_names_tests_that_exist() {
 }
 
 #[test]
+fn every_diagnosis_of_eio_connect_names_tests_that_exist() {
+    let page = read("docs/diagnoses.md");
+    let rows: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| `")).collect();
+    assert!(rows.len() >= 60, "the tables are not found: {rows:?}");
+    let mut real = 0;
+    for row in rows {
+        let name = row.split('`').next().unwrap_or_default();
+        let tests = row.rsplit(" | ").next().unwrap_or_default();
+        let (mut source, mut named) = (String::new(), 0);
+        for word in code(tests) {
+            if word.contains('/') {
+                source = read(word);
+                continue;
+            }
+            // A case is a function that a list names.
+            let is_case = source.contains(&format!("\nasync fn {word}(log: Log)"))
+                && source.contains(&format!("        {word},\n"));
+            let is_test = source.contains(&format!("]\n    fn {word}("))
+                || source.contains(&format!("]\n    async fn {word}("))
+                || source.contains(&format!("]\nfn {word}("));
+            assert!(is_case || is_test, "{name}: no test {word}");
+            assert!(source.contains(&format!("\"{name}\"")) || !is_case, "{word} does not expect {name}");
+            named += 1;
+            real += usize::from(is_case);
+        }
+        assert!(named > 0, "{name} names no test");
+    }
+    assert!(real >= 60, "{real} of the tests have a real peer");
+}
+
+#[test]
 fn every_story_about_a_failure_is_listed_with_it() {
     let tests = table(&read("docs/peers.md"), "\n## Where each is tried\n");
     for line in read("core/tests/stories/peers.rs").lines() {

@@ -224,6 +224,14 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::socketio_peers,
     },
     Part {
+        name: "diagnoses",
+        about: "`eio connect` names what is wrong behind nginx and HAProxy, with engine.io and socket.io, and without a network",
+        verb: Verb::Test,
+        needs: &[NODE, NPM, Need::PythonEnvironments, KILL, IP, NGINX, HAPROXY, TINYPROXY],
+        limit_minutes: 10,
+        run: interop::diagnoses,
+    },
+    Part {
         name: "idle-limits",
         about: "no session is lost where heartbeats of seconds meet idle limits of seconds, also over poor links",
         verb: Verb::Test,
@@ -324,6 +332,10 @@ const CC: Need = Need::Program { name: "cc", package: "gcc libc6-dev" };
 const KILL: Need = Need::Program { name: "kill", package: "procps" };
 /// Makes network namespaces.
 const IP: Need = Need::Program { name: "ip", package: "iproute2" };
+const NGINX: Need = Need::Program { name: "nginx", package: "nginx" };
+const HAPROXY: Need = Need::Program { name: "haproxy", package: "haproxy" };
+/// A proxy that clients ask for tunnels.
+const TINYPROXY: Need = Need::Program { name: "tinyproxy", package: "tinyproxy-bin" };
 const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium fonts-dejavu-core" };
 pub(crate) const NODE: Need = Need::Program { name: "node", package: "nodejs" };
 pub(crate) const NPM: Need = Need::Program { name: "npm", package: "npm" };

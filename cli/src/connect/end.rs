@@ -6,9 +6,11 @@ use core::time::Duration;
 use eio_tokio::{CloseFrame, ConnectError, Disconnect, Transport};
 use serde_json::{Value, json};
 
+use super::diagnosis::Diagnosis;
 use super::exit_code::ExitCode;
+use super::look::Look;
 use crate::duration::{millis, spoken};
-use crate::style::{TextLine, cut};
+use crate::style::{TextLine, Tone, cut};
 
 /// Why there is no session, or no longer one.
 #[derive(Clone, Debug)]
@@ -34,7 +36,13 @@ pub(crate) struct Summary {
     pub(crate) code: ExitCode,
     pub(crate) reason: &'static str,
     pub(crate) detail: String,
-    pub(crate) explanation: String,
+    /// What happened.
+    pub(crate) facts: String,
+    pub(crate) diagnosis: Diagnosis,
+    /// What the diagnosis means, and what to do.
+    pub(crate) meaning: String,
+    pub(crate) advice: String,
+    pub(crate) look: Option<Look>,
     pub(crate) silent_for: Option<Duration>,
     /// How long the session was open.
     pub(crate) lived: Option<Duration>,
@@ -45,11 +53,16 @@ pub(crate) struct Summary {
 
 impl Summary {
     pub(crate) fn json(&self) -> Value {
+        let Self { facts, meaning, advice, .. } = self;
         json!({
             "reason": self.reason,
+            "diagnosis": self.diagnosis.name,
             "detail": cut(&self.detail),
-            "explanation": self.explanation,
+            "explanation": format!("{facts} {meaning} {advice}").trim_end(),
+            "meaning": meaning,
+            "advice": advice,
             "exit_code": self.code.number(),
+            "second_look": self.look.map(Look::as_str),
             "silent_ms": self.silent_for.map(millis),
             "lived_ms": self.lived.map(millis),
             "heartbeats": self.heartbeats,
@@ -59,13 +72,18 @@ impl Summary {
         })
     }
 
+    /// Writes what happened.
     pub(crate) fn text(&self, line: &mut TextLine) -> fmt::Result {
-        let code = self.code.number();
-        match self.lived {
-            Some(lived) => {
-                write!(line, "{} (open for {}, exit code {code})", self.explanation, spoken(lived))
-            }
-            None => write!(line, "{} (exit code {code})", self.explanation),
-        }
+        line.write_str(&self.facts)?;
+        self.lived.map_or(Ok(()), |lived| write!(line, " (open for {})", spoken(lived)))
+    }
+
+    /// Writes the last line: what it means, and what to do.
+    pub(crate) fn answer(&self, line: &mut TextLine) -> fmt::Result {
+        let (name, code) = (self.diagnosis.name, self.code.number());
+        line.paint(Tone::Strong, name)?;
+        write!(line, ": {} {}", self.meaning, self.advice)?;
+        let gap = if self.advice.is_empty() { "" } else { " " };
+        write!(line, "{gap}(exit code {code})")
     }
 }

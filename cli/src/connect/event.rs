@@ -10,9 +10,11 @@ use eio_core::upgrade::UpgradeOutcome;
 use eio_tokio::{Client, ClientEvent, ConnectError, HandshakeInfo, Message, Transport, redact_url};
 use serde_json::Value;
 
+use super::diagnosis::Diagnosis;
 use super::end::Summary;
 use super::exit_code::ExitCode;
-use super::history::History;
+use super::explain;
+use super::history::{History, NOTABLY_LATE};
 use super::options::Options;
 use crate::log::Report;
 use crate::preview::Preview;
@@ -51,10 +53,13 @@ pub(crate) enum Event {
     Upgrading,
     UpgradeFailed {
         error: ConnectError,
+        note: Note,
     },
     Upgrade {
         outcome: UpgradeOutcome,
         protocol: Option<String>,
+        /// Why it failed, unless that was said before.
+        note: Option<Note>,
     },
     /// The server sent a ping.
     Ping {
@@ -103,10 +108,29 @@ pub(crate) enum Event {
         id: u64,
         arguments: Preview,
     },
+    /// A second connection is opened, to see whether the server answers.
+    Looking,
     End(Summary),
+    /// The end in one or two sentences, for people: JSON has them in the end itself.
+    Diagnosis(Summary),
     Lost {
         count: u64,
     },
+}
+
+/// A diagnosis with its texts.
+#[derive(Clone, Debug)]
+pub(crate) struct Note {
+    pub(crate) diagnosis: Diagnosis,
+    pub(crate) text: String,
+}
+
+impl Note {
+    fn new(diagnosis: Diagnosis, history: &History) -> Self {
+        let values = history.values(Duration::ZERO);
+        let text = format!("{} {}", diagnosis.meaning(&values), diagnosis.advice(&values));
+        Self { diagnosis, text: text.trim_end().to_owned() }
+    }
 }
 
 impl Event {
@@ -144,8 +168,15 @@ impl Event {
                 Self::TryingTransport { transport: *transport, error: history.connect_error().cloned() }
             }
             ClientEvent::UpgradeStarted => Self::Upgrading,
-            ClientEvent::UpgradeFailed { error } => Self::UpgradeFailed { error: error.clone() },
-            ClientEvent::UpgradeEnded(outcome) => Self::Upgrade { outcome: *outcome, protocol: protocol() },
+            ClientEvent::UpgradeFailed { error } => Self::UpgradeFailed {
+                error: error.clone(),
+                note: Note::new(explain::of_upgrade(error), history),
+            },
+            ClientEvent::UpgradeEnded(outcome) => Self::Upgrade {
+                outcome: *outcome,
+                protocol: protocol(),
+                note: history.of_outcome(*outcome).map(|diagnosis| Note::new(diagnosis, history)),
+            },
             ClientEvent::RequestFailed { error } => Self::RequestFailed { error: error.clone() },
             _ => return None,
         })
@@ -172,7 +203,9 @@ impl Report for Event {
             Self::NamespaceDisconnected { .. } => "disconnect",
             Self::Emitted { .. } => "event",
             Self::Ack { .. } => "ack",
+            Self::Looking => "looking",
             Self::End(_) => "close",
+            Self::Diagnosis(_) => "diagnosis",
             Self::Lost { .. } => "lost",
         }
     }
@@ -189,8 +222,13 @@ impl Report for Event {
             | Self::NotSent { .. }
             | Self::Waiting { .. }
             | Self::Lost { .. } => Tone::Notable,
+            Self::Diagnosis(summary) if summary.diagnosis == Diagnosis::CLOSED => Tone::Good,
+            Self::Diagnosis(summary) if summary.code == ExitCode::Closed => Tone::Notable,
             Self::End(summary) if summary.code == ExitCode::Closed => Tone::Good,
-            Self::NamespaceRefused { .. } | Self::NamespaceDisconnected { .. } | Self::End(_) => Tone::Bad,
+            Self::NamespaceRefused { .. }
+            | Self::NamespaceDisconnected { .. }
+            | Self::End(_)
+            | Self::Diagnosis(_) => Tone::Bad,
             Self::Ping { late, .. } if *late >= NOTABLY_LATE => Tone::Notable,
             Self::Message { .. } | Self::Emitted { .. } | Self::Ack { .. } => Tone::Strong,
             _ => Tone::Dim,
@@ -209,6 +247,3 @@ impl Report for Event {
         Self::Lost { count }
     }
 }
-
-/// A ping that is at least this late stands out.
-const NOTABLY_LATE: Duration = Duration::from_millis(500);

@@ -10,7 +10,9 @@ use eio_core::socketio::Packet;
 use eio_tokio::{Client, ClientEvent, Transport};
 
 use super::connection::ConnectionOptions;
+use super::diagnosis::Diagnosis;
 use super::exit_code::ExitCode;
+use super::history::Membership;
 use super::socketio::Namespace;
 use crate::duration;
 use crate::settings::TransportName;
@@ -112,8 +114,11 @@ pub(crate) struct Options {
 
 fn after_help() -> String {
     format!(
-        "Exit codes (11 to 23 are for HTTP answers, when the session opens and later):\n{}\n{EVENTS_AND_EXAMPLES}",
-        ExitCode::table()
+        "Exit codes (11 to 23 are for HTTP answers, when the session opens and later):\n{}\n\
+         Diagnoses, of which the last line has one (docs/diagnoses.md says what each means and what to do):\n{}\n\n\
+         {EVENTS_AND_EXAMPLES}",
+        ExitCode::table(),
+        Diagnosis::names()
     )
 }
 
@@ -129,8 +134,8 @@ Events, one per line. With --json, each is an object with \"event\" (its name), 
   redirected  to (with --follow-redirects)
   trying      transport, error (of the other transport; with --try-all-transports)
   upgrading   (no members): the client opens a WebSocket
-  upgrade     outcome, protocol
-  failed      what (upgrade or request), error, hint (for an upgrade)
+  upgrade     outcome, protocol, diagnosis (of a failure, or null)
+  failed      what (upgrade or request), error; for an upgrade also diagnosis, hint
   ping        from (server; client in revision 3), and if the server sent it:
               after_ms (since the ping before), late_ms (after the promised time),
               left_ms (before the ping timeout would have ended the session)
@@ -145,9 +150,13 @@ With --socketio:
   ack         id, arguments
   disconnect  namespace: the server disconnected this client from it
 At the end:
-  close       reason, detail, explanation, exit_code, silent_ms (since the last sign
-              of life), lived_ms, heartbeats, transport, close_code and close_reason
-              (of the server's close frame, or null)
+  looking     (no members): a second connection shows whether the server still answers
+  close       reason, diagnosis (its name), detail, explanation (all sentences), meaning
+              and advice (of the diagnosis), exit_code, second_look (what the second
+              connection found, or null), silent_ms (since the last sign of life),
+              lived_ms, heartbeats, transport, close_code and close_reason (of the
+              server's close frame, or null)
+  diagnosis   only without --json: its name, what it means, what to do, and the exit code
 
 Examples:
   eio connect http://127.0.0.1:3000
@@ -170,11 +179,22 @@ impl Options {
         &self,
         on_event: impl Fn(ClientEvent) + Send + Sync + 'static,
     ) -> Result<Client, String> {
+        self.client_on(None, on_event)
+    }
+
+    /// Builds the client, or one whose sessions use only `only`.
+    ///
+    /// # Errors
+    /// Returns a sentence that says what is wrong with the options.
+    pub(crate) fn client_on(
+        &self,
+        only: Option<Transport>,
+        on_event: impl Fn(ClientEvent) + Send + Sync + 'static,
+    ) -> Result<Client, String> {
         let mut builder = Client::builder(&self.url).eio3(self.eio == Revision::V3).on_event(on_event);
-        if let Some(transport) = self.transport {
-            builder = builder.transports([transport.into()]);
-        }
-        if self.try_all_transports {
+        if let Some(transport) = only.or(self.transport.map(Into::into)) {
+            builder = builder.transports([transport]);
+        } else if self.try_all_transports {
             let (first, second) = if self.opens_on_websocket() {
                 (Transport::WebSocket, Transport::Polling)
             } else {
@@ -201,6 +221,17 @@ impl Options {
         let by_url =
             || ["ws:", "wss:"].iter().any(|scheme| self.url.to_ascii_lowercase().starts_with(scheme));
         self.transport.map_or_else(by_url, |transport| transport == TransportName::Websocket)
+    }
+
+    /// Returns whether a namespace is to be joined.
+    pub(crate) fn membership(&self) -> Membership {
+        if self.socketio.is_some() {
+            Membership::Awaited
+        } else if self.path.as_ref().unwrap_or(&self.url).contains("/socket.io") {
+            Membership::Forgotten
+        } else {
+            Membership::Unwanted
+        }
     }
 
     /// Returns the path of Socket.IO servers if the URL has no path.

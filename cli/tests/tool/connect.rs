@@ -1,5 +1,6 @@
 //! `eio connect` with servers that behave, refuse, fall silent and vanish.
 
+use crate::connection::Directory;
 use crate::peer::{SilentServer, polling, redirecting};
 use crate::program::{Eio, lines_of};
 
@@ -58,15 +59,20 @@ fn a_silent_server_is_a_ping_timeout_with_a_sentence_that_helps() {
     let server = SilentServer::start(300, 200);
     let mut client = Eio::start(&["connect", &server.url()]);
     assert_eq!(client.exit_code(), 5);
-    let last = client.rest().pop().unwrap();
+    let end = client.ending();
     // At least the bound, and more on a busy machine.
     let silence =
-        last.split("ping timeout: no ping arrived for ").nth(1).and_then(|rest| rest.split(' ').next());
-    let silence: u32 = silence.unwrap_or_else(|| panic!("{last}")).parse().unwrap();
-    assert!((500..5_000).contains(&silence), "{last}");
-    assert!(last.contains("The server promised one every 300 ms, and eio waited 200 ms longer."), "{last}");
-    assert!(last.contains("exit code 5"), "{last}");
-    assert!(last.contains("try --eio 3"), "{last}");
+        end.split("ping timeout: no ping arrived for ").nth(1).and_then(|rest| rest.split(' ').next());
+    let silence: u32 = silence.unwrap_or_else(|| panic!("{end}")).parse().unwrap();
+    assert!((500..5_000).contains(&silence), "{end}");
+    assert!(end.contains("The server promised one every 300 ms, and eio waited 200 ms longer."), "{end}");
+    // The last line is the answer.
+    let last = end.lines().last().unwrap();
+    assert!(
+        last.contains("  diagnosis  never-pinged: The server answers new connections, but has never"),
+        "{last}"
+    );
+    assert!(last.ends_with("try --eio 3. (exit code 5)"), "{last}");
 }
 
 #[test]
@@ -141,32 +147,29 @@ fn the_reasons_why_no_session_opens_have_different_exit_codes() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut client = Eio::start(&["connect", &format!("http://{free}")]);
     assert_eq!(client.exit_code(), 3);
-    assert!(client.rest().pop().unwrap().contains("Nothing listens there"));
+    assert!(client.ending().contains("nothing-listens: The host answers, but nothing listens on this port."));
 
     let (_server, url) = serve(&["--transports", "polling"]);
     let mut client = Eio::start(&["connect", "--transport", "websocket", &url]);
     assert_eq!(client.exit_code(), 4);
-    assert!(client.rest().pop().unwrap().contains("Transport unknown"));
+    assert!(client.ending().contains("Transport unknown"));
 
     let mut client = Eio::start(&["connect", "--socketio", &url]);
     assert_eq!(client.exit_code(), 20);
-    let last = client.rest().pop().unwrap();
+    let last = client.ending();
     assert!(last.contains("There are no sessions at this path."), "{last}");
-    assert!(
-        last.contains("If the server speaks Engine.IO without Socket.IO, leave out --socketio."),
-        "{last}"
-    );
-    assert!(last.contains("--socketio=/chat joins the namespace /chat."), "{last}");
+    assert!(last.contains("use --socketio for a Socket.IO server, and only for one"), "{last}");
+    assert!(last.contains("--socketio=/chat joins the namespace /chat"), "{last}");
 
     let (_server, socketio) = serve(&["--path", "/socket.io/"]);
     let mut client = Eio::start(&["connect", &socketio]);
     assert_eq!(client.exit_code(), 20);
-    let last = client.rest().pop().unwrap();
-    assert!(last.contains("For a Socket.IO server, use --socketio."), "{last}");
+    let last = client.ending();
+    assert!(last.contains("use --socketio for a Socket.IO server"), "{last}");
 
     let mut client = Eio::start(&["connect", "--eio", "3", &url]);
     assert_eq!(client.exit_code(), 4);
-    assert!(client.rest().pop().unwrap().contains("Try --eio 4."));
+    assert!(client.ending().contains("Try --eio 4."));
 
     let mut client = Eio::start(&["connect", "localhost"]);
     assert_eq!(client.exit_code(), 2);
@@ -211,28 +214,28 @@ fn an_answer_that_ends_a_session_has_an_exit_code_and_says_what_to_change() {
     let unknown = r#"{"code":1,"message":"Session ID unknown"}"#;
     let bad = r#"{"code":3,"message":"Bad request"}"#;
     for (status, body, code, expected) in [
-        ("400 Bad Request", unknown, 11, "sticky sessions"),
-        ("400 Bad Request", bad, 12, "rejected a request that belongs to the session"),
-        ("413 Payload Too Large", "", 13, "maxHttpBufferSize"),
-        ("429 Too Many Requests", "", 14, "Raise that limit"),
-        ("502 Bad Gateway", "<html>", 15, "whether that server was restarted"),
-        ("503 Service Unavailable", "<html>", 16, "health check"),
-        ("504 Gateway Time-out", "<html>", 17, "proxy_read_timeout"),
-        ("401 Unauthorized", "", 18, "whether a token has expired"),
-        ("403 Forbidden", "<html>", 19, "Check its rules for this path"),
-        ("404 Not Found", "<html>", 20, "Check the routes of the proxy"),
-        ("302 Found\r\nLocation: /login", "", 21, "to \"/login\""),
-        ("500 Internal Server Error", "", 22, "Look at its log"),
-        ("200 OK", "<html>Log in", 23, "a captive portal"),
-        ("200 OK\r\nContent-Encoding: gzip", "x", 23, "compresses"),
+        ("400 Bad Request", unknown, 11, "not-sticky"),
+        ("400 Bad Request", bad, 12, "bad-request"),
+        ("413 Payload Too Large", "", 13, "payload-too-large"),
+        ("429 Too Many Requests", "", 14, "too-many-requests"),
+        ("502 Bad Gateway", "<html>", 15, "bad-gateway"),
+        ("503 Service Unavailable", "<html>", 16, "unavailable"),
+        ("504 Gateway Time-out", "<html>", 17, "gateway-timeout"),
+        ("401 Unauthorized", "", 18, "unauthorized"),
+        ("403 Forbidden", "<html>", 19, "forbidden"),
+        ("404 Not Found", "<html>", 20, "wrong-path"),
+        ("302 Found\r\nLocation: /login", "", 21, "redirected"),
+        ("500 Internal Server Error", "", 22, "server-error"),
+        ("200 OK", "<html>Log in", 23, "web-page"),
+        ("200 OK\r\nContent-Encoding: gzip", "x", 23, "compressed"),
     ] {
         let open = r#"0{"sid":"abcdefgh","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
         let length = body.len();
         let url = polling(open, &format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}"));
-        let mut client = Eio::start(&["connect", &url]);
+        let mut client = Eio::start(&["connect", "--json", &url]);
+        let close = client.event("close");
+        assert_eq!(close["diagnosis"], expected, "{status}: {close}");
         assert_eq!(client.exit_code(), code, "{status}");
-        let last = client.rest().pop().unwrap();
-        assert!(last.contains(expected) && !last.contains("reset it"), "{status}: {last}");
     }
 }
 
@@ -240,19 +243,25 @@ fn an_answer_that_ends_a_session_has_an_exit_code_and_says_what_to_change() {
 fn a_server_of_the_other_revision_is_named_with_the_option_to_give() {
     let open = r#"0{"sid":"abcdefgh","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
     let third = format!("{}:{open}", open.len());
-    for (first, option, expected) in [
-        (
-            third.as_str(),
-            "4",
-            "the server speaks revision 3 of the protocol, but this client speaks 4. Try --eio 3.",
-        ),
-        (open, "3", "the server speaks revision 4 of the protocol, but this client speaks 3. Try --eio 4."),
-    ] {
+    for (first, option, expected) in [(third.as_str(), "4", "Try --eio 3."), (open, "3", "Try --eio 4.")] {
         let mut client = Eio::start(&["connect", "--eio", option, &polling(first, "")]);
         assert_eq!(client.exit_code(), 4);
-        let last = client.rest().pop().unwrap();
-        assert!(last.contains(expected), "{last}");
+        let last = client.ending();
+        assert!(last.contains(&format!("but this client speaks {option}.\n")), "{last}");
+        assert!(last.ends_with(&format!("{expected} (exit code 4)")), "{last}");
     }
+}
+
+#[test]
+fn a_server_that_is_full_is_named() {
+    let directory = Directory::new("full");
+    let config = directory.write("eio.toml", "maxSessions = 1\n");
+    let (_server, url) = serve(&["--config", &config]);
+    let mut first = Eio::start(&["connect", "--json", &url]);
+    first.event("open");
+    let mut second = Eio::start(&["connect", "--json", &url]);
+    assert_eq!(second.event("close")["diagnosis"], "server-full");
+    assert_eq!(second.exit_code(), 16);
 }
 
 #[test]
@@ -263,7 +272,7 @@ fn a_redirect_is_shown_and_followed_when_asked_for() {
     let old = redirecting(&format!("{moved}{url}/engine.io/\r\n\r\n"));
     let mut client = Eio::start(&["connect", &old]);
     assert_eq!(client.exit_code(), 21);
-    let last = client.rest().pop().unwrap();
+    let last = client.ending();
     assert!(
         last.contains(&format!("to \"{url}/engine.io/\"")) && last.contains("--follow-redirects"),
         "{last}"

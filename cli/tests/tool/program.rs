@@ -85,6 +85,12 @@ impl Eio {
         self.lines.iter().collect()
     }
 
+    /// Returns the last two lines of `eio connect`, which say what happened and what it means, once the program has ended.
+    pub(crate) fn ending(&mut self) -> String {
+        let lines = self.rest();
+        lines[lines.len().saturating_sub(2)..].join("\n")
+    }
+
     /// Returns all of standard error, once the program has ended.
     pub(crate) fn errors(&mut self) -> String {
         let mut errors = String::new();

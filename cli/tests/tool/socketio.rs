@@ -177,7 +177,8 @@ fn what_connect_sends_comes_back_and_it_is_told_when_it_takes_the_server_for_ano
     let close = client.event("close");
     assert_eq!(close["exit_code"], 20, "{close}");
     let explanation = close["explanation"].as_str().unwrap();
-    assert!(explanation.ends_with("For a Socket.IO server, use --socketio."), "{explanation}");
+    assert_eq!(close["diagnosis"], "wrong-path");
+    assert!(explanation.contains("use --socketio for a Socket.IO server"), "{explanation}");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Stock servers: processes of other people's libraries.
 //!
-//! Commands to such a process, a line of JSON each: `send` with `id` and a message; `close` with `id`; `close-all`. A
+//! Commands to such a process, a line of JSON each: `send` with `id` and a message; `close` with `id`; `close-all`.
+//! engine.io also takes, with `id`, `close-with` with a `code` and a `reason` for the close frame, `cut` for the connection,
+//! `send-raw` with a `text` that is no packet, and `forget`; and `block` with how many `ms` its event loop is busy, and
+//! `shut-down`, which also closes what listens. A
 //! Socket.IO server takes `emit` and `ask` (an event that wants an acknowledgement) with `id`, `namespace`, `name` and
 //! `args`; `leave` with `id`, `namespace` and whether to `close` the connection; and `close-all`. What they tell, with
 //! the `id` and the `transport` of that moment: `open` with the `revision`, `heartbeat`, `message`, `upgrade`, `error`,
@@ -110,8 +113,13 @@ impl StockServer {
 
     /// Closes the server with all its sessions.
     pub fn close_all(&self) {
+        self.command(json!({ "command": "close-all" }));
+    }
+
+    /// Sends a command.
+    pub fn command(&self, command: Value) {
         // A process that has ended says so by the events that stay away.
-        let _ = self.child.commands().send(json!({ "command": "close-all" }));
+        let _ = self.child.commands().send(command);
     }
 
     /// Ends the process by SIGKILL.

@@ -31,6 +31,14 @@ pub(crate) fn socketio_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(test("socketio_peers").env("EIO_INTEROP_PYTHON", python)).map(drop)
 }
 
+/// The tool before other people's proxies and servers. Needs root, because one case pulls a cable.
+pub(crate) fn diagnoses(job: &mut Job<'_>) -> Result<(), Stop> {
+    needs_linux("it makes network namespaces")?;
+    let python = peers(job)?;
+    build_tool(job, INTEROP)?;
+    job.run(test("diagnoses").env("EIO_INTEROP_PYTHON", python)).map(drop)
+}
+
 /// Installs other people's programs. Returns the interpreter of those in Python.
 fn peers(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
     install::from_npm(job, FOLDER)?;

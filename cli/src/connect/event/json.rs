@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Event;
 use crate::duration::{millis, precise_millis};
 use crate::log::outcome_words;
-use crate::proxies::{interval_warning, stripped_upgrade_hint};
+use crate::proxies::interval_warning;
 use crate::sids::SidLabel;
 use crate::style::cut;
 
@@ -27,16 +27,19 @@ impl Event {
                 "transport": transport.as_str(),
                 "error": error.as_ref().map(ToString::to_string),
             }),
-            Self::Upgrading => json!({}),
-            Self::UpgradeFailed { error } => json!({
+            Self::Upgrading | Self::Looking => json!({}),
+            Self::UpgradeFailed { error, note } => json!({
                 "what": "upgrade",
                 "error": error.to_string(),
-                "hint": stripped_upgrade_hint(error),
+                "diagnosis": note.diagnosis.name,
+                "hint": note.text,
             }),
             Self::RequestFailed { error } => json!({ "what": "request", "error": error.to_string() }),
-            Self::Upgrade { outcome, protocol } => {
-                json!({ "outcome": outcome_words(*outcome), "protocol": protocol })
-            }
+            Self::Upgrade { outcome, protocol, note } => json!({
+                "outcome": outcome_words(*outcome),
+                "protocol": protocol,
+                "diagnosis": note.as_ref().map(|note| note.diagnosis.name),
+            }),
             Self::Ping { after, late, left } => json!({
                 "from": "server",
                 "after_ms": precise_millis(*after),
@@ -56,7 +59,7 @@ impl Event {
                 json!({ "name": cut(name), "arguments": arguments.json(), "id": ack })
             }
             Self::Ack { id, arguments } => json!({ "id": id, "arguments": arguments.json() }),
-            Self::End(summary) => summary.json(),
+            Self::End(summary) | Self::Diagnosis(summary) => summary.json(),
             Self::Lost { count } => json!({ "count": count }),
         }
     }

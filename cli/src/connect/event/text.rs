@@ -8,7 +8,7 @@ use eio_tokio::{HandshakeInfo, Transport};
 use super::Event;
 use crate::duration::{setting, spoken};
 use crate::log::{Report as _, lost_text, outcome_words};
-use crate::proxies::{interval_warning, stripped_upgrade_hint};
+use crate::proxies::interval_warning;
 use crate::sids::SidLabel;
 use crate::style::{TextLine, Tone, cut};
 
@@ -29,14 +29,14 @@ impl Event {
                 write!(line, "{}, because the other transport failed: {error}", transport.as_str())
             }
             Self::Upgrading => line.write_str("opening a WebSocket"),
-            Self::UpgradeFailed { error } => {
-                write!(line, "the WebSocket did not open: {error}")?;
-                stripped_upgrade_hint(error).map_or(Ok(()), |hint| write!(line, ". {hint}"))
+            Self::UpgradeFailed { error, note } => {
+                write!(line, "the WebSocket did not open: {error}. {}", note.text)
             }
             Self::RequestFailed { error } => write!(line, "{error}"),
-            Self::Upgrade { outcome, protocol: chosen } => {
+            Self::Upgrade { outcome, protocol: chosen, note } => {
                 line.write_str(&outcome_words(*outcome))?;
-                protocol(chosen.as_deref(), line)
+                protocol(chosen.as_deref(), line)?;
+                note.as_ref().map_or(Ok(()), |note| write!(line, ". {}", note.text))
             }
             Self::Ping { after, late, left } => self.ping(*after, *late, *left, line),
             Self::PongSent | Self::PingSent => line.write_str("sent"),
@@ -60,7 +60,9 @@ impl Event {
                 write!(line, "{id}  ")?;
                 arguments.write(line)
             }
+            Self::Looking => line.write_str("whether a new connection gets an answer"),
             Self::End(summary) => summary.text(line),
+            Self::Diagnosis(summary) => summary.answer(line),
             Self::Lost { count } => lost_text(*count, line),
         }
     }

@@ -1,19 +1,26 @@
-//! HTTP answers that are not payloads: what they mean, and what to change.
+//! HTTP answers that are not payloads.
 
 use core::time::Duration;
 
-use eio_core::Heartbeat;
 use eio_tokio::{ConnectError, RefusalKind, Refused};
 
+use crate::connect::diagnosis::Diagnosis;
 use crate::connect::exit_code::ExitCode;
-use crate::proxies::idle_limit_hint;
+use crate::connect::history::History;
+use crate::proxies::{is_stripped_upgrade, was_idle};
+
+/// Returns whether this is an HTTP answer.
+pub(crate) fn is_answer(error: &ConnectError) -> bool {
+    code(error).is_some()
+}
 
 /// Returns the exit code for an HTTP answer that kept a session from opening, or ended it. Returns `None` for other
 /// errors.
 pub(super) fn code(error: &ConnectError) -> Option<ExitCode> {
     Some(match error {
+        _ if is_web_page(error) => ExitCode::UnreadableAnswer,
         ConnectError::Refused(refused) => of_kind(refused.kind()),
-        ConnectError::WebPage(_) | ConnectError::Coding(_) => ExitCode::UnreadableAnswer,
+        ConnectError::Coding(_) => ExitCode::UnreadableAnswer,
         _ => return None,
     })
 }
@@ -36,78 +43,90 @@ fn of_kind(kind: RefusalKind) -> ExitCode {
     }
 }
 
-/// Explains, in sentences, an answer that ended an open session.
-pub(super) fn explanation(error: &ConnectError, silent_for: Duration, heartbeat: Heartbeat) -> Vec<String> {
-    let (meaning, idle) = match error {
+/// Returns whether the answer is an ordinary web page that reports no error.
+pub(super) fn is_web_page(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::WebPage(_) => true,
+        // A WebSocket's request gets the page as a refusal.
         ConnectError::Refused(refused) => {
-            let timed_out = refused.kind() == RefusalKind::GatewayTimeout;
-            let idle = timed_out.then(|| idle_limit_hint(silent_for, heartbeat)).flatten();
-            (meaning(refused), idle)
+            refused.status.is_success() && refused.message.trim_start().starts_with('<')
         }
-        ConnectError::WebPage(_) => {
-            ("A proxy, a login page or a captive portal answered instead of the server.", None)
-        }
-        _ => (
-            "A proxy compresses answers although eio asks it not to. Switch compression off for this path.",
-            None,
-        ),
-    };
-    [Some(format!("transport error: {error}.")), Some(meaning.to_owned()), idle]
-        .into_iter()
-        .flatten()
-        .collect()
+        _ => false,
+    }
 }
 
-fn meaning(refused: &Refused) -> &'static str {
+/// Returns the diagnosis of an HTTP answer, or `None` for other errors.
+pub(super) fn diagnosis(error: &ConnectError) -> Option<Diagnosis> {
+    match error {
+        _ if is_web_page(error) => Some(Diagnosis::WEB_PAGE),
+        ConnectError::Refused(refused) => Some(of_refusal(refused)),
+        ConnectError::Coding(_) => Some(Diagnosis::COMPRESSED),
+        _ => None,
+    }
+}
+
+fn of_refusal(refused: &Refused) -> Diagnosis {
+    if refused.status == http::StatusCode::BAD_REQUEST
+        && refused.message.contains("Header Or Cookie Too Large")
+    {
+        // nginx does not answer 431.
+        return Diagnosis::HEADERS_TOO_LARGE;
+    }
     match refused.kind() {
-        RefusalKind::UnknownSession => {
-            "The server does not know this session any more: it was restarted, or a load balancer sent the request to \
-             another server. Let the load balancer send all requests of a client to one server (sticky sessions), or \
-             use --transport websocket."
-        }
-        RefusalKind::PayloadTooLarge => {
-            "The request was larger than the server or a proxy accepts. Raise maxHttpBufferSize of the server or \
-             client_max_body_size of nginx, or send smaller messages."
-        }
-        RefusalKind::TooManyRequests => {
-            "The server or a proxy limits the rate of requests. Raise that limit, or use --transport websocket, which \
-             needs only one request."
-        }
-        RefusalKind::BadGateway => {
-            "A proxy got no valid answer from the server behind it. Check whether that server was restarted or has \
-             crashed."
-        }
+        RefusalKind::UnknownTransport => Diagnosis::UNKNOWN_TRANSPORT,
+        RefusalKind::UnsupportedRevision => Diagnosis::WRONG_REVISION,
+        RefusalKind::UnknownSession => Diagnosis::UNKNOWN_SESSION,
+        RefusalKind::PayloadTooLarge => Diagnosis::PAYLOAD_TOO_LARGE,
+        RefusalKind::HeadTooLarge => Diagnosis::HEADERS_TOO_LARGE,
+        RefusalKind::TooManyRequests => Diagnosis::TOO_MANY_REQUESTS,
+        RefusalKind::BadGateway => Diagnosis::BAD_GATEWAY,
         // A proxy does not know the protocol's codes.
-        RefusalKind::Unavailable if refused.code.is_some() => "The server is full or shutting down.",
-        RefusalKind::Unavailable => {
-            "The server is overloaded or shutting down, or a proxy finds none of its servers healthy. Check its health \
-             check."
+        RefusalKind::Unavailable if refused.code.is_some() => Diagnosis::SERVER_FULL,
+        RefusalKind::Unavailable => Diagnosis::UNAVAILABLE,
+        RefusalKind::GatewayTimeout => Diagnosis::GATEWAY_TIMEOUT,
+        RefusalKind::Unauthorized => Diagnosis::UNAUTHORIZED,
+        RefusalKind::Forbidden => Diagnosis::FORBIDDEN,
+        RefusalKind::NotFound => Diagnosis::WRONG_PATH,
+        RefusalKind::Redirect => Diagnosis::REDIRECTED,
+        // engine.io answers this at every path that is not its own.
+        RefusalKind::ServerError if refused.status == http::StatusCode::NOT_IMPLEMENTED => {
+            Diagnosis::WRONG_PATH
         }
-        RefusalKind::GatewayTimeout => {
-            "A proxy did not wait long enough for the answer to a poll. Raise its read timeout (nginx: \
-             proxy_read_timeout) above the ping interval."
-        }
-        RefusalKind::Unauthorized => {
-            "The server or a proxy no longer accepts the credentials. Check whether a token has expired, and pass a new \
-             one with --header."
-        }
-        RefusalKind::Forbidden => {
-            "The server, or a firewall in front of it, forbids the request. Check its rules for this path."
-        }
-        RefusalKind::NotFound => {
-            "There is nothing at this path any more. Check the routes of the proxy, and whether the server was replaced."
-        }
-        RefusalKind::Redirect => {
-            "The request was redirected to a place that does not have the session. Open the session there instead."
-        }
-        RefusalKind::ServerError => "The server failed. Look at its log.",
-        RefusalKind::HeadTooLarge => {
-            "The headers or the query are longer than the server accepts. Shorten the values of --header, or the \
-             cookies that the server sets."
-        }
-        _ => {
-            "The server rejected a request that belongs to the session. A proxy may have changed it, or a second client \
-             may use the same session."
-        }
+        RefusalKind::ServerError => Diagnosis::SERVER_ERROR,
+        _ => Diagnosis::BAD_REQUEST,
+    }
+}
+
+/// Returns the diagnosis of an HTTP answer that ended an open session. `is_overdue` says that a ping was late then.
+pub(super) fn in_session(
+    error: &ConnectError,
+    history: &History,
+    is_overdue: bool,
+    silent_for: Duration,
+) -> Diagnosis {
+    let diagnosis = diagnosis(error).unwrap_or(Diagnosis::REQUEST_FAILED);
+    let heartbeat = history.heartbeat.unwrap_or_default();
+    if diagnosis == Diagnosis::UNKNOWN_SESSION && is_overdue {
+        // It closed the session before it read this request, which had been waiting for it.
+        Diagnosis::SERVER_STALLED
+    } else if diagnosis == Diagnosis::UNKNOWN_SESSION && history.is_split() {
+        Diagnosis::NOT_STICKY
+    } else if diagnosis == Diagnosis::GATEWAY_TIMEOUT && was_idle(silent_for, heartbeat) {
+        // The proxy waited for the answer to a poll, which comes with the next ping.
+        Diagnosis::IDLE_LIMIT
+    } else {
+        diagnosis
+    }
+}
+
+/// Returns why the WebSocket of an upgrade did not open.
+pub(crate) fn of_upgrade(error: &ConnectError) -> Diagnosis {
+    if is_stripped_upgrade(error) && !is_web_page(error) {
+        return Diagnosis::WEBSOCKET_BLOCKED;
+    }
+    match diagnosis(error) {
+        // The session lives on polling, so another server has answered.
+        Some(Diagnosis::UNKNOWN_SESSION) => Diagnosis::NOT_STICKY,
+        _ => Diagnosis::WEBSOCKET_REFUSED,
     }
 }

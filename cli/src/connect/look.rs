@@ -1,0 +1,137 @@
+//! A second connection to the server when a session has ended: whether it gets an answer tells a server that is gone from one
+//! that hangs, and both from a network that is cut.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+
+use eio_core::DisconnectReason;
+use eio_tokio::{ClientEvent, ConnectError, Disconnect, RefusalKind, Transport};
+
+use super::diagnosis::Diagnosis;
+use super::history::History;
+use super::options::Options;
+
+/// A server that ends may take this long to close its listener.
+const SETTLES: Duration = Duration::from_millis(300);
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// What the second connection found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// The server answers, whatever it says.
+    Answers,
+    /// The server answers in the other revision of the protocol.
+    OtherRevision,
+    /// The connection is accepted, but gets no answer.
+    Silent,
+    /// The connection is refused, or closed without an answer.
+    Gone,
+    /// Nothing answers at all.
+    Unreachable,
+    /// A proxy answers that it gets no answer from the server.
+    BehindProxy(Diagnosis),
+}
+
+impl Look {
+    /// Returns a word for JSON.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answers | Self::OtherRevision => "answered",
+            Self::Silent => "accepted but not answered",
+            Self::Gone => "refused or closed",
+            Self::Unreachable => "no connection",
+            Self::BehindProxy(_) => "answered by a proxy",
+        }
+    }
+
+    /// Returns whether a look can tell more about this end.
+    pub(crate) fn helps(end: &Disconnect, history: &History) -> bool {
+        let failed = matches!(
+            end.reason,
+            DisconnectReason::PingTimeout
+                | DisconnectReason::PeerClose
+                | DisconnectReason::TransportClosed
+                | DisconnectReason::TransportReset
+                | DisconnectReason::TransportError
+        );
+        failed && !history.was_refused()
+    }
+
+    /// Opens another session, and closes it. A session on WebSocket without a single ping is tried on polling, whose first
+    /// answer shows the revision of the server.
+    pub(crate) async fn take(options: &Options, end: &Disconnect, history: &History) -> Option<Self> {
+        let is_connected = Arc::new(AtomicBool::new(false));
+        let notice = {
+            let is_connected = Arc::clone(&is_connected);
+            move |event| {
+                if matches!(event, ClientEvent::Connected) {
+                    is_connected.store(true, Ordering::Relaxed);
+                }
+            }
+        };
+        let transport = if history.heartbeats == 0 { Transport::Polling } else { end.transport };
+        let client = options.client_on(Some(transport), notice).ok()?;
+        if end.reason != DisconnectReason::PingTimeout {
+            tokio::time::sleep(SETTLES).await;
+        }
+        let error = match tokio::time::timeout(LIMIT, client.connect()).await {
+            Ok(Ok(socket)) => {
+                socket.close();
+                let _ = tokio::time::timeout(LIMIT, socket.closed()).await;
+                return Some(Self::Answers);
+            }
+            Ok(Err(error)) => error,
+            Err(_) => ConnectError::Timeout,
+        };
+        Some(Self::of(&error, is_connected.load(Ordering::Relaxed)))
+    }
+
+    fn of(error: &ConnectError, is_connected: bool) -> Self {
+        match error {
+            ConnectError::Timeout if is_connected => Self::Silent,
+            ConnectError::Timeout => Self::Unreachable,
+            ConnectError::OtherRevision { .. } => Self::OtherRevision,
+            ConnectError::Io(error) => match error.kind() {
+                io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::NotFound => Self::Gone,
+                _ => Self::Unreachable,
+            },
+            ConnectError::Http(error) if error.is_canceled() || error.is_incomplete_message() => Self::Gone,
+            ConnectError::Refused(refused) => match refused.kind() {
+                RefusalKind::BadGateway => Self::BehindProxy(Diagnosis::BAD_GATEWAY),
+                RefusalKind::Unavailable if refused.code.is_none() => {
+                    Self::BehindProxy(Diagnosis::UNAVAILABLE)
+                }
+                RefusalKind::GatewayTimeout => Self::BehindProxy(Diagnosis::GATEWAY_TIMEOUT),
+                _ => Self::Answers,
+            },
+            _ => Self::Answers,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_second_connection_meets_is_told_apart() {
+        let io = |kind| ConnectError::Io(Arc::new(io::Error::from(kind)));
+        for (error, is_connected, expected) in [
+            (ConnectError::Timeout, true, Look::Silent),
+            (ConnectError::Timeout, false, Look::Unreachable),
+            (io(io::ErrorKind::ConnectionRefused), false, Look::Gone),
+            (io(io::ErrorKind::ConnectionReset), false, Look::Gone),
+            (io(io::ErrorKind::HostUnreachable), false, Look::Unreachable),
+            (io(io::ErrorKind::TimedOut), false, Look::Unreachable),
+            (ConnectError::WebPage("<html>".to_owned()), true, Look::Answers),
+        ] {
+            assert_eq!(Look::of(&error, is_connected), expected, "{error} {is_connected}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Certificates of nginx and HAProxy that eio does not accept, and ports with and without TLS.
+
+use eio_tests::interop::{Case, Log};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+
+use crate::cases;
+use crate::proxies::Proxy;
+use crate::tool;
+
+pub(crate) fn cases() -> Vec<Case> {
+    cases![
+        certificates_that_are_not_accepted_are_named,
+        a_port_with_tls_and_one_without_are_told_apart,
+        a_client_certificate_that_is_missing_is_named,
+    ]
+}
+
+/// A certificate and its key in PEM form, and the authority that signed it.
+struct Identity {
+    certificate: String,
+    key: String,
+    authority: String,
+}
+
+impl Identity {
+    /// A certificate for this name, which `change` changes, signed by an authority of our own.
+    fn signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "An authority of our own");
+        let key = KeyPair::generate().expect("a key");
+        let authority = params.self_signed(&key).expect("a certificate").pem();
+        let issuer = Issuer::new(params, key);
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        change(&mut params);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &issuer).expect("a certificate").pem();
+        Self { certificate, key: key.serialize_pem(), authority }
+    }
+
+    fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        change(&mut params);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate").pem();
+        Self { authority: certificate.clone(), certificate, key: key.serialize_pem() }
+    }
+
+    /// Starts nginx with it.
+    async fn nginx(&self, more: &str, log: &Log) -> Proxy {
+        let files = [
+            ("own.pem", self.certificate.as_str()),
+            ("key.pem", &self.key),
+            ("authority.pem", &self.authority),
+        ];
+        let server = format!("ssl_certificate own.pem; ssl_certificate_key key.pem; {more}");
+        Proxy::nginx_with(&files, "", &server, log).await
+    }
+
+    /// Starts HAProxy with it.
+    async fn haproxy(&self, bind: &str, log: &Log) -> Proxy {
+        let both = format!("{}{}", self.certificate, self.key);
+        let files = [("both.pem", both.as_str()), ("authority.pem", &self.authority)];
+        let bind = format!("ssl crt both.pem {bind}");
+        Proxy::haproxy_with(&files, &bind, "", "    http-request return status 404\n", log).await
+    }
+}
+
+/// The URL by a name instead of the address.
+fn localhost(proxy: &Proxy, scheme: &str) -> String {
+    format!("{scheme}://localhost:{}", proxy.port)
+}
+
+async fn certificates_that_are_not_accepted_are_named(log: Log) {
+    let expired = |params: &mut CertificateParams| params.not_after = date_time_ymd(2020, 1, 1);
+    let future = |params: &mut CertificateParams| params.not_before = date_time_ymd(2100, 1, 1);
+    let authority = |params: &mut CertificateParams| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    for (identity, is_trusted, name) in [
+        (Identity::self_signed("localhost", |_| {}), false, "certificate-self-signed"),
+        (Identity::signed("localhost", |_| {}), false, "certificate-unknown-issuer"),
+        (Identity::signed("app.example", |_| {}), true, "certificate-wrong-host"),
+        (Identity::signed("localhost", expired), true, "certificate-expired"),
+        (Identity::signed("localhost", future), true, "certificate-not-valid-yet"),
+        (Identity::signed("localhost", authority), true, "certificate-of-authority"),
+        (Identity::signed("localhost", |_| {}), true, "wrong-path"),
+    ] {
+        let proxy = identity.nginx("location / { return 404; }", &log).await;
+        let file =
+            std::env::temp_dir().join(format!("eio-authority-{}-{}.pem", std::process::id(), proxy.port));
+        std::fs::write(&file, &identity.authority).expect("a temporary file");
+        let url = localhost(&proxy, "https");
+        let file_name = file.to_str().expect("a path in UTF-8");
+        let trusting = ["--ca", file_name, &url];
+        let words = if is_trusted { &trusting[..] } else { &trusting[2..] };
+        tool::ends(words, name, if name == "wrong-path" { 20 } else { 3 }, &log).await;
+        let _ = std::fs::remove_file(file);
+    }
+    // The authority was created again under the same name.
+    let (old, new) = (Identity::signed("localhost", |_| {}), Identity::signed("localhost", |_| {}));
+    let proxy = new.nginx("location / { return 404; }", &log).await;
+    let file = std::env::temp_dir().join(format!("eio-authority-{}-old.pem", std::process::id()));
+    std::fs::write(&file, &old.authority).expect("a temporary file");
+    let words = ["--ca", file.to_str().expect("a path in UTF-8"), &localhost(&proxy, "wss")];
+    tool::ends(&words, "certificate-bad-signature", 3, &log).await;
+    let _ = std::fs::remove_file(file);
+}
+
+async fn a_port_with_tls_and_one_without_are_told_apart(log: Log) {
+    let identity = Identity::signed("localhost", |_| {});
+    let nginx = identity.nginx("location / { return 404; }", &log).await;
+    let haproxy = identity.haproxy("", &log).await;
+    for scheme in ["http", "ws"] {
+        tool::ends(&[&localhost(&nginx, scheme)], "needs-tls", 3, &log).await;
+        // It says nothing.
+        tool::ends(&[&localhost(&haproxy, scheme)], "closed-without-answer", 3, &log).await;
+    }
+    let nginx = Proxy::nginx("", "location / { return 404; }", &log).await;
+    let haproxy = Proxy::haproxy("", "    http-request return status 404\n", &log).await;
+    for proxy in [&nginx, &haproxy] {
+        tool::ends(&[&localhost(proxy, "https")], "no-tls", 3, &log).await;
+    }
+    let old = identity.haproxy("ssl-max-ver TLSv1.1", &log).await;
+    tool::ends(&["--insecure", &localhost(&old, "https")], "tls-failed", 3, &log).await;
+}
+
+async fn a_client_certificate_that_is_missing_is_named(log: Log) {
+    let identity = Identity::signed("localhost", |_| {});
+    let verifying = "ssl_verify_client on; ssl_client_certificate authority.pem; location / { return 404; }";
+    let nginx = identity.nginx(verifying, &log).await;
+    let haproxy = identity.haproxy("verify required ca-file authority.pem", &log).await;
+    for proxy in [&nginx, &haproxy] {
+        tool::ends(&["--insecure", &localhost(proxy, "https")], "client-certificate-required", 3, &log).await;
+    }
+}
