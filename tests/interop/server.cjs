@@ -5,7 +5,7 @@
 // Besides the library's own options: `echo` sends every message back, `burst` sends numbered messages to every
 // session, `refuse` refuses every session with that message, `origin` refuses every other origin, `breakUpgrades` answers
 // WebSockets as something that does not know them, `muteUpgrades` opens them and says nothing, `neverPing` switches the
-// heartbeat off, `blockAfterPing` keeps the process busy for so many milliseconds after its first ping, and `hideLimit`
+// heartbeat off, `blockAfterPing` keeps the process busy for so many milliseconds after each ping, and `hideLimit`
 // leaves `maxPayload` out of the handshake, as versions before 6.2 did. It ends when standard input does. The protocol is
 // described in tests/src/interop/stock_server.rs.
 "use strict";
@@ -38,17 +38,12 @@ if (hideLimit) {
   JSON.stringify = (value, ...more) => stringify(value && value.maxPayload ? { ...value, maxPayload: undefined } : value, ...more);
 }
 
-let toBlock = blockAfterPing;
-
 server.on("connection", (socket) => {
   const { id } = socket;
   if (neverPing) clearTimeout(socket.pingIntervalTimer);
   socket.on("packetCreate", ({ type }) => {
-    if (type !== "ping" || !toBlock) return;
     // After the ping has been written. When the process goes on, Node.js looks at its timers first, and then at what has arrived.
-    const ms = toBlock;
-    toBlock = 0;
-    setImmediate(() => block(ms));
+    if (type === "ping" && blockAfterPing) setImmediate(() => block(blockAfterPing));
   });
   sockets.set(id, socket);
   const tell = (event, more) => say({ id, event, transport: socket.transport.name, ...more });

@@ -57,6 +57,9 @@ pub(crate) enum Membership {
 /// A ping that is at least this late stands out.
 pub(crate) const NOTABLY_LATE: Duration = Duration::from_millis(500);
 
+/// How long a server may take to answer the request to join a namespace.
+const JOIN_TIME: Duration = Duration::from_secs(2);
+
 /// A shorter nap does not explain the end of a session: machines are busy at times.
 const SHORTEST_NAP: Duration = Duration::from_secs(3);
 
@@ -146,7 +149,7 @@ impl History {
 
     /// Returns what is wrong with a session that went on until eio closed it.
     pub(super) fn note(&self) -> Option<Diagnosis> {
-        if self.membership == Membership::Awaited {
+        if self.membership == Membership::Awaited && self.has_lived(JOIN_TIME) {
             return Some(Diagnosis::JOIN_UNANSWERED);
         }
         let late = (self.max_lateness >= NOTABLY_LATE).then_some(Diagnosis::LATE_PINGS);
@@ -195,6 +198,11 @@ impl History {
     /// Returns when the session ended, or the present time.
     pub(super) fn ended_at(&self) -> Duration {
         self.closed_at.unwrap_or_else(|| self.clock.elapsed())
+    }
+
+    /// Returns whether the session was open for at least this long.
+    fn has_lived(&self, time: Duration) -> bool {
+        self.opened_at.is_some_and(|opened| self.ended_at().saturating_sub(opened) >= time)
     }
 
     /// Returns whether a session has opened.

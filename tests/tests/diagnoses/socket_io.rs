@@ -28,7 +28,7 @@ async fn a_client_that_joins_no_namespace_is_told_to_join_one(log: Log) {
     for transport in ["polling", "websocket"] {
         tool::ends(&["--transport", transport, &url], "no-namespace-joined", 6, &log).await;
     }
-    tool::ends(&["--socketio", "--for", "2s", &server.url()], "closed", 0, &log).await;
+    tool::joins(&["--socketio", &server.url()], &log).await;
 }
 
 async fn a_line_for_a_server_whose_namespace_was_not_joined_is_explained(log: Log) {
@@ -49,8 +49,7 @@ async fn a_middleware_that_refuses_is_named(log: Log) {
     let server = socket_io(json!({ "token": "secret" }), &log).await;
     let close = tool::ends(&["--socketio=/admin", &server.url()], "namespace-refused", 4, &log).await;
     assert_eq!(close["detail"], "wrong token");
-    let right = ["--socketio=/admin", "--auth", r#"{"token":"secret"}"#, "--for", "1s", &server.url()];
-    tool::ends(&right, "closed", 0, &log).await;
+    tool::joins(&["--socketio=/admin", "--auth", r#"{"token":"secret"}"#, &server.url()], &log).await;
 }
 
 async fn a_server_that_disconnects_a_client_is_named(log: Log) {
@@ -65,6 +64,6 @@ async fn a_server_that_disconnects_a_client_is_named(log: Log) {
 
 async fn a_server_without_socket_io_never_answers_the_join(log: Log) {
     let server = StockServer::start(ServerKind::Engine6, &json!({}), &log).await;
-    let join = ["--socketio", "--path", "/engine.io/", "--for", "1s", &server.url()];
+    let join = ["--socketio", "--path", "/engine.io/", "--for", "3s", &server.url()];
     tool::ends(&join, "join-unanswered", 0, &log).await;
 }

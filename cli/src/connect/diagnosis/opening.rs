@@ -22,8 +22,8 @@ diagnoses! { LIST:
         "Something accepts connections there, but does not answer: it has no sessions at this path, it hangs, or it has run out of connections (HAProxy: maxconn).",
         "Check the path (--path), whether the server is blocked, and use --socketio for a Socket.IO server, and only for one.";
     CLOSED_WITHOUT_ANSWER, "closed-without-answer",
-        "The server closed the connection without an answer: it has no sessions at this path, expects https or wss on this port, or limits connections.",
-        "Check the path (--path), the scheme of the URL and the server's limits, and use --socketio for a Socket.IO server, and only for one.";
+        "The server closed the connection without an answer: it has no sessions at this path, speaks TLS or another protocol on this port, or limits connections.",
+        "Check the path (--path), the scheme of the URL, the port and the server's limits, and use --socketio for a Socket.IO server, and only for one.";
     NOT_HTTP, "not-http",
         "What answers on this port does not speak HTTP.",
         "Check the port.";
