@@ -67,6 +67,13 @@
 //! assert_eq!(end.silent_for, Duration::from_secs(45));
 //! ```
 //!
+//! # Your own runtime
+//!
+//! A server on a runtime of your own holds one [`ServerTransports`](transports::ServerTransports) for each session, which
+//! wires the machines of the session together, and reads requests with [`Request`](request::Request). The crate's examples
+//! `on_threads`, `on_smol` and `on_mio` are whole servers over polling and WebSocket; the repository's
+//! `docs/own-runtime.md` explains them, and a client in a browser.
+//!
 //! # The layers
 //!
 //! The table lists the layers from bottom to top. Each can be used without those above it, and its page has a running
@@ -82,6 +89,8 @@
 //! | [`session`]: [`ServerSession`], [`ClientSession`] | the states opening, open, closing and ended, and the reason of the end |
 //! | [`upgrade`] | the probe exchange that moves a session from polling to WebSocket |
 //! | [`polling`] | HTTP long-polling: which request waits, which is refused, what an answer carries |
+//! | [`request`] | what an HTTP request asks a server for, and the answer to one that is refused |
+//! | [`transports`] | a server's session, its polling, its upgrade and its WebSocket, wired together |
 //! | [`ws`] | WebSocket framing (RFC 6455) in the caller's buffers |
 //! | [`backoff`] | when a client should reconnect |
 //! | [`detect`] | how long a dead peer can go unnoticed with given settings |
@@ -135,6 +144,7 @@ mod json;
 pub mod packet;
 pub mod payload;
 pub mod polling;
+pub mod request;
 mod revision;
 mod server;
 pub mod session;
@@ -142,6 +152,7 @@ pub mod settings;
 pub mod socketio;
 mod text;
 mod time;
+pub mod transports;
 pub mod upgrade;
 pub mod ws;
 

@@ -1,5 +1,7 @@
 //! The items that a [`Decoder`](super::Decoder) returns.
 
+use core::str::Utf8Error;
+
 use super::ControlFrame;
 use crate::packet::WebSocketMessage;
 
@@ -57,4 +59,30 @@ pub enum MessageKind {
     Text,
     /// A binary message; its bytes may have any value.
     Binary,
+}
+
+impl MessageKind {
+    /// Returns the message of this kind with these bytes: the pieces of a message, or an entry of a queue.
+    ///
+    /// ```
+    /// use eio_core::packet::WebSocketMessage;
+    /// use eio_core::ws::MessageKind;
+    ///
+    /// assert_eq!(MessageKind::Text.message(b"4hi"), Ok(WebSocketMessage::Text("4hi")));
+    /// assert_eq!(MessageKind::Binary.message(b"\xff"), Ok(WebSocketMessage::Binary(b"\xff")));
+    /// assert!(MessageKind::Text.message(b"\xff").is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the error of [`core::str::from_utf8`] for a text that is not UTF-8. The pieces of one message, put
+    /// together, always are.
+    pub const fn message(self, bytes: &[u8]) -> Result<WebSocketMessage<'_>, Utf8Error> {
+        match self {
+            Self::Text => match core::str::from_utf8(bytes) {
+                Ok(text) => Ok(WebSocketMessage::Text(text)),
+                Err(error) => Err(error),
+            },
+            Self::Binary => Ok(WebSocketMessage::Binary(bytes)),
+        }
+    }
 }

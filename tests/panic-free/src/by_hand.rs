@@ -9,6 +9,7 @@ use eio_core::payload::v4::EncodeError;
 use eio_core::payload::{Format, Layout};
 use eio_core::polling::{Batch, ClientPolling, Hold, Limits, Request, ServerPolling};
 use eio_core::settings::{OldSettingsError, ServerSettings, v1_v2};
+use eio_core::transports::ServerTransports;
 use eio_core::ws::opening::{Opening, RequestHead};
 use eio_core::{BufferTooSmall, ClientSession, Instant, ServerSession};
 use eio_legacy::handshake::LegacyHandshake;
@@ -29,6 +30,7 @@ pub(crate) const ENTRY_POINTS: &[(&str, *const ())] = &[
     ("eio_core::polling::ClientPolling::poll_request", request as *const ()),
     ("eio_core::polling::ServerPolling::poll_answer", answer as *const ()),
     ("eio_core::settings::v1_v2::read", read_old_settings as *const ()),
+    ("eio_core::transports::ServerTransports::poll_answer", answer_of_transports as *const ()),
     ("eio_core::ws::opening::Opening::protocols", last_protocol as *const ()),
     ("eio_core::ws::opening::RequestHead::all", last_header as *const ()),
     ("eio_legacy::handshake::LegacyHandshake::transports", last_legacy_transport as *const ()),
@@ -87,6 +89,15 @@ fn answer(
     limits: &Limits,
 ) -> Option<Batch> {
     polling.poll_answer(now, session, queue.iter().copied(), limits)
+}
+
+fn answer_of_transports(
+    transports: &mut ServerTransports,
+    now: Instant,
+    queue: &[Packet<'_>],
+    limits: &Limits,
+) -> Option<Batch> {
+    transports.poll_answer(now, queue.iter().copied(), limits)
 }
 
 fn read_old_settings<'a>(pairs: &[(&'a str, &'a str)]) -> Result<ServerSettings, OldSettingsError<'a>> {

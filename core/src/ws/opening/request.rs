@@ -111,6 +111,23 @@ impl<'h> RequestHead<'h> {
     pub fn lists(&self, name: &str, item: &str) -> bool {
         self.all(name).any(|value| lists(value, item))
     }
+
+    /// Returns whether the request asks to switch to the WebSocket protocol, by the headers `Upgrade` and `Connection`.
+    /// [`Opening::check`](super::Opening::check) then checks the rest.
+    ///
+    /// ```
+    /// use eio_core::ws::opening::RequestHead;
+    ///
+    /// let head = RequestHead::parse(b"GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n\r\n")?;
+    /// assert!(head.asks_for_websocket());
+    /// let head = RequestHead::parse(b"GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n")?;
+    /// assert!(!head.asks_for_websocket());
+    /// # Ok::<(), eio_core::ws::opening::HeadError>(())
+    /// ```
+    #[must_use]
+    pub fn asks_for_websocket(&self) -> bool {
+        self.lists("upgrade", "websocket") && self.lists("connection", "upgrade")
+    }
 }
 
 /// Splits a request line. It ends in CR LF.

@@ -238,6 +238,7 @@ pub fn write_response<'o>(
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
+        411 => "Length Required",
         413 => "Content Too Large",
         426 => "Upgrade Required",
         500 => "Internal Server Error",

@@ -1,0 +1,724 @@
+//! One session over all of its transports: polling, the upgrade, and the WebSocket, wired together for a server.
+//!
+//! [`ServerTransports`] owns the machines of a session, and passes between them what one must know of the other. The
+//! packets of a WebSocket go to the [upgrade](crate::upgrade) until it is done, and then to the session; a poll that
+//! waits is released; what was to be sent by polling, such as a `close`, goes out on the WebSocket. The caller passes
+//! on bytes and the time, and asks what to write.
+//!
+//! ```text
+//!  GET, POST ──▶ handle_poll, handle_post ──▶ ┌──────────────────┐ ──▶ poll_answer, post_answer
+//!  WebSocket ──▶ receive ───────────────────▶ │ ServerTransports │ ──▶ poll_frame, frame, close_frame
+//!  timer     ──▶ handle_timeout ────────────▶ │                  │ ──▶ poll_timeout
+//!                                             └──────────────────┘ ──▶ session.end
+//! ```
+//!
+//! # The caller's loop
+//!
+//! 1. Handle everything that is ready: requests, with [`handle_poll`](ServerTransports::handle_poll) and
+//!    [`handle_post`](ServerTransports::handle_post), and the bytes of the WebSocket, with
+//!    [`receive`](ServerTransports::receive).
+//! 2. Call [`handle_timeout`](ServerTransports::handle_timeout).
+//! 3. Write what is to be written. On polling: ask [`poll_answer`](ServerTransports::poll_answer) and
+//!    [`post_answer`](ServerTransports::post_answer). On the WebSocket: everything that
+//!    [`poll_frame`](ServerTransports::poll_frame) returns; then, if the session [is
+//!    there](ServerTransports::is_on_websocket), the [`frame`](ServerTransports::frame) of each message in the queue;
+//!    then the [`close_frame`](ServerTransports::close_frame), if one is due. After it, close the connection.
+//! 4. Sleep until [`poll_timeout`](ServerTransports::poll_timeout), or until something is ready.
+//!
+//! ```
+//! use eio_core::packet::{Data, Packet, PacketType, WebSocketMessage};
+//! use eio_core::polling::Limits;
+//! use eio_core::transports::{ServerTransports, SocketEvent};
+//! use eio_core::upgrade::UPGRADE_TIMEOUT;
+//! use eio_core::{Heartbeat, Instant, Liveness, Revision, ServerSession, SessionEvent};
+//!
+//! let at = |millis: u64| Instant::from_micros(millis * 1_000);
+//! let session = ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), at(0));
+//! let mut transports = ServerTransports::on_polling(session, Revision::V4, false);
+//!
+//! // A poll waits, and the client opens a WebSocket beside it. It masks its frames: here, with zeros.
+//! transports.handle_poll(at(10), false)?;
+//! transports.add_websocket(at(20), UPGRADE_TIMEOUT, 1_000_000)?;
+//! let mut probe = *b"\x81\x86\0\0\0\x002probe";
+//! assert!(transports.receive(at(30), &mut probe).is_some_and(|received| received.event.is_none()));
+//! let mut out = [0; 16];
+//! assert_eq!(transports.poll_frame().expect("3probe").encode(&mut out)?, b"\x81\x063probe");
+//!
+//! // After 100 ms, the poll is released, so that the client can leave polling.
+//! transports.handle_timeout(at(130));
+//! let batch = transports.poll_answer(at(130), [], &Limits::DEFAULT).expect("a noop");
+//! assert_eq!(batch.encode([], &mut out)?, b"6");
+//! transports.handle_poll_answered();
+//!
+//! // The session moves, and the message behind the `5` is the session's.
+//! let mut frames = *b"\x81\x81\0\0\0\x005\x81\x86\0\0\0\x004hello";
+//! let upgraded = transports.receive(at(140), &mut frames).expect("the `5`").consumed;
+//! assert!(transports.is_on_websocket());
+//! let received = transports.receive(at(140), &mut frames[upgraded..]).expect("the message");
+//! assert_eq!(received.event, Some(SocketEvent::Session(SessionEvent::Message(Data::Text("hello")))));
+//! let answer = Packet::message(WebSocketMessage::Text("hi"));
+//! assert_eq!(transports.frame(&answer)?.encode(&mut out)?, b"\x81\x034hi");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use core::time::Duration;
+
+use crate::handshake::{Transport, Transports};
+use crate::packet::{Packet, WebSocketMessage, v3, v4};
+use crate::payload::Format;
+use crate::payload::v3::Framing;
+use crate::polling::{Batch, Limits, PostFailure, ServerPolling};
+use crate::request::{Action, Refusal, Request};
+use crate::session::{Control, SessionEvent, Violation};
+use crate::upgrade::{ServerUpgrade, UpgradeControl, UpgradeOutcome};
+use crate::ws::{Close, Connection, ControlFrame, Decoded, FrameOrderError, Item, PacketFrame, Piece};
+use crate::{BufferTooSmall, Instant, Revision, ServerSession};
+
+/// The machines of one session on a server. It takes at most 200 bytes, and owns no buffer and no queue.
+///
+/// [The module's page](self) describes the loop around it. All methods may be called in any order.
+#[derive(Clone, Debug)]
+pub struct ServerTransports {
+    /// The session. Pass packets of posts to its [`handle_packet`](ServerSession::handle_packet), and call
+    /// [`close`](ServerSession::close) to close it. Its `poll_transmit` and `handle_timeout` are called here.
+    pub session: ServerSession,
+    polling: ServerPolling,
+    revision: Revision,
+    base64_only: bool,
+    /// The WebSocket: a candidate, the session's transport, or one that closes.
+    socket: Option<Connection>,
+    /// What decides about the candidate.
+    upgrade: Option<ServerUpgrade>,
+    is_on_websocket: bool,
+    /// Whether the answer to the candidate's probe is to be written.
+    owes_probe: bool,
+}
+
+/// What [`ServerTransports::receive`] found at the start of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_structs, reason = "an answer has these two parts")]
+pub struct Received<'b> {
+    /// The number of bytes that were consumed.
+    pub consumed: usize,
+    /// What the caller has to do with them.
+    pub event: Option<SocketEvent<'b>>,
+}
+
+/// Something that came from a WebSocket and that is for the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SocketEvent<'b> {
+    /// For the application.
+    Session(SessionEvent<'b>),
+    /// Bytes of a message that is not completely in the input. Collect them, and pass the whole message to
+    /// [`handle_message`](ServerTransports::handle_message) behind its last piece.
+    Piece(Piece<'b>),
+    /// Write this control frame with [`control`](ServerTransports::control). Of several, only the latest is needed.
+    Reply(ControlFrame<'b>),
+}
+
+/// How the connection of a WebSocket ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_enums, reason = "a connection ends, is reset, or fails")]
+pub enum SocketEnd {
+    /// The client closed it.
+    Closed,
+    /// The client reset it.
+    Reset,
+    /// Reading or writing failed.
+    Failed,
+}
+
+impl ServerTransports {
+    /// Creates the machines of the session that a request [opens](Action::Open): on a WebSocket, which refuses a
+    /// message of more than `max_message_len` bytes, or on polling.
+    #[must_use]
+    pub fn open(session: ServerSession, request: &Request<'_>, max_message_len: u32) -> Self {
+        let Request { revision, base64_only, action, .. } = *request;
+        match action {
+            Action::Open(Some(_)) => Self::on_websocket(session, revision, base64_only, max_message_len),
+            _ => Self::on_polling(session, revision, base64_only),
+        }
+    }
+
+    /// Creates the machines of a session that opened on polling. `base64_only` is true if the request that opened it
+    /// had `b64` in its query.
+    #[must_use]
+    pub const fn on_polling(session: ServerSession, revision: Revision, base64_only: bool) -> Self {
+        Self {
+            session,
+            polling: ServerPolling::new(revision, base64_only),
+            revision,
+            base64_only,
+            socket: None,
+            upgrade: None,
+            is_on_websocket: false,
+            owes_probe: false,
+        }
+    }
+
+    /// Creates the machines of a session that opened on a WebSocket, which refuses a message of more than
+    /// `max_message_len` bytes. Write the [`frame`](Self::frame) of the `open` packet first.
+    #[must_use]
+    pub fn on_websocket(
+        session: ServerSession,
+        revision: Revision,
+        base64_only: bool,
+        max_message_len: u32,
+    ) -> Self {
+        let mut transports = Self::on_polling(session, revision, base64_only);
+        transports.socket = Some(Connection::server(max_message_len));
+        transports.move_there();
+        transports
+    }
+
+    /// Returns the transports that the session may move to, for [`Handshake::upgrades`](crate::handshake::Handshake).
+    #[must_use]
+    pub const fn upgrades(&self) -> Transports {
+        if self.is_on_websocket { Transports::NONE } else { Transports::NONE.with(Transport::WebSocket) }
+    }
+
+    /// Adds a WebSocket that was opened with the session's `sid`. The session moves there when the client completes the
+    /// upgrade. If that takes longer than `upgrade_timeout`, a close frame is due there.
+    ///
+    /// # Errors
+    /// Returns [`Refusal::BadRequest`] if the session has a WebSocket, and [`Refusal::SessionUnknown`] if it has ended.
+    pub fn add_websocket(
+        &mut self,
+        now: Instant,
+        upgrade_timeout: Duration,
+        max_message_len: u32,
+    ) -> Result<(), Refusal> {
+        if self.session.has_ended() {
+            return Err(Refusal::SessionUnknown);
+        }
+        if self.socket.is_some() || self.is_on_websocket {
+            return Err(Refusal::BadRequest);
+        }
+        self.socket = Some(Connection::server(max_message_len));
+        self.upgrade = Some(ServerUpgrade::new(upgrade_timeout, now));
+        Ok(())
+    }
+
+    /// Handles a poll that arrived: see [`ServerPolling::handle_poll`].
+    ///
+    /// # Errors
+    /// Returns the [`Refusal`] to answer it with.
+    pub fn handle_poll(&mut self, now: Instant, jsonp: bool) -> Result<(), Refusal> {
+        Ok(self.polling.handle_poll(now, &mut self.session, jsonp)?)
+    }
+
+    /// Returns the answer to the waiting poll, or `None` if it must keep waiting: see [`ServerPolling::poll_answer`].
+    pub fn poll_answer<'q>(
+        &mut self,
+        now: Instant,
+        queue: impl IntoIterator<Item = Packet<'q>>,
+        limits: &Limits,
+    ) -> Option<Batch> {
+        self.polling.poll_answer(now, &mut self.session, queue, limits)
+    }
+
+    /// Reports that the answer to the poll was written. The client may poll again.
+    pub const fn handle_poll_answered(&mut self) {
+        self.polling.handle_poll_answered();
+    }
+
+    /// Reports that the client of the poll went away before its answer was written: see
+    /// [`ServerPolling::handle_poll_aborted`].
+    pub fn handle_poll_aborted(&mut self, now: Instant) {
+        self.polling.handle_poll_aborted(now, &mut self.session);
+    }
+
+    /// Handles a post that arrived, before its body is read: see [`ServerPolling::handle_post`].
+    ///
+    /// # Errors
+    /// Returns the [`Refusal`] to answer it with.
+    pub fn handle_post(&mut self, now: Instant, framing: Framing) -> Result<(), Refusal> {
+        Ok(self.polling.handle_post(now, &mut self.session, framing)?)
+    }
+
+    /// Returns whether the body of the post may be read: see [`ServerPolling::may_receive`].
+    #[must_use]
+    pub fn may_receive(&self, inbox_has_room: bool) -> bool {
+        self.polling.may_receive(&self.session, inbox_has_room)
+    }
+
+    /// Returns the format of the session's posts, which decodes them.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.polling.format()
+    }
+
+    /// Reports that all packets of the post have been passed to the session.
+    pub fn handle_post_received(&mut self) {
+        self.polling.handle_post_received();
+    }
+
+    /// Reports that the post was not received: see [`ServerPolling::handle_post_failed`]. Returns the [`Refusal`] to
+    /// answer it with, if the client still waits for an answer.
+    pub fn handle_post_failed(&mut self, now: Instant, failure: PostFailure) -> Option<Refusal> {
+        self.polling.handle_post_failed(now, &mut self.session, failure).map(Refusal::Polling)
+    }
+
+    /// Returns the answer to the post: `ok` with status 200, or a refusal. Returns `None` if it must keep waiting: see
+    /// [`ServerPolling::post_answer`].
+    #[must_use = "the post is answered only once"]
+    pub fn post_answer(&mut self, inbox_has_room: bool) -> Option<Result<(), Refusal>> {
+        let answer = self.polling.post_answer(&self.session, inbox_has_room)?;
+        Some(answer.map_err(Refusal::Polling))
+    }
+
+    /// Decodes the next item at the start of `input`, which holds bytes from the WebSocket, and handles it. Returns
+    /// `None` if more bytes are needed. Keep the bytes that were not consumed.
+    ///
+    /// A broken frame, or a message that is too long, ends the session; a close frame with the error's code is due
+    /// then. What arrives after the end, or on a WebSocket that closes, is consumed and ignored.
+    pub fn receive<'b>(&mut self, now: Instant, input: &'b mut [u8]) -> Option<Received<'b>> {
+        let all = Received { consumed: input.len(), event: None };
+        let Some(socket) = &mut self.socket else { return (all.consumed > 0).then_some(all) };
+        let Ok(Decoded { consumed, item }) = socket.receive(input) else {
+            self.handle_broken_frame(now);
+            return (all.consumed > 0).then_some(all);
+        };
+        let event = match item {
+            None if consumed == 0 => return None,
+            None => None,
+            Some(Item::Message(message)) => self.handle_message(now, message).map(SocketEvent::Session),
+            Some(Item::Piece(piece)) => {
+                self.session_on_websocket().into_iter().for_each(|session| session.handle_activity(now));
+                Some(SocketEvent::Piece(piece))
+            }
+            Some(Item::Control(ControlFrame::Close(close))) => {
+                match self.session_on_websocket() {
+                    Some(session) => session.handle_close_frame(now, close),
+                    None => self.fail_upgrade(),
+                }
+                None
+            }
+            Some(Item::Control(control)) => control.reply().map(SocketEvent::Reply),
+        };
+        Some(Received { consumed, event })
+    }
+
+    /// Handles a message of the WebSocket that arrived in pieces.
+    pub fn handle_message<'b>(
+        &mut self,
+        now: Instant,
+        message: WebSocketMessage<'b>,
+    ) -> Option<SessionEvent<'b>> {
+        let packet = match self.revision {
+            Revision::V3 => v3::decode(message),
+            Revision::V4 => v4::decode(message),
+        };
+        if let Some(upgrade) = &mut self.upgrade {
+            upgrade.handle_packet(now, packet);
+            self.settle();
+            return None;
+        }
+        self.session_on_websocket()?.handle_packet(now, packet)
+    }
+
+    fn handle_broken_frame(&mut self, now: Instant) {
+        match self.session_on_websocket() {
+            Some(session) => session.handle_violation(now, Violation::WebSocket),
+            None => self.fail_upgrade(),
+        }
+    }
+
+    /// Reports that the connection of the WebSocket ended. If it carried the session, the session ends.
+    pub fn handle_websocket_end(&mut self, now: Instant, end: SocketEnd) {
+        match (self.session_on_websocket(), end) {
+            (None, _) => self.fail_upgrade(),
+            (Some(session), SocketEnd::Closed) => session.handle_transport_closed(now),
+            (Some(session), SocketEnd::Reset) => session.handle_transport_reset(now),
+            (Some(session), SocketEnd::Failed) => session.handle_transport_error(now),
+        }
+        self.socket = None;
+    }
+
+    /// Reports that the clock has moved. Call it after everything that is ready has been handled.
+    ///
+    /// While a post is [being received](ServerPolling::is_receiving), silence does not end the session, because the
+    /// post may hold the sign of life that is missed. So the caller limits the time that a post may take.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if !self.waits_for_post(now) {
+            self.session.handle_timeout(now);
+        }
+        if let Some(upgrade) = &mut self.upgrade {
+            upgrade.handle_timeout(now);
+        }
+        self.settle();
+    }
+
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). Returns `None` when the session has
+    /// ended, and while only the end of a post can decide whether it has.
+    #[must_use]
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let session = self.session.poll_timeout().filter(|_| !self.waits_for_post(now));
+        match (session, self.upgrade.as_ref().and_then(ServerUpgrade::poll_timeout)) {
+            (Some(session), Some(upgrade)) => Some(session.min(upgrade)),
+            (session, upgrade) => session.or(upgrade),
+        }
+    }
+
+    fn waits_for_post(&self, now: Instant) -> bool {
+        self.polling.is_receiving() && self.session.is_expired(now)
+    }
+
+    /// Returns whether the session is on the WebSocket: messages go out there, and not by polling.
+    #[must_use]
+    pub const fn is_on_websocket(&self) -> bool {
+        self.is_on_websocket
+    }
+
+    /// Returns whether there is a WebSocket whose connection has not ended.
+    #[must_use]
+    pub const fn has_websocket(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Returns the next packet that goes out on the WebSocket ahead of messages, as its frame. Each is returned once.
+    #[must_use = "a packet that is not written is lost"]
+    pub fn poll_frame(&mut self) -> Option<PacketFrame<'static>> {
+        self.settle();
+        if core::mem::take(&mut self.owes_probe)
+            && let Ok(frame) = self.frame(&UpgradeControl::PongProbe.packet())
+        {
+            return Some(frame);
+        }
+        if !self.is_on_websocket {
+            return None;
+        }
+        // A session has at most one of each to send.
+        for _ in 0..3 {
+            match self.session.poll_transmit()? {
+                Control::Close => self.close_websocket(),
+                heartbeat => return self.frame(&heartbeat.packet()).ok(),
+            }
+        }
+        None
+    }
+
+    /// Returns the frame of a packet on the WebSocket.
+    ///
+    /// # Errors
+    /// Returns a [`FrameOrderError`] if there is no WebSocket, or if its close frame has been written.
+    pub fn frame<'p>(&self, packet: &Packet<'p>) -> Result<PacketFrame<'p>, FrameOrderError> {
+        let socket = self.socket.as_ref().ok_or(FrameOrderError::Closed)?;
+        socket.packet(self.revision, packet, !self.base64_only, [0; 4])
+    }
+
+    /// Writes a control frame and returns its length. Returns `None` if there is no WebSocket, or if its close frame
+    /// has been written.
+    ///
+    /// # Errors
+    /// Returns [`BufferTooSmall`] if `out` is too small. [`ControlFrame::MAX_LEN`] bytes are always enough.
+    pub fn control(
+        &self,
+        control: &ControlFrame<'_>,
+        out: &mut [u8],
+    ) -> Option<Result<usize, BufferTooSmall>> {
+        let written = self.socket.as_ref()?.control(control, [0; 4], out)?;
+        Some(written.map_err(|_| BufferTooSmall { needed: ControlFrame::MAX_LEN }))
+    }
+
+    /// Writes the close frame that is due behind the last message, and returns its length. Returns `None` if none is
+    /// due. Nothing may follow it: shut down the writing side of the connection, and read until the client has closed
+    /// its own. `ours` is the content if the session closes here; an answer repeats the client's code.
+    ///
+    /// # Errors
+    /// Returns [`BufferTooSmall`] if `out` is too small. The frame is still due. [`ControlFrame::MAX_LEN`] bytes are
+    /// always enough.
+    pub fn close_frame(
+        &mut self,
+        now: Instant,
+        ours: Option<Close<'_>>,
+        out: &mut [u8],
+    ) -> Option<Result<usize, BufferTooSmall>> {
+        let written = self.socket.as_mut()?.close_frame(ours, [0; 4], out)?;
+        if let Some(session) = self.session_on_websocket().filter(|_| written.is_ok()) {
+            session.handle_closed(now);
+        }
+        Some(written)
+    }
+
+    fn session_on_websocket(&mut self) -> Option<&mut ServerSession> {
+        self.is_on_websocket.then_some(&mut self.session)
+    }
+
+    fn fail_upgrade(&mut self) {
+        if let Some(upgrade) = &mut self.upgrade {
+            upgrade.handle_transport_closed();
+        }
+        self.settle();
+    }
+
+    /// Passes on what the upgrade has decided.
+    fn settle(&mut self) {
+        let Some(upgrade) = &mut self.upgrade else { return };
+        if self.session.has_ended() {
+            upgrade.handle_session_ended();
+        }
+        // An upgrade has at most one of each to send.
+        for _ in 0..2 {
+            match upgrade.poll_transmit() {
+                Some(UpgradeControl::PongProbe) => self.owes_probe = true,
+                Some(_) => self.polling.release_poll(),
+                None => break,
+            }
+        }
+        match upgrade.outcome() {
+            None => {}
+            Some(UpgradeOutcome::Upgraded) => self.move_there(),
+            Some(failed @ UpgradeOutcome::Failed(_)) => {
+                self.polling.handle_upgrade_ended(failed);
+                self.upgrade = None;
+                self.close_websocket();
+            }
+        }
+    }
+
+    /// The session moves to the WebSocket.
+    fn move_there(&mut self) {
+        self.upgrade = None;
+        self.is_on_websocket = true;
+        self.polling.handle_upgrade_ended(UpgradeOutcome::Upgraded);
+        if self.polling.close_pending() {
+            self.close_websocket();
+        }
+    }
+
+    fn close_websocket(&mut self) {
+        if let Some(socket) = &mut self.socket {
+            socket.close();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::packet::Data;
+    use crate::session::{CLOSE_TIMEOUT, DisconnectReason};
+    use crate::upgrade::UPGRADE_TIMEOUT;
+    use crate::{Heartbeat, Liveness};
+
+    const MAX: u32 = 100;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis.saturating_mul(1_000))
+    }
+
+    fn on_polling() -> ServerTransports {
+        let session = ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), at(0));
+        ServerTransports::on_polling(session, Revision::V4, false)
+    }
+
+    /// A session with a candidate.
+    fn upgrading() -> ServerTransports {
+        let mut transports = on_polling();
+        transports.add_websocket(at(0), UPGRADE_TIMEOUT, MAX).unwrap();
+        transports
+    }
+
+    fn on_websocket() -> ServerTransports {
+        let session = ServerSession::eio4(Heartbeat::DEFAULT, Liveness::default(), at(0));
+        ServerTransports::on_websocket(session, Revision::V4, false, MAX)
+    }
+
+    /// A client's frames, masked with zeros, each with a text.
+    fn frames(texts: &[&str]) -> Vec<u8> {
+        let frame = |text: &&str| {
+            let len = 0x80 | u8::try_from(text.len()).unwrap();
+            [&[0x81, len, 0, 0, 0, 0], text.as_bytes()].concat()
+        };
+        texts.iter().flat_map(frame).collect()
+    }
+
+    /// Hands over bytes, and returns the text of the messages that they held.
+    fn receive(
+        transports: &mut ServerTransports,
+        now: Instant,
+        mut bytes: Vec<u8>,
+    ) -> Vec<std::string::String> {
+        let (mut messages, mut done) = (Vec::new(), 0);
+        while let Some(received) = transports.receive(now, &mut bytes[done..]) {
+            done = done.saturating_add(received.consumed);
+            if let Some(SocketEvent::Session(SessionEvent::Message(Data::Text(text)))) = received.event {
+                messages.push(text.into());
+            }
+        }
+        assert_eq!(done, bytes.len(), "all of it is handled");
+        messages
+    }
+
+    /// Everything that goes out on the WebSocket when no message waits.
+    fn written(transports: &mut ServerTransports, now: Instant) -> Vec<u8> {
+        let (mut out, mut buffer) = (Vec::new(), [0; ControlFrame::MAX_LEN]);
+        while let Some(frame) = transports.poll_frame() {
+            out.extend_from_slice(frame.encode(&mut buffer).unwrap());
+        }
+        if let Some(len) = transports.close_frame(now, None, &mut buffer) {
+            out.extend_from_slice(&buffer[..len.unwrap()]);
+        }
+        out
+    }
+
+    const CLOSE: &[u8] = b"\x88\0";
+
+    fn poll_answer(transports: &mut ServerTransports, now: Instant) -> Option<Vec<u8>> {
+        let mut body = [0; 16];
+        let batch = transports.poll_answer(now, [], &Limits::DEFAULT)?;
+        transports.handle_poll_answered();
+        Some(batch.encode([], &mut body).unwrap().to_vec())
+    }
+
+    #[test]
+    fn a_probe_and_a_5_in_one_read_are_answered_in_order_and_what_follows_is_the_sessions() {
+        let mut transports = upgrading();
+        transports.handle_poll(at(1), false).unwrap();
+        let messages = receive(&mut transports, at(2), frames(&["2probe", "5", "4hello"]));
+        assert_eq!(messages, ["hello"]);
+        transports.session.handle_timeout(at(25_000));
+        assert_eq!(written(&mut transports, at(25_000)), b"\x81\x063probe\x81\x012");
+        assert_eq!(poll_answer(&mut transports, at(25_000)).unwrap(), b"1");
+        assert_eq!(
+            transports.handle_poll(at(3), false),
+            Err(Refusal::Polling(crate::polling::Refusal::OtherTransport))
+        );
+    }
+
+    #[test]
+    fn a_candidate_that_fails_is_closed_and_the_session_goes_on_and_may_try_again() {
+        let fails: [fn(&mut ServerTransports); 4] = [
+            |transports| assert!(receive(transports, at(1), frames(&["4hello"])).is_empty()),
+            |transports| assert!(receive(transports, at(1), b"\x81\x01x".to_vec()).is_empty()), // not masked
+            |transports| assert!(receive(transports, at(1), b"\x88\x80\0\0\0\0".to_vec()).is_empty()),
+            |transports| transports.handle_timeout(at(10_000)),
+        ];
+        for (number, fail) in fails.into_iter().enumerate() {
+            let mut transports = upgrading();
+            assert_eq!(transports.poll_timeout(at(0)), Some(at(10_000)));
+            fail(&mut transports);
+            let answer: &[u8] = if number == 1 { b"\x88\x02\x03\xea" } else { CLOSE };
+            assert_eq!(written(&mut transports, at(10_000)), answer, "{number}");
+            assert!(transports.session.is_open() && !transports.is_on_websocket());
+            assert_eq!(transports.poll_timeout(at(10_000)), Some(at(25_000)));
+            // Until its connection has ended, there is no room for another one.
+            assert_eq!(transports.add_websocket(at(10_000), UPGRADE_TIMEOUT, MAX), Err(Refusal::BadRequest));
+            transports.handle_websocket_end(at(10_000), SocketEnd::Closed);
+            assert!(transports.session.is_open());
+            transports.add_websocket(at(10_000), UPGRADE_TIMEOUT, MAX).unwrap();
+            assert!(receive(&mut transports, at(10_001), frames(&["5"])).is_empty());
+            assert!(transports.is_on_websocket());
+        }
+    }
+
+    #[test]
+    fn a_session_that_ends_while_it_upgrades_closes_its_candidate() {
+        let mut transports = upgrading();
+        transports.session.handle_transport_error(at(1));
+        transports.handle_timeout(at(1));
+        assert_eq!(written(&mut transports, at(1)), CLOSE);
+        assert_eq!(transports.poll_timeout(at(1)), None);
+        transports.handle_websocket_end(at(2), SocketEnd::Closed);
+        assert_eq!(transports.add_websocket(at(3), UPGRADE_TIMEOUT, MAX), Err(Refusal::SessionUnknown));
+    }
+
+    #[test]
+    fn a_close_that_waits_for_a_poll_goes_out_on_the_websocket() {
+        let mut transports = upgrading();
+        transports.handle_poll(at(1), false).unwrap();
+        transports.session.close(at(2), CLOSE_TIMEOUT);
+        // More messages are queued than the answer carries, so the close waits behind the rest.
+        let queue = [Packet::message(WebSocketMessage::Text("a")); 2];
+        let batch = transports.poll_answer(at(2), queue, &Limits::DEFAULT.with_max_packets(1)).unwrap();
+        assert_eq!((batch.messages(), batch.closes()), (1, false));
+        transports.handle_poll_answered();
+        receive(&mut transports, at(3), frames(&["5"]));
+        assert!(transports.frame(&queue[1]).is_ok());
+        assert_eq!(written(&mut transports, at(4)), CLOSE);
+        assert_eq!(transports.session.end().unwrap().reason, DisconnectReason::LocalClose);
+        assert_eq!(transports.frame(&queue[1]), Err(FrameOrderError::Closed));
+    }
+
+    #[test]
+    fn the_end_of_the_websocket_that_carries_the_session_is_its_end() {
+        for (end, reason) in [
+            (SocketEnd::Closed, DisconnectReason::TransportClosed),
+            (SocketEnd::Reset, DisconnectReason::TransportReset),
+            (SocketEnd::Failed, DisconnectReason::TransportError),
+        ] {
+            let mut transports = on_websocket();
+            transports.handle_websocket_end(at(1), end);
+            assert_eq!(transports.session.end().unwrap().reason, reason);
+            assert!(!transports.has_websocket());
+        }
+        let mut transports = on_websocket();
+        receive(&mut transports, at(1), b"\x81\x01x".to_vec());
+        let reason = transports.session.end().unwrap().reason;
+        assert_eq!(reason, DisconnectReason::Violation(Violation::WebSocket));
+        assert_eq!(written(&mut transports, at(1)), b"\x88\x02\x03\xea");
+        // The client's code is repeated.
+        let mut transports = on_websocket();
+        receive(&mut transports, at(1), b"\x88\x82\0\0\0\0\x03\xe9".to_vec());
+        assert_eq!(transports.session.end().unwrap().reason, DisconnectReason::TransportClosed);
+        assert_eq!(written(&mut transports, at(1)), b"\x88\x02\x03\xe9");
+    }
+
+    #[test]
+    fn silence_ends_no_session_while_a_post_arrives() {
+        let mut transports = on_polling();
+        transports.handle_timeout(at(25_000));
+        transports.handle_post(at(44_000), Framing::Text).unwrap();
+        assert_eq!(transports.poll_timeout(at(44_000)), Some(at(45_000)));
+        transports.handle_timeout(at(45_000));
+        assert!(transports.session.is_open());
+        assert_eq!(transports.poll_timeout(at(45_000)), None, "only the post decides");
+        transports.session.handle_packet(at(46_000), Ok(Packet::PONG));
+        transports.handle_post_received();
+        transports.handle_timeout(at(46_000));
+        assert_eq!(transports.post_answer(true), Some(Ok(())));
+        assert!(transports.session.is_open());
+        // A post that does not arrive ends the session.
+        transports.handle_post(at(47_000), Framing::Text).unwrap();
+        let refusal = transports.handle_post_failed(at(48_000), PostFailure::TimedOut);
+        assert_eq!(refusal.map(Refusal::status), Some(408));
+        assert!(transports.session.has_ended());
+    }
+
+    #[test]
+    fn a_message_in_pieces_is_a_packet_once_it_is_whole() {
+        let mut transports = on_websocket();
+        let mut bytes = frames(&["4hello"]);
+        let received = transports.receive(at(1), &mut bytes[..8]).unwrap();
+        let Some(SocketEvent::Piece(piece)) = received.event else { panic!("{received:?}") };
+        assert_eq!((piece.bytes, piece.first, piece.last), (&b"4h"[..], true, false));
+        let received = transports.receive(at(1), &mut bytes[8..]).unwrap();
+        let Some(SocketEvent::Piece(piece)) = received.event else { panic!("{received:?}") };
+        assert_eq!((piece.bytes, piece.first, piece.last), (&b"ello"[..], false, true));
+        let message = transports.handle_message(at(1), WebSocketMessage::Text("4hello"));
+        assert_eq!(message, Some(SessionEvent::Message(Data::Text("hello"))));
+        // A ping of the WebSocket itself has an answer.
+        let received = transports.receive(at(1), &mut bytes[..0]);
+        assert_eq!(received, None);
+        let mut ping = *b"\x89\x82\0\0\0\0hi";
+        let Some(SocketEvent::Reply(reply)) = transports.receive(at(1), &mut ping).unwrap().event else {
+            panic!()
+        };
+        let mut out = [0; ControlFrame::MAX_LEN];
+        let len = transports.control(&reply, &mut out).unwrap().unwrap();
+        assert_eq!(&out[..len], b"\x8a\x02hi");
+    }
+
+    #[test]
+    fn the_machines_take_at_most_200_bytes() {
+        assert!(size_of::<ServerTransports>() <= 200, "{}", size_of::<ServerTransports>());
+    }
+}
