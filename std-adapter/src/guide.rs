@@ -67,7 +67,7 @@
 //!
 //! The repository's `docs/examples.md` lists whole programs. Without tokio, drive the state machines of [`core`](crate::core)
 //! by hand: its [`ServerSession`](crate::core::ServerSession) and [`ClientSession`](crate::core::ClientSession) are all that
-//! this crate knows about time. `examples/custom_runtime.rs` does so on plain threads.
+//! this crate knows about time. The repository's `docs/own-runtime.md` shows servers on threads, smol and mio.
 
 #[doc = include_str!("guide/axum.md")]
 #[cfg(feature = "axum")]

@@ -209,9 +209,9 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "real-peers",
-        about: "other people's clients and a browser with our server, and our client with their servers",
+        about: "other people's clients and a browser with our servers, and our clients with their servers",
         verb: Verb::Test,
-        needs: &[NODE, NPM, Need::PythonEnvironments, KILL, CHROMIUM],
+        needs: &[NODE, NPM, Need::PythonEnvironments, KILL, CHROMIUM, Need::Target(WEB_ASSEMBLY)],
         limit_minutes: 10,
         run: interop::real_peers,
     },

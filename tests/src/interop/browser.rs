@@ -104,12 +104,30 @@ impl Browser {
     /// # Panics
     /// Panics if there is none.
     pub async fn close_tab(&self, text: &str) {
-        let tabs: Value = serde_json::from_str(&self.ask("GET /json/list").await).expect("a list of tabs");
-        let tabs = tabs.as_array().expect("a list of tabs");
+        let tabs = self.tabs().await;
         let tab = tabs.iter().find(|tab| tab["url"].as_str().is_some_and(|url| url.contains(text)));
         let id = tab.and_then(|tab| tab["id"].as_str());
         let id = id.unwrap_or_else(|| panic!("no tab with {text} in {tabs:?}"));
         self.ask(&format!("GET /json/close/{id}")).await;
+    }
+
+    /// Waits until the title of a tab contains `text`.
+    ///
+    /// # Panics
+    /// Panics if none does.
+    pub async fn titled(&self, text: &str) {
+        soon(&format!("a tab with the title `{text}`"), async {
+            let has_title = |tab: &Value| tab["title"].as_str().is_some_and(|title| title.contains(text));
+            while !self.tabs().await.iter().any(has_title) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+    }
+
+    async fn tabs(&self) -> Vec<Value> {
+        let tabs: Value = serde_json::from_str(&self.ask("GET /json/list").await).expect("a list of tabs");
+        tabs.as_array().expect("a list of tabs").clone()
     }
 
     /// What the browser's debugger answers.

@@ -127,6 +127,16 @@ impl StockClients {
         session
     }
 
+    /// Sends a signal to the process, such as `STOP`.
+    ///
+    /// # Panics
+    /// When the process has ended.
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("the process lives").to_string();
+        let sent = std::process::Command::new("kill").args([&format!("-{signal}"), &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{signal} {id}");
+    }
+
     /// Ends the process by SIGKILL.
     pub async fn kill(&mut self) {
         self.child.kill().await;

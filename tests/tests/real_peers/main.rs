@@ -3,8 +3,10 @@
 //! `cargo xtask test real-peers` installs those programs and runs this.
 
 mod browser;
+mod browser_client;
 mod clients;
 mod protocol;
+mod runtimes;
 mod samples;
 mod servers;
 mod socket_io;
@@ -19,7 +21,9 @@ fn main() -> ExitCode {
     cases.extend(servers::cases());
     cases.extend(socket_io::cases());
     cases.extend(protocol::cases());
+    cases.extend(runtimes::cases());
     // Last: a browser takes processor time when it starts, and most cases have short times.
     cases.extend(browser::cases());
+    cases.extend(browser_client::cases());
     eio_tests::interop::run(cases, AT_ONCE)
 }

@@ -5,10 +5,14 @@ use std::process::Command;
 
 use crate::install;
 use crate::job::{Job, Stop};
+use crate::part::WEB_ASSEMBLY;
 use crate::parts::host::{build_tool, workspace_build, workspace_test};
 
 /// Where other people's programs are described.
 const FOLDER: &str = "tests/interop";
+
+/// The core's servers that they meet: `core/examples`.
+const RUNTIMES: [&str; 3] = ["on_threads", "on_smol", "on_mio"];
 
 /// What brings their tests.
 const INTEROP: &str = "eio-tests/interop";
@@ -19,6 +23,10 @@ const SOAK: &str = "soak -- --nocapture";
 /// Other people's clients against our server, and our client against their servers.
 pub(crate) fn real_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     let python = peers(job)?;
+    // They meet the core's servers on other runtimes, too.
+    let examples = RUNTIMES.map(|name| format!("--example {name}")).join(" ");
+    job.run(&mut workspace_build(&format!("--features {INTEROP} {examples}")))?;
+    job.cargo(&format!("build --package eio-browser-example --target {WEB_ASSEMBLY} --release"))?;
     job.run(test("real_peers").env("EIO_INTEROP_PYTHON", python)).map(drop)
 }
 
