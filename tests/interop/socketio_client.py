@@ -3,7 +3,6 @@
 It ends when standard input does. The protocol is described in tests/tests/socketio_peers/client.rs.
 """
 
-import json
 import socket
 import sys
 import threading
@@ -11,41 +10,9 @@ import time
 
 import engineio
 import socketio
+from socketio_lines import Numbers, from_line, numbered, say
 
 sessions = {}
-output = threading.Lock()
-
-
-def to_line(value):
-    """Bytes, and text that is not Unicode, are objects of one member in a line."""
-    if isinstance(value, (bytes, bytearray)):
-        return {"$hex": value.hex()}
-    if isinstance(value, str):
-        if not any("\ud800" <= char <= "\udfff" for char in value):
-            return value
-        units = value.encode("utf-16-le", "surrogatepass")
-        return {"$utf16": [units[at] | units[at + 1] << 8 for at in range(0, len(units), 2)]}
-    if isinstance(value, (list, tuple)):
-        return [to_line(member) for member in value]
-    if isinstance(value, dict):
-        return {key: to_line(member) for key, member in value.items()}
-    return value
-
-
-def from_line(value):
-    if isinstance(value.get("$hex"), str):
-        return bytes.fromhex(value["$hex"])
-    if isinstance(value.get("$utf16"), list):
-        units = b"".join(unit.to_bytes(2, "little") for unit in value["$utf16"])
-        return units.decode("utf-16-le", "surrogatepass")
-    return value
-
-
-def say(event):
-    line = json.dumps(to_line(event)) + "\n"
-    with output:
-        sys.stdout.write(line)
-        sys.stdout.flush()
 
 
 class OrderedEngine(engineio.Client):
@@ -80,7 +47,7 @@ class Session:
 
     def __init__(self, id, client, namespace):
         self.id, self.client, self.namespace = id, client, namespace
-        self.numbers = {"count": 0, "wrong": 0, "transports": []}
+        self.numbers = Numbers()
         client.on("connect", self.connected, namespace=namespace)
         client.on("disconnect", lambda reason: self.tell("disconnect", reason=reason), namespace=namespace)
         client.on("connect_error", self.refused, namespace=namespace)
@@ -101,11 +68,7 @@ class Session:
 
     def hear(self, name, *args):
         if name == "numbered":
-            self.numbers["wrong"] += args[0] != self.numbers["count"]
-            self.numbers["count"] += 1
-            if self.transport() not in self.numbers["transports"]:
-                self.numbers["transports"].append(self.transport())
-            return None
+            return self.numbers.add(args[0], self.transport())
         self.tell("event", name=name, args=args)
         if name == "late":
             time.sleep(args[0] / 1000)
@@ -121,12 +84,11 @@ class Session:
 
     def flood(self, **numbers):
         for number in range(numbers["from"], numbers["to"]):
-            more = (bytes([number % 256]),) if number % 50 == 0 else ()
-            self.client.emit("numbered", (number, *more), namespace=self.namespace)
+            self.client.emit("numbered", numbered(number), namespace=self.namespace)
         self.tell("flooded")
 
     def tell_numbers(self):
-        self.tell("numbers", **self.numbers)
+        self.tell("numbers", **self.numbers.told())
 
     def mute(self):
         self.client.eio.is_mute = True
@@ -175,7 +137,7 @@ def obey(command, id, **rest):
 
 # What takes its time has a thread of its own; the others keep their order.
 for line in sys.stdin:
-    given = json.loads(line, object_hook=from_line)
+    given = from_line(line)
     if given["command"] in ("open", "leave", "flood", "abandon"):
         threading.Thread(target=obey, kwargs=given, daemon=True).start()
     else:

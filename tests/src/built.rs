@@ -27,6 +27,26 @@ pub fn example(name: &str) -> PathBuf {
     example.unwrap_or_else(|| panic!("`cargo build --example {name}` has built it"))
 }
 
+/// A server of `tests/nest`, which `npm run build` makes.
+#[must_use]
+pub fn nest(script: &str) -> Command {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("nest");
+    // NestJS wants a newer node than some systems have; then one is installed beside it.
+    let own = folder.join("node_modules/node/bin/node");
+    let mut command = Command::new(if own.exists() { own } else { "node".into() });
+    command.arg(folder.join(format!("dist/{script}.js")));
+    command
+}
+
+/// The program around socketioxide: `EIO_INTEROP_SOCKETIOXIDE`, or where `cargo xtask` makes it.
+#[must_use]
+pub fn socketioxide() -> PathBuf {
+    std::env::var_os("EIO_INTEROP_SOCKETIOXIDE").map_or_else(
+        || target_directory("Cargo.toml").join("peers/debug/interop-socketioxide"),
+        PathBuf::from,
+    )
+}
+
 /// Where cargo puts what it builds from a manifest, which is named from the root. Cargo is asked, because
 /// `CARGO_TARGET_DIR` and configuration files move it.
 ///

@@ -25,6 +25,8 @@ mod terminal;
 mod verdict;
 mod versions;
 
+pub(crate) use programs::build_socketioxide;
+
 use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@ pub(crate) mod layers;
 pub(crate) mod lengths;
 pub(crate) mod lints;
 pub(crate) mod long;
+pub(crate) mod nest;
 pub(crate) mod packages;
 pub(crate) mod page;
 pub(crate) mod panic_free;

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -30,13 +29,9 @@ impl Peer {
     /// When it does not start.
     #[must_use]
     pub fn node(script: &str, port: u16, ping_interval: u64, ping_timeout: u64) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("nest");
-        // NestJS wants a newer node than some systems have; then one is installed beside it.
-        let own = folder.join("node_modules/node/bin/node");
-        let node = if own.exists() { own } else { "node".into() };
         let settings = json!({"port": port, "pingInterval": ping_interval, "pingTimeout": ping_timeout});
-        let mut command = Command::new(node);
-        command.arg(folder.join(format!("dist/{script}.js"))).arg(settings.to_string());
+        let mut command = crate::built::nest(script);
+        command.arg(settings.to_string());
         Self::start(command)
     }
 

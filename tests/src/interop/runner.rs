@@ -18,6 +18,7 @@ type Run = Box<dyn FnOnce(Log) -> Pin<Box<dyn Future<Output = ()> + Send>> + Sen
 pub struct Case {
     name: String,
     run: Run,
+    ignored: Option<&'static str>,
 }
 
 impl Case {
@@ -27,7 +28,13 @@ impl Case {
         F: FnOnce(Log) -> R + Send + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        Self { name: name.into(), run: Box::new(move |log| Box::pin(run(log))) }
+        Self { name: name.into(), run: Box::new(move |log| Box::pin(run(log))), ignored: None }
+    }
+
+    /// Lists the case with the reason why it is not run.
+    #[must_use]
+    pub fn ignored(self, reason: &'static str) -> Self {
+        Self { ignored: Some(reason), ..self }
     }
 }
 
@@ -68,7 +75,11 @@ pub fn run_in_turn(lists: impl IntoIterator<Item = (Vec<Case>, usize)>) -> ExitC
         arguments.test_threads.get_or_insert(at_once);
         let tests = cases.into_iter().map(|case| {
             let runtime = Arc::clone(&runtime);
-            Trial::test(case.name, move || runtime.block_on(hold(case.run)))
+            let trial = Trial::test(case.name, move || runtime.block_on(hold(case.run)));
+            match case.ignored {
+                None => trial,
+                Some(reason) => trial.with_kind(reason).with_ignored_flag(true),
+            }
         });
         let conclusion = libtest_mimic::run(&arguments, tests.collect());
         if conclusion.has_failed() {

@@ -1,4 +1,4 @@
-//! A cable between a client and the server, which can be pulled, and which can keep WebSockets waiting.
+//! A cable between a client and the server, which can be pulled or cut, and which can keep WebSockets waiting.
 
 use std::net::SocketAddr;
 
@@ -18,6 +18,7 @@ pub(crate) struct Cable {
 struct Orders {
     is_pulled: bool,
     may_upgrade: bool,
+    cuts: u32,
 }
 
 impl Cable {
@@ -34,7 +35,7 @@ impl Cable {
     async fn start_with(target: SocketAddr, may_upgrade: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let (orders, followed) = watch::channel(Orders { is_pulled: false, may_upgrade });
+        let (orders, followed) = watch::channel(Orders { is_pulled: false, may_upgrade, cuts: 0 });
         let mut carries = JoinSet::new();
         carries.spawn(async move {
             let mut connections = JoinSet::new();
@@ -53,12 +54,18 @@ impl Cable {
         self.orders.send_modify(|orders| orders.is_pulled = true);
     }
 
+    /// Ends the connections that it carries. It carries those that come later.
+    pub(crate) fn cut(&self) {
+        self.orders.send_modify(|orders| orders.cuts += 1);
+    }
+
     pub(crate) fn let_upgrade(&self) {
         self.orders.send_modify(|orders| orders.may_upgrade = true);
     }
 }
 
 async fn carry(client: TcpStream, target: SocketAddr, mut orders: watch::Receiver<Orders>) {
+    let cuts = orders.borrow().cuts;
     let Ok(server) = TcpStream::connect(target).await else { return };
     // Where the head of a request says what it is for.
     let mut start = [0; 128];
@@ -78,7 +85,11 @@ async fn carry(client: TcpStream, target: SocketAddr, mut orders: watch::Receive
     };
     tokio::select! {
         biased;
-        _ = orders.wait_for(|orders| orders.is_pulled) => {}
+        order = orders.wait_for(|orders| orders.is_pulled || orders.cuts > cuts) => {
+            if order.is_ok_and(|orders| orders.cuts > cuts) {
+                return;
+            }
+        }
         _ = async { tokio::join!(up, down) } => return,
     }
     core::future::pending::<()>().await;

@@ -2,6 +2,7 @@
 
 mod acknowledgements;
 mod ends;
+mod library;
 mod namespaces;
 mod order;
 mod ours;

@@ -126,27 +126,36 @@ fn scripted(folder: &Path) -> [Program; 4] {
 
 /// Checks that the peers in Rust compile: their harness is that of our own servers.
 pub(crate) fn check_peers(job: &mut Job<'_>) -> Result<(), Stop> {
-    let mut check = in_rust_by(job, "check");
-    job.run(&mut check).map(drop)
+    // The tests have built what they depend on.
+    let mut build = in_rust_by(job, "build", &MEASURED);
+    job.run(&mut build).map(drop)
 }
 
+/// Builds the server on socketioxide that tests drive. Returns its path.
+pub(crate) fn build_socketioxide(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
+    const DRIVEN: &str = "interop-socketioxide";
+    let mut build = in_rust_by(job, "build", &[DRIVEN]);
+    Programs::build(job, &mut build)?.path(DRIVEN).map(PathBuf::from)
+}
+
+/// The peers in Rust that are compared.
+const MEASURED: [&str; 2] = ["bench-engineioxide", "bench-socketioxide"];
+
 fn in_rust(job: &mut Job<'_>) -> Result<[Program; 2], Stop> {
-    let mut build = in_rust_by(job, "build --profile dist");
+    let mut build = in_rust_by(job, "build --profile dist", &MEASURED);
     let programs = Programs::build(job, &mut build)?;
     let program = |protocol, name| {
         let path = programs.path(name)?;
         Ok(Program::compiled(Server::Engineioxide, protocol, path.into()))
     };
-    Ok([
-        program(Protocol::EngineIo, "bench-engineioxide")?,
-        program(Protocol::SocketIo, "bench-socketioxide")?,
-    ])
+    let [engineioxide, socketioxide] = MEASURED;
+    Ok([program(Protocol::EngineIo, engineioxide)?, program(Protocol::SocketIo, socketioxide)?])
 }
 
 /// Have a workspace and a lock file of their own, so that our licence checks and our dependencies know nothing of them.
-fn in_rust_by(job: &Job<'_>, verb: &str) -> Command {
-    let mut cargo =
-        command(&format!("cargo {verb} --locked --manifest-path {PEERS}/Cargo.toml --target-dir"));
+fn in_rust_by(job: &Job<'_>, verb: &str, programs: &[&str]) -> Command {
+    let mut cargo = command(&format!("cargo {verb} --locked --manifest-path {PEERS}/Cargo.toml"));
+    cargo.args(programs.iter().flat_map(|name| ["--bin", name])).arg("--target-dir");
     cargo.arg(job.workspace.target.join("peers"));
     cargo
 }

@@ -8,10 +8,10 @@ use std::process::Command;
 
 use self::budget::Budget;
 pub(crate) use self::demonstration::{prepare, show};
-use crate::install;
 use crate::job::{Job, Stop, command, failed};
 use crate::llvm::Sections;
 use crate::parts::host::{build_tool, workspace_test};
+use crate::parts::nest;
 use crate::programs::Programs;
 
 /// The firmware's own workspace: its targets are none of the host's.
@@ -24,17 +24,13 @@ const BOARDS: [(&str, &str); 3] = [
     ("nucleo-h743zi", TARGET),
     ("esp32-c3", "riscv32imc-unknown-none-elf"),
 ];
-/// The servers that the tests start.
-const SERVERS: &str = "tests/nest";
-/// NestJS 11 wants at least this; Debian 12 has 18.
-const OLDEST_NODE: u32 = 20;
 
 /// What brings the tests on the emulated board.
 const FEATURE: &str = "eio-tests/firmware";
 
 /// Everything on the emulated board.
 pub(crate) fn on_qemu(job: &mut Job<'_>) -> Result<(), Stop> {
-    prepare_servers(job)?;
+    nest::prepare(job)?;
     let images = build_image(job)?;
     // Our own server is one of those that the board meets.
     build_tool(job, FEATURE)?;
@@ -76,13 +72,6 @@ pub(crate) fn sizes(job: &mut Job<'_>) -> Result<(), Stop> {
         }
     }
     if over.is_empty() { Ok(()) } else { failed(over.join("; ")) }
-}
-
-/// The servers, compiled, and what they run on.
-fn prepare_servers(job: &mut Job<'_>) -> Result<(), Stop> {
-    install::from_npm(job, SERVERS)?;
-    install::node_since(job, SERVERS, OLDEST_NODE)?;
-    job.run(&mut install::npm(SERVERS, "run build")).map(drop)
 }
 
 /// Tells the tests and the demonstration in which folder the board's images are.

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::bench;
 use crate::install;
 use crate::job::{Job, Stop};
 use crate::part::WEB_ASSEMBLY;
 use crate::parts::host::{build_tool, workspace_build, workspace_test};
+use crate::parts::nest;
 
 /// Where other people's programs are described.
 const FOLDER: &str = "tests/interop";
@@ -30,13 +32,16 @@ pub(crate) fn real_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(test("real_peers").env("EIO_INTEROP_PYTHON", python)).map(drop)
 }
 
-/// Other people's Socket.IO clients against our server, and browsers that vanish from the gateway. Needs root, because one
+/// Other people's Socket.IO clients and servers with ours, and browsers that vanish from the gateway. Needs root, because one
 /// of them loses its network.
 pub(crate) fn socketio_peers(job: &mut Job<'_>) -> Result<(), Stop> {
     needs_linux("it makes network namespaces")?;
     let python = peers(job)?;
+    nest::prepare(job)?;
+    let socketioxide = bench::build_socketioxide(job)?;
     job.run(&mut workspace_build(&format!("--features {INTEROP} --example gateway")))?;
-    job.run(test("socketio_peers").env("EIO_INTEROP_PYTHON", python)).map(drop)
+    let mut test = test("socketio_peers");
+    job.run(test.env("EIO_INTEROP_PYTHON", python).env("EIO_INTEROP_SOCKETIOXIDE", socketioxide)).map(drop)
 }
 
 /// The tool before other people's proxies and servers. Needs root, because one case pulls a cable.

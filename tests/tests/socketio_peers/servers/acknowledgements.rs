@@ -6,7 +6,8 @@ use eio_socketio::{AckError, Args};
 use eio_tests::interop::{Case, Log, soon};
 use serde_json::json;
 
-use super::ours::Ours;
+use super::library::Need;
+use super::ours::{Ours, line};
 use super::stock::{Peer, StockServer};
 
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
@@ -15,6 +16,7 @@ pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("an answer that does not come in time, and one that comes twice", misbehaved));
     cases.push(peer.case("five hundred questions each way while it upgrades", many));
     cases.push(peer.case("an event is sent again until it is answered", retried));
+    cases.push(peer.case_that_needs(Need::Handlers, "what a handler returns and throws are events", handled));
 }
 
 async fn typed(peer: Peer, log: Log) {
@@ -48,10 +50,10 @@ async fn misbehaved(peer: Peer, log: Log) {
     let ours = Ours::join(peer, &server, &log).await;
     let none = ours.emit_with_ack::<()>("silent", ()).timeout(Duration::from_millis(100)).await;
     assert_eq!(none, Err(AckError::Timeout));
-    let late = ours.emit_with_ack::<()>("late", 300).timeout(Duration::from_millis(100)).await;
+    let late = ours.emit_with_ack::<()>("late", 1500).timeout(Duration::from_millis(100)).await;
     assert_eq!(late, Err(AckError::Timeout));
     assert_eq!(soon("an answer", ours.emit_with_ack::<u8>("twice", 1)).await, Ok(1));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(
         soon("the sum", ours.emit_with_ack::<i64>("sum", Args((1, 2)))).await,
         Ok(3),
@@ -100,4 +102,19 @@ async fn retried(peer: Peer, log: Log) {
     assert_eq!(server.event().await, ("next".to_owned(), json!([1])));
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert!(!server.has_told("event"), "what was answered is not sent again");
+}
+
+async fn handled(peer: Peer, log: Log) {
+    let server = StockServer::start(peer, &log).await;
+    let mut ours = Ours::join(peer, &server, &log).await;
+    ours.emit("report", 7).expect("there is room");
+    let (name, args, _) = ours.event().await;
+    assert_eq!((name.as_str(), line(&args)), ("reported", json!([7])));
+    // An exception is no answer, so the question waits for its timeout.
+    let answer = ours.emit_with_ack::<()>("fail", 8).timeout(Duration::from_millis(300));
+    let cause = json!({ "pattern": "fail", "data": 8 });
+    let (name, args, _) = ours.event().await;
+    assert_eq!(name, "exception");
+    assert_eq!(line(&args), json!([{ "status": "error", "message": "it cannot be done", "cause": cause }]));
+    assert_eq!(soon("the timeout", answer).await, Err(AckError::Timeout));
 }

@@ -7,8 +7,9 @@ use eio_socketio::client::{Credentials, JoinError};
 use eio_tests::interop::{Case, Log, soon};
 use serde_json::json;
 
+use super::library::Need;
 use super::ours::{Ours, builder};
-use super::stock::{Library, Peer, StockServer};
+use super::stock::{Peer, StockServer};
 
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("several namespaces share a connection", several));
@@ -25,8 +26,8 @@ fn token(token: &str) -> Credentials {
 async fn several(peer: Peer, log: Log) {
     let mut server = StockServer::start(peer, &log).await;
     let client = builder(peer, &server.url(), &log).0.build().expect("the settings are valid");
-    // Old servers escape such a name, and do not find it then.
-    let names: &[&str] = if peer.is_old() { &["/", "/chat"] } else { &["/", "/chat", "/ünï 😀"] };
+    let names: &[&str] =
+        if peer.can(Need::UnicodeNamespaces) { &["/", "/chat", "/ünï 😀"] } else { &["/", "/chat"] };
     let mut sockets = Vec::new();
     for name in names {
         sockets.push(soon("to join", client.join(name)).await.expect("it is let in"));
@@ -55,16 +56,10 @@ async fn guarded(peer: Peer, log: Log) {
     server.hears("join").await;
     let refused = soon("a refusal", ours.client.join_with_auth("/guarded", token("wrong"))).await;
     let Err(JoinError::Refused(refused)) = refused else { panic!("expected a refusal, not {refused:?}") };
-    if peer.library == Library::JavaScript4 {
-        assert_eq!(refused.message, "not authorized");
-        let data = refused.data_as::<serde_json::Value>().expect("JSON");
-        assert_eq!(data, json!({ "code": 7, "bytes": [1] }));
-    } else if peer.library == Library::JavaScript4AsOld {
-        let data = refused.data_as::<serde_json::Value>().expect("JSON");
-        assert_eq!(data, json!({ "code": 7, "bytes": [1] }), "which is all that it sends");
-    } else {
-        assert_eq!(refused.message, "not authorized");
-    }
+    let message = if peer.can(Need::RefusalMessage) { "not authorized" } else { "" };
+    let data = peer.can(Need::RefusalData).then(|| json!({ "code": 7, "bytes": [1] }));
+    let got = refused.data_as::<Option<serde_json::Value>>().expect("JSON");
+    assert_eq!((refused.message.as_str(), got), (message, data));
     let let_in =
         soon("to join", ours.client.join_with_auth("/guarded", token("open"))).await.expect("let in");
     assert_eq!(server.hears("join").await["namespace"], "/guarded");
@@ -77,7 +72,8 @@ async fn unknown(peer: Peer, log: Log) {
     let ours = Ours::join(peer, &server, &log).await;
     let refused = soon("a refusal", ours.client.join("/nowhere")).await;
     let Err(JoinError::Refused(refused)) = refused else { panic!("expected a refusal, not {refused:?}") };
-    assert_eq!((refused.message.as_str(), &refused.data), ("Invalid namespace", &None));
+    let message = peer.library.unknown_namespace;
+    assert_eq!((refused.message.as_str(), &refused.data), (message, &None));
     assert_eq!(soon("the sum", ours.emit_with_ack::<u8>("sum", Args((1, 2)))).await, Ok(3));
 }
 
@@ -89,7 +85,7 @@ async fn left(peer: Peer, log: Log) {
         let chat = soon("to join", ours.client.join("/chat")).await.expect("it is let in");
         server.hears("join").await;
         soon("to leave", chat.leave()).await;
-        assert_eq!(server.left().await, "client namespace disconnect");
+        assert_eq!(server.left().await, peer.words().client_left);
     }
     // Without waiting for the server.
     for _ in 0..3 {
@@ -102,12 +98,12 @@ async fn left(peer: Peer, log: Log) {
 async fn slow(peer: Peer, log: Log) {
     let mut server = StockServer::start(peer, &log).await;
     let settings =
-        |builder: eio_socketio::client::ClientBuilder| builder.connect_timeout(Duration::from_secs(1));
+        |builder: eio_socketio::client::ClientBuilder| builder.connect_timeout(Duration::from_secs(3));
     let ours = Ours::join_with(peer, &server, &log, settings).await;
     server.hears("join").await;
     assert!(matches!(soon("it", ours.client.join("/slow")).await, Err(JoinError::Timeout)));
     // The request is taken back as soon as that is possible, and the connection is none the worse.
     assert_eq!(server.hears("join").await["namespace"], "/slow");
-    assert_eq!(server.left().await, "client namespace disconnect");
+    assert_eq!(server.left().await, peer.words().client_left);
     assert!(ours.is_connected());
 }

@@ -10,14 +10,14 @@ use crate::cable::Cable;
 use crate::order::promise;
 
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
-    cases.push(peer.case(promise(peer.mode).1, order));
+    cases.push(peer.case(promise(peer.mode, peer.library.is_slow).1, order));
 }
 
 async fn order(peer: Peer, log: Log) {
-    let (count, _) = promise(peer.mode);
+    let (count, _) = promise(peer.mode, peer.library.is_slow);
     let (quarter, rest) = (count / 4, count / 4 * 3);
     let mut server = StockServer::start(peer, &log).await;
-    let cable = Cable::start_without_websockets(([127, 0, 0, 1], server.port).into()).await;
+    let cable = Cable::start_without_websockets(server.address()).await;
     if peer.mode != Mode::Upgrade {
         cable.let_upgrade();
     }

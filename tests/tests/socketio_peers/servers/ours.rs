@@ -4,7 +4,7 @@ use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 
 use eio_socketio::client::{Ack, Client, ClientBuilder, Disconnect, Incoming, Socket};
-use eio_socketio::{RawArgs, Value};
+use eio_socketio::{Args, RawArgs, Value};
 use eio_tests::interop::{Log, Mode, soon};
 use eio_tokio::{Backoff, ClientEvent, Transport};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -85,6 +85,13 @@ impl Ours {
             let event = soon("the upgrade", self.events.recv()).await.expect("the client lives");
             is_settled = matches!(event, ClientEvent::UpgradeEnded(_));
         }
+    }
+
+    /// Waits until the server is on the final transport, too, and then for its next poll to be pending.
+    pub(super) async fn at_rest(&mut self, peer: Peer) {
+        self.settled(peer).await;
+        assert_eq!(soon("the sum", self.socket.emit_with_ack::<u8>("sum", Args((1, 2)))).await, Ok(3));
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
 
     /// What arrives next.

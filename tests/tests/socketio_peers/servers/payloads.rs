@@ -5,6 +5,7 @@ use eio_tests::interop::{Case, Log, soon};
 use eio_tests::javascript::same;
 use serde_json::json;
 
+use super::library::Need;
 use super::ours::{Ours, line};
 use super::stock::{Peer, StockServer};
 use crate::lines::{canonical, to_ours};
@@ -12,11 +13,35 @@ use crate::samples::{Kind, NAMES, arguments};
 
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     for (name, kind, args) in arguments() {
-        cases.push(peer.case(&format!("{name} in events and answers, both ways"), move |peer, log| {
-            there_and_back(peer, kind, args, log)
-        }));
+        let is_first_key_escaped = is_first_key_escaped(&args);
+        let sentence = format!("{name} in events and answers, both ways");
+        let run = move |peer, log| there_and_back(peer, kind, args, log);
+        cases.push(if kind == Kind::HalfPair {
+            peer.case_that_needs(Need::HalfPairs, &sentence, run)
+        } else if is_first_key_escaped {
+            peer.case_that_needs(Need::EscapedKeys, &sentence, run)
+        } else {
+            peer.case(&sentence, run)
+        });
     }
     cases.push(peer.case("events of every name", names));
+}
+
+/// Whether JSON has to escape this text.
+fn is_escaped(text: &str) -> bool {
+    json!(text).to_string().len() != text.len() + 2
+}
+
+/// Whether some object in a value begins with a key that JSON has to escape.
+fn is_first_key_escaped(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Array(items) => items.iter().any(is_first_key_escaped),
+        serde_json::Value::Object(members) => {
+            members.keys().next().is_some_and(|key| is_escaped(key))
+                || members.values().any(is_first_key_escaped)
+        }
+        _ => false,
+    }
 }
 
 /// What travels is what was sent, whoever reads and writes it on the way.
@@ -53,7 +78,7 @@ async fn there_and_back(peer: Peer, kind: Kind, args: serde_json::Value, log: Lo
 async fn names(peer: Peer, log: Log) {
     let mut server = StockServer::start(peer, &log).await;
     let mut ours = Ours::settle(peer, &server, &log).await;
-    for name in NAMES {
+    for name in NAMES.into_iter().filter(|name| peer.can(Need::EscapedNames) || !is_escaped(name)) {
         ours.emit(name, Args((name, 1))).expect("there is room");
         assert_eq!(server.event().await, (name.to_owned(), json!([name, 1])));
         server.emit(name, &json!([name, 1]));

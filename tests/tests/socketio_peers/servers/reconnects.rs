@@ -8,17 +8,21 @@ use eio_socketio::client::{Credentials, Incoming};
 use eio_tests::interop::{Case, Log, Mode, soon};
 use serde_json::json;
 
+use super::library::Need;
 use super::ours::{Ours, disconnected, incoming};
-use super::stock::{Library, Peer, StockServer};
+use super::stock::{Peer, StockServer};
 
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("what was emitted meanwhile arrives, on every namespace", buffered));
     cases.push(peer.case("a server that restarts is found again", restarted));
-    if peer.library == Library::JavaScript4 {
-        cases.push(peer.case("credentials are asked for at each connect", asked));
-        cases.push(peer.case("a socket is recovered with what it missed", recovered));
-        cases.push(peer.case("a socket that was away for too long is not recovered", not_recovered));
-    }
+    cases.push(peer.case("a server that is killed is found again", killed));
+    cases.push(peer.case_that_needs(Need::Credentials, "credentials are asked for at each connect", asked));
+    cases.push(peer.case_that_needs(Need::Recovery, "a socket is recovered with what it missed", recovered));
+    cases.push(peer.case_that_needs(
+        Need::Recovery,
+        "a socket that was away for too long is not recovered",
+        not_recovered,
+    ));
 }
 
 async fn buffered(peer: Peer, log: Log) {
@@ -47,12 +51,28 @@ async fn restarted(peer: Peer, log: Log) {
     let server = StockServer::start(peer, &log).await;
     let port = server.port;
     let mut ours = Ours::settle(peer, &server, &log).await;
-    server.command("close", json!({}));
+    drop(server);
     let end = ours.disconnected().await;
     // On polling, the server resets the connection while the client waits for an answer.
     let is_reset = peer.mode == Mode::Polling && end.as_str() == "transport error";
     assert!(end.as_str() == "transport close" || is_reset, "{end}");
     tokio::time::sleep(core::time::Duration::from_millis(300)).await;
+    let mut server = StockServer::start_at(peer, json!({}), port.into(), &log).await;
+    assert!(!ours.connected().await);
+    ours.emit("again", ()).expect("there is room");
+    assert_eq!(server.event().await.0, "again");
+}
+
+/// The kernel closes its connections.
+async fn killed(peer: Peer, log: Log) {
+    let (server, mut process) = StockServer::start_alone(peer, &log).await;
+    let port = server.port;
+    let mut ours = Ours::join(peer, &server, &log).await;
+    ours.at_rest(peer).await;
+    process.kill().await;
+    let end = ours.disconnected().await;
+    let expected = if peer.mode == Mode::Polling { "transport error" } else { "transport close" };
+    assert_eq!((end.as_str(), end.reconnects), (expected, true));
     let mut server = StockServer::start_at(peer, json!({}), port.into(), &log).await;
     assert!(!ours.connected().await);
     ours.emit("again", ()).expect("there is room");

@@ -1,49 +1,39 @@
 //! Stock servers. Each case has one of its own, on a port of its own, in a process that all cases share.
 //!
-//! Commands to such a process, a line of JSON each, with the `id` of a server: `open` with `options` as the library takes
-//! them, and a `port` if it has to be a certain one; `emit` with `namespace`, `name`, `args`, the number of the `call` to be
-//! answered, and `volatile`; `broadcast` with `name` and `args`, to a room that every socket joins; `flood` with the numbers
-//! of its events, `from` and `to`, and `tell_numbers`; `disconnect` with `namespace` and whether to `close` the connection;
-//! `abandon` and `cut`, to end the session or the connection without a word; `raw` with `text`; `close`.
+//! Commands to such a process, a line of JSON each, with the `id` of a server: `open` with `options` as the library for
+//! JavaScript takes them, and a `port` if it has to be a certain one; `emit` with `namespace`, `name`, `args`, the number of
+//! the `call` to be answered, and `volatile`; `broadcast` with `name` and `args`, to a room that every socket joins; `flood`
+//! with the numbers of its events, `from` and `to`, and `tell_numbers`; `disconnect` with `namespace` and whether to `close`
+//! the connection; `abandon`, to end the session without a word; `raw` with `text`; `close`. Without a `namespace`, `/` is
+//! meant. A program obeys the commands that its library can obey: `library.rs` says which are not among them.
 //!
-//! What it tells, with the `id`, the `namespace` and the `transport` of that moment: `listening` with `port`, `open` with
-//! the `revision`, `join` with `auth`, `sid`, `session` and `recovered`, `event` with `name` and `args`, `answer` to a `call`
-//! with `args`, `leave` with `reason`, `flooded`, and `numbers` with how many numbered events came, on which `transports`,
-//! and how many of them in `wrong` places. Events are answered with their arguments; `back` comes back, `silent` is not
-//! answered, `sum` is answered with a sum, `late` after as many milliseconds as its argument, and `twice` twice.
+//! What it tells, with the `id` and the `namespace`: `listening` with `port`, `join` with `auth`, `sid`, `session` and
+//! `recovered`, `event` with `name` and `args`, `answer` to a `call` with `args`, `leave` with `reason`, `flooded`, and
+//! `numbers` with how many numbered events came, on which `transports`, and how many of them in `wrong` places. Events are
+//! answered with their arguments; `back` comes back, `silent` is not answered, `sum` is answered with a sum, `late` after as
+//! many milliseconds as its argument, and `twice` twice where the library has a way to do it.
 
+use core::net::SocketAddr;
 use core::ops::{Deref, DerefMut};
 
 use eio_tests::interop::{Case, Log, Mode};
 use serde_json::{Value, json};
-use tokio::process::Command;
 use tokio::sync::OnceCell;
 
+use super::library::{LIBRARIES, Library, Need, Program, Words};
 use crate::lines::canonical;
 use crate::process::{Line, Process};
-
-/// A library, and how it is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Library {
-    /// socket.io 4: revision 5.
-    JavaScript4,
-    /// socket.io 4 that takes the client for one of Socket.IO 2.
-    JavaScript4AsOld,
-    /// socket.io 2: revision 4, over Engine.IO 3.
-    JavaScript2,
-}
 
 /// A library, and how our client connects.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
-    pub(super) library: Library,
+    pub(super) library: &'static Library,
     pub(super) mode: Mode,
 }
 
 impl Peer {
     pub(super) fn all() -> Vec<Self> {
-        let libraries = [Library::JavaScript4, Library::JavaScript4AsOld, Library::JavaScript2];
-        libraries.into_iter().flat_map(|library| Mode::ALL.map(|mode| Self { library, mode })).collect()
+        LIBRARIES.iter().flat_map(|library| Mode::ALL.map(|mode| Self { library, mode })).collect()
     }
 
     /// A case that gets this peer as an argument.
@@ -52,18 +42,39 @@ impl Peer {
         F: FnOnce(Self, Log) -> R + Send + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        let library = match self.library {
-            Library::JavaScript4 => "socket.io 4",
-            Library::JavaScript4AsOld => "socket.io 4 with allowEIO3",
-            Library::JavaScript2 => "socket.io 2",
-        };
-        let name = format!("our client on {library} over {}: {sentence}", self.mode.name());
+        let name = format!("our client on {} over {}: {sentence}", self.library.name, self.mode.name());
         Case::new(name, move |log| run(self, log))
+    }
+
+    /// The same, ignored where the library cannot do what the case needs.
+    pub(super) fn case_that_needs<F, R>(self, need: Need, sentence: &str, run: F) -> Case
+    where
+        F: FnOnce(Self, Log) -> R + Send + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let case = self.case(sentence, run);
+        match self.lacks(need) {
+            None => case,
+            Some(reason) => case.ignored(reason),
+        }
+    }
+
+    fn lacks(self, need: Need) -> Option<&'static str> {
+        self.library.lacks.iter().find(|(lacking, _)| *lacking == need).map(|(_, reason)| *reason)
+    }
+
+    pub(super) fn can(self, need: Need) -> bool {
+        self.lacks(need).is_none()
     }
 
     /// Whether our client speaks the revision of Socket.IO 2.
     pub(super) fn is_old(self) -> bool {
-        self.library != Library::JavaScript4
+        self.library.is_old
+    }
+
+    /// Why the server says that sockets leave.
+    pub(super) fn words(self) -> &'static Words {
+        &self.library.words
     }
 
     /// The transport on which sessions end up.
@@ -90,28 +101,37 @@ impl StockServer {
     }
 
     /// Starts one at this port.
-    pub(super) async fn start_at(peer: Peer, mut options: Value, port: Value, log: &Log) -> Self {
-        static PROCESSES: [OnceCell<Process>; 2] = [const { OnceCell::const_new() }; 2];
-        let (place, package) = match peer.library {
-            Library::JavaScript4 | Library::JavaScript4AsOld => (0, "socket.io"),
-            Library::JavaScript2 => (1, "socket.io-2"),
-        };
-        let start = || async {
-            let mut command = Command::new("node");
-            command.args(["socketio-server.cjs", package]);
-            Process::start(command, "server")
-        };
-        let mut line = PROCESSES[place].get_or_init(start).await.line(log);
+    pub(super) async fn start_at(peer: Peer, options: Value, port: Value, log: &Log) -> Self {
+        static PROCESSES: [OnceCell<Process>; Program::COUNT] =
+            [const { OnceCell::const_new() }; Program::COUNT];
+        let program = peer.library.program;
+        let start = || async { Process::start(program.command(), "server") };
+        let process = PROCESSES[program as usize].get_or_init(start).await;
+        Self::start_in(process, peer, options, port, log).await
+    }
+
+    /// Starts one in a process of its own, for a case that kills it.
+    pub(super) async fn start_alone(peer: Peer, log: &Log) -> (Self, Process) {
+        let process = Process::start(peer.library.program.command(), "server");
+        (Self::start_in(&process, peer, json!({}), Value::Null, log).await, process)
+    }
+
+    async fn start_in(process: &Process, peer: Peer, mut options: Value, port: Value, log: &Log) -> Self {
+        let mut line = process.line(log);
         // Some cases keep it waiting.
         options["upgradeTimeout"] = 30_000.into();
-        options["allowEIO3"] = (peer.library == Library::JavaScript4AsOld).into();
+        options["allowEIO3"] = peer.is_old().into();
         line.command("open", json!({ "options": options, "port": port }));
         let port = line.hears("listening").await["port"].as_u64().and_then(|port| u16::try_from(port).ok());
         Self { line, port: port.expect("a port"), calls: 0 }
     }
 
     pub(super) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.address())
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
     }
 
     /// Sends an event on `/`.
@@ -156,5 +176,12 @@ impl Deref for StockServer {
 impl DerefMut for StockServer {
     fn deref_mut(&mut self) -> &mut Line {
         &mut self.line
+    }
+}
+
+/// Its process goes on without it.
+impl Drop for StockServer {
+    fn drop(&mut self) {
+        self.command("close", json!({}));
     }
 }
