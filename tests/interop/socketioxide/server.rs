@@ -53,7 +53,7 @@ impl Server {
             .upgrade_timeout(millis("upgradeTimeout", 10_000))
             // That of the other libraries.
             .max_payload(1_000_000)
-            // An answer is lost if the queue is full, and nothing tells when it is not.
+            // Of an answer, nothing is left to send again when the queue is full (B37).
             .max_buffer_size(4_096)
             .build_svc();
         let port = settings["port"].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or_default();

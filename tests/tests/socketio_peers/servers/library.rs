@@ -127,7 +127,7 @@ pub(super) static LIBRARIES: [Library; 6] = [
         is_old: true,
         is_slow: false,
         words: Words {
-            // After an upgrade, its engine no longer asks whether such a client lives.
+            // After an upgrade, its engine no longer asks whether such a client lives (B2).
             silent: |mode| match mode {
                 Mode::Upgrade => &[],
                 Mode::Polling | Mode::WebSocket => &["ping timeout"],
@@ -182,7 +182,7 @@ pub(super) static LIBRARIES: [Library; 6] = [
                 Mode::Polling => &["client disconnect"],
                 Mode::WebSocket | Mode::Upgrade => &["transport close"],
             },
-            // On a WebSocket, its wait for any message mostly ends before its wait for a pong.
+            // On a WebSocket, its wait for any message mostly ends before its wait for a pong (B39).
             silent: |mode| match mode {
                 Mode::Polling => &["ping timeout"],
                 Mode::WebSocket | Mode::Upgrade => &["transport close", "ping timeout"],
@@ -214,8 +214,8 @@ pub(super) static LIBRARIES: [Library; 6] = [
             ONLY_NEST,
             NO_RECOVERY,
             (Need::HalfPairs, "Rust has no such text"),
-            (Need::EscapedNames, "no handler gets such an event"),
-            (Need::EscapedKeys, "no handler gets such an event, if it takes arguments of any shape"),
+            (Need::EscapedNames, "no handler gets such an event (B36)"),
+            (Need::EscapedKeys, "no handler that takes arguments of any shape gets such an event (B36)"),
             (Need::RefusalData, "its middleware refuses with a message alone"),
             (Need::DisconnectWhole, "it disconnects clients from one namespace at a time"),
             (Need::Raw, "nothing but events can be sent through it"),
