@@ -129,7 +129,7 @@ pub use random::Random;
 pub use side::Side;
 pub use spells::Spells;
 pub use tcp::Tcp;
-pub use timetable::{Line, Timetable};
+pub use timetable::{Carried, Fact, Line, Timetable};
 pub use traffic::{Direction, Totals, Traffic};
 pub use world::{SendError, World};
 

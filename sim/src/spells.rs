@@ -27,6 +27,8 @@ struct Spell {
     /// From the beginning of one to the beginning of the next; [`NEVER`]: there is only one.
     period: Micros,
     lasting: Micros,
+    /// None begins then or later.
+    until: Micros,
 }
 
 impl Spells {
@@ -39,7 +41,7 @@ impl Spells {
     /// Returns one spell that begins at `from` and ends `lasting` later.
     #[must_use]
     pub fn once(from: Duration, lasting: Duration) -> Self {
-        Self(vec![Spell { first: micros(from), period: NEVER, lasting: micros(lasting) }])
+        Self(vec![Spell { first: micros(from), period: NEVER, lasting: micros(lasting), until: NEVER }])
     }
 
     /// Returns one spell that begins at `from` and does not end.
@@ -56,7 +58,7 @@ impl Spells {
     pub fn every(period: Duration, lasting: Duration) -> Self {
         let period = micros(period);
         assert!(period > 0, "a period of zero");
-        Self(vec![Spell { first: 0, period, lasting: micros(lasting) }])
+        Self(vec![Spell { first: 0, period, lasting: micros(lasting), until: NEVER }])
     }
 
     /// Returns these spells, moved so that they begin `first` later.
@@ -64,6 +66,25 @@ impl Spells {
     pub fn starting_at(mut self, first: Duration) -> Self {
         for spell in &mut self.0 {
             spell.first = spell.first.saturating_add(micros(first)).min(LONGEST);
+        }
+        self
+    }
+
+    /// Returns these spells, of which none begins at `end` or later.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use eio_sim::Spells;
+    ///
+    /// let seconds = Duration::from_secs;
+    /// let spells = Spells::every(seconds(10), seconds(3)).until(seconds(20));
+    /// assert!(spells.contains(seconds(12)));
+    /// assert!(!spells.contains(seconds(20)));
+    /// ```
+    #[must_use]
+    pub fn until(mut self, end: Duration) -> Self {
+        for spell in &mut self.0 {
+            spell.until = spell.until.min(micros(end));
         }
         self
     }
@@ -97,12 +118,16 @@ impl Spell {
         let since = now.checked_sub(self.first)?;
         let begun = since - since % self.period;
         let from = self.first + begun;
-        (since - begun < self.lasting).then(|| (from, from + self.lasting))
+        (since - begun < self.lasting && from < self.until).then(|| (from, from + self.lasting))
     }
 
     fn total(&self, now: Micros) -> Micros {
         let since = now.saturating_sub(self.first);
-        since / self.period * self.lasting + (since % self.period).min(self.lasting)
+        let (begun, all) = (since / self.period, self.until.saturating_sub(self.first).div_ceil(self.period));
+        if begun >= all {
+            return all * self.lasting;
+        }
+        begun * self.lasting + (since % self.period).min(self.lasting)
     }
 }
 
@@ -134,5 +159,8 @@ mod tests {
         let totals: Vec<_> =
             [0, 2, 4, 5, 11, 13, 16].map(|at| sleeps.total(micros(seconds(at))) / 1_000_000).into();
         assert_eq!(totals, [0, 0, 2, 3, 3, 4, 6]);
+        let few = sleeps.until(seconds(12));
+        let totals: Vec<_> = [4, 11, 16, 99].map(|at| few.total(micros(seconds(at))) / 1_000_000).into();
+        assert_eq!(totals, [2, 3, 3, 3]);
     }
 }

@@ -49,6 +49,57 @@ impl Line {
     }
 }
 
+impl Line {
+    /// Returns what happened, for programs.
+    #[must_use]
+    pub const fn fact(&self) -> Fact {
+        match self.note {
+            Note::Opens => Fact::Opens,
+            Note::Sends(Word::Control(control)) => Fact::Sends(control, Carried::Arrives),
+            Note::Loses(Word::Control(control)) => Fact::Sends(control, Carried::Lost),
+            Note::Queues(Word::Control(control)) => Fact::Sends(control, Carried::Waits),
+            Note::Repeats { lost: false } => Fact::Repeats(Carried::Arrives),
+            Note::Repeats { lost: true } => Fact::Repeats(Carried::Lost),
+            Note::Hears(Word::Control(control)) => Fact::Hears(control),
+            Note::Dies => Fact::Dies,
+            Note::Ends(end) => Fact::Ends(end),
+            _ => Fact::Other,
+        }
+    }
+}
+
+/// What a [`Line`] says, as a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fact {
+    /// The session is open.
+    Opens,
+    /// A ping, a pong or a close packet is sent.
+    Sends(Control, Carried),
+    /// TCP sends something again.
+    Repeats(Carried),
+    /// A ping, a pong or a close packet arrived.
+    Hears(Control),
+    /// It dies without a word.
+    Dies,
+    /// It ends the session.
+    Ends(SessionEnd),
+    /// Something else, which [`Line::what`] says in words.
+    Other,
+}
+
+/// What became of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a segment is lost, or waits, or is on its way")]
+pub enum Carried {
+    /// It is on its way.
+    Arrives,
+    /// It is lost on the way. TCP sends it again.
+    Lost,
+    /// TCP holds it back until an earlier segment is acknowledged.
+    Waits,
+}
+
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:>14}  {:<4} {:<6} {}", Seconds(self.at), self.session, self.side, self.note)
