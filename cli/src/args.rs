@@ -28,6 +28,8 @@ Examples:
                                  show the heartbeats of a Socket.IO server, and why a session ends
   eio simulate --ping-interval 10s --ping-timeout 5s
                                  show how soon these periods reveal a dead peer
+  eio simulate --tunnel 30s/5m --within 60s --sweep --plot train.svg
+                                 find the interval and the timeout for a train
 
 'eio <COMMAND> --help' lists the options of a command.";
 
@@ -160,6 +162,43 @@ mod tests {
     }
 
     #[test]
+    fn each_mistake_about_a_network_is_named_in_one_sentence() {
+        for (line, expected) in [
+            (
+                "eio simulate --tunnel 30s",
+                "--tunnel: \"30s\": expected LENGTH/PERIOD, such as 30s/5m for 30 s every five minutes [eio simulate]",
+            ),
+            (
+                "eio simulate --tunnel 5m/30s",
+                "--tunnel: \"5m/30s\": it would never end: expected less than 30 s of every 30 s [eio simulate]",
+            ),
+            (
+                "eio simulate --loss 2",
+                "--loss: \"2\": expected a percentage from 0% to 100%, such as 2% [eio simulate]",
+            ),
+            (
+                "eio simulate --rtt 160ms..40ms",
+                "--rtt: \"160ms..40ms\": the second time is shorter than the first one: expected SHORTEST..LONGEST [eio simulate]",
+            ),
+            (
+                "eio simulate --sweep --plot train.png",
+                "--plot: \"train.png\": expected a name that ends in .svg [eio simulate]",
+            ),
+            (
+                "eio simulate --sweep --intervals 5s,10",
+                "--intervals: \"10\": the unit is missing: expected ms, s, m or h, as in 10s or 10ms [eio simulate]",
+            ),
+            ("eio simulate --csv --json", "--csv cannot be combined with --json [eio simulate]"),
+            (
+                "eio simulate --scenario a.toml --tunnel 30s/5m",
+                "--scenario cannot be combined with --tunnel [eio simulate]",
+            ),
+        ] {
+            assert_eq!(sentence(line), expected);
+        }
+    }
+
+    #[test]
     fn what_was_meant_is_named() {
         for (line, expected) in [
             (
@@ -176,6 +215,10 @@ mod tests {
                 "eio serve --host 0.0.0.0",
                 "--host: \"0.0.0.0\": no client uses this host name: to listen on every address, use --listen \
                  0.0.0.0:3000 [eio serve]",
+            ),
+            (
+                "eio simulate --stall 3s/1m",
+                "unknown option --stall; did you mean --server-stall? [eio simulate]",
             ),
             ("eio serve --port 80 --unix s", "--port cannot be combined with --unix [eio serve]"),
             ("eio serve --port 99999", "--port: \"99999\": expected a port from 0 to 65535 [eio serve]"),

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use crate::nearest::nearest;
+
 /// The size of the largest file. A server's settings take a few kilobytes.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -75,6 +77,7 @@ impl Mistake {
         let Self { path, message, .. } = self;
         // Parsers write what they expect on further lines.
         let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        let message = in_our_words(&message).unwrap_or(message);
         // A question mark stands for a name that was not read yet.
         let path = path.trim_end_matches('?').trim_end_matches('.');
         // The core's settings name themselves.
@@ -85,6 +88,22 @@ impl Mistake {
             format!("{path}: {message}")
         }
     }
+}
+
+/// Returns what serde says about a member, in the words of our own messages.
+fn in_our_words(message: &str) -> Option<String> {
+    if let Some(rest) = message.strip_prefix("missing field `") {
+        return Some(format!("`{}` is missing", rest.split('`').next()?));
+    }
+    if let Some(rest) = message.strip_prefix("duplicate field `") {
+        return Some(format!("`{}` is given twice: expected it once", rest.split('`').next()?));
+    }
+    let typed = message.strip_prefix("unknown field `")?.split('`').next()?;
+    let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
+    Some(match nearest(typed, known.iter().copied()) {
+        Some(meant) => format!("unknown member `{typed}`: did you mean `{meant}`?"),
+        None => format!("unknown member `{typed}`: expected one of `{}`", known.join("`, `")),
+    })
 }
 
 impl Format {
@@ -161,4 +180,28 @@ fn yaml<T: DeserializeOwned + Default>(text: &str) -> Result<T, Mistake> {
         let message = message.strip_suffix(&position).unwrap_or(&message).to_owned();
         Mistake { line: usize::try_from(location.line()).ok(), path, message }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_serde_says_about_a_member_is_said_in_our_words() {
+        for (message, ours) in [
+            ("missing field `length`", "`length` is missing"),
+            ("duplicate field `seed`", "`seed` is given twice: expected it once"),
+            (
+                "unknown field `tunels`, expected one of `rtt`, `tunnels`",
+                "unknown member `tunels`: did you mean `tunnels`?",
+            ),
+            (
+                "unknown field `wind`, expected `rtt` or `loss`",
+                "unknown member `wind`: expected one of `rtt`, `loss`",
+            ),
+        ] {
+            assert_eq!(in_our_words(message).as_deref(), Some(ours));
+        }
+        assert_eq!(in_our_words("invalid type: string \"x\""), None);
+    }
 }

@@ -66,6 +66,19 @@ pub(crate) fn setting(duration: Duration) -> String {
     if millis < 1_000 { format!("{millis} ms") } else { format!("{} s", duration.as_secs_f64()) }
 }
 
+/// Writes a duration that somebody chose as briefly as it was typed: `5 min`, `1.5 h`, `90 s`, `80 ms`.
+pub(crate) fn round(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let whole = |unit: u64| duration.subsec_nanos() == 0 && seconds.is_multiple_of(unit);
+    match seconds {
+        172_800.. if whole(86_400) => format!("{} days", seconds / 86_400),
+        3_600.. if whole(1_800) => format!("{} h", duration.as_secs_f64() / 3_600.0),
+        120.. if whole(60) => format!("{} min", seconds / 60),
+        0 if !duration.is_zero() => format!("{} ms", duration.as_secs_f64() * 1_000.0),
+        _ => format!("{} s", duration.as_secs_f64()),
+    }
+}
+
 /// Returns whole milliseconds, rounded down, for JSON.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -137,5 +150,17 @@ mod tests {
         assert_eq!(setting(Duration::from_secs(25)), "25 s");
         assert_eq!(setting(Duration::from_millis(2_500)), "2.5 s");
         assert_eq!(setting(Duration::from_millis(300)), "300 ms");
+        for (millis, text) in [
+            (0, "0 s"),
+            (80, "80 ms"),
+            (1_500, "1.5 s"),
+            (90_000, "90 s"),
+            (300_000, "5 min"),
+            (5_400_000, "1.5 h"),
+            (86_400_000, "24 h"),
+            (259_200_000, "3 days"),
+        ] {
+            assert_eq!(round(Duration::from_millis(millis)), text);
+        }
     }
 }

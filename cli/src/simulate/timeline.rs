@@ -1,146 +1,87 @@
-//! A session between a server and a client on a simulated clock. One of them dies.
+//! A story as text and as JSON: its beginning and its end, a step in each line.
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::VecDeque;
 use std::io::{self, Write};
 
-use eio_core::handshake::{Handshake, Sid};
-use eio_core::packet::{Packet, PacketType};
-use eio_core::session::{SessionEnd, SessionEvent};
-use eio_core::{ClientSession, Heartbeat, Instant, Liveness, Revision, ServerSession};
 use serde_json::{Value, json};
 
+use super::story::{Carried, Step, Story};
 use crate::duration::{exact, precise_millis, spoken};
 use crate::style::{Style, Tone};
-
-/// The most heartbeats in a simulation, so that it ends soon.
-const MAX_BEATS: u128 = 100_000;
 
 /// How many steps of the beginning, and of the end, are shown.
 const FIRST: usize = 6;
 const LAST: usize = 8;
 
-/// An end of the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    Server,
-    Client,
-}
-
-impl Role {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Client => "client",
-        }
-    }
-
-    const fn peer(self) -> Self {
-        match self {
-            Self::Server => Self::Client,
-            Self::Client => Self::Server,
-        }
-    }
-}
+/// The same on a network that loses packets, where more happens.
+const FIRST_IN_TROUBLE: usize = 10;
+const LAST_IN_TROUBLE: usize = 30;
 
 /// The steps from the opening of a session to its end.
-pub(crate) struct Timeline {
-    dead: Role,
-    death_at: Duration,
-    first: Vec<(Duration, Step)>,
-    left_out: u64,
-    last: VecDeque<(Duration, Step)>,
+pub(crate) struct Timeline<'s> {
+    story: &'s Story,
+    first: &'s [(Duration, Step)],
+    left_out: usize,
+    last: &'s [(Duration, Step)],
 }
 
-/// A step: what happened at one end.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Step {
-    Opens(Role),
-    Sends(Role, PacketType),
-    Receives(Role, PacketType, Option<Duration>),
-    Dies(Role),
-    Ends(Role, SessionEnd),
-}
-
-impl Timeline {
-    /// Simulates the session. `rtt` is the time that a packet and its answer take.
-    pub(crate) fn new(
-        heartbeat: Heartbeat,
-        liveness: Liveness,
-        revision: Revision,
-        rtt: Duration,
-        dead: Role,
-        death_at: Duration,
-    ) -> Result<Self, String> {
-        if death_at.as_micros() / heartbeat.ping_interval().as_micros().max(1) > MAX_BEATS {
-            return Err(format!(
-                "--death-at is more than {MAX_BEATS} heartbeats after the opening: choose an earlier time, the result is the same"
-            ));
-        }
-        let mut timeline = Self { dead, death_at, first: Vec::new(), left_out: 0, last: VecDeque::new() };
-        Simulation::new(heartbeat, liveness, revision, rtt / 2).run(&mut timeline);
-        Ok(timeline)
+impl<'s> Timeline<'s> {
+    pub(crate) fn new(story: &'s Story) -> Self {
+        let (first, last) =
+            if story.has_trouble() { (FIRST_IN_TROUBLE, LAST_IN_TROUBLE) } else { (FIRST, LAST) };
+        let (first, rest) = story.steps.split_at(first.min(story.steps.len()));
+        let left_out = rest.len().saturating_sub(last);
+        Self { story, first, left_out, last: rest.get(left_out..).unwrap_or_default() }
     }
 
-    pub(crate) fn dead(&self) -> Role {
-        self.dead
-    }
-
-    pub(crate) fn death_at(&self) -> Duration {
-        self.death_at
-    }
-
-    fn note(&mut self, at: Instant, step: Step) {
-        let at = Duration::from_micros(at.as_micros());
-        if self.first.len() < FIRST {
-            self.first.push((at, step));
-            return;
-        }
-        if self.last.len() == LAST {
-            self.last.pop_front();
-            self.left_out += 1;
-        }
-        self.last.push_back((at, step));
+    pub(crate) fn story(&self) -> &Story {
+        self.story
     }
 
     /// Returns the timeline as JSON.
     pub(crate) fn json(&self) -> Value {
-        let steps = |steps: &mut dyn Iterator<Item = &(Duration, Step)>| -> Vec<Value> {
-            steps.map(|(at, step)| step.json(*at, self.death_at)).collect()
+        let death_at = self.story.death_at;
+        let steps = |steps: &[(Duration, Step)]| -> Vec<Value> {
+            steps.iter().map(|(at, step)| step.json(*at, death_at)).collect()
         };
         json!({
-            "dead": self.dead.name(),
-            "death_at_ms": precise_millis(self.death_at),
-            "first": steps(&mut self.first.iter()),
+            "dead": self.story.dead.name(),
+            "death_at_ms": precise_millis(death_at),
+            "first": steps(self.first),
             "left_out": self.left_out,
-            "last": steps(&mut self.last.iter()),
+            "last": steps(self.last),
         })
     }
 
     /// Writes the timeline.
     pub(crate) fn print(&self, style: Style, out: &mut dyn Write) -> io::Result<()> {
-        for line in &self.first {
-            self.line(*line, style, out)?;
+        for (at, step) in self.first {
+            self.line(*at, step, style, out)?;
         }
         if self.left_out > 0 {
             writeln!(out, "{}", style.paint(Tone::Dim, format!("  ... {} more ...", self.left_out)))?;
         }
-        for line in &self.last {
-            self.line(*line, style, out)?;
+        for (at, step) in self.last {
+            self.line(*at, step, style, out)?;
         }
         Ok(())
     }
 
-    fn line(&self, (at, step): (Duration, Step), style: Style, out: &mut dyn Write) -> io::Result<()> {
+    fn line(&self, at: Duration, step: &Step, style: Style, out: &mut dyn Write) -> io::Result<()> {
         let tone = match step {
             Step::Dies(_) | Step::Ends(..) => Tone::Bad,
             Step::Opens(_) => Tone::Good,
-            Step::Sends(..) | Step::Receives(..) => Tone::Dim,
+            Step::Tunnel { .. } => Tone::Notable,
+            Step::Sends(..) | Step::Repeats(..) | Step::Receives(..) => Tone::Dim,
         };
         write!(out, "  {:>12}  {}", exact(at), style.paint(tone, step))?;
-        if let Step::Ends(..) = step {
-            write!(out, ", {} after the death", exact(at.saturating_sub(self.death_at)))?;
+        match step {
+            Step::Ends(..) if at >= self.story.death_at => {
+                write!(out, ", {} after the death", exact(at.saturating_sub(self.story.death_at)))?;
+            }
+            Step::Ends(..) => write!(out, ", although both ends live")?,
+            _ => {}
         }
         writeln!(out)
     }
@@ -149,23 +90,35 @@ impl Timeline {
 impl Step {
     fn json(&self, at: Duration, death_at: Duration) -> Value {
         let (who, step, details) = match self {
-            Self::Opens(role) => (role, "open", json!({})),
-            Self::Sends(role, packet) => (role, "send", json!({ "packet": packet.to_string() })),
-            Self::Receives(role, packet, rtt) => {
-                (role, "receive", json!({ "packet": packet.to_string(), "rtt_ms": rtt.map(precise_millis) }))
-            }
-            Self::Dies(role) => (role, "die", json!({})),
+            Self::Opens(role) => (Some(role), "open", json!({})),
+            Self::Sends(role, packet, carried) => (
+                Some(role),
+                "send",
+                match name(*carried) {
+                    None => json!({ "packet": packet.to_string() }),
+                    Some(carried) => json!({ "packet": packet.to_string(), "carried": carried }),
+                },
+            ),
+            Self::Repeats(role, carried) => (Some(role), "repeat", json!({ "carried": name(*carried) })),
+            Self::Receives(role, packet, rtt) => (
+                Some(role),
+                "receive",
+                json!({ "packet": packet.to_string(), "rtt_ms": rtt.map(precise_millis) }),
+            ),
+            Self::Dies(role) => (Some(role), "die", json!({})),
             Self::Ends(role, end) => (
-                role,
+                Some(role),
                 "end",
                 json!({
                     "reason": end.reason.as_str(),
                     "silent_ms": precise_millis(end.silent_for),
-                    "after_death_ms": precise_millis(at.saturating_sub(death_at)),
+                    "after_death_ms": at.checked_sub(death_at).map(precise_millis),
                 }),
             ),
+            Self::Tunnel { begins } => (None, if *begins { "tunnel" } else { "tunnel_end" }, json!({})),
         };
-        let mut json = json!({ "at_ms": precise_millis(at), "who": who.name(), "step": step });
+        let mut json =
+            json!({ "at_ms": precise_millis(at), "who": who.map(|role| role.name()), "step": step });
         if let (Value::Object(json), Value::Object(details)) = (&mut json, details) {
             json.extend(details);
         }
@@ -173,11 +126,34 @@ impl Step {
     }
 }
 
+/// Returns the name of what became of something that did not arrive at once.
+const fn name(carried: Carried) -> Option<&'static str> {
+    match carried {
+        Carried::Arrives => None,
+        Carried::Lost => Some("lost"),
+        Carried::Waits => Some("waits"),
+    }
+}
+
+/// Returns the same in words, for the end of a sentence.
+const fn words(carried: Carried) -> &'static str {
+    match carried {
+        Carried::Arrives => "",
+        Carried::Lost => ", which is lost",
+        Carried::Waits => ", which waits behind a lost one",
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Opens(role) => write!(f, "{}  session is open", role.name()),
-            Self::Sends(role, packet) => write!(f, "{}  sends {packet}", role.name()),
+            Self::Sends(role, packet, carried) => {
+                write!(f, "{}  sends {packet}{}", role.name(), words(*carried))
+            }
+            Self::Repeats(role, carried) => {
+                write!(f, "{}  TCP repeats what was not acknowledged{}", role.name(), words(*carried))
+            }
             Self::Receives(role, packet, None) => write!(f, "{}  receives {packet}", role.name()),
             Self::Receives(role, packet, Some(rtt)) => {
                 write!(f, "{}  receives {packet}, round trip {}", role.name(), spoken(*rtt))
@@ -190,128 +166,8 @@ impl fmt::Display for Step {
                 end.reason.as_str(),
                 exact(end.silent_for)
             ),
-        }
-    }
-}
-
-/// Both ends and the network between them.
-struct Simulation {
-    server: ServerSession,
-    client: ClientSession,
-    handshake: String,
-    latency: Duration,
-    wire: VecDeque<(Instant, Role, PacketType)>,
-    now: Instant,
-}
-
-impl Simulation {
-    fn new(heartbeat: Heartbeat, liveness: Liveness, revision: Revision, latency: Duration) -> Self {
-        let now = Instant::from_micros(0);
-        // The client waits longer for the handshake than the handshake takes.
-        let patience = latency.saturating_add(heartbeat.ping_interval());
-        let (server, client) = match revision {
-            Revision::V4 => {
-                (ServerSession::eio4(heartbeat, liveness, now), ClientSession::eio4(patience, now))
-            }
-            Revision::V3 => {
-                (ServerSession::eio3(heartbeat, liveness, now), ClientSession::eio3(patience, now))
-            }
-        };
-        let mut out = [0; Handshake::MAX_LEN];
-        let handshake = Sid::new("simulated")
-            .ok()
-            .and_then(|sid| Handshake::new(sid, heartbeat).encode(&mut out).ok().map(str::to_owned))
-            .unwrap_or_default();
-        Self { server, client, handshake, latency, wire: VecDeque::new(), now }
-    }
-
-    fn run(mut self, timeline: &mut Timeline) {
-        timeline.note(self.now, Step::Opens(Role::Server));
-        self.wire.push_back((self.now.saturating_add(self.latency), Role::Client, PacketType::Open));
-        let death_at = Instant::from_micros(u64::try_from(timeline.death_at.as_micros()).unwrap_or(u64::MAX));
-        let survivor = timeline.dead.peer();
-        let mut alive = true;
-        loop {
-            let mine = |role| alive || role == survivor;
-            let deadlines = [
-                self.server.poll_timeout().filter(|_| mine(Role::Server)),
-                self.client.poll_timeout().filter(|_| mine(Role::Client)),
-                self.wire.front().map(|(at, ..)| *at),
-                alive.then_some(death_at),
-            ];
-            let Some(next) = deadlines.into_iter().flatten().min() else { return };
-            self.now = next.max(self.now);
-            if alive && self.now >= death_at {
-                alive = false;
-                timeline.note(self.now, Step::Dies(timeline.dead));
-                continue;
-            }
-            while self.wire.front().is_some_and(|(at, ..)| *at <= self.now) {
-                let Some((_, to, packet)) = self.wire.pop_front() else { break };
-                if alive || to == survivor {
-                    self.deliver(to, packet, timeline);
-                }
-            }
-            for role in [Role::Server, Role::Client] {
-                if alive || role == survivor {
-                    self.turn(role, timeline);
-                }
-            }
-            if self.has_ended(survivor) {
-                return;
-            }
-        }
-    }
-
-    fn deliver(&mut self, to: Role, packet_type: PacketType, timeline: &mut Timeline) {
-        let packet = match packet_type {
-            PacketType::Open => Packet::text(PacketType::Open, &self.handshake),
-            PacketType::Ping => Packet::PING,
-            PacketType::Pong => Packet::PONG,
-            _ => Packet::CLOSE,
-        };
-        let event = match to {
-            Role::Server => self.server.handle_packet(self.now, Ok(packet)),
-            Role::Client => self.client.handle_packet(self.now, Ok(packet)),
-        };
-        let step = match event {
-            Some(SessionEvent::Opened(_)) => Step::Opens(to),
-            Some(SessionEvent::Heartbeat { rtt }) => Step::Receives(to, packet_type, rtt),
-            _ => Step::Receives(to, packet_type, None),
-        };
-        timeline.note(self.now, step);
-    }
-
-    /// Lets one end act on its deadline, and sends its packets.
-    fn turn(&mut self, role: Role, timeline: &mut Timeline) {
-        let end = match role {
-            Role::Server => {
-                self.server.handle_timeout(self.now);
-                self.server.end()
-            }
-            Role::Client => {
-                self.client.handle_timeout(self.now);
-                self.client.end()
-            }
-        };
-        if let Some(end) = end {
-            timeline.note(self.now, Step::Ends(role, end));
-            return;
-        }
-        while let Some(control) = match role {
-            Role::Server => self.server.poll_transmit(),
-            Role::Client => self.client.poll_transmit(),
-        } {
-            let packet = control.packet().packet_type;
-            timeline.note(self.now, Step::Sends(role, packet));
-            self.wire.push_back((self.now.saturating_add(self.latency), role.peer(), packet));
-        }
-    }
-
-    fn has_ended(&self, role: Role) -> bool {
-        match role {
-            Role::Server => self.server.end().is_some(),
-            Role::Client => self.client.end().is_some(),
+            Self::Tunnel { begins: true } => f.write_str("link    is cut: a tunnel"),
+            Self::Tunnel { begins: false } => f.write_str("link    carries again"),
         }
     }
 }
@@ -319,50 +175,65 @@ impl Simulation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args;
+    use crate::simulate::options::Options;
 
-    fn noticed(revision: Revision, dead: Role, death_ms: u64) -> Duration {
-        let heartbeat = Heartbeat::from_millis(25_000, 20_000).unwrap();
-        let (rtt, death_at) = (Duration::from_millis(80), Duration::from_millis(death_ms));
-        let timeline = Timeline::new(heartbeat, Liveness::ExtendOnce, revision, rtt, dead, death_at).unwrap();
-        let Some((at, Step::Ends(role, _))) = timeline.last.back().or(timeline.first.last()) else {
-            panic!("the session did not end");
-        };
-        assert_eq!(*role, dead.peer());
-        *at
+    fn story(line: &str) -> Story {
+        let options: Options = args::options(line);
+        let request = options.request().unwrap();
+        Story::new(&request, request.heartbeat).unwrap()
+    }
+
+    /// Returns how many milliseconds after its opening the session ended, at the end that lived.
+    fn noticed(line: &str) -> u128 {
+        let story = story(line);
+        let (at, role, _) = story.end().unwrap();
+        assert_eq!(role, story.dead.peer(), "{line}");
+        at.as_millis()
     }
 
     #[test]
     fn a_death_ends_the_session_when_the_rules_say() {
         // Pings at 25 s and 50.08 s were answered, the one at 75.16 s is not.
-        assert_eq!(noticed(Revision::V4, Role::Client, 61_000), Duration::from_millis(95_160));
+        assert_eq!(noticed("--death-at 61s"), 95_160);
         // The ping at 50.08 s arrived at 50.12 s, and is the last.
-        assert_eq!(noticed(Revision::V4, Role::Server, 61_000), Duration::from_millis(95_120));
-        for revision in [Revision::V3, Revision::V4] {
-            for dead in [Role::Server, Role::Client] {
-                let after = noticed(revision, dead, 61_000).as_millis() - 61_000;
-                assert!((19_900..=45_100).contains(&after), "{revision:?} {dead:?}: {after} ms");
+        assert_eq!(noticed("--death-at 61s --dead server"), 95_120);
+        for revision in ["3", "4"] {
+            for dead in ["server", "client"] {
+                let after = noticed(&format!("--death-at 61s --eio {revision} --dead {dead}")) - 61_000;
+                assert!((19_900..=45_100).contains(&after), "{revision} {dead}: {after} ms");
             }
         }
     }
 
     #[test]
     fn a_peer_can_die_before_the_first_packet() {
-        assert_eq!(noticed(Revision::V4, Role::Client, 0), Duration::from_secs(45));
-        // The client never receives the handshake, and gives up.
-        assert!(
-            noticed(Revision::V4, Role::Server, 0) <= Duration::from_secs(45) + Duration::from_millis(80)
-        );
+        assert_eq!(noticed("--death-at 0s"), 45_000);
+        assert_eq!(noticed("--death-at 0s --dead server"), 45_000);
+    }
+
+    #[test]
+    fn a_tunnel_makes_a_heartbeat_late_by_more_than_its_length() {
+        let story = story("--tunnel 30s/5m --rtt 80ms --ping-interval 7s --ping-timeout 1m");
+        assert_eq!(story.tunnels.first().map(|(begin, end)| end.abs_diff(*begin).as_secs()), Some(30));
+        let slowest = story.steps.iter().filter_map(|(_, step)| match step {
+            Step::Receives(_, _, Some(rtt)) => Some(*rtt),
+            _ => None,
+        });
+        let slowest = slowest.max().unwrap();
+        assert!((31..60).contains(&slowest.as_secs()), "{slowest:?}");
+        let (at, _, _) = story.end().unwrap();
+        assert!(at > story.death_at, "{:?}", story.steps);
     }
 
     #[test]
     fn a_long_timeline_is_cut_in_the_middle_and_one_that_is_too_long_is_refused() {
-        let heartbeat = Heartbeat::from_millis(10, 10).unwrap();
-        let simulate = |death_at| {
-            let rtt = Duration::from_micros(100);
-            Timeline::new(heartbeat, Liveness::ExtendOnce, Revision::V4, rtt, Role::Client, death_at)
-        };
-        let long = simulate(Duration::from_secs(100)).unwrap();
-        assert!(long.left_out > 10_000 && long.last.len() == LAST);
-        assert!(simulate(Duration::from_hours(1)).is_err());
+        let beats = "--ping-interval 10ms --ping-timeout 10ms --rtt 0.1ms --death-at";
+        let long = story(&format!("{beats} 100s"));
+        let timeline = Timeline::new(&long);
+        assert!(timeline.left_out > 10_000 && timeline.last.len() == LAST);
+        let options: Options = args::options(&format!("{beats} 1h"));
+        let request = options.request().unwrap();
+        assert!(Story::new(&request, request.heartbeat).is_err());
     }
 }

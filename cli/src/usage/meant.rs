@@ -36,6 +36,13 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("--eio-version", "--eio"),
     ("--duration", "--for"),
     ("--latency", "--rtt"),
+    ("--delay", "--rtt"),
+    ("--packet-loss", "--loss"),
+    ("--outage", "--tunnel"),
+    ("--stall", "--server-stall"),
+    ("--clients", "--sessions"),
+    ("--svg", "--plot"),
+    ("--output", "--plot"),
 ];
 
 /// Returns the option of `command` that `typed` means. For the whole program, returns the option with its command.

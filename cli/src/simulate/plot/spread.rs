@@ -1,0 +1,60 @@
+//! How long the deaths of many sessions went unnoticed, as bars.
+
+use core::time::Duration;
+
+use super::svg::{Anchor, Area, Svg};
+use crate::duration::round;
+use crate::simulate::outcome::{BINS, Summary};
+
+const LEFT: f64 = 80.0;
+const RIGHT: f64 = 30.0;
+const HEIGHT: f64 = 120.0;
+
+/// Draws the bars below `top`. Returns where they end.
+pub(super) fn draw(svg: &mut Svg, summary: &Summary, within: Option<Duration>, width: f64, top: f64) -> f64 {
+    let false_ends =
+        format!("{} of {} sessions had a false disconnect", summary.false_ends, summary.sessions);
+    svg.text(if summary.false_ends > 0 { "bad" } else { "good" }, (LEFT, top), Anchor::Start, false_ends);
+    let Some(longest) = summary.longest else { return top };
+    svg.text(
+        "answer",
+        (LEFT, top + 26.0),
+        Anchor::Start,
+        format!("How long {} deaths went unnoticed", summary.deaths),
+    );
+    let (first, bottom) = (top + 40.0, top + 40.0 + HEIGHT);
+    let end = longest.max(within.unwrap_or_default()).as_secs_f64().max(0.001);
+    let x = |time: Duration| LEFT + time.as_secs_f64() / end * (width - LEFT - RIGHT);
+    let most = summary.bins.iter().copied().max().unwrap_or(0).max(1);
+    let step = longest / u32::try_from(BINS).unwrap_or(1);
+    let mut from = Duration::ZERO;
+    for count in summary.bins {
+        let to = from + step;
+        let height = HEIGHT * f64::from(count) / f64::from(most);
+        let area = Area { x: x(from), y: bottom - height, width: x(to) - x(from) - 1.0, height };
+        let title = format!("{count} from {:.1} s to {:.1} s", from.as_secs_f64(), to.as_secs_f64());
+        svg.titled_area("bar3", area, &title);
+        from = to;
+    }
+    svg.line("axis", (LEFT, bottom), (width - RIGHT, bottom));
+    svg.text("small number", (LEFT - 8.0, first + 8.0), Anchor::End, most);
+    let marks = [(Duration::ZERO, "0 s".to_owned())]
+        .into_iter()
+        .chain(summary.median.map(|time| (time, format!("half within {:.1} s", time.as_secs_f64()))))
+        .chain([(longest, format!("all within {:.1} s", longest.as_secs_f64()))]);
+    for (time, words) in marks {
+        svg.line("axis", (x(time), bottom), (x(time), bottom + 5.0));
+        let anchor = if time == longest { Anchor::End } else { Anchor::Start };
+        svg.text("small number", (x(time), bottom + 18.0), anchor, words);
+    }
+    if let Some(within) = within {
+        svg.line("death", (x(within), first), (x(within), bottom));
+        svg.text(
+            "small bad",
+            (x(within) - 6.0, first + 10.0),
+            Anchor::End,
+            format!("within {}", round(within)),
+        );
+    }
+    bottom + 24.0
+}
