@@ -122,7 +122,9 @@ fn a_page_that_is_opened_later_sees_how_sessions_ended_and_how_long_round_trips_
     server.event("pong");
     // From here on, it is silent.
     assert_eq!(server.event("close")["reason"], "ping timeout");
-    let history = &changes(&address)["history"];
+    let changes = changes(&address);
+    assert!(changes["ended"].as_array().unwrap().iter().all(|end| end["unsent"] == 0), "{changes}");
+    let history = &changes["history"];
     assert_eq!(history["bounds_ms"].as_array().unwrap().len(), 35);
     for (scale, width) in [(0, 2_000), (1, 30_000)] {
         let scale = &history["scales"][scale];
