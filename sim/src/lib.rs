@@ -33,6 +33,7 @@
 //! | [`Spells`] | when a link is cut, a program stalls or a machine sleeps: once, or every so often |
 //! | [`Event`], [`Message`] | what an application is told and what it sends, in a loop around [`World::next_event`] |
 //! | [`Timetable`] | what happened, one line for each step |
+//! | [`Pipe`], [`Random`] | one direction of a connection, and random numbers, for worlds of your own |
 //! | [`Traffic`], [`Totals`] | packets, segments and bytes; ends by their reason |
 //!
 //! # A failing test
@@ -71,7 +72,7 @@
 //!   connection is answered with a reset. A session that ends for silence resets its connection.
 //! - A connection takes one round trip to open, and the request for a WebSocket another one.
 //!
-//! These are not: congestion windows and slow start (everything that waits leaves at once), flow control (a receiver that
+//! These are not: the cutting of messages into segments (a message is lost or arrives as a whole), congestion windows and slow start (everything that waits leaves at once), flow control (a receiver that
 //! does not read takes everything), delayed acknowledgements (up to 40 ms), the merging of small segments, reordering on
 //! the link, and timeouts for the opening of a connection that do not double at first. A link's bandwidth belongs to each
 //! session alone. Long-polling, TLS and proxies are not modelled.
@@ -103,6 +104,7 @@ mod ids;
 mod link;
 mod message;
 mod peer;
+mod pipe;
 mod plan;
 mod queue;
 mod random;
@@ -124,6 +126,7 @@ pub use host::Host;
 pub use ids::{HostId, LinkId, PlanId, SessionId};
 pub use link::Link;
 pub use message::Message;
+pub use pipe::Pipe;
 pub use plan::Plan;
 pub use random::Random;
 pub use side::Side;

@@ -52,6 +52,13 @@ impl Link {
         }
     }
 
+    /// Returns this link, with segments that take `delay` in either direction.
+    #[must_use]
+    pub const fn delay(mut self, delay: Duration) -> Self {
+        self.delay = micros(delay);
+        self
+    }
+
     /// Returns this link, with segments that take up to `most` longer. Their order is kept.
     #[must_use]
     pub const fn jitter(mut self, most: Duration) -> Self {
@@ -135,7 +142,7 @@ impl Link {
     }
 
     /// How long a segment takes at least.
-    pub(crate) const fn delay(&self) -> Micros {
+    pub(crate) const fn one_way(&self) -> Micros {
         self.delay
     }
 
@@ -189,6 +196,10 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) const NEW: Self = Self { busy_until: 0, last_arrival: 0 };
+
+    pub(crate) const fn busy_until(&self) -> Micros {
+        self.busy_until
+    }
 }
 
 #[cfg(test)]

@@ -278,7 +278,7 @@ impl<T> Stream<T> {
             heard = Some(segment.acknowledged);
             // Of a repeated segment, nobody knows which copy was answered.
             if segment.times == 1 {
-                self.trips.add(segment.acknowledged - segment.sent_at);
+                self.trips.add(segment.acknowledged.saturating_sub(segment.sent_at));
             }
             self.acknowledged += 1;
         }
@@ -322,7 +322,7 @@ impl<T> Stream<T> {
         wire.counts.lost += u64::from(arrives == NEVER);
         self.irregular |= segment.times > 0 || arrives == NEVER;
         segment.times = segment.times.saturating_add(1);
-        segment.sent_at = now;
+        segment.sent_at = now.max(self.lane.busy_until());
         segment.arrives = segment.arrives.min(arrives);
         arrives != NEVER
     }
@@ -335,7 +335,8 @@ impl<T> Stream<T> {
             }
             Phase::Probing | Phase::Recovering => self.trips.timeout(tcp),
         };
-        self.timer = tcp.fires(from, time, self.backoff);
+        // What still waits for the link to be free is not late.
+        self.timer = tcp.fires(from.max(self.lane.busy_until()), time, self.backoff);
     }
 
     fn outstanding(&self) -> impl Iterator<Item = &Segment<T>> {

@@ -33,7 +33,6 @@ mod letter;
 mod link;
 mod machine;
 mod oracle;
-mod random;
 mod scene;
 mod subjects;
 
@@ -42,6 +41,7 @@ use core::time::Duration;
 use eio_core::packet::{Packet, PacketType};
 use eio_core::{ClientSession, Heartbeat, Instant, Liveness, Revision, ServerSession};
 
+pub use eio_sim::Random;
 pub use end::End;
 use lanes::Lanes;
 pub use lanes::{EPOCHS, LAST_NOW};
@@ -50,7 +50,6 @@ pub use link::Link;
 pub use machine::{Legacy, Machine};
 use oracle::Oracle;
 pub use oracle::Role;
-pub use random::Random;
 use scene::Scene;
 pub use subjects::Happened;
 use subjects::Session;

@@ -153,7 +153,7 @@ fn a_pong_behind_a_bulk_transfer_counts_under_the_default_policy_only_once() {
     let bulk = "x".repeat(1_000_000);
     for (liveness, outcome) in [(Liveness::PongOnly, true), (Liveness::ExtendOnce, true)] {
         let mut world = World::connected(Heartbeat::DEFAULT).liveness(liveness);
-        world.to_server.set_time_per_byte(core::time::Duration::from_micros(25));
+        world.to_server.set_bytes_per_second(40_000);
         world.run_until(ms(24_000));
         world.client.send(&bulk).expect("an open session");
         world.run_until(ms(60_000));
@@ -165,7 +165,7 @@ fn a_pong_behind_a_bulk_transfer_counts_under_the_default_policy_only_once() {
         [(Liveness::PongOnly, true), (Liveness::ExtendOnce, false), (Liveness::AnyPacket, false)]
     {
         let mut world = World::connected(Heartbeat::DEFAULT).liveness(liveness);
-        world.to_server.set_time_per_byte(core::time::Duration::from_micros(25));
+        world.to_server.set_bytes_per_second(40_000);
         world.run_until(ms(24_000));
         world.client.send(&half).expect("an open session");
         world.client.send(&half).expect("an open session");

@@ -19,7 +19,7 @@ struct Line {
 
 impl Line {
     fn new(link: Link) -> Self {
-        let stream = Stream::established(2 * link.delay());
+        let stream = Stream::established(2 * link.one_way());
         Self { link, stream, random: Random::new(1), counts: Direction::default(), now: 0, read: Vec::new() }
     }
 

@@ -105,7 +105,7 @@ impl World {
     /// Adds an open session over this link between these machines, instead of those of the plan.
     pub fn open_over(&mut self, plan: PlanId, link: LinkId, server: HostId, client: HostId) -> SessionId {
         let session = self.connect_over(self.now(), plan, link, server, client);
-        let round_trip = 2 * self.scenery.link(link).delay();
+        let round_trip = 2 * self.scenery.link(link).one_way();
         let connection = &mut self.connections[session.index as usize];
         connection.begins_at = NEVER;
         connection.streams = [Stream::established(round_trip), Stream::established(round_trip)];

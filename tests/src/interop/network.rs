@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Numbers the namespaces of this process: the kernel takes its time to forget a name.
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -13,6 +14,8 @@ pub struct Network {
     name: String,
     /// Our address.
     pub host: String,
+    /// The address inside.
+    guest: String,
 }
 
 impl Network {
@@ -29,13 +32,14 @@ impl Network {
         let id = std::process::id();
         let name = format!("eio{id}-{number}");
         let (a, b) = (id % 250, number % 64 * 4);
-        let network = Self { host: format!("10.231.{a}.{}", b + 1), name };
-        let (name, host) = (&network.name, &network.host);
+        let [host, guest] = [b + 1, b + 2].map(|last| format!("10.231.{a}.{last}"));
+        let network = Self { name, host, guest };
+        let Self { name, host, guest } = &network;
         ip(&format!("netns add {name}"));
         ip(&format!("link add {name} type veth peer name cable netns {name}"));
         ip(&format!("addr add {host}/30 dev {name}"));
         ip(&format!("link set {name} up"));
-        ip(&format!("-n {name} addr add 10.231.{a}.{}/30 dev cable", b + 2));
+        ip(&format!("-n {name} addr add {guest}/30 dev cable"));
         ip(&format!("-n {name} link set cable up"));
         network
     }
@@ -52,6 +56,22 @@ impl Network {
     /// Panics if the system refuses.
     pub fn pull_cable(&self) {
         ip(&format!("-n {} link set cable down", self.name));
+    }
+
+    /// Everything crosses again.
+    ///
+    /// # Panics
+    /// Panics if the system refuses.
+    pub fn plug_in(&self) {
+        ip(&format!("-n {} link set cable up", self.name));
+    }
+
+    /// Our senders wait for an answer from inside for at least this time, and a round trip, before they repeat anything.
+    ///
+    /// # Panics
+    /// Panics if the system refuses.
+    pub fn set_shortest_timeout(&self, time: Duration) {
+        ip(&format!("route replace {} dev {} rto_min {}ms", self.guest, self.name, time.as_millis()));
     }
 }
 

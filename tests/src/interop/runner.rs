@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
 
 use super::Log;
 
@@ -35,6 +36,20 @@ impl Case {
     #[must_use]
     pub fn ignored(self, reason: &'static str) -> Self {
         Self { ignored: Some(reason), ..self }
+    }
+
+    /// Returns this case, which waits for its turn: of those that share it, one runs at a time.
+    #[must_use]
+    pub fn in_turn(self, turn: &Arc<Mutex<()>>) -> Self {
+        let turn = Arc::clone(turn);
+        let run = self.run;
+        let waits = move |log| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(async move {
+                let _turn = turn.lock().await;
+                run(log).await;
+            })
+        };
+        Self { name: self.name, run: Box::new(waits) }
     }
 }
 

@@ -79,7 +79,7 @@ impl Letter {
     }
 
     /// Bytes on the wire, about.
-    pub(crate) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u32 {
         let len = match &self.content {
             Content::Packet(_, Body::Text(text)) => text.len() + 1,
             Content::Packet(_, Body::Binary(bytes)) => bytes.len(),
@@ -89,7 +89,7 @@ impl Letter {
             | Content::Failure
             | Content::CloseFrame(_) => 1,
         };
-        len as u64
+        u32::try_from(len).unwrap_or(u32::MAX)
     }
 }
 

@@ -14,6 +14,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use crate::tcp;
+
 /// The variable that names the role: its words, separated by spaces.
 pub(crate) const ROLE: &str = "EIO_FAULTS_ROLE";
 
@@ -31,6 +33,7 @@ pub(crate) fn play() -> bool {
         ["reads-nothing", address] => runtime.block_on(hang(address, "")),
         ["half-a-frame", address] => runtime.block_on(hang(address, "half a frame")),
         ["server", interval, timeout] => serve(interval, timeout),
+        ["hears", address, count] => runtime.block_on(tcp::hear(address, count)),
         _ => panic!("no such role: {role}"),
     }
     true

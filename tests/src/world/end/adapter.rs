@@ -28,7 +28,7 @@ impl End {
         let deadline = self.mind.as_ref().and_then(|mind| mind.session.poll_timeout());
         let upgrade = self.upgrade.as_ref().and_then(Lanes::poll_timeout);
         let deadline = deadline.into_iter().chain(upgrade).min().map(|reading| self.clock.when(reading));
-        let arrival = if self.reading_paused { None } else { self.incoming.next_arrival() };
+        let arrival = if self.reading_paused { None } else { self.incoming.next_wake() };
         deadline.into_iter().chain(arrival).min().map(|wake| wake.max(self.stalled_until))
     }
 
