@@ -58,7 +58,9 @@ fn main() {
     ] {
         println!("{name}: tunnels of a thousand that end a session\n");
         print!("round trip");
-        PAIRS.iter().for_each(|(interval, timeout)| print!("  {:>9}", format!("{interval} s/{timeout} s")));
+        for (interval, timeout) in PAIRS {
+            print!("  {:>9}", format!("{interval} s/{timeout} s"));
+        }
         println!();
         for round_trip in ROUND_TRIPS {
             print!("{round_trip:>7} ms");

@@ -18,3 +18,7 @@ pub mod world;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/testing-your-timing.md")]
+struct TestingYourTiming;

@@ -66,6 +66,18 @@ impl Network {
         ip(&format!("-n {} link set cable up", self.name));
     }
 
+    /// Our machine knows the address of the other end of the cable for good, as it knows that of a router on a longer way.
+    ///
+    /// Otherwise it forgets the address with the cable, and what is sent meanwhile waits for it: it is not lost.
+    ///
+    /// # Panics
+    /// Panics if the system refuses.
+    pub fn fix_neighbour(&self) {
+        const ADDRESS: &str = "02:00:00:00:00:02";
+        ip(&format!("-n {} link set cable address {ADDRESS}", self.name));
+        ip(&format!("neigh replace {} lladdr {ADDRESS} dev {} nud permanent", self.guest, self.name));
+    }
+
     /// Our senders wait for an answer from inside for at least this time, and a round trip, before they repeat anything.
     ///
     /// # Panics

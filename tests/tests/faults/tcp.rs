@@ -58,6 +58,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 async fn measure(cut: Cut) {
     let network = Network::new();
+    network.fix_neighbour();
     network.set_shortest_timeout(cut.shortest_timeout);
     let listener = TcpListener::bind((network.host.as_str(), 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
