@@ -114,6 +114,9 @@ impl History {
                 self.heartbeats += 1;
                 self.last_heartbeat_at = Some(now);
                 self.max_lateness = self.max_lateness.max(*late);
+                if *late < NOTABLY_LATE {
+                    self.naps.forget();
+                }
             }
             ClientEvent::PongReceived { .. } => {
                 self.heartbeats += 1;

@@ -24,6 +24,11 @@ impl Naps {
         self.last = Some([monotonic, wall]);
     }
 
+    /// Forgets the naps so far: the session has survived them.
+    pub(crate) fn forget(&mut self) {
+        self.longest = Duration::ZERO;
+    }
+
     /// Returns the longest time for which eio did not run.
     pub(crate) fn longest(&self) -> Duration {
         self.longest

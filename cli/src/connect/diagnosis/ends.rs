@@ -13,7 +13,7 @@ diagnoses! { LIST:
         "eio failed, which is a bug in eio.",
         "Report it with the lines above.";
     EIO_WAS_STOPPED, "eio-was-stopped",
-        "eio did not run for {nap}: this machine slept, or the process was suspended, so that the server got no answer to its pings.",
+        "eio did not run for {nap}: this machine slept or set its clock, or the process was suspended, so that the server got no answer to its pings.",
         "Keep the machine awake and the process running. A client that sleeps has to connect again when it wakes.";
     NETWORK_CUT, "network-cut",
         "The network is cut: the host does not answer a new connection either.",
@@ -63,9 +63,6 @@ diagnoses! { LIST:
     CONNECTION_CUT, "connection-cut",
         "The connection ended without a word, although the server answers new ones: its process restarted, or a proxy or the network cut the connection.",
         "Compare the time with restarts of the server and of proxies, and with limits on the life of a connection.";
-    REQUEST_FAILED, "request-failed",
-        "A request of the session failed.",
-        "The error before this line says why.";
     PROTOCOL_BROKEN, "protocol-broken",
         "The server, or a proxy, does not follow the protocol.",
         "Compare with a connection that bypasses the proxy, and check the version of the server's library.";

@@ -23,14 +23,17 @@ impl History {
             DisconnectReason::PingTimeout => self.of_silence(end, look),
             DisconnectReason::PeerClose => self.of_close(end, look),
             DisconnectReason::TransportClosed if end.close_frame.is_some() => self.of_close(end, look),
-            DisconnectReason::TransportError if let Some(error) = self.refusal(end.reason) => {
-                refusal::in_session(error, self, self.is_overdue(end), end.silent_for)
-            }
+            DisconnectReason::TransportError if let Some(diagnosis) = self.of_answer(end) => diagnosis,
             DisconnectReason::TransportClosed
             | DisconnectReason::TransportReset
             | DisconnectReason::TransportError => self.of_cut(end, look),
             _ => Diagnosis::PROTOCOL_BROKEN,
         }
+    }
+
+    /// Returns the diagnosis of an HTTP answer that ended the session, if one did.
+    fn of_answer(&self, end: &Ended<'_>) -> Option<Diagnosis> {
+        refusal::in_session(self.refusal(end.reason)?, self, self.is_overdue(end), end.silent_for)
     }
 
     /// Returns the diagnosis of a ping timeout.
@@ -98,6 +101,7 @@ const CLEARLY_LATE: Duration = Duration::from_millis(100);
 #[cfg(test)]
 pub(super) mod tests {
     use eio_core::ws::CloseCode;
+    use eio_tokio::ClientEvent;
 
     use super::*;
     use crate::clock::Clock;
@@ -206,5 +210,9 @@ pub(super) mod tests {
         history.naps.observe(Duration::from_secs(21), Duration::from_secs(21));
         assert_eq!(diagnosed(&history, DisconnectReason::TransportClosed, 20, None), "eio-was-stopped");
         assert_eq!(diagnosed(&history, DisconnectReason::LocalClose, 20, None), "closed");
+        // A session that goes on after it has survived it.
+        let [after, left] = [Duration::from_secs(25), Duration::from_secs(20)];
+        history.record(&ClientEvent::PingReceived { after, late: Duration::ZERO, left });
+        assert_eq!(diagnosed(&history, DisconnectReason::TransportClosed, 20, None), "idle-limit");
     }
 }

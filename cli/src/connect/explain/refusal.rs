@@ -97,16 +97,17 @@ fn of_refusal(refused: &Refused) -> Diagnosis {
     }
 }
 
-/// Returns the diagnosis of an HTTP answer that ended an open session. `is_overdue` says that a ping was late then.
+/// Returns the diagnosis of an HTTP answer that ended an open session, or `None` for other errors. `is_overdue` says
+/// that a ping was late then.
 pub(super) fn in_session(
     error: &ConnectError,
     history: &History,
     is_overdue: bool,
     silent_for: Duration,
-) -> Diagnosis {
-    let diagnosis = diagnosis(error).unwrap_or(Diagnosis::REQUEST_FAILED);
+) -> Option<Diagnosis> {
+    let diagnosis = diagnosis(error)?;
     let heartbeat = history.heartbeat.unwrap_or_default();
-    if diagnosis == Diagnosis::UNKNOWN_SESSION && is_overdue {
+    Some(if diagnosis == Diagnosis::UNKNOWN_SESSION && is_overdue {
         // It closed the session before it read this request, which had been waiting for it.
         Diagnosis::SERVER_STALLED
     } else if diagnosis == Diagnosis::UNKNOWN_SESSION && history.is_split() {
@@ -116,7 +117,7 @@ pub(super) fn in_session(
         Diagnosis::IDLE_LIMIT
     } else {
         diagnosis
-    }
+    })
 }
 
 /// Returns why the WebSocket of an upgrade did not open.
