@@ -8,7 +8,7 @@ use eio_core::session::{Control, SessionEvent};
 use eio_core::ws::{Close, CloseCode, MessageKind};
 use eio_core::{ClientSession, Instant};
 
-/// What the page does. Text and bytes are places in the module's memory, valid during the call.
+// What the page does. Text and bytes are places in the module's memory, valid during the call.
 #[link(wasm_import_module = "page")]
 unsafe extern "C" {
     /// Sends a message on the WebSocket.
@@ -61,7 +61,7 @@ pub extern "C" fn receive(now: f64, is_text: bool) {
     with(now, |session, now, bytes| {
         match session.handle_packet(now, v4::decode(to_message(bytes, is_text))) {
             Some(SessionEvent::Opened(handshake)) => {
-                opened(handshake.sid.as_str().as_ptr(), handshake.sid.as_str().len())
+                opened(handshake.sid.as_str().as_ptr(), handshake.sid.as_str().len());
             }
             Some(SessionEvent::Message(Data::Text(text))) => message(text.as_ptr(), text.len(), true),
             Some(SessionEvent::Message(Data::Binary(bytes))) => message(bytes.as_ptr(), bytes.len(), false),

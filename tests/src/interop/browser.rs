@@ -116,13 +116,13 @@ impl Browser {
     /// # Panics
     /// Panics if none does.
     pub async fn titled(&self, text: &str) {
-        soon(&format!("a tab with the title `{text}`"), async {
+        let looks = async {
             let has_title = |tab: &Value| tab["title"].as_str().is_some_and(|title| title.contains(text));
             while !self.tabs().await.iter().any(has_title) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-        })
-        .await;
+        };
+        soon(&format!("a tab with the title `{text}`"), Box::pin(looks)).await;
     }
 
     async fn tabs(&self) -> Vec<Value> {
