@@ -82,11 +82,13 @@
 //!
 //! # How fast, and how large
 //!
-//! A heartbeat takes a few hundred nanoseconds, and a session less than a kilobyte; nothing is allocated for a packet. The
-//! example `speed` measures both on your machine:
+//! One core of a virtual machine (AMD EPYC) carries 2.2 million packets a second: 200 sessions for a day take 0.75 s of
+//! processor time. Where the sessions do not fit into the processor's caches, it carries fewer. A session takes 800 bytes,
+//! and nothing is allocated for a heartbeat. The example `speed` measures both on your machine, here with 200 sessions for
+//! 86,400 s:
 //!
 //! ```sh
-//! cargo run --profile dist --package eio-sim --example speed -- 1000 86400
+//! cargo run --profile dist --package eio-sim --example speed -- 200 86400
 //! ```
 //!
 //! A world runs on one thread. To use several, make a world for each, with seeds of their own.

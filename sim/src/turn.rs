@@ -84,6 +84,12 @@ impl Turn<'_> {
     fn run_kernel(&mut self, side: Side) {
         let now = self.ledger.now;
         let host = self.connection.host(self.scenery, side);
+        let [incoming, outgoing] =
+            [side, side.other()].map(|towards| &self.connection.streams[towards.index()]);
+        let next = incoming.next_arrival().min(outgoing.next_timer()).min(self.peer(side).reset_arrives);
+        if next.min(host.death()) > now {
+            return;
+        }
         if host.death() <= now && self.peer(side).socket != Socket::Dead {
             self.die(side);
         }

@@ -17,7 +17,12 @@ impl Turn<'_> {
     pub(super) fn run_program(&mut self, side: Side) {
         let now = self.ledger.now;
         let peer = self.peer(side);
-        if peer.socket == Socket::Dead || peer.ended_at != NEVER || self.runs_at(side) > now {
+        if peer.socket == Socket::Dead || peer.ended_at != NEVER {
+            return;
+        }
+        let has_news = peer.lost != Lost::No || self.connection.streams[side.index()].unread().is_some();
+        let due = peer.next_send.min(peer.deadline(self.connection.host(self.scenery, side), now));
+        if (!has_news && due > now) || self.runs_at(side) > now {
             return;
         }
         // All that is ready comes before the clock.
