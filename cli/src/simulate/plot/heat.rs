@@ -142,7 +142,7 @@ fn legend(svg: &mut Svg, sweep: &Sweep, top: f64) -> f64 {
         "small",
         (x + 94.0, top),
         Anchor::Start,
-        "how long a death goes unnoticed at most: lighter is sooner",
+        "how long a death goes unnoticed at most, from sooner to later",
     );
     if let Some(within) = sweep.within {
         x += 450.0;

@@ -22,7 +22,7 @@ pub(super) fn draw(svg: &mut Svg, summary: &Summary, within: Option<Duration>, w
         Anchor::Start,
         format!("How long {} deaths went unnoticed", summary.deaths),
     );
-    let (first, bottom) = (top + 40.0, top + 40.0 + HEIGHT);
+    let (first, bottom) = (top + 56.0, top + 56.0 + HEIGHT);
     let end = longest.max(within.unwrap_or_default()).as_secs_f64().max(0.001);
     let x = |time: Duration| LEFT + time.as_secs_f64() / end * (width - LEFT - RIGHT);
     let most = summary.bins.iter().copied().max().unwrap_or(0).max(1);
@@ -38,23 +38,23 @@ pub(super) fn draw(svg: &mut Svg, summary: &Summary, within: Option<Duration>, w
     }
     svg.line("axis", (LEFT, bottom), (width - RIGHT, bottom));
     svg.text("small number", (LEFT - 8.0, first + 8.0), Anchor::End, most);
-    let marks = [(Duration::ZERO, "0 s".to_owned())]
-        .into_iter()
-        .chain(summary.median.map(|time| (time, format!("half within {:.1} s", time.as_secs_f64()))))
-        .chain([(longest, format!("all within {:.1} s", longest.as_secs_f64()))]);
-    for (time, words) in marks {
-        svg.line("axis", (x(time), bottom), (x(time), bottom + 5.0));
-        let anchor = if time == longest { Anchor::End } else { Anchor::Start };
-        svg.text("small number", (x(time), bottom + 18.0), anchor, words);
+    // Words that could meet are on lines of their own.
+    let marks = [
+        (Some(Duration::ZERO), "0 s", Anchor::Start, 18.0),
+        (summary.median, "half within", Anchor::End, 34.0),
+        (Some(longest), "all within", Anchor::End, 18.0),
+    ];
+    for (time, words, anchor, below) in marks {
+        let Some(time) = time else { continue };
+        svg.line("axis", (x(time), bottom), (x(time), bottom + below - 12.0));
+        let words =
+            if time.is_zero() { words.to_owned() } else { format!("{words} {:.1} s", time.as_secs_f64()) };
+        svg.text("small number", (x(time), bottom + below), anchor, words);
     }
     if let Some(within) = within {
         svg.line("death", (x(within), first), (x(within), bottom));
-        svg.text(
-            "small bad",
-            (x(within) - 6.0, first + 10.0),
-            Anchor::End,
-            format!("within {}", round(within)),
-        );
+        let words = format!("asked for: within {}", round(within));
+        svg.text("small bad", (x(within), first - 6.0), Anchor::End, words);
     }
-    bottom + 24.0
+    bottom + 40.0
 }

@@ -155,7 +155,7 @@ fn legend(svg: &mut Svg, story: &Story, top: f64) -> f64 {
     for (class, word) in [("ping", "ping"), ("pong", "pong"), ("ping lost", "never arrives")] {
         svg.line(class, (x, top - 4.0), (x + 24.0, top - 4.0));
         svg.text("small", (x + 30.0, top), Anchor::Start, word);
-        x += 110.0;
+        x += 120.0;
     }
     let stall = (!story.stalls.is_empty()).then_some(("stall", "stalls"));
     for (class, word) in [("silence", "dead, and not noticed")].into_iter().chain(stall) {
