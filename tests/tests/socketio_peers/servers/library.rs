@@ -109,7 +109,7 @@ const REVISION_4: (Need, &str) = (Need::Recovery, "revision 4 has no recovery");
 const ROOT_UNASKED: (Need, &str) = (Need::Credentials, "revision 4 joins a client to `/` unasked");
 const ESCAPES_NAMES: (Need, &str) =
     (Need::UnicodeNamespaces, "it escapes such a name and does not find it then");
-const NO_RAW_OLD: (Need, &str) = (Need::Raw, "its engine of revision 3 has another method for it");
+const NO_RAW_OLD: (Need, &str) = (Need::Raw, "it is not tried with revision 4");
 
 pub(super) static LIBRARIES: [Library; 6] = [
     Library {
