@@ -188,6 +188,14 @@ mod tests {
                 "eio simulate --sweep --intervals 5s,10",
                 "--intervals: \"10\": the unit is missing: expected ms, s, m or h, as in 10s or 10ms [eio simulate]",
             ),
+            (
+                "eio simulate --sessions 0",
+                "--sessions: \"0\": expected a number of sessions from 1 to 1000000 [eio simulate]",
+            ),
+            (
+                "eio simulate --seed x",
+                "--seed: \"x\": expected a whole number from 0 to 18446744073709551615 [eio simulate]",
+            ),
             ("eio simulate --csv --json", "--csv cannot be combined with --json [eio simulate]"),
             (
                 "eio simulate --scenario a.toml --tunnel 30s/5m",
