@@ -42,14 +42,14 @@ impl Case {
     #[must_use]
     pub fn in_turn(self, turn: &Arc<Mutex<()>>) -> Self {
         let turn = Arc::clone(turn);
-        let run = self.run;
+        let Self { name, run, ignored } = self;
         let waits = move |log| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(async move {
                 let _turn = turn.lock().await;
                 run(log).await;
             })
         };
-        Self { name: self.name, run: Box::new(waits) }
+        Self { name, run: Box::new(waits), ignored }
     }
 }
 
