@@ -85,7 +85,7 @@ async fn measure(cut: Cut) {
         arrived[number] = began.elapsed();
     }
     for (sent, arrived) in cut.sent.iter().zip(arrived) {
-        let late = arrived - Duration::from_millis(*sent);
+        let late = arrived.saturating_sub(Duration::from_millis(*sent));
         let (earliest, latest) = simulated(&cut, *sent);
         assert!(
             earliest <= late + Duration::from_millis(100) && late <= latest + LATE,
@@ -127,7 +127,7 @@ fn late_in_world(cut: &Cut, sent: u64, phase: Duration) -> Duration {
     world.send(session, Side::Server, "x").unwrap();
     while let Some(Event { at, what, .. }) = world.next_event(sent + Duration::from_mins(5)) {
         if let Happening::Message(_) = what {
-            return at - sent;
+            return at.saturating_sub(sent);
         }
     }
     panic!("nothing arrived");
