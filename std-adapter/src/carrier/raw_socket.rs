@@ -1,5 +1,6 @@
 //! A TCP or Unix socket that both roles can also query directly, without the runtime.
 
+#[cfg(feature = "tls")]
 use core::any::Any;
 use core::task::Poll;
 use core::time::Duration;
@@ -45,6 +46,7 @@ pub(crate) enum Direct<'s> {
     Network(&'s NetworkStream),
 }
 
+#[cfg(feature = "tls")]
 impl<'s> Direct<'s> {
     /// Returns the socket itself if this is one.
     pub(crate) fn of(stream: &'s dyn Any) -> Option<Self> {
@@ -58,7 +60,9 @@ impl<'s> Direct<'s> {
         }
         stream.downcast_ref::<TcpStream>().map(|socket| Self::System(socket.into()))
     }
+}
 
+impl Direct<'_> {
     /// Reads without the runtime. Returns `Pending` if nothing has arrived.
     pub(crate) fn read_now(mut self, room: &mut [u8]) -> Poll<io::Result<usize>> {
         match self.read(room) {
