@@ -9,13 +9,20 @@ exports.toJson = (data = "") =>
 
 exports.fromJson = ({ text, hex }) => (text === undefined ? Buffer.from(hex, "hex") : text);
 
-// Numbered messages, a few in each round of the event loop, so that they go on while other things happen.
-exports.sendBurst = (socket, { prefix, count, each = 10, pause = 0 }) => {
+// Numbered messages, a few in each round of the event loop, so that they go on while other things happen. The last
+// `afterUpgrade` of them wait for the upgrade if it is not over yet.
+exports.sendBurst = (socket, { prefix, count, each = 10, pause = 0, afterUpgrade = 0 }) => {
   let next = 0;
+  let end = count - afterUpgrade;
   const round = () => {
-    for (let i = 0; i < each && next < count; i++) socket.send(prefix + next++);
-    if (next < count) setTimeout(round, pause);
+    for (let i = 0; i < each && next < end; i++) socket.send(prefix + next++);
+    if (next < end) setTimeout(round, pause);
   };
+  socket.once("upgrade", () => {
+    const waits = next === end;
+    end = count;
+    if (waits) round();
+  });
   round();
 };
 

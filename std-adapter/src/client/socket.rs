@@ -276,6 +276,14 @@ pub struct ClientSender {
 
 crate::session::handle::handle!(ClientSender of ClientSocket);
 
+impl ClientSender {
+    /// Returns the transport that carries the session now, as [`ClientSocket::transport`] does.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.shared.transport()
+    }
+}
+
 impl fmt::Debug for ClientSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt_session(&self.shared, f.debug_struct("ClientSender"))

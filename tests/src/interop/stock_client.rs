@@ -2,9 +2,9 @@
 //!
 //! Commands to such a process, a line of JSON each: `open` with `id`, `url`, `options` as the JavaScript client takes
 //! them, and a `burst` to send once open, of `count` messages, `prefix` and a number, with a `pause` in milliseconds
-//! after every ten; `send` with `id` and a message; `close` with `id`. What it tells, with the `id` and the
-//! `transport` of that moment: `handshake`, `open`, `heartbeat`, `message`, `upgrade`, `upgrade-error` and `error`
-//! with a `detail`, `close` with a `reason`.
+//! after every ten, the last `afterUpgrade` of which wait for the upgrade; `send` with `id` and a message; `close` with
+//! `id`. What it tells, with the `id` and the `transport` of that moment: `handshake`, `open`, `heartbeat`, `message`,
+//! `upgrade`, `upgrade-error` and `error` with a `detail`, `close` with a `reason`.
 
 use serde_json::{Value, json};
 use tokio::process::Command;

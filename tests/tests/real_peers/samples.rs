@@ -2,6 +2,10 @@
 
 use eio_tokio::Message;
 
+/// Of the numbered messages of each direction, how many wait for the upgrade: on a busy machine, it may take longer than all
+/// others.
+pub(crate) const AFTER_UPGRADE: usize = 100;
+
 /// Every kind of message, the empty binary one last: some programs cannot take that.
 pub(crate) fn every_kind() -> Vec<Message> {
     vec![

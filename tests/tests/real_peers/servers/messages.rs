@@ -4,11 +4,11 @@ use core::time::Duration;
 
 use eio_core::upgrade::UpgradeOutcome;
 use eio_tests::interop::{Case, Log, Mode, OurClient, StockSession};
-use eio_tokio::Message;
+use eio_tokio::{Message, Transport};
 use serde_json::json;
 
 use super::Peer;
-use crate::samples;
+use crate::samples::{self, AFTER_UPGRADE};
 
 pub(super) fn cases(peer: Peer, cases: &mut Vec<Case>) {
     cases.push(peer.case("every kind of message comes back as it went", every_kind));
@@ -74,7 +74,10 @@ async fn b31_more_messages_at_once_than_a_request_holds(peer: Peer, log: Log) {
 async fn a_thousand_each_way(peer: Peer, log: Log) {
     const COUNT: usize = 1000;
     const PAUSE: Duration = Duration::from_millis(3);
-    let burst = json!({ "prefix": "down ", "count": COUNT, "pause": 3 });
+    let mut burst = json!({ "prefix": "down ", "count": COUNT, "pause": 3 });
+    if peer.mode == Mode::Upgrade {
+        burst["afterUpgrade"] = json!(AFTER_UPGRADE);
+    }
     let mut server = peer.start(json!({ "burst": burst }), &log).await;
     let client = OurClient::open_only(&server.url(), peer.mode, &log, |client| peer.settings(client)).await;
     let mut client = client.expect("the server opens sessions");
@@ -82,7 +85,11 @@ async fn a_thousand_each_way(peer: Peer, log: Log) {
     let sender = client.sender();
     let sending = tokio::spawn(async move {
         for number in 0..COUNT {
+            let waits = || number == COUNT - AFTER_UPGRADE && sender.transport() == Transport::Polling;
             if number % 10 == 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            while peer.mode == Mode::Upgrade && waits() {
                 tokio::time::sleep(PAUSE).await;
             }
             sender.send(format!("up {number}")).await.expect("the session lives");
