@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use eio_tests::interop::{Case, Log, ServerKind, StockServer};
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::cases;
@@ -73,7 +73,7 @@ async fn a_port_that_speaks_another_protocol_is_named(log: Log) {
         let mut open = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
             // As Redis answers, which waits for a request.
-            stream.readable().await.expect("the client asks");
+            stream.read_exact(&mut [0; 4]).await.expect("the client asks");
             stream.write_all(b"-ERR unknown command 'GET'\r\n").await.expect("the client reads");
             open.push(stream);
         }
