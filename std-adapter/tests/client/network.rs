@@ -114,9 +114,7 @@ async fn a_cable_that_is_mended_a_millisecond_before_the_timeout_costs_nothing()
         let mut stage = Stage::new();
         let link = stage.link(ms(0));
         let start = Instant::now();
-        let debug = builder(way, &link)
-            .on_event(move |event| eprintln!("DBG {way:?} {:?} {event:?}", start.elapsed()));
-        let mut socket = debug.build().unwrap().connect().await.unwrap();
+        let mut socket = open(way, &link).await;
         assert_echoes(&mut socket, ["before".to_owned()]).await;
         sleep_until(start + ms(5_000)).await;
         link.cut();
