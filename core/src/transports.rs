@@ -64,7 +64,7 @@
 use core::time::Duration;
 
 use crate::handshake::{Transport, Transports};
-use crate::packet::{Packet, WebSocketMessage, v3, v4};
+use crate::packet::{Packet, WebSocketMessage};
 use crate::payload::Format;
 use crate::payload::v3::Framing;
 use crate::polling::{Batch, Limits, PostFailure, ServerPolling};
@@ -309,10 +309,7 @@ impl ServerTransports {
         now: Instant,
         message: WebSocketMessage<'b>,
     ) -> Option<SessionEvent<'b>> {
-        let packet = match self.revision {
-            Revision::V3 => v3::decode(message),
-            Revision::V4 => v4::decode(message),
-        };
+        let packet = self.revision.decode(message);
         if let Some(upgrade) = &mut self.upgrade {
             upgrade.handle_packet(now, packet);
             self.settle();
