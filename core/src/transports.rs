@@ -83,13 +83,10 @@ pub struct ServerTransports {
     /// [`close`](ServerSession::close) to close it. Its `poll_transmit` and `handle_timeout` are called here.
     pub session: ServerSession,
     polling: ServerPolling,
-    revision: Revision,
-    base64_only: bool,
     /// The WebSocket: a candidate, the session's transport, or one that closes.
     socket: Option<Connection>,
     /// What decides about the candidate.
     upgrade: Option<ServerUpgrade>,
-    is_on_websocket: bool,
     /// Whether the answer to the candidate's probe is to be written.
     owes_probe: bool,
 }
@@ -151,11 +148,8 @@ impl ServerTransports {
         Self {
             session,
             polling: ServerPolling::new(revision, base64_only),
-            revision,
-            base64_only,
             socket: None,
             upgrade: None,
-            is_on_websocket: false,
             owes_probe: false,
         }
     }
@@ -178,7 +172,7 @@ impl ServerTransports {
     /// Returns the transports that the session may move to, for [`Handshake::upgrades`](crate::handshake::Handshake).
     #[must_use]
     pub const fn upgrades(&self) -> Transports {
-        if self.is_on_websocket { Transports::NONE } else { Transports::NONE.with(Transport::WebSocket) }
+        if self.is_on_websocket() { Transports::NONE } else { Transports::NONE.with(Transport::WebSocket) }
     }
 
     /// Adds a WebSocket that was opened with the session's `sid`. The session moves there when the client completes the
@@ -195,7 +189,7 @@ impl ServerTransports {
         if self.session.has_ended() {
             return Err(Refusal::SessionUnknown);
         }
-        if self.socket.is_some() || self.is_on_websocket {
+        if self.socket.is_some() || self.is_on_websocket() {
             return Err(Refusal::BadRequest);
         }
         self.socket = Some(Connection::server(max_message_len));
@@ -309,7 +303,7 @@ impl ServerTransports {
         now: Instant,
         message: WebSocketMessage<'b>,
     ) -> Option<SessionEvent<'b>> {
-        let packet = self.revision.decode(message);
+        let packet = self.polling.revision().decode(message);
         if let Some(upgrade) = &mut self.upgrade {
             upgrade.handle_packet(now, packet);
             self.settle();
@@ -368,7 +362,7 @@ impl ServerTransports {
     /// Returns whether the session is on the WebSocket: messages go out there, and not by polling.
     #[must_use]
     pub const fn is_on_websocket(&self) -> bool {
-        self.is_on_websocket
+        self.polling.has_moved()
     }
 
     /// Returns whether there is a WebSocket whose connection has not ended.
@@ -386,7 +380,7 @@ impl ServerTransports {
         {
             return Some(frame);
         }
-        if !self.is_on_websocket {
+        if !self.is_on_websocket() {
             return None;
         }
         // A session has at most one of each to send.
@@ -405,7 +399,7 @@ impl ServerTransports {
     /// Returns a [`FrameOrderError`] if there is no WebSocket, or if its close frame has been written.
     pub fn frame<'p>(&self, packet: &Packet<'p>) -> Result<PacketFrame<'p>, FrameOrderError> {
         let socket = self.socket.as_ref().ok_or(FrameOrderError::Closed)?;
-        socket.packet(self.revision, packet, !self.base64_only, [0; 4])
+        socket.packet(self.polling.revision(), packet, !self.polling.base64_only(), [0; 4])
     }
 
     /// Writes a control frame and returns its length. Returns `None` if there is no WebSocket, or if its close frame
@@ -443,7 +437,7 @@ impl ServerTransports {
     }
 
     fn session_on_websocket(&mut self) -> Option<&mut ServerSession> {
-        self.is_on_websocket.then_some(&mut self.session)
+        self.is_on_websocket().then_some(&mut self.session)
     }
 
     fn fail_upgrade(&mut self) {
@@ -481,7 +475,6 @@ impl ServerTransports {
     /// The session moves to the WebSocket.
     fn move_there(&mut self) {
         self.upgrade = None;
-        self.is_on_websocket = true;
         self.polling.handle_upgrade_ended(UpgradeOutcome::Upgraded);
         if self.polling.close_pending() {
             self.close_websocket();

@@ -405,6 +405,18 @@ impl ServerPolling {
         self.poll == Poll::None && self.post == Post::None
     }
 
+    pub(crate) const fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    pub(crate) const fn base64_only(&self) -> bool {
+        self.base64_only
+    }
+
+    pub(crate) const fn has_moved(&self) -> bool {
+        self.moved
+    }
+
     fn check_request(&self, session: &ServerSession) -> Result<(), Refusal> {
         if session.has_ended() {
             Err(Refusal::SessionEnded)
