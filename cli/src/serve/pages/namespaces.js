@@ -5,12 +5,7 @@ const namespaces = new Map(); // name -> NamespaceRow
 class NamespaceRow {
   constructor(name) {
     this.tr = element("tr", "new");
-    const cell = (className, label) => {
-      const td = element("td", className);
-      if (label) td.dataset.label = label;
-      this.tr.append(td);
-      return td;
-    };
+    const cell = cellsOf(this.tr);
     setText(cell("name mono"), name);
     this.sockets = cell("number", "Sockets");
     this.rooms = cell("number", "Rooms");

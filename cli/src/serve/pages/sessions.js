@@ -53,12 +53,7 @@ function setScale() {
 class Row {
   constructor() {
     this.tr = element("tr", "new");
-    const cell = (className, label) => {
-      const td = element("td", className);
-      if (label) td.dataset.label = label;
-      this.tr.append(td);
-      return td;
-    };
+    const cell = cellsOf(this.tr);
     this.session = cell("session");
     this.number = element("span", "number");
     this.sid = element("span", "sid mono");
@@ -192,13 +187,7 @@ function showEnded(data, now, announce) {
   rows.delete(data.number);
   if (ended.has(data.number)) return;
   const tr = element("tr", announce ? "new" : "");
-  const cell = (className, label, ...content) => {
-    const td = element("td", className);
-    if (label) td.dataset.label = label;
-    td.append(...content);
-    tr.append(td);
-    return td;
-  };
+  const cell = cellsOf(tr);
   cell("session", "", element("span", "number", `#${data.number}`), element("span", "sid mono", data.sid));
   const reason = element("span", ORDERLY.has(data.reason) && !data.detail.includes("panicked") ? "tag" : "tag bad", data.reason);
   const prefix = `${data.reason}: `;

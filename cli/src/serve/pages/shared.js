@@ -9,6 +9,15 @@ function element(tag, className, text) {
   return made;
 }
 
+// Returns a function that adds a cell to a row. On narrow screens, its label stands before its content.
+const cellsOf = (tr) => (className, label, ...content) => {
+  const td = element("td", className);
+  if (label) td.dataset.label = label;
+  td.append(...content);
+  tr.append(td);
+  return td;
+};
+
 function setText(node, text) { if (node.textContent !== text) node.textContent = text; }
 
 function span(ms) {                                          // 0.7 ms, 42 ms, 3.4 s, 2 min 5 s, 3 h 10 min
