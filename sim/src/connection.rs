@@ -65,8 +65,7 @@ impl Connection {
         if incoming.unread().is_some() || peer.lost != Lost::No {
             program = now;
         }
-        let program = if program == NEVER { NEVER } else { peer.runs_at(host, program) };
-        kernel.min(program)
+        if kernel <= program { kernel } else { kernel.min(peer.runs_at(host, program)) }
     }
 
     pub(crate) fn host<'a>(&self, scenery: &'a Scenery, side: Side) -> &'a Host {

@@ -100,14 +100,20 @@ impl Peer {
         host.reading(host.run(now, self.slept_by(now)))
     }
 
+    /// Whether its session's deadline has come when its clock shows `reading`.
+    pub(crate) fn is_due(&self, reading: Instant) -> bool {
+        self.poll_timeout().is_some_and(|deadline| deadline <= reading)
+    }
+
     /// When its session's deadline comes, in true time, if it does not sleep before.
     pub(crate) fn deadline(&self, host: &Host, now: Micros) -> Micros {
-        if self.ended_at != NEVER {
-            return NEVER;
-        }
-        let Some(deadline) = self.session.as_ref().and_then(Session::poll_timeout) else { return NEVER };
+        let Some(deadline) = self.poll_timeout() else { return NEVER };
         let run = host.run(now, self.slept_by(now));
         now + host.run_until(deadline).saturating_sub(run)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.session.as_ref()?.poll_timeout()
     }
 
     pub(crate) fn end(&self) -> Option<End> {

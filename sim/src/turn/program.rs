@@ -20,9 +20,10 @@ impl Turn<'_> {
         if peer.socket == Socket::Dead || peer.ended_at != NEVER {
             return;
         }
+        let reading = self.reading(side);
         let has_news = peer.lost != Lost::No || self.connection.streams[side.index()].unread().is_some();
-        let due = peer.next_send.min(peer.deadline(self.connection.host(self.scenery, side), now));
-        if (!has_news && due > now) || self.runs_at(side) > now {
+        let has_work = has_news || peer.next_send <= now || peer.is_due(reading);
+        if !has_work || self.runs_at(side) > now {
             return;
         }
         // All that is ready comes before the clock.
@@ -34,11 +35,8 @@ impl Turn<'_> {
             Lost::Reset => self.on_session(side, Session::handle_transport_reset),
             Lost::GaveUp => self.on_session(side, Session::handle_transport_error),
         }
-        let reading = self.reading(side);
-        if let Some(session) = &mut self.peer_mut(side).session
-            && session.poll_timeout().is_some_and(|deadline| deadline <= reading)
-        {
-            session.handle_timeout(reading);
+        if self.peer(side).is_due(reading) {
+            self.on_session(side, Session::handle_timeout);
         }
         if self.peer(side).next_send <= now {
             self.send_by_itself(side);
