@@ -101,13 +101,17 @@ impl Client {
         open.split('"').nth(3).unwrap().to_owned()
     }
 
-    /// Opens a WebSocket.
-    fn websocket(&mut self, query: &str) -> &mut Self {
+    /// Asks for a WebSocket.
+    fn upgrade(&mut self, query: &str) -> &mut Self {
         self.send(format!(
             "GET /engine.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
              Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        ));
-        let head = self.until(b"\r\n\r\n");
+        ))
+    }
+
+    /// Opens a WebSocket.
+    fn websocket(&mut self, query: &str) -> &mut Self {
+        let head = self.upgrade(query).until(b"\r\n\r\n");
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         self
     }
@@ -304,11 +308,11 @@ fn an_upgrade_in_one_read_moves_the_session_and_closes_its_poll() {
         assert!(status == 200 && (body == "1" || body == "6"), "{runtime}: {body}");
         // A candidate beside it is refused.
         let mut second = Client::new(address);
-        second.send(format!(
-            "GET /engine.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        ));
-        assert_eq!(second.answer(), (400, "Bad request".to_owned()), "{runtime}");
+        assert_eq!(
+            second.upgrade(&format!("&sid={sid}")).answer(),
+            (400, "Bad request".to_owned()),
+            "{runtime}"
+        );
         // It closes cleanly.
         socket.send(b"\x88\x82\0\0\0\0\x03\xe8");
         assert_eq!(socket.rest(), b"\x88\x02\x03\xe8", "{runtime}");
