@@ -26,8 +26,6 @@ use crate::web::respond::{BadRequest, Body, Refusal, append_all, empty, respond}
 use crate::wire::outgoing::Outgoing;
 use crate::wire::targets;
 
-const TEXT: &str = "text/plain; charset=UTF-8";
-const BINARY: &str = "application/octet-stream";
 const HTML: &str = "text/html";
 
 /// Answers a request without an upgrade.
@@ -88,8 +86,8 @@ where
 
 /// What a request of a session says about its payload and its answer.
 struct Wanted {
-    /// Whether the payload of a POST is binary.
-    is_binary: bool,
+    /// The framing of the payload of a POST.
+    framing: Framing,
     /// The function that gets the answer as a script.
     jsonp: Option<String>,
     /// The encoding that the answer to a poll may have.
@@ -100,8 +98,9 @@ struct Wanted {
 impl Wanted {
     fn read(head: &Parts, jsonp: Option<String>) -> Self {
         let (is_post, headers) = (head.method == Method::POST, &head.headers);
+        let content_type = if is_post { headers.get(header::CONTENT_TYPE) } else { None };
         Self {
-            is_binary: is_post && headers.get(header::CONTENT_TYPE).is_some_and(|value| value == BINARY),
+            framing: Framing::of_content_type(content_type.map_or(b"", HeaderValue::as_bytes)),
             jsonp,
             #[cfg(feature = "compression")]
             encoding: if is_post { None } else { Encoding::accepted(headers) },
@@ -196,10 +195,9 @@ fn payload_response(
     framing: Framing,
     payload: Vec<u8>,
 ) -> Result<Response<Body>, Refusal> {
-    let content_type = if framing == Framing::Binary { BINARY } else { TEXT };
     Ok(match jsonp {
-        None => uncached(content_type, payload),
-        Some(j) => uncached(TEXT, script(j, &payload)?),
+        None => uncached(framing.content_type(), payload),
+        Some(j) => uncached(Framing::Text.content_type(), script(j, &payload)?),
     })
 }
 
@@ -229,8 +227,8 @@ where
     let Some(mut in_flight) = session.begin_post() else {
         return empty(StatusCode::BAD_REQUEST);
     };
-    let framing = if wanted.is_binary { Framing::Binary } else { Framing::Text };
-    if wanted.is_binary && session.context.revision == Revision::V4 {
+    let framing = wanted.framing;
+    if framing == Framing::Binary && session.context.revision == Revision::V4 {
         in_flight.refuse_content_type();
         return empty(StatusCode::BAD_REQUEST);
     }
