@@ -133,8 +133,9 @@ pub use plan::Plan;
 pub use random::Random;
 pub use side::Side;
 pub use spells::Spells;
+pub use stream::Carried;
 pub use tcp::Tcp;
-pub use timetable::{Carried, Fact, Line, Timetable};
+pub use timetable::{Fact, Line, Timetable};
 pub use traffic::{Direction, Totals, Traffic};
 pub use world::{SendError, World};
 

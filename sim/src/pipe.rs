@@ -5,7 +5,7 @@ use eio_core::Instant;
 use crate::link::Link;
 use crate::random::Random;
 use crate::side::Side;
-use crate::stream::{Sent, Stream, Wire};
+use crate::stream::{Carried, Stream, Wire};
 use crate::time::{Micros, NEVER};
 use crate::traffic::Direction;
 
@@ -64,7 +64,7 @@ impl<T> Pipe<T> {
     pub fn send(&mut self, now: Instant, bytes: u32, what: T) -> bool {
         let Self { link, stream, random, traffic, .. } = self;
         let mut wire = Wire { link, towards: Side::Client, random, counts: traffic };
-        stream.send(now.as_micros(), bytes, what, &mut wire) == Sent::Carried
+        stream.send(now.as_micros(), bytes, what, &mut wire) == Carried::Arrives
     }
 
     /// Returns when anything happens next, if nothing else is sent: something arrives, or is sent again.

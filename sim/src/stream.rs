@@ -20,14 +20,15 @@ pub(crate) struct Wire<'a> {
     pub(crate) counts: &'a mut Direction,
 }
 
-/// What became of something that was handed to a sender.
+/// What became of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
-    /// It is under way.
-    Carried,
-    /// It is lost, and will be repeated.
+#[expect(clippy::exhaustive_enums, reason = "a segment is lost, or waits, or is on its way")]
+pub enum Carried {
+    /// It is on its way.
+    Arrives,
+    /// It is lost on the way. TCP sends it again.
     Lost,
-    /// It leaves once an earlier segment, which was lost, is acknowledged.
+    /// TCP holds it back until an earlier segment is acknowledged.
     Waits,
 }
 
@@ -109,7 +110,7 @@ impl<T> Stream<T> {
     }
 
     /// Hands something to the sender. It leaves at once, unless the sender waits for an acknowledgement after a loss.
-    pub(crate) fn send(&mut self, now: Micros, bytes: u32, payload: T, wire: &mut Wire<'_>) -> Sent {
+    pub(crate) fn send(&mut self, now: Micros, bytes: u32, payload: T, wire: &mut Wire<'_>) -> Carried {
         self.settle(now, wire);
         self.queue.push_back(Segment {
             payload: Some(payload),
@@ -120,17 +121,17 @@ impl<T> Stream<T> {
             arrives: NEVER,
             acknowledged: NEVER,
         });
-        let sent = if self.phase == Phase::Recovering {
-            Sent::Waits
+        let carried = if self.phase == Phase::Recovering {
+            Carried::Waits
         } else if self.transmit(self.queue.len() - 1, now, wire) {
-            Sent::Carried
+            Carried::Arrives
         } else {
-            Sent::Lost
+            Carried::Lost
         };
         if self.timer == NEVER {
             self.arm(now, wire.link);
         }
-        sent
+        carried
     }
 
     /// Takes the next thing that has arrived.

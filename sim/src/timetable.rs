@@ -9,6 +9,7 @@ use eio_core::session::{Control, SessionEnd};
 use crate::ids::SessionId;
 use crate::message::Parcel;
 use crate::side::Side;
+use crate::stream::Carried;
 use crate::time::{Micros, Seconds, micros};
 
 /// How many lines a world keeps unless it is told otherwise.
@@ -47,19 +48,14 @@ impl Line {
     pub fn what(&self) -> String {
         self.note.to_string()
     }
-}
 
-impl Line {
     /// Returns what happened, for programs.
     #[must_use]
     pub const fn fact(&self) -> Fact {
         match self.note {
             Note::Opens => Fact::Opens,
-            Note::Sends(Word::Control(control)) => Fact::Sends(control, Carried::Arrives),
-            Note::Loses(Word::Control(control)) => Fact::Sends(control, Carried::Lost),
-            Note::Queues(Word::Control(control)) => Fact::Sends(control, Carried::Waits),
-            Note::Repeats { lost: false } => Fact::Repeats(Carried::Arrives),
-            Note::Repeats { lost: true } => Fact::Repeats(Carried::Lost),
+            Note::Sends(Word::Control(control), carried) => Fact::Sends(control, carried),
+            Note::Repeats(carried) => Fact::Repeats(carried),
             Note::Hears(Word::Control(control)) => Fact::Hears(control),
             Note::Dies => Fact::Dies,
             Note::Ends(end) => Fact::Ends(end),
@@ -88,18 +84,6 @@ pub enum Fact {
     Other,
 }
 
-/// What became of a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a segment is lost, or waits, or is on its way")]
-pub enum Carried {
-    /// It is on its way.
-    Arrives,
-    /// It is lost on the way. TCP sends it again.
-    Lost,
-    /// TCP holds it back until an earlier segment is acknowledged.
-    Waits,
-}
-
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:>14}  {:<4} {:<6} {}", Seconds(self.at), self.session, self.side, self.note)
@@ -111,14 +95,8 @@ impl fmt::Display for Line {
 pub(crate) enum Note {
     Connects,
     Opens,
-    Sends(Word),
-    /// Sent, and lost on the way.
-    Loses(Word),
-    /// Handed to TCP, which sends it once an earlier segment is acknowledged.
-    Queues(Word),
-    Repeats {
-        lost: bool,
-    },
+    Sends(Word, Carried),
+    Repeats(Carried),
     Hears(Word),
     Stalls(Micros),
     Sleeps(Micros),
@@ -174,11 +152,8 @@ impl fmt::Display for Note {
         match self {
             Self::Connects => f.write_str("connects"),
             Self::Opens => f.write_str("is open"),
-            Self::Sends(word) => write!(f, "sends {word}"),
-            Self::Loses(word) => write!(f, "sends {word}, which is lost"),
-            Self::Queues(word) => write!(f, "sends {word}, which waits behind a lost one"),
-            Self::Repeats { lost: false } => f.write_str("repeats what was not acknowledged"),
-            Self::Repeats { lost: true } => f.write_str("repeats what was not acknowledged, which is lost"),
+            Self::Sends(word, carried) => write!(f, "sends {word}{}", clause(*carried)),
+            Self::Repeats(carried) => write!(f, "repeats what was not acknowledged{}", clause(*carried)),
             Self::Hears(word) => write!(f, "hears {word}"),
             Self::Stalls(time) => write!(f, "stalls for {}", Seconds(*time)),
             Self::Sleeps(time) => write!(f, "sleeps for {}", Seconds(*time)),
@@ -190,6 +165,15 @@ impl fmt::Display for Note {
                 write!(f, "ends: {}, after {} of silence", end.reason, Seconds(micros(end.silent_for)))
             }
         }
+    }
+}
+
+/// The end of a sentence about a segment.
+const fn clause(carried: Carried) -> &'static str {
+    match carried {
+        Carried::Arrives => "",
+        Carried::Lost => ", which is lost",
+        Carried::Waits => ", which waits behind a lost one",
     }
 }
 

@@ -14,7 +14,7 @@ use crate::peer::{Lost, Peer, Socket};
 use crate::scenery::Scenery;
 use crate::session::Session;
 use crate::side::Side;
-use crate::stream::{Sent, Wire};
+use crate::stream::{Carried, Wire};
 use crate::time::{Micros, NEVER};
 use crate::timetable::{Line, Note, Record, Word};
 use crate::traffic::{Totals, Traffic};
@@ -155,7 +155,7 @@ impl Turn<'_> {
         let goes_on = outgoing.expire(now, &mut wire);
         let (repeated, lost) = (wire.counts.repeated - before.repeated, wire.counts.lost - before.lost);
         if repeated > 0 {
-            self.note(side, Note::Repeats { lost: lost == repeated });
+            self.note(side, Note::Repeats(if lost == repeated { Carried::Lost } else { Carried::Arrives }));
         }
         if !goes_on {
             self.note(side, Note::GivesUp);
@@ -200,14 +200,9 @@ impl Turn<'_> {
             random: &mut self.connection.random,
             counts: self.connection.traffic.towards(side.other()),
         };
-        let sent =
-            self.connection.streams[side.other().index()].send(self.ledger.now, bytes, parcel, &mut wire);
-        let note = match sent {
-            Sent::Carried => Note::Sends(word),
-            Sent::Lost => Note::Loses(word),
-            Sent::Waits => Note::Queues(word),
-        };
-        self.note(side, note);
+        let outgoing = &mut self.connection.streams[side.other().index()];
+        let carried = outgoing.send(self.ledger.now, bytes, parcel, &mut wire);
+        self.note(side, Note::Sends(word, carried));
     }
 
     pub(crate) fn note(&mut self, side: Side, note: Note) {

@@ -28,7 +28,7 @@ impl Line {
         Self::new(Link::new(Duration::from_millis(round_trip / 2)).cut(cut))
     }
 
-    fn send(&mut self, what: u64) -> Sent {
+    fn send(&mut self, what: u64) -> Carried {
         let Self { link, stream, random, counts, now, .. } = self;
         stream.send(*now, 10, what, &mut Wire { link, towards: Side::Client, random, counts })
     }
@@ -63,7 +63,7 @@ fn on_a_good_link_everything_takes_its_delay_and_nothing_is_repeated() {
     let mut line = Line::cut(u64::MAX / 2_000, 1, 60);
     for what in 0..100 {
         line.run_until(what * 1_000);
-        assert_eq!(line.send(what), Sent::Carried);
+        assert_eq!(line.send(what), Carried::Arrives);
     }
     line.run_until(200_000);
     for what in 0..100 {
@@ -86,7 +86,7 @@ fn after_a_cut_data_arrives_when_it_does_on_linux() {
     ] {
         let mut line = Line::cut(0, 30_000, 0);
         line.run_until(sent);
-        assert_eq!(line.send(1), Sent::Lost);
+        assert_eq!(line.send(1), Carried::Lost);
         line.run_until(200_000);
         let late = line.read_at(1) - sent;
         assert!((earliest..=latest).contains(&late), "sent at {sent} ms: {late} ms late");
@@ -99,7 +99,7 @@ fn what_follows_a_lost_segment_waits_behind_it() {
     for what in 0..60 {
         line.run_until(what * 1_000);
         let sent = line.send(what);
-        assert_eq!(sent == Sent::Lost, what == 0, "{what}: {sent:?}");
+        assert_eq!(sent == Carried::Lost, what == 0, "{what}: {sent:?}");
     }
     line.run_until(100_000);
     let first = line.read_at(0);
@@ -118,7 +118,7 @@ fn a_lost_acknowledgement_repeats_a_segment_that_is_read_once() {
     let mut line = Line::cut(0, 2_000, 60);
     // The data comes through, its acknowledgement does not.
     line.link.clear_cuts(Side::Client);
-    assert_eq!(line.send(7), Sent::Carried);
+    assert_eq!(line.send(7), Carried::Arrives);
     line.run_until(10_000);
     assert_eq!(line.read, [(7, 30_000)]);
     assert!(line.counts.repeated >= 3, "{:?}", line.counts);
@@ -128,9 +128,9 @@ fn a_lost_acknowledgement_repeats_a_segment_that_is_read_once() {
 #[test]
 fn a_segment_that_others_overtake_is_repeated_before_the_timeout() {
     let mut line = Line::cut(0, 1, 100);
-    assert_eq!(line.send(0), Sent::Lost);
+    assert_eq!(line.send(0), Carried::Lost);
     line.run_until(10);
-    assert_eq!(line.send(1), Sent::Carried);
+    assert_eq!(line.send(1), Carried::Arrives);
     line.run_until(1_000);
     // 10 ms, 50 ms there, 50 ms back, a quarter of a round trip, 50 ms there.
     assert_eq!((line.read_at(0), line.read_at(1)), (185, 185));
