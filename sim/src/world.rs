@@ -93,12 +93,7 @@ impl World {
     pub fn run_until(&mut self, time: Duration) {
         let until = micros(time);
         self.ledger.events = None;
-        while let Some((place, now)) = self.wheel.take(until) {
-            self.ledger.now = now;
-            self.turn(place);
-        }
-        self.wheel.advance(until);
-        self.ledger.now = self.ledger.now.max(until);
+        while self.step(until) {}
     }
 
     /// Lets everything happen for so long from now.
@@ -145,13 +140,22 @@ impl World {
             if let Some(event) = self.ledger.events.get_or_insert_default().pop_front() {
                 return Some(event);
             }
-            let Some((place, now)) = self.wheel.take(until) else { break };
-            self.ledger.now = now;
-            self.turn(place);
+            if !self.step(until) {
+                return None;
+            }
         }
-        self.wheel.advance(until);
-        self.ledger.now = self.ledger.now.max(until);
-        None
+    }
+
+    /// Lets happen what happens next, if that is by `until`. Otherwise moves the clock there, and returns false.
+    fn step(&mut self, until: Micros) -> bool {
+        let Some((place, now)) = self.wheel.take(until) else {
+            self.wheel.advance(until);
+            self.ledger.now = self.ledger.now.max(until);
+            return false;
+        };
+        self.ledger.now = now;
+        self.turn(place);
+        true
     }
 
     fn turn(&mut self, place: u32) {
@@ -200,10 +204,15 @@ impl World {
         self.ledger.tell(session, Side::Client, Happening::Connects { after });
     }
 
-    fn refresh(&mut self, session: SessionId) {
-        let now = self.ledger.now;
-        let wake = self.connections[session.index as usize].next_wake(&self.scenery, now);
+    /// Does something to a session now, from outside, and sees when anything happens to it next.
+    #[track_caller]
+    fn with<R>(&mut self, session: SessionId, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
+        self.connection(session);
+        let connection = &mut self.connections[session.index as usize];
+        let done = act(&mut Turn { connection, scenery: &self.scenery, ledger: &mut self.ledger });
+        let wake = connection.next_wake(&self.scenery, self.ledger.now);
         self.wheel.set(session.index, wake);
+        done
     }
 }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use eio_core::session::CheckSendError;
 
-use super::{NEVER, SessionId, Side, Socket, Traffic, Turn, World, micros};
+use super::{NEVER, SessionId, Side, Socket, Traffic, World, micros};
 use crate::message::{Message, Parcel};
 use crate::session::Session;
 use crate::stream::Stream;
@@ -39,7 +39,7 @@ impl World {
         message: impl Into<Message>,
     ) -> Result<(), SendError> {
         let now = self.ledger.now;
-        let sent = self.with(session, |turn| {
+        self.with(session, |turn| {
             let peer = turn.peer(from);
             if peer.socket == Socket::Dead || turn.runs_at(from) > now {
                 return Err(SendError::NotRunning);
@@ -53,9 +53,7 @@ impl World {
                     Ok(())
                 }
             }
-        });
-        self.refresh(session);
-        sent
+        })
     }
 
     /// Closes the session, as an application does.
@@ -65,7 +63,6 @@ impl World {
     #[track_caller]
     pub fn close(&mut self, session: SessionId, side: Side) {
         self.with(session, |turn| turn.close(side));
-        self.refresh(session);
     }
 
     /// Stops the program of this side for so long. Its kernel goes on receiving and acknowledging. When the program runs
@@ -81,7 +78,6 @@ impl World {
             let peer = turn.peer_mut(side);
             peer.stalled_until = peer.stalled_until.max(until);
         });
-        self.refresh(session);
     }
 
     /// Lets the machine of this side sleep for so long, as far as this session is concerned: nothing is received, nothing
@@ -97,7 +93,6 @@ impl World {
             let now = turn.ledger.now;
             turn.peer_mut(side).sleep(now, now + micros(time));
         });
-        self.refresh(session);
     }
 
     /// Lets this side die without a word: its power is cut, its cable pulled, its kernel hangs. Nothing answers any more.
@@ -107,7 +102,6 @@ impl World {
     #[track_caller]
     pub fn die(&mut self, session: SessionId, side: Side) {
         self.with(session, |turn| turn.die(side));
-        self.refresh(session);
     }
 
     /// Kills the program of this side: its kernel ends the connection, and the peer is told.
@@ -117,7 +111,6 @@ impl World {
     #[track_caller]
     pub fn kill(&mut self, session: SessionId, side: Side) {
         self.with(session, |turn| turn.kill(side));
-        self.refresh(session);
     }
 
     /// Forgets a session, whatever its state. Its memory is used for another one.
@@ -158,12 +151,5 @@ impl World {
     #[track_caller]
     pub fn rtt(&self, session: SessionId, side: Side) -> Option<Duration> {
         self.connection(session).peers[side.index()].session.as_ref().and_then(Session::rtt)
-    }
-
-    #[track_caller]
-    fn with<R>(&mut self, session: SessionId, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
-        self.connection(session);
-        let connection = &mut self.connections[session.index as usize];
-        act(&mut Turn { connection, scenery: &self.scenery, ledger: &mut self.ledger })
     }
 }

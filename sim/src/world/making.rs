@@ -106,13 +106,12 @@ impl World {
     pub fn open_over(&mut self, plan: PlanId, link: LinkId, server: HostId, client: HostId) -> SessionId {
         let session = self.connect_over(self.now(), plan, link, server, client);
         let round_trip = 2 * self.scenery.link(link).one_way();
-        let connection = &mut self.connections[session.index as usize];
-        connection.begins_at = NEVER;
-        connection.streams = [Stream::established(round_trip), Stream::established(round_trip)];
-        self.ledger.totals.connected += 1;
-        let mut turn = Turn { connection, scenery: &self.scenery, ledger: &mut self.ledger };
-        turn.open_both();
-        self.refresh(session);
+        self.with(session, |turn| {
+            turn.connection.begins_at = NEVER;
+            turn.connection.streams = [Stream::established(round_trip), Stream::established(round_trip)];
+            turn.ledger.totals.connected += 1;
+            turn.open_both();
+        });
         session
     }
 
