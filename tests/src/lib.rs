@@ -11,6 +11,8 @@ pub mod raw;
 #[cfg(any(test, feature = "interop"))]
 pub mod relay;
 pub mod replay;
+#[cfg(any(feature = "firmware", feature = "interop"))]
+pub mod signal;
 pub mod times;
 pub mod vectors;
 pub mod world;

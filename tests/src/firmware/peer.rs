@@ -9,6 +9,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use super::board::now;
+use crate::signal::send_signal;
 
 /// What a server says has happened: an object with an `event`.
 pub type Report = Value;
@@ -125,22 +126,17 @@ impl Peer {
 
     /// Stops its process, as a hung server: its kernel goes on acknowledging what arrives.
     pub fn freeze(&self) {
-        self.signal("-STOP");
+        send_signal("STOP", self.child.id());
     }
 
     /// Lets it go on.
     pub fn thaw(&self) {
-        self.signal("-CONT");
+        send_signal("CONT", self.child.id());
     }
 
     /// Kills it: the kernel closes its connections, the application says nothing.
     pub fn kill(mut self) {
         self.end();
-    }
-
-    fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status();
-        assert!(sent.is_ok_and(|status| status.success()), "kill {signal} failed");
     }
 
     fn end(&mut self) {

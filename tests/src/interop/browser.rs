@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use super::{Child, Log, soon};
+use crate::signal::send_signal_to_group;
 
 /// Nothing that would ask other servers, or need a screen, a sandbox or the system's services.
 const FLAGS: [&str; 9] = [
@@ -151,12 +152,7 @@ impl Browser {
     /// # Panics
     /// Panics if the browser has ended.
     pub fn signal(&self, signal: &str) {
-        let group = self.id();
-        let signalled = std::process::Command::new("kill")
-            .args([&format!("-{signal}"), "--", &format!("-{group}")])
-            .status()
-            .expect("there is `kill`");
-        assert!(signalled.success(), "kill -{signal}: {signalled}");
+        send_signal_to_group(signal, self.id());
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::process::Command;
 use super::routes::Routes;
 use super::{Child, Log, StockSession};
 use crate::built::target_directory;
+use crate::signal::send_signal;
 
 /// A library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,9 +133,7 @@ impl StockClients {
     /// # Panics
     /// When the process has ended.
     pub fn signal(&self, signal: &str) {
-        let id = self.child.id().expect("the process lives").to_string();
-        let sent = std::process::Command::new("kill").args([&format!("-{signal}"), &id]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "kill -{signal} {id}");
+        send_signal(signal, self.child.id().expect("the process lives"));
     }
 
     /// Ends the process by SIGKILL.

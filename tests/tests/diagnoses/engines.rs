@@ -1,11 +1,12 @@
 //! engine.io and what it does when it is blocked, stopped, of the other revision, or asked for too much.
 
 use eio_tests::interop::{Case, Log, ServerKind, StockServer};
+use eio_tests::signal::send_signal;
 use serde_json::{Value, json};
 
 use crate::cases;
 use crate::proxies::{PASS_ON, Proxy, upstream};
-use crate::tool::{self, Tool, send_signal};
+use crate::tool::{self, Tool};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases![
@@ -109,7 +110,7 @@ async fn a_server_whose_process_is_stopped_hangs(log: Log) {
     let server = engine(json!({ "pingInterval": 1_000, "pingTimeout": 1_000 }), &log).await;
     let mut tool = Tool::start(&[&server.url()], &log);
     tool.event("ping").await;
-    send_signal(server.id().expect("it runs"), "-STOP").await;
+    send_signal("STOP", server.id().expect("it runs"));
     tool.ends("server-hangs", 5).await;
 }
 

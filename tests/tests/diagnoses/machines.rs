@@ -4,12 +4,13 @@ use core::time::Duration;
 
 use eio_core::Heartbeat;
 use eio_tests::interop::{Case, Log, Network, ServerKind, StockServer};
+use eio_tests::signal::send_signal;
 use eio_tokio::{Server, Socket};
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::cases;
-use crate::tool::{Tool, pause, send_signal};
+use crate::tool::{Tool, pause};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases![
@@ -40,10 +41,10 @@ async fn a_tool_that_was_stopped_says_so(log: Log) {
     for (transport, code) in [("websocket", 6), ("polling", 11)] {
         let mut tool = Tool::start(&["--transport", transport, &server.url()], &log);
         tool.event("pong").await;
-        tool.signal("-STOP").await;
+        tool.signal("STOP");
         // As a laptop does whose lid is closed.
         pause(Duration::from_secs(5)).await;
-        tool.signal("-CONT").await;
+        tool.signal("CONT");
         tool.ends("eio-was-stopped", code).await;
     }
 }
@@ -52,10 +53,10 @@ async fn a_close_that_a_stopped_server_does_not_confirm_is_not_waited_for(log: L
     let server = StockServer::start(ServerKind::Engine6, &json!({}), &log).await;
     let mut tool = Tool::start(&["--transport", "polling", &server.url()], &log);
     tool.event("open").await;
-    send_signal(server.id().expect("it runs"), "-STOP").await;
-    tool.signal("-INT").await;
+    send_signal("STOP", server.id().expect("it runs"));
+    tool.signal("INT");
     // Two that arrive at once are one.
     pause(Duration::from_millis(300)).await;
-    tool.signal("-INT").await;
+    tool.signal("INT");
     tool.ends("close-unconfirmed", 130).await;
 }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use eio_tests::built;
 use eio_tests::interop::{Log, soon};
+use eio_tests::signal::send_signal;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -65,9 +66,8 @@ impl Tool {
     }
 
     /// Sends a signal.
-    pub(crate) async fn signal(&self, signal: &str) {
-        let id = self.child.id().expect("the tool runs");
-        send_signal(id, signal).await;
+    pub(crate) fn signal(&self, signal: &str) {
+        send_signal(signal, self.child.id().expect("the tool runs"));
     }
 
     /// Waits for the end, and checks it: its diagnosis and its exit code, which are on the page in these words.
@@ -103,14 +103,8 @@ pub(crate) async fn ends(arguments: &[&str], name: &str, code: i64, log: &Log) -
 pub(crate) async fn joins(arguments: &[&str], log: &Log) {
     let mut tool = Tool::start(arguments, log);
     tool.event("joined").await;
-    tool.signal("-INT").await;
+    tool.signal("INT");
     tool.ends("closed", 0).await;
-}
-
-/// Sends a signal to a process.
-pub(crate) async fn send_signal(id: u32, signal: &str) {
-    let status = Command::new("kill").args([signal, &id.to_string()]).status().await;
-    assert!(status.expect("kill is installed").success(), "{signal}");
 }
 
 /// Waits, where nothing but time ends what a test waits for.

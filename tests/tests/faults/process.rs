@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
+use eio_tests::signal::send_signal;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::roles;
@@ -68,8 +69,7 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let killed = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
-        assert!(killed.success());
+        send_signal(signal, self.child.id());
     }
 
     /// What it keeps in memory, in KiB: all of it, and what is not a file.

@@ -40,7 +40,7 @@ async fn client(witness: &mut Witness, transport: &str, inside: &[&str]) -> Proc
 async fn stopped(transport: &str) {
     let mut witness = Witness::start("127.0.0.1", Server::builder(listen)).await;
     let process = client(&mut witness, transport, &[]).await;
-    process.signal("-STOP");
+    process.signal("STOP");
     witness.assert_ping_timeout().await;
     assert!(witness.server.is_empty());
 }
@@ -48,7 +48,7 @@ async fn stopped(transport: &str) {
 async fn killed(transport: &str) {
     let mut witness = Witness::start("127.0.0.1", Server::builder(listen)).await;
     let process = client(&mut witness, transport, &[]).await;
-    process.signal("-KILL");
+    process.signal("KILL");
     let reason = match transport {
         "websockets" => DisconnectReason::TransportClosed,
         // Its poll was pending.

@@ -60,7 +60,7 @@ fn stalled(outside: &Handle, transport: &str, count: usize) {
     assert_eq!(witness.server.len(), count);
     clients.assert_quiet();
 
-    clients.signal("-KILL");
+    clients.signal("KILL");
     for _ in 0..count {
         outside.block_on(witness.end());
     }

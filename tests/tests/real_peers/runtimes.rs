@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use eio_tests::built::example;
 use eio_tests::interop::{Case, LATE, Log, Mode, StockClients, StockKind, soon};
+use eio_tests::signal::send_signal;
 use eio_tokio::Message;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -78,9 +79,7 @@ impl ExampleServer {
     }
 
     pub(super) fn signal(&self, signal: &str) {
-        let id = self.process.id().expect("the server lives").to_string();
-        let sent = std::process::Command::new("kill").args([&format!("-{signal}"), &id]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "kill -{signal} {id}");
+        send_signal(signal, self.process.id().expect("the server lives"));
     }
 
     /// The processor time that it has used, in ticks of 10 ms.

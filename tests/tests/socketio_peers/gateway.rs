@@ -10,6 +10,7 @@ use std::process::Stdio;
 
 use eio_tests::built::example;
 use eio_tests::interop::{Browser, Case, Log, Mode, Network, interop_folder, soon};
+use eio_tests::signal::send_signal;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -99,7 +100,7 @@ async fn frozen(log: Log) {
     let pages = browser.renderers();
     assert!(!pages.is_empty(), "the page runs in a process");
     for page in pages {
-        signal("STOP", page);
+        send_signal("STOP", page);
     }
     let reasons = [("Cleo on polling", "ping timeout"), ("Cleo on websocket", "ping timeout")];
     story.hears_of(since, IN_TIME, &reasons).await;
@@ -128,9 +129,9 @@ async fn stalled(log: Log) {
     story.settle().await;
     story.log_in_with_the_page(&log).await;
     let gateway = story.gateway.id().expect("it runs");
-    signal("STOP", gateway);
+    send_signal("STOP", gateway);
     sleep(TIMEOUT * 2).await;
-    signal("CONT", gateway);
+    send_signal("CONT", gateway);
     // Two pings later nobody has left, and everybody is heard.
     sleep(INTERVAL * 2).await;
     for at in 0..story.others.len() {
@@ -300,12 +301,6 @@ impl Story {
 /// Returns when.
 fn kill(browser: &Browser) -> Instant {
     let now = Instant::now();
-    signal("KILL", browser.id());
+    send_signal("KILL", browser.id());
     now
-}
-
-fn signal(signal: &str, process: u32) {
-    let signalled =
-        std::process::Command::new("kill").args([&format!("-{signal}"), &process.to_string()]).status();
-    assert!(signalled.expect("there is `kill`").success(), "kill -{signal} {process}");
 }

@@ -1,11 +1,11 @@
 //! Sessions end for the same reason on both ends.
 
 use core::time::Duration;
-use std::process::Command;
 
 use eio_core::DisconnectReason;
 use eio_core::backoff::Backoff;
 use eio_tests::interop::{Case, LATE, Log, Mode, OurClient, ServerKind, soon};
+use eio_tests::signal::send_signal;
 use eio_tokio::{Message, Transport};
 use serde_json::json;
 use tokio::time::Instant;
@@ -92,10 +92,10 @@ async fn the_server_is_stopped(peer: Peer, log: Log) {
     let mut client = peer.open(&server, &log).await;
     client.heartbeat().await;
     let last_sign = Instant::now();
-    signal(server.id(), "-STOP");
+    send_signal("STOP", server.id().expect("the process lives"));
     let end = client.ended().await;
     let took = last_sign.elapsed();
-    signal(server.id(), "-KILL");
+    send_signal("KILL", server.id().expect("the process lives"));
     assert_eq!(end.reason, DisconnectReason::PingTimeout, "{end}");
     // Told a little after it came.
     assert!(end.silent_for >= interval + timeout, "{end}");
@@ -159,10 +159,4 @@ async fn we_come_back(peer: Peer, log: Log) {
 
 fn final_transport(peer: Peer) -> Transport {
     if peer.mode == Mode::Polling { Transport::Polling } else { Transport::WebSocket }
-}
-
-fn signal(process: Option<u32>, signal: &str) {
-    let process = process.expect("the process lives").to_string();
-    let status = Command::new("kill").args([signal, &process]).status().expect("there is `kill`");
-    assert!(status.success(), "kill {signal}: {status}");
 }
