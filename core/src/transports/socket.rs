@@ -63,7 +63,9 @@ impl ServerTransports {
             None => None,
             Some(Item::Message(message)) => self.handle_message(now, message).map(SocketEvent::Session),
             Some(Item::Piece(piece)) => {
-                self.session_on_websocket().into_iter().for_each(|session| session.handle_activity(now));
+                if let Some(session) = self.session_on_websocket() {
+                    session.handle_activity(now);
+                }
                 Some(SocketEvent::Piece(piece))
             }
             Some(Item::Control(ControlFrame::Close(close))) => {
