@@ -203,6 +203,13 @@ impl From<HeadError> for Refusal {
     }
 }
 
+/// The JSON with a code and a message, and the message alone.
+macro_rules! coded {
+    ($code:literal, $message:literal) => {
+        (concat!("{\"code\":", $code, ",\"message\":\"", $message, "\"}"), $message)
+    };
+}
+
 impl Refusal {
     /// A buffer of this length holds every answer that [`write`](Self::write) writes.
     pub const MAX_LEN: usize = 256;
@@ -237,16 +244,12 @@ impl Refusal {
     pub fn write(self, is_websocket: bool, out: &mut [u8]) -> Result<&[u8], BufferTooSmall> {
         let (json, message) = match self {
             Self::Opening(refusal) => return refusal.write(out),
-            Self::TransportUnknown => (r#"{"code":0,"message":"Transport unknown"}"#, "Transport unknown"),
-            Self::SessionUnknown => (r#"{"code":1,"message":"Session ID unknown"}"#, "Session ID unknown"),
-            Self::BadHandshakeMethod => {
-                (r#"{"code":2,"message":"Bad handshake method"}"#, "Bad handshake method")
-            }
-            Self::BadRequest => (r#"{"code":3,"message":"Bad request"}"#, "Bad request"),
-            Self::Full => (r#"{"code":4,"message":"Server full"}"#, "Server full"),
-            Self::UnsupportedRevision => {
-                (r#"{"code":5,"message":"Unsupported protocol version"}"#, "Unsupported protocol version")
-            }
+            Self::TransportUnknown => coded!(0, "Transport unknown"),
+            Self::SessionUnknown => coded!(1, "Session ID unknown"),
+            Self::BadHandshakeMethod => coded!(2, "Bad handshake method"),
+            Self::BadRequest => coded!(3, "Bad request"),
+            Self::Full => coded!(4, "Server full"),
+            Self::UnsupportedRevision => coded!(5, "Unsupported protocol version"),
             Self::Polling(refusal) => (refusal.body(), refusal.body()),
             Self::PathUnknown | Self::LengthRequired | Self::MethodUnknown => ("", ""),
         };
