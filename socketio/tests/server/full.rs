@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use eio_socketio::{Data, Disconnect, EmitError, Namespace, Reason, Reply, Server, Socket, WhenFull};
-
 use tokio::time::Instant;
 
 use crate::support::{Raw, build, settle};
@@ -33,16 +32,22 @@ fn server(when_full: WhenFull, ends: tokio::sync::mpsc::UnboundedSender<Disconne
     )
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_stays_and_gets_its_answer_after_everything_else() {
-    let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
-    let server = server(WhenFull::Refuse, ended);
-    let mut client = Raw::open_with(&server, |client| client.inbox(1, 1000)).await;
+/// Joins a client that does not read, and fills its outbox. Returns it with its socket.
+async fn join_and_be_filled(server: &Server) -> (Raw, Socket) {
+    let mut client = Raw::open_with(server, |client| client.inbox(1, 1000)).await;
     client.send("0").await;
     assert!(client.next().await.starts_with("0{\"sid\":"));
     client.send("2[\"fill\"]").await;
     settle().await;
     let socket = server.of("/").sockets().pop().unwrap();
+    (client, socket)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_stays_and_gets_its_answer_after_everything_else() {
+    let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
+    let server = server(WhenFull::Refuse, ended);
+    let (mut client, socket) = join_and_be_filled(&server).await;
     client.send("21[\"echo\",\"still here\"]").await;
     settle().await;
     assert_eq!(socket.emit("more", ()), Err(EmitError::Full));
@@ -78,12 +83,7 @@ async fn a_client_that_does_not_read_ends_at_once_when_the_server_closes_it_and_
     for reads_after in [Some(Duration::from_millis(500)), Some(Duration::from_secs(4)), None] {
         let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
         let server = server(WhenFull::Refuse, ended);
-        let mut client = Raw::open_with(&server, |client| client.inbox(1, 1000)).await;
-        client.send("0").await;
-        assert!(client.next().await.starts_with("0{\"sid\":"));
-        client.send("2[\"fill\"]").await;
-        settle().await;
-        let socket = server.of("/").sockets().pop().unwrap();
+        let (mut client, socket) = join_and_be_filled(&server).await;
         assert_eq!(socket.emit("more", ()), Err(EmitError::Full));
         let start = Instant::now();
         socket.close();
