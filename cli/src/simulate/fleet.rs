@@ -31,7 +31,7 @@ pub(super) fn simulate(
     progress: &Progress,
 ) -> Vec<Cell> {
     let jobs = jobs(&request.scenario, settings, times);
-    progress.begin(&what(request, settings.len()), jobs.iter().map(|job| job.heartbeats).sum());
+    progress.begin(&what(request, settings.len(), times), jobs.iter().map(|job| job.heartbeats).sum());
     let outcomes: Vec<Mutex<Outcome>> = settings.iter().map(|_| Mutex::default()).collect();
     let next = AtomicUsize::new(0);
     let work = || {
@@ -73,8 +73,9 @@ fn cell(request: &Request, heartbeat: Heartbeat, outcome: Outcome) -> Cell {
     }
 }
 
-fn what(request: &Request, settings: usize) -> String {
-    let sessions = super::report::grouped(request.scenario.sessions().into());
+fn what(request: &Request, settings: usize, times: u32) -> String {
+    let sessions = u64::from(request.scenario.sessions()) * u64::from(times);
+    let sessions = super::report::grouped(sessions);
     match settings {
         1 => format!("{sessions} sessions"),
         _ => format!("{settings} settings of {sessions} sessions"),

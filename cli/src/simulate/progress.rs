@@ -24,8 +24,24 @@ struct State {
     clock: Clock,
     shown_at: Option<Duration>,
     what: String,
+    /// A sweep simulates several rounds, and what one finds decides whether there is another. So each is counted alone.
+    round: u32,
+    began_at: Duration,
     done: u64,
     total: u64,
+}
+
+impl State {
+    fn new() -> Self {
+        let (clock, began_at) = (Clock::start(), Duration::ZERO);
+        Self { clock, shown_at: None, what: String::new(), round: 0, began_at, done: 0, total: 0 }
+    }
+
+    fn begin(&mut self, what: &str, steps: u64, now: Duration) {
+        what.clone_into(&mut self.what);
+        self.round += 1;
+        (self.began_at, self.done, self.total) = (now, 0, steps);
+    }
 }
 
 impl Progress {
@@ -33,16 +49,14 @@ impl Progress {
     pub(crate) fn on_stderr() -> Self {
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let is_seen = io::stderr().is_terminal() && !is_dumb;
-        let state =
-            || State { clock: Clock::start(), shown_at: None, what: String::new(), done: 0, total: 0 };
-        Self { state: is_seen.then(|| Mutex::new(state())) }
+        Self { state: is_seen.then(|| Mutex::new(State::new())) }
     }
 
-    /// Begins `what`, which takes so many steps.
+    /// Begins a round, which simulates `what` in so many steps.
     pub(crate) fn begin(&self, what: &str, steps: u64) {
         self.change(|state| {
-            what.clone_into(&mut state.what);
-            state.total += steps;
+            let now = state.clock.elapsed();
+            state.begin(what, steps, now);
         });
     }
 
@@ -83,9 +97,14 @@ fn show(text: &str) {
 #[expect(clippy::cast_precision_loss, reason = "for reading")]
 fn line(state: &State, now: Duration) -> String {
     let share = state.done as f64 / state.total.max(1) as f64;
-    let mut line = format!("Simulating {}: {:.0} %", state.what, (share * 100.0).floor());
+    let mut line = format!("Simulating {}", state.what);
+    if state.round > 1 {
+        let _ = write!(line, ", round {}", state.round);
+    }
+    let _ = write!(line, ": {:.0} %", (share * 100.0).floor());
     if share > 0.02 {
-        let left = spoken(now.mul_f64((1.0 - share).max(0.0) / share));
+        let spent = now.saturating_sub(state.began_at);
+        let left = spoken(spent.mul_f64((1.0 - share).max(0.0) / share));
         let _ = write!(line, ", about {left} left");
     }
     line
@@ -97,13 +116,9 @@ mod tests {
 
     #[test]
     fn the_line_says_how_much_is_done_and_how_long_the_rest_takes() {
-        let mut state = State {
-            clock: Clock::start(),
-            shown_at: None,
-            what: "100 sessions".to_owned(),
-            done: 1,
-            total: 100,
-        };
+        let mut state = State::new();
+        state.begin("100 sessions", 100, Duration::ZERO);
+        state.done = 1;
         assert_eq!(line(&state, Duration::from_secs(1)), "Simulating 100 sessions: 1 %");
         state.done = 25;
         assert_eq!(line(&state, Duration::from_secs(10)), "Simulating 100 sessions: 25 %, about 30.0 s left");
@@ -111,6 +126,19 @@ mod tests {
         assert_eq!(
             line(&state, Duration::from_secs(10)),
             "Simulating 100 sessions: 100 %, about 0.0 ms left"
+        );
+    }
+
+    #[test]
+    fn each_round_counts_from_its_own_beginning() {
+        let mut state = State::new();
+        state.begin("9 settings of 100 sessions", 900, Duration::ZERO);
+        state.done = 900;
+        state.begin("3 settings of 500 sessions", 1_500, Duration::from_secs(10));
+        state.done = 750;
+        assert_eq!(
+            line(&state, Duration::from_secs(13)),
+            "Simulating 3 settings of 500 sessions, round 2: 50 %, about 3.0 s left"
         );
     }
 }

@@ -359,7 +359,7 @@ impl<C: Io> Server<C> {
         if replace(&mut session.is_reported, true) {
             return;
         }
-        println!("{}.. ended: {} after {:?} of silence", &sid[..8], end.reason, end.silent_for);
+        println!("{}.. ended: {} (after {:?} of silence)", &sid[..8], end.reason, end.silent_for);
         let peers = session.peers.clone();
         if peers.is_empty() {
             self.sessions.remove(sid);
