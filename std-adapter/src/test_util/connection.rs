@@ -67,14 +67,24 @@ enum Presence {
     Reset,
 }
 
-/// The tasks to wake once the lock is free: waking may drop a task, and its streams with it.
+/// The wakers to use or to drop once the lock is free: both may drop a task, and its streams with it.
 #[derive(Default)]
 #[must_use]
-struct Woken([Option<Waker>; 4]);
+struct Woken {
+    tasks: [Option<Waker>; 4],
+    /// A waker in whose place another one waits. Nobody is woken by it.
+    replaced: Option<Waker>,
+}
 
 impl Woken {
+    fn tasks(tasks: [Option<Waker>; 4]) -> Self {
+        Self { tasks, replaced: None }
+    }
+
     fn wake(self) {
-        self.0.into_iter().flatten().for_each(Waker::wake);
+        let Self { tasks, replaced } = self;
+        tasks.into_iter().flatten().for_each(Waker::wake);
+        drop(replaced);
     }
 }
 
@@ -94,16 +104,12 @@ impl Connection {
 
     /// Reads what has arrived at this end. Otherwise, `waker` waits.
     pub(super) fn read(&self, side: Side, room: &mut [u8], waker: Option<&Waker>) -> Progress {
-        let (progress, replaced) = self.with(|state| state.read(side, room, waker));
-        drop(replaced);
-        progress
+        self.with(|state| state.read(side, room, waker))
     }
 
     /// Writes the first bytes of `parts`. Without room, `waker` waits.
     pub(super) fn write(&self, side: Side, parts: &[IoSlice<'_>], waker: &Waker) -> Progress {
-        let (progress, replaced) = self.with(|state| state.write(side, parts, waker));
-        drop(replaced);
-        progress
+        self.with(|state| state.write(side, parts, waker))
     }
 
     /// Sends the end of this end's bytes.
@@ -153,36 +159,23 @@ impl State {
         if self.is_cut { None } else { Instant::now().checked_add(on_the_way) }
     }
 
-    fn read(
-        &mut self,
-        side: Side,
-        room: &mut [u8],
-        waker: Option<&Waker>,
-    ) -> ((Progress, Option<Waker>), Woken) {
+    fn read(&mut self, side: Side, room: &mut [u8], waker: Option<&Waker>) -> (Progress, Woken) {
         let (own, other) = self.ends(side);
         match own.incoming.read(Instant::now(), room) {
-            Found::Bytes(len) => {
-                let woken = Woken([other.writer.take(), None, None, None]);
-                ((Progress::Made(len), None), woken)
-            }
-            Found::End => ((Progress::Made(0), None), Woken::default()),
-            Found::Reset => ((Progress::Failed(io::ErrorKind::ConnectionReset), None), Woken::default()),
+            Found::Bytes(len) => (Progress::Made(len), Woken::tasks([other.writer.take(), None, None, None])),
+            Found::End => (Progress::Made(0), Woken::default()),
+            Found::Reset => (Progress::Failed(io::ErrorKind::ConnectionReset), Woken::default()),
             Found::Nothing(arrives) => {
-                let replaced = waker.and_then(|waker| wait(&mut own.reader, waker));
-                ((Progress::Wait(arrives), replaced), Woken::default())
+                let woken = waker.map(|waker| wait(&mut own.reader, waker));
+                (Progress::Wait(arrives), woken.unwrap_or_default())
             }
         }
     }
 
-    fn write(
-        &mut self,
-        side: Side,
-        parts: &[IoSlice<'_>],
-        waker: &Waker,
-    ) -> ((Progress, Option<Waker>), Woken) {
+    fn write(&mut self, side: Side, parts: &[IoSlice<'_>], waker: &Waker) -> (Progress, Woken) {
         let (arrives, answered) = (self.after(1), self.after(2));
         let (own, other) = self.ends(side);
-        let failed = |kind| ((Progress::Failed(kind), None), Woken::default());
+        let failed = |kind| (Progress::Failed(kind), Woken::default());
         let reset = own.incoming.reset_arrives();
         if reset.is_some_and(|reset| reset <= Instant::now()) {
             return failed(io::ErrorKind::ConnectionReset);
@@ -193,8 +186,7 @@ impl State {
         let wanted = parts.iter().map(|part| part.len()).sum::<usize>();
         let len = wanted.min(other.incoming.free());
         if len < wanted.min(1) {
-            let replaced = wait(&mut own.writer, waker);
-            return ((Progress::Wait(reset), replaced), Woken::default());
+            return (Progress::Wait(reset), wait(&mut own.writer, waker));
         }
         let mut bytes = BytesMut::with_capacity(len);
         for part in parts {
@@ -204,13 +196,13 @@ impl State {
         let mut woken = Woken::default();
         if len > 0 {
             other.incoming.push(Content::Bytes(bytes.freeze()), arrives);
-            woken.0[0] = other.reader.take();
+            woken.tasks[0] = other.reader.take();
             if other.is_gone() {
                 own.incoming.push(Content::Rejection, answered);
-                woken.0[1] = own.reader.take();
+                woken.tasks[1] = own.reader.take();
             }
         }
-        ((Progress::Made(len), None), woken)
+        (Progress::Made(len), woken)
     }
 
     fn shut_down(&mut self, side: Side) -> Woken {
@@ -294,7 +286,7 @@ impl State {
 
     fn all_wakers(&mut self) -> Woken {
         let Self { client, server, .. } = self;
-        Woken([client.reader.take(), client.writer.take(), server.reader.take(), server.writer.take()])
+        Woken::tasks([client.reader.take(), client.writer.take(), server.reader.take(), server.writer.take()])
     }
 }
 
@@ -308,14 +300,14 @@ impl End {
     }
 
     fn wakers(&mut self) -> Woken {
-        Woken([self.reader.take(), self.writer.take(), None, None])
+        Woken::tasks([self.reader.take(), self.writer.take(), None, None])
     }
 }
 
-/// Lets `waker` wait in this place. Returns the waker that it replaces, to be dropped once the lock is free.
-fn wait(place: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
+/// Lets `waker` wait in this place.
+fn wait(place: &mut Option<Waker>, waker: &Waker) -> Woken {
     match place {
-        Some(waiting) if waiting.will_wake(waker) => None,
-        _ => place.replace(waker.clone()),
+        Some(waiting) if waiting.will_wake(waker) => Woken::default(),
+        _ => Woken { replaced: place.replace(waker.clone()), ..Woken::default() },
     }
 }
