@@ -175,8 +175,6 @@ fn live(
     let mut trips = Vec::new();
     let survivor = Side::from(fleet.dead.peer());
     let limit = death_at + setting.patience();
-    let mut opened =
-        vec![(Duration::ZERO, Step::Opens(Role::Server)), (Duration::ZERO, Step::Opens(Role::Client))];
     while let Some(event) = world.next_event(limit) {
         match event.what {
             Happening::Heartbeat { rtt: Some(rtt) } => trips.push((event.at, event.side, rtt)),
@@ -184,8 +182,7 @@ fn live(
             _ => {}
         }
     }
-    opened.extend(steps(&world, &trips));
-    opened
+    steps(&world, &trips)
 }
 
 /// Returns the lines of the world's timetable as steps. `trips` are the round trips, in order.
@@ -194,6 +191,7 @@ fn steps(world: &World, trips: &[(Duration, Side, Duration)]) -> Vec<(Duration, 
     let step = |line: &Line| {
         let role = Role::from(line.side());
         let step = match line.fact() {
+            Fact::Opens => Step::Opens(role),
             Fact::Sends(control, carried) => Step::Sends(role, control.packet().packet_type, carried),
             Fact::Repeats(carried) => Step::Repeats(role, carried),
             Fact::Hears(control) => {
