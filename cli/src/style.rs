@@ -1,7 +1,7 @@
 //! Text for a terminal: colours where somebody sees them, and nothing that a peer could use to change the terminal.
 
 use core::fmt::{self, Write as _};
-use std::io::IsTerminal as _;
+use std::io::IsTerminal;
 
 /// Whether colours are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +31,18 @@ impl Style {
     /// Returns colours for a terminal that has them, unless `NO_COLOR` (<https://no-color.org>) is set.
     pub(crate) fn of_stdout() -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { coloured: std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb }
+        Self { coloured: obeys_sequences(&std::io::stdout()) && !set("NO_COLOR") }
     }
 
     /// Returns `text` in the colour of its tone.
     pub(crate) fn paint<T: fmt::Display>(self, tone: Tone, text: T) -> Painted<T> {
         Painted { tone: self.coloured.then_some(tone), text }
     }
+}
+
+/// Whether `output` is a terminal that obeys escape sequences.
+pub(crate) fn obeys_sequences(output: &impl IsTerminal) -> bool {
+    output.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Text with or without a colour.

@@ -2,11 +2,12 @@
 
 use core::fmt::Write as _;
 use core::time::Duration;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Clock;
 use crate::duration::spoken;
+use crate::style::obeys_sequences;
 
 /// Short simulations show nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -45,11 +46,9 @@ impl State {
 }
 
 impl Progress {
-    /// Shows the progress if standard error is a terminal.
+    /// Shows the progress if standard error is a terminal that obeys escape sequences.
     pub(crate) fn on_stderr() -> Self {
-        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let is_seen = io::stderr().is_terminal() && !is_dumb;
-        Self { state: is_seen.then(|| Mutex::new(State::new())) }
+        Self { state: obeys_sequences(&io::stderr()).then(|| Mutex::new(State::new())) }
     }
 
     /// Begins a round, which simulates `what` in so many steps.
