@@ -227,6 +227,27 @@ async fn a_pong_behind_the_upgrade_packet_counts_although_the_deadline_has_passe
 }
 
 #[tokio::test(start_paused = true)]
+async fn b40_an_upgrade_with_a_full_outbox_completes_and_loses_nothing() {
+    let application = |mut socket: Socket| async move {
+        for number in 0..100 {
+            socket.send(number.to_string()).await.unwrap();
+        }
+        while socket.recv().await.is_ok() {}
+    };
+    let mut harness = Harness::new(Server::builder(application).outbox(4, 1_000));
+    let polling = harness.polling(4).await;
+    settle().await;
+    // The application waits for room, and no poll makes any.
+    assert!(harness.server.sessions()[0].try_send("more").is_err());
+    let mut websocket = harness.probed(&polling).await;
+    websocket.send("5").await;
+    for number in 0..100 {
+        assert_eq!(websocket.text().await, format!("4{number}"));
+    }
+    harness.assert_alive();
+}
+
+#[tokio::test(start_paused = true)]
 async fn messages_sent_while_an_upgrade_goes_on_arrive_once_and_in_order() {
     let mut harness = Harness::new(Server::builder(|mut socket: Socket| async move {
         for number in 0..1_000 {

@@ -53,8 +53,9 @@ impl Server {
             .upgrade_timeout(millis("upgradeTimeout", 10_000))
             // That of the other libraries.
             .max_payload(1_000_000)
-            // Of an answer, nothing is left to send again when the queue is full (B37).
-            .max_buffer_size(4_096)
+            // More than a case sends: of an answer, nothing is left to send again when the queue is full (B37), and an
+            // upgrade that begins then never completes (B40).
+            .max_buffer_size(16_384)
             .build_svc();
         let port = settings["port"].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or_default();
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
