@@ -19,6 +19,7 @@
 //! | stay connected over embassy-net | [`TcpConnector`] with [`Reconnect`] (feature `embassy-net`) |
 //! | hold one session over any stream | [`Client`] |
 //! | the same over TLS, or another stream whose futures must not be dropped | [`Client::run`]; see `examples/tls.rs` |
+//! | check over TLS who the server is | `tls::open` (feature `tls`) |
 //! | talk to a Socket.IO or NestJS server | [`socketio::Socket`] over a [`Client`] |
 //! | show the state of the connection | a watch of [`State`] |
 //!
@@ -85,8 +86,9 @@
 //!
 //! # Features
 //!
-//! `embassy-net` adds [`TcpConnector`]. `defmt` derives `defmt::Format`. Neither changes behaviour. The crate does not
-//! log: it returns what happened.
+//! `embassy-net` adds [`TcpConnector`]. `tls` adds the module of this name, which opens TLS connections to servers that
+//! the board knows. `defmt` derives `defmt::Format`. None changes behaviour. The crate does not log: it returns what
+//! happened.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -108,11 +110,16 @@ mod reconnect;
 mod run;
 mod settings;
 pub mod socketio;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
 #[cfg(feature = "embassy-net")]
 #[doc(no_inline)]
 pub use embassy_net;
+#[cfg(feature = "tls")]
+#[doc(no_inline)]
+pub use embedded_tls;
 #[doc(no_inline)]
 pub use {eio_core as core, embassy_sync, embassy_time, embedded_io_async};
 

@@ -312,8 +312,9 @@ pub(crate) const PARTS: &[Part] = &[
 ];
 
 /// What the tests of the workspace start: the TLS example's server, signals, and terminals.
-const HOST_TEST_NEEDS: [Need; 4] = [
+const HOST_TEST_NEEDS: [Need; 5] = [
     CC,
+    NODE,
     Need::Program { name: "openssl", package: "openssl" },
     KILL,
     Need::Program { name: "script", package: "bsdutils" },

@@ -1,0 +1,134 @@
+//! TLS 1.3 to a server that the board knows, without an allocator and without a clock.
+//!
+//! `embedded-tls` encrypts. By itself it trusts every server, and even with a verifier it opens a connection to a server
+//! that sends no certificate at all. [`open`] opens a connection only to a server that has proven who it is:
+//!
+//! | the board knows | use |
+//! |---|---|
+//! | the server's public key | [`PinnedKeys`] |
+//!
+//! ```no_run
+//! use eio_embassy::embedded_tls::{Aes128GcmSha256, TlsConfig, TlsConnection};
+//! use eio_embassy::tls::{OpenError, PinnedKeys, PublicKey, open};
+//! # use embedded_io_async::{Read, Write};
+//!
+//! # async fn connect(tcp: impl Read + Write, server: PublicKey, random: &mut dyn FnMut() -> u32) -> Result<(), OpenError> {
+//! // On a board, put both buffers into statics.
+//! let (mut received, mut sent) = ([0; 4_096], [0; 1_024]);
+//! let mut connection = TlsConnection::new(tcp, &mut received, &mut sent);
+//! let config = TlsConfig::new().with_server_name("server.example");
+//! open(&mut connection, &config, &PinnedKeys::new(&[server]), random).await?;
+//! let (reader, writer) = connection.split();
+//! # let _ = (reader, writer);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Making the key
+//!
+//! ```text
+//! openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out server.key
+//! openssl req -x509 -key server.key -subj /CN=server.example -days 3650 -out server.crt
+//! openssl pkey -in server.key -pubout -outform der -out server-public.der
+//! ```
+//!
+//! The server gets `server.key` and `server.crt`; the firmware contains the 91 bytes of `server-public.der`. These commands
+//! read them from a certificate that exists:
+//!
+//! ```text
+//! openssl x509 -in server.crt -noout -pubkey -out server.pem
+//! openssl pkey -pubin -in server.pem -outform der -out server-public.der
+//! ```
+//!
+//! A certificate of a public authority works, too, if it is renewed with the same key (certbot: `--reuse-key`,
+//! `--key-type ecdsa`, `--elliptic-curve secp256r1`).
+//!
+//! # Rotating the key
+//!
+//! 1. Make a second key with the commands above, and keep its private half away from the server.
+//! 2. Build firmware that trusts both: `PinnedKeys::new(&[CURRENT, NEXT])`.
+//! 3. When all boards run it, or when the server's key has leaked, give the server the second key.
+//! 4. Build firmware that trusts the second key and a third, new one.
+//!
+//! Make the second key before the first boards leave the house: a board that trusts only a key that is lost cannot
+//! connect any more, and needs an update by hand.
+//!
+//! # What it needs
+//!
+//! The server must speak TLS 1.3 with the cipher suite `TLS_AES_128_GCM_SHA256` and the group secp256r1, and have a
+//! certificate with a key on P-256. OpenSSL, Node.js, nginx and others do so by default. The server's certificates must
+//! fit into one record and into the buffer for received records: a self-signed certificate needs less than 1 KiB, the
+//! certificates of a public authority need about 4 KiB.
+
+use embedded_io_async::{Read, Write};
+use embedded_tls::alert::AlertDescription;
+use embedded_tls::{Aes128GcmSha256, TlsConfig, TlsConnection, TlsContext, TlsError};
+
+mod certificate;
+mod key;
+mod pinned;
+mod refusal;
+mod verify;
+
+pub use key::{KeyError, PublicKey};
+pub use pinned::PinnedKeys;
+pub use refusal::{Field, Refusal};
+
+use verify::{Accept, Check, Provider, Random};
+
+/// What makes a board trust a server: [`PinnedKeys`].
+#[expect(private_bounds, reason = "what is trusted is checked here and nowhere else")]
+pub trait Trust: Accept {}
+
+/// Opens a TLS connection to a server that is trusted.
+///
+/// `random` must be fit for cryptography: the connection's keys come from it. Use the chip's generator, not a generator
+/// with a seed. The name in `config` is only told to the server.
+///
+/// # Errors
+/// Drop the connection after an error: nothing that it sends or receives is confidential.
+pub async fn open<Stream: Read + Write>(
+    connection: &mut TlsConnection<'_, Stream, Aes128GcmSha256>,
+    config: &TlsConfig<'_>,
+    trust: &impl Trust,
+    random: &mut dyn FnMut() -> u32,
+) -> Result<(), OpenError> {
+    let mut check = Check::new(trust);
+    let provider = Provider { random: Random(random), check: &mut check };
+    match connection.open(TlsContext::new(config, provider)).await {
+        Ok(()) => check.finish().map_err(OpenError::Refused),
+        Err(error) => Err(check.refusal().map_or_else(|| OpenError::of(error), OpenError::Refused)),
+    }
+}
+
+/// Why no TLS connection opened.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The server is not one that is trusted.
+    #[error("the server was refused: {0}")]
+    Refused(Refusal),
+    /// The server has nothing of what the board offers.
+    #[error(
+        "the server accepts none of the board's parameters; expected TLS_AES_128_GCM_SHA256, secp256r1 and a certificate \
+         with a key on P-256"
+    )]
+    NoCommonParameters,
+    /// The server does not speak TLS 1.3.
+    #[error("the server does not speak TLS 1.3")]
+    ProtocolVersion,
+    /// The connection ended or failed, the server broke a rule, or a buffer is too small.
+    #[error("the TLS handshake failed: {0}")]
+    Tls(TlsError),
+}
+
+impl OpenError {
+    fn of(error: TlsError) -> Self {
+        match error {
+            TlsError::HandshakeAborted(_, AlertDescription::HandshakeFailure) => Self::NoCommonParameters,
+            TlsError::HandshakeAborted(_, AlertDescription::ProtocolVersion) => Self::ProtocolVersion,
+            error => Self::Tls(error),
+        }
+    }
+}
