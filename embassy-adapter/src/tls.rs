@@ -12,7 +12,7 @@
 //! use eio_embassy::tls::{OpenError, PinnedKeys, PublicKey, open};
 //! # use embedded_io_async::{Read, Write};
 //!
-//! # async fn connect(tcp: impl Read + Write, server: PublicKey, random: &mut dyn FnMut() -> u32) -> Result<(), OpenError> {
+//! # async fn connect(tcp: impl Read + Write + Clone, server: PublicKey, random: &mut dyn FnMut() -> u32) -> Result<(), OpenError> {
 //! // On a board, put both buffers into statics.
 //! let (mut received, mut sent) = ([0; 4_096], [0; 1_024]);
 //! let mut connection = TlsConnection::new(tcp, &mut received, &mut sent);
