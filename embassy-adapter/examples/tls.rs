@@ -22,14 +22,16 @@
 
 use core::cell::RefCell;
 use core::future::Future;
+use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use std::io::{ErrorKind as StdErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 
 use eio_core::packet::WebSocketMessage;
-use eio_embassy::{Buffers, Client, ClientSettings, Command, ConnectError, Endpoint, Flushed, Message};
+use eio_embassy::{
+    Buffers, Client, ClientSettings, ConnectError, Endpoint, StreamEnd, Tunnel, TunnelReader, TunnelWriter,
+};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::channel::Channel;
 use embassy_sync::mutex::Mutex;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use embedded_tls::{
@@ -37,10 +39,8 @@ use embedded_tls::{
     MaxFragmentLength, TlsConfig, TlsConnection, TlsContext, TlsError, TlsVerifier,
 };
 
-/// Carries the application's commands to the session, with messages of at most 256 bytes.
-pub(crate) type Commands = Channel<NoopRawMutex, Command<256>, 4>;
-/// Carries the server's messages to the application, at most 256 bytes each.
-pub(crate) type Messages = Channel<NoopRawMutex, Message<256>, 4>;
+/// A client over TLS.
+pub(crate) type TlsClient<'b, 't> = Client<'b, TunnelReader<'t, TlsError>, TunnelWriter<'t, TlsError>>;
 
 /// The pre-shared key and its name.
 pub(crate) struct SharedKey<'k> {
@@ -50,29 +50,26 @@ pub(crate) struct SharedKey<'k> {
     pub(crate) identity: &'k str,
 }
 
-/// Why no session opened, or how it ended.
+/// Why no session opened.
 #[derive(Debug)]
-pub(crate) enum End {
+pub(crate) enum Failed {
     /// TLS failed: the key is wrong, the server offers a certificate instead, or the connection ended.
     Tls(TlsError),
     /// The TLS connection opened, but no session did.
     Connect(ConnectError),
-    /// The session ended.
-    Session(eio_core::session::SessionEnd),
 }
 
-/// Runs a session over TLS until it ends. `reader` and `writer` are the two halves of a TCP connection.
+/// Opens a session over TLS, lends it to the application, and closes it. `reader` and `writer` are the two halves of a
+/// TCP connection. Returns what the application returned, and how TLS ended.
 ///
-/// TLS does not survive a dropped future. So [`Client::run`] runs the session, and the application talks to it through
-/// channels from another task.
-pub(crate) async fn session(
+/// TLS does not survive a dropped future, and a [`Client`] drops many. Between them is a [`Tunnel`].
+pub(crate) async fn session<T>(
     reader: impl Read,
     writer: impl Write,
     shared: &SharedKey<'_>,
     random: &mut dyn FnMut() -> u32,
-    commands: &Commands,
-    messages: &Messages,
-) -> End {
+    application: impl AsyncFnOnce(&mut TlsClient<'_, '_>) -> T,
+) -> Result<(T, Option<StreamEnd<TlsError>>), Failed> {
     let random = RefCell::new(random);
     // On a board, put these four buffers into statics.
     let (mut received, mut sent) = ([0; 1_280], [0; 1_024]);
@@ -87,22 +84,45 @@ pub(crate) async fn session(
     // A heartbeat must not wait for an acknowledgement of TCP.
     tls.set_flush_policy(FlushPolicy::Relaxed);
     let provider = OnlySharedKey { random: Random(&random), refusal: RefuseCertificates };
-    if let Err(error) = tls.open(TlsContext::new(&config, provider)).await {
-        return End::Tls(error);
-    }
+    tls.open(TlsContext::new(&config, provider)).await.map_err(Failed::Tls)?;
 
-    let (reader, writer) = tls.split();
-    let endpoint = Endpoint::socketio("board.example");
-    let buffers = Buffers { rx: &mut rx, tx: &mut tx };
-    let mut masks = || (random.borrow_mut())();
-    let settings = ClientSettings::DEFAULT;
-    let mut client = match Client::new(reader, Flushed(writer), buffers, &mut masks, &settings) {
-        Ok(client) => client,
-        Err(error) => return End::Connect(error),
+    let tunnel = Tunnel::<_, 256>::new();
+    let result = {
+        let (reader, writer) = tls.split();
+        let mut reading = pin!(tunnel.read_from(CloseNotify(reader)));
+        let mut writing = pin!(tunnel.write_to(writer));
+        let (reader, writer) = (tunnel.reader(reading.as_mut()), tunnel.writer(writing.as_mut()));
+        let endpoint = Endpoint::socketio("board.example");
+        let buffers = Buffers { rx: &mut rx, tx: &mut tx };
+        let mut masks = || (random.borrow_mut())();
+        let settings = ClientSettings::DEFAULT;
+        let mut client =
+            Client::new(reader, writer, buffers, &mut masks, &settings).map_err(Failed::Connect)?;
+        client.connect(&endpoint).await.map_err(Failed::Connect)?;
+        let result = application(&mut client).await;
+        client.close().await;
+        result
     };
-    match client.connect(&endpoint).await {
-        Ok(()) => End::Session(client.run(commands, messages, |_, why| println!("not sent: {why}")).await),
-        Err(error) => End::Connect(error),
+    if tunnel.is_idle() {
+        // Tells the server that nothing was cut off. On a board, give it a deadline.
+        let _ = tls.close().await;
+    }
+    Ok((result, tunnel.end()))
+}
+
+/// Reports the server's `close_notify` as the end of the stream, which it is, and not as an error.
+struct CloseNotify<R>(R);
+
+impl<R: ErrorType<Error = TlsError>> ErrorType for CloseNotify<R> {
+    type Error = TlsError;
+}
+
+impl<R: Read<Error = TlsError>> Read for CloseNotify<R> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, TlsError> {
+        match self.0.read(buf).await {
+            Err(TlsError::ConnectionClosed) => Ok(0),
+            result => result,
+        }
     }
 }
 
@@ -250,7 +270,7 @@ impl Write for HostTcp {
 
 /// Runs one future to its end.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = core::pin::pin!(future);
+    let mut future = pin!(future);
     loop {
         if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             return value;
@@ -271,13 +291,19 @@ fn main() -> std::io::Result<()> {
     let (reader, writer) = HostTcp::connect(&address)?;
     let key = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef_u128.to_be_bytes();
     let shared = SharedKey { key: &key, identity: "board-7" };
-    let (commands, messages) = (Commands::new(), Messages::new());
-    let _ = commands.try_send(Command::Send(Message::new(WebSocketMessage::Text("hello")).expect("it fits")));
-    let end = block_on(session(reader, writer, &shared, &mut host_random, &commands, &messages));
-    match end {
-        End::Tls(error) => println!("no TLS connection: {error:?}"),
-        End::Connect(error) => println!("no session: {error}"),
-        End::Session(end) => println!("{} after {:?} of silence", end.reason, end.silent_for),
+    let talk = async |client: &mut TlsClient<'_, '_>| {
+        let _ = client.send(WebSocketMessage::Text("hello")).await;
+        loop {
+            match client.recv().await {
+                Ok(message) => println!("{message:?}"),
+                Err(end) => return end,
+            }
+        }
+    };
+    match block_on(session(reader, writer, &shared, &mut host_random, talk)) {
+        Err(Failed::Tls(error)) => println!("no TLS connection: {error:?}"),
+        Err(Failed::Connect(error)) => println!("no session: {error}"),
+        Ok((end, tls)) => println!("{} after {:?} of silence; TLS: {tls:?}", end.reason, end.silent_for),
     }
     Ok(())
 }

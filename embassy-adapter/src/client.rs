@@ -64,7 +64,7 @@ pub enum IncomingMessage<'a> {
 ///
 /// Any future of this type may be dropped at any await point: no byte is lost, and none is sent or delivered twice.
 /// This requires a stream whose own `read` and `write` futures may be dropped while they wait. embassy-net's TCP is such
-/// a stream, most TLS connections are not. For the others, use [`run`](Self::run).
+/// a stream, most TLS connections are not. Put a [`Tunnel`](crate::Tunnel) between the client and the others.
 ///
 /// # Time
 ///
@@ -324,7 +324,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
     /// Reads, decodes, answers and waits until the goal is reached or the session ends. Returns whether the message to
     /// send was sent; callers with another goal ignore the result.
     ///
-    /// This and [`run`](Self::run) are the only places where this crate waits for the stream. Each turn polls the read,
+    /// This is the only place where this crate waits for the stream. Each turn polls the read,
     /// the write and the clock, in that order. So neither direction starves the other, and a deadline is acted on only
     /// when there was nothing to read.
     async fn reach(&mut self, goal: Goal<'_>) -> Result<(), SendError> {

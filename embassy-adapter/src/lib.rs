@@ -18,8 +18,8 @@
 //! |---|---|
 //! | stay connected over embassy-net | [`TcpConnector`] with [`Reconnect`] (feature `embassy-net`) |
 //! | hold one session over any stream | [`Client`] |
-//! | the same over TLS, or another stream whose futures must not be dropped | [`Client::run`]; see `examples/tls.rs` |
 //! | check over TLS who the server is | `tls::open` (feature `tls`) |
+//! | the same over TLS, or another stream whose futures must not be dropped | a [`Tunnel`] between it and the client; see `examples/tls.rs` |
 //! | talk to a Socket.IO or NestJS server | [`socketio::Socket`] over a [`Client`] |
 //! | show the state of the connection | a watch of [`State`] |
 //!
@@ -107,11 +107,11 @@ mod link;
 mod net;
 mod outbox;
 mod reconnect;
-mod run;
 mod settings;
 pub mod socketio;
 #[cfg(feature = "tls")]
 pub mod tls;
+mod tunnel;
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
 #[cfg(feature = "embassy-net")]
@@ -129,8 +129,8 @@ pub use error::{ConnectError, SendError};
 #[cfg(feature = "embassy-net")]
 pub use net::{Limits, TcpClient, TcpConnector};
 pub use reconnect::{Attempt, Loss, Reconnect, Report, State};
-pub use run::{Command, Flushed, Message};
 pub use settings::{Buffers, ClientSettings, LongMessages, Protocol};
+pub use tunnel::{StreamEnd, Tunnel, TunnelReader, TunnelWriter};
 
 #[cfg(all(doctest, feature = "embassy-net"))]
 #[doc = include_str!("../firmware.md")]

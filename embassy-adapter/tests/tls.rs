@@ -11,16 +11,18 @@
 #[path = "../examples/tls.rs"]
 mod example;
 
+use core::future::Future;
+use core::task::Poll;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdin, ChildStdout, Command as Process, Stdio};
 
-use eio_core::packet::WebSocketMessage;
+use eio_core::DisconnectReason;
+use eio_core::packet::{Data, WebSocketMessage};
 use eio_core::ws::{self, Decoder, Item, Key};
-use eio_core::{DisconnectReason, session::SessionEnd};
-use eio_embassy::{Command, Message};
+use eio_embassy::IncomingMessage;
 
-use example::{Commands, End, HostTcp, Messages, SharedKey, block_on, host_random, session};
+use example::{Failed, HostTcp, SharedKey, TlsClient, block_on, host_random, session};
 
 const KEY: [u8; 16] = *b"0123456789abcdef";
 const IDENTITY: &str = "board-7";
@@ -134,28 +136,53 @@ fn a_session_over_tls_with_a_shared_key_pings_talks_and_ends() {
     let to = server.process.stdin.take().expect("piped");
     let (reader, writer) = server.connect();
     let story = std::thread::spawn(move || serve(from, to));
-    let (commands, messages) = (Commands::new(), Messages::new());
-    let hello = Message::new(WebSocketMessage::Text("hello")).expect("it fits");
-    assert!(commands.try_send(Command::Send(hello)).is_ok());
     let shared = SharedKey { key: &KEY, identity: IDENTITY };
-    let end = block_on(session(reader, writer, &shared, &mut host_random, &commands, &messages));
-    let End::Session(SessionEnd { reason, .. }) = end else { panic!("{end:?}") };
-    assert_eq!(reason, DisconnectReason::PeerClose);
-    assert_eq!(
-        messages.try_receive().expect("a message").as_websocket_message(),
-        WebSocketMessage::Text("welcome")
-    );
+    let application = async |client: &mut TlsClient<'_, '_>| {
+        // Most of these futures are dropped while a record is on its way.
+        let mut patience = 0;
+        while impatient(client.send(WebSocketMessage::Text("hello")), patience).await.is_none() {
+            patience += 1;
+        }
+        let mut received = Vec::new();
+        loop {
+            match impatient(client.recv(), 3).await {
+                None => {}
+                Some(Ok(IncomingMessage::Whole(Data::Text(text)))) => received.push(text.to_owned()),
+                Some(Ok(other)) => panic!("{other:?}"),
+                Some(Err(end)) => return (received, end.reason),
+            }
+        }
+    };
+    let ended = block_on(session(reader, writer, &shared, &mut host_random, application));
+    let (result, _) = ended.expect("a session");
+    assert_eq!(result, (vec!["welcome".to_owned()], DisconnectReason::PeerClose));
     let mut seen = story.join().expect("the server's story");
     seen.sort();
     assert_eq!(seen, ["3", "4hello"]);
+}
+
+/// Polls a future as often as `patience` says, and drops it.
+async fn impatient<F: Future>(future: F, patience: usize) -> Option<F::Output> {
+    let mut future = core::pin::pin!(future);
+    for _ in 0..patience {
+        if let Poll::Ready(value) = poll_once(future.as_mut()).await {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Polls once.
+async fn poll_once<F: Future>(mut future: core::pin::Pin<&mut F>) -> Poll<F::Output> {
+    core::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
 #[test]
 fn a_server_without_the_key_is_not_talked_to() {
     let server = OpenSsl::start(b"fedcba9876543210");
     let (reader, writer) = server.connect();
-    let (commands, messages) = (Commands::new(), Messages::new());
     let shared = SharedKey { key: &KEY, identity: IDENTITY };
-    let end = block_on(session(reader, writer, &shared, &mut host_random, &commands, &messages));
-    assert!(matches!(end, End::Tls(_)), "{end:?}");
+    let never = async |_: &mut TlsClient<'_, '_>| panic!("no session");
+    let ended: Result<((), _), _> = block_on(session(reader, writer, &shared, &mut host_random, never));
+    assert!(matches!(ended, Err(Failed::Tls(_))), "{ended:?}");
 }

@@ -65,14 +65,13 @@ impl Link<'_> {
 }
 
 impl State<'_> {
-    /// Handles the result of a write: the number of bytes that the stream took. Returns whether writing can go on.
-    pub(crate) fn handle_written(&mut self, written: Result<usize, Failed>, outbox: &mut Outbox<'_>) -> bool {
+    /// Handles the result of a write: the number of bytes that the stream took.
+    pub(crate) fn handle_written(&mut self, written: Result<usize, Failed>, outbox: &mut Outbox<'_>) {
         match written {
             Ok(0) => self.fail(Failed::Otherwise, outbox),
             Err(failed) => self.fail(failed, outbox),
             Ok(len) => outbox.written(len),
         }
-        self.write_failed.is_none()
     }
 
     fn fail(&mut self, failed: Failed, outbox: &mut Outbox<'_>) {

@@ -16,7 +16,8 @@ mod heartbeat;
 mod net;
 mod receive;
 mod reconnect;
-mod run;
 mod send;
 mod socketio;
 mod storm;
+#[path = "plain.rs"]
+mod stream;

@@ -9,8 +9,7 @@ use eio_core::ws::{ControlFrame, FrameHeader, MessageKind, OpCode, Piece, Reader
 use eio_embassy::{Client, ClientSettings, Endpoint, IncomingMessage, LongMessages, Protocol, SendError};
 
 use crate::fakes::{self, OPEN, Sent, Server, Task, TestClient, buffers, open_with, rng};
-
-const STORIES: u64 = 60;
+use crate::stream::STORIES;
 
 struct Dice(u64);
 

@@ -1,0 +1,31 @@
+//! The client over a tunnel: what holds over a stream whose futures may be dropped holds over every other.
+//!
+//! The tests of the folder `client` run once more here, over another stream.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong may panic"
+)]
+
+#[path = "../client/cancel.rs"]
+mod cancel;
+#[path = "../client/connect.rs"]
+mod connect;
+mod ends;
+#[path = "../client/fakes.rs"]
+mod fakes;
+#[path = "../client/heartbeat.rs"]
+mod heartbeat;
+#[path = "../client/receive.rs"]
+mod receive;
+#[path = "../client/send.rs"]
+mod send;
+#[path = "../client/socketio.rs"]
+mod socketio;
+#[path = "../client/storm.rs"]
+mod storm;
+#[path = "tunnelled.rs"]
+mod stream;
