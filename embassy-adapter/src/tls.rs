@@ -1,23 +1,26 @@
 //! TLS 1.3 to a server that the board knows, without an allocator and without a clock.
 //!
 //! `embedded-tls` encrypts. By itself it trusts every server, and even with a verifier it opens a connection to a server
-//! that sends no certificate at all. [`open`] opens a connection only to a server that has proven who it is:
+//! that sends no certificate at all. [`open`] opens a connection only to a server that has proven who it is, and keeps
+//! records away from it that would make it panic ([`Records`]):
 //!
 //! | the board knows | use |
 //! |---|---|
 //! | the server's public key | [`PinnedKeys`] |
 //!
 //! ```no_run
-//! use eio_embassy::embedded_tls::{Aes128GcmSha256, TlsConfig, TlsConnection};
-//! use eio_embassy::tls::{OpenError, PinnedKeys, PublicKey, open};
+//! use eio_embassy::embedded_tls::TlsConfig;
+//! use eio_embassy::tls::{OpenError, PinnedKeys, PublicKey, RecordBuffers, open};
 //! # use embedded_io_async::{Read, Write};
 //!
-//! # async fn connect(tcp: impl Read + Write + Clone, server: PublicKey, random: &mut dyn FnMut() -> u32) -> Result<(), OpenError> {
+//! # async fn connect<S: Read + Write + Clone>(tcp: S, random: &mut dyn FnMut() -> u32) -> Result<(), OpenError> {
+//! # const DER: &[u8] = &[];
+//! let Ok(server) = PublicKey::from_der(DER) else { panic!("DER is `include_bytes!(\"server-public.der\")`") };
 //! // On a board, put both buffers into statics.
 //! let (mut received, mut sent) = ([0; 4_096], [0; 1_024]);
-//! let mut connection = TlsConnection::new(tcp, &mut received, &mut sent);
+//! let buffers = RecordBuffers { received: &mut received, sent: &mut sent };
 //! let config = TlsConfig::new().with_server_name("server.example");
-//! open(&mut connection, &config, &PinnedKeys::new(&[server]), random).await?;
+//! let mut connection = open(tcp, buffers, &config, &PinnedKeys::new(&[server]), random).await?;
 //! let (reader, writer) = connection.split();
 //! # let _ = (reader, writer);
 //! # Ok(())
@@ -60,25 +63,42 @@
 //! fit into one record and into the buffer for received records: a self-signed certificate needs less than 1 KiB, the
 //! certificates of a public authority need about 4 KiB.
 
-use embedded_io_async::{Read, Write};
+use embedded_io_async::{ErrorKind, Read, Write};
 use embedded_tls::alert::AlertDescription;
 use embedded_tls::{Aes128GcmSha256, TlsConfig, TlsConnection, TlsContext, TlsError};
 
 mod certificate;
 mod key;
 mod pinned;
+mod records;
 mod refusal;
 mod verify;
 
 pub use key::{KeyError, PublicKey};
 pub use pinned::PinnedKeys;
+pub use records::Records;
 pub use refusal::{Field, Refusal};
 
 use verify::{Accept, Check, Provider, Random};
 
+/// A TLS connection to a server that has proven who it is.
+pub type Connection<'b, Stream> = TlsConnection<'b, Records<Stream>, Aes128GcmSha256>;
+
 /// What makes a board trust a server: [`PinnedKeys`].
 #[expect(private_bounds, reason = "what is trusted is checked here and nowhere else")]
 pub trait Trust: Accept {}
+
+/// The memory of a TLS connection, lent by the caller.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "built by its fields")]
+pub struct RecordBuffers<'b> {
+    /// For the record that is received. It must hold the longest one that the server sends: 16,640 bytes, or less if the
+    /// server honours `max_fragment_length` (OpenSSL does, Node.js does not) or only sends short messages; and at least
+    /// the server's certificates.
+    pub received: &'b mut [u8],
+    /// For the record that is sent, 1,024 bytes or more. What is longer is sent in several records.
+    pub sent: &'b mut [u8],
+}
 
 /// Opens a TLS connection to a server that is trusted.
 ///
@@ -86,17 +106,19 @@ pub trait Trust: Accept {}
 /// with a seed. The name in `config` is only told to the server.
 ///
 /// # Errors
-/// Drop the connection after an error: nothing that it sends or receives is confidential.
-pub async fn open<Stream: Read + Write>(
-    connection: &mut TlsConnection<'_, Stream, Aes128GcmSha256>,
+/// [`OpenError`] says why the connection is not open. The stream is dropped.
+pub async fn open<'b, Stream: Read + Write + 'b>(
+    stream: Stream,
+    buffers: RecordBuffers<'b>,
     config: &TlsConfig<'_>,
     trust: &impl Trust,
     random: &mut dyn FnMut() -> u32,
-) -> Result<(), OpenError> {
+) -> Result<Connection<'b, Stream>, OpenError> {
     let mut check = Check::new(trust);
     let provider = Provider { random: Random(random), check: &mut check };
+    let mut connection = TlsConnection::new(Records::new(stream), buffers.received, buffers.sent);
     match connection.open(TlsContext::new(config, provider)).await {
-        Ok(()) => check.finish().map_err(OpenError::Refused),
+        Ok(()) => check.finish().map(|()| connection).map_err(OpenError::Refused),
         Err(error) => Err(check.refusal().map_or_else(|| OpenError::of(error), OpenError::Refused)),
     }
 }
@@ -118,6 +140,10 @@ pub enum OpenError {
     /// The server does not speak TLS 1.3.
     #[error("the server does not speak TLS 1.3")]
     ProtocolVersion,
+    /// A record arrived that TLS 1.3 does not allow there. (In an open connection, this is the error of the stream's kind
+    /// `InvalidData`.)
+    #[error("a record arrived that TLS 1.3 does not allow there")]
+    UnexpectedRecord,
     /// The connection ended or failed, the server broke a rule, or a buffer is too small.
     #[error("the TLS handshake failed: {0}")]
     Tls(TlsError),
@@ -128,6 +154,7 @@ impl OpenError {
         match error {
             TlsError::HandshakeAborted(_, AlertDescription::HandshakeFailure) => Self::NoCommonParameters,
             TlsError::HandshakeAborted(_, AlertDescription::ProtocolVersion) => Self::ProtocolVersion,
+            TlsError::Io(ErrorKind::InvalidData) => Self::UnexpectedRecord,
             error => Self::Tls(error),
         }
     }

@@ -39,3 +39,32 @@ fn element<'c>(reader: &mut SliceReader<'c>, tag: Tag, field: Field) -> Result<&
         _ => Err(Refusal::Malformed(field)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::tls::PublicKey;
+
+    #[test]
+    fn no_certificate_panics_and_none_that_is_cut_off_has_a_key() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let names = [std::string::String::from("server.example")];
+        let certificate = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+        let (der, info) = (certificate.der(), rcgen::PublicKeyData::subject_public_key_info(&key));
+        assert_eq!(public_key_info(der), Ok(&info[..]));
+        for len in 0..der.len() {
+            assert!(public_key_info(&der[..len]).is_err(), "{len}");
+        }
+        let mut changed = der.to_vec();
+        for position in 0..der.len() {
+            for byte in 0..=u8::MAX {
+                changed[position] = byte;
+                // Also a length or a tag that is wrong ends in an error or in bytes that are there.
+                let _ = public_key_info(&changed).map(PublicKey::from_der);
+            }
+            changed[position] = der[position];
+        }
+    }
+}

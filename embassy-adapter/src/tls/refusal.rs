@@ -1,10 +1,10 @@
 //! Why a server was refused.
 
-use embedded_tls::alert::AlertDescription;
-
 use super::KeyError;
 
-/// Why a server was refused during the handshake, before the board sent it anything.
+/// Why a server was refused. The board has sent it nothing but the messages of the handshake.
+///
+/// The server sees the end of the connection, and not the reason: the alerts of embedded-tls 0.19 are not those of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -39,20 +39,6 @@ pub enum Refusal {
     /// The key's numbers are not a point on the curve.
     #[error("the key is not a point on the curve P-256")]
     InvalidPoint,
-}
-
-impl Refusal {
-    /// Returns the alert that tells the server why. RFC 8446, section 6.2.
-    pub(super) const fn alert(self) -> AlertDescription {
-        match self {
-            Self::NoCertificate | Self::NoProof | Self::OutOfOrder => AlertDescription::UnexpectedMessage,
-            Self::Malformed(_) | Self::InvalidPoint => AlertDescription::BadCertificate,
-            Self::Key(_) => AlertDescription::UnsupportedCertificate,
-            Self::UnknownKey => AlertDescription::CertificateUnknown,
-            Self::SignatureAlgorithm { .. } => AlertDescription::IllegalParameter,
-            Self::InvalidSignature => AlertDescription::DecryptError,
-        }
-    }
 }
 
 /// A field of a certificate. RFC 5280, section 4.1.

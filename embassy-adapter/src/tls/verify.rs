@@ -1,6 +1,5 @@
 //! What is checked during a handshake, whatever the board trusts.
 
-use embedded_tls::alert::AlertLevel;
 use embedded_tls::{
     Aes128GcmSha256, CertificateEntryRef, CertificateRef, CertificateVerifyRef, CryptoProvider,
     CryptoRngCore, Sha256, SignatureScheme, TlsError, TlsVerifier,
@@ -73,7 +72,7 @@ impl<'t, T: Accept> Check<'t, T> {
         Ok(Step::Proven)
     }
 
-    /// Advances, or keeps the refusal and returns the alert to send.
+    /// Advances, or keeps the refusal and ends the handshake.
     fn advance(&mut self, step: Result<Step, Refusal>) -> Result<(), TlsError> {
         match step {
             Ok(step) => {
@@ -82,7 +81,8 @@ impl<'t, T: Accept> Check<'t, T> {
             }
             Err(refusal) => {
                 self.refusal = Some(refusal);
-                Err(TlsError::AbortHandshake(AlertLevel::Fatal, refusal.alert()))
+                // An `AbortHandshake` would send an alert in a record of another type.
+                Err(TlsError::InvalidHandshake)
             }
         }
     }

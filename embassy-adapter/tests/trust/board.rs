@@ -8,8 +8,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use eio_embassy::embedded_io_async::{ErrorKind, ErrorType, Read, Write};
-use eio_embassy::embedded_tls::{Aes128GcmSha256, TlsConfig, TlsConnection};
-use eio_embassy::tls::{OpenError, Trust, open};
+use eio_embassy::embedded_tls::TlsConfig;
+use eio_embassy::tls::{OpenError, RecordBuffers, Trust, open};
 
 /// Connects to this address, sends "board", and returns the line that the server answers.
 pub(crate) fn talk(address: &str, trust: &impl Trust) -> Result<String, OpenError> {
@@ -23,11 +23,10 @@ pub(crate) fn talk_with(
     trust: &impl Trust,
 ) -> Result<String, OpenError> {
     let (mut received, mut sent) = ([0; 8_192], [0; 1_024]);
-    let tcp = HostTcp::connect(address);
-    let mut connection: TlsConnection<'_, _, Aes128GcmSha256> =
-        TlsConnection::new(tcp, &mut received, &mut sent);
+    let buffers = RecordBuffers { received: &mut received, sent: &mut sent };
     block_on(async {
-        open(&mut connection, config, trust, &mut host_random).await?;
+        let mut connection =
+            Box::pin(open(HostTcp::connect(address), buffers, config, trust, &mut host_random)).await?;
         let mut line = Vec::new();
         let mut byte = [0];
         connection.write(b"board\n").await.map_err(OpenError::Tls)?;

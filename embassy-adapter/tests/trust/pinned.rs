@@ -44,6 +44,20 @@ fn a_board_with_two_pins_stays_connected_when_the_server_takes_the_second_key() 
 }
 
 #[test]
+fn a_certificate_that_expired_long_ago_is_trusted_for_its_key() {
+    let keys = Keys::make("expired");
+    let pair =
+        rcgen::KeyPair::from_pem(&String::from_utf8(keys.read("server.key")).expect("text")).expect("a key");
+    let mut params = rcgen::CertificateParams::default();
+    (params.not_before, params.not_after) =
+        (rcgen::date_time_ymd(1999, 1, 1), rcgen::date_time_ymd(2000, 1, 1));
+    let expired = params.self_signed(&pair).expect("a certificate");
+    std::fs::write(keys.folder.join("server.crt"), expired.pem()).expect("a file");
+    let server = Server::openssl(&keys);
+    assert_eq!(talk(&server.address, &PinnedKeys::new(&[keys.public()])).expect("trusted"), "draob\n");
+}
+
+#[test]
 fn the_key_of_a_certificate_is_read_as_the_documentation_says() {
     let keys = Keys::make("read");
     let made = keys.read("server-public.der");
