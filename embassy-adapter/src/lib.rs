@@ -9,14 +9,15 @@
 //!        ▲                              │
 //!        │  recv, send, close           ▼
 //!        └──────────────────────────▶ Client ◀──▶ stream halves ◀──▶ TCP, TLS, UART, ..
-//!          socketio::Socket, if asked   │         (TcpConnector: embassy-net)
+//!          socketio::Socket, if asked   │         (Connector: embassy-net, ..)
 //!                                       ▼
 //!                     eio_core: session, heartbeat, WebSocket framing
 //! ```
 //!
 //! | to | use |
 //! |---|---|
-//! | stay connected over embassy-net | [`TcpConnector`] with [`Reconnect`] (feature `embassy-net`) |
+//! | stay connected over embassy-net | [`TcpConnector`] with [`Reconnect`] (features `proto-ipv4`, `proto-ipv6`) |
+//! | stay connected over another network | your own [`Connector`] with [`Reconnect`] |
 //! | hold one session over any stream | [`Client`] |
 //! | check over TLS who the server is | `tls::open` (feature `tls`) |
 //! | the same over TLS, or another stream whose futures must not be dropped | a [`Tunnel`] between it and the client; see `examples/tls.rs` |
@@ -86,7 +87,9 @@
 //!
 //! # Features
 //!
-//! `embassy-net` adds [`TcpConnector`]. `tls` adds the module of this name, which opens TLS connections to servers that
+//! `proto-ipv4` and `proto-ipv6` add [`TcpConnector`], for the addresses of that version of IP; `embassy-net` is on with
+//! either, and does not compile alone. `medium-ethernet` and `medium-ip` are those of embassy-net, for programs that do not
+//! choose the medium of their network driver in their own dependency on it. `tls` adds the module of this name, which opens TLS connections to servers that
 //! the board knows. `defmt` derives `defmt::Format`. None changes behaviour. The crate does not log: it returns what
 //! happened.
 #![no_std]
@@ -99,11 +102,12 @@
 
 mod client;
 mod clock;
+mod connector;
 mod drive;
 mod endpoint;
 mod error;
 mod link;
-#[cfg(feature = "embassy-net")]
+#[cfg(any(feature = "proto-ipv4", feature = "proto-ipv6"))]
 mod net;
 mod outbox;
 mod reconnect;
@@ -113,8 +117,15 @@ pub mod socketio;
 pub mod tls;
 mod tunnel;
 
+#[cfg(all(feature = "embassy-net", not(any(feature = "proto-ipv4", feature = "proto-ipv6"))))]
+compile_error!(
+    "the feature `embassy-net` of eio-embassy needs a version of IP: enable its feature `proto-ipv4` or `proto-ipv6`, or \
+     both, and choose the medium of your network driver (`medium-ethernet` or `medium-ip`) there or in your own dependency \
+     on embassy-net"
+);
+
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
-#[cfg(feature = "embassy-net")]
+#[cfg(any(feature = "proto-ipv4", feature = "proto-ipv6"))]
 #[doc(no_inline)]
 pub use embassy_net;
 #[cfg(feature = "tls")]
@@ -124,9 +135,10 @@ pub use embedded_tls;
 pub use {eio_core as core, embassy_sync, embassy_time, embedded_io_async};
 
 pub use client::{Client, IncomingMessage};
+pub use connector::Connector;
 pub use endpoint::Endpoint;
 pub use error::{ConnectError, SendError};
-#[cfg(feature = "embassy-net")]
+#[cfg(any(feature = "proto-ipv4", feature = "proto-ipv6"))]
 pub use net::{Limits, TcpClient, TcpConnector};
 pub use reconnect::{Attempt, Loss, Reconnect, Report, State};
 pub use settings::{Buffers, ClientSettings, LongMessages, Protocol};

@@ -1,19 +1,18 @@
-//! TCP and DNS by embassy-net.
+//! TCP and DNS by embassy-net: what depends on the stack below it is here, and nowhere else.
 
-use core::ops::ControlFlow;
 use core::time::Duration;
 
 use embassy_futures::yield_now;
 use embassy_net::dns::DnsQueryType;
 use embassy_net::tcp::{ConnectError as TcpError, State as TcpState, TcpReader, TcpSocket, TcpWriter};
 use embassy_net::{IpEndpoint, Stack};
-use embassy_time::with_deadline;
+use embassy_time::{Instant, with_deadline};
 
-use crate::reconnect::{Attempt, Loss, Reconnect};
-use crate::{Buffers, Client, ClientSettings, Endpoint, clock};
+use crate::reconnect::{Loss, Report};
+use crate::{Client, Connector, clock};
 
-/// A client over the TCP of embassy-net.
-pub type TcpClient<'c> = Client<'c, TcpReader<'c>, TcpWriter<'c>>;
+/// A client over the TCP of embassy-net: the client of a [`TcpConnector`]'s sessions.
+pub type TcpClient<'b, 's> = Client<'b, TcpReader<'s>, TcpWriter<'s>>;
 
 /// Time limits for the steps before and after a session. Every field has a default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +25,9 @@ pub struct Limits {
     /// it reaches the second only with a longer limit.
     pub dns_timeout: Duration,
     /// The time to establish the TCP connection. Default: 10 s.
+    ///
+    /// A name can have several addresses, which are tried one after another. All but the last get half of the time that
+    /// is left: with two, the second is tried after 5 s, or as soon as the first refuses.
     pub connect_timeout: Duration,
     /// The time to shut the connection down after a session: to deliver what was written and close in order, or to send
     /// a reset. Default: 2 s.
@@ -59,7 +61,7 @@ impl Default for Limits {
 /// ```no_run
 /// use core::ops::ControlFlow;
 /// use eio_core::{backoff::Backoff, packet::WebSocketMessage};
-/// use eio_embassy::{Buffers, ClientSettings, Endpoint, Reconnect, State, TcpConnector};
+/// use eio_embassy::{Buffers, ClientSettings, Connector, Endpoint, Reconnect, State, TcpConnector};
 /// use embassy_sync::{blocking_mutex::raw::NoopRawMutex, watch::Watch};
 ///
 /// # async fn task(stack: embassy_net::Stack<'_>, mut random: impl FnMut() -> u32) {
@@ -91,7 +93,8 @@ pub struct TcpConnector<'a> {
 }
 
 impl<'a> TcpConnector<'a> {
-    /// Creates a connector with [`Limits::DEFAULT`]. `name` is a host name or an IPv4 address.
+    /// Creates a connector with [`Limits::DEFAULT`]. `name` is a host name or an IP address. An IPv6
+    /// address may stand in brackets, as in a URL.
     ///
     /// The two buffers are those of the TCP socket. `tcp_rx` is the window that the server sees. A message longer than
     /// `tcp_tx` waits for the server's acknowledgements.
@@ -117,60 +120,7 @@ impl<'a> TcpConnector<'a> {
         self
     }
 
-    /// Connects, calls `session` with the open session, and cleans up when `session` returns. Repeats this after a delay
-    /// until `session` returns [`ControlFlow::Break`].
-    ///
-    /// `session` may return at any time. If the session is still open then, it is closed. If it ended because the server
-    /// was silent, the TCP connection is reset, so that the stack keeps nothing for a dead server.
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping the future closes the TCP connection without a close frame. The stack still delivers what was written,
-    /// and FIN, with two exceptions: calling `run` again before that is done resets the connection, and dropping the
-    /// connector stops the delivery. The watch keeps its last state.
-    pub async fn run<B>(
-        &mut self,
-        reconnect: &mut Reconnect<'_>,
-        endpoint: &Endpoint<'_>,
-        buffers: Buffers<'_>,
-        settings: &ClientSettings,
-        mut session: impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
-    ) -> B {
-        let Buffers { rx, tx } = buffers;
-        let this = ClosedOnDrop(self);
-        reconnect
-            .run(async |attempt| {
-                let buffers = Buffers { rx: &mut *rx, tx: &mut *tx };
-                this.0.attempt(attempt, endpoint, buffers, settings, &mut session).await
-            })
-            .await
-    }
-
-    async fn attempt<B>(
-        &mut self,
-        attempt: &mut Attempt<'_, '_>,
-        endpoint: &Endpoint<'_>,
-        buffers: Buffers<'_>,
-        settings: &ClientSettings,
-        session: &mut impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
-    ) -> ControlFlow<B, Loss> {
-        // Both are checked: a static address stays configured without a link.
-        while !(self.stack.is_link_up() && self.stack.is_config_up()) {
-            attempt.report().offline();
-            self.stack.wait_link_up().await;
-            self.stack.wait_config_up().await;
-        }
-        attempt.report().connecting();
-        let (flow, loss) = match self.dial().await {
-            Ok(()) => self.hold(attempt, endpoint, buffers, settings, session).await,
-            Err(loss) => (ControlFlow::Continue(()), loss),
-        };
-        attempt.report().lost(loss);
-        self.shut_down(loss.is_orderly()).await;
-        flow.map_continue(|()| loss)
-    }
-
-    /// Resolves the name and connects.
+    /// Connects to one address of the server after another, until one answers.
     async fn dial(&mut self) -> Result<(), Loss> {
         // A dropped call, or a server that never closes its half, may have left a connection, and `connect` would make
         // the socket forget it without a word to the server. So reset it. The reset wakes the stack's task, and after two
@@ -181,41 +131,55 @@ impl<'a> TcpConnector<'a> {
         yield_now().await;
         yield_now().await;
         let deadline = clock::after(self.limits.dns_timeout);
-        let query = with_deadline(deadline, self.stack.dns_query(self.name, DnsQueryType::A)).await;
-        let addresses = query.ok().and_then(Result::ok).ok_or(Loss::Unresolved)?;
-        let address = *addresses.first().ok_or(Loss::Unresolved)?;
+        #[cfg(not(all(feature = "proto-ipv4", feature = "proto-ipv6")))]
+        let found = with_deadline(deadline, self.stack.dns_query(bare(self.name), KIND)).await;
+        #[cfg(not(all(feature = "proto-ipv4", feature = "proto-ipv6")))]
+        let found = found.ok().and_then(Result::ok).ok_or(Loss::Unresolved)?;
+        #[cfg(not(all(feature = "proto-ipv4", feature = "proto-ipv6")))]
+        let mut addresses = found.iter().copied();
+        // IPv6 first, which is the default policy of RFC 6724 section 2.1.
+        #[cfg(all(feature = "proto-ipv4", feature = "proto-ipv6"))]
+        let (v6, v4) = self.both_kinds(deadline).await?;
+        #[cfg(all(feature = "proto-ipv4", feature = "proto-ipv6"))]
+        let mut addresses = v6.as_ref().iter().chain(v4.as_ref()).copied();
         let deadline = clock::after(self.limits.connect_timeout);
-        let connect = self.socket.connect(IpEndpoint::new(address, self.port));
-        match with_deadline(deadline, connect).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(TcpError::NoRoute)) => Err(Loss::NoRoute),
-            Ok(Err(TcpError::ConnectionReset | TcpError::InvalidState)) => Err(Loss::Refused),
-            Ok(Err(TcpError::TimedOut)) | Err(_) => Err(Loss::Unreachable),
+        let mut loss = Loss::Unresolved;
+        while let Some(address) = addresses.next() {
+            // All but the last get half of the time that is left.
+            let until = if addresses.size_hint().0 == 0 { deadline } else { halfway(deadline) };
+            let connect = self.socket.connect(IpEndpoint::new(address, self.port));
+            loss = match with_deadline(until, connect).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(TcpError::NoRoute)) => Loss::NoRoute,
+                Ok(Err(TcpError::ConnectionReset | TcpError::InvalidState)) => Loss::Refused,
+                Ok(Err(TcpError::TimedOut)) | Err(_) => Loss::Unreachable,
+            };
+            self.socket.abort();
         }
+        Err(loss)
     }
 
-    /// Opens a session and lends it to the application's closure until that returns.
-    async fn hold<B>(
-        &mut self,
-        attempt: &mut Attempt<'_, '_>,
-        endpoint: &Endpoint<'_>,
-        buffers: Buffers<'_>,
-        settings: &ClientSettings,
-        session: &mut impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<B>,
-    ) -> (ControlFlow<B>, Loss) {
-        let (reader, writer) = self.socket.split();
-        let (rng, report) = attempt.split();
-        let mut client = match Client::new(reader, writer, buffers, rng, settings) {
-            Ok(client) => client,
-            Err(error) => return (ControlFlow::Continue(()), error.into()),
-        };
-        if let Err(error) = client.connect(endpoint).await {
-            return (ControlFlow::Continue(()), error.into());
+    /// Returns the server's addresses of IPv6 and those of IPv4: of each kind, if the board has such an address itself.
+    #[cfg(all(feature = "proto-ipv4", feature = "proto-ipv6"))]
+    async fn both_kinds(
+        &self,
+        deadline: Instant,
+    ) -> Result<
+        (impl AsRef<[embassy_net::IpAddress]> + use<>, impl AsRef<[embassy_net::IpAddress]> + use<>),
+        Loss,
+    > {
+        let name = bare(self.name);
+        // An address needs no name server, so nobody is asked for its other kind. A name contains no colon.
+        let v4 = self.stack.config_v4().is_some() && !name.contains(':');
+        let v6 = self.stack.config_v6().is_some() && name.parse::<core::net::Ipv4Addr>().is_err();
+        if !(v4 || v6) {
+            return Err(Loss::NoRoute);
         }
-        report.opened(&client);
-        let flow = session(&mut client).await;
-        let end = client.close().await;
-        (flow, end.into())
+        let query = async |wanted: bool, kind| {
+            if wanted { self.stack.dns_query(name, kind).await.ok() } else { None }
+        };
+        let (v6, v4) = both(query(v6, DnsQueryType::Aaaa), query(v4, DnsQueryType::A), deadline).await;
+        Ok((v6.unwrap_or_default(), v4.unwrap_or_default()))
     }
 
     /// Ends the connection: in order if the peer still responds, otherwise with a reset.
@@ -238,7 +202,85 @@ impl<'a> TcpConnector<'a> {
     }
 }
 
-/// Closes the connection when `run` is dropped. When `run` returns, the connection is already closed.
+impl Connector for TcpConnector<'_> {
+    type Reader<'s> = TcpReader<'s>;
+    type Writer<'s> = TcpWriter<'s>;
+
+    async fn wait_online(&mut self, report: &Report<'_, '_>) {
+        // Both are checked: a static address stays configured without a link.
+        while !(self.stack.is_link_up() && self.stack.is_config_up()) {
+            report.offline();
+            self.stack.wait_link_up().await;
+            self.stack.wait_config_up().await;
+        }
+    }
+
+    async fn connect(
+        &mut self,
+        session: impl for<'s> AsyncFnOnce(TcpReader<'s>, TcpWriter<'s>) -> Loss,
+    ) -> Loss {
+        let this = ClosedOnDrop(self);
+        if let Err(loss) = this.0.dial().await {
+            return loss;
+        }
+        let (reader, writer) = this.0.socket.split();
+        let loss = session(reader, writer).await;
+        this.0.shut_down(loss.is_orderly()).await;
+        loss
+    }
+}
+
+/// The only kind of address.
+#[cfg(not(feature = "proto-ipv6"))]
+const KIND: DnsQueryType = DnsQueryType::A;
+#[cfg(not(feature = "proto-ipv4"))]
+const KIND: DnsQueryType = DnsQueryType::Aaaa;
+
+/// Returns the name without the brackets of an IPv6 address.
+fn bare(name: &str) -> &str {
+    name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
+}
+
+/// Returns the time in the middle between now and the deadline.
+fn halfway(deadline: Instant) -> Instant {
+    Instant::from_ticks(Instant::now().as_ticks().saturating_add(deadline.as_ticks()) / 2)
+}
+
+/// How long to wait for a name's addresses of one kind when those of the other are known.
+#[cfg(all(feature = "proto-ipv4", feature = "proto-ipv6"))]
+const RESOLUTION_DELAY: embassy_time::Duration = embassy_time::Duration::from_millis(50);
+
+/// Waits for both queries until the deadline. Once one has found addresses, waits for the other only a little longer: a
+/// name server that never answers one kind must not hold up the other (RFC 8305 section 3).
+#[cfg(all(feature = "proto-ipv4", feature = "proto-ipv6"))]
+async fn both<T>(
+    v6: impl Future<Output = Option<T>>,
+    v4: impl Future<Output = Option<T>>,
+    deadline: Instant,
+) -> (Option<T>, Option<T>) {
+    use core::pin::pin;
+
+    use embassy_futures::select::{Either, select};
+
+    let until = |found: &Option<T>| {
+        let soon = Instant::now().saturating_add(RESOLUTION_DELAY);
+        if found.is_some() { deadline.min(soon) } else { deadline }
+    };
+    let (mut v6, mut v4) = (pin!(v6), pin!(v4));
+    match with_deadline(deadline, select(v6.as_mut(), v4.as_mut())).await {
+        Ok(Either::First(found)) => {
+            let other = with_deadline(until(&found), v4).await;
+            (found, other.ok().flatten())
+        }
+        Ok(Either::Second(found)) => {
+            let other = with_deadline(until(&found), v6).await;
+            (other.ok().flatten(), found)
+        }
+        Err(_) => (None, None),
+    }
+}
+
+/// Closes the connection when `connect` is dropped. When `connect` returns, the connection is already closed.
 struct ClosedOnDrop<'c, 'a>(&'c mut TcpConnector<'a>);
 
 impl Drop for ClosedOnDrop<'_, '_> {

@@ -79,9 +79,10 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// Returns whether the connection still works, so that it can be closed in order.
-    #[cfg_attr(not(feature = "embassy-net"), expect(dead_code, reason = "only TCP has two ways to end"))]
-    pub(crate) fn is_orderly(&self) -> bool {
+    /// Returns whether the connection still works, so that a [`Connector`](crate::Connector) can close it in order. If
+    /// not, the connector resets it.
+    #[must_use]
+    pub fn is_orderly(&self) -> bool {
         let Self::Session(end) = self else { return false };
         !matches!(
             end.reason,

@@ -1,5 +1,6 @@
 //! The connector, between two stacks of embassy-net that a cable joins.
 
+mod addresses;
 mod cable;
 mod cancel;
 mod connect;

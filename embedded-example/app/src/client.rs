@@ -3,7 +3,9 @@
 use core::ops::ControlFlow;
 
 use eio_core::backoff::Backoff;
-use eio_embassy::{Buffers, ClientSettings, Endpoint, LongMessages, Reconnect, State, TcpConnector};
+use eio_embassy::{
+    Buffers, ClientSettings, Connector, Endpoint, LongMessages, Reconnect, State, TcpConnector,
+};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::signal::Signal;

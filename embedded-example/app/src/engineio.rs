@@ -30,7 +30,7 @@ enum Request {
 
 /// Uses a session until it ends.
 pub(crate) async fn talk<S: Sensor, M: RawMutex>(
-    client: &mut TcpClient<'_>,
+    client: &mut TcpClient<'_, '_>,
     application: &mut Application<'_, S, M>,
 ) -> ControlFlow<()> {
     let mut incoming = Digest::new();
@@ -104,7 +104,7 @@ fn confirm(kind: &'static str, bytes: &[u8]) -> Request {
 }
 
 /// Sends a long message piece by piece, without having it in memory as a whole.
-async fn upload(client: &mut TcpClient<'_>, len: u32, text: bool) -> Result<(), SendError> {
+async fn upload(client: &mut TcpClient<'_, '_>, len: u32, text: bool) -> Result<(), SendError> {
     let kind = if text { MessageKind::Text } else { MessageKind::Binary };
     let (mut pattern, mut left, mut first) = (Pattern::new(len), len, true);
     let mut bytes = [0; 256];

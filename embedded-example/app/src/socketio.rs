@@ -30,7 +30,7 @@ enum Request {
 /// Uses a session until it ends or the server disconnects the board from the namespace. Another session follows in both
 /// cases.
 pub(crate) async fn talk<S: Sensor, M: RawMutex>(
-    client: &mut TcpClient<'_>,
+    client: &mut TcpClient<'_, '_>,
     namespace: &str,
     auth: &str,
     application: &mut Application<'_, S, M>,

@@ -138,11 +138,14 @@ impl Cable {
     }
 }
 
-/// What a frame of Ethernet is, if it is TCP over IPv4 (RFC 791 section 3.1, RFC 9293 section 3.1).
+/// What a frame of Ethernet is, if it is TCP (RFC 791 section 3.1, RFC 8200 section 3, RFC 9293 section 3.1).
 fn segment(from: Side, frame: &[u8]) -> Option<Segment> {
-    let is_tcp = frame.get(12..14) == Some(&[8, 0]) && frame.get(23) == Some(&6);
-    let ip = usize::from(frame.get(14)? & 15) * 4;
-    let flags = *frame.get(14 + ip + 13).filter(|_| is_tcp)?;
+    let (protocol, tcp) = match frame.get(12..15)? {
+        [0x08, 0x00, first] => (frame.get(23)?, 14 + usize::from(first & 15) * 4),
+        [0x86, 0xdd, _] => (frame.get(20)?, 14 + 40),
+        _ => return None,
+    };
+    let flags = *frame.get(tcp + 13).filter(|_| *protocol == 6)?;
     let at = fakes::now() / 1_000;
     Some(Segment { from, at, syn: flags & 2 != 0, fin: flags & 1 != 0, rst: flags & 4 != 0 })
 }

@@ -5,7 +5,7 @@ use core::pin::{Pin, pin};
 use core::task::Poll;
 use std::collections::HashSet;
 
-use eio_embassy::{ClientSettings, Endpoint, TcpClient};
+use eio_embassy::{ClientSettings, Connector, Endpoint, TcpClient};
 use embassy_time::Timer;
 
 use super::lab::{FAR, Journal, Lab, PORT, talk};
@@ -95,7 +95,7 @@ fn story(name: &'static str, polls: usize, delay: u64, pause: usize) -> bool {
     let mut connector = lab.connector(name, PORT);
     let mut reconnect = lab.reconnect();
     let (endpoint, settings) = (Endpoint::engineio(name), ClientSettings::DEFAULT);
-    let mut application = async |client: &mut TcpClient<'_>| talk(client, &journal).await;
+    let mut application = async |client: &mut TcpClient<'_, '_>| talk(client, &journal).await;
     let mut results = Vec::new();
     for polls in [polls, usize::MAX] {
         {

@@ -219,7 +219,7 @@ fn an_address_without_a_route_is_not_tried_without_end() {
     let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.start("192.0.2.1", PORT);
-    lab.pass(12_000);
+    lab.pass(10_000);
     assert_eq!(loss(&mut lab), Some(Loss::Unreachable));
     let mut lab = Lab::new();
     lab.start(FAR, 0);

@@ -2,6 +2,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::future::Future;
+use core::net::IpAddr;
 use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::time::Duration;
@@ -10,12 +11,15 @@ use std::rc::Rc;
 use eio_core::backoff::Backoff;
 use eio_core::packet::{Data, WebSocketMessage};
 use eio_embassy::{
-    ClientSettings, Endpoint, IncomingMessage, Limits, Reconnect, State, TcpClient, TcpConnector,
+    ClientSettings, Connector, Endpoint, IncomingMessage, Limits, Reconnect, State, TcpClient, TcpConnector,
 };
 use embassy_futures::select::{Either, select};
 use embassy_net::tcp::TcpSocket;
 use embassy_net::udp::{PacketMetadata, UdpSocket};
-use embassy_net::{Config, ConfigV4, Ipv4Address, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
+use embassy_net::{
+    Config, ConfigV4, ConfigV6, Ipv4Address, Ipv4Cidr, Ipv6Address, Ipv6Cidr, Stack, StackResources,
+    StaticConfigV4, StaticConfigV6,
+};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::watch::{Receiver, Watch};
 use embassy_time::Timer;
@@ -26,6 +30,8 @@ use crate::fakes::{self, OPEN, Reader, Sent, Server, Task, Writer, buffers, rng}
 
 /// The address of the machine with the servers.
 pub(crate) const FAR: &str = "10.0.0.2";
+/// Its address of IPv6.
+pub(crate) const FAR_V6: &str = "fd00::2";
 /// Where its Engine.IO server listens.
 pub(crate) const PORT: u16 = 3000;
 const DNS_PORT: u16 = 53;
@@ -40,6 +46,8 @@ pub(crate) struct Lab {
     far: Stack<'static>,
     tasks: Vec<Background>,
     connections: Rc<RefCell<Vec<Connection>>>,
+    /// The kinds that its name server was asked for: "A" or "AAAA".
+    queries: Rc<RefCell<Vec<Kind>>>,
     /// Whether the server leaves its half of a connection open when the client has closed its own.
     pub(crate) is_lazy: Rc<Cell<bool>>,
     watch: &'static States,
@@ -55,7 +63,26 @@ struct Background {
 /// What the far machine's server has to do with one client.
 pub(crate) struct Connection {
     pub(crate) server: Server,
+    /// The address that the client has found the server at, unless the connection is gone already.
+    address: Option<IpAddr>,
     end: Rc<Cell<Option<End>>>,
+}
+
+/// The kind of address that a name server is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    V4,
+    V6,
+}
+
+/// What a name server does with a query.
+pub(crate) enum Answer {
+    /// Says that nobody has this name.
+    NoSuchName,
+    /// Says that the name has these addresses, of which it names those of the kind that it was asked for.
+    Addresses(Vec<IpAddr>),
+    /// Never answers.
+    Silence,
 }
 
 /// How a connection ended, as the server's machine sees it.
@@ -80,7 +107,7 @@ pub(crate) struct Journal {
 
 /// What every session of the board does: sends the next number, then takes messages. "stop" ends it all, "return" ends
 /// the session while it is open.
-pub(crate) async fn talk(client: &mut TcpClient<'_>, journal: &Journal) -> ControlFlow<&'static str> {
+pub(crate) async fn talk(client: &mut TcpClient<'_, '_>, journal: &Journal) -> ControlFlow<&'static str> {
     let number = journal.sent.get();
     if client.send(WebSocketMessage::Text(&number.to_string())).await.is_ok() {
         journal.sent.set(number + 1);
@@ -99,6 +126,11 @@ pub(crate) fn board_config() -> StaticConfigV4 {
     config(1, &[Ipv4Address::new(10, 0, 0, 2)])
 }
 
+fn config_v6(last: u16, name_servers: &[Ipv6Address]) -> StaticConfigV6 {
+    let address = Ipv6Cidr::new(Ipv6Address::new(0xfd00, 0, 0, 0, 0, 0, 0, last), 64);
+    StaticConfigV6 { address, gateway: None, dns_servers: name_servers.iter().copied().collect() }
+}
+
 fn config(last: u8, name_servers: &[Ipv4Address]) -> StaticConfigV4 {
     let address = Ipv4Cidr::new(Ipv4Address::new(10, 0, 0, last), 24);
     StaticConfigV4 { address, gateway: None, dns_servers: name_servers.iter().copied().collect() }
@@ -113,19 +145,45 @@ impl Lab {
         Self::with_config(ConfigV4::Static(board_config()))
     }
 
-    /// The board's stack has this configuration.
+    /// The board's stack has this configuration of IPv4, and none of IPv6.
     pub(crate) fn with_config(near: ConfigV4) -> Self {
+        let mut config = Config::default();
+        config.ipv4 = near;
+        Self::with_stack(config)
+    }
+
+    /// The board has addresses of these kinds. What is in no network of its own goes to the far machine, and no further.
+    pub(crate) fn with_kinds(kinds: &[Kind]) -> Self {
+        let mut near = Config::default();
+        for kind in kinds {
+            match kind {
+                Kind::V4 => {
+                    let gateway = Some(FAR.parse().expect("an address"));
+                    near.ipv4 = ConfigV4::Static(StaticConfigV4 { gateway, ..board_config() });
+                }
+                Kind::V6 => {
+                    let far = FAR_V6.parse().expect("an address");
+                    let config = config_v6(1, &[far]);
+                    near.ipv6 = ConfigV6::Static(StaticConfigV6 { gateway: Some(far), ..config });
+                }
+            }
+        }
+        Self::with_stack(near)
+    }
+
+    /// The board's stack has this configuration; the far machine has an address of each kind.
+    fn with_stack(near: Config) -> Self {
         let cable = Cable::new();
-        let mut near_config = Config::default();
-        near_config.ipv4 = near;
-        let (near, mut near_runner) = embassy_net::new(cable.port(Side::Near), near_config, resources(), 1);
-        let (far, mut far_runner) =
-            embassy_net::new(cable.port(Side::Far), Config::ipv4_static(config(2, &[])), resources(), 2);
+        let (near, mut near_runner) = embassy_net::new(cable.port(Side::Near), near, resources(), 1);
+        let mut far = Config::ipv4_static(config(2, &[]));
+        far.ipv6 = ConfigV6::Static(config_v6(2, &[]));
+        let (far, mut far_runner) = embassy_net::new(cable.port(Side::Far), far, resources(), 2);
         let watch = Box::leak(Box::new(States::new()));
         let receiver = watch.receiver().expect("a receiver");
-        let (connections, is_lazy) = Default::default();
+        let (connections, queries, is_lazy) = Default::default();
         let (tasks, states) = (Vec::new(), Vec::new());
-        let mut lab = Self { cable, near, far, tasks, connections, is_lazy, watch, receiver, states };
+        let mut lab =
+            Self { cable, near, far, tasks, connections, queries, is_lazy, watch, receiver, states };
         lab.spawn(async move { near_runner.run().await });
         lab.spawn(async move { far_runner.run().await });
         lab
@@ -150,7 +208,8 @@ impl Lab {
                     socket.accept(PORT).await.expect("it listens");
                     let (server, reader, writer) = Server::new();
                     let end = Rc::new(Cell::new(None));
-                    connections.borrow_mut().push(Connection { server, end: end.clone() });
+                    let address = socket.local_endpoint().map(|endpoint| endpoint.addr.into());
+                    connections.borrow_mut().push(Connection { server, address, end: end.clone() });
                     let how = carry(&mut socket, reader, writer).await.unwrap_or(End::Reset);
                     end.set(Some(how));
                     while is_lazy.get() && socket.may_send() {
@@ -163,9 +222,35 @@ impl Lab {
         }
     }
 
-    /// Lets the far machine's name server answer: `None` from `lookup` is "no such name".
+    /// Lets the board learn the far machine's hardware address for each kind: smoltcp looks for one neighbour a second.
+    pub(crate) fn meet(&mut self) {
+        let stack = self.near;
+        self.spawn(async move {
+            let mut metadata = [[PacketMetadata::EMPTY; 1]; 2];
+            let mut bytes = [[0; 8]; 2];
+            let [rx_metadata, tx_metadata] = &mut metadata;
+            let [rx, tx] = &mut bytes;
+            let mut socket = UdpSocket::new(stack, rx_metadata, rx, tx_metadata, tx);
+            socket.bind(9).expect("a free port");
+            for address in [FAR, FAR_V6] {
+                let address: IpAddr = address.parse().expect("an address");
+                let _ = socket.send_to(b"hello", (address, 9)).await;
+                Timer::after_secs(2).await;
+            }
+        });
+        self.pass(4_000);
+    }
+
+    /// Lets the far machine's name server answer with one address: `None` from `lookup` is "no such name".
     pub(crate) fn serve_names(&mut self, lookup: impl Fn(&str) -> Option<[u8; 4]> + 'static) {
-        let stack = self.far;
+        self.serve_answers(move |name, _| {
+            lookup(name).map_or(Answer::NoSuchName, |address| Answer::Addresses(vec![address.into()]))
+        });
+    }
+
+    /// Lets the far machine's name server do what `lookup` says.
+    pub(crate) fn serve_answers(&mut self, lookup: impl Fn(&str, Kind) -> Answer + 'static) {
+        let (stack, queries) = (self.far, self.queries.clone());
         self.spawn(async move {
             let metadata = || vec![PacketMetadata::EMPTY; 4].leak();
             let bytes = || vec![0; 2048].leak();
@@ -174,17 +259,25 @@ impl Lab {
             let mut query = [0; 512];
             loop {
                 let (len, client) = socket.recv_from(&mut query).await.expect("a query");
-                let answer = dns_answer(&query[..len], &lookup);
-                socket.send_to(&answer, client).await.expect("room");
+                let question = Question::read(&query[..len]);
+                queries.borrow_mut().push(question.kind);
+                if let Some(answer) = question.answer(&lookup(&question.name, question.kind)) {
+                    socket.send_to(&answer, client).await.expect("room");
+                }
             }
         });
+    }
+
+    /// What the name server was asked for since the last call.
+    pub(crate) fn take_queries(&self) -> Vec<Kind> {
+        self.queries.take()
     }
 
     /// The board connects to a server, again and again, with [`talk`] as its application.
     pub(crate) fn start(&mut self, name: &'static str, port: u16) -> Journal {
         let journal = Journal::default();
         let kept = journal.clone();
-        let application = async move |client: &mut TcpClient<'_>| talk(client, &journal).await;
+        let application = async move |client: &mut TcpClient<'_, '_>| talk(client, &journal).await;
         self.start_with(name, port, Limits::DEFAULT, kept.result.clone(), application);
         kept
     }
@@ -196,7 +289,7 @@ impl Lab {
         port: u16,
         limits: Limits,
         result: Rc<Cell<Option<&'static str>>>,
-        application: impl AsyncFnMut(&mut TcpClient<'_>) -> ControlFlow<&'static str> + 'static,
+        application: impl AsyncFnMut(&mut TcpClient<'_, '_>) -> ControlFlow<&'static str> + 'static,
     ) {
         let mut connector = self.connector(name, port).with_limits(limits);
         let mut reconnect = self.reconnect();
@@ -284,6 +377,11 @@ impl Lab {
         self.connections.borrow().len()
     }
 
+    /// The address that the board has found the server at.
+    pub(crate) fn address(&self, connection: usize) -> String {
+        self.connections.borrow()[connection].address.expect("it is open").to_string()
+    }
+
     /// How a connection has ended, if it has.
     pub(crate) fn end(&self, connection: usize) -> Option<End> {
         self.connections.borrow()[connection].end.get()
@@ -352,26 +450,55 @@ async fn carry(socket: &mut TcpSocket<'_>, mut reader: Reader, mut writer: Write
     }
 }
 
-/// The answer to a query for one address (RFC 1035 section 4.1).
-fn dns_answer(query: &[u8], lookup: &impl Fn(&str) -> Option<[u8; 4]>) -> Vec<u8> {
-    let (mut name, mut at) = (String::new(), 12);
-    while let len @ 1.. = usize::from(query[at]) {
-        let separator = if name.is_empty() { "" } else { "." };
-        name += separator;
-        name += core::str::from_utf8(&query[at + 1..=at + len]).expect("ASCII");
-        at += 1 + len;
-    }
-    let address = lookup(&name);
-    let mut answer = query[..at + 5].to_vec();
-    answer[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0]);
-    match address {
-        Some(address) => {
-            answer[7] = 1;
-            // The name of the question, A, IN, an hour, four bytes.
-            answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0x0e, 0x10, 0, 4]);
-            answer.extend(address);
+/// A query for the addresses of a name (RFC 1035 section 4.1, RFC 3596 section 2.1).
+struct Question<'q> {
+    /// The head and the question, without what may follow.
+    query: &'q [u8],
+    name: String,
+    kind: Kind,
+}
+
+impl<'q> Question<'q> {
+    fn read(query: &'q [u8]) -> Self {
+        let (mut name, mut at) = (String::new(), 12);
+        while let len @ 1.. = usize::from(query[at]) {
+            let separator = if name.is_empty() { "" } else { "." };
+            name += separator;
+            name += core::str::from_utf8(&query[at + 1..=at + len]).expect("ASCII");
+            at += 1 + len;
         }
-        None => answer[3] |= 3,
+        let kind = match query[at + 1..at + 5] {
+            [0, 1, 0, 1] => Kind::V4,
+            [0, 28, 0, 1] => Kind::V6,
+            ref other => panic!("{other:?}"),
+        };
+        Self { query: &query[..at + 5], name, kind }
     }
-    answer
+
+    fn answer(&self, answer: &Answer) -> Option<Vec<u8>> {
+        let mut bytes = self.query.to_vec();
+        bytes[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0]);
+        match answer {
+            Answer::Silence => return None,
+            Answer::NoSuchName => bytes[3] |= 3,
+            Answer::Addresses(addresses) => {
+                for address in addresses {
+                    // The name of the question, the kind, IN, an hour, the length.
+                    match (self.kind, address) {
+                        (Kind::V4, IpAddr::V4(address)) => {
+                            bytes.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0x0e, 0x10, 0, 4]);
+                            bytes.extend(address.octets());
+                        }
+                        (Kind::V6, IpAddr::V6(address)) => {
+                            bytes.extend([0xc0, 12, 0, 28, 0, 1, 0, 0, 0x0e, 0x10, 0, 16]);
+                            bytes.extend(address.octets());
+                        }
+                        _ => continue,
+                    }
+                    bytes[7] += 1;
+                }
+            }
+        }
+        Some(bytes)
+    }
 }

@@ -216,7 +216,7 @@ fn run_returns_when_everything_is_delivered() {
     lab.listen();
     lab.cable.set_delay(20);
     let result = Rc::new(Cell::new(None));
-    let application = async |client: &mut TcpClient<'_>| {
+    let application = async |client: &mut TcpClient<'_, '_>| {
         for number in 0..20 {
             let long = format!("{number:0200}");
             client.send(WebSocketMessage::Text(&long)).await.expect("open");
@@ -261,7 +261,7 @@ fn a_watcher_sees_the_session_open_until_the_application_returns() {
     let _clock = fakes::clock();
     let mut lab = Lab::new();
     lab.listen();
-    let application = async |client: &mut TcpClient<'_>| {
+    let application = async |client: &mut TcpClient<'_, '_>| {
         while client.recv().await.is_ok() {}
         Timer::after_millis(1_000).await;
         ControlFlow::Continue(())

@@ -7,7 +7,7 @@ use core::ops::ControlFlow;
 use eio_core::backoff::Backoff;
 use eio_core::packet::{Data, WebSocketMessage};
 use eio_embassy::{
-    Buffers, ClientSettings, Endpoint, IncomingMessage, Reconnect, State, TcpClient, TcpConnector,
+    Buffers, ClientSettings, Connector, Endpoint, IncomingMessage, Reconnect, State, TcpClient, TcpConnector,
 };
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -45,7 +45,7 @@ async fn talk(stack: Stack<'static>) {
         .await;
 }
 
-async fn exchange(client: &mut TcpClient<'_>) -> Option<()> {
+async fn exchange(client: &mut TcpClient<'_, '_>) -> Option<()> {
     loop {
         let byte = match client.recv().await.ok()? {
             IncomingMessage::Whole(Data::Binary(bytes)) => *bytes.first()?,

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use eio_core::backoff::Backoff;
 use eio_embassy::socketio::{Incoming, Socket};
-use eio_embassy::{Buffers, ClientSettings, Endpoint, Reconnect, State, TcpClient, TcpConnector};
+use eio_embassy::{Buffers, ClientSettings, Connector, Endpoint, Reconnect, State, TcpClient, TcpConnector};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::watch::Watch;
@@ -44,7 +44,7 @@ async fn talk(stack: Stack<'static>) {
         .await;
 }
 
-async fn exchange(client: &mut TcpClient<'_>) -> Option<()> {
+async fn exchange(client: &mut TcpClient<'_, '_>) -> Option<()> {
     let token = "{\"token\":\"s3cret\"}";
     let mut socket = Socket::join(client, "/devices", token, Duration::from_secs(10)).await.ok()?;
     loop {
