@@ -33,6 +33,8 @@ pub(crate) struct SidOptions {
 pub(crate) struct Sids {
     key: hmac::Key,
     are_shown: bool,
+    /// The length of the name of the node, with which each sid begins.
+    node_len: usize,
 }
 
 /// The name of one session, without its sid.
@@ -40,12 +42,19 @@ pub(crate) struct Sids {
 pub(crate) struct SidLabel {
     hash: [u8; HASH_BYTES],
     is_shown: bool,
+    node_len: usize,
 }
 
 impl Sids {
     pub(crate) fn new(options: &SidOptions) -> Self {
         let key = options.sid_key.as_deref().unwrap_or_default();
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), are_shown: options.show_sids }
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+        Self { key, are_shown: options.show_sids, node_len: 0 }
+    }
+
+    /// Names the sessions of this node.
+    pub(crate) fn of_node(self, name: &str) -> Self {
+        Self { node_len: name.len(), ..self }
     }
 
     pub(crate) fn label(&self, sid: &str) -> SidLabel {
@@ -53,7 +62,7 @@ impl Sids {
         for (shown, byte) in hash.iter_mut().zip(hmac::sign(&self.key, sid.as_bytes()).as_ref()) {
             *shown = *byte;
         }
-        SidLabel { hash, is_shown: self.are_shown }
+        SidLabel { hash, is_shown: self.are_shown, node_len: self.node_len }
     }
 }
 
@@ -64,8 +73,8 @@ impl SidLabel {
             return sid.to_owned();
         }
         // Less than half of a short one.
-        let shown = sid.chars().count().min(8) / 2;
-        sid.chars().take(shown).chain(['…']).collect()
+        let shown = sid.chars().skip(self.node_len).count().min(8) / 2;
+        sid.chars().take(self.node_len + shown).chain(['…']).collect()
     }
 
     /// Returns the hash of the sid.
@@ -102,5 +111,7 @@ mod tests {
         assert_eq!(shown(false, "abcdefghijklmnopqrst"), "abcd…");
         assert_eq!(shown(false, "ab"), "a…");
         assert_eq!(shown(true, "abcdefghijklmnopqrst"), "abcdefghijklmnopqrst");
+        let of_node = Sids::new(&SidOptions { show_sids: false, sid_key: None }).of_node("a7");
+        assert_eq!(of_node.label("a7cdefghijklmnopqrst").shown("a7cdefghijklmnopqrst"), "a7cdef…");
     }
 }

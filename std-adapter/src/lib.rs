@@ -97,5 +97,6 @@ pub use {
     web::peer_addr::PeerAddr,
     web::proxies::{Forwarding, TrustedProxies},
     web::rejection::Rejection,
+    web::unknown_session::UnknownSession,
     wire::session_id::{InvalidSessionId, SessionId},
 };

@@ -13,6 +13,7 @@ mod candidate;
 mod config;
 mod connection;
 pub(crate) mod decision;
+mod ended;
 mod ending;
 mod events;
 mod groups;
@@ -58,6 +59,7 @@ use crate::server::service::EngineService;
 use crate::server::sessions::ServerShared;
 use crate::server::shutdown::CutOff;
 use crate::server::socket::{Sender, Socket};
+use crate::wire::node::Node;
 use crate::wire::session_id::SessionId;
 
 /// A server, which accepts connections and counts, finds and closes sessions. Cloning returns another handle to the
@@ -171,6 +173,12 @@ impl Server {
     #[must_use]
     pub fn get(&self, sid: &str) -> Option<Sender> {
         self.shared.sessions.find(SessionId::parse(sid)?).map(Sender::new)
+    }
+
+    /// Returns the [name of this node](crate::ServerBuilder::node), with which the identifiers of its sessions begin.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        self.shared.sessions.config.node.as_ref().map(Node::as_str)
     }
 
     /// Returns all sessions that are open now, in no particular order.

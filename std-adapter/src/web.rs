@@ -36,6 +36,8 @@ pub(crate) mod request_body;
 pub(crate) mod respond;
 pub(crate) mod tokens;
 #[cfg(feature = "server")]
+pub(crate) mod unknown_session;
+#[cfg(feature = "server")]
 pub(crate) mod upgraded;
 #[cfg(feature = "server")]
 pub(crate) mod watched;

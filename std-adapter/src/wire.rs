@@ -3,6 +3,8 @@
 pub(crate) mod clock;
 pub(crate) mod close_frame;
 pub(crate) mod message;
+#[cfg(feature = "server")]
+pub(crate) mod node;
 pub(crate) mod outgoing;
 pub(crate) mod payload;
 pub(crate) mod random;

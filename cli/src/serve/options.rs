@@ -110,6 +110,13 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = connections)]
     pub(crate) max_connections_per_address: Option<NonZeroUsize>,
 
+    /// The name of this node, if several servers act as one: 1 to 4 letters, digits, - or _, of the same length on each
+    ///
+    /// The sid of each session begins with it, so that a balancer can send all requests of a session to the node that has
+    /// opened it. docs/scaling.md has configurations of HAProxy and nginx.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+
     /// Do not let sessions move from polling to WebSocket
     #[arg(long)]
     pub(crate) no_upgrades: bool,
@@ -196,6 +203,7 @@ Members of the file of --config. All are optional. Times are texts with a unit, 
   path, transports, allowUpgrades, allowEIO3, maxPayload (or maxHttpBufferSize)
   pingInterval, pingTimeout, liveness, firstPingJitter, upgradeTimeout, closeTimeout,
   appStallTimeout, requestTimeout, idleTimeout
+  node, rememberEnded
   maxSessions, maxConnections, maxConnectionsPerAddress, maxPackets,
   maxPacketsPerPayload, maxRequestHead, maxRequestHeaders, inboxMessages, inboxBytes,
   outboxMessages, outboxBytes

@@ -130,7 +130,9 @@ impl Settings {
         let mut options = self.options.sids.clone();
         options.show_sids |= self.own.show_sids.unwrap_or(false);
         options.sid_key = options.sid_key.or_else(|| self.own.sid_key.clone());
-        Sids::new(&options)
+        let sids = Sids::new(&options);
+        let node = self.options.node.as_deref().or(self.server.node());
+        node.map_or(sids.clone(), |name| sids.of_node(name))
     }
 
     pub(super) fn liveness(&self) -> Liveness {
@@ -175,6 +177,9 @@ impl Settings {
         }
         if let Some(connections) = options.max_connections_per_address {
             builder = builder.max_connections_per_address(connections.get());
+        }
+        if let Some(name) = &options.node {
+            builder = builder.node(name);
         }
         if options.no_upgrades {
             builder = builder.allow_upgrades(false);

@@ -48,3 +48,28 @@ fn a_server_that_refuses_the_session_of_another_one_prints_the_same_hash() {
     get(&elsewhere, &target("short"));
     assert!(second.event("refused")["sid_hash"].is_null());
 }
+
+#[test]
+fn a_node_shows_its_name_and_tells_the_sessions_of_others_and_those_that_have_ended() {
+    let (mut server, address) = serve(&["--node", "a7"]);
+    let client = WebSocket::open(&address, 4);
+    assert!(client.sid.starts_with("a7"));
+    assert_eq!(server.event("open")["sid"], format!("{}…", &client.sid[..6]));
+    let target = |sid: &str| format!("/engine.io/?EIO=4&transport=polling&sid={sid}");
+    get(&address, &target(&format!("b2{}", &client.sid[2..])));
+    let context = server.event("refused")["context"].as_str().unwrap().to_owned();
+    assert!(
+        context.ends_with(r#"of another node: expected one that begins with "a7", the name of this node"#)
+    );
+    let sid = client.sid.clone();
+    drop(client);
+    server.event("close");
+    get(&address, &target(&sid));
+    let context = server.event("refused")["context"].as_str().unwrap().to_owned();
+    assert!(context.starts_with(&format!(r#"sid "{}…": ended "#, &sid[..6])), "{context}");
+
+    let mut wrong = Eio::start(&["serve", "--port", "0", "--node", "node1"]);
+    assert_eq!(wrong.exit_code(), 2);
+    let told = wrong.errors();
+    assert!(told.contains(r#"the node's name "node1": expected 1 to 4 of the characters"#), "{told}");
+}

@@ -16,6 +16,7 @@ use crate::session::guard::{Guarded, Named, reported};
 use crate::web::peer_addr::PeerAddr;
 use crate::web::request::{NamedSession, Query};
 use crate::web::respond::{BadRequest, Refusal};
+use crate::web::unknown_session::UnknownSession;
 use crate::wire::session_id::SessionId;
 use crate::wire::targets;
 
@@ -44,7 +45,7 @@ pub(super) fn known(
     named: NamedSession,
     query: &Query,
 ) -> Result<Arc<Session>, Refusal> {
-    let session = find(server, named).ok_or(Refusal::SessionUnknown)?;
+    let session = find(server, named).ok_or_else(|| unknown(server, named))?;
     let revision = if query.is_eio4 { Revision::V4 } else { Revision::V3 };
     let expected = session.context.revision;
     if expected == revision { Ok(session) } else { Err(Refusal::BadRequest(BadRequest::Revision(expected))) }
@@ -56,6 +57,14 @@ pub(super) fn find(server: &ServerShared, named: NamedSession) -> Option<Arc<Ses
         NamedSession::Id(id) => server.sessions.find(id),
         NamedSession::Invalid => None,
     }
+}
+
+/// Refuses a request because there is no session with the identifier that it names.
+pub(super) fn unknown(server: &ServerShared, named: NamedSession) -> Refusal {
+    Refusal::SessionUnknown(match named {
+        NamedSession::Id(id) => server.sessions.unknown(id),
+        NamedSession::Invalid => UnknownSession::NoTrace,
+    })
 }
 
 /// Registers and returns a new session, if the limits of its sender, the application and the protocol allow it. Returns the
@@ -79,7 +88,7 @@ pub(super) async fn open(
         false => return Err(Refusal::UnsupportedProtocolVersion),
     };
     // Without random numbers no session can be named.
-    let id = SessionId::random().map_err(|error| {
+    let id = SessionId::random(server.sessions.config.node).map_err(|error| {
         tracing::error!(
             target: targets::REQUEST,
             %error,

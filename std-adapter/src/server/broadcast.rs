@@ -199,7 +199,7 @@ mod tests {
     /// A session of this server, without a task.
     fn session(server: &Server) -> Sender {
         let context = ServerContext {
-            id: SessionId::random().unwrap(),
+            id: SessionId::random(None).unwrap(),
             revision: Revision::V4,
             base64_only: false,
             peer: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use eio_core::handshake::Transport;
 use http::{HeaderValue, Method, StatusCode};
 
+use crate::web::unknown_session::UnknownSession;
 use crate::wire::session_id::SessionId;
 
 /// An event outside of a session, which the observer, the log and the metrics are told of.
@@ -41,6 +42,8 @@ pub struct RefusedRequest<'a> {
     /// The session that the request names, whether or not this server knows it. Another server may: compare it with the
     /// sessions there. Its `Debug` form is its beginning; keep the whole of it out of logs.
     pub sid: Option<SessionId>,
+    /// Why this server does not know the session, if that is the reason for the refusal (code 1).
+    pub unknown: Option<UnknownSession>,
     /// The header `User-Agent`.
     pub user_agent: Option<&'a HeaderValue>,
     /// The header `Origin`: the site of the page that a browser shows.
@@ -54,8 +57,8 @@ pub struct RefusedRequest<'a> {
     /// The message in the answer.
     pub message: &'a str,
     /// What the server found in the request, and what it expected, such as `transport "websockets": expected polling or
-    /// websocket`, or `EIO "2": expected 4 (eio3 is off)`. It contains no secrets: of a session's identifier only the first four
-    /// characters, and at most 64 characters of any value.
+    /// websocket`, or `EIO "2": expected 4 (eio3 is off)`. It contains no secrets: of a session's identifier only what
+    /// [`SessionId::short`] shows, and at most 64 characters of any value.
     pub context: &'a str,
 }
 

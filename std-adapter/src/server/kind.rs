@@ -121,7 +121,7 @@ impl Reacts for ServerKind {
 
     /// Requests cannot find the session any more.
     fn handle_end(engine: &mut Engine<Self>, now: Instant, end: &Disconnect) {
-        engine.context().sessions().session_ended(engine.context().id);
+        engine.context().sessions().session_ended(engine.context().id, end.reason);
         engine.tell(now, Happening::Closed(end));
     }
 

@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use crate::server::admission::{callback, check_origin, known, open, open_text, transport};
+use crate::server::admission::{callback, check_origin, known, open, open_text, transport, unknown};
 use crate::server::session::{run_polling, span};
 use crate::server::sessions::{ServerContext, ServerShared, Session};
 use crate::server::slots::{Payload, PollAnswer};
@@ -55,7 +55,7 @@ where
         let (is_get, is_post) = (head.method == Method::GET, head.method == Method::POST);
         let wanted = Wanted::read(head, query.jsonp);
         if is_get && !session.catch_up().await {
-            return Err(Refusal::SessionUnknown);
+            return Err(unknown(server, sid));
         }
         // While the request waits, its head would keep the buffer that hyper has read it into.
         drop(take(head));

@@ -9,13 +9,12 @@ use crate::server::incident::{Incident, RefusedRequest};
 use crate::server::sessions::ServerShared;
 use crate::web::request::{NamedSession, Query};
 use crate::web::respond::{BadRequest, Refusal};
-use crate::wire::session_id::SessionId;
+use crate::web::unknown_session::UnknownSession;
+use crate::wire::node::Node;
+use crate::wire::session_id::{SHOWN_OF_SID, SessionId};
 
 /// The number of characters of a client's value that are shown.
 const SHOWN: usize = 64;
-
-/// The number of characters of a session's identifier that are shown.
-const SHOWN_OF_SID: usize = 4;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -28,7 +27,11 @@ pub(super) fn tell(server: &ServerShared, refusal: &Refusal, transport: Transpor
         peer: sender(head),
         method: &head.method,
         path: head.uri.path(),
-        sid: if is_wanted { sid(head) } else { None },
+        sid: if is_wanted { sid(server, head) } else { None },
+        unknown: match refusal {
+            Refusal::SessionUnknown(why) => Some(*why),
+            _ => None,
+        },
         user_agent: head.headers.get(header::USER_AGENT),
         origin: head.headers.get(header::ORIGIN),
         status: refusal.status(transport),
@@ -49,10 +52,7 @@ fn context(server: &ServerShared, refusal: &Refusal, head: &Parts) -> String {
             };
             format!("transport {}: expected {expected}", parameter(head, "transport", SHOWN))
         }
-        Refusal::SessionUnknown => {
-            let sid = parameter(head, "sid", SHOWN_OF_SID);
-            format!("sid {sid}: unknown: ended, or opened by another server")
-        }
+        Refusal::SessionUnknown(why) => unknown(server, *why, head),
         Refusal::BadHandshakeMethod => {
             format!("method {}: expected GET", beginning(head.method.as_str(), SHOWN))
         }
@@ -127,10 +127,33 @@ fn bad_request(why: BadRequest, head: &Parts) -> String {
     }
 }
 
+fn unknown(server: &ServerShared, why: UnknownSession, head: &Parts) -> String {
+    let node = server.sessions.config.node;
+    let own = node.as_ref().map_or("", Node::as_str);
+    let shown = SHOWN_OF_SID + own.len();
+    let sid = parameter(head, "sid", shown);
+    match why {
+        UnknownSession::Ended { reason, ago } => {
+            format!("sid {sid}: ended {} ms ago: {reason}", ago.as_millis())
+        }
+        UnknownSession::OfAnotherNode => {
+            format!(
+                "sid {sid}: of another node: expected one that begins with {own:?}, the name of this node"
+            )
+        }
+        UnknownSession::NoTrace if own.is_empty() => {
+            format!("sid {sid}: unknown: ended, or opened by another server")
+        }
+        UnknownSession::NoTrace => {
+            format!("sid {sid}: unknown: ended, or opened before this node started")
+        }
+    }
+}
+
 /// Returns the session that the request names.
-fn sid(head: &Parts) -> Option<SessionId> {
+fn sid(server: &ServerShared, head: &Parts) -> Option<SessionId> {
     match Query::parse(head).sid {
-        Some(NamedSession::Id(id)) => Some(id),
+        Some(NamedSession::Id(id)) => Some(id.among_nodes(server.sessions.config.node)),
         Some(NamedSession::Invalid) | None => None,
     }
 }

@@ -42,7 +42,7 @@ impl Drop for Registered {
         if let Some(end) = engine.show_state(now) {
             // Its opening was not reported to observers.
             let (id, sessions) = (self.session.context.id, self.session.context.sessions());
-            sessions.session_ended(id);
+            sessions.session_ended(id, end.reason);
             engine.show_end(end);
             sessions.wake_if_emptied();
             sessions.application_ended(id);

@@ -108,7 +108,7 @@ mod tests {
     impl Registry<Fake> {
         /// Registers a session.
         fn open_one(&mut self) -> SessionId {
-            let id = SessionId::random().unwrap();
+            let id = SessionId::random(None).unwrap();
             self.insert(Arc::new(Fake(id)));
             id
         }

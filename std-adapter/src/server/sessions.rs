@@ -7,12 +7,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eio_core::handshake::Transport;
-use eio_core::{Heartbeat, Instant, Revision, ServerSession};
+use eio_core::{DisconnectReason, Heartbeat, Instant, Revision, ServerSession};
 use http::Extensions;
 use tokio::sync::Notify;
 
 use crate::carrier::gate::Gate;
 use crate::server::config::HttpConfig;
+use crate::server::ended::{End, Ended};
 use crate::server::incident::Incident;
 use crate::server::registry::Registry;
 use crate::server::session_config::SessionConfig;
@@ -23,7 +24,9 @@ use crate::session::engine::Engine;
 use crate::session::happening::Happening;
 use crate::session::shared::Shared;
 use crate::web::head::Head;
+use crate::web::unknown_session::UnknownSession;
 use crate::wire::clock::Clock;
+use crate::wire::node::Node;
 use crate::wire::session_id::SessionId;
 
 /// One session of a server, as its task, application, handles and requests share it.
@@ -191,11 +194,13 @@ pub(crate) struct Sessions {
     /// Whether the shutdown has stopped waiting.
     given_up: AtomicBool,
     registry: Mutex<Registry<Session>>,
+    ended: Mutex<Ended>,
 }
 
 impl Sessions {
     fn new(config: SessionConfig, callbacks: Box<dyn Callbacks>) -> Self {
         Self {
+            ended: Mutex::new(Ended::new(config.remember_ended)),
             config,
             callbacks,
             clock: Clock::start(),
@@ -314,9 +319,29 @@ impl Sessions {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// Removes a session that has ended, so that requests do not find it. Its application may still be running.
-    pub(crate) fn session_ended(&self, id: SessionId) {
+    /// Removes a session that has ended, so that requests do not find it, and remembers how it ended. Its application may
+    /// still be running.
+    pub(crate) fn session_ended(&self, id: SessionId, reason: DisconnectReason) {
+        // A request that no longer finds the session finds its end.
+        self.ended().remember(id, End { reason, at: self.clock.now() });
         self.registry().session_ended(id);
+    }
+
+    /// Returns why there is no session with this identifier.
+    pub(crate) fn unknown(&self, id: SessionId) -> UnknownSession {
+        let node = self.config.node;
+        if id.among_nodes(node).node() != node.as_ref().map(Node::as_str) {
+            return UnknownSession::OfAnotherNode;
+        }
+        let end = self.ended().get(id);
+        end.map_or(UnknownSession::NoTrace, |end| UnknownSession::Ended {
+            reason: end.reason,
+            ago: self.clock.now().saturating_duration_since(end.at),
+        })
+    }
+
+    fn ended(&self) -> MutexGuard<'_, Ended> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes the callers that wait for the end of the last session, after the end of a session has become visible.

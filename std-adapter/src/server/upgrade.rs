@@ -7,13 +7,14 @@ use http::Response;
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 
-use crate::server::admission::{admit, callback, check_origin, known, open, open_text, transport};
+use crate::server::admission::{admit, callback, check_origin, known, open, open_text, transport, unknown};
 use crate::server::session::{run_websocket, span};
 use crate::server::sessions::ServerShared;
 use crate::server::surplus::turn_away;
 use crate::server::websocket::Opening;
 use crate::web::activity::CameOn;
 use crate::web::opening_handshake::OpeningHandshake;
+use crate::web::request::NamedSession;
 use crate::web::request::{Query, take};
 use crate::web::respond::{BadRequest, Body, Refusal, append_all};
 use crate::wire::targets;
@@ -41,7 +42,7 @@ pub(super) async fn answer(
             return Err(Refusal::BadRequest(BadRequest::UpgradesOff));
         }
         if !session.catch_up().await {
-            return Err(Refusal::SessionUnknown);
+            return Err(unknown(server, NamedSession::Id(session.context.id)));
         }
         if !session.lock().expects_upgrade() {
             admit(server, parts)?;

@@ -353,7 +353,7 @@ mod tests {
         let activity = Activity::begin(Clock::start());
         drop(UnderWay::begin(&activity, false));
         assert_eq!(verdict(&activity), Ok(62));
-        activity.carries(SessionId::random().unwrap(), Duration::from_secs(100));
+        activity.carries(SessionId::random(None).unwrap(), Duration::from_secs(100));
         assert_eq!(activity.promise(PATIENCE), Duration::from_secs(100));
         assert_eq!(verdict(&activity), Ok(102));
         after(102).await;
@@ -380,7 +380,7 @@ mod tests {
         drop(UnderWay::begin(&activity, false));
         assert_eq!(activity.promise(pressed), pressed.spare);
         assert_eq!(kept(&activity), 32, "the promise holds");
-        activity.carries(SessionId::random().unwrap(), Duration::from_secs(45));
+        activity.carries(SessionId::random(None).unwrap(), Duration::from_secs(45));
         assert_eq!(activity.promise(pressed), PATIENCE.idle);
         assert_eq!(kept(&activity), 62);
         let newcomer = Activity::begin(Clock::start());
@@ -413,7 +413,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_carried_a_living_session_is_kept_until_that_sessions_deadline() {
         let activity = Activity::begin(Clock::start());
-        let id = SessionId::random().unwrap();
+        let id = SessionId::random(None).unwrap();
         drop(UnderWay::begin(&activity, false));
         activity.carries(id, Duration::from_secs(45));
         after(62).await;

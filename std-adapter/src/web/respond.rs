@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
 use crate::web::rejection::Rejection;
+use crate::web::unknown_session::UnknownSession;
 use crate::wire::targets;
 
 /// The `Retry-After` for a client that found no room, in seconds. The server cannot know when there will be room. This is
@@ -26,7 +27,7 @@ pub(crate) type Body = Full<Bytes>;
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
     TransportUnknown,
-    SessionUnknown,
+    SessionUnknown(UnknownSession),
     BadHandshakeMethod,
     BadRequest(BadRequest),
     /// A header breaks a rule.
@@ -86,7 +87,7 @@ impl Refusal {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::TransportUnknown => 0,
-            Self::SessionUnknown => 1,
+            Self::SessionUnknown(_) => 1,
             Self::BadHandshakeMethod => 2,
             Self::BadRequest(_) | Self::Header { .. } | Self::WebSocketVersion => 3,
             Self::Rejected(_)
@@ -102,7 +103,7 @@ impl Refusal {
     pub(crate) fn message(&self) -> &str {
         match self {
             Self::TransportUnknown => "Transport unknown",
-            Self::SessionUnknown => "Session ID unknown",
+            Self::SessionUnknown(_) => "Session ID unknown",
             Self::BadHandshakeMethod => "Bad handshake method",
             Self::BadRequest(_) => "Bad request",
             Self::Header { message, .. } => message,
@@ -229,7 +230,11 @@ mod tests {
     async fn refusals_carry_the_protocols_codes() {
         for (refusal, status, body) in [
             (Refusal::TransportUnknown, 400, r#"{"code":0,"message":"Transport unknown"}"#),
-            (Refusal::SessionUnknown, 400, r#"{"code":1,"message":"Session ID unknown"}"#),
+            (
+                Refusal::SessionUnknown(UnknownSession::NoTrace),
+                400,
+                r#"{"code":1,"message":"Session ID unknown"}"#,
+            ),
             (Refusal::BadHandshakeMethod, 400, r#"{"code":2,"message":"Bad handshake method"}"#),
             (Refusal::BadRequest(BadRequest::Moved), 400, r#"{"code":3,"message":"Bad request"}"#),
             (

@@ -5,6 +5,7 @@ mod admission;
 mod handshake;
 mod keeping;
 mod limits;
+mod nodes;
 mod origins;
 mod polling;
 mod refusals;

@@ -1,7 +1,13 @@
 //! Load balancers that send the requests of one session to different servers.
 
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+
 use eio_tests::interop::{Case, Log, ServerKind, StockServer};
+use eio_tokio::{Server, Socket};
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::cases;
 use crate::proxies::{PASS_ON, Proxy, backend, upstream};
@@ -13,6 +19,8 @@ pub(crate) fn cases() -> Vec<Case> {
         nginx_in_turn_loses_a_session_on_polling,
         in_turn_a_session_on_websocket_lives,
         a_websocket_that_reaches_another_server_leaves_the_session_on_polling,
+        by_the_names_of_the_nodes_haproxy_finds_each_session,
+        by_the_names_of_the_nodes_nginx_finds_each_session,
     ]
 }
 
@@ -52,6 +60,56 @@ async fn in_turn_a_session_on_websocket_lives(log: Log) {
     let in_turn = format!("{}    balance roundrobin\n", backend(&servers.each_ref().map(|s| s.address), ""));
     let proxy = Proxy::haproxy("", &in_turn, &log).await;
     tool::ends(&["--for", "500ms", &proxy.url("ws", "/")], "closed", 0, &log).await;
+}
+
+/// The page whose configurations users copy.
+const SCALING: &str = include_str!("../../../docs/scaling.md");
+
+async fn by_the_names_of_the_nodes_haproxy_finds_each_session(log: Log) {
+    // In turn, so that no session has two requests sent to one server by chance.
+    Box::pin(finds_each_session("haproxy", ("balance leastconn", "balance roundrobin"), &log)).await;
+}
+
+async fn by_the_names_of_the_nodes_nginx_finds_each_session(log: Log) {
+    Box::pin(finds_each_session("nginx", ("", ""), &log)).await;
+}
+
+/// Opens sessions by way of this balancer, which lead to both nodes, and on every transport.
+async fn finds_each_session(who: &'static str, (from, to): (&str, &str), log: &Log) {
+    let nodes = [node("a7").await, node("b2").await];
+    let change = |block: &str| {
+        let [one, two] = nodes.each_ref().map(|(_, address)| address.to_string());
+        block.replace("10.0.0.7:3000", &one).replace("10.0.0.2:3000", &two).replace(from, to)
+    };
+    let proxy = Proxy::documented(SCALING, who, change, log).await;
+    for transport in [&["--transport", "polling"][..], &["--transport", "websocket"], &[]] {
+        for _ in 0..4 {
+            let url = proxy.url("http", "/");
+            let arguments = [transport, &["--for", "500ms", &url]].concat();
+            let mut tool = Tool::start(&arguments, log);
+            if transport.is_empty() {
+                assert_eq!(tool.event("upgrade").await["outcome"], "websocket");
+            }
+            tool.ends("closed", 0).await;
+        }
+    }
+    let opened = nodes.map(|(opened, _)| opened.load(Ordering::Relaxed));
+    assert!(opened.iter().sum::<u32>() == 12 && opened.iter().all(|opened| *opened > 2), "{opened:?}");
+}
+
+/// Starts a node of ours with this name, whose sessions are counted.
+async fn node(name: &str) -> (Arc<AtomicU32>, SocketAddr) {
+    let opened = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&opened);
+    let application = move |mut socket: Socket| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async move { while socket.recv().await.is_ok() {} }
+    };
+    let server = Server::builder(application).node(name).build().expect("a valid name");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { server.serve(listener).await });
+    (opened, address)
 }
 
 async fn a_websocket_that_reaches_another_server_leaves_the_session_on_polling(log: Log) {

@@ -39,16 +39,9 @@ impl Proxy {
         for (name, text) in files {
             std::fs::write(folder.0.join(name), text).expect("a folder of one's own");
         }
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary = temporary.map(|name| format!("{name}_temp_path {name};\n")).concat();
         let listen = if server.contains("ssl_certificate") { "ssl" } else { "" };
-        let config = format!(
-            "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\nevents {{ worker_connections 64; }}\n\
-             http {{\naccess_log off;\n{temporary}{http}\nserver {{\nlisten 127.0.0.1:{port} {listen};\n{server}\n}}\n}}\n"
-        );
-        let file = folder.write("nginx.conf", &config);
-        let mut command = Command::new("nginx");
-        command.arg("-p").arg(&folder.0).arg("-c").arg(file).args(["-e", "stderr"]);
+        let http = format!("{http}\nserver {{\nlisten 127.0.0.1:{port} {listen};\n{server}\n}}");
+        let command = Self::nginx_command(&folder, &http);
         Self::start(command, "nginx", port, folder, log).await
     }
 
@@ -79,6 +72,45 @@ impl Proxy {
         let mut command = Command::new("haproxy");
         command.args(["-db", "-f"]).arg(file);
         Self::start(command, "haproxy", port, folder, log).await
+    }
+
+    /// Starts HAProxy or nginx with this block of a page about it, in which port 80 stands for a free one.
+    pub(crate) async fn documented(
+        page: &str,
+        who: &'static str,
+        change: impl Fn(&str) -> String,
+        log: &Log,
+    ) -> Self {
+        let (folder, port) = (Folder::new(), free_port());
+        let (_, block) = page.split_once(&format!("```{who}\n")).expect("the page has such a block");
+        let (block, _) = block.split_once("```").expect("the block ends");
+        let config = change(block);
+        let command = if who == "nginx" {
+            let config = config.replace("listen 80;", &format!("listen 127.0.0.1:{port};"));
+            assert_ne!(config, block);
+            Self::nginx_command(&folder, &config)
+        } else {
+            let config = config.replace("bind :80", &format!("bind 127.0.0.1:{port}"));
+            let file = folder.write("haproxy.cfg", &config);
+            let mut command = Command::new("haproxy");
+            command.args(["-db", "-f"]).arg(file);
+            command
+        };
+        Self::start(command, who, port, folder, log).await
+    }
+
+    /// The command that runs nginx with this content of its block `http`.
+    fn nginx_command(folder: &Folder, http: &str) -> Command {
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        let temporary = temporary.map(|name| format!("{name}_temp_path {name};\n")).concat();
+        let config = format!(
+            "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\nevents {{ worker_connections 64; }}\n\
+             http {{\naccess_log off;\n{temporary}{http}\n}}\n"
+        );
+        let file = folder.write("nginx.conf", &config);
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(&folder.0).arg("-c").arg(file).args(["-e", "stderr"]);
+        command
     }
 
     /// Starts tinyproxy, a proxy that clients ask for tunnels.

@@ -12,6 +12,7 @@ use crate::server::sessions::ServerShared;
 use crate::web::cors::Cors;
 use crate::web::limits::HandshakeLimiter;
 use crate::web::origins::AllowedOrigins;
+use crate::wire::node::Node;
 use crate::wire::payload::separator;
 
 /// The shortest idle time that can be announced.
@@ -45,6 +46,9 @@ pub enum BuildError {
         /// The position of U+001E in the text, in bytes.
         at: usize,
     },
+    /// The name of the node is not one to four characters of the URL alphabet of base64.
+    #[error("the node's name {0:?}: expected 1 to 4 of the characters A-Z, a-z, 0-9, - and _")]
+    Node(String),
     /// A limit is zero, which would refuse everything.
     #[error("{0} is zero: expected at least 1")]
     Zero(&'static str),
@@ -71,7 +75,7 @@ impl ServerBuilder {
     /// # Errors
     /// Returns a [`BuildError`] that names the invalid setting.
     pub fn build(self) -> Result<Server, BuildError> {
-        let (sessions, callbacks, mut http) = (self.sessions, self.callbacks, self.http);
+        let (mut sessions, callbacks, mut http) = (self.sessions, self.callbacks, self.http);
         check_path(&http.path)?;
         if http.cors.as_ref().is_some_and(Cors::is_contradictory) {
             return Err(BuildError::CredentialsForAnyOrigin);
@@ -100,6 +104,7 @@ impl ServerBuilder {
         if http.idle_timeout < MIN_IDLE {
             return Err(BuildError::IdleTimeout(http.idle_timeout));
         }
+        sessions.node = self.node.as_deref().map(check_node).transpose()?;
         let limits = [
             ("max_sessions", sessions.max_sessions as u64),
             ("max_connections", http.max_connections.map_or(1, |limit| limit as u64)),
@@ -130,6 +135,11 @@ pub(super) fn check_path(path: &str) -> Result<(), BuildError> {
         return Err(BuildError::ImpossiblePath(path.to_owned()));
     }
     Ok(())
+}
+
+/// Checks the name of a node.
+pub(super) fn check_node(name: &str) -> Result<Node, BuildError> {
+    Node::parse(name).ok_or_else(|| BuildError::Node(name.to_owned()))
 }
 
 fn micros(period: Duration) -> u64 {

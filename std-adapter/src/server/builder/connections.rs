@@ -46,6 +46,38 @@ impl ServerBuilder {
         self
     }
 
+    /// Names this node of a server that consists of several, so that a balancer can send each request to the node that has
+    /// the session: the identifiers of its sessions begin with this name. One to four characters of the URL alphabet of
+    /// base64 (letters, digits, `-` and `_`). Give each node a name of its own, all of the same length. Identifiers keep their
+    /// length of 20 characters, at least 16 of which are random: 96 bits. Default: no name.
+    ///
+    /// A request for a session of another node is refused as one for an unknown session is;
+    /// [`RefusedRequest::unknown`](crate::RefusedRequest::unknown) and the log tell the difference.
+    ///
+    /// ```
+    /// use eio_tokio::Server;
+    ///
+    /// let server = Server::builder(|socket| async move { println!("{}", socket.id().short()) }) // a7Xm3k…
+    ///     .node("a7")
+    ///     .build()?;
+    /// assert_eq!(server.node(), Some("a7"));
+    /// # Ok::<(), eio_tokio::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn node(mut self, name: impl Into<String>) -> Self {
+        self.node = Some(name.into());
+        self
+    }
+
+    /// Sets how many of the sessions that have ended the server remembers, so that the log and
+    /// [`RefusedRequest::unknown`](crate::RefusedRequest::unknown) can tell a late request from one for a session that it never
+    /// had. Each takes about 60 bytes. Default: 10,000. With 0, it remembers none.
+    #[must_use]
+    pub fn remember_ended(mut self, sessions: usize) -> Self {
+        self.sessions.remember_ended = sessions;
+        self
+    }
+
     /// Sets how many connections of [`serve`](crate::Server::serve) may be open at once, WebSockets included. Further ones
     /// wait until a connection ends. While connections wait, the server closes a connection after 1 s, instead of the
     /// [request timeout](Self::request_timeout), if it has not sent the head of a request. Answers outside of a session

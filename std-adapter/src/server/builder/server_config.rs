@@ -74,6 +74,8 @@ use crate::web::proxies::TrustedProxies;
 /// | `cookie` | a name; or a table: `name`, `path`, `httpOnly`, `secure`, `sameSite`, `maxAge` | [`cookie`](ServerBuilder::cookie) |
 /// | `responseHeaders` | a table of names and values | [`response_header`](ServerBuilder::response_header) |
 /// | `maxSessions` | a number | [`max_sessions`](ServerBuilder::max_sessions) |
+/// | `node` | a name | [`node`](ServerBuilder::node) |
+/// | `rememberEnded` | a number | [`remember_ended`](ServerBuilder::remember_ended) |
 /// | `maxConnections` | a number | [`max_connections`](ServerBuilder::max_connections) |
 /// | `maxConnectionsPerAddress` | a number | [`max_connections_per_address`](ServerBuilder::max_connections_per_address) |
 /// | `handshakesPerAddress` | a table: `count`, `period` | [`handshakes_per_address`](ServerBuilder::handshakes_per_address) |
@@ -170,6 +172,10 @@ struct Members {
 
     #[serde(deserialize_with = "numbers::count")]
     max_sessions: Option<usize>,
+    #[serde(deserialize_with = "texts::node")]
+    node: Option<String>,
+    #[serde(deserialize_with = "numbers::size")]
+    remember_ended: Option<usize>,
     #[serde(deserialize_with = "numbers::count")]
     max_connections: Option<usize>,
     #[serde(deserialize_with = "numbers::count")]
@@ -237,6 +243,12 @@ impl ServerConfig {
     #[must_use]
     pub fn allows_transport(&self, transport: Transport) -> bool {
         self.members.transports.as_ref().is_none_or(|transports| transports.contains(&transport))
+    }
+
+    /// Returns the name of the node, with which the identifiers of its sessions begin, if the file says so.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        self.members.node.as_deref()
     }
 
     /// Returns whether the server also serves clients of revision 3.
@@ -311,6 +323,7 @@ impl ServerBuilder {
         replace(&mut self.sessions.first_ping_jitter, members.first_ping_jitter);
         replace(&mut self.sessions.max_packets_per_payload, members.max_packets_per_payload);
         replace(&mut self.sessions.max_sessions, members.max_sessions);
+        replace(&mut self.sessions.remember_ended, members.remember_ended);
         if let Some(text) = &members.initial_packet {
             self.sessions.initial_packet = Some(text.as_str().into());
         }
@@ -348,6 +361,7 @@ impl ServerBuilder {
         }
         #[cfg(feature = "http2")]
         replace(&mut http.http2, members.http2);
+        self.node = members.node.or(self.node.take());
         self.allowed_origins = members.allowed_origins.or(self.allowed_origins.take());
         self.handshakes = members.handshakes_per_address.or(self.handshakes);
     }

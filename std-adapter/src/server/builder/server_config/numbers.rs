@@ -13,7 +13,7 @@ pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     at_least::<1, D>(deserializer)
 }
 
-/// Reads a number of bytes that may be zero.
+/// Reads a number that may be zero.
 pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
     at_least::<0, D>(deserializer)
 }

@@ -74,6 +74,8 @@ const MEMBERS: &[(&[&str], &str, Got, &str)] = &[
         "2",
     ),
     (&["maxSessions", "max_sessions"], "5", |b| show(b.sessions.max_sessions), "5"),
+    (&["node"], r#""a7""#, |b| show(&b.node), r#"Some("a7")"#),
+    (&["rememberEnded", "remember_ended"], "0", |b| show(b.sessions.remember_ended), "0"),
     (&["maxConnections", "max_connections"], "6", |b| show(b.http.max_connections), "Some(6)"),
     (
         &["maxConnectionsPerAddress", "max_connections_per_address"],

@@ -22,6 +22,13 @@ pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Ok(Some(path))
 }
 
+/// Reads the name of the node.
+pub(super) fn node<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    name.as_deref().map(build::check_node).transpose().map_err(D::Error::custom)?;
+    Ok(name)
+}
+
 pub(super) fn liveness<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Liveness>, D::Error> {
     Ok(Option::<Text<Liveness>>::deserialize(deserializer)?.map(|liveness| liveness.0))
 }
