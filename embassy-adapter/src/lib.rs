@@ -21,7 +21,7 @@
 //! | hold one session over any stream | [`Client`] |
 //! | check over TLS who the server is | `tls::open` (feature `tls`) |
 //! | the same over TLS, or another stream whose futures must not be dropped | a [`Tunnel`] between it and the client; see `examples/tls.rs` |
-//! | talk to a Socket.IO or NestJS server | [`socketio::Socket`] over a [`Client`] |
+//! | talk to a Socket.IO or NestJS server | [`socketio::Socket`] over a [`Client`], or [`socketio::Namespaces`] |
 //! | show the state of the connection | a watch of [`State`] |
 //!
 //! # The application's loop
@@ -116,6 +116,7 @@ pub mod socketio;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod tunnel;
+mod unsent;
 
 #[cfg(all(feature = "embassy-net", not(any(feature = "proto-ipv4", feature = "proto-ipv6"))))]
 compile_error!(
@@ -143,6 +144,7 @@ pub use net::{Limits, TcpClient, TcpConnector};
 pub use reconnect::{Attempt, Loss, Reconnect, Report, State};
 pub use settings::{Buffers, ClientSettings, LongMessages, Protocol};
 pub use tunnel::{StreamEnd, Tunnel, TunnelReader, TunnelWriter};
+pub use unsent::Unsent;
 
 #[cfg(all(doctest, feature = "embassy-net"))]
 #[doc = include_str!("../firmware.md")]

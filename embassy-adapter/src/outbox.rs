@@ -48,6 +48,25 @@ impl<'b> Outbox<'b> {
         self.start >= self.end
     }
 
+    /// Returns whether pending bytes belong to a message of the application. Use it only once frames are sent.
+    pub(crate) fn holds_message(&self) -> bool {
+        if self.is_idle() {
+            return false;
+        }
+        let header = FrameHeader {
+            mask: Some([0; 4]),
+            ..FrameHeader::new(OpCode::Text, self.end.saturating_sub(PAYLOAD))
+        };
+        let byte = |at: usize| self.buffer.get(at).copied().unwrap_or_default();
+        match byte(PAYLOAD.saturating_sub(header.encoded_len())) & 0x0f {
+            // The opcodes on the wire.
+            0x0 | 0x2 => true,
+            // A message begins with its packet's type, as a heartbeat does. Both are masked.
+            0x1 => byte(PAYLOAD) ^ byte(PAYLOAD.saturating_sub(4)) == b'4',
+            _ => false,
+        }
+    }
+
     /// Removes the first `len` pending bytes, which the stream has taken.
     pub(crate) fn written(&mut self, len: usize) {
         self.start = self.start.saturating_add(len).min(self.end);

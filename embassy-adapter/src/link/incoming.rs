@@ -74,6 +74,11 @@ impl State<'_> {
         self.delivery = Delivery::Delivered;
     }
 
+    /// Makes the message that was delivered last wait for the application again. Nothing may have been read since.
+    pub(crate) const fn put_back(&mut self) {
+        self.delivery = Delivery::Waiting;
+    }
+
     /// Returns the message or piece that arrived last.
     pub(crate) fn message<'i>(&self, inbox: &'i Reader<'_>) -> Option<IncomingMessage<'i>> {
         match inbox.last().filter(|_| self.delivery != Delivery::None)? {

@@ -68,15 +68,11 @@ impl State<'_> {
     /// Handles the result of a write: the number of bytes that the stream took.
     pub(crate) fn handle_written(&mut self, written: Result<usize, Failed>, outbox: &mut Outbox<'_>) {
         match written {
-            Ok(0) => self.fail(Failed::Otherwise, outbox),
-            Err(failed) => self.fail(failed, outbox),
+            // What is pending stays: it was not sent.
+            Ok(0) => self.write_failed = Some(Failed::Otherwise),
+            Err(failed) => self.write_failed = Some(failed),
             Ok(len) => outbox.written(len),
         }
-    }
-
-    fn fail(&mut self, failed: Failed, outbox: &mut Outbox<'_>) {
-        self.write_failed = Some(failed);
-        outbox.clear();
     }
 
     /// Puts the next frame that does not come from the application, if there is room and one is due.
@@ -129,6 +125,11 @@ impl State<'_> {
             MessageKind::Text => b"4",
             MessageKind::Binary => self.settings.protocol.binary_prefix,
         }
+    }
+
+    /// Returns whether a message has been given only in part.
+    pub(crate) const fn has_unfinished_message(&self) -> bool {
+        self.writer.unfinished().is_some()
     }
 
     /// Checks that a whole message is within the server's limit.

@@ -8,16 +8,21 @@
     reason = "a test that goes wrong may panic"
 )]
 
+mod binary;
 mod cancel;
 mod connect;
 mod fakes;
 mod heartbeat;
+mod namespaces;
 #[cfg(feature = "embassy-net")]
 mod net;
 mod receive;
 mod reconnect;
+mod recovery;
+mod request;
 mod send;
 mod socketio;
 mod storm;
 #[path = "plain.rs"]
 mod stream;
+mod unsent;

@@ -15,7 +15,7 @@ use crate::fakes::{
 const TIMEOUT: Duration = Duration::from_millis(400);
 
 /// Joins a namespace of a server that answers like this.
-fn join<'c>(
+pub(crate) fn join<'c>(
     client: &'c mut TestClient,
     server: &mut Server,
     namespace: &'c str,
@@ -100,6 +100,16 @@ fn attachments_follow_their_event_and_those_of_others_are_skipped() {
     assert!(matches!(done(socket.recv()), Ok(Incoming::Event { attachments: 2, .. })));
     assert_eq!(done(socket.recv()), Ok(Incoming::Attachment { num: 0, data: b"one", last: false }));
     assert_eq!(done(socket.recv()), Ok(Incoming::Attachment { num: 1, data: b"two", last: true }));
+}
+
+#[test]
+fn an_answer_without_a_number_is_ignored() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut socket = join(&mut client, &mut server, "/", "", "40").expect("joined");
+    server.text(r#"43["of nobody"]"#);
+    server.text(r#"431["ok"]"#);
+    assert!(matches!(done(socket.recv()), Ok(Incoming::Ack { id: 1, .. })));
 }
 
 #[test]

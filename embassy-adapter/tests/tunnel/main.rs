@@ -10,6 +10,8 @@
     reason = "a test that goes wrong may panic"
 )]
 
+#[path = "../client/binary.rs"]
+mod binary;
 #[path = "../client/cancel.rs"]
 mod cancel;
 #[path = "../client/connect.rs"]
@@ -19,8 +21,14 @@ mod ends;
 mod fakes;
 #[path = "../client/heartbeat.rs"]
 mod heartbeat;
+#[path = "../client/namespaces.rs"]
+mod namespaces;
 #[path = "../client/receive.rs"]
 mod receive;
+#[path = "../client/recovery.rs"]
+mod recovery;
+#[path = "../client/request.rs"]
+mod request;
 #[path = "../client/send.rs"]
 mod send;
 #[path = "../client/socketio.rs"]

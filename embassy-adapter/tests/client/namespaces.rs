@@ -1,0 +1,220 @@
+//! Several namespaces on one client.
+
+use eio_core::DisconnectReason;
+use eio_embassy::SendError;
+use eio_embassy::socketio::{Incoming, Namespaces, Pending, Recovery, SocketError};
+
+use crate::fakes::{self, Reader, Server, TestClient, Writer, done, open, text, waits};
+
+type Two<'c> = Namespaces<'c, 'static, Reader, Writer, 2>;
+
+/// A client that has joined `/a` and `/b`.
+fn both<'c>(client: &'c mut TestClient, server: &mut Server) -> Two<'c> {
+    let mut namespaces = Two::new(client);
+    for (namespace, answer) in [("/a", r#"40/a,{"sid":"1"}"#), ("/b", r#"40/b,{"sid":"2"}"#)] {
+        assert_eq!(done(namespaces.join(namespace, "")), Ok(()));
+        server.text(answer);
+        assert_eq!(done(namespaces.recv()), Ok((namespace, Incoming::Connected { recovered: false })));
+    }
+    server.take();
+    namespaces
+}
+
+#[test]
+fn two_namespaces_are_joined_and_what_arrives_says_where() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut namespaces = Two::new(&mut client);
+    assert_eq!(done(namespaces.join("/a?room=1", r#"{"token":"t"}"#)), Ok(()));
+    assert_eq!(done(namespaces.join("/", "")), Ok(()));
+    assert_eq!(server.take(), [text(r#"40/a?room=1,{"token":"t"}"#), text("40")]);
+    assert_eq!(namespaces.socket("/a").err(), Some(SocketError::NotJoined), "the server has not answered");
+
+    // What arrives on one while the other is being joined is not lost.
+    server.text(r#"40{"sid":"2"}"#);
+    server.text(r#"42["early",1]"#);
+    server.text(r#"40/a,{"sid":"1"}"#);
+    server.text(r#"42/a,7["led"]"#);
+    server.text(r#"42/c,["not","ours"]"#);
+    server.text(r#"43/a,["without a number"]"#);
+    server.text(r#"43/a,1["ok"]"#);
+    assert_eq!(done(namespaces.recv()), Ok(("/", Incoming::Connected { recovered: false })));
+    assert!(matches!(done(namespaces.recv()), Ok(("/", Incoming::Event { event, .. })) if event.is("early")));
+    assert_eq!(done(namespaces.recv()), Ok(("/a", Incoming::Connected { recovered: false })));
+    assert!(matches!(done(namespaces.recv()), Ok(("/a", Incoming::Event { ack: Some(7), .. }))));
+    assert!(matches!(done(namespaces.recv()), Ok(("/a", Incoming::Ack { id: 1, .. }))));
+    waits(namespaces.recv());
+
+    assert_eq!(done(namespaces.socket("/a").expect("joined").ack(7, "\"on\"")), Ok(()));
+    assert_eq!(done(namespaces.socket("/").expect("joined").emit("reading", "1")), Ok(()));
+    assert_eq!(server.take(), [text(r#"43/a,7["on"]"#), text(r#"42["reading",1]"#)]);
+}
+
+#[test]
+fn numbers_of_events_differ_across_namespaces() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut namespaces = both(&mut client, &mut server);
+    assert_eq!(done(namespaces.socket("/a").expect("joined").emit_with_ack("x", "")), Ok(1));
+    assert_eq!(done(namespaces.socket("/b").expect("joined").emit_binary_with_ack("x", "", &[])), Ok(2));
+    let timeout = core::time::Duration::from_millis(100);
+    let pending = done(namespaces.socket("/a").expect("joined").emit_with_timeout("x", "", timeout));
+    assert_eq!(pending.map(Pending::id), Ok(3));
+    assert_eq!(server.take(), [text(r#"42/a,1["x"]"#), text(r#"42/b,2["x"]"#), text(r#"42/a,3["x"]"#)]);
+}
+
+#[test]
+fn a_namespace_is_asked_for_once_and_only_as_many_as_there_are_places() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut namespaces = Two::new(&mut client);
+    assert_eq!(done(namespaces.join("/a", "")), Ok(()));
+    assert_eq!(done(namespaces.join("/a?again", "")), Err(SocketError::AlreadyJoined));
+    assert!(matches!(done(namespaces.join("no slash", "")), Err(SocketError::Packet(_))));
+    assert!(matches!(done(namespaces.join("/b", "no json")), Err(SocketError::Packet(_))));
+    assert_eq!(done(namespaces.join("/b", "")), Ok(()), "a failed request takes no place");
+    assert_eq!(done(namespaces.join("/c", "")), Err(SocketError::TooManyNamespaces { max: 2 }));
+    assert_eq!(server.take(), [text("40/a,"), text("40/b,")]);
+
+    let mut nowhere = Namespaces::<_, _, 0>::new(namespaces.client());
+    assert_eq!(done(nowhere.join("/a", "")), Err(SocketError::TooManyNamespaces { max: 0 }));
+    server.text(r#"42/a,["x"]"#);
+    waits(nowhere.recv());
+}
+
+#[test]
+fn leaving_one_keeps_the_other_and_what_still_arrives_is_ignored() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut namespaces = both(&mut client, &mut server);
+    assert_eq!(done(namespaces.leave("/a")), Ok(()));
+    assert_eq!(done(namespaces.leave("/a")), Err(SocketError::NotJoined));
+    assert_eq!(namespaces.socket("/a").err(), Some(SocketError::NotJoined));
+    assert!(!namespaces.is_joined("/a") && namespaces.is_joined("/b"));
+    server.text(r#"451-/a,["x",{"_placeholder":true,"num":0}]"#);
+    server.binary(b"late");
+    server.text(r#"42/b,["y"]"#);
+    assert!(matches!(done(namespaces.recv()), Ok(("/b", Incoming::Event { event, .. })) if event.is("y")));
+    assert_eq!(done(namespaces.join("/a", "")), Ok(()), "its place is free");
+    assert_eq!(server.take(), [text("41/a,"), text("40/a,")]);
+}
+
+#[test]
+fn a_request_to_join_can_be_taken_back() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut namespaces = Two::new(&mut client);
+    assert_eq!(done(namespaces.join("/a", "")), Ok(()));
+    assert_eq!(done(namespaces.leave("/a")), Ok(()));
+    server.text(r#"40/a,{"sid":"1"}"#);
+    waits(namespaces.recv());
+    assert!(!namespaces.is_joined("/a"));
+    assert_eq!(server.take(), [text("40/a,"), text("41/a,")]);
+}
+
+#[test]
+fn a_server_may_disconnect_or_refuse_one_and_the_other_lives_on() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut namespaces = both(&mut client, &mut server);
+    server.text("41/a,");
+    assert_eq!(done(namespaces.recv()), Ok(("/a", Incoming::Disconnected)));
+    assert_eq!(namespaces.socket("/a").err(), Some(SocketError::NotJoined));
+    assert_eq!(done(namespaces.socket("/b").expect("joined").emit("x", "")), Ok(()));
+
+    assert_eq!(done(namespaces.join("/a", "")), Ok(()));
+    server.text(r#"44/a,{"message":"no"}"#);
+    assert_eq!(done(namespaces.recv()), Ok(("/a", Incoming::Refused { data: r#"{"message":"no"}"# })));
+    assert_eq!(done(namespaces.join("/a", "")), Ok(()));
+    server.text("44/c,");
+    server.text("41/c,");
+    server.text("2");
+    waits(namespaces.recv());
+    assert_eq!(server.take(), [text(r#"42/b,["x"]"#), text("40/a,"), text("40/a,"), text("3")]);
+}
+
+#[test]
+fn attachments_belong_to_the_namespace_of_their_event() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut namespaces = both(&mut client, &mut server);
+    for (namespace, bytes) in [("/a", b"one"), ("/b", b"two")] {
+        server.text(&format!(r#"451-{namespace},["x",{{"_placeholder":true,"num":0}}]"#));
+        server.binary(bytes);
+    }
+    for (namespace, data) in [("/a", b"one"), ("/b", b"two")] {
+        assert!(
+            matches!(done(namespaces.recv()), Ok((at, Incoming::Event { attachments: 1, .. })) if at == namespace)
+        );
+        assert_eq!(
+            done(namespaces.recv()),
+            Ok((namespace, Incoming::Attachment { num: 0, data, last: true }))
+        );
+    }
+}
+
+#[test]
+fn a_binary_event_of_one_namespace_is_finished_before_anything_is_sent_on_another() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let mut namespaces = both(&mut client, &mut server);
+    server.set_window(8);
+    waits(namespaces.socket("/a").expect("joined").emit_binary("x", "", &[b"one"]));
+    let unfinished = Err(SocketError::Send(SendError::Unfinished));
+    assert_eq!(done(namespaces.socket("/b").expect("joined").emit("y", "")), unfinished);
+    assert_eq!(done(namespaces.leave("/b")), unfinished);
+    server.set_window(4096);
+    waits(namespaces.recv());
+    assert_eq!(done(namespaces.socket("/a").expect("joined").emit_binary("x", "", &[b"one"])), Ok(()));
+    assert_eq!(done(namespaces.leave("/b")), Ok(()));
+    assert_eq!(server.take().len(), 3);
+}
+
+#[test]
+fn each_namespace_is_recovered_with_its_own_position() {
+    let _clock = fakes::clock();
+    let (mut a, mut b) = (Recovery::new(), Recovery::new());
+    {
+        let (mut client, mut server) = open();
+        let mut namespaces = Namespaces::<_, _, 2, _>::new(&mut client);
+        assert_eq!(done(namespaces.join_with_recovery("/a", "", &mut a)), Ok(()));
+        assert_eq!(done(namespaces.join_with_recovery("/b", "", &mut b)), Ok(()));
+        assert_eq!(server.take(), [text("40/a,"), text("40/b,")]);
+        server.text(r#"40/a,{"pid":"pa"}"#);
+        server.text(r#"40/b,{"pid":"pb"}"#);
+        server.text(r#"42/b,["x","ob"]"#);
+        server.text(r#"451-/a,["x",{"_placeholder":true,"num":0},"oa"]"#);
+        for _ in 0..4 {
+            assert!(done(namespaces.recv()).is_ok());
+        }
+        server.reset();
+    }
+    assert_eq!((b.pid(), b.offset()), ("pb", "ob"));
+    assert_eq!((a.pid(), a.offset()), ("pa", ""), "its attachment has not arrived");
+
+    let (mut client, mut server) = open();
+    let mut namespaces = Namespaces::<_, _, 2, _>::new(&mut client);
+    assert_eq!(done(namespaces.join_with_recovery("/b", r#"{"t":1}"#, &mut b)), Ok(()));
+    assert_eq!(server.take(), [text(r#"40/b,{"pid":"pb","offset":"ob","t":1}"#)]);
+    server.text(r#"42/b,["missed","oc"]"#);
+    server.text(r#"40/b,{"pid":"pb"}"#);
+    assert!(
+        matches!(done(namespaces.recv()), Ok(("/b", Incoming::Event { event, .. })) if event.is("missed"))
+    );
+    assert_eq!(done(namespaces.recv()), Ok(("/b", Incoming::Connected { recovered: true })));
+    assert_eq!(b.offset(), "oc");
+}
+
+#[test]
+fn what_ends_the_session_ends_all() {
+    let _clock = fakes::clock();
+    let after = |message: &str| {
+        let (mut client, mut server) = open();
+        let mut namespaces = both(&mut client, &mut server);
+        server.text(message);
+        done(namespaces.recv()).expect_err("an end")
+    };
+    assert!(matches!(after("1"), SocketError::Session(end) if end.reason == DisconnectReason::PeerClose));
+    assert!(matches!(after("4nonsense"), SocketError::Packet(_)));
+    assert!(matches!(after("451-/a,[\"x\",{\"_placeholder\":true,\"num\":1}]"), SocketError::Packet(_)));
+}
