@@ -331,7 +331,7 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
         let Self { reader, writer, link } = self;
         let mut call = Call::to(goal);
         while let Some(until) = link.step(clock::now(), &mut call) {
-            let Link { inbox, outbox, state } = &mut *link;
+            let Link { inbox, outbox, state, alarm } = &mut *link;
             // A message that waits for the application occupies the place of the next bytes.
             let reading = state.read_end.is_none() && !state.has_waiting_message();
             let spare = if reading { inbox.spare() } else { &mut [] };
@@ -339,7 +339,6 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
             let writing = !pending.is_empty() && state.write_failed.is_none();
             let mut read = pin!(reader.read(spare));
             let mut write = pin!(writer.write(pending));
-            let mut timer = pin!(clock::timer(until));
             poll_fn(|cx| {
                 if reading && let Poll::Ready(result) = read.as_mut().poll(cx) {
                     call.read = Some(result.map_err(|error| Failed::of(&error)));
@@ -348,11 +347,11 @@ impl<'b, R: Read, W: Write> Client<'b, R, W> {
                     call.written = Some(result.map_err(|error| Failed::of(&error)));
                 }
                 let progress = call.read.is_some() || call.written.is_some();
-                if progress || clock::now() >= until || timer.as_mut().poll(cx).is_ready() {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
+                if progress || clock::now() >= until {
+                    return Poll::Ready(());
                 }
+                alarm.set(until, cx.waker());
+                Poll::Pending
             })
             .await;
         }

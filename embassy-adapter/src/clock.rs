@@ -1,11 +1,20 @@
 //! The clock of embassy-time: converts between its ticks and the session's microseconds.
 
+use core::task::Waker;
 use core::time::Duration;
 
 use eio_core::Instant;
-use embassy_time::{TICK_HZ, Timer};
+use embassy_time::TICK_HZ;
+use embassy_time_driver::schedule_wake;
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
+
+/// How far the clock can be behind the true time: up to one tick, because it does not show parts of a tick. Zero if a
+/// tick is a microsecond or less.
+///
+/// What happens is noted at the time that the clock shows. So a deadline that is a period later by the clock can be
+/// earlier than that in truth, by up to this time.
+pub(crate) const BEHIND: Duration = Duration::from_micros(micros_behind(TICK_HZ));
 
 /// Returns the current time, rounded down to a microsecond.
 pub(crate) fn now() -> Instant {
@@ -13,14 +22,35 @@ pub(crate) fn now() -> Instant {
 }
 
 /// Returns the first tick that is at least `duration` from now.
-#[cfg_attr(not(feature = "embassy-net"), expect(dead_code, reason = "the limits of the connector"))]
 pub(crate) fn after(duration: Duration) -> embassy_time::Instant {
-    not_before(now().saturating_add(duration))
+    not_before(now().saturating_add(duration).saturating_add(BEHIND))
 }
 
-/// Returns a timer that fires at the first tick that is not before `deadline`.
-pub(crate) fn timer(deadline: Instant) -> Timer {
-    Timer::at(not_before(deadline))
+/// The alarm of a task for a deadline that moves.
+///
+/// embassy-time keeps one alarm for each task, the earliest that the task has asked for, and does not take it back when
+/// the task asks for a later one. So a deadline that has moved would still wake a sleeping board at its old time. This
+/// alarm makes the old one ring at once, while the board is awake: that costs one poll instead of a wake-up. A task that
+/// has other timers sets them again in that poll, as after every alarm.
+pub(crate) struct Alarm {
+    /// When it rings or has rung, or [`MAX`](embassy_time::Instant::MAX) if it has not been set.
+    at: embassy_time::Instant,
+}
+
+impl Alarm {
+    pub(crate) const fn new() -> Self {
+        Self { at: embassy_time::Instant::MAX }
+    }
+
+    /// Wakes the task at the first tick that is not before `deadline`.
+    pub(crate) fn set(&mut self, deadline: Instant, task: &Waker) {
+        let at = not_before(deadline);
+        if at > self.at {
+            schedule_wake(0, task);
+        }
+        self.at = at;
+        schedule_wake(at.as_ticks(), task);
+    }
 }
 
 /// Returns the first tick that is not before `deadline`. `embassy_time::Instant::from_micros` rounds down, and a session
@@ -35,6 +65,10 @@ const fn ticks(micros: u64, tick_hz: u64) -> u64 {
     let (seconds, rest) = (micros / MICROS_PER_SECOND, micros % MICROS_PER_SECOND);
     let whole = seconds.saturating_mul(tick_hz);
     whole.saturating_add(rest.saturating_mul(tick_hz).div_ceil(MICROS_PER_SECOND))
+}
+
+const fn micros_behind(tick_hz: u64) -> u64 {
+    if tick_hz < MICROS_PER_SECOND { MICROS_PER_SECOND.div_ceil(tick_hz) } else { 0 }
 }
 
 #[cfg(test)]

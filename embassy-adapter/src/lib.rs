@@ -60,9 +60,8 @@
 //!   because a write hangs, a send buffer is full or a cable is cut. Reporting the end awaits no `flush`.
 //! - A board that wakes late does not blame the server. If the wake-up is more than 10 ms late, the client gives the
 //!   network another 5 ms to deliver what has arrived, and only then judges silence.
-//! - The task wakes for bytes that arrive, for room to write, and for its deadline. There are no polling timers.
-//!   (embassy-time keeps the earliest time that a task has asked for. When a ping moves the deadline, the task can still
-//!   wake once at the old one.)
+//! - The task wakes for bytes that arrive, for room to write, and for its deadline. There are no polling timers. When a
+//!   ping moves the deadline, the alarm for the old one is taken back while the board is awake.
 //! - It works with TCP keep-alive off.
 //!
 //! # Memory
@@ -82,8 +81,12 @@
 //!
 //! # Time and randomness
 //!
-//! The crate uses embassy-time's clock, rounded down, and rounds deadlines up to its tick. The caller passes randomness
-//! as a closure, which is used for masks, keys and delays. Use the hardware's source if the board has one.
+//! The crate uses embassy-time's clock, at whatever tick rate the firmware chooses. It rounds the time down, and deadlines up:
+//! silence is never judged too early, and less than two ticks too late. Ticks and microseconds are 64-bit numbers, so
+//! nothing wraps after 49.7 days or at any other time.
+//!
+//! The caller passes randomness as a closure, which is used for masks, keys and delays. Use the hardware's source if the
+//! board has one.
 //!
 //! # Features
 //!

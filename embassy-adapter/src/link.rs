@@ -16,22 +16,24 @@ use eio_core::ws::opening::{HeadEnd, ResponseError, check_response, may_be_respo
 use eio_core::ws::{Close, ControlFrame, Decoder, FrameWriter, Key, Reader, Received};
 use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Heartbeat, Instant};
 
+use crate::clock::Alarm;
 use crate::drive::Failed;
 use crate::outbox::{Outbox, SavedPing};
 use crate::settings::Pieces;
-use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage};
+use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage, clock};
 
 /// A wake-up that is later than this shows that the board was busy, not that the server was silent. Before silence is
 /// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers.
 const LATE_WAKE: Duration = Duration::from_millis(10);
-const CATCH_UP: Duration = Duration::from_millis(5);
+const CATCH_UP: Duration = Duration::from_millis(5).saturating_add(clock::BEHIND);
 
-/// A client without its stream. `inbox`, `outbox` and `state` are separate fields, because a waiting read borrows
-/// `inbox` and a waiting write borrows `outbox`.
+/// A client without its stream. The fields are separate, because a waiting read borrows `inbox` and a waiting write
+/// borrows `outbox`.
 pub(crate) struct Link<'b> {
     pub(crate) inbox: Reader<'b>,
     pub(crate) outbox: Outbox<'b>,
     pub(crate) state: State<'b>,
+    pub(crate) alarm: Alarm,
 }
 
 pub(crate) struct State<'b> {
@@ -147,7 +149,7 @@ impl<'b> Link<'b> {
             sent: 0,
             total: None,
         };
-        Ok(Self { inbox, outbox, state })
+        Ok(Self { inbox, outbox, state, alarm: Alarm::new() })
     }
 
     /// Checks the response to the request, once its head is complete. The bytes after an accepted head are frames.
@@ -271,9 +273,14 @@ impl<'b> State<'b> {
         }
     }
 
+    /// Returns when the session's deadline has passed for certain, or `None` once the session has ended.
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.session.poll_timeout()?.saturating_add(clock::BEHIND))
+    }
+
     /// Returns when to wake if nothing happens, or `None` once the session has ended.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
-        Some(self.session.poll_timeout()?.max(self.catch_up_until))
+        Some(self.deadline()?.max(self.catch_up_until))
     }
 
     /// Expires the session if its deadline has passed. Call it only when nothing is left to read.
@@ -286,7 +293,7 @@ impl<'b> State<'b> {
     /// Returns from when on a deadline that has passed may be acted on. That is `now`, except after a late wake-up: then,
     /// once for each deadline, it is [`CATCH_UP`] later.
     pub(crate) fn may_expire_at(&mut self, now: Instant) -> Instant {
-        match self.session.poll_timeout() {
+        match self.deadline() {
             Some(deadline) if now > deadline.saturating_add(LATE_WAKE) && self.catch_up_until <= deadline => {
                 self.catch_up_until = now.saturating_add(CATCH_UP);
                 self.catch_up_until

@@ -153,10 +153,8 @@ impl<'a> Reconnect<'a> {
                 ControlFlow::Continue(loss) => loss,
                 ControlFlow::Break(value) => return value,
             };
-            let now = clock::now();
-            self.backoff.handle_disconnected(now);
-            let delay = self.backoff.next_delay((self.rng)());
-            let until = clock::not_before(now.saturating_add(delay));
+            self.backoff.handle_disconnected(clock::now());
+            let until = clock::after(self.backoff.next_delay((self.rng)()));
             self.watch.send(State::Waiting { until, after: loss });
             Timer::at(until).await;
         }

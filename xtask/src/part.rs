@@ -132,6 +132,14 @@ pub(crate) const PARTS: &[Part] = &[
         run: firmware::lint,
     },
     Part {
+        name: "ticks",
+        about: "the client's deadlines are kept at a tick of 1 ms, of 1/32,768 s and of 1 µs",
+        verb: Verb::Test,
+        needs: &[Need::Component("clippy")],
+        limit_minutes: 5,
+        run: firmware::at_each_tick_rate,
+    },
+    Part {
         name: "bare-metal",
         about: "core, legacy and client build for microcontrollers, core and legacy for WebAssembly, with any features",
         verb: Verb::Test,

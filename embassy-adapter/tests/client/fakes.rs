@@ -1,4 +1,4 @@
-//! Fakes: a server made of bytes, a stream that can be slowed, cut and counted, and a clock that stands still until it is moved.
+//! Fakes: a server made of bytes, and a stream that can be slowed, cut and counted.
 
 use core::cell::RefCell;
 use core::future::Future;
@@ -7,37 +7,21 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Wake;
 
 use eio_core::packet::WebSocketMessage;
 use eio_core::ws::{self, ControlFrame, Decoder, Item, Key, MessageKind};
 use eio_embassy::{Buffers, Client, ClientSettings, ConnectError, Endpoint};
-use embassy_time::{Duration, MockDriver};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 
+pub(crate) use crate::clock::{advance, clock, now};
 pub(crate) use crate::stream::{Reader, Writer};
 
 pub(crate) type TestClient = Client<'static, Reader, Writer>;
 
 /// The handshake of most tests: I = 300 ms, T = 200 ms.
 pub(crate) const OPEN: &str = r#"0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":[],"pingInterval":300,"pingTimeout":200,"maxPayload":100000}"#;
-
-/// embassy-time's mock clock is global: one test at a time has it, from zero.
-pub(crate) fn clock() -> MutexGuard<'static, ()> {
-    static CLOCK: Mutex<()> = Mutex::new(());
-    let guard = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
-    MockDriver::get().reset();
-    guard
-}
-
-pub(crate) fn advance(micros: u64) {
-    MockDriver::get().advance(Duration::from_micros(micros));
-}
-
-pub(crate) fn now() -> u64 {
-    embassy_time::Instant::now().as_micros()
-}
 
 /// One direction of a stream.
 #[derive(Default)]

@@ -9,6 +9,8 @@ use eio_core::packet::WebSocketMessage;
 use eio_core::session::SessionEnd;
 use eio_core::ws::ControlFrame;
 use eio_embassy::{ClientSettings, Protocol, SendError};
+use embassy_futures::select::{Either, select};
+use embassy_time::Timer;
 
 use crate::fakes::{self, OPEN, Sent, Task, TestClient, done, open, open_with, text, waits};
 
@@ -223,24 +225,53 @@ fn it_wakes_for_bytes_and_for_its_deadline_and_for_nothing_else() {
     let task = Task::new();
     let mut recv = pin!(client.recv());
     assert!(task.poll(recv.as_mut()).is_pending());
-    let (mut wakes, mut last) = (Vec::new(), task.wakes());
     for millis in 1..=3_000_u64 {
         fakes::advance(1_000);
+        assert!(!task.is_woken(), "an alarm at {millis} ms");
         if millis % 300 == 0 {
             server.text("2");
-        }
-        if task.is_woken() {
+            assert!(task.is_woken());
             assert!(task.poll(recv.as_mut()).is_pending());
-            wakes.push((millis, task.wakes() - last));
-            last = task.wakes();
         }
     }
-    // One for every ping. And where the timer queue keeps the earliest time that a task has asked for, one for the
-    // deadline that a ping has put off.
-    let pings: Vec<_> = wakes.iter().filter(|(millis, _)| millis % 300 == 0).collect();
-    assert_eq!(pings.len(), 10, "{wakes:?}");
-    assert!(wakes.len() <= 2 * pings.len(), "{wakes:?}");
-    assert!(wakes.iter().all(|&(millis, count)| millis % 100 == 0 && count == 1), "{wakes:?}");
+    fakes::advance(499_999);
+    assert!(!task.is_woken());
+    fakes::advance(1);
+    assert!(task.is_woken());
+    assert!(task.poll(recv.as_mut()).is_ready());
+}
+
+#[test]
+fn taking_an_alarm_back_costs_one_poll_for_each_ping() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let task = Task::new();
+    let mut recv = pin!(client.recv());
+    assert!(task.poll(recv.as_mut()).is_pending());
+    for _ in 0..10 {
+        fakes::advance(300_000);
+        let woken = task.wakes();
+        server.text("2");
+        assert!(task.poll(recv.as_mut()).is_pending());
+        assert_eq!(task.wakes() - woken, 2, "by the ping, and by the old alarm");
+    }
+}
+
+#[test]
+fn the_timers_of_the_application_survive_when_an_alarm_is_taken_back() {
+    let _clock = fakes::clock();
+    let (mut client, mut server) = open();
+    let task = Task::new();
+    let mut turn = pin!(select(Timer::after_millis(400), client.recv()));
+    assert!(task.poll(turn.as_mut()).is_pending());
+    fakes::advance(300_000);
+    server.text("2");
+    assert!(task.poll(turn.as_mut()).is_pending());
+    fakes::advance(99_999);
+    assert!(!task.is_woken());
+    fakes::advance(1);
+    assert!(task.is_woken());
+    assert!(matches!(task.poll(turn.as_mut()), Poll::Ready(Either::First(()))));
 }
 
 #[test]

@@ -10,6 +10,7 @@
 
 mod binary;
 mod cancel;
+mod clock;
 mod connect;
 mod fakes;
 mod heartbeat;

@@ -14,6 +14,8 @@
 mod binary;
 #[path = "../client/cancel.rs"]
 mod cancel;
+#[path = "../client/clock.rs"]
+mod clock;
 #[path = "../client/connect.rs"]
 mod connect;
 mod ends;

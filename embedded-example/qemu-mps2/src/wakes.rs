@@ -1,10 +1,12 @@
-//! Counts how often a future is woken: each wake-up costs energy.
+//! Counts how often the processor wakes for a future: each time costs energy.
 
 use core::future::Future;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// How often a future was polled.
+use crate::executor;
+
+/// How often a future was polled after a sleep of the processor.
 #[derive(Debug, Default)]
 pub struct Wakes(AtomicU32);
 
@@ -21,10 +23,14 @@ impl Wakes {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Runs `future` and counts its polls. In a separate task, every poll is a wake-up.
+    /// Runs `future` in a separate task, and counts its wake-ups. Polls between two sleeps are one wake-up.
     pub async fn counting<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
+        let mut awake_since = executor::sleeps();
         core::future::poll_fn(|context| {
-            self.0.fetch_add(1, Ordering::Relaxed);
+            let sleeps = executor::sleeps();
+            if core::mem::replace(&mut awake_since, sleeps) != sleeps {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
             future.as_mut().poll(context)
         })
         .await

@@ -28,6 +28,21 @@ const BOARDS: [(&str, &str); 3] = [
 /// What brings the tests on the emulated board.
 const FEATURE: &str = "eio-tests/firmware";
 
+/// The tick rates of embassy-time that the client's time is tested at.
+const TICK_RATES: [&str; 3] = ["1_000", "32_768", "1_000_000"];
+
+/// The client's time on the host, built once for each tick rate. Clippy is the compiler of the tests themselves.
+pub(crate) fn at_each_tick_rate(job: &mut Job<'_>) -> Result<(), Stop> {
+    for rate in TICK_RATES {
+        let arguments = format!("--manifest-path {MANIFEST} --package ticks --lib --features tick-hz-{rate}");
+        let mut test = command(&format!("cargo test {arguments}"));
+        job.run(
+            test.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver"),
+        )?;
+    }
+    Ok(())
+}
+
 /// Everything on the emulated board.
 pub(crate) fn on_qemu(job: &mut Job<'_>) -> Result<(), Stop> {
     nest::prepare(job)?;
