@@ -6,3 +6,4 @@ mod cancel;
 mod connect;
 mod lab;
 mod lose;
+mod wakes;

@@ -6,6 +6,8 @@ use core::pin::pin;
 use core::task::{Context, Waker};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::Wake;
 
 use embassy_net::driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 use embassy_time::{Duration, Instant, Timer};
@@ -48,6 +50,28 @@ struct Wire {
 struct End {
     incoming: VecDeque<(Instant, Vec<u8>)>,
     waker: Option<Waker>,
+    interrupt: Arc<Interrupt>,
+}
+
+impl End {
+    /// Lets the controller interrupt when the frame arrives that comes first.
+    fn interrupt_at(&mut self, at: Instant, task: Waker) {
+        *self.interrupt.0.lock().expect("not poisoned") = Some(task);
+        let interrupt = self.interrupt.clone().into();
+        let _ = pin!(Timer::at(at)).poll(&mut Context::from_waker(&interrupt));
+    }
+}
+
+/// Wakes the stack's task when a frame arrives. It is no alarm of that task, which would replace the task's own.
+#[derive(Default)]
+struct Interrupt(Mutex<Option<Waker>>);
+
+impl Wake for Interrupt {
+    fn wake(self: Arc<Self>) {
+        if let Some(waker) = self.0.lock().expect("not poisoned").take() {
+            waker.wake();
+        }
+    }
 }
 
 impl Wire {
@@ -125,12 +149,19 @@ impl Cable {
                 return;
             }
             let at = Instant::now() + wire.delay;
+            let is_there = wire.delay == Duration::from_ticks(0);
             let end = wire.end(match from {
                 Side::Near => Side::Far,
                 Side::Far => Side::Near,
             });
             end.incoming.push_back((at, frame));
-            end.waker.take()
+            match end.waker.take() {
+                Some(task) if !is_there => {
+                    end.interrupt_at(at, task);
+                    None
+                }
+                task => task,
+            }
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -166,7 +197,7 @@ impl Driver for Port {
         end.waker = Some(cx.waker().clone());
         let at = end.incoming.front()?.0;
         if at > Instant::now() {
-            let _ = pin!(Timer::at(at)).poll(cx);
+            end.interrupt_at(at, cx.waker().clone());
             return None;
         }
         let (_, frame) = end.incoming.pop_front()?;

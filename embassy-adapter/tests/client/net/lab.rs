@@ -53,9 +53,12 @@ pub(crate) struct Lab {
     watch: &'static States,
     receiver: Receiver<'static, NoopRawMutex, State, 1>,
     states: Vec<(u64, State)>,
+    board_wakes: Vec<u64>,
 }
 
 struct Background {
+    /// Whether it runs on the board, and not on the far machine.
+    on_board: bool,
     task: Task,
     future: Pin<Box<dyn Future<Output = ()>>>,
 }
@@ -182,15 +185,35 @@ impl Lab {
         let receiver = watch.receiver().expect("a receiver");
         let (connections, queries, is_lazy) = Default::default();
         let (tasks, states) = (Vec::new(), Vec::new());
-        let mut lab =
-            Self { cable, near, far, tasks, connections, queries, is_lazy, watch, receiver, states };
-        lab.spawn(async move { near_runner.run().await });
+        let board_wakes = Vec::new();
+        let mut lab = Self {
+            cable,
+            near,
+            far,
+            tasks,
+            connections,
+            queries,
+            is_lazy,
+            watch,
+            receiver,
+            states,
+            board_wakes,
+        };
+        lab.spawn_on_board(async move { near_runner.run().await });
         lab.spawn(async move { far_runner.run().await });
         lab
     }
 
     pub(crate) fn spawn(&mut self, future: impl Future<Output = ()> + 'static) {
-        let mut background = Background { task: Task::new(), future: Box::pin(future) };
+        self.start_task(false, Box::pin(future));
+    }
+
+    pub(crate) fn spawn_on_board(&mut self, future: impl Future<Output = ()> + 'static) {
+        self.start_task(true, Box::pin(future));
+    }
+
+    fn start_task(&mut self, on_board: bool, future: Pin<Box<dyn Future<Output = ()>>>) {
+        let mut background = Background { on_board, task: Task::new(), future };
         if background.task.poll_once(background.future.as_mut()).is_pending() {
             self.tasks.push(background);
         }
@@ -293,7 +316,7 @@ impl Lab {
     ) {
         let mut connector = self.connector(name, port).with_limits(limits);
         let mut reconnect = self.reconnect();
-        self.spawn(async move {
+        self.spawn_on_board(async move {
             let endpoint = Endpoint::engineio(name);
             let settings = ClientSettings::DEFAULT;
             let run = connector.run(&mut reconnect, &endpoint, buffers(1024, 512), &settings, application);
@@ -324,6 +347,10 @@ impl Lab {
                 let background = &mut self.tasks[at];
                 let woken = background.task.is_woken();
                 busy |= woken;
+                let now = fakes::now() / 1_000;
+                if woken && background.on_board && self.board_wakes.last() != Some(&now) {
+                    self.board_wakes.push(now);
+                }
                 if woken && background.task.poll_once(background.future.as_mut()).is_ready() {
                     self.tasks.remove(at);
                 } else {
@@ -395,6 +422,11 @@ impl Lab {
     /// Whether a client has sent something that was not taken.
     pub(crate) fn has_sent(&self, connection: usize) -> bool {
         self.connections.borrow()[connection].server.has_bytes()
+    }
+
+    /// When the board has woken since the last call, in milliseconds.
+    pub(crate) fn take_board_wakes(&mut self) -> Vec<u64> {
+        core::mem::take(&mut self.board_wakes)
     }
 
     /// What a watcher sees.
