@@ -5,7 +5,7 @@ use core::ops::ControlFlow;
 use embedded_io_async::{Read, Write};
 
 use crate::reconnect::{Loss, Reconnect, Report};
-use crate::{Buffers, Client, ClientSettings, Endpoint};
+use crate::{Buffers, Client, ClientSettings, ConnectError, Endpoint};
 
 /// Opens a stream to one server for each session, and closes it afterwards.
 ///
@@ -67,6 +67,10 @@ use crate::{Buffers, Client, ClientSettings, Endpoint};
 /// ```
 #[expect(async_fn_in_trait, reason = "a session and its connector live in one task")]
 pub trait Connector {
+    /// Whether the streams are TLS, and the server is who it says it is. If not, [`run`](Self::run) refuses an endpoint
+    /// that asks for TLS ([`Endpoint::secure`]) with [`ConnectError::NeedsTls`].
+    const IS_SECURE: bool = false;
+
     /// The half that is read.
     type Reader<'s>: Read;
     /// The half that is written to.
@@ -114,6 +118,9 @@ pub trait Connector {
                 let mut flow = ControlFlow::Continue(());
                 let loss = self
                     .connect(async |reader, writer| {
+                        if endpoint.secure && !Self::IS_SECURE {
+                            return ConnectError::NeedsTls.into();
+                        }
                         let (rng, report) = attempt.split();
                         let buffers = buffers.reborrow();
                         let mut client = match Client::new(reader, writer, buffers, rng, settings) {

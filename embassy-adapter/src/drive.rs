@@ -10,7 +10,7 @@ use eio_core::ws::opening::HeadEnd;
 use embedded_io_async::{Error, ErrorKind};
 
 use crate::link::{Link, Phase};
-use crate::{ConnectError, Endpoint, SendError};
+use crate::{ConnectError, Endpoint, SendError, subprotocol};
 
 /// The goal of a call. The end of the session ends every call.
 pub(crate) enum Goal<'p> {
@@ -80,7 +80,7 @@ impl<'b> Link<'b> {
     pub(crate) fn request(&mut self, endpoint: &Endpoint<'_>) -> Result<(), ConnectError> {
         if let Phase::New = self.state.phase {
             let key = self.state.random_key();
-            let len = endpoint.write(self.state.settings.protocol.revision(), &key, self.outbox.raw())?;
+            let len = subprotocol::write(self.state.settings, endpoint, &key, self.outbox.raw())?;
             self.outbox.begin(len);
             self.state.phase = Phase::Requested { key, end: HeadEnd::new() };
         }

@@ -1,7 +1,7 @@
 //! Errors of connecting and sending.
 
 use eio_core::session::{DisconnectReason, SessionEnd};
-use eio_core::ws::opening::ResponseError;
+use eio_core::ws::opening::{RequestError, ResponseError};
 
 /// Errors from [`Client::new`](crate::Client::new) and [`Client::connect`](crate::Client::connect).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,10 +20,21 @@ pub enum ConnectError {
         /// The smallest length that works.
         needed: usize,
     },
-    /// The host is empty, the path does not start with a slash, a header has no name, or a part of the endpoint contains
-    /// a character that is not allowed there.
-    #[error("invalid endpoint: expected a host, a path that starts with a slash, and only visible ASCII")]
-    InvalidEndpoint,
+    /// A part of the endpoint is invalid: the host is empty, the path does not start with a slash, a header has no name, or
+    /// the part contains a character that is not allowed there, such as a line break. The error names the part.
+    #[error("invalid endpoint: {0}")]
+    InvalidEndpoint(RequestError),
+    /// The subprotocol is empty, or contains a character that is not allowed there.
+    #[cfg(feature = "subprotocol")]
+    #[error("invalid subprotocol: expected letters, digits and !#$%&'*+-.^_`|~")]
+    InvalidSubprotocol,
+    /// The server accepted the WebSocket, but chose no subprotocol.
+    #[cfg(feature = "subprotocol")]
+    #[error("the server chose no subprotocol")]
+    SubprotocolRefused,
+    /// The endpoint asks for TLS ([`Endpoint::secure`](crate::Endpoint::secure)), which this connector does not speak.
+    #[error("the endpoint asks for TLS (https or wss), and this connector has none")]
+    NeedsTls,
     /// The server's response does not switch to a WebSocket. An Engine.IO server answers a wrong query with
     /// [`ResponseError::Status`] 400; 404 mostly means a wrong path.
     #[error(transparent)]

@@ -23,6 +23,7 @@
 //! | the same over TLS, or another stream whose futures must not be dropped | a [`Tunnel`] between it and the client; see `examples/tls.rs` |
 //! | talk to a Socket.IO or NestJS server | [`socketio::Socket`] over a [`Client`], or [`socketio::Namespaces`] |
 //! | show the state of the connection | a watch of [`State`] |
+//! | say where the server is | [`Endpoint`], also from a URL; a login is a header, [`BasicAuth`] |
 //!
 //! # The application's loop
 //!
@@ -92,9 +93,9 @@
 //!
 //! `proto-ipv4` and `proto-ipv6` add [`TcpConnector`], for the addresses of that version of IP; `embassy-net` is on with
 //! either, and does not compile alone. `medium-ethernet` and `medium-ip` are those of embassy-net, for programs that do not
-//! choose the medium of their network driver in their own dependency on it. `tls` adds the module of this name, which opens TLS connections to servers that
-//! the board knows. `defmt` derives `defmt::Format`. None changes behaviour. The crate does not log: it returns what
-//! happened.
+//! choose the medium of their network driver in their own dependency on it. `subprotocol` adds
+//! `ClientSettings::subprotocol`. `tls` adds the module of this name, which opens TLS connections to servers that the board
+//! knows. `defmt` derives `defmt::Format`. None changes behaviour. The crate does not log: it returns what happened.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -116,6 +117,7 @@ mod outbox;
 mod reconnect;
 mod settings;
 pub mod socketio;
+mod subprotocol;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod tunnel;
@@ -140,7 +142,7 @@ pub use {eio_core as core, embassy_sync, embassy_time, embedded_io_async};
 
 pub use client::{Client, IncomingMessage};
 pub use connector::Connector;
-pub use endpoint::Endpoint;
+pub use endpoint::{BasicAuth, Endpoint, UrlError, UrlErrorKind};
 pub use error::{ConnectError, SendError};
 #[cfg(any(feature = "proto-ipv4", feature = "proto-ipv6"))]
 pub use net::{Limits, TcpClient, TcpConnector};

@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use eio_core::handshake::Sid;
 use eio_core::session::SessionEnd;
-use eio_core::ws::opening::{HeadEnd, ResponseError, check_response, may_be_response};
+use eio_core::ws::opening::{HeadEnd, ResponseError, may_be_response};
 use eio_core::ws::{Close, ControlFrame, Decoder, FrameWriter, Key, Reader, Received};
 use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Heartbeat, Instant};
 
@@ -20,7 +20,7 @@ use crate::clock::Alarm;
 use crate::drive::Failed;
 use crate::outbox::{Outbox, SavedPing};
 use crate::settings::Pieces;
-use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage, clock};
+use crate::{Buffers, ClientSettings, ConnectError, IncomingMessage, clock, subprotocol};
 
 /// A wake-up that is later than this shows that the board was busy, not that the server was silent. Before silence is
 /// judged, the other tasks then get [`CATCH_UP`] to deliver what is in the network's buffers.
@@ -157,16 +157,18 @@ impl<'b> Link<'b> {
         let Phase::Requested { key, end } = &mut self.state.phase else { return };
         let received = self.inbox.unread();
         let error = match end.find(received) {
-            Some(len) => match check_response(received.get(..len).unwrap_or_default(), key, &[]) {
-                Ok(_) => {
-                    self.inbox.skip(len);
-                    self.outbox.clear();
-                    self.state.ping = self.outbox.split_off_ping();
-                    self.state.phase = Phase::Frames;
-                    return;
+            Some(len) => {
+                match subprotocol::check(self.state.settings, received.get(..len).unwrap_or_default(), key) {
+                    Ok(()) => {
+                        self.inbox.skip(len);
+                        self.outbox.clear();
+                        self.state.ping = self.outbox.split_off_ping();
+                        self.state.phase = Phase::Frames;
+                        return;
+                    }
+                    Err(error) => error,
                 }
-                Err(error) => ConnectError::Response(error),
-            },
+            }
             None if !may_be_response(received) => ConnectError::Response(ResponseError::NotHttp),
             None if self.inbox.spare().is_empty() => ConnectError::HeadTooLong,
             None => return,

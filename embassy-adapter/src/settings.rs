@@ -73,6 +73,22 @@ pub struct ClientSettings {
     pub ping_timeout_at_most: Option<Duration>,
     /// The revision of the protocol, with the code that speaks it. Default: [`Protocol::V4`].
     pub protocol: Protocol,
+    /// The subprotocol that the request for a WebSocket offers (`Sec-WebSocket-Protocol`, RFC 6455 section 1.9), for servers
+    /// and gateways that ask for one: Engine.IO has none of its own. Default: `None`.
+    ///
+    /// The session opens only if the server chooses it, as in browsers. Otherwise
+    /// [`connect`](crate::Client::connect) returns [`SubprotocolRefused`](crate::ConnectError::SubprotocolRefused), or
+    /// [`ResponseError::Protocol`](eio_core::ws::opening::ResponseError::Protocol) if the server chose another one. Stock
+    /// servers choose the first one that is offered.
+    ///
+    /// ```
+    /// use eio_embassy::ClientSettings;
+    ///
+    /// let settings = ClientSettings { subprotocol: Some("telemetry.v2"), ..ClientSettings::DEFAULT };
+    /// # let _ = settings;
+    /// ```
+    #[cfg(feature = "subprotocol")]
+    pub subprotocol: Option<&'static str>,
 }
 
 impl ClientSettings {
@@ -84,6 +100,8 @@ impl ClientSettings {
         long_messages: LongMessages::REFUSED,
         ping_timeout_at_most: None,
         protocol: Protocol::V4,
+        #[cfg(feature = "subprotocol")]
+        subprotocol: None,
     };
 }
 

@@ -12,6 +12,7 @@ mod binary;
 mod cancel;
 mod clock;
 mod connect;
+mod endpoint;
 mod fakes;
 mod heartbeat;
 mod namespaces;

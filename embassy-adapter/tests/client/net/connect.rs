@@ -1,11 +1,12 @@
 //! From a name to a session, and everything that can be in the way.
 
+use core::ops::ControlFlow;
 use core::time::Duration;
 use std::rc::Rc;
 
 use eio_core::packet::WebSocketMessage;
 use eio_core::ws::opening::ResponseError;
-use eio_embassy::{Limits, Loss, State};
+use eio_embassy::{ClientSettings, ConnectError, Connector as _, Endpoint, Limits, Loss, State, TcpClient};
 use embassy_net::ConfigV4;
 
 use super::cable::Side;
@@ -313,4 +314,22 @@ fn an_answer_that_opens_no_session_resets_the_connection_and_is_reported() {
     assert_eq!(server, 1);
     lab.serve(server, |server| server.raw(&fakes::frame(WebSocketMessage::Text("4hello"))));
     assert_eq!(names(&lab.take_states()), ["connecting", "open"]);
+}
+
+#[test]
+fn an_endpoint_that_asks_for_tls_is_refused_and_nothing_is_sent() {
+    let _clock = fakes::clock();
+    let mut lab = Lab::new();
+    lab.listen();
+    let (mut connector, mut reconnect) = (lab.connector(FAR, PORT), lab.reconnect());
+    lab.spawn(async move {
+        let endpoint = Endpoint { secure: true, ..Endpoint::engineio(FAR) };
+        let settings = ClientSettings::DEFAULT;
+        let application = async |_: &mut TcpClient<'_, '_>| ControlFlow::Break(());
+        connector.run(&mut reconnect, &endpoint, fakes::buffers(512, 512), &settings, application).await;
+        panic!("a session opened");
+    });
+    lab.settle();
+    assert_eq!(loss(&mut lab), Some(Loss::Connect(ConnectError::NeedsTls)));
+    assert!(lab.connections() == 1 && !lab.has_sent(0));
 }

@@ -12,6 +12,8 @@ use qemu_mps2::random::Random;
 use sizes::{LENT, TCP};
 use static_cell::ConstStaticCell;
 
+const SERVER: Endpoint<'static> = Endpoint::engineio("server.example:3000");
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
     sizes::start(|spawner, stack| spawner.spawn(talk(stack).expect("spawned once")))
@@ -46,10 +48,9 @@ async fn exchange(
     socket.connect(IpEndpoint::new(*addresses.first()?, 3000)).await.ok()?;
     let (reader, writer) = socket.split();
     let (rx, tx) = lending.split_at_mut(LENT / 2);
-    let endpoint = Endpoint::engineio("server.example:3000");
     let buffers = Buffers { rx, tx };
     let mut client = Client::new(reader, writer, buffers, random, &ClientSettings::DEFAULT).ok()?;
-    client.connect(&endpoint).await.ok()?;
+    client.connect(&SERVER).await.ok()?;
     loop {
         let byte = match client.recv().await {
             Ok(IncomingMessage::Whole(Data::Binary(bytes))) => *bytes.first()?,

@@ -17,6 +17,8 @@ use static_cell::ConstStaticCell;
 
 static STATE: Watch<CriticalSectionRawMutex, State, 1> = Watch::new();
 
+const SERVER: Endpoint<'static> = Endpoint::socketio("server.example:3000");
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
     sizes::start(|spawner, stack| {
@@ -35,9 +37,8 @@ async fn talk(stack: Stack<'static>) {
     let mut next = || random.next_u32();
     let mut reconnect = Reconnect::new(Backoff::DEFAULT, &mut next, STATE.dyn_sender());
     let mut connector = TcpConnector::new(stack, "server.example", 3000, RX.take(), TX.take());
-    let endpoint = Endpoint::socketio("server.example:3000");
     connector
-        .run(&mut reconnect, &endpoint, Buffers { rx, tx }, &ClientSettings::DEFAULT, async |client| {
+        .run(&mut reconnect, &SERVER, Buffers { rx, tx }, &ClientSettings::DEFAULT, async |client| {
             let _ = exchange(client).await;
             ControlFlow::<()>::Continue(())
         })
