@@ -7,6 +7,7 @@
 //! | the board knows | use |
 //! |---|---|
 //! | the server's public key | [`PinnedKeys`] |
+//! | the public key of an authority of one's own, and the server's name | [`PrivateCa`] |
 //!
 //! ```no_run
 //! use eio_embassy::embedded_tls::TlsConfig;
@@ -35,8 +36,11 @@
 //! openssl pkey -in server.key -pubout -outform der -out server-public.der
 //! ```
 //!
-//! The server gets `server.key` and `server.crt`; the firmware contains the 91 bytes of `server-public.der`. These commands
-//! read them from a certificate that exists:
+//! The server gets `server.key` and `server.crt`; the firmware contains the 91 bytes of `server-public.der`.
+//!
+//! # Reading the key
+//!
+//! These commands read the public key from a certificate that exists:
 //!
 //! ```text
 //! openssl x509 -in server.crt -noout -pubkey -out server.pem
@@ -56,6 +60,26 @@
 //! Make the second key before the first boards leave the house: a board that trusts only a key that is lost cannot
 //! connect any more, and needs an update by hand.
 //!
+//! # Making an authority
+//!
+//! With an authority, servers can get new keys and names without new firmware. The first three commands make it, the
+//! others make a server's certificate:
+//!
+//! ```text
+//! openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key
+//! openssl req -x509 -key ca.key -subj /CN=authority -days 7300 -out ca.crt
+//! openssl pkey -in ca.key -pubout -outform der -out ca-public.der
+//!
+//! openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out server.key
+//! openssl req -new -key server.key -subj /CN=server.example \
+//!     -addext subjectAltName=DNS:server.example -out server.csr
+//! openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -copy_extensions copy \
+//!     -days 800 -out server.crt
+//! ```
+//!
+//! The firmware contains `ca-public.der`; keep `ca.key` off the servers. Boards ask for the server's name, and for its
+//! address if it has `IP:192.0.2.1` behind a comma after the name.
+//!
 //! # What it needs
 //!
 //! The server must speak TLS 1.3 with the cipher suite `TLS_AES_128_GCM_SHA256` and the group secp256r1, and have a
@@ -68,14 +92,17 @@ use embedded_tls::alert::AlertDescription;
 use embedded_tls::{Aes128GcmSha256, TlsConfig, TlsConnection, TlsContext, TlsError};
 
 mod certificate;
+mod extensions;
 mod key;
 mod pinned;
+mod private_ca;
 mod records;
 mod refusal;
 mod verify;
 
 pub use key::{KeyError, PublicKey};
 pub use pinned::PinnedKeys;
+pub use private_ca::{Dates, PrivateCa, ServerName};
 pub use records::Records;
 pub use refusal::{Field, Refusal};
 
@@ -84,7 +111,7 @@ use verify::{Accept, Check, Provider, Random};
 /// A TLS connection to a server that has proven who it is.
 pub type Connection<'b, Stream> = TlsConnection<'b, Records<Stream>, Aes128GcmSha256>;
 
-/// What makes a board trust a server: [`PinnedKeys`].
+/// What makes a board trust a server: [`PinnedKeys`] or [`PrivateCa`].
 #[expect(private_bounds, reason = "what is trusted is checked here and nowhere else")]
 pub trait Trust: Accept {}
 

@@ -4,67 +4,112 @@ use der::{AnyRef, Reader as _, SliceReader, Tag, TagNumber, Tagged as _};
 
 use super::{Field, Refusal};
 
-/// Returns the `SubjectPublicKeyInfo` of a certificate, with its tag and length.
-///
-/// Reads the fields before it for their lengths, and nothing behind it.
-pub(super) fn public_key_info(certificate: &[u8]) -> Result<&[u8], Refusal> {
-    let mut outer = reader(certificate, Field::Certificate)?;
-    let whole = element(&mut outer, Tag::Sequence, Field::Certificate)?;
-    if !outer.is_finished() {
-        return Err(Refusal::Malformed(Field::Certificate));
-    }
-    let mut parts = reader(whole, Field::Certificate)?;
-    let mut body = reader(element(&mut parts, Tag::Sequence, Field::TbsCertificate)?, Field::TbsCertificate)?;
-
-    if body.peek_tag() == Ok(VERSION) {
-        element(&mut body, VERSION, Field::Version)?;
-    }
-    element(&mut body, Tag::Integer, Field::SerialNumber)?;
-    for field in [Field::Signature, Field::Issuer, Field::Validity, Field::Subject] {
-        element(&mut body, Tag::Sequence, field)?;
-    }
-    body.tlv_bytes().map_err(|_| Refusal::Malformed(Field::SubjectPublicKeyInfo))
+/// A certificate's parts.
+pub(super) struct Certificate<'c> {
+    /// The signed part, with its tag and length.
+    pub(super) tbs_certificate: &'c [u8],
+    /// The signature and what follows it.
+    rest: SliceReader<'c>,
 }
 
-const VERSION: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
+/// The name of a signature's algorithm, and a signature by it.
+pub(super) struct Signed<'c> {
+    /// The algorithm, with its tag and length.
+    pub(super) algorithm: &'c [u8],
+    /// The signature's bytes.
+    pub(super) signature: &'c [u8],
+}
 
-fn reader(bytes: &[u8], field: Field) -> Result<SliceReader<'_>, Refusal> {
+/// The signed part, up to the public key.
+pub(super) struct Body<'c> {
+    /// The name of the signature's algorithm, with its tag and length.
+    pub(super) signature: &'c [u8],
+    /// The content of the dates.
+    pub(super) validity: &'c [u8],
+    /// The public key, with its tag and length.
+    pub(super) public_key_info: &'c [u8],
+    /// What follows the public key.
+    rest: SliceReader<'c>,
+}
+
+impl<'c> Certificate<'c> {
+    pub(super) fn read(der: &'c [u8]) -> Result<Self, Refusal> {
+        let mut outer = reader(der, Field::Certificate)?;
+        let mut rest = reader(element(&mut outer, Tag::Sequence, Field::Certificate)?, Field::Certificate)?;
+        finished(&outer, Field::Certificate)?;
+        Ok(Self { tbs_certificate: whole(&mut rest, Field::TbsCertificate)?, rest })
+    }
+
+    pub(super) fn signed(mut self) -> Result<Signed<'c>, Refusal> {
+        let algorithm = whole(&mut self.rest, Field::SignatureAlgorithm)?;
+        let bits = element(&mut self.rest, Tag::BitString, Field::SignatureValue)?;
+        finished(&self.rest, Field::SignatureValue)?;
+        match bits {
+            // No bit of the last byte is left out.
+            [0, signature @ ..] => Ok(Signed { algorithm, signature }),
+            _ => Err(Refusal::Malformed(Field::SignatureValue)),
+        }
+    }
+
+    pub(super) fn body(&self) -> Result<Body<'c>, Refusal> {
+        let mut tbs = reader(self.tbs_certificate, Field::TbsCertificate)?;
+        let mut rest =
+            reader(element(&mut tbs, Tag::Sequence, Field::TbsCertificate)?, Field::TbsCertificate)?;
+        if rest.peek_tag() == Ok(context(TagNumber::N0)) {
+            element(&mut rest, context(TagNumber::N0), Field::Version)?;
+        }
+        element(&mut rest, Tag::Integer, Field::SerialNumber)?;
+        let signature = whole(&mut rest, Field::Signature)?;
+        element(&mut rest, Tag::Sequence, Field::Issuer)?;
+        let validity = element(&mut rest, Tag::Sequence, Field::Validity)?;
+        element(&mut rest, Tag::Sequence, Field::Subject)?;
+        let public_key_info = whole(&mut rest, Field::SubjectPublicKeyInfo)?;
+        Ok(Body { signature, validity, public_key_info, rest })
+    }
+}
+
+impl<'c> Body<'c> {
+    /// Returns the list of extensions, which is empty if the certificate has none.
+    pub(super) fn extensions(mut self) -> Result<SliceReader<'c>, Refusal> {
+        // Identifiers that nobody uses any more.
+        for number in [TagNumber::N1, TagNumber::N2] {
+            if self.rest.peek_tag() == Ok(Tag::ContextSpecific { constructed: false, number }) {
+                whole(&mut self.rest, Field::Extensions)?;
+            }
+        }
+        if self.rest.is_finished() {
+            return Ok(self.rest);
+        }
+        let mut outer =
+            reader(element(&mut self.rest, context(TagNumber::N3), Field::Extensions)?, Field::Extensions)?;
+        finished(&self.rest, Field::Extensions)?;
+        let list = element(&mut outer, Tag::Sequence, Field::Extensions)?;
+        finished(&outer, Field::Extensions)?;
+        reader(list, Field::Extensions)
+    }
+}
+
+const fn context(number: TagNumber) -> Tag {
+    Tag::ContextSpecific { constructed: true, number }
+}
+
+pub(super) fn reader(bytes: &[u8], field: Field) -> Result<SliceReader<'_>, Refusal> {
     SliceReader::new(bytes).map_err(|_| Refusal::Malformed(field))
 }
 
 /// Reads the value that must come next, and returns its content.
-fn element<'c>(reader: &mut SliceReader<'c>, tag: Tag, field: Field) -> Result<&'c [u8], Refusal> {
+pub(super) fn element<'c>(reader: &mut SliceReader<'c>, tag: Tag, field: Field) -> Result<&'c [u8], Refusal> {
     match reader.decode::<AnyRef<'c>>() {
         Ok(value) if value.tag() == tag => Ok(value.value()),
         _ => Err(Refusal::Malformed(field)),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    extern crate std;
+/// Reads any value, and returns it with its tag and length.
+fn whole<'c>(reader: &mut SliceReader<'c>, field: Field) -> Result<&'c [u8], Refusal> {
+    reader.tlv_bytes().map_err(|_| Refusal::Malformed(field))
+}
 
-    use super::*;
-    use crate::tls::PublicKey;
-
-    #[test]
-    fn no_certificate_panics_and_none_that_is_cut_off_has_a_key() {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let names = [std::string::String::from("server.example")];
-        let certificate = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
-        let (der, info) = (certificate.der(), rcgen::PublicKeyData::subject_public_key_info(&key));
-        assert_eq!(public_key_info(der), Ok(&info[..]));
-        for len in 0..der.len() {
-            assert!(public_key_info(&der[..len]).is_err(), "{len}");
-        }
-        let mut changed = der.to_vec();
-        for position in 0..der.len() {
-            for byte in 0..=u8::MAX {
-                changed[position] = byte;
-                // Also a length or a tag that is wrong ends in an error or in bytes that are there.
-                let _ = public_key_info(&changed).map(PublicKey::from_der);
-            }
-            changed[position] = der[position];
-        }
-    }
+pub(super) fn finished(reader: &SliceReader<'_>, field: Field) -> Result<(), Refusal> {
+    if reader.is_finished() { Ok(()) } else { Err(Refusal::Malformed(field)) }
 }

@@ -1,5 +1,9 @@
 //! Public keys on the curve P-256, as files and certificates contain them.
 
+use p256::ecdsa::VerifyingKey;
+
+use super::Refusal;
+
 /// The length of a point: a byte that says "uncompressed", and two coordinates.
 const POINT_LEN: usize = 65;
 
@@ -54,9 +58,9 @@ impl PublicKey {
         }
     }
 
-    /// The point as SEC 1 writes it, uncompressed.
-    pub(super) const fn point(&self) -> &[u8] {
-        &self.point
+    /// Returns the key to check signatures with, if its point is on the curve.
+    pub(super) fn verifying_key(&self) -> Result<VerifyingKey, Refusal> {
+        VerifyingKey::from_sec1_bytes(&self.point).map_err(|_| Refusal::InvalidPoint)
     }
 }
 

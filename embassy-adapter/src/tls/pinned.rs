@@ -1,7 +1,10 @@
 //! Servers that are known by their keys.
 
+use embedded_tls::CertificateEntryRef;
+
+use super::certificate::Certificate;
 use super::verify::Accept;
-use super::{PublicKey, Refusal, Trust, certificate};
+use super::{PublicKey, Refusal, Trust};
 
 /// Trusts a server that has the private key of one of these public keys.
 ///
@@ -27,13 +30,13 @@ impl<'k> PinnedKeys<'k> {
 impl Trust for PinnedKeys<'_> {}
 
 impl Accept for PinnedKeys<'_> {
-    fn accept(&self, chain: &[embedded_tls::CertificateEntryRef<'_>]) -> Result<PublicKey, Refusal> {
+    fn accept(&self, chain: &[CertificateEntryRef<'_>]) -> Result<PublicKey, Refusal> {
         // The server's own certificate comes first (RFC 8446, section 4.4.2). The others say who signed it, which does
         // not matter here.
-        let Some(embedded_tls::CertificateEntryRef::X509(certificate)) = chain.first() else {
+        let Some(CertificateEntryRef::X509(certificate)) = chain.first() else {
             return Err(Refusal::NoCertificate);
         };
-        let key = PublicKey::from_der(certificate::public_key_info(certificate)?)?;
+        let key = PublicKey::from_der(Certificate::read(certificate)?.body()?.public_key_info)?;
         if self.keys.contains(&key) { Ok(key) } else { Err(Refusal::UnknownKey) }
     }
 }

@@ -27,6 +27,30 @@ pub enum Refusal {
     /// The certificate contains none of the pinned keys.
     #[error("the server's key is not a pinned key")]
     UnknownKey,
+    /// The certificate was not signed by an authority that is trusted. What else signed it does not matter.
+    #[error("the certificate is not signed by a trusted authority")]
+    UnknownAuthority,
+    /// The certificate was signed by another algorithm.
+    #[error("the certificate is signed by another algorithm; expected ecdsa-with-SHA256")]
+    CertificateSignatureAlgorithm,
+    /// None of the certificate's alternative names is the server's. Its common name does not count.
+    #[error("the certificate is for another server: its subjectAltName does not contain the expected name")]
+    OtherName,
+    /// The certificate is limited to other purposes, such as clients, by its `keyUsage` or `extendedKeyUsage`.
+    #[error("the certificate is not for servers: its keyUsage or extendedKeyUsage does not allow it")]
+    NotForServers,
+    /// The certificate is an authority's.
+    #[error("the certificate is an authority's, not a server's")]
+    IsAuthority,
+    /// The certificate contains a critical extension that is not known here.
+    #[error("the certificate has a critical extension that is not known")]
+    CriticalExtension,
+    /// The certificate is not valid yet, or the board's clock is wrong.
+    #[error("the certificate is not valid yet")]
+    NotYetValid,
+    /// The certificate has expired, or the board's clock is wrong.
+    #[error("the certificate has expired")]
+    Expired,
     /// The server signed with another algorithm.
     #[error("the server signed with algorithm {scheme:#06x}; expected 0x0403, ecdsa_secp256r1_sha256")]
     SignatureAlgorithm {
@@ -54,7 +78,7 @@ pub enum Field {
     Version,
     /// The serial number.
     SerialNumber,
-    /// The name of the signature's algorithm.
+    /// The name of the signature's algorithm, inside the signed part.
     Signature,
     /// The name of the issuer.
     Issuer,
@@ -64,6 +88,12 @@ pub enum Field {
     Subject,
     /// The public key.
     SubjectPublicKeyInfo,
+    /// The extensions.
+    Extensions,
+    /// The name of the signature's algorithm, outside of the signed part.
+    SignatureAlgorithm,
+    /// The signature.
+    SignatureValue,
 }
 
 impl Field {
@@ -80,6 +110,9 @@ impl Field {
             Self::Validity => "validity",
             Self::Subject => "subject",
             Self::SubjectPublicKeyInfo => "subjectPublicKeyInfo",
+            Self::Extensions => "extensions",
+            Self::SignatureAlgorithm => "signatureAlgorithm",
+            Self::SignatureValue => "signatureValue",
         }
     }
 }

@@ -4,9 +4,9 @@ use embedded_tls::{
     Aes128GcmSha256, CertificateEntryRef, CertificateRef, CertificateVerifyRef, CryptoProvider,
     CryptoRngCore, Sha256, SignatureScheme, TlsError, TlsVerifier,
 };
+use p256::ecdsa::Signature;
 use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::signature::digest::Digest as _;
-use p256::ecdsa::{Signature, VerifyingKey};
 
 use super::{PublicKey, Refusal};
 
@@ -66,9 +66,10 @@ impl<'t, T: Accept> Check<'t, T> {
         let SignatureScheme::EcdsaSecp256r1Sha256 = message.signature_scheme else {
             return Err(Refusal::SignatureAlgorithm { scheme: message.signature_scheme.as_u16() });
         };
-        let key = VerifyingKey::from_sec1_bytes(key.point()).map_err(|_| Refusal::InvalidPoint)?;
         let signature = Signature::from_der(message.signature).map_err(|_| Refusal::InvalidSignature)?;
-        key.verify(&signed_content(transcript), &signature).map_err(|_| Refusal::InvalidSignature)?;
+        key.verifying_key()?
+            .verify(&signed_content(transcript), &signature)
+            .map_err(|_| Refusal::InvalidSignature)?;
         Ok(Step::Proven)
     }
 

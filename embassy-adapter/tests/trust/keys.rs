@@ -11,13 +11,29 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Runs the commands of the documentation in a folder of this name.
+    /// A self-signed certificate in a folder of this name.
     pub(crate) fn make(name: &str) -> Self {
         let keys = Self::folder(name);
-        for command in documented("genpkey").chain(documented("req")).chain(documented("pkey -in")) {
-            keys.openssl(command);
-        }
+        keys.run("Making the key");
         keys
+    }
+
+    /// An authority and a server's certificate in a folder of this name.
+    pub(crate) fn make_authority(name: &str) -> Self {
+        let keys = Self::folder(name);
+        keys.run("Making an authority");
+        keys
+    }
+
+    /// Runs the commands of this section of the module's documentation.
+    pub(crate) fn run(&self, section: &str) {
+        let page = include_str!("../../src/tls.rs").replace("\\\n//! ", "");
+        let lines = page.lines().filter_map(|line| line.strip_prefix("//! "));
+        let section = lines.skip_while(|line| line.strip_prefix("# ") != Some(section)).skip(1);
+        let mut commands =
+            section.take_while(|line| !line.starts_with("# ")).filter(|line| line.starts_with("openssl "));
+        self.openssl(commands.next().expect("the documentation has commands in this section"));
+        commands.for_each(|command| self.openssl(command));
     }
 
     /// An empty folder of this name.
@@ -30,19 +46,39 @@ impl Keys {
 
     /// Runs this command, whose first word is "openssl".
     pub(crate) fn openssl(&self, command: &str) {
+        if let Err(errors) = self.attempt(command) {
+            panic!("{command}: {errors}");
+        }
+    }
+
+    /// Runs this command, which fails, and returns what it says.
+    pub(crate) fn fails(&self, command: &str) -> String {
+        self.attempt(command).expect_err("a failure")
+    }
+
+    fn attempt(&self, command: &str) -> Result<(), String> {
         let mut words = command.split_whitespace();
         let program = words.next().expect("a program");
         let output = Command::new(program).args(words).current_dir(&self.folder).output().expect("openssl");
-        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
     }
 
     pub(crate) fn read(&self, file: &str) -> Vec<u8> {
         std::fs::read(self.folder.join(file)).expect("a file")
     }
 
-    /// The public key, as firmware reads it.
+    /// The server's public key, as firmware reads it.
     pub(crate) fn public(&self) -> PublicKey {
         PublicKey::from_der(&self.read("server-public.der")).expect("a key on P-256")
+    }
+
+    /// The authority's.
+    pub(crate) fn authority(&self) -> PublicKey {
+        PublicKey::from_der(&self.read("ca-public.der")).expect("a key on P-256")
     }
 }
 
@@ -50,16 +86,4 @@ impl Drop for Keys {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
-}
-
-/// The commands of the module's documentation that begin with these words after "openssl".
-pub(crate) fn documented(words: &str) -> impl Iterator<Item = &'static str> {
-    let start = format!("openssl {words} ");
-    let mut commands = include_str!("../../src/tls.rs")
-        .lines()
-        .filter_map(|line| line.strip_prefix("//! "))
-        .filter(move |line| line.starts_with(&start))
-        .peekable();
-    assert!(commands.peek().is_some(), "the documentation no longer says: openssl {words}");
-    commands
 }

@@ -12,5 +12,6 @@ mod board;
 mod keys;
 mod peers;
 mod pinned;
+mod private_ca;
 mod rules;
 mod scripted;
