@@ -119,12 +119,16 @@ impl Host {
 
     /// How long its clock has run at the true time `now`; `slept` is the sleep that its own spells do not know of.
     pub(crate) fn run(&self, now: Micros, slept: Micros) -> Micros {
-        if self.stops_in_sleep { now.saturating_sub(self.sleeps.total(now) + slept) } else { now }
+        if self.stops_in_sleep {
+            now.saturating_sub(self.sleeps.total(now).saturating_add(slept))
+        } else {
+            now
+        }
     }
 
     /// What its clock shows once it has run for so long.
     pub(crate) fn reading(&self, run: Micros) -> Instant {
-        Instant::from_micros(self.ahead + self.drifted(run))
+        Instant::from_micros(self.ahead.saturating_add(self.drifted(run)))
     }
 
     /// How long its clock must have run to show `reading`, at least.

@@ -6,7 +6,7 @@ use crate::event::End;
 use crate::host::Host;
 use crate::ids::HostId;
 use crate::session::Session;
-use crate::time::{Micros, NEVER};
+use crate::time::{LONGEST, Micros, NEVER};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
@@ -73,15 +73,18 @@ impl Peer {
         own.or_else(|| host.asleep(now))
     }
 
-    /// When its program runs next, at `now` or later.
+    /// When its program runs next, at `now` or later, and not sooner than this. It is `now` only if it runs now.
     pub(crate) fn runs_at(&self, host: &Host, now: Micros) -> Micros {
+        // Spells may follow each other without end: after some of them, whoever waits has to ask again.
+        const FOLLOWED: usize = 64;
         let mut at = now.max(self.stalled_until);
-        // Spells may follow each other.
-        while let Some(until) = self.asleep(host, at).map(|(_, until)| until).or_else(|| host.stalled(at)) {
-            at = until;
-            if at >= crate::time::LONGEST {
+        for _ in 0..FOLLOWED {
+            let spell = self.asleep(host, at).map(|(_, until)| until).or_else(|| host.stalled(at));
+            let Some(until) = spell else { break };
+            if until >= LONGEST {
                 return NEVER;
             }
+            at = until;
         }
         at
     }
@@ -109,7 +112,7 @@ impl Peer {
     pub(crate) fn deadline(&self, host: &Host, now: Micros) -> Micros {
         let Some(deadline) = self.poll_timeout() else { return NEVER };
         let run = host.run(now, self.slept_by(now));
-        now + host.run_until(deadline).saturating_sub(run)
+        now.saturating_add(host.run_until(deadline).saturating_sub(run))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -109,25 +109,40 @@ impl Spells {
 
     /// How much of the time before `now` they take. Those that overlap count twice.
     pub(crate) fn total(&self, now: Micros) -> Micros {
-        self.0.iter().map(|spell| spell.total(now)).sum()
+        self.0.iter().map(|spell| spell.total(now)).fold(0, Micros::saturating_add)
     }
 }
 
 impl Spell {
     fn at(&self, now: Micros) -> Option<(Micros, Micros)> {
         let since = now.checked_sub(self.first)?;
+        if self.lasting >= self.period {
+            return Some((self.first, self.end_of_all())).filter(|(_, end)| now < *end);
+        }
         let begun = since - since % self.period;
         let from = self.first + begun;
         (since - begun < self.lasting && from < self.until).then(|| (from, from + self.lasting))
     }
 
     fn total(&self, now: Micros) -> Micros {
+        if self.lasting >= self.period {
+            return now.min(self.end_of_all()).saturating_sub(self.first);
+        }
         let since = now.saturating_sub(self.first);
         let (begun, all) = (since / self.period, self.until.saturating_sub(self.first).div_ceil(self.period));
         if begun >= all {
             return all * self.lasting;
         }
         begun * self.lasting + (since % self.period).min(self.lasting)
+    }
+
+    /// When spells without a gap between them end. Together they are one.
+    fn end_of_all(&self) -> Micros {
+        let Some(open) = self.until.checked_sub(self.first).filter(|open| *open > 0) else {
+            return self.first;
+        };
+        let last = self.first.saturating_add((open - 1) / self.period * self.period);
+        last.saturating_add(self.lasting).min(LONGEST)
     }
 }
 
@@ -151,6 +166,23 @@ mod tests {
         let cut = Spells::from(seconds(5));
         assert!(!cut.contains(seconds(4)));
         assert!(cut.contains(seconds(1_000_000_000)));
+    }
+
+    #[test]
+    fn spells_without_a_gap_are_one() {
+        for lasting in [seconds(2), seconds(7), Duration::MAX] {
+            let all = Spells::every(seconds(2), lasting).starting_at(seconds(5));
+            assert_eq!(all.at(micros(seconds(4))), None);
+            assert_eq!(all.at(micros(seconds(100))), Some((micros(seconds(5)), LONGEST)));
+            assert_eq!(all.total(micros(seconds(100))), micros(seconds(95)));
+        }
+        // The last one begins at 9 s.
+        let some = Spells::every(seconds(2), seconds(7)).starting_at(seconds(5)).until(seconds(11));
+        assert_eq!(some.at(micros(seconds(15))), Some((micros(seconds(5)), micros(seconds(16)))));
+        assert_eq!(some.at(micros(seconds(16))), None);
+        assert_eq!(some.total(micros(seconds(100))), micros(seconds(11)));
+        let none = Spells::every(seconds(2), seconds(7)).starting_at(seconds(5)).until(seconds(5));
+        assert_eq!((none.at(micros(seconds(6))), none.total(micros(seconds(6)))), (None, 0));
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl World {
     /// # Panics
     /// As [`run_until`](Self::run_until).
     pub fn run_for(&mut self, time: Duration) {
-        self.run_until(self.now() + time);
+        self.run_until(self.now().saturating_add(time));
     }
 
     /// Lets everything happen until an application is told something, and returns what; at most up to `time` since the

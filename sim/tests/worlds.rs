@@ -159,6 +159,53 @@ fn a_device_that_sleeps_receives_nothing_and_its_clock_may_stop() {
 }
 
 #[test]
+fn a_machine_that_never_wakes_up_holds_up_no_world() {
+    let gapless = Spells::every(secs(1), secs(10)).starting_at(secs(30));
+    // Two that take turns.
+    let second = Spells::every(secs(20), secs(10)).starting_at(secs(40));
+    let in_turn = Spells::every(secs(20), secs(10)).starting_at(secs(30)).and(second);
+    for spells in [gapless, Spells::every(secs(1), Duration::MAX).starting_at(secs(30)), in_turn] {
+        for host in [
+            Host::new().stalls(spells.clone()),
+            Host::new().sleeps(spells.clone()),
+            Host::new().sleeps(spells.clone()).clock_runs_in_sleep(false),
+        ] {
+            let mut world = World::new(1);
+            let link = world.add_link(Link::new(ms(20)));
+            let device = world.add_host(host);
+            let plan = Plan::new(Heartbeat::DEFAULT).link(link).host(Side::Client, device);
+            let plan = world.add_plan(plan);
+            let session = world.open(plan);
+            world.run_until(secs(86_400));
+            let end = world.assert_ended(session, Side::Server, DisconnectReason::PingTimeout);
+            assert_eq!(end.at.as_millis(), 70_040, "its first pong came before it fell asleep");
+            assert_eq!(world.end(session, Side::Client), None);
+        }
+    }
+}
+
+#[test]
+fn the_longest_times_end_a_run_and_not_the_program() {
+    let clocks = [
+        Host::new().clock_ahead(Duration::MAX).drift_ppm(i32::MAX),
+        Host::new().drift_ppm(-999_999),
+        Host::new().clock_runs_in_sleep(false),
+    ];
+    for clock in clocks {
+        let mut world = World::new(1);
+        let link = world.add_link(Link::new(ms(20)));
+        let device = world.add_host(clock);
+        let plan = world.add_plan(Plan::new(Heartbeat::DEFAULT).link(link).host(Side::Client, device));
+        let session = world.open(plan);
+        world.die(session, Side::Server);
+        world.sleep(session, Side::Client, Duration::MAX);
+        world.run_for(Duration::MAX);
+        world.run_for(Duration::MAX);
+        assert_eq!(world.end(session, Side::Client), None, "it sleeps");
+    }
+}
+
+#[test]
 fn a_clock_that_runs_fast_ends_early_by_true_time() {
     let mut world = World::new(1);
     let link = world.add_link(Link::new(ms(0)));
