@@ -72,10 +72,11 @@
 //!   connection is answered with a reset. A session that ends for silence resets its connection.
 //! - A connection takes one round trip to open, and the request for a WebSocket another one.
 //!
-//! These are not: the cutting of messages into segments (a message is lost or arrives as a whole), congestion windows and slow start (everything that waits leaves at once), flow control (a receiver that
-//! does not read takes everything), delayed acknowledgements (up to 40 ms), the merging of small segments, reordering on
-//! the link, and timeouts for the opening of a connection that do not double at first. A link's bandwidth belongs to each
-//! session alone. Long-polling, TLS and proxies are not modelled.
+//! These are not: the cutting of messages into segments (a message is lost or arrives as a whole), congestion windows and
+//! slow start (everything that waits leaves at once), flow control (a receiver that does not read takes everything),
+//! delayed acknowledgements (up to 40 ms), the merging of small segments, reordering on the link, and timeouts for the
+//! opening of a connection that do not double at first. A link's bandwidth belongs to each session alone. Long-polling,
+//! TLS and proxies are not modelled.
 //!
 //! A test cuts the cable of a real network namespace for up to 30 s and compares: data arrives when the model says, to
 //! within the kernel's ticks (`tests/tests/faults/tcp.rs` in the repository).
@@ -89,6 +90,15 @@
 //!
 //! ```sh
 //! cargo run --profile dist --package eio-sim --example speed -- 200 86400
+//! ```
+//!
+//! Without optimization, as tests are compiled by default, it is about ten times slower. Two lines in the `Cargo.toml`
+//! of your workspace change that for these two crates, and leave your own code as it is:
+//!
+//! ```toml
+//! [profile.dev.package]
+//! eio-core = { opt-level = 3 }
+//! eio-sim = { opt-level = 3 }
 //! ```
 //!
 //! A world runs on one thread. To use several, make a world for each, with seeds of their own.
