@@ -227,6 +227,7 @@ fn an_answer_that_ends_a_session_has_an_exit_code_and_says_what_to_change() {
         ("302 Found\r\nLocation: /login", "", 21, "redirected"),
         ("500 Internal Server Error", "", 22, "server-error"),
         ("200 OK", "<html>Log in", 23, "web-page"),
+        ("511 Network Authentication Required", "<html>Log in", 23, "web-page"),
         ("200 OK\r\nContent-Encoding: gzip", "x", 23, "compressed"),
     ] {
         let open = r#"0{"sid":"abcdefgh","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;

@@ -43,13 +43,15 @@ fn of_kind(kind: RefusalKind) -> ExitCode {
     }
 }
 
-/// Returns whether the answer is an ordinary web page that reports no error.
+/// Returns whether the answer is a web page that reports no error of the server: an ordinary one, or that of a network
+/// which wants a login (RFC 6585, section 6).
 pub(super) fn is_web_page(error: &ConnectError) -> bool {
     match error {
         ConnectError::WebPage(_) => true,
         // A WebSocket's request gets the page as a refusal.
         ConnectError::Refused(refused) => {
-            refused.status.is_success() && refused.message.trim_start().starts_with('<')
+            refused.status == http::StatusCode::NETWORK_AUTHENTICATION_REQUIRED
+                || (refused.status.is_success() && refused.message.trim_start().starts_with('<'))
         }
         _ => false,
     }
