@@ -99,7 +99,11 @@ fn in_our_words(message: &str) -> Option<String> {
         return Some(format!("`{}` is given twice: expected it once", rest.split('`').next()?));
     }
     let typed = message.strip_prefix("unknown field `")?.split('`').next()?;
-    let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
+    // The reader of YAML leaves out the backticks.
+    let (_, known) = message.split_once("`, expected ")?;
+    let known = known.strip_prefix("one of ").unwrap_or(known);
+    let names = known.split([' ', ',', '`']).filter(|name| !name.is_empty() && *name != "or");
+    let known: Vec<&str> = names.collect();
     Some(match nearest(typed, known.iter().copied()) {
         Some(meant) => format!("unknown member `{typed}`: did you mean `{meant}`?"),
         None => format!("unknown member `{typed}`: expected one of `{}`", known.join("`, `")),
@@ -194,6 +198,14 @@ mod tests {
             (
                 "unknown field `tunels`, expected one of `rtt`, `tunnels`",
                 "unknown member `tunels`: did you mean `tunnels`?",
+            ),
+            (
+                "unknown field `tunels`, expected one of rtt, tunnels",
+                "unknown member `tunels`: did you mean `tunnels`?",
+            ),
+            (
+                "unknown field `wind`, expected one of rtt, loss",
+                "unknown member `wind`: expected one of `rtt`, `loss`",
             ),
             (
                 "unknown field `wind`, expected `rtt` or `loss`",

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use eio_core::Heartbeat;
 
-use self::answer::Cell;
+use self::answer::Tried;
 pub(crate) use self::options::Options;
 use self::options::Request;
 use self::plot::Picture;
@@ -40,7 +40,7 @@ use crate::usage::{self, Exit};
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Exit> {
     let wrong = |sentence| Exit::bad_usage("eio simulate", sentence);
     let request = options.request().map_err(wrong)?;
-    let picture = options.plot.as_deref().map(Picture::create).transpose().map_err(wrong)?;
+    let picture = options.plot.as_deref().map(Picture::check).transpose().map_err(wrong)?;
     if let Some((intervals, timeouts)) = &request.sweep {
         let axes = Axes::new(intervals, timeouts, &request.scenario, request.within);
         axes.check().map_err(wrong)?;
@@ -53,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Exit> {
         let story = Story::new(&request, request.heartbeat).map_err(wrong)?;
         let outcome = request.has_network.then(|| one(&request)).flatten();
         if let Some(picture) = picture {
-            let drawn = plot::setting(&request, outcome.as_ref().map(|cell| &cell.summary), &story);
+            let drawn = plot::setting(&request, outcome.as_ref().map(|tried| &tried.cell.summary), &story);
             picture.write(&drawn).map_err(wrong)?;
         }
         print_setting(options, &request, outcome.as_ref(), &Timeline::new(&story))?;
@@ -62,11 +62,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Exit> {
 }
 
 /// Simulates the sessions of the network with one setting.
-fn one(request: &Request) -> Option<Cell> {
+fn one(request: &Request) -> Option<Tried> {
     let progress = Progress::on_stderr();
-    let cell = fleet::simulate(request, &[request.heartbeat], 1, &progress).pop();
+    let tried = fleet::simulate(request, &[request.heartbeat], 1, &progress).pop();
     progress.clear();
-    cell
+    tried
 }
 
 /// In about how many sessions a setting is checked before it is called safe.
@@ -80,7 +80,9 @@ fn all(request: &Request, axes: &Axes) -> Sweep {
         // What is not a heartbeat was refused before.
         let heartbeats: Vec<_> =
             pairs.iter().filter_map(|(interval, timeout)| Heartbeat::new(*interval, *timeout).ok()).collect();
-        fleet::simulate(request, &heartbeats, if effort == Effort::Check { more } else { 1 }, &progress)
+        let times = if effort == Effort::Check { more } else { 1 };
+        let tried = fleet::simulate(request, &heartbeats, times, &progress);
+        tried.into_iter().map(|tried| tried.cell).collect()
     };
     let sweep = Sweep::new(axes, request.within, request.scenario.longest_way(), &mut simulate);
     progress.clear();
@@ -110,14 +112,14 @@ fn print_sweep(options: &Options, request: &Request, sweep: &Sweep) -> Result<()
 fn print_setting(
     options: &Options,
     request: &Request,
-    outcome: Option<&Cell>,
+    outcome: Option<&Tried>,
     timeline: &Timeline<'_>,
 ) -> Result<(), OutputError> {
     let out = &mut io::stdout().lock();
     usage::written(if options.json {
         writeln!(out, "{}", json::setting(request, outcome, timeline))
     } else if options.csv {
-        members::csv(outcome, out)
+        members::csv(outcome.map(|tried| &tried.cell), out)
     } else {
         report::print(request, outcome, timeline, Style::of_stdout(), out)
     })
@@ -128,6 +130,7 @@ mod tests {
     use core::time::Duration;
 
     use super::options::{FILE, MEMBERS};
+    use super::scenario::{ScenarioFile, Whole};
     use super::*;
     use crate::args;
 
@@ -187,6 +190,7 @@ mod tests {
             fleet,
             &fleet["tunnels"][0],
             &report["outcome"],
+            &report["outcome"]["fleets"][0],
             &swept,
             &swept["answer"],
             &swept["settings"][0],
@@ -200,7 +204,8 @@ mod tests {
     #[test]
     fn the_file_of_the_help_is_a_scenario() {
         let text = FILE.lines().filter(|line| line.starts_with("  ")).collect::<Vec<_>>().join("\n");
-        let file: super::scenario::ScenarioFile = toml::from_str(&text).unwrap();
-        assert_eq!((file.fleet.len(), file.fleet[0].tunnels.len(), file.seed), (1, 2, Some(1)));
+        let file: ScenarioFile = toml::from_str(&text).unwrap();
+        let seed = file.seed.map(|Whole(seed)| seed);
+        assert_eq!((file.fleet.len(), file.fleet[0].tunnels.len(), seed), (1, 2, Some(1)));
     }
 }

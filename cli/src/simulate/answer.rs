@@ -27,6 +27,14 @@ impl Cell {
     }
 }
 
+/// What a setting did, in all and to each fleet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Tried {
+    pub(crate) cell: Cell,
+    /// In the order of the scenario.
+    pub(crate) fleets: Vec<Summary>,
+}
+
 /// The settings that a sweep recommends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Answer<'c> {

@@ -8,11 +8,11 @@ use std::thread;
 use eio_core::Heartbeat;
 use eio_sim::{Happening, Random, Side};
 
-use super::answer::Cell;
+use super::answer::{Cell, Tried};
 use super::cost::{Cost, Radio};
 use super::network::{self, Draw, Setting};
 use super::options::Request;
-use super::outcome::{Ending, Fate, Outcome};
+use super::outcome::{Ending, Fate, Outcome, Summary};
 use super::progress::Progress;
 use super::report::detections;
 use super::scenario::{Fleet, Scenario};
@@ -29,15 +29,17 @@ pub(super) fn simulate(
     settings: &[Heartbeat],
     times: u32,
     progress: &Progress,
-) -> Vec<Cell> {
+) -> Vec<Tried> {
     let jobs = jobs(&request.scenario, settings, times);
     progress.begin(&what(request, settings.len(), times), jobs.iter().map(|job| job.heartbeats).sum());
-    let outcomes: Vec<Mutex<Outcome>> = settings.iter().map(|_| Mutex::default()).collect();
+    // Those of the fleets of each setting follow each other.
+    let fleets = request.scenario.fleets.len();
+    let outcomes: Vec<Mutex<Outcome>> = (0..settings.len() * fleets).map(|_| Mutex::default()).collect();
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let outcome = job.run(request);
-            if let Some(whole) = outcomes.get(job.setting) {
+            if let Some(whole) = outcomes.get(job.setting * fleets + job.fleet) {
                 whole.lock().unwrap_or_else(PoisonError::into_inner).merge(outcome);
             }
             progress.add(job.heartbeats);
@@ -50,24 +52,30 @@ pub(super) fn simulate(
         }
         work();
     });
-    outcomes
+    let outcomes: Vec<Outcome> = outcomes
         .into_iter()
-        .zip(settings)
-        .map(|(outcome, heartbeat)| {
-            let outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-            cell(request, *heartbeat, outcome)
-        })
-        .collect()
+        .map(|outcome| outcome.into_inner().unwrap_or_else(PoisonError::into_inner))
+        .collect();
+    let of_settings = outcomes.chunks(fleets.max(1)).zip(settings);
+    of_settings.map(|(outcomes, heartbeat)| tried(request, *heartbeat, outcomes)).collect()
 }
 
-fn cell(request: &Request, heartbeat: Heartbeat, outcome: Outcome) -> Cell {
-    let summary = outcome.summary();
+fn tried(request: &Request, heartbeat: Heartbeat, outcomes: &[Outcome]) -> Tried {
+    let mut whole = Outcome::default();
+    for outcome in outcomes {
+        whole.merge(outcome.clone());
+    }
+    let fleets = outcomes.iter().map(|outcome| outcome.clone().summary()).collect();
+    Tried { cell: cell(request, heartbeat, &whole.summary()), fleets }
+}
+
+fn cell(request: &Request, heartbeat: Heartbeat, summary: &Summary) -> Cell {
     let [(_, detection), _] = detections(heartbeat, request.liveness, request.revision);
     let by_the_rules = detection.after_death_max + request.scenario.longest_way();
     Cell {
         interval: heartbeat.ping_interval(),
         timeout: heartbeat.ping_timeout(),
-        summary,
+        summary: *summary,
         noticed_within: by_the_rules.max(summary.longest.unwrap_or_default()),
         is_lucky: false,
     }

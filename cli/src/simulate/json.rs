@@ -3,7 +3,7 @@
 use eio_core::detect::Detection;
 use serde_json::{Value, json};
 
-use super::answer::Cell;
+use super::answer::Tried;
 use super::cost::rounded;
 use super::options::Request;
 use super::report::{WEBSOCKET_BYTES, WIRE_BYTES, detections, heartbeats_per_hour, largest_messages};
@@ -13,7 +13,7 @@ use crate::duration::{millis, precise_millis};
 use crate::proxies;
 
 /// Returns the result for one setting, with the members that the help lists.
-pub(super) fn setting(request: &Request, outcome: Option<&Cell>, timeline: &Timeline<'_>) -> Value {
+pub(super) fn setting(request: &Request, outcome: Option<&Tried>, timeline: &Timeline<'_>) -> Value {
     let heartbeat = request.heartbeat;
     let [(_, server), (_, client)] = detections(heartbeat, request.liveness, request.revision);
     let messages: Vec<Value> = largest_messages(request)
@@ -37,7 +37,7 @@ pub(super) fn setting(request: &Request, outcome: Option<&Cell>, timeline: &Time
         },
         "timeline": timeline.json(),
         "scenario": outcome.map(|_| request.scenario.json()),
-        "outcome": outcome.map(Cell::members),
+        "outcome": outcome.map(|tried| tried.members(&request.scenario)),
     })
 }
 

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::answer::Cell;
+use super::answer::{Cell, Tried};
 use super::cost::rounded;
+use super::outcome::Summary;
+use super::scenario::Scenario;
 use super::sweep::Sweep;
 use crate::duration::{millis, precise_millis};
 
@@ -14,27 +16,57 @@ impl Cell {
     pub(super) fn members(&self) -> Map<String, Value> {
         let Self { interval, timeout, summary, noticed_within, .. } = self;
         let cost = &summary.cost;
-        let members = json!({
+        let mut members = object(json!({
             "ping_interval_ms": millis(*interval),
             "ping_timeout_ms": millis(*timeout),
-            "sessions": summary.sessions,
-            "session_hours": rounded(cost.hours()),
-            "false_disconnects": summary.false_ends,
-            "deaths": summary.deaths,
-            "noticed_median_ms": summary.median.map(millis),
-            "noticed_p99_ms": summary.most.map(millis),
-            "noticed_max_ms": summary.longest.map(millis),
+        }));
+        members.extend(summary.members());
+        members.extend(object(json!({
             "noticed_within_ms": precise_millis(*noticed_within),
             "slowest_heartbeat_ms": precise_millis(summary.slowest),
             "heartbeats_per_hour": rounded(cost.heartbeats_per_hour()),
             "wire_bytes_per_hour": rounded(cost.wire_bytes_per_hour()),
             "radio_wake_ups_per_hour": rounded(cost.wake_ups_per_hour()),
             "radio_awake_minutes_per_hour": rounded(cost.awake_minutes_per_hour()),
+        })));
+        members
+    }
+}
+
+impl Tried {
+    /// Returns the members of the cell, and those of each fleet.
+    pub(super) fn members(&self, scenario: &Scenario) -> Map<String, Value> {
+        let fleets = scenario.fleets.iter().zip(&self.fleets).map(|(fleet, summary)| {
+            let mut members = object(json!({ "name": fleet.name }));
+            members.extend(summary.members());
+            Value::Object(members)
         });
-        match members {
-            Value::Object(members) => members,
-            _ => Map::new(),
-        }
+        let fleets = fleets.collect();
+        let mut members = self.cell.members();
+        members.insert("fleets".to_owned(), Value::Array(fleets));
+        members
+    }
+}
+
+impl Summary {
+    /// Returns the members that say what became of sessions.
+    fn members(&self) -> Map<String, Value> {
+        object(json!({
+            "sessions": self.sessions,
+            "session_hours": rounded(self.cost.hours()),
+            "false_disconnects": self.false_ends,
+            "deaths": self.deaths,
+            "noticed_median_ms": self.median.map(millis),
+            "noticed_p99_ms": self.most.map(millis),
+            "noticed_max_ms": self.longest.map(millis),
+        }))
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
     }
 }
 
@@ -76,7 +108,6 @@ mod tests {
 
     use super::*;
     use crate::simulate::options::MEMBERS;
-    use crate::simulate::outcome::Summary;
 
     fn cell(timeout: u64) -> Cell {
         let [interval, timeout] = [7, timeout].map(Duration::from_secs);

@@ -14,7 +14,7 @@ pub(super) use self::help::{FILE, MEMBERS};
 use super::link::Bandwidth;
 use super::network::Setting;
 use super::role::Role;
-use super::scenario::{Fleet, Percent, Recurring, RoundTrip, Scenario, ScenarioFile, Time};
+use super::scenario::{Fleet, Percent, Recurring, RoundTrip, Scenario, ScenarioFile, Time, Whole};
 use crate::duration;
 use crate::settings::Timing;
 
@@ -225,8 +225,12 @@ impl Options {
             liveness: self.timing.liveness(file.liveness.unwrap_or_default()),
             revision: self.eio.or(file.eio).unwrap_or(Revision::V4),
             bandwidth: self.bandwidth,
-            scenario: Scenario::new(time(*lasts, file.lasts), seed.or(file.seed), fleets)
-                .map_err(from_file)?,
+            scenario: Scenario::new(
+                time(*lasts, file.lasts),
+                seed.or(file.seed.map(|Whole(seed)| seed)),
+                fleets,
+            )
+            .map_err(from_file)?,
             has_network: scenario.is_some() || self.has_network(),
             death_at: self.death_at,
             within,

@@ -5,11 +5,11 @@ mod spread;
 mod svg;
 mod timetable;
 
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use self::svg::{Anchor, Svg};
+use self::svg::{Anchor, LINE, Svg};
 use super::options::Request;
 use super::outcome::Summary;
 use super::report::{self, sentences};
@@ -17,25 +17,38 @@ use super::story::Story;
 use super::sweep::Sweep;
 use crate::duration::round;
 
-/// The file of a picture. It is opened before a simulation, so that a long one does not end with a file that cannot be
+/// The file of a picture. It is tried before a simulation, so that a long one does not end with a file that cannot be
 /// written.
 pub(super) struct Picture {
     path: PathBuf,
-    file: File,
+    /// It was there before. A pipe stays open until the picture is written.
+    old: Option<File>,
 }
 
 impl Picture {
-    /// Opens the file. Its old content stays until the picture is written.
-    pub(super) fn create(path: &Path) -> Result<Self, String> {
-        let file = OpenOptions::new().create(true).write(true).truncate(false).open(path);
-        let file = file.map_err(|error| cannot_write(path, &error))?;
-        Ok(Self { path: path.to_owned(), file })
+    /// Checks that the file can be written. A simulation that is interrupted leaves no new file, and an old one as it was.
+    pub(super) fn check(path: &Path) -> Result<Self, String> {
+        let old = match File::create_new(path) {
+            Ok(_) => fs::remove_file(path).map(|()| None),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                OpenOptions::new().write(true).open(path).map(Some)
+            }
+            Err(error) => Err(error),
+        };
+        let old = old.map_err(|error| cannot_write(path, &error))?;
+        Ok(Self { path: path.to_owned(), old })
     }
 
-    pub(super) fn write(mut self, svg: &str) -> Result<(), String> {
-        // A device or a pipe has no length.
-        let _ = self.file.set_len(0);
-        self.file.write_all(svg.as_bytes()).map_err(|error| cannot_write(&self.path, &error))
+    pub(super) fn write(self, svg: &str) -> Result<(), String> {
+        let written = match self.old {
+            Some(mut file) => {
+                // A device or a pipe has no length.
+                let _ = file.set_len(0);
+                file.write_all(svg.as_bytes())
+            }
+            None => fs::write(&self.path, svg),
+        };
+        written.map_err(|error| cannot_write(&self.path, &error))
     }
 }
 
@@ -45,8 +58,6 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> String {
 
 /// The left edge of words.
 const MARGIN: f64 = 24.0;
-/// The height of a line of words.
-const LINE: f64 = 20.0;
 /// No picture is narrower.
 const WIDTH: f64 = 980.0;
 
@@ -55,11 +66,10 @@ pub(super) fn sweep(request: &Request, sweep: &Sweep, story: Option<&Story>) -> 
     let mut svg = Svg::default();
     let width = heat::width(sweep).max(WIDTH);
     let question = report::sweep::question(request);
-    let mut top = head(&mut svg, &question, request);
+    let mut top = head(&mut svg, &question, request, width);
     for (index, sentence) in report::sweep::answer(sweep).into_iter().enumerate() {
         let class = if index == 0 { "answer" } else { "" };
-        svg.text(class, (MARGIN, top), Anchor::Start, sentence);
-        top += LINE;
+        top = svg.paragraph(class, (MARGIN, top), width - 2.0 * MARGIN, &sentence);
     }
     top = heat::draw(&mut svg, sweep, top + 6.0) + 34.0;
     if let (Some(story), Some(best)) = (story, sweep.answer().best(sweep.within)) {
@@ -83,7 +93,7 @@ pub(super) fn setting(request: &Request, summary: Option<&Summary>, story: &Stor
         round(heartbeat.ping_interval()),
         round(heartbeat.ping_timeout())
     );
-    let mut top = head(&mut svg, &title, request);
+    let mut top = head(&mut svg, &title, request, WIDTH);
     top = timetable::draw(&mut svg, story, WIDTH, top);
     if let Some(summary) = summary {
         top = spread::draw(&mut svg, summary, request.within, WIDTH, top + 34.0);
@@ -92,12 +102,11 @@ pub(super) fn setting(request: &Request, summary: Option<&Summary>, story: &Stor
 }
 
 /// Writes the title and what the sessions live through. Returns where the next line is.
-fn head(svg: &mut Svg, title: &str, request: &Request) -> f64 {
+fn head(svg: &mut Svg, title: &str, request: &Request, width: f64) -> f64 {
     svg.text("title", (MARGIN, 36.0), Anchor::Start, title);
     let mut top = 36.0 + LINE * 1.3;
     for sentence in sentences(request) {
-        svg.text("dim", (MARGIN, top), Anchor::Start, sentence);
-        top += LINE;
+        top = svg.paragraph("dim", (MARGIN, top), width - 2.0 * MARGIN, &sentence);
     }
     top + 6.0
 }

@@ -10,8 +10,9 @@ pub(super) use self::setting::{
     HEADERS, WEBSOCKET_BYTES, WIRE_BYTES, detections, heartbeats_per_hour, largest_messages, print,
 };
 use super::options::Request;
+use super::scenario::UNNAMED;
 use crate::duration::round;
-use crate::style::{Style, Tone};
+use crate::style::{Style, Tone, cut};
 
 fn heading(text: &str, style: Style, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n{}", style.paint(Tone::Strong, text))
@@ -31,7 +32,11 @@ pub(super) fn sentences(request: &Request) -> Vec<String> {
     let mut lines: Vec<String> = scenario
         .fleets
         .iter()
-        .map(|fleet| format!("{} {}: {}.", grouped(u64::from(fleet.sessions)), fleet.name, fleet.sentence()))
+        .map(|fleet| {
+            let is_one = fleet.sessions == 1 && fleet.name == UNNAMED;
+            let name = if is_one { "session" } else { &fleet.name };
+            format!("{} {}: {}.", grouped(u64::from(fleet.sessions)), cut(name), fleet.sentence())
+        })
         .collect();
     if let Some(last) = lines.last_mut() {
         let _ = write!(last, " Simulated: {}, seed {}.", round(scenario.lasts), scenario.seed);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use self::file::FleetTable;
 pub(crate) use self::file::ScenarioFile;
-pub(crate) use self::values::{LONGEST, Percent, Recurring, RoundTrip, Time};
+pub(crate) use self::values::{LONGEST, Percent, Recurring, RoundTrip, Time, Whole};
 use super::role::Role;
 use crate::config_file;
 use crate::duration::{precise_millis, round};
@@ -18,6 +18,9 @@ use crate::style::escape;
 
 /// How many sessions a fleet has, if nothing says it. Each lives through its own tunnels and dies at its own moment.
 pub(crate) const SESSIONS: u32 = 100;
+
+/// What the sessions are called, if nothing says it.
+pub(crate) const UNNAMED: &str = "sessions";
 
 /// The most sessions of a scenario.
 const MAX_SESSIONS: u32 = 1_000_000;
@@ -58,7 +61,7 @@ pub(crate) struct Fleet {
 impl Default for Fleet {
     fn default() -> Self {
         Self {
-            name: "sessions".to_owned(),
+            name: UNNAMED.to_owned(),
             sessions: SESSIONS,
             rtt: RoundTrip::SEVERAL,
             jitter: Duration::ZERO,
@@ -143,7 +146,10 @@ impl Fleet {
         let time = |time: Option<Time>, otherwise| time.map_or(otherwise, |Time(time)| time);
         Self {
             name: table.name.as_deref().map_or_else(|| format!("fleet {}", index + 1), escape),
-            sessions: table.sessions.unwrap_or(default.sessions),
+            // More than there may be, in any case.
+            sessions: table
+                .sessions
+                .map_or(default.sessions, |Whole(sessions)| u32::try_from(sessions).unwrap_or(u32::MAX)),
             rtt: table.rtt.unwrap_or(default.rtt),
             jitter: time(table.jitter, default.jitter),
             loss: table.loss.unwrap_or(default.loss),

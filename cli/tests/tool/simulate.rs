@@ -128,6 +128,15 @@ fn a_scenario_has_fleets_of_different_kinds() {
     let outcome = &result["outcome"];
     assert_eq!((&outcome["sessions"], &outcome["deaths"]), (&30.into(), &10.into()));
     assert_eq!(outcome["false_disconnects"], 20, "no train survives, and a short stall ends nothing");
+    let fleets = [("trains", 20, 20, 0), ("offices", 10, 0, 10)];
+    for (fleet, (name, sessions, false_ends, deaths)) in
+        outcome["fleets"].as_array().unwrap().iter().zip(fleets)
+    {
+        assert_eq!((&fleet["name"], &fleet["sessions"]), (&name.into(), &sessions.into()));
+        assert_eq!((&fleet["false_disconnects"], &fleet["deaths"]), (&false_ends.into(), &deaths.into()));
+    }
+    let text = printed(&["simulate", "--scenario", &file]).join("\n");
+    assert!(text.contains("\n    trains              20 of 20\n    offices             0 of 10\n"), "{text}");
     let text = printed(&["simulate", "--scenario", &file, "--ping-timeout", "1m"]).join("\n");
     assert!(text.contains("0 of 30 sessions, open for"), "{text}");
 }
@@ -160,20 +169,44 @@ fn what_is_wrong_in_a_scenario_is_one_sentence_with_its_place() {
         ("[[fleet]]\nsessions = 0", ": there are 0 sessions: expected from 1 to 1000000"),
         ("for = \"2y\"\n[[fleet]]", ": the simulated time of 17532 h is not from 1 s to 366 days"),
         ("[[fleet]]\nname = 7", ":2: fleet[0].name: invalid type: integer `7`, expected a string"),
+        (
+            "seed = 'x'\n[[fleet]]",
+            ":1: seed: invalid type: string \"x\", expected a whole number without quotes",
+        ),
+        (
+            "[[fleet]]\nsessions = -5",
+            ":2: fleet[0].sessions: invalid value: integer `-5`, expected a whole number without quotes, at least 0",
+        ),
+        (
+            "[[fleet]]\nrtt = -5",
+            ":2: fleet[0].rtt: invalid value: integer `-5`, expected a time such as \"80ms\", or two such as",
+        ),
+        ("[[fleet]]\nsessions = 5000000000", ": there are 4294967295 sessions: expected from 1 to 1000000"),
     ] {
         let file = directory.write("wrong.toml", text);
         let said = mistake(&["simulate", "--scenario", &file]);
         let said = said.strip_prefix(&file).unwrap_or(&said);
         assert!(said.starts_with(sentence), "{text}: {said}");
     }
+    let file = directory.write("wrong.yaml", "fleet:\n  - tunels: []\n");
+    let sentence = format!("{file}:2: fleet[0].tunels: unknown member `tunels`: did you mean `tunnels`?");
+    assert_eq!(mistake(&["simulate", "--scenario", &file]), sentence);
+    let file = directory.write("wrong.json", "[1, 2]");
+    let said = mistake(&["simulate", "--scenario", &file]);
+    assert!(said.ends_with("expected a table with the members of a scenario"), "{said}");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_long_simulation_shows_its_progress_on_a_terminal_and_can_be_interrupted() {
-    let script = "timeout --signal INT 4 \"$EIO\" simulate --sessions 1000000 --for 24h --csv; exit $?";
-    let mut program = Eio::start_in_terminal(script);
+    let directory = Directory::new("interrupted");
+    let picture = directory.file("long.svg");
+    let script = format!(
+        "timeout --signal INT 4 \"$EIO\" simulate --sessions 1000000 --for 24h --csv --plot '{picture}'; exit $?"
+    );
+    let mut program = Eio::start_in_terminal(&script);
     let text = program.rest().join("\n");
     assert!(text.contains("\rSimulating 1,000,000 sessions: 0 %"), "{text}");
     assert_eq!(program.exit_code(), 124, "it was still at work");
+    assert!(!std::path::Path::new(&picture).exists(), "no picture without a result");
 }

@@ -30,7 +30,8 @@ With --json, the result is one object with these members. Times are in milliseco
   scenario     null without a network; otherwise for_ms, seed and fleets, a list: name,
                sessions, rtt_min_ms, rtt_max_ms, jitter_ms, loss, tunnels, server_stalls and
                client_stalls (lists: length_ms, every_ms, from_ms, to_ms), dying, dead
-  outcome      null without a network; otherwise what the setting did
+  outcome      null without a network; otherwise what the setting did, and fleets, a list:
+               name, and what became of its sessions (from sessions to noticed_max_ms)
 A step of the timeline has at_ms, who (server or client) and step: open, send and receive
 (with packet, and rtt_ms if it was measured), die, or end (with reason, silent_ms and
 after_death_ms). On a network there are also repeat (TCP sends again), tunnel and tunnel_end

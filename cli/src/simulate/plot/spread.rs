@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::svg::{Anchor, Area, Svg};
 use crate::duration::round;
 use crate::simulate::outcome::{BINS, Summary};
+use crate::simulate::report::grouped;
 
 const LEFT: f64 = 80.0;
 const RIGHT: f64 = 30.0;
@@ -12,16 +13,12 @@ const HEIGHT: f64 = 120.0;
 
 /// Draws the bars below `top`. Returns where they end.
 pub(super) fn draw(svg: &mut Svg, summary: &Summary, within: Option<Duration>, width: f64, top: f64) -> f64 {
-    let false_ends =
-        format!("{} of {} sessions had a false disconnect", summary.false_ends, summary.sessions);
+    let [false_ends, sessions, deaths] =
+        [summary.false_ends, summary.sessions, summary.deaths].map(|count| grouped(count.into()));
+    let false_ends = format!("{false_ends} of {sessions} sessions had a false disconnect");
     svg.text(if summary.false_ends > 0 { "bad" } else { "good" }, (LEFT, top), Anchor::Start, false_ends);
     let Some(longest) = summary.longest else { return top };
-    svg.text(
-        "answer",
-        (LEFT, top + 26.0),
-        Anchor::Start,
-        format!("How long {} deaths went unnoticed", summary.deaths),
-    );
+    svg.text("answer", (LEFT, top + 26.0), Anchor::Start, format!("How long {deaths} deaths went unnoticed"));
     let (first, bottom) = (top + 56.0, top + 56.0 + HEIGHT);
     let end = longest.max(within.unwrap_or_default()).as_secs_f64().max(0.001);
     let x = |time: Duration| LEFT + time.as_secs_f64() / end * (width - LEFT - RIGHT);

@@ -25,6 +25,9 @@ const STYLE: &str = "
   }
 ";
 
+/// The height of a line of words.
+pub(super) const LINE: f64 = 20.0;
+
 /// Where a text is, relative to its position.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Anchor {
@@ -86,6 +89,29 @@ impl Svg {
         );
     }
 
+    /// Adds a text on as many lines as it takes. Returns where the next line is.
+    pub(super) fn paragraph(&mut self, class: &str, (x, top): (f64, f64), width: f64, text: &str) -> f64 {
+        // How wide a letter of a usual font is on average. A browser decides in the end.
+        let letter = if class == "answer" { 8.6 } else { 7.4 };
+        let (mut y, mut line, mut len) = (top, String::new(), 0.0);
+        for word in text.split(' ') {
+            let more = letter * word.chars().fold(1.0, |letters, _| letters + 1.0);
+            if !line.is_empty() && len + more > width {
+                self.text(class, (x, y), Anchor::Start, &line);
+                y += LINE;
+                line.clear();
+                len = 0.0;
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+            len += more;
+        }
+        self.text(class, (x, y), Anchor::Start, &line);
+        y + LINE
+    }
+
     pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let ((x1, y1), (x2, y2)) = (from, to);
         let _ = writeln!(
@@ -125,6 +151,19 @@ mod tests {
         assert!(file.contains("<title>&lt;b&gt; &amp;</title></rect>"), "{file}");
         assert!(file.contains("a &lt; &quot;b&quot;") && file.contains("<title>x &amp; y</title>"), "{file}");
         assert_eq!(file.matches("<title>").count(), file.matches("</title>").count());
+    }
+
+    #[test]
+    fn words_that_are_too_many_for_a_line_go_on_below_and_none_is_lost() {
+        let sentence = "a tunnel of 30 s every 5 min, ".repeat(9);
+        let mut svg = Svg::default();
+        let next = svg.paragraph("dim", (24.0, 100.0), 600.0, sentence.trim_end());
+        let lines: Vec<&str> = svg.body.lines().collect();
+        assert!((3..=5).contains(&lines.len()), "{lines:?}");
+        assert!((next - 100.0 - 20.0 * f64::from(u8::try_from(lines.len()).unwrap())).abs() < 0.1);
+        let words: Vec<_> = lines.iter().map(|line| line.split(['>', '<']).nth(2).unwrap()).collect();
+        assert!(words.iter().all(|words| words.len() <= 81), "{words:?}");
+        assert_eq!(words.join(" "), sentence.trim_end());
     }
 
     #[test]

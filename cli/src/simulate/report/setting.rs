@@ -9,18 +9,19 @@ use eio_core::{Heartbeat, Liveness, Revision};
 use super::{grouped, heading, scenario};
 use crate::duration::{exact, round, setting, spoken};
 use crate::proxies;
-use crate::simulate::answer::Cell;
+use crate::simulate::answer::Tried;
 use crate::simulate::link::Bandwidth;
 use crate::simulate::options::Request;
+use crate::simulate::outcome::Summary;
 use crate::simulate::role::Role;
 use crate::simulate::story::Story;
 use crate::simulate::timeline::Timeline;
-use crate::style::{Style, Tone};
+use crate::style::{Style, Tone, cut};
 
 /// Writes what the rules say about the setting, what it did in the network, and the timeline.
 pub(crate) fn print(
     request: &Request,
-    outcome: Option<&Cell>,
+    outcome: Option<&Tried>,
     timeline: &Timeline<'_>,
     style: Style,
     out: &mut dyn Write,
@@ -37,9 +38,9 @@ pub(crate) fn print(
     if let Some(warning) = proxies::interval_warning(heartbeat) {
         writeln!(out, "{}", style.paint(Tone::Notable, format!("Warning: {warning}.")))?;
     }
-    if let Some(cell) = outcome {
+    if let Some(tried) = outcome {
         heading("What the setting does in this network", style, out)?;
-        network(request, cell, style, out)?;
+        network(request, tried, style, out)?;
     }
 
     heading("How soon a dead peer is detected", style, out)?;
@@ -75,27 +76,37 @@ fn what_happens(story: &Story) -> String {
 }
 
 /// Writes what became of the sessions.
-fn network(request: &Request, cell: &Cell, style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn network(request: &Request, tried: &Tried, style: Style, out: &mut dyn Write) -> io::Result<()> {
     scenario(request, out)?;
+    let Tried { cell, fleets } = tried;
     let summary = &cell.summary;
     let hours = summary.cost.hours();
-    let tone = if cell.is_safe() { Tone::Good } else { Tone::Bad };
-    let ends = format!("{} of {}", grouped(summary.false_ends.into()), grouped(summary.sessions.into()));
+    let of_all = |summary: &Summary| {
+        let tone = if summary.false_ends == 0 { Tone::Good } else { Tone::Bad };
+        let ends = format!("{} of {}", grouped(summary.false_ends.into()), grouped(summary.sessions.into()));
+        style.paint(tone, ends)
+    };
     writeln!(
         out,
-        "  {:<22}{} sessions, open for {hours:.0} hours in all",
+        "  {:<22}{} {}, open for {hours:.0} {} in all",
         "false disconnects",
-        style.paint(tone, ends)
+        of_all(summary),
+        if summary.sessions == 1 { "session" } else { "sessions" },
+        if (0.5..1.5).contains(&hours) { "hour" } else { "hours" },
     )?;
+    for (fleet, summary) in request.scenario.fleets.iter().zip(fleets).filter(|_| fleets.len() > 1) {
+        writeln!(out, "    {:<20}{}", cut(&fleet.name), of_all(summary))?;
+    }
     if let (Some(median), Some(most), Some(longest)) = (summary.median, summary.most, summary.longest) {
         writeln!(
             out,
-            "  {:<22}half within {}, 99 of 100 within {}, all within {} ({} deaths)",
+            "  {:<22}half within {}, 99 of 100 within {}, all within {} ({} {})",
             "deaths noticed",
             spoken(median),
             spoken(most),
             spoken(longest),
-            grouped(summary.deaths.into())
+            grouped(summary.deaths.into()),
+            if summary.deaths == 1 { "death" } else { "deaths" },
         )?;
     }
     if let Some(within) = request.within {

@@ -4,16 +4,16 @@ use eio_core::{Liveness, Revision};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
-use super::values::{Percent, Recurring, RoundTrip, Time};
+use super::values::{Percent, Recurring, RoundTrip, Time, Whole};
 use crate::simulate::role::Role;
 
 /// The content of a scenario's file. What it leaves out is `None`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with the members of a scenario")]
 pub(crate) struct ScenarioFile {
     #[serde(rename = "for")]
     pub(crate) lasts: Option<Time>,
-    pub(crate) seed: Option<u64>,
+    pub(crate) seed: Option<Whole>,
     pub(crate) within: Option<Time>,
     #[serde(rename = "pingInterval", alias = "ping_interval")]
     pub(crate) ping_interval: Option<Time>,
@@ -33,10 +33,10 @@ pub(crate) struct ScenarioFile {
 
 /// A `[[fleet]]` of the file.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with the members of a fleet")]
 pub(crate) struct FleetTable {
     pub(crate) name: Option<String>,
-    pub(crate) sessions: Option<u32>,
+    pub(crate) sessions: Option<Whole>,
     pub(crate) rtt: Option<RoundTrip>,
     pub(crate) jitter: Option<Time>,
     pub(crate) loss: Option<Percent>,
@@ -59,6 +59,6 @@ fn named<'de, D: Deserializer<'de>, T: core::str::FromStr<Err: core::fmt::Displa
 }
 
 fn revision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Revision>, D::Error> {
-    let number = u32::deserialize(deserializer)?;
+    let Whole(number) = Whole::deserialize(deserializer)?;
     number.to_string().parse().map(Some).map_err(|error| Error::custom(format_args!("{number}: {error}")))
 }

@@ -5,7 +5,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, Expected, MapAccess, Unexpected, Visitor};
 
 use crate::duration;
 
@@ -200,10 +200,39 @@ impl Visitor<'_> for TimeVisitor {
     }
 
     fn visit_i64<E: Error>(self, millis: i64) -> Result<Time, E> {
-        match u64::try_from(millis) {
-            Ok(millis) => self.visit_u64(millis),
-            Err(_) => Err(E::invalid_value(Unexpected::Signed(millis), &self)),
+        not_negative(millis, &self).and_then(|millis| self.visit_u64(millis))
+    }
+}
+
+fn not_negative<E: Error>(number: i64, expected: &dyn Expected) -> Result<u64, E> {
+    u64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), expected))
+}
+
+/// A whole number in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Whole(pub(crate) u64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WholeVisitor;
+
+        impl Visitor<'_> for WholeVisitor {
+            type Value = Whole;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number without quotes, at least 0")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Whole, E> {
+                Ok(Whole(number))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Whole, E> {
+                not_negative(number, &self).and_then(|number| self.visit_u64(number))
+            }
         }
+
+        deserializer.deserialize_any(WholeVisitor)
     }
 }
 
@@ -247,11 +276,7 @@ impl<'de> Deserialize<'de> for RoundTrip {
             }
 
             fn visit_i64<E: Error>(self, millis: i64) -> Result<RoundTrip, E> {
-                let millis = u64::try_from(millis);
-                millis.map_or_else(
-                    |_| Err(E::custom("expected a time above zero")),
-                    |millis| self.visit_u64(millis),
-                )
+                not_negative(millis, &self).and_then(|millis| self.visit_u64(millis))
             }
         }
 
@@ -261,7 +286,7 @@ impl<'de> Deserialize<'de> for RoundTrip {
 
 /// The members of a [`Recurring`] that is written as a table.
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `length`, `every`, `from` and `to`")]
 struct Table {
     length: Time,
     every: Option<Time>,
