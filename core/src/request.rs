@@ -88,19 +88,24 @@ impl<'h> Request<'h> {
     /// Reads what a request asks for. `revisions` are those that the server speaks. The path is for the caller to
     /// check.
     ///
+    /// A parameter that comes twice is invalid, and an empty `sid` counts as missing, both as in the reference.
+    ///
     /// # Errors
     /// Returns the [`Refusal`] that answers the request.
     pub fn read(head: &RequestHead<'h>, revisions: &[Revision]) -> Result<Self, Refusal> {
-        let transport = head.query_value("transport").and_then(|name| name.parse().ok());
+        let transport = parameter(head, "transport").and_then(|name| name.parse().ok());
         let is_websocket = match transport {
             Some(Transport::Polling) => false,
             Some(Transport::WebSocket) => true,
             _ => return Err(Refusal::TransportUnknown),
         };
-        let revision = head.query_value("EIO").and_then(|name| name.parse().ok());
+        let revision = parameter(head, "EIO").and_then(|name| name.parse().ok());
         let revision = revision.filter(|revision| revisions.contains(revision));
         let fits = is_websocket == head.asks_for_websocket();
-        let (revision, action) = match head.query_value("sid") {
+        if head.query_values("sid").nth(1).is_some() {
+            return Err(Refusal::SessionUnknown);
+        }
+        let (revision, action) = match parameter(head, "sid").filter(|sid| !sid.is_empty()) {
             None if head.method() != "GET" => return Err(Refusal::BadHandshakeMethod),
             None if !fits => return Err(Refusal::BadRequest),
             None => {
@@ -131,6 +136,12 @@ impl<'h> Request<'h> {
             _ => Err(Refusal::MethodUnknown),
         }
     }
+}
+
+/// Returns the value of a parameter that comes exactly once: two servers cannot read one request differently.
+fn parameter<'h>(head: &RequestHead<'h>, name: &str) -> Option<&'h str> {
+    let mut values = head.query_values(name);
+    values.next().filter(|_| values.next().is_none())
 }
 
 /// Reads a length: decimal digits alone.
@@ -299,6 +310,20 @@ mod tests {
         assert_eq!(asks(post, "Content-Length: 12\r\n"), "post x Text 12");
         let binary = "Content-Type: application/octet-stream\r\nContent-Length: 0\r\n";
         assert_eq!(asks(post, binary), "post x Binary 0");
+        assert_eq!(asks("GET /?EIO=4&transport=polling&sid=", ""), "open false None");
+    }
+
+    #[test]
+    fn a_parameter_that_comes_twice_is_invalid() {
+        for (query, refusal) in [
+            ("EIO=4&transport=polling&sid=x&sid=y", Refusal::SessionUnknown),
+            ("EIO=4&transport=polling&sid=&sid=y", Refusal::SessionUnknown),
+            ("EIO=4&EIO=3&transport=polling", Refusal::UnsupportedRevision),
+            ("EIO=4&EIO=4&transport=polling&sid=x", Refusal::BadRequest),
+            ("transport=polling&EIO=4&transport=websocket", Refusal::TransportUnknown),
+        ] {
+            assert_eq!(read(&format!("GET /?{query}"), ""), Err(refusal), "{query}");
+        }
     }
 
     #[test]

@@ -17,6 +17,9 @@ use crate::wire::session_id::SessionId;
 ///
 /// A parameter that comes twice has both values, joined by a comma, which makes it invalid. The reference refuses it too,
 /// and two servers cannot read one request differently.
+///
+/// `eio_core::request` reads the same from the bytes of a head. Here, an HTTP server has read the head, also of HTTP/2, and
+/// values may be percent-encoded.
 #[derive(Debug, Default)]
 pub(crate) struct Query {
     /// Whether `EIO` is 4.

@@ -78,16 +78,23 @@ impl<'h> RequestHead<'h> {
     /// percent-encoding.
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<&'h str> {
+        self.query_values(name).next()
+    }
+
+    /// Returns the values of this name in the query.
+    pub(crate) fn query_values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'h str> + use<'h, 'n> {
         let mut rest = Some(self.query);
-        while let Some(pairs) = rest {
-            let (pair, next) = split_once(pairs, b'&');
-            let (key, value) = split_once(pair, b'=');
-            if key == name {
-                return Some(value.unwrap_or_default());
+        core::iter::from_fn(move || {
+            while let Some(pairs) = rest {
+                let (pair, next) = split_once(pairs, b'&');
+                let (key, value) = split_once(pair, b'=');
+                rest = next;
+                if key == name {
+                    return Some(value.unwrap_or_default());
+                }
             }
-            rest = next;
-        }
-        None
+            None
+        })
     }
 
     /// Returns the values of all headers with this name, ignoring case, without the white space around them.
