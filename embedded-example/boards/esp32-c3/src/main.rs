@@ -23,7 +23,9 @@ use esp_hal::rng::Rng;
 use esp_hal::timer::timg::TimerGroup;
 use esp_println as _;
 use esp_radio::wifi::sta::StationConfig;
-use esp_radio::wifi::{self, AuthenticationMethodConfig, ControllerConfig, Interface, WifiController};
+use esp_radio::wifi::{
+    self, AuthenticationMethodConfig, ControllerConfig, Interface, PowerSaveMode, WifiController,
+};
 use static_cell::StaticCell;
 
 /// The wireless network's name and password.
@@ -56,6 +58,8 @@ async fn main(spawner: Spawner) {
     let mut controller =
         WifiController::new(chip.WIFI, ControllerConfig::default()).expect("the radio starts");
     controller.set_config(&wifi::Config::Station(station)).expect("a valid configuration");
+    // The radio sleeps from one DTIM beacon to the next, so a ping can wait for some 100 ms in the access point.
+    controller.set_power_saving(PowerSaveMode::Minimum).expect("the radio can sleep");
 
     let random = Rng::new();
     let seed = u64::from(random.random()) << 32 | u64::from(random.random());
