@@ -3,6 +3,7 @@
 use core::ops::ControlFlow;
 
 use eio_core::backoff::Backoff;
+use eio_embassy::socketio::Recovery;
 use eio_embassy::{
     Buffers, ClientSettings, Connector, Endpoint, LongMessages, Reconnect, State, TcpConnector,
 };
@@ -93,12 +94,12 @@ pub async fn run<M: RawMutex>(
         Speaks::EngineIo => Endpoint::engineio(server.host),
         Speaks::SocketIo { .. } => Endpoint::socketio(server.host),
     };
-    let mut application = Application::new(sensor, modes);
+    let (mut application, mut recovery) = (Application::new(sensor, modes), Recovery::new());
     connector
         .run(&mut reconnect, &endpoint, Buffers { rx, tx }, &settings, async |client| match server.speaks {
             Speaks::EngineIo => engineio::talk(client, &mut application).await,
             Speaks::SocketIo { namespace, auth } => {
-                socketio::talk(client, namespace, auth, &mut application).await
+                socketio::talk(client, namespace, auth, &mut recovery, &mut application).await
             }
         })
         .await;

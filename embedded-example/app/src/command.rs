@@ -5,7 +5,7 @@
 //! | `lamp on`, `lamp off`, `lamp auto` | `lamp`, `"on"` .. | switches the lamp; `auto` blinks while connected |
 //! | `every 500` | `every`, `500` | sets the milliseconds between readings; 0 stops them |
 //! | `say ..` | `say`, any JSON | sends it back, as text or as the event `said` |
-//! | `upload 5000` | – | sends a binary message of that many bytes |
+//! | `upload 5000` | `upload`, `600` | sends a binary message of that many bytes, or the event `uploaded` with an attachment of at most 600 |
 //! | `upload text 5000` | – | sends a text of that many bytes |
 //! | `stop` | `stop` | closes the session and stops |
 

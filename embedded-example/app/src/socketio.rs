@@ -5,7 +5,7 @@ use core::ops::ControlFlow;
 use core::time::Duration;
 
 use eio_embassy::TcpClient;
-use eio_embassy::socketio::{Incoming, Socket, SocketError};
+use eio_embassy::socketio::{Incoming, Recovery, Socket, SocketError};
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use heapless::String;
@@ -13,11 +13,14 @@ use heapless::String;
 use crate::Sensor;
 use crate::client::{AGAIN, Application, STOP};
 use crate::command::Command;
+use crate::pattern::Pattern;
 
 /// How long the server may take to accept the board into the namespace.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest JSON that is sent back.
 const LONGEST_ECHO: usize = 256;
+/// The longest attachment that is sent. It is longer than the send buffer.
+const LONGEST_UPLOAD: usize = 600;
 
 /// The request in an event. It borrows nothing, because the answer needs the socket, which the event borrows.
 #[expect(clippy::large_enum_variant, reason = "there is no heap to put the text on")]
@@ -28,16 +31,18 @@ enum Request {
 }
 
 /// Uses a session until it ends or the server disconnects the board from the namespace. Another session follows in both
-/// cases.
+/// cases. If the server recovers connections, it then sends the commands that the board has missed.
 pub(crate) async fn talk<S: Sensor, M: RawMutex>(
     client: &mut TcpClient<'_, '_>,
     namespace: &str,
     auth: &str,
+    recovery: &mut Recovery,
     application: &mut Application<'_, S, M>,
 ) -> ControlFlow<()> {
-    let Ok(mut socket) = Socket::join(client, namespace, auth, JOIN_TIMEOUT).await else { return AGAIN };
+    let joined = Socket::join_with_recovery(client, namespace, auth, recovery, JOIN_TIMEOUT);
+    let Ok(mut socket) = joined.await else { return AGAIN };
     // Announces the commands. The server's acknowledgement is ignored.
-    let _ = socket.emit_with_ack("hello", r#"{"commands":["lamp","every","say","stop"]}"#).await;
+    let _ = socket.emit_with_ack("hello", r#"{"commands":["lamp","every","say","upload","stop"]}"#).await;
     loop {
         let (request, ack) = match select(socket.recv(), application.reading()).await {
             Either::First(Ok(incoming)) => interpret(incoming),
@@ -54,8 +59,14 @@ pub(crate) async fn talk<S: Sensor, M: RawMutex>(
             defmt::info!("executes {}", command);
         }
         let done: Result<(), SocketError> = match request {
-            // Only plain Engine.IO can send a long message in pieces, so uploads are ignored here.
-            Request::Nothing | Request::Execute(Command::Upload { .. }) => Ok(()),
+            Request::Nothing => Ok(()),
+            Request::Execute(Command::Upload { len, .. }) => {
+                let mut bytes = [0; LONGEST_UPLOAD];
+                let mut pattern = Pattern::new(len);
+                bytes.fill_with(|| pattern.next());
+                let len = usize::try_from(len).unwrap_or(LONGEST_UPLOAD).min(LONGEST_UPLOAD);
+                socket.emit_binary("uploaded", "", &[&bytes[..len]]).await
+            }
             Request::Execute(Command::Stop) => return STOP,
             Request::Execute(Command::Lamp(mode)) => {
                 application.modes.signal(mode);
@@ -74,12 +85,16 @@ pub(crate) async fn talk<S: Sensor, M: RawMutex>(
 }
 
 fn interpret(incoming: Incoming<'_>) -> (Request, Option<u64>) {
+    #[cfg(feature = "defmt")]
+    if let Incoming::Connected { recovered } = incoming {
+        defmt::info!("joined recovered={=bool}", recovered);
+    }
     let Incoming::Event { event, ack, .. } = incoming else { return (Request::Nothing, None) };
     let request = if event.is("say") {
         String::try_from(event.args().as_str()).map_or(Request::Nothing, Request::Echo)
     } else {
         let object = event.args().iter().next().unwrap_or_default();
-        let known = ["lamp", "every", "stop"].into_iter().find(|verb| event.is(verb));
+        let known = ["lamp", "every", "upload", "stop"].into_iter().find(|verb| event.is(verb));
         known.and_then(|verb| Command::read(verb, object)).map_or(Request::Nothing, Request::Execute)
     };
     (request, ack)

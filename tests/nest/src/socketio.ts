@@ -2,7 +2,7 @@
 
 import { createServer } from "node:http";
 import { Server, Socket } from "socket.io";
-import { obey, report, settings } from "./wire";
+import { described, obey, report, settings } from "./wire";
 
 const { port, ...options } = settings();
 const http = createServer();
@@ -16,10 +16,15 @@ devices.use((socket, next) => {
 
 devices.on("connection", (socket) => {
   latest = socket;
-  report({ event: "open", sid: socket.id, auth: socket.handshake.auth });
+  const { auth } = socket.handshake;
+  report({ event: "open", sid: socket.id, auth, recovered: socket.recovered });
+  socket.conn.on("packet", (packet: { type: string }) => {
+    if (packet.type === "pong") report({ event: "pong", sid: socket.id });
+  });
   socket.onAny((name, ...args) => {
     const ack = typeof args.at(-1) === "function" ? args.pop() : undefined;
-    report({ event: "event", sid: socket.id, name, args, wantsAck: ack !== undefined });
+    const seen = args.map((arg) => (Buffer.isBuffer(arg) ? described(arg) : arg));
+    report({ event: "event", sid: socket.id, name, args: seen, wantsAck: ack !== undefined });
     ack?.("noted");
   });
   socket.on("disconnect", (reason) => report({ event: "close", sid: socket.id, reason }));
@@ -30,6 +35,8 @@ obey((order) => {
   switch (order.do) {
     case "emit":
       return void latest?.emit(name, ...args);
+    case "broadcast":
+      return void devices.emit(name, ...args);
     case "ask":
       return void latest
         ?.timeout(5000)

@@ -31,6 +31,15 @@ impl Peer {
     #[must_use]
     pub fn node(script: &str, port: u16, ping_interval: u64, ping_timeout: u64) -> Self {
         let settings = json!({"port": port, "pingInterval": ping_interval, "pingTimeout": ping_timeout});
+        Self::node_with(script, &settings)
+    }
+
+    /// Starts it with these settings of the server.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn node_with(script: &str, settings: &Value) -> Self {
         let mut command = crate::built::nest(script);
         command.arg(settings.to_string());
         Self::start(command)

@@ -9,6 +9,7 @@ mod eio_serve;
 mod ends;
 mod link;
 mod messages;
+mod recovery;
 mod replay;
 mod socketio;
 
