@@ -70,6 +70,14 @@ pub enum Loss {
     /// The server's machine did not answer in time.
     #[error("the server cannot be reached: no answer in time")]
     Unreachable,
+    /// The connection was established, but no TLS connection opened over it.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(crate::tls::OpenError),
+    /// TLS failed in an open session.
+    #[cfg(feature = "tls")]
+    #[error("the TLS connection failed: {0}")]
+    TlsFault(crate::tls::Fault),
     /// The connection was established, but no session opened.
     #[error(transparent)]
     Connect(#[from] ConnectError),

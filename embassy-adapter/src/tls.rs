@@ -8,6 +8,10 @@
 //! |---|---|
 //! | the server's public key | [`PinnedKeys`] |
 //! | the public key of an authority of one's own, and the server's name | [`PrivateCa`] |
+//! | a secret that the server knows, too | a [`SharedKey`] |
+//!
+//! [`TlsConnector`] holds sessions over such connections: it reconnects, and its client is the one of every other stream.
+//! To hold a session over a connection that you open yourself, use a [`Tunnel`](crate::Tunnel).
 //!
 //! ```no_run
 //! use eio_embassy::embedded_tls::TlsConfig;
@@ -92,26 +96,33 @@ use embedded_tls::alert::AlertDescription;
 use embedded_tls::{Aes128GcmSha256, TlsConfig, TlsConnection, TlsContext, TlsError};
 
 mod certificate;
+mod connector;
 mod extensions;
+mod fault;
+mod halves;
 mod key;
 mod pinned;
 mod private_ca;
 mod records;
 mod refusal;
+mod shared_key;
 mod verify;
 
+pub use connector::{TlsClient, TlsConnector, TlsLimits};
+pub use fault::Fault;
 pub use key::{KeyError, PublicKey};
 pub use pinned::PinnedKeys;
 pub use private_ca::{Dates, PrivateCa, ServerName};
 pub use records::Records;
 pub use refusal::{Field, Refusal};
+pub use shared_key::SharedKey;
 
 use verify::{Accept, Check, Provider, Random};
 
 /// A TLS connection to a server that has proven who it is.
 pub type Connection<'b, Stream> = TlsConnection<'b, Records<Stream>, Aes128GcmSha256>;
 
-/// What makes a board trust a server: [`PinnedKeys`] or [`PrivateCa`].
+/// What makes a board trust a server: [`PinnedKeys`], a [`PrivateCa`] or a [`SharedKey`].
 #[expect(private_bounds, reason = "what is trusted is checked here and nowhere else")]
 pub trait Trust: Accept {}
 
@@ -122,6 +133,9 @@ pub struct RecordBuffers<'b> {
     /// For the record that is received. It must hold the longest one that the server sends: 16,640 bytes, or less if the
     /// server honours `max_fragment_length` (OpenSSL does, Node.js does not) or only sends short messages; and at least
     /// the server's certificates.
+    ///
+    /// A [`TlsConnector`] asks the server for records that fit (RFC 6066, section 4): with 1,285 bytes, for instance, for
+    /// a content of at most 1,024.
     pub received: &'b mut [u8],
     /// For the record that is sent, 1,024 bytes or more. What is longer is sent in several records.
     pub sent: &'b mut [u8],
@@ -144,14 +158,15 @@ pub async fn open<'b, Stream: Read + Write + 'b>(
     let mut check = Check::new(trust);
     let provider = Provider { random: Random(random), check: &mut check };
     let mut connection = TlsConnection::new(Records::new(stream), buffers.received, buffers.sent);
-    match connection.open(TlsContext::new(config, provider)).await {
+    let config = trust.configure(config.clone());
+    match connection.open(TlsContext::new(&config, provider)).await {
         Ok(()) => check.finish().map(|()| connection).map_err(OpenError::Refused),
         Err(error) => Err(check.refusal().map_or_else(|| OpenError::of(error), OpenError::Refused)),
     }
 }
 
 /// Why no TLS connection opened.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum OpenError {
@@ -171,9 +186,12 @@ pub enum OpenError {
     /// `InvalidData`.)
     #[error("a record arrived that TLS 1.3 does not allow there")]
     UnexpectedRecord,
+    /// The handshake was not over in time: [`TlsLimits::handshake_timeout`].
+    #[error("the TLS handshake was not over in time")]
+    Timeout,
     /// The connection ended or failed, the server broke a rule, or a buffer is too small.
     #[error("the TLS handshake failed: {0}")]
-    Tls(TlsError),
+    Tls(Fault),
 }
 
 impl OpenError {
@@ -182,7 +200,7 @@ impl OpenError {
             TlsError::HandshakeAborted(_, AlertDescription::HandshakeFailure) => Self::NoCommonParameters,
             TlsError::HandshakeAborted(_, AlertDescription::ProtocolVersion) => Self::ProtocolVersion,
             TlsError::Io(ErrorKind::InvalidData) => Self::UnexpectedRecord,
-            error => Self::Tls(error),
+            error => Self::Tls(error.into()),
         }
     }
 }

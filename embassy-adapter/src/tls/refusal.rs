@@ -12,6 +12,9 @@ pub enum Refusal {
     /// The server sent no certificate.
     #[error("the server sent no certificate")]
     NoCertificate,
+    /// The server sent a certificate, and the board trusts only a shared key.
+    #[error("the server sent a certificate; expected it to use the shared key")]
+    CertificateInsteadOfKey,
     /// The server sent its certificate, but no signature that proves that it has the key.
     #[error("the server did not prove that it has its certificate's key")]
     NoProof,

@@ -2,7 +2,7 @@
 
 use embedded_tls::{
     Aes128GcmSha256, CertificateEntryRef, CertificateRef, CertificateVerifyRef, CryptoProvider,
-    CryptoRngCore, Sha256, SignatureScheme, TlsError, TlsVerifier,
+    CryptoRngCore, Sha256, SignatureScheme, TlsConfig, TlsError, TlsVerifier,
 };
 use p256::ecdsa::Signature;
 use p256::ecdsa::signature::Verifier as _;
@@ -12,6 +12,15 @@ use super::{PublicKey, Refusal};
 
 /// Decides about a server's certificate.
 pub(super) trait Accept {
+    /// Whether the server proves by a certificate and a signature who it is. If not, it has to know a key without which
+    /// the handshake cannot succeed.
+    const CERTIFICATE: bool = true;
+
+    /// Adds to the parameters of the handshake.
+    fn configure<'c>(&'c self, config: TlsConfig<'c>) -> TlsConfig<'c> {
+        config
+    }
+
     /// Returns the key with which the server has to sign.
     fn accept(&self, chain: &[CertificateEntryRef<'_>]) -> Result<PublicKey, Refusal>;
 }
@@ -50,6 +59,7 @@ impl<'t, T: Accept> Check<'t, T> {
     pub(super) const fn finish(&self) -> Result<(), Refusal> {
         match self.step {
             Step::Proven => Ok(()),
+            Step::Start if !T::CERTIFICATE => Ok(()),
             Step::Start => Err(Refusal::NoCertificate),
             Step::Certificate(..) => Err(Refusal::NoProof),
         }

@@ -8,7 +8,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use eio_embassy::embedded_io_async::{ErrorKind, ErrorType, Read, Write};
-use eio_embassy::embedded_tls::TlsConfig;
+use eio_embassy::embedded_tls::{TlsConfig, TlsError};
 use eio_embassy::tls::{OpenError, RecordBuffers, Trust, open};
 
 /// Connects to this address, sends "board", and returns the line that the server answers.
@@ -29,14 +29,19 @@ pub(crate) fn talk_with(
             Box::pin(open(HostTcp::connect(address), buffers, config, trust, &mut host_random)).await?;
         let mut line = Vec::new();
         let mut byte = [0];
-        connection.write(b"board\n").await.map_err(OpenError::Tls)?;
-        connection.flush().await.map_err(OpenError::Tls)?;
+        connection.write(b"board\n").await.map_err(tls)?;
+        connection.flush().await.map_err(tls)?;
         while byte != *b"\n" {
-            assert_eq!(connection.read(&mut byte).await.map_err(OpenError::Tls)?, 1);
+            assert_eq!(connection.read(&mut byte).await.map_err(tls)?, 1);
             line.extend(byte);
         }
         Ok(String::from_utf8(line).expect("text"))
     })
+}
+
+/// An error of an open connection.
+fn tls(error: TlsError) -> OpenError {
+    OpenError::Tls(error.into())
 }
 
 /// A TCP connection of the host, in place of a board's. It blocks, so its futures are ready at once.

@@ -1,11 +1,10 @@
 //! Servers that break the rules of the handshake, and are refused whatever the board trusts.
 
-use eio_embassy::embedded_io_async::ErrorKind;
 use eio_embassy::embedded_tls::{
     Aes128GcmSha256, CertificateRef, CertificateVerifyRef, CryptoProvider, CryptoRngCore, Sha256, TlsConfig,
     TlsConnection, TlsContext, TlsError, TlsVerifier,
 };
-use eio_embassy::tls::{Field, OpenError, PinnedKeys, PublicKey, Refusal};
+use eio_embassy::tls::{Fault, Field, OpenError, PinnedKeys, PublicKey, Refusal};
 use rcgen::{Certificate, CertificateParams, KeyPair};
 
 use crate::board::{HostTcp, block_on, talk};
@@ -156,7 +155,7 @@ fn a_record_that_somebody_injects_ends_the_handshake_or_the_connection_and_is_na
     }
     for injected in injections() {
         let script = honest(&certificate, &key).into_iter().chain([injected]);
-        assert_eq!(error(script.collect()), OpenError::Tls(TlsError::Io(ErrorKind::InvalidData)).to_string());
+        assert_eq!(error(script.collect()), OpenError::Tls(Fault::UnexpectedRecord).to_string());
     }
 }
 
