@@ -50,10 +50,10 @@ pub enum Speaks<'a> {
 /// The memory of the session and of its TCP connection, 3 KiB: put it into a `static`.
 #[derive(Debug)]
 pub struct Memory {
-    tcp_rx: [u8; 1024],
-    tcp_tx: [u8; 1024],
-    rx: [u8; 512],
-    tx: [u8; 512],
+    pub(crate) tcp_rx: [u8; 1024],
+    pub(crate) tcp_tx: [u8; 1024],
+    pub(crate) rx: [u8; 512],
+    pub(crate) tx: [u8; 512],
 }
 
 impl Memory {
@@ -86,8 +86,23 @@ pub async fn run<M: RawMutex>(
     sensor: &mut impl Sensor,
 ) {
     let Memory { tcp_rx, tcp_tx, rx, tx } = memory;
-    let mut connector = TcpConnector::new(stack, server.name, server.port, tcp_rx, tcp_tx);
-    let mut reconnect = Reconnect::new(backoff, &mut random, state);
+    let connector = TcpConnector::new(stack, server.name, server.port, tcp_rx, tcp_tx);
+    hold(connector, server, Buffers { rx, tx }, backoff, &mut random, state, modes, sensor).await;
+}
+
+/// Keeps a session with the server over the streams of this connector.
+#[expect(clippy::too_many_arguments, reason = "everything that a board provides")]
+pub(crate) async fn hold<M: RawMutex>(
+    mut connector: impl Connector,
+    server: Server<'_>,
+    buffers: Buffers<'_>,
+    backoff: Backoff,
+    random: &mut dyn FnMut() -> u32,
+    state: DynSender<'_, State>,
+    modes: &Signal<M, Mode>,
+    sensor: &mut impl Sensor,
+) {
+    let mut reconnect = Reconnect::new(backoff, random, state);
     let settings =
         ClientSettings { long_messages: LongMessages::in_pieces(LONGEST_MESSAGE), ..ClientSettings::DEFAULT };
     let endpoint = match server.speaks {
@@ -96,7 +111,7 @@ pub async fn run<M: RawMutex>(
     };
     let (mut application, mut recovery) = (Application::new(sensor, modes), Recovery::new());
     connector
-        .run(&mut reconnect, &endpoint, Buffers { rx, tx }, &settings, async |client| match server.speaks {
+        .run(&mut reconnect, &endpoint, buffers, &settings, async |client| match server.speaks {
             Speaks::EngineIo => engineio::talk(client, &mut application).await,
             Speaks::SocketIo { namespace, auth } => {
                 socketio::talk(client, namespace, auth, &mut recovery, &mut application).await

@@ -5,9 +5,10 @@ use core::ops::ControlFlow;
 
 use eio_core::packet::{Data, WebSocketMessage};
 use eio_core::ws::{MessageKind, Piece};
-use eio_embassy::{IncomingMessage, SendError, TcpClient};
+use eio_embassy::{Client, IncomingMessage, SendError};
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::RawMutex;
+use embedded_io_async::{Read, Write};
 use heapless::String;
 
 use crate::Sensor;
@@ -29,8 +30,8 @@ enum Request {
 }
 
 /// Uses a session until it ends.
-pub(crate) async fn talk<S: Sensor, M: RawMutex>(
-    client: &mut TcpClient<'_, '_>,
+pub(crate) async fn talk<R: Read, W: Write, S: Sensor, M: RawMutex>(
+    client: &mut Client<'_, R, W>,
     application: &mut Application<'_, S, M>,
 ) -> ControlFlow<()> {
     let mut incoming = Digest::new();
@@ -104,7 +105,11 @@ fn confirm(kind: &'static str, bytes: &[u8]) -> Request {
 }
 
 /// Sends a long message piece by piece, without having it in memory as a whole.
-async fn upload(client: &mut TcpClient<'_, '_>, len: u32, text: bool) -> Result<(), SendError> {
+async fn upload<R: Read, W: Write>(
+    client: &mut Client<'_, R, W>,
+    len: u32,
+    text: bool,
+) -> Result<(), SendError> {
     let kind = if text { MessageKind::Text } else { MessageKind::Binary };
     let (mut pattern, mut left, mut first) = (Pattern::new(len), len, true);
     let mut bytes = [0; 256];

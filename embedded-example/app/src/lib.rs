@@ -20,6 +20,8 @@ pub mod lamp;
 mod pattern;
 mod reading;
 mod socketio;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 /// A temperature sensor.
 pub trait Sensor {

@@ -4,10 +4,11 @@
 use core::ops::ControlFlow;
 use core::time::Duration;
 
-use eio_embassy::TcpClient;
+use eio_embassy::Client;
 use eio_embassy::socketio::{Incoming, Recovery, Socket, SocketError};
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::RawMutex;
+use embedded_io_async::{Read, Write};
 use heapless::String;
 
 use crate::Sensor;
@@ -32,8 +33,8 @@ enum Request {
 
 /// Uses a session until it ends or the server disconnects the board from the namespace. Another session follows in both
 /// cases. If the server recovers connections, it then sends the commands that the board has missed.
-pub(crate) async fn talk<S: Sensor, M: RawMutex>(
-    client: &mut TcpClient<'_, '_>,
+pub(crate) async fn talk<R: Read, W: Write, S: Sensor, M: RawMutex>(
+    client: &mut Client<'_, R, W>,
     namespace: &str,
     auth: &str,
     recovery: &mut Recovery,

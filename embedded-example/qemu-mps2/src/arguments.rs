@@ -4,7 +4,7 @@ use heapless::String;
 use static_cell::StaticCell;
 
 /// The length of the longest command line.
-const LONGEST: usize = 256;
+const LONGEST: usize = 512;
 
 /// The command line.
 #[derive(Debug)]

@@ -1,11 +1,12 @@
 // A plain Engine.IO server.
 
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { Server } from "engine.io";
 import { described, describedText, obey, pattern, patternText, report, settings } from "./wire";
 
-const { port, ...options } = settings();
-const http = createServer();
+const { port, tls, ...options } = settings();
+const http = tls ? createSecureServer(tls) : createServer();
 const engine = new Server(options);
 engine.attach(http);
 let latest: any;

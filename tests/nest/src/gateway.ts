@@ -16,7 +16,7 @@ import {
 import { Namespace, Socket } from "socket.io";
 import { obey, report, settings } from "./wire";
 
-const { port, pingInterval, pingTimeout } = settings();
+const { port, pingInterval, pingTimeout, tls } = settings();
 
 @WebSocketGateway({ namespace: "devices", pingInterval, pingTimeout, cors: { origin: "*" } })
 class DevicesGateway implements OnGatewayConnection, OnGatewayDisconnect {
@@ -53,7 +53,7 @@ class DevicesGateway implements OnGatewayConnection, OnGatewayDisconnect {
 class AppModule {}
 
 async function main(): Promise<void> {
-  const app = await NestFactory.create(AppModule, { logger: ["error", "warn"] });
+  const app = await NestFactory.create(AppModule, { logger: ["error", "warn"], httpsOptions: tls });
   app.useWebSocketAdapter(new IoAdapter(app));
   await app.listen(port, "127.0.0.1");
   const gateway = app.get(DevicesGateway);

@@ -5,8 +5,16 @@ import { createInterface } from "node:readline";
 export type Report = { event: string; [field: string]: unknown };
 export type Order = { do: string; [field: string]: unknown };
 
+export type Settings = {
+  port: number;
+  pingInterval: number;
+  pingTimeout: number;
+  /** The server's key and certificate. With it, the server speaks TLS. */
+  tls?: { key: string; cert: string };
+};
+
 /** What the test wants: the server's settings, from the command line. */
-export function settings(): { port: number; pingInterval: number; pingTimeout: number } {
+export function settings(): Settings {
   return { port: 0, pingInterval: 25000, pingTimeout: 20000, ...JSON.parse(process.argv[2] ?? "{}") };
 }
 

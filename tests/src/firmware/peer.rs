@@ -34,7 +34,7 @@ impl Peer {
         Self::node_with(script, &settings)
     }
 
-    /// Starts it with these settings of the server.
+    /// The same with all settings that the script takes (`tests/nest/src/wire.ts`).
     ///
     /// # Panics
     /// When it does not start.

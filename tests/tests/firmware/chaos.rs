@@ -1,34 +1,37 @@
-//! Two minutes of whatever can happen, drawn from a seed.
+//! Minutes of whatever can happen, drawn from a seed.
 
 use core::time::Duration;
 use std::thread;
 
-use eio_tests::firmware::{Board, Peer, Power};
+use eio_tests::firmware::Power;
 use serde_json::json;
 
+use crate::security::Security;
 use crate::{SOON, assert_content, assert_readings_in_order, readings};
 
-/// By the board's clock.
-const LENGTH: Duration = Duration::from_mins(2);
 /// Chosen by fair dice; `EIO_SEED` takes another.
 const SEED: u64 = 20_240_607;
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one story")]
 fn two_minutes_of_chaos_end_every_session_on_time_and_send_nothing_twice() {
+    chaos(&Security::Tcp, Duration::from_mins(2), 5);
+}
+
+/// Chaos of this length by the board's clock, with at least so many ping timeouts.
+#[expect(clippy::too_many_lines, reason = "one story")]
+pub(crate) fn chaos(security: &Security, length: Duration, timeouts: usize) {
     let seed = std::env::var("EIO_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
     println!("EIO_SEED={seed}");
     let mut dice = Dice(seed);
     let power = Power::on();
-    let mut server = Peer::node("engineio", 0, 200, 150);
+    let mut server = security.server("engineio", 0, 200, 150);
     let port = server.port();
-    let arguments = format!("port={port} seed={seed} limit=240 backoff=50");
-    let mut board = Board::start(power, "firmware", &arguments);
+    let mut board = security.board(power, port, &format!("seed={seed} backoff=50"));
     board.expect("open ", SOON);
     let mut counts = Vec::new();
     let mut deeds = [0_u32; Deed::ALL.len()];
 
-    while board.log().last().is_none_or(|line| line.at < LENGTH) {
+    while board.log().last().is_none_or(|line| line.at < length) {
         dice.pause(100, 1_500);
         let deed = dice.deed();
         deeds[deed as usize] += 1;
@@ -52,7 +55,7 @@ fn two_minutes_of_chaos_end_every_session_on_time_and_send_nothing_twice() {
                 counts.extend(readings(&mut server));
                 server.kill();
                 dice.pause(0, 500);
-                server = Peer::node("engineio", port, 200, 150);
+                server = security.server("engineio", port, 200, 150);
             }
             Deed::Close => server.order(json!({"do": "close"})),
             Deed::Every => {
@@ -84,7 +87,7 @@ fn two_minutes_of_chaos_end_every_session_on_time_and_send_nothing_twice() {
         ends("reason=transport error"),
         counts.len(),
     );
-    assert!(ends("reason=ping timeout") >= 5, "silence was not among it");
+    assert!(ends("reason=ping timeout") >= timeouts, "silence was not among it");
     assert_content(board, server);
 }
 

@@ -5,13 +5,16 @@ use core::time::Duration;
 use eio_tests::firmware::{Board, Peer, Power};
 use serde_json::json;
 
-use crate::{
-    SOON, assert_at_the_bound, assert_content, assert_readings_in_order, engine_io, readings, reason,
-};
+use crate::security::Security;
+use crate::{SOON, assert_at_the_bound, assert_content, assert_readings_in_order, readings, reason};
 
 #[test]
 fn a_server_that_hangs_is_noticed_at_the_bound() {
-    let (mut board, mut server) = engine_io(1_000, 500, "");
+    hang(&Security::Tcp);
+}
+
+pub(crate) fn hang(security: &Security) {
+    let (mut board, mut server) = security.engine_io(1_000, 500, "");
     server.order(json!({"do": "text", "text": "every 0"}));
     server.expect("pong", SOON);
     server.expect("pong", SOON);
@@ -27,14 +30,18 @@ fn a_server_that_hangs_is_noticed_at_the_bound() {
 
 #[test]
 fn a_server_that_is_killed_is_noticed_at_once_and_waited_for() {
-    let (mut board, server) = engine_io(25_000, 20_000, "");
+    kill(&Security::Tcp);
+}
+
+pub(crate) fn kill(security: &Security) {
+    let (mut board, server) = security.engine_io(25_000, 20_000, "");
     let port = server.port();
     server.kill();
     let lost = board.expect("lost ", SOON);
     assert!(["transport close", "transport error"].contains(&reason(&lost)), "{lost}");
     let refused = board.expect("no session: ", SOON);
     assert_eq!(refused.text, "no session: the connection was refused");
-    let mut server = Peer::node("engineio", port, 25_000, 20_000);
+    let mut server = security.server("engineio", port, 25_000, 20_000);
     board.expect("open ", SOON);
     server.expect("open", SOON);
     assert_content(board, server);
@@ -42,7 +49,11 @@ fn a_server_that_is_killed_is_noticed_at_once_and_waited_for() {
 
 #[test]
 fn a_server_that_closes_the_session_gets_another() {
-    let (mut board, mut server) = engine_io(25_000, 20_000, "");
+    close(&Security::Tcp);
+}
+
+pub(crate) fn close(security: &Security) {
+    let (mut board, mut server) = security.engine_io(25_000, 20_000, "");
     server.order(json!({"do": "close"}));
     let lost = board.expect("lost ", SOON);
     assert_eq!(reason(&lost), "transport close");

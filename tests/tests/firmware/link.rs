@@ -4,13 +4,18 @@ use core::time::Duration;
 
 use serde_json::json;
 
+use crate::security::Security;
 use crate::{
     SOON, WINDOW, assert_at_the_bound, assert_content, assert_readings_in_order, engine_io, readings, reason,
 };
 
 #[test]
 fn when_the_line_is_cut_both_ends_notice_at_their_bounds_and_the_board_comes_back() {
-    let (mut board, mut server) = engine_io(1_000, 500, "");
+    cut(&Security::Tcp);
+}
+
+pub(crate) fn cut(security: &Security) {
+    let (mut board, mut server) = security.engine_io(1_000, 500, "");
     server.order(json!({"do": "text", "text": "every 100"}));
     server.expect("pong", SOON);
     server.expect("pong", SOON);

@@ -11,11 +11,15 @@ mod link;
 mod messages;
 mod recovery;
 mod replay;
+mod security;
 mod socketio;
+mod tls;
 
 use core::time::Duration;
 
-use eio_tests::firmware::{Board, Line, Peer, Power};
+use eio_tests::firmware::{Board, Line, Peer};
+
+use security::Security;
 
 /// How late the board may report an end, by its own clock.
 const WINDOW: Duration = Duration::from_millis(100);
@@ -24,14 +28,7 @@ const SOON: Duration = Duration::from_secs(15);
 
 /// The board and a plain Engine.IO server that it has a session with.
 fn engine_io(ping_interval: u64, ping_timeout: u64, arguments: &str) -> (Board, Peer) {
-    let power = Power::on();
-    let mut server = Peer::node("engineio", 0, ping_interval, ping_timeout);
-    let port = server.port();
-    let mut board = Board::start(power, "firmware", &format!("port={port} limit=240 {arguments}"));
-    let open = board.expect("open ", SOON);
-    assert_eq!((open.number("interval"), open.number("timeout")), (Some(ping_interval), Some(ping_timeout)));
-    server.expect("open", SOON);
-    (board, server)
+    Security::Tcp.engine_io(ping_interval, ping_timeout, arguments)
 }
 
 /// Why a session ended: what follows `reason=` in the board's line, in the reference's words.

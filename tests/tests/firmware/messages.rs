@@ -2,14 +2,19 @@
 
 use serde_json::json;
 
-use crate::{SOON, assert_content, engine_io};
+use crate::security::Security;
+use crate::{SOON, assert_content};
 
 /// Longer than any buffer of the board, and not by a round number.
 const LONG: u32 = 20_011;
 
 #[test]
 fn text_and_binary_arrive_whole_both_ways_longer_than_the_buffers_too() {
-    let (mut board, mut server) = engine_io(1_000, 5_000, "");
+    exchange(&Security::Tcp);
+}
+
+pub(crate) fn exchange(security: &Security) {
+    let (mut board, mut server) = security.engine_io(1_000, 5_000, "");
     server.order(json!({"do": "text", "text": "every 0"}));
 
     server.order(json!({"do": "text", "text": "say grüße, 板"}));

@@ -5,14 +5,23 @@ use core::time::Duration;
 use eio_tests::firmware::{Board, Peer, Power};
 use serde_json::json;
 
+use crate::security::Security;
 use crate::{SOON, assert_at_the_bound, assert_readings_in_order};
 
 /// The board, and a server whose namespace it has joined.
 fn joined(script: &str, ping_interval: u64, ping_timeout: u64) -> (Board, Peer) {
+    joined_over(&Security::Tcp, script, ping_interval, ping_timeout)
+}
+
+pub(crate) fn joined_over(
+    security: &Security,
+    script: &str,
+    ping_interval: u64,
+    ping_timeout: u64,
+) -> (Board, Peer) {
     let power = Power::on();
-    let mut server = Peer::node(script, 0, ping_interval, ping_timeout);
-    let arguments = format!("port={} namespace=/devices token=s3cret limit=240", server.port());
-    let mut board = Board::start(power, "firmware", &arguments);
+    let mut server = security.server(script, 0, ping_interval, ping_timeout);
+    let mut board = security.board(power, server.port(), "namespace=/devices token=s3cret");
     board.expect("open ", SOON);
     assert_eq!(server.expect("open", SOON)["auth"], json!({"token": "s3cret"}));
     (board, server)

@@ -6,6 +6,7 @@
 //! | `port` | TCP port of the server | 3000 |
 //! | `namespace` | speak Socket.IO and join this namespace | speak Engine.IO |
 //! | `token` | token to authenticate with in the namespace | none |
+//! | `key` | the server's public key on P-256: its two coordinates as 128 hexadecimal digits. Speak TLS, and only with a server that has it | no TLS |
 //! | `seed` | seed of the random numbers | 1 |
 //! | `backoff` | minimum delay before reconnecting, in milliseconds; the maximum is eight times as long | 250 |
 //! | `limit` | seconds after which the firmware ends by itself | never |
@@ -18,9 +19,10 @@ use core::time::Duration;
 
 use app::client::{Memory, Server, Speaks};
 use app::lamp::Mode;
-use app::{StandIn, client, lamp};
+use app::{StandIn, client, lamp, tls};
 use eio_core::backoff::Backoff;
 use eio_embassy::State;
+use eio_embassy::tls::PublicKey;
 use embassy_executor::Spawner;
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -72,6 +74,7 @@ fn spawn(
 #[embassy_executor::task]
 async fn session(stack: Stack<'static>, arguments: &'static Arguments, seed: u64) {
     static MEMORY: StaticCell<Memory> = StaticCell::new();
+    static TLS_MEMORY: StaticCell<tls::Memory> = StaticCell::new();
     let name = arguments.text("server").unwrap_or("10.0.2.2");
     let port = arguments.number("port").unwrap_or(3000);
     let (mut host, mut auth) = (String::<64>::new(), String::<64>::new());
@@ -87,15 +90,40 @@ async fn session(stack: Stack<'static>, arguments: &'static Arguments, seed: u64
     let backoff = Backoff::new(Duration::from_millis(least), Duration::from_millis(least * 8));
     let backoff = backoff.unwrap_or(Backoff::DEFAULT);
     let mut random = Random::new(seed);
-    let memory = MEMORY.init_with(Memory::new);
+    let random = move || random.next_u32();
     let (state, mut sensor) = (STATE.dyn_sender(), StandIn::default());
-    let run =
-        client::run(stack, server, memory, backoff, move || random.next_u32(), state, &MODES, &mut sensor);
-    WAKES.counting(pin!(run)).await;
+    if let Some(key) = arguments.text("key") {
+        let Some(key) = public_key(key) else {
+            defmt::error!("the key is not one on P-256");
+            fault::exit(fault::FAILED)
+        };
+        let (keys, memory) = ([key], TLS_MEMORY.init_with(tls::Memory::new));
+        let run = tls::run(stack, server, &keys, memory, backoff, random, state, &MODES, &mut sensor);
+        WAKES.counting(pin!(run)).await;
+    } else {
+        let memory = MEMORY.init_with(Memory::new);
+        let run = client::run(stack, server, memory, backoff, random, state, &MODES, &mut sensor);
+        WAKES.counting(pin!(run)).await;
+    }
     defmt::info!("stopped by the server");
     // Let the judge log the end first.
     Timer::after_millis(10).await;
     fault::exit(if judge::was_on_time() { 0 } else { fault::FAILED });
+}
+
+/// Reads a public key from its two coordinates. A board for a product contains the file instead.
+fn public_key(digits: &str) -> Option<PublicKey> {
+    const ALGORITHM: [u8; 27] = *b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04";
+    let mut der = [0; ALGORITHM.len() + 64];
+    let (head, point) = der.split_at_mut(ALGORITHM.len());
+    head.copy_from_slice(&ALGORITHM);
+    if digits.len() != 2 * point.len() {
+        return None;
+    }
+    for (index, byte) in point.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(digits.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    PublicKey::from_der(&der).ok()
 }
 
 #[embassy_executor::task]
