@@ -41,6 +41,7 @@ impl Default for Memory {
 ///
 /// `random` must be fit for cryptography: use the chip's generator.
 #[expect(clippy::too_many_arguments, reason = "everything that a board provides")]
+#[expect(clippy::large_futures, reason = "the handshake computes with large numbers")]
 pub async fn run<M: RawMutex>(
     stack: Stack<'_>,
     server: Server<'_>,
