@@ -74,7 +74,7 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
 
     let states: Watch<NoopRawMutex, State, 1> = Watch::new();
     let mut reconnect = Reconnect::new(Backoff::DEFAULT, &mut for_sessions, states.dyn_sender());
-    let endpoint = Endpoint::socketio("board.example");
+    let endpoint = Endpoint { secure: true, ..Endpoint::socketio("board.example") };
     let buffers = Buffers { rx: &mut rx, tx: &mut tx };
     let mut shown = states.dyn_receiver().expect("the only one");
     let run = connector.run(&mut reconnect, &endpoint, buffers, &ClientSettings::DEFAULT, async |client| {

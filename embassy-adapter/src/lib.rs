@@ -19,8 +19,8 @@
 //! | stay connected over embassy-net | [`TcpConnector`] with [`Reconnect`] (features `proto-ipv4`, `proto-ipv6`) |
 //! | stay connected over another network | your own [`Connector`] with [`Reconnect`] |
 //! | hold one session over any stream | [`Client`] |
-//! | check over TLS who the server is | `tls::open` (feature `tls`) |
-//! | the same over TLS, or another stream whose futures must not be dropped | a [`Tunnel`] between it and the client; see `examples/tls.rs` |
+//! | the same over TLS, with a server that the board knows | `tls::TlsConnector` over another connector (feature `tls`); see `examples/tls.rs` |
+//! | the same over another stream whose futures must not be dropped | a [`Tunnel`] between it and the client |
 //! | talk to a Socket.IO or NestJS server | [`socketio::Socket`] over a [`Client`], or [`socketio::Namespaces`] |
 //! | show the state of the connection | a watch of [`State`] |
 //! | say where the server is | [`Endpoint`], also from a URL; a login is a header, [`BasicAuth`] |

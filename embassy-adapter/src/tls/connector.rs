@@ -71,7 +71,7 @@ impl Default for TlsLimits {
 /// let mut connector =
 ///     TlsConnector::new(tcp, "server.example", PinnedKeys::new(keys), records, &mut for_tls);
 /// let mut reconnect = Reconnect::new(Backoff::DEFAULT, &mut for_sessions, watch.dyn_sender());
-/// let endpoint = Endpoint::socketio("server.example");
+/// let endpoint = Endpoint { secure: true, ..Endpoint::socketio("server.example") };
 /// let buffers = Buffers { rx: &mut rx, tx: &mut tx };
 /// connector
 ///     .run(&mut reconnect, &endpoint, buffers, &ClientSettings::DEFAULT, async |client| {
@@ -124,6 +124,7 @@ impl<'a, C, T: Trust> TlsConnector<'a, C, T> {
 impl<C: Connector, T: Trust> Connector for TlsConnector<'_, C, T> {
     type Reader<'s> = TunnelReader<'s, Fault>;
     type Writer<'s> = TunnelWriter<'s, Fault>;
+    const IS_SECURE: bool = true;
 
     async fn wait_online(&mut self, report: &Report<'_, '_>) {
         self.inner.wait_online(report).await;
@@ -164,8 +165,8 @@ impl<T: Trust> Layer<'_, T> {
         let (reader, writer) = (Mutex::new(reader), Mutex::new(writer));
         let halves = Halves { reader: &reader, writer: &writer };
         let deadline = clock::after(limits.handshake_timeout);
-        let opening = open(halves, records, &config, trust, random);
-        let mut connection = match with_deadline(deadline, opening).await {
+        let opened = with_deadline(deadline, open(halves, records, &config, trust, random)).await;
+        let mut connection = match opened {
             Ok(Ok(connection)) => connection,
             Ok(Err(error)) => return Loss::Tls(error),
             Err(_) => return Loss::Tls(OpenError::Timeout),
@@ -182,8 +183,7 @@ impl<T: Trust> Layer<'_, T> {
             // The server is to know that nothing was cut off. It may be told only where no record is half written. If the
             // server has ended the connection, it does not read.
             (None, _) if tunnel.is_idle() && loss.is_orderly() => {
-                let deadline = clock::after(limits.close_timeout);
-                let _ = with_deadline(deadline, connection.close()).await;
+                let _ = with_deadline(clock::after(limits.close_timeout), connection.close()).await;
                 loss
             }
             (Some(StreamEnd::Failed(fault)), Loss::Session(end))

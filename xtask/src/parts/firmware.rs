@@ -71,16 +71,22 @@ pub(crate) fn boards(job: &mut Job<'_>) -> Result<(), Stop> {
 /// What the client costs: images that differ in one thing each, held against a budget.
 pub(crate) fn sizes(job: &mut Job<'_>) -> Result<(), Stop> {
     let budget = Budget(job.read_json("embedded-example/sizes/budget.json")?);
-    let mut over = Vec::new();
-    for (feature, log) in [("", "off"), ("defmt", "info")] {
-        let mut build = cargo("build", TARGET, &format!("--release --package sizes --features={feature}"));
-        let images = Programs::build(job, build.env("DEFMT_LOG", log))?;
-        let (stack_flash, stack_ram) = sections(job, images.path("stack")?)?;
-        for image in ["client", "connector", "socketio"] {
+    let (mut over, mut stack) = (Vec::new(), (0, 0));
+    // The image over TLS is built alone: the others are those of an application whose client has no such feature.
+    for (feature, only, log) in [("defmt", "", "info"), ("", "", "off"), ("tls", "--bin tls", "off")] {
+        let arguments = format!("--release --package sizes --features={feature} {only}");
+        let images = Programs::build(job, cargo("build", TARGET, &arguments).env("DEFMT_LOG", log))?;
+        if only.is_empty() {
+            stack = sections(job, images.path("stack")?)?;
+        }
+        for image in ["client", "connector", "socketio", "tls"] {
+            if (image == "tls") == only.is_empty() {
+                continue;
+            }
             let (flash, ram) = sections(job, images.path(image)?)?;
-            let name = if feature.is_empty() { image.to_owned() } else { format!("{image} with {feature}") };
-            let (flash, ram) =
-                (flash.saturating_sub(stack_flash), ram.saturating_sub(stack_ram + budget.lent()));
+            let name = if feature == "defmt" { format!("{image} with {feature}") } else { image.to_owned() };
+            let flash = flash.saturating_sub(stack.0);
+            let ram = ram.saturating_sub(stack.1 + budget.lent(&name));
             let line = budget.compare(&name, flash, ram)?;
             job.note(line.text);
             over.extend(line.over);

@@ -3,11 +3,9 @@
 #![no_main]
 
 use core::ops::ControlFlow;
-use core::time::Duration;
 
 use eio_core::backoff::Backoff;
-use eio_embassy::socketio::{Incoming, Socket};
-use eio_embassy::{Buffers, ClientSettings, Connector, Endpoint, Reconnect, State, TcpClient, TcpConnector};
+use eio_embassy::{Buffers, ClientSettings, Connector, Endpoint, Reconnect, State, TcpConnector};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::watch::Watch;
@@ -39,26 +37,10 @@ async fn talk(stack: Stack<'static>) {
     let mut connector = TcpConnector::new(stack, "server.example", 3000, RX.take(), TX.take());
     connector
         .run(&mut reconnect, &SERVER, Buffers { rx, tx }, &ClientSettings::DEFAULT, async |client| {
-            let _ = exchange(client).await;
+            let _ = sizes::exchange_events(client).await;
             ControlFlow::<()>::Continue(())
         })
         .await;
-}
-
-async fn exchange(client: &mut TcpClient<'_, '_>) -> Option<()> {
-    let token = "{\"token\":\"s3cret\"}";
-    let mut socket = Socket::join(client, "/devices", token, Duration::from_secs(10)).await.ok()?;
-    loop {
-        let ack = match socket.recv().await.ok()? {
-            Incoming::Event { event, ack, .. } if event.is("byte") => ack,
-            _ => continue,
-        };
-        defmt::info!("received");
-        socket.emit("byte", "1").await.ok()?;
-        if let Some(id) = ack {
-            socket.ack(id, "").await.ok()?;
-        }
-    }
 }
 
 #[embassy_executor::task]

@@ -15,9 +15,9 @@ pub(super) struct Line {
 }
 
 impl Budget {
-    /// The buffers that the caller lends: they are in the images, and not the client's.
-    pub(super) fn lent(&self) -> u64 {
-        self.0["lent"].as_u64().unwrap_or(0)
+    /// The buffers that the caller of this image lends: they are in the image, and not the client's.
+    pub(super) fn lent(&self, name: &str) -> u64 {
+        self.0["images"][name]["lent"].as_u64().or_else(|| self.0["lent"].as_u64()).unwrap_or(0)
     }
 
     pub(super) fn compare(&self, name: &str, flash: u64, ram: u64) -> Result<Line, Stop> {
@@ -47,6 +47,12 @@ mod tests {
         assert!(budget().compare("client", 100, 50).unwrap().over.is_none());
         assert!(budget().compare("client", 101, 50).unwrap().over.is_some());
         assert!(budget().compare("client", 100, 51).unwrap().over.is_some());
+    }
+
+    #[test]
+    fn an_image_may_lend_more_than_the_others() {
+        let budget = Budget(json!({"lent": 10, "images": {"client": {}, "tls": {"lent": 30}}}));
+        assert_eq!((budget.lent("client"), budget.lent("tls")), (10, 30));
     }
 
     #[test]
