@@ -1,11 +1,15 @@
 //! A Socket.IO session over TLS 1.3, with a server whose public key is pinned.
 //!
-//! Make a key as the documentation of `eio_embassy::tls` shows, start a server with it, and then this program, which is
-//! told where the server listens and which public key it has:
+//! The program is told where the server listens and which public key it has:
+//!
+//! ```text
+//! cargo run --package eio-embassy --features tls --example tls -- 127.0.0.1:8443 server-public.der
+//! ```
+//!
+//! The documentation of `eio_embassy::tls` shows how to make the key. This is a server that has it:
 //!
 //! ```text
 //! cargo run -- serve --socketio --listen 127.0.0.1:8443 --tls-cert server.crt --tls-key server.key
-//! cargo run --package eio-embassy --features tls --example tls -- 127.0.0.1:8443 server-public.der
 //! ```
 //!
 //! Over TLS, a session needs the following in addition to its own buffers:

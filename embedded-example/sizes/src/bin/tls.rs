@@ -15,6 +15,8 @@ use qemu_mps2::random::Random;
 use sizes::{LENT, TCP};
 use static_cell::ConstStaticCell;
 
+const SERVER: Endpoint<'static> = Endpoint { secure: true, ..Endpoint::socketio("server.example:3000") };
+
 static STATE: Watch<CriticalSectionRawMutex, State, 1> = Watch::new();
 
 /// The generator of the curve: a public key whose private half is 1.
@@ -40,9 +42,9 @@ async fn talk(stack: Stack<'static>) {
     static RX: ConstStaticCell<[u8; TCP]> = ConstStaticCell::new([0; TCP]);
     static TX: ConstStaticCell<[u8; TCP]> = ConstStaticCell::new([0; TCP]);
     static LENDING: ConstStaticCell<[u8; LENT]> = ConstStaticCell::new([0; LENT]);
-    let (rx, tx) = LENDING.take().split_at_mut(LENT / 2);
     static RECEIVED: ConstStaticCell<[u8; 1285]> = ConstStaticCell::new([0; 1285]);
     static SENT: ConstStaticCell<[u8; 1024]> = ConstStaticCell::new([0; 1024]);
+    let (rx, tx) = LENDING.take().split_at_mut(LENT / 2);
     let random = RefCell::new(Random::new(1));
     let (mut for_tls, mut for_sessions) =
         (|| random.borrow_mut().next_u32(), || random.borrow_mut().next_u32());
@@ -51,9 +53,8 @@ async fn talk(stack: Stack<'static>) {
     let (keys, records) = ([KEY], RecordBuffers { received: RECEIVED.take(), sent: SENT.take() });
     let mut connector =
         TlsConnector::new(tcp, "server.example", PinnedKeys::new(&keys), records, &mut for_tls);
-    let endpoint = Endpoint::socketio("server.example:3000");
     connector
-        .run(&mut reconnect, &endpoint, Buffers { rx, tx }, &ClientSettings::DEFAULT, async |client| {
+        .run(&mut reconnect, &SERVER, Buffers { rx, tx }, &ClientSettings::DEFAULT, async |client| {
             let _ = sizes::exchange_events(client).await;
             ControlFlow::<()>::Continue(())
         })
