@@ -25,6 +25,18 @@
 //! | show the state of the connection | a watch of [`State`] |
 //! | say where the server is | [`Endpoint`], also from a URL; a login is a header, [`BasicAuth`] |
 //!
+//! # The protocol, briefly
+//!
+//! The client asks an HTTP server for a WebSocket. The server's first message, the handshake, names the session and two
+//! periods: `pingInterval` and `pingTimeout`, 25 s and 20 s by default. From then on the server sends a ping in each
+//! interval, and the client answers with a pong. A side that misses the other's heartbeat gives it up: the client
+//! `pingInterval + pingTimeout` after the last ping, the server `pingTimeout` after a ping without a pong. Between
+//! heartbeats, both send messages: text or bytes.
+//!
+//! Socket.IO puts its own packets into these messages: to join a namespace, to send an event with JSON arguments, to answer
+//! one. NestJS gateways speak Socket.IO unless they are told otherwise. In revision 3 of the protocol (Socket.IO 2), the
+//! client pings.
+//!
 //! # The application's loop
 //!
 //! The usual loop is a `select` over [`Client::recv`] and the application's own work. It may drop any of these futures:
@@ -34,13 +46,14 @@
 //! use eio_core::packet::{Data, WebSocketMessage};
 //! use eio_embassy::{Client, IncomingMessage};
 //! use embassy_futures::select::{Either, select};
-//! use embassy_time::Timer;
+//! use embassy_time::{Duration, Ticker};
 //! # use embedded_io_async::{Read, Write};
 //!
 //! # fn read_sensor() -> &'static str { "21.5" }
 //! # async fn application<R: Read, W: Write>(client: &mut Client<'_, R, W>) {
+//! let mut seconds = Ticker::every(Duration::from_secs(1));
 //! loop {
-//!     match select(client.recv(), Timer::after_secs(1)).await {
+//!     match select(client.recv(), seconds.next()).await {
 //!         Either::First(Ok(IncomingMessage::Whole(Data::Text(command)))) => {
 //!             // obey the command
 //!             # let _ = command;
@@ -57,8 +70,9 @@
 //!
 //! # Guarantees
 //!
-//! - A session with a silent server ends `pingInterval + pingTimeout` after the last ping: not earlier, and not later
-//!   because a write hangs, a send buffer is full or a cable is cut. Reporting the end awaits no `flush`.
+//! - A session with a silent server ends `pingInterval + pingTimeout` after the last ping. It does not end earlier, and it
+//!   does not end later because a write hangs, a send buffer is full or a cable is cut. Reporting the end awaits no
+//!   `flush`.
 //! - A board that wakes late does not blame the server. If the wake-up is more than 10 ms late, the client gives the
 //!   network another 5 ms to deliver what has arrived, and only then judges silence.
 //! - The task wakes for bytes that arrive, for room to write, and for its deadline. There are no polling timers. When a
@@ -82,8 +96,8 @@
 //!
 //! # Time and randomness
 //!
-//! The crate uses embassy-time's clock, at whatever tick rate the firmware chooses. It rounds the time down, and deadlines up:
-//! silence is never judged too early, and less than two ticks too late. Ticks and microseconds are 64-bit numbers, so
+//! The crate uses embassy-time's clock, at whatever tick rate the firmware chooses. It rounds the time down, and deadlines
+//! up: silence is never judged too early, and less than two ticks too late. Ticks and microseconds are 64-bit numbers, so
 //! nothing wraps after 49.7 days or at any other time.
 //!
 //! The caller passes randomness as a closure, which is used for masks, keys and delays. Use the hardware's source if the

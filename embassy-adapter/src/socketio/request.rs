@@ -53,7 +53,7 @@ impl Pending {
     }
 
     pub(super) fn deadline_after(timeout: Duration) -> Instant {
-        clock::not_before(clock::now().saturating_add(timeout))
+        clock::after(timeout)
     }
 
     /// Returns the number that the answer carries.

@@ -100,7 +100,7 @@ impl<'c, 'b, R: Read, W: Write, M: Recover> Socket<'c, 'b, R, W, Alone<M>> {
         recovery: M,
         timeout: Duration,
     ) -> Result<Self, SocketError> {
-        let deadline = clock::not_before(clock::now().saturating_add(timeout));
+        let deadline = clock::after(timeout);
         // Only the request carries a query; later packets name the namespace without it.
         let name = namespace.split('?').next().unwrap_or(namespace);
         let mut socket = Self { client, namespace: name, state: Alone::new(recovery) };

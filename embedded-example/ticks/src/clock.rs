@@ -83,6 +83,11 @@ pub(crate) fn start_at(moment: Moment) {
     CLOCK.with(|board| *board = Board { now: moment, queue: ConstGenericQueue::new() });
 }
 
+/// Forgets all alarms.
+pub(crate) fn forget_alarms() {
+    start_at(moment());
+}
+
 /// Returns how many units a time has.
 pub(crate) fn units(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).expect("not that long") * UNITS_PER_MICRO

@@ -9,6 +9,7 @@ mod clock;
 #[expect(dead_code, unused_imports, reason = "these tests need only some of the fakes")]
 #[path = "../../../embassy-adapter/tests/client/fakes.rs"]
 mod fakes;
+mod join;
 mod late;
 mod session;
 mod silence;
