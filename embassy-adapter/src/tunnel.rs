@@ -48,7 +48,6 @@ use self::lane::Lane;
 /// }
 /// # Ok(())
 /// # }
-/// # let _ = example::<embedded_io_async::ErrorKind>;
 /// ```
 ///
 /// Each write of up to `N` bytes is followed by a `flush`, which makes a record of it. A shorter tunnel costs less RAM and
