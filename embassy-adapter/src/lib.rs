@@ -17,6 +17,7 @@
 //! | to | use |
 //! |---|---|
 //! | stay connected over embassy-net | [`TcpConnector`] with [`Reconnect`] (features `proto-ipv4`, `proto-ipv6`) |
+//! | stay connected over a stack that implements edge-nal's traits | [`EdgeConnector`] with [`Reconnect`] (feature `edge-nal`) |
 //! | stay connected over another network | your own [`Connector`] with [`Reconnect`] |
 //! | hold one session over any stream | [`Client`] |
 //! | the same over TLS, with a server that the board knows | `tls::TlsConnector` over another connector (feature `tls`); see `examples/tls.rs` |
@@ -107,23 +108,26 @@
 //!
 //! `proto-ipv4` and `proto-ipv6` add [`TcpConnector`], for the addresses of that version of IP; `embassy-net` is on with
 //! either, and does not compile alone. `medium-ethernet` and `medium-ip` are those of embassy-net, for programs that do not
-//! choose the medium of their network driver in their own dependency on it. `subprotocol` adds
-//! `ClientSettings::subprotocol`. `tls` adds the module of this name, which opens TLS connections to servers that the board
-//! knows. `defmt` derives `defmt::Format`. None changes behaviour. The crate does not log: it returns what happened.
+//! choose the medium of their network driver in their own dependency on it. `edge-nal` adds [`EdgeConnector`]. `subprotocol`
+//! adds `ClientSettings::subprotocol`. `tls` adds the module of this name, which opens TLS connections to servers that the
+//! board knows. `defmt` derives `defmt::Format`. None changes behaviour. The crate does not log: it returns what happened.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    not(feature = "embassy-net"),
-    expect(rustdoc::broken_intra_doc_links, reason = "the connector is behind a feature")
+    not(all(feature = "embassy-net", feature = "edge-nal")),
+    expect(rustdoc::broken_intra_doc_links, reason = "connectors are behind features")
 )]
 
 mod client;
 mod clock;
 mod connector;
 mod drive;
+#[cfg(feature = "edge-nal")]
+mod edge;
 mod endpoint;
 mod error;
+mod limits;
 mod link;
 #[cfg(any(feature = "proto-ipv4", feature = "proto-ipv6"))]
 mod net;
@@ -145,6 +149,9 @@ compile_error!(
 );
 
 // Crates whose types are in this crate's signatures, so that an application names the same versions.
+#[cfg(feature = "edge-nal")]
+#[doc(no_inline)]
+pub use edge_nal;
 #[cfg(any(feature = "proto-ipv4", feature = "proto-ipv6"))]
 #[doc(no_inline)]
 pub use embassy_net;
@@ -156,10 +163,13 @@ pub use {eio_core as core, embassy_sync, embassy_time, embedded_io_async};
 
 pub use client::{Client, IncomingMessage};
 pub use connector::Connector;
+#[cfg(feature = "edge-nal")]
+pub use edge::EdgeConnector;
 pub use endpoint::{BasicAuth, Endpoint, UrlError, UrlErrorKind};
 pub use error::{ConnectError, SendError};
+pub use limits::Limits;
 #[cfg(any(feature = "proto-ipv4", feature = "proto-ipv6"))]
-pub use net::{Limits, TcpClient, TcpConnector};
+pub use net::{TcpClient, TcpConnector};
 pub use reconnect::{Attempt, Loss, Reconnect, Report, State};
 pub use settings::{Buffers, ClientSettings, LongMessages, Protocol};
 pub use tunnel::{StreamEnd, Tunnel, TunnelReader, TunnelWriter};

@@ -1,7 +1,5 @@
 //! TCP and DNS by embassy-net: what depends on the stack below it is here, and nowhere else.
 
-use core::time::Duration;
-
 use embassy_futures::yield_now;
 use embassy_net::dns::DnsQueryType;
 use embassy_net::tcp::{ConnectError as TcpError, State as TcpState, TcpReader, TcpSocket, TcpWriter};
@@ -9,45 +7,10 @@ use embassy_net::{IpEndpoint, Stack};
 use embassy_time::{Instant, with_deadline};
 
 use crate::reconnect::{Loss, Report};
-use crate::{Client, Connector, clock};
+use crate::{Client, Connector, Limits, clock};
 
 /// A client over the TCP of embassy-net: the client of a [`TcpConnector`]'s sessions.
 pub type TcpClient<'b, 's> = Client<'b, TcpReader<'s>, TcpWriter<'s>>;
-
-/// Time limits for the steps before and after a session. Every field has a default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[expect(clippy::exhaustive_structs, reason = "built by functional update from DEFAULT")]
-pub struct Limits {
-    /// The time to resolve the server's name. Default: 10 s.
-    ///
-    /// embassy-net waits for the first name server for 10 s as well. It asks one by default; if it is built for several,
-    /// it reaches the second only with a longer limit.
-    pub dns_timeout: Duration,
-    /// The time to establish the TCP connection. Default: 10 s.
-    ///
-    /// A name can have several addresses, which are tried one after another. All but the last get half of the time that
-    /// is left: with two, the second is tried after 5 s, or as soon as the first refuses.
-    pub connect_timeout: Duration,
-    /// The time to shut the connection down after a session: to deliver what was written and close in order, or to send
-    /// a reset. Default: 2 s.
-    pub shutdown_timeout: Duration,
-}
-
-impl Limits {
-    /// The defaults that each field's documentation states.
-    pub const DEFAULT: Self = Self {
-        dns_timeout: Duration::from_secs(10),
-        connect_timeout: Duration::from_secs(10),
-        shutdown_timeout: Duration::from_secs(2),
-    };
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
 
 /// Connects to one server over TCP, and reconnects when the session ends.
 ///

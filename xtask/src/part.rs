@@ -248,6 +248,14 @@ pub(crate) const PARTS: &[Part] = &[
         run: interop::idle_limits,
     },
     Part {
+        name: "networks",
+        about: "the client for boards lives with our server over PPP, by slirp, and over sockets by edge-nal",
+        verb: Verb::Test,
+        needs: &[KILL, SLIRP, UNSHARE, HOSTNAME],
+        limit_minutes: 5,
+        run: interop::networks,
+    },
+    Part {
         name: "faults",
         about: "whoever is stopped, killed, unplugged or stalled is noticed on time, and nobody else",
         verb: Verb::Test,
@@ -345,6 +353,11 @@ const NGINX: Need = Need::Program { name: "nginx", package: "nginx" };
 const HAPROXY: Need = Need::Program { name: "haproxy", package: "haproxy" };
 /// A proxy that clients ask for tunnels.
 const TINYPROXY: Need = Need::Program { name: "tinyproxy", package: "tinyproxy-bin" };
+/// Speaks PPP on its standard input and output, and takes the place of a modem and its network.
+const SLIRP: Need = Need::Program { name: "slirp-fullbolt", package: "slirp" };
+/// Gives it a host's name of its own.
+const UNSHARE: Need = Need::Program { name: "unshare", package: "util-linux" };
+const HOSTNAME: Need = Need::Program { name: "hostname", package: "hostname" };
 const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium fonts-dejavu-core" };
 pub(crate) const NODE: Need = Need::Program { name: "node", package: "nodejs" };
 pub(crate) const NPM: Need = Need::Program { name: "npm", package: "npm" };

@@ -52,6 +52,12 @@ pub(crate) fn diagnoses(job: &mut Job<'_>) -> Result<(), Stop> {
     job.run(test("diagnoses").env("EIO_INTEROP_PYTHON", python)).map(drop)
 }
 
+/// The client for boards over networks that this machine can be.
+pub(crate) fn networks(job: &mut Job<'_>) -> Result<(), Stop> {
+    needs_linux("slirp gets a host's name of its own")?;
+    job.run(&mut test("networks")).map(drop)
+}
+
 /// Installs other people's programs. Returns the interpreter of those in Python.
 fn peers(job: &mut Job<'_>) -> Result<PathBuf, Stop> {
     install::from_npm(job, FOLDER)?;
