@@ -1,13 +1,9 @@
 //! A session over a serial line that speaks PPP, as modems do: embassy-net over `embassy-net-ppp`.
 //!
-//! On this machine, Debian's `slirp` takes the place of the modem and of the network behind it. Its host, 10.0.2.2, is this
-//! machine:
-//!
-//! ```sh
-//! apt-get install slirp
-//! cargo run --package eio-cli -- serve --listen 127.0.0.1:3000
-//! cargo run --package eio-embassy --example ppp --features proto-ipv4 -- 10.0.2.2 3000
-//! ```
+//! On this machine, Debian's `slirp` takes the place of the modem and of the network behind it (`apt-get install slirp`). Its
+//! host, 10.0.2.2, is this machine: run
+//! `cargo run --package eio-embassy --features proto-ipv4 --example ppp -- 10.0.2.2 3000` beside a server on 127.0.0.1:3000,
+//! such as that of `cargo run --package eio-cli -- serve`.
 //!
 //! On a board, take the two UART halves of a HAL with buffers (`BufferedUart` or a DMA ring buffer, and RTS and CTS at more
 //! than 115,200 baud), send the modem the AT commands that begin a call (for most: `AT+CGDCONT=1,"IP","<APN>"`, then
