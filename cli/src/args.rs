@@ -119,6 +119,10 @@ mod tests {
             ("eio serve now", "unexpected argument \"now\" [eio serve]"),
             ("eio serve --lisen x", "unknown option --lisen; did you mean --listen? [eio serve]"),
             ("eio serve --frobnicate", "unknown option --frobnicate [eio serve]"),
+            (
+                "eio simulate --ping-interval -5s",
+                "unknown option -5: no value may be negative [eio simulate]",
+            ),
             ("eio serve --listen", "--listen needs a value [eio serve]"),
             (
                 "eio serve --listen 3000",

@@ -92,6 +92,17 @@ fn without_placeholder(argument: &str) -> &str {
     argument.split([' ', '[']).next().unwrap_or_default()
 }
 
+fn unknown_option(option: &str, command: &clap::Command) -> String {
+    let likely = match meant::option(option, command) {
+        _ if option.chars().nth(1).is_some_and(|digit| digit.is_ascii_digit()) => {
+            ": no value may be negative".to_owned()
+        }
+        Some(meant) => format!("; did you mean {meant}?"),
+        None => String::new(),
+    };
+    format!("unknown option {option}{likely}")
+}
+
 /// Returns what is wrong, in one sentence.
 fn sentence(error: &clap::Error, command: &clap::Command) -> String {
     let text = |kind| match error.get(kind) {
@@ -128,11 +139,7 @@ fn sentence(error: &clap::Error, command: &clap::Command) -> String {
         ErrorKind::UnknownArgument if !option.starts_with('-') => {
             format!("unexpected argument {:?}", shown(option.to_owned()))
         }
-        ErrorKind::UnknownArgument => {
-            let meant = meant::option(option, command);
-            let likely = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-            format!("unknown option {option}{likely}")
-        }
+        ErrorKind::UnknownArgument => unknown_option(option, command),
         ErrorKind::InvalidSubcommand => format!(
             "unknown command {:?}{}",
             shown(text(ContextKind::InvalidSubcommand)),
