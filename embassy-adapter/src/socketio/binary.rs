@@ -8,6 +8,7 @@ use embedded_io_async::{Read, Write};
 use super::state::Gate;
 use super::{Socket, SocketError, State};
 use crate::link::whole;
+use crate::outbox::fill;
 
 impl<R: Read, W: Write, S: State> Socket<'_, '_, R, W, S> {
     /// Emits an event with binary data. Each attachment becomes one more argument, after those in `args`. No attachments
@@ -151,15 +152,16 @@ fn encode(packet: &Packet<'_>, appended: u8, out: &mut [u8]) -> Result<usize, Bu
             return Err(error);
         }
     };
-    let placeholders = b"0123456789".iter().take(appended.into()).flat_map(|num| {
-        let [before, after] = [BEFORE_NUM, AFTER_NUM];
-        before.iter().chain([num]).chain(after)
-    });
     // The last bracket moves behind the placeholders.
-    let slots = out.iter_mut().skip(len.saturating_sub(1));
-    for (slot, byte) in slots.zip(placeholders.skip(skipped).chain(b"]")) {
-        *slot = *byte;
+    let mut slots = out.iter_mut().skip(len.saturating_sub(1));
+    let mut before = BEFORE_NUM.get(skipped..).unwrap_or_default();
+    for num in b"0123456789".iter().take(appended.into()) {
+        fill(&mut slots, before);
+        fill(&mut slots, core::slice::from_ref(num));
+        fill(&mut slots, AFTER_NUM);
+        before = BEFORE_NUM;
     }
+    fill(&mut slots, b"]");
     Ok(len.saturating_add(added))
 }
 

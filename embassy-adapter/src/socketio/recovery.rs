@@ -5,6 +5,8 @@ use core::fmt;
 use eio_core::BufferTooSmall;
 use eio_core::socketio::{Args, Body, Packet, member};
 
+use crate::outbox::fill;
+
 /// What a server has told for the recovery of a socket: its private id, and the position of the last event that arrived.
 ///
 /// With it, a board gets its socket back after a reconnect: the same id and rooms, and the events that were sent to it
@@ -115,9 +117,7 @@ impl Recovery {
             self.was_too_long = true;
             return 0;
         };
-        for (slot, byte) in room.iter_mut().zip(text.bytes()) {
-            *slot = byte;
-        }
+        fill(&mut room.iter_mut(), text.as_bytes());
         // Cannot fail: it fits.
         u8::try_from(text.len()).unwrap_or_default()
     }
@@ -135,7 +135,7 @@ impl Recovery {
         }
         // The members of the application come last: where it gives one of the same name, its own counts, as in the
         // reference.
-        let members = auth.strip_prefix('{').unwrap_or("}").trim_start();
+        let members = auth.strip_prefix('{').unwrap_or("}").trim_ascii_start();
         let (offset, end_of_offset) = if self.offset > 0 { ("\",\"offset\":\"", "\"") } else { ("\"", "") };
         let comma = if members == "}" { "" } else { "," };
         let parts = ["{\"pid\":\"", self.pid(), offset, self.offset(), end_of_offset, comma, members];
@@ -150,9 +150,9 @@ impl Recovery {
                 return Err(error);
             }
         };
-        let slots = out.iter_mut().skip(len.saturating_sub(auth.len()));
-        for (slot, byte) in slots.zip(parts.iter().flat_map(|part| part.bytes())) {
-            *slot = byte;
+        let mut slots = out.iter_mut().skip(len.saturating_sub(auth.len()));
+        for part in parts {
+            fill(&mut slots, part.as_bytes());
         }
         Ok(len.saturating_add(added))
     }
