@@ -7,6 +7,7 @@ use clap::{Args, Parser};
 
 use crate::bench::rows::ROWS;
 use crate::part::{PARTS, Part, Verb};
+use crate::parts::firmware::boards::BOARDS;
 
 /// The developer's one command.
 #[derive(Debug, Parser)]
@@ -18,11 +19,15 @@ pub(crate) enum Order {
     Test(Chosen),
     /// Runs long proofs, beyond what every change waits for
     Prove(Chosen),
-    /// Shows a board and a server at work, until Ctrl-C
+    /// Shows a board and a server at work, until Ctrl-C; or builds a copy of a real board's folder
     Firmware {
         /// Another server than ours: <http://192.168.1.2:3000/socket.io/> (without a path: Engine.IO)
         #[arg(long, value_name = "URL", value_parser = url)]
         server: Option<String>,
+        /// Lints and builds a copy of this board's folder, outside of the workspace and from the published packages
+        #[arg(long, value_name = "BOARD", conflicts_with = "server",
+              value_parser = PossibleValuesParser::new(BOARDS.iter().map(|board| board.name)))]
+        template: Option<String>,
     },
     /// Measures our server beside a bare loop and other people's servers
     Bench(Bench),
@@ -148,10 +153,21 @@ mod tests {
 
     #[test]
     fn the_firmware_is_shown_with_our_server_or_another() {
-        assert!(matches!(parsed("firmware"), Ok(Order::Firmware { server: None })));
-        let Ok(Order::Firmware { server }) = parsed("firmware --server http://host:3000/") else { panic!() };
+        assert!(matches!(parsed("firmware"), Ok(Order::Firmware { server: None, template: None })));
+        let Ok(Order::Firmware { server, .. }) = parsed("firmware --server http://host:3000/") else {
+            panic!()
+        };
         assert_eq!(server.as_deref(), Some("http://host:3000/"));
         assert!(parsed("firmware --server ftp://host").is_err() && parsed("firmware now").is_err());
+    }
+
+    #[test]
+    fn a_board_is_built_alone_and_one_that_does_not_exist_is_named_with_those_that_do() {
+        let Ok(Order::Firmware { template, .. }) = parsed("firmware --template pico2-w") else { panic!() };
+        assert_eq!(template.as_deref(), Some("pico2-w"));
+        let error = parsed("firmware --template pico9").unwrap_err().to_string();
+        assert!(error.contains("pico9") && error.contains("nucleo-h743zi"), "{error}");
+        assert!(parsed("firmware --template pico2-w --server http://host/").is_err());
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl<'a> Job<'a> {
         self.run(&mut command(&format!("cargo {arguments}"))).map(drop)
     }
 
-    /// Runs a command at the root and returns what it printed. The part fails if the command does.
+    /// Runs a command, at the root unless it names a folder, and returns what it printed. The part fails if the command does.
     pub(crate) fn run(&mut self, command: &mut Command) -> Result<String, Stop> {
         let (status, printed) = self.outcome(command)?;
         if status.success() {
@@ -96,7 +96,7 @@ impl<'a> Job<'a> {
         result
     }
 
-    /// Runs a command at the root, whatever its exit code, and returns what it printed.
+    /// Runs a command, at the root unless it names a folder, whatever its exit code, and returns what it printed.
     pub(crate) fn outcome(&mut self, command: &mut Command) -> Result<(ExitStatus, String), Stop> {
         let line = spelled(command);
         let mut header = Vec::new();
@@ -104,7 +104,10 @@ impl<'a> Job<'a> {
             header.push(format!("# {}={}\n", name.display(), value.unwrap_or_default().display()));
         }
         header.push(format!("$ {line}\n"));
-        command.current_dir(&self.workspace.root).stdin(Stdio::null()).env("CARGO_TERM_COLOR", "never");
+        if command.get_current_dir().is_none() {
+            command.current_dir(&self.workspace.root);
+        }
+        command.stdin(Stdio::null()).env("CARGO_TERM_COLOR", "never");
         let broken = |error: io::Error| Stop::Failed(format!("`{line}` did not run: {error}"));
         self.log.write(&header.concat()).map_err(broken)?;
         command.stdout(self.log.handle().map_err(broken)?).stderr(self.log.handle().map_err(broken)?);

@@ -37,7 +37,10 @@ fn main() -> ExitCode {
             println!("{}", cli::list());
             Ok(true)
         }
-        Order::Firmware { server } => Workspace::load()
+        Order::Firmware { template: Some(board), .. } => {
+            Workspace::load().and_then(|workspace| runner::build_board(&workspace, &board)).map(|()| true)
+        }
+        Order::Firmware { server, template: None } => Workspace::load()
             .and_then(|workspace| runner::demonstrate(&workspace, server.as_deref()))
             .map(|()| true),
         Order::Bench(order) => Workspace::load().and_then(|workspace| bench::run(&workspace, &order)),

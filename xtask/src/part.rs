@@ -3,6 +3,7 @@
 use crate::bench;
 use crate::job::{Job, Stop};
 use crate::need::Need;
+use crate::parts::firmware::boards;
 use crate::parts::host::workspace_test;
 use crate::parts::{
     bare_metal, firmware, host, instructions, interop, layers, lengths, lints, long, packages, page,
@@ -273,7 +274,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "boards",
-        about: "the same application has no warning and links for a Raspberry Pi Pico, a Nucleo-H743ZI and an ESP32-C3",
+        about: "a copy of the folder of a Pico, a Nucleo-H743ZI and an ESP32-C3 builds alone, from the published packages",
         verb: Verb::Test,
         needs: &[
             BARE_METAL_TARGETS[0],
@@ -283,7 +284,7 @@ pub(crate) const PARTS: &[Part] = &[
             Need::Component("llvm-tools"),
         ],
         limit_minutes: 30,
-        run: firmware::boards,
+        run: boards::usual,
     },
     Part {
         name: "firmware",
@@ -292,6 +293,19 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[EMULATED_BOARD[0], EMULATED_BOARD[1], EMULATED_BOARD[2], NODE, NPM, KILL],
         limit_minutes: 30,
         run: firmware::on_qemu,
+    },
+    Part {
+        name: "more-boards",
+        about: "the same for a Pico 2, a Pico 2 W and an ESP32-C6",
+        verb: Verb::Prove,
+        needs: &[
+            Need::Target(boards::RP2350),
+            Need::Target(boards::ESP32_C6),
+            Need::Component("clippy"),
+            Need::Component("llvm-tools"),
+        ],
+        limit_minutes: 60,
+        run: boards::others,
     },
     Part {
         name: "soak",

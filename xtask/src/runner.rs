@@ -5,7 +5,8 @@ use core::time::Duration;
 use crate::job::{Job, Stop};
 use crate::need::{self, Need};
 use crate::part::{EMULATED_BOARD, Part};
-use crate::parts::firmware;
+use crate::parts::firmware::boards::BOARDS;
+use crate::parts::firmware::{self, boards};
 use crate::stopwatch::{Spoken, Stopwatch};
 use crate::workspace::Workspace;
 
@@ -37,6 +38,24 @@ pub(crate) fn demonstrate(workspace: &Workspace, server: Option<&str>) -> Result
     let prepared = firmware::prepare(&mut job, server);
     let (_, transcript, _) = job.finish();
     firmware::show(prepared.map_err(|stop| format!("{transcript}{}", stop.sentence()))?)
+}
+
+/// Builds a copy of a board's folder, and says how large the image is.
+pub(crate) fn build_board(workspace: &Workspace, name: &str) -> Result<(), String> {
+    const LIMIT: Duration = Duration::from_hours(1);
+    let board = BOARDS.iter().find(|board| board.name == name);
+    let board = board.ok_or_else(|| format!("there is no board {name}"))?;
+    if let Some((_, sentence)) = set_up(&board.needs(), false, workspace).into_iter().next() {
+        return Err(sentence);
+    }
+    let log = format!("board-{name}");
+    let mut job = Job::start(workspace, &log, LIMIT, false).map_err(|error| error.to_string())?;
+    println!("Building a copy of the board's folder; the first time takes some minutes.");
+    let built = boards::build(&mut job, [board]);
+    let (_, transcript, notes) = job.finish();
+    built.map_err(|stop| format!("{transcript}{}", stop.sentence()))?;
+    println!("{}", notes.join("\n"));
+    Ok(())
 }
 
 /// How a part went.

@@ -1,5 +1,6 @@
 //! The firmware: on the emulated board, on real boards, and how large it is.
 
+pub(crate) mod boards;
 mod budget;
 mod demonstration;
 
@@ -18,13 +19,6 @@ use crate::programs::Programs;
 const MANIFEST: &str = "embedded-example/Cargo.toml";
 /// Of the emulated board.
 pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
-/// The real boards, each with the processor that it has.
-const BOARDS: [(&str, &str); 3] = [
-    ("pico-w5500", "thumbv6m-none-eabi"),
-    ("nucleo-h743zi", TARGET),
-    ("esp32-c3", "riscv32imc-unknown-none-elf"),
-];
-
 /// What brings the tests on the emulated board.
 const FEATURE: &str = "eio-tests/firmware";
 
@@ -58,14 +52,6 @@ pub(crate) fn lint(job: &mut Job<'_>) -> Result<(), Stop> {
     job.cargo(&format!("fmt --manifest-path {MANIFEST} --all --check"))?;
     let packages = "--package app --package qemu-mps2 --package sizes -- --deny warnings";
     job.run(&mut cargo("clippy", TARGET, packages)).map(drop)
-}
-
-/// The same application for real boards: nobody has them at hand here, but it has no warning, compiles and links.
-pub(crate) fn boards(job: &mut Job<'_>) -> Result<(), Stop> {
-    for (package, target) in BOARDS {
-        board(job, package, target)?;
-    }
-    Ok(())
 }
 
 /// What the client costs: images that differ in one thing each, held against a budget.
@@ -112,24 +98,6 @@ fn cargo(verb: &str, target: &str, arguments: &str) -> Command {
         command(&format!("cargo {verb} --manifest-path {MANIFEST} --target {target} {arguments}"));
     cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "false");
     cargo
-}
-
-/// Lints, builds and links an image, and says how large it is.
-fn board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
-    lint_board(job, package, target)?;
-    let images =
-        Programs::build(job, &mut cargo("build", target, &format!("--release --package {package}")))?;
-    let (flash, ram) = sections(job, images.path(package)?)?;
-    job.note(format!("{package}: {flash} bytes of flash, {ram} of RAM, stack aside"));
-    Ok(())
-}
-
-/// Clippy as the compiler of the board's own crate. `cargo clippy` would check all dependencies once more, which takes
-/// minutes, because it uses nothing that a build has made; this takes what the build uses, and a link more.
-fn lint_board(job: &mut Job<'_>, package: &str, target: &str) -> Result<(), Stop> {
-    let mut lint = cargo("rustc", target, &format!("--release --package {package} -- --deny warnings"));
-    // What it makes is no image to measure or to flash; the build that follows puts its own in the place.
-    job.run(lint.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")).map(drop)
 }
 
 /// How many bytes of flash and of RAM an image takes.

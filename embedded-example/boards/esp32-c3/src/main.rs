@@ -1,20 +1,14 @@
-//! The example application on an ESP32-C3, over Wi-Fi. The lamp is on GPIO 8.
+//! A session from this chip over Wi-Fi. The lamp is on GPIO 8.
 //!
-//! Set the network and the server in [`NETWORK`] and [`SERVER`] below. `cargo run --release` in this folder flashes the
-//! board with espflash. The radio's own tasks need a heap; the session does not use it.
+//! Set [`NETWORK`] and [`SERVER`] below. `cargo run --release` in this folder flashes the board with espflash. The radio's
+//! own tasks need a heap; the session does not use it.
 #![no_std]
 #![no_main]
 
-use app::client::{Memory, Server, Speaks};
-use app::lamp::Mode;
-use app::{StandIn, client, lamp};
-use eio_core::backoff::Backoff;
-use eio_embassy::State;
+mod session;
+
 use embassy_executor::Spawner;
 use embassy_net::{Config, DhcpConfig, Stack, StackResources};
-use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use embassy_sync::signal::Signal;
-use embassy_sync::watch::Watch;
 use embassy_time::Timer;
 use esp_backtrace as _;
 use esp_hal::gpio::{Level, Output, OutputConfig};
@@ -26,18 +20,15 @@ use esp_radio::wifi::sta::StationConfig;
 use esp_radio::wifi::{
     self, AuthenticationMethodConfig, ControllerConfig, Interface, PowerSaveMode, WifiController,
 };
+use session::Server;
 use static_cell::StaticCell;
 
 /// The wireless network's name and password.
 const NETWORK: (&str, &str) = ("network", "password");
-/// The server that receives the readings.
-const SERVER: Server<'static> =
-    Server { name: "192.168.1.2", port: 3000, host: "192.168.1.2:3000", speaks: Speaks::EngineIo };
+/// The server. For Socket.IO or NestJS: `Server::socketio("http://..", "/namespace", r#"{"token":".."}"#)`.
+const SERVER: Server = Server::engineio("http://192.168.1.2:3000");
 /// The delay between attempts to join the network.
 const JOIN_AGAIN_SECONDS: u64 = 5;
-
-static STATE: Watch<CriticalSectionRawMutex, State, 1> = Watch::new();
-static MODES: Signal<CriticalSectionRawMutex, Mode> = Signal::new();
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
@@ -66,11 +57,11 @@ async fn main(spawner: Spawner) {
     let resources = RESOURCES.init(StackResources::new());
     let (stack, runner) =
         embassy_net::new(Interface::station(), Config::dhcpv4(DhcpConfig::default()), resources, seed);
-    let led = Output::new(chip.GPIO8, Level::Low, OutputConfig::default());
+    let lamp = Output::new(chip.GPIO8, Level::Low, OutputConfig::default());
     spawner.spawn(run_radio(controller).expect("spawned once"));
     spawner.spawn(run_stack(runner).expect("spawned once"));
     spawner.spawn(run_session(stack).expect("spawned once"));
-    spawner.spawn(run_lamp(led).expect("spawned once"));
+    spawner.spawn(run_lamp(lamp).expect("spawned once"));
 }
 
 /// Joins the network, and joins it again after each loss.
@@ -90,18 +81,12 @@ async fn run_stack(mut runner: embassy_net::Runner<'static, Interface>) -> ! {
 }
 
 #[embassy_executor::task]
-async fn run_session(stack: Stack<'static>) {
-    static MEMORY: StaticCell<Memory> = StaticCell::new();
-    let memory = MEMORY.init_with(Memory::new);
+async fn run_session(stack: Stack<'static>) -> ! {
     // The generator is truly random while the radio is on.
-    let next = || Rng::new().random();
-    let (state, mut sensor) = (STATE.dyn_sender(), StandIn::default());
-    client::run(stack, SERVER, memory, Backoff::DEFAULT, next, state, &MODES, &mut sensor).await;
-    defmt::info!("stopped by the server");
+    session::run(stack, &SERVER, || Rng::new().random()).await
 }
 
 #[embassy_executor::task]
-async fn run_lamp(mut led: Output<'static>) -> ! {
-    let state = STATE.dyn_receiver().expect("the only one");
-    lamp::run(&mut led, state, &MODES).await
+async fn run_lamp(mut lamp: Output<'static>) -> ! {
+    session::watch(async |on| lamp.set_level(on.into())).await
 }

@@ -1,15 +1,12 @@
-//! The example application on an ST Nucleo-H743ZI, with the chip's Ethernet controller and a LAN8742A as its PHY.
+//! A session from an ST Nucleo-H743ZI, by the chip's Ethernet controller and a LAN8742A as its PHY.
 //!
-//! Set the server's address in [`SERVER`] below. `cargo run --release` in this folder flashes the board with probe-rs.
+//! Set [`SERVER`] and [`MAC`] below. `cargo run --release` in this folder flashes the board with probe-rs.
 #![no_std]
 #![no_main]
 
-use app::client::{Memory, Server, Speaks};
-use app::lamp::Mode;
-use app::{StandIn, client, lamp};
+mod session;
+
 use defmt_rtt as _;
-use eio_core::backoff::Backoff;
-use eio_embassy::State;
 use embassy_executor::Spawner;
 use embassy_net::{Config, DhcpConfig, Stack, StackResources};
 use embassy_stm32::eth::{self, Ethernet, GenericPhy, PacketQueue, Sma};
@@ -17,20 +14,14 @@ use embassy_stm32::gpio::{Level, Output, Speed};
 use embassy_stm32::peripherals::{ETH, ETH_SMA, RNG};
 use embassy_stm32::rng::{self, Rng};
 use embassy_stm32::{bind_interrupts, rcc};
-use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use embassy_sync::signal::Signal;
-use embassy_sync::watch::Watch;
 use panic_probe as _;
+use session::Server;
 use static_cell::StaticCell;
 
-/// The server that receives the readings.
-const SERVER: Server<'static> =
-    Server { name: "192.168.1.2", port: 3000, host: "192.168.1.2:3000", speaks: Speaks::EngineIo };
+/// The server. For Socket.IO or NestJS: `Server::socketio("http://..", "/namespace", r#"{"token":".."}"#)`.
+const SERVER: Server = Server::engineio("http://192.168.1.2:3000");
 /// A locally administered address. Give each board its own.
 const MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 2];
-
-static STATE: Watch<CriticalSectionRawMutex, State, 1> = Watch::new();
-static MODES: Signal<CriticalSectionRawMutex, Mode> = Signal::new();
 
 bind_interrupts!(struct Interrupts {
     ETH => eth::InterruptHandler;
@@ -69,10 +60,10 @@ async fn main(spawner: Spawner) {
     let seed = u64::from(random.next_u32()) << 32 | u64::from(random.next_u32());
     let resources = RESOURCES.init(StackResources::new());
     let (stack, runner) = embassy_net::new(device, Config::dhcpv4(DhcpConfig::default()), resources, seed);
-    let led = Output::new(pins.PB0, Level::Low, Speed::Low);
+    let lamp = Output::new(pins.PB0, Level::Low, Speed::Low);
     spawner.spawn(run_stack(runner).expect("spawned once"));
     spawner.spawn(run_session(stack, random).expect("spawned once"));
-    spawner.spawn(run_lamp(led).expect("spawned once"));
+    spawner.spawn(run_lamp(lamp).expect("spawned once"));
 }
 
 #[embassy_executor::task]
@@ -81,17 +72,11 @@ async fn run_stack(mut runner: embassy_net::Runner<'static, Device>) -> ! {
 }
 
 #[embassy_executor::task]
-async fn run_session(stack: Stack<'static>, mut random: Rng<'static, RNG>) {
-    static MEMORY: StaticCell<Memory> = StaticCell::new();
-    let memory = MEMORY.init_with(Memory::new);
-    let next = move || random.next_u32();
-    let (state, mut sensor) = (STATE.dyn_sender(), StandIn::default());
-    client::run(stack, SERVER, memory, Backoff::DEFAULT, next, state, &MODES, &mut sensor).await;
-    defmt::info!("stopped by the server");
+async fn run_session(stack: Stack<'static>, mut random: Rng<'static, RNG>) -> ! {
+    session::run(stack, &SERVER, move || random.next_u32()).await
 }
 
 #[embassy_executor::task]
-async fn run_lamp(mut led: Output<'static>) -> ! {
-    let state = STATE.dyn_receiver().expect("the only one");
-    lamp::run(&mut led, state, &MODES).await
+async fn run_lamp(mut lamp: Output<'static>) -> ! {
+    session::watch(async |on| lamp.set_level(on.into())).await
 }

@@ -1,20 +1,17 @@
-//! The example application on a Raspberry Pi Pico with a W5500 Ethernet module, wired like the W5500-EVB-Pico.
+//! A session from a Raspberry Pi Pico with a W5500 Ethernet module, wired like the W5500-EVB-Pico.
 //!
 //! | W5500 | Pico |
 //! |---|---|
 //! | SCK, MOSI, MISO, CS | GPIO 18, 19, 16, 17 (SPI 0) |
 //! | INT, RST | GPIO 21, 20 |
 //!
-//! Set the server's address in [`SERVER`] below. `cargo run --release` in this folder flashes the board with probe-rs.
+//! Set [`SERVER`] and [`MAC`] below. `cargo run --release` in this folder flashes the board with probe-rs.
 #![no_std]
 #![no_main]
 
-use app::client::{Memory, Server, Speaks};
-use app::lamp::Mode;
-use app::{StandIn, client, lamp};
+mod session;
+
 use defmt_rtt as _;
-use eio_core::backoff::Backoff;
-use eio_embassy::State;
 use embassy_executor::Spawner;
 use embassy_net::{Config, DhcpConfig, Stack, StackResources};
 use embassy_net_wiznet::chip::W5500;
@@ -23,22 +20,16 @@ use embassy_rp::gpio::{Input, Level, Output, Pull};
 use embassy_rp::peripherals::{DMA_CH0, DMA_CH1, SPI0};
 use embassy_rp::spi::{self, Async, Spi};
 use embassy_rp::{bind_interrupts, dma};
-use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use embassy_sync::signal::Signal;
-use embassy_sync::watch::Watch;
 use embassy_time::Delay;
 use embedded_hal_bus::spi::ExclusiveDevice;
 use panic_probe as _;
+use session::Server;
 use static_cell::StaticCell;
 
-/// The server that receives the readings.
-const SERVER: Server<'static> =
-    Server { name: "192.168.1.2", port: 3000, host: "192.168.1.2:3000", speaks: Speaks::EngineIo };
+/// The server. For Socket.IO or NestJS: `Server::socketio("http://..", "/namespace", r#"{"token":".."}"#)`.
+const SERVER: Server = Server::engineio("http://192.168.1.2:3000");
 /// A locally administered address. Give each board its own.
 const MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
-
-static STATE: Watch<CriticalSectionRawMutex, State, 1> = Watch::new();
-static MODES: Signal<CriticalSectionRawMutex, Mode> = Signal::new();
 
 bind_interrupts!(struct Interrupts {
     DMA_IRQ_0 => dma::InterruptHandler<DMA_CH0>, dma::InterruptHandler<DMA_CH1>;
@@ -87,7 +78,7 @@ async fn main(spawner: Spawner) {
     );
     spawner.spawn(run_ethernet(ethernet).expect("spawned once"));
     spawner.spawn(run_stack(runner).expect("spawned once"));
-    spawner.spawn(run_session(stack).expect("spawned once"));
+    spawner.spawn(run_session(stack, random).expect("spawned once"));
     spawner.spawn(run_lamp(Output::new(pins.PIN_25, Level::Low)).expect("spawned once"));
 }
 
@@ -102,18 +93,11 @@ async fn run_stack(mut runner: embassy_net::Runner<'static, embassy_net_wiznet::
 }
 
 #[embassy_executor::task]
-async fn run_session(stack: Stack<'static>) {
-    static MEMORY: StaticCell<Memory> = StaticCell::new();
-    let memory = MEMORY.init_with(Memory::new);
-    let mut random = RoscRng;
-    let next = move || random.next_u32();
-    let (state, mut sensor) = (STATE.dyn_sender(), StandIn::default());
-    client::run(stack, SERVER, memory, Backoff::DEFAULT, next, state, &MODES, &mut sensor).await;
-    defmt::info!("stopped by the server");
+async fn run_session(stack: Stack<'static>, mut random: RoscRng) -> ! {
+    session::run(stack, &SERVER, move || random.next_u32()).await
 }
 
 #[embassy_executor::task]
-async fn run_lamp(mut led: Output<'static>) -> ! {
-    let state = STATE.dyn_receiver().expect("the only one");
-    lamp::run(&mut led, state, &MODES).await
+async fn run_lamp(mut lamp: Output<'static>) -> ! {
+    session::watch(async |on| lamp.set_level(on.into())).await
 }
