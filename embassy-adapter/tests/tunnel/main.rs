@@ -1,6 +1,7 @@
 //! The client over a tunnel: what holds over a stream whose futures may be dropped holds over every other.
 //!
-//! The tests of the folder `client` run once more here, over another stream.
+//! The tests of the folder `client` run once more here, over another stream. Those of `unsent.rs` do not: a record counts
+//! as sent only when the stream has taken all of it.
 
 #![expect(
     clippy::arithmetic_side_effects,
