@@ -131,7 +131,7 @@ pub trait Trust: Accept {}
 #[expect(clippy::exhaustive_structs, reason = "built by its fields")]
 pub struct RecordBuffers<'b> {
     /// For the record that is received. It must hold the longest one that the server sends: 16,640 bytes, or less if the
-    /// server honours `max_fragment_length` (OpenSSL does, Node.js does not) or only sends short messages; and at least
+    /// server honours `max_fragment_length` (OpenSSL and Node.js do, rustls does not) or only sends short messages; and at least
     /// the server's certificates.
     ///
     /// A [`TlsConnector`] asks the server for records that fit (RFC 6066, section 4): with 1,285 bytes, for instance, for
