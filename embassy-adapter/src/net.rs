@@ -201,6 +201,10 @@ const KIND: DnsQueryType = DnsQueryType::Aaaa;
 
 /// Returns the name without the brackets of an IPv6 address.
 fn bare(name: &str) -> &str {
+    // Without IPv6, such an address is as unknown as any other name, and costs no code.
+    if cfg!(not(feature = "proto-ipv6")) {
+        return name;
+    }
     name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
 }
 
