@@ -154,6 +154,7 @@ mod text;
 mod time;
 pub mod transports;
 pub mod upgrade;
+mod utf8;
 pub mod ws;
 
 pub use client::ClientSession;

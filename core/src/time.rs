@@ -43,9 +43,14 @@ impl Instant {
     // Rarely called, and 64-bit arithmetic is long on a microcontroller: its image holds it once.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn saturating_add(self, by: Duration) -> Self {
-        // 64 bits, because 128 would cost a microcontroller a kilobyte of arithmetic.
-        let micros = by.as_secs().saturating_mul(1_000_000).saturating_add(by.subsec_micros() as u64);
-        Self(self.0.saturating_add(micros))
+        // 64 bits, because 128 would cost a microcontroller a kilobyte of arithmetic. From this number of seconds on, which
+        // is half a million years, the sum may not fit, and is not computed: that takes less code than a product that
+        // saturates.
+        let seconds = by.as_secs();
+        if seconds >= u64::MAX / 1_000_000 {
+            return Self(u64::MAX);
+        }
+        self.add_micros(seconds.wrapping_mul(1_000_000).wrapping_add(by.subsec_micros() as u64))
     }
 
     /// Returns the time from `earlier` to this instant, or zero if `earlier` is in fact later.

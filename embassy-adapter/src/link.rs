@@ -5,8 +5,10 @@
 
 mod incoming;
 mod outgoing;
+mod probe;
 
 pub(crate) use self::outgoing::whole;
+use self::probe::Probe;
 
 use core::time::Duration;
 
@@ -15,6 +17,7 @@ use eio_core::session::SessionEnd;
 use eio_core::ws::opening::{HeadEnd, ResponseError, may_be_response};
 use eio_core::ws::{Close, ControlFrame, Decoder, FrameWriter, Key, Reader, Received};
 use eio_core::{BufferTooSmall, ClientSession, DisconnectReason, Heartbeat, Instant};
+use heapless::String;
 
 use crate::clock::Alarm;
 use crate::drive::Failed;
@@ -56,8 +59,9 @@ pub(crate) struct State<'b> {
     /// The application's content of the close frame.
     close: Option<Close<'b>>,
     max_payload: Option<u32>,
-    sid: SavedSid,
-    rtt_ping: RttPing,
+    sid: String<{ Sid::MAX_LEN }, u8>,
+    probe: Probe,
+    probed_at: Instant,
     rtt: Option<Duration>,
     /// The message that is being sent in fragments: how many of its bytes have been put into the send buffer, including
     /// the packet's type, and the caller's length of the whole message, if it is known.
@@ -77,22 +81,6 @@ pub(crate) enum Phase {
     },
     Refused(ConnectError),
     Frames,
-}
-
-/// The session's id. The length comes first in memory, so that `bytes` is unaligned: the compiler then zeroes it with
-/// the function that every image contains anyway.
-#[repr(C)]
-struct SavedSid {
-    len: u8,
-    bytes: [u8; Sid::MAX_LEN],
-}
-
-/// The client's own WebSocket ping, which measures the round trip.
-#[derive(Clone, Copy)]
-enum RttPing {
-    None,
-    Wanted,
-    Sent(Instant),
 }
 
 #[derive(Clone, Copy)]
@@ -143,8 +131,9 @@ impl<'b> Link<'b> {
             writer: FrameWriter::client(),
             close: None,
             max_payload: None,
-            sid: SavedSid { len: 0, bytes: [0; Sid::MAX_LEN] },
-            rtt_ping: RttPing::None,
+            sid: String::new(),
+            probe: Probe::None,
+            probed_at: now,
             rtt: None,
             sent: 0,
             total: None,
@@ -305,8 +294,7 @@ impl<'b> State<'b> {
     }
 
     pub(crate) fn sid(&self) -> Option<&str> {
-        let sid = self.sid.bytes.get(..usize::from(self.sid.len)).filter(|sid| !sid.is_empty())?;
-        core::str::from_utf8(sid).ok()
+        Some(self.sid.as_str()).filter(|sid| !sid.is_empty())
     }
 
     pub(crate) const fn max_payload(&self) -> Option<u32> {

@@ -36,9 +36,11 @@ use crate::Liveness;
 use crate::packet::PacketType;
 use crate::time::Instant;
 
-pub(super) static SERVER: Rules = Rules { pings: false, packet: server_packet };
+pub(super) static SERVER: Rules =
+    Rules { opened: Machine::listen, resumed: Machine::listen, packet: server_packet };
 
-pub(super) static CLIENT: Rules = Rules { pings: true, packet: client_packet };
+pub(super) static CLIENT: Rules =
+    Rules { opened: Machine::begin_pinging, resumed: Machine::resume_pinging, packet: client_packet };
 
 fn server_packet(machine: &mut Machine, now: Instant, packet: PacketType) -> Reaction {
     match packet {

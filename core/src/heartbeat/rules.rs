@@ -1,14 +1,17 @@
 //! The building blocks of the rules of each revision.
 
 use super::{MAX_RTT_MICROS, Machine, Phase, Reaction};
+use crate::Liveness;
 use crate::packet::PacketType;
 use crate::time::Instant;
 
 /// The reactions of one revision and role. Each constructor has its own table, so that only the rules in use are
 /// linked.
 pub(super) struct Rules {
-    /// This role sends the pings.
-    pub(super) pings: bool,
+    /// Starts the first deadlines, when the session has opened.
+    pub(super) opened: fn(&mut Machine, Instant),
+    /// Lets silence count anew, when a stalled application reads again.
+    pub(super) resumed: fn(&mut Machine, Instant),
     /// Handles a packet other than `close`.
     pub(super) packet: fn(&mut Machine, Instant, PacketType) -> Reaction,
 }
@@ -48,6 +51,32 @@ impl Machine {
         if let Phase::Awaiting | Phase::Listening | Phase::Closing = self.phase {
             self.extended = true;
             self.allow_silence(now, self.sum_millis());
+        }
+    }
+
+    /// Waits for the peer's pings: the start of a role that does not ping itself, and its start anew after a pause.
+    pub(super) fn listen(&mut self, now: Instant) {
+        self.phase = Phase::Listening;
+        self.allow_silence(now, self.sum_millis());
+    }
+
+    /// The start of a role that pings.
+    pub(super) fn begin_pinging(&mut self, now: Instant) {
+        self.schedule_ping(now.add_millis(self.interval_millis));
+    }
+
+    /// Continues a role that pings after a pause. Silence may last as long as was allowed before the pause.
+    pub(super) fn resume_pinging(&mut self, now: Instant) {
+        match self.phase {
+            Phase::PingDueStalled => {
+                self.phase = Phase::PingDue;
+                self.timer = self.mark;
+            }
+            Phase::Awaiting if self.extended && self.liveness != Liveness::ExtendOnce => {
+                self.count_packet(now);
+            }
+            Phase::Awaiting => self.allow_silence(now, self.timeout_millis),
+            _ => {}
         }
     }
 

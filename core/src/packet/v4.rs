@@ -37,6 +37,25 @@ pub fn decode(message: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> 
     Ok(Packet { packet_type: PacketType::Message, data: Data::Base64(base64) })
 }
 
+/// Decodes the packet in `message` like [`decode`], for a peer that never writes base64 in text: a client that has not
+/// asked for it with `b64` in its query has such a server. It saves a small image the code for base64.
+///
+/// # Errors
+/// Those of [`decode`]. Base64 in text is an unknown type.
+///
+/// ```
+/// use eio_core::packet::{DecodeErrorKind, Packet, WebSocketMessage, v4};
+///
+/// assert_eq!(v4::decode_without_base64(WebSocketMessage::Text("2")), Ok(Packet::PING));
+/// let error = v4::decode_without_base64(WebSocketMessage::Text("bAQID")).unwrap_err();
+/// assert_eq!(error.kind, DecodeErrorKind::UnknownType(b'b'));
+/// ```
+#[inline]
+pub fn decode_without_base64(message: WebSocketMessage<'_>) -> Result<Packet<'_>, DecodeError> {
+    let WebSocketMessage::Text(text) = message else { return Ok(Packet::message(message)) };
+    Ok(Packet::text(packet_type(text.as_bytes(), b'0')?, text.get(1..).unwrap_or_default()))
+}
+
 /// Writes `packet` as one WebSocket message.
 ///
 /// `supports_binary` is false for a peer that asked for base64 (`b64` in its query). For any other peer, a binary

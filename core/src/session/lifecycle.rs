@@ -9,14 +9,16 @@ use crate::time::Instant;
 use crate::ws::{Close, CloseCode};
 
 /// The state that both roles share: a machine, the packets to be sent, and the reason for the end.
+// The small fields come first in memory, as in `Machine`.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Lifecycle {
-    pub(crate) machine: Machine,
     pub(crate) pending: Pending,
     /// Why the session ended. While the session is closing: why it closes, unless `close` was called.
     reason: Option<DisconnectReason>,
     /// The code of the peer's close frame. 0 is not a valid code.
     close_code: Option<NonZeroU16>,
+    pub(crate) machine: Machine,
 }
 
 /// The control packets that `poll_transmit` has yet to return, at most one of each.
@@ -121,16 +123,15 @@ impl Lifecycle {
 
     pub(crate) fn poll_transmit(&mut self) -> Option<Control> {
         let pending = &mut self.pending;
-        for (flag, control) in [
-            (&mut pending.pong, Control::Pong),
-            (&mut pending.ping, Control::Ping),
-            (&mut pending.close, Control::Close),
-        ] {
-            if core::mem::take(flag) {
-                return Some(control);
-            }
+        if core::mem::take(&mut pending.pong) {
+            Some(Control::Pong)
+        } else if core::mem::take(&mut pending.ping) {
+            Some(Control::Ping)
+        } else if core::mem::take(&mut pending.close) {
+            Some(Control::Close)
+        } else {
+            None
         }
-        None
     }
 
     pub(crate) fn check_send(&self, now: Instant) -> Result<(), CheckSendError> {

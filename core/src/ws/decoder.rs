@@ -9,6 +9,7 @@ use super::{
     Close, CloseCode, ControlFrame, Decoded, Error, Item, MessageKind, OpCode, Piece, Received, mask,
 };
 use crate::packet::WebSocketMessage;
+use crate::utf8::from_utf8;
 
 /// The largest number of empty fragments that one message may have.
 ///
@@ -272,13 +273,30 @@ impl Decoder {
             let Some(header) = ReceivedHeader::read(rest, self.masked, self.message.is_some())? else {
                 return Ok(Advance { consumed, found: None });
             };
-            match header.opcode {
-                OpCode::Ping => return Ok(control(Whole::Ping, header, rest, consumed)),
-                OpCode::Pong => return Ok(control(Whole::Pong, header, rest, consumed)),
-                OpCode::Close => return Ok(control(Whole::Close, header, rest, consumed)),
-                OpCode::Text => self.message = Some(MessageKind::Text),
-                OpCode::Binary => self.message = Some(MessageKind::Binary),
-                OpCode::Continuation => {}
+            let control = match header.opcode {
+                OpCode::Ping => Some(Whole::Ping),
+                OpCode::Pong => Some(Whole::Pong),
+                OpCode::Close => Some(Whole::Close),
+                OpCode::Text => {
+                    self.message = Some(MessageKind::Text);
+                    None
+                }
+                OpCode::Binary => {
+                    self.message = Some(MessageKind::Binary);
+                    None
+                }
+                OpCode::Continuation => None,
+            };
+            if let Some(whole) = control {
+                // At most 125, because a header with more is refused.
+                let len = usize::from(header.payload_len.to_le_bytes()[0]);
+                let end = header.header_len.saturating_add(len);
+                let found = rest.get_mut(header.header_len..end).map(|payload| {
+                    mask::apply(payload, header.key);
+                    consumed = consumed.saturating_add(end);
+                    Found { what: What::Whole(whole), len }
+                });
+                return Ok(Advance { consumed, found });
             }
             self.begin_frame(header)?;
             consumed = consumed.saturating_add(header.header_len);
@@ -354,19 +372,6 @@ impl Decoder {
     }
 }
 
-/// Takes a control frame, if it is complete.
-fn control(whole: Whole, header: ReceivedHeader, rest: &mut [u8], consumed: usize) -> Advance {
-    // This is at most 125, because a header with more is refused.
-    let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
-    let frame_len = header.header_len.saturating_add(len);
-    let Some(payload) = rest.get_mut(header.header_len..frame_len) else {
-        return Advance { consumed, found: None };
-    };
-    mask::apply(payload, header.key);
-    let found = Found { what: What::Whole(whole), len };
-    Advance { consumed: consumed.saturating_add(frame_len), found: Some(found) }
-}
-
 /// Builds an item from its unmasked bytes. Checks text and the bodies of close frames.
 pub(super) fn received(what: What, bytes: &[u8]) -> Result<Received<'_>, Error> {
     Ok(match what {
@@ -381,9 +386,9 @@ pub(super) fn received(what: What, bytes: &[u8]) -> Result<Received<'_>, Error> 
 /// Builds a whole message from its bytes. Checks text.
 fn message(kind: MessageKind, bytes: &[u8]) -> Result<WebSocketMessage<'_>, Error> {
     match kind {
-        MessageKind::Text => match core::str::from_utf8(bytes) {
-            Ok(text) => Ok(WebSocketMessage::Text(text)),
-            Err(_) => Err(Error::InvalidUtf8),
+        MessageKind::Text => match from_utf8(bytes) {
+            Some(text) => Ok(WebSocketMessage::Text(text)),
+            None => Err(Error::InvalidUtf8),
         },
         MessageKind::Binary => Ok(WebSocketMessage::Binary(bytes)),
     }
@@ -398,9 +403,9 @@ fn close_body(body: &[u8]) -> Result<Option<Close<'_>>, Error> {
     if !CloseCode::new(code).is_sendable() {
         return Err(Error::InvalidCloseCode(code));
     }
-    match core::str::from_utf8(reason) {
-        Ok(reason) => Ok(Some(Close { code: CloseCode::new(code), reason })),
-        Err(_) => Err(Error::InvalidCloseReason),
+    match from_utf8(reason) {
+        Some(reason) => Ok(Some(Close { code: CloseCode::new(code), reason })),
+        None => Err(Error::InvalidCloseReason),
     }
 }
 

@@ -53,7 +53,12 @@ impl Key {
     #[must_use]
     pub fn as_str(&self) -> &str {
         // The key is always ASCII.
-        core::str::from_utf8(&self.0).unwrap_or_default()
+        crate::utf8::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Returns the characters of [`as_str`](Self::as_str).
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Returns the server's answer: the value of `Sec-WebSocket-Accept`, 28 ASCII characters.

@@ -154,10 +154,34 @@ impl FrameHeader {
         if let Some(key) = self.mask {
             mask::mask(payload, key, 0);
         }
-        let start = Self::MAX_LEN.saturating_sub(self.encoded_len());
-        for (out, byte) in room.iter_mut().skip(start).zip(&self.to_bytes()) {
-            *out = *byte;
+        // From the last byte to the first.
+        let mut places = room.iter_mut().rev();
+        let mut put = |byte| {
+            if let Some(place) = places.next() {
+                *place = byte;
+            }
+        };
+        let mut mask_bit = 0;
+        if let Some([a, b, c, d]) = self.mask {
+            put(d);
+            put(c);
+            put(b);
+            put(a);
+            mask_bit = MASK;
         }
+        let (short, length_len) = match self.payload_len {
+            len @ 0..=125 => (len.to_le_bytes()[0], 0),
+            126..=0xffff => (LEN_16, 2),
+            _ => (LEN_64, 8),
+        };
+        let mut length = self.payload_len;
+        for _ in 0..length_len {
+            put(length.to_le_bytes()[0]);
+            length >>= 8;
+        }
+        put(mask_bit | short);
+        put(self.opcode as u8 | if self.fin { FIN } else { 0 });
+        let start = places.len();
         Ok(frame.get(start..).unwrap_or_default())
     }
 

@@ -5,16 +5,19 @@
 /// Returns the digest of 60 bytes: a key of 24 bytes and the RFC's GUID of 36 bytes.
 pub(super) fn sha1(message: &[u8; 60]) -> [u8; 20] {
     // The message, the bit that ends it, zeros, and its length in bits: exactly two blocks of 16 words.
-    let mut head = [0x8000_0000; 16];
+    let mut blocks = [[0; 16]; 2];
+    let words = blocks.as_flattened_mut();
     let (message_words, _) = message.as_chunks::<4>();
-    for (word, &bytes) in head.iter_mut().zip(message_words) {
+    for (word, &bytes) in words.iter_mut().zip(message_words) {
         *word = u32::from_be_bytes(bytes);
     }
-    let mut state = INITIAL;
-    compress(&mut state, &mut head);
-    let mut tail = [0; 16];
+    let [head, tail] = &mut blocks;
+    head[15] = 0x8000_0000;
     tail[15] = 480;
-    compress(&mut state, &mut tail);
+    let mut state = INITIAL;
+    for block in &mut blocks {
+        compress(&mut state, block);
+    }
     let mut digest = [0; 20];
     let (digest_words, _) = digest.as_chunks_mut::<4>();
     for (out, word) in digest_words.iter_mut().zip(&state) {

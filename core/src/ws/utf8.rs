@@ -17,6 +17,7 @@ impl Utf8 {
     pub(super) const START: Self = Self { missing: 0, low: CONTINUATION_LOW, high: CONTINUATION_HIGH };
 
     /// Takes the next bytes of the message. Fails at the first byte that makes it invalid.
+    #[cfg(not(target_pointer_width = "32"))]
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut rest = bytes;
         while self.missing > 0 {
@@ -24,14 +25,30 @@ impl Utf8 {
             self.follow(byte)?;
             rest = tail;
         }
+        // The standard library looks at many bytes at once.
         let Err(error) = core::str::from_utf8(rest) else { return Ok(()) };
         if error.error_len().is_some() {
             return Err(Error::InvalidUtf8);
         }
-        let unfinished = rest.get(error.valid_up_to()..).unwrap_or_default();
-        let Some((&lead, tail)) = unfinished.split_first() else { return Ok(()) };
-        *self = Self::after_lead(lead)?;
-        tail.iter().try_for_each(|&byte| self.follow(byte))
+        self.feed_bytewise(rest.get(error.valid_up_to()..).unwrap_or_default())
+    }
+
+    /// Takes the next bytes of the message. Fails at the first byte that makes it invalid.
+    #[cfg(target_pointer_width = "32")]
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.feed_bytewise(bytes)
+    }
+
+    /// Does what [`feed`](Self::feed) does, byte by byte, which is the shortest code.
+    fn feed_bytewise(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        for &byte in bytes {
+            if self.missing > 0 {
+                self.follow(byte)?;
+            } else if !byte.is_ascii() {
+                *self = Self::after_lead(byte)?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns whether the message may end here.
@@ -89,22 +106,53 @@ mod tests {
         }
     }
 
+    /// Returns whether the standard library takes `bytes` for the beginning of a text, and whether for a whole one.
+    fn standard(bytes: &[u8]) -> (bool, bool) {
+        match core::str::from_utf8(bytes) {
+            Ok(_) => (true, true),
+            Err(error) => (error.error_len().is_none(), false),
+        }
+    }
+
+    /// Checks that both ways to feed `bytes`, cut at every place, judge as the standard library does and as early.
+    fn assert_judged(bytes: &[u8]) {
+        for cut in 0..=bytes.len() {
+            let (head, tail) = bytes.split_at(cut);
+            for feed in [Utf8::feed, Utf8::feed_bytewise] {
+                let mut utf8 = Utf8::START;
+                let early = feed(&mut utf8, head).and_then(|()| feed(&mut utf8, tail)).is_ok();
+                assert_eq!((early, early && utf8.is_complete()), standard(bytes), "{bytes:x?} cut at {cut}");
+            }
+        }
+    }
+
     #[test]
     #[cfg_attr(miri, ignore = "takes minutes under Miri, and has no unsafe code to look at")]
-    fn every_pair_of_bytes_is_judged_as_the_standard_library_does_and_as_early() {
-        for first in 0..=u8::MAX {
-            for second in 0..=u8::MAX {
-                let bytes = [first, second];
-                let early = match core::str::from_utf8(&bytes) {
-                    Ok(_) => true,
-                    Err(error) => error.error_len().is_none(),
-                };
-                for cut in 0..=2 {
+    fn all_of_up_to_three_bytes_and_what_borders_on_a_rule_in_four_is_judged_as_the_standard_library_does() {
+        assert_judged(&[]);
+        for [first, second] in (0..=u16::MAX).map(u16::to_be_bytes) {
+            assert_judged(&[first]);
+            assert_judged(&[first, second]);
+            // A third byte matters behind two that may begin a character of three or four.
+            if first >= 0xe0 {
+                for third in 0..=u8::MAX {
+                    let bytes = [first, second, third];
                     let mut utf8 = Utf8::START;
-                    let fed = utf8.feed(&bytes[..cut]).and_then(|()| utf8.feed(&bytes[cut..]));
-                    assert_eq!(fed.is_ok(), early, "{bytes:x?} cut at {cut}");
-                    let (std, ours) = verdicts(&bytes, cut);
-                    assert_eq!(std, ours, "{bytes:x?} cut at {cut}");
+                    let early = utf8.feed_bytewise(&bytes).is_ok();
+                    assert_eq!((early, early && utf8.is_complete()), standard(&bytes), "{bytes:x?}");
+                }
+            }
+        }
+        let borders = [
+            0x00, 0x22, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec,
+            0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff,
+        ];
+        for first in borders {
+            for second in borders {
+                for third in borders {
+                    for fourth in borders {
+                        assert_judged(&[first, second, third, fourth]);
+                    }
                 }
             }
         }

@@ -5,9 +5,8 @@ use eio_core::session::Violation;
 use eio_core::ws::{self, ControlFrame, Piece, Reader, Received};
 use eio_core::{Instant, SessionEvent};
 
-use super::{Delivery, Phase, ReadEnd, RttPing, State};
+use super::{Delivery, Phase, Probe, ReadEnd, State};
 use crate::drive::Failed;
-use crate::outbox::fill;
 use crate::{Buffers, ConnectError, IncomingMessage, LongMessages};
 
 /// The length of the longest handshake, including the packet's type.
@@ -95,16 +94,17 @@ impl State<'_> {
 
     fn handle(&mut self, now: Instant, received: Received<'_>) {
         match received {
-            Received::Message(frame) => match self.session.handle_packet(now, self.decode(frame)) {
-                Some(SessionEvent::Message(_)) => self.delivery = Delivery::Waiting,
-                Some(SessionEvent::Opened(handshake)) => {
-                    self.max_payload = handshake.max_payload;
-                    let sid = handshake.sid.as_str().as_bytes();
-                    fill(&mut self.sid.bytes.iter_mut(), sid);
-                    self.sid.len = u8::try_from(sid.len()).unwrap_or_default();
+            Received::Message(frame) => {
+                match self.session.handle_packet(now, self.decode(frame)) {
+                    Some(SessionEvent::Message(_)) => self.delivery = Delivery::Waiting,
+                    Some(SessionEvent::Opened(handshake)) => {
+                        self.max_payload = handshake.max_payload;
+                        // It fits: a `Sid` is at most as long.
+                        let _ = self.sid.push_str(handshake.sid.as_str());
+                    }
+                    _ => {}
                 }
-                _ => {}
-            },
+            }
             Received::Piece(piece) => {
                 if let LongMessages(Some(pieces)) = self.settings.long_messages {
                     (pieces.handle)(self, now, piece);
@@ -112,11 +112,8 @@ impl State<'_> {
             }
             Received::Control(ControlFrame::Ping(payload)) => self.ping.save(payload),
             Received::Control(ControlFrame::Pong(payload)) => {
-                if let RttPing::Sent(at) = self.rtt_ping
-                    && payload == at.as_micros().to_be_bytes()
-                {
-                    self.rtt_ping = RttPing::None;
-                    self.rtt = Some(now.saturating_duration_since(at));
+                if let Probe::Sent(handle) = self.probe {
+                    handle(self, now, payload);
                 }
             }
             Received::Control(ControlFrame::Close(close)) => {

@@ -5,7 +5,7 @@ use eio_core::session::Control;
 use eio_core::ws::{Key, MessageKind, OpCode, Piece};
 use eio_core::{BufferTooSmall, Instant};
 
-use super::{Link, Phase, RttPing, State};
+use super::{Link, Phase, Probe, State};
 use crate::SendError;
 use crate::drive::Failed;
 use crate::outbox::{Outbox, fill};
@@ -148,7 +148,6 @@ impl State<'_> {
 
     /// Puts the first of the frames that are due, if there is one.
     fn put_control(&mut self, now: Instant, outbox: &mut Outbox<'_>) {
-        let sent_at;
         let (opcode, payload): (_, &[u8]) = if let Some(heartbeat) = self.heartbeat() {
             (OpCode::Text, heartbeat.encoded().as_bytes())
         } else if self.writer.close_is_due() {
@@ -164,11 +163,10 @@ impl State<'_> {
             return;
         } else if let Some(payload) = self.ping.take() {
             (OpCode::Pong, payload)
-        } else if matches!(self.rtt_ping, RttPing::Wanted) {
-            self.rtt_ping = RttPing::Sent(now);
-            sent_at = now.as_micros().to_be_bytes();
-            (OpCode::Ping, &sent_at)
         } else {
+            if let Probe::Wanted(put) = self.probe {
+                put(self, now, outbox);
+            }
             return;
         };
         fill(&mut outbox.payload().iter_mut(), payload);
@@ -187,13 +185,6 @@ impl State<'_> {
                 heartbeat if self.session.is_open() => return Some(heartbeat),
                 _ => {}
             }
-        }
-    }
-
-    /// Requests a WebSocket ping, unless one is unanswered.
-    pub(crate) fn request_rtt_ping(&mut self) {
-        if matches!(self.rtt_ping, RttPing::None) {
-            self.rtt_ping = RttPing::Wanted;
         }
     }
 }

@@ -58,19 +58,26 @@ pub(crate) fn lint(job: &mut Job<'_>) -> Result<(), Stop> {
 pub(crate) fn sizes(job: &mut Job<'_>) -> Result<(), Stop> {
     let budget = Budget(job.read_json("embedded-example/sizes/budget.json")?);
     let (mut over, mut stack) = (Vec::new(), (0, 0));
+    let all: &[&str] = &["client", "connector", "socketio"];
     // The image over TLS is built alone: the others are those of an application whose client has no such feature.
-    for (feature, only, log) in [("defmt", "", "info"), ("", "", "off"), ("tls", "--bin tls", "off")] {
+    for (feature, only, log, names) in [
+        ("defmt", "", "info", all),
+        ("", "", "off", all),
+        ("small", "--bin client", "off", &["client"]),
+        ("tls", "--bin tls", "off", &["tls"]),
+    ] {
         let arguments = format!("--release --package sizes --features={feature} {only}");
         let images = Programs::build(job, cargo("build", TARGET, &arguments).env("DEFMT_LOG", log))?;
         if only.is_empty() {
             stack = sections(job, images.path("stack")?)?;
         }
-        for image in ["client", "connector", "socketio", "tls"] {
-            if (image == "tls") == only.is_empty() {
-                continue;
-            }
+        for &image in names {
             let (flash, ram) = sections(job, images.path(image)?)?;
-            let name = if feature == "defmt" { format!("{image} with {feature}") } else { image.to_owned() };
+            let name = match feature {
+                "defmt" => format!("{image} with {feature}"),
+                "small" => format!("{feature} {image}"),
+                _ => image.to_owned(),
+            };
             let flash = flash.saturating_sub(stack.0);
             let ram = ram.saturating_sub(stack.1 + budget.lent(&name));
             let line = budget.compare(&name, flash, ram)?;

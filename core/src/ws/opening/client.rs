@@ -55,26 +55,26 @@ impl<'a> ClientRequest<'a> {
     /// the request then.
     pub fn write<'o>(&self, key: &Key, out: &'o mut [u8]) -> Result<&'o [u8], RequestError> {
         let mut writer = Writer { out, len: 0, fields: 0, invalid: 0 };
-        writer.own("GET ");
+        writer.own(b"GET ");
         writer.field(self.path, Rule { forbidden: *b" ?#", may_be_empty: false });
-        writer.own("?EIO=");
-        writer.own(self.revision.as_str());
-        writer.own("&transport=websocket");
+        writer.own(b"?EIO=");
+        writer.own(self.revision.as_str().as_bytes());
+        writer.own(b"&transport=websocket");
         if !self.query.is_empty() {
-            writer.own("&");
+            writer.own(b"&");
         }
         writer.field(self.query, Rule { forbidden: *b" ##", may_be_empty: true });
-        writer.own(" HTTP/1.1\r\nHost: ");
+        writer.own(b" HTTP/1.1\r\nHost: ");
         writer.field(self.host, Rule { forbidden: *b"   ", may_be_empty: false });
-        writer.own("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");
-        writer.own(key.as_str());
+        writer.own(b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");
+        writer.own(key.as_bytes());
         for (name, value) in self.headers {
-            writer.own("\r\n");
+            writer.own(b"\r\n");
             writer.field(name, Rule { forbidden: *b" ::", may_be_empty: false });
-            writer.own(": ");
+            writer.own(b": ");
             writer.field(value, Rule { forbidden: [0; 3], may_be_empty: true });
         }
-        writer.own("\r\n\r\n");
+        writer.own(b"\r\n\r\n");
         let Writer { out, len, invalid, .. } = writer;
         match invalid {
             0 if self.path.as_bytes().first() == Some(&b'/') => {
@@ -132,10 +132,10 @@ struct Rule {
 }
 
 impl Writer<'_> {
-    fn own(&mut self, text: &str) {
+    fn own(&mut self, text: &[u8]) {
         let place = self.out.get_mut(self.len..).unwrap_or_default();
-        for (place, byte) in place.iter_mut().zip(text.bytes()) {
-            *place = byte;
+        for (place, byte) in place.iter_mut().zip(text) {
+            *place = *byte;
         }
         self.len = self.len.saturating_add(text.len());
     }
@@ -151,7 +151,7 @@ impl Writer<'_> {
         if !valid && self.invalid == 0 {
             self.invalid = self.fields;
         }
-        self.own(text);
+        self.own(text.as_bytes());
     }
 }
 

@@ -13,6 +13,13 @@ use sizes::{LENT, TCP};
 use static_cell::ConstStaticCell;
 
 const SERVER: Endpoint<'static> = Endpoint::engineio("server.example:3000");
+#[cfg(not(feature = "small"))]
+const SETTINGS: ClientSettings = ClientSettings::DEFAULT;
+#[cfg(feature = "small")]
+const SETTINGS: ClientSettings = ClientSettings {
+    protocol: eio_embassy::Protocol::V4_WITHOUT_BASE64,
+    ..ClientSettings::DEFAULT
+};
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -49,7 +56,7 @@ async fn exchange(
     let (reader, writer) = socket.split();
     let (rx, tx) = lending.split_at_mut(LENT / 2);
     let buffers = Buffers { rx, tx };
-    let mut client = Client::new(reader, writer, buffers, random, &ClientSettings::DEFAULT).ok()?;
+    let mut client = Client::new(reader, writer, buffers, random, &SETTINGS).ok()?;
     client.connect(&SERVER).await.ok()?;
     loop {
         let byte = match client.recv().await {
