@@ -232,6 +232,12 @@ impl SilentServer {
             stream.get_mut().write_all(&answer).expect("the client reads");
             // Reads until the client closes.
             let _ = stream.read_to_end(&mut Vec::new());
+            // Whoever comes later gets an answer.
+            for stream in self.listener.incoming().flatten() {
+                let mut stream = BufReader::new(stream);
+                skip_head(&mut stream);
+                let _ = stream.get_mut().write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+            }
         });
         url
     }

@@ -5,8 +5,7 @@ use eio_core::socketio::PacketError;
 
 use crate::SendError;
 
-/// Errors from a [`Socket`](super::Socket), from [`Namespaces`](super::Namespaces) and from an
-/// [`Emitter`](super::Emitter).
+/// Errors from a [`Socket`](super::Socket) and from [`Namespaces`](super::Namespaces).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -97,11 +97,11 @@ struct Hashing {
 }
 
 impl fmt::Write for Hashing {
-    /// A derived `Debug` writes names, separators and values one by one.
+    /// A derived `Debug` writes names, separators, values and ends one by one.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         match text {
             "last_seen" | "rtt_micros" => self.is_field_left_out = true,
-            ", " => self.is_field_left_out = false,
+            ", " | " }" => self.is_field_left_out = false,
             _ => {}
         }
         if !self.is_field_left_out {
