@@ -101,7 +101,11 @@ impl Look {
                 | io::ErrorKind::NotFound => Self::Gone,
                 _ => Self::Unreachable,
             },
-            ConnectError::Http(error) if error.is_canceled() || error.is_incomplete_message() => Self::Gone,
+            ConnectError::Http(error)
+                if error.is_canceled() || error.is_incomplete_message() || was_reset(&**error) =>
+            {
+                Self::Gone
+            }
             ConnectError::Refused(refused) => match refused.kind() {
                 RefusalKind::BadGateway => Self::BehindProxy(Diagnosis::BAD_GATEWAY),
                 RefusalKind::Unavailable if refused.code.is_none() => {
@@ -113,6 +117,13 @@ impl Look {
             _ => Self::Answers,
         }
     }
+}
+
+/// Returns whether a failed request failed because its connection was reset.
+fn was_reset(error: &(dyn core::error::Error + 'static)) -> bool {
+    let causes = core::iter::successors(Some(error), |error| error.source());
+    let mut kinds = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    kinds.any(|kind| matches!(kind, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
 }
 
 #[cfg(test)]

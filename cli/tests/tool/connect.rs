@@ -55,6 +55,14 @@ fn a_session_of_revision_3_shows_round_trips() {
 }
 
 #[test]
+fn a_server_that_resets_the_second_connection_is_gone() {
+    let mut client = Eio::start(&["connect", &SilentServer::start(300, 200).resetting().url()]);
+    assert_eq!(client.exit_code(), 5);
+    let end = client.ending();
+    assert!(end.contains("  diagnosis  server-gone: "), "{end}");
+}
+
+#[test]
 fn a_silent_server_is_a_ping_timeout_with_a_sentence_that_helps() {
     let server = SilentServer::start(300, 200);
     let mut client = Eio::start(&["connect", &server.url()]);

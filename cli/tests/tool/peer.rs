@@ -179,6 +179,7 @@ pub(crate) struct SilentServer {
     open: String,
     says: Vec<String>,
     protocol: Option<&'static str>,
+    resets: bool,
 }
 
 impl SilentServer {
@@ -188,7 +189,7 @@ impl SilentServer {
              \"pingTimeout\":{ping_timeout},\"maxPayload\":1000000}}"
         );
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self { listener, open, says: Vec::new(), protocol: None }
+        Self { listener, open, says: Vec::new(), protocol: None, resets: false }
     }
 
     pub(crate) fn saying(mut self, packets: &[&str]) -> Self {
@@ -199,6 +200,12 @@ impl SilentServer {
     /// Chooses this subprotocol.
     pub(crate) fn choosing(mut self, protocol: &'static str) -> Self {
         self.protocol = Some(protocol);
+        self
+    }
+
+    /// Resets the connections that come later.
+    pub(crate) fn resetting(mut self) -> Self {
+        self.resets = true;
         self
     }
 
@@ -232,8 +239,12 @@ impl SilentServer {
             stream.get_mut().write_all(&answer).expect("the client reads");
             // Reads until the client closes.
             let _ = stream.read_to_end(&mut Vec::new());
-            // Whoever comes later gets an answer.
+            // Connections that come later get an answer. One that is closed with unread bytes is reset.
             for stream in self.listener.incoming().flatten() {
+                if self.resets {
+                    let _ = stream.peek(&mut [0]);
+                    continue;
+                }
                 let mut stream = BufReader::new(stream);
                 skip_head(&mut stream);
                 let _ = stream.get_mut().write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
