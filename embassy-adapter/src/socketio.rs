@@ -42,6 +42,7 @@ mod namespaces;
 mod recovery;
 mod request;
 mod socket;
+mod spliced;
 mod state;
 
 pub use error::SocketError;

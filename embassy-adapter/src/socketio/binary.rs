@@ -5,6 +5,7 @@ use eio_core::packet::WebSocketMessage;
 use eio_core::socketio::{Body, Packet};
 use embedded_io_async::{Read, Write};
 
+use super::spliced::encode_before;
 use super::state::Gate;
 use super::{Socket, SocketError, State};
 use crate::link::whole;
@@ -144,14 +145,7 @@ fn encode(packet: &Packet<'_>, appended: u8, out: &mut [u8]) -> Result<usize, Bu
     // The comma before the first argument.
     let skipped = usize::from(bare && appended > 0);
     let added = PLACEHOLDER.saturating_mul(appended.into()).saturating_sub(skipped);
-    let room = out.len().saturating_sub(added);
-    let len = match packet.encode(out.get_mut(..room).unwrap_or_default()) {
-        Ok(text) => text.len(),
-        Err(mut error) => {
-            error.needed = error.needed.saturating_add(added);
-            return Err(error);
-        }
-    };
+    let len = encode_before(packet, added, out)?;
     // The last bracket moves behind the placeholders.
     let mut slots = out.iter_mut().skip(len.saturating_sub(1));
     let mut before = BEFORE_NUM.get(skipped..).unwrap_or_default();

@@ -5,6 +5,7 @@ use core::fmt;
 use eio_core::BufferTooSmall;
 use eio_core::socketio::{Args, Body, Packet, member};
 
+use super::spliced::encode_before;
 use crate::outbox::fill;
 
 /// What a server has told for the recovery of a socket: its private id, and the position of the last event that arrived.
@@ -142,14 +143,7 @@ impl Recovery {
         let data = parts.iter().map(|part| part.len()).fold(0, usize::saturating_add);
         // Cannot be less: the object is longer than that of the application.
         let added = data.saturating_sub(auth.len());
-        let room = out.len().saturating_sub(added);
-        let len = match packet.encode(out.get_mut(..room).unwrap_or_default()) {
-            Ok(text) => text.len(),
-            Err(mut error) => {
-                error.needed = error.needed.saturating_add(added);
-                return Err(error);
-            }
-        };
+        let len = encode_before(packet, added, out)?;
         let mut slots = out.iter_mut().skip(len.saturating_sub(auth.len()));
         for part in parts {
             fill(&mut slots, part.as_bytes());
