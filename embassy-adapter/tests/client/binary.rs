@@ -1,15 +1,13 @@
 //! Binary events that are sent in one call.
 
-use core::future::Future;
 use core::pin::pin;
-use core::task::Poll;
 
 use eio_core::socketio::{Packet, PacketErrorKind};
 use eio_embassy::socketio::{Socket, SocketError};
 use eio_embassy::{ClientSettings, Protocol, SendError};
 
 use crate::fakes::{
-    self, OPEN, Reader, Sent, Server, Task, TestClient, Writer, done, open, open_with, text, waits,
+    self, OPEN, Reader, Sent, Server, Task, TestClient, Writer, done, impatient, open, open_with, text, waits,
 };
 use crate::socketio::join;
 
@@ -245,16 +243,4 @@ fn nothing_is_sent_after_the_server_has_disconnected_the_client() {
     assert_eq!(done(socket.recv()).err(), Some(SocketError::Disconnected));
     assert_eq!(done(socket.emit_binary("x", "", &[b"x"])), Err(SocketError::Disconnected));
     assert_eq!(server.take(), []);
-}
-
-/// Polls a future as often as `patience` says, and drops it.
-fn impatient<F: Future>(future: F, patience: usize) -> Option<F::Output> {
-    let task = Task::new();
-    let mut future = pin!(future);
-    for _ in 0..patience {
-        if let Poll::Ready(value) = task.poll_once(future.as_mut()) {
-            return Some(value);
-        }
-    }
-    None
 }

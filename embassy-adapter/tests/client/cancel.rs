@@ -1,28 +1,12 @@
 //! Futures dropped at every await point: no byte is lost, and none is sent or delivered twice.
 
-use core::future::Future;
-use core::pin::pin;
-use core::task::Poll;
-
 use eio_core::packet::WebSocketMessage;
 use eio_core::ws::ControlFrame;
 use eio_embassy::{Client, ClientSettings, Endpoint};
 
 use crate::fakes::{
-    self, OPEN, Sent, Server, Task, TestClient, buffers, done, open_with, received, rng, text,
+    self, OPEN, Sent, Server, TestClient, buffers, done, impatient, open_with, received, rng, text,
 };
-
-/// Polls a future as often as `patience` says, and drops it.
-fn impatient<F: Future>(future: F, patience: usize) -> Option<F::Output> {
-    let task = Task::new();
-    let mut future = pin!(future);
-    for _ in 0..patience {
-        if let Poll::Ready(value) = task.poll_once(future.as_mut()) {
-            return Some(value);
-        }
-    }
-    None
-}
 
 /// What the server says in one story.
 fn script() -> (Vec<u8>, Vec<Sent>) {

@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 use core::future::Future;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
@@ -310,6 +310,18 @@ pub(crate) fn control_frame(control: ControlFrame<'_>) -> Vec<u8> {
     let len = control.encode(None, &mut out).expect("room");
     out.truncate(len);
     out
+}
+
+/// Polls a future as often as `patience` says, and drops it.
+pub(crate) fn impatient<F: Future>(future: F, patience: usize) -> Option<F::Output> {
+    let task = Task::new();
+    let mut future = pin!(future);
+    for _ in 0..patience {
+        if let Poll::Ready(value) = task.poll_once(future.as_mut()) {
+            return Some(value);
+        }
+    }
+    None
 }
 
 /// Polls futures and counts why.
