@@ -68,10 +68,7 @@ impl Proxy {
             "global\n    maxconn 100\n    default-path origin {path}\ndefaults\n    mode http\n    timeout connect 5s\n    \
              timeout client 60s\n    timeout server 60s\n    {defaults}\nfrontend front\n    bind 127.0.0.1:{port} {bind}\n{rest}\n"
         );
-        let file = folder.write("haproxy.cfg", &config);
-        let mut command = Command::new("haproxy");
-        command.args(["-db", "-f"]).arg(file);
-        Self::start(command, "haproxy", port, folder, log).await
+        Self::start(Self::haproxy_command(&folder, &config), "haproxy", port, folder, log).await
     }
 
     /// Starts HAProxy or nginx with this block of a page about it, in which port 80 stands for a free one.
@@ -91,12 +88,16 @@ impl Proxy {
             Self::nginx_command(&folder, &config)
         } else {
             let config = config.replace("bind :80", &format!("bind 127.0.0.1:{port}"));
-            let file = folder.write("haproxy.cfg", &config);
-            let mut command = Command::new("haproxy");
-            command.args(["-db", "-f"]).arg(file);
-            command
+            Self::haproxy_command(&folder, &config)
         };
         Self::start(command, who, port, folder, log).await
+    }
+
+    /// The command that runs HAProxy with this configuration.
+    fn haproxy_command(folder: &Folder, config: &str) -> Command {
+        let mut command = Command::new("haproxy");
+        command.args(["-db", "-f"]).arg(folder.write("haproxy.cfg", config));
+        command
     }
 
     /// The command that runs nginx with this content of its block `http`.
