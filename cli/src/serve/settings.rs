@@ -131,8 +131,10 @@ impl Settings {
         options.show_sids |= self.own.show_sids.unwrap_or(false);
         options.sid_key = options.sid_key.or_else(|| self.own.sid_key.clone());
         let sids = Sids::new(&options);
-        let node = self.options.node.as_deref().or(self.server.node());
-        node.map_or(sids.clone(), |name| sids.of_node(name))
+        match self.options.node.as_deref().or(self.server.node()) {
+            Some(name) => sids.of_node(name),
+            None => sids,
+        }
     }
 
     pub(super) fn liveness(&self) -> Liveness {
