@@ -250,19 +250,25 @@ impl Mailbox {
             self.requests.close_frame = frame;
         }
         self.requests.close = true;
-        self.wake_task_for_request();
+        self.closing();
     }
 
     pub(crate) fn request_close_after_panic(&mut self) {
         self.closes = true;
         self.requests.panicked = true;
-        self.wake_task_for_request();
+        self.closing();
     }
 
     pub(crate) fn request_cut_off(&mut self) {
         self.closes = true;
         self.requests.cut_off = true;
+        self.closing();
+    }
+
+    /// Wakes the task, and the callers that wait for room: their messages are refused now.
+    fn closing(&mut self) {
         self.wake_task_for_request();
+        self.note_progress();
     }
 
     pub(crate) fn is_asked_to_close(&self) -> bool {

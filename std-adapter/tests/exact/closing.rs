@@ -2,7 +2,7 @@
 
 use eio_tokio::{Server, Socket};
 
-use crate::support::{Harness, Reason, Received, follow, handing_out, listen, ms, noting};
+use crate::support::{Harness, Reason, Received, follow, handing_out, listen, ms, noting, settle};
 
 /// Sends a little, closes, and stays for as long as the session does.
 async fn speak_and_close(mut socket: Socket) {
@@ -55,6 +55,22 @@ async fn a_pending_poll_is_answered_with_the_close_packet_and_a_later_one_with_a
     tokio::task::yield_now().await;
     assert_eq!(polling.poll().await, ["6", "1"]);
     harness.assert_ends(0, Reason::LocalClose).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_refuses_at_once_those_that_wait_for_room() {
+    let (harness, mut sockets) = handing_out(|builder| builder.outbox(1, 1_000_000).close_timeout(ms(400)));
+    let _nobody_polls = harness.polling(4).await;
+    let socket = sockets.recv().await.unwrap();
+    socket.try_send("alone").unwrap();
+    let (one, several) = (socket.sender(), socket.sender());
+    let one = tokio::spawn(async move { one.send("late").await });
+    let several = tokio::spawn(async move { several.send_batch(["late", "too"]).await });
+    settle().await;
+    assert!(!one.is_finished() && !several.is_finished());
+    socket.close();
+    assert!(one.await.unwrap().is_err() && several.await.unwrap().is_err());
+    assert_eq!(harness.elapsed(), ms(0), "they waited for the end of the session");
 }
 
 #[tokio::test(start_paused = true)]
