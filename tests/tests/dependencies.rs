@@ -43,7 +43,9 @@ fn a_board_without_a_version_of_ip_is_told_so_by_us_and_builds_no_network_stack(
 
 #[test]
 fn no_library_changes_what_json_means_in_the_program_that_uses_it() {
-    for package in ["eio-core", "eio-embassy", "eio-legacy", "eio-sim", "eio-socketio", "eio-tokio"] {
+    for package in
+        ["eio-cluster", "eio-core", "eio-embassy", "eio-legacy", "eio-sim", "eio-socketio", "eio-tokio"]
+    {
         let tree = built_with(package, &["--all-features"]);
         assert!(tree.contains(package), "{package} is not in {tree}");
         let json: Vec<_> = tree.lines().filter(|line| line.starts_with("serde_json ")).collect();

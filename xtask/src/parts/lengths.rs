@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::job::{Job, Stop, failed};
 
 /// The folders whose files are counted.
-const FOLDERS: [&str; 3] = ["cli", "socketio", "std-adapter"];
+const FOLDERS: [&str; 4] = ["cli", "cluster", "socketio", "std-adapter"];
 
 /// The kinds of files that are counted.
 const EXTENSIONS: [&str; 4] = ["rs", "html", "css", "js"];

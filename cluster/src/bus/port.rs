@@ -1,0 +1,152 @@
+//! The bus's end of the queue.
+
+use core::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tracing::{debug, error, info, warn};
+
+use crate::bus::Command;
+use crate::bus::sending::{BusState, Receive, Shared};
+use crate::bus::subject::Subject;
+use crate::targets;
+
+/// What a [`Bus`](crate::bus::Bus) gets its work from, and tells what happens.
+///
+/// A port begins as not connected. While it is, messages are refused, and [`next`](Self::next) has nothing to do. When the
+/// bus has connected, it calls [`subscriptions`](Self::subscriptions), subscribes to them, and calls [`up`](Self::up);
+/// changes in between come by `next`. When the connection is lost, it calls [`down`](Self::down). If the port is dropped,
+/// the bus is stopped for good.
+pub struct Port {
+    shared: Arc<Shared>,
+    receive: Arc<dyn Receive>,
+    /// The outage is in the log.
+    is_told: bool,
+}
+
+impl Port {
+    pub(super) fn new(shared: Arc<Shared>, receive: Arc<dyn Receive>) -> Self {
+        Self { shared, receive, is_told: false }
+    }
+
+    /// Waits for something to do, which is never the case while the bus is not up. Returns `None` when the node leaves the
+    /// cluster: publish what was handed over before, and end.
+    ///
+    /// # Cancel safety
+    /// This method is cancel safe. If the future is dropped, no command is lost.
+    pub async fn next(&mut self) -> Option<Command> {
+        loop {
+            // It keeps a signal that comes before it waits.
+            let work = self.shared.work.notified();
+            {
+                let mut state = self.shared.lock();
+                let command = if state.bus == BusState::Up { state.next_command() } else { None };
+                if command.is_some() || state.closing {
+                    return command;
+                }
+            }
+            work.await;
+        }
+    }
+
+    /// Returns the subjects to subscribe to after each connect, in no particular order. Changes after this call come by
+    /// [`next`](Self::next), once the bus is up.
+    pub fn subscriptions(&mut self) -> Vec<Subject> {
+        self.shared.lock().ask_for_all()
+    }
+
+    /// Says that the bus is connected and has asked for all subscriptions. Messages are accepted from now on.
+    pub fn up(&mut self) {
+        let mut state = self.shared.lock();
+        if state.bus == BusState::Up {
+            return;
+        }
+        state.bus = BusState::Up;
+        state.cause = None;
+        let lost = state.lost - state.lost_before;
+        drop(state);
+        self.is_told = false;
+        info!(target: targets::BUS, lost, "connected to the bus");
+        self.shared.watched.send_replace(BusState::Up);
+        self.shared.work.notify_one();
+    }
+
+    /// Says that the connection is lost, or could not be made, and why. The cause is logged and shown in the status, so it
+    /// must not contain a password. What waits to be published is dropped, and what comes is refused until the bus is
+    /// [up](Self::up) again; both count as lost. Call it for each failed attempt: the log has one warning for each outage.
+    pub fn down(&mut self, cause: impl fmt::Display) {
+        self.disconnect(BusState::Down, cause.to_string());
+    }
+
+    fn disconnect(&mut self, bus: BusState, cause: String) {
+        let is_told = core::mem::replace(&mut self.is_told, true);
+        if bus == BusState::Stopped {
+            error!(target: targets::BUS, cause, "the bus has stopped: this node is alone from now on");
+        } else if is_told {
+            debug!(target: targets::BUS, cause, "still not connected to the bus");
+        } else {
+            warn!(target: targets::BUS, cause, "not connected to the bus: other nodes get nothing until it is back");
+        }
+        let mut state = self.shared.lock();
+        if state.bus == BusState::Up {
+            state.outages += 1;
+            state.lost_before = state.lost;
+        }
+        state.bus = bus;
+        state.cause = Some(cause);
+        state.disconnect();
+        drop(state);
+        self.shared.watched.send_replace(bus);
+    }
+
+    /// Says that the server has confirmed the subscription of a subject. Where a server confirms nothing, say it when the
+    /// server has answered something that was sent after the subscription.
+    pub fn subscribed(&mut self, subject: &Subject) {
+        let mut state = self.shared.lock();
+        let Some(one) = state.subscriptions.get_mut(subject) else { return };
+        if !one.asked {
+            return;
+        }
+        one.confirmed = true;
+        if !one.wanted {
+            state.look_at(subject.clone());
+        }
+        drop(state);
+        self.shared.confirmed.notify_waiters();
+        self.shared.work.notify_one();
+    }
+
+    /// Takes a message that has come. Its subject does not matter: the message itself says for whom it is.
+    pub fn deliver(&mut self, payload: Bytes) {
+        self.shared.lock().received += 1;
+        self.receive.receive(payload);
+    }
+
+    /// Counts messages that were lost behind the queue, such as those in the buffer of a connection that broke, or those
+    /// that the server has dropped because this node was too slow.
+    pub fn lost(&mut self, messages: u64) {
+        self.shared.lock().lost += messages;
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if state.closing {
+            state.bus = BusState::Stopped;
+            state.disconnect();
+            drop(state);
+            self.shared.watched.send_replace(BusState::Stopped);
+        } else {
+            drop(state);
+            self.disconnect(BusState::Stopped, "its task has ended".to_owned());
+        }
+        self.shared.confirmed.notify_waiters();
+    }
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Port").finish_non_exhaustive()
+    }
+}
